@@ -1,0 +1,74 @@
+"""`AsyncMemory`: the verbs of `Memory` for asyncio, run in threads of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial, wraps
+from types import TracebackType
+from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar
+
+from agentcl.facade import Memory
+
+P = ParamSpec("P")
+T = TypeVar("T")
+_THREADS: Final = 8
+
+
+def _awaitable(
+    verb: Callable[Concatenate[Memory, P], T],
+) -> Callable[Concatenate[AsyncMemory, P], Coroutine[Any, Any, T]]:
+    """Return a verb of `Memory` as a coroutine function of `AsyncMemory`."""
+
+    @wraps(verb)
+    async def run(self: AsyncMemory, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        call = partial(verb, self.memory, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+
+    return run
+
+
+class AsyncMemory:
+    """A `Memory` whose verbs are awaited. Takes the same arguments.
+
+    Cancelling an awaited write does not undo it: it has begun in a thread and runs to its end there.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | None = None, **settings: Any) -> None:  # noqa: ANN401  # those of Memory
+        self.memory = Memory(path, **settings)
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="agentcl")
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Wait for running verbs, then close; calling it twice is allowed."""
+        await asyncio.to_thread(self._threads.shutdown)
+        self.memory.close()
+
+    add = _awaitable(Memory.add)
+    add_many = _awaitable(Memory.add_many)
+    search = _awaitable(Memory.search)
+    get = _awaitable(Memory.get)
+    list = _awaitable(Memory.list)
+    update = _awaitable(Memory.update)
+    delete = _awaitable(Memory.delete)
+    forget = _awaitable(Memory.forget)
+    credit = _awaitable(Memory.credit)
+    history = _awaitable(Memory.history)
+    passages = _awaitable(Memory.passages)
+    stats = _awaitable(Memory.stats)
+    export = _awaitable(Memory.export)
+    import_ = _awaitable(Memory.import_)
+    snapshot = _awaitable(Memory.snapshot)
+    reembed = _awaitable(Memory.reembed)

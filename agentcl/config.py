@@ -1,0 +1,151 @@
+"""Settings: constructor, then `AGENTCL_*` variables, then `agentcl.toml`, then defaults.
+
+`agentcl.toml` is looked for in the working folder and its parents; a path in it is relative to it:
+
+    path = "agent-memory"
+    encoder = "minilm"
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final
+
+from agentcl.errors import ConfigError
+
+FILE: Final = "agentcl.toml"
+_PREFIX: Final = "AGENTCL_"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """The effective value of one setting, and where it came from."""
+
+    name: str
+    value: Any
+    origin: str  # "constructor", "AGENTCL_…", the path of a file, or "default"
+
+
+def _positive(value: object) -> float:
+    number = float(str(value))
+    if not 0 < number < float("inf"):
+        raise ValueError("it must be a positive number")
+    return number
+
+
+def _passage_limit(value: object) -> int:
+    number = int(str(value))
+    if number < 50:
+        raise ValueError("it must be at least 50 characters")
+    return number
+
+
+def _durability(value: object) -> str:
+    if value not in ("full", "normal"):
+        raise ValueError("it must be 'full' or 'normal'")
+    return str(value)
+
+
+def _name(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("it must be a name")
+    return value
+
+
+def _path(value: object) -> Path:
+    if not isinstance(value, str | os.PathLike) or not str(value):
+        raise ValueError("it must be a path")
+    return Path(value).expanduser()
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    default: Any
+    parse: Callable[[object], Any]
+
+
+# What each setting means is said in docs/configuration.md.
+_KNOWN: Final[Mapping[str, _Known]] = {
+    "path": _Known("agentcl-memory", _path),
+    "encoder": _Known("auto", _name),
+    "index": _Known("exact", _name),
+    "durability": _Known("full", _durability),
+    "busy_timeout_s": _Known(30.0, _positive),
+    "passage_limit": _Known(1_000, _passage_limit),
+}
+
+
+def resolve(
+    given: Mapping[str, object | None],
+    *,
+    environment: Mapping[str, str] | None = None,
+    start: Path | None = None,
+) -> dict[str, Setting]:
+    """Return every setting with its effective value and origin.
+
+    Args:
+        given: what the caller passed; None means "not passed".
+        environment: defaults to the process's.
+        start: the folder in which the search for `agentcl.toml` begins; the working folder.
+
+    Raises:
+        ConfigError: naming the setting, where its value came from, and what is wrong with it.
+    """
+    variables = os.environ if environment is None else environment
+    file, table = _read_file(Path.cwd() if start is None else start)
+    unknown = [
+        (name, f"variable {name}")
+        for name in variables
+        if name.startswith(_PREFIX) and name[len(_PREFIX) :].lower() not in _KNOWN
+    ] + [(name, f"{name!r} in {file}") for name in table if name not in _KNOWN]
+    for name, where in unknown:
+        plain = name.removeprefix(_PREFIX).lower()
+        near = get_close_matches(plain, _KNOWN, n=1)
+        meant = f"did you mean {near[0]!r}? " if near else ""
+        raise ConfigError(f"unknown setting: {where}; {meant}Known settings: {', '.join(_KNOWN)}")
+    return {name: _effective(name, given, variables, file, table) for name in _KNOWN}
+
+
+def _effective(
+    name: str,
+    given: Mapping[str, object | None],
+    variables: Mapping[str, str],
+    file: Path | None,
+    table: Mapping[str, object],
+) -> Setting:
+    known = _KNOWN[name]
+    variable = _PREFIX + name.upper()
+    value: object
+    if given.get(name) is not None:
+        value, origin = given[name], "constructor"
+    elif variables.get(variable):
+        value, origin = variables[variable], variable
+    elif name in table:
+        value, origin = table[name], str(file)
+    else:
+        value, origin = known.default, "default"
+    try:
+        parsed = known.parse(value)
+    except ValueError as error:
+        raise ConfigError(f"{name} = {value!r} (from {origin}): {error}") from error
+    if name == "path" and origin == str(file) and file is not None:
+        parsed = file.parent / parsed
+    return Setting(name, parsed, origin)
+
+
+def _read_file(start: Path) -> tuple[Path | None, dict[str, object]]:
+    for folder in (start, *start.parents):
+        file = folder / FILE
+        if file.is_file():
+            try:
+                return file, tomllib.loads(file.read_text("utf-8"))
+            except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+                raise ConfigError(f"{file} is not valid TOML: {error}") from error
+            except OSError as error:
+                raise ConfigError(f"{file} cannot be read: {error}") from error
+    return None, {}

@@ -1,0 +1,1 @@
+"""Where agents are tested: environments and question streams."""

@@ -1,0 +1,90 @@
+"""Every error that agentcl raises on purpose, under one base.
+
+AgentclError
+├── InvalidInput          a value that cannot be stored or searched, and why
+├── NotFound              no record with that id is visible from that scope
+├── MissingExtra          an optional part is not installed; names the install line
+├── ConfigError           a setting that cannot be used, and where it came from
+├── EncoderMismatch       the memory was embedded with another encoder or dimension
+├── LoadError             a file that cannot be read as documents
+├── TransferError         an export that cannot be imported
+├── MemoryClosed          a verb on a memory after `close()`
+└── StoreUnavailable      the journal cannot be read or written now
+    ├── StoreBusy         another process held the write turn for too long
+    ├── StorageFull       the disk (or its quota) is full
+    ├── StoreReadOnly     the folder cannot be written
+    ├── StoreCorrupt      bytes on disk are not what was written
+    ├── SchemaTooNew      a newer agentcl wrote this folder
+    └── EraseIncomplete   records are gone, but their bytes could not be cleared yet
+"""
+
+from __future__ import annotations
+
+
+class AgentclError(Exception):
+    """Base of every error raised by agentcl."""
+
+
+class InvalidInput(AgentclError, ValueError):
+    """A value that cannot be stored or searched; nothing was changed."""
+
+
+class NotFound(AgentclError, LookupError):
+    """No record with that id is visible from the given scope."""
+
+
+class ConfigError(AgentclError):
+    """A setting that cannot be used."""
+
+
+class EncoderMismatch(AgentclError):
+    """The memory holds vectors of another encoder or dimension."""
+
+
+class LoadError(AgentclError):
+    """A file or folder that cannot be read as documents."""
+
+
+class TransferError(AgentclError):
+    """An export that cannot be imported; nothing was imported."""
+
+
+class MemoryClosed(AgentclError):
+    """A verb was called after `close()`."""
+
+
+class StoreUnavailable(AgentclError):
+    """The journal cannot be read or written now; nothing acknowledged is lost."""
+
+
+class StoreBusy(StoreUnavailable):
+    """Another process held the write turn for longer than `busy_timeout_s`."""
+
+
+class StorageFull(StoreUnavailable):
+    """The disk is full; the write was rolled back."""
+
+
+class StoreReadOnly(StoreUnavailable):
+    """The folder or its files cannot be written."""
+
+
+class StoreCorrupt(StoreUnavailable):
+    """Bytes on disk are not what was written."""
+
+
+class SchemaTooNew(StoreUnavailable):
+    """The folder was written by a newer agentcl."""
+
+
+class EraseIncomplete(StoreUnavailable):
+    """The records are gone, but their bytes could not be cleared from every file yet."""
+
+
+class MissingExtra(AgentclError, ImportError):
+    """An optional part is not installed."""
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(f"{feature} needs an optional part: pip install 'agentcl[{extra}]'")
+        self.feature = feature
+        self.extra = extra

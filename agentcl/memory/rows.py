@@ -1,0 +1,117 @@
+"""One row of the journal, and the small values that are read from it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+from agentcl.errors import StoreCorrupt
+from agentcl.memory.records import Record, Scope, build, from_micros
+
+Op = Literal["put", "delete", "erase"]
+
+
+class Row(NamedTuple):
+    """One row of the journal as SQLite gives it; times in microseconds since 1970."""
+
+    seq: int
+    id: str
+    version: int
+    op: Op
+    kind: str
+    tenant: str | None  # the scope's four fields are None on an 'erase'
+    user: str | None
+    agent: str | None
+    session: str | None
+    created_at: int
+    valid_from: int | None
+    valid_to: int | None
+    key: str | None
+    sources: str
+    body: str
+    metadata: str
+    content_hash: bytes | None
+    checksum: bytes
+
+    @property
+    def scope(self) -> Scope:
+        """The scope that the row belongs to."""
+        return Scope(self.tenant or "", self.user or "", self.agent or "", self.session or "")
+
+    def digest(self) -> bytes:
+        """Return the checksum that this row should carry."""
+        # NUL never occurs inside a field: JSON escapes it and the checks refuse it elsewhere.
+        fields = (repr(value) for value in self[1:13])
+        text = "\0".join((*fields, self.sources, self.body, self.metadata))
+        digest = hashlib.blake2b(text.encode(), digest_size=8)
+        digest.update(self.content_hash or b"")
+        return digest.digest()
+
+    def record(self) -> Record:
+        """Return the record that this row holds.
+
+        Raises:
+            StoreCorrupt: if the row is not what was written.
+        """
+        if self.digest() != self.checksum:
+            raise StoreCorrupt(
+                f"record {self.id} version {self.version} does not match its checksum: its bytes were "
+                "changed on disk. Run `agentcl doctor`; restore it from a snapshot or an export"
+            )
+        header = {
+            "id": self.id,
+            "version": self.version,
+            "scope": self.scope,
+            "created_at": from_micros(self.created_at),
+            "valid_from": None if self.valid_from is None else from_micros(self.valid_from),
+            "valid_to": None if self.valid_to is None else from_micros(self.valid_to),
+            "sources": tuple(json.loads(self.sources)),
+            "key": self.key,
+            "metadata": json.loads(self.metadata),
+        }
+        return build(self.kind, header, json.loads(self.body))
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One step in a record's history."""
+
+    id: str
+    version: int
+    op: Op
+    at: datetime  # when it was recorded
+    record: Record | None  # what it was from then on; None after a deletion or erasure
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderSpec:
+    """The space that a memory's vectors live in."""
+
+    name: str
+    dim: int
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.dim} dimensions)"
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What became of a record when it was used."""
+
+    uses: int = 0
+    wins: int = 0
+    losses: int = 0
+    last_used_at: datetime | None = None
+
+
+def content_hash(text: str) -> bytes:
+    """Return the 16 bytes by which equal texts share an encoding."""
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+def fields_of(scope: Scope) -> tuple[str, str, str, str]:
+    """Return tenant, user, agent and session, in this order."""
+    return scope.tenant, scope.user, scope.agent, scope.session

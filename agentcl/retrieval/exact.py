@@ -1,0 +1,256 @@
+"""Dense search over vectors in memory: exact for small sets, exact in all but name for large ones."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, Final
+
+from agentcl.errors import MissingExtra
+from agentcl.memory.records import Scope
+from agentcl.retrieval.index import Change, Condition, Match, Query
+
+try:
+    import numpy as np
+    from numpy.typing import NDArray
+except ImportError as error:
+    raise MissingExtra("the exact index", "vectors") from error
+
+_FOREVER: Final = np.iinfo(np.int64).max
+_SCAN_FROM: Final = 20_000  # admitted entries; below, one product with all of them is faster
+_CANDIDATES: Final = 1_000  # compared in full after the scan of sign bits
+_CACHED_SELECTIONS: Final = 64
+_GROW: Final = 1.5
+
+Floats = NDArray[np.float32]
+Rows = NDArray[np.intp]
+Mask = NDArray[np.bool_]
+
+
+class ExactIndex:
+    """The contract of `Index` for vectors, in this process's memory. A score is a cosine.
+
+    What a query may see is selected before anything is scored. Up to 20,000 selected entries are all
+    compared. Above, the sign bits of all are compared first (48 bytes for 384 numbers), and the best
+    thousand in full: `benchmarks/vector_search.py` measures what that costs in recall.
+    """
+
+    name = "exact"
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self.close()
+
+    def close(self) -> None:
+        """Release the memory; calling it twice is allowed."""
+        with self._lock:
+            self._watermark = 0
+            self._size = 0
+            self._ids: list[str] = []
+            self._metadata: list[dict[str, Any]] = []
+            self._live: dict[str, int] = {}  # id to row
+            self._scopes: dict[Scope, int] = {}
+            self._kinds: dict[str, int] = {}
+            self._vectors: Floats = np.empty((0, 0), np.float32)
+            self._signs: NDArray[np.uint64] = np.empty((0, 0), np.uint64)
+            self._seqs = np.empty(0, np.int64)
+            self._scope = np.empty(0, np.int32)
+            self._kind = np.empty(0, np.int32)
+            self._created = np.empty(0, np.int64)
+            self._ended = np.empty(0, np.int64)
+            self._from = np.empty(0, np.int64)
+            self._to = np.empty(0, np.int64)
+            self._selections: dict[object, Rows | None] = {}
+
+    def watermark(self) -> int:
+        """Return the number of the last change applied."""
+        return self._watermark
+
+    def apply(self, changes: Sequence[Change], *, watermark: int) -> None:
+        """Apply changes and move the watermark."""
+        with self._lock:
+            self._append([change for change in changes if change.seq > self._watermark])
+            self._watermark = max(self._watermark, watermark)
+
+    def rebuild(self, changes: Iterable[Change], *, watermark: int) -> None:
+        """Forget everything, then apply `changes`."""
+        with self._lock:
+            self.close()
+            batch: list[Change] = []
+            for change in changes:
+                batch.append(change)
+                if len(batch) == 10_000:
+                    self._append(batch)
+                    batch = []
+            self._append(batch)
+            self._watermark = watermark
+
+    def remove(self, ids: Collection[str]) -> None:
+        """Take every version of these records away; their vectors are overwritten."""
+        gone = set(ids)
+        with self._lock:
+            keep = np.array([id not in gone for id in self._ids], bool)
+            if keep.all():
+                return
+            rows = np.flatnonzero(keep)
+            names = ("_vectors", "_seqs", "_scope", "_kind", "_created", "_ended", "_from", "_to")
+            for name in names:
+                held = getattr(self, name)
+                setattr(self, name, held[rows])
+                held[:] = 0
+            signs = self._signs[:, rows]
+            self._signs[:] = 0
+            self._signs = signs
+            self._ids = [self._ids[row] for row in rows]
+            self._metadata = [self._metadata[row] for row in rows]
+            self._size = len(rows)
+            ended = self._ended[: self._size]
+            self._live = {self._ids[row]: int(row) for row in np.flatnonzero(ended == _FOREVER)}
+            self._selections.clear()
+
+    def live_seqs(self) -> Iterable[int]:
+        """Return the numbers of all live entries."""
+        with self._lock:
+            live = self._ended[: self._size] == _FOREVER
+            return [int(seq) for seq in self._seqs[: self._size][live]]
+
+    def search(self, query: Query, *, limit: int) -> list[Match]:
+        """Return the entries of the highest cosine."""
+        if query.vector is None:
+            return []
+        with self._lock:
+            rows = self._select(query)
+            count = self._size if rows is None else len(rows)
+            if count == 0:
+                return []
+            wanted = np.frombuffer(query.vector, "<f4")
+            wanted = wanted / np.linalg.norm(wanted)
+            if count > _SCAN_FROM:
+                rows = self._scan(wanted, rows, max(_CANDIDATES, 10 * limit))
+            vectors = self._vectors[: self._size] if rows is None else self._vectors[rows]
+            scores = vectors @ wanted
+            if len(scores) > limit:
+                # All that tie with the last one stay, so that `seq` can decide between them.
+                last = np.partition(scores, len(scores) - limit)[len(scores) - limit]
+                best = np.flatnonzero(scores >= last)
+            else:
+                best = np.arange(len(scores))
+            chosen = best if rows is None else rows[best]
+            order = np.lexsort((self._seqs[chosen], -scores[best]))[:limit]
+            return [
+                Match(int(self._seqs[row]), self._ids[row], float(score))
+                for row, score in zip(chosen[order], scores[best][order], strict=True)
+            ]
+
+    def _scan(self, wanted: Floats, rows: Rows | None, keep: int) -> Rows:
+        """Return the rows whose signs agree best with the query's, `keep` of them or a few more."""
+        signs = _sign_bits(wanted[None])[0]
+        words = self._signs[:, : self._size] if rows is None else self._signs[:, rows]
+        distances = np.zeros(words.shape[1], np.uint16)
+        for word, sign in zip(words, signs, strict=True):
+            distances += np.bitwise_count(word ^ sign)
+        counts = np.bincount(distances)
+        cut = int(np.searchsorted(np.cumsum(counts), keep))
+        near = np.flatnonzero(distances <= cut)
+        return near if rows is None else rows[near]
+
+    def _select(self, query: Query) -> Rows | None:
+        """Return the rows that a query may see, or None for all of them."""
+        key = (query.view, query.kinds, query.at, repr(query.conditions))
+        if key in self._selections:
+            rows = self._selections[key]
+        else:
+            mask = self._mask(query)
+            rows = None if mask.all() else np.flatnonzero(mask)
+            if len(self._selections) >= _CACHED_SELECTIONS:
+                self._selections.pop(next(iter(self._selections)))
+            self._selections[key] = rows
+        if query.valid_at is None:
+            return rows
+        # Kept out of the key, since "now" differs in every query.
+        begins, ends = self._from[: self._size], self._to[: self._size]
+        if rows is not None:
+            begins, ends = begins[rows], ends[rows]
+        holds = (begins <= query.valid_at) & (query.valid_at < ends)
+        if holds.all():
+            return rows
+        return np.flatnonzero(holds) if rows is None else rows[holds]
+
+    def _mask(self, query: Query) -> Mask:
+        size = self._size
+        mask: Mask
+        if query.at is None:
+            mask = self._ended[:size] == _FOREVER
+        else:
+            mask = (self._created[:size] <= query.at) & (query.at < self._ended[:size])
+        seen = np.array([query.view.sees(scope) for scope in self._scopes], bool)
+        if not seen.all():
+            mask &= seen[self._scope[:size]]
+        if query.kinds is not None:
+            wanted = np.array([kind in query.kinds for kind in self._kinds], bool)
+            mask &= wanted[self._kind[:size]]
+        for condition in query.conditions:
+            mask &= self._holds(condition)
+        return mask
+
+    def _holds(self, condition: Condition) -> Mask:
+        return np.fromiter(
+            (condition.holds(metadata) for metadata in self._metadata), bool, self._size
+        )
+
+    def _append(self, changes: Sequence[Change]) -> None:
+        added = [change for change in changes if change.added and change.added.vector]
+        if added:
+            self._reserve(len(added), len(added[0].added.vector) // 4)  # type: ignore[union-attr, arg-type]  # both were just tested
+        for change in changes:
+            before = self._live.pop(change.id, None)
+            if before is not None:
+                self._ended[before] = change.at
+            entry = change.added
+            if entry is None or entry.vector is None:
+                continue
+            row = self._size
+            vector = np.frombuffer(entry.vector, "<f4")
+            self._vectors[row] = vector / np.linalg.norm(vector)
+            self._seqs[row] = entry.seq
+            self._scope[row] = self._scopes.setdefault(entry.scope, len(self._scopes))
+            self._kind[row] = self._kinds.setdefault(entry.kind, len(self._kinds))
+            self._created[row] = entry.created_at
+            self._ended[row] = _FOREVER
+            self._from[row] = -_FOREVER if entry.valid_from is None else entry.valid_from
+            self._to[row] = _FOREVER if entry.valid_to is None else entry.valid_to
+            self._ids.append(entry.id)
+            self._metadata.append(dict(entry.metadata))
+            self._live[entry.id] = row
+            self._size += 1
+        if added:
+            new = slice(self._size - len(added), self._size)
+            self._signs[:, new] = _sign_bits(self._vectors[new]).T
+        if changes:
+            self._selections.clear()
+
+    def _reserve(self, more: int, dim: int) -> None:
+        """Make room, half as much again as is needed, so that adding one by one stays cheap."""
+        held = len(self._seqs)
+        if self._size + more <= held:
+            return
+        room = max(1_024, int((self._size + more) * _GROW))
+
+        def grown(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+            fresh = np.zeros(shape, array.dtype)
+            kept = tuple(slice(0, length) for length in array.shape)
+            fresh[kept] = array
+            return fresh
+
+        self._vectors = grown(self._vectors, (room, dim))
+        self._signs = grown(self._signs, (-(-dim // 64), room))
+        for name in ("_seqs", "_scope", "_kind", "_created", "_ended", "_from", "_to"):
+            setattr(self, name, grown(getattr(self, name), (room,)))
+
+
+def _sign_bits(vectors: Floats) -> NDArray[np.uint64]:
+    """Return one bit for each number, whether it is positive, in words of 64: shape (n, words)."""
+    count, dim = vectors.shape
+    padded = np.zeros((count, -(-dim // 64) * 64), bool)
+    padded[:, :dim] = vectors > 0
+    return np.packbits(padded, axis=1).view(np.uint64)

@@ -1,0 +1,81 @@
+"""From the journal to an index: rows become changes, and an index catches up with them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+from agentcl.memory.journal import Journal
+from agentcl.memory.rows import Row
+from agentcl.retrieval.index import Change, Entry, Index
+
+_BATCH: Final = 1_000  # changes applied in one step
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """One index and what it wants to read of each record."""
+
+    index: Index
+    reads_text: bool
+    reads_vectors: bool
+
+    def catch_up(self, journal: Journal) -> int:
+        """Apply everything the journal has and the index lacks; return how many rows that were.
+
+        An index that is empty, or ahead of the journal (which then lost rows), is rebuilt.
+        """
+        last = journal.last_seq()
+        held = self.index.watermark()
+        if held == last:
+            return 0
+        if held == 0 or held > last:
+            self.rebuild(journal)
+            return last
+        rows = list(journal.since(held))
+        if not rows:
+            return 0
+        erased = [row.id for row in rows if row.op == "erase"]
+        if erased:
+            self.index.remove(erased)
+            if self.index.watermark() == 0:  # it could not clear their bytes in place
+                self.rebuild(journal)
+                return last
+        for batch in _batches(rows):
+            self.index.apply(list(self._changes(journal, batch)), watermark=batch[-1].seq)
+        return len(rows)
+
+    def rebuild(self, journal: Journal) -> None:
+        """Build the index anew from the journal alone; no encoder is needed."""
+        last = journal.last_seq()
+        rows = (row for row in journal.since(0) if row.seq <= last)
+        changes = (change for batch in _batches(rows) for change in self._changes(journal, batch))
+        self.index.rebuild(changes, watermark=last)
+
+    def _changes(self, journal: Journal, rows: list[Row]) -> Iterator[Change]:
+        vectors = journal.vectors([row.seq for row in rows]) if self.reads_vectors else {}
+        for row in rows:
+            added = None
+            if row.op == "put" and row.content_hash is not None:
+                added = Entry(
+                    seq=row.seq,
+                    id=row.id,
+                    kind=row.kind,
+                    scope=row.scope,
+                    text=(row.record().search_text() or "") if self.reads_text else "",
+                    vector=vectors.get(row.seq),
+                    created_at=row.created_at,
+                    valid_from=row.valid_from,
+                    valid_to=row.valid_to,
+                    metadata=json.loads(row.metadata),
+                )
+            yield Change(seq=row.seq, id=row.id, at=row.created_at, added=added)
+
+
+def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    iterator = iter(rows)
+    while batch := list(islice(iterator, _BATCH)):
+        yield batch

@@ -1,0 +1,280 @@
+"""Full-text search: BM25 by SQLite's FTS5, fed with our own terms.
+
+FTS5 was chosen over tantivy by `benchmarks/fulltext.py`. Terms found in many entries are left out of a
+query (unless nothing else is left): they cost most of the time and hardly change the ranking.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+from collections.abc import Collection, Iterable, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Final, cast
+
+from agentcl.errors import SchemaTooNew, StoreCorrupt
+from agentcl.memory.database import Database
+from agentcl.memory.journal import view_sql
+from agentcl.memory.records import Scope, ScopeView
+from agentcl.retrieval.analysis import terms
+from agentcl.retrieval.index import Change, Entry, Match, Query
+
+logger = logging.getLogger(__name__)
+
+FREQUENT: Final = 0.1  # a term in more than this share of all entries is frequent ...
+_FREQUENT_FROM: Final = 2_000  # ... but only in an index of at least this many
+_MAX_TERMS: Final = 64  # of one query, the rarest ones
+_MAX_SCOPES: Final = 64  # more visible scopes than this are tested entry by entry
+_BATCH: Final = 500
+_SCHEMA: Final = (
+    "CREATE TABLE mark (watermark INTEGER NOT NULL)",
+    "INSERT INTO mark VALUES (0)",
+    "CREATE TABLE scope (id INTEGER PRIMARY KEY, tenant TEXT, user TEXT, agent TEXT, session TEXT,"
+    " UNIQUE (tenant, user, agent, session))",
+    # A past version keeps its entry, with the moment at which it ended.
+    "CREATE TABLE entry (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, kind TEXT NOT NULL,"
+    " scope INTEGER NOT NULL, created_at INTEGER NOT NULL, ended_at INTEGER, valid_from INTEGER,"
+    " valid_to INTEGER, metadata TEXT NOT NULL)",
+    "CREATE INDEX entry_id ON entry (id)",
+    # Our terms are letters and digits of any script; the ascii tokenizer leaves them whole. `tag`
+    # holds "live" or "past" and the scope, so that other scopes are never scored.
+    "CREATE VIRTUAL TABLE words USING fts5 (tag, body, tokenize = 'ascii')",
+    "CREATE VIRTUAL TABLE vocabulary USING fts5vocab (words, 'row')",
+)
+_TABLES: Final = ("vocabulary", "words", "entry", "scope", "mark")
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    for statement in _SCHEMA:
+        connection.execute(statement)
+
+
+class FullTextIndex:
+    """The contract of `Index` for text, in a folder of its own. A match's score is its BM25.
+
+    A file that is damaged or not ours is deleted with a warning: the journal can rebuild it.
+    """
+
+    name = "fulltext"
+
+    def __init__(self, folder: Path, *, busy_timeout_s: float = 30.0) -> None:
+        self._file = folder / "fulltext.db"
+        self._busy_timeout_s = busy_timeout_s
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._database = self._open()
+        except (StoreCorrupt, SchemaTooNew) as error:
+            logger.warning("%s; starting it anew", error)
+            self._database = self._replace()
+
+    def watermark(self) -> int:
+        """Return the number of the last change applied."""
+        return cast(int, self._database.read("SELECT watermark FROM mark")[0][0])
+
+    def apply(self, changes: Sequence[Change], *, watermark: int) -> None:
+        """Apply changes and move the watermark, in one transaction."""
+        with self._database.write() as connection:
+            (held,) = connection.execute("SELECT watermark FROM mark").fetchone()
+            for change in changes:
+                if change.seq > held:
+                    self._change(connection, change)
+            if watermark > held:
+                connection.execute("UPDATE mark SET watermark = ?", (watermark,))
+
+    def remove(self, ids: Collection[str]) -> None:
+        """Take every version of these records away and rewrite the file without their bytes."""
+        with self._database.write() as connection:
+            for id in ids:
+                connection.execute(
+                    "DELETE FROM words WHERE rowid IN (SELECT seq FROM entry WHERE id = ?)", (id,)
+                )
+                connection.execute("DELETE FROM entry WHERE id = ?", (id,))
+            connection.execute("DELETE FROM scope WHERE id NOT IN (SELECT scope FROM entry)")
+            # FTS5 only notes a deletion; merging all its segments is what takes the terms away.
+            connection.execute("INSERT INTO words (words) VALUES ('optimize')")
+        self._database.compact()
+
+    def search(self, query: Query, *, limit: int) -> list[Match]:
+        """Return the entries with the highest BM25 for the query's terms."""
+        expression = self._expression(query)
+        if expression is None:
+            return []
+        matches: list[Match] = []
+        wanted = limit
+        while True:
+            ranked = self._database.read(
+                "SELECT rowid, -bm25(words, 0.0, 1.0) AS score FROM words WHERE words MATCH ?"
+                " ORDER BY score DESC, rowid LIMIT ?",
+                (expression, wanted),
+            )
+            scores = cast(list[tuple[int, float]], ranked)
+            admitted = self._admitted([seq for seq, _ in scores], query)
+            matches = [Match(seq, admitted[seq], score) for seq, score in scores if seq in admitted]
+            if len(matches) >= limit or len(scores) < wanted:
+                return matches[:limit]
+            wanted *= 4
+
+    def live_seqs(self) -> Iterable[int]:
+        """Return the numbers of all live entries that full text holds."""
+        rows = self._database.read(
+            "SELECT e.seq FROM entry AS e JOIN words AS w ON w.rowid = e.seq"
+            " WHERE e.ended_at IS NULL"
+        )
+        return [cast(int, row[0]) for row in rows]
+
+    def rebuild(self, changes: Iterable[Change], *, watermark: int) -> None:
+        """Forget everything, then apply `changes`, in one transaction; a damaged file is replaced."""
+        try:
+            self._refill(changes, watermark)
+        except StoreCorrupt as error:
+            # `changes` may be used up, so the caller is asked to come again: the watermark is 0 now.
+            logger.warning("%s; starting it anew", error)
+            self._database = self._replace()
+            raise
+
+    def reset(self) -> None:
+        """Delete the file and start empty, with watermark 0."""
+        self._database = self._replace()
+
+    def close(self) -> None:
+        """Close the file; calling it twice is allowed."""
+        self._database.close()
+
+    def _open(self) -> Database:
+        return Database(
+            self._file,
+            busy_timeout_s=self._busy_timeout_s,
+            durability="normal",
+            migrations=(_create,),
+        )
+
+    def _replace(self) -> Database:
+        if hasattr(self, "_database"):
+            self._database.close()
+        for suffix in ("", "-wal", "-shm"):
+            self._file.with_name(self._file.name + suffix).unlink(missing_ok=True)
+        return self._open()
+
+    def _refill(self, changes: Iterable[Change], watermark: int) -> None:
+        with self._database.write() as connection:
+            for table in _TABLES:
+                connection.execute(f"DROP TABLE {table}")
+            _create(connection)
+            for change in changes:
+                self._change(connection, change)
+            connection.execute("UPDATE mark SET watermark = ?", (watermark,))
+
+    def _change(self, connection: sqlite3.Connection, change: Change) -> None:
+        ended = connection.execute(
+            "SELECT seq, scope FROM entry WHERE id = ? AND ended_at IS NULL", (change.id,)
+        ).fetchone()
+        if ended is not None:
+            seq, scope = ended
+            connection.execute("UPDATE entry SET ended_at = ? WHERE seq = ?", (change.at, seq))
+            connection.execute(
+                "UPDATE words SET tag = ? WHERE rowid = ?", (f"past scope{scope}", seq)
+            )
+        if change.added is not None:
+            self._add(connection, change.added)
+
+    def _add(self, connection: sqlite3.Connection, entry: Entry) -> None:
+        scope = self._scope_id(connection, entry.scope)
+        connection.execute(
+            "INSERT INTO entry VALUES (?, ?, ?, ?, ?, NULL, ?, ?, ?)",
+            (
+                entry.seq,
+                entry.id,
+                entry.kind,
+                scope,
+                entry.created_at,
+                entry.valid_from,
+                entry.valid_to,
+                json.dumps(dict(entry.metadata)),
+            ),
+        )
+        connection.execute(
+            "INSERT INTO words (rowid, tag, body) VALUES (?, ?, ?)",
+            (entry.seq, f"live scope{scope}", " ".join(terms(entry.text))),
+        )
+
+    def _scope_id(self, connection: sqlite3.Connection, scope: Scope) -> int:
+        fields = (scope.tenant, scope.user, scope.agent, scope.session)
+        found = connection.execute(
+            "SELECT id FROM scope WHERE tenant = ? AND user = ? AND agent = ? AND session = ?",
+            fields,
+        ).fetchone()
+        if found is not None:
+            return int(found[0])
+        cursor = connection.execute(
+            "INSERT INTO scope (tenant, user, agent, session) VALUES (?, ?, ?, ?)", fields
+        )
+        return int(cursor.lastrowid or 0)
+
+    def _expression(self, query: Query) -> str | None:
+        """Return the FTS5 expression of a query, or None when nothing can match it."""
+        words = self._telling(list(dict.fromkeys(terms(query.text))))
+        if not words:
+            return None
+        tags = [] if query.at is not None else ["live"]
+        scopes = self._visible(query.view)
+        if scopes is not None:
+            if not scopes:
+                return None
+            tags.append("(" + " OR ".join(f'"scope{scope}"' for scope in scopes) + ")")
+        body = " OR ".join(f'"{word}"' for word in words)
+        tag = f"tag : ({' AND '.join(tags)}) AND " if tags else ""
+        return f"{tag}body : ({body})"
+
+    def _visible(self, view: ScopeView) -> list[int] | None:
+        """Return the ids of the scopes a view sees, or None when they are too many to name."""
+        condition, parameters = view_sql(view)
+        rows = self._database.read(
+            f"SELECT s.id FROM scope AS s WHERE {condition} LIMIT {_MAX_SCOPES + 1}", parameters
+        )
+        return None if len(rows) > _MAX_SCOPES else [cast(int, row[0]) for row in rows]
+
+    def _telling(self, words: list[str]) -> list[str]:
+        """Return the terms worth asking for: those that occur, without the frequent ones."""
+        if not words:
+            return []
+        (total,) = self._database.read("SELECT coalesce(max(rowid), 0) FROM entry")[0]
+        counts: dict[str, int] = {}
+        for start in range(0, len(words), _BATCH):
+            some = words[start : start + _BATCH]
+            marks = ", ".join("?" * len(some))
+            sql = f"SELECT term, doc FROM vocabulary WHERE term IN ({marks})"
+            counts.update(cast(list[tuple[str, int]], self._database.read(sql, some)))
+        found = sorted((word for word in words if word in counts), key=lambda word: counts[word])
+        if cast(int, total) >= _FREQUENT_FROM:
+            rare = [word for word in found if counts[word] <= FREQUENT * cast(int, total)]
+            found = rare or found
+        return found[:_MAX_TERMS]
+
+    def _admitted(self, seqs: Sequence[int], query: Query) -> dict[int, str]:
+        """Return the ids of those entries that the query lets through, by number."""
+        admitted: dict[int, str] = {}
+        iterator = iter(seqs)
+        while some := list(islice(iterator, _BATCH)):
+            marks = ", ".join("?" * len(some))
+            rows = self._database.read(
+                "SELECT e.seq, e.id, e.kind, s.tenant, s.user, s.agent, s.session, e.created_at,"
+                " e.ended_at, e.valid_from, e.valid_to, e.metadata"
+                f" FROM entry AS e JOIN scope AS s ON s.id = e.scope WHERE e.seq IN ({marks})",
+                some,
+            )
+            for row in cast(list[tuple[int, str, str, str, str, str, str, int, int | None,
+                                       int | None, int | None, str]], rows):  # fmt: skip
+                created_at, ended_at = row[7], row[8]
+                if query.at is None:
+                    is_live = ended_at is None
+                else:
+                    is_live = created_at <= query.at and (ended_at is None or query.at < ended_at)
+                entry = Entry(
+                    row[0], row[1], row[2], Scope(*row[3:7]), "", None, created_at, row[9], row[10],
+                    json.loads(row[11]) if query.conditions else {},
+                )  # fmt: skip
+                if is_live and query.admits(entry):
+                    admitted[entry.seq] = entry.id
+        return admitted

@@ -1,0 +1,54 @@
+"""Making one ranking of several."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from agentcl.retrieval.index import Match
+from agentcl.retrieval.recall import ScorePart
+
+DENSE_WEIGHT: Final = 0.6  # of an encoder that knows meaning; the text ranking has the rest
+LEXICAL_DENSE_WEIGHT: Final = 0.2  # of one that compares spelling, as BM25 does better
+
+
+@dataclass(frozen=True, slots=True)
+class Fused:
+    """One entry of the joint ranking, with what each ranking said of it."""
+
+    seq: int
+    id: str
+    score: float
+    parts: tuple[ScorePart, ...]
+
+
+def fuse(rankings: Mapping[str, Sequence[Match]], *, is_lexical: bool = False) -> list[Fused]:
+    """Return the entries of all rankings, best first; ties break by `seq`.
+
+    A convex combination of scores, each divided by the best of its ranking (Bruch et al. 2023,
+    arXiv 2210.11934, whose theoretical minimum is 0 for BM25; negative cosines count as 0). An entry
+    that a ranking does not have gets nothing from it.
+
+    Args:
+        rankings: "dense" and "text", either of which may be missing or empty.
+        is_lexical: whether the dense ranking compares spelling only.
+    """
+    dense_weight = LEXICAL_DENSE_WEIGHT if is_lexical else DENSE_WEIGHT
+    weights = {"dense": dense_weight, "text": 1.0 - dense_weight}
+    present = {name: ranking for name, ranking in rankings.items() if ranking}
+    if len(present) == 1:
+        weights = dict.fromkeys(present, 1.0)
+    parts: dict[int, list[ScorePart]] = {}
+    ids: dict[int, str] = {}
+    for name, ranking in present.items():
+        best = max(ranking[0].score, 1e-9)
+        for rank, match in enumerate(ranking, start=1):
+            contribution = weights[name] * max(match.score, 0.0) / best
+            parts.setdefault(match.seq, []).append(ScorePart(name, rank, match.score, contribution))
+            ids[match.seq] = match.id
+    fused = [
+        Fused(seq, ids[seq], sum(part.contribution for part in found), tuple(found))
+        for seq, found in parts.items()
+    ]
+    return sorted(fused, key=lambda entry: (-entry.score, entry.seq))

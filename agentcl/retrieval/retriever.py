@@ -1,0 +1,190 @@
+"""The way from a question to passages: every index asked, their rankings made one."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+import threading
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from agentcl.errors import ConfigError
+from agentcl.memory.journal import Journal
+from agentcl.memory.records import Passage, from_micros
+from agentcl.memory.rows import Row
+from agentcl.retrieval.analysis import matched_terms
+from agentcl.retrieval.feed import Feed
+from agentcl.retrieval.fulltext import FullTextIndex
+from agentcl.retrieval.fusion import Fused, fuse
+from agentcl.retrieval.index import Index, Match, Query
+from agentcl.retrieval.recall import Hit, Mode
+
+logger = logging.getLogger(__name__)
+FOLDER: Final = "indexes"
+_DEPTH: Final = 100  # entries asked of each index, so that fusion sees more than what is returned
+
+
+@dataclass(frozen=True, slots=True)
+class IndexState:
+    """One index as it stands."""
+
+    name: str
+    watermark: int
+    lag: int  # rows of the journal that it has not applied yet
+
+
+class Retriever:
+    """Finds passages by meaning and by words. Safe to call from several threads.
+
+    Args:
+        journal: what is searched.
+        index: the dense index: "exact", "chroma", "chroma:http://HOST:PORT", or any `Index`.
+        is_lexical: whether the encoder compares spelling only; its ranking then counts less.
+    """
+
+    def __init__(self, journal: Journal, *, index: str | Index, is_lexical: bool) -> None:
+        self._journal = journal
+        self._is_lexical = is_lexical
+        self._lock = threading.RLock()
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        if journal.database.read_only:
+            # Indexes must be written somewhere, and the memory's own folder may not be.
+            self._scratch = tempfile.TemporaryDirectory(prefix="agentcl-")
+            self.folder = Path(self._scratch.name)
+        else:
+            self.folder = journal.folder / FOLDER
+        self._epoch = journal.epoch()
+        self.text = Feed(
+            FullTextIndex(self.folder / "fulltext"), reads_text=True, reads_vectors=False
+        )
+        self.dense = Feed(
+            open_index(index, self.folder) if isinstance(index, str) else index,
+            reads_text=False,
+            reads_vectors=True,
+        )
+
+    @property
+    def feeds(self) -> tuple[Feed, Feed]:
+        """The dense and the text index, with what they read."""
+        return self.dense, self.text
+
+    def catch_up(self) -> None:
+        """Bring every index up to the journal, whoever wrote it."""
+        with self._lock:
+            epoch = self._journal.epoch()
+            if epoch != self._epoch:
+                self.dense.rebuild(self._journal)
+                self._epoch = epoch
+            for feed in self.feeds:
+                feed.catch_up(self._journal)
+
+    def states(self) -> list[IndexState]:
+        """Return how far each index is."""
+        last = self._journal.last_seq()
+        marks = [(feed.index.name, feed.index.watermark()) for feed in self.feeds]
+        return [IndexState(name, mark, last - mark) for name, mark in marks]
+
+    def retrieve(self, query: Query, *, mode: Mode, limit: int) -> list[Hit]:
+        """Return at most `limit` hits, best first; ties break by the journal's order."""
+        self.catch_up()
+        depth = max(_DEPTH, 4 * limit)
+        rankings: dict[str, Sequence[Match]] = {}
+        if mode != "text" and query.vector is not None:
+            rankings["dense"] = self.dense.index.search(query, limit=depth)
+        if mode != "dense" and query.text:
+            rankings["text"] = self.text.index.search(query, limit=depth)
+        fused = fuse(rankings, is_lexical=self._is_lexical)
+        return self._hits(fused, query, limit)
+
+    def remove(self, ids: Collection[str]) -> list[str]:
+        """Take erased records out of every index, open or not; return what was done, in words."""
+        with self._lock:
+            done: list[str] = []
+            for feed in self.feeds:
+                feed.index.remove(ids)
+                done.append(feed.index.name)
+            self.catch_up()
+            done.extend(self._drop_unused())
+            return done
+
+    def rebuild(self) -> None:
+        """Build every index anew from the journal."""
+        with self._lock:
+            for feed in self.feeds:
+                feed.rebuild(self._journal)
+
+    def close(self) -> None:
+        """Release what the indexes hold; calling it twice is allowed."""
+        for feed in self.feeds:
+            feed.index.close()
+        if self._scratch is not None:
+            self._scratch.cleanup()
+
+    def _hits(self, fused: Sequence[Fused], query: Query, limit: int) -> list[Hit]:
+        hits: list[Hit] = []
+        rows: dict[int, Row] = {}
+        for start in range(0, len(fused), limit):
+            some = fused[start : start + limit]
+            rows.update(self._journal.rows([found.seq for found in some]))
+            for found in some:
+                row = rows.get(found.seq)
+                # A row may have been erased by another process since the index was asked.
+                if row is not None and len(hits) < limit:
+                    hits.append(_hit(found, row, query.text))
+            if len(hits) >= limit:
+                break
+        return hits
+
+    def _drop_unused(self) -> list[str]:
+        """Delete the folders of indexes that are not in use: they may hold what was erased."""
+        used = {feed.index.name for feed in self.feeds}
+        done = []
+        for folder in sorted(self.folder.iterdir()) if self.folder.is_dir() else ():
+            if folder.name not in used and folder.is_dir():
+                shutil.rmtree(folder)
+                done.append(f"{folder.name} (unused, deleted)")
+        return done
+
+
+def open_index(name: str, folder: Path) -> Index:
+    """Open a dense index by its name in the settings.
+
+    Raises:
+        ConfigError: if there is no such index.
+        MissingExtra: if it needs a part that is not installed.
+    """
+    if name == "exact":
+        # The two hold the same contract; without numpy the pure one serves small memories well.
+        if find_spec("numpy") is None:
+            from agentcl.retrieval.pure import PureIndex
+
+            return PureIndex()
+        from agentcl.retrieval.exact import ExactIndex
+
+        return ExactIndex()
+    raise ConfigError(f"unknown index {name!r}; choose 'exact'")
+
+
+def _hit(found: Fused, row: Row, query: str) -> Hit:
+    record = row.record()
+    assert isinstance(record, Passage)
+    return Hit(
+        id=record.id,
+        document_id=record.document_id,
+        text=record.text,
+        title=record.title,
+        uri=record.uri,
+        score=found.score,
+        parts=found.parts,
+        matched_terms=tuple(matched_terms(query, record.search_text())) if query else (),
+        scope=record.scope,
+        metadata=dict(record.metadata),
+        created_at=from_micros(row.created_at),
+        valid_from=record.valid_from,
+        valid_to=record.valid_to,
+        seq=row.seq,
+    )
