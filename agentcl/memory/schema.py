@@ -14,6 +14,7 @@ APPLICATION_ID: Final = (
 # is either part of a row kept apart for its size (`vector`), or can be derived again (`source`).
 _VERSION_1: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+INSERT INTO meta VALUES ('id', lower(hex(randomblob(10))));  -- tells its indexes from a copy's
 
 CREATE TABLE scope (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

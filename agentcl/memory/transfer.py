@@ -11,7 +11,9 @@ import binascii
 import hashlib
 import json
 import os
+import sqlite3
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, Final
@@ -147,6 +149,9 @@ def snapshot(journal: Journal, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         partial.unlink(missing_ok=True)
         journal.database.read("VACUUM INTO ?", (str(partial),))
+        # A copy leads a life of its own, so an index on a server must not be shared between the two.
+        with closing(sqlite3.connect(partial)) as copy, copy:
+            copy.execute("UPDATE meta SET value = lower(hex(randomblob(10))) WHERE key = 'id'")
         with partial.open("rb") as file:
             os.fsync(file.fileno())
         partial.rename(target)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from agentcl.errors import ConfigError
 from agentcl.memory.journal import Journal
@@ -57,15 +58,12 @@ class Retriever:
             self.folder = Path(self._scratch.name)
         else:
             self.folder = journal.folder / FOLDER
+        self._index = index
         self._epoch = journal.epoch()
         self.text = Feed(
             FullTextIndex(self.folder / "fulltext"), reads_text=True, reads_vectors=False
         )
-        self.dense = Feed(
-            open_index(index, self.folder) if isinstance(index, str) else index,
-            reads_text=False,
-            reads_vectors=True,
-        )
+        self.dense = self._open_dense()
 
     @property
     def feeds(self) -> tuple[Feed, Feed]:
@@ -76,9 +74,13 @@ class Retriever:
         """Bring every index up to the journal, whoever wrote it."""
         with self._lock:
             epoch = self._journal.epoch()
-            if epoch != self._epoch:
-                self.dense.rebuild(self._journal)
+            if epoch != self._epoch:  # another process replaced all vectors
                 self._epoch = epoch
+                if isinstance(self._index, str):
+                    self.dense.index.close()
+                    self.dense = self._open_dense()
+                else:
+                    self.dense.rebuild(self._journal)
             for feed in self.feeds:
                 feed.catch_up(self._journal)
 
@@ -124,6 +126,13 @@ class Retriever:
         if self._scratch is not None:
             self._scratch.cleanup()
 
+    def _open_dense(self) -> Feed:
+        index = self._index
+        if isinstance(index, str):
+            name = f"agentcl-{self._journal.meta('id')}-{self._epoch}"
+            index = open_index(index, self.folder, collection=name)
+        return Feed(index, reads_text=False, reads_vectors=True)
+
     def _hits(self, fused: Sequence[Fused], query: Query, limit: int) -> list[Hit]:
         hits: list[Hit] = []
         rows: dict[int, Row] = {}
@@ -150,7 +159,7 @@ class Retriever:
         return done
 
 
-def open_index(name: str, folder: Path) -> Index:
+def open_index(name: str, folder: Path, *, collection: str) -> Index:
     """Open a dense index by its name in the settings.
 
     Raises:
@@ -166,7 +175,17 @@ def open_index(name: str, folder: Path) -> Index:
         from agentcl.retrieval.exact import ExactIndex
 
         return ExactIndex()
-    raise ConfigError(f"unknown index {name!r}; choose 'exact'")
+    if name == "chroma" or name.startswith("chroma:http://"):
+        from agentcl.retrieval.chroma import ChromaIndex
+
+        if name == "chroma":
+            return ChromaIndex(collection, folder=folder / "chroma")
+        parts = urlsplit(name.removeprefix("chroma:"))
+        host, port = parts.hostname or "localhost", parts.port or 8000
+        return ChromaIndex(collection, host=host, port=port)
+    raise ConfigError(
+        f"unknown index {name!r}; choose 'exact', 'chroma' or 'chroma:http://HOST:PORT'"
+    )
 
 
 def _hit(found: Fused, row: Row, query: str) -> Hit:

@@ -266,3 +266,24 @@ def test_a_closed_memory_says_so(tmp_path: Path) -> None:
         memory.search("x")
     with pytest.raises(MemoryClosed):
         memory.add("y")
+
+
+@pytest.mark.parametrize("index", ["exact", "chroma"])
+def test_every_index_serves_a_memory(tmp_path: Path, index: str) -> None:
+    if index == "chroma":
+        pytest.importorskip("chromadb")
+    with Memory(tmp_path / "m", encoder="hashing", index=index) as memory:
+        kept = memory.add("the ferry leaves at seven", user="ada")
+        gone = memory.add("the ferry leaves at nine", user="ada")
+        memory.add("the ferry leaves at ten", user="bob")
+        assert len(memory.search("ferry", user="ada", mode="dense")) == 2
+        memory.forget(gone.id, user="ada")
+        assert texts(memory.search("ferry", user="ada", mode="dense")) == [kept.text]
+        memory.reembed("hashing:64")
+        assert texts(memory.search("ferry", user="ada", mode="dense")) == [kept.text]
+        assert examine(memory).problems == ()
+    with Memory(tmp_path / "m", index=index) as memory:
+        assert texts(memory.search("ferry", user="ada", mode="dense")) == [kept.text]
+        memory.snapshot(tmp_path / "s")
+    with Memory(tmp_path / "s", index=index) as memory:
+        assert texts(memory.search("ferry", user="ada", mode="dense")) == [kept.text]
