@@ -1,7 +1,7 @@
 """Full-text search: BM25 by SQLite's FTS5, fed with our own terms.
 
 FTS5 was chosen over tantivy by `benchmarks/fulltext.py`. Terms found in many entries are left out of a
-query (unless nothing else is left): they cost most of the time and hardly change the ranking.
+query (unless nothing else is left): they cost most of the time, and the ranking is better without.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from agentcl.retrieval.index import Change, Entry, Match, Query
 logger = logging.getLogger(__name__)
 
 FREQUENT: Final = 0.1  # a term in more than this share of all entries is frequent ...
-_FREQUENT_FROM: Final = 2_000  # ... but only in an index of at least this many
+_FREQUENT_FROM: Final = 500  # ... but only in an index of at least this many
 _MAX_TERMS: Final = 64  # of one query, the rarest ones
 _MAX_SCOPES: Final = 64  # more visible scopes than this are tested entry by entry
 _BATCH: Final = 500

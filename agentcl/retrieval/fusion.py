@@ -9,8 +9,10 @@ from typing import Final
 from agentcl.retrieval.index import Match
 from agentcl.retrieval.recall import ScorePart
 
-DENSE_WEIGHT: Final = 0.6  # of an encoder that knows meaning; the text ranking has the rest
-LEXICAL_DENSE_WEIGHT: Final = 0.2  # of one that compares spelling, as BM25 does better
+DENSE_WEIGHT: Final = 0.5  # of an encoder that knows meaning; the text ranking has the rest
+LEXICAL_DENSE_WEIGHT: Final = (
+    0.05  # of one that compares spelling: BM25 does that better, but misses typos
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +28,9 @@ class Fused:
 def fuse(rankings: Mapping[str, Sequence[Match]], *, is_lexical: bool = False) -> list[Fused]:
     """Return the entries of all rankings, best first; ties break by `seq`.
 
-    A convex combination of scores, each divided by the best of its ranking (Bruch et al. 2023,
-    arXiv 2210.11934, whose theoretical minimum is 0 for BM25; negative cosines count as 0). An entry
-    that a ranking does not have gets nothing from it.
+    A convex combination of scores (Bruch et al. 2023, arXiv 2210.11934), each divided by the best of its
+    ranking; negative cosines count as 0. An entry that a ranking does not have gets nothing from it,
+    so rankings should be deep. Any dense weight from 0.4 to 0.6 beats both parts on the real corpora.
 
     Args:
         rankings: "dense" and "text", either of which may be missing or empty.

@@ -26,7 +26,7 @@ from agentcl.retrieval.recall import Hit, Mode
 
 logger = logging.getLogger(__name__)
 FOLDER: Final = "indexes"
-_DEPTH: Final = 100  # entries asked of each index, so that fusion sees more than what is returned
+_DEPTH: Final = 200  # entries asked of each index, so that fusion knows both scores of most
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,46 @@
+"""What every benchmark shares: the machine in words, and a place for results."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent / "results"
+CACHE = Path(__file__).parent.parent / ".bench"
+
+
+def machine(*packages: str) -> dict[str, Any]:
+    """Return what a reader must know to compare: processors, Python and package versions."""
+    versions = {}
+    for package in ("agentcl", *packages):
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = None
+    return {
+        "processors": os.cpu_count(),
+        "architecture": platform.machine(),
+        "python": platform.python_version(),
+        "packages": versions,
+    }
+
+
+def save(name: str, result: dict[str, Any]) -> None:
+    """Write a result beside the benchmarks and say where."""
+    FOLDER.mkdir(exist_ok=True)
+    path = FOLDER / f"{name}.json"
+    path.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    print(f"\nwritten to {path.relative_to(Path(__file__).parent.parent)}")
+
+
+def table(header: list[str], rows: list[list[str]]) -> None:
+    """Print a table with aligned columns."""
+    widths = [max(len(row[n]) for row in [header, *rows]) for n in range(len(header))]
+    for row in [header, ["-" * width for width in widths], *rows]:
+        print(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        )
