@@ -132,8 +132,10 @@ def _heading_before(text: str, start: int, place: int) -> int | None:
         line = _line_start(text, start, end)
         if line > start and _IS_UNDERLINE.match(text, line):
             line = _line_start(text, start, line - (2 if text.startswith("\r\n", line - 2) else 1))
-        if line <= start or not _STARTS_HEADING.match(text, line):
+        if not _STARTS_HEADING.match(text, line):
             return first
+        if line <= start:
+            return None  # there is nothing but headings
         first = place = line
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from array import array
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
@@ -25,6 +27,26 @@ _GROW: Final = 1.5
 Floats = NDArray[np.float32]
 Rows = NDArray[np.intp]
 Mask = NDArray[np.bool_]
+
+
+class _Column:
+    """One metadata field of all rows: each distinct value once, and a code for each row."""
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+        self.codes = array("i")  # 0: the row has no such field; n: values[n - 1]
+        self._known: dict[str, int] = {}
+
+    def append(self, metadata: dict[str, Any], field: str) -> None:
+        if field not in metadata:
+            self.codes.append(0)
+            return
+        value = metadata[field]
+        key = json.dumps(value, sort_keys=True)  # tells 1 from True and from "1"
+        if key not in self._known:
+            self.values.append(value)
+            self._known[key] = len(self.values)
+        self.codes.append(self._known[key])
 
 
 class ExactIndex:
@@ -61,6 +83,8 @@ class ExactIndex:
             self._from = np.empty(0, np.int64)
             self._to = np.empty(0, np.int64)
             self._selections: dict[object, Rows | None] = {}
+            self._columns: dict[str, _Column] = {}
+            self._is_bounded = False  # whether any entry has a validity interval
 
     def watermark(self) -> int:
         """Return the number of the last change applied."""
@@ -104,6 +128,7 @@ class ExactIndex:
             self._ids = [self._ids[row] for row in rows]
             self._metadata = [self._metadata[row] for row in rows]
             self._size = len(rows)
+            self._columns.clear()
             ended = self._ended[: self._size]
             self._live = {self._ids[row]: int(row) for row in np.flatnonzero(ended == _FOREVER)}
             self._selections.clear()
@@ -165,7 +190,7 @@ class ExactIndex:
             if len(self._selections) >= _CACHED_SELECTIONS:
                 self._selections.pop(next(iter(self._selections)))
             self._selections[key] = rows
-        if query.valid_at is None:
+        if query.valid_at is None or not self._is_bounded:
             return rows
         # Kept out of the key, since "now" differs in every query.
         begins, ends = self._from[: self._size], self._to[: self._size]
@@ -194,9 +219,14 @@ class ExactIndex:
         return mask
 
     def _holds(self, condition: Condition) -> Mask:
-        return np.fromiter(
-            (condition.holds(metadata) for metadata in self._metadata), bool, self._size
-        )
+        """Test each distinct value of the field once, then look the rows up."""
+        column = self._columns.setdefault(condition.field, _Column())
+        for metadata in self._metadata[len(column.codes) :]:
+            column.append(metadata, condition.field)
+        truth = [condition.holds({})]
+        truth += [condition.holds({condition.field: value}) for value in column.values]
+        mask: Mask = np.array(truth, bool)[np.array(column.codes, np.intp)]
+        return mask
 
     def _append(self, changes: Sequence[Change]) -> None:
         added = [change for change in changes if change.added and change.added.vector]
@@ -219,6 +249,7 @@ class ExactIndex:
             self._ended[row] = _FOREVER
             self._from[row] = -_FOREVER if entry.valid_from is None else entry.valid_from
             self._to[row] = _FOREVER if entry.valid_to is None else entry.valid_to
+            self._is_bounded |= entry.valid_from is not None or entry.valid_to is not None
             self._ids.append(entry.id)
             self._metadata.append(dict(entry.metadata))
             self._live[entry.id] = row

@@ -29,8 +29,8 @@ _MAX_TERMS: Final = 64  # of one query, the rarest ones
 _MAX_SCOPES: Final = 64  # more visible scopes than this are tested entry by entry
 _BATCH: Final = 500
 _SCHEMA: Final = (
-    "CREATE TABLE mark (watermark INTEGER NOT NULL)",
-    "INSERT INTO mark VALUES (0)",
+    "CREATE TABLE mark (watermark INTEGER NOT NULL, entries INTEGER NOT NULL)",
+    "INSERT INTO mark VALUES (0, 0)",
     "CREATE TABLE scope (id INTEGER PRIMARY KEY, tenant TEXT, user TEXT, agent TEXT, session TEXT,"
     " UNIQUE (tenant, user, agent, session))",
     # A past version keeps its entry, with the moment at which it ended.
@@ -81,7 +81,10 @@ class FullTextIndex:
                 if change.seq > held:
                     self._change(connection, change)
             if watermark > held:
-                connection.execute("UPDATE mark SET watermark = ?", (watermark,))
+                added = sum(change.seq > held and change.added is not None for change in changes)
+                connection.execute(
+                    "UPDATE mark SET watermark = ?, entries = entries + ?", (watermark, added)
+                )
 
     def remove(self, ids: Collection[str]) -> None:
         """Take every version of these records away and rewrite the file without their bytes."""
@@ -92,6 +95,7 @@ class FullTextIndex:
                 )
                 connection.execute("DELETE FROM entry WHERE id = ?", (id,))
             connection.execute("DELETE FROM scope WHERE id NOT IN (SELECT scope FROM entry)")
+            connection.execute("UPDATE mark SET entries = (SELECT count(*) FROM entry)")
             # FTS5 only notes a deletion; merging all its segments is what takes the terms away.
             connection.execute("INSERT INTO words (words) VALUES ('optimize')")
         self._database.compact()
@@ -164,7 +168,10 @@ class FullTextIndex:
             _create(connection)
             for change in changes:
                 self._change(connection, change)
-            connection.execute("UPDATE mark SET watermark = ?", (watermark,))
+            connection.execute(
+                "UPDATE mark SET watermark = ?, entries = (SELECT count(*) FROM entry)",
+                (watermark,),
+            )
 
     def _change(self, connection: sqlite3.Connection, change: Change) -> None:
         ended = connection.execute(
@@ -239,7 +246,7 @@ class FullTextIndex:
         """Return the terms worth asking for: those that occur, without the frequent ones."""
         if not words:
             return []
-        (total,) = self._database.read("SELECT coalesce(max(rowid), 0) FROM entry")[0]
+        total = cast(int, self._database.read("SELECT entries FROM mark")[0][0])
         counts: dict[str, int] = {}
         for start in range(0, len(words), _BATCH):
             some = words[start : start + _BATCH]
@@ -247,8 +254,8 @@ class FullTextIndex:
             sql = f"SELECT term, doc FROM vocabulary WHERE term IN ({marks})"
             counts.update(cast(list[tuple[str, int]], self._database.read(sql, some)))
         found = sorted((word for word in words if word in counts), key=lambda word: counts[word])
-        if cast(int, total) >= _FREQUENT_FROM:
-            rare = [word for word in found if counts[word] <= FREQUENT * cast(int, total)]
+        if total >= _FREQUENT_FROM:
+            rare = [word for word in found if counts[word] <= FREQUENT * total]
             found = rare or found
         return found[:_MAX_TERMS]
 

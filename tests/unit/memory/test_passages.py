@@ -81,7 +81,7 @@ def test_a_text_of_white_space_stays_within_the_limit(text: str, limit: int) -> 
 
 @given(st.lists(st.sampled_from([*CLUSTERS, "x", "\u5b57"]), max_size=150), st.integers(20, 60))
 def test_no_character_is_cut_apart(clusters: list[str], limit: int) -> None:
-    inside = set()
+    inside: set[int] = set()
     offset = 0
     for cluster in clusters:
         inside.update(range(offset + 1, offset + len(cluster)))
@@ -178,11 +178,17 @@ def test_long_white_space_stays_with_the_text_before_it() -> None:
 
 @pytest.mark.parametrize(
     "unit",
-    ["x", "\u5b57", " ", "\n", "# ", "#\n", "# x\n", "e\u0301", "\u3002", ". ", "=\n", FAMILY],
+    [" ", "\n", "# ", "#\n", "# x\n", "T\n===\n", "\u0301", "\u3002", ". ", "=\n", FAMILY],
 )
-def test_five_million_characters_are_cut(unit: str) -> None:
-    text = (unit * (5_000_000 // len(unit))) + "x"
+def test_a_monotonous_text_is_cut_into_few_pieces(unit: str) -> None:
+    text = (unit * (300_000 // len(unit))) + "x"
     assert len(split(text)) < 4 * len(text) / 1_000
+
+
+@pytest.mark.parametrize("unit", ["x", "\u5b57", "e\u0301"])
+def test_five_million_characters_without_a_space_are_cut(unit: str) -> None:
+    spans = split(unit * (5_000_000 // len(unit)), limit=1_000)
+    assert len(spans) == 5_000
 
 
 @pytest.mark.parametrize("text", ["", "short"])
