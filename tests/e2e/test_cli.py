@@ -1,0 +1,127 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from agentcl.cli import main
+
+HARBOUR = "# Harbour\n\nThe harbour of Tessary was dredged in 1871.\n"
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AGENTCL_ENCODER", "hashing")
+
+    def call(*arguments: str, input: str | bytes | None = None, code: int = 0) -> Result:
+        result = CliRunner().invoke(main, arguments, input=input)
+        assert result.exit_code == code, result.output
+        return result
+
+    return call
+
+
+def as_json(result: Result) -> Any:
+    return json.loads(result.stdout)
+
+
+def test_the_main_path_from_files_to_forgetting(run: Any, tmp_path: Path) -> None:
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    (notes / "harbour.md").write_text(HARBOUR)
+    (notes / "rows.csv").write_text("name,text\nMill,The tide mill grinds at night.\n")
+    (notes / "picture.xyz").write_bytes(b"\x00\xff")
+    first = run("add", "notes")
+    assert "2 added, 1 skipped" in first.stdout
+    assert "picture.xyz" in first.stderr
+    assert "2 unchanged" in run("add", "notes").stdout
+    (notes / "harbour.md").write_text(HARBOUR.replace("1871", "1872"))
+    assert "1 updated" in run("add", "notes/harbour.md").stdout
+
+    shown = run("search", "when was the harbour dredged?")
+    assert "Harbour" in shown.stdout
+    assert "text #1" in shown.stdout
+    recall = as_json(run("search", "harbour dredged", "--json"))
+    id = recall["hits"][0]["document_id"]
+    assert "1872" in recall["hits"][0]["text"]
+
+    assert "1872" in run("show", id).stdout
+    assert len(as_json(run("history", id, "--json"))) == 2
+    assert "Harbour" in run("list").stdout
+    assert "documents" in run("stats").stdout
+    assert "<memories" in run("search", "mill", "--prompt", "200").stdout
+    assert "ok" in run("doctor").stdout
+
+    assert "rows written" in run("export", "copy.jsonl").stdout
+    assert "rows added" in run("import", "copy.jsonl", "--path", "other").stdout
+    assert "copied" in run("snapshot", "shot").stdout
+
+    receipt = as_json(run("forget", id, "--yes", "--json"))
+    assert receipt["removed"][0]["id"] == id
+    assert "dredged" not in run("search", "harbour").stdout
+    assert "forgotten" in run("history", id).stdout
+    assert as_json(run("doctor", "--json"))["problems"] == []
+
+
+def test_standard_input_and_scopes(run: Any) -> None:
+    run("add", "-", "--user", "ada", input="Ada keeps the key under the mat.")
+    assert "nothing found" in run("search", "key").stdout
+    assert "mat" in run("search", "key", "--user", "ada").stdout
+    assert "user=ada" in run("search", "key", "--all-scopes").stdout
+    assert run("forget", "--everything", "--user", "ada", input="n\n", code=1)
+    assert "records" in run("forget", "--everything", "--user", "ada", "--yes").stdout
+
+
+def test_embedding_anew_and_rebuilding(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("add", "-", input="The ferry leaves at seven.")
+    monkeypatch.setenv("AGENTCL_ENCODER", "hashing:64")
+    failed = run("search", "ferry", code=1)
+    assert "agentcl reembed" in failed.stderr
+    assert "hashing:64" in run("reembed", "--encoder", "hashing:64").stdout
+    assert "seven" in run("search", "ferry").stdout
+    assert "rebuilt" in run("reindex").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["show", "nothing"], "no record"),
+        (["search", "x", "--filter", "broken"], "FIELD=VALUE"),
+        (["add", "missing.txt"], "does not exist"),
+        (["import", "missing.jsonl"], "cannot read"),
+        (["forget", "--yes"], "name the ids"),
+    ],
+)
+def test_mistakes_are_explained(run: Any, arguments: list[str], words: str) -> None:
+    run("add", "-", input="something")
+    failed = run(*arguments, code=1)
+    assert words in failed.stderr
+    assert json.loads(run(*arguments, "--json", code=1).stderr)["message"]
+
+
+def test_an_empty_memory_says_how_to_fill_it(run: Any) -> None:
+    assert "agentcl add" in run("search", "x", code=1).stderr
+
+
+def test_stored_text_cannot_steer_the_terminal(run: Any) -> None:
+    run("add", "-", input="evil \x1b[2J[bold]markup[/bold] text")
+    shown = run("search", "evil").stdout
+    assert "\x1b" not in shown
+    assert "[bold]markup[/bold]" in shown
+
+
+def commands() -> list[tuple[str, click.Command]]:
+    return sorted(main.commands.items())
+
+
+@pytest.mark.parametrize(("name", "command"), commands())
+def test_every_command_has_help_prints_json_and_is_documented(
+    run: Any, name: str, command: click.Command
+) -> None:
+    assert command.help
+    assert "--json" in run(name, "--help").stdout
+    page = Path(__file__).parents[2] / "docs" / "cli.md"
+    assert f"`agentcl {name}" in page.read_text("utf-8")

@@ -1,0 +1,135 @@
+"""The torture: processes write and search in one folder while they are killed at random moments.
+
+Run by the suite (`test_torture.py`), and for longer by `benchmarks/torture.py`. A worker writes down what
+it is about to do and, once the verb has returned, that it was done. Afterwards every acknowledged
+change must be there; one that was cut off may be there or not.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from agentcl import Document, Memory, NotFound
+from agentcl.doctor import examine
+
+
+def work(folder: Path, log: Path, seed: int) -> None:
+    """Write and search until killed."""
+    rng = random.Random(seed)
+    mine: list[str] = []
+    with Memory(folder, encoder="hashing:64") as memory, log.open("a", buffering=1) as file:
+        for number in range(1_000_000):
+            text = f"worker-{seed}-note-{number}-{rng.getrandbits(64):016x} about nothing"
+            choice = rng.random()
+            if choice < 0.70 or not mine:
+                file.write(f"begin add - {text}\n")
+                mine.append(memory.add(text, user=f"u{seed % 3}").id)
+                file.write(f"done add {mine[-1]} {text}\n")
+                continue
+            scope = f"u{seed % 3}"
+            if choice < 0.90:
+                memory.search(f"note {number}", user=scope, limit=3)
+                continue
+            id = rng.choice(mine)
+            if choice < 0.95:
+                file.write(f"begin update {id} {text}\n")
+                memory.update(id, text=text, user=scope)
+                file.write(f"done update {id} {text}\n")
+                continue
+            mine.remove(id)
+            verb = "delete" if choice < 0.98 else "forget"
+            file.write(f"begin {verb} {id} -\n")
+            getattr(memory, verb)(id, user=scope)
+            file.write(f"done {verb} {id} -\n")
+
+
+def run(folder: Path, *, workers: int, rounds: int, seed: int) -> tuple[int, int]:
+    """Kill and restart workers; return how many changes were acknowledged and how many checked.
+
+    Raises:
+        AssertionError: if an acknowledged change is lost, or the doctor finds a problem.
+    """
+    rng = random.Random(seed)
+    memory_folder = folder / "memory"
+    logs: list[Path] = []
+
+    def start() -> subprocess.Popen[bytes]:
+        logs.append(folder / f"log-{len(logs)}")
+        arguments = [str(memory_folder), str(logs[-1]), str(len(logs))]
+        with (folder / "errors").open("ab") as errors:
+            return subprocess.Popen([sys.executable, __file__, *arguments], stderr=errors)
+
+    running = [start() for _ in range(workers)]
+    try:
+        for _ in range(rounds):
+            time.sleep(rng.uniform(0.05, 0.5))
+            victim = rng.randrange(workers)
+            running[victim].send_signal(signal.SIGKILL)
+            running[victim].wait()
+            running[victim] = start()
+        time.sleep(1.0)
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+    return _check(memory_folder, logs, folder / "errors")
+
+
+def _check(folder: Path, logs: list[Path], errors: Path) -> tuple[int, int]:
+    assert errors.read_text() == "", "a worker failed by itself"
+    expected: dict[str, str | None] = {}  # id: its text, or None when it is gone
+    open_ids: set[str] = set()  # a change of these was cut off
+    forgotten: set[str] = set()
+    acknowledged = 0
+    for log in logs:
+        pending: str | None = None
+        for line in log.read_text().splitlines() if log.exists() else ():
+            parts = line.split(" ", 3)
+            if len(parts) < 4:
+                continue  # the line itself was cut off
+            state, verb, id, text = parts
+            if state == "begin":
+                pending = id
+                continue
+            pending = None
+            acknowledged += 1
+            if verb == "forget" and expected.get(id):
+                forgotten.add(str(expected[id]))
+            expected[id] = text if verb in ("add", "update") else None
+        if pending is not None:
+            open_ids.add(pending)
+    with Memory(folder, encoder="hashing:64") as memory:
+        report = examine(memory)
+        assert report.is_healthy, report.problems
+        checked = 0
+        for id, wanted in expected.items():
+            if id in open_ids:
+                continue
+            checked += 1
+            found = [_get(memory, id, f"u{n}") for n in range(3)]
+            texts = [document.text for document in found if document is not None]
+            assert texts == ([] if wanted is None else [wanted]), (id, texts, wanted)
+    content = b"".join(file.read_bytes() for file in folder.rglob("*") if file.is_file())
+    for text in forgotten:
+        assert text.split(" ")[0].encode() not in content, f"forgotten, but on disk: {text}"
+    return acknowledged, checked
+
+
+def _get(memory: Memory, id: str, user: str) -> Document | None:
+    try:
+        record = memory.get(id, user=user)
+    except NotFound:
+        return None
+    assert isinstance(record, Document)
+    return record
+
+
+if __name__ == "__main__":
+    os.environ["OMP_NUM_THREADS"] = "1"
+    work(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))
