@@ -208,7 +208,11 @@ def _indexes(memory: Memory) -> Iterator[str]:
     retriever.catch_up()
     live = {row.seq for row in journal.live(view=_EVERYONE) if row.content_hash is not None}
     for feed in retriever.feeds:
-        held = set(feed.index.live_seqs())
+        try:
+            held = set(feed.index.live_seqs())
+        except StoreCorrupt as error:
+            yield f"index {feed.index.name}: {error}"
+            continue
         if held != live:
             yield (
                 f"index {feed.index.name} lacks {len(live - held)} live rows and has "

@@ -81,7 +81,7 @@ class Memory(Upkeep):
         durability: "full" (survives a power cut) or "normal" (survives a crash of the process).
         busy_timeout_s: how long to wait for another process's write.
         passage_limit: the longest passage in characters.
-        read_only: never write to the folder.
+        read_only: never change what is stored (SQLite may still keep its own `-wal` and `-shm`).
         clock: microseconds since 1970; for tests and replays.
 
     Raises:

@@ -30,10 +30,14 @@ logger = logging.getLogger(__name__)
 Durability = Literal["full", "normal"]
 Migration = Callable[[sqlite3.Connection], None]
 _RETRY_S: Final = 0.02
+_REMEDY: Final = (
+    "Run `agentcl doctor` on the folder; restore a snapshot, or save what is readable with "
+    "`agentcl export --salvage`"
+)
 
 
-def translate(error: sqlite3.Error, path: Path) -> AgentclError:
-    """Return the error of ours that says what an SQLite error means for the user of `path`."""
+def translate(error: sqlite3.Error, path: Path, *, remedy: str = _REMEDY) -> AgentclError:
+    """Return our error for an SQLite error; `remedy` is what to do when the file is damaged."""
     name = getattr(error, "sqlite_errorname", "") or ""
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return StoreBusy(
@@ -53,10 +57,7 @@ def translate(error: sqlite3.Error, path: Path) -> AgentclError:
             f"{path} cannot be opened; check that the folder exists and is accessible"
         )
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-        return StoreCorrupt(
-            f"{path} is damaged ({error}). Run `agentcl doctor` on the folder; restore a snapshot, or "
-            "save what is readable with `agentcl export --salvage`"
-        )
+        return StoreCorrupt(f"{path} is damaged ({error}). {remedy}")
     if name.startswith("SQLITE_IOERR"):
         return StoreUnavailable(
             f"the disk failed while using {path} ({name}); a full disk or a quota can look like this. "
@@ -81,12 +82,14 @@ class Database:
         durability: Durability = "full",
         read_only: bool = False,
         migrations: Sequence[Migration] = schema.MIGRATIONS,
+        remedy: str = _REMEDY,
     ) -> None:
         self.path = path
         self.read_only = read_only
         self._busy_timeout_s = busy_timeout_s
         self._durability = durability
         self._migrations = migrations
+        self._remedy = remedy
         self._turn = threading.RLock()
         self._local = threading.local()
         self._connections: list[tuple[int, sqlite3.Connection]] = []
@@ -101,7 +104,7 @@ class Database:
         except sqlite3.Error as error:
             if isinstance(error, sqlite3.ProgrammingError) and self._closed:
                 raise MemoryClosed(f"the memory at {self.path.parent} is closed") from error
-            raise translate(error, self.path) from error
+            raise translate(error, self.path, remedy=self._remedy) from error
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -200,12 +203,11 @@ class Database:
 
     def _connect_read_only(self) -> sqlite3.Connection:
         base = self.path.resolve().as_uri()
-        connection = self._raw(f"{base}?mode=ro", uri=True)
         try:
+            connection = self._raw(f"{base}?mode=ro", uri=True)
             connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
         except sqlite3.OperationalError:
             # WAL needs a folder that can be written, unless nothing waits in the WAL.
-            connection.close()
             wal = self.path.with_name(self.path.name + "-wal")
             if wal.exists() and wal.stat().st_size:
                 raise

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
+from agentcl.errors import StoreCorrupt
 from agentcl.memory.journal import Journal
 from agentcl.memory.rows import Row
-from agentcl.retrieval.index import Change, Entry, Index
+from agentcl.retrieval.index import Change, Entry, Index, Match, Query
+
+logger = logging.getLogger(__name__)
 
 _BATCH: Final = 1_000  # changes applied in one step
 
@@ -26,8 +30,36 @@ class Feed:
     def catch_up(self, journal: Journal) -> int:
         """Apply everything the journal has and the index lacks; return how many rows that were.
 
-        An index that is empty, or ahead of the journal (which then lost rows), is rebuilt.
+        An index that is empty, damaged, or ahead of the journal (which then lost rows), is rebuilt.
         """
+        try:
+            return self._catch_up(journal)
+        except StoreCorrupt as error:
+            self._heal(journal, error)
+            return self._catch_up(journal)
+
+    def search(self, journal: Journal, query: Query, *, limit: int) -> list[Match]:
+        """Ask the index; if it turns out to be damaged, it is rebuilt and asked again."""
+        try:
+            return self.index.search(query, limit=limit)
+        except StoreCorrupt as error:
+            self._heal(journal, error)
+            return self.index.search(query, limit=limit)
+
+    def rebuild(self, journal: Journal) -> None:
+        """Build the index anew from the journal alone; no encoder is needed."""
+        try:
+            self._rebuild(journal)
+        except StoreCorrupt:
+            # An index that finds its own files damaged has thrown them away, and is empty now. Damage
+            # of the journal is raised again.
+            self._rebuild(journal)
+
+    def _heal(self, journal: Journal, error: StoreCorrupt) -> None:
+        logger.warning("index %s: %s; rebuilding it from the journal", self.index.name, error)
+        self.rebuild(journal)
+
+    def _catch_up(self, journal: Journal) -> int:
         last = journal.last_seq()
         held = self.index.watermark()
         if held == last:
@@ -48,8 +80,7 @@ class Feed:
             self.index.apply(list(self._changes(journal, batch)), watermark=batch[-1].seq)
         return len(rows)
 
-    def rebuild(self, journal: Journal) -> None:
-        """Build the index anew from the journal alone; no encoder is needed."""
+    def _rebuild(self, journal: Journal) -> None:
         last = journal.last_seq()
         rows = (row for row in journal.since(0) if row.seq <= last)
         changes = (change for batch in _batches(rows) for change in self._changes(journal, batch))

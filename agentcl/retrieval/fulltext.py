@@ -133,7 +133,7 @@ class FullTextIndex:
         try:
             self._refill(changes, watermark)
         except StoreCorrupt as error:
-            # `changes` may be used up, so the caller is asked to come again: the watermark is 0 now.
+            # `changes` may be used up, so the caller comes again: the watermark is 0 now.
             logger.warning("%s; starting it anew", error)
             self._database = self._replace()
             raise
@@ -152,6 +152,7 @@ class FullTextIndex:
             busy_timeout_s=self._busy_timeout_s,
             durability="normal",
             migrations=(_create,),
+            remedy="Run `agentcl reindex`: the journal holds everything that was in it",
         )
 
     def _replace(self) -> Database:

@@ -96,9 +96,9 @@ class Retriever:
         depth = max(_DEPTH, 4 * limit)
         rankings: dict[str, Sequence[Match]] = {}
         if mode != "text" and query.vector is not None:
-            rankings["dense"] = self.dense.index.search(query, limit=depth)
+            rankings["dense"] = self.dense.search(self._journal, query, limit=depth)
         if mode != "dense" and query.text:
-            rankings["text"] = self.text.index.search(query, limit=depth)
+            rankings["text"] = self.text.search(self._journal, query, limit=depth)
         fused = fuse(rankings, is_lexical=self._is_lexical)
         return self._hits(fused, query, limit)
 
