@@ -79,6 +79,8 @@ def prepare(
 
 def encode(texts: Mapping[bytes, str], *, encoder: Encoder, journal: Journal) -> dict[bytes, bytes]:
     """Return a vector for each text by its content hash; the journal's own are used again."""
+    if not texts:
+        return {}
     held = journal.encoder()
     found = {}
     if held == EncoderSpec(encoder.name, encoder.dim):

@@ -329,7 +329,10 @@ class Turn:
         self.now = now  # microseconds since 1970; the record time of everything written
         self._journal = journal
         self._connection = journal.database.connection
-        self._sources: set[tuple[str, str]] = set()  # (id, tenant) seen to exist
+        # Seen in this turn; nobody else can change them before it ends.
+        self._sources: set[tuple[str, str]] = set()  # (id, tenant)
+        self._scopes: dict[Scope, int] = {}
+        self._encoder: EncoderSpec | None = None
 
     def create(
         self, record: Record, *, vector: bytes | None = None, is_given: bool = False
@@ -347,6 +350,7 @@ class Turn:
             record, id=new_ulid(self.now // 1_000), version=1, created_at=from_micros(self.now)
         )
         self._append(record, vector, is_given)
+        self._sources.add((record.id, record.scope.tenant))
         return record
 
     def revise(
@@ -378,6 +382,7 @@ class Turn:
             self.set_meta("encoder", canonical_json({"name": spec.name, "dim": spec.dim}))
         elif held != spec:
             raise EncoderMismatch(mismatch(held, spec, self._journal.folder))
+        self._encoder = spec
 
     def set_meta(self, key: str, value: str) -> None:
         """Set one of the journal's own settings."""
@@ -464,7 +469,7 @@ class Turn:
             )
         if vector is None:
             return
-        held = self._journal.encoder()
+        held = self._encoder = self._encoder or self._journal.encoder()
         if held is None or held.dim != dimension(vector):
             raise EncoderMismatch(
                 f"a vector of {dimension(vector)} dimensions does not belong to {held}"
@@ -485,17 +490,20 @@ class Turn:
         return int(cursor.lastrowid or 0)
 
     def _scope_id(self, scope: Scope) -> int:
+        if scope in self._scopes:
+            return self._scopes[scope]
         names = fields_of(scope)
         found = self._connection.execute(
             "SELECT id FROM scope WHERE tenant = ? AND user = ? AND agent = ? AND session = ?",
             names,
         ).fetchone()
-        if found is not None:
-            return int(found[0])
-        cursor = self._connection.execute(
-            "INSERT INTO scope (tenant, user, agent, session) VALUES (?, ?, ?, ?)", names
-        )
-        return int(cursor.lastrowid or 0)
+        if found is None:
+            cursor = self._connection.execute(
+                "INSERT INTO scope (tenant, user, agent, session) VALUES (?, ?, ?, ?)", names
+            )
+            found = (cursor.lastrowid,)
+        self._scopes[scope] = int(found[0])
+        return self._scopes[scope]
 
 
 def mismatch(held: EncoderSpec, wanted: EncoderSpec, folder: Path) -> str:

@@ -61,6 +61,7 @@ class Row(NamedTuple):
                 f"record {self.id} version {self.version} does not match its checksum: its bytes were "
                 "changed on disk. Run `agentcl doctor`; restore it from a snapshot or an export"
             )
+        sources, metadata, own = json.loads(f"[{self.sources},{self.metadata},{self.body}]")
         header = {
             "id": self.id,
             "version": self.version,
@@ -68,11 +69,11 @@ class Row(NamedTuple):
             "created_at": from_micros(self.created_at),
             "valid_from": None if self.valid_from is None else from_micros(self.valid_from),
             "valid_to": None if self.valid_to is None else from_micros(self.valid_to),
-            "sources": tuple(json.loads(self.sources)),
+            "sources": tuple(sources),
             "key": self.key,
-            "metadata": json.loads(self.metadata),
+            "metadata": metadata,
         }
-        return build(self.kind, header, json.loads(self.body))
+        return build(self.kind, header, own)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import os
 from typing import Final
 
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_PAIRS: Final = [high + low for high in _ALPHABET for low in _ALPHABET]
 _LENGTH: Final = 26
 _MAX_MILLIS: Final = (1 << 48) - 1
 
@@ -17,7 +18,7 @@ _MAX_MILLIS: Final = (1 << 48) - 1
 def new_ulid(millis: int) -> str:
     """Return a fresh ULID for a moment given in milliseconds since 1970."""
     number = (min(max(millis, 0), _MAX_MILLIS) << 80) | int.from_bytes(os.urandom(10), "big")
-    return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
+    return "".join([_PAIRS[(number >> shift) & 1023] for shift in range(120, -1, -10)])
 
 
 def is_ulid(text: str) -> bool:

@@ -6,12 +6,11 @@ import math
 import sys
 from array import array
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from agentcl.errors import InvalidInput
 
 
-@runtime_checkable
 class SupportsList(Protocol):
     """An array of numpy, torch or their like."""
 
@@ -33,10 +32,8 @@ def pack(values: Sequence[float] | SupportsList, *, dim: int | None = None) -> b
     """
     if isinstance(values, str | bytes | bytearray):
         raise InvalidInput("a vector must be a flat sequence of numbers, not text or bytes")
-    if isinstance(values, SupportsList):
-        values = values.tolist()
     try:
-        packed = array("f", values)
+        packed = array("f", values.tolist() if hasattr(values, "tolist") else values)
     except OverflowError as error:
         raise InvalidInput(f"a vector holds a number that float32 cannot: {error}") from error
     except TypeError as error:
@@ -45,7 +42,7 @@ def pack(values: Sequence[float] | SupportsList, *, dim: int | None = None) -> b
         raise InvalidInput(f"a vector of {len(packed)} numbers was given where {dim} are expected")
     if not packed:
         raise InvalidInput("a vector must hold at least one number")
-    norm = math.fsum(value * value for value in packed)
+    norm = math.hypot(*packed)
     if not math.isfinite(norm):
         raise InvalidInput("a vector holds NaN, infinity or a number beyond float32")
     if norm == 0.0:

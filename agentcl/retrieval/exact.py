@@ -11,6 +11,7 @@ from typing import Any, Final
 from agentcl.errors import MissingExtra
 from agentcl.memory.records import Scope
 from agentcl.retrieval.index import Change, Condition, Match, Query
+from agentcl.retrieval.signs import SCAN_FROM, SignScan
 
 try:
     import numpy as np
@@ -19,8 +20,7 @@ except ImportError as error:
     raise MissingExtra("the exact index", "vectors") from error
 
 _FOREVER: Final = np.iinfo(np.int64).max
-_SCAN_FROM: Final = 20_000  # admitted entries; below, one product with all of them is faster
-_CANDIDATES: Final = 1_000  # compared in full after the scan of sign bits
+_GATHER_BELOW: Final = 0.25  # of all rows; a product with more of them is faster with all in place
 _CACHED_SELECTIONS: Final = 64
 _GROW: Final = 1.5
 
@@ -52,9 +52,9 @@ class _Column:
 class ExactIndex:
     """The contract of `Index` for vectors, in this process's memory. A score is a cosine.
 
-    What a query may see is selected before anything is scored. Up to 20,000 selected entries are all
-    compared. Above, the sign bits of all are compared first (48 bytes for 384 numbers), and the best
-    thousand in full: `benchmarks/vector_search.py` measures what that costs in recall.
+    What a query may see is selected before anything is ranked. Up to 20,000 selected entries are all
+    compared; more are first thinned by their signs (`SignScan`), if the encoder's vectors allow that,
+    and then compared in full: `benchmarks/vector_search.py` measures what that costs in recall.
     """
 
     name = "exact"
@@ -74,7 +74,8 @@ class ExactIndex:
             self._scopes: dict[Scope, int] = {}
             self._kinds: dict[str, int] = {}
             self._vectors: Floats = np.empty((0, 0), np.float32)
-            self._signs: NDArray[np.uint64] = np.empty((0, 0), np.uint64)
+            self._scores: Floats = np.empty(0, np.float32)
+            self._signs = SignScan()
             self._seqs = np.empty(0, np.int64)
             self._scope = np.empty(0, np.int32)
             self._kind = np.empty(0, np.int32)
@@ -122,12 +123,11 @@ class ExactIndex:
                 held = getattr(self, name)
                 setattr(self, name, held[rows])
                 held[:] = 0
-            signs = self._signs[:, rows]
-            self._signs[:] = 0
-            self._signs = signs
+            self._signs = SignScan()
             self._ids = [self._ids[row] for row in rows]
             self._metadata = [self._metadata[row] for row in rows]
             self._size = len(rows)
+            self._signs.update(self._vectors)
             self._columns.clear()
             ended = self._ended[: self._size]
             self._live = {self._ids[row]: int(row) for row in np.flatnonzero(ended == _FOREVER)}
@@ -150,16 +150,10 @@ class ExactIndex:
                 return []
             wanted = np.frombuffer(query.vector, "<f4")
             wanted = wanted / np.linalg.norm(wanted)
-            if count > _SCAN_FROM:
-                rows = self._scan(wanted, rows, max(_CANDIDATES, 10 * limit))
-            vectors = self._vectors[: self._size] if rows is None else self._vectors[rows]
-            scores = vectors @ wanted
-            if len(scores) > limit:
-                # All that tie with the last one stay, so that `seq` can decide between them.
-                last = np.partition(scores, len(scores) - limit)[len(scores) - limit]
-                best = np.flatnonzero(scores >= last)
-            else:
-                best = np.arange(len(scores))
+            if count > SCAN_FROM and self._signs.is_useful:
+                rows = self._signs.near(wanted, rows, limit=limit)
+            scores = self._cosines(wanted, rows)
+            best = _highest(scores, limit)
             chosen = best if rows is None else rows[best]
             order = np.lexsort((self._seqs[chosen], -scores[best]))[:limit]
             return [
@@ -167,17 +161,14 @@ class ExactIndex:
                 for row, score in zip(chosen[order], scores[best][order], strict=True)
             ]
 
-    def _scan(self, wanted: Floats, rows: Rows | None, keep: int) -> Rows:
-        """Return the rows whose signs agree best with the query's, `keep` of them or a few more."""
-        signs = _sign_bits(wanted[None])[0]
-        words = self._signs[:, : self._size] if rows is None else self._signs[:, rows]
-        distances = np.zeros(words.shape[1], np.uint16)
-        for word, sign in zip(words, signs, strict=True):
-            distances += np.bitwise_count(word ^ sign)
-        counts = np.bincount(distances)
-        cut = int(np.searchsorted(np.cumsum(counts), keep))
-        near = np.flatnonzero(distances <= cut)
-        return near if rows is None else rows[near]
+    def _cosines(self, wanted: Floats, rows: Rows | None) -> Floats:
+        """Return the cosines of the chosen rows, or of all."""
+        if rows is not None and len(rows) < _GATHER_BELOW * self._size:
+            gathered: Floats = self._vectors[rows] @ wanted
+            return gathered
+        scores = self._scores[: self._size]
+        np.dot(self._vectors[: self._size], wanted, out=scores)
+        return scores if rows is None else scores[rows]
 
     def _select(self, query: Query) -> Rows | None:
         """Return the rows that a query may see, or None for all of them."""
@@ -255,8 +246,7 @@ class ExactIndex:
             self._live[entry.id] = row
             self._size += 1
         if added:
-            new = slice(self._size - len(added), self._size)
-            self._signs[:, new] = _sign_bits(self._vectors[new]).T
+            self._signs.update(self._vectors[: self._size])
         if changes:
             self._selections.clear()
 
@@ -274,14 +264,20 @@ class ExactIndex:
             return fresh
 
         self._vectors = grown(self._vectors, (room, dim))
-        self._signs = grown(self._signs, (-(-dim // 64), room))
+        self._scores = np.empty(room, np.float32)
         for name in ("_seqs", "_scope", "_kind", "_created", "_ended", "_from", "_to"):
             setattr(self, name, grown(getattr(self, name), (room,)))
 
 
-def _sign_bits(vectors: Floats) -> NDArray[np.uint64]:
-    """Return one bit for each number, whether it is positive, in words of 64: shape (n, words)."""
-    count, dim = vectors.shape
-    padded = np.zeros((count, -(-dim // 64) * 64), bool)
-    padded[:, :dim] = vectors > 0
-    return np.packbits(padded, axis=1).view(np.uint64)
+def _highest(scores: Floats, limit: int) -> Rows:
+    """Return the places of the `limit` highest scores, of all that tie with the last, and of some more.
+
+    The highest of each block of scores is found first: of so many blocks, the lowest of the `limit`
+    highest is a floor under the scores that are wanted, and few others lie above it.
+    """
+    width = min(64, len(scores) // (4 * limit))
+    if width < 2:
+        return np.arange(len(scores))
+    tops = np.max(scores[: len(scores) // width * width].reshape(-1, width), axis=1)
+    floor = np.partition(tops, len(tops) - limit)[len(tops) - limit]
+    return np.flatnonzero(scores >= floor)

@@ -55,12 +55,20 @@ class FullTextIndex:
     """The contract of `Index` for text, in a folder of its own. A match's score is its BM25.
 
     A file that is damaged or not ours is deleted with a warning: the journal can rebuild it.
+
+    Args:
+        folder: made if absent; the index keeps its one file there.
+        busy_timeout_s: how long to wait for another process's write.
+        frequent: terms in more than this share of all entries are left out of a query; 1 keeps all.
     """
 
     name = "fulltext"
 
-    def __init__(self, folder: Path, *, busy_timeout_s: float = 30.0) -> None:
+    def __init__(
+        self, folder: Path, *, busy_timeout_s: float = 30.0, frequent: float = FREQUENT
+    ) -> None:
         self._file = folder / "fulltext.db"
+        self._frequent = frequent
         self._busy_timeout_s = busy_timeout_s
         folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -256,7 +264,7 @@ class FullTextIndex:
             counts.update(cast(list[tuple[str, int]], self._database.read(sql, some)))
         found = sorted((word for word in words if word in counts), key=lambda word: counts[word])
         if total >= _FREQUENT_FROM:
-            rare = [word for word in found if counts[word] <= FREQUENT * total]
+            rare = [word for word in found if counts[word] <= self._frequent * total]
             found = rare or found
         return found[:_MAX_TERMS]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +13,7 @@ DENSE_WEIGHT: Final = 0.5  # of an encoder that knows meaning; the text ranking 
 LEXICAL_DENSE_WEIGHT: Final = (
     0.05  # of one that compares spelling: BM25 does that better, but misses typos
 )
+_SMALL: Final = 1e-9  # a ranking whose best score is nothing adds nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +26,8 @@ class Fused:
     parts: tuple[ScorePart, ...]
 
 
-def fuse(rankings: Mapping[str, Sequence[Match]], *, is_lexical: bool = False) -> list[Fused]:
-    """Return the entries of all rankings, best first; ties break by `seq`.
+def fuse(rankings: Mapping[str, Sequence[Match]], *, is_lexical: bool = False) -> Iterator[Fused]:
+    """Yield the entries of all rankings, best first; ties break by `seq`.
 
     A convex combination of scores (Bruch et al. 2023, arXiv 2210.11934), each divided by the best of its
     ranking; negative cosines count as 0. An entry that a ranking does not have gets nothing from it,
@@ -41,16 +42,20 @@ def fuse(rankings: Mapping[str, Sequence[Match]], *, is_lexical: bool = False) -
     present = {name: ranking for name, ranking in rankings.items() if ranking}
     if len(present) == 1:
         weights = dict.fromkeys(present, 1.0)
-    parts: dict[int, list[ScorePart]] = {}
-    ids: dict[int, str] = {}
+    scales = {
+        name: weights[name] / max(ranking[0].score, _SMALL) for name, ranking in present.items()
+    }
+    places: dict[int, list[tuple[str, int]]] = {}
+    scores: dict[int, float] = {}
     for name, ranking in present.items():
-        best = max(ranking[0].score, 1e-9)
-        for rank, match in enumerate(ranking, start=1):
-            contribution = weights[name] * max(match.score, 0.0) / best
-            parts.setdefault(match.seq, []).append(ScorePart(name, rank, match.score, contribution))
-            ids[match.seq] = match.id
-    fused = [
-        Fused(seq, ids[seq], sum(part.contribution for part in found), tuple(found))
-        for seq, found in parts.items()
-    ]
-    return sorted(fused, key=lambda entry: (-entry.score, entry.seq))
+        for place, match in enumerate(ranking):
+            contribution = scales[name] * max(match.score, 0.0)
+            scores[match.seq] = scores.get(match.seq, 0.0) + contribution
+            places.setdefault(match.seq, []).append((name, place))
+    for seq in sorted(scores, key=lambda seq: (-scores[seq], seq)):
+        found = [(name, place, present[name][place]) for name, place in places[seq]]
+        parts = tuple(
+            ScorePart(name, place + 1, match.score, scales[name] * max(match.score, 0.0))
+            for name, place, match in found
+        )
+        yield Fused(seq, found[0][2].id, scores[seq], parts)

@@ -6,9 +6,10 @@ import logging
 import shutil
 import tempfile
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -70,8 +71,8 @@ class Retriever:
         """The dense and the text index, with what they read."""
         return self.dense, self.text
 
-    def catch_up(self) -> None:
-        """Bring every index up to the journal, whoever wrote it."""
+    def catch_up(self, *, mode: Mode = "fused") -> None:
+        """Bring the indexes that a mode asks up to the journal, whoever wrote it."""
         with self._lock:
             epoch = self._journal.epoch()
             if epoch != self._epoch:  # another process replaced all vectors
@@ -81,8 +82,10 @@ class Retriever:
                     self.dense = self._open_dense()
                 else:
                     self.dense.rebuild(self._journal)
-            for feed in self.feeds:
-                feed.catch_up(self._journal)
+            if mode != "text":
+                self.dense.catch_up(self._journal)
+            if mode != "dense":
+                self.text.catch_up(self._journal)
 
     def states(self) -> list[IndexState]:
         """Return how far each index is."""
@@ -92,8 +95,8 @@ class Retriever:
 
     def retrieve(self, query: Query, *, mode: Mode, limit: int) -> list[Hit]:
         """Return at most `limit` hits, best first; ties break by the journal's order."""
-        self.catch_up()
-        depth = max(_DEPTH, 4 * limit)
+        self.catch_up(mode=mode)
+        depth = max(_DEPTH, 4 * limit) if mode == "fused" else limit
         rankings: dict[str, Sequence[Match]] = {}
         if mode != "text" and query.vector is not None:
             rankings["dense"] = self.dense.search(self._journal, query, limit=depth)
@@ -133,19 +136,14 @@ class Retriever:
             index = open_index(index, self.folder, collection=name)
         return Feed(index, reads_text=False, reads_vectors=True)
 
-    def _hits(self, fused: Sequence[Fused], query: Query, limit: int) -> list[Hit]:
+    def _hits(self, fused: Iterator[Fused], query: Query, limit: int) -> list[Hit]:
         hits: list[Hit] = []
-        rows: dict[int, Row] = {}
-        for start in range(0, len(fused), limit):
-            some = fused[start : start + limit]
-            rows.update(self._journal.rows([found.seq for found in some]))
-            for found in some:
-                row = rows.get(found.seq)
-                # A row may have been erased by another process since the index was asked.
-                if row is not None and len(hits) < limit:
-                    hits.append(_hit(found, row, query.text))
-            if len(hits) >= limit:
-                break
+        while len(hits) < limit and (some := list(islice(fused, limit - len(hits)))):
+            rows = self._journal.rows([found.seq for found in some])
+            # A row may have been erased by another process since the index was asked.
+            hits += [
+                _hit(found, rows[found.seq], query.text) for found in some if found.seq in rows
+            ]
         return hits
 
     def _drop_unused(self) -> list[str]:
