@@ -20,7 +20,7 @@ from agentcl.doctor import Report
 from agentcl.facade import Memory
 from agentcl.memory.records import Record, Scope
 from agentcl.memory.rows import Version
-from agentcl.retrieval.recall import Recall
+from agentcl.retrieval.recall import Hit, Recall
 from agentcl.upkeep import Receipt, Stats
 
 _UNPRINTABLE: Final = re.compile(
@@ -33,6 +33,9 @@ def to_json(value: object) -> Any:  # noqa: ANN401  # JSON
     if isinstance(value, Record):
         own = {f.name: to_json(getattr(value, f.name)) for f in fields(value)}
         return {"kind": value.kind, **own}
+    if isinstance(value, Hit):
+        own = {f.name: to_json(getattr(value, f.name)) for f in fields(value)}
+        return {**own, "matched_terms": list(value.matched_terms)}
     if is_dataclass(value) and not isinstance(value, type):
         return {f.name: to_json(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, datetime):

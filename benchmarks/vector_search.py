@@ -111,15 +111,15 @@ def chroma(rows: Floats, folder: Path) -> Callable[[dict[str, Any] | None], Sear
 
 
 def race(
-    searches: dict[str, Search], asked: Floats, truth: Search
+    searches: dict[str, Search], asked: Floats, exact: Search
 ) -> dict[str, tuple[float, float]]:
     """Return median milliseconds and recall@10 of each, all asked each question in turn."""
     took: dict[str, list[float]] = {name: [] for name in searches}
     found: dict[str, int] = dict.fromkeys(searches, 0)
+    truth = [set(exact(question)) for question in asked]
     for search in searches.values():
         search(asked[0])
-    for question in asked:
-        wanted = set(truth(question))
+    for question, wanted in zip(asked, truth, strict=True):
         for name, search in searches.items():
             started = time.perf_counter()
             got = search(question)

@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 from agentcl.errors import InvalidInput
 from agentcl.memory.records import Scope
+from agentcl.retrieval.analysis import matched_terms
 
 Mode = Literal["fused", "dense", "text"]
 TokenCounter = Callable[[str], int]
@@ -48,13 +49,18 @@ class Hit:
     uri: str
     score: float  # higher is better; comparable within one recall only
     parts: tuple[ScorePart, ...]
-    matched_terms: tuple[str, ...]  # words of the query found in the text, as full text sees them
     scope: Scope
     metadata: dict[str, object]
     created_at: datetime
     valid_from: datetime | None
     valid_to: datetime | None
     seq: int  # the journal's number of this version
+    query: str  # what was asked
+
+    @property
+    def matched_terms(self) -> tuple[str, ...]:
+        """Words of the query that title or text have, as full text sees them."""
+        return tuple(matched_terms(self.query, f"{self.title}\n{self.text}"))
 
     def why(self) -> str:
         """Return one line that tells why this hit is there."""
@@ -62,8 +68,8 @@ class Hit:
             f"{part.source} #{part.rank} ({part.score:.3f}, adds {part.contribution:.3f})"
             for part in self.parts
         ]
-        if self.matched_terms:
-            words.append("matched " + ", ".join(self.matched_terms[:8]))
+        if found := self.matched_terms:
+            words.append("matched " + ", ".join(found[:8]))
         return "; ".join(words)
 
 

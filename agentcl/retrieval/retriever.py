@@ -18,7 +18,6 @@ from agentcl.errors import ConfigError
 from agentcl.memory.journal import Journal
 from agentcl.memory.records import Passage, from_micros
 from agentcl.memory.rows import Row
-from agentcl.retrieval.analysis import matched_terms
 from agentcl.retrieval.feed import Feed
 from agentcl.retrieval.fulltext import FullTextIndex
 from agentcl.retrieval.fusion import Fused, fuse
@@ -197,11 +196,11 @@ def _hit(found: Fused, row: Row, query: str) -> Hit:
         uri=record.uri,
         score=found.score,
         parts=found.parts,
-        matched_terms=tuple(matched_terms(query, record.search_text())) if query else (),
         scope=record.scope,
         metadata=dict(record.metadata),
         created_at=from_micros(row.created_at),
         valid_from=record.valid_from,
         valid_to=record.valid_to,
         seq=row.seq,
+        query=query,
     )
