@@ -10,28 +10,33 @@ import json
 import logging
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
-from itertools import islice
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Final, cast
 
 from agentcl.errors import SchemaTooNew, StoreCorrupt
 from agentcl.memory.database import Database
 from agentcl.memory.journal import view_sql
-from agentcl.memory.records import Scope, ScopeView
+from agentcl.memory.records import Scope
 from agentcl.retrieval.analysis import terms
 from agentcl.retrieval.index import Change, Entry, Match, Query
 
 logger = logging.getLogger(__name__)
 
-FREQUENT: Final = 0.1  # a term in more than this share of all entries is frequent ...
-_FREQUENT_FROM: Final = 500  # ... but only in an index of at least this many
+FREQUENT: Final = 0.1  # a term in more than this share of what a query sees is frequent ...
+_FREQUENT_FROM: Final = 500  # ... but only among at least this many entries
+MOST_SCORED: Final = (
+    5_000  # entries that the terms of one query may have together, rarest terms first
+)
 _MAX_TERMS: Final = 64  # of one query, the rarest ones
 _MAX_SCOPES: Final = 64  # more visible scopes than this are tested entry by entry
+_TAG_BELOW: Final = 0.25  # of all entries; a tag that more of them have costs more than it saves
 _BATCH: Final = 500
 _SCHEMA: Final = (
-    "CREATE TABLE mark (watermark INTEGER NOT NULL, entries INTEGER NOT NULL)",
-    "INSERT INTO mark VALUES (0, 0)",
+    "CREATE TABLE mark (watermark INTEGER NOT NULL)",
+    "INSERT INTO mark VALUES (0)",
     "CREATE TABLE scope (id INTEGER PRIMARY KEY, tenant TEXT, user TEXT, agent TEXT, session TEXT,"
+    " live INTEGER NOT NULL DEFAULT 0, past INTEGER NOT NULL DEFAULT 0,"
     " UNIQUE (tenant, user, agent, session))",
     # A past version keeps its entry, with the moment at which it ended.
     "CREATE TABLE entry (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, kind TEXT NOT NULL,"
@@ -39,11 +44,10 @@ _SCHEMA: Final = (
     " valid_to INTEGER, metadata TEXT NOT NULL)",
     "CREATE INDEX entry_id ON entry (id)",
     # Our terms are letters and digits of any script; the ascii tokenizer leaves them whole. `tag`
-    # holds "live" or "past" and the scope, so that other scopes are never scored.
+    # holds "live" or "past" and the scope, so that what a query cannot see need not be scored.
     "CREATE VIRTUAL TABLE words USING fts5 (tag, body, tokenize = 'ascii')",
-    "CREATE VIRTUAL TABLE vocabulary USING fts5vocab (words, 'row')",
 )
-_TABLES: Final = ("vocabulary", "words", "entry", "scope", "mark")
+_TABLES: Final = ("words", "entry", "scope", "mark")
 
 
 def _create(connection: sqlite3.Connection) -> None:
@@ -59,7 +63,7 @@ class FullTextIndex:
     Args:
         folder: made if absent; the index keeps its one file there.
         busy_timeout_s: how long to wait for another process's write.
-        frequent: terms in more than this share of all entries are left out of a query; 1 keeps all.
+        frequent: the share above which a term is frequent; 1 asks for every term, however slow.
     """
 
     name = "fulltext"
@@ -89,10 +93,7 @@ class FullTextIndex:
                 if change.seq > held:
                     self._change(connection, change)
             if watermark > held:
-                added = sum(change.seq > held and change.added is not None for change in changes)
-                connection.execute(
-                    "UPDATE mark SET watermark = ?, entries = entries + ?", (watermark, added)
-                )
+                connection.execute("UPDATE mark SET watermark = ?", (watermark,))
 
     def remove(self, ids: Collection[str]) -> None:
         """Take every version of these records away and rewrite the file without their bytes."""
@@ -103,7 +104,10 @@ class FullTextIndex:
                 )
                 connection.execute("DELETE FROM entry WHERE id = ?", (id,))
             connection.execute("DELETE FROM scope WHERE id NOT IN (SELECT scope FROM entry)")
-            connection.execute("UPDATE mark SET entries = (SELECT count(*) FROM entry)")
+            connection.execute(
+                "UPDATE scope SET (live, past) = (SELECT coalesce(sum(ended_at IS NULL), 0),"
+                " coalesce(sum(ended_at IS NOT NULL), 0) FROM entry WHERE scope = scope.id)"
+            )
             # FTS5 only notes a deletion; merging all its segments is what takes the terms away.
             connection.execute("INSERT INTO words (words) VALUES ('optimize')")
         self._database.compact()
@@ -177,10 +181,7 @@ class FullTextIndex:
             _create(connection)
             for change in changes:
                 self._change(connection, change)
-            connection.execute(
-                "UPDATE mark SET watermark = ?, entries = (SELECT count(*) FROM entry)",
-                (watermark,),
-            )
+            connection.execute("UPDATE mark SET watermark = ?", (watermark,))
 
     def _change(self, connection: sqlite3.Connection, change: Change) -> None:
         ended = connection.execute(
@@ -191,6 +192,9 @@ class FullTextIndex:
             connection.execute("UPDATE entry SET ended_at = ? WHERE seq = ?", (change.at, seq))
             connection.execute(
                 "UPDATE words SET tag = ? WHERE rowid = ?", (f"past scope{scope}", seq)
+            )
+            connection.execute(
+                "UPDATE scope SET live = live - 1, past = past + 1 WHERE id = ?", (scope,)
             )
         if change.added is not None:
             self._add(connection, change.added)
@@ -214,6 +218,7 @@ class FullTextIndex:
             "INSERT INTO words (rowid, tag, body) VALUES (?, ?, ?)",
             (entry.seq, f"live scope{scope}", " ".join(terms(entry.text))),
         )
+        connection.execute("UPDATE scope SET live = live + 1 WHERE id = ?", (scope,))
 
     def _scope_id(self, connection: sqlite3.Connection, scope: Scope) -> int:
         fields = (scope.tenant, scope.user, scope.agent, scope.session)
@@ -230,43 +235,59 @@ class FullTextIndex:
 
     def _expression(self, query: Query) -> str | None:
         """Return the FTS5 expression of a query, or None when nothing can match it."""
-        words = self._telling(list(dict.fromkeys(terms(query.text))))
-        if not words:
+        words = list(dict.fromkeys(terms(query.text)))
+        tags, seen = self._tags(query)
+        if not words or not seen:
             return None
-        tags = [] if query.at is not None else ["live"]
-        scopes = self._visible(query.view)
-        if scopes is not None:
-            if not scopes:
-                return None
-            tags.append("(" + " OR ".join(f'"scope{scope}"' for scope in scopes) + ")")
-        body = " OR ".join(f'"{word}"' for word in words)
-        tag = f"tag : ({' AND '.join(tags)}) AND " if tags else ""
-        return f"{tag}body : ({body})"
+        prefix = f"tag : ({' AND '.join(tags)}) AND " if tags else ""
+        telling = self._telling(words, prefix, seen)
+        if not telling:
+            return None
+        body = " OR ".join(f'"{word}"' for word in telling)
+        return f"{prefix}body : ({body})"
 
-    def _visible(self, view: ScopeView) -> list[int] | None:
-        """Return the ids of the scopes a view sees, or None when they are too many to name."""
-        condition, parameters = view_sql(view)
+    def _tags(self, query: Query) -> tuple[list[str], int]:
+        """Return the tags worth asking for, and how many entries the query sees through them."""
+        condition, parameters = view_sql(query.view)
         rows = self._database.read(
-            f"SELECT s.id FROM scope AS s WHERE {condition} LIMIT {_MAX_SCOPES + 1}", parameters
+            f"SELECT s.id, s.live, s.past, {condition} FROM scope AS s", parameters
         )
-        return None if len(rows) > _MAX_SCOPES else [cast(int, row[0]) for row in rows]
+        scopes = cast(list[tuple[int, int, int, int]], rows)
+        visible = [(id, live, past) for id, live, past, is_seen in scopes if is_seen]
+        everything = sum(live + past for _, live, past, _ in scopes)
+        live = sum(live for _, live, _ in visible)
+        seen = live + sum(past for _, _, past in visible)
+        tags = []
+        if query.at is None and live < _TAG_BELOW * seen:
+            tags.append("live")
+        if seen < _TAG_BELOW * everything and len(visible) <= _MAX_SCOPES:
+            tags.append("(" + " OR ".join(f'"scope{id}"' for id, _, _ in visible) + ")")
+        return tags, live if "live" in tags else seen
 
-    def _telling(self, words: list[str]) -> list[str]:
-        """Return the terms worth asking for: those that occur, without the frequent ones."""
-        if not words:
-            return []
-        total = cast(int, self._database.read("SELECT entries FROM mark")[0][0])
-        counts: dict[str, int] = {}
-        for start in range(0, len(words), _BATCH):
-            some = words[start : start + _BATCH]
-            marks = ", ".join("?" * len(some))
-            sql = f"SELECT term, doc FROM vocabulary WHERE term IN ({marks})"
-            counts.update(cast(list[tuple[str, int]], self._database.read(sql, some)))
-        found = sorted((word for word in words if word in counts), key=lambda word: counts[word])
-        if total >= _FREQUENT_FROM:
-            rare = [word for word in found if counts[word] <= self._frequent * total]
-            found = rare or found
-        return found[:_MAX_TERMS]
+    def _telling(self, words: list[str], prefix: str, seen: int) -> list[str]:
+        """Return the terms worth asking for, rarest first: those that occur, few of them often.
+
+        Counting stops where a term is frequent, and scoring is bounded: both are what FTS5 spends its
+        time on.
+        """
+        most = MOST_SCORED
+        if seen >= _FREQUENT_FROM:
+            most = min(most, int(self._frequent * seen))
+        sql = f"SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT {most + 1})"
+        counts = {
+            word: cast(int, self._database.read(sql, (f'{prefix}body : "{word}"',))[0][0])
+            for word in words
+        }
+        found = sorted((word for word in words if counts[word]), key=lambda word: counts[word])
+        if self._frequent >= 1:
+            return found[:_MAX_TERMS]
+        telling = [word for word in found if counts[word] <= most] or found
+        scored = list(accumulate(counts[word] for word in telling))
+        return [
+            word
+            for word, total in zip(telling, scored, strict=True)
+            if total <= MOST_SCORED or word == telling[0]
+        ][:_MAX_TERMS]
 
     def _admitted(self, seqs: Sequence[int], query: Query) -> dict[int, str]:
         """Return the ids of those entries that the query lets through, by number."""

@@ -14,7 +14,7 @@ from agentcl.retrieval.analysis import matched_terms, terms
         ("naïve café", "naive cafe"),
         ("STRASSE", "straße"),
         ("ﬁsh", "fish"),
-        ("١٢", "12"),
+        ("\uff11\uff12", "12"),
         ("mill's", "mill s"),
     ],
 )

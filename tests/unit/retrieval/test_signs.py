@@ -1,21 +1,23 @@
-import pytest
-
-np = pytest.importorskip("numpy")
+import numpy as np
+from numpy.typing import NDArray
 
 from agentcl.retrieval.signs import SCAN_FROM, SignScan
 
-
-def unit(rows: "np.ndarray") -> "np.ndarray":
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+Floats = NDArray[np.float32]
 
 
-def clustered(count: int, dim: int, seed: int) -> "np.ndarray":
+def unit(rows: NDArray[np.float64]) -> Floats:
+    scaled: Floats = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return scaled
+
+
+def clustered(count: int, dim: int, seed: int) -> Floats:
     rng = np.random.default_rng(seed)
     centres = rng.normal(size=(count // 20, dim))
     return unit(centres[rng.integers(0, len(centres), count)] + rng.normal(size=(count, dim)))
 
 
-def recall(scan: SignScan, rows: "np.ndarray", asked: "np.ndarray") -> float:
+def recall(scan: SignScan, rows: Floats, asked: Floats) -> float:
     found = 0
     for question in asked:
         nearest = np.argpartition(rows @ question, -10)[-10:]
@@ -56,7 +58,7 @@ def test_only_the_rows_that_may_be_seen_are_returned() -> None:
 def test_vectors_without_telling_signs_are_found_out() -> None:
     """Nearly all numbers of a sparse vector are zero, and so are nearly all of its signs."""
     rng = np.random.default_rng(3)
-    rows = np.zeros((SCAN_FROM, 512), np.float32)
+    rows = np.zeros((SCAN_FROM, 512))
     for row in rows:
         row[rng.integers(0, 512, 4)] = rng.normal(size=4)
     scan = SignScan()
