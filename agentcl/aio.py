@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial, wraps
 from types import TracebackType
 from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar
@@ -24,8 +22,11 @@ def _awaitable(
 
     @wraps(verb)
     async def run(self: AsyncMemory, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        # Who awaits has asyncio already; everybody else is spared its import, a third of our own.
+        from asyncio import get_running_loop
+
         call = partial(verb, self.memory, *args, **kwargs)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+        return await get_running_loop().run_in_executor(self._threads, call)
 
     return run
 
@@ -37,6 +38,8 @@ class AsyncMemory:
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None, **settings: Any) -> None:  # noqa: ANN401  # those of Memory
+        from concurrent.futures import ThreadPoolExecutor
+
         self.memory = Memory(path, **settings)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="agentcl")
 
@@ -53,7 +56,9 @@ class AsyncMemory:
 
     async def close(self) -> None:
         """Wait for running verbs, then close; calling it twice is allowed."""
-        await asyncio.to_thread(self._threads.shutdown)
+        from asyncio import to_thread
+
+        await to_thread(self._threads.shutdown)
         self.memory.close()
 
     add = _awaitable(Memory.add)

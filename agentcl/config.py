@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -142,6 +141,8 @@ def _read_file(start: Path) -> tuple[Path | None, dict[str, object]]:
     for folder in (start, *start.parents):
         file = folder / FILE
         if file.is_file():
+            import tomllib  # few memories have such a file
+
             try:
                 return file, tomllib.loads(file.read_text("utf-8"))
             except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

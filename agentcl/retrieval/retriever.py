@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import logging
-import shutil
-import tempfile
 import threading
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
-from typing import Final
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Final
 
 from agentcl.errors import ConfigError
 from agentcl.memory.journal import Journal
@@ -24,6 +21,10 @@ from agentcl.retrieval.fusion import Fused, fuse
 from agentcl.retrieval.index import Index, Match, Query
 from agentcl.retrieval.recall import Hit, Mode
 
+if TYPE_CHECKING:
+    from tempfile import TemporaryDirectory
+
+# Modules of the standard library that few searches need are imported where they are used.
 logger = logging.getLogger(__name__)
 FOLDER: Final = "indexes"
 _DEPTH: Final = 200  # entries asked of each index, so that fusion knows both scores of most
@@ -51,10 +52,12 @@ class Retriever:
         self._journal = journal
         self._is_lexical = is_lexical
         self._lock = threading.RLock()
-        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        self._scratch: TemporaryDirectory[str] | None = None
         if journal.database.read_only:
             # Indexes must be written somewhere, and the memory's own folder may not be.
-            self._scratch = tempfile.TemporaryDirectory(prefix="agentcl-")
+            from tempfile import TemporaryDirectory
+
+            self._scratch = TemporaryDirectory(prefix="agentcl-")
             self.folder = Path(self._scratch.name)
         else:
             self.folder = journal.folder / FOLDER
@@ -147,11 +150,13 @@ class Retriever:
 
     def _drop_unused(self) -> list[str]:
         """Delete the folders of indexes that are not in use: they may hold what was erased."""
+        from shutil import rmtree
+
         used = {feed.index.name for feed in self.feeds}
         done = []
         for folder in sorted(self.folder.iterdir()) if self.folder.is_dir() else ():
             if folder.name not in used and folder.is_dir():
-                shutil.rmtree(folder)
+                rmtree(folder)
                 done.append(f"{folder.name} (unused, deleted)")
         return done
 
@@ -173,6 +178,8 @@ def open_index(name: str, folder: Path, *, collection: str) -> Index:
 
         return ExactIndex()
     if name == "chroma" or name.startswith("chroma:http://"):
+        from urllib.parse import urlsplit
+
         from agentcl.retrieval.chroma import ChromaIndex
 
         if name == "chroma":
