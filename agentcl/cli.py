@@ -127,7 +127,7 @@ def add(
 ) -> None:
     """Remember files, folders, or standard input (-).
 
-    Reads .txt, .md, .html, .pdf, .jsonl and .csv. A file that was added before is updated.
+    Reads .txt, .md, .rst, .html, .pdf, .jsonl, .csv and .tsv. A file that was added before is updated.
     """
     scope = _scope(given)
     skipped: list[loaders.Skipped] = []
@@ -146,7 +146,8 @@ def add(
 
     with _open(given, is_new_allowed=True) as memory:
         before = memory.journal.last_seq()
-        with screen.progress("remembering", None) as progress:
+        total = loaders.count(Path(path) for path in paths)
+        with screen.progress("remembering", total) as progress:
             stored = memory.add_many(
                 drafts(),
                 progress=lambda done: progress.update(progress.task_ids[0], completed=done),

@@ -1,0 +1,72 @@
+"""Every example runs as a user would run it, and prints what it promises."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = ROOT / "examples"
+LINK = re.compile(r"\]\(([^)]+)\)")
+PRINTS = {
+    "concurrent_agents.py": "'agent-9': 3",
+    "forgetting.py": "forgotten: still on disk: False",
+    "scopes.py": "Bo cannot forget",
+    "time_travel.py": "then:   ['The ferry leaves at seven.']",
+}
+
+
+def run(file: Path, folder: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(file)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": "", "AGENTCL_ENCODER": "hashing", "COLUMNS": "100"},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_every_example_is_run_here() -> None:
+    found = {path.name for path in EXAMPLES.glob("*.py")} - {"demo.py", "picture.py"}
+    assert found == set(PRINTS)
+
+
+@pytest.mark.parametrize("name", PRINTS)
+def test_an_example_runs_and_is_short(name: str, tmp_path: Path) -> None:
+    assert PRINTS[name] in run(EXAMPLES / name, tmp_path)
+    assert len((EXAMPLES / name).read_text("utf-8").splitlines()) <= 40
+
+
+def test_the_demo_fills_asks_explains_and_draws(tmp_path: Path) -> None:
+    printed = run(EXAMPLES / "demo.py", tmp_path)
+    assert "188 documents remembered" in printed
+    assert "1. The ferry Petrel" in printed
+    assert "matched" in printed
+    assert "Forgotten for good" in printed
+    picture = ET.parse(tmp_path / "demo.svg").getroot()
+    namespace = "{http://www.w3.org/2000/svg}"
+    assert len(picture.findall(f"{namespace}circle")) == 188
+    assert (tmp_path / "demo-memory" / "journal.db").exists()
+
+
+def test_the_corpus_is_whole() -> None:
+    """Every link leads to a document, every document is linked, every question has its documents."""
+    texts = {path.stem: path.read_text("utf-8") for path in (EXAMPLES / "corpus").glob("*.md")}
+    linked = set()
+    for slug, text in texts.items():
+        targets = {target.removesuffix(".md") for target in LINK.findall(text)}
+        assert targets <= set(texts), slug
+        linked |= targets
+    assert len(texts) == len(set(texts.values())) == 188
+    questions = json.loads((EXAMPLES / "questions.json").read_text("utf-8"))
+    assert {asked["kind"] for asked in questions} == {"keyword", "paraphrase", "multihop"}
+    for asked in questions:
+        assert set(asked["gold"]) <= set(texts)
+        assert len(asked["gold"]) == (2 if asked["kind"] == "multihop" else 1)

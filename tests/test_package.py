@@ -1,0 +1,143 @@
+"""The house itself: what is exported, what an import costs, what the pages say."""
+
+import ast
+import re
+import subprocess
+import sys
+from importlib.metadata import requires
+from pathlib import Path
+
+import pytest
+
+import agentcl
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+HEAVY = {"numpy", "torch", "sentence_transformers", "chromadb", "openai", "transformers", "asyncio"}
+
+
+def python(code: str, cwd: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cwd,
+        env={"PATH": "", "AGENTCL_ENCODER": "hashing"},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_public_names_are_sorted_complete_and_documented() -> None:
+    names = list(agentcl.__all__)
+    assert names == sorted(names, key=lambda name: (not name.isupper(), name))
+    for name in agentcl.__all__:
+        assert getattr(agentcl, name).__doc__ or name in ("ANY", "KEEP"), name
+    public = {name for name in vars(agentcl) if not name.startswith("_")}
+    modules = {path.stem for path in (ROOT / "agentcl").iterdir()}
+    assert public - modules == set(agentcl.__all__)
+
+
+def test_an_import_is_light_and_leaves_no_trace(tmp_path: Path) -> None:
+    loaded = python("import agentcl, sys; print(*sys.modules)", tmp_path).split()
+    assert not HEAVY & set(loaded)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_memory_works_without_any_optional_part(tmp_path: Path) -> None:
+    """As in a base install: importing numpy fails, and the plain index takes over."""
+    code = """
+import sys
+for name in ("numpy", "torch", "sentence_transformers", "chromadb", "openai"):
+    sys.modules[name] = None
+import importlib.util
+find_spec = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if sys.modules.get(name, 0) is None else find_spec(name, *rest)
+from agentcl import Memory, MissingExtra
+from agentcl.retrieval.encoders import open_encoder
+with Memory("m") as memory:
+    memory.add("The ferry leaves at seven.")
+    recall = memory.search("ferry")
+    print(recall.hits[0].text, recall.indexes[0], recall.is_lexical)
+for name, extra in (("minilm", "local"), ("openai:m@http://localhost:1/v1", "openai")):
+    try:
+        open_encoder(name)
+    except MissingExtra as error:
+        print(error)
+try:
+    Memory("m", index="chroma").search("ferry")
+except MissingExtra as error:
+    print(error)
+"""
+    printed = python(code, tmp_path)
+    assert "The ferry leaves at seven. pure True" in printed
+    for extra in ("local", "openai", "chroma"):
+        assert f"pip install 'agentcl[{extra}]'" in printed
+
+
+def test_extras_that_errors_name_exist() -> None:
+    declared = {
+        found.group(1)
+        for line in requires("agentcl") or []
+        if (found := re.search(r'extra == [\'"]([a-z]+)[\'"]', line))
+    }
+    named = {
+        extra
+        for path in (ROOT / "agentcl").rglob("*.py")
+        for extra in re.findall(r'MissingExtra\([^)]*, "([a-z]+)"\)', path.read_text("utf-8"))
+    }
+    assert named
+    assert named <= declared
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_block_of_a_page_runs(page: Path, tmp_path: Path) -> None:
+    """The blocks of one page run one after the other, as a reader would paste them."""
+    blocks = BLOCK.findall(page.read_text("utf-8"))
+    if blocks:
+        python("\n".join(blocks), tmp_path)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_of_a_page_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text("utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_the_readme_opens_with_five_lines_and_two_commands() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    block = BLOCK.search(text)
+    assert block is not None
+    assert len([line for line in block.group(1).splitlines() if line.strip()]) <= 5
+    assert re.findall(r"^make \w+", text, re.MULTILINE) == ["make demo", "make test"]
+    assert "2606.02461" in text
+
+
+def test_every_setting_is_documented() -> None:
+    text = (ROOT / "docs" / "configuration.md").read_text("utf-8")
+    from agentcl.config import resolve
+
+    for name in resolve({}, environment={}, start=Path("/")):
+        assert f"`{name}`" in text
+        assert f"AGENTCL_{name.upper()}" in text
+
+
+def test_root_links_lead_into_the_package() -> None:
+    for name in ("memory", "retrieval", "envs"):
+        link = ROOT / name
+        if not link.is_symlink():  # a source distribution leaves them out
+            pytest.skip("not a checkout")
+        assert link.resolve() == (ROOT / "agentcl" / name).resolve()
+
+
+def test_dependencies_point_one_way() -> None:
+    """Records import only the standard library; the journal side never imports retrieval."""
+    for path in (ROOT / "agentcl" / "memory").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                assert not node.module.startswith("agentcl.retrieval"), path
+                if path.name == "records.py":
+                    top = node.module.split(".")[0]
+                    assert top in sys.stdlib_module_names or node.module == "agentcl.errors", path
