@@ -91,6 +91,8 @@ import os, sys
 from agentcl import Memory, StoreReadOnly
 with Memory(sys.argv[2], encoder="hashing:64") as memory:
     memory.search(memory.add("imports what is needed while it may be read").text)
+with Memory(sys.argv[2], read_only=True) as memory:
+    memory.search("imports")
 if os.getuid() == 0:
     os.setgid(65534)
     os.setuid(65534)
