@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
+# The other benchmarks need data, and `pip install -e '.[bench]'`; see docs/benchmarks.md.
 .PHONY: demo test check bench clean
 .NOTPARALLEL:
 
@@ -19,6 +20,7 @@ check: .venv/.full
 
 bench: .venv/.full
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/torture.py
 
 clean:
 	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage demo-memory demo.svg

@@ -15,7 +15,7 @@ CACHE = Path(__file__).parent.parent / ".bench"
 
 def machine(*packages: str) -> dict[str, Any]:
     """Return what a reader must know to compare: processors, Python and package versions."""
-    versions = {}
+    versions: dict[str, str | None] = {}
     for package in ("agentcl", *packages):
         try:
             versions[package] = version(package)

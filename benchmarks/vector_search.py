@@ -89,7 +89,7 @@ def chroma(rows: Floats, folder: Path) -> Callable[[dict[str, Any] | None, bool]
     import chromadb
 
     client = chromadb.PersistentClient(folder)
-    space = {"hnsw": {"space": "cosine"}}
+    space: Any = {"hnsw": {"space": "cosine"}}
     collection = client.create_collection("notes", configuration=space)
     for start in range(0, len(rows), 5_000):
         some = range(start, min(start + 5_000, len(rows)))
@@ -105,7 +105,7 @@ def chroma(rows: Floats, folder: Path) -> Callable[[dict[str, Any] | None, bool]
 
         def search(question: Floats) -> Sequence[int]:
             found = collection.query(
-                query_embeddings=[question], n_results=LIMIT, where=filters, include=include
+                query_embeddings=question[None], n_results=LIMIT, where=filters, include=include
             )
             return [int(id) for id in found["ids"][0]]
 

@@ -1,6 +1,7 @@
 """The house itself: what is exported, what an import costs, what the pages say."""
 
 import ast
+import importlib.util
 import re
 import subprocess
 import sys
@@ -141,3 +142,15 @@ def test_dependencies_point_one_way() -> None:
                 if path.name == "records.py":
                     top = node.module.split(".")[0]
                     assert top in sys.stdlib_module_names or node.module == "agentcl.errors", path
+
+
+def test_measured_tables_are_those_of_the_committed_results() -> None:
+    spec = importlib.util.spec_from_file_location("report", ROOT / "benchmarks" / "report.py")
+    assert spec is not None
+    assert spec.loader is not None
+    report = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(report)
+    for page in report.PAGES:
+        text = page.read_text("utf-8")
+        assert "<!-- measured:" in text
+        assert text == report.filled(text), f"run: python benchmarks/report.py ({page.name})"

@@ -11,7 +11,7 @@ from agentcl.retrieval.recall import ScorePart
 
 DENSE_WEIGHT: Final = 0.5  # of an encoder that knows meaning; the text ranking has the rest
 LEXICAL_DENSE_WEIGHT: Final = (
-    0.05  # of one that compares spelling: BM25 does that better, but misses typos
+    0.02  # of one that compares spelling: BM25 does that better, but misses typos
 )
 _SMALL: Final = 1e-9  # a ranking whose best score is nothing adds nothing
 

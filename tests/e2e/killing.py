@@ -89,11 +89,10 @@ def _check(folder: Path, logs: list[Path], errors: Path) -> tuple[int, int]:
     acknowledged = 0
     for log in logs:
         pending: str | None = None
-        for line in log.read_text().splitlines() if log.exists() else ():
-            parts = line.split(" ", 3)
-            if len(parts) < 4:
+        for line in log.read_text().splitlines(keepends=True) if log.exists() else ():
+            if not line.endswith("\n"):
                 continue  # the line itself was cut off
-            state, verb, id, text = parts
+            state, verb, id, text = line.rstrip("\n").split(" ", 3)
             if state == "begin":
                 pending = id
                 continue

@@ -1,0 +1,206 @@
+"""Write the measured tables into README.md and docs/benchmarks.md, from `results/*.json` alone.
+
+    python benchmarks/report.py
+
+Text between `<!-- measured: NAME -->` and `<!-- end -->` is replaced; the suite checks that the pages are
+up to date.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = Path(__file__).parent / "results"
+PAGES = (ROOT / "README.md", ROOT / "docs" / "benchmarks.md")
+_MARKED = re.compile(r"(<!-- measured: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def result(name: str) -> Any:  # noqa: ANN401  # JSON
+    """Return a committed result."""
+    return json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def retrieval() -> str:
+    """Recall on the real corpora."""
+    rows = []
+    for row in result("retrieval")["rows"]:
+        cells = [f"{row[f'recall@{depth}'][0]:.1f}" for depth in (1, 2, 5, 10)]
+        low, high = row["recall@5"][1:]
+        cells[2] = f"**{cells[2]}** [{low:.0f}, {high:.0f}]"
+        rows.append(
+            [f"{row['corpus']} ({row['documents']:,})", row["mode"], *cells, f"{row['all_gold_in_5'][0]:.1f}"]
+        )  # fmt: skip
+    depths = ["recall@1", "recall@2", "recall@5 [95%]", "recall@10"]
+    return table(["corpus (documents)", "ranking", *depths, "all gold in 5"], rows)
+
+
+def startup() -> str:
+    """What an install costs."""
+    found = result("startup")
+    ours = found["rows"]["agentcl"]["import_s"]
+    rows = [
+        [name, str(row["packages"]), f"{row['mb']:.0f}", f"{row['import_s'] / ours:.1f}"]
+        for name, row in found["rows"].items()
+        if name != "empty"
+    ]
+    return table(["", "packages", "MB of the environment", "import time, agentcl = 1"], rows)
+
+
+def writes() -> str:
+    """Adding one by one."""
+    found = result("writes")
+    rows = [
+        [name, f"{found['mean_ms'][name]:.2f}", f"{ratio:.1f}"]
+        for name, ratio in found["ratio"].items()
+    ]
+    return table(["", "mean ms of one durable add", "agentcl = 1"], rows)
+
+
+def vector_search() -> str:
+    """Dense search beside Chroma and brute force."""
+    rows = []
+    for label, race in result("vector_search")["races"].items():
+        for name, row in race.items():
+            rows.append([label, name, f"{row['p50_ms']:.2f}", f"{row['recall@10']:.4f}"])
+    return table(["vectors", "", "p50 ms", "recall@10"], rows)
+
+
+def fulltext() -> str:
+    """FTS5 and tantivy."""
+    found = result("fulltext")
+    names = list(next(iter(found["rows"].values()))["recall@5"])
+    rows = [
+        [
+            engine,
+            *(f"{row['recall@5'][name]:.1f} ({row['ms'][name]:.2f} ms)" for name in names),
+            f"{row['ms']['many']:.2f} ms",
+        ]
+        for engine, row in found["rows"].items()
+    ]
+    return table(["", *(f"recall@5 {name}" for name in names), f"{found['texts']:,} texts"], rows)
+
+
+def torture() -> str:
+    """The long torture."""
+    row = result("torture")
+    return (
+        f"{row['workers']} processes, {row['kills']} kills, {row['acknowledged']:,} acknowledged changes, "
+        f"{row['records_checked']:,} records checked afterwards: {row['lost']} lost.\n"
+    )
+
+
+def summary() -> str:
+    """The README's table: one line for each claim, with its script."""
+    start, write, vectors = result("startup"), result("writes"), result("vector_search")
+    full, torn = result("fulltext"), result("torture")
+    races = list(vectors["races"].values())
+    fused = {row["corpus"]: row for row in result("retrieval")["rows"] if row["mode"] == "fused"}
+    parts = {
+        name: max(
+            row["recall@5"][0]
+            for row in result("retrieval")["rows"]
+            if row["corpus"] == name and row["mode"] != "fused"
+        )
+        for name in fused
+    }
+    import_ratio = start["import_ratio"]
+
+    def times(race: dict[str, Any], ours: str, theirs: str) -> str:
+        return f"{race[theirs]['p50_ms'] / race[ours]['p50_ms']:.1f}"
+
+    rows = [
+        [
+            "base install",
+            f"{start['rows']['agentcl']['packages']} packages, {start['rows']['agentcl']['mb']:.0f} MB",
+            "; ".join(
+                f"{name}: {start['rows'][name]['packages']} packages, {start['rows'][name]['mb']:.0f} MB, "
+                f"import {ratio:.0f} times slower"
+                for name, ratio in import_ratio.items()
+            ),
+            "startup.py",
+        ],
+        [
+            "recall@5, BM25 and MiniLM fused",
+            "; ".join(f"{name}: {row['recall@5'][0]:.1f}" for name, row in fused.items()),
+            "the better of the two alone: "
+            + ", ".join(f"{parts[name]:.1f}" for name in fused),
+            "retrieval.py",
+        ],
+        [
+            "durable add, one by one",
+            f"{write['mean_ms']['agentcl']:.2f} ms",
+            ", ".join(f"{name} {write['ratio'][name]:.1f} times slower" for name in ("Chroma", "mem0"))
+            + f"; a bare SQLite commit {write['mean_ms']['bare commit']:.2f} ms",
+            "writes.py",
+        ],
+        [
+            "dense search of 10,000",
+            f"{races[0]['agentcl']['p50_ms']:.2f} ms with text and reasons, "
+            f"{races[0]['agentcl, ids only']['p50_ms']:.2f} ms ids only",
+            f"Chroma {times(races[0], 'agentcl', 'Chroma')} and "
+            f"{times(races[0], 'agentcl, ids only', 'Chroma, ids only')} times slower; with a filter "
+            f"{times(races[1], 'agentcl', 'Chroma')} and "
+            f"{times(races[1], 'agentcl, ids only', 'Chroma, ids only')}",
+            "vector_search.py",
+        ],
+        [
+            "dense search of 100,000, ids only",
+            f"{races[2]['agentcl, ids only']['p50_ms']:.2f} ms at recall@10 "
+            f"{races[2]['agentcl, ids only']['recall@10']:.3f}",
+            f"numpy brute force {times(races[2], 'agentcl, ids only', 'numpy brute force')} times slower",
+            "vector_search.py",
+        ],
+        [
+            "full text of 100,000",
+            f"{full['rows']['FTS5, frequent-term cut']['ms']['many']:.1f} ms",
+            f"without the cut {full['rows']['FTS5, every term']['ms']['many']:.0f} ms; "
+            f"tantivy {full['rows']['tantivy, our terms']['ms']['many']:.1f} ms",
+            "fulltext.py",
+        ],
+        [
+            "`kill -9` while writing",
+            f"{torn['lost']} of {torn['acknowledged']:,} acknowledged changes lost",
+            f"{torn['kills']} kills",
+            "torture.py",
+        ],
+    ]  # fmt: skip
+    linked = [[*row[:3], f"[{row[3]}](benchmarks/{row[3]})"] for row in rows]
+    return table(["measured", "agentcl", "beside", "script"], linked)
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "summary": summary,
+    "retrieval": retrieval,
+    "startup": startup,
+    "writes": writes,
+    "vectors": vector_search,
+    "fulltext": fulltext,
+    "torture": torture,
+}
+
+
+def filled(text: str) -> str:
+    """Return a page with its measured parts replaced."""
+    return _MARKED.sub(lambda found: f"{found[1]}{PARTS[found[2]]()}{found[3]}", text)
+
+
+def main() -> None:
+    """Rewrite the pages."""
+    for page in PAGES:
+        page.write_text(filled(page.read_text("utf-8")), "utf-8")
+        print(page.relative_to(ROOT))
+
+
+if __name__ == "__main__":
+    main()
