@@ -7,7 +7,7 @@ import threading
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -105,6 +105,8 @@ class Retriever:
         if mode != "dense" and query.text:
             rankings["text"] = self.text.search(self._journal, query, limit=depth)
         fused = fuse(rankings, is_lexical=self._is_lexical)
+        if mode == "fused":  # what neither ranking speaks for is no hit, however few there are
+            fused = takewhile(lambda entry: entry.score > 0, fused)
         return self._hits(fused, query, limit)
 
     def remove(self, ids: Collection[str]) -> list[str]:

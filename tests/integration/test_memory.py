@@ -287,3 +287,9 @@ def test_every_index_serves_a_memory(tmp_path: Path, index: str) -> None:
         memory.snapshot(tmp_path / "s")
     with Memory(tmp_path / "s", index=index) as memory:
         assert texts(memory.search("ferry", user="ada", mode="dense")) == [kept.text]
+
+
+def test_what_neither_ranking_speaks_for_is_no_hit(memory: Memory) -> None:
+    memory.add("The ferry leaves at seven.")
+    memory.add("Rye bread.")
+    assert [hit.text for hit in memory.search("ferry")] == ["The ferry leaves at seven."]
