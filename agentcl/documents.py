@@ -14,10 +14,11 @@ from agentcl.memory.checks import (
     check_text,
     check_validity,
 )
-from agentcl.memory.journal import Journal, Turn
+from agentcl.memory.journal import Journal
 from agentcl.memory.passages import split
 from agentcl.memory.records import Document, Passage, Scope, ScopeView
 from agentcl.memory.rows import EncoderSpec, content_hash
+from agentcl.memory.turn import Turn
 from agentcl.memory.vectors import SupportsList, dimension, pack
 from agentcl.retrieval.encoders import Encoder
 

@@ -29,7 +29,6 @@ from agentcl.memory.checks import (
     check_unicode,
     check_view,
 )
-from agentcl.memory.journal import mismatch
 from agentcl.memory.records import (
     KINDS,
     AnyScope,
@@ -39,7 +38,7 @@ from agentcl.memory.records import (
     Scope,
     to_micros,
 )
-from agentcl.memory.rows import Counters, Version
+from agentcl.memory.rows import Counters, Version, mismatch
 from agentcl.memory.vectors import SupportsList, pack
 from agentcl.retrieval.filters import Filters, parse_filters
 from agentcl.retrieval.index import Query

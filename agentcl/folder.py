@@ -13,8 +13,8 @@ from typing import Any, Literal, Self
 from agentcl.config import Setting, resolve
 from agentcl.errors import EncoderMismatch, StoreUnavailable
 from agentcl.memory import erasure
-from agentcl.memory.journal import Journal, mismatch, now_micros
-from agentcl.memory.rows import EncoderSpec
+from agentcl.memory.journal import Journal, now_micros
+from agentcl.memory.rows import EncoderSpec, mismatch
 from agentcl.retrieval.encoders import Encoder, default_encoder_name, open_encoder
 from agentcl.retrieval.index import Index
 from agentcl.retrieval.retriever import Retriever

@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 from agentcl.errors import StoreCorrupt
@@ -95,6 +96,15 @@ class EncoderSpec:
 
     def __str__(self) -> str:
         return f"{self.name} ({self.dim} dimensions)"
+
+
+def mismatch(held: EncoderSpec, wanted: EncoderSpec, folder: Path) -> str:
+    """Return the message of an `EncoderMismatch`: both encoders, and both ways out."""
+    return (
+        f"the memory at {folder} was embedded with {held}, but {wanted} was asked for. "
+        f"Open it with encoder={held.name!r}, or embed everything anew: "
+        f"agentcl reembed --path {folder} --encoder {wanted.name}"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,203 @@
+"""The right to write: what one transaction may do to the journal."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agentcl.errors import EncoderMismatch, InvalidInput, NotFound
+from agentcl.memory.checks import canonical_json
+from agentcl.memory.records import KINDS, Record, Scope, body, from_micros, to_micros
+from agentcl.memory.rows import EncoderSpec, Row, content_hash, fields_of, mismatch
+from agentcl.memory.ulid import new_ulid
+from agentcl.memory.vectors import dimension
+
+if TYPE_CHECKING:
+    from agentcl.memory.journal import Journal
+
+
+class Turn:
+    """The right to write, for the length of one transaction. Made by `Journal.turn`."""
+
+    def __init__(self, journal: Journal, now: int) -> None:
+        self.now = now  # microseconds since 1970; the record time of everything written
+        self._journal = journal
+        self._connection = journal.database.connection
+        # Seen in this turn; nobody else can change them before it ends.
+        self._sources: set[tuple[str, str]] = set()  # (id, tenant)
+        self._scopes: dict[Scope, int] = {}
+        self._encoder: EncoderSpec | None = None
+
+    def create(
+        self, record: Record, *, vector: bytes | None = None, is_given: bool = False
+    ) -> Record:
+        """Append a new record; its id, version and time are set here.
+
+        Raises:
+            InvalidInput: if a live record of its kind and scope has its key already.
+        """
+        if record.key is not None:
+            other = self._journal.find(kind=record.kind, scope=record.scope, key=record.key)
+            if other is not None:
+                raise InvalidInput(f"{record.kind} {other.id} already has the key {record.key!r}")
+        record = replace(
+            record, id=new_ulid(self.now // 1_000), version=1, created_at=from_micros(self.now)
+        )
+        self._append(record, vector, is_given)
+        self._sources.add((record.id, record.scope.tenant))
+        return record
+
+    def revise(
+        self, record: Record, *, vector: bytes | None = None, is_given: bool = False
+    ) -> Record:
+        """Append the next version of a live record of the same kind and scope. Raises NotFound."""
+        last = self._live(record.id)
+        record = replace(record, version=last + 1, created_at=from_micros(self.now))
+        self._append(record, vector, is_given)
+        return record
+
+    def delete(self, record: Record) -> None:
+        """Append a tombstone: the record is found no more, but its history stays. Raises NotFound."""
+        last = self._live(record.id)
+        row = Row(
+            0, record.id, last + 1, "delete", record.kind, *fields_of(record.scope), self.now,
+            None, None, None, "[]", "{}", "{}", None, b"",
+        )  # fmt: skip
+        self._insert(row)
+
+    def claim_encoder(self, spec: EncoderSpec) -> None:
+        """Make sure that vectors of this encoder may be stored; the first one decides.
+
+        Raises:
+            EncoderMismatch: naming both encoders and the command that re-embeds.
+        """
+        held = self._journal.encoder()
+        if held is None:
+            self.set_meta("encoder", canonical_json({"name": spec.name, "dim": spec.dim}))
+        elif held != spec:
+            raise EncoderMismatch(mismatch(held, spec, self._journal.folder))
+        self._encoder = spec
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Set one of the journal's own settings."""
+        self._connection.execute(
+            "INSERT INTO meta (key, value) VALUES (?, ?)"
+            " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            (key, value),
+        )
+
+    def credit(self, id: str, *, uses: int = 0, wins: int = 0, losses: int = 0) -> None:
+        """Add to a record's counters."""
+        self._connection.execute(
+            "INSERT INTO counter (id, uses, wins, losses, last_used_at) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET uses = uses + excluded.uses,"
+            " wins = wins + excluded.wins, losses = losses + excluded.losses,"
+            " last_used_at = excluded.last_used_at",
+            (id, uses, wins, losses, self.now),
+        )
+
+    def note_copy(self, path: Path, what: str) -> None:
+        """Remember that a copy of records was written outside the folder, for later receipts."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO copy (path, what, made_at) VALUES (?, ?, ?)",
+            (str(path), what, self.now),
+        )
+
+    def restore(self, row: Row, vector: bytes | None, *, is_given: bool) -> None:
+        """Append a row from another journal as it is: id, version, time and checksum stay."""
+        self._attach(self._insert(row), row, vector, is_given)
+
+    def _live(self, id: str) -> int:
+        found = self._connection.execute(
+            "SELECT version, op FROM record WHERE id = ? ORDER BY version DESC LIMIT 1", (id,)
+        ).fetchone()
+        if found is None or found[1] != "put":
+            raise NotFound(f"record {id!r} does not exist any more")
+        return int(found[0])
+
+    def _append(self, record: Record, vector: bytes | None, is_given: bool) -> None:
+        if record.kind not in KINDS:
+            raise InvalidInput(f"{type(record).__name__} is not a registered kind of record")
+        for source in record.sources:
+            self._check_source(source, record)
+        text = record.search_text()
+        row = Row(
+            0,
+            record.id,
+            record.version,
+            "put",
+            record.kind,
+            *fields_of(record.scope),
+            self.now,
+            None if record.valid_from is None else to_micros(record.valid_from),
+            None if record.valid_to is None else to_micros(record.valid_to),
+            record.key,
+            canonical_json(list(record.sources)),
+            canonical_json(body(record)),
+            canonical_json(dict(record.metadata)),
+            None if text is None else content_hash(text),
+            b"",
+        )
+        self._attach(self._insert(row), row, vector, is_given)
+
+    def _check_source(self, source: str, record: Record) -> None:
+        """Provenance must lead somewhere, and never across tenants."""
+        if (source, record.scope.tenant) in self._sources:
+            return
+        found = self._connection.execute(
+            "SELECT s.tenant FROM record AS r LEFT JOIN scope AS s ON s.id = r.scope"
+            " WHERE r.id = ? ORDER BY r.version DESC LIMIT 1",
+            (source,),
+        ).fetchone()
+        if found is None or found[0] != record.scope.tenant:
+            raise InvalidInput(
+                f"a {record.kind} cannot be derived from {source!r}: no such record in its tenant"
+            )
+        self._sources.add((source, record.scope.tenant))
+
+    def _attach(self, seq: int, row: Row, vector: bytes | None, is_given: bool) -> None:
+        if row.op == "put":
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO source (source_id, record_id) VALUES (?, ?)",
+                [(source, row.id) for source in json.loads(row.sources)],
+            )
+        if vector is None:
+            return
+        held = self._encoder = self._encoder or self._journal.encoder()
+        if held is None or held.dim != dimension(vector):
+            raise EncoderMismatch(
+                f"a vector of {dimension(vector)} dimensions does not belong to {held}"
+            )
+        self._connection.execute(
+            "INSERT INTO vector (seq, given, crc, data) VALUES (?, ?, ?, ?)",
+            (seq, is_given, zlib.crc32(vector), vector),
+        )
+
+    def _insert(self, row: Row) -> int:
+        scope_id = None if row.tenant is None else self._scope_id(row.scope)
+        cursor = self._connection.execute(
+            "INSERT INTO record (id, version, op, kind, scope, created_at, valid_from, valid_to,"
+            " key, sources, body, metadata, content_hash, checksum)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*row[1:5], scope_id, *row[9:17], row.digest()),
+        )
+        return int(cursor.lastrowid or 0)
+
+    def _scope_id(self, scope: Scope) -> int:
+        if scope in self._scopes:
+            return self._scopes[scope]
+        names = fields_of(scope)
+        found = self._connection.execute(
+            "SELECT id FROM scope WHERE tenant = ? AND user = ? AND agent = ? AND session = ?",
+            names,
+        ).fetchone()
+        if found is None:
+            cursor = self._connection.execute(
+                "INSERT INTO scope (tenant, user, agent, session) VALUES (?, ?, ?, ?)", names
+            )
+            found = (cursor.lastrowid,)
+        self._scopes[scope] = int(found[0])
+        return self._scopes[scope]
