@@ -12,11 +12,13 @@ from typing import Any, Final, TypeVar
 import click
 
 from agentcl import loaders
+from agentcl.config import resolve
 from agentcl.console import Screen, describe_encoder
 from agentcl.doctor import examine
 from agentcl.documents import Draft
-from agentcl.errors import AgentclError, InvalidInput
+from agentcl.errors import AgentclError, InvalidInput, StoreUnavailable
 from agentcl.facade import Memory
+from agentcl.memory.journal import FILE as JOURNAL
 from agentcl.memory.records import ANY
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -91,12 +93,18 @@ def _scope(given: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in named.items() if value is not None}
 
 
-def _open(given: dict[str, Any], *, is_new_allowed: bool = False, **settings: Any) -> Memory:
-    """Open the memory that a command's options name; only some commands may begin a new one."""
+def _open(
+    given: dict[str, Any], *, begins: bool = False, may_be_empty: bool = False, **settings: Any
+) -> Memory:
+    """Open the memory that a command's options name; looking at one that is not there makes none."""
     options = {name: given.pop(name) for name in ("path", "encoder", "index") if name in given}
+    path = resolve({"path": options.get("path")})["path"].value
+    if not begins and not (path / JOURNAL).exists():
+        raise StoreUnavailable(
+            f"there is no memory at {path}; begin one with `agentcl add`, or name another --path"
+        )
     memory = Memory(**options, **settings, read_only=False)
-    if not is_new_allowed and memory.journal.last_seq() == 0:
-        path = memory.path
+    if not (begins or may_be_empty) and memory.journal.last_seq() == 0:
         memory.close()
         raise InvalidInput(f"the memory at {path} is empty; fill it with `agentcl add`")
     return memory
@@ -144,9 +152,9 @@ def add(
                 valid_to=valid_to,
             )
 
-    with _open(given, is_new_allowed=True) as memory:
+    total = loaders.count(Path(path) for path in paths)
+    with _open(given, begins=True) as memory:
         before = memory.journal.last_seq()
-        total = loaders.count(Path(path) for path in paths)
         with screen.progress("remembering", total) as progress:
             stored = memory.add_many(
                 drafts(),
@@ -332,7 +340,7 @@ def export(screen: Screen, file: Path, salvage: bool, **given: Any) -> None:
 @_command
 def import_(screen: Screen, file: Path, **given: Any) -> None:
     """Add the records of an export, with ids, histories and vectors as they were."""
-    with _open(given, is_new_allowed=True) as memory:
+    with _open(given, begins=True) as memory:
         imported = memory.import_(file)
         if screen.as_json:
             screen.json(imported)
@@ -361,7 +369,7 @@ def snapshot(screen: Screen, folder: Path, **given: Any) -> None:
 def stats(screen: Screen, **given: Any) -> None:
     """Print how much is stored."""
     scope = _scope(given)
-    with _open(given, is_new_allowed=True) as memory:
+    with _open(given, may_be_empty=True) as memory:
         result = memory.stats(**scope)
         screen.json(result) if screen.as_json else screen.stats(result)
 
@@ -374,7 +382,7 @@ def doctor(screen: Screen, **given: Any) -> None:
 
     Exit status 1 if anything is wrong.
     """
-    with _open(given, is_new_allowed=True) as memory:
+    with _open(given, may_be_empty=True) as memory:
         report = examine(memory)
         screen.json(report) if screen.as_json else screen.report(report)
     if not report.is_healthy:

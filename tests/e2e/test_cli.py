@@ -6,6 +6,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from agentcl import Memory
 from agentcl.cli import main
 
 HARBOUR = "# Harbour\n\nThe harbour of Tessary was dredged in 1871.\n"
@@ -102,8 +103,18 @@ def test_mistakes_are_explained(run: Any, arguments: list[str], words: str) -> N
     assert json.loads(run(*arguments, "--json", code=1).stderr)["message"]
 
 
-def test_an_empty_memory_says_how_to_fill_it(run: Any) -> None:
-    assert "agentcl add" in run("search", "x", code=1).stderr
+def test_a_memory_that_is_not_there_is_not_made_by_looking(run: Any, tmp_path: Path) -> None:
+    failed = run("search", "x", "--path", str(tmp_path / "nowhere"), code=1)
+    assert "there is no memory at" in failed.stderr
+    assert "agentcl add" in failed.stderr
+    run("add", "missing.md", "--path", str(tmp_path / "nowhere"), code=1)
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_an_empty_memory_says_how_to_fill_it(run: Any, tmp_path: Path) -> None:
+    Memory(tmp_path / "empty").close()
+    failed = run("search", "x", "--path", str(tmp_path / "empty"), code=1)
+    assert "agentcl add" in failed.stderr
 
 
 def test_stored_text_cannot_steer_the_terminal(run: Any) -> None:
