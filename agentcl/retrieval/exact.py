@@ -155,11 +155,10 @@ class ExactIndex:
             scores = self._cosines(wanted, rows)
             best = _highest(scores, limit)
             chosen = best if rows is None else rows[best]
-            order = np.lexsort((self._seqs[chosen], -scores[best]))[:limit]
-            return [
-                Match(int(self._seqs[row]), self._ids[row], float(score))
-                for row, score in zip(chosen[order], scores[best][order], strict=True)
-            ]
+            seqs, highest = self._seqs[chosen], scores[best]
+            order = np.lexsort((seqs, -highest))[:limit]
+            ids = [self._ids[row] for row in chosen[order].tolist()]
+            return list(map(Match, seqs[order].tolist(), ids, highest[order].tolist()))
 
     def _cosines(self, wanted: Floats, rows: Rows | None) -> Floats:
         """Return the cosines of the chosen rows, or of all."""
@@ -272,12 +271,12 @@ class ExactIndex:
 def _highest(scores: Floats, limit: int) -> Rows:
     """Return the places of the `limit` highest scores, of all that tie with the last, and of some more.
 
-    The highest of each block of scores is found first: of so many blocks, the lowest of the `limit`
-    highest is a floor under the scores that are wanted, and few others lie above it.
+    The scores are dealt into groups, and the highest of each group is found first: the lowest of the
+    `limit` highest of these is a floor under the scores that are wanted, and few others lie above it.
     """
     width = min(64, len(scores) // (4 * limit))
     if width < 2:
         return np.arange(len(scores))
-    tops = np.max(scores[: len(scores) // width * width].reshape(-1, width), axis=1)
+    tops = scores[: len(scores) // width * width].reshape(width, -1).max(axis=0)
     floor = np.partition(tops, len(tops) - limit)[len(tops) - limit]
     return np.flatnonzero(scores >= floor)
