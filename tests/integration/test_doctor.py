@@ -1,0 +1,121 @@
+"""The doctor notices every way in which a folder can be wrong; each is done to it here."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from agentcl import Memory
+from agentcl.doctor import Report, examine
+from agentcl.memory.journal import FILE
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    with Memory(tmp_path / "m", encoder="hashing:64", passage_limit=60) as memory:
+        memory.add("The ferry leaves at seven.\n\n" + "It carries sheep and post. " * 4, uri="a")
+        memory.add("Rye bread is baked on Saturdays.", uri="b", tenant="bakery")
+        memory.search("ferry")
+    return tmp_path / "m"
+
+
+def change(folder: Path, sql: str, *parameters: object) -> None:
+    """Change the journal behind agentcl's back, with checksums that fit."""
+    with sqlite3.connect(folder / FILE) as connection:
+        connection.execute("PRAGMA foreign_keys = OFF")
+        connection.execute(sql, parameters)
+    connection.close()
+    with Memory(folder) as memory:
+        rows = [row for row in memory.journal.since(0) if row.digest() != row.checksum]
+    with sqlite3.connect(folder / FILE) as connection:
+        connection.executemany(
+            "UPDATE record SET checksum = ? WHERE seq = ?", [(r.digest(), r.seq) for r in rows]
+        )
+    connection.close()
+
+
+def report(folder: Path) -> Report:
+    with Memory(folder) as memory:
+        return examine(memory)
+
+
+def messages(folder: Path) -> str:
+    return "\n".join(problem.message for problem in report(folder).problems)
+
+
+def test_a_sound_folder_has_no_problems(folder: Path) -> None:
+    found = report(folder)
+    assert found.is_healthy
+    assert found.rows == 6
+    assert len(found.checks) == 10
+
+
+def test_a_row_with_a_wrong_checksum(folder: Path) -> None:
+    with sqlite3.connect(folder / FILE) as connection:
+        connection.execute("UPDATE record SET metadata = '{\"x\":1}' WHERE seq = 1")
+    connection.close()
+    assert "does not match its checksum" in messages(folder)
+
+
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        ("UPDATE record SET version = 3 WHERE seq = 1", "begins with version 3"),
+        ("UPDATE record SET sources = '[\"nobody\"]' WHERE seq = 2", "nobody, which does not exist"),
+        (
+            "UPDATE record SET sources = (SELECT json_array(id) FROM record WHERE key = 'b')"
+            " WHERE seq = 2",
+            "of another tenant",
+        ),
+        ("UPDATE record SET body = json_set(body, '$.text', 'x') WHERE seq = 2", "do not add up"),
+        ("UPDATE record SET scope = 2 WHERE seq = 2", "in another scope"),
+        ("UPDATE record SET key = 'a', scope = 1 WHERE key = 'b'", "have the key 'a'"),
+        ("UPDATE record SET op = 'delete' WHERE seq = 1", "which is not live"),
+        ("DELETE FROM vector WHERE seq = 2", "has no vector"),
+        ("UPDATE vector SET data = substr(data, 1, 40) WHERE seq = 2", "vector"),
+        ("UPDATE vector SET crc = crc + 1 WHERE seq = 2", "vector"),
+        ("UPDATE meta SET value = json_set(value, '$.dim', 65) WHERE key = 'encoder'", "not hashing:64"),
+        ("UPDATE record SET scope = 99 WHERE seq = 1", "missing row of scope"),
+    ],
+)  # fmt: skip
+def test_a_broken_invariant_is_named(folder: Path, sql: str, words: str) -> None:
+    change(folder, sql)
+    assert words in messages(folder)
+
+
+def test_a_gap_between_versions_and_life_after_death(folder: Path) -> None:
+    with Memory(folder) as memory:
+        (document,) = memory.list()
+        memory.update(document.id, title="Times")
+        memory.update(document.id, title="Timetable")
+    change(folder, "UPDATE record SET version = 9 WHERE id = ? AND version = 3", document.id)
+    assert "from version 2 to 9" in messages(folder)
+    change(folder, "UPDATE record SET op = 'delete' WHERE id = ? AND version = 2", document.id)
+    assert "came back after it was deleted" in messages(folder)
+    change(folder, "UPDATE record SET op = 'erase' WHERE id = ? AND version = 2", document.id)
+    assert "written to after it was forgotten" in messages(folder)
+
+
+def test_an_index_that_lost_rows_is_found_and_rebuilt(folder: Path) -> None:
+    file = folder / "indexes" / "fulltext" / "fulltext.db"
+    with sqlite3.connect(file) as connection:
+        connection.execute("DELETE FROM words WHERE rowid = 2")
+    connection.close()
+    assert "index fulltext lacks 1 live rows" in messages(folder)
+    with Memory(folder) as memory:
+        memory.retriever.rebuild()
+    assert report(folder).is_healthy
+
+
+def test_a_foreign_file_is_named(folder: Path) -> None:
+    (folder / "notes.txt").write_text("mine")
+    assert "notes.txt does not belong to agentcl" in messages(folder)
+
+
+def test_a_read_only_look_says_that_bytes_wait_to_be_cleared(folder: Path) -> None:
+    with sqlite3.connect(folder / FILE) as connection:
+        connection.execute("INSERT INTO meta VALUES ('erasure_due', '1')")
+    connection.close()
+    with Memory(folder, read_only=True) as memory:
+        assert "open it without read_only" in examine(memory).problems[0].message
+    assert report(folder).is_healthy

@@ -1,0 +1,153 @@
+"""Exports that were cut, changed or made elsewhere: taken whole or refused with the line."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agentcl import EncoderMismatch, InvalidInput, Memory, NotFound, TransferError
+from agentcl.doctor import examine
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> Path:
+    with Memory(tmp_path / "from", encoder="hashing:64") as memory:
+        note = memory.add("The ferry leaves at seven.", user="ada")
+        memory.add("Rye bread.", user="ada")
+        memory.update(note.id, text="The ferry leaves at eight.", user="ada")
+        memory.credit(note.id, uses=3, wins=2, user="ada")
+        memory.export(tmp_path / "export.jsonl")
+    return tmp_path / "export.jsonl"
+
+
+def without_last_line(lines: list[str]) -> list[str]:
+    return lines[:-1]
+
+
+def without_a_row(lines: list[str]) -> list[str]:
+    return [*lines[:2], *lines[3:]]
+
+
+def with_a_changed_word(lines: list[str]) -> list[str]:
+    return [line.replace("seven", "nine") for line in lines]
+
+
+def with_rubbish(lines: list[str]) -> list[str]:
+    return [*lines[:2], "{rubbish", *lines[2:]]
+
+
+def with_another_format(lines: list[str]) -> list[str]:
+    return [json.dumps({**json.loads(lines[0]), "agentcl_export": 99}), *lines[1:]]
+
+
+def with_lines_after_the_end(lines: list[str]) -> list[str]:
+    return [*lines, lines[1]]
+
+
+def of_something_else(lines: list[str]) -> list[str]:
+    return ['{"text": "a row of some other file"}']
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (without_last_line, "cut short"),
+        (without_a_row, "nothing was imported"),
+        (with_a_changed_word, "nothing was imported"),
+        (with_rubbish, "line 3 is not part of an agentcl export"),
+        (with_another_format, "format 99"),
+        (with_lines_after_the_end, "nothing was imported"),
+        (of_something_else, "line 1"),
+        (lambda lines: [], "cut short"),
+    ],
+)
+def test_a_damaged_export_is_refused_whole(
+    tmp_path: Path, export: Path, damage: Callable[[list[str]], list[str]], words: str
+) -> None:
+    lines = damage(export.read_text("utf-8").splitlines())
+    (tmp_path / "damaged.jsonl").write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    with Memory(tmp_path / "to", encoder="hashing:64") as memory:
+        with pytest.raises(TransferError, match=words):
+            memory.import_(tmp_path / "damaged.jsonl")
+        assert memory.journal.last_seq() == 0
+
+
+def test_a_second_import_changes_nothing(tmp_path: Path, export: Path) -> None:
+    with Memory(tmp_path / "to", encoder="hashing:64") as memory:
+        first = memory.import_(export)
+        second = memory.import_(export)
+        assert (first.added, first.present) == (second.present, 0)
+        assert second.added == 0
+        (note, *_) = memory.search("ferry eight", user="ada")
+        assert memory.journal.counters(note.document_id).uses == 3
+        assert examine(memory).is_healthy
+
+
+def test_what_was_forgotten_here_stays_forgotten(tmp_path: Path, export: Path) -> None:
+    with Memory(tmp_path / "to", encoder="hashing:64") as memory:
+        memory.import_(export)
+        (hit, *_) = memory.search("ferry", user="ada")
+        memory.forget(hit.document_id, user="ada")
+        again = memory.import_(export)
+        assert again.added == 0
+        assert again.forgotten > 0
+        assert len(memory.search("ferry", user="ada", mode="text")) == 0
+
+
+def test_an_erasure_elsewhere_is_carried_over(tmp_path: Path, export: Path) -> None:
+    with Memory(tmp_path / "to", encoder="hashing:64") as memory:
+        memory.import_(export)
+    with Memory(tmp_path / "from") as memory:
+        (hit, *_) = memory.search("ferry", user="ada")
+        memory.forget(hit.document_id, user="ada")
+        memory.export(tmp_path / "later.jsonl")
+    with Memory(tmp_path / "to") as memory:
+        assert memory.import_(tmp_path / "later.jsonl").erased > 0
+        with pytest.raises(NotFound):
+            memory.get(hit.document_id, user="ada")
+        assert examine(memory).is_healthy
+
+
+def test_one_version_with_two_contents_is_a_contradiction(tmp_path: Path, export: Path) -> None:
+    with Memory(tmp_path / "to", encoder="hashing:64") as memory:
+        memory.import_(export)
+        (hit, *_) = memory.search("rye bread", user="ada")
+        memory.update(hit.document_id, text="White bread.", user="ada")
+    with Memory(tmp_path / "from") as memory:
+        memory.update(hit.document_id, text="Black bread.", user="ada")
+        memory.export(tmp_path / "other.jsonl")
+    with Memory(tmp_path / "to") as memory:
+        with pytest.raises(TransferError, match="is here with other content"):
+            memory.import_(tmp_path / "other.jsonl")
+        assert "White" in memory.search("bread", user="ada").hits[0].text
+
+
+def test_vectors_of_another_encoder_are_refused(tmp_path: Path, export: Path) -> None:
+    with Memory(tmp_path / "to", encoder="hashing:32") as memory:
+        memory.add("something")
+        with pytest.raises(EncoderMismatch, match="hashing:64"):
+            memory.import_(export)
+
+
+def test_a_snapshot_never_overwrites(tmp_path: Path, export: Path) -> None:
+    with Memory(tmp_path / "from") as memory:
+        memory.snapshot(tmp_path / "copy")
+        with pytest.raises(InvalidInput, match="already holds a memory"):
+            memory.snapshot(tmp_path / "copy")
+
+
+def test_an_open_memory_notices_that_another_process_embedded_anew(tmp_path: Path) -> None:
+    with Memory(tmp_path / "m", encoder="hashing:64") as one:
+        one.add("The ferry leaves at seven.")
+        assert len(one.search("ferry", mode="dense")) == 1
+        with Memory(tmp_path / "m", encoder="hashing:64") as two:
+            two.reembed("hashing:32")
+        with pytest.raises(EncoderMismatch, match="hashing:32"):
+            one.search("ferry", mode="dense")
+        assert len(one.search("ferry", mode="text")) == 1
+        with pytest.raises(EncoderMismatch):
+            one.add("vectors of two encoders never mix")
+    with Memory(tmp_path / "m") as memory:
+        assert memory.encoder.dim == 32
+        assert examine(memory).is_healthy
