@@ -9,6 +9,8 @@ AgentclError
 ├── LoadError             a file that cannot be read as documents
 ├── TransferError         an export that cannot be imported
 ├── MemoryClosed          a verb on a memory after `close()`
+├── ModelUnavailable      a language model cannot be asked; names the endpoint and the remedy
+├── SchemaViolation       a model's answer broke its schema, and so did its second one
 └── StoreUnavailable      the journal cannot be read or written now
     ├── StoreBusy         another process held the write turn for too long
     ├── StorageFull       the disk (or its quota) is full
@@ -51,6 +53,14 @@ class TransferError(AgentclError):
 
 class MemoryClosed(AgentclError):
     """A verb was called after `close()`."""
+
+
+class ModelUnavailable(AgentclError):
+    """A language model cannot be asked, or did not answer."""
+
+
+class SchemaViolation(AgentclError):
+    """A model's answer broke its schema, and the repaired one too."""
 
 
 class StoreUnavailable(AgentclError):

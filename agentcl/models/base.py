@@ -1,0 +1,112 @@
+"""What a chat model is asked and what it answers, whoever serves it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, Protocol, runtime_checkable
+
+Role = Literal["system", "user", "assistant"]
+Finish = Literal["stop", "length", "other"]
+Schema = Mapping[str, Any]  # a JSON Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How an answer is drawn. The default is greedy, so that a run repeats."""
+
+    max_tokens: int = 512
+    temperature: float = 0.0
+    top_p: float = 1.0
+    stop: tuple[str, ...] = ()
+    seed: int | None = 0
+    logprobs: bool = False  # ask for the log-probability of each token of the answer
+
+
+GREEDY: Final = Sampling()
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one or several calls."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    is_estimated: bool = False  # the endpoint did not say, so these are high estimates
+
+    def __add__(self, other: Usage) -> Usage:
+        """Return the tokens of both."""
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.is_estimated or other.is_estimated,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """One token of an answer, and the natural logarithm of its probability."""
+
+    token: str
+    logprob: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to one call."""
+
+    text: str
+    usage: Usage
+    model: str  # as the endpoint calls it
+    finish: Finish  # "length": it was cut off at `max_tokens`
+    duration_s: float
+    value: Any = None  # the parsed object, where one was asked for by `ask_object`
+    logprobs: tuple[TokenLogprob, ...] | None = None  # None: not asked for, or not offered
+    is_cached: bool = False  # taken from an answer cache; nothing was asked of the model
+
+
+@runtime_checkable
+class ChatModel(Protocol):
+    """A frozen language model. Safe to call from several threads.
+
+    Raises:
+        ModelUnavailable: from every method, if the model cannot be asked.
+    """
+
+    name: str  # says which model, and where it is served
+
+    def chat(
+        self,
+        messages: Sequence[Message],
+        *,
+        sampling: Sampling = GREEDY,
+        schema: Schema | None = None,
+    ) -> Reply:
+        """Return the model's answer.
+
+        Args:
+            messages: the conversation so far; the last turn is the user's.
+            sampling: how the answer is drawn.
+            schema: constrain the answer to JSON of this schema, where the backend can; whoever needs
+                an object calls `ask_object`, which checks it.
+        """
+        ...
+
+    def stream(self, messages: Sequence[Message], *, sampling: Sampling = GREEDY) -> Iterator[str]:
+        """Yield the answer piece by piece; closing the iterator cancels the rest."""
+        ...
+
+    def fingerprint(self) -> str:
+        """Return what identifies weights, tokenizer and chat template.
+
+        Equal before and after a run, it shows that the model was frozen.
+        """
+        ...

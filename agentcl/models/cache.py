@@ -1,0 +1,100 @@
+"""An answer cache: the same request to the same model is asked once, so that a run can be resumed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, Final, cast
+
+from agentcl.memory.checks import canonical_json
+from agentcl.memory.database import Database
+from agentcl.models.base import (
+    GREEDY,
+    ChatModel,
+    Message,
+    Reply,
+    Sampling,
+    Schema,
+    TokenLogprob,
+    Usage,
+)
+
+_SCHEMA: Final = "CREATE TABLE answer (request BLOB PRIMARY KEY, reply TEXT NOT NULL) WITHOUT ROWID"
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    connection.execute(_SCHEMA)
+
+
+class CachedModel:
+    """A model whose answers are kept in a file, by everything that was asked.
+
+    The key is the model's name, messages, sampling and schema. A sampled answer (temperature above 0)
+    is kept too: drawing again takes another seed. Streams pass through.
+
+    Args:
+        model: who is asked what is not in the file.
+        path: the file; made if absent; several processes may share it.
+    """
+
+    def __init__(self, model: ChatModel, path: Path) -> None:
+        self.name = model.name
+        self._model = model
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._database = Database(
+            path,
+            durability="normal",
+            migrations=(_create,),
+            remedy="Delete it: it is a cache, and answers are asked for again",
+        )
+
+    def chat(
+        self,
+        messages: Sequence[Message],
+        *,
+        sampling: Sampling = GREEDY,
+        schema: Schema | None = None,
+    ) -> Reply:
+        """Return the answer kept for this request, or ask and keep it. Raises ModelUnavailable."""
+        key = self._key(messages, sampling, schema)
+        kept = self._database.read("SELECT reply FROM answer WHERE request = ?", (key,))
+        if kept:
+            return replace(_reply(json.loads(cast(str, kept[0][0]))), is_cached=True)
+        reply = self._model.chat(messages, sampling=sampling, schema=schema)
+        with self._database.write() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO answer VALUES (?, ?)", (key, canonical_json(asdict(reply)))
+            )
+        return reply
+
+    def stream(self, messages: Sequence[Message], *, sampling: Sampling = GREEDY) -> Iterator[str]:
+        """Yield the answer piece by piece, always from the model."""
+        return self._model.stream(messages, sampling=sampling)
+
+    def fingerprint(self) -> str:
+        """Return the model's own."""
+        return self._model.fingerprint()
+
+    def close(self) -> None:
+        """Close the file; calling it twice is allowed."""
+        self._database.close()
+
+    def _key(self, messages: Sequence[Message], sampling: Sampling, schema: Schema | None) -> bytes:
+        asked = {
+            "model": self.name,
+            "messages": [asdict(message) for message in messages],
+            "sampling": {**asdict(sampling), "stop": list(sampling.stop)},
+            "schema": None if schema is None else dict(schema),
+        }
+        return hashlib.blake2b(canonical_json(asked).encode(), digest_size=32).digest()
+
+
+def _reply(kept: dict[str, Any]) -> Reply:
+    logprobs = kept.pop("logprobs")
+    usage = Usage(**kept.pop("usage"))
+    found = None if logprobs is None else tuple(TokenLogprob(**token) for token in logprobs)
+    return Reply(usage=usage, logprobs=found, **kept)

@@ -1,0 +1,268 @@
+"""The ledger: what every call to a model cost, by episode, job, purpose, model and day."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Final, Literal, cast, get_args
+
+from agentcl.errors import AgentclError, ConfigError, InvalidInput
+from agentcl.memory.database import Database
+from agentcl.memory.journal import now_micros
+from agentcl.memory.records import from_micros, to_micros
+from agentcl.models.base import GREEDY, ChatModel, Message, Reply, Sampling, Schema, Usage
+from agentcl.tokens import estimate_tokens
+
+By = Literal["day", "episode", "job", "purpose", "model"]
+_PER: Final = 1_000_000  # tokens that a price is for
+_SCHEMA: Final = """
+CREATE TABLE call (
+    number INTEGER PRIMARY KEY, at INTEGER NOT NULL, model TEXT NOT NULL, purpose TEXT NOT NULL,
+    episode TEXT NOT NULL, job TEXT NOT NULL, prompt_tokens INTEGER NOT NULL,
+    completion_tokens INTEGER NOT NULL, is_estimated INTEGER NOT NULL, is_cached INTEGER NOT NULL,
+    duration_s REAL NOT NULL, error TEXT NOT NULL
+)
+"""
+_GROUPS: Final[Mapping[By, str]] = {
+    "day": "date(at / 1000000, 'unixepoch')",
+    "episode": "episode",
+    "job": "job",
+    "purpose": "purpose",
+    "model": "model",
+}
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    connection.execute(_SCHEMA)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call to a model."""
+
+    at: datetime
+    model: str
+    purpose: str
+    episode: str
+    job: str
+    usage: Usage
+    is_cached: bool
+    duration_s: float
+    error: str  # the name of what was raised; empty when it was answered
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerLine:
+    """The calls of one day, episode, job, purpose or model, added up."""
+
+    key: str
+    calls: int
+    failed: int
+    cached: int  # answered from a cache: they cost nothing
+    prompt_tokens: int  # those that were asked of a model
+    completion_tokens: int
+    duration_s: float
+    price: float  # in the currency of the price table
+    unpriced: int  # calls of models that the price table does not have
+
+
+class Prices:
+    """What a million tokens cost, by model.
+
+    The file is TOML; `*` stands for anything, and the first line that fits counts:
+
+        ["gpt-4o-mini*"]
+        prompt = 0.15
+        completion = 0.60
+    """
+
+    def __init__(self, table: Mapping[str, tuple[float, float]] | None = None) -> None:
+        self._table = dict(table or {})
+
+    @classmethod
+    def load(cls, path: Path) -> Prices:
+        """Read a price table.
+
+        Raises:
+            ConfigError: naming the file and what is wrong in it.
+        """
+        try:
+            read = tomllib.loads(path.read_text("utf-8"))
+            table = {
+                name: (float(row["prompt"]), float(row["completion"])) for name, row in read.items()
+            }
+        except OSError as error:
+            raise ConfigError(f"the price table {path} cannot be read: {error}") from error
+        except (KeyError, TypeError, ValueError) as error:
+            raise ConfigError(
+                f"the price table {path} is wrong at {error!s}; each model needs the numbers "
+                "`prompt` and `completion`"
+            ) from error
+        return cls(table)
+
+    def price(self, model: str, prompt_tokens: int, completion_tokens: int) -> float | None:
+        """Return what tokens of a model cost; None for a model that is not in the table."""
+        for pattern, (prompt, completion) in self._table.items():
+            if fnmatchcase(model, pattern):
+                return (prompt_tokens * prompt + completion_tokens * completion) / _PER
+        return None
+
+
+class Ledger:
+    """Every call, in a file of its own that several processes may write.
+
+    Args:
+        path: the file; made if absent.
+        prices: what tokens cost; applied when the ledger is read, so that a correction counts at once.
+    """
+
+    def __init__(self, path: Path, *, prices: Prices | None = None) -> None:
+        self._prices = prices or Prices()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._database = Database(path, durability="normal", migrations=(_create,))
+
+    def record(self, call: Call) -> None:
+        """Append a call. Raises StoreUnavailable."""
+        with self._database.write() as connection:
+            connection.execute(
+                "INSERT INTO call (at, model, purpose, episode, job, prompt_tokens,"
+                " completion_tokens, is_estimated, is_cached, duration_s, error)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    to_micros(call.at),
+                    call.model,
+                    call.purpose,
+                    call.episode,
+                    call.job,
+                    call.usage.prompt_tokens,
+                    call.usage.completion_tokens,
+                    call.usage.is_estimated,
+                    call.is_cached,
+                    call.duration_s,
+                    call.error,
+                ),
+            )
+
+    def lines(self, *, by: By = "day", since: datetime | None = None) -> list[LedgerLine]:
+        """Return the calls added up, in the order of the key.
+
+        Raises:
+            InvalidInput: if there is no such grouping.
+        """
+        if by not in get_args(By):
+            raise InvalidInput(f"unknown grouping {by!r}; choose one of {', '.join(get_args(By))}")
+        rows = self._database.read(
+            f"SELECT {_GROUPS[by]}, model, count(*), sum(error != ''), sum(is_cached),"
+            " sum(iif(is_cached, 0, prompt_tokens)), sum(iif(is_cached, 0, completion_tokens)),"
+            " sum(duration_s) FROM call WHERE at >= ? GROUP BY 1, 2 ORDER BY 1, 2",
+            (0 if since is None else to_micros(since),),
+        )
+        lines: dict[str, LedgerLine] = {}
+        for row in cast(list[tuple[str, str, int, int, int, int, int, float]], rows):
+            key, model, calls, failed, cached, prompt, completion, duration_s = row
+            price = self._prices.price(model, prompt, completion)
+            held = lines.get(key, LedgerLine(key, 0, 0, 0, 0, 0, 0.0, 0.0, 0))
+            lines[key] = LedgerLine(
+                key,
+                held.calls + calls,
+                held.failed + failed,
+                held.cached + cached,
+                held.prompt_tokens + prompt,
+                held.completion_tokens + completion,
+                held.duration_s + duration_s,
+                held.price + (price or 0.0),
+                held.unpriced + (calls - cached if price is None else 0),
+            )
+        return list(lines.values())
+
+    def close(self) -> None:
+        """Close the file; calling it twice is allowed."""
+        self._database.close()
+
+
+class RecordedModel:
+    """A model whose every call lands in a ledger, failed ones too.
+
+    Args:
+        model: who is asked.
+        ledger: where it is written down.
+        purpose: what the calls are for, e.g. "distil".
+        episode: during which episode.
+        job: for which job.
+        clock: microseconds since 1970; for tests and replays.
+    """
+
+    def __init__(
+        self,
+        model: ChatModel,
+        ledger: Ledger,
+        *,
+        purpose: str = "",
+        episode: str = "",
+        job: str = "",
+        clock: Callable[[], int] = now_micros,
+    ) -> None:
+        self.name = model.name
+        self._model = model
+        self._ledger = ledger
+        self._about = (purpose, episode, job)
+        self._clock = clock
+
+    def chat(
+        self,
+        messages: Sequence[Message],
+        *,
+        sampling: Sampling = GREEDY,
+        schema: Schema | None = None,
+    ) -> Reply:
+        """Return the model's answer and write the call down. Raises ModelUnavailable."""
+        started = time.perf_counter()
+        try:
+            reply = self._model.chat(messages, sampling=sampling, schema=schema)
+        except AgentclError as error:
+            self._write(Usage(), time.perf_counter() - started, error=type(error).__name__)
+            raise
+        self._write(reply.usage, reply.duration_s, model=reply.model, is_cached=reply.is_cached)
+        return reply
+
+    def stream(self, messages: Sequence[Message], *, sampling: Sampling = GREEDY) -> Iterator[str]:
+        """Yield the answer; what came is written down, with estimated tokens, even if it is cut off."""
+        started = time.perf_counter()
+        pieces: list[str] = []
+        problem = ""
+        try:
+            for piece in self._model.stream(messages, sampling=sampling):
+                pieces.append(piece)
+                yield piece
+        except AgentclError as error:
+            problem = type(error).__name__
+            raise
+        finally:
+            asked = sum(estimate_tokens(message.content) for message in messages)
+            usage = Usage(asked, estimate_tokens("".join(pieces)), is_estimated=True)
+            self._write(usage, time.perf_counter() - started, error=problem)
+
+    def fingerprint(self) -> str:
+        """Return the model's own."""
+        return self._model.fingerprint()
+
+    def _write(
+        self,
+        usage: Usage,
+        duration_s: float,
+        *,
+        model: str = "",
+        is_cached: bool = False,
+        error: str = "",
+    ) -> None:
+        purpose, episode, job = self._about
+        at = from_micros(self._clock())
+        self._ledger.record(
+            Call(at, model or self.name, purpose, episode, job, usage, is_cached, duration_s, error)
+        )

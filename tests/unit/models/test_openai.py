@@ -1,0 +1,207 @@
+"""The OpenAI-compatible backend against a server on the loopback that misbehaves on demand."""
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from agentcl import ModelUnavailable
+from agentcl.models import ChatModel, Message, Sampling, ask_object
+from agentcl.models.openai import OpenAIChat
+
+ASK = [Message("system", "Be brief."), Message("user", "When does the ferry leave?")]
+SCHEMA = {
+    "type": "object",
+    "properties": {"hour": {"type": "integer"}},
+    "required": ["hour"],
+    "additionalProperties": False,
+}
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.seen: list[dict[str, Any]] = []
+        self.attempts: Counter[str] = Counter()
+        self.under_way = 0
+        self.most_under_way = 0
+        self.lock = threading.Lock()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/v1"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        self._answer(200, {"object": "list", "data": [{"id": "good", "object": "model"}]})
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        model = asked["model"]
+        with self.server.lock:
+            self.server.seen.append(asked)
+            self.server.attempts[model] += 1
+            self.server.under_way += 1
+            self.server.most_under_way = max(self.server.most_under_way, self.server.under_way)
+        try:
+            self._serve(asked, model)
+        finally:
+            with self.server.lock:
+                self.server.under_way -= 1
+
+    def _serve(self, asked: dict[str, Any], model: str) -> None:
+        failures = {"locked": 401, "broken": 500, "absent": 404}
+        if model in failures:
+            self._answer(failures[model], {"error": {"message": f"no {model}"}})
+        elif model == "busy-once" and self.server.attempts[model] == 1:
+            self._answer(429, {"error": {"message": "slow down"}}, retry_after="0.01")
+        elif asked.get("stream"):
+            self._stream(["at ", "seven"])
+        else:
+            if model == "slow":
+                time.sleep(0.2)
+            text = '{"hour": 7}' if "response_format" in asked else "at seven"
+            if model == "unusable":
+                text = "seven"
+            self._answer(200, self._completion(asked, text))
+
+    def _completion(self, asked: dict[str, Any], text: str) -> dict[str, Any]:
+        choice: dict[str, Any] = {
+            "index": 0,
+            "message": {"role": "assistant", "content": text},
+            "finish_reason": "length" if asked["max_tokens"] == 1 else "stop",
+        }
+        if asked.get("logprobs"):
+            choice["logprobs"] = {
+                "content": [{"token": "at", "logprob": -0.5, "bytes": None, "top_logprobs": []}]
+            }
+        answer = {
+            "id": "x",
+            "object": "chat.completion",
+            "created": 0,
+            "model": asked["model"],
+            "choices": [] if asked["model"] == "mute" else [choice],
+        }
+        if asked["model"] != "silent-on-usage":
+            answer["usage"] = {"prompt_tokens": 11, "completion_tokens": 3, "total_tokens": 14}
+        return answer
+
+    def _answer(self, status: int, body: object, retry_after: str | None = None) -> None:
+        content = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        if retry_after is not None:
+            self.send_header("Retry-After", retry_after)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def _stream(self, pieces: list[str]) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.end_headers()
+        for piece in pieces:
+            delta = {"choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]}
+            chunk = {"id": "x", "object": "chat.completion.chunk", "created": 0, "model": "good"}
+            self.wfile.write(f"data: {json.dumps({**chunk, **delta})}\n\n".encode())
+        self.wfile.write(b"data: [DONE]\n\n")
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    pytest.importorskip("openai")
+    with Server() as running:
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()
+
+
+def test_a_reply_says_what_came_and_what_it_cost(server: Server) -> None:
+    model = OpenAIChat("good", base_url=server.url)
+    assert isinstance(model, ChatModel)
+    reply = model.chat(ASK, sampling=Sampling(stop=("\n",), temperature=0.5, logprobs=True))
+    assert (reply.text, reply.finish, reply.model) == ("at seven", "stop", "good")
+    assert (reply.usage.prompt_tokens, reply.usage.completion_tokens) == (11, 3)
+    assert reply.logprobs is not None
+    assert (reply.logprobs[0].token, reply.logprobs[0].logprob) == ("at", -0.5)
+    (asked,) = server.seen
+    assert asked["messages"][0] == {"role": "system", "content": "Be brief."}
+    assert (asked["stop"], asked["seed"], asked["temperature"]) == (["\n"], 0, 0.5)
+    assert model.chat(ASK, sampling=Sampling(max_tokens=1)).finish == "length"
+
+
+def test_an_object_is_asked_for_by_its_schema(server: Server) -> None:
+    reply = ask_object(OpenAIChat("good", base_url=server.url), ASK, schema=SCHEMA)
+    assert reply.value == {"hour": 7}
+    assert server.seen[0]["response_format"]["json_schema"]["schema"] == SCHEMA
+
+
+def test_usage_that_is_not_told_is_estimated_and_says_so(server: Server) -> None:
+    usage = OpenAIChat("silent-on-usage", base_url=server.url).chat(ASK).usage
+    assert usage.is_estimated
+    assert usage.prompt_tokens > 0
+
+
+def test_a_stream_comes_in_pieces(server: Server) -> None:
+    assert list(OpenAIChat("good", base_url=server.url).stream(ASK)) == ["at ", "seven"]
+    stream = OpenAIChat("good", base_url=server.url, concurrency=1).stream(ASK)
+    next(stream)
+    stream.close()  # type: ignore[attr-defined]  # it is a generator
+
+
+def test_a_busy_endpoint_is_asked_again(server: Server) -> None:
+    assert OpenAIChat("busy-once", base_url=server.url).chat(ASK).text == "at seven"
+    assert server.attempts["busy-once"] == 2
+
+
+def test_calls_beyond_the_limit_wait_their_turn(server: Server) -> None:
+    model = OpenAIChat("slow", base_url=server.url, concurrency=3)
+    with ThreadPoolExecutor(12) as threads:
+        replies = list(threads.map(lambda _: model.chat(ASK).text, range(12)))
+    assert replies == ["at seven"] * 12
+    assert server.most_under_way <= 3
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("locked", "check OPENAI_API_KEY"),
+        ("broken", "see the server's log"),
+        ("absent", "a model of this name: good"),
+        ("mute", "without any choice"),
+    ],
+)
+def test_a_failure_names_the_endpoint_and_the_remedy(server: Server, name: str, words: str) -> None:
+    with pytest.raises(ModelUnavailable, match=words) as caught:
+        OpenAIChat(name, base_url=server.url, retries=0).chat(ASK)
+    assert server.url in str(caught.value)
+    assert name in str(caught.value)
+
+
+def test_an_endpoint_that_is_slow_or_away(server: Server) -> None:
+    with pytest.raises(ModelUnavailable, match="longer than timeout_s"):
+        OpenAIChat("slow", base_url=server.url, timeout_s=0.05, retries=0).chat(ASK)
+    with pytest.raises(ModelUnavailable, match="its /v1 included"):
+        list(OpenAIChat("x", base_url="http://127.0.0.1:9/v1", retries=0).stream(ASK))
+
+
+def test_the_fingerprint_tells_models_apart(server: Server) -> None:
+    good = OpenAIChat("good", base_url=server.url)
+    assert good.fingerprint() == good.fingerprint()
+    assert good.fingerprint() != OpenAIChat("unusable", base_url=server.url).fingerprint()
