@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol, runtime_checkable
 
+from agentcl.errors import InvalidInput
+
 Role = Literal["system", "user", "assistant"]
 Finish = Literal["stop", "length", "other"]
 Schema = Mapping[str, Any]  # a JSON Schema
@@ -29,6 +31,17 @@ class Sampling:
     stop: tuple[str, ...] = ()
     seed: int | None = 0
     logprobs: bool = False  # ask for the log-probability of each token of the answer
+
+    def __post_init__(self) -> None:
+        """Refuse what no backend can do. Raises InvalidInput."""
+        if self.max_tokens < 1:
+            raise InvalidInput(f"max_tokens must be at least 1, and is {self.max_tokens}")
+        if not 0 <= self.temperature < float("inf"):
+            raise InvalidInput(f"temperature must be 0 or more, and is {self.temperature}")
+        if not 0 < self.top_p <= 1:
+            raise InvalidInput(f"top_p must be above 0 and at most 1, and is {self.top_p}")
+        if not all(self.stop):
+            raise InvalidInput("a stop string must not be empty: every answer would end at once")
 
 
 GREEDY: Final = Sampling()

@@ -105,6 +105,22 @@ def test_any_difference_in_the_request_is_another_request(
     renamed.close()
 
 
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"max_tokens": 0}, "max_tokens"),
+        ({"temperature": -1.0}, "temperature"),
+        ({"temperature": float("nan")}, "temperature"),
+        ({"top_p": 0.0}, "top_p"),
+        ({"top_p": 1.5}, "top_p"),
+        ({"stop": ("",)}, "stop string"),
+    ],
+)
+def test_sampling_that_no_backend_can_do_is_refused(wrong: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidInput, match=words):
+        Sampling(**wrong)
+
+
 def ticks(*moments: datetime) -> Any:
     iterator = iter(int(moment.timestamp() * 1e6) for moment in moments)
     return lambda: next(iterator)

@@ -1,0 +1,253 @@
+"""Chat with a model in this process, through transformers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Final
+
+from agentcl.errors import MissingExtra, ModelUnavailable
+from agentcl.models.base import (
+    GREEDY,
+    Message,
+    Reply,
+    Sampling,
+    Schema,
+    TokenLogprob,
+    Usage,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_WAIT_S: Final = 600.0  # for the next piece of a stream
+
+
+class LocalChat:
+    """A causal language model and its tokenizer, from a folder or by name.
+
+    One call runs at a time; the model is loaded by the first one. A schema is not enforced: say it in
+    the prompt, and use `ask_object`, which checks.
+
+    Args:
+        source: a folder with weights and a tokenizer that has a chat template, or a name that
+            transformers finds.
+        device: "cpu", "cuda" ...; default: cuda where there is one.
+
+    Raises:
+        MissingExtra: if transformers is not installed.
+    """
+
+    def __init__(self, source: str, *, device: str | None = None) -> None:
+        if find_spec("transformers") is None or find_spec("torch") is None:
+            raise MissingExtra(f"the model {source!r}", "local")
+        self.name = f"local:{source}"
+        self._source = source
+        self._device = device
+        self._lock = threading.RLock()
+        self._loaded: tuple[Any, Any] | None = None
+
+    def chat(
+        self,
+        messages: Sequence[Message],
+        *,
+        sampling: Sampling = GREEDY,
+        schema: Schema | None = None,
+    ) -> Reply:
+        """Return the model's answer. Raises ModelUnavailable."""
+        import torch
+
+        with self._lock:
+            model, tokenizer = self._load()
+            prompt = self._encode(messages)
+            started = time.perf_counter()
+            with _seeded(sampling.seed), torch.inference_mode():
+                output = model.generate(
+                    **prompt,
+                    **_options(sampling, tokenizer),
+                    return_dict_in_generate=True,
+                    output_logits=sampling.logprobs,
+                )
+            duration_s = time.perf_counter() - started
+        new = output.sequences[0, prompt["input_ids"].shape[1] :]
+        text, is_stopped = _until(tokenizer.decode(new, skip_special_tokens=True), sampling.stop)
+        is_ended = is_stopped or int(new[-1]) in _ends(model)
+        return Reply(
+            text=text,
+            usage=Usage(int(prompt["input_ids"].shape[1]), len(new)),
+            model=self._source,
+            finish="stop" if is_ended else "length",
+            duration_s=duration_s,
+            logprobs=_logprobs(output.logits, new, tokenizer) if sampling.logprobs else None,
+        )
+
+    def stream(self, messages: Sequence[Message], *, sampling: Sampling = GREEDY) -> Iterator[str]:
+        """Yield the answer piece by piece; closing the iterator stops the model."""
+        import torch
+        from transformers import StoppingCriteria, StoppingCriteriaList, TextIteratorStreamer
+
+        cancelled = threading.Event()
+
+        class Cancelled(StoppingCriteria):
+            def __call__(self, input_ids: Tensor, scores: Tensor, **kwargs: object) -> Tensor:
+                return torch.full((len(input_ids),), cancelled.is_set(), device=input_ids.device)
+
+        with self._lock:
+            model, tokenizer = self._load()
+            pieces: Any = TextIteratorStreamer(
+                tokenizer, skip_prompt=True, timeout=_WAIT_S, skip_special_tokens=True
+            )
+            options = {
+                **self._encode(messages),
+                **_options(sampling, tokenizer),
+                "streamer": pieces,
+                "stopping_criteria": StoppingCriteriaList([Cancelled()]),
+            }
+
+            def run() -> None:
+                try:
+                    with _seeded(sampling.seed), torch.inference_mode():
+                        model.generate(**options)
+                finally:
+                    pieces.end()  # else a reader would wait for what never comes
+
+            with ThreadPoolExecutor(1, thread_name_prefix="agentcl-generate") as worker:
+                running = worker.submit(run)
+                try:
+                    yield from _held_back(pieces, sampling.stop)
+                finally:
+                    cancelled.set()
+                running.result()  # raises what went wrong there
+
+    def fingerprint(self) -> str:
+        """Return a hash of the weights in memory, the vocabulary and the chat template."""
+        import torch
+
+        with self._lock:
+            model, tokenizer = self._load()
+            digest = hashlib.blake2b(digest_size=16)
+            for name, tensor in sorted(model.state_dict().items()):
+                digest.update(name.encode())
+                digest.update(
+                    tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes()
+                )
+            about = [sorted(tokenizer.get_vocab().items()), tokenizer.chat_template]
+            digest.update(json.dumps(about).encode())
+            return digest.hexdigest()
+
+    def _load(self) -> tuple[Any, Any]:
+        if self._loaded is None:
+            import torch
+            from transformers import AutoModelForCausalLM, AutoTokenizer
+
+            device = self._device or ("cuda" if torch.cuda.is_available() else "cpu")
+            try:
+                tokenizer: Any = AutoTokenizer.from_pretrained(self._source)
+                model: Any = AutoModelForCausalLM.from_pretrained(self._source, dtype="auto")
+            except (OSError, ValueError) as error:
+                raise ModelUnavailable(
+                    f"cannot load the model {self._source!r}: {error}"
+                ) from error
+            if tokenizer.chat_template is None:
+                raise ModelUnavailable(
+                    f"the tokenizer of {self._source!r} has no chat template, so it cannot be spoken "
+                    "to; use a model that was trained for chat"
+                )
+            self._loaded = (model.to(device).eval(), tokenizer)
+        return self._loaded
+
+    def _encode(self, messages: Sequence[Message]) -> dict[str, Any]:
+        model, tokenizer = self._load()
+        turns = [{"role": message.role, "content": message.content} for message in messages]
+        encoded = tokenizer.apply_chat_template(
+            turns, add_generation_prompt=True, return_tensors="pt", return_dict=True
+        )
+        return {name: encoded[name].to(model.device) for name in ("input_ids", "attention_mask")}
+
+
+class _seeded:  # reads as a verb where it is used
+    """Draw from a seed of one's own, and leave the process's generator as it was."""
+
+    def __init__(self, seed: int | None) -> None:
+        import torch
+
+        self._seed = seed
+        self._fork = torch.random.fork_rng()
+
+    def __enter__(self) -> None:
+        import torch
+
+        self._fork.__enter__()
+        if self._seed is not None:
+            torch.manual_seed(self._seed)
+        else:
+            torch.seed()
+
+    def __exit__(self, *error: object) -> None:
+        self._fork.__exit__(None, None, None)
+
+
+def _options(sampling: Sampling, tokenizer: Any) -> dict[str, Any]:  # noqa: ANN401  # transformers'
+    options: dict[str, Any] = {
+        "max_new_tokens": sampling.max_tokens,
+        "do_sample": sampling.temperature > 0,
+        "temperature": sampling.temperature if sampling.temperature > 0 else None,
+        "top_p": sampling.top_p if sampling.temperature > 0 else None,
+        "top_k": 0 if sampling.temperature > 0 else None,
+        "pad_token_id": tokenizer.eos_token_id
+        if tokenizer.pad_token_id is None
+        else tokenizer.pad_token_id,
+    }
+    if sampling.stop:
+        options["stop_strings"] = list(sampling.stop)
+        options["tokenizer"] = tokenizer
+    return options
+
+
+def _ends(model: Any) -> set[int]:  # noqa: ANN401  # transformers'
+    ends = model.generation_config.eos_token_id
+    if ends is None:
+        return set()
+    return set(ends) if isinstance(ends, list) else {ends}
+
+
+def _until(text: str, stops: Sequence[str]) -> tuple[str, bool]:
+    """Return the text before the first stop string, and whether there was one."""
+    places = [place for stop in stops if (place := text.find(stop)) >= 0]
+    return (text[: min(places)], True) if places else (text, False)
+
+
+def _held_back(pieces: Iterator[str], stops: Sequence[str]) -> Iterator[str]:
+    """Yield pieces up to the first stop string, never a beginning of one."""
+    reach = max((len(stop) - 1 for stop in stops), default=0)
+    held = ""
+    for piece in pieces:
+        text, is_stopped = _until(held + piece, stops)
+        if is_stopped:
+            if text:
+                yield text
+            return
+        cut = len(text) - reach
+        if cut > 0:
+            yield text[:cut]
+        held = text[max(cut, 0) :]
+    if held:
+        yield held
+
+
+def _logprobs(
+    logits: Sequence[Tensor],
+    new: Tensor,
+    tokenizer: Any,  # noqa: ANN401  # transformers'
+) -> tuple[TokenLogprob, ...]:
+    return tuple(
+        TokenLogprob(
+            tokenizer.decode([int(token)]), float(step[0].float().log_softmax(-1)[int(token)])
+        )
+        for step, token in zip(logits, new, strict=True)
+    )

@@ -1,0 +1,124 @@
+"""The in-process backend with a real, if untrained, Llama that is made here."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from agentcl import ModelUnavailable
+from agentcl.models import ChatModel, Message, Sampling
+from agentcl.models.local import LocalChat
+
+ASK = [Message("system", "Be brief."), Message("user", "When does the ferry leave?")]
+TEMPLATE = (
+    "{% for m in messages %}<{{ m.role }}> {{ m.content }}\n{% endfor %}"
+    "{% if add_generation_prompt %}<assistant> {% endif %}"
+)
+
+
+def make(folder: Path, *, template: str | None = TEMPLATE) -> Path:
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {token: number for number, token in enumerate([*alphabet, "</s>"])}
+    bytes_: Any = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    bytes_.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bytes_.decoder = decoders.ByteLevel()
+    fast: Any = PreTrainedTokenizerFast
+    tokenizer = fast(tokenizer_object=bytes_, eos_token="</s>")
+    tokenizer.chat_template = template
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=512,
+        eos_token_id=vocabulary["</s>"],
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> LocalChat:
+    return LocalChat(str(make(tmp_path_factory.mktemp("llama"))), device="cpu")
+
+
+def test_a_greedy_answer_repeats_and_is_counted(model: LocalChat) -> None:
+    assert isinstance(model, ChatModel)
+    sampling = Sampling(max_tokens=12, logprobs=True)
+    one, two = model.chat(ASK, sampling=sampling), model.chat(ASK, sampling=sampling)
+    assert one.text == two.text
+    read = "".join(f"<{m.role}> {m.content}\n" for m in ASK) + "<assistant> "
+    assert one.usage.prompt_tokens == len(read.encode())
+    assert one.usage.completion_tokens == 12
+    assert one.finish == "length"
+    assert one.logprobs is not None
+    assert len(one.logprobs) == 12
+    assert all(token.logprob <= 0 for token in one.logprobs)
+
+
+def test_a_seed_decides_what_is_drawn_and_disturbs_nobody(model: LocalChat) -> None:
+    def draw(seed: int) -> str:
+        return model.chat(ASK, sampling=Sampling(max_tokens=16, temperature=1.5, seed=seed)).text
+
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    assert draw(1) == draw(1) != draw(2)
+    assert torch.rand(1) == expected
+
+
+def test_an_answer_ends_before_a_stop_string(model: LocalChat) -> None:
+    whole = model.chat(ASK, sampling=Sampling(max_tokens=16)).text
+    stop = whole[4:6]
+    cut = model.chat(ASK, sampling=Sampling(max_tokens=16, stop=(stop,)))
+    assert cut.text == whole[: whole.index(stop)]
+    assert cut.finish == "stop"
+    streamed = "".join(model.stream(ASK, sampling=Sampling(max_tokens=16, stop=(stop,))))
+    assert streamed == cut.text
+
+
+def test_a_stream_is_the_same_answer_and_can_be_cancelled(model: LocalChat) -> None:
+    whole = model.chat(ASK, sampling=Sampling(max_tokens=16)).text
+    assert "".join(model.stream(ASK, sampling=Sampling(max_tokens=16))) == whole
+    stream = model.stream(ASK, sampling=Sampling(max_tokens=400))
+    next(stream)
+    stream.close()  # type: ignore[attr-defined]  # it is a generator
+    assert all("agentcl-generate" not in thread.name for thread in threading.enumerate())
+    assert model.chat(ASK, sampling=Sampling(max_tokens=16)).text == whole
+
+
+def test_the_fingerprint_changes_with_a_single_weight(model: LocalChat, tmp_path: Path) -> None:
+    before = model.fingerprint()
+    model.chat(ASK, sampling=Sampling(max_tokens=4))
+    assert model.fingerprint() == before
+    other = LocalChat(str(make(tmp_path)), device="cpu")
+    assert other.fingerprint() == before
+    weights, _ = other._load()
+    with torch.no_grad():
+        next(iter(weights.parameters()))[0, 0] += 1
+    assert other.fingerprint() != before
+
+
+def test_what_cannot_be_loaded_or_spoken_to_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelUnavailable, match="cannot load the model"):
+        LocalChat(str(tmp_path)).chat(ASK)
+    mute = LocalChat(str(make(tmp_path / "mute", template=None)))
+    with pytest.raises(ModelUnavailable, match="no chat template"):
+        mute.chat(ASK)
+
+
+def test_a_stream_that_fails_says_so_instead_of_waiting(tmp_path: Path) -> None:
+    broken = LocalChat(str(make(tmp_path)), device="cpu")
+    weights, _ = broken._load()
+    with torch.no_grad():
+        for parameter in weights.parameters():
+            parameter.fill_(float("nan"))
+    with pytest.raises(RuntimeError, match="nan"):
+        list(broken.stream(ASK, sampling=Sampling(max_tokens=4, temperature=1.0)))
