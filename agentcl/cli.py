@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, get_args
 
 import click
 
@@ -20,6 +21,7 @@ from agentcl.errors import AgentclError, InvalidInput, StoreUnavailable
 from agentcl.facade import Memory
 from agentcl.memory.journal import FILE as JOURNAL
 from agentcl.memory.records import ANY
+from agentcl.models.ledger import By, Ledger, Prices
 
 F = TypeVar("F", bound=Callable[..., Any])
 _SCOPE: Final = ("tenant", "user", "agent", "session")
@@ -433,3 +435,20 @@ def reindex(screen: Screen, **given: Any) -> None:
         screen.json(states) if screen.as_json else screen.line(
             f"rebuilt: {', '.join(state.name for state in states)}"
         )
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--by", type=click.Choice(get_args(By)), default="day", show_default=True)
+@click.option("--prices", type=click.Path(path_type=Path), help="A TOML file of prices by model.")
+@click.option("--since", type=_Moment(), help="Only calls from this time on.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_command
+def ledger(screen: Screen, file: Path, by: By, prices: Path | None, since: datetime | None) -> None:
+    """Print what calls to language models cost."""
+    if not file.is_file():
+        raise StoreUnavailable(f"there is no ledger at {file}; check the path")
+    table = None if prices is None else Prices.load(prices)
+    with closing(Ledger(file, prices=table)) as opened:
+        lines = opened.lines(by=by, since=since)
+    screen.json(lines) if screen.as_json else screen.ledger(by, lines)

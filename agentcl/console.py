@@ -20,6 +20,7 @@ from agentcl.doctor import Report
 from agentcl.facade import Memory
 from agentcl.memory.records import Record, Scope
 from agentcl.memory.rows import Version
+from agentcl.models.ledger import LedgerLine
 from agentcl.retrieval.recall import Hit, Recall
 from agentcl.upkeep import Receipt, Stats
 
@@ -109,6 +110,22 @@ class Screen:
                 f"encoder {recall.encoder} compares spelling only; for meaning: "
                 "pip install 'agentcl[local]'"
             )
+
+    def ledger(self, by: str, lines: Sequence[LedgerLine]) -> None:
+        """Print what calls cost, a line for each group."""
+        columns = ("calls", "failed", "cached", "read", "written", "seconds", "price", "unpriced")
+        table = Table(by, *columns, box=None, pad_edge=False)
+        for line in lines:
+            table.add_row(
+                safe(line.key) or "-",
+                *(f"{count:,}" for count in (line.calls, line.failed, line.cached)),
+                f"{line.prompt_tokens:,}",
+                f"{line.completion_tokens:,}",
+                f"{line.duration_s:.1f}",
+                f"{line.price:.4f}",
+                str(line.unpriced),
+            )
+        self.out.print(table)
 
     def record(self, record: Record) -> None:
         """Print one record in full."""

@@ -125,7 +125,12 @@ class Ledger:
     def __init__(self, path: Path, *, prices: Prices | None = None) -> None:
         self._prices = prices or Prices()
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._database = Database(path, durability="normal", migrations=(_create,))
+        self._database = Database(
+            path,
+            durability="normal",
+            migrations=(_create,),
+            remedy="It holds nothing but costs: move it away, and a new one is begun",
+        )
 
     def record(self, call: Call) -> None:
         """Append a call. Raises StoreUnavailable."""

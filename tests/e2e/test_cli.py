@@ -8,6 +8,7 @@ from click.testing import CliRunner, Result
 
 from agentcl import Memory
 from agentcl.cli import main
+from agentcl.models import Ledger, Message, RecordedModel, ScriptedModel
 
 HARBOUR = "# Harbour\n\nThe harbour of Tessary was dredged in 1871.\n"
 
@@ -115,6 +116,23 @@ def test_an_empty_memory_says_how_to_fill_it(run: Any, tmp_path: Path) -> None:
     Memory(tmp_path / "empty").close()
     failed = run("search", "x", "--path", str(tmp_path / "empty"), code=1)
     assert "agentcl add" in failed.stderr
+
+
+def test_the_ledger_is_printed_by_any_grouping(run: Any, tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.db")
+    model = RecordedModel(ScriptedModel(["At seven."]), ledger, purpose="answer")
+    model.chat([Message("user", "When does the ferry leave?")])
+    ledger.close()
+    prices = tmp_path / "prices.toml"
+    prices.write_text("[scripted]\nprompt = 1000000\ncompletion = 0\n")
+    shown = run("ledger", str(tmp_path / "ledger.db"), "--by", "purpose").stdout
+    assert "answer" in shown
+    (line,) = json.loads(
+        run("ledger", str(tmp_path / "ledger.db"), "--prices", str(prices), "--json").stdout
+    )
+    assert line["price"] == line["prompt_tokens"] > 0
+    assert "no ledger" in run("ledger", str(tmp_path / "absent.db"), code=1).stderr
+    assert not (tmp_path / "absent.db").exists()
 
 
 def test_stored_text_cannot_steer_the_terminal(run: Any) -> None:
