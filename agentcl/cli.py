@@ -21,6 +21,7 @@ from agentcl.errors import AgentclError, InvalidInput, StoreUnavailable
 from agentcl.facade import Memory
 from agentcl.memory.journal import FILE as JOURNAL
 from agentcl.memory.records import ANY
+from agentcl.models.check import check as check_endpoint
 from agentcl.models.ledger import By, Ledger, Prices
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -452,3 +453,19 @@ def ledger(screen: Screen, file: Path, by: By, prices: Path | None, since: datet
     with closing(Ledger(file, prices=table)) as opened:
         lines = opened.lines(by=by, since=since)
     screen.json(lines) if screen.as_json else screen.ledger(by, lines)
+
+
+@main.group()
+def model() -> None:
+    """Look at a language model's endpoint."""
+
+
+@model.command()
+@click.argument("url")
+@click.option("--model", "name", help="Which model; default: the first that it serves.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_command
+def check(screen: Screen, url: str, name: str | None) -> None:
+    """Find out what an OpenAI-compatible endpoint can do, e.g. http://localhost:8000/v1."""
+    found = check_endpoint(url, model=name)
+    screen.json(found) if screen.as_json else screen.endpoint(found)

@@ -20,6 +20,7 @@ from agentcl.doctor import Report
 from agentcl.facade import Memory
 from agentcl.memory.records import Record, Scope
 from agentcl.memory.rows import Version
+from agentcl.models.check import Endpoint
 from agentcl.models.ledger import LedgerLine
 from agentcl.retrieval.recall import Hit, Recall
 from agentcl.upkeep import Receipt, Stats
@@ -126,6 +127,16 @@ class Screen:
                 str(line.unpriced),
             )
         self.out.print(table)
+
+    def endpoint(self, endpoint: Endpoint) -> None:
+        """Print what an endpoint can do."""
+        length = endpoint.context_length
+        about = "" if length is None else f", context of {length:,} tokens"
+        self.out.print(f"[bold]{safe(endpoint.model)}[/] at {safe(endpoint.url)}{about}")
+        for capability in endpoint.capabilities:
+            mark = "[green]yes[/]" if capability.is_there else "[red]no [/]"
+            detail = f"  [dim]{safe(capability.detail)}[/]" if capability.detail else ""
+            self.out.print(f"{mark}  {capability.name}{detail}")
 
     def record(self, record: Record) -> None:
         """Print one record in full."""

@@ -143,7 +143,12 @@ def test_stored_text_cannot_steer_the_terminal(run: Any) -> None:
 
 
 def commands() -> list[tuple[str, click.Command]]:
-    return sorted(main.commands.items())
+    found: list[tuple[str, click.Command]] = []
+    for name, command in sorted(main.commands.items()):
+        inner = command.commands if isinstance(command, click.Group) else {}
+        found += [(f"{name} {under}", below) for under, below in sorted(inner.items())]
+        found += [] if inner else [(name, command)]
+    return found
 
 
 @pytest.mark.parametrize(("name", "command"), commands())
@@ -151,6 +156,6 @@ def test_every_command_has_help_prints_json_and_is_documented(
     run: Any, name: str, command: click.Command
 ) -> None:
     assert command.help
-    assert "--json" in run(name, "--help").stdout
+    assert "--json" in run(*name.split(), "--help").stdout
     page = Path(__file__).parents[2] / "docs" / "cli.md"
     assert f"`agentcl {name}" in page.read_text("utf-8")

@@ -13,6 +13,7 @@ import pytest
 
 from agentcl import ModelUnavailable
 from agentcl.models import ChatModel, Message, Sampling, ask_object
+from agentcl.models.check import check
 from agentcl.models.openai import OpenAIChat
 
 ASK = [Message("system", "Be brief."), Message("user", "When does the ferry leave?")]
@@ -48,6 +49,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path != "/v1/chat/completions":
+            is_there = self.path == "/v1/completions"
+            self._answer(200 if is_there else 404, {"detail": "nothing of the kind"})
+            return
         model = asked["model"]
         with self.server.lock:
             self.server.seen.append(asked)
@@ -199,6 +204,19 @@ def test_an_endpoint_that_is_slow_or_away(server: Server) -> None:
         OpenAIChat("slow", base_url=server.url, timeout_s=0.05, retries=0).chat(ASK)
     with pytest.raises(ModelUnavailable, match="its /v1 included"):
         list(OpenAIChat("x", base_url="http://127.0.0.1:9/v1", retries=0).stream(ASK))
+
+
+def test_what_an_endpoint_can_do_is_found_out_by_asking(server: Server) -> None:
+    found = check(server.url)
+    assert (found.model, found.models, found.context_length) == ("good", ("good",), None)
+    can = {capability.name: capability for capability in found.capabilities}
+    assert [name for name, one in can.items() if one.is_there] == ["chat", "log-probabilities"]
+    assert "taken and not kept" in can["schema output"].detail
+    assert can["prompt embeds"].detail == "the field is ignored"
+    with pytest.raises(ModelUnavailable, match="serves good, and not 'better'"):
+        check(server.url, model="better")
+    with pytest.raises(ModelUnavailable, match="its /v1 included"):
+        check("http://127.0.0.1:9/v1")
 
 
 def test_the_fingerprint_tells_models_apart(server: Server) -> None:
