@@ -1,0 +1,126 @@
+"""Starting and stopping a server, with a small stand-in where vLLM's module would be."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+
+from agentcl import ModelUnavailable
+from agentcl.models.serving import VllmServer
+
+STAND_IN = """
+import argparse, json, os, sys, http.server
+parser = argparse.ArgumentParser()
+parser.add_argument("--host"); parser.add_argument("--port", type=int)
+known, _ = parser.parse_known_args()
+print("the stand-in starts", flush=True)
+if "--fail" in sys.argv:
+    raise SystemExit("no such device")
+seen = {"argv": sys.argv[1:], "lora": os.environ.get("VLLM_ALLOW_RUNTIME_LORA_UPDATING")}
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = json.dumps(seen).encode()
+        self.send_response(200); self.send_header("Content-Length", str(len(body)))
+        self.end_headers(); self.wfile.write(body)
+if "--never" not in sys.argv:
+    http.server.HTTPServer((known.host, known.port), Handler).serve_forever()
+import time
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    package = tmp_path / "path" / "vllm" / "entrypoints" / "openai"
+    package.mkdir(parents=True)
+    for folder in (package, package.parent, package.parent.parent):
+        (folder / "__init__.py").touch()
+    (package / "api_server.py").write_text(STAND_IN)
+    return {"PYTHONPATH": str(tmp_path / "path")}
+
+
+def answers(url: str) -> bool:
+    try:
+        urlopen(url, timeout=1).close()
+    except (URLError, OSError):
+        return False
+    return True
+
+
+def test_a_server_is_started_with_the_right_flags_and_stopped(environment: dict[str, str]) -> None:
+    server = VllmServer("models/small", environment=environment, lora=True, arguments=["--x", "1"])
+    with server:
+        assert (server.name, server.url) == ("small", f"http://127.0.0.1:{server.port}/v1")
+        with urlopen(server.url) as response:
+            seen = json.load(response)
+        assert seen["lora"] == "1"
+        assert {"--enable-prefix-caching", "--enable-lora", "--x"} <= set(seen["argv"])
+        assert "--enable-prompt-embeds" not in seen["argv"]
+        assert seen["argv"][seen["argv"].index("--served-model-name") + 1] == "small"
+    assert not server.is_running()
+    assert not answers(server.url)
+    server.stop()
+
+
+def test_a_server_can_be_killed_and_started_again(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    server = VllmServer("m", environment=environment, prompt_embeds=True, log=tmp_path / "log")
+    for _ in range(2):
+        with server:
+            assert answers(server.url)
+            server.kill()
+            assert not server.is_running()
+    assert "the stand-in starts" in (tmp_path / "log").read_text()
+
+
+def test_a_server_that_does_not_start_shows_the_end_of_its_log(
+    environment: dict[str, str],
+) -> None:
+    with (
+        pytest.raises(ModelUnavailable, match=r"ended while it started:\n(.*\n)*no such device"),
+        VllmServer("m", environment=environment, arguments=["--fail"]),
+    ):
+        pass
+    with (
+        pytest.raises(ModelUnavailable, match="did not answer within 1 s"),
+        VllmServer("m", environment=environment, arguments=["--never"], start_timeout_s=1),
+    ):
+        pass
+    with (
+        pytest.raises(ModelUnavailable, match="cannot start"),
+        VllmServer("m", python="/no/python"),
+    ):
+        pass
+
+
+def test_the_command_serves_until_it_is_interrupted(environment: dict[str, str]) -> None:
+    command = [sys.executable, "-c", "from agentcl.cli import main; main()", "model", "serve", "m"]
+    process = subprocess.Popen(
+        [*command, "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, **environment},
+    )
+    assert process.stdout is not None
+    lines = ""
+    while not lines.rstrip().endswith("}"):
+        lines += process.stdout.readline()
+    url = json.loads(lines)["url"]
+    assert answers(url)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 0
+    process.stdout.close()
+    for _ in range(100):
+        if not answers(url):
+            break
+        time.sleep(0.05)
+    assert not answers(url)
