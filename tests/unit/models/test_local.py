@@ -1,52 +1,22 @@
 """The in-process backend with a real, if untrained, Llama that is made here."""
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from agentcl import ModelUnavailable
 from agentcl.models import ChatModel, Message, Sampling
 from agentcl.models.local import LocalChat
 
 ASK = [Message("system", "Be brief."), Message("user", "When does the ferry leave?")]
-TEMPLATE = (
-    "{% for m in messages %}<{{ m.role }}> {{ m.content }}\n{% endfor %}"
-    "{% if add_generation_prompt %}<assistant> {% endif %}"
-)
-
-
-def make(folder: Path, *, template: str | None = TEMPLATE) -> Path:
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = {token: number for number, token in enumerate([*alphabet, "</s>"])}
-    bytes_: Any = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
-    bytes_.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    bytes_.decoder = decoders.ByteLevel()
-    fast: Any = PreTrainedTokenizerFast
-    tokenizer = fast(tokenizer_object=bytes_, eos_token="</s>")
-    tokenizer.chat_template = template
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(vocabulary),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        max_position_embeddings=512,
-        eos_token_id=vocabulary["</s>"],
-    )
-    LlamaForCausalLM(config).save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> LocalChat:
-    return LocalChat(str(make(tmp_path_factory.mktemp("llama"))), device="cpu")
+def model(tmp_path_factory: pytest.TempPathFactory, tiny_llama: Callable[..., Path]) -> LocalChat:
+    return LocalChat(str(tiny_llama(tmp_path_factory.mktemp("llama"))), device="cpu")
 
 
 def test_a_greedy_answer_repeats_and_is_counted(model: LocalChat) -> None:
@@ -94,11 +64,13 @@ def test_a_stream_is_the_same_answer_and_can_be_cancelled(model: LocalChat) -> N
     assert model.chat(ASK, sampling=Sampling(max_tokens=16)).text == whole
 
 
-def test_the_fingerprint_changes_with_a_single_weight(model: LocalChat, tmp_path: Path) -> None:
+def test_the_fingerprint_changes_with_a_single_weight(
+    model: LocalChat, tmp_path: Path, tiny_llama: Callable[..., Path]
+) -> None:
     before = model.fingerprint()
     model.chat(ASK, sampling=Sampling(max_tokens=4))
     assert model.fingerprint() == before
-    other = LocalChat(str(make(tmp_path)), device="cpu")
+    other = LocalChat(str(tiny_llama(tmp_path)), device="cpu")
     assert other.fingerprint() == before
     weights, _ = other._load()
     with torch.no_grad():
@@ -106,16 +78,20 @@ def test_the_fingerprint_changes_with_a_single_weight(model: LocalChat, tmp_path
     assert other.fingerprint() != before
 
 
-def test_what_cannot_be_loaded_or_spoken_to_is_named(tmp_path: Path) -> None:
+def test_what_cannot_be_loaded_or_spoken_to_is_named(
+    tmp_path: Path, tiny_llama: Callable[..., Path]
+) -> None:
     with pytest.raises(ModelUnavailable, match="cannot load the model"):
         LocalChat(str(tmp_path)).chat(ASK)
-    mute = LocalChat(str(make(tmp_path / "mute", template=None)))
+    mute = LocalChat(str(tiny_llama(tmp_path / "mute", template=None)))
     with pytest.raises(ModelUnavailable, match="no chat template"):
         mute.chat(ASK)
 
 
-def test_a_stream_that_fails_says_so_instead_of_waiting(tmp_path: Path) -> None:
-    broken = LocalChat(str(make(tmp_path)), device="cpu")
+def test_a_stream_that_fails_says_so_instead_of_waiting(
+    tmp_path: Path, tiny_llama: Callable[..., Path]
+) -> None:
+    broken = LocalChat(str(tiny_llama(tmp_path)), device="cpu")
     weights, _ = broken._load()
     with torch.no_grad():
         for parameter in weights.parameters():
