@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
@@ -170,26 +171,17 @@ class LocalChat:
         return {name: encoded[name].to(model.device) for name in ("input_ids", "attention_mask")}
 
 
-class _seeded:  # reads as a verb where it is used
+@contextmanager
+def _seeded(seed: int | None) -> Iterator[None]:
     """Draw from a seed of one's own, and leave the process's generator as it was."""
+    import torch
 
-    def __init__(self, seed: int | None) -> None:
-        import torch
-
-        self._seed = seed
-        self._fork = torch.random.fork_rng()
-
-    def __enter__(self) -> None:
-        import torch
-
-        self._fork.__enter__()
-        if self._seed is not None:
-            torch.manual_seed(self._seed)
-        else:
+    with torch.random.fork_rng():
+        if seed is None:
             torch.seed()
-
-    def __exit__(self, *error: object) -> None:
-        self._fork.__exit__(None, None, None)
+        else:
+            torch.manual_seed(seed)
+        yield
 
 
 def _options(sampling: Sampling, tokenizer: Any) -> dict[str, Any]:  # noqa: ANN401  # transformers'
