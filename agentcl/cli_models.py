@@ -68,15 +68,15 @@ def serve(
 ) -> None:
     """Serve a model with vLLM until Ctrl-C, prefix caching on; prints its endpoint."""
     screen.note(f"starting vLLM for {source}; this takes a minute or more")
-    with VllmServer(source, served_name=name, arguments=arguments, **given) as server:
-        if screen.as_json:
-            screen.json({"url": server.url, "model": server.name})
-        else:
-            screen.line(f"{server.name} at {server.url}")
-        try:
+    try:
+        with VllmServer(source, served_name=name, arguments=arguments, **given) as server:
+            if screen.as_json:
+                screen.json({"url": server.url, "model": server.name})
+            else:
+                screen.line(f"{server.name} at {server.url}")
             while server.is_running():
                 time.sleep(0.5)
-        except KeyboardInterrupt:
-            screen.note("stopping")
-            return
-        raise ModelUnavailable("vLLM ended by itself; see its log (--log FILE)")
+    except KeyboardInterrupt:
+        screen.note("stopped")
+        return
+    raise ModelUnavailable("vLLM ended by itself; see its log (--log FILE)")

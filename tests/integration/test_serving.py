@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -16,7 +15,7 @@ from agentcl import ModelUnavailable
 from agentcl.models.serving import VllmServer
 
 STAND_IN = """
-import argparse, json, os, sys, http.server
+import argparse, json, os, sys, time, http.server
 parser = argparse.ArgumentParser()
 parser.add_argument("--host"); parser.add_argument("--port", type=int)
 known, _ = parser.parse_known_args()
@@ -31,7 +30,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers(); self.wfile.write(body)
 if "--never" not in sys.argv:
     http.server.HTTPServer((known.host, known.port), Handler).serve_forever()
-import time
 time.sleep(600)
 """
 
@@ -103,24 +101,21 @@ def test_a_server_that_does_not_start_shows_the_end_of_its_log(
 
 def test_the_command_serves_until_it_is_interrupted(environment: dict[str, str]) -> None:
     command = [sys.executable, "-c", "from agentcl.cli import main; main()", "model", "serve", "m"]
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [*command, "--json"],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
         env={**os.environ, **environment},
-    )
-    assert process.stdout is not None
-    lines = ""
-    while not lines.rstrip().endswith("}"):
-        lines += process.stdout.readline()
-    url = json.loads(lines)["url"]
-    assert answers(url)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 0
-    process.stdout.close()
-    for _ in range(100):
-        if not answers(url):
-            break
-        time.sleep(0.05)
+    ) as process:
+        assert process.stdout is not None
+        lines = ""
+        while not lines.rstrip().endswith("}"):
+            line = process.stdout.readline()
+            assert line, "it ended before it said where it serves"
+            lines += line
+        url = json.loads(lines)["url"]
+        assert answers(url)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
     assert not answers(url)
