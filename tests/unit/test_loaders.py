@@ -41,7 +41,7 @@ def test_plain_text_is_kept_exactly_and_named_after_its_file(write: Any) -> None
     assert one(path) == Source("  first\r\n\tsecond \n", "notes", path.as_posix(), "text/plain")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(TEXT)
 def test_any_text_comes_back_from_a_file(write: Any, text: str) -> None:
     path = write("any.txt", text)
@@ -184,7 +184,7 @@ def test_two_rows_with_one_id_stay_two_documents(write: Any) -> None:
     assert len({source.uri for source in load(path)}) == 2
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(TEXT, st.dictionaries(st.sampled_from(["a", "b"]), st.integers(-(2**53), 2**53)))
 def test_any_row_comes_back_from_json_lines(
     write: Any, text: str, metadata: dict[str, int]

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agentcl import ConfigError, EncoderMismatch, Memory, MissingExtra, StoreUnavailable
@@ -39,7 +39,6 @@ def test_hashing_knows_word_forms_and_typing_errors() -> None:
     assert cosine(right, form) > cosine(right, slip) > 0.3 > cosine(right, other)
 
 
-@settings(deadline=None)
 @given(st.text(min_size=1))
 def test_hashing_encodes_any_text_to_length_one(text: str) -> None:
     (vector,) = HashingEncoder(64).encode([text], role="passage")

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agentcl import Hit, InvalidInput, Recall, Scope
@@ -37,7 +37,6 @@ def recall(*hits: Hit) -> Recall:
     return Recall("ferry times", hits, "text", "none", True, ("fulltext",), None)
 
 
-@settings(deadline=None)
 @given(st.lists(TEXT, max_size=5), st.integers(0, 400))
 def test_a_block_never_exceeds_its_budget(texts: list[str], budget: int) -> None:
     block = recall(*map(hit, texts)).prompt(budget_tokens=budget)
@@ -45,7 +44,6 @@ def test_a_block_never_exceeds_its_budget(texts: list[str], budget: int) -> None
     assert len(recall(*map(hit, texts)).prompt(budget_tokens=budget, count_tokens=len)) <= budget
 
 
-@settings(deadline=None)
 @given(TEXT, TEXT, TEXT)
 def test_stored_text_can_neither_leave_its_element_nor_change(
     text: str, title: str, uri: str
