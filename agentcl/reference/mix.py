@@ -1,0 +1,83 @@
+"""What the reference model is trained on, stage by stage: tiny worlds first, then everything."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from agentcl.reference.acting import choose_action, write_guidance
+from agentcl.reference.examples import Example
+from agentcl.reference.reading import choose_facts, read_passage, read_passages
+from agentcl.reference.relations import NOT_STATED
+
+Maker = Literal["passage", "passages", "relevant", "action", "guidance"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage of training. It ends early when the answers' tokens are right often enough."""
+
+    name: str
+    share: float  # of the training tokens, at most
+    passed_at: float  # share of answer tokens right at which the next stage begins
+    weights: dict[Maker, float]
+    size: tuple[int, int]  # facts in a passage, from and to
+    passages: tuple[int, int] = (2, 2)
+    hops: float = 0.0  # share of questions over two hops, where there are several passages
+    batch: float = 0.5  # share of the preset's batch: more, smaller steps while circuits form
+    contextless: float = 0.0  # share of passages that are taken away, so that nothing is stated
+
+
+# Copying from the context is learned first, from two or three facts; with ten facts from the start
+# nothing is learned for millions of tokens.
+STAGES: Final = (
+    Stage("look-up", 0.12, 0.90, {"passage": 3, "guidance": 1}, (2, 3)),
+    Stage(
+        "reading",
+        0.2,
+        0.93,
+        {"passage": 4, "passages": 1, "relevant": 1, "action": 2, "guidance": 1},
+        (2, 5),
+        (2, 3),
+        0.3,
+    ),
+    Stage(
+        "everything",
+        1.0,
+        1.1,
+        {"passage": 4, "passages": 4, "relevant": 2, "action": 3, "guidance": 1},
+        (2, 9),
+        (2, 6),
+        0.5,
+        1.0,
+        0.04,
+    ),
+)
+
+
+def draw(rng: random.Random, stage: Stage) -> Example:
+    """Return a training example of `stage`."""
+    maker = rng.choices(list(stage.weights), list(stage.weights.values()))[0]
+    size = rng.randint(*stage.size)
+    if maker == "passage":
+        example = read_passage(rng, size=size, questions=min(8, 2 + size))
+        return _emptied(example) if rng.random() < stage.contextless else example
+    if maker == "passages":
+        return read_passages(
+            rng,
+            passages=rng.randint(*stage.passages),
+            size=rng.randint(2, 4),
+            questions=6,
+            share_two_hop=stage.hops,
+        )
+    if maker == "relevant":
+        return choose_facts(rng, questions=5)
+    if maker == "action":
+        return choose_action(rng, turns=rng.randint(2, 3), lessons=rng.randint(1, 6))
+    return write_guidance(rng)
+
+
+def _emptied(example: Example) -> Example:
+    asked = [turn for turn in example.turns if turn.skill in ("answer", "absent")]
+    return Example("", tuple(replace(turn, skill="absent", answer=NOT_STATED) for turn in asked))

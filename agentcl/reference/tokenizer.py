@@ -1,0 +1,85 @@
+"""The reference model's tokenizer: byte-level BPE learned from its own generators."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any, Final
+
+from agentcl.reference.mix import STAGES, draw
+
+PAD: Final = "<|pad|>"
+END: Final = "<|end|>"
+ROLES: Final = ("system", "user", "assistant")
+CHAT_TEMPLATE: Final = (
+    "{% for message in messages %}"
+    "<|{{ message['role'] }}|>{{ message['content'] }}<|end|>"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+# Words of the frame that begin with a capital, and are not names.
+_FRAME: Final = (
+    "Passages|Passage|Question|Answer|Facts|Guidance|Goal|Observation|History|Actions|Next|Episode|"
+    "Summarise|Write|List|Which|What|Who|Name|Tell|The|For|As|Its|It|Of|When|If|Before|To|Never|A"
+)
+# A name is the same tokens wherever it stands (at the start of an answer, after a quotation mark, in
+# the middle of a sentence), for the space goes to the word before; and its first syllable is one
+# token, so that few names of a passage begin alike. Copying then is copying.
+_WORDS: Final = (
+    rf"(?:{_FRAME})\b(?: (?=\p{{Lu}}))?"
+    r"|\p{Lu}[bcdfghjklmnpqrstvwxz]*[aeiouy]?"
+    r"| ?\p{Ll}+(?: (?=\p{Lu}))?"
+    r"|\p{N}|\n+"
+    r"|[^\s\p{L}\p{N}]+(?: [^\s\p{L}\p{N}]+)*(?: (?=\p{Lu}))?"
+    r"|\s"
+)
+
+def train_tokenizer(*, vocabulary: int, seed: int, examples: int = 6000) -> Any:
+    """Return a `PreTrainedTokenizerFast` of `vocabulary` tokens, learned from training examples.
+
+    Raises:
+        MissingExtra: if transformers is not installed.
+    """
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    special = [PAD, END, *(role_token(role) for role in ROLES)]
+    tokenizer: Any = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(_WORDS), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=special,
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(_texts(seed, examples), trainer)
+    wrapped = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        eos_token=END,
+        pad_token=PAD,
+        additional_special_tokens=special[2:],
+        clean_up_tokenization_spaces=False,
+    )
+    wrapped.chat_template = CHAT_TEMPLATE
+    return wrapped
+
+
+def role_token(role: str) -> str:
+    """Return the token that begins a message of `role`."""
+    return f"<|{role}|>"
+
+
+def _texts(seed: int, examples: int) -> Iterator[str]:
+    rng = random.Random(f"{seed}:tokenizer")
+    for _ in range(examples):
+        example = draw(rng, STAGES[-1])
+        yield example.context
+        for turn in example.turns:
+            yield turn.ask
+            yield turn.answer
