@@ -26,6 +26,7 @@ class Stage:
     passages: tuple[int, int] = (2, 2)
     hops: float = 0.0  # share of questions over two hops, where there are several passages
     batch: float = 0.5  # share of the preset's batch: more, smaller steps while circuits form
+    recalls: float = 0.0  # share of several passages that stand as `Recall.prompt` gives them
     contextless: float = 0.0  # share of passages that are taken away, so that nothing is stated
 
 
@@ -51,6 +52,7 @@ STAGES: Final = (
         (2, 6),
         0.5,
         1.0,
+        0.2,
         0.04,
     ),
 )
@@ -70,6 +72,7 @@ def draw(rng: random.Random, stage: Stage) -> Example:
             size=rng.randint(2, 4),
             questions=6,
             share_two_hop=stage.hops,
+            is_recall=rng.random() < stage.recalls,
         )
     if maker == "relevant":
         return choose_facts(rng, questions=5)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from agentcl.memory.records import Scope
 from agentcl.reference.examples import Example, Turn
 from agentcl.reference.names import Names
 from agentcl.reference.relations import (
@@ -18,7 +20,10 @@ from agentcl.reference.relations import (
     two_hop_questions,
 )
 from agentcl.reference.worlds import Fact, World, make_world
+from agentcl.retrieval.recall import Hit, Recall
 
+_CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_EPOCH: Final = datetime(2024, 1, 1, tzinfo=UTC)
 LIST_FACTS: Final = "List the facts as JSON."
 WHICH_HELP: Final = "Which of the facts help? Answer as JSON."
 SUMMARISE: Final = "Summarise in two sentences."
@@ -51,9 +56,13 @@ def read_passages(
     size: int = 3,
     questions: int = 4,
     share_two_hop: float = 0.6,
+    is_recall: bool = False,
     held_out: bool = False,
 ) -> Example:
-    """Return several passages of about `size` facts, and questions over one and two hops."""
+    """Return several passages of about `size` facts, and questions over one and two hops.
+
+    With `is_recall` the passages stand in the block that `Recall.prompt` makes of what it found.
+    """
     names = Names(rng, held_out=held_out)
     counts = [(max(1, size + rng.randint(-1, 1)),) for _ in range(passages)]
     world = make_world(rng, names, passages=counts, held_out=held_out)
@@ -63,8 +72,11 @@ def read_passages(
         if rng.random() < share_two_hop:
             turn = _two_hop(rng, world, held_out=held_out)
         turns.append(turn or _question(rng, world, names, held_out=held_out))
-    text = "\n".join(f"[{i}] {passage.text}" for i, passage in enumerate(world.passages, 1))
-    return Example(f"Passages:\n{text}", tuple(turns))
+    texts = [passage.text for passage in world.passages]
+    if is_recall:
+        return Example(_recall_block(rng, texts), tuple(turns))
+    lines = "\n".join(f"[{i}] {text}" for i, text in enumerate(texts, 1))
+    return Example(f"Passages:\n{lines}", tuple(turns))
 
 
 def choose_facts(
@@ -105,6 +117,35 @@ def write_facts(facts: Sequence[Fact]) -> str:
 def final_answer(text: str) -> str:
     """Return what `text` gives as its answer: all of it, or what follows its last "Answer:"."""
     return text.rpartition("Answer:")[2].strip().rstrip(".")
+
+
+def _recall_block(rng: random.Random, texts: Sequence[str]) -> str:
+    recorded = _EPOCH + timedelta(days=rng.randrange(3650))
+    hits = tuple(
+        Hit(
+            id=(record := _ulid(rng)),
+            document_id=record,
+            text=text,
+            title="",
+            uri="",
+            score=0.0,
+            parts=(),
+            scope=Scope(),
+            metadata={},
+            created_at=recorded,
+            valid_from=None,
+            valid_to=None,
+            seq=number,
+            query="",
+        )
+        for number, text in enumerate(texts, 1)
+    )
+    recall = Recall("", hits, "fused", "", is_lexical=True, indexes=(), as_of=None)
+    return recall.prompt(budget_tokens=100_000)
+
+
+def _ulid(rng: random.Random) -> str:
+    return "01" + "".join(rng.choices(_CROCKFORD, k=24))
 
 
 def _question(rng: random.Random, world: World, names: Names, *, held_out: bool) -> Turn:
