@@ -293,6 +293,7 @@ def _situation(
             "kind": kind if is_ready is None else "history",
             "right": f"{before if before and is_ready is not True and knows_need else remedy} {name}",
             "admissible": admissible,
+            "misled": sorted(f"{action} {name}" for action in misled),
             "chance": 1 / len(offered - tried),
         },
     )

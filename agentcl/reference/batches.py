@@ -100,7 +100,7 @@ def make_batches(
         end = start + 1
         while end < len(rows) and (end + 1 - start) * len(rows[end][0]) <= tokens:
             end += 1
-        made.append(_pad(rows[start:end], encoder.pad))
+        made.append(pad_rows(rows[start:end], encoder.pad))
         start = end
     rng.shuffle(made)
     return made
@@ -115,7 +115,8 @@ def _messages(example: Example, is_system: bool) -> list[tuple[str, str]]:
     return messages
 
 
-def _pad(rows: Sequence[tuple[list[int], list[int]]], pad: int) -> Batch:
+def pad_rows(rows: Sequence[tuple[list[int], list[int]]], pad: int) -> Batch:
+    """Return rows of (ids, labels) as one batch, short ones filled with `pad`."""
     longest = max(len(ids) for ids, _ in rows)
     ids = np.full((len(rows), longest), pad)
     labels = np.full((len(rows), longest), IGNORED)

@@ -6,7 +6,7 @@ import json
 import math
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from agentcl.reference.batches import IGNORED, Batch, Encoder, make_batches
+from agentcl.reference.batches import IGNORED, Batch, Encoder, make_batches, pad_rows
+from agentcl.reference.examples import Example
+from agentcl.reference.gates import Asked, draw_sets
 from agentcl.reference.mix import STAGES, Stage
 from agentcl.reference.tokenizer import train_tokenizer
 
@@ -49,6 +51,8 @@ PRESETS: Final = {
 }
 _CHUNK: Final = 32  # batches made together
 _WARM_UP: Final = 0.01  # of the training
+_GATES: Final = 20  # how often the gates are tried in one training
+_GATE_SIZE: Final = 48  # questions a set
 _COOL_DOWN: Final = 0.35  # the last share, in which the learning rate falls to zero
 
 
@@ -152,6 +156,7 @@ class Progress:
     stage_tokens: int = 0
     chunk: int = 0  # how many chunks of batches have been used
     right: float = 0.0  # moving share of answer tokens right
+    gates: int = 0  # how often the gates have been tried
 
 
 def train(
@@ -184,6 +189,7 @@ def train(
         bar = stack.enter_context(Bar(*columns, disable=is_quiet))
         task = bar.add_task("training", total=1.0)
         source = stack.enter_context(_Source(Encoder(tokenizer), preset, seed))
+        sets = draw_sets(seed, _GATE_SIZE)
         saved_at = noted_at = time.monotonic()
         while (done := _done(progress, preset)) < 1:
             stage = STAGES[progress.stage]
@@ -206,6 +212,11 @@ def train(
                 if time.monotonic() - noted_at > min(20, preset.minutes) or done >= 1:
                     noted_at = time.monotonic()
                     _note(curve, progress, stage, loss, norm)
+                if int(done * _GATES) > progress.gates or done >= 1:
+                    progress.gates = int(done * _GATES)
+                    shares = exact_shares(model, source.encoder, sets, device)
+                    _append(folder / "gates.jsonl", {**asdict(progress), **shares})
+                    bar.console.print(_table(progress, shares))
                 if done >= 1:
                     break
             if progress.right >= stage.passed_at or progress.stage_tokens >= stage.share * preset.tokens:
@@ -224,7 +235,7 @@ class _Source:
     """Batches made ahead in other processes, in an order that the seed alone decides."""
 
     def __init__(self, encoder: Encoder, preset: Preset, seed: int) -> None:
-        self._encoder, self._preset, self._seed = encoder, preset, seed
+        self.encoder, self._preset, self._seed = encoder, preset, seed
         self._pool = ProcessPoolExecutor(preset.workers)
         self._coming: dict[tuple[int, int], Future[list[Batch]]] = {}
 
@@ -242,7 +253,7 @@ class _Source:
             if key not in self._coming:
                 make = partial(
                     make_batches,
-                    self._encoder,
+                    self.encoder,
                     STAGES[stage],
                     f"{self._seed}:{stage}:{chunk + ahead}",
                     tokens=int(self._preset.batch_tokens * STAGES[stage].batch),
@@ -273,6 +284,31 @@ def _learn(model: Any, batch: Batch, device: str) -> tuple[float, float]:
     return loss.item(), (logits.argmax(-1) == wanted).float().mean().item()
 
 
+def exact_shares(
+    model: Any, encoder: Encoder, sets: Mapping[str, Sequence[Asked]], device: str
+) -> dict[str, float]:
+    """Return for each set with one right answer the share of answers that greedy decoding gets whole.
+
+    One forward pass over the right answer tells: greedy decoding writes it if and only if each of its
+    tokens is the most likely one after those before it.
+    """
+    import torch
+
+    shares = {}
+    for name, asked in sets.items():
+        if name in ("none", "misleading"):  # their answer is a draw among several
+            continue
+        single = [(Example(q.example.context, (q.turn,)), False) for q in asked]
+        batch = pad_rows(encoder.conversations(single), encoder.pad)
+        ids = torch.from_numpy(batch.ids).to(device)
+        wanted = torch.from_numpy(batch.labels).to(device)[:, 1:]
+        with torch.inference_mode():
+            likely = model(input_ids=ids, use_cache=False).logits[:, :-1].argmax(-1)
+        is_right = ((likely == wanted) | (wanted == IGNORED)).all(dim=1)
+        shares[name] = round(is_right.float().mean().item(), 3)
+    return shares
+
+
 def _done(progress: Progress, preset: Preset) -> float:
     """How much of the training is over, from 0 to 1: by tokens or by time, whichever is further."""
     return max(progress.tokens / preset.tokens, progress.seconds / (60 * preset.minutes))
@@ -301,9 +337,18 @@ def _tokenizer(folder: Path, preset: Preset, seed: int) -> Any:
 
 
 def _note(curve: Path, progress: Progress, stage: Stage, loss: float, norm: float) -> None:
-    row = {**asdict(progress), "stage": stage.name, "loss": round(loss, 4), "norm": round(norm, 3)}
-    with curve.open("a") as file:
+    shape = {"stage": stage.name, "loss": round(loss, 4), "norm": round(norm, 3)}
+    _append(curve, {**asdict(progress), **shape})
+
+
+def _append(path: Path, row: Mapping[str, object]) -> None:
+    with path.open("a") as file:
         file.write(json.dumps(row) + "\n")
+
+
+def _table(progress: Progress, shares: Mapping[str, float]) -> str:
+    cells = "  ".join(f"{name} {share:4.0%}" for name, share in shares.items())
+    return f"{progress.tokens / 1e6:6.2f}M tokens, held out, exact: {cells}"
 
 
 def _save(path: Path, master: Master, progress: Progress) -> None:
