@@ -16,6 +16,7 @@ from agentcl.errors import ModelUnavailable, StoreUnavailable
 from agentcl.models.check import check as check_endpoint
 from agentcl.models.ledger import By, Ledger, Prices
 from agentcl.models.serving import VllmServer
+from agentcl.reference.shipped import REFERENCE_FOLDER, REFERENCE_NAME
 
 
 @click.command()
@@ -66,7 +67,12 @@ def check(screen: Screen, url: str, name: str | None) -> None:
 def serve(
     screen: Screen, source: str, arguments: tuple[str, ...], name: str | None, **given: Any
 ) -> None:
-    """Serve a model with vLLM until Ctrl-C, prefix caching on; prints its endpoint."""
+    """Serve a model with vLLM until Ctrl-C, prefix caching on; prints its endpoint.
+
+    MODEL is a folder or a name that vLLM finds; `reference` is the small model that comes with agentcl.
+    """
+    if source == REFERENCE_NAME and not Path(source).exists():
+        source, name = str(REFERENCE_FOLDER), name or REFERENCE_NAME
     screen.note(f"starting vLLM for {source}; this takes a minute or more")
     try:
         with VllmServer(source, served_name=name, arguments=arguments, **given) as server:

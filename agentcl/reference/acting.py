@@ -274,7 +274,10 @@ def _situation(
         for lesson in told
         if (lesson.service, lesson.sign) == situation and lesson.claim in ("avoid", "useless")
     }
-    knows_need = any(lesson.claim == "needs" and lesson.service == service and lesson.sign == remedy for lesson in told)
+    knows_need = any(
+        lesson.claim == "needs" and lesson.service == service and lesson.sign == remedy
+        for lesson in told
+    )
     is_told = any((x.service, x.sign, x.claim) == (service, sign, "do") for x in told)
     if is_told or is_ready is not None:
         needs_first = before is not None and not is_ready and (knows_need or is_ready is False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from agentcl.reference.examples import Example
 from agentcl.reference.mix import Stage, draw
 from agentcl.reference.tokenizer import END, PAD, role_token
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 IGNORED = -100  # no loss on this token
 
@@ -28,18 +31,18 @@ class Batch:
 class Encoder:
     """Turns examples into conversations of tokens, just as the chat template does."""
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
         """Take a `PreTrainedTokenizerFast` as `train_tokenizer` makes it."""
         self._encode = tokenizer.backend_tokenizer.encode_batch
         self._ids = {
-            token: tokenizer.convert_tokens_to_ids(token)
+            token: tokenizer.vocab[token]
             for token in (PAD, END, *(role_token(r) for r in ("system", "user", "assistant")))
         }
 
     @property
     def pad(self) -> int:
         """The id that fills short rows."""
-        return int(self._ids[PAD])
+        return self._ids[PAD]
 
     def conversations(
         self, examples: Sequence[tuple[Example, bool]]

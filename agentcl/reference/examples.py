@@ -8,9 +8,7 @@ from typing import Any, Literal
 
 from agentcl.models.base import Message
 
-Skill = Literal[
-    "answer", "two-hop", "absent", "facts", "relevant", "action", "guidance", "summary"
-]
+Skill = Literal["answer", "two-hop", "absent", "facts", "relevant", "action", "guidance", "summary"]
 
 
 @dataclass(frozen=True, slots=True)

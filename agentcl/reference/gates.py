@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from agentcl.models.base import ChatModel, Sampling
 from agentcl.reference.acting import choose_action, write_guidance
@@ -138,7 +138,7 @@ def exact(question: Asked, reply: str) -> bool:
 
 def same_json(question: Asked, reply: str) -> bool:
     """Return whether both are the same JSON."""
-    return _parsed(reply) == json.loads(question.turn.answer)
+    return _parsed(reply) == _parsed(question.turn.answer)
 
 
 def read_triples(reply: str) -> set[tuple[str, ...]]:
@@ -269,7 +269,7 @@ def _mean(values: Sequence[float]) -> float:
     return sum(values) / max(1, len(values))
 
 
-def _parsed(text: str) -> Any:
+def _parsed(text: str) -> object:
     try:
         return json.loads(text)
     except json.JSONDecodeError:

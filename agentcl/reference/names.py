@@ -16,7 +16,9 @@ _FIRST: Final = tuple((onset + vowel).capitalize() for onset in _ONSETS for vowe
 _MIDDLE: Final = tuple(onset + vowel for onset in "dlmnrtv" for vowel in _VOWELS)
 _LAST: Final = tuple(
     onset + vowel + _CODAS[(i + j) % len(_CODAS)]
-    for i, onset in enumerate(("b", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "v", "z"))
+    for i, onset in enumerate(
+        ("b", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "v", "z")
+    )
     for j, vowel in enumerate(_VOWELS)
 )
 _SHARE_LONG: Final = 0.25  # of the names with three syllables

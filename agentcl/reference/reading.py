@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from agentcl.memory.records import Scope
-from agentcl.reference.examples import Example, Turn
+from agentcl.reference.examples import Example, Skill, Turn
 from agentcl.reference.names import Names
 from agentcl.reference.relations import (
     NOT_STATED,
@@ -89,10 +89,12 @@ def choose_facts(
     rng.shuffle(facts)
     facts = facts[:listed]
     turns = []
+    helping: tuple[Fact, ...]
     for _ in range(questions):
         chain = _chain(rng, facts) if rng.random() < 0.5 else None
         if chain:
-            ask, helping = _ask_two_hops(rng, *chain, held_out=held_out), chain
+            ask = _ask_two_hops(rng, *chain, held_out=held_out)
+            helping = chain
         elif rng.random() < 0.15:
             subject = names.fresh()
             fact = rng.choice(facts)
@@ -102,9 +104,7 @@ def choose_facts(
             fact = rng.choice(facts)
             ask, helping = _ask(rng, fact, held_out=held_out), (fact,)
         kept = sorted(facts.index(fact) + 1 for fact in helping)
-        turns.append(
-            Turn("relevant", f"Question: {ask}\n{WHICH_HELP}", json.dumps({"keep": kept}))
-        )
+        turns.append(Turn("relevant", f"Question: {ask}\n{WHICH_HELP}", json.dumps({"keep": kept})))
     lines = "\n".join(f"{i}. {' | '.join(fact.triple())}" for i, fact in enumerate(facts, 1))
     return Example(f"Facts:\n{lines}", tuple(turns))
 
@@ -198,7 +198,7 @@ def _two_hop(rng: random.Random, world: World, *, held_out: bool) -> Turn | None
         ]
         if missing:
             second = Fact(second.subject, rng.choice(missing), NOT_STATED)
-    skill = "absent" if second.value == NOT_STATED else "two-hop"
+    skill: Skill = "absent" if second.value == NOT_STATED else "two-hop"
     ask = _ask_two_hops(rng, first, second, held_out=held_out)
     return Turn(skill, f"Question: {ask}", f"{thought} Answer: {second.value}")
 

@@ -64,9 +64,14 @@ ground       team      town
 badge        team      animal
 """
 
+
+def _read(number: int, line: str) -> Relation:
+    noun, subject, object_, verb = [*line.split(), ""][:4]
+    return Relation(noun, subject, object_, verb, number)
+
+
 RELATIONS: Final = tuple(
-    Relation(*fields, *[""] * (4 - len(fields)), number=number)
-    for number, fields in enumerate(line.split() for line in _TABLE.strip().splitlines())
+    _read(number, line) for number, line in enumerate(_TABLE.strip().splitlines())
 )
 KINDS: Final = tuple(sorted({relation.subject for relation in RELATIONS}))
 OF_KIND: Final = {kind: tuple(r for r in RELATIONS if r.subject == kind) for kind in KINDS}
@@ -152,7 +157,7 @@ def _choose(forms: tuple[str, ...], relation: Relation, *, held_out: bool) -> tu
     return tuple(form for _, form in usable if (form in fold) == held_out)
 
 
-_CHOSEN: Final = {
+_CHOSEN: Final[dict[tuple[tuple[str, ...], int, bool], tuple[str, ...]]] = {
     (forms, relation.number, held_out): _choose(forms, relation, held_out=held_out)
     for forms in (_STATEMENTS, _QUESTIONS, _REVERSED, _TWO_HOPS)
     for relation in RELATIONS

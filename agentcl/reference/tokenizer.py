@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from agentcl.reference.mix import STAGES, draw
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 PAD: Final = "<|pad|>"
 END: Final = "<|end|>"
@@ -34,7 +37,8 @@ _WORDS: Final = (
     r"|\s"
 )
 
-def train_tokenizer(*, vocabulary: int, seed: int, examples: int = 6000) -> Any:
+
+def train_tokenizer(*, vocabulary: int, seed: int, examples: int = 6000) -> PreTrainedTokenizerFast:
     """Return a `PreTrainedTokenizerFast` of `vocabulary` tokens, learned from training examples.
 
     Raises:
@@ -59,7 +63,8 @@ def train_tokenizer(*, vocabulary: int, seed: int, examples: int = 6000) -> Any:
         show_progress=False,
     )
     tokenizer.train_from_iterator(_texts(seed, examples), trainer)
-    wrapped = PreTrainedTokenizerFast(
+    fast: Any = PreTrainedTokenizerFast
+    wrapped: PreTrainedTokenizerFast = fast(
         tokenizer_object=tokenizer,
         eos_token=END,
         pad_token=PAD,

@@ -15,7 +15,16 @@ from agentcl.reference.relations import (
     statements,
 )
 
-_KIND_WEIGHTS = {"town": 3, "person": 3, "company": 3, "ship": 1, "device": 1, "book": 1, "festival": 1, "team": 1}
+_KIND_WEIGHTS = {
+    "town": 3,
+    "person": 3,
+    "company": 3,
+    "ship": 1,
+    "device": 1,
+    "book": 1,
+    "festival": 1,
+    "team": 1,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +137,9 @@ def _tell(
         else:
             form = rng.choice(statements(fact.relation, held_out=held_out))
         sentences.append(
-            form.format(
-                s=fact.subject, v=fact.value, n=fact.relation.noun, d=fact.relation.verb
-            )
+            form.format(s=fact.subject, v=fact.value, n=fact.relation.noun, d=fact.relation.verb)
         )
         previous = fact.subject
-    return Passage(" ".join(sentence[0].upper() + sentence[1:] for sentence in sentences), tuple(facts))
+    return Passage(
+        " ".join(sentence[0].upper() + sentence[1:] for sentence in sentences), tuple(facts)
+    )

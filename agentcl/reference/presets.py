@@ -1,0 +1,63 @@
+"""How large a reference model is, and how much it is trained."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from transformers import LlamaForCausalLM
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """How large a model is trained, on how much, for how long at most."""
+
+    width: int
+    layers: int
+    heads: int
+    hidden: int  # of the feed-forward part
+    vocabulary: int
+    context: int  # tokens that the model can read
+    longest: int  # tokens of the longest training conversation
+    tokens: int  # to train on
+    minutes: float  # the learning rate ends at zero then, wherever the tokens are
+    batch_tokens: int
+    learning_rate: float
+    workers: int  # processes that make examples
+    gates: int = 20  # how often held-out questions are tried
+    gate_size: int = 48  # of them a set
+
+
+PRESETS: Final = {
+    "gpu": Preset(256, 9, 4, 704, 1280, 1024, 1024, 900_000_000, 24, 65_536, 3e-3, 12),
+    "cpu": Preset(192, 6, 3, 512, 1280, 1024, 512, 45_000_000, 90, 8_192, 3e-3, 1),
+    "smoke": Preset(64, 2, 2, 128, 640, 512, 256, 60_000, 2, 2_048, 3e-3, 1, 2, 8),
+}
+
+
+def build_model(preset: Preset) -> LlamaForCausalLM:
+    """Return an untrained `LlamaForCausalLM` in bfloat16."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig(
+        vocab_size=preset.vocabulary,
+        hidden_size=preset.width,
+        num_hidden_layers=preset.layers,
+        num_attention_heads=preset.heads,
+        num_key_value_heads=preset.heads,
+        intermediate_size=preset.hidden,
+        max_position_embeddings=preset.context,
+        tie_word_embeddings=True,
+        pad_token_id=0,
+        eos_token_id=1,
+        bos_token_id=None,
+    )
+    model = LlamaForCausalLM(config)
+    for name, parameter in model.named_parameters():
+        if name.endswith(("o_proj.weight", "down_proj.weight")):
+            torch.nn.init.normal_(parameter, std=0.02 / math.sqrt(2 * preset.layers))
+    model.bfloat16()
+    return model

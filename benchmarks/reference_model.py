@@ -1,0 +1,148 @@
+"""The gates of the reference model, on names, worlds and phrasings that training never drew.
+
+    python benchmarks/reference_model.py                      # the weights in the package, in process
+    python benchmarks/reference_model.py --folder FOLDER      # other weights
+    python benchmarks/reference_model.py --url http://localhost:8000/v1 --model reference
+
+Each set is also asked with its context taken away, where only chance is left. The model's fingerprint is
+compared before and after. With `--curve FOLDER` the learning curve of a training is drawn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import results
+from rich.progress import track
+
+from agentcl.models import ChatModel
+from agentcl.models.local import LocalChat
+from agentcl.models.openai import OpenAIChat
+from agentcl.reference.gates import Score, ask, draw_sets, judge
+from agentcl.reference.shipped import REFERENCE_FOLDER
+
+PICTURE = Path(__file__).parent.parent / "docs" / "reference-model.svg"
+_LOAD = """
+import time, torch, transformers
+from agentcl.models import Message
+from agentcl.models.local import LocalChat
+import transformers.models.llama.modeling_llama
+started = time.perf_counter()
+LocalChat({folder!r}, device="cpu").fingerprint()
+print(time.perf_counter() - started)
+"""
+
+
+def main() -> None:
+    """Ask, judge, print, write."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--folder", type=Path, default=REFERENCE_FOLDER)
+    options.add_argument("--url")
+    options.add_argument("--model", default="reference")
+    options.add_argument("--count", type=int, default=300, help="questions a set")
+    options.add_argument("--seed", type=int, default=7)
+    options.add_argument("--curve", type=Path, help="the folder of a training")
+    given = options.parse_args()
+    if given.curve:
+        draw_curve(given.curve)
+        return
+    workers = 16 if given.url else 1
+    model: ChatModel = (
+        OpenAIChat(given.model, base_url=given.url) if given.url else LocalChat(str(given.folder))
+    )
+    before = model.fingerprint()
+    sets = draw_sets(given.seed, given.count)
+    replies: dict[str, list[str]] = {}
+    blind: dict[str, list[str]] = {}
+    started = time.perf_counter()
+    for name, asked in track(sets.items(), description="asking"):
+        replies[name] = ask(model, asked, workers=workers)
+        blind[name] = ask(model, asked, has_context=False, workers=workers)
+    seconds = time.perf_counter() - started
+    is_frozen = model.fingerprint() == before
+    scores = judge(sets, replies, blind)
+    show(scores)
+    print(f"\n{2 * given.count * len(sets)} questions in {seconds:.0f} s; frozen: {is_frozen}")
+    found: dict[str, Any] = {
+        "machine": results.machine("torch", "transformers"),
+        "seed": given.seed,
+        "scores": [asdict(score) for score in scores],
+        "is_frozen": is_frozen,
+    }
+    if given.folder == REFERENCE_FOLDER and not given.url:
+        found["training"] = json.loads((given.folder / "training.json").read_text("utf-8"))
+        found["mib"] = (given.folder / "model.safetensors").stat().st_size / 2**20
+        found["load_s"] = load_seconds(given.folder)
+        print(f"{found['mib']:.1f} MiB, loaded in {found['load_s']:.2f} s")
+        results.save("reference_model", found)
+
+
+def show(scores: list[Score]) -> None:
+    """Print the scores as a table."""
+    results.table(
+        ["", "%", "95 %", "n", "limit", "without context or chance", "passed"],
+        [
+            [
+                score.name,
+                f"{100 * score.value:.1f}",
+                f"{100 * score.low:.1f} to {100 * score.high:.1f}",
+                str(score.count),
+                "" if score.limit is None else f"{100 * score.limit:.0f}",
+                f"{100 * score.without_context:.1f}",
+                "yes" if score.is_passed else "NO",
+            ]
+            for score in scores
+        ],
+    )
+
+
+def load_seconds(folder: Path) -> float:
+    """Return the seconds to load weights and tokenizer, in a fresh process that has torch imported."""
+    code = _LOAD.format(folder=str(folder))
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    return float(done.stdout)
+
+
+def draw_curve(folder: Path) -> None:
+    """Draw the training loss and the periodic gates over the tokens read."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    import matplotlib.pyplot as plt
+
+    mpl.rcParams["svg.hashsalt"] = "reference"  # the same picture from the same numbers
+    curve = [json.loads(line) for line in (folder / "curve.jsonl").read_text().splitlines()]
+    gates = [json.loads(line) for line in (folder / "gates.jsonl").read_text().splitlines()]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained")
+    tokens = [row["tokens"] / 1e6 for row in curve]
+    smooth: list[float] = []
+    for row in curve:
+        smooth.append(row["loss"] if not smooth else 0.85 * smooth[-1] + 0.15 * row["loss"])
+    left.plot(tokens, [row["loss"] for row in curve], color="0.8", linewidth=0.8)
+    left.plot(tokens, smooth, color="#b3541e")
+    for before, after in itertools.pairwise(curve):
+        if before["stage"] != after["stage"]:
+            left.axvline(after["tokens"] / 1e6, color="0.6", linewidth=0.8, linestyle=":")
+            left.text(after["tokens"] / 1e6, max(smooth) * 0.95, f" {after['stage']}", fontsize=8)
+    left.set(xlabel="million tokens read", ylabel="loss on answers", ylim=(0, None))
+    names = [name for name in gates[-1] if name not in curve[-1]]
+    for name in names:
+        right.plot([g["tokens"] / 1e6 for g in gates], [g[name] for g in gates], label=name)
+    right.set(xlabel="million tokens read", ylabel="held out, exact", ylim=(0, 1.02))
+    right.legend(fontsize=8, frameon=False, ncols=2)
+    for axes in (left, right):
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(PICTURE, metadata={"Date": None})
+    print(f"written to {PICTURE.relative_to(PICTURE.parent.parent)}")
+
+
+if __name__ == "__main__":
+    main()

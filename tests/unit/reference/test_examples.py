@@ -1,0 +1,158 @@
+"""Examples: what is asked can be answered from the context alone, and from nothing else."""
+
+import json
+import random
+import re
+from collections.abc import Callable
+
+import pytest
+
+from agentcl.models import Message
+from agentcl.reference import (
+    Example,
+    choose_action,
+    choose_facts,
+    final_answer,
+    read_passage,
+    read_passages,
+    write_guidance,
+)
+from agentcl.reference.acting import REMEDIES, Lesson
+from agentcl.reference.mix import STAGES, draw
+from agentcl.reference.relations import NOT_STATED
+
+MAKERS: list[Callable[..., Example]] = [
+    read_passage,
+    read_passages,
+    choose_facts,
+    choose_action,
+    write_guidance,
+]
+SEEDS = range(150)
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_the_same_seed_makes_the_same_example(make: Callable[..., Example]) -> None:
+    assert make(random.Random(3)) == make(random.Random(3))
+    assert make(random.Random(3)) != make(random.Random(4))
+
+
+@pytest.mark.parametrize("is_recall", [False, True])
+def test_answers_stand_in_the_passages(is_recall: bool) -> None:
+    skills = set()
+    for seed in SEEDS:
+        example = read_passages(random.Random(seed), is_recall=is_recall)
+        assert example.context.startswith("<memories" if is_recall else "Passages:\n[1] ")
+        for turn in example.turns:
+            skills.add(turn.skill)
+            answer = final_answer(turn.answer)
+            assert (answer == NOT_STATED) == (turn.skill == "absent")
+            if turn.skill != "absent":
+                assert answer.lower() in example.context.lower()
+            assert (": " in turn.answer) == ("Answer:" in turn.answer)
+    assert skills == {"answer", "two-hop", "absent"}
+
+
+def test_a_two_hop_answer_names_the_first_hop() -> None:
+    for seed in SEEDS:
+        example = read_passages(random.Random(seed), share_two_hop=1.0)
+        for turn in example.turns:
+            if turn.skill == "two-hop":
+                found = re.fullmatch(r"The (\w+) of (\w+) is (\w+)\. Answer: (\w+)", turn.answer)
+                assert found
+                assert found[2] in turn.ask  # whom the question is about
+                assert found[3] not in turn.ask  # who has to be found first
+                assert found[3] in example.context
+
+
+def test_facts_and_summary_come_from_the_passage() -> None:
+    for seed in SEEDS:
+        example = read_passage(random.Random(seed), size=5)
+        by_skill = {turn.skill: turn for turn in example.turns}
+        for subject, _, value in json.loads(by_skill["facts"].answer)["facts"]:
+            assert subject in example.context
+            assert value.lower() in example.context.lower()
+        summary = by_skill["summary"].answer
+        assert summary.count(".") == 2
+        assert all(name in example.context for name in re.findall(r"\b(?!Its)[A-Z]\w+", summary))
+
+
+def test_the_facts_kept_are_those_that_the_question_needs() -> None:
+    sizes = set()
+    for seed in SEEDS:
+        example = choose_facts(random.Random(seed))
+        facts = [line.split(". ")[1].split(" | ") for line in example.context.splitlines()[1:]]
+        assert len(facts) == 5
+        for turn in example.turns:
+            kept = [facts[number - 1] for number in json.loads(turn.answer)["keep"]]
+            sizes.add(len(kept))
+            if len(kept) == 1:
+                assert kept[0][0] in turn.ask
+            if len(kept) == 2:  # one's value is the other's subject
+                assert {kept[0][2], kept[1][2]} & {kept[0][0], kept[1][0]}
+    assert sizes == {0, 1, 2}
+
+
+@pytest.mark.parametrize("held_out", [False, True])
+def test_applicable_guidance_decides_the_action(held_out: bool) -> None:
+    for seed in SEEDS:
+        example = choose_action(random.Random(seed), kind="applicable", held_out=held_out)
+        for turn in example.turns:
+            assert turn.answer in turn.about["admissible"]
+            if turn.about["kind"] == "applicable":
+                assert turn.answer == turn.about["right"]
+                assert turn.answer.split()[0] in example.context
+
+
+def test_misleading_guidance_is_there_and_never_right() -> None:
+    for seed in SEEDS:
+        example = choose_action(random.Random(seed), kind="misleading")
+        for turn in example.turns:
+            if turn.about["kind"] == "misleading":
+                assert turn.about["misled"]
+                assert turn.answer not in turn.about["misled"]
+                assert turn.about["right"] not in turn.about["misled"]
+                assert turn.about["right"] in turn.about["admissible"]
+
+
+def test_without_guidance_nothing_but_chance_is_left() -> None:
+    turns = [
+        turn
+        for seed in range(600)
+        for turn in choose_action(random.Random(seed), kind="none").turns
+        if turn.about["kind"] == "none"
+    ]
+    assert not any(choose_action(random.Random(s), kind="none").context for s in SEEDS)
+    right = sum(turn.answer == turn.about["right"] for turn in turns) / len(turns)
+    chance = sum(turn.about["chance"] for turn in turns) / len(turns)
+    assert abs(right - chance) < 0.05
+
+
+def test_guidance_written_from_an_episode_is_followed_as_a_sentence() -> None:
+    claims = set()
+    for seed in SEEDS:
+        example = write_guidance(random.Random(seed))
+        lessons = json.loads(example.turns[0].answer)["guidance"]
+        assert lessons
+        for lesson in lessons:
+            claims.add(lesson["claim"])
+            assert lesson["what"].removesuffix(" it") in REMEDIES
+            assert lesson["what"].removesuffix(" it") in example.context
+            assert (lesson["claim"] == "do") <= ("the alert is cleared" in example.context)
+    assert claims == {"do", "avoid", "useless", "needs"}
+    assert Lesson("queue", "is slow", "do", "drain").sentence() == "When a queue is slow, drain it."
+
+
+def test_the_context_stands_in_the_question_or_is_the_systems() -> None:
+    example = read_passage(random.Random(0))
+    turn = example.turns[0]
+    assert example.messages(turn) == [Message("user", f"{example.context}\n{turn.ask}")]
+    assert example.messages(turn, is_context_system=True)[0].role == "system"
+    assert example.without_context().messages(turn) == [Message("user", turn.ask)]
+
+
+def test_every_stage_draws_examples_with_turns() -> None:
+    for stage in STAGES:
+        rng = random.Random(1)
+        for _ in range(300):
+            assert draw(rng, stage).turns

@@ -1,0 +1,134 @@
+"""Tokenizer, batches and the training script, at their smallest."""
+
+import json
+import random
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("transformers")
+
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import load_file
+from transformers import PreTrainedTokenizerFast
+
+from agentcl.reference import Example, Names, read_passage, read_passages
+from agentcl.reference.batches import IGNORED, Encoder, make_batches
+from agentcl.reference.mix import STAGES
+from agentcl.reference.presets import PRESETS
+from agentcl.reference.tokenizer import train_tokenizer
+from agentcl.reference.train import train
+
+TINY = replace(
+    PRESETS["smoke"], tokens=20_000, batch_tokens=512, width=32, heads=1, hidden=32, layers=1
+)
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> PreTrainedTokenizerFast:
+    return train_tokenizer(vocabulary=640, seed=0, examples=400)
+
+
+def test_a_name_is_the_same_tokens_wherever_it_stands(tokenizer: PreTrainedTokenizerFast) -> None:
+    names = Names(random.Random(4))
+    for _ in range(50):
+        name = names.fresh()
+        alone = tokenizer.tokenize(name)
+        for text in (f"The pet of {name} is fox.", f'["{name}", "pet"]', f"{name}'s pet"):
+            pieces = tokenizer.tokenize(text)
+            assert any(
+                pieces[start : start + len(alone)] == alone for start in range(len(pieces))
+            ), text
+
+
+@given(st.text())
+def test_any_text_survives_the_tokenizer(text: str) -> None:
+    known = shared_tokenizer()
+    assert known.decode(known(text).input_ids) == text
+
+
+def shared_tokenizer(made: list[PreTrainedTokenizerFast] = []) -> PreTrainedTokenizerFast:  # noqa: B006
+    if not made:  # hypothesis and fixtures of a wider scope do not mix well
+        made.append(train_tokenizer(vocabulary=400, seed=0, examples=50))
+    return made[0]
+
+
+@pytest.mark.parametrize("is_system", [False, True])
+def test_a_conversation_is_what_the_chat_template_makes(
+    tokenizer: PreTrainedTokenizerFast, is_system: bool
+) -> None:
+    example = read_passage(random.Random(6))
+    example = Example(example.context, example.turns[:1])
+    ((ids, labels),) = Encoder(tokenizer).conversations([(example, is_system)])
+    turn = example.turns[0]
+    messages = [
+        {"role": message.role, "content": message.content}
+        for message in example.messages(turn, is_context_system=is_system)
+    ]
+    prompt = tokenizer.apply_chat_template(messages, add_generation_prompt=True)["input_ids"]
+    assert ids[: len(prompt)] == prompt
+    answer = [label for label in labels if label != IGNORED]
+    assert tokenizer.decode(answer) == f"{turn.answer}<|end|>"
+    assert labels[: len(prompt)] == [IGNORED] * len(prompt)
+
+
+def test_batches_hold_whole_rows_within_their_size(tokenizer: PreTrainedTokenizerFast) -> None:
+    encoder = Encoder(tokenizer)
+    batches = make_batches(encoder, STAGES[-1], "x", tokens=2048, batches=4, longest=256)
+    assert batches
+    for batch in batches:
+        assert batch.ids.shape == batch.labels.shape
+        assert batch.ids.size <= 2048
+        assert batch.ids.shape[1] <= 256
+        assert np.all((batch.labels == IGNORED) | (batch.labels == batch.ids))
+        assert np.all(batch.labels[batch.ids == encoder.pad] == IGNORED)
+    again = make_batches(encoder, STAGES[-1], "x", tokens=2048, batches=4, longest=256)
+    assert all(np.array_equal(a.ids, b.ids) for a, b in zip(batches, again, strict=True))
+
+
+def test_a_training_cut_off_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    train(TINY, whole, is_quiet=True)
+    looks: list[int] = []
+
+    def after_one_chunk() -> bool:
+        looks.append(1)
+        return len(looks) > 1
+
+    stopped = train(TINY, cut, is_quiet=True, should_stop=after_one_chunk)
+    assert stopped.tokens < TINY.tokens
+    finished = train(TINY, cut, is_quiet=True)
+    assert finished.tokens >= TINY.tokens
+    expected, found = (load_file(folder / "model.safetensors") for folder in (whole, cut))
+    assert expected.keys() == found.keys()
+    assert all(expected[name].equal(found[name]) for name in expected)
+    gates = [json.loads(line) for line in (cut / "gates.jsonl").read_text().splitlines()]
+    assert {"answer", "two-hop", "absent", "facts", "applicable"} <= gates[-1].keys()
+
+
+def test_the_command_trains_and_refuses_nonsense(tmp_path: Path) -> None:
+    def run(*options: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "agentcl.reference.train", "--out", str(tmp_path), *options],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert "must be above 0" in run("--preset", "smoke", "--minutes", "0").stderr
+    assert "'large'" in run("--preset", "large").stderr
+    done = run("--preset", "smoke", "--quiet", "--minutes", "0.05")
+    assert done.returncode == 0, done.stderr
+    assert "trained" in done.stdout
+    assert (tmp_path / "model.safetensors").exists()
+
+
+def test_two_hop_passages_fit_the_models_context(tokenizer: PreTrainedTokenizerFast) -> None:
+    for seed in range(20):
+        example = read_passages(random.Random(seed), passages=5, is_recall=True)
+        assert len(tokenizer.tokenize(example.context)) < PRESETS["cpu"].context
