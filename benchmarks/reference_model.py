@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import math
 import subprocess
 import sys
 import time
@@ -79,6 +80,7 @@ def main() -> None:
     }
     if given.folder == REFERENCE_FOLDER and not given.url:
         found["training"] = json.loads((given.folder / "training.json").read_text("utf-8"))
+        found["parameters"] = parameters(given.folder)
         found["mib"] = (given.folder / "model.safetensors").stat().st_size / 2**20
         found["load_s"] = load_seconds(given.folder)
         print(f"{found['mib']:.1f} MiB, loaded in {found['load_s']:.2f} s")
@@ -102,6 +104,15 @@ def show(scores: list[Score]) -> None:
             for score in scores
         ],
     )
+
+
+def parameters(folder: Path) -> int:
+    """Return how many weights there are; tied ones count once."""
+    from safetensors import safe_open
+
+    with safe_open(folder / "model.safetensors", "pt") as tensors:
+        names = tensors.keys()
+        return sum(math.prod(tensors.get_slice(name).get_shape()) for name in names)
 
 
 def load_seconds(folder: Path) -> float:

@@ -16,7 +16,11 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = Path(__file__).parent / "results"
-PAGES = (ROOT / "README.md", ROOT / "docs" / "benchmarks.md")
+PAGES = (
+    ROOT / "README.md",
+    ROOT / "docs" / "benchmarks.md",
+    ROOT / "docs" / "reference-model.md",
+)
 _MARKED = re.compile(r"(<!-- measured: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -98,6 +102,44 @@ def torture() -> str:
         f"{row['workers']} processes, {row['kills']} kills, {row['acknowledged']:,} acknowledged changes, "
         f"{row['records_checked']:,} records checked afterwards: {row['lost']} lost.\n"
     )
+
+
+def gates() -> str:
+    """The reference model's gates."""
+    rows = []
+    for score in result("reference_model")["scores"]:
+        limit = "" if score["limit"] is None else f"{100 * score['limit']:.0f}"
+        if score["name"] in ("action, no guidance", "action, misleading guidance"):
+            limit = "chance"
+        rows.append(
+            [
+                score["name"],
+                f"{100 * score['value']:.1f}",
+                f"{100 * score['low']:.1f} to {100 * score['high']:.1f}",
+                str(score["count"]),
+                limit,
+                f"{100 * score['without_context']:.1f}",
+                ("yes" if score["is_passed"] else "**no**") if limit else "",
+            ]
+        )
+    return table(["", "%", "95 %", "n", "gate", "without context, or chance", "passed"], rows)
+
+
+def made() -> str:
+    """What the shipped weights are."""
+    found = result("reference_model")
+    preset, progress = found["training"]["preset"], found["training"]["progress"]
+    parts = [
+        f"{found['parameters'] / 1e6:.1f} million parameters: {preset['layers']} layers, "
+        f"{preset['width']} wide, {preset['heads']} heads, {preset['vocabulary']:,} tokens of vocabulary",
+        f"{found['mib']:.1f} MiB in bfloat16, loaded in {found['load_s']:.2f} s once torch is imported",
+        f"made by the preset `{found['training']['name']}`: {progress['tokens'] / 1e6:.1f} million "
+        f"tokens in {progress['seconds'] / 60:.0f} minutes on {found['training']['machine']}",
+        f"context {preset['context']:,} tokens; trained on conversations of up to "
+        f"{preset['longest']:,} tokens",
+        f"fingerprint equal before and after the gates: {'yes' if found['is_frozen'] else 'NO'}",
+    ]
+    return "".join(f"- {part}\n" for part in parts)
 
 
 def summary() -> str:
@@ -187,6 +229,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "vectors": vector_search,
     "fulltext": fulltext,
     "torture": torture,
+    "gates": gates,
+    "made": made,
 }
 
 

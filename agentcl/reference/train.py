@@ -137,9 +137,11 @@ class Training:
         unfinished.replace(self._checkpoint)
         self.model.save_pretrained(str(self.folder))
         about = {
+            "name": next((n for n, p in PRESETS.items() if _is_like(p, self.preset)), "own"),
             "preset": asdict(self.preset),
             "progress": asdict(self.progress),
             "seed": self.seed,
+            "machine": _machine(self.device),
         }
         (self.folder / "training.json").write_text(json.dumps(about, indent=1) + "\n", "utf-8")
 
@@ -245,6 +247,19 @@ class _Source:
         self._coming = {key: made for key, made in self._coming.items() if key[0] == stage}
         progress.chunk += 1
         return batches
+
+
+def _is_like(one: Preset, other: Preset) -> bool:
+    return replace(one, minutes=other.minutes) == other
+
+
+def _machine(device: str) -> str:
+    """Return what trained, in words."""
+    import torch
+
+    if device == "cuda":
+        return str(torch.cuda.get_device_name())
+    return f"{torch.get_num_threads()} processors"
 
 
 def exact_shares(
