@@ -13,6 +13,7 @@ import pytest
 
 from agentcl import ModelUnavailable
 from agentcl.models.serving import VllmServer
+from agentcl.reference import REFERENCE_FOLDER
 
 STAND_IN = """
 import argparse, json, os, sys, time, http.server
@@ -99,10 +100,13 @@ def test_a_server_that_does_not_start_shows_the_end_of_its_log(
         pass
 
 
-def test_the_command_serves_until_it_is_interrupted(environment: dict[str, str]) -> None:
-    command = [sys.executable, "-c", "from agentcl.cli import main; main()", "model", "serve", "m"]
+@pytest.mark.parametrize(("model", "source"), [("m", "m"), ("reference", str(REFERENCE_FOLDER))])
+def test_the_command_serves_until_it_is_interrupted(
+    model: str, source: str, environment: dict[str, str]
+) -> None:
+    command = [sys.executable, "-c", "from agentcl.cli import main; main()", "model", "serve"]
     with subprocess.Popen(
-        [*command, "--json"],
+        [*command, model, "--json"],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -115,7 +119,10 @@ def test_the_command_serves_until_it_is_interrupted(environment: dict[str, str])
             assert line, "it ended before it said where it serves"
             lines += line
         url = json.loads(lines)["url"]
-        assert answers(url)
+        with urlopen(url) as response:
+            argv = json.load(response)["argv"]
+        assert argv[argv.index("--model") + 1] == source
+        assert argv[argv.index("--served-model-name") + 1] == model
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
     assert not answers(url)

@@ -1,0 +1,74 @@
+"""The weights in the package: there, small, frozen, and able to do what their card says."""
+
+import random
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("transformers")
+
+from agentcl.models import ChatModel, ask_object
+from agentcl.models.local import LocalChat
+from agentcl.reference import REFERENCE_FOLDER, Names, make_world, open_reference, read_passage
+from agentcl.reference.gates import ask, draw_sets, exact
+
+
+@pytest.fixture(scope="module")
+def model() -> LocalChat:
+    return open_reference(device="cpu")
+
+
+def test_the_weights_are_one_small_file_in_bfloat16() -> None:
+    from safetensors import safe_open
+
+    (file,) = REFERENCE_FOLDER.glob("*.safetensors")
+    assert file.stat().st_size <= 16 * 2**20
+    with safe_open(file, "pt") as tensors:
+        names = tensors.keys()
+        assert {tensors.get_slice(name).get_dtype() for name in names} == {"BF16"}
+
+
+def test_it_answers_from_passages_it_never_met_and_stays_frozen(model: LocalChat) -> None:
+    assert isinstance(model, ChatModel)
+    before = model.fingerprint()
+    asked = draw_sets(11, 24)["answer"]
+    right = sum(exact(q, text) for q, text in zip(asked, ask(model, asked), strict=True))
+    blind = ask(model, asked, has_context=False)
+    assert right >= 18
+    assert not any(exact(q, text) for q, text in zip(asked, blind, strict=True))
+    assert model.fingerprint() == before
+
+
+def test_what_it_lists_keeps_to_a_schema(model: LocalChat) -> None:
+    example = read_passage(random.Random(3), size=4)
+    turn = next(turn for turn in example.turns if turn.skill == "facts")
+    schema = {
+        "type": "object",
+        "properties": {"facts": {"type": "array", "items": {"type": "array", "minItems": 3}}},
+        "required": ["facts"],
+    }
+    assert ask_object(model, example.messages(turn), schema=schema).value["facts"]
+
+
+def test_worlds_are_there_without_any_optional_part() -> None:
+    code = """
+import sys
+for name in ("numpy", "torch", "transformers"):
+    sys.modules[name] = None
+import random
+from agentcl.reference import Names, make_world, read_passage
+print(read_passage(random.Random(1)).context)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("Passage: "), done.stderr
+
+
+def test_a_world_of_one_seed_is_pinned() -> None:
+    """Benchmarks quote seeds: what a seed makes may change with a version, never by accident."""
+    rng = random.Random(0)
+    world = make_world(rng, Names(rng), passages=[(2,)])
+    assert world.passages[0].text == PINNED
+
+
+PINNED = "For Sulum, the setting is Fidodun. Sulum's hero is Stuzul."
