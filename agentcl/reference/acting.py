@@ -29,6 +29,7 @@ NOTHING: Final = "nothing changes"
 WORSE: Final = "the alert gets worse"
 CLEARED: Final = "the alert is cleared"
 DONE: Final = "done"
+NO_GUIDANCE: Final = "No guidance applies."
 CHOOSE: Final = "Next action?"
 WRITE: Final = "Write guidance as JSON."
 
@@ -284,6 +285,13 @@ def _situation(
         right = [before if needs_first and before else remedy]
     else:
         right = sorted(offered - tried - forbidden - misled) or sorted(offered - tried)
+    thoughts = [Lesson(service, sign, "do", remedy)] if is_told else []
+    if before and (knows_need or is_ready is not None):
+        thoughts.append(Lesson(service, remedy, "needs", before))
+    if not thoughts:
+        thoughts = [x for x in told if x.action in forbidden & offered and x.sign == sign]
+        thoughts = [x for x in thoughts if x.service == service and x.claim in ("avoid", "useless")]
+    reason = " ".join(lesson.sentence() for lesson in thoughts) or NO_GUIDANCE
     ask = [f"Goal: clear the alert of {name}.", f"Observation: {scene}"]
     if history:
         ask += ["History:", *(f"{i}. {line}." for i, line in enumerate(history, 1))]
@@ -291,7 +299,7 @@ def _situation(
     return Turn(
         "action",
         "\n".join(ask),
-        f"{rng.choice(right)} {name}",
+        f"{reason} Answer: {rng.choice(right)} {name}",
         {
             "kind": kind if is_ready is None else "history",
             "right": f"{before if before and is_ready is not True and knows_need else remedy} {name}",

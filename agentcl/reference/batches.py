@@ -44,6 +44,11 @@ class Encoder:
         """The id that fills short rows."""
         return self._ids[PAD]
 
+    @property
+    def listing(self) -> int:
+        """The token with which every JSON answer begins."""
+        return int(self._encode(['{"'], add_special_tokens=False)[0].ids[0])
+
     def conversations(
         self, examples: Sequence[tuple[Example, bool]]
     ) -> list[tuple[list[int], list[int]]]:

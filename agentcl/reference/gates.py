@@ -248,7 +248,7 @@ def _with(score: Score, chance: float, is_passed: bool) -> Score:
 
 
 def _is_remedy(question: Asked, reply: str) -> bool:
-    return bool(reply == question.turn.about["right"])
+    return bool(final_answer(reply) == question.turn.about["right"])
 
 
 def _chance(question: Asked) -> float:

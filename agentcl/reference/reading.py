@@ -30,13 +30,26 @@ SUMMARISE: Final = "Summarise in two sentences."
 
 
 def read_passage(
-    rng: random.Random, *, size: int = 6, questions: int = 4, held_out: bool = False
+    rng: random.Random,
+    *,
+    size: int = 6,
+    questions: int = 4,
+    is_plain: bool = False,
+    held_out: bool = False,
 ) -> Example:
-    """Return one passage with about `size` facts, and questions, facts and a summary asked of it."""
+    """Return one passage with about `size` facts, and questions, facts and a summary asked of it.
+
+    With `is_plain` every fact and question has the first form of its relation, each question has an
+    answer, and nothing else is asked.
+    """
     names = Names(rng, held_out=held_out)
     first = max(1, size // 2 + rng.randint(-1, 1))
     counts = (max(2, size),) if rng.random() < 0.2 else (first, max(1, size - first))
-    world = make_world(rng, names, passages=[counts], held_out=held_out)
+    world = make_world(rng, names, passages=[counts], is_plain=is_plain, held_out=held_out)
+    if is_plain:
+        facts = world.facts()
+        asked = tuple(_plain(fact) for fact in rng.sample(facts, min(questions, len(facts))))
+        return Example(f"Passage: {world.passages[0].text}", asked)
     turns = [_question(rng, world, names, held_out=held_out) for _ in range(questions)]
     passage = world.passages[0]
     return Example(
@@ -155,15 +168,28 @@ def _question(rng: random.Random, world: World, names: Names, *, held_out: bool)
     if chance < 0.2:
         fact = _absent(rng, world, names)
         ask = _ask(rng, fact, held_out=held_out)
-        return Turn("absent", f"Question: {ask}", NOT_STATED)
+        return Turn("absent", f"Question: {ask}", _answer([fact], NOT_STATED))
     fact = rng.choice(facts)
     if chance < 0.4 and _is_reversible(fact, facts):
         form = rng.choice(reversed_questions(fact.relation, held_out=held_out))
         ask = form.format(
             k=fact.relation.subject, v=fact.value, n=fact.relation.noun, d=fact.relation.verb
         )
-        return Turn("answer", f"Question: {_sentence(ask)}", fact.subject)
-    return Turn("answer", f"Question: {_ask(rng, fact, held_out=held_out)}", fact.value)
+        return Turn("answer", f"Question: {_sentence(ask)}", _answer([fact], fact.subject))
+    ask = _ask(rng, fact, held_out=held_out)
+    return Turn("answer", f"Question: {ask}", _answer([fact], fact.value))
+
+
+def _plain(fact: Fact) -> Turn:
+    form = questions(fact.relation, held_out=False)[0]
+    ask = form.format(s=fact.subject, n=fact.relation.noun, d=fact.relation.verb)
+    return Turn("answer", f"Question: {_sentence(ask)}", _answer([fact], fact.value))
+
+
+def _answer(facts: Sequence[Fact], answer: str) -> str:
+    """The facts that lead there, then the answer: what is found can be checked, and is easier to find."""
+    thoughts = [f"The {fact.relation.noun} of {fact.subject} is {fact.value}." for fact in facts]
+    return " ".join([*thoughts, f"Answer: {answer}"])
 
 
 def _is_reversible(fact: Fact, facts: Sequence[Fact]) -> bool:
@@ -179,8 +205,8 @@ def _absent(rng: random.Random, world: World, names: Names) -> Fact:
     missing = [r for r in OF_KIND[kind] if (subject, r.number) not in stated]
     elsewhere = [r for r in missing if any(fact.relation is r for fact in facts)]
     if rng.random() < 0.3 or not missing:
-        return Fact(names.fresh(), rng.choice(facts).relation, "")
-    return Fact(subject, rng.choice(elsewhere or missing), "")
+        return Fact(names.fresh(), rng.choice(facts).relation, NOT_STATED)
+    return Fact(subject, rng.choice(elsewhere or missing), NOT_STATED)
 
 
 def _two_hop(rng: random.Random, world: World, *, held_out: bool) -> Turn | None:
@@ -189,7 +215,6 @@ def _two_hop(rng: random.Random, world: World, *, held_out: bool) -> Turn | None
     if chain is None:
         return None
     first, second = chain
-    thought = f"The {first.relation.noun} of {first.subject} is {first.value}."
     if rng.random() < 0.15:
         missing = [
             relation
@@ -200,7 +225,7 @@ def _two_hop(rng: random.Random, world: World, *, held_out: bool) -> Turn | None
             second = Fact(second.subject, rng.choice(missing), NOT_STATED)
     skill: Skill = "absent" if second.value == NOT_STATED else "two-hop"
     ask = _ask_two_hops(rng, first, second, held_out=held_out)
-    return Turn(skill, f"Question: {ask}", f"{thought} Answer: {second.value}")
+    return Turn(skill, f"Question: {ask}", _answer([first, second], second.value))
 
 
 def _chain(rng: random.Random, facts: Sequence[Fact]) -> tuple[Fact, Fact] | None:

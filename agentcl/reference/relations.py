@@ -50,7 +50,7 @@ inventor     device    person    invented
 maker        device    company   made
 material     device    material
 colour       device    colour
-author       book      person    wrote
+author       book      person    penned
 hero         book      person
 publisher    book      company   printed
 setting      book      town

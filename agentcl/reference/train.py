@@ -45,7 +45,7 @@ class Progress:
     stage: int = 0
     stage_tokens: int = 0
     chunk: int = 0  # how many chunks of batches have been used
-    right: float = 0.0  # moving share of answer tokens right
+    right: float = 0.0  # moving share of answers wholly right
     gates: int = 0  # how often held-out questions have been tried
     noted: float = 0.0  # seconds at the last point of the curve
 
@@ -146,7 +146,7 @@ class Training:
         (self.folder / "training.json").write_text(json.dumps(about, indent=1) + "\n", "utf-8")
 
     def _gradients(self, batch: Batch) -> tuple[float, float]:
-        """Return the loss and the share of answer tokens right."""
+        """Return the loss and the share of answers wholly right, lists left out."""
         import torch
         from torch.nn import functional
 
@@ -159,7 +159,13 @@ class Training:
         wanted = labels[:, 1:][is_before_answer]
         loss = functional.cross_entropy(logits, wanted)
         torch.autograd.backward(loss)
-        return loss.item(), (logits.argmax(-1) == wanted).float().mean().item()
+        # An answer is right if all of its tokens are; lists, which are mostly copied, do not count.
+        begins = (labels[:, :-1] == IGNORED)[is_before_answer]
+        answer = begins.cumsum(0) - 1  # the number of the answer that a token belongs to
+        wrong = torch.zeros(int(begins.sum()), device=self.device)
+        wrong.index_add_(0, answer, (logits.argmax(-1) != wanted).float())
+        is_right = (wrong == 0)[wanted[begins] != self.encoder.listing]
+        return loss.item(), is_right.float().mean().item() if len(is_right) else 1.0
 
 
 def train(
@@ -295,7 +301,7 @@ def _rate(done: float) -> float:
 def _says(training: Training, loss: float) -> str:
     return (
         f"{training.stage.name:10s} {training.progress.tokens / 1e6:6.2f}M tokens  "
-        f"loss {loss:5.3f}  answers' tokens right {training.progress.right:5.1%}"
+        f"loss {loss:5.3f}  answers right {training.progress.right:5.1%}"
     )
 
 

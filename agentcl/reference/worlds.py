@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from agentcl.reference.names import Names
 from agentcl.reference.relations import (
     OF_KIND,
+    PERSON,
     VALUES,
     Relation,
     pronoun_statement,
@@ -65,6 +66,7 @@ def make_world(
     names: Names,
     *,
     passages: Sequence[tuple[int, ...]],
+    is_plain: bool = False,
     held_out: bool = False,
 ) -> World:
     """Return a world of made-up facts, drawn independently of the names.
@@ -76,6 +78,7 @@ def make_world(
         rng: where chance comes from.
         names: where the names come from.
         passages: for each passage the number of facts about each of its subjects.
+        is_plain: state every fact in the first form of its relation.
         held_out: phrase facts as training never does.
     """
     subjects = _subjects(rng, names, sum(len(counts) for counts in passages))
@@ -92,7 +95,7 @@ def make_world(
                 value = _value(rng, names, relation, subject, subjects, taken)
                 taken.add((relation.number, value))
                 facts.append(Fact(subject, relation, value))
-        told.append(_tell(rng, facts, kinds, held_out=held_out))
+        told.append(_tell(rng, facts, kinds, is_plain=is_plain, held_out=held_out))
     return World(tuple(told), kinds)
 
 
@@ -123,23 +126,29 @@ def _value(
 
 
 def _tell(
-    rng: random.Random, facts: Sequence[Fact], kinds: dict[str, str], *, held_out: bool
+    rng: random.Random,
+    facts: Sequence[Fact],
+    kinds: dict[str, str],
+    *,
+    is_plain: bool,
+    held_out: bool,
 ) -> Passage:
     sentences = []
     previous = ""
     for fact in facts:
         is_new = fact.subject != previous
-        if is_new and rng.random() < 0.3:
-            sentences.append(f"{fact.subject} is a {kinds[fact.subject]}.")
-            is_new = False
-        if not is_new and fact.relation.subject != "person" and rng.random() < 0.15:
-            form = pronoun_statement()
-        else:
-            form = rng.choice(statements(fact.relation, held_out=held_out))
+        forms = statements(fact.relation, held_out=held_out)
+        form = forms[0]
+        if not is_plain:
+            if is_new and rng.random() < 0.3:
+                sentences.append(f"{fact.subject} is a {kinds[fact.subject]}.")
+                is_new = False
+            form = rng.choice(forms)
+            if not is_new and fact.relation.subject != PERSON and rng.random() < 0.15:
+                form = pronoun_statement()
         sentences.append(
             form.format(s=fact.subject, v=fact.value, n=fact.relation.noun, d=fact.relation.verb)
         )
         previous = fact.subject
-    return Passage(
-        " ".join(sentence[0].upper() + sentence[1:] for sentence in sentences), tuple(facts)
-    )
+    text = " ".join(sentence[0].upper() + sentence[1:] for sentence in sentences)
+    return Passage(text, tuple(facts))

@@ -17,7 +17,7 @@ from agentcl.reference import (
     read_passages,
     write_guidance,
 )
-from agentcl.reference.acting import REMEDIES, Lesson
+from agentcl.reference.acting import NO_GUIDANCE, REMEDIES, Lesson
 from agentcl.reference.mix import STAGES, draw
 from agentcl.reference.relations import NOT_STATED
 
@@ -49,7 +49,8 @@ def test_answers_stand_in_the_passages(is_recall: bool) -> None:
             assert (answer == NOT_STATED) == (turn.skill == "absent")
             if turn.skill != "absent":
                 assert answer.lower() in example.context.lower()
-            assert (": " in turn.answer) == ("Answer:" in turn.answer)
+            hops = turn.answer.count(". ")
+            assert hops == 2 if turn.skill == "two-hop" else hops in (1, 2)
     assert skills == {"answer", "two-hop", "absent"}
 
 
@@ -58,11 +59,15 @@ def test_a_two_hop_answer_names_the_first_hop() -> None:
         example = read_passages(random.Random(seed), share_two_hop=1.0)
         for turn in example.turns:
             if turn.skill == "two-hop":
-                found = re.fullmatch(r"The (\w+) of (\w+) is (\w+)\. Answer: (\w+)", turn.answer)
+                said = r"The (\w+) of (\w+) is (\w+)\. "
+                found = re.fullmatch(rf"{said}{said}Answer: (\w+)", turn.answer)
                 assert found
-                assert found[2] in turn.ask  # whom the question is about
-                assert found[3] not in turn.ask  # who has to be found first
-                assert found[3] in example.context
+                _, subject, bridge, _, again, value, answer = found.groups()
+                assert subject in turn.ask
+                assert bridge == again
+                assert bridge not in turn.ask  # it has to be found first
+                assert bridge in example.context
+                assert value == answer
 
 
 def test_facts_and_summary_come_from_the_passage() -> None:
@@ -75,6 +80,16 @@ def test_facts_and_summary_come_from_the_passage() -> None:
         summary = by_skill["summary"].answer
         assert summary.count(".") == 2
         assert all(name in example.context for name in re.findall(r"\b(?!Its)[A-Z]\w+", summary))
+
+
+def test_a_plain_passage_has_one_phrasing_and_answers_only() -> None:
+    for seed in SEEDS:
+        example = read_passage(random.Random(seed), size=3, is_plain=True)
+        assert {turn.skill for turn in example.turns} == {"answer"}
+        assert len({turn.ask for turn in example.turns}) == len(example.turns)
+        assert all(
+            final_answer(turn.answer).lower() in example.context.lower() for turn in example.turns
+        )
 
 
 def test_the_facts_kept_are_those_that_the_question_needs() -> None:
@@ -98,10 +113,12 @@ def test_applicable_guidance_decides_the_action(held_out: bool) -> None:
     for seed in SEEDS:
         example = choose_action(random.Random(seed), kind="applicable", held_out=held_out)
         for turn in example.turns:
-            assert turn.answer in turn.about["admissible"]
+            action = final_answer(turn.answer)
+            assert action in turn.about["admissible"]
             if turn.about["kind"] == "applicable":
-                assert turn.answer == turn.about["right"]
-                assert turn.answer.split()[0] in example.context
+                assert action == turn.about["right"]
+                assert action.split()[0] in example.context
+                assert turn.answer.startswith("When a ")  # it says which guidance it follows
 
 
 def test_misleading_guidance_is_there_and_never_right() -> None:
@@ -110,7 +127,7 @@ def test_misleading_guidance_is_there_and_never_right() -> None:
         for turn in example.turns:
             if turn.about["kind"] == "misleading":
                 assert turn.about["misled"]
-                assert turn.answer not in turn.about["misled"]
+                assert final_answer(turn.answer) not in turn.about["misled"]
                 assert turn.about["right"] not in turn.about["misled"]
                 assert turn.about["right"] in turn.about["admissible"]
 
@@ -123,7 +140,8 @@ def test_without_guidance_nothing_but_chance_is_left() -> None:
         if turn.about["kind"] == "none"
     ]
     assert not any(choose_action(random.Random(s), kind="none").context for s in SEEDS)
-    right = sum(turn.answer == turn.about["right"] for turn in turns) / len(turns)
+    assert all(turn.answer.startswith(NO_GUIDANCE) for turn in turns)
+    right = sum(final_answer(turn.answer) == turn.about["right"] for turn in turns) / len(turns)
     chance = sum(turn.about["chance"] for turn in turns) / len(turns)
     assert abs(right - chance) < 0.05
 
