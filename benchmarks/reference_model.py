@@ -2,7 +2,7 @@
 
     python benchmarks/reference_model.py                      # the weights in the package, in process
     python benchmarks/reference_model.py --folder FOLDER      # other weights
-    python benchmarks/reference_model.py --url http://localhost:8000/v1 --model reference
+    python benchmarks/reference_model.py --url http://localhost:8000/v1   # the same, served: faster
 
 Each set is also asked with its context taken away, where only chance is left. The model's fingerprint is
 compared before and after. With `--curve FOLDER` the learning curve of a training is drawn.
@@ -35,7 +35,7 @@ _LOAD = """
 import time, torch, transformers
 from agentcl.models import Message
 from agentcl.models.local import LocalChat
-import transformers.models.llama.modeling_llama
+import transformers.models.qwen3.modeling_qwen3
 started = time.perf_counter()
 LocalChat({folder!r}, device="cpu").fingerprint()
 print(time.perf_counter() - started)
@@ -55,7 +55,7 @@ def main() -> None:
     if given.curve:
         draw_curve(given.curve)
         return
-    workers = 16 if given.url else 1
+    workers = 32 if given.url else 1
     model: ChatModel = (
         OpenAIChat(given.model, base_url=given.url) if given.url else LocalChat(str(given.folder))
     )
@@ -78,7 +78,8 @@ def main() -> None:
         "scores": [asdict(score) for score in scores],
         "is_frozen": is_frozen,
     }
-    if given.folder == REFERENCE_FOLDER and not given.url:
+    if given.folder == REFERENCE_FOLDER:
+        found["through"] = "vLLM" if given.url else "transformers"
         found["training"] = json.loads((given.folder / "training.json").read_text("utf-8"))
         found["parameters"] = parameters(given.folder)
         found["mib"] = (given.folder / "model.safetensors").stat().st_size / 2**20

@@ -13,24 +13,19 @@ _ONSETS: Final = (
 _VOWELS: Final = "aeiou"
 _CODAS: Final = ("n", "r", "l", "s", "m")
 _FIRST: Final = tuple((onset + vowel).capitalize() for onset in _ONSETS for vowel in _VOWELS)
-_MIDDLE: Final = tuple(onset + vowel for onset in "dlmnrtv" for vowel in _VOWELS)
 _LAST: Final = tuple(
     onset + vowel + _CODAS[(i + j) % len(_CODAS)]
-    for i, onset in enumerate(
-        ("b", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "v", "z")
-    )
+    for i, onset in enumerate("bdfgklmnprstvz")
     for j, vowel in enumerate(_VOWELS)
 )
-_SHARE_LONG: Final = 0.25  # of the names with three syllables
 _FOLDS: Final = 5  # one fold of the names is held out
 
 
 class Names:
     """A source of names in which none comes twice.
 
-    A name is a first, sometimes a middle, and a last syllable: about 350,000 in all. One in five is
-    held out by the sum of its syllables' numbers, so that a model trained on the others has met
-    every syllable and never the name.
+    A name is a first and a last syllable: 8,750 in all. One in five is held out by the sum of its
+    syllables' numbers, so that a model trained on the others has met every syllable and never the name.
 
     Args:
         rng: where chance comes from.
@@ -47,15 +42,10 @@ class Names:
         rng = self._rng
         for _ in range(1000):
             first, last = int(rng.random() * len(_FIRST)), int(rng.random() * len(_LAST))
-            middle = int(rng.random() * len(_MIDDLE)) if rng.random() < _SHARE_LONG else None
-            if _is_held_out(first, middle, last) != self._held_out:
+            if ((first + 2 * last) % _FOLDS == 0) != self._held_out:
                 continue
-            name = _FIRST[first] + ("" if middle is None else _MIDDLE[middle]) + _LAST[last]
+            name = _FIRST[first] + _LAST[last]
             if name not in self._drawn:
                 self._drawn.add(name)
                 return name
         raise InvalidInput(f"one source gave {len(self._drawn)} names: begin a new one")
-
-
-def _is_held_out(first: int, middle: int | None, last: int) -> bool:
-    return (first + 2 * last + 3 * (middle or 0)) % _FOLDS == 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from transformers import LlamaForCausalLM
+    from transformers import Qwen3ForCausalLM
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,7 @@ class Preset:
     width: int
     layers: int
     heads: int
+    head_size: int
     hidden: int  # of the feed-forward part
     vocabulary: int
     context: int  # tokens that the model can read
@@ -31,23 +32,24 @@ class Preset:
 
 
 PRESETS: Final = {
-    "gpu": Preset(256, 9, 4, 704, 1280, 1024, 1024, 900_000_000, 24, 65_536, 3e-3, 12),
-    "cpu": Preset(192, 6, 6, 512, 1280, 1024, 512, 45_000_000, 90, 8_192, 3e-3, 1),
-    "smoke": Preset(64, 2, 2, 128, 640, 512, 256, 60_000, 2, 2_048, 3e-3, 1, 2, 8),
+    "gpu": Preset(256, 9, 4, 64, 704, 1280, 1024, 1024, 900_000_000, 24, 65_536, 3e-3, 12),
+    "cpu": Preset(192, 6, 4, 64, 512, 1280, 1024, 512, 45_000_000, 90, 8_192, 3e-3, 1),
+    "smoke": Preset(64, 2, 2, 32, 128, 640, 512, 256, 60_000, 2, 2_048, 3e-3, 1, 2, 8),
 }
 
 
-def build_model(preset: Preset) -> LlamaForCausalLM:
-    """Return an untrained `LlamaForCausalLM` in bfloat16."""
+def build_model(preset: Preset) -> Qwen3ForCausalLM:
+    """Return an untrained `Qwen3ForCausalLM` in bfloat16."""
     import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
+    from transformers import Qwen3Config, Qwen3ForCausalLM
 
-    config = LlamaConfig(
+    config = Qwen3Config(
         vocab_size=preset.vocabulary,
         hidden_size=preset.width,
         num_hidden_layers=preset.layers,
         num_attention_heads=preset.heads,
         num_key_value_heads=preset.heads,
+        head_dim=preset.head_size,
         intermediate_size=preset.hidden,
         max_position_embeddings=preset.context,
         tie_word_embeddings=True,
@@ -55,7 +57,7 @@ def build_model(preset: Preset) -> LlamaForCausalLM:
         eos_token_id=1,
         bos_token_id=None,
     )
-    model = LlamaForCausalLM(config)
+    model = Qwen3ForCausalLM(config)
     for name, parameter in model.named_parameters():
         if name.endswith(("o_proj.weight", "down_proj.weight")):
             torch.nn.init.normal_(parameter, std=0.02 / math.sqrt(2 * preset.layers))

@@ -36,6 +36,7 @@ pytestmark = pytest.mark.skipif(not PYTHON, reason="run by `make test-vllm`")
 
 CONFIG = json.loads((REFERENCE_FOLDER / "config.json").read_text("utf-8"))
 HIDDEN, LAYERS = CONFIG["hidden_size"], CONFIG["num_hidden_layers"]
+INNER = CONFIG["num_attention_heads"] * CONFIG["head_dim"]
 CONTEXT = CONFIG["max_position_embeddings"]
 EXAMPLE = read_passage(random.Random(1), size=6)
 FACTS = next(turn for turn in EXAMPLE.turns if turn.skill == "facts")
@@ -129,7 +130,7 @@ def test_an_adapter_is_loaded_used_and_unloaded(
     torch.manual_seed(1)
     weights = {
         f"base_model.model.model.layers.{layer}.self_attn.{part}.lora_{side}.weight": torch.randn(
-            *((8, HIDDEN) if side == "A" else (HIDDEN, 8))
+            *((8, HIDDEN) if side == "A" else (INNER, 8))
         )
         for layer in range(LAYERS)
         for part in ("q_proj", "v_proj")

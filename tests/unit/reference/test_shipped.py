@@ -71,4 +71,4 @@ def test_a_world_of_one_seed_is_pinned() -> None:
     assert world.passages[0].text == PINNED
 
 
-PINNED = "For Sulum, the setting is Fidodun. Sulum's hero is Stuzul."
+PINNED = "For Sulum, the setting is Vegas. It is Cetar that is the hero of Sulum."

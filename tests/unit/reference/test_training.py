@@ -25,7 +25,14 @@ from agentcl.reference.tokenizer import train_tokenizer
 from agentcl.reference.train import train
 
 TINY = replace(
-    PRESETS["smoke"], tokens=20_000, batch_tokens=512, width=32, heads=1, hidden=32, layers=1
+    PRESETS["smoke"],
+    tokens=20_000,
+    batch_tokens=512,
+    width=32,
+    heads=1,
+    head_size=32,
+    hidden=32,
+    layers=1,
 )
 
 
