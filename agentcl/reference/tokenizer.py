@@ -20,20 +20,22 @@ CHAT_TEMPLATE: Final = (
     "{% endfor %}"
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
-# Words of the frame that begin with a capital, and are not names.
+# Words of the frame take the spaces around them; all others take none, so that a name, a noun or a value is
+# the same tokens wherever it stands: at the start of an answer, in quotation marks, in a sentence. A
+# name's first syllable is a token, so that few names of a passage begin alike. Copying then is copying.
 _FRAME: Final = (
-    "Passages|Passage|Question|Answer|Facts|Guidance|Goal|Observation|History|Actions|Next|Episode|"
-    "Summarise|Write|List|Which|What|Who|Name|Tell|The|For|As|Its|It|Of|When|If|Before|To|Never|A"
-)
-# A name is the same tokens wherever it stands (at the start of an answer, after a quotation mark, in
-# the middle of a sentence), for the space goes to the word before; and its first syllable is one
-# token, so that few names of a passage begin alike. Copying then is copying.
+    "a an and answer as before by clear did do does facts first for goal has help helps history if "
+    "in is it its list me name never next no not observation of on or question tell that the there to "
+    "was what when which who whom with write you"
+).split()
+_EITHER_CASE: Final = "|".join(f"[{word[0].upper()}{word[0]}]{word[1:]}" for word in _FRAME)
 _WORDS: Final = (
-    rf"(?:{_FRAME})\b(?: (?=\p{{Lu}}))?"
+    rf" ?(?<!\p{{L}})(?:{_EITHER_CASE})\b(?!')(?: (?=\S))?"
     r"|\p{Lu}[bcdfghjklmnpqrstvwxz]*[aeiouy]?"
-    r"| ?\p{Ll}+(?: (?=\p{Lu}))?"
+    r"|\p{Ll}+"
     r"|\p{N}|\n+"
-    r"|[^\s\p{L}\p{N}]+(?: [^\s\p{L}\p{N}]+)*(?: (?=\p{Lu}))?"
+    r"|'s\b ?"
+    r"|[^\s\p{L}\p{N}]+(?: [^\s\p{L}\p{N}]+)*(?: (?=\S))?"
     r"|\s"
 )
 

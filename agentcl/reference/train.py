@@ -73,6 +73,8 @@ class Training:
             saved = torch.load(self._checkpoint, map_location=self.device, weights_only=True)
             self.master.restore(saved["master"])
             self.progress = Progress(**saved["progress"])
+            for name in ("curve.jsonl", "gates.jsonl"):
+                _forget_after(folder / name, self.progress.tokens)
 
     @property
     def done(self) -> float:
@@ -324,6 +326,15 @@ def _tokenizer(folder: Path, preset: Preset, seed: int) -> PreTrainedTokenizerFa
 def _append(path: Path, row: Mapping[str, object]) -> None:
     with path.open("a") as file:
         file.write(json.dumps(row) + "\n")
+
+
+def _forget_after(path: Path, tokens: int) -> None:
+    """Take away what was noted after the checkpoint: it is about to be done again."""
+    if path.exists():
+        rows = path.read_text("utf-8").splitlines(keepends=True)
+        path.write_text(
+            "".join(row for row in rows if json.loads(row)["tokens"] <= tokens), "utf-8"
+        )
 
 
 def _table(progress: Progress, shares: Mapping[str, float]) -> str:

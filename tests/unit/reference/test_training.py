@@ -115,6 +115,8 @@ def test_a_training_cut_off_goes_on_as_if_it_had_not_been(tmp_path: Path) -> Non
     assert expected.keys() == found.keys()
     assert all(expected[name].equal(found[name]) for name in expected)
     gates = [json.loads(line) for line in (cut / "gates.jsonl").read_text().splitlines()]
+    curve = [json.loads(line) for line in (cut / "curve.jsonl").read_text().splitlines()]
+    assert [row["tokens"] for row in curve] == sorted({row["tokens"] for row in curve})
     assert {"answer", "two-hop", "absent", "facts", "applicable"} <= gates[-1].keys()
 
 

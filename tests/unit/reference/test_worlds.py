@@ -20,10 +20,10 @@ from agentcl.reference.relations import (
 
 def test_held_out_names_never_meet_the_others() -> None:
     seen, held_out = (
-        {names.fresh() for _ in range(3000)}
+        {names.fresh() for _ in range(1000)}
         for names in (Names(random.Random(1)), Names(random.Random(1), held_out=True))
     )
-    assert len(seen) == len(held_out) == 3000
+    assert len(seen) == len(held_out) == 1000
     assert not seen & held_out
 
 
