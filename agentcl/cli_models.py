@@ -16,7 +16,7 @@ from agentcl.errors import ModelUnavailable, StoreUnavailable
 from agentcl.models.check import check as check_endpoint
 from agentcl.models.ledger import By, Ledger, Prices
 from agentcl.models.serving import VllmServer
-from agentcl.reference.shipped import REFERENCE_FOLDER, REFERENCE_NAME
+from agentcl.reference.shipped import REFERENCE_NAME, reference_folder
 
 
 @click.command()
@@ -69,10 +69,10 @@ def serve(
 ) -> None:
     """Serve a model with vLLM until Ctrl-C, prefix caching on; prints its endpoint.
 
-    MODEL is a folder or a name that vLLM finds; `reference` is the small model that comes with agentcl.
+    MODEL is a folder or a name that vLLM finds; `reference` is the small model that is to come with agentcl.
     """
     if source == REFERENCE_NAME and not Path(source).exists():
-        source, name = str(REFERENCE_FOLDER), name or REFERENCE_NAME
+        source, name = str(reference_folder()), name or REFERENCE_NAME
     screen.note(f"starting vLLM for {source}; this takes a minute or more")
     try:
         with VllmServer(source, served_name=name, arguments=arguments, **given) as server:

@@ -106,6 +106,8 @@ def torture() -> str:
 
 def gates() -> str:
     """The reference model's gates."""
+    if not (RESULTS / "reference_model.json").exists():
+        return "Not measured yet: the package carries no weights so far.\n"
     rows = []
     for score in result("reference_model")["scores"]:
         limit = "" if score["limit"] is None else f"{100 * score['limit']:.0f}"
@@ -127,6 +129,8 @@ def gates() -> str:
 
 def made() -> str:
     """What the shipped weights are."""
+    if not (RESULTS / "reference_model.json").exists():
+        return "None yet: train them as said below.\n"
     found = result("reference_model")
     preset, progress = found["training"]["preset"], found["training"]["progress"]
     parts = [

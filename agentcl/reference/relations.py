@@ -77,17 +77,19 @@ KINDS: Final = tuple(sorted({relation.subject for relation in RELATIONS}))
 OF_KIND: Final = {kind: tuple(r for r in RELATIONS if r.subject == kind) for kind in KINDS}
 
 # s: the subject, v: the value, n: the noun, d: the verb.
+# The value comes last: what leads to it then stands before it, where a decoder has already read it. With
+# the value first ("Mira founded Tavo"), a small one gets one in seven right when it gets four in five
+# of these.
 _STATEMENTS: Final = (
     "The {n} of {s} is {v}.",
-    "{v} is the {n} of {s}.",
-    "{s} has {v} as {n}.",
     "{s}'s {n} is {v}.",
     "For {s}, the {n} is {v}.",
     "As {n}, {s} has {v}.",
-    "It is {v} that is the {n} of {s}.",
-    "{v} {d} {s}.",
+    "As for {s}, the {n} is {v}.",
+    "The {n} that {s} has is {v}.",
+    "{s} has a {n}: {v}.",
     "{s} was {d} by {v}.",
-    "It was {v} that {d} {s}.",
+    "Of {s}, the {n} is {v}.",
 )
 _PRONOUN: Final = "Its {n} is {v}."  # about the subject of the sentence before
 _QUESTIONS: Final = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from agentcl.errors import ModelUnavailable
 from agentcl.models.local import LocalChat
 
 REFERENCE_FOLDER: Final = Path(__file__).parent / "weights"
@@ -19,5 +20,16 @@ def open_reference(*, device: str | None = None) -> LocalChat:
 
     Raises:
         MissingExtra: if transformers is not installed.
+        ModelUnavailable: if the package carries no weights.
     """
-    return LocalChat(str(REFERENCE_FOLDER), device=device)
+    return LocalChat(str(reference_folder()), device=device)
+
+
+def reference_folder() -> Path:
+    """Return the folder of the weights. Raises ModelUnavailable when the package carries none."""
+    if not (REFERENCE_FOLDER / "model.safetensors").exists():
+        raise ModelUnavailable(
+            "this version carries no weights of the reference model yet; train them with `python -m "
+            "agentcl.reference.train --preset cpu --out FOLDER` and open FOLDER like any other model"
+        )
+    return REFERENCE_FOLDER

@@ -23,11 +23,58 @@ CHAT_TEMPLATE: Final = (
 # Words of the frame take the spaces around them; all others take none, so that a name, a noun or a value is
 # the same tokens wherever it stands: at the start of an answer, in quotation marks, in a sentence. A
 # name's first syllable is a token, so that few names of a passage begin alike. Copying then is copying.
-_FRAME: Final = (
-    "a an and answer as before by clear did do does facts first for goal has help helps history if "
-    "in is it its list me name never next no not observation of on or question tell that the there to "
-    "was what when which who whom with write you"
-).split()
+_FRAME: Final = [
+    "a",
+    "an",
+    "and",
+    "answer",
+    "as",
+    "before",
+    "by",
+    "clear",
+    "did",
+    "do",
+    "does",
+    "facts",
+    "first",
+    "for",
+    "goal",
+    "has",
+    "help",
+    "helps",
+    "history",
+    "if",
+    "in",
+    "is",
+    "it",
+    "its",
+    "list",
+    "me",
+    "name",
+    "never",
+    "next",
+    "no",
+    "not",
+    "observation",
+    "of",
+    "on",
+    "or",
+    "question",
+    "tell",
+    "that",
+    "the",
+    "there",
+    "to",
+    "was",
+    "what",
+    "when",
+    "which",
+    "who",
+    "whom",
+    "with",
+    "write",
+    "you",
+]
 _EITHER_CASE: Final = "|".join(f"[{word[0].upper()}{word[0]}]{word[1:]}" for word in _FRAME)
 _WORDS: Final = (
     rf" ?(?<!\p{{L}})(?:{_EITHER_CASE})\b(?!')(?: (?=\S))?"

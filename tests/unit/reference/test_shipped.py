@@ -3,15 +3,21 @@
 import random
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 pytest.importorskip("transformers")
 
+from agentcl import ModelUnavailable
 from agentcl.models import ChatModel, ask_object
 from agentcl.models.local import LocalChat
 from agentcl.reference import REFERENCE_FOLDER, Names, make_world, open_reference, read_passage
 from agentcl.reference.gates import ask, draw_sets, exact
+
+NEEDS_WEIGHTS = pytest.mark.skipif(
+    not (REFERENCE_FOLDER / "model.safetensors").exists(), reason="the weights are not in yet"
+)
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +25,7 @@ def model() -> LocalChat:
     return open_reference(device="cpu")
 
 
+@NEEDS_WEIGHTS
 def test_the_weights_are_one_small_file_in_bfloat16() -> None:
     from safetensors import safe_open
 
@@ -29,6 +36,7 @@ def test_the_weights_are_one_small_file_in_bfloat16() -> None:
         assert {tensors.get_slice(name).get_dtype() for name in names} == {"BF16"}
 
 
+@NEEDS_WEIGHTS
 def test_it_answers_from_passages_it_never_met_and_stays_frozen(model: LocalChat) -> None:
     assert isinstance(model, ChatModel)
     before = model.fingerprint()
@@ -40,6 +48,7 @@ def test_it_answers_from_passages_it_never_met_and_stays_frozen(model: LocalChat
     assert model.fingerprint() == before
 
 
+@NEEDS_WEIGHTS
 def test_what_it_lists_keeps_to_a_schema(model: LocalChat) -> None:
     example = read_passage(random.Random(3), size=4)
     turn = next(turn for turn in example.turns if turn.skill == "facts")
@@ -54,6 +63,7 @@ def test_what_it_lists_keeps_to_a_schema(model: LocalChat) -> None:
 def test_worlds_are_there_without_any_optional_part() -> None:
     code = """
 import sys
+from pathlib import Path
 for name in ("numpy", "torch", "transformers"):
     sys.modules[name] = None
 import random
@@ -71,4 +81,12 @@ def test_a_world_of_one_seed_is_pinned() -> None:
     assert world.passages[0].text == PINNED
 
 
-PINNED = "For Sulum, the setting is Vegas. It is Cetar that is the hero of Sulum."
+PINNED = "As for Sulum, the setting is Vegas. Sulum has a hero: Cetar."
+
+
+def test_without_weights_it_is_said_how_to_get_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("agentcl.reference.shipped.REFERENCE_FOLDER", tmp_path)
+    with pytest.raises(ModelUnavailable, match=r"agentcl\.reference\.train"):
+        open_reference()
