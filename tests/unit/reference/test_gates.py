@@ -23,7 +23,7 @@ def guess(name: str, question: Asked, rng: random.Random) -> str:
     wrong = set(about["misled"]) if name == "misleading" else set()
     service = about["right"].split()[1]
     tried = question.turn.ask.partition("History:")[2].partition("Actions:")[0]
-    open_ = [a for a in about["admissible"] if service in a and f"{a}:" not in tried]
+    open_: list[str] = [a for a in about["admissible"] if service in a and f"{a}:" not in tried]
     return rng.choice([a for a in open_ if a not in wrong] or open_)
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -77,7 +78,8 @@ def test_a_conversation_is_what_the_chat_template_makes(
         {"role": message.role, "content": message.content}
         for message in example.messages(turn, is_context_system=is_system)
     ]
-    prompt = tokenizer.apply_chat_template(messages, add_generation_prompt=True)["input_ids"]
+    encoded: Any = tokenizer.apply_chat_template(messages, add_generation_prompt=True)
+    prompt = encoded["input_ids"]
     assert ids[: len(prompt)] == prompt
     answer = [label for label in labels if label != IGNORED]
     assert tokenizer.decode(answer) == f"{turn.answer}<|end|>"
