@@ -1,15 +1,18 @@
 """Tokenizer, batches and the training script, at their smallest."""
 
 import json
+import os
 import random
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 pytest.importorskip("transformers")
 
@@ -27,7 +30,7 @@ from agentcl.reference.train import train
 
 TINY = replace(
     PRESETS["smoke"],
-    tokens=20_000,
+    tokens=12_000,
     batch_tokens=512,
     width=32,
     heads=1,
@@ -35,6 +38,15 @@ TINY = replace(
     hidden=32,
     layers=1,
 )
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Matrices this small gain nothing from a second thread, and tests run side by side."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +141,7 @@ def test_the_command_trains_and_refuses_nonsense(tmp_path: Path) -> None:
             capture_output=True,
             text=True,
             check=False,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
         )
 
     assert "must be above 0" in run("--preset", "smoke", "--minutes", "0").stderr
