@@ -30,7 +30,7 @@ from agentcl.reference.train import train
 
 TINY = replace(
     PRESETS["smoke"],
-    tokens=12_000,
+    tokens=20_000,
     batch_tokens=512,
     width=32,
     heads=1,
