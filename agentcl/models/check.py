@@ -56,11 +56,17 @@ def check(
         MissingExtra: if the `openai` client is not installed.
     """
     try:
-        from openai import OpenAI, OpenAIError
+        from openai import OpenAI
     except ImportError as error:
         raise MissingExtra("checking an endpoint", "openai") from error
     key = api_key or os.environ.get("OPENAI_API_KEY") or "none"
-    client = OpenAI(base_url=base_url, api_key=key, timeout=timeout_s, max_retries=1)
+    with OpenAI(base_url=base_url, api_key=key, timeout=timeout_s, max_retries=1) as client:
+        return _examine(client, base_url, model)
+
+
+def _examine(client: OpenAI, base_url: str, model: str | None) -> Endpoint:
+    from openai import OpenAIError
+
     try:
         listed = list(client.models.list())
     except OpenAIError as error:

@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from agentcl.errors import MissingExtra, ModelUnavailable
 from agentcl.models.base import (
@@ -73,6 +73,16 @@ class OpenAIChat:
             timeout=timeout_s,
             max_retries=retries,
         )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections to the endpoint; the model cannot be asked again."""
+        self._client.close()
 
     def chat(
         self,

@@ -57,8 +57,15 @@ def server(checkpoint: Path) -> Iterator[VllmServer]:
 
 
 @pytest.fixture
-def model(server: VllmServer) -> OpenAIChat:
-    return OpenAIChat("tiny", base_url=server.url)
+def model(server: VllmServer) -> Iterator[OpenAIChat]:
+    with OpenAIChat("tiny", base_url=server.url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def client(server: VllmServer) -> Iterator[OpenAI]:
+    with OpenAI(base_url=server.url, api_key="none") as opened:
+        yield opened
 
 
 def test_a_served_model_reads_as_it_does_in_process(model: OpenAIChat, checkpoint: Path) -> None:
@@ -107,7 +114,7 @@ def test_a_stream_is_the_same_answer_and_can_be_cancelled(
 
 
 def test_an_adapter_is_loaded_used_and_unloaded(
-    server: VllmServer, model: OpenAIChat, tmp_path: Path
+    server: VllmServer, model: OpenAIChat, client: OpenAI, tmp_path: Path
 ) -> None:
     adapter = tmp_path / "adapter"
     adapter.mkdir()
@@ -131,20 +138,19 @@ def test_an_adapter_is_loaded_used_and_unloaded(
         for side in ("A", "B")
     }
     save_file(weights, adapter / "adapter_model.safetensors")
-    client = OpenAI(base_url=server.url, api_key="none")
     plain = model.chat(ASK, sampling=Sampling(max_tokens=12)).text
     loaded = {"lora_name": "night", "lora_path": str(adapter)}
     client.post("/load_lora_adapter", body=loaded, cast_to=object, options={"max_retries": 0})
-    adapted = OpenAIChat("night", base_url=server.url)
-    assert adapted.chat(ASK, sampling=Sampling(max_tokens=12)).text != plain
-    assert model.chat(ASK, sampling=Sampling(max_tokens=12)).text == plain
-    client.post("/unload_lora_adapter", body={"lora_name": "night"}, cast_to=object)
-    with pytest.raises(ModelUnavailable, match="tiny"):
-        adapted.chat(ASK)
+    with OpenAIChat("night", base_url=server.url) as adapted:
+        assert adapted.chat(ASK, sampling=Sampling(max_tokens=12)).text != plain
+        assert model.chat(ASK, sampling=Sampling(max_tokens=12)).text == plain
+        client.post("/unload_lora_adapter", body={"lora_name": "night"}, cast_to=object)
+        with pytest.raises(ModelUnavailable, match="tiny"):
+            adapted.chat(ASK)
 
 
 def test_the_texts_own_embeddings_give_the_texts_own_answer(
-    server: VllmServer, checkpoint: Path
+    client: OpenAI, checkpoint: Path
 ) -> None:
     text = "The ferry leaves at"
     tokenizer: Any = AutoTokenizer.from_pretrained(checkpoint)
@@ -154,7 +160,6 @@ def test_the_texts_own_embeddings_give_the_texts_own_answer(
         embeddings = weights.get_input_embeddings()(ids)[0]
     buffer = io.BytesIO()
     torch.save(embeddings, buffer)
-    client = OpenAI(base_url=server.url, api_key="none")
     by_text: Any = client.completions.create(
         model="tiny", prompt=text, max_tokens=12, temperature=0
     )
@@ -199,15 +204,14 @@ def test_a_server_killed_in_mid_request_is_named_and_can_be_started_again(
         arguments=["--dtype", "float32", "--max-model-len", str(CONTEXT)],
         environment={"VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1"},
     )
-    with server:
-        model = OpenAIChat("tiny", base_url=server.url, retries=0)
+    with server, OpenAIChat("tiny", base_url=server.url, retries=0) as model:
         before = model.fingerprint()
         killing = threading.Timer(0.3, server.kill)
         killing.start()
         with pytest.raises(ModelUnavailable, match="check that the server runs"):
             ask_until_it_fails(model)
         killing.join()
-    with server:
+    with server, OpenAIChat("tiny", base_url=server.url) as model:
         assert model.fingerprint() == before
 
 
