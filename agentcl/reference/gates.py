@@ -69,7 +69,6 @@ def ask(
     *,
     has_context: bool = True,
     workers: int = 1,
-    tick: Callable[[], object] = lambda: None,
 ) -> list[str]:
     """Return the model's greedy answer to each question.
 
@@ -78,7 +77,6 @@ def ask(
         asked: the questions.
         has_context: False takes away everything that there is to read.
         workers: how many questions are put at once.
-        tick: called after each answer.
 
     Raises:
         ModelUnavailable: if the model cannot be asked.
@@ -86,9 +84,7 @@ def ask(
 
     def one(question: Asked) -> str:
         example = question.example if has_context else question.example.without_context()
-        text = model.chat(example.messages(question.turn), sampling=_SAMPLING).text
-        tick()
-        return text.strip()
+        return model.chat(example.messages(question.turn), sampling=_SAMPLING).text.strip()
 
     with ThreadPoolExecutor(workers) as pool:
         return list(pool.map(one, asked))

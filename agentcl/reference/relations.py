@@ -91,7 +91,7 @@ _STATEMENTS: Final = (
     "{s} was {d} by {v}.",
     "Of {s}, the {n} is {v}.",
 )
-_PRONOUN: Final = "Its {n} is {v}."  # about the subject of the sentence before
+PRONOUN_FORM: Final = "Its {n} is {v}."  # about the subject of the sentence before
 _QUESTIONS: Final = (
     "What is the {n} of {s}?",
     "What is {s}'s {n}?",
@@ -138,11 +138,6 @@ def reversed_questions(relation: Relation, *, held_out: bool) -> tuple[str, ...]
 def two_hop_questions(relation: Relation, *, held_out: bool) -> tuple[str, ...]:
     """Return the forms whose second hop is `relation`."""
     return _forms(_TWO_HOPS, relation, held_out=held_out)
-
-
-def pronoun_statement() -> str:
-    """Return the form that speaks of the subject of the sentence before."""
-    return _PRONOUN
 
 
 def _forms(forms: tuple[str, ...], relation: Relation, *, held_out: bool) -> tuple[str, ...]:

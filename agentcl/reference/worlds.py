@@ -10,9 +10,9 @@ from agentcl.reference.names import Names
 from agentcl.reference.relations import (
     OF_KIND,
     PERSON,
+    PRONOUN_FORM,
     VALUES,
     Relation,
-    pronoun_statement,
     statements,
 )
 
@@ -145,7 +145,7 @@ def _tell(
                 is_new = False
             form = rng.choice(forms)
             if not is_new and fact.relation.subject != PERSON and rng.random() < 0.15:
-                form = pronoun_statement()
+                form = PRONOUN_FORM
         sentences.append(
             form.format(s=fact.subject, v=fact.value, n=fact.relation.noun, d=fact.relation.verb)
         )
