@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from agentcl.reference.acting import choose_action, write_guidance
 from agentcl.reference.examples import Example
@@ -31,12 +31,21 @@ class Stage:
     is_plain: bool = False  # one form for every fact and question
 
 
+_WIDE: Final[dict[str, Any]] = {
+    "size": (2, 9),
+    "passages": (2, 6),
+    "hops": 0.5,
+    "batch": 1.0,
+    "recalls": 0.2,
+    "contextless": 0.04,
+}
+
 # To find what is asked is learned first, from two or three facts in one phrasing each. With ten facts from
 # the start nothing is learned for millions of tokens; with lists among the first answers, copying is
 # learned and what to copy is not (after 9 million tokens half of the answers began wrongly).
 STAGES: Final = (
     Stage("look-up", 0.25, 0.9, {"passage": 1}, (2, 3), is_plain=True),
-    Stage("phrasings", 0.25, 0.8, {"passage": 1}, (2, 5)),
+    Stage("phrasings", 0.25, 0.75, {"passage": 1}, (2, 5)),
     Stage(
         "skills",
         0.25,
@@ -48,15 +57,18 @@ STAGES: Final = (
     ),
     Stage(
         "everything",
+        0.39,
+        1.1,
+        {"passage": 3, "passages": 4, "relevant": 2, "action": 5, "guidance": 1.5},
+        **_WIDE,
+    ),
+    # What is learned last has its turn while the learning rate falls.
+    Stage(
+        "acting",
         1.0,
         1.1,
-        {"passage": 4, "passages": 5, "relevant": 2, "action": 3, "guidance": 0.5},
-        (2, 9),
-        (2, 6),
-        0.5,
-        1.0,
-        0.2,
-        0.04,
+        {"passage": 3, "passages": 2.5, "relevant": 1.5, "action": 8, "guidance": 0.5},
+        **_WIDE,
     ),
 )
 
