@@ -69,7 +69,7 @@ def serve(
 ) -> None:
     """Serve a model with vLLM until Ctrl-C, prefix caching on; prints its endpoint.
 
-    MODEL is a folder or a name that vLLM finds; `reference` is the small model that is to come with agentcl.
+    MODEL is a folder or a name that vLLM finds; `reference` is the small model that comes with agentcl.
     """
     if source == REFERENCE_NAME and not Path(source).exists():
         source, name = str(reference_folder()), name or REFERENCE_NAME

@@ -132,6 +132,7 @@ def choose_action(
     lessons: int = 4,
     actions: int = 4,
     kind: str | None = None,
+    needing: float = 0.0,
     held_out: bool = False,
 ) -> Example:
     """Return guidance, and situations in which the next action is chosen.
@@ -142,6 +143,7 @@ def choose_action(
         lessons: how many lessons the prompt holds at most.
         actions: how many actions are offered for the service.
         kind: "applicable", "none" or "misleading" guidance for every situation; default: any.
+        needing: how often the first situation is one whose remedy needs another action before it.
         held_out: names and phrasings that training never draws.
     """
     names = Names(rng, held_out=held_out)
@@ -150,6 +152,10 @@ def choose_action(
     if "none" in kinds:
         kinds = ["none"] * turns
     situations = rng.sample(sorted(world.remedies), turns)
+    if needing and rng.random() < needing:
+        with_need = [s for s, act in sorted(world.remedies.items()) if (s[0], act) in world.needs]
+        first = rng.choice(with_need)
+        situations = [first, *[s for s in situations if s != first][: turns - 1]]
     told: list[Lesson] = []
     asked = []
     for chosen, situation in zip(kinds, situations, strict=True):

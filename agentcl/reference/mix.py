@@ -27,6 +27,7 @@ class Stage:
     hops: float = 0.0  # share of questions over two hops, where there are several passages
     batch: float = 0.5  # share of the preset's batch: more, smaller steps while circuits form
     recalls: float = 0.0  # share of several passages that stand as `Recall.prompt` gives them
+    needing: float = 0.0  # share of acting in which something has to be done first
     contextless: float = 0.0  # share of passages that are taken away, so that nothing is stated
     is_plain: bool = False  # one form for every fact and question
 
@@ -69,6 +70,7 @@ STAGES: Final = (
         1.1,
         {"passage": 3, "passages": 2.5, "relevant": 1.5, "action": 8, "guidance": 0.5},
         **_WIDE,
+        needing=0.6,
     ),
 )
 
@@ -97,7 +99,9 @@ def draw(rng: random.Random, stage: Stage) -> Example:
     if maker == "relevant":
         return choose_facts(rng, questions=5)
     if maker == "action":
-        return choose_action(rng, turns=rng.randint(2, 3), lessons=rng.randint(1, 6))
+        return choose_action(
+            rng, turns=rng.randint(2, 3), lessons=rng.randint(1, 6), needing=stage.needing
+        )
     return write_guidance(rng)
 
 

@@ -29,7 +29,7 @@ def reference_folder() -> Path:
     """Return the folder of the weights. Raises ModelUnavailable when the package carries none."""
     if not (REFERENCE_FOLDER / "model.safetensors").exists():
         raise ModelUnavailable(
-            "this version carries no weights of the reference model yet; train them with `python -m "
+            "this install carries no weights of the reference model; install agentcl anew, or train them with `python -m "
             "agentcl.reference.train --preset cpu --out FOLDER` and open FOLDER like any other model"
         )
     return REFERENCE_FOLDER

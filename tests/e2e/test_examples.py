@@ -15,6 +15,7 @@ LINK = re.compile(r"\]\(([^)]+)\)")
 PRINTS = {
     "concurrent_agents.py": "'agent-9': 3",
     "forgetting.py": "forgotten: still on disk: False",
+    "frozen_model.py": "the model is the same",
     "scopes.py": "Bo cannot forget",
     "time_travel.py": "then:   ['The ferry leaves at seven.']",
 }

@@ -1,17 +1,17 @@
 """Our door against a real vLLM server: `make test-vllm` builds its environment and runs this.
 
-The model is a small Llama without training, made here: what it says means nothing, how vLLM treats it is
-what counts.
+The model is the reference model that the package carries, so what comes back can be right or wrong.
 """
 
 import base64
 import io
 import json
 import os
+import random
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -26,39 +26,43 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from agentcl import ModelUnavailable
 from agentcl.models import Message, Sampling, ask_object
 from agentcl.models.check import check
-from agentcl.models.local import LocalChat
 from agentcl.models.openai import OpenAIChat
 from agentcl.models.serving import VllmServer
+from agentcl.reference import REFERENCE_FOLDER, open_reference, read_passage, read_passages
+from agentcl.reference.gates import draw_sets, exact
 
 PYTHON = os.environ.get("VLLM_PYTHON", "")
 pytestmark = pytest.mark.skipif(not PYTHON, reason="run by `make test-vllm`")
 
-HIDDEN, LAYERS, CONTEXT = 128, 2, 1024
-ASK = [Message("system", "Be brief."), Message("user", "When does the ferry leave?")]
+CONFIG = json.loads((REFERENCE_FOLDER / "config.json").read_text("utf-8"))
+HIDDEN, LAYERS = CONFIG["hidden_size"], CONFIG["num_hidden_layers"]
+INNER = CONFIG["num_attention_heads"] * CONFIG["head_dim"]
+CONTEXT = CONFIG["max_position_embeddings"]
+EXAMPLE = read_passage(random.Random(1), size=6)
+FACTS = next(turn for turn in EXAMPLE.turns if turn.skill == "facts")
+ASK = EXAMPLE.messages(FACTS)
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory, tiny_llama: Callable[..., Path]) -> Path:
-    return tiny_llama(tmp_path_factory.mktemp("model") / "tiny", context=CONTEXT)
+def server() -> Iterator[VllmServer]:
+    with serving(lora=True, prompt_embeds=True) as running:
+        yield running
 
 
-@pytest.fixture(scope="module")
-def server(checkpoint: Path) -> Iterator[VllmServer]:
-    running = VllmServer(
-        str(checkpoint),
+def serving(*, lora: bool = False, prompt_embeds: bool = False) -> VllmServer:
+    return VllmServer(
+        str(REFERENCE_FOLDER),
+        served_name="reference",
         python=PYTHON,
-        lora=True,
-        prompt_embeds=True,
-        arguments=["--dtype", "float32", "--max-model-len", str(CONTEXT)],
+        lora=lora,
+        prompt_embeds=prompt_embeds,
         environment={"VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1"},
     )
-    with running:
-        yield running
 
 
 @pytest.fixture
 def model(server: VllmServer) -> Iterator[OpenAIChat]:
-    with OpenAIChat("tiny", base_url=server.url) as opened:
+    with OpenAIChat("reference", base_url=server.url) as opened:
         yield opened
 
 
@@ -68,48 +72,50 @@ def client(server: VllmServer) -> Iterator[OpenAI]:
         yield opened
 
 
-def test_a_served_model_reads_as_it_does_in_process(model: OpenAIChat, checkpoint: Path) -> None:
-    here = LocalChat(str(checkpoint), device="cpu").chat(ASK, sampling=Sampling(max_tokens=8))
-    there = model.chat(ASK, sampling=Sampling(max_tokens=8, logprobs=True))
-    # A byte that begins a character and does not end it is shown by one and left out by the other.
-    assert there.text.rstrip("\ufffd") == here.text.rstrip("\ufffd")
+def test_a_served_model_reads_as_it_does_in_process(model: OpenAIChat) -> None:
+    here = open_reference(device="cpu").chat(ASK)
+    there = model.chat(ASK, sampling=Sampling(logprobs=True))
+    assert there.text == here.text
     assert there.usage == here.usage
-    assert there.finish == "length"
+    assert there.finish == here.finish == "stop"
     assert there.logprobs is not None
-    assert len(there.logprobs) == 8
+    assert len(there.logprobs) == there.usage.completion_tokens
 
 
 def test_an_answer_keeps_to_a_schema(model: OpenAIChat) -> None:
+    triple = {"type": "array", "items": {"type": "string"}, "minItems": 3, "maxItems": 3}
     schema = {
         "type": "object",
-        "properties": {"place": {"enum": ["quay", "mole"]}, "is_open": {"type": "boolean"}},
-        "required": ["place", "is_open"],
+        "properties": {"facts": {"type": "array", "items": triple}},
+        "required": ["facts"],
         "additionalProperties": False,
     }
-    value = ask_object(model, ASK, schema=schema, sampling=Sampling(max_tokens=400)).value
-    assert value["place"] in ("quay", "mole")
+    value = ask_object(model, ASK, schema=schema).value
+    said = {tuple(fact) for fact in value["facts"]}
+    told = {tuple(fact) for fact in json.loads(FACTS.answer)["facts"]}
+    assert len(said & told) >= 4  # of six
 
 
-def test_thirty_two_calls_at_once(model: OpenAIChat) -> None:
+def test_thirty_two_questions_at_once_are_answered_as_one_by_one(model: OpenAIChat) -> None:
+    asked = draw_sets(5, 32)["answer"]
     with ThreadPoolExecutor(32) as threads:
-        replies = list(
-            threads.map(lambda n: model.chat([Message("user", f"{n}?")]).usage, range(32))
-        )
-    assert all(usage.completion_tokens > 0 for usage in replies)
+        said = list(threads.map(lambda q: model.chat(q.example.messages(q.turn)).text, asked))
+    assert sum(exact(question, text) for question, text in zip(asked, said, strict=True)) >= 24
 
 
 def test_a_stream_is_the_same_answer_and_can_be_cancelled(
     model: OpenAIChat, server: VllmServer
 ) -> None:
-    sampling = Sampling(max_tokens=24)
-    assert "".join(model.stream(ASK, sampling=sampling)) == model.chat(ASK, sampling=sampling).text
-    stream = model.stream(ASK, sampling=Sampling(max_tokens=900))
+    assert "".join(model.stream(ASK)) == model.chat(ASK).text
+    before = aborted(server)
+    stream = model.stream(ASK)
     next(stream)
     stream.close()  # type: ignore[attr-defined]  # it is a generator
     for _ in range(100):
-        if metric(server, "vllm:num_requests_running") == 0:
+        if aborted(server) > before:
             break
         time.sleep(0.1)
+    assert aborted(server) == before + 1
     assert metric(server, "vllm:num_requests_running") == 0
 
 
@@ -125,13 +131,13 @@ def test_an_adapter_is_loaded_used_and_unloaded(
         "lora_alpha": 64,
         "target_modules": ["q_proj", "v_proj"],
         "bias": "none",
-        "base_model_name_or_path": "tiny",
+        "base_model_name_or_path": "reference",
     }
     (adapter / "adapter_config.json").write_text(json.dumps(config))
     torch.manual_seed(1)
     weights = {
         f"base_model.model.model.layers.{layer}.self_attn.{part}.lora_{side}.weight": torch.randn(
-            *((8, HIDDEN) if side == "A" else (HIDDEN, 8))
+            *((8, HIDDEN) if side == "A" else (INNER, 8))
         )
         for layer in range(LAYERS)
         for part in ("q_proj", "v_proj")
@@ -145,36 +151,36 @@ def test_an_adapter_is_loaded_used_and_unloaded(
         assert adapted.chat(ASK, sampling=Sampling(max_tokens=12)).text != plain
         assert model.chat(ASK, sampling=Sampling(max_tokens=12)).text == plain
         client.post("/unload_lora_adapter", body={"lora_name": "night"}, cast_to=object)
-        with pytest.raises(ModelUnavailable, match="tiny"):
+        with pytest.raises(ModelUnavailable, match="reference"):
             adapted.chat(ASK)
 
 
-def test_the_texts_own_embeddings_give_the_texts_own_answer(
-    client: OpenAI, checkpoint: Path
-) -> None:
-    text = "The ferry leaves at"
-    tokenizer: Any = AutoTokenizer.from_pretrained(checkpoint)
-    weights: Any = AutoModelForCausalLM.from_pretrained(checkpoint)
+def test_the_texts_own_embeddings_give_the_texts_own_answer(client: OpenAI) -> None:
+    tokenizer: Any = AutoTokenizer.from_pretrained(REFERENCE_FOLDER)
+    weights: Any = AutoModelForCausalLM.from_pretrained(REFERENCE_FOLDER, dtype="auto")
+    turns = [{"role": message.role, "content": message.content} for message in ASK]
+    text = tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
     ids = tokenizer(text, return_tensors="pt").input_ids
     with torch.no_grad():
         embeddings = weights.get_input_embeddings()(ids)[0]
     buffer = io.BytesIO()
     torch.save(embeddings, buffer)
     by_text: Any = client.completions.create(
-        model="tiny", prompt=text, max_tokens=12, temperature=0
+        model="reference", prompt=text, max_tokens=40, temperature=0
     )
     body = {
-        "model": "tiny",
+        "model": "reference",
         "prompt_embeds": base64.b64encode(buffer.getvalue()).decode(),
-        "max_tokens": 12,
+        "max_tokens": 40,
         "temperature": 0,
     }
     by_vector: Any = client.post("/completions", body=body, cast_to=object)
     assert by_vector["choices"][0]["text"] == by_text.choices[0].text
+    assert by_text.choices[0].text.startswith(FACTS.answer[:20])
 
 
 def test_prompts_that_share_their_head_are_read_once(server: VllmServer, model: OpenAIChat) -> None:
-    head = Message("system", "The tide turns at noon. " * 20)
+    head = Message("system", read_passages(random.Random(2), passages=6).context)
     model.chat([head, Message("user", "one")], sampling=Sampling(max_tokens=1))
     before = metric(server, "vllm:prefix_cache_hits_total")
     model.chat([head, Message("user", "two")], sampling=Sampling(max_tokens=1))
@@ -195,34 +201,32 @@ def test_the_check_finds_what_was_switched_on(server: VllmServer) -> None:
     }
 
 
-def test_a_server_killed_in_mid_request_is_named_and_can_be_started_again(
-    checkpoint: Path,
-) -> None:
-    server = VllmServer(
-        str(checkpoint),
-        python=PYTHON,
-        arguments=["--dtype", "float32", "--max-model-len", str(CONTEXT)],
-        environment={"VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1"},
-    )
-    with server, OpenAIChat("tiny", base_url=server.url, retries=0) as model:
+def test_a_server_killed_in_mid_request_is_named_and_can_be_started_again() -> None:
+    server = serving()
+    with server, OpenAIChat("reference", base_url=server.url, retries=0) as model:
         before = model.fingerprint()
         killing = threading.Timer(0.3, server.kill)
         killing.start()
         with pytest.raises(ModelUnavailable, match="check that the server runs"):
             ask_until_it_fails(model)
         killing.join()
-    with server, OpenAIChat("tiny", base_url=server.url) as model:
+    with server, OpenAIChat("reference", base_url=server.url) as model:
         assert model.fingerprint() == before
 
 
 def ask_until_it_fails(model: OpenAIChat) -> None:
     while True:
-        model.chat(ASK, sampling=Sampling(max_tokens=900))
+        model.chat(ASK)
 
 
-def metric(server: VllmServer, name: str) -> float:
+def aborted(server: VllmServer) -> float:
+    return metric(server, "vllm:request_success_total", 'finished_reason="abort"')
+
+
+def metric(server: VllmServer, name: str, label: str = "") -> float:
     with urlopen(server.url.removesuffix("/v1") + "/metrics") as response:
         text = response.read().decode()
-    found = re.findall(rf"^{re.escape(name)}(?:{{[^}}]*}})? (\S+)$", text, re.MULTILINE)
+    pattern = rf"^{re.escape(name)}(?:{{[^}}]*{re.escape(label)}[^}}]*}})? (\S+)$"
+    found = re.findall(pattern, text, re.MULTILINE)
     assert found, name
     return sum(map(float, found))

@@ -15,17 +15,12 @@ from agentcl.models.local import LocalChat
 from agentcl.reference import REFERENCE_FOLDER, Names, make_world, open_reference, read_passage
 from agentcl.reference.gates import ask, draw_sets, exact
 
-NEEDS_WEIGHTS = pytest.mark.skipif(
-    not (REFERENCE_FOLDER / "model.safetensors").exists(), reason="the weights are not in yet"
-)
-
 
 @pytest.fixture(scope="module")
 def model() -> LocalChat:
     return open_reference(device="cpu")
 
 
-@NEEDS_WEIGHTS
 def test_the_weights_are_one_small_file_in_bfloat16() -> None:
     from safetensors import safe_open
 
@@ -36,7 +31,6 @@ def test_the_weights_are_one_small_file_in_bfloat16() -> None:
         assert {tensors.get_slice(name).get_dtype() for name in names} == {"BF16"}
 
 
-@NEEDS_WEIGHTS
 def test_it_answers_from_passages_it_never_met_and_stays_frozen(model: LocalChat) -> None:
     assert isinstance(model, ChatModel)
     before = model.fingerprint()
@@ -48,7 +42,6 @@ def test_it_answers_from_passages_it_never_met_and_stays_frozen(model: LocalChat
     assert model.fingerprint() == before
 
 
-@NEEDS_WEIGHTS
 def test_what_it_lists_keeps_to_a_schema(model: LocalChat) -> None:
     example = read_passage(random.Random(3), size=4)
     turn = next(turn for turn in example.turns if turn.skill == "facts")
