@@ -128,7 +128,7 @@ def _sources(paths: tuple[str, ...], skipped: list[loaders.Skipped]) -> Iterator
 @main.command()
 @click.argument("query")
 @click.option("--limit", "-n", default=5, show_default=True, help="How many hits.")
-@click.option("--mode", type=click.Choice(["fused", "dense", "text"]), default="fused")
+@click.option("--mode", type=click.Choice(["fused", "dense", "text", "graph"]), default="fused")
 @click.option(
     "--filter", "filters", multiple=True, metavar="FIELD=VALUE", help="Metadata must match."
 )

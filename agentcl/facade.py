@@ -47,7 +47,7 @@ from agentcl.upkeep import Upkeep
 
 _BATCH: Final = 256  # documents that `add_many` writes in one transaction
 _CACHED_QUERIES: Final = 1_000
-_MODES: Final = ("fused", "dense", "text")
+_MODES: Final = ("fused", "dense", "text", "graph")
 
 
 class Keep:
@@ -268,7 +268,8 @@ class Memory(Upkeep):
         Args:
             query: a question or words.
             limit: how many hits at the most.
-            mode: "fused" joins both rankings, "dense" is by vector only, "text" by words only.
+            mode: "fused" joins both rankings, "dense" is by vector only, "text" by words only;
+                "graph" goes on from what is fused to passages that name the same things.
             filters: conditions on metadata, e.g. `{"lang": "en", "year": {"gte": 2020}}`.
             as_of: search the memory as it was recorded at this moment.
             valid_at: only what holds in the world at this moment; default `as_of`, or now; `ANY`
@@ -420,11 +421,12 @@ class Memory(Upkeep):
         return vector
 
     def _asked(self, mode: Mode) -> tuple[str, ...]:
-        dense, text = self.retriever.feeds
+        dense, text = self.retriever.dense.index.name, self.retriever.text.index.name
         return {
-            "fused": (dense.index.name, text.index.name),
-            "dense": (dense.index.name,),
-            "text": (text.index.name,),
+            "fused": (dense, text),
+            "dense": (dense,),
+            "text": (text,),
+            "graph": (dense, text, "graph"),
         }[mode]
 
     def _changeable(self, id: str, scope: Scope) -> Record:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
 from agentcl.retrieval.index import Match
-from agentcl.retrieval.recall import ScorePart
+from agentcl.retrieval.recall import Link, ScorePart
+
+if TYPE_CHECKING:
+    from agentcl.retrieval.graph.index import Association
 
 DENSE_WEIGHT: Final = 0.5  # of an encoder that knows meaning; the text ranking has the rest
 LEXICAL_DENSE_WEIGHT: Final = (
     0.02  # of one that compares spelling: BM25 does that better, but misses typos
 )
+SEEDS: Final = 20  # passages at which a walk begins ...
+_SHARPNESS: Final = 25.0  # ... with shares that fall by e for every 1/25 of the best score
+_WALK_WEIGHT: Final = 0.1  # of the logarithm of visits, in units of the fused score
+_FAINT: Final = 1e-5  # visits below this differ by what the walk leaves waiting
 _SMALL: Final = 1e-9  # a ranking whose best score is nothing adds nothing
 
 
@@ -59,3 +67,40 @@ def fuse(rankings: Mapping[str, Sequence[Match]], *, is_lexical: bool = False) -
             for name, place, match in found
         )
         yield Fused(seq, found[0][2].id, scores[seq], parts)
+
+
+def seeds(fused: Sequence[Fused]) -> dict[int, float]:
+    """Return where a walk begins: the best passages by seq, each with its share of the restarts."""
+    best = fused[:SEEDS]
+    if not best or best[0].score <= 0:
+        return {}
+    return {found.seq: math.exp(_SHARPNESS * (found.score / best[0].score - 1)) for found in best}
+
+
+def join(fused: Sequence[Fused], walked: Sequence[Association]) -> Iterator[Fused]:
+    """Yield what the rankings or the walk found, best first; ties break by `seq`.
+
+    A product of experts, in logarithms: a passage that answers a second step is both a little like
+    the question and visited from what answers the first. So the fused score, a log-likelihood up to its
+    scale, is added to the logarithm of the visits. A sum of scores instead finds much less, since
+    visits fall by powers of ten from one step to the next.
+    """
+    ids = {found.seq: found.id for found in fused} | {found.seq: found.id for found in walked}
+    parts: dict[int, ScorePart] = {}
+    for place, found in enumerate(walked, start=1):
+        adds = _WALK_WEIGHT * math.log1p(found.share / _FAINT)
+        link = Link(ids.get(found.source, ""), found.phrase) if found.phrase else None
+        parts[found.seq] = ScorePart("graph", place, found.share, adds, link)
+    joint = [
+        replace(found, score=found.score + parts[found.seq].contribution,
+                parts=(*found.parts, parts[found.seq]))
+        if found.seq in parts else found
+        for found in fused
+    ]  # fmt: skip
+    held = {found.seq for found in fused}
+    joint += [
+        Fused(found.seq, found.id, parts[found.seq].contribution, (parts[found.seq],))
+        for found in walked
+        if found.seq not in held
+    ]
+    yield from sorted(joint, key=lambda found: (-found.score, found.seq))

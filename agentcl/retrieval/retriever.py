@@ -17,12 +17,14 @@ from agentcl.memory.records import Passage, from_micros
 from agentcl.memory.rows import Row
 from agentcl.retrieval.feed import Feed
 from agentcl.retrieval.fulltext import FullTextIndex
-from agentcl.retrieval.fusion import Fused, fuse
+from agentcl.retrieval.fusion import Fused, fuse, join, seeds
 from agentcl.retrieval.index import Index, Match, Query
 from agentcl.retrieval.recall import Hit, Mode
 
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
+
+    from agentcl.retrieval.graph.index import GraphIndex
 
 # Modules of the standard library that few searches need are imported where they are used.
 logger = logging.getLogger(__name__)
@@ -67,11 +69,27 @@ class Retriever:
             FullTextIndex(self.folder / "fulltext"), reads_text=True, reads_vectors=False
         )
         self.dense = self._open_dense()
+        self._graph: tuple[GraphIndex, Feed] | None = None  # made when it is first asked
 
     @property
-    def feeds(self) -> tuple[Feed, Feed]:
-        """The dense and the text index, with what they read."""
-        return self.dense, self.text
+    def feeds(self) -> tuple[Feed, ...]:
+        """The dense and the text index, and the graph once it was asked, with what they read."""
+        return (
+            (self.dense, self.text)
+            if self._graph is None
+            else (self.dense, self.text, self._graph[1])
+        )
+
+    @property
+    def graph(self) -> GraphIndex:
+        """The graph of what passages name. Raises MissingExtra without numpy."""
+        with self._lock:
+            if self._graph is None:
+                from agentcl.retrieval.graph.index import GraphIndex
+
+                index = GraphIndex()
+                self._graph = index, Feed(index, reads_text=True, reads_vectors=False)
+            return self._graph[0]
 
     def catch_up(self, *, mode: Mode = "fused") -> None:
         """Bring the indexes that a mode asks up to the journal, whoever wrote it."""
@@ -88,6 +106,8 @@ class Retriever:
                 self.dense.catch_up(self._journal)
             if mode != "dense":
                 self.text.catch_up(self._journal)
+            if mode == "graph" and self.graph:
+                self.feeds[-1].catch_up(self._journal)
 
     def states(self) -> list[IndexState]:
         """Return how far each index is."""
@@ -98,15 +118,19 @@ class Retriever:
     def retrieve(self, query: Query, *, mode: Mode, limit: int) -> list[Hit]:
         """Return at most `limit` hits, best first; ties break by the journal's order."""
         self.catch_up(mode=mode)
-        depth = max(_DEPTH, 4 * limit) if mode == "fused" else limit
+        is_joint = mode in ("fused", "graph")
+        depth = max(_DEPTH, 4 * limit) if is_joint else limit
         rankings: dict[str, Sequence[Match]] = {}
         if mode != "text" and query.vector is not None:
             rankings["dense"] = self.dense.search(self._journal, query, limit=depth)
         if mode != "dense" and query.text:
             rankings["text"] = self.text.search(self._journal, query, limit=depth)
         fused = fuse(rankings, is_lexical=self._is_lexical)
-        if mode == "fused":  # what neither ranking speaks for is no hit, however few there are
+        if is_joint:  # what neither ranking speaks for is no hit, however few there are
             fused = takewhile(lambda entry: entry.score > 0, fused)
+        if mode == "graph":
+            found = list(fused)
+            fused = join(found, self.graph.associate(query, seeds(found), limit=depth)[0])
         return self._hits(fused, query, limit)
 
     def remove(self, ids: Collection[str]) -> list[str]:
@@ -117,6 +141,8 @@ class Retriever:
                 feed.index.remove(ids)
                 done.append(feed.index.name)
             self.catch_up()
+            if self._graph is not None:
+                self._graph[1].catch_up(self._journal)
             done.extend(self._drop_unused())
             return done
 

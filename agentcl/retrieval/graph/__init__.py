@@ -1,0 +1,1 @@
+"""Associations between passages: what they mention, as a graph that a random walk explores."""

@@ -1,0 +1,140 @@
+"""Going on from what answers the question to passages that name the same things."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from agentcl import ANY, Document, Draft, Memory
+from agentcl.doctor import examine
+from agentcl.memory.records import ScopeView
+from agentcl.retrieval.index import Query
+
+CHAIN = (
+    ("Ferry", "The evening boat to Tessary is steered by Ilka Renn."),
+    ("Ilka Renn", "Ilka Renn was born in Upper Mossling, and learned at sea."),
+    ("Upper Mossling", "Upper Mossling lies in the hills; sheep are kept there."),
+    ("Bread", "Bread is baked at four in the morning by Odo Past."),
+    ("Odo Past", "Odo Past plays chess."),
+)
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Iterator[Memory]:
+    with Memory(tmp_path / "memory", encoder="hashing") as opened:
+        opened.add_many(Draft(text=text, title=title) for title, text in CHAIN)
+        yield opened
+
+
+def documents(memory: Memory) -> list[Document]:
+    held = memory.list(kind="document", limit=10)
+    return [document for document in held if isinstance(document, Document)]
+
+
+def titles(memory: Memory, question: str, **options: object) -> list[str]:
+    return [hit.title for hit in memory.search(question, **options)]  # type: ignore[arg-type]
+
+
+def walked_to(memory: Memory, question: str, **options: object) -> set[str]:
+    """Titles of the hits that something leads to."""
+    found = memory.search(question, mode="graph", **options)  # type: ignore[arg-type]
+    return {hit.title for hit in found if any(part.link for part in hit.parts)}
+
+
+def test_a_passage_that_shares_no_word_with_the_question_is_found(memory: Memory) -> None:
+    question = "who steers the evening boat?"
+    assert "Upper Mossling" not in titles(memory, question, limit=2)
+    assert titles(memory, question, mode="graph", limit=2) == ["Ferry", "Ilka Renn"]
+    hit = memory.search(question, mode="graph", limit=2).hits[1]
+    (part,) = [part for part in hit.parts if part.source == "graph"]
+    assert part.link is not None
+    assert part.link.phrase == "ilka renn"
+    assert memory.get(part.link.source).sources
+    assert "names “ilka renn”" in hit.why()
+    assert hit.score == pytest.approx(sum(part.contribution for part in hit.parts))
+
+
+def test_the_way_that_was_taken_is_said(memory: Memory) -> None:
+    assert memory.search("boat", mode="graph").indexes == ("exact", "fulltext", "graph")
+
+
+def test_nobody_walks_through_what_its_scope_does_not_see(tmp_path: Path) -> None:
+    with Memory(tmp_path, encoder="hashing") as memory:
+        memory.add("The boat is steered by Ilka Renn.", user="ada")
+        memory.add("Ilka Renn was born in Upper Mossling.", user="bob")
+        memory.add("Sheep are kept in Upper Mossling.", user="ada")
+        memory.add("Ilka Renn has debts.", tenant="acme", user="ada")
+        question = "who steers the boat?"
+        assert len(memory.search(question, mode="graph", user="ada")) == 1
+        assert len(memory.search(question, mode="graph", user="bob")) == 0
+        everyone = memory.search(question, mode="graph", user=ANY)
+        assert [hit.scope.user for hit in everyone] == ["ada", "bob", "ada"]
+
+
+def test_what_is_deleted_leads_nowhere_and_the_past_is_walked_as_it_was(memory: Memory) -> None:
+    question = "who steers the evening boat?"
+    (middle,) = [d for d in documents(memory) if d.title == "Ilka Renn"]
+    last = max(d.created_at for d in documents(memory))
+    memory.delete(middle.id)
+    assert walked_to(memory, question).isdisjoint({"Ferry", "Upper Mossling"})
+    assert "Ilka Renn" in walked_to(memory, question, as_of=last)
+    assert "Upper Mossling" in titles(memory, question, mode="graph", as_of=last)
+
+
+def test_forgotten_names_are_gone_from_the_graph(memory: Memory) -> None:
+    memory.search("boat", mode="graph")
+    for document in documents(memory):
+        if "Odo" in document.text or "Odo" in document.title:
+            memory.forget(document.id)
+    held = memory.retriever.graph
+    named = {name for seq in held.live_seqs() for name in held.phrases(seq)}
+    assert "odo past" not in named
+    assert "ilka renn" in named
+    assert examine(memory).problems == ()
+
+
+WORDS = ("Ada", "Bob", "Cleo", "Dov", "Eve", "Fay")
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["add", "update", "delete"]),
+        st.integers(0, 5),
+        st.sets(st.sampled_from(WORDS), max_size=3),
+        st.sampled_from([None, "ada", "bob"]),
+    ),
+    max_size=14,
+)
+
+
+@settings(
+    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(STEPS)
+def test_after_any_changes_the_graph_is_the_one_built_from_what_is_left(
+    tmp_path_factory: pytest.TempPathFactory,
+    steps: list[tuple[str, int, set[str], str | None]],
+) -> None:
+    with Memory(tmp_path_factory.mktemp("memory"), encoder="hashing") as memory:
+        documents: list[tuple[str, str | None]] = []
+        memory.retriever.catch_up(mode="graph")
+        for act, which, names, user in steps:
+            text = "it is " + " or ".join(sorted(names))
+            if act == "add" or not documents:
+                documents.append((memory.add(text, user=user).id, user))
+            elif act == "update":
+                id, owner = documents[which % len(documents)]
+                memory.update(id, text=text, user=owner)
+            else:
+                id, owner = documents.pop(which % len(documents))
+                memory.delete(id, user=owner)
+            for view in (None, "ada"):  # each keeps its own graph from now on
+                memory.search("who is it", mode="graph", user=view)
+        memory.retriever.catch_up(mode="graph")
+        grown = memory.retriever.graph
+        with Memory(memory.path) as again:
+            again.retriever.catch_up(mode="graph")
+            fresh = again.retriever.graph
+            for seen in (frozenset({"", "ada"}), frozenset({""}), None):
+                query = Query(view=ScopeView(frozenset({""}), seen, None, None))
+                assert sorted(grown.edges(query)) == sorted(fresh.edges(query))
