@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from contextlib import closing
 from datetime import datetime
@@ -67,13 +68,15 @@ def check(screen: Screen, url: str, name: str | None) -> None:
 def serve(
     screen: Screen, source: str, arguments: tuple[str, ...], name: str | None, **given: Any
 ) -> None:
-    """Serve a model with vLLM until Ctrl-C, prefix caching on; prints its endpoint.
+    """Serve a model with vLLM until Ctrl-C or SIGTERM, prefix caching on; prints its endpoint.
 
     MODEL is a folder or a name that vLLM finds; `reference` is the small model that comes with agentcl.
     """
     if source == REFERENCE_NAME and not Path(source).exists():
         source, name = str(reference_folder()), name or REFERENCE_NAME
     screen.note(f"starting vLLM for {source}; this takes a minute or more")
+    # `docker stop` and service managers send SIGTERM; vLLM's processes must not outlive this one.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with VllmServer(source, served_name=name, arguments=arguments, **given) as server:
             if screen.as_json:
@@ -85,4 +88,6 @@ def serve(
     except KeyboardInterrupt:
         screen.note("stopped")
         return
+    finally:
+        signal.signal(signal.SIGTERM, before)
     raise ModelUnavailable("vLLM ended by itself; see its log (--log FILE)")

@@ -101,11 +101,11 @@ def test_a_server_that_does_not_start_shows_the_end_of_its_log(
 
 
 @pytest.mark.parametrize(
-    ("model", "source"),
-    [("m", "m"), ("reference", str(REFERENCE_FOLDER))],
+    ("model", "source", "number"),
+    [("m", "m", signal.SIGINT), ("reference", str(REFERENCE_FOLDER), signal.SIGTERM)],
 )
-def test_the_command_serves_until_it_is_interrupted(
-    model: str, source: str, environment: dict[str, str]
+def test_the_command_serves_until_it_is_interrupted_or_ended(
+    model: str, source: str, number: signal.Signals, environment: dict[str, str]
 ) -> None:
     command = [sys.executable, "-c", "from agentcl.cli import main; main()", "model", "serve"]
     with subprocess.Popen(
@@ -126,6 +126,6 @@ def test_the_command_serves_until_it_is_interrupted(
             argv = json.load(response)["argv"]
         assert argv[argv.index("--model") + 1] == source
         assert argv[argv.index("--served-model-name") + 1] == model
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         assert process.wait(60) == 0
     assert not answers(url)
