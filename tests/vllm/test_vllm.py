@@ -41,6 +41,7 @@ CONTEXT = CONFIG["max_position_embeddings"]
 EXAMPLE = read_passage(random.Random(1), size=6)
 FACTS = next(turn for turn in EXAMPLE.turns if turn.skill == "facts")
 ASK = EXAMPLE.messages(FACTS)
+LONG = read_passage(random.Random(1), size=24)  # its list of facts takes a while
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +109,7 @@ def test_a_stream_is_the_same_answer_and_can_be_cancelled(
 ) -> None:
     assert "".join(model.stream(ASK)) == model.chat(ASK).text
     before = aborted(server)
-    stream = model.stream(ASK)
+    stream = model.stream(LONG.messages(LONG.turns[-2]))
     next(stream)
     stream.close()  # type: ignore[attr-defined]  # it is a generator
     for _ in range(100):
