@@ -29,7 +29,7 @@ NOTHING: Final = "nothing changes"
 WORSE: Final = "the alert gets worse"
 CLEARED: Final = "the alert is cleared"
 DONE: Final = "done"
-NO_GUIDANCE: Final = "No guidance applies."
+NO_GUIDANCE: Final = "When a {k} {s}, no guidance applies."
 CHOOSE: Final = "Next action?"
 WRITE: Final = "Write guidance as JSON."
 
@@ -170,7 +170,7 @@ def choose_action(
     return Example(context, tuple(asked))
 
 
-_KINDS: Final = ("applicable",) * 4 + ("none",) + ("misleading",) * 2
+_KINDS: Final = ("applicable",) * 3 + ("none",) + ("misleading",) * 3
 
 
 def write_guidance(rng: random.Random, *, held_out: bool = False) -> Example:
@@ -297,7 +297,10 @@ def _situation(
     if not thoughts:
         thoughts = [x for x in told if x.action in forbidden & offered and x.sign == sign]
         thoughts = [x for x in thoughts if x.service == service and x.claim in ("avoid", "useless")]
-    reason = " ".join(lesson.sentence() for lesson in thoughts) or NO_GUIDANCE
+    # The situation is said before whether anything applies to it: then that is a look-up like any other.
+    # To begin with "No guidance" a model has to compare every lesson with two things at once.
+    reason = " ".join(lesson.sentence() for lesson in thoughts)
+    reason = reason or NO_GUIDANCE.format(k=service, s=sign)
     ask = [f"Goal: clear the alert of {name}.", f"Observation: {scene}"]
     if history:
         ask += ["History:", *(f"{i}. {line}." for i, line in enumerate(history, 1))]

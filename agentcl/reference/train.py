@@ -73,6 +73,8 @@ class Training:
             saved = torch.load(self._checkpoint, map_location=self.device, weights_only=True)
             self.master.restore(saved["master"])
             self.progress = Progress(**saved["progress"])
+            # A training that is over and is given more time has gates before it again.
+            self.progress.gates = min(self.progress.gates, int(self.done * preset.gates))
             for name in ("curve.jsonl", "gates.jsonl"):
                 _forget_after(folder / name, self.progress.tokens)
 
@@ -263,7 +265,7 @@ class _Source:
 
 
 def _is_like(one: Preset, other: Preset) -> bool:
-    return replace(one, minutes=other.minutes) == other
+    return replace(one, minutes=other.minutes, tokens=other.tokens) == other
 
 
 def _machine(device: str) -> str:
@@ -346,7 +348,11 @@ def _table(progress: Progress, shares: Mapping[str, float]) -> str:
 @click.option("--preset", type=click.Choice(sorted(PRESETS)), required=True)
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True)
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--minutes", type=float, help="End after this time instead of the preset's.")
+@click.option(
+    "--minutes",
+    type=float,
+    help="End after this time instead of the preset's; more time, more tokens.",
+)
 @click.option("--quiet", is_flag=True, help="Show no progress bar.")
 def main(preset: str, out: Path, seed: int, minutes: float | None, quiet: bool) -> None:
     """Run from the command line; Ctrl-C saves, and the same command goes on."""
@@ -354,7 +360,8 @@ def main(preset: str, out: Path, seed: int, minutes: float | None, quiet: bool) 
     if minutes is not None:
         if minutes <= 0:
             raise click.BadParameter("must be above 0", param_hint="--minutes")
-        chosen = replace(chosen, minutes=minutes)
+        longer = max(1.0, minutes / chosen.minutes)
+        chosen = replace(chosen, minutes=minutes, tokens=round(chosen.tokens * longer))
     asked: list[int] = []
 
     def stop(number: int, frame: object) -> None:
