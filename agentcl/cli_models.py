@@ -16,7 +16,7 @@ from agentcl.console import Screen
 from agentcl.errors import ModelUnavailable, StoreUnavailable
 from agentcl.models.check import check as check_endpoint
 from agentcl.models.ledger import By, Ledger, Prices
-from agentcl.models.serving import VllmServer
+from agentcl.models.serving import SMALL_ARGUMENTS, SMALL_ENVIRONMENT, VllmServer
 from agentcl.reference.shipped import REFERENCE_NAME, reference_folder
 
 
@@ -74,6 +74,8 @@ def serve(
     """
     if source == REFERENCE_NAME and not Path(source).exists():
         source, name = str(reference_folder()), name or REFERENCE_NAME
+        arguments = (*SMALL_ARGUMENTS, *arguments)
+        given["environment"] = SMALL_ENVIRONMENT
     screen.note(f"starting vLLM for {source}; this takes a minute or more")
     # `docker stop` and service managers send SIGTERM; vLLM's processes must not outlive this one.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)

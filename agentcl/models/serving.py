@@ -25,6 +25,11 @@ _STOP_S: Final = 30.0  # for a clean end, before it is killed
 _SHOWN: Final = 25  # lines of the log that an error repeats
 
 
+# vLLM takes nine tenths of the memory, and ends where that is not free; a model of a few megabytes needs little.
+SMALL_ARGUMENTS: Final = ("--gpu-memory-utilization", "0.5")
+SMALL_ENVIRONMENT: Final = {"VLLM_CPU_KVCACHE_SPACE": "1"}
+
+
 class VllmServer:
     """A vLLM server in processes of its own, for the length of a `with` block.
 

@@ -27,7 +27,7 @@ from agentcl import ModelUnavailable
 from agentcl.models import Message, Sampling, ask_object
 from agentcl.models.check import check
 from agentcl.models.openai import OpenAIChat
-from agentcl.models.serving import VllmServer
+from agentcl.models.serving import SMALL_ARGUMENTS, SMALL_ENVIRONMENT, VllmServer
 from agentcl.reference import REFERENCE_FOLDER, open_reference, read_passage, read_passages
 from agentcl.reference.gates import draw_sets, exact
 
@@ -56,7 +56,8 @@ def serving(*, lora: bool = False, prompt_embeds: bool = False) -> VllmServer:
         python=PYTHON,
         lora=lora,
         prompt_embeds=prompt_embeds,
-        environment={"VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1"},
+        arguments=SMALL_ARGUMENTS,
+        environment={**SMALL_ENVIRONMENT, "HF_HUB_OFFLINE": "1"},
     )
 
 

@@ -83,3 +83,22 @@ def test_without_weights_it_is_said_how_to_get_them(
     monkeypatch.setattr("agentcl.reference.shipped.REFERENCE_FOLDER", tmp_path)
     with pytest.raises(ModelUnavailable, match=r"agentcl\.reference\.train"):
         open_reference()
+
+
+# What PEFT asks of transformers has a new name there.
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
+def test_peft_puts_an_adapter_on_it_that_changes_nothing_before_it_is_trained() -> None:
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(REFERENCE_FOLDER)
+    ids = torch.arange(2, 40)[None]
+    with torch.no_grad():
+        before = model(ids).logits
+        adapted = get_peft_model(model, LoraConfig(r=4, target_modules="all-linear"))
+        after = adapted(ids).logits
+    assert torch.equal(before, after)
+    trained = {name for name, parameter in adapted.named_parameters() if parameter.requires_grad}
+    assert trained
+    assert all("lora_" in name for name in trained)
