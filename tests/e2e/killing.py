@@ -18,7 +18,6 @@ from pathlib import Path
 from agentcl import Document, Memory, NotFound
 from agentcl.doctor import examine
 
-
 _PATIENCE_S = 300.0  # with a machine that is busy with something else
 
 
