@@ -11,39 +11,23 @@ from typing import Any
 import click
 
 from agentcl import loaders
+from agentcl.cli_graph import extract, graph
 from agentcl.cli_models import ledger, model
 from agentcl.cli_options import (
     Moment,
     command,
     memory_options,
+    open_memory,
     open_scopes,
     scope_of,
     scope_options,
 )
 from agentcl.config import resolve
-from agentcl.console import Screen, describe_encoder
+from agentcl.console import Screen, describe_encoder, to_json
 from agentcl.doctor import examine
 from agentcl.documents import Draft
-from agentcl.errors import InvalidInput, StoreUnavailable
+from agentcl.errors import InvalidInput
 from agentcl.facade import Memory
-from agentcl.memory.journal import FILE as JOURNAL
-
-
-def _open(
-    given: dict[str, Any], *, begins: bool = False, may_be_empty: bool = False, **settings: Any
-) -> Memory:
-    """Open the memory that a command's options name; looking at one that is not there makes none."""
-    options = {name: given.pop(name) for name in ("path", "encoder", "index") if name in given}
-    path = resolve({"path": options.get("path")})["path"].value
-    if not begins and not (path / JOURNAL).exists():
-        raise StoreUnavailable(
-            f"there is no memory at {path}; begin one with `agentcl add`, or name another --path"
-        )
-    memory = Memory(**options, **settings, read_only=False)
-    if not (begins or may_be_empty) and memory.journal.last_seq() == 0:
-        memory.close()
-        raise InvalidInput(f"the memory at {path} is empty; fill it with `agentcl add`")
-    return memory
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -89,7 +73,7 @@ def add(
             )
 
     total = loaders.count(Path(path) for path in paths)
-    with _open(given, begins=True) as memory:
+    with open_memory(given, begins=True) as memory:
         before = memory.journal.last_seq()
         with screen.progress("remembering", total) as progress:
             stored = memory.add_many(
@@ -128,11 +112,14 @@ def _sources(paths: tuple[str, ...], skipped: list[loaders.Skipped]) -> Iterator
 @main.command()
 @click.argument("query")
 @click.option("--limit", "-n", default=5, show_default=True, help="How many hits.")
-@click.option("--mode", type=click.Choice(["fused", "dense", "text", "graph"]), default="fused")
+@click.option(
+    "--mode", type=click.Choice(["fused", "dense", "text", "graph", "hipporag2"]), default="fused"
+)
 @click.option(
     "--filter", "filters", multiple=True, metavar="FIELD=VALUE", help="Metadata must match."
 )
 @click.option("--as-of", type=Moment(), help="Search the memory as it was at this time.")
+@click.option("--explain", is_flag=True, help="With --mode graph: the chain that led to each hit.")
 @click.option(
     "--prompt", "budget", type=int, metavar="TOKENS", help="Print hits packed for a prompt."
 )
@@ -148,11 +135,12 @@ def search(
     filters: tuple[str, ...],
     as_of: datetime | None,
     budget: int | None,
+    explain: bool,
     **given: Any,
 ) -> None:
     """Find what is remembered, best first, and say why."""
     scope = scope_of(given)
-    with _open(given) as memory:
+    with open_memory(given) as memory:
         recall = memory.search(
             query, limit=limit, mode=mode, filters=_filters(filters), as_of=as_of, **scope
         )
@@ -160,9 +148,10 @@ def search(
             text = recall.prompt(budget_tokens=budget)
             screen.json({"prompt": text}) if screen.as_json else click.echo(text)
         elif screen.as_json:
-            screen.json(recall)
+            chains = {"explanations": memory.explain(recall)} if explain else {}
+            screen.json({**to_json(recall), **chains})
         else:
-            screen.recall(recall)
+            screen.recall(recall, memory.explain(recall) if explain else ())
 
 
 def _filters(given: tuple[str, ...]) -> dict[str, Any]:
@@ -185,7 +174,7 @@ def _filters(given: tuple[str, ...]) -> dict[str, Any]:
 def show(screen: Screen, id: str, as_of: datetime | None, **given: Any) -> None:
     """Print one record in full."""
     scope = scope_of(given)
-    with _open(given) as memory:
+    with open_memory(given) as memory:
         record = memory.get(id, as_of=as_of, **scope)
         if screen.as_json:
             counters = memory.journal.counters(id)
@@ -204,7 +193,7 @@ def show(screen: Screen, id: str, as_of: datetime | None, **given: Any) -> None:
 def list_(screen: Screen, kind: str, limit: int, **given: Any) -> None:
     """List records, one a line."""
     scope = scope_of(given)
-    with _open(given) as memory:
+    with open_memory(given) as memory:
         records = memory.list(kind=kind, limit=limit, **scope)
         screen.json(records) if screen.as_json else screen.records(records)
 
@@ -218,7 +207,7 @@ def list_(screen: Screen, kind: str, limit: int, **given: Any) -> None:
 def history(screen: Screen, id: str, **given: Any) -> None:
     """Print every version of a record."""
     scope = scope_of(given)
-    with _open(given) as memory:
+    with open_memory(given) as memory:
         versions = memory.history(id, **scope)
         screen.json(versions) if screen.as_json else screen.history(versions)
 
@@ -231,7 +220,7 @@ def history(screen: Screen, id: str, **given: Any) -> None:
 def delete(screen: Screen, id: str, **given: Any) -> None:
     """Stop finding a record; its history stays."""
     scope = scope_of(given)
-    with _open(given) as memory:
+    with open_memory(given) as memory:
         memory.delete(id, **scope)
         screen.json({"deleted": id}) if screen.as_json else screen.line(f"deleted {id}")
 
@@ -246,7 +235,7 @@ def delete(screen: Screen, id: str, **given: Any) -> None:
 def forget(screen: Screen, ids: tuple[str, ...], everything: bool, yes: bool, **given: Any) -> None:
     """Remove records for good, with all derived from them and their bytes. Cannot be undone."""
     scope = scope_of(given)
-    with _open(given) as memory:
+    with open_memory(given) as memory:
         if not yes:
             what = "everything in that scope" if everything else f"{len(ids)} record(s)"
             click.confirm(f"Forget {what} for good?", abort=True, err=True)
@@ -263,7 +252,7 @@ def forget(screen: Screen, ids: tuple[str, ...], everything: bool, yes: bool, **
 def export(screen: Screen, file: Path, salvage: bool, **given: Any) -> None:
     """Write a memory to a file of JSON lines, losslessly."""
     scope = scope_of(given)
-    with _open(given) as memory:
+    with open_memory(given) as memory:
         rows = memory.export(file, salvage=salvage, **scope)
         screen.json({"rows": rows, "file": file}) if screen.as_json else screen.line(
             f"{rows} rows written to {file}"
@@ -276,7 +265,7 @@ def export(screen: Screen, file: Path, salvage: bool, **given: Any) -> None:
 @command
 def import_(screen: Screen, file: Path, **given: Any) -> None:
     """Add the records of an export, with ids, histories and vectors as they were."""
-    with _open(given, begins=True) as memory:
+    with open_memory(given, begins=True) as memory:
         imported = memory.import_(file)
         if screen.as_json:
             screen.json(imported)
@@ -293,7 +282,7 @@ def import_(screen: Screen, file: Path, **given: Any) -> None:
 @command
 def snapshot(screen: Screen, folder: Path, **given: Any) -> None:
     """Write a consistent copy of a memory into a new folder."""
-    with _open(given) as memory:
+    with open_memory(given) as memory:
         memory.snapshot(folder)
         screen.json({"folder": folder}) if screen.as_json else screen.line(f"copied to {folder}")
 
@@ -305,7 +294,7 @@ def snapshot(screen: Screen, folder: Path, **given: Any) -> None:
 def stats(screen: Screen, **given: Any) -> None:
     """Print how much is stored."""
     scope = scope_of(given)
-    with _open(given, may_be_empty=True) as memory:
+    with open_memory(given, may_be_empty=True) as memory:
         result = memory.stats(**scope)
         screen.json(result) if screen.as_json else screen.stats(result)
 
@@ -318,7 +307,7 @@ def doctor(screen: Screen, **given: Any) -> None:
 
     Exit status 1 if anything is wrong.
     """
-    with _open(given, may_be_empty=True) as memory:
+    with open_memory(given, may_be_empty=True) as memory:
         report = examine(memory)
         screen.json(report) if screen.as_json else screen.report(report)
     if not report.is_healthy:
@@ -346,7 +335,6 @@ def reembed(screen: Screen, path: Path | None, encoder: str) -> None:
 
 
 def _held_encoder(path: Path | None) -> str | None:
-    from agentcl.config import resolve
     from agentcl.memory.journal import Journal
 
     folder = resolve({"path": path})["path"].value
@@ -363,7 +351,7 @@ def _held_encoder(path: Path | None) -> str | None:
 @command
 def reindex(screen: Screen, **given: Any) -> None:
     """Build every index anew from the journal; needs no encoder."""
-    with _open(given) as memory:
+    with open_memory(given) as memory:
         memory.retriever.rebuild()
         states = memory.retriever.states()
         screen.json(states) if screen.as_json else screen.line(
@@ -371,5 +359,5 @@ def reindex(screen: Screen, **given: Any) -> None:
         )
 
 
-main.add_command(ledger)
-main.add_command(model)
+for group in (ledger, model, extract, graph):
+    main.add_command(group)

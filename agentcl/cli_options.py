@@ -11,8 +11,11 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from agentcl.config import resolve
 from agentcl.console import Screen
-from agentcl.errors import AgentclError
+from agentcl.errors import AgentclError, InvalidInput, StoreUnavailable
+from agentcl.facade import Memory
+from agentcl.memory.journal import FILE as JOURNAL
 from agentcl.memory.records import ANY
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -85,3 +88,20 @@ def scope_of(given: dict[str, Any]) -> dict[str, Any]:
     if is_open:
         return {name: ANY if value is None else value for name, value in named.items()}
     return {name: value for name, value in named.items() if value is not None}
+
+
+def open_memory(
+    given: dict[str, Any], *, begins: bool = False, may_be_empty: bool = False, **settings: Any
+) -> Memory:
+    """Open the memory that a command's options name; looking at one that is not there makes none."""
+    options = {name: given.pop(name) for name in ("path", "encoder", "index") if name in given}
+    path = resolve({"path": options.get("path")})["path"].value
+    if not begins and not (path / JOURNAL).exists():
+        raise StoreUnavailable(
+            f"there is no memory at {path}; begin one with `agentcl add`, or name another --path"
+        )
+    memory = Memory(**options, **settings, read_only=False)
+    if not (begins or may_be_empty) and memory.journal.last_seq() == 0:
+        memory.close()
+        raise InvalidInput(f"the memory at {path} is empty; fill it with `agentcl add`")
+    return memory

@@ -17,7 +17,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from agentcl.doctor import Report
+from agentcl.explaining import Explanation
 from agentcl.facade import Memory
+from agentcl.graphs import GraphStats, Near
 from agentcl.memory.records import Record, Scope
 from agentcl.memory.rows import Version
 from agentcl.models.check import Endpoint
@@ -92,8 +94,9 @@ class Screen:
             progress.add_task(label, total=total)
             yield progress
 
-    def recall(self, recall: Recall) -> None:
-        """Print hits with why each is there."""
+    def recall(self, recall: Recall, explanations: Sequence[Explanation] = ()) -> None:
+        """Print hits with why each is there, and perhaps the chain that led to it."""
+        chains = {explanation.hit: str(explanation) for explanation in explanations}
         if not recall.hits:
             self.line("nothing found")
         for number, hit in enumerate(recall, start=1):
@@ -106,6 +109,10 @@ class Screen:
             if hit.scope != Scope():
                 about.append(_scope(hit.scope))
             self.out.print(f"   [dim]{safe(' · '.join(about))}[/]")
+            if hit.id in chains:
+                self.out.print(f"   {safe(chains[hit.id])}")
+        if recall.way:
+            self.note(f"graph: {recall.way}")
         if recall.is_lexical and recall.mode != "text":
             self.note(
                 f"encoder {recall.encoder} compares spelling only; for meaning: "
@@ -138,6 +145,30 @@ class Screen:
             detail = f"  [dim]{safe(capability.detail)}[/]" if capability.detail else ""
             self.out.print(f"{mark}  {capability.name}{detail}")
 
+    def graph_stats(self, stats: GraphStats) -> None:
+        """Print how large a graph is."""
+        self.line(
+            f"{stats.passages:,} passages name {stats.phrases:,} phrases, {stats.shared_phrases:,} of "
+            "them several do"
+        )
+        self.line(
+            f"{stats.context_edges:,} context edges; {stats.facts:,} facts, {stats.fact_edges:,} pairs "
+            "of phrases"
+        )
+        for phrase, count in stats.hubs:
+            self.line(f"{count:>8,}  {phrase}")
+
+    def near(self, near: Near) -> None:
+        """Print what is one step from a phrase."""
+        self.out.print(f"[bold]{safe(near.phrase)}[/]")
+        for id, title in near.passages:
+            self.line(f"  in {title or 'a passage'}  {id}")
+        for subject, predicate, object_, _ in near.facts:
+            self.line(f"  {subject} | {predicate} | {object_}")
+        if near.phrases:
+            named = ", ".join(f"{name} ({count})" for name, count in near.phrases)
+            self.line(f"  named with it: {named}")
+
     def record(self, record: Record) -> None:
         """Print one record in full."""
         for name, value in to_json(record).items():
@@ -156,7 +187,7 @@ class Screen:
             what = (
                 getattr(record, "title", "")
                 or getattr(record, "uri", "")
-                or _shorten(getattr(record, "text", ""), 60)
+                or _shorten(getattr(record, "text", "") or record.search_text() or "", 60)
             )
             when = f"{record.created_at:%Y-%m-%d %H:%M}"
             table.add_row(
@@ -211,6 +242,8 @@ class Screen:
             self.out.print(f"{mark}  {check}")
         for problem in report.problems:
             self.out.print(f"[bold red]problem[/]: {safe(problem.message)}")
+        for note in report.notes:
+            self.line(note)
         verdict = "healthy" if report.is_healthy else f"{len(report.problems)} problem(s)"
         self.line(f"{report.rows:,} rows examined: {verdict}")
 

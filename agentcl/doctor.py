@@ -8,17 +8,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
+from agentcl import facts
 from agentcl.config import Setting
 from agentcl.errors import AgentclError, StoreCorrupt
 from agentcl.facade import Memory
 from agentcl.memory import erasure
 from agentcl.memory.journal import FILE
-from agentcl.memory.records import Document, Passage, ScopeView
+from agentcl.memory.records import ANY, Document, Passage, ScopeView
 from agentcl.memory.rows import Row
 from agentcl.memory.vectors import dimension
 from agentcl.retrieval.retriever import FOLDER, IndexState
 
 _EVERYONE = ScopeView(None, None, None, None)
+_ERRORS_SHOWN = 5  # kinds of failure named for each extractor
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,9 @@ class Report:
     rows: int  # rows of the journal that were read
     indexes: tuple[IndexState, ...]
     problems: tuple[Problem, ...]
+    notes: tuple[
+        str, ...
+    ] = ()  # what is no fault of the folder, such as passages that no model could read
 
     @property
     def is_healthy(self) -> bool:
@@ -56,6 +61,7 @@ def examine(memory: Memory) -> Report:
         "versions follow each other": _versions,
         "provenance leads to records": _provenance,
         "documents are the sum of their passages": _passages,
+        "facts are stated by passages": _facts,
         "every searchable row has a sound vector": _vectors,
         "natural keys are unique": _keys,
         "nothing waits to be erased": _erasure,
@@ -74,7 +80,12 @@ def examine(memory: Memory) -> Report:
     except AgentclError as error:
         problems.append(Problem("the memory can be read", str(error)))
         states, rows = (), 0
-    return Report(tuple(memory.settings.values()), tuple(checks), rows, states, tuple(problems))
+    try:
+        notes = tuple(_extraction_notes(memory))
+    except AgentclError:
+        notes = ()  # the damage is among the problems
+    settings = tuple(memory.settings.values())
+    return Report(settings, tuple(checks), rows, states, tuple(problems), notes)
 
 
 def _file(memory: Memory) -> Iterator[str]:
@@ -144,6 +155,31 @@ def _passages(memory: Memory) -> Iterator[str]:
         yield f"{len(orphans)} live passages belong to document {id}, which is not live"
 
 
+def _facts(memory: Memory) -> Iterator[str]:
+    """A fact or an extraction lives in its passage's scope, and no longer than the passage."""
+    journal = memory.journal
+    scopes = {row.id: row.scope for row in journal.live(view=_EVERYONE, kinds=("passage",))}
+    for row in journal.live(view=_EVERYONE, kinds=("fact", "extraction")):
+        sources = json.loads(row.sources)
+        if len(sources) != 1 or sources[0] not in scopes:
+            yield f"{row.kind} {row.id} is live, and the passage that it comes from is not"
+        elif scopes[sources[0]] != row.scope:
+            yield f"{row.kind} {row.id} is in another scope than its passage"
+
+
+def _extraction_notes(memory: Memory) -> Iterator[str]:
+    """Say how far each extractor has come, and on what it failed."""
+    found = list(facts.extractions(memory.journal, view=_EVERYONE))
+    for name in sorted({extraction.extractor for extraction in found}):
+        state = memory.extraction_state(name, tenant=ANY)
+        yield (
+            f"facts by {name}: {state.done} passages read, {state.failed} failed, "
+            f"{state.pending} to be read"
+        )
+        for error, count in state.errors[:_ERRORS_SHOWN]:
+            yield f"  {count}x {error}"
+
+
 def _vectors(memory: Memory) -> Iterator[str]:
     journal = memory.journal
     spec = journal.encoder()
@@ -206,8 +242,9 @@ def _indexes(memory: Memory) -> Iterator[str]:
                 "cut short or replaced, and acknowledged writes may be missing; restore a snapshot"
             )
     retriever.catch_up()
-    live = {row.seq for row in journal.live(view=_EVERYONE) if row.content_hash is not None}
     for feed in retriever.feeds:
+        kinds = tuple(sorted(feed.kinds))
+        live = {row.seq for row in journal.live(view=_EVERYONE, kinds=kinds)}
         try:
             held = set(feed.index.live_seqs())
         except StoreCorrupt as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -16,8 +16,8 @@ from agentcl.memory.checks import (
 )
 from agentcl.memory.journal import Journal
 from agentcl.memory.passages import split
-from agentcl.memory.records import Document, Passage, Scope, ScopeView
-from agentcl.memory.rows import EncoderSpec, content_hash
+from agentcl.memory.records import Document, Fact, Passage, Scope, ScopeView
+from agentcl.memory.rows import EncoderSpec, Row, content_hash
 from agentcl.memory.turn import Turn
 from agentcl.memory.vectors import SupportsList, dimension, pack
 from agentcl.retrieval.encoders import Encoder
@@ -140,11 +140,41 @@ def rewrite(
         if prepared.is_given or twin != replace(
             passage, id=twin.id, version=twin.version, created_at=twin.created_at
         ):
-            turn.revise(replace(passage, id=twin.id), vector=vector, is_given=prepared.is_given)
+            passage = replace(passage, id=twin.id)
+            _revise(turn, journal, passage, vector, prepared.is_given)
     for left in by_text.values():
         for passage in left:
-            turn.delete(passage)
+            discard(turn, journal, passage)
     return stored
+
+
+def discard(turn: Turn, journal: Journal, passage: Passage) -> None:
+    """Delete a passage, and what it was found to state."""
+    for row in list(derived_rows(journal, passage)):
+        turn.delete(row.record())
+    turn.delete(passage)
+
+
+def derived_rows(journal: Journal, passage: Passage) -> Iterator[Row]:
+    """Yield the live facts of a passage, and its extraction if it has one."""
+    view = ScopeView(frozenset({passage.scope.tenant}), None, None, None)
+    return journal.live(view=view, kinds=("fact", "extraction"), source=passage.id)
+
+
+def _revise(turn: Turn, journal: Journal, passage: Passage, vector: bytes, is_given: bool) -> None:
+    """Write the next version of a passage with the same text; its facts hold when it holds."""
+    turn.revise(passage, vector=vector, is_given=is_given)
+    for row in list(derived_rows(journal, passage)):
+        fact = row.record()
+        if isinstance(fact, Fact):
+            changed = replace(
+                fact,
+                valid_from=passage.valid_from,
+                valid_to=passage.valid_to,
+                metadata=passage.metadata,
+            )
+            if changed != fact:
+                turn.revise(changed, vector=journal.vectors([row.seq])[row.seq])
 
 
 def passages_of(journal: Journal, document: Document) -> list[Passage]:

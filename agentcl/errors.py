@@ -10,6 +10,7 @@ AgentclError
 ├── TransferError         an export that cannot be imported
 ├── MemoryClosed          a verb on a memory after `close()`
 ├── ModelUnavailable      a language model cannot be asked; names the endpoint and the remedy
+│   └── RequestRefused    it can, but it refuses this request
 ├── SchemaViolation       a model's answer broke its schema, and so did its second one
 └── StoreUnavailable      the journal cannot be read or written now
     ├── StoreBusy         another process held the write turn for too long
@@ -57,6 +58,10 @@ class MemoryClosed(AgentclError):
 
 class ModelUnavailable(AgentclError):
     """A language model cannot be asked, or did not answer."""
+
+
+class RequestRefused(ModelUnavailable):
+    """The endpoint answers, but not this request; e.g. it is longer than the model can read."""
 
 
 class SchemaViolation(AgentclError):

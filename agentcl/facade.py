@@ -13,14 +13,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
-from typing import Any, Final, Unpack
+from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from agentcl import documents
 from agentcl.documents import Draft
-from agentcl.errors import (
-    EncoderMismatch,
-    InvalidInput,
-)
+from agentcl.errors import EncoderMismatch, InvalidInput
+from agentcl.knowledge import Knowledge
 from agentcl.memory.checks import (
     ReadScope,
     WriteScope,
@@ -43,11 +41,14 @@ from agentcl.memory.vectors import SupportsList, pack
 from agentcl.retrieval.filters import Filters, parse_filters
 from agentcl.retrieval.index import Query
 from agentcl.retrieval.recall import Mode, Recall
-from agentcl.upkeep import Upkeep
+from agentcl.retrieval.retriever import Retrieved
+
+if TYPE_CHECKING:
+    from agentcl.retrieval.graph.search import Recognise
 
 _BATCH: Final = 256  # documents that `add_many` writes in one transaction
 _CACHED_QUERIES: Final = 1_000
-_MODES: Final = ("fused", "dense", "text", "graph")
+_MODES: Final = ("fused", "dense", "text", "graph", "hipporag2")
 
 
 class Keep:
@@ -60,7 +61,7 @@ class Keep:
 KEEP: Final = Keep()
 
 
-class Memory(Upkeep):
+class Memory(Knowledge):
     """A persistent memory in one folder.
 
     Several processes and threads may open the same folder: all may read, writers take turns, and a
@@ -80,6 +81,7 @@ class Memory(Upkeep):
         durability: "full" (survives a power cut) or "normal" (survives a crash of the process).
         busy_timeout_s: how long to wait for another process's write.
         passage_limit: the longest passage in characters.
+        graph: how `mode="graph"` looks for passages.
         read_only: never change what is stored (SQLite may still keep its own `-wal` and `-shm`).
         clock: microseconds since 1970; for tests and replays.
 
@@ -223,7 +225,7 @@ class Memory(Upkeep):
             record = self._changeable(id, owner)
             if isinstance(record, Document):
                 for passage in documents.passages_of(self.journal, record):
-                    turn.delete(passage)
+                    documents.discard(turn, self.journal, passage)
             turn.delete(record)
 
     def credit(
@@ -261,6 +263,7 @@ class Memory(Upkeep):
         as_of: datetime | None = None,
         valid_at: datetime | AnyScope | None = None,
         vector: Sequence[float] | SupportsList | None = None,
+        recognise: Recognise | None = None,
         **scope: Unpack[ReadScope],
     ) -> Recall:
         """Find passages, best first.
@@ -269,12 +272,15 @@ class Memory(Upkeep):
             query: a question or words.
             limit: how many hits at the most.
             mode: "fused" joins both rankings, "dense" is by vector only, "text" by words only;
-                "graph" goes on from what is fused to passages that name the same things.
+                "graph" goes on from what is fused to passages that name the same things;
+                "hipporag2" does what the published code does, for comparison.
             filters: conditions on metadata, e.g. `{"lang": "en", "year": {"gte": 2020}}`.
             as_of: search the memory as it was recorded at this moment.
             valid_at: only what holds in the world at this moment; default `as_of`, or now; `ANY`
                 finds what held at any time.
             vector: a ready vector for the query.
+            recognise: filters the facts that a graph search begins with, e.g.
+                `agentcl.extraction.Recognition(model)`; default: all are kept.
             scope: `tenant`, `user`, `agent`, `session`; see the class.
 
         Raises:
@@ -310,15 +316,21 @@ class Memory(Upkeep):
             valid_at=holding,
             conditions=conditions,
         )
-        hits = [] if held is None else self.retriever.retrieve(asked, mode=mode, limit=limit)
+        found = (
+            Retrieved([])
+            if held is None
+            else self.retriever.retrieve(asked, mode=mode, limit=limit, recognise=recognise)
+        )
         return Recall(
             query=query,
-            hits=tuple(hits),
+            hits=tuple(found.hits),
             mode=mode,
             encoder=self.encoder.name,
             is_lexical=self.encoder.is_lexical,
             indexes=self._asked(mode),
             as_of=moment,
+            way=found.way,
+            facts=found.facts,
         )
 
     def get(
@@ -426,7 +438,8 @@ class Memory(Upkeep):
             "fused": (dense, text),
             "dense": (dense,),
             "text": (text,),
-            "graph": (dense, text, "graph"),
+            "graph": (dense, text, "graph", "facts"),
+            "hipporag2": (dense, "graph", "facts"),
         }[mode]
 
     def _changeable(self, id: str, scope: Scope) -> Record:

@@ -6,6 +6,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -16,6 +17,7 @@ from agentcl.memory import erasure
 from agentcl.memory.journal import Journal, now_micros
 from agentcl.memory.rows import EncoderSpec, mismatch
 from agentcl.retrieval.encoders import Encoder, default_encoder_name, open_encoder
+from agentcl.retrieval.graph.settings import GraphSettings
 from agentcl.retrieval.index import Index
 from agentcl.retrieval.retriever import Retriever
 
@@ -32,6 +34,7 @@ class MemoryFolder:
         durability: Literal["full", "normal"] | None = None,
         busy_timeout_s: float | None = None,
         passage_limit: int | None = None,
+        graph: GraphSettings | None = None,
         read_only: bool = False,
         clock: Callable[[], int] = now_micros,
     ) -> None:
@@ -49,6 +52,7 @@ class MemoryFolder:
         self._clock = clock
         self._encoder = None if isinstance(encoder, str | None) else encoder
         self._index = None if isinstance(index, str | None) else index
+        self._graph_settings = graph
         self._retriever: Retriever | None = None
         self._lock = threading.RLock()
         self._queries: OrderedDict[str, bytes] = OrderedDict()
@@ -107,6 +111,8 @@ class MemoryFolder:
                     self.journal,
                     index=self.setting("index") if self._index is None else self._index,
                     is_lexical=self.encoder.is_lexical,
+                    encode=partial(self.encoder.encode, role="passage"),
+                    graph_settings=self._graph_settings,
                 )
             return self._retriever
 

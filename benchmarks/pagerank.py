@@ -23,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentcl.retrieval.graph.adjacency import Adjacency
-from agentcl.retrieval.graph.pagerank import DAMPING, Walker
+from agentcl.retrieval.graph.pagerank import Walker
+from agentcl.retrieval.graph.settings import DAMPING
 
 sys.path.insert(0, str(Path(__file__).parent))
 from results import machine, save, table

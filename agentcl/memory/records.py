@@ -190,6 +190,56 @@ class Passage(Record):
         return f"{self.title}\n{self.text}" if self.title else self.text
 
 
+@register("fact")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact(Record):
+    """What one passage states: subject, predicate and object, as they are written there.
+
+    `sources[0]` is the passage's id. The same triple stated in two passages is two records, so that
+    each goes with its passage. `valid_from` and `valid_to` are the passage's.
+    """
+
+    subject: str
+    predicate: str
+    object: str
+    extractor: str = ""  # what found it
+
+    @property
+    def passage_id(self) -> str:
+        """The id of the passage that states it."""
+        return self.sources[0]
+
+    def search_text(self) -> str:
+        """Return the fact as a clause, as it is encoded."""
+        return " ".join(part for part in (self.subject, self.predicate, self.object) if part)
+
+
+@register("extraction")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extraction(Record):
+    """That a passage has been read for facts, by what, and how it ended.
+
+    `sources[0]` is the passage's id, and so is `key`: a passage has one live extraction. While it has
+    none, it is pending.
+    """
+
+    extractor: str
+    text_hash: str  # of the passage's text; a passage with another text is pending again
+    phrases: tuple[str, ...] = ()  # what the passage names, besides what its facts name
+    error: str = ""  # why there is nothing, when it failed
+    attempts: int = 1
+    dropped: int = 0  # facts of the answer that could not be kept
+
+    def __post_init__(self) -> None:
+        """Make the phrases a tuple again after JSON."""
+        object.__setattr__(self, "phrases", tuple(self.phrases))
+
+    @property
+    def passage_id(self) -> str:
+        """The id of the passage that was read."""
+        return self.sources[0]
+
+
 def to_micros(moment: datetime) -> int:
     """Return an aware datetime as whole microseconds since 1970, exactly.
 

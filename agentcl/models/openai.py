@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from agentcl.errors import MissingExtra, ModelUnavailable
+from agentcl.errors import MissingExtra, ModelUnavailable, RequestRefused
 from agentcl.models.base import (
     GREEDY,
     Finish,
@@ -31,6 +31,7 @@ _NO_KEY: Final = "none"  # local servers ask for no key, the client insists on o
 # What `fingerprint` asks: words that tokenizers cut differently, answered greedily.
 _PROBE: Final = "Repeat exactly: Größe 314159 ünïcode_snake the the end."
 _PROBE_TOKENS: Final = 24
+_REFUSED: Final = (400, 413, 422)  # the request is wrong or too large, not the server
 
 
 class OpenAIChat:
@@ -165,8 +166,19 @@ class OpenAIChat:
         return request
 
     def _unavailable(self, error: Exception) -> ModelUnavailable:
-        from openai import APIConnectionError, APITimeoutError, AuthenticationError, NotFoundError
+        from openai import (
+            APIConnectionError,
+            APIStatusError,
+            APITimeoutError,
+            AuthenticationError,
+            NotFoundError,
+        )
 
+        if isinstance(error, APIStatusError) and error.status_code in _REFUSED:
+            return RequestRefused(
+                f"{self._base_url} refused this request to {self._model!r}: {error}; the model may not "
+                "be able to read so much, or to do what was asked (see `agentcl model check`)"
+            )
         if isinstance(error, APITimeoutError):
             remedy = "it took longer than timeout_s; raise that, or ask for fewer tokens"
         elif isinstance(error, APIConnectionError):

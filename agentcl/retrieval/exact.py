@@ -57,11 +57,14 @@ class ExactIndex:
     and then compared in full: `benchmarks/vector_search.py` measures what that costs in recall.
     """
 
-    name = "exact"
-
     def __init__(self) -> None:
+        self.name = "exact"
         self._lock = threading.RLock()
         self.close()
+
+    def __len__(self) -> int:
+        """Return how many versions of entries it holds."""
+        return self._size
 
     def close(self) -> None:
         """Release the memory; calling it twice is allowed."""

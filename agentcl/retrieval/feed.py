@@ -11,6 +11,7 @@ from typing import Final
 
 from agentcl.errors import StoreCorrupt
 from agentcl.memory.journal import Journal
+from agentcl.memory.records import body
 from agentcl.memory.rows import Row
 from agentcl.retrieval.index import Change, Entry, Index, Match, Query
 
@@ -24,8 +25,10 @@ class Feed:
     """One index and what it wants to read of each record."""
 
     index: Index
-    reads_text: bool
-    reads_vectors: bool
+    reads_text: bool = False
+    reads_vectors: bool = False
+    reads_fields: bool = False
+    kinds: frozenset[str] = frozenset({"passage"})
 
     def catch_up(self, journal: Journal) -> int:
         """Apply everything the journal has and the index lacks; return how many rows that were.
@@ -90,18 +93,21 @@ class Feed:
         vectors = journal.vectors([row.seq for row in rows]) if self.reads_vectors else {}
         for row in rows:
             added = None
-            if row.op == "put" and row.content_hash is not None:
+            if row.op == "put" and row.kind in self.kinds:
+                record = row.record() if self.reads_text or self.reads_fields else None
                 added = Entry(
                     seq=row.seq,
                     id=row.id,
                     kind=row.kind,
                     scope=row.scope,
-                    text=(row.record().search_text() or "") if self.reads_text else "",
+                    text=(record.search_text() or "") if record and self.reads_text else "",
                     vector=vectors.get(row.seq),
                     created_at=row.created_at,
                     valid_from=row.valid_from,
                     valid_to=row.valid_to,
                     metadata=json.loads(row.metadata),
+                    sources=record.sources if record and self.reads_fields else (),
+                    fields=body(record) if record and self.reads_fields else {},
                 )
             yield Change(seq=row.seq, id=row.id, at=row.created_at, added=added)
 

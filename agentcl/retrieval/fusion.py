@@ -13,12 +13,12 @@ from agentcl.retrieval.recall import Link, ScorePart
 if TYPE_CHECKING:
     from agentcl.retrieval.graph.index import Association
 
-DENSE_WEIGHT: Final = 0.5  # of an encoder that knows meaning; the text ranking has the rest
+DENSE_WEIGHT: Final = 0.55  # of an encoder that knows meaning; the text ranking has the rest
 LEXICAL_DENSE_WEIGHT: Final = (
     0.02  # of one that compares spelling: BM25 does that better, but misses typos
 )
 SEEDS: Final = 20  # passages at which a walk begins ...
-_SHARPNESS: Final = 25.0  # ... with shares that fall by e for every 1/25 of the best score
+SHARPNESS: Final = 25.0  # ... with shares that fall by e for every 1/25 of the best score
 _WALK_WEIGHT: Final = 0.1  # of the logarithm of visits, in units of the fused score
 _FAINT: Final = 1e-5  # visits below this differ by what the walk leaves waiting
 _SMALL: Final = 1e-9  # a ranking whose best score is nothing adds nothing
@@ -74,7 +74,7 @@ def seeds(fused: Sequence[Fused]) -> dict[int, float]:
     best = fused[:SEEDS]
     if not best or best[0].score <= 0:
         return {}
-    return {found.seq: math.exp(_SHARPNESS * (found.score / best[0].score - 1)) for found in best}
+    return {found.seq: math.exp(SHARPNESS * (found.score / best[0].score - 1)) for found in best}
 
 
 def join(fused: Sequence[Fused], walked: Sequence[Association]) -> Iterator[Fused]:
@@ -86,11 +86,10 @@ def join(fused: Sequence[Fused], walked: Sequence[Association]) -> Iterator[Fuse
     visits fall by powers of ten from one step to the next.
     """
     ids = {found.seq: found.id for found in fused} | {found.seq: found.id for found in walked}
-    parts: dict[int, ScorePart] = {}
-    for place, found in enumerate(walked, start=1):
-        adds = _WALK_WEIGHT * math.log1p(found.share / _FAINT)
-        link = Link(ids.get(found.source, ""), found.phrase) if found.phrase else None
-        parts[found.seq] = ScorePart("graph", place, found.share, adds, link)
+    parts = {
+        found.seq: _walk_part(found, place, _WALK_WEIGHT * math.log1p(found.share / _FAINT), ids)
+        for place, found in enumerate(walked, start=1)
+    }
     joint = [
         replace(found, score=found.score + parts[found.seq].contribution,
                 parts=(*found.parts, parts[found.seq]))
@@ -104,3 +103,17 @@ def join(fused: Sequence[Fused], walked: Sequence[Association]) -> Iterator[Fuse
         if found.seq not in held
     ]
     yield from sorted(joint, key=lambda found: (-found.score, found.seq))
+
+
+def by_walk(walked: Sequence[Association]) -> Iterator[Fused]:
+    """Yield what a walk found, by its visits alone."""
+    ids = {found.seq: found.id for found in walked}
+    for place, found in enumerate(walked, start=1):
+        part = _walk_part(found, place, found.share, ids)
+        yield Fused(found.seq, found.id, found.share, (part,))
+
+
+def _walk_part(found: Association, place: int, adds: float, ids: Mapping[int, str]) -> ScorePart:
+    steps = tuple((ids.get(seq, ""), phrase) for seq, phrase in found.route)
+    link = Link(steps) if steps else None
+    return ScorePart("graph", place, found.share, adds, link)

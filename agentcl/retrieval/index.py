@@ -9,7 +9,7 @@ third-party ones too.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from agentcl.memory.records import Scope, ScopeView
@@ -31,6 +31,8 @@ class Entry:
     valid_from: int | None
     valid_to: int | None
     metadata: Mapping[str, Any]
+    sources: tuple[str, ...] = ()  # ids of what it was derived from; empty unless the index asks
+    fields: Mapping[str, Any] = field(default_factory=dict)  # of the kind, likewise
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,14 +17,16 @@ from agentcl.memory.records import Passage, from_micros
 from agentcl.memory.rows import Row
 from agentcl.retrieval.feed import Feed
 from agentcl.retrieval.fulltext import FullTextIndex
-from agentcl.retrieval.fusion import Fused, fuse, join, seeds
+from agentcl.retrieval.fusion import Fused, by_walk, fuse, join
 from agentcl.retrieval.index import Index, Match, Query
-from agentcl.retrieval.recall import Hit, Mode
+from agentcl.retrieval.recall import Hit, LinkedFact, Mode
 
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
 
-    from agentcl.retrieval.graph.index import GraphIndex
+    from agentcl.retrieval.graph.search import GraphSearch, Recognise
+    from agentcl.retrieval.graph.settings import GraphSettings
+    from agentcl.retrieval.graph.synonyms import Encode
 
 # Modules of the standard library that few searches need are imported where they are used.
 logger = logging.getLogger(__name__)
@@ -41,6 +43,15 @@ class IndexState:
     lag: int  # rows of the journal that it has not applied yet
 
 
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """Hits, best first, and for a graph search how it came to them."""
+
+    hits: list[Hit]
+    way: str = ""
+    facts: tuple[LinkedFact, ...] = ()
+
+
 class Retriever:
     """Finds passages by meaning and by words. Safe to call from several threads.
 
@@ -48,11 +59,23 @@ class Retriever:
         journal: what is searched.
         index: the dense index: "exact", "chroma", "chroma:http://HOST:PORT", or any `Index`.
         is_lexical: whether the encoder compares spelling only; its ranking then counts less.
+        encode: gives vectors of phrases, where the graph needs them.
+        graph_settings: how `mode="graph"` looks for passages.
     """
 
-    def __init__(self, journal: Journal, *, index: str | Index, is_lexical: bool) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        *,
+        index: str | Index,
+        is_lexical: bool,
+        encode: Encode,
+        graph_settings: GraphSettings | None = None,
+    ) -> None:
         self._journal = journal
         self._is_lexical = is_lexical
+        self._encode = encode
+        self._graph_settings = graph_settings
         self._lock = threading.RLock()
         self._scratch: TemporaryDirectory[str] | None = None
         if journal.database.read_only:
@@ -65,31 +88,28 @@ class Retriever:
             self.folder = journal.folder / FOLDER
         self._index = index
         self._epoch = journal.epoch()
-        self.text = Feed(
-            FullTextIndex(self.folder / "fulltext"), reads_text=True, reads_vectors=False
-        )
+        self.text = Feed(FullTextIndex(self.folder / "fulltext"), reads_text=True)
         self.dense = self._open_dense()
-        self._graph: tuple[GraphIndex, Feed] | None = None  # made when it is first asked
+        self._graph: GraphSearch | None = None  # made when it is first asked
 
     @property
     def feeds(self) -> tuple[Feed, ...]:
-        """The dense and the text index, and the graph once it was asked, with what they read."""
-        return (
-            (self.dense, self.text)
-            if self._graph is None
-            else (self.dense, self.text, self._graph[1])
-        )
+        """The dense and the text index, and those of the graph once it was asked."""
+        return (self.dense, self.text, *(self._graph.feeds if self._graph else ()))
 
     @property
-    def graph(self) -> GraphIndex:
-        """The graph of what passages name. Raises MissingExtra without numpy."""
+    def graph(self) -> GraphSearch:
+        """The graph of what passages name and state. Raises MissingExtra without numpy."""
         with self._lock:
             if self._graph is None:
-                from agentcl.retrieval.graph.index import GraphIndex
+                from agentcl.retrieval.graph.search import GraphSearch
+                from agentcl.retrieval.graph.settings import GraphSettings
 
-                index = GraphIndex()
-                self._graph = index, Feed(index, reads_text=True, reads_vectors=False)
-            return self._graph[0]
+                settings = self._graph_settings or GraphSettings()
+                self._graph = GraphSearch(
+                    self._journal, self._encode, settings, is_lexical=self._is_lexical
+                )
+            return self._graph
 
     def catch_up(self, *, mode: Mode = "fused") -> None:
         """Bring the indexes that a mode asks up to the journal, whoever wrote it."""
@@ -106,8 +126,9 @@ class Retriever:
                 self.dense.catch_up(self._journal)
             if mode != "dense":
                 self.text.catch_up(self._journal)
-            if mode == "graph" and self.graph:
-                self.feeds[-1].catch_up(self._journal)
+            if mode in ("graph", "hipporag2"):
+                for feed in self.graph.feeds:
+                    feed.catch_up(self._journal)
 
     def states(self) -> list[IndexState]:
         """Return how far each index is."""
@@ -115,9 +136,20 @@ class Retriever:
         marks = [(feed.index.name, feed.index.watermark()) for feed in self.feeds]
         return [IndexState(name, mark, last - mark) for name, mark in marks]
 
-    def retrieve(self, query: Query, *, mode: Mode, limit: int) -> list[Hit]:
-        """Return at most `limit` hits, best first; ties break by the journal's order."""
+    def retrieve(
+        self, query: Query, *, mode: Mode, limit: int, recognise: Recognise | None = None
+    ) -> Retrieved:
+        """Return at most `limit` hits, best first; ties break by the journal's order.
+
+        Args:
+            query: what is asked.
+            mode: which rankings.
+            limit: how many hits.
+            recognise: a filter of the facts that a graph search begins with.
+        """
         self.catch_up(mode=mode)
+        if mode == "hipporag2":
+            return self._as_published(query, limit, recognise)
         is_joint = mode in ("fused", "graph")
         depth = max(_DEPTH, 4 * limit) if is_joint else limit
         rankings: dict[str, Sequence[Match]] = {}
@@ -128,10 +160,26 @@ class Retriever:
         fused = fuse(rankings, is_lexical=self._is_lexical)
         if is_joint:  # what neither ranking speaks for is no hit, however few there are
             fused = takewhile(lambda entry: entry.score > 0, fused)
-        if mode == "graph":
-            found = list(fused)
-            fused = join(found, self.graph.associate(query, seeds(found), limit=depth)[0])
-        return self._hits(fused, query, limit)
+        if mode != "graph":
+            return Retrieved(self._hits(fused, query, limit))
+        found = list(fused)
+        walked = self.graph.walk(query, found, limit=depth, recognise=recognise)
+        hits = self._hits(join(found, walked.walk.found), query, limit)
+        return Retrieved(hits, walked.way, walked.facts)
+
+    def _as_published(self, query: Query, limit: int, recognise: Recognise | None) -> Retrieved:
+        """Rank by the walk alone, as HippoRAG 2 does; by vectors alone when no fact is left."""
+        if query.vector is None:
+            return Retrieved([], "no vector: nothing was asked")
+        every = 1 + self._journal.last_seq()
+        dense = self.dense.search(self._journal, query, limit=every)
+        walked = self.graph.walk_as_published(query, dense, limit=limit, recognise=recognise)
+        fused = (
+            by_walk(walked.walk.found)
+            if walked.facts and walked.walk.found
+            else fuse({"dense": dense})
+        )
+        return Retrieved(self._hits(fused, query, limit), walked.way, walked.facts)
 
     def remove(self, ids: Collection[str]) -> list[str]:
         """Take erased records out of every index, open or not; return what was done, in words."""
@@ -140,9 +188,7 @@ class Retriever:
             for feed in self.feeds:
                 feed.index.remove(ids)
                 done.append(feed.index.name)
-            self.catch_up()
-            if self._graph is not None:
-                self._graph[1].catch_up(self._journal)
+            self.catch_up(mode="fused" if self._graph is None else "graph")
             done.extend(self._drop_unused())
             return done
 
@@ -164,7 +210,7 @@ class Retriever:
         if isinstance(index, str):
             name = f"agentcl-{self._journal.meta('id')}-{self._epoch}"
             index = open_index(index, self.folder, collection=name)
-        return Feed(index, reads_text=False, reads_vectors=True)
+        return Feed(index, reads_vectors=True)
 
     def _hits(self, fused: Iterator[Fused], query: Query, limit: int) -> list[Hit]:
         hits: list[Hit] = []

@@ -23,23 +23,29 @@ class Triple:
 
 
 @dataclass(frozen=True, slots=True)
-class Extraction:
+class Extracted:
     """What was found in one passage: its phrases as they are written, and facts between them."""
 
     phrases: tuple[str, ...]
     facts: tuple[Triple, ...] = ()
+    dropped: int = 0  # facts that the extractor did not believe itself
 
 
 class Extractor(Protocol):
-    """Finds what a passage names and states. Deterministic: the same text gives the same result.
+    """Finds what a passage names and states. Safe to call from several threads.
 
-    `name` identifies the way of extraction; an index made by another name is rebuilt.
+    `name` identifies the way of extraction: what one extractor has read, another has not.
     """
 
     name: str
 
-    def extract(self, title: str, text: str) -> Extraction:
-        """Return what a passage names; nothing found is an empty extraction, never an error."""
+    def extract(self, title: str, text: str) -> Extracted:
+        """Return what a passage names; nothing found is an empty extraction, never an error.
+
+        Raises:
+            SchemaViolation: (or InvalidInput, RequestRefused) if this passage cannot be read.
+            ModelUnavailable: if no passage can be read now.
+        """
         ...
 
 
@@ -52,7 +58,7 @@ class NameExtractor:
 
     name = "names-1"
 
-    def extract(self, title: str, text: str) -> Extraction:
+    def extract(self, title: str, text: str) -> Extracted:
         """Return names of title and text, each once, and what stands between neighbours."""
         found: dict[str, str] = {}
         facts: dict[tuple[str, str, str], Triple] = {}
@@ -64,7 +70,7 @@ class NameExtractor:
             for triple in _neighbours(sentence, names):
                 facts.setdefault((triple.subject, triple.predicate, triple.object), triple)
         found.pop("", None)
-        return Extraction(tuple(found.values())[:_MOST], tuple(facts.values())[:_MOST])
+        return Extracted(tuple(found.values())[:_MOST], tuple(facts.values())[:_MOST])
 
 
 def _neighbours(sentence: str, names: list[str]) -> Iterable[Triple]:

@@ -1,31 +1,34 @@
-"""The graph of what passages name, kept beside the journal, and the walk from some passages to others.
+"""The graph of what passages name and state, kept beside the journal, and the walk on it.
 
-Passages and phrases are its nodes; an edge says that a passage names a phrase. A phrase that one passage
-names alone leads nowhere, so it has no edge until a second passage names it. Phrases of two tenants are
-never one node, and a reader walks only on what its scope sees: each set of visible scopes has a graph
-of its own, made when it is first asked for and kept up to date from then on.
+Passages and phrases are its nodes. A context edge says that a passage names a phrase; fact edges join
+the two phrases of a fact, synonym edges those that mean the same, where the settings ask for them.
+Phrases of two tenants are never one node, and a reader walks only on what its scope sees: each set of
+visible scopes has a graph of its own, made when it is first asked for and kept up to date from then on.
 """
 
 from __future__ import annotations
 
 import threading
-from array import array
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 import numpy as np
 
-from agentcl.memory.records import Scope
-from agentcl.retrieval.graph.adjacency import Adjacency, Ints
+from agentcl.retrieval.graph.contents import Contents, HeldPassage
 from agentcl.retrieval.graph.extraction import Extractor, NameExtractor
-from agentcl.retrieval.graph.pagerank import DAMPING, Visits, Walker
-from agentcl.retrieval.graph.phrases import normalise
-from agentcl.retrieval.index import Change, Entry, Match, Query
+from agentcl.retrieval.graph.pagerank import Visits
+from agentcl.retrieval.graph.routes import Routes
+from agentcl.retrieval.graph.settings import Edges, GraphSettings
+from agentcl.retrieval.graph.synonyms import Encode, Synonyms
+from agentcl.retrieval.graph.view import View
+from agentcl.retrieval.index import Change, Match, Query
 
 _VIEWS: Final = 32  # graphs kept at once, the least used is dropped
-_NOBODY: Final = -1
+_BATCH: Final = 1_000  # changes after which a graph that is being filled is brought up to date
+_ROUTED: Final = 50  # associations whose route is looked for
 _SEED_SHARE: Final = 0.3  # of a seed's own restarts that count as visits
 
 
@@ -36,101 +39,32 @@ class Association:
     seq: int
     id: str
     share: float  # of the walk's time
-    source: int  # seq of the seed that most of it came from directly; its own when it is a seed
-    phrase: str  # what both name, as this passage writes it; empty when it came by a longer way
+    # The shortest way from a seed, for the best of what was found: seq of a passage, and the phrase that it
+    # shares with the next one, at last with this passage. Empty for a seed that no other leads to.
+    route: tuple[tuple[int, str], ...] = ()
 
 
-@dataclass(slots=True)
-class _Passage:
-    """A version of a passage, with the phrases that it names."""
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """Where a walk came to, most visited first, and how it was computed."""
 
-    entry: Entry
-    node: int
-    phrases: Ints
-    ended_at: int | None = None
-
-    def is_live(self, at: int | None) -> bool:
-        if at is None:
-            return self.ended_at is None
-        return self.entry.created_at <= at and (self.ended_at is None or at < self.ended_at)
-
-
-class _View:
-    """The graph of the passages that one set of scopes holds."""
-
-    def __init__(self) -> None:
-        self.graph = Adjacency()
-        self.walker = Walker(self.graph)
-        self._counts = array("i")  # passages that name a phrase, by the phrase's node
-        self._alone = array("i")  # the one that does, while it is the only one
-
-    def add(self, passage: _Passage) -> None:
-        self._make_room(passage)
-        for phrase in passage.phrases.tolist():
-            count = self._counts[phrase]
-            if count == 0:
-                self._alone[phrase] = passage.node
-            else:
-                if count == 1:
-                    self.graph.change(self._alone[phrase], phrase, 1.0)
-                self.graph.change(passage.node, phrase, 1.0)
-            self._counts[phrase] = count + 1
-
-    def remove(self, passage: _Passage) -> None:
-        for phrase in passage.phrases.tolist():
-            count = self._counts[phrase]
-            if count > 1:
-                self.graph.change(passage.node, phrase, -1.0)
-            if count == 2:
-                (left,) = self.graph.arrays().neighbours(phrase)
-                self.graph.change(left, phrase, -1.0)
-                self._alone[phrase] = left
-            self._counts[phrase] = count - 1
-
-    def build(self, passages: Iterable[_Passage]) -> None:
-        """Fill an empty view at once; the same as adding one by one, and faster."""
-        held = list(passages)
-        for passage in held:
-            self._make_room(passage)
-        if not held:
-            return
-        phrases = np.concatenate([passage.phrases for passage in held])
-        sizes = [len(passage.phrases) for passage in held]
-        nodes = np.repeat(np.array([passage.node for passage in held], np.int32), sizes)
-        counts = np.bincount(phrases, minlength=len(self._counts))
-        alone = np.full(len(counts), _NOBODY, np.int32)
-        alone[phrases] = nodes
-        self._counts = array("i", counts.astype(np.int32).tobytes())
-        self._alone = array("i", alone.tobytes())
-        shared = counts[phrases] > 1
-        self.graph = Adjacency.of_edges(
-            nodes[shared],
-            phrases[shared],
-            np.ones(int(shared.sum()), np.float32),
-            nodes=len(counts),
-        )
-        self.walker = Walker(self.graph)
-
-    def _make_room(self, passage: _Passage) -> None:
-        last = max(passage.node, int(passage.phrases.max(initial=0)))
-        self.graph.reserve(last + 1)
-        missing = last + 1 - len(self._counts)
-        if missing > 0:
-            self._counts.extend([0] * missing)
-            self._alone.extend([_NOBODY] * missing)
+    found: tuple[Association, ...]
+    way: str  # "push, compiled", "sweeps, numpy", ...; "no seed" when there was nowhere to begin
 
 
 class GraphIndex:
     """Follows the journal like every index, in this process's memory. Safe for threads.
 
     Args:
-        extractor: finds what a passage names; default: `NameExtractor`, which needs no model.
+        extractor: finds what a passage's text names; default: `NameExtractor`, which needs no model.
+        encode: gives vectors of phrases; asked only where synonym edges are.
     """
 
     name = "graph"
 
-    def __init__(self, extractor: Extractor | None = None) -> None:
+    def __init__(self, extractor: Extractor | None = None, encode: Encode | None = None) -> None:
         self.extractor = extractor or NameExtractor()
+        self._encode = encode
         self._lock = threading.RLock()
         self._watermark = 0
         self._clear()
@@ -142,40 +76,28 @@ class GraphIndex:
     def apply(self, changes: Sequence[Change], *, watermark: int) -> None:
         """Apply changes and move the watermark."""
         with self._lock:
-            for change in changes:
-                if change.seq > self._watermark:
-                    self._change(change)
+            self._apply(change for change in changes if change.seq > self._watermark)
             self._watermark = max(self._watermark, watermark)
 
     def remove(self, ids: Collection[str]) -> None:
-        """Forget every version of these records, and the phrases that nothing else names."""
+        """Forget everything if it knows one of these records: phrases are text of the erased.
+
+        The watermark is 0 then, by which the owner sees that the graph must be built anew.
+        """
         with self._lock:
-            gone = set(ids)
-            if gone.isdisjoint(passage.entry.id for passage in self._passages.values()):
-                return
-            # Phrases are text of the erased: what is left is built anew, without them.
-            kept = [p for p in self._passages.values() if p.entry.id not in gone]
-            texts = [(p.entry, p.ended_at, self._named(p)) for p in kept]
-            watermark = self._watermark
-            self._clear()
-            for entry, ended_at, named in texts:
-                passage = self._take(entry, named)
-                passage.ended_at = ended_at
-                if ended_at is None:
-                    self._live[entry.id] = passage
-            self._watermark = watermark
+            if self.contents.knows(ids):
+                self._clear()
 
     def live_seqs(self) -> Iterable[int]:
-        """Return the numbers of all live passages."""
+        """Return the numbers of all live passages, facts and readings."""
         with self._lock:
-            return [passage.entry.seq for passage in self._live.values()]
+            return [held.entry.seq for held in self.contents.live.values()]
 
     def rebuild(self, changes: Iterable[Change], *, watermark: int) -> None:
         """Forget everything, then apply `changes`."""
         with self._lock:
             self._clear()
-            for change in changes:
-                self._change(change)
+            self._apply(changes)
             self._watermark = watermark
 
     def close(self) -> None:
@@ -186,194 +108,282 @@ class GraphIndex:
     def search(self, query: Query, *, limit: int) -> list[Match]:
         """Return the passages that a walk from the names in the query's text visits most."""
         with self._lock:
-            view = self._view(query)
-            named = {normalise(name) for name in self.extractor.extract("", query.text).phrases}
-            tenants = {scope.tenant for scope in self._scopes if query.view.sees(scope)}
+            view = self.view(query, Edges())
+            tenants = {s.tenant for s in self.contents.scopes if query.view.sees(s)}
+            named = self.extractor.extract("", query.text).phrases
             nodes = {
                 node: 1.0
                 for name in sorted(named)
-                for tenant in sorted(tenants)
-                if (node := self._words.get((tenant, name), _NOBODY)) >= 0
-                and node < view.graph.nodes
+                for node in self.contents.find(name, tenants)
+                if view.passages_naming(node)
             }
-            if not nodes:
+            seeds = self._rooted(view, nodes)
+            if not seeds:
                 return []
-            found = self._ranked(query, view.walker.push(nodes), {})
+            found = self._ranked(query, view.walker.push(seeds), {})
             return [Match(p.entry.seq, p.entry.id, share) for share, p in found[:limit]]
 
     def associate(
-        self, query: Query, seeds: Mapping[int, float], *, limit: int
-    ) -> tuple[list[Association], str]:
-        """Walk from passages to passages; return those it came to, most visited first.
+        self,
+        query: Query,
+        seeds: Mapping[int, float],
+        *,
+        limit: int,
+        facts: Mapping[int, float] | None = None,
+        settings: GraphSettings | None = None,
+    ) -> Walk:
+        """Walk from passages, and from the phrases of facts, to passages.
 
         Args:
             query: whose scope is walked in, at which moment, and what may be returned. What its
                 conditions keep out of the result may still be walked through.
             seeds: seq of the passages where the walk begins, with their shares.
             limit: how many to return.
+            facts: seq of the facts that the question is linked to, with their shares.
+            settings: how to walk.
+        """
+        settings = settings or GraphSettings()
+        with self._lock:
+            view = self.view(query, settings.edges)
+            begin = self._passage_seeds(query, view, seeds)
+            phrases = self._phrase_seeds(query, view, facts or {})
+            mixed = _mixed(begin, phrases, settings.phrase_share)
+            if not mixed:
+                return Walk((), "no seed")
+            visits = view.walker.push(mixed, damping=settings.damping, tolerance=settings.tolerance)
+            restarts = {
+                node: (1 - _SEED_SHARE) * (1 - settings.damping) * share
+                for node, share in mixed.items()
+                if node in begin
+            }
+            return Walk(self._best(query, view, visits, restarts, begin, limit), visits.way)
 
-        Returns:
-            The associations, and which way the walk was computed.
+    def walk_everywhere(
+        self,
+        query: Query,
+        passages: Mapping[int, float],
+        facts: Mapping[int, float],
+        *,
+        settings: GraphSettings,
+        limit: int,
+        phrases_kept: int,
+    ) -> Walk:
+        """Walk as HippoRAG 2 does: restarts at every passage and at the phrases of linked facts.
+
+        A phrase is given the mean share of its facts, divided by the number of passages that name it,
+        and the best few phrases are kept (arXiv 2502.14802, section 3.4, with the constants of its
+        published code). Passages and phrases are not brought to a common scale.
         """
         with self._lock:
-            known = {
-                passage.node: share
-                for seq, share in seeds.items()
-                if (passage := self._passages.get(seq)) and passage.is_live(query.at)
-            }
-            view = self._view(query)
-            begin = {node: share for node, share in known.items() if node < view.graph.nodes}
-            if not begin:
-                return [], "no seed"
-            visits = view.walker.push(begin)
-            total = sum(begin.values())
-            restarts = {
-                node: (1 - _SEED_SHARE) * (1 - DAMPING) * share / total
-                for node, share in begin.items()
-            }
-            return self._best(query, view, visits, restarts, begin, limit), visits.way
+            view = self.view(query, settings.edges)
+            restarts = np.zeros((view.graph.nodes, 1))
+            for node, share in self._passage_seeds(query, view, passages).items():
+                restarts[node, 0] = share
+            given: dict[int, list[float]] = {}
+            for seq, share in facts.items():
+                fact = self.contents.facts[seq]
+                for node in (fact.subject, fact.object):
+                    given.setdefault(node, []).append(share / max(1, view.passages_naming(node)))
+            means = {node: sum(shares) / len(shares) for node, shares in given.items()}
+            best = sorted(means, key=lambda node: (-means[node], node))[:phrases_kept]
+            for node in best:
+                restarts[node, 0] += means[node]
+            if not restarts.any():
+                return Walk((), "no seed")
+            shares = view.walker.sweep(restarts, damping=settings.damping)[:, 0]
+            reached = np.flatnonzero(shares).astype(np.int32)
+            visits = Visits(reached, shares[reached], view.walker.sweeping)
+            return Walk(self._best(query, view, visits, {}, {}, limit), visits.way)
 
-    def edges(self, query: Query) -> Iterable[tuple[int, str, float]]:
-        """Return the edges that a query's scope and moment see: seq of a passage, phrase, weight."""
-        with self._lock:
-            view = self._view(query)
-            columns = (column.tolist() for column in view.graph.edges())
-            found = []
-            for u, v, weight in zip(*columns, strict=True):
-                passage, phrase = (u, v) if u in self._by_node else (v, u)
-                found.append((self._by_node[passage].entry.seq, self._spelling[phrase], weight))
-            return found
+    def edges(self, query: Query, edges: Edges | None = None) -> Iterable[tuple[str, str, float]]:
+        """Return the edges that a query's scope and moment see: two nodes and the weight.
 
-    def phrases(self, seq: int) -> list[str]:
-        """Return what a passage names, in the form that all spellings share."""
+        A passage is named "#" and its number in the journal, a phrase by itself.
+        """
         with self._lock:
-            passage = self._passages.get(seq)
-            return [] if passage is None else self._named(passage)
+            columns = (
+                column.tolist() for column in self.view(query, edges or Edges()).graph.edges()
+            )
+            found = [
+                (*sorted((self._named(u), self._named(v))), weight)
+                for u, v, weight in zip(*columns, strict=True)
+            ]
+            return [(u, v, weight) for u, v, weight in found]
+
+    def phrases(self, seq: int, edges: Edges | None = None) -> list[str]:
+        """Return what a passage names now, in the form that all spellings share."""
+        with self._lock:
+            passage = self.contents.passages.get(seq)
+            if passage is None:
+                return []
+            return self.contents.spelled(
+                self.contents.part(passage, edges or Edges(), None).phrases
+            )
+
+    def view(self, query: Query, edges: Edges) -> View:
+        """Return the graph that a query's scope and moment see. The caller holds the lock."""
+        numbers = self.contents.scopes.items()
+        scopes = frozenset(number for scope, number in numbers if query.view.sees(scope))
+        if query.at is None:
+            return self._held_view(scopes, edges)
+        return self._built(scopes, edges, query.at)
+
+    @property
+    def lock(self) -> threading.RLock:
+        """Held by whoever reads `contents` or a view."""
+        return self._lock
 
     def _clear(self) -> None:
         self._watermark = 0
-        self._nodes = 0
-        self._words: dict[tuple[str, str], int] = {}  # (tenant, phrase) -> node
-        self._spelling: dict[int, str] = {}  # node -> phrase
-        self._passages: dict[int, _Passage] = {}  # by seq
-        self._by_node: dict[int, _Passage] = {}
-        self._live: dict[str, _Passage] = {}  # by id
-        self._scopes: dict[Scope, int] = {}
-        self._views: OrderedDict[frozenset[int], _View] = OrderedDict()
+        self.contents = Contents(self.extractor)
+        self._views: OrderedDict[tuple[frozenset[int], Edges], View] = OrderedDict()
+        self._synonyms: dict[float, tuple[Synonyms, int]] = {}  # by threshold; nodes seen
 
-    def _change(self, change: Change) -> None:
-        ended = self._live.pop(change.id, None)
-        if ended is not None:
-            ended.ended_at = change.at
-            for scopes, view in self._views.items():
-                if self._scopes[ended.entry.scope] in scopes:
-                    view.remove(ended)
-        if change.added is not None and change.added.kind == "passage":
-            entry = change.added
-            title, _, text = entry.text.partition("\n")
-            found = self.extractor.extract(*((title, text) if text else ("", title)))
-            normal = dict.fromkeys(normalise(phrase) for phrase in found.phrases)
-            normal.pop("", None)
-            passage = self._take(entry, list(normal))
-            self._live[entry.id] = passage
-            for scopes, view in self._views.items():
-                if self._scopes[entry.scope] in scopes:
-                    view.add(passage)
+    def _apply(self, changes: Iterable[Change]) -> None:
+        iterator = iter(changes)
+        while some := list(islice(iterator, _BATCH)):
+            scopes = len(self.contents.scopes)
+            concerned: dict[str, None] = {}
+            for change in some:
+                concerned.update(dict.fromkeys(self.contents.change(change)))
+            if len(self.contents.scopes) > scopes:
+                self._views.clear()  # a scope that they did not know of
+            if self._views:
+                self._refresh(concerned)
 
-    def _take(self, entry: Entry, named: Sequence[str]) -> _Passage:
-        number = self._scopes.setdefault(entry.scope, len(self._scopes))
-        if number == len(self._scopes) - 1:
-            self._views.clear()  # a scope that views did not know of
-        nodes = [self._node(entry.scope.tenant, phrase) for phrase in named]
-        passage = _Passage(entry, self._nodes, np.array(nodes, np.int32))
-        self._nodes += 1
-        self._passages[entry.seq] = passage
-        self._by_node[passage.node] = passage
-        return passage
+    def _refresh(self, ids: Iterable[str]) -> None:
+        """Bring the graphs up to date with what passages name now."""
+        for threshold in self._synonyms:
+            self._partners(threshold)
+        for (scopes, edges), view in self._views.items():
+            for id in ids:
+                self._refresh_one(scopes, edges, view, id)
 
-    def _node(self, tenant: str, phrase: str) -> int:
-        node = self._words.get((tenant, phrase))
-        if node is None:
-            node = self._nodes
-            self._nodes += 1
-            self._words[tenant, phrase] = node
-            self._spelling[node] = phrase
-        return node
+    def _refresh_one(self, scopes: frozenset[int], edges: Edges, view: View, id: str) -> None:
+        passage = self.contents.live.get(id)
+        node = view.node_of.get(id)
+        if isinstance(passage, HeldPassage) and self.contents.scopes[passage.entry.scope] in scopes:
+            part = self.contents.part(passage, edges, None)
+            if node == passage.node and view.holds(node, part):
+                return
+            if node is not None:
+                view.remove(id)
+            view.add(id, passage.node, part)
+        elif node is not None:
+            view.remove(id)
 
-    def _named(self, passage: _Passage) -> list[str]:
-        return [self._spelling[node] for node in passage.phrases.tolist()]
+    def _held_view(self, scopes: frozenset[int], edges: Edges) -> View:
+        view = self._views.get((scopes, edges))
+        if view is None:
+            view = self._views[scopes, edges] = self._built(scopes, edges, None)
+            if len(self._views) > _VIEWS:
+                self._views.popitem(last=False)
+        self._views.move_to_end((scopes, edges))
+        return view
 
-    def _view(self, query: Query) -> _View:
-        scopes = frozenset(n for scope, n in self._scopes.items() if query.view.sees(scope))
-        if query.at is None:
-            return self._held_view(scopes)
-        view = _View()
+    def _built(self, scopes: frozenset[int], edges: Edges, at: int | None) -> View:
+        threshold = edges.synonymy_threshold
+        view = View(edges, None if threshold is None else self._partners(threshold))
         view.build(
-            passage
-            for passage in self._passages.values()
-            if passage.is_live(query.at) and self._scopes[passage.entry.scope] in scopes
+            (passage.entry.id, passage.node, self.contents.part(passage, edges, at))
+            for passage in self.contents.passages.values()
+            if passage.is_live(at) and self.contents.scopes[passage.entry.scope] in scopes
         )
         return view
 
-    def _held_view(self, scopes: frozenset[int]) -> _View:
-        view = self._views.get(scopes)
-        if view is None:
-            view = _View()
-            live = self._live.values()
-            view.build(p for p in live if self._scopes[p.entry.scope] in scopes)
-            self._views[scopes] = view
-            if len(self._views) > _VIEWS:
-                self._views.popitem(last=False)
-        self._views.move_to_end(scopes)
-        return view
+    def _partners(self, threshold: float) -> Synonyms:
+        """Return the synonyms at a threshold, every phrase compared."""
+        if self._encode is None:
+            raise ValueError("a graph with synonym edges needs a way to encode phrases")
+        synonyms, seen = self._synonyms.get(threshold, (Synonyms(self._encode, threshold), 0))
+        spelling = self.contents.spelling
+        new = {n: spelling[n] for n in range(seen, self.contents.nodes) if n in spelling}
+        synonyms.extend(new, self.contents.tenant_of)
+        self._synonyms[threshold] = synonyms, self.contents.nodes
+        return synonyms
+
+    def _passage_seeds(
+        self, query: Query, view: View, seeds: Mapping[int, float]
+    ) -> dict[int, float]:
+        found: dict[int, float] = {}
+        for seq, share in seeds.items():
+            passage = self.contents.passages.get(seq)
+            if passage and passage.is_live(query.at) and passage.node < view.graph.nodes:
+                found[passage.node] = share
+        return found
+
+    def _phrase_seeds(
+        self, query: Query, view: View, facts: Mapping[int, float]
+    ) -> dict[int, float]:
+        given: dict[int, float] = {}
+        for seq, share in facts.items():
+            fact = self.contents.facts.get(seq)
+            if fact is None or not fact.is_live(query.at):
+                continue
+            for node in {fact.subject, fact.object}:
+                if count := view.passages_naming(node):
+                    given[node] = given.get(node, 0.0) + share / count
+        return self._rooted(view, given)
+
+    def _rooted(self, view: View, phrases: Mapping[int, float]) -> dict[int, float]:
+        """Give the share of a phrase without edges to the one passage that names it."""
+        found: dict[int, float] = {}
+        degrees = view.graph.arrays().degrees
+        for phrase, share in phrases.items():
+            only = view.only_passage_naming(phrase) if degrees[phrase] <= 0 else None
+            node = phrase if only is None else only
+            found[node] = found.get(node, 0.0) + share
+        return found
+
+    def _named(self, node: int) -> str:
+        passage = self.contents.by_node.get(node)
+        return self.contents.spelling[node] if passage is None else f"#{passage.entry.seq}"
 
     def _best(
         self,
         query: Query,
-        view: _View,
+        view: View,
         visits: Visits,
         restarts: Mapping[int, float],
         seeds: Mapping[int, float],
         limit: int,
-    ) -> list[Association]:
+    ) -> tuple[Association, ...]:
         found = self._ranked(query, visits, restarts)[:limit]
-        degrees = view.graph.arrays().degrees
-        direct: dict[int, tuple[float, int]] = {}  # phrase -> the seed that gives it most
-        for node, share in seeds.items():
-            for phrase in self._by_node[node].phrases.tolist():
-                if degrees[phrase] > 0:
-                    flow = share / degrees[node] / degrees[phrase]
-                    direct[phrase] = max(direct.get(phrase, (0.0, 0)), (flow, node))
-        return [self._association(passage, share, direct, seeds) for share, passage in found]
+        routes = Routes(view, seeds)
+        best = []
+        for place, (share, passage) in enumerate(found):
+            steps = routes.to(passage.node) if place < _ROUTED else ()
+            named = tuple(
+                (self.contents.by_node[node].entry.seq, self.contents.spelling[phrase])
+                for node, phrase in steps
+            )
+            best.append(Association(passage.entry.seq, passage.entry.id, share, named))
+        return tuple(best)
 
     def _ranked(
         self, query: Query, visits: Visits, restarts: Mapping[int, float]
-    ) -> list[tuple[float, _Passage]]:
+    ) -> list[tuple[float, HeldPassage]]:
         """Return what the query lets through, most visited first, `restarts` not counted."""
-        found: list[tuple[float, _Passage]] = []
+        found: list[tuple[float, HeldPassage]] = []
         for node, share in zip(visits.nodes.tolist(), visits.shares.tolist(), strict=True):
-            passage = self._by_node.get(node)
+            passage = self.contents.by_node.get(node)
             if passage is not None and query.admits(passage.entry):
                 share -= restarts.get(node, 0.0)
                 if share > 0:
                     found.append((share, passage))
         return sorted(found, key=lambda item: (-item[0], item[1].entry.seq))
 
-    def _association(
-        self,
-        passage: _Passage,
-        share: float,
-        direct: Mapping[int, tuple[float, int]],
-        seeds: Mapping[int, float],
-    ) -> Association:
-        seq, phrase = passage.entry.seq, ""
-        source = seq if passage.node in seeds else _NOBODY
-        ways = [
-            (direct[node], node)
-            for node in passage.phrases.tolist()
-            if node in direct and direct[node][1] != passage.node
-        ]
-        if ways:
-            (_, seed), node = max(ways)
-            source, phrase = self._by_node[seed].entry.seq, self._spelling[node]
-        return Association(seq, passage.entry.id, share, source, phrase)
+
+def _mixed(
+    passages: Mapping[int, float], phrases: Mapping[int, float], phrase_share: float
+) -> dict[int, float]:
+    """Return both as one distribution, of which phrases have their share whenever there are any."""
+    if not passages or not phrases:
+        phrase_share = 0.0 if passages else 1.0
+    mixed: dict[int, float] = {}
+    for part, share in ((passages, 1 - phrase_share), (phrases, phrase_share)):
+        total = sum(part.values())
+        for node, mass in part.items():
+            if share > 0 and mass > 0:
+                mixed[node] = mixed.get(node, 0.0) + share * mass / total
+    return mixed

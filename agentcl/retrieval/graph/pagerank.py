@@ -25,9 +25,8 @@ from numpy.typing import NDArray
 
 from agentcl.errors import InvalidInput
 from agentcl.retrieval.graph.adjacency import Adjacency, Arrays, Ints
+from agentcl.retrieval.graph.settings import DAMPING, TOLERANCE
 
-DAMPING: Final = 0.5  # HippoRAG 2's: half of all steps return to the seeds
-TOLERANCE: Final = 3e-6  # mass for each unit of degree that may be left waiting at a node
 SWEEPS: Final = 16  # errors below 1e-8 at damping 0.5
 _UNTOUCHED: Final = -1.0
 
@@ -40,7 +39,7 @@ class Visits:
 
     nodes: Ints
     shares: Floats
-    way: str  # "push, compiled", "push, numpy"
+    way: str  # "push, compiled", "push, numpy", "sweeps, compiled", "sweeps, numpy"
 
     def of(self) -> dict[int, float]:
         """Return the probability of each node."""
@@ -145,6 +144,11 @@ class Walker:
             before, now = now, factor * (moved - before) + before
         visits: Floats = np.maximum(now, 0.0)
         return visits
+
+    @property
+    def sweeping(self) -> str:
+        """How sweeps are computed here, in words."""
+        return "sweeps, numpy" if self._kernels is None else "sweeps, compiled"
 
     def _step(self, arrays: Arrays, x: Floats) -> Floats:
         if self._kernels is not None:

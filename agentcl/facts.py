@@ -1,0 +1,201 @@
+"""Writing facts: what a passage states, checked, encoded, and put into the journal as one change.
+
+A passage's facts come and go as a whole: reading it again replaces them, and they are deleted with it.
+What a passage's text says of itself (`NameExtractor`) is not written: it can be derived at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from agentcl.documents import derived_rows, encode
+from agentcl.errors import InvalidInput, RequestRefused, SchemaViolation
+from agentcl.memory.checks import check_unicode
+from agentcl.memory.journal import Journal
+from agentcl.memory.records import Extraction, Fact, Passage, ScopeView
+from agentcl.memory.rows import content_hash
+from agentcl.memory.turn import Turn
+from agentcl.retrieval.encoders import Encoder
+from agentcl.retrieval.graph.extraction import Extracted, Triple
+from agentcl.retrieval.graph.phrases import normalise
+
+LONGEST_PART: Final = 1_000  # characters of a subject, predicate or object
+MOST_FACTS: Final = 2_000  # of one passage
+# What is wrong with one passage, not with the model: the others can still be read.
+UNREADABLE: Final = (SchemaViolation, InvalidInput, RequestRefused)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was found in one passage, ready to be written."""
+
+    passage: Passage
+    extractor: str
+    found: Extracted
+    dropped: int = 0
+    error: str = ""
+
+
+def clean(found: Extracted) -> tuple[Extracted, int]:
+    """Return what can be kept of an extraction, each fact once, and how many facts cannot.
+
+    A fact is dropped when its subject or object is empty (or only signs), when a part has more than
+    1,000 characters, or when the passage has 2,000 facts already.
+
+    Raises:
+        InvalidInput: if a part is no Unicode string.
+    """
+    facts: dict[Triple, None] = {}
+    dropped = 0
+    for fact in found.facts:
+        parts = [" ".join(check_unicode(part, "a fact's part").split())
+                 for part in (fact.subject, fact.predicate, fact.object)]  # fmt: skip
+        is_sound = normalise(parts[0]) and normalise(parts[2])
+        if not is_sound or max(map(len, parts)) > LONGEST_PART or len(facts) >= MOST_FACTS:
+            dropped += 1
+            continue
+        facts[Triple(*parts)] = None
+    phrases = dict.fromkeys(" ".join(check_unicode(p, "a phrase").split()) for p in found.phrases)
+    kept = [p for p in phrases if normalise(p) and len(p) <= LONGEST_PART]
+    return Extracted(tuple(kept[:MOST_FACTS]), tuple(facts)), dropped + found.dropped
+
+
+def encode_facts(
+    readings: Iterable[Reading], *, encoder: Encoder, journal: Journal
+) -> dict[bytes, bytes]:
+    """Return the vectors of all facts by the hash of their clause."""
+    clauses = (_draft(reading, fact).search_text() for reading in readings
+               for fact in reading.found.facts)  # fmt: skip
+    return encode({content_hash(c): c for c in clauses}, encoder=encoder, journal=journal)
+
+
+def write(
+    turn: Turn, journal: Journal, reading: Reading, vectors: Mapping[bytes, bytes]
+) -> int | None:
+    """Replace what is known of a passage; return how many facts it has now.
+
+    Facts that stay keep their ids. Returns None and writes nothing when the passage has gone or says
+    something else by now.
+    """
+    held = journal.versions(reading.passage.id)
+    if not held or held[-1].op != "put":
+        return None
+    passage = held[-1].record()
+    assert isinstance(passage, Passage)
+    if passage.text != reading.passage.text:
+        return None
+    reading = replace(reading, passage=passage)
+    facts, extraction = known_of(journal, passage)
+    wanted = {fact: _draft(reading, fact) for fact in reading.found.facts}
+    for held_fact in facts:
+        triple = Triple(held_fact.subject, held_fact.predicate, held_fact.object)
+        draft = wanted.get(triple)
+        if draft is not None and held_fact == replace(
+            draft,
+            id=held_fact.id,
+            version=held_fact.version,
+            created_at=held_fact.created_at,
+        ):
+            del wanted[triple]
+        else:
+            turn.delete(held_fact)
+    for draft in wanted.values():
+        turn.create(draft, vector=vectors[content_hash(draft.search_text())])
+    done = Extraction(
+        id="",
+        scope=passage.scope,
+        sources=(passage.id,),
+        key=passage.id,
+        extractor=reading.extractor,
+        text_hash=text_hash(passage),
+        phrases=reading.found.phrases,
+        error=reading.error,
+        attempts=1 if extraction is None else extraction.attempts + 1,
+        dropped=reading.dropped,
+    )
+    if extraction is None:
+        turn.create(done)
+    else:
+        turn.revise(replace(done, id=extraction.id))
+    return len(reading.found.facts)
+
+
+def known_of(journal: Journal, passage: Passage) -> tuple[list[Fact], Extraction | None]:
+    """Return the live facts of a passage, and its extraction if it has one."""
+    records = [row.record() for row in derived_rows(journal, passage)]
+    extractions = [record for record in records if isinstance(record, Extraction)]
+    facts = [record for record in records if isinstance(record, Fact)]
+    return facts, extractions[0] if extractions else None
+
+
+def pending(
+    journal: Journal, *, view: ScopeView, extractor: str, retry: bool = False
+) -> Iterator[Passage]:
+    """Yield the live passages that an extractor has not read yet, oldest first.
+
+    Args:
+        journal: where they are.
+        view: whose passages.
+        extractor: its name; what another one read is pending again.
+        retry: yield also those that it failed on.
+    """
+    done = {
+        (record.passage_id, record.text_hash)
+        for record in extractions(journal, view=view)
+        if record.extractor == extractor and not (retry and record.error)
+    }
+    for row in journal.live(view=view, kinds=("passage",)):
+        passage = row.record()
+        assert isinstance(passage, Passage)
+        if (passage.id, text_hash(passage)) not in done:
+            yield passage
+
+
+def extractions(journal: Journal, *, view: ScopeView) -> Iterator[Extraction]:
+    """Yield the live extractions of a view."""
+    for row in journal.live(view=view, kinds=("extraction",)):
+        record = row.record()
+        assert isinstance(record, Extraction)
+        yield record
+
+
+def text_hash(passage: Passage) -> str:
+    """Return what tells whether a passage still says what was read."""
+    return content_hash(passage.search_text()).hex()
+
+
+def check_facts(facts: Iterable[Triple | Sequence[str]]) -> tuple[Triple, ...]:
+    """Return facts given by a user as triples.
+
+    Raises:
+        InvalidInput: if one has not exactly three strings.
+    """
+    checked = []
+    for fact in facts:
+        if isinstance(fact, Triple):
+            checked.append(fact)
+            continue
+        if isinstance(fact, str) or not isinstance(fact, Sequence) or len(fact) != 3:
+            raise InvalidInput(
+                f"a fact needs subject, predicate and object, three strings; {fact!r} is none"
+            )
+        checked.append(Triple(*(check_unicode(part, "a fact's part") for part in fact)))
+    return tuple(checked)
+
+
+def _draft(reading: Reading, fact: Triple) -> Fact:
+    passage = reading.passage
+    return Fact(
+        id="",
+        scope=passage.scope,
+        valid_from=passage.valid_from,
+        valid_to=passage.valid_to,
+        sources=(passage.id,),
+        metadata=passage.metadata,
+        subject=fact.subject,
+        predicate=fact.predicate,
+        object=fact.object,
+        extractor=reading.extractor,
+    )

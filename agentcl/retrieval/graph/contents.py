@@ -1,0 +1,190 @@
+"""What passages name and state, as nodes: every version of it, so that any moment can be looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from agentcl.memory.records import Scope
+from agentcl.retrieval.graph.adjacency import Ints
+from agentcl.retrieval.graph.extraction import Extractor
+from agentcl.retrieval.graph.phrases import normalise
+from agentcl.retrieval.graph.settings import Edges
+from agentcl.retrieval.graph.view import Part
+from agentcl.retrieval.index import Change, Entry
+
+NOBODY: Final = -1
+
+
+@dataclass(slots=True)
+class Held:
+    """A version of a record, and until when it lived."""
+
+    entry: Entry
+    ended_at: int | None = None
+
+    def is_live(self, at: int | None) -> bool:
+        """Return whether it lived at a moment; None: now."""
+        if at is None:
+            return self.ended_at is None
+        return self.entry.created_at <= at and (self.ended_at is None or at < self.ended_at)
+
+
+@dataclass(slots=True, kw_only=True)
+class HeldPassage(Held):
+    """A passage: its node, and what its text names."""
+
+    node: int
+    text_part: Part
+
+
+@dataclass(slots=True, kw_only=True)
+class HeldFact(Held):
+    """A fact, with the nodes of subject and object."""
+
+    subject: int
+    object: int
+
+
+@dataclass(slots=True, kw_only=True)
+class HeldReading(Held):
+    """That a passage was read, with what it names besides its facts."""
+
+    phrases: Ints
+    is_failed: bool
+
+
+class Contents:
+    """Passages, facts and readings of one memory. Not safe for threads: the owner takes turns.
+
+    Args:
+        extractor: finds what a passage's text names.
+    """
+
+    def __init__(self, extractor: Extractor) -> None:
+        self._extractor = extractor
+        self.nodes = 0
+        self.passages: dict[int, HeldPassage] = {}  # by seq
+        self.by_node: dict[int, HeldPassage] = {}
+        self.facts: dict[int, HeldFact] = {}  # by seq
+        self.live: dict[str, Held] = {}  # by id
+        self.scopes: dict[Scope, int] = {}
+        self.spelling: dict[int, str] = {}  # a phrase's node -> the form all its spellings share
+        self.tenant_of: dict[int, int] = {}  # a phrase's node -> the number of its tenant
+        self._words: dict[tuple[int, str], int] = {}  # (tenant, phrase) -> node
+        self._tenants: dict[str, int] = {}
+        self._facts_of: dict[str, list[HeldFact]] = {}  # by the passage's id
+        self._readings_of: dict[str, list[HeldReading]] = {}
+
+    def change(self, change: Change) -> tuple[str, ...]:
+        """Follow one row of the journal; return the ids of the passages that it concerns."""
+        concerned: list[str] = []
+        ended = self.live.pop(change.id, None)
+        if ended is not None:
+            ended.ended_at = change.at
+            concerned.append(_passage_id(ended.entry))
+        if change.added is not None:
+            held = self._take(change.added)
+            self.live[change.id] = held
+            concerned.append(_passage_id(change.added))
+        return tuple(dict.fromkeys(concerned))
+
+    def part(self, passage: HeldPassage, edges: Edges, at: int | None) -> Part:
+        """Return what a passage brings to a graph at a moment."""
+        id = passage.entry.id
+        facts = [fact for fact in self._facts_of.get(id, ()) if fact.is_live(at)]
+        readings = [r for r in self._readings_of.get(id, ()) if r.is_live(at) and not r.is_failed]
+        if not facts and not readings:
+            return passage.text_part
+        pairs = np.array([(f.subject, f.object) for f in facts], np.int32).reshape(-1, 2)
+        phrases = [pairs.ravel()]
+        listed = [reading.phrases for reading in readings if len(reading.phrases)]
+        if edges.names != "facts":
+            phrases += listed
+        if edges.names == "all" or (edges.names == "extracted" and not listed):
+            phrases.append(passage.text_part.phrases)
+        return Part(np.unique(np.concatenate(phrases)), pairs[pairs[:, 0] != pairs[:, 1]])
+
+    def facts_of(self, passage_id: str, at: int | None) -> Iterator[HeldFact]:
+        """Yield the facts of a passage at a moment."""
+        return (fact for fact in self._facts_of.get(passage_id, ()) if fact.is_live(at))
+
+    def knows(self, ids: Collection[str]) -> bool:
+        """Return whether one of these records, live or past, is here."""
+        readings = (reading for of_one in self._readings_of.values() for reading in of_one)
+        every = (*self.passages.values(), *self.facts.values(), *readings)
+        return not {held.entry.id for held in every}.isdisjoint(ids)
+
+    def find(self, phrase: str, tenants: Iterable[str]) -> list[int]:
+        """Return the nodes of a phrase, one for each tenant that has it."""
+        normal = normalise(phrase)
+        numbers = (self._tenants.get(tenant) for tenant in sorted(tenants))
+        found = (self._words.get((n, normal), NOBODY) for n in numbers if n is not None)
+        return [node for node in found if node != NOBODY]
+
+    def spelled(self, phrases: Ints) -> list[str]:
+        """Return phrases by their nodes."""
+        return [self.spelling[node] for node in phrases.tolist()]
+
+    def _take(self, entry: Entry) -> Held:
+        self.scopes.setdefault(entry.scope, len(self.scopes))
+        if entry.kind == "passage":
+            return self._take_passage(entry)
+        tenant = entry.scope.tenant
+        if entry.kind == "fact":
+            subject = self._node(tenant, normalise(entry.fields["subject"]))
+            object_ = self._node(tenant, normalise(entry.fields["object"]))
+            fact = HeldFact(entry, subject=subject, object=object_)
+            self.facts[entry.seq] = fact
+            self._facts_of.setdefault(entry.sources[0], []).append(fact)
+            return fact
+        reading = HeldReading(
+            entry,
+            phrases=self._nodes(tenant, entry.fields["phrases"]),
+            is_failed=bool(entry.fields["error"]),
+        )
+        self._readings_of.setdefault(entry.sources[0], []).append(reading)
+        return reading
+
+    def _take_passage(self, entry: Entry) -> HeldPassage:
+        found = self._extractor.extract(str(entry.fields["title"]), str(entry.fields["text"]))
+        tenant = entry.scope.tenant
+        pairs = [
+            (self._node(tenant, subject), self._node(tenant, object_))
+            for fact in found.facts
+            if (subject := normalise(fact.subject)) and (object_ := normalise(fact.object))
+        ]
+        named = np.array(pairs, np.int32).reshape(-1, 2)
+        phrases = np.union1d(self._nodes(tenant, found.phrases), named.ravel())
+        part = Part(phrases.astype(np.int32), named[named[:, 0] != named[:, 1]])
+        # What an index keeps of a passage is its header: the text is in the journal.
+        header = replace(entry, text="", fields={"title": entry.fields["title"]})
+        passage = HeldPassage(header, node=self._new_node(), text_part=part)
+        self.passages[entry.seq] = passage
+        self.by_node[passage.node] = passage
+        return passage
+
+    def _nodes(self, tenant: str, phrases: Sequence[str]) -> Ints:
+        normal = dict.fromkeys(normalise(phrase) for phrase in phrases)
+        normal.pop("", None)
+        return np.array([self._node(tenant, phrase) for phrase in normal], np.int32)
+
+    def _node(self, tenant: str, phrase: str) -> int:
+        number = self._tenants.setdefault(tenant, len(self._tenants))
+        node = self._words.get((number, phrase))
+        if node is None:
+            node = self._words[number, phrase] = self._new_node()
+            self.spelling[node] = phrase
+            self.tenant_of[node] = number
+        return node
+
+    def _new_node(self) -> int:
+        self.nodes += 1
+        return self.nodes - 1
+
+
+def _passage_id(entry: Entry) -> str:
+    return entry.id if entry.kind == "passage" else entry.sources[0]
