@@ -264,8 +264,9 @@ with Memory(sys.argv[1], encoder="hashing") as memory:
 def test_what_was_read_before_a_kill_is_never_read_again(memory: Memory, tmp_path: Path) -> None:
     memory.add_many([f"{BOAT} Trip {n}." for n in range(16)])
     calls = tmp_path / "calls"
-    stored = 0
-    for rounds in range(12):
+    stored = rounds = 0
+    while rounds < 12:
+        rounds += 1
         command = [sys.executable, "-c", KILLED, str(memory.path), str(calls)]
         ended = subprocess.run(command, check=False).returncode
         state = memory.extraction_state("model:scripted")

@@ -1,6 +1,7 @@
 """Going on from what answers the question to passages that name the same things."""
 
 from collections.abc import Iterator
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from agentcl import ANY, Document, Draft, Memory
 from agentcl.doctor import examine
 from agentcl.memory.records import ScopeView
+from agentcl.retrieval.graph.settings import HIPPORAG2, Edges
 from agentcl.retrieval.index import Query
 
 CHAIN = (
@@ -95,16 +97,24 @@ def test_forgotten_names_are_gone_from_the_graph(memory: Memory) -> None:
     assert examine(memory).problems == ()
 
 
-WORDS = ("Ada", "Bob", "Cleo", "Dov", "Eve", "Fay")
+WORDS = ("Ada", "Adah", "Bob", "Cleo", "Eve", "Evie")
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["add", "update", "delete"]),
+        st.sampled_from(["add", "update", "delete", "state", "unsay"]),
         st.integers(0, 5),
         st.sets(st.sampled_from(WORDS), max_size=3),
         st.sampled_from([None, "ada", "bob"]),
     ),
     max_size=14,
 )
+
+
+KINDS_OF_GRAPH = (
+    Edges(),
+    HIPPORAG2.edges,
+    Edges(names="all", fact_weight=1.5, synonymy_threshold=0.5, synonym_weight=0.7),
+)
+SEEN = (frozenset({"", "ada"}), frozenset({""}), None)
 
 
 @settings(
@@ -117,24 +127,36 @@ def test_after_any_changes_the_graph_is_the_one_built_from_what_is_left(
 ) -> None:
     with Memory(tmp_path_factory.mktemp("memory"), encoder="hashing") as memory:
         documents: list[tuple[str, str | None]] = []
-        memory.retriever.catch_up(mode="graph")
         for act, which, names, user in steps:
             text = "it is " + " or ".join(sorted(names))
             if act == "add" or not documents:
                 documents.append((memory.add(text, user=user).id, user))
-            elif act == "update":
-                id, owner = documents[which % len(documents)]
-                memory.update(id, text=text, user=owner)
-            else:
+            elif act == "delete":
                 id, owner = documents.pop(which % len(documents))
                 memory.delete(id, user=owner)
-            for view in (None, "ada"):  # each keeps its own graph from now on
-                memory.search("who is it", mode="graph", user=view)
-        memory.retriever.catch_up(mode="graph")
-        grown = memory.retriever.graph.index
+            else:
+                id, owner = documents[which % len(documents)]
+                if act == "update":
+                    memory.update(id, text=text, user=owner)
+                elif act == "state":
+                    facts = list(permutations(sorted(names) or ["Ada"], 2))
+                    stated = [(one, "knows", f"{other} Smith") for one, other in facts]
+                    memory.add_facts(id, stated, phrases=sorted(names), user=owner)
+                else:
+                    for fact in memory.list(kind="fact", user=owner)[:2]:
+                        if fact.scope.user == (owner or ""):
+                            memory.delete(fact.id, user=owner)
+            drawn(memory)  # each keeps its own graph from now on
         with Memory(memory.path) as again:
-            again.retriever.catch_up(mode="graph")
-            fresh = again.retriever.graph.index
-            for seen in (frozenset({"", "ada"}), frozenset({""}), None):
-                query = Query(view=ScopeView(frozenset({""}), seen, None, None))
-                assert sorted(grown.edges(query)) == sorted(fresh.edges(query))
+            assert drawn(memory) == drawn(again)
+
+
+def drawn(memory: Memory) -> list[list[tuple[str, str, float]]]:
+    """The edges of each kind of graph that each reader sees."""
+    memory.retriever.catch_up(mode="graph")
+    index = memory.retriever.graph.index
+    return [
+        sorted(index.edges(Query(view=ScopeView(frozenset({""}), seen, None, None)), edges))
+        for seen in SEEN
+        for edges in KINDS_OF_GRAPH
+    ]
