@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ class Corpus:
     documents: tuple[tuple[str, str], ...]  # (title, text)
     questions: tuple[str, ...]
     gold: tuple[frozenset[int], ...]
+    facts: Path | None = None  # what a language model extracted from the documents
 
 
 def load(data: Path) -> list[Corpus]:
@@ -48,7 +49,8 @@ def _musique(data: Path) -> Corpus:
         [(p["title"], p["paragraph_text"]) for p in row["paragraphs"] if p["is_supporting"]]
         for row in rows
     ]
-    return _corpus("MuSiQue-train dev50", documents, [row["question"] for row in rows], gold)
+    corpus = _corpus("MuSiQue-train dev50", documents, [row["question"] for row in rows], gold)
+    return replace(corpus, facts=data / "openie_musique_train_gpt-3.5-turbo-1106.json.gz")
 
 
 def _hotpotqa(data: Path) -> Corpus:

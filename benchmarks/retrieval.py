@@ -1,9 +1,10 @@
-"""Recall on real corpora through `Memory.search`: BM25, dense, fused and graph, side by side.
+"""Recall on real corpora through `Memory.search`: BM25, dense, fused, graph, HippoRAG 2's settings, side by side.
 
     python benchmarks/retrieval.py --data ../shared/data/multihop
 
-Each corpus is added to a memory of its own, each question asked in the four modes; hits are passages,
-counted by their document. Intervals are 95% by bootstrap over the questions.
+Each corpus is added to a memory of its own, each question asked in every mode; hits are passages,
+counted by their document. Where there are facts by a language model (GPT-3.5, imported), the graph is asked
+again with these. Intervals are 95% by bootstrap over the questions, differences are paired.
 """
 
 from __future__ import annotations
@@ -13,9 +14,8 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -24,65 +24,71 @@ from agentcl.retrieval.recall import Mode
 
 sys.path.insert(0, str(Path(__file__).parent))
 from corpora import Corpus, load
+from recalls import DEPTHS, SEED, Shares, documents_of, interval, recalls
 from results import machine, save, table
 
-DEPTHS = (1, 2, 5, 10, 20)
 MODES: tuple[Mode, ...] = ("text", "dense", "fused", "graph")
 NAMES = {"text": "BM25", "dense": "dense", "fused": "fused", "graph": "graph"}
-SEED = 0
+WITH_FACTS = "graph, GPT-3.5 facts"
+PUBLISHED = "HippoRAG 2, same facts"
+Row = dict[str, Any]
 
 
-def measure(corpus: Corpus, encoder: str, folder: Path) -> list[dict[str, Any]]:
-    """Fill a memory with a corpus and return one row for each mode."""
-    rows = []
+def measure(corpus: Corpus, encoder: str, folder: Path) -> tuple[list[Row], dict[str, Shares]]:
+    """Fill a memory with a corpus; return one row for each ranking, and the recalls of each question."""
+    rows: list[Row] = []
+    shares: dict[str, Shares] = {}
     with Memory(folder, encoder=encoder) as memory:
         started = time.perf_counter()
         stored = memory.add_many(Draft(text=text, title=title) for title, text in corpus.documents)
         filled_s = time.perf_counter() - started
         position = {document.id: number for number, document in enumerate(stored)}
-        for mode in MODES:
+
+        def ask(name: str, mode: Mode) -> None:
             memory.search(corpus.questions[0], mode=mode)  # indexes catch up with what was added
             started = time.perf_counter()
-            found = [_documents(memory, question, mode, position) for question in corpus.questions]
+            found = [
+                documents_of(memory, question, mode, position) for question in corpus.questions
+            ]
             asked_s = time.perf_counter() - started
-            row: dict[str, Any] = {
+            row: Row = {
                 "corpus": corpus.name,
                 "documents": len(corpus.documents),
                 "questions": len(corpus.questions),
-                "mode": NAMES[mode],
+                "mode": name,
                 "encoder": memory.encoder.name if mode != "text" else "none",
                 "fill_s": filled_s,
                 "ms_per_question": asked_s / len(found) * 1e3,
             }
-            for depth in DEPTHS:
-                shares = [
-                    len(gold & set(ranking[:depth])) / len(gold)
-                    for gold, ranking in zip(corpus.gold, found, strict=True)
-                ]
-                row[f"recall@{depth}"] = _interval(shares)
-            complete = [
-                float(gold <= set(ranking[:5]))
-                for gold, ranking in zip(corpus.gold, found, strict=True)
-            ]
-            row["all_gold_in_5"] = _interval(complete)
+            shares[name] = recalls(corpus.gold, found)
+            for place, depth in enumerate(DEPTHS):
+                row[f"recall@{depth}"] = interval(shares[name][:, place])
+            complete = np.array(
+                [float(g <= set(r[:5])) for g, r in zip(corpus.gold, found, strict=True)]
+            )
+            row["all_gold_in_5"] = interval(complete)
             rows.append(row)
-    return rows
+
+        for mode in MODES:
+            ask(NAMES[mode], mode)
+        if corpus.facts is not None:
+            memory.import_facts(corpus.facts)
+            ask(WITH_FACTS, "graph")
+            ask(PUBLISHED, "hipporag2")
+    return rows, shares
 
 
-def _documents(memory: Memory, question: str, mode: Mode, position: dict[str, int]) -> list[int]:
-    hits = memory.search(question, limit=50, mode=mode)
-    return list(dict.fromkeys(position[hit.document_id] for hit in hits))[: max(DEPTHS)]
-
-
-def _interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """Return the mean in percent with the ends of its 95% bootstrap interval."""
-    rng = np.random.default_rng(SEED)
-    sample = np.array(values)
-    means = rng.choice(sample, (2_000, len(sample))).mean(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return cast(
-        tuple[float, float, float], tuple(100 * float(v) for v in (sample.mean(), low, high))
-    )
+def differences(corpus: str, shares: dict[str, Shares]) -> list[Row]:
+    """Return by how much the graph is better than each other ranking, question by question."""
+    found = []
+    for name in ("graph", WITH_FACTS):
+        for other in ("BM25", "dense", "fused", PUBLISHED):
+            if name in shares and other in shares:
+                by = shares[name] - shares[other]
+                row: Row = {"corpus": corpus, "mode": name, "against": other}
+                row |= {f"recall@{d}": interval(by[:, n]) for n, d in enumerate(DEPTHS)}
+                found.append(row)
+    return found
 
 
 def _cell(interval: tuple[float, float, float]) -> str:
@@ -99,10 +105,13 @@ def main() -> None:
     arguments = parser.parse_args()
     if not arguments.data.is_dir():
         parser.error(f"there is no folder {arguments.data}; --data must name the multihop data")
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
+    paired: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         for number, corpus in enumerate(load(arguments.data)):
-            rows += measure(corpus, arguments.encoder, Path(folder) / str(number))
+            some, shares = measure(corpus, arguments.encoder, Path(folder) / str(number))
+            rows += some
+            paired += differences(corpus.name, shares)
     table(
         ["corpus", "mode", *(f"recall@{d}" for d in DEPTHS), "all gold in 5", "ms/question"],
         [
@@ -116,19 +125,31 @@ def main() -> None:
             for row in rows
         ],
     )
+    print()
+    table(
+        ["corpus", "ranking", "against", *(f"recall@{d}" for d in DEPTHS)],
+        [
+            [
+                row["corpus"],
+                row["mode"],
+                row["against"],
+                *(_cell(row[f"recall@{d}"]) for d in DEPTHS),
+            ]
+            for row in paired
+        ],
+    )
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"\nencoder {arguments.encoder}, seed {SEED}, peak memory {peak_mb:,.0f} MB")
-    for row in rows[:: len(MODES)]:
-        print(f"{row['corpus']}: filled in {row['fill_s']:.1f} s, {row['questions']} questions")
-    worse = []
-    for first in range(0, len(rows), len(MODES)):
-        at_five = {row["mode"]: row["recall@5"][0] for row in rows[first : first + len(MODES)]}
-        better_part = max(at_five["BM25"], at_five["dense"])
-        worse += [
-            f"{mode} on {rows[first]['corpus']}"
-            for mode in ("fused", "graph")
-            if at_five[mode] < better_part
-        ]
+    corpora = {row["corpus"]: row for row in rows}
+    for name, row in corpora.items():
+        print(f"{name}: filled in {row['fill_s']:.1f} s, {row['questions']} questions")
+    at_five = {(row["corpus"], row["mode"]): row["recall@5"][0] for row in rows}
+    worse = [
+        f"{mode} on {name}"
+        for name in corpora
+        for mode in ("fused", "graph")
+        if at_five[name, mode] < max(at_five[name, "BM25"], at_five[name, "dense"])
+    ]
     print("fused and graph at least as good as the better part at recall@5: "
           + ("yes" if not worse else "no: " + ", ".join(worse)))  # fmt: skip
     name = (
@@ -137,7 +158,7 @@ def main() -> None:
         else "retrieval-" + arguments.encoder.replace(":", "-")
     )
     save(name, {"machine": machine("numpy", "torch", "sentence-transformers"), "seed": SEED,
-                "encoder": arguments.encoder, "peak_mb": peak_mb, "rows": rows})  # fmt: skip
+                "encoder": arguments.encoder, "peak_mb": peak_mb, "rows": rows, "paired": paired})  # fmt: skip
     sys.exit(1 if worse else 0)
 
 

@@ -107,7 +107,11 @@ class Retriever:
 
                 settings = self._graph_settings or GraphSettings()
                 self._graph = GraphSearch(
-                    self._journal, self._encode, settings, is_lexical=self._is_lexical
+                    self._journal,
+                    self._encode,
+                    settings,
+                    folder=self.folder / "graph",
+                    is_lexical=self._is_lexical,
                 )
             return self._graph
 
@@ -129,6 +133,7 @@ class Retriever:
             if mode in ("graph", "hipporag2"):
                 for feed in self.graph.feeds:
                     feed.catch_up(self._journal)
+                self._keep_graph()
 
     def states(self) -> list[IndexState]:
         """Return how far each index is."""
@@ -204,6 +209,13 @@ class Retriever:
             feed.index.close()
         if self._scratch is not None:
             self._scratch.cleanup()
+
+    def _keep_graph(self) -> None:
+        """Write the graph to its file, unless it names what another process erased meanwhile."""
+        index = self.graph.index
+        mark = index.watermark()
+        if index.keep() and any(row.op == "erase" for row in self._journal.since(mark)):
+            index.discard()
 
     def _open_dense(self) -> Feed:
         index = self._index

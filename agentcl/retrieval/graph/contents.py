@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -75,7 +75,7 @@ class Contents:
         self.spelling: dict[int, str] = {}  # a phrase's node -> the form all its spellings share
         self.tenant_of: dict[int, int] = {}  # a phrase's node -> the number of its tenant
         self._words: dict[tuple[int, str], int] = {}  # (tenant, phrase) -> node
-        self._tenants: dict[str, int] = {}
+        self.tenants: dict[str, int] = {}
         self._facts_of: dict[str, list[HeldFact]] = {}  # by the passage's id
         self._readings_of: dict[str, list[HeldReading]] = {}
 
@@ -87,10 +87,56 @@ class Contents:
             ended.ended_at = change.at
             concerned.append(_passage_id(ended.entry))
         if change.added is not None:
-            held = self._take(change.added)
-            self.live[change.id] = held
+            self.hold(self._take(change.added))
             concerned.append(_passage_id(change.added))
         return tuple(dict.fromkeys(concerned))
+
+    @property
+    def extractor_name(self) -> str:
+        """By what the names of texts were found."""
+        return self._extractor.name
+
+    def every(self) -> list[Held]:
+        """Return all versions of all records: passages, then facts, then readings, each by seq."""
+        readings = [reading for of_one in self._readings_of.values() for reading in of_one]
+        readings.sort(key=lambda reading: reading.entry.seq)
+        return [*self.passages.values(), *self.facts.values(), *readings]
+
+    def hold(self, held: Held) -> None:
+        """Take up a record whose nodes are known; the live ones are found by their ids."""
+        entry = held.entry
+        if isinstance(held, HeldPassage):
+            self.passages[entry.seq] = held
+            self.by_node[held.node] = held
+        elif isinstance(held, HeldFact):
+            self.facts[entry.seq] = held
+            self._facts_of.setdefault(entry.sources[0], []).append(held)
+        elif isinstance(held, HeldReading):
+            self._readings_of.setdefault(entry.sources[0], []).append(held)
+        if held.ended_at is None:
+            self.live[entry.id] = held
+
+    def restore_phrases(
+        self,
+        nodes: Sequence[int],
+        words: Sequence[str],
+        tenants: Sequence[int],
+        names: Mapping[str, int],
+    ) -> None:
+        """Take up phrases that were given nodes before.
+
+        Args:
+            nodes: of the phrases.
+            words: their spelling.
+            tenants: the number of each one's tenant.
+            names: the numbers of all tenants.
+        """
+        self.tenants = dict(names)
+        self.spelling = dict(zip(nodes, words, strict=True))
+        self.tenant_of = dict(zip(nodes, tenants, strict=True))
+        self._words = {
+            (tenant, word): node for node, word, tenant in zip(nodes, words, tenants, strict=True)
+        }
 
     def part(self, passage: HeldPassage, edges: Edges, at: int | None) -> Part:
         """Return what a passage brings to a graph at a moment."""
@@ -121,7 +167,7 @@ class Contents:
     def find(self, phrase: str, tenants: Iterable[str]) -> list[int]:
         """Return the nodes of a phrase, one for each tenant that has it."""
         normal = normalise(phrase)
-        numbers = (self._tenants.get(tenant) for tenant in sorted(tenants))
+        numbers = (self.tenants.get(tenant) for tenant in sorted(tenants))
         found = (self._words.get((n, normal), NOBODY) for n in numbers if n is not None)
         return [node for node in found if node != NOBODY]
 
@@ -137,17 +183,12 @@ class Contents:
         if entry.kind == "fact":
             subject = self._node(tenant, normalise(entry.fields["subject"]))
             object_ = self._node(tenant, normalise(entry.fields["object"]))
-            fact = HeldFact(entry, subject=subject, object=object_)
-            self.facts[entry.seq] = fact
-            self._facts_of.setdefault(entry.sources[0], []).append(fact)
-            return fact
-        reading = HeldReading(
-            entry,
+            return HeldFact(replace(entry, fields={}), subject=subject, object=object_)
+        return HeldReading(
+            replace(entry, fields={}),
             phrases=self._nodes(tenant, entry.fields["phrases"]),
             is_failed=bool(entry.fields["error"]),
         )
-        self._readings_of.setdefault(entry.sources[0], []).append(reading)
-        return reading
 
     def _take_passage(self, entry: Entry) -> HeldPassage:
         found = self._extractor.extract(str(entry.fields["title"]), str(entry.fields["text"]))
@@ -162,10 +203,7 @@ class Contents:
         part = Part(phrases.astype(np.int32), named[named[:, 0] != named[:, 1]])
         # What an index keeps of a passage is its header: the text is in the journal.
         header = replace(entry, text="", fields={"title": entry.fields["title"]})
-        passage = HeldPassage(header, node=self._new_node(), text_part=part)
-        self.passages[entry.seq] = passage
-        self.by_node[passage.node] = passage
-        return passage
+        return HeldPassage(header, node=self._new_node(), text_part=part)
 
     def _nodes(self, tenant: str, phrases: Sequence[str]) -> Ints:
         normal = dict.fromkeys(normalise(phrase) for phrase in phrases)
@@ -173,7 +211,7 @@ class Contents:
         return np.array([self._node(tenant, phrase) for phrase in normal], np.int32)
 
     def _node(self, tenant: str, phrase: str) -> int:
-        number = self._tenants.setdefault(tenant, len(self._tenants))
+        number = self.tenants.setdefault(tenant, len(self.tenants))
         node = self._words.get((number, phrase))
         if node is None:
             node = self._words[number, phrase] = self._new_node()

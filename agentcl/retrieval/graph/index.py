@@ -13,10 +13,12 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 
+from agentcl.retrieval.graph import snapshot
 from agentcl.retrieval.graph.contents import Contents, HeldPassage
 from agentcl.retrieval.graph.extraction import Extractor, NameExtractor
 from agentcl.retrieval.graph.pagerank import Visits
@@ -28,6 +30,8 @@ from agentcl.retrieval.index import Change, Match, Query
 
 _VIEWS: Final = 32  # graphs kept at once, the least used is dropped
 _BATCH: Final = 1_000  # changes after which a graph that is being filled is brought up to date
+_KEEP_FROM: Final = 500  # rows of the journal: to read so few again takes no time
+_KEEP_SHARE: Final = 0.02  # of all
 _ROUTED: Final = 50  # associations whose route is looked for
 _SEED_SHARE: Final = 0.3  # of a seed's own restarts that count as visits
 
@@ -58,16 +62,27 @@ class GraphIndex:
     Args:
         extractor: finds what a passage's text names; default: `NameExtractor`, which needs no model.
         encode: gives vectors of phrases; asked only where synonym edges are.
+        folder: where the graph is kept between two runs; default: nowhere.
     """
 
     name = "graph"
 
-    def __init__(self, extractor: Extractor | None = None, encode: Encode | None = None) -> None:
+    def __init__(
+        self,
+        extractor: Extractor | None = None,
+        encode: Encode | None = None,
+        folder: Path | None = None,
+    ) -> None:
         self.extractor = extractor or NameExtractor()
         self._encode = encode
+        self._file = None if folder is None else folder / snapshot.FILE
         self._lock = threading.RLock()
         self._watermark = 0
         self._clear()
+        kept = None if self._file is None else snapshot.load(self._file, self.extractor)
+        if kept is not None:
+            self.contents, self._watermark = kept
+        self._kept_at = self._watermark
 
     def watermark(self) -> int:
         """Return the number of the last change applied."""
@@ -85,6 +100,7 @@ class GraphIndex:
         The watermark is 0 then, by which the owner sees that the graph must be built anew.
         """
         with self._lock:
+            self.discard()
             if self.contents.knows(ids):
                 self._clear()
 
@@ -99,11 +115,28 @@ class GraphIndex:
             self._clear()
             self._apply(changes)
             self._watermark = watermark
+            self._kept_at = 0
 
     def close(self) -> None:
-        """Release the graph."""
+        """Release the graph; calling it twice is allowed."""
         with self._lock:
             self._clear()
+
+    def keep(self) -> bool:
+        """Write the graph to its file if much of it is new; return whether that was done."""
+        with self._lock:
+            new = self._watermark - self._kept_at
+            if self._file is None or new <= max(_KEEP_FROM, _KEEP_SHARE * self._watermark):
+                return False
+            snapshot.save(self._file, self.contents, self._watermark)
+            self._kept_at = self._watermark
+            return True
+
+    def discard(self) -> None:
+        """Take the file away."""
+        if self._file is not None:
+            snapshot.delete(self._file)
+        self._kept_at = 0
 
     def search(self, query: Query, *, limit: int) -> list[Match]:
         """Return the passages that a walk from the names in the query's text visits most."""

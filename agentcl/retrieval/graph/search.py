@@ -6,6 +6,7 @@ import logging
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from agentcl.errors import AgentclError
@@ -45,16 +46,23 @@ class GraphSearch:
         journal: what both are derived from.
         encode: gives vectors of phrases.
         settings: how `walk` looks for passages.
+        folder: where the graph is kept.
         is_lexical: whether the encoder compares spelling only; the question is not linked to facts then.
     """
 
     def __init__(
-        self, journal: Journal, encode: Encode, settings: GraphSettings, *, is_lexical: bool
+        self,
+        journal: Journal,
+        encode: Encode,
+        settings: GraphSettings,
+        *,
+        folder: Path,
+        is_lexical: bool,
     ) -> None:
         self._journal = journal
         self._is_lexical = is_lexical
         self._settings = settings
-        self.index = GraphIndex(encode=encode)
+        self.index = GraphIndex(encode=encode, folder=folder)
         self._facts = ExactIndex()
         self._facts.name = "facts"
         kinds = frozenset({"passage", "fact", "extraction"})

@@ -160,3 +160,49 @@ def drawn(memory: Memory) -> list[list[tuple[str, str, float]]]:
         for seen in SEEN
         for edges in KINDS_OF_GRAPH
     ]
+
+
+def test_a_graph_that_was_kept_is_the_one_that_would_be_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agentcl.retrieval.graph.index._KEEP_FROM", 0)
+    kept = tmp_path / "indexes" / "graph" / "graph.npz"
+    with Memory(tmp_path, encoder="hashing") as memory:
+        ids = [memory.add(text, title=title, user="ada").id for title, text in CHAIN]
+        memory.add_facts(ids[1], [("Ilka Renn", "born in", "Upper Mossling")], user="ada")
+        memory.update(ids[3], text="Bread is baked by Eve Past.", user="ada")
+        memory.add("Ilka Renn has debts.", tenant="acme", metadata={"kind": "note", "n": [1]})
+        built = drawn(memory)
+    with Memory(tmp_path) as memory:
+        assert kept.exists()
+        assert memory.retriever.graph.index.watermark() == memory.journal.last_seq()
+        assert drawn(memory) == built
+        memory.add("Ilka Renn lives in Tessary.", user="ada")
+        grown = drawn(memory)
+        assert grown != built
+    kept.write_bytes(kept.read_bytes()[:-100])
+    with Memory(tmp_path) as memory:
+        assert drawn(memory) == grown
+        memory.delete(ids[0], user="ada")
+        drawn(memory)
+        assert b"ferry" in kept.read_bytes()
+        memory.forget(ids[0], ids[1], user="ada")
+        assert not kept.exists() or b"ferry" not in kept.read_bytes()
+    assert examine(Memory(tmp_path)).problems == ()
+
+
+def test_a_kept_graph_never_names_what_another_process_forgot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agentcl.retrieval.graph.index._KEEP_FROM", 0)
+    kept = tmp_path / "indexes" / "graph" / "graph.npz"
+    with Memory(tmp_path, encoder="hashing") as memory, Memory(tmp_path) as other:
+        secret = memory.add("Ilka Renn has debts.")
+        memory.add("The boat leaves at seven from Tessary.")
+        memory.search("boat", mode="graph")
+        assert b"ilka renn" in kept.read_bytes()
+        other.forget(secret.id)
+        assert not kept.exists()
+        memory.search("boat", mode="graph")
+        assert b"ilka renn" not in kept.read_bytes()
+        assert b"tessary" in kept.read_bytes()

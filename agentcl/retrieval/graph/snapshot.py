@@ -1,0 +1,203 @@
+"""The graph's contents in one file, so that a large memory need not be read again on every start.
+
+A cache like every index: when the file is missing, damaged or of another version, the contents are derived
+from the journal. It holds text of the records (names), so it is deleted when one of them is forgotten.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import zipfile
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agentcl.memory.records import Scope
+from agentcl.retrieval.graph.adjacency import Ints
+from agentcl.retrieval.graph.contents import Contents, Held, HeldFact, HeldPassage, HeldReading
+from agentcl.retrieval.graph.extraction import Extractor
+from agentcl.retrieval.graph.view import Part
+from agentcl.retrieval.index import Entry
+
+logger = logging.getLogger(__name__)
+FILE: Final = "graph.npz"
+_VERSION: Final = 1
+_KINDS: Final = ("passage", "fact", "extraction")
+_NONE: Final = int(np.iinfo(np.int64).min)  # stands for None; times before 1970 are negative
+
+Columns = Mapping[str, NDArray[Any]]
+
+
+def save(path: Path, contents: Contents, watermark: int) -> None:
+    """Write contents to a file, wholly or not at all; a full disk leaves the one before."""
+    held = contents.every()
+    passages = [one for one in held if isinstance(one, HeldPassage)]
+    facts = [one for one in held if isinstance(one, HeldFact)]
+    readings = [one for one in held if isinstance(one, HeldReading)]
+    head = {
+        "version": _VERSION,
+        "extractor": contents.extractor_name,
+        "watermark": watermark,
+        "nodes": contents.nodes,
+        "scopes": [[s.tenant, s.user, s.agent, s.session] for s in contents.scopes],
+        "tenants": contents.tenants,
+    }
+    columns: dict[str, NDArray[Any]] = {
+        "head": _text(json.dumps(head)),
+        "spelling": _text("\n".join(contents.spelling.values())),
+        "spelled": np.array(list(contents.spelling), np.int32),
+        "tenant_of": np.array(list(contents.tenant_of.values()), np.int32),
+        **_entries(held, contents.scopes),
+        "nodes": np.array([p.node for p in passages], np.int32),
+        **_lists("phrases", [p.text_part.phrases for p in passages]),
+        **_lists("pairs", [p.text_part.pairs.ravel() for p in passages]),
+        "stated": np.array([(f.subject, f.object) for f in facts], np.int32).reshape(-1, 2),
+        **_lists("read", [r.phrases for r in readings]),
+        "failed": np.array([r.is_failed for r in readings], bool),
+    }
+    partial = path.with_name(path.name + ".partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            np.savez(file, **columns)  # type: ignore[arg-type]  # its stub has a flag among the arrays
+        partial.replace(path)
+    except OSError as error:
+        logger.warning("the graph is not kept in %s: %s", path, error)
+        partial.unlink(missing_ok=True)
+
+
+def load(path: Path, extractor: Extractor) -> tuple[Contents, int] | None:
+    """Return the contents of a file and their watermark; None when it cannot be used."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as columns:
+            return _read(dict(columns), extractor)
+    except FileNotFoundError:
+        return None
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        IndexError,
+        EOFError,
+        zipfile.BadZipFile,
+    ) as error:
+        logger.warning("%s cannot be used (%s); it is made anew", path, error)
+        return None
+
+
+def delete(path: Path) -> None:
+    """Take the file away."""
+    for file in (path, path.with_name(path.name + ".partial")):
+        file.unlink(missing_ok=True)
+
+
+def _read(columns: Columns, extractor: Extractor) -> tuple[Contents, int] | None:
+    head = json.loads(_string(columns["head"]))
+    if (head["version"], head["extractor"]) != (_VERSION, extractor.name):
+        return None
+    contents = Contents(extractor)
+    words = _string(columns["spelling"]).split("\n") if len(columns["spelled"]) else []
+    contents.restore_phrases(
+        columns["spelled"].tolist(), words, columns["tenant_of"].tolist(), head["tenants"]
+    )
+    contents.nodes = head["nodes"]
+    scopes = [Scope(*fields) for fields in head["scopes"]]
+    contents.scopes.update({scope: number for number, scope in enumerate(scopes)})
+    phrases, pairs = _parts(columns, "phrases"), _parts(columns, "pairs")
+    read = _parts(columns, "read")
+    nodes, stated, failed = (columns[name].tolist() for name in ("nodes", "stated", "failed"))
+    counts = [0, 0, 0]
+    for kind, entry, ended_at in _read_entries(columns, scopes):
+        number = counts[kind]
+        counts[kind] += 1
+        held: Held
+        if kind == 0:
+            part = Part(phrases[number], pairs[number].reshape(-1, 2))
+            held = HeldPassage(entry, ended_at, node=nodes[number], text_part=part)
+        elif kind == 1:
+            subject, object_ = stated[number]
+            held = HeldFact(entry, ended_at, subject=subject, object=object_)
+        else:
+            held = HeldReading(entry, ended_at, phrases=read[number], is_failed=failed[number])
+        contents.hold(held)
+    return contents, int(head["watermark"])
+
+
+def _entries(held: Sequence[Held], scopes: Mapping[Scope, int]) -> dict[str, NDArray[Any]]:
+    """Return the headers of records, passages first, then facts, then readings, as columns."""
+    entries = [one.entry for one in held]
+    other = [
+        [e.metadata, e.fields.get("title", "") if e.kind == "passage" else e.sources[0]]
+        for e in entries
+    ]
+    return {
+        "kind": np.array([_KINDS.index(e.kind) for e in entries], np.int8),
+        "seq": np.array([e.seq for e in entries], np.int64),
+        "id": np.array([e.id for e in entries], "S26"),
+        "scope": np.array([scopes[e.scope] for e in entries], np.int32),
+        "created_at": np.array([e.created_at for e in entries], np.int64),
+        "ended_at": _times([one.ended_at for one in held]),
+        "valid_from": _times([e.valid_from for e in entries]),
+        "valid_to": _times([e.valid_to for e in entries]),
+        "other": _text(json.dumps(other, ensure_ascii=False)),
+    }
+
+
+def _read_entries(columns: Columns, scopes: Sequence[Scope]) -> list[tuple[int, Entry, int | None]]:
+    names = ("kind", "seq", "id", "scope", "created_at", "ended_at", "valid_from", "valid_to")
+    rows = zip(
+        *(columns[name].tolist() for name in names),
+        json.loads(_string(columns["other"])),
+        strict=True,
+    )
+    found = []
+    for kind, seq, id, scope, created_at, ended_at, valid_from, valid_to, (metadata, own) in rows:
+        entry = Entry(
+            seq=seq,
+            id=id.decode(),
+            kind=_KINDS[kind],
+            scope=scopes[scope],
+            text="",
+            vector=None,
+            created_at=created_at,
+            valid_from=_time(valid_from),
+            valid_to=_time(valid_to),
+            metadata=metadata,
+            sources=() if kind == 0 else (own,),
+            fields={"title": own} if kind == 0 else {},
+        )
+        found.append((kind, entry, _time(ended_at)))
+    return found
+
+
+def _lists(name: str, lists: Sequence[Ints]) -> dict[str, NDArray[Any]]:
+    flat = np.concatenate(lists) if lists else np.empty(0, np.int32)
+    ends = np.cumsum([0, *map(len, lists)]).astype(np.int64)
+    return {name: flat.astype(np.int32), f"{name}_ends": ends}
+
+
+def _parts(columns: Columns, name: str) -> list[Ints]:
+    flat, ends = columns[name], columns[f"{name}_ends"].tolist()
+    return [flat[start:end] for start, end in pairwise(ends)]
+
+
+def _text(text: str) -> NDArray[np.uint8]:
+    return np.frombuffer(text.encode("utf-8"), np.uint8)
+
+
+def _string(column: NDArray[Any]) -> str:
+    return column.tobytes().decode("utf-8")
+
+
+def _times(times: Sequence[int | None]) -> NDArray[np.int64]:
+    return np.array([_NONE if time is None else time for time in times], np.int64)
+
+
+def _time(number: int) -> int | None:
+    return None if number == _NONE else number
