@@ -45,14 +45,11 @@ def explain(recall: Recall, journal: Journal, extractor: Extractor) -> list[Expl
 
 
 def _explain(recall: Recall, hit: Hit, journal: Journal, extractor: Extractor) -> Explanation:
-    walked = [part for part in hit.parts if part.link]
-    by_itself = sum(part.contribution for part in hit.parts if part.source in ("dense", "text"))
-    ways = [
-        step
-        for part in walked
-        if part.link and part.contribution > by_itself
-        for step in part.link.steps
-    ]
+    links = [part.link for part in hit.parts if part.link]
+    begins = {other.id: _by_itself(other) for other in recall}
+    # A hit that speaks for itself at least as much as where the walk began needs no chain.
+    is_led_to = links and begins.get(links[0].source, 1.0) > _by_itself(hit)
+    ways = links[0].steps if is_led_to else ()
     steps = [ExplainStep("question", recall.query)]
     begin = ways[0][0] if ways else hit.id
     linked = [fact for fact in recall.facts if fact.is_kept and fact.passage_id == begin]
@@ -70,6 +67,10 @@ def _explain(recall: Recall, hit: Hit, journal: Journal, extractor: Extractor) -
         steps += _saying(journal, passage, extractor, (before,), known=steps)
     steps.append(ExplainStep("passage", hit.title or hit.text[:60], hit.id))
     return Explanation(hit.id, tuple(steps))
+
+
+def _by_itself(hit: Hit) -> float:
+    return sum(part.contribution for part in hit.parts if part.source in ("dense", "text"))
 
 
 def _saying(

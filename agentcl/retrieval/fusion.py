@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from heapq import nsmallest
 from typing import TYPE_CHECKING, Final
 
 from agentcl.retrieval.index import Match
@@ -34,50 +35,71 @@ class Fused:
     parts: tuple[ScorePart, ...]
 
 
-def fuse(rankings: Mapping[str, Sequence[Match]], *, is_lexical: bool = False) -> Iterator[Fused]:
-    """Yield the entries of all rankings, best first; ties break by `seq`.
+class Fusion:
+    """The joint ranking of several. Scores are there at once; an entry is made when it is asked for.
 
     A convex combination of scores (Bruch et al. 2023, arXiv 2210.11934), each divided by the best of its
     ranking; negative cosines count as 0. An entry that a ranking does not have gets nothing from it,
-    so rankings should be deep. Any dense weight from 0.4 to 0.6 beats both parts on the real corpora.
+    so rankings should be deep. Any dense weight from 0.4 to 0.6 beats both parts on the real corpora;
+    more of it helps where several passages are needed, less where the question names what it is about.
 
     Args:
         rankings: "dense" and "text", either of which may be missing or empty.
         is_lexical: whether the dense ranking compares spelling only.
     """
-    dense_weight = LEXICAL_DENSE_WEIGHT if is_lexical else DENSE_WEIGHT
-    weights = {"dense": dense_weight, "text": 1.0 - dense_weight}
-    present = {name: ranking for name, ranking in rankings.items() if ranking}
-    if len(present) == 1:
-        weights = dict.fromkeys(present, 1.0)
-    scales = {
-        name: weights[name] / max(ranking[0].score, _SMALL) for name, ranking in present.items()
-    }
-    places: dict[int, list[tuple[str, int]]] = {}
-    scores: dict[int, float] = {}
-    for name, ranking in present.items():
-        for place, match in enumerate(ranking):
-            contribution = scales[name] * max(match.score, 0.0)
-            scores[match.seq] = scores.get(match.seq, 0.0) + contribution
-            places.setdefault(match.seq, []).append((name, place))
-    for seq in sorted(scores, key=lambda seq: (-scores[seq], seq)):
-        found = [(name, place, present[name][place]) for name, place in places[seq]]
+
+    def __init__(
+        self, rankings: Mapping[str, Sequence[Match]], *, is_lexical: bool = False
+    ) -> None:
+        dense_weight = LEXICAL_DENSE_WEIGHT if is_lexical else DENSE_WEIGHT
+        weights = {"dense": dense_weight, "text": 1.0 - dense_weight}
+        self._present = {name: ranking for name, ranking in rankings.items() if ranking}
+        if len(self._present) == 1:
+            weights = dict.fromkeys(self._present, 1.0)
+        self._scales = {
+            name: weights[name] / max(ranking[0].score, _SMALL)
+            for name, ranking in self._present.items()
+        }
+        self._places: dict[int, list[tuple[str, int]]] = {}
+        self.scores: dict[int, float] = {}  # by seq
+        for name, ranking in self._present.items():
+            scale = self._scales[name]
+            for place, match in enumerate(ranking):
+                seq, adds = match.seq, scale * max(match.score, 0.0)
+                self.scores[seq] = self.scores.get(seq, 0.0) + adds
+                self._places.setdefault(seq, []).append((name, place))
+
+    def ordered(self) -> list[int]:
+        """Return the entries by seq, best first; ties break by `seq`."""
+        return sorted(self.scores, key=lambda seq: (-self.scores[seq], seq))
+
+    def entry(self, seq: int) -> Fused:
+        """Return one entry with what each ranking said of it."""
+        found = [(name, place, self._present[name][place]) for name, place in self._places[seq]]
         parts = tuple(
-            ScorePart(name, place + 1, match.score, scales[name] * max(match.score, 0.0))
+            ScorePart(name, place + 1, match.score, self._scales[name] * max(match.score, 0.0))
             for name, place, match in found
         )
-        yield Fused(seq, found[0][2].id, scores[seq], parts)
+        return Fused(seq, found[0][2].id, self.scores[seq], parts)
 
 
-def seeds(fused: Sequence[Fused]) -> dict[int, float]:
+def fuse(rankings: Mapping[str, Sequence[Match]], *, is_lexical: bool = False) -> Iterator[Fused]:
+    """Yield the entries of all rankings, best first; see `Fusion`."""
+    fusion = Fusion(rankings, is_lexical=is_lexical)
+    return map(fusion.entry, fusion.ordered())
+
+
+def seeds(fusion: Fusion) -> dict[int, float]:
     """Return where a walk begins: the best passages by seq, each with its share of the restarts."""
-    best = fused[:SEEDS]
-    if not best or best[0].score <= 0:
+    best = nsmallest(SEEDS, fusion.scores, key=lambda seq: (-fusion.scores[seq], seq))
+    if not best or fusion.scores[best[0]] <= 0:
         return {}
-    return {found.seq: math.exp(SHARPNESS * (found.score / best[0].score - 1)) for found in best}
+    highest = fusion.scores[best[0]]
+    shares = {seq: fusion.scores[seq] / highest for seq in best}
+    return {seq: math.exp(SHARPNESS * (share - 1)) for seq, share in shares.items() if share > 0}
 
 
-def join(fused: Sequence[Fused], walked: Sequence[Association]) -> Iterator[Fused]:
+def join(fusion: Fusion, walked: Sequence[Association]) -> Iterator[Fused]:
     """Yield what the rankings or the walk found, best first; ties break by `seq`.
 
     A product of experts, in logarithms: a passage that answers a second step is both a little like
@@ -85,35 +107,37 @@ def join(fused: Sequence[Fused], walked: Sequence[Association]) -> Iterator[Fuse
     scale, is added to the logarithm of the visits. A sum of scores instead finds much less, since
     visits fall by powers of ten from one step to the next.
     """
-    ids = {found.seq: found.id for found in fused} | {found.seq: found.id for found in walked}
-    parts = {
-        found.seq: _walk_part(found, place, _WALK_WEIGHT * math.log1p(found.share / _FAINT), ids)
-        for place, found in enumerate(walked, start=1)
-    }
-    joint = [
-        replace(found, score=found.score + parts[found.seq].contribution,
-                parts=(*found.parts, parts[found.seq]))
-        if found.seq in parts else found
-        for found in fused
-    ]  # fmt: skip
-    held = {found.seq for found in fused}
-    joint += [
-        Fused(found.seq, found.id, parts[found.seq].contribution, (parts[found.seq],))
-        for found in walked
-        if found.seq not in held
-    ]
-    yield from sorted(joint, key=lambda found: (-found.score, found.seq))
+    scores = {seq: score for seq, score in fusion.scores.items() if score > 0}
+    places: dict[int, int] = {}
+    for place, found in enumerate(walked):
+        places[found.seq] = place
+        scores[found.seq] = scores.get(found.seq, 0.0) + _adds(found)
+    for seq in sorted(scores, key=lambda seq: (-scores[seq], seq)):
+        parts = fusion.entry(seq).parts if seq in fusion.scores else ()
+        if seq not in places:
+            yield replace(fusion.entry(seq), score=scores[seq])
+            continue
+        found = walked[places[seq]]
+        part = ScorePart("graph", places[seq] + 1, found.share, _adds(found))
+        yield Fused(seq, found.id, scores[seq], (*parts, part))
 
 
 def by_walk(walked: Sequence[Association]) -> Iterator[Fused]:
     """Yield what a walk found, by its visits alone."""
-    ids = {found.seq: found.id for found in walked}
     for place, found in enumerate(walked, start=1):
-        part = _walk_part(found, place, found.share, ids)
+        part = ScorePart("graph", place, found.share, found.share)
         yield Fused(found.seq, found.id, found.share, (part,))
 
 
-def _walk_part(found: Association, place: int, adds: float, ids: Mapping[int, str]) -> ScorePart:
-    steps = tuple((ids.get(seq, ""), phrase) for seq, phrase in found.route)
-    link = Link(steps) if steps else None
-    return ScorePart("graph", place, found.share, adds, link)
+def with_link(found: Fused, steps: tuple[tuple[str, str], ...]) -> Fused:
+    """Return an entry whose graph part tells how the walk came to it."""
+    if not steps:
+        return found
+    parts = [
+        replace(part, link=Link(steps)) if part.source == "graph" else part for part in found.parts
+    ]
+    return replace(found, parts=tuple(parts))
+
+
+def _adds(found: Association) -> float:
+    return _WALK_WEIGHT * math.log1p(found.share / _FAINT)

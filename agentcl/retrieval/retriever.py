@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import islice, takewhile
@@ -17,13 +17,14 @@ from agentcl.memory.records import Passage, from_micros
 from agentcl.memory.rows import Row
 from agentcl.retrieval.feed import Feed
 from agentcl.retrieval.fulltext import FullTextIndex
-from agentcl.retrieval.fusion import Fused, by_walk, fuse, join
+from agentcl.retrieval.fusion import Fused, Fusion, by_walk, fuse, join, with_link
 from agentcl.retrieval.index import Index, Match, Query
 from agentcl.retrieval.recall import Hit, LinkedFact, Mode
 
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
 
+    from agentcl.retrieval.graph.index import Steps
     from agentcl.retrieval.graph.search import GraphSearch, Recognise
     from agentcl.retrieval.graph.settings import GraphSettings
     from agentcl.retrieval.graph.synonyms import Encode
@@ -162,15 +163,15 @@ class Retriever:
             rankings["dense"] = self.dense.search(self._journal, query, limit=depth)
         if mode != "dense" and query.text:
             rankings["text"] = self.text.search(self._journal, query, limit=depth)
-        fused = fuse(rankings, is_lexical=self._is_lexical)
+        fusion = Fusion(rankings, is_lexical=self._is_lexical)
+        if mode == "graph":
+            walked = self.graph.walk(query, fusion, limit=depth, recognise=recognise)
+            hits = self._hits(join(fusion, walked.walk.found), query, limit, walked.walk.steps_to)
+            return Retrieved(hits, walked.way, walked.facts)
+        fused: Iterator[Fused] = map(fusion.entry, fusion.ordered())
         if is_joint:  # what neither ranking speaks for is no hit, however few there are
             fused = takewhile(lambda entry: entry.score > 0, fused)
-        if mode != "graph":
-            return Retrieved(self._hits(fused, query, limit))
-        found = list(fused)
-        walked = self.graph.walk(query, found, limit=depth, recognise=recognise)
-        hits = self._hits(join(found, walked.walk.found), query, limit)
-        return Retrieved(hits, walked.way, walked.facts)
+        return Retrieved(self._hits(fused, query, limit))
 
     def _as_published(self, query: Query, limit: int, recognise: Recognise | None) -> Retrieved:
         """Rank by the walk alone, as HippoRAG 2 does; by vectors alone when no fact is left."""
@@ -184,7 +185,8 @@ class Retriever:
             if walked.facts and walked.walk.found
             else fuse({"dense": dense})
         )
-        return Retrieved(self._hits(fused, query, limit), walked.way, walked.facts)
+        hits = self._hits(fused, query, limit, walked.walk.steps_to)
+        return Retrieved(hits, walked.way, walked.facts)
 
     def remove(self, ids: Collection[str]) -> list[str]:
         """Take erased records out of every index, open or not; return what was done, in words."""
@@ -224,14 +226,21 @@ class Retriever:
             index = open_index(index, self.folder, collection=name)
         return Feed(index, reads_vectors=True)
 
-    def _hits(self, fused: Iterator[Fused], query: Query, limit: int) -> list[Hit]:
+    def _hits(
+        self,
+        fused: Iterator[Fused],
+        query: Query,
+        limit: int,
+        steps_to: Callable[[int], Steps] = lambda seq: (),
+    ) -> list[Hit]:
         hits: list[Hit] = []
         while len(hits) < limit and (some := list(islice(fused, limit - len(hits)))):
             rows = self._journal.rows([found.seq for found in some])
             # A row may have been erased by another process since the index was asked.
-            hits += [
-                _hit(found, rows[found.seq], query.text) for found in some if found.seq in rows
-            ]
+            for found in some:
+                if found.seq in rows:
+                    linked = with_link(found, steps_to(found.seq))
+                    hits.append(_hit(linked, rows[found.seq], query.text))
         return hits
 
     def _drop_unused(self) -> list[str]:

@@ -69,6 +69,7 @@ class Contents:
         self.nodes = 0
         self.passages: dict[int, HeldPassage] = {}  # by seq
         self.by_node: dict[int, HeldPassage] = {}
+        self.is_passage = bytearray()  # by node: 1 for a passage, 0 for a phrase
         self.facts: dict[int, HeldFact] = {}  # by seq
         self.live: dict[str, Held] = {}  # by id
         self.scopes: dict[Scope, int] = {}
@@ -108,6 +109,8 @@ class Contents:
         if isinstance(held, HeldPassage):
             self.passages[entry.seq] = held
             self.by_node[held.node] = held
+            self.is_passage.extend(bytes(max(0, held.node + 1 - len(self.is_passage))))
+            self.is_passage[held.node] = 1
         elif isinstance(held, HeldFact):
             self.facts[entry.seq] = held
             self._facts_of.setdefault(entry.sources[0], []).append(held)
@@ -221,6 +224,7 @@ class Contents:
 
     def _new_node(self) -> int:
         self.nodes += 1
+        self.is_passage.extend(bytes(max(0, self.nodes - len(self.is_passage))))
         return self.nodes - 1
 
 

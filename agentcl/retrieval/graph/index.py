@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -32,7 +32,6 @@ _VIEWS: Final = 32  # graphs kept at once, the least used is dropped
 _BATCH: Final = 1_000  # changes after which a graph that is being filled is brought up to date
 _KEEP_FROM: Final = 500  # rows of the journal: to read so few again takes no time
 _KEEP_SHARE: Final = 0.02  # of all
-_ROUTED: Final = 50  # associations whose route is looked for
 _SEED_SHARE: Final = 0.3  # of a seed's own restarts that count as visits
 
 
@@ -43,9 +42,11 @@ class Association:
     seq: int
     id: str
     share: float  # of the walk's time
-    # The shortest way from a seed, for the best of what was found: seq of a passage, and the phrase that it
-    # shares with the next one, at last with this passage. Empty for a seed that no other leads to.
-    route: tuple[tuple[int, str], ...] = ()
+
+
+# The shortest way from a seed to a passage: the id of a passage, and the phrase that it shares with the next
+# one, at last with the passage itself. Empty for a seed that no other leads to.
+Steps = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Walk:
 
     found: tuple[Association, ...]
     way: str  # "push, compiled", "sweeps, numpy", ...; "no seed" when there was nowhere to begin
+    steps_to: Callable[[int], Steps] = lambda seq: ()  # the way to a passage, by its seq
 
 
 class GraphIndex:
@@ -153,8 +155,8 @@ class GraphIndex:
             seeds = self._rooted(view, nodes)
             if not seeds:
                 return []
-            found = self._ranked(query, view.walker.push(seeds), {})
-            return [Match(p.entry.seq, p.entry.id, share) for share, p in found[:limit]]
+            found = self._ranked(query, view.walker.push(seeds), {}, limit)
+            return [Match(p.entry.seq, p.entry.id, share) for share, p in found]
 
     def associate(
         self,
@@ -189,7 +191,7 @@ class GraphIndex:
                 for node, share in mixed.items()
                 if node in begin
             }
-            return Walk(self._best(query, view, visits, restarts, begin, limit), visits.way)
+            return self._walked(query, view, visits, restarts, begin, limit)
 
     def walk_everywhere(
         self,
@@ -226,7 +228,7 @@ class GraphIndex:
             shares = view.walker.sweep(restarts, damping=settings.damping)[:, 0]
             reached = np.flatnonzero(shares).astype(np.int32)
             visits = Visits(reached, shares[reached], view.walker.sweeping)
-            return Walk(self._best(query, view, visits, {}, {}, limit), visits.way)
+            return self._walked(query, view, visits, {}, {}, limit)
 
     def edges(self, query: Query, edges: Edges | None = None) -> Iterable[tuple[str, str, float]]:
         """Return the edges that a query's scope and moment see: two nodes and the weight.
@@ -372,7 +374,7 @@ class GraphIndex:
         passage = self.contents.by_node.get(node)
         return self.contents.spelling[node] if passage is None else f"#{passage.entry.seq}"
 
-    def _best(
+    def _walked(
         self,
         query: Query,
         view: View,
@@ -380,31 +382,43 @@ class GraphIndex:
         restarts: Mapping[int, float],
         seeds: Mapping[int, float],
         limit: int,
-    ) -> tuple[Association, ...]:
-        found = self._ranked(query, visits, restarts)[:limit]
+    ) -> Walk:
+        found = tuple(
+            Association(passage.entry.seq, passage.entry.id, share)
+            for share, passage in self._ranked(query, visits, restarts, limit)
+        )
         routes = Routes(view, seeds)
-        best = []
-        for place, (share, passage) in enumerate(found):
-            steps = routes.to(passage.node) if place < _ROUTED else ()
-            named = tuple(
-                (self.contents.by_node[node].entry.seq, self.contents.spelling[phrase])
-                for node, phrase in steps
-            )
-            best.append(Association(passage.entry.seq, passage.entry.id, share, named))
-        return tuple(best)
+        mark = self._watermark
+
+        def steps_to(seq: int) -> Steps:
+            with self._lock:
+                if self._watermark != mark:
+                    return ()  # the graph is another one by now
+                contents = self.contents
+                return tuple(
+                    (contents.by_node[node].entry.id, contents.spelling[phrase])
+                    for node, phrase in routes.to(contents.passages[seq].node)
+                )
+
+        return Walk(found, visits.way, steps_to)
 
     def _ranked(
-        self, query: Query, visits: Visits, restarts: Mapping[int, float]
+        self, query: Query, visits: Visits, restarts: Mapping[int, float], limit: int
     ) -> list[tuple[float, HeldPassage]]:
         """Return what the query lets through, most visited first, `restarts` not counted."""
+        is_passage = np.frombuffer(self.contents.is_passage, np.uint8)[visits.nodes] > 0
+        nodes, shares = visits.nodes[is_passage], visits.shares[is_passage].copy()
+        for node, share in restarts.items():
+            shares[nodes == node] -= share
         found: list[tuple[float, HeldPassage]] = []
-        for node, share in zip(visits.nodes.tolist(), visits.shares.tolist(), strict=True):
-            passage = self.contents.by_node.get(node)
-            if passage is not None and query.admits(passage.entry):
-                share -= restarts.get(node, 0.0)
-                if share > 0:
-                    found.append((share, passage))
-        return sorted(found, key=lambda item: (-item[0], item[1].entry.seq))
+        # Nodes rise with seq, so a stable sort breaks ties as every ranking does.
+        for place in np.argsort(-shares, kind="stable").tolist():
+            passage = self.contents.by_node[int(nodes[place])]
+            if shares[place] <= 0 or len(found) == limit:
+                break
+            if query.admits(passage.entry):
+                found.append((float(shares[place]), passage))
+        return found
 
 
 def _mixed(

@@ -14,7 +14,7 @@ from agentcl.memory.journal import Journal
 from agentcl.memory.records import Fact
 from agentcl.retrieval.exact import ExactIndex
 from agentcl.retrieval.feed import Feed
-from agentcl.retrieval.fusion import SHARPNESS, Fused, seeds
+from agentcl.retrieval.fusion import SHARPNESS, Fusion, seeds
 from agentcl.retrieval.graph.index import GraphIndex, Walk
 from agentcl.retrieval.graph.settings import HIPPORAG2, GraphSettings
 from agentcl.retrieval.graph.synonyms import Encode
@@ -72,7 +72,7 @@ class GraphSearch:
         )
 
     def walk(
-        self, query: Query, found: Sequence[Fused], *, limit: int, recognise: Recognise | None
+        self, query: Query, found: Fusion, *, limit: int, recognise: Recognise | None
     ) -> Walked:
         """Walk from what the other rankings found, and from the facts that the question is linked to."""
         begin = seeds(found)

@@ -107,6 +107,7 @@ def _read(columns: Columns, extractor: Extractor) -> tuple[Contents, int] | None
         columns["spelled"].tolist(), words, columns["tenant_of"].tolist(), head["tenants"]
     )
     contents.nodes = head["nodes"]
+    contents.is_passage = bytearray(contents.nodes)
     scopes = [Scope(*fields) for fields in head["scopes"]]
     contents.scopes.update({scope: number for number, scope in enumerate(scopes)})
     phrases, pairs = _parts(columns, "phrases"), _parts(columns, "pairs")
