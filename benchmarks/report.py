@@ -147,6 +147,7 @@ def summary() -> str:
     start, write, vectors = result("startup"), result("writes"), result("vector_search")
     full, torn = result("fulltext"), result("torture")
     races = list(vectors["races"].values())
+    published, walks = result("graph_published"), result("pagerank")["sizes"][:2]
     fused = {row["corpus"]: row for row in result("retrieval")["rows"] if row["mode"] == "fused"}
     parts = {
         name: max(
@@ -185,6 +186,30 @@ def summary() -> str:
             "; ".join(f"{name}: {row['recall@5'][0]:.1f}" for name, row in walked.items()),
             "fused: " + ", ".join(f"{fused[name]['recall@5'][0]:.1f}" for name in walked),
             "retrieval.py",
+        ],
+        [
+            "recall@5, GPT-3.5 facts imported",
+            f"MuSiQue-train dev50: {published['recall']['agentcl, graph']['5']:.1f}",
+            f"HippoRAG 2's published code: {published['recall']['HippoRAG 2, published']['5']:.1f}",
+            "graph_published.py",
+        ],
+        [
+            "indexing, adding one passage, nothing encoded",
+            "1",
+            f"HippoRAG 2's published code: {published['ratio']['index']:.0f} and "
+            f"{published['ratio']['one more passage']:.0f} times the processor time",
+            "graph_published.py",
+        ],
+        [
+            "Personalized PageRank at " + " and ".join(f"{w['nodes']:,}" for w in walks) + " nodes",
+            " and ".join(f"{w['contenders']['agentcl, compiled']['ms']:.2f}" for w in walks) + " ms",
+            "igraph PRPACK "
+            + " and ".join(
+                f"{w['contenders']['igraph PRPACK']['ms'] / w['contenders']['agentcl, compiled']['ms']:,.0f}"
+                for w in walks
+            )
+            + " times slower",
+            "pagerank.py",
         ],
         [
             "durable add, one by one",
@@ -228,7 +253,94 @@ def summary() -> str:
     return table(["measured", "agentcl", "beside", "script"], linked)
 
 
+def graph() -> str:
+    """Graph search beside the published code, PageRank beside igraph, and how both grow."""
+    found, walks, grown = result("graph_published"), result("pagerank"), result("graph_scale")
+    depths = [str(depth) for depth in (1, 2, 5, 10, 20)]
+    quality = table(
+        ["MuSiQue-train dev50, GPT-3.5 facts", *(f"recall@{depth}" for depth in depths)],
+        [[name, *(f"{row[d]:.1f}" for d in depths)] for name, row in found["recall"].items()],
+    )
+    better = ", ".join(
+        f"@{depth} {mean:+.1f} [{low:+.1f}, {high:+.1f}]"
+        for depth, (mean, low, high) in found["better"].items()
+    )
+    theirs, ours = found["seconds"]["HippoRAG 2"], found["seconds"]["agentcl"]
+    seconds = table(
+        ["processor seconds, nothing encoded", "HippoRAG 2, published", "agentcl", "ratio"],
+        [[n, f"{theirs[n]:.2f}", f"{ours[n]:.3f}", f"{r:.0f}"] for n, r in found["ratio"].items()],
+    )
+    ranked = table(
+        ["PageRank, nodes", "edges", "agentcl, ms", "numpy alone, ms", "igraph PRPACK, ms", "igraph / agentcl",
+         "best 20 that agree"],
+        [
+            [
+                f"{row['nodes']:,}",
+                f"{row['edges']:,}",
+                *(f"{row['contenders'][n]['ms']:.2f}" for n in ("agentcl, compiled", "agentcl, numpy",
+                                                                  "igraph PRPACK")),
+                f"{row['contenders']['igraph PRPACK']['ms'] / row['contenders']['agentcl, compiled']['ms']:.0f}",
+                f"{row['contenders']['agentcl, compiled']['overlap']:.3f}",
+            ]
+            for row in walks["sizes"]
+        ],
+    )  # fmt: skip
+    scale = table(
+        ["passages", "texts/s", "fused, p50 ms", "graph, p50 ms", "one more, ms", "of that graph", "memory MB",
+         "disk MB"],
+        [
+            [
+                f"{row['passages']:,}",
+                f"{row['texts_per_s']:,.0f}",
+                f"{row['fused']['p50_ms']:.2f}",
+                f"{row['graph']['p50_ms']:.2f}",
+                f"{row['one_more_ms']:.1f}",
+                f"{row['one_more_graph_ms']:.2f}",
+                f"{row['memory_mb']:,.0f}",
+                f"{sum(row['disk_mb'].values()):,.0f}",
+            ]
+            for row in grown["rows"]
+        ],
+    )  # fmt: skip
+    last = grown["rows"][-1]
+    return (
+        f"{quality}\nGraph against the published code, paired by question: {better}.\n\n{seconds}\n{ranked}\n"
+        f"{scale}\nThe first graph search after a start at {last['passages']:,} passages takes "
+        f"{last['start_kept_s']:.1f} s with the graph kept on disk, {last['start_anew_s']:.1f} s without.\n"
+    )
+
+
+def ablation() -> str:
+    """What each part of graph search is worth."""
+    depths = (1, 2, 5, 10, 20)
+    rows = []
+    for row in result("graph_ablation")["rows"]:
+        cells = []
+        for depth in depths:
+            mean, low, high = row[f"by@{depth}"]
+            by = "" if row["variant"] == "default" else f" ({mean:+.1f} [{low:+.0f}, {high:+.0f}])"
+            cells.append(f"{row[f'recall@{depth}']:.1f}{by}")
+        rows.append([row["variant"], *cells])
+    return table(["", *(f"recall@{depth}" for depth in depths)], rows)
+
+
+def paired() -> str:
+    """By how much the graph is better than the other rankings."""
+    rows = []
+    for row in result("retrieval")["paired"]:
+        cells = [
+            f"{mean:+.1f} [{low:+.0f}, {high:+.0f}]"
+            for mean, low, high in (row[f"recall@{depth}"] for depth in (1, 2, 5, 10, 20))
+        ]
+        rows.append([row["corpus"], row["mode"], row["against"], *cells])
+    depths = ["@1", "@2", "@5", "@10", "@20"]
+    return table(["corpus", "ranking", "against", *depths], rows)
+
+
 PARTS: dict[str, Callable[[], str]] = {
+    "graph": graph,
+    "ablation": ablation,
+    "paired": paired,
     "summary": summary,
     "retrieval": retrieval,
     "startup": startup,

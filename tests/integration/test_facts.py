@@ -322,3 +322,58 @@ def test_a_chain_tells_how_a_hit_was_come_to(memory: Memory) -> None:
     assert steps[4].text == "Ilka Renn was born in Upper Mossling"
     assert "upper mossling" in [step.text for step in chains["Hills"].steps]
     assert " → ilka renn → " in str(chains["A life"])
+
+
+def test_the_published_way_is_pagerank_over_all_passages_and_linked_phrases(memory: Memory) -> None:
+    """The oracle is networkx, on restarts worked out by hand from the published constants."""
+    import networkx as nx
+
+    from agentcl.memory.records import ScopeView
+    from agentcl.retrieval.graph.settings import HIPPORAG2
+    from agentcl.retrieval.index import Query
+
+    facts = [STEERED, ("Ilka Renn", "born in", "Upper Mossling"), ("sheep", "in", "Upper Mossling")]
+    for text, fact in zip((BOAT, BIRTH, SHEEP), facts, strict=True):
+        memory.add_facts(memory.add(text).id, [fact])
+    question = "who steers the evening boat?"
+    found = memory.search(question, mode="hipporag2")
+    dense = memory.search(question, mode="dense")
+    graph = nx.Graph()
+    query = Query(view=ScopeView(None, None, None, None))
+    for u, v, weight in memory.retriever.graph.index.edges(query, HIPPORAG2.edges):
+        graph.add_edge(u, v, weight=weight)
+    scores = {f"#{hit.seq}": hit.parts[0].score for hit in dense}
+    low, high = min(scores.values()), max(scores.values())
+    restarts = {node: 0.05 * (score - low) / (high - low) for node, score in scores.items()}
+    linked = found.facts
+    least, most = linked[-1].score, linked[0].score
+    shares: dict[str, list[float]] = {}
+    for link in linked:
+        scaled = (link.score - least) / (most - least)
+        for phrase in (link.subject.casefold(), link.object.casefold()):
+            naming = sum(phrase in {f[0].casefold(), f[2].casefold()} for f in facts)
+            shares.setdefault(phrase, []).append(scaled / naming)
+    means = {phrase: sum(of) / len(of) for phrase, of in shares.items()}
+    for phrase in sorted(means, key=lambda p: -means[p])[:5]:
+        restarts[phrase] = restarts.get(phrase, 0.0) + means[phrase]
+    exact = nx.pagerank(graph, alpha=0.5, personalization=restarts, tol=1e-12, max_iter=500)
+    assert [f"#{hit.seq}" for hit in found] == sorted(scores, key=lambda node: -exact[node])
+    for hit in found:
+        assert hit.score == pytest.approx(exact[f"#{hit.seq}"], abs=1e-6)
+    assert found.way == "sweeps, compiled, from 3 passages and 3 facts"
+
+
+def test_the_reference_model_reads_its_own_english(tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
+    import random
+
+    from agentcl.reference import Names, make_world, open_reference
+
+    rng = random.Random(5)
+    world = make_world(rng, Names(rng), passages=[(4,), (3,), (4,)])
+    with Memory(tmp_path / "memory", encoder="hashing") as memory:
+        memory.add_many([passage.text for passage in world.passages])
+        report = memory.extract(ModelExtractor(open_reference(), instructions=""), workers=1)
+        assert (report.read, report.failed) == (3, 0)
+        stated = {tuple(fact.triple()) for passage in world.passages for fact in passage.facts}
+        assert len(triples(memory) & stated) >= 0.9 * len(stated)
