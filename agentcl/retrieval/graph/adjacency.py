@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from typing import Final, NamedTuple, TypeVar
 
 from agentcl.errors import InvalidInput, MissingExtra
@@ -17,6 +19,7 @@ Weights = NDArray[np.float32]
 _Number = TypeVar("_Number", np.int32, np.float32, np.float64)
 
 _MERGE_FROM: Final = 20_000  # changes; below that a merge is not worth its time
+_BACKGROUND_FROM: Final = 500_000  # merged entries: to merge fewer takes no time
 _MERGE_SHARE: Final = 0.1  # of the merged entries: then reading the changes costs a tenth more
 _GROW: Final = 1.5
 _END: Final = -1  # of a chain of changes
@@ -59,8 +62,9 @@ class Adjacency:
     """An undirected weighted graph that grows and shrinks edge by edge.
 
     A change costs the same however large the graph is. Changes are merged into the compact arrays when
-    they reach a tenth of these, so each is moved a bounded number of times. Weights are held in float32,
-    in which whole numbers up to 16 million are exact. Not safe for threads: the owner takes turns.
+    they reach a tenth of these, so each is moved a bounded number of times; in a large graph that is
+    done in a thread of its own, while changes and walks go on. Weights are held in float32, in which
+    whole numbers up to 16 million are exact. Not safe for threads: the owner takes turns.
     """
 
     def __init__(self) -> None:
@@ -70,6 +74,7 @@ class Adjacency:
         self._weights: Weights = np.empty(0, np.float32)
         self._degrees: NDArray[np.float64] = np.zeros(0, np.float64)
         self._heads: Ints = np.empty(0, np.int32)
+        self._merging: _Merging | None = None
         self._clear_changes()
 
     @classmethod
@@ -108,8 +113,14 @@ class Adjacency:
         self.reserve(max(u, v) + 1)
         self._change(u, v, by)
         self._change(v, u, by)
-        if self._count > max(_MERGE_FROM, _MERGE_SHARE * len(self._targets)):
-            self.merge()
+        if self._merging is not None:
+            if self._merging.is_done():
+                self._end_merging()
+        elif self._count > max(_MERGE_FROM, _MERGE_SHARE * len(self._targets)):
+            if len(self._targets) < _BACKGROUND_FROM:
+                self.merge()
+            else:
+                self._begin_merging()
 
     def arrays(self) -> Arrays:
         """Return the graph as it is now, without copying: valid until the next change."""
@@ -152,7 +163,8 @@ class Adjacency:
         )
 
     def merge(self) -> None:
-        """Bring the changes into the compact arrays."""
+        """Bring the changes into the compact arrays, now."""
+        self._end_merging()
         if not self._count and len(self._offsets) == self.nodes + 1:
             return
         merged = np.arange(len(self._offsets) - 1, dtype=np.int32)
@@ -164,23 +176,52 @@ class Adjacency:
         )
 
     def _merge_entries(self, sources: Ints, targets: Ints, weights: Weights) -> None:
-        """Build the arrays from entries in any order; those of one pair add up, 0 drops out."""
-        keys = sources.astype(np.int64) * max(self.nodes, 1) + targets
-        order = np.argsort(keys, kind="stable")
-        keys, weights = keys[order], weights[order]
-        if len(keys):
-            starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]])
-            keys, weights = keys[starts], np.add.reduceat(weights, starts, dtype=np.float32)
-        kept = weights > 0
-        keys, self._weights = keys[kept], weights[kept].astype(np.float32)
-        rows, columns = np.divmod(keys, max(self.nodes, 1))
-        self._targets = columns.astype(np.int32)
-        counts = np.bincount(rows, minlength=self.nodes)
-        self._offsets = np.r_[0, np.cumsum(counts)].astype(np.int64)
+        self._offsets, self._targets, self._weights = _merged(sources, targets, weights, self.nodes)
+        rows = np.repeat(np.arange(self.nodes), np.diff(self._offsets))
         self._degrees[: self.nodes] = np.bincount(
             rows, weights=self._weights.astype(np.float64), minlength=self.nodes
         )
         self._clear_changes()
+
+    def _begin_merging(self) -> None:
+        """Let a thread merge what has changed so far; walks read the changes until it is done."""
+        count, nodes = self._count, self.nodes
+        merged = np.arange(len(self._offsets) - 1, dtype=np.int32)
+        offsets, sources = self._offsets, self._sources[:count].copy()
+        targets, changed = self._targets, self._changed[:count].copy()
+        weights, changes = self._weights, self._changes[:count].copy()
+        self._place.clear()  # what changes from here on gets entries of its own
+
+        def work() -> tuple[NDArray[np.int64], Ints, Weights]:
+            before = np.repeat(merged, np.diff(offsets))
+            return _merged(
+                np.concatenate([before, sources]),
+                np.concatenate([targets, changed]),
+                np.concatenate([weights, changes]),
+                nodes,
+            )
+
+        self._merging = _Merging(work, count)
+
+    def _end_merging(self) -> None:
+        """Take over what the thread merged, with the changes since over it."""
+        merging, self._merging = self._merging, None
+        found = None if merging is None else merging.result()
+        if merging is None or found is None:
+            return
+        self._offsets, self._targets, self._weights = found
+        since = slice(merging.count, self._count)
+        rest = zip(
+            self._sources[since].tolist(),
+            self._changed[since].tolist(),
+            self._changes[since].tolist(),
+            strict=True,
+        )
+        degrees = self._degrees.copy()  # they hold every change already
+        self._clear_changes()
+        for source, target, by in rest:
+            self._change(source, target, by)
+        self._degrees = degrees
 
     def _clear_changes(self) -> None:
         self._heads[:] = _END
@@ -212,6 +253,46 @@ class Adjacency:
         self._links[place], self._heads[source] = self._heads[source], place
         self._sources[place], self._changed[place], self._changes[place] = source, target, by
         self._count = place + 1
+
+
+class _Merging:
+    """A merge that goes on in a thread."""
+
+    def __init__(
+        self, work: Callable[[], tuple[NDArray[np.int64], Ints, Weights]], count: int
+    ) -> None:
+        self.count = count  # changes that it takes up
+        self._found: list[tuple[NDArray[np.int64], Ints, Weights]] = []
+        self._thread = threading.Thread(
+            target=lambda: self._found.append(work()), name="graph-merge", daemon=True
+        )
+        self._thread.start()
+
+    def is_done(self) -> bool:
+        """Return whether the result is there."""
+        return not self._thread.is_alive()
+
+    def result(self) -> tuple[NDArray[np.int64], Ints, Weights] | None:
+        """Return offsets, targets and weights as soon as they are there; None if memory ran out."""
+        self._thread.join()
+        return self._found[0] if self._found else None
+
+
+def _merged(
+    sources: Ints, targets: Ints, weights: Weights, nodes: int
+) -> tuple[NDArray[np.int64], Ints, Weights]:
+    """Return compact arrays of entries in any order; those of one pair add up, 0 drops out."""
+    keys = sources.astype(np.int64) * max(nodes, 1) + targets
+    order = np.argsort(keys, kind="stable")
+    keys, weights = keys[order], weights[order]
+    if len(keys):
+        starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]])
+        keys, weights = keys[starts], np.add.reduceat(weights, starts, dtype=np.float32)
+    kept = weights > 0
+    keys, weights = keys[kept], weights[kept].astype(np.float32)
+    rows, columns = np.divmod(keys, max(nodes, 1))
+    offsets = np.r_[0, np.cumsum(np.bincount(rows, minlength=nodes))].astype(np.int64)
+    return offsets, columns.astype(np.int32), weights
 
 
 def _grown(held: NDArray[_Number], room: int, filling: int) -> NDArray[_Number]:

@@ -28,6 +28,7 @@ from agentcl.retrieval.graph.synonyms import Encode, Synonyms
 from agentcl.retrieval.graph.view import View
 from agentcl.retrieval.index import Change, Match, Query
 
+_PAST_VIEWS: Final = 4
 _VIEWS: Final = 32  # graphs kept at once, the least used is dropped
 _BATCH: Final = 1_000  # changes after which a graph that is being filled is brought up to date
 _KEEP_FROM: Final = 500  # rows of the journal: to read so few again takes no time
@@ -261,7 +262,12 @@ class GraphIndex:
         scopes = frozenset(number for scope, number in numbers if query.view.sees(scope))
         if query.at is None:
             return self._held_view(scopes, edges)
-        return self._built(scopes, edges, query.at)
+        past = (scopes, edges, query.at)
+        if past not in self._past:
+            while len(self._past) >= _PAST_VIEWS:
+                self._past.pop(next(iter(self._past)))
+            self._past[past] = self._built(scopes, edges, query.at)
+        return self._past[past]
 
     @property
     def lock(self) -> threading.RLock:
@@ -272,11 +278,13 @@ class GraphIndex:
         self._watermark = 0
         self.contents = Contents(self.extractor)
         self._views: OrderedDict[tuple[frozenset[int], Edges], View] = OrderedDict()
+        self._past: dict[tuple[frozenset[int], Edges, int], View] = {}
         self._synonyms: dict[float, tuple[Synonyms, int]] = {}  # by threshold; nodes seen
 
     def _apply(self, changes: Iterable[Change]) -> None:
         iterator = iter(changes)
         while some := list(islice(iterator, _BATCH)):
+            self._past.clear()  # what is erased, or ends later than it was recorded, changes the past
             scopes = len(self.contents.scopes)
             concerned: dict[str, None] = {}
             for change in some:
@@ -411,8 +419,9 @@ class GraphIndex:
         for node, share in restarts.items():
             shares[nodes == node] -= share
         found: list[tuple[float, HeldPassage]] = []
-        # Nodes rise with seq, so a stable sort breaks ties as every ranking does.
-        for place in np.argsort(-shares, kind="stable").tolist():
+        # Nodes rise with seq, so a stable sort breaks ties as every ranking does. Rounded, since sums over the
+        # same edges in another order differ in their last digits.
+        for place in np.argsort(-np.round(shares, 13), kind="stable").tolist():
             passage = self.contents.by_node[int(nodes[place])]
             if shares[place] <= 0 or len(found) == limit:
                 break

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentcl import InvalidInput
+from agentcl.retrieval.graph import adjacency
 from agentcl.retrieval.graph.adjacency import Adjacency
 
 EDGES = st.lists(
@@ -51,6 +52,30 @@ def test_any_sequence_of_changes_equals_the_graph_built_from_what_is_left(
             assert arrays.degrees[node] == sum(wanted.values())
     assert plain(graph) == plain(built(left, 13))
     assert graph.edge_count == len(left)
+
+
+def test_merging_goes_on_beside_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adjacency, "_BACKGROUND_FROM", 0)
+    monkeypatch.setattr(adjacency, "_MERGE_FROM", 3)
+    monkeypatch.setattr(adjacency, "_MERGE_SHARE", 0.0)
+    rng = random.Random(1)
+    graph = Adjacency()
+    left: dict[tuple[int, int], float] = {}
+    merged = set()
+    for step in range(3_000):
+        u, v = sorted(rng.sample(range(60), 2))
+        by = -left[u, v] if (u, v) in left and rng.random() < 0.5 else float(rng.randint(1, 3))
+        left[u, v] = left.get((u, v), 0.0) + by
+        left = {pair: weight for pair, weight in left.items() if weight}
+        graph.change(u, v, by)
+        merged.add(len(graph.arrays().targets))
+        if step % 50 == 0:
+            node = rng.randrange(60)
+            wanted = {(b if a == node else a): w for (a, b), w in left.items() if node in (a, b)}
+            assert graph.arrays().neighbours(node) == dict(sorted(wanted.items()))
+            assert graph.arrays().degrees[node] == sum(wanted.values())
+    assert len(merged) > 10
+    assert plain(graph) == plain(built(dict(sorted(left.items())), 60))
 
 
 def test_an_edge_named_twice_adds_up() -> None:
