@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from agentcl.documents import derived_rows
 from agentcl.errors import NotFound
@@ -13,6 +13,8 @@ from agentcl.memory.records import Fact, Passage
 from agentcl.retrieval.graph.extraction import Extractor, Triple
 from agentcl.retrieval.graph.phrases import normalise
 from agentcl.retrieval.recall import Hit, Recall
+
+_SHOWN: Final = 40  # characters of a passage without a title
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def _explain(recall: Recall, hit: Hit, journal: Journal, extractor: Extractor) -
     if before:
         passage = _passage(journal, hit.id)
         steps += _saying(journal, passage, extractor, (before,), known=steps)
-    steps.append(ExplainStep("passage", hit.title or hit.text[:60], hit.id))
+    steps.append(ExplainStep("passage", hit.title or _beginning(hit.text), hit.id))
     return Explanation(hit.id, tuple(steps))
 
 
@@ -117,4 +119,8 @@ def _passage(journal: Journal, id: str) -> Passage | None:
 
 
 def _title(passage: Passage | None) -> str:
-    return "a forgotten passage" if passage is None else passage.title or passage.text[:60]
+    return "a forgotten passage" if passage is None else passage.title or _beginning(passage.text)
+
+
+def _beginning(text: str) -> str:
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"

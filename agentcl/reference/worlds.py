@@ -60,6 +60,18 @@ class World:
         """Return every fact, in the order of the passages."""
         return [fact for passage in self.passages for fact in passage.facts]
 
+    def chains(self) -> list[tuple[Fact, Fact]]:
+        """Return pairs of facts of different passages: the value of the first is the second's subject."""
+        return [
+            (first, second)
+            for one in self.passages
+            for other in self.passages
+            if one is not other
+            for first in one.facts
+            for second in other.facts
+            if first.value == second.subject
+        ]
+
 
 def make_world(
     rng: random.Random,

@@ -17,6 +17,7 @@ PRINTS = {
     "forgetting.py": "forgotten: still on disk: False",
     "frozen_model.py": "the model is the same",
     "scopes.py": "Bo cannot forget",
+    "two_steps.py": "<- the answer",
     "time_travel.py": "then:   ['The ferry leaves at seven.']",
 }
 
