@@ -39,7 +39,7 @@ from results import machine, save, table
 PACKAGE: Final = "hipporag==2.0.0a4"
 NEEDS: Final = (
     "-c", "constraints.txt", "torch", "numpy", "pandas", "pyarrow", "igraph", "networkx", "tqdm",
-    "openai", "pydantic", "tenacity", "httpx", "filelock",
+    "openai", "pydantic", "tenacity", "httpx", "filelock", "packaging",
 )  # fmt: skip
 ADDED: Final = ("Ilka Renn", "Ilka Renn was born in Upper Mossling, and learned at sea in Tessary.")
 ADDED_FACTS: Final = [
