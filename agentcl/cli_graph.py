@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +18,15 @@ from agentcl.cli_options import (
 from agentcl.console import Screen
 from agentcl.errors import InvalidInput
 from agentcl.extraction import INSTRUCTIONS, ModelExtractor
+from agentcl.interrupts import stopping
 from agentcl.knowledge import ExtractionState
 from agentcl.models.base import ChatModel
 from agentcl.models.ledger import Prices
 from agentcl.reference.shipped import REFERENCE_NAME
 
 _ANSWER_SHARE = 0.8  # tokens of an answer for each token of a passage, as HippoRAG's corpora need
+
+_STOPPING = "stopping after the passages under way; once more ends at once"
 
 
 @click.command()
@@ -75,7 +75,7 @@ def extract(
         extractor = ModelExtractor(
             model, instructions="" if name == REFERENCE_NAME else INSTRUCTIONS, name=f"model:{name}"
         )
-        with _stopping() as stopped, screen.progress("reading", None) as bar:
+        with stopping(_STOPPING) as is_stopped, screen.progress("reading", None) as bar:
             report = memory.extract(
                 extractor,
                 limit=limit,
@@ -84,7 +84,7 @@ def extract(
                 progress=lambda done, total: bar.update(
                     bar.task_ids[0], completed=done, total=total
                 ),
-                should_stop=lambda: bool(stopped),
+                should_stop=is_stopped,
                 **scope,
             )
         if screen.as_json:
@@ -112,24 +112,6 @@ def _model(name: str, url: str | None) -> ChatModel:
 
         return open_reference()
     raise InvalidInput(f"where is {name!r} served? Name its endpoint with --url")
-
-
-@contextmanager
-def _stopping() -> Iterator[list[int]]:
-    """Let the first Ctrl-C end the run after the passages under way, the second one at once."""
-    stopped: list[int] = []
-
-    def stop(number: int, frame: object) -> None:
-        if stopped:
-            raise KeyboardInterrupt
-        stopped.append(number)
-        click.echo("stopping after the passages under way; once more ends at once", err=True)
-
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        yield stopped
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _estimate(

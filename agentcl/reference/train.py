@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from agentcl.errors import AgentclError, InvalidInput
+from agentcl.interrupts import stopping
 from agentcl.reference.batches import IGNORED, Batch, Encoder, make_batches, pad_rows
 from agentcl.reference.examples import Example
 from agentcl.reference.gates import Asked, draw_sets
@@ -362,23 +362,15 @@ def main(preset: str, out: Path, seed: int, minutes: float | None, quiet: bool) 
             raise click.BadParameter("must be above 0", param_hint="--minutes")
         longer = max(1.0, minutes / chosen.minutes)
         chosen = replace(chosen, minutes=minutes, tokens=round(chosen.tokens * longer))
-    asked: list[int] = []
-
-    def stop(number: int, frame: object) -> None:
-        if asked:
-            raise KeyboardInterrupt
-        asked.append(number)
-        click.echo("stopping at the end of this chunk; once more ends at once", err=True)
-
-    previous = signal.signal(signal.SIGINT, stop)
     try:
-        progress = train(chosen, out, seed=seed, is_quiet=quiet, should_stop=lambda: bool(asked))
+        with stopping("stopping at the end of this chunk; once more ends at once") as is_stopped:
+            progress = train(chosen, out, seed=seed, is_quiet=quiet, should_stop=is_stopped)
     except AgentclError as error:
         raise click.ClickException(str(error)) from error
-    finally:
-        signal.signal(signal.SIGINT, previous)
     done = f"{progress.tokens / 1e6:.2f}M tokens in {progress.seconds / 60:.1f} min, in {out}"
-    click.echo(f"stopped after {done}; the same command goes on" if asked else f"trained {done}")
+    click.echo(
+        f"stopped after {done}; the same command goes on" if is_stopped() else f"trained {done}"
+    )
 
 
 if __name__ == "__main__":
