@@ -4,9 +4,9 @@ It reads controlled English with invented names, so everything that it answers h
 prompt: `open_reference` opens it, `read_passage` and its like make endless fresh examples.
 """
 
+from agentcl.envs.names import Names
 from agentcl.reference.acting import choose_action, write_guidance
 from agentcl.reference.examples import Example, Turn
-from agentcl.reference.names import Names
 from agentcl.reference.reading import (
     choose_facts,
     final_answer,

@@ -8,27 +8,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from agentcl.envs.deployments import (
+    CLEARED,
+    DONE,
+    NOTHING,
+    REMEDIES,
+    SERVICES,
+    WORSE,
+    Deployment,
+    make_deployment,
+)
+from agentcl.envs.names import Names
 from agentcl.reference.examples import Example, Turn
-from agentcl.reference.names import Names
 
 Claim = Literal["do", "avoid", "useless", "needs"]
 
-SERVICES: Final = (
-    "queue", "cache", "gateway", "database", "scheduler", "proxy", "ledger", "worker", "broker",
-    "mirror", "router", "vault",
-)  # fmt: skip
-STATES: Final = (
-    "slow", "full", "hot", "silent", "stale", "locked", "noisy", "cold", "blocked", "empty",
-    "leaking", "late",
-)  # fmt: skip
-REMEDIES: Final = (
-    "restart", "drain", "flush", "scale", "rotate", "throttle", "isolate", "rebuild", "patch",
-    "resize", "probe", "trace", "pause", "refill",
-)  # fmt: skip
-NOTHING: Final = "nothing changes"
-WORSE: Final = "the alert gets worse"
-CLEARED: Final = "the alert is cleared"
-DONE: Final = "done"
 NO_GUIDANCE: Final = "When a {k} {s}, no guidance applies."
 CHOOSE: Final = "Next action?"
 WRITE: Final = "Write guidance as JSON."
@@ -87,42 +81,6 @@ class Lesson:
         if self.claim == "needs":
             return form.format(k=self.service, v=self.sign, w=self.action)
         return form.format(k=self.service, s=self.sign, v=self.action)
-
-
-@dataclass(frozen=True, slots=True)
-class Deployment:
-    """The hidden rules of one world: what helps, harms, and has to be done before.
-
-    `remedies` are distinct for one kind of service, so what helps in one situation never helps in
-    another of the same kind or sign.
-    """
-
-    remedies: dict[tuple[str, str], str]  # (service, sign) -> action
-    harms: dict[tuple[str, str], str]
-    needs: dict[tuple[str, str], str]  # (service, action) -> the action before it
-
-
-def make_deployment(rng: random.Random, names: Names, *, signs: int = 4) -> Deployment:
-    """Return the rules of a world of three kinds of service and `signs` signs, drawn at random."""
-    services = rng.sample(SERVICES, 3)
-    shown = [
-        f"raises {names.fresh()}" if rng.random() < 0.4 else f"is {state}"
-        for state in rng.sample(STATES, signs)
-    ]
-    remedies: dict[tuple[str, str], str] = {}
-    harms: dict[tuple[str, str], str] = {}
-    needs: dict[tuple[str, str], str] = {}
-    shift = rng.sample(REMEDIES, len(REMEDIES))
-    for i, service in enumerate(services):
-        for j, sign in enumerate(shown):
-            # A Latin square: no remedy twice for a service or a sign.
-            remedies[service, sign] = shift[(i * signs + j) % len(shift)]
-            harms[service, sign] = shift[(i * signs + j + 5) % len(shift)]
-        needing = rng.choice(shown)
-        action = remedies[service, needing]
-        before = rng.choice([a for a in REMEDIES if a != action])
-        needs[service, action] = before
-    return Deployment(remedies, harms, needs)
 
 
 def choose_action(

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from agentcl.envs.names import Names
 from agentcl.memory.records import Scope
 from agentcl.reference.examples import Example, Skill, Turn
-from agentcl.reference.names import Names
 from agentcl.reference.relations import (
     NOT_STATED,
     OF_KIND,

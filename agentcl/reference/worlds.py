@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agentcl.reference.names import Names
+from agentcl.envs.names import Names
 from agentcl.reference.relations import (
     OF_KIND,
     PERSON,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from agentcl.envs.deployments import REMEDIES
 from agentcl.models import Message
 from agentcl.reference import (
     Example,
@@ -17,7 +18,7 @@ from agentcl.reference import (
     read_passages,
     write_guidance,
 )
-from agentcl.reference.acting import REMEDIES, Lesson
+from agentcl.reference.acting import Lesson
 from agentcl.reference.mix import STAGES, draw
 from agentcl.reference.relations import NOT_STATED
 
