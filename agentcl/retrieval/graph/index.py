@@ -419,9 +419,9 @@ class GraphIndex:
         for node, share in restarts.items():
             shares[nodes == node] -= share
         found: list[tuple[float, HeldPassage]] = []
-        # Nodes rise with seq, so a stable sort breaks ties as every ranking does. Rounded, since sums over the
-        # same edges in another order differ in their last digits.
-        for place in np.argsort(-np.round(shares, 13), kind="stable").tolist():
+        # Nodes rise with seq, so ties break as in every ranking. Rounded, since sums over the same edges in
+        # another order differ in their last digits.
+        for place in np.lexsort((nodes, -np.round(shares, 13))).tolist():
             passage = self.contents.by_node[int(nodes[place])]
             if shares[place] <= 0 or len(found) == limit:
                 break

@@ -94,6 +94,29 @@ def push(
 
 
 @njit(cache=True, nogil=True)
+def collect(
+    state: Floats, touched: Ints, count: int, restart: float, nodes: Ints, shares: Floats
+) -> None:
+    """Write out the nodes that a push touched with their visits, and clean the state behind it.
+
+    Args:
+        state: as `push` left it.
+        touched: likewise.
+        count: what `push` returned.
+        restart: the share of what waits at a node that counts as visits there.
+        nodes: filled with the nodes; room for `count`.
+        shares: filled with their visits.
+    """
+    for i in range(count):
+        node = touched[i]
+        nodes[i] = node
+        shares[i] = state[node, SETTLED] + restart * state[node, WAITING]
+        state[node, WAITING] = 0.0
+        state[node, SETTLED] = 0.0
+        state[node, LIMIT] = UNTOUCHED
+
+
+@njit(cache=True, nogil=True)
 def step(arrays: Arrays, x: Floats, out: Floats) -> None:
     """Write to `out` where walks that are at `x` are one step later; both (nodes, walks)."""
     for node in range(len(arrays.offsets) - 1):

@@ -35,7 +35,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Visits:
-    """How often a walk is found where: nodes with their probability. Nodes not named have none."""
+    """How often a walk is found where: nodes, in any order, with their probability. Others have none."""
 
     nodes: Ints
     shares: Floats
@@ -103,13 +103,12 @@ class Walker:
             space.queue,
             space.touched,
         )
-        reached = np.sort(space.touched[:count])
-        waiting, settled = space.state[reached, 0], space.state[reached, 1]
-        space.state[reached] = _BLANK
+        reached, shares = np.empty(count, np.int32), np.empty(count, np.float64)
+        # A walk that waits somewhere is there now, and restarts from there with 1 - damping.
+        self._kernels.collect(space.state, space.touched, count, 1 - damping, reached, shares)
         with self._lock:
             self._spaces.append(space)
-        # A walk that waits somewhere is there now, and restarts from there with 1 - damping.
-        return Visits(reached, settled + (1 - damping) * waiting, "push, compiled")
+        return Visits(reached, shares, "push, compiled")
 
     def sweep(self, restarts: Floats, *, damping: float = DAMPING, sweeps: int = SWEEPS) -> Floats:
         """Return the visits of walks whose restarts may be anywhere.
