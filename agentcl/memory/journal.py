@@ -185,10 +185,13 @@ class Journal:
                 found[row.seq] = row
         return found
 
-    def since(self, seq: int) -> Iterator[Row]:
-        """Yield every row after `seq`, in order."""
-        sql = f"SELECT {_COLUMNS} FROM {_FROM} WHERE r.seq > ? ORDER BY r.seq LIMIT {_BATCH}"
-        while rows := self.database.read(sql, (seq,)):
+    def since(self, seq: int, *, kinds: Sequence[str] | None = None) -> Iterator[Row]:
+        """Yield every row after `seq`, in order; only those of some kinds, where these are named."""
+        chosen = "" if kinds is None else f" AND r.kind IN ({', '.join('?' * len(kinds))})"
+        sql = (
+            f"SELECT {_COLUMNS} FROM {_FROM} WHERE r.seq > ?{chosen} ORDER BY r.seq LIMIT {_BATCH}"
+        )
+        while rows := self.database.read(sql, (seq, *(kinds or ()))):
             for row in rows:
                 yield _row(row)
             seq = cast(int, rows[-1][0])

@@ -134,7 +134,17 @@ def register(kind: str) -> Callable[[type[R]], type[R]]:
 
 def body(record: Record) -> dict[str, Any]:
     """Return the fields that the record's own kind adds to the header."""
-    return {f.name: getattr(record, f.name) for f in fields(record) if f.name not in _HEADER}
+    return {name: getattr(record, name) for name in _own_fields(type(record))}
+
+
+def _own_fields(kind: type[Record]) -> tuple[str, ...]:
+    """Return the names of the fields that a kind adds; every write asks for them."""
+    if kind not in _OWN:
+        _OWN[kind] = tuple(f.name for f in fields(kind) if f.name not in _HEADER)
+    return _OWN[kind]
+
+
+_OWN: Final[dict[type[Record], tuple[str, ...]]] = {}
 
 
 def build(kind: str, header: Mapping[str, Any], own: Mapping[str, Any]) -> Record:

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from agentcl.errors import StoreCorrupt
 from agentcl.memory.records import Record, Scope, build, from_micros
@@ -50,17 +50,26 @@ class Row(NamedTuple):
         digest.update(self.content_hash or b"")
         return digest.digest()
 
+    def fields(self) -> dict[str, Any]:
+        """Return the fields that the record's own kind adds. Raises StoreCorrupt."""
+        self._check()
+        own: dict[str, Any] = json.loads(self.body)
+        return own
+
+    def _check(self) -> None:
+        if self.digest() != self.checksum:
+            raise StoreCorrupt(
+                f"record {self.id} version {self.version} does not match its checksum: its bytes were "
+                "changed on disk. Run `agentcl doctor`; restore it from a snapshot or an export"
+            )
+
     def record(self) -> Record:
         """Return the record that this row holds.
 
         Raises:
             StoreCorrupt: if the row is not what was written.
         """
-        if self.digest() != self.checksum:
-            raise StoreCorrupt(
-                f"record {self.id} version {self.version} does not match its checksum: its bytes were "
-                "changed on disk. Run `agentcl doctor`; restore it from a snapshot or an export"
-            )
+        self._check()
         sources, metadata, own = json.loads(f"[{self.sources},{self.metadata},{self.body}]")
         header = {
             "id": self.id,

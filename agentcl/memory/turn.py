@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -135,9 +136,9 @@ class Turn:
             None if record.valid_from is None else to_micros(record.valid_from),
             None if record.valid_to is None else to_micros(record.valid_to),
             record.key,
-            canonical_json(list(record.sources)),
+            _json_of_ids(record.sources),
             canonical_json(body(record)),
-            canonical_json(dict(record.metadata)),
+            canonical_json(dict(record.metadata)) if record.metadata else "{}",
             None if text is None else content_hash(text),
             b"",
         )
@@ -201,3 +202,10 @@ class Turn:
             found = (cursor.lastrowid,)
         self._scopes[scope] = int(found[0])
         return self._scopes[scope]
+
+
+def _json_of_ids(ids: Sequence[str]) -> str:
+    """Return ids as canonical JSON; ULIDs, which nearly all are, need no escaping."""
+    if all(map(str.isalnum, ids)):
+        return '["' + '","'.join(ids) + '"]' if ids else "[]"
+    return canonical_json(list(ids))

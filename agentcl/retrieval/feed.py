@@ -11,7 +11,6 @@ from typing import Final
 
 from agentcl.errors import StoreCorrupt
 from agentcl.memory.journal import Journal
-from agentcl.memory.records import body
 from agentcl.memory.rows import Row
 from agentcl.retrieval.index import Change, Entry, Index, Match, Query
 
@@ -70,9 +69,7 @@ class Feed:
         if held == 0 or held > last:
             self.rebuild(journal)
             return last
-        rows = list(journal.since(held))
-        if not rows:
-            return 0
+        rows = [row for row in journal.since(held, kinds=self._kinds) if row.seq <= last]
         erased = [row.id for row in rows if row.op == "erase"]
         if erased:
             self.index.remove(erased)
@@ -81,11 +78,17 @@ class Feed:
                 return last
         for batch in _batches(rows):
             self.index.apply(list(self._changes(journal, batch)), watermark=batch[-1].seq)
+        if not rows or rows[-1].seq < last:  # what comes after concerns other indexes
+            self.index.apply((), watermark=last)
         return len(rows)
+
+    @property
+    def _kinds(self) -> list[str]:
+        return sorted(self.kinds)
 
     def _rebuild(self, journal: Journal) -> None:
         last = journal.last_seq()
-        rows = (row for row in journal.since(0) if row.seq <= last)
+        rows = (row for row in journal.since(0, kinds=self._kinds) if row.seq <= last)
         changes = (change for batch in _batches(rows) for change in self._changes(journal, batch))
         self.index.rebuild(changes, watermark=last)
 
@@ -94,7 +97,7 @@ class Feed:
         for row in rows:
             added = None
             if row.op == "put" and row.kind in self.kinds:
-                record = row.record() if self.reads_text or self.reads_fields else None
+                record = row.record() if self.reads_text else None
                 added = Entry(
                     seq=row.seq,
                     id=row.id,
@@ -105,9 +108,9 @@ class Feed:
                     created_at=row.created_at,
                     valid_from=row.valid_from,
                     valid_to=row.valid_to,
-                    metadata=json.loads(row.metadata),
-                    sources=record.sources if record and self.reads_fields else (),
-                    fields=body(record) if record and self.reads_fields else {},
+                    metadata={} if row.metadata == "{}" else json.loads(row.metadata),
+                    sources=tuple(json.loads(row.sources)) if self.reads_fields else (),
+                    fields=row.fields() if self.reads_fields else {},
                 )
             yield Change(seq=row.seq, id=row.id, at=row.created_at, added=added)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -186,9 +186,9 @@ class Contents:
         if entry.kind == "fact":
             subject = self._node(tenant, normalise(entry.fields["subject"]))
             object_ = self._node(tenant, normalise(entry.fields["object"]))
-            return HeldFact(replace(entry, fields={}), subject=subject, object=object_)
+            return HeldFact(_header(entry, {}), subject=subject, object=object_)
         return HeldReading(
-            replace(entry, fields={}),
+            _header(entry, {}),
             phrases=self._nodes(tenant, entry.fields["phrases"]),
             is_failed=bool(entry.fields["error"]),
         )
@@ -205,7 +205,7 @@ class Contents:
         phrases = np.union1d(self._nodes(tenant, found.phrases), named.ravel())
         part = Part(phrases.astype(np.int32), named[named[:, 0] != named[:, 1]])
         # What an index keeps of a passage is its header: the text is in the journal.
-        header = replace(entry, text="", fields={"title": entry.fields["title"]})
+        header = _header(entry, {"title": entry.fields["title"]})
         return HeldPassage(header, node=self._new_node(), text_part=part)
 
     def _nodes(self, tenant: str, phrases: Sequence[str]) -> Ints:
@@ -230,3 +230,21 @@ class Contents:
 
 def _passage_id(entry: Entry) -> str:
     return entry.id if entry.kind == "passage" else entry.sources[0]
+
+
+def _header(entry: Entry, fields: Mapping[str, object]) -> Entry:
+    """Return an entry without what only its text tells; written out, since it is made of every record."""
+    return Entry(
+        entry.seq,
+        entry.id,
+        entry.kind,
+        entry.scope,
+        "",
+        None,
+        entry.created_at,
+        entry.valid_from,
+        entry.valid_to,
+        entry.metadata,
+        entry.sources,
+        fields,
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from agentcl.retrieval.analysis import terms
@@ -153,6 +154,7 @@ _OPENERS: Final = frozenset(
 )
 
 
+@lru_cache(maxsize=1 << 16)
 def normalise(phrase: str) -> str:
     """Return the form that all spellings of a phrase share; empty when nothing is left.
 
