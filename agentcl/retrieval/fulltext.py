@@ -291,27 +291,30 @@ class FullTextIndex:
 
     def _admitted(self, seqs: Sequence[int], query: Query) -> dict[int, str]:
         """Return the ids of those entries that the query lets through, by number."""
+        where, parameters = view_sql(query.view)
+        if query.at is None:
+            where += " AND e.ended_at IS NULL"
+        else:
+            where += " AND e.created_at <= ? AND (e.ended_at IS NULL OR e.ended_at > ?)"
+            parameters += [query.at, query.at]
+        if query.valid_at is not None:
+            where += " AND (e.valid_from IS NULL OR e.valid_from <= ?)"
+            where += " AND (e.valid_to IS NULL OR e.valid_to > ?)"
+            parameters += [query.valid_at, query.valid_at]
+        if query.kinds is not None:
+            where += f" AND e.kind IN ({', '.join('?' * len(query.kinds))})"
+            parameters += sorted(query.kinds)
         admitted: dict[int, str] = {}
         iterator = iter(seqs)
         while some := list(islice(iterator, _BATCH)):
             marks = ", ".join("?" * len(some))
             rows = self._database.read(
-                "SELECT e.seq, e.id, e.kind, s.tenant, s.user, s.agent, s.session, e.created_at,"
-                " e.ended_at, e.valid_from, e.valid_to, e.metadata"
-                f" FROM entry AS e JOIN scope AS s ON s.id = e.scope WHERE e.seq IN ({marks})",
-                some,
+                "SELECT e.seq, e.id, e.metadata FROM entry AS e JOIN scope AS s ON s.id = e.scope"
+                f" WHERE e.seq IN ({marks}) AND {where}",
+                (*some, *parameters),
             )
-            for row in cast(list[tuple[int, str, str, str, str, str, str, int, int | None,
-                                       int | None, int | None, str]], rows):  # fmt: skip
-                created_at, ended_at = row[7], row[8]
-                if query.at is None:
-                    is_live = ended_at is None
-                else:
-                    is_live = created_at <= query.at and (ended_at is None or query.at < ended_at)
-                entry = Entry(
-                    row[0], row[1], row[2], Scope(*row[3:7]), "", None, created_at, row[9], row[10],
-                    json.loads(row[11]) if query.conditions else {},
-                )  # fmt: skip
-                if is_live and query.admits(entry):
-                    admitted[entry.seq] = entry.id
+            for seq, id, metadata in cast(list[tuple[int, str, str]], rows):
+                own = json.loads(metadata) if query.conditions else {}
+                if all(condition.holds(own) for condition in query.conditions):
+                    admitted[seq] = id
         return admitted

@@ -118,14 +118,14 @@ def join(fusion: Fusion, walked: Sequence[Association]) -> Iterator[Fused]:
             yield replace(fusion.entry(seq), score=scores[seq])
             continue
         found = walked[places[seq]]
-        part = ScorePart("graph", places[seq] + 1, found.share, _adds(found))
+        part = ScorePart("graph", found.rank, found.share, _adds(found))
         yield Fused(seq, found.id, scores[seq], (*parts, part))
 
 
 def by_walk(walked: Sequence[Association]) -> Iterator[Fused]:
     """Yield what a walk found, by its visits alone."""
-    for place, found in enumerate(walked, start=1):
-        part = ScorePart("graph", place, found.share, found.share)
+    for found in walked:
+        part = ScorePart("graph", found.rank, found.share, found.share)
         yield Fused(found.seq, found.id, found.share, (part,))
 
 

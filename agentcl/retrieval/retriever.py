@@ -165,7 +165,7 @@ class Retriever:
             rankings["text"] = self.text.search(self._journal, query, limit=depth)
         fusion = Fusion(rankings, is_lexical=self._is_lexical)
         if mode == "graph":
-            walked = self.graph.walk(query, fusion, limit=depth, recognise=recognise)
+            walked = self.graph.walk(query, fusion, limit=limit, recognise=recognise)
             hits = self._hits(join(fusion, walked.walk.found), query, limit, walked.walk.steps_to)
             return Retrieved(hits, walked.way, walked.facts)
         fused: Iterator[Fused] = map(fusion.entry, fusion.ordered())

@@ -43,6 +43,7 @@ class Association:
     seq: int
     id: str
     share: float  # of the walk's time
+    rank: int  # 1 for the passage that is visited most
 
 
 # The shortest way from a seed to a passage: the id of a passage, and the phrase that it shares with the next
@@ -157,7 +158,7 @@ class GraphIndex:
             if not seeds:
                 return []
             found = self._ranked(query, view.walker.push(seeds), {}, limit)
-            return [Match(p.entry.seq, p.entry.id, share) for share, p in found]
+            return [Match(one.seq, one.id, one.share) for one in found]
 
     def associate(
         self,
@@ -165,6 +166,7 @@ class GraphIndex:
         seeds: Mapping[int, float],
         *,
         limit: int,
+        among: Collection[int] = (),
         facts: Mapping[int, float] | None = None,
         settings: GraphSettings | None = None,
     ) -> Walk:
@@ -174,7 +176,9 @@ class GraphIndex:
             query: whose scope is walked in, at which moment, and what may be returned. What its
                 conditions keep out of the result may still be walked through.
             seeds: seq of the passages where the walk begins, with their shares.
-            limit: how many to return.
+            limit: how many to return besides.
+            among: seq of passages that are returned in any case, if the walk came there; they are known
+                to be admitted.
             facts: seq of the facts that the question is linked to, with their shares.
             settings: how to walk.
         """
@@ -192,7 +196,7 @@ class GraphIndex:
                 for node, share in mixed.items()
                 if node in begin
             }
-            return self._walked(query, view, visits, restarts, begin, limit)
+            return self._walked(query, view, visits, restarts, begin, limit, among)
 
     def walk_everywhere(
         self,
@@ -390,11 +394,9 @@ class GraphIndex:
         restarts: Mapping[int, float],
         seeds: Mapping[int, float],
         limit: int,
+        among: Collection[int] = (),
     ) -> Walk:
-        found = tuple(
-            Association(passage.entry.seq, passage.entry.id, share)
-            for share, passage in self._ranked(query, visits, restarts, limit)
-        )
+        found = tuple(self._ranked(query, visits, restarts, limit, among))
         routes = Routes(view, seeds)
         mark = self._watermark
 
@@ -411,22 +413,41 @@ class GraphIndex:
         return Walk(found, visits.way, steps_to)
 
     def _ranked(
-        self, query: Query, visits: Visits, restarts: Mapping[int, float], limit: int
-    ) -> list[tuple[float, HeldPassage]]:
-        """Return what the query lets through, most visited first, `restarts` not counted."""
-        is_passage = np.frombuffer(self.contents.is_passage, np.uint8)[visits.nodes] > 0
-        nodes, shares = visits.nodes[is_passage], visits.shares[is_passage].copy()
+        self,
+        query: Query,
+        visits: Visits,
+        restarts: Mapping[int, float],
+        limit: int,
+        among: Collection[int] = (),
+    ) -> list[Association]:
+        """Return what the query lets through, most visited first, `restarts` not counted.
+
+        Besides the passages `among`, wherever they rank, that is the best `limit`.
+        """
+        contents = self.contents
+        is_passage = np.frombuffer(contents.is_passage, np.uint8)[visits.nodes] > 0
+        nodes, shares = visits.nodes[is_passage], visits.shares[is_passage]
         for node, share in restarts.items():
             shares[nodes == node] -= share
-        found: list[tuple[float, HeldPassage]] = []
         # Nodes rise with seq, so ties break as in every ranking. Rounded, since sums over the same edges in
         # another order differ in their last digits.
-        for place in np.lexsort((nodes, -np.round(shares, 13))).tolist():
-            passage = self.contents.by_node[int(nodes[place])]
-            if shares[place] <= 0 or len(found) == limit:
+        order = np.lexsort((nodes, -np.round(shares, 13)))
+        order = order[: int(np.count_nonzero(shares > 0))]
+        nodes, shares = nodes[order], shares[order]
+        wanted = [contents.passages[seq].node for seq in among if seq in contents.passages]
+        is_wanted = np.isin(nodes, np.array(wanted, np.int32))
+        places = np.flatnonzero(is_wanted).tolist()
+        left = limit
+        for place in np.flatnonzero(~is_wanted).tolist():
+            if not left:
                 break
-            if query.admits(passage.entry):
-                found.append((float(shares[place]), passage))
+            if query.admits(contents.by_node[int(nodes[place])].entry):
+                places.append(place)
+                left -= 1
+        found = []
+        for place in sorted(places):
+            entry = contents.by_node[int(nodes[place])].entry
+            found.append(Association(entry.seq, entry.id, float(shares[place]), place + 1))
         return found
 
 

@@ -83,7 +83,12 @@ class GraphSearch:
             if fact.is_kept and fact.score > 0
         }
         walk = self.index.associate(
-            query, begin, limit=limit, facts=shares, settings=self._settings
+            query,
+            begin,
+            limit=limit,
+            among=found.scores,
+            facts=shares,
+            settings=self._settings,
         )
         kept = sum(fact.is_kept for fact in linked)
         return Walked(walk, linked, f"{walk.way}, from {len(begin)} passages and {kept} facts{way}")

@@ -43,6 +43,7 @@ class Server(ThreadingHTTPServer):
 
 class Handler(BaseHTTPRequestHandler):
     server: Server
+    is_under_way = False
 
     def do_GET(self) -> None:
         self._answer(200, {"object": "list", "data": [{"id": "good", "object": "model"}]})
@@ -59,11 +60,16 @@ class Handler(BaseHTTPRequestHandler):
             self.server.attempts[model] += 1
             self.server.under_way += 1
             self.server.most_under_way = max(self.server.most_under_way, self.server.under_way)
+        self.is_under_way = True
         try:
             self._serve(asked, model)
         finally:
-            with self.server.lock:
-                self.server.under_way -= 1
+            self._leave()
+
+    def _leave(self) -> None:
+        with self.server.lock:
+            self.server.under_way -= self.is_under_way
+            self.is_under_way = False
 
     def _serve(self, asked: dict[str, Any], model: str) -> None:
         failures = {"locked": 401, "broken": 500, "absent": 404}
@@ -103,6 +109,7 @@ class Handler(BaseHTTPRequestHandler):
         return answer
 
     def _answer(self, status: int, body: object, retry_after: str | None = None) -> None:
+        self._leave()  # before the client can know, and begin its next call
         content = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
