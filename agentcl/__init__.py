@@ -16,6 +16,7 @@ from agentcl.errors import (
     MissingExtra,
     ModelUnavailable,
     NotFound,
+    RequestRefused,
     SchemaTooNew,
     SchemaViolation,
     StorageFull,
@@ -26,7 +27,17 @@ from agentcl.errors import (
     TransferError,
 )
 from agentcl.facade import KEEP, Memory
-from agentcl.memory import ANY, Counters, Document, Passage, Record, Scope, Version
+from agentcl.memory import (
+    ANY,
+    Counters,
+    Document,
+    Extraction,
+    Fact,
+    Passage,
+    Record,
+    Scope,
+    Version,
+)
 from agentcl.retrieval.recall import Hit, Recall
 from agentcl.upkeep import Receipt, Stats
 
@@ -41,6 +52,8 @@ __all__ = [
     "Draft",
     "EncoderMismatch",
     "EraseIncomplete",
+    "Extraction",
+    "Fact",
     "Hit",
     "InvalidInput",
     "LoadError",
@@ -53,6 +66,7 @@ __all__ = [
     "Recall",
     "Receipt",
     "Record",
+    "RequestRefused",
     "SchemaTooNew",
     "SchemaViolation",
     "Scope",

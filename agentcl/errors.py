@@ -11,6 +11,7 @@ AgentclError
 ├── MemoryClosed          a verb on a memory after `close()`
 ├── ModelUnavailable      a language model cannot be asked; names the endpoint and the remedy
 │   └── RequestRefused    it can, but it refuses this request
+├── EnvironmentFailed     a world that agents are tested in broke; its episode has no score
 ├── SchemaViolation       a model's answer broke its schema, and so did its second one
 └── StoreUnavailable      the journal cannot be read or written now
     ├── StoreBusy         another process held the write turn for too long
@@ -62,6 +63,10 @@ class ModelUnavailable(AgentclError):
 
 class RequestRefused(ModelUnavailable):
     """The endpoint answers, but not this request; e.g. it is longer than the model can read."""
+
+
+class EnvironmentFailed(AgentclError):
+    """A world broke: it raised, hung, or gave what no world may give. Such an episode has no score."""
 
 
 class SchemaViolation(AgentclError):

@@ -20,13 +20,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-from agentcl.envs.base import Observation, Oracle, Outcome, Score, Split, Task
+from agentcl.envs.base import Determinism, Observation, Oracle, Outcome, Score, Split, Task
 from agentcl.envs.deployments import (
     CLEARED,
     DONE,
     NOTHING,
     REMEDIES,
-    SERVICES,
     WORSE,
     Deployment,
     make_deployment,
@@ -122,7 +121,7 @@ class IncidentEnvironment:
     """The environment. Deterministic to the character."""
 
     name = NAME
-    determinism: Final = "bitwise"
+    determinism: Determinism = "bitwise"
 
     def __init__(self) -> None:
         self._incident: Incident | None = None
@@ -301,7 +300,3 @@ def _rules(rules_of: str) -> tuple[Deployment, dict[str, str]]:
     deployment = make_deployment(rng, Names(rng))
     services = sorted({service for service, _ in deployment.remedies})
     return deployment, {service: rng.choice(DIAGNOSTICS) for service in services}
-
-
-assert set(DIAGNOSTICS).isdisjoint(REMEDIES)
-assert SERVICES

@@ -1,7 +1,17 @@
 """What is remembered: records, the journal they live in, and how they change."""
 
 from agentcl.memory.journal import Journal
-from agentcl.memory.records import ANY, Document, Passage, Record, Scope, ScopeView, register
+from agentcl.memory.records import (
+    ANY,
+    Document,
+    Extraction,
+    Fact,
+    Passage,
+    Record,
+    Scope,
+    ScopeView,
+    register,
+)
 from agentcl.memory.rows import Counters, EncoderSpec, Version
 
 __all__ = [
@@ -9,6 +19,8 @@ __all__ = [
     "Counters",
     "Document",
     "EncoderSpec",
+    "Extraction",
+    "Fact",
     "Journal",
     "Passage",
     "Record",

@@ -15,6 +15,7 @@ from agentcl import (
     Memory,
     ModelUnavailable,
     NotFound,
+    RequestRefused,
     StoreBusy,
 )
 from agentcl.doctor import examine
@@ -377,3 +378,18 @@ def test_the_reference_model_reads_its_own_english(tmp_path: Path) -> None:
         assert (report.read, report.failed) == (3, 0)
         stated = {tuple(fact.triple()) for passage in world.passages for fact in passage.facts}
         assert len(triples(memory) & stated) >= 0.9 * len(stated)
+
+
+def test_a_passage_that_the_endpoint_refuses_does_not_stop_the_others(memory: Memory) -> None:
+    memory.add(BOAT)
+    memory.add(BIRTH)
+
+    def says(messages: Sequence[Message]) -> str:
+        if "evening boat" in messages[-1].content:
+            raise RequestRefused("the context is 1024 tokens, and 2000 were asked for")
+        return answer([])
+
+    report = memory.extract(ModelExtractor(ScriptedModel(says)))
+    assert (report.read, report.failed) == (2, 1)
+    state = memory.extraction_state("model:scripted")
+    assert "RequestRefused: the context is 1024 tokens" in state.errors[0][0]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from agentcl import ModelUnavailable
+from agentcl import ModelUnavailable, RequestRefused
 from agentcl.models import ChatModel, Message, Sampling, ask_object
 from agentcl.models.check import check
 from agentcl.models.openai import OpenAIChat
@@ -72,7 +72,7 @@ class Handler(BaseHTTPRequestHandler):
             self.is_under_way = False
 
     def _serve(self, asked: dict[str, Any], model: str) -> None:
-        failures = {"locked": 401, "broken": 500, "absent": 404}
+        failures = {"locked": 401, "broken": 500, "absent": 404, "short": 400}
         if model in failures:
             self._answer(failures[model], {"error": {"message": f"no {model}"}})
         elif model == "busy-once" and self.server.attempts[model] == 1:
@@ -230,3 +230,9 @@ def test_the_fingerprint_tells_models_apart(server: Server) -> None:
     good = OpenAIChat("good", base_url=server.url)
     assert good.fingerprint() == good.fingerprint()
     assert good.fingerprint() != OpenAIChat("unusable", base_url=server.url).fingerprint()
+
+
+def test_a_request_that_is_refused_is_told_from_an_outage(server: Server) -> None:
+    with pytest.raises(RequestRefused, match="refused this request to 'short'"):
+        OpenAIChat("short", base_url=server.url).chat(ASK)
+    assert server.attempts["short"] == 1

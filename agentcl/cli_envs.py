@@ -1,0 +1,137 @@
+"""The commands about worlds: which there are, whether one keeps the contract, and what policies score."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from itertools import islice
+from typing import Any, get_args
+
+import click
+
+from agentcl.cli_options import command
+from agentcl.console import Screen
+from agentcl.envs.base import Split
+from agentcl.envs.checking import check as check_world
+from agentcl.envs.incidents import NAME as INCIDENTS
+from agentcl.envs.incidents import expected_without_memory
+from agentcl.envs.policies import play as play_episode
+from agentcl.envs.policies import policies_of
+from agentcl.envs.registry import open_world, world_names
+
+
+@click.group()
+def envs() -> None:
+    """Look at the worlds that agents are tested in."""
+
+
+@envs.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@command
+def list_(screen: Screen) -> None:
+    """List the worlds that come with agentcl, with their families and tasks."""
+    rows: list[dict[str, Any]] = []
+    for name in world_names():
+        world = open_world(name)
+        tasks = {split: sum(1 for _ in world.tasks(split)) for split in get_args(Split)}
+        rows.append({"name": name, "families": list(world.families), "tasks": tasks})
+    if screen.as_json:
+        screen.json(rows)
+        return
+    for row in rows:
+        counts = ", ".join(f"{count} {split}" for split, count in row["tasks"].items())
+        screen.line(f"{row['name']}: {', '.join(row['families'])} ({counts})")
+
+
+@envs.command()
+@click.argument("world")
+@click.option("--tasks", default=5, show_default=True, type=click.IntRange(1), help="How many.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@command
+def check(screen: Screen, world: str, tasks: int) -> None:
+    """Find out whether a world keeps the contract; WORLD is a name, or module:Class of your own.
+
+    Exit status 1 if it does not.
+    """
+    findings = check_world(open_world(world), tasks=tasks)
+    if screen.as_json:
+        screen.json(findings)
+    else:
+        for finding in findings:
+            detail = f": {finding.detail}" if finding.detail else ""
+            screen.line(f"{'ok    ' if finding.is_kept else 'BROKEN'}  {finding.name}{detail}")
+    if not all(finding.is_kept for finding in findings):
+        sys.exit(1)
+
+
+@envs.command()
+@click.argument("world")
+@click.option("--split", type=click.Choice(get_args(Split)), default="test", show_default=True)
+@click.option("--family", help="Only this kind of task.")
+@click.option("--policy", "names", multiple=True, help="random, null or oracle; default: all.")
+@click.option("--episodes", "-n", default=100, show_default=True, type=click.IntRange(1))
+@click.option("--seed", default=0, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@command
+def play(
+    screen: Screen,
+    world: str,
+    split: Split,
+    family: str | None,
+    names: tuple[str, ...],
+    episodes: int,
+    seed: int,
+) -> None:
+    """Let policies without a model play: what can be had by chance, by nothing, and at the best."""
+    opened = open_world(world)
+    oracle = opened.oracle()
+    chosen = policies_of(names or ("null", "random", *(["oracle"] if oracle else [])), oracle)
+    tasks = list(islice(opened.tasks(split, family=family), episodes))
+    rows: list[dict[str, Any]] = []
+    environment = opened.make()
+    try:
+        with screen.progress("playing", len(chosen) * episodes) as bar:
+            for policy in chosen:
+                started = time.perf_counter()
+                played = []
+                for n in range(episodes):
+                    played.append(
+                        play_episode(environment, policy, tasks[n % len(tasks)], seed=seed + n)
+                    )
+                    bar.advance(bar.task_ids[0])
+                spent_s = time.perf_counter() - started
+                scores = [one.score for one in played if one.score is not None]
+                steps = sum(len(one.steps) for one in played)
+                rows.append(
+                    {
+                        "policy": policy.name,
+                        "episodes": len(played),
+                        "failed": len(played) - len(scores),
+                        "score": statistics.fmean(s.value for s in scores) if scores else None,
+                        "success": statistics.fmean(s.is_success for s in scores)
+                        if scores
+                        else None,
+                        "steps": steps / len(played),
+                        "steps_per_s": steps / spent_s,
+                    }
+                )
+    finally:
+        environment.close()
+    optimum = None
+    if world == INCIDENTS and family:
+        optimum = {"without memory": expected_without_memory(family), "with full knowledge": 1.0}
+        if family == "control":  # what could be known is another thing in every episode
+            optimum["with full knowledge"] = optimum["without memory"]
+    if screen.as_json:
+        screen.json({"rows": rows, "optimum": optimum})
+        return
+    for row in rows:
+        score = "no score" if row["score"] is None else f"{row['score']:.3f}"
+        failed = f", {row['failed']} failed" if row["failed"] else ""
+        screen.line(
+            f"{row['policy']:8} score {score}, success {row['success'] or 0:.0%}, {row['steps']:.1f} "
+            f"steps, {row['steps_per_s']:,.0f} steps/s{failed}"
+        )
+    if optimum:
+        screen.line("best expected: " + ", ".join(f"{n} {v:.3f}" for n, v in optimum.items()))

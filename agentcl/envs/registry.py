@@ -1,0 +1,40 @@
+"""Worlds by name: those that come with agentcl, and anybody's own as `module:Class`."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Final
+
+from agentcl.envs.base import World
+from agentcl.errors import InvalidInput
+
+_OWN: Final = {"incidents": "agentcl.envs.incidents:IncidentWorld"}
+
+
+def world_names() -> list[str]:
+    """Return the names of the worlds that come with agentcl."""
+    return sorted(_OWN)
+
+
+def open_world(name: str) -> World:
+    """Return a world by its name, or by `module:Class` of your own.
+
+    Raises:
+        InvalidInput: if there is none of that name, or what is there is no world.
+    """
+    target = _OWN.get(name, name)
+    module, colon, attribute = target.partition(":")
+    if not colon or not module or not attribute:
+        raise InvalidInput(
+            f"there is no world {name!r}; choose one of {', '.join(world_names())}, or name your own as "
+            "module:Class"
+        )
+    try:
+        made = getattr(import_module(module), attribute)()
+    except (ImportError, AttributeError, TypeError) as error:
+        raise InvalidInput(f"{name!r} cannot be opened: {type(error).__name__}: {error}") from error
+    if not isinstance(made, World):
+        missing = [part for part in ("name", "families", "make", "tasks", "oracle")
+                   if not hasattr(made, part)]  # fmt: skip
+        raise InvalidInput(f"{name!r} is no world: it has no {', '.join(missing)}")
+    return made
