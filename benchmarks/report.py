@@ -306,7 +306,25 @@ def graph() -> str:
     return (
         f"{quality}\nGraph against the published code, paired by question: {better}.\n\n{seconds}\n{ranked}\n"
         f"{scale}\nThe first graph search after a start at {last['passages']:,} passages takes "
-        f"{last['start_kept_s']:.1f} s with the graph kept on disk, {last['start_anew_s']:.1f} s without.\n"
+        f"{last['start_kept_s']:.1f} s with the graph kept on disk, {last['start_anew_s']:.1f} s without.\n\n"
+        f"{_ten_million(grown['rows'])}"
+    )
+
+
+def _ten_million(rows: list[dict[str, Any]]) -> str:
+    """What a hundred times the largest memory measured would need, by straight lines through the results."""
+    before, last = rows[-2:]
+    times = 10_000_000 / last["passages"]
+    grown = last["passages"] - before["passages"]
+    each_kb = 1024 * (last["memory_mb"] - before["memory_mb"]) / grown
+    edges = times * last["edges"]
+    return (
+        f"Ten million passages, on paper: {edges / 1e6:,.0f} million edges in "
+        f"{edges * last['bytes_per_edge'] / 2**30:.1f} GB of arrays; {each_kb * 1e7 / 2**20:,.0f} GB of memory "
+        f"in all ({each_kb:.1f} KB a passage: its vector, and what is known of it as Python objects, which "
+        f"would have to become columns); {times * sum(last['disk_mb'].values()) / 1024:,.0f} GB of disk; "
+        f"{1e7 / last['texts_per_s'] / 3600:.1f} hours to fill, {times * last['start_kept_s'] / 60:.0f} minutes "
+        "to start. A walk costs the same; so does adding a passage.\n"
     )
 
 
