@@ -91,8 +91,7 @@ def _saying(
     for fact, id in _facts(journal, passage, extractor):
         said = len(wanted & {normalise(fact.subject), normalise(fact.object)})
         if said and (best is None or said > best[0]):
-            text = " ".join(part for part in (fact.subject, fact.predicate, fact.object) if part)
-            best = said, ExplainStep("fact", text, id)
+            best = said, ExplainStep("fact", fact.clause, id)
     return [] if best is None or best[1] in known else [best[1]]
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from agentcl.documents import derived_rows, encode
-from agentcl.errors import InvalidInput, RequestRefused, SchemaViolation
+from agentcl.errors import InvalidInput, NotFound, RequestRefused, SchemaViolation
 from agentcl.memory.checks import check_unicode
 from agentcl.memory.journal import Journal
 from agentcl.memory.records import Extraction, Fact, Passage, ScopeView
@@ -66,28 +66,42 @@ def encode_facts(
     readings: Iterable[Reading], *, encoder: Encoder, journal: Journal
 ) -> dict[bytes, bytes]:
     """Return the vectors of all facts by the hash of their clause."""
-    clauses = (_draft(reading, fact).search_text() for reading in readings
-               for fact in reading.found.facts)  # fmt: skip
+    clauses = (fact.clause for reading in readings for fact in reading.found.facts)
     return encode({content_hash(c): c for c in clauses}, encoder=encoder, journal=journal)
 
 
 def write(
-    turn: Turn, journal: Journal, reading: Reading, vectors: Mapping[bytes, bytes]
+    turn: Turn,
+    journal: Journal,
+    reading: Reading,
+    vectors: Mapping[bytes, bytes],
+    *,
+    is_known: bool = True,
 ) -> int | None:
     """Replace what is known of a passage; return how many facts it has now.
 
     Facts that stay keep their ids. Returns None and writes nothing when the passage has gone or says
     something else by now.
+
+    Args:
+        turn: the right to write.
+        journal: where to.
+        reading: what was found.
+        vectors: of the facts, by the hash of their clause.
+        is_known: False when nothing is derived from the passage yet, so that nobody has to look.
     """
-    held = journal.versions(reading.passage.id)
-    if not held or held[-1].op != "put":
+    try:
+        version = turn.live_version(reading.passage.id)
+    except NotFound:
         return None
-    passage = held[-1].record()
-    assert isinstance(passage, Passage)
-    if passage.text != reading.passage.text:
-        return None
-    reading = replace(reading, passage=passage)
-    facts, extraction = known_of(journal, passage)
+    if version != reading.passage.version:  # it was changed while it was read
+        passage = journal.versions(reading.passage.id)[-1].record()
+        assert isinstance(passage, Passage)
+        if passage.text != reading.passage.text:
+            return None
+        reading = replace(reading, passage=passage)
+    passage = reading.passage
+    facts, extraction = known_of(journal, passage) if is_known else ([], None)
     wanted = {fact: _draft(reading, fact) for fact in reading.found.facts}
     for held_fact in facts:
         triple = Triple(held_fact.subject, held_fact.predicate, held_fact.object)
@@ -101,8 +115,9 @@ def write(
             del wanted[triple]
         else:
             turn.delete(held_fact)
-    for draft in wanted.values():
-        turn.create(draft, vector=vectors[content_hash(draft.search_text())])
+    turn.create_many(
+        [(draft, vectors[content_hash(fact.clause)]) for fact, draft in wanted.items()]
+    )
     done = Extraction(
         id="",
         scope=passage.scope,

@@ -280,8 +280,10 @@ class Knowledge(Upkeep):
             with self.journal.turn() as turn:
                 if vectors:
                     turn.claim_encoder(self._spec)
+                known = self.journal.with_derived([reading.passage.id for reading in batch])
                 for reading in batch:
-                    writing.write(turn, self.journal, reading, vectors)
+                    is_known = reading.passage.id in known
+                    writing.write(turn, self.journal, reading, vectors, is_known=is_known)
 
     def _passage(self, id: str, scope: Scope) -> Passage:
         record = self.journal.get(check_unicode(id, "id"), view=scope.view())

@@ -196,6 +196,12 @@ class Journal:
                 yield _row(row)
             seq = cast(int, rows[-1][0])
 
+    def with_derived(self, ids: Sequence[str]) -> set[str]:
+        """Return those of the ids that some record was derived from."""
+        marks = ", ".join("?" * len(ids))
+        sql = f"SELECT DISTINCT source_id FROM source WHERE source_id IN ({marks})"
+        return {str(row[0]) for row in self.database.read(sql, ids)}
+
     def versions(self, id: str) -> list[Row]:
         """Return all rows of one record, oldest version first, whatever their scope."""
         sql = f"SELECT {_COLUMNS} FROM {_FROM} WHERE r.id = ? ORDER BY r.version"

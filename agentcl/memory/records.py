@@ -200,6 +200,11 @@ class Passage(Record):
         return f"{self.title}\n{self.text}" if self.title else self.text
 
 
+def clause(subject: str, predicate: str, object_: str) -> str:
+    """Return a fact as one clause."""
+    return " ".join(part for part in (subject, predicate, object_) if part)
+
+
 @register("fact")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact(Record):
@@ -221,7 +226,7 @@ class Fact(Record):
 
     def search_text(self) -> str:
         """Return the fact as a clause, as it is encoded."""
-        return " ".join(part for part in (self.subject, self.predicate, self.object) if part)
+        return clause(self.subject, self.predicate, self.object)
 
 
 @register("extraction")

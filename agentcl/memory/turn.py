@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from agentcl.errors import EncoderMismatch, InvalidInput, NotFound
 from agentcl.memory.checks import canonical_json
@@ -18,6 +18,15 @@ from agentcl.memory.vectors import dimension
 
 if TYPE_CHECKING:
     from agentcl.memory.journal import Journal
+
+
+_NAMES: Final = (
+    "id, version, op, kind, scope, created_at, valid_from, valid_to, key, sources, body, metadata,"
+    " content_hash, checksum"
+)
+_MARKS: Final = ", ".join("?" * 14)
+_INSERT_SOURCE: Final = "INSERT OR IGNORE INTO source (source_id, record_id) VALUES (?, ?)"
+_INSERT_VECTOR: Final = "INSERT INTO vector (seq, given, crc, data) VALUES (?, ?, ?, ?)"
 
 
 class Turn:
@@ -50,6 +59,38 @@ class Turn:
         self._append(record, vector, is_given)
         self._sources.add((record.id, record.scope.tenant))
         return record
+
+    def create_many(self, drafts: Sequence[tuple[Record, bytes | None]]) -> None:
+        """Append many new records without keys, each with its vector, faster than one by one.
+
+        Raises:
+            InvalidInput: if one has a key; `create` checks that nobody else has it.
+        """
+        created_at = self.now // 1_000
+        ((last,),) = self._connection.execute(
+            "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'record'), 0)"
+        ).fetchall()
+        rows: list[tuple[object, ...]] = []
+        sources: list[tuple[str, str]] = []
+        vectors: list[tuple[object, ...]] = []
+        for seq, (record, vector) in enumerate(drafts, start=last + 1):
+            if record.key is not None:
+                raise InvalidInput(f"a {record.kind} with the key {record.key!r} is created alone")
+            row = self._row(record, id=new_ulid(created_at), version=1)
+            rows.append((seq, *self._values(row)))
+            sources += [(source, row.id) for source in record.sources]
+            self._sources.add((row.id, record.scope.tenant))
+            if vector is not None:
+                vectors.append(self._vector(seq, vector, is_given=False))
+        self._connection.executemany(
+            f"INSERT INTO record (seq, {_NAMES}) VALUES (?, {_MARKS})", rows
+        )
+        self._connection.executemany(_INSERT_SOURCE, sources)
+        self._connection.executemany(_INSERT_VECTOR, vectors)
+
+    def live_version(self, id: str) -> int:
+        """Return the number of the newest version of a live record. Raises NotFound."""
+        return self._live(id)
 
     def revise(
         self, record: Record, *, vector: bytes | None = None, is_given: bool = False
@@ -120,15 +161,20 @@ class Turn:
         return int(found[0])
 
     def _append(self, record: Record, vector: bytes | None, is_given: bool) -> None:
+        row = self._row(record, id=record.id, version=record.version)
+        self._attach(self._insert(row), row, vector, is_given)
+
+    def _row(self, record: Record, *, id: str, version: int) -> Row:
+        """Return the row that a record makes, its checksum apart."""
         if record.kind not in KINDS:
             raise InvalidInput(f"{type(record).__name__} is not a registered kind of record")
         for source in record.sources:
             self._check_source(source, record)
         text = record.search_text()
-        row = Row(
+        return Row(
             0,
-            record.id,
-            record.version,
+            id,
+            version,
             "put",
             record.kind,
             *fields_of(record.scope),
@@ -142,7 +188,6 @@ class Turn:
             None if text is None else content_hash(text),
             b"",
         )
-        self._attach(self._insert(row), row, vector, is_given)
 
     def _check_source(self, source: str, record: Record) -> None:
         """Provenance must lead somewhere, and never across tenants."""
@@ -161,31 +206,26 @@ class Turn:
 
     def _attach(self, seq: int, row: Row, vector: bytes | None, is_given: bool) -> None:
         if row.op == "put":
-            self._connection.executemany(
-                "INSERT OR IGNORE INTO source (source_id, record_id) VALUES (?, ?)",
-                [(source, row.id) for source in json.loads(row.sources)],
-            )
-        if vector is None:
-            return
+            held = json.loads(row.sources)
+            self._connection.executemany(_INSERT_SOURCE, [(source, row.id) for source in held])
+        if vector is not None:
+            self._connection.execute(_INSERT_VECTOR, self._vector(seq, vector, is_given=is_given))
+
+    def _vector(self, seq: int, vector: bytes, *, is_given: bool) -> tuple[object, ...]:
         held = self._encoder = self._encoder or self._journal.encoder()
         if held is None or held.dim != dimension(vector):
             raise EncoderMismatch(
                 f"a vector of {dimension(vector)} dimensions does not belong to {held}"
             )
-        self._connection.execute(
-            "INSERT INTO vector (seq, given, crc, data) VALUES (?, ?, ?, ?)",
-            (seq, is_given, zlib.crc32(vector), vector),
-        )
+        return seq, is_given, zlib.crc32(vector), vector
+
+    def _values(self, row: Row) -> tuple[object, ...]:
+        scope_id = None if row.tenant is None else self._scope_id(row.scope)
+        return (*row[1:5], scope_id, *row[9:17], row.digest())
 
     def _insert(self, row: Row) -> int:
-        scope_id = None if row.tenant is None else self._scope_id(row.scope)
-        cursor = self._connection.execute(
-            "INSERT INTO record (id, version, op, kind, scope, created_at, valid_from, valid_to,"
-            " key, sources, body, metadata, content_hash, checksum)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*row[1:5], scope_id, *row[9:17], row.digest()),
-        )
-        return int(cursor.lastrowid or 0)
+        sql = f"INSERT INTO record ({_NAMES}) VALUES ({_MARKS})"
+        return int(self._connection.execute(sql, self._values(row)).lastrowid or 0)
 
     def _scope_id(self, scope: Scope) -> int:
         if scope in self._scopes:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final, Literal
 
 from agentcl.errors import InvalidInput
-from agentcl.memory.records import Scope
+from agentcl.memory.records import Scope, clause
 from agentcl.retrieval.analysis import matched_terms
 from agentcl.tokens import TokenCounter, estimate_tokens
 
@@ -63,7 +63,7 @@ class LinkedFact:
     @property
     def clause(self) -> str:
         """The fact as it was compared with the question."""
-        return " ".join(part for part in (self.subject, self.predicate, self.object) if part)
+        return clause(self.subject, self.predicate, self.object)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, Protocol
 
+from agentcl.memory.records import clause
 from agentcl.retrieval.graph.phrases import mentions, normalise, title_phrases
 
 _LONGEST_LINK: Final = 120  # characters between two names that may say how they are related
@@ -20,6 +21,11 @@ class Triple:
     subject: str
     predicate: str
     object: str
+
+    @property
+    def clause(self) -> str:
+        """The fact as it is encoded and shown."""
+        return clause(self.subject, self.predicate, self.object)
 
 
 @dataclass(frozen=True, slots=True)
