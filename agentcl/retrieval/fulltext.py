@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
+import threading
 from collections.abc import Collection, Iterable, Sequence
 from itertools import accumulate, islice
 from pathlib import Path
@@ -31,6 +32,7 @@ MOST_SCORED: Final = (
 _MAX_TERMS: Final = 64  # of one query, the rarest ones
 _MAX_SCOPES: Final = 64  # more visible scopes than this are tested entry by entry
 _TAG_BELOW: Final = 0.25  # of all entries; a tag that more of them have costs more than it saves
+_MAX_COUNTED: Final = 50_000  # terms whose counts are kept
 _BATCH: Final = 500
 _SCHEMA: Final = (
     "CREATE TABLE mark (watermark INTEGER NOT NULL)",
@@ -73,6 +75,9 @@ class FullTextIndex:
     ) -> None:
         self._file = folder / "fulltext.db"
         self._frequent = frequent
+        self._lock = threading.Lock()
+        self._counted_at = 0  # the watermark at which these were counted
+        self._counted: dict[tuple[str, str], int] = {}
         self._busy_timeout_s = busy_timeout_s
         folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -108,6 +113,7 @@ class FullTextIndex:
                 "UPDATE scope SET (live, past) = (SELECT coalesce(sum(ended_at IS NULL), 0),"
                 " coalesce(sum(ended_at IS NOT NULL), 0) FROM entry WHERE scope = scope.id)"
             )
+            self._counted = {}
             # FTS5 only notes a deletion; merging all its segments is what takes the terms away.
             connection.execute("INSERT INTO words (words) VALUES ('optimize')")
         self._database.compact()
@@ -274,10 +280,8 @@ class FullTextIndex:
         if seen >= _FREQUENT_FROM:
             most = min(most, int(self._frequent * seen))
         sql = f"SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT {most + 1})"
-        counts = {
-            word: cast(int, self._database.read(sql, (f'{prefix}body : "{word}"',))[0][0])
-            for word in words
-        }
+        each = self._counts(sql, [f'{prefix}body : "{word}"' for word in words])
+        counts = dict(zip(words, each, strict=True))
         found = sorted((word for word in words if counts[word]), key=lambda word: counts[word])
         if self._frequent >= 1:
             return found[:_MAX_TERMS]
@@ -288,6 +292,21 @@ class FullTextIndex:
             for word, total in zip(telling, scored, strict=True)
             if total <= MOST_SCORED or word == telling[0]
         ][:_MAX_TERMS]
+
+    def _counts(self, sql: str, expressions: Sequence[str]) -> list[int]:
+        """Return what a query counts for each expression; as long as nothing changes, it is asked once."""
+        mark = self.watermark()
+        with self._lock:
+            if mark != self._counted_at or len(self._counted) > _MAX_COUNTED:
+                self._counted_at, self._counted = mark, {}
+            counted = self._counted
+        found = []
+        for expression in expressions:
+            key = (sql, expression)
+            if key not in counted:
+                counted[key] = cast(int, self._database.read(sql, (expression,))[0][0])
+            found.append(counted[key])
+        return found
 
     def _admitted(self, seqs: Sequence[int], query: Query) -> dict[int, str]:
         """Return the ids of those entries that the query lets through, by number."""
