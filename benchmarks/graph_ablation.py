@@ -36,7 +36,7 @@ VARIANTS = {
     "phrases of one passage kept": GraphSettings(Edges(has_leaves=True)),
     "damping 0.3": GraphSettings(damping=0.3),
     "damping 0.7": GraphSettings(damping=0.7),
-    "tolerance 1e-5": GraphSettings(tolerance=1e-5),
+    "tolerance 1e-6": GraphSettings(tolerance=1e-6),
 }
 WITHOUT_FACTS = "no model: names of the text"
 

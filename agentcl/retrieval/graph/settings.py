@@ -8,7 +8,7 @@ from typing import Final, Literal
 from agentcl.errors import InvalidInput
 
 DAMPING: Final = 0.5  # HippoRAG 2's: half of all steps return to the seeds
-TOLERANCE: Final = 1e-5  # mass for each unit of degree that may be left waiting at a node
+TOLERANCE: Final = 8e-6  # mass for each unit of degree that may be left waiting at a node
 
 
 @dataclass(frozen=True, slots=True)
