@@ -1,6 +1,6 @@
 """Personalized PageRank: our push beside igraph's PRPACK, in one process.
 
-    python benchmarks/pagerank.py                 # 50,000, 500,000 and 1,500,000 nodes; about 10 minutes
+    python benchmarks/pagerank.py                 # 50,000, 500,000 and 1,500,000 nodes; some 15 minutes
     python benchmarks/pagerank.py --nodes 50000
 
 The graphs are synthetic: one passage to four phrases, and for each passage ten mentions, nine relations
@@ -180,6 +180,7 @@ def main() -> None:
         asked = options.questions if nodes <= 500_000 else max(3, options.questions // 5)
         of_igraph = options.questions if nodes <= 50_000 else max(3, options.questions // 20)
         results.append(measure(nodes, asked, of_igraph))
+        save("pagerank", {"machine": machine("numpy", "numba", "igraph"), "sizes": results})
         held = results[-1]["contenders"]
         ours = held["agentcl, compiled"]["ms"]
         print(f"\n{nodes:,} nodes, {results[-1]['edges']:,} edges")
@@ -196,8 +197,6 @@ def main() -> None:
                 for name, row in held.items()
             ],
         )
-    if set(options.nodes) == set(SIZES):
-        save("pagerank", {"machine": machine("numpy", "numba", "igraph"), "sizes": results})
 
 
 if __name__ == "__main__":
