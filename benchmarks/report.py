@@ -1,4 +1,4 @@
-"""Write the measured tables into README.md and docs/benchmarks.md, from `results/*.json` alone.
+"""Write the measured tables into the README and the manual, from `results/*.json` alone.
 
     python benchmarks/report.py
 
@@ -19,6 +19,7 @@ RESULTS = Path(__file__).parent / "results"
 PAGES = (
     ROOT / "README.md",
     ROOT / "docs" / "benchmarks.md",
+    ROOT / "docs" / "graph.md",
     ROOT / "docs" / "reference-model.md",
 )
 _MARKED = re.compile(r"(<!-- measured: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
