@@ -197,7 +197,7 @@ def summary() -> str:
         [
             "indexing, adding one passage, nothing encoded",
             "1",
-            f"HippoRAG 2's published code: {published['ratio']['index']:.0f} and "
+            f"HippoRAG 2's published code: {published['ratio']['index']:.1f} and "
             f"{published['ratio']['one more passage']:.0f} times the processor time",
             "graph_published.py",
         ],
@@ -269,7 +269,7 @@ def graph() -> str:
     theirs, ours = found["seconds"]["HippoRAG 2"], found["seconds"]["agentcl"]
     seconds = table(
         ["processor seconds, nothing encoded", "HippoRAG 2, published", "agentcl", "ratio"],
-        [[n, f"{theirs[n]:.2f}", f"{ours[n]:.3f}", f"{r:.0f}"] for n, r in found["ratio"].items()],
+        [[n, f"{theirs[n]:.2f}", f"{ours[n]:.3f}", f"{r:.1f}"] for n, r in found["ratio"].items()],
     )
     ranked = table(
         ["PageRank, nodes", "edges", "agentcl, ms", "numpy alone, ms", "igraph PRPACK, ms", "igraph / agentcl",
