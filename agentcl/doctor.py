@@ -40,9 +40,7 @@ class Report:
     rows: int  # rows of the journal that were read
     indexes: tuple[IndexState, ...]
     problems: tuple[Problem, ...]
-    notes: tuple[
-        str, ...
-    ] = ()  # what is no fault of the folder, such as passages that no model could read
+    notes: tuple[str, ...] = ()  # no faults of the folder: e.g. passages that no model could read
 
     @property
     def is_healthy(self) -> bool:

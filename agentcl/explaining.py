@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from agentcl.documents import derived_rows
-from agentcl.errors import NotFound
 from agentcl.memory.journal import Journal
 from agentcl.memory.records import Fact, Passage
 from agentcl.retrieval.graph.extraction import Extractor, Triple
@@ -109,10 +108,7 @@ def _facts(
 
 def _passage(journal: Journal, id: str) -> Passage | None:
     """Return a passage as it was last; None when it was forgotten meanwhile."""
-    try:
-        rows = [row for row in journal.versions(id) if row.op == "put"]
-    except NotFound:
-        return None
+    rows = [row for row in journal.versions(id) if row.op == "put"]
     record = rows[-1].record() if rows else None
     return record if isinstance(record, Passage) else None
 

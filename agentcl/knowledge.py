@@ -317,12 +317,13 @@ class Knowledge(Upkeep):
         # A lock of SQLite works on every system that SQLite does.
         lock = sqlite3.connect(folder / _LOCK, timeout=0, isolation_level=None)
         try:
-            lock.execute("BEGIN EXCLUSIVE")
+            try:
+                lock.execute("BEGIN EXCLUSIVE")
+            except sqlite3.OperationalError as error:
+                raise StoreBusy(
+                    f"another run extracts facts in {self.path}; wait for it, or stop it first"
+                ) from error
             yield
-        except sqlite3.OperationalError as error:
-            raise StoreBusy(
-                f"another run extracts facts in {self.path}; wait for it, or stop it first"
-            ) from error
         finally:
             lock.close()
 

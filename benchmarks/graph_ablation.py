@@ -3,7 +3,8 @@
     python benchmarks/graph_ablation.py --data ../shared/data/multihop
 
 Differences to the default are paired by question, with 95% bootstrap intervals. Fifty questions tell a
-difference of some points at the best; no constant was chosen by this table.
+difference of some points at the best. The share of the restarts on facts, the tolerance and the weight of the
+dense ranking were settled while looking at these questions, beside HotpotQA, PopQA and the walk's own accuracy.
 """
 
 from __future__ import annotations
