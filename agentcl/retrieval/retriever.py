@@ -11,7 +11,7 @@ from itertools import islice, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from agentcl.errors import ConfigError
+from agentcl.errors import ConfigError, MissingExtra
 from agentcl.memory.journal import Journal
 from agentcl.memory.records import Passage, from_micros
 from agentcl.memory.rows import Row
@@ -103,6 +103,8 @@ class Retriever:
         """The graph of what passages name and state. Raises MissingExtra without numpy."""
         with self._lock:
             if self._graph is None:
+                if find_spec("numpy") is None:
+                    raise MissingExtra("graph search", "graph")
                 from agentcl.retrieval.graph.search import GraphSearch
                 from agentcl.retrieval.graph.settings import GraphSettings
 
