@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Final
 
@@ -16,11 +17,15 @@ def world_names() -> list[str]:
     return sorted(_OWN)
 
 
-def open_world(name: str) -> World:
+def open_world(name: str, options: Mapping[str, str] | None = None) -> World:
     """Return a world by its name, or by `module:Class` of your own.
 
+    Args:
+        name: as `world_names` has it, or your own class.
+        options: keywords of its class, such as the folder of its data.
+
     Raises:
-        InvalidInput: if there is none of that name, or what is there is no world.
+        InvalidInput: if there is none of that name, it takes no such option, or what is there is no world.
     """
     target = _OWN.get(name, name)
     module, colon, attribute = target.partition(":")
@@ -30,7 +35,7 @@ def open_world(name: str) -> World:
             "module:Class"
         )
     try:
-        made = getattr(import_module(module), attribute)()
+        made = getattr(import_module(module), attribute)(**(options or {}))
     except (ImportError, AttributeError, TypeError) as error:
         raise InvalidInput(f"{name!r} cannot be opened: {type(error).__name__}: {error}") from error
     if not isinstance(made, World):
