@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from agentcl.envs.relations import NOT_STATED
 from agentcl.models.base import ChatModel, Sampling
 from agentcl.reference.acting import choose_action, write_guidance
 from agentcl.reference.examples import Example, Turn
 from agentcl.reference.reading import choose_facts, final_answer, read_passage, read_passages
-from agentcl.reference.relations import NOT_STATED
 
 _SAMPLING: Final = Sampling(max_tokens=320)
 

@@ -6,10 +6,10 @@ import random
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
+from agentcl.envs.relations import NOT_STATED
 from agentcl.reference.acting import choose_action, write_guidance
 from agentcl.reference.examples import Example
 from agentcl.reference.reading import choose_facts, read_passage, read_passages
-from agentcl.reference.relations import NOT_STATED
 
 Maker = Literal["passage", "passages", "relevant", "action", "guidance"]
 

@@ -9,16 +9,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from agentcl.envs.names import Names
-from agentcl.memory.records import Scope
-from agentcl.reference.examples import Example, Skill, Turn
-from agentcl.reference.relations import (
+from agentcl.envs.relations import (
     NOT_STATED,
     OF_KIND,
-    PERSON,
+    phrase_question,
+    phrase_two_hops,
     questions,
     reversed_questions,
-    two_hop_questions,
 )
+from agentcl.memory.records import Scope
+from agentcl.reference.examples import Example, Skill, Turn
 from agentcl.reference.worlds import Fact, World, make_world
 from agentcl.retrieval.recall import Hit, Recall
 
@@ -241,16 +241,11 @@ def _chain(rng: random.Random, facts: Sequence[Fact]) -> tuple[Fact, Fact] | Non
 
 
 def _ask(rng: random.Random, fact: Fact, *, held_out: bool) -> str:
-    form = rng.choice(questions(fact.relation, held_out=held_out))
-    ask = form.format(s=fact.subject, n=fact.relation.noun, d=fact.relation.verb)
-    if fact.relation.object == PERSON and ask.startswith("What is"):
-        ask = "Who is" + ask[len("What is") :]
-    return _sentence(ask)
+    return phrase_question(rng, fact.relation, fact.subject, held_out=held_out)
 
 
 def _ask_two_hops(rng: random.Random, first: Fact, second: Fact, *, held_out: bool) -> str:
-    form = rng.choice(two_hop_questions(second.relation, held_out=held_out))
-    return form.format(s=first.subject, m=first.relation.noun, n=second.relation.noun)
+    return phrase_two_hops(rng, first.relation, second.relation, first.subject, held_out=held_out)
 
 
 def _summary(world: World) -> str:

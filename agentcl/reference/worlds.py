@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agentcl.envs.names import Names
-from agentcl.reference.relations import (
+from agentcl.envs.relations import (
     OF_KIND,
     PERSON,
     PRONOUN_FORM,

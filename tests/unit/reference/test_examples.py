@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from agentcl.envs.deployments import REMEDIES
+from agentcl.envs.relations import NOT_STATED
 from agentcl.models import Message
 from agentcl.reference import (
     Example,
@@ -20,7 +21,6 @@ from agentcl.reference import (
 )
 from agentcl.reference.acting import Lesson
 from agentcl.reference.mix import STAGES, draw
-from agentcl.reference.relations import NOT_STATED
 
 MAKERS: list[Callable[..., Example]] = [
     read_passage,

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
+from agentcl.envs.relations import NOT_STATED
 from agentcl.models import ScriptedModel
 from agentcl.reference.gates import Asked, Score, ask, draw_sets, judge, read_triples
-from agentcl.reference.relations import NOT_STATED
 
 SETS = draw_sets(3, 60)
 BLIND = {name: ["I do not know"] * len(asked) for name, asked in SETS.items()}

@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentcl import InvalidInput
-from agentcl.reference import Names, make_world
-from agentcl.reference.relations import (
+from agentcl.envs.relations import (
     RELATIONS,
     questions,
     reversed_questions,
     statements,
     two_hop_questions,
 )
+from agentcl.reference import Names, make_world
 
 
 def test_held_out_names_never_meet_the_others() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 from typing import Final
 
@@ -138,6 +139,25 @@ def reversed_questions(relation: Relation, *, held_out: bool) -> tuple[str, ...]
 def two_hop_questions(relation: Relation, *, held_out: bool) -> tuple[str, ...]:
     """Return the forms whose second hop is `relation`."""
     return _forms(_TWO_HOPS, relation, held_out=held_out)
+
+
+def phrase_question(
+    rng: random.Random, relation: Relation, subject: str, *, held_out: bool = False
+) -> str:
+    """Return a question for the value of `relation` of `subject`, in one of its forms."""
+    form = rng.choice(questions(relation, held_out=held_out))
+    asked = form.format(s=subject, n=relation.noun, d=relation.verb)
+    if relation.object == PERSON and asked.startswith("What is"):
+        asked = "Who is" + asked[len("What is") :]
+    return asked[0].upper() + asked[1:]
+
+
+def phrase_two_hops(
+    rng: random.Random, first: Relation, second: Relation, subject: str, *, held_out: bool = False
+) -> str:
+    """Return a question for the value of `second` of what is the value of `first` of `subject`."""
+    form = rng.choice(two_hop_questions(second, held_out=held_out))
+    return form.format(s=subject, m=first.noun, n=second.noun)
 
 
 def _forms(forms: tuple[str, ...], relation: Relation, *, held_out: bool) -> tuple[str, ...]:

@@ -1,0 +1,231 @@
+"""A stream of questions: the life of one memory as a value that can be saved and run again.
+
+Documents arrive and questions are asked, in one order. What was asked may need what arrived before it,
+never what arrives later.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, Literal, cast, get_args
+
+from agentcl.errors import InvalidInput
+
+Delay = Literal["early", "late", ""]
+FORMAT: Final = "agentcl question stream"
+VERSION: Final = 1
+_DELAYS: Final = get_args(Delay)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A document that arrives."""
+
+    id: str
+    text: str
+    title: str = ""
+    said_at: datetime | None = None  # aware; when it was said or written, not when it arrives
+    speaker: str = ""
+    group: str = ""  # what it is a part of: an article, a session, a conversation
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question that is asked once all before it has arrived."""
+
+    id: str
+    text: str
+    answers: tuple[str, ...]  # any of them is right; empty: it cannot be answered from the stream
+    evidence: frozenset[str] = frozenset()  # ids of the arrivals which hold the answer
+    category: str = ""
+    asked_at: datetime | None = None  # aware
+    delay: Delay = ""  # how long after its evidence it is asked
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionStream:
+    """Arrivals and questions in the order in which they happen.
+
+    Raises:
+        InvalidInput: from the constructor, if two arrivals or two questions have the same id, an event is
+            empty, a time has no time zone, or a question's evidence has not arrived when it is asked.
+    """
+
+    name: str
+    licence: str  # of the texts; kept with them wherever they are saved
+    events: tuple[Arrival | Question, ...]
+
+    def __post_init__(self) -> None:
+        _check(self.events, f"stream {self.name!r}, event", first=1)
+
+    @property
+    def arrivals(self) -> tuple[Arrival, ...]:
+        """The documents, in their order."""
+        return tuple(event for event in self.events if isinstance(event, Arrival))
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """The questions, in their order."""
+        return tuple(event for event in self.events if isinstance(event, Question))
+
+    def save(self, path: Path) -> None:
+        """Write the stream as JSON lines: a header, then one line an event. Replaces the file at once.
+
+        Raises:
+            InvalidInput: if the file cannot be written there.
+        """
+        beside = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            with beside.open("w", encoding="utf-8", newline="\n") as file:
+                for line in _lines(self):
+                    file.write(json.dumps(line) + "\n")
+            beside.replace(path)
+        except OSError as error:
+            raise InvalidInput(
+                f"the question stream cannot be written to {path}: {error}"
+            ) from error
+        finally:
+            beside.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, path: Path) -> QuestionStream:
+        """Return the stream that `save` wrote.
+
+        Raises:
+            InvalidInput: if there is no such file or it holds no valid stream; names the line.
+        """
+        try:
+            lines = path.read_text(encoding="utf-8").split("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InvalidInput(f"the question stream {path} cannot be read: {error}") from error
+        where = f"{path}, line"
+        header = _parsed(lines[0], f"{where} 1")
+        if header.get("format") != FORMAT or header.get("version") != VERSION:
+            raise InvalidInput(
+                f"{where} 1: this is no question stream of version {VERSION}; its first line must say "
+                f'{{"format": "{FORMAT}", "version": {VERSION}, ...}}, as QuestionStream.save writes it'
+            )
+        body = lines[1:-1] if lines[-1] == "" else lines[1:]
+        events = tuple(
+            _event(_parsed(line, f"{where} {number}"), f"{where} {number}")
+            for number, line in enumerate(body, start=2)
+        )
+        if len(events) != header.get("events"):
+            raise InvalidInput(
+                f"{path} is cut short: its header promises {header.get('events')} events and "
+                f"{len(events)} are there; save or copy it again"
+            )
+        _check(events, where, first=2)
+        return cls(str(header.get("name", "")), str(header.get("licence", "")), events)
+
+
+def _check(events: Sequence[Arrival | Question], where: str, *, first: int) -> None:
+    arrived: set[str] = set()
+    asked: set[str] = set()
+    for number, event in enumerate(events, start=first):
+        here = f"{where} {number}"
+        is_arrival = isinstance(event, Arrival)
+        seen, kind = (arrived, "arrival") if is_arrival else (asked, "question")
+        if not event.id or not event.text.strip():
+            raise InvalidInput(f"{here}: {kind} {event.id!r} has no {'text' if event.id else 'id'}")
+        if event.id in seen:
+            raise InvalidInput(f"{here}: there is a second {kind} with the id {event.id!r}")
+        seen.add(event.id)
+        moment = event.said_at if isinstance(event, Arrival) else event.asked_at
+        if moment is not None and moment.utcoffset() is None:
+            raise InvalidInput(f"{here}: the time of {event.id!r} has no time zone; use UTC")
+        if isinstance(event, Question):
+            if missing := sorted(event.evidence - arrived):
+                raise InvalidInput(
+                    f"{here}: question {event.id!r} is asked before its evidence {missing[0]!r} has "
+                    "arrived; move it behind, or correct the id"
+                )
+            if event.delay not in _DELAYS:
+                raise InvalidInput(f"{here}: {event.delay!r} is no delay; early, late or empty")
+
+
+def _lines(stream: QuestionStream) -> Iterator[Mapping[str, Any]]:
+    yield {"format": FORMAT, "version": VERSION, "name": stream.name, "licence": stream.licence,
+           "events": len(stream.events)}  # fmt: skip
+    for event in stream.events:
+        if isinstance(event, Arrival):
+            yield _filled(event="arrival", id=event.id, text=event.text, title=event.title,
+                          said_at=_said(event.said_at), speaker=event.speaker,
+                          group=event.group)  # fmt: skip
+        else:
+            yield _filled(event="question", id=event.id, text=event.text, answers=event.answers,
+                          evidence=sorted(event.evidence), category=event.category,
+                          asked_at=_said(event.asked_at), delay=event.delay)  # fmt: skip
+
+
+def _filled(**fields: str | Sequence[str]) -> Mapping[str, Any]:
+    return {name: value for name, value in fields.items() if value}
+
+
+def _said(moment: datetime | None) -> str:
+    return "" if moment is None else moment.astimezone(UTC).isoformat()
+
+
+def _parsed(line: str, here: str) -> Mapping[str, Any]:
+    try:
+        fields = json.loads(line)
+    except ValueError as error:
+        raise InvalidInput(
+            f"{here}: this is not JSON ({error}); the file may be cut short"
+        ) from error
+    if not isinstance(fields, dict):
+        raise InvalidInput(f"{here}: expected a JSON object, found {type(fields).__name__}")
+    return fields
+
+
+def _event(fields: Mapping[str, Any], here: str) -> Arrival | Question:
+    kind = fields.get("event")
+    if kind == "arrival":
+        return Arrival(
+            id=_text(fields, "id", here),
+            text=_text(fields, "text", here),
+            title=_text(fields, "title", here),
+            said_at=_moment(fields, "said_at", here),
+            speaker=_text(fields, "speaker", here),
+            group=_text(fields, "group", here),
+        )
+    if kind == "question":
+        return Question(
+            id=_text(fields, "id", here),
+            text=_text(fields, "text", here),
+            answers=_texts(fields, "answers", here),
+            evidence=frozenset(_texts(fields, "evidence", here)),
+            category=_text(fields, "category", here),
+            asked_at=_moment(fields, "asked_at", here),
+            delay=cast(Delay, _text(fields, "delay", here)),
+        )
+    raise InvalidInput(f"{here}: an event is an arrival or a question, not {kind!r}")
+
+
+def _text(fields: Mapping[str, Any], name: str, here: str) -> str:
+    value = fields.get(name, "")
+    if not isinstance(value, str):
+        raise InvalidInput(f"{here}: {name} must be a string, not {type(value).__name__}")
+    return value
+
+
+def _texts(fields: Mapping[str, Any], name: str, here: str) -> tuple[str, ...]:
+    values = fields.get(name, [])
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise InvalidInput(f"{here}: {name} must be a list of strings")
+    return tuple(values)
+
+
+def _moment(fields: Mapping[str, Any], name: str, here: str) -> datetime | None:
+    value = _text(fields, name, here)
+    if not value:
+        return None
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError as error:
+        raise InvalidInput(f"{here}: {name} is no ISO 8601 time: {value!r}") from error
