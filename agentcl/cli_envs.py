@@ -12,10 +12,8 @@ import click
 
 from agentcl.cli_options import command
 from agentcl.console import Screen
-from agentcl.envs.base import Split
+from agentcl.envs.base import Bounded, Split
 from agentcl.envs.checking import check as check_world
-from agentcl.envs.incidents import NAME as INCIDENTS
-from agentcl.envs.incidents import expected_without_memory
 from agentcl.envs.policies import play as play_episode
 from agentcl.envs.policies import policies_of
 from agentcl.envs.registry import open_world, world_names
@@ -118,13 +116,9 @@ def play(
                 )
     finally:
         environment.close()
-    optimum = None
-    if world == INCIDENTS and family:
-        optimum = {"without memory": expected_without_memory(family), "with full knowledge": 1.0}
-        if family == "control":  # what could be known is another thing in every episode
-            optimum["with full knowledge"] = optimum["without memory"]
+    bounds = opened.bounds(family) if family and isinstance(opened, Bounded) else None
     if screen.as_json:
-        screen.json({"rows": rows, "optimum": optimum})
+        screen.json({"rows": rows, "bounds": bounds})
         return
     for row in rows:
         score = "no score" if row["score"] is None else f"{row['score']:.3f}"
@@ -133,5 +127,8 @@ def play(
             f"{row['policy']:8} score {score}, success {row['success'] or 0:.0%}, {row['steps']:.1f} "
             f"steps, {row['steps_per_s']:,.0f} steps/s{failed}"
         )
-    if optimum:
-        screen.line("best expected: " + ", ".join(f"{n} {v:.3f}" for n, v in optimum.items()))
+    if bounds:
+        screen.line(
+            f"best expected: without memory {bounds.without_memory:.3f}, with full knowledge "
+            f"{bounds.with_knowledge:.3f}"
+        )

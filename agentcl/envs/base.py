@@ -135,9 +135,30 @@ class Oracle(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The best expected scores of a family: what memory can be worth there."""
+
+    without_memory: float  # of an agent that remembers nothing between episodes
+    with_knowledge: float  # of one that knows all that can be known before an episode
+
+
+@runtime_checkable
+class Bounded(Protocol):
+    """A world whose best expected scores are known."""
+
+    def bounds(self, family: str) -> Bounds:
+        """Return the best expected scores of a family. Raises InvalidInput if there is none."""
+        ...
+
+
 @runtime_checkable
 class World(Protocol):
-    """A family of environments, as the registry knows it."""
+    """A family of environments, as the registry knows it.
+
+    Where what there is to learn differs between tasks by a parameter of theirs, a world names it as
+    `rules_by`: a run then takes the tasks of one value of it for each seed.
+    """
 
     name: str
     families: Sequence[str]

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-from agentcl.envs.base import Determinism, Observation, Oracle, Outcome, Score, Split, Task
+from agentcl.envs.base import Bounds, Determinism, Observation, Oracle, Outcome, Score, Split, Task
 from agentcl.envs.deployments import (
     CLEARED,
     DONE,
@@ -207,6 +207,7 @@ class IncidentWorld:
 
     name = NAME
     families: Sequence[str] = FAMILIES
+    rules_by = "deployment"
 
     def make(self) -> IncidentEnvironment:
         """Return a fresh environment."""
@@ -216,10 +217,8 @@ class IncidentWorld:
         """Yield the tasks of a split: each deployment's situations, family by family."""
         if split not in _DEPLOYMENTS:
             raise InvalidInput(f"there is no split {split!r}; choose train, dev or test")
-        if family is not None and family not in FAMILIES:
-            raise InvalidInput(
-                f"there is no family {family!r}; choose one of {', '.join(FAMILIES)}"
-            )
+        if family is not None:
+            _check_family(family)
         for deployment in _DEPLOYMENTS[split]:
             for kind in FAMILIES if family is None else (family,):
                 for variation in range(3 if kind == "needs" else 9):
@@ -228,6 +227,17 @@ class IncidentWorld:
     def oracle(self) -> Oracle:
         """Return what knows the rules."""
         return IncidentOracle()
+
+    def bounds(self, family: str) -> Bounds:
+        """Return the best expected scores; in `control` nothing can be known before an episode."""
+        _check_family(family)
+        alone = expected_without_memory(family)
+        return Bounds(alone, alone if family == "control" else 1.0)
+
+
+def _check_family(family: str) -> None:
+    if family not in FAMILIES:
+        raise InvalidInput(f"there is no family {family!r}; choose one of {', '.join(FAMILIES)}")
 
 
 @cache

@@ -1,0 +1,65 @@
+"""Lessons in one fixed form, so that programs can follow them and models can write them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+from agentcl.errors import InvalidInput
+
+Claim = Literal["do", "avoid", "useless", "needs"]
+CLAIMS: Final[tuple[Claim, ...]] = get_args(Claim)
+
+_SENTENCES: Final[Mapping[Claim, str]] = {
+    "avoid": "When {when}, do not {what}.",
+    "useless": "When {when}, it does not help to {what}.",
+    "needs": "Before {when}, {what}.",
+    "do": "When {when}, {what}.",
+}
+# "do" comes last: it reads every sentence that the two before it read.
+_READERS: Final = [
+    (claim, re.compile(re.escape(form).replace(r"\{when\}", "(.+?)").replace(r"\{what\}", "(.+)")))
+    for claim, form in _SENTENCES.items()
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What to do, or not to do, and when.
+
+    {"when": "a queue is slow", "claim": "do", "what": "drain it"}; for "needs", what has to come before
+    something: {"when": "you drain a queue", "claim": "needs", "what": "pause it"}.
+    """
+
+    when: str
+    claim: Claim
+    what: str
+
+    def sentence(self) -> str:
+        """Return the lesson as it stands in a prompt."""
+        return _SENTENCES[self.claim].format(when=self.when, what=self.what)
+
+
+def read_sentence(text: str) -> Lesson | None:
+    """Return the lesson that a sentence says; None for a sentence of another form."""
+    for claim, reader in _READERS:
+        if found := reader.fullmatch(text.strip()):
+            return Lesson(found[1], claim, found[2])
+    return None
+
+
+def read_json(value: Mapping[str, str]) -> Lesson:
+    """Return the lesson of a parsed JSON object.
+
+    Raises:
+        InvalidInput: if a part is missing, or there is no such claim.
+    """
+    try:
+        when, claim, what = value["when"].strip(), value["claim"], value["what"].strip()
+    except (KeyError, AttributeError) as error:
+        raise InvalidInput(f"a lesson has when, claim and what, all texts: {value!r}") from error
+    if claim not in CLAIMS or not when or not what:
+        raise InvalidInput(f"a lesson's claim is one of {', '.join(CLAIMS)}: {value!r}")
+    return Lesson(when, claim, what)
