@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from agentcl.documents import derived_rows, encode
-from agentcl.errors import InvalidInput, NotFound, RequestRefused, SchemaViolation
+from agentcl.errors import InvalidInput, RequestRefused, SchemaViolation
 from agentcl.memory.checks import check_unicode
 from agentcl.memory.journal import Journal
-from agentcl.memory.records import Extraction, Fact, Passage, ScopeView
+from agentcl.memory.records import Extraction, Fact, Passage, Record, ScopeView
 from agentcl.memory.rows import content_hash
 from agentcl.memory.turn import Turn
 from agentcl.retrieval.encoders import Encoder
@@ -71,70 +71,57 @@ def encode_facts(
 
 
 def write(
-    turn: Turn,
-    journal: Journal,
-    reading: Reading,
-    vectors: Mapping[bytes, bytes],
-    *,
-    is_known: bool = True,
-) -> int | None:
-    """Replace what is known of a passage; return how many facts it has now.
+    turn: Turn, journal: Journal, readings: Iterable[Reading], vectors: Mapping[bytes, bytes]
+) -> None:
+    """Replace what is known of passages.
 
-    Facts that stay keep their ids. Returns None and writes nothing when the passage has gone or says
-    something else by now.
+    Facts that stay keep their ids. Nothing is written of a passage that has gone or says something else
+    by now; of two readings of one passage the later counts.
 
     Args:
         turn: the right to write.
         journal: where to.
-        reading: what was found.
+        readings: what was found.
         vectors: of the facts, by the hash of their clause.
-        is_known: False when nothing is derived from the passage yet, so that nobody has to look.
     """
-    try:
-        version = turn.live_version(reading.passage.id)
-    except NotFound:
-        return None
-    if version != reading.passage.version:  # it was changed while it was read
-        passage = journal.versions(reading.passage.id)[-1].record()
-        assert isinstance(passage, Passage)
-        if passage.text != reading.passage.text:
-            return None
-        reading = replace(reading, passage=passage)
-    passage = reading.passage
-    facts, extraction = known_of(journal, passage) if is_known else ([], None)
-    wanted = {fact: _draft(reading, fact) for fact in reading.found.facts}
-    for held_fact in facts:
-        triple = Triple(held_fact.subject, held_fact.predicate, held_fact.object)
+    of_passage = {reading.passage.id: reading for reading in readings}
+    versions = turn.live_versions(list(of_passage))
+    known = journal.with_derived(list(versions))
+    new: list[Record] = []
+    for id, reading in of_passage.items():
+        if id not in versions:
+            continue
+        if versions[id] != reading.passage.version:  # it was changed while it was read
+            passage = journal.versions(id)[-1].record()
+            assert isinstance(passage, Passage)
+            if passage.text != reading.passage.text:
+                continue
+            reading = replace(reading, passage=passage)
+        if id in known:
+            new += _replaced(turn, journal, reading)
+        else:
+            new += [*_facts(reading), _extraction(reading)]
+    turn.create_many(new, vectors)
+
+
+def _replaced(turn: Turn, journal: Journal, reading: Reading) -> list[Record]:
+    """Delete and revise what is known of a passage; return what is new."""
+    wanted = {Triple(fact.subject, fact.predicate, fact.object): fact for fact in _facts(reading)}
+    facts, extraction = known_of(journal, reading.passage)
+    for fact in facts:
+        triple = Triple(fact.subject, fact.predicate, fact.object)
         draft = wanted.get(triple)
-        if draft is not None and held_fact == replace(
-            draft,
-            id=held_fact.id,
-            version=held_fact.version,
-            created_at=held_fact.created_at,
+        if draft is not None and fact == replace(
+            draft, id=fact.id, version=fact.version, created_at=fact.created_at
         ):
             del wanted[triple]
         else:
-            turn.delete(held_fact)
-    turn.create_many(
-        [(draft, vectors[content_hash(fact.clause)]) for fact, draft in wanted.items()]
-    )
-    done = Extraction(
-        id="",
-        scope=passage.scope,
-        sources=(passage.id,),
-        key=passage.id,
-        extractor=reading.extractor,
-        text_hash=text_hash(passage),
-        phrases=reading.found.phrases,
-        error=reading.error,
-        attempts=1 if extraction is None else extraction.attempts + 1,
-        dropped=reading.dropped,
-    )
+            turn.delete(fact)
+    done = _extraction(reading)
     if extraction is None:
-        turn.create(done)
-    else:
-        turn.revise(replace(done, id=extraction.id))
-    return len(reading.found.facts)
+        return [*wanted.values(), done]
+    turn.revise(replace(done, id=extraction.id, attempts=extraction.attempts + 1))
+    return list(wanted.values())
 
 
 def known_of(journal: Journal, passage: Passage) -> tuple[list[Fact], Extraction | None]:
@@ -200,17 +187,35 @@ def check_facts(facts: Iterable[Triple | Sequence[str]]) -> tuple[Triple, ...]:
     return tuple(checked)
 
 
-def _draft(reading: Reading, fact: Triple) -> Fact:
+def _facts(reading: Reading) -> list[Fact]:
+    passage, sources = reading.passage, (reading.passage.id,)
+    return [
+        Fact(
+            id="",
+            scope=passage.scope,
+            valid_from=passage.valid_from,
+            valid_to=passage.valid_to,
+            sources=sources,
+            metadata=passage.metadata,
+            subject=fact.subject,
+            predicate=fact.predicate,
+            object=fact.object,
+            extractor=reading.extractor,
+        )
+        for fact in reading.found.facts
+    ]
+
+
+def _extraction(reading: Reading) -> Extraction:
     passage = reading.passage
-    return Fact(
+    return Extraction(
         id="",
         scope=passage.scope,
-        valid_from=passage.valid_from,
-        valid_to=passage.valid_to,
         sources=(passage.id,),
-        metadata=passage.metadata,
-        subject=fact.subject,
-        predicate=fact.predicate,
-        object=fact.object,
+        key=passage.id,
         extractor=reading.extractor,
+        text_hash=text_hash(passage),
+        phrases=reading.found.phrases,
+        error=reading.error,
+        dropped=reading.dropped,
     )

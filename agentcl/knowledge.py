@@ -39,7 +39,7 @@ from agentcl.upkeep import Upkeep
 if TYPE_CHECKING:
     from agentcl.graphs import MemoryGraph
 
-_BATCH: Final = 64  # passages whose facts are written in one transaction
+_BATCH: Final = 256  # passages whose facts are written in one transaction
 _MOST_ERROR: Final = 200  # characters of why a passage could not be read
 _LOCK: Final = "extract.lock"
 
@@ -280,10 +280,7 @@ class Knowledge(Upkeep):
             with self.journal.turn() as turn:
                 if vectors:
                     turn.claim_encoder(self._spec)
-                known = self.journal.with_derived([reading.passage.id for reading in batch])
-                for reading in batch:
-                    is_known = reading.passage.id in known
-                    writing.write(turn, self.journal, reading, vectors, is_known=is_known)
+                writing.write(turn, self.journal, batch, vectors)
 
     def _passage(self, id: str, scope: Scope) -> Passage:
         record = self.journal.get(check_unicode(id, "id"), view=scope.view())

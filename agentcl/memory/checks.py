@@ -31,6 +31,8 @@ def check_unicode(text: object, what: str) -> str:
     """
     if not isinstance(text, str):
         raise InvalidInput(f"{what} must be a string, not {type(text).__name__}")
+    if text.isascii():
+        return text
     lone = _SURROGATE.search(text)
     if lone:
         raise InvalidInput(
@@ -232,6 +234,9 @@ def check_validity(valid_from: object, valid_to: object) -> tuple[datetime | Non
 
 def canonical_json(value: object) -> str:
     """Return JSON in one spelling: sorted keys, no spaces, Unicode unescaped."""
-    return json.dumps(
-        value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False
-    )
+    return _CANONICAL.encode(value)
+
+
+_CANONICAL: Final = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False
+)

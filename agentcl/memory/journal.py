@@ -169,8 +169,7 @@ class Journal:
             f" AND r.op = 'put' AND r.created_at <= ? AND {_IS_NEWEST} ORDER BY r.seq LIMIT {_BATCH}"
         )
         while rows := self.database.read(sql, (after, *parameters, moment, moment)):
-            for row in rows:
-                yield _row(row)
+            yield from map(_row, rows)
             after = cast(int, rows[-1][0])
 
     def rows(self, seqs: Sequence[int]) -> dict[int, Row]:
@@ -192,8 +191,7 @@ class Journal:
             f"SELECT {_COLUMNS} FROM {_FROM} WHERE r.seq > ?{chosen} ORDER BY r.seq LIMIT {_BATCH}"
         )
         while rows := self.database.read(sql, (seq, *(kinds or ()))):
-            for row in rows:
-                yield _row(row)
+            yield from map(_row, rows)
             seq = cast(int, rows[-1][0])
 
     def with_derived(self, ids: Sequence[str]) -> set[str]:
@@ -327,5 +325,4 @@ _IS_NEWEST: Final = (
 )
 
 
-def _row(values: tuple[Any, ...]) -> Row:
-    return Row(*values)
+_row: Final[Callable[[tuple[Any, ...]], Row]] = Row._make

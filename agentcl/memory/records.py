@@ -202,7 +202,7 @@ class Passage(Record):
 
 def clause(subject: str, predicate: str, object_: str) -> str:
     """Return a fact as one clause."""
-    return " ".join(part for part in (subject, predicate, object_) if part)
+    return " ".join(filter(None, (subject, predicate, object_)))
 
 
 @register("fact")

@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -40,28 +41,28 @@ class Row(NamedTuple):
     @property
     def scope(self) -> Scope:
         """The scope that the row belongs to."""
-        return Scope(self.tenant or "", self.user or "", self.agent or "", self.session or "")
+        return _scope(self.tenant or "", self.user or "", self.agent or "", self.session or "")
 
     def digest(self) -> bytes:
         """Return the checksum that this row should carry."""
         # NUL never occurs inside a field: JSON escapes it and the checks refuse it elsewhere.
         text = f"{self[1:13]!r}\0{self.sources}\0{self.body}\0{self.metadata}"
-        digest = hashlib.blake2b(text.encode(), digest_size=8)
-        digest.update(self.content_hash or b"")
-        return digest.digest()
+        whole = text.encode() + (self.content_hash or b"")
+        return hashlib.blake2b(whole, digest_size=8).digest()
 
-    def fields(self) -> dict[str, Any]:
-        """Return the fields that the record's own kind adds. Raises StoreCorrupt."""
-        self._check()
-        own: dict[str, Any] = json.loads(self.body)
-        return own
+    def parts(self) -> tuple[tuple[str, ...], dict[str, Any], dict[str, Any]]:
+        """Return the sources, the metadata, and the fields that the record's own kind adds.
 
-    def _check(self) -> None:
+        Raises:
+            StoreCorrupt: if the row is not what was written.
+        """
         if self.digest() != self.checksum:
             raise StoreCorrupt(
                 f"record {self.id} version {self.version} does not match its checksum: its bytes were "
                 "changed on disk. Run `agentcl doctor`; restore it from a snapshot or an export"
             )
+        sources, metadata, own = json.loads(f"[{self.sources},{self.metadata},{self.body}]")
+        return tuple(sources), metadata, own
 
     def record(self) -> Record:
         """Return the record that this row holds.
@@ -69,8 +70,7 @@ class Row(NamedTuple):
         Raises:
             StoreCorrupt: if the row is not what was written.
         """
-        self._check()
-        sources, metadata, own = json.loads(f"[{self.sources},{self.metadata},{self.body}]")
+        sources, metadata, own = self.parts()
         header = {
             "id": self.id,
             "version": self.version,
@@ -78,7 +78,7 @@ class Row(NamedTuple):
             "created_at": from_micros(self.created_at),
             "valid_from": None if self.valid_from is None else from_micros(self.valid_from),
             "valid_to": None if self.valid_to is None else from_micros(self.valid_to),
-            "sources": tuple(sources),
+            "sources": sources,
             "key": self.key,
             "metadata": metadata,
         }
@@ -129,6 +129,12 @@ class Counters:
 def content_hash(text: str) -> bytes:
     """Return the 16 bytes by which equal texts share an encoding."""
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+@lru_cache(maxsize=4_096)
+def _scope(tenant: str, user: str, agent: str, session: str) -> Scope:
+    """Return one object for equal scopes: rows are many, scopes are few."""
+    return Scope(tenant, user, agent, session)
 
 
 def fields_of(scope: Scope) -> tuple[str, str, str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -13,7 +13,7 @@ from agentcl.errors import EncoderMismatch, InvalidInput, NotFound
 from agentcl.memory.checks import canonical_json
 from agentcl.memory.records import KINDS, Record, Scope, body, from_micros, to_micros
 from agentcl.memory.rows import EncoderSpec, Row, content_hash, fields_of, mismatch
-from agentcl.memory.ulid import new_ulid
+from agentcl.memory.ulid import new_ulid, new_ulids
 from agentcl.memory.vectors import dimension
 
 if TYPE_CHECKING:
@@ -60,37 +60,49 @@ class Turn:
         self._sources.add((record.id, record.scope.tenant))
         return record
 
-    def create_many(self, drafts: Sequence[tuple[Record, bytes | None]]) -> None:
-        """Append many new records without keys, each with its vector, faster than one by one.
+    def create_many(self, records: Sequence[Record], vectors: Mapping[bytes, bytes]) -> None:
+        """Append many new records, faster than one by one.
+
+        Args:
+            records: their ids, versions and times are set here; they cannot be sources of each other.
+            vectors: by content hash, for all that are searched for.
 
         Raises:
-            InvalidInput: if one has a key; `create` checks that nobody else has it.
+            InvalidInput: if a record's key is taken by a live record of its kind and scope, or by another
+                one of these.
         """
-        created_at = self.now // 1_000
+        self._refuse_taken([record for record in records if record.key is not None])
         ((last,),) = self._connection.execute(
             "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'record'), 0)"
         ).fetchall()
         rows: list[tuple[object, ...]] = []
         sources: list[tuple[str, str]] = []
-        vectors: list[tuple[object, ...]] = []
-        for seq, (record, vector) in enumerate(drafts, start=last + 1):
-            if record.key is not None:
-                raise InvalidInput(f"a {record.kind} with the key {record.key!r} is created alone")
-            row = self._row(record, id=new_ulid(created_at), version=1)
+        held: list[tuple[object, ...]] = []
+        ids = new_ulids(self.now // 1_000, len(records))
+        for seq, (id, record) in enumerate(zip(ids, records, strict=True), start=last + 1):
+            row = self._row(record, id=id, version=1)
             rows.append((seq, *self._values(row)))
-            sources += [(source, row.id) for source in record.sources]
-            self._sources.add((row.id, record.scope.tenant))
-            if vector is not None:
-                vectors.append(self._vector(seq, vector, is_given=False))
+            sources += [(source, id) for source in record.sources]
+            if row.content_hash is not None:
+                held.append(self._vector(seq, vectors[row.content_hash], is_given=False))
         self._connection.executemany(
             f"INSERT INTO record (seq, {_NAMES}) VALUES (?, {_MARKS})", rows
         )
         self._connection.executemany(_INSERT_SOURCE, sources)
-        self._connection.executemany(_INSERT_VECTOR, vectors)
+        self._connection.executemany(_INSERT_VECTOR, held)
 
-    def live_version(self, id: str) -> int:
-        """Return the number of the newest version of a live record. Raises NotFound."""
-        return self._live(id)
+    def live_versions(self, ids: Sequence[str]) -> dict[str, int]:
+        """Return the numbers of the newest versions of those of the records that are live."""
+        found = self._connection.execute(
+            # SQLite takes the other columns from the row that has the maximum.
+            "SELECT r.id, max(r.version), r.op, s.tenant FROM record AS r"
+            " LEFT JOIN scope AS s ON s.id = r.scope"
+            f" WHERE r.id IN ({', '.join('?' * len(ids))}) GROUP BY r.id",
+            ids,
+        ).fetchall()
+        live = {id: version for id, version, op, _ in found if op == "put"}
+        self._sources.update((id, tenant) for id, _, _, tenant in found if id in live)
+        return live
 
     def revise(
         self, record: Record, *, vector: bytes | None = None, is_given: bool = False
@@ -151,6 +163,23 @@ class Turn:
     def restore(self, row: Row, vector: bytes | None, *, is_given: bool) -> None:
         """Append a row from another journal as it is: id, version, time and checksum stay."""
         self._attach(self._insert(row), row, vector, is_given)
+
+    def _refuse_taken(self, records: Sequence[Record]) -> None:
+        keys = [(record.key, record.kind, record.scope) for record in records]
+        if not keys:
+            return
+        taken = self._connection.execute(
+            "SELECT r.key, r.kind, s.tenant, s.user, s.agent, s.session FROM record AS r"
+            " JOIN scope AS s ON s.id = r.scope"
+            f" WHERE r.key IN ({', '.join('?' * len(keys))}) AND r.op = 'put' AND NOT EXISTS"
+            " (SELECT 1 FROM record AS n WHERE n.id = r.id AND n.version > r.version)",
+            [key for key, _, _ in keys],
+        )
+        seen = {(key, kind, Scope(*fields)) for key, kind, *fields in taken}
+        for key in keys:
+            if key in seen:
+                raise InvalidInput(f"a live {key[1]} of this scope has the key {key[0]!r} already")
+            seen.add(key)
 
     def _live(self, id: str) -> int:
         found = self._connection.execute(

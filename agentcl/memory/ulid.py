@@ -10,15 +10,24 @@ import os
 from typing import Final
 
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_PAIRS: Final = [high + low for high in _ALPHABET for low in _ALPHABET]
+# What each byte stands for: the letter of its lower five bits, so that random bytes are random letters.
+_LETTERS: Final = bytes(ord(_ALPHABET[byte & 31]) for byte in range(256))
+_RANDOM: Final = 16  # letters of 5 bits
 _LENGTH: Final = 26
 _MAX_MILLIS: Final = (1 << 48) - 1
 
 
 def new_ulid(millis: int) -> str:
     """Return a fresh ULID for a moment given in milliseconds since 1970."""
-    number = (min(max(millis, 0), _MAX_MILLIS) << 80) | int.from_bytes(os.urandom(10), "big")
-    return "".join([_PAIRS[(number >> shift) & 1023] for shift in range(120, -1, -10)])
+    return new_ulids(millis, 1)[0]
+
+
+def new_ulids(millis: int, count: int) -> list[str]:
+    """Return fresh ULIDs for one moment, in rising order: so an index takes them up fastest."""
+    number = min(max(millis, 0), _MAX_MILLIS)
+    time = "".join([_ALPHABET[(number >> shift) & 31] for shift in range(45, -1, -5)])
+    letters = os.urandom(_RANDOM * count).translate(_LETTERS).decode("ascii")
+    return sorted(time + letters[n : n + _RANDOM] for n in range(0, len(letters), _RANDOM))
 
 
 def is_ulid(text: str) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
-from typing import Final
+from itertools import chain, islice, takewhile
+from types import MappingProxyType
+from typing import Any, Final
 
 from agentcl.errors import StoreCorrupt
 from agentcl.memory.journal import Journal
@@ -17,6 +18,7 @@ from agentcl.retrieval.index import Change, Entry, Index, Match, Query
 logger = logging.getLogger(__name__)
 
 _BATCH: Final = 1_000  # changes applied in one step
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,31 +90,40 @@ class Feed:
 
     def _rebuild(self, journal: Journal) -> None:
         last = journal.last_seq()
-        rows = (row for row in journal.since(0, kinds=self._kinds) if row.seq <= last)
-        changes = (change for batch in _batches(rows) for change in self._changes(journal, batch))
+        rows = takewhile(lambda row: row.seq <= last, journal.since(0, kinds=self._kinds))
+        changes = chain.from_iterable(self._changes(journal, batch) for batch in _batches(rows))
         self.index.rebuild(changes, watermark=last)
 
     def _changes(self, journal: Journal, rows: list[Row]) -> Iterator[Change]:
         vectors = journal.vectors([row.seq for row in rows]) if self.reads_vectors else {}
         for row in rows:
-            added = None
-            if row.op == "put" and row.kind in self.kinds:
-                record = row.record() if self.reads_text else None
-                added = Entry(
-                    seq=row.seq,
-                    id=row.id,
-                    kind=row.kind,
-                    scope=row.scope,
-                    text=(record.search_text() or "") if record and self.reads_text else "",
-                    vector=vectors.get(row.seq),
-                    created_at=row.created_at,
-                    valid_from=row.valid_from,
-                    valid_to=row.valid_to,
-                    metadata={} if row.metadata == "{}" else json.loads(row.metadata),
-                    sources=tuple(json.loads(row.sources)) if self.reads_fields else (),
-                    fields=row.fields() if self.reads_fields else {},
-                )
-            yield Change(seq=row.seq, id=row.id, at=row.created_at, added=added)
+            is_added = row.op == "put" and row.kind in self.kinds
+            added = self._entry(row, vectors.get(row.seq)) if is_added else None
+            yield Change(row.seq, row.id, row.created_at, added)
+
+    def _entry(self, row: Row, vector: bytes | None) -> Entry:
+        """Return what the index reads of a row; by position, since it is made of every record."""
+        text = (row.record().search_text() or "") if self.reads_text else ""
+        sources: tuple[str, ...] = ()
+        fields: Mapping[str, Any] = _NOTHING
+        if self.reads_fields:
+            sources, metadata, fields = row.parts()
+        else:
+            metadata = {} if row.metadata == "{}" else json.loads(row.metadata)
+        return Entry(
+            row.seq,
+            row.id,
+            row.kind,
+            row.scope,
+            text,
+            vector,
+            row.created_at,
+            row.valid_from,
+            row.valid_to,
+            metadata,
+            sources,
+            fields,
+        )
 
 
 def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:

@@ -148,6 +148,39 @@ def test_facts_of_another_program_are_imported_once(memory: Memory, tmp_path: Pa
     assert {fact.id for fact in memory.list(kind="fact")} == ids
 
 
+def test_of_two_entries_for_one_text_the_later_counts(memory: Memory, tmp_path: Path) -> None:
+    memory.add(BOAT)
+    file = tmp_path / "openie.json"
+    other = ("evening boat", "goes to", "Tessary")
+    docs = [{"passage": BOAT, "extracted_triples": [list(fact)]} for fact in (STEERED, other)]
+    file.write_text(json.dumps({"docs": docs}))
+    memory.import_facts(file)
+    assert triples(memory) == {other}
+    assert examine(memory).problems == ()
+
+
+def test_a_passage_has_one_live_extraction(memory: Memory) -> None:
+    passage = memory.passages(memory.add(BOAT).id)[0]
+    done = Extraction(id="", sources=(passage.id,), key=passage.id, extractor="x", text_hash="")
+    with (
+        pytest.raises(InvalidInput, match="has the key"),
+        memory.journal.turn() as turn,
+    ):
+        turn.create_many([done, done], {})
+    assert memory.list(kind="extraction") == []
+    memory.add_facts(passage.id, [STEERED])
+    with (
+        pytest.raises(InvalidInput, match="has the key"),
+        memory.journal.turn() as turn,
+    ):
+        turn.create_many([done], {})
+    (held,) = memory.list(kind="extraction")
+    memory.delete(held.id)
+    with memory.journal.turn() as turn:
+        turn.create_many([done], {})
+    assert len(memory.list(kind="extraction")) == 1
+
+
 def test_a_model_reads_each_passage_once_and_invents_nothing(memory: Memory) -> None:
     memory.add(BOAT, user="ada")
     memory.add(BIRTH)

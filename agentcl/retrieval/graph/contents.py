@@ -35,10 +35,11 @@ class Held:
 
 @dataclass(slots=True, kw_only=True)
 class HeldPassage(Held):
-    """A passage: its node, and what its text names."""
+    """A passage: its node, and what its text names, which is found when it is first asked for."""
 
     node: int
-    text_part: Part
+    text: str = ""  # until then
+    text_part: Part | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -75,12 +76,12 @@ class Contents:
         self.scopes: dict[Scope, int] = {}
         self.spelling: dict[int, str] = {}  # a phrase's node -> the form all its spellings share
         self.tenant_of: dict[int, int] = {}  # a phrase's node -> the number of its tenant
-        self._words: dict[tuple[int, str], int] = {}  # (tenant, phrase) -> node
+        self._words: dict[int, dict[str, int]] = {}  # a tenant's number -> phrase -> node
         self.tenants: dict[str, int] = {}
         self._facts_of: dict[str, list[HeldFact]] = {}  # by the passage's id
         self._readings_of: dict[str, list[HeldReading]] = {}
 
-    def change(self, change: Change) -> tuple[str, ...]:
+    def change(self, change: Change) -> list[str]:
         """Follow one row of the journal; return the ids of the passages that it concerns."""
         concerned: list[str] = []
         ended = self.live.pop(change.id, None)
@@ -90,7 +91,7 @@ class Contents:
         if change.added is not None:
             self.hold(self._take(change.added))
             concerned.append(_passage_id(change.added))
-        return tuple(dict.fromkeys(concerned))
+        return concerned
 
     @property
     def extractor_name(self) -> str:
@@ -109,7 +110,6 @@ class Contents:
         if isinstance(held, HeldPassage):
             self.passages[entry.seq] = held
             self.by_node[held.node] = held
-            self.is_passage.extend(bytes(max(0, held.node + 1 - len(self.is_passage))))
             self.is_passage[held.node] = 1
         elif isinstance(held, HeldFact):
             self.facts[entry.seq] = held
@@ -137,9 +137,9 @@ class Contents:
         self.tenants = dict(names)
         self.spelling = dict(zip(nodes, words, strict=True))
         self.tenant_of = dict(zip(nodes, tenants, strict=True))
-        self._words = {
-            (tenant, word): node for node, word, tenant in zip(nodes, words, tenants, strict=True)
-        }
+        self._words = {number: {} for number in names.values()}
+        for node, word, tenant in zip(nodes, words, tenants, strict=True):
+            self._words[tenant][word] = node
 
     def part(self, passage: HeldPassage, edges: Edges, at: int | None) -> Part:
         """Return what a passage brings to a graph at a moment."""
@@ -147,15 +147,24 @@ class Contents:
         facts = [fact for fact in self._facts_of.get(id, ()) if fact.is_live(at)]
         readings = [r for r in self._readings_of.get(id, ()) if r.is_live(at) and not r.is_failed]
         if not facts and not readings:
-            return passage.text_part
+            return self._text_part(passage)
         pairs = np.array([(f.subject, f.object) for f in facts], np.int32).reshape(-1, 2)
         phrases = [pairs.ravel()]
         listed = [reading.phrases for reading in readings if len(reading.phrases)]
         if edges.names != "facts":
             phrases += listed
         if edges.names == "all" or (edges.names == "extracted" and not listed):
-            phrases.append(passage.text_part.phrases)
+            phrases.append(self._text_part(passage).phrases)
         return Part(np.unique(np.concatenate(phrases)), pairs[pairs[:, 0] != pairs[:, 1]])
+
+    def read_texts(self) -> None:
+        """Find what the live passages name that nobody has read: each graph wants to know it."""
+        for passage in self.passages.values():
+            readings = self._readings_of.get(passage.entry.id, ())
+            if passage.ended_at is None and not any(
+                reading.is_live(None) and not reading.is_failed for reading in readings
+            ):
+                self._text_part(passage)
 
     def facts_of(self, passage_id: str, at: int | None) -> Iterator[HeldFact]:
         """Yield the facts of a passage at a moment."""
@@ -171,7 +180,7 @@ class Contents:
         """Return the nodes of a phrase, one for each tenant that has it."""
         normal = normalise(phrase)
         numbers = (self.tenants.get(tenant) for tenant in sorted(tenants))
-        found = (self._words.get((n, normal), NOBODY) for n in numbers if n is not None)
+        found = (self._words[n].get(normal, NOBODY) for n in numbers if n is not None)
         return [node for node in found if node != NOBODY]
 
     def spelled(self, phrases: Ints) -> list[str]:
@@ -182,49 +191,60 @@ class Contents:
         self.scopes.setdefault(entry.scope, len(self.scopes))
         if entry.kind == "passage":
             return self._take_passage(entry)
-        tenant = entry.scope.tenant
+        number = self._tenant(entry.scope.tenant)
         if entry.kind == "fact":
-            subject = self._node(tenant, normalise(entry.fields["subject"]))
-            object_ = self._node(tenant, normalise(entry.fields["object"]))
+            subject = self._node(number, normalise(entry.fields["subject"]))
+            object_ = self._node(number, normalise(entry.fields["object"]))
             return HeldFact(_header(entry, {}), subject=subject, object=object_)
         return HeldReading(
             _header(entry, {}),
-            phrases=self._nodes(tenant, entry.fields["phrases"]),
+            phrases=self._nodes(number, entry.fields["phrases"]),
             is_failed=bool(entry.fields["error"]),
         )
 
     def _take_passage(self, entry: Entry) -> HeldPassage:
-        found = self._extractor.extract(str(entry.fields["title"]), str(entry.fields["text"]))
-        tenant = entry.scope.tenant
-        pairs = [
-            (self._node(tenant, subject), self._node(tenant, object_))
-            for fact in found.facts
-            if (subject := normalise(fact.subject)) and (object_ := normalise(fact.object))
-        ]
-        named = np.array(pairs, np.int32).reshape(-1, 2)
-        phrases = np.union1d(self._nodes(tenant, found.phrases), named.ravel())
-        part = Part(phrases.astype(np.int32), named[named[:, 0] != named[:, 1]])
         # What an index keeps of a passage is its header: the text is in the journal.
         header = _header(entry, {"title": entry.fields["title"]})
-        return HeldPassage(header, node=self._new_node(), text_part=part)
+        return HeldPassage(header, node=self._new_node(), text=entry.fields["text"])
 
-    def _nodes(self, tenant: str, phrases: Sequence[str]) -> Ints:
-        normal = dict.fromkeys(normalise(phrase) for phrase in phrases)
+    def _text_part(self, passage: HeldPassage) -> Part:
+        """Return what a passage's text names; few ask that of one that was read for facts."""
+        if passage.text_part is None:
+            entry = passage.entry
+            found = self._extractor.extract(entry.fields["title"], passage.text)
+            number = self._tenant(entry.scope.tenant)
+            pairs = [
+                (self._node(number, subject), self._node(number, object_))
+                for fact in found.facts
+                if (subject := normalise(fact.subject)) and (object_ := normalise(fact.object))
+            ]
+            named = np.array(pairs, np.int32).reshape(-1, 2)
+            phrases = np.union1d(self._nodes(number, found.phrases), named.ravel())
+            passage.text_part = Part(phrases.astype(np.int32), named[named[:, 0] != named[:, 1]])
+            passage.text = ""
+        return passage.text_part
+
+    def _nodes(self, tenant: int, phrases: Sequence[str]) -> Ints:
+        normal = dict.fromkeys(map(normalise, phrases))
         normal.pop("", None)
         return np.array([self._node(tenant, phrase) for phrase in normal], np.int32)
 
-    def _node(self, tenant: str, phrase: str) -> int:
-        number = self.tenants.setdefault(tenant, len(self.tenants))
-        node = self._words.get((number, phrase))
+    def _tenant(self, name: str) -> int:
+        number = self.tenants.setdefault(name, len(self.tenants))
+        self._words.setdefault(number, {})
+        return number
+
+    def _node(self, tenant: int, phrase: str) -> int:
+        node = self._words[tenant].get(phrase)
         if node is None:
-            node = self._words[number, phrase] = self._new_node()
+            node = self._words[tenant][phrase] = self._new_node()
             self.spelling[node] = phrase
-            self.tenant_of[node] = number
+            self.tenant_of[node] = tenant
         return node
 
     def _new_node(self) -> int:
         self.nodes += 1
-        self.is_passage.extend(bytes(max(0, self.nodes - len(self.is_passage))))
+        self.is_passage.append(0)
         return self.nodes - 1
 
 

@@ -25,7 +25,7 @@ from agentcl.retrieval.graph.pagerank import Visits
 from agentcl.retrieval.graph.routes import Routes
 from agentcl.retrieval.graph.settings import Edges, GraphSettings
 from agentcl.retrieval.graph.synonyms import Encode, Synonyms
-from agentcl.retrieval.graph.view import View
+from agentcl.retrieval.graph.view import Part, View
 from agentcl.retrieval.index import Change, Match, Query
 
 _PAST_VIEWS: Final = 4
@@ -292,7 +292,8 @@ class GraphIndex:
             scopes = len(self.contents.scopes)
             concerned: dict[str, None] = {}
             for change in some:
-                concerned.update(dict.fromkeys(self.contents.change(change)))
+                for id in self.contents.change(change):
+                    concerned[id] = None
             if len(self.contents.scopes) > scopes:
                 self._views.clear()  # a scope that they did not know of
             if self._views:
@@ -300,24 +301,31 @@ class GraphIndex:
 
     def _refresh(self, ids: Iterable[str]) -> None:
         """Bring the graphs up to date with what passages name now."""
+        # All parts before any synonym: a text that is read for its part brings phrases.
+        parts = [
+            (view, id, self._part(scopes, edges, id))
+            for (scopes, edges), view in self._views.items()
+            for id in ids
+        ]
         for threshold in self._synonyms:
             self._partners(threshold)
-        for (scopes, edges), view in self._views.items():
-            for id in ids:
-                self._refresh_one(scopes, edges, view, id)
-
-    def _refresh_one(self, scopes: frozenset[int], edges: Edges, view: View, id: str) -> None:
-        passage = self.contents.live.get(id)
-        node = view.node_of.get(id)
-        if isinstance(passage, HeldPassage) and self.contents.scopes[passage.entry.scope] in scopes:
-            part = self.contents.part(passage, edges, None)
-            if node == passage.node and view.holds(node, part):
-                return
+        for view, id, found in parts:
+            node = view.node_of.get(id)
+            if found is not None and node == found[0] and view.holds(*found):
+                continue
             if node is not None:
                 view.remove(id)
-            view.add(id, passage.node, part)
-        elif node is not None:
-            view.remove(id)
+            if found is not None:
+                view.add(id, *found)
+
+    def _part(self, scopes: frozenset[int], edges: Edges, id: str) -> tuple[int, Part] | None:
+        """Return the node of a live passage and what it brings to a graph; None if it is not in it."""
+        passage = self.contents.live.get(id)
+        if not isinstance(passage, HeldPassage):
+            return None
+        if self.contents.scopes[passage.entry.scope] not in scopes:
+            return None
+        return passage.node, self.contents.part(passage, edges, None)
 
     def _held_view(self, scopes: frozenset[int], edges: Edges) -> View:
         view = self._views.get((scopes, edges))
@@ -329,13 +337,14 @@ class GraphIndex:
         return view
 
     def _built(self, scopes: frozenset[int], edges: Edges, at: int | None) -> View:
-        threshold = edges.synonymy_threshold
-        view = View(edges, None if threshold is None else self._partners(threshold))
-        view.build(
+        parts = [
             (passage.entry.id, passage.node, self.contents.part(passage, edges, at))
             for passage in self.contents.passages.values()
             if passage.is_live(at) and self.contents.scopes[passage.entry.scope] in scopes
-        )
+        ]
+        threshold = edges.synonymy_threshold
+        view = View(edges, None if threshold is None else self._partners(threshold))
+        view.build(parts)
         return view
 
     def _partners(self, threshold: float) -> Synonyms:

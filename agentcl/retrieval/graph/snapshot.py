@@ -1,7 +1,8 @@
 """The graph's contents in one file, so that a large memory need not be read again on every start.
 
 A cache like every index: when the file is missing, damaged or of another version, the contents are derived
-from the journal. It holds text of the records (names), so it is deleted when one of them is forgotten.
+from the journal. It holds text of the records (names, and passages not yet looked through for names), so it
+is deleted when one of them is forgotten.
 """
 
 from __future__ import annotations
@@ -21,20 +22,23 @@ from agentcl.memory.records import Scope
 from agentcl.retrieval.graph.adjacency import Ints
 from agentcl.retrieval.graph.contents import Contents, Held, HeldFact, HeldPassage, HeldReading
 from agentcl.retrieval.graph.extraction import Extractor
-from agentcl.retrieval.graph.view import Part
+from agentcl.retrieval.graph.view import NO_PAIRS, Part
 from agentcl.retrieval.index import Entry
 
 logger = logging.getLogger(__name__)
 FILE: Final = "graph.npz"
-_VERSION: Final = 1
+_VERSION: Final = 2
 _KINDS: Final = ("passage", "fact", "extraction")
 _NONE: Final = int(np.iinfo(np.int64).min)  # stands for None; times before 1970 are negative
+
+_NO_PART: Final = Part(NO_PAIRS.ravel(), NO_PAIRS)
 
 Columns = Mapping[str, NDArray[Any]]
 
 
 def save(path: Path, contents: Contents, watermark: int) -> None:
     """Write contents to a file, wholly or not at all; a full disk leaves the one before."""
+    contents.read_texts()
     held = contents.every()
     passages = [one for one in held if isinstance(one, HeldPassage)]
     facts = [one for one in held if isinstance(one, HeldFact)]
@@ -54,8 +58,9 @@ def save(path: Path, contents: Contents, watermark: int) -> None:
         "tenant_of": np.array(list(contents.tenant_of.values()), np.int32),
         **_entries(held, contents.scopes),
         "nodes": np.array([p.node for p in passages], np.int32),
-        **_lists("phrases", [p.text_part.phrases for p in passages]),
-        **_lists("pairs", [p.text_part.pairs.ravel() for p in passages]),
+        "unread": _text(json.dumps([p.text if p.text_part is None else None for p in passages])),
+        **_lists("phrases", [(p.text_part or _NO_PART).phrases for p in passages]),
+        **_lists("pairs", [(p.text_part or _NO_PART).pairs.ravel() for p in passages]),
         "stated": np.array([(f.subject, f.object) for f in facts], np.int32).reshape(-1, 2),
         **_lists("read", [r.phrases for r in readings]),
         "failed": np.array([r.is_failed for r in readings], bool),
@@ -111,7 +116,7 @@ def _read(columns: Columns, extractor: Extractor) -> tuple[Contents, int] | None
     scopes = [Scope(*fields) for fields in head["scopes"]]
     contents.scopes.update({scope: number for number, scope in enumerate(scopes)})
     phrases, pairs = _parts(columns, "phrases"), _parts(columns, "pairs")
-    read = _parts(columns, "read")
+    read, unread = _parts(columns, "read"), json.loads(_string(columns["unread"]))
     nodes, stated, failed = (columns[name].tolist() for name in ("nodes", "stated", "failed"))
     counts = [0, 0, 0]
     for kind, entry, ended_at in _read_entries(columns, scopes):
@@ -120,7 +125,14 @@ def _read(columns: Columns, extractor: Extractor) -> tuple[Contents, int] | None
         held: Held
         if kind == 0:
             part = Part(phrases[number], pairs[number].reshape(-1, 2))
-            held = HeldPassage(entry, ended_at, node=nodes[number], text_part=part)
+            text = unread[number]
+            held = HeldPassage(
+                entry,
+                ended_at,
+                node=nodes[number],
+                text=text or "",
+                text_part=part if text is None else None,
+            )
         elif kind == 1:
             subject, object_ = stated[number]
             held = HeldFact(entry, ended_at, subject=subject, object=object_)

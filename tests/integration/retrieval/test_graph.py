@@ -191,6 +191,30 @@ def test_a_graph_that_was_kept_is_the_one_that_would_be_built(
     assert examine(Memory(tmp_path)).problems == ()
 
 
+def test_a_passage_is_known_by_its_text_again_when_it_is_no_longer_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agentcl.retrieval.graph.index._KEEP_FROM", 0)
+    with Memory(tmp_path, encoder="hashing") as memory:
+        document = memory.add("Ilka Renn was born in Upper Mossling.")
+        (passage,) = memory.passages(document.id)
+        seq = memory.journal.seq_of(passage)
+        memory.add_facts(passage.id, [("Odo Past", "plays", "chess")], phrases=["Bread"])
+        drawn(memory)
+        assert set(memory.retriever.graph.index.phrases(seq)) == {"odo past", "chess", "bread"}
+    with Memory(tmp_path) as memory:
+        drawn(memory)
+        index = memory.retriever.graph.index
+        assert set(index.phrases(seq, Edges(names="all"))) > {"ilka renn", "bread"}
+        for record in [*memory.list(kind="fact"), *memory.list(kind="extraction")]:
+            memory.delete(record.id)
+        memory.add("Upper Mossling has sheep.")
+        grown = drawn(memory)
+        assert set(index.phrases(seq)) == {"ilka renn", "upper mossling"}
+        memory.retriever.rebuild()
+        assert drawn(memory) == grown
+
+
 def test_a_kept_graph_never_names_what_another_process_forgot(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentcl import InvalidInput
-from agentcl.memory.ulid import is_ulid, new_ulid
+from agentcl.memory.ulid import is_ulid, new_ulid, new_ulids
 from agentcl.memory.vectors import dimension, pack, unpack
 
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -55,3 +55,11 @@ def test_ids_are_ulids_that_sort_by_time() -> None:
     assert not is_ulid("8" + ids[0][1:])
     assert not is_ulid(ids[0].lower() + "x")
     assert new_ulid(1_469_918_176_385)[:10] == "01ARYZ6S41"  # the specification's example
+
+
+def test_ids_made_together_rise_and_differ() -> None:
+    ids = new_ulids(1_469_918_176_385, 1_000)
+    assert all(is_ulid(id) and id.startswith("01ARYZ6S41") for id in ids)
+    assert ids == sorted(set(ids))
+    assert {id[10:][n] for id in ids for n in range(16)} == set("0123456789ABCDEFGHJKMNPQRSTVWXYZ")
+    assert new_ulids(0, 0) == []
