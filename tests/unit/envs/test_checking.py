@@ -106,7 +106,8 @@ def test_worlds_are_opened_by_name_or_refused() -> None:
     assert isinstance(open_world("incidents"), IncidentWorld)
     assert open_world("agentcl.envs.incidents:IncidentWorld").name == "incidents"
     for name, words in (
-        ("chess", "choose one of incidents"),
+        ("chess", "choose one of .*incidents"),
+        ("incidence", "did you mean 'incidents'"),
         ("no.such:World", "cannot be opened"),
         ("agentcl.envs.incidents:Nothing", "cannot be opened"),
         ("agentcl.envs.incidents:IncidentEnvironment", "is no world: it has no families"),

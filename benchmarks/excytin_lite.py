@@ -1,0 +1,223 @@
+"""ExCyTIn-lite and made-up incidents: what can be answered, and what memory adds to a scripted investigator.
+
+    python benchmarks/excytin_lite.py --data ../shared/data/excytin
+
+The investigator has no model. Without memory, the names of columns and chance set its search order; with
+memory, the lines that its earlier episodes bore out. Every score is that of a first attempt: memory is
+filled on training tasks, each played once, and frozen for the test tasks. Nothing here is to be compared
+with published scores of ExCyTIn-Bench: there are no log tables, and the judge is exact.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import statistics
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from results import machine, save, table
+
+from agentcl.envs.base import Task
+from agentcl.envs.excytin.guidance import LineMemory
+from agentcl.envs.excytin.investigator import Investigator
+from agentcl.envs.excytin.world import ExcytinWorld, IncidentLogsWorld, InvestigationWorld
+from agentcl.envs.policies import NullPolicy, OraclePolicy, Played, Policy, play
+
+ORDERS = 5  # of the training tasks, each with a memory of its own
+LANDSCAPES = 5
+SAMPLES = 10_000
+
+Run = tuple[InvestigationWorld, list[Task], list[Task]]  # what to learn from, what to measure on
+
+
+def main() -> None:
+    """Measure and save."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument(
+        "--data", type=Path, help="the folder of ExCyTIn-Bench's questions and rows"
+    )
+    parser.add_argument("--train", type=int, default=200, help="made-up training tasks a landscape")
+    arguments = parser.parse_args()
+    result: dict[str, Any] = {"machine": machine("sqlglot")}
+    if arguments.data:
+        world = ExcytinWorld(str(arguments.data))
+        orders = [_shuffled(world.tasks("train"), seed) for seed in range(ORDERS)]
+        test = list(world.tasks("test"))
+        runs: list[Run] = [(world, order, test) for order in orders]
+        result["excytin-lite"] = _measured(runs) | {"answerable": _answerable(world)}
+    made_up: list[Run] = []
+    for seed in range(LANDSCAPES):
+        made = IncidentLogsWorld(seed)
+        train = _shuffled(made.tasks("train"), seed)[: arguments.train]
+        made_up.append((made, train, list(made.tasks("test"))))
+    result["incident-logs"] = _measured(made_up)
+    save("excytin_lite", result)
+
+
+def _measured(runs: Sequence[Run]) -> dict[str, Any]:
+    """Play all arms on the test tasks, once for each run, and print them side by side."""
+    arms: dict[str, list[list[Played]]] = {}
+    learned: list[list[Played]] = []
+    lines: list[int] = []
+    for seed, (world, train, test) in enumerate(runs):
+        memory = LineMemory()
+        learned.append(_learn(world, memory, train, seed))
+        lines.append(len(memory))
+        policies: dict[str, Policy] = {
+            "without memory": Investigator(),
+            "with memory": Investigator(memory.recall),
+        }
+        if seed == 0:  # what they score depends on no chance
+            policies |= {"null": NullPolicy(), "oracle": OraclePolicy(world.oracle())}
+        for name, policy in policies.items():
+            arms.setdefault(name, []).append(_played(world, policy, test, seed))
+    name = runs[0][0].name
+    print(f"\n{name}: {len(runs[0][2])} test tasks, {len(runs)} runs")
+    rows = {arm: _summary(episodes) for arm, episodes in arms.items()}
+    table(
+        ["arm", "score", "success", "steps", "failed"],
+        [
+            [
+                arm,
+                f"{row['score']:.3f}",
+                f"{row['success']:.3f}",
+                f"{row['steps']:.1f}",
+                str(row["failed"]),
+            ]
+            for arm, row in rows.items()
+        ],
+    )
+    gains = {
+        measure: _gain(arms["without memory"], arms["with memory"], measure)
+        for measure in ("score", "success", "steps")
+    }
+    for measure, (mean, low, high) in gains.items():
+        print(f"memory, {measure}: {mean:+.3f} [{low:+.3f}, {high:+.3f}]")
+    return {
+        "test_tasks": len(runs[0][2]),
+        "train_tasks": len(runs[0][1]),
+        "runs": len(runs),
+        "arms": rows,
+        "by_family": _by_family(arms),
+        "gain_of_memory": gains,
+        "lines_learned": lines,
+        "first_attempts_while_learning": _quarters(learned),
+    }
+
+
+def _learn(
+    world: InvestigationWorld, memory: LineMemory, tasks: Iterable[Task], seed: int
+) -> list[Played]:
+    """Fill a memory, one first attempt after the other, and return them."""
+    environment, investigator = world.make(), Investigator(memory.recall)
+    episodes = []
+    for task in tasks:
+        episode = play(environment, investigator, task, seed=seed)
+        if episode.score is not None:
+            memory.add(investigator.learn(episode.score))
+        episodes.append(episode)
+    environment.close()
+    return episodes
+
+
+def _played(
+    world: InvestigationWorld, policy: Policy, tasks: Iterable[Task], seed: int
+) -> list[Played]:
+    environment = world.make()
+    episodes = [play(environment, policy, task, seed=seed) for task in tasks]
+    environment.close()
+    return episodes
+
+
+def _value(episode: Played, measure: str) -> float:
+    if measure == "steps":
+        return len(episode.steps)
+    assert episode.score is not None, episode.end
+    return float(episode.score.is_success) if measure == "success" else episode.score.value
+
+
+def _summary(runs: Sequence[Sequence[Played]]) -> dict[str, float]:
+    episodes = [episode for run in runs for episode in run]
+    scored = [episode for episode in episodes if episode.score is not None]
+    means = {
+        measure: statistics.fmean(_value(episode, measure) for episode in scored)
+        for measure in ("score", "success", "steps")
+    }
+    return means | {"failed": len(episodes) - len(scored)}
+
+
+def _gain(
+    without: Sequence[Sequence[Played]], with_memory: Sequence[Sequence[Played]], measure: str
+) -> tuple[float, float, float]:
+    """Return the mean paired difference and its 95% bootstrap interval over runs and, in each, tasks."""
+    differences: NDArray[np.float64] = np.array(
+        [
+            [
+                _value(after, measure) - _value(before, measure)
+                for before, after in zip(*pair, strict=True)
+            ]
+            for pair in zip(without, with_memory, strict=True)
+        ]
+    )
+    rng = np.random.default_rng(0)
+    runs, tasks = differences.shape
+    # One draw of tasks for all runs that are drawn: they have the same tasks, or tasks of equal standing.
+    means = [
+        differences[np.ix_(rng.integers(runs, size=runs), rng.integers(tasks, size=tasks))].mean()
+        for _ in range(SAMPLES)
+    ]
+    low, high = np.percentile(means, [2.5, 97.5])
+    return float(differences.mean()), float(low), float(high)
+
+
+def _by_family(arms: dict[str, list[list[Played]]]) -> dict[str, dict[str, float]]:
+    return {
+        arm: {
+            family: statistics.fmean(
+                _value(e, "score") for run in runs for e in run if e.task.family == family
+            )
+            for family in dict.fromkeys(episode.task.family for episode in runs[0])
+        }
+        for arm, runs in arms.items()
+    }
+
+
+def _quarters(runs: Sequence[Sequence[Played]]) -> dict[str, float]:
+    """Return the mean score of the first and the last quarter of the training tasks."""
+    quarter = max(1, len(runs[0]) // 4)
+    return {
+        "first quarter": statistics.fmean(
+            _value(e, "score") for run in runs for e in run[:quarter]
+        ),
+        "last quarter": statistics.fmean(
+            _value(e, "score") for run in runs for e in run[-quarter:]
+        ),
+    }
+
+
+def _answerable(world: InvestigationWorld) -> dict[str, int]:
+    """Return how many test questions have their answer in the rows: as part of a cell, and as a whole one."""
+    oracle, tasks = world.oracle(), list(world.tasks("test"))
+    counts = {
+        "questions": len(tasks),
+        "answer within the rows": sum(map(oracle.is_answerable, tasks)),
+        "answer is a cell": sum(oracle.evidence(task) is not None for task in tasks),
+    }
+    print(counts)
+    return counts
+
+
+def _shuffled(tasks: Iterable[Task], seed: int) -> list[Task]:
+    chosen = list(tasks)
+    random.Random(seed).shuffle(chosen)
+    return chosen
+
+
+if __name__ == "__main__":
+    main()

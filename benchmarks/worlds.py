@@ -1,0 +1,257 @@
+"""What worlds cost: start-up, steps a second through our contract beside the bare engine, memory.
+
+    python benchmarks/worlds.py                 # all that are installed
+    python benchmarks/worlds.py --world babyai
+
+Each world runs in a process of its own, twice, and the second counts: the first leaves on disk what a world
+keeps there (generated games, compiled modules). A random policy plays some tasks once; its actions are then
+played again, step after step, by our environment and by the bare engine, taking turns; the median round
+counts. The bound: a step costs at most 10 % or 1 ms more than the engine's own. To add a world, add its
+`Entry`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field
+from io import StringIO
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol
+
+sys.path.insert(0, str(Path(__file__).parent))
+from results import CACHE, machine, save, table
+
+from agentcl.envs.base import Environment, Task
+from agentcl.envs.policies import RandomPolicy, play
+from agentcl.envs.registry import open_world
+from agentcl.envs.textworld_games import GameFolder
+from agentcl.errors import MissingExtra
+
+ROUNDS = 7
+MOST_PERCENT = 10
+MOST_MS = 1.0
+
+
+class Engine(Protocol):
+    """A bare engine, driven without our contract."""
+
+    def begin(self, task: Task, seed: int) -> None:
+        """Begin an episode."""
+        ...
+
+    def step(self, action: str) -> None:
+        """Act."""
+        ...
+
+
+class BareBabyAI:
+    """minigrid as it is: a number goes in, a picture comes out."""
+
+    def __init__(self) -> None:
+        self._engines: dict[str, Any] = {}
+
+    def begin(self, task: Task, seed: int) -> None:
+        """Begin an episode."""
+        from agentcl.envs.babyai import ACTIONS, engine_seed, make_engine
+
+        if task.family not in self._engines:
+            self._engines[task.family] = make_engine(task.family)
+        self._engine = self._engines[task.family]
+        self._numbers = {action: number for number, action in enumerate(ACTIONS)}
+        with redirect_stdout(StringIO()):
+            self._engine.reset(seed=engine_seed(task, seed))
+
+    def step(self, action: str) -> None:
+        """Act."""
+        self._engine.step(self._numbers[action])
+
+
+class BareTextWorld:
+    """textworld as it is, working out admissible actions at every step or never."""
+
+    def __init__(self, *, is_tracking: bool) -> None:
+        self._is_tracking = is_tracking
+        self._engines: dict[str, Any] = {}
+
+    def begin(self, task: Task, seed: int) -> None:
+        """Begin an episode."""
+        from agentcl.envs.textworlds import open_game
+
+        if task.id not in self._engines:
+            path = GameFolder(CACHE / "textworld").game(task)
+            self._engines[task.id] = open_game(path, is_tracking=self._is_tracking)
+        self._engine = self._engines[task.id]
+        self._engine.reset()
+
+    def step(self, action: str) -> None:
+        """Act."""
+        self._engine.step(action)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A world to measure."""
+
+    package: str | None = None  # the engine's
+    options: Mapping[str, str] = field(default_factory=dict)
+    bare: Callable[[], Engine] | None = None
+    bare_with_actions: Callable[[], Engine] | None = None  # if it can list admissible actions
+    tasks: int = 8
+
+
+ENTRIES: dict[str, Entry] = {
+    "incidents": Entry(tasks=400),
+    "babyai": Entry("minigrid", bare=BareBabyAI),
+    "textworld": Entry(
+        "textworld",
+        {"folder": str(CACHE / "textworld")},
+        bare=lambda: BareTextWorld(is_tracking=False),
+        bare_with_actions=lambda: BareTextWorld(is_tracking=True),
+        tasks=4,
+    ),
+}
+
+Episode = tuple[Task, int, Sequence[str]]
+
+
+def through_contract(
+    environment: Environment, episodes: Sequence[Episode], *, with_actions: bool
+) -> float:
+    """Return the seconds that a step takes."""
+    spent = 0.0
+    for task, seed, actions in episodes:
+        environment.reset(task, seed=seed)
+        if with_actions:
+            environment.admissible_actions()
+        started = time.perf_counter()
+        for action in actions:
+            environment.step(action)
+            if with_actions:
+                environment.admissible_actions()
+        spent += time.perf_counter() - started
+    return spent / sum(len(actions) for _, _, actions in episodes)
+
+
+def through_engine(engine: Engine, episodes: Sequence[Episode]) -> float:
+    """Return the seconds that a step takes."""
+    spent = 0.0
+    for task, seed, actions in episodes:
+        engine.begin(task, seed)
+        started = time.perf_counter()
+        for action in actions:
+            engine.step(action)
+        spent += time.perf_counter() - started
+    return spent / sum(len(actions) for _, _, actions in episodes)
+
+
+def measure(name: str) -> dict[str, Any]:
+    """Measure one world in this process."""
+    entry = ENTRIES[name]
+    started = time.perf_counter()
+    world = open_world(name, entry.options)
+    environment = world.make()
+    tasks = list(islice(world.tasks("train"), entry.tasks))
+    environment.reset(tasks[0], seed=0)
+    start_up_s = time.perf_counter() - started
+    episodes: list[Episode] = []
+    for seed, task in enumerate(tasks):
+        played = play(environment, RandomPolicy(), task, seed=seed)
+        episodes.append((task, seed, [action for action, _ in played.steps]))
+    environment.close()
+    result: dict[str, Any] = {
+        "start_up_s": start_up_s,
+        "steps": sum(len(actions) for _, _, actions in episodes),
+    }
+    plain, asking = world.make(), world.make()
+    ways: dict[str, Callable[[], float]] = {
+        "step": lambda: through_contract(plain, episodes, with_actions=False),
+        "step_with_actions": lambda: through_contract(asking, episodes, with_actions=True),
+    }
+    if entry.bare is not None:
+        bare = entry.bare()
+        ways["bare_step"] = lambda: through_engine(bare, episodes)
+    if entry.bare_with_actions is not None:
+        listing = entry.bare_with_actions()
+        ways["bare_step_with_actions"] = lambda: through_engine(listing, episodes)
+    rounds: dict[str, list[float]] = {way: [] for way in ways}
+    for _ in range(ROUNDS):
+        for way, seconds in ways.items():
+            rounds[way].append(seconds())
+    for way, times in rounds.items():
+        result[f"{way}_ms"] = 1e3 * statistics.median(times)
+    for kind in ("step", "step_with_actions"):
+        if f"bare_{kind}" in ways:
+            ours, theirs = result[f"{kind}_ms"], result[f"bare_{kind}_ms"]
+            result[f"{kind}_overhead_ms"] = ours - theirs
+            result[f"{kind}_overhead_percent"] = 100 * (ours / theirs - 1)
+            result[f"{kind}_is_within_bound"] = (
+                ours - theirs <= MOST_MS or ours / theirs <= 1 + MOST_PERCENT / 100
+            )
+    for done in (plain, asking):
+        done.close()
+    # The greatest so far, of this process and of any that it started and that has ended, in MB.
+    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    result["peak_mb"], result["peak_children_mb"] = (
+        resource.getrusage(kind).ru_maxrss / 1024 for kind in kinds
+    )
+    return result
+
+
+def measure_apart(name: str) -> dict[str, Any]:
+    """Measure one world in a process of its own, the second time that it runs."""
+    command = [sys.executable, __file__, "--world", name, "--here"]
+    for _ in range(2):
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def shown(result: dict[str, Any]) -> list[str]:
+    """Return a world's cells of the table."""
+    cells = [f"{result['start_up_s']:.1f}"]
+    for kind in ("step", "step_with_actions"):
+        cells.append(f"{1e3 / result[f'{kind}_ms']:,.0f}")
+        over = result.get(f"{kind}_overhead_ms")
+        percent = result.get(f"{kind}_overhead_percent")
+        cells.append("-" if over is None else f"{over:.3f} ms ({percent:+.0f} %)")
+    return [*cells, f"{result['peak_mb']:.0f}"]
+
+
+def main() -> None:
+    """Measure, print and save."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--world", action="append", choices=ENTRIES, help="only this one")
+    parser.add_argument("--here", action="store_true", help="in this process; print JSON")
+    arguments = parser.parse_args()
+    names = arguments.world or list(ENTRIES)
+    if arguments.here:
+        print(json.dumps(measure(names[0])))
+        return
+    results: dict[str, Any] = {}
+    for name in names:
+        try:
+            open_world(name, ENTRIES[name].options).make().close()
+        except MissingExtra as error:
+            print(f"{name}: left out; {error}")
+            continue
+        results[name] = measure_apart(name)
+    table(
+        ["world", "start-up s", "steps/s", "over the engine", "steps/s, actions listed",
+         "over the engine", "peak MB"],
+        [[name, *shown(result)] for name, result in results.items()],
+    )  # fmt: skip
+    packages = [entry.package for entry in ENTRIES.values() if entry.package]
+    save("worlds", {"machine": machine(*packages), "rounds": ROUNDS, "worlds": results})
+
+
+if __name__ == "__main__":
+    main()
