@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from agentcl import loaders
+from agentcl.cli_bench import bench
 from agentcl.cli_envs import envs
 from agentcl.cli_graph import extract, graph
 from agentcl.cli_models import ledger, model
@@ -360,5 +361,5 @@ def reindex(screen: Screen, **given: Any) -> None:
         )
 
 
-for group in (ledger, model, extract, graph, envs):
+for group in (ledger, model, extract, graph, envs, bench):
     main.add_command(group)

@@ -11,7 +11,10 @@ AgentclError
 ├── MemoryClosed          a verb on a memory after `close()`
 ├── ModelUnavailable      a language model cannot be asked; names the endpoint and the remedy
 │   └── RequestRefused    it can, but it refuses this request
+├── ModelChanged          a frozen model is not the one that it was
 ├── EnvironmentFailed     a world that agents are tested in broke; its episode has no score
+├── ArmFailed             a way of remembering that a benchmark compares broke, or does not answer
+├── MissingPeer           one that ours is compared with is not installed; says how to install it
 ├── SchemaViolation       a model's answer broke its schema, and so did its second one
 └── StoreUnavailable      the journal cannot be read or written now
     ├── StoreBusy         another process held the write turn for too long
@@ -65,8 +68,20 @@ class RequestRefused(ModelUnavailable):
     """The endpoint answers, but not this request; e.g. it is longer than the model can read."""
 
 
+class ModelChanged(AgentclError):
+    """A model that had to stay frozen has other weights, another vocabulary or another template."""
+
+
 class EnvironmentFailed(AgentclError):
     """A world broke: it raised, hung, or gave what no world may give. Such an episode has no score."""
+
+
+class ArmFailed(AgentclError):
+    """A way of remembering that a benchmark compares broke, or stopped answering."""
+
+
+class MissingPeer(AgentclError, ImportError):
+    """A program that agentcl is compared with is not installed where it was looked for."""
 
 
 class SchemaViolation(AgentclError):

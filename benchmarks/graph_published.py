@@ -49,14 +49,13 @@ ADDED_FACTS: Final = [
 
 
 class Remembered:
-    """MiniLM, which is asked for each text once."""
+    """An encoder which is asked for each text once."""
 
-    is_lexical = False
-
-    def __init__(self) -> None:
-        self._encoder: Encoder = open_encoder("minilm")
+    def __init__(self, name: str = "minilm") -> None:
+        self._encoder: Encoder = open_encoder(name)
         self._held: dict[tuple[str, str], bytes] = {}
         self.name, self.dim = self._encoder.name, self._encoder.dim
+        self.is_lexical = self._encoder.is_lexical
 
     def encode(self, texts: Sequence[str], *, role: Role) -> list[bytes]:
         """Return the vectors of texts."""

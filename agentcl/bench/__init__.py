@@ -1,0 +1,1 @@
+"""Benchmarks: does memory help, by how much, and at what cost."""

@@ -1,0 +1,251 @@
+"""Who acts in a run: a model with what memory put into its prompt, or a policy without one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Protocol
+
+from agentcl.bench.prompts import LESSONS, ask_action, ask_answer, ask_lessons, final_answer
+from agentcl.bench.rows import Turn, Used
+from agentcl.envs.base import Environment, Observation, Score, Task
+from agentcl.envs.lessons import read_json
+from agentcl.envs.policies import Policy
+from agentcl.envs.responder import Responder
+from agentcl.errors import InvalidInput, SchemaViolation
+from agentcl.models.base import ChatModel, Message, Reply, Sampling
+from agentcl.models.structured import ask_object
+
+_RECENT: Final = 12  # steps that a prompt shows
+_LESSON_TOKENS: Final = 320
+
+
+class Actor(Protocol):
+    """Acts in one episode after the other, with what a memory recalled, and says what is to be remembered."""
+
+    name: str
+    instructions: str  # all that it is told beside memory and what it sees
+
+    def begin(
+        self, task: Task, observation: Observation, memory: Sequence[str], *, seed: int
+    ) -> None:
+        """Begin an episode."""
+        ...
+
+    def act(self, environment: Environment, observation: Observation) -> tuple[str | None, str]:
+        """Return the next action, None to give up, and what was thought."""
+        ...
+
+    def learn(self, turns: Sequence[Turn], observation: Observation, score: Score) -> list[str]:
+        """Return what the episode, given what was seen last, leaves to remember, as texts."""
+        ...
+
+    def used(self) -> Mapping[str, Used]:
+        """Return what was asked of a model since `begin`, by role."""
+        ...
+
+
+class PolicyActor:
+    """A policy without a model and without memory."""
+
+    instructions = ""
+
+    def __init__(self, policy: Policy) -> None:
+        self.name = policy.name
+        self._policy = policy
+
+    def begin(
+        self, task: Task, observation: Observation, memory: Sequence[str], *, seed: int
+    ) -> None:
+        """Begin an episode; memory is not looked at."""
+        self._policy.begin(task, observation, seed=seed)
+
+    def act(self, environment: Environment, observation: Observation) -> tuple[str | None, str]:
+        """Ask the policy."""
+        return self._policy.act(environment, observation), ""
+
+    def learn(self, turns: Sequence[Turn], observation: Observation, score: Score) -> list[str]:
+        """Learn nothing."""
+        return []
+
+    def used(self) -> Mapping[str, Used]:
+        """Return nothing: no model was asked."""
+        return {}
+
+
+class ResponderActor:
+    """The scripted responder of incidents."""
+
+    name = Responder.name
+    instructions = ""
+
+    def __init__(self) -> None:
+        self._responder = Responder()
+
+    def begin(
+        self, task: Task, observation: Observation, memory: Sequence[str], *, seed: int
+    ) -> None:
+        """Begin an episode with lessons."""
+        self._responder.begin(task, observation, memory, seed=seed)
+
+    def act(self, environment: Environment, observation: Observation) -> tuple[str | None, str]:
+        """Ask the responder."""
+        return self._responder.act(environment, observation), ""
+
+    def learn(self, turns: Sequence[Turn], observation: Observation, score: Score) -> list[str]:
+        """Return its lessons."""
+        return self._responder.learn(observation)
+
+    def used(self) -> Mapping[str, Used]:
+        """Return nothing: no model was asked."""
+        return {}
+
+
+class ModelActor:
+    """A frozen model that chooses an action with guidance in its prompt.
+
+    Args:
+        model: who is asked.
+        instructions: said as the system's message; empty for a model that was trained on the form.
+        learning: said before it writes lessons; empty likewise.
+        is_taught: let it write lessons after each episode.
+        max_tokens: of one answer.
+    """
+
+    def __init__(
+        self,
+        model: ChatModel,
+        *,
+        instructions: str = "",
+        learning: str = "",
+        is_taught: bool = True,
+        max_tokens: int = 128,
+    ) -> None:
+        self.name = f"model {model.name}"
+        self.instructions = instructions
+        self._model, self._learning, self._is_taught = model, learning, is_taught
+        self._sampling = Sampling(max_tokens=max_tokens)
+        self._used: dict[str, Used] = {}
+
+    def begin(
+        self, task: Task, observation: Observation, memory: Sequence[str], *, seed: int
+    ) -> None:
+        """Begin an episode with guidance."""
+        self._goal, self._scene = observation.goal, observation.text
+        self._guidance = tuple(memory)
+        self._history: list[tuple[str, str]] = []
+        self._last: str | None = None
+        self._used = {}
+
+    def act(self, environment: Environment, observation: Observation) -> tuple[str | None, str]:
+        """Ask the model. An answer that is no admissible action is taken as it stands."""
+        self._note(observation)
+        actions = environment.admissible_actions()
+        prompt = ask_action(
+            guidance=self._guidance,
+            goal=self._goal,
+            scene=self._scene,
+            history=self._history[-_RECENT:],
+            actions=actions,
+        )
+        reply = self._model.chat(_messages(self.instructions, prompt), sampling=self._sampling)
+        self._count("act", reply)
+        answer = final_answer(reply.text)
+        self._last = _nearest(answer, actions)
+        return self._last, reply.text.strip()
+
+    def learn(self, turns: Sequence[Turn], observation: Observation, score: Score) -> list[str]:
+        """Let the model write lessons; what is no lesson, after asking twice, teaches nothing."""
+        self._note(observation)
+        if not self._is_taught or not self._history:
+            return []
+        prompt = ask_lessons(goal=self._goal, scene=self._scene, history=self._history[-_RECENT:])
+        sampling = Sampling(max_tokens=_LESSON_TOKENS)
+        messages = _messages(self._learning, prompt)
+        try:
+            reply = ask_object(self._model, messages, schema=LESSONS, sampling=sampling)
+            lessons = [read_json(one).sentence() for one in reply.value["guidance"]]
+        except (SchemaViolation, InvalidInput):
+            return []
+        self._count("learn", reply)
+        return lessons
+
+    def used(self) -> Mapping[str, Used]:
+        """Return what was asked since `begin`."""
+        return dict(self._used)
+
+    def _note(self, observation: Observation) -> None:
+        if self._last is not None:
+            self._history.append((self._last, observation.text))
+            self._last = None
+
+    def _count(self, role: str, reply: Reply) -> None:
+        self._used[role] = _added(self._used.get(role, Used()), reply)
+
+
+class Recorder:
+    """An actor whose episodes are remembered as they went, whatever it would say of them itself."""
+
+    def __init__(self, actor: Actor) -> None:
+        self.name, self.instructions = actor.name, actor.instructions
+        self._actor = actor
+
+    def begin(
+        self, task: Task, observation: Observation, memory: Sequence[str], *, seed: int
+    ) -> None:
+        """Begin an episode."""
+        self._seen = observation
+        self._actor.begin(task, observation, memory, seed=seed)
+
+    def act(self, environment: Environment, observation: Observation) -> tuple[str | None, str]:
+        """Ask the actor."""
+        return self._actor.act(environment, observation)
+
+    def learn(self, turns: Sequence[Turn], observation: Observation, score: Score) -> list[str]:
+        """Return the record of the episode."""
+        steps = " ".join(f"{turn.action}: {turn.seen.strip().rstrip('.')}." for turn in turns)
+        return [f"Goal: {self._seen.goal} {self._seen.text} {steps} Score {score.value:.2f}."]
+
+    def used(self) -> Mapping[str, Used]:
+        """Return the actor's."""
+        return self._actor.used()
+
+
+class Reader:
+    """A frozen model that answers questions from passages."""
+
+    def __init__(self, model: ChatModel, *, instructions: str = "", max_tokens: int = 128) -> None:
+        self.name, self.instructions = f"model {model.name}", instructions
+        self._model = model
+        self._sampling = Sampling(max_tokens=max_tokens)
+
+    def answer(self, question: str, passages: Sequence[str]) -> tuple[str, str, Used]:
+        """Return the answer, all that was said, and what it cost."""
+        prompt = ask_answer(passages=passages, question=question)
+        reply = self._model.chat(_messages(self.instructions, prompt), sampling=self._sampling)
+        return final_answer(reply.text), reply.text.strip(), _added(Used(), reply)
+
+
+MakeActor = Callable[[], Actor]
+
+
+def _messages(instructions: str, prompt: str) -> list[Message]:
+    said = [Message("system", instructions)] if instructions else []
+    return [*said, Message("user", prompt)]
+
+
+def _nearest(answer: str, actions: Sequence[str] | None) -> str:
+    """Return the action that is meant: the same but for case and a quote around it, or what was said."""
+    bare = answer.strip("\"'`* ").casefold()
+    for action in actions or ():
+        if action.casefold() == bare:
+            return action
+    return answer
+
+
+def _added(used: Used, reply: Reply) -> Used:
+    return Used(
+        used.calls + 1,
+        used.prompt_tokens + reply.usage.prompt_tokens,
+        used.completion_tokens + reply.usage.completion_tokens,
+        used.duration_s + reply.duration_s,
+    )

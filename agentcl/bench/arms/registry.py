@@ -1,0 +1,166 @@
+"""Arms by name."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+from agentcl.bench.arms.base import Arm
+from agentcl.bench.arms.lexical import Bm25
+from agentcl.bench.arms.own import OwnMemory
+from agentcl.bench.arms.plain import FullContext, LastItems, NoMemory
+from agentcl.bench.arms.remote import TIMEOUT_S, RemoteArm
+from agentcl.errors import InvalidInput, MissingPeer
+from agentcl.retrieval.encoders import Encoder, open_encoder
+from agentcl.retrieval.recall import Mode
+
+Value = str | int | float | bool
+Options = Mapping[str, Value]
+
+# Without dense vectors our memory is full text with its frequent-term cut; without full text, the dense arm.
+_OWN: Final[Mapping[str, Mode]] = {
+    "dense": "dense",
+    "ours": "fused",
+    "graph": "graph",
+    "ours-no-dense": "text",
+    "ours-no-fulltext": "dense",
+}
+_LAST: Final = re.compile(r"last-([1-9][0-9]{0,8})")
+_OWN_OPTIONS: Final = {"index": str, "durability": str, "passage_limit": int}
+_PEER_OPTIONS: Final = {"python": str, "timeout_s": float}
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A program that ours is compared with."""
+
+    module: str  # of `agentcl.bench.arms.servers`
+    imports: str  # its package
+    install: str  # what makes its environment
+    options: Mapping[str, type]  # of its module
+
+
+PEERS: Final[Mapping[str, Peer]] = {
+    "mem0": Peer(
+        "mem0_store",
+        "mem0",
+        "`pip install 'mem0ai[nlp]' fastembed` and `python -m spacy download en_core_web_sm`",
+        {"bm25_model": str},
+    ),
+    "langmem": Peer("langmem_store", "langmem", "`pip install langmem`", {}),
+    "lightrag": Peer("lightrag_store", "lightrag", "`pip install lightrag-hku`", {}),
+    "hipporag": Peer(
+        "hipporag_store",
+        "hipporag",
+        "`pip install torch numpy pandas pyarrow igraph networkx tqdm openai pydantic tenacity httpx "
+        "filelock packaging` and `pip install --no-deps hipporag==2.0.0a4`",
+        {"facts": str},
+    ),
+}
+
+
+def arm_names() -> list[str]:
+    """Return the names of all arms, peers last; K is any number."""
+    return ["none", "full", "last-K", "bm25", *_OWN, *PEERS]
+
+
+def open_arm(
+    name: str, *, encoder: str | Encoder, folder: Path, options: Options | None = None
+) -> Arm:
+    """Return an arm that remembers nothing yet.
+
+    Args:
+        name: as `arm_names` has it, e.g. "ours" or "last-5".
+        encoder: makes the vectors of every arm that has some; a name is opened only where it is needed.
+        folder: the arm's own, absent or empty; an arm is not opened a second time.
+        options: of this arm. Peers take `python`, the Python of the environment that they are installed in
+            (default: this one), and `timeout_s`.
+
+    Raises:
+        InvalidInput: if there is no such arm, it takes no such option, or the folder holds something.
+        MissingPeer: if a peer is not installed; says which environment to make.
+        MissingExtra: if an arm of ours needs a part that is not installed.
+        ArmFailed: if a peer does not start.
+    """
+    given = dict(options or {})
+    last = _LAST.fullmatch(name)
+    make: Callable[[], Arm]
+    if name == "none":
+        _check(name, given, {})
+        make = NoMemory
+    elif name == "full":
+        _check(name, given, {"budget_characters": int})
+        make = partial(FullContext, **given)  # type: ignore[arg-type]  # their types were just checked
+    elif last:
+        _check(name, given, {})
+        make = partial(LastItems, int(last.group(1)))
+    elif name == "bm25":
+        _check(name, given, {})
+        make = partial(Bm25, folder)
+    elif name in _OWN:
+        _check(name, given, _OWN_OPTIONS)
+        make = partial(_own, name, encoder, folder, given)
+    elif name in PEERS:
+        _check(name, given, {**_PEER_OPTIONS, **PEERS[name].options})
+        make = partial(_peer, name, PEERS[name], encoder, folder, given)
+    else:
+        near = get_close_matches(name, arm_names(), n=1)
+        meant = f"did you mean {near[0]!r}? " if near else ""
+        raise InvalidInput(
+            f"there is no arm {name!r}; {meant}Choose one of {', '.join(arm_names())}"
+        )
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InvalidInput(f"{folder} is not empty; an arm begins with a folder of its own")
+    return make()
+
+
+def _own(name: str, encoder: str | Encoder, folder: Path, options: Options) -> Arm:
+    arguments: dict[str, Any] = dict(options)
+    return OwnMemory(name, folder, encoder=_opened(encoder), mode=_OWN[name], **arguments)
+
+
+def _peer(name: str, peer: Peer, encoder: str | Encoder, folder: Path, options: Options) -> Arm:
+    rest = dict(options)
+    python = rest.pop("python", "")
+    if not python:
+        if find_spec(peer.imports) is None:
+            raise MissingPeer(
+                f"arm {name!r} is not installed here; make an environment of its own with "
+                f"{peer.install}, and give its Python as option python=ENVIRONMENT/bin/python"
+            )
+        python = sys.executable
+    return RemoteArm(
+        name,
+        peer=peer.module,
+        python=str(python),
+        encoder=_opened(encoder),
+        folder=folder,
+        install=peer.install,
+        timeout_s=float(rest.pop("timeout_s", TIMEOUT_S)),
+        options=rest,
+    )
+
+
+def _opened(encoder: str | Encoder) -> Encoder:
+    return open_encoder(encoder) if isinstance(encoder, str) else encoder
+
+
+def _check(name: str, options: Options, known: Mapping[str, type]) -> None:
+    """Refuse options that an arm does not take, or of another type. Raises InvalidInput."""
+    for option, value in options.items():
+        if option not in known:
+            takes = ", ".join(known) or "none"
+            raise InvalidInput(f"arm {name!r} takes no option {option!r}; its options: {takes}")
+        wanted = known[option]
+        fits = isinstance(value, wanted) or (wanted is float and isinstance(value, int))
+        if not fits or (isinstance(value, bool) and wanted is not bool):
+            raise InvalidInput(
+                f"option {option!r} of arm {name!r} must be of type {wanted.__name__}, and is {value!r}"
+            )

@@ -1,0 +1,185 @@
+"""A run's folder: settings, and a file of rows for each arm and seed; written by one run at a time.
+
+run.json                    the settings, the versions, the model's fingerprint before and after
+episodes/ARM.SEED.jsonl     a row for each episode, appended when it ends
+report.html, .md, .json     written from the rows
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from agentcl.bench.rows import Row
+from agentcl.bench.settings import RunSettings
+from agentcl.errors import ConfigError, InvalidInput, StoreBusy, StoreUnavailable
+
+_FORMAT: Final = 1
+_HEAD: Final = "run.json"
+_LOCK: Final = "lock"
+_ORPHAN_S: Final = 60.0
+_UNSAFE: Final = re.compile(r"[^\w.=-]")
+
+
+class RunFolder:
+    """Where a run's results lie.
+
+    Args:
+        path: the folder.
+
+    Raises:
+        InvalidInput: if it is not there, or holds no run.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            head = json.loads((path / _HEAD).read_text("utf-8"))
+        except OSError as error:
+            raise InvalidInput(
+                f"{path} holds no run: {error.strerror or error}; begin one with `agentcl bench run`"
+            ) from error
+        except ValueError as error:
+            raise InvalidInput(f"{path / _HEAD} is damaged: {error}") from error
+        if head.get("format") != _FORMAT:
+            raise InvalidInput(
+                f"{path} was written by another version of agentcl (format {head.get('format')})"
+            )
+        self.about: Mapping[str, Any] = head["about"]
+        try:
+            self.settings = RunSettings.from_json(
+                json.dumps(head["settings"]), where=str(path / _HEAD)
+            )
+        except ConfigError as error:
+            raise InvalidInput(str(error)) from error
+
+    @classmethod
+    def create(cls, path: Path, settings: RunSettings, about: Mapping[str, Any]) -> RunFolder:
+        """Make a folder for a run.
+
+        Raises:
+            InvalidInput: if there is a run already.
+            StoreUnavailable: if the folder cannot be written.
+        """
+        cls.check_free(path)
+        try:
+            (path / "episodes").mkdir(parents=True, exist_ok=True)
+            _write_head(path, settings, about)
+        except OSError as error:
+            raise StoreUnavailable(f"{path} cannot be written: {error}") from error
+        return cls(path)
+
+    @staticmethod
+    def check_free(path: Path) -> None:
+        """Raise InvalidInput if a folder holds a run already."""
+        if (path / _HEAD).exists():
+            raise InvalidInput(
+                f"{path} holds a run already; go on with `agentcl bench resume {path}`, or choose another "
+                "folder"
+            )
+
+    def note(self, **about: Any) -> None:  # noqa: ANN401  # JSON
+        """Keep something about the whole run, beside what is kept already."""
+        self.about = {**self.about, **about}
+        _write_head(self.path, self.settings, self.about)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the folder for writing; the system lets go of it when the process dies.
+
+        Raises:
+            StoreBusy: if another run writes to it.
+        """
+        with _held(self.path / _LOCK, wait_s=0):
+            yield
+
+    def rows(self, arm: str | None = None, seed: int | None = None) -> Iterator[Row]:
+        """Yield the rows that are there, arm by arm and seed by seed; a torn last line is left out.
+
+        Raises:
+            InvalidInput: if a line before the last is damaged, naming the file and the line.
+        """
+        for one in self.settings.memory.arms if arm is None else (arm,):
+            for number in self.settings.seeds if seed is None else (seed,):
+                yield from self.life(one, number).rows()
+
+    def life(self, arm: str, seed: int) -> LifeFile:
+        """Return the file of one arm and seed."""
+        return LifeFile(self.path / "episodes" / f"{_UNSAFE.sub('_', arm)}.{seed}.jsonl")
+
+
+class LifeFile:
+    """The rows of one arm and seed. A row is there once its line has an end."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def rows(self) -> list[Row]:
+        """Return the rows. Raises InvalidInput if a whole line is damaged."""
+        rows: list[Row] = []
+        for number, line in enumerate(self._whole(), 1):
+            try:
+                rows.append(Row.from_json(line))
+            except InvalidInput as error:
+                raise InvalidInput(f"{self.path}, line {number}: {error}") from error
+        return rows
+
+    def size(self) -> int:
+        """Return the number of bytes that are there, for a reader that follows the file."""
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    @contextmanager
+    def appending(self) -> Iterator[_Appender]:
+        """Cut off a torn last line, and append. What is appended outlives this process at once.
+
+        Raises:
+            StoreBusy: if another process still writes to it: one whose run was killed ends by itself
+                after the episode that it is in.
+        """
+        with _held(self.path.with_suffix(".lock"), wait_s=_ORPHAN_S), self.path.open("a+b") as file:
+            file.seek(0)
+            file.truncate(file.read().rfind(b"\n") + 1)
+            yield _Appender(file)
+            os.fsync(file.fileno())
+
+    def _whole(self) -> list[str]:
+        if not self.path.exists():
+            return []
+        return self.path.read_bytes().decode("utf-8", errors="replace").split("\n")[:-1]
+
+
+class _Appender:
+    def __init__(self, file: Any) -> None:  # noqa: ANN401  # a binary file
+        self._file = file
+
+    def add(self, row: Row) -> None:
+        """Append a row."""
+        self._file.write(row.to_json().encode() + b"\n")
+        # Past this the system has it: a killed process loses nothing, a lost machine some rows.
+        self._file.flush()
+
+
+@contextmanager
+def _held(path: Path, *, wait_s: float) -> Iterator[None]:
+    # A lock of SQLite works on every system that SQLite does.
+    with closing(sqlite3.connect(path, timeout=wait_s, isolation_level=None)) as lock:
+        try:
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            raise StoreBusy(
+                f"another run writes to {path.parent}; wait for it, or choose another folder"
+            ) from error
+        yield
+
+
+def _write_head(path: Path, settings: RunSettings, about: Mapping[str, Any]) -> None:
+    head = {"format": _FORMAT, "about": about, "settings": json.loads(settings.to_json())}
+    beside = path / f".{_HEAD}.{os.getpid()}"
+    beside.write_text(json.dumps(head, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    beside.replace(path / _HEAD)

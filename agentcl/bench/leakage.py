@@ -1,0 +1,69 @@
+"""Is what helps really memory? What an agent is shown must come from what was remembered before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from agentcl.bench.arms.base import Arm, Item
+from agentcl.envs.questions.grading import normalise
+from agentcl.errors import InvalidInput
+
+_SHORTEST: Final = 4  # characters; a shorter answer stands anywhere by chance
+
+
+class WatchedMemory:
+    """An arm, and a record of what was put into it; whatever else comes out of it is a leak.
+
+    Args:
+        arm: the memory.
+        limit: how many items are recalled at most.
+    """
+
+    def __init__(self, arm: Arm, *, limit: int) -> None:
+        self._arm, self._limit = arm, limit
+        self._texts: dict[str, str] = {}
+        self._held: set[str] = set()
+
+    def add(self, items: Sequence[Item]) -> None:
+        """Remember."""
+        for item in items:
+            self._held.add(item.text)
+            self._texts[item.id] = item.text
+        if items:
+            self._arm.add(items)
+
+    def add_new(self, items: Sequence[Item]) -> list[Item]:
+        """Remember those whose text is not held already, and return them."""
+        new = {item.text: item for item in reversed(items) if item.text not in self._held}
+        kept = [item for item in items if new.get(item.text) is item]
+        self.add(kept)
+        return kept
+
+    def recall(self, query: str) -> tuple[list[Item], list[str]]:
+        """Return what the memory recalls, and what of it was never remembered."""
+        if not query.strip():
+            return [], []
+        found = self._arm.recall(query, limit=self._limit)
+        if len(found) > self._limit:
+            raise InvalidInput(
+                f"the arm {self._arm.name} recalled {len(found)} items where {self._limit} were asked for"
+            )
+        return found, [problem for item in found if (problem := self._problem(item))]
+
+    def _problem(self, item: Item) -> str:
+        if item.id not in self._texts:
+            return f"{item.id}: recalled, but never remembered"
+        if self._texts[item.id] != item.text:
+            return f"{item.id}: recalled with another text than was remembered"
+        return ""
+
+
+def told_answers(instructions: str, answers: Iterable[str]) -> list[str]:
+    """Return a line for each answer that stands in what the agent is told beside memory and the world.
+
+    Answers of fewer than four characters are left out: they stand in any text by chance.
+    """
+    said = f" {normalise(instructions)} "
+    found = [answer for answer in answers if len(answer) >= _SHORTEST]
+    return [f"the instructions hold the answer {a!r}" for a in found if f" {normalise(a)} " in said]

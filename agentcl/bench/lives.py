@@ -1,0 +1,296 @@
+"""The life of one memory: episodes or questions one after the other, each recalled for and learned from."""
+
+from __future__ import annotations
+
+import math
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from agentcl.bench.actors import Actor, Reader
+from agentcl.bench.arms.base import Arm, Item
+from agentcl.bench.leakage import WatchedMemory, told_answers
+from agentcl.bench.rows import Learned, Row, Turn
+from agentcl.envs.base import Environment, Observation, Oracle, Outcome, Score
+from agentcl.envs.checking import LONGEST_TEXT
+from agentcl.envs.questions.grading import (
+    exact_match,
+    ndcg_at,
+    recall_at,
+    reciprocal_rank,
+    token_f1,
+)
+from agentcl.envs.questions.records import Arrival, Question, QuestionStream
+from agentcl.envs.streams import StreamItem, TaskStream
+from agentcl.errors import (
+    ArmFailed,
+    EnvironmentFailed,
+    MissingExtra,
+    ModelUnavailable,
+    StoreUnavailable,
+)
+from agentcl.tokens import estimate_tokens
+
+# What no episode is to blame for: it ends the run, which can be resumed.
+_FATAL: Final = (ModelUnavailable, MissingExtra, StoreUnavailable, ArmFailed)
+_DEPTHS: Final = (1, 2, 5, 10, 20)
+RECALL: Final = "recall"  # at the depth that a prompt holds
+View = Callable[[Sequence[str]], Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """Whose life it is."""
+
+    arm: str
+    seed: int
+
+
+def live_tasks(
+    about: About,
+    stream: TaskStream,
+    arm: Arm,
+    actor: Actor,
+    make: Callable[[], Environment],
+    *,
+    limit: int,
+    oracle: Oracle | None = None,
+    done: Sequence[Row] = (),
+) -> Iterator[Row]:
+    """Yield a row for each episode of a stream that is not done, in order.
+
+    Args:
+        about: whose life it is.
+        stream: the episodes.
+        arm: what remembers; empty.
+        actor: who acts.
+        make: returns a fresh environment; a world that failed is replaced.
+        limit: how many items are recalled for an episode.
+        oracle: what is looked for in what the actor is told, if it is told anything.
+        done: the rows that an earlier run left; what they learned is remembered again first.
+
+    Raises:
+        ModelUnavailable: if the model cannot be asked; what is done stays done.
+    """
+    memory = WatchedMemory(arm, limit=limit)
+    for row in done:
+        memory.add([Item(one.id, one.text) for one in row.learned])
+    environment: Environment | None = None
+    try:
+        for number in range(len(done), len(stream.items)):
+            item = stream.items[number]
+            if environment is None:
+                environment = make()
+            row = _episode(about, number, item, memory, actor, environment)
+            if row.end == "failed":
+                environment.close()
+                environment = None
+            if oracle is not None and actor.instructions:
+                answers = oracle.actions(item.task, seed=item.seed)
+                row = replace(row, leaks=(*row.leaks, *told_answers(actor.instructions, answers)))
+            yield row
+    finally:
+        if environment is not None:
+            environment.close()
+
+
+def _episode(
+    about: About,
+    number: int,
+    item: StreamItem,
+    memory: WatchedMemory,
+    actor: Actor,
+    environment: Environment,
+) -> Row:
+    started = time.perf_counter()
+    row = Row(number, about.arm, about.seed, item.task.id, item.task.family, item.phase, item.seed)
+    turns: list[Turn] = []
+    try:
+        seen = _checked(environment.reset(item.task, seed=item.seed))
+        found, leaks = memory.recall(f"{seen.goal}\n{seen.text}".strip())
+        shown = tuple(one.text for one in found)
+        row = replace(
+            row,
+            goal=seen.goal,
+            first=seen.text,
+            recalled=tuple(one.id for one in found),
+            shown=shown,
+            leaks=tuple(leaks),
+            memory_tokens=sum(map(estimate_tokens, shown)),
+        )
+        actor.begin(item.task, seen, shown, seed=item.seed)
+        end = _act(environment, actor, seen, turns)
+        last = Observation(turns[-1].seen) if turns else seen
+        score = _fair(environment.score())
+        texts = actor.learn(turns, last, score) if item.is_learned_from else []
+        learned = memory.add_new([Item(f"e{number}.{n}", text) for n, text in enumerate(texts)])
+        row = replace(
+            row,
+            score=score.value,
+            raw=score.raw,
+            is_success=score.is_success,
+            end=end,
+            learned=tuple(Learned(one.id, one.text) for one in learned),
+        )
+    except _FATAL:
+        raise
+    except Exception as error:  # noqa: BLE001  # the one boundary: it is kept, and the run goes on
+        told = str(error) if isinstance(error, EnvironmentFailed) else traceback.format_exc()
+        row = replace(row, end="failed", error=told)
+    return replace(
+        row, turns=tuple(turns), usage=actor.used(), wall_s=round(time.perf_counter() - started, 6)
+    )
+
+
+def _act(environment: Environment, actor: Actor, seen: Observation, turns: list[Turn]) -> str:
+    while True:
+        action, thought = actor.act(environment, seen)
+        if action is None:
+            return "gave up"
+        outcome = environment.step(action)
+        seen = _checked(outcome.observation)
+        _check_reward(outcome)
+        turns.append(Turn(action, seen.text, thought))
+        if outcome.terminated:
+            return "terminated"
+        if outcome.truncated:
+            return "truncated"
+
+
+def _checked(seen: Observation) -> Observation:
+    if len(seen.text) > LONGEST_TEXT:
+        raise EnvironmentFailed(
+            f"an observation of {len(seen.text):,} characters; more than {LONGEST_TEXT:,} fit no prompt"
+        )
+    return seen
+
+
+def _check_reward(outcome: Outcome) -> None:
+    if not math.isfinite(outcome.reward):
+        raise EnvironmentFailed(f"a reward of {outcome.reward}")
+
+
+def _fair(score: Score) -> Score:
+    if not 0 <= score.value <= 1:
+        raise EnvironmentFailed(f"a score of {score.value}, which is not from 0 to 1")
+    return score
+
+
+def live_questions(
+    about: About,
+    streams: Sequence[QuestionStream],
+    open_arm: Callable[[int], Arm],
+    reader: Reader | None,
+    *,
+    limit: int,
+    shown: int | None = None,
+    view: View = lambda texts: texts,
+    done: Sequence[Row] = (),
+) -> Iterator[Row]:
+    """Yield a row for each question that is not done, in order; each stream has a memory of its own.
+
+    Args:
+        about: whose life it is.
+        streams: documents and questions.
+        open_arm: returns an empty memory for the stream of that number.
+        reader: who answers; None: only what was recalled is measured.
+        limit: the depth at which recall is measured.
+        shown: how many items are recalled for a question; default: as many.
+        view: what the reader is shown of the recalled texts, the same for every arm.
+        done: the rows that an earlier run left.
+
+    Raises:
+        ModelUnavailable: if the reader cannot be asked; what is done stays done.
+    """
+    number = 0
+    for place, stream in enumerate(streams):
+        if number + len(stream.questions) <= len(done):
+            number += len(stream.questions)
+            continue
+        arm = open_arm(place)
+        try:
+            memory = WatchedMemory(arm, limit=shown or limit)
+            arrived: list[Item] = []
+            for event in stream.events:
+                if isinstance(event, Arrival):
+                    arrived.append(_item(event))
+                    continue
+                if number >= len(done):
+                    memory.add(arrived)
+                    arrived = []
+                    row = _question(about, number, stream.name, event, memory, limit)
+                    yield _answered(row, reader, event, view)
+                number += 1
+        finally:
+            arm.close()
+
+
+def _question(
+    about: About, number: int, stream: str, question: Question, memory: WatchedMemory, limit: int
+) -> Row:
+    started = time.perf_counter()
+    row = Row(number, about.arm, about.seed, f"{stream}/{question.id}", question.category,
+              question.delay, goal=question.text)  # fmt: skip
+    try:
+        found, leaks = memory.recall(question.text)
+        shown = tuple(item.text for item in found)
+        row = replace(
+            row,
+            recalled=tuple(item.id for item in found),
+            shown=shown,
+            memory_tokens=sum(map(estimate_tokens, shown)),
+            leaks=tuple(leaks),
+            measures=_recalled_measures([item.id for item in found], question, limit),
+            end="recalled",
+        )
+    except _FATAL:
+        raise
+    except Exception:  # noqa: BLE001  # the one boundary: it is kept, and the run goes on
+        row = replace(row, end="failed", error=traceback.format_exc())
+    return replace(row, wall_s=round(time.perf_counter() - started, 6))
+
+
+def _answered(row: Row, reader: Reader | None, question: Question, view: View) -> Row:
+    """Return the row with what the reader made of it; without one, what was recalled is the score."""
+    if row.end == "failed":
+        return row
+    if reader is None:
+        found = row.measures.get(RECALL)
+        return replace(row, score=found, is_success=None if found is None else found == 1)
+    started = time.perf_counter()
+    shown = tuple(view(row.shown))
+    answer, thought, used = reader.answer(question.text, shown)
+    exact, f1 = exact_match(answer, question.answers), token_f1(answer, question.answers)
+    return replace(
+        row,
+        shown=shown,
+        turns=(Turn(answer, "", thought),),
+        score=f1,
+        is_success=exact == 1,
+        measures={**row.measures, "exact": exact, "f1": f1},
+        usage={"read": used},
+        memory_tokens=sum(map(estimate_tokens, shown)),
+        leaks=(*row.leaks, *told_answers(reader.instructions, question.answers)),
+        end="answered",
+        wall_s=round(row.wall_s + time.perf_counter() - started, 6),
+    )
+
+
+def _recalled_measures(recalled: Sequence[str], question: Question, limit: int) -> dict[str, float]:
+    if not question.evidence:
+        return {}
+    measures = {
+        f"recall@{k}": recall_at(recalled, question.evidence, k)
+        for k in sorted({*(k for k in _DEPTHS if k < limit), limit})
+    }
+    measures[RECALL] = measures[f"recall@{limit}"]
+    measures["reciprocal rank"] = reciprocal_rank(recalled, question.evidence)
+    measures[f"ndcg@{limit}"] = ndcg_at(recalled, question.evidence, limit)
+    return measures
+
+
+def _item(arrival: Arrival) -> Item:
+    text = f"{arrival.speaker}: {arrival.text}" if arrival.speaker else arrival.text
+    return Item(arrival.id, text, arrival.title, arrival.said_at)

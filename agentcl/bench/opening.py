@@ -1,0 +1,289 @@
+"""From settings to what a run is made of: streams, worlds, models, actors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from agentcl.bench.actors import Actor, ModelActor, PolicyActor, Reader, Recorder, ResponderActor
+from agentcl.bench.prompts import ACTING, LEARNING, READING
+from agentcl.bench.settings import (
+    EACH,
+    AgentSettings,
+    Option,
+    QuestionSettings,
+    RunSettings,
+    TaskSettings,
+)
+from agentcl.envs.base import Environment, World
+from agentcl.envs.curriculum import (
+    at_random,
+    by_difficulty,
+    by_similarity,
+    first_text,
+    oracle_steps,
+    token_similarity,
+)
+from agentcl.envs.isolation import IsolatedEnvironment
+from agentcl.envs.policies import policies_of
+from agentcl.envs.questions.fact_consolidation import fact_consolidation_stream
+from agentcl.envs.questions.locomo import read_locomo
+from agentcl.envs.questions.longmemeval import longmemeval_streams
+from agentcl.envs.questions.memory_agent_bench import memory_agent_bench_streams
+from agentcl.envs.questions.multihop import MUSIQUE_LICENCE, hotpotqa_stream, paragraphs_stream
+from agentcl.envs.questions.numbered_facts import newest, read_facts
+from agentcl.envs.questions.records import QuestionStream
+from agentcl.envs.questions.squad import SQUAD_LICENCE, squad_stream
+from agentcl.envs.registry import open_world
+from agentcl.envs.reuse import reused_stream
+from agentcl.envs.stream_builders import (
+    Pools,
+    alternating_stream,
+    block_stream,
+    changing_stream,
+    interleaved_stream,
+    pools_of,
+    random_stream,
+    two_passes,
+)
+from agentcl.envs.streams import TaskStream, load_stream
+from agentcl.errors import ConfigError, InvalidInput
+from agentcl.models.base import ChatModel
+from agentcl.reference.shipped import REFERENCE_NAME, open_reference
+
+POLICIES: Final = ("random", "null", "oracle")
+_Loader = Callable[..., QuestionStream | Sequence[QuestionStream]]
+_SOURCES: Final[Mapping[str, _Loader]] = {
+    "squad": partial(squad_stream, licence=SQUAD_LICENCE),
+    "hotpotqa": hotpotqa_stream,
+    "musique": partial(paragraphs_stream, licence=MUSIQUE_LICENCE),
+    "locomo": lambda path, **options: read_locomo(path, **options).streams,
+    "longmemeval": lambda path, **options: tuple(longmemeval_streams(path, **options)),
+    "memory-agent-bench": lambda path, **options: tuple(
+        memory_agent_bench_streams(path, **options)
+    ),
+}
+_GENERATED: Final = "fact-consolidation"
+
+
+def source_names() -> list[str]:
+    """Return the names of the sources of questions."""
+    return [*_SOURCES, _GENERATED]
+
+
+def open_task_world(settings: TaskSettings) -> World:
+    """Return the world of a run. Raises InvalidInput as `open_world` does."""
+    if settings.world:
+        return open_world(settings.world, settings.options)
+    stream = load_stream(Path(settings.file))
+    names = {item.task.env for item in stream}
+    if len(names) != 1:
+        raise InvalidInput(
+            f"{settings.file} has tasks of {', '.join(sorted(names))}; a run has one world"
+        )
+    return open_world(names.pop(), settings.options)
+
+
+def make_environment(settings: TaskSettings, world: World) -> Environment:
+    """Return a fresh environment, in a process of its own if that is set."""
+    if not settings.isolated:
+        return world.make()
+    name = settings.world or world.name
+    return IsolatedEnvironment(name, settings.options, timeout_s=settings.timeout_s)
+
+
+def build_stream(settings: TaskSettings, world: World, *, name: str, seed: int) -> TaskStream:
+    """Return the stream of one seed.
+
+    Raises:
+        ConfigError: if a setting does not fit the kind of stream.
+        InvalidInput: if the world has no such tasks.
+    """
+    if settings.file:
+        return load_stream(Path(settings.file))
+    wheres = [
+        _chosen(where, world, settings, seed, place)
+        for place, where in enumerate(settings.where or (default_where(world, settings),))
+    ]
+    if settings.stream == "reuse":
+        if world.name != "incidents" or "deployment" not in wheres[0]:
+            raise ConfigError("a stream of reused solutions is one of incidents, with a deployment")
+        return reused_stream(
+            deployment=int(wheres[0]["deployment"]), split=settings.split, seed=seed
+        )
+    regimes = [
+        pools_of(world, settings.split, settings.families or None, where=where) for where in wheres
+    ]
+    if settings.stream == "changing":
+        if len(regimes) < 2:
+            raise ConfigError(
+                "a stream whose rules change needs tasks.where at least twice, such as "
+                '[{deployment = "each"}, {deployment = "each"}]'
+            )
+        return changing_stream(name, regimes, episodes=settings.episodes, seed=seed)
+    if len(regimes) > 1:
+        raise ConfigError("tasks.where is given several times for streams whose rules change only")
+    return _ordered(_shaped(settings, regimes[0], name, seed), settings, world, seed)
+
+
+def default_where(world: World, settings: TaskSettings) -> Mapping[str, Option]:
+    """Return what tasks are taken where nothing is said: those of one set of rules for each seed."""
+    rules = getattr(world, "rules_by", "")
+    return {rules: EACH} if rules and not settings.where else {}
+
+
+def _shaped(settings: TaskSettings, pools: Pools, name: str, seed: int) -> TaskStream:
+    episodes = settings.episodes
+    if settings.stream == "alternating":
+        return alternating_stream(
+            name, pools, episodes=episodes, test_episodes=settings.test_episodes, seed=seed
+        )
+    builders = {"blocks": block_stream, "interleaved": interleaved_stream}
+    build = builders.get(settings.stream, random_stream)
+    stream = build(name, pools, episodes=episodes, seed=seed)
+    return two_passes(stream) if settings.stream == "two-passes" else stream
+
+
+def _ordered(stream: TaskStream, settings: TaskSettings, world: World, seed: int) -> TaskStream:
+    if settings.order == "given":
+        return stream
+    if settings.order == "random":
+        return at_random(stream, seed=seed)
+    if settings.order == "difficulty":
+        oracle = world.oracle()
+        if oracle is None:
+            raise ConfigError(
+                f"nobody knows how difficult tasks of {world.name} are: it has no oracle"
+            )
+        return by_difficulty(stream, oracle_steps(oracle))
+    environment = world.make()
+    try:
+        text = first_text(environment)
+        return by_similarity(stream, token_similarity(text), name="words of the first observation")
+    finally:
+        environment.close()
+
+
+def _chosen(
+    where: Mapping[str, Option], world: World, settings: TaskSettings, seed: int, place: int
+) -> dict[str, Option]:
+    """Return the conditions with each "each" replaced: another value for each seed and place."""
+    chosen: dict[str, Option] = {}
+    for key, value in where.items():
+        if value != EACH:
+            chosen[key] = value
+            continue
+        families = settings.families or (None,)
+        tasks = (t for f in families for t in islice(world.tasks(settings.split, family=f), 10_000))
+        values = sorted({task.parameters[key] for task in tasks if key in task.parameters}, key=str)
+        if not values:
+            raise ConfigError(f"no task of {world.name} has a parameter {key!r}")
+        places = max(1, len(settings.where))
+        chosen[key] = values[(seed * places + place) % len(values)]
+    return chosen
+
+
+def open_questions(settings: QuestionSettings, *, seed: int) -> tuple[QuestionStream, ...]:
+    """Return the streams of questions of one seed.
+
+    Raises:
+        ConfigError: if there is no such source, or it takes no such option.
+        InvalidInput: if its data cannot be read.
+    """
+    options: dict[str, Any] = dict(settings.options)
+    try:
+        if settings.source == _GENERATED:
+            opened: QuestionStream | Sequence[QuestionStream] = fact_consolidation_stream(
+                seed=seed, **options
+            )
+        elif settings.source in _SOURCES:
+            if not settings.path:
+                raise ConfigError(
+                    f"questions of {settings.source} need questions.path: the file of its data"
+                )
+            opened = _SOURCES[settings.source](Path(settings.path), **options)
+        elif settings.source.endswith(".jsonl"):
+            opened = QuestionStream.load(Path(settings.source))
+        else:
+            raise ConfigError(
+                f"there is no source of questions {settings.source!r}; choose one of "
+                f"{', '.join(source_names())}, or a saved stream (.jsonl)"
+            )
+    except TypeError as error:
+        raise ConfigError(f"questions.options do not fit {settings.source}: {error}") from error
+    streams = (opened,) if isinstance(opened, QuestionStream) else tuple(opened)
+    return tuple(_first(stream, settings.limit) for stream in streams)
+
+
+def _first(stream: QuestionStream, limit: int) -> QuestionStream:
+    """Return the stream with its first questions alone."""
+    if not limit or len(stream.questions) <= limit:
+        return stream
+    kept = {question.id for question in stream.questions[:limit]}
+    events = tuple(e for e in stream.events if not hasattr(e, "answers") or e.id in kept)
+    return QuestionStream(stream.name, stream.licence, events)
+
+
+def view_of(settings: QuestionSettings) -> Callable[[Sequence[str]], Sequence[str]]:
+    """Return what a reader is shown of the recalled texts."""
+    if not settings.is_newest_shown:
+        return lambda texts: texts
+    return lambda texts: [
+        fact.text() for fact in newest(fact for text in texts for fact in read_facts(text))
+    ]
+
+
+def open_model(settings: AgentSettings) -> ChatModel | None:
+    """Return the model that acts or reads; None where no model does.
+
+    Raises:
+        MissingExtra: if its backend is not installed.
+    """
+    if settings.name != "model":
+        return None
+    if settings.url:
+        from agentcl.models.openai import OpenAIChat
+
+        return OpenAIChat(settings.model, base_url=settings.url)
+    if settings.model == REFERENCE_NAME:
+        return open_reference()
+    from agentcl.models.local import LocalChat
+
+    return LocalChat(settings.model)
+
+
+def make_actor(settings: RunSettings, world: World, model: ChatModel | None) -> Actor:
+    """Return who acts. Raises ConfigError if there is no such agent."""
+    agent = settings.agent
+    actor: Actor
+    if model is not None:
+        is_trained = agent.model == REFERENCE_NAME  # on the very forms of the prompts
+        actor = ModelActor(
+            model,
+            instructions=agent.instructions or ("" if is_trained else ACTING),
+            learning="" if is_trained else LEARNING,
+            is_taught=agent.learn == "lessons",
+            max_tokens=agent.max_tokens,
+        )
+    elif agent.name == ResponderActor.name:
+        actor = ResponderActor()
+    elif agent.name in POLICIES:
+        actor = PolicyActor(policies_of([agent.name], world.oracle())[0])
+    else:
+        raise ConfigError(
+            f"there is no agent {agent.name!r}; choose one of model, {ResponderActor.name}, "
+            f"{', '.join(POLICIES)}"
+        )
+    return Recorder(actor) if agent.learn == "record" else actor
+
+
+def make_reader(settings: AgentSettings, model: ChatModel | None) -> Reader | None:
+    """Return who reads; None if what is recalled is all that counts."""
+    if model is None:
+        return None
+    is_trained = settings.model == REFERENCE_NAME
+    said = settings.instructions or ("" if is_trained else READING)
+    return Reader(model, instructions=said, max_tokens=settings.max_tokens)

@@ -1,0 +1,125 @@
+"""What a run keeps of each episode."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, Final
+
+from agentcl.errors import InvalidInput
+
+# What differs between two runs of the same thing; the rest is the same after a resume.
+UNREPEATED: Final = frozenset({"wall_s", "usage"})
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One action, or one answer, and what was seen then."""
+
+    action: str
+    seen: str
+    thought: str = ""  # what a model said before it
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What one role asked of the model in one episode."""
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    duration_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What an episode left to remember."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One episode, or one question, of one arm and seed."""
+
+    number: int  # its place in the stream, from 0
+    arm: str
+    seed: int  # of the stream
+    task: str  # its id, or the question's
+    family: str  # or the question's category
+    phase: str
+    episode_seed: int = 0
+    score: float | None = None  # None: the world failed, or nobody answered
+    raw: float | None = None
+    is_success: bool | None = None
+    measures: Mapping[str, float] = field(default_factory=dict)  # of a question: recall, F1 ...
+    goal: str = ""
+    first: str = ""  # what was seen first
+    turns: tuple[Turn, ...] = ()
+    end: str = ""  # terminated, truncated, gave up, answered, failed
+    error: str = ""  # the traceback of what failed
+    recalled: tuple[str, ...] = ()  # ids, best first
+    shown: tuple[str, ...] = ()  # what memory put into the prompt
+    learned: tuple[Learned, ...] = ()
+    leaks: tuple[str, ...] = ()  # what the leakage check found
+    usage: Mapping[str, Used] = field(default_factory=dict)  # by role
+    memory_tokens: int = 0  # of what memory put into the prompt, estimated
+    wall_s: float = 0.0
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of all roles, read and written."""
+        return sum(u.prompt_tokens + u.completion_tokens for u in self.usage.values())
+
+    def to_json(self) -> str:
+        """Return the row as one line."""
+        return json.dumps(_plain(self), ensure_ascii=False, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, line: str) -> Row:
+        """Return the row that `to_json` wrote. Raises InvalidInput if the line is none."""
+        try:
+            read: dict[str, Any] = json.loads(line)
+            return cls(
+                **{
+                    **read,
+                    "turns": tuple(Turn(**turn) for turn in read.get("turns", ())),
+                    "learned": tuple(Learned(**one) for one in read.get("learned", ())),
+                    "usage": {role: Used(**used) for role, used in read.get("usage", {}).items()},
+                    **{name: tuple(read.get(name, ())) for name in ("recalled", "shown", "leaks")},
+                }
+            )
+        except (ValueError, TypeError) as error:
+            raise InvalidInput(f"{line[:60]!r} is no row of a run: {error}") from error
+
+    def repeated(self) -> dict[str, Any]:
+        """Return what another run of the same settings must have as well."""
+        return {name: value for name, value in _plain(self).items() if name not in UNREPEATED}
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401  # JSON
+    """Return dataclasses as mappings, without empty parts that have a default."""
+    if isinstance(value, Row | Turn | Used | Learned):
+        plain = {}
+        for name, is_needed in _PARTS[type(value)]:
+            held = getattr(value, name)
+            if is_needed or held not in _EMPTY:
+                plain[name] = _plain(held)
+        return plain
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, Mapping):
+        return {key: _plain(one) for key, one in value.items()}
+    return value
+
+
+_EMPTY: Final[tuple[object, ...]] = (None, "", (), {})
+_PARTS: Final[Mapping[type, tuple[tuple[str, bool], ...]]] = {
+    kind: tuple(
+        (one.name, one.default is MISSING and one.default_factory is MISSING)
+        for one in fields(kind)
+    )
+    for kind in (Row, Turn, Used, Learned)
+}

@@ -1,0 +1,407 @@
+"""A run: every arm with every seed, side by side in processes, each going on where its rows end."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import platform
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from agentcl.bench.arms.base import Arm
+from agentcl.bench.arms.registry import open_arm
+from agentcl.bench.folder import LifeFile, RunFolder
+from agentcl.bench.lives import About, live_questions, live_tasks
+from agentcl.bench.opening import (
+    build_stream,
+    make_actor,
+    make_environment,
+    make_reader,
+    open_model,
+    open_questions,
+    open_task_world,
+    view_of,
+)
+from agentcl.bench.rows import Row
+from agentcl.bench.settings import RunSettings
+from agentcl.envs.base import Bounded
+from agentcl.errors import ModelChanged
+from agentcl.models.base import ChatModel
+from agentcl.retrieval.encoders import Encoder, default_encoder_name, open_encoder
+
+# Arms that give what they hold, without a search: how much is their own setting.
+_WHOLE: Final = ("full", "last-")
+_WITHOUT_VECTORS: Final = ("none", "bm25", *_WHOLE)
+_MOST: Final = 10_000
+_POLL_S: Final = 0.2
+
+OnRow = Callable[[Row], None]
+
+
+class Flag(Protocol):
+    """What says that a run is to stop: an event of threads or of processes."""
+
+    def is_set(self) -> bool:
+        """Return whether it is."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is, counting what earlier runs did."""
+
+    total: int  # episodes of all arms and seeds
+    done: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a run ended."""
+
+    state: str  # complete, stopped, budget
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Lived:
+    """How one life ended."""
+
+    state: str
+    fingerprint: str | None
+    settings: Mapping[str, Any] = field(default_factory=dict)  # of the arm
+
+
+def begin(path: Path, settings: RunSettings) -> RunFolder:
+    """Make the folder of a run, with all that can be known beforehand checked.
+
+    Raises:
+        InvalidInput: if the folder holds a run, or the world or the data cannot be used.
+        ConfigError: if a setting cannot be used.
+        MissingExtra: if a part is not installed.
+        ModelUnavailable: if the model cannot be asked.
+    """
+    RunFolder.check_free(path)
+    if settings.memory.encoder == "auto":  # a resumed run must not find another one
+        settings = replace(
+            settings, memory=replace(settings.memory, encoder=default_encoder_name())
+        )
+    totals, about = _plan(settings)
+    for arm in settings.memory.arms:  # a wrong name is to be told now, not after an hour
+        with tempfile.TemporaryDirectory() as folder:
+            _open_arm(settings, arm, Path(folder) / "arm").close()
+    model = open_model(settings.agent)
+    return RunFolder.create(
+        path,
+        settings,
+        {
+            "begun": datetime.now(UTC).isoformat(timespec="seconds"),
+            "versions": _versions(),
+            "processors": os.cpu_count(),
+            "model": model.name if model else settings.agent.name,
+            "encoder": settings.memory.encoder,
+            "fingerprint before": model.fingerprint() if model else None,
+            "episodes": totals,
+            **about,
+        },
+    )
+
+
+def go_on(
+    folder: RunFolder,
+    *,
+    on_row: OnRow = lambda row: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Ended:
+    """Run what is not done yet.
+
+    Args:
+        folder: of the run, new or begun.
+        on_row: told of every episode that ends.
+        should_stop: asked between episodes.
+
+    Raises:
+        StoreBusy: if another run writes to the folder.
+        ModelUnavailable: if the model cannot be asked; resume when it can.
+        ModelChanged: if the model is not the one that the run began with.
+    """
+    settings = folder.settings
+    lives = [(arm, seed) for seed in settings.seeds for arm in settings.memory.arms]
+    deadline = time.monotonic() + settings.budget_s if settings.budget_s else None
+
+    def is_over() -> bool:
+        return should_stop() or (deadline is not None and time.monotonic() > deadline)
+
+    with folder.writing():
+        model = open_model(settings.agent)
+        _check_frozen(folder, model.fingerprint() if model else None)
+        if settings.workers == 1 or len(lives) == 1:
+            ended = [_live(folder, arm, seed, model, on_row, is_over) for arm, seed in lives]
+        else:
+            ended = _side_by_side(folder, lives, on_row, is_over)
+        after = model.fingerprint() if model else None
+        for lived in ended:
+            _check_frozen(folder, lived.fingerprint)
+        _check_frozen(folder, after)
+        done = progress(folder).done
+        total = sum(folder.about["episodes"].values()) * len(settings.memory.arms)
+        state = "complete" if done == total else _worst([lived.state for lived in ended])
+        if deadline is not None and state == "stopped" and not should_stop():
+            state = "budget"
+        arms = {arm: dict(lived.settings) for (arm, _), lived in zip(lives, ended, strict=True)}
+        folder.note(state=state, arms=arms, **{"fingerprint after": after})
+    return Ended(state, done, total)
+
+
+def progress(folder: RunFolder) -> Progress:
+    """Return how many episodes there are, and how many are done."""
+    total = sum(folder.about["episodes"].values()) * len(folder.settings.memory.arms)
+    return Progress(total, sum(1 for _ in folder.rows()))
+
+
+def _plan(settings: RunSettings) -> tuple[dict[str, int], dict[str, Any]]:
+    """Return the number of episodes of each seed, and what a report says of them."""
+    if settings.questions.source:
+        streams = {seed: open_questions(settings.questions, seed=seed) for seed in settings.seeds}
+        totals = {str(s): sum(len(q.questions) for q in found) for s, found in streams.items()}
+        licences = sorted({q.licence for found in streams.values() for q in found})
+        return totals, {"streams": sorted({q.name for q in next(iter(streams.values()))}),
+                        "licences": licences}  # fmt: skip
+    world = open_task_world(settings.tasks)
+    built = {
+        seed: build_stream(settings.tasks, world, name=settings.name, seed=seed)
+        for seed in settings.seeds
+    }
+    _check_agent(settings)
+    families = sorted({item.task.family for stream in built.values() for item in stream})
+    bounds = {}
+    if isinstance(world, Bounded):
+        bounds = {
+            family: {"without memory": found.without_memory, "with knowledge": found.with_knowledge}
+            for family in families
+            if (found := world.bounds(family))
+        }
+    about = {"world": world.name, "families": families, "bounds": bounds,
+             "orders": sorted({stream.order for stream in built.values()})}  # fmt: skip
+    return {str(seed): len(stream) for seed, stream in built.items()}, about
+
+
+def _check_agent(settings: RunSettings) -> None:
+    """Refuse an agent that there is none of. Raises ConfigError."""
+    if settings.agent.name != "model":
+        make_actor(settings, open_task_world(settings.tasks), None)
+
+
+def _live(
+    folder: RunFolder,
+    arm: str,
+    seed: int,
+    model: ChatModel | None,
+    on_row: OnRow,
+    is_over: Callable[[], bool],
+) -> _Lived:
+    """Run one arm and seed to its end, its budget, or until it is told to stop."""
+    settings = folder.settings
+    life = folder.life(arm, seed)
+    total = folder.about["episodes"][str(seed)]
+    with ExitStack() as stack:
+        rows = stack.enter_context(life.appending())
+        done = life.rows()
+        spent = sum(row.tokens for row in done)
+        state = "complete"
+        about: Mapping[str, Any] = {}
+        if settings.budget_tokens and spent >= settings.budget_tokens:
+            state = "budget"
+        elif len(done) < total:
+            scratch = Path(
+                stack.enter_context(tempfile.TemporaryDirectory(prefix="agentcl-bench-"))
+            )
+            opened = _Opened(settings, arm, scratch)
+            stack.callback(opened.close)
+            for row in _rows(settings, opened, About(arm, seed), model, done):
+                rows.add(row)
+                on_row(row)
+                spent += row.tokens
+                if is_over():
+                    state = "stopped"
+                    break
+                if settings.budget_tokens and spent >= settings.budget_tokens:
+                    state = "budget"
+                    break
+            about = opened.settings()
+    return _Lived(state, None, about)
+
+
+class _Opened:
+    """The arms of one life: one for tasks, one for each stream of questions."""
+
+    def __init__(self, settings: RunSettings, arm: str, scratch: Path) -> None:
+        self._settings, self._arm, self._scratch = settings, arm, scratch
+        self._about: Mapping[str, Any] = {}
+        self._last: Arm | None = None
+
+    def open(self, place: int = 0) -> Arm:
+        self._last = _open_arm(self._settings, self._arm, self._scratch / f"{place}")
+        self._about = self._last.settings()
+        return self._last
+
+    def settings(self) -> Mapping[str, Any]:
+        return self._about
+
+    def close(self) -> None:
+        if self._last is not None:
+            self._last.close()
+
+
+def _rows(
+    settings: RunSettings,
+    opened: _Opened,
+    about: About,
+    model: ChatModel | None,
+    done: Sequence[Row],
+) -> Iterator[Row]:
+    limit = settings.memory.limit
+    if settings.questions.source:
+        return live_questions(
+            about,
+            open_questions(settings.questions, seed=about.seed),
+            opened.open,
+            make_reader(settings.agent, model),
+            limit=limit,
+            shown=_shown(about.arm, limit),
+            view=view_of(settings.questions),
+            done=done,
+        )
+    world = open_task_world(settings.tasks)
+    return live_tasks(
+        about,
+        build_stream(settings.tasks, world, name=settings.name, seed=about.seed),
+        opened.open(),
+        make_actor(settings, world, model),
+        lambda: make_environment(settings.tasks, world),
+        limit=_shown(about.arm, limit),
+        oracle=world.oracle(),
+        done=done,
+    )
+
+
+def _side_by_side(
+    folder: RunFolder,
+    lives: Sequence[tuple[str, int]],
+    on_row: OnRow,
+    is_over: Callable[[], bool],
+) -> list[_Lived]:
+    context = multiprocessing.get_context("spawn")
+    stop = context.Event()
+    workers = min(folder.settings.workers, len(lives))
+    follow = _Follower([folder.life(arm, seed) for arm, seed in lives], on_row)
+    arguments = (stop, os.getpid(), max(1, (os.cpu_count() or 1) // workers))
+    with ProcessPoolExecutor(workers, context, _prepare, arguments) as pool:
+        running: list[Future[_Lived]] = [
+            pool.submit(_live_in_worker, folder.path, arm, seed) for arm, seed in lives
+        ]
+        try:
+            while not all(life.done() for life in running):
+                if is_over() or any(life.done() and life.exception() for life in running):
+                    stop.set()
+                with suppress(TimeoutError):
+                    next(life for life in running if not life.done()).exception(_POLL_S)
+                follow.read()
+        except BaseException:
+            stop.set()
+            raise
+        follow.read()
+    return [life.result() for life in running]
+
+
+_stop: Flag | None = None
+_parent = 0
+
+
+def _prepare(stop: Flag, parent: int, threads: int) -> None:
+    """Make a worker: Ctrl-C is its parent's to handle, and processors are shared."""
+    global _stop, _parent
+    _stop, _parent = stop, parent
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, str(threads))
+
+
+def _live_in_worker(path: Path, arm: str, seed: int) -> _Lived:
+    def is_over() -> bool:
+        return os.getppid() != _parent or (_stop is not None and _stop.is_set())
+
+    folder = RunFolder(path)
+    if is_over():
+        return _Lived("stopped", None)
+    model = open_model(folder.settings.agent)
+    lived = _live(folder, arm, seed, model, lambda row: None, is_over)
+    return _Lived(lived.state, model.fingerprint() if model else None, lived.settings)
+
+
+class _Follower:
+    """Reads rows as they come into files that other processes write."""
+
+    def __init__(self, files: Sequence[LifeFile], on_row: OnRow) -> None:
+        self._on_row = on_row
+        self._places = {file.path: file.size() for file in files}
+
+    def read(self) -> None:
+        for path, place in self._places.items():
+            if not path.exists() or path.stat().st_size <= place:
+                continue
+            with path.open("rb") as file:
+                file.seek(place)
+                whole = file.read()
+            whole = whole[: whole.rfind(b"\n") + 1]
+            self._places[path] = place + len(whole)
+            for line in whole.decode("utf-8").split("\n")[:-1]:
+                self._on_row(Row.from_json(line))
+
+
+def _shown(arm: str, limit: int) -> int:
+    return _MOST if arm.startswith(_WHOLE) else limit
+
+
+def _open_arm(settings: RunSettings, arm: str, folder: Path) -> Arm:
+    options = settings.memory.options.get(arm, {})
+    name = settings.memory.encoder
+    encoder = name if arm.startswith(_WITHOUT_VECTORS) else _encoder(name)
+    return open_arm(arm, encoder=encoder, folder=folder, options=options)
+
+
+@cache
+def _encoder(name: str) -> Encoder:
+    """Return an encoder, loaded once in a process."""
+    return open_encoder(name)
+
+
+def _check_frozen(folder: RunFolder, fingerprint: str | None) -> None:
+    before = folder.about["fingerprint before"]
+    if fingerprint is not None and fingerprint != before:
+        raise ModelChanged(
+            f"the model {folder.about['model']} is not the one that this run began with (fingerprint "
+            f"{fingerprint}, before {before}); its rows cannot be put beside the others: begin a new run"
+        )
+
+
+def _worst(states: Sequence[str]) -> str:
+    return next((state for state in ("stopped", "budget") if state in states), "stopped")
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for package in ("agentcl", "torch", "transformers", "numpy"):
+        with suppress(PackageNotFoundError):
+            versions[package] = version(package)
+    return versions

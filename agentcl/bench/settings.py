@@ -1,0 +1,221 @@
+"""What a run is: tasks or questions, who acts, which memories are compared, with which seeds."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+import types
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+
+from agentcl.envs.base import Split
+from agentcl.errors import ConfigError
+
+Shape = Literal["random", "blocks", "interleaved", "changing", "alternating", "two-passes", "reuse"]
+Learning = Literal["lessons", "record", "nothing"]
+Option = str | int | float | bool
+EACH: Final = "each"  # a value of `where`: another one for each seed
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSettings:
+    """Episodes in a world."""
+
+    world: str = ""  # a name, or module:Class of your own
+    options: Mapping[str, str] = field(default_factory=dict)  # keywords of the world
+    file: str = ""  # a saved stream of tasks, instead of building one
+    stream: Shape = "random"
+    split: Split = "test"
+    families: tuple[str, ...] = ()  # all, if none is named
+    # Parameters that a task must have; several of them for a stream whose rules change.
+    where: tuple[Mapping[str, Option], ...] = ()
+    episodes: int = 50  # of a family, in blocks and alternating; otherwise in all
+    test_episodes: int = 10  # of each test of an alternating stream
+    order: Literal["given", "difficulty", "similarity", "random"] = "given"
+    isolated: bool = False  # each world in a process of its own
+    timeout_s: float = 60.0  # of one step of an isolated world
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionSettings:
+    """A stream of documents and questions."""
+
+    source: str = ""  # squad, hotpotqa, musique, locomo, longmemeval, memory-agent-bench, fact-consolidation, or a saved stream
+    path: str = ""  # where a source's data lies
+    options: Mapping[str, Option] = field(default_factory=dict)  # keywords of the source
+    limit: int = 0  # questions of each stream at most; 0: all
+    # Show the reader, of the numbered facts that were recalled, those that no later one overrides.
+    is_newest_shown: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSettings:
+    """Who acts or reads."""
+
+    name: str = "model"  # model, responder, investigator, random, null, oracle; for questions also "" (nobody reads)
+    model: str = "reference"  # the reference model in this process, a folder, or a name at `url`
+    url: str = ""  # of an OpenAI-compatible endpoint
+    learn: Learning = (
+        "lessons"  # what an episode leaves: lessons that the agent draws, its record, nothing
+    )
+    instructions: str = ""  # said before everything else; empty: those that fit the model
+    max_tokens: int = 128  # of one answer
+
+
+@dataclass(frozen=True, slots=True)
+class MemorySettings:
+    """The memories that are compared."""
+
+    arms: tuple[str, ...] = ("none", "ours")
+    limit: int = 5  # items that a prompt may hold
+    encoder: str = "auto"  # for all arms alike
+    # Of arms by their names, such as the Python of a peer's environment.
+    options: Mapping[str, Mapping[str, Option]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """One run: every arm with every seed."""
+
+    name: str = "run"
+    seeds: tuple[int, ...] = (0,)
+    workers: int = 1  # processes
+    budget_tokens: int = 0  # of one arm and seed; 0: no limit
+    budget_s: float = 0.0  # of the whole run; 0: no limit
+    tasks: TaskSettings = field(default_factory=TaskSettings)
+    questions: QuestionSettings = field(default_factory=QuestionSettings)
+    agent: AgentSettings = field(default_factory=AgentSettings)
+    memory: MemorySettings = field(default_factory=MemorySettings)
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be run. Raises ConfigError."""
+        has_tasks = bool(self.tasks.world or self.tasks.file)
+        if has_tasks == bool(self.questions.source):
+            raise ConfigError(
+                "a run needs either tasks (a world, or a saved stream) or questions (a source), and not both"
+            )
+        for name, values in (("seeds", self.seeds), ("memory.arms", self.memory.arms)):
+            if not values or len(set(values)) < len(values):
+                raise ConfigError(f"{name} must be some, each once, and is {list(values)}")
+        limits = {
+            "workers": (self.workers, 1), "memory.limit": (self.memory.limit, 1),
+            "tasks.episodes": (self.tasks.episodes, 1), "agent.max_tokens": (self.agent.max_tokens, 1),
+            "questions.limit": (self.questions.limit, 0), "budget_tokens": (self.budget_tokens, 0),
+            "tasks.test_episodes": (self.tasks.test_episodes, 1), "budget_s": (self.budget_s, 0),
+        }  # fmt: skip
+        for name, (value, least) in limits.items():
+            if value < least:
+                raise ConfigError(f"{name} must be at least {least}, and is {value}")
+        if self.tasks.timeout_s <= 0:
+            raise ConfigError(f"tasks.timeout_s must be above 0, and is {self.tasks.timeout_s}")
+
+    def to_json(self) -> str:
+        """Return the settings as a results folder keeps them."""
+        return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, *, where: str) -> RunSettings:
+        """Return the settings that `to_json` wrote. Raises ConfigError naming `where`."""
+        try:
+            read = json.loads(text)
+        except ValueError as error:
+            raise ConfigError(f"{where} is damaged: {error}") from error
+        return from_mapping(read, where=where)
+
+
+def load_settings(path: Path) -> RunSettings:
+    """Return the settings of a TOML file.
+
+    Raises:
+        ConfigError: naming the file, what is wrong in it, and what is near to it.
+    """
+    try:
+        read = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"the run {path} cannot be read: {error}") from error
+    except ValueError as error:
+        raise ConfigError(f"the run {path} is not TOML: {error}") from error
+    return from_mapping(read, where=str(path))
+
+
+def from_mapping(read: Mapping[str, Any], *, where: str) -> RunSettings:
+    """Return settings from tables as TOML and JSON have them. Raises ConfigError naming `where`."""
+    settings: RunSettings = _fill(RunSettings, read, where, "")
+    return settings
+
+
+def _fill(kind: Any, read: object, where: str, prefix: str) -> Any:  # noqa: ANN401  # any of the classes above
+    if not isinstance(read, Mapping):
+        raise ConfigError(f"{where}: {prefix.rstrip('.')} must be a table")
+    hints = get_type_hints(kind)
+    given: dict[str, Any] = {}
+    for key, value in read.items():
+        if key not in hints:
+            near = get_close_matches(key, hints, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(hints)}"
+            raise ConfigError(f"{where}: there is no setting {prefix + key!r}; {hint}")
+        given[key] = _fitted(hints[key], value, where, prefix + key)
+    return kind(**given)
+
+
+def _fitted(hint: Any, value: object, where: str, name: str) -> Any:  # noqa: ANN401  # what the hint says
+    if hint in (TaskSettings, QuestionSettings, AgentSettings, MemorySettings):
+        return _fill(hint, value, where, f"{name}.")
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        if value not in arguments:
+            raise ConfigError(f"{where}: {name} is one of {', '.join(arguments)}, not {value!r}")
+        return value
+    if origin is tuple:
+        values = value if isinstance(value, list | tuple) else [value]
+        return tuple(_fitted(arguments[0], one, where, name) for one in values)
+    if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{where}: {name} must be a table")
+        return {str(key): _fitted(arguments[1], one, where, name) for key, one in value.items()}
+    kinds = arguments if origin in (Union, types.UnionType) else (hint,)
+    if (
+        float in kinds
+        and isinstance(value, int)
+        and not isinstance(value, bool)
+        and int not in kinds
+    ):
+        return float(value)
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        wanted = " or ".join(one.__name__ for one in kinds)
+        raise ConfigError(f"{where}: {name} must be of type {wanted}, not {value!r}")
+    return value
+
+
+def merge(settings: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any]:
+    """Return tables with `name.of.setting=value` changes, values as in TOML or plain texts.
+
+    Raises:
+        ConfigError: if a change has no name or no value.
+    """
+    merged: dict[str, Any] = {
+        key: dict(v) if isinstance(v, Mapping) else v for key, v in settings.items()
+    }
+    for change in changes:
+        name, sign, text = change.partition("=")
+        if not sign or not name:
+            raise ConfigError(
+                f"{change!r} changes nothing; write name=value, such as memory.limit=3"
+            )
+        *path, last = name.split(".")
+        table = merged
+        for part in path:
+            table[part] = dict(table.get(part, {}))
+            table = table[part]
+        table[last] = _value(text)
+    return merged
+
+
+def _value(text: str) -> Any:  # noqa: ANN401  # what TOML says
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

@@ -1,0 +1,379 @@
+"""Runs from their settings to their rows: what memory is worth, what goes wrong, what is gone on with."""
+
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentcl.bench.actors import ModelActor, Reader
+from agentcl.bench.arms.base import Item
+from agentcl.bench.arms.plain import FullContext
+from agentcl.bench.folder import RunFolder
+from agentcl.bench.lives import About, live_questions, live_tasks
+from agentcl.bench.rows import Row
+from agentcl.bench.runner import _check_frozen, _live, begin, go_on
+from agentcl.bench.settings import from_mapping
+from agentcl.envs.incidents import IncidentWorld
+from agentcl.envs.questions.records import Arrival, Question, QuestionStream
+from agentcl.envs.stream_builders import pools_of, random_stream
+from agentcl.errors import ConfigError, InvalidInput, ModelChanged, ModelUnavailable, StoreBusy
+from agentcl.models import ScriptedModel
+
+WORLDS = Path(__file__).parents[2] / "unit" / "envs"
+TABLES: dict[str, Any] = {
+    "name": "test",
+    "tasks": {"world": "incidents", "families": ["remedy"], "episodes": 30},
+    "agent": {"name": "responder"},
+    "memory": {"arms": ["none", "bm25"], "encoder": "hashing"},
+}
+
+
+def changed(**tables: Any) -> dict[str, Any]:
+    return {
+        **TABLES,
+        **{k: {**TABLES.get(k, {}), **v} if isinstance(v, dict) else v for k, v in tables.items()},
+    }
+
+
+def run(path: Path, tables: Mapping[str, Any]) -> RunFolder:
+    folder = begin(path, from_mapping(tables, where="test"))
+    ended = go_on(folder)
+    assert (ended.state, ended.done) == ("complete", ended.total)
+    return RunFolder(path)
+
+
+def mean(rows: Sequence[Row]) -> float:
+    return statistics.fmean(row.score for row in rows if row.score is not None)
+
+
+def repeated(folder: RunFolder) -> list[dict[str, Any]]:
+    return [row.repeated() for row in folder.rows()]
+
+
+def test_memory_is_worth_something_where_there_is_something_to_learn(tmp_path: Path) -> None:
+    folder = run(tmp_path / "run", changed(seeds=[0, 1], memory={"arms": ["none", "bm25", "ours"]}))
+    late = {
+        arm: [row for row in folder.rows(arm) if row.number >= 15]
+        for arm in folder.settings.memory.arms
+    }
+    assert mean(late["none"]) < 0.65
+    assert mean(late["bm25"]) > 0.95
+    assert mean(late["ours"]) > 0.95
+    assert not any(row.leaks for row in folder.rows())
+    assert folder.about["bounds"]["remedy"] == {
+        "without memory": pytest.approx(0.5),
+        "with knowledge": 1.0,
+    }
+    assert folder.about["state"] == "complete"
+
+
+def test_where_memory_cannot_help_it_does_not(tmp_path: Path) -> None:
+    tables = changed(seeds=[0, 1, 2], tasks={"families": ["control"], "episodes": 60})
+    folder = run(tmp_path / "run", tables)
+    ours, none = (list(folder.rows(arm)) for arm in ("bm25", "none"))
+    assert abs(mean(ours) - mean(none)) < 0.1
+
+
+def test_processes_side_by_side_find_the_same(tmp_path: Path) -> None:
+    told: list[Row] = []
+    alone = run(tmp_path / "alone", changed(seeds=[0, 1]))
+    folder = begin(tmp_path / "both", from_mapping(changed(seeds=[0, 1], workers=2), where="test"))
+    go_on(folder, on_row=told.append)
+    assert repeated(folder) == repeated(alone)
+    assert len(told) == 120
+
+
+def test_a_stopped_run_goes_on_to_the_same_result(tmp_path: Path) -> None:
+    whole = run(tmp_path / "whole", TABLES)
+    folder = begin(tmp_path / "stopped", from_mapping(TABLES, where="test"))
+    rows: list[Row] = []
+    ended = go_on(folder, on_row=rows.append, should_stop=lambda: len(rows) >= 7)
+    assert ended.state == "stopped"
+    assert RunFolder(folder.path).about["state"] == "stopped"
+    assert 7 <= ended.done < ended.total
+    assert go_on(RunFolder(folder.path)).state == "complete"
+    assert repeated(folder) == repeated(whole)
+
+
+def test_a_killed_run_goes_on_to_the_same_result(tmp_path: Path) -> None:
+    tables = changed(tasks={"episodes": 600}, memory={"arms": ["bm25", "ours"]}, workers=2)
+    whole = run(tmp_path / "whole", tables)
+    command = [
+        sys.executable, "-c", "from agentcl.cli import main; main()", "bench", "run", "--out", str(tmp_path / "killed"), "--world",
+        "incidents", "--family", "remedy", "-n", "600", "--agent", "responder", "--arm", "bm25", "--arm",
+        "ours", "--encoder", "hashing", "--workers", "2", "--set", "name=test",
+    ]  # fmt: skip
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
+    while process.poll() is None and _rows(tmp_path / "killed") < 20:
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert _rows(tmp_path / "killed") < 1200
+    folder = RunFolder(tmp_path / "killed")
+    assert go_on(folder).state == "complete"
+    assert repeated(folder) == repeated(whole)
+
+
+def _rows(folder: Path) -> int:
+    return sum(path.read_bytes().count(b"\n") for path in folder.glob("episodes/*.jsonl"))
+
+
+def test_a_budget_of_tokens_ends_each_life(tmp_path: Path) -> None:
+    tables = changed(agent={"name": "model"}, budget_tokens=500)
+    settings = from_mapping(tables, where="test")
+    folder = RunFolder.create(tmp_path / "run", settings, {"episodes": {"0": 30}})
+    model = ScriptedModel(lambda messages: "Answer: nothing")
+    lived = _live(folder, "none", 0, model, lambda row: None, lambda: False)
+    rows = list(folder.rows("none"))
+    assert lived.state == "budget"
+    assert sum(row.tokens for row in rows[:-1]) < 500 <= sum(row.tokens for row in rows)
+    assert _live(folder, "none", 0, model, lambda row: None, lambda: False).state == "budget"
+    assert len(list(folder.rows("none"))) == len(rows)
+
+
+def test_two_runs_do_not_write_to_one_folder(tmp_path: Path) -> None:
+    folder = begin(tmp_path / "run", from_mapping(TABLES, where="test"))
+    with folder.writing(), pytest.raises(StoreBusy, match="another run writes"):
+        go_on(RunFolder(tmp_path / "run"))
+    with pytest.raises(InvalidInput, match="holds a run already"):
+        begin(tmp_path / "run", from_mapping(TABLES, where="test"))
+
+
+@pytest.mark.parametrize(
+    ("way", "said"),
+    [
+        ("raise", "the engine has a fault"),
+        ("nan", "a score of nan"),
+        ("long", "5,000,000 characters"),
+    ],
+)
+def test_a_world_that_breaks_is_counted_apart(
+    way: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(WORLDS))
+    tables = changed(tasks={"world": "odd_worlds:Odd", "options": {"way": way}, "episodes": 4})
+    failed = [row for row in run(tmp_path / "run", tables).rows() if row.end == "failed"]
+    assert failed
+    assert all(row.score is None and said in row.error for row in failed)
+    assert not any(row.learned for row in failed)
+
+
+@pytest.mark.parametrize(("way", "said"), [("die", "exit status 3"), ("hang", "did not answer")])
+def test_a_world_of_its_own_process_may_die_or_hang(
+    way: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(WORLDS))
+    options = {"way": way, "note": str(tmp_path / "note")}
+    tables = changed(
+        tasks={"world": "odd_worlds:Odd", "options": options, "episodes": 3, "isolated": True,
+               "timeout_s": 8.0},
+        memory={"arms": ["none"]},
+    )  # fmt: skip
+    rows = list(run(tmp_path / "run", tables).rows())
+    assert len(rows) == 3
+    assert any(row.end == "failed" and said in row.error for row in rows)
+
+
+def test_questions_are_recalled_for_and_read(tmp_path: Path) -> None:
+    events: list[Arrival | Question] = []
+    for n, town in enumerate(("Medom", "Zazor", "Tafur")):
+        events.append(Arrival(f"d{n}", f"The mayor of {town} is Number{n}."))
+        events.append(
+            Question(f"q{n}", f"Who is the mayor of {town}?", (f"Number{n}",), frozenset({f"d{n}"}))
+        )
+    path = tmp_path / "stream.jsonl"
+    QuestionStream("towns", "CC0-1.0", tuple(events)).save(path)
+    tables = {"questions": {"source": str(path)}, "agent": {"name": "none"},
+              "memory": {"arms": ["none", "full", "bm25", "ours"], "encoder": "hashing", "limit": 1}}  # fmt: skip
+    folder = run(tmp_path / "run", tables)
+    assert [row.score for row in folder.rows("none")] == [0, 0, 0]
+    assert [row.score for row in folder.rows("bm25")] == [1, 1, 1]
+    assert [row.score for row in folder.rows("ours")] == [1, 1, 1]
+    assert [len(row.recalled) for row in folder.rows("full")] == [1, 2, 3]
+    assert folder.about["licences"] == ["CC0-1.0"]
+
+
+def test_a_stopped_run_of_questions_goes_on_to_the_same_result(tmp_path: Path) -> None:
+    tables = {"questions": {"source": "fact-consolidation", "options": {"facts": 40, "questions": 4}},
+              "agent": {"name": "none"}, "memory": {"arms": ["bm25"]}, "seeds": [0, 1]}  # fmt: skip
+    whole = run(tmp_path / "whole", tables)
+    folder = begin(tmp_path / "stopped", from_mapping(tables, where="test"))
+    rows: list[Row] = []
+    go_on(folder, on_row=rows.append, should_stop=lambda: len(rows) >= 3)
+    assert go_on(RunFolder(folder.path)).state == "complete"
+    assert repeated(folder) == repeated(whole)
+
+
+def test_arrivals_of_the_same_words_are_all_remembered() -> None:
+    events = (
+        Arrival("a", "Thanks!"), Arrival("b", "Thanks!"),
+        Question("q", "Thanks!", ("x",), frozenset({"a", "b"})),
+    )  # fmt: skip
+    stream = QuestionStream("thanks", "CC0-1.0", events)
+    rows = list(
+        live_questions(About("full", 0), [stream], lambda place: FullContext(), None, limit=5)
+    )
+    assert set(rows[0].recalled) == {"a", "b"}
+
+
+def _pools() -> Any:
+    return pools_of(IncidentWorld(), "test", ["remedy"], where={"deployment": 80})
+
+
+def _played(stream: Any, model: ScriptedModel, **parts: Any) -> list[Row]:
+    arm = parts.pop("arm", FullContext())
+    actor = parts.pop("actor", ModelActor(model))
+    world = IncidentWorld()
+    return list(
+        live_tasks(
+            About("full", 0),
+            stream,
+            arm,
+            actor,
+            world.make,
+            limit=9,
+            oracle=world.oracle(),
+            **parts,
+        )
+    )
+
+
+def test_a_model_acts_learns_and_is_shown_what_it_learned() -> None:
+    lesson = '{"guidance": [{"when": "a ledger is blocked", "claim": "do", "what": "drain it"}]}'
+
+    def script(messages: Sequence[Any]) -> str:
+        asked = messages[-1].content
+        if asked.endswith("as JSON."):
+            return lesson
+        actions = asked.split("Actions: ")[1].split(".")[0].split("; ")
+        return f"Let us see. Answer: {actions[0].upper()}"
+
+    rows = _played(random_stream("test", _pools(), episodes=4, seed=0), ScriptedModel(script))
+    assert rows[0].learned[0].text == "When a ledger is blocked, drain it."
+    assert rows[0].turns[0].thought.startswith("Let us see.")
+    assert rows[0].turns[0].action.islower() is False  # it has a name in it
+    assert rows[1].shown == ("When a ledger is blocked, drain it.",)
+    assert not rows[1].learned  # it is held already
+    assert set(rows[0].usage) == {"act", "learn"}
+
+
+def test_a_model_that_writes_no_lessons_learns_nothing_and_goes_on() -> None:
+    rows = _played(
+        random_stream("test", _pools(), episodes=2, seed=0), ScriptedModel(lambda m: "What?")
+    )
+    assert [row.learned for row in rows] == [(), ()]
+    assert [row.end for row in rows] == ["truncated", "truncated"]
+
+
+def test_a_model_that_cannot_be_asked_ends_the_run() -> None:
+    with pytest.raises(ModelUnavailable):
+        _played(random_stream("test", _pools(), episodes=2, seed=0), ScriptedModel([]))
+
+
+class Leaky(FullContext):
+    """Recalls what nobody told it."""
+
+    def recall(self, query: str, *, limit: int) -> list[Item]:
+        return [Item("answers", "When a ledger is blocked, drain it.")]
+
+
+class Altering(FullContext):
+    """Recalls other words than it was told."""
+
+    def recall(self, query: str, *, limit: int) -> list[Item]:
+        return [Item(item.id, f"{item.text}!") for item in super().recall(query, limit=limit)]
+
+
+def test_what_was_never_remembered_is_a_leak() -> None:
+    stream = random_stream("test", _pools(), episodes=3, seed=0)
+    model = ScriptedModel(lambda messages: "Answer: nothing")
+    leaky = _played(stream, model, arm=Leaky())
+    assert all("never remembered" in row.leaks[0] for row in leaky)
+    assert not any(row.leaks for row in _played(stream, model, arm=FullContext()))
+    learning = ScriptedModel(
+        lambda m: '{"guidance": [{"when": "it is", "claim": "do", "what": "do it"}]}'
+        if m[-1].content.endswith("JSON.") else "Answer: nothing"
+    )  # fmt: skip
+    assert "another text" in _played(stream, learning, arm=Altering())[-1].leaks[0]
+
+
+def test_answers_in_the_instructions_are_a_leak() -> None:
+    stream = random_stream("test", _pools(), episodes=2, seed=0)
+    world = IncidentWorld()
+    answer = world.oracle().actions(stream.items[0].task, seed=stream.items[0].seed)[0]
+    model = ScriptedModel(lambda messages: "Answer: nothing")
+    rows = _played(
+        stream, model, actor=ModelActor(model, instructions=f"The right action is {answer}.")
+    )
+    assert answer in rows[0].leaks[0]
+    reader = Reader(
+        ScriptedModel(lambda messages: "Answer: Zazor"), instructions="It is always Zazor."
+    )
+    events = (
+        Arrival("d", "The mayor is Zazor."),
+        Question("q", "Who?", ("Zazor",), frozenset({"d"})),
+    )
+    asked = QuestionStream("one", "CC0-1.0", events)
+    read = list(
+        live_questions(About("full", 0), [asked], lambda place: FullContext(), reader, limit=5)
+    )
+    assert "Zazor" in read[0].leaks[0]
+    assert read[0].is_success
+
+
+def test_a_model_that_changed_is_refused(tmp_path: Path) -> None:
+    folder = begin(tmp_path / "run", from_mapping(TABLES, where="test"))
+    folder.note(**{"fingerprint before": "of another model", "model": "m"})
+    go_on(folder)  # nobody is asked here
+    with pytest.raises(ModelChanged, match="is not the one that this run began with"):
+        _check_frozen(folder, "of this model")
+
+
+@pytest.mark.parametrize(
+    ("tables", "said"),
+    [
+        ({"memory": {"arms": ["our"]}}, "did you mean 'ours'"),
+        ({"agent": {"name": "respond"}}, "there is no agent 'respond'"),
+        ({"tasks": {"world": "nowhere"}}, "there is no world 'nowhere'"),
+        ({"tasks": {"stream": "changing"}}, "needs tasks.where at least twice"),
+        ({"tasks": {"where": [{"colour": "each"}]}}, "has a parameter 'colour'"),
+        ({"tasks": {"families": ["nothing"]}}, "there is no family 'nothing'"),
+    ],
+)
+def test_what_cannot_be_run_is_said_before_anything_is_written(
+    tables: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    with pytest.raises((ConfigError, InvalidInput), match=said):
+        begin(tmp_path / "run", from_mapping(changed(**tables), where="test"))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "stream", ["blocks", "interleaved", "alternating", "two-passes", "reuse", "changing"]
+)
+def test_every_kind_of_stream_runs(stream: str, tmp_path: Path) -> None:
+    tasks: dict[str, Any] = {
+        "stream": stream,
+        "families": ["remedy", "needs"],
+        "episodes": 8,
+        "test_episodes": 2,
+    }
+    if stream == "changing":
+        tasks["where"] = [{"deployment": "each"}, {"deployment": "each"}]
+    folder = run(tmp_path / "run", changed(tasks=tasks))
+    rows = list(folder.rows("bm25"))
+    assert not any(row.learned for row in rows if row.phase in ("test", "held-out"))
+    assert any(row.learned for row in rows)
+
+
+@pytest.mark.parametrize("order", ["difficulty", "similarity", "random"])
+def test_a_stream_is_ordered_as_asked(order: str, tmp_path: Path) -> None:
+    folder = run(tmp_path / "run", changed(tasks={"order": order, "families": ["remedy", "needs"]}))
+    assert folder.about["orders"] != ["random"] or order == "random"
