@@ -13,14 +13,13 @@ import click
 
 from agentcl.bench.arms.registry import arm_names
 from agentcl.bench.folder import RunFolder
-from agentcl.bench.opening import POLICIES, source_names
+from agentcl.bench.opening import agent_names, source_names
 from agentcl.bench.rows import Row
 from agentcl.bench.runner import begin, go_on, progress
 from agentcl.bench.settings import Shape, from_mapping, load_settings, merge
 from agentcl.cli_options import command
 from agentcl.console import Screen
 from agentcl.envs.registry import world_names
-from agentcl.envs.responder import Responder
 from agentcl.errors import ConfigError, InvalidInput
 from agentcl.interrupts import stopping
 
@@ -47,7 +46,7 @@ def list_(screen: Screen, folder: Path | None) -> None:
         "worlds": world_names(),
         "sources of questions": source_names(),
         "streams": list(get_args(Shape)),
-        "agents": ["model", Responder.name, *POLICIES],
+        "agents": agent_names(),
         "arms": arm_names(),
     }
     if screen.as_json:
@@ -66,7 +65,9 @@ def list_(screen: Screen, folder: Path | None) -> None:
 @click.option("--family", "families", multiple=True, help="Only this kind of task.")
 @click.option("--stream", type=click.Choice(get_args(Shape)), help="How tasks follow one another.")
 @click.option("--episodes", "-n", type=click.IntRange(1), help="How many tasks, or questions.")
-@click.option("--agent", help="model, responder, random, null or oracle; for questions also none.")
+@click.option(
+    "--agent", help="Who acts, as `agentcl bench list` has it; for questions model, or none."
+)
 @click.option("--model", help="The reference model, a folder, or a name at --url.")
 @click.option("--url", help="An OpenAI-compatible endpoint.")
 @click.option("--arm", "arms", multiple=True, help="A memory to compare; give several.")

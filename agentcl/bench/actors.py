@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
+from agentcl.bench.leakage import Recollection
 from agentcl.bench.prompts import LESSONS, ask_action, ask_answer, ask_lessons, final_answer
 from agentcl.bench.rows import Turn, Used
 from agentcl.envs.base import Environment, Observation, Score, Task
+from agentcl.envs.excytin.investigator import Investigator
 from agentcl.envs.lessons import read_json
 from agentcl.envs.policies import Policy
 from agentcl.envs.responder import Responder
@@ -26,7 +28,7 @@ class Actor(Protocol):
     instructions: str  # all that it is told beside memory and what it sees
 
     def begin(
-        self, task: Task, observation: Observation, memory: Sequence[str], *, seed: int
+        self, task: Task, observation: Observation, memory: Recollection, *, seed: int
     ) -> None:
         """Begin an episode."""
         ...
@@ -54,7 +56,7 @@ class PolicyActor:
         self._policy = policy
 
     def begin(
-        self, task: Task, observation: Observation, memory: Sequence[str], *, seed: int
+        self, task: Task, observation: Observation, memory: Recollection, *, seed: int
     ) -> None:
         """Begin an episode; memory is not looked at."""
         self._policy.begin(task, observation, seed=seed)
@@ -82,10 +84,10 @@ class ResponderActor:
         self._responder = Responder()
 
     def begin(
-        self, task: Task, observation: Observation, memory: Sequence[str], *, seed: int
+        self, task: Task, observation: Observation, memory: Recollection, *, seed: int
     ) -> None:
         """Begin an episode with lessons."""
-        self._responder.begin(task, observation, memory, seed=seed)
+        self._responder.begin(task, observation, memory.first, seed=seed)
 
     def act(self, environment: Environment, observation: Observation) -> tuple[str | None, str]:
         """Ask the responder."""
@@ -94,6 +96,32 @@ class ResponderActor:
     def learn(self, turns: Sequence[Turn], observation: Observation, score: Score) -> list[str]:
         """Return its lessons."""
         return self._responder.learn(observation)
+
+    def used(self) -> Mapping[str, Used]:
+        """Return nothing: no model was asked."""
+        return {}
+
+
+class InvestigatorActor:
+    """The scripted investigator of incident logs; it asks its memory whenever it has something to find."""
+
+    name = Investigator.name
+    instructions = ""
+
+    def begin(
+        self, task: Task, observation: Observation, memory: Recollection, *, seed: int
+    ) -> None:
+        """Begin an investigation."""
+        self._investigator = Investigator(memory.ask)
+        self._investigator.begin(task, observation, seed=seed)
+
+    def act(self, environment: Environment, observation: Observation) -> tuple[str | None, str]:
+        """Ask the investigator."""
+        return self._investigator.act(environment, observation), ""
+
+    def learn(self, turns: Sequence[Turn], observation: Observation, score: Score) -> list[str]:
+        """Return its lines."""
+        return list(self._investigator.learn(score))
 
     def used(self) -> Mapping[str, Used]:
         """Return nothing: no model was asked."""
@@ -127,11 +155,11 @@ class ModelActor:
         self._used: dict[str, Used] = {}
 
     def begin(
-        self, task: Task, observation: Observation, memory: Sequence[str], *, seed: int
+        self, task: Task, observation: Observation, memory: Recollection, *, seed: int
     ) -> None:
         """Begin an episode with guidance."""
         self._goal, self._scene = observation.goal, observation.text
-        self._guidance = tuple(memory)
+        self._guidance = memory.first
         self._history: list[tuple[str, str]] = []
         self._last: str | None = None
         self._used = {}
@@ -190,7 +218,7 @@ class Recorder:
         self._actor = actor
 
     def begin(
-        self, task: Task, observation: Observation, memory: Sequence[str], *, seed: int
+        self, task: Task, observation: Observation, memory: Recollection, *, seed: int
     ) -> None:
         """Begin an episode."""
         self._seen = observation

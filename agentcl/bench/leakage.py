@@ -59,6 +59,31 @@ class WatchedMemory:
         return ""
 
 
+class Recollection:
+    """What memory says in one episode, and a record of it.
+
+    Args:
+        memory: that of the arm.
+        query: what is recalled for before the agent begins; `first` has what came.
+    """
+
+    def __init__(self, memory: WatchedMemory, query: str) -> None:
+        self._memory = memory
+        self.items: list[
+            Item
+        ] = []  # all that was recalled, each once, in the order in which it came
+        self.leaks: list[str] = []
+        self.first: tuple[str, ...] = tuple(self.ask(query))
+
+    def ask(self, query: str) -> list[str]:
+        """Return the texts that are recalled for a query, best first; an agent may ask in mid-episode."""
+        found, leaks = self._memory.recall(query)
+        known = {item.id for item in self.items}
+        self.items += [item for item in found if item.id not in known]
+        self.leaks += [leak for leak in leaks if leak not in self.leaks]
+        return [item.text for item in found]
+
+
 def told_answers(instructions: str, answers: Iterable[str]) -> list[str]:
     """Return a line for each answer that stands in what the agent is told beside memory and the world.
 

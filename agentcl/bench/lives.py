@@ -11,7 +11,7 @@ from typing import Final
 
 from agentcl.bench.actors import Actor, Reader
 from agentcl.bench.arms.base import Arm, Item
-from agentcl.bench.leakage import WatchedMemory, told_answers
+from agentcl.bench.leakage import Recollection, WatchedMemory, told_answers
 from agentcl.bench.rows import Learned, Row, Turn
 from agentcl.envs.base import Environment, Observation, Oracle, Outcome, Score
 from agentcl.envs.checking import LONGEST_TEXT
@@ -107,20 +107,12 @@ def _episode(
     started = time.perf_counter()
     row = Row(number, about.arm, about.seed, item.task.id, item.task.family, item.phase, item.seed)
     turns: list[Turn] = []
+    recalled: Recollection | None = None
     try:
         seen = _checked(environment.reset(item.task, seed=item.seed))
-        found, leaks = memory.recall(f"{seen.goal}\n{seen.text}".strip())
-        shown = tuple(one.text for one in found)
-        row = replace(
-            row,
-            goal=seen.goal,
-            first=seen.text,
-            recalled=tuple(one.id for one in found),
-            shown=shown,
-            leaks=tuple(leaks),
-            memory_tokens=sum(map(estimate_tokens, shown)),
-        )
-        actor.begin(item.task, seen, shown, seed=item.seed)
+        recalled = Recollection(memory, f"{seen.goal}\n{seen.text}".strip())
+        row = replace(row, goal=seen.goal, first=seen.text)
+        actor.begin(item.task, seen, recalled, seed=item.seed)
         end = _act(environment, actor, seen, turns)
         last = Observation(turns[-1].seen) if turns else seen
         score = _fair(environment.score())
@@ -139,8 +131,16 @@ def _episode(
     except Exception as error:  # noqa: BLE001  # the one boundary: it is kept, and the run goes on
         told = str(error) if isinstance(error, EnvironmentFailed) else traceback.format_exc()
         row = replace(row, end="failed", error=told)
+    shown = tuple(one.text for one in recalled.items) if recalled else ()
     return replace(
-        row, turns=tuple(turns), usage=actor.used(), wall_s=round(time.perf_counter() - started, 6)
+        row,
+        turns=tuple(turns),
+        recalled=tuple(one.id for one in recalled.items) if recalled else (),
+        shown=shown,
+        leaks=tuple(recalled.leaks) if recalled else (),
+        memory_tokens=sum(map(estimate_tokens, shown)),
+        usage=actor.used(),
+        wall_s=round(time.perf_counter() - started, 6),
     )
 
 

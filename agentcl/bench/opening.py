@@ -8,7 +8,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from agentcl.bench.actors import Actor, ModelActor, PolicyActor, Reader, Recorder, ResponderActor
+from agentcl.bench.actors import (
+    Actor,
+    InvestigatorActor,
+    ModelActor,
+    PolicyActor,
+    Reader,
+    Recorder,
+    ResponderActor,
+)
 from agentcl.bench.prompts import ACTING, LEARNING, READING
 from agentcl.bench.settings import (
     EACH,
@@ -55,6 +63,10 @@ from agentcl.models.base import ChatModel
 from agentcl.reference.shipped import REFERENCE_NAME, open_reference
 
 POLICIES: Final = ("random", "null", "oracle")
+SCRIPTED: Final[Mapping[str, Callable[[], Actor]]] = {
+    ResponderActor.name: ResponderActor,
+    InvestigatorActor.name: InvestigatorActor,
+}
 _Loader = Callable[..., QuestionStream | Sequence[QuestionStream]]
 _SOURCES: Final[Mapping[str, _Loader]] = {
     "squad": partial(squad_stream, licence=SQUAD_LICENCE),
@@ -67,6 +79,11 @@ _SOURCES: Final[Mapping[str, _Loader]] = {
     ),
 }
 _GENERATED: Final = "fact-consolidation"
+
+
+def agent_names() -> list[str]:
+    """Return the names of those who can act."""
+    return ["model", *SCRIPTED, *POLICIES]
 
 
 def source_names() -> list[str]:
@@ -268,14 +285,13 @@ def make_actor(settings: RunSettings, world: World, model: ChatModel | None) -> 
             is_taught=agent.learn == "lessons",
             max_tokens=agent.max_tokens,
         )
-    elif agent.name == ResponderActor.name:
-        actor = ResponderActor()
+    elif agent.name in SCRIPTED:
+        actor = SCRIPTED[agent.name]()
     elif agent.name in POLICIES:
         actor = PolicyActor(policies_of([agent.name], world.oracle())[0])
     else:
         raise ConfigError(
-            f"there is no agent {agent.name!r}; choose one of model, {ResponderActor.name}, "
-            f"{', '.join(POLICIES)}"
+            f"there is no agent {agent.name!r}; choose one of {', '.join(agent_names())}"
         )
     return Recorder(actor) if agent.learn == "record" else actor
 

@@ -74,11 +74,11 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
-class _Lived:
-    """How one life ended."""
+class Lived:
+    """How the life of one arm and seed ended."""
 
-    state: str
-    fingerprint: str | None
+    state: str  # complete, stopped, budget
+    fingerprint: str | None  # of the model of its process, if that was another one
     settings: Mapping[str, Any] = field(default_factory=dict)  # of the arm
 
 
@@ -146,7 +146,7 @@ def go_on(
         model = open_model(settings.agent)
         _check_frozen(folder, model.fingerprint() if model else None)
         if settings.workers == 1 or len(lives) == 1:
-            ended = [_live(folder, arm, seed, model, on_row, is_over) for arm, seed in lives]
+            ended = [run_life(folder, arm, seed, model, on_row, is_over) for arm, seed in lives]
         else:
             ended = _side_by_side(folder, lives, on_row, is_over)
         after = model.fingerprint() if model else None
@@ -202,15 +202,28 @@ def _check_agent(settings: RunSettings) -> None:
         make_actor(settings, open_task_world(settings.tasks), None)
 
 
-def _live(
+def run_life(
     folder: RunFolder,
     arm: str,
     seed: int,
     model: ChatModel | None,
-    on_row: OnRow,
-    is_over: Callable[[], bool],
-) -> _Lived:
-    """Run one arm and seed to its end, its budget, or until it is told to stop."""
+    on_row: OnRow = lambda row: None,
+    is_over: Callable[[], bool] = lambda: False,
+) -> Lived:
+    """Run one arm and seed to its end, its budget, or until it is told to stop.
+
+    Args:
+        folder: of the run.
+        arm: what remembers.
+        seed: of the stream.
+        model: who acts or reads; None where no model does.
+        on_row: told of every episode that ends.
+        is_over: asked after each.
+
+    Raises:
+        StoreBusy: if another process writes the rows of this arm and seed.
+        ModelUnavailable: if the model cannot be asked.
+    """
     settings = folder.settings
     life = folder.life(arm, seed)
     total = folder.about["episodes"][str(seed)]
@@ -239,7 +252,7 @@ def _live(
                     state = "budget"
                     break
             about = opened.settings()
-    return _Lived(state, None, about)
+    return Lived(state, None, about)
 
 
 class _Opened:
@@ -300,14 +313,14 @@ def _side_by_side(
     lives: Sequence[tuple[str, int]],
     on_row: OnRow,
     is_over: Callable[[], bool],
-) -> list[_Lived]:
+) -> list[Lived]:
     context = multiprocessing.get_context("spawn")
     stop = context.Event()
     workers = min(folder.settings.workers, len(lives))
     follow = _Follower([folder.life(arm, seed) for arm, seed in lives], on_row)
     arguments = (stop, os.getpid(), max(1, (os.cpu_count() or 1) // workers))
     with ProcessPoolExecutor(workers, context, _prepare, arguments) as pool:
-        running: list[Future[_Lived]] = [
+        running: list[Future[Lived]] = [
             pool.submit(_live_in_worker, folder.path, arm, seed) for arm, seed in lives
         ]
         try:
@@ -337,16 +350,16 @@ def _prepare(stop: Flag, parent: int, threads: int) -> None:
         os.environ.setdefault(name, str(threads))
 
 
-def _live_in_worker(path: Path, arm: str, seed: int) -> _Lived:
+def _live_in_worker(path: Path, arm: str, seed: int) -> Lived:
     def is_over() -> bool:
         return os.getppid() != _parent or (_stop is not None and _stop.is_set())
 
     folder = RunFolder(path)
     if is_over():
-        return _Lived("stopped", None)
+        return Lived("stopped", None)
     model = open_model(folder.settings.agent)
-    lived = _live(folder, arm, seed, model, lambda row: None, is_over)
-    return _Lived(lived.state, model.fingerprint() if model else None, lived.settings)
+    lived = run_life(folder, arm, seed, model, lambda row: None, is_over)
+    return Lived(lived.state, model.fingerprint() if model else None, lived.settings)
 
 
 class _Follower:

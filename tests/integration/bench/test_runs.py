@@ -18,7 +18,7 @@ from agentcl.bench.arms.plain import FullContext
 from agentcl.bench.folder import RunFolder
 from agentcl.bench.lives import About, live_questions, live_tasks
 from agentcl.bench.rows import Row
-from agentcl.bench.runner import _check_frozen, _live, begin, go_on
+from agentcl.bench.runner import _check_frozen, begin, go_on, run_life
 from agentcl.bench.settings import from_mapping
 from agentcl.envs.incidents import IncidentWorld
 from agentcl.envs.questions.records import Arrival, Question, QuestionStream
@@ -130,11 +130,11 @@ def test_a_budget_of_tokens_ends_each_life(tmp_path: Path) -> None:
     settings = from_mapping(tables, where="test")
     folder = RunFolder.create(tmp_path / "run", settings, {"episodes": {"0": 30}})
     model = ScriptedModel(lambda messages: "Answer: nothing")
-    lived = _live(folder, "none", 0, model, lambda row: None, lambda: False)
+    lived = run_life(folder, "none", 0, model)
     rows = list(folder.rows("none"))
     assert lived.state == "budget"
     assert sum(row.tokens for row in rows[:-1]) < 500 <= sum(row.tokens for row in rows)
-    assert _live(folder, "none", 0, model, lambda row: None, lambda: False).state == "budget"
+    assert run_life(folder, "none", 0, model).state == "budget"
     assert len(list(folder.rows("none"))) == len(rows)
 
 

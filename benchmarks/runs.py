@@ -1,0 +1,69 @@
+"""Runs of the benchmark runner, kept between calls: a benchmark that was stopped goes on where it was."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from results import CACHE
+
+from agentcl.bench.folder import RunFolder
+from agentcl.bench.metrics.intervals import paired_interval
+from agentcl.bench.rows import Row
+from agentcl.bench.runner import begin, go_on, progress
+from agentcl.bench.settings import from_mapping
+
+Key = Callable[[Row], bool]
+
+
+def finished(name: str, tables: Mapping[str, Any]) -> RunFolder:
+    """Return the run of these settings, begun, gone on with or done already; other settings begin anew."""
+    path = CACHE / "runs" / name
+    settings = from_mapping({"name": name, **tables}, where=name)
+    kept = path / "asked.json"
+    if not kept.exists() or kept.read_text("utf-8") != settings.to_json():
+        shutil.rmtree(path, ignore_errors=True)
+        begin(path, settings)
+        kept.write_text(settings.to_json(), "utf-8")
+    folder = RunFolder(path)
+    far = progress(folder)
+    done = far.done
+
+    def on_row(row: Row) -> None:
+        nonlocal done
+        done += 1
+        if done % max(1, far.total // 10) == 0 or done == far.total:
+            print(f"{name}: {done}/{far.total}", flush=True)
+
+    if far.done < far.total:
+        ended = go_on(folder, on_row=on_row)
+        if ended.state != "complete":
+            raise SystemExit(f"{name} ended as {ended.state}: {json.dumps(folder.about)}")
+    return RunFolder(path)
+
+
+def mean(rows: Sequence[Row]) -> float | None:
+    """Return the mean score of what was scored."""
+    scores = [row.score for row in rows if row.score is not None]
+    return statistics.fmean(scores) if scores else None
+
+
+def gain(
+    folder: RunFolder, arm: str, against: str, wanted: Key = lambda row: True
+) -> dict[str, float] | None:
+    """Return the paired difference of two arms with its 95 % interval over the episodes that are wanted."""
+    theirs = {(row.seed, row.number): row.score for row in folder.rows(against) if wanted(row)}
+    pairs = [
+        (row.score, other, row.seed)
+        for row in folder.rows(arm)
+        if wanted(row)
+        and row.score is not None
+        and (other := theirs.get((row.seed, row.number))) is not None
+    ]
+    found = paired_interval([ours for ours, _, _ in pairs], [other for _, other, _ in pairs])
+    if found is None:
+        return None
+    return {"mean": found.estimate, "low": found.low, "high": found.high, "n": len(pairs)}
