@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from agentcl.bench.rows import Row
 from agentcl.bench.settings import RunSettings
+from agentcl.envs.streams import TaskStream, save_stream
 from agentcl.errors import ConfigError, InvalidInput, StoreBusy, StoreUnavailable
 
 _FORMAT: Final = 1
@@ -88,6 +89,12 @@ class RunFolder:
         """Keep something about the whole run, beside what is kept already."""
         self.about = {**self.about, **about}
         _write_head(self.path, self.settings, self.about)
+
+    def keep_stream(self, seed: int, stream: TaskStream) -> None:
+        """Keep the tasks of a seed, so that they can be looked at, and be run again as `tasks.file`."""
+        path = self.path / "streams" / f"{seed}.jsonl"
+        path.parent.mkdir(exist_ok=True)
+        save_stream(stream, path)
 
     @contextmanager
     def writing(self) -> Iterator[None]:

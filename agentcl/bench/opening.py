@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -131,19 +132,36 @@ def build_stream(settings: TaskSettings, world: World, *, name: str, seed: int) 
         return reused_stream(
             deployment=int(wheres[0]["deployment"]), split=settings.split, seed=seed
         )
-    regimes = [
+    regimes: list[Pools] = [
         pools_of(world, settings.split, settings.families or None, where=where) for where in wheres
     ]
     if settings.stream == "changing":
-        if len(regimes) < 2:
-            raise ConfigError(
-                "a stream whose rules change needs tasks.where at least twice, such as "
-                '[{deployment = "each"}, {deployment = "each"}]'
-            )
+        if len(regimes) == 1:
+            regimes = _changed(regimes[0], world, settings.rule_changes)
         return changing_stream(name, regimes, episodes=settings.episodes, seed=seed)
     if len(regimes) > 1:
         raise ConfigError("tasks.where is given several times for streams whose rules change only")
     return _ordered(_shaped(settings, regimes[0], name, seed), settings, world, seed)
+
+
+def _changed(pools: Pools, world: World, changes: int) -> list[Pools]:
+    """Return the same tasks before and after each change of their rules."""
+    parameter = getattr(world, "changed_by", "")
+    if not parameter:
+        raise ConfigError(
+            f"the rules of a task of {world.name} do not change; give tasks.where at least twice, such as "
+            "[{level = 1}, {level = 2}]"
+        )
+    return [
+        {
+            family: tuple(
+                replace(task, parameters={**task.parameters, parameter: count}) if count else task
+                for task in tasks
+            )
+            for family, tasks in pools.items()
+        }
+        for count in range(changes + 1)
+    ]
 
 
 def default_where(world: World, settings: TaskSettings) -> Mapping[str, Option]:

@@ -35,6 +35,7 @@ from agentcl.bench.opening import (
 from agentcl.bench.rows import Row
 from agentcl.bench.settings import RunSettings
 from agentcl.envs.base import Bounded
+from agentcl.envs.streams import TaskStream
 from agentcl.errors import ModelChanged
 from agentcl.models.base import ChatModel
 from agentcl.retrieval.encoders import Encoder, default_encoder_name, open_encoder
@@ -96,12 +97,12 @@ def begin(path: Path, settings: RunSettings) -> RunFolder:
         settings = replace(
             settings, memory=replace(settings.memory, encoder=default_encoder_name())
         )
-    totals, about = _plan(settings)
+    totals, about, streams = _plan(settings)
     for arm in settings.memory.arms:  # a wrong name is to be told now, not after an hour
-        with tempfile.TemporaryDirectory() as folder:
-            _open_arm(settings, arm, Path(folder) / "arm").close()
+        with tempfile.TemporaryDirectory() as scratch:
+            _open_arm(settings, arm, Path(scratch) / "arm").close()
     model = open_model(settings.agent)
-    return RunFolder.create(
+    folder = RunFolder.create(
         path,
         settings,
         {
@@ -115,6 +116,9 @@ def begin(path: Path, settings: RunSettings) -> RunFolder:
             **about,
         },
     )
+    for seed, stream in streams.items():
+        folder.keep_stream(seed, stream)
+    return folder
 
 
 def go_on(
@@ -169,14 +173,16 @@ def progress(folder: RunFolder) -> Progress:
     return Progress(total, sum(1 for _ in folder.rows()))
 
 
-def _plan(settings: RunSettings) -> tuple[dict[str, int], dict[str, Any]]:
-    """Return the number of episodes of each seed, and what a report says of them."""
+def _plan(
+    settings: RunSettings,
+) -> tuple[dict[str, int], dict[str, Any], dict[int, TaskStream]]:
+    """Return the number of episodes of each seed, what a report says of them, and streams of tasks."""
     if settings.questions.source:
-        streams = {seed: open_questions(settings.questions, seed=seed) for seed in settings.seeds}
-        totals = {str(s): sum(len(q.questions) for q in found) for s, found in streams.items()}
-        licences = sorted({q.licence for found in streams.values() for q in found})
-        return totals, {"streams": sorted({q.name for q in next(iter(streams.values()))}),
-                        "licences": licences}  # fmt: skip
+        asked = {seed: open_questions(settings.questions, seed=seed) for seed in settings.seeds}
+        totals = {str(s): sum(len(q.questions) for q in found) for s, found in asked.items()}
+        licences = sorted({q.licence for found in asked.values() for q in found})
+        names = sorted({q.name for found in asked.values() for q in found})
+        return totals, {"streams": names, "licences": licences}, {}
     world = open_task_world(settings.tasks)
     built = {
         seed: build_stream(settings.tasks, world, name=settings.name, seed=seed)
@@ -193,7 +199,7 @@ def _plan(settings: RunSettings) -> tuple[dict[str, int], dict[str, Any]]:
         }
     about = {"world": world.name, "families": families, "bounds": bounds,
              "orders": sorted({stream.order for stream in built.values()})}  # fmt: skip
-    return {str(seed): len(stream) for seed, stream in built.items()}, about
+    return {str(seed): len(stream) for seed, stream in built.items()}, about, built
 
 
 def _check_agent(settings: RunSettings) -> None:

@@ -30,10 +30,11 @@ class TaskSettings:
     stream: Shape = "random"
     split: Split = "test"
     families: tuple[str, ...] = ()  # all, if none is named
-    # Parameters that a task must have; several of them for a stream whose rules change.
+    # Parameters that a task must have; several of them for a stream that goes from one to the other.
     where: tuple[Mapping[str, Option], ...] = ()
     episodes: int = 50  # of a family, in blocks and alternating; otherwise in all
     test_episodes: int = 10  # of each test of an alternating stream
+    rule_changes: int = 1  # of a stream whose rules change, where the world can change them
     order: Literal["given", "difficulty", "similarity", "random"] = "given"
     isolated: bool = False  # each world in a process of its own
     timeout_s: float = 60.0  # of one step of an isolated world
@@ -104,6 +105,7 @@ class RunSettings:
             "workers": (self.workers, 1), "memory.limit": (self.memory.limit, 1),
             "tasks.episodes": (self.tasks.episodes, 1), "agent.max_tokens": (self.agent.max_tokens, 1),
             "questions.limit": (self.questions.limit, 0), "budget_tokens": (self.budget_tokens, 0),
+            "tasks.rule_changes": (self.tasks.rule_changes, 1),
             "tasks.test_episodes": (self.tasks.test_episodes, 1), "budget_s": (self.budget_s, 0),
         }  # fmt: skip
         for name, (value, least) in limits.items():

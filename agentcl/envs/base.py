@@ -157,7 +157,8 @@ class World(Protocol):
     """A family of environments, as the registry knows it.
 
     Where what there is to learn differs between tasks by a parameter of theirs, a world names it as
-    `rules_by`: a run then takes the tasks of one value of it for each seed.
+    `rules_by`: a run then takes the tasks of one value of it for each seed. Where the rules of a task can
+    change, it names as `changed_by` the parameter that says how often they have.
     """
 
     name: str

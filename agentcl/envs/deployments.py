@@ -60,3 +60,25 @@ def make_deployment(rng: random.Random, names: Names, *, signs: int = 4) -> Depl
         before = rng.choice([a for a in REMEDIES if a != action])
         needs[service, action] = before
     return Deployment(remedies, harms, needs)
+
+
+def changed_deployment(rng: random.Random, deployment: Deployment) -> Deployment:
+    """Return other rules for the same services and signs: no remedy stays what it was.
+
+    A situation that needed another action first still does, and another one than before.
+    """
+    situations = list(deployment.remedies)
+    shift = rng.sample(REMEDIES, len(REMEDIES))
+    while any(deployment.remedies[s] == shift[n] for n, s in enumerate(situations)):
+        shift = rng.sample(REMEDIES, len(REMEDIES))
+    remedies = {s: shift[n] for n, s in enumerate(situations)}
+    harms = {s: shift[(n + 5) % len(shift)] for n, s in enumerate(situations)}
+    needs = {}
+    for situation in situations:
+        service = situation[0]
+        before = deployment.needs.get((service, deployment.remedies[situation]))
+        if before is not None:
+            action = remedies[situation]
+            others = [a for a in REMEDIES if a not in (action, before)]
+            needs[service, action] = rng.choice(others)
+    return Deployment(remedies, harms, needs)

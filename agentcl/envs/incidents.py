@@ -9,6 +9,9 @@ can be known after a few incidents. Families:
 - `diagnose`: the alert does not tell the sign; one diagnostic, the same for a kind of service, does.
 - `control`: like `remedy`, but every seed has rules of its own, so memory cannot help.
 
+A task may say that the rules of its deployment have changed (`changes`): the situations stay, and what
+helped in one helps there no more.
+
 The text is the reference model's controlled English (`docs/reference-model.md`).
 """
 
@@ -28,6 +31,7 @@ from agentcl.envs.deployments import (
     REMEDIES,
     WORSE,
     Deployment,
+    changed_deployment,
     make_deployment,
 )
 from agentcl.envs.names import Names
@@ -40,6 +44,9 @@ FOUND_NOTHING: Final = "nothing is found"
 NO_SUCH: Final = "there is no such action"
 OFFERED: Final = 5  # remedies that may be tried
 MAX_STEPS: Final = 8
+CHANGES: Final = (
+    "changes"  # the parameter that says how often the rules of its deployment have changed
+)
 _WASTE: Final = (
     0.2  # of the score, for each step that did not bring the alert nearer to its end ...
 )
@@ -84,6 +91,8 @@ def draw_incident(task: Task, seed: int) -> Incident:
     number = task.parameters.get("deployment", 0)
     rules_of = f"{number}:{seed}" if task.family == "control" else f"{number}"
     deployment, diagnostics = _rules(rules_of)
+    if changes := int(task.parameters.get(CHANGES, 0)):
+        deployment, diagnostics = _changed(rules_of, changes)
     rng = random.Random(f"{rules_of}:{task.family}:{task.variation}:{seed}")
     situations = sorted(deployment.remedies)
     if task.family == "needs":
@@ -208,6 +217,7 @@ class IncidentWorld:
     name = NAME
     families: Sequence[str] = FAMILIES
     rules_by = "deployment"
+    changed_by = CHANGES
 
     def make(self) -> IncidentEnvironment:
         """Return a fresh environment."""
@@ -310,3 +320,15 @@ def _rules(rules_of: str) -> tuple[Deployment, dict[str, str]]:
     deployment = make_deployment(rng, Names(rng))
     services = sorted({service for service, _ in deployment.remedies})
     return deployment, {service: rng.choice(DIAGNOSTICS) for service in services}
+
+
+@cache
+def _changed(rules_of: str, change: int) -> tuple[Deployment, dict[str, str]]:
+    """Return the rules after so many changes: other remedies, and another diagnostic for every service."""
+    deployment, diagnostics = _rules(rules_of) if change == 1 else _changed(rules_of, change - 1)
+    rng = random.Random(f"incidents:{rules_of}:{change}")
+    other = {
+        service: rng.choice([one for one in DIAGNOSTICS if one != diagnostic])
+        for service, diagnostic in diagnostics.items()
+    }
+    return changed_deployment(rng, deployment), other

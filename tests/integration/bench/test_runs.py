@@ -342,7 +342,6 @@ def test_a_model_that_changed_is_refused(tmp_path: Path) -> None:
         ({"memory": {"arms": ["our"]}}, "did you mean 'ours'"),
         ({"agent": {"name": "respond"}}, "there is no agent 'respond'"),
         ({"tasks": {"world": "nowhere"}}, "there is no world 'nowhere'"),
-        ({"tasks": {"stream": "changing"}}, "needs tasks.where at least twice"),
         ({"tasks": {"where": [{"colour": "each"}]}}, "has a parameter 'colour'"),
         ({"tasks": {"families": ["nothing"]}}, "there is no family 'nothing'"),
     ],
@@ -365,8 +364,6 @@ def test_every_kind_of_stream_runs(stream: str, tmp_path: Path) -> None:
         "episodes": 8,
         "test_episodes": 2,
     }
-    if stream == "changing":
-        tasks["where"] = [{"deployment": "each"}, {"deployment": "each"}]
     folder = run(tmp_path / "run", changed(tasks=tasks))
     rows = list(folder.rows("bm25"))
     assert not any(row.learned for row in rows if row.phase in ("test", "held-out"))
@@ -377,3 +374,26 @@ def test_every_kind_of_stream_runs(stream: str, tmp_path: Path) -> None:
 def test_a_stream_is_ordered_as_asked(order: str, tmp_path: Path) -> None:
     folder = run(tmp_path / "run", changed(tasks={"order": order, "families": ["remedy", "needs"]}))
     assert folder.about["orders"] != ["random"] or order == "random"
+
+
+def test_rules_change_under_the_same_situations(tmp_path: Path) -> None:
+    tables = changed(
+        seeds=[0, 1, 2],
+        tasks={"stream": "changing", "episodes": 80},
+        memory={"arms": ["none", "bm25"]},
+    )
+    folder = run(tmp_path / "run", tables)
+    before = [row for row in folder.rows("bm25") if row.phase == "rules 1"]
+    after = [row for row in folder.rows("bm25") if row.phase == "rules 2"]
+    assert {row.first.split()[1] for row in before} == {row.first.split()[1] for row in after}
+    assert mean(before[-10:]) == 1.0
+    moment = {seed: min(row.number for row in after if row.seed == seed) for seed in (0, 1, 2)}
+    at_once = [row for row in after if row.number < moment[row.seed] + 6]
+    assert mean(at_once) < 0.7  # what was learned helps no more
+
+
+def test_a_kept_stream_is_run_again(tmp_path: Path) -> None:
+    first = run(tmp_path / "first", TABLES)
+    stream = str(first.path / "streams" / "0.jsonl")
+    again = run(tmp_path / "again", {**TABLES, "tasks": {"file": stream}})
+    assert repeated(again) == repeated(first)
