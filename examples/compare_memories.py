@@ -12,7 +12,6 @@ from agentcl.bench.settings import AgentSettings, MemorySettings, RunSettings, T
 
 ARMS = ("none", "last-5", "ours")
 settings = RunSettings(
-    name="remedies",
     seeds=(0, 1, 2),
     tasks=TaskSettings(world="incidents", families=("remedy",), episodes=30),
     agent=AgentSettings(name="responder"),
@@ -25,14 +24,11 @@ with tempfile.TemporaryDirectory() as scratch:
     bounds = folder.about["bounds"]["remedy"]
     print(f"best expected without memory {bounds['without memory']:.2f}, with all known 1.00\n")
     for arm in ARMS:
-        rows = list(folder.rows(arm))
-        early, late = (
-            statistics.fmean(row.score or 0 for row in rows if (row.number >= 15) is is_late)
-            for is_late in (False, True)
+        first, second = (
+            statistics.fmean(row.score or 0 for row in folder.rows(arm) if row.number // 15 == half)
+            for half in (0, 1)
         )
-        print(f"{arm:8} first half {early:.2f}, second half {late:.2f}")
-    last = [row for row in folder.rows("ours") if row.seed == 0][-1]
-    print(f"\n{last.first} It was told:")
-    for text in last.shown:
-        print(f"- {text}")
+        print(f"{arm:8} first half {first:.2f}, second half {second:.2f}")
+    last = list(folder.rows("ours"))[-1]
+    print(f"\n{last.first} It was told:", *last.shown, sep="\n- ")
     print(f"and did: {', '.join(turn.action for turn in last.turns)}")

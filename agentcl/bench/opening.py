@@ -113,8 +113,8 @@ def make_environment(settings: TaskSettings, world: World) -> Environment:
     return IsolatedEnvironment(name, settings.options, timeout_s=settings.timeout_s)
 
 
-def build_stream(settings: TaskSettings, world: World, *, name: str, seed: int) -> TaskStream:
-    """Return the stream of one seed.
+def build_stream(settings: TaskSettings, world: World, *, seed: int) -> TaskStream:
+    """Return the stream of one seed; two runs of the same tasks have the same, whatever they are called.
 
     Raises:
         ConfigError: if a setting does not fit the kind of stream.
@@ -122,6 +122,7 @@ def build_stream(settings: TaskSettings, world: World, *, name: str, seed: int) 
     """
     if settings.file:
         return load_stream(Path(settings.file))
+    name = world.name
     wheres = [
         _chosen(where, world, settings, seed, place)
         for place, where in enumerate(settings.where or (default_where(world, settings),))

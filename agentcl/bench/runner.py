@@ -184,10 +184,7 @@ def _plan(
         names = sorted({q.name for found in asked.values() for q in found})
         return totals, {"streams": names, "licences": licences}, {}
     world = open_task_world(settings.tasks)
-    built = {
-        seed: build_stream(settings.tasks, world, name=settings.name, seed=seed)
-        for seed in settings.seeds
-    }
+    built = {seed: build_stream(settings.tasks, world, seed=seed) for seed in settings.seeds}
     _check_agent(settings)
     families = sorted({item.task.family for stream in built.values() for item in stream})
     bounds = {}
@@ -304,7 +301,7 @@ def _rows(
     world = open_task_world(settings.tasks)
     return live_tasks(
         about,
-        build_stream(settings.tasks, world, name=settings.name, seed=about.seed),
+        build_stream(settings.tasks, world, seed=about.seed),
         opened.open(),
         make_actor(settings, world, model),
         lambda: make_environment(settings.tasks, world),

@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
 LINK = re.compile(r"\]\(([^)]+)\)")
 PRINTS = {
+    "compare_memories.py": "ours     first half 0.68, second half 1.00",
     "concurrent_agents.py": "'agent-9': 3",
     "forgetting.py": "forgotten: still on disk: False",
     "frozen_model.py": "the model is the same",
