@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import statistics
 import subprocess
@@ -31,10 +32,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 from results import CACHE, machine, save, table
 
 from agentcl.envs.base import Environment, Task
+from agentcl.envs.household import begin_game, household_of, open_engine
 from agentcl.envs.policies import RandomPolicy, play
 from agentcl.envs.registry import open_world
+from agentcl.envs.scienceworld_engine import JVM_OPTIONS
 from agentcl.envs.textworld_games import GameFolder
-from agentcl.errors import MissingExtra
+from agentcl.errors import ConfigError, MissingExtra
 
 ROUNDS = 7
 MOST_PERCENT = 10
@@ -97,6 +100,48 @@ class BareTextWorld:
         self._engine.step(action)
 
 
+class BareScienceWorld:
+    """scienceworld as it is: its server's step and score, or its own `step`, which lists actions too."""
+
+    def __init__(self, *, is_listing: bool) -> None:
+        from scienceworld import ScienceWorldEnv
+
+        # Both sides with the options that make the engine repeat itself, which cost it more than ours does.
+        os.environ["JAVA_TOOL_OPTIONS"] = " ".join(JVM_OPTIONS)
+        self._engine = ScienceWorldEnv("", envStepLimit=10**9)
+        self._is_listing = is_listing
+
+    def begin(self, task: Task, seed: int) -> None:
+        """Begin an episode."""
+        self._engine.load(task.family, task.variation, "")
+        self._engine.reset()
+
+    def step(self, action: str) -> None:
+        """Act."""
+        if self._is_listing:
+            self._engine.step(action)
+            return
+        server = self._engine.server
+        server.step(action)
+        server.getScore()
+        server.getCompleted()
+
+
+class BareHousehold:
+    """TextWorld's engine for planning domains as it is; it lists actions after every step."""
+
+    def __init__(self) -> None:
+        self._engine = open_engine()
+
+    def begin(self, task: Task, seed: int) -> None:
+        """Begin an episode."""
+        begin_game(self._engine, household_of(task, seed))
+
+    def step(self, action: str) -> None:
+        """Act."""
+        self._engine.step(action)
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A world to measure."""
@@ -116,6 +161,14 @@ ENTRIES: dict[str, Entry] = {
         {"folder": str(CACHE / "textworld")},
         bare=lambda: BareTextWorld(is_tracking=False),
         bare_with_actions=lambda: BareTextWorld(is_tracking=True),
+        tasks=4,
+    ),
+    "household": Entry("alfworld", bare=BareHousehold, bare_with_actions=BareHousehold, tasks=2),
+    "scienceworld": Entry(
+        "scienceworld",
+        {"max_steps": "15"},
+        bare=lambda: BareScienceWorld(is_listing=False),
+        bare_with_actions=lambda: BareScienceWorld(is_listing=True),
         tasks=4,
     ),
 }
@@ -240,7 +293,7 @@ def main() -> None:
     for name in names:
         try:
             open_world(name, ENTRIES[name].options).make().close()
-        except MissingExtra as error:
+        except (ConfigError, MissingExtra) as error:
             print(f"{name}: left out; {error}")
             continue
         results[name] = measure_apart(name)

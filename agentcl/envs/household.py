@@ -60,13 +60,8 @@ class HouseholdEnvironment(EngineEnvironment):
     def _begin(self, task: Task, seed: int) -> Observation:
         household = household_of(task, seed)
         if self._engine is None:
-            self._engine = _engine()
-        with _own_arguments():
-            self._engine.load(_game(household))
-            for entity in self._engine._entity_infos.values():
-                entity.name = spoken(entity.id)
-                entity.indefinite = article(entity.id)
-            self._state = self._engine.reset()
+            self._engine = open_engine()
+        self._state = begin_game(self._engine, household)
         if self._state["won"]:
             raise EnvironmentFailed(f"{task.id} with seed {seed} is solved before it begins")
         seen = str(self._state.feedback).partition(_TASK)[0].rpartition("=-")[2].strip()
@@ -103,7 +98,7 @@ class HouseholdWorld:
 
     def make(self) -> HouseholdEnvironment:
         """Return a fresh environment. Raises MissingExtra if the engine is not installed."""
-        _engine()
+        open_engine()
         return HouseholdEnvironment()
 
     def tasks(self, split: Split, *, family: str | None = None) -> Iterator[Task]:
@@ -139,7 +134,8 @@ def _house(task: Task) -> int:
     return task.variation // GOALS_PER_HOUSE
 
 
-def _engine() -> Any:  # noqa: ANN401  # the engine carries no types
+def open_engine() -> Any:  # noqa: ANN401  # the engine carries no types
+    """Return the bare engine. Raises MissingExtra if it is not installed."""
     try:
         import fast_downward  # noqa: F401  # the engine itself would say so only when it is made
         from textworld import EnvInfos
@@ -148,6 +144,16 @@ def _engine() -> Any:  # noqa: ANN401  # the engine carries no types
         raise MissingExtra("household", "alfworld") from error
     _data()
     return PddlEnv(EnvInfos(admissible_commands=True, won=True))
+
+
+def begin_game(engine: Any, household: Household) -> Any:  # noqa: ANN401
+    """Load a game into the bare engine and return its first state."""
+    with _own_arguments():
+        engine.load(_game(household))
+        for entity in engine._entity_infos.values():
+            entity.name = spoken(entity.id)
+            entity.indefinite = article(entity.id)
+        return engine.reset()
 
 
 def _game(household: Household) -> dict[str, Any]:

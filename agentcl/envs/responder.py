@@ -98,7 +98,9 @@ class Responder:
         elif said in (NOTHING, FOUND_NOTHING):
             self._learned[Lesson(here, "useless", f"{verb} it")] = None
         elif needed := _NEEDED.fullmatch(said):
-            self._learned[Lesson(f"you {verb} a {self._service}", "needs", f"{needed[1]} it")] = None
+            self._learned[Lesson(f"you {verb} a {self._service}", "needs", f"{needed[1]} it")] = (
+                None
+            )
             self._needed, self._wanted = needed[1], verb
         elif _SEEN.fullmatch(said):
             self._learned[Lesson(here, "do", f"{verb} it")] = None

@@ -116,7 +116,7 @@ class ScienceWorldEnvironment(EngineEnvironment):
         return Happened(text, self._value() - before, self._raw < 0 or engine.is_complete())
 
     def _admissible(self) -> Sequence[str]:
-        """Return what the simulator understands now, sorted: hundreds, at some 20 to 60 ms."""
+        """Return what the simulator understands now, sorted: hundreds to thousands, its dearest work."""
         if self._actions is None:
             self._actions = tuple(self._running().actions())
         return self._actions

@@ -19,12 +19,13 @@ from agentcl.errors import ConfigError, EnvironmentFailed, MissingExtra
 
 CALL_TIMEOUT_S: Final = 300.0  # a gold path has been seen to take half a minute
 _END_TIMEOUT_S: Final = 10.0
-_JVM_OPTIONS: Final = (
+JVM_OPTIONS: Final = (
     "-Xmx512m",
     "-XX:ActiveProcessorCount=1",
     "-XX:+UseSerialGC",
     # The simulator walks through sets that are ordered by where objects lie in memory, so lists, names of
-    # like things and gold paths came out otherwise each time. With one hash for all objects they do not.
+    # like things and gold paths came out otherwise each time. With one hash for all objects they do not,
+    # at the price of some 3 ms a step.
     # Virtual machines that do not know the option leave it unused.
     "-XX:+IgnoreUnrecognizedVMOptions",
     "-XX:+UnlockExperimentalVMOptions",
@@ -78,7 +79,7 @@ class ScienceWorldEngine:
             try:
                 port, process = launch_gateway(
                     classpath=JAR_PATH,
-                    javaopts=list(_JVM_OPTIONS),
+                    javaopts=list(JVM_OPTIONS),
                     java_path=None,  # that of JAVA_HOME, else the first on the path
                     die_on_exit=True,
                     redirect_stderr=said,
@@ -92,9 +93,7 @@ class ScienceWorldEngine:
                 ) from error
         self._process = process
         gateway = JavaGateway(
-            gateway_parameters=GatewayParameters(
-                auto_field=True, port=port, read_timeout=call_timeout_s
-            )
+            gateway_parameters=GatewayParameters(port=port, read_timeout=call_timeout_s)
         )
         self._end = weakref.finalize(self, _end, gateway, process, folder)
         self._server = self._call(gateway.jvm.scienceworld.runtime.pythonapi.PythonInterface)
@@ -118,7 +117,7 @@ class ScienceWorldEngine:
 
     def score(self) -> int:
         """Return the score: 100 is best, -100 what cannot be mended."""
-        return round(100 * self._call(self._server.getScore))
+        return round(100 * float(self._call(self._server.getScore)))
 
     def is_complete(self) -> bool:
         """Tell whether the simulator says that the task is over."""
@@ -132,17 +131,19 @@ class ScienceWorldEngine:
 
     def gold(self) -> list[str]:
         """Return actions that solve the task; it must have been loaded with them."""
-        return self._call(lambda: list(self._server.getGoldActionSequence()))
+        gold: list[str] = self._call(lambda: list(self._server.getGoldActionSequence()))
+        return gold
 
     def variations(self) -> dict[str, list[int]]:
         """Return the variations of the loaded task by split, as the simulator has them."""
-        return self._call(
-            lambda: {
-                "train": list(self._server.getVariationsTrain()),
-                "dev": list(self._server.getVariationsDev()),
-                "test": list(self._server.getVariationsTest()),
-            }
-        )
+        asked = {
+            "train": self._server.getVariationsTrain,
+            "dev": self._server.getVariationsDev,
+            "test": self._server.getVariationsTest,
+        }
+        return {
+            split: list(self._call(lambda ask=ask: list(ask()))) for split, ask in asked.items()
+        }
 
     @property
     def process_id(self) -> int:
