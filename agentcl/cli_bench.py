@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,10 @@ import click
 from agentcl.bench.arms.registry import arm_names
 from agentcl.bench.folder import RunFolder
 from agentcl.bench.opening import agent_names, source_names
+from agentcl.bench.reports.compare import compare_runs
+from agentcl.bench.reports.summary import Summary, summarise
+from agentcl.bench.reports.words import interval
+from agentcl.bench.reports.writing import write_report
 from agentcl.bench.rows import Row
 from agentcl.bench.runner import begin, go_on, progress
 from agentcl.bench.settings import Shape, from_mapping, load_settings, merge
@@ -22,9 +27,13 @@ from agentcl.console import Screen
 from agentcl.envs.registry import world_names
 from agentcl.errors import ConfigError, InvalidInput
 from agentcl.interrupts import stopping
+from agentcl.models.ledger import Prices
 
 _STOPPING: Final = "stopping after the episodes under way; Ctrl-C again stops at once"
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_PRICES = click.option(
+    "--prices", type=click.Path(path_type=Path), help="A TOML file of prices by model."
+)
 _FOLDER = click.argument("folder", type=click.Path(path_type=Path))
 
 
@@ -96,18 +105,63 @@ def resume(screen: Screen, folder: Path) -> None:
     _run(screen, RunFolder(folder))
 
 
+@bench.command()
+@_FOLDER
+@_PRICES
+@_JSON
+@command
+def report(screen: Screen, folder: Path, prices: Path | None) -> None:
+    """Write a run's page, Markdown, JSON and pictures into its folder."""
+    found = RunFolder(folder)
+    written = write_report(found, prices=Prices.load(prices) if prices else None)
+    if screen.as_json:
+        screen.json({"written": written})
+        return
+    for path in written:
+        screen.line(str(path))
+
+
+@bench.command()
+@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path))
+@_JSON
+@command
+def compare(screen: Screen, folders: Sequence[Path]) -> None:
+    """Put runs side by side, with paired differences where they played the same episodes."""
+    comparison = compare_runs([RunFolder(folder) for folder in folders])
+    if screen.as_json:
+        screen.json(json.loads(comparison.to_json()))
+    else:
+        screen.line(comparison.to_markdown())
+
+
 def _run(screen: Screen, folder: RunFolder) -> None:
     with stopping(_STOPPING) as is_stopped, _following(screen, folder) as on_row:
         ended = go_on(folder, on_row=on_row, should_stop=is_stopped)
     left = ended.total - ended.done
+    page = write_report(RunFolder(folder.path))[0]
     if screen.as_json:
-        screen.json({"folder": folder.path, "state": ended.state, "done": ended.done, "left": left})
+        screen.json({"folder": folder.path, "state": ended.state, "done": ended.done, "left": left,
+                     "report": page})  # fmt: skip
         return
+    _sum_up(screen, summarise(RunFolder(folder.path)))
+    screen.line(f"report: {page}")
     if left:
         why = "its budget is spent" if ended.state == "budget" else "it was stopped"
         screen.note(
             f"{left} of {ended.total} episodes are left, {why}: agentcl bench resume {folder.path}"
         )
+
+
+def _sum_up(screen: Screen, summary: Summary) -> None:
+    """Print what each arm reached, beside the one that it has to beat."""
+    gains = {difference.arm: difference.score for difference in summary.differences}
+    for arm in summary.arms:
+        gain = gains.get(arm.arm)
+        against = f", {interval(gain, is_signed=True)} against {summary.baseline}" if gain else ""
+        failed = f", {arm.failed} failed" if arm.failed else ""
+        screen.line(f"{arm.arm:12} score {interval(arm.score)}{against}{failed}")
+    if summary.leakage.is_suspect:
+        screen.note("the leakage check found something; see the report")
 
 
 @contextmanager

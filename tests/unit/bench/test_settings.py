@@ -57,6 +57,15 @@ def test_what_is_wrong_in_a_plan_is_said(line: str, said: str, tmp_path: Path) -
         load_settings(path)
 
 
+def test_the_plan_of_the_manual_can_be_run(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "benchmarking.md").read_text("utf-8")
+    path = tmp_path / "plan.toml"
+    path.write_text(page.partition("```toml\n")[2].partition("```")[0], "utf-8")
+    settings = load_settings(path)
+    assert settings.tasks.stream == "alternating"
+    assert settings.memory.options["mem0"]["python"]
+
+
 def test_a_run_needs_tasks_or_questions() -> None:
     with pytest.raises(ConfigError, match="either tasks"):
         from_mapping({}, where="options")

@@ -1,0 +1,282 @@
+"""Reports of hand-made runs: pages that parse, hold nothing from elsewhere, and trust no text."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bs4 import BeautifulSoup
+
+from agentcl.bench.folder import RunFolder
+from agentcl.bench.reports.compare import compare_runs
+from agentcl.bench.reports.episodes import choose_episodes
+from agentcl.bench.reports.markdown import escaped, report_markdown
+from agentcl.bench.reports.page import report_page
+from agentcl.bench.reports.summary import summarise
+from agentcl.bench.reports.words import clean, number
+from agentcl.bench.reports.writing import write_report
+from agentcl.bench.rows import Learned, Row, Turn
+from agentcl.bench.settings import from_mapping
+from agentcl.errors import InvalidInput
+
+HOSTILE = (
+    '<script src="https://evil.example/x.js">alert(1)</script>\x00<img src=x onerror=alert(1)>'
+)
+
+
+def folder_of(path: Path, rows: Iterable[Row], *, name: str = "run", **settings: Any) -> RunFolder:
+    its = list(rows)
+    arms = list(dict.fromkeys(row.arm for row in its)) or ["none", "ours"]
+    seeds = sorted({row.seed for row in its}) or [0]
+    read = from_mapping(
+        {"name": name, "seeds": seeds, "tasks": {"world": "w"}, "memory": {"arms": arms}, **settings},
+        where="test",
+    )  # fmt: skip
+    episodes = {str(seed): max((r.number for r in its), default=9) + 1 for seed in seeds}
+    about = {"episodes": episodes, "model": "m", "state": "stopped", "encoder": "hashing"}
+    folder = RunFolder.create(path, read, about)
+    for arm in arms:
+        for seed in seeds:
+            with folder.life(arm, seed).appending() as life:
+                for row in its:
+                    if (row.arm, row.seed) == (arm, seed):
+                        life.add(row)
+    return folder
+
+
+def played(arm: str, scores: Iterable[float | None], *, seed: int = 0) -> list[Row]:
+    return [
+        Row(n, arm, seed, f"w/t{n % 3}", "f", "train", 10 + n, score,
+            is_success=None if score is None else score >= 0.5, first="a queue is slow",
+            turns=(Turn("drain it", "cleared"),), end="failed" if score is None else "terminated",
+            error="Traceback: broke" if score is None else "", memory_tokens=5 * n)
+        for n, score in enumerate(scores)
+    ]  # fmt: skip
+
+
+def page_of(folder: RunFolder) -> BeautifulSoup:
+    return BeautifulSoup(report_page(summarise(folder), choose_episodes(folder)), "html.parser")
+
+
+def no_request_of(page: BeautifulSoup) -> None:
+    """Assert that a browser fetches and runs nothing."""
+    assert not page.find_all(["script", "link", "img", "iframe", "object", "embed", "base", "form"])
+    for tag in page.find_all(True):
+        for attribute, value in tag.attrs.items():
+            assert not attribute.startswith("on")
+            assert attribute not in ("src", "srcset", "data", "action")
+            if attribute == "href":
+                assert str(value).startswith("#")
+    style = page.style
+    assert style is not None
+    assert not re.search(r"url\(|@import|http", style.get_text())
+
+
+RUNS = {
+    "empty": [],
+    "only failures": [*played("none", [None, None]), *played("ours", [None, None])],
+    "one seed": [*played("none", [0.0, 0.5, 1.0]), *played("ours", [1.0, 1.0, 1.0])],
+    "one arm": played("ours", [0.5, 1.0]),
+    "one episode": played("none", [0.5]),
+    "two seeds": [r for seed in (0, 1) for arm in ("none", "ours") for r in played(arm, [0.1, 0.9], seed=seed)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("which", RUNS)
+def test_every_run_has_a_report_without_requests_or_nan(tmp_path: Path, which: str) -> None:
+    folder = folder_of(tmp_path / "run", RUNS[which])
+    paths = write_report(folder)
+    assert [path.name for path in paths[:3]] == ["report.html", "report.md", "report.json"]
+    assert all(path.stat().st_size for path in paths)
+    texts = [path.read_text("utf-8") for path in paths[:3]]
+    assert not any(re.search(r"\bnan\b", text, re.IGNORECASE) for text in texts)
+    assert json.loads(texts[2])["format"] == 1
+    page = BeautifulSoup(texts[0], "html.parser")
+    no_request_of(page)
+    assert {"result", "checks", "setting", "episodes"} <= {
+        str(s["id"]) for s in page.find_all("section")
+    }
+
+
+def test_what_is_undefined_is_a_dash(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "run", played("none", [None]))
+    table = page_of(folder).select("#result tbody tr")
+    cells = [cell.get_text() for cell in table[0].find_all("td")]
+    assert cells[:5] == ["none", "\N{EN DASH}", "\N{EN DASH}", "0", "1"]
+
+
+def test_hostile_texts_are_shown_and_never_markup(tmp_path: Path) -> None:
+    row = Row(0, "none", 0, f"task {HOSTILE}", f"family {HOSTILE}", HOSTILE, 1, 0.5, is_success=True,
+              goal=HOSTILE, first=HOSTILE, turns=(Turn(HOSTILE, HOSTILE, HOSTILE),), end=HOSTILE,
+              error=HOSTILE, recalled=(HOSTILE,), shown=(HOSTILE,), learned=(Learned("l", HOSTILE),),
+              leaks=(HOSTILE,))  # fmt: skip
+    other = Row(1, "none", 0, "t", "g", "train", 2, 0.5, is_success=True, measures={HOSTILE: 1.0})
+    folder = folder_of(tmp_path / "run", [row, other], name=HOSTILE)
+    html, markdown, _ = write_report(folder)[:3]
+    page = BeautifulSoup(html.read_text("utf-8"), "html.parser")
+    no_request_of(page)
+    assert "<script src=" in page.get_text()
+    assert "\x00" not in html.read_text("utf-8")
+    assert "<script" not in markdown.read_text("utf-8")
+    assert "<img" not in markdown.read_text("utf-8")
+
+
+def test_a_text_of_5_mb_is_cut_and_the_page_says_so(tmp_path: Path) -> None:
+    row = Row(0, "none", 0, "t", "f", "train", 1, 0.5, first="x" * 5_000_000, end="terminated")
+    folder = folder_of(tmp_path / "run", [row])
+    page = report_page(summarise(folder), choose_episodes(folder))
+    assert len(page) < 100_000
+    assert "5,000,000 characters in all" in page
+
+
+def test_at_most_so_many_episodes_are_in_a_page_and_failures_always(tmp_path: Path) -> None:
+    scores = [None if n in (3, 77) else 0.5 for n in range(100)]
+    folder = folder_of(tmp_path / "run", [*played("none", scores), *played("ours", [0.5] * 100)])
+    chosen = choose_episodes(folder, most=10)
+    assert chosen.of == 200
+    keys = {
+        arm: [one.key[1] for one in chosen.episodes if one.arm == arm] for arm in ("none", "ours")
+    }
+    assert {arm: len(its) for arm, its in keys.items()} == {"none": 10, "ours": 10}
+    assert {3, 77} <= set(keys["none"])
+    assert {0, 99} <= set(keys["ours"])
+
+
+def test_a_page_is_within_its_size_and_keeps_failures_longest(tmp_path: Path) -> None:
+    folder = folder_of(
+        tmp_path / "run", played("none", [None if n == 5 else 0.5 for n in range(50)])
+    )
+    chosen = choose_episodes(folder, most_bytes=3_000)
+    assert 1 < len(chosen.episodes) < 50
+    assert sum(len(one.markup.encode()) for one in chosen.episodes) <= 3_000
+    assert any(one.has_failed for one in chosen.episodes)
+
+
+def test_half_a_pair_of_characters_can_be_written(tmp_path: Path) -> None:
+    line = Row(
+        0, "none", 0, "t", "f", "train", 1, 0.5, first="SURROGATE", end="terminated"
+    ).to_json()
+    folder = folder_of(tmp_path / "run", [])
+    folder.life("none", 0).path.write_text(line.replace("SURROGATE", r"\ud800") + "\n", "utf-8")
+    assert "\N{REPLACEMENT CHARACTER}" in write_report(folder)[0].read_text("utf-8")
+
+
+def test_matrices_are_heat_tables(tmp_path: Path) -> None:
+    rows = [
+        Row(0, "ours", 0, "a", "a", "test", 1, 0.25), Row(1, "ours", 0, "a", "a", "train", 2, 1.0),
+        Row(2, "ours", 0, "a", "a", "test", 1, 1.0),
+    ]  # fmt: skip
+    cells = page_of(folder_of(tmp_path / "run", rows)).select("#transfer td[style]")
+    assert [(cell.get_text(), cell["style"]) for cell in cells] == [
+        ("0.25", "background:rgba(var(--heat),0.15)"), ("1.00", "background:rgba(var(--heat),0.60)"),
+    ]  # fmt: skip
+
+
+def test_pictures_are_written_where_matplotlib_is_installed(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    folder = folder_of(tmp_path / "run", RUNS["two seeds"])
+    pictures = write_report(folder)[3:]
+    assert [path.name for path in pictures] == ["curves.png", "costs.png"]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in pictures)
+    assert "![curves](curves.png)" in (folder.path / "report.md").read_text("utf-8")
+
+
+def test_without_matplotlib_the_report_says_that_pictures_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)  # as if it were not installed
+    folder = folder_of(tmp_path / "run", RUNS["two seeds"])
+    (folder.path / "curves.png").write_bytes(b"of an older report")
+    assert len(write_report(folder)) == 3
+    assert not (folder.path / "curves.png").exists()
+    for file in ("report.html", "report.md"):
+        assert "Pictures are left out" in (folder.path / file).read_text("utf-8")
+
+
+def test_markdown_tables_keep_their_columns(tmp_path: Path) -> None:
+    rows = [*played("none", [0.5]), Row(1, "none", 0, "t", "a|b\nc", "train", 1, 0.5)]
+    text = report_markdown(summarise(folder_of(tmp_path / "run", rows)))
+    for block in re.findall(r"(?:^\|.*\|$\n?)+", text, re.MULTILINE):
+        widths = {len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}
+        assert len(widths) == 1
+
+
+def test_markdown_escapes_links_and_pictures() -> None:
+    assert escaped("![x](http://evil.example)") == r"![x\](http://evil.example)"
+    assert escaped("<b>`x`|") == r"&lt;b&gt;\`x\`\|"
+
+
+def test_words() -> None:
+    assert number(-0.001) == "0.00"
+    assert number(None) == "\N{EN DASH}"
+    assert clean("a\x00b\u202e", 2) == "a\N{REPLACEMENT CHARACTER} … (4 characters in all)"
+
+
+def test_runs_are_compared_on_the_episodes_that_both_have(tmp_path: Path) -> None:
+    first = folder_of(tmp_path / "a", played("ours", [0.0, 0.5, None]), name="a")
+    other = folder_of(tmp_path / "b", played("ours", [0.5, 0.5, 1.0]), name="b")
+    (pair,) = compare_runs([first, other]).pairs
+    assert (pair.run, pair.against, pair.differs, pair.is_comparable) == ("b", "a", (), True)
+    (line,) = pair.differences
+    assert (line.arm, line.pairs, line.better, line.worse) == ("ours", 2, 1, 0)
+    assert line.score is not None
+    assert line.score.mean == 0.25
+
+
+def test_an_episode_that_comes_again_is_paired_time_by_time(tmp_path: Path) -> None:
+    def twice(first: float, second: float) -> list[Row]:
+        return [
+            Row(0, "ours", 0, "t", "f", "test", 1, first),
+            Row(1, "ours", 0, "t", "f", "test", 1, second),
+        ]
+
+    compared = compare_runs([folder_of(tmp_path / "a", twice(0.0, 0.25), name="a"),
+                             folder_of(tmp_path / "b", twice(0.5, 0.75), name="b")])  # fmt: skip
+    (line,) = compared.pairs[0].differences
+    assert line.pairs == 2
+    assert line.score is not None
+    assert (line.score.mean, line.score.low, line.score.high) == (0.5, 0.5, 0.5)
+
+
+def test_runs_of_other_streams_are_not_comparable(tmp_path: Path) -> None:
+    first = folder_of(tmp_path / "a", played("ours", [0.5]), name="a")
+    other = folder_of(tmp_path / "b", [Row(0, "ours", 0, "x", "f", "train", 9, 1.0)], name="b",
+                      tasks={"world": "v"})  # fmt: skip
+    found = compare_runs([first, other])
+    assert not found.pairs[0].is_comparable
+    assert found.pairs[0].differs == ('tasks.world: "v", and "w" there',)
+    assert "Not comparable" in found.to_markdown()
+    assert json.loads(found.to_json())["pairs"][0]["differences"] == []
+
+
+def test_other_streams_are_compared_on_what_they_share_with_a_warning(tmp_path: Path) -> None:
+    first = folder_of(tmp_path / "a", played("ours", [0.5, 0.5]), name="a")
+    other = folder_of(
+        tmp_path / "b", played("ours", [1.0]), name="b", tasks={"world": "w", "order": "random"}
+    )
+    found = compare_runs([first, other])
+    assert not found.pairs[0].is_comparable
+    assert [line.pairs for line in found.pairs[0].differences] == [1]
+    assert "Not comparable as wholes" in found.to_markdown()
+
+
+def test_another_encoder_and_model_are_named(tmp_path: Path) -> None:
+    first = folder_of(tmp_path / "a", played("ours", [0.5]), name="a")
+    other = folder_of(tmp_path / "b", played("ours", [1.0]), name="b")
+    other.note(encoder="minilm", model="n")
+    (pair,) = compare_runs([first, other]).pairs
+    assert pair.is_comparable
+    assert pair.differs == ('model: "n", and "m" there', 'encoder: "minilm", and "hashing" there')
+    assert "may come from any of these" in compare_runs([first, other]).to_markdown()
+
+
+def test_a_comparison_needs_two_runs(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "a", played("ours", [0.5]))
+    for folders in ([folder], [folder, folder]):
+        with pytest.raises(InvalidInput, match="at least two"):
+            compare_runs(folders)
