@@ -16,7 +16,15 @@ from agentcl.memory.checks import (
 )
 from agentcl.memory.journal import Journal
 from agentcl.memory.passages import split
-from agentcl.memory.records import Document, Fact, Passage, Scope, ScopeView
+from agentcl.memory.records import (
+    Document,
+    Fact,
+    Passage,
+    Record,
+    Scope,
+    ScopeView,
+    from_micros,
+)
 from agentcl.memory.rows import EncoderSpec, Row, content_hash
 from agentcl.memory.turn import Turn
 from agentcl.memory.vectors import SupportsList, dimension, pack
@@ -96,13 +104,37 @@ def encode(texts: Mapping[bytes, str], *, encoder: Encoder, journal: Journal) ->
     return {**found, **dict(zip(new, vectors, strict=True))}
 
 
-def write(turn: Turn, journal: Journal, prepared: Prepared) -> Document:
-    """Add a document, or update the one in its scope with the same uri; return what is stored."""
-    document = prepared.document
-    if document.key is not None:
-        held = journal.find(kind="document", scope=document.scope, key=document.key)
-        if held is not None:
-            return rewrite(turn, journal, prepared, replace(document, id=held.id), held)
+def write(turn: Turn, journal: Journal, prepared: Sequence[Prepared]) -> list[Document]:
+    """Add documents, or update those in their scope with the same uri; return what is stored."""
+    new: dict[int, Prepared] = {}
+    keys: set[str] = set()
+    for place, one in enumerate(prepared):
+        key = one.document.key
+        if not one.is_given and key not in keys and _held(journal, one.document) is None:
+            new[place] = one
+        if key is not None:
+            keys.add(key)
+    created = dict(zip(new, _create(turn, list(new.values())), strict=True))
+    return [created.get(place) or _write(turn, journal, one) for place, one in enumerate(prepared)]
+
+
+def _create(turn: Turn, new: Sequence[Prepared]) -> list[Document]:
+    """Add documents that are not there yet, all at once."""
+    ids = turn.create_many([one.document for one in new], {})
+    passages, vectors = list[Passage](), dict[bytes, bytes]()
+    for id, one in zip(ids, new, strict=True):
+        for passage, vector in zip(one.passages, one.vectors, strict=True):
+            passages.append(replace(passage, sources=(id,)))
+            vectors[content_hash(passage.search_text())] = vector
+    turn.create_many(passages, vectors)
+    now = from_micros(turn.now)
+    return [replace(one.document, id=id, created_at=now) for id, one in zip(ids, new, strict=True)]
+
+
+def _write(turn: Turn, journal: Journal, prepared: Prepared) -> Document:
+    document, held = prepared.document, _held(journal, prepared.document)
+    if held is not None:
+        return rewrite(turn, journal, prepared, replace(document, id=held.id), held)
     stored = turn.create(document)
     for passage, vector in zip(prepared.passages, prepared.vectors, strict=True):
         turn.create(
@@ -110,6 +142,13 @@ def write(turn: Turn, journal: Journal, prepared: Prepared) -> Document:
         )
     assert isinstance(stored, Document)
     return stored
+
+
+def _held(journal: Journal, document: Document) -> Record | None:
+    """Return the live document of the same scope and uri."""
+    if document.key is None:
+        return None
+    return journal.find(kind="document", scope=document.scope, key=document.key)
 
 
 def rewrite(

@@ -418,7 +418,7 @@ class Memory(Knowledge):
         prepared = self._prepare(drafts, scope)
         with self.journal.turn() as turn:
             turn.claim_encoder(self._spec)
-            return [documents.write(turn, self.journal, one) for one in prepared]
+            return documents.write(turn, self.journal, prepared)
 
     def _encode_query(self, query: str) -> bytes:
         with self._lock:

@@ -118,8 +118,8 @@ class MemoryGraph:
                         name = self._index.contents.spelling[other]
                         others[name] = others.get(name, 0) + 1
                 facts += [
-                    fact.entry.seq
-                    for fact in self._index.contents.facts_of(passage.entry.id, self._query.at)
+                    fact.seq
+                    for fact in self._index.contents.facts.of(passage.entry.id, self._query.at)
                     if {fact.subject, fact.object} & nodes
                 ]
             spelt = self._index.contents.spelling[min(nodes)]
@@ -176,7 +176,7 @@ class MemoryGraph:
             view = self._index.view(self._query, self._edges)
             contents = self._index.contents
             chosen = [p for p in self._passages() if wanted is None or p.entry.id in wanted]
-            seqs: list[int] = []
+            normal: dict[int, tuple[str, str]] = {}  # by the fact's seq
             for passage in chosen:
                 id = passage.entry.id
                 graph.add_node(id, kind="passage", name=str(passage.entry.fields["title"]) or id)
@@ -184,14 +184,11 @@ class MemoryGraph:
                     phrase = contents.spelling[node]
                     graph.add_node(f"phrase:{phrase}", kind="phrase", name=phrase)
                     graph.add_edge(id, f"phrase:{phrase}", kind="context", weight=1.0, passages=id)
-                seqs += [f.entry.seq for f in contents.facts_of(id, self._query.at)]
-            normal = {
-                seq: (contents.spelling[fact.subject], contents.spelling[fact.object])
-                for seq in seqs
-                if (fact := contents.facts[seq])
-            }
-        for seq, (_, predicate, _, id) in zip(seqs, self._stated(seqs), strict=True):
-            subject, object_ = normal[seq]
+                for fact in contents.facts.of(id, self._query.at):
+                    subject, object_ = contents.spelled((fact.subject, fact.object))
+                    normal[fact.seq] = subject, object_
+        stated = self._stated(list(normal))
+        for (subject, object_), (_, predicate, _, id) in zip(normal.values(), stated, strict=True):
             facts.setdefault((subject, predicate, object_), []).append(id)
         for (subject, predicate, object_), ids in facts.items():
             for phrase in (subject, object_):
@@ -299,8 +296,8 @@ class MemoryGraph:
 
     def _fact_pairs(self) -> Iterator[tuple[int, tuple[int, int]]]:
         for passage in self._passages():
-            for fact in self._index.contents.facts_of(passage.entry.id, self._query.at):
-                yield fact.entry.seq, (fact.subject, fact.object)
+            for fact in self._index.contents.facts.of(passage.entry.id, self._query.at):
+                yield fact.seq, (fact.subject, fact.object)
 
     def _stated(self, seqs: Sequence[int]) -> list[tuple[str, str, str, str]]:
         rows = self._journal.rows(seqs)

@@ -29,6 +29,7 @@ from agentcl.envs.lessons import Lesson
 from agentcl.envs.stream_builders import pools_of, random_stream
 
 ARMS = ("none", "last-5", "bm25", "dense", "ours")
+FEW = ("none", "ours")  # where a model takes seconds an episode, or nothing is to be gained
 
 
 def main() -> None:
@@ -40,12 +41,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=2)
     arguments = parser.parse_args()
     result: dict[str, Any] = {"machine": machine("torch", "transformers"), "runs": {}}
-    for agent, families, episodes, seeds in (
-        ("responder", ("remedy", "needs", "diagnose", "control"), 60, 10),
-        ("model", ("remedy", "control"), arguments.episodes, arguments.seeds),
+    for agent, families, arms, episodes, seeds in (
+        ("responder", ("remedy", "needs", "diagnose"), ARMS, 60, 10),
+        ("responder", ("control",), FEW, 60, 10),
+        ("model", ("remedy", "control"), FEW, arguments.episodes, arguments.seeds),
     ):
         for family in families:
-            arms = ARMS if family != "control" else ("none", "ours")
             folder = finished(
                 f"learning-{agent}-{family}",
                 {

@@ -144,7 +144,10 @@ def test_dependencies_point_one_way() -> None:
                     assert top in sys.stdlib_module_names or node.module == "agentcl.errors", path
 
 
-def test_measured_tables_are_those_of_the_committed_results() -> None:
+def test_measured_tables_are_those_of_the_committed_results(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     spec = importlib.util.spec_from_file_location("report", ROOT / "benchmarks" / "report.py")
     assert spec is not None
     assert spec.loader is not None

@@ -12,6 +12,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -22,7 +23,10 @@ from agentcl.memory.rows import Counters, EncoderSpec, Row, Version
 from agentcl.memory.turn import Turn
 
 FILE: Final = "journal.db"
-_BATCH: Final = 1_000  # rows read at a time; short reads let the WAL be truncated
+# Rows read at a time. Short reads let the WAL be truncated, and few rows are gone before the garbage
+# collector counts them among what lives long, and looks through everything.
+_BATCH: Final = 200
+_MOST_MARKS: Final = 1_000  # values asked for in one query
 _COLUMNS: Final = (
     "r.seq, r.id, r.version, r.op, r.kind, s.tenant, s.user, s.agent, s.session, r.created_at,"
     " r.valid_from, r.valid_to, r.key, r.sources, r.body, r.metadata, r.content_hash, r.checksum"
@@ -175,8 +179,8 @@ class Journal:
     def rows(self, seqs: Sequence[int]) -> dict[int, Row]:
         """Return rows by number; a row that was erased meanwhile is missing."""
         found: dict[int, Row] = {}
-        for start in range(0, len(seqs), _BATCH):
-            some = seqs[start : start + _BATCH]
+        for start in range(0, len(seqs), _MOST_MARKS):
+            some = seqs[start : start + _MOST_MARKS]
             marks = ", ".join("?" * len(some))
             sql = f"SELECT {_COLUMNS} FROM {_FROM} WHERE r.seq IN ({marks})"
             for values in self.database.read(sql, some):
@@ -216,8 +220,8 @@ class Journal:
             StoreCorrupt: if a vector's bytes are not what was written.
         """
         found: dict[int, tuple[bytes, bool]] = {}
-        for start in range(0, len(seqs), _BATCH):
-            some = seqs[start : start + _BATCH]
+        for start in range(0, len(seqs), _MOST_MARKS):
+            some = seqs[start : start + _MOST_MARKS]
             marks = ", ".join("?" * len(some))
             sql = f"SELECT seq, given, crc, data FROM vector WHERE seq IN ({marks})"
             for values in self.database.read(sql, some):
@@ -233,8 +237,8 @@ class Journal:
     def encodings(self, hashes: Sequence[bytes]) -> dict[bytes, bytes]:
         """Return vectors that the encoder already made for texts with these content hashes."""
         found: dict[bytes, bytes] = {}
-        for start in range(0, len(hashes), _BATCH):
-            some = hashes[start : start + _BATCH]
+        for start in range(0, len(hashes), _MOST_MARKS):
+            some = hashes[start : start + _MOST_MARKS]
             marks = ", ".join("?" * len(some))
             sql = (
                 "SELECT r.content_hash, v.data FROM record AS r JOIN vector AS v USING (seq)"
@@ -325,4 +329,5 @@ _IS_NEWEST: Final = (
 )
 
 
-_row: Final[Callable[[tuple[Any, ...]], Row]] = Row._make
+# As `Row._make`, which counts the columns of every row once more.
+_row: Final[Callable[[tuple[Any, ...]], Row]] = partial(tuple.__new__, Row)

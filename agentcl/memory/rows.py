@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from agentcl.errors import StoreCorrupt
 from agentcl.memory.records import Record, Scope, build, from_micros
 
+_JSON: Final = json.JSONDecoder()
 Op = Literal["put", "delete", "erase"]
 
 
@@ -61,7 +62,8 @@ class Row(NamedTuple):
                 f"record {self.id} version {self.version} does not match its checksum: its bytes were "
                 "changed on disk. Run `agentcl doctor`; restore it from a snapshot or an export"
             )
-        sources, metadata, own = json.loads(f"[{self.sources},{self.metadata},{self.body}]")
+        whole = f"[{self.sources},{self.metadata},{self.body}]"
+        (sources, metadata, own), _ = _JSON.raw_decode(whole)
         return tuple(sources), metadata, own
 
     def record(self) -> Record:

@@ -25,6 +25,7 @@ _NAMES: Final = (
     " content_hash, checksum"
 )
 _MARKS: Final = ", ".join("?" * 14)
+_CHUNK: Final = 200  # rows made at a time: few enough to be gone before the garbage collector looks
 _INSERT_SOURCE: Final = "INSERT OR IGNORE INTO source (source_id, record_id) VALUES (?, ?)"
 _INSERT_VECTOR: Final = "INSERT INTO vector (seq, given, crc, data) VALUES (?, ?, ?, ?)"
 
@@ -60,12 +61,15 @@ class Turn:
         self._sources.add((record.id, record.scope.tenant))
         return record
 
-    def create_many(self, records: Sequence[Record], vectors: Mapping[bytes, bytes]) -> None:
+    def create_many(self, records: Sequence[Record], vectors: Mapping[bytes, bytes]) -> list[str]:
         """Append many new records, faster than one by one.
 
         Args:
             records: their ids, versions and times are set here; they cannot be sources of each other.
             vectors: by content hash, for all that are searched for.
+
+        Returns:
+            Their ids, in order.
 
         Raises:
             InvalidInput: if a record's key is taken by a live record of its kind and scope, or by another
@@ -75,11 +79,23 @@ class Turn:
         ((last,),) = self._connection.execute(
             "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'record'), 0)"
         ).fetchall()
+        ids = new_ulids(self.now // 1_000, len(records))
+        for start in range(0, len(records), _CHUNK):
+            chunk = slice(start, start + _CHUNK)
+            self._create_chunk(last + 1 + start, ids[chunk], records[chunk], vectors)
+        return ids
+
+    def _create_chunk(
+        self,
+        first: int,
+        ids: Sequence[str],
+        records: Sequence[Record],
+        vectors: Mapping[bytes, bytes],
+    ) -> None:
         rows: list[tuple[object, ...]] = []
         sources: list[tuple[str, str]] = []
         held: list[tuple[object, ...]] = []
-        ids = new_ulids(self.now // 1_000, len(records))
-        for seq, (id, record) in enumerate(zip(ids, records, strict=True), start=last + 1):
+        for seq, (id, record) in enumerate(zip(ids, records, strict=True), start=first):
             row = self._row(record, id=id, version=1)
             rows.append((seq, *self._values(row)))
             sources += [(source, id) for source in record.sources]
@@ -90,6 +106,7 @@ class Turn:
         )
         self._connection.executemany(_INSERT_SOURCE, sources)
         self._connection.executemany(_INSERT_VECTOR, held)
+        self._sources.update((id, r.scope.tenant) for id, r in zip(ids, records, strict=True))
 
     def live_versions(self, ids: Sequence[str]) -> dict[str, int]:
         """Return the numbers of the newest versions of those of the records that are live."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
+from itertools import filterfalse
 from typing import Final
 
 _TOKEN: Final = re.compile(r"[^\W_]+")
@@ -13,6 +14,7 @@ _UNSPACED: Final = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
     "\uf900-\ufaff\U00020000-\U0003ffff]+"
 )
+_NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]+")
 _MAX_TERM: Final = 64  # longer "words" are data, and are found by their beginning
 
 
@@ -47,8 +49,12 @@ def _fold(text: str) -> str:
     if text.isascii():
         return text.casefold()
     decomposed = unicodedata.normalize("NFKD", text.casefold())
-    bare = "".join(char for char in decomposed if not unicodedata.combining(char))
+    bare = _NOT_ASCII.sub(_without_marks, decomposed)
     return unicodedata.normalize("NFKC", bare)
+
+
+def _without_marks(found: re.Match[str]) -> str:
+    return "".join(filterfalse(unicodedata.combining, found.group()))
 
 
 def _split(token: str) -> list[str]:

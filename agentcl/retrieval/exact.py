@@ -6,11 +6,12 @@ import json
 import threading
 from array import array
 from collections.abc import Collection, Iterable, Sequence
+from itertools import islice
 from typing import Any, Final
 
 from agentcl.errors import MissingExtra
 from agentcl.memory.records import Scope
-from agentcl.retrieval.index import Change, Condition, Match, Query
+from agentcl.retrieval.index import Change, Condition, Entry, Match, Query
 from agentcl.retrieval.signs import SCAN_FROM, SignScan
 
 try:
@@ -21,8 +22,10 @@ except ImportError as error:
 
 _FOREVER: Final = np.iinfo(np.int64).max
 _GATHER_BELOW: Final = 0.25  # of all rows; a product with more of them is faster with all in place
+_GATHERED: Final = 256  # rows compared at a time, as many as a core's cache holds
 _CACHED_SELECTIONS: Final = 64
 _GROW: Final = 1.5
+_BATCH: Final = 500  # changes of a rebuild that are held at once
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.intp]
@@ -78,6 +81,7 @@ class ExactIndex:
             self._kinds: dict[str, int] = {}
             self._vectors: Floats = np.empty((0, 0), np.float32)
             self._scores: Floats = np.empty(0, np.float32)
+            self._room: Floats = np.empty((0, 0), np.float32)
             self._signs = SignScan()
             self._seqs = np.empty(0, np.int64)
             self._scope = np.empty(0, np.int32)
@@ -104,13 +108,9 @@ class ExactIndex:
         """Forget everything, then apply `changes`."""
         with self._lock:
             self.close()
-            batch: list[Change] = []
-            for change in changes:
-                batch.append(change)
-                if len(batch) == 10_000:
-                    self._append(batch)
-                    batch = []
-            self._append(batch)
+            iterator = iter(changes)
+            while batch := list(islice(iterator, _BATCH)):
+                self._append(batch)
             self._watermark = watermark
 
     def remove(self, ids: Collection[str]) -> None:
@@ -165,12 +165,19 @@ class ExactIndex:
 
     def _cosines(self, wanted: Floats, rows: Rows | None) -> Floats:
         """Return the cosines of the chosen rows, or of all."""
-        if rows is not None and len(rows) < _GATHER_BELOW * self._size:
-            gathered: Floats = self._vectors[rows] @ wanted
-            return gathered
-        scores = self._scores[: self._size]
-        np.dot(self._vectors[: self._size], wanted, out=scores)
-        return scores if rows is None else scores[rows]
+        # Not a product of matrix and vector: BLAS gives that to threads, which costs more than it saves
+        # and, where other work keeps the cores busy, waits for them some hundred times as long.
+        if rows is None or len(rows) >= _GATHER_BELOW * self._size:
+            scores = self._scores[: self._size]
+            np.vecdot(self._vectors[: self._size], wanted, out=scores)
+            return scores if rows is None else scores[rows]
+        gathered: Floats = np.empty(len(rows), np.float32)
+        for start in range(0, len(rows), _GATHERED):
+            some = rows[start : start + _GATHERED]
+            # The mode that does not check: these are rows that there are.
+            vectors = np.take(self._vectors, some, axis=0, out=self._room[: len(some)], mode="clip")
+            np.vecdot(vectors, wanted, out=gathered[start : start + len(some)])
+        return gathered
 
     def _select(self, query: Query) -> Rows | None:
         """Return the rows that a query may see, or None for all of them."""
@@ -222,35 +229,44 @@ class ExactIndex:
         return mask
 
     def _append(self, changes: Sequence[Change]) -> None:
-        added = [change for change in changes if change.added and change.added.vector]
-        if added:
-            self._reserve(len(added), len(added[0].added.vector) // 4)  # type: ignore[union-attr, arg-type]  # both were just tested
+        added: list[tuple[Entry, bytes]] = []
+        ends: dict[int, int] = {}  # by row; of what is added, too
         for change in changes:
             before = self._live.pop(change.id, None)
             if before is not None:
-                self._ended[before] = change.at
+                ends[before] = change.at
             entry = change.added
-            if entry is None or entry.vector is None:
-                continue
-            row = self._size
-            vector = np.frombuffer(entry.vector, "<f4")
-            self._vectors[row] = vector / np.linalg.norm(vector)
-            self._seqs[row] = entry.seq
-            self._scope[row] = self._scopes.setdefault(entry.scope, len(self._scopes))
-            self._kind[row] = self._kinds.setdefault(entry.kind, len(self._kinds))
-            self._created[row] = entry.created_at
-            self._ended[row] = _FOREVER
-            self._from[row] = -_FOREVER if entry.valid_from is None else entry.valid_from
-            self._to[row] = _FOREVER if entry.valid_to is None else entry.valid_to
-            self._is_bounded |= entry.valid_from is not None or entry.valid_to is not None
-            self._ids.append(entry.id)
-            self._metadata.append(dict(entry.metadata))
-            self._live[entry.id] = row
-            self._size += 1
+            if entry is not None and entry.vector is not None:
+                self._live[entry.id] = self._size + len(added)
+                added.append((entry, entry.vector))
         if added:
-            self._signs.update(self._vectors[: self._size])
+            self._add(added)
+        for row, at in ends.items():
+            self._ended[row] = at
         if changes:
             self._selections.clear()
+
+    def _add(self, added: Sequence[tuple[Entry, bytes]]) -> None:
+        """Take up entries as live ones, at the end of every column."""
+        entries = [entry for entry, _ in added]
+        vectors = np.frombuffer(b"".join(vector for _, vector in added), "<f4")
+        vectors = vectors.reshape(len(added), -1)
+        self._reserve(len(added), vectors.shape[1])
+        new = slice(self._size, self._size + len(added))
+        self._size = new.stop
+        np.divide(vectors, np.linalg.norm(vectors, axis=1, keepdims=True), out=self._vectors[new])
+        self._seqs[new] = [entry.seq for entry in entries]
+        self._scope[new] = [self._scopes.setdefault(e.scope, len(self._scopes)) for e in entries]
+        self._kind[new] = [self._kinds.setdefault(e.kind, len(self._kinds)) for e in entries]
+        self._created[new] = [entry.created_at for entry in entries]
+        self._ended[new] = _FOREVER
+        begins, ends = [e.valid_from for e in entries], [e.valid_to for e in entries]
+        self._from[new] = [-_FOREVER if begin is None else begin for begin in begins]
+        self._to[new] = [_FOREVER if end is None else end for end in ends]
+        self._is_bounded |= any(time is not None for time in (*begins, *ends))
+        self._ids += [entry.id for entry in entries]
+        self._metadata += [dict(entry.metadata) for entry in entries]
+        self._signs.update(self._vectors[: self._size])
 
     def _reserve(self, more: int, dim: int) -> None:
         """Make room, half as much again as is needed, so that adding one by one stays cheap."""
@@ -267,6 +283,7 @@ class ExactIndex:
 
         self._vectors = grown(self._vectors, (room, dim))
         self._scores = np.empty(room, np.float32)
+        self._room = np.empty((_GATHERED, dim), np.float32)
         for name in ("_seqs", "_scope", "_kind", "_created", "_ended", "_from", "_to"):
             setattr(self, name, grown(getattr(self, name), (room,)))
 

@@ -17,7 +17,8 @@ from agentcl.retrieval.index import Change, Entry, Index, Match, Query
 
 logger = logging.getLogger(__name__)
 
-_BATCH: Final = 1_000  # changes applied in one step
+_APPLIED: Final = 1_000  # rows applied in one step
+_READ: Final = 200  # rows made changes at a time, when nothing waits for a step to end
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -78,7 +79,7 @@ class Feed:
             if self.index.watermark() == 0:  # it could not clear their bytes in place
                 self.rebuild(journal)
                 return last
-        for batch in _batches(rows):
+        for batch in _batches(rows, _APPLIED):
             self.index.apply(list(self._changes(journal, batch)), watermark=batch[-1].seq)
         if not rows or rows[-1].seq < last:  # what comes after concerns other indexes
             self.index.apply((), watermark=last)
@@ -91,7 +92,9 @@ class Feed:
     def _rebuild(self, journal: Journal) -> None:
         last = journal.last_seq()
         rows = takewhile(lambda row: row.seq <= last, journal.since(0, kinds=self._kinds))
-        changes = chain.from_iterable(self._changes(journal, batch) for batch in _batches(rows))
+        changes = chain.from_iterable(
+            self._changes(journal, batch) for batch in _batches(rows, _READ)
+        )
         self.index.rebuild(changes, watermark=last)
 
     def _changes(self, journal: Journal, rows: list[Row]) -> Iterator[Change]:
@@ -126,7 +129,7 @@ class Feed:
         )
 
 
-def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+def _batches(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
     iterator = iter(rows)
-    while batch := list(islice(iterator, _BATCH)):
+    while batch := list(islice(iterator, size)):
         yield batch

@@ -1,7 +1,8 @@
 """Full-text search: BM25 by SQLite's FTS5, fed with our own terms.
 
 FTS5 was chosen over tantivy by `benchmarks/fulltext.py`. Terms found in many entries are left out of a
-query (unless nothing else is left): they cost most of the time, and the ranking is better without.
+query (unless nothing else is left): they cost most of the time, and the ranking is better without. So are
+the function words of a question, which in a conversation are rare enough to be taken for what it is about.
 """
 
 from __future__ import annotations
@@ -11,15 +12,17 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Collection, Iterable, Sequence
-from itertools import accumulate, islice
+from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import Final, cast
 
 from agentcl.errors import SchemaTooNew, StoreCorrupt
 from agentcl.memory.database import Database
 from agentcl.memory.journal import view_sql
-from agentcl.memory.records import Scope
+from agentcl.memory.records import Scope, ScopeView
 from agentcl.retrieval.analysis import terms
+from agentcl.retrieval.function_words import content_terms
 from agentcl.retrieval.index import Change, Entry, Match, Query
 
 logger = logging.getLogger(__name__)
@@ -33,7 +36,8 @@ _MAX_TERMS: Final = 64  # of one query, the rarest ones
 _MAX_SCOPES: Final = 64  # more visible scopes than this are tested entry by entry
 _TAG_BELOW: Final = 0.25  # of all entries; a tag that more of them have costs more than it saves
 _MAX_COUNTED: Final = 50_000  # terms whose counts are kept
-_BATCH: Final = 500
+_MAX_VIEWS: Final = 1_000  # views whose tags are kept
+_Ranked = tuple[int, float, str | None, str | None]  # seq, BM25; id and metadata if let through
 _SCHEMA: Final = (
     "CREATE TABLE mark (watermark INTEGER NOT NULL)",
     "INSERT INTO mark VALUES (0)",
@@ -52,6 +56,16 @@ _SCHEMA: Final = (
 _TABLES: Final = ("words", "entry", "scope", "mark")
 
 
+@dataclass(slots=True)
+class _Known:
+    """What was counted of the entries as they stand at a watermark."""
+
+    mark: int = 0
+    counts: dict[tuple[str, str], int] = field(default_factory=dict)  # by statement and expression
+    # By view and whether the present is asked: the tags worth asking for, and the entries behind them.
+    tags: dict[tuple[ScopeView, bool], tuple[list[str], int]] = field(default_factory=dict)
+
+
 def _create(connection: sqlite3.Connection) -> None:
     for statement in _SCHEMA:
         connection.execute(statement)
@@ -65,7 +79,8 @@ class FullTextIndex:
     Args:
         folder: made if absent; the index keeps its one file there.
         busy_timeout_s: how long to wait for another process's write.
-        frequent: the share above which a term is frequent; 1 asks for every term, however slow.
+        frequent: the share above which a term is frequent; 1 asks for every term, however slow,
+            function words as well.
     """
 
     name = "fulltext"
@@ -76,8 +91,7 @@ class FullTextIndex:
         self._file = folder / "fulltext.db"
         self._frequent = frequent
         self._lock = threading.Lock()
-        self._counted_at = 0  # the watermark at which these were counted
-        self._counted: dict[tuple[str, str], int] = {}
+        self._known = _Known()
         self._busy_timeout_s = busy_timeout_s
         folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -113,7 +127,7 @@ class FullTextIndex:
                 "UPDATE scope SET (live, past) = (SELECT coalesce(sum(ended_at IS NULL), 0),"
                 " coalesce(sum(ended_at IS NOT NULL), 0) FROM entry WHERE scope = scope.id)"
             )
-            self._counted = {}
+            self._known = _Known()
             # FTS5 only notes a deletion; merging all its segments is what takes the terms away.
             connection.execute("INSERT INTO words (words) VALUES ('optimize')")
         self._database.compact()
@@ -123,18 +137,15 @@ class FullTextIndex:
         expression = self._expression(query)
         if expression is None:
             return []
-        matches: list[Match] = []
         wanted = limit
         while True:
-            ranked = self._database.read(
-                "SELECT rowid, -bm25(words, 0.0, 1.0) AS score FROM words WHERE words MATCH ?"
-                " ORDER BY score DESC, rowid LIMIT ?",
-                (expression, wanted),
-            )
-            scores = cast(list[tuple[int, float]], ranked)
-            admitted = self._admitted([seq for seq, _ in scores], query)
-            matches = [Match(seq, admitted[seq], score) for seq, score in scores if seq in admitted]
-            if len(matches) >= limit or len(scores) < wanted:
+            ranked = self._ranked(query, expression, wanted)
+            matches = [
+                Match(seq, id, score)
+                for seq, score, id, metadata in ranked
+                if id is not None and (metadata is None or _holds(query, metadata))
+            ]
+            if len(matches) >= limit or len(ranked) < wanted:
                 return matches[:limit]
             wanted *= 4
 
@@ -241,19 +252,37 @@ class FullTextIndex:
 
     def _expression(self, query: Query) -> str | None:
         """Return the FTS5 expression of a query, or None when nothing can match it."""
-        words = list(dict.fromkeys(terms(query.text)))
-        tags, seen = self._tags(query)
+        is_cut = self._frequent < 1
+        words = content_terms(query.text) if is_cut else list(dict.fromkeys(terms(query.text)))
+        known = self._up_to_date()
+        tags, seen = self._tags(query, known)
         if not words or not seen:
             return None
         prefix = f"tag : ({' AND '.join(tags)}) AND " if tags else ""
-        telling = self._telling(words, prefix, seen)
+        telling = self._telling(words, prefix, seen, known)
         if not telling:
             return None
         body = " OR ".join(f'"{word}"' for word in telling)
         return f"{prefix}body : ({body})"
 
-    def _tags(self, query: Query) -> tuple[list[str], int]:
+    def _up_to_date(self) -> _Known:
+        """Return what was counted since the entries changed last."""
+        mark = self.watermark()
+        with self._lock:
+            if mark != self._known.mark or len(self._known.counts) > _MAX_COUNTED:
+                self._known = _Known(mark)
+            return self._known
+
+    def _tags(self, query: Query, known: _Known) -> tuple[list[str], int]:
         """Return the tags worth asking for, and how many entries the query sees through them."""
+        key = (query.view, query.at is None)
+        if key not in known.tags:
+            while len(known.tags) >= _MAX_VIEWS:
+                known.tags.pop(next(iter(known.tags)), None)
+            known.tags[key] = self._count_tags(query)
+        return known.tags[key]
+
+    def _count_tags(self, query: Query) -> tuple[list[str], int]:
         condition, parameters = view_sql(query.view)
         rows = self._database.read(
             f"SELECT s.id, s.live, s.past, {condition} FROM scope AS s", parameters
@@ -270,7 +299,7 @@ class FullTextIndex:
             tags.append("(" + " OR ".join(f'"scope{id}"' for id, _, _ in visible) + ")")
         return tags, live if "live" in tags else seen
 
-    def _telling(self, words: list[str], prefix: str, seen: int) -> list[str]:
+    def _telling(self, words: list[str], prefix: str, seen: int, known: _Known) -> list[str]:
         """Return the terms worth asking for, rarest first: those that occur, few of them often.
 
         Counting stops where a term is frequent, and scoring is bounded: both are what FTS5 spends its
@@ -280,7 +309,7 @@ class FullTextIndex:
         if seen >= _FREQUENT_FROM:
             most = min(most, int(self._frequent * seen))
         sql = f"SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT {most + 1})"
-        each = self._counts(sql, [f'{prefix}body : "{word}"' for word in words])
+        each = self._counts(sql, [f'{prefix}body : "{word}"' for word in words], known)
         counts = dict(zip(words, each, strict=True))
         found = sorted((word for word in words if counts[word]), key=lambda word: counts[word])
         if self._frequent >= 1:
@@ -293,47 +322,44 @@ class FullTextIndex:
             if total <= MOST_SCORED or word == telling[0]
         ][:_MAX_TERMS]
 
-    def _counts(self, sql: str, expressions: Sequence[str]) -> list[int]:
+    def _counts(self, sql: str, expressions: Sequence[str], known: _Known) -> list[int]:
         """Return what a query counts for each expression; as long as nothing changes, it is asked once."""
-        mark = self.watermark()
-        with self._lock:
-            if mark != self._counted_at or len(self._counted) > _MAX_COUNTED:
-                self._counted_at, self._counted = mark, {}
-            counted = self._counted
         found = []
         for expression in expressions:
             key = (sql, expression)
-            if key not in counted:
-                counted[key] = cast(int, self._database.read(sql, (expression,))[0][0])
-            found.append(counted[key])
+            if key not in known.counts:
+                known.counts[key] = cast(int, self._database.read(sql, (expression,))[0][0])
+            found.append(known.counts[key])
         return found
 
-    def _admitted(self, seqs: Sequence[int], query: Query) -> dict[int, str]:
-        """Return the ids of those entries that the query lets through, by number."""
-        where, parameters = view_sql(query.view)
+    def _ranked(self, query: Query, expression: str, wanted: int) -> list[_Ranked]:
+        """Return the entries with the highest BM25; those that the query keeps out have no id."""
+        visible, parameters = view_sql(query.view)
+        conditions = [f"e.scope IN (SELECT s.id FROM scope AS s WHERE {visible})"]
         if query.at is None:
-            where += " AND e.ended_at IS NULL"
+            conditions.append("e.ended_at IS NULL")
         else:
-            where += " AND e.created_at <= ? AND (e.ended_at IS NULL OR e.ended_at > ?)"
+            conditions.append("e.created_at <= ? AND (e.ended_at IS NULL OR e.ended_at > ?)")
             parameters += [query.at, query.at]
         if query.valid_at is not None:
-            where += " AND (e.valid_from IS NULL OR e.valid_from <= ?)"
-            where += " AND (e.valid_to IS NULL OR e.valid_to > ?)"
+            conditions.append("(e.valid_from IS NULL OR e.valid_from <= ?)")
+            conditions.append("(e.valid_to IS NULL OR e.valid_to > ?)")
             parameters += [query.valid_at, query.valid_at]
         if query.kinds is not None:
-            where += f" AND e.kind IN ({', '.join('?' * len(query.kinds))})"
+            conditions.append(f"e.kind IN ({', '.join('?' * len(query.kinds))})")
             parameters += sorted(query.kinds)
-        admitted: dict[int, str] = {}
-        iterator = iter(seqs)
-        while some := list(islice(iterator, _BATCH)):
-            marks = ", ".join("?" * len(some))
-            rows = self._database.read(
-                "SELECT e.seq, e.id, e.metadata FROM entry AS e JOIN scope AS s ON s.id = e.scope"
-                f" WHERE e.seq IN ({marks}) AND {where}",
-                (*some, *parameters),
-            )
-            for seq, id, metadata in cast(list[tuple[int, str, str]], rows):
-                own = json.loads(metadata) if query.conditions else {}
-                if all(condition.holds(own) for condition in query.conditions):
-                    admitted[seq] = id
-        return admitted
+        metadata = "e.metadata" if query.conditions else "NULL"
+        ranked = self._database.read(
+            f"SELECT b.seq, b.score, e.id, {metadata} FROM"
+            " (SELECT rowid AS seq, -bm25(words, 0.0, 1.0) AS score FROM words"
+            " WHERE words MATCH ? ORDER BY score DESC, rowid LIMIT ?) AS b"
+            f" LEFT JOIN entry AS e ON e.seq = b.seq AND {' AND '.join(conditions)}"
+            " ORDER BY b.score DESC, b.seq",
+            (expression, wanted, *parameters),
+        )
+        return cast(list[_Ranked], ranked)
+
+
+def _holds(query: Query, metadata: str) -> bool:
+    own = json.loads(metadata)
+    return all(condition.holds(own) for condition in query.conditions)

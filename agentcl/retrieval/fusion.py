@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from heapq import nsmallest
+from dataclasses import dataclass
+from heapq import heapify, heappop, nsmallest
 from typing import TYPE_CHECKING, Final
 
 from agentcl.retrieval.index import Match
@@ -39,9 +39,10 @@ class Fusion:
     """The joint ranking of several. Scores are there at once; an entry is made when it is asked for.
 
     A convex combination of scores (Bruch et al. 2023, arXiv 2210.11934), each divided by the best of its
-    ranking; negative cosines count as 0. An entry that a ranking does not have gets nothing from it,
-    so rankings should be deep. Any dense weight from 0.4 to 0.6 beats both parts on the real corpora;
-    more of it helps where several passages are needed, less where the question names what it is about.
+    ranking; negative cosines count as 0. An entry that the text ranking does not have gets nothing from it;
+    one that the dense ranking ends before gets its last score, the most that its own cosine can be. Any dense
+    weight from 0.4 to 0.6 beats both parts on the real corpora; more of it helps where several passages are
+    needed, less where the question names what it is about.
 
     Args:
         rankings: "dense" and "text", either of which may be missing or empty.
@@ -60,27 +61,51 @@ class Fusion:
             name: weights[name] / max(ranking[0].score, _SMALL)
             for name, ranking in self._present.items()
         }
-        self._places: dict[int, list[tuple[str, int]]] = {}
+        self._places: dict[str, dict[int, int]] = {}  # by ranking, then by seq
         self.scores: dict[int, float] = {}  # by seq
+        held = self.scores.get
         for name, ranking in self._present.items():
             scale = self._scales[name]
-            for place, match in enumerate(ranking):
-                seq, adds = match.seq, scale * max(match.score, 0.0)
-                self.scores[seq] = self.scores.get(seq, 0.0) + adds
-                self._places.setdefault(seq, []).append((name, place))
+            self._places[name] = {match.seq: place for place, match in enumerate(ranking)}
+            self.scores.update(
+                {
+                    seq: held(seq, 0.0) + (scale * score if score > 0.0 else 0.0)
+                    for seq, _, score in ranking
+                }
+            )
+
+        self._beyond = self._beyond_dense()
+        if self._beyond is not None:
+            adds = self._beyond.contribution
+            for seq in self.scores.keys() - self._places["dense"].keys():
+                self.scores[seq] += adds
 
     def ordered(self) -> list[int]:
         """Return the entries by seq, best first; ties break by `seq`."""
-        return sorted(self.scores, key=lambda seq: (-self.scores[seq], seq))
+        return [seq for _, seq in sorted((-score, seq) for seq, score in self.scores.items())]
 
     def entry(self, seq: int) -> Fused:
         """Return one entry with what each ranking said of it."""
-        found = [(name, place, self._present[name][place]) for name, place in self._places[seq]]
+        found = [
+            (name, places[seq], self._present[name][places[seq]])
+            for name, places in self._places.items()
+            if seq in places
+        ]
         parts = tuple(
             ScorePart(name, place + 1, match.score, self._scales[name] * max(match.score, 0.0))
             for name, place, match in found
         )
+        if self._beyond is not None and seq not in self._places["dense"]:
+            parts = (self._beyond, *parts)
         return Fused(seq, found[0][2].id, self.scores[seq], parts)
+
+    def _beyond_dense(self) -> ScorePart | None:
+        """Return what the dense ranking says at most of an entry that it ends before."""
+        dense = self._present.get("dense")
+        if dense is None or len(self._present) == 1 or dense[-1].score <= 0:
+            return None
+        last = dense[-1].score
+        return ScorePart("dense", len(dense) + 1, last, self._scales["dense"] * last)
 
 
 def fuse(rankings: Mapping[str, Sequence[Match]], *, is_lexical: bool = False) -> Iterator[Fused]:
@@ -91,12 +116,9 @@ def fuse(rankings: Mapping[str, Sequence[Match]], *, is_lexical: bool = False) -
 
 def seeds(fusion: Fusion) -> dict[int, float]:
     """Return where a walk begins: the best passages by seq, each with its share of the restarts."""
-    best = nsmallest(SEEDS, fusion.scores, key=lambda seq: (-fusion.scores[seq], seq))
-    if not best or fusion.scores[best[0]] <= 0:
-        return {}
-    highest = fusion.scores[best[0]]
-    shares = {seq: fusion.scores[seq] / highest for seq in best}
-    return {seq: math.exp(SHARPNESS * (share - 1)) for seq, share in shares.items() if share > 0}
+    best = nsmallest(SEEDS, ((-score, seq) for seq, score in fusion.scores.items() if score > 0))
+    highest = -best[0][0] if best else 0.0
+    return {seq: math.exp(SHARPNESS * (-score / highest - 1)) for score, seq in best}
 
 
 def join(fusion: Fusion, walked: Sequence[Association]) -> Iterator[Fused]:
@@ -112,14 +134,18 @@ def join(fusion: Fusion, walked: Sequence[Association]) -> Iterator[Fused]:
     for place, found in enumerate(walked):
         places[found.seq] = place
         scores[found.seq] = scores.get(found.seq, 0.0) + _adds(found)
-    for seq in sorted(scores, key=lambda seq: (-scores[seq], seq)):
-        parts = fusion.entry(seq).parts if seq in fusion.scores else ()
+    # Few are asked for, so they are ordered as they are.
+    waiting = [(-score, seq) for seq, score in scores.items()]
+    heapify(waiting)
+    while waiting:
+        score, seq = heappop(waiting)
         if seq not in places:
-            yield replace(fusion.entry(seq), score=scores[seq])
+            yield fusion.entry(seq)
             continue
+        parts = fusion.entry(seq).parts if seq in fusion.scores else ()
         found = walked[places[seq]]
         part = ScorePart("graph", found.rank, found.share, _adds(found))
-        yield Fused(seq, found.id, scores[seq], (*parts, part))
+        yield Fused(seq, found.id, -score, (*parts, part))
 
 
 def by_walk(walked: Sequence[Association]) -> Iterator[Fused]:
@@ -134,9 +160,12 @@ def with_link(found: Fused, steps: tuple[tuple[str, str], ...]) -> Fused:
     if not steps:
         return found
     parts = [
-        replace(part, link=Link(steps)) if part.source == "graph" else part for part in found.parts
+        ScorePart(part.source, part.rank, part.score, part.contribution, Link(steps))
+        if part.source == "graph"
+        else part
+        for part in found.parts
     ]
-    return replace(found, parts=tuple(parts))
+    return Fused(found.seq, found.id, found.score, tuple(parts))
 
 
 def _adds(found: Association) -> float:

@@ -11,7 +11,7 @@ from itertools import islice, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from agentcl.errors import ConfigError, MissingExtra
+from agentcl.errors import ConfigError, MissingExtra, StoreCorrupt
 from agentcl.memory.journal import Journal
 from agentcl.memory.records import Passage, from_micros
 from agentcl.memory.rows import Row
@@ -129,13 +129,17 @@ class Retriever:
                     self.dense = self._open_dense()
                 else:
                     self.dense.rebuild(self._journal)
-            if mode != "text":
-                self.dense.catch_up(self._journal)
-            if mode != "dense":
-                self.text.catch_up(self._journal)
-            if mode in ("graph", "hipporag2"):
-                for feed in self.graph.feeds:
+            is_graph = mode in ("graph", "hipporag2")
+            feeds = (
+                *((self.dense,) if mode != "text" else ()),
+                *((self.text,) if mode != "dense" else ()),
+                *(self.graph.feeds if is_graph else ()),
+            )
+            last = self._journal.last_seq()
+            for feed in feeds:
+                if not _is_at(feed, last):
                     feed.catch_up(self._journal)
+            if is_graph:
                 self._keep_graph()
 
     def states(self) -> list[IndexState]:
@@ -289,22 +293,31 @@ def open_index(name: str, folder: Path, *, collection: str) -> Index:
     )
 
 
+def _is_at(feed: Feed, seq: int) -> bool:
+    """Return whether an index has applied just the journal's first `seq` rows."""
+    try:
+        return feed.index.watermark() == seq
+    except StoreCorrupt:
+        return False  # catching up repairs it
+
+
 def _hit(found: Fused, row: Row, query: str) -> Hit:
-    record = row.record()
-    assert isinstance(record, Passage)
+    """Return a passage as a hit; straight from its row, since no search needs the record between."""
+    assert row.kind == Passage.kind
+    sources, metadata, own = row.parts()
     return Hit(
-        id=record.id,
-        document_id=record.document_id,
-        text=record.text,
-        title=record.title,
-        uri=record.uri,
+        id=row.id,
+        document_id=sources[0],
+        text=own["text"],
+        title=own["title"],
+        uri=own["uri"],
         score=found.score,
         parts=found.parts,
-        scope=record.scope,
-        metadata=dict(record.metadata),
+        scope=row.scope,
+        metadata=metadata,
         created_at=from_micros(row.created_at),
-        valid_from=record.valid_from,
-        valid_to=record.valid_to,
+        valid_from=None if row.valid_from is None else from_micros(row.valid_from),
+        valid_to=None if row.valid_to is None else from_micros(row.valid_to),
         seq=row.seq,
         query=query,
     )

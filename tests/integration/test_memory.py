@@ -100,6 +100,21 @@ def test_an_update_keeps_the_passages_that_did_not_change(tmp_path: Path) -> Non
         assert examine(memory).problems == ()
 
 
+def test_of_drafts_with_the_same_uri_in_one_batch_the_last_counts(memory: Memory) -> None:
+    held = memory.add("zero", uri="a.md")
+    vector = [1.0] + [0.0] * (memory.encoder.dim - 1)
+    texts = [("one", "a.md"), ("two", "b.md"), ("three", ""), ("four", "b.md")]
+    drafts = [Draft(text=text, uri=uri) for text, uri in texts]
+    stored = memory.add_many([*drafts, Draft(text="five", vector=vector), "six"])
+    assert [document.text for document in stored] == ["one", "two", "three", "four", "five", "six"]
+    assert (stored[0].id, stored[0].version) == (held.id, 2)
+    assert (stored[3].id, stored[3].version) == (stored[1].id, 2)
+    assert {record.id for record in memory.list()} == {document.id for document in stored}
+    for document in (stored[0], *stored[2:]):
+        assert memory.get(document.id) == document
+        assert [passage.text for passage in memory.passages(document.id)] == [document.text]
+
+
 def test_the_same_uri_is_updated_not_added_twice(memory: Memory) -> None:
     first = memory.add("one", uri="a.md")
     assert memory.add("one", uri="a.md") == first

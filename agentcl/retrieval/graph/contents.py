@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +12,7 @@ import numpy as np
 from agentcl.memory.records import Scope
 from agentcl.retrieval.graph.adjacency import Ints
 from agentcl.retrieval.graph.extraction import Extractor
+from agentcl.retrieval.graph.facts import Facts
 from agentcl.retrieval.graph.phrases import normalise
 from agentcl.retrieval.graph.settings import Edges
 from agentcl.retrieval.graph.view import Part
@@ -43,14 +45,6 @@ class HeldPassage(Held):
 
 
 @dataclass(slots=True, kw_only=True)
-class HeldFact(Held):
-    """A fact, with the nodes of subject and object."""
-
-    subject: int
-    object: int
-
-
-@dataclass(slots=True, kw_only=True)
 class HeldReading(Held):
     """That a passage was read, with what it names besides its facts."""
 
@@ -70,16 +64,15 @@ class Contents:
         self.nodes = 0
         self.passages: dict[int, HeldPassage] = {}  # by seq
         self.by_node: dict[int, HeldPassage] = {}
-        self.is_passage = bytearray()  # by node: 1 for a passage, 0 for a phrase
-        self.facts: dict[int, HeldFact] = {}  # by seq
-        self.live: dict[str, Held] = {}  # by id
+        self.seq_of = array("q")  # by node; 0 for a phrase
+        self.facts = Facts()
+        self.live: dict[str, Held] = {}  # passages and readings, by id
         self.scopes: dict[Scope, int] = {}
         self.spelling: dict[int, str] = {}  # a phrase's node -> the form all its spellings share
         self.tenant_of: dict[int, int] = {}  # a phrase's node -> the number of its tenant
         self._words: dict[int, dict[str, int]] = {}  # a tenant's number -> phrase -> node
         self.tenants: dict[str, int] = {}
-        self._facts_of: dict[str, list[HeldFact]] = {}  # by the passage's id
-        self._readings_of: dict[str, list[HeldReading]] = {}
+        self._readings_of: dict[str, list[HeldReading]] = {}  # by the passage's id
 
     def change(self, change: Change) -> list[str]:
         """Follow one row of the journal; return the ids of the passages that it concerns."""
@@ -88,8 +81,10 @@ class Contents:
         if ended is not None:
             ended.ended_at = change.at
             concerned.append(_passage_id(ended.entry))
+        elif (stated_by := self.facts.end(change.id, change.at)) is not None:
+            concerned.append(stated_by)
         if change.added is not None:
-            self.hold(self._take(change.added))
+            self._take(change.added)
             concerned.append(_passage_id(change.added))
         return concerned
 
@@ -99,21 +94,18 @@ class Contents:
         return self._extractor.name
 
     def every(self) -> list[Held]:
-        """Return all versions of all records: passages, then facts, then readings, each by seq."""
+        """Return all versions of all passages, then of all readings, each by seq."""
         readings = [reading for of_one in self._readings_of.values() for reading in of_one]
         readings.sort(key=lambda reading: reading.entry.seq)
-        return [*self.passages.values(), *self.facts.values(), *readings]
+        return [*self.passages.values(), *readings]
 
     def hold(self, held: Held) -> None:
-        """Take up a record whose nodes are known; the live ones are found by their ids."""
+        """Take up a passage or reading whose nodes are known; the live ones are found by their ids."""
         entry = held.entry
         if isinstance(held, HeldPassage):
             self.passages[entry.seq] = held
             self.by_node[held.node] = held
-            self.is_passage[held.node] = 1
-        elif isinstance(held, HeldFact):
-            self.facts[entry.seq] = held
-            self._facts_of.setdefault(entry.sources[0], []).append(held)
+            self.seq_of[held.node] = entry.seq
         elif isinstance(held, HeldReading):
             self._readings_of.setdefault(entry.sources[0], []).append(held)
         if held.ended_at is None:
@@ -144,11 +136,11 @@ class Contents:
     def part(self, passage: HeldPassage, edges: Edges, at: int | None) -> Part:
         """Return what a passage brings to a graph at a moment."""
         id = passage.entry.id
-        facts = [fact for fact in self._facts_of.get(id, ()) if fact.is_live(at)]
+        facts = self.facts.pairs(id, at)
         readings = [r for r in self._readings_of.get(id, ()) if r.is_live(at) and not r.is_failed]
         if not facts and not readings:
             return self._text_part(passage)
-        pairs = np.array([(f.subject, f.object) for f in facts], np.int32).reshape(-1, 2)
+        pairs = np.array(facts, np.int32).reshape(-1, 2)
         phrases = [pairs.ravel()]
         listed = [reading.phrases for reading in readings if len(reading.phrases)]
         if edges.names != "facts":
@@ -166,15 +158,10 @@ class Contents:
             ):
                 self._text_part(passage)
 
-    def facts_of(self, passage_id: str, at: int | None) -> Iterator[HeldFact]:
-        """Yield the facts of a passage at a moment."""
-        return (fact for fact in self._facts_of.get(passage_id, ()) if fact.is_live(at))
-
     def knows(self, ids: Collection[str]) -> bool:
         """Return whether one of these records, live or past, is here."""
-        readings = (reading for of_one in self._readings_of.values() for reading in of_one)
-        every = (*self.passages.values(), *self.facts.values(), *readings)
-        return not {held.entry.id for held in every}.isdisjoint(ids)
+        known = {held.entry.id for held in self.every()}
+        return not (known.isdisjoint(ids) and set(ids).isdisjoint(self.facts.ids))
 
     def find(self, phrase: str, tenants: Iterable[str]) -> list[int]:
         """Return the nodes of a phrase, one for each tenant that has it."""
@@ -183,24 +170,24 @@ class Contents:
         found = (self._words[n].get(normal, NOBODY) for n in numbers if n is not None)
         return [node for node in found if node != NOBODY]
 
-    def spelled(self, phrases: Ints) -> list[str]:
+    def spelled(self, phrases: Iterable[int]) -> list[str]:
         """Return phrases by their nodes."""
-        return [self.spelling[node] for node in phrases.tolist()]
+        return [self.spelling[node] for node in phrases]
 
-    def _take(self, entry: Entry) -> Held:
+    def _take(self, entry: Entry) -> None:
         self.scopes.setdefault(entry.scope, len(self.scopes))
         if entry.kind == "passage":
-            return self._take_passage(entry)
-        number = self._tenant(entry.scope.tenant)
+            self.hold(self._take_passage(entry))
+            return
+        number, fields = self._tenant(entry.scope.tenant), entry.fields
         if entry.kind == "fact":
-            subject = self._node(number, normalise(entry.fields["subject"]))
-            object_ = self._node(number, normalise(entry.fields["object"]))
-            return HeldFact(_header(entry, {}), subject=subject, object=object_)
-        return HeldReading(
-            _header(entry, {}),
-            phrases=self._nodes(number, entry.fields["phrases"]),
-            is_failed=bool(entry.fields["error"]),
-        )
+            subject = self._node(number, normalise(fields["subject"]))
+            object_ = self._node(number, normalise(fields["object"]))
+            passage_id = entry.sources[0]
+            self.facts.add(entry.seq, entry.id, passage_id, subject, object_, entry.created_at)
+            return
+        phrases = self._nodes(number, fields["phrases"])
+        self.hold(HeldReading(_header(entry, {}), phrases=phrases, is_failed=bool(fields["error"])))
 
     def _take_passage(self, entry: Entry) -> HeldPassage:
         # What an index keeps of a passage is its header: the text is in the journal.
@@ -244,7 +231,7 @@ class Contents:
 
     def _new_node(self) -> int:
         self.nodes += 1
-        self.is_passage.append(0)
+        self.seq_of.append(0)
         return self.nodes - 1
 
 
@@ -253,7 +240,7 @@ def _passage_id(entry: Entry) -> str:
 
 
 def _header(entry: Entry, fields: Mapping[str, object]) -> Entry:
-    """Return an entry without what only its text tells; written out, since it is made of every record."""
+    """Return an entry without what only its text tells."""
     return Entry(
         entry.seq,
         entry.id,

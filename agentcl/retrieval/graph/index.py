@@ -14,9 +14,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agentcl.retrieval.graph import snapshot
 from agentcl.retrieval.graph.contents import Contents, HeldPassage
@@ -30,14 +31,13 @@ from agentcl.retrieval.index import Change, Match, Query
 
 _PAST_VIEWS: Final = 4
 _VIEWS: Final = 32  # graphs kept at once, the least used is dropped
-_BATCH: Final = 1_000  # changes after which a graph that is being filled is brought up to date
+_BATCH: Final = 200  # changes after which a graph that is being filled is brought up to date
 _KEEP_FROM: Final = 500  # rows of the journal: to read so few again takes no time
 _KEEP_SHARE: Final = 0.02  # of all
 _SEED_SHARE: Final = 0.3  # of a seed's own restarts that count as visits
 
 
-@dataclass(frozen=True, slots=True)
-class Association:
+class Association(NamedTuple):
     """One passage that the walk came to."""
 
     seq: int
@@ -111,7 +111,8 @@ class GraphIndex:
     def live_seqs(self) -> Iterable[int]:
         """Return the numbers of all live passages, facts and readings."""
         with self._lock:
-            return [held.entry.seq for held in self.contents.live.values()]
+            held = [held.entry.seq for held in self.contents.live.values()]
+            return [*held, *self.contents.facts.live_seqs()]
 
     def rebuild(self, changes: Iterable[Change], *, watermark: int) -> None:
         """Forget everything, then apply `changes`."""
@@ -221,8 +222,8 @@ class GraphIndex:
                 restarts[node, 0] = share
             given: dict[int, list[float]] = {}
             for seq, share in facts.items():
-                fact = self.contents.facts[seq]
-                for node in (fact.subject, fact.object):
+                fact = self.contents.facts.get(seq, query.at)
+                for node in (fact.subject, fact.object) if fact else ():
                     given.setdefault(node, []).append(share / max(1, view.passages_naming(node)))
             means = {node: sum(shares) / len(shares) for node, shares in given.items()}
             best = sorted(means, key=lambda node: (-means[node], node))[:phrases_kept]
@@ -257,7 +258,7 @@ class GraphIndex:
             if passage is None:
                 return []
             return self.contents.spelled(
-                self.contents.part(passage, edges or Edges(), None).phrases
+                self.contents.part(passage, edges or Edges(), None).phrases.tolist()
             )
 
     def view(self, query: Query, edges: Edges) -> View:
@@ -373,8 +374,8 @@ class GraphIndex:
     ) -> dict[int, float]:
         given: dict[int, float] = {}
         for seq, share in facts.items():
-            fact = self.contents.facts.get(seq)
-            if fact is None or not fact.is_live(query.at):
+            fact = self.contents.facts.get(seq, query.at)
+            if fact is None:
                 continue
             for node in {fact.subject, fact.object}:
                 if count := view.passages_naming(node):
@@ -434,30 +435,47 @@ class GraphIndex:
         Besides the passages `among`, wherever they rank, that is the best `limit`.
         """
         contents = self.contents
-        is_passage = np.frombuffer(contents.is_passage, np.uint8)[visits.nodes] > 0
-        nodes, shares = visits.nodes[is_passage], visits.shares[is_passage]
-        for node, share in restarts.items():
-            shares[nodes == node] -= share
-        # Nodes rise with seq, so ties break as in every ranking. Rounded, since sums over the same edges in
-        # another order differ in their last digits.
-        order = np.lexsort((nodes, -np.round(shares, 13)))
+        seq_of = np.frombuffer(contents.seq_of, np.int64)
+        seqs = seq_of[visits.nodes]
+        passages = np.flatnonzero(seqs)
+        passages = passages[np.argsort(seqs[passages])]
+        seqs, shares = seqs[passages], visits.shares[passages]
+        if restarts:
+            origins = np.searchsorted(seqs, seq_of[[*restarts]])
+            shares[origins] -= np.array([*restarts.values()])
+        # Ties break by seq, as in every ranking. Rounded, since sums over the same edges in another order
+        # differ in their last digits.
+        shares = np.round(shares, 13)
+        order = np.argsort(-shares, kind="stable")
         order = order[: int(np.count_nonzero(shares > 0))]
-        nodes, shares = nodes[order], shares[order]
-        wanted = [contents.passages[seq].node for seq in among if seq in contents.passages]
-        is_wanted = np.isin(nodes, np.array(wanted, np.int32))
+        is_wanted = _are_among(seqs, among)[order]
+        seqs, shares = seqs[order], shares[order]
         places = np.flatnonzero(is_wanted).tolist()
         left = limit
-        for place in np.flatnonzero(~is_wanted).tolist():
+        for place in np.flatnonzero(~is_wanted):
             if not left:
                 break
-            if query.admits(contents.by_node[int(nodes[place])].entry):
-                places.append(place)
+            if query.admits(contents.passages[int(seqs[place])].entry):
+                places.append(int(place))
                 left -= 1
-        found = []
-        for place in sorted(places):
-            entry = contents.by_node[int(nodes[place])].entry
-            found.append(Association(entry.seq, entry.id, float(shares[place]), place + 1))
-        return found
+        places.sort()
+        return [
+            Association(seq, contents.passages[seq].entry.id, share, place + 1)
+            for place, seq, share in zip(
+                places, seqs[places].tolist(), shares[places].tolist(), strict=True
+            )
+        ]
+
+
+def _are_among(seqs: NDArray[np.int64], others: Collection[int]) -> NDArray[np.bool_]:
+    """Return which numbers, given in rising order, are among others."""
+    known = np.zeros(len(seqs), bool)
+    wanted = np.fromiter(others, np.int64, len(others))
+    places = np.searchsorted(seqs, wanted)
+    is_inside = places < len(seqs)
+    places, wanted = places[is_inside], wanted[is_inside]
+    known[places[seqs[places] == wanted]] = True
+    return known
 
 
 def _mixed(

@@ -29,13 +29,15 @@ class Routes:
         self._flows: dict[int, list[tuple[float, int]]] = {}  # to a phrase, from its two best seeds
         degrees = self._arrays.degrees
         for node, share in seeds.items():
-            for phrase in view.phrases_of(node) if degrees[node] > 0 else ():
-                if degrees[phrase] > 0:
-                    flow = share / float(degrees[node]) / float(degrees[phrase])
+            degree = float(degrees[node])
+            phrases = view.phrases_of(node) if degree > 0 else []
+            for phrase, other in zip(phrases, degrees[phrases].tolist(), strict=True):
+                if other > 0:
                     best = self._flows.setdefault(phrase, [])
-                    best.append((flow, node))
-                    best.sort(reverse=True)
-                    del best[2:]
+                    best.append((share / degree / other, node))
+                    if len(best) > 1:
+                        best.sort(reverse=True)
+                        del best[2:]
 
     def to(self, passage: int) -> Route:
         """Return the best way to a passage; empty when there is none, or where the walk began."""
@@ -55,10 +57,12 @@ class Routes:
         return max(ways)[1] if ways else ()
 
     def _direct(self, passage: int) -> tuple[float, Route] | None:
+        flows = self._flows
         ways = [
             (flow, ((seed, phrase),))
             for phrase in self._view.phrases_of(passage)
-            for flow, seed in self._flows.get(phrase, ())
+            if phrase in flows
+            for flow, seed in flows[phrase]
             if seed != passage
         ]
         return max(ways) if ways else None

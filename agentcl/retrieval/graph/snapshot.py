@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import zipfile
+from array import array
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -20,17 +21,19 @@ from numpy.typing import NDArray
 
 from agentcl.memory.records import Scope
 from agentcl.retrieval.graph.adjacency import Ints
-from agentcl.retrieval.graph.contents import Contents, Held, HeldFact, HeldPassage, HeldReading
+from agentcl.retrieval.graph.contents import Contents, Held, HeldPassage, HeldReading
 from agentcl.retrieval.graph.extraction import Extractor
+from agentcl.retrieval.graph.facts import Facts
 from agentcl.retrieval.graph.view import NO_PAIRS, Part
 from agentcl.retrieval.index import Entry
 
 logger = logging.getLogger(__name__)
 FILE: Final = "graph.npz"
-_VERSION: Final = 2
-_KINDS: Final = ("passage", "fact", "extraction")
+_VERSION: Final = 3
+_KINDS: Final = ("passage", "extraction")
 _NONE: Final = int(np.iinfo(np.int64).min)  # stands for None; times before 1970 are negative
-
+# Of `Facts`, as its method `add` wants them, but for the ids.
+_FACT_COLUMNS: Final = ("seqs", "passages", "subjects", "objects", "begins", "ends")
 _NO_PART: Final = Part(NO_PAIRS.ravel(), NO_PAIRS)
 
 Columns = Mapping[str, NDArray[Any]]
@@ -41,7 +44,6 @@ def save(path: Path, contents: Contents, watermark: int) -> None:
     contents.read_texts()
     held = contents.every()
     passages = [one for one in held if isinstance(one, HeldPassage)]
-    facts = [one for one in held if isinstance(one, HeldFact)]
     readings = [one for one in held if isinstance(one, HeldReading)]
     head = {
         "version": _VERSION,
@@ -61,7 +63,7 @@ def save(path: Path, contents: Contents, watermark: int) -> None:
         "unread": _text(json.dumps([p.text if p.text_part is None else None for p in passages])),
         **_lists("phrases", [(p.text_part or _NO_PART).phrases for p in passages]),
         **_lists("pairs", [(p.text_part or _NO_PART).pairs.ravel() for p in passages]),
-        "stated": np.array([(f.subject, f.object) for f in facts], np.int32).reshape(-1, 2),
+        **_facts(contents.facts),
         **_lists("read", [r.phrases for r in readings]),
         "failed": np.array([r.is_failed for r in readings], bool),
     }
@@ -112,13 +114,13 @@ def _read(columns: Columns, extractor: Extractor) -> tuple[Contents, int] | None
         columns["spelled"].tolist(), words, columns["tenant_of"].tolist(), head["tenants"]
     )
     contents.nodes = head["nodes"]
-    contents.is_passage = bytearray(contents.nodes)
+    contents.seq_of = array("q", bytes(8 * contents.nodes))
     scopes = [Scope(*fields) for fields in head["scopes"]]
     contents.scopes.update({scope: number for number, scope in enumerate(scopes)})
     phrases, pairs = _parts(columns, "phrases"), _parts(columns, "pairs")
     read, unread = _parts(columns, "read"), json.loads(_string(columns["unread"]))
-    nodes, stated, failed = (columns[name].tolist() for name in ("nodes", "stated", "failed"))
-    counts = [0, 0, 0]
+    nodes, failed = (columns[name].tolist() for name in ("nodes", "failed"))
+    counts = [0, 0]
     for kind, entry, ended_at in _read_entries(columns, scopes):
         number = counts[kind]
         counts[kind] += 1
@@ -133,17 +135,31 @@ def _read(columns: Columns, extractor: Extractor) -> tuple[Contents, int] | None
                 text=text or "",
                 text_part=part if text is None else None,
             )
-        elif kind == 1:
-            subject, object_ = stated[number]
-            held = HeldFact(entry, ended_at, subject=subject, object=object_)
         else:
             held = HeldReading(entry, ended_at, phrases=read[number], is_failed=failed[number])
         contents.hold(held)
+    _read_facts(columns, contents.facts)
     return contents, int(head["watermark"])
 
 
+def _facts(facts: Facts) -> dict[str, NDArray[Any]]:
+    return {
+        "fact_ids": _text("\n".join(facts.ids)),
+        "stated_by": _text("\n".join(facts.passage_ids)),
+        **{name: np.array(getattr(facts, name)) for name in _FACT_COLUMNS},
+    }
+
+
+def _read_facts(columns: Columns, facts: Facts) -> None:
+    passage_ids = _string(columns["stated_by"]).split("\n")
+    seqs, passages, *rest = (columns[name].tolist() for name in _FACT_COLUMNS)
+    ids = _string(columns["fact_ids"]).split("\n") if seqs else []
+    for seq, id, passage, *other in zip(seqs, ids, passages, *rest, strict=True):
+        facts.add(seq, id, passage_ids[passage], *other)
+
+
 def _entries(held: Sequence[Held], scopes: Mapping[Scope, int]) -> dict[str, NDArray[Any]]:
-    """Return the headers of records, passages first, then facts, then readings, as columns."""
+    """Return the headers of records, passages first, then readings, as columns."""
     entries = [one.entry for one in held]
     other = [
         [e.metadata, e.fields.get("title", "") if e.kind == "passage" else e.sources[0]]

@@ -58,12 +58,14 @@ def repeated(folder: RunFolder) -> list[dict[str, Any]]:
 
 
 def test_memory_is_worth_something_where_there_is_something_to_learn(tmp_path: Path) -> None:
-    folder = run(tmp_path / "run", changed(seeds=[0, 1], memory={"arms": ["none", "bm25", "ours"]}))
+    folder = run(
+        tmp_path / "run", changed(seeds=[0, 1, 2, 3], memory={"arms": ["none", "bm25", "ours"]})
+    )
     late = {
         arm: [row for row in folder.rows(arm) if row.number >= 15]
         for arm in folder.settings.memory.arms
     }
-    assert mean(late["none"]) < 0.65
+    assert mean(late["none"]) < 0.7
     assert mean(late["bm25"]) > 0.95
     assert mean(late["ours"]) > 0.95
     assert not any(row.leaks for row in folder.rows())

@@ -18,10 +18,29 @@ RANKINGS = st.lists(
 
 
 def test_an_entry_in_both_rankings_wins_over_one_in_either() -> None:
-    fused = list(fuse({"dense": ranking((1, 0.9), (2, 0.8)), "text": ranking((3, 9.0), (2, 8.0))}))
-    assert [entry.seq for entry in fused] == [2, 1, 3]
+    dense = ranking((1, 0.9), (2, 0.8), (4, 0.0))
+    fused = list(fuse({"dense": dense, "text": ranking((3, 9.0), (2, 8.0))}))
+    assert [entry.seq for entry in fused] == [2, 1, 3, 4]
     assert [part.source for part in fused[0].parts] == ["dense", "text"]
     assert fused[0].score == pytest.approx(0.8 / 0.9 * DENSE_WEIGHT + 8 / 9 * (1 - DENSE_WEIGHT))
+
+
+def test_an_entry_that_the_dense_ranking_ends_before_gets_its_last_score() -> None:
+    fused = {
+        entry.seq: entry
+        for entry in fuse({"dense": ranking((1, 0.8), (2, 0.4)), "text": ranking((3, 9.0))})
+    }
+    dense, text = fused[3].parts
+    assert (dense.source, dense.rank, dense.score) == ("dense", 3, 0.4)
+    assert dense.contribution == pytest.approx(0.5 * DENSE_WEIGHT)
+    assert text.source == "text"
+    assert [part.source for part in fused[2].parts] == ["dense"]  # it shares no word: BM25 is 0
+
+
+def test_a_negative_last_cosine_adds_nothing() -> None:
+    fused = list(fuse({"dense": ranking((1, 0.8), (2, -0.4)), "text": ranking((3, 9.0))}))
+    (found,) = (entry for entry in fused if entry.seq == 3)
+    assert [part.source for part in found.parts] == ["text"]
 
 
 def test_a_lexical_dense_ranking_only_breaks_ties_and_fills_gaps() -> None:
