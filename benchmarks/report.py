@@ -14,12 +14,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import report_runs
+
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = Path(__file__).parent / "results"
 PAGES = (
     ROOT / "README.md",
     ROOT / "docs" / "benchmarks.md",
     ROOT / "docs" / "graph.md",
+    ROOT / "docs" / "benchmarking.md",
+    ROOT / "docs" / "environments.md",
     ROOT / "docs" / "reference-model.md",
 )
 _MARKED = re.compile(r"(<!-- measured: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -194,6 +198,7 @@ def summary() -> str:
             f"HippoRAG 2's published code: {published['recall']['HippoRAG 2, published']['5']:.1f}",
             "graph_published.py",
         ],
+        *report_runs.highlights(),
         [
             "indexing, adding one passage, nothing encoded",
             "1",
@@ -369,6 +374,15 @@ PARTS: dict[str, Callable[[], str]] = {
     "torture": torture,
     "gates": gates,
     "made": made,
+    "learning": report_runs.learning,
+    "leak": report_runs.leak,
+    "consolidation": report_runs.consolidation,
+    "locomo": report_runs.locomo,
+    "locomo_paired": report_runs.locomo_paired,
+    "overhead": report_runs.overhead,
+    "worlds": report_runs.worlds,
+    "points": report_runs.points,
+    "excytin": report_runs.excytin,
 }
 
 

@@ -1,0 +1,177 @@
+"""The measured tables of worlds and of runs; `report.py` puts them into the pages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def highlights() -> list[list[str]]:
+    """The README's lines on runs: what was measured, ours, beside what, and the script."""
+    conversations, played = _result("locomo_recall"), _result("learning")["runs"]["model, remedy"]
+    found = {arm: row["recall"]["all (1 to 4)"][0] for arm, row in conversations["arms"].items()}
+    arms = played["arms"]
+    return [
+        [
+            f"evidence recall@{conversations['depth']} on LoCoMo, {conversations['conversations']} conversations",
+            f"{found['ours']:.1f}",
+            f"mem0's store {found['mem0']:.1f}, BM25 {found['bm25']:.1f}, dense {found['dense']:.1f}",
+            "locomo_recall.py",
+        ],
+        [
+            "incidents, a frozen 3 M model acting and writing its own lessons",
+            f"score {arms['ours']['score']:.2f}, in the second half {arms['ours']['second half']:.2f}",
+            f"without memory {arms['none']['score']:.2f} and {arms['none']['second half']:.2f}; at best "
+            f"{played['bounds']['without memory']:.2f} expected",
+            "learning.py",
+        ],
+    ]
+
+
+def learning() -> str:
+    """What memory is worth in incident response."""
+    rows = []
+    for title, run in _result("learning")["runs"].items():
+        for arm, row in run["arms"].items():
+            rows.append(
+                [title, arm, f"{row['score']:.3f}", f"{row['second half']:.3f}", _gain(row["gain"]),
+                 f"{run['bounds']['without memory']:.2f}", f"{row['tokens an episode']:,.0f}"]
+            )  # fmt: skip
+    return _table(
+        ["who acts, in which family", "memory", "score", "second half", "against `none`",
+         "best without memory", "tokens an episode"],
+        rows,
+    )  # fmt: skip
+
+
+def leak() -> str:
+    """What the leakage check found."""
+    found = _result("learning")["leak"]
+    return (
+        f"With the answers among what is recalled the responder scores {found['score']:.2f}; the check caught "
+        f"{found['caught']} of {found['episodes']} such episodes, and none of those in the table above.\n"
+    )
+
+
+def consolidation() -> str:
+    """Facts that override each other."""
+    found = _result("fact_consolidation")
+    kinds = list(next(iter(found["arms"].values())))
+    rows = [
+        [
+            arm,
+            *(
+                f"{100 * row[kind]['exact']:.0f} / {100 * row[kind]['recall']:.0f}"
+                for kind in kinds
+            ),
+        ]
+        for arm, row in found["arms"].items()
+    ]
+    counts = next(iter(found["arms"].values()))
+    return _table(["memory", *(f"{kind} (n={counts[kind]['n']})" for kind in kinds)], rows)
+
+
+def locomo() -> str:
+    """Evidence recall on conversations."""
+    found = _result("locomo_recall")
+    kinds = list(found["questions"])
+    rows = [
+        [arm, *(f"{row['recall'][kind][0]:.1f}" for kind in kinds)]
+        for arm, row in found["arms"].items()
+    ]
+    return _table(["memory", *(f"{kind} (n={found['questions'][kind]})" for kind in kinds)], rows)
+
+
+def locomo_paired() -> str:
+    """Ours against each other arm on conversations."""
+    rows = [
+        [row["arm"], row["against"], *(_interval(row["recall"][kind]) for kind in row["recall"])]
+        for row in _result("locomo_recall")["paired"]
+    ]
+    kinds = list(_result("locomo_recall")["paired"][0]["recall"])
+    return _table(["recall@10 of", "against", *kinds], rows)
+
+
+def overhead() -> str:
+    """What the runner costs."""
+    found = _result("runner_overhead")
+    rows = [
+        [way, f"{row['cpu']:,.0f}", f"{row['cpu'] / found['limit']:.0f}"]
+        for way, row in found["ways"].items()
+    ]
+    limit = f"times the limit of {found['limit']:.0f}"
+    return _table(["", "episodes a second of processor time", limit], rows)
+
+
+def worlds() -> str:
+    """How fast worlds are, and what the contract costs."""
+    rows = []
+    for name, row in _result("worlds")["worlds"].items():
+        cells = [name, f"{row['start_up_s']:.1f}"]
+        for kind in ("step", "step_with_actions"):
+            over = row.get(f"{kind}_overhead_ms")
+            cells.append(f"{1e3 / row[f'{kind}_ms']:,.0f}")
+            cells.append(
+                "" if over is None else f"{over:.2f} ms ({row[f'{kind}_overhead_percent']:+.0f} %)"
+            )
+        rows.append([*cells, f"{row['peak_mb']:.0f}"])
+    return _table(
+        ["world", "start-up, s", "steps a second", "over the engine", "with actions listed",
+         "over the engine", "peak MB"],
+        rows,
+    )  # fmt: skip
+
+
+def points() -> str:
+    """What nothing, chance and knowledge score."""
+    rows = []
+    for name, world in _result("reference_points")["worlds"].items():
+        policies = world["policies"]
+        cells = [_point(policies.get(policy)) for policy in ("null", "random", "oracle")]
+        rows.append([name, str(policies["null"]["episodes"]), *cells])
+    return _table(["world", "episodes", "nothing", "random", "oracle"], rows)
+
+
+def excytin() -> str:
+    """The scripted investigator with memory and without."""
+    rows = []
+    for world, found in _result("excytin_lite").items():
+        if world == "machine":
+            continue
+        for arm in ("null", "without memory", "with memory", "oracle"):
+            row = found["arms"][arm]
+            rows.append(
+                [world, str(found["test_tasks"]), arm, f"{row['score']:.3f}", f"{row['steps']:.1f}"]
+            )
+        gain = found["gain_of_memory"]["score"]
+        rows.append(
+            [world, "", "gain of memory", f"{gain[0]:+.3f} [{gain[1]:+.3f}, {gain[2]:+.3f}]", ""]
+        )
+    return _table(["world", "test tasks", "", "score", "steps"], rows)
+
+
+def _result(name: str) -> Any:  # noqa: ANN401  # JSON
+    return json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _gain(gain: Mapping[str, float] | None) -> str:
+    if gain is None:
+        return ""
+    return f"{gain['mean']:+.3f} [{gain['low']:+.3f}, {gain['high']:+.3f}]"
+
+
+def _interval(found: Sequence[float]) -> str:
+    return f"{found[0]:+.1f} [{found[1]:.1f}, {found[2]:.1f}]"
+
+
+def _point(row: Mapping[str, float] | None) -> str:
+    return "" if row is None else f"{row['score']:.3f}"
