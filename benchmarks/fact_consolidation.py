@@ -1,6 +1,6 @@
 """Facts that override each other, after MemoryAgentBench's FactConsolidation: the split where memories fail.
 
-    python benchmarks/fact_consolidation.py [--mem0 PYTHON] [--bm25-model FOLDER]
+    python benchmarks/fact_consolidation.py [--peer mem0=PYTHON] [--bm25-model FOLDER]
 
 Numbered facts arrive, some of which override earlier ones; afterwards questions over one, two and three
 facts are asked. Every arm finds five facts for a question, the reader is shown those of them that no later
@@ -31,14 +31,20 @@ def main() -> None:
     parser.add_argument("--facts", type=int, default=200)
     parser.add_argument("--questions", type=int, default=25, help="of each kind")
     parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--mem0", help="the Python of an environment with mem0ai")
+    parser.add_argument(
+        "--peer",
+        action="append",
+        default=[],
+        metavar="ARM=PYTHON",
+        help="mem0, langmem, lightrag, hipporag",
+    )
     parser.add_argument("--bm25-model", help='a folder with the files of "Qdrant/bm25", for mem0')
     arguments = parser.parse_args()
-    arms = [*ARMS, *(["mem0"] if arguments.mem0 else [])]
-    mem0 = {"python": arguments.mem0, "bm25_model": arguments.bm25_model}
-    options = (
-        {"mem0": {key: value for key, value in mem0.items() if value}} if arguments.mem0 else {}
-    )
+    peers = dict(peer.split("=", 1) for peer in arguments.peer)
+    arms = [*ARMS, *peers]
+    options = {peer: {"python": python} for peer, python in peers.items()}
+    if "mem0" in peers and arguments.bm25_model:
+        options["mem0"]["bm25_model"] = arguments.bm25_model
     folder = finished(
         "fact-consolidation",
         {

@@ -153,6 +153,7 @@ def test_two_runs_do_not_write_to_one_folder(tmp_path: Path) -> None:
     [
         ("raise", "the engine has a fault"),
         ("nan", "a score of nan"),
+        ("shut", "there is no episode"),
         ("long", "5,000,000 characters"),
     ],
 )

@@ -32,6 +32,8 @@ class OddEnvironment(IncidentEnvironment):
         if self.steps == 2:
             if self.way == "raise":
                 raise RuntimeError("the engine has a fault")
+            if self.way == "shut":
+                super().close()
             if self.way == "die":
                 sys.stderr.write("last words")
                 sys.stderr.flush()
