@@ -1,4 +1,4 @@
-"""What nothing, chance and perfect knowledge score in every world that is installed.
+"""What nothing, chance and perfect knowledge score in every world that is installed, and score again when replayed.
 
     python benchmarks/reference_points.py [--excytin FOLDER] [--world NAME] [-n EPISODES]
 
@@ -14,8 +14,8 @@ from typing import Any
 
 from results import FOLDER, machine, save, table
 
-from agentcl.envs.base import Bounded, World
-from agentcl.envs.policies import Played, play, policies_of
+from agentcl.envs.base import Bounded, Environment, World
+from agentcl.envs.policies import Played, ReplayPolicy, play, policies_of
 from agentcl.envs.registry import open_world, world_names
 from agentcl.envs.stream_builders import interleaved_stream, pools_of
 from agentcl.errors import AgentclError
@@ -55,11 +55,13 @@ def main() -> None:
             continue
         result["worlds"][name] = _measured(world, arguments.n or FEW.get(name, DEFAULT))
     rows = [
-        [name, policy, f"{one['score']:.3f}", f"{one['success']:.3f}", f"{one['steps']:.1f}", str(one["episodes"]), str(one["failed"])]
+        [name, policy, f"{one['score']:.3f}", f"{one['success']:.3f}", f"{one['steps']:.1f}", str(one["episodes"]), str(one["failed"]), f"{one['the same when replayed']:.0%}"]
         for name, policies in result["worlds"].items()
         for policy, one in policies["policies"].items()
     ]  # fmt: skip
-    table(["world", "policy", "score", "success", "steps", "episodes", "failed"], rows)
+    table(
+        ["world", "policy", "score", "success", "steps", "episodes", "failed", "same again"], rows
+    )
     if arguments.world:
         print(f"\nnot written to {FOLDER.name}: some worlds only")
         return
@@ -81,12 +83,22 @@ def _measured(world: World, episodes: int) -> dict[str, Any]:
         for policy in policies_of(names, oracle):
             played = [play(environment, policy, item.task, seed=item.seed) for item in items]
             policies[policy.name] = _summary(played)
+            again = [_again(environment, one) for one in played]
+            policies[policy.name]["the same when replayed"] = statistics.fmean(
+                one.score == other.score for one, other in zip(played, again, strict=True)
+            )
     finally:
         environment.close()
     bounds = {}
     if isinstance(world, Bounded):
         bounds = {family: world.bounds(family).without_memory for family in pools}
     return {"policies": policies, "families": len(pools), "best expected without memory": bounds}
+
+
+def _again(environment: Environment, played: Played) -> Played:
+    """Play the actions of an episode once more."""
+    policy = ReplayPolicy([action for action, _ in played.steps])
+    return play(environment, policy, played.task, seed=played.seed)
 
 
 def _summary(played: list[Played]) -> dict[str, Any]:

@@ -132,8 +132,11 @@ def points() -> str:
     for name, world in _result("reference_points")["worlds"].items():
         policies = world["policies"]
         cells = [_point(policies.get(policy)) for policy in ("null", "random", "oracle")]
-        rows.append([name, str(policies["null"]["episodes"]), *cells])
-    return _table(["world", "episodes", "nothing", "random", "oracle"], rows)
+        same = min(policy["the same when replayed"] for policy in policies.values())
+        rows.append([name, str(policies["null"]["episodes"]), *cells, f"{same:.0%}"])
+    return _table(
+        ["world", "episodes", "nothing", "random", "oracle", "same score when replayed"], rows
+    )
 
 
 def excytin() -> str:
