@@ -22,22 +22,22 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import StringIO
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
 sys.path.insert(0, str(Path(__file__).parent))
-from results import CACHE, machine, save, table
+from results import CACHE, FOLDER, machine, save, table
 
 from agentcl.envs.base import Environment, Task
 from agentcl.envs.household import begin_game, household_of, open_engine
-from agentcl.envs.policies import RandomPolicy, play
+from agentcl.envs.policies import OraclePolicy, Policy, RandomPolicy, play
 from agentcl.envs.registry import open_world
 from agentcl.envs.scienceworld_engine import JVM_OPTIONS
 from agentcl.envs.textworld_games import GameFolder
-from agentcl.errors import ConfigError, MissingExtra
+from agentcl.errors import ConfigError, InvalidInput, MissingExtra
 
 ROUNDS = 7
 MOST_PERCENT = 10
@@ -150,11 +150,20 @@ class Entry:
     options: Mapping[str, str] = field(default_factory=dict)
     bare: Callable[[], Engine] | None = None
     bare_with_actions: Callable[[], Engine] | None = None  # if it can list admissible actions
+    needs: str = ""  # the option that a user's folder is given as
     tasks: int = 8
+
+    def with_folder(self, folder: str | None) -> Entry:
+        """Return the entry with the folder that it needs."""
+        return replace(self, options={**self.options, self.needs: folder}) if folder else self
 
 
 ENTRIES: dict[str, Entry] = {
     "incidents": Entry(tasks=400),
+    # Their engine is Python's own sqlite3, and a task's queries are all that there is to measure it by.
+    "incident-logs": Entry("sqlglot", tasks=40),
+    "excytin-lite": Entry("sqlglot", needs="data", tasks=40),
+    "tau-bench": Entry(needs="checkout", tasks=3),
     "babyai": Entry("minigrid", bare=BareBabyAI),
     "textworld": Entry(
         "textworld",
@@ -216,8 +225,12 @@ def measure(name: str) -> dict[str, Any]:
     environment.reset(tasks[0], seed=0)
     start_up_s = time.perf_counter() - started
     episodes: list[Episode] = []
+    oracle = world.oracle()
     for seed, task in enumerate(tasks):
-        played = play(environment, RandomPolicy(), task, seed=seed)
+        policy: Policy = RandomPolicy()
+        if environment.admissible_actions(1) is None and oracle is not None:
+            policy = OraclePolicy(oracle)
+        played = play(environment, policy, task, seed=seed)
         episodes.append((task, seed, [action for action, _ in played.steps]))
     environment.close()
     result: dict[str, Any] = {
@@ -261,7 +274,10 @@ def measure(name: str) -> dict[str, Any]:
 
 def measure_apart(name: str) -> dict[str, Any]:
     """Measure one world in a process of its own, the second time that it runs."""
+    folder = ENTRIES[name].options.get(ENTRIES[name].needs, "")
+    option = {"data": "--excytin", "checkout": "--tau-bench"}.get(ENTRIES[name].needs)
     command = [sys.executable, __file__, "--world", name, "--here"]
+    command += [option, folder] if option else []
     for _ in range(2):
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -284,7 +300,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--world", action="append", choices=ENTRIES, help="only this one")
     parser.add_argument("--here", action="store_true", help="in this process; print JSON")
+    parser.add_argument("--excytin", help="the folder of ExCyTIn-Bench's questions and rows")
+    parser.add_argument("--tau-bench", help="a checkout of tau-bench")
     arguments = parser.parse_args()
+    for name in ("excytin-lite", "tau-bench"):
+        given = arguments.excytin if name == "excytin-lite" else arguments.tau_bench
+        ENTRIES[name] = ENTRIES[name].with_folder(given)
     names = arguments.world or list(ENTRIES)
     if arguments.here:
         print(json.dumps(measure(names[0])))
@@ -293,7 +314,7 @@ def main() -> None:
     for name in names:
         try:
             open_world(name, ENTRIES[name].options).make().close()
-        except (ConfigError, MissingExtra) as error:
+        except (ConfigError, InvalidInput, MissingExtra) as error:
             print(f"{name}: left out; {error}")
             continue
         results[name] = measure_apart(name)
@@ -303,6 +324,8 @@ def main() -> None:
         [[name, *shown(result)] for name, result in results.items()],
     )  # fmt: skip
     packages = [entry.package for entry in ENTRIES.values() if entry.package]
+    if arguments.world:  # the others as they were
+        results = {**json.loads((FOLDER / "worlds.json").read_text("utf-8"))["worlds"], **results}
     save("worlds", {"machine": machine(*packages), "rounds": ROUNDS, "worlds": results})
 
 
