@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 from agentcl.bench.leakage import Recollection
-from agentcl.bench.prompts import LESSONS, ask_action, ask_answer, ask_lessons, final_answer
+from agentcl.bench.prompts import LESSONS, ask_action, ask_answer, ask_lessons
 from agentcl.bench.rows import Turn, Used
 from agentcl.envs.base import Environment, Observation, Score, Task
 from agentcl.envs.excytin.investigator import Investigator
@@ -16,6 +16,7 @@ from agentcl.envs.responder import Responder
 from agentcl.errors import InvalidInput, SchemaViolation
 from agentcl.models.base import ChatModel, Message, Reply, Sampling
 from agentcl.models.structured import ask_object
+from agentcl.reference.reading import final_answer
 
 _RECENT: Final = 12  # steps that a prompt shows
 _LESSON_TOKENS: Final = 320
@@ -251,9 +252,6 @@ class Reader:
         prompt = ask_answer(passages=passages, question=question)
         reply = self._model.chat(_messages(self.instructions, prompt), sampling=self._sampling)
         return final_answer(reply.text), reply.text.strip(), _added(Used(), reply)
-
-
-MakeActor = Callable[[], Actor]
 
 
 def _messages(instructions: str, prompt: str) -> list[Message]:

@@ -78,11 +78,6 @@ def ask_answer(*, passages: Sequence[str], question: str) -> str:
     return "\n".join([*(lines if passages else []), f"Question: {question}"])
 
 
-def final_answer(text: str) -> str:
-    """Return what follows the last "Answer:" of a reply, or all of it where there is none."""
-    return text.rpartition("Answer:")[2].strip().rstrip(".")
-
-
 def _numbered(history: Sequence[tuple[str, str]]) -> list[str]:
     return [
         f"{n}. {action}: {seen.strip().rstrip('.')}." for n, (action, seen) in enumerate(history, 1)

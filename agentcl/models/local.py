@@ -39,15 +39,16 @@ class LocalChat:
         source: a folder with weights and a tokenizer that has a chat template, or a name that
             transformers finds.
         device: "cpu", "cuda" ...; default: cuda where there is one.
+        name: what it is called; default: after its source.
 
     Raises:
         MissingExtra: if transformers is not installed.
     """
 
-    def __init__(self, source: str, *, device: str | None = None) -> None:
+    def __init__(self, source: str, *, device: str | None = None, name: str | None = None) -> None:
         if find_spec("transformers") is None or find_spec("torch") is None:
             raise MissingExtra(f"the model {source!r}", "local")
-        self.name = f"local:{source}"
+        self.name = name or f"local:{source}"
         self._source = source
         self._device = device
         self._lock = threading.RLock()

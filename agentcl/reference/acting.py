@@ -6,7 +6,7 @@ import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from agentcl.envs.deployments import (
     CLEARED,
@@ -18,10 +18,9 @@ from agentcl.envs.deployments import (
     Deployment,
     make_deployment,
 )
+from agentcl.envs.lessons import Claim
 from agentcl.envs.names import Names
 from agentcl.reference.examples import Example, Turn
-
-Claim = Literal["do", "avoid", "useless", "needs"]
 
 NO_GUIDANCE: Final = "When a {k} {s}, no guidance applies."
 CHOOSE: Final = "Next action?"

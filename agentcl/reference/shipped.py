@@ -22,7 +22,8 @@ def open_reference(*, device: str | None = None) -> LocalChat:
         MissingExtra: if transformers is not installed.
         ModelUnavailable: if the package carries no weights.
     """
-    return LocalChat(str(reference_folder()), device=device)
+    # Named for what it is: where the package lies says nothing, and would stand in every result.
+    return LocalChat(str(reference_folder()), device=device, name=f"local:{REFERENCE_NAME}")
 
 
 def reference_folder() -> Path:
