@@ -38,7 +38,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--episodes", type=int, default=27)
-    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--seeds", type=int, default=2, help="of the model")
+    parser.add_argument("--workers", type=int, default=1, help="processes side by side")
     arguments = parser.parse_args()
     result: dict[str, Any] = {"machine": machine("torch", "transformers"), "runs": {}}
     for agent, families, arms, episodes, seeds in (
@@ -51,6 +52,7 @@ def main() -> None:
                 f"learning-{agent}-{family}",
                 {
                     "seeds": list(range(seeds)),
+                    "workers": arguments.workers if agent == "model" else 1,
                     "tasks": {"world": "incidents", "families": [family], "episodes": episodes},
                     "agent": {"name": agent},
                     "memory": {"arms": list(arms), "encoder": "minilm"},
@@ -90,7 +92,7 @@ def _measured(folder: RunFolder, title: str, episodes: int) -> dict[str, Any]:
             "model": folder.about["model"], "is_frozen": frozen}  # fmt: skip
 
 
-def _shown(gain: dict[str, float] | None) -> str:
+def _shown(gain: dict[str, Any] | None) -> str:
     if gain is None:
         return ""
     return f"{gain['mean']:+.3f} [{gain['low']:+.3f}, {gain['high']:+.3f}]"

@@ -38,7 +38,7 @@ def learning() -> str:
     for title, run in _result("learning")["runs"].items():
         for arm, row in run["arms"].items():
             rows.append(
-                [title, arm, f"{row['score']:.3f}", f"{row['second half']:.3f}", _gain(row["gain"]),
+                [f"{title}, {run['seeds']} seeds", arm, f"{row['score']:.3f}", f"{row['second half']:.3f}", _gain(row["gain"]),
                  f"{run['bounds']['without memory']:.2f}", f"{row['tokens an episode']:,.0f}"]
             )  # fmt: skip
     return _table(
@@ -166,7 +166,7 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def _gain(gain: Mapping[str, float] | None) -> str:
+def _gain(gain: Mapping[str, Any] | None) -> str:
     if gain is None:
         return ""
     return f"{gain['mean']:+.3f} [{gain['low']:+.3f}, {gain['high']:+.3f}]"

@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from results import CACHE
 
 from agentcl.bench.folder import RunFolder
-from agentcl.bench.metrics.intervals import paired_interval
+from agentcl.bench.reports.pairs import difference, pairs_of
 from agentcl.bench.rows import Row
 from agentcl.bench.runner import begin, go_on, progress
 from agentcl.bench.settings import from_mapping
-
-Key = Callable[[Row], bool]
 
 
 def finished(name: str, tables: Mapping[str, Any]) -> RunFolder:
@@ -51,19 +49,12 @@ def mean(rows: Sequence[Row]) -> float | None:
     return statistics.fmean(scores) if scores else None
 
 
-def gain(
-    folder: RunFolder, arm: str, against: str, wanted: Key = lambda row: True
-) -> dict[str, float] | None:
-    """Return the paired difference of two arms with its 95 % interval over the episodes that are wanted."""
-    theirs = {(row.seed, row.number): row.score for row in folder.rows(against) if wanted(row)}
-    pairs = [
-        (row.score, other, row.seed)
-        for row in folder.rows(arm)
-        if wanted(row)
-        and row.score is not None
-        and (other := theirs.get((row.seed, row.number))) is not None
-    ]
-    found = paired_interval([ours for ours, _, _ in pairs], [other for _, other, _ in pairs])
+def gain(folder: RunFolder, arm: str, against: str) -> dict[str, Any] | None:
+    """Return the paired difference of two arms with its 95 % interval, as a report has it."""
+    are_questions = bool(folder.settings.questions.source)
+    pairs = pairs_of(list(folder.rows(arm)), list(folder.rows(against)))
+    found = difference(arm, against, pairs, are_questions=are_questions).score
     if found is None:
         return None
-    return {"mean": found.estimate, "low": found.low, "high": found.high, "n": len(pairs)}
+    return {"mean": found.mean, "low": found.low, "high": found.high, "n": found.n,
+            "units": found.units, "unit": found.unit}  # fmt: skip
