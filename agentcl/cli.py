@@ -13,7 +13,9 @@ import click
 from agentcl import loaders
 from agentcl.cli_bench import bench
 from agentcl.cli_envs import envs
+from agentcl.cli_episodes import episodes
 from agentcl.cli_graph import extract, graph
+from agentcl.cli_guidance import guidance
 from agentcl.cli_models import ledger, model
 from agentcl.cli_options import (
     Moment,
@@ -361,5 +363,5 @@ def reindex(screen: Screen, **given: Any) -> None:
         )
 
 
-for group in (ledger, model, extract, graph, envs, bench):
+for group in (ledger, model, extract, graph, episodes, guidance, envs, bench):
     main.add_command(group)

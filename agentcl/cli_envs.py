@@ -152,6 +152,10 @@ def play(
             f"best expected: without memory {bounds.without_memory:.3f}, with full knowledge "
             f"{bounds.with_knowledge:.3f}"
         )
+        if bounds.from_others is not None:
+            screen.line(
+                f"on a first attempt, from others that share rules: {bounds.from_others:.3f}"
+            )
 
 
 def _read(options: Sequence[str]) -> dict[str, str]:

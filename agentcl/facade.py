@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Unpack
 from agentcl import documents
 from agentcl.documents import Draft
 from agentcl.errors import EncoderMismatch, InvalidInput
-from agentcl.knowledge import Knowledge
+from agentcl.experience import Experience
 from agentcl.memory.checks import (
     ReadScope,
     WriteScope,
@@ -61,7 +61,7 @@ class Keep:
 KEEP: Final = Keep()
 
 
-class Memory(Knowledge):
+class Memory(Experience):
     """A persistent memory in one folder.
 
     Several processes and threads may open the same folder: all may read, writers take turns, and a

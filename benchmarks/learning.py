@@ -22,11 +22,13 @@ from agentcl.bench.actors import ResponderActor
 from agentcl.bench.arms.base import Item
 from agentcl.bench.arms.plain import NoMemory
 from agentcl.bench.folder import RunFolder
+from agentcl.bench.leakage import WatchedMemory
 from agentcl.bench.lives import About, live_tasks
+from agentcl.bench.players import ArmPlayer, MemoryOf
 from agentcl.bench.rows import Row
 from agentcl.envs.incidents import IncidentWorld
-from agentcl.envs.lessons import Lesson
 from agentcl.envs.stream_builders import pools_of, random_stream
+from agentcl.lessons import Lesson
 
 ARMS = ("none", "last-5", "bm25", "dense", "ours")
 FEW = ("none", "ours")  # where a model takes seconds an episode, or nothing is to be gained
@@ -110,6 +112,10 @@ class Leaking(NoMemory):
         return [Item(f"leak {n}", text) for n, text in enumerate(self._answers)][:limit]
 
 
+def _always(memory: WatchedMemory) -> MemoryOf:
+    return lambda item: memory
+
+
 def _leak() -> dict[str, Any]:
     """Play with the answers among what is recalled; return how much of that was caught."""
     world = IncidentWorld()
@@ -124,7 +130,8 @@ def _leak() -> dict[str, Any]:
         )
         arm = Leaking([lesson.sentence()])
         one = random_stream("leak", {"remedy": (item.task,)}, episodes=1, seed=item.seed)
-        rows += live_tasks(About("leaking", 0), one, arm, ResponderActor(), world.make, limit=5)
+        player = ArmPlayer(_always(WatchedMemory(arm, limit=5)), ResponderActor())
+        rows += live_tasks(About("leaking", 0), one, player, world.make)
     caught = sum(bool(row.leaks) for row in rows)
     print(
         f"\na deliberate leak: score {mean(rows):.3f}, caught in {caught} of {len(rows)} episodes"

@@ -383,6 +383,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "worlds": report_runs.worlds,
     "points": report_runs.points,
     "excytin": report_runs.excytin,
+    "credit": report_runs.credit,
+    "sharing": report_runs.sharing,
 }
 
 

@@ -139,6 +139,33 @@ def points() -> str:
     )
 
 
+def credit() -> str:
+    """What of lessons' signs is found, by rule."""
+    rows = []
+    for outcome, thresholds in _result("credit")["outcomes"].items():
+        for sure, rules in thresholds.items():
+            for rule, row in rules.items():
+                names = ("precision", "recall", "precision, confounded")
+                cells = ["{:.2f} [{:.2f}, {:.2f}]".format(*row[name]) for name in names]
+                rows.append([outcome, rule, "" if rule.startswith("ATLAS") else sure, *cells])
+    shares = ["precision [95 %]", "recall", "precision, confounded"]
+    return _table(["outcome", "rule", "called where P above", *shares], rows)
+
+
+def sharing() -> str:
+    """What sharing the credit among lessons shown together is worth."""
+    found = _result("credit_sharing")["rows"]
+    rows = [
+        [
+            row["outcome"],
+            str(row["lessons"]),
+            *("{:.3f} [{:.3f}, {:.3f}]".format(*one) for one in row["average precision"].values()),
+        ]
+        for row in found
+    ]
+    return _table(["outcome", "lessons", *found[0]["average precision"]], rows)
+
+
 def excytin() -> str:
     """The scripted investigator with memory and without."""
     rows = []

@@ -4,142 +4,47 @@
     python benchmarks/worlds.py --world babyai
 
 Each world runs in a process of its own, twice, and the second counts: the first leaves on disk what a world
-keeps there (generated games, compiled modules). A random policy plays some tasks once; its actions are then
-played again, step after step, by our environment and by the bare engine, taking turns; the median round
-counts. The bound: a step costs at most 10 % or 1 ms more than the engine's own. To add a world, add its
-`Entry`.
+keeps there (generated games, compiled modules). A random policy plays some tasks once (the oracle, where
+nobody can list actions); its actions are then played again, step after step, by our environment and by the
+bare engine, taking turns; the median round counts. The bound: a step costs at most 10 % or 1 ms more than
+the engine's own. To add a world, add its `Entry`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import resource
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import redirect_stdout
 from dataclasses import dataclass, field, replace
-from io import StringIO
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
+from bare_engines import (
+    BareBabyAI,
+    BareHousehold,
+    BareScienceWorld,
+    BareSQLite,
+    BareTauBench,
+    BareTextWorld,
+    Engine,
+)
 from results import CACHE, FOLDER, machine, save, table
 
 from agentcl.envs.base import Environment, Task
-from agentcl.envs.household import begin_game, household_of, open_engine
 from agentcl.envs.policies import OraclePolicy, Policy, RandomPolicy, play
 from agentcl.envs.registry import open_world
-from agentcl.envs.scienceworld_engine import JVM_OPTIONS
-from agentcl.envs.textworld_games import GameFolder
 from agentcl.errors import ConfigError, InvalidInput, MissingExtra
 
 ROUNDS = 7
 MOST_PERCENT = 10
 MOST_MS = 1.0
-
-
-class Engine(Protocol):
-    """A bare engine, driven without our contract."""
-
-    def begin(self, task: Task, seed: int) -> None:
-        """Begin an episode."""
-        ...
-
-    def step(self, action: str) -> None:
-        """Act."""
-        ...
-
-
-class BareBabyAI:
-    """minigrid as it is: a number goes in, a picture comes out."""
-
-    def __init__(self) -> None:
-        self._engines: dict[str, Any] = {}
-
-    def begin(self, task: Task, seed: int) -> None:
-        """Begin an episode."""
-        from agentcl.envs.babyai import ACTIONS, engine_seed, make_engine
-
-        if task.family not in self._engines:
-            self._engines[task.family] = make_engine(task.family)
-        self._engine = self._engines[task.family]
-        self._numbers = {action: number for number, action in enumerate(ACTIONS)}
-        with redirect_stdout(StringIO()):
-            self._engine.reset(seed=engine_seed(task, seed))
-
-    def step(self, action: str) -> None:
-        """Act."""
-        self._engine.step(self._numbers[action])
-
-
-class BareTextWorld:
-    """textworld as it is, working out admissible actions at every step or never."""
-
-    def __init__(self, *, is_tracking: bool) -> None:
-        self._is_tracking = is_tracking
-        self._engines: dict[str, Any] = {}
-
-    def begin(self, task: Task, seed: int) -> None:
-        """Begin an episode."""
-        from agentcl.envs.textworlds import open_game
-
-        if task.id not in self._engines:
-            path = GameFolder(CACHE / "textworld").game(task)
-            self._engines[task.id] = open_game(path, is_tracking=self._is_tracking)
-        self._engine = self._engines[task.id]
-        self._engine.reset()
-
-    def step(self, action: str) -> None:
-        """Act."""
-        self._engine.step(action)
-
-
-class BareScienceWorld:
-    """scienceworld as it is: its server's step and score, or its own `step`, which lists actions too."""
-
-    def __init__(self, *, is_listing: bool) -> None:
-        from scienceworld import ScienceWorldEnv
-
-        # Both sides with the options that make the engine repeat itself, which cost it more than ours does.
-        os.environ["JAVA_TOOL_OPTIONS"] = " ".join(JVM_OPTIONS)
-        self._engine = ScienceWorldEnv("", envStepLimit=10**9)
-        self._is_listing = is_listing
-
-    def begin(self, task: Task, seed: int) -> None:
-        """Begin an episode."""
-        self._engine.load(task.family, task.variation, "")
-        self._engine.reset()
-
-    def step(self, action: str) -> None:
-        """Act."""
-        if self._is_listing:
-            self._engine.step(action)
-            return
-        server = self._engine.server
-        server.step(action)
-        server.getScore()
-        server.getCompleted()
-
-
-class BareHousehold:
-    """TextWorld's engine for planning domains as it is; it lists actions after every step."""
-
-    def __init__(self) -> None:
-        self._engine = open_engine()
-
-    def begin(self, task: Task, seed: int) -> None:
-        """Begin an episode."""
-        begin_game(self._engine, household_of(task, seed))
-
-    def step(self, action: str) -> None:
-        """Act."""
-        self._engine.step(action)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +53,9 @@ class Entry:
 
     package: str | None = None  # the engine's
     options: Mapping[str, str] = field(default_factory=dict)
-    bare: Callable[[], Engine] | None = None
-    bare_with_actions: Callable[[], Engine] | None = None  # if it can list admissible actions
+    bare: Callable[[Any], Engine] | None = None  # from the world
+    # If it can list admissible actions.
+    bare_with_actions: Callable[[Any], Engine] | None = None
     needs: str = ""  # the option that a user's folder is given as
     tasks: int = 8
 
@@ -160,24 +66,28 @@ class Entry:
 
 ENTRIES: dict[str, Entry] = {
     "incidents": Entry(tasks=400),
-    # Their engine is Python's own sqlite3, and a task's queries are all that there is to measure it by.
-    "incident-logs": Entry("sqlglot", tasks=40),
-    "excytin-lite": Entry("sqlglot", needs="data", tasks=40),
-    "tau-bench": Entry(needs="checkout", tasks=3),
-    "babyai": Entry("minigrid", bare=BareBabyAI),
+    "incident-logs": Entry("sqlglot", bare=BareSQLite, tasks=40),
+    "excytin-lite": Entry("sqlglot", bare=BareSQLite, needs="data", tasks=40),
+    "tau-bench": Entry(bare=BareTauBench, needs="checkout", tasks=3),
+    "babyai": Entry("minigrid", bare=lambda _: BareBabyAI()),
     "textworld": Entry(
         "textworld",
         {"folder": str(CACHE / "textworld")},
-        bare=lambda: BareTextWorld(is_tracking=False),
-        bare_with_actions=lambda: BareTextWorld(is_tracking=True),
+        bare=lambda _: BareTextWorld(is_tracking=False),
+        bare_with_actions=lambda _: BareTextWorld(is_tracking=True),
         tasks=4,
     ),
-    "household": Entry("alfworld", bare=BareHousehold, bare_with_actions=BareHousehold, tasks=2),
+    "household": Entry(
+        "alfworld",
+        bare=lambda _: BareHousehold(),
+        bare_with_actions=lambda _: BareHousehold(),
+        tasks=2,
+    ),
     "scienceworld": Entry(
         "scienceworld",
         {"max_steps": "15"},
-        bare=lambda: BareScienceWorld(is_listing=False),
-        bare_with_actions=lambda: BareScienceWorld(is_listing=True),
+        bare=lambda _: BareScienceWorld(is_listing=False),
+        bare_with_actions=lambda _: BareScienceWorld(is_listing=True),
         tasks=4,
     ),
 }
@@ -243,10 +153,10 @@ def measure(name: str) -> dict[str, Any]:
         "step_with_actions": lambda: through_contract(asking, episodes, with_actions=True),
     }
     if entry.bare is not None:
-        bare = entry.bare()
+        bare = entry.bare(world)
         ways["bare_step"] = lambda: through_engine(bare, episodes)
     if entry.bare_with_actions is not None:
-        listing = entry.bare_with_actions()
+        listing = entry.bare_with_actions(world)
         ways["bare_step_with_actions"] = lambda: through_engine(listing, episodes)
     rounds: dict[str, list[float]] = {way: [] for way in ways}
     for _ in range(ROUNDS):

@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
+from agentcl.agents.prompts import LESSONS, ask_answer, ask_lessons
+from agentcl.agents.situations import Situation
+from agentcl.agents.spending import NOTHING_SPENT, Metered, Spent
+from agentcl.agents.student import Student, conversation
 from agentcl.bench.leakage import Recollection
-from agentcl.bench.prompts import LESSONS, ask_action, ask_answer, ask_lessons
-from agentcl.bench.rows import Turn, Used
+from agentcl.bench.rows import Turn
 from agentcl.envs.base import Environment, Observation, Score, Task
 from agentcl.envs.excytin.investigator import Investigator
-from agentcl.envs.lessons import read_json
 from agentcl.envs.policies import Policy
 from agentcl.envs.responder import Responder
 from agentcl.errors import InvalidInput, SchemaViolation
-from agentcl.models.base import ChatModel, Message, Reply, Sampling
+from agentcl.lessons import read_json
+from agentcl.models.base import ChatModel, Sampling
 from agentcl.models.structured import ask_object
 from agentcl.reference.reading import final_answer
 
-_RECENT: Final = 12  # steps that a prompt shows
-_LESSON_TOKENS: Final = 320
+RECENT: Final = 12  # steps that a prompt shows
+LESSON_TOKENS: Final = 320
 
 
 class Actor(Protocol):
@@ -42,7 +45,7 @@ class Actor(Protocol):
         """Return what the episode, given what was seen last, leaves to remember, as texts."""
         ...
 
-    def used(self) -> Mapping[str, Used]:
+    def used(self) -> Mapping[str, Spent]:
         """Return what was asked of a model since `begin`, by role."""
         ...
 
@@ -70,7 +73,7 @@ class PolicyActor:
         """Learn nothing."""
         return []
 
-    def used(self) -> Mapping[str, Used]:
+    def used(self) -> Mapping[str, Spent]:
         """Return nothing: no model was asked."""
         return {}
 
@@ -98,7 +101,7 @@ class ResponderActor:
         """Return its lessons."""
         return self._responder.learn(observation)
 
-    def used(self) -> Mapping[str, Used]:
+    def used(self) -> Mapping[str, Spent]:
         """Return nothing: no model was asked."""
         return {}
 
@@ -124,7 +127,7 @@ class InvestigatorActor:
         """Return its lines."""
         return list(self._investigator.learn(score))
 
-    def used(self) -> Mapping[str, Used]:
+    def used(self) -> Mapping[str, Spent]:
         """Return nothing: no model was asked."""
         return {}
 
@@ -151,9 +154,11 @@ class ModelActor:
     ) -> None:
         self.name = f"model {model.name}"
         self.instructions = instructions
+        self._student = Student(
+            model, instructions=instructions, max_tokens=max_tokens, recent=RECENT
+        )
         self._model, self._learning, self._is_taught = model, learning, is_taught
-        self._sampling = Sampling(max_tokens=max_tokens)
-        self._used: dict[str, Used] = {}
+        self._used: dict[str, Spent] = {}
 
     def begin(
         self, task: Task, observation: Observation, memory: Recollection, *, seed: int
@@ -169,36 +174,37 @@ class ModelActor:
         """Ask the model. An answer that is no admissible action is taken as it stands."""
         self._note(observation)
         actions = environment.admissible_actions()
-        prompt = ask_action(
-            guidance=self._guidance,
-            goal=self._goal,
-            scene=self._scene,
-            history=self._history[-_RECENT:],
-            actions=actions,
+        act = self._student.act(
+            Situation(
+                goal=self._goal,
+                first=self._scene,
+                history=tuple(self._history),
+                actions=None if actions is None else tuple(actions),
+                guidance=self._guidance,
+            )
         )
-        reply = self._model.chat(_messages(self.instructions, prompt), sampling=self._sampling)
-        self._count("act", reply)
-        answer = final_answer(reply.text)
-        self._last = _nearest(answer, actions)
-        return self._last, reply.text.strip()
+        self._count("act", act.usage)
+        self._last = act.action
+        return self._last, act.thought
 
     def learn(self, turns: Sequence[Turn], observation: Observation, score: Score) -> list[str]:
         """Let the model write lessons; what is no lesson, after asking twice, teaches nothing."""
         self._note(observation)
         if not self._is_taught or not self._history:
             return []
-        prompt = ask_lessons(goal=self._goal, scene=self._scene, history=self._history[-_RECENT:])
-        sampling = Sampling(max_tokens=_LESSON_TOKENS)
-        messages = _messages(self._learning, prompt)
+        prompt = ask_lessons(goal=self._goal, scene=self._scene, history=self._history[-RECENT:])
+        sampling = Sampling(max_tokens=LESSON_TOKENS)
+        messages = conversation(self._learning, prompt)
+        metered = Metered(self._model)
         try:
-            reply = ask_object(self._model, messages, schema=LESSONS, sampling=sampling)
-            lessons = [read_json(one).sentence() for one in reply.value["guidance"]]
+            reply = ask_object(metered, messages, schema=LESSONS, sampling=sampling)
+            return [read_json(one).sentence() for one in reply.value["guidance"]]
         except (SchemaViolation, InvalidInput):
             return []
-        self._count("learn", reply)
-        return lessons
+        finally:
+            self._count("learn", metered.spent)
 
-    def used(self) -> Mapping[str, Used]:
+    def used(self) -> Mapping[str, Spent]:
         """Return what was asked since `begin`."""
         return dict(self._used)
 
@@ -207,8 +213,8 @@ class ModelActor:
             self._history.append((self._last, observation.text))
             self._last = None
 
-    def _count(self, role: str, reply: Reply) -> None:
-        self._used[role] = _added(self._used.get(role, Used()), reply)
+    def _count(self, role: str, spent: Spent) -> None:
+        self._used[role] = self._used.get(role, NOTHING_SPENT) + spent
 
 
 class Recorder:
@@ -234,7 +240,7 @@ class Recorder:
         steps = " ".join(f"{turn.action}: {turn.seen.strip().rstrip('.')}." for turn in turns)
         return [f"Goal: {self._seen.goal} {self._seen.text} {steps} Score {score.value:.2f}."]
 
-    def used(self) -> Mapping[str, Used]:
+    def used(self) -> Mapping[str, Spent]:
         """Return the actor's."""
         return self._actor.used()
 
@@ -247,31 +253,8 @@ class Reader:
         self._model = model
         self._sampling = Sampling(max_tokens=max_tokens)
 
-    def answer(self, question: str, passages: Sequence[str]) -> tuple[str, str, Used]:
+    def answer(self, question: str, passages: Sequence[str]) -> tuple[str, str, Spent]:
         """Return the answer, all that was said, and what it cost."""
         prompt = ask_answer(passages=passages, question=question)
-        reply = self._model.chat(_messages(self.instructions, prompt), sampling=self._sampling)
-        return final_answer(reply.text), reply.text.strip(), _added(Used(), reply)
-
-
-def _messages(instructions: str, prompt: str) -> list[Message]:
-    said = [Message("system", instructions)] if instructions else []
-    return [*said, Message("user", prompt)]
-
-
-def _nearest(answer: str, actions: Sequence[str] | None) -> str:
-    """Return the action that is meant: the same but for case and a quote around it, or what was said."""
-    bare = answer.strip("\"'`* ").casefold()
-    for action in actions or ():
-        if action.casefold() == bare:
-            return action
-    return answer
-
-
-def _added(used: Used, reply: Reply) -> Used:
-    return Used(
-        used.calls + 1,
-        used.prompt_tokens + reply.usage.prompt_tokens,
-        used.completion_tokens + reply.usage.completion_tokens,
-        used.duration_s + reply.duration_s,
-    )
+        reply = self._model.chat(conversation(self.instructions, prompt), sampling=self._sampling)
+        return final_answer(reply.text), reply.text.strip(), Spent.of(reply)

@@ -2,6 +2,7 @@
 
 run.json                    the settings, the versions, the model's fingerprint before and after
 episodes/ARM.SEED.jsonl     a row for each episode, appended when it ends
+memories/ARM.SEED/          the memory of an agent that learns by guidance
 report.html, .md, .json     written from the rows
 """
 
@@ -119,6 +120,10 @@ class RunFolder:
     def life(self, arm: str, seed: int) -> LifeFile:
         """Return the file of one arm and seed."""
         return LifeFile(self.path / "episodes" / f"{_UNSAFE.sub('_', arm)}.{seed}.jsonl")
+
+    def memory_path(self, arm: str, seed: int) -> Path:
+        """Return where the memory of one arm and seed lies, if it is kept."""
+        return self.path / "memories" / f"{_UNSAFE.sub('_', arm)}.{seed}"
 
 
 class LifeFile:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from agentcl.bench.actors import Actor, Reader
+from agentcl.bench.actors import Reader
 from agentcl.bench.arms.base import Arm, Item
-from agentcl.bench.leakage import Recollection, WatchedMemory, told_answers
-from agentcl.bench.rows import Learned, Row, Turn
-from agentcl.envs.base import Environment, Observation, Oracle, Outcome, Score
-from agentcl.envs.checking import LONGEST_TEXT
+from agentcl.bench.attempts import Attempt, WatchedEnvironment
+from agentcl.bench.leakage import WatchedMemory, told_answers
+from agentcl.bench.players import Player
+from agentcl.bench.rows import Row, Turn
+from agentcl.envs.base import Environment, Oracle
 from agentcl.envs.questions.grading import (
     exact_match,
     ndcg_at,
@@ -51,11 +51,9 @@ class About:
 def live_tasks(
     about: About,
     stream: TaskStream,
-    arm: Arm,
-    actor: Actor,
+    player: Player,
     make: Callable[[], Environment],
     *,
-    limit: int,
     oracle: Oracle | None = None,
     done: Sequence[Row] = (),
 ) -> Iterator[Row]:
@@ -64,32 +62,28 @@ def live_tasks(
     Args:
         about: whose life it is.
         stream: the episodes.
-        arm: what remembers; empty.
-        actor: who acts.
+        player: who plays and learns; knows nothing yet, or what an earlier run left.
         make: returns a fresh environment; a world that failed is replaced.
-        limit: how many items are recalled for an episode.
-        oracle: what is looked for in what the actor is told, if it is told anything.
-        done: the rows that an earlier run left; what they learned is remembered again first.
+        oracle: what is looked for in what the player is told, if it is told anything.
+        done: the rows that an earlier run left; what they learned is brought back first.
 
     Raises:
         ModelUnavailable: if the model cannot be asked; what is done stays done.
     """
-    memory = WatchedMemory(arm, limit=limit)
-    for row in done:
-        memory.add([Item(one.id, one.text) for one in row.learned])
+    player.resume(stream, done)
     environment: Environment | None = None
     try:
         for number in range(len(done), len(stream.items)):
             item = stream.items[number]
             if environment is None:
                 environment = make()
-            row = _episode(about, number, item, memory, actor, environment)
+            row = _episode(about, number, item, player, environment)
             if row.end == "failed":
                 environment.close()
                 environment = None
-            if oracle is not None and actor.instructions:
+            if oracle is not None and player.instructions:
                 answers = oracle.actions(item.task, seed=item.seed)
-                row = replace(row, leaks=(*row.leaks, *told_answers(actor.instructions, answers)))
+                row = replace(row, leaks=(*row.leaks, *told_answers(player.instructions, answers)))
             yield row
     finally:
         if environment is not None:
@@ -97,85 +91,43 @@ def live_tasks(
 
 
 def _episode(
-    about: About,
-    number: int,
-    item: StreamItem,
-    memory: WatchedMemory,
-    actor: Actor,
-    environment: Environment,
+    about: About, number: int, item: StreamItem, player: Player, environment: Environment
 ) -> Row:
     started = time.perf_counter()
-    row = Row(number, about.arm, about.seed, item.task.id, item.task.family, item.phase, item.seed)
-    turns: list[Turn] = []
-    recalled: Recollection | None = None
+    attempt = Attempt()
+    error = ""
     try:
-        seen = _checked(environment.reset(item.task, seed=item.seed))
-        recalled = Recollection(memory, f"{seen.goal}\n{seen.text}".strip())
-        row = replace(row, goal=seen.goal, first=seen.text)
-        actor.begin(item.task, seen, recalled, seed=item.seed)
-        end = _act(environment, actor, seen, turns)
-        last = Observation(turns[-1].seen) if turns else seen
-        score = _fair(environment.score())
-        texts = actor.learn(turns, last, score) if item.is_learned_from else []
-        learned = memory.add_new([Item(f"e{number}.{n}", text) for n, text in enumerate(texts)])
-        row = replace(
-            row,
-            score=score.value,
-            raw=score.raw,
-            is_success=score.is_success,
-            end=end,
-            learned=tuple(Learned(one.id, one.text) for one in learned),
-        )
+        player.play(number, item, WatchedEnvironment(environment, attempt), attempt)
     except _FATAL:
         raise
-    except Exception as error:  # noqa: BLE001  # the one boundary: it is kept, and the run goes on
-        told = str(error) if isinstance(error, EnvironmentFailed) else traceback.format_exc()
-        row = replace(row, end="failed", error=told)
-    shown = tuple(one.text for one in recalled.items) if recalled else ()
-    return replace(
-        row,
-        turns=tuple(turns),
-        recalled=tuple(one.id for one in recalled.items) if recalled else (),
-        shown=shown,
-        leaks=tuple(recalled.leaks) if recalled else (),
-        memory_tokens=sum(map(estimate_tokens, shown)),
-        usage=actor.used(),
+    except Exception as raised:  # noqa: BLE001  # the one boundary: it is kept, and the run goes on
+        error = str(raised) if isinstance(raised, EnvironmentFailed) else traceback.format_exc()
+    score = None if error else attempt.score
+    return Row(
+        number,
+        about.arm,
+        about.seed,
+        item.task.id,
+        item.task.family,
+        item.phase,
+        item.seed,
+        score=score.value if score else None,
+        raw=score.raw if score else None,
+        is_success=score.is_success if score else None,
+        goal=attempt.goal,
+        first=attempt.first,
+        turns=tuple(attempt.turns),
+        end="failed" if error else attempt.end,
+        error=error,
+        episode=attempt.episode,
+        recalled=tuple(attempt.recalled),
+        shown=tuple(attempt.shown),
+        learned=() if error else tuple(attempt.learned),
+        leaks=tuple(attempt.leaks),
+        usage=attempt.usage,
+        memory_tokens=sum(map(estimate_tokens, attempt.shown)),
         wall_s=round(time.perf_counter() - started, 6),
     )
-
-
-def _act(environment: Environment, actor: Actor, seen: Observation, turns: list[Turn]) -> str:
-    while True:
-        action, thought = actor.act(environment, seen)
-        if action is None:
-            return "gave up"
-        outcome = environment.step(action)
-        seen = _checked(outcome.observation)
-        _check_reward(outcome)
-        turns.append(Turn(action, seen.text, thought))
-        if outcome.terminated:
-            return "terminated"
-        if outcome.truncated:
-            return "truncated"
-
-
-def _checked(seen: Observation) -> Observation:
-    if len(seen.text) > LONGEST_TEXT:
-        raise EnvironmentFailed(
-            f"an observation of {len(seen.text):,} characters; more than {LONGEST_TEXT:,} fit no prompt"
-        )
-    return seen
-
-
-def _check_reward(outcome: Outcome) -> None:
-    if not math.isfinite(outcome.reward):
-        raise EnvironmentFailed(f"a reward of {outcome.reward}")
-
-
-def _fair(score: Score) -> Score:
-    if not 0 <= score.value <= 1:
-        raise EnvironmentFailed(f"a score of {score.value}, which is not from 0 to 1")
-    return score
 
 
 def live_questions(

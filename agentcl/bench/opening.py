@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
+from agentcl.agents.agent import Actor as Student
+from agentcl.agents.prompts import ACTING, LEARNING, READING
+from agentcl.agents.student import Student as FrozenStudent
+from agentcl.agents.teacher import Distiller, Teacher
 from agentcl.bench.actors import (
+    LESSON_TOKENS,
+    RECENT,
     Actor,
     InvestigatorActor,
     ModelActor,
@@ -18,10 +25,13 @@ from agentcl.bench.actors import (
     Recorder,
     ResponderActor,
 )
-from agentcl.bench.prompts import ACTING, LEARNING, READING
+from agentcl.bench.carrying import CARRIED, carried_stream
+from agentcl.bench.notes import Noter
+from agentcl.bench.scripted import RespondingStudent
 from agentcl.bench.settings import (
     EACH,
     AgentSettings,
+    Learning,
     Option,
     QuestionSettings,
     RunSettings,
@@ -60,9 +70,11 @@ from agentcl.envs.stream_builders import (
 )
 from agentcl.envs.streams import TaskStream, load_stream
 from agentcl.errors import ConfigError, InvalidInput
+from agentcl.lessons import Lesson, read_json
 from agentcl.models.base import ChatModel
 from agentcl.reference.shipped import REFERENCE_NAME, open_reference
 
+Leaving = Learning | Literal["notes"]
 POLICIES: Final = ("random", "null", "oracle")
 SCRIPTED: Final[Mapping[str, Callable[[], Actor]]] = {
     ResponderActor.name: ResponderActor,
@@ -123,9 +135,12 @@ def build_stream(settings: TaskSettings, world: World, *, seed: int) -> TaskStre
     if settings.file:
         return load_stream(Path(settings.file))
     name = world.name
+    given = settings.where or (default_where(world, settings),)
+    if settings.stream == "revisited" and len(given) == 1 and given[0]:
+        given *= settings.places
     wheres = [
-        _chosen(where, world, settings, seed, place)
-        for place, where in enumerate(settings.where or (default_where(world, settings),))
+        _chosen(where, world, settings, seed, place, len(given))
+        for place, where in enumerate(given)
     ]
     if settings.stream == "reuse":
         if world.name != "incidents" or "deployment" not in wheres[0]:
@@ -133,6 +148,8 @@ def build_stream(settings: TaskSettings, world: World, *, seed: int) -> TaskStre
         return reused_stream(
             deployment=int(wheres[0]["deployment"]), split=settings.split, seed=seed
         )
+    if settings.stream in CARRIED and (len(wheres) == 1 or settings.stream == "revisited"):
+        return _ordered(carried_stream(settings, world, wheres, seed=seed), settings, world, seed)
     regimes: list[Pools] = [
         pools_of(world, settings.split, settings.families or None, where=where) for where in wheres
     ]
@@ -141,7 +158,9 @@ def build_stream(settings: TaskSettings, world: World, *, seed: int) -> TaskStre
             regimes = _changed(regimes[0], world, settings.rule_changes)
         return changing_stream(name, regimes, episodes=settings.episodes, seed=seed)
     if len(regimes) > 1:
-        raise ConfigError("tasks.where is given several times for streams whose rules change only")
+        raise ConfigError(
+            "tasks.where is given several times for streams whose rules change, or that are revisited, only"
+        )
     return _ordered(_shaped(settings, regimes[0], name, seed), settings, world, seed)
 
 
@@ -204,7 +223,12 @@ def _ordered(stream: TaskStream, settings: TaskSettings, world: World, seed: int
 
 
 def _chosen(
-    where: Mapping[str, Option], world: World, settings: TaskSettings, seed: int, place: int
+    where: Mapping[str, Option],
+    world: World,
+    settings: TaskSettings,
+    seed: int,
+    place: int,
+    places: int,
 ) -> dict[str, Option]:
     """Return the conditions with each "each" replaced: another value for each seed and place."""
     chosen: dict[str, Option] = {}
@@ -217,7 +241,6 @@ def _chosen(
         values = sorted({task.parameters[key] for task in tasks if key in task.parameters}, key=str)
         if not values:
             raise ConfigError(f"no task of {world.name} has a parameter {key!r}")
-        places = max(1, len(settings.where))
         chosen[key] = values[(seed * places + place) % len(values)]
     return chosen
 
@@ -291,17 +314,34 @@ def open_model(settings: AgentSettings) -> ChatModel | None:
     return LocalChat(settings.model)
 
 
-def make_actor(settings: RunSettings, world: World, model: ChatModel | None) -> Actor:
-    """Return who acts. Raises ConfigError if there is no such agent."""
+def make_actor(
+    settings: RunSettings,
+    world: World,
+    model: ChatModel | None,
+    *,
+    leaves: Leaving | None = None,
+) -> Actor:
+    """Return who acts.
+
+    Args:
+        settings: of the run.
+        world: where.
+        model: who is asked; None where no model is.
+        leaves: what an episode leaves; default: what the settings say.
+
+    Raises:
+        ConfigError: if there is no such agent.
+    """
     agent = settings.agent
+    leaves = leaves or agent.learn
+    is_trained = agent.model == REFERENCE_NAME  # on the very forms of the prompts
     actor: Actor
     if model is not None:
-        is_trained = agent.model == REFERENCE_NAME  # on the very forms of the prompts
         actor = ModelActor(
             model,
             instructions=agent.instructions or ("" if is_trained else ACTING),
             learning="" if is_trained else LEARNING,
-            is_taught=agent.learn == "lessons",
+            is_taught=leaves == "lessons" or (leaves == "notes" and is_trained),
             max_tokens=agent.max_tokens,
         )
     elif agent.name in SCRIPTED:
@@ -312,7 +352,50 @@ def make_actor(settings: RunSettings, world: World, model: ChatModel | None) -> 
         raise ConfigError(
             f"there is no agent {agent.name!r}; choose one of {', '.join(agent_names())}"
         )
-    return Recorder(actor) if agent.learn == "record" else actor
+    if leaves == "notes":
+        return Noter(actor, None if is_trained else model)
+    return Recorder(actor) if leaves == "record" else actor
+
+
+def make_student(settings: AgentSettings, model: ChatModel | None) -> tuple[Student, Distiller]:
+    """Return who acts with guidance, and who says what an episode teaches: the same model.
+
+    Raises:
+        ConfigError: if the agent can neither follow lessons nor draw them.
+    """
+    if model is None:
+        if settings.name != ResponderActor.name:
+            raise ConfigError(
+                f"the agent {settings.name!r} neither follows lessons nor draws them; for the arm of guidance "
+                f"choose model or {ResponderActor.name}"
+            )
+        scripted = RespondingStudent()
+        return scripted, scripted
+    if settings.model == REFERENCE_NAME:  # asked in the very forms of its training
+        said, tokens = settings.instructions, settings.max_tokens
+        student = FrozenStudent(model, instructions=said, max_tokens=tokens, recent=RECENT)
+        return student, Teacher(model, instructions="", max_tokens=LESSON_TOKENS, recent=RECENT)
+    said = settings.instructions or ACTING
+    return FrozenStudent(model, instructions=said, max_tokens=settings.max_tokens), Teacher(model)
+
+
+def read_told(path: str) -> tuple[str, list[Lesson]]:
+    """Return the lessons of a file of JSON lines, and who tells them: the file's name without its end.
+
+    Raises:
+        ConfigError: if it cannot be read, naming the line.
+    """
+    lessons = []
+    try:
+        lines = Path(path).read_text("utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"the lessons {path} cannot be read: {error}") from error
+    for number, line in enumerate(lines, start=1):
+        try:
+            lessons.append(read_json(json.loads(line)))
+        except (ValueError, TypeError, InvalidInput) as error:
+            raise ConfigError(f"{path}, line {number}: {error}") from error
+    return Path(path).stem, lessons
 
 
 def make_reader(settings: AgentSettings, model: ChatModel | None) -> Reader | None:

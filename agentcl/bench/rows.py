@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Final
 
+from agentcl.agents.spending import Spent
 from agentcl.errors import InvalidInput
 
 # What differs between two runs of the same thing; the rest is the same after a resume.
-UNREPEATED: Final = frozenset({"wall_s", "usage"})
+UNREPEATED: Final = frozenset({"wall_s", "usage", "episode"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +21,6 @@ class Turn:
     action: str
     seen: str
     thought: str = ""  # what a model said before it
-
-
-@dataclass(frozen=True, slots=True)
-class Used:
-    """What one role asked of the model in one episode."""
-
-    calls: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    duration_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +51,12 @@ class Row:
     turns: tuple[Turn, ...] = ()
     end: str = ""  # terminated, truncated, gave up, answered, failed
     error: str = ""  # the traceback of what failed
+    episode: str = ""  # its id in the memory, where that keeps episodes
     recalled: tuple[str, ...] = ()  # ids, best first
     shown: tuple[str, ...] = ()  # what memory put into the prompt
     learned: tuple[Learned, ...] = ()
     leaks: tuple[str, ...] = ()  # what the leakage check found
-    usage: Mapping[str, Used] = field(default_factory=dict)  # by role
+    usage: Mapping[str, Spent] = field(default_factory=dict)  # by role
     memory_tokens: int = 0  # of what memory put into the prompt, estimated
     wall_s: float = 0.0
 
@@ -87,7 +79,7 @@ class Row:
                     **read,
                     "turns": tuple(Turn(**turn) for turn in read.get("turns", ())),
                     "learned": tuple(Learned(**one) for one in read.get("learned", ())),
-                    "usage": {role: Used(**used) for role, used in read.get("usage", {}).items()},
+                    "usage": {role: Spent(**used) for role, used in read.get("usage", {}).items()},
                     **{name: tuple(read.get(name, ())) for name in ("recalled", "shown", "leaks")},
                 }
             )
@@ -101,7 +93,7 @@ class Row:
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  # JSON
     """Return dataclasses as mappings, without empty parts that have a default."""
-    if isinstance(value, Row | Turn | Used | Learned):
+    if isinstance(value, Row | Turn | Spent | Learned):
         plain = {}
         for name, is_needed in _PARTS[type(value)]:
             held = getattr(value, name)
@@ -121,5 +113,5 @@ _PARTS: Final[Mapping[type, tuple[tuple[str, bool], ...]]] = {
         (one.name, one.default is MISSING and one.default_factory is MISSING)
         for one in fields(kind)
     )
-    for kind in (Row, Turn, Used, Learned)
+    for kind in (Row, Turn, Spent, Learned)
 }

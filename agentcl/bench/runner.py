@@ -10,21 +10,18 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from agentcl.bench.arms.base import Arm
-from agentcl.bench.arms.registry import open_arm
 from agentcl.bench.folder import LifeFile, RunFolder
 from agentcl.bench.lives import About, live_questions, live_tasks
+from agentcl.bench.memories import Memories, are_for_tasks
 from agentcl.bench.opening import (
     build_stream,
-    make_actor,
     make_environment,
     make_reader,
     open_model,
@@ -36,14 +33,10 @@ from agentcl.bench.rows import Row
 from agentcl.bench.settings import RunSettings
 from agentcl.envs.base import Bounded
 from agentcl.envs.streams import TaskStream
-from agentcl.errors import ModelChanged
+from agentcl.errors import ConfigError, ModelChanged
 from agentcl.models.base import ChatModel
-from agentcl.retrieval.encoders import Encoder, default_encoder_name, open_encoder
+from agentcl.retrieval.encoders import default_encoder_name
 
-# Arms that give what they hold, without a search: how much is their own setting.
-_WHOLE: Final = ("full", "last-")
-_WITHOUT_VECTORS: Final = ("none", "bm25", *_WHOLE)
-_MOST: Final = 10_000
 _POLL_S: Final = 0.2
 
 OnRow = Callable[[Row], None]
@@ -98,10 +91,8 @@ def begin(path: Path, settings: RunSettings) -> RunFolder:
             settings, memory=replace(settings.memory, encoder=default_encoder_name())
         )
     totals, about, streams = _plan(settings)
-    for arm in settings.memory.arms:  # a wrong name is to be told now, not after an hour
-        with tempfile.TemporaryDirectory() as scratch:
-            _open_arm(settings, arm, Path(scratch) / "arm").close()
     model = open_model(settings.agent)
+    _check_arms(settings, model)
     folder = RunFolder.create(
         path,
         settings,
@@ -185,7 +176,6 @@ def _plan(
         return totals, {"streams": names, "licences": licences}, {}
     world = open_task_world(settings.tasks)
     built = {seed: build_stream(settings.tasks, world, seed=seed) for seed in settings.seeds}
-    _check_agent(settings)
     families = sorted({item.task.family for stream in built.values() for item in stream})
     bounds = {}
     if isinstance(world, Bounded):
@@ -199,10 +189,23 @@ def _plan(
     return {str(seed): len(stream) for seed, stream in built.items()}, about, built
 
 
-def _check_agent(settings: RunSettings) -> None:
-    """Refuse an agent that there is none of. Raises ConfigError."""
-    if settings.agent.name != "model":
-        make_actor(settings, open_task_world(settings.tasks), None)
+def _check_arms(settings: RunSettings, model: ChatModel | None) -> None:
+    """Open every arm once: what is wrong with one is to be told now, not after an hour."""
+    world = None if settings.questions.source else open_task_world(settings.tasks)
+    for_tasks = are_for_tasks(settings.memory.arms)
+    if world is None and for_tasks:
+        raise ConfigError(
+            f"{', '.join(for_tasks)} learn from episodes, and a run of questions has none; leave them out"
+        )
+    for arm in settings.memory.arms:
+        with tempfile.TemporaryDirectory() as scratch:
+            path = Path(scratch)
+            memories = Memories(settings, arm, scratch=path / "arm", kept=path / "memory")
+            with closing(memories):
+                if world is None:
+                    memories.arm()
+                else:
+                    memories.player(world, model)
 
 
 def run_life(
@@ -239,12 +242,12 @@ def run_life(
         if settings.budget_tokens and spent >= settings.budget_tokens:
             state = "budget"
         elif len(done) < total:
-            scratch = Path(
-                stack.enter_context(tempfile.TemporaryDirectory(prefix="agentcl-bench-"))
+            scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="agentcl-bench-"))
+            memories = Memories(
+                settings, arm, scratch=Path(scratch), kept=folder.memory_path(arm, seed)
             )
-            opened = _Opened(settings, arm, scratch)
-            stack.callback(opened.close)
-            for row in _rows(settings, opened, About(arm, seed), model, done):
+            stack.callback(memories.close)
+            for row in _rows(settings, memories, About(arm, seed), model, done):
                 rows.add(row)
                 on_row(row)
                 spent += row.tokens
@@ -254,47 +257,25 @@ def run_life(
                 if settings.budget_tokens and spent >= settings.budget_tokens:
                     state = "budget"
                     break
-            about = opened.settings()
+            about = memories.settings()
     return Lived(state, None, about)
-
-
-class _Opened:
-    """The arms of one life: one for tasks, one for each stream of questions."""
-
-    def __init__(self, settings: RunSettings, arm: str, scratch: Path) -> None:
-        self._settings, self._arm, self._scratch = settings, arm, scratch
-        self._about: Mapping[str, Any] = {}
-        self._last: Arm | None = None
-
-    def open(self, place: int = 0) -> Arm:
-        self._last = _open_arm(self._settings, self._arm, self._scratch / f"{place}")
-        self._about = self._last.settings()
-        return self._last
-
-    def settings(self) -> Mapping[str, Any]:
-        return self._about
-
-    def close(self) -> None:
-        if self._last is not None:
-            self._last.close()
 
 
 def _rows(
     settings: RunSettings,
-    opened: _Opened,
+    memories: Memories,
     about: About,
     model: ChatModel | None,
     done: Sequence[Row],
 ) -> Iterator[Row]:
-    limit = settings.memory.limit
     if settings.questions.source:
         return live_questions(
             about,
             open_questions(settings.questions, seed=about.seed),
-            opened.open,
+            memories.arm,
             make_reader(settings.agent, model),
-            limit=limit,
-            shown=_shown(about.arm, limit),
+            limit=settings.memory.limit,
+            shown=memories.shown,
             view=view_of(settings.questions),
             done=done,
         )
@@ -302,10 +283,8 @@ def _rows(
     return live_tasks(
         about,
         build_stream(settings.tasks, world, seed=about.seed),
-        opened.open(),
-        make_actor(settings, world, model),
+        memories.player(world, model),
         lambda: make_environment(settings.tasks, world),
-        limit=_shown(about.arm, limit),
         oracle=world.oracle(),
         done=done,
     )
@@ -383,23 +362,6 @@ class _Follower:
             self._places[path] = place + len(whole)
             for line in whole.decode("utf-8").split("\n")[:-1]:
                 self._on_row(Row.from_json(line))
-
-
-def _shown(arm: str, limit: int) -> int:
-    return _MOST if arm.startswith(_WHOLE) else limit
-
-
-def _open_arm(settings: RunSettings, arm: str, folder: Path) -> Arm:
-    options = settings.memory.options.get(arm, {})
-    name = settings.memory.encoder
-    encoder = name if arm.startswith(_WITHOUT_VECTORS) else _encoder(name)
-    return open_arm(arm, encoder=encoder, folder=folder, options=options)
-
-
-@cache
-def _encoder(name: str) -> Encoder:
-    """Return an encoder, loaded once in a process."""
-    return open_encoder(name)
 
 
 def _check_frozen(folder: RunFolder, fingerprint: str | None) -> None:

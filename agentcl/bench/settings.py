@@ -14,7 +14,8 @@ from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hi
 from agentcl.envs.base import Split
 from agentcl.errors import ConfigError
 
-Shape = Literal["random", "blocks", "interleaved", "changing", "alternating", "two-passes", "reuse"]
+Shape = Literal["random", "blocks", "interleaved", "changing", "alternating", "two-passes", "reuse",
+                "adapt", "gen-env", "gen-task", "revisited"]  # fmt: skip
 Learning = Literal["lessons", "record", "nothing"]
 Option = str | int | float | bool
 EACH: Final = "each"  # a value of `where`: another one for each seed
@@ -32,9 +33,14 @@ class TaskSettings:
     families: tuple[str, ...] = ()  # all, if none is named
     # Parameters that a task must have; several of them for a stream that goes from one to the other.
     where: tuple[Mapping[str, Option], ...] = ()
-    episodes: int = 50  # of a family, in blocks and alternating; otherwise in all
-    test_episodes: int = 10  # of each test of an alternating stream
+    # Of a family, in blocks, alternating and of gen-task; of a trial of adapt; of a known set of rules of
+    # gen-env; of a visit; otherwise in all.
+    episodes: int = 50
+    # Of each test of an alternating stream; first attempts of gen-env and gen-task at most.
+    test_episodes: int = 10
     rule_changes: int = 1  # of a stream whose rules change, where the world can change them
+    trials: int = 5  # of adapt
+    places: int = 5  # sets of rules: that are visited again, or known in gen-env at most
     order: Literal["given", "difficulty", "similarity", "random"] = "given"
     isolated: bool = False  # each world in a process of its own
     timeout_s: float = 60.0  # of one step of an isolated world
@@ -105,7 +111,8 @@ class RunSettings:
             "workers": (self.workers, 1), "memory.limit": (self.memory.limit, 1),
             "tasks.episodes": (self.tasks.episodes, 1), "agent.max_tokens": (self.agent.max_tokens, 1),
             "questions.limit": (self.questions.limit, 0), "budget_tokens": (self.budget_tokens, 0),
-            "tasks.rule_changes": (self.tasks.rule_changes, 1),
+            "tasks.rule_changes": (self.tasks.rule_changes, 1), "tasks.trials": (self.tasks.trials, 2),
+            "tasks.places": (self.tasks.places, 1),
             "tasks.test_episodes": (self.tasks.test_episodes, 1), "budget_s": (self.budget_s, 0),
         }  # fmt: skip
         for name, (value, least) in limits.items():

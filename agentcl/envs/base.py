@@ -141,6 +141,8 @@ class Bounds:
 
     without_memory: float  # of an agent that remembers nothing between episodes
     with_knowledge: float  # of one that knows all that can be known before an episode
+    # Of one that knows all about others that share rules with it, and nothing of this one.
+    from_others: float | None = None
 
 
 @runtime_checkable
@@ -158,7 +160,8 @@ class World(Protocol):
 
     Where what there is to learn differs between tasks by a parameter of theirs, a world names it as
     `rules_by`: a run then takes the tasks of one value of it for each seed. Where the rules of a task can
-    change, it names as `changed_by` the parameter that says how often they have.
+    change, it names as `changed_by` the parameter that says how often they have. Where sets of rules have
+    much in common if another parameter of their tasks is the same, it names that as `shared_by`.
     """
 
     name: str
@@ -178,4 +181,13 @@ class World(Protocol):
 
     def oracle(self) -> Oracle | None:
         """Return what knows the solutions, or None where nobody does."""
+        ...
+
+
+@runtime_checkable
+class Instructive(Protocol):
+    """A world that can say what there is to know for a task: the ceiling of what guidance can be worth."""
+
+    def lessons(self, task: Task, *, seed: int) -> Sequence[str]:
+        """Return, as sentences, all that helps and can be known before the episode; nothing if nothing can."""
         ...

@@ -10,7 +10,8 @@ can be known after a few incidents. Families:
 - `control`: like `remedy`, but every seed has rules of its own, so memory cannot help.
 
 A task may say that the rules of its deployment have changed (`changes`): the situations stay, and what
-helped in one helps there no more.
+helped in one helps there no more. It may also say to which estate its deployment belongs (`estate`): the
+deployments of an estate share most of their rules (`agentcl.envs.estates`), and others share none.
 
 The text is the reference model's controlled English (`docs/reference-model.md`).
 """
@@ -34,23 +35,29 @@ from agentcl.envs.deployments import (
     changed_deployment,
     make_deployment,
 )
+from agentcl.envs.estates import Alike, alike, before_of, deployment_of, estate_rules
+from agentcl.envs.incident_bounds import (
+    HARM,
+    MAX_STEPS,
+    OFFERED,
+    WASTE,
+    expected_from_estate,
+    expected_without_memory,
+)
 from agentcl.envs.names import Names
 from agentcl.errors import InvalidInput
+from agentcl.lessons import Lesson
 
 NAME: Final = "incidents"
 FAMILIES: Final = ("remedy", "needs", "diagnose", "control")
 DIAGNOSTICS: Final = ("inspect", "query", "sample", "measure")
 FOUND_NOTHING: Final = "nothing is found"
 NO_SUCH: Final = "there is no such action"
-OFFERED: Final = 5  # remedies that may be tried
-MAX_STEPS: Final = 8
 CHANGES: Final = (
     "changes"  # the parameter that says how often the rules of its deployment have changed
 )
-_WASTE: Final = (
-    0.2  # of the score, for each step that did not bring the alert nearer to its end ...
-)
-_HARM: Final = 2  # ... and this many times that for one that makes it worse
+ESTATE: Final = "estate"  # the parameter that says with which others it shares most of its rules
+MOST_ESTATES: Final = 20  # so that each has a deployment in each split
 _DEPLOYMENTS: Final[Mapping[Split, Sequence[int]]] = {
     "train": range(60),
     "dev": range(60, 80),
@@ -88,32 +95,24 @@ def draw_incident(task: Task, seed: int) -> Incident:
         raise InvalidInput(
             f"{task.id} is no task of {NAME}; its families are {', '.join(FAMILIES)}"
         )
-    number = task.parameters.get("deployment", 0)
-    rules_of = f"{number}:{seed}" if task.family == "control" else f"{number}"
-    deployment, diagnostics = _rules(rules_of)
-    if changes := int(task.parameters.get(CHANGES, 0)):
-        deployment, diagnostics = _changed(rules_of, changes)
+    rules_of, _ = _rules_of(task, seed)
+    rules = _rules_for(task, seed)
+    deployment = rules.deployment
     rng = random.Random(f"{rules_of}:{task.family}:{task.variation}:{seed}")
-    situations = sorted(deployment.remedies)
-    if task.family == "needs":
-        situations = [s for s in situations if (s[0], deployment.remedies[s]) in deployment.needs]
-    else:
-        situations = [
-            s for s in situations if (s[0], deployment.remedies[s]) not in deployment.needs
-        ]
-    service, sign = situations[task.variation % len(situations)]
-    remedy, harm = deployment.remedies[service, sign], deployment.harms[service, sign]
-    before = deployment.needs.get((service, remedy)) if task.family == "needs" else None
+    needing = task.family == "needs"
+    situations = [
+        s for s in sorted(deployment.remedies) if bool(before_of(deployment, s)) == needing
+    ]
+    service, sign = situation = situations[task.variation % len(situations)]
+    remedy, harm = deployment.remedies[situation], deployment.harms[situation]
+    before = before_of(deployment, situation)
     name = Names(rng).fresh()
     while f" {name}" in f" {sign}":
         name = Names(rng).fresh()
-    fixed = {remedy, harm, *([before] if before else [])}
-    spare = [action for action in REMEDIES if action not in fixed]
-    offered = [*fixed, *rng.sample(spare, OFFERED - len(fixed))]
-    diagnostic = diagnostics[service] if task.family == "diagnose" else None
-    if diagnostic:
-        offered += DIAGNOSTICS
-    rng.shuffle(offered)
+    diagnostic = rules.diagnostics[service] if task.family == "diagnose" else None
+    expected = None if rules.estate is None else alike(rules.estate, situation)
+    actual = (remedy, harm, *([before] if before else []))
+    offered = _offered(rng, actual, expected, DIAGNOSTICS if diagnostic else ())
     return Incident(
         name=name,
         service=service,
@@ -124,6 +123,22 @@ def draw_incident(task: Task, seed: int) -> Incident:
         diagnostic=diagnostic,
         actions=tuple(f"{action} {name}" for action in offered),
     )
+
+
+def _offered(
+    rng: random.Random, actual: Sequence[str], expected: Alike | None, more: Sequence[str]
+) -> list[str]:
+    """Return the actions of an incident in random order: what it takes, what looks like it, and more."""
+    # Not sets of texts, whose order differs from process to process.
+    if expected is None:
+        fixed = [*dict.fromkeys(actual)]
+        spare = [action for action in REMEDIES if action not in fixed]
+    else:
+        fixed = [*dict.fromkeys([*actual, *expected.expected])]
+        spare = [action for action in expected.others if action not in fixed]
+    offered = [*fixed, *rng.sample(spare, OFFERED - len(fixed)), *more]
+    rng.shuffle(offered)
+    return offered
 
 
 class IncidentEnvironment:
@@ -180,7 +195,7 @@ class IncidentEnvironment:
         return self._incident
 
     def _value(self) -> float:
-        return max(0.0, 1 - _WASTE * self._waste) if self._is_cleared else 0.0
+        return max(0.0, 1 - WASTE * self._waste) if self._is_cleared else 0.0
 
     def _answer(self, incident: Incident, action: str) -> tuple[str, int]:
         if action not in incident.actions:
@@ -198,7 +213,7 @@ class IncidentEnvironment:
         if verb == incident.before:
             was_ready, self._is_ready = self._is_ready, True
             return DONE, int(was_ready)
-        return (WORSE, _HARM) if verb == incident.harm else (NOTHING, 1)
+        return (WORSE, HARM) if verb == incident.harm else (NOTHING, 1)
 
 
 class IncidentOracle:
@@ -212,12 +227,29 @@ class IncidentOracle:
 
 
 class IncidentWorld:
-    """A hundred deployments: 60 to train on, 20 each for dev and test."""
+    """A hundred deployments: 60 to train on, 20 each for dev and test.
+
+    Args:
+        estates: over how many estates they are spread, each of which has some in every split; 0: every
+            deployment stands alone.
+
+    Raises:
+        InvalidInput: if there are to be more estates than a split has deployments.
+    """
 
     name = NAME
     families: Sequence[str] = FAMILIES
     rules_by = "deployment"
     changed_by = CHANGES
+    shared_by = ""
+    _estates = 0  # of a subclass that does not say
+
+    def __init__(self, estates: int | str = 0) -> None:
+        if not str(estates).isdecimal() or int(estates) > MOST_ESTATES:
+            raise InvalidInput(f"estates is a number from 0 to {MOST_ESTATES}, not {estates!r}")
+        self._estates = int(estates)
+        if self._estates:
+            self.shared_by = ESTATE
 
     def make(self) -> IncidentEnvironment:
         """Return a fresh environment."""
@@ -230,19 +262,43 @@ class IncidentWorld:
         if family is not None:
             _check_family(family)
         for deployment in _DEPLOYMENTS[split]:
+            parameters = {"deployment": deployment}
+            if self._estates:
+                parameters[ESTATE] = deployment % self._estates
             for kind in FAMILIES if family is None else (family,):
                 for variation in range(3 if kind == "needs" else 9):
-                    yield Task(NAME, kind, variation, split, MAX_STEPS, {"deployment": deployment})
+                    yield Task(NAME, kind, variation, split, MAX_STEPS, parameters)
 
     def oracle(self) -> Oracle:
         """Return what knows the rules."""
         return IncidentOracle()
 
+    def lessons(self, task: Task, *, seed: int) -> Sequence[str]:
+        """Return what to do: where the sign is hidden, how to see it and what each sign calls for."""
+        incident = draw_incident(task, seed)
+        if task.family == "control":
+            return ()
+        signs = {incident.sign: incident.remedy}
+        lessons = []
+        if incident.diagnostic:
+            here = f"a {incident.service} raises an alert"
+            lessons = [Lesson(here, "do", f"{incident.diagnostic} it")]
+            remedies = _rules_for(task, seed).deployment.remedies
+            signs = {sign: verb for (of, sign), verb in remedies.items() if of == incident.service}
+        for sign, verb in sorted(signs.items()):
+            lessons.append(Lesson(f"a {incident.service} {sign}", "do", f"{verb} it"))
+        if incident.before:
+            here = f"you {incident.remedy} a {incident.service}"
+            lessons.append(Lesson(here, "needs", f"{incident.before} it"))
+        return [lesson.sentence() for lesson in lessons]
+
     def bounds(self, family: str) -> Bounds:
         """Return the best expected scores; in `control` nothing can be known before an episode."""
         _check_family(family)
         alone = expected_without_memory(family)
-        return Bounds(alone, alone if family == "control" else 1.0)
+        if family == "control":
+            return Bounds(alone, alone)
+        return Bounds(alone, 1.0, expected_from_estate(family) if self._estates else None)
 
 
 def _check_family(family: str) -> None:
@@ -250,85 +306,59 @@ def _check_family(family: str) -> None:
         raise InvalidInput(f"there is no family {family!r}; choose one of {', '.join(FAMILIES)}")
 
 
-@cache
-def expected_without_memory(family: str) -> float:
-    """Return the best expected score of an agent that remembers nothing between episodes.
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """All that is hidden in a deployment."""
 
-    Exact: the best policy against rules drawn uniformly, found by going through all that an agent may
-    have seen. A diagnostic is of no use to it, since it does not know what a sign calls for.
-    """
-    verbs = range(OFFERED)
-    befores = [*verbs] if family == "needs" else [None]
-    worlds = frozenset(
-        (remedy, harm, before)
-        for remedy in verbs
-        for harm in verbs
-        for before in befores
-        if len({remedy, harm, before}) == 3
-    )
-    return _best(worlds, is_ready=family != "needs", left=MAX_STEPS, waste=0)
+    deployment: Deployment
+    diagnostics: dict[str, str]  # by kind of service
+    estate: Deployment | None = None  # what one expects who knows the others of its estate
 
 
-_Hidden = tuple[int, int, int | None]  # remedy, harm, what is needed before
+def _rules_of(task: Task, seed: int) -> tuple[str, int | None]:
+    """Return the name of a task's rules, and the estate that they are of; in `control` they are of none."""
+    number = task.parameters.get("deployment", 0)
+    if task.family == "control":
+        return f"{number}:{seed}", None
+    if ESTATE not in task.parameters:
+        return f"{number}", None
+    estate = int(task.parameters[ESTATE])
+    return f"{ESTATE} {estate}:{number}", estate
 
 
-@cache
-def _best(worlds: frozenset[_Hidden], *, is_ready: bool, left: int, waste: int) -> float:
-    if left == 0 or waste * _WASTE >= 1:
-        return 0.0
-    return max(
-        _expected(worlds, verb, is_ready=is_ready, left=left, waste=waste)
-        for verb in {verb for world in worlds for verb in range(OFFERED)}
-    )
-
-
-def _expected(
-    worlds: frozenset[_Hidden], verb: int, *, is_ready: bool, left: int, waste: int
-) -> float:
-    """Return the expected score of trying one action now, and acting best from then on."""
-    seen: dict[str, list[_Hidden]] = {}
-    for world in worlds:
-        remedy, harm, before = world
-        if verb == remedy:
-            said = CLEARED if is_ready else f"{before} before"
-        elif verb == before:
-            said = DONE
-        else:
-            said = WORSE if verb == harm else NOTHING
-        seen.setdefault(said, []).append(world)
-    if len(seen) == 1 and len(worlds) > 1 and CLEARED not in seen and DONE not in seen:
-        return 0.0  # nothing is learned, so nothing is gained
-    total = 0.0
-    for said, consistent in seen.items():
-        share = len(consistent) / len(worlds)
-        if said == CLEARED:
-            total += share * (1 - _WASTE * waste)
-            continue
-        more = {DONE: int(is_ready), WORSE: _HARM}.get(said, 1)
-        total += share * _best(
-            frozenset(consistent),
-            is_ready=is_ready or said == DONE,
-            left=left - 1,
-            waste=waste + more,
-        )
-    return total
+def _rules_for(task: Task, seed: int) -> _Rules:
+    rules_of, estate = _rules_of(task, seed)
+    changes = int(task.parameters.get(CHANGES, 0))
+    return _changed(rules_of, estate, changes) if changes else _rules(rules_of, estate)
 
 
 @cache
-def _rules(rules_of: str) -> tuple[Deployment, dict[str, str]]:
+def _rules(rules_of: str, estate: int | None) -> _Rules:
+    if estate is not None:
+        shared = estate_rules(estate)
+        number = int(rules_of.rpartition(":")[2])
+        diagnostics = _diagnostics(random.Random(f"incidents:{ESTATE} {estate}:tools"), shared)
+        return _Rules(deployment_of(estate, number), diagnostics, shared)
     rng = random.Random(f"incidents:{rules_of}")
     deployment = make_deployment(rng, Names(rng))
+    return _Rules(deployment, _diagnostics(rng, deployment))
+
+
+def _diagnostics(rng: random.Random, deployment: Deployment) -> dict[str, str]:
     services = sorted({service for service, _ in deployment.remedies})
-    return deployment, {service: rng.choice(DIAGNOSTICS) for service in services}
+    return {service: rng.choice(DIAGNOSTICS) for service in services}
 
 
 @cache
-def _changed(rules_of: str, change: int) -> tuple[Deployment, dict[str, str]]:
-    """Return the rules after so many changes: other remedies, and another diagnostic for every service."""
-    deployment, diagnostics = _rules(rules_of) if change == 1 else _changed(rules_of, change - 1)
+def _changed(rules_of: str, estate: int | None, change: int) -> _Rules:
+    """Return the rules after so many changes: other remedies, and another diagnostic for every service.
+
+    Of an estate nothing is left then.
+    """
+    rules = _rules(rules_of, estate) if change == 1 else _changed(rules_of, estate, change - 1)
     rng = random.Random(f"incidents:{rules_of}:{change}")
     other = {
         service: rng.choice([one for one in DIAGNOSTICS if one != diagnostic])
-        for service, diagnostic in diagnostics.items()
+        for service, diagnostic in rules.diagnostics.items()
     }
-    return changed_deployment(rng, deployment), other
+    return _Rules(changed_deployment(rng, rules.deployment), other)

@@ -10,7 +10,7 @@ from typing import Final
 from agentcl.envs.base import Environment, Observation, Task
 from agentcl.envs.deployments import CLEARED, NOTHING, WORSE
 from agentcl.envs.incidents import FOUND_NOTHING
-from agentcl.envs.lessons import Lesson, read_sentence
+from agentcl.lessons import Lesson, read_sentence
 
 _SEEN: Final = re.compile(r"[Tt]he (\w+) (\w+) (.+?)\.?")
 _NEEDED: Final = re.compile(r"(\w+) it before")
@@ -28,8 +28,13 @@ class Responder:
         self, task: Task, observation: Observation, lessons: Iterable[str] = (), *, seed: int
     ) -> None:
         """Begin an episode, with sentences that may hold lessons."""
-        self._rng = random.Random(f"responder:{task.id}:{seed}")
-        self._told = [lesson for text in lessons if (lesson := read_sentence(text)) is not None]
+        self.start(f"{task.id}:{seed}", observation)
+        self.tell(lessons)
+
+    def start(self, draw: str, observation: Observation) -> None:
+        """Begin an episode without lessons; `draw` says in which order things are tried."""
+        self._rng = random.Random(f"responder:{draw}")
+        self._told: list[Lesson] = []
         self._tried: set[str] = set()
         self._learned: dict[Lesson, None] = {}
         self._service, self._name, self._sign = "", "", ""
@@ -38,13 +43,20 @@ class Responder:
         self._wanted = ""  # ... and what is done after it
         self._read(observation.text)
 
+    def tell(self, sentences: Iterable[str]) -> None:
+        """Take other lessons than before, in mid-episode too."""
+        self._told = [one for text in sentences if (one := read_sentence(text)) is not None]
+
     def act(self, environment: Environment, observation: Observation) -> str | None:
         """Return the next action; None when nothing is left to try."""
+        return self.choose(environment.admissible_actions() or (), observation)
+
+    def choose(self, actions: Sequence[str], observation: Observation) -> str | None:
+        """Return the next of some actions; None when nothing is left to try."""
         if self._last:
             self._judge(self._last, observation.text.strip().rstrip("."))
-        actions = environment.admissible_actions() or ()
         verbs = [action.removesuffix(f" {self._name}") for action in actions]
-        chosen = self._choose(verbs)
+        chosen = self._chosen(verbs)
         if chosen is None:
             return None
         self._tried.add(chosen)
@@ -58,7 +70,7 @@ class Responder:
             self._last = ""
         return [lesson.sentence() for lesson in self._learned]
 
-    def _choose(self, verbs: Sequence[str]) -> str | None:
+    def _chosen(self, verbs: Sequence[str]) -> str | None:
         if self._needed is not None:
             needed, self._needed = self._needed, None
             self._tried -= {self._wanted}

@@ -1,6 +1,8 @@
 """Streams out of a world's tasks: random, in blocks, interleaved, with rules that change, with tests between.
 
-A builder draws from pools (`pools_of`): tasks by family. The same arguments build the same stream.
+A builder draws from pools (`pools_of`): tasks by family. The same arguments build the same stream. Three of
+the streams are named as CLIN (arXiv 2310.10134) names what it tests: the same again (ADAPT), a new world of a
+known kind (GEN-ENV), a new kind of task in a known world (GEN-TASK).
 """
 
 from __future__ import annotations
@@ -151,6 +153,115 @@ def alternating_stream(
     return TaskStream(name, tuple(items), "alternating", seed)
 
 
+def adapt_stream(
+    name: str, pools: Pools, *, episodes: int, seed: int, trials: int = 5
+) -> TaskStream:
+    """Return the same tasks in trial after trial, in phases "trial 1", "trial 2" ...: ADAPT.
+
+    Each trial has the tasks in an order and with seeds of its own, so that names change and rules stay.
+
+    Args:
+        name: of the stream.
+        pools: of all families that are played.
+        episodes: of one trial.
+        seed: of the draws.
+        trials: how many; the published five are the default.
+
+    Raises:
+        InvalidInput: if there are fewer than two trials, or no episodes.
+    """
+    if trials < 2:
+        raise InvalidInput(f"{trials} trials; to adapt takes two at least")
+    rng = _rng("ADAPT", name, seed)
+    tasks = _drawn(rng, [*chain(*pools.values())], episodes)
+    taken: set[int] = set()
+    items: list[StreamItem] = []
+    for trial in range(1, trials + 1):
+        again = rng.sample(tasks, len(tasks))
+        items += _items(rng, again, phase=f"trial {trial}", avoid=taken)
+        taken.update(item.seed for item in items)
+    return TaskStream(name, tuple(items), "ADAPT", seed)
+
+
+def gen_env_stream(
+    name: str, known: Sequence[Pools], new: Pools, *, episodes: int, attempts: int, seed: int
+) -> TaskStream:
+    """Return worlds to learn in, one after the other, and then first attempts in a new one: GEN-ENV.
+
+    In the phase "known" the memory is written; in "held-out" it is only read, so that what is gained there
+    was all learned elsewhere.
+
+    Args:
+        name: of the stream.
+        known: worlds by their pools, such as deployments of one estate.
+        new: the pools of the world that nothing was learned in.
+        episodes: of each known world.
+        attempts: first attempts at most; each task of the new world comes once.
+        seed: of the draws.
+
+    Raises:
+        InvalidInput: if there is no known world, the new one is among them, or a number is below one.
+    """
+    worlds = [[*chain(*pools.values())] for pools in known]
+    return _carried("GEN-ENV", name, worlds, new, episodes=episodes, attempts=attempts, seed=seed)
+
+
+def gen_task_stream(
+    name: str, known: Pools, new: Pools, *, episodes: int, attempts: int, seed: int
+) -> TaskStream:
+    """Return families to learn, one after the other, and then first attempts at new ones: GEN-TASK.
+
+    All in one world, such as one deployment: what helps with a sign, learned from `remedy`, is as true in
+    `diagnose`, where the sign has to be found first. Phases are those of `gen_env_stream`.
+
+    Args:
+        name: of the stream.
+        known: the families to learn from, in this order.
+        new: the families of the first attempts.
+        episodes: of each known family.
+        attempts: first attempts at most; each task of the new families comes once.
+        seed: of the draws.
+
+    Raises:
+        InvalidInput: if there is no known family, a new one is among them, or a number is below one.
+    """
+    families = [[*pool] for pool in known.values()]
+    return _carried(
+        "GEN-TASK", name, families, new, episodes=episodes, attempts=attempts, seed=seed
+    )
+
+
+def revisited_stream(
+    name: str, places: Mapping[str, Pools], *, episodes: int, seed: int, visits: int = 2
+) -> TaskStream:
+    """Return places that are visited one after the other, and then all again: A B C A B C.
+
+    Phases are "visit 1, A" and so on. What is kept is how the second visit begins against how the first
+    one ended. With tests between the visits this is `alternating_stream` with `rounds`.
+
+    Args:
+        name: of the stream.
+        places: pools by the name of what they are of, such as deployments, or families.
+        episodes: of one visit of one place.
+        seed: of the draws.
+        visits: of each place.
+
+    Raises:
+        InvalidInput: if there are fewer than two places or visits, or no episodes.
+    """
+    if len(places) < 2 or visits < 2:
+        raise InvalidInput(f"{visits} visits to {len(places)} places; give at least 2 of each")
+    rng = _rng("revisited", name, seed)
+    taken: set[int] = set()
+    items: list[StreamItem] = []
+    for visit in range(1, visits + 1):
+        for place, pools in places.items():
+            tasks = _drawn(rng, [*chain(*pools.values())], episodes)
+            items += _items(rng, tasks, phase=f"visit {visit}, {place}", avoid=taken)
+            taken.update(item.seed for item in items)
+    return TaskStream(name, tuple(items), "revisited", seed)
+
+
 def two_passes(stream: TaskStream, *, are_seeds_fresh: bool = True) -> TaskStream:
     """Return the stream twice, in phases "first" and "second".
 
@@ -175,6 +286,33 @@ def two_passes(stream: TaskStream, *, are_seeds_fresh: bool = True) -> TaskStrea
         for i in stream
     ]
     return TaskStream(stream.name, (*first, *second), f"{stream.order}, two passes", stream.seed)
+
+
+def _carried(
+    order: str,
+    name: str,
+    blocks: Sequence[Sequence[Task]],
+    new: Pools,
+    *,
+    episodes: int,
+    attempts: int,
+    seed: int,
+) -> TaskStream:
+    """Return blocks to learn from, and then first attempts in which the memory is only read."""
+    fresh = [*chain(*new.values())]
+    if not blocks or set(fresh) & set(chain(*blocks)):
+        raise InvalidInput(
+            f"{order} goes from what is known to what is new: give something known, and nothing twice"
+        )
+    rng = _rng(order, name, seed)
+    items: list[StreamItem] = []
+    for block in blocks:
+        taken = {item.seed for item in items}
+        items += _items(rng, _drawn(rng, block, episodes), phase="known", avoid=taken)
+    first = _drawn(rng, fresh, min(attempts, len(fresh)))
+    taken = {item.seed for item in items}
+    items += _items(rng, first, phase="held-out", avoid=taken)
+    return TaskStream(name, tuple(items), order, seed)
 
 
 def _has(task: Task, where: Mapping[str, str | int | float | bool]) -> bool:

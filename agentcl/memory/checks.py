@@ -82,6 +82,17 @@ def _check_scope_field(value: object, what: str) -> str:
     return checked
 
 
+def check_score(score: float | None) -> float | None:
+    """Return a score that can be kept. Raises InvalidInput."""
+    if score is None:
+        return None
+    if isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 1:
+        raise InvalidInput(
+            f"a score of {score!r}; give a number from 0 to 1, or None if nobody knows it yet"
+        )
+    return float(score)
+
+
 class WriteScope(TypedDict, total=False):
     """The scope that a write names: each field an id, or left out for shared memory."""
 

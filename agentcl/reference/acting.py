@@ -18,8 +18,8 @@ from agentcl.envs.deployments import (
     Deployment,
     make_deployment,
 )
-from agentcl.envs.lessons import Claim
 from agentcl.envs.names import Names
+from agentcl.lessons import Claim
 from agentcl.reference.examples import Example, Turn
 
 NO_GUIDANCE: Final = "When a {k} {s}, no guidance applies."

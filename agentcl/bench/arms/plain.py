@@ -46,13 +46,13 @@ class FullContext:
 
     Args:
         budget_characters: of titles and texts together.
+        name: of the arm.
     """
 
-    name = "full"
-
-    def __init__(self, *, budget_characters: int = BUDGET_CHARACTERS) -> None:
+    def __init__(self, *, budget_characters: int = BUDGET_CHARACTERS, name: str = "full") -> None:
         if budget_characters < 1:
             raise InvalidInput(f"budget_characters must be at least 1, and is {budget_characters}")
+        self.name = name
         self._held = Held()
         self._budget = budget_characters
 
@@ -89,12 +89,13 @@ class LastItems:
 
     Args:
         count: how many.
+        name: of the arm; default: last-COUNT.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, *, name: str = "") -> None:
         if count < 1:
             raise InvalidInput(f"last-K needs a K of at least 1, and has {count}")
-        self.name = f"last-{count}"
+        self.name = name or f"last-{count}"
         self._held = Held()
         self._count = count
 

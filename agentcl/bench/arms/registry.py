@@ -18,6 +18,7 @@ from agentcl.bench.arms.own import OwnMemory
 from agentcl.bench.arms.plain import FullContext, LastItems, NoMemory
 from agentcl.bench.arms.remote import TIMEOUT_S, RemoteArm
 from agentcl.errors import InvalidInput, MissingPeer
+from agentcl.guidance.rules import BUDGET_TOKENS
 from agentcl.retrieval.encoders import Encoder, open_encoder
 from agentcl.retrieval.recall import Mode
 
@@ -31,8 +32,13 @@ _OWN: Final[Mapping[str, Mode]] = {
     "graph": "graph",
     "ours-no-dense": "text",
     "ours-no-fulltext": "dense",
+    "episodes": "fused",
 }
-_LAST: Final = re.compile(r"last-([1-9][0-9]{0,8})")
+GUIDANCE: Final = (
+    "guidance"  # no arm that is asked for items, but an agent with a memory of its own
+)
+ORACLE: Final = "oracle"
+_LAST: Final = re.compile(r"(?:last|transcripts|notes)-([1-9][0-9]{0,8})")
 _OWN_OPTIONS: Final = {"index": str, "durability": str, "passage_limit": int}
 _PEER_OPTIONS: Final = {"python": str, "timeout_s": float}
 
@@ -68,7 +74,23 @@ PEERS: Final[Mapping[str, Peer]] = {
 
 def arm_names() -> list[str]:
     """Return the names of all arms, peers last; K is any number."""
-    return ["none", "full", "last-K", "bm25", *_OWN, *PEERS]
+    plain = ["none", "full", "last-K", "transcripts-K", "notes-K", "bm25"]
+    return [*plain, *_OWN, GUIDANCE, ORACLE, *PEERS]
+
+
+@dataclass(frozen=True, slots=True)
+class GuidanceOptions:
+    """The options of the arm of guidance."""
+
+    budget_tokens: int = BUDGET_TOKENS  # for lessons in one prompt
+    told: str = ""  # a file of lessons, one as JSON a line, that are told before the first episode
+
+
+def guidance_options(options: Options) -> GuidanceOptions:
+    """Return the options of the arm of guidance. Raises InvalidInput if there is no such option."""
+    given: dict[str, Any] = dict(options)
+    _check(GUIDANCE, options, {"budget_tokens": int, "told": str})
+    return GuidanceOptions(**given)
 
 
 def open_arm(
@@ -100,7 +122,14 @@ def open_arm(
         make = partial(FullContext, **given)  # type: ignore[arg-type]  # their types were just checked
     elif last:
         _check(name, given, {})
-        make = partial(LastItems, int(last.group(1)))
+        make = partial(LastItems, int(last.group(1)), name=name)
+    elif name == ORACLE:
+        _check(name, given, {})
+        make = partial(FullContext, name=name)
+    elif name == GUIDANCE:
+        raise InvalidInput(
+            f"the arm {name!r} is an agent that plays tasks; nobody can ask it for items"
+        )
     elif name == "bm25":
         _check(name, given, {})
         make = partial(Bm25, folder)

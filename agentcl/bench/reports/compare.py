@@ -22,7 +22,8 @@ from agentcl.errors import InvalidInput
 _FORMAT: Final = 1
 # What makes two runs two things, by what a reader calls it.
 _STREAM: Final = ("tasks.world", "tasks.options", "tasks.file", "tasks.stream", "tasks.split", "tasks.families",
-                  "tasks.where", "tasks.episodes", "tasks.test_episodes", "tasks.order", "questions")  # fmt: skip
+                  "tasks.where", "tasks.episodes", "tasks.test_episodes", "tasks.trials", "tasks.places",
+                  "tasks.order", "questions")  # fmt: skip
 _AGENT: Final = (
     "agent.name",
     "agent.learn",

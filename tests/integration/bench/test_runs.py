@@ -16,7 +16,9 @@ from agentcl.bench.actors import ModelActor, Reader
 from agentcl.bench.arms.base import Item
 from agentcl.bench.arms.plain import FullContext
 from agentcl.bench.folder import RunFolder
+from agentcl.bench.leakage import WatchedMemory
 from agentcl.bench.lives import About, live_questions, live_tasks
+from agentcl.bench.players import ArmPlayer
 from agentcl.bench.rows import Row
 from agentcl.bench.runner import _check_frozen, begin, go_on, run_life
 from agentcl.bench.settings import from_mapping
@@ -231,17 +233,15 @@ def _pools() -> Any:
 
 
 def _played(stream: Any, model: ScriptedModel, **parts: Any) -> list[Row]:
-    arm = parts.pop("arm", FullContext())
+    memory = WatchedMemory(parts.pop("arm", FullContext()), limit=9)
     actor = parts.pop("actor", ModelActor(model))
     world = IncidentWorld()
     return list(
         live_tasks(
             About("full", 0),
             stream,
-            arm,
-            actor,
+            ArmPlayer(lambda item: memory, actor),
             world.make,
-            limit=9,
             oracle=world.oracle(),
             **parts,
         )
@@ -371,6 +371,75 @@ def test_every_kind_of_stream_runs(stream: str, tmp_path: Path) -> None:
     rows = list(folder.rows("bm25"))
     assert not any(row.learned for row in rows if row.phase in ("test", "held-out"))
     assert any(row.learned for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("stream", "phases"),
+    [
+        ("adapt", ["trial 1", "trial 2"]),
+        ("gen-env", ["known", "held-out"]),
+        ("gen-task", ["known", "held-out"]),
+        ("revisited", ["visit 1, deployment 80", "visit 1, deployment 81",
+                       "visit 2, deployment 80", "visit 2, deployment 81"]),
+    ],
+)  # fmt: skip
+def test_what_carries_over_is_run(stream: str, phases: list[str], tmp_path: Path) -> None:
+    tasks: dict[str, Any] = {
+        "stream": stream,
+        "options": {"estates": "10"},
+        "families": ["remedy", "needs"],
+        "episodes": 4,
+        "test_episodes": 3,
+        "trials": 2,
+        "places": 2,
+    }
+    folder = run(tmp_path / "run", changed(tasks=tasks))
+    rows = list(folder.rows("bm25"))
+    assert list(dict.fromkeys(row.phase for row in rows)) == phases
+    assert not any(row.learned for row in rows if row.phase == "held-out")
+    assert any(row.learned for row in rows)
+    estates = {row.task.rpartition("estate=")[2] for row in rows}
+    assert estates == ({"0", "1"} if stream == "revisited" else {"0"})
+    places = {row.task.partition("deployment=")[2].partition(",")[0] for row in rows}
+    assert places == {"gen-env": {"0", "10", "80"}, "revisited": {"80", "81"}}.get(stream, {"80"})
+
+
+def test_what_was_learned_in_an_estate_helps_in_a_new_deployment(tmp_path: Path) -> None:
+    tables = changed(
+        seeds=[0, 1, 2],
+        tasks={
+            "stream": "gen-env",
+            "options": {"estates": "10"},
+            "families": ["remedy"],
+            "episodes": 18,
+        },
+        memory={"arms": ["none", "bm25"]},
+    )
+    folder = run(tmp_path / "run", tables)
+    new = {
+        arm: [row for row in folder.rows(arm) if row.phase == "held-out"]
+        for arm in ("none", "bm25")
+    }
+    assert len(new["bm25"]) == 27
+    assert mean(new["bm25"]) > mean(new["none"]) + 0.2
+
+
+@pytest.mark.parametrize(
+    ("tasks", "said"),
+    [
+        ({"stream": "gen-env"}, "no two sets of rules of incidents have anything in common"),
+        ({"stream": "gen-task"}, "name at least two of remedy, needs, diagnose, control"),
+        ({"stream": "revisited", "where": [{"deployment": 80}]}, "deployment 80.* one comes twice"),
+        ({"stream": "adapt", "where": [{"deployment": 80}, {"deployment": 81}]}, "several times"),
+        ({"stream": "adapt", "order": "random"}, "before it is given phases"),
+        ({"stream": "adapt", "trials": 1}, "tasks.trials must be at least 2"),
+    ],
+)
+def test_streams_that_carry_nothing_over_are_refused(
+    tasks: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    with pytest.raises((ConfigError, InvalidInput), match=said):
+        begin(tmp_path / "run", from_mapping(changed(tasks=tasks), where="test"))
 
 
 @pytest.mark.parametrize("order", ["difficulty", "similarity", "random"])

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agentcl.agents.spending import Spent
 from agentcl.bench.folder import RunFolder
-from agentcl.bench.rows import Learned, Row, Turn, Used
+from agentcl.bench.rows import Learned, Row, Turn
 from agentcl.bench.settings import RunSettings, TaskSettings
 from agentcl.errors import InvalidInput, StoreBusy
 
@@ -34,7 +35,7 @@ def test_a_row_is_read_as_it_was_written(
         0, "ours", 1, "t", family, "", score=score, is_success=is_success,
         turns=tuple(Turn(text, text) for text in texts), shown=tuple(texts),
         learned=tuple(Learned("e0.0", text) for text in texts),
-        usage={"act": Used(1, 2, 3, 0.5)}, measures={"f1": 0.5},
+        usage={"act": Spent(1, 2, 3, 0.5)}, measures={"f1": 0.5},
     )  # fmt: skip
     line = row.to_json()
     assert "\n" not in line

@@ -24,12 +24,16 @@ from agentcl.envs.curriculum import (
 )
 from agentcl.envs.incidents import IncidentWorld
 from agentcl.envs.stream_builders import (
+    adapt_stream,
     alternating_stream,
     block_stream,
     changing_stream,
+    gen_env_stream,
+    gen_task_stream,
     interleaved_stream,
     pools_of,
     random_stream,
+    revisited_stream,
     two_passes,
 )
 from agentcl.envs.streams import StreamItem, TaskStream, load_stream, save_stream
@@ -147,6 +151,85 @@ def test_the_second_pass_has_the_same_tasks_with_other_seeds() -> None:
     tested = alternating_stream("s", POOLS, episodes=2, test_episodes=1, seed=1)
     with pytest.raises(InvalidInput, match="would learn them"):
         two_passes(tested)
+
+
+def deployments(*numbers: int) -> list[dict[str, tuple[Task, ...]]]:
+    return [pools_of(WORLD, "train", ["remedy"], where={"deployment": n}) for n in numbers]
+
+
+def test_adapt_is_the_same_again_and_again_with_other_names() -> None:
+    stream = adapt_stream("s", POOLS, episodes=12, seed=2, trials=3)
+    trials = [stream.items[start : start + 12] for start in (0, 12, 24)]
+    assert [item.phase for item in stream] == ["trial 1"] * 12 + ["trial 2"] * 12 + ["trial 3"] * 12
+    tasks = [Counter(item.task.id for item in trial) for trial in trials]
+    assert tasks[0] == tasks[1] == tasks[2]
+    assert [i.task for i in trials[0]] != [i.task for i in trials[1]]
+    assert len({item.seed for item in stream}) == 36
+    assert all(item.is_learned_from for item in stream)
+    assert stream.order == "ADAPT"
+    assert adapt_stream("s", POOLS, episodes=12, seed=2, trials=3) == stream
+
+
+def test_gen_env_is_learned_elsewhere_and_only_read_in_the_new_world() -> None:
+    *known, new = deployments(3, 4, 5, 6)
+    stream = gen_env_stream("s", known, new, episodes=11, attempts=99, seed=1)
+    learned = [item for item in stream if item.phase == "known"]
+    first = [item for item in stream if item.phase == "held-out"]
+    assert [item.task.parameters["deployment"] for item in learned] == [3] * 11 + [4] * 11 + [
+        5
+    ] * 11
+    assert {item.task for item in first} == {*new["remedy"]}
+    assert len(first) == 9
+    assert not any(item.is_learned_from for item in first)
+    assert all(item.is_learned_from for item in learned)
+    assert stream.changes() == (33,)
+    assert len({item.seed for item in stream}) == len(stream)
+    assert stream.order == "GEN-ENV"
+    few = gen_env_stream("s", known, new, episodes=11, attempts=4, seed=1)
+    assert len({item.task for item in few if item.phase == "held-out"}) == 4
+    assert few.items[:33] == stream.items[:33]
+
+
+def test_gen_task_goes_from_known_families_to_a_new_one_in_the_same_world() -> None:
+    known = {family: POOLS[family] for family in ("remedy", "needs")}
+    new = {"diagnose": POOLS["diagnose"]}
+    stream = gen_task_stream("s", known, new, episodes=10, attempts=9, seed=1)
+    assert families(stream) == ["remedy"] * 10 + ["needs"] * 10 + ["diagnose"] * 9
+    assert stream.changes() == (20,)
+    assert {item.task.parameters["deployment"] for item in stream} == {3}
+    assert [item.is_learned_from for item in stream] == [True] * 20 + [False] * 9
+    assert stream.order == "GEN-TASK"
+
+
+def test_places_are_visited_again_in_the_same_order() -> None:
+    places = dict(zip("ABCDE", deployments(3, 4, 5, 6, 7), strict=True))
+    stream = revisited_stream("s", places, episodes=6, seed=1)
+    visited = [block[0].task.parameters["deployment"] for block in stream.blocks()]
+    assert visited == [3, 4, 5, 6, 7] * 2
+    assert [len(block) for block in stream.blocks()] == [6] * 10
+    assert stream.items[0].phase == "visit 1, A"
+    assert stream.items[-1].phase == "visit 2, E"
+    assert len(stream.changes()) == 9
+    assert len({item.seed for item in stream}) == len(stream)
+    assert all(item.is_learned_from for item in stream)
+
+
+def test_streams_that_carry_nothing_over_are_refused() -> None:
+    one, other = deployments(3, 4)
+    with pytest.raises(InvalidInput, match="1 trials"):
+        adapt_stream("s", one, episodes=3, seed=0, trials=1)
+    with pytest.raises(InvalidInput, match="give something known"):
+        gen_env_stream("s", [], other, episodes=3, attempts=3, seed=0)
+    with pytest.raises(InvalidInput, match="and nothing twice"):
+        gen_env_stream("s", [one, other], other, episodes=3, attempts=3, seed=0)
+    with pytest.raises(InvalidInput, match="and nothing twice"):
+        gen_task_stream("s", one, one, episodes=3, attempts=3, seed=0)
+    with pytest.raises(InvalidInput, match="0 episodes"):
+        gen_env_stream("s", [one], other, episodes=3, attempts=0, seed=0)
+    with pytest.raises(InvalidInput, match="2 visits to 1 places"):
+        revisited_stream("s", {"A": one}, episodes=3, seed=0)
+    with pytest.raises(InvalidInput, match="1 visits to 2 places"):
+        revisited_stream("s", {"A": one, "B": other}, episodes=3, seed=0, visits=1)
 
 
 def test_streams_without_episodes_or_rules_are_refused() -> None:

@@ -9,25 +9,36 @@ from typing import Final, Literal, get_args
 
 from agentcl.errors import InvalidInput
 
-Claim = Literal["do", "avoid", "useless", "needs"]
+Claim = Literal["do", "avoid", "useless", "needs", "expect"]
 CLAIMS: Final[tuple[Claim, ...]] = get_args(Claim)
 
 _SENTENCES: Final[Mapping[Claim, str]] = {
     "avoid": "When {when}, do not {what}.",
     "useless": "When {when}, it does not help to {what}.",
+    "expect": "When {when}, expect that {what}.",
     "needs": "Before {when}, {what}.",
     "do": "When {when}, {what}.",
 }
-# "do" comes last: it reads every sentence that the two before it read.
+# CLIN's forms with their hedges (Majumder et al. 2023, section 3.2), for readers that were not trained on
+# the sentences above.
+_HEDGED: Final[Mapping[Claim, str]] = {
+    "avoid": "When {when}, to {what} {hedge} do harm.",
+    "useless": "When {when}, to {what} {hedge} not contribute.",
+    "expect": "When {when}, it {hedge} be that {what}.",
+    "needs": "To {what} {hedge} be necessary before {when}.",
+    "do": "When {when}, to {what} {hedge} help.",
+}
+# "do" comes last: it reads every sentence that those before it read.
 _READERS: Final = [
     (claim, re.compile(re.escape(form).replace(r"\{when\}", "(.+?)").replace(r"\{what\}", "(.+)")))
     for claim, form in _SENTENCES.items()
 ]
+_NO_WORD: Final = re.compile(r"[^\w]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """What to do, or not to do, and when.
+    """What to do, not to do, or to expect, and when.
 
     {"when": "a queue is slow", "claim": "do", "what": "drain it"}; for "needs", what has to come before
     something: {"when": "you drain a queue", "claim": "needs", "what": "pause it"}.
@@ -40,6 +51,16 @@ class Lesson:
     def sentence(self) -> str:
         """Return the lesson as it stands in a prompt."""
         return _SENTENCES[self.claim].format(when=self.when, what=self.what)
+
+    def hedged(self, *, is_sure: bool) -> str:
+        """Return the lesson as a causal abstraction: it "should", or "may", be so."""
+        hedge = "should" if is_sure else "may"
+        return _HEDGED[self.claim].format(when=self.when, what=self.what, hedge=hedge)
+
+
+def folded(text: str) -> str:
+    """Return a text without what does not matter when two are compared: case, spaces, marks."""
+    return _NO_WORD.sub(" ", text.casefold()).strip()
 
 
 def read_sentence(text: str) -> Lesson | None:

@@ -1,0 +1,341 @@
+"""The agent: recall, act, observe, remember, learn.
+
+    agent = Agent(memory, Student(model), teacher=Teacher(model))
+    episode = agent.play(environment, task, seed=0)
+
+The model never changes. What changes is the memory beside it, after every episode.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Protocol, Unpack, runtime_checkable
+
+from agentcl.agents.situations import Situation, Transcript
+from agentcl.agents.spending import Spent
+from agentcl.agents.student import Act, Plan
+from agentcl.agents.supervisor import Familiarity, Supervisor
+from agentcl.agents.teacher import Correction, Distiller, Judgement, Review
+from agentcl.envs.base import Environment, Observation, Task
+from agentcl.errors import InvalidInput
+from agentcl.memory.checks import WriteScope, check_scope
+from agentcl.memory.experience import Episode
+from agentcl.recording import EpisodeRecorder
+from agentcl.tokens import TokenCounter, estimate_tokens
+
+if TYPE_CHECKING:
+    from agentcl.facade import Memory
+    from agentcl.guidance.lanes import Lane
+
+_LAST_SEEN: Final = 3  # observations that lessons are recalled for, besides the first
+_NAME: Final = re.compile(r"(?<=\w )[A-Z]\w+")  # a capital within a sentence
+
+
+class Actor(Protocol):
+    """Chooses actions; `Student` is one."""
+
+    def act(self, situation: Situation) -> Act:
+        """Return the next action."""
+        ...
+
+
+@runtime_checkable
+class Planner(Protocol):
+    """Plans a task; `Student` does."""
+
+    def plan(self, situation: Situation) -> Plan:
+        """Return a plan for the whole task."""
+        ...
+
+
+@runtime_checkable
+class Coach(Protocol):
+    """Looks on while somebody acts; `Teacher` does."""
+
+    def review(self, situation: Situation, plan: str) -> Review:
+        """Return the plan to follow."""
+        ...
+
+    def correct(self, situation: Situation, action: str) -> Correction:
+        """Return the action to take."""
+        ...
+
+
+@runtime_checkable
+class Judge(Protocol):
+    """Scores what nobody else does; `Teacher` does."""
+
+    def judge(self, transcript: Transcript) -> Judgement:
+        """Return how well an episode went; no score where that is not sure."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What one episode may take at the most; None: no limit of our own.
+
+    A limit is looked at before each step, and no step is begun beyond it.
+    """
+
+    steps: int | None = None
+    tokens: int | None = None  # of all roles together, learning from the episode apart
+    seconds: float | None = None
+    guidance_tokens: int = 400  # for lessons in one prompt; never exceeded
+
+
+class Agent:
+    """Plays tasks with a frozen model, and learns from them into a memory.
+
+    Args:
+        memory: what is recalled, and where it is learned.
+        student: who acts.
+        teacher: who says what an episode teaches, and helps in the lanes that need one; None: no new
+            lesson is learned, but those that are known go on being tested.
+        supervisor: picks the lane of each task, and which episodes are worth a reflection; None: the
+            student acts alone, and every episode is reflected on.
+        expert: who acts in the lane "taught".
+        budget: of one episode.
+        documents: passages that are searched for at each step.
+        count_tokens: of the model.
+        name: of the model that acts.
+        fingerprint: of its weights; kept with each episode.
+        clock: in seconds, for the budget.
+        scope: `tenant`, `user`, `agent`, `session`: whose episodes and lessons these are.
+
+    Raises:
+        InvalidInput: if the supervisor may choose a lane that nobody here can play.
+    """
+
+    def __init__(
+        self,
+        memory: Memory,
+        student: Actor,
+        *,
+        teacher: Distiller | None = None,
+        supervisor: Supervisor | None = None,
+        expert: Actor | None = None,
+        budget: Budget | None = None,
+        documents: int = 0,
+        count_tokens: TokenCounter = estimate_tokens,
+        name: str = "",
+        fingerprint: str = "",
+        clock: Callable[[], float] = time.monotonic,
+        **scope: Unpack[WriteScope],
+    ) -> None:
+        self.memory, self.student, self.teacher = memory, student, teacher
+        self.supervisor, self.expert = supervisor, expert
+        self.budget = budget or Budget()
+        self._documents, self._count_tokens = documents, count_tokens
+        self._name, self._fingerprint = name, fingerprint
+        self._clock = clock
+        self._scope = scope
+        self._tenant = check_scope(scope).tenant
+        self._check_lanes()
+
+    def play(
+        self,
+        environment: Environment,
+        task: Task,
+        *,
+        seed: int = 0,
+        world: str = "",
+        is_frozen: bool = False,
+    ) -> Episode:
+        """Play one task to its end, learn from it, and return the episode as it was stored.
+
+        Args:
+            environment: where.
+            task: what is to be done.
+            seed: of the task, and of the coins thrown for it.
+            world: where the same rules hold, if the environment has several such places.
+            is_frozen: recall, and write nothing.
+
+        Raises:
+            EnvironmentFailed: if the world breaks; the episode is kept as interrupted.
+            ModelUnavailable: if a model cannot be asked; likewise, unless the episode was over by then.
+        """
+        rng = random.Random(f"{task.id}:{seed}")
+        seen = environment.reset(task, seed=seed)
+        familiarity = self._familiarity(task, seen, world)
+        lane = self._lane(task, familiarity, rng)
+        with self.memory.episode(
+            task.id,
+            goal=seen.goal,
+            application=task.env,
+            family=task.family,
+            world=world,
+            first=seen.text,
+            lane=lane,
+            model=self._name,
+            fingerprint=self._fingerprint,
+            seed=seed,
+            budget_tokens=self.budget.guidance_tokens,
+            count_tokens=self._count_tokens,
+            is_frozen=is_frozen,
+            **self._scope,
+        ) as episode:
+            end = self._act(environment, episode, seen, lane)
+            score = environment.score()
+            played = episode.finish(
+                score.value, is_success=score.is_success, end=end, judge="environment"
+            )
+        transcript = _transcript(episode, seen, score.value)
+        if is_frozen or not self._is_worth_learning(played, familiarity, rng):
+            return played
+        return self.learn(played, transcript)
+
+    def learn(self, played: Episode, transcript: Transcript) -> Episode:
+        """Let the teacher say what an episode teaches; return the episode with what that took."""
+        if self.teacher is None:
+            return played
+        distilled = self.teacher.distil(transcript)
+        spent = _spending(distilled.spent)
+        self.memory.reflect(
+            distilled.lessons,
+            episode=played,
+            author="teacher",
+            levels=distilled.levels,
+            spent=spent,
+            problem=distilled.problem,
+            names=_NAME.findall(transcript.goal),
+        )
+        return self.memory.keep_next(replace(played, usage={**played.usage, "learn": spent}))
+
+    def _act(
+        self, environment: Environment, episode: EpisodeRecorder, first: Observation, lane: Lane
+    ) -> str:
+        """Act until the world, or the budget, says that it is over; return which."""
+        started = self._clock()
+        seen, plan = first, ""
+        while not (over := self._overspent(episode, self._clock() - started)):
+            situation = self._recall(environment, episode, first, plan)
+            if lane == "reviewed" and not plan:
+                plan = self._plan(episode, situation)
+                situation = replace(situation, plan=plan)
+            action, thought, by = self._choose(episode, situation, lane)
+            outcome = environment.step(action)
+            told = outcome.observation
+            episode.step(
+                seen.text, action, told.text, reward=outcome.reward, thought=thought, by=by
+            )
+            if outcome.terminated or outcome.truncated:
+                return "terminated" if outcome.terminated else "truncated"
+            seen = told
+        return over
+
+    def _recall(
+        self, environment: Environment, episode: EpisodeRecorder, first: Observation, plan: str
+    ) -> Situation:
+        """Return where the agent stands, with what memory has to say of it."""
+        actions = environment.admissible_actions()
+        told = [first.goal, first.text, *(step.outcome for step in episode.steps[-_LAST_SEEN:])]
+        recalled = episode.recall("\n".join(told), actions=actions or (), documents=self._documents)
+        return Situation(
+            goal=first.goal,
+            first=first.text,
+            history=tuple((step.action, step.outcome) for step in episode.steps),
+            actions=None if actions is None else tuple(actions),
+            guidance=recalled.lessons,
+            passages=tuple(hit.text for hit in recalled.documents or ()),
+            plan=plan,
+        )
+
+    def _choose(
+        self, episode: EpisodeRecorder, situation: Situation, lane: Lane
+    ) -> tuple[str, str, str]:
+        """Return the next action, what was thought, and who chose it."""
+        is_taught = lane == "taught" and self.expert is not None
+        actor = self.expert if is_taught and self.expert is not None else self.student
+        act = actor.act(situation)
+        role = "teach" if is_taught else "act"
+        episode.spend(role, _spending(act.usage))
+        if act.planning.calls:
+            episode.spend("plan", _spending(act.planning))
+        if lane == "coached" and isinstance(self.teacher, Coach):
+            correction = self.teacher.correct(situation, act.action)
+            episode.spend("coach", _spending(correction.spent))
+            if correction.action != act.action:
+                return correction.action, correction.reason, "teacher"
+        return act.action, act.thought, "teacher" if is_taught else "student"
+
+    def _plan(self, episode: EpisodeRecorder, situation: Situation) -> str:
+        """Return the student's plan as the teacher would have it."""
+        assert isinstance(self.student, Planner)
+        assert isinstance(self.teacher, Coach)
+        plan = self.student.plan(situation)
+        episode.spend("plan", _spending(plan.usage))
+        review = self.teacher.review(situation, plan.text)
+        episode.spend("coach", _spending(review.spent))
+        return review.plan
+
+    def _familiarity(self, task: Task, seen: Observation, world: str) -> Familiarity:
+        """Return what memory knows of such a task, and how new the situation is to it."""
+        state = self.memory.guidance_state(self._tenant)
+        cluster = f"{task.env}/{task.family}"
+        expected = state.baseline.expected(cluster)
+        known = state.situations.covering(f"{seen.goal}\n{seen.text}")
+        trusted = [state.belief(id, cluster=cluster, world=world).trust for id in known]
+        return Familiarity(
+            attempts=expected.n,
+            mean=min(1.0, max(0.0, expected.mean)),
+            sd=expected.standard_error,
+            novelty=1 - max(trusted, default=0.0),
+        )
+
+    def _lane(self, task: Task, familiarity: Familiarity, rng: random.Random) -> Lane:
+        if self.supervisor is None:
+            return "alone"
+        lanes = self.memory.guidance_state(self._tenant).lanes
+        return self.supervisor.choose(f"{task.env}/{task.family}", familiarity, lanes, rng)
+
+    def _is_worth_learning(
+        self, played: Episode, familiarity: Familiarity, rng: random.Random
+    ) -> bool:
+        return self.supervisor is None or self.supervisor.should_reflect(
+            familiarity,
+            score=played.score,
+            expected=familiarity.mean,
+            was_new=familiarity.novelty > 0.5,
+            rng=rng,
+        )
+
+    def _overspent(self, episode: EpisodeRecorder, elapsed_s: float) -> str:
+        """Return which part of the budget is used up; empty if none is."""
+        tokens = sum(prompt + completion for _, prompt, completion, _ in episode.usage.values())
+        for limit, used, end in (
+            (self.budget.steps, len(episode.steps), "out of steps"),
+            (self.budget.tokens, tokens, "out of tokens"),
+            (self.budget.seconds, elapsed_s, "out of time"),
+        ):
+            if limit is not None and used >= limit:
+                return end
+        return ""
+
+    def _check_lanes(self) -> None:
+        """Refuse at once what would fail in mid-episode."""
+        lanes = self.supervisor.lanes if self.supervisor else ()
+        can_coach = isinstance(self.teacher, Coach)
+        needed = {
+            "reviewed": can_coach and isinstance(self.student, Planner),
+            "coached": can_coach,
+            "taught": self.expert is not None,
+        }
+        missing = [lane for lane in lanes if not needed.get(lane, True)]
+        if missing:
+            raise InvalidInput(
+                f"nobody can play the lanes {', '.join(missing)}: reviewed needs a student that plans and "
+                "a teacher that reviews, coached a teacher that corrects, taught an expert that acts"
+            )
+
+
+def _transcript(episode: EpisodeRecorder, first: Observation, score: float | None) -> Transcript:
+    steps = tuple((step.action, step.outcome) for step in episode.steps)
+    return Transcript(first.goal, first.text, steps, score)
+
+
+def _spending(spent: Spent) -> tuple[int, int, int, float]:
+    return (spent.calls, spent.prompt_tokens, spent.completion_tokens, spent.duration_s)

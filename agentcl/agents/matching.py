@@ -1,0 +1,64 @@
+"""Which admissible action a model means by what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from agentcl.retrieval.analysis import terms
+
+_EMPTY: Final = frozenset({"a", "an", "the", "it", "them", "this", "that"})  # name nothing
+_NEGATIONS: Final = frozenset({"not", "never", "dont", "instead"})
+
+
+def meant_action(said: str, actions: Iterable[str] | None) -> str | None:
+    """Return the admissible action that is meant by `said`; None if none, or more than one, may be.
+
+    The same but for case and quotes is meant; so is, of several lines, the first. Else words are compared
+    by their stems, like CLIN's matcher does (Majumder et al. 2023), but no word is ever taken for another:
+    an action is meant if all its words are said in their order, whatever is said around them, or if all
+    that is said is in the action in that order, with its verb. The one with the most words in common wins.
+    """
+    offered = list(actions or ())
+    for text in dict.fromkeys((said, said.strip().partition("\n")[0])):
+        bare = _bare(text)
+        for action in offered:
+            if _bare(action) == bare:
+                return action
+    words = _stems(said)
+    if not words:
+        return None
+    best: list[str] = []
+    most = 0
+    for action in offered:
+        common = _common(words, _stems(action))
+        if common > most:
+            best, most = [action], common
+        elif common == most and common:
+            best.append(action)
+    return best[0] if len(best) == 1 else None
+
+
+def _common(said: Sequence[str], action: Sequence[str]) -> int:
+    """Return how many words are common to both if one holds the other, else 0."""
+    if not action or action[0] not in said:
+        return 0
+    if _NEGATIONS.intersection(said) - set(action):
+        return 0
+    if _holds(said, action) or _holds(action, said):
+        return min(len(said), len(action))
+    return 0
+
+
+def _holds(longer: Sequence[str], shorter: Sequence[str]) -> bool:
+    """Return whether the words of `shorter` are in `longer`, in that order."""
+    rest = iter(longer)
+    return all(word in rest for word in shorter)
+
+
+def _stems(text: str) -> list[str]:
+    return [word for word in terms(text.replace("n't", " not")) if word not in _EMPTY]
+
+
+def _bare(text: str) -> str:
+    return text.strip().strip("\"'`*.").strip().casefold()

@@ -1,0 +1,108 @@
+"""The student: a frozen model that acts, with what memory has to say in its prompt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agentcl.agents.matching import meant_action
+from agentcl.agents.prompts import ACTING, AIMING, PLANNING, ask_action, ask_plan, ask_sub_goal
+from agentcl.agents.situations import Situation
+from agentcl.agents.spending import NOTHING_SPENT, Spent
+from agentcl.models.base import ChatModel, Message, Sampling
+from agentcl.reference.reading import final_answer
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What the student does next."""
+
+    action: str  # an admissible one, or what was said where none was meant
+    thought: str  # all that was said
+    usage: Spent  # of the model that chose the action
+    planning: Spent = NOTHING_SPENT  # of the planner
+    sub_goal: str = ""  # what the planner named
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How the student means to reach a goal."""
+
+    text: str
+    usage: Spent
+
+
+class Student:
+    """Chooses actions with a frozen model.
+
+    With a planner the work is split: the planner names the next sub-goal from all that is known, and the
+    model, which may be much smaller, grounds it in an admissible action. That doubles the calls.
+
+    Args:
+        model: who chooses the action.
+        instructions: said as its system's message; empty for a model that was trained on the form, which
+            is then asked exactly `prompts.ask_action`.
+        planner: who names the next sub-goal; default: nobody does.
+        max_tokens: of one answer.
+        recent: steps that a prompt shows.
+    """
+
+    def __init__(
+        self,
+        model: ChatModel,
+        *,
+        instructions: str = ACTING,
+        planner: ChatModel | None = None,
+        max_tokens: int = 128,
+        recent: int = 12,
+    ) -> None:
+        self.model, self.planner = model, planner
+        self.instructions = instructions
+        self._sampling = Sampling(max_tokens=max_tokens)
+        self._recent = recent
+
+    def act(self, situation: Situation) -> Act:
+        """Return the next action; one call, with a planner two.
+
+        An answer that means no admissible action is taken as it stands: the world says what it makes of it.
+
+        Raises:
+            ModelUnavailable: if a model cannot be asked.
+        """
+        sub_goal, planning = "", NOTHING_SPENT
+        if self.planner is not None:
+            asked = ask_sub_goal(situation, recent=self._recent)
+            sub_goal, planning = self._ask(self.planner, AIMING, asked)
+            sub_goal = " ".join(sub_goal.split())
+        prompt = ask_action(
+            guidance=situation.guidance,
+            goal=situation.goal,
+            scene=situation.first,
+            history=situation.history[-self._recent :],
+            actions=situation.actions,
+            passages=situation.passages,
+            plan=situation.plan,
+            sub_goal=sub_goal,
+        )
+        said, usage = self._ask(self.model, self.instructions, prompt)
+        answer = final_answer(said)
+        action = meant_action(answer, situation.actions) or answer
+        return Act(action, said, usage, planning, sub_goal)
+
+    def plan(self, situation: Situation) -> Plan:
+        """Return a plan for the whole task, in one call of the planner, or of the model without one.
+
+        Raises:
+            ModelUnavailable: if the model cannot be asked.
+        """
+        asked = ask_plan(situation, recent=self._recent)
+        return Plan(*self._ask(self.planner or self.model, PLANNING, asked))
+
+    def _ask(self, model: ChatModel, instructions: str, prompt: str) -> tuple[str, Spent]:
+        reply = model.chat(conversation(instructions, prompt), sampling=self._sampling)
+        return reply.text.strip(), Spent.of(reply)
+
+
+def conversation(instructions: str, prompt: str) -> list[Message]:
+    """Return a prompt with the instructions before it, where there are any."""
+    said = [Message("system", instructions)] if instructions else []
+    return [*said, Message("user", prompt)]

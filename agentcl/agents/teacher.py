@@ -1,0 +1,218 @@
+"""The teacher: a model that reviews plans, corrects steps, judges episodes, and distils lessons from them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from agentcl.agents.matching import meant_action
+from agentcl.agents.prompts import (
+    ABSTRACTIONS,
+    CONTRASTING,
+    CORRECTING,
+    CORRECTION,
+    DISTILLING,
+    JUDGEMENT,
+    JUDGING,
+    LESSONS,
+    REVIEW,
+    REVIEWING,
+    ask_abstractions,
+    ask_contrast,
+    ask_correction,
+    ask_judgement,
+    ask_lessons,
+    ask_review,
+)
+from agentcl.agents.situations import Situation, Transcript
+from agentcl.agents.spending import Metered, Spent
+from agentcl.agents.student import conversation
+from agentcl.errors import InvalidInput, SchemaViolation
+from agentcl.lessons import Lesson, read_json
+from agentcl.memory.experience import Level
+from agentcl.models.base import ChatModel, Sampling, Schema
+from agentcl.models.structured import ask_object
+
+# Above it a judge's score is missing: the threshold at which ATLAS asks a stronger judge.
+_UNSURE: Final = 0.3
+_MOST: Final = 8  # lessons of one answer; what comes after them is dropped
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A plan as it is to be followed."""
+
+    plan: str
+    is_changed: bool
+    spent: Spent
+    problem: str = ""  # why the plan was left as it was, where the answer could not be used
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """An action as it is to be taken."""
+
+    action: str
+    reason: str
+    spent: Spent
+    problem: str = ""  # why the action was left as it was, where the answer could not be used
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """How well an episode went."""
+
+    score: float | None  # from 0 to 1; None: nobody knows, which is not a zero
+    reason: str
+    spent: Spent
+
+
+@dataclass(frozen=True, slots=True)
+class Distilled:
+    """What an episode teaches, in the teacher's opinion; evidence decides what becomes of it."""
+
+    lessons: tuple[Lesson, ...]
+    spent: Spent
+    levels: tuple[Level, ...] = ()  # how general each lesson is; "family" where that was not said
+    problem: str = ""  # what could not be used of the answer, and why
+
+
+class Distiller(Protocol):
+    """Draws lessons from episodes."""
+
+    def distil(self, transcript: Transcript, *, contrast: Transcript | None = None) -> Distilled:
+        """Return what an episode teaches, given another of its kind that went otherwise.
+
+        An answer that cannot be used gives no lessons and says so; it never raises.
+
+        Raises:
+            ModelUnavailable: if the model cannot be asked.
+        """
+        ...
+
+
+class Teacher:
+    """A model that looks on; the student's own or another one.
+
+    Each verb is one call, and one more if the answer cannot be read. An answer that still cannot be read
+    changes nothing: the plan and the action stay, the score is missing, and there are no lessons.
+
+    Args:
+        model: who is asked.
+        instructions: said as the system's message before it distils; empty for a model that was trained on
+            the form, which is then asked exactly `prompts.ask_lessons`, also where there is a contrast.
+            Default: what `prompts` has for one episode and for two.
+        max_tokens: of one answer.
+        recent: last steps of an episode that a prompt shows.
+    """
+
+    def __init__(
+        self,
+        model: ChatModel,
+        *,
+        instructions: str | None = None,
+        max_tokens: int = 512,
+        recent: int = 30,
+    ) -> None:
+        self.model = model
+        self._instructions = instructions
+        self._sampling = Sampling(max_tokens=max_tokens)
+        self._recent = recent
+
+    def review(self, situation: Situation, plan: str) -> Review:
+        """Return the plan to follow: `plan`, or a better one. Raises ModelUnavailable."""
+        prompt = ask_review(situation, plan, recent=self._recent)
+        value, spent, problem = self._ask(REVIEWING, prompt, REVIEW)
+        better = value["plan"].strip() if value else ""
+        if not better:
+            return Review(plan, False, spent, problem or "the plan that came back was empty")
+        return Review(better, better.split() != plan.split(), spent)
+
+    def correct(self, situation: Situation, action: str) -> Correction:
+        """Return the action to take: `action`, or an admissible one that is better.
+
+        Raises:
+            ModelUnavailable: if the model cannot be asked.
+        """
+        prompt = ask_correction(situation, action, recent=self._recent)
+        value, spent, problem = self._ask(CORRECTING, prompt, CORRECTION)
+        if not value:
+            return Correction(action, "", spent, problem)
+        said, reason = value["action"].strip(), value["reason"].strip()
+        better = said if situation.actions is None else meant_action(said, situation.actions)
+        if not better:
+            return Correction(action, reason, spent, f"{said!r} is no action that can be taken")
+        return Correction(better, reason, spent)
+
+    def judge(self, transcript: Transcript) -> Judgement:
+        """Return how well an episode went; no score where the judge is unsure. Raises ModelUnavailable."""
+        prompt = ask_judgement(transcript, recent=self._recent)
+        value, spent, problem = self._ask(JUDGING, prompt, JUDGEMENT)
+        if not value:
+            return Judgement(None, problem, spent)
+        score, uncertainty = float(value["score"]), float(value["uncertainty"])
+        # JSON as Python reads it has NaN, which is within any bounds of a schema.
+        is_known = math.isfinite(score) and uncertainty <= _UNSURE
+        return Judgement(score if is_known else None, value["reason"].strip(), spent)
+
+    def distil(self, transcript: Transcript, *, contrast: Transcript | None = None) -> Distilled:
+        """Return what an episode teaches, as causal abstractions in the forms of CLIN.
+
+        With a contrast of another score the better of the two is shown as the good one. A hedge ("may",
+        "should") is not taken from the teacher: how sure a lesson is follows from evidence.
+
+        Raises:
+            ModelUnavailable: if the model cannot be asked.
+        """
+        value, spent, problem = self._ask(*self._distillation(transcript, contrast))
+        if not value:
+            return Distilled((), spent, problem=problem)
+        lessons: dict[Lesson, Level] = {}
+        problems: list[str] = []
+        for one in value["guidance"]:
+            try:
+                lesson = read_json(one)
+            except InvalidInput as error:
+                problems.append(str(error))
+                continue
+            if len(lessons) == _MOST and lesson not in lessons:
+                problems.append(f"only the first {_MOST} lessons of one answer count")
+                break
+            lessons.setdefault(lesson, one.get("level", "family"))
+        return Distilled(tuple(lessons), spent, tuple(lessons.values()), "; ".join(problems))
+
+    def _distillation(
+        self, transcript: Transcript, contrast: Transcript | None
+    ) -> tuple[str, str, Schema]:
+        """Return the instructions, the prompt and the schema of a distillation."""
+        if self._instructions == "":
+            steps = transcript.steps[-self._recent :]
+            prompt = ask_lessons(goal=transcript.goal, scene=transcript.first, history=steps)
+            return "", prompt, LESSONS
+        pair = _ordered(transcript, contrast)
+        if pair is None:
+            prompt = ask_abstractions(transcript, recent=self._recent)
+            return self._instructions or DISTILLING, prompt, ABSTRACTIONS
+        prompt = ask_contrast(*pair, recent=self._recent)
+        return self._instructions or CONTRASTING, prompt, ABSTRACTIONS
+
+    def _ask(
+        self, instructions: str, prompt: str, schema: Schema
+    ) -> tuple[Mapping[str, Any] | None, Spent, str]:
+        """Return the object, or None and why there is none, and what was spent in either case."""
+        model = Metered(self.model)
+        messages = conversation(instructions, prompt)
+        try:
+            reply = ask_object(model, messages, schema=schema, sampling=self._sampling)
+        except SchemaViolation as error:
+            return None, model.spent, str(error)
+        return reply.value, model.spent, ""
+
+
+def _ordered(one: Transcript, other: Transcript | None) -> tuple[Transcript, Transcript] | None:
+    """Return the better and the worse of two; None if nobody knows which is which."""
+    if other is None or one.score is None or other.score is None or one.score == other.score:
+        return None
+    return (one, other) if one.score > other.score else (other, one)

@@ -1,0 +1,87 @@
+"""One episode of a run under way: what is known of it so far, checked as it comes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from agentcl.agents.spending import Spent
+from agentcl.bench.rows import Learned, Turn
+from agentcl.envs.base import Determinism, Environment, Observation, Outcome, Score, Task
+from agentcl.envs.checking import LONGEST_TEXT
+from agentcl.errors import EnvironmentFailed
+
+
+@dataclass(slots=True)
+class Attempt:
+    """What is known of an episode; of one that fails in the middle this is what is kept."""
+
+    goal: str = ""
+    first: str = ""
+    turns: list[Turn] = field(default_factory=list)
+    thought: str = ""  # what was said before the next action
+    score: Score | None = None
+    end: str = ""
+    episode: str = ""  # its id in the memory, where that keeps episodes
+    recalled: Sequence[str] = ()
+    shown: Sequence[str] = ()
+    leaks: Sequence[str] = ()
+    learned: Sequence[Learned] = ()
+    usage: Mapping[str, Spent] = field(default_factory=dict)
+
+    @property
+    def last(self) -> Observation:
+        """What was seen last."""
+        return Observation(self.turns[-1].seen if self.turns else self.first)
+
+
+class WatchedEnvironment:
+    """A world of which every observation, reward and score is checked, and written into an attempt.
+
+    Raises:
+        EnvironmentFailed: from every method, if what the world gives cannot be used.
+    """
+
+    def __init__(self, environment: Environment, attempt: Attempt) -> None:
+        self.name = environment.name
+        self.determinism: Determinism = environment.determinism
+        self._environment, self._attempt = environment, attempt
+
+    def reset(self, task: Task, *, seed: int) -> Observation:
+        """Begin an episode."""
+        seen = _checked(self._environment.reset(task, seed=seed))
+        self._attempt.goal, self._attempt.first = seen.goal, seen.text
+        return seen
+
+    def step(self, action: str) -> Outcome:
+        """Act."""
+        outcome = self._environment.step(action)
+        seen = _checked(outcome.observation)
+        if not math.isfinite(outcome.reward):
+            raise EnvironmentFailed(f"a reward of {outcome.reward}")
+        self._attempt.turns.append(Turn(action, seen.text, self._attempt.thought))
+        return outcome
+
+    def admissible_actions(self, limit: int | None = None) -> Sequence[str] | None:
+        """Return the world's."""
+        return self._environment.admissible_actions(limit)
+
+    def score(self) -> Score:
+        """Return how well the episode went so far."""
+        score = self._environment.score()
+        if not 0 <= score.value <= 1:
+            raise EnvironmentFailed(f"a score of {score.value}, which is not from 0 to 1")
+        self._attempt.score = score
+        return score
+
+    def close(self) -> None:
+        """Leave the world open: it is the next episode's too."""
+
+
+def _checked(seen: Observation) -> Observation:
+    if len(seen.text) > LONGEST_TEXT:
+        raise EnvironmentFailed(
+            f"an observation of {len(seen.text):,} characters; more than {LONGEST_TEXT:,} fit no prompt"
+        )
+    return seen

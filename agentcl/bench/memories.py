@@ -1,0 +1,172 @@
+"""The memories of one life: opened where they are needed, and given to who plays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+from agentcl.agents.agent import Actor
+from agentcl.agents.teacher import Distiller
+from agentcl.bench.arms.base import Arm, Item
+from agentcl.bench.arms.registry import GUIDANCE, ORACLE, guidance_options, open_arm
+from agentcl.bench.guided import GuidedPlayer
+from agentcl.bench.leakage import WatchedMemory
+from agentcl.bench.opening import Leaving, make_actor, make_student, read_told
+from agentcl.bench.players import ArmPlayer, MemoryOf, Player
+from agentcl.bench.settings import RunSettings
+from agentcl.envs.base import Instructive, World
+from agentcl.envs.streams import StreamItem
+from agentcl.errors import ConfigError
+from agentcl.facade import Memory
+from agentcl.models.base import ChatModel
+from agentcl.retrieval.encoders import Encoder, open_encoder
+
+# Arms that give what they hold, without a search: how much is their own setting.
+WHOLE: Final = ("full", "last-", "transcripts-", "notes-", ORACLE)
+_WITHOUT_VECTORS: Final = ("none", "bm25", *WHOLE)
+_MOST: Final = 10_000
+
+
+class Memories:
+    """What one life remembers with.
+
+    Args:
+        settings: of the run.
+        arm: what remembers.
+        scratch: for what the rows bring back.
+        kept: for a memory that outlives the process.
+    """
+
+    def __init__(self, settings: RunSettings, arm: str, *, scratch: Path, kept: Path) -> None:
+        self._settings, self._arm = settings, arm
+        self._scratch, self._kept = scratch, kept
+        self._open: list[Arm | Memory] = []
+        self._about: Mapping[str, Any] = {}
+
+    def arm(self, place: int = 0) -> Arm:
+        """Return an arm that remembers nothing yet; the one of that place among several."""
+        memory = self._settings.memory
+        options = memory.options.get(self._arm, {})
+        has_vectors = not self._arm.startswith(_WITHOUT_VECTORS)
+        encoder = _encoder(memory.encoder) if has_vectors else memory.encoder
+        folder = self._scratch / f"{place}"
+        opened = open_arm(self._arm, encoder=encoder, folder=folder, options=options)
+        self._open.append(opened)
+        self._about = opened.settings()
+        return opened
+
+    @property
+    def shown(self) -> int:
+        """How many items a prompt may hold."""
+        return _MOST if self._arm.startswith(WHOLE) else self._settings.memory.limit
+
+    def player(self, world: World, model: ChatModel | None) -> Player:
+        """Return who plays the tasks of a world.
+
+        Raises:
+            ConfigError: if the agent of the run cannot play with such a memory.
+        """
+        if self._arm == GUIDANCE:
+            return self._guided(world, model)
+        leaves = leaving(self._arm, self._settings.agent.learn)
+        actor = make_actor(self._settings, world, model, leaves=leaves)
+        if self._arm == ORACLE:
+            return ArmPlayer(self._oracle_of(world), actor, is_taught=False)
+        if leaves == "notes":
+            return ArmPlayer(self._by_family(), actor, is_repeated=True)
+        memory = WatchedMemory(self.arm(), limit=self.shown)
+        return ArmPlayer(lambda item: memory, actor, is_taught=leaves != "nothing")
+
+    def settings(self) -> Mapping[str, Any]:
+        """Return what a result must say of the memory."""
+        return self._about
+
+    def close(self) -> None:
+        """Close what is open."""
+        while self._open:
+            self._open.pop().close()
+
+    def _guided(self, world: World, model: ChatModel | None) -> GuidedPlayer:
+        options = guidance_options(self._settings.memory.options.get(GUIDANCE, {}))
+        student, teacher = self._student(model)
+        memory = Memory(
+            self._kept,
+            encoder=_encoder(self._settings.memory.encoder),
+            index="exact",
+            durability="normal",
+            busy_timeout_s=30.0,
+        )
+        self._open.append(memory)
+        told = read_told(options.told) if options.told else ("", [])
+        self._about = {
+            "encoder": memory.encoder.name,
+            "budget_tokens": options.budget_tokens,
+            "told": len(told[1]),
+            "agentcl": version("agentcl"),
+        }
+        return GuidedPlayer(
+            memory,
+            student,
+            teacher,
+            rules_by=getattr(world, "rules_by", ""),
+            told=told,
+            application=world.name,
+            budget_tokens=options.budget_tokens,
+            name=model.name if model else self._settings.agent.name,
+            fingerprint=model.fingerprint() if model else "",
+            instructions=getattr(student, "instructions", ""),
+        )
+
+    def _student(self, model: ChatModel | None) -> tuple[Actor, Distiller | None]:
+        student, teacher = make_student(self._settings.agent, model)
+        return student, None if self._settings.agent.learn == "nothing" else teacher
+
+    def _by_family(self) -> MemoryOf:
+        held: dict[str, WatchedMemory] = {}
+
+        def memory_of(item: StreamItem) -> WatchedMemory:
+            family = item.task.family
+            if family not in held:
+                held[family] = WatchedMemory(self.arm(len(held)), limit=self.shown)
+            return held[family]
+
+        return memory_of
+
+    def _oracle_of(self, world: World) -> MemoryOf:
+        if not isinstance(world, Instructive):
+            raise ConfigError(
+                f"nobody can say what there is to know in {world.name}; leave the arm {ORACLE!r} out"
+            )
+
+        def memory_of(item: StreamItem) -> WatchedMemory:
+            self.close()
+            memory = WatchedMemory(self.arm(), limit=self.shown)
+            sentences = world.lessons(item.task, seed=item.seed)
+            memory.add([Item(f"oracle.{n}", text) for n, text in enumerate(sentences)])
+            return memory
+
+        return memory_of
+
+
+def leaving(arm: str, learn: Leaving) -> Leaving:
+    """Return what an episode leaves for an arm, if `learn` is what it leaves for most."""
+    if arm in ("none", ORACLE):
+        return "nothing"  # so that nobody is charged for what is thrown away
+    if arm == "episodes" or arm.startswith("transcripts-"):
+        return "record"
+    return "notes" if arm.startswith("notes-") else learn
+
+
+@cache
+def _encoder(name: str) -> Encoder:
+    """Return an encoder, loaded once in a process."""
+    return open_encoder(name)
+
+
+def are_for_tasks(arms: Sequence[str]) -> list[str]:
+    """Return the arms among some that need episodes, and can answer no questions."""
+    named = (GUIDANCE, ORACLE, "episodes")
+    return [arm for arm in arms if arm in named or arm.startswith(("notes-", "transcripts-"))]

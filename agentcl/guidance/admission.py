@@ -1,0 +1,218 @@
+"""The gate that a proposed lesson passes before it is tried.
+
+It looks at form alone and calls no model. It keeps out what no evidence has to be spent on: texts that are no
+lesson, instructions to the reader, answers learned by heart, and names of a single episode. What comes through
+is a candidate, and nothing more: a lesson that is merely wrong is found out by evidence, and so is one that is
+malicious in words that are not known here.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection
+from typing import Final
+
+from agentcl.lessons import CLAIMS, Lesson, folded
+from agentcl.tokens import estimate_tokens
+
+MAX_TOKENS: Final = 60  # of a lesson's sentence, estimated
+_LONG_WORD: Final = 40  # letters; longer "words" are data
+_SHORT_ANSWER: Final = 4  # letters; shorter answers are in any text
+_COPIED_WORDS: Final = 5  # in a row
+_JOINERS: Final = str.maketrans("", "", "\u200c\u200d")  # some scripts are written with them
+_REFUSED_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+_WORD: Final = re.compile(r"\w+")
+_MARKUP: Final = re.compile(
+    r"<\||\|>|<!--|```|\{\{|\{%|\]\(|\[\[|\[/?(?:inst|system|user|assistant)\]|<<|>>|#{2,}"
+    r"|</?[a-z][\w:-]*(?:\s+[\w:-]+\s*=[^<>]*)?\s*/?>"
+    r'|"(?:name|arguments|function|tool|parameters|role|content)"\s*:'
+    r"|\b(?:tool|function)_(?:call|use)s?\b"
+)
+_ADDRESS: Final = re.compile(
+    r"\b[a-z][a-z0-9+.-]*://|\bwww\.|\b(?:javascript|mailto|data):\S|\S@[\w-]+\.\w"
+)
+_SPELLED: Final = re.compile(r"(?:(?<![^\W_])[^\W\d_][\s.\-_*]+){5,}")
+_ORDERED: Final = (
+    r"(?:all|any|every|previous|prior|earlier|preceding|above|other|your|original|initial|system)"
+)
+_TOLD: Final = r"(?:instructions?|prompts?|guidance|guidelines?|directives?)"
+_OVER: Final = r"\b(?:ignore|disregard|forget(?!\s+to\b)|override|overrule|bypass|discard|neglect|violate|circumvent)\b"
+_SECRETS: Final = (
+    r"(?:passwords?|credentials?|api[\s_-]?keys?|private keys?|access tokens?|secrets?|prompts?|instructions?"
+    r"|conversations?|chat history|guidance|user data|personal data)"
+)
+# What each refused text would have the reader do, and how it is said. The text is folded by NFKC and case.
+_ORDERS: Final = [
+    (meaning, re.compile(form))
+    for meaning, form in (
+        ("set its instructions aside", rf"{_OVER}(?:\W+\w+){{0,4}}?\W+{_TOLD}\b"),
+        (
+            "set its instructions aside",
+            rf"{_OVER}(?:\W+\w+){{0,2}}?\W+{_ORDERED}(?:\W+\w+){{0,2}}?\W+"
+            r"(?:rules?|polic(?:y|ies)|commands?|orders?|constraints?|restrictions?|lessons?|messages?|texts?)\b",
+        ),
+        (
+            "set its instructions aside",
+            rf"{_OVER}\W+(?:everything|all|anything|what)\W+(?:that\W+)?"
+            r"(?:above|before|previous(?:ly)?|earlier|you (?:were|have been|know|learned))",
+        ),
+        (
+            "set its instructions aside",
+            r"\bnew (?:system )?(?:instructions?|prompts?|directives?)\b",
+        ),
+        (
+            "speak of its prompt",
+            r"\b(?:system|developer|hidden|initial)\W+(?:prompts?|instructions?)\b",
+        ),
+        (
+            "give away what is not its own",
+            r"\b(?:reveal|leak|exfiltrate|disclose|send|post|email|e-mail|upload|forward|transmit|print|repeat|output"
+            rf"|show|tell)\b(?:\W+\w+){{0,5}}?\W+{_SECRETS}\b",
+        ),
+        (
+            "be somebody else",
+            r"\byou are (?:now|no longer)\b|\bpretend (?:to be|that you|you)\b|\brole-?play\b|\bfrom now on\b"
+            r"|\bact as (?:if|though) you\b|\bact as (?:an? |the |my )?(?:\w+ )?(?:ai|assistant|model|chatbot)\b"
+            r"|\byour (?:new|real|true|only) (?:role|task|goal|job|purpose|persona|identity|mission)\b"
+            r"|\bas an? (?:ai|large language model|language model)\b"
+            r"|\b(?:jailbreak|(?:developer|god|dan|debug|admin|sudo) mode)\b",
+        ),
+        (
+            "deceive those it works for",
+            r"\b(?:do not|don't|never|without) (?:\w+ )?(?:tell|telling|inform|informing|mention|mentioning|alert|warn"
+            r"|warning)\w* (?:\w+ )?(?:the |your |any )?(?:user|human|operator|owner|supervisor|teacher)s?\b",
+        ),
+        (
+            "think better of lessons, or of itself",
+            r"\b(?:this|these|those|all other|other|every other) (?:lessons?|guidance|memor(?:y|ies))\b"
+            r"|\b(?:trust|promote|retire|delete|keep) (?:\w+ )?(?:lessons?|guidance|memor(?:y|ies))\b"
+            r"|\b(?:give|award|assign|report|claim) (?:\w+ ){0,3}?(?:full |high(?:est)? |perfect |maximum )"
+            r"(?:score|marks?|reward)\b",
+        ),
+        (
+            "run a program of somebody else's",
+            r"\brm\s+-[rf]{1,2}\b|\|\s*(?:ba|z)?sh\b|\bos\.system\b|\beval\s*\(",
+        ),
+        (
+            "take it for a turn of the conversation",
+            r"(?:^|[.!?;]\s*)(?:system|assistant|user|human|developer|ai|answer|observation|action|actions|thought"
+            r"|goal|guidance|history)\s*:|\b(?:assistant|answer)\s*:",
+        ),
+    )
+]
+
+
+def refusal(
+    lesson: Lesson, *, answers: Collection[str] = (), names: Collection[str] = ()
+) -> str | None:
+    """Return why a lesson is not admitted, in words; None if it is.
+
+    Args:
+        lesson: what was proposed. No text makes this raise.
+        answers: right answers of the tasks at hand, which no lesson may carry; those of fewer than four letters
+            are in any text, and are not looked for.
+        names: names of the one episode that it was drawn from. Leave them out for a lesson that is meant for this
+            very instance.
+    """
+    if lesson.claim not in CLAIMS:
+        return f"its claim is {lesson.claim!r}; a claim is one of {', '.join(CLAIMS)}"
+    for part, text in (("when it applies", lesson.when), ("what it claims", lesson.what)):
+        if not folded(text):
+            return f"it does not say {part}"
+    tokens = estimate_tokens(lesson.sentence())
+    if tokens > MAX_TOKENS:
+        return f"it is too long: about {tokens} tokens, where a lesson has at most {MAX_TOKENS}"
+    for text in (lesson.when, lesson.what):
+        if reason := _form(text) or _order(text):
+            return reason
+    said = folded(_plain(f"{lesson.when} | {lesson.what}"))
+    if reason := _order(lesson.sentence()):
+        return reason
+    for answer in sorted(answers):
+        if _is_copied(folded(_plain(answer)), said):
+            return f"it gives an answer away: {answer!r}"
+    for name in sorted(names):
+        bare = folded(_plain(name))
+        if bare and _is_in(bare, said):
+            return f"it names {name!r}, which only this one episode knows"
+    return None
+
+
+def names_of(goal: str, first: str) -> set[str]:
+    """Return the names that an episode's goal and first observation share.
+
+    A name is a word that begins with a capital within a sentence, or holds a digit. What only one of the two
+    has may be a name that is common to many episodes, such as that of an error.
+    """
+    return _capitalised(goal) & _capitalised(first)
+
+
+def _form(text: str) -> str | None:
+    """Return what is wrong with how a text is written."""
+    for character in text.translate(_JOINERS):
+        if unicodedata.category(character) in _REFUSED_CATEGORIES:
+            return f"it holds a character that cannot be seen, or a line break: {character!r}"
+    plain = _plain(text)
+    if found := _MARKUP.search(plain):
+        return f"it holds markup: {found.group()!r}"
+    if found := _ADDRESS.search(plain):
+        return f"it holds an address: {found.group()!r}"
+    if _SPELLED.search(plain):
+        return "it spells words letter by letter"
+    for word in plain.split():
+        if len(word) > _LONG_WORD:
+            return f"it holds a word of more than {_LONG_WORD} letters: {word[:_LONG_WORD]!r}"
+        if len(_alphabets(word)) > 1:
+            return f"it mixes alphabets in one word: {word!r}"
+    return None
+
+
+def _order(text: str) -> str | None:
+    """Return what a text would have its reader do beside the task."""
+    plain = " ".join(_plain(text).split())
+    for meaning, form in _ORDERS:
+        if found := form.search(plain):
+            return f"it tells the reader to {meaning}: {found.group()!r}"
+    return None
+
+
+def _plain(text: str) -> str:
+    """Return a text as patterns read it: of one width, case and kind of quote."""
+    folded_text = unicodedata.normalize("NFKC", text.translate(_JOINERS)).casefold()
+    return folded_text.replace("\u2019", "'").replace("\u201c", '"').replace("\u201d", '"')
+
+
+def _alphabets(word: str) -> set[str]:
+    """Return which of the alphabets that look alike a word is written in."""
+    found = set()
+    for character in word:
+        if character.isalpha() and character != "\u03bc":  # stands for "micro"
+            name = unicodedata.name(character, "").partition(" ")[0]
+            if name in ("LATIN", "CYRILLIC", "GREEK"):
+                found.add(name)
+    return found
+
+
+def _is_copied(answer: str, said: str) -> bool:
+    if len(answer) >= _SHORT_ANSWER and _is_in(answer, said):
+        return True
+    words = answer.split()
+    runs = range(len(words) - _COPIED_WORDS + 1)
+    return any(_is_in(" ".join(words[at : at + _COPIED_WORDS]), said) for at in runs)
+
+
+def _is_in(part: str, said: str) -> bool:
+    """Return whether whole words are said; of scripts without spaces, whether characters are."""
+    return f" {part} " in f" {said} " if part.isascii() else part in said
+
+
+def _capitalised(text: str) -> set[str]:
+    names = set()
+    for found in _WORD.finditer(text):
+        word, before = found.group(), text[: found.start()].rstrip()[-1:]
+        is_inside = before not in ("", ".", "!", "?", ":")
+        if (word[0].isupper() and is_inside) or any(letter.isdigit() for letter in word):
+            names.add(word)
+    return names

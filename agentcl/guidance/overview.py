@@ -1,0 +1,168 @@
+"""All lessons at a glance: where each is at home, what is believed of it there, and what changed.
+
+A lesson is believed differently in each kind of task and each world. Its home is where it was drawn from; of
+one that was told or imported, where it has been tried most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, get_args
+
+from agentcl.guidance.state import Belief, GuidanceState, LifeStage, lesson_of
+from agentcl.memory.experience import Decision, Guidance, cluster_of
+from agentcl.memory.records import ScopeView
+from agentcl.memory.rows import Row
+
+STAGES: Final[tuple[LifeStage, ...]] = get_args(LifeStage)
+_ORDER: Final = {
+    stage: place
+    for place, stage in enumerate(("active", "trial", "candidate", "quarantined", "retired"))
+}
+_INTERVAL: Final = (
+    1.96  # standard deviations on either side that hold 95 % of a normal distribution
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a lesson stands at home."""
+
+    guidance: Guidance
+    cluster: str
+    world: str
+    belief: Belief
+
+    @property
+    def sentence(self) -> str:
+        """What it says."""
+        return lesson_of(self.guidance).sentence()
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Where its uplift lies with a probability of 95 %."""
+        reach = _INTERVAL * self.belief.sd
+        return self.belief.uplift - reach, self.belief.uplift + reach
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A lesson that stands elsewhere in one state than in another."""
+
+    guidance: Guidance
+    before: LifeStage | None  # None: it was not there
+    after: LifeStage | None
+    why: str  # the rule that says so now; of one that is gone, the rule that said so then
+
+    @property
+    def sentence(self) -> str:
+        """What the lesson says."""
+        return lesson_of(self.guidance).sentence()
+
+
+def home_of(state: GuidanceState, id: str) -> tuple[str, str]:
+    """Return the kind of task and the world in which a lesson is at home.
+
+    Raises:
+        KeyError: if the state has no such lesson.
+    """
+    guidance = state.lessons[id].guidance
+    cluster, world = cluster_of(guidance.application, guidance.family), guidance.world
+    if guidance.origin == "experience":
+        return cluster, world
+    tried = state.credit.clusters(id)
+    if tried and not guidance.family:
+        cluster = max(tried, key=lambda name: (_seen(state, id, name), name))
+    tested = state.trust.worlds(id)
+    if tested and not world:
+        world = max(tested, key=lambda name: (sum(state.trust.counts(id, name)), name))
+    return cluster, world
+
+
+def standing_of(state: GuidanceState, id: str) -> Standing:
+    """Return how a lesson stands at home. Raises KeyError."""
+    cluster, world = home_of(state, id)
+    return Standing(
+        state.lessons[id].guidance, cluster, world, state.belief(id, cluster=cluster, world=world)
+    )
+
+
+def standings(
+    state: GuidanceState,
+    view: ScopeView,
+    *,
+    stages: Collection[LifeStage] = STAGES,
+    application: str | None = None,
+    family: str | None = None,
+    world: str | None = None,
+) -> list[Standing]:
+    """Return the lessons that a view sees, the proved ones first, and of these the most useful.
+
+    Args:
+        state: what is believed.
+        view: whose lessons.
+        stages: only these stages.
+        application: only lessons of this one.
+        family: only lessons that are at home in this kind of task.
+        world: only lessons that are at home in this world.
+    """
+    found = []
+    for id, held in state.lessons.items():
+        made = held.guidance
+        if not view.sees(made.scope) or application not in (None, made.application):
+            continue
+        one = standing_of(state, id)
+        is_of_family = family is None or one.cluster.rpartition("/")[2] == family
+        if is_of_family and world in (None, one.world) and one.belief.stage in stages:
+            found.append(one)
+    found.sort(key=lambda one: (_ORDER[one.belief.stage], -one.belief.uplift, one.guidance.id))
+    return found
+
+
+def compare(before: GuidanceState, after: GuidanceState, view: ScopeView) -> Sequence[Difference]:
+    """Return the lessons whose stage differs between two states, in the order in which they came."""
+    found = []
+    for id in before.lessons | after.lessons:
+        then, now = _known(before, id), _known(after, id)
+        there = now or then
+        if there is None or not view.sees(there.guidance.scope):
+            continue
+        was, became = (None if one is None else one.belief.stage for one in (then, now))
+        if was != became:
+            found.append(Difference(there.guidance, was, became, there.belief.why))
+    return found
+
+
+def begin(rows: Iterable[Row], *, tenant: str) -> tuple[GuidanceState, list[Row]]:
+    """Return a state that knows what was rolled back and nothing else yet, and the rows to fold into it.
+
+    So that a state can be looked at after each row, or folded with a change.
+    """
+    held = list(rows)
+    decisions = [row for row in held if row.kind == Decision.kind]
+    undone = {row.id for row in decisions if row.op == "delete"}
+    return GuidanceState.of(decisions, tenant=tenant), [row for row in held if row.id not in undone]
+
+
+def state_at(rows: Iterable[Row], moment: int, *, tenant: str) -> GuidanceState:
+    """Return what was believed at a moment, in microseconds since 1970."""
+    return GuidanceState.of((row for row in rows if row.created_at <= moment), tenant=tenant)
+
+
+def state_without(rows: Iterable[Row], since: int, until: int, *, tenant: str) -> GuidanceState:
+    """Return what would be believed if the time between two moments were rolled back."""
+    state, held = begin(rows, tenant=tenant)
+    state.ignored.append((since, until))
+    for row in held:
+        state.apply(row)
+    return state
+
+
+def _known(state: GuidanceState, id: str) -> Standing | None:
+    return standing_of(state, id) if id in state.lessons else None
+
+
+def _seen(state: GuidanceState, id: str, cluster: str) -> int:
+    counts = state.credit.counts(id, cluster)
+    return counts.shown + counts.withheld

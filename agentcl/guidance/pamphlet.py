@@ -1,0 +1,273 @@
+"""Pamphlets: a scope's best lessons as one Markdown file, for people to read and for another memory to take up.
+
+The file says everything twice: in sentences, with their evidence, and in a block of JSON, which alone is read
+back. Evidence does not travel: what proved itself elsewhere is a candidate here, and its evidence is a quotation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final, Unpack, get_args
+
+from agentcl.errors import InvalidInput, TransferError
+from agentcl.guidance.overview import Standing, standings
+from agentcl.guidance.state import GuidanceState, LifeStage, lesson_of
+from agentcl.lessons import Lesson, read_json
+from agentcl.memory.checks import WriteScope, check_label, check_unicode
+from agentcl.memory.experience import Level, Stated
+from agentcl.memory.records import ScopeView
+
+if TYPE_CHECKING:
+    from agentcl.facade import Memory
+
+FORMAT: Final = 1
+MOST_LESSONS: Final = 1_000  # of one file
+_TOGETHER: Final = 50  # lessons that one reflection takes
+_BLOCK: Final = re.compile(r"^```json agentcl-pamphlet\n(.*?)^```\s*$", re.DOTALL | re.MULTILINE)
+_LEVELS: Final[tuple[Level, ...]] = get_args(Level)
+_PLACES: Final[Mapping[Level, str]] = {"anywhere": "Anywhere", "family": "For this kind of task"}
+_MARKS: Final = re.compile(r"([\\`*_\[\]<>#|])")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One lesson of a pamphlet, with the evidence that it had where it comes from."""
+
+    lesson: Lesson
+    level: Level
+    application: str
+    family: str
+    stage: str
+    evidence: str  # in words; nothing is computed from it
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether it had proved itself there: it "should" help, and not only "may"."""
+        return self.stage == "active"
+
+
+@dataclass(frozen=True, slots=True)
+class Pamphlet:
+    """Lessons to be handed on."""
+
+    name: str
+    made_at: str  # ISO 8601
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """What became of a pamphlet's lessons in a memory."""
+
+    new: int  # candidates from now on
+    known: int  # that said what a lesson here says
+    refused: tuple[Stated, ...] = field(default=())  # by admission, each with its reason
+
+
+def compose(
+    state: GuidanceState,
+    view: ScopeView,
+    *,
+    name: str,
+    at: datetime,
+    application: str | None = None,
+    with_candidates: bool = False,
+) -> Pamphlet:
+    """Return the lessons of a view that may help elsewhere: those that proved themselves, then those on trial.
+
+    Lessons for a single instance are left out, and so are those that are expected to do no good.
+
+    Args:
+        state: what is believed.
+        view: whose lessons.
+        name: of the pamphlet; the author of its lessons wherever they are imported.
+        at: when it is made; aware.
+        application: only lessons of this one.
+        with_candidates: also lessons that were never tried.
+
+    Raises:
+        InvalidInput: if the name cannot be an author's, or no lesson is worth handing on.
+    """
+    if not check_label(name, "the pamphlet's name").strip() or "\n" in name:
+        raise InvalidInput("a pamphlet needs a name of one line; it will be its lessons' author")
+    stages: list[LifeStage] = ["active", "trial"]
+    if with_candidates:
+        stages.append("candidate")
+    good = [
+        one
+        for one in standings(state, view, stages=stages, application=application)
+        if one.guidance.level != "instance" and one.belief.uplift > 0
+    ]
+    if not good:
+        raise InvalidInput(
+            "no lesson has proved itself or is on trial; see `agentcl guidance list`"
+            + ("" if with_candidates else ", or take candidates as well")
+        )
+    entries = tuple(_entry(one) for one in good[:MOST_LESSONS])
+    return Pamphlet(name, at.astimezone(UTC).isoformat(timespec="seconds"), entries)
+
+
+def write(pamphlet: Pamphlet) -> str:
+    """Return a pamphlet as Markdown; `read` gives it back."""
+    held = {
+        "agentcl_pamphlet": FORMAT,
+        "name": pamphlet.name,
+        "made_at": pamphlet.made_at,
+        "lessons": [_plain(one) for one in pamphlet.entries],
+    }
+    block = json.dumps({**held, "digest": _digest(held)}, ensure_ascii=False, indent=1)
+    return "\n".join((*_readable(pamphlet), f"```json agentcl-pamphlet\n{block}\n```", ""))
+
+
+def read(text: str) -> Pamphlet:
+    """Return the pamphlet of a Markdown file.
+
+    Its digest tells damage, and is no signature: who can write the file can write the digest.
+
+    Raises:
+        TransferError: if the file is no pamphlet, is damaged, or is of a later format.
+    """
+    blocks = _BLOCK.findall(text.replace("\r\n", "\n"))
+    if len(blocks) != 1:
+        raise TransferError(
+            f"a pamphlet has one block that begins with ```json agentcl-pamphlet and ends with ```; "
+            f"this file has {len(blocks)}. Export it anew"
+        )
+    try:
+        held = json.loads(blocks[0])
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise TransferError(f"the pamphlet's block is no JSON: {error}. Export it anew") from error
+    if not isinstance(held, dict) or held.get("agentcl_pamphlet") != FORMAT:
+        raise TransferError(
+            f"the pamphlet's block is not of format {FORMAT}; it was written by another agentcl. "
+            "Upgrade, or export it anew"
+        )
+    if held.pop("digest", None) != _digest(held):
+        raise TransferError(
+            "the pamphlet's block does not match its digest: it was changed or cut. Export it anew"
+        )
+    lessons = held.get("lessons")
+    if not isinstance(lessons, list) or not 0 < len(lessons) <= MOST_LESSONS:
+        raise TransferError(f"a pamphlet has from 1 to {MOST_LESSONS:,} lessons")
+    entries = tuple(_read_entry(number, one) for number, one in enumerate(lessons, start=1))
+    name, made_at = (_word(held, what, "the pamphlet") for what in ("name", "made_at"))
+    return Pamphlet(name, made_at, entries)
+
+
+def adopt(memory: Memory, pamphlet: Pamphlet, **scope: Unpack[WriteScope]) -> Adopted:
+    """Take a pamphlet's lessons up as candidates, which have to prove themselves here.
+
+    A lesson passes the same gate as any other; one that is known already stays what it is. Doing it again
+    changes nothing.
+
+    Raises:
+        InvalidInput: if the pamphlet's name, or an application's, cannot be kept.
+    """
+    for label in {pamphlet.name, *(one.application for one in pamphlet.entries)}:
+        check_label(label, "a pamphlet's name or application")
+    before = set(memory.guidance_state(scope.get("tenant") or "").lessons)
+    stated: list[Stated] = []
+    ordered = sorted(pamphlet.entries, key=lambda one: one.application)
+    for application, group in groupby(ordered, key=lambda one: one.application):
+        for some in _batches(list(group)):
+            reflection = memory.reflect(
+                [one.lesson for one in some],
+                author=pamphlet.name,
+                origin="imported",
+                levels=[one.level for one in some],
+                application=application,
+                **scope,
+            )
+            stated += reflection.stated
+    kept = {one.guidance for one in stated if one.guidance}
+    return Adopted(len(kept - before), len(kept & before), tuple(o for o in stated if o.refusal))
+
+
+def _entry(standing: Standing) -> Entry:
+    made, belief = standing.guidance, standing.belief
+    low, high = standing.interval
+    evidence = (
+        f"{belief.why}; uplift {belief.uplift:+.2f} [{low:+.2f}, {high:+.2f}], by a coin shown in "
+        f"{belief.shown:g} and withheld from {belief.withheld:g} episodes; confirmed by "
+        f"{belief.confirmed}, refuted by {belief.refuted}; trust {belief.trust:.2f} in world "
+        f"{standing.world or '-'}"
+    )
+    family = standing.cluster.rpartition("/")[2]
+    return Entry(lesson_of(made), made.level, made.application, family, belief.stage, evidence)
+
+
+def _plain(entry: Entry) -> dict[str, Any]:
+    held = asdict(entry)
+    return {**held.pop("lesson"), **held}
+
+
+def _digest(held: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(held, sort_keys=True).encode()).hexdigest()
+
+
+def _read_entry(number: int, value: object) -> Entry:
+    where = f"lesson {number}"
+    if not isinstance(value, dict):
+        raise TransferError(f"{where} of the pamphlet is no object")
+    try:
+        lesson = read_json(value)
+        check_unicode(lesson.sentence(), where)
+    except InvalidInput as error:
+        raise TransferError(f"{where} of the pamphlet: {error}") from error
+    level = value.get("level")
+    if level not in _LEVELS:
+        raise TransferError(f"{where} has the level {level!r}; it is one of {', '.join(_LEVELS)}")
+    texts = [_word(value, n, where) for n in ("application", "family", "stage", "evidence")]
+    return Entry(lesson, level, *texts)
+
+
+def _word(held: Mapping[str, Any], name: str, where: str) -> str:
+    try:
+        return check_unicode(held.get(name), f"its {name}")
+    except InvalidInput as error:
+        raise TransferError(f"{where}: {error}. Export the pamphlet anew") from error
+
+
+def _readable(pamphlet: Pamphlet) -> Iterator[str]:
+    """Yield the part that is for people."""
+    sure = sum(one.is_sure for one in pamphlet.entries)
+    yield f"# {_escaped(pamphlet.name)}\n"
+    yield (
+        f"{len(pamphlet.entries)} lessons, made {pamphlet.made_at}. {sure} of them proved themselves where "
+        "they come from, and are said with *should*; the others are on trial there, and are said with "
+        "*may*. `agentcl guidance import FILE` takes them up as candidates.\n"
+    )
+    for (application, family), entries in _grouped(pamphlet.entries):
+        yield f"## {_escaped(application or 'any application')}: {_escaped(family or 'any task')}\n"
+        for level, title in _PLACES.items():
+            chosen = [one for one in entries if one.level == level]
+            if chosen:
+                yield f"### {title}\n"
+            for one in chosen:
+                yield f"- {_escaped(one.lesson.hedged(is_sure=one.is_sure))}"
+                yield f"  - {one.stage}: {_escaped(one.evidence)}"
+            if chosen:
+                yield ""
+
+
+def _grouped(entries: Sequence[Entry]) -> Iterator[tuple[tuple[str, str], list[Entry]]]:
+    """Yield entries by kind of task, those of one in the pamphlet's order: the proved ones first."""
+    groups: dict[tuple[str, str], list[Entry]] = {}
+    for one in entries:
+        groups.setdefault((one.application, one.family), []).append(one)
+    yield from sorted(groups.items())
+
+
+def _escaped(text: str) -> str:
+    """Return a text that Markdown shows as it is."""
+    return _MARKS.sub(r"\\\1", " ".join(text.split()))
+
+
+def _batches(entries: Sequence[Entry]) -> Iterable[Sequence[Entry]]:
+    return (entries[at : at + _TOGETHER] for at in range(0, len(entries), _TOGETHER))

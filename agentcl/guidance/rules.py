@@ -1,0 +1,23 @@
+"""What can be set about guidance: its price and budget, and which parts of the method are on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+PRICE: Final = 1e-5  # of the score that one token in a prompt must gain
+BUDGET_TOKENS: Final = 400  # for the lessons in one prompt
+
+
+@dataclass(frozen=True, slots=True)
+class GuidanceRules:
+    """The parts of the method. All are on; what one pays is measured by leaving it out."""
+
+    credit: bool = (
+        True  # worth by controlled exposure; off: no coin, and what is hoped for is believed
+    )
+    tests: bool = True  # trust by confirmation and refutation; off: the prior of its origin stays
+    merging: bool = True  # lessons that say the same are one; off: each is kept by itself
+    narrowing: bool = True  # by kind of task and world; off: one belief for all of them
+    carrying: bool = True  # to worlds where a lesson was never tested; off: it is not offered there
+    situations: bool = True  # only what speaks of the situation; off: whatever was learned here

@@ -1,0 +1,216 @@
+"""Which lessons stand in a prompt: a budgeted choice, with a coin for those that are still on trial.
+
+Every lesson that speaks of the situation gets a probability of being shown, which is recorded with what the
+coin said. So each lesson has a control arm, the episodes that it was withheld from, and its credit does not
+depend on the kind of task that it happened to appear on.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from agentcl.guidance.rules import BUDGET_TOKENS, PRICE
+from agentcl.guidance.state import Belief, GuidanceState
+from agentcl.lessons import Lesson
+from agentcl.memory.experience import Exposure, Guidance
+from agentcl.memory.records import ScopeView
+from agentcl.tokens import TokenCounter, estimate_tokens
+
+_TRIALS: Final = 3  # lessons on trial in one prompt; more would share one outcome among too many
+_FOREIGN_TRIALS: Final = 1  # of these from one author that is no experience of the agent's own
+_TRIAL: Final = (0.5, 0.9)  # bounds of the probability of showing a lesson on trial
+_ACTIVE: Final = 0.95  # of one that proved itself: a twentieth keeps watching it ...
+_SETTLED: Final = 0.98  # ... or a fiftieth, once it was tested often
+_OFTEN: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A lesson that speaks of the situation, and what is expected of showing it."""
+
+    guidance: Guidance
+    belief: Belief
+    probability: float  # of showing it
+    gain: float  # expected in score, less the price of its tokens
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What goes into a prompt: whole lessons in a stable order, and the record of the coins."""
+
+    shown: tuple[Offer, ...]
+    withheld: tuple[Offer, ...]  # by the coin
+    left_out: tuple[Offer, ...]  # for want of room; nothing follows from that
+    exposures: tuple[Exposure, ...]
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The lessons as sentences."""
+        return tuple(line_of(offer.guidance) for offer in self.shown)
+
+    @property
+    def tokens(self) -> int:
+        """What the shown lessons take."""
+        return sum(offer.tokens for offer in self.shown)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an agent stands: what it sees, and on what kind of task, in which world."""
+
+    text: str
+    application: str
+    cluster: str
+    world: str
+    view: ScopeView  # whose lessons may be shown
+
+
+def line_of(guidance: Guidance) -> str:
+    """Return a lesson as it stands in a prompt."""
+    return Lesson(guidance.when, guidance.claim, guidance.what).sentence()  # type: ignore[arg-type]
+
+
+def choose(
+    state: GuidanceState,
+    place: Place,
+    rng: random.Random,
+    *,
+    budget_tokens: int = BUDGET_TOKENS,
+    count_tokens: TokenCounter = estimate_tokens,
+    price: float = PRICE,
+    is_frozen: bool = False,
+    decided: Mapping[str, Exposure] | None = None,
+) -> Choice:
+    """Return the lessons that are expected to help most for their tokens, none if none is.
+
+    Args:
+        state: what is believed.
+        place: where the agent stands.
+        rng: the coin.
+        budget_tokens: a hard ceiling for the lines together.
+        count_tokens: of the model.
+        price: of the score that one token must gain.
+        is_frozen: nothing is on trial: what is expected to help is shown, and nothing else.
+        decided: coins of this episode that were thrown already; they are not thrown again.
+    """
+    offers = _offers(state, place, count_tokens, price, is_frozen=is_frozen)
+    held = decided or {}
+    drawn: list[Offer] = []
+    withheld: list[Offer] = []
+    for offer in offers:
+        before = held.get(offer.guidance.id)
+        is_drawn = before.is_shown if before else rng.random() < offer.probability
+        (drawn if is_drawn else withheld).append(offer)
+    shown, left_out = _pack(drawn, budget_tokens, held)
+    # What stood there before comes first, so that a server's prefix cache still knows the head.
+    shown.sort(key=lambda offer: (offer.guidance.id not in held, offer.guidance.id))
+    exposures = [
+        held.get(offer.guidance.id)
+        or Exposure(offer.guidance.id, offer.probability, is_shown, tokens=offer.tokens)
+        for offers, is_shown in ((shown, True), (withheld, False))
+        for offer in offers
+    ]
+    return Choice(tuple(shown), tuple(withheld), tuple(left_out), tuple(exposures))
+
+
+def _offers(
+    state: GuidanceState,
+    place: Place,
+    count_tokens: TokenCounter,
+    price: float,
+    *,
+    is_frozen: bool,
+) -> list[Offer]:
+    """Return the lessons that may be shown, best first for their tokens."""
+    found: list[Offer] = []
+    covering = (
+        state.situations.covering(place.text)
+        if state.rules.situations
+        else dict.fromkeys(state.lessons, 1.0)
+    )
+    for id, share in covering.items():
+        guidance = state.lessons[id].guidance
+        if not _is_visible(guidance, place):
+            continue
+        belief = state.belief(id, cluster=place.cluster, world=place.world)
+        if belief.stage in ("quarantined", "retired"):
+            continue
+        tokens = count_tokens(line_of(guidance)) + 1
+        gain = belief.uplift * share - price * tokens
+        is_certain = is_frozen or not state.rules.credit
+        probability = float(gain > 0) if is_certain else _probability(belief, gain)
+        if probability > 0:
+            found.append(Offer(guidance, belief, probability, gain, tokens))
+    found.sort(key=lambda offer: (-offer.gain / offer.tokens, offer.guidance.id))
+    return _on_trial(_without_beaten(state, found, place.world))
+
+
+def _is_visible(guidance: Guidance, place: Place) -> bool:
+    is_at_home = guidance.level == "anywhere" or guidance.application == place.application
+    is_of_world = guidance.level != "instance" or guidance.world == place.world
+    return is_at_home and is_of_world and place.view.sees(guidance.scope)
+
+
+def _probability(belief: Belief, gain: float) -> float:
+    if gain <= 0:
+        return 0.0
+    if belief.stage == "active":
+        return _SETTLED if belief.tests >= _OFTEN else _ACTIVE
+    low, high = _TRIAL
+    helps = 0.5 * (1 + math.erf(gain / (belief.sd * math.sqrt(2))))
+    return min(high, max(low, helps))
+
+
+def _without_beaten(state: GuidanceState, offers: Iterable[Offer], world: str) -> list[Offer]:
+    """Drop what to do in a situation where the newest test spoke against it, and not against another."""
+    held = list(offers)
+    doubted = {
+        offer.guidance.id for offer in held if state.trust.is_refuted_last(offer.guidance.id, world)
+    }
+    trusted = {offer.guidance.id for offer in held} - doubted
+    return [
+        offer
+        for offer in held
+        if offer.guidance.id not in doubted
+        or not trusted.intersection(state.rivals(offer.guidance.id))
+    ]
+
+
+def _on_trial(offers: Iterable[Offer]) -> list[Offer]:
+    """Keep no more lessons on trial than one outcome can tell apart."""
+    kept: list[Offer] = []
+    trials = 0
+    authors: dict[str, int] = {}
+    for offer in offers:
+        if offer.belief.stage != "active":
+            author = offer.guidance.author
+            if trials >= _TRIALS:
+                continue
+            if offer.guidance.origin != "experience":
+                if authors.get(author, 0) >= _FOREIGN_TRIALS:
+                    continue
+                authors[author] = authors.get(author, 0) + 1
+            trials += 1
+        kept.append(offer)
+    return kept
+
+
+def _pack(
+    drawn: Iterable[Offer], budget_tokens: int, kept: Collection[str]
+) -> tuple[list[Offer], list[Offer]]:
+    """Return what fits and what does not; what stands in the prompt already comes first."""
+    shown: list[Offer] = []
+    left_out: list[Offer] = []
+    left = budget_tokens
+    for offer in sorted(drawn, key=lambda offer: offer.guidance.id not in kept):
+        if offer.tokens <= left:
+            shown.append(offer)
+            left -= offer.tokens
+        else:
+            left_out.append(offer)
+    return shown, left_out

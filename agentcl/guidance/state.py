@@ -1,0 +1,395 @@
+"""The state of guidance: what follows from the journal's records of experience, and from nothing else.
+
+A fold over the rows in their order. Folding the same rows again gives the same state, byte for byte
+(`GuidanceState.digest`); nothing here asks a model, a clock or a coin.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from agentcl.guidance.baseline import Baseline
+from agentcl.guidance.change import ChangeDetector
+from agentcl.guidance.credit import Credit, Posterior
+from agentcl.guidance.lanes import LANES, LaneRecord
+from agentcl.guidance.relevance import Situations
+from agentcl.guidance.rules import GuidanceRules
+from agentcl.guidance.trust import Trust
+from agentcl.guidance.twins import content, matter_of, oppose
+from agentcl.lessons import Claim, Lesson
+from agentcl.memory.checks import canonical_json
+from agentcl.memory.experience import Decision, Episode, Exposure, Guidance, Reflection, Stated
+from agentcl.memory.records import Record, to_micros
+from agentcl.memory.rows import Row
+
+KINDS: Final = (Episode.kind, Guidance.kind, Reflection.kind, Decision.kind)
+LifeStage = Literal["candidate", "trial", "active", "quarantined", "retired"]
+
+# The reliability of a class of lessons that was never tested. What an agent lived through is believed
+# until tests say otherwise; what it was told has to prove itself.
+_PRIORS: Final = {"experience": 0.8, "imported": 0.7, "told": 0.6}
+_HOLDS: Final = 0.5  # trusted less, a lesson is not shown
+_PROVED: Final = 0.7  # trusted at least so much, and confirmed, it needs no further trial
+_SURE: Final = 0.9  # that showing it helps, or harms
+_LEAST_ARM: Final = 5  # episodes with and without it, before its uplift alone decides
+_REFUTED: Final = 3  # tests against a lesson that nobody trusts any more end it
+_UNMEASURED_SD: Final = 0.25  # of an uplift that nobody measures
+_EARLY: Final = 100  # episodes in which the means of classes follow every one
+_SELDOM: Final = 10
+_CHANGE_KEEPS: Final = 0.5  # of the weight of what was learned before a change
+
+
+@dataclass(frozen=True, slots=True)
+class Belief:
+    """What is known of a lesson, for one kind of task in one world."""
+
+    stage: LifeStage
+    trust: float  # probability that it holds there
+    uplift: float  # expected gain in score from showing it
+    sd: float  # of that
+    shown: float  # episodes that it was shown in, by a coin; discounted ones count less
+    withheld: float  # episodes that it was withheld from: its controls
+    confirmed: int
+    refuted: int
+    why: str  # the rule that put it into its stage
+
+    @property
+    def tests(self) -> int:
+        """How often later episodes spoke of it."""
+        return self.confirmed + self.refuted
+
+
+@dataclass(slots=True)
+class Held:
+    """One lesson and what happened to it."""
+
+    guidance: Guidance
+    uses: int = 0
+    wins: int = 0  # uses that ended better than was expected of the task
+    losses: int = 0
+    tests: list[tuple[str, bool, str]] = field(default_factory=list)  # episode, result, how
+    decided: str = ""  # "retire", while somebody's decision holds
+
+    @property
+    def lesson(self) -> Lesson:
+        """What it says."""
+        return lesson_of(self.guidance)
+
+    @property
+    def class_name(self) -> str:
+        """The class that it shares its prior with."""
+        made = self.guidance
+        by = "" if made.origin == "experience" else f":{made.author}"
+        return f"{made.origin}{by}:{made.claim}"
+
+
+def lesson_of(guidance: Guidance) -> Lesson:
+    """Return what a record of guidance says."""
+    return Lesson(guidance.when, _claim(guidance.claim), guidance.what)
+
+
+class GuidanceState:
+    """What is believed of every lesson of one tenant.
+
+    Args:
+        tenant: whose records count; others are passed over.
+        rules: the parts of the method that are on.
+    """
+
+    def __init__(self, tenant: str = "", *, rules: GuidanceRules | None = None) -> None:
+        self.tenant = tenant
+        self.rules = rules or GuidanceRules()
+        self.watermark = 0  # the newest row that was folded
+        self.lessons: dict[str, Held] = {}
+        self.situations = Situations()
+        self.trust = Trust()
+        self.credit = Credit()
+        self.baseline = Baseline()
+        self.lanes = LaneRecord()
+        self.changes: list[tuple[str, str, str]] = []  # episode, cluster and world, direction
+        self._detector = ChangeDetector()
+        self._matters: dict[str, list[str]] = {}  # ids of lessons on the same matter
+        self._classes: dict[str, list[str]] = {}
+        self._whens: dict[
+            tuple[str, ...], list[str]
+        ] = {}  # ids of lessons on what to do in a situation
+        self._episodes: dict[str, tuple[str, str, bool]] = {}  # cluster, world, is credited
+        self._tested: dict[
+            str, set[str]
+        ] = {}  # by episode; cleared when it cannot be spoken of again
+        self._tried: dict[
+            str, dict[str, None]
+        ] = {}  # by class: lessons with evidence of their worth
+        self._class_means: dict[str, float] = {}
+        self._credited = 0  # episodes
+        self.ignored: list[tuple[int, int]] = []  # spans of time whose evidence does not count
+
+    # Folding
+
+    @classmethod
+    def of(
+        cls, rows: Iterable[Row], *, tenant: str = "", rules: GuidanceRules | None = None
+    ) -> GuidanceState:
+        """Fold rows from the beginning; evidence of spans that were rolled back does not count."""
+        held = list(rows)
+        undone = {row.id for row in held if row.op == "delete" and row.kind == Decision.kind}
+        held = [row for row in held if row.id not in undone]
+        state = cls(tenant, rules=rules)
+        state.ignored = [
+            (decision.since, decision.until)
+            for row in held
+            if row.op == "put" and row.kind == Decision.kind and row.tenant == tenant
+            if isinstance(decision := row.record(), Decision) and decision.what == "rollback"
+        ]
+        for row in held:
+            state.apply(row)
+        return state
+
+    def apply(self, row: Row) -> bool:
+        """Fold the next row. Returns False if the state must be folded anew: something was taken back."""
+        self.watermark = max(self.watermark, row.seq)
+        if row.op == "erase":
+            return False
+        if row.tenant != self.tenant:
+            return True
+        if row.op == "delete":
+            if row.kind == Decision.kind:
+                return False
+            if row.kind == Guidance.kind and row.id in self.lessons:
+                self.lessons[row.id].decided = "retire"
+                self.situations.remove(row.id)
+            return True
+        return self._fold(row.record(), row.created_at)
+
+    def _fold(self, record: Record, at: int) -> bool:
+        match record:
+            case Guidance():
+                self._add(record)
+            case Decision(what="rollback"):
+                return (record.since, record.until) in self.ignored
+            case Decision():
+                self._decide(record)
+            case Episode() if not self._is_ignored(at):
+                self._finish(record)
+            case Reflection() if not self._is_ignored(at):
+                self._reflect(record)
+        return True
+
+    def _is_ignored(self, at: int) -> bool:
+        return any(since <= at <= until for since, until in self.ignored)
+
+    def _add(self, guidance: Guidance) -> None:
+        if guidance.id in self.lessons:
+            self.lessons[guidance.id].guidance = guidance
+        else:
+            self.lessons[guidance.id] = held = Held(guidance)
+            self._matters.setdefault(matter_of(held.lesson), []).append(guidance.id)
+            self._classes.setdefault(held.class_name, []).append(guidance.id)
+            if guidance.claim == "do":
+                self._whens.setdefault(content(guidance.when), []).append(guidance.id)
+            if self._is_ignored(to_micros(guidance.created_at)):
+                held.decided = "rolled back"
+            if guidance.origin == "experience":
+                self.trust.born(guidance.id, self._place(guidance.world))
+        self.situations.add(guidance.id, guidance.when)
+
+    def _decide(self, decision: Decision) -> None:
+        held = self.lessons.get(decision.guidance)
+        if held is not None:
+            held.decided = "retire" if decision.what == "retire" else ""
+
+    def _finish(self, episode: Episode) -> None:
+        _, _, is_credited = self._episodes.get(episode.id, ("", "", False))
+        is_counted = episode.status == "finished" and episode.score is not None and not is_credited
+        self._episodes[episode.id] = (episode.cluster, episode.world, is_credited or is_counted)
+        if not is_counted or episode.score is None:
+            return
+        expected = self.baseline.expected(episode.cluster)
+        residual = episode.score - expected.mean
+        self._watch(episode, residual, expected.sd)
+        known = [one for one in episode.exposures if one.guidance in self.lessons]
+        self.credit.add(
+            episode.cluster,
+            residual,
+            [(one.guidance, one.probability, one.is_shown) for one in known],
+        )
+        self.baseline.add(episode.cluster, episode.score)
+        lane = next((lane for lane in LANES if lane == episode.lane), None)
+        if lane is not None:
+            self.lanes.add(episode.cluster, lane, score=episode.score, tokens=episode.tokens)
+        self._learn_class_means(known)
+        for one in known:
+            if one.is_shown:
+                held = self.lessons[one.guidance]
+                held.uses += 1
+                held.wins += residual > 0
+                held.losses += residual < 0
+                if one.is_followed and episode.is_success:
+                    self._test(
+                        held,
+                        episode.id,
+                        self._place(episode.world),
+                        is_confirmed=True,
+                        how="followed",
+                    )
+
+    def _watch(self, episode: Episode, residual: float, sd: float) -> None:
+        where = f"{episode.cluster}@{episode.world}"
+        alarm = self._detector.add(where, residual, sd)
+        if alarm is not None:
+            self.changes.append((episode.id, where, alarm))
+        if alarm == "down":
+            self.trust.change(self._place(episode.world))
+            self.credit.discount(_CHANGE_KEEPS, cluster=episode.cluster)
+
+    def _reflect(self, reflection: Reflection) -> None:
+        if not reflection.sources or reflection.origin != "experience":
+            return
+        episode = reflection.sources[0]
+        _, world, _ = self._episodes.get(episode, ("", "", False))
+        world = self._place(world)
+        for stated in reflection.stated:
+            held = self.lessons.get(stated.guidance)
+            if held is not None and episode not in held.guidance.sources:
+                self._test(held, episode, world, is_confirmed=True, how="stated again")
+            lesson = _lesson(stated)
+            for id in self._matters.get(matter_of(lesson), ()):
+                other = self.lessons[id]
+                if oppose(other.lesson, lesson):
+                    self._test(other, episode, world, is_confirmed=False, how=lesson.sentence())
+
+    def _test(self, held: Held, episode: str, world: str, *, is_confirmed: bool, how: str) -> None:
+        """Count at most one test of a lesson an episode, the first that it brings."""
+        tested = self._tested.setdefault(episode, set())
+        if held.guidance.id in tested or not self.rules.tests:
+            return
+        tested.add(held.guidance.id)
+        held.tests.append((episode, is_confirmed, how))
+        self.trust.test(held.guidance.id, world, held.class_name, is_confirmed=is_confirmed)
+
+    # Asking
+
+    def belief(self, id: str, *, cluster: str, world: str) -> Belief:
+        """Return what is known of a lesson, for one kind of task in one world."""
+        held = self.lessons[id]
+        world = self._place(world)
+        trust = self._trust_in(held, world)
+        posterior = self._posterior(id, cluster, self._hope(id, world))
+        confirmed, refuted = self.trust.counts(id)
+        stage, why = self._stage(
+            held,
+            trust,
+            posterior.probability_positive,
+            min(posterior.shown, posterior.withheld),
+            confirmed,
+            refuted,
+        )
+        return Belief(
+            stage=stage,
+            trust=trust,
+            uplift=posterior.mean,
+            sd=posterior.sd,
+            shown=posterior.shown,
+            withheld=posterior.withheld,
+            confirmed=confirmed,
+            refuted=refuted,
+            why=why,
+        )
+
+    def _stage(
+        self,
+        held: Held,
+        trust: float,
+        helps: float,
+        arm: float,
+        confirmed: int,
+        refuted: int,
+    ) -> tuple[LifeStage, str]:
+        """Return the stage of a lesson's life, and the rule that says so."""
+        if held.decided:
+            return "retired", f"somebody decided so: {held.decided}"
+        if trust < _HOLDS:
+            if refuted >= _REFUTED and refuted > confirmed:
+                return "retired", f"refuted by {refuted} episodes, confirmed by {confirmed}"
+            return "quarantined", f"it holds with a probability of {trust:.2f} only"
+        if arm >= _LEAST_ARM and helps < 1 - _SURE:
+            return "quarantined", f"showing it helps with a probability of {helps:.2f} only"
+        if arm >= _LEAST_ARM and helps > _SURE:
+            return "active", f"showing it helps with a probability of {helps:.2f}"
+        if confirmed and trust >= _PROVED:
+            return "active", f"confirmed by {confirmed} episodes, refuted by {refuted}"
+        if held.uses or confirmed or refuted:
+            return "trial", "tried, and not decided yet"
+        return "candidate", "never tried"
+
+    def _posterior(self, id: str, cluster: str, hope: float) -> Posterior:
+        if not self.rules.credit:
+            return Posterior(hope, _UNMEASURED_SD, 0, 0)
+        if not self.rules.narrowing:
+            return self.credit.overall(id, prior_mean=hope)
+        return self.credit.posterior(id, cluster, prior_mean=hope)
+
+    def _place(self, world: str) -> str:
+        """Return the world that beliefs are kept by."""
+        return world if self.rules.narrowing else ""
+
+    def _trust_in(self, held: Held, world: str) -> float:
+        worlds = self.trust.worlds(held.guidance.id)
+        if not self.rules.carrying and worlds and world not in worlds:
+            return 0.0
+        prior = _PRIORS[held.guidance.origin]
+        return self.trust.belief(held.guidance.id, world, held.class_name, prior=prior)
+
+    def _hope(self, id: str, world: str) -> float:
+        """Return what to expect of a lesson before its own evidence: its class, as far as it is trusted."""
+        held = self.lessons[id]
+        mean = self._class_means.get(held.class_name)
+        if mean is None:
+            mean = self._class_means[held.class_name] = self.credit.class_mean(())
+        return (2 * self._trust_in(held, world) - 1) * mean
+
+    def _learn_class_means(self, exposures: Iterable[Exposure]) -> None:
+        """Compute the means of classes anew, often at first and then at every tenth episode."""
+        for one in exposures:
+            name = self.lessons[one.guidance].class_name
+            self._tried.setdefault(name, {})[one.guidance] = None
+        self._credited += 1
+        if self._credited > _EARLY and self._credited % _SELDOM:
+            return
+        for name, ids in self._tried.items():
+            self._class_means[name] = self.credit.class_mean(ids)
+
+    def rivals(self, id: str) -> list[str]:
+        """Return the other lessons that say what else to do in the same situation."""
+        guidance = self.lessons[id].guidance
+        if guidance.claim != "do":
+            return []
+        return [other for other in self._whens.get(content(guidance.when), ()) if other != id]
+
+    def digest(self) -> str:
+        """Return a digest of all that is believed; equal for equal records."""
+        plain = {
+            "lessons": {
+                id: [held.uses, held.wins, held.losses, held.tests, held.decided]
+                for id, held in self.lessons.items()
+            },
+            "trust": self.trust.to_plain(),
+            "credit": self.credit.to_plain(),
+            "baseline": self.baseline.to_plain(),
+            "changes": self.changes,
+            "lanes": self.lanes.to_plain(),
+            "detector": self._detector.to_plain(),
+            "classes": self._class_means,
+        }
+        return hashlib.sha256(canonical_json(plain).encode()).hexdigest()
+
+
+def _lesson(stated: Stated) -> Lesson:
+    return Lesson(stated.when, _claim(stated.claim), stated.what)
+
+
+def _claim(text: str) -> Claim:
+    return text  # type: ignore[return-value]  # records hold what admission let through

@@ -1,0 +1,42 @@
+"""When two lessons say the same, and when they cannot both hold.
+
+Words are compared by their stems and in their order, without those that carry no content: "When queues are
+slow, drain them" says what "When a queue is slow, drain it" does. Nothing fuzzier is merged: "a queue is full"
+is close to "a cache is full" for any encoder, and another lesson.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from agentcl.lessons import Lesson
+from agentcl.retrieval.analysis import terms
+from agentcl.retrieval.function_words import FUNCTION_WORDS
+
+_AGAINST: Final = frozenset({"avoid", "useless"})
+_NEGATIONS: Final = frozenset({"not", "no", "never", "without", "nor"})
+_EMPTY: Final = FUNCTION_WORDS - _NEGATIONS
+
+
+def content(text: str) -> tuple[str, ...]:
+    """Return what a text is about: its stems in their order, without function words."""
+    return tuple(term for term in terms(text) if term not in _EMPTY)
+
+
+def matter_of(lesson: Lesson) -> str:
+    """Return what lessons on the same thing in the same situation share, whatever they claim."""
+    when, what = content(lesson.when), content(lesson.what)
+    return f"{' '.join(when) or lesson.when} | {' '.join(what) or lesson.what}"
+
+
+def key_of(lesson: Lesson) -> str:
+    """Return what twins share: they say the same, in other words at the most."""
+    return f"{lesson.claim}: {matter_of(lesson)}"
+
+
+def oppose(one: Lesson, other: Lesson) -> bool:
+    """Return whether both cannot hold: one says that something helps, the other that it does not."""
+    is_opposite = (one.claim == "do" and other.claim in _AGAINST) or (
+        other.claim == "do" and one.claim in _AGAINST
+    )
+    return is_opposite and matter_of(one) == matter_of(other)

@@ -1,0 +1,240 @@
+"""The agent's loop: recall, act, observe, remember, learn."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentcl import Memory
+from agentcl.agents.agent import Agent, Budget
+from agentcl.agents.situations import Situation, Transcript
+from agentcl.agents.spending import Spent
+from agentcl.agents.student import Act, Plan
+from agentcl.agents.supervisor import Supervisor
+from agentcl.agents.teacher import Correction, Distilled, Review
+from agentcl.envs.base import Task
+from agentcl.envs.incidents import IncidentEnvironment, IncidentOracle
+from agentcl.errors import EnvironmentFailed, InvalidInput, ModelUnavailable
+from agentcl.lessons import Lesson, read_sentence
+
+TASK = Task("incidents", "remedy", 0, max_steps=8)
+
+
+class Follower:
+    """Does what guidance says of the situation, else the first action that it has not tried."""
+
+    def act(self, situation: Situation) -> Act:
+        told = [found for line in situation.guidance if (found := read_sentence(line))]
+        tried = {action for action, _ in situation.history}
+        left = [action for action in sorted(situation.actions or ()) if action not in tried]
+        advised = [
+            action
+            for lesson in told
+            if lesson.claim == "do"
+            for action in left
+            if action.split()[0] == lesson.what.split()[0]
+        ]
+        planned = [action for action in left if action == situation.plan]
+        return Act((planned + advised + left)[0], "because", Spent(1, 100, 10, 0.1))
+
+    def plan(self, situation: Situation) -> Plan:
+        return Plan("whatever", Spent(1, 50, 5, 0.1))
+
+
+class Scholar:
+    """Distils what cleared the alert; knows the way in the lanes that ask for it."""
+
+    def __init__(self, task: Task = TASK, seed: int = 0) -> None:
+        self.distilled = 0
+        self._right = IncidentOracle().actions(task, seed=seed)[-1]
+
+    def distil(self, transcript: Transcript, *, contrast: Transcript | None = None) -> Distilled:
+        self.distilled += 1
+        _, service, _, *sign = transcript.first.rstrip(".").split()
+        action, seen = transcript.steps[-1]
+        cleared = Lesson(f"a {service} {' '.join(sign)}", "do", f"{action.split()[0]} it")
+        lessons = (cleared,) if "cleared" in seen else ()
+        return Distilled(lessons, Spent(1, 200, 20, 0.1))
+
+    def review(self, situation: Situation, plan: str) -> Review:
+        return Review(self._right, True, Spent(1, 60, 6, 0.1))
+
+    def correct(self, situation: Situation, action: str) -> Correction:
+        return Correction(self._right, "I know", Spent(1, 70, 7, 0.1))
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Iterator[Memory]:
+    with Memory(tmp_path / "m", encoder="hashing", durability="normal") as opened:
+        yield opened
+
+
+def only(lane: Any) -> Supervisor:
+    return Supervisor(lanes=(lane,))
+
+
+def test_it_gets_better_at_a_task_that_it_plays_again(memory: Memory) -> None:
+    agent = Agent(memory, Follower(), teacher=Scholar())
+    environment = IncidentEnvironment()
+    scores = [agent.play(environment, TASK, seed=seed).score or 0.0 for seed in range(12)]
+    untaught = Agent(memory, Follower())
+    frozen = [
+        untaught.play(environment, TASK, seed=seed, is_frozen=True).score for seed in range(20, 26)
+    ]
+    assert frozen == [1.0] * 6
+    assert min(scores[:2]) < 1.0
+
+
+def test_the_same_seeds_give_the_same_episodes(tmp_path: Path) -> None:
+    def run(folder: str) -> list[tuple[object, ...]]:
+        clock = itertools.count(1_000_000)
+        with Memory(
+            tmp_path / folder, encoder="hashing", durability="normal", clock=lambda: next(clock)
+        ) as memory:
+            agent = Agent(memory, Follower(), teacher=Scholar())
+            played = [agent.play(IncidentEnvironment(), TASK, seed=seed) for seed in range(8)]
+            return [
+                (one.score, one.steps, [(e.probability, e.is_shown) for e in one.exposures])
+                for one in played
+            ]
+
+    assert run("a") == run("b")
+
+
+def test_tokens_of_every_role_are_in_the_episode(memory: Memory) -> None:
+    agent = Agent(memory, Follower(), teacher=Scholar(), name="follower", fingerprint="f")
+    played = agent.play(IncidentEnvironment(), TASK, seed=0)
+    assert played.usage["act"][:3] == (played.steps, 100 * played.steps, 10 * played.steps)
+    assert played.usage["learn"] == (1, 200, 20, 0.1)
+    assert (played.agent_model, played.fingerprint, played.lane) == ("follower", "f", "alone")
+    assert played == memory.get(played.id)
+
+
+@pytest.mark.parametrize(
+    ("lane", "roles", "by"),
+    [
+        ("reviewed", {"act", "plan", "coach", "learn"}, "student"),
+        ("coached", {"act", "coach", "learn"}, "teacher"),
+    ],
+)
+def test_a_lane_says_who_has_a_say(memory: Memory, lane: str, roles: set[str], by: str) -> None:
+    agent = Agent(memory, Follower(), teacher=Scholar(), supervisor=only(lane))
+    played = agent.play(IncidentEnvironment(), TASK, seed=0)
+    assert (played.lane, played.score, set(played.usage)) == (lane, 1.0, roles)
+    assert [step.by for step in memory.steps(played.id)] == [by]
+    assert memory.guidance_state().lanes.totals("incidents/remedy", lane).episodes == 1  # type: ignore[arg-type]
+
+
+def test_an_expert_acts_where_it_is_handed_to_the_teacher(memory: Memory) -> None:
+    class Expert:
+        def act(self, situation: Situation) -> Act:
+            return Act(IncidentOracle().actions(TASK, seed=0)[-1], "I know", Spent(1, 300, 30, 0.1))
+
+    agent = Agent(memory, Follower(), expert=Expert(), supervisor=only("taught"))
+    played = agent.play(IncidentEnvironment(), TASK, seed=0)
+    assert (played.score, played.steps, set(played.usage)) == (1.0, 1, {"teach"})
+
+
+@pytest.mark.parametrize("lane", ["reviewed", "coached", "taught"])
+def test_a_lane_that_nobody_can_play_is_refused_at_once(memory: Memory, lane: str) -> None:
+    with pytest.raises(InvalidInput, match=f"nobody can play the lanes {lane}"):
+        Agent(memory, Follower(), supervisor=only(lane))
+
+
+def test_budgets_are_hard(memory: Memory) -> None:
+    ticks = itertools.count()
+    for budget, end, most in (
+        (Budget(steps=1), "out of steps", 1),
+        (Budget(tokens=110), "out of tokens", 1),
+        (Budget(seconds=2), "out of time", 2),
+    ):
+        wrong = Task("incidents", "control", 0, max_steps=8)
+        agent = Agent(memory, Stubborn(), budget=budget, clock=lambda: float(next(ticks)))
+        played = agent.play(IncidentEnvironment(), wrong, seed=3)
+        assert (played.end, played.steps <= most) == (end, True)
+        assert played.score == 0.0
+
+
+class Stubborn:
+    """Says what no world knows."""
+
+    def act(self, situation: Situation) -> Act:
+        return Act("sing", "", Spent(1, 100, 10, 0.1))
+
+
+def test_a_frozen_run_writes_nothing_and_teaches_nothing(memory: Memory) -> None:
+    teacher = Scholar()
+    agent = Agent(memory, Follower(), teacher=teacher)
+    agent.play(IncidentEnvironment(), TASK, seed=0)
+    before = memory.journal.last_seq()
+    assert agent.play(IncidentEnvironment(), TASK, seed=1, is_frozen=True).score is not None
+    assert (memory.journal.last_seq(), teacher.distilled) == (before, 1)
+
+
+def test_a_teacher_that_fails_costs_no_score(memory: Memory) -> None:
+    class Absent(Scholar):
+        def distil(
+            self, transcript: Transcript, *, contrast: Transcript | None = None
+        ) -> Distilled:
+            raise ModelUnavailable("nobody is there")
+
+    agent = Agent(memory, Follower(), teacher=Absent())
+    with pytest.raises(ModelUnavailable):
+        agent.play(IncidentEnvironment(), TASK, seed=0)
+    (held,) = memory.episodes()
+    assert (held.status, held.score is not None) == ("finished", True)
+
+
+def test_a_teacher_that_talks_nonsense_teaches_nothing(memory: Memory) -> None:
+    class Babbler(Scholar):
+        def distil(
+            self, transcript: Transcript, *, contrast: Transcript | None = None
+        ) -> Distilled:
+            return Distilled((), Spent(2, 400, 40, 0.1), problem="not JSON")
+
+    agent = Agent(memory, Follower(), teacher=Babbler())
+    played = agent.play(IncidentEnvironment(), TASK, seed=0)
+    assert played.usage["learn"][0] == 2
+    assert not memory.guidance_state().lessons
+    (reflection,) = memory.list(kind="reflection")
+    assert reflection.problem == "not JSON"  # type: ignore[attr-defined]
+
+
+def test_a_world_that_breaks_leaves_an_interrupted_episode(memory: Memory) -> None:
+    class Broken(IncidentEnvironment):
+        def step(self, action: str) -> Any:
+            raise EnvironmentFailed("the world ended")
+
+    with pytest.raises(EnvironmentFailed):
+        Agent(memory, Follower()).play(Broken(), TASK, seed=0)
+    (held,) = memory.episodes()
+    assert (held.status, held.score) == ("interrupted", None)
+
+
+def test_names_of_one_episode_are_in_no_lesson(memory: Memory) -> None:
+    class Gossip(Scholar):
+        def distil(
+            self, transcript: Transcript, *, contrast: Transcript | None = None
+        ) -> Distilled:
+            name = transcript.goal.rstrip(".").split()[-1]
+            return Distilled((Lesson(f"{name} is slow", "do", "drain it"),), Spent())
+
+    agent = Agent(memory, Follower(), teacher=Gossip())
+    agent.play(IncidentEnvironment(), TASK, seed=0)
+    assert not memory.guidance_state().lessons
+
+
+def test_a_supervisor_reflects_less_where_all_is_known(memory: Memory) -> None:
+    teacher = Scholar()
+    supervisor = Supervisor(reflecting_share=0.0)
+    agent = Agent(memory, Follower(), teacher=teacher, supervisor=supervisor)
+    for seed in range(30):
+        agent.play(IncidentEnvironment(), TASK, seed=seed)
+    early = teacher.distilled
+    for seed in range(30, 60):
+        agent.play(IncidentEnvironment(), TASK, seed=seed)
+    assert teacher.distilled - early < early

@@ -1,0 +1,65 @@
+"""The shipped model in both roles: it acts by guidance that applies, and writes what an episode teaches."""
+
+import json
+import random
+
+import pytest
+
+pytest.importorskip("transformers")
+pytest.importorskip("jsonschema")
+
+from agentcl.agents.situations import Situation, Transcript
+from agentcl.agents.student import Student
+from agentcl.agents.teacher import Teacher
+from agentcl.guidance.admission import refusal
+from agentcl.lessons import read_json
+from agentcl.models.local import LocalChat
+from agentcl.reference import choose_action, open_reference, write_guidance
+
+
+@pytest.fixture(scope="module")
+def model() -> LocalChat:
+    return open_reference(device="cpu")
+
+
+def test_the_student_acts_right_under_guidance_that_applies(model: LocalChat) -> None:
+    student = Student(model, instructions="")
+    right = 0
+    for seed in range(20):
+        example = choose_action(random.Random(f"student {seed}"), turns=1, kind="applicable")
+        turn = example.turns[0]
+        lines = turn.ask.split("\n")
+        told = [line.removeprefix("- ") for line in example.context.split("\n")[1:]]
+        steps = [line.split(". ", 1)[1] for line in lines if line[:1].isdigit()]
+        situation = Situation(
+            goal=lines[0].removeprefix("Goal: "),
+            first=lines[1].removeprefix("Observation: "),
+            history=tuple((a, s) for a, s in (step.split(": ", 1) for step in steps)),
+            actions=tuple(turn.about["admissible"]),
+            guidance=tuple(told),
+        )
+        act = student.act(situation)
+        assert act.action in turn.about["admissible"]
+        right += act.action == turn.answer.rpartition("Answer: ")[2]
+    assert right >= 17
+
+
+def test_the_teacher_writes_the_lessons_of_an_episode(model: LocalChat) -> None:
+    teacher = Teacher(model, instructions="", max_tokens=320)
+    right = 0
+    for seed in range(8):
+        example = write_guidance(random.Random(f"teacher {seed}"))
+        _, goal, first, *lines = example.context.split("\n")
+        steps = [line.split(". ", 1)[1].split(": ", 1) for line in lines]
+        found = teacher.distil(
+            Transcript(
+                goal.removeprefix("Goal: "),
+                first.removeprefix("Observation: "),
+                tuple((action, seen) for action, seen in steps),
+                1.0,
+            )
+        )
+        assert not any(refusal(lesson) for lesson in found.lessons)
+        meant = json.loads(example.turns[0].answer)["guidance"]
+        right += found.lessons == tuple(read_json(one) for one in meant)
+    assert right >= 7

@@ -1,0 +1,110 @@
+"""The student: what it is asked, what it does, and what that cost."""
+
+import pytest
+
+from agentcl.agents.prompts import ACTING, AIMING, PLANNING, ask_action
+from agentcl.agents.situations import Situation
+from agentcl.agents.spending import NOTHING_SPENT, Spent
+from agentcl.agents.student import Student
+from agentcl.errors import ModelUnavailable
+from agentcl.models.base import Message
+from agentcl.models.scripted import ScriptedModel
+
+SEEN = Situation(
+    "clear the alert of Tavon.",
+    "The queue Tavon is slow.",
+    history=(("flush Tavon", "nothing changes."),),
+    actions=("drain Tavon", "flush Tavon"),
+    guidance=("When a queue is slow, drain it.",),
+)
+
+
+def test_a_model_trained_on_the_form_is_asked_exactly_that() -> None:
+    model = ScriptedModel(["When a queue is slow, drain it. Answer: drain Tavon"])
+    act = Student(model, instructions="").act(SEEN)
+    assert act.action == "drain Tavon"
+    assert act.thought == "When a queue is slow, drain it. Answer: drain Tavon"
+    asked = ask_action(
+        guidance=SEEN.guidance,
+        goal=SEEN.goal,
+        scene=SEEN.first,
+        history=SEEN.history,
+        actions=SEEN.actions,
+    )
+    assert model.asked == [(Message("user", asked),)]
+    assert asked == (
+        "Guidance:\n- When a queue is slow, drain it.\nGoal: clear the alert of Tavon.\n"
+        "Observation: The queue Tavon is slow.\nHistory:\n1. flush Tavon: nothing changes.\n"
+        "Actions: drain Tavon; flush Tavon.\nNext action?"
+    )
+
+
+def test_passages_and_plan_stand_in_the_prompt_only_where_there_are_any() -> None:
+    model = ScriptedModel(lambda _: "Answer: drain Tavon")
+    Student(model).act(Situation("g", "f", passages=("Queues are drained.",), plan="1. drain"))
+    Student(model).act(Situation("g", "f"))
+    (system, full), (_, bare) = model.asked
+    assert system == Message("system", ACTING)
+    assert full.content == (
+        "Passages:\n[1] Queues are drained.\nGoal: g\nObservation: f\nPlan: 1. drain\nNext action?"
+    )
+    assert bare.content == "Goal: g\nObservation: f\nNext action?"
+
+
+def test_prompts_of_one_episode_share_their_head() -> None:
+    model = ScriptedModel(lambda _: "Answer: drain Tavon")
+    student = Student(model)
+    first = Situation("g", "f", (), ("a", "b"), ("one",), ("two",), "p")
+    later = Situation("g", "f", (("a", "x"), ("b", "y")), ("b", "c"), ("one",), ("two",), "p")
+    for situation in (first, later):
+        student.act(situation)
+    head = model.asked[0][1].content.partition("Actions:")[0]
+    assert "Plan: p" in head
+    assert model.asked[1][1].content.startswith(head)
+
+
+def test_what_means_no_admissible_action_is_taken_as_it_stands() -> None:
+    student = Student(ScriptedModel(["I am lost", "Answer: Drain it", "SELECT 1\nFROM t"]))
+    assert student.act(SEEN).action == "I am lost"
+    assert student.act(SEEN).action == "drain Tavon"
+    assert student.act(Situation("g", "f")).action == "SELECT 1\nFROM t"
+
+
+def test_a_planner_names_the_sub_goal_and_both_calls_count_for_their_own_role() -> None:
+    planner = ScriptedModel(["The queue\nhas to be empty."])
+    model = ScriptedModel(["Answer: drain Tavon"])
+    act = Student(model, planner=planner).act(SEEN)
+    assert (act.action, act.sub_goal) == ("drain Tavon", "The queue has to be empty.")
+    assert planner.asked[0][0] == Message("system", AIMING)
+    assert planner.asked[0][1].content.endswith("Next sub-goal?")
+    assert "Sub-goal: The queue has to be empty.\nActions:" in model.asked[0][1].content
+    assert (act.usage.calls, act.planning.calls) == (1, 1)
+    assert act.usage.tokens > 0
+    assert act.planning.tokens > 0
+    assert act.usage != act.planning
+
+
+def test_a_plan_is_asked_of_the_planner_or_of_the_model_without_one() -> None:
+    alone, planner = ScriptedModel(["1. drain"]), ScriptedModel(["1. wait"])
+    assert Student(alone).plan(SEEN).text == "1. drain"
+    assert alone.asked[0][0] == Message("system", PLANNING)
+    plan = Student(ScriptedModel([]), planner=planner).plan(SEEN)
+    assert (plan.text, plan.usage.calls) == ("1. wait", 1)
+
+
+def test_only_recent_steps_are_shown() -> None:
+    model = ScriptedModel(lambda _: "Answer: a")
+    steps = tuple((f"act{n}", "seen") for n in range(9))
+    Student(model, recent=2).act(Situation("g", "f", steps))
+    assert "History:\n1. act7: seen.\n2. act8: seen.\n" in model.asked[0][1].content
+    assert "act6" not in model.asked[0][1].content
+
+
+def test_a_model_that_cannot_be_asked_is_said() -> None:
+    with pytest.raises(ModelUnavailable):
+        Student(ScriptedModel([])).act(SEEN)
+
+
+def test_what_was_spent_adds_up() -> None:
+    assert Spent(1, 2, 3, 0.5) + Spent(10, 20, 30, 1.0) == Spent(11, 22, 33, 1.5)
+    assert sum([Spent(1, 2, 3, 0.0)], NOTHING_SPENT).tokens == 5

@@ -1,0 +1,163 @@
+"""Which lessons stand in a prompt."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentcl.guidance.rules import GuidanceRules
+from agentcl.guidance.selection import Choice, Place, choose, line_of
+from agentcl.guidance.state import GuidanceState
+from agentcl.memory.experience import Episode, Exposure, Guidance, Reflection, Stated
+from agentcl.memory.records import Record, Scope, body
+from agentcl.memory.rows import Row, fields_of
+
+SLOW = "The queue Tavon is slow."
+VIEW = Scope().view()
+
+
+def row(seq: int, record: Record) -> Row:
+    """Return a record as the journal would give it."""
+    made = Row(
+        seq, record.id, record.version, "put", record.kind, *fields_of(record.scope), seq, None, None,
+        record.key, json.dumps(record.sources), json.dumps(body(record)), "{}", None, b"",
+    )  # fmt: skip
+    return made._replace(checksum=made.digest())
+
+
+def lesson(id: str, what: str = "drain it", **given: str) -> Guidance:
+    fields = {"when": "a queue is slow", "claim": "do", "application": "ops", **given}
+    return Guidance(id=id, what=what, **fields)  # type: ignore[arg-type]
+
+
+def confirmed(id: str, what: str, *, times: int = 1, is_confirmed: bool = True) -> list[Record]:
+    """Return episodes after which a lesson was stated again, or its opposite."""
+    claim = "do" if is_confirmed else "useless"
+    records: list[Record] = []
+    for n in range(times):
+        episode = f"{id}-{n}-{is_confirmed}"
+        records.append(
+            Episode(id=episode, task="t", application="ops", status="finished", score=0.5)
+        )
+        stated = Stated("a queue is slow", claim, what, id if is_confirmed else "")
+        records.append(Reflection(id=f"r-{episode}", sources=(episode,), stated=(stated,)))
+    return records
+
+
+def state_of(*records: Record, rules: GuidanceRules | None = None) -> GuidanceState:
+    return GuidanceState.of([row(n, one) for n, one in enumerate(records, start=1)], rules=rules)
+
+
+def chosen(state: GuidanceState, *, seed: int = 0, text: str = SLOW, **given: object) -> Choice:
+    place = Place(text=text, application="ops", cluster="ops/", world="", view=VIEW)
+    return choose(state, place, random.Random(seed), **given)  # type: ignore[arg-type]
+
+
+def ids(choice: Choice) -> list[str]:
+    return [offer.guidance.id for offer in choice.shown]
+
+
+def test_nothing_is_known_and_nothing_is_shown() -> None:
+    choice = chosen(state_of())
+    assert (choice.lines, choice.exposures, choice.tokens) == ((), (), 0)
+
+
+def test_a_lesson_on_trial_is_shown_as_often_as_its_probability_says() -> None:
+    state = state_of(lesson("a"))
+    choices = [chosen(state, seed=seed) for seed in range(400)]
+    (probability,) = {choice.exposures[0].probability for choice in choices}
+    assert 0.5 <= probability <= 0.9
+    shown = sum(choice.exposures[0].is_shown for choice in choices)
+    assert abs(shown / 400 - probability) < 0.1
+    assert all(bool(c.shown) == c.exposures[0].is_shown for c in choices)
+
+
+def test_a_frozen_run_throws_no_coin() -> None:
+    state = state_of(lesson("a"), *confirmed("a", "drain it", times=2))
+    for seed in range(30):
+        choice = chosen(state, seed=seed, is_frozen=True)
+        assert ids(choice) == ["a"]
+        assert choice.exposures == (Exposure("a", 1.0, True, tokens=choice.tokens),)
+
+
+def test_what_was_refuted_is_not_shown() -> None:
+    state = state_of(lesson("a"), *confirmed("a", "drain it", times=4, is_confirmed=False))
+    assert not chosen(state, is_frozen=True).shown
+    assert not any(chosen(state, seed=seed).exposures for seed in range(30))
+
+
+def test_of_two_remedies_the_one_that_failed_last_makes_room() -> None:
+    state = state_of(
+        lesson("old", "drain it"),
+        *confirmed("old", "drain it", times=6),
+        *confirmed("old", "drain it", is_confirmed=False),
+        lesson("new", "flush it"),
+        *confirmed("new", "flush it"),
+    )
+    assert ids(chosen(state, is_frozen=True)) == ["new"]
+
+
+def test_both_remedies_stay_while_both_hold() -> None:
+    state = state_of(
+        lesson("a", "drain it"), *confirmed("a", "drain it"),
+        lesson("b", "flush it"), *confirmed("b", "flush it"),
+    )  # fmt: skip
+    assert ids(chosen(state, is_frozen=True)) == ["a", "b"]
+
+
+def test_no_more_lessons_are_on_trial_than_one_outcome_can_tell_apart() -> None:
+    many = [lesson(f"l{n}", f"action{n} it") for n in range(12)]
+    for seed in range(10):
+        assert len(chosen(state_of(*many), seed=seed).exposures) == 3
+    told = [lesson(f"t{n}", f"action{n} it", origin="told", author="ada") for n in range(12)]
+    assert len(chosen(state_of(*told)).exposures) == 1
+
+
+def test_a_coin_is_thrown_once_an_episode() -> None:
+    state = state_of(lesson("a"), lesson("b", "flush it", when="a cache is hot"))
+    for seed in range(20):
+        first = chosen(state, seed=seed)
+        held = {one.guidance: one for one in first.exposures}
+        again = chosen(
+            state, seed=seed + 1_000, text=f"{SLOW}\nThe cache Tavon is hot.", decided=held
+        )
+        assert held["a"] in again.exposures
+        assert ("a" in ids(again)) == held["a"].is_shown
+        assert ids(again)[: len(ids(first))] == ids(first)  # what stood there stays at the head
+
+
+def test_an_expensive_lesson_must_gain_more() -> None:
+    state = state_of(lesson("a"))
+    assert chosen(state, is_frozen=True).shown
+    assert not chosen(state, is_frozen=True, price=0.1).shown
+
+
+def test_without_its_parts_the_method_does_what_it_says() -> None:
+    doubted = [lesson("a"), *confirmed("a", "drain it", times=4, is_confirmed=False)]
+    assert ids(chosen(state_of(*doubted, rules=GuidanceRules(tests=False)), is_frozen=True)) == [
+        "a"
+    ]
+    off = state_of(lesson("a", when="a vault is locked"), rules=GuidanceRules(situations=False))
+    assert ids(chosen(off, is_frozen=True)) == ["a"]
+    certain = chosen(state_of(lesson("a"), rules=GuidanceRules(credit=False)))
+    assert certain.exposures[0].probability == 1
+
+
+@given(
+    st.lists(st.integers(1, 40), min_size=1, max_size=12),
+    st.integers(0, 120),
+    st.integers(0, 1_000),
+)
+def test_a_budget_is_never_exceeded(sizes: Sequence[int], budget: int, seed: int) -> None:
+    records: list[Record] = []
+    for n, size in enumerate(sizes):
+        what = " ".join(f"word{n}x{k}" for k in range(size))
+        records += [lesson(f"l{n}", what), *confirmed(f"l{n}", what)]
+    choice = chosen(state_of(*records), seed=seed, budget_tokens=budget)
+    assert choice.tokens <= budget
+    assert choice.tokens == sum(offer.tokens for offer in choice.shown)
+    assert list(choice.lines) == [line_of(offer.guidance) for offer in choice.shown]
