@@ -35,7 +35,7 @@ from agentcl.guidance.pamphlet import adopt, compose, read, write
 from agentcl.guidance.state import KINDS, GuidanceState
 from agentcl.guidance.story import story
 from agentcl.lessons import read_sentence
-from agentcl.memory.checks import ReadScope, check_subtree, check_view
+from agentcl.memory.checks import ReadScope, check_view
 from agentcl.memory.experience import Guidance, Level
 from agentcl.memory.records import AnyScope, ScopeView, to_micros
 
@@ -300,7 +300,7 @@ def _if_rolled_back(memory: Memory, since: datetime, tenant: str) -> Sequence[Di
     last = rows[-1].created_at if rows else 0
     after = state_without(rows, to_micros(since), last, tenant=tenant)
     before = GuidanceState.of(rows, tenant=tenant)
-    return compare(before, after, check_subtree({"tenant": tenant}))
+    return compare(before, after, ScopeView(frozenset({tenant}), None, None, None))
 
 
 def _view(scope: dict[str, Any]) -> ScopeView:

@@ -9,7 +9,6 @@ The model never changes. What changes is the memory beside it, after every episo
 from __future__ import annotations
 
 import random
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from agentcl.agents.supervisor import Familiarity, Supervisor
 from agentcl.agents.teacher import Correction, Distiller, Judgement, Review
 from agentcl.envs.base import Environment, Observation, Task
 from agentcl.errors import InvalidInput
+from agentcl.guidance.admission import names_of
 from agentcl.memory.checks import WriteScope, check_scope
 from agentcl.memory.experience import Episode
 from agentcl.recording import EpisodeRecorder
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from agentcl.guidance.lanes import Lane
 
 _LAST_SEEN: Final = 3  # observations that lessons are recalled for, besides the first
-_NAME: Final = re.compile(r"(?<=\w )[A-Z]\w+")  # a capital within a sentence
 
 
 class Actor(Protocol):
@@ -201,7 +200,7 @@ class Agent:
             levels=distilled.levels,
             spent=spent,
             problem=distilled.problem,
-            names=_NAME.findall(transcript.goal),
+            names=names_of(transcript.goal, transcript.first),
         )
         return self.memory.keep_next(replace(played, usage={**played.usage, "learn": spent}))
 
@@ -276,7 +275,7 @@ class Agent:
         """Return what memory knows of such a task, and how new the situation is to it."""
         state = self.memory.guidance_state(self._tenant)
         cluster = f"{task.env}/{task.family}"
-        expected = state.baseline.expected(cluster)
+        expected = state.expected(cluster, world)
         known = state.situations.covering(f"{seen.goal}\n{seen.text}")
         trusted = [state.belief(id, cluster=cluster, world=world).trust for id in known]
         return Familiarity(

@@ -11,7 +11,7 @@ so a lane is tried as often as it may be the best:
 2. What supervision adds is a share of what is left to gain, so it dies out as the student gets sure. The share
    of a lane is fitted over all kinds of task, from a prior by which closer supervision gains more; what a kind
    of task shows itself is shrunk towards it.
-3. What a lane costs is the kind's own mean, shrunk towards what the lane costs in proportion elsewhere.
+3. What a lane costs is the kind's own mean, shrunk towards what the lane costs elsewhere.
 
 Equal lanes: the one with less supervision.
 """
@@ -41,11 +41,11 @@ _COSTS: Final[Mapping[Lane, float]] = {
     "taught": 3.0,
 }
 _EPISODE_TOKENS: Final = 2000.0  # of an episode alone, before there was one
-_NOISE: Final = 0.3  # standard deviation of the score of one episode around its mean
-_SHARE_SD: Final = 0.25  # of a lane's share, before anything is known
+_NOISE: Final = 0.2  # standard deviation of the score of one episode around its mean
+_SHARE_SD: Final = 0.2  # of a lane's share, before anything is known
 _KIND_SD: Final = 0.2  # of a kind's own share around its lane's
 _UNKNOWN: Final = (0.5, 0.3)  # mean and sd of the score of a kind of task that nobody played
-_EXPECTED_WORTH: Final = 3.0  # episodes that an expectation counts for, at most
+_EXPECTED_WORTH: Final = 8.0  # episodes that an expectation counts for, at most
 _COST_WORTH: Final = 2.0  # episodes that the cost elsewhere counts for
 _FIRST: Final = 3  # attempts at a kind of task that are always reflected on
 _ROUNDING: Final = 0.01  # of a score: that much below expectation is as expected
@@ -109,8 +109,9 @@ class Supervisor:
         alone = _clipped(rng.gauss(*_belief_alone(kind, familiarity, record)))
         best, most = self.lanes[0], -math.inf
         for lane in self.lanes:
-            score = alone if lane == "alone" else _draw_score(kind, lane, alone, record, rng)
-            worth = score - self.price_per_token * expected_tokens(kind, lane, record)
+            pooled = pool(lane, record)
+            score = alone if lane == "alone" else _draw(pooled, kind, alone, record, rng)
+            worth = score - self.price_per_token * expected_tokens(pooled, kind, record)
             if worth > most:
                 best, most = lane, worth
         return best
@@ -142,11 +143,45 @@ class Supervisor:
         return score < expected - _ROUNDING or rng.random() < self.reflecting_share
 
 
-def expected_tokens(kind: str, lane: Lane, record: LaneRecord) -> float:
+@dataclass(frozen=True, slots=True)
+class Pooled:
+    """What a lane gains and costs over all kinds of task, compared with acting alone."""
+
+    lane: Lane
+    share: float  # of what is left to gain
+    sd: float  # of that share
+    tokens: float  # of an episode
+
+
+def pool(lane: Lane, record: LaneRecord) -> Pooled:
+    """Return what a lane gains and costs over all kinds of task that were played in it and alone.
+
+    The share is a regression through the origin of the gain on what was left to gain, with one point for
+    each kind of task, weighed by its episodes, and a normal prior (that is, ridge regression).
+    """
+    precision = 1 / _SHARE_SD**2
+    weighed = precision * _SHARES[lane]
+    dear, cheap = _COST_WORTH * _EPISODE_TOKENS * _COSTS[lane], _COST_WORTH * _EPISODE_TOKENS
+    for kind, played in record.kinds(lane):
+        alone = record.totals(kind, "alone")
+        both = min(played.episodes, alone.episodes)
+        dear += both * played.mean_tokens
+        cheap += both * alone.mean_tokens
+        if played.scored and alone.scored:
+            left = 1 - alone.mean_score
+            noise = _NOISE**2 * (1 / played.scored + 1 / alone.scored) + (_KIND_SD * left) ** 2
+            precision += left**2 / noise
+            weighed += left * (played.mean_score - alone.mean_score) / noise
+    everywhere = [totals for _, totals in record.kinds("alone")]
+    tokens = _EPISODE_TOKENS + sum(totals.tokens for totals in everywhere)
+    tokens_alone = tokens / (1 + sum(totals.episodes for totals in everywhere))
+    return Pooled(lane, weighed / precision, math.sqrt(1 / precision), dear / cheap * tokens_alone)
+
+
+def expected_tokens(pooled: Pooled, kind: str, record: LaneRecord) -> float:
     """Return what an episode of a kind is expected to cost in a lane, in tokens of all roles."""
-    elsewhere = _relative_cost(lane, record) * _tokens_alone(kind, record)
-    here = record.totals(kind, lane)
-    return (_COST_WORTH * elsewhere + here.tokens) / (_COST_WORTH + here.episodes)
+    here = record.totals(kind, pooled.lane)
+    return (_COST_WORTH * pooled.tokens + here.tokens) / (_COST_WORTH + here.episodes)
 
 
 def _belief_alone(kind: str, familiarity: Familiarity, record: LaneRecord) -> tuple[float, float]:
@@ -162,57 +197,15 @@ def _belief_alone(kind: str, familiarity: Familiarity, record: LaneRecord) -> tu
     return mean, math.sqrt(variance)
 
 
-def _draw_score(
-    kind: str, lane: Lane, alone: float, record: LaneRecord, rng: random.Random
-) -> float:
+def _draw(pooled: Pooled, kind: str, alone: float, record: LaneRecord, rng: random.Random) -> float:
     """Return a draw of the score in a lane, given what the student would reach alone."""
-    share = rng.gauss(*lane_share(lane, record))
     left = 1 - alone
-    mean, variance = alone + share * left, (_KIND_SD * left) ** 2
-    played = record.totals(kind, lane)
+    mean = alone + pooled.share * left
+    variance = (pooled.sd**2 + _KIND_SD**2) * left**2
+    played = record.totals(kind, pooled.lane)
     if played.scored and variance:
         mean, variance = _updated(mean, variance, played.mean_score, _NOISE**2 / played.scored)
     return _clipped(rng.gauss(mean, math.sqrt(variance)))
-
-
-def lane_share(lane: Lane, record: LaneRecord) -> tuple[float, float]:
-    """Return the share of what is left to gain that a lane gains, over all kinds: mean and sd.
-
-    A regression through the origin of the gain over acting alone on what was left to gain, one point for
-    each kind of task, weighed by its episodes, with a normal prior (that is, ridge regression).
-    """
-    precision = 1 / _SHARE_SD**2
-    weighed = precision * _SHARES[lane]
-    for kind, played in record.kinds(lane):
-        alone = record.totals(kind, "alone")
-        if not (played.scored and alone.scored):
-            continue
-        left = 1 - alone.mean_score
-        weight = 1 / (_NOISE**2 * (1 / played.scored + 1 / alone.scored) + _KIND_SD**2 * left**2)
-        precision += weight * left**2
-        weighed += weight * left * (played.mean_score - alone.mean_score)
-    return weighed / precision, math.sqrt(1 / precision)
-
-
-def _relative_cost(lane: Lane, record: LaneRecord) -> float:
-    """Return the tokens of a lane as a multiple of acting alone, over all kinds played in both."""
-    dear, cheap = 0.0, 0.0
-    for kind, played in record.kinds(lane):
-        alone = record.totals(kind, "alone")
-        weight = min(played.episodes, alone.episodes)
-        dear += weight * played.mean_tokens
-        cheap += weight * alone.mean_tokens
-    prior = _COST_WORTH * _EPISODE_TOKENS
-    return (prior * _COSTS[lane] + dear) / (prior + cheap)
-
-
-def _tokens_alone(kind: str, record: LaneRecord) -> float:
-    """Return the tokens of an episode alone: the kind's own, shrunk to those of all kinds."""
-    played = [totals for _, totals in record.kinds("alone")]
-    episodes = sum(totals.episodes for totals in played)
-    everywhere = sum(totals.tokens for totals in played) / episodes if episodes else _EPISODE_TOKENS
-    here = record.totals(kind, "alone")
-    return (_COST_WORTH * everywhere + here.tokens) / (_COST_WORTH + here.episodes)
 
 
 def _updated(mean: float, variance: float, seen: float, of_seen: float) -> tuple[float, float]:

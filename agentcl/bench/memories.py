@@ -11,7 +11,7 @@ from typing import Any, Final
 from agentcl.agents.agent import Actor
 from agentcl.agents.teacher import Distiller
 from agentcl.bench.arms.base import Arm, Item
-from agentcl.bench.arms.registry import GUIDANCE, ORACLE, guidance_options, open_arm
+from agentcl.bench.arms.registry import ORACLE, guidance_options, guidance_rules, open_arm
 from agentcl.bench.guided import GuidedPlayer
 from agentcl.bench.leakage import WatchedMemory
 from agentcl.bench.opening import Leaving, make_actor, make_student, read_told
@@ -21,6 +21,7 @@ from agentcl.envs.base import Instructive, World
 from agentcl.envs.streams import StreamItem
 from agentcl.errors import ConfigError
 from agentcl.facade import Memory
+from agentcl.guidance.rules import GuidanceRules
 from agentcl.models.base import ChatModel
 from agentcl.retrieval.encoders import Encoder, open_encoder
 
@@ -69,8 +70,9 @@ class Memories:
         Raises:
             ConfigError: if the agent of the run cannot play with such a memory.
         """
-        if self._arm == GUIDANCE:
-            return self._guided(world, model)
+        rules = guidance_rules(self._arm)
+        if rules is not None:
+            return self._guided(world, model, rules)
         leaves = leaving(self._arm, self._settings.agent.learn)
         actor = make_actor(self._settings, world, model, leaves=leaves)
         if self._arm == ORACLE:
@@ -89,8 +91,8 @@ class Memories:
         while self._open:
             self._open.pop().close()
 
-    def _guided(self, world: World, model: ChatModel | None) -> GuidedPlayer:
-        options = guidance_options(self._settings.memory.options.get(GUIDANCE, {}))
+    def _guided(self, world: World, model: ChatModel | None, rules: GuidanceRules) -> GuidedPlayer:
+        options = guidance_options(self._arm, self._settings.memory.options.get(self._arm, {}))
         student, teacher = self._student(model)
         memory = Memory(
             self._kept,
@@ -99,6 +101,7 @@ class Memories:
             durability="normal",
             busy_timeout_s=30.0,
         )
+        memory.guidance_rules = rules
         self._open.append(memory)
         told = read_told(options.told) if options.told else ("", [])
         self._about = {
@@ -168,5 +171,9 @@ def _encoder(name: str) -> Encoder:
 
 def are_for_tasks(arms: Sequence[str]) -> list[str]:
     """Return the arms among some that need episodes, and can answer no questions."""
-    named = (GUIDANCE, ORACLE, "episodes")
-    return [arm for arm in arms if arm in named or arm.startswith(("notes-", "transcripts-"))]
+    begins = ("notes-", "transcripts-")
+    return [
+        arm
+        for arm in arms
+        if arm in (ORACLE, "episodes") or guidance_rules(arm) or arm.startswith(begins)
+    ]

@@ -231,11 +231,11 @@ class Credit:
         weighted = [_CLASS_MEAN * _CLASS_SD**-2]
         for lesson in lessons:
             factor = 1.0 if factors is None else factors.get(lesson, 1.0)
-            own = self._own(list(self._lessons.get(lesson, {}).values()))
-            if own is not None:
-                weight = 1 / (_SPREAD**2 + own.variance)
+            own, own_weighted = self._own(self._lessons.get(lesson, {}).values())
+            if own > 0:
+                weight = 1 / (_SPREAD**2 + 1 / own)
                 precision.append(weight * factor**2)
-                weighted.append(weight * factor * own.mean)
+                weighted.append(weight * factor * own_weighted / own)
         return math.fsum(weighted) / math.fsum(precision)
 
     def to_plain(self) -> dict[str, Any]:
@@ -251,23 +251,22 @@ class Credit:
     def _evidence(self, lesson: str, cluster: str) -> _Evidence:
         return self._lessons.setdefault(lesson, {}).setdefault(cluster, _Evidence())
 
-    def _own(self, clusters: Sequence[_Evidence]) -> _Normal | None:
-        """Return a lesson's mean uplift over clusters by its own evidence; None without any."""
-        tried = [one for one in clusters if one.a > 0]
-        if not tried:
-            return None
-        weights = [1 / (_CLUSTER_SPREAD**2 + self.noise / one.a) for one in tried]
-        total = math.fsum(weights)
-        means = [weight * one.b / one.a for weight, one in zip(weights, tried, strict=True)]
-        return _Normal(math.fsum(means) / total, 1 / total)
+    def _own(self, clusters: Iterable[_Evidence]) -> tuple[float, float]:
+        """Return what a lesson's clusters say of its mean uplift: their precision, and mean times precision.
 
-    def _lesson_mean(self, clusters: Sequence[_Evidence], prior_mean: float) -> _Normal:
-        own = self._own(clusters)
-        if own is None:
-            return _Normal(prior_mean, _SPREAD**2)
-        precision = 1 / _SPREAD**2 + 1 / own.variance
-        mean = (prior_mean / _SPREAD**2 + own.mean / own.variance) / precision
-        return _Normal(mean, 1 / precision)
+        Each has mean B / A, with the variance of clusters and that of its noise: s^2 + sigma^2 / A.
+        """
+        noise, precision, weighted = self.noise, 0.0, 0.0
+        for one in clusters:
+            spread = _CLUSTER_SPREAD**2 * one.a + noise
+            precision += one.a / spread
+            weighted += one.b / spread
+        return precision, weighted
+
+    def _lesson_mean(self, clusters: Iterable[_Evidence], prior_mean: float) -> _Normal:
+        own, weighted = self._own(clusters)
+        precision = 1 / _SPREAD**2 + own
+        return _Normal((prior_mean / _SPREAD**2 + weighted) / precision, 1 / precision)
 
     def _with(self, prior: _Normal, clusters: Sequence[_Evidence]) -> Posterior:
         a, b = (math.fsum(sums) for sums in ([o.a for o in clusters], [o.b for o in clusters]))

@@ -13,13 +13,17 @@ Lane = Literal["alone", "reviewed", "coached", "taught"]
 LANES: Final[tuple[Lane, ...]] = get_args(Lane)  # from the least supervision to the most
 
 
+# Of what older episodes count, for each new one: a student that learns is soon another one.
+_KEPT: Final = 0.98
+
+
 @dataclass(frozen=True, slots=True)
 class LaneTotals:
-    """The finished episodes of one kind of task in one lane, added up."""
+    """The finished episodes of one kind of task in one lane, added up; older ones count less."""
 
-    episodes: int = 0
+    episodes: float = 0.0
     tokens: float = 0.0  # of all roles together
-    scored: int = 0  # those that anybody judged
+    scored: float = 0.0  # those that anybody judged
     score: float = 0.0  # their sum
 
     @property
@@ -58,13 +62,11 @@ class LaneRecord:
         if not 0 <= tokens < math.inf:
             raise InvalidInput(f"tokens are a number from 0 on; got {tokens}")
         before = self.totals(kind, lane)
-        is_scored = score is not None
-        self._totals[lane][kind] = LaneTotals(
-            before.episodes + 1,
-            before.tokens + tokens,
-            before.scored + is_scored,
-            before.score + (score or 0.0),
-        )
+        episodes, used = _KEPT * before.episodes + 1, _KEPT * before.tokens + tokens
+        scored, sum_of_scores = before.scored, before.score
+        if score is not None:
+            scored, sum_of_scores = _KEPT * scored + 1, _KEPT * sum_of_scores + score
+        self._totals[lane][kind] = LaneTotals(episodes, used, scored, sum_of_scores)
 
     def totals(self, kind: str, lane: Lane) -> LaneTotals:
         """Return what is known of a kind of task in a lane."""
@@ -94,7 +96,7 @@ class LaneRecord:
                 for lane, held in lanes.items():
                     episodes, tokens, scored, score = held
                     record._totals[cast("Lane", lane)][kind] = LaneTotals(
-                        int(episodes), float(tokens), int(scored), float(score)
+                        float(episodes), float(tokens), float(scored), float(score)
                     )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise InvalidInput(f"this is no record of lanes: {error}") from error

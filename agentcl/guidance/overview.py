@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, get_args
 
+from agentcl.guidance.rules import GuidanceRules
 from agentcl.guidance.state import Belief, GuidanceState, LifeStage, lesson_of
 from agentcl.memory.experience import Decision, Guidance, cluster_of
 from agentcl.memory.records import ScopeView
@@ -134,7 +135,9 @@ def compare(before: GuidanceState, after: GuidanceState, view: ScopeView) -> Seq
     return found
 
 
-def begin(rows: Iterable[Row], *, tenant: str) -> tuple[GuidanceState, list[Row]]:
+def begin(
+    rows: Iterable[Row], *, tenant: str, rules: GuidanceRules | None = None
+) -> tuple[GuidanceState, list[Row]]:
     """Return a state that knows what was rolled back and nothing else yet, and the rows to fold into it.
 
     So that a state can be looked at after each row, or folded with a change.
@@ -142,17 +145,28 @@ def begin(rows: Iterable[Row], *, tenant: str) -> tuple[GuidanceState, list[Row]
     held = list(rows)
     decisions = [row for row in held if row.kind == Decision.kind]
     undone = {row.id for row in decisions if row.op == "delete"}
-    return GuidanceState.of(decisions, tenant=tenant), [row for row in held if row.id not in undone]
+    state = GuidanceState.of(decisions, tenant=tenant, rules=rules)
+    return state, [row for row in held if row.id not in undone]
 
 
-def state_at(rows: Iterable[Row], moment: int, *, tenant: str) -> GuidanceState:
+def state_at(
+    rows: Iterable[Row], moment: int, *, tenant: str, rules: GuidanceRules | None = None
+) -> GuidanceState:
     """Return what was believed at a moment, in microseconds since 1970."""
-    return GuidanceState.of((row for row in rows if row.created_at <= moment), tenant=tenant)
+    before = (row for row in rows if row.created_at <= moment)
+    return GuidanceState.of(before, tenant=tenant, rules=rules)
 
 
-def state_without(rows: Iterable[Row], since: int, until: int, *, tenant: str) -> GuidanceState:
+def state_without(
+    rows: Iterable[Row],
+    since: int,
+    until: int,
+    *,
+    tenant: str,
+    rules: GuidanceRules | None = None,
+) -> GuidanceState:
     """Return what would be believed if the time between two moments were rolled back."""
-    state, held = begin(rows, tenant=tenant)
+    state, held = begin(rows, tenant=tenant, rules=rules)
     state.ignored.append((since, until))
     for row in held:
         state.apply(row)

@@ -193,7 +193,7 @@ def _entry(standing: Standing) -> Entry:
     made, belief = standing.guidance, standing.belief
     low, high = standing.interval
     evidence = (
-        f"{belief.why}; uplift {belief.uplift:+.2f} [{low:+.2f}, {high:+.2f}], by a coin shown in "
+        f"uplift {belief.uplift:+.2f} [{low:+.2f}, {high:+.2f}], by a coin shown in "
         f"{belief.shown:g} and withheld from {belief.withheld:g} episodes; confirmed by "
         f"{belief.confirmed}, refuted by {belief.refuted}; trust {belief.trust:.2f} in world "
         f"{standing.world or '-'}"

@@ -12,6 +12,7 @@ from typing import Final
 
 from agentcl.errors import InvalidInput, NotFound
 from agentcl.guidance.overview import Standing, begin, home_of, standing_of
+from agentcl.guidance.rules import GuidanceRules
 from agentcl.guidance.state import KINDS, Belief, GuidanceState, LifeStage
 from agentcl.memory.experience import Decision, Episode, Exposure, Guidance, Reflection
 from agentcl.memory.journal import Journal
@@ -135,10 +136,22 @@ class Story:
             yield f"  {missing} of the episodes that it was drawn from are not here any more"
 
 
-def story(journal: Journal, id: str, *, view: ScopeView = _EVERYBODY) -> Story:
+def story(
+    journal: Journal,
+    id: str,
+    *,
+    view: ScopeView = _EVERYBODY,
+    rules: GuidanceRules | None = None,
+) -> Story:
     """Tell what the journal knows of a lesson, a deleted one too.
 
     Evidence of a time that was rolled back is named, and counts for nothing, as in the state.
+
+    Args:
+        journal: where the rows are.
+        id: of the lesson.
+        view: whose lessons may be looked at.
+        rules: the parts of the method that are on, as in the memory.
 
     Raises:
         NotFound: if the view sees no such record, or it was forgotten.
@@ -155,19 +168,17 @@ def story(journal: Journal, id: str, *, view: ScopeView = _EVERYBODY) -> Story:
         raise InvalidInput(f"{id!r} is a {newest.kind}, and no lesson; try `agentcl show {id}`")
     rows = list(journal.since(0, kinds=KINDS))
     tenant = versions[-1].tenant or ""
-    home = home_of(GuidanceState.of(rows, tenant=tenant), id)
-    chronicle = _Chronicle(newest, home, rows, tenant)
+    state = GuidanceState.of(rows, tenant=tenant, rules=rules)
+    chronicle = _Chronicle(state, id, rows)
     return chronicle.tell(tuple(_episodes(journal, newest.sources)))
 
 
 class _Chronicle:
     """A fold over the journal that notes what it does to one lesson."""
 
-    def __init__(
-        self, guidance: Guidance, home: tuple[str, str], rows: Iterable[Row], tenant: str
-    ) -> None:
-        self._state, held = begin(rows, tenant=tenant)
-        self._id, self._home = guidance.id, home
+    def __init__(self, end: GuidanceState, id: str, rows: Iterable[Row]) -> None:
+        self._state, held = begin(rows, tenant=end.tenant, rules=end.rules)
+        self._id, self._home = id, home_of(end, id)
         self._witnesses: list[Witness] = []
         self._trials: list[Trial] = []
         self._changes: list[StageChange] = []
@@ -178,7 +189,7 @@ class _Chronicle:
         self._judged: set[str] = set()  # episodes that have credited lessons already
         self._is_deleted = False
         for row in held:
-            if row.tenant == tenant:
+            if row.tenant == end.tenant:
                 self._take(row)
 
     def tell(self, drawn_from: tuple[Episode, ...]) -> Story:

@@ -239,12 +239,14 @@ class Journal:
         found: dict[bytes, bytes] = {}
         for start in range(0, len(hashes), _MOST_MARKS):
             some = hashes[start : start + _MOST_MARKS]
-            marks = ", ".join("?" * len(some))
+            # One for each, found by the index: a text that an agent sees in every episode is in many rows.
             sql = (
-                "SELECT r.content_hash, v.data FROM record AS r JOIN vector AS v USING (seq)"
-                f" WHERE r.content_hash IN ({marks}) AND NOT v.given"
+                f"WITH asked (hash) AS (VALUES {', '.join(['(?)'] * len(some))})"
+                " SELECT hash, (SELECT v.data FROM record AS r JOIN vector AS v USING (seq)"
+                " WHERE r.content_hash = hash AND NOT v.given LIMIT 1) FROM asked"
             )
-            found.update(cast(Iterable[tuple[bytes, bytes]], self.database.read(sql, some)))
+            rows = cast(Iterable[tuple[bytes, bytes | None]], self.database.read(sql, some))
+            found.update((hash, vector) for hash, vector in rows if vector is not None)
         return found
 
     def history(self, id: str, *, view: ScopeView) -> list[Version]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from functools import partial
 from importlib.util import find_spec
@@ -18,7 +18,7 @@ from agentcl.bench.arms.own import OwnMemory
 from agentcl.bench.arms.plain import FullContext, LastItems, NoMemory
 from agentcl.bench.arms.remote import TIMEOUT_S, RemoteArm
 from agentcl.errors import InvalidInput, MissingPeer
-from agentcl.guidance.rules import BUDGET_TOKENS
+from agentcl.guidance.rules import BUDGET_TOKENS, GuidanceRules
 from agentcl.retrieval.encoders import Encoder, open_encoder
 from agentcl.retrieval.recall import Mode
 
@@ -34,9 +34,15 @@ _OWN: Final[Mapping[str, Mode]] = {
     "ours-no-fulltext": "dense",
     "episodes": "fused",
 }
-GUIDANCE: Final = (
-    "guidance"  # no arm that is asked for items, but an agent with a memory of its own
-)
+GUIDANCE: Final = "guidance"
+# No arms that are asked for items, but agents with memories of their own; the others lack one part each.
+_GUIDANCE: Final[Mapping[str, GuidanceRules]] = {
+    GUIDANCE: GuidanceRules(),
+    **{
+        f"{GUIDANCE}-no-{part.name}": GuidanceRules(**{part.name: False})
+        for part in fields(GuidanceRules)
+    },
+}
 ORACLE: Final = "oracle"
 _LAST: Final = re.compile(r"(?:last|transcripts|notes)-([1-9][0-9]{0,8})")
 _OWN_OPTIONS: Final = {"index": str, "durability": str, "passage_limit": int}
@@ -75,21 +81,26 @@ PEERS: Final[Mapping[str, Peer]] = {
 def arm_names() -> list[str]:
     """Return the names of all arms, peers last; K is any number."""
     plain = ["none", "full", "last-K", "transcripts-K", "notes-K", "bm25"]
-    return [*plain, *_OWN, GUIDANCE, ORACLE, *PEERS]
+    return [*plain, *_OWN, *_GUIDANCE, ORACLE, *PEERS]
+
+
+def guidance_rules(name: str) -> GuidanceRules | None:
+    """Return the rules of an arm of guidance, such as "guidance-no-credit"; None if it is none."""
+    return _GUIDANCE.get(name)
 
 
 @dataclass(frozen=True, slots=True)
 class GuidanceOptions:
-    """The options of the arm of guidance."""
+    """The options of an arm of guidance."""
 
     budget_tokens: int = BUDGET_TOKENS  # for lessons in one prompt
     told: str = ""  # a file of lessons, one as JSON a line, that are told before the first episode
 
 
-def guidance_options(options: Options) -> GuidanceOptions:
-    """Return the options of the arm of guidance. Raises InvalidInput if there is no such option."""
+def guidance_options(name: str, options: Options) -> GuidanceOptions:
+    """Return the options of an arm of guidance. Raises InvalidInput if there is no such option."""
     given: dict[str, Any] = dict(options)
-    _check(GUIDANCE, options, {"budget_tokens": int, "told": str})
+    _check(name, options, {"budget_tokens": int, "told": str})
     return GuidanceOptions(**given)
 
 
@@ -126,7 +137,7 @@ def open_arm(
     elif name == ORACLE:
         _check(name, given, {})
         make = partial(FullContext, name=name)
-    elif name == GUIDANCE:
+    elif name in _GUIDANCE:
         raise InvalidInput(
             f"the arm {name!r} is an agent that plays tasks; nobody can ask it for items"
         )

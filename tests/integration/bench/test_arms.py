@@ -15,14 +15,14 @@ import pytest
 
 from agentcl import InvalidInput
 from agentcl.bench.arms.base import Arm, Item
-from agentcl.bench.arms.registry import PEERS, arm_names, open_arm
+from agentcl.bench.arms.registry import PEERS, arm_names, guidance_rules, open_arm
 from agentcl.errors import MissingPeer
 from agentcl.retrieval.analysis import terms
 
 LOCAL = [
-    name.replace("K", "3") for name in arm_names() if name not in PEERS
+    name.replace("K", "3") for name in arm_names() if name not in PEERS and not guidance_rules(name)
 ]  # every arm that needs no peer
-UNSEARCHED = ("none", "full", "last-3")
+UNSEARCHED = ("none", "full", "last-3", "transcripts-3", "notes-3", "oracle")
 # Environments by the peer's name, as `benchmarks/peers.py` keeps them.
 ENVIRONMENTS = Path(os.environ.get("PEERS", Path(__file__).parents[3] / ".bench" / "environments"))
 Open = Callable[..., Arm]

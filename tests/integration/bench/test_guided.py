@@ -189,8 +189,9 @@ def test_who_is_told_all_that_there_is_to_know_needs_no_second_try(tmp_path: Pat
     assert not any(row.leaks or row.learned for row in folder.rows())
     nothing = run(tmp_path / "control", tables("oracle", families=["control"]))
     assert not any(row.shown for row in nothing.rows())
+    asked = tables("oracle", world="babyai", families=[])
     with pytest.raises(ConfigError, match="nobody can say what there is to know"):
-        begin(tmp_path / "other", from_mapping(tables("oracle", world="babyai"), where="test"))
+        begin(tmp_path / "other", from_mapping(asked, where="test"))
 
 
 def _stream(families: Sequence[str], episodes: int) -> Any:
@@ -220,7 +221,8 @@ def test_notes_follow_episodes_that_fell_short_and_no_others() -> None:
     assert max(len(row.shown) for row in rows) == 2
     said = "I drained it too late. Next time I drain it first."
     assert {text for row in rows for text in row.shown} == {said}
-    assert f"- {said}" in asked[-1] or not rows[-1].shown
+    prompts = [prompt for prompt in asked if prompt.endswith("Next action?")]
+    assert prompts[-1].startswith(f"Guidance:\n- {said}\n- {said}\nGoal: ")
     assert all(("learn" in row.usage) == bool(row.learned) for row in rows)
 
 
