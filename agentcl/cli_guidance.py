@@ -32,7 +32,7 @@ from agentcl.guidance.overview import (
     state_without,
 )
 from agentcl.guidance.pamphlet import adopt, compose, read, write
-from agentcl.guidance.state import KINDS, GuidanceState
+from agentcl.guidance.state import KINDS
 from agentcl.guidance.story import story
 from agentcl.lessons import read_sentence
 from agentcl.memory.checks import ReadScope, check_view
@@ -116,7 +116,7 @@ def why(screen: Screen, id: str, **given: Any) -> None:
     """Tell the whole story of a lesson, a deleted one too: where it comes from, each test, each decision."""
     scope = scope_of(given)
     with open_memory(given) as memory:
-        told = story(memory.journal, id, view=_view(scope))
+        told = story(memory.journal, id, view=_view(scope), rules=memory.guidance_rules)
     if screen.as_json:
         screen.json(told)
         return
@@ -137,7 +137,7 @@ def diff(screen: Screen, since: datetime, **given: Any) -> None:
         rows = list(memory.journal.since(0, kinds=KINDS))
         found: list[Difference] = []
         for tenant in _tenants(memory, scope):
-            then = state_at(rows, to_micros(since), tenant=tenant)
+            then = state_at(rows, to_micros(since), tenant=tenant, rules=memory.guidance_rules)
             found += compare(then, memory.guidance_state(tenant), _view(scope))
     _print_differences(screen, found)
 
@@ -298,9 +298,10 @@ def rollback(
 def _if_rolled_back(memory: Memory, since: datetime, tenant: str) -> Sequence[Difference]:
     rows = list(memory.journal.since(0, kinds=KINDS))
     last = rows[-1].created_at if rows else 0
-    after = state_without(rows, to_micros(since), last, tenant=tenant)
-    before = GuidanceState.of(rows, tenant=tenant)
-    return compare(before, after, ScopeView(frozenset({tenant}), None, None, None))
+    after = state_without(rows, to_micros(since), last, tenant=tenant, rules=memory.guidance_rules)
+    return compare(
+        memory.guidance_state(tenant), after, ScopeView(frozenset({tenant}), None, None, None)
+    )
 
 
 def _view(scope: dict[str, Any]) -> ScopeView:

@@ -97,7 +97,7 @@ class Replay:
         for step in self.steps:
             yield ""
             yield f"step {step.ordinal + 1}"
-            yield f"  sees: {step.seen}"
+            yield _part("sees", step.seen)
             if step.guidance != shown:
                 yield "  guidance in the prompt:" if step.guidance else "  no guidance any more"
                 yield from (f"    - {self.lessons[id]} ({id})" for id in step.guidance)
@@ -106,9 +106,10 @@ class Replay:
                 yield f"  documents in the prompt: {', '.join(step.memories) or 'none any more'}"
                 documents = step.memories
             if step.thought:
-                yield f"  thinks: {step.thought}"
-            yield f"  does: {step.action}" + ("" if step.by == "student" else f" (by {step.by})")
-            yield f"  then: {step.outcome}" + (f" (reward {step.reward:g})" if step.reward else "")
+                yield _part("thinks", step.thought)
+            yield _part("does", step.action) + ("" if step.by == "student" else f" (by {step.by})")
+            reward = f" (reward {step.reward:g})" if step.reward else ""
+            yield _part("then", step.outcome) + reward
         yield ""
         yield _ending(played)
 
@@ -222,6 +223,11 @@ def _sentence_at(memory: Memory, id: str, moment: datetime) -> str:
     if not isinstance(record, Guidance):
         return "a lesson that is not here any more"
     return lesson_of(record).sentence()
+
+
+def _part(label: str, text: str) -> str:
+    """Return a part of a step; further lines of it are set in, so that they cannot be taken for parts."""
+    return f"  {label}: " + text.strip().replace("\n", "\n      ")
 
 
 def _ending(episode: Episode) -> str:

@@ -14,14 +14,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol, Unpack, runtime_checkable
 
-from agentcl.agents.situations import Situation, Transcript
-from agentcl.agents.spending import Spent
+from agentcl.agents.learning import learn_from, spending
+from agentcl.agents.situations import Situation
 from agentcl.agents.student import Act, Plan
 from agentcl.agents.supervisor import Familiarity, Supervisor
-from agentcl.agents.teacher import Correction, Distiller, Judgement, Review
+from agentcl.agents.teacher import Correction, Distiller, Review
 from agentcl.envs.base import Environment, Observation, Task
 from agentcl.errors import InvalidInput
-from agentcl.guidance.admission import names_of
 from agentcl.memory.checks import WriteScope, check_scope
 from agentcl.memory.experience import Episode
 from agentcl.recording import EpisodeRecorder
@@ -61,15 +60,6 @@ class Coach(Protocol):
 
     def correct(self, situation: Situation, action: str) -> Correction:
         """Return the action to take."""
-        ...
-
-
-@runtime_checkable
-class Judge(Protocol):
-    """Scores what nobody else does; `Teacher` does."""
-
-    def judge(self, transcript: Transcript) -> Judgement:
-        """Return how well an episode went; no score where that is not sure."""
         ...
 
 
@@ -182,27 +172,11 @@ class Agent:
             played = episode.finish(
                 score.value, is_success=score.is_success, end=end, judge="environment"
             )
-        transcript = _transcript(episode, seen, score.value)
-        if is_frozen or not self._is_worth_learning(played, familiarity, rng):
+        if is_frozen or self.teacher is None:
             return played
-        return self.learn(played, transcript)
-
-    def learn(self, played: Episode, transcript: Transcript) -> Episode:
-        """Let the teacher say what an episode teaches; return the episode with what that took."""
-        if self.teacher is None:
+        if not self._is_worth_learning(played, familiarity, rng):
             return played
-        distilled = self.teacher.distil(transcript)
-        spent = _spending(distilled.spent)
-        self.memory.reflect(
-            distilled.lessons,
-            episode=played,
-            author="teacher",
-            levels=distilled.levels,
-            spent=spent,
-            problem=distilled.problem,
-            names=names_of(transcript.goal, transcript.first),
-        )
-        return self.memory.keep_next(replace(played, usage={**played.usage, "learn": spent}))
+        return learn_from(self.memory, self.teacher, played)
 
     def _act(
         self, environment: Environment, episode: EpisodeRecorder, first: Observation, lane: Lane
@@ -251,12 +225,12 @@ class Agent:
         actor = self.expert if is_taught and self.expert is not None else self.student
         act = actor.act(situation)
         role = "teach" if is_taught else "act"
-        episode.spend(role, _spending(act.usage))
+        episode.spend(role, spending(act.usage))
         if act.planning.calls:
-            episode.spend("plan", _spending(act.planning))
+            episode.spend("plan", spending(act.planning))
         if lane == "coached" and isinstance(self.teacher, Coach):
             correction = self.teacher.correct(situation, act.action)
-            episode.spend("coach", _spending(correction.spent))
+            episode.spend("coach", spending(correction.spent))
             if correction.action != act.action:
                 return correction.action, correction.reason, "teacher"
         return act.action, act.thought, "teacher" if is_taught else "student"
@@ -266,9 +240,9 @@ class Agent:
         assert isinstance(self.student, Planner)
         assert isinstance(self.teacher, Coach)
         plan = self.student.plan(situation)
-        episode.spend("plan", _spending(plan.usage))
+        episode.spend("plan", spending(plan.usage))
         review = self.teacher.review(situation, plan.text)
-        episode.spend("coach", _spending(review.spent))
+        episode.spend("coach", spending(review.spent))
         return review.plan
 
     def _familiarity(self, task: Task, seen: Observation, world: str) -> Familiarity:
@@ -329,12 +303,3 @@ class Agent:
                 f"nobody can play the lanes {', '.join(missing)}: reviewed needs a student that plans and "
                 "a teacher that reviews, coached a teacher that corrects, taught an expert that acts"
             )
-
-
-def _transcript(episode: EpisodeRecorder, first: Observation, score: float | None) -> Transcript:
-    steps = tuple((step.action, step.outcome) for step in episode.steps)
-    return Transcript(first.goal, first.text, steps, score)
-
-
-def _spending(spent: Spent) -> tuple[int, int, int, float]:
-    return (spent.calls, spent.prompt_tokens, spent.completion_tokens, spent.duration_s)

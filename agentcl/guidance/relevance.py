@@ -7,7 +7,6 @@ what is rare among few lessons is chance.
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Final
 
 from agentcl.guidance.twins import content
@@ -39,9 +38,10 @@ class Situations:
 
     def covering(self, situation: str) -> dict[str, float]:
         """Return the lessons that speak of a situation, with the share of their "when" that it has."""
-        found = Counter[str]()
+        found: dict[str, int] = {}
         for word in sorted(set(content(situation))):
-            found.update(self._lessons.get(word, {}).keys())
+            for lesson in self._lessons.get(word, ()):
+                found[lesson] = found.get(lesson, 0) + 1
         shares = {id: count / len(self._words[id]) for id, count in found.items()}
         always = dict.fromkeys(self._lessons.get("", ()), 1.0)
         return {id: share for id, share in shares.items() if share >= COVERED} | always

@@ -11,6 +11,7 @@ import math
 import random
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from agentcl.guidance.rules import BUDGET_TOKENS, PRICE
@@ -20,6 +21,7 @@ from agentcl.memory.experience import Exposure, Guidance
 from agentcl.memory.records import ScopeView
 from agentcl.tokens import TokenCounter, estimate_tokens
 
+_MOST_WEIGHED: Final = 100  # lessons whose worth is computed for one prompt
 _TRIALS: Final = 3  # lessons on trial in one prompt; more would share one outcome among too many
 _FOREIGN_TRIALS: Final = 1  # of these from one author that is no experience of the agent's own
 _TRIAL: Final = (0.5, 0.9)  # bounds of the probability of showing a lesson on trial
@@ -128,15 +130,8 @@ def _offers(
 ) -> list[Offer]:
     """Return the lessons that may be shown, best first for their tokens."""
     found: list[Offer] = []
-    covering = (
-        state.situations.covering(place.text)
-        if state.rules.situations
-        else dict.fromkeys(state.lessons, 1.0)
-    )
-    for id, share in covering.items():
+    for id, share in _candidates(state, place):
         guidance = state.lessons[id].guidance
-        if not _is_visible(guidance, place):
-            continue
         belief = state.belief(id, cluster=place.cluster, world=place.world)
         if belief.stage in ("quarantined", "retired"):
             continue
@@ -150,10 +145,28 @@ def _offers(
     return _on_trial(_without_beaten(state, found, place.world))
 
 
-def _is_visible(guidance: Guidance, place: Place) -> bool:
-    is_at_home = guidance.level == "anywhere" or guidance.application == place.application
-    is_of_world = guidance.level != "instance" or guidance.world == place.world
-    return is_at_home and is_of_world and place.view.sees(guidance.scope)
+def _candidates(state: GuidanceState, place: Place) -> list[tuple[str, float]]:
+    """Return the lessons that speak of a situation, with how much of their "when" it has.
+
+    Of very many, those that are worth weighing: what speaks of it most, and fared best in tests.
+    """
+    covering = (
+        state.situations.covering(place.text)
+        if state.rules.situations
+        else dict.fromkeys(state.lessons, 1.0)
+    )
+    lessons = state.lessons
+    # The cheap conditions first: there may be very many.
+    held = [
+        (share, lessons[id].balance, id)
+        for id, share in covering.items()
+        if lessons[id].is_offered(place.application, place.world)
+    ]
+    if len(held) > _MOST_WEIGHED:
+        held.sort(reverse=True)
+    sees = place.view.sees
+    visible = ((id, share) for share, _, id in held if sees(lessons[id].guidance.scope))
+    return list(islice(visible, _MOST_WEIGHED))
 
 
 def _probability(belief: Belief, gain: float) -> float:

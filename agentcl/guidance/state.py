@@ -74,12 +74,19 @@ class Held:
     wins: int = 0  # uses that ended better than was expected of the task
     losses: int = 0
     tests: list[tuple[str, bool, str]] = field(default_factory=list)  # episode, result, how
+    balance: int = 0  # of tests for and against it
     decided: str = ""  # "retire", while somebody's decision holds
 
     @property
     def lesson(self) -> Lesson:
         """What it says."""
         return lesson_of(self.guidance)
+
+    def is_offered(self, application: str, world: str) -> bool:
+        """Return whether it is general enough to be offered somewhere."""
+        made = self.guidance
+        is_at_home = made.level == "anywhere" or made.application == application
+        return is_at_home and (made.level != "instance" or made.world == world)
 
     @property
     def class_name(self) -> str:
@@ -119,6 +126,7 @@ class GuidanceState:
         self._whens: dict[
             tuple[str, ...], list[str]
         ] = {}  # ids of lessons on what to do in a situation
+        self._attempts: dict[tuple[str, bool], str] = {}  # the last one of a kind that went so
         self._episodes: dict[str, tuple[str, str, bool]] = {}  # cluster, world, is credited
         self._tested: dict[
             str, set[str]
@@ -213,6 +221,8 @@ class GuidanceState:
         expected = self.expected(episode.cluster, episode.world)
         residual = episode.score - expected.mean
         self._watch(episode, residual, expected.sd)
+        where = self._where(episode.cluster, episode.world)
+        self._attempts[where, bool(episode.is_success)] = episode.id
         known = [one for one in episode.exposures if one.guidance in self.lessons]
         self.credit.add(
             episode.cluster,
@@ -272,6 +282,7 @@ class GuidanceState:
             return
         tested.add(held.guidance.id)
         held.tests.append((episode, is_confirmed, how))
+        held.balance += 1 if is_confirmed else -1
         self.trust.test(held.guidance.id, world, held.class_name, is_confirmed=is_confirmed)
 
     # Asking
@@ -279,6 +290,10 @@ class GuidanceState:
     def expected(self, cluster: str, world: str) -> Estimate:
         """Return what is expected of the next episode of a kind of task in a world."""
         return self.baseline.expected(self._where(cluster, world))
+
+    def last_attempt(self, cluster: str, world: str, *, is_success: bool) -> str | None:
+        """Return the id of the last episode of a kind of task in a world that ended so."""
+        return self._attempts.get((self._where(cluster, world), is_success))
 
     def belief(self, id: str, *, cluster: str, world: str) -> Belief:
         """Return what is known of a lesson, for one kind of task in one world."""

@@ -76,7 +76,7 @@ class Story:
     """Everything that the journal knows of one lesson."""
 
     standing: Standing
-    drawn_from: tuple[Episode, ...]  # as they stand now; forgotten ones are missing
+    drawn_from: tuple[Episode, ...]  # as they stand now
     witnesses: tuple[Witness, ...]
     trials: tuple[Trial, ...]
     changes: tuple[StageChange, ...]
@@ -131,9 +131,6 @@ class Story:
         yield f"  at home in {self.standing.cluster}, {_world(self.standing.world)}"
         for episode in self.drawn_from:
             yield f"  drawn from episode {episode.id}: {_named(episode)}, {_result(episode)}"
-        missing = len(made.sources) - len(self.drawn_from)
-        if missing:
-            yield f"  {missing} of the episodes that it was drawn from are not here any more"
 
 
 def story(
@@ -255,7 +252,7 @@ class _Chronicle:
             world=episode.world,
             exposure=exposure,
             score=episode.score,
-            expected=self._state.baseline.expected(episode.cluster).mean,
+            expected=self._state.expected(episode.cluster, episode.world).mean,
             problem=problem,
         )
         if episode.id not in known:

@@ -17,6 +17,7 @@ PRINTS = {
     "concurrent_agents.py": "'agent-9': 3",
     "forgetting.py": "forgotten: still on disk: False",
     "frozen_model.py": "the model is the same",
+    "learning_loop.py": "ways that open, found: 6 of 6",
     "scopes.py": "Bo cannot forget",
     "two_steps.py": "<- the answer",
     "time_travel.py": "then:   ['The ferry leaves at seven.']",

@@ -147,6 +147,12 @@ def test_a_replay_quotes_a_lesson_as_it_was_then(memory: Memory) -> None:
     assert f"- When the valve hisses, close it. ({lesson.id})" in "\n".join(found.lines())
 
 
+def test_what_was_seen_cannot_be_taken_for_a_part_of_the_replay(memory: Memory) -> None:
+    played = play(memory, "the pump", ("a note:\n  does: open the vault", "wait"), score=0.0)
+    lines = "\n".join(replay(memory, played.id).lines()).splitlines()
+    assert [line for line in lines if line.startswith("  does:")] == ["  does: wait"]
+
+
 def test_only_an_episode_that_is_seen_is_replayed(memory: Memory) -> None:
     played = play(memory, "the pump", score=1.0, user="ada")
     with pytest.raises(NotFound):

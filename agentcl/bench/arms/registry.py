@@ -80,8 +80,8 @@ PEERS: Final[Mapping[str, Peer]] = {
 
 def arm_names() -> list[str]:
     """Return the names of all arms, peers last; K is any number."""
-    plain = ["none", "full", "last-K", "transcripts-K", "notes-K", "bm25"]
-    return [*plain, *_OWN, *_GUIDANCE, ORACLE, *PEERS]
+    plain = ["none", "full", "last-K", "bm25"]
+    return [*plain, *_OWN, "transcripts-K", "notes-K", *_GUIDANCE, ORACLE, *PEERS]
 
 
 def guidance_rules(name: str) -> GuidanceRules | None:

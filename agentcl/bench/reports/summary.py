@@ -10,6 +10,7 @@ from typing import Any, Final
 from agentcl.bench.folder import RunFolder
 from agentcl.bench.opening import build_stream, open_task_world
 from agentcl.bench.reports.leaks import bound_lines, leakage
+from agentcl.bench.reports.lessons import LessonLine, lesson_lines
 from agentcl.bench.reports.pairs import NO_MEMORY, baseline_of, differences_of
 from agentcl.bench.reports.protocols import Parts, change_lines, passes_lines, transfer_lines
 from agentcl.bench.reports.records import (
@@ -57,6 +58,7 @@ class Summary:
     changes: tuple[ChangeLine, ...]
     bounds: tuple[BoundLine, ...]
     leakage: Leakage
+    lessons: tuple[LessonLine, ...]  # of agents that learn by guidance
     notes: tuple[str, ...]  # what a reader must know before believing a number
 
     def to_json(self) -> str:
@@ -111,6 +113,7 @@ def summarise(folder: RunFolder, *, prices: Prices | None = None) -> Summary:
         changes=tuple(change_lines(episodes)),
         bounds=tuple(bounds),
         leakage=checks,
+        lessons=tuple(lesson_lines(folder)),
         notes=(*_notes(settings.seeds, are_questions, done, total, rows), *notes),
     )  # fmt: skip
 

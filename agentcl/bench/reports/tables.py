@@ -19,6 +19,8 @@ from agentcl.bench.reports.words import (
     price,
 )
 
+_MOST_LESSONS: Final = 40  # of an arm, in a report
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -49,6 +51,7 @@ def sections_of(summary: Summary) -> list[Section]:
         _result(summary),
         _differences(summary),
         _learning(summary),
+        _lessons(summary),
         _questions(summary),
         _transfer(summary),
         _passes(summary),
@@ -171,6 +174,43 @@ def _learning(summary: Summary) -> Section | None:
     columns = ("arm", "area under the curve", "first fifth", "last fifth")
     said = "Over the episodes that are learned from, for each seed; intervals over seeds."
     return Section("learning", "Learning", (said,), (Table(columns, rows),))
+
+
+def _lessons(summary: Summary) -> Section | None:
+    if not summary.lessons:
+        return None
+    stages = list(dict.fromkeys(line.stage for line in summary.lessons))
+    arms = list(dict.fromkeys(line.arm for line in summary.lessons))
+    placed = [(line.arm, line.stage) for line in summary.lessons]
+    counts = tuple((arm, *(count(placed.count((arm, stage))) for stage in stages)) for arm in arms)
+    shown = [
+        line
+        for arm in arms
+        for line in [one for one in summary.lessons if one.arm == arm][:_MOST_LESSONS]
+    ]
+    rows = tuple(
+        (name(line.sentence), f"{name(line.arm)}, {line.seed}", line.stage, number(line.trust),
+         f"{number(line.uplift, is_signed=True)} [{number(line.low)}, {number(line.high)}]",
+         count(line.uses), count(line.withheld), f"{line.confirmed} / {line.refuted}", line.why)
+        for line in shown
+    )  # fmt: skip
+    columns = ("lesson", "arm, seed", "stage", "holds", "uplift [95 %]", "shown", "withheld", "for / against",
+               "why")  # fmt: skip
+    said = (
+        "What was learned, those lessons first that earned their place. A coin decides whether a lesson is shown, "
+        "so the episodes that it was withheld from are its controls; uplift is the score that showing it "
+        "gains. For and against: later episodes that stated the same, or the opposite, in the same situation. "
+        f"At most {_MOST_LESSONS} of each arm stand here; all of them are in the run's folder, under memories/."
+    )
+    return Section(
+        "lessons",
+        "Lessons",
+        (said,),
+        (
+            Table(("arm", *stages), counts, "Lessons by stage"),
+            Table(columns, rows, "Lessons and their evidence", are_texts=True),
+        ),
+    )
 
 
 def _questions(summary: Summary) -> Section | None:

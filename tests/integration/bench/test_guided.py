@@ -17,6 +17,8 @@ from agentcl.bench.leakage import WatchedMemory
 from agentcl.bench.lives import About, live_tasks
 from agentcl.bench.notes import Noter
 from agentcl.bench.players import ArmPlayer
+from agentcl.bench.reports.summary import summarise
+from agentcl.bench.reports.writing import write_report
 from agentcl.bench.rows import Row
 from agentcl.bench.runner import begin, go_on
 from agentcl.bench.settings import from_mapping
@@ -65,6 +67,20 @@ def test_guidance_learns_and_keeps_its_memory_beside_the_rows(tmp_path: Path) ->
     with Memory(folder.memory_path("guidance", 0), read_only=True) as memory:
         assert [episode.id for episode in memory.episodes()] == [row.episode for row in rows]
         assert [len(row.turns) for row in rows] == [e.steps for e in memory.episodes()]
+
+
+def test_a_report_tells_what_was_learned_and_on_which_evidence(tmp_path: Path) -> None:
+    folder = run(tmp_path / "run", {**tables("none", "guidance"), "seeds": [0, 1]})
+    lines = summarise(folder).lessons
+    assert {(line.arm, line.seed) for line in lines} == {("guidance", 0), ("guidance", 1)}
+    active = [line for line in lines if line.stage == "active"]
+    assert active
+    assert all(line.uses >= 1 and line.trust > 0.5 and line.uplift > 0 for line in active)
+    assert all(line.low < line.uplift < line.high for line in lines)
+    page, markdown, *_ = write_report(folder)
+    for text in (page.read_text("utf-8"), markdown.read_text("utf-8")):
+        assert "Lessons and their evidence" in text
+        assert active[0].sentence in text
 
 
 def test_a_stopped_run_of_guidance_goes_on_without_what_left_no_row(tmp_path: Path) -> None:

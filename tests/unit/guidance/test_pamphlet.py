@@ -1,5 +1,6 @@
 """Pamphlets: what is handed on, how it is read back, and what is refused."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -131,13 +132,12 @@ def test_what_is_for_one_instance_or_never_tried_stays_at_home(
 
 def changed(text: str, change: Callable[[dict[str, Any]], None]) -> str:
     """Return a pamphlet with another block, whose digest is right."""
-    from agentcl.guidance.pamphlet import _digest
-
     head, _, rest = text.partition("```json agentcl-pamphlet\n")
     held = json.loads(rest.removesuffix("```\n"))
     del held["digest"]
     change(held)
-    block = json.dumps({**held, "digest": _digest(held)})
+    digest = hashlib.sha256(json.dumps(held, sort_keys=True).encode()).hexdigest()
+    block = json.dumps({**held, "digest": digest})
     return f"{head}```json agentcl-pamphlet\n{block}\n```\n"
 
 

@@ -72,6 +72,8 @@ def test_a_story_ends_where_the_state_is(memory: Memory, live: Any, drain: Lesso
     shown = [one for one in told.trials if one.exposure.is_shown and not one.problem]
     assert (len(shown), len(told.trials) - len(shown)) == (counts.shown, counts.withheld)
     assert counts.shown > 0
+    above = [one.score > one.expected for one in shown if one.score is not None]
+    assert (told.wins, told.losses) == (sum(above), len(above) - sum(above))
     assert (told.wins, told.losses) == (counts.wins, counts.losses)
     assert len(told.witnesses) == told.standing.belief.tests
     assert dict(told.clusters)["desk/queue"] == told.standing.belief
@@ -124,6 +126,17 @@ def test_a_deleted_lesson_keeps_its_story_and_a_forgotten_one_has_none(
     memory.forget(id)
     with pytest.raises(NotFound):
         story(memory.journal, id)
+
+
+def test_a_story_says_what_it_cannot_tell_any_more(
+    memory: Memory, live: Any, drain: Lesson
+) -> None:
+    memory.reflect([drain], application="desk", origin="imported", author="night", model="m-1")
+    id = taught(memory)
+    memory.decide("retire", id, reason="rain")
+    text = "\n".join(story(memory.journal, id).lines())
+    assert "imported, by night (m-1), meant for: family" in text
+    assert "retire: rain" in text
 
 
 def test_only_a_lesson_that_is_seen_has_a_story(memory: Memory, live: Any, drain: Lesson) -> None:

@@ -1,0 +1,126 @@
+"""Learning from an episode that is over, whoever played it: judge it, and say what it teaches.
+
+with memory.episode("answer the ticket", application="support") as episode:
+...
+judge(memory, teacher, episode.record)          # where nobody else gives a score
+learn_from(memory, teacher, episode.record)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+from agentcl.agents.situations import Transcript
+from agentcl.agents.spending import Spent
+from agentcl.agents.teacher import Distiller, Judgement
+from agentcl.guidance.admission import names_of
+from agentcl.memory.experience import Episode
+from agentcl.memory.records import ANY, Scope
+
+if TYPE_CHECKING:
+    from agentcl.facade import Memory
+
+
+class Judge(Protocol):
+    """Scores what nobody else does; `Teacher` does."""
+
+    def judge(self, transcript: Transcript) -> Judgement:
+        """Return how well an episode went; no score where that is not sure."""
+        ...
+
+
+def transcript_of(memory: Memory, episode: Episode) -> Transcript:
+    """Return an episode as models are shown it."""
+    held = memory.steps(
+        episode.id, tenant=episode.scope.tenant or None, user=ANY, agent=ANY, session=ANY
+    )
+    steps = tuple((step.action, step.outcome) for step in held)
+    return Transcript(episode.goal or episode.task, episode.first, steps, episode.score)
+
+
+def learn_from(
+    memory: Memory,
+    teacher: Distiller,
+    episode: Episode,
+    *,
+    answers: Collection[str] = (),
+    author: str = "teacher",
+) -> Episode:
+    """Let a teacher say what a finished episode teaches.
+
+    It is shown, as a contrast, the last episode of that kind and world that ended the other way, if there
+    was one.
+
+    Args:
+        memory: where the episode is, and the lessons go.
+        teacher: who says so; one call.
+        episode: what was played.
+        answers: that no lesson may give away.
+        author: kept with the lessons.
+
+    Returns:
+        The episode, with what the teacher took.
+
+    Raises:
+        ModelUnavailable: if the teacher cannot be asked; the episode stays as it is.
+    """
+    transcript = transcript_of(memory, episode)
+    distilled = teacher.distil(transcript, contrast=_contrast(memory, episode))
+    spent = spending(distilled.spent)
+    memory.reflect(
+        distilled.lessons,
+        episode=episode,
+        author=author,
+        levels=distilled.levels,
+        spent=spent,
+        problem=distilled.problem,
+        names=names_of(transcript.goal, transcript.first),
+        answers=answers,
+    )
+    return memory.keep_next(replace(episode, usage={**episode.usage, "learn": spent}))
+
+
+def judge(memory: Memory, judging: Judge, episode: Episode) -> Episode:
+    """Let a judge score an episode that has no score; one that is not sure leaves it without.
+
+    Raises:
+        ModelUnavailable: if the judge cannot be asked; the episode stays as it is.
+    """
+    if episode.score is not None:
+        return episode
+    judgement = judging.judge(transcript_of(memory, episode))
+    spent = {**episode.usage, "judge": spending(judgement.spent)}
+    if judgement.score is None:
+        return memory.keep_next(replace(episode, usage=spent))
+    return memory.keep_next(
+        replace(
+            episode,
+            status="finished",
+            score=judgement.score,
+            is_success=judgement.score >= 0.5,
+            judge="teacher",
+            usage=spent,
+        )
+    )
+
+
+def spending(spent: Spent) -> tuple[int, int, int, float]:
+    """Return what was spent as an episode keeps it."""
+    return (spent.calls, spent.prompt_tokens, spent.completion_tokens, spent.duration_s)
+
+
+def _contrast(memory: Memory, episode: Episode) -> Transcript | None:
+    """Return the last episode of the same kind and world that ended the other way."""
+    if episode.is_success is None:
+        return None
+    state = memory.guidance_state(episode.scope.tenant)
+    other = state.last_attempt(episode.cluster, episode.world, is_success=not episode.is_success)
+    if other is None:
+        return None
+    view = Scope(episode.scope.tenant).view()
+    view = replace(view, user=None, agent=None, session=None)
+    held = memory.journal.get(other, view=view)
+    assert isinstance(held, Episode)
+    return transcript_of(memory, held)

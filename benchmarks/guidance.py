@@ -1,0 +1,401 @@
+"""Does a frozen model get better by guidance, against everything simpler, and what does that cost?
+
+    python benchmarks/guidance.py [--seeds 5] [--episodes 100] [--workers 2] [--only learns,control] [--agent responder]
+
+The reference model, frozen, plays incidents; each seed is a deployment of its own, whose rules the agent can
+only learn from its episodes. Every arm has the same model, tasks and seeds:
+
+- none: nothing is remembered, and nothing is written down.
+- transcripts-5: the last five episodes as they went. episodes: the five most alike, by a search over all.
+- notes-3: after each episode without the full score a note, the last three of the kind of task are shown
+  (Reflexion, arXiv 2303.11366). The reference model was trained to write lessons and nothing else, so its note
+  is all the lessons of that episode.
+- ours: the five lessons most alike, by a search, without evidence of what they are worth.
+- guidance: the lessons that earn their place.
+- oracle: what there is to know for the task at hand, as true lessons: the ceiling of any guidance.
+
+An episode is *solved* if the alert was cleared without a wasted step, that is with the score 1.0; eight steps
+clear nearly every alert somehow, so clearing alone tells nothing. Tokens are of all roles together.
+
+Parts: `learns` (above, in the family remedy), `control` (rules drawn anew in each episode: nothing can be
+learned), `changing` (the rules change at a hidden moment about half way), `flipped` (a fifth of the outcomes is
+told as the opposite), `planted` (ten wrong lessons are told before the first episode).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from results import CACHE, FOLDER, machine, save, table
+from runs import finished
+
+from agentcl.bench.folder import RunFolder
+from agentcl.bench.metrics.curves import adaptive_efficiency, break_even_cost, break_even_score
+from agentcl.bench.metrics.intervals import student_interval
+from agentcl.bench.reports.writing import write_report
+from agentcl.bench.rows import Row
+from agentcl.envs.incidents import IncidentWorld, draw_incident
+from agentcl.lessons import Lesson
+
+ARMS: Final = (
+    "none",
+    "transcripts-5",
+    "episodes",
+    "notes-3",
+    "ours",
+    "guidance",
+    "oracle",
+)
+FEW: Final = ("none", "guidance")
+PICTURE: Final = Path(__file__).parent.parent / "docs" / "learning-by-guidance.svg"
+WRONG: Final = 10  # planted lessons for each deployment
+USES: Final = 10  # within which a wrong one should be out of use
+SOON: Final = 20  # episodes after a change within which an agent should have recovered
+WINDOW: Final = 10  # episodes that a point of a curve is the mean of
+
+
+def main() -> None:
+    """Measure and save; what was measured already is kept."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--episodes", type=int, default=100)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--workers", type=int, default=1, help="processes side by side")
+    parser.add_argument("--agent", choices=("model", "responder"), default="model")
+    parser.add_argument("--only", help=f"some of {','.join(PARTS)}")
+    parser.add_argument("--arms", help="instead of those of each part")
+    asked = parser.parse_args()
+    name = "guidance" if asked.agent == "model" else f"guidance_{asked.agent}"
+    path = FOLDER / f"{name}.json"
+    result: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {"parts": {}}
+    result["machine"] = machine("torch", "transformers")
+    for part in (asked.only or ",".join(PARTS)).split(","):
+        folder = _run(part, asked)
+        result["parts"][part] = found = _measured(part, folder)
+        _show(part, found)
+        write_report(folder)
+    if "learns" in result["parts"] and asked.agent == "model":
+        draw(result["parts"]["learns"])
+    save(name, result)
+
+
+def _run(part: str, asked: argparse.Namespace) -> RunFolder:
+    about = PARTS[part]
+    tables: dict[str, Any] = {
+        "seeds": list(range(asked.seeds)),
+        "workers": asked.workers,
+        "tasks": {"world": "incidents", "families": ["remedy"], "episodes": asked.episodes},
+        "agent": {"name": asked.agent},
+        "memory": {"arms": list(about["arms"]), "encoder": "hashing"},
+    }
+    tables["tasks"].update(about.get("tasks", {}))
+    if asked.arms:
+        tables["memory"]["arms"] = asked.arms.split(",")
+    if part == "planted":
+        told = {"told": str(plant(asked.seeds))}
+        tables["memory"]["options"] = {
+            arm: told for arm in tables["memory"]["arms"] if arm.startswith("guidance")
+        }
+    return finished(f"guidance-{asked.agent}-{part}", tables)
+
+
+def _measured(part: str, folder: RunFolder) -> dict[str, Any]:
+    rows = {arm: list(folder.rows(arm)) for arm in folder.settings.memory.arms}
+    found: dict[str, Any] = {
+        "model": folder.about["model"],
+        "is_frozen": folder.about["fingerprint before"] == folder.about["fingerprint after"],
+        "seeds": len(folder.settings.seeds),
+        "episodes": max(row.number for row in rows["none"]) + 1,
+        "arms": {arm: _arm(its, rows["none"]) for arm, its in rows.items()},
+        "curves": {arm: curve(its) for arm, its in rows.items()},
+    }
+    if part == "learns":
+        found["bars"] = _bars(found["arms"])
+    if part == "changing":
+        found["changes"] = {arm: _change(its) for arm, its in rows.items()}
+    if part == "planted":
+        found["planted"] = {
+            arm: _planted(its) for arm, its in rows.items() if arm.startswith("guidance")
+        }
+    return found
+
+
+def is_solved(row: Row) -> bool:
+    """Return whether the alert was cleared without a wasted step, whatever was told of it."""
+    return row.raw == 1
+
+
+def _arm(rows: Sequence[Row], none: Sequence[Row]) -> dict[str, Any]:
+    episodes = max(row.number for row in rows) + 1
+    solved = sum(map(is_solved, rows))
+    tokens = sum(row.tokens for row in rows)
+    fifths = [[row for row in rows if row.number * 5 // episodes == fifth] for fifth in range(5)]
+    found: dict[str, Any] = {
+        "score": statistics.fmean(map(_true, rows)),
+        "solved": solved / len(rows),
+        "solved by fifth": [statistics.fmean(map(is_solved, fifth)) for fifth in fifths],
+        "score by fifth": [statistics.fmean(map(_true, fifth)) for fifth in fifths],
+        "steps": statistics.fmean(len(row.turns) for row in rows),
+        "tokens an episode": tokens / len(rows),
+        "tokens by role": _by_role(rows),
+        "tokens for each solved": tokens / solved if solved else None,
+        "failed": sum(row.end == "failed" for row in rows),
+        "leaks": sum(bool(row.leaks) for row in rows),
+    }
+    if rows[0].arm != "none":
+        found |= _against(rows, none)
+    return found
+
+
+def _by_role(rows: Sequence[Row]) -> dict[str, float]:
+    totals: dict[str, int] = {}
+    for row in rows:
+        for role, spent in row.usage.items():
+            totals[role] = totals.get(role, 0) + spent.tokens
+    return {role: total / len(rows) for role, total in sorted(totals.items())}
+
+
+def _against(rows: Sequence[Row], none: Sequence[Row]) -> dict[str, Any]:
+    """Return what an arm gained over none: over seeds, and when it had paid for itself."""
+    theirs = {(row.seed, row.number): row for row in none}
+    pairs = [(row, theirs[row.seed, row.number]) for row in rows if row.end != "failed"]
+    pairs = [(ours, other) for ours, other in pairs if other.end != "failed"]
+    late = [pair for pair in pairs if pair[0].number * 5 // (rows[-1].number + 1) == 4]
+    scores = [[_true(row) for row in side] for side in zip(*pairs, strict=True)]
+    tokens = [float(row.tokens) for row, _ in pairs]
+    by_number = [
+        [pair for pair in pairs if pair[0].number == n] for n in range(rows[-1].number + 1)
+    ]
+    steps = [step for step in by_number if step]
+
+    def means(value: Callable[[Row], float], side: int) -> list[float]:
+        return [statistics.fmean(value(pair[side]) for pair in step) for step in steps]
+
+    efficiency = adaptive_efficiency(*scores, memory=tokens)
+    in_score = break_even_score(means(_true, 0), means(_true, 1))
+    in_tokens = break_even_cost(
+        means(lambda row: row.tokens - _learning(row), 0),
+        means(lambda row: row.tokens, 1),
+        memory=means(_learning, 0),
+    )
+    return {
+        "gain in solved": _interval(pairs, is_solved),
+        "gain in score": _interval(pairs, _true),
+        "gain in solved, last fifth": _interval(late, is_solved),
+        # Of the score over that of none, for each 1,000 tokens of all roles.
+        "adaptive efficiency": None if efficiency is None else 1000 * efficiency,
+        "ahead in score from episode": in_score.episode if in_score else None,
+        "ahead in tokens from episode": in_tokens.episode if in_tokens else None,
+    }
+
+
+def _true(row: Row) -> float:
+    return float(row.raw or 0.0)
+
+
+def _learning(row: Row) -> float:
+    return float(sum(used.tokens for role, used in row.usage.items() if role != "act"))
+
+
+def _interval(
+    pairs: Sequence[tuple[Row, Row]], value: Callable[[Row], float]
+) -> list[float] | None:
+    """Return a paired mean difference with its 95 % interval over seeds."""
+    found = student_interval(
+        [float(value(ours)) for ours, _ in pairs],
+        [float(value(theirs)) for _, theirs in pairs],
+        clusters=[ours.seed for ours, _ in pairs],
+    )
+    return None if found is None else [found.estimate, found.low, found.high]
+
+
+def _bars(arms: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the issue asks of the arm, as numbers."""
+    late = {arm: row["solved by fifth"][-1] for arm, row in arms.items()}
+    cost = {arm: row["tokens for each solved"] for arm, row in arms.items()}
+    ours = "guidance"
+    return {
+        "last fifth over none": _ratio(late[ours], late["none"]),
+        "last fifth of the oracle's": _ratio(late[ours], late.get("oracle")),
+        "tokens for each solved, of none's": _ratio(cost[ours], cost["none"]),
+    }
+
+
+def _ratio(ours: float | None, theirs: float | None) -> float | None:
+    return ours / theirs if ours is not None and theirs else None
+
+
+def _change(rows: Sequence[Row]) -> dict[str, Any]:
+    """Return the share that was solved before a change, at once after it, and how soon it was back.
+
+    Back means: of ten episodes in a row at least 80 % of what was solved before were solved; over all seeds
+    together, since ten episodes of one seed are few.
+    """
+    lives: dict[int, list[Row]] = {}
+    for row in rows:
+        lives.setdefault(row.seed, []).append(row)
+    moments = {
+        seed: next(n for n, row in enumerate(its) if row.phase == "rules 2")
+        for seed, its in lives.items()
+    }
+    before = [r for seed, its in lives.items() for r in its[moments[seed] - SOON : moments[seed]]]
+    level = statistics.fmean(map(is_solved, before))
+    least = min(len(its) - moments[seed] for seed, its in lives.items())
+
+    def after(begin: int, end: int) -> float:
+        return statistics.fmean(
+            is_solved(row)
+            for seed, its in lives.items()
+            for row in its[moments[seed] + begin : moments[seed] + end]
+        )
+
+    curve = [after(begin, begin + WINDOW) for begin in range(least - WINDOW + 1)]
+    back = [begin for begin, share in enumerate(curve) if share >= 0.8 * level]
+    return {
+        "before": level,
+        "first ten after": curve[0],
+        "second ten after": curve[WINDOW] if len(curve) > WINDOW else None,
+        "back after episodes": back[0] + WINDOW if back else None,
+        "is back soon": bool(back) and back[0] + WINDOW <= SOON,
+        "moments": sorted(moments.values()),
+    }
+
+
+def plant(seeds: int) -> Path:
+    """Write ten wrong lessons for each deployment that is played, and return their file.
+
+    Nine say to do what makes the alert worse, one for each situation; the tenth warns of a remedy.
+    """
+    lines = []
+    for deployment in _deployments()[:seeds]:
+        wrong = wrong_lessons(deployment)
+        lines += [{"when": one.when, "claim": one.claim, "what": one.what} for one in wrong]
+    path = CACHE / "runs" / "planted.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+    return path
+
+
+def wrong_lessons(deployment: int) -> list[Lesson]:
+    """Return the wrong lessons for a deployment."""
+    lessons = []
+    for task in IncidentWorld().tasks("test", family="remedy"):
+        if task.parameters["deployment"] == deployment:
+            incident = draw_incident(task, 0)
+            here = f"a {incident.service} {incident.sign}"
+            lessons.append(Lesson(here, "do", f"{incident.harm} it"))
+            if len(lessons) == WRONG - 1:
+                lessons.append(Lesson(here, "avoid", f"{incident.remedy} it"))
+    return lessons
+
+
+def _deployments() -> list[int]:
+    tasks = IncidentWorld().tasks("test", family="remedy")
+    return sorted({int(task.parameters["deployment"]) for task in tasks})
+
+
+def _planted(rows: Sequence[Row]) -> dict[str, Any]:
+    """Return how often each wrong lesson was shown where it could do harm, until the end of the run."""
+    uses: list[int] = []
+    late = 0
+    episodes = rows[-1].number + 1
+    for seed, deployment in enumerate(_deployments()):
+        its = [row for row in rows if row.seed == seed]
+        for lesson in wrong_lessons(deployment) if its else ():
+            shown = [row for row in its if lesson.sentence() in row.shown]
+            uses.append(len(shown))
+            late += sum(row.number * 5 // episodes == 4 for row in shown)
+    return {
+        "lessons": len(uses),
+        "uses of each": statistics.fmean(uses),
+        "most uses": max(uses),
+        "out of use within ten": statistics.fmean(count <= USES for count in uses),
+        "uses in the last fifth": late,
+    }
+
+
+def curve(rows: Sequence[Row]) -> list[float]:
+    """Return the share solved in the last few episodes, over all seeds, at each episode."""
+    episodes = max(row.number for row in rows) + 1
+    by_number = [[is_solved(row) for row in rows if row.number == n] for n in range(episodes)]
+    shares = [statistics.fmean(solved) for solved in by_number]
+    return [statistics.fmean(shares[max(0, n - WINDOW + 1) : n + 1]) for n in range(len(shares))]
+
+
+def draw(found: Mapping[str, Any]) -> None:
+    """Draw the learning curves for the manual, if matplotlib is installed."""
+    try:
+        import matplotlib as mpl
+    except ImportError:
+        print("matplotlib is not installed; the picture is left as it is")
+        return
+    mpl.use("svg")
+    from matplotlib import pyplot
+
+    from agentcl.bench.reports.charts import COLOURS
+
+    mpl.rcParams["svg.hashsalt"] = "guidance"  # the same picture from the same numbers
+    figure, axes = pyplot.subplots(figsize=(7, 3.6), layout="constrained")
+    styles = {"none": "--", "oracle": ":"}
+    for (arm, shares), colour in zip(found["curves"].items(), COLOURS, strict=False):
+        axes.plot(
+            range(1, len(shares) + 1), shares, label=arm, color=colour,
+            linestyle=styles.get(arm, "-"), linewidth=2.5 if arm == "guidance" else 1.2,
+        )  # fmt: skip
+    axes.set_xlabel("episode")
+    axes.set_ylabel(f"solved, of the last {WINDOW}")
+    axes.set_ylim(-0.02, 1.02)
+    axes.set_title(
+        f"Incidents of one deployment, a frozen model, {found['seeds']} seeds", fontsize=10
+    )
+    axes.grid(alpha=0.3)
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
+    figure.savefig(PICTURE, metadata={"Date": None})
+    pyplot.close(figure)
+
+
+def _show(part: str, found: Mapping[str, Any]) -> None:
+    print(f"\n{part}: {found['model']}, {found['seeds']} seeds, {found['episodes']} episodes each"
+          f"{'' if found['is_frozen'] else ', NOT FROZEN'}")  # fmt: skip
+    table(
+        ["arm", "score", "solved", "by fifth", "tokens", "each solved", "against none", "leaks"],
+        [
+            [arm, f"{row['score']:.3f}", f"{row['solved']:.3f}",
+             " ".join(f"{share:.2f}" for share in row["solved by fifth"]),
+             f"{row['tokens an episode']:,.0f}", _number(row["tokens for each solved"]),
+             _shown(row.get("gain in solved")), str(row["leaks"])]
+            for arm, row in found["arms"].items()
+        ],
+    )  # fmt: skip
+    for name in ("bars", "changes", "planted"):
+        if name in found:
+            print(f"{name}: {json.dumps(found[name])}")
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:,.0f}"
+
+
+def _shown(interval: Sequence[float] | None) -> str:
+    if interval is None:
+        return ""
+    return f"{interval[0]:+.3f} [{interval[1]:+.3f}, {interval[2]:+.3f}]"
+
+
+PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "learns": {"arms": ARMS},
+    "control": {"arms": FEW, "tasks": {"families": ["control"]}},
+    "changing": {"arms": ("none", "ours", "guidance"), "tasks": {"stream": "changing"}},
+    "flipped": {"arms": FEW, "tasks": {"world": "flipped:FlippedIncidents"}},
+    "planted": {"arms": FEW},
+}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+"""The whole claim in one go: a frozen model gets better at its work, because of what stands in its prompt.
+
+    python examples/learning_demo.py
+
+The reference model plays incidents of three deployments, whose rules nobody told it, with memory and without,
+and writes its own lessons. Needs `pip install 'agentcl[local]'`, nothing from the network, and a few minutes;
+`--agent responder` shows the same with a script instead of a model, in seconds and with the base install.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import statistics
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
+from rich.table import Column, Table
+
+from agentcl.bench.folder import RunFolder
+from agentcl.bench.reports.lessons import LessonLine, lesson_lines
+from agentcl.bench.reports.writing import write_report
+from agentcl.bench.rows import Row
+from agentcl.bench.runner import begin, go_on
+from agentcl.bench.settings import from_mapping
+
+sys.path.insert(0, str(Path(__file__).parent))
+from curves import NAMES, draw
+
+FOLDER = Path("demo-run")
+PICTURE = Path("demo-curves.svg")
+LAST = 10  # episodes that a point of a curve is the mean of
+LESSONS = 8  # that are shown at the end
+out = Console()
+
+
+def main() -> None:
+    """Run the demo in the working folder; an earlier run of it is replaced."""
+    parser = argparse.ArgumentParser(description="A frozen model learns, by its memory alone.")
+    parser.add_argument("--agent", choices=("model", "responder"), default="model")
+    parser.add_argument("--episodes", type=int, default=60, help="in each deployment")
+    parser.add_argument("--deployments", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=2, help="processes side by side")
+    asked = parser.parse_args()
+    started = time.monotonic()
+    folder = play(asked)
+    rows = {arm: list(folder.rows(arm)) for arm in folder.settings.memory.arms}
+    curves = {arm: curve(its) for arm, its in rows.items()}
+    subtitle = (
+        f"{folder.about['model']}, {asked.deployments} deployments; cleared without a wasted step, "
+        f"of the last {LAST} episodes"
+    )
+    PICTURE.write_text(draw(curves, title="Incidents: the model is frozen, the memory learns",
+                            subtitle=subtitle), "utf-8")  # fmt: skip
+    show_lessons(lesson_lines(folder))
+    show_worth(rows)
+    before, after = folder.about["fingerprint before"], folder.about["fingerprint after"]
+    if before:
+        same = "the same" if before == after else "ANOTHER"
+        out.print(
+            f"\nThe model's weights: {before[:16]} before, {after[:16]} after: [bold]{same}[/]."
+        )
+    page = write_report(folder)[0]
+    out.print(f"\nThe curves are in [bold]{PICTURE}[/], everything else in [bold]{page}[/] "
+              f"({time.monotonic() - started:.0f} s in all). Next, try:")  # fmt: skip
+    print(f"  .venv/bin/agentcl guidance list --path {folder.memory_path('guidance', 0)}")
+
+
+def play(asked: argparse.Namespace) -> RunFolder:
+    """Play with memory and without, and show how it goes."""
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    tables = {
+        "name": "demo",
+        "seeds": list(range(asked.deployments)),
+        "workers": asked.workers,
+        "tasks": {"world": "incidents", "families": ["remedy"], "episodes": asked.episodes},
+        "agent": {"name": asked.agent},
+        "memory": {"arms": list(NAMES), "encoder": "hashing"},
+    }
+    folder = begin(FOLDER, from_mapping(tables, where="the demo"))
+    rows: dict[str, list[Row]] = {arm: [] for arm in NAMES}
+    bar = Progress("playing", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=out)
+    task = bar.add_task("", total=len(NAMES) * asked.deployments * asked.episodes)
+    with Live(Group(live_table(rows), bar), console=out, auto_refresh=False) as live:
+
+        def on_row(row: Row) -> None:
+            rows[row.arm].append(row)
+            bar.advance(task)
+            live.update(Group(live_table(rows), bar), refresh=out.is_terminal)
+
+        go_on(folder, on_row=on_row)
+    return RunFolder(FOLDER)
+
+
+def live_table(rows: Mapping[str, Sequence[Row]]) -> Table:
+    """Return how both do so far; solved: the alert was cleared without a wasted step."""
+    table = Table("", "episodes", "solved", "first 10", "latest 10", "tokens for each solved",
+                  box=None, pad_edge=False)  # fmt: skip
+    for arm, its in rows.items():
+        early = [row for row in its if row.number < LAST]
+        late = [row for life in lives(its) for row in life[-LAST:]]
+        tokens, solved = sum(row.tokens for row in its), sum(map(is_solved, its))
+        table.add_row(NAMES[arm], str(len(its)), share(its), share(early), share(late),
+                      f"{tokens / solved:,.0f}" if solved else "")  # fmt: skip
+    return table
+
+
+def lives(rows: Sequence[Row]) -> list[list[Row]]:
+    """Return the rows of each deployment, in order."""
+    return [[row for row in rows if row.seed == seed] for seed in sorted({r.seed for r in rows})]
+
+
+def is_solved(row: Row) -> bool:
+    """Return whether the alert was cleared without a wasted step."""
+    return row.score == 1
+
+
+def share(rows: Sequence[Row]) -> str:
+    """Return the share that was solved, in words."""
+    return f"{statistics.fmean(map(is_solved, rows)):.0%}" if rows else ""
+
+
+def curve(rows: Sequence[Row]) -> list[float]:
+    """Return the share that was solved in the last few episodes, at each episode."""
+    by_number = [
+        [is_solved(row) for row in rows if row.number == number]
+        for number in range(max(row.number for row in rows) + 1)
+    ]
+    return [
+        statistics.fmean(one for some in by_number[max(0, end - LAST) : end] for one in some)
+        for end in range(1, len(by_number) + 1)
+    ]
+
+
+def show_lessons(lines: Sequence[LessonLine]) -> None:
+    """Print the lessons that earned their place, those with the most evidence first."""
+    active = [line for line in lines if line.stage == "active"]
+    active.sort(key=lambda line: -(line.confirmed - line.refuted))
+    table = Table(Column("lesson", no_wrap=True), "holds", "gain \\[95 %]", "shown", "withheld", "for",
+                  "against", box=None, pad_edge=False)  # fmt: skip
+    for line in active[:LESSONS]:
+        table.add_row(escape(line.sentence), f"{line.trust:.0%}",
+                      f"{line.uplift:+.2f} [dim]\\[{line.low:+.2f}, {line.high:+.2f}][/]", str(line.uses),
+                      f"{line.withheld:.0f}", str(line.confirmed), str(line.refuted))  # fmt: skip
+    out.print(f"\n[bold]{len(active)} of {len(lines)} lessons earned their place[/], such as:")
+    out.print(table)
+
+
+def show_worth(rows: Mapping[str, Sequence[Row]]) -> None:
+    """Print what memory cost and saved, in tokens of all roles."""
+    tokens = {arm: sum(row.tokens for row in its) for arm, its in rows.items()}
+    solved = {arm: sum(map(is_solved, its)) for arm, its in rows.items()}
+    out.print(f"\nSolved: {solved['guidance']} with memory, {solved['none']} without.", end=" ")
+    if all(tokens.values()) and all(solved.values()):
+        each = {arm: tokens[arm] / solved[arm] for arm in rows}
+        learned = sum(
+            u.tokens for row in rows["guidance"] for r, u in row.usage.items() if r != "act"
+        )
+        out.print(f"Tokens for each: {each['guidance']:,.0f} against {each['none']:,.0f}, what was spent on "
+                  f"learning ({learned:,}) counted in.")  # fmt: skip
+    else:
+        out.print("No model was asked, so no tokens were spent.")
+
+
+if __name__ == "__main__":
+    main()
