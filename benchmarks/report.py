@@ -385,6 +385,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "excytin": report_runs.excytin,
     "credit": report_runs.credit,
     "sharing": report_runs.sharing,
+    "guidance": report_runs.guidance,
+    "guidance_bars": report_runs.guidance_bars,
 }
 
 

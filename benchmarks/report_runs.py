@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
+_OF_ORACLE = "last fifth of the oracle's"
 
 
 def highlights() -> list[list[str]]:
@@ -182,6 +183,67 @@ def excytin() -> str:
             [world, "", "gain of memory", f"{gain[0]:+.3f} [{gain[1]:+.3f}, {gain[2]:+.3f}]", ""]
         )
     return _table(["world", "test tasks", "", "score", "steps"], rows)
+
+
+def guidance() -> str:
+    """What guidance is worth beside everything simpler, and what it costs."""
+    rows = []
+    for part, found in _guidance_parts():
+        for arm, row in found["arms"].items():
+            each = row["tokens for each solved"]
+            rows.append(
+                [part, arm, f"{row['score']:.2f}", f"{row['solved']:.2f}", f"{row['solved by fifth'][-1]:.2f}",
+                 _gained(row.get("gain in solved")), f"{row['tokens an episode']:,.0f}",
+                 f"{each:,.0f}" if each else ""]
+            )  # fmt: skip
+    return _table(
+        ["who plays what", "memory", "score", "solved", "last fifth", "solved, against `none`",
+         "tokens an episode", "for each solved"],
+        rows,
+    )  # fmt: skip
+
+
+def guidance_bars() -> str:
+    """What was asked of guidance, and what came out."""
+    lines = []
+    for who, found in _guidance_parts():
+        if "bars" in found:
+            bars, row = found["bars"], found["arms"]["guidance"]
+            each = bars["tokens for each solved, of none's"]
+            lines.append(
+                f"- {who}: in the last fifth {bars['last fifth over none']:.1f} times as often solved as without memory, and "
+                f"{bars[_OF_ORACLE]:.0%} as often as with true lessons"
+                + (f"; {each:.2f} of the tokens for each; ahead in tokens from episode "
+                   f"{row['ahead in tokens from episode']}, {row['adaptive efficiency']:+.2f} of the score gained for "
+                   "each 1,000 tokens" if each else "")
+                + "."
+            )  # fmt: skip
+        if "changes" in found:
+            change = found["changes"]["guidance"]
+            back = change["back after episodes"]
+            lines.append(
+                f"- {who}: solved {change['before']:.0%} before, {change['first ten after']:.0%} of the first ten after, "
+                + (f"back at four fifths of that after {back} episodes." if back else "not back.")
+            )  # fmt: skip
+        if "planted" in found:
+            wrong = found["planted"]["guidance"]
+            lines.append(
+                f"- {who}: of {wrong['lessons']} wrong lessons {wrong['out of use within ten']:.0%} were out of use within ten "
+                f"uses; the most had {wrong['most uses']}."
+            )  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def _guidance_parts() -> list[tuple[str, Any]]:
+    return [
+        (f"{who}, {part}, {found['seeds']} seeds", found)
+        for who, name in (("model", "guidance"), ("responder", "guidance_responder"))
+        for part, found in _result(name)["parts"].items()
+    ]
+
+
+def _gained(found: Sequence[float] | None) -> str:
+    return "" if found is None else f"{found[0]:+.2f} [{found[1]:+.2f}, {found[2]:+.2f}]"
 
 
 def _result(name: str) -> Any:  # noqa: ANN401  # JSON

@@ -142,11 +142,11 @@ def show_lessons(lines: Sequence[LessonLine]) -> None:
     """Print the lessons that earned their place, those with the most evidence first."""
     active = [line for line in lines if line.stage == "active"]
     active.sort(key=lambda line: -(line.confirmed - line.refuted))
-    table = Table(Column("lesson", no_wrap=True), "holds", "gain \\[95 %]", "shown", "withheld", "for",
+    table = Table(Column("lesson", no_wrap=True), "holds", "gain in score", "shown", "withheld", "for",
                   "against", box=None, pad_edge=False)  # fmt: skip
     for line in active[:LESSONS]:
         table.add_row(escape(line.sentence), f"{line.trust:.0%}",
-                      f"{line.uplift:+.2f} [dim]\\[{line.low:+.2f}, {line.high:+.2f}][/]", str(line.uses),
+                      f"{line.uplift:+.2f} ± {line.high - line.uplift:.2f}", str(line.uses),
                       f"{line.withheld:.0f}", str(line.confirmed), str(line.refuted))  # fmt: skip
     out.print(f"\n[bold]{len(active)} of {len(lines)} lessons earned their place[/], such as:")
     out.print(table)

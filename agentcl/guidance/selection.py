@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Final
 
 from agentcl.guidance.rules import BUDGET_TOKENS, PRICE
-from agentcl.guidance.state import Belief, GuidanceState
+from agentcl.guidance.state import LEAST_ARM, Belief, GuidanceState
 from agentcl.lessons import Lesson
 from agentcl.memory.experience import Exposure, Guidance
 from agentcl.memory.records import ScopeView
@@ -24,9 +24,10 @@ from agentcl.tokens import TokenCounter, estimate_tokens
 _MOST_WEIGHED: Final = 100  # lessons whose worth is computed for one prompt
 _TRIALS: Final = 3  # lessons on trial in one prompt; more would share one outcome among too many
 _FOREIGN_TRIALS: Final = 1  # of these from one author that is no experience of the agent's own
-_TRIAL: Final = (0.5, 0.9)  # bounds of the probability of showing a lesson on trial
-_ACTIVE: Final = 0.95  # of one that proved itself: a twentieth keeps watching it ...
-_SETTLED: Final = 0.98  # ... or a fiftieth, once it was tested often
+_TRIAL: Final = (0.5, 0.95)  # bounds of the probability of showing a lesson on trial
+_DOUBTED: Final = 0.1  # of one that is not expected to help, and was not tried often enough to know
+_ACTIVE: Final = 0.97  # of one that proved itself: few are enough to go on watching it ...
+_SETTLED: Final = 0.99  # ... and fewer, once it was tested often
 _OFTEN: Final = 5
 
 
@@ -171,7 +172,8 @@ def _candidates(state: GuidanceState, place: Place) -> list[tuple[str, float]]:
 
 def _probability(belief: Belief, gain: float) -> float:
     if gain <= 0:
-        return 0.0
+        # Else one unlucky coin would end a good lesson.
+        return _DOUBTED if min(belief.shown, belief.withheld) < LEAST_ARM else 0.0
     if belief.stage == "active":
         return _SETTLED if belief.tests >= _OFTEN else _ACTIVE
     low, high = _TRIAL

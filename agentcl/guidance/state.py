@@ -36,8 +36,9 @@ _PROVED: Final = 0.7  # trusted at least so much, and confirmed, it needs no fur
 # That showing it helps, or harms: at this threshold 97 of 100 signs were right in `benchmarks/credit.py`,
 # where at 0.9 it was 83, since it is looked at after every episode.
 _SURE: Final = 0.975
-_LEAST_ARM: Final = 5  # episodes with and without it, before its uplift alone decides
+LEAST_ARM: Final = 5  # episodes with and without it, before its uplift alone decides
 _REFUTED: Final = 3  # tests against a lesson that nobody trusts any more end it
+_FIRST_HOPE: Final = Credit().class_mean(())  # of a class of lessons that was never tried
 _UNMEASURED_SD: Final = 0.25  # of an uplift that nobody measures
 _EARLY: Final = 100  # episodes in which the means of classes follow every one
 _SELDOM: Final = 10
@@ -336,14 +337,14 @@ class GuidanceState:
             return "retired", f"somebody decided so: {held.decided}"
         if trust < _HOLDS:
             if refuted >= _REFUTED and refuted > confirmed:
-                return "retired", f"refuted by {refuted} episodes, confirmed by {confirmed}"
+                return "retired", _tested(confirmed, refuted)
             return "quarantined", f"it holds with a probability of {trust:.2f} only"
-        if arm >= _LEAST_ARM and helps < 1 - _SURE:
+        if arm >= LEAST_ARM and helps < 1 - _SURE:
             return "quarantined", f"showing it helps with a probability of {helps:.2f} only"
-        if arm >= _LEAST_ARM and helps > _SURE:
+        if arm >= LEAST_ARM and helps > _SURE:
             return "active", f"showing it helps with a probability of {helps:.2f}"
         if confirmed and trust >= _PROVED:
-            return "active", f"confirmed by {confirmed} episodes, refuted by {refuted}"
+            return "active", _tested(confirmed, refuted)
         if held.uses or confirmed or refuted:
             return "trial", "tried, and not decided yet"
         return "candidate", "never tried"
@@ -373,9 +374,7 @@ class GuidanceState:
     def _hope(self, id: str, world: str) -> float:
         """Return what to expect of a lesson before its own evidence: its class, as far as it is trusted."""
         held = self.lessons[id]
-        mean = self._class_means.get(held.class_name)
-        if mean is None:
-            mean = self._class_means[held.class_name] = self.credit.class_mean(())
+        mean = self._class_means.get(held.class_name, _FIRST_HOPE)
         return (2 * self._trust_in(held, world) - 1) * mean
 
     def _learn_class_means(self, exposures: Iterable[Exposure]) -> None:
@@ -428,3 +427,8 @@ def _lesson(stated: Stated) -> Lesson:
 
 def _claim(text: str) -> Claim:
     return text  # type: ignore[return-value]  # records hold what admission let through
+
+
+def _tested(confirmed: int, refuted: int) -> str:
+    episodes = "episode" if refuted == 1 else "episodes"
+    return f"confirmed by {confirmed} and refuted by {refuted} {episodes}"

@@ -24,9 +24,9 @@ PRINTS = {
 }
 
 
-def run(file: Path, folder: Path) -> str:
+def run(file: Path, folder: Path, *options: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-W", "error", str(file)],
+        [sys.executable, "-W", "error", str(file), *options],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -38,7 +38,8 @@ def run(file: Path, folder: Path) -> str:
 
 
 def test_every_example_is_run_here() -> None:
-    found = {path.name for path in EXAMPLES.glob("*.py")} - {"demo.py", "picture.py"}
+    demos = {"demo.py", "picture.py", "learning_demo.py", "curves.py"}
+    found = {path.name for path in EXAMPLES.glob("*.py")} - demos
     assert found == set(PRINTS)
 
 
@@ -58,6 +59,32 @@ def test_the_demo_fills_asks_explains_and_draws(tmp_path: Path) -> None:
     namespace = "{http://www.w3.org/2000/svg}"
     assert len(picture.findall(f"{namespace}circle")) == 188
     assert (tmp_path / "demo-memory" / "journal.db").exists()
+
+
+@pytest.mark.parametrize(("agent", "episodes"), [("responder", 40), ("model", 4)])
+def test_the_demo_of_learning_plays_compares_and_draws(
+    agent: str, episodes: int, tmp_path: Path
+) -> None:
+    options = (
+        "--agent",
+        agent,
+        "--episodes",
+        str(episodes),
+        "--deployments",
+        "1",
+        "--workers",
+        "1",
+    )
+    printed = run(EXAMPLES / "learning_demo.py", tmp_path, *options)
+    assert f"{2 * episodes}/{2 * episodes}" in printed
+    assert "lessons earned their place" in printed
+    assert ("the same" in printed) == (agent == "model")
+    picture = ET.parse(tmp_path / "demo-curves.svg").getroot()
+    assert len(picture.findall("{http://www.w3.org/2000/svg}polyline")) == 2
+    assert "Lessons and their evidence" in (tmp_path / "demo-run" / "report.html").read_text(
+        "utf-8"
+    )
+    assert (tmp_path / "demo-run" / "memories" / "guidance.0" / "journal.db").exists()
 
 
 def test_the_corpus_is_whole() -> None:
