@@ -17,9 +17,10 @@ only learn from its episodes. Every arm has the same model, tasks and seeds:
 An episode is *solved* if the alert was cleared without a wasted step, that is with the score 1.0; eight steps
 clear nearly every alert somehow, so clearing alone tells nothing. Tokens are of all roles together.
 
-Parts: `learns` (above, in the family remedy), `control` (rules drawn anew in each episode: nothing can be
-learned), `changing` (the rules change at a hidden moment about half way), `flipped` (a fifth of the outcomes is
-told as the opposite), `planted` (ten wrong lessons are told before the first episode).
+Parts: `learns` (above, in the family remedy), `supervised` (a lesson is drawn only from episodes that promise
+something new), `planted` (ten wrong lessons are told before the first episode), `flipped` (a fifth of the
+outcomes is told as the opposite), `changing` (the rules change at a hidden moment about half way), `control`
+(rules drawn anew in each episode: nothing can be learned), `ablations` (one part of the method left out).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ import argparse
 import json
 import statistics
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,6 +42,7 @@ from agentcl.bench.metrics.intervals import student_interval
 from agentcl.bench.reports.writing import write_report
 from agentcl.bench.rows import Row
 from agentcl.envs.incidents import IncidentWorld, draw_incident
+from agentcl.guidance.rules import GuidanceRules
 from agentcl.lessons import Lesson
 
 ARMS: Final = (
@@ -51,7 +54,6 @@ ARMS: Final = (
     "guidance",
     "oracle",
 )
-FEW: Final = ("none", "guidance")
 PICTURE: Final = Path(__file__).parent.parent / "docs" / "learning-by-guidance.svg"
 WRONG: Final = 10  # planted lessons for each deployment
 USES: Final = 10  # within which a wrong one should be out of use
@@ -77,7 +79,8 @@ def main() -> None:
     result["machine"] = machine("torch", "transformers")
     for part in (asked.only or ",".join(PARTS)).split(","):
         folder = _run(part, asked)
-        result["parts"][part] = found = _measured(part, folder)
+        none = folder if "none" in folder.settings.memory.arms else _run("learns", asked)
+        result["parts"][part] = found = _measured(part, folder, list(none.rows("none")))
         _show(part, found)
         write_report(folder)
     if "learns" in result["parts"] and asked.agent == "model":
@@ -97,22 +100,23 @@ def _run(part: str, asked: argparse.Namespace) -> RunFolder:
     tables["tasks"].update(about.get("tasks", {}))
     if asked.arms:
         tables["memory"]["arms"] = asked.arms.split(",")
-    if part == "planted":
-        told = {"told": str(plant(asked.seeds))}
-        tables["memory"]["options"] = {
-            arm: told for arm in tables["memory"]["arms"] if arm.startswith("guidance")
-        }
+    options: dict[str, Any] = {"told": str(plant(asked.seeds))} if part == "planted" else {}
+    options |= about.get("options", {})
+    if options:
+        guided = [arm for arm in tables["memory"]["arms"] if arm.startswith("guidance")]
+        tables["memory"]["options"] = dict.fromkeys(guided, options)
     return finished(f"guidance-{asked.agent}-{part}", tables)
 
 
-def _measured(part: str, folder: RunFolder) -> dict[str, Any]:
+def _measured(part: str, folder: RunFolder, none: Sequence[Row]) -> dict[str, Any]:
+    """Return what a part found; `none` played the same tasks, in the same run or in that of `learns`."""
     rows = {arm: list(folder.rows(arm)) for arm in folder.settings.memory.arms}
     found: dict[str, Any] = {
         "model": folder.about["model"],
         "is_frozen": folder.about["fingerprint before"] == folder.about["fingerprint after"],
         "seeds": len(folder.settings.seeds),
-        "episodes": max(row.number for row in rows["none"]) + 1,
-        "arms": {arm: _arm(its, rows["none"]) for arm, its in rows.items()},
+        "episodes": max(row.number for row in none) + 1,
+        "arms": {arm: _arm(its, none) for arm, its in rows.items()},
         "curves": {arm: curve(its) for arm, its in rows.items()},
     }
     if part == "learns":
@@ -390,10 +394,14 @@ def _shown(interval: Sequence[float] | None) -> str:
 
 PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "learns": {"arms": ARMS},
-    "control": {"arms": FEW, "tasks": {"families": ["control"]}},
+    "supervised": {"arms": ("guidance",), "options": {"supervised": True}},
+    "planted": {"arms": ("guidance",)},
+    "flipped": {"arms": ("guidance",), "tasks": {"world": "flipped:FlippedIncidents"}},
     "changing": {"arms": ("none", "ours", "guidance"), "tasks": {"stream": "changing"}},
-    "flipped": {"arms": FEW, "tasks": {"world": "flipped:FlippedIncidents"}},
-    "planted": {"arms": FEW},
+    "control": {"arms": ("none", "guidance"), "tasks": {"families": ["control"]}},
+    "ablations": {
+        "arms": tuple(f"guidance-no-{part.name}" for part in fields(GuidanceRules)),
+    },
 }
 
 

@@ -9,6 +9,7 @@ from agentcl.agents.agent import Actor, Agent, Budget
 from agentcl.agents.situations import Situation
 from agentcl.agents.spending import NOTHING_SPENT, Spent
 from agentcl.agents.student import Act
+from agentcl.agents.supervisor import Supervisor
 from agentcl.agents.teacher import Distiller
 from agentcl.bench.attempts import Attempt, WatchedEnvironment
 from agentcl.bench.rows import Learned, Row
@@ -36,6 +37,7 @@ class GuidedPlayer:
         told: lessons that somebody says before the first episode, and who says so.
         application: where they are told for.
         budget_tokens: for lessons in one prompt.
+        supervisor: which episodes are worth a reflection; None: all.
         name: of the model that acts, and `fingerprint` of its weights.
         instructions: what the student is told beside lessons.
     """
@@ -50,6 +52,7 @@ class GuidedPlayer:
         told: tuple[str, Sequence[Lesson]] = ("", ()),
         application: str = "",
         budget_tokens: int = BUDGET_TOKENS,
+        supervisor: Supervisor | None = None,
         name: str = "",
         fingerprint: str = "",
         instructions: str = "",
@@ -63,6 +66,7 @@ class GuidedPlayer:
             memory,
             self._student,
             teacher=teacher,
+            supervisor=supervisor,
             budget=Budget(guidance_tokens=budget_tokens),
             name=name,
             fingerprint=fingerprint,

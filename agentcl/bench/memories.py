@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agentcl.agents.agent import Actor
+from agentcl.agents.supervisor import Supervisor
 from agentcl.agents.teacher import Distiller
 from agentcl.bench.arms.base import Arm, Item
 from agentcl.bench.arms.registry import ORACLE, guidance_options, guidance_rules, open_arm
@@ -108,6 +109,7 @@ class Memories:
             "encoder": memory.encoder.name,
             "budget_tokens": options.budget_tokens,
             "told": len(told[1]),
+            "supervised": options.supervised,
             "agentcl": version("agentcl"),
         }
         return GuidedPlayer(
@@ -118,6 +120,7 @@ class Memories:
             told=told,
             application=world.name,
             budget_tokens=options.budget_tokens,
+            supervisor=Supervisor() if options.supervised else None,
             name=model.name if model else self._settings.agent.name,
             fingerprint=model.fingerprint() if model else "",
             instructions=getattr(student, "instructions", ""),

@@ -95,12 +95,13 @@ class GuidanceOptions:
 
     budget_tokens: int = BUDGET_TOKENS  # for lessons in one prompt
     told: str = ""  # a file of lessons, one as JSON a line, that are told before the first episode
+    supervised: bool = False  # reflect on episodes that promise something new, and not on all
 
 
 def guidance_options(name: str, options: Options) -> GuidanceOptions:
     """Return the options of an arm of guidance. Raises InvalidInput if there is no such option."""
     given: dict[str, Any] = dict(options)
-    _check(name, options, {"budget_tokens": int, "told": str})
+    _check(name, options, {"budget_tokens": int, "told": str, "supervised": bool})
     return GuidanceOptions(**given)
 
 

@@ -1,0 +1,205 @@
+"""Does what was learned carry over, is it kept, and which part of the method pays?
+
+    python benchmarks/carrying.py [--seeds 5] [--workers 2] [--only adapt,gen-env] [--agent responder]
+
+CLIN's settings (Majumder et al. 2023) in incidents, with the frozen reference model:
+
+- `adapt`: the tasks of one deployment, in three trials.
+- `gen-env`: four deployments of an estate are learned from, then first attempts in a fifth one, with a frozen
+  memory. A third of what is tried there is not as in the others, and nothing tells which.
+- `gen-task`: the family `remedy` is learned, then first attempts at `diagnose` in the same deployment, with a
+  frozen memory.
+- `revisited`: five deployments of different estates, visited twice one after the other (A B C D E A B C D E). Kept
+  is the share solved of the first episodes of the second visit, less that of the last ones of the first.
+- `ablations`: the guidance arm without one part of the method each, over deployments of one estate that are
+  visited one after the other, their rules changing in each; and as `gen-env`.
+
+An episode is solved if it has the score 1.0: the alert cleared without a wasted step.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from typing import Any, Final
+
+from results import FOLDER, machine, save, table
+from runs import finished
+
+from agentcl.bench.folder import RunFolder
+from agentcl.bench.metrics.intervals import student_interval
+from agentcl.bench.reports.writing import write_report
+from agentcl.bench.rows import Row
+from agentcl.guidance.rules import GuidanceRules
+
+ARMS: Final = ("none", "ours", "guidance", "oracle")
+ABLATIONS: Final = (
+    "none",
+    "guidance",
+    *(f"guidance-no-{part.name}" for part in fields(GuidanceRules)),
+)
+ENDS: Final = (
+    9  # first and last episodes of a visit that are compared; a deployment has nine situations
+)
+ESTATE: Final = {"world": "incidents", "options": {"estates": "10"}, "families": ["remedy"]}
+PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "adapt": {
+        "arms": ARMS,
+        "tasks": {"world": "incidents", "families": ["remedy"], "stream": "adapt", "episodes": 18, "trials": 3},
+    },
+    "gen-env": {
+        "arms": ARMS,
+        "tasks": {**ESTATE, "stream": "gen-env", "split": "train", "episodes": 30, "places": 4, "test_episodes": 9},
+    },
+    "gen-task": {
+        "arms": ARMS,
+        "tasks": {"world": "incidents", "families": ["remedy", "diagnose"], "stream": "gen-task",
+                  "episodes": 60, "test_episodes": 9},
+    },
+    "revisited": {
+        "arms": ("none", "guidance"),
+        "tasks": {"world": "incidents", "families": ["remedy"], "stream": "revisited", "episodes": 27, "places": 5},
+    },
+    "ablations": {
+        "arms": ABLATIONS,
+        "tasks": {"world": "incidents", "families": ["remedy"], "stream": "changing", "episodes": 100},
+    },
+    "ablations-gen-env": {
+        "arms": ABLATIONS,
+        "tasks": {**ESTATE, "stream": "gen-env", "split": "train", "episodes": 30, "places": 4, "test_episodes": 9},
+    },
+}  # fmt: skip
+
+
+def main() -> None:
+    """Measure and save; what was measured already is kept."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--workers", type=int, default=1, help="processes side by side")
+    parser.add_argument("--agent", choices=("model", "responder"), default="model")
+    parser.add_argument("--only", help=f"some of {','.join(PARTS)}")
+    asked = parser.parse_args()
+    name = "carrying" if asked.agent == "model" else f"carrying_{asked.agent}"
+    path = FOLDER / f"{name}.json"
+    result: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {"parts": {}}
+    result["machine"] = machine("torch", "transformers")
+    for part in (asked.only or ",".join(PARTS)).split(","):
+        folder = finished(
+            f"carrying-{asked.agent}-{part}",
+            {
+                "seeds": list(range(asked.seeds)),
+                "workers": asked.workers,
+                "tasks": dict(PARTS[part]["tasks"]),
+                "agent": {"name": asked.agent},
+                "memory": {"arms": list(PARTS[part]["arms"]), "encoder": "hashing"},
+            },
+        )
+        result["parts"][part] = found = _measured(part, folder)
+        _show(part, found)
+        write_report(folder)
+    save(name, result)
+
+
+def _measured(part: str, folder: RunFolder) -> dict[str, Any]:
+    rows = {arm: list(folder.rows(arm)) for arm in folder.settings.memory.arms}
+    counted = _COUNTED.get(part, lambda row: True)
+    none = {(row.seed, row.number): row for row in rows["none"]}
+    found: dict[str, Any] = {
+        "model": folder.about["model"],
+        "is_frozen": folder.about["fingerprint before"] == folder.about["fingerprint after"],
+        "seeds": len(folder.settings.seeds),
+        "arms": {},
+    }
+    for arm, its in rows.items():
+        chosen = [row for row in its if counted(row)]
+        pairs = [(row, none[row.seed, row.number]) for row in chosen]
+        found["arms"][arm] = {
+            "episodes": len(chosen),
+            "solved": statistics.fmean(_is_solved(row) for row in chosen),
+            "score": statistics.fmean(_true(row) for row in chosen),
+            "gain in solved": None if arm == "none" else _interval(pairs, _is_solved),
+            "gain in score": None if arm == "none" else _interval(pairs, _true),
+            "by phase": _by_phase(its),
+        }
+        if part == "revisited":
+            found["arms"][arm]["kept"] = _kept(its)
+    return found
+
+
+# Where only some episodes count; elsewhere all do.
+_COUNTED: Final[Mapping[str, Callable[[Row], bool]]] = {
+    "adapt": lambda row: row.phase != "trial 1",
+    "gen-env": lambda row: row.phase == "held-out",
+    "gen-task": lambda row: row.phase == "held-out",
+    "ablations-gen-env": lambda row: row.phase == "held-out",
+}
+
+
+def _is_solved(row: Row) -> float:
+    return float(row.raw == 1)
+
+
+def _true(row: Row) -> float:
+    return float(row.raw or 0.0)
+
+
+def _by_phase(rows: Sequence[Row]) -> dict[str, float]:
+    phases: dict[str, list[float]] = {}
+    for row in rows:
+        phases.setdefault(row.phase, []).append(_is_solved(row))
+    return {phase: statistics.fmean(solved) for phase, solved in phases.items()}
+
+
+def _kept(rows: Sequence[Row]) -> list[float] | None:
+    """Return what a second visit's first episodes have over the first visit's last, over places and seeds."""
+    lives: dict[tuple[int, str, str], list[float]] = {}
+    for row in rows:
+        visit, _, place = row.phase.partition(", ")
+        lives.setdefault((row.seed, place, visit), []).append(_is_solved(row))
+    gains, seeds = [], []
+    for (seed, place, visit), solved in lives.items():
+        if visit == "visit 1":
+            again = lives[seed, place, "visit 2"]
+            gains.append(statistics.fmean(again[:ENDS]) - statistics.fmean(solved[-ENDS:]))
+            seeds.append(seed)
+    found = student_interval(gains, [0.0] * len(gains), clusters=seeds)
+    return None if found is None else [found.estimate, found.low, found.high]
+
+
+def _interval(
+    pairs: Sequence[tuple[Row, Row]], value: Callable[[Row], float]
+) -> list[float] | None:
+    found = student_interval(
+        [value(ours) for ours, _ in pairs],
+        [value(theirs) for _, theirs in pairs],
+        clusters=[ours.seed for ours, _ in pairs],
+    )
+    return None if found is None else [found.estimate, found.low, found.high]
+
+
+def _show(part: str, found: Mapping[str, Any]) -> None:
+    frozen = "" if found["is_frozen"] else ", NOT FROZEN"
+    print(f"\n{part}: {found['model']}, {found['seeds']} seeds{frozen}")
+    table(
+        ["arm", "episodes", "solved", "score", "solved against none", "score against none", "kept"],
+        [
+            [arm, str(row["episodes"]), f"{row['solved']:.3f}", f"{row['score']:.3f}",
+             _shown(row["gain in solved"]), _shown(row["gain in score"]), _shown(row.get("kept"))]
+            for arm, row in found["arms"].items()
+        ],
+    )  # fmt: skip
+
+
+def _shown(interval: Sequence[float] | None) -> str:
+    if interval is None:
+        return ""
+    return f"{interval[0]:+.3f} [{interval[1]:+.3f}, {interval[2]:+.3f}]"
+
+
+if __name__ == "__main__":
+    main()
