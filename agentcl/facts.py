@@ -50,13 +50,12 @@ def clean(found: Extracted) -> tuple[Extracted, int]:
     facts: dict[Triple, None] = {}
     dropped = 0
     for fact in found.facts:
-        parts = [" ".join(check_unicode(part, "a fact's part").split())
-                 for part in (fact.subject, fact.predicate, fact.object)]  # fmt: skip
-        is_sound = normalise(parts[0]) and normalise(parts[2])
-        if not is_sound or max(map(len, parts)) > LONGEST_PART or len(facts) >= MOST_FACTS:
+        tidy = Triple(*[" ".join(check_unicode(part, "a fact's part").split()) for part in fact])
+        is_sound = normalise(tidy.subject) and normalise(tidy.object)
+        if not is_sound or max(map(len, tidy)) > LONGEST_PART or len(facts) >= MOST_FACTS:
             dropped += 1
             continue
-        facts[Triple(*parts)] = None
+        facts[tidy] = None
     phrases = dict.fromkeys(" ".join(check_unicode(p, "a phrase").split()) for p in found.phrases)
     kept = [p for p in phrases if normalise(p) and len(p) <= LONGEST_PART]
     return Extracted(tuple(kept[:MOST_FACTS]), tuple(facts)), dropped + found.dropped

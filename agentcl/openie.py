@@ -142,13 +142,15 @@ def _tsv(path: Path, text: str) -> Iterator[OpenieDocument]:
 
 
 def _document(text: str, facts: object, phrases: object) -> OpenieDocument:
-    triples: list[Triple] = []
-    malformed = 0
-    for fact in facts if isinstance(facts, list) else []:
-        is_triple = isinstance(fact, list) and len(fact) == 3
-        if is_triple and all(isinstance(part, str) for part in fact):
-            triples.append(Triple(*fact))
-        else:
-            malformed += 1
+    listed = facts if isinstance(facts, list) else []
+    triples = [Triple(*fact) for fact in listed if _is_triple(fact)]
+    malformed = len(listed) - len(triples)
     named = [p for p in phrases if isinstance(p, str)] if isinstance(phrases, list) else []
     return OpenieDocument(text, Extracted(tuple(named), tuple(triples)), malformed)
+
+
+def _is_triple(fact: object) -> bool:
+    if not isinstance(fact, list) or len(fact) != 3:
+        return False
+    subject, predicate, object_ = fact
+    return isinstance(subject, str) and isinstance(predicate, str) and isinstance(object_, str)

@@ -107,7 +107,7 @@ def main() -> None:
 
 def _measured(part: str, folder: RunFolder) -> dict[str, Any]:
     rows = {arm: list(folder.rows(arm)) for arm in folder.settings.memory.arms}
-    counted = _COUNTED.get(part, lambda row: True)
+    counted = _COUNTED.get(part, _every)
     none = {(row.seed, row.number): row for row in rows["none"]}
     found: dict[str, Any] = {
         "model": folder.about["model"],
@@ -129,6 +129,10 @@ def _measured(part: str, folder: RunFolder) -> dict[str, Any]:
         if part == "revisited":
             found["arms"][arm]["kept"] = _kept(its)
     return found
+
+
+def _every(row: Row) -> bool:
+    return True
 
 
 # Where only some episodes count; elsewhere all do.

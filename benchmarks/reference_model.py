@@ -25,19 +25,18 @@ import results
 from rich.progress import track
 
 from agentcl.models import ChatModel
-from agentcl.models.local import LocalChat
 from agentcl.models.openai import OpenAIChat
+from agentcl.reference.chat import ReferenceChat
 from agentcl.reference.gates import Score, ask, draw_sets, judge
 from agentcl.reference.shipped import REFERENCE_FOLDER
 
 PICTURE = Path(__file__).parent.parent / "docs" / "reference-model.svg"
 _LOAD = """
-import time, torch, transformers
-from agentcl.models import Message
-from agentcl.models.local import LocalChat
-import transformers.models.qwen3.modeling_qwen3
+import time
+from pathlib import Path
 started = time.perf_counter()
-LocalChat({folder!r}, device="cpu").fingerprint()
+from agentcl.reference.chat import ReferenceChat
+ReferenceChat(Path({folder!r}), name="reference").fingerprint()
 print(time.perf_counter() - started)
 """
 
@@ -57,7 +56,9 @@ def main() -> None:
         return
     workers = 32 if given.url else 1
     model: ChatModel = (
-        OpenAIChat(given.model, base_url=given.url) if given.url else LocalChat(str(given.folder))
+        OpenAIChat(given.model, base_url=given.url)
+        if given.url
+        else ReferenceChat(given.folder, name=given.model)
     )
     before = model.fingerprint()
     sets = draw_sets(given.seed, given.count)
@@ -117,7 +118,7 @@ def parameters(folder: Path) -> int:
 
 
 def load_seconds(folder: Path) -> float:
-    """Return the seconds to load weights and tokenizer, in a fresh process that has torch imported."""
+    """Return the seconds to load weights and tokenizer, in a fresh process, numpy imported with them."""
     code = _LOAD.format(folder=str(folder))
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     return float(done.stdout)

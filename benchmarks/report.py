@@ -137,7 +137,7 @@ def made() -> str:
     parts = [
         f"{found['parameters'] / 1e6:.1f} million parameters: {preset['layers']} layers, "
         f"{preset['width']} wide, {preset['heads']} heads, {preset['vocabulary']:,} tokens of vocabulary",
-        f"{found['mib']:.1f} MiB in bfloat16, loaded in {found['load_s']:.2f} s once torch is imported",
+        f"{found['mib']:.1f} MiB in bfloat16, loaded in {found['load_s']:.2f} s, numpy included",
         f"made by the preset `{found['training']['name']}`: {progress['tokens'] / 1e6:.1f} million "
         f"tokens in {progress['seconds'] / 60:.0f} minutes on {found['training']['machine']}",
         f"context {preset['context']:,} tokens; trained on conversations of up to "

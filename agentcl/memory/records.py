@@ -134,13 +134,13 @@ def register(kind: str) -> Callable[[type[R]], type[R]]:
 
 def body(record: Record) -> dict[str, Any]:
     """Return the fields that the record's own kind adds to the header."""
-    return {name: getattr(record, name) for name in _own_fields(type(record))}
+    return {name: getattr(record, name) for name in own_fields(type(record))}
 
 
-def _own_fields(kind: type[Record]) -> tuple[str, ...]:
-    """Return the names of the fields that a kind adds; every write asks for them."""
+def own_fields(kind: type[Record]) -> tuple[str, ...]:
+    """Return the names of the fields that a kind adds to the header, sorted."""
     if kind not in _OWN:
-        _OWN[kind] = tuple(f.name for f in fields(kind) if f.name not in _HEADER)
+        _OWN[kind] = tuple(sorted(f.name for f in fields(kind) if f.name not in _HEADER))
     return _OWN[kind]
 
 

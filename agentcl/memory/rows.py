@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import json.encoder
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -11,9 +13,11 @@ from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 from agentcl.errors import StoreCorrupt
-from agentcl.memory.records import Record, Scope, build, from_micros
+from agentcl.memory.checks import canonical_json
+from agentcl.memory.records import Record, Scope, build, from_micros, own_fields
 
 _JSON: Final = json.JSONDecoder()
+_quoted: Final[Callable[[str], str]] = json.encoder.encode_basestring
 Op = Literal["put", "delete", "erase"]
 
 
@@ -131,6 +135,19 @@ class Counters:
 def content_hash(text: str) -> bytes:
     """Return the 16 bytes by which equal texts share an encoding."""
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+def body_json(record: Record) -> str:
+    """Return the fields that a record's own kind adds, as canonical JSON.
+
+    The same as `canonical_json` of them, which for a few short strings is busy with itself.
+    """
+    parts = [
+        f'"{name}":{_quoted(value) if type(value) is str else canonical_json(value)}'
+        for name in own_fields(type(record))
+        for value in (getattr(record, name),)
+    ]
+    return f"{{{','.join(parts)}}}"
 
 
 @lru_cache(maxsize=4_096)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from agentcl.errors import EncoderMismatch, InvalidInput, NotFound
 from agentcl.memory.checks import canonical_json
-from agentcl.memory.records import KINDS, Record, Scope, body, from_micros, to_micros
-from agentcl.memory.rows import EncoderSpec, Row, content_hash, fields_of, mismatch
+from agentcl.memory.records import KINDS, Record, Scope, from_micros, to_micros
+from agentcl.memory.rows import EncoderSpec, Row, body_json, content_hash, fields_of, mismatch
 from agentcl.memory.ulid import new_ulid, new_ulids
 from agentcl.memory.vectors import dimension
 
@@ -229,7 +229,7 @@ class Turn:
             None if record.valid_to is None else to_micros(record.valid_to),
             record.key,
             _json_of_ids(record.sources),
-            canonical_json(body(record)),
+            body_json(record),
             canonical_json(dict(record.metadata)) if record.metadata else "{}",
             None if text is None else content_hash(text),
             b"",

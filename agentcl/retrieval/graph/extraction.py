@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from agentcl.memory.records import clause
 from agentcl.retrieval.graph.phrases import mentions, normalise, title_phrases
@@ -14,8 +14,7 @@ _LONGEST_LINK: Final = 120  # characters between two names that may say how they
 _MOST: Final = 2_000  # phrases of a passage; a table of names is cut there
 
 
-@dataclass(frozen=True, slots=True)
-class Triple:
+class Triple(NamedTuple):
     """One fact as a passage states it."""
 
     subject: str

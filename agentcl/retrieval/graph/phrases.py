@@ -12,7 +12,6 @@ from agentcl.retrieval.analysis import terms
 
 LONGEST: Final = 200  # characters of a phrase; what is longer is no name
 _SHORTEST_UNCASED: Final = 2  # characters
-_SPACE: Final = re.compile(r"\s+")
 # Not after an initial or an abbreviation that stands before a name.
 _SENTENCE: Final = re.compile(
     r"(?<!\b[A-Z]\.)(?<!\b(?:St|Dr|Mr|Ms|Mt|Ft|Jr|Sr)\.)(?<!\b(?:Mrs|Gen|Rev|Sgt|Col)\.)"
@@ -21,7 +20,7 @@ _SENTENCE: Final = re.compile(
 _WORD: Final = re.compile(r"[^\W_]+(?:['\u2019&.-][^\W_]+)*")
 _QUALIFIER: Final = re.compile(r"\s*\([^()]*\)\s*$")  # "Mercury (planet)"
 _EDGES: Final = " \t\n.,;:!?\"'()[]{}<>*-/\\|\u201c\u201d\u2018\u2019\u00ab\u00bb\u2013\u2014"
-_POSSESSIVE: Final = re.compile(r"['\u2019]s$")
+_POSSESSIVES: Final = ("'s", "\u2019s")
 # Inside a name between capitalised words.
 _JOINTS: Final = frozenset(
     [
@@ -161,8 +160,11 @@ def normalise(phrase: str) -> str:
     Unicode NFKC and casefold, so that letters of every script survive; spaces made one; signs
     around it and an English possessive taken off.
     """
-    folded = _SPACE.sub(" ", unicodedata.normalize("NFKC", phrase)).strip(_EDGES)
-    return _POSSESSIVE.sub("", folded).strip(_EDGES).casefold()
+    composed = phrase if phrase.isascii() else unicodedata.normalize("NFKC", phrase)
+    folded = " ".join(composed.split()).strip(_EDGES)
+    if folded.endswith(_POSSESSIVES):
+        folded = folded[:-2].strip(_EDGES)
+    return folded.casefold()
 
 
 def title_phrases(title: str) -> list[str]:

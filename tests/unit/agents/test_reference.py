@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-pytest.importorskip("transformers")
+pytest.importorskip("numpy")
 pytest.importorskip("jsonschema")
 
 from agentcl.agents.situations import Situation, Transcript
@@ -13,16 +13,16 @@ from agentcl.agents.student import Student
 from agentcl.agents.teacher import Teacher
 from agentcl.guidance.admission import refusal
 from agentcl.lessons import read_json
-from agentcl.models.local import LocalChat
+from agentcl.models import ChatModel
 from agentcl.reference import choose_action, open_reference, write_guidance
 
 
 @pytest.fixture(scope="module")
-def model() -> LocalChat:
-    return open_reference(device="cpu")
+def model() -> ChatModel:
+    return open_reference()
 
 
-def test_the_student_acts_right_under_guidance_that_applies(model: LocalChat) -> None:
+def test_the_student_acts_right_under_guidance_that_applies(model: ChatModel) -> None:
     student = Student(model, instructions="")
     right = 0
     for seed in range(8):
@@ -44,7 +44,7 @@ def test_the_student_acts_right_under_guidance_that_applies(model: LocalChat) ->
     assert right >= 6
 
 
-def test_the_teacher_writes_the_lessons_of_an_episode(model: LocalChat) -> None:
+def test_the_teacher_writes_the_lessons_of_an_episode(model: ChatModel) -> None:
     teacher = Teacher(model, instructions="", max_tokens=320)
     right = 0
     for seed in range(3):

@@ -1,0 +1,190 @@
+"""The reference model's forward pass in numpy: a small Qwen3 (arXiv 2505.09388), one sequence at a time.
+
+For a model of three million parameters a framework spends its time on everything but arithmetic; plain numpy
+answers several times sooner, and needs nothing else to be installed.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+_ROOM: Final = 64  # tokens more than are read at first
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """The weights of one layer, those that are multiplied with the same input side by side."""
+
+    attention_norm: Floats
+    queries_keys_values: Floats  # width x 3 heads
+    query_norm: Floats
+    key_norm: Floats
+    output: Floats  # heads x width
+    feed_norm: Floats
+    gate_up: Floats  # width x 2 hidden
+    down: Floats  # hidden x width
+
+
+class Weights:
+    """A checkpoint folder of the reference model's architecture, read into float32.
+
+    Raises:
+        OSError: if a file is missing.
+        ValueError: if it is another architecture, or its numbers are stored in another way.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        config: dict[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))
+        if config.get("model_type") != "qwen3" or not config.get("tie_word_embeddings"):
+            raise ValueError(f"{folder} holds a {config.get('model_type')}, not a small Qwen3")
+        layers: int = config["num_hidden_layers"]
+        self.heads: int = config["num_attention_heads"]
+        self.head_size: int = config["head_dim"]
+        self.end: int = config["eos_token_id"]
+        self.epsilon = np.float32(config["rms_norm_eps"])
+        if config["num_key_value_heads"] != self.heads:
+            raise ValueError(f"{folder} shares keys among heads, which this pass does not do")
+        self.raw = read_tensors(folder / "model.safetensors")
+        tensors = {
+            name: _as_float32(data).reshape(shape) for name, (data, shape) in self.raw.items()
+        }
+        self.embedding = tensors["model.embed_tokens.weight"]
+        self.unembedding = np.ascontiguousarray(self.embedding.T)
+        self.norm = tensors["model.norm.weight"]
+        self.layers = [_layer(tensors, number) for number in range(layers)]
+        self._base: float = config["rope_parameters"]["rope_theta"]
+
+    def rotations(self, length: int) -> tuple[Floats, Floats]:
+        """Return the cosines and sines of positions from 0 on, `length` x half a head."""
+        steps = np.arange(0, self.head_size, 2, dtype=np.float64) / self.head_size
+        angles = np.outer(np.arange(length), self._base**-steps)
+        return np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
+
+
+def read_tensors(path: Path) -> dict[str, tuple[bytes, tuple[int, ...]]]:
+    """Return the bytes and shape of each tensor of a safetensors file, all in bfloat16.
+
+    Raises:
+        OSError: if it cannot be read.
+        ValueError: if it is no such file, or holds other numbers.
+    """
+    held = path.read_bytes()
+    try:
+        (length,) = struct.unpack_from("<Q", held)
+        about: dict[str, Any] = json.loads(held[8 : 8 + length])
+        found: dict[str, tuple[bytes, tuple[int, ...]]] = {}
+        for name, tensor in about.items():
+            if name == "__metadata__":
+                continue
+            if tensor["dtype"] != "BF16":
+                raise ValueError(f"{name} is stored as {tensor['dtype']}, not as BF16")
+            begin, end = tensor["data_offsets"]
+            found[name] = held[8 + length + begin : 8 + length + end], tuple(tensor["shape"])
+    except (struct.error, KeyError, TypeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is no safetensors file: {error!r}") from error
+    return found
+
+
+class Reading:
+    """One sequence that is read from left to right; what was read is kept as keys and values."""
+
+    def __init__(self, weights: Weights) -> None:
+        self._weights = weights
+        self.length = 0
+        self._keys = self._values = np.empty(
+            (len(weights.layers), weights.heads, 0, weights.head_size), np.float32
+        )
+        self._cosines, self._sines = weights.rotations(0)
+
+    def read(self, tokens: Sequence[int]) -> Floats:
+        """Read on, and return the logits of what comes next."""
+        weights = self._weights
+        begin, end = self.length, self.length + len(tokens)
+        self._make_room(end)
+        x = weights.embedding[np.asarray(tokens)]
+        for number, layer in enumerate(weights.layers):
+            x = x + self._attend(number, layer, x, begin, end)
+            both = _normed(x, layer.feed_norm, weights.epsilon) @ layer.gate_up
+            gate, up = np.split(both, 2, axis=-1)
+            x = x + (gate / (1 + np.exp(-gate)) * up) @ layer.down
+        self.length = end
+        logits: Floats = _normed(x[-1], weights.norm, weights.epsilon) @ weights.unembedding
+        return logits
+
+    def _make_room(self, length: int) -> None:
+        """Hold so many tokens at least, and room for as many again as there are."""
+        held = self._keys.shape[2]
+        if length <= held:
+            return
+        more = max(length, 2 * held) + _ROOM - held
+        wider = ((0, 0), (0, 0), (0, more), (0, 0))
+        self._keys, self._values = np.pad(self._keys, wider), np.pad(self._values, wider)
+        self._cosines, self._sines = self._weights.rotations(held + more)
+
+    def _attend(self, number: int, layer: _Layer, x: Floats, begin: int, end: int) -> Floats:
+        weights = self._weights
+        projected = _normed(x, layer.attention_norm, weights.epsilon) @ layer.queries_keys_values
+        split = projected.reshape(len(x), 3, weights.heads, weights.head_size)
+        queries, keys, values = split.transpose(1, 2, 0, 3)  # each heads x tokens x head size
+        queries = self._turned(_normed(queries, layer.query_norm, weights.epsilon), begin, end)
+        keys = self._turned(_normed(keys, layer.key_norm, weights.epsilon), begin, end)
+        self._keys[number, :, begin:end] = keys
+        self._values[number, :, begin:end] = values
+        scores = queries @ self._keys[number, :, :end].transpose(0, 2, 1)
+        scores *= np.float32(weights.head_size**-0.5)
+        if len(x) > 1:  # nobody sees what comes after it
+            scores += np.triu(np.full((len(x), end), -np.inf, np.float32), k=begin + 1)
+        scores = np.exp(scores - scores.max(axis=-1, keepdims=True))
+        scores /= scores.sum(axis=-1, keepdims=True)
+        mixed = scores @ self._values[number, :, :end]
+        joined: Floats = mixed.transpose(1, 0, 2).reshape(len(x), -1) @ layer.output
+        return joined
+
+    def _turned(self, x: Floats, begin: int, end: int) -> Floats:
+        """Rotate by position (Su et al. 2021), the halves of a head being the two coordinates."""
+        cosines, sines = self._cosines[begin:end], self._sines[begin:end]
+        half = x.shape[-1] // 2
+        first, second = x[..., :half], x[..., half:]
+        return np.concatenate(
+            (first * cosines - second * sines, second * cosines + first * sines), axis=-1
+        )
+
+
+def _normed(x: Floats, scale: Floats, epsilon: np.float32) -> Floats:
+    """Divide by the root of the mean square (Zhang and Sennrich 2019)."""
+    squares = np.mean(np.square(x), axis=-1, keepdims=True, dtype=np.float32)
+    return (x / np.sqrt(squares + epsilon) * scale).astype(np.float32, copy=False)
+
+
+def _layer(tensors: Mapping[str, Floats], number: int) -> _Layer:
+    prefix = f"model.layers.{number}."
+    of = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
+
+    def beside(*names: str) -> Floats:
+        return np.ascontiguousarray(np.concatenate([of[name] for name in names]).T)
+
+    return _Layer(
+        attention_norm=of["input_layernorm.weight"],
+        queries_keys_values=beside(*(f"self_attn.{part}_proj.weight" for part in "qkv")),
+        query_norm=of["self_attn.q_norm.weight"],
+        key_norm=of["self_attn.k_norm.weight"],
+        output=beside("self_attn.o_proj.weight"),
+        feed_norm=of["post_attention_layernorm.weight"],
+        gate_up=beside("mlp.gate_proj.weight", "mlp.up_proj.weight"),
+        down=beside("mlp.down_proj.weight"),
+    )
+
+
+def _as_float32(data: bytes) -> Floats:
+    """Return bfloat16 numbers as float32: they are its upper halves."""
+    halves = np.frombuffer(data, "<u2").astype(np.uint32)
+    return (halves << 16).view(np.float32)
