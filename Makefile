@@ -4,11 +4,14 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 # The other benchmarks need data, and `pip install -e '.[bench]'`; see docs/benchmarks.md.
-.PHONY: demo test test-vllm test-worlds check bench clean
+.PHONY: demo demo-memory test test-vllm test-worlds check bench clean
 .NOTPARALLEL:
 
 demo: .venv/.base
-	$(BIN)/python examples/demo.py
+	$(BIN)/python examples/learning_demo.py
+
+demo-memory: .venv/.base
+	$(BIN)/python examples/memory_demo.py
 
 test: .venv/.full
 	$(BIN)/python -m pytest -n 2 --dist worksteal
@@ -34,11 +37,11 @@ bench: .venv/.full
 	$(BIN)/python benchmarks/torture.py
 
 clean:
-	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage demo-memory demo.svg
+	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage demo-memory demo.svg demo-run demo-curves.svg
 
 .venv/.base: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(PIP) -e .
+	$(PIP) -e '.[reference]'
 	touch $@
 
 .venv/.full: .venv/.base

@@ -120,13 +120,13 @@ def write(turn: Turn, journal: Journal, prepared: Sequence[Prepared]) -> list[Do
 
 def _create(turn: Turn, new: Sequence[Prepared]) -> list[Document]:
     """Add documents that are not there yet, all at once."""
-    ids = turn.create_many([one.document for one in new], {})
+    ids = turn.create_many((one.document for one in new), {}, count=len(new))
     passages, vectors = list[Passage](), dict[bytes, bytes]()
     for id, one in zip(ids, new, strict=True):
         for passage, vector in zip(one.passages, one.vectors, strict=True):
             passages.append(replace(passage, sources=(id,)))
             vectors[content_hash(passage.search_text())] = vector
-    turn.create_many(passages, vectors)
+    turn.create_many(passages, vectors, count=len(passages))
     now = from_micros(turn.now)
     return [replace(one.document, id=id, created_at=now) for id, one in zip(ids, new, strict=True)]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Final
 
 from agentcl.documents import derived_rows, encode
@@ -55,7 +56,7 @@ def clean(found: Extracted) -> tuple[Extracted, int]:
         if not is_sound or max(map(len, tidy)) > LONGEST_PART or len(facts) >= MOST_FACTS:
             dropped += 1
             continue
-        facts[tidy] = None
+        facts[fact if fact == tidy else tidy] = None
     phrases = dict.fromkeys(" ".join(check_unicode(p, "a phrase").split()) for p in found.phrases)
     kept = [p for p in phrases if normalise(p) and len(p) <= LONGEST_PART]
     return Extracted(tuple(kept[:MOST_FACTS]), tuple(facts)), dropped + found.dropped
@@ -86,7 +87,8 @@ def write(
     of_passage = {reading.passage.id: reading for reading in readings}
     versions = turn.live_versions(list(of_passage))
     known = journal.with_derived(list(versions))
-    new: list[Record] = []
+    new: list[Iterable[Record]] = []
+    count = 0
     for id, reading in of_passage.items():
         if id not in versions:
             continue
@@ -97,10 +99,13 @@ def write(
                 continue
             reading = replace(reading, passage=passage)
         if id in known:
-            new += _replaced(turn, journal, reading)
+            replaced = _replaced(turn, journal, reading)
+            new.append(replaced)
+            count += len(replaced)
         else:
-            new += [*_facts(reading), _extraction(reading)]
-    turn.create_many(new, vectors)
+            new += [_facts(reading), (_extraction(reading),)]
+            count += len(reading.found.facts) + 1
+    turn.create_many(chain.from_iterable(new), vectors, count=count)
 
 
 def _replaced(turn: Turn, journal: Journal, reading: Reading) -> list[Record]:
@@ -186,9 +191,9 @@ def check_facts(facts: Iterable[Triple | Sequence[str]]) -> tuple[Triple, ...]:
     return tuple(checked)
 
 
-def _facts(reading: Reading) -> list[Fact]:
+def _facts(reading: Reading) -> Iterator[Fact]:
     passage, sources = reading.passage, (reading.passage.id,)
-    return [
+    return (
         Fact(
             id="",
             scope=passage.scope,
@@ -202,7 +207,7 @@ def _facts(reading: Reading) -> list[Fact]:
             extractor=reading.extractor,
         )
         for fact in reading.found.facts
-    ]
+    )
 
 
 def _extraction(reading: Reading) -> Extraction:

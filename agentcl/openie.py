@@ -49,7 +49,9 @@ def read(path: Path) -> list[OpenieDocument]:
     except ValueError:
         return list(_json_lines(path, text))
     if isinstance(whole, dict) and isinstance(whole.get("docs"), list):
-        return [_hipporag(path, number, row) for number, row in enumerate(whole["docs"])]
+        rows = whole["docs"][::-1]
+        whole.clear()  # so that each row can go when it has been read
+        return [_hipporag(path, number, rows.pop()) for number in range(len(rows))]
     return list(_json_lines(path, text))
 
 

@@ -66,7 +66,7 @@ def entry(seq: int, **changes: Any) -> Entry:  # noqa: ANN401  # any field of En
         valid_to=None,
         metadata={},
     )
-    return replace(plain, **changes)
+    return plain._replace(**changes)
 
 
 def added(item: Entry) -> Change:

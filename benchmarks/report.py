@@ -8,36 +8,26 @@ up to date.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import report_guidance
 import report_runs
+from report_tables import result, table
 
 ROOT = Path(__file__).resolve().parent.parent
-RESULTS = Path(__file__).parent / "results"
 PAGES = (
     ROOT / "README.md",
     ROOT / "docs" / "benchmarks.md",
     ROOT / "docs" / "graph.md",
     ROOT / "docs" / "benchmarking.md",
     ROOT / "docs" / "environments.md",
+    ROOT / "docs" / "guidance.md",
     ROOT / "docs" / "reference-model.md",
 )
 _MARKED = re.compile(r"(<!-- measured: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
-
-
-def result(name: str) -> Any:  # noqa: ANN401  # JSON
-    """Return a committed result."""
-    return json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
-
-
-def table(header: list[str], rows: list[list[str]]) -> str:
-    """Return a Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def retrieval() -> str:
@@ -385,8 +375,11 @@ PARTS: dict[str, Callable[[], str]] = {
     "excytin": report_runs.excytin,
     "credit": report_runs.credit,
     "sharing": report_runs.sharing,
-    "guidance": report_runs.guidance,
-    "guidance_bars": report_runs.guidance_bars,
+    "guidance": report_guidance.guidance,
+    "guidance_bars": report_guidance.guidance_bars,
+    "carrying": report_guidance.carrying,
+    "ablations": report_guidance.ablations,
+    "engine": report_guidance.engine,
 }
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-RESULTS = Path(__file__).parent / "results"
-_OF_ORACLE = "last fifth of the oracle's"
+from report_tables import result, table
 
 
 def highlights() -> list[list[str]]:
     """The README's lines on runs: what was measured, ours, beside what, and the script."""
-    conversations, played = _result("locomo_recall"), _result("learning")["runs"]["model, remedy"]
+    conversations, played = result("locomo_recall"), result("learning")["runs"]["model, remedy"]
     found = {arm: row["recall"]["all (1 to 4)"][0] for arm, row in conversations["arms"].items()}
     arms = played["arms"]
     return [
@@ -36,13 +33,13 @@ def highlights() -> list[list[str]]:
 def learning() -> str:
     """What memory is worth in incident response."""
     rows = []
-    for title, run in _result("learning")["runs"].items():
+    for title, run in result("learning")["runs"].items():
         for arm, row in run["arms"].items():
             rows.append(
                 [f"{title}, {run['seeds']} seeds", arm, f"{row['score']:.3f}", f"{row['second half']:.3f}", _gain(row["gain"]),
                  f"{run['bounds']['without memory']:.2f}", f"{row['tokens an episode']:,.0f}"]
             )  # fmt: skip
-    return _table(
+    return table(
         ["who acts, in which family", "memory", "score", "second half", "against `none`",
          "best without memory", "tokens an episode"],
         rows,
@@ -51,7 +48,7 @@ def learning() -> str:
 
 def leak() -> str:
     """What the leakage check found."""
-    found = _result("learning")["leak"]
+    found = result("learning")["leak"]
     return (
         f"With the answers among what is recalled the responder scores {found['score']:.2f}; the check caught "
         f"{found['caught']} of {found['episodes']} such episodes, and none of those in the table above.\n"
@@ -60,7 +57,7 @@ def leak() -> str:
 
 def consolidation() -> str:
     """Facts that override each other."""
-    found = _result("fact_consolidation")
+    found = result("fact_consolidation")
     kinds = list(next(iter(found["arms"].values())))
     rows = [
         [
@@ -73,45 +70,45 @@ def consolidation() -> str:
         for arm, row in found["arms"].items()
     ]
     counts = next(iter(found["arms"].values()))
-    return _table(["memory", *(f"{kind} (n={counts[kind]['n']})" for kind in kinds)], rows)
+    return table(["memory", *(f"{kind} (n={counts[kind]['n']})" for kind in kinds)], rows)
 
 
 def locomo() -> str:
     """Evidence recall on conversations."""
-    found = _result("locomo_recall")
+    found = result("locomo_recall")
     kinds = list(found["questions"])
     rows = [
         [arm, *(f"{row['recall'][kind][0]:.1f}" for kind in kinds)]
         for arm, row in found["arms"].items()
     ]
-    return _table(["memory", *(f"{kind} (n={found['questions'][kind]})" for kind in kinds)], rows)
+    return table(["memory", *(f"{kind} (n={found['questions'][kind]})" for kind in kinds)], rows)
 
 
 def locomo_paired() -> str:
     """Ours against each other arm on conversations."""
     rows = [
         [row["arm"], row["against"], *(_interval(row["recall"][kind]) for kind in row["recall"])]
-        for row in _result("locomo_recall")["paired"]
+        for row in result("locomo_recall")["paired"]
     ]
-    kinds = list(_result("locomo_recall")["paired"][0]["recall"])
-    return _table(["recall@10 of", "against", *kinds], rows)
+    kinds = list(result("locomo_recall")["paired"][0]["recall"])
+    return table(["recall@10 of", "against", *kinds], rows)
 
 
 def overhead() -> str:
     """What the runner costs."""
-    found = _result("runner_overhead")
+    found = result("runner_overhead")
     rows = [
         [way, f"{row['cpu']:,.0f}", f"{row['cpu'] / found['limit']:.0f}"]
         for way, row in found["ways"].items()
     ]
     limit = f"times the limit of {found['limit']:.0f}"
-    return _table(["", "episodes a second of processor time", limit], rows)
+    return table(["", "episodes a second of processor time", limit], rows)
 
 
 def worlds() -> str:
     """How fast worlds are, and what the contract costs."""
     rows = []
-    for name, row in _result("worlds")["worlds"].items():
+    for name, row in result("worlds")["worlds"].items():
         cells = [name, f"{row['start_up_s']:.1f}"]
         for kind in ("step", "step_with_actions"):
             over = row.get(f"{kind}_overhead_ms")
@@ -120,7 +117,7 @@ def worlds() -> str:
                 "" if over is None else f"{over:.2f} ms ({row[f'{kind}_overhead_percent']:+.0f} %)"
             )
         rows.append([*cells, f"{row['peak_mb']:.0f}"])
-    return _table(
+    return table(
         ["world", "start-up, s", "steps a second", "over the engine", "with actions listed",
          "over the engine", "peak MB"],
         rows,
@@ -130,12 +127,12 @@ def worlds() -> str:
 def points() -> str:
     """What nothing, chance and knowledge score."""
     rows = []
-    for name, world in _result("reference_points")["worlds"].items():
+    for name, world in result("reference_points")["worlds"].items():
         policies = world["policies"]
         cells = [_point(policies.get(policy)) for policy in ("null", "random", "oracle")]
         same = min(policy["the same when replayed"] for policy in policies.values())
         rows.append([name, str(policies["null"]["episodes"]), *cells, f"{same:.0%}"])
-    return _table(
+    return table(
         ["world", "episodes", "nothing", "random", "oracle", "same score when replayed"], rows
     )
 
@@ -143,19 +140,19 @@ def points() -> str:
 def credit() -> str:
     """What of lessons' signs is found, by rule."""
     rows = []
-    for outcome, thresholds in _result("credit")["outcomes"].items():
+    for outcome, thresholds in result("credit")["outcomes"].items():
         for sure, rules in thresholds.items():
             for rule, row in rules.items():
                 names = ("precision", "recall", "precision, confounded")
                 cells = ["{:.2f} [{:.2f}, {:.2f}]".format(*row[name]) for name in names]
                 rows.append([outcome, rule, "" if rule.startswith("ATLAS") else sure, *cells])
     shares = ["precision [95 %]", "recall", "precision, confounded"]
-    return _table(["outcome", "rule", "called where P above", *shares], rows)
+    return table(["outcome", "rule", "called where P above", *shares], rows)
 
 
 def sharing() -> str:
     """What sharing the credit among lessons shown together is worth."""
-    found = _result("credit_sharing")["rows"]
+    found = result("credit_sharing")["rows"]
     rows = [
         [
             row["outcome"],
@@ -164,13 +161,13 @@ def sharing() -> str:
         ]
         for row in found
     ]
-    return _table(["outcome", "lessons", *found[0]["average precision"]], rows)
+    return table(["outcome", "lessons", *found[0]["average precision"]], rows)
 
 
 def excytin() -> str:
     """The scripted investigator with memory and without."""
     rows = []
-    for world, found in _result("excytin_lite").items():
+    for world, found in result("excytin_lite").items():
         if world == "machine":
             continue
         for arm in ("null", "without memory", "with memory", "oracle"):
@@ -182,77 +179,7 @@ def excytin() -> str:
         rows.append(
             [world, "", "gain of memory", f"{gain[0]:+.3f} [{gain[1]:+.3f}, {gain[2]:+.3f}]", ""]
         )
-    return _table(["world", "test tasks", "", "score", "steps"], rows)
-
-
-def guidance() -> str:
-    """What guidance is worth beside everything simpler, and what it costs."""
-    rows = []
-    for part, found in _guidance_parts():
-        for arm, row in found["arms"].items():
-            each = row["tokens for each solved"]
-            rows.append(
-                [part, arm, f"{row['score']:.2f}", f"{row['solved']:.2f}", f"{row['solved by fifth'][-1]:.2f}",
-                 _gained(row.get("gain in solved")), f"{row['tokens an episode']:,.0f}",
-                 f"{each:,.0f}" if each else ""]
-            )  # fmt: skip
-    return _table(
-        ["who plays what", "memory", "score", "solved", "last fifth", "solved, against `none`",
-         "tokens an episode", "for each solved"],
-        rows,
-    )  # fmt: skip
-
-
-def guidance_bars() -> str:
-    """What was asked of guidance, and what came out."""
-    lines = []
-    for who, found in _guidance_parts():
-        if "bars" in found:
-            bars, row = found["bars"], found["arms"]["guidance"]
-            each = bars["tokens for each solved, of none's"]
-            lines.append(
-                f"- {who}: in the last fifth {bars['last fifth over none']:.1f} times as often solved as without memory, and "
-                f"{bars[_OF_ORACLE]:.0%} as often as with true lessons"
-                + (f"; {each:.2f} of the tokens for each; ahead in tokens from episode "
-                   f"{row['ahead in tokens from episode']}, {row['adaptive efficiency']:+.2f} of the score gained for "
-                   "each 1,000 tokens" if each else "")
-                + "."
-            )  # fmt: skip
-        if "changes" in found:
-            change = found["changes"]["guidance"]
-            back = change["back after episodes"]
-            lines.append(
-                f"- {who}: solved {change['before']:.0%} before, {change['first ten after']:.0%} of the first ten after, "
-                + (f"back at four fifths of that after {back} episodes." if back else "not back.")
-            )  # fmt: skip
-        if "planted" in found:
-            wrong = found["planted"]["guidance"]
-            lines.append(
-                f"- {who}: of {wrong['lessons']} wrong lessons {wrong['out of use within ten']:.0%} were out of use within ten "
-                f"uses; the most had {wrong['most uses']}."
-            )  # fmt: skip
-    return "\n".join(lines) + "\n"
-
-
-def _guidance_parts() -> list[tuple[str, Any]]:
-    return [
-        (f"{who}, {part}, {found['seeds']} seeds", found)
-        for who, name in (("model", "guidance"), ("responder", "guidance_responder"))
-        for part, found in _result(name)["parts"].items()
-    ]
-
-
-def _gained(found: Sequence[float] | None) -> str:
-    return "" if found is None else f"{found[0]:+.2f} [{found[1]:+.2f}, {found[2]:+.2f}]"
-
-
-def _result(name: str) -> Any:  # noqa: ANN401  # JSON
-    return json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return table(["world", "test tasks", "", "score", "steps"], rows)
 
 
 def _gain(gain: Mapping[str, Any] | None) -> str:

@@ -1,7 +1,7 @@
 """A frozen model and a memory: the same questions, before and after the memory has learned.
 
 The reference model comes with the package and reads controlled English only. Needs
-`pip install 'agentcl[local]'`.
+`pip install 'agentcl[reference]'`.
 """
 
 import random

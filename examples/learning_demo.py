@@ -3,7 +3,7 @@
     python examples/learning_demo.py
 
 The reference model plays incidents of three deployments, whose rules nobody told it, with memory and without,
-and writes its own lessons. Needs `pip install 'agentcl[local]'`, nothing from the network, and a few minutes;
+and writes its own lessons. Needs `pip install 'agentcl[reference]'`, nothing from the network, and a few minutes;
 `--agent responder` shows the same with a script instead of a model, in seconds and with the base install.
 """
 

@@ -211,7 +211,7 @@ class Journal:
 
     def vectors(self, seqs: Sequence[int]) -> dict[int, bytes]:
         """Return the packed vectors of rows by number. Raises StoreCorrupt."""
-        return {seq: vector for seq, (vector, _) in self.given_vectors(seqs).items()}
+        return {seq: vector for seq, vector, _ in self._vectors(seqs)}
 
     def given_vectors(self, seqs: Sequence[int]) -> dict[int, tuple[bytes, bool]]:
         """Return for rows by number the packed vector, and whether the user gave it.
@@ -219,7 +219,9 @@ class Journal:
         Raises:
             StoreCorrupt: if a vector's bytes are not what was written.
         """
-        found: dict[int, tuple[bytes, bool]] = {}
+        return {seq: (vector, bool(given)) for seq, vector, given in self._vectors(seqs)}
+
+    def _vectors(self, seqs: Sequence[int]) -> Iterator[tuple[int, bytes, int]]:
         for start in range(0, len(seqs), _MOST_MARKS):
             some = seqs[start : start + _MOST_MARKS]
             marks = ", ".join("?" * len(some))
@@ -231,8 +233,7 @@ class Journal:
                         f"the vector of row {number} does not match its checksum; "
                         "run `agentcl reembed` to compute all vectors anew"
                     )
-                found[number] = data, bool(given)
-        return found
+                yield number, data, given
 
     def encodings(self, hashes: Sequence[bytes]) -> dict[bytes, bytes]:
         """Return vectors that the encoder already made for texts with these content hashes."""

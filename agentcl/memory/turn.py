@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -61,12 +62,15 @@ class Turn:
         self._sources.add((record.id, record.scope.tenant))
         return record
 
-    def create_many(self, records: Sequence[Record], vectors: Mapping[bytes, bytes]) -> list[str]:
+    def create_many(
+        self, records: Iterable[Record], vectors: Mapping[bytes, bytes], *, count: int
+    ) -> list[str]:
         """Append many new records, faster than one by one.
 
         Args:
             records: their ids, versions and times are set here; they cannot be sources of each other.
             vectors: by content hash, for all that are searched for.
+            count: how many records there are.
 
         Returns:
             Their ids, in order.
@@ -75,14 +79,15 @@ class Turn:
             InvalidInput: if a record's key is taken by a live record of its kind and scope, or by another
                 one of these.
         """
-        self._refuse_taken([record for record in records if record.key is not None])
         ((last,),) = self._connection.execute(
             "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'record'), 0)"
         ).fetchall()
-        ids = new_ulids(self.now // 1_000, len(records))
-        for start in range(0, len(records), _CHUNK):
-            chunk = slice(start, start + _CHUNK)
-            self._create_chunk(last + 1 + start, ids[chunk], records[chunk], vectors)
+        ids = new_ulids(self.now // 1_000, count)
+        iterator = iter(records)
+        for start in range(0, count, _CHUNK):
+            some = list(islice(iterator, _CHUNK))
+            self._refuse_taken([record for record in some if record.key is not None])
+            self._create_chunk(last + 1 + start, ids[start : start + _CHUNK], some, vectors)
         return ids
 
     def _create_chunk(
@@ -97,7 +102,8 @@ class Turn:
         held: list[tuple[object, ...]] = []
         for seq, (id, record) in enumerate(zip(ids, records, strict=True), start=first):
             row = self._row(record, id=id, version=1)
-            rows.append((seq, *self._values(row)))
+            scope_id = self._scope_id(record.scope)
+            rows.append((seq, *row[1:5], scope_id, *row[9:17], row.digest()))
             sources += [(source, id) for source in record.sources]
             if row.content_hash is not None:
                 held.append(self._vector(seq, vectors[row.content_hash], is_given=False))

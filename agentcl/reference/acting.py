@@ -218,7 +218,7 @@ def _situation(
         for lesson in told
         if lesson.claim == "do" and (lesson.service == service or lesson.sign == sign)
     } - {remedy}
-    offered = {remedy, *([before] if before else []), *list(misled)[:2]}
+    offered = {remedy, *([before] if before else []), *sorted(misled)[:2]}
     spare = [action for action in REMEDIES if action not in offered | suggested]
     rng.shuffle(spare)
     if harm in spare and rng.random() < 0.5:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import threading
 from array import array
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
 from agentcl.errors import MissingExtra
 from agentcl.memory.records import Scope
-from agentcl.retrieval.index import Change, Condition, Entry, Match, Query
+from agentcl.retrieval.index import NOTHING, Change, Condition, Entry, Match, Query
 from agentcl.retrieval.signs import SCAN_FROM, SignScan
 
 try:
@@ -40,7 +40,7 @@ class _Column:
         self.codes = array("i")  # 0: the row has no such field; n: values[n - 1]
         self._known: dict[str, int] = {}
 
-    def append(self, metadata: dict[str, Any], field: str) -> None:
+    def append(self, metadata: Mapping[str, Any], field: str) -> None:
         if field not in metadata:
             self.codes.append(0)
             return
@@ -75,7 +75,7 @@ class ExactIndex:
             self._watermark = 0
             self._size = 0
             self._ids: list[str] = []
-            self._metadata: list[dict[str, Any]] = []
+            self._metadata: list[Mapping[str, Any]] = []
             self._live: dict[str, int] = {}  # id to row
             self._scopes: dict[Scope, int] = {}
             self._kinds: dict[str, int] = {}
@@ -265,7 +265,7 @@ class ExactIndex:
         self._to[new] = [_FOREVER if end is None else end for end in ends]
         self._is_bounded |= any(time is not None for time in (*begins, *ends))
         self._ids += [entry.id for entry in entries]
-        self._metadata += [dict(entry.metadata) for entry in entries]
+        self._metadata += [dict(e.metadata) if e.metadata else NOTHING for e in entries]
         self._signs.update(self._vectors[: self._size])
 
     def _reserve(self, more: int, dim: int) -> None:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice, takewhile
-from types import MappingProxyType
 from typing import Any, Final
 
 from agentcl.errors import StoreCorrupt
 from agentcl.memory.journal import Journal
 from agentcl.memory.rows import Row
-from agentcl.retrieval.index import Change, Entry, Index, Match, Query
+from agentcl.retrieval.index import NOTHING, Change, Entry, Index, Match, Query
 
 logger = logging.getLogger(__name__)
 
 _APPLIED: Final = 1_000  # rows applied in one step
 _READ: Final = 200  # rows made changes at a time, when nothing waits for a step to end
-_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +78,7 @@ class Feed:
                 self.rebuild(journal)
                 return last
         for batch in _batches(rows, _APPLIED):
-            self.index.apply(list(self._changes(journal, batch)), watermark=batch[-1].seq)
+            self.index.apply(_changes(journal, batch, (self,)), watermark=batch[-1].seq)
         if not rows or rows[-1].seq < last:  # what comes after concerns other indexes
             self.index.apply((), watermark=last)
         return len(rows)
@@ -93,40 +91,67 @@ class Feed:
         last = journal.last_seq()
         rows = takewhile(lambda row: row.seq <= last, journal.since(0, kinds=self._kinds))
         changes = chain.from_iterable(
-            self._changes(journal, batch) for batch in _batches(rows, _READ)
+            _changes(journal, batch, (self,)) for batch in _batches(rows, _READ)
         )
         self.index.rebuild(changes, watermark=last)
 
-    def _changes(self, journal: Journal, rows: list[Row]) -> Iterator[Change]:
-        vectors = journal.vectors([row.seq for row in rows]) if self.reads_vectors else {}
-        for row in rows:
-            is_added = row.op == "put" and row.kind in self.kinds
-            added = self._entry(row, vectors.get(row.seq)) if is_added else None
-            yield Change(row.seq, row.id, row.created_at, added)
 
-    def _entry(self, row: Row, vector: bytes | None) -> Entry:
-        """Return what the index reads of a row; by position, since it is made of every record."""
-        text = (row.record().search_text() or "") if self.reads_text else ""
-        sources: tuple[str, ...] = ()
-        fields: Mapping[str, Any] = _NOTHING
-        if self.reads_fields:
-            sources, metadata, fields = row.parts()
-        else:
-            metadata = {} if row.metadata == "{}" else json.loads(row.metadata)
-        return Entry(
-            row.seq,
-            row.id,
-            row.kind,
-            row.scope,
-            text,
-            vector,
-            row.created_at,
-            row.valid_from,
-            row.valid_to,
-            metadata,
-            sources,
-            fields,
-        )
+def fill(feeds: Sequence[Feed], journal: Journal) -> None:
+    """Fill indexes of this process's memory, all of them empty, reading each row once for all."""
+    last = journal.last_seq()
+    for feed in feeds:
+        feed.index.rebuild((), watermark=0)
+    kinds = sorted(frozenset().union(*(feed.kinds for feed in feeds)))
+    rows = takewhile(lambda row: row.seq <= last, journal.since(0, kinds=kinds))
+    for batch in _batches(rows, _READ):
+        changes = _changes(journal, batch, feeds)
+        for feed in feeds:
+            concern = [c for c in changes if c.added is None or c.added.kind in feed.kinds]
+            feed.index.apply(concern, watermark=batch[-1].seq)
+    for feed in feeds:
+        feed.index.apply((), watermark=last)
+
+
+def _changes(journal: Journal, rows: Sequence[Row], feeds: Sequence[Feed]) -> list[Change]:
+    """Return rows as changes with all that one of some indexes wants to read of them."""
+    seeing = frozenset[str]().union(*(feed.kinds for feed in feeds if feed.reads_vectors))
+    vectors = journal.vectors([row.seq for row in rows if row.kind in seeing])
+    kinds = frozenset[str]().union(*(feed.kinds for feed in feeds))
+    reads_text = any(feed.reads_text for feed in feeds)
+    reads_fields = any(feed.reads_fields for feed in feeds)
+    changes: list[Change] = []
+    for row in rows:
+        added = None
+        if row.op == "put" and row.kind in kinds:
+            text = (row.record().search_text() or "") if reads_text else ""
+            added = _entry(row, text, vectors.get(row.seq), reads_fields=reads_fields)
+        changes.append(Change(row.seq, row.id, row.created_at, added))
+    return changes
+
+
+def _entry(row: Row, text: str, vector: bytes | None, *, reads_fields: bool) -> Entry:
+    """Return what indexes read of a row; by position, since it is made of every record."""
+    sources: tuple[str, ...] = ()
+    metadata = fields = NOTHING
+    if reads_fields:
+        sources, own_metadata, fields = row.parts()
+        metadata = own_metadata or NOTHING
+    elif row.metadata != "{}":
+        metadata = json.loads(row.metadata)
+    return Entry(
+        row.seq,
+        row.id,
+        row.kind,
+        row.scope,
+        text,
+        vector,
+        row.created_at,
+        row.valid_from,
+        row.valid_to,
+        metadata,
+        sources,
+        fields,
+    )
 
 
 def _batches(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:

@@ -11,9 +11,10 @@ import json
 import logging
 import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Final, cast
 
@@ -35,6 +36,7 @@ MOST_SCORED: Final = (
 _MAX_TERMS: Final = 64  # of one query, the rarest ones
 _MAX_SCOPES: Final = 64  # more visible scopes than this are tested entry by entry
 _TAG_BELOW: Final = 0.25  # of all entries; a tag that more of them have costs more than it saves
+_BATCH: Final = 200  # changes looked at together
 _MAX_COUNTED: Final = 50_000  # terms whose counts are kept
 _MAX_VIEWS: Final = 1_000  # views whose tags are kept
 _Ranked = tuple[int, float, str | None, str | None]  # seq, BM25; id and metadata if let through
@@ -108,9 +110,7 @@ class FullTextIndex:
         """Apply changes and move the watermark, in one transaction."""
         with self._database.write() as connection:
             (held,) = connection.execute("SELECT watermark FROM mark").fetchone()
-            for change in changes:
-                if change.seq > held:
-                    self._change(connection, change)
+            self._apply(connection, (change for change in changes if change.seq > held))
             if watermark > held:
                 connection.execute("UPDATE mark SET watermark = ?", (watermark,))
 
@@ -196,9 +196,21 @@ class FullTextIndex:
             for table in _TABLES:
                 connection.execute(f"DROP TABLE {table}")
             _create(connection)
-            for change in changes:
-                self._change(connection, change)
+            self._apply(connection, changes)
             connection.execute("UPDATE mark SET watermark = ?", (watermark,))
+
+    def _apply(self, connection: sqlite3.Connection, changes: Iterable[Change]) -> None:
+        iterator = iter(changes)
+        while some := list(islice(iterator, _BATCH)):
+            ids = list({change.id for change in some})
+            added = [change.added for change in some if change.added is not None]
+            is_live = f"ended_at IS NULL AND id IN ({', '.join('?' * len(ids))})"
+            found = connection.execute(f"SELECT 1 FROM entry WHERE {is_live} LIMIT 1", ids)
+            if len(added) == len(ids) == len(some) and found.fetchone() is None:
+                self._add(connection, added)
+            else:
+                for change in some:
+                    self._change(connection, change)
 
     def _change(self, connection: sqlite3.Connection, change: Change) -> None:
         ended = connection.execute(
@@ -214,28 +226,39 @@ class FullTextIndex:
                 "UPDATE scope SET live = live - 1, past = past + 1 WHERE id = ?", (scope,)
             )
         if change.added is not None:
-            self._add(connection, change.added)
+            self._add(connection, [change.added])
 
-    def _add(self, connection: sqlite3.Connection, entry: Entry) -> None:
-        scope = self._scope_id(connection, entry.scope)
-        connection.execute(
+    def _add(self, connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
+        """Take up entries as live ones; none of their records may have one."""
+        counts = Counter(entry.scope for entry in entries)
+        scopes = {scope: self._scope_id(connection, scope) for scope in counts}
+        connection.executemany(
             "INSERT INTO entry VALUES (?, ?, ?, ?, ?, NULL, ?, ?, ?)",
             (
-                entry.seq,
-                entry.id,
-                entry.kind,
-                scope,
-                entry.created_at,
-                entry.valid_from,
-                entry.valid_to,
-                json.dumps(dict(entry.metadata)),
+                (
+                    entry.seq,
+                    entry.id,
+                    entry.kind,
+                    scopes[entry.scope],
+                    entry.created_at,
+                    entry.valid_from,
+                    entry.valid_to,
+                    json.dumps(dict(entry.metadata)),
+                )
+                for entry in entries
             ),
         )
-        connection.execute(
+        connection.executemany(
             "INSERT INTO words (rowid, tag, body) VALUES (?, ?, ?)",
-            (entry.seq, f"live scope{scope}", " ".join(terms(entry.text))),
+            (
+                (entry.seq, f"live scope{scopes[entry.scope]}", " ".join(terms(entry.text)))
+                for entry in entries
+            ),
         )
-        connection.execute("UPDATE scope SET live = live + 1 WHERE id = ?", (scope,))
+        connection.executemany(
+            "UPDATE scope SET live = live + ? WHERE id = ?",
+            [(count, scopes[scope]) for scope, count in counts.items()],
+        )
 
     def _scope_id(self, connection: sqlite3.Connection, scope: Scope) -> int:
         fields = (scope.tenant, scope.user, scope.agent, scope.session)

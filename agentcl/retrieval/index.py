@@ -9,16 +9,17 @@ third-party ones too.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final, Literal, NamedTuple, Protocol, runtime_checkable
 
 from agentcl.memory.records import Scope, ScopeView
 
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 Operator = Literal["eq", "ne", "in", "gt", "gte", "lt", "lte", "exists"]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One version of a record, as an index stores it. Times are microseconds since 1970."""
 
     seq: int  # the journal's number of this version: unique, rising
@@ -32,11 +33,10 @@ class Entry:
     valid_to: int | None
     metadata: Mapping[str, Any]
     sources: tuple[str, ...] = ()  # ids of what it was derived from; empty unless the index asks
-    fields: Mapping[str, Any] = field(default_factory=dict)  # of the kind, likewise
+    fields: Mapping[str, Any] = NOTHING  # of the kind, likewise
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One row of the journal, seen by an index.
 
     The live version of record `id`, if the index has one, ends at `at`; then `added`, if any, begins.

@@ -135,6 +135,8 @@ class Retriever:
                 *((self.text,) if mode != "dense" else ()),
                 *(self.graph.feeds if is_graph else ()),
             )
+            if is_graph:
+                self.graph.fill()
             last = self._journal.last_seq()
             for feed in feeds:
                 if not _is_at(feed, last):

@@ -38,7 +38,7 @@ def run(file: Path, folder: Path, *options: str) -> str:
 
 
 def test_every_example_is_run_here() -> None:
-    demos = {"demo.py", "picture.py", "learning_demo.py", "curves.py"}
+    demos = {"memory_demo.py", "picture.py", "learning_demo.py", "curves.py"}
     found = {path.name for path in EXAMPLES.glob("*.py")} - demos
     assert found == set(PRINTS)
 
@@ -50,7 +50,7 @@ def test_an_example_runs_and_is_short(name: str, tmp_path: Path) -> None:
 
 
 def test_the_demo_fills_asks_explains_and_draws(tmp_path: Path) -> None:
-    printed = run(EXAMPLES / "demo.py", tmp_path)
+    printed = run(EXAMPLES / "memory_demo.py", tmp_path)
     assert "188 documents remembered" in printed
     assert "1. The ferry Petrel" in printed
     assert "matched" in printed

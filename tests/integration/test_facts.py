@@ -166,18 +166,18 @@ def test_a_passage_has_one_live_extraction(memory: Memory) -> None:
         pytest.raises(InvalidInput, match="has the key"),
         memory.journal.turn() as turn,
     ):
-        turn.create_many([done, done], {})
+        turn.create_many([done, done], {}, count=2)
     assert memory.list(kind="extraction") == []
     memory.add_facts(passage.id, [STEERED])
     with (
         pytest.raises(InvalidInput, match="has the key"),
         memory.journal.turn() as turn,
     ):
-        turn.create_many([done], {})
+        turn.create_many([done], {}, count=1)
     (held,) = memory.list(kind="extraction")
     memory.delete(held.id)
     with memory.journal.turn() as turn:
-        turn.create_many([done], {})
+        turn.create_many([done], {}, count=1)
     assert len(memory.list(kind="extraction")) == 1
 
 

@@ -16,7 +16,7 @@ from agentcl.retrieval.graph.facts import Facts
 from agentcl.retrieval.graph.phrases import normalise
 from agentcl.retrieval.graph.settings import Edges
 from agentcl.retrieval.graph.view import Part
-from agentcl.retrieval.index import Change, Entry
+from agentcl.retrieval.index import NOTHING, Change, Entry
 
 NOBODY: Final = -1
 
@@ -187,7 +187,7 @@ class Contents:
             self.facts.add(entry.seq, entry.id, passage_id, subject, object_, entry.created_at)
             return
         phrases = self._nodes(number, fields["phrases"])
-        self.hold(HeldReading(_header(entry, {}), phrases=phrases, is_failed=bool(fields["error"])))
+        self.hold(HeldReading(_header(entry, NOTHING), phrases=phrases, is_failed=bool(fields["error"])))
 
     def _take_passage(self, entry: Entry) -> HeldPassage:
         # What an index keeps of a passage is its header: the text is in the journal.

@@ -13,7 +13,7 @@ from agentcl.errors import AgentclError
 from agentcl.memory.journal import Journal
 from agentcl.memory.records import Fact
 from agentcl.retrieval.exact import ExactIndex
-from agentcl.retrieval.feed import Feed
+from agentcl.retrieval.feed import Feed, fill
 from agentcl.retrieval.fusion import SHARPNESS, Fusion, seeds
 from agentcl.retrieval.graph.index import GraphIndex, Walk
 from agentcl.retrieval.graph.settings import HIPPORAG2, GraphSettings
@@ -70,6 +70,11 @@ class GraphSearch:
             Feed(self.index, reads_fields=True, kinds=kinds),
             Feed(self._facts, reads_vectors=True, kinds=frozenset({"fact"})),
         )
+
+    def fill(self) -> None:
+        """Read the journal once for both, as long as both are empty; else each catches up by itself."""
+        if not any(feed.index.watermark() for feed in self.feeds):
+            fill(self.feeds, self._journal)
 
     def walk(
         self, query: Query, found: Fusion, *, limit: int, recognise: Recognise | None

@@ -162,7 +162,7 @@ def _entries(held: Sequence[Held], scopes: Mapping[Scope, int]) -> dict[str, NDA
     """Return the headers of records, passages first, then readings, as columns."""
     entries = [one.entry for one in held]
     other = [
-        [e.metadata, e.fields.get("title", "") if e.kind == "passage" else e.sources[0]]
+        [dict(e.metadata), e.fields.get("title", "") if e.kind == "passage" else e.sources[0]]
         for e in entries
     ]
     return {

@@ -1,6 +1,6 @@
 """The main job in one go: fill a memory, ask it, see what was found and why, draw it.
 
-    python examples/demo.py
+    python examples/memory_demo.py
 
 Needs the base install only. With `pip install 'agentcl[local]'` the same memory also knows meaning.
 """

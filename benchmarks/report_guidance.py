@@ -1,0 +1,149 @@
+"""The measured tables of guidance; `report.py` puts them into the pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from report_tables import gained, result, table
+
+_SETTINGS: Final = {
+    "adapt": "ADAPT, from the second trial on",
+    "gen-env": "GEN-ENV, first attempts",
+    "gen-task": "GEN-TASK, first attempts",
+    "revisited": "five deployments visited twice",
+}
+_OF_ORACLE: Final = "last fifth of the oracle's"
+_WITHOUT: Final = "guidance-no-"
+
+
+def guidance() -> str:
+    """What guidance is worth beside everything simpler, and what it costs."""
+    rows = []
+    for part, found in _guidance_parts():
+        for arm, row in found["arms"].items():
+            each = row["tokens for each solved"]
+            rows.append(
+                [part, arm, f"{row['score']:.2f}", f"{row['solved']:.2f}", f"{row['solved by fifth'][-1]:.2f}",
+                 gained(row.get("gain in solved")), f"{row['tokens an episode']:,.0f}",
+                 f"{each:,.0f}" if each else ""]
+            )  # fmt: skip
+    return table(
+        ["who plays what", "memory", "score", "solved", "last fifth", "solved, against `none`",
+         "tokens an episode", "for each solved"],
+        rows,
+    )  # fmt: skip
+
+
+def guidance_bars() -> str:
+    """What was asked of guidance, and what came out."""
+    lines = []
+    for who, found in _guidance_parts():
+        if "bars" in found:
+            bars, row = found["bars"], found["arms"]["guidance"]
+            each = bars["tokens for each solved, of none's"]
+            lines.append(
+                f"- {who}: in the last fifth {bars['last fifth over none']:.1f} times as often solved as without memory, and "
+                f"{bars[_OF_ORACLE]:.0%} as often as with true lessons"
+                + (f"; {each:.2f} of the tokens for each; ahead in tokens from episode "
+                   f"{row['ahead in tokens from episode']}, {row['adaptive efficiency']:+.2f} of the score gained for "
+                   "each 1,000 tokens" if each else "")
+                + "."
+            )  # fmt: skip
+        if "changes" in found:
+            change = found["changes"]["guidance"]
+            back = change["back after episodes"]
+            lines.append(
+                f"- {who}: solved {change['before']:.0%} before, {change['first ten after']:.0%} of the first ten after, "
+                + (f"back at four fifths of that after {back} episodes." if back else "not back.")
+            )  # fmt: skip
+        if "planted" in found:
+            wrong = found["planted"]["guidance"]
+            lines.append(
+                f"- {who}: of {wrong['lessons']} wrong lessons {wrong['out of use within ten']:.0%} were out of use within ten "
+                f"uses; the most had {wrong['most uses']}."
+            )  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def _guidance_parts() -> list[tuple[str, Any]]:
+    return [
+        (f"{who}, {part}, {found['seeds']} seeds", found)
+        for who, name in (("model", "guidance"), ("responder", "guidance_responder"))
+        for part, found in result(name)["parts"].items()
+    ]
+
+
+def carrying() -> str:
+    """What carries over, in CLIN's settings, and what is kept."""
+    rows = []
+    for who, parts in _runs():
+        for part, title in _SETTINGS.items():
+            for arm, row in parts.get(part, {"arms": {}})["arms"].items():
+                rows.append(
+                    [f"{who}, {title}", arm, str(row["episodes"]), f"{row['solved']:.2f}", f"{row['score']:.2f}",
+                     gained(row["gain in score"]), gained(row.get("kept"))]
+                )  # fmt: skip
+    return table(
+        [
+            "who plays what",
+            "memory",
+            "episodes",
+            "solved",
+            "score",
+            "score, against `none`",
+            "kept",
+        ],
+        rows,
+    )
+
+
+def ablations() -> str:
+    """What each part of the method pays."""
+    rows = []
+    for who, parts in _runs():
+        changing = parts.get("ablations", {"arms": {}})["arms"]
+        carried = parts.get("ablations-gen-env", {"arms": {}})["arms"]
+        for arm, row in changing.items():
+            rows.append([who, _named(arm), *_both(row), *_both(carried.get(arm))])
+    return table(
+        ["who plays", "memory", "rules change: solved", "score", "GEN-ENV: solved", "score"], rows
+    )
+
+
+def engine() -> str:
+    """What learning costs beside the model."""
+    found = result("guidance_engine")
+    lines = [
+        ("a step: lessons recalled, the step recorded, durable", found["step_ms"], found["step_limit_ms"]),
+        ("the end of an episode, durable", found["end_ms"], None),
+        ("one durable row of bare SQLite, beside it", found["floor_ms"], None),
+        *(
+            (f"a prompt packed from 10,000 lessons, {name}", times, found["packing_limit_ms"])
+            for name, times in found["packing_ms"].items()
+        ),
+    ]  # fmt: skip
+    return (
+        table(
+            ["", "p50, ms", "p95, ms", "limit"],
+            [[name, f"{times['p50']:.2f}", f"{times['p95']:.2f}", f"{limit:g}" if limit else ""]
+             for name, times, limit in lines],
+        )
+        + f"\nWith {found['episodes']:,} episodes and {found['lessons']:,} lessons in memory; computing all that is believed anew "
+        f"takes {found['fold_s']:.1f} s and gives the same, byte for byte.\n"
+    )  # fmt: skip
+
+
+def _named(arm: str) -> str:
+    return f"without {arm.removeprefix(_WITHOUT)}" if arm.startswith(_WITHOUT) else arm
+
+
+def _both(row: Mapping[str, Any] | None) -> Sequence[str]:
+    return ("", "") if row is None else (f"{row['solved']:.2f}", f"{row['score']:.2f}")
+
+
+def _runs() -> list[tuple[str, Mapping[str, Any]]]:
+    return [
+        (who, result(name)["parts"])
+        for who, name in (("model", "carrying"), ("responder", "carrying_responder"))
+    ]
