@@ -32,7 +32,7 @@ _SPREAD: Final = 0.2
 _CLUSTER_SPREAD: Final = 0.12
 # Of a class of lessons that was never tried: what guidance is hoped to be worth, and how surely. An sd of 0.1
 # against a spread of 0.2 lets this count as much as (0.2 / 0.1)^2 = 4 lessons of which all is known.
-_CLASS_MEAN: Final = 0.1
+_CLASS_MEAN: Final = 0.25
 _CLASS_SD: Final = 0.1
 # The variance of what remains unexplained: at first the largest that scores can have, as of a few episodes.
 # The floor is an sd of 0.1: no outcome is so regular that a single episode could settle a lesson.

@@ -24,7 +24,7 @@ from agentcl.tokens import TokenCounter, estimate_tokens
 _MOST_WEIGHED: Final = 100  # lessons whose worth is computed for one prompt
 _TRIALS: Final = 3  # lessons on trial in one prompt; more would share one outcome among too many
 _FOREIGN_TRIALS: Final = 1  # of these from one author that is no experience of the agent's own
-_TRIAL: Final = (0.5, 0.95)  # bounds of the probability of showing a lesson on trial
+_TRIAL: Final = (0.6, 0.97)  # bounds of the probability of showing a lesson on trial
 _DOUBTED: Final = 0.1  # of one that is not expected to help, and was not tried often enough to know
 _ACTIVE: Final = 0.97  # of one that proved itself: few are enough to go on watching it ...
 _SETTLED: Final = 0.99  # ... and fewer, once it was tested often
@@ -36,6 +36,7 @@ class Offer:
     """A lesson that speaks of the situation, and what is expected of showing it."""
 
     guidance: Guidance
+    number: int  # of its arrival
     belief: Belief
     probability: float  # of showing it
     gain: float  # expected in score, less the price of its tokens
@@ -111,7 +112,7 @@ def choose(
         (drawn if is_drawn else withheld).append(offer)
     shown, left_out = _pack(drawn, budget_tokens, held)
     # What stood there before comes first, so that a server's prefix cache still knows the head.
-    shown.sort(key=lambda offer: (offer.guidance.id not in held, offer.guidance.id))
+    shown.sort(key=lambda offer: (offer.guidance.id not in held, offer.number))
     exposures = [
         held.get(offer.guidance.id)
         or Exposure(offer.guidance.id, offer.probability, is_shown, tokens=offer.tokens)
@@ -132,7 +133,8 @@ def _offers(
     """Return the lessons that may be shown, best first for their tokens."""
     found: list[Offer] = []
     for id, share in _candidates(state, place):
-        guidance = state.lessons[id].guidance
+        held = state.lessons[id]
+        guidance = held.guidance
         belief = state.belief(id, cluster=place.cluster, world=place.world)
         if belief.stage in ("quarantined", "retired"):
             continue
@@ -141,8 +143,8 @@ def _offers(
         is_certain = is_frozen or not state.rules.credit
         probability = float(gain > 0) if is_certain else _probability(belief, gain)
         if probability > 0:
-            found.append(Offer(guidance, belief, probability, gain, tokens))
-    found.sort(key=lambda offer: (-offer.gain / offer.tokens, offer.guidance.id))
+            found.append(Offer(guidance, held.number, belief, probability, gain, tokens))
+    found.sort(key=lambda offer: (-offer.gain / offer.tokens, offer.number))
     return _on_trial(_without_beaten(state, found, place.world))
 
 
@@ -159,14 +161,14 @@ def _candidates(state: GuidanceState, place: Place) -> list[tuple[str, float]]:
     lessons = state.lessons
     # The cheap conditions first: there may be very many.
     held = [
-        (share, lessons[id].balance, id)
+        (share, lessons[id].balance, lessons[id].number, id)
         for id, share in covering.items()
         if lessons[id].is_offered(place.application, place.world)
     ]
     if len(held) > _MOST_WEIGHED:
         held.sort(reverse=True)
     sees = place.view.sees
-    visible = ((id, share) for share, _, id in held if sees(lessons[id].guidance.scope))
+    visible = ((id, share) for share, _, _, id in held if sees(lessons[id].guidance.scope))
     return list(islice(visible, _MOST_WEIGHED))
 
 

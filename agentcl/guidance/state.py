@@ -71,6 +71,7 @@ class Held:
     """One lesson and what happened to it."""
 
     guidance: Guidance
+    number: int  # of its arrival, from 0; ids of one millisecond are in no order
     uses: int = 0
     wins: int = 0  # uses that ended better than was expected of the task
     losses: int = 0
@@ -197,7 +198,7 @@ class GuidanceState:
         if guidance.id in self.lessons:
             self.lessons[guidance.id].guidance = guidance
         else:
-            self.lessons[guidance.id] = held = Held(guidance)
+            self.lessons[guidance.id] = held = Held(guidance, len(self.lessons))
             self._matters.setdefault(matter_of(held.lesson), []).append(guidance.id)
             self._classes.setdefault(held.class_name, []).append(guidance.id)
             if guidance.claim == "do":

@@ -257,12 +257,12 @@ def test_a_class_is_expected_to_be_worth_what_its_lessons_were() -> None:
         *(episode for n in range(6) for episode in trials(f"good {n}", 0.5)),
         *(episode for n in range(6) for episode in trials(f"bad {n}", -0.5)),
     )
-    assert credit.class_mean([]) == pytest.approx(0.1)
-    assert credit.class_mean(["never tried"]) == pytest.approx(0.1)
-    assert credit.class_mean([f"good {n}" for n in range(6)]) > 0.25
-    assert credit.class_mean([f"bad {n}" for n in range(6)]) < -0.15
+    assert credit.class_mean([]) == pytest.approx(0.25)
+    assert credit.class_mean(["never tried"]) == pytest.approx(0.25)
+    assert credit.class_mean([f"good {n}" for n in range(6)]) > 0.3
+    assert credit.class_mean([f"bad {n}" for n in range(6)]) < -0.1
     one = credit.class_mean(["good 0"])
-    assert 0.1 < one < credit.class_mean(["good 0", "good 1"])
+    assert 0.25 < one < credit.class_mean(["good 0", "good 1"])
 
 
 def test_a_lesson_that_was_rightly_distrusted_speaks_for_its_class() -> None:
@@ -274,7 +274,7 @@ def test_a_lesson_that_was_rightly_distrusted_speaks_for_its_class() -> None:
     names = [f"{kind} {n}" for kind in ("true", "false") for n in range(6)]
     trusted = {name: 1.0 if name.startswith("true") else -1.0 for name in names}
     assert credit.class_mean(names, factors=trusted) > 0.2
-    assert credit.class_mean(names) == pytest.approx(0.0, abs=0.1)
+    assert credit.class_mean(names) == pytest.approx(0.0, abs=0.12)
 
 
 @pytest.mark.parametrize(
