@@ -6,9 +6,13 @@ import os
 from collections.abc import Callable, Coroutine
 from functools import partial, wraps
 from types import TracebackType
-from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Self, TypeVar
 
 from agentcl.facade import Memory
+
+if TYPE_CHECKING:
+    from agentcl.memory.experience import Episode, Step
+    from agentcl.recording import EpisodeRecorder, Recalled
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -83,3 +87,50 @@ class AsyncMemory:
     extraction_state = _awaitable(Memory.extraction_state)
     explain = _awaitable(Memory.explain)
     graph = _awaitable(Memory.graph)
+    reflect = _awaitable(Memory.reflect)
+    score_episode = _awaitable(Memory.score_episode)
+    steps = _awaitable(Memory.steps)
+    decide = _awaitable(Memory.decide)
+    rollback = _awaitable(Memory.rollback)
+
+    def episode(self, task: str, **given: Any) -> AsyncEpisode:  # noqa: ANN401  # those of Memory.episode
+        """Begin an episode in an `async with`; takes what `Memory.episode` does."""
+        return AsyncEpisode(self, partial(self.memory.episode, task, **given))
+
+    async def run(self, call: Callable[[], T]) -> T:
+        """Run a call in one of the memory's threads."""
+        from asyncio import get_running_loop
+
+        return await get_running_loop().run_in_executor(self._threads, call)
+
+
+class AsyncEpisode:
+    """An episode whose verbs are awaited; see `EpisodeRecorder`, which `recorder` is."""
+
+    def __init__(self, memory: AsyncMemory, begin: Callable[[], EpisodeRecorder]) -> None:
+        self._memory, self._begin = memory, begin
+        self.recorder: EpisodeRecorder
+
+    async def __aenter__(self) -> Self:
+        self.recorder = await self._memory.run(self._begin)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._memory.run(partial(self.recorder.__exit__, kind, error, traceback))
+
+    async def recall(self, situation: str, **given: Any) -> Recalled:  # noqa: ANN401  # as there
+        """Return the lessons for what the agent sees."""
+        return await self._memory.run(partial(self.recorder.recall, situation, **given))
+
+    async def step(self, seen: str, action: str, outcome: str, **given: Any) -> Step:  # noqa: ANN401
+        """Record one step."""
+        return await self._memory.run(partial(self.recorder.step, seen, action, outcome, **given))
+
+    async def finish(self, score: float | None, **given: Any) -> Episode:  # noqa: ANN401  # as there
+        """End the episode."""
+        return await self._memory.run(partial(self.recorder.finish, score, **given))

@@ -189,6 +189,7 @@ def summary() -> str:
             "graph_published.py",
         ],
         *report_runs.highlights(),
+        *report_guidance.highlights(),
         [
             "indexing, adding one passage, nothing encoded",
             "1",

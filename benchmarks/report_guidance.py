@@ -17,6 +17,35 @@ _OF_ORACLE: Final = "last fifth of the oracle's"
 _WITHOUT: Final = "guidance-no-"
 
 
+def highlights() -> list[list[str]]:
+    """The README's lines on guidance: what was measured, ours, beside what, and the script."""
+    learns = result("guidance")["parts"]["learns"]
+    late = {arm: row["solved by fifth"][-1] for arm, row in learns["arms"].items()}
+    cost = {arm: row["tokens for each solved"] for arm, row in learns["arms"].items()}
+    carried = result("carrying")["parts"]["gen-env"]["arms"]
+    return [
+        [
+            f"incidents solved by a frozen 3 M model, last fifth of {learns['episodes']} episodes",
+            f"{late['guidance']:.0%}",
+            f"nothing remembered {late['none']:.0%}, transcripts {late['transcripts-5']:.0%}, Reflexion's notes "
+            f"{late['notes-3']:.0%}, its lessons by search alone {late['ours']:.0%}; told the true rules {late['oracle']:.0%}",
+            "guidance.py",
+        ],
+        [
+            "tokens of all roles for each of them",
+            f"{cost['guidance']:,.0f}",
+            f"nothing remembered {cost['none']:,.0f}, notes {cost['notes-3']:,.0f}, search alone {cost['ours']:,.0f}",
+            "guidance.py",
+        ],
+        [
+            "first attempts in a deployment that nothing was learned in, from four like it",
+            f"score {carried['guidance']['score']:.2f}",
+            f"nothing remembered {carried['none']['score']:.2f}, told the true rules {carried['oracle']['score']:.2f}",
+            "carrying.py",
+        ],
+    ]
+
+
 def guidance() -> str:
     """What guidance is worth beside everything simpler, and what it costs."""
     rows = []

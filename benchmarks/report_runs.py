@@ -10,22 +10,14 @@ from report_tables import result, table
 
 def highlights() -> list[list[str]]:
     """The README's lines on runs: what was measured, ours, beside what, and the script."""
-    conversations, played = result("locomo_recall"), result("learning")["runs"]["model, remedy"]
+    conversations = result("locomo_recall")
     found = {arm: row["recall"]["all (1 to 4)"][0] for arm, row in conversations["arms"].items()}
-    arms = played["arms"]
     return [
         [
             f"evidence recall@{conversations['depth']} on LoCoMo, {conversations['conversations']} conversations",
             f"{found['ours']:.1f}",
             f"mem0's store {found['mem0']:.1f}, BM25 {found['bm25']:.1f}, dense {found['dense']:.1f}",
             "locomo_recall.py",
-        ],
-        [
-            "incidents, a frozen 3 M model acting and writing its own lessons",
-            f"score {arms['ours']['score']:.2f}, in the second half {arms['ours']['second half']:.2f}",
-            f"without memory {arms['none']['score']:.2f} and {arms['none']['second half']:.2f}; at best "
-            f"{played['bounds']['without memory']:.2f} expected",
-            "learning.py",
         ],
     ]
 

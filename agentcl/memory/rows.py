@@ -50,10 +50,7 @@ class Row(NamedTuple):
 
     def digest(self) -> bytes:
         """Return the checksum that this row should carry."""
-        # NUL never occurs inside a field: JSON escapes it and the checks refuse it elsewhere.
-        text = "%r\0%s\0%s\0%s" % (self[1:13], *self[13:16])  # noqa: UP031  # every row pays for it
-        whole = text.encode() + (self.content_hash or b"")
-        return hashlib.blake2b(whole, digest_size=8).digest()
+        return checksum(self[1:13], self.sources, self.body, self.metadata, self.content_hash)
 
     def parts(self) -> tuple[tuple[str, ...], dict[str, Any], dict[str, Any]]:
         """Return the sources, the metadata, and the fields that the record's own kind adds.
@@ -130,6 +127,15 @@ class Counters:
     wins: int = 0
     losses: int = 0
     last_used_at: datetime | None = None
+
+
+def checksum(
+    header: tuple[object, ...], sources: str, body: str, metadata: str, hash: bytes | None
+) -> bytes:
+    """Return the checksum of a row: its fields from `id` to `key`, and those that follow."""
+    # NUL never occurs inside a field: JSON escapes it and the checks refuse it elsewhere.
+    text = f"{header!r}\0{sources}\0{body}\0{metadata}".encode()
+    return hashlib.blake2b(text if hash is None else text + hash, digest_size=8).digest()
 
 
 def content_hash(text: str) -> bytes:

@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Final
 from agentcl.errors import EncoderMismatch, InvalidInput, NotFound
 from agentcl.memory.checks import canonical_json
 from agentcl.memory.records import KINDS, Record, Scope, from_micros, to_micros
-from agentcl.memory.rows import EncoderSpec, Row, body_json, content_hash, fields_of, mismatch
+from agentcl.memory.rows import (
+    EncoderSpec,
+    Row,
+    body_json,
+    checksum,
+    content_hash,
+    fields_of,
+    mismatch,
+)
 from agentcl.memory.ulid import new_ulid, new_ulids
 from agentcl.memory.vectors import dimension
 
@@ -101,12 +109,11 @@ class Turn:
         sources: list[tuple[str, str]] = []
         held: list[tuple[object, ...]] = []
         for seq, (id, record) in enumerate(zip(ids, records, strict=True), start=first):
-            row = self._row(record, id=id, version=1)
-            scope_id = self._scope_id(record.scope)
-            rows.append((seq, *row[1:5], scope_id, *row[9:17], row.digest()))
+            values, hash = self._encoded(record, id=id, version=1)
+            rows.append((seq, *values))
             sources += [(source, id) for source in record.sources]
-            if row.content_hash is not None:
-                held.append(self._vector(seq, vectors[row.content_hash], is_given=False))
+            if hash is not None:
+                held.append(self._vector(seq, vectors[hash], is_given=False))
         self._connection.executemany(
             f"INSERT INTO record (seq, {_NAMES}) VALUES (?, {_MARKS})", rows
         )
@@ -143,7 +150,7 @@ class Turn:
             0, record.id, last + 1, "delete", record.kind, *fields_of(record.scope), self.now,
             None, None, None, "[]", "{}", "{}", None, b"",
         )  # fmt: skip
-        self._insert(row)
+        self._insert(self._values(row))
 
     def claim_encoder(self, spec: EncoderSpec) -> None:
         """Make sure that vectors of this encoder may be stored; the first one decides.
@@ -185,7 +192,8 @@ class Turn:
 
     def restore(self, row: Row, vector: bytes | None, *, is_given: bool) -> None:
         """Append a row from another journal as it is: id, version, time and checksum stay."""
-        self._attach(self._insert(row), row, vector, is_given)
+        sources = json.loads(row.sources) if row.op == "put" else ()
+        self._attach(self._insert(self._values(row)), row.id, sources, vector, is_given)
 
     def _refuse_taken(self, records: Sequence[Record]) -> None:
         keys = [(record.key, record.kind, record.scope) for record in records]
@@ -213,32 +221,36 @@ class Turn:
         return int(found[0])
 
     def _append(self, record: Record, vector: bytes | None, is_given: bool) -> None:
-        row = self._row(record, id=record.id, version=record.version)
-        self._attach(self._insert(row), row, vector, is_given)
+        values, _ = self._encoded(record, id=record.id, version=record.version)
+        self._attach(self._insert(values), record.id, record.sources, vector, is_given)
 
-    def _row(self, record: Record, *, id: str, version: int) -> Row:
-        """Return the row that a record makes, its checksum apart."""
-        if record.kind not in KINDS:
+    def _encoded(
+        self, record: Record, *, id: str, version: int
+    ) -> tuple[tuple[object, ...], bytes | None]:
+        """Return the columns of the row that a record makes, and the hash of its text."""
+        kind, scope, metadata = record.kind, record.scope, "{}"
+        if kind not in KINDS:
             raise InvalidInput(f"{type(record).__name__} is not a registered kind of record")
         for source in record.sources:
             self._check_source(source, record)
-        text = record.search_text()
-        return Row(
-            0,
-            id,
-            version,
-            "put",
-            record.kind,
-            *fields_of(record.scope),
+        begin, end = record.valid_from, record.valid_to
+        times = (
             self.now,
-            None if record.valid_from is None else to_micros(record.valid_from),
-            None if record.valid_to is None else to_micros(record.valid_to),
+            None if begin is None else to_micros(begin),
+            None if end is None else to_micros(end),
             record.key,
-            _json_of_ids(record.sources),
-            body_json(record),
-            canonical_json(dict(record.metadata)) if record.metadata else "{}",
-            None if text is None else content_hash(text),
-            b"",
+        )
+        if record.metadata:
+            metadata = canonical_json(dict(record.metadata))
+        text = record.search_text()
+        hash = None if text is None else content_hash(text)
+        sources, body = _json_of_ids(record.sources), body_json(record)
+        header = (id, version, "put", kind, *fields_of(scope), *times)
+        digest = checksum(header, sources, body, metadata, hash)
+        scope_id = self._scope_id(scope)
+        return (
+            (id, version, "put", kind, scope_id, *times, sources, body, metadata, hash, digest),
+            hash,
         )
 
     def _check_source(self, source: str, record: Record) -> None:
@@ -256,10 +268,10 @@ class Turn:
             )
         self._sources.add((source, record.scope.tenant))
 
-    def _attach(self, seq: int, row: Row, vector: bytes | None, is_given: bool) -> None:
-        if row.op == "put":
-            held = json.loads(row.sources)
-            self._connection.executemany(_INSERT_SOURCE, [(source, row.id) for source in held])
+    def _attach(
+        self, seq: int, id: str, sources: Sequence[str], vector: bytes | None, is_given: bool
+    ) -> None:
+        self._connection.executemany(_INSERT_SOURCE, [(source, id) for source in sources])
         if vector is not None:
             self._connection.execute(_INSERT_VECTOR, self._vector(seq, vector, is_given=is_given))
 
@@ -275,9 +287,9 @@ class Turn:
         scope_id = None if row.tenant is None else self._scope_id(row.scope)
         return (*row[1:5], scope_id, *row[9:17], row.digest())
 
-    def _insert(self, row: Row) -> int:
+    def _insert(self, values: tuple[object, ...]) -> int:
         sql = f"INSERT INTO record ({_NAMES}) VALUES ({_MARKS})"
-        return int(self._connection.execute(sql, self._values(row)).lastrowid or 0)
+        return int(self._connection.execute(sql, values).lastrowid or 0)
 
     def _scope_id(self, scope: Scope) -> int:
         if scope in self._scopes:

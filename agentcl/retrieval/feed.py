@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice, takewhile
-from typing import Any, Final
+from typing import Final
 
 from agentcl.errors import StoreCorrupt
 from agentcl.memory.journal import Journal

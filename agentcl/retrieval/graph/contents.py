@@ -187,7 +187,9 @@ class Contents:
             self.facts.add(entry.seq, entry.id, passage_id, subject, object_, entry.created_at)
             return
         phrases = self._nodes(number, fields["phrases"])
-        self.hold(HeldReading(_header(entry, NOTHING), phrases=phrases, is_failed=bool(fields["error"])))
+        self.hold(
+            HeldReading(_header(entry, NOTHING), phrases=phrases, is_failed=bool(fields["error"]))
+        )
 
     def _take_passage(self, entry: Entry) -> HeldPassage:
         # What an index keeps of a passage is its header: the text is in the journal.

@@ -377,10 +377,30 @@ def test_a_function_becomes_an_episode(memory: Memory) -> None:
 
 
 def test_episodes_are_awaited(tmp_path: Path) -> None:
+    async def run() -> list[Episode]:
+        async with AsyncMemory(tmp_path / "m", encoder="hashing") as memory:
+            async with memory.episode("clear it", application="ops") as episode:
+                assert (await episode.recall(SLOW)).lessons == ()
+                await episode.step(SLOW, "drain Tavon", "the alert is cleared")
+                played = await episode.finish(0.5)
+            await memory.reflect([DRAIN], episode=played)
+            with pytest.raises(ValueError, match="no"):
+                await failing(memory)
+            return list(memory.memory.episodes())
+
+    async def failing(memory: AsyncMemory) -> None:
+        async with memory.episode("clear it", application="ops"):
+            raise ValueError("no")
+
+    first, second = asyncio.run(run())
+    assert (first.score, first.steps) == (0.5, 1)
+    assert (second.status, second.end) == ("interrupted", "ValueError: no")
+
+
+def test_a_recorder_may_be_awaited_itself(tmp_path: Path) -> None:
     async def run() -> Episode:
         async with AsyncMemory(tmp_path / "m", encoder="hashing") as memory:
             async with memory.memory.episode("clear it", application="ops") as episode:
-                episode.recall(SLOW)
                 episode.finish(0.5)
             return episode.record
 
