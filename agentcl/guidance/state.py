@@ -123,19 +123,14 @@ class GuidanceState:
         self.lanes = LaneRecord()
         self.changes: list[tuple[str, str, str]] = []  # episode, cluster and world, direction
         self._detector = ChangeDetector()
-        self._matters: dict[str, list[str]] = {}  # ids of lessons on the same matter
-        self._classes: dict[str, list[str]] = {}
-        self._whens: dict[
-            tuple[str, ...], list[str]
-        ] = {}  # ids of lessons on what to do in a situation
-        self._attempts: dict[tuple[str, bool], str] = {}  # the last one of a kind that went so
-        self._episodes: dict[str, tuple[str, str, bool]] = {}  # cluster, world, is credited
-        self._tested: dict[
-            str, set[str]
-        ] = {}  # by episode; cleared when it cannot be spoken of again
-        self._tried: dict[
-            str, dict[str, None]
-        ] = {}  # by class: lessons with evidence of their worth
+        # Ids of lessons: on the same matter, and on what to do in a situation.
+        self._matters: dict[str, list[str]] = {}
+        self._whens: dict[tuple[str, ...], list[str]] = {}
+        self._tried: dict[str, dict[str, None]] = {}  # by class: those with evidence of their worth
+        # Ids of episodes: the last one of a kind that went so; and cluster, world, and "is credited".
+        self._attempts: dict[tuple[str, bool], str] = {}
+        self._episodes: dict[str, tuple[str, str, bool]] = {}
+        self._tested: dict[str, set[str]] = {}  # by episode: the lessons that it tested
         self._class_means: dict[str, float] = {}
         self._credited = 0  # episodes
         self.ignored: list[tuple[int, int]] = []  # spans of time whose evidence does not count
@@ -200,7 +195,6 @@ class GuidanceState:
         else:
             self.lessons[guidance.id] = held = Held(guidance, len(self.lessons))
             self._matters.setdefault(matter_of(held.lesson), []).append(guidance.id)
-            self._classes.setdefault(held.class_name, []).append(guidance.id)
             if guidance.claim == "do":
                 self._whens.setdefault(content(guidance.when), []).append(guidance.id)
             if self._is_ignored(to_micros(guidance.created_at)):
@@ -238,18 +232,15 @@ class GuidanceState:
         self._learn_class_means(known)
         for one in known:
             if one.is_shown:
-                held = self.lessons[one.guidance]
-                held.uses += 1
-                held.wins += residual > 0
-                held.losses += residual < 0
-                if one.is_followed and episode.is_success:
-                    self._test(
-                        held,
-                        episode.id,
-                        self._place(episode.world),
-                        is_confirmed=True,
-                        how="followed",
-                    )
+                self._use(self.lessons[one.guidance], episode, residual, one)
+
+    def _use(self, held: Held, episode: Episode, residual: float, shown: Exposure) -> None:
+        held.uses += 1
+        held.wins += residual > 0
+        held.losses += residual < 0
+        if shown.is_followed and episode.is_success:
+            world = self._place(episode.world)
+            self._test(held, episode.id, world, is_confirmed=True, how="followed")
 
     def _watch(self, episode: Episode, residual: float, sd: float) -> None:
         where = self._where(episode.cluster, episode.world)
