@@ -22,6 +22,7 @@ from agentcl.models.base import (
     TokenLogprob,
     Usage,
 )
+from agentcl.models.stopping import held_back, until
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -77,7 +78,7 @@ class LocalChat:
                 )
             duration_s = time.perf_counter() - started
         new = output.sequences[0, prompt["input_ids"].shape[1] :]
-        text, is_stopped = _until(tokenizer.decode(new, skip_special_tokens=True), sampling.stop)
+        text, is_stopped = until(tokenizer.decode(new, skip_special_tokens=True), sampling.stop)
         is_ended = is_stopped or int(new[-1]) in _ends(model)
         return Reply(
             text=text,
@@ -121,7 +122,7 @@ class LocalChat:
             with ThreadPoolExecutor(1, thread_name_prefix="agentcl-generate") as worker:
                 running = worker.submit(run)
                 try:
-                    yield from _held_back(pieces, sampling.stop)
+                    yield from held_back(pieces, sampling.stop)
                 finally:
                     cancelled.set()
                 running.result()  # raises what went wrong there
@@ -207,30 +208,6 @@ def _ends(model: Any) -> set[int]:  # noqa: ANN401  # transformers'
     if ends is None:
         return set()
     return set(ends) if isinstance(ends, list) else {ends}
-
-
-def _until(text: str, stops: Sequence[str]) -> tuple[str, bool]:
-    """Return the text before the first stop string, and whether there was one."""
-    places = [place for stop in stops if (place := text.find(stop)) >= 0]
-    return (text[: min(places)], True) if places else (text, False)
-
-
-def _held_back(pieces: Iterator[str], stops: Sequence[str]) -> Iterator[str]:
-    """Yield pieces up to the first stop string, never a beginning of one."""
-    reach = max((len(stop) - 1 for stop in stops), default=0)
-    held = ""
-    for piece in pieces:
-        text, is_stopped = _until(held + piece, stops)
-        if is_stopped:
-            if text:
-                yield text
-            return
-        cut = len(text) - reach
-        if cut > 0:
-            yield text[:cut]
-        held = text[max(cut, 0) :]
-    if held:
-        yield held
 
 
 def _logprobs(

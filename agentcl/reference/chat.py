@@ -15,6 +15,7 @@ import numpy as np
 
 from agentcl.errors import ModelUnavailable, RequestRefused
 from agentcl.models.base import GREEDY, Message, Reply, Sampling, Schema, TokenLogprob, Usage
+from agentcl.models.stopping import held_back, until
 from agentcl.reference.byte_pairs import BytePairs
 from agentcl.reference.inference import Reading, Weights, read_tensors
 
@@ -78,7 +79,7 @@ class ReferenceChat:
             for token in self._tokens(prompt, sampling):
                 written.append(token)
                 text = self._tokenizer.decode(one.id for one in written)
-                text, is_stopped = _until(text, sampling.stop)
+                text, is_stopped = until(text, sampling.stop)
                 if is_stopped:
                     break
         is_ended = is_stopped or (bool(written) and written[-1].id == self._weights.end)
@@ -94,23 +95,8 @@ class ReferenceChat:
     def stream(self, messages: Sequence[Message], *, sampling: Sampling = GREEDY) -> Iterator[str]:
         """Yield the answer piece by piece; closing the iterator stops the model."""
         prompt = self._prompt(messages)
-        reach = max((len(stop) - 1 for stop in sampling.stop), default=0)
-        written: list[int] = []
-        told, text = 0, ""
         with self._lock:
-            for token in self._tokens(prompt, sampling):
-                written.append(token.id)
-                # Half of a character may have been written so far.
-                text = self._tokenizer.decode(written)
-                text, is_stopped = _until(text, sampling.stop)
-                if is_stopped:
-                    break
-                sure = len(text.rstrip("\ufffd")) - reach
-                if sure > told:
-                    yield text[told:sure]
-                    told = sure
-            if len(text) > told:
-                yield text[told:]
+            yield from held_back(self._pieces(prompt, sampling), sampling.stop)
 
     def fingerprint(self) -> str:
         """Return a hash of weights, vocabulary and chat template; the one that transformers' copy has."""
@@ -147,6 +133,20 @@ class ReferenceChat:
                 return
             logits = reading.read([chosen])
 
+    def _pieces(self, prompt: Sequence[int], sampling: Sampling) -> Iterator[str]:
+        """Yield what the model writes as text, whole characters only."""
+        written: list[int] = []
+        text, told = "", 0
+        for token in self._tokens(prompt, sampling):
+            written.append(token.id)
+            text = self._tokenizer.decode(written)
+            whole = len(text.rstrip("\ufffd"))  # half of a character may have been written so far
+            if whole > told:
+                yield text[told:whole]
+                told = whole
+        if len(text) > told:
+            yield text[told:]
+
     def _logprobs(self, written: Sequence[_Token]) -> tuple[TokenLogprob, ...]:
         names = {id: text for text, id in self._tokenizer.special.items()}
         return tuple(
@@ -170,9 +170,3 @@ def _drawn(logits: Floats, sampling: Sampling, rng: np.random.Generator) -> int:
 def _log_sum(logits: NDArray[np.floating[Any]]) -> float:
     most = float(logits.max())
     return most + float(np.log(np.exp(logits.astype(np.float64) - most).sum()))
-
-
-def _until(text: str, stops: Sequence[str]) -> tuple[str, bool]:
-    """Return the text before the first stop string, and whether there was one."""
-    places = [place for stop in stops if (place := text.find(stop)) >= 0]
-    return (text[: min(places)], True) if places else (text, False)
