@@ -34,7 +34,7 @@ from agentcl.memory.experience import (
     Stated,
     Step,
 )
-from agentcl.memory.records import Record, Scope, to_micros
+from agentcl.memory.records import Record, Scope, ScopeView, to_micros
 from agentcl.memory.rows import content_hash
 from agentcl.memory.turn import Turn
 from agentcl.tokens import TokenCounter, estimate_tokens
@@ -257,8 +257,10 @@ class Experience(Knowledge):
         )
         rest: list[Level] = ["family"] * (len(lessons) - len(levels))
         general = [*levels, *rest]
+        taken = [step.action for step in self._steps_of(episode)] if episode else []
         drafts = [
-            _with_lesson(drawn, one, level) for one, level in zip(lessons, general, strict=False)
+            _with_lesson(drawn, one, level, taken)
+            for one, level in zip(lessons, general, strict=False)
         ]
         refusals = [refusal(one, answers=answers, names=names) for one in lessons]
         vectors = self._vectors([d for d, r in zip(drafts, refusals, strict=True) if not r])
@@ -375,10 +377,7 @@ class Experience(Knowledge):
 
     def steps(self, episode: str, **scope: Unpack[ReadScope]) -> Sequence[Step]:
         """Return the steps of an episode, in order."""
-        view = check_view(scope)
-        rows = self.journal.live(view=view, kinds=(Step.kind,), source=episode)
-        found = [row.record() for row in rows]
-        return sorted((one for one in found if isinstance(one, Step)), key=lambda one: one.ordinal)
+        return self._steps(episode, check_view(scope))
 
     # What a recorder needs
 
@@ -402,6 +401,14 @@ class Experience(Knowledge):
         assert isinstance(stored, type(record))
         return stored
 
+    def _steps_of(self, episode: Episode) -> Sequence[Step]:
+        return self._steps(episode.id, episode.scope.exactly()) if episode.id else ()
+
+    def _steps(self, episode: str, view: ScopeView) -> Sequence[Step]:
+        rows = self.journal.live(view=view, kinds=(Step.kind,), source=episode)
+        found = [row.record() for row in rows]
+        return sorted((one for one in found if isinstance(one, Step)), key=lambda one: one.ordinal)
+
     def _vectors(self, records: Sequence[Record]) -> dict[bytes, bytes]:
         texts = {content_hash(t): t for one in records if (t := one.search_text()) is not None}
         return encode(texts, encoder=self.encoder, journal=self.journal) if texts else {}
@@ -422,9 +429,8 @@ class Experience(Knowledge):
         return Stated(draft.when, draft.claim, draft.what, kept.id)
 
 
-def _with_lesson(drawn: Guidance, lesson: Lesson, level: Level) -> Guidance:
-
-    from agentcl.guidance.twins import key_of
+def _with_lesson(drawn: Guidance, lesson: Lesson, level: Level, taken: Sequence[str]) -> Guidance:
+    from agentcl.guidance.twins import key_of, names
 
     return replace(
         drawn,
@@ -432,6 +438,7 @@ def _with_lesson(drawn: Guidance, lesson: Lesson, level: Level) -> Guidance:
         claim=lesson.claim,
         what=lesson.what,
         level=level,
+        is_action=any(names(lesson.what, action) for action in taken),
         key=f"{drawn.application}: {key_of(lesson)}",
         tokens=estimate_tokens(lesson.sentence()),
     )

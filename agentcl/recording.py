@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import wraps
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar
 
 from agentcl.errors import InvalidInput
 from agentcl.guidance.rules import BUDGET_TOKENS, PRICE
 from agentcl.guidance.selection import Choice, Place, choose
-from agentcl.guidance.twins import content
+from agentcl.guidance.twins import names
 from agentcl.memory.checks import ReadScope, check_score
 from agentcl.memory.experience import Episode, Exposure, Step
 from agentcl.memory.records import Scope
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
+_STUCK: Final = 2  # times in vain, after which no lesson says to do it again in this episode
 Spending = tuple[int, int, int, float]  # calls, prompt tokens, completion tokens, seconds
 
 
@@ -77,6 +78,7 @@ class EpisodeRecorder:
         self._budget_tokens, self._count_tokens, self._price = budget_tokens, count_tokens, price
         self._rng = random.Random(f"{episode.task}:{seed}" if seed is not None else None)
         self._exposures: dict[str, Exposure] = {}
+        self._in_vain: dict[str, int] = {}  # how often an action was taken that gained nothing
         self._shown: tuple[str, ...] = ()
         self._documents: tuple[str, ...] = ()
         self._all_documents: dict[str, None] = {}
@@ -138,7 +140,8 @@ class EpisodeRecorder:
         """Return the lessons for what the agent sees, and documents if some are asked for.
 
         A coin decides of lessons that are on trial, once an episode; asked again, in another situation, the
-        lessons shown before stay as they are and others are added, within the same budget.
+        lessons shown before stay as they are and others are added, within the same budget. What a lesson says to
+        do is not told where that action cannot be taken, nor once it was taken twice in vain.
 
         Args:
             situation: what the agent sees, its goal too where that matters.
@@ -163,6 +166,8 @@ class EpisodeRecorder:
             price=self._price,
             is_frozen=self.is_frozen,
             decided=self._exposures,
+            actions=actions,
+            in_vain=[action for action, times in self._in_vain.items() if times >= _STUCK],
         )
         self._exposures.update({one.guidance: one for one in chosen.exposures})
         self._shown = tuple(offer.guidance.id for offer in chosen.shown)
@@ -208,6 +213,8 @@ class EpisodeRecorder:
             guidance=self._shown,
             memories=self._documents,
         )
+        if reward <= 0:
+            self._in_vain[action] = self._in_vain.get(action, 0) + 1
         if not self.is_frozen:
             step = self._memory.keep(step)
         self.steps.append(step)
@@ -284,13 +291,7 @@ class EpisodeRecorder:
         guidance = (
             self._memory.guidance_state(self.scope.tenant).lessons[exposure.guidance].guidance
         )
-        words = set(content(guidance.what))
-        is_followed = (
-            exposure.is_shown
-            and guidance.claim == "do"
-            and bool(words)
-            and words <= set(content(action))
-        )
+        is_followed = exposure.is_shown and guidance.claim == "do" and names(guidance.what, action)
         return exposure._replace(is_followed=is_followed)
 
     def _check_open(self) -> None:

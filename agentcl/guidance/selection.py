@@ -16,6 +16,7 @@ from typing import Final
 
 from agentcl.guidance.rules import BUDGET_TOKENS, PRICE
 from agentcl.guidance.state import LEAST_ARM, Belief, GuidanceState
+from agentcl.guidance.twins import names
 from agentcl.lessons import Lesson
 from agentcl.memory.experience import Exposure, Guidance
 from agentcl.memory.records import ScopeView
@@ -89,6 +90,8 @@ def choose(
     price: float = PRICE,
     is_frozen: bool = False,
     decided: Mapping[str, Exposure] | None = None,
+    actions: Collection[str] = (),
+    in_vain: Collection[str] = (),
 ) -> Choice:
     """Return the lessons that are expected to help most for their tokens, none if none is.
 
@@ -101,8 +104,14 @@ def choose(
         price: of the score that one token must gain.
         is_frozen: nothing is on trial: what is expected to help is shown, and nothing else.
         decided: coins of this episode that were thrown already; they are not thrown again.
+        actions: that can be taken, if they are known.
+        in_vain: actions of this episode that no lesson should say again.
     """
-    offers = _offers(state, place, count_tokens, price, is_frozen=is_frozen)
+    offers = [
+        offer
+        for offer in _offers(state, place, count_tokens, price, is_frozen=is_frozen)
+        if _can_be_done(offer.guidance, actions, in_vain)
+    ]
     held = decided or {}
     drawn: list[Offer] = []
     withheld: list[Offer] = []
@@ -146,6 +155,17 @@ def _offers(
             found.append(Offer(guidance, held.number, belief, probability, gain, tokens))
     found.sort(key=lambda offer: (-offer.gain / offer.tokens, offer.number))
     return _on_trial(_without_beaten(state, found, place.world))
+
+
+def _can_be_done(guidance: Guidance, actions: Collection[str], in_vain: Collection[str]) -> bool:
+    """Return whether what a lesson says to do is possible now, as far as that is known."""
+    if guidance.claim != "do":
+        return True
+    if any(names(guidance.what, action) for action in in_vain):
+        return False
+    if not guidance.is_action or not actions:
+        return True
+    return any(names(guidance.what, action) for action in actions)
 
 
 def _candidates(state: GuidanceState, place: Place) -> list[tuple[str, float]]:

@@ -40,6 +40,7 @@ LEAST_ARM: Final = 5  # episodes with and without it, before its uplift alone de
 _REFUTED: Final = 3  # tests against a lesson that nobody trusts any more end it
 _FIRST_HOPE: Final = Credit().class_mean(())  # of a class of lessons that was never tried
 _UNMEASURED_SD: Final = 0.25  # of an uplift that nobody measures
+_NO_EPISODE: Final = ("", "", False, False)
 _EARLY: Final = 100  # episodes in which the means of classes follow every one
 _SELDOM: Final = 10
 _CHANGE_KEEPS: Final = 0.5  # of the weight of what was learned before a change ...
@@ -127,9 +128,9 @@ class GuidanceState:
         self._matters: dict[str, list[str]] = {}
         self._whens: dict[tuple[str, ...], list[str]] = {}
         self._tried: dict[str, dict[str, None]] = {}  # by class: those with evidence of their worth
-        # Ids of episodes: the last one of a kind that went so; and cluster, world, and "is credited".
+        # Ids of episodes: the last one of a kind that went so; and cluster, world, is credited, succeeded.
         self._attempts: dict[tuple[str, bool], str] = {}
-        self._episodes: dict[str, tuple[str, str, bool]] = {}
+        self._episodes: dict[str, tuple[str, str, bool, bool]] = {}
         self._tested: dict[str, set[str]] = {}  # by episode: the lessons that it tested
         self._class_means: dict[str, float] = {}
         self._credited = 0  # episodes
@@ -209,9 +210,14 @@ class GuidanceState:
             held.decided = "retire" if decision.what == "retire" else ""
 
     def _finish(self, episode: Episode) -> None:
-        _, _, is_credited = self._episodes.get(episode.id, ("", "", False))
+        _, _, is_credited, _ = self._episodes.get(episode.id, _NO_EPISODE)
         is_counted = episode.status == "finished" and episode.score is not None and not is_credited
-        self._episodes[episode.id] = (episode.cluster, episode.world, is_credited or is_counted)
+        self._episodes[episode.id] = (
+            episode.cluster,
+            episode.world,
+            is_credited or is_counted,
+            bool(episode.is_success),
+        )
         if not is_counted or episode.score is None:
             return
         expected = self.expected(episode.cluster, episode.world)
@@ -256,13 +262,18 @@ class GuidanceState:
         if not reflection.sources or reflection.origin != "experience":
             return
         episode = reflection.sources[0]
-        _, world, _ = self._episodes.get(episode, ("", "", False))
+        _, world, _, is_success = self._episodes.get(episode, _NO_EPISODE)
         world = self._place(world)
-        for stated in reflection.stated:
-            held = self.lessons.get(stated.guidance)
-            if held is not None and episode not in held.guidance.sources:
+        stated = [(one, _lesson(one)) for one in reflection.stated]
+        for one, lesson in stated:
+            is_contradicted = any(oppose(lesson, other) for _, other in stated)
+            if is_contradicted and (is_success or lesson.claim == "do"):
+                continue  # first it did not help and then it did: that is evidence of neither
+            held = self.lessons.get(one.guidance)
+            # What is done in an episode that fails was no help in it, whatever is said of it.
+            is_witness = lesson.claim != "do" or is_success
+            if held is not None and episode not in held.guidance.sources and is_witness:
                 self._test(held, episode, world, is_confirmed=True, how="stated again")
-            lesson = _lesson(stated)
             for id in self._matters.get(matter_of(lesson), ()):
                 other = self.lessons[id]
                 if oppose(other.lesson, lesson):

@@ -34,6 +34,12 @@ def key_of(lesson: Lesson) -> str:
     return f"{lesson.claim}: {matter_of(lesson)}"
 
 
+def names(what: str, action: str) -> bool:
+    """Return whether a lesson speaks of an action by name: all its words are in it."""
+    words = set(content(what))
+    return bool(words) and words <= set(content(action))
+
+
 def oppose(one: Lesson, other: Lesson) -> bool:
     """Return whether both cannot hold: one says that something helps, the other that it does not."""
     is_opposite = (one.claim == "do" and other.claim in _AGAINST) or (

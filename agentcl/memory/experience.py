@@ -141,6 +141,7 @@ class Guidance(Record):
     family: str = ""  # the kind of task it was learned from
     world: str = ""
     level: Level = "family"  # how general its author took it to be
+    is_action: bool = False  # what it says was an action of its episode, by name
     origin: Origin = "experience"
     author: str = ""  # teacher, student, user, or the name of the import
     author_model: str = ""
