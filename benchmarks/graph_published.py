@@ -30,6 +30,7 @@ from agentcl.memory.records import Fact
 from agentcl.retrieval.encoders import Encoder, open_encoder
 from agentcl.retrieval.encoders.base import Role
 from agentcl.retrieval.graph.phrases import normalise
+from agentcl.retrieval.recall import Mode
 
 sys.path.insert(0, str(Path(__file__).parent))
 from corpora import Corpus, load
@@ -125,7 +126,9 @@ def prepare(corpus: Corpus, encoder: Remembered, folder: Path) -> None:
         clauses = [
             f.search_text() for f in memory.list(kind="fact", limit=10**6) if isinstance(f, Fact)
         ]
-        memory.search(corpus.questions[0], mode="hipporag2")  # encodes phrases
+        modes: tuple[Mode, ...] = ("graph", "hipporag2")  # the latter encodes the phrases of both
+        for mode in modes:
+            memory.search(corpus.questions[0], mode=mode)
     title, text = ADDED
     encoder.encode(corpus.questions, role="query")
     encoder.encode(

@@ -1,0 +1,132 @@
+"""What follows from records of experience: tests, stages, changes."""
+
+from __future__ import annotations
+
+import json
+import random
+
+from agentcl.guidance.selection import Choice, Place, choose
+from agentcl.guidance.state import GuidanceState
+from agentcl.memory.experience import Decision, Episode, Exposure, Guidance, Reflection, Stated
+from agentcl.memory.records import Record, Scope, body
+from agentcl.memory.rows import Row, fields_of
+
+SLOW = "a queue is slow"
+
+
+def row(seq: int, record: Record) -> Row:
+    made = Row(
+        seq, record.id, record.version, "put", record.kind, *fields_of(record.scope), seq, None, None,
+        record.key, json.dumps(record.sources), json.dumps(body(record)), "{}", None, b"",
+    )  # fmt: skip
+    return made._replace(checksum=made.digest())
+
+
+def fold(*records: Record) -> GuidanceState:
+    return GuidanceState.of([row(n, one) for n, one in enumerate(records, start=1)])
+
+
+def drain(**given: object) -> Guidance:
+    fields = {"id": "drain", "when": SLOW, "claim": "do", "what": "drain it", "application": "ops"}
+    return Guidance(**{**fields, **given})  # type: ignore[arg-type]
+
+
+def episode(id: str, score: float | None = 1.0, **given: object) -> Episode:
+    fields: dict[str, object] = {
+        "id": id, "task": "t", "application": "ops", "status": "finished", "score": score,
+        "is_success": None if score is None else score >= 0.5,
+    }  # fmt: skip
+    return Episode(**{**fields, **given})  # type: ignore[arg-type]
+
+
+def said(episode: str, *stated: tuple[str, str, str]) -> Reflection:
+    """Return a reflection; each part is a claim, what, and the id of the lesson that says so."""
+    held = tuple(Stated(SLOW, claim, what, id) for claim, what, id in stated)
+    return Reflection(id=f"r-{episode}", sources=(episode,), stated=held)
+
+
+def counts(state: GuidanceState) -> tuple[int, int]:
+    return state.trust.counts("drain")
+
+
+def test_an_episode_that_succeeds_and_says_it_again_is_a_witness() -> None:
+    again = said("e", ("do", "drain it", "drain"))
+    assert counts(fold(drain(), episode("e"), again)) == (1, 0)
+    assert counts(fold(drain(), episode("e", 0.0), again)) == (0, 0)
+    assert counts(fold(drain(sources=("e",)), episode("e"), again)) == (0, 0)  # it is drawn from it
+
+
+def test_the_opposite_refutes_whatever_came_of_the_episode() -> None:
+    against = said("e", ("useless", "drain it", "other"))
+    for score in (0.0, 1.0, None):
+        assert counts(fold(drain(), episode("e", score), against)) == (0, 1)
+
+
+def test_both_at_once_are_evidence_of_neither_unless_the_episode_failed() -> None:
+    for order in (1, -1):
+        stated = [("useless", "drain it", "other"), ("do", "drain it", "drain")][::order]
+        assert counts(fold(drain(), episode("e"), said("e", *stated))) == (0, 0)
+        assert counts(fold(drain(), episode("e", 0.0), said("e", *stated))) == (0, 1)
+
+
+def test_what_was_followed_to_success_is_confirmed_once() -> None:
+    followed = episode("e", exposures=(Exposure("drain", 0.9, True, True, 9),))
+    again = said("e", ("do", "drain it", "drain"))
+    assert counts(fold(drain(), followed)) == (1, 0)
+    assert counts(fold(drain(), followed, again)) == (1, 0)
+    failed = episode("e", 0.0, exposures=(Exposure("drain", 0.9, True, True, 9),))
+    assert counts(fold(drain(), failed)) == (0, 0)
+
+
+def test_wins_and_losses_are_against_what_was_expected() -> None:
+    shown = (Exposure("drain", 0.5, True),)
+    records = [episode(f"e{n}", 0.5) for n in range(9)]
+    state = fold(drain(), *records, episode("good", 1.0, exposures=shown))
+    held = state.lessons["drain"]
+    assert (held.uses, held.wins, held.losses) == (1, 1, 0)
+    state = fold(drain(), *records, episode("bad", 0.0, exposures=shown))
+    held = state.lessons["drain"]
+    assert (held.uses, held.wins, held.losses) == (1, 0, 1)
+
+
+def test_scores_that_fall_for_good_lower_what_was_learned_before() -> None:
+    before = [record for n in range(30) for record in (episode(f"a{n}", 1.0, world="w"),)]
+    after = [episode(f"b{n}", 0.0, world="w") for n in range(12)]
+    state = fold(drain(world="w"), *before, *after)
+    assert [direction for _, _, direction in state.changes] == ["down"]
+    assert state.expected("ops/", "w").mean < 0.5
+
+
+def test_records_of_other_tenants_and_unknown_lessons_change_nothing() -> None:
+    foreign = episode(
+        "x", 0.0, scope=Scope(tenant="other"), exposures=(Exposure("drain", 0.5, True),)
+    )
+    unknown = episode("y", 0.5, exposures=(Exposure("gone", 0.5, True),))
+    assert fold(drain(), foreign).digest() == fold(drain()).digest()
+    assert "gone" not in fold(drain(), unknown).lessons
+
+
+def test_a_decision_about_a_lesson_that_is_not_there_changes_nothing() -> None:
+    decision = Decision(id="d", what="retire", guidance="nobody")
+    assert fold(drain(), decision).digest() == fold(drain()).digest()
+
+
+def shown(state: GuidanceState, **given: object) -> Choice:
+    place = Place("The queue Tavon is slow.", "ops", "ops/", "", Scope().view())
+    return choose(state, place, random.Random(0), is_frozen=True, **given)  # type: ignore[arg-type]
+
+
+def test_what_cannot_be_done_is_not_told() -> None:
+    named = fold(drain(is_action=True))
+    assert shown(named).shown
+    assert shown(named, actions=["drain Tavon", "flush Tavon"]).shown
+    assert not shown(named, actions=["flush Tavon"]).shown
+    # Advice that is no action by name may still be of use.
+    assert shown(fold(drain()), actions=["flush Tavon"]).shown
+    warning = fold(drain(id="warn", claim="avoid", is_action=True))
+    assert shown(warning, actions=["flush Tavon"]).shown
+
+
+def test_what_was_done_in_vain_is_not_told_again() -> None:
+    assert not shown(fold(drain()), in_vain=["drain Tavon"]).shown
+    assert shown(fold(drain()), in_vain=["flush Tavon"]).shown
