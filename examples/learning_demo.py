@@ -107,7 +107,7 @@ def live_table(rows: Mapping[str, Sequence[Row]]) -> Table:
         late = [row for life in lives(its) for row in life[-LAST:]]
         tokens, solved = sum(row.tokens for row in its), sum(map(is_solved, its))
         table.add_row(NAMES[arm], str(len(its)), share(its), share(early), share(late),
-                      f"{tokens / solved:,.0f}" if solved else "")  # fmt: skip
+                      f"{tokens / solved:,.0f}" if solved and tokens else "")  # fmt: skip
     return table
 
 
@@ -142,13 +142,15 @@ def show_lessons(lines: Sequence[LessonLine]) -> None:
     """Print the lessons that earned their place, those with the most evidence first."""
     active = [line for line in lines if line.stage == "active"]
     active.sort(key=lambda line: -(line.confirmed - line.refuted))
-    table = Table(Column("lesson", no_wrap=True), "holds", "gain in score", "shown", "withheld", "for",
-                  "against", box=None, pad_edge=False)  # fmt: skip
+    columns = [Column(name, no_wrap=True) for name in ("lesson", "trust", "gain", "shown", "tests")]
+    table = Table(*columns, box=None, pad_edge=False)
     for line in active[:LESSONS]:
         table.add_row(escape(line.sentence), f"{line.trust:.0%}",
-                      f"{line.uplift:+.2f} ± {line.high - line.uplift:.2f}", str(line.uses),
-                      f"{line.withheld:.0f}", str(line.confirmed), str(line.refuted))  # fmt: skip
-    out.print(f"\n[bold]{len(active)} of {len(lines)} lessons earned their place[/], such as:")
+                      f"{line.uplift:+.2f} ± {line.high - line.uplift:.2f}",
+                      f"{line.uses} of {line.uses + line.withheld:.0f}",
+                      f"+{line.confirmed} -{line.refuted}")  # fmt: skip
+    out.print(f"\n[bold]{len(active)} of {len(lines)} lessons earned their place[/], such as these; shown as often as the "
+              "coin said, tested by what later episodes taught:")  # fmt: skip
     out.print(table)
 
 

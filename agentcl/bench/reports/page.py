@@ -37,9 +37,10 @@ th:first-child, td:first-child { text-align: left }
 .texts th, .texts td { text-align: left }
 .texts td { overflow-wrap: anywhere }
 td:not(:first-child) { white-space: nowrap }
-.texts td:not(:first-child) { white-space: normal; min-width: 8rem }
+.texts td:not(:first-child) { white-space: normal; min-width: 4.5rem }
 thead th { color: var(--soft); font-weight: 600; vertical-align: bottom }
 th:first-child, td:first-child { min-width: 7rem; position: sticky; left: 0; background: var(--back) }
+.texts td:first-child { min-width: 11rem }
 thead th { white-space: nowrap }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: 1rem; margin: 1rem 0 }
 figure { margin: 0 } figcaption { font-weight: 600; margin-bottom: .3rem }
