@@ -54,6 +54,15 @@ ARMS: Final = (
     "guidance",
     "oracle",
 )
+LABELS: Final = {
+    "none": "nothing remembered",
+    "transcripts-5": "last five transcripts",
+    "episodes": "search over episodes",
+    "notes-3": "Reflexion's notes",
+    "ours": "lessons by search",
+    "guidance": "guidance",
+    "oracle": "told the true rules",
+}
 PICTURE: Final = Path(__file__).parent.parent / "docs" / "learning-by-guidance.svg"
 WRONG: Final = 10  # planted lessons for each deployment
 USES: Final = 10  # within which a wrong one should be out of use
@@ -349,7 +358,7 @@ def draw(found: Mapping[str, Any]) -> None:
     styles = {"none": "--", "oracle": ":"}
     for (arm, shares), colour in zip(found["curves"].items(), COLOURS, strict=False):
         axes.plot(
-            range(1, len(shares) + 1), shares, label=arm, color=colour,
+            range(1, len(shares) + 1), shares, label=LABELS[arm], color=colour,
             linestyle=styles.get(arm, "-"), linewidth=2.5 if arm == "guidance" else 1.2,
         )  # fmt: skip
     axes.set_xlabel("episode")

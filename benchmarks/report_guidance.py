@@ -14,7 +14,9 @@ _SETTINGS: Final = {
     "revisited": "five deployments visited twice",
 }
 _OF_ORACLE: Final = "last fifth of the oracle's"
+_EACH: Final = "tokens for each solved, of none's"
 _WITHOUT: Final = "guidance-no-"
+_ABLATIONS: Final = ("ablations", "ablations-gen-env")
 
 
 def highlights() -> list[list[str]]:
@@ -49,7 +51,9 @@ def highlights() -> list[list[str]]:
 def guidance() -> str:
     """What guidance is worth beside everything simpler, and what it costs."""
     rows = []
-    for part, found in _guidance_parts():
+    for part, found in _learned("guidance").items():
+        if part == "ablations":
+            continue
         for arm, row in found["arms"].items():
             each = row["tokens for each solved"]
             rows.append(
@@ -58,7 +62,7 @@ def guidance() -> str:
                  f"{each:,.0f}" if each else ""]
             )  # fmt: skip
     return table(
-        ["who plays what", "memory", "score", "solved", "last fifth", "solved, against `none`",
+        ["played", "memory", "score", "solved", "last fifth", "solved, against `none`",
          "tokens an episode", "for each solved"],
         rows,
     )  # fmt: skip
@@ -66,41 +70,26 @@ def guidance() -> str:
 
 def guidance_bars() -> str:
     """What was asked of guidance, and what came out."""
-    lines = []
-    for who, found in _guidance_parts():
-        if "bars" in found:
-            bars, row = found["bars"], found["arms"]["guidance"]
-            each = bars["tokens for each solved, of none's"]
-            lines.append(
-                f"- {who}: in the last fifth {bars['last fifth over none']:.1f} times as often solved as without memory, and "
-                f"{bars[_OF_ORACLE]:.0%} as often as with true lessons"
-                + (f"; {each:.2f} of the tokens for each; ahead in tokens from episode "
-                   f"{row['ahead in tokens from episode']}, {row['adaptive efficiency']:+.2f} of the score gained for "
-                   "each 1,000 tokens" if each else "")
-                + "."
-            )  # fmt: skip
-        if "changes" in found:
-            change = found["changes"]["guidance"]
-            back = change["back after episodes"]
-            lines.append(
-                f"- {who}: solved {change['before']:.0%} before, {change['first ten after']:.0%} of the first ten after, "
-                + (f"back at four fifths of that after {back} episodes." if back else "not back.")
-            )  # fmt: skip
-        if "planted" in found:
-            wrong = found["planted"]["guidance"]
-            lines.append(
-                f"- {who}: of {wrong['lessons']} wrong lessons {wrong['out of use within ten']:.0%} were out of use within ten "
-                f"uses; the most had {wrong['most uses']}."
-            )  # fmt: skip
-    return "\n".join(lines) + "\n"
+    parts = _learned("guidance")
+    learns, arm = parts["learns"], parts["learns"]["arms"]["guidance"]
+    bars, change = learns["bars"], parts["changing"]["changes"]["guidance"]
+    wrong, back = parts["planted"]["planted"]["guidance"], change["back after episodes"]
+    return (
+        f"- In the last fifth {bars['last fifth over none']:.1f} times as often solved as without memory, and "
+        f"{bars[_OF_ORACLE]:.0%} as often as with true lessons; {bars[_EACH]:.2f} of the tokens for each. Ahead in tokens, "
+        f"what learning took counted in, from episode {arm['ahead in tokens from episode']}; adaptive efficiency "
+        f"{arm['adaptive efficiency']:+.2f} of the score for each 1,000 tokens.\n"
+        f"- Before the rules change {change['before']:.0%} are solved, of the first ten after it "
+        f"{change['first ten after']:.0%}, "
+        + (f"and four fifths of that again after {back} episodes.\n" if back else "and not so many again.\n")
+        + f"- Of {wrong['lessons']} wrong lessons that were planted, {wrong['out of use within ten']:.0%} were out of use within ten "
+        f"uses; the most had {wrong['most uses']}.\n"
+    )  # fmt: skip
 
 
-def _guidance_parts() -> list[tuple[str, Any]]:
-    return [
-        (f"{who}, {part}, {found['seeds']} seeds", found)
-        for who, name in (("model", "guidance"), ("responder", "guidance_responder"))
-        for part, found in result(name)["parts"].items()
-    ]
+def _learned(name: str) -> Mapping[str, Any]:
+    parts: Mapping[str, Any] = result(name)["parts"]
+    return parts
 
 
 def carrying() -> str:
@@ -130,14 +119,21 @@ def carrying() -> str:
 def ablations() -> str:
     """What each part of the method pays."""
     rows = []
-    for who, parts in _runs():
-        changing = parts.get("ablations", {"arms": {}})["arms"]
-        carried = parts.get("ablations-gen-env", {"arms": {}})["arms"]
-        for arm, row in changing.items():
-            rows.append([who, _named(arm), *_both(row), *_both(carried.get(arm))])
+    for who, learned, carried in (
+        ("model", _learned("guidance"), {}),
+        ("responder", _learned("guidance_responder"), _learned("carrying_responder")),
+    ):
+        single = {**learned["learns"]["arms"], **learned["ablations"]["arms"]}
+        others = [carried.get(part, {"arms": {}})["arms"] for part in _ABLATIONS]
+        for arm, row in single.items():
+            if arm in ("none", "guidance") or arm.startswith(_WITHOUT):
+                its = [row, *(other.get(arm) for other in others)]
+                rows.append([who, _named(arm), *(cell for one in its for cell in _both(one))])
     return table(
-        ["who plays", "memory", "rules change: solved", "score", "GEN-ENV: solved", "score"], rows
-    )
+        ["who plays", "memory", "one deployment: solved", "score", "rules change: solved", "score",
+         "GEN-ENV: solved", "score"],
+        rows,
+    )  # fmt: skip
 
 
 def engine() -> str:
