@@ -5,9 +5,9 @@ import pytest
 
 from agentcl.envs.base import Task
 from agentcl.envs.incidents import IncidentEnvironment, IncidentWorld, expected_without_memory
-from agentcl.lessons import CLAIMS, Claim, Lesson, read_json, read_sentence
 from agentcl.envs.responder import Responder
 from agentcl.errors import InvalidInput
+from agentcl.lessons import CLAIMS, Claim, Lesson, read_json, read_sentence
 
 
 def played(
