@@ -4,7 +4,8 @@ from collections.abc import Iterable
 import pytest
 
 from agentcl.envs.base import Task
-from agentcl.envs.incidents import IncidentEnvironment, IncidentWorld, expected_without_memory
+from agentcl.envs.incident_bounds import expected_without_memory
+from agentcl.envs.incidents import IncidentEnvironment, IncidentWorld
 from agentcl.envs.responder import Responder
 from agentcl.errors import InvalidInput
 from agentcl.lessons import CLAIMS, Claim, Lesson, read_json, read_sentence
