@@ -51,11 +51,15 @@ def clean(found: Extracted) -> tuple[Extracted, int]:
     facts: dict[Triple, None] = {}
     dropped = 0
     for fact in found.facts:
-        tidy = Triple(*[" ".join(check_unicode(part, "a fact's part").split()) for part in fact])
-        is_sound = normalise(tidy.subject) and normalise(tidy.object)
-        if not is_sound or max(map(len, tidy)) > LONGEST_PART or len(facts) >= MOST_FACTS:
+        for part in fact:
+            check_unicode(part, "a fact's part")
+        subject, predicate, object_ = (" ".join(part.split()) for part in fact)
+        longest = max(len(subject), len(predicate), len(object_))
+        is_sound = longest <= LONGEST_PART and normalise(subject) and normalise(object_)
+        if not is_sound or len(facts) >= MOST_FACTS:
             dropped += 1
             continue
+        tidy = Triple(subject, predicate, object_)
         facts[fact if fact == tidy else tidy] = None
     phrases = dict.fromkeys(" ".join(check_unicode(p, "a phrase").split()) for p in found.phrases)
     kept = [p for p in phrases if normalise(p) and len(p) <= LONGEST_PART]

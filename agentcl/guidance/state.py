@@ -41,8 +41,7 @@ _REFUTED: Final = 3  # tests against a lesson that nobody trusts any more end it
 _FIRST_HOPE: Final = Credit().class_mean(())  # of a class of lessons that was never tried
 _UNMEASURED_SD: Final = 0.25  # of an uplift that nobody measures
 _NO_EPISODE: Final = ("", "", False, False)
-_EARLY: Final = 100  # episodes in which the means of classes follow every one
-_SELDOM: Final = 10
+_OFTEN: Final = 1.05  # the means of classes follow when there are so many times the episodes
 _CHANGE_KEEPS: Final = 0.5  # of the weight of what was learned before a change ...
 _EXPECTED_KEEPS: Final = 0.2  # ... and of the expectation, which else goes on ringing the alarm
 
@@ -134,6 +133,7 @@ class GuidanceState:
         self._tested: dict[str, set[str]] = {}  # by episode: the lessons that it tested
         self._class_means: dict[str, float] = {}
         self._credited = 0  # episodes
+        self._means_due = 1  # episodes from which on the means of classes are computed anew
         self.ignored: list[tuple[int, int]] = []  # spans of time whose evidence does not count
 
     # Folding
@@ -381,13 +381,14 @@ class GuidanceState:
         return (2 * self._trust_in(held, world) - 1) * mean
 
     def _learn_class_means(self, exposures: Iterable[Exposure]) -> None:
-        """Compute the means of classes anew, often at first and then at every tenth episode."""
+        """Compute the means of classes anew, after every episode at first and ever less often."""
         for one in exposures:
             name = self.lessons[one.guidance].class_name
             self._tried.setdefault(name, {})[one.guidance] = None
         self._credited += 1
-        if self._credited > _EARLY and self._credited % _SELDOM:
+        if self._credited < self._means_due:
             return
+        self._means_due = max(self._credited + 1, int(self._credited * _OFTEN))
         for name, ids in self._tried.items():
             self._class_means[name] = self.credit.class_mean(ids, factors=self._factors(ids))
 

@@ -31,6 +31,9 @@ Durability = Literal["full", "normal"]
 Migration = Callable[[sqlite3.Connection], None]
 _RETRY_S: Final = 0.02
 _PAGE: Final = 8_192  # bytes, of a new file: five vectors of 384 numbers, where 4,096 hold two
+_LOG_PAGES: Final = (
+    4_000  # of the WAL, 32 MB: what is written again and again moves to the file once
+)
 _REMEDY: Final = (
     "Run `agentcl doctor` on the folder; restore a snapshot, or save what is readable with "
     "`agentcl export --salvage`"
@@ -185,6 +188,7 @@ class Database:
             connection.execute(f"PRAGMA page_size = {_PAGE}")
             self._enter_wal(connection)
             connection.execute(f"PRAGMA synchronous = {self._durability.upper()}")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA secure_delete = ON")
             return connection

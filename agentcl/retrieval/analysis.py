@@ -26,7 +26,10 @@ def terms(text: str) -> list[str]:
     """
     folded = _fold(text)
     if folded.isascii():
-        return [_stem(token[:_MAX_TERM]) for token in _TOKEN.findall(folded)]
+        tokens = _TOKEN.findall(folded)
+        if max(map(len, tokens), default=0) > _MAX_TERM:
+            tokens = [token[:_MAX_TERM] for token in tokens]
+        return list(map(_stem, tokens))
     found: list[str] = []
     for token in _TOKEN.findall(folded):
         if token.isascii():
