@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -45,13 +45,13 @@ def read(path: Path) -> list[OpenieDocument]:
     if path.name.removesuffix(".gz").endswith(".tsv"):
         return list(_tsv(path, text))
     try:
-        whole = json.loads(text)
+        # Each entry is made a document as soon as it is read: so many lists at once would keep Python's
+        # garbage collector busy with everything else that the process holds.
+        whole = json.loads(text, object_hook=_as_document)
     except ValueError:
         return list(_json_lines(path, text))
     if isinstance(whole, dict) and isinstance(whole.get("docs"), list):
-        rows = whole["docs"][::-1]
-        whole.clear()  # so that each row can go when it has been read
-        return [_hipporag(path, number, rows.pop()) for number in range(len(rows))]
+        return [_checked(path, number, entry) for number, entry in enumerate(whole["docs"])]
     return list(_json_lines(path, text))
 
 
@@ -104,10 +104,18 @@ def _place(texts: Sequence[str], subject: str, object_: str) -> int:
     return max(range(len(texts)), key=lambda place: (scores[place], -place))
 
 
-def _hipporag(path: Path, number: int, row: object) -> OpenieDocument:
-    if not isinstance(row, Mapping) or not isinstance(row.get("passage"), str):
+def _as_document(row: dict[str, Any]) -> OpenieDocument | dict[str, Any]:
+    """Return an entry of HippoRAG's `docs`; any other JSON object as it is."""
+    text = row.get("passage")
+    if not isinstance(text, str):
+        return row
+    return _document(text, row.get("extracted_triples"), row.get("extracted_entities"))
+
+
+def _checked(path: Path, number: int, entry: object) -> OpenieDocument:
+    if not isinstance(entry, OpenieDocument):
         raise TransferError(f"{path}: entry {number} of `docs` has no text `passage`")
-    return _document(row["passage"], row.get("extracted_triples"), row.get("extracted_entities"))
+    return entry
 
 
 def _json_lines(path: Path, text: str) -> Iterator[OpenieDocument]:

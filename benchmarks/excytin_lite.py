@@ -3,8 +3,9 @@
     python benchmarks/excytin_lite.py --data ../shared/data/excytin
 
 The investigator has no model. Without memory, the names of columns and chance set its search order; with
-memory, the lines that its earlier episodes bore out. Every score is that of a first attempt: memory is
-filled on training tasks, each played once, and frozen for the test tasks. Nothing here is to be compared
+memory, the lines that its earlier episodes bore out, either counted or kept as lessons by agentcl, which shows
+those that proved themselves. Every score is that of a first attempt: memory is filled on training tasks, each
+played once, and frozen for the test tasks. Nothing here is to be compared
 with published scores of ExCyTIn-Bench: there are no log tables, and the judge is exact.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import random
 import statistics
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,15 +23,20 @@ import numpy as np
 from numpy.typing import NDArray
 from results import machine, save, table
 
-from agentcl.envs.base import Task
-from agentcl.envs.excytin.guidance import LineMemory
+from agentcl import Memory
+from agentcl.envs.base import Environment, Task
+from agentcl.envs.excytin.guidance import LineMemory, as_lesson, as_line, situation_of
 from agentcl.envs.excytin.investigator import Investigator
 from agentcl.envs.excytin.world import ExcytinWorld, IncidentLogsWorld, InvestigationWorld
 from agentcl.envs.policies import NullPolicy, OraclePolicy, Played, Policy, play
+from agentcl.guidance.selection import line_of
+from agentcl.memory.experience import Level
+from agentcl.recording import EpisodeRecorder
 
 ORDERS = 5  # of the training tasks, each with a memory of its own
 LANDSCAPES = 5
 SAMPLES = 10_000
+MEMORIES = ("with memory", "with guidance")
 
 Run = tuple[InvestigationWorld, list[Task], list[Task]]  # what to learn from, what to measure on
 
@@ -63,20 +70,26 @@ def main() -> None:
 def _measured(runs: Sequence[Run]) -> dict[str, Any]:
     """Play all arms on the test tasks, once for each run, and print them side by side."""
     arms: dict[str, list[list[Played]]] = {}
-    learned: list[list[Played]] = []
-    lines: list[int] = []
+    learned: dict[str, list[list[Played]]] = {arm: [] for arm in MEMORIES}
+    kept: dict[str, list[int]] = {arm: [] for arm in MEMORIES}
     for seed, (world, train, test) in enumerate(runs):
-        memory = LineMemory()
-        learned.append(_learn(world, memory, train, seed))
-        lines.append(len(memory))
+        lines = LineMemory()
+        learned["with memory"].append(_learn(world, lines, train, seed))
         policies: dict[str, Policy] = {
             "without memory": Investigator(),
-            "with memory": Investigator(memory.recall),
+            "with memory": Investigator(lines.recall),
         }
         if seed == 0:  # what they score depends on no chance
             policies |= {"null": NullPolicy(), "oracle": OraclePolicy(world.oracle())}
         for name, policy in policies.items():
             arms.setdefault(name, []).append(_played(world, policy, test, seed))
+        with tempfile.TemporaryDirectory() as folder, Memory(folder, encoder="hashing") as memory:
+            learned["with guidance"].append(_guided(world, memory, train, seed))
+            kept["with guidance"].append(len(memory.guidance_state().lessons))
+            arms.setdefault("with guidance", []).append(
+                _guided(world, memory, test, seed, is_frozen=True)
+            )
+        kept["with memory"].append(len(lines))
     name = runs[0][0].name
     print(f"\n{name}: {len(runs[0][2])} test tasks, {len(runs)} runs")
     rows = {arm: _summary(episodes) for arm, episodes in arms.items()}
@@ -94,11 +107,15 @@ def _measured(runs: Sequence[Run]) -> dict[str, Any]:
         ],
     )
     gains = {
-        measure: _gain(arms["without memory"], arms["with memory"], measure)
-        for measure in ("score", "success", "steps")
+        arm: {
+            measure: _gain(arms["without memory"], arms[arm], measure)
+            for measure in ("score", "success", "steps")
+        }
+        for arm in MEMORIES
     }
-    for measure, (mean, low, high) in gains.items():
-        print(f"memory, {measure}: {mean:+.3f} [{low:+.3f}, {high:+.3f}]")
+    for arm, measures in gains.items():
+        for measure, (mean, low, high) in measures.items():
+            print(f"{arm}, {measure}: {mean:+.3f} [{low:+.3f}, {high:+.3f}]")
     return {
         "test_tasks": len(runs[0][2]),
         "train_tasks": len(runs[0][1]),
@@ -106,8 +123,8 @@ def _measured(runs: Sequence[Run]) -> dict[str, Any]:
         "arms": rows,
         "by_family": _by_family(arms),
         "gain_of_memory": gains,
-        "lines_learned": lines,
-        "first_attempts_while_learning": _quarters(learned),
+        "learned": kept,
+        "first_attempts_while_learning": {arm: _quarters(learned[arm]) for arm in MEMORIES},
     }
 
 
@@ -124,6 +141,70 @@ def _learn(
         episodes.append(episode)
     environment.close()
     return episodes
+
+
+def _guided(
+    world: InvestigationWorld,
+    memory: Memory,
+    tasks: Iterable[Task],
+    seed: int,
+    *,
+    is_frozen: bool = False,
+) -> list[Played]:
+    """Play first attempts with agentcl's lessons, which learn from each unless they are frozen."""
+    environment = world.make()
+    episodes = []
+    for task in tasks:
+        with memory.episode(
+            task.id,
+            application=world.name,
+            family=task.family,
+            seed=seed,
+            is_frozen=is_frozen,
+        ) as episode:
+            investigator = Investigator(_Lines(episode))
+            played = _recorded(environment, investigator, task, seed, episode)
+        if played.score is not None and not is_frozen:
+            lessons = [as_lesson(line) for line in investigator.learn(played.score)]
+            told = [lesson for lesson in lessons if lesson is not None]
+            # The landscape is the same for all incidents, so what was learned is meant for any of them.
+            levels: list[Level] = ["anywhere"] * len(told)
+            memory.reflect(told, episode=episode.record, author="investigator", levels=levels)
+        episodes.append(played)
+    environment.close()
+    return episodes
+
+
+class _Lines:
+    """What an episode recalls for a purpose, as the investigator's lines, the most helpful first."""
+
+    def __init__(self, episode: EpisodeRecorder) -> None:
+        self._episode = episode
+
+    def __call__(self, purpose: str) -> Sequence[str]:
+        recalled = self._episode.recall(situation_of(purpose))
+        offers = sorted(recalled.choice.shown, key=lambda offer: (-offer.gain, offer.number))
+        return [as_line(line_of(offer.guidance)) for offer in offers]
+
+
+def _recorded(
+    environment: Environment,
+    investigator: Investigator,
+    task: Task,
+    seed: int,
+    episode: EpisodeRecorder,
+) -> Played:
+    """Play an episode, and note its steps and score."""
+    played = play(environment, investigator, task, seed=seed)
+    seen = ""
+    for action, told in played.steps:
+        episode.step(seen, action, told)
+        seen = told
+    if played.score is None:
+        episode.interrupt(played.end)
+    else:
+        episode.finish(played.score.value, is_success=played.score.is_success, end=played.end)
+    return played
 
 
 def _played(

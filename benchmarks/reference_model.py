@@ -74,13 +74,13 @@ def main() -> None:
     show(scores)
     print(f"\n{2 * given.count * len(sets)} questions in {seconds:.0f} s; frozen: {is_frozen}")
     found: dict[str, Any] = {
-        "machine": results.machine("torch", "transformers"),
+        "machine": results.machine("numpy"),
         "seed": given.seed,
         "scores": [asdict(score) for score in scores],
         "is_frozen": is_frozen,
     }
     if given.folder == REFERENCE_FOLDER:
-        found["through"] = "vLLM" if given.url else "transformers"
+        found["through"] = "vLLM" if given.url else "numpy"
         found["training"] = json.loads((given.folder / "training.json").read_text("utf-8"))
         found["parameters"] = parameters(given.folder)
         found["mib"] = (given.folder / "model.safetensors").stat().st_size / 2**20

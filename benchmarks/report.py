@@ -380,6 +380,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "guidance_bars": report_guidance.guidance_bars,
     "carrying": report_guidance.carrying,
     "ablations": report_guidance.ablations,
+    "supervision": report_guidance.supervision,
+    "elsewhere": report_guidance.elsewhere,
     "engine": report_guidance.engine,
 }
 

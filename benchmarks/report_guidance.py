@@ -136,6 +136,43 @@ def ablations() -> str:
     )  # fmt: skip
 
 
+def supervision() -> str:
+    """What an expert pays, and how often the supervisor asks for one."""
+    found = result("supervision")
+    header = ["", "score", "against `alone`", "tokens an episode", "taught, by fifth of a life"]
+    return table(
+        header,
+        [
+            [
+                name,
+                f"{row['score']:.2f}",
+                "" if name == "alone" else gained(row["gain in score"]),
+                f"{row['tokens']:,.0f}",
+                ", ".join(f"{share:.0%}" for share in row["taught"]),
+            ]
+            for name, row in found["arms"].items()
+        ],
+    )
+
+
+def elsewhere() -> str:
+    """Guidance against nothing remembered where the model was not made for the world."""
+    return table(
+        ["world", "episodes", "score, `none`", "score, `guidance`", "difference", "lessons shown"],
+        [
+            [
+                name,
+                str(row["episodes"]),
+                f"{row['score']['none']:.2f}",
+                f"{row['score']['guidance']:.2f}",
+                gained(row["gain in score"]),
+                f"{row['lessons shown']:.1f}",
+            ]
+            for name, row in result("elsewhere")["worlds"].items()
+        ],
+    )
+
+
 def engine() -> str:
     """What learning costs beside the model."""
     found = result("guidance_engine")

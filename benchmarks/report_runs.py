@@ -162,15 +162,14 @@ def excytin() -> str:
     for world, found in result("excytin_lite").items():
         if world == "machine":
             continue
-        for arm in ("null", "without memory", "with memory", "oracle"):
+        for arm in ("null", "without memory", "with memory", "with guidance", "oracle"):
             row = found["arms"][arm]
             rows.append(
                 [world, str(found["test_tasks"]), arm, f"{row['score']:.3f}", f"{row['steps']:.1f}"]
             )
-        gain = found["gain_of_memory"]["score"]
-        rows.append(
-            [world, "", "gain of memory", f"{gain[0]:+.3f} [{gain[1]:+.3f}, {gain[2]:+.3f}]", ""]
-        )
+        for arm, gains in found["gain_of_memory"].items():
+            gain = "{:+.3f} [{:+.3f}, {:+.3f}]".format(*gains["score"])
+            rows.append([world, "", f"gain {arm}", gain, ""])
     return table(["world", "test tasks", "", "score", "steps"], rows)
 
 

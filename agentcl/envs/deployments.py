@@ -20,6 +20,9 @@ REMEDIES: Final = (
     "restart", "drain", "flush", "scale", "rotate", "throttle", "isolate", "rebuild", "patch",
     "resize", "probe", "trace", "pause", "refill",
 )  # fmt: skip
+DIAGNOSTICS: Final = ("inspect", "query", "sample", "measure")
+HIDDEN: Final = "raises an alert"  # what is seen of a service whose sign is not
+FOUND_NOTHING: Final = "nothing is found"
 NOTHING: Final = "nothing changes"
 WORSE: Final = "the alert gets worse"
 CLEARED: Final = "the alert is cleared"

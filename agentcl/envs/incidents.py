@@ -27,7 +27,10 @@ from typing import Final
 from agentcl.envs.base import Bounds, Determinism, Observation, Oracle, Outcome, Score, Split, Task
 from agentcl.envs.deployments import (
     CLEARED,
+    DIAGNOSTICS,
     DONE,
+    FOUND_NOTHING,
+    HIDDEN,
     NOTHING,
     REMEDIES,
     WORSE,
@@ -50,8 +53,6 @@ from agentcl.lessons import Lesson
 
 NAME: Final = "incidents"
 FAMILIES: Final = ("remedy", "needs", "diagnose", "control")
-DIAGNOSTICS: Final = ("inspect", "query", "sample", "measure")
-FOUND_NOTHING: Final = "nothing is found"
 NO_SUCH: Final = "there is no such action"
 CHANGES: Final = (
     "changes"  # the parameter that says how often the rules of its deployment have changed
@@ -82,7 +83,7 @@ class Incident:
         """What is seen at first."""
         if self.diagnostic is None:
             return f"The {self.service} {self.name} {self.sign}."
-        return f"The {self.service} {self.name} raises an alert."
+        return f"The {self.service} {self.name} {HIDDEN}."
 
 
 def draw_incident(task: Task, seed: int) -> Incident:
@@ -281,7 +282,7 @@ class IncidentWorld:
         signs = {incident.sign: incident.remedy}
         lessons = []
         if incident.diagnostic:
-            here = f"a {incident.service} raises an alert"
+            here = f"a {incident.service} {HIDDEN}"
             lessons = [Lesson(here, "do", f"{incident.diagnostic} it")]
             remedies = _rules_for(task, seed).deployment.remedies
             signs = {sign: verb for (of, sign), verb in remedies.items() if of == incident.service}

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from agentcl.envs.base import Environment, Observation, Task
-from agentcl.envs.deployments import CLEARED, NOTHING, WORSE
-from agentcl.envs.incidents import FOUND_NOTHING
+from agentcl.envs.deployments import CLEARED, FOUND_NOTHING, NOTHING, WORSE
 from agentcl.lessons import Lesson, read_sentence
 
 _SEEN: Final = re.compile(r"[Tt]he (\w+) (\w+) (.+?)\.?")

@@ -10,7 +10,10 @@ from typing import Final
 
 from agentcl.envs.deployments import (
     CLEARED,
+    DIAGNOSTICS,
     DONE,
+    FOUND_NOTHING,
+    HIDDEN,
     NOTHING,
     REMEDIES,
     SERVICES,
@@ -90,6 +93,7 @@ def choose_action(
     actions: int = 4,
     kind: str | None = None,
     needing: float = 0.0,
+    hidden: float = 0.0,
     held_out: bool = False,
 ) -> Example:
     """Return guidance, and situations in which the next action is chosen.
@@ -101,6 +105,7 @@ def choose_action(
         actions: how many actions are offered for the service.
         kind: "applicable", "none" or "misleading" guidance for every situation; default: any.
         needing: how often the first situation is one whose remedy needs another action before it.
+        hidden: how often a situation is one whose sign has to be found with a diagnostic first.
         held_out: names and phrasings that training never draws.
     """
     names = Names(rng, held_out=held_out)
@@ -117,11 +122,19 @@ def choose_action(
     asked = []
     for chosen, situation in zip(kinds, situations, strict=True):
         told += _lessons(rng, world, situation, chosen)
+    diagnostics = _diagnostics(rng, world) if hidden else {}
+    is_hidden = [rng.random() < hidden if hidden else False for _ in situations]
+    told += _diagnosing_lessons(rng, diagnostics, situations, kinds, is_hidden)
     if "none" not in kinds:
         told += _other_lessons(rng, world, situations, max(0, lessons - len(told)))
     rng.shuffle(told)
-    for chosen, situation in zip(kinds, situations, strict=True):
-        asked.append(_situation(rng, names, world, situation, told, chosen, actions))
+    for chosen, situation, unseen in zip(kinds, situations, is_hidden, strict=True):
+        diagnostic = diagnostics[situation[0]] if unseen else None
+        if diagnostic and rng.random() < 0.5:
+            turn = _undiagnosed(rng, names, world, situation, told, diagnostic, actions)
+        else:
+            turn = _situation(rng, names, world, situation, told, chosen, actions, diagnostic)
+        asked.append(turn)
     lines = [f"- {_phrase(rng, lesson, held_out=held_out)}" for lesson in told]
     context = "\n".join(["Guidance:", *lines]) if lines else ""
     return Example(context, tuple(asked))
@@ -130,8 +143,14 @@ def choose_action(
 _KINDS: Final = ("applicable",) * 3 + ("none",) + ("misleading",) * 3
 
 
-def write_guidance(rng: random.Random, *, held_out: bool = False) -> Example:
-    """Return the record of an episode, and the guidance that it teaches."""
+def write_guidance(rng: random.Random, *, hidden: float = 0.0, held_out: bool = False) -> Example:
+    """Return the record of an episode, and the guidance that it teaches.
+
+    Args:
+        rng: where chance comes from.
+        hidden: how often the sign is found with a diagnostic on the way.
+        held_out: names that training never draws.
+    """
     names = Names(rng, held_out=held_out)
     world = make_deployment(rng, names)
     (service, sign) = rng.choice(sorted(world.remedies))
@@ -156,12 +175,60 @@ def write_guidance(rng: random.Random, *, held_out: bool = False) -> Example:
             lessons.append(Lesson(service, remedy, "needs", before))
         steps.append(f"{remedy} {name}: {CLEARED}")
         lessons.append(Lesson(service, sign, "do", remedy))
+    seen = sign
+    if hidden and rng.random() < hidden:
+        seen = HIDDEN
+        diagnostic = rng.choice(DIAGNOSTICS)
+        found, taught = _diagnosis(rng, name, (service, sign), diagnostic)
+        steps, lessons = found + steps, taught + lessons
     text = "\n".join(f"{i}. {step}." for i, step in enumerate(steps, 1))
     answer = json.dumps({"guidance": [lesson.to_json() for lesson in lessons]})
     return Example(
-        f"Episode:\nGoal: clear the alert of {name}.\nObservation: The {service} {name} {sign}.\n{text}",
+        f"Episode:\nGoal: clear the alert of {name}.\nObservation: The {service} {name} {seen}.\n{text}",
         (Turn("guidance", WRITE, answer),),
     )
+
+
+def _diagnosis(
+    rng: random.Random, name: str, situation: tuple[str, str], diagnostic: str
+) -> tuple[list[str], list[Lesson]]:
+    """Return the steps to a sign that was not seen at first, and what they teach."""
+    service, sign = situation
+    others = [action for action in DIAGNOSTICS if action != diagnostic]
+    vain = rng.sample(others, rng.randint(0, 2))
+    steps = [f"{action} {name}: {FOUND_NOTHING}" for action in vain]
+    lessons = [Lesson(service, HIDDEN, "useless", action) for action in vain]
+    steps.append(f"{diagnostic} {name}: the {service} {name} {sign}")
+    return steps, [*lessons, Lesson(service, HIDDEN, "do", diagnostic)]
+
+
+def _diagnostics(rng: random.Random, world: Deployment) -> dict[str, str]:
+    """Return what shows the sign, by kind of service."""
+    services = dict.fromkeys(service for service, _ in world.remedies)
+    return {service: rng.choice(DIAGNOSTICS) for service in services}
+
+
+def _diagnosing_lessons(
+    rng: random.Random,
+    diagnostics: dict[str, str],
+    situations: Sequence[tuple[str, str]],
+    kinds: Sequence[str],
+    is_hidden: Sequence[bool],
+) -> list[Lesson]:
+    """What the prompt says about finding signs: of services whose sign is hidden, and of others."""
+    if not any(is_hidden) or "none" in kinds:
+        return []
+    told: dict[str, Lesson] = {}
+    for (service, _), chosen, unseen in zip(situations, kinds, is_hidden, strict=True):
+        if unseen and chosen == "applicable" and rng.random() < 0.7:
+            told[service] = Lesson(service, HIDDEN, "do", diagnostics[service])
+        elif unseen and rng.random() < 0.3:
+            vain = rng.choice([one for one in DIAGNOSTICS if one != diagnostics[service]])
+            told[service] = Lesson(service, HIDDEN, "useless", vain)
+    other = rng.choice(sorted(diagnostics))
+    if other not in {service for service, _ in situations}:
+        told[other] = Lesson(other, HIDDEN, "do", diagnostics[other])
+    return list(told.values())
 
 
 def _lessons(
@@ -207,7 +274,9 @@ def _situation(
     told: Sequence[Lesson],
     kind: str,
     actions: int,
+    diagnostic: str | None,
 ) -> Turn:
+    """Return a situation; with a diagnostic, one whose sign that has just shown."""
     service, sign = situation
     name, bystander = names.fresh(), names.fresh()
     remedy, harm = world.remedies[situation], world.harms[situation]
@@ -227,11 +296,17 @@ def _situation(
     offered |= set(spare[: max(0, actions - len(offered))])
     history, tried, is_ready = _history(rng, name, offered, remedy, harm, before)
     admissible = [f"{action} {name}" for action in sorted(offered)]
+    seen = sign
+    if diagnostic:
+        seen = HIDDEN
+        found, _ = _diagnosis(rng, name, situation, diagnostic)
+        history = found + history
+        admissible += [f"{action} {name}" for action in DIAGNOSTICS]
     if rng.random() < 0.5:
         admissible.append(f"{rng.choice(sorted(offered))} {bystander}")
-        scene = f"The {service} {name} {sign}. The {rng.choice(SERVICES)} {bystander} is well."
+        scene = f"The {service} {name} {seen}. The {rng.choice(SERVICES)} {bystander} is well."
     else:
-        scene = f"The {service} {name} {sign}."
+        scene = f"The {service} {name} {seen}."
     rng.shuffle(admissible)
     forbidden = {
         lesson.action
@@ -258,22 +333,59 @@ def _situation(
     # To begin with "No guidance" a model has to compare every lesson with two things at once.
     reason = " ".join(lesson.sentence() for lesson in thoughts)
     reason = reason or NO_GUIDANCE.format(k=service, s=sign)
+    about = {
+        "kind": kind if is_ready is None else "history",
+        "right": f"{before if before and is_ready is not True and knows_need else remedy} {name}",
+        "admissible": admissible,
+        "misled": sorted(f"{action} {name}" for action in misled),
+        "chance": 1 / len(offered - tried),
+    }
+    if diagnostic:
+        about["kind"] = "hidden" if is_told else "shown"
+    ask = _ask(name, scene, history, admissible)
+    return Turn("action", ask, f"{reason} Answer: {rng.choice(right)} {name}", about)
+
+
+def _undiagnosed(
+    rng: random.Random,
+    names: Names,
+    world: Deployment,
+    situation: tuple[str, str],
+    told: Sequence[Lesson],
+    diagnostic: str,
+    actions: int,
+) -> Turn:
+    """Return a situation whose sign has not been found yet: it is looked for before anything is tried."""
+    service, name = situation[0], names.fresh()
+    remedy = world.remedies[situation]
+    offered = [remedy, *rng.sample([a for a in REMEDIES if a != remedy], actions - 1)]
+    here = [x for x in told if x.service == service and x.sign == HIDDEN]
+    is_told = any(x.claim == "do" for x in here)
+    vain = {x.action for x in here if x.claim == "useless"}
+    looked = rng.sample([a for a in DIAGNOSTICS if a != diagnostic], rng.choice((0, 0, 1, 2)))
+    history = [f"{action} {name}: {FOUND_NOTHING}" for action in looked]
+    unlikely = {*vain, *looked}
+    right = [diagnostic] if is_told else [a for a in DIAGNOSTICS if a not in unlikely]
+    admissible = [f"{action} {name}" for action in [*offered, *DIAGNOSTICS]]
+    rng.shuffle(admissible)
+    reason = " ".join(x.sentence() for x in here) or NO_GUIDANCE.format(k=service, s=HIDDEN)
+    about = {
+        "kind": "hidden" if is_told else "unknown",
+        "right": f"{diagnostic} {name}",
+        "admissible": admissible,
+        "misled": [],
+        "chance": 1 / len(right),
+    }
+    ask = _ask(name, f"The {service} {name} {HIDDEN}.", history, admissible)
+    return Turn("action", ask, f"{reason} Answer: {rng.choice(right)} {name}", about)
+
+
+def _ask(name: str, scene: str, history: Sequence[str], admissible: Sequence[str]) -> str:
+    """Return what is asked in a situation."""
     ask = [f"Goal: clear the alert of {name}.", f"Observation: {scene}"]
     if history:
         ask += ["History:", *(f"{i}. {line}." for i, line in enumerate(history, 1))]
-    ask += [f"Actions: {'; '.join(admissible)}.", CHOOSE]
-    return Turn(
-        "action",
-        "\n".join(ask),
-        f"{reason} Answer: {rng.choice(right)} {name}",
-        {
-            "kind": kind if is_ready is None else "history",
-            "right": f"{before if before and is_ready is not True and knows_need else remedy} {name}",
-            "admissible": admissible,
-            "misled": sorted(f"{action} {name}" for action in misled),
-            "chance": 1 / len(offered - tried),
-        },
-    )
+    return "\n".join([*ask, f"Actions: {'; '.join(admissible)}.", CHOOSE])
 
 
 def _history(
@@ -301,7 +413,7 @@ def _history(
 
 def _phrase(rng: random.Random, lesson: Lesson, *, held_out: bool) -> str:
     forms = _FORMS[lesson.claim]
-    key = SERVICES.index(lesson.service) + REMEDIES.index(lesson.action)
+    key = SERVICES.index(lesson.service) + (*REMEDIES, *DIAGNOSTICS).index(lesson.action)
     fold = [form for number, form in enumerate(forms) if (key + 2 * number) % _FOLDS == 0]
     chosen = [form for form in forms if (form in fold) == held_out] or list(forms[:1])
     return lesson.sentence(rng.choice(chosen))

@@ -17,6 +17,7 @@ from agentcl.reference.acting import choose_action, write_guidance
 from agentcl.reference.examples import Example, Turn
 from agentcl.reference.reading import choose_facts, final_answer, read_passage, read_passages
 
+_ACTING: Final = ("applicable", "none", "misleading", "hidden")
 _SAMPLING: Final = Sampling(max_tokens=320)
 
 
@@ -57,6 +58,7 @@ def draw_sets(seed: int, count: int) -> dict[str, list[Asked]]:
         "applicable": partial(_situation, kind="applicable"),
         "none": partial(_situation, kind="none"),
         "misleading": partial(_situation, kind="misleading"),
+        "hidden": partial(_situation, kind="applicable", hidden=1.0),
         "guidance": partial(write_guidance, held_out=True),
         "summary": lambda rng: read_passage(rng, size=rng.randint(3, 8), held_out=True),
     }
@@ -122,6 +124,7 @@ def judge(
         right,
         unguided,
         misled,
+        _score("action, sign found first", sets, replies, blind, "hidden", exact, None),
         _score("guidance written, exact match", sets, replies, blind, "guidance", same_json, None),
         _score("summary, exact match", sets, replies, blind, "summary", exact, None),
     ]
@@ -168,7 +171,7 @@ def _wanted(name: str, number: int) -> tuple[str, ...]:
     """Every other question of the set "absent" has an answer."""
     if name == "absent":
         return ("absent",) if number % 2 else ("answer", "two-hop")
-    return ("action",) if name in ("applicable", "none", "misleading") else (name,)
+    return ("action",) if name in _ACTING else (name,)
 
 
 def _passages(rng: random.Random, *, share_two_hop: float) -> Example:
@@ -181,9 +184,10 @@ def _passages(rng: random.Random, *, share_two_hop: float) -> Example:
     )
 
 
-def _situation(rng: random.Random, *, kind: str) -> Example:
+def _situation(rng: random.Random, *, kind: str, hidden: float = 0.0) -> Example:
+    lessons = rng.randint(2, 6)
     return choose_action(
-        rng, turns=2, lessons=rng.randint(2, 6), actions=4, kind=kind, held_out=True
+        rng, turns=2, lessons=lessons, actions=4, kind=kind, hidden=hidden, held_out=True
     )
 
 

@@ -19,7 +19,7 @@ class Stage:
     """One stage of training. It ends early when enough answers are right."""
 
     name: str
-    share: float  # of the training tokens, at most
+    share: float  # of the training, at most
     passed_at: float  # share of answers wholly right at which the next stage begins
     weights: dict[Maker, float]
     size: tuple[int, int]  # facts in a passage, from and to
@@ -28,6 +28,7 @@ class Stage:
     batch: float = 0.5  # share of the preset's batch: more, smaller steps while circuits form
     recalls: float = 0.0  # share of several passages that stand as `Recall.prompt` gives them
     needing: float = 0.0  # share of acting in which something has to be done first
+    hidden: float = 0.0  # share of situations and of episodes whose sign has to be found first
     contextless: float = 0.0  # share of passages that are taken away, so that nothing is stated
     is_plain: bool = False  # one form for every fact and question
 
@@ -50,7 +51,7 @@ STAGES: Final = (
     Stage("phrasings", 0.11, 0.75, {"passage": 1}, (2, 5)),
     Stage(
         "skills",
-        0.12,
+        0.1,
         0.65,
         {"passage": 4, "passages": 3, "relevant": 1, "action": 2, "guidance": 0.5},
         (2, 6),
@@ -59,10 +60,12 @@ STAGES: Final = (
     ),
     Stage(
         "everything",
-        0.39,
+        0.36,
         1.1,
         {"passage": 3, "passages": 4, "relevant": 2, "action": 5, "guidance": 1.5},
         **_WIDE,
+        needing=0.3,
+        hidden=0.2,
     ),
     # What is learned last has its turn while the learning rate falls.
     Stage(
@@ -72,6 +75,7 @@ STAGES: Final = (
         {"passage": 3, "passages": 2.5, "relevant": 1.5, "action": 8, "guidance": 0.5},
         **_WIDE,
         needing=0.6,
+        hidden=0.3,
     ),
 )
 
@@ -101,9 +105,13 @@ def draw(rng: random.Random, stage: Stage) -> Example:
         return choose_facts(rng, questions=5)
     if maker == "action":
         return choose_action(
-            rng, turns=rng.randint(2, 3), lessons=rng.randint(1, 6), needing=stage.needing
+            rng,
+            turns=rng.randint(2, 3),
+            lessons=rng.randint(1, 6),
+            needing=stage.needing,
+            hidden=stage.hidden,
         )
-    return write_guidance(rng)
+    return write_guidance(rng, hidden=stage.hidden)
 
 
 def _emptied(example: Example) -> Example:

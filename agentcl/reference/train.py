@@ -44,7 +44,7 @@ class Progress:
     seconds: float = 0.0
     steps: int = 0
     stage: int = 0
-    stage_tokens: int = 0
+    stage_began: float = 0.0  # how much of the training was over then
     chunk: int = 0  # how many chunks of batches have been used
     right: float = 0.0  # moving share of answers wholly right
     gates: int = 0  # how often held-out questions have been tried
@@ -104,7 +104,6 @@ class Training:
         progress = self.progress
         progress.seconds += time.monotonic() - started
         progress.tokens += batch.ids.size
-        progress.stage_tokens += batch.ids.size
         progress.steps += 1
         progress.right += (right - progress.right) * max(0.02, 1 / progress.steps)
         if progress.seconds - progress.noted > 0.003 * 60 * self.preset.minutes or self.done >= 1:
@@ -126,10 +125,10 @@ class Training:
     def end_chunk(self) -> None:
         """Go on to the next stage if this one is passed or has had its share."""
         progress, stage = self.progress, self.stage
-        is_spent = progress.stage_tokens >= stage.share * self.preset.tokens
+        is_spent = self.done - progress.stage_began >= stage.share
         is_last = progress.stage + 1 == len(STAGES)
         if (progress.right >= stage.passed_at or is_spent) and not is_last:
-            progress.stage, progress.stage_tokens = progress.stage + 1, 0
+            progress.stage, progress.stage_began = progress.stage + 1, self.done
             progress.right *= 0.5  # what was reached on easier examples counts no more
 
     def save(self) -> None:

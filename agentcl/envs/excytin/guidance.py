@@ -17,6 +17,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from agentcl.lessons import Lesson, read_sentence
+
 NEXT_ALERT: Final = "reach the next alert"
 _LINE: Final = re.compile(
     r"To (?P<purpose>.+), (?P<verb>look in|avoid) (?P<table>\w+)\.(?P<column>\w+)\."
@@ -75,6 +77,31 @@ def sorted_by_guidance(
     avoided = [place for place, verb in verbs.items() if verb == "avoid" and place in there]
     others = [place for place in known if place not in verbs]
     return recommended, others, avoided[::-1]
+
+
+def situation_of(purpose: str) -> str:
+    """Return the situation that lessons about a purpose speak of."""
+    return f"you {purpose}"
+
+
+def as_lesson(line: str) -> Lesson | None:
+    """Return a line as a lesson for `Memory.reflect`; None for a line of another form."""
+    match = _LINE.fullmatch(line.strip())
+    if match is None:
+        return None
+    claim = "do" if match["verb"] == "look in" else "avoid"
+    place = Place(match["table"], match["column"])
+    return Lesson(situation_of(match["purpose"]), claim, f"look in {place}")
+
+
+def as_line(sentence: str) -> str:
+    """Return what a lesson's sentence says as a line; the sentence itself if it has another form."""
+    lesson = read_sentence(sentence)
+    if lesson is None or not lesson.what.startswith("look in "):
+        return sentence
+    verb = "look in" if lesson.claim == "do" else "avoid"
+    purpose, place = lesson.when.removeprefix("you "), lesson.what.removeprefix("look in ")
+    return f"To {purpose}, {verb} {place}."
 
 
 class LineMemory:

@@ -13,10 +13,10 @@ from click.testing import CliRunner
 from agentcl.cli import main
 from agentcl.envs.base import Task
 from agentcl.envs.checking import check
-from agentcl.envs.deployments import Deployment
+from agentcl.envs.deployments import DIAGNOSTICS, Deployment
 from agentcl.envs.estates import SHARED, alike, before_of, deployment_of, estate_rules
 from agentcl.envs.incident_bounds import expected_from_estate, expected_without_memory
-from agentcl.envs.incidents import DIAGNOSTICS, FAMILIES, Incident, IncidentWorld, draw_incident
+from agentcl.envs.incidents import FAMILIES, Incident, IncidentWorld, draw_incident
 from agentcl.envs.policies import ReplayPolicy, play
 from agentcl.errors import InvalidInput
 

@@ -9,9 +9,9 @@ import pytest
 from agentcl import InvalidInput
 from agentcl.envs.base import Task
 from agentcl.envs.checking import check
+from agentcl.envs.deployments import DIAGNOSTICS
 from agentcl.envs.incident_bounds import expected_without_memory
 from agentcl.envs.incidents import (
-    DIAGNOSTICS,
     FAMILIES,
     IncidentEnvironment,
     IncidentWorld,

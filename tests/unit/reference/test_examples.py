@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from agentcl.envs.deployments import REMEDIES
+from agentcl.envs.deployments import DIAGNOSTICS, REMEDIES
 from agentcl.envs.relations import NOT_STATED
 from agentcl.models import Message
 from agentcl.reference import (
@@ -145,6 +145,38 @@ def test_without_guidance_nothing_but_chance_is_left() -> None:
     right = sum(final_answer(turn.answer) == turn.about["right"] for turn in turns) / len(turns)
     chance = sum(turn.about["chance"] for turn in turns) / len(turns)
     assert abs(right - chance) < 0.05
+
+
+def test_a_hidden_sign_is_looked_for_first_and_then_decides() -> None:
+    kinds = set()
+    for seed in SEEDS:
+        for kind in ("applicable", "none", "misleading"):
+            for turn in choose_action(random.Random(seed), kind=kind, hidden=1.0).turns:
+                action, shown = final_answer(turn.answer), turn.about["kind"]
+                kinds.add(shown)
+                assert action in turn.about["admissible"]
+                assert "raises an alert" in turn.ask
+                tried = turn.ask.partition("History:")[2].partition("Actions:")[0]
+                assert (shown in ("hidden", "shown")) >= (": the " in tried)
+                if ": the " in tried:  # the sign was found, so nothing is looked for any more
+                    assert action.split()[0] in REMEDIES
+                else:
+                    assert action.split()[0] in DIAGNOSTICS
+                    assert f"{action}:" not in tried
+                if shown == "hidden":
+                    assert turn.answer.startswith("When a ")
+                    assert "no guidance" not in turn.answer
+    assert kinds == {"hidden", "shown", "unknown"}
+
+
+def test_an_episode_in_which_the_sign_was_found_teaches_how() -> None:
+    for seed in SEEDS:
+        example = write_guidance(random.Random(seed), hidden=1.0)
+        lessons = json.loads(example.turns[0].answer)["guidance"]
+        found = [one for one in lessons if one["when"].endswith("raises an alert")]
+        assert [one["claim"] for one in found] == ["useless"] * (len(found) - 1) + ["do"]
+        assert all(one["what"].split()[0] in DIAGNOSTICS for one in found)
+        assert len(lessons) > len(found)
 
 
 def test_guidance_written_from_an_episode_is_followed_as_a_sentence() -> None:

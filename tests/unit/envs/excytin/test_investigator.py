@@ -7,14 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from agentcl import Memory
 from agentcl.envs.base import Score, Task
 from agentcl.envs.excytin.generator import make_landscape
 from agentcl.envs.excytin.guidance import (
     NEXT_ALERT,
     LineMemory,
     Place,
+    as_lesson,
+    as_line,
     avoid,
     look_in,
+    situation_of,
     sorted_by_guidance,
     to_find,
     to_locate,
@@ -202,3 +206,38 @@ def test_it_answers_some_real_questions(real_folder: Path) -> None:
     tasks = list(world.tasks("dev", family="incident_5"))
     share = mean([played(world, Investigator(), task) for task in tasks])
     assert 0.2 < share < 0.9
+
+
+def test_a_line_is_a_lesson_and_a_lesson_a_line() -> None:
+    purposes = (to_find("host name"), to_locate("IP address"), NEXT_ALERT)
+    lines = [
+        form(purpose, place)
+        for purpose in purposes
+        for place in (A, B)
+        for form in (look_in, avoid)
+    ]
+    for line in lines:
+        lesson = as_lesson(line)
+        assert lesson is not None
+        assert as_line(lesson.sentence()) == line
+    assert len({as_lesson(line) for line in lines}) == len(lines)
+    assert as_lesson("Look anywhere.") is None
+    assert as_line("When a queue is slow, drain it.") == "When a queue is slow, drain it."
+
+
+def test_lessons_that_were_recalled_set_the_order(tmp_path: Path) -> None:
+    """What the first episodes bore out is recalled for its purpose, by agentcl's own memory."""
+    purpose = to_find("host name")
+    told = as_lesson(look_in(purpose, C))
+    assert told is not None
+    with Memory(tmp_path) as memory:
+        for number in range(3):
+            with memory.episode(f"case {number}", application="logs", seed=number) as episode:
+                episode.finish(1.0)
+            memory.reflect([told], episode=episode.record, levels=["anywhere"])
+        with memory.episode("another", application="logs", is_frozen=True) as episode:
+            recalled = episode.recall(situation_of(purpose))
+            assert [as_line(line) for line in recalled.lessons] == [look_in(purpose, C)]
+            assert not episode.recall(situation_of(to_locate("URL"))).lessons
+    known, others, _ = sorted_by_guidance([A, B, C], purpose, [look_in(purpose, C)])
+    assert (known, others) == ([C], [A, B])
