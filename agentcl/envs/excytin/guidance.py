@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from agentcl.lessons import Lesson, read_sentence
+from agentcl.lessons import Claim, Lesson, read_sentence
 
 NEXT_ALERT: Final = "reach the next alert"
 _LINE: Final = re.compile(
@@ -89,7 +89,7 @@ def as_lesson(line: str) -> Lesson | None:
     match = _LINE.fullmatch(line.strip())
     if match is None:
         return None
-    claim = "do" if match["verb"] == "look in" else "avoid"
+    claim: Claim = "do" if match["verb"] == "look in" else "avoid"
     place = Place(match["table"], match["column"])
     return Lesson(situation_of(match["purpose"]), claim, f"look in {place}")
 
