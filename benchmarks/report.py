@@ -123,13 +123,18 @@ def gates() -> str:
 def made() -> str:
     """What the shipped weights are."""
     found = result("reference_model")
-    preset, progress = found["training"]["preset"], found["training"]["progress"]
+    training = found["training"]
+    preset = training["preset"]
+    runs = [one["progress"] for one in (training.get("before"), training) if one]
+    made = ", then ".join(
+        f"{run['tokens'] / 1e6:.1f} million tokens in {run['seconds'] / 60:.0f} minutes"
+        for run in runs
+    )
     parts = [
         f"{found['parameters'] / 1e6:.1f} million parameters: {preset['layers']} layers, "
         f"{preset['width']} wide, {preset['heads']} heads, {preset['vocabulary']:,} tokens of vocabulary",
         f"{found['mib']:.1f} MiB in bfloat16, loaded in {found['load_s']:.2f} s, numpy included",
-        f"made by the preset `{found['training']['name']}`: {progress['tokens'] / 1e6:.1f} million "
-        f"tokens in {progress['seconds'] / 60:.0f} minutes on {found['training']['machine']}",
+        f"made by the preset `{training['name']}`: {made}, on {training['machine']}",
         f"context {preset['context']:,} tokens; trained on conversations of up to "
         f"{preset['longest']:,} tokens",
         f"fingerprint equal before and after the gates: {'yes' if found['is_frozen'] else 'NO'}",

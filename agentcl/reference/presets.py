@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from agentcl.errors import InvalidInput
 
 if TYPE_CHECKING:
     from transformers import Qwen3ForCausalLM
@@ -63,3 +66,15 @@ def build_model(preset: Preset) -> Qwen3ForCausalLM:
             torch.nn.init.normal_(parameter, std=0.02 / math.sqrt(2 * preset.layers))
     model.bfloat16()
     return model
+
+
+def load_weights(model: Qwen3ForCausalLM, folder: Path) -> None:
+    """Put the weights of a trained model into `model`. Raises InvalidInput if its shape is another."""
+    from safetensors.torch import load_model
+
+    try:
+        load_model(model, str(folder / "model.safetensors"))
+    except RuntimeError as error:
+        raise InvalidInput(
+            f"the model in {folder} has another shape than the preset: {str(error).splitlines()[0]}"
+        ) from error

@@ -22,7 +22,7 @@ from agentcl.reference.examples import Example
 from agentcl.reference.gates import Asked, draw_sets
 from agentcl.reference.mix import STAGES, Stage
 from agentcl.reference.optimiser import Master
-from agentcl.reference.presets import PRESETS, Preset, build_model
+from agentcl.reference.presets import PRESETS, Preset, build_model, load_weights
 from agentcl.reference.tokenizer import train_tokenizer
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ _CHUNK: Final = 32  # batches made together
 _WARM_UP: Final = 0.01  # of the training
 _SAVE_S: Final = 120  # between two checkpoints
 _COOL_DOWN: Final = 0.35  # the last share, in which the learning rate falls to zero
+_AGAIN: Final = 0.4  # of the learning rate, for weights that were trained before
 
 
 @dataclass(slots=True)
@@ -54,19 +55,26 @@ class Progress:
 class Training:
     """A training under way: model, optimiser, and how far it has come."""
 
-    def __init__(self, preset: Preset, folder: Path, *, seed: int) -> None:
-        """Begin, or go on from the checkpoint in `folder`."""
+    def __init__(
+        self, preset: Preset, folder: Path, *, seed: int, start_from: Path | None = None
+    ) -> None:
+        """Begin, or go on from the checkpoint in `folder`. Raises InvalidInput for `start_from`."""
         import torch
 
         torch.manual_seed(seed)
         folder.mkdir(parents=True, exist_ok=True)
         self.preset, self.folder, self.seed = preset, folder, seed
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.tokenizer = _tokenizer(folder, preset, seed)
+        self.before = _trained_before(start_from) if start_from else None
+        self.tokenizer = _tokenizer(start_from or folder, folder, preset, seed)
         self.encoder = Encoder(self.tokenizer)
         self.model = build_model(preset)
+        if start_from:
+            load_weights(self.model, start_from)
         torch.nn.Module.to(self.model, self.device)  # its own `to` has no usable types
-        self.master, self.progress = Master(self.model, preset.learning_rate), Progress()
+        rate = preset.learning_rate * (_AGAIN if start_from else 1.0)
+        self.master = Master(self.model, rate)
+        self.progress = Progress(stage=len(STAGES) - 1 if start_from else 0)
         self._gate_sets = draw_sets(seed, preset.gate_size)
         self._checkpoint = folder / "checkpoint.pt"
         if self._checkpoint.exists():
@@ -146,6 +154,7 @@ class Training:
             "progress": asdict(self.progress),
             "seed": self.seed,
             "machine": _machine(self.device),
+            "before": self.before,
         }
         (self.folder / "training.json").write_text(json.dumps(about, indent=1) + "\n", "utf-8")
 
@@ -181,6 +190,7 @@ def train(
     folder: Path,
     *,
     seed: int = 0,
+    start_from: Path | None = None,
     is_quiet: bool = False,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Progress:
@@ -193,17 +203,19 @@ def train(
         preset: what to train.
         folder: where everything is written.
         seed: of weights and examples.
+        start_from: the folder of a model of the same shape, whose weights and tokenizer to begin with,
+            at a lower learning rate and with the last stage; what it knew already is practised along.
         is_quiet: show no progress bar.
         should_stop: asked now and then; True saves a checkpoint and returns early.
 
     Raises:
-        InvalidInput: if the loss is no number any more.
+        InvalidInput: if the loss is no number any more, or the model to begin with has another shape.
     """
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    training = Training(preset, folder, seed=seed)
+    training = Training(preset, folder, seed=seed, start_from=start_from)
     columns = (TextColumn("{task.description}"), BarColumn(20), TimeRemainingColumn())
     with ExitStack() as stack:
         console = Console(stderr=True, quiet=is_quiet)
@@ -313,15 +325,27 @@ def _says(training: Training, loss: float) -> str:
     )
 
 
-def _tokenizer(folder: Path, preset: Preset, seed: int) -> PreTrainedTokenizerFast:
+def _tokenizer(source: Path, folder: Path, preset: Preset, seed: int) -> PreTrainedTokenizerFast:
+    """Return the tokenizer that lies in `source`, or else a new one; `folder` has it then."""
     from transformers import PreTrainedTokenizerFast
 
-    if (folder / "tokenizer.json").exists():
-        loaded: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(str(folder))
-        return loaded
-    tokenizer = train_tokenizer(vocabulary=preset.vocabulary, seed=seed)
-    tokenizer.save_pretrained(str(folder))
+    if (source / "tokenizer.json").exists():
+        tokenizer: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(str(source))
+    else:
+        tokenizer = train_tokenizer(vocabulary=preset.vocabulary, seed=seed)
+    if not (folder / "tokenizer.json").exists():
+        tokenizer.save_pretrained(str(folder))
     return tokenizer
+
+
+def _trained_before(folder: Path) -> object:
+    """Return what is known of how a model was trained. Raises InvalidInput if there is no model."""
+    for name in ("model.safetensors", "tokenizer.json", "training.json"):
+        if not (folder / name).is_file():
+            raise InvalidInput(
+                f"{folder} has no {name}: name a folder that this command wrote, or the package's own"
+            )
+    return json.loads((folder / "training.json").read_text("utf-8"))
 
 
 def _append(path: Path, row: Mapping[str, object]) -> None:
@@ -352,8 +376,20 @@ def _table(progress: Progress, shares: Mapping[str, float]) -> str:
     type=float,
     help="End after this time instead of the preset's; more time, more tokens.",
 )
+@click.option(
+    "--start-from",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Begin with this folder's weights and tokenizer, in the last stage.",
+)
 @click.option("--quiet", is_flag=True, help="Show no progress bar.")
-def main(preset: str, out: Path, seed: int, minutes: float | None, quiet: bool) -> None:
+def main(
+    preset: str,
+    out: Path,
+    seed: int,
+    minutes: float | None,
+    start_from: Path | None,
+    quiet: bool,
+) -> None:
     """Run from the command line; Ctrl-C saves, and the same command goes on."""
     chosen = PRESETS[preset]
     if minutes is not None:
@@ -363,7 +399,14 @@ def main(preset: str, out: Path, seed: int, minutes: float | None, quiet: bool) 
         chosen = replace(chosen, minutes=minutes, tokens=round(chosen.tokens * longer))
     try:
         with stopping("stopping at the end of this chunk; once more ends at once") as is_stopped:
-            progress = train(chosen, out, seed=seed, is_quiet=quiet, should_stop=is_stopped)
+            progress = train(
+                chosen,
+                out,
+                seed=seed,
+                start_from=start_from,
+                is_quiet=quiet,
+                should_stop=is_stopped,
+            )
     except AgentclError as error:
         raise click.ClickException(str(error)) from error
     done = f"{progress.tokens / 1e6:.2f}M tokens in {progress.seconds / 60:.1f} min, in {out}"

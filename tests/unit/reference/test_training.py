@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 from transformers import PreTrainedTokenizerFast
 
+from agentcl.errors import InvalidInput
 from agentcl.reference import Example, Names, read_passage, read_passages
 from agentcl.reference.batches import IGNORED, Encoder, make_batches
 from agentcl.reference.mix import STAGES
@@ -132,6 +133,28 @@ def test_a_training_cut_off_goes_on_as_if_it_had_not_been(tmp_path: Path) -> Non
     curve = [json.loads(line) for line in (cut / "curve.jsonl").read_text().splitlines()]
     assert [row["tokens"] for row in curve] == sorted({row["tokens"] for row in curve})
     assert {"answer", "two-hop", "absent", "facts", "applicable"} <= gates[-1].keys()
+
+
+def test_a_training_can_begin_with_a_trained_model(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    train(TINY, first, is_quiet=True)
+    train(replace(TINY, tokens=3_000), second, seed=1, start_from=first, is_quiet=True)
+    assert (second / "tokenizer.json").read_text() == (first / "tokenizer.json").read_text()
+    about = json.loads((second / "training.json").read_text())
+    assert about["before"]["progress"]["tokens"] >= TINY.tokens
+    assert about["progress"]["stage"] == len(STAGES) - 1
+    came, went = (load_file(folder / "model.safetensors") for folder in (first, second))
+    moved = [
+        (went[name].float() - came[name].float()).norm() / came[name].float().norm()
+        for name in came
+    ]
+    assert 0 < max(moved) < 0.3  # random weights would be about 1.4 away
+
+    with pytest.raises(InvalidInput, match="another shape than the preset"):
+        train(replace(TINY, width=16), tmp_path / "third", start_from=first, is_quiet=True)
+    (first / "model.safetensors").unlink()
+    with pytest.raises(InvalidInput, match=r"has no model\.safetensors"):
+        train(TINY, tmp_path / "fourth", start_from=first, is_quiet=True)
 
 
 def test_the_command_trains_and_refuses_nonsense(tmp_path: Path) -> None:
