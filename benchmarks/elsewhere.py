@@ -28,8 +28,9 @@ WORLDS: Final[Mapping[str, Mapping[str, Any]]] = {
     "needs": {"world": "incidents", "families": ["needs"]},
     "diagnose": {"world": "incidents", "families": ["diagnose"]},
     "control": {"world": "incidents", "families": ["control"]},
-    "babyai": {"world": "babyai", "families": ["GoToLocal"]},
-    "textworld": {"world": "textworld"},
+    # Long episodes: few of them.
+    "babyai": {"world": "babyai", "families": ["GoToLocal"], "episodes": 10},
+    "textworld": {"world": "textworld", "episodes": 10},
 }
 
 
@@ -38,7 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--episodes", type=int, default=40)
+    parser.add_argument("--episodes", type=int, default=40, help="of incidents")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--workers", type=int, default=1, help="processes side by side")
     parser.add_argument("--only", help=f"some of {','.join(WORLDS)}")
@@ -55,7 +56,7 @@ def main() -> None:
             {
                 "seeds": list(range(asked.seeds)),
                 "workers": asked.workers,
-                "tasks": {**WORLDS[name], "episodes": asked.episodes},
+                "tasks": {"episodes": asked.episodes, **WORLDS[name]},
                 "agent": {"url": asked.url},
                 "memory": {"arms": list(ARMS), "encoder": "hashing"},
             },
