@@ -50,6 +50,9 @@ def main() -> None:
     options.add_argument("--count", type=int, default=300, help="questions a set")
     options.add_argument("--seed", type=int, default=7)
     options.add_argument("--curve", type=Path, help="the folder of a training")
+    options.add_argument(
+        "--save", help="under this name, what another model than the shipped one does"
+    )
     given = options.parse_args()
     if given.curve:
         draw_curve(given.curve)
@@ -79,14 +82,15 @@ def main() -> None:
         "scores": [asdict(score) for score in scores],
         "is_frozen": is_frozen,
     }
-    if given.folder == REFERENCE_FOLDER:
+    name = "reference_model" if given.folder == REFERENCE_FOLDER else given.save
+    if name:
         found["through"] = "vLLM" if given.url else "numpy"
         found["training"] = json.loads((given.folder / "training.json").read_text("utf-8"))
         found["parameters"] = parameters(given.folder)
         found["mib"] = (given.folder / "model.safetensors").stat().st_size / 2**20
         found["load_s"] = load_seconds(given.folder)
         print(f"{found['mib']:.1f} MiB, loaded in {found['load_s']:.2f} s")
-        results.save("reference_model", found)
+        results.save(name, found)
 
 
 def show(scores: list[Score]) -> None:
@@ -148,7 +152,8 @@ def draw_curve(folder: Path) -> None:
     left.set(xlabel="million tokens read", ylabel="loss on answers", ylim=(0, None))
     names = [name for name in gates[-1] if name not in curve[-1]]
     for name in names:
-        right.plot([g["tokens"] / 1e6 for g in gates], [g[name] for g in gates], label=name)
+        asked = [row for row in gates if name in row]  # a gate may have come in later
+        right.plot([g["tokens"] / 1e6 for g in asked], [g[name] for g in asked], label=name)
     right.set(xlabel="million tokens read", ylabel="held out, exact", ylim=(0, 1.02))
     right.legend(fontsize=8, frameon=False, ncols=2)
     for axes in (left, right):

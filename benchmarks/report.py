@@ -9,7 +9,7 @@ up to date.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -120,21 +120,36 @@ def gates() -> str:
     return table(["", "%", "95 %", "n", "gate", "without context, or chance", "passed"], rows)
 
 
+def _trained(training: Mapping[str, Any]) -> str:
+    runs = [one["progress"] for one in (training.get("before"), training) if one]
+    parts = [
+        f"{run['tokens'] / 1e6:.1f} million tokens in {run['seconds'] / 60:.0f} minutes"
+        for run in runs
+    ]
+    return f"{', then '.join(parts)}, on {training['machine']}"
+
+
+def one_run() -> str:
+    """The gates of one run of the preset `cpu`, beside those of the shipped weights."""
+    run, shipped = result("reference_model_cpu"), result("reference_model")
+    rows = [
+        [one["name"], f"{100 * one['value']:.1f}", f"{100 * other['value']:.1f}"]
+        for one, other in zip(run["scores"], shipped["scores"], strict=True)
+    ]
+    read = f"One run: {_trained(run['training'])}.\n"
+    return f"{table(['', 'one run, %', 'shipped, %'], rows)}\n{read}"
+
+
 def made() -> str:
     """What the shipped weights are."""
     found = result("reference_model")
     training = found["training"]
     preset = training["preset"]
-    runs = [one["progress"] for one in (training.get("before"), training) if one]
-    made = ", then ".join(
-        f"{run['tokens'] / 1e6:.1f} million tokens in {run['seconds'] / 60:.0f} minutes"
-        for run in runs
-    )
     parts = [
         f"{found['parameters'] / 1e6:.1f} million parameters: {preset['layers']} layers, "
         f"{preset['width']} wide, {preset['heads']} heads, {preset['vocabulary']:,} tokens of vocabulary",
         f"{found['mib']:.1f} MiB in bfloat16, loaded in {found['load_s']:.2f} s, numpy included",
-        f"made by the preset `{training['name']}`: {made}, on {training['machine']}",
+        f"made by the preset `{training['name']}`: {_trained(training)}",
         f"context {preset['context']:,} tokens; trained on conversations of up to "
         f"{preset['longest']:,} tokens",
         f"fingerprint equal before and after the gates: {'yes' if found['is_frozen'] else 'NO'}",
@@ -370,6 +385,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "torture": torture,
     "gates": gates,
     "made": made,
+    "one_run": one_run,
     "learning": report_runs.learning,
     "leak": report_runs.leak,
     "consolidation": report_runs.consolidation,
