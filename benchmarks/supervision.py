@@ -1,6 +1,6 @@
 """What lanes pay: a frozen student alone, under an expert all the time, or where the supervisor asks for one.
 
-    python benchmarks/supervision.py [--seeds 5] [--episodes 100] [--price 10]
+    python benchmarks/supervision.py [--seeds 5] [--episodes 100] [--price 50]
 
 The reference model plays incidents and writes its own lessons. The expert knows the rules; each of its tokens counts as
 `--price` of the student's, as those of a larger model would. Supervised, an episode is handed to the expert where what it adds is
@@ -52,7 +52,7 @@ def main() -> None:
     )
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--episodes", type=int, default=100)
-    parser.add_argument("--price", type=int, default=10, help="of the expert's tokens")
+    parser.add_argument("--price", type=int, default=50, help="of the expert's tokens")
     asked = parser.parse_args()
     model = open_reference()
     before = model.fingerprint()
