@@ -94,7 +94,6 @@ def choose_action(
     kind: str | None = None,
     needing: float = 0.0,
     hidden: float = 0.0,
-    crowded: float = 0.0,
     held_out: bool = False,
 ) -> Example:
     """Return guidance, and situations in which the next action is chosen.
@@ -107,8 +106,6 @@ def choose_action(
         kind: "applicable", "none" or "misleading" guidance for every situation; default: any.
         needing: how often the first situation is one whose remedy needs another action before it.
         hidden: how often a situation is one whose sign has to be found with a diagnostic first.
-        crowded: how often several lessons tell what does not help in a situation, as a memory that learns
-            from its failures has them.
         held_out: names and phrasings that training never draws.
     """
     names = Names(rng, held_out=held_out)
@@ -130,8 +127,6 @@ def choose_action(
     told += _diagnosing_lessons(rng, diagnostics, situations, kinds, is_hidden)
     if "none" not in kinds:
         told += _other_lessons(rng, world, situations, max(0, lessons - len(told)))
-        if crowded:
-            told += _vain_lessons(rng, world, situations, crowded)
     rng.shuffle(told)
     for chosen, situation, unseen in zip(kinds, situations, is_hidden, strict=True):
         diagnostic = diagnostics[situation[0]] if unseen else None
@@ -268,24 +263,6 @@ def _other_lessons(
     for situation in situations:
         if rng.random() < 0.3:
             told.append(Lesson(*situation, "avoid", world.harms[situation]))
-    return told
-
-
-def _vain_lessons(
-    rng: random.Random, world: Deployment, situations: Sequence[tuple[str, str]], share: float
-) -> list[Lesson]:
-    """What does not help in some of the situations, in each several things."""
-    told: list[Lesson] = []
-    for situation in situations:
-        if rng.random() < share:
-            known = {world.remedies[situation], world.harms[situation]}
-            known |= {
-                before for (service, _), before in world.needs.items() if service == situation[0]
-            }
-            vain = [action for action in REMEDIES if action not in known]
-            told += [
-                Lesson(*situation, "useless", one) for one in rng.sample(vain, rng.randint(1, 3))
-            ]
     return told
 
 

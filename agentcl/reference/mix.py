@@ -29,7 +29,6 @@ class Stage:
     recalls: float = 0.0  # share of several passages that stand as `Recall.prompt` gives them
     needing: float = 0.0  # share of acting in which something has to be done first
     hidden: float = 0.0  # share of situations and of episodes whose sign has to be found first
-    crowded: float = 0.0  # share of situations of which several lessons tell what does not help
     contextless: float = 0.0  # share of passages that are taken away, so that nothing is stated
     is_plain: bool = False  # one form for every fact and question
 
@@ -67,7 +66,6 @@ STAGES: Final = (
         **_WIDE,
         needing=0.3,
         hidden=0.2,
-        crowded=0.3,
     ),
     # What is learned last has its turn while the learning rate falls.
     Stage(
@@ -78,7 +76,6 @@ STAGES: Final = (
         **_WIDE,
         needing=0.6,
         hidden=0.3,
-        crowded=0.4,
     ),
 )
 
@@ -113,7 +110,6 @@ def draw(rng: random.Random, stage: Stage) -> Example:
             lessons=rng.randint(1, 6),
             needing=stage.needing,
             hidden=stage.hidden,
-            crowded=stage.crowded,
         )
     return write_guidance(rng, hidden=stage.hidden)
 
