@@ -27,10 +27,9 @@ from dataclasses import fields
 from typing import Any, Final
 
 from results import FOLDER, machine, save, table
-from runs import finished
+from runs import finished, over_seeds
 
 from agentcl.bench.folder import RunFolder
-from agentcl.bench.metrics.intervals import student_interval
 from agentcl.bench.reports.writing import write_report
 from agentcl.bench.rows import Row
 from agentcl.guidance.rules import GuidanceRules
@@ -171,19 +170,17 @@ def _kept(rows: Sequence[Row]) -> list[float] | None:
             again = lives[seed, place, "visit 2"]
             gains.append(statistics.fmean(again[:ENDS]) - statistics.fmean(solved[-ENDS:]))
             seeds.append(seed)
-    found = student_interval(gains, [0.0] * len(gains), clusters=seeds)
-    return None if found is None else [found.estimate, found.low, found.high]
+    return over_seeds(gains, [0.0] * len(gains), seeds)
 
 
 def _interval(
     pairs: Sequence[tuple[Row, Row]], value: Callable[[Row], float]
 ) -> list[float] | None:
-    found = student_interval(
+    return over_seeds(
         [value(ours) for ours, _ in pairs],
         [value(theirs) for _, theirs in pairs],
-        clusters=[ours.seed for ours, _ in pairs],
+        [ours.seed for ours, _ in pairs],
     )
-    return None if found is None else [found.estimate, found.low, found.high]
 
 
 def _show(part: str, found: Mapping[str, Any]) -> None:

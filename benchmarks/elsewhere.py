@@ -2,10 +2,11 @@
 
     python benchmarks/elsewhere.py [--seeds 5] [--episodes 40] [--workers 2] [--only babyai,needs] [--url URL]
 
-The frozen reference model plays what it was not made for: BabyAI's levels and generated TextWorld games, told in words that it
-never met, and the other families of incidents. It learns from its own episodes, with every part of the method, or
-remembers nothing. Where a model can make nothing of a world there is nothing to learn, and the question is whether what it
-believes to have learned does harm. The engines are extras of their names.
+The frozen reference model plays what `guidance.py` leaves out: the other families of incidents, of which `needs` is like
+its training and `diagnose` is not, and in `control` nothing can be learned; and BabyAI's levels and generated TextWorld
+games, told in words that it never met. It learns from its own episodes, with every part of the method, or remembers
+nothing. Where a model can make nothing of a world, the question is whether what it believes to have learned does
+harm. The engines are extras of their names.
 """
 
 from __future__ import annotations
@@ -13,15 +14,13 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from results import FOLDER, machine, save, table
-from runs import finished
+from runs import finished, over_seeds
 
 from agentcl.bench.folder import RunFolder
-from agentcl.bench.metrics.intervals import student_interval
-from agentcl.bench.rows import Row
 
 ARMS: Final = ("none", "guidance")
 WORLDS: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -68,44 +67,22 @@ def main() -> None:
 
 def _measured(folder: RunFolder) -> dict[str, Any]:
     none, guided = (list(folder.rows(arm)) for arm in ARMS)
+    beside = {(row.seed, row.number): row.score for row in none}
+    pairs = [(row, row.score, beside[row.seed, row.number]) for row in guided]
+    # An episode that failed has no score, which is not a score of zero.
+    scored = [
+        (row, ours, theirs) for row, ours, theirs in pairs if not (ours is None or theirs is None)
+    ]
+    ours, theirs = [ours for _, ours, _ in scored], [theirs for *_, theirs in scored]
     return {
         "model": folder.about["model"],
         "is_frozen": folder.about["fingerprint before"] == folder.about["fingerprint after"],
-        "episodes": len(none),
-        "failed": sum(row.score is None for row in (*none, *guided)),
-        "score": {arm: _mean(rows, _score) for arm, rows in zip(ARMS, (none, guided), strict=True)},
-        "success": {
-            arm: _mean(rows, _success) for arm, rows in zip(ARMS, (none, guided), strict=True)
-        },
-        "gain in score": _gain(none, guided, _score),
-        "gain in success": _gain(none, guided, _success),
+        "episodes": len(pairs),
+        "failed": len(pairs) - len(scored),
+        "score": {"none": statistics.fmean(theirs), "guidance": statistics.fmean(ours)},
+        "gain in score": over_seeds(ours, theirs, [row.seed for row, *_ in scored]),
         "lessons shown": statistics.fmean(len(row.shown) for row in guided),
     }
-
-
-def _score(row: Row) -> float:
-    return row.score or 0.0
-
-
-def _success(row: Row) -> float:
-    return float(bool(row.is_success))
-
-
-def _mean(rows: Sequence[Row], value: Callable[[Row], float]) -> float:
-    return statistics.fmean(map(value, rows))
-
-
-def _gain(
-    none: Sequence[Row], guided: Sequence[Row], value: Callable[[Row], float]
-) -> list[float] | None:
-    """Return the paired difference with its 95 % interval over seeds."""
-    by_task = {(row.seed, row.number): row for row in none}
-    found = student_interval(
-        [value(row) for row in guided],
-        [value(by_task[row.seed, row.number]) for row in guided],
-        clusters=[row.seed for row in guided],
-    )
-    return None if found is None else [found.estimate, found.low, found.high]
 
 
 def _show(worlds: Mapping[str, Mapping[str, Any]]) -> None:

@@ -34,11 +34,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from results import CACHE, FOLDER, machine, save, table
-from runs import finished
+from runs import finished, over_seeds
 
 from agentcl.bench.folder import RunFolder
 from agentcl.bench.metrics.curves import adaptive_efficiency, break_even_cost, break_even_score
-from agentcl.bench.metrics.intervals import student_interval
 from agentcl.bench.reports.writing import write_report
 from agentcl.bench.rows import Row
 from agentcl.envs.incidents import IncidentWorld, draw_incident
@@ -220,16 +219,15 @@ def _interval(
     pairs: Sequence[tuple[Row, Row]], value: Callable[[Row], float]
 ) -> list[float] | None:
     """Return a paired mean difference with its 95 % interval over seeds."""
-    found = student_interval(
+    return over_seeds(
         [float(value(ours)) for ours, _ in pairs],
         [float(value(theirs)) for _, theirs in pairs],
-        clusters=[ours.seed for ours, _ in pairs],
+        [ours.seed for ours, _ in pairs],
     )
-    return None if found is None else [found.estimate, found.low, found.high]
 
 
 def _bars(arms: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the issue asks of the arm, as numbers."""
+    """Return how guidance does against none and the oracle, late and in tokens."""
     late = {arm: row["solved by fifth"][-1] for arm, row in arms.items()}
     cost = {arm: row["tokens for each solved"] for arm, row in arms.items()}
     ours = "guidance"

@@ -11,6 +11,7 @@ from typing import Any
 from results import CACHE
 
 from agentcl.bench.folder import RunFolder
+from agentcl.bench.metrics.intervals import student_interval
 from agentcl.bench.reports.pairs import difference, pairs_of
 from agentcl.bench.rows import Row
 from agentcl.bench.runner import begin, go_on, progress
@@ -41,6 +42,14 @@ def finished(name: str, tables: Mapping[str, Any]) -> RunFolder:
         if ended.state != "complete":
             raise SystemExit(f"{name} ended as {ended.state}: {json.dumps(folder.about)}")
     return RunFolder(path)
+
+
+def over_seeds(
+    ours: Sequence[float], theirs: Sequence[float], seeds: Sequence[int]
+) -> list[float] | None:
+    """Return a paired mean difference with its 95 % interval over seeds; None for fewer than two."""
+    found = student_interval(ours, theirs, clusters=seeds)
+    return None if found is None else [found.estimate, found.low, found.high]
 
 
 def mean(rows: Sequence[Row]) -> float | None:

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from results import machine, save, table
+from runs import over_seeds
 
 from agentcl import Memory
 from agentcl.agents.agent import Agent
@@ -27,7 +28,6 @@ from agentcl.agents.spending import Spent
 from agentcl.agents.student import Act, Student
 from agentcl.agents.supervisor import Supervisor
 from agentcl.agents.teacher import Teacher
-from agentcl.bench.metrics.intervals import student_interval
 from agentcl.envs.base import Task
 from agentcl.envs.incidents import IncidentOracle, IncidentWorld
 from agentcl.envs.stream_builders import pools_of, random_stream
@@ -133,15 +133,15 @@ def _summary(
 ) -> dict[str, Any]:
     every = [one for life in lives for one in life]
     beside = [one for life in alone for one in life]
-    gain = student_interval(
+    gain = over_seeds(
         [one.score or 0.0 for one in every],
         [one.score or 0.0 for one in beside],
-        clusters=[seed for seed, life in enumerate(lives) for _ in life],
+        [seed for seed, life in enumerate(lives) for _ in life],
     )
     fifth = len(lives[0]) // PARTS
     return {
         "score": statistics.fmean(one.score or 0.0 for one in every),
-        "gain in score": None if gain is None else [gain.estimate, gain.low, gain.high],
+        "gain in score": gain,
         "tokens": statistics.fmean(one.tokens for one in every),
         "taught": [
             statistics.fmean(
