@@ -121,12 +121,11 @@ def gates() -> str:
 
 
 def _trained(training: Mapping[str, Any]) -> str:
-    runs = [one["progress"] for one in (training.get("before"), training) if one]
-    parts = [
-        f"{run['tokens'] / 1e6:.1f} million tokens in {run['seconds'] / 60:.0f} minutes"
-        for run in runs
-    ]
-    return f"{', then '.join(parts)}, on {training['machine']}"
+    run, before = training["progress"], training.get("before")
+    part = f"{run['tokens'] / 1e6:.1f} million tokens in {run['seconds'] / 60:.0f} minutes"
+    if before:
+        return f"{_trained(before)}, then {part}"
+    return f"{part}, on {training['machine']}"
 
 
 def one_run() -> str:

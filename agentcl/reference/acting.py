@@ -94,6 +94,7 @@ def choose_action(
     kind: str | None = None,
     needing: float = 0.0,
     hidden: float = 0.0,
+    crowded: float = 0.0,
     held_out: bool = False,
 ) -> Example:
     """Return guidance, and situations in which the next action is chosen.
@@ -106,6 +107,8 @@ def choose_action(
         kind: "applicable", "none" or "misleading" guidance for every situation; default: any.
         needing: how often the first situation is one whose remedy needs another action before it.
         hidden: how often a situation is one whose sign has to be found with a diagnostic first.
+        crowded: how often a situation is as one meets it who learns from failures: several lessons tell
+            what does not help, and much was tried before.
         held_out: names and phrasings that training never draws.
     """
     names = Names(rng, held_out=held_out)
@@ -127,14 +130,17 @@ def choose_action(
     told += _diagnosing_lessons(rng, diagnostics, situations, kinds, is_hidden)
     if "none" not in kinds:
         told += _other_lessons(rng, world, situations, max(0, lessons - len(told)))
+    is_crowded = bool(crowded) and rng.random() < crowded
+    if is_crowded:
+        told += _vain_lessons(rng, world, situations)
     rng.shuffle(told)
     for chosen, situation, unseen in zip(kinds, situations, is_hidden, strict=True):
+        met = _Met(rng, names, world, situation, told, actions, is_crowded)
         diagnostic = diagnostics[situation[0]] if unseen else None
         if diagnostic and rng.random() < 0.5:
-            turn = _undiagnosed(rng, names, world, situation, told, diagnostic, actions)
+            asked.append(_undiagnosed(met, diagnostic))
         else:
-            turn = _situation(rng, names, world, situation, told, chosen, actions, diagnostic)
-        asked.append(turn)
+            asked.append(_situation(met, chosen, diagnostic))
     lines = [f"- {_phrase(rng, lesson, held_out=held_out)}" for lesson in told]
     context = "\n".join(["Guidance:", *lines]) if lines else ""
     return Example(context, tuple(asked))
@@ -143,12 +149,15 @@ def choose_action(
 _KINDS: Final = ("applicable",) * 3 + ("none",) + ("misleading",) * 3
 
 
-def write_guidance(rng: random.Random, *, hidden: float = 0.0, held_out: bool = False) -> Example:
+def write_guidance(
+    rng: random.Random, *, hidden: float = 0.0, crowded: float = 0.0, held_out: bool = False
+) -> Example:
     """Return the record of an episode, and the guidance that it teaches.
 
     Args:
         rng: where chance comes from.
         hidden: how often the sign is found with a diagnostic on the way.
+        crowded: how often much is tried in vain, some of it twice.
         held_out: names that training never draws.
     """
     names = Names(rng, held_out=held_out)
@@ -159,8 +168,10 @@ def write_guidance(rng: random.Random, *, hidden: float = 0.0, held_out: bool = 
     lessons: list[Lesson] = []
     steps: list[str] = []
     before = world.needs.get((service, remedy))
-    tried = [a for a in rng.sample(REMEDIES, 3) if a not in (remedy, harm, before)][
-        : rng.randint(0, 2)
+    is_crowded = bool(crowded) and rng.random() < crowded
+    drawn, most = (6, 5) if is_crowded else (3, 2)
+    tried = [a for a in rng.sample(REMEDIES, drawn) if a not in (remedy, harm, before)][
+        : rng.randint(0, most)
     ]
     wrong = [(action, "useless", NOTHING) for action in tried]
     if rng.random() < 0.4:
@@ -169,6 +180,8 @@ def write_guidance(rng: random.Random, *, hidden: float = 0.0, held_out: bool = 
     for action, claim, result in wrong:
         steps.append(f"{action} {name}: {result}")
         lessons.append(Lesson(service, sign, claim, action))  # type: ignore[arg-type]
+    if is_crowded:
+        steps = _wandering(rng, steps)
     if rng.random() < 0.8 or not steps:
         if before:
             steps += [f"{remedy} {name}: {before} it before", f"{before} {name}: {DONE}"]
@@ -179,7 +192,7 @@ def write_guidance(rng: random.Random, *, hidden: float = 0.0, held_out: bool = 
     if hidden and rng.random() < hidden:
         seen = HIDDEN
         diagnostic = rng.choice(DIAGNOSTICS)
-        found, taught = _diagnosis(rng, name, (service, sign), diagnostic)
+        found, taught = _diagnosis(rng, name, (service, sign), diagnostic, is_long=is_crowded)
         steps, lessons = found + steps, taught + lessons
     text = "\n".join(f"{i}. {step}." for i, step in enumerate(steps, 1))
     answer = json.dumps({"guidance": [lesson.to_json() for lesson in lessons]})
@@ -190,13 +203,15 @@ def write_guidance(rng: random.Random, *, hidden: float = 0.0, held_out: bool = 
 
 
 def _diagnosis(
-    rng: random.Random, name: str, situation: tuple[str, str], diagnostic: str
+    rng: random.Random, name: str, situation: tuple[str, str], diagnostic: str, *, is_long: bool
 ) -> tuple[list[str], list[Lesson]]:
     """Return the steps to a sign that was not seen at first, and what they teach."""
     service, sign = situation
     others = [action for action in DIAGNOSTICS if action != diagnostic]
-    vain = rng.sample(others, rng.randint(0, 2))
+    vain = rng.sample(others, rng.randint(0, 3 if is_long else 2))
     steps = [f"{action} {name}: {FOUND_NOTHING}" for action in vain]
+    if is_long:
+        steps = _wandering(rng, steps)
     lessons = [Lesson(service, HIDDEN, "useless", action) for action in vain]
     steps.append(f"{diagnostic} {name}: the {service} {name} {sign}")
     return steps, [*lessons, Lesson(service, HIDDEN, "do", diagnostic)]
@@ -266,26 +281,50 @@ def _other_lessons(
     return told
 
 
-def _situation(
-    rng: random.Random,
-    names: Names,
-    world: Deployment,
-    situation: tuple[str, str],
-    told: Sequence[Lesson],
-    kind: str,
-    actions: int,
-    diagnostic: str | None,
-) -> Turn:
+def _vain_lessons(
+    rng: random.Random, world: Deployment, situations: Sequence[tuple[str, str]]
+) -> list[Lesson]:
+    """What does not help in the situations, or harms: for each several things."""
+    told: list[Lesson] = []
+    for situation in situations:
+        helps = {
+            world.remedies[situation],
+            world.needs.get((situation[0], world.remedies[situation])),
+        }
+        vain = [action for action in REMEDIES if action not in helps]
+        told += [
+            Lesson(*situation, rng.choice(("useless", "useless", "avoid")), action)
+            for action in rng.sample(vain, rng.randint(0, 4))
+            if action != world.harms[situation]
+        ]
+    return told
+
+
+@dataclass(frozen=True, slots=True)
+class _Met:
+    """What a situation is made from."""
+
+    rng: random.Random
+    names: Names
+    world: Deployment
+    situation: tuple[str, str]
+    told: Sequence[Lesson]
+    actions: int
+    is_crowded: bool
+
+
+def _situation(met: _Met, kind: str, diagnostic: str | None) -> Turn:
     """Return a situation; with a diagnostic, one whose sign that has just shown."""
+    rng, world, situation, told = met.rng, met.world, met.situation, met.told
     service, sign = situation
-    name, bystander = names.fresh(), names.fresh()
+    name, bystander = met.names.fresh(), met.names.fresh()
     remedy, harm = world.remedies[situation], world.harms[situation]
     before = world.needs.get((service, remedy))
-    suggested = {lesson.action for lesson in told if lesson.claim == "do"}
+    suggested = {x.action for x in told if x.claim == "do"}
     misled = {
-        lesson.action
-        for lesson in told
-        if lesson.claim == "do" and (lesson.service == service or lesson.sign == sign)
+        x.action
+        for x in told
+        if x.claim == "do" and x.sign != HIDDEN and (x.service == service or x.sign == sign)
     } - {remedy}
     offered = {remedy, *([before] if before else []), *sorted(misled)[:2]}
     spare = [action for action in REMEDIES if action not in offered | suggested]
@@ -293,13 +332,13 @@ def _situation(
     if harm in spare and rng.random() < 0.5:
         spare.remove(harm)
         spare.insert(0, harm)
-    offered |= set(spare[: max(0, actions - len(offered))])
-    history, tried, is_ready = _history(rng, name, offered, remedy, harm, before)
+    offered |= set(spare[: max(0, met.actions - len(offered))])
+    history, tried, is_ready = _history(met, name, offered, remedy, harm, before)
     admissible = [f"{action} {name}" for action in sorted(offered)]
     seen = sign
     if diagnostic:
         seen = HIDDEN
-        found, _ = _diagnosis(rng, name, situation, diagnostic)
+        found, _ = _diagnosis(rng, name, situation, diagnostic, is_long=met.is_crowded)
         history = found + history
         admissible += [f"{action} {name}" for action in DIAGNOSTICS]
     if rng.random() < 0.5:
@@ -346,24 +385,19 @@ def _situation(
     return Turn("action", ask, f"{reason} Answer: {rng.choice(right)} {name}", about)
 
 
-def _undiagnosed(
-    rng: random.Random,
-    names: Names,
-    world: Deployment,
-    situation: tuple[str, str],
-    told: Sequence[Lesson],
-    diagnostic: str,
-    actions: int,
-) -> Turn:
+def _undiagnosed(met: _Met, diagnostic: str) -> Turn:
     """Return a situation whose sign has not been found yet: it is looked for before anything is tried."""
-    service, name = situation[0], names.fresh()
-    remedy = world.remedies[situation]
-    offered = [remedy, *rng.sample([a for a in REMEDIES if a != remedy], actions - 1)]
-    here = [x for x in told if x.service == service and x.sign == HIDDEN]
+    rng, service, name = met.rng, met.situation[0], met.names.fresh()
+    remedy = met.world.remedies[met.situation]
+    offered = [remedy, *rng.sample([a for a in REMEDIES if a != remedy], met.actions - 1)]
+    here = [x for x in met.told if x.service == service and x.sign == HIDDEN]
     is_told = any(x.claim == "do" for x in here)
     vain = {x.action for x in here if x.claim == "useless"}
-    looked = rng.sample([a for a in DIAGNOSTICS if a != diagnostic], rng.choice((0, 0, 1, 2)))
+    most = (1, 2, 3, 3) if met.is_crowded else (0, 0, 1, 2)
+    looked = rng.sample([a for a in DIAGNOSTICS if a != diagnostic], rng.choice(most))
     history = [f"{action} {name}: {FOUND_NOTHING}" for action in looked]
+    if met.is_crowded:
+        history = _wandering(rng, history)
     unlikely = {*vain, *looked}
     right = [diagnostic] if is_told else [a for a in DIAGNOSTICS if a not in unlikely]
     admissible = [f"{action} {name}" for action in [*offered, *DIAGNOSTICS]]
@@ -389,26 +423,33 @@ def _ask(name: str, scene: str, history: Sequence[str], admissible: Sequence[str
 
 
 def _history(
-    rng: random.Random, name: str, offered: set[str], remedy: str, harm: str, before: str | None
+    met: _Met, name: str, offered: set[str], remedy: str, harm: str, before: str | None
 ) -> tuple[list[str], set[str], bool | None]:
     """Steps taken before, what was tried in vain, and whether the need is known from them.
 
     The last is None when the history does not show the remedy, False when it showed what has to come
     before, True when that has been done.
     """
-    steps: list[str] = []
-    tried: set[str] = set()
+    rng = met.rng
     vain = sorted(offered - {remedy, before or ""})
-    for action in rng.sample(vain, min(len(vain), rng.choice((0, 0, 1, 1, 2)))):
-        tried.add(action)
-        steps.append(f"{action} {name}: {WORSE if action == harm else NOTHING}")
+    most = rng.randint(0, len(vain)) if met.is_crowded else rng.choice((0, 0, 1, 1, 2))
+    tried = rng.sample(vain, min(len(vain), most))
+    steps = [f"{action} {name}: {WORSE if action == harm else NOTHING}" for action in tried]
+    if met.is_crowded:
+        steps = _wandering(rng, steps)
     if before and before in offered and rng.random() < 0.3:
         steps.append(f"{remedy} {name}: {before} it before")
         if rng.random() < 0.5:
             steps.append(f"{before} {name}: {DONE}")
-            return steps, tried, True
-        return steps, tried, False
-    return steps, tried, None
+            return steps, set(tried), True
+        return steps, set(tried), False
+    return steps, set(tried), None
+
+
+def _wandering(rng: random.Random, steps: Sequence[str]) -> list[str]:
+    """Return the steps as one takes them who forgets what was tried: some of them twice."""
+    again = [step for step in steps if rng.random() < 0.15]
+    return [*steps, *again]
 
 
 def _phrase(rng: random.Random, lesson: Lesson, *, held_out: bool) -> str:

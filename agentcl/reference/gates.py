@@ -17,7 +17,7 @@ from agentcl.reference.acting import choose_action, write_guidance
 from agentcl.reference.examples import Example, Turn
 from agentcl.reference.reading import choose_facts, final_answer, read_passage, read_passages
 
-_ACTING: Final = ("applicable", "none", "misleading", "hidden")
+_ACTING: Final = ("applicable", "none", "misleading", "hidden", "crowded")
 _SAMPLING: Final = Sampling(max_tokens=320)
 
 
@@ -59,6 +59,7 @@ def draw_sets(seed: int, count: int) -> dict[str, list[Asked]]:
         "none": partial(_situation, kind="none"),
         "misleading": partial(_situation, kind="misleading"),
         "hidden": partial(_situation, kind="applicable", hidden=1.0),
+        "crowded": partial(_situation, kind="applicable", crowded=1.0),
         "guidance": partial(write_guidance, held_out=True),
         "summary": lambda rng: read_passage(rng, size=rng.randint(3, 8), held_out=True),
     }
@@ -125,6 +126,7 @@ def judge(
         unguided,
         misled,
         _score("action, sign found first", sets, replies, blind, "hidden", exact, None),
+        _score("action, much tried in vain", sets, replies, blind, "crowded", exact, None),
         _score("guidance written, exact match", sets, replies, blind, "guidance", same_json, None),
         _score("summary, exact match", sets, replies, blind, "summary", exact, None),
     ]
@@ -154,13 +156,14 @@ def _draw(
 ) -> list[Asked]:
     rng = random.Random(f"{seed}:gates:{name}")
     drawn: list[Asked] = []
+    kind = "applicable" if name == "crowded" else name
     while len(drawn) < count:
         example = make(rng)
         wanted = _wanted(name, len(drawn))
         fitting = [
             turn
             for turn in example.turns
-            if turn.skill in wanted and turn.about.get("kind", name) == name
+            if turn.skill in wanted and turn.about.get("kind", kind) == kind
         ]
         if fitting:
             drawn.append(Asked(example, rng.choice(fitting)))
@@ -184,10 +187,18 @@ def _passages(rng: random.Random, *, share_two_hop: float) -> Example:
     )
 
 
-def _situation(rng: random.Random, *, kind: str, hidden: float = 0.0) -> Example:
-    lessons = rng.randint(2, 6)
+def _situation(
+    rng: random.Random, *, kind: str, hidden: float = 0.0, crowded: float = 0.0
+) -> Example:
     return choose_action(
-        rng, turns=2, lessons=lessons, actions=4, kind=kind, hidden=hidden, held_out=True
+        rng,
+        turns=2,
+        lessons=rng.randint(2, 6),
+        actions=4,
+        kind=kind,
+        hidden=hidden,
+        crowded=crowded,
+        held_out=True,
     )
 
 

@@ -29,6 +29,7 @@ class Stage:
     recalls: float = 0.0  # share of several passages that stand as `Recall.prompt` gives them
     needing: float = 0.0  # share of acting in which something has to be done first
     hidden: float = 0.0  # share of situations and of episodes whose sign has to be found first
+    crowded: float = 0.0  # share of situations and of episodes in which much was tried in vain
     contextless: float = 0.0  # share of passages that are taken away, so that nothing is stated
     is_plain: bool = False  # one form for every fact and question
 
@@ -66,16 +67,18 @@ STAGES: Final = (
         **_WIDE,
         needing=0.3,
         hidden=0.2,
+        crowded=0.3,
     ),
     # What is learned last has its turn while the learning rate falls.
     Stage(
         "acting",
         1.0,
         1.1,
-        {"passage": 3, "passages": 2.5, "relevant": 1.5, "action": 8, "guidance": 0.5},
+        {"passage": 4, "passages": 2.5, "relevant": 1.5, "action": 8, "guidance": 1},
         **_WIDE,
         needing=0.6,
         hidden=0.3,
+        crowded=0.5,
     ),
 )
 
@@ -104,14 +107,17 @@ def draw(rng: random.Random, stage: Stage) -> Example:
     if maker == "relevant":
         return choose_facts(rng, questions=5)
     if maker == "action":
+        is_crowded = rng.random() < stage.crowded
         return choose_action(
             rng,
-            turns=rng.randint(2, 3),
+            turns=2 if is_crowded else rng.randint(2, 3),  # or most rows would be too long
             lessons=rng.randint(1, 6),
+            actions=rng.randint(4, 5),
             needing=stage.needing,
             hidden=stage.hidden,
+            crowded=float(is_crowded),
         )
-    return write_guidance(rng, hidden=stage.hidden)
+    return write_guidance(rng, hidden=stage.hidden, crowded=stage.crowded)
 
 
 def _emptied(example: Example) -> Example:

@@ -69,11 +69,20 @@ def build_model(preset: Preset) -> Qwen3ForCausalLM:
 
 
 def load_weights(model: Qwen3ForCausalLM, folder: Path) -> None:
-    """Put the weights of a trained model into `model`. Raises InvalidInput if its shape is another."""
+    """Put the weights of a trained model into `model`.
+
+    Raises:
+        InvalidInput: if its shape is another, or the file is damaged.
+    """
+    from safetensors import SafetensorError
     from safetensors.torch import load_model
 
     try:
         load_model(model, str(folder / "model.safetensors"))
+    except SafetensorError as error:
+        raise InvalidInput(
+            f"{folder / 'model.safetensors'} is damaged ({error}): take another copy of the folder"
+        ) from error
     except RuntimeError as error:
         raise InvalidInput(
             f"the model in {folder} has another shape than the preset: {str(error).splitlines()[0]}"

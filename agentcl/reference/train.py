@@ -62,15 +62,15 @@ class Training:
         import torch
 
         torch.manual_seed(seed)
-        folder.mkdir(parents=True, exist_ok=True)
         self.preset, self.folder, self.seed = preset, folder, seed
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.before = _trained_before(start_from) if start_from else None
-        self.tokenizer = _tokenizer(start_from or folder, folder, preset, seed)
-        self.encoder = Encoder(self.tokenizer)
         self.model = build_model(preset)
-        if start_from:
+        if start_from:  # before anything is written
             load_weights(self.model, start_from)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.tokenizer = _tokenizer(folder, start_from, preset, seed)
+        self.encoder = Encoder(self.tokenizer)
         torch.nn.Module.to(self.model, self.device)  # its own `to` has no usable types
         rate = preset.learning_rate * (_AGAIN if start_from else 1.0)
         self.master = Master(self.model, rate)
@@ -325,12 +325,18 @@ def _says(training: Training, loss: float) -> str:
     )
 
 
-def _tokenizer(source: Path, folder: Path, preset: Preset, seed: int) -> PreTrainedTokenizerFast:
-    """Return the tokenizer that lies in `source`, or else a new one; `folder` has it then."""
+def _tokenizer(
+    folder: Path, start_from: Path | None, preset: Preset, seed: int
+) -> PreTrainedTokenizerFast:
+    """Return the tokenizer of `folder`, or else that of `start_from`, or a new one; `folder` has it then."""
     from transformers import PreTrainedTokenizerFast
 
-    if (source / "tokenizer.json").exists():
-        tokenizer: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(str(source))
+    for source in (folder, start_from):
+        if source and (source / "tokenizer.json").exists():
+            tokenizer: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(
+                str(source)
+            )
+            break
     else:
         tokenizer = train_tokenizer(vocabulary=preset.vocabulary, seed=seed)
     if not (folder / "tokenizer.json").exists():
@@ -339,13 +345,18 @@ def _tokenizer(source: Path, folder: Path, preset: Preset, seed: int) -> PreTrai
 
 
 def _trained_before(folder: Path) -> object:
-    """Return what is known of how a model was trained. Raises InvalidInput if there is no model."""
+    """Return what is known of how a model was trained. Raises InvalidInput if there is no whole model."""
     for name in ("model.safetensors", "tokenizer.json", "training.json"):
         if not (folder / name).is_file():
             raise InvalidInput(
                 f"{folder} has no {name}: name a folder that this command wrote, or the package's own"
             )
-    return json.loads((folder / "training.json").read_text("utf-8"))
+    try:
+        return json.loads((folder / "training.json").read_text("utf-8"))
+    except ValueError as error:
+        raise InvalidInput(
+            f"{folder / 'training.json'} is damaged ({error}): take another copy of the folder"
+        ) from error
 
 
 def _append(path: Path, row: Mapping[str, object]) -> None:

@@ -169,6 +169,18 @@ def test_a_hidden_sign_is_looked_for_first_and_then_decides() -> None:
     assert kinds == {"hidden", "shown", "unknown"}
 
 
+def test_what_does_not_help_is_left_out_where_several_lessons_say_so() -> None:
+    counts = set()
+    for seed in SEEDS:
+        example = choose_action(random.Random(seed), kind="applicable", turns=1, crowded=1.0)
+        plain = choose_action(random.Random(seed), kind="applicable", turns=1)
+        told = sum(" help" in line for line in example.context.splitlines())
+        counts.add(told - sum(" help" in line for line in plain.context.splitlines()))
+        (turn,) = example.turns
+        assert final_answer(turn.answer) == turn.about["right"]
+    assert counts >= {1, 2, 3}
+
+
 def test_an_episode_in_which_the_sign_was_found_teaches_how() -> None:
     for seed in SEEDS:
         example = write_guidance(random.Random(seed), hidden=1.0)

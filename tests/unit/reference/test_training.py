@@ -27,7 +27,7 @@ from agentcl.reference.batches import IGNORED, Encoder, make_batches
 from agentcl.reference.mix import STAGES
 from agentcl.reference.presets import PRESETS
 from agentcl.reference.tokenizer import train_tokenizer
-from agentcl.reference.train import train
+from agentcl.reference.train import Training, train
 
 TINY = replace(
     PRESETS["smoke"],
@@ -152,9 +152,31 @@ def test_a_training_can_begin_with_a_trained_model(tmp_path: Path) -> None:
 
     with pytest.raises(InvalidInput, match="another shape than the preset"):
         train(replace(TINY, width=16), tmp_path / "third", start_from=first, is_quiet=True)
+    assert not (tmp_path / "third").exists()  # or the next try would find this one's tokenizer
+    weights = (first / "model.safetensors").read_bytes()
+    (first / "model.safetensors").write_bytes(weights[:1000])
+    with pytest.raises(InvalidInput, match=r"model\.safetensors is damaged"):
+        train(TINY, tmp_path / "third", start_from=first, is_quiet=True)
+    (first / "model.safetensors").write_bytes(weights)
+    about = (first / "training.json").read_text()
+    (first / "training.json").write_text(about[:20])
+    with pytest.raises(InvalidInput, match=r"training\.json is damaged"):
+        train(TINY, tmp_path / "third", start_from=first, is_quiet=True)
+    (first / "training.json").write_text(about)
     (first / "model.safetensors").unlink()
     with pytest.raises(InvalidInput, match=r"has no model\.safetensors"):
         train(TINY, tmp_path / "fourth", start_from=first, is_quiet=True)
+
+
+def test_a_training_goes_on_with_its_own_tokenizer(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    train(TINY, first, is_quiet=True)
+    train(TINY, second, start_from=first, is_quiet=True)
+    own = (second / "tokenizer.json").read_text()
+    (first / "tokenizer.json").write_text("{}")  # whatever became of the one it began with
+    training = Training(TINY, second, seed=0, start_from=first)
+    assert training.done >= 1
+    assert (second / "tokenizer.json").read_text() == own
 
 
 def test_the_command_trains_and_refuses_nonsense(tmp_path: Path) -> None:
