@@ -50,9 +50,6 @@ def main() -> None:
     options.add_argument("--count", type=int, default=300, help="questions a set")
     options.add_argument("--seed", type=int, default=7)
     options.add_argument("--curve", type=Path, help="the folder of a training")
-    options.add_argument(
-        "--save", help="under this name, what another model than the shipped one does"
-    )
     given = options.parse_args()
     if given.curve:
         draw_curve(given.curve)
@@ -76,21 +73,21 @@ def main() -> None:
     scores = judge(sets, replies, blind)
     show(scores)
     print(f"\n{2 * given.count * len(sets)} questions in {seconds:.0f} s; frozen: {is_frozen}")
+    if given.folder != REFERENCE_FOLDER:
+        return
     found: dict[str, Any] = {
         "machine": results.machine("numpy"),
+        "through": "vLLM" if given.url else "numpy",
         "seed": given.seed,
         "scores": [asdict(score) for score in scores],
         "is_frozen": is_frozen,
+        "training": json.loads((given.folder / "training.json").read_text("utf-8")),
+        "parameters": parameters(given.folder),
+        "mib": (given.folder / "model.safetensors").stat().st_size / 2**20,
+        "load_s": load_seconds(given.folder),
     }
-    name = "reference_model" if given.folder == REFERENCE_FOLDER else given.save
-    if name:
-        found["through"] = "vLLM" if given.url else "numpy"
-        found["training"] = json.loads((given.folder / "training.json").read_text("utf-8"))
-        found["parameters"] = parameters(given.folder)
-        found["mib"] = (given.folder / "model.safetensors").stat().st_size / 2**20
-        found["load_s"] = load_seconds(given.folder)
-        print(f"{found['mib']:.1f} MiB, loaded in {found['load_s']:.2f} s")
-        results.save(name, found)
+    print(f"{found['mib']:.1f} MiB, loaded in {found['load_s']:.2f} s")
+    results.save("reference_model", found)
 
 
 def show(scores: list[Score]) -> None:

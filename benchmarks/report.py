@@ -128,17 +128,6 @@ def _trained(training: Mapping[str, Any]) -> str:
     return f"{part}, on {training['machine']}"
 
 
-def one_run() -> str:
-    """The gates of one run of the preset `cpu`, beside those of the shipped weights."""
-    run, shipped = result("reference_model_cpu"), result("reference_model")
-    rows = [
-        [one["name"], f"{100 * one['value']:.1f}", f"{100 * other['value']:.1f}"]
-        for one, other in zip(run["scores"], shipped["scores"], strict=True)
-    ]
-    read = f"One run: {_trained(run['training'])}.\n"
-    return f"{table(['', 'one run, %', 'shipped, %'], rows)}\n{read}"
-
-
 def made() -> str:
     """What the shipped weights are."""
     found = result("reference_model")
@@ -384,7 +373,6 @@ PARTS: dict[str, Callable[[], str]] = {
     "torture": torture,
     "gates": gates,
     "made": made,
-    "one_run": one_run,
     "learning": report_runs.learning,
     "leak": report_runs.leak,
     "consolidation": report_runs.consolidation,
