@@ -2,8 +2,8 @@
 
     python benchmarks/elsewhere.py [--seeds 5] [--episodes 40] [--workers 2] [--only babyai,needs] [--url URL]
 
-The frozen reference model plays what `guidance.py` leaves out: the other families of incidents, of which `needs` is like
-its training and `diagnose` is not, and in `control` nothing can be learned; and BabyAI's levels and generated TextWorld
+The frozen reference model plays what `guidance.py` leaves out: the other families of incidents, of which `needs` and `diagnose`
+are like its training, and in `control` nothing can be learned; and BabyAI's levels and generated TextWorld
 games, told in words that it never met. It learns from its own episodes, with every part of the method, or remembers
 nothing. Where a model can make nothing of a world, the question is whether what it believes to have learned does
 harm. The engines are extras of their names.

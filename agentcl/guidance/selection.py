@@ -16,7 +16,7 @@ from typing import Final
 
 from agentcl.guidance.rules import BUDGET_TOKENS, PRICE
 from agentcl.guidance.state import LEAST_ARM, Belief, GuidanceState
-from agentcl.guidance.twins import names
+from agentcl.guidance.twins import AGAINST, content, names
 from agentcl.lessons import Lesson
 from agentcl.memory.experience import Exposure, Guidance
 from agentcl.memory.records import ScopeView
@@ -107,11 +107,12 @@ def choose(
         actions: that can be taken, if they are known.
         in_vain: actions of this episode that no lesson should say again.
     """
-    offers = [
+    found = [
         offer
         for offer in _offers(state, place, count_tokens, price, is_frozen=is_frozen)
         if _can_be_done(offer.guidance, actions, in_vain)
     ]
+    offers = _on_trial(_without_needless(_without_beaten(state, found, place.world)))
     held = decided or {}
     drawn: list[Offer] = []
     withheld: list[Offer] = []
@@ -154,14 +155,14 @@ def _offers(
         if probability > 0:
             found.append(Offer(guidance, held.number, belief, probability, gain, tokens))
     found.sort(key=lambda offer: (-offer.gain / offer.tokens, offer.number))
-    return _on_trial(_without_beaten(state, found, place.world))
+    return found
 
 
 def _can_be_done(guidance: Guidance, actions: Collection[str], in_vain: Collection[str]) -> bool:
-    """Return whether what a lesson says to do is possible now, as far as that is known."""
-    if guidance.claim != "do":
+    """Return whether what a lesson says to do, or not to do, is possible now, as far as that is known."""
+    if guidance.claim != "do" and guidance.claim not in AGAINST:
         return True
-    if any(names(guidance.what, action) for action in in_vain):
+    if guidance.claim == "do" and any(names(guidance.what, action) for action in in_vain):
         return False
     if not guidance.is_action or not actions:
         return True
@@ -215,6 +216,26 @@ def _without_beaten(state: GuidanceState, offers: Iterable[Offer], world: str) -
         for offer in held
         if offer.guidance.id not in doubted
         or not trusted.intersection(state.rivals(offer.guidance.id))
+    ]
+
+
+def _without_needless(offers: Iterable[Offer]) -> list[Offer]:
+    """Drop what not to do in a situation of which it is known what to do, until that was done in vain.
+
+    Their worth is not additive: who knows what helps gains nothing by what does not.
+    """
+    held = list(offers)
+    known = {
+        content(offer.guidance.when)
+        for offer in held
+        if offer.guidance.claim == "do" and offer.belief.stage == "active"
+    }
+    if not known:
+        return held
+    return [
+        offer
+        for offer in held
+        if offer.guidance.claim not in AGAINST or content(offer.guidance.when) not in known
     ]
 
 

@@ -13,7 +13,7 @@ from agentcl.lessons import Lesson
 from agentcl.retrieval.analysis import terms
 from agentcl.retrieval.function_words import FUNCTION_WORDS
 
-_AGAINST: Final = frozenset({"avoid", "useless"})
+AGAINST: Final = frozenset({"avoid", "useless"})  # claims that speak against what they name
 _NEGATIONS: Final = frozenset({"not", "no", "never", "without", "nor"})
 _EMPTY: Final = FUNCTION_WORDS - _NEGATIONS
 
@@ -42,7 +42,7 @@ def names(what: str, action: str) -> bool:
 
 def oppose(one: Lesson, other: Lesson) -> bool:
     """Return whether both cannot hold: one says that something helps, the other that it does not."""
-    is_opposite = (one.claim == "do" and other.claim in _AGAINST) or (
-        other.claim == "do" and one.claim in _AGAINST
+    is_opposite = (one.claim == "do" and other.claim in AGAINST) or (
+        other.claim == "do" and one.claim in AGAINST
     )
     return is_opposite and matter_of(one) == matter_of(other)

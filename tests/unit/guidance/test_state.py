@@ -123,8 +123,34 @@ def test_what_cannot_be_done_is_not_told() -> None:
     assert not shown(named, actions=["flush Tavon"]).shown
     # Advice that is no action by name may still be of use.
     assert shown(fold(drain()), actions=["flush Tavon"]).shown
-    warning = fold(drain(id="warn", claim="avoid", is_action=True))
-    assert shown(warning, actions=["flush Tavon"]).shown
+    for claim in ("avoid", "useless"):
+        warning = fold(drain(id="warn", claim=claim, is_action=True))
+        assert shown(warning, actions=["drain Tavon", "flush Tavon"]).shown
+        assert not shown(warning, actions=["flush Tavon"]).shown
+
+
+def test_what_does_not_help_is_told_while_nothing_is_known_that_does() -> None:
+    lessons = [
+        drain(is_action=True),
+        drain(id="flush", claim="useless", what="flush it", is_action=True),
+        drain(id="wipe", claim="avoid", what="wipe it", when=f"{SLOW} ", is_action=True),
+    ]
+    proved = [
+        one
+        for n in range(6)
+        for one in (episode(f"e{n}"), said(f"e{n}", ("do", "drain it", "drain")))
+    ]
+    actions = ["drain Tavon", "flush Tavon", "wipe Tavon"]
+
+    def told(*records: Record, **given: object) -> set[str]:
+        return {offer.guidance.id for offer in shown(fold(*records), **given).shown}
+
+    assert told(*lessons, actions=actions) == {"drain", "flush", "wipe"}
+    assert told(*lessons, *proved, actions=actions) == {"drain"}
+    assert told(*lessons, *proved, actions=actions[1:]) == {"flush", "wipe"}
+    assert told(*lessons, *proved, actions=actions, in_vain=actions[:1]) == {"flush", "wipe"}
+    elsewhere = drain(id="flush", claim="useless", what="flush it", when="a queue", is_action=True)
+    assert told(lessons[0], elsewhere, *proved, actions=actions) == {"drain", "flush"}
 
 
 def test_what_was_done_in_vain_is_not_told_again() -> None:
