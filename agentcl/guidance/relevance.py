@@ -7,6 +7,7 @@ what is rare among few lessons is chance.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Final
 
 from agentcl.guidance.twins import content
@@ -15,33 +16,47 @@ COVERED: Final = 0.8  # of the words of a "when": both of two, four of five
 
 
 class Situations:
-    """The "when" of every lesson, by its words."""
+    """The "when" of every lesson, by its words. Lessons of one situation are weighed together."""
 
     def __init__(self) -> None:
         self._words: dict[str, frozenset[str]] = {}  # by lesson
-        self._lessons: dict[str, dict[str, None]] = {}  # by word; a dict, for its order
+        # Dictionaries for their order.
+        self._lessons: dict[frozenset[str], dict[str, None]] = {}  # by their words
+        self._situations: dict[str, dict[frozenset[str], None]] = {}  # by word
 
     def add(self, lesson: str, when: str) -> None:
         """Note when a lesson applies. One without words of its own applies always."""
         self.remove(lesson)
         self._words[lesson] = words = frozenset(content(when))
-        for word in words or {""}:
-            self._lessons.setdefault(word, {})[lesson] = None
+        held = self._lessons.setdefault(words, {})
+        if not held:
+            for word in words:
+                self._situations.setdefault(word, {})[words] = None
+        held[lesson] = None
 
     def remove(self, lesson: str) -> None:
         """Forget a lesson, if it is known."""
-        for word in self._words.pop(lesson, frozenset()) or {""}:
-            held = self._lessons.get(word, {})
-            held.pop(lesson, None)
-            if not held:
-                self._lessons.pop(word, None)
+        words = self._words.pop(lesson, None)
+        if words is None:
+            return
+        held = self._lessons[words]
+        del held[lesson]
+        if held:
+            return
+        del self._lessons[words]
+        for word in words:
+            del self._situations[word][words]
+            if not self._situations[word]:
+                del self._situations[word]
 
     def covering(self, situation: str) -> dict[str, float]:
         """Return the lessons that speak of a situation, with the share of their "when" that it has."""
-        found: dict[str, int] = {}
+        found: Counter[frozenset[str]] = Counter()
         for word in sorted(set(content(situation))):
-            for lesson in self._lessons.get(word, ()):
-                found[lesson] = found.get(lesson, 0) + 1
-        shares = {id: count / len(self._words[id]) for id, count in found.items()}
-        always = dict.fromkeys(self._lessons.get("", ()), 1.0)
-        return {id: share for id, share in shares.items() if share >= COVERED} | always
+            found.update(self._situations.get(word, {}).keys())
+        covered: dict[str, float] = {}
+        for words, count in found.items():
+            share = count / len(words)
+            if share >= COVERED:
+                covered |= dict.fromkeys(self._lessons[words], share)
+        return covered | dict.fromkeys(self._lessons.get(frozenset(), {}), 1.0)

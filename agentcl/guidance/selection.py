@@ -181,11 +181,11 @@ def _candidates(state: GuidanceState, place: Place) -> list[tuple[str, float]]:
     )
     lessons = state.lessons
     # The cheap conditions first: there may be very many.
-    held = [
-        (share, lessons[id].balance, lessons[id].number, id)
-        for id, share in covering.items()
-        if lessons[id].is_offered(place.application, place.world)
-    ]
+    held: list[tuple[float, int, int, str]] = []
+    for id, share in covering.items():
+        one = lessons[id]
+        if one.is_offered(place.application, place.world):
+            held.append((share, one.balance, one.number, id))
     if len(held) > _MOST_WEIGHED:
         held.sort(reverse=True)
     sees = place.view.sees
