@@ -118,6 +118,7 @@ with Memory(sys.argv[1], read_only=True) as memory:
     try:
         done = subprocess.run(
             [sys.executable, "-c", script, str(folder), str(tmp_path / "warm")],
+            cwd=tmp_path,  # a checkout in root's home is no place for another user
             capture_output=True,
             text=True,
             check=False,
