@@ -34,7 +34,7 @@ from agentcl.bench.reports.writing import write_report
 from agentcl.bench.rows import Row
 from agentcl.guidance.rules import GuidanceRules
 
-ARMS: Final = ("none", "ours", "guidance", "oracle")
+ARMS: Final = ("none", "transcripts-5", "episodes", "notes-3", "ours", "guidance", "oracle")
 ABLATIONS: Final = (
     "none",
     "guidance",
@@ -59,7 +59,7 @@ PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
                   "episodes": 60, "test_episodes": 9},
     },
     "revisited": {
-        "arms": ("none", "guidance"),
+        "arms": ARMS,
         "tasks": {"world": "incidents", "families": ["remedy"], "stream": "revisited", "episodes": 27, "places": 5},
     },
     "ablations": {

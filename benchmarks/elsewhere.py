@@ -1,10 +1,9 @@
-"""Is an agent with guidance anywhere worse than one without?
+"""Does guidance pay in other kinds of tasks too, or is it anywhere worse than nothing?
 
-    python benchmarks/elsewhere.py [--seeds 5] [--episodes 40] [--workers 2] [--only needs,control] [--url URL]
+    python benchmarks/elsewhere.py [--seeds 5] [--episodes 40] [--workers 2] [--only needs] [--url URL]
 
-The frozen reference model plays what `guidance.py` leaves out: the other families of incidents, of which `needs` and
-`diagnose` are like its training, and in `control` nothing can be learned. It learns from its own episodes, with every part
-of the method, or remembers nothing. Worlds in other words are left out: in BabyAI the model says nothing that is an action.
+The frozen reference model plays the families of incidents that `guidance.py` leaves out, beside the same memories as
+there. Worlds in other words are left out: in BabyAI the model says nothing that is an action.
 """
 
 from __future__ import annotations
@@ -12,16 +11,17 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from results import FOLDER, machine, save, table
 from runs import finished, over_seeds
 
 from agentcl.bench.folder import RunFolder
+from agentcl.bench.rows import Row
 
-ARMS: Final = ("none", "guidance")
-FAMILIES: Final = ("needs", "diagnose", "control")
+ARMS: Final = ("none", "transcripts-5", "episodes", "notes-3", "ours", "guidance", "oracle")
+FAMILIES: Final = ("needs", "diagnose")
 
 
 def main() -> None:
@@ -57,41 +57,42 @@ def main() -> None:
 
 
 def _measured(folder: RunFolder) -> dict[str, Any]:
-    none, guided = (list(folder.rows(arm)) for arm in ARMS)
-    beside = {(row.seed, row.number): row.score for row in none}
-    pairs = [(row, row.score, beside[row.seed, row.number]) for row in guided]
-    # An episode that failed has no score, which is not a score of zero.
-    scored = [
-        (row, ours, theirs) for row, ours, theirs in pairs if not (ours is None or theirs is None)
-    ]
-    ours, theirs = [ours for _, ours, _ in scored], [theirs for *_, theirs in scored]
+    none = {(row.seed, row.number): row for row in folder.rows("none")}
     return {
         "model": folder.about["model"],
         "is_frozen": folder.about["fingerprint before"] == folder.about["fingerprint after"],
-        "episodes": len(pairs),
-        "failed": len(pairs) - len(scored),
-        "score": {"none": statistics.fmean(theirs), "guidance": statistics.fmean(ours)},
-        "gain in score": over_seeds(ours, theirs, [row.seed for row, *_ in scored]),
-        "lessons shown": statistics.fmean(len(row.shown) for row in guided),
+        "arms": {arm: _arm(list(folder.rows(arm)), none) for arm in ARMS},
+    }
+
+
+def _arm(rows: Sequence[Row], none: Mapping[tuple[int, int], Row]) -> dict[str, Any]:
+    # An episode that failed has no score, which is not a score of zero.
+    pairs = [
+        (row.score, other.score, row.seed)
+        for row in rows
+        if row.score is not None and (other := none[row.seed, row.number]).score is not None
+    ]
+    ours, theirs, seeds = zip(*pairs, strict=True)
+    return {
+        "episodes": len(rows),
+        "failed": sum(row.score is None for row in rows),
+        "score": statistics.fmean(ours),
+        "gain in score": None if rows[0].arm == "none" else over_seeds(ours, theirs, seeds),
+        "tokens an episode": statistics.fmean(row.tokens for row in rows),
     }
 
 
 def _show(worlds: Mapping[str, Mapping[str, Any]]) -> None:
-    def cells(name: str, found: Mapping[str, Any]) -> list[str]:
-        gain = found["gain in score"]
-        return [
-            name,
-            str(found["episodes"]),
-            *(f"{found['score'][arm]:.3f}" for arm in ARMS),
-            "" if gain is None else "{:+.3f} [{:+.3f}, {:+.3f}]".format(*gain),
-            f"{found['lessons shown']:.1f}",
-            str(found["failed"]),
-        ]
-
     table(
-        ["world", "episodes", *ARMS, "gain", "lessons shown", "failed"],
-        [cells(name, found) for name, found in worlds.items()],
-    )
+        ["world", "memory", "episodes", "score", "against none", "tokens", "failed"],
+        [
+            [name, arm, str(row["episodes"]), f"{row['score']:.3f}",
+             "" if row["gain in score"] is None else "{:+.3f} [{:+.3f}, {:+.3f}]".format(*row["gain in score"]),
+             f"{row['tokens an episode']:,.0f}", str(row["failed"])]
+            for name, found in worlds.items()
+            for arm, row in found["arms"].items()
+        ],
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

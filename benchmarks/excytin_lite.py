@@ -3,8 +3,9 @@
     python benchmarks/excytin_lite.py --data ../shared/data/excytin
 
 The investigator has no model. Without memory, the names of columns and chance set its search order; with
-memory, the lines that its earlier episodes bore out, either counted or kept as lessons by agentcl, which shows
-those that proved themselves. Every score is that of a first attempt: memory is filled on training tasks, each
+memory, lines that its earlier episodes bore out: counted; kept as lessons by agentcl, which shows those that
+proved themselves; or those of the last five episodes, of the five most alike, and of the last three that fell
+short (`episode_lines.py`). Every score is that of a first attempt: memory is filled on training tasks, each
 played once, and frozen for the test tasks. Nothing here is to be compared
 with published scores of ExCyTIn-Bench: there are no log tables, and the judge is exact.
 """
@@ -20,10 +21,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from episode_lines import Alike, EpisodeMemory, Last, Remembering
 from numpy.typing import NDArray
 from results import machine, save, table
 
 from agentcl import Memory
+from agentcl.bench.arms.registry import open_arm
 from agentcl.envs.base import Environment, Task
 from agentcl.envs.excytin.guidance import LineMemory, as_lesson, as_line, situation_of
 from agentcl.envs.excytin.investigator import Investigator
@@ -36,7 +39,14 @@ from agentcl.recording import EpisodeRecorder
 ORDERS = 5  # of the training tasks, each with a memory of its own
 LANDSCAPES = 5
 SAMPLES = 10_000
-MEMORIES = ("with memory", "with guidance")
+SHOWN, NOTES = 5, 3  # episodes
+MEMORIES = (
+    "last five episodes",
+    "search over episodes",
+    "notes on failures",
+    "with memory",
+    "with guidance",
+)
 
 Run = tuple[InvestigationWorld, list[Task], list[Task]]  # what to learn from, what to measure on
 
@@ -71,10 +81,11 @@ def _measured(runs: Sequence[Run]) -> dict[str, Any]:
     """Play all arms on the test tasks, once for each run, and print them side by side."""
     arms: dict[str, list[list[Played]]] = {}
     learned: dict[str, list[list[Played]]] = {arm: [] for arm in MEMORIES}
-    kept: dict[str, list[int]] = {arm: [] for arm in MEMORIES}
+    kept: dict[str, list[int]] = {"with memory": [], "with guidance": []}
     for seed, (world, train, test) in enumerate(runs):
         lines = LineMemory()
         learned["with memory"].append(_learn(world, lines, train, seed))
+        kept["with memory"].append(len(lines))
         policies: dict[str, Policy] = {
             "without memory": Investigator(),
             "with memory": Investigator(lines.recall),
@@ -83,13 +94,23 @@ def _measured(runs: Sequence[Run]) -> dict[str, Any]:
             policies |= {"null": NullPolicy(), "oracle": OraclePolicy(world.oracle())}
         for name, policy in policies.items():
             arms.setdefault(name, []).append(_played(world, policy, test, seed))
+        with tempfile.TemporaryDirectory() as folder:
+            searched = open_arm("episodes", encoder="hashing", folder=Path(folder))
+            simple: dict[str, EpisodeMemory] = {
+                "last five episodes": Last(SHOWN),
+                "search over episodes": Alike(searched, SHOWN),
+                "notes on failures": Last(NOTES, are_short=True),
+            }
+            for name, chosen in simple.items():
+                learned[name].append(_remembered(world, chosen, train, seed))
+                arms.setdefault(name, []).append(_played(world, Remembering(chosen), test, seed))
+            searched.close()
         with tempfile.TemporaryDirectory() as folder, Memory(folder, encoder="hashing") as memory:
             learned["with guidance"].append(_guided(world, memory, train, seed))
             kept["with guidance"].append(len(memory.guidance_state().lessons))
             arms.setdefault("with guidance", []).append(
                 _guided(world, memory, test, seed, is_frozen=True)
             )
-        kept["with memory"].append(len(lines))
     name = runs[0][0].name
     print(f"\n{name}: {len(runs[0][2])} test tasks, {len(runs)} runs")
     rows = {arm: _summary(episodes) for arm, episodes in arms.items()}
@@ -138,6 +159,21 @@ def _learn(
         episode = play(environment, investigator, task, seed=seed)
         if episode.score is not None:
             memory.add(investigator.learn(episode.score))
+        episodes.append(episode)
+    environment.close()
+    return episodes
+
+
+def _remembered(
+    world: InvestigationWorld, memory: EpisodeMemory, tasks: Iterable[Task], seed: int
+) -> list[Played]:
+    """Fill a memory of whole episodes, and return the first attempts."""
+    environment, investigator = world.make(), Remembering(memory)
+    episodes = []
+    for task in tasks:
+        episode = play(environment, investigator, task, seed=seed)
+        if episode.score is not None:
+            memory.add(investigator.learn(episode.score), episode.score)
         episodes.append(episode)
     environment.close()
     return episodes

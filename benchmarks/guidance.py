@@ -111,8 +111,7 @@ def _run(part: str, asked: argparse.Namespace) -> RunFolder:
     options: dict[str, Any] = {"told": str(plant(asked.seeds))} if part == "planted" else {}
     options |= about.get("options", {})
     if options:
-        guided = [arm for arm in tables["memory"]["arms"] if arm.startswith("guidance")]
-        tables["memory"]["options"] = dict.fromkeys(guided, options)
+        tables["memory"]["options"] = dict.fromkeys(tables["memory"]["arms"], options)
     return finished(f"guidance-{asked.agent}-{part}", tables)
 
 
@@ -132,9 +131,7 @@ def _measured(part: str, folder: RunFolder, none: Sequence[Row]) -> dict[str, An
     if part == "changing":
         found["changes"] = {arm: _change(its) for arm, its in rows.items()}
     if part == "planted":
-        found["planted"] = {
-            arm: _planted(its) for arm, its in rows.items() if arm.startswith("guidance")
-        }
+        found["planted"] = {arm: _planted(its) for arm, its in rows.items()}
     return found
 
 
@@ -399,13 +396,16 @@ def _shown(interval: Sequence[float] | None) -> str:
     return f"{interval[0]:+.3f} [{interval[1]:+.3f}, {interval[2]:+.3f}]"
 
 
+# What is neither told nor learned is as in `learns`: no memory, and the true rules.
+_LEARNING: Final = tuple(arm for arm in ARMS if arm not in ("none", "oracle"))
 PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "learns": {"arms": ARMS},
     "supervised": {"arms": ("guidance",), "options": {"supervised": True}},
-    "planted": {"arms": ("guidance",)},
-    "flipped": {"arms": ("guidance",), "tasks": {"world": "flipped:FlippedIncidents"}},
-    "changing": {"arms": ("none", "ours", "guidance"), "tasks": {"stream": "changing"}},
-    "control": {"arms": ("none", "guidance"), "tasks": {"families": ["control"]}},
+    "planted": {"arms": _LEARNING},
+    "flipped": {"arms": _LEARNING, "tasks": {"world": "flipped:FlippedIncidents"}},
+    "changing": {"arms": ARMS, "tasks": {"stream": "changing"}},
+    # Nobody knows there what there is to know.
+    "control": {"arms": ("none", *_LEARNING), "tasks": {"families": ["control"]}},
     "ablations": {
         "arms": tuple(f"guidance-no-{part.name}" for part in fields(GuidanceRules)),
     },

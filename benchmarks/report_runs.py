@@ -162,15 +162,12 @@ def excytin() -> str:
     for world, found in result("excytin_lite").items():
         if world == "machine":
             continue
-        for arm in ("null", "without memory", "with memory", "with guidance", "oracle"):
+        gains = found["gain_of_memory"]
+        for arm in ("null", "without memory", *gains, "oracle"):
             row = found["arms"][arm]
-            rows.append(
-                [world, str(found["test_tasks"]), arm, f"{row['score']:.3f}", f"{row['steps']:.1f}"]
-            )
-        for arm, gains in found["gain_of_memory"].items():
-            gain = "{:+.3f} [{:+.3f}, {:+.3f}]".format(*gains["score"])
-            rows.append([world, "", f"gain {arm}", gain, ""])
-    return table(["world", "test tasks", "", "score", "steps"], rows)
+            gain = "{:+.3f} [{:+.3f}, {:+.3f}]".format(*gains[arm]["score"]) if arm in gains else ""
+            rows.append([world, arm, f"{row['score']:.3f}", gain, f"{row['steps']:.1f}"])
+    return table(["world", "memory", "score", "against none", "steps"], rows)
 
 
 def _gain(gain: Mapping[str, Any] | None) -> str:

@@ -6,6 +6,7 @@ import json
 import shutil
 import statistics
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from results import CACHE
@@ -19,14 +20,26 @@ from agentcl.bench.settings import from_mapping
 
 
 def finished(name: str, tables: Mapping[str, Any]) -> RunFolder:
-    """Return the run of these settings, begun, gone on with or done already; other settings begin anew."""
+    """Return the run of these settings, begun, gone on with or done already.
+
+    Other settings begin anew; if only the arms, the seeds or the number of workers are others, what was played is kept.
+    """
     path = CACHE / "runs" / name
     settings = from_mapping({"name": name, **tables}, where=name)
     kept = path / "asked.json"
-    if not kept.exists() or kept.read_text("utf-8") != settings.to_json():
-        shutil.rmtree(path, ignore_errors=True)
+    asked = kept.read_text("utf-8") if kept.exists() else ""
+    if asked != settings.to_json():
+        before = path.with_name(f"{name}.before")
+        shutil.rmtree(before, ignore_errors=True)
+        if asked:
+            path.rename(before)
+        else:
+            shutil.rmtree(path, ignore_errors=True)
         begin(path, settings)
+        if asked and _tasks(asked) == _tasks(settings.to_json()):
+            _keep(before, path)
         kept.write_text(settings.to_json(), "utf-8")
+        shutil.rmtree(before, ignore_errors=True)
     folder = RunFolder(path)
     far = progress(folder)
     done = far.done
@@ -42,6 +55,22 @@ def finished(name: str, tables: Mapping[str, Any]) -> RunFolder:
         if ended.state != "complete":
             raise SystemExit(f"{name} ended as {ended.state}: {json.dumps(folder.about)}")
     return RunFolder(path)
+
+
+def _tasks(settings: str) -> dict[str, Any]:
+    """Return what rows depend on, of settings as JSON; arms and seeds do not depend on each other."""
+    found: dict[str, Any] = json.loads(settings)
+    memory = {key: value for key, value in found["memory"].items() if key != "arms"}
+    return {**found, "seeds": (), "workers": 0, "memory": memory}
+
+
+def _keep(before: Path, path: Path) -> None:
+    """Take over what was played, if it was the same model that played it."""
+    if RunFolder(before).about["fingerprint before"] != RunFolder(path).about["fingerprint before"]:
+        return
+    for part in ("episodes", "memories"):
+        if (before / part).is_dir():
+            shutil.copytree(before / part, path / part, dirs_exist_ok=True)
 
 
 def over_seeds(

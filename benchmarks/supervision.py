@@ -139,10 +139,14 @@ def _summary(
         [seed for seed, life in enumerate(lives) for _ in life],
     )
     fifth = len(lives[0]) // PARTS
+    tokens = statistics.fmean(one.tokens for one in every)
+    solved = statistics.fmean(one.score == 1 for one in every)
     return {
         "score": statistics.fmean(one.score or 0.0 for one in every),
+        "solved": solved,
         "gain in score": gain,
-        "tokens": statistics.fmean(one.tokens for one in every),
+        "tokens": tokens,
+        "tokens for each solved": tokens / solved if solved else None,
         "taught": [
             statistics.fmean(
                 one.lane == "taught" for life in lives for one in life[part * fifth :][:fifth]
@@ -154,11 +158,12 @@ def _summary(
 
 def _show(found: dict[str, dict[str, Any]]) -> None:
     table(
-        ["", "score", "against alone", "tokens", *(f"taught, fifth {n + 1}" for n in range(PARTS))],
+        ["", "score", "solved", "against alone", "tokens", *(f"taught, fifth {n + 1}" for n in range(PARTS))],
         [
             [
                 name,
                 f"{row['score']:.3f}",
+                f"{row['solved']:.3f}",
                 "" if row["gain in score"] is None else "{:+.3f} [{:+.3f}, {:+.3f}]".format(*row["gain in score"]),
                 f"{row['tokens']:.0f}",
                 *(f"{share:.0%}" for share in row["taught"]),

@@ -12,7 +12,13 @@ from agentcl.agents.agent import Actor
 from agentcl.agents.supervisor import Supervisor
 from agentcl.agents.teacher import Distiller
 from agentcl.bench.arms.base import Arm, Item
-from agentcl.bench.arms.registry import ORACLE, guidance_options, guidance_rules, open_arm
+from agentcl.bench.arms.registry import (
+    ORACLE,
+    Options,
+    guidance_options,
+    guidance_rules,
+    open_arm,
+)
 from agentcl.bench.guided import GuidedPlayer
 from agentcl.bench.leakage import WatchedMemory
 from agentcl.bench.opening import Leaving, make_actor, make_student, read_told
@@ -50,8 +56,10 @@ class Memories:
 
     def arm(self, place: int = 0) -> Arm:
         """Return an arm that remembers nothing yet; the one of that place among several."""
+        return self._opened(place, self._settings.memory.options.get(self._arm, {}))
+
+    def _opened(self, place: int, options: Options) -> Arm:
         memory = self._settings.memory
-        options = memory.options.get(self._arm, {})
         has_vectors = not self._arm.startswith(_WITHOUT_VECTORS)
         encoder = _encoder(memory.encoder) if has_vectors else memory.encoder
         folder = self._scratch / f"{place}"
@@ -78,10 +86,14 @@ class Memories:
         actor = make_actor(self._settings, world, model, leaves=leaves)
         if self._arm == ORACLE:
             return ArmPlayer(self._oracle_of(world), actor, is_taught=False)
+        if leaves == "nothing":
+            untaught = WatchedMemory(self.arm(), limit=self.shown)
+            return ArmPlayer(lambda item: untaught, actor, is_taught=False)
+        told = self._told()
         if leaves == "notes":
-            return ArmPlayer(self._by_family(), actor, is_repeated=True)
-        memory = WatchedMemory(self.arm(), limit=self.shown)
-        return ArmPlayer(lambda item: memory, actor, is_taught=leaves != "nothing")
+            return ArmPlayer(self._by_family(told), actor, is_repeated=True)
+        memory = self._watched(told)
+        return ArmPlayer(lambda item: memory, actor)
 
     def settings(self) -> Mapping[str, Any]:
         """Return what a result must say of the memory."""
@@ -130,16 +142,30 @@ class Memories:
         student, teacher = make_student(self._settings.agent, model)
         return student, None if self._settings.agent.learn == "nothing" else teacher
 
-    def _by_family(self) -> MemoryOf:
+    def _by_family(self, told: Sequence[Item]) -> MemoryOf:
         held: dict[str, WatchedMemory] = {}
 
         def memory_of(item: StreamItem) -> WatchedMemory:
             family = item.task.family
             if family not in held:
-                held[family] = WatchedMemory(self.arm(len(held)), limit=self.shown)
+                held[family] = self._watched(told, len(held))
             return held[family]
 
         return memory_of
+
+    def _told(self) -> list[Item]:
+        """Return what an arm that learns is told before the first episode."""
+        path = self._settings.memory.options.get(self._arm, {}).get("told", "")
+        lessons = read_told(str(path))[1] if path else []
+        return [Item(f"told.{n}", one.sentence()) for n, one in enumerate(lessons)]
+
+    def _watched(self, told: Sequence[Item], place: int = 0) -> WatchedMemory:
+        options = dict(self._settings.memory.options.get(self._arm, {}))
+        options.pop("told", None)
+        memory = WatchedMemory(self._opened(place, options), limit=self.shown)
+        memory.add(told)
+        self._about = {**self._about, "told": len(told)}
+        return memory
 
     def _oracle_of(self, world: World) -> MemoryOf:
         if not isinstance(world, Instructive):

@@ -228,7 +228,7 @@ def _without_needless(offers: Iterable[Offer]) -> list[Offer]:
     known = {
         content(offer.guidance.when)
         for offer in held
-        if offer.guidance.claim == "do" and offer.belief.stage == "active"
+        if offer.guidance.claim == "do" and offer.belief.stage == "active" and offer.gain > 0
     }
     if not known:
         return held

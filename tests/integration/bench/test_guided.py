@@ -138,19 +138,43 @@ def test_a_lesson_that_somebody_told_is_tried_and_named_after_who_told_it(tmp_pa
     assert authors == {"planted", "teacher"}
 
 
+@pytest.mark.parametrize("arm", ["ours", "notes-3"])
+def test_a_memory_without_evidence_can_be_told_lessons_too(arm: str, tmp_path: Path) -> None:
+    wrong = Lesson("a cache is slow", "do", "ignore it")
+    path = tmp_path / "planted.jsonl"
+    path.write_text(
+        json.dumps({"when": wrong.when, "claim": wrong.claim, "what": wrong.what}), "utf-8"
+    )
+    asked = tables("none", arm, episodes=3)
+    asked["memory"]["options"] = {arm: {"told": str(path)}}
+    folder = run(tmp_path / "run", asked)
+    assert folder.about["arms"][arm]["told"] == 1
+    first = next(folder.rows(arm))
+    assert first.shown == (wrong.sentence(),)
+    assert not any(row.leaks for row in folder.rows())
+
+
+def test_who_learns_nothing_is_told_nothing(tmp_path: Path) -> None:
+    asked = tables("none")
+    asked["memory"]["options"] = {"none": {"told": "planted.jsonl"}}
+    with pytest.raises(InvalidInput, match="takes no option 'told'"):
+        begin(tmp_path / "run", from_mapping(asked, where="test"))
+
+
+@pytest.mark.parametrize("arm", ["guidance", "ours", "notes-3"])
 @pytest.mark.parametrize(
     ("text", "said"), [("{}", "line 1: a lesson has when"), ("no JSON", "line 1")]
 )
 def test_lessons_that_cannot_be_told_are_refused_at_once(
-    text: str, said: str, tmp_path: Path
+    text: str, said: str, arm: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "told.jsonl"
     path.write_text(text, "utf-8")
-    asked = tables("guidance")
-    asked["memory"]["options"] = {"guidance": {"told": str(path)}}
+    asked = tables(arm)
+    asked["memory"]["options"] = {arm: {"told": str(path)}}
     with pytest.raises(ConfigError, match=said):
         begin(tmp_path / "run", from_mapping(asked, where="test"))
-    asked["memory"]["options"] = {"guidance": {"told": str(tmp_path / "absent")}}
+    asked["memory"]["options"] = {arm: {"told": str(tmp_path / "absent")}}
     with pytest.raises(ConfigError, match="cannot be read"):
         begin(tmp_path / "run", from_mapping(asked, where="test"))
 

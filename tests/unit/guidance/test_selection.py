@@ -41,8 +41,11 @@ def confirmed(id: str, what: str, *, times: int = 1, is_confirmed: bool = True) 
     for n in range(times):
         episode = f"{id}-{n}-{is_confirmed}"
         records.append(
-            Episode(id=episode, task="t", application="ops", status="finished", score=0.5)
-        )
+            Episode(
+                id=episode, task="t", application="ops", status="finished", score=0.5,
+                is_success=is_confirmed,
+            )
+        )  # fmt: skip
         stated = Stated("a queue is slow", claim, what, id if is_confirmed else "")
         records.append(Reflection(id=f"r-{episode}", sources=(episode,), stated=(stated,)))
     return records
@@ -134,6 +137,21 @@ def test_an_expensive_lesson_must_gain_more() -> None:
     state = state_of(lesson("a"))
     assert chosen(state, is_frozen=True).shown
     assert not chosen(state, is_frozen=True, price=0.1).shown
+
+
+def test_what_is_not_worth_its_tokens_silences_no_warning() -> None:
+    long = "drain it " + "once and once more " * 20
+    state = state_of(
+        lesson("do", long), *confirmed("do", long, times=3),
+        lesson("not", "flush it", claim="avoid"),
+    )  # fmt: skip
+    assert {one.guidance for one in chosen(state).exposures} == {"do"}
+    (shown,) = chosen(state, is_frozen=True, price=0.0).shown
+    dear = shown.gain / shown.tokens
+    offered = [
+        {one.guidance for one in chosen(state, seed=n, price=dear).exposures} for n in range(9)
+    ]
+    assert offered == [{"do", "not"}] * 9
 
 
 def test_without_its_parts_the_method_does_what_it_says() -> None:
