@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # It was trained on 512 tokens and is told to read 1,024. More is read, ever worse; this is where it would only
 # cost memory.
 _LONGEST: Final = 8_192
+_KEPT: Final = 2_048  # a longer one would hold much memory for what comes seldom
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class ReferenceChat:
         self._folder = folder
         try:
             self._weights, self._tokenizer = Weights(folder), BytePairs(folder)
+            self._reading = Reading(self._weights)  # the last prompt's, while it may begin the next
         except (OSError, ValueError, KeyError) as error:
             raise ModelUnavailable(
                 f"{folder} holds no checkpoint of the reference model: {error}; `LocalChat` opens others"
@@ -124,8 +126,10 @@ class ReferenceChat:
     def _tokens(self, prompt: Sequence[int], sampling: Sampling) -> Iterator[_Token]:
         """Yield what the model writes, the token that ends it included."""
         rng = np.random.default_rng(sampling.seed)
-        reading = Reading(self._weights)
-        logits = reading.read(prompt)
+        if self._reading.length > _KEPT:
+            self._reading = Reading(self._weights)
+        reading = self._reading
+        logits = reading.begin(prompt)
         for _ in range(sampling.max_tokens):
             chosen = _drawn(logits, sampling, rng)
             yield _Token(chosen, float(logits[chosen] - _log_sum(logits)))

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 _ROOM: Final = 64  # tokens more than are read at first
+BLOCK: Final = 64  # tokens that are read together, and kept together
+_AHEAD: Final = np.triu(np.full((BLOCK, BLOCK), -np.inf, np.float32), k=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +28,7 @@ class _Layer:
 
     attention_norm: Floats
     queries_keys_values: Floats  # width x 3 heads
-    query_norm: Floats
-    key_norm: Floats
+    queries_keys_norm: Floats  # 2 x 1 x 1 x head size
     output: Floats  # heads x width
     feed_norm: Floats
     gate_up: Floats  # width x 2 hidden
@@ -100,25 +101,52 @@ class Reading:
     def __init__(self, weights: Weights) -> None:
         self._weights = weights
         self.length = 0
+        self._blocks: list[int] = []  # tokens at the head that were read in whole blocks
         self._keys = self._values = np.empty(
             (len(weights.layers), weights.heads, 0, weights.head_size), np.float32
         )
         self._cosines, self._sines = weights.rotations(0)
 
+    def begin(self, tokens: Sequence[int]) -> Floats:
+        """Read a sequence from its beginning, and return the logits of what comes next.
+
+        Whole blocks at its head that were read just so before are not read again: from step to step of an
+        episode most of a prompt stays. A block gives the same numbers whether it was kept or not, so what is
+        returned depends on the tokens alone, to the last bit.
+        """
+        kept = 0
+        last = (len(tokens) - 1) // BLOCK * BLOCK  # something is left to be read
+        while kept < last and tokens[kept : kept + BLOCK] == self._blocks[kept : kept + BLOCK]:
+            kept += BLOCK
+        self.length = kept
+        self._blocks = self._blocks[:kept]
+        logits = self.read(tokens[kept:])
+        self._blocks = list(tokens[:last])
+        return logits
+
     def read(self, tokens: Sequence[int]) -> Floats:
         """Read on, and return the logits of what comes next."""
+        for start in range(0, len(tokens), BLOCK):
+            x = self._advance(tokens[start : start + BLOCK])
+        logits: Floats = (
+            _normed(x[-1], self._weights.norm, self._weights.epsilon) @ self._weights.unembedding
+        )
+        return logits
+
+    def _advance(self, tokens: Sequence[int]) -> Floats:
+        """Read a block on, and return what the layers make of each token."""
         weights = self._weights
         begin, end = self.length, self.length + len(tokens)
         self._make_room(end)
-        x = weights.embedding[np.asarray(tokens)]
+        x: Floats = weights.embedding[np.asarray(tokens)]
         for number, layer in enumerate(weights.layers):
             x = x + self._attend(number, layer, x, begin, end)
             both = _normed(x, layer.feed_norm, weights.epsilon) @ layer.gate_up
-            gate, up = np.split(both, 2, axis=-1)
+            hidden = both.shape[-1] // 2
+            gate, up = both[:, :hidden], both[:, hidden:]
             x = x + (gate / (1 + np.exp(-gate)) * up) @ layer.down
         self.length = end
-        logits: Floats = _normed(x[-1], weights.norm, weights.epsilon) @ weights.unembedding
-        return logits
+        return x
 
     def _make_room(self, length: int) -> None:
         """Hold so many tokens at least, and room for as many again as there are."""
@@ -134,17 +162,20 @@ class Reading:
         weights = self._weights
         projected = _normed(x, layer.attention_norm, weights.epsilon) @ layer.queries_keys_values
         split = projected.reshape(len(x), 3, weights.heads, weights.head_size)
-        queries, keys, values = split.transpose(1, 2, 0, 3)  # each heads x tokens x head size
-        queries = self._turned(_normed(queries, layer.query_norm, weights.epsilon), begin, end)
-        keys = self._turned(_normed(keys, layer.key_norm, weights.epsilon), begin, end)
+        parts = split.transpose(
+            1, 2, 0, 3
+        )  # queries, keys, values: each heads x tokens x head size
+        normed = _normed(parts[:2], layer.queries_keys_norm, weights.epsilon)
+        queries, keys = self._turned(normed, begin, end)
         self._keys[number, :, begin:end] = keys
-        self._values[number, :, begin:end] = values
+        self._values[number, :, begin:end] = parts[2]
         scores = queries @ self._keys[number, :, :end].transpose(0, 2, 1)
         scores *= np.float32(weights.head_size**-0.5)
         if len(x) > 1:  # nobody sees what comes after it
-            scores += np.triu(np.full((len(x), end), -np.inf, np.float32), k=begin + 1)
-        scores = np.exp(scores - scores.max(axis=-1, keepdims=True))
-        scores /= scores.sum(axis=-1, keepdims=True)
+            scores[:, :, begin:] += _AHEAD[: len(x), : len(x)]
+        scores -= np.maximum.reduce(scores, axis=-1, keepdims=True)
+        np.exp(scores, out=scores)
+        scores /= np.add.reduce(scores, axis=-1, keepdims=True)
         mixed = scores @ self._values[number, :, :end]
         joined: Floats = mixed.transpose(1, 0, 2).reshape(len(x), -1) @ layer.output
         return joined
@@ -161,8 +192,10 @@ class Reading:
 
 def _normed(x: Floats, scale: Floats, epsilon: np.float32) -> Floats:
     """Divide by the root of the mean square (Zhang and Sennrich 2019)."""
-    squares = np.mean(np.square(x), axis=-1, keepdims=True, dtype=np.float32)
-    return (x / np.sqrt(squares + epsilon) * scale).astype(np.float32, copy=False)
+    squares: Floats = np.add.reduce(x * x, axis=-1, keepdims=True, dtype=np.float32)
+    squares /= np.float32(x.shape[-1])
+    normed: Floats = x / np.sqrt(squares + epsilon) * scale
+    return normed
 
 
 def _layer(tensors: Mapping[str, Floats], number: int) -> _Layer:
@@ -175,8 +208,9 @@ def _layer(tensors: Mapping[str, Floats], number: int) -> _Layer:
     return _Layer(
         attention_norm=of["input_layernorm.weight"],
         queries_keys_values=beside(*(f"self_attn.{part}_proj.weight" for part in "qkv")),
-        query_norm=of["self_attn.q_norm.weight"],
-        key_norm=of["self_attn.k_norm.weight"],
+        queries_keys_norm=np.stack([of[f"self_attn.{part}_norm.weight"] for part in "qk"]).reshape(
+            2, 1, 1, -1
+        ),
         output=beside("self_attn.o_proj.weight"),
         feed_norm=of["post_attention_layernorm.weight"],
         gate_up=beside("mlp.gate_proj.weight", "mlp.up_proj.weight"),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,12 +14,14 @@ from hypothesis import strategies as st
 
 pytest.importorskip("numpy")
 
+import numpy as np
+
 from agentcl.errors import ModelUnavailable, RequestRefused
 from agentcl.models import ChatModel, Message, Sampling
 from agentcl.reference import REFERENCE_FOLDER, choose_action, open_reference
 from agentcl.reference.byte_pairs import BytePairs
 from agentcl.reference.chat import ReferenceChat
-from agentcl.reference.inference import Reading, Weights
+from agentcl.reference.inference import BLOCK, Reading, Weights
 from agentcl.reference.mix import STAGES, draw
 
 HELLO = [Message("user", "Question: Who is the mayor of Medom?")]
@@ -78,6 +82,47 @@ def test_reading_in_parts_is_reading() -> None:
     parts.read(tokens[3:90])
     assert parts.read(tokens[90:]) == pytest.approx(whole, abs=1e-3)
     assert parts.length == len(tokens)
+
+
+def test_what_was_read_before_changes_no_bit() -> None:
+    head = PAIRS.encode("When a queue is slow, drain it. " * 30)
+    others = [PAIRS.encode(f"{said} is slow. " * 40) for said in ("A queue", "The cache")]
+    ends = [PAIRS.encode(said) for said in ("And now?", "A cache is slow, so probe it.")]
+    prompts = [
+        head[:BLOCK],
+        head,
+        head + ends[0],
+        head + ends[1],
+        head[:-1],
+        *others,
+        head + others[0],
+    ]
+    kept = Reading(WEIGHTS)
+    for prompt in [*prompts, *reversed(prompts)]:
+        fresh = Reading(WEIGHTS)
+        assert np.array_equal(kept.begin(prompt), fresh.begin(prompt))
+        for token in ends[1]:
+            assert np.array_equal(kept.read([token]), fresh.read([token]))
+
+
+def test_a_prompt_that_begins_as_the_last_is_not_read_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read: list[int] = []
+    advance = Reading._advance
+
+    def counted(self: Reading, tokens: Sequence[int]) -> Any:  # an array
+        read.append(len(tokens))
+        return advance(self, tokens)
+
+    monkeypatch.setattr(Reading, "_advance", counted)
+    head = PAIRS.encode("When a queue is slow, drain it. " * 30)
+    kept = Reading(WEIGHTS)
+    kept.begin(head)
+    assert sum(read) == len(head)
+    read.clear()
+    kept.begin([*head, *head[:5]])
+    assert sum(read) < BLOCK + 5
 
 
 def test_its_fingerprint_and_answers_are_those_of_transformers(model: ChatModel) -> None:
