@@ -16,6 +16,7 @@ _SETTINGS: Final = {
 _OF_ORACLE: Final = "last fifth of the oracle's"
 _EACH: Final = "tokens for each solved, of none's"
 _WITHOUT: Final = "guidance-no-"
+_UNREAD: Final = ("transcripts-5", "episodes")  # a scripted agent follows lessons, and reads no records
 _ABLATIONS: Final = ("ablations", "ablations-gen-env")
 
 
@@ -98,6 +99,8 @@ def carrying() -> str:
     for who, parts in _runs():
         for part, title in _SETTINGS.items():
             for arm, row in parts.get(part, {"arms": {}})["arms"].items():
+                if who == "responder" and arm in _UNREAD:
+                    continue
                 rows.append(
                     [f"{who}, {title}", arm, str(row["episodes"]), f"{row['solved']:.2f}", f"{row['score']:.2f}",
                      gained(row["gain in score"]), gained(row.get("kept"))]
