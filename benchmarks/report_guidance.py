@@ -16,7 +16,10 @@ _SETTINGS: Final = {
 _OF_ORACLE: Final = "last fifth of the oracle's"
 _EACH: Final = "tokens for each solved, of none's"
 _WITHOUT: Final = "guidance-no-"
-_UNREAD: Final = ("transcripts-5", "episodes")  # a scripted agent follows lessons, and reads no records
+_UNREAD: Final = (
+    "transcripts-5",
+    "episodes",
+)  # a scripted agent follows lessons, and reads no records
 _ABLATIONS: Final = ("ablations", "ablations-gen-env")
 
 
@@ -25,6 +28,7 @@ def highlights() -> list[list[str]]:
     learns = result("guidance")["parts"]["learns"]
     late = {arm: row["solved by fifth"][-1] for arm, row in learns["arms"].items()}
     cost = {arm: row["tokens for each solved"] for arm, row in learns["arms"].items()}
+    planted = result("guidance")["parts"]["planted"]["arms"]
     carried = result("carrying")["parts"]["gen-env"]["arms"]
     return [
         [
@@ -41,9 +45,17 @@ def highlights() -> list[list[str]]:
             "guidance.py",
         ],
         [
+            "the same over a whole life, ten wrong lessons told at its beginning",
+            f"{planted['guidance']['solved']:.0%}",
+            f"nothing remembered or told {learns['arms']['none']['solved']:.0%}, Reflexion's notes {planted['notes-3']['solved']:.0%}, "
+            f"lessons by search {planted['ours']['solved']:.0%}",
+            "guidance.py",
+        ],
+        [
             "first attempts in a deployment that nothing was learned in, from four like it",
             f"score {carried['guidance']['score']:.2f}",
-            f"nothing remembered {carried['none']['score']:.2f}, told the true rules {carried['oracle']['score']:.2f}",
+            f"nothing remembered {carried['none']['score']:.2f}, Reflexion's notes {carried['notes-3']['score']:.2f}, lessons by "
+            f"search {carried['ours']['score']:.2f}; told the true rules {carried['oracle']['score']:.2f}",
             "carrying.py",
         ],
     ]
