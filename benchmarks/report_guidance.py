@@ -45,7 +45,7 @@ def highlights() -> list[list[str]]:
             "guidance.py",
         ],
         [
-            "the same over a whole life, ten wrong lessons told at its beginning",
+            "incidents solved over 100 episodes, ten wrong lessons told before the first",
             f"{planted['guidance']['solved']:.0%}",
             f"nothing remembered or told {learns['arms']['none']['solved']:.0%}, Reflexion's notes {planted['notes-3']['solved']:.0%}, "
             f"lessons by search {planted['ours']['solved']:.0%}",
