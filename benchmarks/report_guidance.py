@@ -135,7 +135,7 @@ def ablations() -> str:
     """What each part of the method pays."""
     rows = []
     for who, learned, carried in (
-        ("model", _learned("guidance"), {}),
+        ("model", _learned("guidance"), _learned("carrying")),
         ("responder", _learned("guidance_responder"), _learned("carrying_responder")),
     ):
         single = {**learned["learns"]["arms"], **learned["ablations"]["arms"]}
