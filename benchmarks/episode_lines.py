@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 from agentcl.bench.arms.base import Arm, Item
 from agentcl.envs.base import Observation, Score, Task
+from agentcl.envs.excytin.guidance import LineMemory
 from agentcl.envs.excytin.investigator import Investigator
 
 
@@ -25,9 +26,20 @@ class EpisodeMemory(Protocol):
         """Return lines for it."""
         ...
 
-    def add(self, lines: Sequence[str], score: Score) -> None:
+    def learn(self, lines: Sequence[str], score: Score) -> None:
         """Remember what the episode that was begun last taught."""
         ...
+
+
+class Counted(LineMemory):
+    """All lines, those that most episodes bore out first."""
+
+    def begin(self, text: str) -> None:
+        """Nothing depends on it."""
+
+    def learn(self, lines: Sequence[str], score: Score) -> None:
+        """Count an episode."""
+        self.add(lines)
 
 
 class Last:
@@ -49,7 +61,7 @@ class Last:
         """Return the lines of the last episodes, whatever they are for."""
         return [line for lines in self._held[: -self._most - 1 : -1] for line in lines]
 
-    def add(self, lines: Sequence[str], score: Score) -> None:
+    def learn(self, lines: Sequence[str], score: Score) -> None:
         """Remember an episode."""
         if not (self._are_short and score.is_success):
             self._held.append(lines)
@@ -79,7 +91,7 @@ class Alike:
         """Return the lines of the episodes that were found, whatever they are for."""
         return self._found
 
-    def add(self, lines: Sequence[str], score: Score) -> None:
+    def learn(self, lines: Sequence[str], score: Score) -> None:
         """Remember an episode by what it asked."""
         item = Item(f"{len(self._lines)}", self._text)
         self._lines[item.id] = lines

@@ -21,14 +21,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from episode_lines import Alike, EpisodeMemory, Last, Remembering
+from episode_lines import Alike, Counted, EpisodeMemory, Last, Remembering
 from numpy.typing import NDArray
 from results import machine, save, table
 
 from agentcl import Memory
 from agentcl.bench.arms.registry import open_arm
 from agentcl.envs.base import Environment, Task
-from agentcl.envs.excytin.guidance import LineMemory, as_lesson, as_line, situation_of
+from agentcl.envs.excytin.guidance import as_lesson, as_line, situation_of
 from agentcl.envs.excytin.investigator import Investigator
 from agentcl.envs.excytin.world import ExcytinWorld, IncidentLogsWorld, InvestigationWorld
 from agentcl.envs.policies import NullPolicy, OraclePolicy, Played, Policy, play
@@ -83,13 +83,7 @@ def _measured(runs: Sequence[Run]) -> dict[str, Any]:
     learned: dict[str, list[list[Played]]] = {arm: [] for arm in MEMORIES}
     kept: dict[str, list[int]] = {"with memory": [], "with guidance": []}
     for seed, (world, train, test) in enumerate(runs):
-        lines = LineMemory()
-        learned["with memory"].append(_learn(world, lines, train, seed))
-        kept["with memory"].append(len(lines))
-        policies: dict[str, Policy] = {
-            "without memory": Investigator(),
-            "with memory": Investigator(lines.recall),
-        }
+        policies: dict[str, Policy] = {"without memory": Investigator()}
         if seed == 0:  # what they score depends on no chance
             policies |= {"null": NullPolicy(), "oracle": OraclePolicy(world.oracle())}
         for name, policy in policies.items():
@@ -100,11 +94,13 @@ def _measured(runs: Sequence[Run]) -> dict[str, Any]:
                 "last five episodes": Last(SHOWN),
                 "search over episodes": Alike(searched, SHOWN),
                 "notes on failures": Last(NOTES, are_short=True),
+                "with memory": (counted := Counted()),
             }
             for name, chosen in simple.items():
-                learned[name].append(_remembered(world, chosen, train, seed))
+                learned[name].append(_learn(world, chosen, train, seed))
                 arms.setdefault(name, []).append(_played(world, Remembering(chosen), test, seed))
             searched.close()
+            kept["with memory"].append(len(counted))
         with tempfile.TemporaryDirectory() as folder, Memory(folder, encoder="hashing") as memory:
             learned["with guidance"].append(_guided(world, memory, train, seed))
             kept["with guidance"].append(len(memory.guidance_state().lessons))
@@ -150,30 +146,15 @@ def _measured(runs: Sequence[Run]) -> dict[str, Any]:
 
 
 def _learn(
-    world: InvestigationWorld, memory: LineMemory, tasks: Iterable[Task], seed: int
-) -> list[Played]:
-    """Fill a memory, one first attempt after the other, and return them."""
-    environment, investigator = world.make(), Investigator(memory.recall)
-    episodes = []
-    for task in tasks:
-        episode = play(environment, investigator, task, seed=seed)
-        if episode.score is not None:
-            memory.add(investigator.learn(episode.score))
-        episodes.append(episode)
-    environment.close()
-    return episodes
-
-
-def _remembered(
     world: InvestigationWorld, memory: EpisodeMemory, tasks: Iterable[Task], seed: int
 ) -> list[Played]:
-    """Fill a memory of whole episodes, and return the first attempts."""
+    """Fill a memory, one first attempt after the other, and return them."""
     environment, investigator = world.make(), Remembering(memory)
     episodes = []
     for task in tasks:
         episode = play(environment, investigator, task, seed=seed)
         if episode.score is not None:
-            memory.add(investigator.learn(episode.score), episode.score)
+            memory.learn(investigator.learn(episode.score), episode.score)
         episodes.append(episode)
     environment.close()
     return episodes

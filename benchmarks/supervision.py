@@ -139,14 +139,11 @@ def _summary(
         [seed for seed, life in enumerate(lives) for _ in life],
     )
     fifth = len(lives[0]) // PARTS
-    tokens = statistics.fmean(one.tokens for one in every)
-    solved = statistics.fmean(one.score == 1 for one in every)
     return {
         "score": statistics.fmean(one.score or 0.0 for one in every),
-        "solved": solved,
+        "solved": statistics.fmean(one.score == 1 for one in every),
         "gain in score": gain,
-        "tokens": tokens,
-        "tokens for each solved": tokens / solved if solved else None,
+        "tokens": statistics.fmean(one.tokens for one in every),
         "taught": [
             statistics.fmean(
                 one.lane == "taught" for life in lives for one in life[part * fifth :][:fifth]
