@@ -32,6 +32,7 @@ from runs import finished, over_seeds
 from agentcl.bench.folder import RunFolder
 from agentcl.bench.reports.writing import write_report
 from agentcl.bench.rows import Row
+from agentcl.envs.incidents import IncidentWorld, draw_incident
 from agentcl.guidance.rules import GuidanceRules
 
 ARMS: Final = ("none", "transcripts-5", "episodes", "notes-3", "ours", "guidance", "oracle")
@@ -127,6 +128,8 @@ def _measured(part: str, folder: RunFolder) -> dict[str, Any]:
         }
         if part == "revisited":
             found["arms"][arm]["kept"] = _kept(its)
+        if part == "gen-task":
+            found["arms"][arm]["solved by sign"] = _by_sign(chosen)
     return found
 
 
@@ -156,6 +159,18 @@ def _by_phase(rows: Sequence[Row]) -> dict[str, float]:
     for row in rows:
         phases.setdefault(row.phase, []).append(_is_solved(row))
     return {phase: statistics.fmean(solved) for phase, solved in phases.items()}
+
+
+def _by_sign(rows: Sequence[Row]) -> dict[str, list[int]]:
+    """Return how many episodes were solved, and of how many, whose sign is a state, or an alert with a made-up name."""
+    tasks = {task.id: task for task in IncidentWorld().tasks("test", family="diagnose")}
+    counts = {"state": [0, 0], "name": [0, 0]}
+    for row in rows:
+        sign = draw_incident(tasks[row.task], row.episode_seed).sign
+        count = counts["name" if sign.startswith("raises ") else "state"]
+        count[0] += row.raw == 1
+        count[1] += 1
+    return counts
 
 
 def _kept(rows: Sequence[Row]) -> list[float] | None:

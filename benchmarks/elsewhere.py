@@ -3,7 +3,7 @@
     python benchmarks/elsewhere.py [--seeds 5] [--episodes 40] [--workers 2] [--only needs] [--url URL]
 
 The frozen reference model plays the families of incidents that `guidance.py` leaves out, beside the same memories as
-there. Worlds in other words are left out: in BabyAI the model says nothing that is an action.
+there. Worlds that are told in other words than the model was trained on are left out.
 """
 
 from __future__ import annotations

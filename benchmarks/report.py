@@ -387,6 +387,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "guidance": report_guidance.guidance,
     "guidance_bars": report_guidance.guidance_bars,
     "carrying": report_guidance.carrying,
+    "signs": report_guidance.signs,
     "ablations": report_guidance.ablations,
     "supervision": report_guidance.supervision,
     "elsewhere": report_guidance.elsewhere,

@@ -16,10 +16,8 @@ _SETTINGS: Final = {
 _OF_ORACLE: Final = "last fifth of the oracle's"
 _EACH: Final = "tokens for each solved, of none's"
 _WITHOUT: Final = "guidance-no-"
-_UNREAD: Final = (
-    "transcripts-5",
-    "episodes",
-)  # a scripted agent follows lessons, and reads no records
+# A scripted agent follows lessons, and reads no records.
+_UNREAD: Final = ("transcripts-5", "episodes")
 _ABLATIONS: Final = ("ablations", "ablations-gen-env")
 
 
@@ -128,6 +126,16 @@ def carrying() -> str:
             "kept",
         ],
         rows,
+    )
+
+
+def signs() -> str:
+    """Where the model fails that was told the true rules."""
+    by_sign = result("carrying")["parts"]["gen-task"]["arms"]["oracle"]["solved by sign"]
+    (states, of_states), (named, of_named) = by_sign["state"], by_sign["name"]
+    return (
+        f"Told the true rules, the model solves {states} of the {of_states} episodes of GEN-TASK whose sign is a state "
+        f'("is slow"), and {named} of the {of_named} whose sign is a made-up name ("raises Tavon").\n'
     )
 
 

@@ -1,7 +1,7 @@
 """The reference model's forward pass in numpy: a small Qwen3 (arXiv 2505.09388), one sequence at a time.
 
-For a model of three million parameters a framework spends its time on everything but arithmetic; plain numpy
-answers several times sooner, and needs nothing else to be installed.
+For a model of three million parameters a framework spends its time on everything but arithmetic, and plain numpy
+needs nothing else to be installed.
 """
 
 from __future__ import annotations
