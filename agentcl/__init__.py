@@ -3,8 +3,6 @@
 `Memory` keeps documents in a folder and finds them again; `AsyncMemory` is its twin for asyncio.
 """
 
-from agentcl.aio import AsyncMemory
-from agentcl.documents import Draft
 from agentcl.errors import (
     AgentclError,
     ConfigError,
@@ -26,20 +24,13 @@ from agentcl.errors import (
     StoreUnavailable,
     TransferError,
 )
-from agentcl.facade import KEEP, Memory
-from agentcl.memory import (
-    ANY,
-    Counters,
-    Document,
-    Extraction,
-    Fact,
-    Passage,
-    Record,
-    Scope,
-    Version,
-)
+from agentcl.memory.aio import AsyncMemory
+from agentcl.memory.documents import Draft
+from agentcl.memory.memory import KEEP, Memory
+from agentcl.memory.upkeep import Receipt, Stats
 from agentcl.retrieval.recall import Hit, Recall
-from agentcl.upkeep import Receipt, Stats
+from agentcl.store.records import ANY, Document, Extraction, Fact, Passage, Record, Scope
+from agentcl.store.rows import Counters, Version
 
 __all__ = [
     "ANY",

@@ -28,9 +28,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agentcl.memory.records import Scope, ScopeView
-from agentcl.memory.vectors import pack, unpack
 from agentcl.retrieval.index import Change, Condition, Entry, Index, Match, Operator, Query
+from agentcl.store.records import Scope, ScopeView
+from agentcl.store.vectors import pack, unpack
 
 OPEN: Final = ScopeView(None, None, None, None)
 _WORDS: Final = ("amber", "birch", "cedar", "delta", "ember", "fjord")

@@ -15,13 +15,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 from results import CACHE
 
 from agentcl.envs.base import Task
-from agentcl.envs.excytin.dialect import to_sqlite
-from agentcl.envs.excytin.sql import SqliteBackend
-from agentcl.envs.excytin.world import InvestigationWorld
-from agentcl.envs.household import begin_game, household_of, open_engine
-from agentcl.envs.scienceworld_engine import JVM_OPTIONS
-from agentcl.envs.taubench import TauBenchWorld, _Checkout, scripted_user
-from agentcl.envs.textworld_games import GameFolder
+from agentcl.envs.worlds.excytin.dialect import to_sqlite
+from agentcl.envs.worlds.excytin.sql import SqliteBackend
+from agentcl.envs.worlds.excytin.world import InvestigationWorld
+from agentcl.envs.worlds.household import begin_game, household_of, open_engine
+from agentcl.envs.worlds.scienceworld_engine import JVM_OPTIONS
+from agentcl.envs.worlds.taubench import TauBenchWorld, _Checkout, scripted_user
+from agentcl.envs.worlds.textworld_games import GameFolder
 
 
 class Engine(Protocol):
@@ -44,7 +44,7 @@ class BareBabyAI:
 
     def begin(self, task: Task, seed: int) -> None:
         """Begin an episode."""
-        from agentcl.envs.babyai import ACTIONS, engine_seed, make_engine
+        from agentcl.envs.worlds.babyai import ACTIONS, engine_seed, make_engine
 
         if task.family not in self._engines:
             self._engines[task.family] = make_engine(task.family)
@@ -67,7 +67,7 @@ class BareTextWorld:
 
     def begin(self, task: Task, seed: int) -> None:
         """Begin an episode."""
-        from agentcl.envs.textworlds import open_game
+        from agentcl.envs.worlds.textworlds import open_game
 
         if task.id not in self._engines:
             path = GameFolder(CACHE / "textworld").game(task)

@@ -32,7 +32,7 @@ from runs import finished, over_seeds
 from agentcl.bench.folder import RunFolder
 from agentcl.bench.reports.writing import write_report
 from agentcl.bench.rows import Row
-from agentcl.envs.incidents import IncidentWorld, draw_incident
+from agentcl.envs.worlds.incidents.world import IncidentWorld, draw_incident
 from agentcl.guidance.rules import GuidanceRules
 
 ARMS: Final = ("none", "transcripts-5", "episodes", "notes-3", "ours", "guidance", "oracle")

@@ -11,8 +11,8 @@ from typing import Final, Protocol
 
 from agentcl.bench.arms.base import Arm, Item
 from agentcl.envs.base import Observation, Score, Task
-from agentcl.envs.excytin.guidance import LineMemory
-from agentcl.envs.excytin.investigator import Investigator
+from agentcl.envs.worlds.excytin.guidance import LineMemory
+from agentcl.envs.worlds.excytin.investigator import Investigator
 
 
 class EpisodeMemory(Protocol):

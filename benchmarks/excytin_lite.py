@@ -28,13 +28,13 @@ from results import machine, save, table
 from agentcl import Memory
 from agentcl.bench.arms.registry import open_arm
 from agentcl.envs.base import Environment, Task
-from agentcl.envs.excytin.guidance import as_lesson, as_line, situation_of
-from agentcl.envs.excytin.investigator import Investigator
-from agentcl.envs.excytin.world import ExcytinWorld, IncidentLogsWorld, InvestigationWorld
 from agentcl.envs.policies import NullPolicy, OraclePolicy, Played, Policy, play
+from agentcl.envs.worlds.excytin.guidance import as_lesson, as_line, situation_of
+from agentcl.envs.worlds.excytin.investigator import Investigator
+from agentcl.envs.worlds.excytin.world import ExcytinWorld, IncidentLogsWorld, InvestigationWorld
 from agentcl.guidance.selection import line_of
-from agentcl.memory.experience import Level
-from agentcl.recording import EpisodeRecorder
+from agentcl.memory.episode import EpisodeRecorder
+from agentcl.store.episodes import Level
 
 ORDERS = 5  # of the training tasks, each with a memory of its own
 LANDSCAPES = 5

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from agentcl.envs.base import Observation, Score, Task
-from agentcl.envs.incidents import IncidentEnvironment, IncidentWorld
+from agentcl.envs.worlds.incidents.world import IncidentEnvironment, IncidentWorld
 
 
 class FlippedEnvironment(IncidentEnvironment):

@@ -20,10 +20,10 @@ from typing import Any
 
 import tantivy
 
-from agentcl.memory.records import Scope, ScopeView
-from agentcl.retrieval.analysis import terms
 from agentcl.retrieval.fulltext import FullTextIndex
 from agentcl.retrieval.index import Change, Entry, Query
+from agentcl.store.records import Scope, ScopeView
+from agentcl.text.terms import terms
 
 sys.path.insert(0, str(Path(__file__).parent))
 from corpora import Corpus, load

@@ -29,11 +29,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentcl import Draft, Memory
-from agentcl.memory.records import Fact
 from agentcl.retrieval.encoders import Encoder, open_encoder
 from agentcl.retrieval.encoders.base import Role
 from agentcl.retrieval.graph.phrases import normalise
 from agentcl.retrieval.recall import Mode
+from agentcl.store.records import Fact
 
 sys.path.insert(0, str(Path(__file__).parent))
 from corpora import Corpus, load

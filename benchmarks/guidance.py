@@ -40,7 +40,7 @@ from agentcl.bench.folder import RunFolder
 from agentcl.bench.metrics.curves import adaptive_efficiency, break_even_cost, break_even_score
 from agentcl.bench.reports.writing import write_report
 from agentcl.bench.rows import Row
-from agentcl.envs.incidents import IncidentWorld, draw_incident
+from agentcl.envs.worlds.incidents.world import IncidentWorld, draw_incident
 from agentcl.guidance.rules import GuidanceRules
 from agentcl.lessons import Lesson
 

@@ -26,7 +26,7 @@ from agentcl import Memory
 from agentcl.guidance.selection import Place, choose
 from agentcl.guidance.state import KINDS, GuidanceState
 from agentcl.lessons import Lesson
-from agentcl.memory.records import Scope
+from agentcl.store.records import Scope
 
 STEP_LIMIT_MS = 10.0
 PACKING_LIMIT_MS = 20.0

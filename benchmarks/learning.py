@@ -26,8 +26,8 @@ from agentcl.bench.leakage import WatchedMemory
 from agentcl.bench.lives import About, live_tasks
 from agentcl.bench.players import ArmPlayer, MemoryOf
 from agentcl.bench.rows import Row
-from agentcl.envs.incidents import IncidentWorld
-from agentcl.envs.stream_builders import pools_of, random_stream
+from agentcl.envs.streams.builders import pools_of, random_stream
+from agentcl.envs.worlds.incidents.world import IncidentWorld
 from agentcl.lessons import Lesson
 
 ARMS = ("none", "last-5", "bm25", "dense", "ours")

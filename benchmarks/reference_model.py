@@ -26,16 +26,16 @@ from rich.progress import track
 
 from agentcl.models import ChatModel
 from agentcl.models.openai import OpenAIChat
-from agentcl.reference.chat import ReferenceChat
-from agentcl.reference.gates import Score, ask, draw_sets, judge
-from agentcl.reference.shipped import REFERENCE_FOLDER
+from agentcl.models.reference.chat import ReferenceChat
+from agentcl.models.reference.shipped import REFERENCE_FOLDER
+from training.gates import Score, ask, draw_sets, judge
 
 PICTURE = Path(__file__).parent.parent / "docs" / "reference-model.svg"
 _LOAD = """
 import time
 from pathlib import Path
 started = time.perf_counter()
-from agentcl.reference.chat import ReferenceChat
+from agentcl.models.reference.chat import ReferenceChat
 ReferenceChat(Path({folder!r}), name="reference").fingerprint()
 print(time.perf_counter() - started)
 """

@@ -17,7 +17,7 @@ from results import FOLDER, machine, save, table
 from agentcl.envs.base import Bounded, Environment, World
 from agentcl.envs.policies import Played, ReplayPolicy, play, policies_of
 from agentcl.envs.registry import open_world, world_names
-from agentcl.envs.stream_builders import interleaved_stream, pools_of
+from agentcl.envs.streams.builders import interleaved_stream, pools_of
 from agentcl.errors import AgentclError
 
 FEW = {"scienceworld": 10, "household": 12, "textworld": 24}  # of slow worlds

@@ -22,9 +22,9 @@ from results import machine, save, table
 from agentcl.bench.folder import RunFolder
 from agentcl.bench.runner import run_life
 from agentcl.bench.settings import from_mapping
-from agentcl.envs.incidents import IncidentWorld
 from agentcl.envs.policies import RandomPolicy, play
-from agentcl.envs.stream_builders import pools_of, random_stream
+from agentcl.envs.streams.builders import pools_of, random_stream
+from agentcl.envs.worlds.incidents.world import IncidentWorld
 from agentcl.models.base import Message
 from agentcl.models.scripted import ScriptedModel
 

@@ -29,12 +29,12 @@ from agentcl.agents.student import Act, Student
 from agentcl.agents.supervisor import Supervisor
 from agentcl.agents.teacher import Teacher
 from agentcl.envs.base import Task
-from agentcl.envs.incidents import IncidentOracle, IncidentWorld
-from agentcl.envs.stream_builders import pools_of, random_stream
-from agentcl.memory.experience import Episode
+from agentcl.envs.streams.builders import pools_of, random_stream
+from agentcl.envs.worlds.incidents.world import IncidentOracle, IncidentWorld
 from agentcl.models.base import ChatModel
-from agentcl.reference import open_reference
-from agentcl.tokens import estimate_tokens
+from agentcl.models.reference.shipped import open_reference
+from agentcl.store.episodes import Episode
+from agentcl.text.tokens import estimate_tokens
 
 LANES: Final = {
     "alone": ("alone",),

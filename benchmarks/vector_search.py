@@ -24,9 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentcl import Draft, Memory
-from agentcl.memory.records import ScopeView
 from agentcl.retrieval.filters import parse_filters
 from agentcl.retrieval.index import Query
+from agentcl.store.records import ScopeView
 
 sys.path.insert(0, str(Path(__file__).parent))
 from embeddings import questions, vectors

@@ -8,8 +8,11 @@ import random
 import tempfile
 
 from agentcl import Memory
+from agentcl.envs.names import Names
 from agentcl.models import Message
-from agentcl.reference import Names, final_answer, make_world, open_reference
+from agentcl.models.reference.shipped import open_reference
+from agentcl.text.answers import final_answer
+from training.worlds import make_world
 
 rng = random.Random(11)
 world = make_world(rng, Names(rng), passages=[(3,), (3,), (3,), (3,)])

@@ -8,8 +8,10 @@ import random
 import tempfile
 
 from agentcl import Memory
-from agentcl.extraction import ModelExtractor
-from agentcl.reference import Names, make_world, open_reference
+from agentcl.envs.names import Names
+from agentcl.memory.extraction import ModelExtractor
+from agentcl.models.reference.shipped import open_reference
+from training.worlds import make_world
 
 rng = random.Random(3)
 world = make_world(rng, Names(rng), passages=[(3,), (3,), (3,), (3,), (3,)])

@@ -118,7 +118,7 @@ def test_the_readme_opens_with_five_lines_and_two_commands() -> None:
 
 def test_every_setting_is_documented() -> None:
     text = (ROOT / "docs" / "configuration.md").read_text("utf-8")
-    from agentcl.config import resolve
+    from agentcl.memory.settings import resolve
 
     for name in resolve({}, environment={}, start=Path("/")):
         assert f"`{name}`" in text

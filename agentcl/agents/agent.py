@@ -21,14 +21,14 @@ from agentcl.agents.supervisor import Familiarity, Supervisor
 from agentcl.agents.teacher import Correction, Distiller, Review
 from agentcl.envs.base import Environment, Observation, Task
 from agentcl.errors import InvalidInput
-from agentcl.memory.checks import WriteScope, check_scope
-from agentcl.memory.experience import Episode
-from agentcl.recording import EpisodeRecorder
-from agentcl.tokens import TokenCounter, estimate_tokens
+from agentcl.memory.episode import EpisodeRecorder
+from agentcl.store.checks import WriteScope, check_scope
+from agentcl.store.episodes import Episode
+from agentcl.text.tokens import TokenCounter, estimate_tokens
 
 if TYPE_CHECKING:
-    from agentcl.facade import Memory
     from agentcl.guidance.lanes import Lane
+    from agentcl.memory.memory import Memory
 
 _LAST_SEEN: Final = 3  # observations that lessons are recalled for, besides the first
 

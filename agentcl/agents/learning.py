@@ -16,11 +16,11 @@ from agentcl.agents.situations import Transcript
 from agentcl.agents.spending import Spent
 from agentcl.agents.teacher import Distiller, Judgement
 from agentcl.guidance.admission import names_of
-from agentcl.memory.experience import Episode
-from agentcl.memory.records import ANY, Scope
+from agentcl.store.episodes import Episode
+from agentcl.store.records import ANY, Scope
 
 if TYPE_CHECKING:
-    from agentcl.facade import Memory
+    from agentcl.memory.memory import Memory
 
 
 class Judge(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from agentcl.retrieval.analysis import terms
+from agentcl.text.terms import terms
 
 _EMPTY: Final = frozenset({"a", "an", "the", "it", "them", "this", "that"})  # name nothing
 _NEGATIONS: Final = frozenset({"not", "never", "dont", "instead"})

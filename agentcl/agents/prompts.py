@@ -12,7 +12,7 @@ from typing import Any, Final, get_args
 
 from agentcl.agents.situations import Situation, Transcript
 from agentcl.lessons import CLAIMS
-from agentcl.memory.experience import Level
+from agentcl.store.episodes import Level
 
 ACTING: Final = (
     "You act in a text world. Follow the guidance where it applies to the situation, and not where it "

@@ -9,7 +9,7 @@ from agentcl.agents.prompts import ACTING, AIMING, PLANNING, ask_action, ask_pla
 from agentcl.agents.situations import Situation
 from agentcl.agents.spending import NOTHING_SPENT, Spent
 from agentcl.models.base import ChatModel, Message, Sampling
-from agentcl.reference.reading import final_answer
+from agentcl.text.answers import final_answer
 
 
 @dataclass(frozen=True, slots=True)

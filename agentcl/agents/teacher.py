@@ -31,9 +31,9 @@ from agentcl.agents.spending import Metered, Spent
 from agentcl.agents.student import conversation
 from agentcl.errors import InvalidInput, SchemaViolation
 from agentcl.lessons import Lesson, read_json
-from agentcl.memory.experience import Level
 from agentcl.models.base import ChatModel, Sampling, Schema
 from agentcl.models.structured import ask_object
+from agentcl.store.episodes import Level
 
 # Above it a judge's score is missing: the threshold at which ATLAS asks a stronger judge.
 _UNSURE: Final = 0.3

@@ -12,14 +12,14 @@ from agentcl.agents.student import Student, conversation
 from agentcl.bench.leakage import Recollection
 from agentcl.bench.rows import Turn
 from agentcl.envs.base import Environment, Observation, Score, Task
-from agentcl.envs.excytin.investigator import Investigator
 from agentcl.envs.policies import Policy
-from agentcl.envs.responder import Responder
+from agentcl.envs.worlds.excytin.investigator import Investigator
+from agentcl.envs.worlds.incidents.responder import Responder
 from agentcl.errors import InvalidInput, SchemaViolation
 from agentcl.lessons import read_json
 from agentcl.models.base import ChatModel, Sampling
 from agentcl.models.structured import ask_object
-from agentcl.reference.reading import final_answer
+from agentcl.text.answers import final_answer
 
 RECENT: Final = 12  # steps that a prompt shows
 LESSON_TOKENS: Final = 320

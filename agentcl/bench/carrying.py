@@ -8,7 +8,7 @@ from typing import Final
 
 from agentcl.bench.settings import Option, TaskSettings
 from agentcl.envs.base import World
-from agentcl.envs.stream_builders import (
+from agentcl.envs.streams.builders import (
     Pools,
     adapt_stream,
     gen_env_stream,
@@ -16,7 +16,7 @@ from agentcl.envs.stream_builders import (
     pools_of,
     revisited_stream,
 )
-from agentcl.envs.streams import TaskStream
+from agentcl.envs.streams.stream import TaskStream
 from agentcl.errors import ConfigError
 
 CARRIED: Final = frozenset({"adapt", "gen-env", "gen-task", "revisited"})

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from agentcl.bench.rows import Row
 from agentcl.bench.settings import RunSettings
-from agentcl.envs.streams import TaskStream, save_stream
+from agentcl.envs.streams.stream import TaskStream, save_stream
 from agentcl.errors import ConfigError, InvalidInput, StoreBusy, StoreUnavailable
 
 _FORMAT: Final = 1

@@ -14,14 +14,14 @@ from agentcl.agents.teacher import Distiller
 from agentcl.bench.attempts import Attempt, WatchedEnvironment
 from agentcl.bench.rows import Learned, Row
 from agentcl.envs.base import Task
-from agentcl.envs.streams import StreamItem, TaskStream
+from agentcl.envs.streams.stream import StreamItem, TaskStream
 from agentcl.errors import StoreUnavailable
-from agentcl.facade import Memory
 from agentcl.guidance.rules import BUDGET_TOKENS
 from agentcl.guidance.selection import line_of
 from agentcl.lessons import Lesson, folded
-from agentcl.memory.checks import check_view
-from agentcl.memory.experience import Episode, Reflection
+from agentcl.memory.memory import Memory
+from agentcl.store.checks import check_view
+from agentcl.store.episodes import Episode, Reflection
 
 _TOLD_AT_ONCE: Final = 50  # lessons that one reflection may have
 

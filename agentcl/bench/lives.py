@@ -23,7 +23,7 @@ from agentcl.envs.questions.grading import (
     token_f1,
 )
 from agentcl.envs.questions.records import Arrival, Question, QuestionStream
-from agentcl.envs.streams import StreamItem, TaskStream
+from agentcl.envs.streams.stream import StreamItem, TaskStream
 from agentcl.errors import (
     ArmFailed,
     EnvironmentFailed,
@@ -31,7 +31,7 @@ from agentcl.errors import (
     ModelUnavailable,
     StoreUnavailable,
 )
-from agentcl.tokens import estimate_tokens
+from agentcl.text.tokens import estimate_tokens
 
 # What no episode is to blame for: it ends the run, which can be resumed.
 _FATAL: Final = (ModelUnavailable, MissingExtra, StoreUnavailable, ArmFailed)

@@ -25,10 +25,10 @@ from agentcl.bench.opening import Leaving, make_actor, make_student, read_told
 from agentcl.bench.players import ArmPlayer, MemoryOf, Player
 from agentcl.bench.settings import RunSettings
 from agentcl.envs.base import Instructive, World
-from agentcl.envs.streams import StreamItem
+from agentcl.envs.streams.stream import StreamItem
 from agentcl.errors import ConfigError
-from agentcl.facade import Memory
 from agentcl.guidance.rules import GuidanceRules
+from agentcl.memory.memory import Memory
 from agentcl.models.base import ChatModel
 from agentcl.retrieval.encoders import Encoder, open_encoder
 

@@ -38,14 +38,6 @@ from agentcl.bench.settings import (
     TaskSettings,
 )
 from agentcl.envs.base import Environment, World
-from agentcl.envs.curriculum import (
-    at_random,
-    by_difficulty,
-    by_similarity,
-    first_text,
-    oracle_steps,
-    token_similarity,
-)
 from agentcl.envs.isolation import IsolatedEnvironment
 from agentcl.envs.policies import policies_of
 from agentcl.envs.questions.fact_consolidation import fact_consolidation_stream
@@ -57,8 +49,7 @@ from agentcl.envs.questions.numbered_facts import newest, read_facts
 from agentcl.envs.questions.records import QuestionStream
 from agentcl.envs.questions.squad import SQUAD_LICENCE, squad_stream
 from agentcl.envs.registry import open_world
-from agentcl.envs.reuse import reused_stream
-from agentcl.envs.stream_builders import (
+from agentcl.envs.streams.builders import (
     Pools,
     alternating_stream,
     block_stream,
@@ -68,11 +59,20 @@ from agentcl.envs.stream_builders import (
     random_stream,
     two_passes,
 )
-from agentcl.envs.streams import TaskStream, load_stream
+from agentcl.envs.streams.curriculum import (
+    at_random,
+    by_difficulty,
+    by_similarity,
+    first_text,
+    oracle_steps,
+    token_similarity,
+)
+from agentcl.envs.streams.reuse import reused_stream
+from agentcl.envs.streams.stream import TaskStream, load_stream
 from agentcl.errors import ConfigError, InvalidInput
 from agentcl.lessons import Lesson, read_json
 from agentcl.models.base import ChatModel
-from agentcl.reference.shipped import REFERENCE_NAME, open_reference
+from agentcl.models.reference.shipped import REFERENCE_NAME, open_reference
 
 Leaving = Learning | Literal["notes"]
 POLICIES: Final = ("random", "null", "oracle")

@@ -10,7 +10,7 @@ from agentcl.bench.arms.base import Item
 from agentcl.bench.attempts import Attempt, WatchedEnvironment
 from agentcl.bench.leakage import Recollection, WatchedMemory
 from agentcl.bench.rows import Learned, Row
-from agentcl.envs.streams import StreamItem, TaskStream
+from agentcl.envs.streams.stream import StreamItem, TaskStream
 
 MemoryOf = Callable[[StreamItem], WatchedMemory]
 

@@ -32,7 +32,7 @@ from agentcl.bench.opening import (
 from agentcl.bench.rows import Row
 from agentcl.bench.settings import RunSettings
 from agentcl.envs.base import Bounded
-from agentcl.envs.streams import TaskStream
+from agentcl.envs.streams.stream import TaskStream
 from agentcl.errors import ConfigError, ModelChanged
 from agentcl.models.base import ChatModel
 from agentcl.retrieval.encoders import default_encoder_name

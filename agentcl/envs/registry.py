@@ -11,14 +11,14 @@ from agentcl.envs.base import World
 from agentcl.errors import InvalidInput
 
 _OWN: Final = {
-    "babyai": "agentcl.envs.babyai:BabyAIWorld",
-    "excytin-lite": "agentcl.envs.excytin.world:ExcytinWorld",
-    "household": "agentcl.envs.household:HouseholdWorld",
-    "incident-logs": "agentcl.envs.excytin.world:IncidentLogsWorld",
-    "incidents": "agentcl.envs.incidents:IncidentWorld",
-    "scienceworld": "agentcl.envs.scienceworld:ScienceWorld",
-    "tau-bench": "agentcl.envs.taubench:TauBenchWorld",
-    "textworld": "agentcl.envs.textworlds:TextWorldWorld",
+    "babyai": "agentcl.envs.worlds.babyai:BabyAIWorld",
+    "excytin-lite": "agentcl.envs.worlds.excytin.world:ExcytinWorld",
+    "household": "agentcl.envs.worlds.household:HouseholdWorld",
+    "incident-logs": "agentcl.envs.worlds.excytin.world:IncidentLogsWorld",
+    "incidents": "agentcl.envs.worlds.incidents.world:IncidentWorld",
+    "scienceworld": "agentcl.envs.worlds.scienceworld:ScienceWorld",
+    "tau-bench": "agentcl.envs.worlds.taubench:TauBenchWorld",
+    "textworld": "agentcl.envs.worlds.textworlds:TextWorldWorld",
 }
 
 

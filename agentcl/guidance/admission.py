@@ -14,7 +14,7 @@ from collections.abc import Collection
 from typing import Final
 
 from agentcl.lessons import CLAIMS, Lesson, folded
-from agentcl.tokens import estimate_tokens
+from agentcl.text.tokens import estimate_tokens
 
 MAX_TOKENS: Final = 60  # of a lesson's sentence, estimated
 _LONG_WORD: Final = 40  # letters; longer "words" are data

@@ -12,9 +12,9 @@ from typing import Final, get_args
 
 from agentcl.guidance.rules import GuidanceRules
 from agentcl.guidance.state import Belief, GuidanceState, LifeStage, lesson_of
-from agentcl.memory.experience import Decision, Guidance, cluster_of
-from agentcl.memory.records import ScopeView
-from agentcl.memory.rows import Row
+from agentcl.store.episodes import Decision, Guidance, cluster_of
+from agentcl.store.records import ScopeView
+from agentcl.store.rows import Row
 
 STAGES: Final[tuple[LifeStage, ...]] = get_args(LifeStage)
 _ORDER: Final = {

@@ -19,12 +19,12 @@ from agentcl.errors import InvalidInput, TransferError
 from agentcl.guidance.overview import Standing, standings
 from agentcl.guidance.state import GuidanceState, LifeStage, lesson_of
 from agentcl.lessons import Lesson, read_json
-from agentcl.memory.checks import WriteScope, check_label, check_unicode
-from agentcl.memory.experience import Level, Stated
-from agentcl.memory.records import ScopeView
+from agentcl.store.checks import WriteScope, check_label, check_unicode
+from agentcl.store.episodes import Level, Stated
+from agentcl.store.records import ScopeView
 
 if TYPE_CHECKING:
-    from agentcl.facade import Memory
+    from agentcl.memory.memory import Memory
 
 FORMAT: Final = 1
 MOST_LESSONS: Final = 1_000  # of one file

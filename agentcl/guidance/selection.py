@@ -18,9 +18,9 @@ from agentcl.guidance.rules import BUDGET_TOKENS, PRICE
 from agentcl.guidance.state import LEAST_ARM, Belief, GuidanceState
 from agentcl.guidance.twins import AGAINST, content, names
 from agentcl.lessons import Lesson
-from agentcl.memory.experience import Exposure, Guidance
-from agentcl.memory.records import ScopeView
-from agentcl.tokens import TokenCounter, estimate_tokens
+from agentcl.store.episodes import Exposure, Guidance
+from agentcl.store.records import ScopeView
+from agentcl.text.tokens import TokenCounter, estimate_tokens
 
 _MOST_WEIGHED: Final = 100  # lessons whose worth is computed for one prompt
 _TRIALS: Final = 3  # lessons on trial in one prompt; more would share one outcome among too many

@@ -20,10 +20,10 @@ from agentcl.guidance.rules import GuidanceRules
 from agentcl.guidance.trust import Trust
 from agentcl.guidance.twins import content, matter_of, oppose
 from agentcl.lessons import Claim, Lesson
-from agentcl.memory.checks import canonical_json
-from agentcl.memory.experience import Decision, Episode, Exposure, Guidance, Reflection, Stated
-from agentcl.memory.records import Record, to_micros
-from agentcl.memory.rows import Row
+from agentcl.store.checks import canonical_json
+from agentcl.store.episodes import Decision, Episode, Exposure, Guidance, Reflection, Stated
+from agentcl.store.records import Record, to_micros
+from agentcl.store.rows import Row
 
 KINDS: Final = (Episode.kind, Guidance.kind, Reflection.kind, Decision.kind)
 LifeStage = Literal["candidate", "trial", "active", "quarantined", "retired"]

@@ -14,10 +14,10 @@ from agentcl.errors import InvalidInput, NotFound
 from agentcl.guidance.overview import Standing, begin, home_of, standing_of
 from agentcl.guidance.rules import GuidanceRules
 from agentcl.guidance.state import KINDS, Belief, GuidanceState, LifeStage
-from agentcl.memory.experience import Decision, Episode, Exposure, Guidance, Reflection
-from agentcl.memory.journal import Journal
-from agentcl.memory.records import Record, ScopeView, from_micros
-from agentcl.memory.rows import Row
+from agentcl.store.episodes import Decision, Episode, Exposure, Guidance, Reflection
+from agentcl.store.records import Record, ScopeView, from_micros
+from agentcl.store.rows import Row
+from agentcl.store.sqlite.journal import Journal
 
 _EVERYBODY: Final = ScopeView(None, None, None, None)
 _NOWHERE: Final = "\0"  # no world can have this name, so nothing was ever tested there

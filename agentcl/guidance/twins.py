@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Final
 
 from agentcl.lessons import Lesson
-from agentcl.retrieval.analysis import terms
-from agentcl.retrieval.function_words import FUNCTION_WORDS
+from agentcl.text.function_words import FUNCTION_WORDS
+from agentcl.text.terms import terms
 
 AGAINST: Final = frozenset({"avoid", "useless"})  # claims that speak against what they name
 _NEGATIONS: Final = frozenset({"not", "no", "never", "without", "nor"})

@@ -10,8 +10,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final, cast
 
-from agentcl.memory.checks import canonical_json
-from agentcl.memory.database import Database
 from agentcl.models.base import (
     GREEDY,
     ChatModel,
@@ -22,6 +20,8 @@ from agentcl.models.base import (
     TokenLogprob,
     Usage,
 )
+from agentcl.store.checks import canonical_json
+from agentcl.store.sqlite.database import Database
 
 _SCHEMA: Final = "CREATE TABLE answer (request BLOB PRIMARY KEY, reply TEXT NOT NULL) WITHOUT ROWID"
 

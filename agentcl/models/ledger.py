@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Final, Literal, cast, get_args
 
 from agentcl.errors import AgentclError, ConfigError, InvalidInput
-from agentcl.memory.database import Database
-from agentcl.memory.journal import now_micros
-from agentcl.memory.records import from_micros, to_micros
 from agentcl.models.base import GREEDY, ChatModel, Message, Reply, Sampling, Schema, Usage
-from agentcl.tokens import estimate_tokens
+from agentcl.store.records import from_micros, to_micros
+from agentcl.store.sqlite.database import Database
+from agentcl.store.sqlite.journal import now_micros
+from agentcl.text.tokens import estimate_tokens
 
 By = Literal["day", "episode", "job", "purpose", "model"]
 _PER: Final = 1_000_000  # tokens that a price is for

@@ -21,7 +21,7 @@ from agentcl.models.base import (
     TokenLogprob,
     Usage,
 )
-from agentcl.tokens import estimate_tokens
+from agentcl.text.tokens import estimate_tokens
 
 if TYPE_CHECKING:
     from openai import OpenAI

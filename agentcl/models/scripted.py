@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from agentcl.errors import ModelUnavailable
 from agentcl.models.base import GREEDY, Message, Reply, Sampling, Schema, Usage
-from agentcl.tokens import estimate_tokens
+from agentcl.text.tokens import estimate_tokens
 
 Script = Callable[[Sequence[Message]], str]
 

@@ -21,9 +21,9 @@ from typing import Any, Final, cast
 import httpx
 
 from agentcl.errors import MissingExtra, StoreUnavailable
-from agentcl.memory.database import Database
-from agentcl.memory.records import Scope
 from agentcl.retrieval.index import Change, Entry, Match, Query
+from agentcl.store.records import Scope
+from agentcl.store.sqlite.database import Database
 
 try:
     import chromadb

@@ -10,9 +10,9 @@ from itertools import islice
 from typing import Any, Final
 
 from agentcl.errors import MissingExtra
-from agentcl.memory.records import Scope
 from agentcl.retrieval.index import NOTHING, Change, Condition, Entry, Match, Query
 from agentcl.retrieval.signs import SCAN_FROM, SignScan
+from agentcl.store.records import Scope
 
 try:
     import numpy as np

@@ -10,9 +10,9 @@ from itertools import chain, islice, takewhile
 from typing import Final
 
 from agentcl.errors import StoreCorrupt
-from agentcl.memory.journal import Journal
-from agentcl.memory.rows import Row
 from agentcl.retrieval.index import NOTHING, Change, Entry, Index, Match, Query
+from agentcl.store.rows import Row
+from agentcl.store.sqlite.journal import Journal
 
 logger = logging.getLogger(__name__)
 

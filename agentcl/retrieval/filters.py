@@ -7,8 +7,8 @@ from difflib import get_close_matches
 from typing import Any, Final, get_args
 
 from agentcl.errors import InvalidInput
-from agentcl.memory.checks import check_metadata, check_unicode
 from agentcl.retrieval.index import Condition, Operator
+from agentcl.store.checks import check_metadata, check_unicode
 
 _OPERATORS: Final[tuple[str, ...]] = get_args(Operator)
 Filters = Mapping[str, Any]

@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Final, cast
 
 from agentcl.errors import SchemaTooNew, StoreCorrupt
-from agentcl.memory.database import Database
-from agentcl.memory.journal import view_sql
-from agentcl.memory.records import Scope, ScopeView
-from agentcl.retrieval.analysis import terms
-from agentcl.retrieval.function_words import content_terms
 from agentcl.retrieval.index import Change, Entry, Match, Query
+from agentcl.store.records import Scope, ScopeView
+from agentcl.store.sqlite.database import Database
+from agentcl.store.sqlite.journal import view_sql
+from agentcl.text.function_words import content_terms
+from agentcl.text.terms import terms
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple, Protocol, runtime_checkable
 
-from agentcl.memory.records import Scope, ScopeView
+from agentcl.store.records import Scope, ScopeView
 
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 Operator = Literal["eq", "ne", "in", "gt", "gte", "lt", "lte", "exists"]

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from operator import mul
 from typing import Final
 
-from agentcl.memory.vectors import unpack
 from agentcl.retrieval.index import Change, Entry, Match, Query
+from agentcl.store.vectors import unpack
 
 _EXACT_UP_TO: Final = 500  # entries; above, sign bits choose which ones are compared in full
 _CANDIDATES: Final = 300  # at least so many are compared in full

@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import Final, Literal
 
 from agentcl.errors import InvalidInput
-from agentcl.memory.records import Scope, clause
-from agentcl.retrieval.analysis import matched_terms
-from agentcl.tokens import TokenCounter, estimate_tokens
+from agentcl.store.records import Scope, clause
+from agentcl.text.terms import matched_terms
+from agentcl.text.tokens import TokenCounter, estimate_tokens
 
 Mode = Literal["fused", "dense", "text", "graph", "hipporag2"]
 

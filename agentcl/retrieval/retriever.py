@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from agentcl.errors import ConfigError, MissingExtra, StoreCorrupt
-from agentcl.memory.journal import Journal
-from agentcl.memory.records import Passage, from_micros
-from agentcl.memory.rows import Row
 from agentcl.retrieval.feed import Feed
 from agentcl.retrieval.fulltext import FullTextIndex
 from agentcl.retrieval.fusion import Fused, Fusion, by_walk, fuse, join, with_link
 from agentcl.retrieval.index import Index, Match, Query
 from agentcl.retrieval.recall import Hit, LinkedFact, Mode
+from agentcl.store.records import Passage, from_micros
+from agentcl.store.rows import Row
+from agentcl.store.sqlite.journal import Journal
 
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from agentcl import Document, Memory, NotFound
-from agentcl.doctor import examine
+from agentcl.memory.doctor import examine
 
 _PATIENCE_S = 300.0  # with a machine that is busy with something else
 

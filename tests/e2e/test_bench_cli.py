@@ -5,7 +5,7 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
-from agentcl.cli import main
+from agentcl.cli.main import main
 
 RUN = (
     "bench", "run", "--world", "incidents", "--family", "remedy", "--agent", "responder",

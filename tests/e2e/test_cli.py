@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from agentcl import Memory
-from agentcl.cli import main
+from agentcl.cli.main import main
 from agentcl.models import Ledger, Message, RecordedModel, ScriptedModel
 
 HARBOUR = "# Harbour\n\nThe harbour of Tessary was dredged in 1871.\n"

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from agentcl import Memory
-from agentcl.cli import main
+from agentcl.cli.main import main
 from agentcl.guidance.pamphlet import Entry, Pamphlet, write
 from agentcl.lessons import Lesson
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from agentcl.cli import main
+from agentcl.cli.main import main
 
 TEXTS = {
     "ferry": "The evening boat to Tessary is steered by Ilka Renn.",

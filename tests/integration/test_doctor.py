@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from agentcl import Memory
-from agentcl.doctor import Report, examine
-from agentcl.memory.journal import FILE
+from agentcl.memory.doctor import Report, examine
+from agentcl.store.sqlite.journal import FILE
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from agentcl import Memory
-from agentcl.episodes import Filter, replay, search, select
 from agentcl.errors import InvalidInput, NotFound
 from agentcl.lessons import Lesson
-from agentcl.memory.experience import Episode
+from agentcl.memory.episode_search import Filter, replay, search, select
+from agentcl.store.episodes import Episode
 
 
 @pytest.fixture

@@ -18,10 +18,10 @@ from agentcl import (
     RequestRefused,
     StoreBusy,
 )
-from agentcl.doctor import examine
-from agentcl.extraction import ModelExtractor, Recognition
-from agentcl.memory.records import Extraction, Fact
+from agentcl.memory.doctor import examine
+from agentcl.memory.extraction import ModelExtractor, Recognition
 from agentcl.models import Message, ScriptedModel
+from agentcl.store.records import Extraction, Fact
 
 BOAT = "The evening boat to Tessary is steered by Ilka Renn."
 BIRTH = "Ilka Renn was born in Upper Mossling, and learned at sea."
@@ -279,7 +279,7 @@ def test_only_one_run_at_a_time_works_on_a_memory(memory: Memory) -> None:
 KILLED = """
 import os, sys
 from agentcl import Memory
-from agentcl.extraction import ModelExtractor
+from agentcl.memory.extraction import ModelExtractor
 from agentcl.models import ScriptedModel
 calls = open(sys.argv[2], "a", buffering=1)
 count = 0
@@ -362,9 +362,9 @@ def test_the_published_way_is_pagerank_over_all_passages_and_linked_phrases(memo
     """The oracle is networkx, on restarts worked out by hand from the published constants."""
     import networkx as nx
 
-    from agentcl.memory.records import ScopeView
     from agentcl.retrieval.graph.settings import HIPPORAG2
     from agentcl.retrieval.index import Query
+    from agentcl.store.records import ScopeView
 
     facts = [STEERED, ("Ilka Renn", "born in", "Upper Mossling"), ("sheep", "in", "Upper Mossling")]
     for text, fact in zip((BOAT, BIRTH, SHEEP), facts, strict=True):
@@ -401,7 +401,9 @@ def test_the_reference_model_reads_its_own_english(tmp_path: Path) -> None:
     pytest.importorskip("transformers")
     import random
 
-    from agentcl.reference import Names, make_world, open_reference
+    from agentcl.envs.names import Names
+    from agentcl.models.reference.shipped import open_reference
+    from training.worlds import make_world
 
     rng = random.Random(5)
     world = make_world(rng, Names(rng), passages=[(4,), (3,), (4,)])

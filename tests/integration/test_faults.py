@@ -19,9 +19,9 @@ from agentcl import (
     StoreReadOnly,
     StoreUnavailable,
 )
-from agentcl.doctor import examine
 from agentcl.errors import EraseIncomplete
-from agentcl.memory.journal import FILE
+from agentcl.memory.doctor import examine
+from agentcl.store.sqlite.journal import FILE
 
 FULLTEXT = Path("indexes/fulltext/fulltext.db")
 
@@ -307,8 +307,8 @@ def test_a_fork_after_opening_shares_nothing(tmp_path: Path) -> None:
 
 
 def test_a_crash_in_a_migration_leaves_the_old_schema(tmp_path: Path) -> None:
-    from agentcl.memory.database import Database
-    from agentcl.memory.schema import MIGRATIONS
+    from agentcl.store.sqlite.database import Database
+    from agentcl.store.sqlite.schema import MIGRATIONS
 
     ids = fill(tmp_path, 3)
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agentcl import AsyncMemory, Document, InvalidInput, Memory, NotFound
-from agentcl.doctor import examine
+from agentcl.memory.doctor import examine
 
 STRANGE_TEXTS = [
     "x",

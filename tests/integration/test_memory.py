@@ -15,7 +15,7 @@ from agentcl import (
     NotFound,
     Recall,
 )
-from agentcl.doctor import examine
+from agentcl.memory.doctor import examine
 
 
 @pytest.fixture

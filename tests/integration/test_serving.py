@@ -12,8 +12,8 @@ from urllib.request import urlopen
 import pytest
 
 from agentcl import ModelUnavailable
-from agentcl.models.serving import VllmServer
-from agentcl.reference import REFERENCE_FOLDER
+from agentcl.models.reference.shipped import REFERENCE_FOLDER
+from agentcl.models.vllm import VllmServer
 
 STAND_IN = """
 import argparse, json, os, sys, time, http.server
@@ -107,7 +107,7 @@ def test_a_server_that_does_not_start_shows_the_end_of_its_log(
 def test_the_command_serves_until_it_is_interrupted_or_ended(
     model: str, source: str, number: signal.Signals, environment: dict[str, str]
 ) -> None:
-    command = [sys.executable, "-c", "from agentcl.cli import main; main()", "model", "serve"]
+    command = [sys.executable, "-c", "from agentcl.cli.main import main; main()", "model", "serve"]
     with subprocess.Popen(
         [*command, model, "--json"],
         stdout=subprocess.PIPE,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agentcl import EncoderMismatch, InvalidInput, Memory, NotFound, TransferError
-from agentcl.doctor import examine
+from agentcl.memory.doctor import examine
 
 
 @pytest.fixture

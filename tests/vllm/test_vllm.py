@@ -27,9 +27,10 @@ from agentcl import ModelUnavailable
 from agentcl.models import Message, Sampling, ask_object
 from agentcl.models.check import check
 from agentcl.models.openai import OpenAIChat
-from agentcl.models.serving import SMALL_ARGUMENTS, SMALL_ENVIRONMENT, VllmServer
-from agentcl.reference import REFERENCE_FOLDER, open_reference, read_passage, read_passages
-from agentcl.reference.gates import draw_sets, exact
+from agentcl.models.reference.shipped import REFERENCE_FOLDER, open_reference
+from agentcl.models.vllm import SMALL_ARGUMENTS, SMALL_ENVIRONMENT, VllmServer
+from training.gates import draw_sets, exact
+from training.reading import read_passage, read_passages
 
 PYTHON = os.environ.get("VLLM_PYTHON", "")
 pytestmark = pytest.mark.skipif(not PYTHON, reason="run by `make test-vllm`")

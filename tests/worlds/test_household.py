@@ -11,14 +11,14 @@ pytest.importorskip("fast_downward", reason="run by `make test-worlds`")
 pytest.importorskip("alfworld", reason="run by `make test-worlds`")
 
 from agentcl.envs.checking import check
-from agentcl.envs.household import HouseholdWorld
-from agentcl.envs.household_games import FAMILIES
 from agentcl.envs.policies import NullPolicy, OraclePolicy, play
+from agentcl.envs.worlds.household import HouseholdWorld
+from agentcl.envs.worlds.household_games import FAMILIES
 
 WORLD = HouseholdWorld()
 TRANSCRIPT = """
 from itertools import islice
-from agentcl.envs.household import HouseholdWorld
+from agentcl.envs.worlds.household import HouseholdWorld
 from agentcl.envs.policies import RandomPolicy, play
 world = HouseholdWorld()
 environment = world.make()

@@ -14,7 +14,7 @@ if shutil.which("java") is None and not os.environ.get("JAVA_HOME"):
 from agentcl.envs.base import SPLITS, Task
 from agentcl.envs.checking import check
 from agentcl.envs.policies import NullPolicy, OraclePolicy, RandomPolicy, ReplayPolicy, play
-from agentcl.envs.scienceworld import (
+from agentcl.envs.worlds.scienceworld import (
     NAME,
     SIMPLIFICATIONS,
     VARIATIONS,
@@ -23,7 +23,7 @@ from agentcl.envs.scienceworld import (
     ScienceWorldOracle,
     variations_of,
 )
-from agentcl.envs.scienceworld_engine import ScienceWorldEngine
+from agentcl.envs.worlds.scienceworld_engine import ScienceWorldEngine
 from agentcl.errors import EnvironmentFailed
 
 SHORT = ("lifespan-longest-lived", "chemistry-mix-paint-secondary-color", "find-animal")

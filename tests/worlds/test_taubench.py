@@ -7,7 +7,7 @@ import pytest
 
 from agentcl.envs.base import Split
 from agentcl.envs.policies import NullPolicy, OraclePolicy, play
-from agentcl.envs.taubench import TauBenchWorld
+from agentcl.envs.worlds.taubench import TauBenchWorld
 
 CHECKOUT = os.environ.get("TAU_BENCH", "")
 pytestmark = pytest.mark.skipif(not CHECKOUT, reason="TAU_BENCH names no checkout of tau-bench")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from agentcl.bench.arms.base import Item
 from agentcl.errors import InvalidInput
-from agentcl.memory.checks import check_label, check_text, check_time, check_unicode
+from agentcl.store.checks import check_label, check_text, check_time, check_unicode
 
 
 def searched(item: Item) -> str:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from agentcl.bench.arms.base import Item
 from agentcl.bench.arms.held import Held, searched
-from agentcl.memory.records import Scope
 from agentcl.retrieval.fulltext import FullTextIndex
 from agentcl.retrieval.index import Change, Entry, Query
+from agentcl.store.records import Scope
 
 
 class Bm25:

@@ -9,8 +9,8 @@ from typing import Literal
 
 from agentcl.bench.arms.base import Item
 from agentcl.bench.arms.held import Held
-from agentcl.documents import Draft
-from agentcl.facade import Memory
+from agentcl.memory.documents import Draft
+from agentcl.memory.memory import Memory
 from agentcl.retrieval.encoders import Encoder
 from agentcl.retrieval.recall import Mode
 

@@ -3,7 +3,7 @@
 Our reading of the abstract of "AgentCL: Toward Rigorous Evaluation of Continual Learning in Language
 Agents" (arXiv 2606.02461): streams in which earlier sub-solutions can be used again, against streams where
 they cannot, and held-out tasks. The formulas are ours; compare nothing with the figures of that paper.
-The stream is that of `agentcl.envs.reuse`.
+The stream is that of `agentcl.envs.streams.reuse`.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import Final
 from agentcl.bench.metrics.lifelong import Block, terminal_performance
 from agentcl.bench.metrics.plasticity import Attempt, Phase
 from agentcl.bench.metrics.transfer import ScoreMatrix
-from agentcl.envs.streams import StreamItem, TaskStream
+from agentcl.envs.streams.stream import StreamItem, TaskStream
 from agentcl.errors import InvalidInput
 
 _PHASES: Final[Mapping[str, Phase]] = {

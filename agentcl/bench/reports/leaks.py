@@ -10,7 +10,7 @@ from agentcl.bench.reports.pairs import NO_MEMORY
 from agentcl.bench.reports.records import AboveLine, BoundLine, Leakage, LeakLine
 from agentcl.bench.reports.scores import score_of, scored
 from agentcl.bench.rows import Row
-from agentcl.envs.streams import READ_ONLY
+from agentcl.envs.streams.stream import READ_ONLY
 
 _EXAMPLES: Final = 3
 # Several families are looked at, and a false alarm casts doubt on a whole run.

@@ -9,8 +9,8 @@ from agentcl.bench.arms.registry import guidance_rules
 from agentcl.bench.folder import RunFolder
 from agentcl.guidance.overview import standings
 from agentcl.guidance.state import KINDS, GuidanceState
-from agentcl.memory.journal import Journal
-from agentcl.memory.records import ScopeView
+from agentcl.store.records import ScopeView
+from agentcl.store.sqlite.journal import Journal
 
 _EVERYBODY = ScopeView(None, None, None, None)
 

@@ -17,7 +17,7 @@ from agentcl.bench.reports.estimates import estimate_of_seeds
 from agentcl.bench.reports.records import ChangeLine, Measures, PassesLine, TransferLine
 from agentcl.bench.reports.scores import lives, score_of, scored
 from agentcl.bench.rows import Row
-from agentcl.envs.streams import READ_ONLY
+from agentcl.envs.streams.stream import READ_ONLY
 
 _PASSES: Final = ("first", "second", "held-out")
 _LEVEL_OF: Final = 10  # episodes whose mean is the level before a change, and at the end

@@ -12,7 +12,7 @@ from agentcl.bench.metrics.curves import area_under_curve, first_mean, last_mean
 from agentcl.bench.reports.estimates import Estimate, estimate_of_seeds, estimate_rows
 from agentcl.bench.reports.records import ArmLine, Curve, GroupLine, MeasureLine
 from agentcl.bench.rows import Row
-from agentcl.envs.streams import READ_ONLY
+from agentcl.envs.streams.stream import READ_ONLY
 from agentcl.models.ledger import Prices
 
 _PART: Final = 5  # first and last means are of a fifth of a life

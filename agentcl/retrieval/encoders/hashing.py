@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from agentcl.memory.vectors import pack
-from agentcl.retrieval.analysis import terms
 from agentcl.retrieval.encoders.base import Role
+from agentcl.store.vectors import pack
+from agentcl.text.terms import terms
 
 _GRAM: Final = 4  # letters in a group
 _GRAM_WEIGHT: Final = 0.3  # of a group, against 1 of the whole word

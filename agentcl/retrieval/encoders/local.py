@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from agentcl.errors import ConfigError, MissingExtra
-from agentcl.memory.vectors import pack
 from agentcl.retrieval.encoders.base import Role
+from agentcl.store.vectors import pack
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

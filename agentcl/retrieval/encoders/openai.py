@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from agentcl.errors import MissingExtra, StoreUnavailable
-from agentcl.memory.vectors import pack
 from agentcl.retrieval.encoders.base import Role
+from agentcl.store.vectors import pack
 
 if TYPE_CHECKING:
     from openai import OpenAI

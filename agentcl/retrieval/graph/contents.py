@@ -9,14 +9,14 @@ from typing import Final
 
 import numpy as np
 
-from agentcl.memory.records import Scope
 from agentcl.retrieval.graph.adjacency import Ints
-from agentcl.retrieval.graph.extraction import Extractor
-from agentcl.retrieval.graph.facts import Facts
+from agentcl.retrieval.graph.fact_columns import Facts
+from agentcl.retrieval.graph.names import Extractor
 from agentcl.retrieval.graph.phrases import normalise
 from agentcl.retrieval.graph.settings import Edges
 from agentcl.retrieval.graph.view import Part
 from agentcl.retrieval.index import NOTHING, Change, Entry
+from agentcl.store.records import Scope
 
 NOBODY: Final = -1
 

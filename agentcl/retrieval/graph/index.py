@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from agentcl.retrieval.graph import snapshot
 from agentcl.retrieval.graph.contents import Contents, HeldPassage
-from agentcl.retrieval.graph.extraction import Extractor, NameExtractor
+from agentcl.retrieval.graph.names import Extractor, NameExtractor
 from agentcl.retrieval.graph.pagerank import Visits
 from agentcl.retrieval.graph.routes import Routes
 from agentcl.retrieval.graph.settings import Edges, GraphSettings

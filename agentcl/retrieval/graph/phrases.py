@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
-from agentcl.retrieval.analysis import terms
+from agentcl.text.terms import terms
 
 LONGEST: Final = 200  # characters of a phrase; what is longer is no name
 _SHORTEST_UNCASED: Final = 2  # characters

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Final
 
 from agentcl.errors import AgentclError
-from agentcl.memory.journal import Journal
-from agentcl.memory.records import Fact
 from agentcl.retrieval.exact import ExactIndex
 from agentcl.retrieval.feed import Feed, fill
 from agentcl.retrieval.fusion import SHARPNESS, Fusion, seeds
@@ -20,6 +18,8 @@ from agentcl.retrieval.graph.settings import HIPPORAG2, GraphSettings
 from agentcl.retrieval.graph.synonyms import Encode
 from agentcl.retrieval.index import Match, Query
 from agentcl.retrieval.recall import LinkedFact
+from agentcl.store.records import Fact
+from agentcl.store.sqlite.journal import Journal
 
 logger = logging.getLogger(__name__)
 

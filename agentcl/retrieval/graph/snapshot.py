@@ -19,13 +19,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from agentcl.memory.records import Scope
 from agentcl.retrieval.graph.adjacency import Ints
 from agentcl.retrieval.graph.contents import Contents, Held, HeldPassage, HeldReading
-from agentcl.retrieval.graph.extraction import Extractor
-from agentcl.retrieval.graph.facts import Facts
+from agentcl.retrieval.graph.fact_columns import Facts
+from agentcl.retrieval.graph.names import Extractor
 from agentcl.retrieval.graph.view import NO_PAIRS, Part
 from agentcl.retrieval.index import Entry
+from agentcl.store.records import Scope
 
 logger = logging.getLogger(__name__)
 FILE: Final = "graph.npz"

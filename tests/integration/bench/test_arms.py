@@ -17,7 +17,7 @@ from agentcl import InvalidInput
 from agentcl.bench.arms.base import Arm, Item
 from agentcl.bench.arms.registry import PEERS, arm_names, guidance_rules, open_arm
 from agentcl.errors import MissingPeer
-from agentcl.retrieval.analysis import terms
+from agentcl.text.terms import terms
 
 LOCAL = [
     name.replace("K", "3") for name in arm_names() if name not in PEERS and not guidance_rules(name)

@@ -22,11 +22,11 @@ from agentcl.bench.reports.writing import write_report
 from agentcl.bench.rows import Row
 from agentcl.bench.runner import begin, go_on
 from agentcl.bench.settings import from_mapping
-from agentcl.envs.incidents import FAMILIES, IncidentWorld
-from agentcl.envs.stream_builders import pools_of, random_stream
+from agentcl.envs.streams.builders import pools_of, random_stream
+from agentcl.envs.worlds.incidents.world import FAMILIES, IncidentWorld
 from agentcl.errors import ConfigError, InvalidInput, StoreUnavailable
-from agentcl.facade import Memory
 from agentcl.lessons import Lesson
+from agentcl.memory.memory import Memory
 from agentcl.models import ScriptedModel
 
 WORLDS = Path(__file__).parents[2] / "unit" / "envs"

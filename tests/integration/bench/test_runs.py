@@ -22,9 +22,9 @@ from agentcl.bench.players import ArmPlayer
 from agentcl.bench.rows import Row
 from agentcl.bench.runner import _check_frozen, begin, go_on, run_life
 from agentcl.bench.settings import from_mapping
-from agentcl.envs.incidents import IncidentWorld
 from agentcl.envs.questions.records import Arrival, Question, QuestionStream
-from agentcl.envs.stream_builders import pools_of, random_stream
+from agentcl.envs.streams.builders import pools_of, random_stream
+from agentcl.envs.worlds.incidents.world import IncidentWorld
 from agentcl.errors import ConfigError, InvalidInput, ModelChanged, ModelUnavailable, StoreBusy
 from agentcl.models import ScriptedModel
 
@@ -110,7 +110,7 @@ def test_a_killed_run_goes_on_to_the_same_result(tmp_path: Path) -> None:
     tables = changed(tasks={"episodes": 600}, memory={"arms": ["bm25", "ours"]}, workers=2)
     whole = run(tmp_path / "whole", tables)
     command = [
-        sys.executable, "-c", "from agentcl.cli import main; main()", "bench", "run", "--out", str(tmp_path / "killed"), "--world",
+        sys.executable, "-c", "from agentcl.cli.main import main; main()", "bench", "run", "--out", str(tmp_path / "killed"), "--world",
         "incidents", "--family", "remedy", "-n", "600", "--agent", "responder", "--arm", "bm25", "--arm",
         "ours", "--encoder", "hashing", "--workers", "2", "--set", "name=test",
     ]  # fmt: skip

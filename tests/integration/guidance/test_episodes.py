@@ -15,8 +15,8 @@ from agentcl import AsyncMemory, Memory
 from agentcl.errors import InvalidInput, NotFound
 from agentcl.guidance.state import KINDS, GuidanceState
 from agentcl.lessons import Lesson
-from agentcl.memory import Episode
-from agentcl.recording import EpisodeRecorder
+from agentcl.memory.episode import EpisodeRecorder
+from agentcl.store.episodes import Episode
 
 DRAIN = Lesson("a queue is slow", "do", "drain it")
 FLUSH = Lesson("a queue is slow", "do", "flush it")

@@ -14,7 +14,7 @@ from urllib.request import urlopen
 import pytest
 
 from agentcl import Memory, StoreUnavailable
-from agentcl.doctor import examine
+from agentcl.memory.doctor import examine
 
 pytest.importorskip("chromadb")
 

@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from agentcl import Draft, Memory, StoreCorrupt
-from agentcl.memory.journal import FILE
-from agentcl.memory.records import Scope
-from agentcl.memory.vectors import pack
 from agentcl.retrieval.exact import ExactIndex
 from agentcl.retrieval.feed import Feed, fill
 from agentcl.retrieval.fulltext import FullTextIndex
 from agentcl.retrieval.graph.index import GraphIndex
 from agentcl.retrieval.graph.settings import Edges
 from agentcl.retrieval.index import Change, Entry, Query
+from agentcl.store.records import Scope
+from agentcl.store.sqlite.journal import FILE
+from agentcl.store.vectors import pack
 
 EVERYONE = Scope().view()
 GRAPH_KINDS = frozenset({"passage", "fact", "extraction"})

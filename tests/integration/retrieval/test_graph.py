@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agentcl import ANY, Document, Draft, Memory, MissingExtra
-from agentcl.doctor import examine
-from agentcl.memory.records import ScopeView
+from agentcl.memory.doctor import examine
 from agentcl.retrieval.graph.settings import HIPPORAG2, Edges
 from agentcl.retrieval.index import Query
+from agentcl.store.records import ScopeView
 
 CHAIN = (
     ("Ferry", "The evening boat to Tessary is steered by Ilka Renn."),

@@ -14,7 +14,8 @@ from agentcl.agents.teacher import Teacher
 from agentcl.guidance.admission import refusal
 from agentcl.lessons import read_json
 from agentcl.models import ChatModel
-from agentcl.reference import choose_action, open_reference, write_guidance
+from agentcl.models.reference.shipped import open_reference
+from training.acting import choose_action, write_guidance
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ from agentcl.bench.metrics.plasticity import reuse
 from agentcl.bench.metrics.readings import attempts_from, blocks_from, matrix_from
 from agentcl.bench.metrics.transfer import ScoreMatrix, transfer
 from agentcl.envs.base import Task
-from agentcl.envs.reuse import reused_stream, unmet, unrelated_stream
-from agentcl.envs.stream_builders import alternating_stream
-from agentcl.envs.streams import TaskStream
+from agentcl.envs.streams.builders import alternating_stream
+from agentcl.envs.streams.reuse import reused_stream, unmet, unrelated_stream
+from agentcl.envs.streams.stream import TaskStream
 
 POOLS = {family: [Task("w", family, 0)] for family in ("a", "b")}
 

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from agentcl.envs.base import Observation, Outcome, Score
-from agentcl.envs.incidents import IncidentEnvironment, IncidentWorld
+from agentcl.envs.worlds.incidents.world import IncidentEnvironment, IncidentWorld
 
 
 class Odd(IncidentWorld):

@@ -9,12 +9,12 @@ import pytest
 from click.testing import CliRunner
 
 from agentcl import InvalidInput
-from agentcl.cli import main
+from agentcl.cli.main import main
 from agentcl.envs.base import Environment, Observation, Oracle, Outcome, Score, Split, Task
 from agentcl.envs.checking import check
-from agentcl.envs.incidents import IncidentEnvironment, IncidentOracle, IncidentWorld
 from agentcl.envs.policies import RandomPolicy, play
 from agentcl.envs.registry import open_world
+from agentcl.envs.worlds.incidents.world import IncidentEnvironment, IncidentOracle, IncidentWorld
 from agentcl.errors import EnvironmentFailed
 
 
@@ -104,13 +104,16 @@ def test_a_world_that_fails_has_no_score() -> None:
 
 def test_worlds_are_opened_by_name_or_refused() -> None:
     assert isinstance(open_world("incidents"), IncidentWorld)
-    assert open_world("agentcl.envs.incidents:IncidentWorld").name == "incidents"
+    assert open_world("agentcl.envs.worlds.incidents.world:IncidentWorld").name == "incidents"
     for name, words in (
         ("chess", "choose one of .*incidents"),
         ("incidence", "did you mean 'incidents'"),
         ("no.such:World", "cannot be opened"),
-        ("agentcl.envs.incidents:Nothing", "cannot be opened"),
-        ("agentcl.envs.incidents:IncidentEnvironment", "is no world: it has no families"),
+        ("agentcl.envs.worlds.incidents.world:Nothing", "cannot be opened"),
+        (
+            "agentcl.envs.worlds.incidents.world:IncidentEnvironment",
+            "is no world: it has no families",
+        ),
     ):
         with pytest.raises(InvalidInput, match=words):
             open_world(name)

@@ -15,8 +15,8 @@ from agentcl import InvalidInput
 from agentcl.envs.base import Oracle, Outcome, Split, Task
 from agentcl.envs.checking import check
 from agentcl.envs.gymnasium import NO_SUCH, AnyText, FromGymnasium, ToGymnasium
-from agentcl.envs.incidents import IncidentEnvironment, IncidentWorld
 from agentcl.envs.policies import OraclePolicy, RandomPolicy, play
+from agentcl.envs.worlds.incidents.world import IncidentEnvironment, IncidentWorld
 from agentcl.errors import EnvironmentFailed
 
 LAKE = Task("lake", "still", 0, max_steps=30)

@@ -8,9 +8,9 @@ import pytest
 from agentcl.envs.base import Environment, Observation, Outcome, Task
 from agentcl.envs.batch import EnvironmentBatch
 from agentcl.envs.checking import check
-from agentcl.envs.incidents import IncidentWorld
 from agentcl.envs.isolation import IsolatedEnvironment
 from agentcl.envs.policies import RandomPolicy, play
+from agentcl.envs.worlds.incidents.world import IncidentWorld
 from agentcl.errors import EnvironmentFailed, InvalidInput
 
 ODD = "odd_worlds:Odd"

@@ -8,7 +8,7 @@ import pytest
 
 from agentcl import Memory
 from agentcl.lessons import Lesson
-from agentcl.memory.experience import Episode
+from agentcl.store.episodes import Episode
 
 START = 1_800_000_000_000_000  # microseconds; each look at the clock is a second later
 CURES = {"queue": "drain it", "cache": "flush it"}

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from agentcl.guidance.admission import MAX_TOKENS, names_of, refusal
 from agentcl.lessons import CLAIMS, Claim, Lesson, read_json
-from agentcl.reference.acting import write_guidance
-from agentcl.tokens import estimate_tokens
+from agentcl.text.tokens import estimate_tokens
+from training.acting import write_guidance
 
 ORDINARY = [
     Lesson("a queue is slow", "do", "drain it"),

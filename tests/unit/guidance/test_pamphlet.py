@@ -13,7 +13,7 @@ from agentcl import Memory
 from agentcl.errors import InvalidInput, TransferError
 from agentcl.guidance.pamphlet import Entry, Pamphlet, adopt, compose, read, write
 from agentcl.lessons import Lesson
-from agentcl.memory.records import Scope
+from agentcl.store.records import Scope
 
 VIEW = Scope().view()
 AT = datetime(2027, 1, 1, tzinfo=UTC)

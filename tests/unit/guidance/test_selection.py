@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from agentcl.guidance.rules import GuidanceRules
 from agentcl.guidance.selection import Choice, Place, choose, line_of
 from agentcl.guidance.state import GuidanceState
-from agentcl.memory.experience import Episode, Exposure, Guidance, Reflection, Stated
-from agentcl.memory.records import Record, Scope, body
-from agentcl.memory.rows import Row, fields_of
+from agentcl.store.episodes import Episode, Exposure, Guidance, Reflection, Stated
+from agentcl.store.records import Record, Scope, body
+from agentcl.store.rows import Row, fields_of
 
 SLOW = "The queue Tavon is slow."
 VIEW = Scope().view()

@@ -7,9 +7,9 @@ import random
 
 from agentcl.guidance.selection import Choice, Place, choose
 from agentcl.guidance.state import GuidanceState
-from agentcl.memory.experience import Decision, Episode, Exposure, Guidance, Reflection, Stated
-from agentcl.memory.records import Record, Scope, body
-from agentcl.memory.rows import Row, fields_of
+from agentcl.store.episodes import Decision, Episode, Exposure, Guidance, Reflection, Stated
+from agentcl.store.records import Record, Scope, body
+from agentcl.store.rows import Row, fields_of
 
 SLOW = "a queue is slow"
 

@@ -11,8 +11,8 @@ from agentcl.guidance.overview import compare, standing_of, standings, state_at,
 from agentcl.guidance.state import KINDS, GuidanceState
 from agentcl.guidance.story import story
 from agentcl.lessons import Lesson
-from agentcl.memory.experience import Guidance
-from agentcl.memory.records import Scope, from_micros, to_micros
+from agentcl.store.episodes import Guidance
+from agentcl.store.records import Scope, from_micros, to_micros
 
 VIEW = Scope().view()
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentcl import ConfigError, EncoderMismatch, Memory, MissingExtra, StoreUnavailable
-from agentcl.memory.vectors import unpack
 from agentcl.retrieval.encoders import HashingEncoder, default_encoder_name, open_encoder
+from agentcl.store.vectors import unpack
 
 DIM = 8
 

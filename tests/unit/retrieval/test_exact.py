@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from agentcl.memory.records import Scope
 from agentcl.retrieval.exact import ExactIndex
 from agentcl.retrieval.index import Change, Entry, Query
+from agentcl.store.records import Scope
 
 COUNT = 3_001
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from agentcl import Hit, InvalidInput, Recall, Scope
 from agentcl.retrieval.recall import ScorePart, escape
-from agentcl.tokens import estimate_tokens
+from agentcl.text.tokens import estimate_tokens
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=300)
 

@@ -1,0 +1,247 @@
+"""`agentcl bench`: runs that compare memories, on tasks and on questions."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final, get_args
+
+import click
+
+from agentcl.bench.arms.registry import arm_names
+from agentcl.bench.folder import RunFolder
+from agentcl.bench.opening import agent_names, source_names
+from agentcl.bench.reports.compare import compare_runs
+from agentcl.bench.reports.summary import Summary, summarise
+from agentcl.bench.reports.words import interval
+from agentcl.bench.reports.writing import write_report
+from agentcl.bench.rows import Row
+from agentcl.bench.runner import begin, go_on, progress
+from agentcl.bench.settings import Shape, from_mapping, load_settings, merge
+from agentcl.cli.options import command
+from agentcl.cli.screen import Screen
+from agentcl.cli.stopping import stopping
+from agentcl.envs.registry import world_names
+from agentcl.errors import ConfigError, InvalidInput
+from agentcl.models.ledger import Prices
+
+_STOPPING: Final = "stopping after the episodes under way; Ctrl-C again stops at once"
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_PRICES = click.option(
+    "--prices", type=click.Path(path_type=Path), help="A TOML file of prices by model."
+)
+_FOLDER = click.argument("folder", type=click.Path(path_type=Path))
+
+
+@click.group()
+def bench() -> None:
+    """Compare memories: on tasks that an agent plays, and on questions about documents."""
+
+
+@bench.command(name="list")
+@click.argument("folder", type=click.Path(path_type=Path), required=False)
+@_JSON
+@command
+def list_(screen: Screen, folder: Path | None) -> None:
+    """List what can be run; with FOLDER, the runs in it."""
+    if folder is not None:
+        _list_runs(screen, folder)
+        return
+    there = {
+        "worlds": world_names(),
+        "sources of questions": source_names(),
+        "streams": list(get_args(Shape)),
+        "agents": agent_names(),
+        "arms": arm_names(),
+    }
+    if screen.as_json:
+        screen.json(there)
+        return
+    for kind, names in there.items():
+        screen.line(f"{kind}: {', '.join(names)}")
+
+
+@bench.command()
+@click.argument("plan", type=click.Path(path_type=Path), required=False)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="A new folder.")
+@click.option("--world", help="Tasks of this world, or of module:Class of your own.")
+@click.option("--questions", help="Questions of this source, or of a saved stream (.jsonl).")
+@click.option("--data", help="Where the data of --questions lies.")
+@click.option("--family", "families", multiple=True, help="Only this kind of task.")
+@click.option("--stream", type=click.Choice(get_args(Shape)), help="How tasks follow one another.")
+@click.option("--episodes", "-n", type=click.IntRange(1), help="How many tasks, or questions.")
+@click.option(
+    "--agent", help="Who acts, as `agentcl bench list` has it; for questions model, or none."
+)
+@click.option("--model", help="The reference model, a folder, or a name at --url.")
+@click.option("--url", help="An OpenAI-compatible endpoint.")
+@click.option("--arm", "arms", multiple=True, help="A memory to compare; give several.")
+@click.option("--limit", type=click.IntRange(1), help="Items that a prompt may hold.")
+@click.option("--encoder", help="For all arms alike: hashing, minilm, ...")
+@click.option("--seeds", type=click.IntRange(1), help="How many: 0, 1, 2 ...")
+@click.option("--workers", type=click.IntRange(1), help="Processes side by side.")
+@click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Any other setting.")
+@_JSON
+@command
+def run(screen: Screen, plan: Path | None, out: Path, changes: Sequence[str], **given: Any) -> None:
+    """Begin a run, of a TOML file, of options, or of both; options win."""
+    tables = asdict(load_settings(plan)) if plan else {}
+    settings = from_mapping(
+        merge(_with_options(tables, given), changes), where=str(plan or "options")
+    )
+    _run(screen, begin(out, settings))
+
+
+@bench.command()
+@_FOLDER
+@_JSON
+@command
+def resume(screen: Screen, folder: Path) -> None:
+    """Go on with a run that was stopped, killed, or ran out of its budget of seconds."""
+    _run(screen, RunFolder(folder))
+
+
+@bench.command()
+@_FOLDER
+@_PRICES
+@_JSON
+@command
+def report(screen: Screen, folder: Path, prices: Path | None) -> None:
+    """Write a run's page, Markdown, JSON and pictures into its folder."""
+    found = RunFolder(folder)
+    written = write_report(found, prices=Prices.load(prices) if prices else None)
+    if screen.as_json:
+        screen.json({"written": written})
+        return
+    for path in written:
+        screen.line(str(path))
+
+
+@bench.command()
+@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path))
+@_JSON
+@command
+def compare(screen: Screen, folders: Sequence[Path]) -> None:
+    """Put runs side by side, with paired differences where they played the same episodes."""
+    comparison = compare_runs([RunFolder(folder) for folder in folders])
+    if screen.as_json:
+        screen.json(json.loads(comparison.to_json()))
+    else:
+        screen.line(comparison.to_markdown())
+
+
+def _run(screen: Screen, folder: RunFolder) -> None:
+    with stopping(_STOPPING) as is_stopped, _following(screen, folder) as on_row:
+        ended = go_on(folder, on_row=on_row, should_stop=is_stopped)
+    left = ended.total - ended.done
+    page = write_report(RunFolder(folder.path))[0]
+    if screen.as_json:
+        screen.json({"folder": folder.path, "state": ended.state, "done": ended.done, "left": left,
+                     "report": page})  # fmt: skip
+        return
+    _sum_up(screen, summarise(RunFolder(folder.path)))
+    screen.line(f"report: {page}")
+    if left:
+        why = "its budget is spent" if ended.state == "budget" else "it was stopped"
+        screen.note(
+            f"{left} of {ended.total} episodes are left, {why}: agentcl bench resume {folder.path}"
+        )
+
+
+def _sum_up(screen: Screen, summary: Summary) -> None:
+    """Print what each arm reached, beside the one that it has to beat."""
+    gains = {difference.arm: difference.score for difference in summary.differences}
+    for arm in summary.arms:
+        gain = gains.get(arm.arm)
+        against = f", {interval(gain, is_signed=True)} against {summary.baseline}" if gain else ""
+        failed = f", {arm.failed} failed" if arm.failed else ""
+        screen.line(f"{arm.arm:12} score {interval(arm.score)}{against}{failed}")
+    if summary.leakage.is_suspect:
+        screen.note("the leakage check found something; see the report")
+
+
+@contextmanager
+def _following(screen: Screen, folder: RunFolder) -> Iterator[Callable[[Row], None]]:
+    """Show how far the run is, how well it goes, and what it has cost."""
+    before = progress(folder)
+    count = tokens = failed = 0
+    scores: list[float] = []
+    started = time.monotonic()
+    with screen.progress("running", before.total) as bar:
+        bar.update(bar.task_ids[0], completed=before.done)
+
+        def on_row(row: Row) -> None:
+            nonlocal count, tokens, failed
+            count += 1
+            tokens += row.tokens
+            failed += row.end == "failed"
+            if row.score is not None:
+                scores.append(row.score)
+            left_s = (time.monotonic() - started) / count * (before.total - before.done - count)
+            mean = f"score {sum(scores) / len(scores):.2f}" if scores else "no score yet"
+            broken = f", {failed} failed" if failed else ""
+            about = f"{mean}{broken}, {tokens:,} tokens, {_span(left_s)} left"
+            bar.update(bar.task_ids[0], completed=before.done + count, description=about)
+
+        yield on_row
+
+
+def _span(seconds: float) -> str:
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    return f"{whole // 60} min" if whole < 7200 else f"{whole / 3600:.1f} h"
+
+
+def _with_options(tables: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Return the tables of a plan with what the options say in their places."""
+    is_asked = bool(given["questions"] or tables.get("questions", {}).get("source"))
+    places = {
+        "world": "tasks.world", "questions": "questions.source", "data": "questions.path",
+        "families": "tasks.families", "stream": "tasks.stream", "agent": "agent.name",
+        "episodes": "questions.limit" if is_asked else "tasks.episodes", "model": "agent.model",
+        "url": "agent.url", "arms": "memory.arms", "limit": "memory.limit",
+        "encoder": "memory.encoder", "workers": "workers", "seeds": "seeds",
+    }  # fmt: skip
+    merged = {key: dict(v) if isinstance(v, dict) else v for key, v in tables.items()}
+    for option, place in places.items():
+        value = given[option]
+        if value in (None, ()):
+            continue
+        if option == "seeds":
+            value = list(range(value))
+        *path, last = place.split(".")
+        table = merged
+        for part in path:
+            table = table.setdefault(part, {})
+        table[last] = list(value) if isinstance(value, tuple) else value
+    return merged
+
+
+def _list_runs(screen: Screen, folder: Path) -> None:
+    runs = []
+    for head in sorted(folder.glob("**/run.json")):
+        try:
+            found = RunFolder(head.parent)
+            far = progress(found)
+        except (InvalidInput, ConfigError) as error:
+            screen.note(str(error))
+            continue
+        runs.append(
+            {"folder": head.parent, "name": found.settings.name, "done": far.done, "total": far.total,
+             "state": found.about.get("state", "not ended"), "arms": list(found.settings.memory.arms)}
+        )  # fmt: skip
+    if screen.as_json:
+        screen.json(runs)
+        return
+    for one in runs:
+        screen.line(
+            f"{one['folder']}: {one['name']}, {one['done']}/{one['total']} episodes, {one['state']}, "
+            f"arms {', '.join(one['arms'])}"
+        )
+    if not runs:
+        screen.line(f"there is no run in {folder}")

@@ -1,0 +1,354 @@
+"""`agentcl guidance`: what was learned, why it is believed, and how to take it back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast, get_args
+
+import click
+
+from agentcl.cli.options import (
+    Moment,
+    command,
+    memory_options,
+    open_memory,
+    open_scopes,
+    scope_of,
+    scope_options,
+)
+from agentcl.cli.screen import Screen
+from agentcl.errors import InvalidInput, TransferError
+from agentcl.guidance.overview import (
+    STAGES,
+    Difference,
+    Standing,
+    compare,
+    standing_of,
+    standings,
+    state_at,
+    state_without,
+)
+from agentcl.guidance.pamphlet import adopt, compose, read, write
+from agentcl.guidance.state import KINDS
+from agentcl.guidance.story import story
+from agentcl.lessons import read_sentence
+from agentcl.memory.memory import Memory
+from agentcl.store.checks import ReadScope, check_view
+from agentcl.store.episodes import Guidance, Level
+from agentcl.store.records import AnyScope, ScopeView, to_micros
+
+_FORMS = (
+    "“When …, ….”, “When …, do not ….”, “When …, it does not help to ….”, “When …, expect that ….” or "
+    "“Before …, ….”"
+)
+
+
+@click.group()
+def guidance() -> None:
+    """Look at lessons: what they say, what is believed of them, and why."""
+
+
+@guidance.command(name="list")
+@click.option("--stage", "stages", multiple=True, type=click.Choice(STAGES), help="Only these.")
+@click.option("--application", help="Only of this application or environment.")
+@click.option("--family", help="Only at home in this kind of task.")
+@click.option("--world", help="Only at home where the same rules hold.")
+@click.option("--limit", "-n", type=click.IntRange(1), default=100, show_default=True)
+@open_scopes
+@scope_options
+@memory_options
+@command
+def list_(screen: Screen, stages: Any, limit: int, **given: Any) -> None:
+    """List lessons with their evidence: the proved ones first, and of these the most useful."""
+    where = {name: given.pop(name) for name in ("application", "family", "world")}
+    scope = scope_of(given)
+    with open_memory(given) as memory:
+        found = [
+            one
+            for tenant in _tenants(memory, scope)
+            for one in standings(
+                memory.guidance_state(tenant), _view(scope), stages=stages or STAGES, **where
+            )
+        ]
+    if screen.as_json:
+        screen.json([_plain(one) for one in found[:limit]])
+        return
+    for one in found[:limit]:
+        _print_standing(screen, one)
+    if not found:
+        screen.line("there is no such lesson")
+    elif len(found) > limit:
+        screen.note(f"{len(found) - limit} more; see --limit")
+
+
+@guidance.command()
+@click.argument("id")
+@open_scopes
+@scope_options
+@memory_options
+@command
+def show(screen: Screen, id: str, **given: Any) -> None:
+    """Print a lesson in full, and what is believed of it."""
+    scope = scope_of(given)
+    with open_memory(given) as memory:
+        record = memory.get(id, **scope)
+        state = memory.guidance_state(record.scope.tenant)
+        if id not in state.lessons:
+            raise InvalidInput(f"{id!r} is a {record.kind}, and no lesson; try `agentcl show {id}`")
+        standing = standing_of(state, id)
+    if screen.as_json:
+        screen.json(_plain(standing))
+        return
+    _print_standing(screen, standing)
+    screen.line(f"  {standing.belief.why}")
+    screen.record(record)
+
+
+@guidance.command()
+@click.argument("id")
+@open_scopes
+@scope_options
+@memory_options
+@command
+def why(screen: Screen, id: str, **given: Any) -> None:
+    """Tell the whole story of a lesson, a deleted one too: where it comes from, each test, each decision."""
+    scope = scope_of(given)
+    with open_memory(given) as memory:
+        told = story(memory.journal, id, view=_view(scope), rules=memory.guidance_rules)
+    if screen.as_json:
+        screen.json(told)
+        return
+    for line in told.lines():
+        screen.line(line)
+
+
+@guidance.command()
+@click.option("--since", type=Moment(), required=True, help="Compared with this moment.")
+@open_scopes
+@scope_options
+@memory_options
+@command
+def diff(screen: Screen, since: datetime, **given: Any) -> None:
+    """Print which lessons are new since a moment, and which came into another stage."""
+    scope = scope_of(given)
+    with open_memory(given) as memory:
+        rows = list(memory.journal.since(0, kinds=KINDS))
+        found: list[Difference] = []
+        for tenant in _tenants(memory, scope):
+            then = state_at(rows, to_micros(since), tenant=tenant, rules=memory.guidance_rules)
+            found += compare(then, memory.guidance_state(tenant), _view(scope))
+    _print_differences(screen, found)
+
+
+@guidance.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--name", help="Of the pamphlet; default: the file's.")
+@click.option("--application", help="Only lessons of this application or environment.")
+@click.option("--candidates", is_flag=True, help="Also lessons that were never tried.")
+@scope_options
+@memory_options
+@command
+def export(
+    screen: Screen,
+    file: Path,
+    name: str | None,
+    application: str | None,
+    candidates: bool,
+    **given: Any,
+) -> None:
+    """Write the best lessons as a pamphlet: Markdown to read, and to import elsewhere."""
+    scope = scope_of(given)
+    with open_memory(given) as memory:
+        pamphlet = compose(
+            memory.guidance_state(scope.get("tenant", "")),
+            _view(scope),
+            name=name or file.stem,
+            at=datetime.now(UTC),
+            application=application,
+            with_candidates=candidates,
+        )
+    try:
+        file.write_text(write(pamphlet), "utf-8")
+    except OSError as error:
+        raise TransferError(f"cannot write {file}: {error.strerror}") from error
+    if screen.as_json:
+        screen.json({"lessons": len(pamphlet.entries), "file": file})
+    else:
+        screen.line(f"{len(pamphlet.entries)} lessons written to {file}")
+
+
+@guidance.command(name="import")
+@click.argument("file", type=click.Path(path_type=Path))
+@scope_options
+@memory_options
+@command
+def import_(screen: Screen, file: Path, **given: Any) -> None:
+    """Take the lessons of a pamphlet up as candidates, which have to prove themselves here."""
+    scope = scope_of(given)
+    try:
+        pamphlet = read(file.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise TransferError(f"cannot read {file}: {error}") from error
+    with open_memory(given, begins=True) as memory:
+        adopted = adopt(memory, pamphlet, **scope)
+    if screen.as_json:
+        refused = [one._asdict() for one in adopted.refused]
+        screen.json({"new": adopted.new, "known": adopted.known, "refused": refused})
+        return
+    screen.line(f"{adopted.new} new candidates, {adopted.known} known already")
+    for one in adopted.refused:
+        screen.note(f"refused “{one.when}: {one.what}”: {one.refusal}")
+
+
+@guidance.command()
+@click.argument("sentence")
+@click.option("--application", default="", help="Where it is to be offered.")
+@click.option(
+    "--level", type=click.Choice(get_args(Level)), default="family", show_default=True,
+    help="How general it is; `anywhere` needs no application.",
+)  # fmt: skip
+@scope_options
+@memory_options
+@command
+def add(screen: Screen, sentence: str, application: str, level: Level, **given: Any) -> None:
+    """Tell a lesson, e.g. "When a queue is slow, drain it." It becomes a candidate."""
+    scope = scope_of(given)
+    lesson = read_sentence(sentence)
+    if lesson is None:
+        raise InvalidInput(f"{sentence!r} is no lesson; write {_FORMS}")
+    with open_memory(given, begins=True) as memory:
+        told = memory.reflect([lesson], levels=[level], application=application, **scope)
+    (stated,) = told.stated
+    if stated.refusal:
+        raise InvalidInput(f"the lesson was not admitted: {stated.refusal}")
+    if screen.as_json:
+        screen.json({"id": stated.guidance, "sentence": lesson.sentence()})
+    else:
+        screen.line(f"{stated.guidance}  {lesson.sentence()}")
+
+
+@guidance.command()
+@click.argument("id")
+@click.option("--reason", default="", help="Kept with the decision.")
+@scope_options
+@memory_options
+@command
+def retire(screen: Screen, id: str, reason: str, **given: Any) -> None:
+    """Take a lesson out of use, whatever the evidence; `restore` puts it back."""
+    _decide(screen, "retire", id, reason, given)
+
+
+@guidance.command()
+@click.argument("id")
+@click.option("--reason", default="", help="Kept with the decision.")
+@scope_options
+@memory_options
+@command
+def restore(screen: Screen, id: str, reason: str, **given: Any) -> None:
+    """Let a lesson that was retired by somebody be judged by its evidence again."""
+    _decide(screen, "restore", id, reason, given)
+
+
+def _decide(screen: Screen, what: Any, id: str, reason: str, given: dict[str, Any]) -> None:
+    scope = scope_of(given)
+    with open_memory(given) as memory:
+        memory.decide(what, id, reason=reason, **scope)
+        standing = standing_of(memory.guidance_state(scope.get("tenant", "")), id)
+    screen.json(_plain(standing)) if screen.as_json else _print_standing(screen, standing)
+
+
+@guidance.command()
+@click.option("--since", type=Moment(), required=True, help="What was learned from then on.")
+@click.option("--reason", default="", help="Kept with the decision.")
+@click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--tenant", help="Whose guidance; that of all its users and agents.")
+@memory_options
+@command
+def rollback(
+    screen: Screen,
+    since: datetime,
+    reason: str,
+    dry_run: bool,
+    yes: bool,
+    tenant: str | None,
+    **given: Any,
+) -> None:
+    """Let nothing count that was learned since a moment: lessons, tests and outcomes. Can be undone."""
+    with open_memory(given) as memory:
+        found = _if_rolled_back(memory, since, tenant or "")
+        if dry_run:
+            _print_differences(screen, found)
+            return
+        if not yes:
+            if not screen.as_json:
+                _print_differences(screen, found)
+            click.confirm(f"Roll back to {since.isoformat()}?", abort=True, err=True)
+        decision = memory.rollback(since, reason=reason, tenant=tenant)
+    if screen.as_json:
+        screen.json({"id": decision.id, "changed": [_plain_difference(one) for one in found]})
+        return
+    screen.line(f"rolled back; {len(found)} lessons stand elsewhere now")
+    named = f" --tenant {tenant}" if tenant else ""
+    screen.note(f"the records stay; to undo it: agentcl delete {decision.id}{named}")
+
+
+def _if_rolled_back(memory: Memory, since: datetime, tenant: str) -> Sequence[Difference]:
+    rows = list(memory.journal.since(0, kinds=KINDS))
+    last = rows[-1].created_at if rows else 0
+    after = state_without(rows, to_micros(since), last, tenant=tenant, rules=memory.guidance_rules)
+    return compare(
+        memory.guidance_state(tenant), after, ScopeView(frozenset({tenant}), None, None, None)
+    )
+
+
+def _view(scope: dict[str, Any]) -> ScopeView:
+    return check_view(cast(ReadScope, scope))
+
+
+def _tenants(memory: Memory, scope: dict[str, Any]) -> list[str]:
+    """Return the tenants that are looked at: lessons are believed tenant by tenant."""
+    tenant = scope.get("tenant", "")
+    if not isinstance(tenant, AnyScope):
+        return [tenant]
+    rows = memory.journal.live(view=_view(scope), kinds=(Guidance.kind,))
+    return sorted({row.scope.tenant for row in rows})
+
+
+def _plain(one: Standing) -> dict[str, Any]:
+    """Return a standing for JSON, with what is computed of it."""
+    return {
+        "id": one.guidance.id, "sentence": one.sentence, "cluster": one.cluster, "world": one.world,
+        "belief": one.belief, "interval": one.interval, "guidance": one.guidance,
+    }  # fmt: skip
+
+
+def _plain_difference(one: Difference) -> dict[str, Any]:
+    return {
+        "id": one.guidance.id, "sentence": one.sentence, "before": one.before, "after": one.after,
+        "why": one.why,
+    }  # fmt: skip
+
+
+def _print_standing(screen: Screen, one: Standing) -> None:
+    belief, (low, high) = one.belief, one.interval
+    screen.line(f"{belief.stage:11} {one.sentence}")
+    where = one.cluster.strip("/") + (f" @ {one.world}" if one.world else "")
+    screen.line(
+        f"  {one.guidance.id}  trust {belief.trust:.2f}, uplift {belief.uplift:+.2f} "
+        f"[{low:+.2f}, {high:+.2f}], shown {belief.shown:g}, withheld {belief.withheld:g}, confirmed "
+        f"{belief.confirmed}, refuted {belief.refuted}  {where}"
+    )
+
+
+def _print_differences(screen: Screen, found: Sequence[Difference]) -> None:
+    if screen.as_json:
+        screen.json([_plain_difference(one) for one in found])
+        return
+    for one in found:
+        screen.line(f"{one.before or 'new'} -> {one.after or 'gone'}: {one.sentence}")
+        screen.line(f"  {one.guidance.id}  {one.why}")
+    if not found:
+        screen.line("no lesson stands elsewhere")

@@ -1,0 +1,95 @@
+"""The commands about language models: what an endpoint can do, serving one, what calls cost."""
+
+from __future__ import annotations
+
+import signal
+import time
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+
+from agentcl.cli.options import Moment, command
+from agentcl.cli.screen import Screen
+from agentcl.errors import ModelUnavailable, StoreUnavailable
+from agentcl.models.check import check as check_endpoint
+from agentcl.models.ledger import By, Ledger, Prices
+from agentcl.models.reference.shipped import REFERENCE_NAME, reference_folder
+from agentcl.models.vllm import SMALL_ARGUMENTS, SMALL_ENVIRONMENT, VllmServer
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--by", type=click.Choice(get_args(By)), default="day", show_default=True)
+@click.option("--prices", type=click.Path(path_type=Path), help="A TOML file of prices by model.")
+@click.option("--since", type=Moment(), help="Only calls from this time on.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@command
+def ledger(screen: Screen, file: Path, by: By, prices: Path | None, since: datetime | None) -> None:
+    """Print what calls to language models cost."""
+    if not file.is_file():
+        raise StoreUnavailable(f"there is no ledger at {file}; check the path")
+    table = None if prices is None else Prices.load(prices)
+    with closing(Ledger(file, prices=table)) as opened:
+        lines = opened.lines(by=by, since=since)
+    screen.json(lines) if screen.as_json else screen.ledger(by, lines)
+
+
+@click.group()
+def model() -> None:
+    """Look at a language model's endpoint."""
+
+
+@model.command()
+@click.argument("url")
+@click.option("--model", "name", help="Which model; default: the first that it serves.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@command
+def check(screen: Screen, url: str, name: str | None) -> None:
+    """Find out what an OpenAI-compatible endpoint can do, e.g. http://localhost:8000/v1."""
+    found = check_endpoint(url, model=name)
+    screen.json(found) if screen.as_json else screen.endpoint(found)
+
+
+@model.command(context_settings={"ignore_unknown_options": True})
+@click.argument("source", metavar="MODEL")
+@click.argument("arguments", nargs=-1, metavar="[-- VLLM_OPTIONS...]")
+@click.option("--port", type=int, help="Default: a free one.")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--name", help="What requests call it; default: the last part of MODEL.")
+@click.option("--python", type=click.Path(), help="The Python that vLLM is installed in.")
+@click.option("--lora", is_flag=True, help="Let LoRA adapters be loaded while it runs.")
+@click.option("--prompt-embeds", is_flag=True, help="Accept embeddings instead of a prompt.")
+@click.option("--log", type=click.Path(path_type=Path), help="Where vLLM's log goes.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@command
+def serve(
+    screen: Screen, source: str, arguments: tuple[str, ...], name: str | None, **given: Any
+) -> None:
+    """Serve a model with vLLM until Ctrl-C or SIGTERM, prefix caching on; prints its endpoint.
+
+    MODEL is a folder or a name that vLLM finds; `reference` is the small model that comes with agentcl.
+    """
+    if source == REFERENCE_NAME and not Path(source).exists():
+        source, name = str(reference_folder()), name or REFERENCE_NAME
+        arguments = (*SMALL_ARGUMENTS, *arguments)
+        given["environment"] = SMALL_ENVIRONMENT
+    screen.note(f"starting vLLM for {source}; this takes a minute or more")
+    # `docker stop` and service managers send SIGTERM; vLLM's processes must not outlive this one.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with VllmServer(source, served_name=name, arguments=arguments, **given) as server:
+            if screen.as_json:
+                screen.json({"url": server.url, "model": server.name})
+            else:
+                screen.line(f"{server.name} at {server.url}")
+            while server.is_running():
+                time.sleep(0.5)
+    except KeyboardInterrupt:
+        screen.note("stopped")
+        return
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    raise ModelUnavailable("vLLM ended by itself; see its log (--log FILE)")

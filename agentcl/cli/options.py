@@ -1,0 +1,107 @@
+"""What the commands share: options, scopes, and how an error ends a command."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import wraps
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from agentcl.cli.screen import Screen
+from agentcl.errors import AgentclError, InvalidInput, StoreUnavailable
+from agentcl.memory.memory import Memory
+from agentcl.memory.settings import resolve
+from agentcl.store.records import ANY
+from agentcl.store.sqlite.journal import FILE as JOURNAL
+
+F = TypeVar("F", bound=Callable[..., Any])
+_SCOPE: Final = ("tenant", "user", "agent", "session")
+
+
+class Moment(click.ParamType[datetime]):
+    """A moment in ISO 8601; without an offset it is in UTC."""
+
+    name = "TIME"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Return an aware datetime."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a time; write e.g. 2026-03-01T12:00:00+01:00", param, ctx)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def memory_options(command: F) -> F:
+    """Options that say which memory, and how to print."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+        click.option("--index", help="exact, chroma or chroma:http://HOST:PORT."),
+        click.option("--encoder", help="hashing, minilm, sentence-transformers:NAME, ..."),
+        click.option("--path", type=click.Path(path_type=Path), help="The memory's folder."),
+    ):
+        command = option(command)
+    return command
+
+
+def scope_options(command: F) -> F:
+    """Options that say whose memory."""
+    for name in reversed(_SCOPE):
+        command = click.option(f"--{name}", help=f"Only this {name}'s memory.")(command)
+    return command
+
+
+def open_scopes(command: F) -> F:
+    """An option for reading across scopes."""
+    return click.option(
+        "--all-scopes", is_flag=True, help="Look into every scope that is not named."
+    )(command)
+
+
+def command(act: Callable[..., None]) -> Callable[..., None]:
+    """Give a command its screen, and turn our errors into a message and exit status 1."""
+
+    @wraps(act)
+    def run(*args: Any, as_json: bool, **kwargs: Any) -> None:
+        screen = Screen(as_json=as_json)
+        try:
+            act(screen, *args, **kwargs)
+        except AgentclError as error:
+            screen.error(error)
+            sys.exit(1)
+
+    return run
+
+
+def scope_of(given: dict[str, Any]) -> dict[str, Any]:
+    """Take the scope out of a command's options."""
+    is_open = given.pop("all_scopes", False)
+    named = {name: given.pop(name, None) for name in _SCOPE}
+    if is_open:
+        return {name: ANY if value is None else value for name, value in named.items()}
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def open_memory(
+    given: dict[str, Any], *, begins: bool = False, may_be_empty: bool = False, **settings: Any
+) -> Memory:
+    """Open the memory that a command's options name; looking at one that is not there makes none."""
+    options = {name: given.pop(name) for name in ("path", "encoder", "index") if name in given}
+    path = resolve({"path": options.get("path")})["path"].value
+    if not begins and not (path / JOURNAL).exists():
+        raise StoreUnavailable(
+            f"there is no memory at {path}; begin one with `agentcl add`, or name another --path"
+        )
+    memory = Memory(**options, **settings, read_only=False)
+    if not (begins or may_be_empty) and memory.journal.last_seq() == 0:
+        memory.close()
+        raise InvalidInput(f"the memory at {path} is empty; fill it with `agentcl add`")
+    return memory

@@ -1,0 +1,271 @@
+"""How the command line shows things: tables and lines for a reader, JSON for a program."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from agentcl.memory.doctor import Report
+from agentcl.memory.explanations import Explanation
+from agentcl.memory.graph import GraphStats, Near
+from agentcl.memory.memory import Memory
+from agentcl.memory.upkeep import Receipt, Stats
+from agentcl.models.check import Endpoint
+from agentcl.models.ledger import LedgerLine
+from agentcl.retrieval.recall import Hit, Recall
+from agentcl.store.records import Record, Scope
+from agentcl.store.rows import Version
+
+_UNPRINTABLE: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]"
+)
+
+
+def to_json(value: object) -> Any:  # JSON
+    """Return any of our values as what `json` can write; times in ISO 8601."""
+    if isinstance(value, Record):
+        own = {f.name: to_json(getattr(value, f.name)) for f in fields(value)}
+        return {"kind": value.kind, **own}
+    if isinstance(value, Hit):
+        own = {f.name: to_json(getattr(value, f.name)) for f in fields(value)}
+        return {**own, "matched_terms": list(value.matched_terms)}
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: to_json(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return to_json(value._asdict())
+    if isinstance(value, Mapping):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [to_json(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+class Screen:
+    """Writes results to standard output, and progress and errors to standard error."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self.out = Console(highlight=False, soft_wrap=True)
+        self.err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+    def json(self, value: object) -> None:
+        """Print one JSON document."""
+        self.out.out(json.dumps(to_json(value), ensure_ascii=False, indent=2), highlight=False)
+
+    def error(self, error: Exception) -> None:
+        """Print what went wrong, and nothing else."""
+        if self.as_json:
+            problem = {"error": type(error).__name__, "message": str(error)}
+            self.err.out(json.dumps(problem, ensure_ascii=False), highlight=False)
+        else:
+            self.err.print(f"[bold red]error:[/] {safe(str(error))}")
+
+    def note(self, text: str) -> None:
+        """Print a remark for the reader that is no part of the result."""
+        self.err.print(f"[dim]{safe(text)}[/]")
+
+    def line(self, text: str) -> None:
+        """Print one line of the result."""
+        self.out.print(safe(text))
+
+    @contextmanager
+    def progress(self, label: str, total: int | None) -> Iterator[Progress]:
+        """Show a progress bar on standard error; nothing when that is no terminal."""
+        with Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=self.err,
+            transient=True,
+            disable=self.as_json or not self.err.is_terminal,
+        ) as progress:
+            progress.add_task(label, total=total)
+            yield progress
+
+    def recall(self, recall: Recall, explanations: Sequence[Explanation] = ()) -> None:
+        """Print hits with why each is there, and perhaps the chain that led to it."""
+        chains = {explanation.hit: str(explanation) for explanation in explanations}
+        if not recall.hits:
+            self.line("nothing found")
+        for number, hit in enumerate(recall, start=1):
+            name = hit.title or hit.uri or hit.document_id
+            self.out.print(f"[bold]{number}. {safe(name)}[/]  [dim]{hit.document_id}[/]")
+            self.out.print(f"   {safe(_shorten(hit.text))}")
+            about = [hit.why(), f"recorded {hit.created_at:%Y-%m-%d %H:%M}"]
+            if hit.uri and hit.uri != name:
+                about.append(hit.uri)
+            if hit.scope != Scope():
+                about.append(_scope(hit.scope))
+            self.out.print(f"   [dim]{safe(' · '.join(about))}[/]")
+            if hit.id in chains:
+                self.out.print(f"   {safe(chains[hit.id])}")
+        if recall.way:
+            self.note(f"graph: {recall.way}")
+        if recall.is_lexical and recall.mode != "text":
+            self.note(
+                f"encoder {recall.encoder} compares spelling only; for meaning: "
+                "pip install 'agentcl[local]'"
+            )
+
+    def ledger(self, by: str, lines: Sequence[LedgerLine]) -> None:
+        """Print what calls cost, a line for each group."""
+        columns = ("calls", "failed", "cached", "read", "written", "seconds", "price", "unpriced")
+        table = Table(by, *columns, box=None, pad_edge=False)
+        for line in lines:
+            table.add_row(
+                safe(line.key) or "-",
+                *(f"{count:,}" for count in (line.calls, line.failed, line.cached)),
+                f"{line.prompt_tokens:,}",
+                f"{line.completion_tokens:,}",
+                f"{line.duration_s:.1f}",
+                f"{line.price:.4f}",
+                str(line.unpriced),
+            )
+        self.out.print(table)
+
+    def endpoint(self, endpoint: Endpoint) -> None:
+        """Print what an endpoint can do."""
+        length = endpoint.context_length
+        about = "" if length is None else f", context of {length:,} tokens"
+        self.out.print(f"[bold]{safe(endpoint.model)}[/] at {safe(endpoint.url)}{about}")
+        for capability in endpoint.capabilities:
+            mark = "[green]yes[/]" if capability.is_there else "[red]no [/]"
+            detail = f"  [dim]{safe(capability.detail)}[/]" if capability.detail else ""
+            self.out.print(f"{mark}  {capability.name}{detail}")
+
+    def graph_stats(self, stats: GraphStats) -> None:
+        """Print how large a graph is."""
+        self.line(
+            f"{stats.passages:,} passages name {stats.phrases:,} phrases, {stats.shared_phrases:,} of "
+            "them several do"
+        )
+        self.line(
+            f"{stats.context_edges:,} context edges; {stats.facts:,} facts, {stats.fact_edges:,} pairs "
+            "of phrases"
+        )
+        for phrase, count in stats.hubs:
+            self.line(f"{count:>8,}  {phrase}")
+
+    def near(self, near: Near) -> None:
+        """Print what is one step from a phrase."""
+        self.out.print(f"[bold]{safe(near.phrase)}[/]")
+        for id, title in near.passages:
+            self.line(f"  in {title or 'a passage'}  {id}")
+        for subject, predicate, object_, _ in near.facts:
+            self.line(f"  {subject} | {predicate} | {object_}")
+        if near.phrases:
+            named = ", ".join(f"{name} ({count})" for name, count in near.phrases)
+            self.line(f"  named with it: {named}")
+
+    def record(self, record: Record) -> None:
+        """Print one record in full."""
+        for name, value in to_json(record).items():
+            if value not in (None, "", [], {}) and name != "text":
+                shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+                self.out.print(f"[bold]{name}[/]: {safe(shown)}")
+        text = getattr(record, "text", None)
+        if text:
+            self.out.print()
+            self.out.print(safe(text))
+
+    def records(self, records: Sequence[Record]) -> None:
+        """Print one line for each record."""
+        table = Table("id", "version", "recorded", "scope", "what", box=None, pad_edge=False)
+        for record in records:
+            what = (
+                getattr(record, "title", "")
+                or getattr(record, "uri", "")
+                or _shorten(getattr(record, "text", "") or record.search_text() or "", 60)
+            )
+            when = f"{record.created_at:%Y-%m-%d %H:%M}"
+            table.add_row(
+                record.id, str(record.version), when, safe(_scope(record.scope)), safe(what)
+            )
+        self.out.print(table)
+
+    def history(self, versions: Sequence[Version]) -> None:
+        """Print one line for each version."""
+        words = {"put": "recorded", "delete": "deleted", "erase": "forgotten"}
+        for version in versions:
+            text = _shorten(getattr(version.record, "text", "") or "", 80)
+            self.out.print(
+                f"[bold]{version.version}[/] {words[version.op]} {version.at.isoformat()}  {safe(text)}"
+            )
+
+    def receipt(self, receipt: Receipt) -> None:
+        """Print what was forgotten, and from where."""
+        self.line(f"receipt {receipt.id}, {receipt.at.isoformat()}")
+        for removed in receipt.removed:
+            self.line(f"  {removed.kind} {removed.id}, {removed.versions} version(s)")
+        self.line(f"{len(receipt.removed)} records and {receipt.vectors} vectors removed")
+        self.line(f"bytes cleared from: {', '.join(receipt.cleared)}")
+        for copy in receipt.copies:
+            self.line(f"may still be in the {copy.what} {copy.path} of {copy.made_at:%Y-%m-%d}")
+
+    def stats(self, stats: Stats) -> None:
+        """Print the size and state of a memory."""
+        table = Table(box=None, show_header=False, pad_edge=False)
+        table.add_row("folder", safe(str(stats.path)))
+        for kind, count in sorted(stats.records.items()):
+            table.add_row(f"{kind}s", f"{count:,}")
+        table.add_row("rows in the journal", f"{stats.versions:,}")
+        table.add_row("scopes", f"{stats.scopes:,}")
+        table.add_row("encoder", safe(str(stats.encoder or "none yet")))
+        for state in stats.indexes:
+            lag = f", {state.lag} rows behind" if state.lag else ""
+            table.add_row(f"index {state.name}", f"at row {state.watermark:,}{lag}")
+        table.add_row("on disk", f"{sum(stats.bytes.values()) / 1e6:,.1f} MB")
+        self.out.print(table)
+
+    def report(self, report: Report) -> None:
+        """Print what the doctor found."""
+        table = Table("setting", "value", "from", box=None, pad_edge=False)
+        for setting in report.settings:
+            table.add_row(setting.name, safe(str(setting.value)), safe(setting.origin))
+        self.out.print(table)
+        self.out.print()
+        failed = {problem.check for problem in report.problems}
+        for check in report.checks:
+            mark = "[bold red]FAILED[/]" if check in failed else "[green]ok[/]"
+            self.out.print(f"{mark}  {check}")
+        for problem in report.problems:
+            self.out.print(f"[bold red]problem[/]: {safe(problem.message)}")
+        for note in report.notes:
+            self.line(note)
+        verdict = "healthy" if report.is_healthy else f"{len(report.problems)} problem(s)"
+        self.line(f"{report.rows:,} rows examined: {verdict}")
+
+
+def describe_encoder(memory: Memory) -> str:
+    """Return one line about the encoder in use."""
+    kind = "lexical only" if memory.encoder.is_lexical else "by meaning"
+    return f"encoder {memory.encoder.name} ({kind})"
+
+
+def safe(text: str) -> str:
+    """Return stored text that can neither style nor steer the terminal."""
+    return escape(_UNPRINTABLE.sub("�", text))
+
+
+def _shorten(text: str, width: int = 240) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def _scope(scope: Scope) -> str:
+    named = {f.name: getattr(scope, f.name) for f in fields(scope)}
+    return " ".join(f"{name}={value}" for name, value in named.items() if value)

@@ -1,0 +1,1 @@
+"""Streams of tasks: which tasks come, in which order, with which changes."""

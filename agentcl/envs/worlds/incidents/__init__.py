@@ -1,0 +1,1 @@
+"""Incident response: a world whose hidden rules can be learned."""

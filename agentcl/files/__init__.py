@@ -1,0 +1,1 @@
+"""Reading files: text, Markdown, tables, HTML and PDF become drafts of documents."""

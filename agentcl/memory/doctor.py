@@ -1,0 +1,262 @@
+"""Examining a memory: settings and their origins, and every invariant of the folder."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import cast
+
+from agentcl.errors import AgentclError, StoreCorrupt
+from agentcl.memory import fact_writing as facts
+from agentcl.memory.memory import Memory
+from agentcl.memory.settings import Setting
+from agentcl.retrieval.retriever import FOLDER, IndexState
+from agentcl.store.records import ANY, Document, Passage, ScopeView
+from agentcl.store.rows import Row
+from agentcl.store.sqlite import erasure
+from agentcl.store.sqlite.journal import FILE
+from agentcl.store.vectors import dimension
+
+_EVERYONE = ScopeView(None, None, None, None)
+_ERRORS_SHOWN = 5  # kinds of failure named for each extractor
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One invariant that does not hold."""
+
+    check: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the doctor found."""
+
+    settings: tuple[Setting, ...]
+    checks: tuple[str, ...]  # what was checked, in order
+    rows: int  # rows of the journal that were read
+    indexes: tuple[IndexState, ...]
+    problems: tuple[Problem, ...]
+    notes: tuple[str, ...] = ()  # no faults of the folder: e.g. passages that no model could read
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether every invariant holds."""
+        return not self.problems
+
+
+def examine(memory: Memory) -> Report:
+    """Check a memory's folder from end to end; it reads everything and changes no record.
+
+    An erasure that was cut off is finished, and indexes catch up, as on any use.
+    """
+    checks = {
+        "the database file is sound": _file,
+        "every row matches its checksum": _checksums,
+        "versions follow each other": _versions,
+        "provenance leads to records": _provenance,
+        "documents are the sum of their passages": _passages,
+        "facts are stated by passages": _facts,
+        "every searchable row has a sound vector": _vectors,
+        "natural keys are unique": _keys,
+        "nothing waits to be erased": _erasure,
+        "indexes hold what the journal holds": _indexes,
+        "no foreign files lie in the folder": _files,
+    }
+    problems: list[Problem] = []
+    for name, check in checks.items():
+        try:
+            problems.extend(Problem(name, message) for message in check(memory))
+        except AgentclError as error:
+            problems.append(Problem(name, str(error)))
+    try:
+        states = tuple(memory.retriever.states())
+        rows = memory.journal.last_seq()
+    except AgentclError as error:
+        problems.append(Problem("the memory can be read", str(error)))
+        states, rows = (), 0
+    try:
+        notes = tuple(_extraction_notes(memory))
+    except AgentclError:
+        notes = ()  # the damage is among the problems
+    settings = tuple(memory.settings.values())
+    return Report(settings, tuple(checks), rows, states, tuple(problems), notes)
+
+
+def _file(memory: Memory) -> Iterator[str]:
+    for (verdict,) in memory.journal.database.read("PRAGMA integrity_check"):
+        if verdict != "ok":
+            yield f"{FILE}: {verdict}"
+    for table, row, parent, _ in memory.journal.database.read("PRAGMA foreign_key_check"):
+        yield f"{FILE}: row {row} of {table} points to a missing row of {parent}"
+
+
+def _checksums(memory: Memory) -> Iterator[str]:
+    for row in memory.journal.since(0):
+        if row.digest() != row.checksum:
+            yield f"record {row.id} version {row.version} does not match its checksum"
+
+
+def _versions(memory: Memory) -> Iterator[str]:
+    """Versions count up from 1; only erased records have lost their first ones."""
+    last: dict[str, Row] = {}
+    for row in memory.journal.since(0):
+        before = last.get(row.id)
+        if before is None and row.version != 1 and row.op != "erase":
+            yield f"record {row.id} begins with version {row.version}"
+        if before is not None and row.version != before.version + 1:
+            yield f"record {row.id} goes from version {before.version} to {row.version}"
+        if before is not None and before.op == "erase":
+            yield f"record {row.id} was written to after it was forgotten"
+        if before is not None and before.op == "delete" and row.op == "put":
+            yield f"record {row.id} came back after it was deleted"
+        last[row.id] = row
+
+
+def _provenance(memory: Memory) -> Iterator[str]:
+    tenants: dict[str, str | None] = {}
+    erased: set[str] = set()
+    for row in memory.journal.since(0):
+        if row.op == "erase":
+            erased.add(row.id)
+        else:
+            tenants[row.id] = row.tenant
+    for row in memory.journal.since(0):
+        for source in json.loads(row.sources):
+            if source in erased:
+                yield f"record {row.id} is derived from {source}, which was forgotten"
+            elif source not in tenants:
+                yield f"record {row.id} is derived from {source}, which does not exist"
+            elif tenants[source] != row.tenant:
+                yield f"record {row.id} is derived from {source} of another tenant"
+
+
+def _passages(memory: Memory) -> Iterator[str]:
+    journal = memory.journal
+    parts: dict[str, list[Passage]] = {}
+    for row in journal.live(view=_EVERYONE, kinds=("passage",)):
+        passage = row.record()
+        assert isinstance(passage, Passage)
+        parts.setdefault(passage.document_id, []).append(passage)
+    for row in journal.live(view=_EVERYONE, kinds=("document",)):
+        document = row.record()
+        assert isinstance(document, Document)
+        own = sorted(parts.pop(document.id, []), key=lambda passage: passage.ordinal)
+        if "".join(passage.text for passage in own) != document.text:
+            yield f"the {len(own)} passages of document {document.id} do not add up to its text"
+        if any(passage.scope != document.scope for passage in own):
+            yield f"a passage of document {document.id} is in another scope"
+    for id, orphans in parts.items():
+        yield f"{len(orphans)} live passages belong to document {id}, which is not live"
+
+
+def _facts(memory: Memory) -> Iterator[str]:
+    """A fact or an extraction lives in its passage's scope, and no longer than the passage."""
+    journal = memory.journal
+    scopes = {row.id: row.scope for row in journal.live(view=_EVERYONE, kinds=("passage",))}
+    for row in journal.live(view=_EVERYONE, kinds=("fact", "extraction")):
+        sources = json.loads(row.sources)
+        if len(sources) != 1 or sources[0] not in scopes:
+            yield f"{row.kind} {row.id} is live, and the passage that it comes from is not"
+        elif scopes[sources[0]] != row.scope:
+            yield f"{row.kind} {row.id} is in another scope than its passage"
+
+
+def _extraction_notes(memory: Memory) -> Iterator[str]:
+    """Say how far each extractor has come, and on what it failed."""
+    found = list(facts.extractions(memory.journal, view=_EVERYONE))
+    for name in sorted({extraction.extractor for extraction in found}):
+        state = memory.extraction_state(name, tenant=ANY)
+        yield (
+            f"facts by {name}: {state.done} passages read, {state.failed} failed, "
+            f"{state.pending} to be read"
+        )
+        for error, count in state.errors[:_ERRORS_SHOWN]:
+            yield f"  {count}x {error}"
+
+
+def _vectors(memory: Memory) -> Iterator[str]:
+    journal = memory.journal
+    spec = journal.encoder()
+    sql = (
+        "SELECT seq FROM record WHERE op = 'put' AND content_hash IS NOT NULL AND seq > ?"
+        " ORDER BY seq LIMIT 1000"
+    )
+    after = 0
+    while rows := journal.database.read(sql, (after,)):
+        seqs = [cast(int, row[0]) for row in rows]
+        try:
+            vectors = journal.vectors(seqs)
+        except StoreCorrupt as error:
+            yield str(error)
+            vectors = {}
+            for seq in seqs:
+                try:
+                    vectors.update(journal.vectors([seq]))
+                except StoreCorrupt:
+                    continue
+        else:
+            for seq in seqs:
+                if seq not in vectors:
+                    yield f"row {seq} can be searched for but has no vector"
+        for seq, vector in vectors.items():
+            if spec is None or dimension(vector) != spec.dim:
+                yield f"the vector of row {seq} has {dimension(vector)} dimensions, not {spec}"
+        after = seqs[-1]
+
+
+def _keys(memory: Memory) -> Iterator[str]:
+    counts = Counter(
+        (row.kind, row.scope, row.key)
+        for row in memory.journal.live(view=_EVERYONE)
+        if row.key is not None
+    )
+    for (kind, _, key), count in counts.items():
+        if count > 1:
+            yield f"{count} live records of kind {kind} in one scope have the key {key!r}"
+
+
+def _erasure(memory: Memory) -> Iterator[str]:
+    if erasure.is_due(memory.journal):
+        if memory.journal.database.read_only:
+            yield "the bytes of forgotten records are still in the file; open it without read_only"
+        else:
+            erasure.finish(memory.journal)
+
+
+def _indexes(memory: Memory) -> Iterator[str]:
+    """Each index is asked for everything, and must give exactly the journal's live rows."""
+    journal = memory.journal
+    retriever = memory.retriever
+    before = {state.name: state.watermark for state in retriever.states()}
+    last = journal.last_seq()
+    for name, mark in before.items():
+        if mark > last:
+            yield (
+                f"index {name} has seen row {mark}, but the journal ends at {last}: the journal was "
+                "cut short or replaced, and acknowledged writes may be missing; restore a snapshot"
+            )
+    retriever.catch_up()
+    for feed in retriever.feeds:
+        kinds = tuple(sorted(feed.kinds))
+        live = {row.seq for row in journal.live(view=_EVERYONE, kinds=kinds)}
+        try:
+            held = set(feed.index.live_seqs())
+        except StoreCorrupt as error:
+            yield f"index {feed.index.name}: {error}"
+            continue
+        if held != live:
+            yield (
+                f"index {feed.index.name} lacks {len(live - held)} live rows and has "
+                f"{len(held - live)} too many; run `agentcl reindex`"
+            )
+
+
+def _files(memory: Memory) -> Iterator[str]:
+    known = {FILE, FILE + "-wal", FILE + "-shm", FOLDER}
+    for entry in sorted(memory.path.iterdir()):
+        if entry.name not in known:
+            yield f"{entry.name} does not belong to agentcl"

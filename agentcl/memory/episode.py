@@ -1,0 +1,344 @@
+"""One episode while it goes on: what is recalled for it, each of its steps, and how it ended."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import wraps
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar
+
+from agentcl.errors import InvalidInput
+from agentcl.guidance.rules import BUDGET_TOKENS, PRICE
+from agentcl.guidance.selection import Choice, Place, choose
+from agentcl.guidance.twins import names
+from agentcl.store.checks import ReadScope, check_score
+from agentcl.store.episodes import Episode, Exposure, Step
+from agentcl.store.records import Scope
+from agentcl.text.tokens import TokenCounter, estimate_tokens
+
+if TYPE_CHECKING:
+    from agentcl.memory.memory import Memory
+    from agentcl.retrieval.recall import Recall
+
+P = ParamSpec("P")
+T = TypeVar("T")
+_STUCK: Final = 2  # times in vain, after which no lesson says to do it again in this episode
+Spending = tuple[int, int, int, float]  # calls, prompt tokens, completion tokens, seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """What memory puts into a prompt: lessons, and documents where they were asked for."""
+
+    lessons: tuple[str, ...]  # as sentences, in a stable order
+    choice: Choice
+    documents: Recall | None = None
+
+    def prompt(self, *, budget_tokens: int = 1_000) -> str:
+        """Return lessons and documents as one text for a prompt; empty if there are none."""
+        parts = ["Guidance:\n" + "\n".join(f"- {line}" for line in self.lessons)] * bool(
+            self.lessons
+        )
+        if self.documents is not None:
+            left = budget_tokens - sum(map(estimate_tokens, parts))
+            parts.append(self.documents.prompt(budget_tokens=max(0, left)))
+        return "\n".join(filter(None, parts))
+
+
+class EpisodeRecorder:
+    """An episode under way. Made by `Memory.episode`; not safe for threads.
+
+        with memory.episode("clear the alert of Tavon", application="incidents") as episode:
+            recalled = episode.recall("The queue Tavon is slow.")
+            ...
+            episode.step("The queue Tavon is slow.", "drain Tavon", "the alert is cleared")
+            episode.finish(1.0)
+
+    Left without `finish`, it is kept without a score; left by an exception, as interrupted. Neither
+    credits any lesson. A frozen one recalls and writes nothing.
+    """
+
+    def __init__(
+        self,
+        memory: Memory,
+        episode: Episode,
+        *,
+        seed: int | None,
+        budget_tokens: int = BUDGET_TOKENS,
+        count_tokens: TokenCounter = estimate_tokens,
+        price: float = PRICE,
+        is_frozen: bool = False,
+    ) -> None:
+        self.record = episode
+        self.is_frozen = is_frozen
+        self.steps: list[Step] = []
+        self._memory = memory
+        self._budget_tokens, self._count_tokens, self._price = budget_tokens, count_tokens, price
+        self._rng = random.Random(f"{episode.task}:{seed}" if seed is not None else None)
+        self._exposures: dict[str, Exposure] = {}
+        self._in_vain: dict[str, int] = {}  # how often an action was taken that gained nothing
+        self._shown: tuple[str, ...] = ()
+        self._documents: tuple[str, ...] = ()
+        self._all_documents: dict[str, None] = {}
+        self._usage: dict[str, Spending] = {}
+        self._is_over = False
+
+    @property
+    def id(self) -> str:
+        """The episode's id, by which a score can be given later."""
+        return self.record.id
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it was finished or interrupted."""
+        return self._is_over
+
+    @property
+    def scope(self) -> Scope:
+        """Whose episode it is."""
+        return self.record.scope
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._is_over:
+            return
+        if error is None:
+            self.finish(None)
+        else:
+            self.interrupt(f"{type(error).__name__}: {error}"[:500])
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        from asyncio import to_thread
+
+        await to_thread(self.__exit__, kind, error, traceback)
+
+    def recall(
+        self,
+        situation: str,
+        *,
+        actions: Sequence[str] = (),
+        documents: int = 0,
+        query: str | None = None,
+    ) -> Recalled:
+        """Return the lessons for what the agent sees, and documents if some are asked for.
+
+        A coin decides of lessons that are on trial, once an episode; asked again, in another situation, the
+        lessons shown before stay as they are and others are added, within the same budget. What a lesson says to
+        do is not told where that action cannot be taken, nor once it was taken twice in vain.
+
+        Args:
+            situation: what the agent sees, its goal too where that matters.
+            actions: what it could do; a lesson on what has to come before one of them applies as well.
+            documents: how many passages to search for.
+            query: what to search for; default: the situation.
+        """
+        self._check_open()
+        text = "\n".join((situation, *actions))
+        chosen = choose(
+            self._memory.guidance_state(self.scope.tenant),
+            Place(
+                text=text,
+                application=self.record.application,
+                cluster=self.record.cluster,
+                world=self.record.world,
+                view=self.scope.view(),
+            ),
+            self._rng,
+            budget_tokens=self._budget_tokens,
+            count_tokens=self._count_tokens,
+            price=self._price,
+            is_frozen=self.is_frozen,
+            decided=self._exposures,
+            actions=actions,
+            in_vain=[action for action, times in self._in_vain.items() if times >= _STUCK],
+        )
+        self._exposures.update({one.guidance: one for one in chosen.exposures})
+        self._shown = tuple(offer.guidance.id for offer in chosen.shown)
+        found = None
+        if documents:
+            found = self._memory.search(query or situation, limit=documents, **_named(self.scope))
+            self._documents = tuple(dict.fromkeys(hit.document_id for hit in found.hits))
+            self._all_documents.update(dict.fromkeys(self._documents))
+        return Recalled(chosen.lines, chosen, found)
+
+    def step(
+        self,
+        seen: str,
+        action: str,
+        outcome: str,
+        *,
+        reward: float = 0.0,
+        thought: str = "",
+        by: str = "student",
+    ) -> Step:
+        """Record one step; it is stored when this returns.
+
+        Args:
+            seen: what the agent saw before it acted.
+            action: what it did.
+            outcome: what it saw then.
+            reward: what the world gave for it.
+            thought: what it said before.
+            by: who chose the action.
+        """
+        self._check_open()
+        step = Step(
+            id="",
+            scope=self.scope,
+            sources=(self.id,) if self.id else (),
+            ordinal=len(self.steps),
+            seen=seen,
+            action=action,
+            outcome=outcome,
+            reward=reward,
+            thought=thought,
+            by=by,
+            guidance=self._shown,
+            memories=self._documents,
+        )
+        if reward <= 0:
+            self._in_vain[action] = self._in_vain.get(action, 0) + 1
+        if not self.is_frozen:
+            step = self._memory.keep(step)
+        self.steps.append(step)
+        return step
+
+    def spend(self, role: str, spent: Spending) -> None:
+        """Add what a role asked of a model: calls, prompt tokens, completion tokens, seconds."""
+        held = self._usage.get(role, (0, 0, 0, 0.0))
+        self._usage[role] = (
+            held[0] + spent[0],
+            held[1] + spent[1],
+            held[2] + spent[2],
+            held[3] + spent[3],
+        )
+
+    @property
+    def usage(self) -> Mapping[str, Spending]:
+        """What was asked of models so far, by role."""
+        return dict(self._usage)
+
+    def finish(
+        self,
+        score: float | None,
+        *,
+        is_success: bool | None = None,
+        end: str = "",
+        judge: str = "user",
+    ) -> Episode:
+        """End the episode.
+
+        Args:
+            score: from 0 to 1; None if nobody knows yet (see `Memory.score_episode`).
+            is_success: default: a score of at least a half.
+            end: how it ended.
+            judge: who gave the score.
+
+        Raises:
+            InvalidInput: if the score is none from 0 to 1; the episode stays open.
+        """
+        self._check_open()
+        checked = check_score(score)
+        if is_success is None and checked is not None:
+            is_success = checked >= 0.5
+        self.record = self._closed(
+            status="finished",
+            score=checked,
+            is_success=is_success,
+            end=end,
+            judge=judge if checked is not None else "",
+        )
+        return self.record
+
+    def interrupt(self, reason: str) -> Episode:
+        """End the episode as one that was broken off: it is kept, and credits no lesson."""
+        self._check_open()
+        self.record = self._closed(status="interrupted", end=reason)
+        return self.record
+
+    def _closed(self, **changes: object) -> Episode:
+        last = self.steps[-1].action if self.steps else ""
+        ended = replace(
+            self.record,
+            steps=len(self.steps),
+            exposures=tuple(self._followed(one, last) for one in self._exposures.values()),
+            memories=tuple(self._all_documents),
+            usage=self._usage,
+            **changes,  # type: ignore[arg-type]  # fields of an episode
+        )
+        self._is_over = True
+        return ended if self.is_frozen else self._memory.keep_next(ended)
+
+    def _followed(self, exposure: Exposure, action: str) -> Exposure:
+        """Note whether the action is what a shown lesson says to do."""
+        guidance = (
+            self._memory.guidance_state(self.scope.tenant).lessons[exposure.guidance].guidance
+        )
+        is_followed = exposure.is_shown and guidance.claim == "do" and names(guidance.what, action)
+        return exposure._replace(is_followed=is_followed)
+
+    def _check_open(self) -> None:
+        if self._is_over:
+            raise InvalidInput("the episode is over; begin another one with memory.episode(...)")
+
+
+def _named(scope: Scope) -> ReadScope:
+    """Return a scope as keywords, without what is empty."""
+    return {  # type: ignore[return-value]
+        name: value
+        for name in ("tenant", "user", "agent", "session")
+        if (value := getattr(scope, name))
+    }
+
+
+def wrapped(
+    begin: Callable[[str, Sequence[Any]], EpisodeRecorder],
+    score: Callable[[Any], float | None] | None,
+) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Return a decorator that makes each call an episode; see `Memory.learning`."""
+    from inspect import iscoroutinefunction  # slow to import, and few need it
+
+    def ended(episode: EpisodeRecorder, result: Any) -> None:  # noqa: ANN401  # the function's own
+        if score is not None and not episode.is_over:
+            episode.finish(score(result))
+
+    def decorate(function: Callable[P, T]) -> Callable[P, T]:
+        call: Callable[..., Any] = function
+        if iscoroutinefunction(function):
+
+            @wraps(function)
+            async def awaited(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+                async with begin(function.__name__, args) as episode:
+                    result = await call(*args, **kwargs, episode=episode)
+                    ended(episode, result)
+                return result
+
+            return awaited  # type: ignore[return-value]  # the same parameters, awaited likewise
+
+        @wraps(function)
+        def called(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+            with begin(function.__name__, args) as episode:
+                result = call(*args, **kwargs, episode=episode)
+                ended(episode, result)
+            return result
+
+        return called
+
+    return decorate

@@ -1,0 +1,367 @@
+"""Verbs about what passages state: facts given, imported, or read by a model; and the graph of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Unpack
+
+from agentcl.errors import InvalidInput, StoreBusy
+from agentcl.memory import fact_writing as writing
+from agentcl.memory.explanations import Explanation, explain
+from agentcl.memory.fact_files import Places
+from agentcl.memory.fact_files import read as read_openie
+from agentcl.memory.fact_writing import Reading
+from agentcl.memory.upkeep import Upkeep
+from agentcl.retrieval.graph.names import Extracted, Extractor, NameExtractor, Triple
+from agentcl.retrieval.graph.settings import GraphSettings
+from agentcl.retrieval.index import Query
+from agentcl.retrieval.recall import Recall
+from agentcl.store.checks import (
+    ReadScope,
+    WriteScope,
+    check_label,
+    check_scope,
+    check_subtree,
+    check_time,
+    check_unicode,
+    check_view,
+)
+from agentcl.store.records import Document, Passage, Scope, ScopeView, to_micros
+from agentcl.text.tokens import estimate_tokens
+
+if TYPE_CHECKING:
+    from agentcl.memory.graph import MemoryGraph
+
+_BATCH: Final = 256  # passages whose facts are written in one transaction
+_MOST_ERROR: Final = 200  # characters of why a passage could not be read
+_LOCK: Final = "extract.lock"
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractionState:
+    """How far an extractor has come with a memory's passages."""
+
+    extractor: str
+    passages: int
+    done: int  # read, with or without facts
+    failed: int
+    pending: int
+    facts: int  # that are stored, whoever found them
+    errors: tuple[tuple[str, int], ...]  # why, how often; the most frequent first
+    prompt_tokens: (
+        int  # a high estimate of what reading the pending ones would take, instructions left out
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractionReport:
+    """What one run did."""
+
+    read: int  # passages
+    failed: int
+    facts: int  # found in them
+    dropped: int  # facts that could not be kept
+    remaining: int  # passages that are still pending
+
+
+@dataclass(frozen=True, slots=True)
+class FactsImported:
+    """What an import of facts did."""
+
+    documents: int  # in the file
+    matched: int  # passages that facts were given to
+    facts: int
+    dropped: int  # facts that could not be kept
+    unknown: tuple[str, ...]  # the beginnings of texts that this memory does not hold
+
+
+class Knowledge(Upkeep):
+    """The part of `Memory` that knows what passages state."""
+
+    def add_facts(
+        self,
+        id: str,
+        facts: Iterable[Triple | Sequence[str]],
+        *,
+        phrases: Iterable[str] = (),
+        extractor: str = "given",
+        **scope: Unpack[WriteScope],
+    ) -> int:
+        """Say what a passage states; what was known of it before is replaced.
+
+        Args:
+            id: a passage, or a document that has only one.
+            facts: triples of subject, predicate and object.
+            phrases: what it names besides.
+            extractor: where they come from.
+            scope: `tenant`, `user`, `agent`, `session`; see the class.
+
+        Returns:
+            How many facts the passage has now. A fact with an empty subject or object, or with a part of
+            more than 1,000 characters, is left out.
+
+        Raises:
+            NotFound: if there is no such passage in exactly this scope.
+            InvalidInput: if a fact has not three strings.
+        """
+        owner = check_scope(scope)
+        passage = self._passage(id, owner)
+        given = Extracted(tuple(phrases), writing.check_facts(facts))
+        found, dropped = writing.clean(given)
+        reading = Reading(passage, check_label(extractor, "extractor"), found, dropped)
+        self._write([reading])
+        return len(found.facts)
+
+    def import_facts(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        extractor: str = "",
+        **scope: Unpack[WriteScope],
+    ) -> FactsImported:
+        """Take over facts that another program extracted, for the texts that this memory holds.
+
+        The file is JSON in HippoRAG's layout (`docs` with `passage`, `extracted_entities` and
+        `extracted_triples`), or JSON lines or TSV of triples; see docs/graph.md. Importing twice
+        changes nothing.
+
+        Args:
+            path: the file; `.gz` is unpacked.
+            extractor: where the facts come from; default: the file's name.
+            scope: `tenant`, `user`, `agent`, `session`; see the class.
+
+        Raises:
+            TransferError: if the file is none of these; nothing is imported then.
+        """
+        owner = check_scope(scope)
+        source = Path(path)
+        name = check_label(extractor or source.name, "extractor")
+        read = read_openie(source)
+        places = Places(self._live_passages(owner.exactly()))
+        batch: list[Reading] = []
+        unknown: list[str] = []
+        counts = {"matched": 0, "facts": 0, "dropped": 0}
+        for document in read:
+            parts = places.find(document)
+            if not parts:
+                unknown.append(" ".join(document.text.split())[:80])
+            for passage, extracted in parts:
+                found, dropped = writing.clean(extracted)
+                batch.append(Reading(passage, name, found, dropped))
+                counts["matched"] += 1
+                counts["facts"] += len(found.facts)
+                counts["dropped"] += dropped
+            counts["dropped"] += document.malformed
+            if len(batch) >= _BATCH:
+                self._write(batch)
+                batch = []
+        self._write(batch)
+        return FactsImported(len(read), unknown=tuple(unknown), **counts)
+
+    def extract(
+        self,
+        extractor: Extractor,
+        *,
+        limit: int | None = None,
+        retry: bool = False,
+        workers: int = 8,
+        progress: Callable[[int, int], None] | None = None,
+        should_stop: Callable[[], bool] = lambda: False,
+        **scope: Unpack[ReadScope],
+    ) -> ExtractionReport:
+        """Read every passage that an extractor has not read yet, and keep what it states.
+
+        Can be stopped at any time, killed even, and called again: what was read is stored and is not
+        read again. A passage that it fails on is noted as failed with the reason; the others go on.
+        Only one run at a time works on a memory, whatever the process.
+
+        Args:
+            extractor: e.g. `agentcl.memory.extraction.ModelExtractor(model)`.
+            limit: read at most so many passages.
+            retry: read also those again that failed before.
+            workers: how many passages are read at once.
+            progress: called with the numbers of passages read and to read.
+            should_stop: asked after each passage; True ends the run early.
+            scope: `tenant`, `user`, `agent`, `session`: these and all below; see the class.
+
+        Raises:
+            StoreBusy: if another run is at work on this memory.
+            ModelUnavailable: if the model cannot be asked; what was read before is stored.
+        """
+        view = check_subtree(scope)
+        with self._alone():
+            todo = list(
+                writing.pending(self.journal, view=view, extractor=extractor.name, retry=retry)
+            )[:limit]
+            totals = {"read": 0, "failed": 0, "facts": 0, "dropped": 0}
+            for readings in _read(extractor, todo, workers, should_stop):
+                self._write(readings)
+                for reading in readings:
+                    totals["read"] += 1
+                    totals["failed"] += bool(reading.error)
+                    totals["facts"] += len(reading.found.facts)
+                    totals["dropped"] += reading.dropped
+                    if progress is not None:
+                        progress(totals["read"], len(todo))
+        left = sum(1 for _ in writing.pending(self.journal, view=view, extractor=extractor.name))
+        return ExtractionReport(**totals, remaining=left)
+
+    def extraction_state(
+        self, extractor: str, *, retry: bool = False, **scope: Unpack[ReadScope]
+    ) -> ExtractionState:
+        """Return how far an extractor has come, and what the rest would take.
+
+        Args:
+            extractor: its name.
+            retry: count passages that failed as pending.
+            scope: `tenant`, `user`, `agent`, `session`: these and all below; see the class.
+        """
+        view = check_subtree(scope)
+        todo = list(writing.pending(self.journal, view=view, extractor=extractor, retry=retry))
+        own = [e for e in writing.extractions(self.journal, view=view) if e.extractor == extractor]
+        errors: dict[str, int] = {}
+        for extraction in own:
+            if extraction.error:
+                errors[extraction.error] = errors.get(extraction.error, 0) + 1
+        kinds = self.journal.count(view)[0]
+        return ExtractionState(
+            extractor=extractor,
+            passages=kinds.get("passage", 0),
+            done=sum(not extraction.error for extraction in own),
+            failed=sum(errors.values()),
+            pending=len(todo),
+            facts=kinds.get("fact", 0),
+            errors=tuple(sorted(errors.items(), key=lambda item: (-item[1], item[0]))),
+            prompt_tokens=sum(estimate_tokens(passage.search_text()) for passage in todo),
+        )
+
+    def graph(self, *, as_of: datetime | None = None, **scope: Unpack[ReadScope]) -> MemoryGraph:
+        """Return the graph of what passages name and state, to be looked at.
+
+        Args:
+            as_of: as recorded at this moment.
+            scope: `tenant`, `user`, `agent`, `session`; see the class.
+
+        Raises:
+            MissingExtra: without numpy.
+        """
+        from agentcl.memory.graph import MemoryGraph
+
+        moment = check_time(as_of, "as_of")
+        at = None if moment is None else to_micros(moment)
+        self.retriever.catch_up(mode="graph")
+        query = Query(view=check_view(scope), at=at)
+        edges = (self._graph_settings or GraphSettings()).edges
+        return MemoryGraph(self.retriever.graph.index, self.journal, query, edges)
+
+    def explain(self, recall: Recall) -> Sequence[Explanation]:
+        """Return for each hit the chain that led to it: the question, facts, phrases, passages.
+
+        A passage that the question itself found begins its own chain. Between two passages stands the
+        phrase that both name, with the fact of each that says it, if one does.
+
+        Args:
+            recall: the result of a search with `mode="graph"`.
+        """
+        return explain(recall, self.journal, NameExtractor())
+
+    def _write(self, readings: Sequence[Reading]) -> None:
+        """Store readings, in one transaction for every few."""
+        iterator = iter(readings)
+        while batch := list(islice(iterator, _BATCH)):
+            vectors = writing.encode_facts(batch, encoder=self.encoder, journal=self.journal)
+            with self.journal.turn() as turn:
+                if vectors:
+                    turn.claim_encoder(self._spec)
+                writing.write(turn, self.journal, batch, vectors)
+
+    def _passage(self, id: str, scope: Scope) -> Passage:
+        record = self.journal.get(check_unicode(id, "id"), view=scope.view())
+        self._refuse_other_scope(id, record.scope, scope)
+        if isinstance(record, Document):
+            view = scope.exactly()
+            rows = list(islice(self.journal.live(view=view, kinds=("passage",), source=id), 2))
+            if len(rows) != 1:
+                raise InvalidInput(
+                    f"document {id!r} has several passages; say which of them states the facts "
+                    "(see `passages`)"
+                )
+            record = rows[0].record()
+        if not isinstance(record, Passage):
+            raise InvalidInput(f"{id!r} is a {record.kind}; only passages state facts")
+        return record
+
+    def _live_passages(self, view: ScopeView) -> Iterator[Passage]:
+        for row in self.journal.live(view=view, kinds=("passage",)):
+            record = row.record()
+            assert isinstance(record, Passage)
+            yield record
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold the memory's extraction lock; the system lets go of it when the process dies."""
+        import sqlite3
+
+        folder = self.retriever.folder
+        folder.mkdir(parents=True, exist_ok=True)
+        # A lock of SQLite works on every system that SQLite does.
+        lock = sqlite3.connect(folder / _LOCK, timeout=0, isolation_level=None)
+        try:
+            try:
+                lock.execute("BEGIN EXCLUSIVE")
+            except sqlite3.OperationalError as error:
+                raise StoreBusy(
+                    f"another run extracts facts in {self.path}; wait for it, or stop it first"
+                ) from error
+            yield
+        finally:
+            lock.close()
+
+
+def _read(
+    extractor: Extractor,
+    passages: Sequence[Passage],
+    workers: int,
+    should_stop: Callable[[], bool],
+) -> Iterator[list[Reading]]:
+    """Yield readings as soon as they are there; no more than twice `workers` are begun ahead.
+
+    When one fails for a reason that concerns all, or the run is to stop, those under way are still
+    yielded: they have been paid for.
+    """
+    if workers < 1:
+        raise InvalidInput(f"workers must be at least 1, and is {workers}")
+
+    def one(passage: Passage) -> Reading:
+        try:
+            found, dropped = writing.clean(extractor.extract(passage.title, passage.text))
+        except writing.UNREADABLE as error:
+            message = f"{type(error).__name__}: {error}"[:_MOST_ERROR]
+            return Reading(passage, extractor.name, Extracted(()), error=message)
+        return Reading(passage, extractor.name, found, dropped)
+
+    coming = iter(passages)
+    failure: BaseException | None = None
+    with ThreadPoolExecutor(workers, thread_name_prefix="extract") as pool:
+        begun: set[Future[Reading]] = {pool.submit(one, p) for p in islice(coming, 2 * workers)}
+        while begun:
+            ended, begun = wait(begun, return_when=FIRST_COMPLETED)
+            done = [future for future in ended if not future.cancelled()]
+            readings = [future.result() for future in done if future.exception() is None]
+            if readings:
+                yield readings
+            failure = failure or next(filter(None, (future.exception() for future in done)), None)
+            if failure or should_stop():
+                for future in begun:
+                    future.cancel()
+            else:
+                begun |= {pool.submit(one, p) for p in islice(coming, len(ended))}
+    if failure:
+        raise failure

@@ -1,0 +1,340 @@
+"""The graph of a memory, to be looked at: its size, what is near a phrase, ways, exports and pictures."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from agentcl.errors import InvalidInput, MissingExtra, NotFound, StoreUnavailable
+from agentcl.retrieval.index import Query
+from agentcl.retrieval.recall import Recall
+from agentcl.store.records import Fact, Passage
+from agentcl.store.sqlite.journal import Journal
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+    from agentcl.retrieval.graph.contents import HeldPassage
+    from agentcl.retrieval.graph.index import GraphIndex
+    from agentcl.retrieval.graph.settings import Edges
+
+_DRAWN: Final = 60  # nodes of a picture; more is a cloud
+_SUGGESTED: Final = 100_000  # phrases among which a misspelt one is looked for
+_COLOURS: Final = {"passage": "#2f6f9f", "phrase": "#b5602a", "hit": "#2e7d4f"}
+
+
+@dataclass(frozen=True, slots=True)
+class GraphStats:
+    """The size of a graph."""
+
+    passages: int
+    phrases: int  # that some passage names
+    shared_phrases: int  # that several name: they hold the graph together
+    facts: int  # stored ones
+    context_edges: int  # a passage names a phrase
+    fact_edges: int  # pairs of phrases that a stored fact joins
+    bytes_per_edge: float  # of the arrays that are walked on
+    hubs: tuple[tuple[str, int], ...]  # phrases that most passages name, with how many do
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """What is one step from a phrase."""
+
+    phrase: str
+    passages: tuple[tuple[str, str], ...]  # id and title of those that name it
+    facts: tuple[tuple[str, str, str, str], ...]  # subject, predicate, object, id of the passage
+    phrases: tuple[tuple[str, int], ...]  # named in the same passages, most often first
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One node of a way: a phrase, or a passage by id and title."""
+
+    kind: str  # "phrase" or "passage"
+    name: str  # the phrase, or the passage's title or beginning
+    id: str = ""  # the passage's
+
+
+class MemoryGraph:
+    """The graph that one scope sees, as it is when it is asked. Made by `Memory.graph`.
+
+    Args:
+        index: the graph, up to date.
+        journal: where texts and facts are.
+        query: which scope looks, at which moment.
+        edges: which edges it has.
+    """
+
+    def __init__(self, index: GraphIndex, journal: Journal, query: Query, edges: Edges) -> None:
+        self._index = index
+        self._journal = journal
+        self._query = query
+        self._edges = edges
+
+    def stats(self, *, hubs: int = 10) -> GraphStats:
+        """Return its size, and the phrases that most passages name."""
+        with self._index.lock:
+            view = self._index.view(self._query, self._edges)
+            counts = {n: view.passages_naming(n) for n in self._index.contents.spelling}
+            named = {node: count for node, count in counts.items() if count}
+            best = sorted(named, key=lambda n: (-named[n], self._index.contents.spelling[n]))[:hubs]
+            pairs = {tuple(sorted(pair)) for _, pair in self._fact_pairs()}
+            return GraphStats(
+                passages=sum(1 for _ in self._passages()),
+                phrases=len(named),
+                shared_phrases=sum(count > 1 for count in named.values()),
+                facts=sum(1 for _ in self._fact_pairs()),
+                context_edges=sum(named.values()),
+                fact_edges=len(pairs),
+                bytes_per_edge=view.graph.bytes / max(1, view.graph.edge_count),
+                hubs=tuple((self._index.contents.spelling[n], named[n]) for n in best),
+            )
+
+    def near(self, phrase: str, *, limit: int = 20) -> Near:
+        """Return what is one step from a phrase.
+
+        Raises:
+            NotFound: if no passage names it; with the phrases that are spelt like it.
+        """
+        with self._index.lock:
+            nodes = set(self._nodes(phrase))
+            passages: list[tuple[str, str]] = []
+            others: dict[str, int] = {}
+            facts: list[int] = []
+            for passage in self._passages():
+                view = self._index.view(self._query, self._edges)
+                phrases = view.phrases_of(passage.node)
+                if nodes.isdisjoint(phrases):
+                    continue
+                passages.append((passage.entry.id, str(passage.entry.fields["title"])))
+                for other in phrases:
+                    if other not in nodes:
+                        name = self._index.contents.spelling[other]
+                        others[name] = others.get(name, 0) + 1
+                facts += [
+                    fact.seq
+                    for fact in self._index.contents.facts.of(passage.entry.id, self._query.at)
+                    if {fact.subject, fact.object} & nodes
+                ]
+            spelt = self._index.contents.spelling[min(nodes)]
+        best = sorted(others.items(), key=lambda item: (-item[1], item[0]))
+        return Near(
+            spelt, tuple(passages[:limit]), tuple(self._stated(facts[:limit])), tuple(best[:limit])
+        )
+
+    def path(self, start: str, end: str) -> tuple[Node, ...]:
+        """Return a shortest way from one phrase to another, over the passages that name both ends.
+
+        Raises:
+            NotFound: if a phrase is unknown, or nothing leads from one to the other.
+        """
+        with self._index.lock:
+            view = self._index.view(self._query, self._edges)
+            targets = set(self._nodes(end))
+            before: dict[int, int | None] = dict.fromkeys(self._nodes(start))
+            # A phrase that one passage names has no edge to it, so ways go over what passages name.
+            coming = deque(before)
+            while coming:
+                node = coming.popleft()
+                if node in targets:
+                    return self._way(before, node)
+                only = view.only_passage_naming(node)
+                near = [*view.phrases_of(node), *view.graph.arrays().neighbours(node)]
+                for other in near if only is None else [*near, only]:
+                    if other not in before:
+                        before[other] = node
+                        coming.append(other)
+        raise NotFound(f"nothing leads from {start!r} to {end!r} in this scope")
+
+    def networkx(self, *, passages: Iterable[str] | None = None) -> nx.MultiGraph[str]:
+        """Return the graph for networkx, for every kind of analysis and exchange.
+
+        Nodes are passage ids and phrases, with `kind` and `name`; edges have `kind` ("context" or
+        "fact"), `weight`, `passages` (ids, comma-separated, of those that support it) and facts also
+        `predicate`.
+
+        Args:
+            passages: only what these passages (by id) name and state.
+
+        Raises:
+            MissingExtra: if networkx is not installed.
+        """
+        try:
+            import networkx as nx
+        except ImportError as error:
+            raise MissingExtra("graph exports and pictures", "graph") from error
+        wanted = None if passages is None else set(passages)
+        graph: nx.MultiGraph[str] = nx.MultiGraph()
+        facts: dict[tuple[str, str, str], list[str]] = {}
+        with self._index.lock:
+            view = self._index.view(self._query, self._edges)
+            contents = self._index.contents
+            chosen = [p for p in self._passages() if wanted is None or p.entry.id in wanted]
+            normal: dict[int, tuple[str, str]] = {}  # by the fact's seq
+            for passage in chosen:
+                id = passage.entry.id
+                graph.add_node(id, kind="passage", name=str(passage.entry.fields["title"]) or id)
+                for node in view.phrases_of(passage.node):
+                    phrase = contents.spelling[node]
+                    graph.add_node(f"phrase:{phrase}", kind="phrase", name=phrase)
+                    graph.add_edge(id, f"phrase:{phrase}", kind="context", weight=1.0, passages=id)
+                for fact in contents.facts.of(id, self._query.at):
+                    subject, object_ = contents.spelled((fact.subject, fact.object))
+                    normal[fact.seq] = subject, object_
+        stated = self._stated(list(normal))
+        for (subject, object_), (_, predicate, _, id) in zip(normal.values(), stated, strict=True):
+            facts.setdefault((subject, predicate, object_), []).append(id)
+        for (subject, predicate, object_), ids in facts.items():
+            for phrase in (subject, object_):
+                graph.add_node(f"phrase:{phrase}", kind="phrase", name=phrase)
+            graph.add_edge(
+                f"phrase:{subject}",
+                f"phrase:{object_}",
+                kind="fact",
+                predicate=predicate,
+                weight=float(len(ids)),
+                passages=",".join(ids),
+            )
+        return graph
+
+    def export(self, path: str | Path) -> int:
+        """Write the graph to a .graphml or .json file (node-link); return how many edges it has.
+
+        Raises:
+            InvalidInput: if the file's name ends otherwise.
+            StoreUnavailable: if it cannot be written.
+        """
+        target = Path(path)
+        if target.suffix not in (".graphml", ".json"):
+            raise InvalidInput(f"{target.name}: a graph is exported as .graphml or .json")
+        graph = self.networkx()
+        import networkx as nx
+
+        try:
+            if target.suffix == ".graphml":
+                nx.write_graphml(graph, target)
+            else:
+                data = nx.node_link_data(graph, edges="edges")
+                target.write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
+        except OSError as error:
+            raise StoreUnavailable(f"cannot write {target}: {error}") from error
+        return int(graph.number_of_edges())
+
+    def draw(
+        self, path: str | Path, *, phrase: str | None = None, recall: Recall | None = None
+    ) -> int:
+        """Write a picture of what is near a phrase, or of how a search came to its hits.
+
+        Args:
+            path: an .html file (it needs nothing else to be looked at), .svg or .png.
+            phrase: the middle of the picture.
+            recall: the result of a search with `mode="graph"`.
+
+        Returns:
+            How many nodes it shows; at most 60, the best connected.
+
+        Raises:
+            InvalidInput: if neither or both are given, or the file's name ends otherwise.
+            NotFound: if no passage names the phrase.
+            MissingExtra: if networkx, or for a .png matplotlib, is not installed.
+        """
+        target = Path(path)
+        if target.suffix not in (".html", ".svg", ".png"):
+            raise InvalidInput(f"{target.name}: a picture is an .html, .svg or .png file")
+        if (phrase is None) == (recall is None):
+            raise InvalidInput("a picture shows either a phrase or a recall; give one of them")
+        hits: set[str] = set()
+        if recall is not None:
+            hits = {hit.id for hit in recall}
+            links = [part.link for hit in recall for part in hit.parts if part.link]
+            ids = [*hits, *(id for link in links for id, _ in link.steps)]
+            kept = {f"phrase:{name}" for link in links for _, name in link.steps}
+            title = recall.query
+        else:
+            assert phrase is not None
+            near = self.near(phrase)
+            ids = [id for id, _ in near.passages]
+            kept = {f"phrase:{near.phrase}"}
+            title = near.phrase
+        graph = self.networkx(passages=ids)
+        degree = dict(graph.degree())
+        best = sorted(
+            graph, key=lambda n: (n not in hits, n not in kept, n not in ids, -degree[n], n)
+        )
+        # A phrase of one of these passages alone joins nothing.
+        shown = [n for n in best if n in ids or n in kept or degree[n] > 1][:_DRAWN]
+        from agentcl.memory import graph_picture as pictures
+
+        places = pictures.layout(graph.subgraph(shown))
+        marks = [
+            pictures.Mark(
+                n,
+                graph.nodes[n]["name"],
+                _COLOURS["hit" if n in hits else graph.nodes[n]["kind"]],
+                *places[n],
+            )
+            for n in shown
+        ]
+        lines = [
+            pictures.Line(u, v, data.get("predicate", ""))
+            for u, v, data in graph.subgraph(shown).edges(data=True)
+        ]
+        pictures.write(target, title, marks, lines)
+        return len(shown)
+
+    def _passages(self) -> Iterator[HeldPassage]:
+        at, sees = self._query.at, self._query.view.sees
+        for passage in self._index.contents.passages.values():
+            if passage.is_live(at) and sees(passage.entry.scope):
+                yield passage
+
+    def _fact_pairs(self) -> Iterator[tuple[int, tuple[int, int]]]:
+        for passage in self._passages():
+            for fact in self._index.contents.facts.of(passage.entry.id, self._query.at):
+                yield fact.seq, (fact.subject, fact.object)
+
+    def _stated(self, seqs: Sequence[int]) -> list[tuple[str, str, str, str]]:
+        rows = self._journal.rows(seqs)
+        found = []
+        for seq in seqs:
+            fact = rows[seq].record()
+            assert isinstance(fact, Fact)
+            found.append((fact.subject, fact.predicate, fact.object, fact.passage_id))
+        return found
+
+    def _nodes(self, phrase: str) -> list[int]:
+        contents = self._index.contents
+        view = self._index.view(self._query, self._edges)
+        tenants = {scope.tenant for scope in contents.scopes if self._query.view.sees(scope)}
+        nodes = [n for n in contents.find(phrase, tenants) if view.passages_naming(n)]
+        if nodes:
+            return nodes
+        seen = [s for n, s in contents.spelling.items() if view.passages_naming(n)][:_SUGGESTED]
+        near = get_close_matches(phrase.casefold(), seen, n=3, cutoff=0.6)
+        meant = f"; spelt like it: {', '.join(near)}" if near else ""
+        raise NotFound(f"no passage that this scope sees names {phrase!r}{meant}")
+
+    def _way(self, before: dict[int, int | None], node: int) -> tuple[Node, ...]:
+        way: list[int] = []
+        place: int | None = node
+        while place is not None:
+            way.append(place)
+            place = before[place]
+        return tuple(self._node(n) for n in reversed(way))
+
+    def _node(self, node: int) -> Node:
+        passage = self._index.contents.by_node.get(node)
+        if passage is None:
+            return Node("phrase", self._index.contents.spelling[node])
+        name = str(passage.entry.fields["title"])
+        if not name:
+            record = self._journal.rows([passage.entry.seq])[passage.entry.seq].record()
+            assert isinstance(record, Passage)
+            name = record.text[:60]
+        return Node("passage", name, passage.entry.id)

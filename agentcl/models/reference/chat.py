@@ -1,0 +1,176 @@
+"""The reference model as a `ChatModel` that needs numpy and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from agentcl.errors import ModelUnavailable, RequestRefused
+from agentcl.models.base import GREEDY, Message, Reply, Sampling, Schema, TokenLogprob, Usage
+from agentcl.models.reference.byte_pairs import BytePairs
+from agentcl.models.reference.inference import Reading, Weights, read_tensors
+from agentcl.models.stopping import held_back, until
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from agentcl.models.reference.inference import Floats
+
+# It was trained on 512 tokens and is told to read 1,024. More is read, ever worse; this is where it would only
+# cost memory.
+_LONGEST: Final = 8_192
+_KEPT: Final = 2_048  # a longer one would hold much memory for what comes seldom
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    id: int
+    logprob: float
+
+
+class ReferenceChat:
+    """The reference model, or another checkpoint that `training.train` made, in this process.
+
+    One call runs at a time. A schema is not enforced: say it in the prompt, and use `ask_object`, which checks.
+
+    Args:
+        folder: with weights and tokenizer.
+        name: what it is called.
+
+    Raises:
+        ModelUnavailable: if the folder holds no such checkpoint.
+    """
+
+    def __init__(self, folder: Path, *, name: str) -> None:
+        self.name = name
+        self._lock = threading.Lock()
+        self._folder = folder
+        try:
+            self._weights, self._tokenizer = Weights(folder), BytePairs(folder)
+            self._reading = Reading(self._weights)  # the last prompt's, while it may begin the next
+        except (OSError, ValueError, KeyError) as error:
+            raise ModelUnavailable(
+                f"{folder} holds no checkpoint of the reference model: {error}; `LocalChat` opens others"
+            ) from error
+
+    def chat(
+        self,
+        messages: Sequence[Message],
+        *,
+        sampling: Sampling = GREEDY,
+        schema: Schema | None = None,
+    ) -> Reply:
+        """Return the model's answer.
+
+        Raises:
+            RequestRefused: if the conversation is longer than 8,192 tokens.
+        """
+        prompt = self._prompt(messages)
+        written: list[_Token] = []
+        text, is_stopped = "", False
+        started = time.perf_counter()
+        with self._lock:
+            for token in self._tokens(prompt, sampling):
+                written.append(token)
+                text = self._tokenizer.decode(one.id for one in written)
+                text, is_stopped = until(text, sampling.stop)
+                if is_stopped:
+                    break
+        is_ended = is_stopped or (bool(written) and written[-1].id == self._weights.end)
+        return Reply(
+            text=text,
+            usage=Usage(len(prompt), len(written)),
+            model=self.name,
+            finish="stop" if is_ended else "length",
+            duration_s=time.perf_counter() - started,
+            logprobs=self._logprobs(written) if sampling.logprobs else None,
+        )
+
+    def stream(self, messages: Sequence[Message], *, sampling: Sampling = GREEDY) -> Iterator[str]:
+        """Yield the answer piece by piece; closing the iterator stops the model."""
+        prompt = self._prompt(messages)
+        with self._lock:
+            yield from held_back(self._pieces(prompt, sampling), sampling.stop)
+
+    def fingerprint(self) -> str:
+        """Return a hash of weights, vocabulary and chat template; the one that transformers' copy has."""
+        digest = hashlib.blake2b(digest_size=16)
+        tensors = read_tensors(self._folder / "model.safetensors")
+        tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"]  # they are tied
+        for name, (data, _) in sorted(tensors.items()):
+            digest.update(name.encode())
+            digest.update(data)
+        template = (self._folder / "chat_template.jinja").read_text("utf-8")
+        about = [sorted(self._tokenizer.vocabulary.items()), template]
+        digest.update(json.dumps(about).encode())
+        return digest.hexdigest()
+
+    def _prompt(self, messages: Sequence[Message]) -> list[int]:
+        turns = "".join(f"<|{message.role}|>{message.content}<|end|>" for message in messages)
+        prompt = self._tokenizer.encode(f"{turns}<|assistant|>")
+        if len(prompt) > _LONGEST:
+            raise RequestRefused(
+                f"{self.name} was asked with {len(prompt):,} tokens; it was made for 1,024 and reads "
+                f"{_LONGEST:,} at the most. Ask it with less"
+            )
+        return prompt
+
+    def _tokens(self, prompt: Sequence[int], sampling: Sampling) -> Iterator[_Token]:
+        """Yield what the model writes, the token that ends it included."""
+        rng = np.random.default_rng(sampling.seed)
+        if self._reading.length > _KEPT:
+            self._reading = Reading(self._weights)
+        reading = self._reading
+        logits = reading.begin(prompt)
+        for _ in range(sampling.max_tokens):
+            chosen = _drawn(logits, sampling, rng)
+            yield _Token(chosen, float(logits[chosen] - _log_sum(logits)))
+            if chosen == self._weights.end:
+                return
+            logits = reading.read([chosen])
+
+    def _pieces(self, prompt: Sequence[int], sampling: Sampling) -> Iterator[str]:
+        """Yield what the model writes as text, whole characters only."""
+        written: list[int] = []
+        text, told = "", 0
+        for token in self._tokens(prompt, sampling):
+            written.append(token.id)
+            text = self._tokenizer.decode(written)
+            whole = len(text.rstrip("\ufffd"))  # half of a character may have been written so far
+            if whole > told:
+                yield text[told:whole]
+                told = whole
+        if len(text) > told:
+            yield text[told:]
+
+    def _logprobs(self, written: Sequence[_Token]) -> tuple[TokenLogprob, ...]:
+        names = {id: text for text, id in self._tokenizer.special.items()}
+        return tuple(
+            TokenLogprob(names.get(one.id) or self._tokenizer.decode([one.id]), one.logprob)
+            for one in written
+        )
+
+
+def _drawn(logits: Floats, sampling: Sampling, rng: np.random.Generator) -> int:
+    """Return the next token: the likeliest, or one drawn from the likeliest that hold `top_p` together."""
+    if sampling.temperature == 0:
+        return int(logits.argmax())
+    scaled = logits.astype(np.float64) / sampling.temperature
+    shares = np.exp(scaled - _log_sum(scaled))
+    order = np.argsort(-shares, kind="stable")
+    before = np.cumsum(shares[order]) - shares[order]
+    kept = order[before < sampling.top_p]
+    return int(rng.choice(kept, p=shares[kept] / shares[kept].sum()))
+
+
+def _log_sum(logits: NDArray[np.floating[Any]]) -> float:
+    most = float(logits.max())
+    return most + float(np.log(np.exp(logits.astype(np.float64) - most).sum()))

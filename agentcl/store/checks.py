@@ -1,0 +1,253 @@
+"""What may be stored: every value from outside passes here once, and is kept exactly or refused."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from typing import Any, Final, TypedDict
+
+from agentcl.errors import InvalidInput
+from agentcl.store.records import AnyScope, Scope, ScopeView, to_micros
+
+MAX_TEXT: Final = 50_000_000  # characters; a text is held in memory several times while it is added
+MAX_LABEL: Final = 4_000  # characters of a title or uri
+MAX_SCOPE: Final = 1_000  # characters of a tenant, user, agent or session
+MAX_METADATA: Final = 262_144  # characters of metadata as JSON
+MAX_DEPTH: Final = 32  # levels of nesting in metadata
+_INT64: Final = 1 << 63
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
+
+
+def check_unicode(text: object, what: str) -> str:
+    """Return `text` if it is a string that Unicode can encode.
+
+    Raises:
+        InvalidInput: if it is not a string, or holds half of a surrogate pair.
+    """
+    if not isinstance(text, str):
+        raise InvalidInput(f"{what} must be a string, not {type(text).__name__}")
+    if text.isascii():
+        return text
+    lone = _SURROGATE.search(text)
+    if lone:
+        raise InvalidInput(
+            f"{what} holds a lone surrogate at character {lone.start()}, which is not valid Unicode; "
+            "decode its bytes with errors='replace', or remove it"
+        )
+    return text
+
+
+def check_text(text: object, what: str = "text") -> str:
+    """Return a text that can be remembered.
+
+    Raises:
+        InvalidInput: if it is not Unicode, holds nothing but white space, or is too long.
+    """
+    checked = check_unicode(text, what)
+    if not checked.strip():
+        raise InvalidInput(f"{what} is empty: there is nothing to remember")
+    if len(checked) > MAX_TEXT:
+        raise InvalidInput(
+            f"{what} has {len(checked):,} characters; at most {MAX_TEXT:,} fit, so add it in parts"
+        )
+    return checked
+
+
+def check_label(text: object, what: str) -> str:
+    """Return a title or uri: Unicode, without NUL, of bounded length; it may be empty."""
+    checked = check_unicode(text, what)
+    if len(checked) > MAX_LABEL:
+        raise InvalidInput(f"{what} has {len(checked):,} characters; at most {MAX_LABEL:,} fit")
+    if "\0" in checked:
+        raise InvalidInput(f"{what} holds a NUL character")
+    return checked
+
+
+def _check_scope_field(value: object, what: str) -> str:
+    if value is None:
+        return ""
+    if value == "":
+        raise InvalidInput(f"{what} is an empty string; leave it out to mean shared memory")
+    checked = check_unicode(value, what)
+    if len(checked) > MAX_SCOPE:
+        raise InvalidInput(f"{what} has {len(checked):,} characters; at most {MAX_SCOPE:,} fit")
+    control = _CONTROL.search(checked)
+    if control:
+        raise InvalidInput(f"{what} holds a control character at position {control.start()}")
+    return checked
+
+
+def check_score(score: float | None) -> float | None:
+    """Return a score that can be kept. Raises InvalidInput."""
+    if score is None:
+        return None
+    if isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 1:
+        raise InvalidInput(
+            f"a score of {score!r}; give a number from 0 to 1, or None if nobody knows it yet"
+        )
+    return float(score)
+
+
+class WriteScope(TypedDict, total=False):
+    """The scope that a write names: each field an id, or left out for shared memory."""
+
+    tenant: str | None
+    user: str | None
+    agent: str | None
+    session: str | None
+
+
+class ReadScope(TypedDict, total=False):
+    """The scope that a read sees from: each field an id, left out, or `ANY`."""
+
+    tenant: str | AnyScope | None
+    user: str | AnyScope | None
+    agent: str | AnyScope | None
+    session: str | AnyScope | None
+
+
+_FIELDS: Final = ("tenant", "user", "agent", "session")
+
+
+def _named(scope: WriteScope | ReadScope) -> dict[str, object]:
+    for name in scope:
+        if name not in _FIELDS:
+            near = get_close_matches(name, _FIELDS, n=1)
+            meant = f"; did you mean {near[0]!r}?" if near else ""
+            raise TypeError(f"unexpected keyword argument {name!r}{meant}")
+    return {field: scope.get(field) for field in _FIELDS}
+
+
+def check_scope(scope: WriteScope) -> Scope:
+    """Return the one scope that a write names; fields left out are shared.
+
+    Raises:
+        InvalidInput: if a field is `ANY`, empty, not a string, too long or holds control characters.
+    """
+    named = _named(scope)
+    for what, value in named.items():
+        if isinstance(value, AnyScope):
+            raise InvalidInput(f"{what}=ANY can be read but not written; name one {what}")
+    return Scope(**{what: _check_scope_field(value, what) for what, value in named.items()})
+
+
+def check_view(scope: ReadScope) -> ScopeView:
+    """Return what a read sees: its own scope and what is shared with it; `ANY` opens a field."""
+
+    def allowed(what: str, value: object) -> frozenset[str] | None:
+        if isinstance(value, AnyScope):
+            return None
+        own = _check_scope_field(value, what)
+        # Nothing is shared across tenants: there, the named value alone is seen.
+        return frozenset({own} if what == "tenant" else {"", own})
+
+    return ScopeView(**{what: allowed(what, value) for what, value in _named(scope).items()})
+
+
+def check_subtree(scope: ReadScope) -> ScopeView:
+    """Return a scope with everything below it: fields left out are open."""
+
+    def allowed(what: str, value: object) -> frozenset[str] | None:
+        if value is None or isinstance(value, AnyScope):
+            return None
+        return frozenset({_check_scope_field(value, what)})
+
+    return ScopeView(**{what: allowed(what, value) for what, value in _named(scope).items()})
+
+
+def check_metadata(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return metadata that JSON can hold exactly.
+
+    Raises:
+        InvalidInput: naming the first field that JSON would change or cannot hold.
+    """
+    if metadata is None:
+        return {}
+    if not isinstance(metadata, Mapping):
+        raise InvalidInput(f"metadata must be a mapping, not {type(metadata).__name__}")
+    checked = _check_json(dict(metadata), "metadata", 0)
+    if len(canonical_json(checked)) > MAX_METADATA:
+        raise InvalidInput(f"metadata is longer than {MAX_METADATA:,} characters of JSON")
+    assert isinstance(checked, dict)
+    return checked
+
+
+def _check_json(value: object, where: str, depth: int) -> object:
+    if depth > MAX_DEPTH:
+        raise InvalidInput(f"{where} is nested more than {MAX_DEPTH} levels deep, or holds itself")
+    if value is None or isinstance(value, bool):
+        return value
+    if type(value) is str:
+        return check_unicode(value, where)
+    if type(value) is int:
+        if not -_INT64 <= value < _INT64:
+            raise InvalidInput(f"{where} is an integer beyond 64 bits; store it as a string")
+        return value
+    if type(value) is float:
+        if not math.isfinite(value):
+            raise InvalidInput(f"{where} is {value}, which JSON cannot hold")
+        return value
+    if type(value) is list:
+        return [_check_json(item, f"{where}[{n}]", depth + 1) for n, item in enumerate(value)]
+    if type(value) is dict:
+        for key in value:
+            check_unicode(key, f"a key of {where}")
+        return {
+            key: _check_json(item, f"{where}[{key!r}]", depth + 1) for key, item in value.items()
+        }
+    remedy = {
+        datetime: "use .isoformat()",
+        tuple: "use a list",
+        set: "use a list",
+        bytes: "encode it, e.g. as base64",
+    }
+    advice = next((text for kind, text in remedy.items() if isinstance(value, kind)), "convert it")
+    raise InvalidInput(
+        f"{where} is a {type(value).__name__}, which JSON would not give back as it was: {advice}"
+    )
+
+
+def check_time(moment: object, what: str) -> datetime | None:
+    """Return an aware datetime in UTC, or None.
+
+    Raises:
+        InvalidInput: if it is not a datetime, has no time zone, or leaves the years 1 to 9999 in UTC.
+    """
+    if moment is None:
+        return None
+    if not isinstance(moment, datetime):
+        raise InvalidInput(f"{what} must be a datetime, not {type(moment).__name__}")
+    to_micros(moment)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise InvalidInput(f"{what} {moment!r} lies outside the years 1 to 9999 in UTC") from error
+
+
+def check_validity(valid_from: object, valid_to: object) -> tuple[datetime | None, datetime | None]:
+    """Return a validity interval [valid_from, valid_to).
+
+    Raises:
+        InvalidInput: if it would end before, or when, it begins.
+    """
+    begin, end = check_time(valid_from, "valid_from"), check_time(valid_to, "valid_to")
+    if begin is not None and end is not None and end <= begin:
+        raise InvalidInput(
+            f"valid_to {end.isoformat()} is not after valid_from {begin.isoformat()}"
+        )
+    return begin, end
+
+
+def canonical_json(value: object) -> str:
+    """Return JSON in one spelling: sorted keys, no spaces, Unicode unescaped."""
+    return _CANONICAL.encode(value)
+
+
+_CANONICAL: Final = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False
+)

@@ -1,0 +1,167 @@
+"""One row of the journal, and the small values that are read from it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import json.encoder
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple
+
+from agentcl.errors import StoreCorrupt
+from agentcl.store.checks import canonical_json
+from agentcl.store.records import Record, Scope, build, from_micros, own_fields
+
+_JSON: Final = json.JSONDecoder()
+_quoted: Final[Callable[[str], str]] = json.encoder.encode_basestring
+Op = Literal["put", "delete", "erase"]
+
+
+class Row(NamedTuple):
+    """One row of the journal as SQLite gives it; times in microseconds since 1970."""
+
+    seq: int
+    id: str
+    version: int
+    op: Op
+    kind: str
+    tenant: str | None  # the scope's four fields are None on an 'erase'
+    user: str | None
+    agent: str | None
+    session: str | None
+    created_at: int
+    valid_from: int | None
+    valid_to: int | None
+    key: str | None
+    sources: str
+    body: str
+    metadata: str
+    content_hash: bytes | None
+    checksum: bytes
+
+    @property
+    def scope(self) -> Scope:
+        """The scope that the row belongs to."""
+        return _scope(self.tenant or "", self.user or "", self.agent or "", self.session or "")
+
+    def digest(self) -> bytes:
+        """Return the checksum that this row should carry."""
+        return checksum(self[1:13], self.sources, self.body, self.metadata, self.content_hash)
+
+    def parts(self) -> tuple[tuple[str, ...], dict[str, Any], dict[str, Any]]:
+        """Return the sources, the metadata, and the fields that the record's own kind adds.
+
+        Raises:
+            StoreCorrupt: if the row is not what was written.
+        """
+        if self.digest() != self.checksum:
+            raise StoreCorrupt(
+                f"record {self.id} version {self.version} does not match its checksum: its bytes were "
+                "changed on disk. Run `agentcl doctor`; restore it from a snapshot or an export"
+            )
+        whole = f"[{self.sources},{self.metadata},{self.body}]"
+        (sources, metadata, own), _ = _JSON.raw_decode(whole)
+        return tuple(sources), metadata, own
+
+    def record(self) -> Record:
+        """Return the record that this row holds.
+
+        Raises:
+            StoreCorrupt: if the row is not what was written.
+        """
+        sources, metadata, own = self.parts()
+        header = {
+            "id": self.id,
+            "version": self.version,
+            "scope": self.scope,
+            "created_at": from_micros(self.created_at),
+            "valid_from": None if self.valid_from is None else from_micros(self.valid_from),
+            "valid_to": None if self.valid_to is None else from_micros(self.valid_to),
+            "sources": sources,
+            "key": self.key,
+            "metadata": metadata,
+        }
+        return build(self.kind, header, own)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One step in a record's history."""
+
+    id: str
+    version: int
+    op: Op
+    at: datetime  # when it was recorded
+    record: Record | None  # what it was from then on; None after a deletion or erasure
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderSpec:
+    """The space that a memory's vectors live in."""
+
+    name: str
+    dim: int
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.dim} dimensions)"
+
+
+def mismatch(held: EncoderSpec, wanted: EncoderSpec, folder: Path) -> str:
+    """Return the message of an `EncoderMismatch`: both encoders, and both ways out."""
+    return (
+        f"the memory at {folder} was embedded with {held}, but {wanted} was asked for. "
+        f"Open it with encoder={held.name!r}, or embed everything anew: "
+        f"agentcl reembed --path {folder} --encoder {wanted.name}"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What became of a record when it was used."""
+
+    uses: int = 0
+    wins: int = 0
+    losses: int = 0
+    last_used_at: datetime | None = None
+
+
+def checksum(
+    header: tuple[object, ...], sources: str, body: str, metadata: str, hash: bytes | None
+) -> bytes:
+    """Return the checksum of a row: its fields from `id` to `key`, and those that follow."""
+    # NUL never occurs inside a field: JSON escapes it and the checks refuse it elsewhere.
+    text = f"{header!r}\0{sources}\0{body}\0{metadata}".encode()
+    return hashlib.blake2b(text if hash is None else text + hash, digest_size=8).digest()
+
+
+def content_hash(text: str) -> bytes:
+    """Return the 16 bytes by which equal texts share an encoding."""
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+def body_json(record: Record) -> str:
+    """Return the fields that a record's own kind adds, as canonical JSON.
+
+    The same as `canonical_json` of them, which for a few short strings is busy with itself.
+    """
+    parts = [
+        f'"{name}":{_quoted(value) if type(value) is str else canonical_json(value)}'
+        for name in own_fields(type(record))
+        for value in (getattr(record, name),)
+    ]
+    return f"{{{','.join(parts)}}}"
+
+
+@lru_cache(maxsize=4_096)
+def _scope(tenant: str, user: str, agent: str, session: str) -> Scope:
+    """Return one object for equal scopes: rows are many, scopes are few."""
+    return Scope(tenant, user, agent, session)
+
+
+def fields_of(scope: Scope) -> tuple[str, str, str, str]:
+    """Return tenant, user, agent and session, in this order."""
+    return scope.tenant, scope.user, scope.agent, scope.session

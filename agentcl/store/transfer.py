@@ -1,0 +1,289 @@
+"""Moving a memory: lossless export and import as JSON lines, and snapshots.
+
+The first line of an export is a header, then come the journal's rows in order, counters, and a last
+line with their number and a digest of everything before, so that a file cut short is noticed.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any, Final
+
+from agentcl.errors import InvalidInput, StoreCorrupt, StoreUnavailable, TransferError
+from agentcl.store.checks import canonical_json, check_unicode
+from agentcl.store.records import KINDS, Scope, ScopeView
+from agentcl.store.rows import EncoderSpec, Row, fields_of
+from agentcl.store.sqlite import erasure
+from agentcl.store.sqlite.journal import FILE, Journal
+
+FORMAT: Final = 1
+_EVERYTHING: Final = ScopeView(None, None, None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import did."""
+
+    added: int = 0  # rows that were new here
+    present: int = 0  # rows that were here already
+    forgotten: int = 0  # rows left out because their record was forgotten here
+    erased: int = 0  # records forgotten here because they were forgotten there
+
+
+def export(
+    journal: Journal, *, view: ScopeView = _EVERYTHING, salvage: bool = False
+) -> Iterator[str]:
+    """Yield the lines of an export, each with its line end.
+
+    Args:
+        journal: what to export; writes made meanwhile are left out.
+        view: whose records. Traces of erased records belong to nobody: only a full export has them.
+        salvage: leave out rows that cannot be read instead of raising StoreCorrupt.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    count = 0
+
+    def line(value: dict[str, Any]) -> str:
+        text = canonical_json(value) + "\n"
+        digest.update(text.encode())
+        return text
+
+    spec = journal.encoder()
+    yield line({"agentcl_export": FORMAT, "encoder": None if spec is None else asdict(spec)})
+    exported: dict[str, None] = {}
+    for row in _readable(journal) if salvage else journal.since(0):
+        if view != _EVERYTHING and (row.tenant is None or not view.sees(row.scope)):
+            continue
+        if not salvage and row.digest() != row.checksum:
+            row.record()  # raises with the words for this damage
+        try:
+            vector = journal.given_vectors([row.seq]).get(row.seq)
+        except StoreCorrupt:
+            if not salvage:
+                raise
+            vector = None
+        yield line(_row_line(row, vector))
+        exported[row.id] = None
+        count += 1
+    for id in exported:
+        counters = journal.counters(id)
+        if counters.uses or counters.wins or counters.losses:
+            yield line(
+                {
+                    "counter": id,
+                    "uses": counters.uses,
+                    "wins": counters.wins,
+                    "losses": counters.losses,
+                }
+            )
+            count += 1
+    yield canonical_json({"end": count, "digest": digest.hexdigest()}) + "\n"
+
+
+def import_(journal: Journal, lines: Iterable[str]) -> Imported:
+    """Add the rows of an export; ids, versions, times and vectors stay as they were.
+
+    Rows that are here already are left alone. A record that was forgotten here stays forgotten.
+
+    Raises:
+        TransferError: if a line is damaged, missing, or contradicts a row that is here; nothing is
+            imported then.
+        EncoderMismatch: if the vectors were made by another encoder than this journal's.
+    """
+    rows, counters, spec = _parse(lines)
+    added = present = forgotten = 0
+    erased: list[str] = []
+    with journal.turn() as turn, journal.database.errors():
+        if spec is not None and any(vector is not None for _, vector, _ in rows):
+            turn.claim_encoder(spec)
+        newest = turn.now
+        for row, vector, is_given in rows:
+            here = {held.version: held for held in journal.versions(row.id)}
+            gone = any(held.op == "erase" for held in here.values())
+            if row.version in here and here[row.version].checksum == row.checksum:
+                present += 1
+            elif gone:
+                forgotten += 1
+            elif row.op == "erase" and here:
+                erased.append(row.id)
+            elif row.version in here:
+                raise TransferError(
+                    f"record {row.id} version {row.version} is here with other content; nothing was "
+                    "imported. Import into an empty folder to look at both"
+                )
+            else:
+                turn.restore(row, vector, is_given=is_given)
+                newest = max(newest, row.created_at)
+                added += 1
+        turn.set_meta("clock", str(newest))
+        for id, uses, wins, losses in counters:
+            if journal.counters(id).uses == 0:
+                turn.credit(id, uses=uses, wins=wins, losses=losses)
+    if erased:
+        erasure.erase(journal, erased, view=_EVERYTHING)
+        erasure.finish(journal)
+    return Imported(added, present, forgotten, len(erased))
+
+
+def snapshot(journal: Journal, folder: Path) -> Path:
+    """Write a consistent, compact copy of the journal into a new folder; open it as any memory.
+
+    Raises:
+        InvalidInput: if the folder holds a memory already.
+        StoreUnavailable: if it cannot be written.
+    """
+    target = folder / FILE
+    if target.exists():
+        raise InvalidInput(f"{folder} already holds a memory; name a new folder for the snapshot")
+    partial = folder / (FILE + ".partial")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        partial.unlink(missing_ok=True)
+        journal.database.read("VACUUM INTO ?", (str(partial),))
+        # A copy leads a life of its own, so an index on a server must not be shared between the two.
+        with closing(sqlite3.connect(partial)) as copy, copy:
+            copy.execute("UPDATE meta SET value = lower(hex(randomblob(10))) WHERE key = 'id'")
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.rename(target)
+    except OSError as error:
+        raise StoreUnavailable(f"cannot write a snapshot to {folder}: {error}") from error
+    if not journal.database.read_only:
+        with journal.turn() as turn:
+            turn.note_copy(folder.resolve(), "snapshot")
+    return target
+
+
+def write_export(lines: Iterable[str], file: IO[str]) -> int:
+    """Write an export's lines to a file; return how many rows it has."""
+    count = -2  # the header and the last line are no rows
+    for text in lines:
+        file.write(text)
+        count += 1
+    return count
+
+
+def _row_line(row: Row, vector: tuple[bytes, bool] | None) -> dict[str, Any]:
+    scope = None if row.tenant is None else asdict(row.scope)
+    return {
+        "id": row.id,
+        "version": row.version,
+        "op": row.op,
+        "kind": row.kind,
+        "scope": scope,
+        "created_at": row.created_at,
+        "valid_from": row.valid_from,
+        "valid_to": row.valid_to,
+        "key": row.key,
+        "sources": json.loads(row.sources),
+        "body": json.loads(row.body),
+        "metadata": json.loads(row.metadata),
+        "content_hash": None if row.content_hash is None else row.content_hash.hex(),
+        "checksum": row.checksum.hex(),
+        "vector": None if vector is None else base64.b64encode(vector[0]).decode(),
+        "given": vector is not None and vector[1],
+    }
+
+
+def _parse_row(value: dict[str, Any]) -> tuple[Row, bytes | None, bool]:
+    owner = value["scope"]
+    nobody = (None, None, None, None)
+    tenant, user, agent, session = nobody if owner is None else fields_of(Scope(**owner))
+    row = Row(
+        0,
+        check_unicode(value["id"], "id"),
+        value["version"],
+        value["op"],
+        value["kind"],
+        tenant,
+        user,
+        agent,
+        session,
+        value["created_at"],
+        value["valid_from"],
+        value["valid_to"],
+        value["key"],
+        canonical_json(value["sources"]),
+        canonical_json(value["body"]),
+        canonical_json(value["metadata"]),
+        None if value["content_hash"] is None else bytes.fromhex(value["content_hash"]),
+        bytes.fromhex(value["checksum"]),
+    )
+    if row.digest() != row.checksum:
+        raise ValueError("its checksum does not match its content")
+    if row.op == "put" and row.kind not in KINDS:
+        raise ValueError(f"its kind {row.kind!r} is unknown; known: {', '.join(sorted(KINDS))}")
+    vector = value["vector"]
+    packed = None if vector is None else base64.b64decode(vector, validate=True)
+    return row, packed, bool(value["given"])
+
+
+_Parsed = tuple[
+    list[tuple[Row, bytes | None, bool]], list[tuple[str, int, int, int]], EncoderSpec | None
+]
+
+
+def _parse(lines: Iterable[str]) -> _Parsed:
+    digest = hashlib.blake2b(digest_size=16)
+    rows: list[tuple[Row, bytes | None, bool]] = []
+    counters: list[tuple[str, int, int, int]] = []
+    spec: EncoderSpec | None = None
+    is_complete = False
+    for number, text in enumerate(lines, start=1):
+        try:
+            value = json.loads(text)
+            if number == 1:
+                if value["agentcl_export"] != FORMAT:
+                    raise TransferError(
+                        f"this export has format {value['agentcl_export']}; this agentcl reads {FORMAT}"
+                    )
+                spec = None if value["encoder"] is None else EncoderSpec(**value["encoder"])
+            elif is_complete:
+                raise ValueError("it follows the last line")
+            elif "end" in value:
+                if value["digest"] != digest.hexdigest() or value["end"] != len(rows) + len(
+                    counters
+                ):
+                    raise ValueError("the digest does not match the lines before it")
+                is_complete = True
+            elif "counter" in value:
+                counters.append((value["counter"], value["uses"], value["wins"], value["losses"]))
+            else:
+                rows.append(_parse_row(value))
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            binascii.Error,
+            InvalidInput,
+        ) as error:
+            raise TransferError(
+                f"line {number} is not part of an agentcl export: {error!s}; nothing was imported"
+            ) from error
+        digest.update(text.encode())
+    if not is_complete:
+        raise TransferError(
+            "the export is cut short: its last line is missing; nothing was imported"
+        )
+    return rows, counters, spec
+
+
+def _readable(journal: Journal) -> Iterator[Row]:
+    """Yield every row that can still be read from a damaged file, one by one."""
+    for seq in range(1, journal.last_seq() + 1):
+        try:
+            for row in journal.rows([seq]).values():
+                if row.digest() == row.checksum:
+                    yield row
+        except StoreCorrupt:
+            continue

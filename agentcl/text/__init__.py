@@ -1,0 +1,1 @@
+"""Words: terms and stop words, token estimates, answers read out of text."""
