@@ -26,7 +26,7 @@ from agentcl.errors import (
 )
 from agentcl.memory.aio import AsyncMemory
 from agentcl.memory.documents import Draft
-from agentcl.memory.memory import KEEP, Memory
+from agentcl.memory.memory import UNCHANGED, Memory
 from agentcl.memory.upkeep import Receipt, Stats
 from agentcl.retrieval.recall import Hit, Recall
 from agentcl.store.records import ANY, Document, Extraction, Fact, Passage, Record, Scope
@@ -34,7 +34,7 @@ from agentcl.store.rows import Counters, Version
 
 __all__ = [
     "ANY",
-    "KEEP",
+    "UNCHANGED",
     "AgentclError",
     "AsyncMemory",
     "ConfigError",

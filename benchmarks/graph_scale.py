@@ -33,7 +33,7 @@ from corpora import load
 from results import machine, save, table
 
 SIZES: Final = (100, 2_000, 10_000, 100_000)
-MODES: Final[tuple[Mode, ...]] = ("dense", "text", "fused", "graph")
+MODES: Final[tuple[Mode, ...]] = ("dense", "text", "hybrid", "graph")
 QUESTIONS: Final = 200
 SINGLE: Final = 30  # texts added one by one at each size
 

@@ -151,7 +151,7 @@ def summary() -> str:
     full, torn = result("fulltext"), result("torture")
     races = list(vectors["races"].values())
     published, walks = result("graph_published"), result("pagerank")["sizes"][:2]
-    fused = {row["corpus"]: row for row in result("retrieval")["rows"] if row["mode"] == "fused"}
+    fused = {row["corpus"]: row for row in result("retrieval")["rows"] if row["mode"] == "hybrid"}
     parts = {
         name: max(
             row["recall@5"][0]

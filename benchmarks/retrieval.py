@@ -27,8 +27,8 @@ from corpora import Corpus, load
 from recalls import DEPTHS, SEED, Shares, documents_of, interval, recalls
 from results import machine, save, table
 
-MODES: tuple[Mode, ...] = ("text", "dense", "fused", "graph")
-NAMES = {"text": "BM25", "dense": "dense", "fused": "fused", "graph": "graph"}
+MODES: tuple[Mode, ...] = ("text", "dense", "hybrid", "graph")
+NAMES = {"text": "BM25", "dense": "dense", "hybrid": "hybrid", "graph": "graph"}
 WITH_FACTS = "graph, GPT-3.5 facts"
 PUBLISHED = "HippoRAG 2, same facts"
 Row = dict[str, Any]
@@ -82,7 +82,7 @@ def differences(corpus: str, shares: dict[str, Shares]) -> list[Row]:
     """Return by how much the graph is better than each other ranking, question by question."""
     found = []
     for name in ("graph", WITH_FACTS):
-        for other in ("BM25", "dense", "fused", PUBLISHED):
+        for other in ("BM25", "dense", "hybrid", PUBLISHED):
             if name in shares and other in shares:
                 by = shares[name] - shares[other]
                 row: Row = {"corpus": corpus, "mode": name, "against": other}
@@ -147,7 +147,7 @@ def main() -> None:
     worse = [
         f"{mode} on {name}"
         for name in corpora
-        for mode in ("fused", "graph")
+        for mode in ("hybrid", "graph")
         if at_five[name, mode] < max(at_five[name, "BM25"], at_five[name, "dense"])
     ]
     print("fused and graph at least as good as the better part at recall@5: "

@@ -88,8 +88,10 @@ def main() -> None:
         for recall in recalls:
             show(recall)
 
-        table = Table("question", "", "by words", "by vector", "fused", box=None, pad_edge=False)
-        scores = {mode: recall_at_5(memory, questions, mode) for mode in ("text", "dense", "fused")}
+        table = Table("question", "", "by words", "by vector", "hybrid", box=None, pad_edge=False)
+        scores = {
+            mode: recall_at_5(memory, questions, mode) for mode in ("text", "dense", "hybrid")
+        }
         for kind, meaning in KINDS.items():
             table.add_row(kind, meaning, *(f"{100 * scores[m][kind]:.0f}%" for m in scores))
         out.print(f"\nFound among the first five documents, {len(questions)} questions:")

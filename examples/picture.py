@@ -16,8 +16,8 @@ from agentcl import Recall
 
 SIZE = 760  # pixels, of the net's square
 ROUNDS = 150
-COLOURS = {"text": "#9aa5b1", "dense": "#5b8def", "fused": "#e4572e"}
-NAMES = {"text": "by words", "dense": "by vector", "fused": "fused"}
+COLOURS = {"text": "#9aa5b1", "dense": "#5b8def", "hybrid": "#e4572e"}
+NAMES = {"text": "by words", "dense": "by vector", "hybrid": "hybrid"}
 _LINK = re.compile(r"\]\(([a-z0-9-]+)\.md\)")
 
 
@@ -89,14 +89,14 @@ def _net(
         for target in targets:
             (x1, y1), (x2, y2) = places[name], places[target]
             is_lit = name in found and target in found
-            colour, width = (COLOURS["fused"], 2) if is_lit else ("#d9d5cc", 1)
+            colour, width = (COLOURS["hybrid"], 2) if is_lit else ("#d9d5cc", 1)
             parts.append(
                 f'<line x1="{x1:.0f}" y1="{y1:.0f}" x2="{x2:.0f}" y2="{y2:.0f}" stroke="{colour}" '
                 f'stroke-width="{width}"/>'
             )
     for name, (x, y) in places.items():
         rank = found.get(name)
-        colour = "#b8b2a6" if rank is None else COLOURS["fused"]
+        colour = "#b8b2a6" if rank is None else COLOURS["hybrid"]
         radius = 4.0 if rank is None else 15 - min(rank, 10)
         parts.append(
             f'<circle cx="{x:.0f}" cy="{y:.0f}" r="{radius:.0f}" fill="{colour}">'

@@ -35,7 +35,7 @@ def test_public_names_are_sorted_complete_and_documented() -> None:
     names = list(agentcl.__all__)
     assert names == sorted(names, key=lambda name: (not name.isupper(), name))
     for name in agentcl.__all__:
-        assert getattr(agentcl, name).__doc__ or name in ("ANY", "KEEP"), name
+        assert getattr(agentcl, name).__doc__ or name in ("ANY", "UNCHANGED"), name
     public = {name for name in vars(agentcl) if not name.startswith("_")}
     modules = {path.stem for path in (ROOT / "agentcl").iterdir()}
     assert public - modules == set(agentcl.__all__)

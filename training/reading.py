@@ -148,7 +148,7 @@ def _recall_block(rng: random.Random, texts: Sequence[str]) -> str:
         )
         for number, text in enumerate(texts, 1)
     )
-    recall = Recall("", hits, "fused", "", is_lexical=True, indexes=(), as_of=None)
+    recall = Recall("", hits, "hybrid", "", is_lexical=True, indexes=(), as_of=None)
     return recall.prompt(budget_tokens=100_000)
 
 

@@ -117,7 +117,7 @@ def _sources(paths: tuple[str, ...], skipped: list[loaders.Skipped]) -> Iterator
 @click.argument("query")
 @click.option("--limit", "-n", default=5, show_default=True, help="How many hits.")
 @click.option(
-    "--mode", type=click.Choice(["fused", "dense", "text", "graph", "hipporag2"]), default="fused"
+    "--mode", type=click.Choice(["hybrid", "dense", "text", "graph", "hipporag2"]), default="hybrid"
 )
 @click.option(
     "--filter", "filters", multiple=True, metavar="FIELD=VALUE", help="Metadata must match."

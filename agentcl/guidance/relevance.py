@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
-from agentcl.guidance.twins import content
+from agentcl.guidance.same import content
 
 COVERED: Final = 0.8  # of the words of a "when": both of two, four of five
 

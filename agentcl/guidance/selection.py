@@ -15,8 +15,8 @@ from itertools import islice
 from typing import Final
 
 from agentcl.guidance.rules import BUDGET_TOKENS, PRICE
+from agentcl.guidance.same import AGAINST, content, names
 from agentcl.guidance.state import LEAST_ARM, Belief, GuidanceState
-from agentcl.guidance.twins import AGAINST, content, names
 from agentcl.lessons import Lesson
 from agentcl.store.episodes import Exposure, Guidance
 from agentcl.store.records import ScopeView

@@ -17,8 +17,8 @@ from agentcl.guidance.credit import Credit, Posterior
 from agentcl.guidance.lanes import LANES, LaneRecord
 from agentcl.guidance.relevance import Situations
 from agentcl.guidance.rules import GuidanceRules
+from agentcl.guidance.same import content, matter_of, oppose
 from agentcl.guidance.trust import Trust
-from agentcl.guidance.twins import content, matter_of, oppose
 from agentcl.lessons import Claim, Lesson
 from agentcl.store.checks import canonical_json
 from agentcl.store.episodes import Decision, Episode, Exposure, Guidance, Reflection, Stated
@@ -67,7 +67,7 @@ class Belief:
 
 
 @dataclass(slots=True)
-class Held:
+class LessonState:
     """One lesson and what happened to it."""
 
     guidance: Guidance
@@ -115,7 +115,7 @@ class GuidanceState:
         self.tenant = tenant
         self.rules = rules or GuidanceRules()
         self.watermark = 0  # the newest row that was folded
-        self.lessons: dict[str, Held] = {}
+        self.lessons: dict[str, LessonState] = {}
         self.situations = Situations()
         self.trust = Trust()
         self.credit = Credit()
@@ -194,7 +194,7 @@ class GuidanceState:
         if guidance.id in self.lessons:
             self.lessons[guidance.id].guidance = guidance
         else:
-            self.lessons[guidance.id] = held = Held(guidance, len(self.lessons))
+            self.lessons[guidance.id] = held = LessonState(guidance, len(self.lessons))
             self._matters.setdefault(matter_of(held.lesson), []).append(guidance.id)
             if guidance.claim == "do":
                 self._whens.setdefault(content(guidance.when), []).append(guidance.id)
@@ -240,7 +240,7 @@ class GuidanceState:
             if one.is_shown:
                 self._use(self.lessons[one.guidance], episode, residual, one)
 
-    def _use(self, held: Held, episode: Episode, residual: float, shown: Exposure) -> None:
+    def _use(self, held: LessonState, episode: Episode, residual: float, shown: Exposure) -> None:
         held.uses += 1
         held.wins += residual > 0
         held.losses += residual < 0
@@ -279,7 +279,9 @@ class GuidanceState:
                 if oppose(other.lesson, lesson):
                     self._test(other, episode, world, is_confirmed=False, how=lesson.sentence())
 
-    def _test(self, held: Held, episode: str, world: str, *, is_confirmed: bool, how: str) -> None:
+    def _test(
+        self, held: LessonState, episode: str, world: str, *, is_confirmed: bool, how: str
+    ) -> None:
         """Count at most one test of a lesson an episode, the first that it brings."""
         tested = self._tested.setdefault(episode, set())
         if held.guidance.id in tested or not self.rules.tests:
@@ -328,7 +330,7 @@ class GuidanceState:
 
     def _stage(
         self,
-        held: Held,
+        held: LessonState,
         trust: float,
         helps: float,
         arm: float,
@@ -367,7 +369,7 @@ class GuidanceState:
         """Return the world that beliefs are kept by."""
         return world if self.rules.narrowing else ""
 
-    def _trust_in(self, held: Held, world: str) -> float:
+    def _trust_in(self, held: LessonState, world: str) -> float:
         worlds = self.trust.worlds(held.guidance.id)
         if not self.rules.carrying and worlds and world not in worlds:
             return 0.0

@@ -1,6 +1,6 @@
 """`Memory` and its verbs."""
 
 from agentcl.memory.aio import AsyncMemory
-from agentcl.memory.memory import KEEP, Memory
+from agentcl.memory.memory import UNCHANGED, Memory
 
-__all__ = ["KEEP", "AsyncMemory", "Memory"]
+__all__ = ["UNCHANGED", "AsyncMemory", "Memory"]

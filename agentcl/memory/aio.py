@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Self, Type
 from agentcl.memory.memory import Memory
 
 if TYPE_CHECKING:
-    from agentcl.memory.episode import EpisodeRecorder, Recalled
+    from agentcl.memory.episode import EpisodeRecall, EpisodeRecorder
     from agentcl.store.episodes import Episode, Step
 
 P = ParamSpec("P")
@@ -123,7 +123,7 @@ class AsyncEpisode:
     ) -> None:
         await self._memory.run(partial(self.recorder.__exit__, kind, error, traceback))
 
-    async def recall(self, situation: str, **given: Any) -> Recalled:  # noqa: ANN401  # as there
+    async def recall(self, situation: str, **given: Any) -> EpisodeRecall:  # noqa: ANN401  # as there
         """Return the lessons for what the agent sees."""
         return await self._memory.run(partial(self.recorder.recall, situation, **given))
 

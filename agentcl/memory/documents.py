@@ -14,7 +14,7 @@ from agentcl.store.checks import check_label, check_metadata, check_text, check_
 from agentcl.store.records import Document, Fact, Passage, Record, Scope, ScopeView, from_micros
 from agentcl.store.rows import EncoderSpec, Row, content_hash
 from agentcl.store.sqlite.journal import Journal
-from agentcl.store.sqlite.writing import Turn
+from agentcl.store.sqlite.writing import Writing
 from agentcl.store.vectors import SupportsList, dimension, pack
 
 
@@ -91,7 +91,7 @@ def encode(texts: Mapping[bytes, str], *, encoder: Encoder, journal: Journal) ->
     return {**found, **dict(zip(new, vectors, strict=True))}
 
 
-def write(turn: Turn, journal: Journal, prepared: Sequence[Prepared]) -> list[Document]:
+def write(writing: Writing, journal: Journal, prepared: Sequence[Prepared]) -> list[Document]:
     """Add documents, or update those in their scope with the same uri; return what is stored."""
     new: dict[int, Prepared] = {}
     keys: set[str] = set()
@@ -101,30 +101,32 @@ def write(turn: Turn, journal: Journal, prepared: Sequence[Prepared]) -> list[Do
             new[place] = one
         if key is not None:
             keys.add(key)
-    created = dict(zip(new, _create(turn, list(new.values())), strict=True))
-    return [created.get(place) or _write(turn, journal, one) for place, one in enumerate(prepared)]
+    created = dict(zip(new, _create(writing, list(new.values())), strict=True))
+    return [
+        created.get(place) or _write(writing, journal, one) for place, one in enumerate(prepared)
+    ]
 
 
-def _create(turn: Turn, new: Sequence[Prepared]) -> list[Document]:
+def _create(writing: Writing, new: Sequence[Prepared]) -> list[Document]:
     """Add documents that are not there yet, all at once."""
-    ids = turn.create_many((one.document for one in new), {}, count=len(new))
+    ids = writing.create_many((one.document for one in new), {}, count=len(new))
     passages, vectors = list[Passage](), dict[bytes, bytes]()
     for id, one in zip(ids, new, strict=True):
         for passage, vector in zip(one.passages, one.vectors, strict=True):
             passages.append(replace(passage, sources=(id,)))
             vectors[content_hash(passage.search_text())] = vector
-    turn.create_many(passages, vectors, count=len(passages))
-    now = from_micros(turn.now)
+    writing.create_many(passages, vectors, count=len(passages))
+    now = from_micros(writing.now)
     return [replace(one.document, id=id, created_at=now) for id, one in zip(ids, new, strict=True)]
 
 
-def _write(turn: Turn, journal: Journal, prepared: Prepared) -> Document:
+def _write(writing: Writing, journal: Journal, prepared: Prepared) -> Document:
     document, held = prepared.document, _held(journal, prepared.document)
     if held is not None:
-        return rewrite(turn, journal, prepared, replace(document, id=held.id), held)
-    stored = turn.create(document)
+        return rewrite(writing, journal, prepared, replace(document, id=held.id), held)
+    stored = writing.create(document)
     for passage, vector in zip(prepared.passages, prepared.vectors, strict=True):
-        turn.create(
+        writing.create(
             replace(passage, sources=(stored.id,)), vector=vector, is_given=prepared.is_given
         )
     assert isinstance(stored, Document)
@@ -139,7 +141,7 @@ def _held(journal: Journal, document: Document) -> Record | None:
 
 
 def rewrite(
-    turn: Turn, journal: Journal, prepared: Prepared, document: Document, held: object
+    writing: Writing, journal: Journal, prepared: Prepared, document: Document, held: object
 ) -> Document:
     """Write the next version of a document; passages whose text stays keep their ids.
 
@@ -150,7 +152,7 @@ def rewrite(
         not prepared.is_given
     ):
         return held
-    stored = turn.revise(document)
+    stored = writing.revise(document)
     assert isinstance(stored, Document)
     old = passages_of(journal, stored)
     by_text: dict[str, list[Passage]] = {}
@@ -160,25 +162,25 @@ def rewrite(
         passage = replace(passage, sources=(stored.id,))
         same = by_text.get(passage.text)
         if not same:
-            turn.create(passage, vector=vector, is_given=prepared.is_given)
+            writing.create(passage, vector=vector, is_given=prepared.is_given)
             continue
         twin = same.pop(0)
         if prepared.is_given or twin != replace(
             passage, id=twin.id, version=twin.version, created_at=twin.created_at
         ):
             passage = replace(passage, id=twin.id)
-            _revise(turn, journal, passage, vector, prepared.is_given)
+            _revise(writing, journal, passage, vector, prepared.is_given)
     for left in by_text.values():
         for passage in left:
-            discard(turn, journal, passage)
+            discard(writing, journal, passage)
     return stored
 
 
-def discard(turn: Turn, journal: Journal, passage: Passage) -> None:
+def discard(writing: Writing, journal: Journal, passage: Passage) -> None:
     """Delete a passage, and what it was found to state."""
     for row in list(derived_rows(journal, passage)):
-        turn.delete(row.record())
-    turn.delete(passage)
+        writing.delete(row.record())
+    writing.delete(passage)
 
 
 def derived_rows(journal: Journal, passage: Passage) -> Iterator[Row]:
@@ -187,9 +189,11 @@ def derived_rows(journal: Journal, passage: Passage) -> Iterator[Row]:
     return journal.live(view=view, kinds=("fact", "extraction"), source=passage.id)
 
 
-def _revise(turn: Turn, journal: Journal, passage: Passage, vector: bytes, is_given: bool) -> None:
+def _revise(
+    writing: Writing, journal: Journal, passage: Passage, vector: bytes, is_given: bool
+) -> None:
     """Write the next version of a passage with the same text; its facts hold when it holds."""
-    turn.revise(passage, vector=vector, is_given=is_given)
+    writing.revise(passage, vector=vector, is_given=is_given)
     for row in list(derived_rows(journal, passage)):
         fact = row.record()
         if isinstance(fact, Fact):
@@ -200,7 +204,7 @@ def _revise(turn: Turn, journal: Journal, passage: Passage, vector: bytes, is_gi
                 metadata=passage.metadata,
             )
             if changed != fact:
-                turn.revise(changed, vector=journal.vectors([row.seq])[row.seq])
+                writing.revise(changed, vector=journal.vectors([row.seq])[row.seq])
 
 
 def passages_of(journal: Journal, document: Document) -> list[Passage]:

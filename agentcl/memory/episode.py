@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar
 
 from agentcl.errors import InvalidInput
 from agentcl.guidance.rules import BUDGET_TOKENS, PRICE
+from agentcl.guidance.same import names
 from agentcl.guidance.selection import Choice, Place, choose
-from agentcl.guidance.twins import names
 from agentcl.store.checks import ReadScope, check_score
 from agentcl.store.episodes import Episode, Exposure, Step
 from agentcl.store.records import Scope
@@ -29,7 +29,7 @@ Spending = tuple[int, int, int, float]  # calls, prompt tokens, completion token
 
 
 @dataclass(frozen=True, slots=True)
-class Recalled:
+class EpisodeRecall:
     """What memory puts into a prompt: lessons, and documents where they were asked for."""
 
     lessons: tuple[str, ...]  # as sentences, in a stable order
@@ -136,7 +136,7 @@ class EpisodeRecorder:
         actions: Sequence[str] = (),
         documents: int = 0,
         query: str | None = None,
-    ) -> Recalled:
+    ) -> EpisodeRecall:
         """Return the lessons for what the agent sees, and documents if some are asked for.
 
         A coin decides of lessons that are on trial, once an episode; asked again, in another situation, the
@@ -176,7 +176,7 @@ class EpisodeRecorder:
             found = self._memory.search(query or situation, limit=documents, **_named(self.scope))
             self._documents = tuple(dict.fromkeys(hit.document_id for hit in found.hits))
             self._all_documents.update(dict.fromkeys(self._documents))
-        return Recalled(chosen.lines, chosen, found)
+        return EpisodeRecall(chosen.lines, chosen, found)
 
     def step(
         self,

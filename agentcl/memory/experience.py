@@ -36,7 +36,7 @@ from agentcl.store.episodes import (
 )
 from agentcl.store.records import Record, Scope, ScopeView, to_micros
 from agentcl.store.rows import content_hash
-from agentcl.store.sqlite.writing import Turn
+from agentcl.store.sqlite.writing import Writing
 from agentcl.text.tokens import TokenCounter, estimate_tokens
 
 if TYPE_CHECKING:
@@ -264,14 +264,14 @@ class Experience(Knowledge):
         ]
         refusals = [refusal(one, answers=answers, names=names) for one in lessons]
         vectors = self._vectors([d for d, r in zip(drafts, refusals, strict=True) if not r])
-        with self.journal.turn() as turn:
+        with self.journal.writing() as writing:
             if vectors:
-                turn.claim_encoder(self._spec)
+                writing.claim_encoder(self._spec)
             stated = [
-                self._admit(turn, draft, reason, vectors)
+                self._admit(writing, draft, reason, vectors)
                 for draft, reason in zip(drafts, refusals, strict=True)
             ]
-            reflection = turn.create(
+            reflection = writing.create(
                 Reflection(
                     id="",
                     scope=owner,
@@ -384,20 +384,20 @@ class Experience(Knowledge):
     def keep(self, record: R) -> R:
         """Store a new record, with its vector if it can be searched for."""
         vectors = self._vectors([record])
-        with self.journal.turn() as turn:
+        with self.journal.writing() as writing:
             if vectors:
-                turn.claim_encoder(self._spec)
-            stored = turn.create(record, vector=_vector_of(record, vectors))
+                writing.claim_encoder(self._spec)
+            stored = writing.create(record, vector=_vector_of(record, vectors))
         assert isinstance(stored, type(record))
         return stored
 
     def keep_next(self, record: R) -> R:
         """Store the next version of a record."""
         vectors = self._vectors([record])
-        with self.journal.turn() as turn:
+        with self.journal.writing() as writing:
             if vectors:
-                turn.claim_encoder(self._spec)
-            stored = turn.revise(record, vector=_vector_of(record, vectors))
+                writing.claim_encoder(self._spec)
+            stored = writing.revise(record, vector=_vector_of(record, vectors))
         assert isinstance(stored, type(record))
         return stored
 
@@ -414,23 +414,23 @@ class Experience(Knowledge):
         return encode(texts, encoder=self.encoder, journal=self.journal) if texts else {}
 
     def _admit(
-        self, turn: Turn, draft: Guidance, reason: str | None, vectors: Mapping[bytes, bytes]
+        self, writing: Writing, draft: Guidance, reason: str | None, vectors: Mapping[bytes, bytes]
     ) -> Stated:
         """Make a lesson a candidate, or find the one that says the same."""
         if reason:
             return Stated(draft.when, draft.claim, draft.what, refusal=reason)
         vector = _vector_of(draft, vectors)
         if not self.guidance_rules.merging:
-            kept = turn.create(replace(draft, key=None), vector=vector)
+            kept = writing.create(replace(draft, key=None), vector=vector)
             return Stated(draft.when, draft.claim, draft.what, kept.id)
         assert draft.key is not None
         held = self.journal.find(kind=Guidance.kind, scope=draft.scope, key=draft.key)
-        kept = held or turn.create(draft, vector=vector)
+        kept = held or writing.create(draft, vector=vector)
         return Stated(draft.when, draft.claim, draft.what, kept.id)
 
 
 def _with_lesson(drawn: Guidance, lesson: Lesson, level: Level, taken: Sequence[str]) -> Guidance:
-    from agentcl.guidance.twins import key_of, names
+    from agentcl.guidance.same import key_of, names
 
     return replace(
         drawn,

@@ -20,7 +20,7 @@ from agentcl.store.checks import check_unicode
 from agentcl.store.records import Extraction, Fact, Passage, Record, ScopeView
 from agentcl.store.rows import content_hash
 from agentcl.store.sqlite.journal import Journal
-from agentcl.store.sqlite.writing import Turn
+from agentcl.store.sqlite.writing import Writing
 
 LONGEST_PART: Final = 1_000  # characters of a subject, predicate or object
 MOST_FACTS: Final = 2_000  # of one passage
@@ -75,7 +75,7 @@ def encode_facts(
 
 
 def write(
-    turn: Turn, journal: Journal, readings: Iterable[Reading], vectors: Mapping[bytes, bytes]
+    writing: Writing, journal: Journal, readings: Iterable[Reading], vectors: Mapping[bytes, bytes]
 ) -> None:
     """Replace what is known of passages.
 
@@ -83,13 +83,13 @@ def write(
     by now; of two readings of one passage the later counts.
 
     Args:
-        turn: the right to write.
+        writing: the right to write.
         journal: where to.
         readings: what was found.
         vectors: of the facts, by the hash of their clause.
     """
     of_passage = {reading.passage.id: reading for reading in readings}
-    versions = turn.live_versions(list(of_passage))
+    versions = writing.live_versions(list(of_passage))
     known = journal.with_derived(list(versions))
     new: list[Iterable[Record]] = []
     count = 0
@@ -103,16 +103,16 @@ def write(
                 continue
             reading = replace(reading, passage=passage)
         if id in known:
-            replaced = _replaced(turn, journal, reading)
+            replaced = _replaced(writing, journal, reading)
             new.append(replaced)
             count += len(replaced)
         else:
             new += [_facts(reading), (_extraction(reading),)]
             count += len(reading.found.facts) + 1
-    turn.create_many(chain.from_iterable(new), vectors, count=count)
+    writing.create_many(chain.from_iterable(new), vectors, count=count)
 
 
-def _replaced(turn: Turn, journal: Journal, reading: Reading) -> list[Record]:
+def _replaced(writing: Writing, journal: Journal, reading: Reading) -> list[Record]:
     """Delete and revise what is known of a passage; return what is new."""
     wanted = {Triple(fact.subject, fact.predicate, fact.object): fact for fact in _facts(reading)}
     facts, extraction = known_of(journal, reading.passage)
@@ -124,11 +124,11 @@ def _replaced(turn: Turn, journal: Journal, reading: Reading) -> list[Record]:
         ):
             del wanted[triple]
         else:
-            turn.delete(fact)
+            writing.delete(fact)
     done = _extraction(reading)
     if extraction is None:
         return [*wanted.values(), done]
-    turn.revise(replace(done, id=extraction.id, attempts=extraction.attempts + 1))
+    writing.revise(replace(done, id=extraction.id, attempts=extraction.attempts + 1))
     return list(wanted.values())
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Unpack
 
 from agentcl.errors import InvalidInput, StoreBusy
-from agentcl.memory import fact_writing as writing
+from agentcl.memory import fact_writing
 from agentcl.memory.explanations import Explanation, explain
 from agentcl.memory.fact_files import Places
 from agentcl.memory.fact_files import read as read_openie
@@ -113,8 +113,8 @@ class Knowledge(Upkeep):
         """
         owner = check_scope(scope)
         passage = self._passage(id, owner)
-        given = Extracted(tuple(phrases), writing.check_facts(facts))
-        found, dropped = writing.clean(given)
+        given = Extracted(tuple(phrases), fact_writing.check_facts(facts))
+        found, dropped = fact_writing.clean(given)
         reading = Reading(passage, check_label(extractor, "extractor"), found, dropped)
         self._write([reading])
         return len(found.facts)
@@ -153,7 +153,7 @@ class Knowledge(Upkeep):
             if not parts:
                 unknown.append(" ".join(document.text.split())[:80])
             for passage, extracted in parts:
-                found, dropped = writing.clean(extracted)
+                found, dropped = fact_writing.clean(extracted)
                 batch.append(Reading(passage, name, found, dropped))
                 counts["matched"] += 1
                 counts["facts"] += len(found.facts)
@@ -198,7 +198,7 @@ class Knowledge(Upkeep):
         view = check_subtree(scope)
         with self._alone():
             todo = list(
-                writing.pending(self.journal, view=view, extractor=extractor.name, retry=retry)
+                fact_writing.pending(self.journal, view=view, extractor=extractor.name, retry=retry)
             )[:limit]
             totals = {"read": 0, "failed": 0, "facts": 0, "dropped": 0}
             for readings in _read(extractor, todo, workers, should_stop):
@@ -210,7 +210,7 @@ class Knowledge(Upkeep):
                     totals["dropped"] += reading.dropped
                     if progress is not None:
                         progress(totals["read"], len(todo))
-        left = sum(1 for _ in writing.pending(self.journal, view=view, extractor=extractor.name))
+        left = sum(1 for _ in fact_writing.pending(self.journal, view=view, extractor=extractor.name))
         return ExtractionReport(**totals, remaining=left)
 
     def extraction_state(
@@ -224,8 +224,8 @@ class Knowledge(Upkeep):
             scope: `tenant`, `user`, `agent`, `session`: these and all below; see the class.
         """
         view = check_subtree(scope)
-        todo = list(writing.pending(self.journal, view=view, extractor=extractor, retry=retry))
-        own = [e for e in writing.extractions(self.journal, view=view) if e.extractor == extractor]
+        todo = list(fact_writing.pending(self.journal, view=view, extractor=extractor, retry=retry))
+        own = [e for e in fact_writing.extractions(self.journal, view=view) if e.extractor == extractor]
         errors: dict[str, int] = {}
         for extraction in own:
             if extraction.error:
@@ -276,11 +276,11 @@ class Knowledge(Upkeep):
         """Store readings, in one transaction for every few."""
         iterator = iter(readings)
         while batch := list(islice(iterator, _BATCH)):
-            vectors = writing.encode_facts(batch, encoder=self.encoder, journal=self.journal)
-            with self.journal.turn() as turn:
+            vectors = fact_writing.encode_facts(batch, encoder=self.encoder, journal=self.journal)
+            with self.journal.writing() as writing:
                 if vectors:
-                    turn.claim_encoder(self._spec)
-                writing.write(turn, self.journal, batch, vectors)
+                    writing.claim_encoder(self._spec)
+                fact_writing.write(writing, self.journal, batch, vectors)
 
     def _passage(self, id: str, scope: Scope) -> Passage:
         record = self.journal.get(check_unicode(id, "id"), view=scope.view())
@@ -341,8 +341,8 @@ def _read(
 
     def one(passage: Passage) -> Reading:
         try:
-            found, dropped = writing.clean(extractor.extract(passage.title, passage.text))
-        except writing.UNREADABLE as error:
+            found, dropped = fact_writing.clean(extractor.extract(passage.title, passage.text))
+        except fact_writing.UNREADABLE as error:
             message = f"{type(error).__name__}: {error}"[:_MOST_ERROR]
             return Reading(passage, extractor.name, Extracted(()), error=message)
         return Reading(passage, extractor.name, found, dropped)

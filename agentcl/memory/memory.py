@@ -40,17 +40,17 @@ if TYPE_CHECKING:
 
 _BATCH: Final = 256  # documents that `add_many` writes in one transaction
 _CACHED_QUERIES: Final = 1_000
-_MODES: Final = ("fused", "dense", "text", "graph", "hipporag2")
+_MODES: Final = ("hybrid", "dense", "text", "graph", "hipporag2")
 
 
-class Keep:
-    """The type of `KEEP`: a field that `update` leaves as it is."""
+class Unchanged:
+    """The type of `UNCHANGED`: a field that `update` leaves as it is."""
 
     def __repr__(self) -> str:
-        return "KEEP"
+        return "UNCHANGED"
 
 
-KEEP: Final = Keep()
+UNCHANGED: Final = Unchanged()
 
 
 class Memory(Experience):
@@ -164,11 +164,11 @@ class Memory(Experience):
         self,
         id: str,
         *,
-        text: str | Keep = KEEP,
-        title: str | Keep = KEEP,
-        metadata: Mapping[str, Any] | Keep | None = KEEP,
-        valid_from: datetime | Keep | None = KEEP,
-        valid_to: datetime | Keep | None = KEEP,
+        text: str | Unchanged = UNCHANGED,
+        title: str | Unchanged = UNCHANGED,
+        metadata: Mapping[str, Any] | Unchanged | None = UNCHANGED,
+        valid_from: datetime | Unchanged | None = UNCHANGED,
+        valid_to: datetime | Unchanged | None = UNCHANGED,
         vector: Sequence[float] | SupportsList | None = None,
         **scope: Unpack[WriteScope],
     ) -> Document:
@@ -184,22 +184,22 @@ class Memory(Experience):
             if not isinstance(held, Document):
                 raise InvalidInput(f"{id!r} is a {held.kind}; only documents can be updated")
             draft = Draft(
-                text=held.text if isinstance(text, Keep) else text,
-                title=held.title if isinstance(title, Keep) else title,
+                text=held.text if isinstance(text, Unchanged) else text,
+                title=held.title if isinstance(title, Unchanged) else title,
                 uri=held.uri,
                 media_type=held.media_type,
-                metadata=held.metadata if isinstance(metadata, Keep) else metadata,
-                valid_from=held.valid_from if isinstance(valid_from, Keep) else valid_from,
-                valid_to=held.valid_to if isinstance(valid_to, Keep) else valid_to,
+                metadata=held.metadata if isinstance(metadata, Unchanged) else metadata,
+                valid_from=held.valid_from if isinstance(valid_from, Unchanged) else valid_from,
+                valid_to=held.valid_to if isinstance(valid_to, Unchanged) else valid_to,
                 vector=vector,
             )
             (prepared,) = self._prepare([draft], owner)
-            with self.journal.turn() as turn:
-                turn.claim_encoder(self._spec)
+            with self.journal.writing() as writing:
+                writing.claim_encoder(self._spec)
                 if self._changeable(id, owner).version != held.version:
                     continue  # another writer was faster while this text was encoded: look again
                 document = replace(prepared.document, id=held.id)
-                return documents.rewrite(turn, self.journal, prepared, document, held)
+                return documents.rewrite(writing, self.journal, prepared, document, held)
 
     def delete(
         self,
@@ -213,12 +213,12 @@ class Memory(Experience):
             InvalidInput: if the id is a passage's.
         """
         owner = check_scope(scope)
-        with self.journal.turn() as turn:
+        with self.journal.writing() as writing:
             record = self._changeable(id, owner)
             if isinstance(record, Document):
                 for passage in documents.passages_of(self.journal, record):
-                    documents.discard(turn, self.journal, passage)
-            turn.delete(record)
+                    documents.discard(writing, self.journal, passage)
+            writing.delete(record)
 
     def credit(
         self,
@@ -238,9 +238,9 @@ class Memory(Experience):
         if min(uses, wins, losses) < 0:
             raise InvalidInput("uses, wins and losses are counts and cannot be negative")
         view = check_view(scope)
-        with self.journal.turn() as turn:
+        with self.journal.writing() as writing:
             self.journal.newest(id, view=view)
-            turn.credit(id, uses=uses, wins=wins, losses=losses)
+            writing.credit(id, uses=uses, wins=wins, losses=losses)
         return self.journal.counters(id)
 
     # Reading
@@ -250,7 +250,7 @@ class Memory(Experience):
         query: str,
         *,
         limit: int = 10,
-        mode: Mode = "fused",
+        mode: Mode = "hybrid",
         filters: Filters | None = None,
         as_of: datetime | None = None,
         valid_at: datetime | AnyScope | None = None,
@@ -263,7 +263,7 @@ class Memory(Experience):
         Args:
             query: a question or words.
             limit: how many hits at the most.
-            mode: "fused" joins both rankings, "dense" is by vector only, "text" by words only;
+            mode: "hybrid" joins both rankings, "dense" is by vector only, "text" by words only;
                 "graph" goes on from what is fused to passages that name the same things;
                 "hipporag2" does what the published code does, for comparison.
             filters: conditions on metadata, e.g. `{"lang": "en", "year": {"gte": 2020}}`.
@@ -408,9 +408,9 @@ class Memory(Experience):
 
     def _add(self, drafts: Sequence[Draft], scope: Scope) -> Sequence[Document]:
         prepared = self._prepare(drafts, scope)
-        with self.journal.turn() as turn:
-            turn.claim_encoder(self._spec)
-            return documents.write(turn, self.journal, prepared)
+        with self.journal.writing() as writing:
+            writing.claim_encoder(self._spec)
+            return documents.write(writing, self.journal, prepared)
 
     def _encode_query(self, query: str) -> bytes:
         with self._lock:
@@ -427,7 +427,7 @@ class Memory(Experience):
     def _asked(self, mode: Mode) -> tuple[str, ...]:
         dense, text = self.retriever.dense.index.name, self.retriever.text.index.name
         return {
-            "fused": (dense, text),
+            "hybrid": (dense, text),
             "dense": (dense,),
             "text": (text,),
             "graph": (dense, text, "graph", "facts"),

@@ -158,8 +158,8 @@ class Upkeep(MemoryFolder):
         finally:
             partial.unlink(missing_ok=True)
         if not self.journal.database.read_only:
-            with self.journal.turn() as turn:
-                turn.note_copy(target.resolve(), "export")
+            with self.journal.writing() as writing:
+                writing.note_copy(target.resolve(), "export")
         return count
 
     def import_(self, path: str | os.PathLike[str]) -> Imported:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from agentcl.errors import MissingExtra
 from agentcl.retrieval.index import NOTHING, Change, Condition, Entry, Match, Query
-from agentcl.retrieval.signs import SCAN_FROM, SignScan
+from agentcl.retrieval.sign_bits import SCAN_FROM, SignScan
 from agentcl.store.records import Scope
 
 try:

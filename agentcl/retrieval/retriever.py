@@ -118,7 +118,7 @@ class Retriever:
                 )
             return self._graph
 
-    def catch_up(self, *, mode: Mode = "fused") -> None:
+    def catch_up(self, *, mode: Mode = "hybrid") -> None:
         """Bring the indexes that a mode asks up to the journal, whoever wrote it."""
         with self._lock:
             epoch = self._journal.epoch()
@@ -164,7 +164,7 @@ class Retriever:
         self.catch_up(mode=mode)
         if mode == "hipporag2":
             return self._as_published(query, limit, recognise)
-        is_joint = mode in ("fused", "graph")
+        is_joint = mode in ("hybrid", "graph")
         depth = max(_DEPTH, 4 * limit) if is_joint else limit
         rankings: dict[str, Sequence[Match]] = {}
         if mode != "text" and query.vector is not None:
@@ -203,7 +203,7 @@ class Retriever:
             for feed in self.feeds:
                 feed.index.remove(ids)
                 done.append(feed.index.name)
-            self.catch_up(mode="fused" if self._graph is None else "graph")
+            self.catch_up(mode="hybrid" if self._graph is None else "graph")
             done.extend(self._drop_unused())
             return done
 

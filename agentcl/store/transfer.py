@@ -102,10 +102,10 @@ def import_(journal: Journal, lines: Iterable[str]) -> Imported:
     rows, counters, spec = _parse(lines)
     added = present = forgotten = 0
     erased: list[str] = []
-    with journal.turn() as turn, journal.database.errors():
+    with journal.writing() as writing, journal.database.errors():
         if spec is not None and any(vector is not None for _, vector, _ in rows):
-            turn.claim_encoder(spec)
-        newest = turn.now
+            writing.claim_encoder(spec)
+        newest = writing.now
         for row, vector, is_given in rows:
             here = {held.version: held for held in journal.versions(row.id)}
             gone = any(held.op == "erase" for held in here.values())
@@ -121,13 +121,13 @@ def import_(journal: Journal, lines: Iterable[str]) -> Imported:
                     "imported. Import into an empty folder to look at both"
                 )
             else:
-                turn.restore(row, vector, is_given=is_given)
+                writing.restore(row, vector, is_given=is_given)
                 newest = max(newest, row.created_at)
                 added += 1
-        turn.set_meta("clock", str(newest))
+        writing.set_meta("clock", str(newest))
         for id, uses, wins, losses in counters:
             if journal.counters(id).uses == 0:
-                turn.credit(id, uses=uses, wins=wins, losses=losses)
+                writing.credit(id, uses=uses, wins=wins, losses=losses)
     if erased:
         erasure.erase(journal, erased, view=_EVERYTHING)
         erasure.finish(journal)
@@ -158,8 +158,8 @@ def snapshot(journal: Journal, folder: Path) -> Path:
     except OSError as error:
         raise StoreUnavailable(f"cannot write a snapshot to {folder}: {error}") from error
     if not journal.database.read_only:
-        with journal.turn() as turn:
-            turn.note_copy(folder.resolve(), "snapshot")
+        with journal.writing() as writing:
+            writing.note_copy(folder.resolve(), "snapshot")
     return target
 
 

@@ -164,20 +164,20 @@ def test_a_passage_has_one_live_extraction(memory: Memory) -> None:
     done = Extraction(id="", sources=(passage.id,), key=passage.id, extractor="x", text_hash="")
     with (
         pytest.raises(InvalidInput, match="has the key"),
-        memory.journal.turn() as turn,
+        memory.journal.writing() as writing,
     ):
-        turn.create_many([done, done], {}, count=2)
+        writing.create_many([done, done], {}, count=2)
     assert memory.list(kind="extraction") == []
     memory.add_facts(passage.id, [STEERED])
     with (
         pytest.raises(InvalidInput, match="has the key"),
-        memory.journal.turn() as turn,
+        memory.journal.writing() as writing,
     ):
-        turn.create_many([done], {}, count=1)
+        writing.create_many([done], {}, count=1)
     (held,) = memory.list(kind="extraction")
     memory.delete(held.id)
-    with memory.journal.turn() as turn:
-        turn.create_many([done], {}, count=1)
+    with memory.journal.writing() as writing:
+        writing.create_many([done], {}, count=1)
     assert len(memory.list(kind="extraction")) == 1
 
 

@@ -264,7 +264,7 @@ def test_a_writer_that_waits_too_long_says_so(tmp_path: Path) -> None:
         Memory(tmp_path, encoder="hashing:64", busy_timeout_s=0.05) as one,
         Memory(tmp_path, encoder="hashing:64") as two,
     ):
-        with two.journal.turn(), pytest.raises(StoreBusy, match="busy_timeout_s"):
+        with two.journal.writing(), pytest.raises(StoreBusy, match="busy_timeout_s"):
             one.add("text")
         one.add("text")
 

@@ -40,7 +40,7 @@ class OwnMemory:
         folder: Path,
         *,
         encoder: Encoder,
-        mode: Mode = "fused",
+        mode: Mode = "hybrid",
         index: str = "exact",
         durability: Literal["full", "normal"] = "normal",
         passage_limit: int = 1_000,

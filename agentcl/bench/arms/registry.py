@@ -28,11 +28,11 @@ Options = Mapping[str, Value]
 # Without dense vectors our memory is full text with its frequent-term cut; without full text, the dense arm.
 _OWN: Final[Mapping[str, Mode]] = {
     "dense": "dense",
-    "ours": "fused",
+    "ours": "hybrid",
     "graph": "graph",
     "ours-no-dense": "text",
     "ours-no-fulltext": "dense",
-    "episodes": "fused",
+    "episodes": "hybrid",
 }
 GUIDANCE: Final = "guidance"
 # No arms that are asked for items, but agents with memories of their own; the others lack one part each.

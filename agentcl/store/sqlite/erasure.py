@@ -79,7 +79,7 @@ def erase(journal: Journal, ids: Collection[str], *, view: ScopeView) -> Erasure
     Raises:
         NotFound: if the view does not see one of the ids; nothing is removed then.
     """
-    with journal.turn() as turn, journal.database.errors():
+    with journal.writing() as writing, journal.database.errors():
         connection = journal.database.connection
         for id in ids:
             if not any(view.sees(row.scope) for row in _rows(journal, id)):
@@ -101,13 +101,13 @@ def erase(journal: Journal, ids: Collection[str], *, view: ScopeView) -> Erasure
             connection.execute("DELETE FROM record WHERE id = ?", (id,))
             connection.execute("DELETE FROM source WHERE record_id = ? OR source_id = ?", (id, id))
             connection.execute("DELETE FROM counter WHERE id = ?", (id,))
-            turn.restore(_tombstone(rows[-1], turn.now), None, is_given=False)
+            writing.restore(_tombstone(rows[-1], writing.now), None, is_given=False)
             removed.append(Removed(id, rows[-1].kind, sum(row.op == "put" for row in rows)))
         connection.execute(
             "DELETE FROM scope WHERE id NOT IN (SELECT scope FROM record WHERE scope IS NOT NULL)"
         )
-        turn.set_meta(_DUE, "1")
-        return Erasure(from_micros(turn.now), tuple(removed), vectors, copies(journal))
+        writing.set_meta(_DUE, "1")
+        return Erasure(from_micros(writing.now), tuple(removed), vectors, copies(journal))
 
 
 def is_due(journal: Journal) -> bool:
@@ -123,7 +123,7 @@ def finish(journal: Journal) -> None:
     """
     try:
         journal.database.compact()
-        with journal.turn(), journal.database.errors():
+        with journal.writing(), journal.database.errors():
             journal.database.connection.execute("DELETE FROM meta WHERE key = ?", (_DUE,))
         journal.database.compact_log()
     except StoreUnavailable as error:

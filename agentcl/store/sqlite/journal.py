@@ -20,7 +20,7 @@ from agentcl.errors import NotFound, StoreCorrupt
 from agentcl.store.records import Record, Scope, ScopeView, from_micros
 from agentcl.store.rows import Counters, EncoderSpec, Row, Version
 from agentcl.store.sqlite.database import Database, Durability
-from agentcl.store.sqlite.writing import Turn
+from agentcl.store.sqlite.writing import Writing
 
 FILE: Final = "journal.db"
 # Rows read at a time. Short reads let the WAL be truncated, and few rows are gone before the garbage
@@ -314,7 +314,7 @@ class Journal:
     # Writing
 
     @contextmanager
-    def turn(self) -> Iterator[Turn]:
+    def writing(self) -> Iterator[Writing]:
         """Take the write turn. What happens inside happens wholly or not at all."""
         with self.database.write() as connection:
             (last,) = connection.execute(
@@ -322,7 +322,7 @@ class Journal:
                 " WHERE key = 'clock'), coalesce((SELECT created_at FROM record"
                 " ORDER BY seq DESC LIMIT 1), 0))"
             ).fetchone()
-            yield Turn(self, max(self.clock(), last + 1))
+            yield Writing(self, max(self.clock(), last + 1))
 
 
 _FOREVER: Final = (1 << 63) - 1

@@ -24,11 +24,11 @@ _MISSING = (
 
 def begin(journal: Journal, spec: EncoderSpec) -> None:
     """Start collecting vectors of an encoder, or go on if this was begun before."""
-    with journal.turn() as turn, journal.database.errors():
+    with journal.writing() as writing, journal.database.errors():
         held = journal.meta("encoder_next")
         if held is None or EncoderSpec(**json.loads(held)) != spec:
             journal.database.connection.execute("DELETE FROM vector_next")
-            turn.set_meta("encoder_next", canonical_json(asdict(spec)))
+            writing.set_meta("encoder_next", canonical_json(asdict(spec)))
 
 
 def remaining(journal: Journal) -> int:
@@ -44,7 +44,7 @@ def missing(journal: Journal, *, limit: int) -> list[int]:
 
 def store(journal: Journal, seqs: Sequence[int], vectors: Sequence[bytes]) -> None:
     """Keep new vectors for rows; a row erased meanwhile is left out."""
-    with journal.turn(), journal.database.errors():
+    with journal.writing(), journal.database.errors():
         journal.database.connection.executemany(
             "INSERT OR REPLACE INTO vector_next (seq, given, crc, data)"
             " SELECT seq, 0, ?, ? FROM record WHERE seq = ?",
@@ -54,7 +54,7 @@ def store(journal: Journal, seqs: Sequence[int], vectors: Sequence[bytes]) -> No
 
 def swap(journal: Journal, spec: EncoderSpec) -> bool:
     """Put the new vectors in force if none is missing; return whether that was done."""
-    with journal.turn() as turn, journal.database.errors():
+    with journal.writing() as writing, journal.database.errors():
         if remaining(journal):
             return False
         connection = journal.database.connection
@@ -62,6 +62,6 @@ def swap(journal: Journal, spec: EncoderSpec) -> bool:
         connection.execute("INSERT INTO vector SELECT * FROM vector_next")
         connection.execute("DELETE FROM vector_next")
         connection.execute("DELETE FROM meta WHERE key = 'encoder_next'")
-        turn.set_meta("encoder", canonical_json(asdict(spec)))
-        turn.set_meta("epoch", str(journal.epoch() + 1))
+        writing.set_meta("encoder", canonical_json(asdict(spec)))
+        writing.set_meta("epoch", str(journal.epoch() + 1))
         return True

@@ -39,8 +39,8 @@ _INSERT_SOURCE: Final = "INSERT OR IGNORE INTO source (source_id, record_id) VAL
 _INSERT_VECTOR: Final = "INSERT INTO vector (seq, given, crc, data) VALUES (?, ?, ?, ?)"
 
 
-class Turn:
-    """The right to write, for the length of one transaction. Made by `Journal.turn`."""
+class Writing:
+    """The right to write, for the length of one transaction. Made by `Journal.writing`."""
 
     def __init__(self, journal: Journal, now: int) -> None:
         self.now = now  # microseconds since 1970; the record time of everything written

@@ -230,7 +230,7 @@ def test_settings_name_the_encoder_and_the_mode(name: str, opened: Open) -> None
     settings = opened(name, passage_limit=200).settings()
     assert settings["encoder"] == "hashing"
     assert settings["passage_limit"] == 200
-    assert settings["mode"] == {"dense": "dense", "ours": "fused", "graph": "graph"}[name]
+    assert settings["mode"] == {"dense": "dense", "ours": "hybrid", "graph": "graph"}[name]
 
 
 def test_neither_environment_nor_file_changes_an_arm(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agentcl.guidance.relevance import Situations
-from agentcl.guidance.twins import key_of, oppose
+from agentcl.guidance.same import key_of, oppose
 from agentcl.lessons import Lesson
 
 
