@@ -16,7 +16,7 @@ from agentcl.retrieval.retriever import FOLDER, IndexState
 from agentcl.store.records import ANY, Document, Passage, ScopeView
 from agentcl.store.rows import Row
 from agentcl.store.sqlite import erasure
-from agentcl.store.sqlite.journal import FILE
+from agentcl.store.sqlite.journal import FILE, LOCKS
 from agentcl.store.vectors import dimension
 
 _EVERYONE = ScopeView(None, None, None, None)
@@ -256,7 +256,7 @@ def _indexes(memory: Memory) -> Iterator[str]:
 
 
 def _files(memory: Memory) -> Iterator[str]:
-    known = {FILE, FILE + "-wal", FILE + "-shm", FOLDER}
+    known = {FILE, FILE + "-wal", FILE + "-shm", LOCKS, FOLDER}
     for entry in sorted(memory.path.iterdir()):
         if entry.name not in known:
             yield f"{entry.name} does not belong to agentcl"

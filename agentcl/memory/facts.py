@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Unpack
 
-from agentcl.errors import InvalidInput, StoreBusy
+from agentcl.errors import InvalidInput
 from agentcl.memory import fact_writing
 from agentcl.memory.explanations import Explanation, explain
 from agentcl.memory.fact_files import Places
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
 
 _BATCH: Final = 256  # passages whose facts are written in one transaction
 _MOST_ERROR: Final = 200  # characters of why a passage could not be read
-_LOCK: Final = "extract.lock"
+_LOCK: Final = "extract"
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +195,7 @@ class Knowledge(Upkeep):
             ModelUnavailable: if the model cannot be asked; what was read before is stored.
         """
         view = check_subtree(scope)
-        with self._alone():
+        with self.journal.lock(_LOCK):
             todo = list(
                 fact_writing.pending(self.journal, view=view, extractor=extractor.name, retry=retry)
             )[:limit]
@@ -210,7 +209,9 @@ class Knowledge(Upkeep):
                     totals["dropped"] += reading.dropped
                     if progress is not None:
                         progress(totals["read"], len(todo))
-        left = sum(1 for _ in fact_writing.pending(self.journal, view=view, extractor=extractor.name))
+        left = sum(
+            1 for _ in fact_writing.pending(self.journal, view=view, extractor=extractor.name)
+        )
         return ExtractionReport(**totals, remaining=left)
 
     def extraction_state(
@@ -225,7 +226,9 @@ class Knowledge(Upkeep):
         """
         view = check_subtree(scope)
         todo = list(fact_writing.pending(self.journal, view=view, extractor=extractor, retry=retry))
-        own = [e for e in fact_writing.extractions(self.journal, view=view) if e.extractor == extractor]
+        own = [
+            e for e in fact_writing.extractions(self.journal, view=view) if e.extractor == extractor
+        ]
         errors: dict[str, int] = {}
         for extraction in own:
             if extraction.error:
@@ -303,26 +306,6 @@ class Knowledge(Upkeep):
             record = row.record()
             assert isinstance(record, Passage)
             yield record
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Hold the memory's extraction lock; the system lets go of it when the process dies."""
-        import sqlite3
-
-        folder = self.retriever.folder
-        folder.mkdir(parents=True, exist_ok=True)
-        # A lock of SQLite works on every system that SQLite does.
-        lock = sqlite3.connect(folder / _LOCK, timeout=0, isolation_level=None)
-        try:
-            try:
-                lock.execute("BEGIN EXCLUSIVE")
-            except sqlite3.OperationalError as error:
-                raise StoreBusy(
-                    f"another run extracts facts in {self.path}; wait for it, or stop it first"
-                ) from error
-            yield
-        finally:
-            lock.close()
 
 
 def _read(

@@ -1,13 +1,15 @@
 """Exports that were cut, changed or made elsewhere: taken whole or refused with the line."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from agentcl import EncoderMismatch, InvalidInput, Memory, NotFound, TransferError
+from agentcl import Counters, EncoderMismatch, InvalidInput, Memory, NotFound, TransferError
 from agentcl.memory.doctor import examine
+from agentcl.store.checks import canonical_json
 
 
 @pytest.fixture
@@ -151,3 +153,40 @@ def test_an_open_memory_notices_that_another_process_embedded_anew(tmp_path: Pat
     with Memory(tmp_path / "m") as memory:
         assert memory.encoder.dim == 32
         assert examine(memory).is_healthy
+
+
+def test_a_second_import_counts_nothing_twice(tmp_path: Path) -> None:
+    with Memory(tmp_path / "from", encoder="hashing:64") as memory:
+        note = memory.add("The ferry leaves at seven.")
+        memory.credit(note.id, wins=2)
+        with memory.journal.writing() as writing:
+            writing.credit(note.id, repeats=3)
+        memory.export(tmp_path / "export.jsonl")
+    with Memory(tmp_path / "to", encoder="hashing:64") as memory:
+        for _ in range(2):
+            memory.import_(tmp_path / "export.jsonl")
+            counters = memory.journal.counters(note.id)
+            assert (counters.uses, counters.wins, counters.repeats) == (0, 2, 3)
+
+
+def test_an_export_from_before_repeats_were_counted_is_read(tmp_path: Path, export: Path) -> None:
+    header, *rows = export.read_text("utf-8").splitlines()[:-1]
+    old = [{k: v for k, v in json.loads(row).items() if k != "repeats"} for row in rows]
+    lines = [header, *(canonical_json(row) for row in old)]
+    whole = "".join(f"{line}\n" for line in lines)
+    digest = hashlib.blake2b(whole.encode(), digest_size=16).hexdigest()
+    end = canonical_json({"end": len(rows), "digest": digest})
+    (tmp_path / "old.jsonl").write_text(f"{whole}{end}\n", "utf-8")
+    with Memory(tmp_path / "to", encoder="hashing:64") as memory:
+        memory.import_(tmp_path / "old.jsonl")
+        (note, *_) = memory.search("ferry eight", user="ada")
+        assert memory.journal.counters(note.document_id).uses == 3
+
+
+def test_what_was_forgotten_here_gets_no_counters_back(tmp_path: Path, export: Path) -> None:
+    with Memory(tmp_path / "to", encoder="hashing:64") as memory:
+        memory.import_(export)
+        (hit, *_) = memory.search("ferry", user="ada")
+        memory.forget(hit.document_id, user="ada")
+        memory.import_(export)
+        assert memory.journal.counters(hit.document_id) == Counters()
