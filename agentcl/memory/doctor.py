@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import cast
+from itertools import islice
 
 from agentcl.errors import AgentclError, StoreCorrupt
 from agentcl.memory import fact_writing as facts
@@ -15,11 +15,10 @@ from agentcl.memory.settings import Setting
 from agentcl.retrieval.retriever import FOLDER, IndexState
 from agentcl.store.records import ANY, Document, Passage, ScopeView
 from agentcl.store.rows import Row
-from agentcl.store.sqlite import erasure
-from agentcl.store.sqlite.journal import FILE, LOCKS
 from agentcl.store.vectors import dimension
 
 _EVERYONE = ScopeView(None, None, None, None)
+_VECTORS = 1_000  # checked at a time
 _ERRORS_SHOWN = 5  # kinds of failure named for each extractor
 
 
@@ -87,11 +86,7 @@ def examine(memory: Memory) -> Report:
 
 
 def _file(memory: Memory) -> Iterator[str]:
-    for (verdict,) in memory.journal.database.read("PRAGMA integrity_check"):
-        if verdict != "ok":
-            yield f"{FILE}: {verdict}"
-    for table, row, parent, _ in memory.journal.database.read("PRAGMA foreign_key_check"):
-        yield f"{FILE}: row {row} of {table} points to a missing row of {parent}"
+    return memory.journal.faults()
 
 
 def _checksums(memory: Memory) -> Iterator[str]:
@@ -181,13 +176,10 @@ def _extraction_notes(memory: Memory) -> Iterator[str]:
 def _vectors(memory: Memory) -> Iterator[str]:
     journal = memory.journal
     spec = journal.encoder()
-    sql = (
-        "SELECT seq FROM record WHERE op = 'put' AND content_hash IS NOT NULL AND seq > ?"
-        " ORDER BY seq LIMIT 1000"
+    searchable = (
+        row.seq for row in journal.since(0) if row.op == "put" and row.content_hash is not None
     )
-    after = 0
-    while rows := journal.database.read(sql, (after,)):
-        seqs = [cast(int, row[0]) for row in rows]
+    while seqs := list(islice(searchable, _VECTORS)):
         try:
             vectors = journal.vectors(seqs)
         except StoreCorrupt as error:
@@ -205,7 +197,6 @@ def _vectors(memory: Memory) -> Iterator[str]:
         for seq, vector in vectors.items():
             if spec is None or dimension(vector) != spec.dim:
                 yield f"the vector of row {seq} has {dimension(vector)} dimensions, not {spec}"
-        after = seqs[-1]
 
 
 def _keys(memory: Memory) -> Iterator[str]:
@@ -220,11 +211,11 @@ def _keys(memory: Memory) -> Iterator[str]:
 
 
 def _erasure(memory: Memory) -> Iterator[str]:
-    if erasure.is_due(memory.journal):
-        if memory.journal.database.read_only:
+    if memory.journal.is_erasure_due():
+        if memory.journal.read_only:
             yield "the bytes of forgotten records are still in the file; open it without read_only"
         else:
-            erasure.finish(memory.journal)
+            memory.journal.finish_erasure()
 
 
 def _indexes(memory: Memory) -> Iterator[str]:
@@ -256,7 +247,7 @@ def _indexes(memory: Memory) -> Iterator[str]:
 
 
 def _files(memory: Memory) -> Iterator[str]:
-    known = {FILE, FILE + "-wal", FILE + "-shm", LOCKS, FOLDER}
+    known = {*memory.journal.files(), FOLDER}
     for entry in sorted(memory.path.iterdir()):
         if entry.name not in known:
             yield f"{entry.name} does not belong to agentcl"

@@ -10,11 +10,10 @@ from typing import Any
 from agentcl.errors import InvalidInput
 from agentcl.memory.passages import split
 from agentcl.retrieval.encoders import Encoder
+from agentcl.store.base import Store, Writing
 from agentcl.store.checks import check_label, check_metadata, check_text, check_validity
 from agentcl.store.records import Document, Fact, Passage, Record, Scope, ScopeView, from_micros
 from agentcl.store.rows import EncoderSpec, Row, content_hash
-from agentcl.store.sqlite.journal import Journal
-from agentcl.store.sqlite.writing import Writing
 from agentcl.store.vectors import SupportsList, dimension, pack
 
 
@@ -47,7 +46,7 @@ def prepare(
     *,
     scope: Scope,
     encoder: Encoder,
-    journal: Journal,
+    journal: Store,
     passage_limit: int,
 ) -> list[Prepared]:
     """Check drafts, cut them into passages and encode these, each text once.
@@ -73,7 +72,7 @@ def prepare(
     return prepared
 
 
-def encode(texts: Mapping[bytes, str], *, encoder: Encoder, journal: Journal) -> dict[bytes, bytes]:
+def encode(texts: Mapping[bytes, str], *, encoder: Encoder, journal: Store) -> dict[bytes, bytes]:
     """Return a vector for each text by its content hash; the journal's own are used again."""
     if not texts:
         return {}
@@ -91,7 +90,7 @@ def encode(texts: Mapping[bytes, str], *, encoder: Encoder, journal: Journal) ->
     return {**found, **dict(zip(new, vectors, strict=True))}
 
 
-def write(writing: Writing, journal: Journal, prepared: Sequence[Prepared]) -> list[Document]:
+def write(writing: Writing, journal: Store, prepared: Sequence[Prepared]) -> list[Document]:
     """Add documents, or update those in their scope with the same uri; return what is stored."""
     new: dict[int, Prepared] = {}
     keys: set[str] = set()
@@ -120,7 +119,7 @@ def _create(writing: Writing, new: Sequence[Prepared]) -> list[Document]:
     return [replace(one.document, id=id, created_at=now) for id, one in zip(ids, new, strict=True)]
 
 
-def _write(writing: Writing, journal: Journal, prepared: Prepared) -> Document:
+def _write(writing: Writing, journal: Store, prepared: Prepared) -> Document:
     document, held = prepared.document, _held(journal, prepared.document)
     if held is not None:
         return rewrite(writing, journal, prepared, replace(document, id=held.id), held)
@@ -133,7 +132,7 @@ def _write(writing: Writing, journal: Journal, prepared: Prepared) -> Document:
     return stored
 
 
-def _held(journal: Journal, document: Document) -> Record | None:
+def _held(journal: Store, document: Document) -> Record | None:
     """Return the live document of the same scope and uri."""
     if document.key is None:
         return None
@@ -141,7 +140,7 @@ def _held(journal: Journal, document: Document) -> Record | None:
 
 
 def rewrite(
-    writing: Writing, journal: Journal, prepared: Prepared, document: Document, held: object
+    writing: Writing, journal: Store, prepared: Prepared, document: Document, held: object
 ) -> Document:
     """Write the next version of a document; passages whose text stays keep their ids.
 
@@ -176,21 +175,21 @@ def rewrite(
     return stored
 
 
-def discard(writing: Writing, journal: Journal, passage: Passage) -> None:
+def discard(writing: Writing, journal: Store, passage: Passage) -> None:
     """Delete a passage, and what it was found to state."""
     for row in list(derived_rows(journal, passage)):
         writing.delete(row.record())
     writing.delete(passage)
 
 
-def derived_rows(journal: Journal, passage: Passage) -> Iterator[Row]:
+def derived_rows(journal: Store, passage: Passage) -> Iterator[Row]:
     """Yield the live facts of a passage, and its extraction if it has one."""
     view = ScopeView(frozenset({passage.scope.tenant}), None, None, None)
     return journal.live(view=view, kinds=("fact", "extraction"), source=passage.id)
 
 
 def _revise(
-    writing: Writing, journal: Journal, passage: Passage, vector: bytes, is_given: bool
+    writing: Writing, journal: Store, passage: Passage, vector: bytes, is_given: bool
 ) -> None:
     """Write the next version of a passage with the same text; its facts hold when it holds."""
     writing.revise(passage, vector=vector, is_given=is_given)
@@ -207,7 +206,7 @@ def _revise(
                 writing.revise(changed, vector=journal.vectors([row.seq])[row.seq])
 
 
-def passages_of(journal: Journal, document: Document) -> list[Passage]:
+def passages_of(journal: Store, document: Document) -> list[Passage]:
     """Return the live passages of a document, in order."""
     own = frozenset({document.scope.tenant})
     view = ScopeView(own, None, None, None)

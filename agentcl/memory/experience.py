@@ -13,6 +13,7 @@ from agentcl.guidance.rules import BUDGET_TOKENS, PRICE, GuidanceRules
 from agentcl.lessons import Lesson
 from agentcl.memory.documents import encode
 from agentcl.memory.facts import Knowledge
+from agentcl.store.base import Writing
 from agentcl.store.checks import (
     ReadScope,
     WriteScope,
@@ -36,7 +37,6 @@ from agentcl.store.episodes import (
 )
 from agentcl.store.records import Record, Scope, ScopeView, to_micros
 from agentcl.store.rows import content_hash
-from agentcl.store.sqlite.writing import Writing
 from agentcl.text.tokens import TokenCounter, estimate_tokens
 
 if TYPE_CHECKING:

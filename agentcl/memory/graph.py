@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 from agentcl.errors import InvalidInput, MissingExtra, NotFound, StoreUnavailable
 from agentcl.retrieval.index import Query
 from agentcl.retrieval.recall import Recall
+from agentcl.store.base import Store
 from agentcl.store.records import Fact, Passage
-from agentcl.store.sqlite.journal import Journal
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -71,7 +71,7 @@ class MemoryGraph:
         edges: which edges it has.
     """
 
-    def __init__(self, index: GraphIndex, journal: Journal, query: Query, edges: Edges) -> None:
+    def __init__(self, index: GraphIndex, journal: Store, query: Query, edges: Edges) -> None:
         self._index = index
         self._journal = journal
         self._query = query

@@ -17,9 +17,9 @@ from agentcl.retrieval.encoders import Encoder, default_encoder_name, open_encod
 from agentcl.retrieval.graph.settings import GraphSettings
 from agentcl.retrieval.index import Index
 from agentcl.retrieval.retriever import Retriever
+from agentcl.store.opening import open_store
+from agentcl.store.records import now_micros
 from agentcl.store.rows import EncoderSpec, mismatch
-from agentcl.store.sqlite import erasure
-from agentcl.store.sqlite.journal import Journal, now_micros
 
 
 class MemoryFolder:
@@ -58,7 +58,7 @@ class MemoryFolder:
         self._queries: OrderedDict[str, bytes] = OrderedDict()
         if not read_only:
             _make_folder(self.path)
-        self.journal = Journal(
+        self.journal = open_store(
             self.path,
             busy_timeout_s=self.setting("busy_timeout_s"),
             durability=self.setting("durability"),
@@ -67,8 +67,8 @@ class MemoryFolder:
         )
         try:
             self._check_encoder()
-            if not read_only and erasure.is_due(self.journal):
-                erasure.finish(self.journal)
+            if not read_only and self.journal.is_erasure_due():
+                self.journal.finish_erasure()
         except BaseException:
             self.close()
             raise

@@ -14,11 +14,10 @@ from agentcl.memory.opening import MemoryFolder
 from agentcl.retrieval.encoders import Encoder, open_encoder
 from agentcl.retrieval.retriever import IndexState
 from agentcl.store import transfer
+from agentcl.store.base import Copy, Removed
 from agentcl.store.checks import ReadScope, WriteScope, check_scope, check_subtree, check_unicode
 from agentcl.store.records import Scope, ScopeView, to_micros
 from agentcl.store.rows import EncoderSpec
-from agentcl.store.sqlite import erasure, reembedding
-from agentcl.store.sqlite.erasure import Copy, Removed
 from agentcl.store.transfer import Imported
 from agentcl.store.ulid import new_ulid
 
@@ -91,8 +90,8 @@ class Upkeep(MemoryFolder):
             for id in ids:
                 self._forgettable(id, owner)
             chosen = list(dict.fromkeys(ids))
-        erased = erasure.erase(self.journal, chosen, view=view)
-        erasure.finish(self.journal)
+        erased = self.journal.erase(chosen, view=view)
+        self.journal.finish_erasure()
         with self._lock:
             self._queries.clear()
         cleared = self.retriever.remove([removed.id for removed in erased.removed])
@@ -157,7 +156,7 @@ class Upkeep(MemoryFolder):
             raise StoreUnavailable(f"cannot write the export {target}: {error}") from error
         finally:
             partial.unlink(missing_ok=True)
-        if not self.journal.database.read_only:
+        if not self.journal.read_only:
             with self.journal.writing() as writing:
                 writing.note_copy(target.resolve(), "export")
         return count
@@ -188,7 +187,7 @@ class Upkeep(MemoryFolder):
         Raises:
             InvalidInput: if the folder holds a memory already.
         """
-        return transfer.snapshot(self.journal, Path(folder))
+        return self.journal.snapshot(Path(folder))
 
     def reembed(
         self,
@@ -206,20 +205,19 @@ class Upkeep(MemoryFolder):
             progress: called with the numbers of rows done and to do.
         """
         new = open_encoder(encoder) if isinstance(encoder, str) else encoder
-        spec = EncoderSpec(new.name, new.dim)
-        reembedding.begin(self.journal, spec)
-        total = reembedding.remaining(self.journal)
+        change = self.journal.reembedding(EncoderSpec(new.name, new.dim))
+        total = change.remaining()
         done = 0
         while True:
-            seqs = reembedding.missing(self.journal, limit=_BATCH)
+            seqs = change.missing(limit=_BATCH)
             if not seqs:
-                if reembedding.swap(self.journal, spec):
+                if change.swap():
                     break
                 continue
             rows = self.journal.rows(seqs)
             texts = {seq: row.record().search_text() or "" for seq, row in rows.items()}
             vectors = new.encode(list(texts.values()), role="passage")
-            reembedding.store(self.journal, list(texts), vectors)
+            change.keep(list(texts), vectors)
             done += len(texts)
             if progress is not None:
                 progress(done, max(total, done))
