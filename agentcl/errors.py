@@ -3,6 +3,8 @@
 AgentclError
 ├── InvalidInput          a value that cannot be stored or searched, and why
 ├── NotFound              no record with that id is visible from that scope
+├── VersionConflict       a record is not at the version that the caller has seen
+├── Duplicate             the same thing is stored already, where that was not to be
 ├── MissingExtra          an optional part is not installed; names the install line
 ├── ConfigError           a setting that cannot be used, and where it came from
 ├── EncoderMismatch       the memory was embedded with another encoder or dimension
@@ -38,6 +40,14 @@ class InvalidInput(AgentclError, ValueError):
 
 class NotFound(AgentclError, LookupError):
     """No record with that id is visible from the given scope."""
+
+
+class VersionConflict(AgentclError):
+    """A record has another version than the caller has seen; nothing was changed."""
+
+
+class Duplicate(AgentclError):
+    """The same thing is stored already in that scope; nothing was changed."""
 
 
 class ConfigError(AgentclError):
