@@ -6,6 +6,7 @@
 from agentcl.errors import (
     AgentclError,
     ConfigError,
+    Duplicate,
     EncoderMismatch,
     EraseIncomplete,
     InvalidInput,
@@ -23,11 +24,13 @@ from agentcl.errors import (
     StoreReadOnly,
     StoreUnavailable,
     TransferError,
+    VersionConflict,
 )
 from agentcl.memory.aio import AsyncMemory
 from agentcl.memory.documents import Draft
+from agentcl.memory.forgetting import Receipt
 from agentcl.memory.memory import UNCHANGED, Memory
-from agentcl.memory.upkeep import Receipt, Stats
+from agentcl.memory.storage import Stats
 from agentcl.retrieval.recall import Hit, Recall
 from agentcl.store.records import ANY, Document, Extraction, Fact, Passage, Record, Scope
 from agentcl.store.rows import Counters, Version
@@ -41,6 +44,7 @@ __all__ = [
     "Counters",
     "Document",
     "Draft",
+    "Duplicate",
     "EncoderMismatch",
     "EraseIncomplete",
     "Extraction",
@@ -69,4 +73,5 @@ __all__ = [
     "StoreUnavailable",
     "TransferError",
     "Version",
+    "VersionConflict",
 ]

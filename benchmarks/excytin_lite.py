@@ -103,7 +103,7 @@ def _measured(runs: Sequence[Run]) -> dict[str, Any]:
             kept["with memory"].append(len(counted))
         with tempfile.TemporaryDirectory() as folder, Memory(folder, encoder="hashing") as memory:
             learned["with guidance"].append(_guided(world, memory, train, seed))
-            kept["with guidance"].append(len(memory.guidance_state().lessons))
+            kept["with guidance"].append(len(memory.lessons.state().lessons))
             arms.setdefault("with guidance", []).append(
                 _guided(world, memory, test, seed, is_frozen=True)
             )
@@ -186,7 +186,9 @@ def _guided(
             told = [lesson for lesson in lessons if lesson is not None]
             # The landscape is the same for all incidents, so what was learned is meant for any of them.
             levels: list[Level] = ["anywhere"] * len(told)
-            memory.reflect(told, episode=episode.record, author="investigator", levels=levels)
+            memory.lessons.reflect(
+                told, episode=episode.record, author="investigator", levels=levels
+            )
         episodes.append(played)
     environment.close()
     return episodes

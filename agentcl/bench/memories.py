@@ -114,11 +114,11 @@ class Memories:
             durability="normal",
             busy_timeout_s=30.0,
         )
-        memory.guidance_rules = rules
+        memory.lessons.rules = rules
         self._open.append(memory)
         told = read_told(options.told) if options.told else ("", [])
         self._about = {
-            "encoder": memory.encoder.name,
+            "encoder": memory.store.encoder.name,
             "budget_tokens": options.budget_tokens,
             "told": len(told[1]),
             "supervised": options.supervised,

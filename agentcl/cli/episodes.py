@@ -17,7 +17,7 @@ from agentcl.cli.options import (
     scope_options,
 )
 from agentcl.cli.screen import Screen
-from agentcl.memory.episode_search import EpisodeHit, Filter, replay, search, select
+from agentcl.memory.episode_search import EpisodeHit, Filter
 from agentcl.store.episodes import Episode
 
 Command = Callable[..., None]
@@ -60,7 +60,7 @@ def list_(screen: Screen, limit: int, **given: Any) -> None:
     """List the newest episodes, one a line, the newest last."""
     chosen, scope = _chosen(given), scope_of(given)
     with open_memory(given) as memory:
-        found = list(deque(select(memory.episodes(**scope), chosen), maxlen=limit))
+        found = list(deque(memory.episodes.list(chosen=chosen, **scope), maxlen=limit))
     if screen.as_json:
         screen.json(found)
         return
@@ -80,7 +80,7 @@ def show(screen: Screen, id: str, **given: Any) -> None:
     """Print what is known of an episode: how it ended, what it cost, and which lessons it bears on."""
     scope = scope_of(given)
     with open_memory(given) as memory:
-        found = replay(memory, id, **scope)
+        found = memory.episodes.replay(id, **scope)
     if screen.as_json:
         screen.json({"episode": found.episode, "lessons": found.lessons})
         return
@@ -102,7 +102,7 @@ def replay_(screen: Screen, id: str, **given: Any) -> None:
     """Print an episode step by step, with the lessons that stood in the prompt at each."""
     scope = scope_of(given)
     with open_memory(given) as memory:
-        found = replay(memory, id, **scope)
+        found = memory.episodes.replay(id, **scope)
     if screen.as_json:
         screen.json(found)
         return
@@ -129,7 +129,7 @@ def search_(screen: Screen, text: str, by: Any, limit: int, **given: Any) -> Non
     """Find episodes like a task or a situation; successful and failed ones apart."""
     chosen, scope = _chosen(given), scope_of(given)
     with open_memory(given) as memory:
-        found = search(memory, text, by=by, limit=limit, chosen=chosen, **scope)
+        found = memory.episodes.search(text, by=by, limit=limit, chosen=chosen, **scope)
     if screen.as_json:
         screen.json(found)
         return

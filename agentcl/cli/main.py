@@ -28,7 +28,6 @@ from agentcl.cli.options import (
 from agentcl.cli.screen import Screen, describe_encoder, to_json
 from agentcl.errors import InvalidInput
 from agentcl.files import load as loaders
-from agentcl.memory.doctor import examine
 from agentcl.memory.documents import Draft
 from agentcl.memory.memory import Memory
 from agentcl.memory.settings import resolve
@@ -78,14 +77,14 @@ def add(
 
     total = loaders.count(Path(path) for path in paths)
     with open_memory(given, begins=True) as memory:
-        before = memory.journal.last_seq()
+        before = memory.store.journal.last_seq()
         with screen.progress("remembering", total) as progress:
             stored = memory.add_many(
                 drafts(),
                 progress=lambda done: progress.update(progress.task_ids[0], completed=done),
                 **scope,
             )
-        fresh = [document for document in stored if memory.journal.seq_of(document) > before]
+        fresh = [document for document in stored if memory.store.journal.seq_of(document) > before]
         added = sum(document.version == 1 for document in fresh)
         counts = {
             "added": added,
@@ -152,10 +151,10 @@ def search(
             text = recall.prompt(budget_tokens=budget)
             screen.json({"prompt": text}) if screen.as_json else click.echo(text)
         elif screen.as_json:
-            chains = {"explanations": memory.explain(recall)} if explain else {}
+            chains = {"explanations": memory.graph.explain(recall)} if explain else {}
             screen.json({**to_json(recall), **chains})
         else:
-            screen.recall(recall, memory.explain(recall) if explain else ())
+            screen.recall(recall, memory.graph.explain(recall) if explain else ())
 
 
 def _filters(given: tuple[str, ...]) -> dict[str, Any]:
@@ -181,7 +180,7 @@ def show(screen: Screen, id: str, as_of: datetime | None, **given: Any) -> None:
     with open_memory(given) as memory:
         record = memory.get(id, as_of=as_of, **scope)
         if screen.as_json:
-            counters = memory.journal.counters(id)
+            counters = memory.store.journal.counters(id)
             screen.json({"record": record, "counters": counters})
         else:
             screen.record(record)
@@ -257,7 +256,7 @@ def export(screen: Screen, file: Path, salvage: bool, **given: Any) -> None:
     """Write a memory to a file of JSON lines, losslessly."""
     scope = scope_of(given)
     with open_memory(given) as memory:
-        rows = memory.export(file, salvage=salvage, **scope)
+        rows = memory.store.export(file, salvage=salvage, **scope)
         screen.json({"rows": rows, "file": file}) if screen.as_json else screen.line(
             f"{rows} rows written to {file}"
         )
@@ -270,7 +269,7 @@ def export(screen: Screen, file: Path, salvage: bool, **given: Any) -> None:
 def import_(screen: Screen, file: Path, **given: Any) -> None:
     """Add the records of an export, with ids, histories and vectors as they were."""
     with open_memory(given, begins=True) as memory:
-        imported = memory.import_(file)
+        imported = memory.store.import_(file)
         if screen.as_json:
             screen.json(imported)
             return
@@ -287,7 +286,7 @@ def import_(screen: Screen, file: Path, **given: Any) -> None:
 def snapshot(screen: Screen, folder: Path, **given: Any) -> None:
     """Write a consistent copy of a memory into a new folder."""
     with open_memory(given) as memory:
-        memory.snapshot(folder)
+        memory.store.snapshot(folder)
         screen.json({"folder": folder}) if screen.as_json else screen.line(f"copied to {folder}")
 
 
@@ -299,7 +298,7 @@ def stats(screen: Screen, **given: Any) -> None:
     """Print how much is stored."""
     scope = scope_of(given)
     with open_memory(given, may_be_empty=True) as memory:
-        result = memory.stats(**scope)
+        result = memory.store.stats(**scope)
         screen.json(result) if screen.as_json else screen.stats(result)
 
 
@@ -312,7 +311,7 @@ def doctor(screen: Screen, **given: Any) -> None:
     Exit status 1 if anything is wrong.
     """
     with open_memory(given, may_be_empty=True) as memory:
-        report = examine(memory)
+        report = memory.store.examine()
         screen.json(report) if screen.as_json else screen.report(report)
     if not report.is_healthy:
         sys.exit(1)
@@ -328,13 +327,13 @@ def reembed(screen: Screen, path: Path | None, encoder: str) -> None:
     # The settings may already name the new encoder, so open with the one that is in the folder.
     with Memory(path, encoder=_held_encoder(path)) as memory:
         with screen.progress("embedding", None) as progress:
-            memory.reembed(
+            memory.store.reembed(
                 encoder,
                 progress=lambda done, total: progress.update(
                     progress.task_ids[0], completed=done, total=total
                 ),
             )
-        result = memory.stats()
+        result = memory.store.stats()
         screen.json(result) if screen.as_json else screen.line(f"embedded with {result.encoder}")
 
 
@@ -356,8 +355,8 @@ def _held_encoder(path: Path | None) -> str | None:
 def reindex(screen: Screen, **given: Any) -> None:
     """Build every index anew from the journal; needs no encoder."""
     with open_memory(given) as memory:
-        memory.retriever.rebuild()
-        states = memory.retriever.states()
+        memory.store.retriever.rebuild()
+        states = memory.store.retriever.states()
         screen.json(states) if screen.as_json else screen.line(
             f"rebuilt: {', '.join(state.name for state in states)}"
         )

@@ -101,7 +101,7 @@ def open_memory(
             f"there is no memory at {path}; begin one with `agentcl add`, or name another --path"
         )
     memory = Memory(**options, **settings, read_only=False)
-    if not (begins or may_be_empty) and memory.journal.last_seq() == 0:
+    if not (begins or may_be_empty) and memory.store.journal.last_seq() == 0:
         memory.close()
         raise InvalidInput(f"the memory at {path} is empty; fill it with `agentcl add`")
     return memory

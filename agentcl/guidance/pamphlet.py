@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, get_args
@@ -233,4 +233,3 @@ def _grouped(entries: Sequence[Entry]) -> Iterator[tuple[tuple[str, str], list[E
 def _escaped(text: str) -> str:
     """Return a text that Markdown shows as it is."""
     return _MARKS.sub(r"\\\1", " ".join(text.split()))
-

@@ -12,12 +12,12 @@ from agentcl.errors import AgentclError, StoreCorrupt
 from agentcl.memory import fact_writing as facts
 from agentcl.memory.facts import Facts
 from agentcl.memory.opening import Opened
-from agentcl.opened.settings import Setting
+from agentcl.memory.settings import Setting
 from agentcl.retrieval.retriever import FOLDER, IndexState
 from agentcl.store.records import ANY, Document, Passage, ScopeView
 from agentcl.store.rows import Row
 from agentcl.store.sqlite import erasure
-from agentcl.store.sqlite.journal import FILE
+from agentcl.store.sqlite.journal import FILE, LOCKS
 from agentcl.store.vectors import dimension
 
 _EVERYONE = ScopeView(None, None, None, None)
@@ -257,7 +257,7 @@ def _indexes(opened: Opened) -> Iterator[str]:
 
 
 def _files(opened: Opened) -> Iterator[str]:
-    known = {FILE, FILE + "-wal", FILE + "-shm", FOLDER}
+    known = {FILE, FILE + "-wal", FILE + "-shm", LOCKS, FOLDER}
     for entry in sorted(opened.path.iterdir()):
         if entry.name not in known:
             yield f"{entry.name} does not belong to agentcl"

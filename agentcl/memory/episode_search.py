@@ -14,10 +14,10 @@ from typing import Final, Literal
 
 from agentcl.errors import InvalidInput, NotFound
 from agentcl.guidance.state import lesson_of
+from agentcl.memory.opening import Opened
 from agentcl.retrieval.feed import Feed
 from agentcl.retrieval.fulltext import FullTextIndex
 from agentcl.retrieval.index import Query
-from agentcl.memory.opening import Opened
 from agentcl.store.checks import check_text, check_unicode
 from agentcl.store.episodes import Episode, Guidance, Step
 from agentcl.store.records import ScopeView, from_micros

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Final, Unpack
 
-from agentcl.errors import InvalidInput, StoreBusy
+from agentcl.errors import InvalidInput
 from agentcl.memory import fact_writing
 from agentcl.memory.bound import UNBOUND, Bound
 from agentcl.memory.fact_files import Places
@@ -24,10 +23,9 @@ from agentcl.store.checks import ReadScope, WriteScope, check_label, check_unico
 from agentcl.store.records import Document, Passage, Scope, ScopeView
 from agentcl.text.tokens import estimate_tokens
 
-
 _BATCH: Final = 256  # passages whose facts are written in one transaction
 _MOST_ERROR: Final = 200  # characters of why a passage could not be read
-_LOCK: Final = "extract.lock"
+_LOCK: Final = "extract"
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +184,11 @@ class Facts:
             ModelUnavailable: if the model cannot be asked; what was read before is stored.
         """
         view = self._bound.subtree(scope)
-        with self._alone():
+        with self._opened.journal.lock(_LOCK):
             todo = list(
-                fact_writing.pending(self._opened.journal, view=view, extractor=extractor.name, retry=retry)
+                fact_writing.pending(
+                    self._opened.journal, view=view, extractor=extractor.name, retry=retry
+                )
             )[:limit]
             totals = {"read": 0, "failed": 0, "facts": 0, "dropped": 0}
             for readings in _read(extractor, todo, workers, should_stop):
@@ -200,7 +200,10 @@ class Facts:
                     totals["dropped"] += reading.dropped
                     if progress is not None:
                         progress(totals["read"], len(todo))
-        left = sum(1 for _ in fact_writing.pending(self._opened.journal, view=view, extractor=extractor.name))
+        left = sum(
+            1
+            for _ in fact_writing.pending(self._opened.journal, view=view, extractor=extractor.name)
+        )
         return ExtractionReport(**totals, remaining=left)
 
     def state(
@@ -214,8 +217,14 @@ class Facts:
             scope: `tenant`, `user`, `agent`, `session`: these and all below; see `Memory`.
         """
         view = self._bound.subtree(scope)
-        todo = list(fact_writing.pending(self._opened.journal, view=view, extractor=extractor, retry=retry))
-        own = [e for e in fact_writing.extractions(self._opened.journal, view=view) if e.extractor == extractor]
+        todo = list(
+            fact_writing.pending(self._opened.journal, view=view, extractor=extractor, retry=retry)
+        )
+        own = [
+            e
+            for e in fact_writing.extractions(self._opened.journal, view=view)
+            if e.extractor == extractor
+        ]
         errors: dict[str, int] = {}
         for extraction in own:
             if extraction.error:
@@ -236,7 +245,9 @@ class Facts:
         """Store readings, in one transaction for every few."""
         iterator = iter(readings)
         while batch := list(islice(iterator, _BATCH)):
-            vectors = fact_writing.encode_facts(batch, encoder=self._opened.encoder, journal=self._opened.journal)
+            vectors = fact_writing.encode_facts(
+                batch, encoder=self._opened.encoder, journal=self._opened.journal
+            )
             with self._opened.journal.writing() as writing:
                 if vectors:
                     writing.claim_encoder(self._opened.spec)
@@ -247,7 +258,9 @@ class Facts:
         refuse_other_scope(id, record.scope, scope)
         if isinstance(record, Document):
             view = scope.exactly()
-            rows = list(islice(self._opened.journal.live(view=view, kinds=("passage",), source=id), 2))
+            rows = list(
+                islice(self._opened.journal.live(view=view, kinds=("passage",), source=id), 2)
+            )
             if len(rows) != 1:
                 raise InvalidInput(
                     f"document {id!r} has several passages; say which of them states the facts "
@@ -263,26 +276,6 @@ class Facts:
             record = row.record()
             assert isinstance(record, Passage)
             yield record
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Hold the memory's extraction lock; the system lets go of it when the process dies."""
-        import sqlite3
-
-        folder = self._opened.retriever.folder
-        folder.mkdir(parents=True, exist_ok=True)
-        # A lock of SQLite works on every system that SQLite does.
-        lock = sqlite3.connect(folder / _LOCK, timeout=0, isolation_level=None)
-        try:
-            try:
-                lock.execute("BEGIN EXCLUSIVE")
-            except sqlite3.OperationalError as error:
-                raise StoreBusy(
-                    f"another run extracts facts in {self._opened.path}; wait for it, or stop it first"
-                ) from error
-            yield
-        finally:
-            lock.close()
 
 
 def _read(

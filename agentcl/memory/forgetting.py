@@ -8,9 +8,8 @@ from datetime import datetime
 
 from agentcl.errors import InvalidInput, NotFound
 from agentcl.memory.opening import Opened
-from agentcl.store.checks import check_unicode
+from agentcl.store.checks import check_unicode, named_scope
 from agentcl.store.records import Scope, ScopeView, to_micros
-from agentcl.store.rows import fields_of
 from agentcl.store.sqlite import erasure
 from agentcl.store.sqlite.erasure import Copy, Removed
 from agentcl.store.ulid import new_ulid
@@ -58,8 +57,7 @@ def check_forgettable(opened: Opened, id: str, scope: Scope) -> None:
 def refuse_other_scope(id: str, actual: Scope, named: Scope) -> None:
     """Refuse to change what is only shared with the scope that was named. Raises NotFound."""
     if actual != named:
-        names = ("tenant", "user", "agent", "session")
-        words = [f"{n}={v}" for n, v in zip(names, fields_of(actual), strict=True) if v]
+        words = [f"{name}={value}" for name, value in named_scope(actual).items()]
         raise NotFound(
             f"record {id!r} is shared with this scope but does not belong to it; to change it, "
             f"name exactly its own scope: {', '.join(words) or 'no tenant, user, agent or session'}"

@@ -29,8 +29,8 @@ from agentcl.errors import (
 )
 from agentcl.memory import documents, forgetting, searching
 from agentcl.memory.beliefs import Beliefs
-from agentcl.memory.bound import UNBOUND, Bound
-from agentcl.memory.documents import Draft
+from agentcl.memory.bound import UNBOUND
+from agentcl.memory.documents import DUPLICATES, Draft, Duplicates
 from agentcl.memory.facts import Facts
 from agentcl.memory.forgetting import Receipt
 from agentcl.memory.opening import Opened
@@ -232,9 +232,13 @@ class Memory:
         valid_from: datetime | None = None,
         valid_to: datetime | None = None,
         vector: Sequence[float] | SupportsList | None = None,
+        duplicates: Duplicates = "skip",
         **scope: Unpack[WriteScope],
     ) -> Document:
         """Remember a text; it is stored and can be found when this returns.
+
+        The same thing again, that is equal text, title, metadata and validity in one scope, is by default
+        not stored twice: the document that is there is returned, and its `repeats` are counted.
 
         Args:
             text: what to remember; kept exactly.
@@ -244,7 +248,10 @@ class Memory:
             metadata: JSON values of your own, to filter by.
             valid_from: when it began to hold in the world (aware); None: always did.
             valid_to: when it ceases to hold (exclusive); a search after that leaves it out.
-            vector: a ready vector for the whole text, which then stays one passage.
+            vector: a ready vector for the whole text, which then stays one passage. A text with its own
+                vector is never taken for a duplicate.
+            duplicates: what to do with the same thing again: "skip" returns what is there, "keep" stores
+                it once more, "error" raises.
             scope: `tenant`, `user`, `agent`, `session`; see the class.
 
         Returns:
@@ -252,6 +259,7 @@ class Memory:
 
         Raises:
             InvalidInput: if a value cannot be kept exactly; nothing was stored.
+            Duplicate: if the same thing is there and `duplicates` is "error".
             StoreUnavailable: (or a subclass) if it could not be stored.
         """
         draft = Draft(
@@ -264,12 +272,13 @@ class Memory:
             valid_to=valid_to,
             vector=vector,
         )
-        return self._add([draft], self._bound.owner(scope))[0]
+        return self._add([draft], self._bound.owner(scope), duplicates)[0]
 
     def add_many(
         self,
         drafts: Iterable[str | Draft],
         *,
+        duplicates: Duplicates = "skip",
         progress: Callable[[int], None] | None = None,
         **scope: Unpack[WriteScope],
     ) -> Sequence[Document]:
@@ -277,19 +286,21 @@ class Memory:
 
         Args:
             drafts: texts, or `Draft`s with titles, metadata and so on; read lazily.
+            duplicates: what to do with the same thing again; see `add`.
             progress: called after each transaction with the number of documents stored so far.
             scope: `tenant`, `user`, `agent`, `session`; see the class.
 
         Raises:
             InvalidInput: if one cannot be kept; those of earlier transactions are stored, those of its
                 own are not.
+            Duplicate: if one is there and `duplicates` is "error"; likewise.
         """
         owner = self._bound.owner(scope)
         iterator = iter(drafts)
         stored: list[Document] = []
         while some := list(islice(iterator, _BATCH)):
             batch = [Draft(text=draft) if isinstance(draft, str) else draft for draft in some]
-            stored.extend(self._add(batch, owner))
+            stored.extend(self._add(batch, owner, duplicates))
             if progress is not None:
                 progress(len(stored))
         if stored:
@@ -392,9 +403,7 @@ class Memory:
                     documents.discard(writing, journal, passage)
             writing.delete(record)
 
-    def forget(
-        self, *ids: str, everything: bool = False, **scope: Unpack[WriteScope]
-    ) -> Receipt:
+    def forget(self, *ids: str, everything: bool = False, **scope: Unpack[WriteScope]) -> Receipt:
         """Remove records for good: every version, all that was derived from them, and their bytes.
 
         The journal's file and the indexes are rewritten, so this takes time in proportion to their
@@ -566,11 +575,15 @@ class Memory:
             passage_limit=self._opened.setting("passage_limit"),
         )
 
-    def _add(self, drafts: Sequence[Draft], scope: Scope) -> Sequence[Document]:
+    def _add(
+        self, drafts: Sequence[Draft], scope: Scope, duplicates: Duplicates
+    ) -> Sequence[Document]:
+        if duplicates not in DUPLICATES:
+            raise InvalidInput(f"duplicates={duplicates!r}; choose one of {', '.join(DUPLICATES)}")
         prepared = self._prepare(drafts, scope)
         with self._opened.journal.writing() as writing:
             writing.claim_encoder(self._opened.spec)
-            return documents.write(writing, self._opened.journal, prepared)
+            return documents.write(writing, self._opened.journal, prepared, duplicates)
 
     def _rewrite(
         self,

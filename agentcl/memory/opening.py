@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
@@ -194,7 +194,7 @@ class Opened:
             self._retriever = None
 
 
-def vector_of(record: Record, vectors: dict[bytes, bytes]) -> bytes | None:
+def vector_of(record: Record, vectors: Mapping[bytes, bytes]) -> bytes | None:
     """Return the vector of a record's text; None for one that is not searched for."""
     text = record.search_text()
     return None if text is None else vectors[content_hash(text)]

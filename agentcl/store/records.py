@@ -42,6 +42,9 @@ class AnyScope:
 ANY: Final = AnyScope()
 
 
+SCOPE_FIELDS: Final = ("tenant", "user", "agent", "session")
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Scope:
     """Whose memory a record is. Part of every record's key; an empty field means "shared".

@@ -21,11 +21,12 @@ from typing import IO, Any, Final
 from agentcl.errors import InvalidInput, StoreCorrupt, StoreUnavailable, TransferError
 from agentcl.store.checks import canonical_json, check_unicode
 from agentcl.store.records import KINDS, Scope, ScopeView
-from agentcl.store.rows import EncoderSpec, Row, fields_of
+from agentcl.store.rows import Counters, EncoderSpec, Row, fields_of
 from agentcl.store.sqlite import erasure
 from agentcl.store.sqlite.journal import FILE, Journal
 
 FORMAT: Final = 1
+_COUNTS: Final = ("uses", "wins", "losses", "repeats")
 _EVERYTHING: Final = ScopeView(None, None, None, None)
 
 
@@ -76,15 +77,9 @@ def export(
         count += 1
     for id in exported:
         counters = journal.counters(id)
-        if counters.uses or counters.wins or counters.losses:
-            yield line(
-                {
-                    "counter": id,
-                    "uses": counters.uses,
-                    "wins": counters.wins,
-                    "losses": counters.losses,
-                }
-            )
+        counts = {name: getattr(counters, name) for name in _COUNTS}
+        if any(counts.values()):
+            yield line({"counter": id, **counts})
             count += 1
     yield canonical_json({"end": count, "digest": digest.hexdigest()}) + "\n"
 
@@ -101,6 +96,7 @@ def import_(journal: Journal, lines: Iterable[str]) -> Imported:
     """
     rows, counters, spec = _parse(lines)
     added = present = forgotten = 0
+    lost: set[str] = set()
     erased: list[str] = []
     with journal.writing() as writing, journal.database.errors():
         if spec is not None and any(vector is not None for _, vector, _ in rows):
@@ -113,6 +109,7 @@ def import_(journal: Journal, lines: Iterable[str]) -> Imported:
                 present += 1
             elif gone:
                 forgotten += 1
+                lost.add(row.id)
             elif row.op == "erase" and here:
                 erased.append(row.id)
             elif row.version in here:
@@ -125,9 +122,9 @@ def import_(journal: Journal, lines: Iterable[str]) -> Imported:
                 newest = max(newest, row.created_at)
                 added += 1
         writing.set_meta("clock", str(newest))
-        for id, uses, wins, losses in counters:
-            if journal.counters(id).uses == 0:
-                writing.credit(id, uses=uses, wins=wins, losses=losses)
+        for id, counts in counters.items():
+            if id not in lost and journal.counters(id) == Counters():
+                writing.credit(id, **counts)
     if erased:
         erasure.erase(journal, erased, view=_EVERYTHING)
         erasure.finish(journal)
@@ -227,15 +224,13 @@ def _parse_row(value: dict[str, Any]) -> tuple[Row, bytes | None, bool]:
     return row, packed, bool(value["given"])
 
 
-_Parsed = tuple[
-    list[tuple[Row, bytes | None, bool]], list[tuple[str, int, int, int]], EncoderSpec | None
-]
+_Parsed = tuple[list[tuple[Row, bytes | None, bool]], dict[str, dict[str, int]], EncoderSpec | None]
 
 
 def _parse(lines: Iterable[str]) -> _Parsed:
     digest = hashlib.blake2b(digest_size=16)
     rows: list[tuple[Row, bytes | None, bool]] = []
-    counters: list[tuple[str, int, int, int]] = []
+    counters: dict[str, dict[str, int]] = {}
     spec: EncoderSpec | None = None
     is_complete = False
     for number, text in enumerate(lines, start=1):
@@ -256,7 +251,11 @@ def _parse(lines: Iterable[str]) -> _Parsed:
                     raise ValueError("the digest does not match the lines before it")
                 is_complete = True
             elif "counter" in value:
-                counters.append((value["counter"], value["uses"], value["wins"], value["losses"]))
+                # "repeats" came later; an export of before has none.
+                counters[value["counter"]] = {
+                    name: value[name] if name != "repeats" else value.get(name, 0)
+                    for name in _COUNTS
+                }
             else:
                 rows.append(_parse_row(value))
         except (

@@ -59,7 +59,7 @@ class OwnMemory:
             passage_limit=passage_limit,
         )
         try:
-            self._memory.retriever.catch_up(mode=mode)
+            self._memory.store.retriever.catch_up(mode=mode)
         except BaseException:
             self._memory.close()
             raise
@@ -75,7 +75,7 @@ class OwnMemory:
         for item, document in zip(new, stored, strict=True):
             self._documents[item.id] = document.id
             self._items[document.id] = item.id
-        self._memory.retriever.catch_up(mode=self._mode)
+        self._memory.store.retriever.catch_up(mode=self._mode)
         self._held.keep(fresh)
 
     def recall(self, query: str, *, limit: int) -> list[Item]:
@@ -94,10 +94,10 @@ class OwnMemory:
         """Return mode, encoder, and what the memory was opened with."""
         return {
             "mode": self._mode,
-            "encoder": self._memory.encoder.name,
-            "index": str(self._memory.setting("index")),
-            "durability": str(self._memory.setting("durability")),
-            "passage_limit": int(self._memory.setting("passage_limit")),
+            "encoder": self._memory.store.encoder.name,
+            "index": str(self._memory.store.settings["index"].value),
+            "durability": str(self._memory.store.settings["durability"].value),
+            "passage_limit": int(self._memory.store.settings["passage_limit"].value),
             "agentcl": version("agentcl"),
         }
 

@@ -10,23 +10,28 @@ from __future__ import annotations
 import json
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
 
-from agentcl.errors import NotFound, StoreCorrupt
+from agentcl.errors import NotFound, StoreCorrupt, StoreReadOnly
 from agentcl.store.records import Record, Scope, ScopeView, from_micros
-from agentcl.store.rows import Counters, EncoderSpec, Row, Version
+from agentcl.store.rows import Counters, EncoderSpec, Row, Version, fields_of
 from agentcl.store.sqlite.database import Database, Durability
+from agentcl.store.sqlite.locks import held_lock
 from agentcl.store.sqlite.writing import Writing
 
 FILE: Final = "journal.db"
+LOCKS: Final = "locks"  # the folder of the files that locks are held on
 # Rows read at a time. Short reads let the WAL be truncated, and few rows are gone before the garbage
 # collector counts them among what lives long, and looks through everything.
 _BATCH: Final = 200
 _MOST_MARKS: Final = 1_000  # values asked for in one query
+_LAST_CHARACTER: Final = chr(0x10FFFF)
+_FIRST_SURROGATE: Final = 0xD800
+_AFTER_SURROGATES: Final = 0xE000
 _COLUMNS: Final = (
     "r.seq, r.id, r.version, r.op, r.kind, s.tenant, s.user, s.agent, s.session, r.created_at,"
     " r.valid_from, r.valid_to, r.key, r.sources, r.body, r.metadata, r.content_hash, r.checksum"
@@ -50,11 +55,25 @@ def view_sql(view: ScopeView, alias: str = "s") -> tuple[str, list[object]]:
     return " AND ".join(conditions), parameters
 
 
+def prefix_range(prefix: str) -> tuple[str, str | None]:
+    """Return the least text with a prefix, and the least above all of them: None where there is none.
+
+    Texts are compared by code points, which is also the order of their bytes in UTF-8.
+    """
+    kept = prefix.rstrip(_LAST_CHARACTER)
+    if not kept:
+        return prefix, None
+    after = ord(kept[-1]) + 1
+    if after == _FIRST_SURROGATE:  # surrogates are no characters
+        after = _AFTER_SURROGATES
+    return prefix, kept[:-1] + chr(after)
+
+
 class Journal:
     """The records of one folder. Threads and processes may share it; writers take turns.
 
     Args:
-        folder: made if absent (unless `read_only`).
+        folder: where the file lies, or is made (unless `read_only`).
         busy_timeout_s: how long a writer waits for its turn.
         durability: "full" survives a power cut after each write; "normal" may lose the last writes
             in a power cut, but nothing in a crash of the process.
@@ -149,6 +168,7 @@ class Journal:
         at: int | None = None,
         after: int = 0,
         source: str | None = None,
+        prefix: str = "",
     ) -> Iterator[Row]:
         """Yield the rows live (at a moment), oldest first, beginning after a row number.
 
@@ -158,6 +178,7 @@ class Journal:
             at: microseconds since 1970; None for now.
             after: a `seq` to continue from.
             source: only records derived from this id.
+            prefix: only records whose natural key begins with it; no character is special in it.
         """
         scope_sql, scope_parameters = view_sql(view)
         conditions, parameters = [scope_sql], [*scope_parameters]
@@ -168,13 +189,72 @@ class Journal:
             conditions.append("r.id IN (SELECT record_id FROM source WHERE source_id = ?)")
             parameters.append(source)
         moment = _FOREVER if at is None else at
-        sql = (
-            f"SELECT {_COLUMNS} FROM {_FROM} WHERE r.seq > ? AND {' AND '.join(conditions)}"
-            f" AND r.op = 'put' AND r.created_at <= ? AND {_IS_NEWEST} ORDER BY r.seq LIMIT {_BATCH}"
+        parameters += [moment, moment]
+        wanted = (
+            f"{' AND '.join(conditions)} AND r.op = 'put' AND r.created_at <= ? AND {_IS_NEWEST}"
         )
-        while rows := self.database.read(sql, (after, *parameters, moment, moment)):
+        if prefix:
+            yield from self._below(prefix, after, wanted, parameters)
+            return
+        sql = f"SELECT {_COLUMNS} FROM {_FROM} WHERE r.seq > ? AND {wanted} ORDER BY r.seq LIMIT {_BATCH}"
+        while rows := self.database.read(sql, (after, *parameters)):
             yield from map(_row, rows)
             after = cast(int, rows[-1][0])
+
+    def _below(
+        self, prefix: str, after: int, wanted: str, parameters: Sequence[object]
+    ) -> Iterator[Row]:
+        """Yield the rows below a prefix of keys: found by the keys' index, so all numbers at once."""
+        low, high = prefix_range(prefix)
+        below = "r.key >= ?" if high is None else "r.key >= ? AND r.key < ?"
+        sql = (
+            "SELECT r.seq FROM record AS r INDEXED BY record_key LEFT JOIN scope AS s ON s.id = r.scope"
+            f" WHERE {below} AND r.seq > ? AND {wanted} ORDER BY r.seq"
+        )
+        bounds = (low,) if high is None else (low, high)
+        seqs = [cast(int, row[0]) for row in self.database.read(sql, (*bounds, after, *parameters))]
+        for start in range(0, len(seqs), _BATCH):
+            rows = self.rows(seqs[start : start + _BATCH])
+            yield from (rows[seq] for seq in sorted(rows))
+
+    def having_content(
+        self, kind: str, scope: Scope, hashes: Collection[bytes]
+    ) -> dict[bytes, list[Row]]:
+        """Return the live rows of a kind in exactly this scope by the hash of their searchable text.
+
+        Hashes that no row has are missing; the rows of one hash are in their order.
+        """
+        found: dict[bytes, list[Row]] = {}
+        asked = list(dict.fromkeys(hashes))
+        for start in range(0, len(asked), _MOST_MARKS):
+            some = asked[start : start + _MOST_MARKS]
+            sql = (
+                f"SELECT {_COLUMNS} FROM {_FROM} WHERE r.content_hash IN ({', '.join('?' * len(some))})"
+                " AND r.kind = ? AND r.op = 'put'"
+                " AND s.tenant = ? AND s.user = ? AND s.agent = ? AND s.session = ?"
+                f" AND {_IS_NEWEST} ORDER BY r.seq"
+            )
+            for values in self.database.read(sql, (*some, kind, *fields_of(scope), _FOREVER)):
+                row = _row(values)
+                assert row.content_hash is not None
+                found.setdefault(row.content_hash, []).append(row)
+        return found
+
+    def content_counts(self, hashes: Collection[bytes]) -> dict[bytes, int]:
+        """Return how many rows have a searchable text with these hashes; those that none has are missing.
+
+        Every version of every scope counts, so this is an upper bound that one index answers.
+        """
+        counts: dict[bytes, int] = {}
+        asked = list(hashes)
+        for start in range(0, len(asked), _MOST_MARKS):
+            some = asked[start : start + _MOST_MARKS]
+            sql = (
+                "SELECT content_hash, count(*) FROM record WHERE content_hash IN"
+                f" ({', '.join('?' * len(some))}) GROUP BY content_hash"
+            )
+            counts.update(cast(list[tuple[bytes, int]], self.database.read(sql, some)))
+        return counts
 
     def rows(self, seqs: Sequence[int]) -> dict[int, Row]:
         """Return rows by number; a row that was erased meanwhile is missing."""
@@ -304,12 +384,12 @@ class Journal:
     def counters(self, id: str) -> Counters:
         """Return how a record fared; all zero for one never used."""
         rows = self.database.read(
-            "SELECT uses, wins, losses, last_used_at FROM counter WHERE id = ?", (id,)
+            "SELECT uses, wins, losses, last_used_at, repeats FROM counter WHERE id = ?", (id,)
         )
         if not rows:
             return Counters()
-        uses, wins, losses, last = cast(tuple[int, int, int, int | None], rows[0])
-        return Counters(uses, wins, losses, None if last is None else from_micros(last))
+        uses, wins, losses, last, repeats = cast(tuple[int, int, int, int | None, int], rows[0])
+        return Counters(uses, wins, losses, None if last is None else from_micros(last), repeats)
 
     # Writing
 
@@ -323,6 +403,24 @@ class Journal:
                 " ORDER BY seq DESC LIMIT 1), 0))"
             ).fetchone()
             yield Writing(self, max(self.clock(), last + 1))
+
+    @contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        """Hold a lock that one thread of one process can hold; the system frees it if that dies.
+
+        It has nothing to do with the right to write: others go on writing.
+
+        Args:
+            name: of lower-case letters, digits and hyphens.
+
+        Raises:
+            StoreBusy: at once, if somebody else holds it.
+            StoreReadOnly: if the store was opened for reading only.
+        """
+        if self.database.read_only:
+            raise StoreReadOnly(f"{self.folder} was opened with read_only=True")
+        with held_lock(self.folder / LOCKS, name):
+            yield
 
 
 _FOREVER: Final = (1 << 63) - 1

@@ -173,14 +173,19 @@ class Writing:
             (key, value),
         )
 
-    def credit(self, id: str, *, uses: int = 0, wins: int = 0, losses: int = 0) -> None:
-        """Add to a record's counters."""
+    def credit(
+        self, id: str, *, uses: int = 0, wins: int = 0, losses: int = 0, repeats: int = 0
+    ) -> None:
+        """Add to a record's counters. Adding the same thing again is no use of it."""
+        is_use = bool(uses or wins or losses or not repeats)
         self._connection.execute(
-            "INSERT INTO counter (id, uses, wins, losses, last_used_at) VALUES (?, ?, ?, ?, ?)"
+            "INSERT INTO counter (id, uses, wins, losses, repeats, last_used_at)"
+            " VALUES (?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (id) DO UPDATE SET uses = uses + excluded.uses,"
             " wins = wins + excluded.wins, losses = losses + excluded.losses,"
-            " last_used_at = excluded.last_used_at",
-            (id, uses, wins, losses, self.now),
+            " repeats = repeats + excluded.repeats,"
+            " last_used_at = coalesce(excluded.last_used_at, last_used_at)",
+            (id, uses, wins, losses, repeats, self.now if is_use else None),
         )
 
     def note_copy(self, path: Path, what: str) -> None:

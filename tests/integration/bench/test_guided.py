@@ -65,8 +65,8 @@ def test_guidance_learns_and_keeps_its_memory_beside_the_rows(tmp_path: Path) ->
         one.text for row in rows for one in row.learned
     }
     with Memory(folder.memory_path("guidance", 0), read_only=True) as memory:
-        assert [episode.id for episode in memory.episodes()] == [row.episode for row in rows]
-        assert [len(row.turns) for row in rows] == [e.steps for e in memory.episodes()]
+        assert [episode.id for episode in memory.episodes.list()] == [row.episode for row in rows]
+        assert [len(row.turns) for row in rows] == [e.steps for e in memory.episodes.list()]
 
 
 def test_a_report_tells_what_was_learned_and_on_which_evidence(tmp_path: Path) -> None:
@@ -93,14 +93,14 @@ def test_a_stopped_run_of_guidance_goes_on_without_what_left_no_row(tmp_path: Pa
     done = len(rows)
     path = folder.memory_path("guidance", 0)
     with Memory(path) as memory:
-        digest = memory.guidance_state().digest()
+        digest = memory.lessons.state().digest()
         killed = memory.episode("t", application="incidents", family="remedy")
         done_too = memory.episode("u", application="incidents", family="remedy").finish(1.0)
-        memory.reflect([Lesson("a cache is slow", "do", "drain it")], episode=done_too)
-        assert memory.guidance_state().digest() != digest
+        memory.lessons.reflect([Lesson("a cache is slow", "do", "drain it")], episode=done_too)
+        assert memory.lessons.state().digest() != digest
     assert go_on(RunFolder(folder.path)).state == "complete"
     with Memory(path, read_only=True) as memory:
-        there = {episode.id for episode in memory.episodes()}
+        there = {episode.id for episode in memory.episodes.list()}
         assert not {killed.id, done_too.id} & there
         assert there == {row.episode for row in folder.rows("guidance")}
     assert done < 30
@@ -134,7 +134,7 @@ def test_a_lesson_that_somebody_told_is_tried_and_named_after_who_told_it(tmp_pa
     assert any("ignore it" in line for row in rows for line in row.shown)
     assert not any(row.leaks for row in rows)
     with Memory(folder.memory_path("guidance", 0), read_only=True) as memory:
-        authors = {one.guidance.author for one in memory.guidance_state().lessons.values()}
+        authors = {one.guidance.author for one in memory.lessons.state().lessons.values()}
     assert authors == {"planted", "teacher"}
 
 

@@ -240,7 +240,7 @@ def test_lessons_that_were_recalled_set_the_order(tmp_path: Path) -> None:
         for number in range(3):
             with memory.episode(f"case {number}", application="logs", seed=number) as episode:
                 episode.finish(1.0)
-            memory.reflect([told], episode=episode.record, levels=["anywhere"])
+            memory.lessons.reflect([told], episode=episode.record, levels=["anywhere"])
         with memory.episode("another", application="logs", is_frozen=True) as episode:
             recalled = episode.recall(situation_of(purpose))
             assert [as_line(line) for line in recalled.lessons] == [look_in(purpose, C)]
