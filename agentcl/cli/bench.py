@@ -205,7 +205,7 @@ def _with_options(tables: dict[str, Any], given: dict[str, Any]) -> dict[str, An
         "families": "tasks.families", "stream": "tasks.stream", "agent": "agent.name",
         "episodes": "questions.limit" if is_asked else "tasks.episodes", "model": "agent.model",
         "url": "agent.url", "arms": "memory.arms", "limit": "memory.limit",
-        "encoder": "memory.store.encoder", "workers": "workers", "seeds": "seeds",
+        "encoder": "memory.encoder", "workers": "workers", "seeds": "seeds",
     }  # fmt: skip
     merged = {key: dict(v) if isinstance(v, dict) else v for key, v in tables.items()}
     for option, place in places.items():

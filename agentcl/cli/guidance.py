@@ -20,6 +20,7 @@ from agentcl.cli.options import (
 )
 from agentcl.cli.screen import Screen
 from agentcl.guidance.overview import STAGES, Difference, Standing
+from agentcl.guidance.pamphlet import load
 from agentcl.guidance.state import lesson_of
 from agentcl.memory.lessons import Lessons
 from agentcl.store.episodes import Decision, Level
@@ -147,9 +148,9 @@ def export(
 @command
 def import_(screen: Screen, file: Path, **given: Any) -> None:
     """Take the lessons of a pamphlet up as candidates, which have to prove themselves here."""
-    scope = scope_of(given)
+    scope, pamphlet = scope_of(given), load(file)
     with open_memory(given, begins=True) as memory:
-        adopted = memory.lessons.import_(file, **scope)
+        adopted = memory.lessons.adopt(pamphlet, **scope)
     if screen.as_json:
         refused = [one._asdict() for one in adopted.refused]
         screen.json({"new": adopted.new, "known": adopted.known, "refused": refused})

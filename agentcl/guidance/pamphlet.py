@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final, get_args
 
 from agentcl.errors import InvalidInput, TransferError
@@ -153,6 +155,15 @@ def read(text: str) -> Pamphlet:
     entries = tuple(_read_entry(number, one) for number, one in enumerate(lessons, start=1))
     name, made_at = (_word(held, what, "the pamphlet") for what in ("name", "made_at"))
     return Pamphlet(name, made_at, entries)
+
+
+def load(path: str | os.PathLike[str]) -> Pamphlet:
+    """Return the pamphlet in a file. Raises TransferError as `read`, and if it cannot be read."""
+    try:
+        text = Path(path).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise TransferError(f"cannot read {path}: {error}") from error
+    return read(text)
 
 
 def _entry(standing: Standing) -> Entry:

@@ -364,14 +364,9 @@ class Lessons:
         Raises:
             TransferError: if the file cannot be read, or is no pamphlet.
         """
-        from agentcl.guidance.pamphlet import read
+        from agentcl.guidance.pamphlet import load
 
-        file = Path(path)
-        try:
-            text = file.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise TransferError(f"cannot read {file}: {error}") from error
-        return self.adopt(read(text), **scope)
+        return self.adopt(load(path), **scope)
 
     def adopt(self, pamphlet: Pamphlet, **scope: Unpack[WriteScope]) -> Adopted:
         """Take a pamphlet's lessons up as candidates, which have to prove themselves here.
