@@ -338,10 +338,10 @@ def reembed(screen: Screen, path: Path | None, encoder: str) -> None:
 
 
 def _held_encoder(path: Path | None) -> str | None:
-    from agentcl.store.sqlite.journal import Journal
+    from agentcl.store.opening import open_store
 
     folder = resolve({"path": path})["path"].value
-    journal = Journal(folder, read_only=True)
+    journal = open_store(folder, read_only=True)
     try:
         held = journal.encoder()
         return None if held is None else held.name

@@ -15,8 +15,8 @@ from agentcl.cli.screen import Screen
 from agentcl.errors import AgentclError, InvalidInput, StoreUnavailable
 from agentcl.memory.memory import Memory
 from agentcl.memory.settings import resolve
+from agentcl.store.opening import holds_store
 from agentcl.store.records import ANY
-from agentcl.store.sqlite.journal import FILE as JOURNAL
 
 F = TypeVar("F", bound=Callable[..., Any])
 _SCOPE: Final = ("tenant", "user", "agent", "session")
@@ -96,7 +96,7 @@ def open_memory(
     """Open the memory that a command's options name; looking at one that is not there makes none."""
     options = {name: given.pop(name) for name in ("path", "encoder", "index") if name in given}
     path = resolve({"path": options.get("path")})["path"].value
-    if not begins and not (path / JOURNAL).exists():
+    if not begins and not holds_store(path):
         raise StoreUnavailable(
             f"there is no memory at {path}; begin one with `agentcl add`, or name another --path"
         )

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import cast
+from itertools import islice
 
 from agentcl.errors import AgentclError, StoreCorrupt
 from agentcl.memory import fact_writing as facts
@@ -16,11 +16,10 @@ from agentcl.memory.settings import Setting
 from agentcl.retrieval.retriever import FOLDER, IndexState
 from agentcl.store.records import ANY, Document, Passage, ScopeView
 from agentcl.store.rows import Row
-from agentcl.store.sqlite import erasure
-from agentcl.store.sqlite.journal import FILE, LOCKS
 from agentcl.store.vectors import dimension
 
 _EVERYONE = ScopeView(None, None, None, None)
+_VECTORS = 1_000  # checked at a time
 _ERRORS_SHOWN = 5  # kinds of failure named for each extractor
 
 
@@ -88,11 +87,7 @@ def examine(opened: Opened) -> Report:
 
 
 def _file(opened: Opened) -> Iterator[str]:
-    for (verdict,) in opened.journal.database.read("PRAGMA integrity_check"):
-        if verdict != "ok":
-            yield f"{FILE}: {verdict}"
-    for table, row, parent, _ in opened.journal.database.read("PRAGMA foreign_key_check"):
-        yield f"{FILE}: row {row} of {table} points to a missing row of {parent}"
+    return opened.journal.faults()
 
 
 def _checksums(opened: Opened) -> Iterator[str]:
@@ -187,13 +182,10 @@ def _extraction_notes(opened: Opened) -> Iterator[str]:
 def _vectors(opened: Opened) -> Iterator[str]:
     journal = opened.journal
     spec = journal.encoder()
-    sql = (
-        "SELECT seq FROM record WHERE op = 'put' AND content_hash IS NOT NULL AND seq > ?"
-        " ORDER BY seq LIMIT 1000"
+    searchable = (
+        row.seq for row in journal.since(0) if row.op == "put" and row.content_hash is not None
     )
-    after = 0
-    while rows := journal.database.read(sql, (after,)):
-        seqs = [cast(int, row[0]) for row in rows]
+    while seqs := list(islice(searchable, _VECTORS)):
         try:
             vectors = journal.vectors(seqs)
         except StoreCorrupt as error:
@@ -211,7 +203,6 @@ def _vectors(opened: Opened) -> Iterator[str]:
         for seq, vector in vectors.items():
             if spec is None or dimension(vector) != spec.dim:
                 yield f"the vector of row {seq} has {dimension(vector)} dimensions, not {spec}"
-        after = seqs[-1]
 
 
 def _keys(opened: Opened) -> Iterator[str]:
@@ -226,11 +217,11 @@ def _keys(opened: Opened) -> Iterator[str]:
 
 
 def _erasure(opened: Opened) -> Iterator[str]:
-    if erasure.is_due(opened.journal):
-        if opened.journal.database.read_only:
+    if opened.journal.is_erasure_due():
+        if opened.journal.read_only:
             yield "the bytes of forgotten records are still in the file; open it without read_only"
         else:
-            erasure.finish(opened.journal)
+            opened.journal.finish_erasure()
 
 
 def _indexes(opened: Opened) -> Iterator[str]:
@@ -262,7 +253,7 @@ def _indexes(opened: Opened) -> Iterator[str]:
 
 
 def _files(opened: Opened) -> Iterator[str]:
-    known = {FILE, FILE + "-wal", FILE + "-shm", LOCKS, FOLDER}
+    known = {*opened.journal.files(), FOLDER}
     for entry in sorted(opened.path.iterdir()):
         if entry.name not in known:
             yield f"{entry.name} does not belong to agentcl"

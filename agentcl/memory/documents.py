@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, get_args
 from agentcl.errors import Duplicate, InvalidInput
 from agentcl.memory.passages import split
 from agentcl.retrieval.encoders import Encoder
+from agentcl.store.base import Store, Writing
 from agentcl.store.checks import (
     canonical_json,
     check_label,
@@ -19,8 +20,6 @@ from agentcl.store.checks import (
 )
 from agentcl.store.records import Document, Fact, Passage, Scope, ScopeView, from_micros
 from agentcl.store.rows import EncoderSpec, Row, content_hash
-from agentcl.store.sqlite.journal import Journal
-from agentcl.store.sqlite.writing import Writing
 from agentcl.store.vectors import SupportsList, dimension, pack
 
 # What to do with the same thing again: return what is there, store it once more, or raise.
@@ -57,7 +56,7 @@ def prepare(
     *,
     scope: Scope,
     encoder: Encoder,
-    journal: Journal,
+    journal: Store,
     passage_limit: int,
 ) -> list[Prepared]:
     """Check drafts, cut them into passages and encode these, each text once.
@@ -83,7 +82,7 @@ def prepare(
     return prepared
 
 
-def encode(texts: Mapping[bytes, str], *, encoder: Encoder, journal: Journal) -> dict[bytes, bytes]:
+def encode(texts: Mapping[bytes, str], *, encoder: Encoder, journal: Store) -> dict[bytes, bytes]:
     """Return a vector for each text by its content hash; the journal's own are used again."""
     if not texts:
         return {}
@@ -103,7 +102,7 @@ def encode(texts: Mapping[bytes, str], *, encoder: Encoder, journal: Journal) ->
 
 def write(
     writing: Writing,
-    journal: Journal,
+    journal: Store,
     prepared: Sequence[Prepared],
     duplicates: Duplicates = "skip",
 ) -> list[Document]:
@@ -142,7 +141,7 @@ def write(
     return [created[place] for place in range(len(prepared))]
 
 
-def _again(journal: Journal, prepared: Sequence[Prepared]) -> dict[int, Document | int]:
+def _again(journal: Store, prepared: Sequence[Prepared]) -> dict[int, Document | int]:
     """Return which of these are there already: the stored document, or the place of an earlier one.
 
     What has a uri is compared with the document of that uri alone, and what comes with its own vector
@@ -170,7 +169,7 @@ def _again(journal: Journal, prepared: Sequence[Prepared]) -> dict[int, Document
     return found
 
 
-def _stored(journal: Journal, prepared: Sequence[Prepared]) -> dict[tuple[object, ...], Document]:
+def _stored(journal: Store, prepared: Sequence[Prepared]) -> dict[tuple[object, ...], Document]:
     """Return the live documents that could be one of these, by what makes them the same.
 
     A document is there only if each of its passages is, so the one that the fewest records have leads
@@ -234,7 +233,7 @@ def _create(writing: Writing, new: Sequence[Prepared]) -> list[Document]:
     return [replace(one.document, id=id, created_at=now) for id, one in zip(ids, new, strict=True)]
 
 
-def _write(writing: Writing, journal: Journal, prepared: Prepared) -> Document:
+def _write(writing: Writing, journal: Store, prepared: Prepared) -> Document:
     document, held = prepared.document, _held(journal, prepared.document)
     if held is not None:
         return rewrite(writing, journal, prepared, replace(document, id=held.id), held)
@@ -247,7 +246,7 @@ def _write(writing: Writing, journal: Journal, prepared: Prepared) -> Document:
     return stored
 
 
-def _held(journal: Journal, document: Document) -> Document | None:
+def _held(journal: Store, document: Document) -> Document | None:
     """Return the live document of the same scope and uri."""
     if document.key is None:
         return None
@@ -257,7 +256,7 @@ def _held(journal: Journal, document: Document) -> Document | None:
 
 
 def rewrite(
-    writing: Writing, journal: Journal, prepared: Prepared, document: Document, held: object
+    writing: Writing, journal: Store, prepared: Prepared, document: Document, held: object
 ) -> Document:
     """Write the next version of a document; passages whose text stays keep their ids.
 
@@ -295,21 +294,21 @@ def _is_as_stored(document: Document, held: Document) -> bool:
     return replace(document, id=held.id, version=held.version, created_at=held.created_at) == held
 
 
-def discard(writing: Writing, journal: Journal, passage: Passage) -> None:
+def discard(writing: Writing, journal: Store, passage: Passage) -> None:
     """Delete a passage, and what it was found to state."""
     for row in list(derived_rows(journal, passage)):
         writing.delete(row.record())
     writing.delete(passage)
 
 
-def derived_rows(journal: Journal, passage: Passage) -> Iterator[Row]:
+def derived_rows(journal: Store, passage: Passage) -> Iterator[Row]:
     """Yield the live facts of a passage, and its extraction if it has one."""
     view = ScopeView(frozenset({passage.scope.tenant}), None, None, None)
     return journal.live(view=view, kinds=("fact", "extraction"), source=passage.id)
 
 
 def _revise(
-    writing: Writing, journal: Journal, passage: Passage, vector: bytes, is_given: bool
+    writing: Writing, journal: Store, passage: Passage, vector: bytes, is_given: bool
 ) -> None:
     """Write the next version of a passage with the same text; its facts hold when it holds."""
     writing.revise(passage, vector=vector, is_given=is_given)
@@ -326,7 +325,7 @@ def _revise(
                 writing.revise(changed, vector=journal.vectors([row.seq])[row.seq])
 
 
-def passages_of(journal: Journal, document: Document) -> list[Passage]:
+def passages_of(journal: Store, document: Document) -> list[Passage]:
     """Return the live passages of a document, in order."""
     own = frozenset({document.scope.tenant})
     view = ScopeView(own, None, None, None)

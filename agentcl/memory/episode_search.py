@@ -18,10 +18,10 @@ from agentcl.memory.opening import Opened
 from agentcl.retrieval.feed import Feed
 from agentcl.retrieval.fulltext import FullTextIndex
 from agentcl.retrieval.index import Query
+from agentcl.store.base import Store
 from agentcl.store.checks import check_text, check_unicode
 from agentcl.store.episodes import Episode, Guidance, Step
 from agentcl.store.records import ScopeView, from_micros
-from agentcl.store.sqlite.journal import Journal
 
 By = Literal["task", "situation", "either"]
 _KINDS: Final[Mapping[By, frozenset[str]]] = {
@@ -113,14 +113,14 @@ class Replay:
         yield _ending(played)
 
 
-def steps_of(journal: Journal, id: str, view: ScopeView) -> list[Step]:
+def steps_of(journal: Store, id: str, view: ScopeView) -> list[Step]:
     """Return the steps of an episode, in order."""
     rows = journal.live(view=view, kinds=(Step.kind,), source=check_unicode(id, "id"))
     found = [row.record() for row in rows]
     return sorted((one for one in found if isinstance(one, Step)), key=lambda one: one.ordinal)
 
 
-def replay(journal: Journal, id: str, view: ScopeView) -> Replay:
+def replay(journal: Store, id: str, view: ScopeView) -> Replay:
     """Return an episode as it was; `Episodes.replay` documents it."""
     held = journal.get(check_unicode(id, "id"), view=view)
     if not isinstance(held, Episode):
@@ -165,7 +165,7 @@ def search(
 
 
 def _episodes_of(
-    journal: Journal, matches: Sequence[tuple[int, str, float]], view: ScopeView
+    journal: Store, matches: Sequence[tuple[int, str, float]], view: ScopeView
 ) -> Iterator[EpisodeHit]:
     """Yield the episode behind each match, once."""
     rows = journal.rows([seq for seq, _, _ in matches])
@@ -194,7 +194,7 @@ def _sorted_out(hits: Iterable[EpisodeHit], chosen: Filter, *, limit: int) -> Ep
     return EpisodesFound(tuple(by_end[True]), tuple(by_end[False]), tuple(by_end[None]))
 
 
-def _sentence_at(journal: Journal, id: str, moment: datetime) -> str:
+def _sentence_at(journal: Store, id: str, moment: datetime) -> str:
     """Return what a lesson said at a moment."""
     versions = [row for row in journal.versions(id) if row.op == "put"]
     rows = [row for row in versions if from_micros(row.created_at) <= moment]

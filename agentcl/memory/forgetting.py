@@ -8,10 +8,9 @@ from datetime import datetime
 
 from agentcl.errors import InvalidInput, NotFound
 from agentcl.memory.opening import Opened
+from agentcl.store.base import Copy, Removed
 from agentcl.store.checks import check_unicode, named_scope
 from agentcl.store.records import Scope, ScopeView, to_micros
-from agentcl.store.sqlite import erasure
-from agentcl.store.sqlite.erasure import Copy, Removed
 from agentcl.store.ulid import new_ulid
 
 
@@ -29,8 +28,8 @@ class Receipt:
 
 def forget(opened: Opened, ids: Sequence[str], view: ScopeView) -> Receipt:
     """Remove records with all that was derived from them; `Memory.forget` documents it."""
-    erased = erasure.erase(opened.journal, ids, view=view)
-    erasure.finish(opened.journal)
+    erased = opened.journal.erase(ids, view=view)
+    opened.journal.finish_erasure()
     opened.forget_queries()
     cleared = opened.retriever.remove([removed.id for removed in erased.removed])
     return Receipt(

@@ -18,9 +18,9 @@ from agentcl.memory.opening import Opened
 from agentcl.retrieval.graph.names import NameExtractor
 from agentcl.retrieval.index import Query
 from agentcl.retrieval.recall import Recall
+from agentcl.store.base import Store
 from agentcl.store.checks import ReadScope, check_time
 from agentcl.store.records import Fact, Passage, to_micros
-from agentcl.store.sqlite.journal import Journal
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -147,7 +147,7 @@ class GraphView:
         edges: which edges it has.
     """
 
-    def __init__(self, index: GraphIndex, journal: Journal, query: Query, edges: Edges) -> None:
+    def __init__(self, index: GraphIndex, journal: Store, query: Query, edges: Edges) -> None:
         self._index = index
         self._journal = journal
         self._query = query

@@ -16,6 +16,7 @@ from agentcl.lessons import Lesson, read_sentence
 from agentcl.memory.beliefs import Beliefs
 from agentcl.memory.bound import UNBOUND, Bound
 from agentcl.memory.opening import Opened, vector_of
+from agentcl.store.base import Writing
 from agentcl.store.checks import ReadScope, WriteScope, check_label, check_time, check_unicode
 from agentcl.store.episodes import (
     Decision,
@@ -28,7 +29,6 @@ from agentcl.store.episodes import (
     Step,
 )
 from agentcl.store.records import Scope, ScopeView, to_micros
-from agentcl.store.sqlite.writing import Writing
 from agentcl.text.tokens import estimate_tokens
 
 if TYPE_CHECKING:

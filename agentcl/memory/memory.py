@@ -49,10 +49,10 @@ from agentcl.store.records import (
     Record,
     Scope,
     ScopeView,
+    now_micros,
     to_micros,
 )
 from agentcl.store.rows import Version, fields_of
-from agentcl.store.sqlite.journal import now_micros
 from agentcl.store.vectors import SupportsList
 
 if TYPE_CHECKING:

@@ -17,10 +17,9 @@ from agentcl.retrieval.encoders import Encoder, default_encoder_name, open_encod
 from agentcl.retrieval.graph.settings import GraphSettings
 from agentcl.retrieval.index import Index
 from agentcl.retrieval.retriever import Retriever
-from agentcl.store.records import Record
+from agentcl.store.opening import open_store
+from agentcl.store.records import Record, now_micros
 from agentcl.store.rows import EncoderSpec, content_hash, mismatch
-from agentcl.store.sqlite import erasure
-from agentcl.store.sqlite.journal import Journal, now_micros
 
 R = TypeVar("R", bound=Record)
 _CACHED_QUERIES: Final = 1_000
@@ -65,7 +64,7 @@ class Opened:
         self._queries: OrderedDict[str, bytes] = OrderedDict()
         if not read_only:
             _make_folder(self.path)
-        self.journal = Journal(
+        self.journal = open_store(
             self.path,
             busy_timeout_s=self.setting("busy_timeout_s"),
             durability=self.setting("durability"),
@@ -74,8 +73,8 @@ class Opened:
         )
         try:
             self.check_encoder()
-            if not read_only and erasure.is_due(self.journal):
-                erasure.finish(self.journal)
+            if not read_only and self.journal.is_erasure_due():
+                self.journal.finish_erasure()
         except BaseException:
             self.close()
             raise

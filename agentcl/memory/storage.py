@@ -16,11 +16,10 @@ from agentcl.memory.settings import Setting
 from agentcl.retrieval.encoders import Encoder, open_encoder
 from agentcl.retrieval.retriever import IndexState, Retriever
 from agentcl.store import transfer
+from agentcl.store.base import Store
 from agentcl.store.checks import ReadScope, check_unicode
 from agentcl.store.records import Document, Passage
 from agentcl.store.rows import Counters, EncoderSpec
-from agentcl.store.sqlite import reembedding
-from agentcl.store.sqlite.journal import Journal
 from agentcl.store.transfer import Imported
 
 if TYPE_CHECKING:
@@ -101,7 +100,7 @@ class Storage:
             raise StoreUnavailable(f"cannot write the export {target}: {error}") from error
         finally:
             partial.unlink(missing_ok=True)
-        if not self._opened.journal.database.read_only:
+        if not self._opened.journal.read_only:
             with self._opened.journal.writing() as writing:
                 writing.note_copy(target.resolve(), "export")
         return count
@@ -132,7 +131,7 @@ class Storage:
         Raises:
             InvalidInput: if the folder holds a memory already.
         """
-        return transfer.snapshot(self._opened.journal, Path(folder))
+        return self._opened.journal.snapshot(Path(folder))
 
     def reembed(
         self,
@@ -150,20 +149,19 @@ class Storage:
             progress: called with the numbers of rows done and to do.
         """
         new = open_encoder(encoder) if isinstance(encoder, str) else encoder
-        spec = EncoderSpec(new.name, new.dim)
-        reembedding.begin(self._opened.journal, spec)
-        total = reembedding.remaining(self._opened.journal)
+        change = self._opened.journal.reembedding(EncoderSpec(new.name, new.dim))
+        total = change.remaining()
         done = 0
         while True:
-            seqs = reembedding.missing(self._opened.journal, limit=_BATCH)
+            seqs = change.missing(limit=_BATCH)
             if not seqs:
-                if reembedding.swap(self._opened.journal, spec):
+                if change.swap():
                     break
                 continue
             rows = self._opened.journal.rows(seqs)
             texts = {seq: row.record().search_text() or "" for seq, row in rows.items()}
             vectors = new.encode(list(texts.values()), role="passage")
-            reembedding.store(self._opened.journal, list(texts), vectors)
+            change.keep(list(texts), vectors)
             done += len(texts)
             if progress is not None:
                 progress(done, max(total, done))
@@ -219,7 +217,7 @@ class Storage:
     # The parts themselves, for who measures or repairs
 
     @property
-    def journal(self) -> Journal:
+    def journal(self) -> Store:
         """Every change, in order; all else is derived from it."""
         return self._opened.journal
 

@@ -169,13 +169,16 @@ def check_metadata(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
     Raises:
         InvalidInput: naming the first field that JSON would change or cannot hold.
     """
-    if metadata is None:
-        return {}
-    if not isinstance(metadata, Mapping):
-        raise InvalidInput(f"metadata must be a mapping, not {type(metadata).__name__}")
-    checked = _check_json(dict(metadata), "metadata", 0)
+    return {} if metadata is None else check_json_object(metadata, "metadata")
+
+
+def check_json_object(value: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """Return a mapping that JSON can hold exactly, of bounded length. Raises InvalidInput."""
+    if not isinstance(value, Mapping):
+        raise InvalidInput(f"{what} must be a mapping, not {type(value).__name__}")
+    checked = _check_json(dict(value), what, 0)
     if len(canonical_json(checked)) > MAX_METADATA:
-        raise InvalidInput(f"metadata is longer than {MAX_METADATA:,} characters of JSON")
+        raise InvalidInput(f"{what} is longer than {MAX_METADATA:,} characters of JSON")
     assert isinstance(checked, dict)
     return checked
 

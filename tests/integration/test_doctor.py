@@ -7,7 +7,7 @@ import pytest
 
 from agentcl import Memory
 from agentcl.memory.doctor import Report
-from agentcl.store.sqlite.journal import FILE
+from agentcl.store.sqlite.store import FILE
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from agentcl import (
     StoreUnavailable,
 )
 from agentcl.errors import EraseIncomplete
-from agentcl.store.sqlite.journal import FILE
+from agentcl.store.sqlite.store import FILE, SqliteStore
 
 FULLTEXT = Path("indexes/fulltext/fulltext.db")
 
@@ -34,6 +34,7 @@ def fill(folder: Path, count: int = 30) -> list[str]:
 
 def limit_pages(memory: Memory, spare: int) -> None:
     """Let the database grow by a few pages only, as a full disk would."""
+    assert isinstance(memory.store.journal, SqliteStore)
     connection = memory.store.journal.database.connection
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     connection.execute(f"PRAGMA max_page_count = {pages + spare}")

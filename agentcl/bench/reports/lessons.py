@@ -9,8 +9,8 @@ from agentcl.bench.arms.registry import guidance_rules
 from agentcl.bench.folder import RunFolder
 from agentcl.guidance.overview import standings
 from agentcl.guidance.state import KINDS, GuidanceState
+from agentcl.store.opening import holds_store, open_store
 from agentcl.store.records import ScopeView
-from agentcl.store.sqlite.journal import Journal
 
 _EVERYBODY = ScopeView(None, None, None, None)
 
@@ -52,9 +52,9 @@ def lesson_lines(folder: RunFolder) -> list[LessonLine]:
 
 def _of_life(folder: RunFolder, arm: str, seed: int) -> list[LessonLine]:
     path = folder.memory_path(arm, seed)
-    if not (path / "journal.db").exists():
+    if not holds_store(path):
         return []
-    with closing(Journal(path, read_only=True)) as journal:
+    with closing(open_store(path, read_only=True)) as journal:
         state = GuidanceState.of(journal.since(0, kinds=KINDS), rules=guidance_rules(arm))
     lines = []
     for one in standings(state, _EVERYBODY):

@@ -74,7 +74,8 @@ _VERSION_2: Final = """
 ALTER TABLE counter ADD COLUMN repeats INTEGER NOT NULL DEFAULT 0;
 
 CREATE TABLE job (
-    id TEXT PRIMARY KEY,
+    number INTEGER PRIMARY KEY,             -- in the order of asking
+    id TEXT NOT NULL UNIQUE,
     kind TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'done', 'failed', 'cancelled')),
     spec TEXT NOT NULL,                     -- JSON object of the kind
@@ -84,7 +85,7 @@ CREATE TABLE job (
     attempts INTEGER NOT NULL DEFAULT 0,
     error TEXT NOT NULL DEFAULT '',
     created_at INTEGER NOT NULL, started_at INTEGER, ended_at INTEGER
-) WITHOUT ROWID;
+);
 """
 
 # MIGRATIONS[n] leads from schema version n to n + 1, inside one transaction.

@@ -13,7 +13,7 @@ from agentcl.retrieval.graph.index import GraphIndex
 from agentcl.retrieval.graph.settings import Edges
 from agentcl.retrieval.index import Change, Entry, Query
 from agentcl.store.records import Scope
-from agentcl.store.sqlite.journal import FILE
+from agentcl.store.sqlite.store import FILE
 from agentcl.store.vectors import pack
 
 EVERYONE = Scope().view()

@@ -1,14 +1,13 @@
-"""The contract test-suite for indexes; subclass it to test your own.
+"""What every index must do.
 
-    from agentcl.testing import IndexContract
+from agentcl.testing import IndexContract
 
-    class TestMyIndex(IndexContract):
-        is_persistent = True
+class TestMyIndex(IndexContract):
+is_persistent = True
 
-        def open(self, folder):
-            return MyIndex(folder)
+def open(self, folder):
+return MyIndex(folder)
 
-Needs pytest and hypothesis.
 """
 
 from __future__ import annotations

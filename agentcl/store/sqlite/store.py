@@ -1,37 +1,34 @@
-"""The journal: every change of memory is one row, appended in one transaction, durable on return.
-
-Rows are never changed. A new version of a record is a new row, a deletion is a tombstone row, and the
-state at any moment is, for each id, its newest row not younger than that moment. Only erasure
-(`agentcl.store.sqlite.erasure`) takes rows away, and it leaves a row that says so.
-"""
+"""The store in one SQLite file, `journal.db`."""
 
 from __future__ import annotations
 
-import json
-import time
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 from agentcl.errors import NotFound, StoreCorrupt, StoreReadOnly
-from agentcl.store.records import Record, Scope, ScopeView, from_micros
-from agentcl.store.rows import Counters, EncoderSpec, Row, Version, fields_of
+from agentcl.store.base import Copy, Erasure, Store
+from agentcl.store.jobs import Job, State
+from agentcl.store.records import Record, Scope, ScopeView, from_micros, now_micros
+from agentcl.store.rows import Counters, EncoderSpec, Row, fields_of
+from agentcl.store.sqlite import erasure, health, jobs
+from agentcl.store.sqlite.conditions import prefix_range, view_sql
+from agentcl.store.sqlite.copying import copies, copy_into
 from agentcl.store.sqlite.database import Database, Durability
 from agentcl.store.sqlite.locks import held_lock
-from agentcl.store.sqlite.writing import Writing
+from agentcl.store.sqlite.reembedding import SqliteReembedding
+from agentcl.store.sqlite.writing import SqliteWriting
 
+T = TypeVar("T")
 FILE: Final = "journal.db"
 LOCKS: Final = "locks"  # the folder of the files that locks are held on
 # Rows read at a time. Short reads let the WAL be truncated, and few rows are gone before the garbage
 # collector counts them among what lives long, and looks through everything.
 _BATCH: Final = 200
 _MOST_MARKS: Final = 1_000  # values asked for in one query
-_LAST_CHARACTER: Final = chr(0x10FFFF)
-_FIRST_SURROGATE: Final = 0xD800
-_AFTER_SURROGATES: Final = 0xE000
 _COLUMNS: Final = (
     "r.seq, r.id, r.version, r.op, r.kind, s.tenant, s.user, s.agent, s.session, r.created_at,"
     " r.valid_from, r.valid_to, r.key, r.sources, r.body, r.metadata, r.content_hash, r.checksum"
@@ -39,38 +36,8 @@ _COLUMNS: Final = (
 _FROM: Final = "record AS r LEFT JOIN scope AS s ON s.id = r.scope"
 
 
-def now_micros() -> int:
-    """Return the machine's clock in microseconds since 1970."""
-    return time.time_ns() // 1_000
-
-
-def view_sql(view: ScopeView, alias: str = "s") -> tuple[str, list[object]]:
-    """Return an SQL condition on a scope table, and its parameters, that lets `view` through."""
-    conditions, parameters = ["1"], list[object]()
-    for name in ("tenant", "user", "agent", "session"):
-        allowed: frozenset[str] | None = getattr(view, name)
-        if allowed is not None:
-            conditions.append(f"{alias}.{name} IN ({', '.join('?' * len(allowed))})")
-            parameters.extend(sorted(allowed))
-    return " AND ".join(conditions), parameters
-
-
-def prefix_range(prefix: str) -> tuple[str, str | None]:
-    """Return the least text with a prefix, and the least above all of them: None where there is none.
-
-    Texts are compared by code points, which is also the order of their bytes in UTF-8.
-    """
-    kept = prefix.rstrip(_LAST_CHARACTER)
-    if not kept:
-        return prefix, None
-    after = ord(kept[-1]) + 1
-    if after == _FIRST_SURROGATE:  # surrogates are no characters
-        after = _AFTER_SURROGATES
-    return prefix, kept[:-1] + chr(after)
-
-
-class Journal:
-    """The records of one folder. Threads and processes may share it; writers take turns.
+class SqliteStore(Store):
+    """The records of one folder, kept in one file.
 
     Args:
         folder: where the file lies, or is made (unless `read_only`).
@@ -94,7 +61,8 @@ class Journal:
         clock: Callable[[], int] = now_micros,
     ) -> None:
         self.folder = folder
-        self.clock = clock
+        self.read_only = read_only
+        self._clock = clock
         self.database = Database(
             folder / FILE,
             busy_timeout_s=busy_timeout_s,
@@ -103,35 +71,24 @@ class Journal:
         )
 
     def close(self) -> None:
-        """Close the file; calling it twice is allowed."""
         self.database.close()
+
+    def meta(self, key: str) -> str | None:
+        rows = self.database.read("SELECT value FROM meta WHERE key = ?", (key,))
+        return cast(str, rows[0][0]) if rows else None
+
+    def files(self) -> frozenset[str]:
+        return frozenset({FILE, f"{FILE}-wal", f"{FILE}-shm", LOCKS})
+
+    def faults(self) -> Iterator[str]:
+        return health.faults(self.database)
 
     # Reading
 
     def last_seq(self) -> int:
-        """Return the number of the newest row, 0 in an empty journal."""
         return cast(int, self.database.read("SELECT coalesce(max(seq), 0) FROM record")[0][0])
 
-    def encoder(self) -> EncoderSpec | None:
-        """Return the encoder of the stored vectors, or None before the first one."""
-        value = self.meta("encoder")
-        return None if value is None else EncoderSpec(**json.loads(value))
-
-    def epoch(self) -> int:
-        """Return how often all vectors were replaced; an index of another epoch must be rebuilt."""
-        return int(self.meta("epoch") or 0)
-
-    def meta(self, key: str) -> str | None:
-        """Return one of the journal's own settings."""
-        rows = self.database.read("SELECT value FROM meta WHERE key = ?", (key,))
-        return cast(str, rows[0][0]) if rows else None
-
     def newest(self, id: str, *, view: ScopeView, at: int | None = None) -> Row:
-        """Return the row of the version of a record that is live (at a moment).
-
-        Raises:
-            NotFound: if there is none that the view sees.
-        """
         condition, parameters = view_sql(view)
         rows = self.database.read(
             f"SELECT {_COLUMNS} FROM {_FROM} WHERE r.id = ? AND r.created_at <= ? AND {condition}"
@@ -146,17 +103,12 @@ class Journal:
             )
         return Row(*rows[0])  # type: ignore[arg-type]  # SQLite's columns are as the schema says
 
-    def get(self, id: str, *, view: ScopeView, at: int | None = None) -> Record:
-        """Return the live version of a record (at a moment). Raises NotFound."""
-        return self.newest(id, view=view, at=at).record()
-
     def find(self, *, kind: str, scope: Scope, key: str) -> Record | None:
-        """Return the live record of a kind and scope with a natural key."""
         rows = self.database.read(
             f"SELECT {_COLUMNS} FROM {_FROM} WHERE r.key = ? AND r.kind = ? AND r.op = 'put'"
             " AND s.tenant = ? AND s.user = ? AND s.agent = ? AND s.session = ?"
             f" AND {_IS_NEWEST} LIMIT 1",
-            (key, kind, scope.tenant, scope.user, scope.agent, scope.session, _FOREVER),
+            (key, kind, *fields_of(scope), _FOREVER),
         )
         return _row(rows[0]).record() if rows else None
 
@@ -170,20 +122,10 @@ class Journal:
         source: str | None = None,
         prefix: str = "",
     ) -> Iterator[Row]:
-        """Yield the rows live (at a moment), oldest first, beginning after a row number.
-
-        Args:
-            view: whose records.
-            kinds: only these kinds.
-            at: microseconds since 1970; None for now.
-            after: a `seq` to continue from.
-            source: only records derived from this id.
-            prefix: only records whose natural key begins with it; no character is special in it.
-        """
         scope_sql, scope_parameters = view_sql(view)
         conditions, parameters = [scope_sql], [*scope_parameters]
         if kinds is not None:
-            conditions.append(f"r.kind IN ({', '.join('?' * len(kinds))})")
+            conditions.append(f"r.kind IN ({_marks(kinds)})")
             parameters.extend(kinds)
         if source is not None:
             conditions.append("r.id IN (SELECT record_id FROM source WHERE source_id = ?)")
@@ -220,16 +162,10 @@ class Journal:
     def having_content(
         self, kind: str, scope: Scope, hashes: Collection[bytes]
     ) -> dict[bytes, list[Row]]:
-        """Return the live rows of a kind in exactly this scope by the hash of their searchable text.
-
-        Hashes that no row has are missing; the rows of one hash are in their order.
-        """
         found: dict[bytes, list[Row]] = {}
-        asked = list(dict.fromkeys(hashes))
-        for start in range(0, len(asked), _MOST_MARKS):
-            some = asked[start : start + _MOST_MARKS]
+        for some in _some(list(dict.fromkeys(hashes))):
             sql = (
-                f"SELECT {_COLUMNS} FROM {_FROM} WHERE r.content_hash IN ({', '.join('?' * len(some))})"
+                f"SELECT {_COLUMNS} FROM {_FROM} WHERE r.content_hash IN ({_marks(some)})"
                 " AND r.kind = ? AND r.op = 'put'"
                 " AND s.tenant = ? AND s.user = ? AND s.agent = ? AND s.session = ?"
                 f" AND {_IS_NEWEST} ORDER BY r.seq"
@@ -241,36 +177,26 @@ class Journal:
         return found
 
     def content_counts(self, hashes: Collection[bytes]) -> dict[bytes, int]:
-        """Return how many rows have a searchable text with these hashes; those that none has are missing.
-
-        Every version of every scope counts, so this is an upper bound that one index answers.
-        """
         counts: dict[bytes, int] = {}
-        asked = list(hashes)
-        for start in range(0, len(asked), _MOST_MARKS):
-            some = asked[start : start + _MOST_MARKS]
+        for some in _some(list(hashes)):
             sql = (
-                "SELECT content_hash, count(*) FROM record WHERE content_hash IN"
-                f" ({', '.join('?' * len(some))}) GROUP BY content_hash"
+                "SELECT content_hash, count(*) FROM record"
+                f" WHERE content_hash IN ({_marks(some)}) GROUP BY content_hash"
             )
             counts.update(cast(list[tuple[bytes, int]], self.database.read(sql, some)))
         return counts
 
     def rows(self, seqs: Sequence[int]) -> dict[int, Row]:
-        """Return rows by number; a row that was erased meanwhile is missing."""
         found: dict[int, Row] = {}
-        for start in range(0, len(seqs), _MOST_MARKS):
-            some = seqs[start : start + _MOST_MARKS]
-            marks = ", ".join("?" * len(some))
-            sql = f"SELECT {_COLUMNS} FROM {_FROM} WHERE r.seq IN ({marks})"
+        for some in _some(seqs):
+            sql = f"SELECT {_COLUMNS} FROM {_FROM} WHERE r.seq IN ({_marks(some)})"
             for values in self.database.read(sql, some):
                 row = _row(values)
                 found[row.seq] = row
         return found
 
     def since(self, seq: int, *, kinds: Sequence[str] | None = None) -> Iterator[Row]:
-        """Yield every row after `seq`, in order; only those of some kinds, where these are named."""
-        chosen = "" if kinds is None else f" AND r.kind IN ({', '.join('?' * len(kinds))})"
+        chosen = "" if kinds is None else f" AND r.kind IN ({_marks(kinds)})"
         sql = (
             f"SELECT {_COLUMNS} FROM {_FROM} WHERE r.seq > ?{chosen} ORDER BY r.seq LIMIT {_BATCH}"
         )
@@ -279,33 +205,17 @@ class Journal:
             seq = cast(int, rows[-1][0])
 
     def with_derived(self, ids: Sequence[str]) -> set[str]:
-        """Return those of the ids that some record was derived from."""
-        marks = ", ".join("?" * len(ids))
-        sql = f"SELECT DISTINCT source_id FROM source WHERE source_id IN ({marks})"
+        sql = f"SELECT DISTINCT source_id FROM source WHERE source_id IN ({_marks(ids)})"
         return {str(row[0]) for row in self.database.read(sql, ids)}
 
     def versions(self, id: str) -> list[Row]:
-        """Return all rows of one record, oldest version first, whatever their scope."""
         sql = f"SELECT {_COLUMNS} FROM {_FROM} WHERE r.id = ? ORDER BY r.version"
         return [_row(values) for values in self.database.read(sql, (id,))]
 
-    def vectors(self, seqs: Sequence[int]) -> dict[int, bytes]:
-        """Return the packed vectors of rows by number. Raises StoreCorrupt."""
-        return {seq: vector for seq, vector, _ in self._vectors(seqs)}
-
     def given_vectors(self, seqs: Sequence[int]) -> dict[int, tuple[bytes, bool]]:
-        """Return for rows by number the packed vector, and whether the user gave it.
-
-        Raises:
-            StoreCorrupt: if a vector's bytes are not what was written.
-        """
-        return {seq: (vector, bool(given)) for seq, vector, given in self._vectors(seqs)}
-
-    def _vectors(self, seqs: Sequence[int]) -> Iterator[tuple[int, bytes, int]]:
-        for start in range(0, len(seqs), _MOST_MARKS):
-            some = seqs[start : start + _MOST_MARKS]
-            marks = ", ".join("?" * len(some))
-            sql = f"SELECT seq, given, crc, data FROM vector WHERE seq IN ({marks})"
+        found: dict[int, tuple[bytes, bool]] = {}
+        for some in _some(seqs):
+            sql = f"SELECT seq, given, crc, data FROM vector WHERE seq IN ({_marks(some)})"
             for values in self.database.read(sql, some):
                 number, given, crc, data = cast(tuple[int, int, int, bytes], values)
                 if zlib.crc32(data) != crc:
@@ -313,13 +223,12 @@ class Journal:
                         f"the vector of row {number} does not match its checksum; "
                         "run `agentcl reembed` to compute all vectors anew"
                     )
-                yield number, data, given
+                found[number] = data, bool(given)
+        return found
 
     def encodings(self, hashes: Sequence[bytes]) -> dict[bytes, bytes]:
-        """Return vectors that the encoder already made for texts with these content hashes."""
         found: dict[bytes, bytes] = {}
-        for start in range(0, len(hashes), _MOST_MARKS):
-            some = hashes[start : start + _MOST_MARKS]
+        for some in _some(hashes):
             # One for each, found by the index: a text that an agent sees in every episode is in many rows.
             sql = (
                 f"WITH asked (hash) AS (VALUES {', '.join(['(?)'] * len(some))})"
@@ -330,28 +239,7 @@ class Journal:
             found.update((hash, vector) for hash, vector in rows if vector is not None)
         return found
 
-    def history(self, id: str, *, view: ScopeView) -> list[Version]:
-        """Return every version of a record, oldest first; an erased one shows only its erasure.
-
-        Raises:
-            NotFound: if the view sees no version of it.
-        """
-        rows = [row for row in self.versions(id) if row.op == "erase" or view.sees(row.scope)]
-        if not rows:
-            raise NotFound(f"no record {id!r} is visible from this scope")
-        return [
-            Version(
-                row.id,
-                row.version,
-                row.op,
-                from_micros(row.created_at),
-                row.record() if row.op == "put" else None,
-            )
-            for row in rows
-        ]
-
     def seq_of(self, record: Record) -> int:
-        """Return the number of the row that holds this version of a record. Raises NotFound."""
         sql = "SELECT seq FROM record WHERE id = ? AND version = ?"
         rows = self.database.read(sql, (record.id, record.version))
         if not rows:
@@ -359,13 +247,11 @@ class Journal:
         return cast(int, rows[0][0])
 
     def ids(self, view: ScopeView) -> list[str]:
-        """Return the ids of all records in a view, deleted ones too, oldest first."""
         condition, parameters = view_sql(view)
         sql = f"SELECT r.id FROM {_FROM} WHERE {condition} AND r.op != 'erase' ORDER BY r.seq"
         return list(dict.fromkeys(str(row[0]) for row in self.database.read(sql, parameters)))
 
     def count(self, view: ScopeView) -> tuple[dict[str, int], int, int]:
-        """Return the live records by kind, all rows, and the scopes with live records, of a view."""
         condition, parameters = view_sql(view)
         live = f"r.op = 'put' AND {_IS_NEWEST}"
         kinds = self.database.read(
@@ -382,7 +268,6 @@ class Journal:
         return dict(cast(list[tuple[str, int]], kinds)), cast(int, rows), cast(int, scopes)
 
     def counters(self, id: str) -> Counters:
-        """Return how a record fared; all zero for one never used."""
         rows = self.database.read(
             "SELECT uses, wins, losses, last_used_at, repeats FROM counter WHERE id = ?", (id,)
         )
@@ -394,33 +279,56 @@ class Journal:
     # Writing
 
     @contextmanager
-    def writing(self) -> Iterator[Writing]:
-        """Take the write turn. What happens inside happens wholly or not at all."""
+    def writing(self) -> Iterator[SqliteWriting]:
         with self.database.write() as connection:
             (last,) = connection.execute(
                 "SELECT max((SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta"
                 " WHERE key = 'clock'), coalesce((SELECT created_at FROM record"
                 " ORDER BY seq DESC LIMIT 1), 0))"
             ).fetchone()
-            yield Writing(self, max(self.clock(), last + 1))
+            yield SqliteWriting(self, connection, max(self._clock(), last + 1))
 
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
-        """Hold a lock that one thread of one process can hold; the system frees it if that dies.
-
-        It has nothing to do with the right to write: others go on writing.
-
-        Args:
-            name: of lower-case letters, digits and hyphens.
-
-        Raises:
-            StoreBusy: at once, if somebody else holds it.
-            StoreReadOnly: if the store was opened for reading only.
-        """
-        if self.database.read_only:
+        if self.read_only:
             raise StoreReadOnly(f"{self.folder} was opened with read_only=True")
         with held_lock(self.folder / LOCKS, name):
             yield
+
+    def reembedding(self, spec: EncoderSpec) -> SqliteReembedding:
+        return SqliteReembedding(self, self.database, spec)
+
+    # Forgetting, and copies
+
+    def erase(self, ids: Collection[str], *, view: ScopeView) -> Erasure:
+        return erasure.erase(self, self.database, ids, view=view)
+
+    def is_erasure_due(self) -> bool:
+        return self.meta(erasure.DUE) is not None
+
+    def finish_erasure(self) -> None:
+        erasure.finish(self, self.database)
+
+    def copies(self) -> tuple[Copy, ...]:
+        return copies(self.database)
+
+    def snapshot(self, folder: Path) -> Path:
+        target = copy_into(folder, FILE, self.database)
+        if not self.read_only:
+            with self.writing() as writing:
+                writing.note_copy(folder.resolve(), "snapshot")
+        return target
+
+    # Jobs
+
+    def jobs(self, *, view: ScopeView, states: Collection[State] | None = None) -> list[Job]:
+        return jobs.select(self.database, view, states=states)
+
+    def job(self, id: str, *, view: ScopeView) -> Job:
+        found = jobs.select(self.database, view, id=id)
+        if not found:
+            raise NotFound(f"no job {id!r} is visible from this scope")
+        return found[0]
 
 
 _FOREVER: Final = (1 << 63) - 1
@@ -432,3 +340,12 @@ _IS_NEWEST: Final = (
 
 # As `Row._make`, which counts the columns of every row once more.
 _row: Final[Callable[[tuple[Any, ...]], Row]] = partial(tuple.__new__, Row)
+
+
+def _some(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Yield values in parts that one query can name."""
+    return (values[n : n + _MOST_MARKS] for n in range(0, len(values), _MOST_MARKS))
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))
