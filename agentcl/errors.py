@@ -14,8 +14,8 @@ AgentclError
 ├── ModelUnavailable      a language model cannot be asked; names the endpoint and the remedy
 │   └── RequestRefused    it can, but it refuses this request
 ├── ModelChanged          a frozen model is not the one that it was
-├── EnvironmentFailed     a world that agents are tested in broke; its episode has no score
-├── ArmFailed             a way of remembering that a benchmark compares broke, or does not answer
+├── EnvironmentFailed     an environment that agents are tested in broke; its episode has no score
+├── BaselineFailed        a way of remembering that a benchmark compares broke, or does not answer
 ├── MissingPeer           one that ours is compared with is not installed; says how to install it
 ├── SchemaViolation       a model's answer broke its schema, and so did its second one
 └── StoreUnavailable      the journal cannot be read or written now
@@ -83,10 +83,10 @@ class ModelChanged(AgentclError):
 
 
 class EnvironmentFailed(AgentclError):
-    """A world broke: it raised, hung, or gave what no world may give. Such an episode has no score."""
+    """An environment broke: it raised, hung, or gave what none may give. Such an episode has no score."""
 
 
-class ArmFailed(AgentclError):
+class BaselineFailed(AgentclError):
     """A way of remembering that a benchmark compares broke, or stopped answering."""
 
 

@@ -17,7 +17,7 @@ from agentcl.agents.student import Act, Plan
 from agentcl.agents.supervisor import Supervisor
 from agentcl.agents.teacher import Correction, Distilled, Review
 from agentcl.envs.base import Task
-from agentcl.envs.worlds.incidents.world import IncidentEnvironment, IncidentOracle
+from agentcl.envs.domains.incidents.domain import IncidentEnvironment, IncidentOracle
 from agentcl.errors import EnvironmentFailed, InvalidInput, ModelUnavailable
 from agentcl.lessons import Lesson, read_sentence
 
