@@ -210,7 +210,9 @@ class Knowledge(Upkeep):
                     totals["dropped"] += reading.dropped
                     if progress is not None:
                         progress(totals["read"], len(todo))
-        left = sum(1 for _ in fact_writing.pending(self.journal, view=view, extractor=extractor.name))
+        left = sum(
+            1 for _ in fact_writing.pending(self.journal, view=view, extractor=extractor.name)
+        )
         return ExtractionReport(**totals, remaining=left)
 
     def extraction_state(
@@ -225,7 +227,9 @@ class Knowledge(Upkeep):
         """
         view = check_subtree(scope)
         todo = list(fact_writing.pending(self.journal, view=view, extractor=extractor, retry=retry))
-        own = [e for e in fact_writing.extractions(self.journal, view=view) if e.extractor == extractor]
+        own = [
+            e for e in fact_writing.extractions(self.journal, view=view) if e.extractor == extractor
+        ]
         errors: dict[str, int] = {}
         for extraction in own:
             if extraction.error:
