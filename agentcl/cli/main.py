@@ -27,7 +27,7 @@ from agentcl.cli.options import (
 )
 from agentcl.cli.screen import Screen, describe_encoder, to_json
 from agentcl.errors import InvalidInput
-from agentcl.files import load as loaders
+from agentcl import files as loaders
 from agentcl.memory.doctor import examine
 from agentcl.memory.documents import Draft
 from agentcl.memory.memory import Memory
