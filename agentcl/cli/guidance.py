@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import click
 
@@ -34,10 +34,12 @@ from agentcl.guidance.pamphlet import adopt, compose, read, write
 from agentcl.guidance.state import KINDS
 from agentcl.guidance.story import story
 from agentcl.lessons import read_sentence
-from agentcl.memory.memory import Memory
 from agentcl.store.checks import ReadScope, check_view
 from agentcl.store.episodes import Guidance, Level
 from agentcl.store.records import AnyScope, ScopeView, to_micros
+
+if TYPE_CHECKING:
+    from agentcl.memory.memory import Memory
 
 _FORMS = (
     "“When …, ….”, “When …, do not ….”, “When …, it does not help to ….”, “When …, expect that ….” or "
@@ -47,7 +49,10 @@ _FORMS = (
 
 @click.group()
 def guidance() -> None:
-    """Look at lessons: what they say, what is believed of them, and why."""
+    """Look at lessons, and decide about them.
+
+    The commands show what lessons say, what is believed of them, and why.
+    """
 
 
 @guidance.command(name="list")
@@ -61,7 +66,10 @@ def guidance() -> None:
 @memory_options
 @command
 def list_(screen: Screen, stages: Any, limit: int, **given: Any) -> None:
-    """List lessons with their evidence: the proved ones first, and of these the most useful."""
+    """List lessons with their evidence, the proved ones first.
+
+    Of these the most useful come first.
+    """
     where = {name: given.pop(name) for name in ("application", "family", "world")}
     scope = scope_of(given)
     with open_memory(given) as memory:
@@ -113,7 +121,10 @@ def show(screen: Screen, id: str, **given: Any) -> None:
 @memory_options
 @command
 def why(screen: Screen, id: str, **given: Any) -> None:
-    """Tell the whole story of a lesson, a deleted one too: where it comes from, each test, each decision."""
+    """Tell the whole story of a lesson, a deleted one too.
+
+    It says where the lesson comes from, and names each test and each decision.
+    """
     scope = scope_of(given)
     with open_memory(given) as memory:
         told = story(memory.journal, id, view=_view(scope), rules=memory.guidance_rules)
@@ -131,7 +142,10 @@ def why(screen: Screen, id: str, **given: Any) -> None:
 @memory_options
 @command
 def diff(screen: Screen, since: datetime, **given: Any) -> None:
-    """Print which lessons are new since a moment, and which came into another stage."""
+    """Print which lessons are new or changed since a moment.
+
+    A lesson has changed when it came into another stage.
+    """
     scope = scope_of(given)
     with open_memory(given) as memory:
         rows = list(memory.journal.since(0, kinds=KINDS))
@@ -158,7 +172,10 @@ def export(
     candidates: bool,
     **given: Any,
 ) -> None:
-    """Write the best lessons as a pamphlet: Markdown to read, and to import elsewhere."""
+    """Write the best lessons as a pamphlet.
+
+    It is Markdown, to be read and to be imported elsewhere.
+    """
     scope = scope_of(given)
     with open_memory(given) as memory:
         pamphlet = compose(
@@ -185,7 +202,10 @@ def export(
 @memory_options
 @command
 def import_(screen: Screen, file: Path, **given: Any) -> None:
-    """Take the lessons of a pamphlet up as candidates, which have to prove themselves here."""
+    """Take the lessons of a pamphlet up as candidates.
+
+    They have to prove themselves here.
+    """
     scope = scope_of(given)
     try:
         pamphlet = read(file.read_text("utf-8"))
@@ -213,7 +233,10 @@ def import_(screen: Screen, file: Path, **given: Any) -> None:
 @memory_options
 @command
 def add(screen: Screen, sentence: str, application: str, level: Level, **given: Any) -> None:
-    """Tell a lesson, e.g. "When a queue is slow, drain it." It becomes a candidate."""
+    """Add a lesson as a candidate.
+
+    SENTENCE says when to do what, as in "When a queue is slow, drain it."
+    """
     scope = scope_of(given)
     lesson = read_sentence(sentence)
     if lesson is None:
@@ -236,7 +259,10 @@ def add(screen: Screen, sentence: str, application: str, level: Level, **given: 
 @memory_options
 @command
 def retire(screen: Screen, id: str, reason: str, **given: Any) -> None:
-    """Take a lesson out of use, whatever the evidence; `restore` puts it back."""
+    """Take a lesson out of use, whatever the evidence.
+
+    `restore` puts it back.
+    """
     _decide(screen, "retire", id, reason, given)
 
 
@@ -247,7 +273,7 @@ def retire(screen: Screen, id: str, reason: str, **given: Any) -> None:
 @memory_options
 @command
 def restore(screen: Screen, id: str, reason: str, **given: Any) -> None:
-    """Let a lesson that was retired by somebody be judged by its evidence again."""
+    """Let a retired lesson be judged by its evidence again."""
     _decide(screen, "restore", id, reason, given)
 
 
@@ -276,7 +302,10 @@ def rollback(
     tenant: str | None,
     **given: Any,
 ) -> None:
-    """Let nothing count that was learned since a moment: lessons, tests and outcomes. Can be undone."""
+    """Let nothing count that was learned since a moment.
+
+    This takes lessons, tests and outcomes out. It can be undone.
+    """
     with open_memory(given) as memory:
         found = _if_rolled_back(memory, since, tenant or "")
         if dry_run:
