@@ -21,7 +21,7 @@ from rich.progress import track
 from rich.table import Table
 
 from agentcl import Memory, Recall
-from agentcl.files.load import load
+from agentcl.files import load
 
 sys.path.insert(0, str(Path(__file__).parent))
 from picture import draw

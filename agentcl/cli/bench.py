@@ -8,26 +8,21 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 import click
 
-from agentcl.bench.baselines.registry import baseline_names
-from agentcl.bench.folder import RunFolder
-from agentcl.bench.opening import agent_names, source_names
-from agentcl.bench.reports.compare import compare_runs
-from agentcl.bench.reports.summary import Summary, summarise
-from agentcl.bench.reports.words import interval
-from agentcl.bench.reports.writing import write_report
-from agentcl.bench.rows import Row
-from agentcl.bench.runner import begin, go_on, progress
 from agentcl.bench.settings import Shape, from_mapping, load_settings, merge
 from agentcl.cli.options import command
 from agentcl.cli.screen import Screen
 from agentcl.cli.stopping import stopping
-from agentcl.envs.registry import domain_names
 from agentcl.errors import ConfigError, InvalidInput
-from agentcl.models.ledger import Prices
+
+# What runs and reports is imported where it is used: `--help` must not wait for it.
+if TYPE_CHECKING:
+    from agentcl.bench.folder import RunFolder
+    from agentcl.bench.reports.summary import Summary
+    from agentcl.bench.rows import Row
 
 _STOPPING: Final = "stopping after the episodes under way; Ctrl-C again stops at once"
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -39,7 +34,10 @@ _FOLDER = click.argument("folder", type=click.Path(path_type=Path))
 
 @click.group()
 def bench() -> None:
-    """Compare memories: on tasks that an agent plays, and on questions about documents."""
+    """Compare memories on tasks and on questions.
+
+    An agent plays the tasks; the questions are about documents.
+    """
 
 
 @bench.command(name="list")
@@ -51,6 +49,10 @@ def list_(screen: Screen, folder: Path | None) -> None:
     if folder is not None:
         _list_runs(screen, folder)
         return
+    from agentcl.bench.baselines.registry import baseline_names
+    from agentcl.bench.opening import agent_names, source_names
+    from agentcl.envs.registry import domain_names
+
     there = {
         "domains": domain_names(),
         "sources of questions": source_names(),
@@ -89,6 +91,8 @@ def list_(screen: Screen, folder: Path | None) -> None:
 @command
 def run(screen: Screen, plan: Path | None, out: Path, changes: Sequence[str], **given: Any) -> None:
     """Begin a run, of a TOML file, of options, or of both; options win."""
+    from agentcl.bench.runner import begin
+
     tables = asdict(load_settings(plan)) if plan else {}
     settings = from_mapping(
         merge(_with_options(tables, given), changes), where=str(plan or "options")
@@ -101,7 +105,12 @@ def run(screen: Screen, plan: Path | None, out: Path, changes: Sequence[str], **
 @_JSON
 @command
 def resume(screen: Screen, folder: Path) -> None:
-    """Go on with a run that was stopped, killed, or ran out of its budget of seconds."""
+    """Go on with a run that was stopped or killed.
+
+    A run that spent its budget of seconds goes on as well.
+    """
+    from agentcl.bench.folder import RunFolder
+
     _run(screen, RunFolder(folder))
 
 
@@ -111,7 +120,11 @@ def resume(screen: Screen, folder: Path) -> None:
 @_JSON
 @command
 def report(screen: Screen, folder: Path, prices: Path | None) -> None:
-    """Write a run's page, Markdown, JSON and pictures into its folder."""
+    """Write a run's page, Markdown, JSON and pictures."""
+    from agentcl.bench.folder import RunFolder
+    from agentcl.bench.reports.writing import write_report
+    from agentcl.models.ledger import Prices
+
     found = RunFolder(folder)
     written = write_report(found, prices=Prices.load(prices) if prices else None)
     if screen.as_json:
@@ -126,7 +139,13 @@ def report(screen: Screen, folder: Path, prices: Path | None) -> None:
 @_JSON
 @command
 def compare(screen: Screen, folders: Sequence[Path]) -> None:
-    """Put runs side by side, with paired differences where they played the same episodes."""
+    """Put runs side by side.
+
+    Where they played the same episodes, their differences are paired.
+    """
+    from agentcl.bench.folder import RunFolder
+    from agentcl.bench.reports.compare import compare_runs
+
     comparison = compare_runs([RunFolder(folder) for folder in folders])
     if screen.as_json:
         screen.json(json.loads(comparison.to_json()))
@@ -135,6 +154,11 @@ def compare(screen: Screen, folders: Sequence[Path]) -> None:
 
 
 def _run(screen: Screen, folder: RunFolder) -> None:
+    from agentcl.bench.folder import RunFolder
+    from agentcl.bench.reports.summary import summarise
+    from agentcl.bench.reports.writing import write_report
+    from agentcl.bench.runner import go_on
+
     with stopping(_STOPPING) as is_stopped, _following(screen, folder) as on_row:
         ended = go_on(folder, on_row=on_row, should_stop=is_stopped)
     left = ended.total - ended.done
@@ -154,6 +178,8 @@ def _run(screen: Screen, folder: RunFolder) -> None:
 
 def _sum_up(screen: Screen, summary: Summary) -> None:
     """Print what each baseline reached, beside the one that it has to beat."""
+    from agentcl.bench.reports.words import interval
+
     gains = {difference.baseline: difference.score for difference in summary.differences}
     for baseline in summary.baselines:
         gain = gains.get(baseline.baseline)
@@ -167,6 +193,8 @@ def _sum_up(screen: Screen, summary: Summary) -> None:
 @contextmanager
 def _following(screen: Screen, folder: RunFolder) -> Iterator[Callable[[Row], None]]:
     """Show how far the run is, how well it goes, and what it has cost."""
+    from agentcl.bench.runner import progress
+
     before = progress(folder)
     count = tokens = failed = 0
     scores: list[float] = []
@@ -223,6 +251,9 @@ def _with_options(tables: dict[str, Any], given: dict[str, Any]) -> dict[str, An
 
 
 def _list_runs(screen: Screen, folder: Path) -> None:
+    from agentcl.bench.folder import RunFolder
+    from agentcl.bench.runner import progress
+
     runs = []
     for head in sorted(folder.glob("**/run.json")):
         try:

@@ -14,9 +14,6 @@ import click
 from agentcl.cli.options import command
 from agentcl.cli.screen import Screen
 from agentcl.envs.base import Bounded, Split
-from agentcl.envs.checking import check as check_domain
-from agentcl.envs.policies import play as play_episode
-from agentcl.envs.policies import policies_of
 from agentcl.envs.registry import domain_names, open_domain
 from agentcl.errors import AgentclError, InvalidInput
 
@@ -38,7 +35,7 @@ def envs() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @command
 def list_(screen: Screen) -> None:
-    """List the domains that come with agentcl, with their families and tasks."""
+    """List the domains, with their families and tasks."""
     rows: list[dict[str, Any]] = []
     for name in domain_names():
         try:
@@ -66,10 +63,12 @@ def list_(screen: Screen) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @command
 def check(screen: Screen, domain: str, options: Sequence[str], tasks: int) -> None:
-    """Find out whether a domain keeps the contract; DOMAIN is a name, or module:Class of your own.
+    """Find out whether a domain keeps the contract.
 
-    Exit status 1 if it does not.
+    DOMAIN is a name, or module:Class of your own. The exit status is 1 if it does not.
     """
+    from agentcl.envs.checking import check as check_domain
+
     findings = check_domain(open_domain(domain, _read(options)), tasks=tasks)
     if screen.as_json:
         screen.json(findings)
@@ -101,7 +100,13 @@ def play(
     episodes: int,
     seed: int,
 ) -> None:
-    """Let policies without a model play: what can be had by chance, by nothing, and at the best."""
+    """Let policies without a model play.
+
+    They show what can be had by chance, by nothing, and at the best.
+    """
+    from agentcl.envs.policies import play as play_episode
+    from agentcl.envs.policies import policies_of
+
     opened = open_domain(domain, _read(options))
     oracle = opened.oracle()
     chosen = policies_of(names or ("null", "random", *(["oracle"] if oracle else [])), oracle)

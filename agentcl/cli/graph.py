@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,11 +18,11 @@ from agentcl.cli.options import (
 from agentcl.cli.screen import Screen
 from agentcl.cli.stopping import stopping
 from agentcl.errors import InvalidInput
-from agentcl.memory.extraction import INSTRUCTIONS, ModelExtractor
-from agentcl.memory.facts import ExtractionState
-from agentcl.models.base import ChatModel
-from agentcl.models.ledger import Prices
 from agentcl.models.reference.shipped import REFERENCE_NAME
+
+if TYPE_CHECKING:
+    from agentcl.memory.facts import ExtractionState
+    from agentcl.models.base import ChatModel
 
 _ANSWER_SHARE = 0.8  # tokens of an answer for each token of a passage, as HippoRAG's corpora need
 
@@ -55,9 +55,10 @@ def extract(
     file: Path | None,
     **given: Any,
 ) -> None:
-    """Let a language model list the facts of every passage that it has not read yet.
+    """Let a language model list the facts of passages.
 
-    Can be stopped with Ctrl-C, and run again: it goes on where it stopped.
+    It reads every passage that it has not read yet. It can be stopped with Ctrl-C and run again: it
+    goes on where it stopped.
     """
     scope = scope_of(given)
     with open_memory(given) as memory:
@@ -66,6 +67,8 @@ def extract(
             state = memory.facts.state(extractor_name, retry=retry, **scope)
             _estimate(screen, state, name, prices, instructed=name != REFERENCE_NAME)
             return
+        from agentcl.memory.extraction import INSTRUCTIONS, ModelExtractor
+
         model = _model(name, url)
         if file is not None:
             from agentcl.models.ledger import Ledger, RecordedModel
@@ -118,6 +121,8 @@ def _estimate(
     screen: Screen, state: ExtractionState, name: str, prices: Path | None, *, instructed: bool
 ) -> None:
     """Print what is to do and what it would cost."""
+    from agentcl.memory.extraction import INSTRUCTIONS
+    from agentcl.models.ledger import Prices
     from agentcl.text.tokens import estimate_tokens
 
     told = estimate_tokens(INSTRUCTIONS) if instructed else 0
@@ -150,9 +155,10 @@ def graph() -> None:
 @memory_options
 @command
 def import_(screen: Screen, file: Path, extractor: str, **given: Any) -> None:
-    """Take over facts that another program extracted from the texts of this memory.
+    """Take over facts that another program extracted.
 
-    HippoRAG's JSON, JSON lines, or TSV; .gz is unpacked.
+    It extracted them from the texts of this memory. FILE is HippoRAG's JSON, JSON lines, or TSV; .gz is
+    unpacked.
     """
     scope = scope_of(given)
     with open_memory(given) as memory:
@@ -192,7 +198,10 @@ def stats(screen: Screen, **given: Any) -> None:
 @memory_options
 @command
 def neighbors(screen: Screen, phrase: str, limit: int, **given: Any) -> None:
-    """Print what is one step from a phrase: passages, facts, and what is named with it."""
+    """Print what is one step from a phrase.
+
+    These are passages, facts, and what is named with it.
+    """
     scope = scope_of(given)
     with open_memory(given) as memory:
         near = memory.graph.view(**scope).near(phrase, limit=limit)
@@ -244,7 +253,10 @@ def export(screen: Screen, file: Path, **given: Any) -> None:
 def draw(
     screen: Screen, file: Path, phrase: str | None, query: str | None, limit: int, **given: Any
 ) -> None:
-    """Draw what is near a phrase, or how a search comes to its hits: .html, .svg or .png."""
+    """Draw what is near a phrase, or how a search goes.
+
+    The picture is .html, .svg or .png.
+    """
     scope = scope_of(given)
     with open_memory(given) as memory:
         recall = None if query is None else memory.search(query, mode="graph", limit=limit, **scope)

@@ -28,7 +28,10 @@ from agentcl.store.episodes import Decision, Level
 
 @click.group()
 def guidance() -> None:
-    """Look at lessons: what they say, what is believed of them, and why."""
+    """Look at lessons, and decide about them.
+
+    The commands show what lessons say, what is believed of them, and why.
+    """
 
 
 @guidance.command(name="list")
@@ -42,7 +45,10 @@ def guidance() -> None:
 @memory_options
 @command
 def list_(screen: Screen, stages: Any, limit: int, **given: Any) -> None:
-    """List lessons with their evidence: the proved ones first, and of these the most useful."""
+    """List lessons with their evidence, the proved ones first.
+
+    Of these the most useful come first.
+    """
     where = {name: given.pop(name) for name in ("application", "family", "world")}
     scope = scope_of(given)
     with open_memory(given) as memory:
@@ -84,7 +90,10 @@ def show(screen: Screen, id: str, **given: Any) -> None:
 @memory_options
 @command
 def why(screen: Screen, id: str, **given: Any) -> None:
-    """Tell the whole story of a lesson, a deleted one too: where it comes from, each test, each decision."""
+    """Tell the whole story of a lesson, a deleted one too.
+
+    It says where the lesson comes from, and names each test and each decision.
+    """
     scope = scope_of(given)
     with open_memory(given) as memory:
         told = memory.lessons.why(id, **scope)
@@ -102,7 +111,10 @@ def why(screen: Screen, id: str, **given: Any) -> None:
 @memory_options
 @command
 def diff(screen: Screen, since: datetime, **given: Any) -> None:
-    """Print which lessons are new since a moment, and which came into another stage."""
+    """Print which lessons are new or changed since a moment.
+
+    A lesson has changed when it came into another stage.
+    """
     scope = scope_of(given)
     with open_memory(given) as memory:
         found = memory.lessons.changed(since, **scope)
@@ -125,7 +137,10 @@ def export(
     candidates: bool,
     **given: Any,
 ) -> None:
-    """Write the best lessons as a pamphlet: Markdown to read, and to import elsewhere."""
+    """Write the best lessons as a pamphlet.
+
+    It is Markdown, to be read and to be imported elsewhere.
+    """
     scope = scope_of(given)
     with open_memory(given) as memory:
         pamphlet = memory.lessons.export(
@@ -147,7 +162,10 @@ def export(
 @memory_options
 @command
 def import_(screen: Screen, file: Path, **given: Any) -> None:
-    """Take the lessons of a pamphlet up as candidates, which have to prove themselves here."""
+    """Take the lessons of a pamphlet up as candidates.
+
+    They have to prove themselves here.
+    """
     scope, pamphlet = scope_of(given), load(file)
     with open_memory(given, begins=True) as memory:
         adopted = memory.lessons.adopt(pamphlet, **scope)
@@ -171,7 +189,10 @@ def import_(screen: Screen, file: Path, **given: Any) -> None:
 @memory_options
 @command
 def add(screen: Screen, sentence: str, application: str, level: Level | None, **given: Any) -> None:
-    """Tell a lesson, e.g. "When a queue is slow, drain it." It becomes a candidate."""
+    """Add a lesson as a candidate.
+
+    SENTENCE says when to do what, as in "When a queue is slow, drain it."
+    """
     scope = scope_of(given)
     with open_memory(given, begins=True) as memory:
         told = memory.lessons.add(sentence, application=application, level=level, **scope)
@@ -188,7 +209,10 @@ def add(screen: Screen, sentence: str, application: str, level: Level | None, **
 @memory_options
 @command
 def retire(screen: Screen, id: str, reason: str, **given: Any) -> None:
-    """Take a lesson out of use, whatever the evidence; `restore` puts it back."""
+    """Take a lesson out of use, whatever the evidence.
+
+    `restore` puts it back.
+    """
     _decide(screen, Lessons.retire, id, reason, given)
 
 
@@ -199,7 +223,7 @@ def retire(screen: Screen, id: str, reason: str, **given: Any) -> None:
 @memory_options
 @command
 def restore(screen: Screen, id: str, reason: str, **given: Any) -> None:
-    """Let a lesson that was retired by somebody be judged by its evidence again."""
+    """Let a retired lesson be judged by its evidence again."""
     _decide(screen, Lessons.restore, id, reason, given)
 
 
@@ -230,7 +254,10 @@ def rollback(
     tenant: str | None,
     **given: Any,
 ) -> None:
-    """Let nothing count that was learned since a moment: lessons, tests and outcomes. Can be undone."""
+    """Let nothing count that was learned since a moment.
+
+    This takes lessons, tests and outcomes out. It can be undone.
+    """
     with open_memory(given) as memory:
         found = memory.lessons.changed_by_rollback(since, tenant=tenant or "")
         if dry_run:

@@ -7,16 +7,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
 from agentcl.cli.screen import Screen
 from agentcl.errors import AgentclError, InvalidInput, StoreUnavailable
-from agentcl.memory.memory import Memory
-from agentcl.memory.settings import resolve
-from agentcl.store.opening import holds_store
-from agentcl.store.records import ANY
+
+if TYPE_CHECKING:
+    from agentcl.memory.memory import Memory
 
 F = TypeVar("F", bound=Callable[..., Any])
 _SCOPE: Final = ("tenant", "user", "agent", "session")
@@ -83,6 +82,8 @@ def command(act: Callable[..., None]) -> Callable[..., None]:
 
 def scope_of(given: dict[str, Any]) -> dict[str, Any]:
     """Take the scope out of a command's options."""
+    from agentcl.store.records import ANY
+
     is_open = given.pop("all_scopes", False)
     named = {name: given.pop(name, None) for name in _SCOPE}
     if is_open:
@@ -94,6 +95,11 @@ def open_memory(
     given: dict[str, Any], *, begins: bool = False, may_be_empty: bool = False, **settings: Any
 ) -> Memory:
     """Open the memory that a command's options name; looking at one that is not there makes none."""
+    # Here, so that `--help` does not wait for it.
+    from agentcl.memory.memory import Memory
+    from agentcl.memory.settings import resolve
+    from agentcl.store.opening import holds_store
+
     options = {name: given.pop(name) for name in ("path", "encoder", "index") if name in given}
     path = resolve({"path": options.get("path")})["path"].value
     if not begins and not holds_store(path):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agentcl import ANY, Document, Draft, Memory, MissingExtra
+from agentcl import ANY, Document, Draft, Memory
 from agentcl.retrieval.graph.settings import HIPPORAG2, Edges
 from agentcl.retrieval.index import Query
 from agentcl.store.records import ScopeView
@@ -233,12 +233,3 @@ def test_a_kept_graph_never_names_what_another_process_forgot(
         memory.search("boat", mode="graph")
         assert b"ilka renn" not in kept.read_bytes()
         assert b"tessary" in kept.read_bytes()
-
-
-def test_without_numpy_it_says_what_to_install(
-    memory: Memory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("agentcl.retrieval.retriever.find_spec", lambda name: None)
-    with pytest.raises(MissingExtra, match=r"agentcl\[graph\]"):
-        memory.search("boat", mode="graph")
-    assert memory.search("boat").hits

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agentcl import LoadError
-from agentcl.files.load import Skipped, Source, count, load, load_stream
+from agentcl.files import Skipped, Source, count, load, load_stream
 
 KEPT = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 TEXT = st.text(KEPT, min_size=1).filter(lambda text: bool(text.strip()))
