@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
-from agentcl.agents.prompts import LESSONS, ask_answer, ask_lessons
+from agentcl.agents.prompts import LESSONS, ask_lessons
 from agentcl.agents.situations import Situation
 from agentcl.agents.spending import NOTHING_SPENT, Metered, Spent
 from agentcl.agents.student import Student, conversation
-from agentcl.bench.leakage import Recollection
+from agentcl.bench.leaks import CheckedRecall
 from agentcl.bench.rows import StepRow
 from agentcl.envs.base import Environment, Observation, Score, Task
 from agentcl.envs.domains.excytin.investigator import Investigator
@@ -19,7 +19,6 @@ from agentcl.errors import InvalidInput, SchemaViolation
 from agentcl.lessons import read_json
 from agentcl.models.base import ChatModel, Sampling
 from agentcl.models.structured import ask_object
-from agentcl.text.answers import final_answer
 
 RECENT: Final = 12  # steps that a prompt shows
 LESSON_TOKENS: Final = 320
@@ -32,7 +31,7 @@ class Actor(Protocol):
     instructions: str  # all that it is told beside memory and what it sees
 
     def begin(
-        self, task: Task, observation: Observation, memory: Recollection, *, seed: int
+        self, task: Task, observation: Observation, memory: CheckedRecall, *, seed: int
     ) -> None:
         """Begin an episode."""
         ...
@@ -60,7 +59,7 @@ class PolicyActor:
         self._policy = policy
 
     def begin(
-        self, task: Task, observation: Observation, memory: Recollection, *, seed: int
+        self, task: Task, observation: Observation, memory: CheckedRecall, *, seed: int
     ) -> None:
         """Begin an episode; memory is not looked at."""
         self._policy.begin(task, observation, seed=seed)
@@ -88,7 +87,7 @@ class ResponderActor:
         self._responder = Responder()
 
     def begin(
-        self, task: Task, observation: Observation, memory: Recollection, *, seed: int
+        self, task: Task, observation: Observation, memory: CheckedRecall, *, seed: int
     ) -> None:
         """Begin an episode with lessons."""
         self._responder.begin(task, observation, memory.first, seed=seed)
@@ -113,7 +112,7 @@ class InvestigatorActor:
     instructions = ""
 
     def begin(
-        self, task: Task, observation: Observation, memory: Recollection, *, seed: int
+        self, task: Task, observation: Observation, memory: CheckedRecall, *, seed: int
     ) -> None:
         """Begin an investigation."""
         self._investigator = Investigator(memory.ask)
@@ -161,7 +160,7 @@ class ModelActor:
         self._used: dict[str, Spent] = {}
 
     def begin(
-        self, task: Task, observation: Observation, memory: Recollection, *, seed: int
+        self, task: Task, observation: Observation, memory: CheckedRecall, *, seed: int
     ) -> None:
         """Begin an episode with guidance."""
         self._goal, self._scene = observation.goal, observation.text
@@ -225,7 +224,7 @@ class Recorder:
         self._actor = actor
 
     def begin(
-        self, task: Task, observation: Observation, memory: Recollection, *, seed: int
+        self, task: Task, observation: Observation, memory: CheckedRecall, *, seed: int
     ) -> None:
         """Begin an episode."""
         self._seen = observation
@@ -243,18 +242,3 @@ class Recorder:
     def used(self) -> Mapping[str, Spent]:
         """Return the actor's."""
         return self._actor.used()
-
-
-class Reader:
-    """A frozen model that answers questions from passages."""
-
-    def __init__(self, model: ChatModel, *, instructions: str = "", max_tokens: int = 128) -> None:
-        self.name, self.instructions = f"model {model.name}", instructions
-        self._model = model
-        self._sampling = Sampling(max_tokens=max_tokens)
-
-    def answer(self, question: str, passages: Sequence[str]) -> tuple[str, str, Spent]:
-        """Return the answer, all that was said, and what it cost."""
-        prompt = ask_answer(passages=passages, question=question)
-        reply = self._model.chat(conversation(self.instructions, prompt), sampling=self._sampling)
-        return final_answer(reply.text), reply.text.strip(), Spent.of(reply)

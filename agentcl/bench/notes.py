@@ -8,7 +8,7 @@ from typing import Final
 from agentcl.agents.spending import Spent
 from agentcl.agents.student import conversation
 from agentcl.bench.actors import Actor
-from agentcl.bench.leakage import Recollection
+from agentcl.bench.leaks import CheckedRecall
 from agentcl.bench.rows import StepRow
 from agentcl.envs.base import Environment, Observation, Score, Task
 from agentcl.models.base import ChatModel, Sampling
@@ -45,7 +45,7 @@ class Noter:
         self._spent: Spent | None = None
 
     def begin(
-        self, task: Task, observation: Observation, memory: Recollection, *, seed: int
+        self, task: Task, observation: Observation, memory: CheckedRecall, *, seed: int
     ) -> None:
         """Begin an episode with the notes, a line of them for each line that was noted."""
         self._seen, self._spent = observation, None

@@ -15,6 +15,14 @@ UNREPEATED: Final = frozenset({"wall_s", "usage", "episode"})
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a run: a baseline with a seed."""
+
+    baseline: str
+    seed: int  # of the stream
+
+
+@dataclass(frozen=True, slots=True)
 class StepRow:
     """One action, or one answer, and what was seen then."""
 
@@ -32,7 +40,7 @@ class Learned:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ResultRow:
     """One episode, or one question, of one baseline and seed."""
 
     number: int  # its place in the stream, from 0
@@ -70,7 +78,7 @@ class Row:
         return json.dumps(_plain(self), ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
-    def from_json(cls, line: str) -> Row:
+    def from_json(cls, line: str) -> ResultRow:
         """Return the row that `to_json` wrote. Raises InvalidInput if the line is none."""
         try:
             read: dict[str, Any] = json.loads(line)
@@ -93,12 +101,12 @@ class Row:
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  # JSON
     """Return dataclasses as mappings, without empty parts that have a default."""
-    if isinstance(value, Row | StepRow | Spent | Learned):
+    if isinstance(value, ResultRow | StepRow | Spent | Learned):
         plain = {}
         for name, is_needed in _PARTS[type(value)]:
-            held = getattr(value, name)
-            if is_needed or held not in _EMPTY:
-                plain[name] = _plain(held)
+            one = getattr(value, name)
+            if is_needed or one not in _EMPTY:
+                plain[name] = _plain(one)
         return plain
     if isinstance(value, tuple):
         return [_plain(one) for one in value]
@@ -113,5 +121,5 @@ _PARTS: Final[Mapping[type, tuple[tuple[str, bool], ...]]] = {
         (one.name, one.default is MISSING and one.default_factory is MISSING)
         for one in fields(kind)
     )
-    for kind in (Row, StepRow, Spent, Learned)
+    for kind in (ResultRow, StepRow, Spent, Learned)
 }

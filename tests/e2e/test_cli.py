@@ -159,7 +159,7 @@ def called(*arguments: str) -> str:
 
 
 HEAVY = {"rich", "numpy", "pypdf", "bs4", "jinja2", "multiprocessing", "asyncio"}
-ROOMS = {"agentcl.bench.runner", "agentcl.agents", "agentcl.envs", "agentcl.files.pdf"}
+ROOMS = {"agentcl.bench.run", "agentcl.agents", "agentcl.envs", "agentcl.files.pdf"}
 
 
 @pytest.mark.parametrize("name", ["", *main.commands])

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any, Final, Literal, cast
 
 from agentcl.bench.baselines.base import Item
-from agentcl.bench.baselines.held import Held, searched
+from agentcl.bench.baselines.items import ItemsById, searched
 from agentcl.errors import BaselineFailed, MissingPeer
 from agentcl.retrieval.encoders import Encoder
 
@@ -62,7 +62,7 @@ class RemoteBaseline:
         server: Path = SERVING,
     ) -> None:
         self.name = name
-        self._held = Held()
+        self._items = ItemsById()
         self._encoder = encoder
         self._keys: dict[str, str] = {}  # by the item's id
         self._ids: dict[str, str] = {}  # and back
@@ -84,7 +84,7 @@ class RemoteBaseline:
 
     def add(self, items: Sequence[Item]) -> None:
         """Remember; what comes again is removed and added anew."""
-        fresh = self._held.check(items)
+        fresh = self._items.check(items)
         replaced = [self._keys.pop(item.id) for item in fresh if item.id in self._keys]
         if replaced:
             self._call("remove", keys=replaced)
@@ -95,15 +95,15 @@ class RemoteBaseline:
             self._call("add", texts={keys[item.id]: searched(item) for item in batch})
             self._keys.update(keys)
             self._ids.update({key: id for id, key in keys.items()})
-            self._held.keep(batch)
+            self._items.keep(batch)
 
     def recall(self, query: str, *, limit: int) -> list[Item]:
         """Return what the peer finds."""
-        most = self._held.ask(query, limit)
+        most = self._items.ask(query, limit)
         if not most:
             return []
         found: list[str] = self._call("recall", query=query, limit=most)
-        return [self._held[self._ids[key]] for key in dict.fromkeys(found)][:most]
+        return [self._items[self._ids[key]] for key in dict.fromkeys(found)][:most]
 
     def settings(self) -> Mapping[str, Value]:
         """Return what the peer says of itself, and the encoder."""
@@ -111,7 +111,7 @@ class RemoteBaseline:
 
     def close(self) -> None:
         """End the peer, by force where it does not leave; calling it twice is allowed."""
-        self._held.close()
+        self._items.close()
         self._pipe.close()
 
     def _call(self, call: str, **arguments: Any) -> Any:  # noqa: ANN401  # each call has its own answer
