@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from agentcl.agents.spending import Spent
 from agentcl.bench.rows import Learned, StepRow
 from agentcl.envs.base import Determinism, Environment, Observation, Outcome, Score, Task
 from agentcl.envs.checking import LONGEST_TEXT
 from agentcl.errors import EnvironmentFailed
+from agentcl.store.usage import Usage
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class Attempt:
     shown: Sequence[str] = ()
     leaks: Sequence[str] = ()
     learned: Sequence[Learned] = ()
-    usage: Mapping[str, Spent] = field(default_factory=dict)
+    usage: Mapping[str, Usage] = field(default_factory=dict)
 
     @property
     def last(self) -> Observation:

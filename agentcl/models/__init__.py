@@ -1,10 +1,12 @@
 """One door to any frozen language model: what is asked, what comes back, and what it cost."""
 
-from agentcl.models.base import ChatModel, Message, Reply, Sampling, TokenLogprob, Usage
+from agentcl.models.base import ChatModel, Message, Reply, Sampling, TokenLogprob
 from agentcl.models.cache import CachedModel
 from agentcl.models.ledger import Call, Ledger, LedgerLine, Prices, RecordedModel
+from agentcl.models.metered import MeteredModel
 from agentcl.models.scripted import ScriptedModel
 from agentcl.models.structured import ask_object
+from agentcl.store.usage import Usage
 
 __all__ = [
     "CachedModel",
@@ -13,6 +15,7 @@ __all__ = [
     "Ledger",
     "LedgerLine",
     "Message",
+    "MeteredModel",
     "Prices",
     "RecordedModel",
     "Reply",

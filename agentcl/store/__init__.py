@@ -16,6 +16,7 @@ from agentcl.store.records import (
     register,
 )
 from agentcl.store.rows import Counters, EncoderSpec, Version
+from agentcl.store.usage import Usage
 
 __all__ = [
     "ANY",
@@ -42,6 +43,7 @@ __all__ = [
     "Stated",
     "Step",
     "Store",
+    "Usage",
     "Version",
     "Writing",
     "holds_store",
