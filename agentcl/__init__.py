@@ -187,14 +187,17 @@ def _face(
 
     Args:
         room: its name.
-        homes: by module of the room, the names that it holds, separated by spaces.
+        homes: by module, the names that it holds, separated by spaces. A module of the room itself is named
+            without the room.
     """
     places = {name: module for module, names in homes.items() for name in names.split()}
 
     def get(name: str) -> Any:  # noqa: ANN401  # any public name
         if name not in places:
             raise AttributeError(f"module {room!r} has no attribute {name!r}")
-        found = getattr(import_module(f"{room}.{places[name]}"), name)
+        module = places[name]
+        home = module if module.startswith("agentcl.") else f"{room}.{module}"
+        found = getattr(import_module(home), name)
         vars(import_module(room))[name] = found
         return found
 
@@ -202,7 +205,7 @@ def _face(
 
 
 if not TYPE_CHECKING:
-    _get, __dir__ = _face(
+    _get, _listed = _face(
         __name__,
         {
             "agents": "Agent Budget Student Supervisor Teacher",
@@ -222,3 +225,6 @@ if not TYPE_CHECKING:
 
             return version("agentcl")
         return _get(name)
+
+    def __dir__() -> list[str]:
+        return [*_listed(), "__version__"]

@@ -7,7 +7,6 @@ from typing import Final, Protocol
 
 from agentcl.agents.prompts import LESSONS, ask_lessons
 from agentcl.agents.situations import Situation
-from agentcl.agents.spending import NOTHING_SPENT, Metered, Spent
 from agentcl.agents.student import Student, conversation
 from agentcl.bench.leaks import CheckedRecall
 from agentcl.bench.rows import StepRow
@@ -18,7 +17,9 @@ from agentcl.envs.policies import Policy
 from agentcl.errors import InvalidInput, SchemaViolation
 from agentcl.lessons import read_json
 from agentcl.models.base import ChatModel, Sampling
+from agentcl.models.metered import MeteredModel
 from agentcl.models.structured import ask_object
+from agentcl.store.usage import NO_USAGE, Usage
 
 RECENT: Final = 12  # steps that a prompt shows
 LESSON_TOKENS: Final = 320
@@ -44,7 +45,7 @@ class Actor(Protocol):
         """Return what the episode, given what was seen last, leaves to remember, as texts."""
         ...
 
-    def used(self) -> Mapping[str, Spent]:
+    def used(self) -> Mapping[str, Usage]:
         """Return what was asked of a model since `begin`, by role."""
         ...
 
@@ -72,7 +73,7 @@ class PolicyActor:
         """Learn nothing."""
         return []
 
-    def used(self) -> Mapping[str, Spent]:
+    def used(self) -> Mapping[str, Usage]:
         """Return nothing: no model was asked."""
         return {}
 
@@ -100,7 +101,7 @@ class ResponderActor:
         """Return its lessons."""
         return self._responder.learn(observation)
 
-    def used(self) -> Mapping[str, Spent]:
+    def used(self) -> Mapping[str, Usage]:
         """Return nothing: no model was asked."""
         return {}
 
@@ -126,7 +127,7 @@ class InvestigatorActor:
         """Return its lines."""
         return list(self._investigator.learn(score))
 
-    def used(self) -> Mapping[str, Spent]:
+    def used(self) -> Mapping[str, Usage]:
         """Return nothing: no model was asked."""
         return {}
 
@@ -157,7 +158,7 @@ class ModelActor:
             model, instructions=instructions, max_tokens=max_tokens, recent=RECENT
         )
         self._model, self._learning, self._is_taught = model, learning, is_taught
-        self._used: dict[str, Spent] = {}
+        self._used: dict[str, Usage] = {}
 
     def begin(
         self, task: Task, observation: Observation, memory: CheckedRecall, *, seed: int
@@ -194,16 +195,16 @@ class ModelActor:
         prompt = ask_lessons(goal=self._goal, scene=self._scene, history=self._history[-RECENT:])
         sampling = Sampling(max_tokens=LESSON_TOKENS)
         messages = conversation(self._learning, prompt)
-        metered = Metered(self._model)
+        metered = MeteredModel(self._model)
         try:
             reply = ask_object(metered, messages, schema=LESSONS, sampling=sampling)
             return [read_json(one).sentence() for one in reply.value["guidance"]]
         except (SchemaViolation, InvalidInput):
             return []
         finally:
-            self._count("learn", metered.spent)
+            self._count("learn", metered.usage)
 
-    def used(self) -> Mapping[str, Spent]:
+    def used(self) -> Mapping[str, Usage]:
         """Return what was asked since `begin`."""
         return dict(self._used)
 
@@ -212,8 +213,8 @@ class ModelActor:
             self._history.append((self._last, observation.text))
             self._last = None
 
-    def _count(self, role: str, spent: Spent) -> None:
-        self._used[role] = self._used.get(role, NOTHING_SPENT) + spent
+    def _count(self, role: str, usage: Usage) -> None:
+        self._used[role] = self._used.get(role, NO_USAGE) + usage
 
 
 class Recorder:
@@ -239,6 +240,6 @@ class Recorder:
         told = " ".join(f"{step.action}: {step.seen.strip().rstrip('.')}." for step in steps)
         return [f"Goal: {self._seen.goal} {self._seen.text} {told} Score {score.value:.2f}."]
 
-    def used(self) -> Mapping[str, Spent]:
+    def used(self) -> Mapping[str, Usage]:
         """Return the actor's."""
         return self._actor.used()

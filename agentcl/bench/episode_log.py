@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from agentcl.agents.spending import Spent
 from agentcl.bench.rows import Learned, StepRow
 from agentcl.envs.base import Determinism, Environment, Observation, Outcome, Score, Task
 from agentcl.envs.checking import LONGEST_TEXT
@@ -18,6 +17,7 @@ from agentcl.errors import (
     ModelUnavailable,
     StoreUnavailable,
 )
+from agentcl.store.usage import Usage
 
 # What no episode is to blame for: it ends the run, which can be resumed.
 FATAL: Final = (ModelUnavailable, MissingExtra, StoreUnavailable, BaselineFailed)
@@ -38,7 +38,7 @@ class EpisodeLog:
     shown: Sequence[str] = ()
     leaks: Sequence[str] = ()
     learned: Sequence[Learned] = ()
-    usage: Mapping[str, Spent] = field(default_factory=dict)
+    usage: Mapping[str, Usage] = field(default_factory=dict)
 
     @property
     def last(self) -> Observation:

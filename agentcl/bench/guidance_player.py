@@ -7,7 +7,6 @@ from typing import Final
 
 from agentcl.agents.agent import Actor, Agent, Budget
 from agentcl.agents.situations import Situation
-from agentcl.agents.spending import NOTHING_SPENT, Spent
 from agentcl.agents.student import Act
 from agentcl.agents.supervisor import Supervisor
 from agentcl.agents.teacher import Distiller
@@ -22,6 +21,7 @@ from agentcl.lessons import Lesson, folded
 from agentcl.memory.memory import Memory
 from agentcl.store.checks import check_view
 from agentcl.store.episodes import Episode, Reflection
+from agentcl.store.usage import NO_USAGE, Usage
 
 _TOLD_AT_ONCE: Final = 50  # lessons that one reflection may have
 
@@ -159,12 +159,11 @@ class _Watched:
 
     def act(self, situation: Situation) -> Act:
         act = self._student.act(situation)
-        spent = self.log.usage.get("act", NOTHING_SPENT) + act.usage
-        self.log.thought, self.log.usage = act.thought, {"act": spent}
+        used = self.log.usage.get("act", NO_USAGE) + act.usage
+        self.log.thought, self.log.usage = act.thought, {"act": used}
         return act
 
 
-def _usage_of(played: Episode) -> Mapping[str, Spent]:
+def _usage_of(played: Episode) -> Mapping[str, Usage]:
     """Return what was asked of models, without roles that asked nothing."""
-    spent = {role: Spent(*used) for role, used in played.usage.items()}
-    return {role: used for role, used in spent.items() if used.calls}
+    return {role: used for role, used in played.usage.items() if used.calls}

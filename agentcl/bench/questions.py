@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Final
 
 from agentcl.agents.prompts import ask_answer
-from agentcl.agents.spending import Spent
 from agentcl.agents.student import conversation
 from agentcl.bench.baselines.base import Baseline, Item
 from agentcl.bench.episode_log import FATAL
@@ -24,6 +23,7 @@ from agentcl.envs.questions.grading import (
 )
 from agentcl.envs.questions.records import Arrival, Question, QuestionStream
 from agentcl.models.base import ChatModel, Sampling
+from agentcl.store.usage import Usage
 from agentcl.text.answers import final_answer
 from agentcl.text.tokens import estimate_tokens
 
@@ -40,11 +40,11 @@ class Reader:
         self._model = model
         self._sampling = Sampling(max_tokens=max_tokens)
 
-    def answer(self, question: str, passages: Sequence[str]) -> tuple[str, str, Spent]:
+    def answer(self, question: str, passages: Sequence[str]) -> tuple[str, str, Usage]:
         """Return the answer, all that was said, and what it cost."""
         prompt = ask_answer(passages=passages, question=question)
         reply = self._model.chat(conversation(self.instructions, prompt), sampling=self._sampling)
-        return final_answer(reply.text), reply.text.strip(), Spent.of(reply)
+        return final_answer(reply.text), reply.text.strip(), reply.usage
 
 
 def ask_questions(

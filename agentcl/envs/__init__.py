@@ -27,6 +27,20 @@ if TYPE_CHECKING:
         Finding,
         check,
     )
+    from agentcl.envs.domains.excytin.domain import (
+        ExcytinDomain,
+        IncidentLogsDomain,
+    )
+    from agentcl.envs.domains.incidents.domain import (
+        IncidentDomain,
+    )
+    from agentcl.envs.domains.taubench import (
+        TauBenchDomain,
+        scripted_user,
+    )
+    from agentcl.envs.engines import (
+        EngineEnvironment,
+    )
     from agentcl.envs.gymnasium import (
         FromGymnasium,
         ToGymnasium,
@@ -49,8 +63,26 @@ if TYPE_CHECKING:
     )
     from agentcl.envs.questions.grading import (
         exact_match,
+        has_all_at,
+        is_no_answer,
+        ndcg_at,
+        normalise,
         recall_at,
+        reciprocal_rank,
         token_f1,
+    )
+    from agentcl.envs.questions.locomo import (
+        read_locomo,
+    )
+    from agentcl.envs.questions.longmemeval import (
+        longmemeval_streams,
+    )
+    from agentcl.envs.questions.memory_agent_bench import (
+        memory_agent_bench_streams,
+    )
+    from agentcl.envs.questions.multihop import (
+        hotpotqa_stream,
+        paragraphs_stream,
     )
     from agentcl.envs.questions.numbered_facts import (
         newest,
@@ -108,10 +140,14 @@ __all__ = [
     "Bounds",
     "Determinism",
     "Domain",
+    "EngineEnvironment",
     "Environment",
     "EnvironmentBatch",
+    "ExcytinDomain",
     "Finding",
     "FromGymnasium",
+    "IncidentDomain",
+    "IncidentLogsDomain",
     "Instructive",
     "IsolatedEnvironment",
     "NullPolicy",
@@ -131,6 +167,7 @@ __all__ = [
     "StreamItem",
     "Task",
     "TaskStream",
+    "TauBenchDomain",
     "ToGymnasium",
     "adapt_stream",
     "alternating_stream",
@@ -145,20 +182,31 @@ __all__ = [
     "fact_consolidation_stream",
     "gen_env_stream",
     "gen_task_stream",
+    "has_all_at",
+    "hotpotqa_stream",
     "interleaved_stream",
+    "is_no_answer",
     "load_stream",
+    "longmemeval_streams",
+    "memory_agent_bench_streams",
+    "ndcg_at",
     "newest",
+    "normalise",
     "open_domain",
     "oracle_steps",
+    "paragraphs_stream",
     "play",
     "policies_of",
     "pools_of",
     "random_stream",
     "read_facts",
+    "read_locomo",
     "recall_at",
+    "reciprocal_rank",
     "reused_stream",
     "revisited_stream",
     "save_stream",
+    "scripted_user",
     "squad_stream",
     "token_f1",
     "two_passes",
@@ -172,11 +220,19 @@ if not TYPE_CHECKING:
             "base": "SPLITS Bounded Bounds Determinism Domain Environment Instructive Observation Oracle Outcome Score Split Task",
             "batch": "EnvironmentBatch",
             "checking": "Finding check",
+            "engines": "EngineEnvironment",
+            "domains.taubench": "TauBenchDomain scripted_user",
+            "domains.incidents.domain": "IncidentDomain",
+            "domains.excytin.domain": "ExcytinDomain IncidentLogsDomain",
             "gymnasium": "FromGymnasium ToGymnasium",
             "isolation": "IsolatedEnvironment",
             "policies": "NullPolicy OraclePolicy Played Policy RandomPolicy ReplayPolicy play policies_of",
             "questions.fact_consolidation": "fact_consolidation_stream",
-            "questions.grading": "exact_match recall_at token_f1",
+            "questions.grading": "exact_match has_all_at is_no_answer ndcg_at normalise recall_at reciprocal_rank token_f1",
+            "questions.locomo": "read_locomo",
+            "questions.longmemeval": "longmemeval_streams",
+            "questions.memory_agent_bench": "memory_agent_bench_streams",
+            "questions.multihop": "hotpotqa_stream paragraphs_stream",
             "questions.numbered_facts": "newest read_facts",
             "questions.records": "Arrival Question QuestionStream",
             "questions.squad": "squad_stream",

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
         Reply,
         Sampling,
         TokenLogprob,
-        Usage,
     )
     from agentcl.models.cache import (
         CachedModel,
@@ -31,6 +30,9 @@ if TYPE_CHECKING:
     from agentcl.models.local import (
         LocalChat,
     )
+    from agentcl.models.metered import (
+        MeteredModel,
+    )
     from agentcl.models.openai import (
         OpenAIChat,
     )
@@ -47,6 +49,9 @@ if TYPE_CHECKING:
     from agentcl.models.vllm import (
         VllmServer,
     )
+    from agentcl.store.usage import (
+        Usage,
+    )
 
 __all__ = [
     "GREEDY",
@@ -60,6 +65,7 @@ __all__ = [
     "LedgerLine",
     "LocalChat",
     "Message",
+    "MeteredModel",
     "OpenAIChat",
     "Prices",
     "RecordedModel",
@@ -77,15 +83,17 @@ if not TYPE_CHECKING:
     __getattr__, __dir__ = _face(
         __name__,
         {
-            "base": "GREEDY ChatModel Message Reply Sampling TokenLogprob Usage",
+            "base": "GREEDY ChatModel Message Reply Sampling TokenLogprob",
             "cache": "CachedModel",
             "check": "Capability Endpoint",
             "ledger": "Call Ledger LedgerLine Prices RecordedModel",
+            "metered": "MeteredModel",
             "local": "LocalChat",
             "openai": "OpenAIChat",
             "reference.shipped": "REFERENCE_FOLDER open_reference",
             "scripted": "ScriptedModel",
             "structured": "ask_object",
             "vllm": "VllmServer",
+            "agentcl.store.usage": "Usage",
         },
     )

@@ -26,7 +26,12 @@ if TYPE_CHECKING:
         Stated,
         Step,
     )
+    from agentcl.store.jobs import (
+        Job,
+        Price,
+    )
     from agentcl.store.opening import (
+        holds_store,
         open_store,
     )
     from agentcl.store.records import (
@@ -50,6 +55,9 @@ if TYPE_CHECKING:
     from agentcl.store.transfer import (
         Imported,
     )
+    from agentcl.store.usage import (
+        Usage,
+    )
 
 __all__ = [
     "ANY",
@@ -66,7 +74,9 @@ __all__ = [
     "Fact",
     "Guidance",
     "Imported",
+    "Job",
     "Passage",
+    "Price",
     "ReadScope",
     "Record",
     "Reembedding",
@@ -78,9 +88,11 @@ __all__ = [
     "Stated",
     "Step",
     "Store",
+    "Usage",
     "Version",
     "WriteScope",
     "Writing",
+    "holds_store",
     "open_store",
     "register",
 ]
@@ -92,9 +104,11 @@ if not TYPE_CHECKING:
             "base": "Copy Erasure Reembedding Removed Store Writing",
             "checks": "ReadScope WriteScope",
             "episodes": "Decision Episode Exposure Guidance Reflection Stated Step",
-            "opening": "open_store",
+            "jobs": "Job Price",
+            "opening": "holds_store open_store",
             "records": "ANY AnyScope Document Extraction Fact Passage Record Scope ScopeView register",
             "rows": "Counters EncoderSpec Row Version",
             "transfer": "Imported",
+            "usage": "Usage",
         },
     )

@@ -132,7 +132,7 @@ def test_the_ledger_is_printed_by_any_grouping(run: Any, tmp_path: Path) -> None
     (line,) = json.loads(
         run("ledger", str(tmp_path / "ledger.db"), "--prices", str(prices), "--json").stdout
     )
-    assert line["price"] == line["prompt_tokens"] > 0
+    assert line["price"] == line["usage"]["prompt_tokens"] > 0
     assert "no ledger" in run("ledger", str(tmp_path / "absent.db"), code=1).stderr
     assert not (tmp_path / "absent.db").exists()
 

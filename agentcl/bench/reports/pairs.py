@@ -126,11 +126,7 @@ def _acting(row: ResultRow) -> int:
 
 def _learning(row: ResultRow) -> int:
     """Return the tokens that only memory makes necessary."""
-    return sum(
-        used.prompt_tokens + used.completion_tokens
-        for role, used in row.usage.items()
-        if role not in _ACTING
-    )
+    return sum(used.tokens for role, used in row.usage.items() if role not in _ACTING)
 
 
 def _reading(row: ResultRow) -> int:

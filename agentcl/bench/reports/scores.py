@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final, Literal
 
-from agentcl.bench.metrics.costs import Spent, cost_by_role, cost_per_success, spread
+from agentcl.bench.metrics.costs import EpisodeCost, cost_by_role, cost_per_success, spread
 from agentcl.bench.metrics.curves import area_under_curve, first_mean, last_mean
 from agentcl.bench.reports.estimates import Estimate, estimate_of_seeds, estimate_rows
 from agentcl.bench.reports.records import BaselineLine, Curve, GroupLine, MeasureLine
@@ -58,7 +58,7 @@ def baseline_line(
         [score_of(row) for row in life if row.phase not in READ_ONLY]
         for life in rows_by_seed(counted).values()
     ]
-    costs = tuple(cost_by_role(_spent(rows, model, prices)))
+    costs = tuple(cost_by_role(_costs(rows, model, prices)))
     successes = sum(bool(row.is_success) for row in counted)
     is_model_asked = any(row.usage for row in rows)
     return BaselineLine(
@@ -71,8 +71,8 @@ def baseline_line(
         steps=spread([len(row.steps) for row in counted]),
         wall_s=spread([row.wall_s for row in rows]),
         costs=costs if is_model_asked else (),
-        tokens=costs[-1].tokens / len(rows) if is_model_asked else None,
-        tokens_per_success=cost_per_success(costs[-1].tokens, successes) if is_model_asked else None,
+        tokens=costs[-1].usage.tokens / len(rows) if is_model_asked else None,
+        tokens_per_success=cost_per_success(costs[-1].usage.tokens, successes) if is_model_asked else None,
         price_per_success=(
             cost_per_success(costs[-1].price, successes)
             if is_model_asked and costs[-1].price is not None
@@ -184,15 +184,8 @@ def _mean_measure(rows: Sequence[ResultRow], name: str) -> Estimate | None:
     return estimate_rows(having, [row.measures[name] for row in having], are_questions=True)
 
 
-def _spent(rows: Iterable[ResultRow], model: str, prices: Prices | None) -> Iterable[Spent]:
+def _costs(rows: Iterable[ResultRow], model: str, prices: Prices | None) -> Iterable[EpisodeCost]:
     for row in rows:
         for role, used in row.usage.items():
-            yield Spent(
-                f"{row.seed}/{row.number}",
-                role,
-                used.prompt_tokens,
-                used.completion_tokens,
-                used.calls,
-                used.duration_s,
-                prices.price(model, used.prompt_tokens, used.completion_tokens) if prices else None,
-            )
+            price = prices.price(model, used) if prices else None
+            yield EpisodeCost(f"{row.seed}/{row.number}", role, used, price)

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentcl.agents.spending import Spent
 from agentcl.bench.folder import RunFolder
 from agentcl.bench.rows import Learned, ResultRow, StepRow
 from agentcl.bench.settings import RunSettings, TaskSettings
 from agentcl.errors import InvalidInput, StoreBusy
+from agentcl.models import Usage
 
 SETTINGS = RunSettings(tasks=TaskSettings(domain="incidents"))
 TEXTS = st.text(max_size=20)
@@ -35,7 +35,7 @@ def test_a_row_is_read_as_it_was_written(
         0, "ours", 1, "t", family, "", score=score, is_success=is_success,
         steps=tuple(StepRow(text, text) for text in texts), shown=tuple(texts),
         learned=tuple(Learned("e0.0", text) for text in texts),
-        usage={"act": Spent(1, 2, 3, 0.5)}, measures={"f1": 0.5},
+        usage={"act": Usage(1, 2, 3, 0.5)}, measures={"f1": 0.5},
     )  # fmt: skip
     line = row.to_json()
     assert "\n" not in line

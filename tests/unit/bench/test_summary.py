@@ -9,13 +9,12 @@ from typing import Any
 
 import pytest
 
-from agentcl.agents.spending import Spent
 from agentcl.bench.folder import RunFolder
 from agentcl.bench.reports.estimates import Clusters, estimate
 from agentcl.bench.reports.summary import Summary, summarise
 from agentcl.bench.rows import ResultRow, StepRow
 from agentcl.bench.settings import RunSettings, from_mapping
-from agentcl.models.ledger import Prices
+from agentcl.models import Prices, Usage
 
 
 def folder_of(
@@ -117,11 +116,11 @@ def test_a_run_without_rows_has_only_undefined_measures(tmp_path: Path) -> None:
 
 def test_tokens_and_price_are_told_by_role(tmp_path: Path) -> None:
     row = ResultRow(0, "ours", 0, "t", "f", "train", 1, 1.0, is_success=True, memory_tokens=50,
-              usage={"act": Spent(2, 1_000_000, 0, 1.0), "learn": Spent(1, 0, 500_000, 0.5)})  # fmt: skip
+              usage={"act": Usage(2, 1_000_000, 0, 1.0), "learn": Usage(1, 0, 500_000, 0.5)})  # fmt: skip
     folder = folder_of(tmp_path, [row])
     (line,) = summarise(folder, prices=Prices({"m*": (2.0, 8.0)})).baselines
     # A million read at 2, half a million written at 8 a million.
-    assert [(c.role, c.tokens, c.price) for c in line.costs] == [
+    assert [(c.role, c.usage.tokens, c.price) for c in line.costs] == [
         ("act", 1_000_000, 2.0), ("learn", 500_000, 4.0), ("all", 1_500_000, 6.0),
     ]  # fmt: skip
     assert line.tokens_per_success == 1_500_000
@@ -133,8 +132,8 @@ def test_adaptive_efficiency_counts_learning_and_what_was_shown_in_each_call(
     tmp_path: Path,
 ) -> None:
     ours = ResultRow(0, "ours", 0, "t", "f", "train", 1, 0.75, memory_tokens=100,
-               usage={"act": Spent(2, 500, 0), "learn": Spent(1, 250, 50)})  # fmt: skip
-    none = ResultRow(0, "none", 0, "t", "f", "train", 1, 0.5, usage={"act": Spent(2, 300, 0)})
+               usage={"act": Usage(2, 500, 0), "learn": Usage(1, 250, 50)})  # fmt: skip
+    none = ResultRow(0, "none", 0, "t", "f", "train", 1, 0.5, usage={"act": Usage(2, 300, 0)})
     (line,) = summary_of(tmp_path, [ours, none]).differences
     # 0.25 for 300 tokens of learning and 2 x 100 in prompts.
     assert line.adaptive_efficiency == pytest.approx(0.25 / 500 * 1000)
