@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Final
 
 from agentcl.envs.base import World
 from agentcl.errors import InvalidInput
+from agentcl.text.suggesting import did_you_mean
 
 _OWN: Final = {
     "babyai": "agentcl.envs.worlds.babyai:BabyAIWorld",
@@ -40,12 +40,8 @@ def open_world(name: str, options: Mapping[str, str] | None = None) -> World:
     target = _OWN.get(name, name)
     module, colon, attribute = target.partition(":")
     if not colon or not module or not attribute:
-        near = get_close_matches(name, _OWN, 1)
-        meant = f"did you mean {near[0]!r}? " if near else ""
-        raise InvalidInput(
-            f"there is no world {name!r}; {meant}choose one of {', '.join(world_names())}, or name your "
-            "own as module:Class"
-        )
+        advice = f"choose one of {', '.join(world_names())}, or name your own as module:Class"
+        raise InvalidInput(f"there is no world {name!r}{did_you_mean(name, _OWN, advice)}")
     try:
         made = getattr(import_module(module), attribute)(**(options or {}))
     except (ImportError, AttributeError, TypeError) as error:

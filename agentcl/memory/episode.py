@@ -15,7 +15,7 @@ from agentcl.guidance.same import names
 from agentcl.guidance.selection import Choice, Place, choose
 from agentcl.store.checks import ReadScope, check_score
 from agentcl.store.episodes import Episode, Exposure, Step
-from agentcl.store.records import Scope
+from agentcl.store.records import SCOPE_FIELDS, Scope
 from agentcl.text.tokens import TokenCounter, estimate_tokens
 
 if TYPE_CHECKING:
@@ -302,9 +302,7 @@ class EpisodeRecorder:
 def _named(scope: Scope) -> ReadScope:
     """Return a scope as keywords, without what is empty."""
     return {  # type: ignore[return-value]
-        name: value
-        for name in ("tenant", "user", "agent", "session")
-        if (value := getattr(scope, name))
+        name: value for name in SCOPE_FIELDS if (value := getattr(scope, name))
     }
 
 

@@ -6,7 +6,6 @@ import json
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +14,7 @@ from agentcl.retrieval.index import Query
 from agentcl.retrieval.recall import Recall
 from agentcl.store.records import Fact, Passage
 from agentcl.store.sqlite.journal import Journal
+from agentcl.text.suggesting import nearest
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -316,7 +316,7 @@ class MemoryGraph:
         if nodes:
             return nodes
         seen = [s for n, s in contents.spelling.items() if view.passages_naming(n)][:_SUGGESTED]
-        near = get_close_matches(phrase.casefold(), seen, n=3, cutoff=0.6)
+        near = nearest(phrase.casefold(), seen, most=3)
         meant = f"; spelt like it: {', '.join(near)}" if near else ""
         raise NotFound(f"no passage that this scope sees names {phrase!r}{meant}")
 

@@ -15,7 +15,7 @@ from agentcl.retrieval.encoders import Encoder, open_encoder
 from agentcl.retrieval.retriever import IndexState
 from agentcl.store import transfer
 from agentcl.store.checks import ReadScope, WriteScope, check_scope, check_subtree, check_unicode
-from agentcl.store.records import Scope, ScopeView, to_micros
+from agentcl.store.records import SCOPE_FIELDS, Scope, ScopeView, to_micros
 from agentcl.store.rows import EncoderSpec
 from agentcl.store.sqlite import erasure, reembedding
 from agentcl.store.sqlite.erasure import Copy, Removed
@@ -241,8 +241,7 @@ class Upkeep(MemoryFolder):
 
     def _refuse_other_scope(self, id: str, actual: Scope, named: Scope) -> None:
         if actual != named:
-            fields = ("tenant", "user", "agent", "session")
-            words = [f"{name}={value}" for name in fields if (value := getattr(actual, name))]
+            words = [f"{name}={value}" for name in SCOPE_FIELDS if (value := getattr(actual, name))]
             raise NotFound(
                 f"record {id!r} is shared with this scope but does not belong to it; to change it, "
                 f"name exactly its own scope: {', '.join(words) or 'no tenant, user, agent or session'}"

@@ -74,6 +74,9 @@ class Scope:
         )
 
 
+SCOPE_FIELDS: Final = tuple(f.name for f in fields(Scope))
+
+
 @dataclass(frozen=True, slots=True)
 class ScopeView:
     """Which scopes a read may see: for each field the allowed values, or None for any value."""

@@ -6,7 +6,6 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +20,7 @@ from agentcl.errors import InvalidInput, MissingPeer
 from agentcl.guidance.rules import BUDGET_TOKENS, GuidanceRules
 from agentcl.retrieval.encoders import Encoder, open_encoder
 from agentcl.retrieval.recall import Mode
+from agentcl.text.suggesting import did_you_mean
 
 Value = str | int | float | bool
 Options = Mapping[str, Value]
@@ -152,11 +152,8 @@ def open_arm(
         _check(name, given, {**_PEER_OPTIONS, **PEERS[name].options})
         make = partial(_peer, name, PEERS[name], encoder, folder, given)
     else:
-        near = get_close_matches(name, arm_names(), n=1)
-        meant = f"did you mean {near[0]!r}? " if near else ""
-        raise InvalidInput(
-            f"there is no arm {name!r}; {meant}Choose one of {', '.join(arm_names())}"
-        )
+        advice = f"choose one of {', '.join(arm_names())}"
+        raise InvalidInput(f"there is no arm {name!r}{did_you_mean(name, arm_names(), advice)}")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InvalidInput(f"{folder} is not empty; an arm begins with a folder of its own")
     return make()

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from agentcl.errors import NotFound, StoreCorrupt
-from agentcl.store.records import Record, Scope, ScopeView, from_micros
+from agentcl.store.records import SCOPE_FIELDS, Record, Scope, ScopeView, from_micros
 from agentcl.store.rows import Counters, EncoderSpec, Row, Version
 from agentcl.store.sqlite.database import Database, Durability
 from agentcl.store.sqlite.writing import Writing
@@ -42,7 +42,7 @@ def now_micros() -> int:
 def view_sql(view: ScopeView, alias: str = "s") -> tuple[str, list[object]]:
     """Return an SQL condition on a scope table, and its parameters, that lets `view` through."""
     conditions, parameters = ["1"], list[object]()
-    for name in ("tenant", "user", "agent", "session"):
+    for name in SCOPE_FIELDS:
         allowed: frozenset[str] | None = getattr(view, name)
         if allowed is not None:
             conditions.append(f"{alias}.{name} IN ({', '.join('?' * len(allowed))})")
