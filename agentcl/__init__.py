@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from agentcl.errors import (
     AgentclError,
     ConfigError,
+    Duplicate,
     EncoderMismatch,
     EraseIncomplete,
     InvalidInput,
@@ -26,13 +27,15 @@ from agentcl.errors import (
     StoreReadOnly,
     StoreUnavailable,
     TransferError,
+    VersionConflict,
 )
 
 if TYPE_CHECKING:
     from agentcl.memory.aio import AsyncMemory
     from agentcl.memory.documents import Draft
+    from agentcl.memory.forgetting import Receipt
     from agentcl.memory.memory import UNCHANGED, Memory
-    from agentcl.memory.upkeep import Receipt, Stats
+    from agentcl.memory.storage import Stats
     from agentcl.retrieval.recall import Hit, Recall
     from agentcl.store.records import ANY, Document, Extraction, Fact, Passage, Record, Scope
     from agentcl.store.rows import Counters, Version
@@ -46,6 +49,7 @@ __all__ = [
     "Counters",
     "Document",
     "Draft",
+    "Duplicate",
     "EncoderMismatch",
     "EraseIncomplete",
     "Extraction",
@@ -74,13 +78,15 @@ __all__ = [
     "StoreUnavailable",
     "TransferError",
     "Version",
+    "VersionConflict",
 ]
 
 _HOMES: Final = {  # where the names are that are imported when they are first asked for
     "agentcl.memory.aio": ("AsyncMemory",),
     "agentcl.memory.documents": ("Draft",),
     "agentcl.memory.memory": ("UNCHANGED", "Memory"),
-    "agentcl.memory.upkeep": ("Receipt", "Stats"),
+    "agentcl.memory.forgetting": ("Receipt",),
+    "agentcl.memory.storage": ("Stats",),
     "agentcl.retrieval.recall": ("Hit", "Recall"),
     "agentcl.store.records": (
         "ANY", "Document", "Extraction", "Fact", "Passage", "Record", "Scope",

@@ -22,7 +22,7 @@ from agentcl.bench.settings import from_mapping
 def finished(name: str, tables: Mapping[str, Any]) -> RunFolder:
     """Return the run of these settings, begun, gone on with or done already.
 
-    Other settings begin anew; if only the arms, the seeds or the number of workers are others, what was played is kept.
+    Other settings begin anew; if only the baselines, the seeds or the number of workers are others, what was played is kept.
     """
     path = CACHE / "runs" / name
     settings = from_mapping({"name": name, **tables}, where=name)
@@ -58,9 +58,9 @@ def finished(name: str, tables: Mapping[str, Any]) -> RunFolder:
 
 
 def _tasks(settings: str) -> dict[str, Any]:
-    """Return what rows depend on, of settings as JSON; arms and seeds do not depend on each other."""
+    """Return what rows depend on, of settings as JSON; baselines and seeds do not depend on each other."""
     found: dict[str, Any] = json.loads(settings)
-    memory = {key: value for key, value in found["memory"].items() if key != "arms"}
+    memory = {key: value for key, value in found["memory"].items() if key != "baselines"}
     return {**found, "seeds": (), "workers": 0, "memory": memory}
 
 
@@ -87,11 +87,11 @@ def mean(rows: Sequence[Row]) -> float | None:
     return statistics.fmean(scores) if scores else None
 
 
-def gain(folder: RunFolder, arm: str, against: str) -> dict[str, Any] | None:
-    """Return the paired difference of two arms with its 95 % interval, as a report has it."""
+def gain(folder: RunFolder, baseline: str, against: str) -> dict[str, Any] | None:
+    """Return the paired difference of two baselines with its 95 % interval, as a report has it."""
     are_questions = bool(folder.settings.questions.source)
-    pairs = pairs_of(list(folder.rows(arm)), list(folder.rows(against)))
-    found = difference(arm, against, pairs, are_questions=are_questions).score
+    pairs = pairs_of(list(folder.rows(baseline)), list(folder.rows(against)))
+    found = difference(baseline, against, pairs, are_questions=are_questions).score
     if found is None:
         return None
     return {"mean": found.mean, "low": found.low, "high": found.high, "n": found.n,

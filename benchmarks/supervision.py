@@ -29,8 +29,8 @@ from agentcl.agents.student import Act, Student
 from agentcl.agents.supervisor import Supervisor
 from agentcl.agents.teacher import Teacher
 from agentcl.envs.base import Task
+from agentcl.envs.domains.incidents.domain import IncidentDomain, IncidentOracle
 from agentcl.envs.streams.builders import pools_of, random_stream
-from agentcl.envs.worlds.incidents.world import IncidentOracle, IncidentWorld
 from agentcl.models.base import ChatModel
 from agentcl.models.reference.shipped import open_reference
 from agentcl.store.episodes import Episode
@@ -73,7 +73,7 @@ def main() -> None:
             "episodes": asked.episodes,
             "price": asked.price,
             "is_frozen": is_frozen,
-            "arms": found,
+            "baselines": found,
         },
     )
     _show(found)
@@ -108,10 +108,10 @@ class Expert:
 
 def _life(model: ChatModel, name: str, seed: int, *, episodes: int, price: int) -> list[Episode]:
     """Play one life of an agent in one deployment."""
-    world, deployment = IncidentWorld(), 80 + seed
-    pools = pools_of(world, "test", ["remedy"], where={"deployment": deployment})
-    stream = random_stream(world.name, pools, episodes=episodes, seed=seed)
-    environment = world.make()
+    domain, deployment = IncidentDomain(), 80 + seed
+    pools = pools_of(domain, "test", ["remedy"], where={"deployment": deployment})
+    stream = random_stream(domain.name, pools, episodes=episodes, seed=seed)
+    environment = domain.make()
     played = []
     with tempfile.TemporaryDirectory() as folder, Memory(folder, encoder="hashing") as memory:
         for item in stream:

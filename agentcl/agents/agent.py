@@ -247,7 +247,7 @@ class Agent:
 
     def _familiarity(self, task: Task, seen: Observation, world: str) -> Familiarity:
         """Return what memory knows of such a task, and how new the situation is to it."""
-        state = self.memory.guidance_state(self._tenant)
+        state = self.memory.lessons.state(self._tenant)
         cluster = f"{task.env}/{task.family}"
         expected = state.expected(cluster, world)
         known = state.situations.covering(f"{seen.goal}\n{seen.text}")
@@ -262,7 +262,7 @@ class Agent:
     def _lane(self, task: Task, familiarity: Familiarity, rng: random.Random) -> Lane:
         if self.supervisor is None:
             return "alone"
-        lanes = self.memory.guidance_state(self._tenant).lanes
+        lanes = self.memory.lessons.state(self._tenant).lanes
         return self.supervisor.choose(f"{task.env}/{task.family}", familiarity, lanes, rng)
 
     def _is_worth_learning(

@@ -10,11 +10,11 @@ from agentcl.agents.situations import Situation
 from agentcl.agents.spending import NOTHING_SPENT, Metered, Spent
 from agentcl.agents.student import Student, conversation
 from agentcl.bench.leakage import Recollection
-from agentcl.bench.rows import Turn
+from agentcl.bench.rows import StepRow
 from agentcl.envs.base import Environment, Observation, Score, Task
+from agentcl.envs.domains.excytin.investigator import Investigator
+from agentcl.envs.domains.incidents.responder import Responder
 from agentcl.envs.policies import Policy
-from agentcl.envs.worlds.excytin.investigator import Investigator
-from agentcl.envs.worlds.incidents.responder import Responder
 from agentcl.errors import InvalidInput, SchemaViolation
 from agentcl.lessons import read_json
 from agentcl.models.base import ChatModel, Sampling
@@ -41,7 +41,7 @@ class Actor(Protocol):
         """Return the next action, None to give up, and what was thought."""
         ...
 
-    def learn(self, turns: Sequence[Turn], observation: Observation, score: Score) -> list[str]:
+    def learn(self, steps: Sequence[StepRow], observation: Observation, score: Score) -> list[str]:
         """Return what the episode, given what was seen last, leaves to remember, as texts."""
         ...
 
@@ -69,7 +69,7 @@ class PolicyActor:
         """Ask the policy."""
         return self._policy.act(environment, observation), ""
 
-    def learn(self, turns: Sequence[Turn], observation: Observation, score: Score) -> list[str]:
+    def learn(self, steps: Sequence[StepRow], observation: Observation, score: Score) -> list[str]:
         """Learn nothing."""
         return []
 
@@ -97,7 +97,7 @@ class ResponderActor:
         """Ask the responder."""
         return self._responder.act(environment, observation), ""
 
-    def learn(self, turns: Sequence[Turn], observation: Observation, score: Score) -> list[str]:
+    def learn(self, steps: Sequence[StepRow], observation: Observation, score: Score) -> list[str]:
         """Return its lessons."""
         return self._responder.learn(observation)
 
@@ -123,7 +123,7 @@ class InvestigatorActor:
         """Ask the investigator."""
         return self._investigator.act(environment, observation), ""
 
-    def learn(self, turns: Sequence[Turn], observation: Observation, score: Score) -> list[str]:
+    def learn(self, steps: Sequence[StepRow], observation: Observation, score: Score) -> list[str]:
         """Return its lines."""
         return list(self._investigator.learn(score))
 
@@ -187,7 +187,7 @@ class ModelActor:
         self._last = act.action
         return self._last, act.thought
 
-    def learn(self, turns: Sequence[Turn], observation: Observation, score: Score) -> list[str]:
+    def learn(self, steps: Sequence[StepRow], observation: Observation, score: Score) -> list[str]:
         """Let the model write lessons; what is no lesson, after asking twice, teaches nothing."""
         self._note(observation)
         if not self._is_taught or not self._history:
@@ -235,10 +235,10 @@ class Recorder:
         """Ask the actor."""
         return self._actor.act(environment, observation)
 
-    def learn(self, turns: Sequence[Turn], observation: Observation, score: Score) -> list[str]:
+    def learn(self, steps: Sequence[StepRow], observation: Observation, score: Score) -> list[str]:
         """Return the record of the episode."""
-        steps = " ".join(f"{turn.action}: {turn.seen.strip().rstrip('.')}." for turn in turns)
-        return [f"Goal: {self._seen.goal} {self._seen.text} {steps} Score {score.value:.2f}."]
+        told = " ".join(f"{step.action}: {step.seen.strip().rstrip('.')}." for step in steps)
+        return [f"Goal: {self._seen.goal} {self._seen.text} {told} Score {score.value:.2f}."]
 
     def used(self) -> Mapping[str, Spent]:
         """Return the actor's."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agentcl.agents.spending import Spent
-from agentcl.bench.rows import Learned, Turn
+from agentcl.bench.rows import Learned, StepRow
 from agentcl.envs.base import Determinism, Environment, Observation, Outcome, Score, Task
 from agentcl.envs.checking import LONGEST_TEXT
 from agentcl.errors import EnvironmentFailed
@@ -19,7 +19,7 @@ class Attempt:
 
     goal: str = ""
     first: str = ""
-    turns: list[Turn] = field(default_factory=list)
+    steps: list[StepRow] = field(default_factory=list)
     thought: str = ""  # what was said before the next action
     score: Score | None = None
     end: str = ""
@@ -33,14 +33,14 @@ class Attempt:
     @property
     def last(self) -> Observation:
         """What was seen last."""
-        return Observation(self.turns[-1].seen if self.turns else self.first)
+        return Observation(self.steps[-1].seen if self.steps else self.first)
 
 
 class WatchedEnvironment:
-    """A world of which every observation, reward and score is checked, and written into an attempt.
+    """An environment of which every observation, reward and score is checked, and written into an attempt.
 
     Raises:
-        EnvironmentFailed: from every method, if what the world gives cannot be used.
+        EnvironmentFailed: from every method, if what the environment gives cannot be used.
     """
 
     def __init__(self, environment: Environment, attempt: Attempt) -> None:
@@ -60,11 +60,11 @@ class WatchedEnvironment:
         seen = _checked(outcome.observation)
         if not math.isfinite(outcome.reward):
             raise EnvironmentFailed(f"a reward of {outcome.reward}")
-        self._attempt.turns.append(Turn(action, seen.text, self._attempt.thought))
+        self._attempt.steps.append(StepRow(action, seen.text, self._attempt.thought))
         return outcome
 
     def admissible_actions(self, limit: int | None = None) -> Sequence[str] | None:
-        """Return the world's."""
+        """Return the environment's."""
         return self._environment.admissible_actions(limit)
 
     def score(self) -> Score:
@@ -76,7 +76,7 @@ class WatchedEnvironment:
         return score
 
     def close(self) -> None:
-        """Leave the world open: it is the next episode's too."""
+        """Leave the environment open: it is the next episode's too."""
 
 
 def _checked(seen: Observation) -> Observation:

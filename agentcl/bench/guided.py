@@ -79,7 +79,7 @@ class GuidedPlayer:
             StoreUnavailable: if the memory lacks episodes that rows tell of.
         """
         kept = {row.episode for row in done if row.episode}
-        there = {episode.id for episode in self._memory.episodes()}
+        there = {episode.id for episode in self._memory.episodes.list()}
         if missing := kept - there:
             raise StoreUnavailable(
                 f"{len(missing)} of {len(kept)} episodes of this run are not in its memory, so it cannot go "
@@ -105,7 +105,7 @@ class GuidedPlayer:
         )
         attempt.end, attempt.episode = played.end, played.id
         attempt.usage = _usage_of(played)
-        held = self._memory.guidance_state().lessons
+        held = self._memory.lessons.state().lessons
         shown = [held[one.guidance].guidance for one in played.exposures if one.is_shown]
         attempt.recalled = tuple(one.key or one.id for one in shown)
         attempt.shown = tuple(line_of(one) for one in shown)
@@ -120,7 +120,7 @@ class GuidedPlayer:
         """Return what the episode was found to teach, new or not."""
         if not played.id:
             return ()
-        rows = self._memory.journal.live(
+        rows = self._memory.store.journal.live(
             view=check_view({}), kinds=(Reflection.kind,), source=played.id
         )
         texts = [
@@ -135,12 +135,14 @@ class GuidedPlayer:
 
     def _tell(self) -> None:
         author, lessons = self._told
-        state = self._memory.guidance_state()
+        state = self._memory.lessons.state()
         held = {folded(line_of(one.guidance)) for one in state.lessons.values()}
         new = [one for one in lessons if folded(one.sentence()) not in held]
         for start in range(0, len(new), _TOLD_AT_ONCE):
             some = new[start : start + _TOLD_AT_ONCE]
-            self._memory.reflect(some, author=author, origin="told", application=self._application)
+            self._memory.lessons.reflect(
+                some, author=author, origin="told", application=self._application
+            )
         self._said.update(folded(one.sentence()) for one in lessons)
 
     def _world_of(self, task: Task) -> str:

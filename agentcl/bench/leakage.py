@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from agentcl.bench.arms.base import Arm, Item
+from agentcl.bench.baselines.base import Baseline, Item
 from agentcl.envs.questions.grading import normalise
 from agentcl.errors import InvalidInput
 
@@ -13,15 +13,15 @@ _SHORTEST: Final = 4  # characters; a shorter answer stands anywhere by chance
 
 
 class WatchedMemory:
-    """An arm, and a record of what was put into it; whatever else comes out of it is a leak.
+    """A baseline, and a record of what was put into it; whatever else comes out of it is a leak.
 
     Args:
-        arm: the memory.
+        baseline: the memory.
         limit: how many items are recalled at most.
     """
 
-    def __init__(self, arm: Arm, *, limit: int) -> None:
-        self._arm, self._limit = arm, limit
+    def __init__(self, baseline: Baseline, *, limit: int) -> None:
+        self._baseline, self._limit = baseline, limit
         self._texts: dict[str, str] = {}
         self._held: set[str] = set()
 
@@ -31,7 +31,7 @@ class WatchedMemory:
             self._held.add(item.text)
             self._texts[item.id] = item.text
         if items:
-            self._arm.add(items)
+            self._baseline.add(items)
 
     def add_new(self, items: Sequence[Item]) -> list[Item]:
         """Remember those whose text is not held already, and return them."""
@@ -44,10 +44,10 @@ class WatchedMemory:
         """Return what the memory recalls, and what of it was never remembered."""
         if not query.strip():
             return [], []
-        found = self._arm.recall(query, limit=self._limit)
+        found = self._baseline.recall(query, limit=self._limit)
         if len(found) > self._limit:
             raise InvalidInput(
-                f"the arm {self._arm.name} recalled {len(found)} items where {self._limit} were asked for"
+                f"the baseline {self._baseline.name} recalled {len(found)} items where {self._limit} were asked for"
             )
         return found, [problem for item in found if (problem := self._problem(item))]
 
@@ -63,7 +63,7 @@ class Recollection:
     """What memory says in one episode, and a record of it.
 
     Args:
-        memory: that of the arm.
+        memory: that of the baseline.
         query: what is recalled for before the agent begins; `first` has what came.
     """
 
@@ -85,7 +85,7 @@ class Recollection:
 
 
 def told_answers(instructions: str, answers: Iterable[str]) -> list[str]:
-    """Return a line for each answer that stands in what the agent is told beside memory and the world.
+    """Return a line for each answer that stands in what the agent is told beside memory and the environment.
 
     Answers of fewer than four characters are left out: they stand in any text by chance.
     """

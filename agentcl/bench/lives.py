@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from agentcl.bench.actors import Reader
-from agentcl.bench.arms.base import Arm, Item
 from agentcl.bench.attempts import Attempt, WatchedEnvironment
+from agentcl.bench.baselines.base import Baseline, Item
 from agentcl.bench.leakage import WatchedMemory, told_answers
 from agentcl.bench.players import Player
-from agentcl.bench.rows import Row, Turn
+from agentcl.bench.rows import Row, StepRow
 from agentcl.envs.base import Environment, Oracle
 from agentcl.envs.questions.grading import (
     exact_match,
@@ -25,7 +25,7 @@ from agentcl.envs.questions.grading import (
 from agentcl.envs.questions.records import Arrival, Question, QuestionStream
 from agentcl.envs.streams.stream import StreamItem, TaskStream
 from agentcl.errors import (
-    ArmFailed,
+    BaselineFailed,
     EnvironmentFailed,
     MissingExtra,
     ModelUnavailable,
@@ -34,7 +34,7 @@ from agentcl.errors import (
 from agentcl.text.tokens import estimate_tokens
 
 # What no episode is to blame for: it ends the run, which can be resumed.
-_FATAL: Final = (ModelUnavailable, MissingExtra, StoreUnavailable, ArmFailed)
+_FATAL: Final = (ModelUnavailable, MissingExtra, StoreUnavailable, BaselineFailed)
 _DEPTHS: Final = (1, 2, 5, 10, 20)
 RECALL: Final = "recall"  # at the depth that a prompt holds
 View = Callable[[Sequence[str]], Sequence[str]]
@@ -44,7 +44,7 @@ View = Callable[[Sequence[str]], Sequence[str]]
 class About:
     """Whose life it is."""
 
-    arm: str
+    baseline: str
     seed: int
 
 
@@ -63,7 +63,7 @@ def live_tasks(
         about: whose life it is.
         stream: the episodes.
         player: who plays and learns; knows nothing yet, or what an earlier run left.
-        make: returns a fresh environment; a world that failed is replaced.
+        make: returns a fresh environment; an environment that failed is replaced.
         oracle: what is looked for in what the player is told, if it is told anything.
         done: the rows that an earlier run left; what they learned is brought back first.
 
@@ -105,7 +105,7 @@ def _episode(
     score = None if error else attempt.score
     return Row(
         number,
-        about.arm,
+        about.baseline,
         about.seed,
         item.task.id,
         item.task.family,
@@ -116,7 +116,7 @@ def _episode(
         is_success=score.is_success if score else None,
         goal=attempt.goal,
         first=attempt.first,
-        turns=tuple(attempt.turns),
+        steps=tuple(attempt.steps),
         end="failed" if error else attempt.end,
         error=error,
         episode=attempt.episode,
@@ -133,7 +133,7 @@ def _episode(
 def live_questions(
     about: About,
     streams: Sequence[QuestionStream],
-    open_arm: Callable[[int], Arm],
+    open_baseline: Callable[[int], Baseline],
     reader: Reader | None,
     *,
     limit: int,
@@ -146,11 +146,11 @@ def live_questions(
     Args:
         about: whose life it is.
         streams: documents and questions.
-        open_arm: returns an empty memory for the stream of that number.
+        open_baseline: returns an empty memory for the stream of that number.
         reader: who answers; None: only what was recalled is measured.
         limit: the depth at which recall is measured.
         shown: how many items are recalled for a question; default: as many.
-        view: what the reader is shown of the recalled texts, the same for every arm.
+        view: what the reader is shown of the recalled texts, the same for every baseline.
         done: the rows that an earlier run left.
 
     Raises:
@@ -161,9 +161,9 @@ def live_questions(
         if number + len(stream.questions) <= len(done):
             number += len(stream.questions)
             continue
-        arm = open_arm(place)
+        baseline = open_baseline(place)
         try:
-            memory = WatchedMemory(arm, limit=shown or limit)
+            memory = WatchedMemory(baseline, limit=shown or limit)
             arrived: list[Item] = []
             for event in stream.events:
                 if isinstance(event, Arrival):
@@ -176,14 +176,14 @@ def live_questions(
                     yield _answered(row, reader, event, view)
                 number += 1
         finally:
-            arm.close()
+            baseline.close()
 
 
 def _question(
     about: About, number: int, stream: str, question: Question, memory: WatchedMemory, limit: int
 ) -> Row:
     started = time.perf_counter()
-    row = Row(number, about.arm, about.seed, f"{stream}/{question.id}", question.category,
+    row = Row(number, about.baseline, about.seed, f"{stream}/{question.id}", question.category,
               question.delay, goal=question.text)  # fmt: skip
     try:
         found, leaks = memory.recall(question.text)
@@ -218,7 +218,7 @@ def _answered(row: Row, reader: Reader | None, question: Question, view: View) -
     return replace(
         row,
         shown=shown,
-        turns=(Turn(answer, "", thought),),
+        steps=(StepRow(answer, "", thought),),
         score=f1,
         is_success=exact == 1,
         measures={**row.measures, "exact": exact, "f1": f1},

@@ -11,20 +11,20 @@ from typing import Any, Final
 from agentcl.agents.agent import Actor
 from agentcl.agents.supervisor import Supervisor
 from agentcl.agents.teacher import Distiller
-from agentcl.bench.arms.base import Arm, Item
-from agentcl.bench.arms.registry import (
+from agentcl.bench.baselines.base import Baseline, Item
+from agentcl.bench.baselines.registry import (
     ORACLE,
     Options,
     guidance_options,
     guidance_rules,
-    open_arm,
+    open_baseline,
 )
 from agentcl.bench.guided import GuidedPlayer
 from agentcl.bench.leakage import WatchedMemory
 from agentcl.bench.opening import Leaving, make_actor, make_student, read_told
-from agentcl.bench.players import ArmPlayer, MemoryOf, Player
+from agentcl.bench.players import BaselinePlayer, MemoryOf, Player
 from agentcl.bench.settings import RunSettings
-from agentcl.envs.base import Instructive, World
+from agentcl.envs.base import Domain, Instructive
 from agentcl.envs.streams.stream import StreamItem
 from agentcl.errors import ConfigError
 from agentcl.guidance.rules import GuidanceRules
@@ -32,7 +32,7 @@ from agentcl.memory.memory import Memory
 from agentcl.models.base import ChatModel
 from agentcl.retrieval.encoders import Encoder, open_encoder
 
-# Arms that give what they hold, without a search: how much is their own setting.
+# Baselines that give what they hold, without a search: how much is their own setting.
 WHOLE: Final = ("full", "last-", "transcripts-", "notes-", ORACLE)
 _WITHOUT_VECTORS: Final = ("none", "bm25", *WHOLE)
 _MOST: Final = 10_000
@@ -43,27 +43,27 @@ class Memories:
 
     Args:
         settings: of the run.
-        arm: what remembers.
+        baseline: what remembers.
         scratch: for what the rows bring back.
         kept: for a memory that outlives the process.
     """
 
-    def __init__(self, settings: RunSettings, arm: str, *, scratch: Path, kept: Path) -> None:
-        self._settings, self._arm = settings, arm
+    def __init__(self, settings: RunSettings, baseline: str, *, scratch: Path, kept: Path) -> None:
+        self._settings, self._baseline = settings, baseline
         self._scratch, self._kept = scratch, kept
-        self._open: list[Arm | Memory] = []
+        self._open: list[Baseline | Memory] = []
         self._about: Mapping[str, Any] = {}
 
-    def arm(self, place: int = 0) -> Arm:
-        """Return an arm that remembers nothing yet; the one of that place among several."""
-        return self._opened(place, self._settings.memory.options.get(self._arm, {}))
+    def baseline(self, place: int = 0) -> Baseline:
+        """Return a baseline that remembers nothing yet; the one of that place among several."""
+        return self._opened(place, self._settings.memory.options.get(self._baseline, {}))
 
-    def _opened(self, place: int, options: Options) -> Arm:
+    def _opened(self, place: int, options: Options) -> Baseline:
         memory = self._settings.memory
-        has_vectors = not self._arm.startswith(_WITHOUT_VECTORS)
+        has_vectors = not self._baseline.startswith(_WITHOUT_VECTORS)
         encoder = _encoder(memory.encoder) if has_vectors else memory.encoder
         folder = self._scratch / f"{place}"
-        opened = open_arm(self._arm, encoder=encoder, folder=folder, options=options)
+        opened = open_baseline(self._baseline, encoder=encoder, folder=folder, options=options)
         self._open.append(opened)
         self._about = opened.settings()
         return opened
@@ -71,29 +71,29 @@ class Memories:
     @property
     def shown(self) -> int:
         """How many items a prompt may hold."""
-        return _MOST if self._arm.startswith(WHOLE) else self._settings.memory.limit
+        return _MOST if self._baseline.startswith(WHOLE) else self._settings.memory.limit
 
-    def player(self, world: World, model: ChatModel | None) -> Player:
-        """Return who plays the tasks of a world.
+    def player(self, domain: Domain, model: ChatModel | None) -> Player:
+        """Return who plays the tasks of a domain.
 
         Raises:
             ConfigError: if the agent of the run cannot play with such a memory.
         """
-        rules = guidance_rules(self._arm)
+        rules = guidance_rules(self._baseline)
         if rules is not None:
-            return self._guided(world, model, rules)
-        leaves = leaving(self._arm, self._settings.agent.learn)
-        actor = make_actor(self._settings, world, model, leaves=leaves)
-        if self._arm == ORACLE:
-            return ArmPlayer(self._oracle_of(world), actor, is_taught=False)
+            return self._guided(domain, model, rules)
+        leaves = leaving(self._baseline, self._settings.agent.learn)
+        actor = make_actor(self._settings, domain, model, leaves=leaves)
+        if self._baseline == ORACLE:
+            return BaselinePlayer(self._oracle_of(domain), actor, is_taught=False)
         if leaves == "nothing":
-            untaught = WatchedMemory(self.arm(), limit=self.shown)
-            return ArmPlayer(lambda item: untaught, actor, is_taught=False)
+            untaught = WatchedMemory(self.baseline(), limit=self.shown)
+            return BaselinePlayer(lambda item: untaught, actor, is_taught=False)
         told = self._told()
         if leaves == "notes":
-            return ArmPlayer(self._by_family(told), actor, is_repeated=True)
+            return BaselinePlayer(self._by_family(told), actor, is_repeated=True)
         memory = self._watched(told)
-        return ArmPlayer(lambda item: memory, actor)
+        return BaselinePlayer(lambda item: memory, actor)
 
     def settings(self) -> Mapping[str, Any]:
         """Return what a result must say of the memory."""
@@ -104,8 +104,12 @@ class Memories:
         while self._open:
             self._open.pop().close()
 
-    def _guided(self, world: World, model: ChatModel | None, rules: GuidanceRules) -> GuidedPlayer:
-        options = guidance_options(self._arm, self._settings.memory.options.get(self._arm, {}))
+    def _guided(
+        self, domain: Domain, model: ChatModel | None, rules: GuidanceRules
+    ) -> GuidedPlayer:
+        options = guidance_options(
+            self._baseline, self._settings.memory.options.get(self._baseline, {})
+        )
         student, teacher = self._student(model)
         memory = Memory(
             self._kept,
@@ -114,11 +118,11 @@ class Memories:
             durability="normal",
             busy_timeout_s=30.0,
         )
-        memory.guidance_rules = rules
+        memory.lessons.rules = rules
         self._open.append(memory)
         told = read_told(options.told) if options.told else ("", [])
         self._about = {
-            "encoder": memory.encoder.name,
+            "encoder": memory.store.encoder.name,
             "budget_tokens": options.budget_tokens,
             "told": len(told[1]),
             "supervised": options.supervised,
@@ -128,9 +132,9 @@ class Memories:
             memory,
             student,
             teacher,
-            rules_by=getattr(world, "rules_by", ""),
+            rules_by=getattr(domain, "rules_by", ""),
             told=told,
-            application=world.name,
+            application=domain.name,
             budget_tokens=options.budget_tokens,
             supervisor=Supervisor() if options.supervised else None,
             name=model.name if model else self._settings.agent.name,
@@ -154,42 +158,42 @@ class Memories:
         return memory_of
 
     def _told(self) -> list[Item]:
-        """Return what an arm that learns is told before the first episode."""
-        path = self._settings.memory.options.get(self._arm, {}).get("told", "")
+        """Return what a baseline that learns is told before the first episode."""
+        path = self._settings.memory.options.get(self._baseline, {}).get("told", "")
         lessons = read_told(str(path))[1] if path else []
         return [Item(f"told.{n}", one.sentence()) for n, one in enumerate(lessons)]
 
     def _watched(self, told: Sequence[Item], place: int = 0) -> WatchedMemory:
-        options = dict(self._settings.memory.options.get(self._arm, {}))
+        options = dict(self._settings.memory.options.get(self._baseline, {}))
         options.pop("told", None)
         memory = WatchedMemory(self._opened(place, options), limit=self.shown)
         memory.add(told)
         self._about = {**self._about, "told": len(told)}
         return memory
 
-    def _oracle_of(self, world: World) -> MemoryOf:
-        if not isinstance(world, Instructive):
+    def _oracle_of(self, domain: Domain) -> MemoryOf:
+        if not isinstance(domain, Instructive):
             raise ConfigError(
-                f"nobody can say what there is to know in {world.name}; leave the arm {ORACLE!r} out"
+                f"nobody can say what there is to know in {domain.name}; leave the baseline {ORACLE!r} out"
             )
 
         def memory_of(item: StreamItem) -> WatchedMemory:
             self.close()
-            memory = WatchedMemory(self.arm(), limit=self.shown)
-            sentences = world.lessons(item.task, seed=item.seed)
+            memory = WatchedMemory(self.baseline(), limit=self.shown)
+            sentences = domain.lessons(item.task, seed=item.seed)
             memory.add([Item(f"oracle.{n}", text) for n, text in enumerate(sentences)])
             return memory
 
         return memory_of
 
 
-def leaving(arm: str, learn: Leaving) -> Leaving:
-    """Return what an episode leaves for an arm, if `learn` is what it leaves for most."""
-    if arm in ("none", ORACLE):
+def leaving(baseline: str, learn: Leaving) -> Leaving:
+    """Return what an episode leaves for a baseline, if `learn` is what it leaves for most."""
+    if baseline in ("none", ORACLE):
         return "nothing"  # so that nobody is charged for what is thrown away
-    if arm == "episodes" or arm.startswith("transcripts-"):
+    if baseline == "episodes" or baseline.startswith("transcripts-"):
         return "record"
-    return "notes" if arm.startswith("notes-") else learn
+    return "notes" if baseline.startswith("notes-") else learn
 
 
 @cache
@@ -198,11 +202,13 @@ def _encoder(name: str) -> Encoder:
     return open_encoder(name)
 
 
-def are_for_tasks(arms: Sequence[str]) -> list[str]:
-    """Return the arms among some that need episodes, and can answer no questions."""
+def are_for_tasks(baselines: Sequence[str]) -> list[str]:
+    """Return the baselines among some that need episodes, and can answer no questions."""
     begins = ("notes-", "transcripts-")
     return [
-        arm
-        for arm in arms
-        if arm in (ORACLE, "episodes") or guidance_rules(arm) or arm.startswith(begins)
+        baseline
+        for baseline in baselines
+        if baseline in (ORACLE, "episodes")
+        or guidance_rules(baseline)
+        or baseline.startswith(begins)
     ]

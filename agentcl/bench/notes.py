@@ -9,7 +9,7 @@ from agentcl.agents.spending import Spent
 from agentcl.agents.student import conversation
 from agentcl.bench.actors import Actor
 from agentcl.bench.leakage import Recollection
-from agentcl.bench.rows import Turn
+from agentcl.bench.rows import StepRow
 from agentcl.envs.base import Environment, Observation, Score, Task
 from agentcl.models.base import ChatModel, Sampling
 
@@ -20,13 +20,13 @@ NOTING: Final = (
 _NOTE_TOKENS: Final = 200
 
 
-def ask_note(goal: str, first: str, turns: Sequence[Turn], score: float) -> str:
+def ask_note(goal: str, first: str, steps: Sequence[StepRow], score: float) -> str:
     """Return the prompt for a note on an attempt."""
-    steps = [
-        f"{n}. {turn.action}: {turn.seen.strip().rstrip('.')}." for n, turn in enumerate(turns, 1)
+    told = [
+        f"{n}. {step.action}: {step.seen.strip().rstrip('.')}." for n, step in enumerate(steps, 1)
     ]
     return "\n".join(
-        [f"Goal: {goal}", f"Observation: {first}", *steps, f"Score: {score:.2f}", "Note?"]
+        [f"Goal: {goal}", f"Observation: {first}", *told, f"Score: {score:.2f}", "Note?"]
     )
 
 
@@ -56,14 +56,14 @@ class Noter:
         """Ask the actor."""
         return self._actor.act(environment, observation)
 
-    def learn(self, turns: Sequence[Turn], observation: Observation, score: Score) -> list[str]:
+    def learn(self, steps: Sequence[StepRow], observation: Observation, score: Score) -> list[str]:
         """Return the note."""
         if score.value >= 1:
             return []
         if self._model is None:
-            lines = self._actor.learn(turns, observation, score)
+            lines = self._actor.learn(steps, observation, score)
             return ["\n".join(lines)] if lines else []
-        prompt = ask_note(self._seen.goal, self._seen.text, turns, score.value)
+        prompt = ask_note(self._seen.goal, self._seen.text, steps, score.value)
         sampling = Sampling(max_tokens=_NOTE_TOKENS)
         reply = self._model.chat(conversation(NOTING, prompt), sampling=sampling)
         self._spent = Spent.of(reply)

@@ -1,4 +1,4 @@
-"""From settings to what a run is made of: streams, worlds, models, actors."""
+"""From settings to what a run is made of: streams, domains, models, actors."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from agentcl.bench.settings import (
     RunSettings,
     TaskSettings,
 )
-from agentcl.envs.base import Environment, World
+from agentcl.envs.base import Domain, Environment
 from agentcl.envs.isolation import IsolatedEnvironment
 from agentcl.envs.policies import policies_of
 from agentcl.envs.questions.fact_consolidation import fact_consolidation_stream
@@ -48,7 +48,7 @@ from agentcl.envs.questions.multihop import MUSIQUE_LICENCE, hotpotqa_stream, pa
 from agentcl.envs.questions.numbered_facts import newest, read_facts
 from agentcl.envs.questions.records import QuestionStream
 from agentcl.envs.questions.squad import SQUAD_LICENCE, squad_stream
-from agentcl.envs.registry import open_world
+from agentcl.envs.registry import open_domain
 from agentcl.envs.streams.builders import (
     Pools,
     alternating_stream,
@@ -104,72 +104,72 @@ def source_names() -> list[str]:
     return [*_SOURCES, _GENERATED]
 
 
-def open_task_world(settings: TaskSettings) -> World:
-    """Return the world of a run. Raises InvalidInput as `open_world` does."""
-    if settings.world:
-        return open_world(settings.world, settings.options)
+def open_task_domain(settings: TaskSettings) -> Domain:
+    """Return the domain of a run. Raises InvalidInput as `open_domain` does."""
+    if settings.domain:
+        return open_domain(settings.domain, settings.options)
     stream = load_stream(Path(settings.file))
     names = {item.task.env for item in stream}
     if len(names) != 1:
         raise InvalidInput(
-            f"{settings.file} has tasks of {', '.join(sorted(names))}; a run has one world"
+            f"{settings.file} has tasks of {', '.join(sorted(names))}; a run has one domain"
         )
-    return open_world(names.pop(), settings.options)
+    return open_domain(names.pop(), settings.options)
 
 
-def make_environment(settings: TaskSettings, world: World) -> Environment:
+def make_environment(settings: TaskSettings, domain: Domain) -> Environment:
     """Return a fresh environment, in a process of its own if that is set."""
     if not settings.isolated:
-        return world.make()
-    name = settings.world or world.name
+        return domain.make()
+    name = settings.domain or domain.name
     return IsolatedEnvironment(name, settings.options, timeout_s=settings.timeout_s)
 
 
-def build_stream(settings: TaskSettings, world: World, *, seed: int) -> TaskStream:
+def build_stream(settings: TaskSettings, domain: Domain, *, seed: int) -> TaskStream:
     """Return the stream of one seed; two runs of the same tasks have the same, whatever they are called.
 
     Raises:
         ConfigError: if a setting does not fit the kind of stream.
-        InvalidInput: if the world has no such tasks.
+        InvalidInput: if the domain has no such tasks.
     """
     if settings.file:
         return load_stream(Path(settings.file))
-    name = world.name
-    given = settings.where or (default_where(world, settings),)
+    name = domain.name
+    given = settings.where or (default_where(domain, settings),)
     if settings.stream == "revisited" and len(given) == 1 and given[0]:
         given *= settings.places
     wheres = [
-        _chosen(where, world, settings, seed, place, len(given))
+        _chosen(where, domain, settings, seed, place, len(given))
         for place, where in enumerate(given)
     ]
     if settings.stream == "reuse":
-        if world.name != "incidents" or "deployment" not in wheres[0]:
+        if domain.name != "incidents" or "deployment" not in wheres[0]:
             raise ConfigError("a stream of reused solutions is one of incidents, with a deployment")
         return reused_stream(
             deployment=int(wheres[0]["deployment"]), split=settings.split, seed=seed
         )
     if settings.stream in CARRIED and (len(wheres) == 1 or settings.stream == "revisited"):
-        return _ordered(carried_stream(settings, world, wheres, seed=seed), settings, world, seed)
+        return _ordered(carried_stream(settings, domain, wheres, seed=seed), settings, domain, seed)
     regimes: list[Pools] = [
-        pools_of(world, settings.split, settings.families or None, where=where) for where in wheres
+        pools_of(domain, settings.split, settings.families or None, where=where) for where in wheres
     ]
     if settings.stream == "changing":
         if len(regimes) == 1:
-            regimes = _changed(regimes[0], world, settings.rule_changes)
+            regimes = _changed(regimes[0], domain, settings.rule_changes)
         return changing_stream(name, regimes, episodes=settings.episodes, seed=seed)
     if len(regimes) > 1:
         raise ConfigError(
             "tasks.where is given several times for streams whose rules change, or that are revisited, only"
         )
-    return _ordered(_shaped(settings, regimes[0], name, seed), settings, world, seed)
+    return _ordered(_shaped(settings, regimes[0], name, seed), settings, domain, seed)
 
 
-def _changed(pools: Pools, world: World, changes: int) -> list[Pools]:
+def _changed(pools: Pools, domain: Domain, changes: int) -> list[Pools]:
     """Return the same tasks before and after each change of their rules."""
-    parameter = getattr(world, "changed_by", "")
+    parameter = getattr(domain, "changed_by", "")
     if not parameter:
         raise ConfigError(
-            f"the rules of a task of {world.name} do not change; give tasks.where at least twice, such as "
+            f"the rules of a task of {domain.name} do not change; give tasks.where at least twice, such as "
             "[{level = 1}, {level = 2}]"
         )
     return [
@@ -184,9 +184,9 @@ def _changed(pools: Pools, world: World, changes: int) -> list[Pools]:
     ]
 
 
-def default_where(world: World, settings: TaskSettings) -> Mapping[str, Option]:
+def default_where(domain: Domain, settings: TaskSettings) -> Mapping[str, Option]:
     """Return what tasks are taken where nothing is said: those of one set of rules for each seed."""
-    rules = getattr(world, "rules_by", "")
+    rules = getattr(domain, "rules_by", "")
     return {rules: EACH} if rules and not settings.where else {}
 
 
@@ -202,19 +202,19 @@ def _shaped(settings: TaskSettings, pools: Pools, name: str, seed: int) -> TaskS
     return two_passes(stream) if settings.stream == "two-passes" else stream
 
 
-def _ordered(stream: TaskStream, settings: TaskSettings, world: World, seed: int) -> TaskStream:
+def _ordered(stream: TaskStream, settings: TaskSettings, domain: Domain, seed: int) -> TaskStream:
     if settings.order == "given":
         return stream
     if settings.order == "random":
         return at_random(stream, seed=seed)
     if settings.order == "difficulty":
-        oracle = world.oracle()
+        oracle = domain.oracle()
         if oracle is None:
             raise ConfigError(
-                f"nobody knows how difficult tasks of {world.name} are: it has no oracle"
+                f"nobody knows how difficult tasks of {domain.name} are: it has no oracle"
             )
         return by_difficulty(stream, oracle_steps(oracle))
-    environment = world.make()
+    environment = domain.make()
     try:
         text = first_text(environment)
         return by_similarity(stream, token_similarity(text), name="words of the first observation")
@@ -224,7 +224,7 @@ def _ordered(stream: TaskStream, settings: TaskSettings, world: World, seed: int
 
 def _chosen(
     where: Mapping[str, Option],
-    world: World,
+    domain: Domain,
     settings: TaskSettings,
     seed: int,
     place: int,
@@ -237,10 +237,12 @@ def _chosen(
             chosen[key] = value
             continue
         families = settings.families or (None,)
-        tasks = (t for f in families for t in islice(world.tasks(settings.split, family=f), 10_000))
+        tasks = (
+            t for f in families for t in islice(domain.tasks(settings.split, family=f), 10_000)
+        )
         values = sorted({task.parameters[key] for task in tasks if key in task.parameters}, key=str)
         if not values:
-            raise ConfigError(f"no task of {world.name} has a parameter {key!r}")
+            raise ConfigError(f"no task of {domain.name} has a parameter {key!r}")
         chosen[key] = values[(seed * places + place) % len(values)]
     return chosen
 
@@ -316,7 +318,7 @@ def open_model(settings: AgentSettings) -> ChatModel | None:
 
 def make_actor(
     settings: RunSettings,
-    world: World,
+    domain: Domain,
     model: ChatModel | None,
     *,
     leaves: Leaving | None = None,
@@ -325,7 +327,7 @@ def make_actor(
 
     Args:
         settings: of the run.
-        world: where.
+        domain: where.
         model: who is asked; None where no model is.
         leaves: what an episode leaves; default: what the settings say.
 
@@ -347,7 +349,7 @@ def make_actor(
     elif agent.name in SCRIPTED:
         actor = SCRIPTED[agent.name]()
     elif agent.name in POLICIES:
-        actor = PolicyActor(policies_of([agent.name], world.oracle())[0])
+        actor = PolicyActor(policies_of([agent.name], domain.oracle())[0])
     else:
         raise ConfigError(
             f"there is no agent {agent.name!r}; choose one of {', '.join(agent_names())}"
@@ -366,7 +368,7 @@ def make_student(settings: AgentSettings, model: ChatModel | None) -> tuple[Stud
     if model is None:
         if settings.name != ResponderActor.name:
             raise ConfigError(
-                f"the agent {settings.name!r} neither follows lessons nor draws them; for the arm of guidance "
+                f"the agent {settings.name!r} neither follows lessons nor draws them; for the baseline of guidance "
                 f"choose model or {ResponderActor.name}"
             )
         scripted = RespondingStudent()

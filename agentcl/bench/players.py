@@ -1,4 +1,4 @@
-"""Who plays the episodes of one life: an actor with what an arm recalls, which then learns from each."""
+"""Who plays the episodes of one life: an actor with what a baseline recalls, which then learns from each."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from agentcl.bench.actors import Actor
-from agentcl.bench.arms.base import Item
 from agentcl.bench.attempts import Attempt, WatchedEnvironment
+from agentcl.bench.baselines.base import Item
 from agentcl.bench.leakage import Recollection, WatchedMemory
 from agentcl.bench.rows import Learned, Row
 from agentcl.envs.streams.stream import StreamItem, TaskStream
@@ -34,8 +34,8 @@ class Player(Protocol):
         ...
 
 
-class ArmPlayer:
-    """An actor whose memory is an arm.
+class BaselinePlayer:
+    """An actor whose memory is a baseline.
 
     Args:
         memory_of: the memory for an episode: the same for all, or one for each kind of task.
@@ -73,7 +73,7 @@ class ArmPlayer:
             attempt.end = self._act(environment, attempt)
             score = environment.score()
             if self._is_taught and item.is_learned_from:
-                texts = self._actor.learn(attempt.turns, attempt.last, score)
+                texts = self._actor.learn(attempt.steps, attempt.last, score)
                 items = [Item(f"e{number}.{n}", text) for n, text in enumerate(texts)]
                 learned = self._remember(memory, items)
                 attempt.learned = tuple(Learned(one.id, one.text) for one in learned)

@@ -15,7 +15,7 @@ UNREPEATED: Final = frozenset({"wall_s", "usage", "episode"})
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class StepRow:
     """One action, or one answer, and what was seen then."""
 
     action: str
@@ -33,22 +33,22 @@ class Learned:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One episode, or one question, of one arm and seed."""
+    """One episode, or one question, of one baseline and seed."""
 
     number: int  # its place in the stream, from 0
-    arm: str
+    baseline: str
     seed: int  # of the stream
     task: str  # its id, or the question's
     family: str  # or the question's category
     phase: str
     episode_seed: int = 0
-    score: float | None = None  # None: the world failed, or nobody answered
+    score: float | None = None  # None: the environment failed, or nobody answered
     raw: float | None = None
     is_success: bool | None = None
     measures: Mapping[str, float] = field(default_factory=dict)  # of a question: recall, F1 ...
     goal: str = ""
     first: str = ""  # what was seen first
-    turns: tuple[Turn, ...] = ()
+    steps: tuple[StepRow, ...] = ()
     end: str = ""  # terminated, truncated, gave up, answered, failed
     error: str = ""  # the traceback of what failed
     episode: str = ""  # its id in the memory, where that keeps episodes
@@ -77,7 +77,7 @@ class Row:
             return cls(
                 **{
                     **read,
-                    "turns": tuple(Turn(**turn) for turn in read.get("turns", ())),
+                    "steps": tuple(StepRow(**step) for step in read.get("steps", ())),
                     "learned": tuple(Learned(**one) for one in read.get("learned", ())),
                     "usage": {role: Spent(**used) for role, used in read.get("usage", {}).items()},
                     **{name: tuple(read.get(name, ())) for name in ("recalled", "shown", "leaks")},
@@ -93,7 +93,7 @@ class Row:
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  # JSON
     """Return dataclasses as mappings, without empty parts that have a default."""
-    if isinstance(value, Row | Turn | Spent | Learned):
+    if isinstance(value, Row | StepRow | Spent | Learned):
         plain = {}
         for name, is_needed in _PARTS[type(value)]:
             held = getattr(value, name)
@@ -113,5 +113,5 @@ _PARTS: Final[Mapping[type, tuple[tuple[str, bool], ...]]] = {
         (one.name, one.default is MISSING and one.default_factory is MISSING)
         for one in fields(kind)
     )
-    for kind in (Row, Turn, Spent, Learned)
+    for kind in (Row, StepRow, Spent, Learned)
 }

@@ -1,4 +1,4 @@
-"""A run: every arm with every seed, side by side in processes, each going on where its rows end."""
+"""A run: every baseline with every seed, side by side in processes, each going on where its rows end."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from agentcl.bench.opening import (
     make_reader,
     open_model,
     open_questions,
-    open_task_world,
+    open_task_domain,
     view_of,
 )
 from agentcl.bench.rows import Row
@@ -54,7 +54,7 @@ class Flag(Protocol):
 class Progress:
     """How far a run is, counting what earlier runs did."""
 
-    total: int  # episodes of all arms and seeds
+    total: int  # episodes of all baselines and seeds
     done: int
 
 
@@ -69,18 +69,18 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Lived:
-    """How the life of one arm and seed ended."""
+    """How the life of one baseline and seed ended."""
 
     state: str  # complete, stopped, budget
     fingerprint: str | None  # of the model of its process, if that was another one
-    settings: Mapping[str, Any] = field(default_factory=dict)  # of the arm
+    settings: Mapping[str, Any] = field(default_factory=dict)  # of the baseline
 
 
 def begin(path: Path, settings: RunSettings) -> RunFolder:
     """Make the folder of a run, with all that can be known beforehand checked.
 
     Raises:
-        InvalidInput: if the folder holds a run, or the world or the data cannot be used.
+        InvalidInput: if the folder holds a run, or the domain or the data cannot be used.
         ConfigError: if a setting cannot be used.
         MissingExtra: if a part is not installed.
         ModelUnavailable: if the model cannot be asked.
@@ -92,7 +92,7 @@ def begin(path: Path, settings: RunSettings) -> RunFolder:
         )
     totals, about, streams = _plan(settings)
     model = open_model(settings.agent)
-    _check_arms(settings, model)
+    _check_baselines(settings, model)
     folder = RunFolder.create(
         path,
         settings,
@@ -131,7 +131,7 @@ def go_on(
         ModelChanged: if the model is not the one that the run began with.
     """
     settings = folder.settings
-    lives = [(arm, seed) for seed in settings.seeds for arm in settings.memory.arms]
+    lives = [(baseline, seed) for seed in settings.seeds for baseline in settings.memory.baselines]
     deadline = time.monotonic() + settings.budget_s if settings.budget_s else None
 
     def is_over() -> bool:
@@ -141,7 +141,9 @@ def go_on(
         model = open_model(settings.agent)
         _check_frozen(folder, model.fingerprint() if model else None)
         if settings.workers == 1 or len(lives) == 1:
-            ended = [run_life(folder, arm, seed, model, on_row, is_over) for arm, seed in lives]
+            ended = [
+                run_life(folder, baseline, seed, model, on_row, is_over) for baseline, seed in lives
+            ]
         else:
             ended = _side_by_side(folder, lives, on_row, is_over)
         after = model.fingerprint() if model else None
@@ -149,18 +151,21 @@ def go_on(
             _check_frozen(folder, lived.fingerprint)
         _check_frozen(folder, after)
         done = progress(folder).done
-        total = sum(folder.about["episodes"].values()) * len(settings.memory.arms)
+        total = sum(folder.about["episodes"].values()) * len(settings.memory.baselines)
         state = "complete" if done == total else _worst([lived.state for lived in ended])
         if deadline is not None and state == "stopped" and not should_stop():
             state = "budget"
-        arms = {arm: dict(lived.settings) for (arm, _), lived in zip(lives, ended, strict=True)}
-        folder.note(state=state, arms=arms, **{"fingerprint after": after})
+        baselines = {
+            baseline: dict(lived.settings)
+            for (baseline, _), lived in zip(lives, ended, strict=True)
+        }
+        folder.note(state=state, baselines=baselines, **{"fingerprint after": after})
     return Ended(state, done, total)
 
 
 def progress(folder: RunFolder) -> Progress:
     """Return how many episodes there are, and how many are done."""
-    total = sum(folder.about["episodes"].values()) * len(folder.settings.memory.arms)
+    total = sum(folder.about["episodes"].values()) * len(folder.settings.memory.baselines)
     return Progress(total, sum(1 for _ in folder.rows()))
 
 
@@ -174,64 +179,64 @@ def _plan(
         licences = sorted({q.licence for found in asked.values() for q in found})
         names = sorted({q.name for found in asked.values() for q in found})
         return totals, {"streams": names, "licences": licences}, {}
-    world = open_task_world(settings.tasks)
-    built = {seed: build_stream(settings.tasks, world, seed=seed) for seed in settings.seeds}
+    domain = open_task_domain(settings.tasks)
+    built = {seed: build_stream(settings.tasks, domain, seed=seed) for seed in settings.seeds}
     families = sorted({item.task.family for stream in built.values() for item in stream})
     bounds = {}
-    if isinstance(world, Bounded):
+    if isinstance(domain, Bounded):
         bounds = {
             family: {"without memory": found.without_memory, "with knowledge": found.with_knowledge}
             for family in families
-            if (found := world.bounds(family))
+            if (found := domain.bounds(family))
         }
-    about = {"world": world.name, "families": families, "bounds": bounds,
+    about = {"domain": domain.name, "families": families, "bounds": bounds,
              "orders": sorted({stream.order for stream in built.values()})}  # fmt: skip
     return {str(seed): len(stream) for seed, stream in built.items()}, about, built
 
 
-def _check_arms(settings: RunSettings, model: ChatModel | None) -> None:
-    """Open every arm once: what is wrong with one is to be told now, not after an hour."""
-    world = None if settings.questions.source else open_task_world(settings.tasks)
-    for_tasks = are_for_tasks(settings.memory.arms)
-    if world is None and for_tasks:
+def _check_baselines(settings: RunSettings, model: ChatModel | None) -> None:
+    """Open every baseline once: what is wrong with one is to be told now, not after an hour."""
+    domain = None if settings.questions.source else open_task_domain(settings.tasks)
+    for_tasks = are_for_tasks(settings.memory.baselines)
+    if domain is None and for_tasks:
         raise ConfigError(
             f"{', '.join(for_tasks)} learn from episodes, and a run of questions has none; leave them out"
         )
-    for arm in settings.memory.arms:
+    for baseline in settings.memory.baselines:
         with tempfile.TemporaryDirectory() as scratch:
             path = Path(scratch)
-            memories = Memories(settings, arm, scratch=path / "arm", kept=path / "memory")
+            memories = Memories(settings, baseline, scratch=path / "baseline", kept=path / "memory")
             with closing(memories):
-                if world is None:
-                    memories.arm()
+                if domain is None:
+                    memories.baseline()
                 else:
-                    memories.player(world, model)
+                    memories.player(domain, model)
 
 
 def run_life(
     folder: RunFolder,
-    arm: str,
+    baseline: str,
     seed: int,
     model: ChatModel | None,
     on_row: OnRow = lambda row: None,
     is_over: Callable[[], bool] = lambda: False,
 ) -> Lived:
-    """Run one arm and seed to its end, its budget, or until it is told to stop.
+    """Run one baseline and seed to its end, its budget, or until it is told to stop.
 
     Args:
         folder: of the run.
-        arm: what remembers.
+        baseline: what remembers.
         seed: of the stream.
         model: who acts or reads; None where no model does.
         on_row: told of every episode that ends.
         is_over: asked after each.
 
     Raises:
-        StoreBusy: if another process writes the rows of this arm and seed.
+        StoreBusy: if another process writes the rows of this baseline and seed.
         ModelUnavailable: if the model cannot be asked.
     """
     settings = folder.settings
-    life = folder.life(arm, seed)
+    life = folder.life(baseline, seed)
     total = folder.about["episodes"][str(seed)]
     with ExitStack() as stack:
         rows = stack.enter_context(life.appending())
@@ -244,10 +249,10 @@ def run_life(
         elif len(done) < total:
             scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="agentcl-bench-"))
             memories = Memories(
-                settings, arm, scratch=Path(scratch), kept=folder.memory_path(arm, seed)
+                settings, baseline, scratch=Path(scratch), kept=folder.memory_path(baseline, seed)
             )
             stack.callback(memories.close)
-            for row in _rows(settings, memories, About(arm, seed), model, done):
+            for row in _rows(settings, memories, About(baseline, seed), model, done):
                 rows.add(row)
                 on_row(row)
                 spent += row.tokens
@@ -272,20 +277,20 @@ def _rows(
         return live_questions(
             about,
             open_questions(settings.questions, seed=about.seed),
-            memories.arm,
+            memories.baseline,
             make_reader(settings.agent, model),
             limit=settings.memory.limit,
             shown=memories.shown,
             view=view_of(settings.questions),
             done=done,
         )
-    world = open_task_world(settings.tasks)
+    domain = open_task_domain(settings.tasks)
     return live_tasks(
         about,
-        build_stream(settings.tasks, world, seed=about.seed),
-        memories.player(world, model),
-        lambda: make_environment(settings.tasks, world),
-        oracle=world.oracle(),
+        build_stream(settings.tasks, domain, seed=about.seed),
+        memories.player(domain, model),
+        lambda: make_environment(settings.tasks, domain),
+        oracle=domain.oracle(),
         done=done,
     )
 
@@ -299,11 +304,11 @@ def _side_by_side(
     context = multiprocessing.get_context("spawn")
     stop = context.Event()
     workers = min(folder.settings.workers, len(lives))
-    follow = _Follower([folder.life(arm, seed) for arm, seed in lives], on_row)
+    follow = _Follower([folder.life(baseline, seed) for baseline, seed in lives], on_row)
     arguments = (stop, os.getpid(), max(1, (os.cpu_count() or 1) // workers))
     with ProcessPoolExecutor(workers, context, _prepare, arguments) as pool:
         running: list[Future[Lived]] = [
-            pool.submit(_live_in_worker, folder.path, arm, seed) for arm, seed in lives
+            pool.submit(_live_in_worker, folder.path, baseline, seed) for baseline, seed in lives
         ]
         try:
             while not all(life.done() for life in running):
@@ -332,7 +337,7 @@ def _prepare(stop: Flag, parent: int, threads: int) -> None:
         os.environ.setdefault(name, str(threads))
 
 
-def _live_in_worker(path: Path, arm: str, seed: int) -> Lived:
+def _live_in_worker(path: Path, baseline: str, seed: int) -> Lived:
     def is_over() -> bool:
         return os.getppid() != _parent or (_stop is not None and _stop.is_set())
 
@@ -340,7 +345,7 @@ def _live_in_worker(path: Path, arm: str, seed: int) -> Lived:
     if is_over():
         return Lived("stopped", None)
     model = open_model(folder.settings.agent)
-    lived = run_life(folder, arm, seed, model, lambda row: None, is_over)
+    lived = run_life(folder, baseline, seed, model, lambda row: None, is_over)
     return Lived(lived.state, model.fingerprint() if model else None, lived.settings)
 
 

@@ -7,7 +7,7 @@ from agentcl.agents.spending import NOTHING_SPENT
 from agentcl.agents.student import Act
 from agentcl.agents.teacher import Distilled
 from agentcl.envs.base import Observation
-from agentcl.envs.worlds.incidents.responder import Responder
+from agentcl.envs.domains.incidents.responder import Responder
 from agentcl.lessons import read_sentence
 
 

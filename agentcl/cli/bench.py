@@ -49,16 +49,16 @@ def list_(screen: Screen, folder: Path | None) -> None:
     if folder is not None:
         _list_runs(screen, folder)
         return
-    from agentcl.bench.arms.registry import arm_names
+    from agentcl.bench.baselines.registry import baseline_names
     from agentcl.bench.opening import agent_names, source_names
-    from agentcl.envs.registry import world_names
+    from agentcl.envs.registry import domain_names
 
     there = {
-        "worlds": world_names(),
+        "domains": domain_names(),
         "sources of questions": source_names(),
         "streams": list(get_args(Shape)),
         "agents": agent_names(),
-        "arms": arm_names(),
+        "baselines": baseline_names(),
     }
     if screen.as_json:
         screen.json(there)
@@ -70,7 +70,7 @@ def list_(screen: Screen, folder: Path | None) -> None:
 @bench.command()
 @click.argument("plan", type=click.Path(path_type=Path), required=False)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="A new folder.")
-@click.option("--world", help="Tasks of this world, or of module:Class of your own.")
+@click.option("--domain", help="Tasks of this domain, or of module:Class of your own.")
 @click.option("--questions", help="Questions of this source, or of a saved stream (.jsonl).")
 @click.option("--data", help="Where the data of --questions lies.")
 @click.option("--family", "families", multiple=True, help="Only this kind of task.")
@@ -81,9 +81,9 @@ def list_(screen: Screen, folder: Path | None) -> None:
 )
 @click.option("--model", help="The reference model, a folder, or a name at --url.")
 @click.option("--url", help="An OpenAI-compatible endpoint.")
-@click.option("--arm", "arms", multiple=True, help="A memory to compare; give several.")
+@click.option("--baseline", "baselines", multiple=True, help="A memory to compare; give several.")
 @click.option("--limit", type=click.IntRange(1), help="Items that a prompt may hold.")
-@click.option("--encoder", help="For all arms alike: hashing, minilm, ...")
+@click.option("--encoder", help="For all baselines alike: hashing, minilm, ...")
 @click.option("--seeds", type=click.IntRange(1), help="How many: 0, 1, 2 ...")
 @click.option("--workers", type=click.IntRange(1), help="Processes side by side.")
 @click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Any other setting.")
@@ -177,15 +177,15 @@ def _run(screen: Screen, folder: RunFolder) -> None:
 
 
 def _sum_up(screen: Screen, summary: Summary) -> None:
-    """Print what each arm reached, beside the one that it has to beat."""
+    """Print what each baseline reached, beside the one that it has to beat."""
     from agentcl.bench.reports.words import interval
 
-    gains = {difference.arm: difference.score for difference in summary.differences}
-    for arm in summary.arms:
-        gain = gains.get(arm.arm)
-        against = f", {interval(gain, is_signed=True)} against {summary.baseline}" if gain else ""
-        failed = f", {arm.failed} failed" if arm.failed else ""
-        screen.line(f"{arm.arm:12} score {interval(arm.score)}{against}{failed}")
+    gains = {difference.baseline: difference.score for difference in summary.differences}
+    for baseline in summary.baselines:
+        gain = gains.get(baseline.baseline)
+        against = f", {interval(gain, is_signed=True)} against {summary.against}" if gain else ""
+        failed = f", {baseline.failed} failed" if baseline.failed else ""
+        screen.line(f"{baseline.baseline:12} score {interval(baseline.score)}{against}{failed}")
     if summary.leakage.is_suspect:
         screen.note("the leakage check found something; see the report")
 
@@ -229,10 +229,10 @@ def _with_options(tables: dict[str, Any], given: dict[str, Any]) -> dict[str, An
     """Return the tables of a plan with what the options say in their places."""
     is_asked = bool(given["questions"] or tables.get("questions", {}).get("source"))
     places = {
-        "world": "tasks.world", "questions": "questions.source", "data": "questions.path",
+        "domain": "tasks.domain", "questions": "questions.source", "data": "questions.path",
         "families": "tasks.families", "stream": "tasks.stream", "agent": "agent.name",
         "episodes": "questions.limit" if is_asked else "tasks.episodes", "model": "agent.model",
-        "url": "agent.url", "arms": "memory.arms", "limit": "memory.limit",
+        "url": "agent.url", "baselines": "memory.baselines", "limit": "memory.limit",
         "encoder": "memory.encoder", "workers": "workers", "seeds": "seeds",
     }  # fmt: skip
     merged = {key: dict(v) if isinstance(v, dict) else v for key, v in tables.items()}
@@ -264,7 +264,7 @@ def _list_runs(screen: Screen, folder: Path) -> None:
             continue
         runs.append(
             {"folder": head.parent, "name": found.settings.name, "done": far.done, "total": far.total,
-             "state": found.about.get("state", "not ended"), "arms": list(found.settings.memory.arms)}
+             "state": found.about.get("state", "not ended"), "baselines": list(found.settings.memory.baselines)}
         )  # fmt: skip
     if screen.as_json:
         screen.json(runs)
@@ -272,7 +272,7 @@ def _list_runs(screen: Screen, folder: Path) -> None:
     for one in runs:
         screen.line(
             f"{one['folder']}: {one['name']}, {one['done']}/{one['total']} episodes, {one['state']}, "
-            f"arms {', '.join(one['arms'])}"
+            f"baselines {', '.join(one['baselines'])}"
         )
     if not runs:
         screen.line(f"there is no run in {folder}")

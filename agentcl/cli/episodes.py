@@ -66,11 +66,9 @@ def episodes() -> None:
 @command
 def list_(screen: Screen, limit: int, **given: Any) -> None:
     """List the newest episodes, one a line, the newest last."""
-    from agentcl.memory.episode_search import select
-
     chosen, scope = _chosen(given), scope_of(given)
     with open_memory(given) as memory:
-        found = list(deque(select(memory.episodes(**scope), chosen), maxlen=limit))
+        found = list(deque(memory.episodes.list(chosen=chosen, **scope), maxlen=limit))
     if screen.as_json:
         screen.json(found)
         return
@@ -91,11 +89,9 @@ def show(screen: Screen, id: str, **given: Any) -> None:
 
     It says how the episode ended, what it cost, and which lessons it bears on.
     """
-    from agentcl.memory.episode_search import replay
-
     scope = scope_of(given)
     with open_memory(given) as memory:
-        found = replay(memory, id, **scope)
+        found = memory.episodes.replay(id, **scope)
     if screen.as_json:
         screen.json({"episode": found.episode, "lessons": found.lessons})
         return
@@ -118,11 +114,9 @@ def replay_(screen: Screen, id: str, **given: Any) -> None:
 
     With each step stand the lessons that were in its prompt.
     """
-    from agentcl.memory.episode_search import replay
-
     scope = scope_of(given)
     with open_memory(given) as memory:
-        found = replay(memory, id, **scope)
+        found = memory.episodes.replay(id, **scope)
     if screen.as_json:
         screen.json(found)
         return
@@ -150,11 +144,9 @@ def search_(screen: Screen, text: str, by: Any, limit: int, **given: Any) -> Non
 
     Successful and failed ones are printed apart.
     """
-    from agentcl.memory.episode_search import search
-
     chosen, scope = _chosen(given), scope_of(given)
     with open_memory(given) as memory:
-        found = search(memory, text, by=by, limit=limit, chosen=chosen, **scope)
+        found = memory.episodes.search(text, by=by, limit=limit, chosen=chosen, **scope)
     if screen.as_json:
         screen.json(found)
         return

@@ -64,7 +64,7 @@ def extract(
     with open_memory(given) as memory:
         if dry_run:
             extractor_name = f"model:{name}"
-            state = memory.extraction_state(extractor_name, retry=retry, **scope)
+            state = memory.facts.state(extractor_name, retry=retry, **scope)
             _estimate(screen, state, name, prices, instructed=name != REFERENCE_NAME)
             return
         from agentcl.memory.extraction import INSTRUCTIONS, ModelExtractor
@@ -79,7 +79,7 @@ def extract(
             model, instructions="" if name == REFERENCE_NAME else INSTRUCTIONS, name=f"model:{name}"
         )
         with stopping(_STOPPING) as is_stopped, screen.progress("reading", None) as bar:
-            report = memory.extract(
+            report = memory.facts.extract(
                 extractor,
                 limit=limit,
                 retry=retry,
@@ -162,7 +162,7 @@ def import_(screen: Screen, file: Path, extractor: str, **given: Any) -> None:
     """
     scope = scope_of(given)
     with open_memory(given) as memory:
-        report = memory.import_facts(file, extractor=extractor, **scope)
+        report = memory.facts.import_(file, extractor=extractor, **scope)
     if screen.as_json:
         screen.json(report)
         return
@@ -186,7 +186,7 @@ def stats(screen: Screen, **given: Any) -> None:
     """Print how large the graph is, and what holds it together."""
     scope = scope_of(given)
     with open_memory(given) as memory:
-        found = memory.graph(**scope).stats()
+        found = memory.graph.view(**scope).stats()
     screen.json(found) if screen.as_json else screen.graph_stats(found)
 
 
@@ -204,7 +204,7 @@ def neighbors(screen: Screen, phrase: str, limit: int, **given: Any) -> None:
     """
     scope = scope_of(given)
     with open_memory(given) as memory:
-        near = memory.graph(**scope).near(phrase, limit=limit)
+        near = memory.graph.view(**scope).near(phrase, limit=limit)
     screen.json(near) if screen.as_json else screen.near(near)
 
 
@@ -219,7 +219,7 @@ def path(screen: Screen, start: str, end: str, **given: Any) -> None:
     """Print a shortest way from one phrase to another."""
     scope = scope_of(given)
     with open_memory(given) as memory:
-        way = memory.graph(**scope).path(start, end)
+        way = memory.graph.view(**scope).path(start, end)
     if screen.as_json:
         screen.json(way)
         return
@@ -237,7 +237,7 @@ def export(screen: Screen, file: Path, **given: Any) -> None:
     """Write the graph to a .graphml or .json file."""
     scope = scope_of(given)
     with open_memory(given) as memory:
-        count = memory.graph(**scope).export(file)
+        count = memory.graph.view(**scope).export(file)
     screen.json({"edges": count}) if screen.as_json else screen.line(f"{count} edges in {file}")
 
 
@@ -260,5 +260,5 @@ def draw(
     scope = scope_of(given)
     with open_memory(given) as memory:
         recall = None if query is None else memory.search(query, mode="graph", limit=limit, **scope)
-        count = memory.graph(**scope).draw(file, phrase=phrase, recall=recall)
+        count = memory.graph.view(**scope).draw(file, phrase=phrase, recall=recall)
     screen.json({"nodes": count}) if screen.as_json else screen.line(f"{count} nodes in {file}")

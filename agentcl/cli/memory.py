@@ -64,14 +64,14 @@ def add(
 
     total = count(Path(path) for path in paths)
     with open_memory(given, begins=True) as memory:
-        before = memory.journal.last_seq()
+        before = memory.store.journal.last_seq()
         with screen.progress("remembering", total) as progress:
             stored = memory.add_many(
                 drafts(),
                 progress=lambda done: progress.update(progress.task_ids[0], completed=done),
                 **scope,
             )
-        fresh = [document for document in stored if memory.journal.seq_of(document) > before]
+        fresh = [document for document in stored if memory.store.journal.seq_of(document) > before]
         added = sum(document.version == 1 for document in fresh)
         counts = {
             "added": added,
@@ -138,10 +138,10 @@ def search(
             text = recall.prompt(budget_tokens=budget)
             screen.json({"prompt": text}) if screen.as_json else click.echo(text)
         elif screen.as_json:
-            chains = {"explanations": memory.explain(recall)} if explain else {}
+            chains = {"explanations": memory.graph.explain(recall)} if explain else {}
             screen.json({**to_json(recall), **chains})
         else:
-            screen.recall(recall, memory.explain(recall) if explain else ())
+            screen.recall(recall, memory.graph.explain(recall) if explain else ())
 
 
 def _filters(given: tuple[str, ...]) -> dict[str, Any]:
@@ -167,7 +167,7 @@ def show(screen: Screen, id: str, as_of: datetime | None, **given: Any) -> None:
     with open_memory(given) as memory:
         record = memory.get(id, as_of=as_of, **scope)
         if screen.as_json:
-            counters = memory.journal.counters(id)
+            counters = memory.store.journal.counters(id)
             screen.json({"record": record, "counters": counters})
         else:
             screen.record(record)

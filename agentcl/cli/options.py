@@ -96,16 +96,16 @@ def open_memory(
     # Here, so that `--help` does not wait for it.
     from agentcl.memory.memory import Memory
     from agentcl.memory.settings import resolve
-    from agentcl.store.sqlite.journal import FILE as JOURNAL
+    from agentcl.store.opening import holds_store
 
     options = {name: given.pop(name) for name in ("path", "encoder", "index") if name in given}
     path = resolve({"path": options.get("path")})["path"].value
-    if not begins and not (path / JOURNAL).exists():
+    if not begins and not holds_store(path):
         raise StoreUnavailable(
             f"there is no memory at {path}; begin one with `agentcl add`, or name another --path"
         )
     memory = Memory(**options, **settings, read_only=False)
-    if not (begins or may_be_empty) and memory.journal.last_seq() == 0:
+    if not (begins or may_be_empty) and memory.store.journal.last_seq() == 0:
         memory.close()
         raise InvalidInput(f"the memory at {path} is empty; fill it with `agentcl add`")
     return memory

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
     from agentcl.memory.doctor import Report
     from agentcl.memory.explanations import Explanation
+    from agentcl.memory.forgetting import Receipt
     from agentcl.memory.graph import GraphStats, Near
     from agentcl.memory.memory import Memory
-    from agentcl.memory.upkeep import Receipt, Stats
+    from agentcl.memory.storage import Stats
     from agentcl.models.check import Endpoint
     from agentcl.models.ledger import LedgerLine
     from agentcl.retrieval.recall import Recall
@@ -275,8 +276,8 @@ class Screen:
 
 def describe_encoder(memory: Memory) -> str:
     """Return one line about the encoder in use."""
-    kind = "lexical only" if memory.encoder.is_lexical else "by meaning"
-    return f"encoder {memory.encoder.name} ({kind})"
+    kind = "lexical only" if memory.store.encoder.is_lexical else "by meaning"
+    return f"encoder {memory.store.encoder.name} ({kind})"
 
 
 def safe(text: str) -> str:

@@ -28,7 +28,7 @@ def export(screen: Screen, file: Path, salvage: bool, **given: Any) -> None:
     """Write a memory to a file of JSON lines, losslessly."""
     scope = scope_of(given)
     with open_memory(given) as memory:
-        rows = memory.export(file, salvage=salvage, **scope)
+        rows = memory.store.export(file, salvage=salvage, **scope)
         screen.json({"rows": rows, "file": file}) if screen.as_json else screen.line(
             f"{rows} rows written to {file}"
         )
@@ -44,7 +44,7 @@ def import_(screen: Screen, file: Path, **given: Any) -> None:
     Their ids, histories and vectors stay as they were.
     """
     with open_memory(given, begins=True) as memory:
-        imported = memory.import_(file)
+        imported = memory.store.import_(file)
         if screen.as_json:
             screen.json(imported)
             return
@@ -64,7 +64,7 @@ def snapshot(screen: Screen, folder: Path, **given: Any) -> None:
     The copy is consistent, whoever writes meanwhile.
     """
     with open_memory(given) as memory:
-        memory.snapshot(folder)
+        memory.store.snapshot(folder)
         screen.json({"folder": folder}) if screen.as_json else screen.line(f"copied to {folder}")
 
 
@@ -76,7 +76,7 @@ def stats(screen: Screen, **given: Any) -> None:
     """Print how much is stored."""
     scope = scope_of(given)
     with open_memory(given, may_be_empty=True) as memory:
-        result = memory.stats(**scope)
+        result = memory.store.stats(**scope)
         screen.json(result) if screen.as_json else screen.stats(result)
 
 
@@ -88,10 +88,8 @@ def doctor(screen: Screen, **given: Any) -> None:
 
     It says where each setting came from. The exit status is 1 if anything is wrong.
     """
-    from agentcl.memory.doctor import examine
-
     with open_memory(given, may_be_empty=True) as memory:
-        report = examine(memory)
+        report = memory.store.examine()
         screen.json(report) if screen.as_json else screen.report(report)
     if not report.is_healthy:
         sys.exit(1)
@@ -112,22 +110,22 @@ def reembed(screen: Screen, path: Path | None, encoder: str) -> None:
     # The settings may already name the new encoder, so open with the one that is in the folder.
     with Memory(path, encoder=_held_encoder(path)) as memory:
         with screen.progress("embedding", None) as progress:
-            memory.reembed(
+            memory.store.reembed(
                 encoder,
                 progress=lambda done, total: progress.update(
                     progress.task_ids[0], completed=done, total=total
                 ),
             )
-        result = memory.stats()
+        result = memory.store.stats()
         screen.json(result) if screen.as_json else screen.line(f"embedded with {result.encoder}")
 
 
 def _held_encoder(path: Path | None) -> str | None:
     from agentcl.memory.settings import resolve
-    from agentcl.store.sqlite.journal import Journal
+    from agentcl.store.opening import open_store
 
     folder = resolve({"path": path})["path"].value
-    journal = Journal(folder, read_only=True)
+    journal = open_store(folder, read_only=True)
     try:
         held = journal.encoder()
         return None if held is None else held.name
@@ -144,8 +142,8 @@ def reindex(screen: Screen, **given: Any) -> None:
     This needs no encoder.
     """
     with open_memory(given) as memory:
-        memory.retriever.rebuild()
-        states = memory.retriever.states()
+        memory.store.retriever.rebuild()
+        states = memory.store.retriever.states()
         screen.json(states) if screen.as_json else screen.line(
             f"rebuilt: {', '.join(state.name for state in states)}"
         )

@@ -1,4 +1,4 @@
-"""A world in a process of its own: one that leaks, hangs or crashes takes nothing else with it."""
+"""An environment in a process of its own: one that leaks, hangs or crashes takes nothing else with it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from agentcl.errors import EnvironmentFailed, InvalidInput, MissingExtra
 
 _TOLD: Final = 2_000  # characters of what a dead process last said
 _ENDING_S: Final = 5.0  # for a process that was asked to end
-# What the child may raise that says something of the request, not of the world.
+# What the child may raise that says something of the request, not of the environment.
 _REFUSALS: Final = ("InvalidInput",)
 
 
@@ -30,8 +30,8 @@ class IsolatedEnvironment:
     `EnvironmentFailed`; the next `reset` begins with a fresh one.
 
     Args:
-        world: as `open_world` takes it: a name, or `module:Class` of your own.
-        options: keywords of the world's class.
+        domain: as `open_domain` takes it: a name, or `module:Class` of your own.
+        options: keywords of the domain's class.
         timeout_s: how long one call may take; the first includes starting the child and the engine.
         restarts: how many episodes in a row may fail before `reset` refuses to start another child.
         recycle_after: episodes after which the child is replaced, for engines that leak; default: never.
@@ -40,7 +40,7 @@ class IsolatedEnvironment:
 
     def __init__(
         self,
-        world: str,
+        domain: str,
         options: Mapping[str, str] | None = None,
         *,
         timeout_s: float = 60.0,
@@ -50,7 +50,7 @@ class IsolatedEnvironment:
     ) -> None:
         if timeout_s <= 0 or restarts < 1 or (recycle_after is not None and recycle_after < 1):
             raise InvalidInput("timeout_s must be above 0, restarts and recycle_after at least 1")
-        self._world, self._options = world, dict(options or {})
+        self._domain, self._options = domain, dict(options or {})
         self._timeout_s, self._restarts, self._recycle_after = timeout_s, restarts, recycle_after
         self._variables = dict(variables or {})
         self._child: _Child | None = None
@@ -109,15 +109,15 @@ class IsolatedEnvironment:
 
     def _call(self, method: str, *, is_within: bool = False, **arguments: object) -> Any:  # noqa: ANN401  # the method's
         if self._is_closed:
-            raise InvalidInput(f"the environment {self._world!r} is closed")
+            raise InvalidInput(f"the environment {self._domain!r} is closed")
         if self._child is None:
             if is_within:
-                raise InvalidInput(f"no episode of {self._world!r} has begun; call reset first")
+                raise InvalidInput(f"no episode of {self._domain!r} has begun; call reset first")
             if self._failed >= self._restarts:
                 raise EnvironmentFailed(
-                    f"{self._world} failed {self._failed} times in a row and is not started again"
+                    f"{self._domain} failed {self._failed} times in a row and is not started again"
                 )
-            self._child = _Child(self._world, self._options, self._variables)
+            self._child = _Child(self._domain, self._options, self._variables)
             self._episodes = 0
         try:
             kind, told = self._child.ask(method, arguments, self._timeout_s)
@@ -138,7 +138,7 @@ class IsolatedEnvironment:
         self._end()
         if name == "EnvironmentFailed":
             raise EnvironmentFailed(message)
-        raise EnvironmentFailed(f"{self._world} raised {name}: {message}\n{trace}")
+        raise EnvironmentFailed(f"{self._domain} raised {name}: {message}\n{trace}")
 
     def _end(self, *, is_asked: bool = True) -> None:
         child, self._child = self._child, None
@@ -157,13 +157,13 @@ class _Child:
     """The process and the socket to it."""
 
     def __init__(
-        self, world: str, options: Mapping[str, str], variables: Mapping[str, str]
+        self, domain: str, options: Mapping[str, str], variables: Mapping[str, str]
     ) -> None:
         ours, theirs = socket.socketpair()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the child
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "agentcl.envs.child", str(theirs.fileno()), world,
+                [sys.executable, "-m", "agentcl.envs.child", str(theirs.fileno()), domain,
                  json.dumps(dict(options))],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
@@ -196,7 +196,7 @@ class _Child:
         return answer
 
     def end(self, *, is_asked: bool) -> None:
-        """End it and all that it started; one that is asked may close its world first."""
+        """End it and all that it started; one that is asked may close its environment first."""
         self._connection.close()
         if is_asked:
             with suppress(subprocess.TimeoutExpired):

@@ -14,9 +14,8 @@ from typing import Final, Literal, cast, get_args
 
 from agentcl.errors import AgentclError, ConfigError, InvalidInput
 from agentcl.models.base import GREEDY, ChatModel, Message, Reply, Sampling, Schema, Usage
-from agentcl.store.records import from_micros, to_micros
+from agentcl.store.records import from_micros, now_micros, to_micros
 from agentcl.store.sqlite.database import Database
-from agentcl.store.sqlite.journal import now_micros
 from agentcl.text.tokens import estimate_tokens
 
 By = Literal["day", "episode", "job", "purpose", "model"]

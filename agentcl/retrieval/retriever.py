@@ -16,9 +16,9 @@ from agentcl.retrieval.fulltext import FullTextIndex
 from agentcl.retrieval.fusion import Fused, Fusion, by_walk, fuse, join, with_link
 from agentcl.retrieval.index import Index, Match, Query
 from agentcl.retrieval.recall import Hit, LinkedFact, Mode
+from agentcl.store.base import Store
 from agentcl.store.records import Passage, from_micros
 from agentcl.store.rows import Row
-from agentcl.store.sqlite.journal import Journal
 
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
@@ -65,7 +65,7 @@ class Retriever:
 
     def __init__(
         self,
-        journal: Journal,
+        journal: Store,
         *,
         index: str | Index,
         is_lexical: bool,
@@ -78,7 +78,7 @@ class Retriever:
         self._graph_settings = graph_settings
         self._lock = threading.RLock()
         self._scratch: TemporaryDirectory[str] | None = None
-        if journal.database.read_only:
+        if journal.read_only:
             # Indexes must be written somewhere, and the memory's own folder may not be.
             from tempfile import TemporaryDirectory
 

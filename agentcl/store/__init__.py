@@ -1,6 +1,9 @@
 """What is remembered: records, the journal they live in, and how they change."""
 
+from agentcl.store.base import Copy, Erasure, Reembedding, Removed, Store, Writing
 from agentcl.store.episodes import Decision, Episode, Exposure, Guidance, Reflection, Stated, Step
+from agentcl.store.jobs import Job, Price
+from agentcl.store.opening import holds_store, open_store
 from agentcl.store.records import (
     ANY,
     Document,
@@ -13,27 +16,35 @@ from agentcl.store.records import (
     register,
 )
 from agentcl.store.rows import Counters, EncoderSpec, Version
-from agentcl.store.sqlite.journal import Journal
 
 __all__ = [
     "ANY",
+    "Copy",
     "Counters",
     "Decision",
     "Document",
     "EncoderSpec",
     "Episode",
+    "Erasure",
     "Exposure",
     "Extraction",
     "Fact",
     "Guidance",
-    "Journal",
+    "Job",
     "Passage",
+    "Price",
     "Record",
+    "Reembedding",
     "Reflection",
+    "Removed",
     "Scope",
     "ScopeView",
     "Stated",
     "Step",
+    "Store",
     "Version",
+    "Writing",
+    "holds_store",
+    "open_store",
     "register",
 ]

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, TypedDict
+from typing import Any, Final, TypedDict, cast
 
 from agentcl.errors import InvalidInput
 from agentcl.store.records import SCOPE_FIELDS, AnyScope, Scope, ScopeView, to_micros
@@ -119,6 +119,12 @@ def _named(scope: WriteScope | ReadScope) -> dict[str, object]:
     return {field: scope.get(field) for field in SCOPE_FIELDS}
 
 
+def named_scope(scope: Scope) -> WriteScope:
+    """Return the fields of a scope that are not empty, as keywords for any verb."""
+    named = {name: value for name in SCOPE_FIELDS if (value := getattr(scope, name))}
+    return cast(WriteScope, named)
+
+
 def check_scope(scope: WriteScope) -> Scope:
     """Return the one scope that a write names; fields left out are shared.
 
@@ -162,13 +168,16 @@ def check_metadata(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
     Raises:
         InvalidInput: naming the first field that JSON would change or cannot hold.
     """
-    if metadata is None:
-        return {}
-    if not isinstance(metadata, Mapping):
-        raise InvalidInput(f"metadata must be a mapping, not {type(metadata).__name__}")
-    checked = _check_json(dict(metadata), "metadata", 0)
+    return {} if metadata is None else check_json_object(metadata, "metadata")
+
+
+def check_json_object(value: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """Return a mapping that JSON can hold exactly, of bounded length. Raises InvalidInput."""
+    if not isinstance(value, Mapping):
+        raise InvalidInput(f"{what} must be a mapping, not {type(value).__name__}")
+    checked = _check_json(dict(value), what, 0)
     if len(canonical_json(checked)) > MAX_METADATA:
-        raise InvalidInput(f"metadata is longer than {MAX_METADATA:,} characters of JSON")
+        raise InvalidInput(f"{what} is longer than {MAX_METADATA:,} characters of JSON")
     assert isinstance(checked, dict)
     return checked
 

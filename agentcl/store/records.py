@@ -13,6 +13,7 @@ The fields a subclass adds must hold JSON values; they are stored as the record'
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
@@ -256,6 +257,11 @@ class Extraction(Record):
     def passage_id(self) -> str:
         """The id of the passage that was read."""
         return self.sources[0]
+
+
+def now_micros() -> int:
+    """Return the machine's clock in microseconds since 1970."""
+    return time.time_ns() // 1_000
 
 
 def to_micros(moment: datetime) -> int:

@@ -18,7 +18,7 @@ _LEVEL: Final = 0.99
 
 
 def bound_lines(about: Mapping[str, Any], rows: Sequence[Row]) -> list[BoundLine]:
-    """Return the bounds that the world knows, and how many rows of one arm they are for."""
+    """Return the bounds that the domain knows, and how many rows of one baseline they are for."""
     return [
         BoundLine(
             family,
@@ -35,7 +35,7 @@ def leakage(
 ) -> Leakage:
     """Return all checks of a run."""
     return Leakage(
-        arms=tuple(_leak_line(arm, its) for arm, its in rows.items()),
+        baselines=tuple(_leak_line(baseline, its) for baseline, its in rows.items()),
         above=tuple(
             _above(rows.get(NO_MEMORY, ()), bound) for bound in bounds if NO_MEMORY in rows
         ),
@@ -44,7 +44,7 @@ def leakage(
     )
 
 
-def _leak_line(arm: str, rows: Sequence[Row]) -> LeakLine:
+def _leak_line(baseline: str, rows: Sequence[Row]) -> LeakLine:
     leaking = [row for row in rows if row.leaks]
     examples = list(dict.fromkeys(leak for row in leaking for leak in row.leaks))[:_EXAMPLES]
     learned: set[tuple[int, str, int]] = set()
@@ -56,7 +56,7 @@ def _leak_line(arm: str, rows: Sequence[Row]) -> LeakLine:
             seen += episode in learned
         else:
             learned.add(episode)
-    return LeakLine(arm, len(leaking), tuple(examples), tests, seen)
+    return LeakLine(baseline, len(leaking), tuple(examples), tests, seen)
 
 
 def _above(rows: Sequence[Row], bound: BoundLine) -> AboveLine:

@@ -1,4 +1,4 @@
-"""Two arms on the same episodes: differences, break-even, and how many seeds a claim would need."""
+"""Two baselines on the same episodes: differences, break-even, and how many seeds a claim would need."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _PER: Final = 1_000  # tokens of an adaptive efficiency
 Pair = tuple[Row, Row]
 
 
-def baseline_of(arms: Sequence[str]) -> str:
-    """Return the arm that the others are compared with: that without memory, or the first."""
-    return NO_MEMORY if NO_MEMORY in arms else arms[0]
+def compared_with(baselines: Sequence[str]) -> str:
+    """Return the baseline that the others are compared with: that without memory, or the first."""
+    return NO_MEMORY if NO_MEMORY in baselines else baselines[0]
 
 
 def pairs_of(ours: Sequence[Row], theirs: Sequence[Row]) -> list[Pair]:
@@ -46,15 +46,17 @@ def pairs_of(ours: Sequence[Row], theirs: Sequence[Row]) -> list[Pair]:
     ]
 
 
-def difference(arm: str, against: str, pairs: Sequence[Pair], *, are_questions: bool) -> Difference:
-    """Return what an arm gained over another. Break-even and efficiency only against no memory."""
+def difference(
+    baseline: str, against: str, pairs: Sequence[Pair], *, are_questions: bool
+) -> Difference:
+    """Return what a baseline gained over another. Break-even and efficiency only against no memory."""
     differences = [score_of(ours) - score_of(theirs) for ours, theirs in pairs]
     clusters = clusters_of([ours for ours, _ in pairs], are_questions=are_questions)
     mean = estimate(differences, clusters)
     means = cluster_means(differences, clusters.of)
     is_against_nothing = against == NO_MEMORY and not are_questions and bool(pairs)
     return Difference(
-        arm=arm,
+        baseline=baseline,
         against=against,
         pairs=len(pairs),
         score=mean,
@@ -140,9 +142,9 @@ def _reading(row: Row) -> int:
 def differences_of(
     rows: Mapping[str, Sequence[Row]], *, against: str, are_questions: bool
 ) -> list[Difference]:
-    """Return each arm's difference to one of them."""
+    """Return each baseline's difference to one of them."""
     return [
-        difference(arm, against, pairs_of(its, rows[against]), are_questions=are_questions)
-        for arm, its in rows.items()
-        if arm != against
+        difference(baseline, against, pairs_of(its, rows[against]), are_questions=are_questions)
+        for baseline, its in rows.items()
+        if baseline != against
     ]

@@ -28,22 +28,22 @@ Parts = Mapping[int, Sequence[frozenset[str]]]
 
 
 def transfer_lines(rows: Mapping[str, Sequence[Row]]) -> list[TransferLine]:
-    """Return what an alternating stream tells of each arm; nothing for other streams."""
+    """Return what an alternating stream tells of each baseline; nothing for other streams."""
     phases = {row.phase for its in rows.values() for row in its}
     if "test" not in phases or phases <= READ_ONLY:
         return []
-    lines = [_transfer_line(arm, its) for arm, its in rows.items()]
+    lines = [_transfer_line(baseline, its) for baseline, its in rows.items()]
     return [line for line in lines if line is not None]
 
 
 def passes_lines(
     rows: Mapping[str, Sequence[Row]], *, without_memory: str, parts: Parts
 ) -> list[PassesLine]:
-    """Return what a stream of two passes tells of each arm; nothing for other streams.
+    """Return what a stream of two passes tells of each baseline; nothing for other streams.
 
     Args:
-        rows: of each arm.
-        without_memory: the arm that gains are against; if it is not there, only those measures are
+        rows: of each baseline.
+        without_memory: the baseline that gains are against; if it is not there, only those measures are
             given that need none.
         parts: the sub-solutions of each item, by seed; where a stream names none, a task is its own
             only part.
@@ -52,23 +52,23 @@ def passes_lines(
     if not {"first", "second"} <= phases:
         return []
     return [
-        PassesLine(arm, bool(parts), _passes(its, rows.get(without_memory), parts))
-        for arm, its in rows.items()
+        PassesLine(baseline, bool(parts), _passes(its, rows.get(without_memory), parts))
+        for baseline, its in rows.items()
     ]
 
 
 def change_lines(rows: Mapping[str, Sequence[Row]]) -> list[ChangeLine]:
-    """Return what each change of the rules did to each arm; nothing for streams without."""
+    """Return what each change of the rules did to each baseline; nothing for streams without."""
     phases = sorted({row.phase for its in rows.values() for row in its
                      if row.phase.startswith("rules ")}, key=lambda phase: (len(phase), phase))  # fmt: skip
     return [
-        _change_line(arm, its, before, after)
+        _change_line(baseline, its, before, after)
         for before, after in pairwise(phases)
-        for arm, its in rows.items()
+        for baseline, its in rows.items()
     ]
 
 
-def _transfer_line(arm: str, rows: Sequence[Row]) -> TransferLine | None:
+def _transfer_line(baseline: str, rows: Sequence[Row]) -> TransferLine | None:
     matrices: list[tuple[list[str], ScoreMatrix]] = []
     found: list[Mapping[str, float | None]] = []
     for life in lives(scored(rows)).values():
@@ -89,7 +89,7 @@ def _transfer_line(arm: str, rows: Sequence[Row]) -> TransferLine | None:
         tuple(_mean(matrix.rows[i][j] for matrix in whole) for j in range(len(longest)))
         for i in range(len(longest) + 1)
     )
-    return TransferLine(arm, tuple(longest), mean, _over_seeds(found))
+    return TransferLine(baseline, tuple(longest), mean, _over_seeds(found))
 
 
 def _blocks(life: Sequence[Row]) -> list[Block]:
@@ -130,7 +130,7 @@ def _passes(rows: Sequence[Row], without: Sequence[Row] | None, parts: Parts) ->
     return _over_seeds(found)
 
 
-def _change_line(arm: str, rows: Sequence[Row], old: str, new: str) -> ChangeLine:
+def _change_line(baseline: str, rows: Sequence[Row], old: str, new: str) -> ChangeLine:
     before: list[float | None] = []
     after: list[float | None] = []
     end: list[float | None] = []
@@ -146,7 +146,7 @@ def _change_line(arm: str, rows: Sequence[Row], old: str, new: str) -> ChangeLin
         end.append(statistics.fmean(now[-_LEVEL_OF:]))
         recovery.append(_recovery(now, level))
     return ChangeLine(
-        arm, new, estimate_of_seeds(before), estimate_of_seeds(after), estimate_of_seeds(end),
+        baseline, new, estimate_of_seeds(before), estimate_of_seeds(after), estimate_of_seeds(end),
         estimate_of_seeds(recovery), sum(time is not None for time in recovery), len(recovery),
     )  # fmt: skip
 

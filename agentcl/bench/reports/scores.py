@@ -1,4 +1,4 @@
-"""Each arm by itself: scores, costs, groups, measures of questions, learning curves."""
+"""Each baseline by itself: scores, costs, groups, measures of questions, learning curves."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 from agentcl.bench.metrics.costs import Spent, cost_by_role, cost_per_success, spread
 from agentcl.bench.metrics.curves import area_under_curve, first_mean, last_mean
 from agentcl.bench.reports.estimates import Estimate, estimate_of_seeds, estimate_rows
-from agentcl.bench.reports.records import ArmLine, Curve, GroupLine, MeasureLine
+from agentcl.bench.reports.records import BaselineLine, Curve, GroupLine, MeasureLine
 from agentcl.bench.rows import Row
 from agentcl.envs.streams.stream import READ_ONLY
 from agentcl.models.ledger import Prices
@@ -26,7 +26,7 @@ def scored(rows: Iterable[Row]) -> list[Row]:
 
 
 def is_failed(row: Row) -> bool:
-    """Return whether the world, or what answers, broke."""
+    """Return whether the environment, or what answers, broke."""
     return row.end == "failed"
 
 
@@ -43,16 +43,16 @@ def lives(rows: Iterable[Row]) -> dict[int, list[Row]]:
     return {seed: sorted(its, key=lambda row: row.number) for seed, its in found.items()}
 
 
-def arm_line(
-    arm: str,
+def baseline_line(
+    baseline: str,
     rows: Sequence[Row],
     settings: Mapping[str, Any],
     *,
     are_questions: bool,
     model: str,
     prices: Prices | None,
-) -> ArmLine:
-    """Return an arm over the whole run. Of a model that the prices do not have, the price is None."""
+) -> BaselineLine:
+    """Return a baseline over the whole run. Of a model that the prices do not have, the price is None."""
     counted = scored(rows)
     learned_from = [
         [score_of(row) for row in life if row.phase not in READ_ONLY]
@@ -61,14 +61,14 @@ def arm_line(
     costs = tuple(cost_by_role(_spent(rows, model, prices)))
     successes = sum(bool(row.is_success) for row in counted)
     is_model_asked = any(row.usage for row in rows)
-    return ArmLine(
-        arm=arm,
+    return BaselineLine(
+        baseline=baseline,
         scored=len(counted),
         failed=sum(map(is_failed, rows)),
         unscored=sum(row.score is None and not is_failed(row) for row in rows),
         score=_mean_score(counted, are_questions),
         success=_mean_success(counted, are_questions),
-        steps=spread([len(row.turns) for row in counted]),
+        steps=spread([len(row.steps) for row in counted]),
         wall_s=spread([row.wall_s for row in rows]),
         costs=costs if is_model_asked else (),
         tokens=costs[-1].tokens / len(rows) if is_model_asked else None,
@@ -89,19 +89,19 @@ def arm_line(
 def group_lines(
     by: Literal["family", "phase"], rows: Mapping[str, Sequence[Row]], *, are_questions: bool
 ) -> list[GroupLine]:
-    """Return each arm in each family or phase; nothing if there is only one."""
+    """Return each baseline in each family or phase; nothing if there is only one."""
     groups = list(dict.fromkeys(getattr(row, by) for its in rows.values() for row in its))
     if len(groups) < 2:
         return []
     lines = []
     for group in groups:
-        for arm, its in rows.items():
+        for baseline, its in rows.items():
             members = [row for row in its if getattr(row, by) == group]
             counted = scored(members)
             scores = _mean_score(counted, are_questions)
             successes = _mean_success(counted, are_questions)
             failed = sum(map(is_failed, members))
-            lines.append(GroupLine(by, group, arm, len(counted), failed, scores, successes))
+            lines.append(GroupLine(by, group, baseline, len(counted), failed, scores, successes))
     return lines
 
 
@@ -114,15 +114,15 @@ def measure_lines(rows: Mapping[str, Sequence[Row]]) -> list[MeasureLine]:
         return []
     lines = []
     for category in ["", *(categories if len(categories) > 1 else [])]:
-        for arm, its in rows.items():
+        for baseline, its in rows.items():
             asked = [r for r in its if category in ("", r.family) and not is_failed(r)]
             measures = {name: _mean_measure(asked, name) for name in names}
-            lines.append(MeasureLine(category, arm, len(asked), measures))
+            lines.append(MeasureLine(category, baseline, len(asked), measures))
     return lines
 
 
-def curve(arm: str, rows: Sequence[Row]) -> Curve:
-    """Return the trailing means of an arm's scores, at most 200 of them; tests are left out."""
+def curve(baseline: str, rows: Sequence[Row]) -> Curve:
+    """Return the trailing means of a baseline's scores, at most 200 of them; tests are left out."""
     learned_from = [row for row in scored(rows) if row.phase not in READ_ONLY]
     by_number = {
         number: statistics.fmean(map(score_of, its))
@@ -139,7 +139,10 @@ def curve(arm: str, rows: Sequence[Row]) -> Curve:
     ]
     places = evenly(len(numbers), _MOST_POINTS)
     return Curve(
-        arm, window, tuple(numbers[p] for p in places), tuple(round(means[p], 6) for p in places)
+        baseline,
+        window,
+        tuple(numbers[p] for p in places),
+        tuple(round(means[p], 6) for p in places),
     )
 
 

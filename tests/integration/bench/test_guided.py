@@ -1,4 +1,4 @@
-"""Arms that learn from episodes: guidance, and what it is compared with."""
+"""Baselines that learn from episodes: guidance, and what it is compared with."""
 
 import json
 import shutil
@@ -10,34 +10,34 @@ from typing import Any
 import pytest
 
 from agentcl.bench.actors import ModelActor, ResponderActor
-from agentcl.bench.arms.base import Item
-from agentcl.bench.arms.plain import LastItems
+from agentcl.bench.baselines.base import Item
+from agentcl.bench.baselines.plain import LastItems
 from agentcl.bench.folder import RunFolder
 from agentcl.bench.leakage import WatchedMemory
 from agentcl.bench.lives import About, live_tasks
 from agentcl.bench.notes import Noter
-from agentcl.bench.players import ArmPlayer
+from agentcl.bench.players import BaselinePlayer
 from agentcl.bench.reports.summary import summarise
 from agentcl.bench.reports.writing import write_report
 from agentcl.bench.rows import Row
 from agentcl.bench.runner import begin, go_on
 from agentcl.bench.settings import from_mapping
+from agentcl.envs.domains.incidents.domain import FAMILIES, IncidentDomain
 from agentcl.envs.streams.builders import pools_of, random_stream
-from agentcl.envs.worlds.incidents.world import FAMILIES, IncidentWorld
 from agentcl.errors import ConfigError, InvalidInput, StoreUnavailable
 from agentcl.lessons import Lesson
 from agentcl.memory.memory import Memory
 from agentcl.models import ScriptedModel
 
-WORLDS = Path(__file__).parents[2] / "unit" / "envs"
+DOMAINS = Path(__file__).parents[2] / "unit" / "envs"
 
 
-def tables(*arms: str, **tasks: Any) -> dict[str, Any]:
+def tables(*baselines: str, **tasks: Any) -> dict[str, Any]:
     return {
         "name": "test",
-        "tasks": {"world": "incidents", "families": ["remedy"], "episodes": 30, **tasks},
+        "tasks": {"domain": "incidents", "families": ["remedy"], "episodes": 30, **tasks},
         "agent": {"name": "responder"},
-        "memory": {"arms": list(arms), "encoder": "hashing"},
+        "memory": {"baselines": list(baselines), "encoder": "hashing"},
     }
 
 
@@ -51,8 +51,8 @@ def score(rows: Sequence[Row]) -> float:
     return statistics.fmean(row.score for row in rows if row.score is not None)
 
 
-def late(folder: RunFolder, arm: str) -> float:
-    return score([row for row in folder.rows(arm) if row.number >= 15])
+def late(folder: RunFolder, baseline: str) -> float:
+    return score([row for row in folder.rows(baseline) if row.number >= 15])
 
 
 def test_guidance_learns_and_keeps_its_memory_beside_the_rows(tmp_path: Path) -> None:
@@ -65,14 +65,14 @@ def test_guidance_learns_and_keeps_its_memory_beside_the_rows(tmp_path: Path) ->
         one.text for row in rows for one in row.learned
     }
     with Memory(folder.memory_path("guidance", 0), read_only=True) as memory:
-        assert [episode.id for episode in memory.episodes()] == [row.episode for row in rows]
-        assert [len(row.turns) for row in rows] == [e.steps for e in memory.episodes()]
+        assert [episode.id for episode in memory.episodes.list()] == [row.episode for row in rows]
+        assert [len(row.steps) for row in rows] == [e.steps for e in memory.episodes.list()]
 
 
 def test_a_report_tells_what_was_learned_and_on_which_evidence(tmp_path: Path) -> None:
     folder = run(tmp_path / "run", {**tables("none", "guidance"), "seeds": [0, 1]})
     lines = summarise(folder).lessons
-    assert {(line.arm, line.seed) for line in lines} == {("guidance", 0), ("guidance", 1)}
+    assert {(line.baseline, line.seed) for line in lines} == {("guidance", 0), ("guidance", 1)}
     active = [line for line in lines if line.stage == "active"]
     assert active
     assert all(line.trust > 0.5 and line.uplift > 0 for line in active)
@@ -93,14 +93,14 @@ def test_a_stopped_run_of_guidance_goes_on_without_what_left_no_row(tmp_path: Pa
     done = len(rows)
     path = folder.memory_path("guidance", 0)
     with Memory(path) as memory:
-        digest = memory.guidance_state().digest()
+        digest = memory.lessons.state().digest()
         killed = memory.episode("t", application="incidents", family="remedy")
         done_too = memory.episode("u", application="incidents", family="remedy").finish(1.0)
-        memory.reflect([Lesson("a cache is slow", "do", "drain it")], episode=done_too)
-        assert memory.guidance_state().digest() != digest
+        memory.lessons.reflect([Lesson("a cache is slow", "do", "drain it")], episode=done_too)
+        assert memory.lessons.state().digest() != digest
     assert go_on(RunFolder(folder.path)).state == "complete"
     with Memory(path, read_only=True) as memory:
-        there = {episode.id for episode in memory.episodes()}
+        there = {episode.id for episode in memory.episodes.list()}
         assert not {killed.id, done_too.id} & there
         assert there == {row.episode for row in folder.rows("guidance")}
     assert done < 30
@@ -119,9 +119,9 @@ def test_a_run_whose_memory_is_gone_does_not_go_on_without_it(tmp_path: Path) ->
 def test_a_lesson_that_somebody_told_is_tried_and_named_after_who_told_it(tmp_path: Path) -> None:
     whens = {
         text.split(" ", 1)[1].rpartition(",")[0]
-        for task in IncidentWorld().tasks("test", family="remedy")
+        for task in IncidentDomain().tasks("test", family="remedy")
         if task.parameters["deployment"] == 80
-        for text in IncidentWorld().lessons(task, seed=0)
+        for text in IncidentDomain().lessons(task, seed=0)
     }
     planted = tmp_path / "planted.jsonl"
     lines = [{"when": when, "claim": "do", "what": "ignore it"} for when in sorted(whens)]
@@ -129,27 +129,27 @@ def test_a_lesson_that_somebody_told_is_tried_and_named_after_who_told_it(tmp_pa
     asked = tables("guidance")
     asked["memory"]["options"] = {"guidance": {"told": str(planted)}}
     folder = run(tmp_path / "run", asked)
-    assert folder.about["arms"]["guidance"]["told"] == len(whens)
+    assert folder.about["baselines"]["guidance"]["told"] == len(whens)
     rows = list(folder.rows())
     assert any("ignore it" in line for row in rows for line in row.shown)
     assert not any(row.leaks for row in rows)
     with Memory(folder.memory_path("guidance", 0), read_only=True) as memory:
-        authors = {one.guidance.author for one in memory.guidance_state().lessons.values()}
+        authors = {one.guidance.author for one in memory.lessons.state().lessons.values()}
     assert authors == {"planted", "teacher"}
 
 
-@pytest.mark.parametrize("arm", ["ours", "notes-3"])
-def test_a_memory_without_evidence_can_be_told_lessons_too(arm: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("baseline", ["ours", "notes-3"])
+def test_a_memory_without_evidence_can_be_told_lessons_too(baseline: str, tmp_path: Path) -> None:
     wrong = Lesson("a cache is slow", "do", "ignore it")
     path = tmp_path / "planted.jsonl"
     path.write_text(
         json.dumps({"when": wrong.when, "claim": wrong.claim, "what": wrong.what}), "utf-8"
     )
-    asked = tables("none", arm, episodes=3)
-    asked["memory"]["options"] = {arm: {"told": str(path)}}
+    asked = tables("none", baseline, episodes=3)
+    asked["memory"]["options"] = {baseline: {"told": str(path)}}
     folder = run(tmp_path / "run", asked)
-    assert folder.about["arms"][arm]["told"] == 1
-    first = next(folder.rows(arm))
+    assert folder.about["baselines"][baseline]["told"] == 1
+    first = next(folder.rows(baseline))
     assert first.shown == (wrong.sentence(),)
     assert not any(row.leaks for row in folder.rows())
 
@@ -161,20 +161,20 @@ def test_who_learns_nothing_is_told_nothing(tmp_path: Path) -> None:
         begin(tmp_path / "run", from_mapping(asked, where="test"))
 
 
-@pytest.mark.parametrize("arm", ["guidance", "ours", "notes-3"])
+@pytest.mark.parametrize("baseline", ["guidance", "ours", "notes-3"])
 @pytest.mark.parametrize(
     ("text", "said"), [("{}", "line 1: a lesson has when"), ("no JSON", "line 1")]
 )
 def test_lessons_that_cannot_be_told_are_refused_at_once(
-    text: str, said: str, arm: str, tmp_path: Path
+    text: str, said: str, baseline: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "told.jsonl"
     path.write_text(text, "utf-8")
-    asked = tables(arm)
-    asked["memory"]["options"] = {arm: {"told": str(path)}}
+    asked = tables(baseline)
+    asked["memory"]["options"] = {baseline: {"told": str(path)}}
     with pytest.raises(ConfigError, match=said):
         begin(tmp_path / "run", from_mapping(asked, where="test"))
-    asked["memory"]["options"] = {arm: {"told": str(tmp_path / "absent")}}
+    asked["memory"]["options"] = {baseline: {"told": str(tmp_path / "absent")}}
     with pytest.raises(ConfigError, match="cannot be read"):
         begin(tmp_path / "run", from_mapping(asked, where="test"))
 
@@ -191,16 +191,16 @@ def test_tests_between_training_teach_nothing(tmp_path: Path) -> None:
     tests = [row for row in folder.rows() if row.phase.startswith("test")]
     assert tests
     assert not any(row.episode or row.learned for row in tests)
-    assert all(row.turns for row in tests)
+    assert all(row.steps for row in tests)
     assert any(row.shown for row in tests)
 
 
-def test_a_world_that_breaks_under_guidance_is_counted_apart(
+def test_an_environment_that_breaks_under_guidance_is_counted_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.syspath_prepend(str(WORLDS))
+    monkeypatch.syspath_prepend(str(DOMAINS))
     asked = tables("guidance")
-    asked["tasks"] = {"world": "odd_worlds:Odd", "options": {"way": "raise"}, "episodes": 4}
+    asked["tasks"] = {"domain": "odd_domains:Odd", "options": {"way": "raise"}, "episodes": 4}
     folder = run(tmp_path / "run", asked)
     failed = [row for row in folder.rows() if row.end == "failed"]
     assert failed
@@ -209,7 +209,7 @@ def test_a_world_that_breaks_under_guidance_is_counted_apart(
 
 def test_what_learns_from_episodes_answers_no_questions(tmp_path: Path) -> None:
     asked = {"questions": {"source": "fact-consolidation"}, "agent": {"name": "none"},
-             "memory": {"arms": ["bm25", "guidance", "notes-3"]}}  # fmt: skip
+             "memory": {"baselines": ["bm25", "guidance", "notes-3"]}}  # fmt: skip
     with pytest.raises(ConfigError, match="guidance, notes-3 learn from episodes"):
         begin(tmp_path / "run", from_mapping(asked, where="test"))
 
@@ -231,13 +231,13 @@ def test_who_is_told_all_that_there_is_to_know_needs_no_second_try(tmp_path: Pat
     assert not any(row.leaks or row.learned for row in folder.rows())
     nothing = run(tmp_path / "control", tables("oracle", families=["control"]))
     assert not any(row.shown for row in nothing.rows())
-    asked = tables("oracle", world="babyai", families=[])
+    asked = tables("oracle", domain="babyai", families=[])
     with pytest.raises(ConfigError, match="nobody can say what there is to know"):
         begin(tmp_path / "other", from_mapping(asked, where="test"))
 
 
 def _stream(families: Sequence[str], episodes: int) -> Any:
-    pools = pools_of(IncidentWorld(), "test", families, where={"deployment": 80})
+    pools = pools_of(IncidentDomain(), "test", families, where={"deployment": 80})
     return random_stream("test", pools, episodes=episodes, seed=0)
 
 
@@ -254,9 +254,9 @@ def test_notes_follow_episodes_that_fell_short_and_no_others() -> None:
     model = ScriptedModel(script)
     memory = WatchedMemory(LastItems(2, name="notes-2"), limit=100)
     noter = Noter(ModelActor(model, is_taught=False), model)
-    player = ArmPlayer(lambda item: memory, noter, is_repeated=True)
+    player = BaselinePlayer(lambda item: memory, noter, is_repeated=True)
     rows = list(
-        live_tasks(About("notes-2", 0), _stream(["remedy"], 12), player, IncidentWorld().make)
+        live_tasks(About("notes-2", 0), _stream(["remedy"], 12), player, IncidentDomain().make)
     )
     assert all(bool(row.learned) == (row.score is not None and row.score < 1) for row in rows)
     assert sum(bool(row.learned) for row in rows) >= 3
@@ -290,22 +290,22 @@ def test_a_stopped_run_of_notes_goes_on_to_the_same_result(tmp_path: Path) -> No
     assert [r.repeated() for r in folder.rows()] == [r.repeated() for r in whole.rows()]
 
 
-def test_records_are_what_the_arms_of_episodes_hold(tmp_path: Path) -> None:
+def test_records_are_what_the_baselines_of_episodes_hold(tmp_path: Path) -> None:
     folder = run(tmp_path / "run", tables("transcripts-2", "episodes"))
-    for arm in ("transcripts-2", "episodes"):
-        rows = list(folder.rows(arm))
+    for baseline in ("transcripts-2", "episodes"):
+        rows = list(folder.rows(baseline))
         assert all(one.text.startswith("Goal: clear") for row in rows for one in row.learned)
     assert max(len(row.shown) for row in folder.rows("transcripts-2")) == 2
 
 
 def test_who_remembers_nothing_is_charged_for_no_lesson() -> None:
-    world = IncidentWorld()
+    domain = IncidentDomain()
     model = ScriptedModel(lambda messages: "Answer: nothing")
     memory = WatchedMemory(LastItems(1), limit=1)
     memory.add([Item("x", "known before")])
-    player = ArmPlayer(lambda item: memory, ModelActor(model, is_taught=True), is_taught=False)
-    rows = list(live_tasks(About("none", 0), _stream(["remedy"], 2), player, world.make))
+    player = BaselinePlayer(lambda item: memory, ModelActor(model, is_taught=True), is_taught=False)
+    rows = list(live_tasks(About("none", 0), _stream(["remedy"], 2), player, domain.make))
     assert all(set(row.usage) == {"act"} and not row.learned for row in rows)
-    taught = ArmPlayer(lambda item: memory, ResponderActor())
-    rows = list(live_tasks(About("last-1", 0), _stream(["remedy"], 2), taught, world.make))
+    taught = BaselinePlayer(lambda item: memory, ResponderActor())
+    rows = list(live_tasks(About("last-1", 0), _stream(["remedy"], 2), taught, domain.make))
     assert all(row.learned for row in rows)

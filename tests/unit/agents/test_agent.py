@@ -17,7 +17,7 @@ from agentcl.agents.student import Act, Plan
 from agentcl.agents.supervisor import Supervisor
 from agentcl.agents.teacher import Correction, Distilled, Review
 from agentcl.envs.base import Task
-from agentcl.envs.worlds.incidents.world import IncidentEnvironment, IncidentOracle
+from agentcl.envs.domains.incidents.domain import IncidentEnvironment, IncidentOracle
 from agentcl.errors import EnvironmentFailed, InvalidInput, ModelUnavailable
 from agentcl.lessons import Lesson, read_sentence
 
@@ -125,8 +125,8 @@ def test_a_lane_says_who_has_a_say(memory: Memory, lane: str, roles: set[str], b
     agent = Agent(memory, Follower(), teacher=Scholar(), supervisor=only(lane))
     played = agent.play(IncidentEnvironment(), TASK, seed=0)
     assert (played.lane, played.score, set(played.usage)) == (lane, 1.0, roles)
-    assert [step.by for step in memory.steps(played.id)] == [by]
-    assert memory.guidance_state().lanes.totals("incidents/remedy", lane).episodes == 1  # type: ignore[arg-type]
+    assert [step.by for step in memory.episodes.steps(played.id)] == [by]
+    assert memory.lessons.state().lanes.totals("incidents/remedy", lane).episodes == 1  # type: ignore[arg-type]
 
 
 def test_an_expert_acts_where_it_is_handed_to_the_teacher(memory: Memory) -> None:
@@ -170,9 +170,9 @@ def test_a_frozen_run_writes_nothing_and_teaches_nothing(memory: Memory) -> None
     teacher = Scholar()
     agent = Agent(memory, Follower(), teacher=teacher)
     agent.play(IncidentEnvironment(), TASK, seed=0)
-    before = memory.journal.last_seq()
+    before = memory.store.journal.last_seq()
     assert agent.play(IncidentEnvironment(), TASK, seed=1, is_frozen=True).score is not None
-    assert (memory.journal.last_seq(), teacher.distilled) == (before, 1)
+    assert (memory.store.journal.last_seq(), teacher.distilled) == (before, 1)
 
 
 def test_a_teacher_that_fails_costs_no_score(memory: Memory) -> None:
@@ -185,7 +185,7 @@ def test_a_teacher_that_fails_costs_no_score(memory: Memory) -> None:
     agent = Agent(memory, Follower(), teacher=Absent())
     with pytest.raises(ModelUnavailable):
         agent.play(IncidentEnvironment(), TASK, seed=0)
-    (held,) = memory.episodes()
+    (held,) = memory.episodes.list()
     assert (held.status, held.score is not None) == ("finished", True)
 
 
@@ -199,7 +199,7 @@ def test_a_teacher_that_talks_nonsense_teaches_nothing(memory: Memory) -> None:
     agent = Agent(memory, Follower(), teacher=Babbler())
     played = agent.play(IncidentEnvironment(), TASK, seed=0)
     assert played.usage["learn"][0] == 2
-    assert not memory.guidance_state().lessons
+    assert not memory.lessons.state().lessons
     (reflection,) = memory.list(kind="reflection")
     assert reflection.problem == "not JSON"  # type: ignore[attr-defined]
 
@@ -211,7 +211,7 @@ def test_a_world_that_breaks_leaves_an_interrupted_episode(memory: Memory) -> No
 
     with pytest.raises(EnvironmentFailed):
         Agent(memory, Follower()).play(Broken(), TASK, seed=0)
-    (held,) = memory.episodes()
+    (held,) = memory.episodes.list()
     assert (held.status, held.score) == ("interrupted", None)
 
 
@@ -225,7 +225,7 @@ def test_names_of_one_episode_are_in_no_lesson(memory: Memory) -> None:
 
     agent = Agent(memory, Follower(), teacher=Gossip())
     agent.play(IncidentEnvironment(), TASK, seed=0)
-    assert not memory.guidance_state().lessons
+    assert not memory.lessons.state().lessons
 
 
 def test_a_supervisor_reflects_less_where_all_is_known(memory: Memory) -> None:

@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 
 from agentcl.agents.spending import Spent
 from agentcl.bench.folder import RunFolder
-from agentcl.bench.rows import Learned, Row, Turn
+from agentcl.bench.rows import Learned, Row, StepRow
 from agentcl.bench.settings import RunSettings, TaskSettings
 from agentcl.errors import InvalidInput, StoreBusy
 
-SETTINGS = RunSettings(tasks=TaskSettings(world="incidents"))
+SETTINGS = RunSettings(tasks=TaskSettings(domain="incidents"))
 TEXTS = st.text(max_size=20)
 
 
@@ -33,7 +33,7 @@ def test_a_row_is_read_as_it_was_written(
 ) -> None:
     row = Row(
         0, "ours", 1, "t", family, "", score=score, is_success=is_success,
-        turns=tuple(Turn(text, text) for text in texts), shown=tuple(texts),
+        steps=tuple(StepRow(text, text) for text in texts), shown=tuple(texts),
         learned=tuple(Learned("e0.0", text) for text in texts),
         usage={"act": Spent(1, 2, 3, 0.5)}, measures={"f1": 0.5},
     )  # fmt: skip
@@ -48,7 +48,7 @@ def test_a_torn_last_line_is_cut_off_and_the_rest_goes_on(tmp_path: Path) -> Non
         rows.add(made(0, goal="grüße"))
         rows.add(made(1))
     with life.path.open("ab") as file:
-        file.write('{"number":2,"arm":"ü'.encode()[:-1])
+        file.write('{"number":2,"baseline":"ü'.encode()[:-1])
     assert [row.number for row in life.rows()] == [0, 1]
     with life.appending() as rows:
         rows.add(made(2))
@@ -98,6 +98,6 @@ def test_a_folder_that_holds_no_run_says_why(text: str, said: str, tmp_path: Pat
         RunFolder(tmp_path)
 
 
-def test_names_of_arms_make_no_paths(tmp_path: Path) -> None:
+def test_names_of_baselines_make_no_paths(tmp_path: Path) -> None:
     folder = begun(tmp_path)
     assert folder.life("../../escape", 0).path.parent == folder.path / "episodes"

@@ -20,7 +20,7 @@ from agentcl.bench.reports.page import report_page
 from agentcl.bench.reports.summary import summarise
 from agentcl.bench.reports.words import clean, number
 from agentcl.bench.reports.writing import write_report
-from agentcl.bench.rows import Learned, Row, Turn
+from agentcl.bench.rows import Learned, Row, StepRow
 from agentcl.bench.settings import from_mapping
 from agentcl.errors import InvalidInput
 
@@ -31,29 +31,29 @@ HOSTILE = (
 
 def folder_of(path: Path, rows: Iterable[Row], *, name: str = "run", **settings: Any) -> RunFolder:
     its = list(rows)
-    arms = list(dict.fromkeys(row.arm for row in its)) or ["none", "ours"]
+    baselines = list(dict.fromkeys(row.baseline for row in its)) or ["none", "ours"]
     seeds = sorted({row.seed for row in its}) or [0]
     read = from_mapping(
-        {"name": name, "seeds": seeds, "tasks": {"world": "w"}, "memory": {"arms": arms}, **settings},
+        {"name": name, "seeds": seeds, "tasks": {"domain": "w"}, "memory": {"baselines": baselines}, **settings},
         where="test",
     )  # fmt: skip
     episodes = {str(seed): max((r.number for r in its), default=9) + 1 for seed in seeds}
     about = {"episodes": episodes, "model": "m", "state": "stopped", "encoder": "hashing"}
     folder = RunFolder.create(path, read, about)
-    for arm in arms:
+    for baseline in baselines:
         for seed in seeds:
-            with folder.life(arm, seed).appending() as life:
+            with folder.life(baseline, seed).appending() as life:
                 for row in its:
-                    if (row.arm, row.seed) == (arm, seed):
+                    if (row.baseline, row.seed) == (baseline, seed):
                         life.add(row)
     return folder
 
 
-def played(arm: str, scores: Iterable[float | None], *, seed: int = 0) -> list[Row]:
+def played(baseline: str, scores: Iterable[float | None], *, seed: int = 0) -> list[Row]:
     return [
-        Row(n, arm, seed, f"w/t{n % 3}", "f", "train", 10 + n, score,
+        Row(n, baseline, seed, f"w/t{n % 3}", "f", "train", 10 + n, score,
             is_success=None if score is None else score >= 0.5, first="a queue is slow",
-            turns=(Turn("drain it", "cleared"),), end="failed" if score is None else "terminated",
+            steps=(StepRow("drain it", "cleared"),), end="failed" if score is None else "terminated",
             error="Traceback: broke" if score is None else "", memory_tokens=5 * n)
         for n, score in enumerate(scores)
     ]  # fmt: skip
@@ -81,9 +81,9 @@ RUNS = {
     "empty": [],
     "only failures": [*played("none", [None, None]), *played("ours", [None, None])],
     "one seed": [*played("none", [0.0, 0.5, 1.0]), *played("ours", [1.0, 1.0, 1.0])],
-    "one arm": played("ours", [0.5, 1.0]),
+    "one baseline": played("ours", [0.5, 1.0]),
     "one episode": played("none", [0.5]),
-    "two seeds": [r for seed in (0, 1) for arm in ("none", "ours") for r in played(arm, [0.1, 0.9], seed=seed)],
+    "two seeds": [r for seed in (0, 1) for baseline in ("none", "ours") for r in played(baseline, [0.1, 0.9], seed=seed)],
 }  # fmt: skip
 
 
@@ -112,7 +112,7 @@ def test_what_is_undefined_is_a_dash(tmp_path: Path) -> None:
 
 def test_hostile_texts_are_shown_and_never_markup(tmp_path: Path) -> None:
     row = Row(0, "none", 0, f"task {HOSTILE}", f"family {HOSTILE}", HOSTILE, 1, 0.5, is_success=True,
-              goal=HOSTILE, first=HOSTILE, turns=(Turn(HOSTILE, HOSTILE, HOSTILE),), end=HOSTILE,
+              goal=HOSTILE, first=HOSTILE, steps=(StepRow(HOSTILE, HOSTILE, HOSTILE),), end=HOSTILE,
               error=HOSTILE, recalled=(HOSTILE,), shown=(HOSTILE,), learned=(Learned("l", HOSTILE),),
               leaks=(HOSTILE,))  # fmt: skip
     other = Row(1, "none", 0, "t", "g", "train", 2, 0.5, is_success=True, measures={HOSTILE: 1.0})
@@ -140,9 +140,10 @@ def test_at_most_so_many_episodes_are_in_a_page_and_failures_always(tmp_path: Pa
     chosen = choose_episodes(folder, most=10)
     assert chosen.of == 200
     keys = {
-        arm: [one.key[1] for one in chosen.episodes if one.arm == arm] for arm in ("none", "ours")
+        baseline: [one.key[1] for one in chosen.episodes if one.baseline == baseline]
+        for baseline in ("none", "ours")
     }
-    assert {arm: len(its) for arm, its in keys.items()} == {"none": 10, "ours": 10}
+    assert {baseline: len(its) for baseline, its in keys.items()} == {"none": 10, "ours": 10}
     assert {3, 77} <= set(keys["none"])
     assert {0, 99} <= set(keys["ours"])
 
@@ -223,7 +224,7 @@ def test_runs_are_compared_on_the_episodes_that_both_have(tmp_path: Path) -> Non
     (pair,) = compare_runs([first, other]).pairs
     assert (pair.run, pair.against, pair.differs, pair.is_comparable) == ("b", "a", (), True)
     (line,) = pair.differences
-    assert (line.arm, line.pairs, line.better, line.worse) == ("ours", 2, 1, 0)
+    assert (line.baseline, line.pairs, line.better, line.worse) == ("ours", 2, 1, 0)
     assert line.score is not None
     assert line.score.mean == 0.25
 
@@ -246,10 +247,10 @@ def test_an_episode_that_comes_again_is_paired_time_by_time(tmp_path: Path) -> N
 def test_runs_of_other_streams_are_not_comparable(tmp_path: Path) -> None:
     first = folder_of(tmp_path / "a", played("ours", [0.5]), name="a")
     other = folder_of(tmp_path / "b", [Row(0, "ours", 0, "x", "f", "train", 9, 1.0)], name="b",
-                      tasks={"world": "v"})  # fmt: skip
+                      tasks={"domain": "v"})  # fmt: skip
     found = compare_runs([first, other])
     assert not found.pairs[0].is_comparable
-    assert found.pairs[0].differs == ('tasks.world: "v", and "w" there',)
+    assert found.pairs[0].differs == ('tasks.domain: "v", and "w" there',)
     assert "Not comparable" in found.to_markdown()
     assert json.loads(found.to_json())["pairs"][0]["differences"] == []
 
@@ -257,7 +258,7 @@ def test_runs_of_other_streams_are_not_comparable(tmp_path: Path) -> None:
 def test_other_streams_are_compared_on_what_they_share_with_a_warning(tmp_path: Path) -> None:
     first = folder_of(tmp_path / "a", played("ours", [0.5, 0.5]), name="a")
     other = folder_of(
-        tmp_path / "b", played("ours", [1.0]), name="b", tasks={"world": "w", "order": "random"}
+        tmp_path / "b", played("ours", [1.0]), name="b", tasks={"domain": "w", "order": "random"}
     )
     found = compare_runs([first, other])
     assert not found.pairs[0].is_comparable
