@@ -7,12 +7,12 @@ import tomllib
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 from agentcl.envs.base import Split
 from agentcl.errors import ConfigError
+from agentcl.text.suggesting import did_you_mean
 
 Shape = Literal["random", "blocks", "interleaved", "changing", "alternating", "two-passes", "reuse",
                 "adapt", "gen-env", "gen-task", "revisited"]  # fmt: skip
@@ -163,9 +163,8 @@ def _fill(kind: Any, read: object, where: str, prefix: str) -> Any:  # noqa: ANN
     given: dict[str, Any] = {}
     for key, value in read.items():
         if key not in hints:
-            near = get_close_matches(key, hints, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(hints)}"
-            raise ConfigError(f"{where}: there is no setting {prefix + key!r}; {hint}")
+            meant = did_you_mean(key, hints, f"there are {', '.join(hints)}")
+            raise ConfigError(f"{where}: there is no setting {prefix + key!r}{meant}")
         given[key] = _fitted(hints[key], value, where, prefix + key)
     return kind(**given)
 

@@ -7,18 +7,18 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from agentcl.cli.screen import Screen
 from agentcl.errors import AgentclError, InvalidInput, StoreUnavailable
+from agentcl.store.records import ANY, SCOPE_FIELDS
 
 if TYPE_CHECKING:
     from agentcl.memory.memory import Memory
 
 F = TypeVar("F", bound=Callable[..., Any])
-_SCOPE: Final = ("tenant", "user", "agent", "session")
 
 
 class Moment(click.ParamType[datetime]):
@@ -53,7 +53,7 @@ def memory_options(command: F) -> F:
 
 def scope_options(command: F) -> F:
     """Options that say whose memory."""
-    for name in reversed(_SCOPE):
+    for name in reversed(SCOPE_FIELDS):
         command = click.option(f"--{name}", help=f"Only this {name}'s memory.")(command)
     return command
 
@@ -82,10 +82,8 @@ def command(act: Callable[..., None]) -> Callable[..., None]:
 
 def scope_of(given: dict[str, Any]) -> dict[str, Any]:
     """Take the scope out of a command's options."""
-    from agentcl.store.records import ANY
-
     is_open = given.pop("all_scopes", False)
-    named = {name: given.pop(name, None) for name in _SCOPE}
+    named = {name: given.pop(name, None) for name in SCOPE_FIELDS}
     if is_open:
         return {name: ANY if value is None else value for name, value in named.items()}
     return {name: value for name, value in named.items() if value is not None}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Final
 
 from agentcl.envs.base import Domain
 from agentcl.errors import InvalidInput
+from agentcl.text.suggesting import did_you_mean
 
 _OWN: Final = {
     "babyai": "agentcl.envs.domains.babyai:BabyAIDomain",
@@ -40,12 +40,8 @@ def open_domain(name: str, options: Mapping[str, str] | None = None) -> Domain:
     target = _OWN.get(name, name)
     module, colon, attribute = target.partition(":")
     if not colon or not module or not attribute:
-        near = get_close_matches(name, _OWN, 1)
-        meant = f"did you mean {near[0]!r}? " if near else ""
-        raise InvalidInput(
-            f"there is no domain {name!r}; {meant}choose one of {', '.join(domain_names())}, or name your "
-            "own as module:Class"
-        )
+        advice = f"choose one of {', '.join(domain_names())}, or name your own as module:Class"
+        raise InvalidInput(f"there is no domain {name!r}{did_you_mean(name, _OWN, advice)}")
     try:
         made = getattr(import_module(module), attribute)(**(options or {}))
     except (ImportError, AttributeError, TypeError) as error:

@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Unpack
 
@@ -21,6 +20,7 @@ from agentcl.retrieval.recall import Recall
 from agentcl.store.base import Store
 from agentcl.store.checks import ReadScope, check_time
 from agentcl.store.records import Fact, Passage, to_micros
+from agentcl.text.suggesting import nearest
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -392,7 +392,7 @@ class GraphView:
         if nodes:
             return nodes
         seen = [s for n, s in contents.spelling.items() if view.passages_naming(n)][:_SUGGESTED]
-        near = get_close_matches(phrase.casefold(), seen, n=3, cutoff=0.6)
+        near = nearest(phrase.casefold(), seen, most=3)
         meant = f"; spelt like it: {', '.join(near)}" if near else ""
         raise NotFound(f"no passage that this scope sees names {phrase!r}{meant}")
 

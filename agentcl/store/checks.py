@@ -7,12 +7,12 @@ import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from typing import Any, Final, TypedDict, cast
 
 from agentcl.errors import InvalidInput
 from agentcl.store.records import SCOPE_FIELDS, AnyScope, Scope, ScopeView, to_micros
 from agentcl.store.usage import Usage
+from agentcl.text.suggesting import did_you_mean
 
 MAX_TEXT: Final = 50_000_000  # characters; a text is held in memory several times while it is added
 MAX_LABEL: Final = 4_000  # characters of a title or uri
@@ -115,8 +115,7 @@ class ReadScope(TypedDict, total=False):
 def _named(scope: WriteScope | ReadScope) -> dict[str, object]:
     for name in scope:
         if name not in SCOPE_FIELDS:
-            near = get_close_matches(name, SCOPE_FIELDS, n=1)
-            meant = f"; did you mean {near[0]!r}?" if near else ""
+            meant = did_you_mean(name, SCOPE_FIELDS)
             raise TypeError(f"unexpected keyword argument {name!r}{meant}")
     return {field: scope.get(field) for field in SCOPE_FIELDS}
 

@@ -43,9 +43,6 @@ class AnyScope:
 ANY: Final = AnyScope()
 
 
-SCOPE_FIELDS: Final = ("tenant", "user", "agent", "session")
-
-
 @dataclass(frozen=True, slots=True, order=True)
 class Scope:
     """Whose memory a record is. Part of every record's key; an empty field means "shared".
@@ -76,6 +73,9 @@ class Scope:
             frozenset({self.agent}),
             frozenset({self.session}),
         )
+
+
+SCOPE_FIELDS: Final = tuple(f.name for f in fields(Scope))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +20,7 @@ from agentcl.errors import InvalidInput, MissingPeer
 from agentcl.guidance.rules import BUDGET_TOKENS, GuidanceRules
 from agentcl.retrieval.encoders import Encoder, open_encoder
 from agentcl.retrieval.recall import Mode
+from agentcl.text.suggesting import did_you_mean
 
 Value = str | int | float | bool
 Options = Mapping[str, Value]
@@ -152,10 +152,9 @@ def open_baseline(
         _check(name, given, {**_PEER_OPTIONS, **PEERS[name].options})
         make = partial(_peer, name, PEERS[name], encoder, folder, given)
     else:
-        near = get_close_matches(name, baseline_names(), n=1)
-        meant = f"did you mean {near[0]!r}? " if near else ""
+        advice = f"choose one of {', '.join(baseline_names())}"
         raise InvalidInput(
-            f"there is no baseline {name!r}; {meant}Choose one of {', '.join(baseline_names())}"
+            f"there is no baseline {name!r}{did_you_mean(name, baseline_names(), advice)}"
         )
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InvalidInput(f"{folder} is not empty; a baseline begins with a folder of its own")
