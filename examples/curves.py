@@ -34,15 +34,15 @@ def draw(curves: Mapping[str, Sequence[float]], *, title: str, subtitle: str) ->
         parts.append(
             f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 20}" text-anchor="middle" fill="#555">{episode}</text>'
         )
-    for arm, shares in curves.items():
+    for baseline, shares in curves.items():
         points = " ".join(
             f"{_x(n / most):.1f},{_y(share):.1f}" for n, share in enumerate(shares, start=1)
         )
-        colour = COLOURS[arm]
+        colour = COLOURS[baseline]
         parts.append(
             f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2.5"/>'
             f'<text x="{_x(1) + 10:.1f}" y="{_y(shares[-1]) + 4:.1f}" fill="{colour}">'
-            f"{NAMES[arm]}: {shares[-1]:.0%}</text>"
+            f"{NAMES[baseline]}: {shares[-1]:.0%}</text>"
         )
     parts.append(f'<text x="{_x(0.5):.1f}" y="{HEIGHT - 10}" text-anchor="middle">episode</text>')
     return "\n".join([*parts, "</svg>"]) + "\n"

@@ -41,7 +41,7 @@ class Explanation:
 
 
 def explain(recall: Recall, journal: Store, extractor: Extractor) -> list[Explanation]:
-    """Return the chains of a recall's hits; see `Memory.explain`."""
+    """Return the chains of a recall's hits; see `Graph.explain`."""
     return [_explain(recall, hit, journal, extractor) for hit in recall]
 
 

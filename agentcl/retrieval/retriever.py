@@ -6,12 +6,11 @@ import logging
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from itertools import islice, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from agentcl.errors import ConfigError, MissingExtra, StoreCorrupt
+from agentcl.errors import ConfigError, StoreCorrupt
 from agentcl.retrieval.feed import Feed
 from agentcl.retrieval.fulltext import FullTextIndex
 from agentcl.retrieval.fusion import Fused, Fusion, by_walk, fuse, join, with_link
@@ -100,11 +99,9 @@ class Retriever:
 
     @property
     def graph(self) -> GraphSearch:
-        """The graph of what passages name and state. Raises MissingExtra without numpy."""
+        """The graph of what passages name and state."""
         with self._lock:
             if self._graph is None:
-                if find_spec("numpy") is None:
-                    raise MissingExtra("graph search", "graph")
                 from agentcl.retrieval.graph.search import GraphSearch
                 from agentcl.retrieval.graph.settings import GraphSettings
 
@@ -272,11 +269,6 @@ def open_index(name: str, folder: Path, *, collection: str) -> Index:
         MissingExtra: if it needs a part that is not installed.
     """
     if name == "exact":
-        # The two hold the same contract; without numpy the pure one serves small memories well.
-        if find_spec("numpy") is None:
-            from agentcl.retrieval.pure import PureIndex
-
-            return PureIndex()
         from agentcl.retrieval.exact import ExactIndex
 
         return ExactIndex()

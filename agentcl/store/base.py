@@ -257,6 +257,13 @@ class Store(ABC):
         Hashes that no row has are missing; the rows of one hash are in their order.
         """
 
+    @abstractmethod
+    def content_counts(self, hashes: Collection[bytes]) -> Mapping[bytes, int]:
+        """Return how many rows have a searchable text with these hashes; those of none are missing.
+
+        Every version in every scope counts, so this is an upper bound that one index answers.
+        """
+
     # Reading records
 
     def get(self, id: str, *, view: ScopeView, at: int | None = None) -> Record:

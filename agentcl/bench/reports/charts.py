@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Final
 
 from agentcl.bench.reports.estimates import Estimate
-from agentcl.bench.reports.records import ArmLine
+from agentcl.bench.reports.records import BaselineLine
 from agentcl.bench.reports.scores import evenly
 from agentcl.bench.reports.summary import Summary
 from agentcl.bench.reports.tables import BOUNDS, key_bounds
@@ -41,9 +41,9 @@ _WIDE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """An arm by what it cost and what it reached."""
+    """A baseline by what it cost and what it reached."""
 
-    arm: str
+    baseline: str
     cost: float
     reached: Estimate
 
@@ -60,9 +60,9 @@ def learning_chart(summary: Summary) -> str:
         f'<path class="bound" d="M{_LEFT} {_y(value):.1f}H{_WIDTH - _RIGHT}"/>'
         for value in key_bounds(summary) or ()
     ]
-    places = {line.arm: place for place, line in enumerate(summary.arms)}
+    places = {line.baseline: place for place, line in enumerate(summary.baselines)}
     for line in curves:
-        place = places[line.arm]
+        place = places[line.baseline]
         points = [
             (_x((n + 1) / most), _y(score))
             for n, score in zip(line.numbers, line.scores, strict=True)
@@ -94,23 +94,23 @@ def cost_chart(summary: Summary, *, what: str) -> str:
     parts = [_frame(ticks, across, what, place_of)]
     labelled: list[tuple[float, float]] = []
     for dot in sorted(dots, key=lambda dot: -dot.reached.mean):
-        place = next(p for p, line in enumerate(summary.arms) if line.arm == dot.arm)
+        place = next(p for p, line in enumerate(summary.baselines) if line.baseline == dot.baseline)
         x, y = _x(place_of(dot.cost)), _y(dot.reached.mean)
         if dot.reached.low is not None and dot.reached.high is not None:
             low, high = _y(dot.reached.low), _y(dot.reached.high)
             parts.append(f'<path class="whisker s{place % 7}" d="M{x:.1f} {low:.1f}V{high:.1f}"/>')
         parts.append(_mark(place, x, y))
-        parts.append(_label(dot.arm, x, y, labelled))
+        parts.append(_label(dot.baseline, x, y, labelled))
     return _svg(f"Cost against {what}: {label}", parts)
 
 
 def dots_of(summary: Summary, *, what: str) -> tuple[str, list[Dot]]:
-    """Return what the cost is, and a dot for each arm.
+    """Return what the cost is, and a dot for each baseline.
 
     The cost is the model's tokens; where no model was asked, what memory put into the prompt; the time
     where there is neither.
     """
-    lines = summary.arms
+    lines = summary.baselines
     choices: list[tuple[str, list[float | None]]] = [
         ("tokens of the model, each", [line.tokens for line in lines]),
         ("memory tokens in the prompt, each", [line.memory_tokens for line in lines]),
@@ -120,7 +120,7 @@ def dots_of(summary: Summary, *, what: str) -> tuple[str, list[Dot]]:
     for label, costs in choices:
         if any(costs):
             dots = [
-                Dot(line.arm, cost, reached)
+                Dot(line.baseline, cost, reached)
                 for line, cost in zip(lines, costs, strict=True)
                 if cost is not None and (reached := _reached(line, what)) is not None
             ]
@@ -134,7 +134,7 @@ def is_wide_scale(dots: Sequence[Dot]) -> bool:
     return bool(positive) and max(positive) > max(10, _WIDE * min(positive))
 
 
-def _label(arm: str, x: float, y: float, labelled: list[tuple[float, float]]) -> str:
+def _label(baseline: str, x: float, y: float, labelled: list[tuple[float, float]]) -> str:
     """Return a dot's name beside it, below those of dots that lie in its place."""
     is_right = x > _WIDTH * 0.7
     at = y + 5
@@ -143,18 +143,18 @@ def _label(arm: str, x: float, y: float, labelled: list[tuple[float, float]]) ->
     labelled.append((x, at))
     return (
         f'<text class="note" x="{x - 9 if is_right else x + 9:.1f}" y="{at:.1f}" '
-        f'text-anchor="{"end" if is_right else "start"}">{html.escape(name(arm)[:24])}</text>'
+        f'text-anchor="{"end" if is_right else "start"}">{html.escape(name(baseline)[:24])}</text>'
     )
 
 
 def legend(summary: Summary) -> str:
     """Return the legend of every chart, in HTML, so that its text wraps and never shrinks."""
-    arms = [line.arm for line in summary.arms]
+    baselines = [line.baseline for line in summary.baselines]
     items = "".join(
         f'<li><svg viewBox="-20 -8 40 16" width="40" height="16" aria-hidden="true">'
         f'<path class="line s{place % 7}" {_dash(place)} d="M-19 0H19"/>{_mark(place, 0, 0)}</svg>'
-        f"{html.escape(name(arm))}</li>"
-        for place, arm in enumerate(arms)
+        f"{html.escape(name(baseline))}</li>"
+        for place, baseline in enumerate(baselines)
     )
     for label, value in zip(BOUNDS, key_bounds(summary) or (), strict=False):
         items += (
@@ -164,7 +164,7 @@ def legend(summary: Summary) -> str:
     return f'<ul class="legend">{items}</ul>'
 
 
-def _reached(line: ArmLine, what: str) -> Estimate | None:
+def _reached(line: BaselineLine, what: str) -> Estimate | None:
     return line.success if what == "success" else line.score
 
 

@@ -1,4 +1,4 @@
-"""The episodes that a page holds, as text to unfold: a choice of each arm, within a size."""
+"""The episodes that a page holds, as text to unfold: a choice of each baseline, within a size."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Final
 from agentcl.bench.folder import RunFolder
 from agentcl.bench.reports.scores import evenly, is_failed
 from agentcl.bench.reports.words import clean, milliseconds, name, number
-from agentcl.bench.rows import Row
+from agentcl.bench.rows import ResultRow
 
-MOST_EPISODES: Final = 200  # of each arm
-MOST_BYTES: Final = 2_000_000  # of all arms together
+MOST_EPISODES: Final = 200  # of each baseline
+MOST_BYTES: Final = 2_000_000  # of all baselines together
 _LONGEST: Final = 2_000  # characters of one text
 _MOST_ITEMS: Final = (
-    20  # of what was shown and learned, and of turns at the beginning and at the end
+    20  # of what was shown and learned, and of steps at the beginning and at the end
 )
 
 Key = tuple[int, int]  # seed and number
@@ -28,7 +28,7 @@ Key = tuple[int, int]  # seed and number
 class Told:
     """One episode, ready to be put into a page."""
 
-    arm: str
+    baseline: str
     key: Key
     task: str
     family: str
@@ -50,21 +50,21 @@ def choose_episodes(
 ) -> Chosen:
     """Return the episodes that a page holds.
 
-    At most `most` of each arm: those that failed, and of the rest an even choice over the run. If they
+    At most `most` of each baseline: those that failed, and of the rest an even choice over the run. If they
     are larger than `most_bytes`, fewer, and last of all fewer of those that failed.
 
     Raises:
         InvalidInput: if a row is damaged.
     """
-    arms = folder.settings.memory.arms
+    baselines = folder.settings.memory.baselines
     told: list[Told] = []
     total = 0
-    for arm in arms:
-        keys = [((row.seed, row.number), is_failed(row)) for row in folder.rows(arm)]
+    for baseline in baselines:
+        keys = [((row.seed, row.number), is_failed(row)) for row in folder.rows(baseline)]
         total += len(keys)
         wanted = set(_choice(keys, most))
-        its = [_told(row) for row in folder.rows(arm) if (row.seed, row.number) in wanted]
-        told += _fitting(its, most_bytes // len(arms))
+        its = [_told(row) for row in folder.rows(baseline) if (row.seed, row.number) in wanted]
+        told += _fitting(its, most_bytes // len(baselines))
     return Chosen(tuple(told), total)
 
 
@@ -83,18 +83,20 @@ def _task(task: str, episodes: Sequence[Told]) -> str:
     scores: dict[str, list[float]] = {}
     for one in episodes:
         if one.score is not None:
-            scores.setdefault(one.arm, []).append(one.score)
-    means = ", ".join(f"{arm} {number(statistics.fmean(its))}" for arm, its in scores.items())
+            scores.setdefault(one.baseline, []).append(one.score)
+    means = ", ".join(
+        f"{baseline} {number(statistics.fmean(its))}" for baseline, its in scores.items()
+    )
     title = f"{_text(name(task))} <small>{_text(means)}</small>"
     return _folded(title, "".join(one.markup for one in episodes))
 
 
-def _told(row: Row) -> Told:
-    """Return an episode as text. Nothing of it is trusted: it comes from worlds, models and data."""
+def _told(row: ResultRow) -> Told:
+    """Return an episode as text. Nothing of it is trusted: it comes from environments, models and data."""
     score = "failed" if is_failed(row) else f"score {number(row.score)}"
-    steps = f"{len(row.turns):,} steps, " if row.episode_seed or len(row.turns) > 1 else ""
+    steps = f"{len(row.steps):,} steps, " if row.episode_seed or len(row.steps) > 1 else ""
     title = (
-        f"<b>{_text(name(row.arm))}</b> seed {row.seed}, number {row.number} "
+        f"<b>{_text(name(row.baseline))}</b> seed {row.seed}, number {row.number} "
         f"<small>{score}, {steps}{milliseconds(row.wall_s)} ms</small>"
     )
     parts = [
@@ -110,27 +112,33 @@ def _told(row: Row) -> Told:
     ]
     markup = _folded(title, f"<dl>{''.join(parts)}</dl>")
     return Told(
-        row.arm, (row.seed, row.number), row.task, row.family, is_failed(row), row.score, markup
+        row.baseline,
+        (row.seed, row.number),
+        row.task,
+        row.family,
+        is_failed(row),
+        row.score,
+        markup,
     )
 
 
-def _turns(row: Row) -> str:
+def _turns(row: ResultRow) -> str:
     texts = [
         "\n".join(
             part
             for part in (
-                f"(thought) {clean(turn.thought, _LONGEST)}" if turn.thought != turn.action else "",
-                f"> {clean(turn.action, _LONGEST)}",
-                clean(turn.seen, _LONGEST),
+                f"(thought) {clean(step.thought, _LONGEST)}" if step.thought != step.action else "",
+                f"> {clean(step.action, _LONGEST)}",
+                clean(step.seen, _LONGEST),
             )
             if part and part != "(thought) "
         )
-        for turn in (*row.turns[:_MOST_ITEMS], *row.turns[_MOST_ITEMS:][-_MOST_ITEMS:])
+        for step in (*row.steps[:_MOST_ITEMS], *row.steps[_MOST_ITEMS:][-_MOST_ITEMS:])
     ]
-    if len(row.turns) > 2 * _MOST_ITEMS:
-        left_out = len(row.turns) - 2 * _MOST_ITEMS
-        texts.insert(_MOST_ITEMS, f"… {left_out:,} turns are left out …")
-    return _part("turns", texts, longest=4 * _LONGEST)
+    if len(row.steps) > 2 * _MOST_ITEMS:
+        left_out = len(row.steps) - 2 * _MOST_ITEMS
+        texts.insert(_MOST_ITEMS, f"… {left_out:,} steps are left out …")
+    return _part("steps", texts, longest=4 * _LONGEST)
 
 
 def _part(label: str, texts: Sequence[str], *, longest: int = _LONGEST) -> str:

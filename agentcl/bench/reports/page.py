@@ -109,7 +109,7 @@ def _style() -> str:
 
 def _subtitle(summary: Summary) -> str:
     about = summary.about
-    what = about.get("world") or ", ".join(about.get("streams", ())[:3])
+    what = about.get("domain") or ", ".join(about.get("streams", ())[:3])
     encoder = about.get("encoder")
     seeds = f"{len(summary.seeds)} seed{'s' if len(summary.seeds) > 1 else ''}"
     parts = [what, about.get("model") or "nobody reads", f"encoder {encoder}" if encoder else "", seeds,
@@ -178,9 +178,9 @@ def _cell(table: Table, row: int, place: int, cell: str) -> str:
 def _episodes(chosen: Chosen) -> str:
     shown = len(chosen.episodes)
     said = (
-        f"{shown:,} of {chosen.of:,} episodes, at most {MOST_EPISODES} of each arm and {MOST_BYTES // 1_000_000} MB "
+        f"{shown:,} of {chosen.of:,} episodes, at most {MOST_EPISODES} of each baseline and {MOST_BYTES // 1_000_000} MB "
         "in all: those that failed, and an even choice of the rest. Long texts are cut, and say so. All of "
-        "it stands in the folder's episodes/ARM.SEED.jsonl."
+        "it stands in the folder's episodes/BASELINE.SEED.jsonl."
     )
     return (
         f'<section id="episodes"><h2>Episodes</h2><p>{html.escape(said)}</p>'

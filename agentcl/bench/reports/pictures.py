@@ -55,14 +55,14 @@ def _curves(figure: Figure, summary: Summary) -> bool:
     figure.set_size_inches(7.5, 4.2)
     axes = figure.add_subplot()
     for line in curves:
-        place = _place(summary, line.arm)
+        place = _place(summary, line.baseline)
         starts = [0, *gaps(line.numbers), len(line.numbers)]
         for number, (start, stop) in enumerate(pairwise(starts)):
             axes.plot(
                 [n + 1 for n in line.numbers[start:stop]], line.scores[start:stop], color=_colour(place),
                 linestyle=_LINES[place % len(_LINES)], marker=_MARKERS[place % len(_MARKERS)],
                 markevery=(place % (stop - start), max(1, len(line.scores) // 8)),
-                label="_" if number else _label(line.arm),
+                label="_" if number else _label(line.baseline),
             )  # fmt: skip
     for label, value, style in zip(BOUNDS, key_bounds(summary) or (), (":", "--"), strict=False):
         axes.axhline(value, color="#808080", linestyle=style, label=f"{label}: {value:.2f}")
@@ -82,13 +82,13 @@ def _costs(figure: Figure, summary: Summary) -> bool:
         axes = figure.add_subplot(1, 2, column)
         label, dots = dots_of(summary, what=what)
         for dot in dots:
-            place = _place(summary, dot.arm)
+            place = _place(summary, dot.baseline)
             low, high = dot.reached.low, dot.reached.high
             reach = None
             if low is not None and high is not None:
                 reach = [[dot.reached.mean - low], [high - dot.reached.mean]]
             axes.errorbar(dot.cost, dot.reached.mean, yerr=reach, color=_colour(place), linestyle="none",
-                          marker=_MARKERS[place % len(_MARKERS)], capsize=3, label=_label(dot.arm))  # fmt: skip
+                          marker=_MARKERS[place % len(_MARKERS)], capsize=3, label=_label(dot.baseline))  # fmt: skip
         if dots and is_wide_scale(dots):
             axes.set_xscale("symlog", linthresh=1)
         axes.set_xlabel(label)
@@ -113,7 +113,7 @@ def _transfer(figure: Figure, summary: Summary) -> bool:
         axes.set_xticks(range(len(families)), families, parse_math=False, fontsize=8, rotation=20)
         stages = ["none", *families]
         axes.set_yticks(range(len(stages)), stages, parse_math=False, fontsize=8)
-        axes.set_title(name(line.arm), parse_math=False, fontsize=10)
+        axes.set_title(name(line.baseline), parse_math=False, fontsize=10)
         axes.set_xlabel("tested on", fontsize=9)
         axes.set_ylabel("after training on", fontsize=9)
         for stage, row in enumerate(line.matrix):
@@ -136,13 +136,13 @@ def _scale(axes: Axes) -> None:
     axes.grid(alpha=0.3)
 
 
-def _place(summary: Summary, arm: str) -> int:
-    return next(place for place, line in enumerate(summary.arms) if line.arm == arm)
+def _place(summary: Summary, baseline: str) -> int:
+    return next(place for place, line in enumerate(summary.baselines) if line.baseline == baseline)
 
 
 def _colour(place: int) -> str:
     return COLOURS[place % len(COLOURS)]
 
 
-def _label(arm: str) -> str:
-    return name(arm).replace("$", r"\$")
+def _label(baseline: str) -> str:
+    return name(baseline).replace("$", r"\$")

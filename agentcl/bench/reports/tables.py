@@ -19,7 +19,7 @@ from agentcl.bench.reports.words import (
     price,
 )
 
-_MOST_LESSONS: Final = 40  # of an arm, in a report
+_MOST_LESSONS: Final = 40  # of a baseline, in a report
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,8 @@ def key_bounds(summary: Summary) -> tuple[float, float] | None:
     None if the bounds of a family that was played are not known.
     """
     episodes = sum(line.episodes for line in summary.bounds)
-    baseline = next(line for line in summary.arms if line.arm == summary.baseline)
-    if not episodes or episodes != baseline.scored + baseline.failed + baseline.unscored:
+    against = next(line for line in summary.baselines if line.baseline == summary.against)
+    if not episodes or episodes != against.scored + against.failed + against.unscored:
         return None
     without = sum(line.without_memory * line.episodes for line in summary.bounds) / episodes
     knowing = sum(line.with_knowledge * line.episodes for line in summary.bounds) / episodes
@@ -79,23 +79,23 @@ def key_bounds(summary: Summary) -> tuple[float, float] | None:
 
 
 def _result(summary: Summary) -> Section:
-    unit = next((line.score.unit for line in summary.arms if line.score), "seeds")
+    unit = next((line.score.unit for line in summary.baselines if line.score), "seeds")
     what = "questions" if summary.are_questions else "episodes"
     steps = () if summary.are_questions else ("steps",)
-    columns = ("arm", "score", "success", what, "failed", *steps, "tokens", "memory tokens",
+    columns = ("baseline", "score", "success", what, "failed", *steps, "tokens", "memory tokens",
                "time, ms")  # fmt: skip
     rows = [
-        (line.arm, interval(line.score), interval(line.success), count(line.scored), count(line.failed),
+        (line.baseline, interval(line.score), interval(line.success), count(line.scored), count(line.failed),
          *(number(line.steps.mean if line.steps else None, digits=1) for _ in steps),
          count(line.tokens), count(line.memory_tokens),
          milliseconds(line.wall_s.median if line.wall_s else None))
-        for line in summary.arms
+        for line in summary.baselines
     ]  # fmt: skip
     bounds = key_bounds(summary)
     if bounds is not None:
         for label, value in zip(BOUNDS, bounds, strict=True):
             rows.append((label, number(value), *[""] * (len(columns) - 2)))
-    unscored = sum(line.unscored for line in summary.arms)
+    unscored = sum(line.unscored for line in summary.baselines)
     said = [
         _verdict(summary),
         f"Means with 95% intervals over {unit}. Tokens are of the model, memory tokens what memory put "
@@ -120,13 +120,13 @@ def _differences(summary: Summary) -> Section | None:
     if not summary.differences:
         return None
     unit = next((line.score.unit for line in summary.differences if line.score), "seeds")
-    columns = ("arm", "pairs", "score", "success", "better / worse", "sign test p", f"{unit} needed",
+    columns = ("baseline", "pairs", "score", "success", "better / worse", "sign test p", f"{unit} needed",
                f"{unit} needed for 0.05")  # fmt: skip
     tables = [Table(columns, tuple(difference_row(line) for line in summary.differences))]
     if any(line.adaptive_efficiency is not None or line.break_even for line in summary.differences):
         tables.append(_paid(summary))
     said = (
-        f"Each arm less {name(summary.baseline)!r}, on the episodes that both have a score for. Needed: how "
+        f"Each baseline less {name(summary.against)!r}, on the episodes that both have a score for. Needed: how "
         f"many {unit} would show a difference of this size, or of 0.05, with power 0.8 at alpha 0.05. Gain: "
         "in score, for 1,000 tokens that memory cost."
     )
@@ -136,7 +136,7 @@ def _differences(summary: Summary) -> Section | None:
 def difference_row(line: Difference) -> tuple[str, ...]:
     """Return what is said of a difference."""
     return (
-        line.arm,
+        line.baseline,
         count(line.pairs),
         interval(line.score, is_signed=True),
         interval(line.success, is_signed=True),
@@ -148,7 +148,7 @@ def difference_row(line: Difference) -> tuple[str, ...]:
 
 
 def _paid(summary: Summary) -> Table:
-    columns = ["arm", "gain for 1,000 tokens"]
+    columns = ["baseline", "gain for 1,000 tokens"]
     if not summary.are_questions:
         columns += ["ahead in score from", "ahead in tokens from"]
     rows = []
@@ -159,7 +159,7 @@ def _paid(summary: Summary) -> Table:
             else UNDEFINED
             for found in (line.break_even, line.break_even_tokens)
         ]
-        cells = [line.arm, number(line.adaptive_efficiency), *starts]
+        cells = [line.baseline, number(line.adaptive_efficiency), *starts]
         rows.append(tuple(cells[: len(columns)]))
     return Table(tuple(columns), tuple(rows), "When memory has paid")
 
@@ -168,10 +168,15 @@ def _learning(summary: Summary) -> Section | None:
     if summary.are_questions or not summary.curves:
         return None
     rows = tuple(
-        (line.arm, interval(line.learning_curve_area), interval(line.first), interval(line.last))
-        for line in summary.arms
+        (
+            line.baseline,
+            interval(line.learning_curve_area),
+            interval(line.first),
+            interval(line.last),
+        )
+        for line in summary.baselines
     )
-    columns = ("arm", "area under the curve", "first fifth", "last fifth")
+    columns = ("baseline", "area under the curve", "first fifth", "last fifth")
     said = "Over the episodes that are learned from, for each seed; intervals over seeds."
     return Section("learning", "Learning", (said,), (Table(columns, rows),))
 
@@ -180,34 +185,37 @@ def _lessons(summary: Summary) -> Section | None:
     if not summary.lessons:
         return None
     stages = list(dict.fromkeys(line.stage for line in summary.lessons))
-    arms = list(dict.fromkeys(line.arm for line in summary.lessons))
-    placed = [(line.arm, line.stage) for line in summary.lessons]
-    counts = tuple((arm, *(count(placed.count((arm, stage))) for stage in stages)) for arm in arms)
+    baselines = list(dict.fromkeys(line.baseline for line in summary.lessons))
+    placed = [(line.baseline, line.stage) for line in summary.lessons]
+    counts = tuple(
+        (baseline, *(count(placed.count((baseline, stage))) for stage in stages))
+        for baseline in baselines
+    )
     shown = [
         line
-        for arm in arms
-        for line in [one for one in summary.lessons if one.arm == arm][:_MOST_LESSONS]
+        for baseline in baselines
+        for line in [one for one in summary.lessons if one.baseline == baseline][:_MOST_LESSONS]
     ]
     rows = tuple(
-        (name(line.sentence), f"{name(line.arm)}, {line.seed}", line.stage, number(line.trust),
+        (name(line.sentence), f"{name(line.baseline)}, {line.seed}", line.stage, number(line.trust),
          f"{number(line.uplift, is_signed=True)} [{number(line.low)}, {number(line.high)}]",
          count(line.uses), count(line.withheld), f"{line.confirmed} / {line.refuted}", line.why)
         for line in shown
     )  # fmt: skip
-    columns = ("lesson", "arm, seed", "stage", "holds", "uplift [95 %]", "shown", "withheld", "for / against",
+    columns = ("lesson", "baseline, seed", "stage", "holds", "uplift [95 %]", "shown", "withheld", "for / against",
                "why")  # fmt: skip
     said = (
         "What was learned, those lessons first that earned their place. A coin decides whether a lesson is shown, "
         "so the episodes that it was withheld from are its controls; uplift is the score that showing it "
         "gains. For and against: later episodes that stated the same, or the opposite, in the same situation. "
-        f"At most {_MOST_LESSONS} of each arm stand here; all of them are in the run's folder, under memories/."
+        f"At most {_MOST_LESSONS} of each baseline stand here; all of them are in the run's folder, under memories/."
     )
     return Section(
         "lessons",
         "Lessons",
         (said,),
         (
-            Table(("arm", *stages), counts, "Lessons by stage"),
+            Table(("baseline", *stages), counts, "Lessons by stage"),
             Table(columns, rows, "Lessons and their evidence", are_texts=True),
         ),
     )
@@ -221,10 +229,10 @@ def _questions(summary: Summary) -> Section | None:
         its = [line for line in summary.measures if line.category == category]
         names = list(its[0].measures)
         rows = tuple(
-            (line.arm, count(line.questions), *(interval(line.measures[n]) for n in names))
+            (line.baseline, count(line.questions), *(interval(line.measures[n]) for n in names))
             for line in its
         )
-        tables.append(Table(("arm", "questions", *names), rows, category or "All questions"))
+        tables.append(Table(("baseline", "questions", *names), rows, category or "All questions"))
     return Section("questions", "Questions", (), tuple(tables))
 
 
@@ -239,13 +247,14 @@ def _transfer(summary: Summary) -> Section | None:
                  *map(number, scores))
                 for stage, scores in enumerate(line.matrix)
             ),
-            f"Scores of {line.arm}: rows are stages of training, columns tests",
+            f"Scores of {line.baseline}: rows are stages of training, columns tests",
             heat=line.matrix,
         )
         for line in summary.transfer
     ]  # fmt: skip
     pivot = _pivot(
-        {line.arm: line.measures for line in summary.transfer}, "Transfer and lifelong learning"
+        {line.baseline: line.measures for line in summary.transfer},
+        "Transfer and lifelong learning",
     )
     said = (
         "Formulas, sources and traps of the measures: docs/metrics.md. A dash: undefined, or it "
@@ -257,7 +266,7 @@ def _transfer(summary: Summary) -> Section | None:
 def _passes(summary: Summary) -> Section | None:
     if not summary.passes:
         return None
-    table = _pivot({line.arm: line.measures for line in summary.passes})
+    table = _pivot({line.baseline: line.measures for line in summary.passes})
     known = (
         "Parts of tasks are those that the stream names."
         if summary.passes[0].are_parts_known
@@ -271,11 +280,11 @@ def _changes(summary: Summary) -> Section | None:
     if not summary.changes:
         return None
     rows = tuple(
-        (line.arm, line.phase, interval(line.before), interval(line.after), interval(line.end),
+        (line.baseline, line.phase, interval(line.before), interval(line.after), interval(line.end),
          interval(line.recovery, digits=0), f"{line.recovered} of {line.seeds}")
         for line in summary.changes
     )  # fmt: skip
-    columns = ("arm", "from", "last 10 before", "first 5 after", "last 10 after", "recovered after, episodes",
+    columns = ("baseline", "from", "last 10 before", "first 5 after", "last 10 after", "recovered after, episodes",
                "seeds recovered")  # fmt: skip
     said = (
         "The rules change at moments that the agent is not told. Recovered: five episodes in a row are, on "
@@ -302,36 +311,44 @@ def _group_table(
     what: str,
     value: Callable[[GroupLine], Estimate | None],
 ) -> Table:
-    cells = {(line.group, line.arm): line for line in lines}
-    arms = [line.arm for line in summary.arms]
+    cells = {(line.group, line.baseline): line for line in lines}
+    baselines = [line.baseline for line in summary.baselines]
     bounds = {line.family: (line.without_memory, line.with_knowledge) for line in summary.bounds}
     has_bounds = bool(bounds) and label == "family" and what == "Score"
     rows = []
     for group in dict.fromkeys(line.group for line in lines):
         known = [number(end) for end in bounds.get(group, (None, None))] if has_bounds else []
-        its = [cells[group, arm] for arm in arms]
+        its = [cells[group, baseline] for baseline in baselines]
         failed = [f" ({line.failed:,} failed)" if line.failed else "" for line in its]
         texts = [interval(value(line)) + more for line, more in zip(its, failed, strict=True)]
         episodes = max(line.scored + line.failed for line in its)
         rows.append((group or "(none)", count(episodes), *known, *texts))
     columns = (label, "questions" if summary.are_questions else "episodes",
-               *(("best without memory", "best with knowledge") if has_bounds else ()), *arms)  # fmt: skip
+               *(("best without memory", "best with knowledge") if has_bounds else ()), *baselines)  # fmt: skip
     return Table(columns, tuple(rows), f"{what} by {label}")
 
 
 def _costs(summary: Summary) -> Section | None:
     rows = [
-        (line.arm, cost.role, count(cost.calls), count(cost.prompt_tokens), count(cost.completion_tokens),
-         number(cost.duration_s, digits=1), price(cost.price))
-        for line in summary.arms
+        (line.baseline, cost.role, count(cost.usage.calls), count(cost.usage.prompt_tokens),
+         count(cost.usage.completion_tokens), number(cost.usage.duration_s, digits=1), price(cost.price))
+        for line in summary.baselines
         for cost in line.costs
     ]  # fmt: skip
     if not rows:
         return None
-    columns = ("arm", "role", "calls", "prompt tokens", "completion tokens", "seconds", "price")
+    columns = (
+        "baseline",
+        "role",
+        "calls",
+        "prompt tokens",
+        "completion tokens",
+        "seconds",
+        "price",
+    )
     successes = tuple(
-        (line.arm, count(line.tokens_per_success), price(line.price_per_success))
-        for line in summary.arms
+        (line.baseline, count(line.tokens_per_success), price(line.price_per_success))
+        for line in summary.baselines
     )
     said = "Of the whole run, failed episodes included; prices are those of the price table, if one is given."
     return Section(
@@ -339,7 +356,7 @@ def _costs(summary: Summary) -> Section | None:
         "Costs",
         (said,),
         (Table(columns, tuple(rows), "By role"),
-         Table(("arm", "tokens", "price"), successes, "For each success")),
+         Table(("baseline", "tokens", "price"), successes, "For each success")),
     )  # fmt: skip
 
 
@@ -354,11 +371,11 @@ _FROZEN: Final = {
 def _checks(summary: Summary) -> Section:
     checks = summary.leakage
     rows = tuple(
-        (line.arm, count(line.episodes), count(line.tests),
+        (line.baseline, count(line.episodes), count(line.tests),
          count(line.tests_seen) if line.tests else UNDEFINED, "; ".join(line.examples))
-        for line in checks.arms
+        for line in checks.baselines
     )  # fmt: skip
-    columns = ("arm", "episodes with a leak", "tests", "tests learned from before", "examples")
+    columns = ("baseline", "episodes with a leak", "tests", "tests learned from before", "examples")
     tables = [Table(columns, rows, "Leaks", are_texts=True)]
     if checks.above:
         above = tuple(
@@ -371,23 +388,25 @@ def _checks(summary: Summary) -> Section:
             for line in checks.above
         )
         tables.append(Table(("family", "score without memory [99%]", "best possible", "above it"), above,
-                            "Is the arm without memory better than it can be?"))  # fmt: skip
+                            "Is the baseline without memory better than it can be?"))  # fmt: skip
     said = (
         _FROZEN[checks.frozen],
-        "A leak is an item that was recalled and never remembered, an answer in the instructions, or an arm "
+        "A leak is an item that was recalled and never remembered, an answer in the instructions, or a baseline "
         "without memory whose interval lies above the best that is possible without one.",
     )
     return Section("checks", "Checks", said, tuple(tables))
 
 
 def _setting(summary: Summary) -> Section:
-    about = {key: value for key, value in summary.about.items() if key not in ("bounds", "arms")}
-    arms = {line.arm: line.settings for line in summary.arms if line.settings}
+    about = {
+        key: value for key, value in summary.about.items() if key not in ("bounds", "baselines")
+    }
+    baselines = {line.baseline: line.settings for line in summary.baselines if line.settings}
     said = f"{summary.done:,} of {summary.total:,} episodes, state: {name(summary.state)}."
     return Section("setting", "Setting", (said,), (
         Table(("what", "value"), tuple(_flat(about)), "The run", are_texts=True),
         Table(("setting", "value"), tuple(_flat(summary.settings)), "Settings", are_texts=True),
-        *([Table(("arm", "value"), tuple(_flat(arms)), "Arms", are_texts=True)] if arms else []),
+        *([Table(("baseline", "value"), tuple(_flat(baselines)), "Baselines", are_texts=True)] if baselines else []),
     ))  # fmt: skip
 
 
@@ -404,7 +423,7 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, st
 
 
 def _pivot(measures: Mapping[str, Measures], title: str = "") -> Table:
-    """Return a row for each measure and a column for each arm."""
+    """Return a row for each measure and a column for each baseline."""
     names = dict.fromkeys(measure for its in measures.values() for measure in its)
     rows = tuple(
         (measure.replace("_", " "), *(interval(its.get(measure)) for its in measures.values()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from agentcl.store.records import ScopeView
+from agentcl.store.records import SCOPE_FIELDS, ScopeView
 
 _LAST_CHARACTER: Final = chr(0x10FFFF)
 _FIRST_SURROGATE: Final = 0xD800
@@ -14,7 +14,7 @@ _AFTER_SURROGATES: Final = 0xE000
 def view_sql(view: ScopeView, alias: str = "s") -> tuple[str, list[object]]:
     """Return an SQL condition on a scope table, and its parameters, that lets `view` through."""
     conditions, parameters = ["1"], list[object]()
-    for name in ("tenant", "user", "agent", "session"):
+    for name in SCOPE_FIELDS:
         allowed: frozenset[str] | None = getattr(view, name)
         if allowed is not None:
             conditions.append(f"{alias}.{name} IN ({', '.join('?' * len(allowed))})")

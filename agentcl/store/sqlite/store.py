@@ -176,6 +176,16 @@ class SqliteStore(Store):
                 found.setdefault(row.content_hash, []).append(row)
         return found
 
+    def content_counts(self, hashes: Collection[bytes]) -> dict[bytes, int]:
+        counts: dict[bytes, int] = {}
+        for some in _some(list(hashes)):
+            sql = (
+                "SELECT content_hash, count(*) FROM record"
+                f" WHERE content_hash IN ({_marks(some)}) GROUP BY content_hash"
+            )
+            counts.update(cast(list[tuple[bytes, int]], self.database.read(sql, some)))
+        return counts
+
     def rows(self, seqs: Sequence[int]) -> dict[int, Row]:
         found: dict[int, Row] = {}
         for some in _some(seqs):
