@@ -151,14 +151,14 @@ def summary() -> str:
     full, torn = result("fulltext"), result("torture")
     races = list(vectors["races"].values())
     published, walks = result("graph_published"), result("pagerank")["sizes"][:2]
-    fused = {row["corpus"]: row for row in result("retrieval")["rows"] if row["mode"] == "hybrid"}
+    hybrid = {row["corpus"]: row for row in result("retrieval")["rows"] if row["mode"] == "hybrid"}
     parts = {
         name: max(
             row["recall@5"][0]
             for row in result("retrieval")["rows"]
             if row["corpus"] == name and row["mode"] in ("BM25", "dense")
         )
-        for name in fused
+        for name in hybrid
     }
     walked = {row["corpus"]: row for row in result("retrieval")["rows"] if row["mode"] == "graph"}
     import_ratio = start["import_ratio"]
@@ -178,16 +178,16 @@ def summary() -> str:
             "startup.py",
         ],
         [
-            "recall@5, BM25 and MiniLM fused",
-            "; ".join(f"{name}: {row['recall@5'][0]:.1f}" for name, row in fused.items()),
+            "recall@5, hybrid search (BM25 and MiniLM)",
+            "; ".join(f"{name}: {row['recall@5'][0]:.1f}" for name, row in hybrid.items()),
             "the better of the two alone: "
-            + ", ".join(f"{parts[name]:.1f}" for name in fused),
+            + ", ".join(f"{parts[name]:.1f}" for name in hybrid),
             "retrieval.py",
         ],
         [
             'recall@5, with `mode="graph"`, no model but MiniLM',
             "; ".join(f"{name}: {row['recall@5'][0]:.1f}" for name, row in walked.items()),
-            "fused: " + ", ".join(f"{fused[name]['recall@5'][0]:.1f}" for name in walked),
+            "hybrid: " + ", ".join(f"{hybrid[name]['recall@5'][0]:.1f}" for name in walked),
             "retrieval.py",
         ],
         [
@@ -291,13 +291,13 @@ def graph() -> str:
         ],
     )  # fmt: skip
     scale = table(
-        ["passages", "texts/s", "fused, p50 ms", "graph, p50 ms", "one more, ms", "of that graph", "memory MB",
+        ["passages", "texts/s", "hybrid, p50 ms", "graph, p50 ms", "one more, ms", "of that graph", "memory MB",
          "disk MB"],
         [
             [
                 f"{row['passages']:,}",
                 f"{row['texts_per_s']:,.0f}",
-                f"{row['fused']['p50_ms']:.2f}",
+                f"{row['hybrid']['p50_ms']:.2f}",
                 f"{row['graph']['p50_ms']:.2f}",
                 f"{row['one_more_ms']:.1f}",
                 f"{row['one_more_graph_ms']:.2f}",
