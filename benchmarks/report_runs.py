@@ -8,21 +8,21 @@ from typing import Any
 from report_tables import result, table
 
 
-def highlights() -> list[list[str]]:
-    """The README's lines on runs: what was measured, ours, beside what, and the script."""
+def highlights() -> dict[str, list[str]]:
+    """Return the claims on runs, as `report._claims` has them."""
     conversations = result("locomo_recall")
     found = {
         baseline: row["recall"]["all (1 to 4)"][0]
         for baseline, row in conversations["baselines"].items()
     }
-    return [
-        [
+    return {
+        "locomo": [
             f"evidence recall@{conversations['depth']} on LoCoMo, {conversations['conversations']} conversations",
             f"{found['ours']:.1f}",
             f"mem0's store {found['mem0']:.1f}, BM25 {found['bm25']:.1f}, dense {found['dense']:.1f}",
             "locomo_recall.py",
         ],
-    ]
+    }
 
 
 def learning() -> str:
