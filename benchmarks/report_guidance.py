@@ -215,8 +215,8 @@ def engine() -> str:
             [[name, f"{times['p50']:.2f}", f"{times['p95']:.2f}", f"{limit:g}" if limit else ""]
              for name, times, limit in lines],
         )
-        + f"\nWith {found['episodes']:,} episodes and {found['lessons']:,} lessons in memory; computing all that is believed anew "
-        f"takes {found['fold_s']:.1f} s and gives the same, byte for byte.\n"
+        + f"\nThe memory held {found['episodes']:,} episodes and {found['lessons']:,} lessons. Computing all beliefs anew takes "
+        f"{found['fold_s']:.1f} s and gives the same, byte for byte.\n"
     )  # fmt: skip
 
 

@@ -45,8 +45,8 @@ def leak() -> str:
     """What the leakage check found."""
     found = result("learning")["leak"]
     return (
-        f"With the answers among what is recalled the responder scores {found['score']:.2f}; the check caught "
-        f"{found['caught']} of {found['episodes']} such episodes, and none of those in the table above.\n"
+        f"With the answers among what is recalled, the responder scores {found['score']:.2f}. The check caught "
+        f"{found['caught']} of {found['episodes']} such episodes. It flagged none of those in the table above.\n"
     )
 
 
