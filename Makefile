@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-# The other benchmarks need data, and `pip install -e '.[bench]'`; see docs/benchmarks.md.
+# The other benchmarks need data, and `pip install -e '.[bench]'`; see docs/results/index.md.
 .PHONY: demo demo-memory test test-vllm test-domains check bench clean
 .NOTPARALLEL:
 
