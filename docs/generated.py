@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from types import ModuleType
 from typing import Any, Final
@@ -18,6 +18,9 @@ import click
 ROOMS: Final = (
     "memory", "store", "retrieval", "guidance", "agents", "models", "envs", "bench", "files", "jobs",
     "testing", "errors",
+)  # fmt: skip
+_SHARED: Final = (
+    "all_scopes", "tenant", "user", "agent", "session", "path", "encoder", "index", "as_json",
 )  # fmt: skip
 _NAMES: Final = re.compile(r"<!-- names of ([\w.]+) -->")
 
@@ -38,28 +41,37 @@ def names(module: str) -> str:
     """Return the reference of a room's public names; of the package, a table of its own."""
     face = import_module(module)
     if module != "agentcl":
-        return "\n\n".join(f"::: {module}.{name}" for name in _public(face))
-    lines = ["| name | what it is |", "| --- | --- |"]
+        return _described(module, _public(face))
+    lines, homeless = ["| name | what it is |", "| --- | --- |"], []
     for name in _public(face):
-        if not isinstance(getattr(face, name), ModuleType):
-            lines.append(f"| [`{name}`][{_home(name, face)}.{name}] | {_summary(getattr(face, name))} |")
-    return "\n".join(lines)
+        value = getattr(face, name)
+        if isinstance(value, ModuleType) or name.startswith("_"):
+            continue
+        home = _home(name, value)
+        if home == module:
+            homeless.append(name)
+        lines.append(f"| [`{name}`][{home}.{name}] | {_summary(value)} |")
+    return "\n".join(lines) + "\n\n" + _described(module, homeless)
+
+
+def _described(module: str, names: Iterable[str]) -> str:
+    return "\n\n".join(f"::: {module}.{name}" for name in names)
 
 
 def _public(face: ModuleType) -> list[str]:
-    if hasattr(face, "__all__"):
-        return list(face.__all__)
-    return [name for name, value in vars(face).items()
-            if inspect.isclass(value) and value.__module__ == face.__name__]  # fmt: skip
+    """Return a face's names: what the room is named after first, constants last."""
+    own = [n for n, value in vars(face).items() if getattr(value, "__module__", "") == face.__name__]
+    room = face.__name__.rpartition(".")[2]
+    names = getattr(face, "__all__", own)
+    return sorted(names, key=lambda name: (name.isupper(), name.lower() != room))
 
 
-def _home(name: str, face: ModuleType) -> str:
-    """Return the room whose face has a name of the package."""
-    for room in ROOMS:
-        module = import_module(f"agentcl.{room}")
-        if name in _public(module) and getattr(module, name) is getattr(face, name):
-            return module.__name__
-    raise LookupError(f"agentcl.{name} is in no room's face, so it has no reference")
+def _home(name: str, value: object) -> str:
+    """Return the room whose face has a name; the package, if none has."""
+    for room in map(import_module, (f"agentcl.{room}" for room in ROOMS)):
+        if name in _public(room) and getattr(room, name) is value:
+            return room.__name__
+    return "agentcl"
 
 
 def _summary(value: object) -> str:
@@ -72,7 +84,16 @@ def commands() -> str:
     """Return the reference of the command line, one section a command."""
     from agentcl.cli.main import main
 
-    return "\n".join(_section(path, command) for path, command in walk(main, "agentcl"))
+    every = list(walk(main, "agentcl"))
+    search = dict(every)["agentcl search"]
+    shared = [option for option in search.params if option.name in _SHARED]
+    return "\n".join(
+        [
+            "## Options of many commands { #shared-options }\n",
+            *_table(shared, click.Context(search)),
+            *(_section(path, command) for path, command in every),
+        ]
+    )
 
 
 def walk(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
@@ -93,15 +114,20 @@ def _section(path: str, command: click.Command) -> str:
     lines = [f"{'#' * depth} `{path}` {{ #{path.replace(' ', '-')} }}", ""]
     lines += [inspect.cleandoc(command.help or "").replace("\b\n", ""), ""]
     lines += ["```text", usage, "```", ""]
-    rows = [
-        record
-        for option in command.get_params(context)
-        if option.name != "help" and (record := option.get_help_record(context))
-    ]
-    if rows and not isinstance(command, click.Group):
-        lines += ["| option | meaning |", "| --- | --- |"]
-        lines += [f"| `{_cell(name)}` | {_cell(meaning)} |" for name, meaning in rows] + [""]
+    options = [] if isinstance(command, click.Group) else command.params
+    own = [option for option in options if option.name not in _SHARED]
+    if own:
+        lines += _table(own, context)
+    if shared := [f"`{option.opts[0]}`" for option in options if option.name in _SHARED]:
+        lines += [f"[Also](#shared-options): {', '.join(shared)}.", ""]
     return "\n".join(lines)
+
+
+def _table(options: Iterable[click.Parameter], context: click.Context) -> list[str]:
+    rows = [f"| `{_cell(name)}` | {_cell(meaning)} |"
+            for option in options if (record := option.get_help_record(context))
+            for name, meaning in [record] if name.startswith("-")]  # fmt: skip
+    return ["| option | meaning |", "| --- | --- |", *rows, ""] if rows else []
 
 
 def _cell(text: str) -> str:
