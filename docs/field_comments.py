@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import io
 import tokenize
 from typing import Any
@@ -11,23 +10,25 @@ import griffe
 
 
 class FieldComments(griffe.Extension):
-    """Take the comment at the end of an attribute's line as its docstring."""
+    """Add the comments at the ends of fields' lines to the class's docstring, as its attributes."""
 
-    def on_attribute_instance(
-        self, *, node: Any, attr: griffe.Attribute, **_: Any  # noqa: ANN401  # what griffe passes
-    ) -> None:
-        """Called for each attribute that is found in a source."""
-        if attr.docstring is None and isinstance(node, ast.AnnAssign) and attr.lineno and attr.endlineno:
-            source = "".join(f"{line}\n" for line in attr.lines_collection[attr.filepath][attr.lineno - 1 : attr.endlineno])
-            comments = _comments(source)
-            if comments:
-                attr.docstring = griffe.Docstring(" ".join(comments), parent=attr)
+    def on_class_members(self, *, cls: griffe.Class, **_: Any) -> None:  # noqa: ANN401  # of griffe
+        """Called for each class when its members are known."""
+        lines = [
+            f"    {name}: {comment}"
+            for name, member in cls.members.items()
+            if isinstance(member, griffe.Attribute) and not name.startswith("_")
+            if member.docstring is None and (comment := _comment(member))
+        ]
+        if lines and cls.docstring and "\nAttributes:\n" not in cls.docstring.value:
+            cls.docstring.value += "\n\nAttributes:\n" + "\n".join(lines)
 
 
-def _comments(source: str) -> list[str]:
-    tokens = tokenize.generate_tokens(io.StringIO(source.lstrip()).readline)
+def _comment(attribute: griffe.Attribute) -> str:
+    source = attribute.source.lstrip() if attribute.annotation else ""
     try:
-        found = [token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT]
+        tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
     except (tokenize.TokenError, IndentationError):
-        return []
-    return [comment for comment in found if not comment.startswith(("type:", "noqa"))]
+        return ""
+    comments = [token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT]
+    return " ".join(one for one in comments if not one.startswith(("type:", "noqa", "fmt:")))
