@@ -1,7 +1,8 @@
 """What the site generates from the code while it is built, so that nothing can go stale.
 
 A page asks for it by a comment: `<!-- names of agentcl.models -->` for the reference of a room's face,
-`<!-- names of agentcl -->` for a table of the public names, `<!-- tree of errors -->`, `<!-- commands -->`.
+`<!-- names of agentcl -->` for a table of the public names, `<!-- tree of errors -->`, `<!-- commands -->`, and
+`<!-- file: PATH -->` for a file of the repository.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ import inspect
 import re
 from collections.abc import Iterable, Iterator
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
 import click
 
+ROOT: Final = Path(__file__).resolve().parent.parent
 ROOMS: Final = (
     "memory", "store", "retrieval", "guidance", "agents", "models", "envs", "bench", "files", "jobs",
     "testing", "errors",
@@ -22,12 +25,15 @@ ROOMS: Final = (
 _SHARED: Final = (
     "all_scopes", "tenant", "user", "agent", "session", "path", "encoder", "index", "as_json",
 )  # fmt: skip
+_REMOTE: Final = re.compile(r"<(?:script|link|img|iframe)[^>]+(?:src|href)=[\"']?https?:[^\s>]+")
+_FILE: Final = re.compile(r"<!-- file: (\S+) -->")
 _NAMES: Final = re.compile(r"<!-- names of ([\w.]+) -->")
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:  # noqa: ANN401  # what mkdocs passes
     """Fill a page's comments; called by mkdocs for each page."""
     markdown = _NAMES.sub(lambda found: names(found[1]), markdown)
+    markdown = _FILE.sub(lambda found: _file(ROOT / found[1]), markdown)
     if "<!-- commands -->" in markdown:
         markdown = markdown.replace("<!-- commands -->", commands())
     if "<!-- tree of errors -->" in markdown:
@@ -35,6 +41,18 @@ def on_page_markdown(markdown: str, **_: Any) -> str:  # noqa: ANN401  # what mk
         block = f"```text\n{tree.split(chr(10) * 2, 1)[1]}\n```"
         markdown = markdown.replace("<!-- tree of errors -->", block)
     return markdown
+
+
+def on_post_build(config: Any, **_: Any) -> None:  # noqa: ANN401  # what mkdocs passes
+    """Refuse a site that needs a network to be read; called by mkdocs at the end."""
+    for page in Path(config["site_dir"]).rglob("*.html"):
+        if found := _REMOTE.search(page.read_text("utf-8")):
+            raise SystemExit(f"{page} loads {found[0]}; put a copy into docs/assets")
+
+
+def _file(path: Path) -> str:
+    text = path.read_text("utf-8")
+    return f"```python\n{text}```" if path.suffix == ".py" else text
 
 
 def names(module: str) -> str:
@@ -60,7 +78,9 @@ def _described(module: str, names: Iterable[str]) -> str:
 
 def _public(face: ModuleType) -> list[str]:
     """Return a face's names: what the room is named after first, constants last."""
-    own = [n for n, value in vars(face).items() if getattr(value, "__module__", "") == face.__name__]
+    own = [
+        n for n, value in vars(face).items() if getattr(value, "__module__", "") == face.__name__
+    ]
     room = face.__name__.rpartition(".")[2]
     names = getattr(face, "__all__", own)
     return sorted(names, key=lambda name: (name.isupper(), name.lower() != room))
@@ -102,7 +122,7 @@ def walk(command: click.Command, path: str) -> Iterator[tuple[str, click.Command
     if isinstance(command, click.Group):
         context = click.Context(command, info_name=path)
         for name in command.list_commands(context):
-            inner = command.get_command(context, name)
+            _, inner, _ = command.resolve_command(context, [name])  # also imports a lazy one
             assert inner is not None
             yield from walk(inner, f"{path} {name}")
 

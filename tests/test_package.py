@@ -17,9 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 # A block, and the text right behind it, if there is one: what it prints.
-SHOWN = re.compile(
-    r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```)?", re.DOTALL | re.MULTILINE
-)
+SHOWN = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```)?", re.DOTALL | re.MULTILINE)
 HEAVY = {"numpy", "torch", "sentence_transformers", "chromadb", "openai", "transformers", "asyncio"}
 
 
@@ -117,7 +115,9 @@ def test_every_block_of_a_page_runs(page: Path, tmp_path: Path) -> None:
     """
     shown = SHOWN.findall(page.read_text("utf-8"))
     if shown:
-        printed = python("\nprint(chr(0))\n".join(code for code, _ in shown), tmp_path).split("\0\n")
+        printed = python("\nprint(chr(0))\n".join(code for code, _ in shown), tmp_path).split(
+            "\0\n"
+        )
         for (_, promised), text in zip(shown, printed, strict=True):
             assert not promised or text == promised
 
@@ -147,7 +147,15 @@ def test_the_readme_shows_first_what_is_needed_first() -> None:
     assert not others
     assert len([line for line in code.splitlines() if line.strip()]) <= 10
     assert printed
-    order = ["**agentcl gives", "pip install agentcl\n", code, printed, "![", "make demo", "make test"]
+    order = [
+        "**agentcl gives",
+        "pip install agentcl\n",
+        code,
+        printed,
+        "![",
+        "make demo",
+        "make test",
+    ]
     places = [text.index(part) for part in [*order, "<!-- measured: summary -->"]]
     assert places == sorted(places)
     assert re.findall(r"^make \w+", text, re.MULTILINE) == ["make demo", "make test"]
