@@ -144,7 +144,7 @@ def _section(path: str, command: click.Command) -> str:
 
 
 def _table(options: Iterable[click.Parameter], context: click.Context) -> list[str]:
-    rows = [f"| `{_cell(name)}` | {_cell(meaning)} |"
+    rows = [f"| `{' '.join(name.split())}` | {_cell(meaning)} |"
             for option in options if (record := option.get_help_record(context))
             for name, meaning in [record] if name.startswith("-")]  # fmt: skip
     return ["| option | meaning |", "| --- | --- |", *rows, ""] if rows else []
