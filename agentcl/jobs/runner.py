@@ -14,6 +14,7 @@ from agentcl.errors import AgentclError, InvalidInput, NotFound
 from agentcl.jobs.queue import Queue
 from agentcl.store.jobs import Job, Price, State
 from agentcl.store.records import Scope
+from agentcl.text.suggesting import did_you_mean
 
 logger = logging.getLogger(__name__)
 _WAITING: Final[tuple[State, ...]] = ("queued", "running")
@@ -157,7 +158,10 @@ class Runner:
     def _kind(self, name: str) -> Kind:
         if name not in self._kinds:
             known = ", ".join(sorted(self._kinds)) or "none"
-            raise InvalidInput(f"nobody here knows how to do jobs of kind {name!r}; known: {known}")
+            meant = did_you_mean(name, self._kinds)
+            raise InvalidInput(
+                f"nobody here knows how to do jobs of kind {name!r}{meant}; known: {known}"
+            )
         return self._kinds[name]
 
 
