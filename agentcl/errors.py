@@ -17,6 +17,7 @@ AgentclError
 ├── EnvironmentFailed     an environment that agents are tested in broke; its episode has no score
 ├── BaselineFailed        a way of remembering that a benchmark compares broke, or does not answer
 ├── MissingPeer           one that ours is compared with is not installed; says how to install it
+├── ProcessFailed         a program that runs beside this one did not start
 ├── SchemaViolation       a model's answer broke its schema, and so did its second one
 └── StoreUnavailable      the journal cannot be read or written now
     ├── StoreBusy         another process held the write turn for too long
@@ -92,6 +93,10 @@ class BaselineFailed(AgentclError):
 
 class MissingPeer(AgentclError, ImportError):
     """A program that agentcl is compared with is not installed where it was looked for."""
+
+
+class ProcessFailed(AgentclError):
+    """A program that was to run beside this one did not start, or ended before it was ready."""
 
 
 class SchemaViolation(AgentclError):

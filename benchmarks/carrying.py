@@ -31,7 +31,7 @@ from runs import finished, over_seeds
 
 from agentcl.bench.folder import RunFolder
 from agentcl.bench.reports.writing import write_report
-from agentcl.bench.rows import Row
+from agentcl.bench.rows import ResultRow
 from agentcl.envs.domains.incidents.domain import IncidentDomain, draw_incident
 from agentcl.guidance.rules import GuidanceRules
 
@@ -133,12 +133,12 @@ def _measured(part: str, folder: RunFolder) -> dict[str, Any]:
     return found
 
 
-def _every(row: Row) -> bool:
+def _every(row: ResultRow) -> bool:
     return True
 
 
 # Where only some episodes count; elsewhere all do.
-_COUNTED: Final[Mapping[str, Callable[[Row], bool]]] = {
+_COUNTED: Final[Mapping[str, Callable[[ResultRow], bool]]] = {
     "adapt": lambda row: row.phase != "trial 1",
     "gen-env": lambda row: row.phase == "held-out",
     "gen-task": lambda row: row.phase == "held-out",
@@ -146,22 +146,22 @@ _COUNTED: Final[Mapping[str, Callable[[Row], bool]]] = {
 }
 
 
-def _is_solved(row: Row) -> float:
+def _is_solved(row: ResultRow) -> float:
     return float(row.raw == 1)
 
 
-def _true(row: Row) -> float:
+def _true(row: ResultRow) -> float:
     return float(row.raw or 0.0)
 
 
-def _by_phase(rows: Sequence[Row]) -> dict[str, float]:
+def _by_phase(rows: Sequence[ResultRow]) -> dict[str, float]:
     phases: dict[str, list[float]] = {}
     for row in rows:
         phases.setdefault(row.phase, []).append(_is_solved(row))
     return {phase: statistics.fmean(solved) for phase, solved in phases.items()}
 
 
-def _by_sign(rows: Sequence[Row]) -> dict[str, list[int]]:
+def _by_sign(rows: Sequence[ResultRow]) -> dict[str, list[int]]:
     """Return how many episodes were solved, and of how many, whose sign is a state, or an alert with a made-up name."""
     tasks = {task.id: task for task in IncidentDomain().tasks("test", family="diagnose")}
     counts = {"state": [0, 0], "name": [0, 0]}
@@ -173,7 +173,7 @@ def _by_sign(rows: Sequence[Row]) -> dict[str, list[int]]:
     return counts
 
 
-def _kept(rows: Sequence[Row]) -> list[float] | None:
+def _kept(rows: Sequence[ResultRow]) -> list[float] | None:
     """Return what a second visit's first episodes have over the first visit's last, over places and seeds."""
     lives: dict[tuple[int, str, str], list[float]] = {}
     for row in rows:
@@ -189,7 +189,7 @@ def _kept(rows: Sequence[Row]) -> list[float] | None:
 
 
 def _interval(
-    pairs: Sequence[tuple[Row, Row]], value: Callable[[Row], float]
+    pairs: Sequence[tuple[ResultRow, ResultRow]], value: Callable[[ResultRow], float]
 ) -> list[float] | None:
     return over_seeds(
         [value(ours) for ours, _ in pairs],

@@ -18,7 +18,7 @@ from results import FOLDER, machine, save, table
 from runs import finished, over_seeds
 
 from agentcl.bench.folder import RunFolder
-from agentcl.bench.rows import Row
+from agentcl.bench.rows import ResultRow
 
 BASELINES: Final = ("none", "transcripts-5", "episodes", "notes-3", "ours", "guidance", "oracle")
 FAMILIES: Final = ("needs", "diagnose")
@@ -67,7 +67,9 @@ def _measured(folder: RunFolder) -> dict[str, Any]:
     }
 
 
-def _baseline(rows: Sequence[Row], none: Mapping[tuple[int, int], Row]) -> dict[str, Any]:
+def _baseline(
+    rows: Sequence[ResultRow], none: Mapping[tuple[int, int], ResultRow]
+) -> dict[str, Any]:
     # An episode that failed has no score, which is not a score of zero.
     pairs = [
         (row.score, other.score, row.seed)

@@ -17,7 +17,7 @@ from results import machine, save, table
 from runs import finished, gain, mean
 
 from agentcl.bench.folder import RunFolder
-from agentcl.bench.rows import Row
+from agentcl.bench.rows import ResultRow
 
 BASELINES = ("none", "last-5", "bm25", "dense", "ours", "graph")
 CATEGORIES = ("unchanged", "single-hop", "two-hop", "three-hop")
@@ -83,7 +83,7 @@ def main() -> None:
 
 
 def _measured(folder: RunFolder, baseline: str) -> dict[str, Any]:
-    kinds: dict[str, list[Row]] = {category: [] for category in CATEGORIES}
+    kinds: dict[str, list[ResultRow]] = {category: [] for category in CATEGORIES}
     for row in folder.rows(baseline):
         kinds[row.family].append(row)
     return {

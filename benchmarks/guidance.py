@@ -39,7 +39,7 @@ from runs import finished, over_seeds
 from agentcl.bench.folder import RunFolder
 from agentcl.bench.metrics.curves import adaptive_efficiency, break_even_cost, break_even_score
 from agentcl.bench.reports.writing import write_report
-from agentcl.bench.rows import Row
+from agentcl.bench.rows import ResultRow
 from agentcl.envs.domains.incidents.domain import IncidentDomain, draw_incident
 from agentcl.guidance.rules import GuidanceRules
 from agentcl.lessons import Lesson
@@ -115,7 +115,7 @@ def _run(part: str, asked: argparse.Namespace) -> RunFolder:
     return finished(f"guidance-{asked.agent}-{part}", tables)
 
 
-def _measured(part: str, folder: RunFolder, none: Sequence[Row]) -> dict[str, Any]:
+def _measured(part: str, folder: RunFolder, none: Sequence[ResultRow]) -> dict[str, Any]:
     """Return what a part found; `none` played the same tasks, in the same run or in that of `learns`."""
     rows = {baseline: list(folder.rows(baseline)) for baseline in folder.settings.memory.baselines}
     found: dict[str, Any] = {
@@ -135,12 +135,12 @@ def _measured(part: str, folder: RunFolder, none: Sequence[Row]) -> dict[str, An
     return found
 
 
-def is_solved(row: Row) -> bool:
+def is_solved(row: ResultRow) -> bool:
     """Return whether the alert was cleared without a wasted step, whatever was told of it."""
     return row.raw == 1
 
 
-def _baseline(rows: Sequence[Row], none: Sequence[Row]) -> dict[str, Any]:
+def _baseline(rows: Sequence[ResultRow], none: Sequence[ResultRow]) -> dict[str, Any]:
     episodes = max(row.number for row in rows) + 1
     solved = sum(map(is_solved, rows))
     tokens = sum(row.tokens for row in rows)
@@ -162,7 +162,7 @@ def _baseline(rows: Sequence[Row], none: Sequence[Row]) -> dict[str, Any]:
     return found
 
 
-def _by_role(rows: Sequence[Row]) -> dict[str, float]:
+def _by_role(rows: Sequence[ResultRow]) -> dict[str, float]:
     totals: dict[str, int] = {}
     for row in rows:
         for role, spent in row.usage.items():
@@ -170,7 +170,7 @@ def _by_role(rows: Sequence[Row]) -> dict[str, float]:
     return {role: total / len(rows) for role, total in sorted(totals.items())}
 
 
-def _against(rows: Sequence[Row], none: Sequence[Row]) -> dict[str, Any]:
+def _against(rows: Sequence[ResultRow], none: Sequence[ResultRow]) -> dict[str, Any]:
     """Return what a baseline gained over none: over seeds, and when it had paid for itself."""
     theirs = {(row.seed, row.number): row for row in none}
     pairs = [(row, theirs[row.seed, row.number]) for row in rows if row.end != "failed"]
@@ -183,7 +183,7 @@ def _against(rows: Sequence[Row], none: Sequence[Row]) -> dict[str, Any]:
     ]
     steps = [step for step in by_number if step]
 
-    def means(value: Callable[[Row], float], side: int) -> list[float]:
+    def means(value: Callable[[ResultRow], float], side: int) -> list[float]:
         return [statistics.fmean(value(pair[side]) for pair in step) for step in steps]
 
     efficiency = adaptive_efficiency(*scores, memory=tokens)
@@ -204,16 +204,16 @@ def _against(rows: Sequence[Row], none: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def _true(row: Row) -> float:
+def _true(row: ResultRow) -> float:
     return float(row.raw or 0.0)
 
 
-def _learning(row: Row) -> float:
+def _learning(row: ResultRow) -> float:
     return float(sum(used.tokens for role, used in row.usage.items() if role != "act"))
 
 
 def _interval(
-    pairs: Sequence[tuple[Row, Row]], value: Callable[[Row], float]
+    pairs: Sequence[tuple[ResultRow, ResultRow]], value: Callable[[ResultRow], float]
 ) -> list[float] | None:
     """Return a paired mean difference with its 95 % interval over seeds."""
     return over_seeds(
@@ -239,13 +239,13 @@ def _ratio(ours: float | None, theirs: float | None) -> float | None:
     return ours / theirs if ours is not None and theirs else None
 
 
-def _change(rows: Sequence[Row]) -> dict[str, Any]:
+def _change(rows: Sequence[ResultRow]) -> dict[str, Any]:
     """Return the share that was solved before a change, at once after it, and how soon it was back.
 
     Back means: of ten episodes in a row at least 80 % of what was solved before were solved; over all seeds
     together, since ten episodes of one seed are few.
     """
-    lives: dict[int, list[Row]] = {}
+    lives: dict[int, list[ResultRow]] = {}
     for row in rows:
         lives.setdefault(row.seed, []).append(row)
     moments = {
@@ -308,7 +308,7 @@ def _deployments() -> list[int]:
     return sorted({int(task.parameters["deployment"]) for task in tasks})
 
 
-def _planted(rows: Sequence[Row]) -> dict[str, Any]:
+def _planted(rows: Sequence[ResultRow]) -> dict[str, Any]:
     """Return how often each wrong lesson was shown where it could do harm, until the end of the run."""
     uses: list[int] = []
     late = 0
@@ -328,7 +328,7 @@ def _planted(rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def curve(rows: Sequence[Row]) -> list[float]:
+def curve(rows: Sequence[ResultRow]) -> list[float]:
     """Return the share solved in the last few episodes, over all seeds, at each episode."""
     episodes = max(row.number for row in rows) + 1
     by_number = [[is_solved(row) for row in rows if row.number == n] for n in range(episodes)]

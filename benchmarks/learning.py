@@ -19,13 +19,13 @@ from results import machine, save, table
 from runs import finished, gain, mean
 
 from agentcl.bench.actors import ResponderActor
+from agentcl.bench.baseline_player import BaselinePlayer, MemoryOf
 from agentcl.bench.baselines.base import Item
 from agentcl.bench.baselines.plain import NoMemory
+from agentcl.bench.episodes import play_tasks
 from agentcl.bench.folder import RunFolder
-from agentcl.bench.leakage import WatchedMemory
-from agentcl.bench.lives import About, live_tasks
-from agentcl.bench.players import BaselinePlayer, MemoryOf
-from agentcl.bench.rows import Row
+from agentcl.bench.leaks import CheckedMemory
+from agentcl.bench.rows import Part, ResultRow
 from agentcl.envs.domains.incidents.domain import IncidentDomain
 from agentcl.envs.streams.builders import pools_of, random_stream
 from agentcl.lessons import Lesson
@@ -112,7 +112,7 @@ class Leaking(NoMemory):
         return [Item(f"leak {n}", text) for n, text in enumerate(self._answers)][:limit]
 
 
-def _always(memory: WatchedMemory) -> MemoryOf:
+def _always(memory: CheckedMemory) -> MemoryOf:
     return lambda item: memory
 
 
@@ -120,7 +120,7 @@ def _leak() -> dict[str, Any]:
     """Play with the answers among what is recalled; return how much of that was caught."""
     domain = IncidentDomain()
     stream = random_stream("leak", pools_of(domain, "test", ["remedy"]), episodes=50, seed=0)
-    rows: list[Row] = []
+    rows: list[ResultRow] = []
     for item in stream:
         (action,) = domain.oracle().actions(item.task, seed=item.seed)
         seen = domain.make().reset(item.task, seed=item.seed)
@@ -130,8 +130,8 @@ def _leak() -> dict[str, Any]:
         )
         baseline = Leaking([lesson.sentence()])
         one = random_stream("leak", {"remedy": (item.task,)}, episodes=1, seed=item.seed)
-        player = BaselinePlayer(_always(WatchedMemory(baseline, limit=5)), ResponderActor())
-        rows += live_tasks(About("leaking", 0), one, player, domain.make)
+        player = BaselinePlayer(_always(CheckedMemory(baseline, limit=5)), ResponderActor())
+        rows += play_tasks(Part("leaking", 0), one, player, domain.make)
     caught = sum(bool(row.leaks) for row in rows)
     print(
         f"\na deliberate leak: score {mean(rows):.3f}, caught in {caught} of {len(rows)} episodes"

@@ -20,7 +20,8 @@ from typing import Any
 from results import machine, save, table
 
 from agentcl.bench.folder import RunFolder
-from agentcl.bench.runner import run_life
+from agentcl.bench.rows import Part
+from agentcl.bench.run import run_part
 from agentcl.bench.settings import from_mapping
 from agentcl.envs.domains.incidents.domain import IncidentDomain
 from agentcl.envs.policies import RandomPolicy, play
@@ -88,7 +89,7 @@ def _run(agent: str, baseline: str) -> None:
         settings = from_mapping(tables, where="overhead")
         folder = RunFolder.create(Path(scratch) / "run", settings, {"episodes": {"0": EPISODES}})
         model = ScriptedModel(_instant) if agent == "model" else None
-        run_life(folder, baseline, 0, model)
+        run_part(folder, Part(baseline, 0), model)
 
 
 def _instant(messages: Sequence[Message]) -> str:

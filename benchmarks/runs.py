@@ -14,8 +14,8 @@ from results import CACHE
 from agentcl.bench.folder import RunFolder
 from agentcl.bench.metrics.intervals import student_interval
 from agentcl.bench.reports.pairs import difference, pairs_of
-from agentcl.bench.rows import Row
-from agentcl.bench.runner import begin, go_on, progress
+from agentcl.bench.rows import ResultRow
+from agentcl.bench.run import begin, go_on, progress
 from agentcl.bench.settings import from_mapping
 
 
@@ -44,7 +44,7 @@ def finished(name: str, tables: Mapping[str, Any]) -> RunFolder:
     far = progress(folder)
     done = far.done
 
-    def on_row(row: Row) -> None:
+    def on_row(row: ResultRow) -> None:
         nonlocal done
         done += 1
         if done % max(1, far.total // 10) == 0 or done == far.total:
@@ -81,7 +81,7 @@ def over_seeds(
     return None if found is None else [found.estimate, found.low, found.high]
 
 
-def mean(rows: Sequence[Row]) -> float | None:
+def mean(rows: Sequence[ResultRow]) -> float | None:
     """Return the mean score of what was scored."""
     scores = [row.score for row in rows if row.score is not None]
     return statistics.fmean(scores) if scores else None

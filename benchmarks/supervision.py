@@ -24,7 +24,6 @@ from agentcl import Memory
 from agentcl.agents.agent import Agent
 from agentcl.agents.prompts import ask_action
 from agentcl.agents.situations import Situation
-from agentcl.agents.spending import Spent
 from agentcl.agents.student import Act, Student
 from agentcl.agents.supervisor import Supervisor
 from agentcl.agents.teacher import Teacher
@@ -34,6 +33,7 @@ from agentcl.envs.streams.builders import pools_of, random_stream
 from agentcl.models.base import ChatModel
 from agentcl.models.reference.shipped import open_reference
 from agentcl.store.episodes import Episode
+from agentcl.store.usage import Usage
 from agentcl.text.tokens import estimate_tokens
 
 LANES: Final = {
@@ -103,7 +103,7 @@ class Expert:
             actions=actions,
         )
         asked, said = estimate_tokens(read), estimate_tokens(action)
-        return Act(action, "", Spent(1, self._price * asked, self._price * said, 0.0))
+        return Act(action, "", Usage(1, self._price * asked, self._price * said, 0.0))
 
 
 def _life(model: ChatModel, name: str, seed: int, *, episodes: int, price: int) -> list[Episode]:

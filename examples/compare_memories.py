@@ -7,7 +7,7 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from agentcl.bench.runner import begin, go_on
+from agentcl.bench.run import begin, go_on
 from agentcl.bench.settings import AgentSettings, MemorySettings, RunSettings, TaskSettings
 
 BASELINES = ("none", "last-5", "ours")

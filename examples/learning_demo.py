@@ -26,8 +26,8 @@ from rich.table import Column, Table
 from agentcl.bench.folder import RunFolder
 from agentcl.bench.reports.lessons import LessonLine, lesson_lines
 from agentcl.bench.reports.writing import write_report
-from agentcl.bench.rows import Row
-from agentcl.bench.runner import begin, go_on
+from agentcl.bench.rows import ResultRow
+from agentcl.bench.run import begin, go_on
 from agentcl.bench.settings import from_mapping
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -84,12 +84,12 @@ def play(asked: argparse.Namespace) -> RunFolder:
         "memory": {"baselines": list(NAMES), "encoder": "hashing"},
     }
     folder = begin(FOLDER, from_mapping(tables, where="the demo"))
-    rows: dict[str, list[Row]] = {baseline: [] for baseline in NAMES}
+    rows: dict[str, list[ResultRow]] = {baseline: [] for baseline in NAMES}
     bar = Progress("playing", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=out)
     task = bar.add_task("", total=len(NAMES) * asked.deployments * asked.episodes)
     with Live(Group(live_table(rows), bar), console=out, auto_refresh=False) as live:
 
-        def on_row(row: Row) -> None:
+        def on_row(row: ResultRow) -> None:
             rows[row.baseline].append(row)
             bar.advance(task)
             live.update(Group(live_table(rows), bar), refresh=out.is_terminal)
@@ -98,7 +98,7 @@ def play(asked: argparse.Namespace) -> RunFolder:
     return RunFolder(FOLDER)
 
 
-def live_table(rows: Mapping[str, Sequence[Row]]) -> Table:
+def live_table(rows: Mapping[str, Sequence[ResultRow]]) -> Table:
     """Return how both do so far; solved: the alert was cleared without a wasted step."""
     table = Table("", "episodes", "solved", "first 10", "latest 10", "tokens for each solved",
                   box=None, pad_edge=False)  # fmt: skip
@@ -111,22 +111,22 @@ def live_table(rows: Mapping[str, Sequence[Row]]) -> Table:
     return table
 
 
-def lives(rows: Sequence[Row]) -> list[list[Row]]:
+def lives(rows: Sequence[ResultRow]) -> list[list[ResultRow]]:
     """Return the rows of each deployment, in order."""
     return [[row for row in rows if row.seed == seed] for seed in sorted({r.seed for r in rows})]
 
 
-def is_solved(row: Row) -> bool:
+def is_solved(row: ResultRow) -> bool:
     """Return whether the alert was cleared without a wasted step."""
     return row.score == 1
 
 
-def share(rows: Sequence[Row]) -> str:
+def share(rows: Sequence[ResultRow]) -> str:
     """Return the share that was solved, in words."""
     return f"{statistics.fmean(map(is_solved, rows)):.0%}" if rows else ""
 
 
-def curve(rows: Sequence[Row]) -> list[float]:
+def curve(rows: Sequence[ResultRow]) -> list[float]:
     """Return the share that was solved in the last few episodes, at each episode."""
     by_number = [
         [is_solved(row) for row in rows if row.number == number]
@@ -154,7 +154,7 @@ def show_lessons(lines: Sequence[LessonLine]) -> None:
     out.print(table)
 
 
-def show_worth(rows: Mapping[str, Sequence[Row]]) -> None:
+def show_worth(rows: Mapping[str, Sequence[ResultRow]]) -> None:
     """Print what memory cost and saved, in tokens of all roles."""
     tokens = {baseline: sum(row.tokens for row in its) for baseline, its in rows.items()}
     solved = {baseline: sum(map(is_solved, its)) for baseline, its in rows.items()}

@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from agentcl.agents.situations import Transcript
-from agentcl.agents.spending import Spent
 from agentcl.agents.teacher import Distiller, Judgement
 from agentcl.guidance.admission import names_of
 from agentcl.store.checks import named_scope
@@ -69,18 +68,17 @@ def learn_from(
     """
     transcript = transcript_of(memory, episode)
     distilled = teacher.distil(transcript, contrast=_contrast(memory, episode))
-    spent = spending(distilled.spent)
     memory.lessons.reflect(
         distilled.lessons,
         episode=episode,
         author=author,
         levels=distilled.levels,
-        spent=spent,
+        usage=distilled.usage,
         problem=distilled.problem,
         names=names_of(transcript.goal, transcript.first),
         answers=answers,
     )
-    return memory.episodes.spend(episode, "learn", spent)
+    return memory.episodes.spend(episode, "learn", distilled.usage)
 
 
 def judge(memory: Memory, judging: Judge, episode: Episode) -> Episode:
@@ -92,21 +90,15 @@ def judge(memory: Memory, judging: Judge, episode: Episode) -> Episode:
     if episode.score is not None:
         return episode
     judgement = judging.judge(transcript_of(memory, episode))
-    spent = spending(judgement.spent)
     if judgement.score is None:
-        return memory.episodes.spend(episode, "judge", spent)
+        return memory.episodes.spend(episode, "judge", judgement.usage)
     return memory.episodes.score(
         episode.id,
         judgement.score,
         judge="teacher",
-        spent={"judge": spent},
+        usage={"judge": judgement.usage},
         **named_scope(episode.scope),
     )
-
-
-def spending(spent: Spent) -> tuple[int, int, int, float]:
-    """Return what was spent as an episode keeps it."""
-    return (spent.calls, spent.prompt_tokens, spent.completion_tokens, spent.duration_s)
 
 
 def _contrast(memory: Memory, episode: Episode) -> Transcript | None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from agentcl.agents.spending import Spent
 from agentcl.agents.student import conversation
 from agentcl.bench.actors import Actor
-from agentcl.bench.leakage import Recollection
+from agentcl.bench.leaks import CheckedRecall
 from agentcl.bench.rows import StepRow
 from agentcl.envs.base import Environment, Observation, Score, Task
 from agentcl.models.base import ChatModel, Sampling
+from agentcl.store.usage import Usage
 
 NOTING: Final = (
     "You look back at an attempt of yours that fell short. Say in two or three sentences what went wrong, and "
@@ -42,13 +42,13 @@ class Noter:
     def __init__(self, actor: Actor, model: ChatModel | None) -> None:
         self.name, self.instructions = actor.name, actor.instructions
         self._actor, self._model = actor, model
-        self._spent: Spent | None = None
+        self._usage: Usage | None = None
 
     def begin(
-        self, task: Task, observation: Observation, memory: Recollection, *, seed: int
+        self, task: Task, observation: Observation, memory: CheckedRecall, *, seed: int
     ) -> None:
         """Begin an episode with the notes, a line of them for each line that was noted."""
-        self._seen, self._spent = observation, None
+        self._seen, self._usage = observation, None
         memory.first = tuple(line for note in memory.first for line in note.splitlines())
         self._actor.begin(task, observation, memory, seed=seed)
 
@@ -66,10 +66,10 @@ class Noter:
         prompt = ask_note(self._seen.goal, self._seen.text, steps, score.value)
         sampling = Sampling(max_tokens=_NOTE_TOKENS)
         reply = self._model.chat(conversation(NOTING, prompt), sampling=sampling)
-        self._spent = Spent.of(reply)
+        self._usage = reply.usage
         return [" ".join(reply.text.split())] if reply.text.strip() else []
 
-    def used(self) -> Mapping[str, Spent]:
+    def used(self) -> Mapping[str, Usage]:
         """Return the actor's, and the note's."""
         used = dict(self._actor.used())
-        return used if self._spent is None else {**used, "learn": self._spent}
+        return used if self._usage is None else {**used, "learn": self._usage}

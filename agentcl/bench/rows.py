@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, Final
 
-from agentcl.agents.spending import Spent
 from agentcl.errors import InvalidInput
+from agentcl.store.usage import Usage
 
 # What differs between two runs of the same thing; the rest is the same after a resume.
 UNREPEATED: Final = frozenset({"wall_s", "usage", "episode"})
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a run: a baseline with a seed."""
+
+    baseline: str
+    seed: int  # of the stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +40,7 @@ class Learned:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ResultRow:
     """One episode, or one question, of one baseline and seed."""
 
     number: int  # its place in the stream, from 0
@@ -56,21 +64,21 @@ class Row:
     shown: tuple[str, ...] = ()  # what memory put into the prompt
     learned: tuple[Learned, ...] = ()
     leaks: tuple[str, ...] = ()  # what the leakage check found
-    usage: Mapping[str, Spent] = field(default_factory=dict)  # by role
+    usage: Mapping[str, Usage] = field(default_factory=dict)  # by role
     memory_tokens: int = 0  # of what memory put into the prompt, estimated
     wall_s: float = 0.0
 
     @property
     def tokens(self) -> int:
         """Tokens of all roles, read and written."""
-        return sum(u.prompt_tokens + u.completion_tokens for u in self.usage.values())
+        return sum(used.tokens for used in self.usage.values())
 
     def to_json(self) -> str:
         """Return the row as one line."""
         return json.dumps(_plain(self), ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
-    def from_json(cls, line: str) -> Row:
+    def from_json(cls, line: str) -> ResultRow:
         """Return the row that `to_json` wrote. Raises InvalidInput if the line is none."""
         try:
             read: dict[str, Any] = json.loads(line)
@@ -79,7 +87,7 @@ class Row:
                     **read,
                     "steps": tuple(StepRow(**step) for step in read.get("steps", ())),
                     "learned": tuple(Learned(**one) for one in read.get("learned", ())),
-                    "usage": {role: Spent(**used) for role, used in read.get("usage", {}).items()},
+                    "usage": {role: Usage(**used) for role, used in read.get("usage", {}).items()},
                     **{name: tuple(read.get(name, ())) for name in ("recalled", "shown", "leaks")},
                 }
             )
@@ -93,13 +101,15 @@ class Row:
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  # JSON
     """Return dataclasses as mappings, without empty parts that have a default."""
-    if isinstance(value, Row | StepRow | Spent | Learned):
+    if isinstance(value, ResultRow | StepRow | Learned):
         plain = {}
         for name, is_needed in _PARTS[type(value)]:
-            held = getattr(value, name)
-            if is_needed or held not in _EMPTY:
-                plain[name] = _plain(held)
+            one = getattr(value, name)
+            if is_needed or one not in _EMPTY:
+                plain[name] = _plain(one)
         return plain
+    if isinstance(value, Usage):
+        return {name: part for name, part in asdict(value).items() if part is not False}
     if isinstance(value, tuple):
         return [_plain(one) for one in value]
     if isinstance(value, Mapping):
@@ -113,5 +123,5 @@ _PARTS: Final[Mapping[type, tuple[tuple[str, bool], ...]]] = {
         (one.name, one.default is MISSING and one.default_factory is MISSING)
         for one in fields(kind)
     )
-    for kind in (Row, StepRow, Spent, Learned)
+    for kind in (ResultRow, StepRow, Learned)
 }

@@ -22,7 +22,7 @@ from agentcl.errors import ConfigError, InvalidInput
 if TYPE_CHECKING:
     from agentcl.bench.folder import RunFolder
     from agentcl.bench.reports.summary import Summary
-    from agentcl.bench.rows import Row
+    from agentcl.bench.rows import ResultRow
 
 _STOPPING: Final = "stopping after the episodes under way; Ctrl-C again stops at once"
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -50,7 +50,7 @@ def list_(screen: Screen, folder: Path | None) -> None:
         _list_runs(screen, folder)
         return
     from agentcl.bench.baselines.registry import baseline_names
-    from agentcl.bench.opening import agent_names, source_names
+    from agentcl.bench.build import agent_names, source_names
     from agentcl.envs.registry import domain_names
 
     there = {
@@ -91,7 +91,7 @@ def list_(screen: Screen, folder: Path | None) -> None:
 @command
 def run(screen: Screen, plan: Path | None, out: Path, changes: Sequence[str], **given: Any) -> None:
     """Begin a run, of a TOML file, of options, or of both; options win."""
-    from agentcl.bench.runner import begin
+    from agentcl.bench.run import begin
 
     tables = asdict(load_settings(plan)) if plan else {}
     settings = from_mapping(
@@ -157,7 +157,7 @@ def _run(screen: Screen, folder: RunFolder) -> None:
     from agentcl.bench.folder import RunFolder
     from agentcl.bench.reports.summary import summarise
     from agentcl.bench.reports.writing import write_report
-    from agentcl.bench.runner import go_on
+    from agentcl.bench.run import go_on
 
     with stopping(_STOPPING) as is_stopped, _following(screen, folder) as on_row:
         ended = go_on(folder, on_row=on_row, should_stop=is_stopped)
@@ -191,9 +191,9 @@ def _sum_up(screen: Screen, summary: Summary) -> None:
 
 
 @contextmanager
-def _following(screen: Screen, folder: RunFolder) -> Iterator[Callable[[Row], None]]:
+def _following(screen: Screen, folder: RunFolder) -> Iterator[Callable[[ResultRow], None]]:
     """Show how far the run is, how well it goes, and what it has cost."""
-    from agentcl.bench.runner import progress
+    from agentcl.bench.run import progress
 
     before = progress(folder)
     count = tokens = failed = 0
@@ -202,7 +202,7 @@ def _following(screen: Screen, folder: RunFolder) -> Iterator[Callable[[Row], No
     with screen.progress("running", before.total) as bar:
         bar.update(bar.task_ids[0], completed=before.done)
 
-        def on_row(row: Row) -> None:
+        def on_row(row: ResultRow) -> None:
             nonlocal count, tokens, failed
             count += 1
             tokens += row.tokens
@@ -252,7 +252,7 @@ def _with_options(tables: dict[str, Any], given: dict[str, Any]) -> dict[str, An
 
 def _list_runs(screen: Screen, folder: Path) -> None:
     from agentcl.bench.folder import RunFolder
-    from agentcl.bench.runner import progress
+    from agentcl.bench.run import progress
 
     runs = []
     for head in sorted(folder.glob("**/run.json")):

@@ -19,6 +19,7 @@ from agentcl.cli.screen import Screen
 from agentcl.cli.stopping import stopping
 from agentcl.errors import InvalidInput
 from agentcl.models.reference.shipped import REFERENCE_NAME
+from agentcl.store.usage import Usage
 
 if TYPE_CHECKING:
     from agentcl.memory.facts import ExtractionState
@@ -128,7 +129,8 @@ def _estimate(
     told = estimate_tokens(INSTRUCTIONS) if instructed else 0
     read = state.prompt_tokens + state.pending * (told + 16)
     written = round(_ANSWER_SHARE * state.prompt_tokens)
-    price = None if prices is None else Prices.load(prices).price(name, read, written)
+    expected = Usage(state.pending, read, written, is_estimated=True)
+    price = None if prices is None else Prices.load(prices).price(name, expected)
     if screen.as_json:
         estimate = {"prompt_tokens": read, "completion_tokens": written, "price": price}
         screen.json({"state": state, "estimate": estimate})

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import click
 
@@ -22,8 +22,7 @@ from agentcl.cli.screen import Screen
 from agentcl.guidance.overview import STAGES, Difference, Standing
 from agentcl.guidance.pamphlet import load
 from agentcl.guidance.state import lesson_of
-from agentcl.memory.lessons import Lessons
-from agentcl.store.episodes import Decision, Level
+from agentcl.store.episodes import Level
 
 
 @click.group()
@@ -213,7 +212,7 @@ def retire(screen: Screen, id: str, reason: str, **given: Any) -> None:
 
     `restore` puts it back.
     """
-    _decide(screen, Lessons.retire, id, reason, given)
+    _decide(screen, "retire", id, reason, given)
 
 
 @guidance.command()
@@ -224,15 +223,16 @@ def retire(screen: Screen, id: str, reason: str, **given: Any) -> None:
 @command
 def restore(screen: Screen, id: str, reason: str, **given: Any) -> None:
     """Let a retired lesson be judged by its evidence again."""
-    _decide(screen, Lessons.restore, id, reason, given)
+    _decide(screen, "restore", id, reason, given)
 
 
 def _decide(
-    screen: Screen, decide: Callable[..., Decision], id: str, reason: str, given: dict[str, Any]
+    screen: Screen, what: Literal["retire", "restore"], id: str, reason: str, given: dict[str, Any]
 ) -> None:
     scope = scope_of(given)
     with open_memory(given) as memory:
-        decide(memory.lessons, id, reason=reason, **scope)
+        decide = memory.lessons.retire if what == "retire" else memory.lessons.restore
+        decide(id, reason=reason, **scope)
         standing = memory.lessons.get(id, **scope)
     screen.json(_plain(standing)) if screen.as_json else _print_standing(screen, standing)
 

@@ -13,7 +13,7 @@ _COMMANDS: Final = {  # where each is, and the first line of its help
     "bench": ("agentcl.cli.bench:bench", "Compare memories on tasks and on questions."),
     "delete": ("agentcl.cli.memory:delete", "Stop finding a record; its history stays."),
     "doctor": ("agentcl.cli.store:doctor", "Check the whole folder, and print the settings."),
-    "envs": ("agentcl.cli.envs:envs", "Look at the worlds that agents are tested in."),
+    "envs": ("agentcl.cli.envs:envs", "Look at the domains that agents are tested in."),
     "episodes": ("agentcl.cli.episodes:episodes", "Look at what agents went through."),
     "export": ("agentcl.cli.store:export", "Write a memory to a file of JSON lines, losslessly."),
     "extract": ("agentcl.cli.graph:extract", "Let a language model list the facts of passages."),

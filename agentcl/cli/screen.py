@@ -152,10 +152,10 @@ class Screen:
         for line in lines:
             table.add_row(
                 safe(line.key) or "-",
-                *(f"{count:,}" for count in (line.calls, line.failed, line.cached)),
-                f"{line.prompt_tokens:,}",
-                f"{line.completion_tokens:,}",
-                f"{line.duration_s:.1f}",
+                *(f"{count:,}" for count in (line.usage.calls, line.failed, line.cached)),
+                f"{line.usage.prompt_tokens:,}",
+                f"{line.usage.completion_tokens:,}",
+                f"{line.usage.duration_s:.1f}",
                 f"{line.price:.4f}",
                 str(line.unpriced),
             )

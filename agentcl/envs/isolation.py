@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
-import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
 from agentcl.envs.base import Determinism, Observation, Outcome, Score, Task
-from agentcl.errors import EnvironmentFailed, InvalidInput, MissingExtra
+from agentcl.errors import EnvironmentFailed, InvalidInput, MissingExtra, ProcessFailed
+from agentcl.process import ChildProcess
 
-_TOLD: Final = 2_000  # characters of what a dead process last said
 _ENDING_S: Final = 5.0  # for a process that was asked to end
 # What the child may raise that says something of the request, not of the environment.
 _REFUSALS: Final = ("InvalidInput",)
@@ -160,22 +156,20 @@ class _Child:
         self, domain: str, options: Mapping[str, str], variables: Mapping[str, str]
     ) -> None:
         ours, theirs = socket.socketpair()
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the child
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "agentcl.envs.child", str(theirs.fileno()), domain,
-                 json.dumps(dict(options))],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=self._errors,
-                stderr=self._errors,
-                start_new_session=True,  # so that what it starts can be ended with it
-                # A class of the user's own is found where this process would find it.
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, ["", *sys.path])),
-                     **variables},
-            )  # fmt: skip
+        with ours, theirs:
+            command = (sys.executable, "-m", "agentcl.envs.child", str(theirs.fileno()), domain)
+            # A class of the user's own is found where this process would find it.
+            path = os.pathsep.join(filter(None, ["", *sys.path]))
+            try:
+                self._process = ChildProcess(
+                    [*command, json.dumps(dict(options))],
+                    variables={"PYTHONPATH": path, **variables},
+                    descriptors=[theirs.fileno()],
+                )
+            except ProcessFailed as error:
+                raise EnvironmentFailed(str(error)) from error
+            self._connection = Connection(ours.detach())
         self.pid = self._process.pid
-        self._connection = Connection(ours.detach())
 
     def ask(
         self, method: str, arguments: Mapping[str, object], timeout_s: float
@@ -190,8 +184,11 @@ class _Child:
                 )
             answer: tuple[str, Any] = self._connection.recv()
         except (EOFError, OSError) as error:
+            self._process.wait(_ENDING_S)
+            said = self._process.tail()
             raise EnvironmentFailed(
-                f"its process ended in {method!r} ({self._fate()}){self._last_words()}"
+                f"its process ended in {method!r} ({self._process.fate()})"
+                + (f"; it said:\n{said}" if said else "")
             ) from error
         return answer
 
@@ -199,22 +196,6 @@ class _Child:
         """End it and all that it started; one that is asked may close its environment first."""
         self._connection.close()
         if is_asked:
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(_ENDING_S)
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
-        self._process.wait()
-        self._errors.close()
-
-    def _fate(self) -> str:
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(_ENDING_S)
-        code = self._process.returncode
-        if code is None:
-            return "it still runs"
-        return f"exit status {code}" if code >= 0 else f"signal {-code}"
-
-    def _last_words(self) -> str:
-        self._errors.seek(0)
-        said = self._errors.read().decode(errors="replace").strip()[-_TOLD:]
-        return f"; it said:\n{said}" if said else ""
+            self._process.close(patience_s=_ENDING_S)
+        else:
+            self._process.kill()

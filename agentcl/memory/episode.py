@@ -17,6 +17,7 @@ from agentcl.memory.opening import Opened
 from agentcl.store.checks import WriteScope, check_score
 from agentcl.store.episodes import Episode, Exposure, Step
 from agentcl.store.records import Scope
+from agentcl.store.usage import NO_USAGE, Usage
 from agentcl.text.tokens import TokenCounter, estimate_tokens
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 _STUCK: Final = 2  # times in vain, after which no lesson says to do it again in this episode
-Spending = tuple[int, int, int, float]  # calls, prompt tokens, completion tokens, seconds
 
 
 class EpisodeOptions(WriteScope, total=False):
@@ -103,7 +103,7 @@ class EpisodeRecorder:
         self._shown: tuple[str, ...] = ()
         self._documents: tuple[str, ...] = ()
         self._all_documents: dict[str, None] = {}
-        self._usage: dict[str, Spending] = {}
+        self._usage: dict[str, Usage] = {}
         self._is_over = False
 
     @property
@@ -241,18 +241,12 @@ class EpisodeRecorder:
         self.steps.append(step)
         return step
 
-    def spend(self, role: str, spent: Spending) -> None:
-        """Add what a role asked of a model: calls, prompt tokens, completion tokens, seconds."""
-        held = self._usage.get(role, (0, 0, 0, 0.0))
-        self._usage[role] = (
-            held[0] + spent[0],
-            held[1] + spent[1],
-            held[2] + spent[2],
-            held[3] + spent[3],
-        )
+    def spend(self, role: str, usage: Usage) -> None:
+        """Add what a role asked of a model, such as the `usage` of its reply."""
+        self._usage[role] = self._usage.get(role, NO_USAGE) + usage
 
     @property
-    def usage(self) -> Mapping[str, Spending]:
+    def usage(self) -> Mapping[str, Usage]:
         """What was asked of models so far, by role."""
         return dict(self._usage)
 

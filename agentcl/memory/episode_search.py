@@ -217,7 +217,7 @@ def _ending(episode: Episode) -> str:
     if episode.judge:
         parts.append(f"by {episode.judge}")
     spent = [
-        f"{role}: {calls} calls, {read + written:,} tokens, {seconds:.1f} s"
-        for role, (calls, read, written, seconds) in sorted(episode.usage.items())
+        f"{role}: {usage.calls} calls, {usage.tokens:,} tokens, {usage.duration_s:.1f} s"
+        for role, usage in sorted(episode.usage.items())
     ]
     return "; ".join((", ".join(filter(None, parts)), *spent))

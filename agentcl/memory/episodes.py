@@ -13,7 +13,7 @@ from agentcl.guidance.rules import BUDGET_TOKENS, PRICE
 from agentcl.memory import episode_search
 from agentcl.memory.beliefs import Beliefs
 from agentcl.memory.bound import UNBOUND, Bound
-from agentcl.memory.episode import EpisodeRecorder, Spending, each_call
+from agentcl.memory.episode import EpisodeRecorder, each_call
 from agentcl.memory.episode_search import By, EpisodesFound, Filter, Replay
 from agentcl.memory.opening import Opened
 from agentcl.memory.searching import search
@@ -26,6 +26,7 @@ from agentcl.store.checks import (
     check_unicode,
 )
 from agentcl.store.episodes import Episode, Step
+from agentcl.store.usage import Usage
 from agentcl.text.tokens import TokenCounter, estimate_tokens
 
 P = ParamSpec("P")
@@ -155,7 +156,7 @@ class Episodes:
         *,
         is_success: bool | None = None,
         judge: str = "user",
-        spent: Mapping[str, Spending] | None = None,
+        usage: Mapping[str, Usage] | None = None,
         **scope: Unpack[WriteScope],
     ) -> Episode:
         """Give an episode its score after it ended; lessons are credited by it from now on.
@@ -165,7 +166,7 @@ class Episodes:
             score: from 0 to 1.
             is_success: default: a score of at least a half.
             judge: who gave the score.
-            spent: what the judging took, by role.
+            usage: what the judging took, by role.
             scope: `tenant`, `user`, `agent`, `session`; see `Memory`.
 
         Raises:
@@ -192,14 +193,14 @@ class Episodes:
                 score=checked,
                 is_success=success,
                 judge=judge,
-                usage={**held.usage, **(spent or {})},
+                usage={**held.usage, **(usage or {})},
             )
         )
 
-    def spend(self, episode: Episode, role: str, spent: Spending) -> Episode:
+    def spend(self, episode: Episode, role: str, usage: Usage) -> Episode:
         """Note what a role asked of a model for an episode that is over; return its next version."""
         self._bound.check(episode.scope)
-        return self._opened.revise(replace(episode, usage={**episode.usage, role: spent}))
+        return self._opened.revise(replace(episode, usage={**episode.usage, role: usage}))
 
     def list(
         self,

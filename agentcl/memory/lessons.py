@@ -29,6 +29,7 @@ from agentcl.store.episodes import (
     Step,
 )
 from agentcl.store.records import Scope, ScopeView, to_micros
+from agentcl.store.usage import NO_USAGE, Usage
 from agentcl.text.tokens import estimate_tokens
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from agentcl.guidance.state import GuidanceState, LifeStage
     from agentcl.guidance.story import Story
 
-Spending = tuple[int, int, int, float]  # calls, prompt tokens, completion tokens, seconds
 _MOST_LESSONS: Final = 50  # of one reflection; a teacher that says more has not distilled anything
 _FORMS: Final = (
     "“When …, ….”, “When …, do not ….”, “When …, it does not help to ….”, “When …, expect that ….” or "
@@ -103,7 +103,7 @@ class Lessons:
         origin: Origin | None = None,
         levels: Sequence[Level] = (),
         application: str = "",
-        spent: Spending = (0, 0, 0, 0.0),
+        usage: Usage = NO_USAGE,
         problem: str = "",
         names: Collection[str] = (),
         answers: Collection[str] = (),
@@ -122,7 +122,7 @@ class Lessons:
             origin: default: "experience" with an episode, else "told".
             levels: how general the author takes each to be; default: of this kind of task.
             application: where it is to be offered; default: the episode's.
-            spent: what it took.
+            usage: what it took.
             problem: why there is nothing, where a model's answer could not be used.
             names: that mean something in this episode only; no lesson for others may have one.
             answers: that no lesson may give away.
@@ -138,7 +138,7 @@ class Lessons:
         if len(lessons) > _MOST_LESSONS:
             raise InvalidInput(f"{len(lessons)} lessons of one episode; at most {_MOST_LESSONS}")
         drawn = self._drawn(episode, scope, origin, application, author, model)
-        drawn = replace(drawn, cost_tokens=(spent[1] + spent[2]) // max(1, len(lessons)))
+        drawn = replace(drawn, cost_tokens=usage.tokens // max(1, len(lessons)))
         rest: list[Level] = ["family"] * (len(lessons) - len(levels))
         taken = [step.action for step in self._steps_of(episode)] if episode else []
         drafts = [
@@ -165,7 +165,7 @@ class Lessons:
                     author_model=drawn.author_model,
                     origin=drawn.origin,
                     problem=problem,
-                    usage=spent,
+                    usage=usage,
                 )
             )
         assert isinstance(reflection, Reflection)

@@ -656,12 +656,11 @@ class Memory:
         """Return in words what is in the folder."""
         try:
             count = self._opened.journal.count(self._bound.view({}))[0].get(Document.kind, 0)
-            held = self._opened.journal.encoder()
+            encoder = self._opened.encoder_name()
         except StoreUnavailable as error:
             return f"cannot be read: {error}"
         except MemoryClosed:
             return "closed"
-        encoder = self._opened.setting("encoder") if held is None else held.name
         return f"{count:,} document{'s' * (count != 1)}, {encoder}"
 
 

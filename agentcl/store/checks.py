@@ -11,6 +11,7 @@ from typing import Any, Final, TypedDict, cast
 
 from agentcl.errors import InvalidInput
 from agentcl.store.records import SCOPE_FIELDS, AnyScope, Scope, ScopeView, to_micros
+from agentcl.store.usage import Usage
 from agentcl.text.suggesting import did_you_mean
 
 MAX_TEXT: Final = 50_000_000  # characters; a text is held in memory several times while it is added
@@ -253,6 +254,13 @@ def canonical_json(value: object) -> str:
     return _CANONICAL.encode(value)
 
 
+def _plain(value: object) -> object:
+    """Return the JSON form of what has none of its own: a usage."""
+    if isinstance(value, Usage):
+        return value.stored()
+    raise TypeError(f"a {type(value).__name__} has no form in JSON")
+
+
 _CANONICAL: Final = json.JSONEncoder(
-    ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False
+    ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False, default=_plain
 )

@@ -8,7 +8,7 @@ every version. A kind adds its own fields by subclassing `Record` and registerin
     class Fact(Record):
         subject: str = ""
 
-The fields a subclass adds must hold JSON values; they are stored as the record's body.
+The fields a subclass adds must hold JSON values, or usages; they are stored as the record's body.
 """
 
 from __future__ import annotations

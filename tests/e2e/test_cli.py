@@ -132,7 +132,7 @@ def test_the_ledger_is_printed_by_any_grouping(run: Any, tmp_path: Path) -> None
     (line,) = json.loads(
         run("ledger", str(tmp_path / "ledger.db"), "--prices", str(prices), "--json").stdout
     )
-    assert line["price"] == line["prompt_tokens"] > 0
+    assert line["price"] == line["usage"]["prompt_tokens"] > 0
     assert "no ledger" in run("ledger", str(tmp_path / "absent.db"), code=1).stderr
     assert not (tmp_path / "absent.db").exists()
 
@@ -159,7 +159,7 @@ def called(*arguments: str) -> str:
 
 
 HEAVY = {"rich", "numpy", "pypdf", "bs4", "jinja2", "multiprocessing", "asyncio"}
-ROOMS = {"agentcl.bench.runner", "agentcl.agents", "agentcl.envs", "agentcl.files.pdf"}
+ROOMS = {"agentcl.bench.run", "agentcl.agents", "agentcl.envs", "agentcl.files.pdf"}
 
 
 @pytest.mark.parametrize("name", ["", *main.commands])

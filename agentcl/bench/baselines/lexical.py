@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from agentcl.bench.baselines.base import Item
-from agentcl.bench.baselines.held import Held, searched
+from agentcl.bench.baselines.items import ItemsById, searched
 from agentcl.retrieval.fulltext import FullTextIndex
 from agentcl.retrieval.index import Change, Entry, Query
 from agentcl.store.records import Scope
@@ -27,28 +27,28 @@ class Bm25:
     name = "bm25"
 
     def __init__(self, folder: Path) -> None:
-        self._held = Held()
+        self._items = ItemsById()
         self._index = FullTextIndex(folder, frequent=1.0)
         self._scope = Scope()
 
     def add(self, items: Sequence[Item]) -> None:
         """Remember; of an item that comes again nothing stays, not even in the counts of terms."""
-        fresh = self._held.check(items)
-        replaced = [item.id for item in fresh if item.id in self._held]
+        fresh = self._items.check(items)
+        replaced = [item.id for item in fresh if item.id in self._items]
         if replaced:
             self._index.remove(replaced)
         begin = self._index.watermark() + 1
         changes = [self._change(seq, item) for seq, item in enumerate(fresh, start=begin)]
         self._index.apply(changes, watermark=begin + len(changes) - 1)
-        self._held.keep(fresh)
+        self._items.keep(fresh)
 
     def recall(self, query: str, *, limit: int) -> list[Item]:
         """Return the items with the highest BM25; of equal ones the older first."""
-        most = self._held.ask(query, limit)
+        most = self._items.ask(query, limit)
         if not most:
             return []
         asked = Query(view=self._scope.view(), text=query)
-        return [self._held[match.id] for match in self._index.search(asked, limit=most)]
+        return [self._items[match.id] for match in self._index.search(asked, limit=most)]
 
     def settings(self) -> Mapping[str, str | int | float | bool]:
         """Return who computes it, and how."""
@@ -56,7 +56,7 @@ class Bm25:
 
     def close(self) -> None:
         """Close the index; calling it twice is allowed."""
-        self._held.close()
+        self._items.close()
         self._index.close()
 
     def _change(self, seq: int, item: Item) -> Change:

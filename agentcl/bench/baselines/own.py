@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from agentcl.bench.baselines.base import Item
-from agentcl.bench.baselines.held import Held
+from agentcl.bench.baselines.items import ItemsById
 from agentcl.memory.documents import Draft
 from agentcl.memory.memory import Memory
 from agentcl.retrieval.encoders import Encoder
@@ -47,9 +47,9 @@ class OwnMemory:
     ) -> None:
         self.name = name
         self._mode = mode
-        self._held = Held()
+        self._items = ItemsById()
         self._documents: dict[str, str] = {}  # by the item's id
-        self._items: dict[str, str] = {}  # and back
+        self._ids: dict[str, str] = {}  # and back
         self._memory = Memory(
             folder,
             encoder=encoder,
@@ -66,7 +66,7 @@ class OwnMemory:
 
     def add(self, items: Sequence[Item]) -> None:
         """Remember; the indexes of its mode have it when this returns."""
-        fresh = self._held.check(items)
+        fresh = self._items.check(items)
         new = [item for item in fresh if item.id not in self._documents]
         for item in fresh:
             if item.id in self._documents:
@@ -74,19 +74,19 @@ class OwnMemory:
         stored = self._memory.add_many(Draft(text=item.text, title=item.title) for item in new)
         for item, document in zip(new, stored, strict=True):
             self._documents[item.id] = document.id
-            self._items[document.id] = item.id
+            self._ids[document.id] = item.id
         self._memory.store.retriever.catch_up(mode=self._mode)
-        self._held.keep(fresh)
+        self._items.keep(fresh)
 
     def recall(self, query: str, *, limit: int) -> list[Item]:
         """Return the items of the best passages, each item once."""
-        most = self._held.ask(query, limit)
+        most = self._items.ask(query, limit)
         wanted = most
         while wanted:
             hits = self._memory.search(query, limit=wanted, mode=self._mode).hits
-            found = list(dict.fromkeys(self._items[hit.document_id] for hit in hits))
+            found = list(dict.fromkeys(self._ids[hit.document_id] for hit in hits))
             if len(found) >= most or len(hits) < wanted:
-                return [self._held[id] for id in found[:most]]
+                return [self._items[id] for id in found[:most]]
             wanted *= 2
         return []
 
@@ -103,5 +103,5 @@ class OwnMemory:
 
     def close(self) -> None:
         """Close the memory; calling it twice is allowed."""
-        self._held.close()
+        self._items.close()
         self._memory.close()

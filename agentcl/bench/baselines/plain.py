@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from agentcl.bench.baselines.base import Item
-from agentcl.bench.baselines.held import Held, searched
+from agentcl.bench.baselines.items import ItemsById, searched
 from agentcl.errors import InvalidInput
 
 BUDGET_CHARACTERS: Final = 100_000  # some 25,000 tokens of English
@@ -18,15 +18,15 @@ class NoMemory:
     name = "none"
 
     def __init__(self) -> None:
-        self._held = Held()
+        self._items = ItemsById()
 
     def add(self, items: Sequence[Item]) -> None:
         """Check the items as every baseline does, and forget them."""
-        self._held.check(items)
+        self._items.check(items)
 
     def recall(self, query: str, *, limit: int) -> list[Item]:
         """Return nothing."""
-        self._held.ask(query, limit)
+        self._items.ask(query, limit)
         return []
 
     def settings(self) -> Mapping[str, str | int | float | bool]:
@@ -35,7 +35,7 @@ class NoMemory:
 
     def close(self) -> None:
         """Refuse further calls; calling it twice is allowed."""
-        self._held.close()
+        self._items.close()
 
 
 class FullContext:
@@ -53,19 +53,19 @@ class FullContext:
         if budget_characters < 1:
             raise InvalidInput(f"budget_characters must be at least 1, and is {budget_characters}")
         self.name = name
-        self._held = Held()
+        self._items = ItemsById()
         self._budget = budget_characters
 
     def add(self, items: Sequence[Item]) -> None:
         """Remember."""
-        self._held.keep(self._held.check(items))
+        self._items.keep(self._items.check(items))
 
     def recall(self, query: str, *, limit: int) -> list[Item]:
         """Return the newest items that fit, newest first, whatever is asked."""
-        most = self._held.ask(query, limit)
+        most = self._items.ask(query, limit)
         found: list[Item] = []
         left = self._budget
-        for item in self._held.newest():
+        for item in self._items.newest():
             size = len(searched(item))
             if size > self._budget:
                 continue
@@ -81,7 +81,7 @@ class FullContext:
 
     def close(self) -> None:
         """Let the items go; calling it twice is allowed."""
-        self._held.close()
+        self._items.close()
 
 
 class LastItems:
@@ -96,17 +96,17 @@ class LastItems:
         if count < 1:
             raise InvalidInput(f"last-K needs a K of at least 1, and has {count}")
         self.name = name or f"last-{count}"
-        self._held = Held()
+        self._items = ItemsById()
         self._count = count
 
     def add(self, items: Sequence[Item]) -> None:
         """Remember."""
-        self._held.keep(self._held.check(items))
+        self._items.keep(self._items.check(items))
 
     def recall(self, query: str, *, limit: int) -> list[Item]:
         """Return the last items, newest first, whatever is asked."""
-        most = min(self._held.ask(query, limit), self._count)
-        return [item for item, _ in zip(self._held.newest(), range(most), strict=False)]
+        most = min(self._items.ask(query, limit), self._count)
+        return [item for item, _ in zip(self._items.newest(), range(most), strict=False)]
 
     def settings(self) -> Mapping[str, str | int | float | bool]:
         """Return how many."""
@@ -114,4 +114,4 @@ class LastItems:
 
     def close(self) -> None:
         """Let the items go; calling it twice is allowed."""
-        self._held.close()
+        self._items.close()

@@ -66,8 +66,8 @@ class HippoRag:
         config.synonymy_edge_topk = _NEIGHBOURS
         Path(config.save_dir).mkdir(exist_ok=True)
         self._engine: Any = package.HippoRAG(global_config=config)
-        held = json.loads(Path(facts).read_text("utf-8"))["docs"] if facts else []
-        self._engine.openie = _Given(misc, {doc["passage"]: doc for doc in held})
+        given = json.loads(Path(facts).read_text("utf-8"))["docs"] if facts else []
+        self._engine.openie = _Given(misc, {doc["passage"]: doc for doc in given})
         self._texts: dict[str, str] = {}  # by key
         self._keys: dict[str, list[str]] = {}  # by text; the package keeps equal ones once
 

@@ -5,19 +5,16 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-import os
 import queue
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Final, Literal, cast
 
 from agentcl.bench.baselines.base import Item
-from agentcl.bench.baselines.held import Held, searched
-from agentcl.errors import BaselineFailed, MissingPeer
+from agentcl.bench.baselines.items import ItemsById, searched
+from agentcl.errors import BaselineFailed, MissingPeer, ProcessFailed
+from agentcl.process import ChildProcess
 from agentcl.retrieval.encoders import Encoder
 
 SERVING: Final = Path(__file__).parent / "serving.py"
@@ -62,7 +59,7 @@ class RemoteBaseline:
         server: Path = SERVING,
     ) -> None:
         self.name = name
-        self._held = Held()
+        self._items = ItemsById()
         self._encoder = encoder
         self._keys: dict[str, str] = {}  # by the item's id
         self._ids: dict[str, str] = {}  # and back
@@ -84,7 +81,7 @@ class RemoteBaseline:
 
     def add(self, items: Sequence[Item]) -> None:
         """Remember; what comes again is removed and added anew."""
-        fresh = self._held.check(items)
+        fresh = self._items.check(items)
         replaced = [self._keys.pop(item.id) for item in fresh if item.id in self._keys]
         if replaced:
             self._call("remove", keys=replaced)
@@ -95,15 +92,15 @@ class RemoteBaseline:
             self._call("add", texts={keys[item.id]: searched(item) for item in batch})
             self._keys.update(keys)
             self._ids.update({key: id for id, key in keys.items()})
-            self._held.keep(batch)
+            self._items.keep(batch)
 
     def recall(self, query: str, *, limit: int) -> list[Item]:
         """Return what the peer finds."""
-        most = self._held.ask(query, limit)
+        most = self._items.ask(query, limit)
         if not most:
             return []
         found: list[str] = self._call("recall", query=query, limit=most)
-        return [self._held[self._ids[key]] for key in dict.fromkeys(found)][:most]
+        return [self._items[self._ids[key]] for key in dict.fromkeys(found)][:most]
 
     def settings(self) -> Mapping[str, Value]:
         """Return what the peer says of itself, and the encoder."""
@@ -111,7 +108,7 @@ class RemoteBaseline:
 
     def close(self) -> None:
         """End the peer, by force where it does not leave; calling it twice is allowed."""
-        self._held.close()
+        self._items.close()
         self._pipe.close()
 
     def _call(self, call: str, **arguments: Any) -> Any:  # noqa: ANN401  # each call has its own answer
@@ -143,23 +140,12 @@ class _Pipe:
     ) -> None:
         self._name = name
         self._timeout_s = timeout_s
-        self._log = folder / "server.log"
         self._outgoing: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._incoming: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        self._lock = threading.Lock()
         try:
-            with self._log.open("wb") as log:
-                self._process = subprocess.Popen(
-                    command,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=log,
-                    start_new_session=True,  # so that its own children can be ended with it
-                )
-        except OSError as error:
-            raise MissingPeer(
-                f"baseline {name!r}: cannot run {command[0]}: {error}{remedy}"
-            ) from error
+            self._process = ChildProcess(command, log=folder / "server.log", is_piped=True)
+        except ProcessFailed as error:
+            raise MissingPeer(f"baseline {name!r}: {error}{remedy}") from error
         # Threads of their own, so that neither side waits for the other while a pipe is full.
         ends = ((self._write, self._process.stdin), (self._read, self._process.stdout))
         self._threads = [
@@ -185,7 +171,7 @@ class _Pipe:
         if not line:
             self._incoming.put(b"")  # whoever asks again is told again
             self.kill()
-            code = self._process.returncode
+            code = self._process.wait(0.0)
             raise BaselineFailed(
                 f"baseline {self._name!r} ended with code {code} in {call}{self._last_words()}"
             )
@@ -202,21 +188,14 @@ class _Pipe:
 
     def close(self) -> None:
         """Let the process leave, or end it; calling it twice is allowed."""
-        if self._process.returncode is None:
+        if self._process.is_running():
             self.send({"call": "close", "arguments": {}})
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(_LEAVE_S)
+            self._process.close(patience_s=_LEAVE_S)
         self.kill()
 
     def kill(self) -> None:
         """End the process and its children, and wait until it is gone."""
-        if self._process.returncode is None:  # not waited for yet, so its number is still its own
-            if sys.platform == "win32":
-                self._process.kill()
-            else:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+        self._process.kill()
         self._outgoing.put(None)
         for thread in self._threads:
             thread.join(_LEAVE_S)  # a grandchild that got away may hold the pipe open
@@ -234,5 +213,5 @@ class _Pipe:
         self._incoming.put(b"")
 
     def _last_words(self) -> str:
-        said = self._log.read_text("utf-8", errors="replace").strip()[-_TAIL:]
+        said = self._process.tail(_TAIL)
         return f"; it said last: {said}" if said else "; it said nothing"

@@ -2,7 +2,7 @@
 
     python serving.py PEER
 
-PEER is a module beside this one, with `start(folder, dim, encode, options)` that returns a `Peer`. Whatever
+PEER is a module beside this one, with `start(folder, dim, encode, options)` that returns a `PeerStore`. Whatever
 the peer prints goes to standard error. Needs nothing but the standard library and the peer.
 """
 
@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, Protocol
 Encode = Callable[[Sequence[str], str], list[list[float]]]  # texts, and "passage" or "query"
 
 
-class Peer(Protocol):
+class PeerStore(Protocol):
     """A store of texts by key."""
 
     def add(self, texts: Mapping[str, str]) -> None:
@@ -80,9 +80,9 @@ def _numbers(packed: bytes) -> list[float]:
     return values.tolist()
 
 
-def serve(start: Callable[..., Peer], lines: Lines) -> None:
+def serve(start: Callable[..., PeerStore], lines: Lines) -> None:
     """Answer calls until the other side closes."""
-    peer: Peer | None = None
+    peer: PeerStore | None = None
     while True:
         try:
             message = lines.read()
@@ -107,7 +107,7 @@ def serve(start: Callable[..., Peer], lines: Lines) -> None:
             return
 
 
-def serve_pipe(start: Callable[..., Peer]) -> None:
+def serve_pipe(start: Callable[..., PeerStore]) -> None:
     """Serve on standard input and output, and keep these for messages alone."""
     reads, writes = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     with open(os.devnull) as nothing:  # noqa: PTH123  # a descriptor is wanted
@@ -119,8 +119,8 @@ def serve_pipe(start: Callable[..., Peer]) -> None:
 def main() -> None:
     """Serve the peer that the command line names."""
 
-    def start(**arguments: Any) -> Peer:  # noqa: ANN401  # they come from JSON
-        peer: Peer = importlib.import_module(sys.argv[1]).start(**arguments)
+    def start(**arguments: Any) -> PeerStore:  # noqa: ANN401  # they come from JSON
+        peer: PeerStore = importlib.import_module(sys.argv[1]).start(**arguments)
         return peer
 
     serve_pipe(start)

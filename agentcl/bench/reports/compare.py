@@ -16,7 +16,7 @@ from agentcl.bench.reports.scores import scored
 from agentcl.bench.reports.summary import read_rows, summarise
 from agentcl.bench.reports.tables import Section, Table, difference_row
 from agentcl.bench.reports.words import count, interval, name
-from agentcl.bench.rows import Row
+from agentcl.bench.rows import ResultRow
 from agentcl.errors import InvalidInput
 
 _FORMAT: Final = 1
@@ -122,8 +122,8 @@ def _pair(
     against: str,
     folder: RunFolder,
     first: RunFolder,
-    ours: Mapping[str, Sequence[Row]],
-    theirs: Mapping[str, Sequence[Row]],
+    ours: Mapping[str, Sequence[ResultRow]],
+    theirs: Mapping[str, Sequence[ResultRow]],
 ) -> ComparedPair:
     are_questions = bool(folder.settings.questions.source)
     found = []
@@ -136,7 +136,7 @@ def _pair(
     return ComparedPair(run, against, tuple(differs), bool(found) and not streams, tuple(found))
 
 
-def _common(ours: Sequence[Row], theirs: Sequence[Row]) -> list[Pair]:
+def _common(ours: Sequence[ResultRow], theirs: Sequence[ResultRow]) -> list[Pair]:
     """Return the episodes that both have a score for; the n-th time of one with the n-th of the other."""
     by_episode = dict(zip(_keys(theirs), theirs, strict=True))
     return [
@@ -146,7 +146,7 @@ def _common(ours: Sequence[Row], theirs: Sequence[Row]) -> list[Pair]:
     ]
 
 
-def _keys(rows: Sequence[Row]) -> list[tuple[int, str, int, int]]:
+def _keys(rows: Sequence[ResultRow]) -> list[tuple[int, str, int, int]]:
     times: dict[tuple[int, str, int], int] = {}
     keys = []
     for row in rows:

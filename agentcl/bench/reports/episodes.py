@@ -12,7 +12,7 @@ from typing import Final
 from agentcl.bench.folder import RunFolder
 from agentcl.bench.reports.scores import evenly, is_failed
 from agentcl.bench.reports.words import clean, milliseconds, name, number
-from agentcl.bench.rows import Row
+from agentcl.bench.rows import ResultRow
 
 MOST_EPISODES: Final = 200  # of each baseline
 MOST_BYTES: Final = 2_000_000  # of all baselines together
@@ -91,7 +91,7 @@ def _task(task: str, episodes: Sequence[Told]) -> str:
     return _folded(title, "".join(one.markup for one in episodes))
 
 
-def _told(row: Row) -> Told:
+def _told(row: ResultRow) -> Told:
     """Return an episode as text. Nothing of it is trusted: it comes from environments, models and data."""
     score = "failed" if is_failed(row) else f"score {number(row.score)}"
     steps = f"{len(row.steps):,} steps, " if row.episode_seed or len(row.steps) > 1 else ""
@@ -122,7 +122,7 @@ def _told(row: Row) -> Told:
     )
 
 
-def _turns(row: Row) -> str:
+def _turns(row: ResultRow) -> str:
     texts = [
         "\n".join(
             part

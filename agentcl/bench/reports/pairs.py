@@ -16,14 +16,14 @@ from agentcl.bench.metrics.intervals import cluster_means, sign_test, units_need
 from agentcl.bench.reports.estimates import Estimate, clusters_of, estimate
 from agentcl.bench.reports.records import Difference
 from agentcl.bench.reports.scores import score_of
-from agentcl.bench.rows import Row
+from agentcl.bench.rows import ResultRow
 
 NO_MEMORY: Final = "none"
 SMALL: Final = 0.05  # a difference of scores that one would like to be able to show
 _ACTING: Final = frozenset({"act", "read"})  # roles that would be paid for without memory as well
 _PER: Final = 1_000  # tokens of an adaptive efficiency
 
-Pair = tuple[Row, Row]
+Pair = tuple[ResultRow, ResultRow]
 
 
 def compared_with(baselines: Sequence[str]) -> str:
@@ -31,7 +31,7 @@ def compared_with(baselines: Sequence[str]) -> str:
     return NO_MEMORY if NO_MEMORY in baselines else baselines[0]
 
 
-def pairs_of(ours: Sequence[Row], theirs: Sequence[Row]) -> list[Pair]:
+def pairs_of(ours: Sequence[ResultRow], theirs: Sequence[ResultRow]) -> list[Pair]:
     """Return the rows of the same seed, number, task and episode seed that both have a score for."""
     by_place = {
         (row.seed, row.number, row.task, row.episode_seed): row
@@ -120,27 +120,23 @@ def _efficiency(pairs: Sequence[Pair]) -> float | None:
     return None if found is None else found * _PER
 
 
-def _acting(row: Row) -> int:
+def _acting(row: ResultRow) -> int:
     return row.tokens - _learning(row)
 
 
-def _learning(row: Row) -> int:
+def _learning(row: ResultRow) -> int:
     """Return the tokens that only memory makes necessary."""
-    return sum(
-        used.prompt_tokens + used.completion_tokens
-        for role, used in row.usage.items()
-        if role not in _ACTING
-    )
+    return sum(used.tokens for role, used in row.usage.items() if role not in _ACTING)
 
 
-def _reading(row: Row) -> int:
+def _reading(row: ResultRow) -> int:
     """Return the tokens that memory put into prompts: once for each call."""
     calls = sum(used.calls for role, used in row.usage.items() if role in _ACTING)
     return row.memory_tokens * max(1, calls)
 
 
 def differences_of(
-    rows: Mapping[str, Sequence[Row]], *, against: str, are_questions: bool
+    rows: Mapping[str, Sequence[ResultRow]], *, against: str, are_questions: bool
 ) -> list[Difference]:
     """Return each baseline's difference to one of them."""
     return [

@@ -15,8 +15,8 @@ from agentcl.bench.metrics.transfer import ScoreMatrix, transfer
 from agentcl.bench.metrics.windowed import windowed
 from agentcl.bench.reports.estimates import estimate_of_seeds
 from agentcl.bench.reports.records import ChangeLine, Measures, PassesLine, TransferLine
-from agentcl.bench.reports.scores import lives, score_of, scored
-from agentcl.bench.rows import Row
+from agentcl.bench.reports.scores import rows_by_seed, score_of, scored
+from agentcl.bench.rows import ResultRow
 from agentcl.envs.streams.stream import READ_ONLY
 
 _PASSES: Final = ("first", "second", "held-out")
@@ -27,7 +27,7 @@ _AT_ONCE: Final = 5  # episodes right after a change; and in a row as good as be
 Parts = Mapping[int, Sequence[frozenset[str]]]
 
 
-def transfer_lines(rows: Mapping[str, Sequence[Row]]) -> list[TransferLine]:
+def transfer_lines(rows: Mapping[str, Sequence[ResultRow]]) -> list[TransferLine]:
     """Return what an alternating stream tells of each baseline; nothing for other streams."""
     phases = {row.phase for its in rows.values() for row in its}
     if "test" not in phases or phases <= READ_ONLY:
@@ -37,7 +37,7 @@ def transfer_lines(rows: Mapping[str, Sequence[Row]]) -> list[TransferLine]:
 
 
 def passes_lines(
-    rows: Mapping[str, Sequence[Row]], *, without_memory: str, parts: Parts
+    rows: Mapping[str, Sequence[ResultRow]], *, without_memory: str, parts: Parts
 ) -> list[PassesLine]:
     """Return what a stream of two passes tells of each baseline; nothing for other streams.
 
@@ -57,7 +57,7 @@ def passes_lines(
     ]
 
 
-def change_lines(rows: Mapping[str, Sequence[Row]]) -> list[ChangeLine]:
+def change_lines(rows: Mapping[str, Sequence[ResultRow]]) -> list[ChangeLine]:
     """Return what each change of the rules did to each baseline; nothing for streams without."""
     phases = sorted({row.phase for its in rows.values() for row in its
                      if row.phase.startswith("rules ")}, key=lambda phase: (len(phase), phase))  # fmt: skip
@@ -68,10 +68,10 @@ def change_lines(rows: Mapping[str, Sequence[Row]]) -> list[ChangeLine]:
     ]
 
 
-def _transfer_line(baseline: str, rows: Sequence[Row]) -> TransferLine | None:
+def _transfer_line(baseline: str, rows: Sequence[ResultRow]) -> TransferLine | None:
     matrices: list[tuple[list[str], ScoreMatrix]] = []
     found: list[Mapping[str, float | None]] = []
-    for life in lives(scored(rows)).values():
+    for life in rows_by_seed(scored(rows)).values():
         blocks = _blocks(life)
         trained = list(dict.fromkeys(block.task for block in blocks if block.kind == "train"))
         if not trained:
@@ -92,7 +92,7 @@ def _transfer_line(baseline: str, rows: Sequence[Row]) -> TransferLine | None:
     return TransferLine(baseline, tuple(longest), mean, _over_seeds(found))
 
 
-def _blocks(life: Sequence[Row]) -> list[Block]:
+def _blocks(life: Sequence[ResultRow]) -> list[Block]:
     """Return the blocks of a life; the same family twice in a row is one."""
     blocks: list[Block] = []
     for (is_test, family), run in groupby(
@@ -103,10 +103,12 @@ def _blocks(life: Sequence[Row]) -> list[Block]:
     return blocks
 
 
-def _passes(rows: Sequence[Row], without: Sequence[Row] | None, parts: Parts) -> Measures:
+def _passes(
+    rows: Sequence[ResultRow], without: Sequence[ResultRow] | None, parts: Parts
+) -> Measures:
     plain = {(row.seed, row.number): row.score for row in without or ()}
     found: list[Mapping[str, float | None]] = []
-    for seed, life in lives(scored(rows)).items():
+    for seed, life in rows_by_seed(scored(rows)).items():
         attempts: list[Attempt] = []
         times: dict[tuple[str, str], int] = {}
         for row in life:
@@ -130,12 +132,12 @@ def _passes(rows: Sequence[Row], without: Sequence[Row] | None, parts: Parts) ->
     return _over_seeds(found)
 
 
-def _change_line(baseline: str, rows: Sequence[Row], old: str, new: str) -> ChangeLine:
+def _change_line(baseline: str, rows: Sequence[ResultRow], old: str, new: str) -> ChangeLine:
     before: list[float | None] = []
     after: list[float | None] = []
     end: list[float | None] = []
     recovery: list[float | None] = []
-    for life in lives(scored(rows)).values():
+    for life in rows_by_seed(scored(rows)).values():
         then = [score_of(row) for row in life if row.phase == old]
         now = [score_of(row) for row in life if row.phase == new]
         if not then or not now:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final, Literal
 
-from agentcl.bench.metrics.costs import Spent, cost_by_role, cost_per_success, spread
+from agentcl.bench.metrics.costs import EpisodeCost, cost_by_role, cost_per_success, spread
 from agentcl.bench.metrics.curves import area_under_curve, first_mean, last_mean
 from agentcl.bench.reports.estimates import Estimate, estimate_of_seeds, estimate_rows
 from agentcl.bench.reports.records import BaselineLine, Curve, GroupLine, MeasureLine
-from agentcl.bench.rows import Row
+from agentcl.bench.rows import ResultRow
 from agentcl.envs.streams.stream import READ_ONLY
 from agentcl.models.ledger import Prices
 
@@ -20,24 +20,24 @@ _SMOOTHED: Final = 10  # a point of a curve is the mean of a tenth of the life
 _MOST_POINTS: Final = 200
 
 
-def scored(rows: Iterable[Row]) -> list[Row]:
+def scored(rows: Iterable[ResultRow]) -> list[ResultRow]:
     """Return the rows that have a score."""
     return [row for row in rows if row.score is not None]
 
 
-def is_failed(row: Row) -> bool:
+def is_failed(row: ResultRow) -> bool:
     """Return whether the environment, or what answers, broke."""
     return row.end == "failed"
 
 
-def score_of(row: Row) -> float:
+def score_of(row: ResultRow) -> float:
     """Return the score of a row that has one."""
     return row.score if row.score is not None else float("nan")
 
 
-def lives(rows: Iterable[Row]) -> dict[int, list[Row]]:
+def rows_by_seed(rows: Iterable[ResultRow]) -> dict[int, list[ResultRow]]:
     """Return the rows of each seed, in order of the stream."""
-    found: dict[int, list[Row]] = {}
+    found: dict[int, list[ResultRow]] = {}
     for row in rows:
         found.setdefault(row.seed, []).append(row)
     return {seed: sorted(its, key=lambda row: row.number) for seed, its in found.items()}
@@ -45,7 +45,7 @@ def lives(rows: Iterable[Row]) -> dict[int, list[Row]]:
 
 def baseline_line(
     baseline: str,
-    rows: Sequence[Row],
+    rows: Sequence[ResultRow],
     settings: Mapping[str, Any],
     *,
     are_questions: bool,
@@ -56,9 +56,9 @@ def baseline_line(
     counted = scored(rows)
     learned_from = [
         [score_of(row) for row in life if row.phase not in READ_ONLY]
-        for life in lives(counted).values()
+        for life in rows_by_seed(counted).values()
     ]
-    costs = tuple(cost_by_role(_spent(rows, model, prices)))
+    costs = tuple(cost_by_role(_costs(rows, model, prices)))
     successes = sum(bool(row.is_success) for row in counted)
     is_model_asked = any(row.usage for row in rows)
     return BaselineLine(
@@ -71,8 +71,8 @@ def baseline_line(
         steps=spread([len(row.steps) for row in counted]),
         wall_s=spread([row.wall_s for row in rows]),
         costs=costs if is_model_asked else (),
-        tokens=costs[-1].tokens / len(rows) if is_model_asked else None,
-        tokens_per_success=cost_per_success(costs[-1].tokens, successes) if is_model_asked else None,
+        tokens=costs[-1].usage.tokens / len(rows) if is_model_asked else None,
+        tokens_per_success=cost_per_success(costs[-1].usage.tokens, successes) if is_model_asked else None,
         price_per_success=(
             cost_per_success(costs[-1].price, successes)
             if is_model_asked and costs[-1].price is not None
@@ -87,7 +87,7 @@ def baseline_line(
 
 
 def group_lines(
-    by: Literal["family", "phase"], rows: Mapping[str, Sequence[Row]], *, are_questions: bool
+    by: Literal["family", "phase"], rows: Mapping[str, Sequence[ResultRow]], *, are_questions: bool
 ) -> list[GroupLine]:
     """Return each baseline in each family or phase; nothing if there is only one."""
     groups = list(dict.fromkeys(getattr(row, by) for its in rows.values() for row in its))
@@ -105,7 +105,7 @@ def group_lines(
     return lines
 
 
-def measure_lines(rows: Mapping[str, Sequence[Row]]) -> list[MeasureLine]:
+def measure_lines(rows: Mapping[str, Sequence[ResultRow]]) -> list[MeasureLine]:
     """Return the measures of questions for each category and for all; nothing for episodes."""
     every = [row for its in rows.values() for row in its if row.measures]
     categories = sorted({row.family for row in every})
@@ -121,7 +121,7 @@ def measure_lines(rows: Mapping[str, Sequence[Row]]) -> list[MeasureLine]:
     return lines
 
 
-def curve(baseline: str, rows: Sequence[Row]) -> Curve:
+def curve(baseline: str, rows: Sequence[ResultRow]) -> Curve:
     """Return the trailing means of a baseline's scores, at most 200 of them; tests are left out."""
     learned_from = [row for row in scored(rows) if row.phase not in READ_ONLY]
     by_number = {
@@ -168,31 +168,24 @@ def _over(
     return None if are_questions else estimate_of_seeds([measure(life) for life in seeds])
 
 
-def _mean_score(rows: Sequence[Row], are_questions: bool) -> Estimate | None:
+def _mean_score(rows: Sequence[ResultRow], are_questions: bool) -> Estimate | None:
     return estimate_rows(rows, [score_of(row) for row in rows], are_questions=are_questions)
 
 
-def _mean_success(rows: Sequence[Row], are_questions: bool) -> Estimate | None:
+def _mean_success(rows: Sequence[ResultRow], are_questions: bool) -> Estimate | None:
     known = [row for row in rows if row.is_success is not None]
     return estimate_rows(
         known, [float(bool(row.is_success)) for row in known], are_questions=are_questions
     )
 
 
-def _mean_measure(rows: Sequence[Row], name: str) -> Estimate | None:
+def _mean_measure(rows: Sequence[ResultRow], name: str) -> Estimate | None:
     having = [row for row in rows if name in row.measures]
     return estimate_rows(having, [row.measures[name] for row in having], are_questions=True)
 
 
-def _spent(rows: Iterable[Row], model: str, prices: Prices | None) -> Iterable[Spent]:
+def _costs(rows: Iterable[ResultRow], model: str, prices: Prices | None) -> Iterable[EpisodeCost]:
     for row in rows:
         for role, used in row.usage.items():
-            yield Spent(
-                f"{row.seed}/{row.number}",
-                role,
-                used.prompt_tokens,
-                used.completion_tokens,
-                used.calls,
-                used.duration_s,
-                prices.price(model, used.prompt_tokens, used.completion_tokens) if prices else None,
-            )
+            price = prices.price(model, used) if prices else None
+            yield EpisodeCost(f"{row.seed}/{row.number}", role, used, price)

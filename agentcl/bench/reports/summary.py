@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
+from agentcl.bench.build import open_task_domain
 from agentcl.bench.folder import RunFolder
-from agentcl.bench.opening import build_stream, open_task_domain
 from agentcl.bench.reports.leaks import bound_lines, leakage
 from agentcl.bench.reports.lessons import LessonLine, lesson_lines
 from agentcl.bench.reports.pairs import NO_MEMORY, compared_with, differences_of
@@ -26,7 +26,8 @@ from agentcl.bench.reports.records import (
     TransferLine,
 )
 from agentcl.bench.reports.scores import baseline_line, curve, group_lines, measure_lines
-from agentcl.bench.rows import Row, StepRow
+from agentcl.bench.rows import ResultRow, StepRow
+from agentcl.bench.streams import build_stream
 from agentcl.errors import AgentclError
 from agentcl.models.ledger import Prices
 
@@ -118,7 +119,7 @@ def summarise(folder: RunFolder, *, prices: Prices | None = None) -> Summary:
     )  # fmt: skip
 
 
-def read_rows(folder: RunFolder) -> dict[str, list[Row]]:
+def read_rows(folder: RunFolder) -> dict[str, list[ResultRow]]:
     """Return the rows of each baseline without their texts, which may be large. Raises InvalidInput."""
     return {
         baseline: [_without_texts(row) for row in folder.rows(baseline)]
@@ -126,13 +127,13 @@ def read_rows(folder: RunFolder) -> dict[str, list[Row]]:
     }
 
 
-def _without_texts(row: Row) -> Row:
+def _without_texts(row: ResultRow) -> ResultRow:
     """Return a row of which the number of steps is left, and no text but the leaks."""
     return replace(row, goal="", first="", error="", recalled=(), shown=(), learned=(),
                    steps=(_BLANK,) * len(row.steps))  # fmt: skip
 
 
-def _parts(folder: RunFolder, rows: Mapping[str, Sequence[Row]]) -> tuple[Parts, list[str]]:
+def _parts(folder: RunFolder, rows: Mapping[str, Sequence[ResultRow]]) -> tuple[Parts, list[str]]:
     """Return the sub-solutions of a stream of reused solutions, and what is to be said of it."""
     tasks = folder.settings.tasks
     if tasks.stream != "reuse" and not tasks.file:
@@ -161,7 +162,7 @@ def _notes(
     are_questions: bool,
     done: int,
     total: int,
-    rows: Mapping[str, Sequence[Row]],
+    rows: Mapping[str, Sequence[ResultRow]],
 ) -> list[str]:
     notes = []
     if not done:

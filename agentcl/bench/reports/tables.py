@@ -330,8 +330,8 @@ def _group_table(
 
 def _costs(summary: Summary) -> Section | None:
     rows = [
-        (line.baseline, cost.role, count(cost.calls), count(cost.prompt_tokens), count(cost.completion_tokens),
-         number(cost.duration_s, digits=1), price(cost.price))
+        (line.baseline, cost.role, count(cost.usage.calls), count(cost.usage.prompt_tokens),
+         count(cost.usage.completion_tokens), number(cost.usage.duration_s, digits=1), price(cost.price))
         for line in summary.baselines
         for cost in line.costs
     ]  # fmt: skip

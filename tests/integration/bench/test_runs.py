@@ -12,15 +12,16 @@ from typing import Any
 
 import pytest
 
-from agentcl.bench.actors import ModelActor, Reader
+from agentcl.bench.actors import ModelActor
+from agentcl.bench.baseline_player import BaselinePlayer
 from agentcl.bench.baselines.base import Item
 from agentcl.bench.baselines.plain import FullContext
+from agentcl.bench.episodes import play_tasks
 from agentcl.bench.folder import RunFolder
-from agentcl.bench.leakage import WatchedMemory
-from agentcl.bench.lives import About, live_questions, live_tasks
-from agentcl.bench.players import BaselinePlayer
-from agentcl.bench.rows import Row
-from agentcl.bench.runner import _check_frozen, begin, go_on, run_life
+from agentcl.bench.leaks import CheckedMemory
+from agentcl.bench.questions import Reader, ask_questions
+from agentcl.bench.rows import Part, ResultRow
+from agentcl.bench.run import _check_frozen, begin, go_on, run_part
 from agentcl.bench.settings import from_mapping
 from agentcl.envs.domains.incidents.domain import IncidentDomain
 from agentcl.envs.questions.records import Arrival, Question, QuestionStream
@@ -51,7 +52,7 @@ def run(path: Path, tables: Mapping[str, Any]) -> RunFolder:
     return RunFolder(path)
 
 
-def mean(rows: Sequence[Row]) -> float:
+def mean(rows: Sequence[ResultRow]) -> float:
     return statistics.fmean(row.score for row in rows if row.score is not None)
 
 
@@ -87,7 +88,7 @@ def test_where_memory_cannot_help_it_does_not(tmp_path: Path) -> None:
 
 
 def test_processes_side_by_side_find_the_same(tmp_path: Path) -> None:
-    told: list[Row] = []
+    told: list[ResultRow] = []
     alone = run(tmp_path / "alone", changed(seeds=[0, 1]))
     folder = begin(tmp_path / "both", from_mapping(changed(seeds=[0, 1], workers=2), where="test"))
     go_on(folder, on_row=told.append)
@@ -98,7 +99,7 @@ def test_processes_side_by_side_find_the_same(tmp_path: Path) -> None:
 def test_a_stopped_run_goes_on_to_the_same_result(tmp_path: Path) -> None:
     whole = run(tmp_path / "whole", TABLES)
     folder = begin(tmp_path / "stopped", from_mapping(TABLES, where="test"))
-    rows: list[Row] = []
+    rows: list[ResultRow] = []
     ended = go_on(folder, on_row=rows.append, should_stop=lambda: len(rows) >= 7)
     assert ended.state == "stopped"
     assert RunFolder(folder.path).about["state"] == "stopped"
@@ -135,11 +136,11 @@ def test_a_budget_of_tokens_ends_each_life(tmp_path: Path) -> None:
     settings = from_mapping(tables, where="test")
     folder = RunFolder.create(tmp_path / "run", settings, {"episodes": {"0": 30}})
     model = ScriptedModel(lambda messages: "Answer: nothing")
-    lived = run_life(folder, "none", 0, model)
+    ended = run_part(folder, Part("none", 0), model)
     rows = list(folder.rows("none"))
-    assert lived.state == "budget"
+    assert ended.state == "budget"
     assert sum(row.tokens for row in rows[:-1]) < 500 <= sum(row.tokens for row in rows)
-    assert run_life(folder, "none", 0, model).state == "budget"
+    assert run_part(folder, Part("none", 0), model).state == "budget"
     assert len(list(folder.rows("none"))) == len(rows)
 
 
@@ -211,7 +212,7 @@ def test_a_stopped_run_of_questions_goes_on_to_the_same_result(tmp_path: Path) -
               "agent": {"name": "none"}, "memory": {"baselines": ["bm25"]}, "seeds": [0, 1]}  # fmt: skip
     whole = run(tmp_path / "whole", tables)
     folder = begin(tmp_path / "stopped", from_mapping(tables, where="test"))
-    rows: list[Row] = []
+    rows: list[ResultRow] = []
     go_on(folder, on_row=rows.append, should_stop=lambda: len(rows) >= 3)
     assert go_on(RunFolder(folder.path)).state == "complete"
     assert repeated(folder) == repeated(whole)
@@ -224,7 +225,7 @@ def test_arrivals_of_the_same_words_are_all_remembered() -> None:
     )  # fmt: skip
     stream = QuestionStream("thanks", "CC0-1.0", events)
     rows = list(
-        live_questions(About("full", 0), [stream], lambda place: FullContext(), None, limit=5)
+        ask_questions(Part("full", 0), [stream], lambda place: FullContext(), None, limit=5)
     )
     assert set(rows[0].recalled) == {"a", "b"}
 
@@ -233,13 +234,13 @@ def _pools() -> Any:
     return pools_of(IncidentDomain(), "test", ["remedy"], where={"deployment": 80})
 
 
-def _played(stream: Any, model: ScriptedModel, **parts: Any) -> list[Row]:
-    memory = WatchedMemory(parts.pop("baseline", FullContext()), limit=9)
+def _played(stream: Any, model: ScriptedModel, **parts: Any) -> list[ResultRow]:
+    memory = CheckedMemory(parts.pop("baseline", FullContext()), limit=9)
     actor = parts.pop("actor", ModelActor(model))
     domain = IncidentDomain()
     return list(
-        live_tasks(
-            About("full", 0),
+        play_tasks(
+            Part("full", 0),
             stream,
             BaselinePlayer(lambda item: memory, actor),
             domain.make,
@@ -326,7 +327,7 @@ def test_answers_in_the_instructions_are_a_leak() -> None:
     )
     asked = QuestionStream("one", "CC0-1.0", events)
     read = list(
-        live_questions(About("full", 0), [asked], lambda place: FullContext(), reader, limit=5)
+        ask_questions(Part("full", 0), [asked], lambda place: FullContext(), reader, limit=5)
     )
     assert "Zazor" in read[0].leaks[0]
     assert read[0].is_success

@@ -16,6 +16,7 @@ from agentcl.errors import InvalidInput, NotFound
 from agentcl.guidance.state import KINDS, GuidanceState
 from agentcl.lessons import Lesson
 from agentcl.memory.episode import EpisodeRecorder
+from agentcl.models import Usage
 from agentcl.store.episodes import Episode
 
 DRAIN = Lesson("a queue is slow", "do", "drain it")
@@ -71,14 +72,14 @@ def test_an_episode_is_kept_with_its_steps_and_what_stood_in_the_prompt(memory: 
     with memory.episode("clear it", application="ops", first=SLOW, model="m", seed=1) as episode:
         recalled = episode.recall(SLOW)
         episode.step(SLOW, "drain Tavon", "the alert is cleared", reward=1.0, thought="as told")
-        episode.spend("act", (1, 100, 10, 0.5))
-        episode.spend("act", (1, 50, 5, 0.5))
+        episode.spend("act", Usage(1, 100, 10, 0.5))
+        episode.spend("act", Usage(1, 50, 5, 0.5))
         episode.finish(1.0)
     held = memory.get(episode.id)
     assert isinstance(held, Episode)
     assert (held.status, held.score, held.is_success, held.steps) == ("finished", 1.0, True, 1)
     assert (held.first, held.agent_model, held.judge) == (SLOW, "m", "user")
-    assert held.usage == {"act": (2, 150, 15, 1.0)}
+    assert held.usage == {"act": Usage(2, 150, 15, 1.0)}
     assert held.tokens == 165
     (step,) = memory.episodes.steps(episode.id)
     assert (step.action, step.outcome, step.thought) == (

@@ -20,7 +20,7 @@ from agentcl.bench.reports.page import report_page
 from agentcl.bench.reports.summary import summarise
 from agentcl.bench.reports.words import clean, number
 from agentcl.bench.reports.writing import write_report
-from agentcl.bench.rows import Learned, Row, StepRow
+from agentcl.bench.rows import Learned, ResultRow, StepRow
 from agentcl.bench.settings import from_mapping
 from agentcl.errors import InvalidInput
 
@@ -29,7 +29,9 @@ HOSTILE = (
 )
 
 
-def folder_of(path: Path, rows: Iterable[Row], *, name: str = "run", **settings: Any) -> RunFolder:
+def folder_of(
+    path: Path, rows: Iterable[ResultRow], *, name: str = "run", **settings: Any
+) -> RunFolder:
     its = list(rows)
     baselines = list(dict.fromkeys(row.baseline for row in its)) or ["none", "ours"]
     seeds = sorted({row.seed for row in its}) or [0]
@@ -42,16 +44,16 @@ def folder_of(path: Path, rows: Iterable[Row], *, name: str = "run", **settings:
     folder = RunFolder.create(path, read, about)
     for baseline in baselines:
         for seed in seeds:
-            with folder.life(baseline, seed).appending() as life:
+            with folder.row_file(baseline, seed).appending() as file:
                 for row in its:
                     if (row.baseline, row.seed) == (baseline, seed):
-                        life.add(row)
+                        file.add(row)
     return folder
 
 
-def played(baseline: str, scores: Iterable[float | None], *, seed: int = 0) -> list[Row]:
+def played(baseline: str, scores: Iterable[float | None], *, seed: int = 0) -> list[ResultRow]:
     return [
-        Row(n, baseline, seed, f"w/t{n % 3}", "f", "train", 10 + n, score,
+        ResultRow(n, baseline, seed, f"w/t{n % 3}", "f", "train", 10 + n, score,
             is_success=None if score is None else score >= 0.5, first="a queue is slow",
             steps=(StepRow("drain it", "cleared"),), end="failed" if score is None else "terminated",
             error="Traceback: broke" if score is None else "", memory_tokens=5 * n)
@@ -111,11 +113,13 @@ def test_what_is_undefined_is_a_dash(tmp_path: Path) -> None:
 
 
 def test_hostile_texts_are_shown_and_never_markup(tmp_path: Path) -> None:
-    row = Row(0, "none", 0, f"task {HOSTILE}", f"family {HOSTILE}", HOSTILE, 1, 0.5, is_success=True,
+    row = ResultRow(0, "none", 0, f"task {HOSTILE}", f"family {HOSTILE}", HOSTILE, 1, 0.5, is_success=True,
               goal=HOSTILE, first=HOSTILE, steps=(StepRow(HOSTILE, HOSTILE, HOSTILE),), end=HOSTILE,
               error=HOSTILE, recalled=(HOSTILE,), shown=(HOSTILE,), learned=(Learned("l", HOSTILE),),
               leaks=(HOSTILE,))  # fmt: skip
-    other = Row(1, "none", 0, "t", "g", "train", 2, 0.5, is_success=True, measures={HOSTILE: 1.0})
+    other = ResultRow(
+        1, "none", 0, "t", "g", "train", 2, 0.5, is_success=True, measures={HOSTILE: 1.0}
+    )
     folder = folder_of(tmp_path / "run", [row, other], name=HOSTILE)
     html, markdown, _ = write_report(folder)[:3]
     page = BeautifulSoup(html.read_text("utf-8"), "html.parser")
@@ -127,7 +131,9 @@ def test_hostile_texts_are_shown_and_never_markup(tmp_path: Path) -> None:
 
 
 def test_a_text_of_5_mb_is_cut_and_the_page_says_so(tmp_path: Path) -> None:
-    row = Row(0, "none", 0, "t", "f", "train", 1, 0.5, first="x" * 5_000_000, end="terminated")
+    row = ResultRow(
+        0, "none", 0, "t", "f", "train", 1, 0.5, first="x" * 5_000_000, end="terminated"
+    )
     folder = folder_of(tmp_path / "run", [row])
     page = report_page(summarise(folder), choose_episodes(folder))
     assert len(page) < 100_000
@@ -159,18 +165,18 @@ def test_a_page_is_within_its_size_and_keeps_failures_longest(tmp_path: Path) ->
 
 
 def test_half_a_pair_of_characters_can_be_written(tmp_path: Path) -> None:
-    line = Row(
+    line = ResultRow(
         0, "none", 0, "t", "f", "train", 1, 0.5, first="SURROGATE", end="terminated"
     ).to_json()
     folder = folder_of(tmp_path / "run", [])
-    folder.life("none", 0).path.write_text(line.replace("SURROGATE", r"\ud800") + "\n", "utf-8")
+    folder.row_file("none", 0).path.write_text(line.replace("SURROGATE", r"\ud800") + "\n", "utf-8")
     assert "\N{REPLACEMENT CHARACTER}" in write_report(folder)[0].read_text("utf-8")
 
 
 def test_matrices_are_heat_tables(tmp_path: Path) -> None:
     rows = [
-        Row(0, "ours", 0, "a", "a", "test", 1, 0.25), Row(1, "ours", 0, "a", "a", "train", 2, 1.0),
-        Row(2, "ours", 0, "a", "a", "test", 1, 1.0),
+        ResultRow(0, "ours", 0, "a", "a", "test", 1, 0.25), ResultRow(1, "ours", 0, "a", "a", "train", 2, 1.0),
+        ResultRow(2, "ours", 0, "a", "a", "test", 1, 1.0),
     ]  # fmt: skip
     cells = page_of(folder_of(tmp_path / "run", rows)).select("#transfer td[style]")
     assert [(cell.get_text(), cell["style"]) for cell in cells] == [
@@ -200,7 +206,7 @@ def test_without_matplotlib_the_report_says_that_pictures_are_left_out(
 
 
 def test_markdown_tables_keep_their_columns(tmp_path: Path) -> None:
-    rows = [*played("none", [0.5]), Row(1, "none", 0, "t", "a|b\nc", "train", 1, 0.5)]
+    rows = [*played("none", [0.5]), ResultRow(1, "none", 0, "t", "a|b\nc", "train", 1, 0.5)]
     text = report_markdown(summarise(folder_of(tmp_path / "run", rows)))
     for block in re.findall(r"(?:^\|.*\|$\n?)+", text, re.MULTILINE):
         widths = {len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}
@@ -230,10 +236,10 @@ def test_runs_are_compared_on_the_episodes_that_both_have(tmp_path: Path) -> Non
 
 
 def test_an_episode_that_comes_again_is_paired_time_by_time(tmp_path: Path) -> None:
-    def twice(first: float, second: float) -> list[Row]:
+    def twice(first: float, second: float) -> list[ResultRow]:
         return [
-            Row(0, "ours", 0, "t", "f", "test", 1, first),
-            Row(1, "ours", 0, "t", "f", "test", 1, second),
+            ResultRow(0, "ours", 0, "t", "f", "test", 1, first),
+            ResultRow(1, "ours", 0, "t", "f", "test", 1, second),
         ]
 
     compared = compare_runs([folder_of(tmp_path / "a", twice(0.0, 0.25), name="a"),
@@ -246,7 +252,7 @@ def test_an_episode_that_comes_again_is_paired_time_by_time(tmp_path: Path) -> N
 
 def test_runs_of_other_streams_are_not_comparable(tmp_path: Path) -> None:
     first = folder_of(tmp_path / "a", played("ours", [0.5]), name="a")
-    other = folder_of(tmp_path / "b", [Row(0, "ours", 0, "x", "f", "train", 9, 1.0)], name="b",
+    other = folder_of(tmp_path / "b", [ResultRow(0, "ours", 0, "x", "f", "train", 9, 1.0)], name="b",
                       tasks={"domain": "v"})  # fmt: skip
     found = compare_runs([first, other])
     assert not found.pairs[0].is_comparable

@@ -13,7 +13,7 @@ MAX_STEPS = 25  # as in the published runs of ExCyTIn-Bench
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Case:
     """A question about an incident. Its answer and its solution are never shown to an agent."""
 
     context: str
@@ -39,7 +39,7 @@ class Dataset(Protocol):
         """Yield the tasks of a split and family, always in the same order."""
         ...
 
-    def question(self, task: Task) -> Question:
+    def question(self, task: Task) -> Case:
         """Return a task's question. Raises InvalidInput if there is none."""
         ...
 

@@ -13,10 +13,16 @@ from pathlib import Path
 from typing import Final
 
 from agentcl.envs.base import SPLITS, Observation, Outcome, Score, Split, Task
-from agentcl.envs.domains.excytin.cases import Dataset, Question
+from agentcl.envs.domains.excytin.cases import Case, Dataset
 from agentcl.envs.domains.excytin.folder import NO_FOLDER, ExcytinFolder, NoFolder
 from agentcl.envs.domains.excytin.generator import GeneratedIncidents
-from agentcl.envs.domains.excytin.grading import MOST_ROWS, Judge, Verdict, is_same, judge_exactly
+from agentcl.envs.domains.excytin.grading import (
+    MOST_ROWS,
+    AnswerJudge,
+    Verdict,
+    is_same,
+    judge_exactly,
+)
 from agentcl.envs.domains.excytin.sql import QueryResult, SqlBackend
 from agentcl.errors import InvalidInput
 
@@ -35,7 +41,11 @@ class InvestigationEnvironment:
     """The environment. A judge of your own is asked beside the exact one, and never decides the score."""
 
     def __init__(
-        self, dataset: Dataset, *, judge: Judge | None = None, shown: int = OBSERVATION_CHARACTERS
+        self,
+        dataset: Dataset,
+        *,
+        judge: AnswerJudge | None = None,
+        shown: int = OBSERVATION_CHARACTERS,
     ) -> None:
         self.name = dataset.name
         self.determinism = dataset.determinism
@@ -167,7 +177,7 @@ class InvestigationDomain:
         self,
         dataset: Dataset,
         *,
-        judge: Judge | None = None,
+        judge: AnswerJudge | None = None,
         shown: int | str = OBSERVATION_CHARACTERS,
     ) -> None:
         self.name = dataset.name
@@ -191,7 +201,7 @@ class InvestigationDomain:
         """Return what knows the answers."""
         return InvestigationOracle(self._dataset)
 
-    def question(self, task: Task) -> Question:
+    def question(self, task: Task) -> Case:
         """Return a task with its answer and solution, for reports; no agent may see it."""
         return self._dataset.question(task)
 
@@ -215,7 +225,7 @@ class ExcytinDomain(InvestigationDomain):
         data: str | None = None,
         *,
         server: str | None = None,
-        judge: Judge | None = None,
+        judge: AnswerJudge | None = None,
         shown: int | str = OBSERVATION_CHARACTERS,
     ) -> None:
         dataset = ExcytinFolder(Path(data), server=server) if data else NoFolder()
@@ -235,7 +245,7 @@ class IncidentLogsDomain(InvestigationDomain):
         self,
         seed: int | str = 0,
         *,
-        judge: Judge | None = None,
+        judge: AnswerJudge | None = None,
         shown: int | str = OBSERVATION_CHARACTERS,
     ) -> None:
         super().__init__(GeneratedIncidents(_number("seed", seed)), judge=judge, shown=shown)

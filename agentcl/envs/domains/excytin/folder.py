@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from agentcl.envs.base import Determinism, Split, Task
-from agentcl.envs.domains.excytin.cases import MAX_STEPS, Question
+from agentcl.envs.domains.excytin.cases import MAX_STEPS, Case
 from agentcl.envs.domains.excytin.mysql import MySqlBackend
 from agentcl.envs.domains.excytin.sql import SqlBackend, SqliteBackend, image_of
 from agentcl.envs.domains.excytin.tables import load_tables, read_gzip
@@ -69,7 +69,7 @@ class ExcytinFolder:
                 of = {"questions": upstream}  # variations of both sets begin at 0
                 yield Task(self.name, family, number, split, MAX_STEPS, of)
 
-    def question(self, task: Task) -> Question:
+    def question(self, task: Task) -> Case:
         """Return a task's question."""
         upstream = task.parameters.get("questions")
         if task.env != self.name or task.family not in self.families:
@@ -87,7 +87,7 @@ class ExcytinFolder:
             return MySqlBackend(self._server.replace(_PLACE, task.family))
         return SqliteBackend(self._image(task.family))
 
-    def _load(self, incident: str, upstream: _Upstream) -> tuple[Question, ...]:
+    def _load(self, incident: str, upstream: _Upstream) -> tuple[Case, ...]:
         path = self._path / "questions" / upstream / f"{incident}.json.gz"
         try:
             rows = json.loads(read_gzip(path))
@@ -109,7 +109,7 @@ class NoFolder:
         """Yield nothing."""
         return iter(())
 
-    def question(self, task: Task) -> Question:
+    def question(self, task: Task) -> Case:
         """Say that a folder is needed."""
         raise InvalidInput(NO_FOLDER)
 
@@ -118,11 +118,11 @@ class NoFolder:
         raise InvalidInput(NO_FOLDER)
 
 
-def _question(row: Any, where: str) -> Question:  # noqa: ANN401  # JSON
+def _question(row: Any, where: str) -> Case:  # noqa: ANN401  # JSON
     try:
         context = row["context"]
         solution = tuple(str(step) for step in row["solution"])
-        made = Question(
+        made = Case(
             context=context if isinstance(context, str) else json.dumps(context, indent=1),
             question=row["question"],
             answer=row["answer"],
@@ -137,6 +137,6 @@ def _question(row: Any, where: str) -> Question:  # noqa: ANN401  # JSON
     return replace(made, question=made.question.strip(), answer=made.answer.strip())
 
 
-def _is_dev(question: Question) -> bool:
+def _is_dev(question: Case) -> bool:
     digest = hashlib.sha256(question.shown().encode()).digest()
     return digest[0] % _ONE_DEV_OF == 0

@@ -18,8 +18,8 @@ from functools import cache
 from typing import Final
 
 from agentcl.envs.base import Determinism, Split, Task
-from agentcl.envs.domains.excytin.cases import MAX_STEPS, Question
-from agentcl.envs.domains.excytin.sql import SqlBackend, SqliteBackend, Table, image_of
+from agentcl.envs.domains.excytin.cases import MAX_STEPS, Case
+from agentcl.envs.domains.excytin.sql import SqlBackend, SqliteBackend, SqlTable, image_of
 from agentcl.envs.names import Names
 from agentcl.errors import InvalidInput
 
@@ -58,15 +58,15 @@ _TENANTS: Final[Mapping[Split, range]] = {
     "test": range(50, 70),
 }
 
-Place = tuple[str, str]  # table and column
+Column = tuple[str, str]  # table and column
 
 
 @dataclass(frozen=True, slots=True)
 class Landscape:
     """What all tenants have in common."""
 
-    true: Mapping[str, Place]  # by kind
-    alike: Mapping[Place, str]  # which kind a column looks like that holds something else
+    true: Mapping[str, Column]  # by kind
+    alike: Mapping[Column, str]  # which kind a column looks like that holds something else
     links: tuple[str, ...]  # which kind of entity an alert shares with the next one, by stage
 
 
@@ -85,8 +85,8 @@ class Tenant:
     """The attacks on one tenant, its tables, and its questions by family and attack."""
 
     attacks: tuple[tuple[Alert, ...], ...]
-    tables: tuple[Table, ...]
-    questions: Mapping[tuple[str, int], Question]
+    tables: tuple[SqlTable, ...]
+    questions: Mapping[tuple[str, int], Case]
 
 
 @cache
@@ -147,7 +147,7 @@ class GeneratedIncidents:
                 }
                 yield Task(NAME, family, attack, split, MAX_STEPS, of)
 
-    def question(self, task: Task) -> Question:
+    def question(self, task: Task) -> Case:
         """Return a task's question."""
         known = make_tenant(self._seed, self._tenant_of(task)).questions
         if (task.family, task.variation) not in known:
@@ -198,9 +198,9 @@ def _value(kind: str, rng: random.Random, names: Names) -> str:
 
 def _tables(
     alerts: Sequence[Alert], landscape: Landscape, rng: random.Random, names: Names
-) -> Iterator[Table]:
+) -> Iterator[SqlTable]:
     listed = sorted(alerts, key=lambda alert: (alert.time, alert.id))
-    yield Table(
+    yield SqlTable(
         "SecurityAlert",
         ("SystemAlertId", "TimeGenerated", "AlertName"),
         tuple((alert.id, alert.time, alert.title) for alert in listed),
@@ -225,12 +225,10 @@ def _tables(
             )
             for alert in listed
         ]
-        yield Table(table, ("SystemAlertId", "TimeGenerated", *CUSTOM), tuple(rows))
+        yield SqlTable(table, ("SystemAlertId", "TimeGenerated", *CUSTOM), tuple(rows))
 
 
-def _question(
-    attack: Sequence[Alert], hops: int, landscape: Landscape, rng: random.Random
-) -> Question:
+def _question(attack: Sequence[Alert], hops: int, landscape: Landscape, rng: random.Random) -> Case:
     """Return a question whose answer lies `hops` alerts after the one that its context tells of."""
     first, last = attack[0], attack[hops]
     links = landscape.links[:hops]
@@ -241,7 +239,7 @@ def _question(
         for alert, link in zip(attack, links, strict=False)
     ]
     answer = last.entities[asked]
-    return Question(
+    return Case(
         context=f"An alert '{first.title}' is about the {start} `{first.entities[start]}`.",
         question=f"{on} is about another entity. What is its {asked}?"
         if not hops

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from agentcl.envs.domains.excytin.cases import Question
+from agentcl.envs.domains.excytin.cases import Case
 from agentcl.envs.domains.excytin.sql import QueryResult, Row
 
 DECAY: Final = 0.4  # of the credit, for each step further from the answer
@@ -46,11 +46,11 @@ class Verdict:
         return sum((DECAY**distance for distance, is_found in back if is_found), 0.0)
 
 
-class Judge(Protocol):
+class AnswerJudge(Protocol):
     """Decides how good an investigation was; a language model may stand behind it."""
 
     def __call__(
-        self, question: Question, submitted: str | None, seen: Sequence[QueryResult]
+        self, question: Case, submitted: str | None, seen: Sequence[QueryResult]
     ) -> Verdict:
         """Return the verdict.
 
@@ -62,9 +62,7 @@ class Judge(Protocol):
         ...
 
 
-def judge_exactly(
-    question: Question, submitted: str | None, seen: Sequence[QueryResult]
-) -> Verdict:
+def judge_exactly(question: Case, submitted: str | None, seen: Sequence[QueryResult]) -> Verdict:
     """Judge by rules alone.
 
     The answer is right if it is the same after `normalised`, or the same list in another order. A step

@@ -27,7 +27,7 @@ _VOWELS: Final = "aeioAEIO"  # an IP address, but a URL and a user id
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Place:
+class Column:
     """A column of a table."""
 
     table: str
@@ -47,30 +47,30 @@ def to_locate(kind: str) -> str:
     return f"locate {_article(kind)} {kind}"
 
 
-def look_in(purpose: str, place: Place) -> str:
+def look_in(purpose: str, place: Column) -> str:
     """Return the line that recommends a place."""
     return f"To {purpose}, look in {place}."
 
 
-def avoid(purpose: str, place: Place) -> str:
+def avoid(purpose: str, place: Column) -> str:
     """Return the line that advises against a place."""
     return f"To {purpose}, avoid {place}."
 
 
 def sorted_by_guidance(
-    places: Iterable[Place], purpose: str, lines: Sequence[str]
-) -> tuple[list[Place], list[Place], list[Place]]:
+    places: Iterable[Column], purpose: str, lines: Sequence[str]
+) -> tuple[list[Column], list[Column], list[Column]]:
     """Return the places that guidance recommends, those it does not speak of, and those to avoid.
 
     The first line about a place counts. Recommended places are in the order of the lines, those to avoid
     in the reverse order, so that the one with the weakest case against it comes first; the others keep
     their order.
     """
-    verbs: dict[Place, str] = {}
+    verbs: dict[Column, str] = {}
     for line in lines:
         match = _LINE.fullmatch(line.strip())
         if match and match["purpose"] == purpose:
-            verbs.setdefault(Place(match["table"], match["column"]), match["verb"])
+            verbs.setdefault(Column(match["table"], match["column"]), match["verb"])
     known = list(places)
     there = set(known)
     recommended = [place for place, verb in verbs.items() if verb == "look in" and place in there]
@@ -90,7 +90,7 @@ def as_lesson(line: str) -> Lesson | None:
     if match is None:
         return None
     claim: Claim = "do" if match["verb"] == "look in" else "avoid"
-    place = Place(match["table"], match["column"])
+    place = Column(match["table"], match["column"])
     return Lesson(situation_of(match["purpose"]), claim, f"look in {place}")
 
 

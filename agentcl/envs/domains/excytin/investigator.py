@@ -17,7 +17,7 @@ from typing import Final
 from agentcl.envs.base import Environment, Observation, Score, Task
 from agentcl.envs.domains.excytin.guidance import (
     NEXT_ALERT,
-    Place,
+    Column,
     avoid,
     look_in,
     sorted_by_guidance,
@@ -61,7 +61,7 @@ class _OutOfSteps(Exception):
 class _Way:
     """Columns along which alerts were reached, by values that they share."""
 
-    places: tuple[Place, ...]
+    places: tuple[Column, ...]
     alerts: frozenset[str]
 
     def is_decisive(self, targets: set[str]) -> bool:
@@ -74,12 +74,12 @@ class _Trace:
     """What an episode used, and what it found."""
 
     kind: str = ""
-    located: list[tuple[str, Place]] = field(
+    located: list[tuple[str, Column]] = field(
         default_factory=list
     )  # kind of the told value, and where
-    way: tuple[Place, ...] = ()  # along which the alert was reached
+    way: tuple[Column, ...] = ()  # along which the alert was reached
     is_way_sure: bool = False  # it led to that alert and to no other
-    source: Place | None = None  # of what was submitted
+    source: Column | None = None  # of what was submitted
     is_source_known: bool = False  # guidance or its own name recommends it
 
 
@@ -154,19 +154,19 @@ class Investigator:
             raise _OutOfSteps
         return rows_of((yield f"execute[{sql}]"))
 
-    def _read_schema(self) -> Generator[str, str, list[Place]]:
+    def _read_schema(self) -> Generator[str, str, list[Column]]:
         """Return the columns of all tables that tell of alerts by their id."""
-        places: list[Place] = []
+        places: list[Column] = []
         for (table,) in (yield from self._query("SHOW TABLES")):
             columns = [row[0] for row in (yield from self._query(f"DESCRIBE {table}"))]
             if _ID in columns:
-                places += [Place(table, column) for column in columns if column not in _UNLINKED]
+                places += [Column(table, column) for column in columns if column not in _UNLINKED]
         return places
 
-    def _find_alerts(self, schema: Sequence[Place]) -> Generator[str, str, list[str]]:
+    def _find_alerts(self, schema: Sequence[Column]) -> Generator[str, str, list[str]]:
         """Return the ids of the alerts that the question most likely speaks of."""
         described = f", SUBSTRING({_DESCRIPTION}, 1, {_DESCRIPTION_CHARACTERS})"
-        has_description = Place(_ALERTS, _DESCRIPTION) in schema
+        has_description = Column(_ALERTS, _DESCRIPTION) in schema
         listed = yield from self._query(
             f"SELECT DISTINCT {_TITLE}{described if has_description else ''} FROM {_ALERTS}"
         )
@@ -182,7 +182,7 @@ class Investigator:
             targets = [identity for identity in targets if identity in reached] or targets
         return targets
 
-    def _reach(self, schema: Sequence[Place], targets: set[str]) -> Generator[str, str, set[str]]:
+    def _reach(self, schema: Sequence[Column], targets: set[str]) -> Generator[str, str, set[str]]:
         """Return those of the targets that share values with the alert that the context speaks of."""
         start = yield from self._locate(schema)
         if start & targets or not start:
@@ -205,7 +205,7 @@ class Investigator:
         return targets & best.alerts
 
     def _follow(
-        self, begun: Sequence[_Way], columns: Sequence[Place], targets: set[str]
+        self, begun: Sequence[_Way], columns: Sequence[Column], targets: set[str]
     ) -> Generator[str, str, list[_Way]]:
         """Return ways that go one hop further along some columns; a decisive one ends the search."""
         found: list[_Way] = []
@@ -225,7 +225,7 @@ class Investigator:
                         return found
         return found
 
-    def _locate(self, schema: Sequence[Place]) -> Generator[str, str, set[str]]:
+    def _locate(self, schema: Sequence[Column]) -> Generator[str, str, set[str]]:
         """Return the alerts with a value that the context tells."""
         for value in told_values(self._context):
             for kind in kinds_of(value)[:1]:
@@ -240,7 +240,7 @@ class Investigator:
                         return {identity for (identity,) in rows}
         return set()
 
-    def _find_value(self, kind: Kind, schema: Sequence[Place], alerts: Sequence[str]) -> _Steps:
+    def _find_value(self, kind: Kind, schema: Sequence[Column], alerts: Sequence[str]) -> _Steps:
         """Look for a value of a kind in the alerts, and note the first that the question does not tell."""
         told = f"{self._context}\n{self._question}".casefold()
         places, known = self._places(kind, to_find(kind.name), schema)
@@ -258,15 +258,15 @@ class Investigator:
                     return
 
     def _places(
-        self, kind: Kind, purpose: str, schema: Sequence[Place]
-    ) -> tuple[list[Place], list[Place]]:
+        self, kind: Kind, purpose: str, schema: Sequence[Column]
+    ) -> tuple[list[Column], list[Column]]:
         """Return where to look, the best first, and which of it guidance recommends."""
         columns = self._shuffled(schema)
         columns.sort(key=lambda place: _rank(place.column.lower(), kind.columns))
         known, others, avoided = sorted_by_guidance(columns, purpose, self._recall(purpose))
         return [*known, *others, *avoided], known
 
-    def _shuffled(self, places: Iterable[Place]) -> list[Place]:
+    def _shuffled(self, places: Iterable[Column]) -> list[Column]:
         shuffled = list(places)
         self._rng.shuffle(shuffled)
         return shuffled

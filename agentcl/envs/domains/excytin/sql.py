@@ -90,7 +90,7 @@ class SqlBackend(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class SqlTable:
     """Rows under named columns, all of them text."""
 
     name: str
@@ -98,7 +98,7 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
 
-def image_of(tables: Sequence[Table]) -> bytes:
+def image_of(tables: Sequence[SqlTable]) -> bytes:
     """Return a SQLite database with these tables, built once and opened as often as needed.
 
     Text compares without regard to case, as in MySQL.

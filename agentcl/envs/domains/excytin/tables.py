@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from agentcl.envs.domains.excytin.sql import Table
+from agentcl.envs.domains.excytin.sql import SqlTable
 from agentcl.errors import LoadError
 
 # What the JSON of an entity calls its parts, by its type, and their columns here. Names follow those of
@@ -73,7 +73,7 @@ _ALERT_COLUMNS: Final = ("SystemAlertId", "AlertName", "Description", "Entities"
 _INCIDENT_COLUMNS: Final = ("IncidentNumber", "Title", "AlertIds")
 
 
-def load_tables(folder: Path, incident: str) -> list[Table]:
+def load_tables(folder: Path, incident: str) -> list[SqlTable]:
     """Return SecurityAlert, SecurityIncident and AlertEvidence of one incident.
 
     Raises:
@@ -101,7 +101,7 @@ def read_gzip(path: Path) -> str:
         raise LoadError(f"{path} cannot be read ({error}); copy it again") from error
 
 
-def evidence_of(alerts: Table) -> Table:
+def evidence_of(alerts: SqlTable) -> SqlTable:
     """Return a row for each entity of each alert, nested ones and their references resolved.
 
     Raises:
@@ -114,10 +114,10 @@ def evidence_of(alerts: Table) -> Table:
         for entity in _entities(row[entities], row[identity]):
             cells = {"SystemAlertId": row[identity], **_cells(entity)}
             rows.append(tuple(cells.get(column, "") for column in EVIDENCE_COLUMNS))
-    return Table("AlertEvidence", EVIDENCE_COLUMNS, tuple(rows))
+    return SqlTable("AlertEvidence", EVIDENCE_COLUMNS, tuple(rows))
 
 
-def _table(path: Path, name: str, needed: tuple[str, ...]) -> Table:
+def _table(path: Path, name: str, needed: tuple[str, ...]) -> SqlTable:
     rows: list[dict[str, Any]] = []
     for number, line in enumerate(read_gzip(path).splitlines(), 1):
         try:
@@ -136,7 +136,7 @@ def _table(path: Path, name: str, needed: tuple[str, ...]) -> Table:
     columns = tuple(rows[0])
     if not all(column.isidentifier() for column in columns):
         raise LoadError(f"{path} has a column whose name is none")
-    return Table(name, columns, tuple(tuple(_text(row[c]) for c in columns) for row in rows))
+    return SqlTable(name, columns, tuple(tuple(_text(row[c]) for c in columns) for row in rows))
 
 
 def _entities(text: str, alert: str) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,7 @@ import pytest
 
 from agentcl.envs.base import Task
 from agentcl.envs.checking import check
-from agentcl.envs.domains.excytin.cases import Question
+from agentcl.envs.domains.excytin.cases import Case
 from agentcl.envs.domains.excytin.domain import (
     ExcytinDomain,
     IncidentLogsDomain,
@@ -104,7 +104,7 @@ def test_an_observation_is_as_long_as_the_option_allows(folder: Path) -> None:
 def test_a_judge_is_asked_beside_and_does_not_decide(folder: Path) -> None:
     asked: list[tuple[str, str | None, int]] = []
 
-    def judge(question: Question, submitted: str | None, seen: Sequence[QueryResult]) -> Verdict:
+    def judge(question: Case, submitted: str | None, seen: Sequence[QueryResult]) -> Verdict:
         asked.append((question.answer, submitted, len(seen)))
         return Verdict(True, (True,))
 

@@ -10,8 +10,8 @@ from agentcl.envs.domains.excytin.generator import (
     FAMILIES,
     KINDS,
     TABLES,
+    Column,
     GeneratedIncidents,
-    Place,
     make_landscape,
     make_tenant,
 )
@@ -72,7 +72,7 @@ def test_the_way_that_the_landscape_tells_leads_to_the_answer(family: str) -> No
         assert value_of(task, landscape.true[asked], alert) == question.answer
 
 
-def alerts_with(task: Task, place: Place, value: str) -> list[str]:
+def alerts_with(task: Task, place: Column, value: str) -> list[str]:
     """Return the alerts that have a value in a column."""
     table, column = place
     backend = DATASET.open(task)
@@ -81,7 +81,7 @@ def alerts_with(task: Task, place: Place, value: str) -> list[str]:
     return [str(identity) for (identity,) in rows]
 
 
-def value_of(task: Task, place: Place, alert: str) -> str:
+def value_of(task: Task, place: Column, alert: str) -> str:
     """Return what a column has for an alert."""
     table, column = place
     backend = DATASET.open(task)

@@ -2,12 +2,12 @@
 
 import pytest
 
-from agentcl.envs.domains.excytin.cases import Question
+from agentcl.envs.domains.excytin.cases import Case
 from agentcl.envs.domains.excytin.grading import Verdict, is_same, judge_exactly, normalised
 from agentcl.envs.domains.excytin.sql import QueryResult
 
 PROCESS = "7472__2024-06-26t15:49:15.7860486z__powershell.exe -enc x"
-QUESTION = Question(
+QUESTION = Case(
     context="The host `ws-1` raised an alert.",
     question="Which file was encrypted?",
     answer="plan.docx",
@@ -106,7 +106,7 @@ def test_the_right_answer_is_worth_all_and_none_nothing() -> None:
 
 
 def test_what_the_question_tells_already_is_no_finding() -> None:
-    told = Question("The account `ada` is on `ws-1`.", "?", "x", ("`ada` used `ws-1`.", "`x`"))
+    told = Case("The account `ada` is on `ws-1`.", "?", "x", ("`ada` used `ws-1`.", "`x`"))
     assert judge_exactly(told, "y", found(("ada", "ws-1"))).steps == (False,)
 
 

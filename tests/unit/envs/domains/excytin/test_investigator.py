@@ -17,8 +17,8 @@ from agentcl.envs.domains.excytin.domain import (
 from agentcl.envs.domains.excytin.generator import make_landscape
 from agentcl.envs.domains.excytin.guidance import (
     NEXT_ALERT,
+    Column,
     LineMemory,
-    Place,
     as_lesson,
     as_line,
     avoid,
@@ -40,7 +40,7 @@ from agentcl.envs.policies import Played, play
 
 SEED = 5
 DOMAIN = IncidentLogsDomain(SEED)
-A, B, C, D = (Place("Log", column) for column in "ABCD")
+A, B, C, D = (Column("Log", column) for column in "ABCD")
 
 
 def played(domain: InvestigationDomain, investigator: Investigator, task: Task) -> Played:
@@ -109,7 +109,7 @@ def test_guidance_sets_the_order_and_its_first_line_about_a_place_counts() -> No
         look_in(purpose, C),
         avoid(purpose, A),
         avoid(purpose, C),
-        look_in(purpose, Place("Log", "Gone")),
+        look_in(purpose, Column("Log", "Gone")),
         look_in(NEXT_ALERT, B),
         "Look everywhere.",
         f"  {avoid(purpose, D)}\n",
@@ -134,9 +134,9 @@ def told_everything(query: str) -> Sequence[str]:
     """What whoever knows the landscape would say."""
     landscape = make_landscape(SEED)
     if query == NEXT_ALERT:
-        return [look_in(query, Place(*landscape.true[kind])) for kind in landscape.links]
+        return [look_in(query, Column(*landscape.true[kind])) for kind in landscape.links]
     kind = query.split(maxsplit=2)[2]
-    return [look_in(query, Place(*landscape.true[kind]))] if kind in landscape.true else []
+    return [look_in(query, Column(*landscape.true[kind]))] if kind in landscape.true else []
 
 
 def test_told_everything_it_solves_every_task() -> None:
@@ -148,7 +148,7 @@ def test_told_the_wrong_column_it_looks_there_first() -> None:
     task = next(DOMAIN.tasks("test", family="one-hop"))
 
     def wrong(query: str) -> Sequence[str]:
-        return [look_in(query, Place("SecurityAlert", "AlertName"))]
+        return [look_in(query, Column("SecurityAlert", "AlertName"))]
 
     actions = [action for action, _ in played(DOMAIN, Investigator(wrong), task).steps]
     after_the_titles = next(n for n, action in enumerate(actions) if "WHERE AlertName" in action)

@@ -10,17 +10,17 @@ from agentcl.envs.domains.excytin.sql import (
     QueryResult,
     Row,
     SqliteBackend,
-    Table,
+    SqlTable,
     image_of,
 )
 from agentcl.errors import EnvironmentFailed, MissingExtra
 
-ALERTS = Table(
+ALERTS = SqlTable(
     "SecurityAlert",
     ("Id", "Name", "Tactics"),
     (("1", "Alpha; b", '{"a":"T1"}'), ("2", "beta.exe", "{}")),
 )
-IMAGE = image_of([ALERTS, Table("Empty", ("Id",), ())])
+IMAGE = image_of([ALERTS, SqlTable("Empty", ("Id",), ())])
 ENDLESS = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT "
 
 

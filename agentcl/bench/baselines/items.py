@@ -14,7 +14,7 @@ def searched(item: Item) -> str:
     return f"{item.title}\n{item.text}" if item.title else item.text
 
 
-class Held:
+class ItemsById:
     """The items of one baseline by id, in the order in which they came.
 
     One that comes again takes the place of the older one, and counts as the newest. Where a title or text

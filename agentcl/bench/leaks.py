@@ -12,7 +12,7 @@ from agentcl.errors import InvalidInput
 _SHORTEST: Final = 4  # characters; a shorter answer stands anywhere by chance
 
 
-class WatchedMemory:
+class CheckedMemory:
     """A baseline, and a record of what was put into it; whatever else comes out of it is a leak.
 
     Args:
@@ -59,7 +59,7 @@ class WatchedMemory:
         return ""
 
 
-class Recollection:
+class CheckedRecall:
     """What memory says in one episode, and a record of it.
 
     Args:
@@ -67,7 +67,7 @@ class Recollection:
         query: what is recalled for before the agent begins; `first` has what came.
     """
 
-    def __init__(self, memory: WatchedMemory, query: str) -> None:
+    def __init__(self, memory: CheckedMemory, query: str) -> None:
         self._memory = memory
         self.items: list[
             Item

@@ -1,4 +1,4 @@
-"""An agent that learns by guidance, as one life of a run: its memory is kept in the run's folder."""
+"""Plays the episodes of a baseline of guidance: an agent whose memory is kept in the run's folder."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from typing import Final
 
 from agentcl.agents.agent import Actor, Agent, Budget
 from agentcl.agents.situations import Situation
-from agentcl.agents.spending import NOTHING_SPENT, Spent
 from agentcl.agents.student import Act
 from agentcl.agents.supervisor import Supervisor
 from agentcl.agents.teacher import Distiller
-from agentcl.bench.attempts import Attempt, WatchedEnvironment
-from agentcl.bench.rows import Learned, Row
+from agentcl.bench.episode_log import EpisodeLog, LoggedEnvironment
+from agentcl.bench.rows import Learned, ResultRow
 from agentcl.envs.base import Task
 from agentcl.envs.streams.stream import StreamItem, TaskStream
 from agentcl.errors import StoreUnavailable
@@ -22,15 +21,16 @@ from agentcl.lessons import Lesson, folded
 from agentcl.memory.memory import Memory
 from agentcl.store.checks import check_view
 from agentcl.store.episodes import Episode, Reflection
+from agentcl.store.usage import NO_USAGE, Usage
 
 _TOLD_AT_ONCE: Final = 50  # lessons that one reflection may have
 
 
-class GuidedPlayer:
+class GuidancePlayer:
     """Plays with `Agent`. Its memory outlives the process, so a resumed run opens it again.
 
     Args:
-        memory: the life's own; closed by whoever opened it.
+        memory: its own; closed by whoever opened it.
         student: who acts.
         teacher: who says what an episode teaches; None: nothing is learned.
         rules_by: the parameter of tasks that says under which rules they stand: the world of a lesson.
@@ -72,7 +72,7 @@ class GuidedPlayer:
             fingerprint=fingerprint,
         )
 
-    def resume(self, stream: TaskStream, done: Sequence[Row]) -> None:
+    def resume(self, stream: TaskStream, done: Sequence[ResultRow]) -> None:
         """Forget the episodes that a killed run began, or ended, without leaving a row.
 
         Raises:
@@ -91,11 +91,11 @@ class GuidedPlayer:
         self._tell()
 
     def play(
-        self, number: int, item: StreamItem, environment: WatchedEnvironment, attempt: Attempt
+        self, number: int, item: StreamItem, environment: LoggedEnvironment, log: EpisodeLog
     ) -> None:
         """Recall, act, remember, learn."""
-        self._student.attempt = attempt
-        attempt.usage = {}
+        self._student.log = log
+        log.usage = {}
         played = self._agent.play(
             environment,
             item.task,
@@ -103,18 +103,18 @@ class GuidedPlayer:
             world=self._world_of(item.task),
             is_frozen=not item.is_learned_from,
         )
-        attempt.end, attempt.episode = played.end, played.id
-        attempt.usage = _usage_of(played)
-        held = self._memory.lessons.state().lessons
-        shown = [held[one.guidance].guidance for one in played.exposures if one.is_shown]
-        attempt.recalled = tuple(one.key or one.id for one in shown)
-        attempt.shown = tuple(line_of(one) for one in shown)
-        attempt.leaks = tuple(
+        log.end, log.episode = played.end, played.id
+        log.usage = _usage_of(played)
+        lessons = self._memory.lessons.state().lessons
+        shown = [lessons[one.guidance].guidance for one in played.exposures if one.is_shown]
+        log.recalled = tuple(one.key or one.id for one in shown)
+        log.shown = tuple(line_of(one) for one in shown)
+        log.leaks = tuple(
             f"{line!r}: recalled, but never learned"
-            for line in attempt.shown
+            for line in log.shown
             if folded(line) not in self._said
         )
-        attempt.learned = self._learned(number, played)
+        log.learned = self._learned(number, played)
 
     def _learned(self, number: int, played: Episode) -> tuple[Learned, ...]:
         """Return what the episode was found to teach, new or not."""
@@ -136,8 +136,8 @@ class GuidedPlayer:
     def _tell(self) -> None:
         author, lessons = self._told
         state = self._memory.lessons.state()
-        held = {folded(line_of(one.guidance)) for one in state.lessons.values()}
-        new = [one for one in lessons if folded(one.sentence()) not in held]
+        known = {folded(line_of(one.guidance)) for one in state.lessons.values()}
+        new = [one for one in lessons if folded(one.sentence()) not in known]
         for start in range(0, len(new), _TOLD_AT_ONCE):
             some = new[start : start + _TOLD_AT_ONCE]
             self._memory.lessons.reflect(
@@ -154,17 +154,16 @@ class _Watched:
     """A student whose thoughts and tokens are noted, so that they are known of an episode that breaks too."""
 
     def __init__(self, student: Actor) -> None:
-        self.attempt = Attempt()
+        self.log = EpisodeLog()
         self._student = student
 
     def act(self, situation: Situation) -> Act:
         act = self._student.act(situation)
-        spent = self.attempt.usage.get("act", NOTHING_SPENT) + act.usage
-        self.attempt.thought, self.attempt.usage = act.thought, {"act": spent}
+        used = self.log.usage.get("act", NO_USAGE) + act.usage
+        self.log.thought, self.log.usage = act.thought, {"act": used}
         return act
 
 
-def _usage_of(played: Episode) -> Mapping[str, Spent]:
+def _usage_of(played: Episode) -> Mapping[str, Usage]:
     """Return what was asked of models, without roles that asked nothing."""
-    spent = {role: Spent(*used) for role, used in played.usage.items()}
-    return {role: used for role, used in spent.items() if used.calls}
+    return {role: used for role, used in played.usage.items() if used.calls}

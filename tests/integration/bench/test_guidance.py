@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 
 from agentcl.bench.actors import ModelActor, ResponderActor
+from agentcl.bench.baseline_player import BaselinePlayer
 from agentcl.bench.baselines.base import Item
 from agentcl.bench.baselines.plain import LastItems
+from agentcl.bench.episodes import play_tasks
 from agentcl.bench.folder import RunFolder
-from agentcl.bench.leakage import WatchedMemory
-from agentcl.bench.lives import About, live_tasks
+from agentcl.bench.leaks import CheckedMemory
 from agentcl.bench.notes import Noter
-from agentcl.bench.players import BaselinePlayer
 from agentcl.bench.reports.summary import summarise
 from agentcl.bench.reports.writing import write_report
-from agentcl.bench.rows import Row
-from agentcl.bench.runner import begin, go_on
+from agentcl.bench.rows import Part, ResultRow
+from agentcl.bench.run import begin, go_on
 from agentcl.bench.settings import from_mapping
 from agentcl.envs.domains.incidents.domain import FAMILIES, IncidentDomain
 from agentcl.envs.streams.builders import pools_of, random_stream
@@ -47,7 +47,7 @@ def run(path: Path, asked: dict[str, Any]) -> RunFolder:
     return RunFolder(path)
 
 
-def score(rows: Sequence[Row]) -> float:
+def score(rows: Sequence[ResultRow]) -> float:
     return statistics.fmean(row.score for row in rows if row.score is not None)
 
 
@@ -88,7 +88,7 @@ def test_a_report_tells_what_was_learned_and_on_which_evidence(tmp_path: Path) -
 def test_a_stopped_run_of_guidance_goes_on_without_what_left_no_row(tmp_path: Path) -> None:
     asked = tables("guidance")
     folder = begin(tmp_path / "run", from_mapping(asked, where="test"))
-    rows: list[Row] = []
+    rows: list[ResultRow] = []
     go_on(folder, on_row=rows.append, should_stop=lambda: len(rows) >= 7)
     done = len(rows)
     path = folder.memory_path("guidance", 0)
@@ -109,7 +109,7 @@ def test_a_stopped_run_of_guidance_goes_on_without_what_left_no_row(tmp_path: Pa
 
 def test_a_run_whose_memory_is_gone_does_not_go_on_without_it(tmp_path: Path) -> None:
     folder = begin(tmp_path / "run", from_mapping(tables("guidance"), where="test"))
-    rows: list[Row] = []
+    rows: list[ResultRow] = []
     go_on(folder, on_row=rows.append, should_stop=lambda: len(rows) >= 3)
     shutil.rmtree(folder.memory_path("guidance", 0))
     with pytest.raises(StoreUnavailable, match="3 of 3 episodes"):
@@ -252,11 +252,11 @@ def test_notes_follow_episodes_that_fell_short_and_no_others() -> None:
         return f"Answer: {actions[len(asked) % len(actions)]}"
 
     model = ScriptedModel(script)
-    memory = WatchedMemory(LastItems(2, name="notes-2"), limit=100)
+    memory = CheckedMemory(LastItems(2, name="notes-2"), limit=100)
     noter = Noter(ModelActor(model, is_taught=False), model)
     player = BaselinePlayer(lambda item: memory, noter, is_repeated=True)
     rows = list(
-        live_tasks(About("notes-2", 0), _stream(["remedy"], 12), player, IncidentDomain().make)
+        play_tasks(Part("notes-2", 0), _stream(["remedy"], 12), player, IncidentDomain().make)
     )
     assert all(bool(row.learned) == (row.score is not None and row.score < 1) for row in rows)
     assert sum(bool(row.learned) for row in rows) >= 3
@@ -284,7 +284,7 @@ def test_a_stopped_run_of_notes_goes_on_to_the_same_result(tmp_path: Path) -> No
     asked = tables("notes-2", "episodes", "transcripts-2", families=["remedy", "needs"])
     whole = run(tmp_path / "whole", asked)
     folder = begin(tmp_path / "stopped", from_mapping(asked, where="test"))
-    rows: list[Row] = []
+    rows: list[ResultRow] = []
     go_on(folder, on_row=rows.append, should_stop=lambda: len(rows) >= 9)
     assert go_on(RunFolder(folder.path)).state == "complete"
     assert [r.repeated() for r in folder.rows()] == [r.repeated() for r in whole.rows()]
@@ -301,11 +301,11 @@ def test_records_are_what_the_baselines_of_episodes_hold(tmp_path: Path) -> None
 def test_who_remembers_nothing_is_charged_for_no_lesson() -> None:
     domain = IncidentDomain()
     model = ScriptedModel(lambda messages: "Answer: nothing")
-    memory = WatchedMemory(LastItems(1), limit=1)
+    memory = CheckedMemory(LastItems(1), limit=1)
     memory.add([Item("x", "known before")])
     player = BaselinePlayer(lambda item: memory, ModelActor(model, is_taught=True), is_taught=False)
-    rows = list(live_tasks(About("none", 0), _stream(["remedy"], 2), player, domain.make))
+    rows = list(play_tasks(Part("none", 0), _stream(["remedy"], 2), player, domain.make))
     assert all(set(row.usage) == {"act"} and not row.learned for row in rows)
     taught = BaselinePlayer(lambda item: memory, ResponderActor())
-    rows = list(live_tasks(About("last-1", 0), _stream(["remedy"], 2), taught, domain.make))
+    rows = list(play_tasks(Part("last-1", 0), _stream(["remedy"], 2), taught, domain.make))
     assert all(row.learned for row in rows)

@@ -1,37 +1,17 @@
-"""Who plays the episodes of one life: an actor with what a baseline recalls, which then learns from each."""
+"""Plays episodes with what a baseline recalls, and lets it remember what each taught."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from agentcl.bench.actors import Actor
-from agentcl.bench.attempts import Attempt, WatchedEnvironment
 from agentcl.bench.baselines.base import Item
-from agentcl.bench.leakage import Recollection, WatchedMemory
-from agentcl.bench.rows import Learned, Row
+from agentcl.bench.episode_log import EpisodeLog, LoggedEnvironment
+from agentcl.bench.leaks import CheckedMemory, CheckedRecall
+from agentcl.bench.rows import Learned, ResultRow
 from agentcl.envs.streams.stream import StreamItem, TaskStream
 
-MemoryOf = Callable[[StreamItem], WatchedMemory]
-
-
-class Player(Protocol):
-    """Plays one episode after the other and learns from them; not safe for threads."""
-
-    instructions: str  # all that it is told beside memory and what it sees
-
-    def resume(self, stream: TaskStream, done: Sequence[Row]) -> None:
-        """Bring memory to where the rows of an earlier run left it."""
-        ...
-
-    def play(
-        self, number: int, item: StreamItem, environment: WatchedEnvironment, attempt: Attempt
-    ) -> None:
-        """Play an episode, and learn from it where the stream says so.
-
-        What happens is noted in `attempt` as it happens: of an episode that raises, that is what is kept.
-        """
-        ...
+MemoryOf = Callable[[StreamItem], CheckedMemory]
 
 
 class BaselinePlayer:
@@ -56,43 +36,43 @@ class BaselinePlayer:
         self._memory_of, self._actor = memory_of, actor
         self._is_taught, self._is_repeated = is_taught, is_repeated
 
-    def resume(self, stream: TaskStream, done: Sequence[Row]) -> None:
+    def resume(self, stream: TaskStream, done: Sequence[ResultRow]) -> None:
         """Remember again what the rows say that was learned."""
         for row, item in zip(done, stream, strict=False):
             self._memory_of(item).add([Item(one.id, one.text) for one in row.learned])
 
     def play(
-        self, number: int, item: StreamItem, environment: WatchedEnvironment, attempt: Attempt
+        self, number: int, item: StreamItem, environment: LoggedEnvironment, log: EpisodeLog
     ) -> None:
         """Recall, act to the end, remember."""
         memory = self._memory_of(item)
         seen = environment.reset(item.task, seed=item.seed)
-        recalled = Recollection(memory, f"{seen.goal}\n{seen.text}".strip())
+        recalled = CheckedRecall(memory, f"{seen.goal}\n{seen.text}".strip())
         try:
             self._actor.begin(item.task, seen, recalled, seed=item.seed)
-            attempt.end = self._act(environment, attempt)
+            log.end = self._act(environment, log)
             score = environment.score()
             if self._is_taught and item.is_learned_from:
-                texts = self._actor.learn(attempt.steps, attempt.last, score)
+                texts = self._actor.learn(log.steps, log.last, score)
                 items = [Item(f"e{number}.{n}", text) for n, text in enumerate(texts)]
                 learned = self._remember(memory, items)
-                attempt.learned = tuple(Learned(one.id, one.text) for one in learned)
+                log.learned = tuple(Learned(one.id, one.text) for one in learned)
         finally:
-            attempt.recalled = tuple(one.id for one in recalled.items)
-            attempt.shown = tuple(one.text for one in recalled.items)
-            attempt.leaks = tuple(recalled.leaks)
-            attempt.usage = self._actor.used()
+            log.recalled = tuple(one.id for one in recalled.items)
+            log.shown = tuple(one.text for one in recalled.items)
+            log.leaks = tuple(recalled.leaks)
+            log.usage = self._actor.used()
 
-    def _remember(self, memory: WatchedMemory, items: Sequence[Item]) -> Sequence[Item]:
+    def _remember(self, memory: CheckedMemory, items: Sequence[Item]) -> Sequence[Item]:
         if not self._is_repeated:
             return memory.add_new(items)
         memory.add(items)
         return items
 
-    def _act(self, environment: WatchedEnvironment, attempt: Attempt) -> str:
-        seen = attempt.last
+    def _act(self, environment: LoggedEnvironment, log: EpisodeLog) -> str:
+        seen = log.last
         while True:
-            action, attempt.thought = self._actor.act(environment, seen)
+            action, log.thought = self._actor.act(environment, seen)
             if action is None:
                 return "gave up"
             outcome = environment.step(action)

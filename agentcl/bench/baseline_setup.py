@@ -1,4 +1,4 @@
-"""The memories of one life: opened where they are needed, and given to who plays."""
+"""What one part of a run needs: memories, opened where they are needed, and who plays with them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, Final
 from agentcl.agents.agent import Actor
 from agentcl.agents.supervisor import Supervisor
 from agentcl.agents.teacher import Distiller
+from agentcl.bench.baseline_player import BaselinePlayer, MemoryOf
 from agentcl.bench.baselines.base import Baseline, Item
 from agentcl.bench.baselines.registry import (
     ORACLE,
@@ -19,10 +20,10 @@ from agentcl.bench.baselines.registry import (
     guidance_rules,
     open_baseline,
 )
-from agentcl.bench.guided import GuidedPlayer
-from agentcl.bench.leakage import WatchedMemory
-from agentcl.bench.opening import Leaving, make_actor, make_student, read_told
-from agentcl.bench.players import BaselinePlayer, MemoryOf, Player
+from agentcl.bench.build import Leaving, make_actor, make_student, read_told
+from agentcl.bench.episodes import Player
+from agentcl.bench.guidance_player import GuidancePlayer
+from agentcl.bench.leaks import CheckedMemory
 from agentcl.bench.settings import RunSettings
 from agentcl.envs.base import Domain, Instructive
 from agentcl.envs.streams.stream import StreamItem
@@ -38,8 +39,8 @@ _WITHOUT_VECTORS: Final = ("none", "bm25", *WHOLE)
 _MOST: Final = 10_000
 
 
-class Memories:
-    """What one life remembers with.
+class BaselineSetup:
+    """The memories of one baseline with one seed, and who plays with them.
 
     Args:
         settings: of the run.
@@ -87,12 +88,12 @@ class Memories:
         if self._baseline == ORACLE:
             return BaselinePlayer(self._oracle_of(domain), actor, is_taught=False)
         if leaves == "nothing":
-            untaught = WatchedMemory(self.baseline(), limit=self.shown)
+            untaught = CheckedMemory(self.baseline(), limit=self.shown)
             return BaselinePlayer(lambda item: untaught, actor, is_taught=False)
         told = self._told()
         if leaves == "notes":
             return BaselinePlayer(self._by_family(told), actor, is_repeated=True)
-        memory = self._watched(told)
+        memory = self._checked(told)
         return BaselinePlayer(lambda item: memory, actor)
 
     def settings(self) -> Mapping[str, Any]:
@@ -106,7 +107,7 @@ class Memories:
 
     def _guided(
         self, domain: Domain, model: ChatModel | None, rules: GuidanceRules
-    ) -> GuidedPlayer:
+    ) -> GuidancePlayer:
         options = guidance_options(
             self._baseline, self._settings.memory.options.get(self._baseline, {})
         )
@@ -128,7 +129,7 @@ class Memories:
             "supervised": options.supervised,
             "agentcl": version("agentcl"),
         }
-        return GuidedPlayer(
+        return GuidancePlayer(
             memory,
             student,
             teacher,
@@ -147,13 +148,13 @@ class Memories:
         return student, None if self._settings.agent.learn == "nothing" else teacher
 
     def _by_family(self, told: Sequence[Item]) -> MemoryOf:
-        held: dict[str, WatchedMemory] = {}
+        memories: dict[str, CheckedMemory] = {}
 
-        def memory_of(item: StreamItem) -> WatchedMemory:
+        def memory_of(item: StreamItem) -> CheckedMemory:
             family = item.task.family
-            if family not in held:
-                held[family] = self._watched(told, len(held))
-            return held[family]
+            if family not in memories:
+                memories[family] = self._checked(told, len(memories))
+            return memories[family]
 
         return memory_of
 
@@ -163,10 +164,10 @@ class Memories:
         lessons = read_told(str(path))[1] if path else []
         return [Item(f"told.{n}", one.sentence()) for n, one in enumerate(lessons)]
 
-    def _watched(self, told: Sequence[Item], place: int = 0) -> WatchedMemory:
+    def _checked(self, told: Sequence[Item], place: int = 0) -> CheckedMemory:
         options = dict(self._settings.memory.options.get(self._baseline, {}))
         options.pop("told", None)
-        memory = WatchedMemory(self._opened(place, options), limit=self.shown)
+        memory = CheckedMemory(self._opened(place, options), limit=self.shown)
         memory.add(told)
         self._about = {**self._about, "told": len(told)}
         return memory
@@ -177,9 +178,9 @@ class Memories:
                 f"nobody can say what there is to know in {domain.name}; leave the baseline {ORACLE!r} out"
             )
 
-        def memory_of(item: StreamItem) -> WatchedMemory:
+        def memory_of(item: StreamItem) -> CheckedMemory:
             self.close()
-            memory = WatchedMemory(self.baseline(), limit=self.shown)
+            memory = CheckedMemory(self.baseline(), limit=self.shown)
             sentences = domain.lessons(item.task, seed=item.seed)
             memory.add([Item(f"oracle.{n}", text) for n, text in enumerate(sentences)])
             return memory

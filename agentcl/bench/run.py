@@ -14,14 +14,12 @@ from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from multiprocessing.synchronize import Event
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from agentcl.bench.folder import LifeFile, RunFolder
-from agentcl.bench.lives import About, live_questions, live_tasks
-from agentcl.bench.memories import Memories, are_for_tasks
-from agentcl.bench.opening import (
-    build_stream,
+from agentcl.bench.baseline_setup import BaselineSetup, are_for_tasks
+from agentcl.bench.build import (
     make_environment,
     make_reader,
     open_model,
@@ -29,8 +27,12 @@ from agentcl.bench.opening import (
     open_task_domain,
     view_of,
 )
-from agentcl.bench.rows import Row
+from agentcl.bench.episodes import play_tasks
+from agentcl.bench.folder import RowFile, RunFolder
+from agentcl.bench.questions import ask_questions
+from agentcl.bench.rows import Part, ResultRow
 from agentcl.bench.settings import RunSettings
+from agentcl.bench.streams import build_stream
 from agentcl.envs.base import Bounded
 from agentcl.envs.streams.stream import TaskStream
 from agentcl.errors import ConfigError, ModelChanged
@@ -39,15 +41,7 @@ from agentcl.retrieval.encoders import default_encoder_name
 
 _POLL_S: Final = 0.2
 
-OnRow = Callable[[Row], None]
-
-
-class Flag(Protocol):
-    """What says that a run is to stop: an event of threads or of processes."""
-
-    def is_set(self) -> bool:
-        """Return whether it is."""
-        ...
+OnRow = Callable[[ResultRow], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +62,8 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
-class Lived:
-    """How the life of one baseline and seed ended."""
+class PartEnded:
+    """How one part of a run ended."""
 
     state: str  # complete, stopped, budget
     fingerprint: str | None  # of the model of its process, if that was another one
@@ -131,7 +125,7 @@ def go_on(
         ModelChanged: if the model is not the one that the run began with.
     """
     settings = folder.settings
-    lives = [(baseline, seed) for seed in settings.seeds for baseline in settings.memory.baselines]
+    parts = [Part(one, seed) for seed in settings.seeds for one in settings.memory.baselines]
     deadline = time.monotonic() + settings.budget_s if settings.budget_s else None
 
     def is_over() -> bool:
@@ -140,24 +134,21 @@ def go_on(
     with folder.writing():
         model = open_model(settings.agent)
         _check_frozen(folder, model.fingerprint() if model else None)
-        if settings.workers == 1 or len(lives) == 1:
-            ended = [
-                run_life(folder, baseline, seed, model, on_row, is_over) for baseline, seed in lives
-            ]
+        if settings.workers == 1 or len(parts) == 1:
+            ended = [run_part(folder, part, model, on_row, is_over) for part in parts]
         else:
-            ended = _side_by_side(folder, lives, on_row, is_over)
+            ended = _side_by_side(folder, parts, on_row, is_over)
         after = model.fingerprint() if model else None
-        for lived in ended:
-            _check_frozen(folder, lived.fingerprint)
+        for one in ended:
+            _check_frozen(folder, one.fingerprint)
         _check_frozen(folder, after)
         done = progress(folder).done
         total = sum(folder.about["episodes"].values()) * len(settings.memory.baselines)
-        state = "complete" if done == total else _worst([lived.state for lived in ended])
+        state = "complete" if done == total else _worst([one.state for one in ended])
         if deadline is not None and state == "stopped" and not should_stop():
             state = "budget"
         baselines = {
-            baseline: dict(lived.settings)
-            for (baseline, _), lived in zip(lives, ended, strict=True)
+            part.baseline: dict(one.settings) for part, one in zip(parts, ended, strict=True)
         }
         folder.note(state=state, baselines=baselines, **{"fingerprint after": after})
     return Ended(state, done, total)
@@ -205,42 +196,42 @@ def _check_baselines(settings: RunSettings, model: ChatModel | None) -> None:
     for baseline in settings.memory.baselines:
         with tempfile.TemporaryDirectory() as scratch:
             path = Path(scratch)
-            memories = Memories(settings, baseline, scratch=path / "baseline", kept=path / "memory")
-            with closing(memories):
+            setup = BaselineSetup(
+                settings, baseline, scratch=path / "baseline", kept=path / "memory"
+            )
+            with closing(setup):
                 if domain is None:
-                    memories.baseline()
+                    setup.baseline()
                 else:
-                    memories.player(domain, model)
+                    setup.player(domain, model)
 
 
-def run_life(
+def run_part(
     folder: RunFolder,
-    baseline: str,
-    seed: int,
+    part: Part,
     model: ChatModel | None,
     on_row: OnRow = lambda row: None,
     is_over: Callable[[], bool] = lambda: False,
-) -> Lived:
-    """Run one baseline and seed to its end, its budget, or until it is told to stop.
+) -> PartEnded:
+    """Run one part to its end, its budget, or until it is told to stop.
 
     Args:
         folder: of the run.
-        baseline: what remembers.
-        seed: of the stream.
+        part: the baseline and the seed.
         model: who acts or reads; None where no model does.
         on_row: told of every episode that ends.
         is_over: asked after each.
 
     Raises:
-        StoreBusy: if another process writes the rows of this baseline and seed.
+        StoreBusy: if another process writes the rows of this part.
         ModelUnavailable: if the model cannot be asked.
     """
     settings = folder.settings
-    life = folder.life(baseline, seed)
-    total = folder.about["episodes"][str(seed)]
+    file = folder.row_file(part.baseline, part.seed)
+    total = folder.about["episodes"][str(part.seed)]
     with ExitStack() as stack:
-        rows = stack.enter_context(life.appending())
-        done = life.rows()
+        rows = stack.enter_context(file.appending())
+        done = file.rows()
         spent = sum(row.tokens for row in done)
         state = "complete"
         about: Mapping[str, Any] = {}
@@ -248,11 +239,10 @@ def run_life(
             state = "budget"
         elif len(done) < total:
             scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="agentcl-bench-"))
-            memories = Memories(
-                settings, baseline, scratch=Path(scratch), kept=folder.memory_path(baseline, seed)
-            )
-            stack.callback(memories.close)
-            for row in _rows(settings, memories, About(baseline, seed), model, done):
+            kept = folder.memory_path(part.baseline, part.seed)
+            setup = BaselineSetup(settings, part.baseline, scratch=Path(scratch), kept=kept)
+            stack.callback(setup.close)
+            for row in _rows(settings, setup, part, model, done):
                 rows.add(row)
                 on_row(row)
                 spent += row.tokens
@@ -262,33 +252,33 @@ def run_life(
                 if settings.budget_tokens and spent >= settings.budget_tokens:
                     state = "budget"
                     break
-            about = memories.settings()
-    return Lived(state, None, about)
+            about = setup.settings()
+    return PartEnded(state, None, about)
 
 
 def _rows(
     settings: RunSettings,
-    memories: Memories,
-    about: About,
+    setup: BaselineSetup,
+    part: Part,
     model: ChatModel | None,
-    done: Sequence[Row],
-) -> Iterator[Row]:
+    done: Sequence[ResultRow],
+) -> Iterator[ResultRow]:
     if settings.questions.source:
-        return live_questions(
-            about,
-            open_questions(settings.questions, seed=about.seed),
-            memories.baseline,
+        return ask_questions(
+            part,
+            open_questions(settings.questions, seed=part.seed),
+            setup.baseline,
             make_reader(settings.agent, model),
             limit=settings.memory.limit,
-            shown=memories.shown,
+            shown=setup.shown,
             view=view_of(settings.questions),
             done=done,
         )
     domain = open_task_domain(settings.tasks)
-    return live_tasks(
-        about,
-        build_stream(settings.tasks, domain, seed=about.seed),
-        memories.player(domain, model),
+    return play_tasks(
+        part,
+        build_stream(settings.tasks, domain, seed=part.seed),
+        setup.player(domain, model),
         lambda: make_environment(settings.tasks, domain),
         oracle=domain.oracle(),
         done=done,
@@ -297,38 +287,38 @@ def _rows(
 
 def _side_by_side(
     folder: RunFolder,
-    lives: Sequence[tuple[str, int]],
+    parts: Sequence[Part],
     on_row: OnRow,
     is_over: Callable[[], bool],
-) -> list[Lived]:
+) -> list[PartEnded]:
     context = multiprocessing.get_context("spawn")
     stop = context.Event()
-    workers = min(folder.settings.workers, len(lives))
-    follow = _Follower([folder.life(baseline, seed) for baseline, seed in lives], on_row)
+    workers = min(folder.settings.workers, len(parts))
+    follow = _Follower([folder.row_file(part.baseline, part.seed) for part in parts], on_row)
     arguments = (stop, os.getpid(), max(1, (os.cpu_count() or 1) // workers))
     with ProcessPoolExecutor(workers, context, _prepare, arguments) as pool:
-        running: list[Future[Lived]] = [
-            pool.submit(_live_in_worker, folder.path, baseline, seed) for baseline, seed in lives
+        running: list[Future[PartEnded]] = [
+            pool.submit(_run_in_worker, folder.path, part) for part in parts
         ]
         try:
-            while not all(life.done() for life in running):
-                if is_over() or any(life.done() and life.exception() for life in running):
+            while not all(one.done() for one in running):
+                if is_over() or any(one.done() and one.exception() for one in running):
                     stop.set()
                 with suppress(TimeoutError):
-                    next(life for life in running if not life.done()).exception(_POLL_S)
+                    next(one for one in running if not one.done()).exception(_POLL_S)
                 follow.read()
         except BaseException:
             stop.set()
             raise
         follow.read()
-    return [life.result() for life in running]
+    return [one.result() for one in running]
 
 
-_stop: Flag | None = None
+_stop: Event | None = None
 _parent = 0
 
 
-def _prepare(stop: Flag, parent: int, threads: int) -> None:
+def _prepare(stop: Event, parent: int, threads: int) -> None:
     """Make a worker: Ctrl-C is its parent's to handle, and processors are shared."""
     global _stop, _parent
     _stop, _parent = stop, parent
@@ -337,22 +327,22 @@ def _prepare(stop: Flag, parent: int, threads: int) -> None:
         os.environ.setdefault(name, str(threads))
 
 
-def _live_in_worker(path: Path, baseline: str, seed: int) -> Lived:
+def _run_in_worker(path: Path, part: Part) -> PartEnded:
     def is_over() -> bool:
         return os.getppid() != _parent or (_stop is not None and _stop.is_set())
 
     folder = RunFolder(path)
     if is_over():
-        return Lived("stopped", None)
+        return PartEnded("stopped", None)
     model = open_model(folder.settings.agent)
-    lived = run_life(folder, baseline, seed, model, lambda row: None, is_over)
-    return Lived(lived.state, model.fingerprint() if model else None, lived.settings)
+    ended = run_part(folder, part, model, lambda row: None, is_over)
+    return PartEnded(ended.state, model.fingerprint() if model else None, ended.settings)
 
 
 class _Follower:
     """Reads rows as they come into files that other processes write."""
 
-    def __init__(self, files: Sequence[LifeFile], on_row: OnRow) -> None:
+    def __init__(self, files: Sequence[RowFile], on_row: OnRow) -> None:
         self._on_row = on_row
         self._places = {file.path: file.size() for file in files}
 
@@ -366,7 +356,7 @@ class _Follower:
             whole = whole[: whole.rfind(b"\n") + 1]
             self._places[path] = place + len(whole)
             for line in whole.decode("utf-8").split("\n")[:-1]:
-                self._on_row(Row.from_json(line))
+                self._on_row(ResultRow.from_json(line))
 
 
 def _check_frozen(folder: RunFolder, fingerprint: str | None) -> None:

@@ -1,12 +1,10 @@
-"""From settings to what a run is made of: streams, domains, models, actors."""
+"""From settings to what a run is made of: domains, questions, models, actors, readers."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -21,18 +19,15 @@ from agentcl.bench.actors import (
     InvestigatorActor,
     ModelActor,
     PolicyActor,
-    Reader,
     Recorder,
     ResponderActor,
 )
-from agentcl.bench.carrying import CARRIED, carried_stream
 from agentcl.bench.notes import Noter
+from agentcl.bench.questions import Reader, View
 from agentcl.bench.scripted import RespondingStudent
 from agentcl.bench.settings import (
-    EACH,
     AgentSettings,
     Learning,
-    Option,
     QuestionSettings,
     RunSettings,
     TaskSettings,
@@ -49,26 +44,7 @@ from agentcl.envs.questions.numbered_facts import newest, read_facts
 from agentcl.envs.questions.records import QuestionStream
 from agentcl.envs.questions.squad import SQUAD_LICENCE, squad_stream
 from agentcl.envs.registry import open_domain
-from agentcl.envs.streams.builders import (
-    Pools,
-    alternating_stream,
-    block_stream,
-    changing_stream,
-    interleaved_stream,
-    pools_of,
-    random_stream,
-    two_passes,
-)
-from agentcl.envs.streams.curriculum import (
-    at_random,
-    by_difficulty,
-    by_similarity,
-    first_text,
-    oracle_steps,
-    token_similarity,
-)
-from agentcl.envs.streams.reuse import reused_stream
-from agentcl.envs.streams.stream import TaskStream, load_stream
+from agentcl.envs.streams.stream import load_stream
 from agentcl.errors import ConfigError, InvalidInput
 from agentcl.lessons import Lesson, read_json
 from agentcl.models.base import ChatModel
@@ -125,128 +101,6 @@ def make_environment(settings: TaskSettings, domain: Domain) -> Environment:
     return IsolatedEnvironment(name, settings.options, timeout_s=settings.timeout_s)
 
 
-def build_stream(settings: TaskSettings, domain: Domain, *, seed: int) -> TaskStream:
-    """Return the stream of one seed; two runs of the same tasks have the same, whatever they are called.
-
-    Raises:
-        ConfigError: if a setting does not fit the kind of stream.
-        InvalidInput: if the domain has no such tasks.
-    """
-    if settings.file:
-        return load_stream(Path(settings.file))
-    name = domain.name
-    given = settings.where or (default_where(domain, settings),)
-    if settings.stream == "revisited" and len(given) == 1 and given[0]:
-        given *= settings.places
-    wheres = [
-        _chosen(where, domain, settings, seed, place, len(given))
-        for place, where in enumerate(given)
-    ]
-    if settings.stream == "reuse":
-        if domain.name != "incidents" or "deployment" not in wheres[0]:
-            raise ConfigError("a stream of reused solutions is one of incidents, with a deployment")
-        return reused_stream(
-            deployment=int(wheres[0]["deployment"]), split=settings.split, seed=seed
-        )
-    if settings.stream in CARRIED and (len(wheres) == 1 or settings.stream == "revisited"):
-        return _ordered(carried_stream(settings, domain, wheres, seed=seed), settings, domain, seed)
-    regimes: list[Pools] = [
-        pools_of(domain, settings.split, settings.families or None, where=where) for where in wheres
-    ]
-    if settings.stream == "changing":
-        if len(regimes) == 1:
-            regimes = _changed(regimes[0], domain, settings.rule_changes)
-        return changing_stream(name, regimes, episodes=settings.episodes, seed=seed)
-    if len(regimes) > 1:
-        raise ConfigError(
-            "tasks.where is given several times for streams whose rules change, or that are revisited, only"
-        )
-    return _ordered(_shaped(settings, regimes[0], name, seed), settings, domain, seed)
-
-
-def _changed(pools: Pools, domain: Domain, changes: int) -> list[Pools]:
-    """Return the same tasks before and after each change of their rules."""
-    parameter = getattr(domain, "changed_by", "")
-    if not parameter:
-        raise ConfigError(
-            f"the rules of a task of {domain.name} do not change; give tasks.where at least twice, such as "
-            "[{level = 1}, {level = 2}]"
-        )
-    return [
-        {
-            family: tuple(
-                replace(task, parameters={**task.parameters, parameter: count}) if count else task
-                for task in tasks
-            )
-            for family, tasks in pools.items()
-        }
-        for count in range(changes + 1)
-    ]
-
-
-def default_where(domain: Domain, settings: TaskSettings) -> Mapping[str, Option]:
-    """Return what tasks are taken where nothing is said: those of one set of rules for each seed."""
-    rules = getattr(domain, "rules_by", "")
-    return {rules: EACH} if rules and not settings.where else {}
-
-
-def _shaped(settings: TaskSettings, pools: Pools, name: str, seed: int) -> TaskStream:
-    episodes = settings.episodes
-    if settings.stream == "alternating":
-        return alternating_stream(
-            name, pools, episodes=episodes, test_episodes=settings.test_episodes, seed=seed
-        )
-    builders = {"blocks": block_stream, "interleaved": interleaved_stream}
-    build = builders.get(settings.stream, random_stream)
-    stream = build(name, pools, episodes=episodes, seed=seed)
-    return two_passes(stream) if settings.stream == "two-passes" else stream
-
-
-def _ordered(stream: TaskStream, settings: TaskSettings, domain: Domain, seed: int) -> TaskStream:
-    if settings.order == "given":
-        return stream
-    if settings.order == "random":
-        return at_random(stream, seed=seed)
-    if settings.order == "difficulty":
-        oracle = domain.oracle()
-        if oracle is None:
-            raise ConfigError(
-                f"nobody knows how difficult tasks of {domain.name} are: it has no oracle"
-            )
-        return by_difficulty(stream, oracle_steps(oracle))
-    environment = domain.make()
-    try:
-        text = first_text(environment)
-        return by_similarity(stream, token_similarity(text), name="words of the first observation")
-    finally:
-        environment.close()
-
-
-def _chosen(
-    where: Mapping[str, Option],
-    domain: Domain,
-    settings: TaskSettings,
-    seed: int,
-    place: int,
-    places: int,
-) -> dict[str, Option]:
-    """Return the conditions with each "each" replaced: another value for each seed and place."""
-    chosen: dict[str, Option] = {}
-    for key, value in where.items():
-        if value != EACH:
-            chosen[key] = value
-            continue
-        families = settings.families or (None,)
-        tasks = (
-            t for f in families for t in islice(domain.tasks(settings.split, family=f), 10_000)
-        )
-        values = sorted({task.parameters[key] for task in tasks if key in task.parameters}, key=str)
-        if not values:
-            raise ConfigError(f"no task of {domain.name} has a parameter {key!r}")
-        chosen[key] = values[(seed * places + place) % len(values)]
-    return chosen
-
-
 def open_questions(settings: QuestionSettings, *, seed: int) -> tuple[QuestionStream, ...]:
     """Return the streams of questions of one seed.
 
@@ -288,7 +142,7 @@ def _first(stream: QuestionStream, limit: int) -> QuestionStream:
     return QuestionStream(stream.name, stream.licence, events)
 
 
-def view_of(settings: QuestionSettings) -> Callable[[Sequence[str]], Sequence[str]]:
+def view_of(settings: QuestionSettings) -> View:
     """Return what a reader is shown of the recalled texts."""
     if not settings.is_newest_shown:
         return lambda texts: texts

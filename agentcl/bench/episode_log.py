@@ -5,16 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
-from agentcl.agents.spending import Spent
 from agentcl.bench.rows import Learned, StepRow
 from agentcl.envs.base import Determinism, Environment, Observation, Outcome, Score, Task
 from agentcl.envs.checking import LONGEST_TEXT
-from agentcl.errors import EnvironmentFailed
+from agentcl.errors import (
+    BaselineFailed,
+    EnvironmentFailed,
+    MissingExtra,
+    ModelUnavailable,
+    StoreUnavailable,
+)
+from agentcl.store.usage import Usage
+
+# What no episode is to blame for: it ends the run, which can be resumed.
+FATAL: Final = (ModelUnavailable, MissingExtra, StoreUnavailable, BaselineFailed)
 
 
 @dataclass(slots=True)
-class Attempt:
+class EpisodeLog:
     """What is known of an episode; of one that fails in the middle this is what is kept."""
 
     goal: str = ""
@@ -28,7 +38,7 @@ class Attempt:
     shown: Sequence[str] = ()
     leaks: Sequence[str] = ()
     learned: Sequence[Learned] = ()
-    usage: Mapping[str, Spent] = field(default_factory=dict)
+    usage: Mapping[str, Usage] = field(default_factory=dict)
 
     @property
     def last(self) -> Observation:
@@ -36,22 +46,22 @@ class Attempt:
         return Observation(self.steps[-1].seen if self.steps else self.first)
 
 
-class WatchedEnvironment:
-    """An environment of which every observation, reward and score is checked, and written into an attempt.
+class LoggedEnvironment:
+    """An environment of which every observation, reward and score is checked, and written into a log.
 
     Raises:
         EnvironmentFailed: from every method, if what the environment gives cannot be used.
     """
 
-    def __init__(self, environment: Environment, attempt: Attempt) -> None:
+    def __init__(self, environment: Environment, log: EpisodeLog) -> None:
         self.name = environment.name
         self.determinism: Determinism = environment.determinism
-        self._environment, self._attempt = environment, attempt
+        self._environment, self._log = environment, log
 
     def reset(self, task: Task, *, seed: int) -> Observation:
         """Begin an episode."""
         seen = _checked(self._environment.reset(task, seed=seed))
-        self._attempt.goal, self._attempt.first = seen.goal, seen.text
+        self._log.goal, self._log.first = seen.goal, seen.text
         return seen
 
     def step(self, action: str) -> Outcome:
@@ -60,7 +70,7 @@ class WatchedEnvironment:
         seen = _checked(outcome.observation)
         if not math.isfinite(outcome.reward):
             raise EnvironmentFailed(f"a reward of {outcome.reward}")
-        self._attempt.steps.append(StepRow(action, seen.text, self._attempt.thought))
+        self._log.steps.append(StepRow(action, seen.text, self._log.thought))
         return outcome
 
     def admissible_actions(self, limit: int | None = None) -> Sequence[str] | None:
@@ -72,7 +82,7 @@ class WatchedEnvironment:
         score = self._environment.score()
         if not 0 <= score.value <= 1:
             raise EnvironmentFailed(f"a score of {score.value}, which is not from 0 to 1")
-        self._attempt.score = score
+        self._log.score = score
         return score
 
     def close(self) -> None:

@@ -1,20 +1,19 @@
-"""The life of one memory: episodes or questions one after the other, each recalled for and learned from."""
+"""The questions of one part of a run: documents arrive, and a reader answers from what is recalled."""
 
 from __future__ import annotations
 
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
-from agentcl.bench.actors import Reader
-from agentcl.bench.attempts import Attempt, WatchedEnvironment
+from agentcl.agents.prompts import ask_answer
+from agentcl.agents.student import conversation
 from agentcl.bench.baselines.base import Baseline, Item
-from agentcl.bench.leakage import WatchedMemory, told_answers
-from agentcl.bench.players import Player
-from agentcl.bench.rows import Row, StepRow
-from agentcl.envs.base import Environment, Oracle
+from agentcl.bench.episode_log import FATAL
+from agentcl.bench.leaks import CheckedMemory, told_answers
+from agentcl.bench.rows import Part, ResultRow, StepRow
 from agentcl.envs.questions.grading import (
     exact_match,
     ndcg_at,
@@ -23,115 +22,33 @@ from agentcl.envs.questions.grading import (
     token_f1,
 )
 from agentcl.envs.questions.records import Arrival, Question, QuestionStream
-from agentcl.envs.streams.stream import StreamItem, TaskStream
-from agentcl.errors import (
-    BaselineFailed,
-    EnvironmentFailed,
-    MissingExtra,
-    ModelUnavailable,
-    StoreUnavailable,
-)
+from agentcl.models.base import ChatModel, Sampling
+from agentcl.store.usage import Usage
+from agentcl.text.answers import final_answer
 from agentcl.text.tokens import estimate_tokens
 
-# What no episode is to blame for: it ends the run, which can be resumed.
-_FATAL: Final = (ModelUnavailable, MissingExtra, StoreUnavailable, BaselineFailed)
 _DEPTHS: Final = (1, 2, 5, 10, 20)
 RECALL: Final = "recall"  # at the depth that a prompt holds
 View = Callable[[Sequence[str]], Sequence[str]]
 
 
-@dataclass(frozen=True, slots=True)
-class About:
-    """Whose life it is."""
+class Reader:
+    """A frozen model that answers questions from passages."""
 
-    baseline: str
-    seed: int
+    def __init__(self, model: ChatModel, *, instructions: str = "", max_tokens: int = 128) -> None:
+        self.name, self.instructions = f"model {model.name}", instructions
+        self._model = model
+        self._sampling = Sampling(max_tokens=max_tokens)
 
-
-def live_tasks(
-    about: About,
-    stream: TaskStream,
-    player: Player,
-    make: Callable[[], Environment],
-    *,
-    oracle: Oracle | None = None,
-    done: Sequence[Row] = (),
-) -> Iterator[Row]:
-    """Yield a row for each episode of a stream that is not done, in order.
-
-    Args:
-        about: whose life it is.
-        stream: the episodes.
-        player: who plays and learns; knows nothing yet, or what an earlier run left.
-        make: returns a fresh environment; an environment that failed is replaced.
-        oracle: what is looked for in what the player is told, if it is told anything.
-        done: the rows that an earlier run left; what they learned is brought back first.
-
-    Raises:
-        ModelUnavailable: if the model cannot be asked; what is done stays done.
-    """
-    player.resume(stream, done)
-    environment: Environment | None = None
-    try:
-        for number in range(len(done), len(stream.items)):
-            item = stream.items[number]
-            if environment is None:
-                environment = make()
-            row = _episode(about, number, item, player, environment)
-            if row.end == "failed":
-                environment.close()
-                environment = None
-            if oracle is not None and player.instructions:
-                answers = oracle.actions(item.task, seed=item.seed)
-                row = replace(row, leaks=(*row.leaks, *told_answers(player.instructions, answers)))
-            yield row
-    finally:
-        if environment is not None:
-            environment.close()
+    def answer(self, question: str, passages: Sequence[str]) -> tuple[str, str, Usage]:
+        """Return the answer, all that was said, and what it cost."""
+        prompt = ask_answer(passages=passages, question=question)
+        reply = self._model.chat(conversation(self.instructions, prompt), sampling=self._sampling)
+        return final_answer(reply.text), reply.text.strip(), reply.usage
 
 
-def _episode(
-    about: About, number: int, item: StreamItem, player: Player, environment: Environment
-) -> Row:
-    started = time.perf_counter()
-    attempt = Attempt()
-    error = ""
-    try:
-        player.play(number, item, WatchedEnvironment(environment, attempt), attempt)
-    except _FATAL:
-        raise
-    except Exception as raised:  # noqa: BLE001  # the one boundary: it is kept, and the run goes on
-        error = str(raised) if isinstance(raised, EnvironmentFailed) else traceback.format_exc()
-    score = None if error else attempt.score
-    return Row(
-        number,
-        about.baseline,
-        about.seed,
-        item.task.id,
-        item.task.family,
-        item.phase,
-        item.seed,
-        score=score.value if score else None,
-        raw=score.raw if score else None,
-        is_success=score.is_success if score else None,
-        goal=attempt.goal,
-        first=attempt.first,
-        steps=tuple(attempt.steps),
-        end="failed" if error else attempt.end,
-        error=error,
-        episode=attempt.episode,
-        recalled=tuple(attempt.recalled),
-        shown=tuple(attempt.shown),
-        learned=() if error else tuple(attempt.learned),
-        leaks=tuple(attempt.leaks),
-        usage=attempt.usage,
-        memory_tokens=sum(map(estimate_tokens, attempt.shown)),
-        wall_s=round(time.perf_counter() - started, 6),
-    )
-
-
-def live_questions(
-    about: About,
+def ask_questions(
+    part: Part,
     streams: Sequence[QuestionStream],
     open_baseline: Callable[[int], Baseline],
     reader: Reader | None,
@@ -139,12 +56,12 @@ def live_questions(
     limit: int,
     shown: int | None = None,
     view: View = lambda texts: texts,
-    done: Sequence[Row] = (),
-) -> Iterator[Row]:
+    done: Sequence[ResultRow] = (),
+) -> Iterator[ResultRow]:
     """Yield a row for each question that is not done, in order; each stream has a memory of its own.
 
     Args:
-        about: whose life it is.
+        part: of the run.
         streams: documents and questions.
         open_baseline: returns an empty memory for the stream of that number.
         reader: who answers; None: only what was recalled is measured.
@@ -163,7 +80,7 @@ def live_questions(
             continue
         baseline = open_baseline(place)
         try:
-            memory = WatchedMemory(baseline, limit=shown or limit)
+            memory = CheckedMemory(baseline, limit=shown or limit)
             arrived: list[Item] = []
             for event in stream.events:
                 if isinstance(event, Arrival):
@@ -172,7 +89,7 @@ def live_questions(
                 if number >= len(done):
                     memory.add(arrived)
                     arrived = []
-                    row = _question(about, number, stream.name, event, memory, limit)
+                    row = _question(part, number, stream.name, event, memory, limit)
                     yield _answered(row, reader, event, view)
                 number += 1
         finally:
@@ -180,10 +97,10 @@ def live_questions(
 
 
 def _question(
-    about: About, number: int, stream: str, question: Question, memory: WatchedMemory, limit: int
-) -> Row:
+    part: Part, number: int, stream: str, question: Question, memory: CheckedMemory, limit: int
+) -> ResultRow:
     started = time.perf_counter()
-    row = Row(number, about.baseline, about.seed, f"{stream}/{question.id}", question.category,
+    row = ResultRow(number, part.baseline, part.seed, f"{stream}/{question.id}", question.category,
               question.delay, goal=question.text)  # fmt: skip
     try:
         found, leaks = memory.recall(question.text)
@@ -197,14 +114,14 @@ def _question(
             measures=_recalled_measures([item.id for item in found], question, limit),
             end="recalled",
         )
-    except _FATAL:
+    except FATAL:
         raise
     except Exception:  # noqa: BLE001  # the one boundary: it is kept, and the run goes on
         row = replace(row, end="failed", error=traceback.format_exc())
     return replace(row, wall_s=round(time.perf_counter() - started, 6))
 
 
-def _answered(row: Row, reader: Reader | None, question: Question, view: View) -> Row:
+def _answered(row: ResultRow, reader: Reader | None, question: Question, view: View) -> ResultRow:
     """Return the row with what the reader made of it; without one, what was recalled is the score."""
     if row.end == "failed":
         return row
