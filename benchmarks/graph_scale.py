@@ -25,7 +25,7 @@ import numpy as np
 
 from agentcl import Draft, Memory
 from agentcl.retrieval.encoders.base import GivenVectors
-from agentcl.retrieval.recall import Mode
+from agentcl.retrieval.modes import Mode
 
 sys.path.insert(0, str(Path(__file__).parent))
 import embeddings

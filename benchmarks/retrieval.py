@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from agentcl import Draft, Memory
-from agentcl.retrieval.recall import Mode
+from agentcl.retrieval.modes import PUBLISHED as AS_PUBLISHED
+from agentcl.retrieval.modes import Mode, SearchMode
 
 sys.path.insert(0, str(Path(__file__).parent))
 from corpora import Corpus, load
@@ -44,7 +45,7 @@ def measure(corpus: Corpus, encoder: str, folder: Path) -> tuple[list[Row], dict
         filled_s = time.perf_counter() - started
         position = {document.id: number for number, document in enumerate(stored)}
 
-        def ask(name: str, mode: Mode) -> None:
+        def ask(name: str, mode: Mode | SearchMode) -> None:
             memory.search(corpus.questions[0], mode=mode)  # indexes catch up with what was added
             started = time.perf_counter()
             found = [
@@ -74,7 +75,7 @@ def measure(corpus: Corpus, encoder: str, folder: Path) -> tuple[list[Row], dict
         if corpus.facts is not None:
             memory.facts.import_(corpus.facts)
             ask(WITH_FACTS, "graph")
-            ask(PUBLISHED, "hipporag2")
+            ask(PUBLISHED, AS_PUBLISHED)
     return rows, shares
 
 

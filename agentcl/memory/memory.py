@@ -39,7 +39,8 @@ from agentcl.retrieval.encoders import Encoder
 from agentcl.retrieval.filters import Filters
 from agentcl.retrieval.graph.settings import GraphSettings
 from agentcl.retrieval.index import Index
-from agentcl.retrieval.recall import Mode, Recall
+from agentcl.retrieval.modes import Mode, SearchMode
+from agentcl.retrieval.recall import Recall
 from agentcl.store.checks import ReadScope, WriteScope, check_label, check_time, check_unicode
 from agentcl.store.records import (
     KINDS,
@@ -445,7 +446,7 @@ class Memory:
         query: str,
         *,
         limit: int = 10,
-        mode: Mode = "hybrid",
+        mode: Mode | SearchMode = "hybrid",
         filters: Filters | None = None,
         as_of: datetime | None = None,
         valid_at: datetime | AnyScope | None = None,
@@ -459,8 +460,7 @@ class Memory:
             query: a question or words.
             limit: how many hits at the most.
             mode: "hybrid" joins both rankings, "dense" is by vector only, "text" by words only;
-                "graph" goes on from what is fused to passages that name the same things;
-                "hipporag2" does what the published code does, for comparison.
+                "graph" goes on from what these find to passages that name the same things.
             filters: conditions on metadata, e.g. `{"lang": "en", "year": {"gte": 2020}}`.
             as_of: search the memory as it was recorded at this moment.
             valid_at: only what holds in the world at this moment; default `as_of`, or now; `ANY`
