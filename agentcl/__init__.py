@@ -34,29 +34,13 @@ from agentcl.errors import (
     StoreUnavailable,
     TransferError,
     VersionConflict,
-)
+)  # fmt: skip
 
 if TYPE_CHECKING:
-    from agentcl.agents import (
-        Agent,
-        Budget,
-        Student,
-        Supervisor,
-        Teacher,
-    )
-    from agentcl.envs import (
-        Domain,
-        Environment,
-        Task,
-        open_domain,
-    )
-    from agentcl.guidance import (
-        Pamphlet,
-        Standing,
-    )
-    from agentcl.lessons import (
-        Lesson,
-    )
+    from agentcl.agents import Agent, Budget, Student, Supervisor, Teacher
+    from agentcl.envs import Domain, Environment, Task, open_domain
+    from agentcl.guidance import Pamphlet, Standing
+    from agentcl.lessons import Lesson
     from agentcl.memory import (
         UNCHANGED,
         AsyncMemory,
@@ -67,7 +51,7 @@ if TYPE_CHECKING:
         ModelExtractor,
         Receipt,
         Stats,
-    )
+    )  # fmt: skip
     from agentcl.models import (
         ChatModel,
         LocalChat,
@@ -77,7 +61,7 @@ if TYPE_CHECKING:
         ScriptedModel,
         Usage,
         open_reference,
-    )
+    )  # fmt: skip
     from agentcl.retrieval import (
         Encoder,
         GraphSettings,
@@ -86,7 +70,7 @@ if TYPE_CHECKING:
         Recall,
         Retriever,
         open_encoder,
-    )
+    )  # fmt: skip
     from agentcl.store import (
         ANY,
         Counters,
@@ -99,85 +83,23 @@ if TYPE_CHECKING:
         Scope,
         Step,
         Version,
-    )
+    )  # fmt: skip
 
     __version__: str
 
 __all__ = [
-    "ANY",
-    "UNCHANGED",
-    "Agent",
-    "AgentclError",
-    "AsyncMemory",
-    "BaselineFailed",
-    "Budget",
-    "ChatModel",
-    "ConfigError",
-    "Counters",
-    "Document",
-    "Domain",
-    "Draft",
-    "Duplicate",
-    "Encoder",
-    "EncoderMismatch",
-    "Environment",
-    "EnvironmentFailed",
-    "Episode",
-    "EpisodeRecall",
-    "EpisodeRecorder",
-    "EraseIncomplete",
-    "Extraction",
-    "Fact",
-    "GraphSettings",
-    "Hit",
-    "Index",
-    "InvalidInput",
-    "Lesson",
-    "LoadError",
-    "LocalChat",
-    "Memory",
-    "MemoryClosed",
-    "Message",
-    "MissingExtra",
-    "MissingPeer",
-    "ModelChanged",
-    "ModelExtractor",
-    "ModelUnavailable",
-    "NotFound",
-    "OpenAIChat",
-    "Pamphlet",
-    "Passage",
-    "Recall",
-    "Receipt",
-    "Record",
-    "RequestRefused",
-    "Retriever",
-    "Sampling",
-    "SchemaTooNew",
-    "SchemaViolation",
-    "Scope",
-    "ScriptedModel",
-    "Standing",
-    "Stats",
-    "Step",
-    "StorageFull",
-    "StoreBusy",
-    "StoreCorrupt",
-    "StoreReadOnly",
-    "StoreUnavailable",
-    "Student",
-    "Supervisor",
-    "Task",
-    "Teacher",
-    "TransferError",
-    "Usage",
-    "Version",
-    "VersionConflict",
-    "__version__",
-    "open_domain",
-    "open_encoder",
-    "open_reference",
-]
+    "ANY", "UNCHANGED", "Agent", "AgentclError", "AsyncMemory", "BaselineFailed", "Budget",
+    "ChatModel", "ConfigError", "Counters", "Document", "Domain", "Draft", "Duplicate", "Encoder",
+    "EncoderMismatch", "Environment", "EnvironmentFailed", "Episode", "EpisodeRecall",
+    "EpisodeRecorder", "EraseIncomplete", "Extraction", "Fact", "GraphSettings", "Hit", "Index",
+    "InvalidInput", "Lesson", "LoadError", "LocalChat", "Memory", "MemoryClosed", "Message",
+    "MissingExtra", "MissingPeer", "ModelChanged", "ModelExtractor", "ModelUnavailable", "NotFound",
+    "OpenAIChat", "Pamphlet", "Passage", "Recall", "Receipt", "Record", "RequestRefused",
+    "Retriever", "Sampling", "SchemaTooNew", "SchemaViolation", "Scope", "ScriptedModel",
+    "Standing", "Stats", "Step", "StorageFull", "StoreBusy", "StoreCorrupt", "StoreReadOnly",
+    "StoreUnavailable", "Student", "Supervisor", "Task", "Teacher", "TransferError", "Usage",
+    "Version", "VersionConflict", "__version__", "open_domain", "open_encoder", "open_reference",
+]  # fmt: skip
 
 
 def _face(
