@@ -34,7 +34,7 @@ from agentcl.errors import (
     StoreUnavailable,
     TransferError,
     VersionConflict,
-)  # fmt: skip
+)
 
 if TYPE_CHECKING:
     from agentcl.agents import Agent, Budget, Student, Supervisor, Teacher
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
         ModelExtractor,
         Receipt,
         Stats,
-    )  # fmt: skip
+    )
     from agentcl.models import (
         ChatModel,
         LocalChat,
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
         ScriptedModel,
         Usage,
         open_reference,
-    )  # fmt: skip
+    )
     from agentcl.retrieval import (
         Encoder,
         GraphSettings,
@@ -70,7 +70,7 @@ if TYPE_CHECKING:
         Recall,
         Retriever,
         open_encoder,
-    )  # fmt: skip
+    )
     from agentcl.store import (
         ANY,
         Counters,
@@ -83,7 +83,7 @@ if TYPE_CHECKING:
         Scope,
         Step,
         Version,
-    )  # fmt: skip
+    )
 
     __version__: str
 
