@@ -1,6 +1,5 @@
 """The house itself: what is exported, what an import costs, what the pages say."""
 
-import ast
 import importlib
 import importlib.util
 import re
@@ -143,17 +142,6 @@ def test_root_links_lead_into_the_package() -> None:
         if not link.is_symlink():  # a source distribution leaves them out
             pytest.skip("not a checkout")
         assert link.resolve() == (ROOT / "agentcl" / name).resolve()
-
-
-def test_dependencies_point_one_way() -> None:
-    """Records import only the standard library; the journal side never imports retrieval."""
-    for path in (ROOT / "agentcl" / "memory").glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.module:
-                assert not node.module.startswith("agentcl.retrieval"), path
-                if path.name == "records.py":
-                    top = node.module.split(".")[0]
-                    assert top in sys.stdlib_module_names or node.module == "agentcl.errors", path
 
 
 def test_measured_tables_are_those_of_the_committed_results(

@@ -42,11 +42,16 @@ if TYPE_CHECKING:
         Match,
         Query,
     )
+    from agentcl.retrieval.modes import (
+        MODES,
+        PUBLISHED,
+        Mode,
+        SearchMode,
+    )
     from agentcl.retrieval.recall import (
         Hit,
         Link,
         LinkedFact,
-        Mode,
         Recall,
         ScorePart,
     )
@@ -57,6 +62,8 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "MODES",
+    "PUBLISHED",
     "Change",
     "ChromaIndex",
     "Condition",
@@ -84,6 +91,7 @@ __all__ = [
     "Retrieved",
     "Retriever",
     "ScorePart",
+    "SearchMode",
     "Triple",
     "default_encoder_name",
     "open_encoder",
@@ -101,7 +109,8 @@ if not TYPE_CHECKING:
             "graph.names": "Extracted Extractor NameExtractor Triple",
             "graph.settings": "Edges GraphSettings",
             "index": "Change Condition Entry Index Match Query",
-            "recall": "Hit Link LinkedFact Mode Recall ScorePart",
+            "modes": "MODES PUBLISHED Mode SearchMode",
+            "recall": "Hit Link LinkedFact Recall ScorePart",
             "retriever": "IndexState Retrieved Retriever",
         },
     )
