@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from agentcl.retrieval.graph.names import Extracted, Extractor, NameExtractor, Triple
     from agentcl.retrieval.graph.settings import Edges, GraphSettings
     from agentcl.retrieval.index import Change, Condition, Entry, Index, Match, Query
-    from agentcl.retrieval.modes import MODES, Mode
+    from agentcl.retrieval.modes import MODES, PUBLISHED, Mode, SearchMode
     from agentcl.retrieval.recall import Hit, Link, LinkedFact, Recall, ScorePart
     from agentcl.retrieval.retriever import IndexState, Retrieved, Retriever
 
 __all__ = [
     "MODES",
+    "PUBLISHED",
     "Change",
     "ChromaIndex",
     "Condition",
@@ -52,6 +53,7 @@ __all__ = [
     "Retrieved",
     "Retriever",
     "ScorePart",
+    "SearchMode",
     "Triple",
     "default_encoder_name",
     "open_encoder",
@@ -67,7 +69,7 @@ if not TYPE_CHECKING:
         "graph.names": "Extracted Extractor NameExtractor Triple",
         "graph.settings": "Edges GraphSettings",
         "index": "Change Condition Entry Index Match Query",
-        "modes": "MODES Mode",
+        "modes": "MODES PUBLISHED Mode SearchMode",
         "recall": "Hit Link LinkedFact Recall ScorePart",
         "retriever": "IndexState Retrieved Retriever",
     })  # fmt: skip

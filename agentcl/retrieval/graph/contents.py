@@ -10,11 +10,11 @@ from typing import Final
 import numpy as np
 
 from agentcl.retrieval.graph.adjacency import Ints
-from agentcl.retrieval.graph.fact_columns import Facts
+from agentcl.retrieval.graph.fact_columns import FactColumns
 from agentcl.retrieval.graph.names import Extractor
 from agentcl.retrieval.graph.phrases import normalise
 from agentcl.retrieval.graph.settings import Edges
-from agentcl.retrieval.graph.view import Part
+from agentcl.retrieval.graph.view import PassagePart
 from agentcl.retrieval.index import NOTHING, Change, Entry
 from agentcl.store.records import Scope
 
@@ -41,7 +41,7 @@ class HeldPassage(Held):
 
     node: int
     text: str = ""  # until then
-    text_part: Part | None = None
+    text_part: PassagePart | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,7 +65,7 @@ class Contents:
         self.passages: dict[int, HeldPassage] = {}  # by seq
         self.by_node: dict[int, HeldPassage] = {}
         self.seq_of = array("q")  # by node; 0 for a phrase
-        self.facts = Facts()
+        self.facts = FactColumns()
         self.live: dict[str, Held] = {}  # passages and readings, by id
         self.scopes: dict[Scope, int] = {}
         self.spelling: dict[int, str] = {}  # a phrase's node -> the form all its spellings share
@@ -133,7 +133,7 @@ class Contents:
         for node, word, tenant in zip(nodes, words, tenants, strict=True):
             self._words[tenant][word] = node
 
-    def part(self, passage: HeldPassage, edges: Edges, at: int | None) -> Part:
+    def part(self, passage: HeldPassage, edges: Edges, at: int | None) -> PassagePart:
         """Return what a passage brings to a graph at a moment."""
         id = passage.entry.id
         facts = self.facts.pairs(id, at)
@@ -147,7 +147,7 @@ class Contents:
             phrases += listed
         if edges.names == "all" or (edges.names == "extracted" and not listed):
             phrases.append(self._text_part(passage).phrases)
-        return Part(np.unique(np.concatenate(phrases)), pairs[pairs[:, 0] != pairs[:, 1]])
+        return PassagePart(np.unique(np.concatenate(phrases)), pairs[pairs[:, 0] != pairs[:, 1]])
 
     def read_texts(self) -> None:
         """Find what the live passages name that nobody has read: each graph wants to know it."""
@@ -196,7 +196,7 @@ class Contents:
         header = _header(entry, {"title": entry.fields["title"]})
         return HeldPassage(header, node=self._new_node(), text=entry.fields["text"])
 
-    def _text_part(self, passage: HeldPassage) -> Part:
+    def _text_part(self, passage: HeldPassage) -> PassagePart:
         """Return what a passage's text names; few ask that of one that was read for facts."""
         if passage.text_part is None:
             entry = passage.entry
@@ -209,7 +209,9 @@ class Contents:
             ]
             named = np.array(pairs, np.int32).reshape(-1, 2)
             phrases = np.union1d(self._nodes(number, found.phrases), named.ravel())
-            passage.text_part = Part(phrases.astype(np.int32), named[named[:, 0] != named[:, 1]])
+            passage.text_part = PassagePart(
+                phrases.astype(np.int32), named[named[:, 0] != named[:, 1]]
+            )
             passage.text = ""
         return passage.text_part
 

@@ -20,7 +20,7 @@ class StatedFact:
     object: int
 
 
-class Facts:
+class FactColumns:
     """Every version of every fact of one memory. Not safe for threads: the owner takes turns."""
 
     def __init__(self) -> None:

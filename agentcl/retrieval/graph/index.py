@@ -26,7 +26,7 @@ from agentcl.retrieval.graph.pagerank import Visits
 from agentcl.retrieval.graph.routes import Routes
 from agentcl.retrieval.graph.settings import Edges, GraphSettings
 from agentcl.retrieval.graph.synonyms import Encode, Synonyms
-from agentcl.retrieval.graph.view import Part, View
+from agentcl.retrieval.graph.view import PassagePart, View
 from agentcl.retrieval.index import Change, Match, Query
 
 _PAST_VIEWS: Final = 4
@@ -319,7 +319,9 @@ class GraphIndex:
             if found is not None:
                 view.add(id, *found)
 
-    def _part(self, scopes: frozenset[int], edges: Edges, id: str) -> tuple[int, Part] | None:
+    def _part(
+        self, scopes: frozenset[int], edges: Edges, id: str
+    ) -> tuple[int, PassagePart] | None:
         """Return the node of a live passage and what it brings to a graph; None if it is not in it."""
         passage = self.contents.live.get(id)
         if not isinstance(passage, HeldPassage):

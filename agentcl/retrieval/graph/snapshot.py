@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from agentcl.retrieval.graph.adjacency import Ints
 from agentcl.retrieval.graph.contents import Contents, Held, HeldPassage, HeldReading
-from agentcl.retrieval.graph.fact_columns import Facts
+from agentcl.retrieval.graph.fact_columns import FactColumns
 from agentcl.retrieval.graph.names import Extractor
-from agentcl.retrieval.graph.view import NO_PAIRS, Part
+from agentcl.retrieval.graph.view import NO_PAIRS, PassagePart
 from agentcl.retrieval.index import Entry
 from agentcl.store.records import Scope
 
@@ -32,9 +32,9 @@ FILE: Final = "graph.npz"
 _VERSION: Final = 3
 _KINDS: Final = ("passage", "extraction")
 _NONE: Final = int(np.iinfo(np.int64).min)  # stands for None; times before 1970 are negative
-# Of `Facts`, as its method `add` wants them, but for the ids.
+# Of `FactColumns`, as its method `add` wants them, but for the ids.
 _FACT_COLUMNS: Final = ("seqs", "passages", "subjects", "objects", "begins", "ends")
-_NO_PART: Final = Part(NO_PAIRS.ravel(), NO_PAIRS)
+_NO_PART: Final = PassagePart(NO_PAIRS.ravel(), NO_PAIRS)
 
 Columns = Mapping[str, NDArray[Any]]
 
@@ -126,7 +126,7 @@ def _read(columns: Columns, extractor: Extractor) -> tuple[Contents, int] | None
         counts[kind] += 1
         held: Held
         if kind == 0:
-            part = Part(phrases[number], pairs[number].reshape(-1, 2))
+            part = PassagePart(phrases[number], pairs[number].reshape(-1, 2))
             text = unread[number]
             held = HeldPassage(
                 entry,
@@ -142,7 +142,7 @@ def _read(columns: Columns, extractor: Extractor) -> tuple[Contents, int] | None
     return contents, int(head["watermark"])
 
 
-def _facts(facts: Facts) -> dict[str, NDArray[Any]]:
+def _facts(facts: FactColumns) -> dict[str, NDArray[Any]]:
     return {
         "fact_ids": _text("\n".join(facts.ids)),
         "stated_by": _text("\n".join(facts.passage_ids)),
@@ -150,7 +150,7 @@ def _facts(facts: Facts) -> dict[str, NDArray[Any]]:
     }
 
 
-def _read_facts(columns: Columns, facts: Facts) -> None:
+def _read_facts(columns: Columns, facts: FactColumns) -> None:
     passage_ids = _string(columns["stated_by"]).split("\n")
     seqs, passages, *rest = (columns[name].tolist() for name in _FACT_COLUMNS)
     ids = _string(columns["fact_ids"]).split("\n") if seqs else []

@@ -18,7 +18,7 @@ _STEPS: Final = 1_024  # of a synonym's weight, to 1
 NO_PAIRS: Final[Ints] = np.empty((0, 2), np.int32)
 
 
-class Part(NamedTuple):
+class PassagePart(NamedTuple):
     """What one passage brings to a graph."""
 
     phrases: Ints  # nodes that it names, each once, with those of its facts
@@ -50,13 +50,13 @@ class View:
         self.graph = Adjacency()
         self.walker = Walker(self.graph)
         self.node_of: dict[str, int] = {}  # a passage's id -> its node
-        self._held: dict[int, Part] = {}  # by the passage's node
+        self._held: dict[int, PassagePart] = {}  # by the passage's node
         self._partners = partners
         self._counts = array("i")  # passages that name a phrase, by the phrase's node
         self._alone = array("i")  # the one that does, while it is the only one
         self._synonyms = array("i")  # partners of a phrase that some passage names
 
-    def holds(self, node: int, part: Part) -> bool:
+    def holds(self, node: int, part: PassagePart) -> bool:
         """Return whether a passage is here with exactly this."""
         held = self._held[node]
         return held is part or all(map(np.array_equal, held, part))
@@ -66,7 +66,7 @@ class View:
         part = self._held.get(node)
         return [] if part is None else part.phrases.tolist()
 
-    def add(self, id: str, node: int, part: Part) -> None:
+    def add(self, id: str, node: int, part: PassagePart) -> None:
         """Take up a passage."""
         self._make_room(node, part)
         self.node_of[id] = node
@@ -103,7 +103,7 @@ class View:
             elif self._counts[phrase] == 0:
                 self._disappear(phrase)
 
-    def build(self, parts: Iterable[tuple[str, int, Part]]) -> None:
+    def build(self, parts: Iterable[tuple[str, int, PassagePart]]) -> None:
         """Fill an empty view at once; the same as adding one by one, and faster."""
         for id, node, part in parts:
             self.node_of[id] = node
@@ -153,7 +153,7 @@ class View:
         """Whether the passages that name a phrase have edges to it."""
         return self.edges.has_leaves or self._counts[phrase] + self._synonyms[phrase] > 1
 
-    def _relate(self, part: Part, weight: float) -> None:
+    def _relate(self, part: PassagePart, weight: float) -> None:
         if weight:
             for subject, object_ in part.pairs.tolist():
                 self.graph.change(subject, object_, weight)
@@ -192,7 +192,7 @@ class View:
         weights = _exact(self.edges.synonym_weight * cosines[present].astype(np.float64))
         return u[present], v[present], weights
 
-    def _make_room(self, node: int, part: Part) -> None:
+    def _make_room(self, node: int, part: PassagePart) -> None:
         last = max(node, int(part.phrases.max(initial=0)))
         self.graph.reserve(last + 1)
         missing = last + 1 - len(self._counts)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentcl.retrieval.graph.fact_columns import LIVES, Facts, StatedFact
+from agentcl.retrieval.graph.fact_columns import LIVES, FactColumns, StatedFact
 
 # At each moment from 0 on: a fact is said by a passage (again), or ends.
 CHANGES = st.lists(st.tuples(st.integers(0, 4), st.booleans()), max_size=30)
@@ -17,7 +17,7 @@ def passage_of(fact: int) -> str:
 def test_any_sequence_of_changes_gives_what_lived_at_each_moment(
     changes: list[tuple[int, bool]], at: int | None
 ) -> None:
-    facts = Facts()
+    facts = FactColumns()
     versions: list[tuple[StatedFact, str, int, int]] = []
     live: dict[int, int] = {}
     for now, (fact, is_added) in enumerate(changes):

@@ -1,0 +1,240 @@
+"""How the house is built: which room may import which, and what stands where.
+
+Every import counts, also one inside a function or for types only. What others still have to mend stands in a
+`STILL`, exactly as it is found: an entry that is needed no longer fails the test until it is deleted.
+"""
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "agentcl"
+
+# By room, the rooms that it may import; itself always. Read from the ground up.
+ARROWS: Final[Mapping[str, str]] = {
+    "errors": "",
+    "text": "errors",
+    "process": "errors",
+    "lessons": "errors text",
+    "store": "errors text",
+    "files": "errors store text",
+    "models": "errors process store text",
+    "envs": "errors lessons process text",
+    "retrieval": "errors store text",
+    "guidance": "errors lessons store text",
+    "jobs": "errors process store text",
+    "memory": "errors files guidance jobs lessons models retrieval store text",
+    "agents": "envs errors guidance lessons memory models retrieval store text",
+    "bench": "agents envs errors guidance jobs lessons memory models process retrieval store text",
+    "cli": "agents bench envs errors files guidance jobs lessons memory models process retrieval store text",
+    "testing": "agents envs errors files guidance jobs lessons memory models process retrieval store text",
+}
+STILL_ARROWS: Final[Mapping[str, str]] = {}  # module: what it imports and must not
+STILL_CIRCLES: Final[tuple[frozenset[str], ...]] = ()
+STILL_TWICE: Final[Mapping[str, frozenset[str]]] = {  # class: the modules that define it
+    "Actor": frozenset({"agentcl.agents.agent", "agentcl.bench.actors"}),
+    "Baseline": frozenset({"agentcl.bench.baselines.base", "agentcl.guidance.baseline"}),
+    "Difference": frozenset({"agentcl.bench.reports.records", "agentcl.guidance.overview"}),
+    "Entry": frozenset({"agentcl.guidance.pamphlet", "agentcl.retrieval.index"}),
+    "Estimate": frozenset({"agentcl.bench.reports.estimates", "agentcl.guidance.baseline"}),
+    "Reading": frozenset({"agentcl.memory.fact_writing", "agentcl.models.reference.inference"}),
+}
+STILL_DEEP: Final = frozenset(  # pages and examples that import what lies below a room
+    {
+        "docs/benchmarking.md",
+        "docs/environments.md",
+        "docs/graph.md",
+        "docs/guidance.md",
+        "docs/indexes.md",
+        "docs/metrics.md",
+        "docs/questions.md",
+        "docs/reference-model.md",
+        "examples/compare_memories.py",
+        "examples/frozen_model.py",
+        "examples/learning_demo.py",
+        "examples/two_steps.py",
+    }
+)
+
+
+@cache
+def trees() -> Mapping[str, ast.Module]:
+    """Return every module of the package, by its name."""
+    return {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): ast.parse(
+            path.read_text("utf-8")
+        )
+        for path in sorted(PACKAGE.rglob("*.py"))
+    }
+
+
+def imported(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """Yield each import of ours: the module, and the name taken from it, if one is."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found = [(alias.name, "") for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            found = [(node.module or "", alias.name) for alias in node.names]
+        else:
+            continue
+        yield from (pair for pair in found if pair[0].split(".")[0] == "agentcl")
+
+
+def is_face(name: str) -> bool:
+    """Return whether a module only says where the names of a room are, for when they are asked for."""
+    return name == "agentcl" or any(
+        pair == ("agentcl", "_face") for pair in imported(trees()[name])
+    )
+
+
+@cache
+def named_by(face: str) -> Mapping[str, str]:
+    """Return where the names of a face are."""
+    return {name: home(module, name) for module, name in imported(trees()[face])}
+
+
+def home(module: str, name: str) -> str:
+    """Return the module that an import reaches in the end, through submodules and faces."""
+    if name and f"{module}.{name}" in trees():
+        return f"{module}.{name}"
+    if name != "_face" and module in trees() and is_face(module):
+        return named_by(module).get(name, module)
+    return module
+
+
+def arrows() -> Iterator[tuple[str, str]]:
+    """Yield each import between modules; the ground of all faces, `agentcl` itself, is none."""
+    for module, tree in trees().items():
+        if module == "agentcl":
+            continue
+        for target, name in imported(tree):
+            reached = home(target, name)
+            if reached not in ("agentcl", module):
+                yield module, reached
+
+
+def room(module: str) -> str:
+    return module.split(".")[1]
+
+
+def test_a_room_imports_only_what_lies_below_it() -> None:
+    wrong: dict[str, set[str]] = defaultdict(set)
+    for module, reached in arrows():
+        allowed = {room(module), *ARROWS[room(module)].split()}
+        if room(reached) not in allowed:
+            wrong[module].add(reached)
+    found = {module: " ".join(sorted(reached)) for module, reached in wrong.items()}
+    assert found == STILL_ARROWS
+
+
+def test_the_table_of_rooms_has_no_circle_itself() -> None:
+    below: set[str] = set()
+    for name, allowed in ARROWS.items():
+        assert set(allowed.split()) <= below, name
+        below.add(name)
+
+
+def test_every_room_is_in_the_table() -> None:
+    assert {room(module) for module in trees() if module != "agentcl"} <= set(ARROWS)
+
+
+def circles() -> list[frozenset[str]]:
+    """Return the sets of modules that reach one another (Tarjan 1972)."""
+    reached: dict[str, set[str]] = {module: set() for module in trees()}
+    for module, target in arrows():
+        if not is_face(module):
+            reached[module].add(target)
+    place: dict[str, int] = {}
+    lowest: dict[str, int] = {}
+    open_: list[str] = []
+    found: list[frozenset[str]] = []
+
+    def visit(module: str) -> None:
+        place[module] = lowest[module] = len(place)
+        open_.append(module)
+        for target in sorted(reached[module]):
+            if target not in place:
+                visit(target)
+                lowest[module] = min(lowest[module], lowest[target])
+            elif target in open_:
+                lowest[module] = min(lowest[module], place[target])
+        if lowest[module] == place[module]:
+            start = open_.index(module)
+            if len(open_) - start > 1:
+                found.append(frozenset(open_[start:]))
+            del open_[start:]
+
+    for module in reached:
+        if module not in place:
+            visit(module)
+    return found
+
+
+def test_no_modules_import_one_another() -> None:
+    assert set(circles()) == set(STILL_CIRCLES)
+
+
+def test_no_type_is_ignored_for_a_circle() -> None:
+    for path in PACKAGE.rglob("*.py"):
+        for line in path.read_text("utf-8").splitlines():
+            _, ignore, reason = line.partition("# type: ignore")
+            assert not (ignore and re.search(r"circ|cycl|import", reason, re.IGNORECASE)), path
+
+
+def test_the_package_imports_nothing_that_is_not_shipped() -> None:
+    outside = {"training", "tests", "benchmarks", "examples"}
+    for module, tree in trees().items():
+        for node in ast.walk(tree):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not outside & {name.split(".")[0] for name in names}, module
+
+
+def test_the_root_holds_rooms_and_the_ground_only() -> None:
+    files = {path.name for path in PACKAGE.iterdir() if path.is_file()}
+    assert files == {"__init__.py", "errors.py", "lessons.py", "process.py", "py.typed"}
+
+
+def test_a_class_name_means_one_thing_in_all_rooms() -> None:
+    homes: dict[str, set[str]] = defaultdict(set)
+    for module, tree in trees().items():
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes[node.name].add(module)
+    found = {
+        name: frozenset(modules)
+        for name, modules in homes.items()
+        if len({room(module) for module in modules}) > 1
+    }
+    assert found == STILL_TWICE
+
+
+def python_of(page: Path) -> str:
+    """Return the Python that a page shows, or that a file is."""
+    text = page.read_text("utf-8")
+    if page.suffix == ".py":
+        return text
+    return "\n".join(re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE))
+
+
+SHOWN = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "examples").rglob("*.py")),
+]
+
+
+@pytest.mark.parametrize("page", SHOWN, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_pages_and_examples_import_faces_only(page: Path) -> None:
+    found = [name for name, _ in imported(ast.parse(python_of(page))) if name.count(".") > 1]
+    if page.relative_to(ROOT).as_posix() in STILL_DEEP:
+        assert found, "mended: delete its entry"
+    else:
+        assert not found
