@@ -40,11 +40,6 @@ STILL_ARROWS: Final[Mapping[str, str]] = {}  # module: what it imports and must 
 STILL_CIRCLES: Final[tuple[frozenset[str], ...]] = ()
 STILL_TWICE: Final[Mapping[str, frozenset[str]]] = {  # class: the modules that define it
     "Actor": frozenset({"agentcl.agents.agent", "agentcl.bench.actors"}),
-    "Baseline": frozenset({"agentcl.bench.baselines.base", "agentcl.guidance.baseline"}),
-    "Difference": frozenset({"agentcl.bench.reports.records", "agentcl.guidance.overview"}),
-    "Entry": frozenset({"agentcl.guidance.pamphlet", "agentcl.retrieval.index"}),
-    "Estimate": frozenset({"agentcl.bench.reports.estimates", "agentcl.guidance.baseline"}),
-    "Reading": frozenset({"agentcl.memory.fact_writing", "agentcl.models.reference.inference"}),
 }
 STILL_DEEP: Final = frozenset(  # pages and examples that import what lies below a room
     {
