@@ -38,7 +38,7 @@ from runs import finished, over_seeds
 
 from agentcl.bench.folder import RunFolder
 from agentcl.bench.metrics.curves import adaptive_efficiency, break_even_cost, break_even_score
-from agentcl.bench.reports.writing import write_report
+from agentcl.bench.report.writing import write_report
 from agentcl.bench.rows import Row
 from agentcl.envs.worlds.incidents.world import IncidentWorld, draw_incident
 from agentcl.guidance.rules import GuidanceRules
@@ -346,7 +346,7 @@ def draw(found: Mapping[str, Any]) -> None:
     mpl.use("svg")
     from matplotlib import pyplot
 
-    from agentcl.bench.reports.charts import COLOURS
+    from agentcl.bench.report.charts import COLOURS
 
     mpl.rcParams["svg.hashsalt"] = "guidance"  # the same picture from the same numbers
     figure, axes = pyplot.subplots(figsize=(7, 3.6), layout="constrained")

@@ -15,10 +15,10 @@ import click
 from agentcl.bench.arms.registry import arm_names
 from agentcl.bench.folder import RunFolder
 from agentcl.bench.opening import agent_names, source_names
-from agentcl.bench.reports.compare import compare_runs
-from agentcl.bench.reports.summary import Summary, summarise
-from agentcl.bench.reports.words import interval
-from agentcl.bench.reports.writing import write_report
+from agentcl.bench.report.compare import compare_runs
+from agentcl.bench.report.summary import Summary, summarise
+from agentcl.bench.report.words import interval
+from agentcl.bench.report.writing import write_report
 from agentcl.bench.rows import Row
 from agentcl.bench.runner import begin, go_on, progress
 from agentcl.bench.settings import Shape, from_mapping, load_settings, merge

@@ -17,8 +17,8 @@ from agentcl.bench.leakage import WatchedMemory
 from agentcl.bench.lives import About, live_tasks
 from agentcl.bench.notes import Noter
 from agentcl.bench.players import ArmPlayer
-from agentcl.bench.reports.summary import summarise
-from agentcl.bench.reports.writing import write_report
+from agentcl.bench.report.summary import summarise
+from agentcl.bench.report.writing import write_report
 from agentcl.bench.rows import Row
 from agentcl.bench.runner import begin, go_on
 from agentcl.bench.settings import from_mapping

@@ -11,8 +11,8 @@ import pytest
 
 from agentcl.agents.spending import Spent
 from agentcl.bench.folder import RunFolder
-from agentcl.bench.reports.estimates import Clusters, estimate
-from agentcl.bench.reports.summary import Summary, summarise
+from agentcl.bench.report.estimates import Clusters, estimate
+from agentcl.bench.report.summary import Summary, summarise
 from agentcl.bench.rows import Row, Turn
 from agentcl.bench.settings import RunSettings, from_mapping
 from agentcl.models.ledger import Prices

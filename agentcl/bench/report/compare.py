@@ -8,14 +8,14 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from agentcl.bench.folder import RunFolder
-from agentcl.bench.reports.estimates import Estimate
-from agentcl.bench.reports.markdown import document
-from agentcl.bench.reports.pairs import Pair, difference
-from agentcl.bench.reports.records import Difference
-from agentcl.bench.reports.scores import scored
-from agentcl.bench.reports.summary import read_rows, summarise
-from agentcl.bench.reports.tables import Section, Table, difference_row
-from agentcl.bench.reports.words import count, interval, name
+from agentcl.bench.report.estimates import Estimate
+from agentcl.bench.report.markdown import document
+from agentcl.bench.report.pairs import Pair, difference
+from agentcl.bench.report.records import Difference
+from agentcl.bench.report.scores import scored
+from agentcl.bench.report.summary import read_rows, summarise
+from agentcl.bench.report.tables import Section, Table, difference_row
+from agentcl.bench.report.words import count, interval, name
 from agentcl.bench.rows import Row
 from agentcl.errors import InvalidInput
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from agentcl.bench.reports.estimates import Estimate
-from agentcl.bench.reports.records import Difference, GroupLine, Measures
-from agentcl.bench.reports.summary import Summary
-from agentcl.bench.reports.words import (
+from agentcl.bench.report.estimates import Estimate
+from agentcl.bench.report.records import Difference, GroupLine, Measures
+from agentcl.bench.report.summary import Summary
+from agentcl.bench.report.words import (
     UNDEFINED,
     count,
     interval,

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from agentcl.bench.reports.summary import Summary
-from agentcl.bench.reports.tables import Section, Table, sections_of
-from agentcl.bench.reports.words import clean, name
+from agentcl.bench.report.summary import Summary
+from agentcl.bench.report.tables import Section, Table, sections_of
+from agentcl.bench.report.words import clean, name
 
 _MEANS_SOMETHING: Final = re.compile(r"([\\`*|~$]|\](?=[(\[:]))")
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Final
 
 from agentcl.bench.folder import RunFolder
-from agentcl.bench.reports.episodes import choose_episodes
-from agentcl.bench.reports.markdown import report_markdown
-from agentcl.bench.reports.page import report_page
-from agentcl.bench.reports.pictures import PICTURES, write_pictures
-from agentcl.bench.reports.summary import summarise
+from agentcl.bench.report.episodes import choose_episodes
+from agentcl.bench.report.markdown import report_markdown
+from agentcl.bench.report.page import report_page
+from agentcl.bench.report.pictures import PICTURES, write_pictures
+from agentcl.bench.report.summary import summarise
 from agentcl.errors import MissingExtra, StoreUnavailable
 from agentcl.models.ledger import Prices
 

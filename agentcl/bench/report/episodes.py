@@ -10,8 +10,8 @@ from itertools import groupby
 from typing import Final
 
 from agentcl.bench.folder import RunFolder
-from agentcl.bench.reports.scores import evenly, is_failed
-from agentcl.bench.reports.words import clean, milliseconds, name, number
+from agentcl.bench.report.scores import evenly, is_failed
+from agentcl.bench.report.words import clean, milliseconds, name, number
 from agentcl.bench.rows import Row
 
 MOST_EPISODES: Final = 200  # of each arm

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from agentcl.bench.reports.estimates import Estimate
+from agentcl.bench.report.estimates import Estimate
 
 UNDEFINED: Final = "\N{EN DASH}"
 _LONGEST: Final = 500  # characters of a name in a table

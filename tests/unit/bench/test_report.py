@@ -13,13 +13,13 @@ import pytest
 from bs4 import BeautifulSoup
 
 from agentcl.bench.folder import RunFolder
-from agentcl.bench.reports.compare import compare_runs
-from agentcl.bench.reports.episodes import choose_episodes
-from agentcl.bench.reports.markdown import escaped, report_markdown
-from agentcl.bench.reports.page import report_page
-from agentcl.bench.reports.summary import summarise
-from agentcl.bench.reports.words import clean, number
-from agentcl.bench.reports.writing import write_report
+from agentcl.bench.report.compare import compare_runs
+from agentcl.bench.report.episodes import choose_episodes
+from agentcl.bench.report.markdown import escaped, report_markdown
+from agentcl.bench.report.page import report_page
+from agentcl.bench.report.summary import summarise
+from agentcl.bench.report.words import clean, number
+from agentcl.bench.report.writing import write_report
 from agentcl.bench.rows import Learned, Row, Turn
 from agentcl.bench.settings import from_mapping
 from agentcl.errors import InvalidInput

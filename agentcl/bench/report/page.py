@@ -6,11 +6,11 @@ import html
 from collections.abc import Sequence
 from typing import Final
 
-from agentcl.bench.reports.charts import COLOURS, cost_chart, learning_chart, legend
-from agentcl.bench.reports.episodes import MOST_BYTES, MOST_EPISODES, Chosen, drill_down
-from agentcl.bench.reports.summary import Summary
-from agentcl.bench.reports.tables import Section, Table, sections_of
-from agentcl.bench.reports.words import name
+from agentcl.bench.report.charts import COLOURS, cost_chart, learning_chart, legend
+from agentcl.bench.report.episodes import MOST_BYTES, MOST_EPISODES, Chosen, drill_down
+from agentcl.bench.report.summary import Summary
+from agentcl.bench.report.tables import Section, Table, sections_of
+from agentcl.bench.report.words import name
 
 _DARK: Final = ("#5aa9e6", "#ff8a4c", "#3ecf9b", "#e08ccb", "#f2b43c", "#8fd0f5", "#b0b0b0")
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from agentcl.bench.reports.estimates import Estimate
-from agentcl.bench.reports.records import ArmLine
-from agentcl.bench.reports.scores import evenly
-from agentcl.bench.reports.summary import Summary
-from agentcl.bench.reports.tables import BOUNDS, key_bounds
-from agentcl.bench.reports.words import name
+from agentcl.bench.report.estimates import Estimate
+from agentcl.bench.report.records import ArmLine
+from agentcl.bench.report.scores import evenly
+from agentcl.bench.report.summary import Summary
+from agentcl.bench.report.tables import BOUNDS, key_bounds
+from agentcl.bench.report.words import name
 
 # Okabe and Ito's colours, which colour-blind readers tell apart; yellow, too pale on white, is left out.
 COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#b3589a", "#e69f00", "#56b4e9", "#6b6b6b")

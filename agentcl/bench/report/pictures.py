@@ -8,10 +8,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from agentcl.bench.reports.charts import COLOURS, dots_of, gaps, is_wide_scale
-from agentcl.bench.reports.summary import Summary
-from agentcl.bench.reports.tables import BOUNDS, key_bounds
-from agentcl.bench.reports.words import name
+from agentcl.bench.report.charts import COLOURS, dots_of, gaps, is_wide_scale
+from agentcl.bench.report.summary import Summary
+from agentcl.bench.report.tables import BOUNDS, key_bounds
+from agentcl.bench.report.words import name
 from agentcl.errors import MissingExtra
 
 if TYPE_CHECKING:
