@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import html
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Final
 
 from agentcl.bench.folder import RunFolder
 from agentcl.bench.report.scores import evenly, is_failed
-from agentcl.bench.report.words import clean, milliseconds, name, number
-from agentcl.bench.rows import Row
+from agentcl.bench.report.templates import fill
+from agentcl.bench.report.words import clean, number
+from agentcl.bench.rows import Row, Turn
 
 MOST_EPISODES: Final = 200  # of each arm
 MOST_BYTES: Final = 2_000_000  # of all arms together
@@ -68,88 +67,40 @@ def choose_episodes(
     return Chosen(tuple(told), total)
 
 
-def drill_down(chosen: Chosen) -> str:
-    """Return the episodes by family and task, each to unfold."""
-    ordered = sorted(chosen.episodes, key=lambda one: (one.family, one.task, one.key))
-    parts = []
-    for family, its in groupby(ordered, key=lambda one: one.family):
-        tasks = [_task(task, list(them)) for task, them in groupby(its, key=lambda one: one.task)]
-        title = f"{_text(name(family) or 'no family')} <small>{len(tasks):,} tasks</small>"
-        parts.append(_folded(title, "".join(tasks)))
-    return "".join(parts)
-
-
-def _task(task: str, episodes: Sequence[Told]) -> str:
+def means(episodes: Iterable[Told]) -> str:
+    """Return the mean score of each arm over episodes of one task."""
     scores: dict[str, list[float]] = {}
     for one in episodes:
         if one.score is not None:
             scores.setdefault(one.arm, []).append(one.score)
-    means = ", ".join(f"{arm} {number(statistics.fmean(its))}" for arm, its in scores.items())
-    title = f"{_text(name(task))} <small>{_text(means)}</small>"
-    return _folded(title, "".join(one.markup for one in episodes))
+    return ", ".join(f"{arm} {number(statistics.fmean(its))}" for arm, its in scores.items())
 
 
 def _told(row: Row) -> Told:
-    """Return an episode as text. Nothing of it is trusted: it comes from worlds, models and data."""
-    score = "failed" if is_failed(row) else f"score {number(row.score)}"
-    steps = f"{len(row.turns):,} steps, " if row.episode_seed or len(row.turns) > 1 else ""
-    title = (
-        f"<b>{_text(name(row.arm))}</b> seed {row.seed}, number {row.number} "
-        f"<small>{score}, {steps}{milliseconds(row.wall_s)} ms</small>"
+    markup = fill(
+        "episode.html.j2",
+        row=row,
+        has_failed=is_failed(row),
+        turns=_turns(row.turns),
+        measures=[f"{key} {number(value)}" for key, value in row.measures.items()],
+        most=2 * _MOST_ITEMS + 1,
     )
-    parts = [
-        _part("goal", [row.goal]),
-        _part("seen first", [row.first]),
-        _part("memory showed", row.shown),
-        _turns(row),
-        _part("learned", [one.text for one in row.learned]),
-        _part("end", [row.end]),
-        _part("measures", [f"{key} {number(value)}" for key, value in row.measures.items()]),
-        _part("LEAK", row.leaks),
-        _part("error", [row.error]),
-    ]
-    markup = _folded(title, f"<dl>{''.join(parts)}</dl>")
-    return Told(
-        row.arm, (row.seed, row.number), row.task, row.family, is_failed(row), row.score, markup
-    )
+    key = (row.seed, row.number)
+    return Told(row.arm, key, row.task, row.family, is_failed(row), row.score, markup)
 
 
-def _turns(row: Row) -> str:
-    texts = [
-        "\n".join(
-            part
-            for part in (
-                f"(thought) {clean(turn.thought, _LONGEST)}" if turn.thought != turn.action else "",
-                f"> {clean(turn.action, _LONGEST)}",
-                clean(turn.seen, _LONGEST),
-            )
-            if part and part != "(thought) "
-        )
-        for turn in (*row.turns[:_MOST_ITEMS], *row.turns[_MOST_ITEMS:][-_MOST_ITEMS:])
-    ]
-    if len(row.turns) > 2 * _MOST_ITEMS:
-        left_out = len(row.turns) - 2 * _MOST_ITEMS
+def _turns(turns: Sequence[Turn]) -> list[str]:
+    """Return turns as texts; of many, those at the beginning and at the end."""
+    texts = []
+    for turn in (*turns[:_MOST_ITEMS], *turns[_MOST_ITEMS:][-_MOST_ITEMS:]):
+        thought = turn.thought if turn.thought != turn.action else ""
+        parts = [f"(thought) {clean(thought, _LONGEST)}"] if thought else []
+        parts += [f"> {clean(turn.action, _LONGEST)}", clean(turn.seen, _LONGEST)]
+        texts.append("\n".join(filter(None, parts)))
+    if len(turns) > 2 * _MOST_ITEMS:
+        left_out = len(turns) - 2 * _MOST_ITEMS
         texts.insert(_MOST_ITEMS, f"… {left_out:,} turns are left out …")
-    return _part("turns", texts, longest=4 * _LONGEST)
-
-
-def _part(label: str, texts: Sequence[str], *, longest: int = _LONGEST) -> str:
-    """Return a labelled list of texts; nothing if there is none."""
-    present = [text for text in texts if text]
-    if not present:
-        return ""
-    most = 2 * _MOST_ITEMS + 1
-    shown = "".join(f"<dd>{_text(clean(text, longest))}</dd>" for text in present[:most])
-    more = f"<dd>… and {len(present) - most:,} more</dd>" if len(present) > most else ""
-    return f"<dt>{label}</dt>{shown}{more}"
-
-
-def _folded(title: str, inner: str) -> str:
-    return f"<details><summary>{title}</summary>{inner}</details>"
-
-
-def _text(text: str) -> str:
-    return html.escape(text)
+    return texts
 
 
 def _choice(keys: Sequence[tuple[Key, bool]], most: int) -> list[Key]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+from agentcl.bench.metrics.curves import BreakEven
 from agentcl.bench.report.estimates import Estimate
-from agentcl.bench.report.records import Difference, GroupLine, Measures
+from agentcl.bench.report.lessons import LessonLine
+from agentcl.bench.report.records import Difference, GroupLine, LeakLine, Measures
 from agentcl.bench.report.summary import Summary
 from agentcl.bench.report.words import (
     UNDEFINED,
@@ -19,7 +21,15 @@ from agentcl.bench.report.words import (
     price,
 )
 
+BOUNDS: Final = ("best possible without memory", "best possible with knowledge")
 _MOST_LESSONS: Final = 40  # of an arm, in a report
+_FROZEN: Final = {
+    "same": "The model is frozen: its fingerprint is the same before and after.",
+    "changed": "The model changed during the run: its fingerprint after is another one than before.",
+    "not checked": "Whether the model stayed frozen is not checked yet: the run has not ended.",
+    "no model": "No model was asked.",
+}
+_Line = TypeVar("_Line")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +40,7 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     title: str = ""
     are_texts: bool = False  # the cells are words rather than numbers
-    heat: tuple[
-        tuple[float | None, ...], ...
-    ] = ()  # a value from 0 to 1 for each cell but the first
+    heat: tuple[tuple[float | None, ...], ...] = ()  # of each cell, from 0 to 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +55,9 @@ class Section:
 
 def sections_of(summary: Summary) -> list[Section]:
     """Return the sections of a report, those with nothing to say left out."""
-    found = [
-        _result(summary),
-        _differences(summary),
-        _learning(summary),
-        _lessons(summary),
-        _questions(summary),
-        _transfer(summary),
-        _passes(summary),
-        _changes(summary),
-        _groups(summary),
-        _costs(summary),
-        _checks(summary),
-        _setting(summary),
-    ]
+    makers = (_result, _differences, _learning, _lessons, _questions, _transfer, _passes, _changes,
+              _groups, _costs, _checks, _setting)  # fmt: skip
+    found = [make(summary) for make in makers]
     return [section for section in found if section is not None]
 
 
@@ -78,52 +75,72 @@ def key_bounds(summary: Summary) -> tuple[float, float] | None:
     return without, knowing
 
 
+def difference_table(lines: Iterable[Difference], unit: str) -> Table:
+    """Return what is said of differences; `unit` is what would be drawn to show them."""
+    return _table(lines, {
+        "arm": lambda line: line.arm,
+        "pairs": lambda line: count(line.pairs),
+        "score": lambda line: interval(line.score, is_signed=True),
+        "success": lambda line: interval(line.success, is_signed=True),
+        "better / worse": lambda line: f"{line.better:,} / {line.worse:,}",
+        "sign test p": lambda line: number(line.sign_p, digits=3) if line.sign_p >= 0.001 else "< 0.001",
+        f"{unit} needed": lambda line: count(line.needed),
+        f"{unit} needed for 0.05": lambda line: count(line.needed_for_small),
+    })  # fmt: skip
+
+
+def _table(
+    lines: Iterable[_Line],
+    columns: Mapping[str, Callable[[_Line], str]],
+    title: str = "",
+    *,
+    are_texts: bool = False,
+) -> Table:
+    """Return a table with a row for each line; a column is its name and what it says of a line."""
+    rows = tuple(tuple(cell(line) for cell in columns.values()) for line in lines)
+    return Table(tuple(columns), rows, title, are_texts)
+
+
 def _result(summary: Summary) -> Section:
     unit = next((line.score.unit for line in summary.arms if line.score), "seeds")
-    what = "questions" if summary.are_questions else "episodes"
-    steps = () if summary.are_questions else ("steps",)
-    columns = ("arm", "score", "success", what, "failed", *steps, "tokens", "memory tokens",
-               "time, ms")  # fmt: skip
-    rows = [
-        (line.arm, interval(line.score), interval(line.success), count(line.scored), count(line.failed),
-         *(number(line.steps.mean if line.steps else None, digits=1) for _ in steps),
-         count(line.tokens), count(line.memory_tokens),
-         milliseconds(line.wall_s.median if line.wall_s else None))
-        for line in summary.arms
-    ]  # fmt: skip
-    bounds = key_bounds(summary)
-    if bounds is not None:
-        for label, value in zip(BOUNDS, bounds, strict=True):
-            rows.append((label, number(value), *[""] * (len(columns) - 2)))
+    table = _table(summary.arms, {
+        "arm": lambda line: line.arm,
+        "score": lambda line: interval(line.score),
+        "success": lambda line: interval(line.success),
+        "questions" if summary.are_questions else "episodes": lambda line: count(line.scored),
+        "failed": lambda line: count(line.failed),
+        **({} if summary.are_questions else
+           {"steps": lambda line: number(line.steps.mean if line.steps else None, digits=1)}),
+        "tokens": lambda line: count(line.tokens),
+        "memory tokens": lambda line: count(line.memory_tokens),
+        "time, ms": lambda line: milliseconds(line.wall_s.median if line.wall_s else None),
+    })  # fmt: skip
+    blank = [""] * (len(table.columns) - 2)
+    bounds = zip(BOUNDS, key_bounds(summary) or (), strict=False)
+    rows = (*table.rows, *((label, number(value), *blank) for label, value in bounds))
     unscored = sum(line.unscored for line in summary.arms)
     said = [
-        _verdict(summary),
+        "A check failed: do not believe these results before reading the section on checks."
+        if summary.leakage.is_suspect
+        else "The checks found nothing: no leak, no test that was learned from.",
         f"Means with 95% intervals over {unit}. Tokens are of the model, memory tokens what memory put "
         "into the prompt (estimated), both for each episode; the time is the median of one.",
         *summary.notes,
-        *([f"{unscored:,} questions have no score: nobody answers, and no evidence is named."]
-          if unscored else []),
-    ]  # fmt: skip
-    return Section("result", "Result", tuple(said), (Table(columns, tuple(rows)),))
-
-
-BOUNDS: Final = ("best possible without memory", "best possible with knowledge")
-
-
-def _verdict(summary: Summary) -> str:
-    if summary.leakage.is_suspect:
-        return "A check failed: do not believe these results before reading the section on checks."
-    return "The checks found nothing: no leak, no test that was learned from."
+    ]
+    if unscored:
+        said.append(
+            f"{unscored:,} questions have no score: nobody answers, and no evidence is named."
+        )
+    return Section("result", "Result", tuple(said), (Table(table.columns, rows),))
 
 
 def _differences(summary: Summary) -> Section | None:
-    if not summary.differences:
+    lines = summary.differences
+    if not lines:
         return None
-    unit = next((line.score.unit for line in summary.differences if line.score), "seeds")
-    columns = ("arm", "pairs", "score", "success", "better / worse", "sign test p", f"{unit} needed",
-               f"{unit} needed for 0.05")  # fmt: skip
-    tables = [Table(columns, tuple(difference_row(line) for line in summary.differences))]
-    if any(line.adaptive_efficiency is not None or line.break_even for line in summary.differences):
+    unit = next((line.score.unit for line in lines if line.score), "seeds")
+    tables = [difference_table(lines, unit)]
+    if any(line.adaptive_efficiency is not None or line.break_even for line in lines):
         tables.append(_paid(summary))
     said = (
         f"Each arm less {name(summary.baseline)!r}, on the episodes that both have a score for. Needed: how "
@@ -133,84 +150,67 @@ def _differences(summary: Summary) -> Section | None:
     return Section("differences", "Paired differences", (said,), tuple(tables))
 
 
-def difference_row(line: Difference) -> tuple[str, ...]:
-    """Return what is said of a difference."""
-    return (
-        line.arm,
-        count(line.pairs),
-        interval(line.score, is_signed=True),
-        interval(line.success, is_signed=True),
-        f"{line.better:,} / {line.worse:,}",
-        number(line.sign_p, digits=3) if line.sign_p >= 0.001 else "< 0.001",
-        count(line.needed),
-        count(line.needed_for_small),
-    )
-
-
 def _paid(summary: Summary) -> Table:
-    columns = ["arm", "gain for 1,000 tokens"]
+    columns: dict[str, Callable[[Difference], str]] = {
+        "arm": lambda line: line.arm,
+        "gain for 1,000 tokens": lambda line: number(line.adaptive_efficiency),
+    }
     if not summary.are_questions:
-        columns += ["ahead in score from", "ahead in tokens from"]
-    rows = []
-    for line in summary.differences:
-        starts = [
-            f"episode {found.episode} (to the end, {found.held_for} episodes)"
-            if found
-            else UNDEFINED
-            for found in (line.break_even, line.break_even_tokens)
-        ]
-        cells = [line.arm, number(line.adaptive_efficiency), *starts]
-        rows.append(tuple(cells[: len(columns)]))
-    return Table(tuple(columns), tuple(rows), "When memory has paid")
+        columns["ahead in score from"] = lambda line: _start(line.break_even)
+        columns["ahead in tokens from"] = lambda line: _start(line.break_even_tokens)
+    return _table(summary.differences, columns, "When memory has paid")
+
+
+def _start(found: BreakEven | None) -> str:
+    return (
+        f"episode {found.episode} (to the end, {found.held_for} episodes)" if found else UNDEFINED
+    )
 
 
 def _learning(summary: Summary) -> Section | None:
     if summary.are_questions or not summary.curves:
         return None
-    rows = tuple(
-        (line.arm, interval(line.learning_curve_area), interval(line.first), interval(line.last))
-        for line in summary.arms
-    )
-    columns = ("arm", "area under the curve", "first fifth", "last fifth")
+    table = _table(summary.arms, {
+        "arm": lambda line: line.arm,
+        "area under the curve": lambda line: interval(line.learning_curve_area),
+        "first fifth": lambda line: interval(line.first),
+        "last fifth": lambda line: interval(line.last),
+    })  # fmt: skip
     said = "Over the episodes that are learned from, for each seed; intervals over seeds."
-    return Section("learning", "Learning", (said,), (Table(columns, rows),))
+    return Section("learning", "Learning", (said,), (table,))
 
 
 def _lessons(summary: Summary) -> Section | None:
-    if not summary.lessons:
+    by_arm: dict[str, list[LessonLine]] = {}
+    for line in summary.lessons:
+        by_arm.setdefault(line.arm, []).append(line)
+    if not by_arm:
         return None
-    stages = list(dict.fromkeys(line.stage for line in summary.lessons))
-    arms = list(dict.fromkeys(line.arm for line in summary.lessons))
-    placed = [(line.arm, line.stage) for line in summary.lessons]
-    counts = tuple((arm, *(count(placed.count((arm, stage))) for stage in stages)) for arm in arms)
-    shown = [
-        line
-        for arm in arms
-        for line in [one for one in summary.lessons if one.arm == arm][:_MOST_LESSONS]
-    ]
-    rows = tuple(
-        (name(line.sentence), f"{name(line.arm)}, {line.seed}", line.stage, number(line.trust),
-         f"{number(line.uplift, is_signed=True)} [{number(line.low)}, {number(line.high)}]",
-         count(line.uses), count(line.withheld), f"{line.confirmed} / {line.refuted}", line.why)
-        for line in shown
-    )  # fmt: skip
-    columns = ("lesson", "arm, seed", "stage", "holds", "uplift [95 %]", "shown", "withheld", "for / against",
-               "why")  # fmt: skip
+    stages = dict.fromkeys(line.stage for line in summary.lessons)
+    counts = tuple(
+        (arm, *(count(sum(line.stage == stage for line in its)) for stage in stages))
+        for arm, its in by_arm.items()
+    )
+    shown = [line for its in by_arm.values() for line in its[:_MOST_LESSONS]]
     said = (
         "What was learned, those lessons first that earned their place. A coin decides whether a lesson is shown, "
         "so the episodes that it was withheld from are its controls; uplift is the score that showing it "
         "gains. For and against: later episodes that stated the same, or the opposite, in the same situation. "
         f"At most {_MOST_LESSONS} of each arm stand here; all of them are in the run's folder, under memories/."
     )
-    return Section(
-        "lessons",
-        "Lessons",
-        (said,),
-        (
-            Table(("arm", *stages), counts, "Lessons by stage"),
-            Table(columns, rows, "Lessons and their evidence", are_texts=True),
-        ),
-    )
+    evidence = _table(shown, {
+        "lesson": lambda line: name(line.sentence),
+        "arm, seed": lambda line: f"{name(line.arm)}, {line.seed}",
+        "stage": lambda line: line.stage,
+        "holds": lambda line: number(line.trust),
+        "uplift [95 %]": lambda line: f"{number(line.uplift, is_signed=True)} [{number(line.low)}, {number(line.high)}]",
+        "shown": lambda line: count(line.uses),
+        "withheld": lambda line: count(line.withheld),
+        "for / against": lambda line: f"{line.confirmed} / {line.refuted}",
+        "why": lambda line: line.why,
+    }, "Lessons and their evidence", are_texts=True)  # fmt: skip
+    tables = (Table(("arm", *stages), counts, "Lessons by stage"), evidence)
+    return Section("lessons", "Lessons", (said,), tables)
 
 
 def _questions(summary: Summary) -> Section | None:
@@ -231,57 +231,55 @@ def _questions(summary: Summary) -> Section | None:
 def _transfer(summary: Summary) -> Section | None:
     if not summary.transfer:
         return None
-    tables = [
-        Table(
-            ("tested on", *line.families),
-            tuple(
-                (f"after {line.families[stage - 1]}" if stage else "before any training",
-                 *map(number, scores))
-                for stage, scores in enumerate(line.matrix)
-            ),
-            f"Scores of {line.arm}: rows are stages of training, columns tests",
-            heat=line.matrix,
+    tables = []
+    for line in summary.transfer:
+        stages = ("before any training", *(f"after {family}" for family in line.families))
+        rows = tuple(
+            (stage, *map(number, scores))
+            for stage, scores in zip(stages, line.matrix, strict=False)
         )
-        for line in summary.transfer
-    ]  # fmt: skip
-    pivot = _pivot(
-        {line.arm: line.measures for line in summary.transfer}, "Transfer and lifelong learning"
-    )
+        title = f"Scores of {line.arm}: rows are stages of training, columns tests"
+        heat = tuple((None, *scores) for scores in line.matrix)
+        tables.append(Table(("tested on", *line.families), rows, title, heat=heat))
+    measures = {line.arm: line.measures for line in summary.transfer}
     said = (
         "Formulas, sources and traps of the measures: docs/metrics.md. A dash: undefined, or it "
         "needs other runs (references, experts). Intervals over seeds."
     )
+    pivot = _pivot(measures, "Transfer and lifelong learning")
     return Section("transfer", "Transfer", (said,), (*tables, pivot))
 
 
 def _passes(summary: Summary) -> Section | None:
     if not summary.passes:
         return None
-    table = _pivot({line.arm: line.measures for line in summary.passes})
     known = (
         "Parts of tasks are those that the stream names."
         if summary.passes[0].are_parts_known
         else "The stream names no parts of its tasks: each task counts as its own only part."
     )
     said = f"Gains are against no memory on the same episodes. {known} Intervals over seeds."
+    table = _pivot({line.arm: line.measures for line in summary.passes})
     return Section("passes", "Two passes", (said,), (table,))
 
 
 def _changes(summary: Summary) -> Section | None:
     if not summary.changes:
         return None
-    rows = tuple(
-        (line.arm, line.phase, interval(line.before), interval(line.after), interval(line.end),
-         interval(line.recovery, digits=0), f"{line.recovered} of {line.seeds}")
-        for line in summary.changes
-    )  # fmt: skip
-    columns = ("arm", "from", "last 10 before", "first 5 after", "last 10 after", "recovered after, episodes",
-               "seeds recovered")  # fmt: skip
+    table = _table(summary.changes, {
+        "arm": lambda line: line.arm,
+        "from": lambda line: line.phase,
+        "last 10 before": lambda line: interval(line.before),
+        "first 5 after": lambda line: interval(line.after),
+        "last 10 after": lambda line: interval(line.end),
+        "recovered after, episodes": lambda line: interval(line.recovery, digits=0),
+        "seeds recovered": lambda line: f"{line.recovered} of {line.seeds}",
+    })  # fmt: skip
     said = (
         "The rules change at moments that the agent is not told. Recovered: five episodes in a row are, on "
         "average, as good as the last ten before; the mean is of the seeds that recovered."
     )
-    return Section("changes", "Changes of the rules", (said,), (Table(columns, rows),))
+    return Section("changes", "Changes of the rules", (said,), (table,))
 
 
 def _groups(summary: Summary) -> Section | None:
@@ -320,58 +318,45 @@ def _group_table(
 
 
 def _costs(summary: Summary) -> Section | None:
-    rows = [
-        (line.arm, cost.role, count(cost.calls), count(cost.prompt_tokens), count(cost.completion_tokens),
-         number(cost.duration_s, digits=1), price(cost.price))
-        for line in summary.arms
-        for cost in line.costs
-    ]  # fmt: skip
-    if not rows:
+    by_role = _table([(line.arm, cost) for line in summary.arms for cost in line.costs], {
+        "arm": lambda one: one[0],
+        "role": lambda one: one[1].role,
+        "calls": lambda one: count(one[1].calls),
+        "prompt tokens": lambda one: count(one[1].prompt_tokens),
+        "completion tokens": lambda one: count(one[1].completion_tokens),
+        "seconds": lambda one: number(one[1].duration_s, digits=1),
+        "price": lambda one: price(one[1].price),
+    }, "By role")  # fmt: skip
+    if not by_role.rows:
         return None
-    columns = ("arm", "role", "calls", "prompt tokens", "completion tokens", "seconds", "price")
-    successes = tuple(
-        (line.arm, count(line.tokens_per_success), price(line.price_per_success))
-        for line in summary.arms
-    )
+    by_success = _table(summary.arms, {
+        "arm": lambda line: line.arm,
+        "tokens": lambda line: count(line.tokens_per_success),
+        "price": lambda line: price(line.price_per_success),
+    }, "For each success")  # fmt: skip
     said = "Of the whole run, failed episodes included; prices are those of the price table, if one is given."
-    return Section(
-        "costs",
-        "Costs",
-        (said,),
-        (Table(columns, tuple(rows), "By role"),
-         Table(("arm", "tokens", "price"), successes, "For each success")),
-    )  # fmt: skip
-
-
-_FROZEN: Final = {
-    "same": "The model is frozen: its fingerprint is the same before and after.",
-    "changed": "The model changed during the run: its fingerprint after is another one than before.",
-    "not checked": "Whether the model stayed frozen is not checked yet: the run has not ended.",
-    "no model": "No model was asked.",
-}
+    return Section("costs", "Costs", (said,), (by_role, by_success))
 
 
 def _checks(summary: Summary) -> Section:
+    def seen(line: LeakLine) -> str:
+        return count(line.tests_seen) if line.tests else UNDEFINED
+
     checks = summary.leakage
-    rows = tuple(
-        (line.arm, count(line.episodes), count(line.tests),
-         count(line.tests_seen) if line.tests else UNDEFINED, "; ".join(line.examples))
-        for line in checks.arms
-    )  # fmt: skip
-    columns = ("arm", "episodes with a leak", "tests", "tests learned from before", "examples")
-    tables = [Table(columns, rows, "Leaks", are_texts=True)]
+    tables = [_table(checks.arms, {
+        "arm": lambda line: line.arm,
+        "episodes with a leak": lambda line: count(line.episodes),
+        "tests": lambda line: count(line.tests),
+        "tests learned from before": seen,
+        "examples": lambda line: "; ".join(line.examples),
+    }, "Leaks", are_texts=True)]  # fmt: skip
     if checks.above:
-        above = tuple(
-            (
-                line.family,
-                interval(line.score),
-                number(line.bound),
-                "LEAK" if line.is_leak else "no",
-            )
-            for line in checks.above
-        )
-        tables.append(Table(("family", "score without memory [99%]", "best possible", "above it"), above,
-                            "Is the arm without memory better than it can be?"))  # fmt: skip
+        tables.append(_table(checks.above, {
+            "family": lambda line: line.family,
+            "score without memory [99%]": lambda line: interval(line.score),
+            "best possible": lambda line: number(line.bound),
+            "above it": lambda line: "LEAK" if line.is_leak else "no",
+        }, "Is the arm without memory better than it can be?"))  # fmt: skip
     said = (
         _FROZEN[checks.frozen],
         "A leak is an item that was recalled and never remembered, an answer in the instructions, or an arm "
@@ -384,11 +369,17 @@ def _setting(summary: Summary) -> Section:
     about = {key: value for key, value in summary.about.items() if key not in ("bounds", "arms")}
     arms = {line.arm: line.settings for line in summary.arms if line.settings}
     said = f"{summary.done:,} of {summary.total:,} episodes, state: {name(summary.state)}."
-    return Section("setting", "Setting", (said,), (
-        Table(("what", "value"), tuple(_flat(about)), "The run", are_texts=True),
-        Table(("setting", "value"), tuple(_flat(summary.settings)), "Settings", are_texts=True),
-        *([Table(("arm", "value"), tuple(_flat(arms)), "Arms", are_texts=True)] if arms else []),
-    ))  # fmt: skip
+    parts = (
+        ("what", "The run", about),
+        ("setting", "Settings", summary.settings),
+        ("arm", "Arms", arms),
+    )
+    tables = tuple(
+        Table((column, "value"), tuple(_flat(values)), title, are_texts=True)
+        for column, title, values in parts
+        if values
+    )
+    return Section("setting", "Setting", (said,), tables)
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]:
