@@ -244,7 +244,7 @@ def export(screen: Screen, file: Path, **given: Any) -> None:
 def draw(
     screen: Screen, file: Path, phrase: str | None, query: str | None, limit: int, **given: Any
 ) -> None:
-    """Draw what is near a phrase, or how a search comes to its hits: .html, .svg or .png."""
+    """Draw what is near a phrase, or how a search comes to its hits, as .html or .svg."""
     scope = scope_of(given)
     with open_memory(given) as memory:
         recall = None if query is None else memory.search(query, mode="graph", limit=limit, **scope)

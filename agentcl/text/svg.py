@@ -33,14 +33,14 @@ def _theme(back: str, text: str, soft: str, grid: str, colours: Sequence[str]) -
     series = "".join(f".s{place}{{color:{colour}}}" for place, colour in enumerate(colours))
     return (
         f".picture text{{fill:{text};stroke:{back}}}.picture .soft{{fill:{soft}}}.back{{fill:{back}}}"
-        f".axis{{stroke:{text}}}.rule{{stroke:{soft}}}.grid{{stroke:{grid}}}.mark{{stroke:{back}}}{series}"
+        f".axis{{stroke:{text}}}.rule,.edge{{stroke:{soft}}}.grid{{stroke:{grid}}}.mark{{stroke:{back}}}{series}"
     )
 
 
 STYLE: Final = (
     ".picture{font:14px system-ui,sans-serif}.picture text{stroke-width:3px;paint-order:stroke}"
     ".picture .small{font-size:12px}.picture .head{font-size:16px;font-weight:600}"
-    ".axis,.grid,.rule,.line{fill:none}.rule{stroke-dasharray:1 3;stroke-width:1.5}"
+    ".axis,.grid,.rule,.edge,.line{fill:none}.edge{opacity:.55}.rule{stroke-dasharray:1 3;stroke-width:1.5}"
     ".line{stroke:currentColor;stroke-width:2}.strong{stroke-width:3.5}.faint{stroke-width:1;opacity:.45}"
     ".mark{fill:currentColor}"
     + _theme("#fff", "#1b1f24", "#5a6370", "#d5dae0", _LIGHT)
@@ -49,11 +49,12 @@ STYLE: Final = (
 _PAGE: Final = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
-<style>:root{{color-scheme:light dark}}body{{font:16px/1.5 system-ui,sans-serif;margin:1rem}}
-h1{{font-size:1.4rem;overflow-wrap:anywhere}}.picture{{max-width:100%;height:auto}}{style}</style>
+<style>:root{{color-scheme:light dark}}body{{font:16px/1.5 system-ui,sans-serif;margin:1rem;background:Canvas}}
+h1{{font-size:1.4rem;overflow-wrap:anywhere}}div{{overflow-x:auto}}
+div>.picture{{max-width:100%;min-width:42rem;height:auto}}{style}</style>
 <h1>{title}</h1>
 <p>{desc}</p>
-{element}
+<div>{element}</div>
 </html>
 """
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 14, 14, 48  # around what a chart shows
@@ -223,7 +224,7 @@ def net(
     parts, taken, middles = list[str](), list[Box](), list[tuple[float, float]]()
     for edge in edges:
         (x1, y1), (x2, y2) = at[edge.start], at[edge.end]
-        kind = "grid" if edge.place is None else f"line s{edge.place % 7}"
+        kind = "edge" if edge.place is None else f"line s{edge.place % 7}"
         parts.append(_path(kind, f"M{x1:.0f} {y1:.0f}L{x2:.0f} {y2:.0f}", _hint(edge.name)))
         middles.append(((x1 + x2) / 2, (y1 + y2) / 2))
     for node, (x, y) in zip(nodes, at, strict=True):
