@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from agentcl.text.visible import shortened, visible
@@ -73,6 +73,15 @@ class Picture:
     desc: str
     size: Size
     body: str
+    note: str = ""  # below the title
+
+    def headed(self) -> Picture:
+        """Return it with its title above it."""
+        width, height = self.size
+        down = 54 if self.note else 34
+        head = text(8, 20, self.title, "head") + text(8, 40, self.note, "small soft")
+        body = f'{head}<g transform="translate(0 {down})">{self.body}</g>'
+        return replace(self, size=(width, height + down), body=body)
 
     def element(self, *, inner: str = "") -> str:
         """Return it as an element of a page that has `STYLE`."""
@@ -84,9 +93,9 @@ class Picture:
         )
 
     def file(self) -> str:
-        """Return it as a file of its own, on a ground in the theme's colour."""
+        """Return it as a file of its own, with its title, on a ground in the theme's colour."""
         ground = '<rect class="back" width="100%" height="100%"/>'
-        return self.element(inner=f"<style>{STYLE}</style>{ground}") + "\n"
+        return self.headed().element(inner=f"<style>{STYLE}</style>{ground}") + "\n"
 
     def page(self) -> str:
         """Return it as a page that needs nothing else."""
@@ -95,13 +104,14 @@ class Picture:
 
 
 def beside(pictures: Sequence[Picture], *, title: str) -> Picture:
-    """Return pictures as one, from left to right."""
+    """Return pictures as one, from left to right, each with its title."""
     parts, x = [], 0.0
-    for picture in pictures:
+    for picture in (picture.headed() for picture in pictures):
         parts.append(f'<g transform="translate({x:g} 0)">{picture.body}</g>')
         x += picture.size[0] + 20
     desc = " ".join(f"{picture.title}: {picture.desc}" for picture in pictures)
-    return Picture(title, desc, (x, max(one.size[1] for one in pictures)), "".join(parts))
+    height = max(picture.headed().size[1] for picture in pictures)
+    return Picture(title, desc, (x, height), "".join(parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,13 +171,13 @@ def chart(
         size: in pixels.
     """
     lines = [one.name for one in series if len(one.points) > 1 and are_named]
-    room = max((_wide(shortened(name, _NAME)) + 34 for name in lines), default=_RIGHT)
+    room = max((_wide(shortened(name, _NAME)) + 46 for name in lines), default=_RIGHT)
     plot = _Plot(across, up, size[0] - room, size[1] - _BOTTOM)
     parts, taken = plot.frame(), list[Box]()
     parts += [_path("rule", f"M{_LEFT} {plot.y(rule):.1f}H{plot.right}") for rule in rules]
     for value, label in moments:
         parts.append(_path("rule", f"M{plot.x(value):.1f} {_TOP}V{plot.bottom}"))
-        parts.append(text(plot.x(value) + 4, _TOP + 10, label, "small soft"))
+        parts.append(_label(label, plot.x(value), _TOP + 8, taken, size, away=4))
     for number, one in enumerate(series):
         points = [(plot.x(x), plot.y(y)) for x, y in one.points]
         parts.append(_line(one, points))
@@ -235,7 +245,7 @@ def net(
     for node, (x, y) in zip(nodes, at, strict=True):
         parts.append(_label(node.label, x, y, taken, size, away=node.radius + 4))
     for edge, (x, y) in zip(edges, middles, strict=True):
-        parts.append(_label(edge.name, x, y, taken, size, away=0, kind="small soft"))
+        parts.append(_label(edge.name, x, y, taken, size, away=0, is_needed=False))
     return Picture(title, desc, size, "".join(parts))
 
 
@@ -272,12 +282,7 @@ def text(x: float, y: float, words: str, kind: str = "", *, anchor: str = "start
 
 def legend_key(place: int | None) -> str:
     """Return what a page's legend shows of a series, or of a rule, as an element."""
-    rule = _path("rule", "M-19 0H19")
-    key = (
-        rule
-        if place is None
-        else _line(Series("", (), place), [(-19, 0), (19, 0)]) + _mark(place, 0, 0)
-    )
+    key = _path("rule", "M-19 0H19") if place is None else _sample(place, 0, 0, 19)
     return f'<svg class="picture" viewBox="-20 -8 40 16" width="40" height="16" aria-hidden="true">{key}</svg>'
 
 
@@ -322,6 +327,11 @@ def _line(series: Series, points: Sequence[tuple[float, float]]) -> str:
     return _path(f"line {series.weight} s{series.place % 7}", path, dash=dash)
 
 
+def _sample(place: int, x: float, y: float, reach: float) -> str:
+    """Return a short piece of a series, with one mark."""
+    return _line(Series("", (), place), [(x - reach, y), (x + reach, y)]) + _mark(place, x, y)
+
+
 def _path(kind: str, path: str, inner: str = "", *, dash: str = "") -> str:
     dashes = f' stroke-dasharray="{dash}"' if dash else ""
     return f'<path class="{kind}"{dashes} d="{path}">{inner}</path>'
@@ -334,28 +344,33 @@ def _mark(place: int, x: float, y: float) -> str:
 
 def _label(
     words: str, x: float, y: float, taken: list[Box], size: Size,
-    *, away: float = 9, key: int | None = None, kind: str = "small",
+    *, away: float = 9, key: int | None = None, is_needed: bool = True,
 ) -> str:  # fmt: skip
-    """Return words near a point where nothing lies yet, and take that place; nothing if there is none.
+    """Return words near a point, and take their place: one where nothing lies yet, if there is one.
 
-    With the `key` of a line they stand to the right of it, behind its mark.
+    Words that are not needed are left out where there is none. With the `key` of a line they stand to the
+    right of it, behind a sample of it.
     """
     words = shortened(words, _NAME)
-    wide, indent = _wide(words), 0 if key is None else 18
-    at = {"start": x + away + indent, "middle": x, "end": x - away}
+    wide, indent = _wide(words), 0 if key is None else 34
+    ends = {"start": x + away + indent, "middle": x, "end": x - away}
     if key is None:
         spots = [("start", 0), ("end", 0), ("middle", away + 8), ("middle", -away - 8)]
-        spots += [(side, n) for n in (13, -13, 26, -26, 39, -39) for side in ("start", "end")]
+        spots += [(side, n) for n in (15, -15, 30, -30, 45, -45) for side in ("start", "end")]
     else:
         spots = [("start", sign * 15 * n) for n in range(20) for sign in (1, -1)]
-    for anchor, down in spots if words else ():
-        left = at[anchor] - wide * {"start": 0, "middle": 0.5, "end": 1}[anchor]
-        box = (left - indent, y + down - 7, left + wide, y + down + 7)
-        if _is_free(box, taken, size):
-            taken.append(box)
-            mark = "" if key is None else _mark(key, left - 12, y + down)
-            return mark + text(at[anchor], y + down + 4, words, kind, anchor=anchor)
-    return ""
+    boxes: list[Box] = []
+    for anchor, down in spots:
+        left = ends[anchor] - wide * {"start": 0, "middle": 0.5, "end": 1}[anchor]
+        boxes.append((left - indent, y + down - 7, left + wide, y + down + 7))
+    first = next((n for n, box in enumerate(boxes) if _is_free(box, taken, size)), None)
+    if not words or (first is None and not is_needed):
+        return ""
+    box, anchor = boxes[first or 0], spots[first or 0][0]
+    taken.append(box)
+    sample = "" if key is None else _sample(key, box[0] + 14, box[1] + 7, 14)
+    kind = "small" if is_needed else "small soft"
+    return sample + text(ends[anchor], box[1] + 11, words, kind, anchor=anchor)
 
 
 def _is_free(box: Box, taken: Sequence[Box], size: Size) -> bool:
@@ -367,7 +382,7 @@ def _is_free(box: Box, taken: Sequence[Box], size: Size) -> bool:
 
 def _wide(words: str) -> float:
     """Return about how wide small words are, in pixels."""
-    return sum(7.2 if ord(letter) < 0x1100 else 12.5 for letter in words)
+    return sum(7.6 if ord(letter) < 0x1100 else 12.5 for letter in words)
 
 
 def _tick(value: float) -> str:
