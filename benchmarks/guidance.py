@@ -43,6 +43,7 @@ from agentcl.bench.rows import Row
 from agentcl.envs.worlds.incidents.world import IncidentWorld, draw_incident
 from agentcl.guidance.rules import GuidanceRules
 from agentcl.lessons import Lesson
+from agentcl.text.svg import Axis, Series, chart
 
 ARMS: Final = (
     "none",
@@ -337,35 +338,23 @@ def curve(rows: Sequence[Row]) -> list[float]:
 
 
 def draw(found: Mapping[str, Any]) -> None:
-    """Draw the learning curves for the manual, if matplotlib is installed."""
-    try:
-        import matplotlib as mpl
-    except ImportError:
-        print("matplotlib is not installed; the picture is left as it is")
-        return
-    mpl.use("svg")
-    from matplotlib import pyplot
-
-    from agentcl.bench.report.charts import COLOURS
-
-    mpl.rcParams["svg.hashsalt"] = "guidance"  # the same picture from the same numbers
-    figure, axes = pyplot.subplots(figsize=(7, 3.6), layout="constrained")
-    styles = {"none": "--", "oracle": ":"}
-    for (arm, shares), colour in zip(found["curves"].items(), COLOURS, strict=False):
-        axes.plot(
-            range(1, len(shares) + 1), shares, label=LABELS[arm], color=colour,
-            linestyle=styles.get(arm, "-"), linewidth=2.5 if arm == "guidance" else 1.2,
-        )  # fmt: skip
-    axes.set_xlabel("episode")
-    axes.set_ylabel(f"solved, of the last {WINDOW}")
-    axes.set_ylim(-0.02, 1.02)
-    axes.set_title(
-        f"Incidents of one deployment, a frozen model, {found['seeds']} seeds", fontsize=10
+    """Draw the learning curves for the manual."""
+    picture = chart(
+        [
+            Series(
+                LABELS[arm],
+                list(enumerate(shares, start=1)),
+                place,
+                weight="strong" if arm == "guidance" else "plain",
+            )
+            for place, (arm, shares) in enumerate(found["curves"].items())
+        ],
+        title=f"Incidents of one deployment, a frozen model, {found['seeds']} seeds",
+        across=Axis("episode", found["episodes"]),
+        up=Axis(f"solved, of the last {WINDOW}"),
+        size=(760, 360),
     )
-    axes.grid(alpha=0.3)
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
-    figure.savefig(PICTURE, metadata={"Date": None})
-    pyplot.close(figure)
+    PICTURE.write_text(picture.file(), "utf-8")
 
 
 def _show(part: str, found: Mapping[str, Any]) -> None:
