@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 # The other benchmarks need data, and `pip install -e '.[bench]'`; see docs/benchmarks.md.
-.PHONY: demo demo-memory test test-vllm test-worlds check bench clean
+.PHONY: demo demo-memory test test-vllm test-domains check bench clean
 .NOTPARALLEL:
 
 demo: .venv/.base
@@ -24,8 +24,8 @@ test-vllm: .venv/.full $(if $(filter $(CURDIR)/%,$(VLLM_PYTHON)),.venv/vllm/.don
 
 # Worlds with engines of their own, in an environment of their own; ScienceWorld also needs a Java, and
 # TAU_BENCH=... names a checkout of tau-bench. What cannot be had is skipped.
-test-worlds: .venv/worlds/.done
-	.venv/worlds/bin/python -m pytest tests/worlds
+test-domains: .venv/domains/.done
+	.venv/domains/bin/python -m pytest tests/domains
 
 check: .venv/.full
 	$(BIN)/ruff check .
@@ -57,7 +57,7 @@ clean:
 	.venv/vllm/bin/pip install -q torch==2.13.0 'transformers<5.20' -r .venv/vllm/requirements.txt
 	touch $@
 
-.venv/worlds/.done: pyproject.toml constraints.txt
-	test -x .venv/worlds/bin/python || $(PYTHON) -m venv .venv/worlds
-	.venv/worlds/bin/pip install -q -c constraints.txt -e '.[alfworld,scienceworld,taubench]' pytest hypothesis
+.venv/domains/.done: pyproject.toml constraints.txt
+	test -x .venv/domains/bin/python || $(PYTHON) -m venv .venv/domains
+	.venv/domains/bin/pip install -q -c constraints.txt -e '.[alfworld,scienceworld,taubench]' pytest hypothesis
 	touch $@

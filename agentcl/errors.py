@@ -3,6 +3,8 @@
 AgentclError
 ├── InvalidInput          a value that cannot be stored or searched, and why
 ├── NotFound              no record with that id is visible from that scope
+├── VersionConflict       a record is not at the version that the caller has seen
+├── Duplicate             the same thing is stored already, where that was not to be
 ├── MissingExtra          an optional part is not installed; names the install line
 ├── ConfigError           a setting that cannot be used, and where it came from
 ├── EncoderMismatch       the memory was embedded with another encoder or dimension
@@ -12,9 +14,10 @@ AgentclError
 ├── ModelUnavailable      a language model cannot be asked; names the endpoint and the remedy
 │   └── RequestRefused    it can, but it refuses this request
 ├── ModelChanged          a frozen model is not the one that it was
-├── EnvironmentFailed     a world that agents are tested in broke; its episode has no score
-├── ArmFailed             a way of remembering that a benchmark compares broke, or does not answer
+├── EnvironmentFailed     an environment that agents are tested in broke; its episode has no score
+├── BaselineFailed        a way of remembering that a benchmark compares broke, or does not answer
 ├── MissingPeer           one that ours is compared with is not installed; says how to install it
+├── ProcessFailed         a program that runs beside this one did not start
 ├── SchemaViolation       a model's answer broke its schema, and so did its second one
 └── StoreUnavailable      the journal cannot be read or written now
     ├── StoreBusy         another process held the write turn for too long
@@ -38,6 +41,14 @@ class InvalidInput(AgentclError, ValueError):
 
 class NotFound(AgentclError, LookupError):
     """No record with that id is visible from the given scope."""
+
+
+class VersionConflict(AgentclError):
+    """A record has another version than the caller has seen; nothing was changed."""
+
+
+class Duplicate(AgentclError):
+    """The same thing is stored already in that scope; nothing was changed."""
 
 
 class ConfigError(AgentclError):
@@ -73,15 +84,19 @@ class ModelChanged(AgentclError):
 
 
 class EnvironmentFailed(AgentclError):
-    """A world broke: it raised, hung, or gave what no world may give. Such an episode has no score."""
+    """An environment broke: it raised, hung, or gave what none may give. Such an episode has no score."""
 
 
-class ArmFailed(AgentclError):
+class BaselineFailed(AgentclError):
     """A way of remembering that a benchmark compares broke, or stopped answering."""
 
 
 class MissingPeer(AgentclError, ImportError):
     """A program that agentcl is compared with is not installed where it was looked for."""
+
+
+class ProcessFailed(AgentclError):
+    """A program that was to run beside this one did not start, or ended before it was ready."""
 
 
 class SchemaViolation(AgentclError):

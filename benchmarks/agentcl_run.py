@@ -72,7 +72,7 @@ def measured(task: dict[str, Any], encoder: GivenVectors, folder: Path) -> dict[
     questions, (title, text) = task["questions"], task["added"]
     with Memory(folder / "warm", encoder=encoder) as memory:  # compiles what numba compiles
         for document in memory.add_many([drafts[0], drafts[1]]):
-            memory.add_facts(document.id, task["added_facts"])
+            memory.facts.add(document.id, task["added_facts"])
         memory.search(questions[0], mode="graph")
 
     def timed(name: str, act: Callable[[], Any]) -> Any:  # noqa: ANN401  # whatever it returns
@@ -85,8 +85,8 @@ def measured(task: dict[str, Any], encoder: GivenVectors, folder: Path) -> dict[
 
         def index() -> list[str]:
             ids = [document.id for document in memory.add_many(drafts)]
-            memory.import_facts(task["facts"])
-            memory.retriever.catch_up(mode="graph")
+            memory.facts.import_(task["facts"])
+            memory.store.retriever.catch_up(mode="graph")
             memory.search(questions[0], mode="graph")
             return ids
 
@@ -102,8 +102,8 @@ def measured(task: dict[str, Any], encoder: GivenVectors, folder: Path) -> dict[
 
         def add_one() -> None:
             document = memory.add(text, title=title)
-            memory.add_facts(document.id, task["added_facts"])
-            memory.retriever.catch_up(mode="graph")
+            memory.facts.add(document.id, task["added_facts"])
+            memory.store.retriever.catch_up(mode="graph")
 
         timed("one more passage", add_one)
     return {"seconds": seconds, "rankings": rankings}

@@ -1,4 +1,4 @@
-"""Engines as they are, without our contract: what `worlds.py` measures the contract against."""
+"""Engines as they are, without our contract: what `domains.py` measures the contract against."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 from results import CACHE
 
 from agentcl.envs.base import Task
-from agentcl.envs.worlds.excytin.dialect import to_sqlite
-from agentcl.envs.worlds.excytin.sql import SqliteBackend
-from agentcl.envs.worlds.excytin.world import InvestigationWorld
-from agentcl.envs.worlds.household import begin_game, household_of, open_engine
-from agentcl.envs.worlds.scienceworld_engine import JVM_OPTIONS
-from agentcl.envs.worlds.taubench import TauBenchWorld, _Checkout, scripted_user
-from agentcl.envs.worlds.textworld_games import GameFolder
+from agentcl.envs.domains.excytin.dialect import to_sqlite
+from agentcl.envs.domains.excytin.domain import InvestigationDomain
+from agentcl.envs.domains.excytin.sql import SqliteBackend
+from agentcl.envs.domains.household import begin_game, household_of, open_engine
+from agentcl.envs.domains.scienceworld_engine import JVM_OPTIONS
+from agentcl.envs.domains.taubench import TauBenchDomain, _Checkout, scripted_user
+from agentcl.envs.domains.textworld_games import GameFolder
 
 
 class Engine(Protocol):
@@ -44,7 +44,7 @@ class BareBabyAI:
 
     def begin(self, task: Task, seed: int) -> None:
         """Begin an episode."""
-        from agentcl.envs.worlds.babyai import ACTIONS, engine_seed, make_engine
+        from agentcl.envs.domains.babyai import ACTIONS, engine_seed, make_engine
 
         if task.family not in self._engines:
             self._engines[task.family] = make_engine(task.family)
@@ -67,7 +67,7 @@ class BareTextWorld:
 
     def begin(self, task: Task, seed: int) -> None:
         """Begin an episode."""
-        from agentcl.envs.worlds.textworlds import open_game
+        from agentcl.envs.domains.textworld import open_game
 
         if task.id not in self._engines:
             path = GameFolder(CACHE / "textworld").game(task)
@@ -128,8 +128,8 @@ class BareSQLite:
     It fetches every row and shows none; the answer that is submitted means nothing to it.
     """
 
-    def __init__(self, world: InvestigationWorld) -> None:
-        self._open = world._dataset.open
+    def __init__(self, domain: InvestigationDomain) -> None:
+        self._open = domain._dataset.open
         self._connection = sqlite3.connect(":memory:")
         self._queries: dict[str, str] = {}  # by action; the first round fills it, and others count
 
@@ -156,8 +156,8 @@ class BareSQLite:
 class BareTauBench:
     """The checkout's own environment as it is: it takes actions of its own kind, and no text."""
 
-    def __init__(self, world: TauBenchWorld) -> None:
-        self._checkout, self._user = _Checkout(world._required()), scripted_user
+    def __init__(self, domain: TauBenchDomain) -> None:
+        self._checkout, self._user = _Checkout(domain._required()), scripted_user
         self._domains: dict[tuple[str, str], Any] = {}
         self._actions: dict[str, Any] = {}  # by text; the first round fills it, and others count
 

@@ -11,7 +11,7 @@ CLIN's settings (Majumder et al. 2023) in incidents, with the frozen reference m
   frozen memory.
 - `revisited`: five deployments of different estates, visited twice one after the other (A B C D E A B C D E). Kept
   is the share solved of the first episodes of the second visit, less that of the last ones of the first.
-- `ablations`: the guidance arm without one part of the method each, over deployments of one estate that are
+- `ablations`: the guidance baseline without one part of the method each, over deployments of one estate that are
   visited one after the other, their rules changing in each; and as `gen-env`.
 
 An episode is solved if it has the score 1.0: the alert cleared without a wasted step.
@@ -31,11 +31,11 @@ from runs import finished, over_seeds
 
 from agentcl.bench.folder import RunFolder
 from agentcl.bench.report.writing import write_report
-from agentcl.bench.rows import Row
-from agentcl.envs.worlds.incidents.world import IncidentWorld, draw_incident
+from agentcl.bench.rows import ResultRow
+from agentcl.envs.domains.incidents.domain import IncidentDomain, draw_incident
 from agentcl.guidance.rules import GuidanceRules
 
-ARMS: Final = ("none", "transcripts-5", "episodes", "notes-3", "ours", "guidance", "oracle")
+BASELINES: Final = ("none", "transcripts-5", "episodes", "notes-3", "ours", "guidance", "oracle")
 ABLATIONS: Final = (
     "none",
     "guidance",
@@ -44,31 +44,31 @@ ABLATIONS: Final = (
 ENDS: Final = (
     9  # first and last episodes of a visit that are compared; a deployment has nine situations
 )
-ESTATE: Final = {"world": "incidents", "options": {"estates": "10"}, "families": ["remedy"]}
+ESTATE: Final = {"domain": "incidents", "options": {"estates": "10"}, "families": ["remedy"]}
 PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "adapt": {
-        "arms": ARMS,
-        "tasks": {"world": "incidents", "families": ["remedy"], "stream": "adapt", "episodes": 18, "trials": 3},
+        "baselines": BASELINES,
+        "tasks": {"domain": "incidents", "families": ["remedy"], "stream": "adapt", "episodes": 18, "trials": 3},
     },
     "gen-env": {
-        "arms": ARMS,
+        "baselines": BASELINES,
         "tasks": {**ESTATE, "stream": "gen-env", "split": "train", "episodes": 30, "places": 4, "test_episodes": 9},
     },
     "gen-task": {
-        "arms": ARMS,
-        "tasks": {"world": "incidents", "families": ["remedy", "diagnose"], "stream": "gen-task",
+        "baselines": BASELINES,
+        "tasks": {"domain": "incidents", "families": ["remedy", "diagnose"], "stream": "gen-task",
                   "episodes": 60, "test_episodes": 9},
     },
     "revisited": {
-        "arms": ARMS,
-        "tasks": {"world": "incidents", "families": ["remedy"], "stream": "revisited", "episodes": 27, "places": 5},
+        "baselines": BASELINES,
+        "tasks": {"domain": "incidents", "families": ["remedy"], "stream": "revisited", "episodes": 27, "places": 5},
     },
     "ablations": {
-        "arms": ABLATIONS,
-        "tasks": {"world": "incidents", "families": ["remedy"], "stream": "changing", "episodes": 100},
+        "baselines": ABLATIONS,
+        "tasks": {"domain": "incidents", "families": ["remedy"], "stream": "changing", "episodes": 100},
     },
     "ablations-gen-env": {
-        "arms": ABLATIONS,
+        "baselines": ABLATIONS,
         "tasks": {**ESTATE, "stream": "gen-env", "split": "train", "episodes": 30, "places": 4, "test_episodes": 9},
     },
 }  # fmt: skip
@@ -96,7 +96,7 @@ def main() -> None:
                 "workers": asked.workers,
                 "tasks": dict(PARTS[part]["tasks"]),
                 "agent": {"name": asked.agent},
-                "memory": {"arms": list(PARTS[part]["arms"]), "encoder": "hashing"},
+                "memory": {"baselines": list(PARTS[part]["baselines"]), "encoder": "hashing"},
             },
         )
         result["parts"][part] = found = _measured(part, folder)
@@ -106,39 +106,39 @@ def main() -> None:
 
 
 def _measured(part: str, folder: RunFolder) -> dict[str, Any]:
-    rows = {arm: list(folder.rows(arm)) for arm in folder.settings.memory.arms}
+    rows = {baseline: list(folder.rows(baseline)) for baseline in folder.settings.memory.baselines}
     counted = _COUNTED.get(part, _every)
     none = {(row.seed, row.number): row for row in rows["none"]}
     found: dict[str, Any] = {
         "model": folder.about["model"],
         "is_frozen": folder.about["fingerprint before"] == folder.about["fingerprint after"],
         "seeds": len(folder.settings.seeds),
-        "arms": {},
+        "baselines": {},
     }
-    for arm, its in rows.items():
+    for baseline, its in rows.items():
         chosen = [row for row in its if counted(row)]
         pairs = [(row, none[row.seed, row.number]) for row in chosen]
-        found["arms"][arm] = {
+        found["baselines"][baseline] = {
             "episodes": len(chosen),
             "solved": statistics.fmean(_is_solved(row) for row in chosen),
             "score": statistics.fmean(_true(row) for row in chosen),
-            "gain in solved": None if arm == "none" else _interval(pairs, _is_solved),
-            "gain in score": None if arm == "none" else _interval(pairs, _true),
+            "gain in solved": None if baseline == "none" else _interval(pairs, _is_solved),
+            "gain in score": None if baseline == "none" else _interval(pairs, _true),
             "by phase": _by_phase(its),
         }
         if part == "revisited":
-            found["arms"][arm]["kept"] = _kept(its)
+            found["baselines"][baseline]["kept"] = _kept(its)
         if part == "gen-task":
-            found["arms"][arm]["solved by sign"] = _by_sign(chosen)
+            found["baselines"][baseline]["solved by sign"] = _by_sign(chosen)
     return found
 
 
-def _every(row: Row) -> bool:
+def _every(row: ResultRow) -> bool:
     return True
 
 
 # Where only some episodes count; elsewhere all do.
-_COUNTED: Final[Mapping[str, Callable[[Row], bool]]] = {
+_COUNTED: Final[Mapping[str, Callable[[ResultRow], bool]]] = {
     "adapt": lambda row: row.phase != "trial 1",
     "gen-env": lambda row: row.phase == "held-out",
     "gen-task": lambda row: row.phase == "held-out",
@@ -146,24 +146,24 @@ _COUNTED: Final[Mapping[str, Callable[[Row], bool]]] = {
 }
 
 
-def _is_solved(row: Row) -> float:
+def _is_solved(row: ResultRow) -> float:
     return float(row.raw == 1)
 
 
-def _true(row: Row) -> float:
+def _true(row: ResultRow) -> float:
     return float(row.raw or 0.0)
 
 
-def _by_phase(rows: Sequence[Row]) -> dict[str, float]:
+def _by_phase(rows: Sequence[ResultRow]) -> dict[str, float]:
     phases: dict[str, list[float]] = {}
     for row in rows:
         phases.setdefault(row.phase, []).append(_is_solved(row))
     return {phase: statistics.fmean(solved) for phase, solved in phases.items()}
 
 
-def _by_sign(rows: Sequence[Row]) -> dict[str, list[int]]:
+def _by_sign(rows: Sequence[ResultRow]) -> dict[str, list[int]]:
     """Return how many episodes were solved, and of how many, whose sign is a state, or an alert with a made-up name."""
-    tasks = {task.id: task for task in IncidentWorld().tasks("test", family="diagnose")}
+    tasks = {task.id: task for task in IncidentDomain().tasks("test", family="diagnose")}
     counts = {"state": [0, 0], "name": [0, 0]}
     for row in rows:
         sign = draw_incident(tasks[row.task], row.episode_seed).sign
@@ -173,7 +173,7 @@ def _by_sign(rows: Sequence[Row]) -> dict[str, list[int]]:
     return counts
 
 
-def _kept(rows: Sequence[Row]) -> list[float] | None:
+def _kept(rows: Sequence[ResultRow]) -> list[float] | None:
     """Return what a second visit's first episodes have over the first visit's last, over places and seeds."""
     lives: dict[tuple[int, str, str], list[float]] = {}
     for row in rows:
@@ -189,7 +189,7 @@ def _kept(rows: Sequence[Row]) -> list[float] | None:
 
 
 def _interval(
-    pairs: Sequence[tuple[Row, Row]], value: Callable[[Row], float]
+    pairs: Sequence[tuple[ResultRow, ResultRow]], value: Callable[[ResultRow], float]
 ) -> list[float] | None:
     return over_seeds(
         [value(ours) for ours, _ in pairs],
@@ -202,11 +202,11 @@ def _show(part: str, found: Mapping[str, Any]) -> None:
     frozen = "" if found["is_frozen"] else ", NOT FROZEN"
     print(f"\n{part}: {found['model']}, {found['seeds']} seeds{frozen}")
     table(
-        ["arm", "episodes", "solved", "score", "solved against none", "score against none", "kept"],
+        ["baseline", "episodes", "solved", "score", "solved against none", "score against none", "kept"],
         [
-            [arm, str(row["episodes"]), f"{row['solved']:.3f}", f"{row['score']:.3f}",
+            [baseline, str(row["episodes"]), f"{row['solved']:.3f}", f"{row['score']:.3f}",
              _shown(row["gain in solved"]), _shown(row["gain in score"]), _shown(row.get("kept"))]
-            for arm, row in found["arms"].items()
+            for baseline, row in found["baselines"].items()
         ],
     )  # fmt: skip
 

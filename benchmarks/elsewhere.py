@@ -3,7 +3,7 @@
     python benchmarks/elsewhere.py [--seeds 5] [--episodes 40] [--workers 2] [--only needs] [--url URL]
 
 The frozen reference model plays the families of incidents that `guidance.py` leaves out, beside the same memories as
-there. Worlds that are told in other words than the model was trained on are left out.
+there. Domains that are told in other words than the model was trained on are left out.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from results import FOLDER, machine, save, table
 from runs import finished, over_seeds
 
 from agentcl.bench.folder import RunFolder
-from agentcl.bench.rows import Row
+from agentcl.bench.rows import ResultRow
 
-ARMS: Final = ("none", "transcripts-5", "episodes", "notes-3", "ours", "guidance", "oracle")
+BASELINES: Final = ("none", "transcripts-5", "episodes", "notes-3", "ours", "guidance", "oracle")
 FAMILIES: Final = ("needs", "diagnose")
 
 
@@ -37,7 +37,7 @@ def main() -> None:
     asked = parser.parse_args()
     path = FOLDER / "elsewhere.json"
     result: dict[str, Any] = (
-        json.loads(path.read_text("utf-8")) if path.exists() else {"worlds": {}}
+        json.loads(path.read_text("utf-8")) if path.exists() else {"domains": {}}
     )
     result["machine"] = machine()
     for name in (asked.only or ",".join(FAMILIES)).split(","):
@@ -46,13 +46,13 @@ def main() -> None:
             {
                 "seeds": list(range(asked.seeds)),
                 "workers": asked.workers,
-                "tasks": {"world": "incidents", "families": [name], "episodes": asked.episodes},
+                "tasks": {"domain": "incidents", "families": [name], "episodes": asked.episodes},
                 "agent": {"url": asked.url},
-                "memory": {"arms": list(ARMS), "encoder": "hashing"},
+                "memory": {"baselines": list(BASELINES), "encoder": "hashing"},
             },
         )
-        result["worlds"][name] = _measured(folder)
-    _show(result["worlds"])
+        result["domains"][name] = _measured(folder)
+    _show(result["domains"])
     save("elsewhere", result)
 
 
@@ -61,11 +61,15 @@ def _measured(folder: RunFolder) -> dict[str, Any]:
     return {
         "model": folder.about["model"],
         "is_frozen": folder.about["fingerprint before"] == folder.about["fingerprint after"],
-        "arms": {arm: _arm(list(folder.rows(arm)), none) for arm in ARMS},
+        "baselines": {
+            baseline: _baseline(list(folder.rows(baseline)), none) for baseline in BASELINES
+        },
     }
 
 
-def _arm(rows: Sequence[Row], none: Mapping[tuple[int, int], Row]) -> dict[str, Any]:
+def _baseline(
+    rows: Sequence[ResultRow], none: Mapping[tuple[int, int], ResultRow]
+) -> dict[str, Any]:
     # An episode that failed has no score, which is not a score of zero.
     pairs = [
         (row.score, other.score, row.seed)
@@ -77,20 +81,20 @@ def _arm(rows: Sequence[Row], none: Mapping[tuple[int, int], Row]) -> dict[str, 
         "episodes": len(rows),
         "failed": sum(row.score is None for row in rows),
         "score": statistics.fmean(ours),
-        "gain in score": None if rows[0].arm == "none" else over_seeds(ours, theirs, seeds),
+        "gain in score": None if rows[0].baseline == "none" else over_seeds(ours, theirs, seeds),
         "tokens an episode": statistics.fmean(row.tokens for row in rows),
     }
 
 
-def _show(worlds: Mapping[str, Mapping[str, Any]]) -> None:
+def _show(domains: Mapping[str, Mapping[str, Any]]) -> None:
     table(
-        ["world", "memory", "episodes", "score", "against none", "tokens", "failed"],
+        ["domain", "memory", "episodes", "score", "against none", "tokens", "failed"],
         [
-            [name, arm, str(row["episodes"]), f"{row['score']:.3f}",
+            [name, baseline, str(row["episodes"]), f"{row['score']:.3f}",
              "" if row["gain in score"] is None else "{:+.3f} [{:+.3f}, {:+.3f}]".format(*row["gain in score"]),
              f"{row['tokens an episode']:,.0f}", str(row["failed"])]
-            for name, found in worlds.items()
-            for arm, row in found["arms"].items()
+            for name, found in domains.items()
+            for baseline, row in found["baselines"].items()
         ],
     )  # fmt: skip
 

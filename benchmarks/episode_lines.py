@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from agentcl.bench.arms.base import Arm, Item
+from agentcl.bench.baselines.base import Baseline, Item
 from agentcl.envs.base import Observation, Score, Task
-from agentcl.envs.worlds.excytin.guidance import LineMemory
-from agentcl.envs.worlds.excytin.investigator import Investigator
+from agentcl.envs.domains.excytin.guidance import LineMemory
+from agentcl.envs.domains.excytin.investigator import Investigator
 
 
 class EpisodeMemory(Protocol):
@@ -71,12 +71,12 @@ class Alike:
     """The episodes that asked most alike, by a search over all of them.
 
     Args:
-        arm: searches; nothing is in it yet.
+        baseline: searches; nothing is in it yet.
         most: episodes that are shown.
     """
 
-    def __init__(self, arm: Arm, most: int) -> None:
-        self._arm, self._most = arm, most
+    def __init__(self, baseline: Baseline, most: int) -> None:
+        self._baseline, self._most = baseline, most
         self._lines: dict[str, Sequence[str]] = {}
         self._text = ""
         self._found: Sequence[str] = ()
@@ -84,7 +84,7 @@ class Alike:
     def begin(self, text: str) -> None:
         """Search."""
         self._text = text
-        found = self._arm.recall(text, limit=self._most)
+        found = self._baseline.recall(text, limit=self._most)
         self._found = [line for item in found for line in self._lines[item.id]]
 
     def recall(self, purpose: str) -> Sequence[str]:
@@ -95,7 +95,7 @@ class Alike:
         """Remember an episode by what it asked."""
         item = Item(f"{len(self._lines)}", self._text)
         self._lines[item.id] = lines
-        self._arm.add([item])
+        self._baseline.add([item])
 
 
 class Remembering(Investigator):

@@ -26,12 +26,16 @@ from numpy.typing import NDArray
 from results import machine, save, table
 
 from agentcl import Memory
-from agentcl.bench.arms.registry import open_arm
+from agentcl.bench.baselines.registry import open_baseline
 from agentcl.envs.base import Environment, Task
+from agentcl.envs.domains.excytin.domain import (
+    ExcytinDomain,
+    IncidentLogsDomain,
+    InvestigationDomain,
+)
+from agentcl.envs.domains.excytin.guidance import as_lesson, as_line, situation_of
+from agentcl.envs.domains.excytin.investigator import Investigator
 from agentcl.envs.policies import NullPolicy, OraclePolicy, Played, Policy, play
-from agentcl.envs.worlds.excytin.guidance import as_lesson, as_line, situation_of
-from agentcl.envs.worlds.excytin.investigator import Investigator
-from agentcl.envs.worlds.excytin.world import ExcytinWorld, IncidentLogsWorld, InvestigationWorld
 from agentcl.guidance.selection import line_of
 from agentcl.memory.episode import EpisodeRecorder
 from agentcl.store.episodes import Level
@@ -48,7 +52,7 @@ MEMORIES = (
     "with guidance",
 )
 
-Run = tuple[InvestigationWorld, list[Task], list[Task]]  # what to learn from, what to measure on
+Run = tuple[InvestigationDomain, list[Task], list[Task]]  # what to learn from, what to measure on
 
 
 def main() -> None:
@@ -63,14 +67,14 @@ def main() -> None:
     arguments = parser.parse_args()
     result: dict[str, Any] = {"machine": machine("sqlglot")}
     if arguments.data:
-        world = ExcytinWorld(str(arguments.data))
-        orders = [_shuffled(world.tasks("train"), seed) for seed in range(ORDERS)]
-        test = list(world.tasks("test"))
-        runs: list[Run] = [(world, order, test) for order in orders]
-        result["excytin-lite"] = _measured(runs) | {"answerable": _answerable(world)}
+        domain = ExcytinDomain(str(arguments.data))
+        orders = [_shuffled(domain.tasks("train"), seed) for seed in range(ORDERS)]
+        test = list(domain.tasks("test"))
+        runs: list[Run] = [(domain, order, test) for order in orders]
+        result["excytin-lite"] = _measured(runs) | {"answerable": _answerable(domain)}
     made_up: list[Run] = []
     for seed in range(LANDSCAPES):
-        made = IncidentLogsWorld(seed)
+        made = IncidentLogsDomain(seed)
         train = _shuffled(made.tasks("train"), seed)[: arguments.train]
         made_up.append((made, train, list(made.tasks("test"))))
     result["incident-logs"] = _measured(made_up)
@@ -78,18 +82,18 @@ def main() -> None:
 
 
 def _measured(runs: Sequence[Run]) -> dict[str, Any]:
-    """Play all arms on the test tasks, once for each run, and print them side by side."""
-    arms: dict[str, list[list[Played]]] = {}
-    learned: dict[str, list[list[Played]]] = {arm: [] for arm in MEMORIES}
+    """Play all baselines on the test tasks, once for each run, and print them side by side."""
+    baselines: dict[str, list[list[Played]]] = {}
+    learned: dict[str, list[list[Played]]] = {baseline: [] for baseline in MEMORIES}
     kept: dict[str, list[int]] = {"with memory": [], "with guidance": []}
-    for seed, (world, train, test) in enumerate(runs):
+    for seed, (domain, train, test) in enumerate(runs):
         policies: dict[str, Policy] = {"without memory": Investigator()}
         if seed == 0:  # what they score depends on no chance
-            policies |= {"null": NullPolicy(), "oracle": OraclePolicy(world.oracle())}
+            policies |= {"null": NullPolicy(), "oracle": OraclePolicy(domain.oracle())}
         for name, policy in policies.items():
-            arms.setdefault(name, []).append(_played(world, policy, test, seed))
+            baselines.setdefault(name, []).append(_played(domain, policy, test, seed))
         with tempfile.TemporaryDirectory() as folder:
-            searched = open_arm("episodes", encoder="hashing", folder=Path(folder))
+            searched = open_baseline("episodes", encoder="hashing", folder=Path(folder))
             simple: dict[str, EpisodeMemory] = {
                 "last five episodes": Last(SHOWN),
                 "search over episodes": Alike(searched, SHOWN),
@@ -97,59 +101,63 @@ def _measured(runs: Sequence[Run]) -> dict[str, Any]:
                 "with memory": (counted := Counted()),
             }
             for name, chosen in simple.items():
-                learned[name].append(_learn(world, chosen, train, seed))
-                arms.setdefault(name, []).append(_played(world, Remembering(chosen), test, seed))
+                learned[name].append(_learn(domain, chosen, train, seed))
+                baselines.setdefault(name, []).append(
+                    _played(domain, Remembering(chosen), test, seed)
+                )
             searched.close()
             kept["with memory"].append(len(counted))
         with tempfile.TemporaryDirectory() as folder, Memory(folder, encoder="hashing") as memory:
-            learned["with guidance"].append(_guided(world, memory, train, seed))
-            kept["with guidance"].append(len(memory.guidance_state().lessons))
-            arms.setdefault("with guidance", []).append(
-                _guided(world, memory, test, seed, is_frozen=True)
+            learned["with guidance"].append(_guided(domain, memory, train, seed))
+            kept["with guidance"].append(len(memory.lessons.state().lessons))
+            baselines.setdefault("with guidance", []).append(
+                _guided(domain, memory, test, seed, is_frozen=True)
             )
     name = runs[0][0].name
     print(f"\n{name}: {len(runs[0][2])} test tasks, {len(runs)} runs")
-    rows = {arm: _summary(episodes) for arm, episodes in arms.items()}
+    rows = {baseline: _summary(episodes) for baseline, episodes in baselines.items()}
     table(
-        ["arm", "score", "success", "steps", "failed"],
+        ["baseline", "score", "success", "steps", "failed"],
         [
             [
-                arm,
+                baseline,
                 f"{row['score']:.3f}",
                 f"{row['success']:.3f}",
                 f"{row['steps']:.1f}",
                 str(row["failed"]),
             ]
-            for arm, row in rows.items()
+            for baseline, row in rows.items()
         ],
     )
     gains = {
-        arm: {
-            measure: _gain(arms["without memory"], arms[arm], measure)
+        baseline: {
+            measure: _gain(baselines["without memory"], baselines[baseline], measure)
             for measure in ("score", "success", "steps")
         }
-        for arm in MEMORIES
+        for baseline in MEMORIES
     }
-    for arm, measures in gains.items():
+    for baseline, measures in gains.items():
         for measure, (mean, low, high) in measures.items():
-            print(f"{arm}, {measure}: {mean:+.3f} [{low:+.3f}, {high:+.3f}]")
+            print(f"{baseline}, {measure}: {mean:+.3f} [{low:+.3f}, {high:+.3f}]")
     return {
         "test_tasks": len(runs[0][2]),
         "train_tasks": len(runs[0][1]),
         "runs": len(runs),
-        "arms": rows,
-        "by_family": _by_family(arms),
+        "baselines": rows,
+        "by_family": _by_family(baselines),
         "gain_of_memory": gains,
         "learned": kept,
-        "first_attempts_while_learning": {arm: _quarters(learned[arm]) for arm in MEMORIES},
+        "first_attempts_while_learning": {
+            baseline: _quarters(learned[baseline]) for baseline in MEMORIES
+        },
     }
 
 
 def _learn(
-    world: InvestigationWorld, memory: EpisodeMemory, tasks: Iterable[Task], seed: int
+    domain: InvestigationDomain, memory: EpisodeMemory, tasks: Iterable[Task], seed: int
 ) -> list[Played]:
     """Fill a memory, one first attempt after the other, and return them."""
-    environment, investigator = world.make(), Remembering(memory)
+    environment, investigator = domain.make(), Remembering(memory)
     episodes = []
     for task in tasks:
         episode = play(environment, investigator, task, seed=seed)
@@ -161,7 +169,7 @@ def _learn(
 
 
 def _guided(
-    world: InvestigationWorld,
+    domain: InvestigationDomain,
     memory: Memory,
     tasks: Iterable[Task],
     seed: int,
@@ -169,12 +177,12 @@ def _guided(
     is_frozen: bool = False,
 ) -> list[Played]:
     """Play first attempts with agentcl's lessons, which learn from each unless they are frozen."""
-    environment = world.make()
+    environment = domain.make()
     episodes = []
     for task in tasks:
         with memory.episode(
             task.id,
-            application=world.name,
+            application=domain.name,
             family=task.family,
             seed=seed,
             is_frozen=is_frozen,
@@ -186,7 +194,9 @@ def _guided(
             told = [lesson for lesson in lessons if lesson is not None]
             # The landscape is the same for all incidents, so what was learned is meant for any of them.
             levels: list[Level] = ["anywhere"] * len(told)
-            memory.reflect(told, episode=episode.record, author="investigator", levels=levels)
+            memory.lessons.reflect(
+                told, episode=episode.record, author="investigator", levels=levels
+            )
         episodes.append(played)
     environment.close()
     return episodes
@@ -225,9 +235,9 @@ def _recorded(
 
 
 def _played(
-    world: InvestigationWorld, policy: Policy, tasks: Iterable[Task], seed: int
+    domain: InvestigationDomain, policy: Policy, tasks: Iterable[Task], seed: int
 ) -> list[Played]:
-    environment = world.make()
+    environment = domain.make()
     episodes = [play(environment, policy, task, seed=seed) for task in tasks]
     environment.close()
     return episodes
@@ -274,15 +284,15 @@ def _gain(
     return float(differences.mean()), float(low), float(high)
 
 
-def _by_family(arms: dict[str, list[list[Played]]]) -> dict[str, dict[str, float]]:
+def _by_family(baselines: dict[str, list[list[Played]]]) -> dict[str, dict[str, float]]:
     return {
-        arm: {
+        baseline: {
             family: statistics.fmean(
                 _value(e, "score") for run in runs for e in run if e.task.family == family
             )
             for family in dict.fromkeys(episode.task.family for episode in runs[0])
         }
-        for arm, runs in arms.items()
+        for baseline, runs in baselines.items()
     }
 
 
@@ -299,9 +309,9 @@ def _quarters(runs: Sequence[Sequence[Played]]) -> dict[str, float]:
     }
 
 
-def _answerable(world: InvestigationWorld) -> dict[str, int]:
+def _answerable(domain: InvestigationDomain) -> dict[str, int]:
     """Return how many test questions have their answer in the rows: as part of a cell, and as a whole one."""
-    oracle, tasks = world.oracle(), list(world.tasks("test"))
+    oracle, tasks = domain.oracle(), list(domain.tasks("test"))
     counts = {
         "questions": len(tasks),
         "answer within the rows": sum(map(oracle.is_answerable, tasks)),

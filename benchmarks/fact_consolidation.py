@@ -3,7 +3,7 @@
     python benchmarks/fact_consolidation.py [--peer mem0=PYTHON] [--bm25-model FOLDER]
 
 Numbered facts arrive, some of which override earlier ones; afterwards questions over one, two and three
-facts are asked. Every arm finds five facts for a question, the reader is shown those of them that no later
+facts are asked. Every baseline finds five facts for a question, the reader is shown those of them that no later
 one among them overrides, and the reference model reads. It cannot do three hops, whatever it is shown:
 there only what was recalled says something.
 """
@@ -17,9 +17,9 @@ from results import machine, save, table
 from runs import finished, gain, mean
 
 from agentcl.bench.folder import RunFolder
-from agentcl.bench.rows import Row
+from agentcl.bench.rows import ResultRow
 
-ARMS = ("none", "last-5", "bm25", "dense", "ours", "graph")
+BASELINES = ("none", "last-5", "bm25", "dense", "ours", "graph")
 CATEGORIES = ("unchanged", "single-hop", "two-hop", "three-hop")
 
 
@@ -35,13 +35,13 @@ def main() -> None:
         "--peer",
         action="append",
         default=[],
-        metavar="ARM=PYTHON",
+        metavar="BASELINE=PYTHON",
         help="mem0, langmem, lightrag, hipporag",
     )
     parser.add_argument("--bm25-model", help='a folder with the files of "Qdrant/bm25", for mem0')
     arguments = parser.parse_args()
     peers = dict(peer.split("=", 1) for peer in arguments.peer)
-    arms = [*ARMS, *peers]
+    baselines = [*BASELINES, *peers]
     options = {peer: {"python": python} for peer, python in peers.items()}
     if "mem0" in peers and arguments.bm25_model:
         options["mem0"]["bm25_model"] = arguments.bm25_model
@@ -55,17 +55,17 @@ def main() -> None:
                 "is_newest_shown": True,
             },
             "agent": {"name": "model"},
-            "memory": {"arms": arms, "encoder": "minilm", "options": options},
+            "memory": {"baselines": baselines, "encoder": "minilm", "options": options},
         },
     )
-    rows = {arm: _measured(folder, arm) for arm in arms}
+    rows = {baseline: _measured(folder, baseline) for baseline in baselines}
     for measure in ("exact", "recall"):
         print(f"\n{'exactly right' if measure == 'exact' else 'evidence among five'}, %")
         table(
-            ["arm", *CATEGORIES],
+            ["baseline", *CATEGORIES],
             [
-                [arm, *(f"{100 * one[c][measure]:.1f}" for c in CATEGORIES)]
-                for arm, one in rows.items()
+                [baseline, *(f"{100 * one[c][measure]:.1f}" for c in CATEGORIES)]
+                for baseline, one in rows.items()
             ],
         )
     save(
@@ -75,16 +75,16 @@ def main() -> None:
             "settings": {"facts": arguments.facts, "questions": arguments.questions, "seeds": arguments.seeds},
             "model": folder.about["model"],
             "is_frozen": folder.about["fingerprint before"] == folder.about["fingerprint after"],
-            "arms": rows,
-            "ours against": {arm: gain(folder, "ours", arm) for arm in arms if arm != "ours"},
-            "arms as they were": folder.about["arms"],
+            "baselines": rows,
+            "ours against": {baseline: gain(folder, "ours", baseline) for baseline in baselines if baseline != "ours"},
+            "baselines as they were": folder.about["baselines"],
         },
     )  # fmt: skip
 
 
-def _measured(folder: RunFolder, arm: str) -> dict[str, Any]:
-    kinds: dict[str, list[Row]] = {category: [] for category in CATEGORIES}
-    for row in folder.rows(arm):
+def _measured(folder: RunFolder, baseline: str) -> dict[str, Any]:
+    kinds: dict[str, list[ResultRow]] = {category: [] for category in CATEGORIES}
+    for row in folder.rows(baseline):
         kinds[row.family].append(row)
     return {
         kind: {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from agentcl.envs.base import Observation, Score, Task
-from agentcl.envs.worlds.incidents.world import IncidentEnvironment, IncidentWorld
+from agentcl.envs.domains.incidents.domain import IncidentDomain, IncidentEnvironment
 
 
 class FlippedEnvironment(IncidentEnvironment):
@@ -29,7 +29,7 @@ class FlippedEnvironment(IncidentEnvironment):
         return Score(1 - true.value, true.raw, not true.is_success)
 
 
-class FlippedIncidents(IncidentWorld):
+class FlippedIncidents(IncidentDomain):
     """Incidents with flipped outcomes.
 
     Args:

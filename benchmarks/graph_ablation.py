@@ -66,7 +66,7 @@ def main() -> None:
         with Memory(folder, encoder="minilm") as memory:
             memory.add_many(Draft(text=text, title=title) for title, text in corpus.documents)
             measured[WITHOUT_FACTS] = measure(memory, corpus)
-            memory.import_facts(corpus.facts)
+            memory.facts.import_(corpus.facts)
         for name, settings in VARIANTS.items():
             with Memory(folder, graph=settings) as memory:
                 measured[name] = measure(memory, corpus)

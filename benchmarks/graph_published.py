@@ -129,7 +129,7 @@ def prepare(corpus: Corpus, encoder: Remembered, folder: Path) -> None:
     assert corpus.facts is not None
     with Memory(folder / "encoding", encoder=encoder) as memory:
         memory.add_many([Draft(text=text, title=title) for title, text in corpus.documents])
-        memory.import_facts(corpus.facts)
+        memory.facts.import_(corpus.facts)
         clauses = [
             f.search_text() for f in memory.list(kind="fact", limit=10**6) if isinstance(f, Fact)
         ]

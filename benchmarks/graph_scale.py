@@ -65,7 +65,7 @@ def main() -> None:
                 batch = [next(drafts) for _ in range(goal - size - SINGLE)]
                 row: dict[str, Any] = {"passages": goal}
                 row["fill_s"] = _timed(partial(memory.add_many, batch))
-                row["graph_s"] = _timed(lambda: memory.retriever.catch_up(mode="graph"))
+                row["graph_s"] = _timed(lambda: memory.store.retriever.catch_up(mode="graph"))
                 memory.search(questions[0][0], vector=questions[0][1], mode="graph")
                 row["texts_per_s"] = len(batch) / (row["fill_s"] + row["graph_s"])
                 row["one_more_ms"], row["one_more_graph_ms"] = _one_by_one(memory, drafts)
@@ -74,9 +74,9 @@ def main() -> None:
                     row[mode] = _ask(memory, questions, mode)
                 row["memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
                 row["disk_mb"] = {
-                    name: count / 2**20 for name, count in memory.stats().bytes.items()
+                    name: count / 2**20 for name, count in memory.store.stats().bytes.items()
                 }
-                stats = memory.graph().stats(hubs=1)
+                stats = memory.graph.view().stats(hubs=1)
                 row["edges"], row["bytes_per_edge"] = stats.context_edges, stats.bytes_per_edge
                 rows.append(row)
                 print(
@@ -102,7 +102,7 @@ def _one_by_one(memory: Memory, drafts: Iterator[Draft]) -> tuple[float, float]:
     for _ in range(SINGLE):
         draft = next(drafts)
         whole.append(_timed(partial(memory.add_many, [draft])))
-        graph.append(_timed(lambda: memory.retriever.catch_up(mode="graph")))
+        graph.append(_timed(lambda: memory.store.retriever.catch_up(mode="graph")))
     return 1_000 * statistics.median(whole), 1_000 * statistics.median(graph)
 
 

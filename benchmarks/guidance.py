@@ -3,7 +3,7 @@
     python benchmarks/guidance.py [--seeds 5] [--episodes 100] [--workers 2] [--only learns,control] [--agent responder]
 
 The reference model, frozen, plays incidents; each seed is a deployment of its own, whose rules the agent can
-only learn from its episodes. Every arm has the same model, tasks and seeds:
+only learn from its episodes. Every baseline has the same model, tasks and seeds:
 
 - none: nothing is remembered, and nothing is written down.
 - transcripts-5: the last five episodes as they went. episodes: the five most alike, by a search over all.
@@ -39,13 +39,13 @@ from runs import finished, over_seeds
 from agentcl.bench.folder import RunFolder
 from agentcl.bench.metrics.curves import adaptive_efficiency, break_even_cost, break_even_score
 from agentcl.bench.report.writing import write_report
-from agentcl.bench.rows import Row
-from agentcl.envs.worlds.incidents.world import IncidentWorld, draw_incident
+from agentcl.bench.rows import ResultRow
+from agentcl.envs.domains.incidents.domain import IncidentDomain, draw_incident
 from agentcl.guidance.rules import GuidanceRules
 from agentcl.lessons import Lesson
 from agentcl.text.svg import Axis, Series, chart
 
-ARMS: Final = (
+BASELINES: Final = (
     "none",
     "transcripts-5",
     "episodes",
@@ -80,7 +80,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1, help="processes side by side")
     parser.add_argument("--agent", choices=("model", "responder"), default="model")
     parser.add_argument("--only", help=f"some of {','.join(PARTS)}")
-    parser.add_argument("--arms", help="instead of those of each part")
+    parser.add_argument("--baselines", help="instead of those of each part")
     asked = parser.parse_args()
     name = "guidance" if asked.agent == "model" else f"guidance_{asked.agent}"
     path = FOLDER / f"{name}.json"
@@ -88,7 +88,7 @@ def main() -> None:
     result["machine"] = machine("torch", "transformers")
     for part in (asked.only or ",".join(PARTS)).split(","):
         folder = _run(part, asked)
-        none = folder if "none" in folder.settings.memory.arms else _run("learns", asked)
+        none = folder if "none" in folder.settings.memory.baselines else _run("learns", asked)
         result["parts"][part] = found = _measured(part, folder, list(none.rows("none")))
         _show(part, found)
         write_report(folder)
@@ -102,46 +102,46 @@ def _run(part: str, asked: argparse.Namespace) -> RunFolder:
     tables: dict[str, Any] = {
         "seeds": list(range(asked.seeds)),
         "workers": asked.workers,
-        "tasks": {"world": "incidents", "families": ["remedy"], "episodes": asked.episodes},
+        "tasks": {"domain": "incidents", "families": ["remedy"], "episodes": asked.episodes},
         "agent": {"name": asked.agent},
-        "memory": {"arms": list(about["arms"]), "encoder": "hashing"},
+        "memory": {"baselines": list(about["baselines"]), "encoder": "hashing"},
     }
     tables["tasks"].update(about.get("tasks", {}))
-    if asked.arms:
-        tables["memory"]["arms"] = asked.arms.split(",")
+    if asked.baselines:
+        tables["memory"]["baselines"] = asked.baselines.split(",")
     options: dict[str, Any] = {"told": str(plant(asked.seeds))} if part == "planted" else {}
     options |= about.get("options", {})
     if options:
-        tables["memory"]["options"] = dict.fromkeys(tables["memory"]["arms"], options)
+        tables["memory"]["options"] = dict.fromkeys(tables["memory"]["baselines"], options)
     return finished(f"guidance-{asked.agent}-{part}", tables)
 
 
-def _measured(part: str, folder: RunFolder, none: Sequence[Row]) -> dict[str, Any]:
+def _measured(part: str, folder: RunFolder, none: Sequence[ResultRow]) -> dict[str, Any]:
     """Return what a part found; `none` played the same tasks, in the same run or in that of `learns`."""
-    rows = {arm: list(folder.rows(arm)) for arm in folder.settings.memory.arms}
+    rows = {baseline: list(folder.rows(baseline)) for baseline in folder.settings.memory.baselines}
     found: dict[str, Any] = {
         "model": folder.about["model"],
         "is_frozen": folder.about["fingerprint before"] == folder.about["fingerprint after"],
         "seeds": len(folder.settings.seeds),
         "episodes": max(row.number for row in none) + 1,
-        "arms": {arm: _arm(its, none) for arm, its in rows.items()},
-        "curves": {arm: curve(its) for arm, its in rows.items()},
+        "baselines": {baseline: _baseline(its, none) for baseline, its in rows.items()},
+        "curves": {baseline: curve(its) for baseline, its in rows.items()},
     }
     if part == "learns":
-        found["bars"] = _bars(found["arms"])
+        found["bars"] = _bars(found["baselines"])
     if part == "changing":
-        found["changes"] = {arm: _change(its) for arm, its in rows.items()}
+        found["changes"] = {baseline: _change(its) for baseline, its in rows.items()}
     if part == "planted":
-        found["planted"] = {arm: _planted(its) for arm, its in rows.items()}
+        found["planted"] = {baseline: _planted(its) for baseline, its in rows.items()}
     return found
 
 
-def is_solved(row: Row) -> bool:
+def is_solved(row: ResultRow) -> bool:
     """Return whether the alert was cleared without a wasted step, whatever was told of it."""
     return row.raw == 1
 
 
-def _arm(rows: Sequence[Row], none: Sequence[Row]) -> dict[str, Any]:
+def _baseline(rows: Sequence[ResultRow], none: Sequence[ResultRow]) -> dict[str, Any]:
     episodes = max(row.number for row in rows) + 1
     solved = sum(map(is_solved, rows))
     tokens = sum(row.tokens for row in rows)
@@ -151,19 +151,19 @@ def _arm(rows: Sequence[Row], none: Sequence[Row]) -> dict[str, Any]:
         "solved": solved / len(rows),
         "solved by fifth": [statistics.fmean(map(is_solved, fifth)) for fifth in fifths],
         "score by fifth": [statistics.fmean(map(_true, fifth)) for fifth in fifths],
-        "steps": statistics.fmean(len(row.turns) for row in rows),
+        "steps": statistics.fmean(len(row.steps) for row in rows),
         "tokens an episode": tokens / len(rows),
         "tokens by role": _by_role(rows),
         "tokens for each solved": tokens / solved if solved else None,
         "failed": sum(row.end == "failed" for row in rows),
         "leaks": sum(bool(row.leaks) for row in rows),
     }
-    if rows[0].arm != "none":
+    if rows[0].baseline != "none":
         found |= _against(rows, none)
     return found
 
 
-def _by_role(rows: Sequence[Row]) -> dict[str, float]:
+def _by_role(rows: Sequence[ResultRow]) -> dict[str, float]:
     totals: dict[str, int] = {}
     for row in rows:
         for role, spent in row.usage.items():
@@ -171,8 +171,8 @@ def _by_role(rows: Sequence[Row]) -> dict[str, float]:
     return {role: total / len(rows) for role, total in sorted(totals.items())}
 
 
-def _against(rows: Sequence[Row], none: Sequence[Row]) -> dict[str, Any]:
-    """Return what an arm gained over none: over seeds, and when it had paid for itself."""
+def _against(rows: Sequence[ResultRow], none: Sequence[ResultRow]) -> dict[str, Any]:
+    """Return what a baseline gained over none: over seeds, and when it had paid for itself."""
     theirs = {(row.seed, row.number): row for row in none}
     pairs = [(row, theirs[row.seed, row.number]) for row in rows if row.end != "failed"]
     pairs = [(ours, other) for ours, other in pairs if other.end != "failed"]
@@ -184,7 +184,7 @@ def _against(rows: Sequence[Row], none: Sequence[Row]) -> dict[str, Any]:
     ]
     steps = [step for step in by_number if step]
 
-    def means(value: Callable[[Row], float], side: int) -> list[float]:
+    def means(value: Callable[[ResultRow], float], side: int) -> list[float]:
         return [statistics.fmean(value(pair[side]) for pair in step) for step in steps]
 
     efficiency = adaptive_efficiency(*scores, memory=tokens)
@@ -205,16 +205,16 @@ def _against(rows: Sequence[Row], none: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def _true(row: Row) -> float:
+def _true(row: ResultRow) -> float:
     return float(row.raw or 0.0)
 
 
-def _learning(row: Row) -> float:
+def _learning(row: ResultRow) -> float:
     return float(sum(used.tokens for role, used in row.usage.items() if role != "act"))
 
 
 def _interval(
-    pairs: Sequence[tuple[Row, Row]], value: Callable[[Row], float]
+    pairs: Sequence[tuple[ResultRow, ResultRow]], value: Callable[[ResultRow], float]
 ) -> list[float] | None:
     """Return a paired mean difference with its 95 % interval over seeds."""
     return over_seeds(
@@ -224,10 +224,10 @@ def _interval(
     )
 
 
-def _bars(arms: Mapping[str, Any]) -> dict[str, Any]:
+def _bars(baselines: Mapping[str, Any]) -> dict[str, Any]:
     """Return how guidance does against none and the oracle, late and in tokens."""
-    late = {arm: row["solved by fifth"][-1] for arm, row in arms.items()}
-    cost = {arm: row["tokens for each solved"] for arm, row in arms.items()}
+    late = {baseline: row["solved by fifth"][-1] for baseline, row in baselines.items()}
+    cost = {baseline: row["tokens for each solved"] for baseline, row in baselines.items()}
     ours = "guidance"
     return {
         "last fifth over none": _ratio(late[ours], late["none"]),
@@ -240,13 +240,13 @@ def _ratio(ours: float | None, theirs: float | None) -> float | None:
     return ours / theirs if ours is not None and theirs else None
 
 
-def _change(rows: Sequence[Row]) -> dict[str, Any]:
+def _change(rows: Sequence[ResultRow]) -> dict[str, Any]:
     """Return the share that was solved before a change, at once after it, and how soon it was back.
 
     Back means: of ten episodes in a row at least 80 % of what was solved before were solved; over all seeds
     together, since ten episodes of one seed are few.
     """
-    lives: dict[int, list[Row]] = {}
+    lives: dict[int, list[ResultRow]] = {}
     for row in rows:
         lives.setdefault(row.seed, []).append(row)
     moments = {
@@ -294,7 +294,7 @@ def plant(seeds: int) -> Path:
 def wrong_lessons(deployment: int) -> list[Lesson]:
     """Return the wrong lessons for a deployment."""
     lessons = []
-    for task in IncidentWorld().tasks("test", family="remedy"):
+    for task in IncidentDomain().tasks("test", family="remedy"):
         if task.parameters["deployment"] == deployment:
             incident = draw_incident(task, 0)
             here = f"a {incident.service} {incident.sign}"
@@ -305,11 +305,11 @@ def wrong_lessons(deployment: int) -> list[Lesson]:
 
 
 def _deployments() -> list[int]:
-    tasks = IncidentWorld().tasks("test", family="remedy")
+    tasks = IncidentDomain().tasks("test", family="remedy")
     return sorted({int(task.parameters["deployment"]) for task in tasks})
 
 
-def _planted(rows: Sequence[Row]) -> dict[str, Any]:
+def _planted(rows: Sequence[ResultRow]) -> dict[str, Any]:
     """Return how often each wrong lesson was shown where it could do harm, until the end of the run."""
     uses: list[int] = []
     late = 0
@@ -329,7 +329,7 @@ def _planted(rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def curve(rows: Sequence[Row]) -> list[float]:
+def curve(rows: Sequence[ResultRow]) -> list[float]:
     """Return the share solved in the last few episodes, over all seeds, at each episode."""
     episodes = max(row.number for row in rows) + 1
     by_number = [[is_solved(row) for row in rows if row.number == n] for n in range(episodes)]
@@ -342,12 +342,12 @@ def draw(found: Mapping[str, Any]) -> None:
     picture = chart(
         [
             Series(
-                LABELS[arm],
+                LABELS[baseline],
                 list(enumerate(shares, start=1)),
                 place,
-                weight="strong" if arm == "guidance" else "plain",
+                weight="strong" if baseline == "guidance" else "plain",
             )
-            for place, (arm, shares) in enumerate(found["curves"].items())
+            for place, (baseline, shares) in enumerate(found["curves"].items())
         ],
         title=f"Incidents of one deployment, a frozen model, {found['seeds']} seeds",
         across=Axis("episode", found["episodes"]),
@@ -361,13 +361,13 @@ def _show(part: str, found: Mapping[str, Any]) -> None:
     print(f"\n{part}: {found['model']}, {found['seeds']} seeds, {found['episodes']} episodes each"
           f"{'' if found['is_frozen'] else ', NOT FROZEN'}")  # fmt: skip
     table(
-        ["arm", "score", "solved", "by fifth", "tokens", "each solved", "against none", "leaks"],
+        ["baseline", "score", "solved", "by fifth", "tokens", "each solved", "against none", "leaks"],
         [
-            [arm, f"{row['score']:.3f}", f"{row['solved']:.3f}",
+            [baseline, f"{row['score']:.3f}", f"{row['solved']:.3f}",
              " ".join(f"{share:.2f}" for share in row["solved by fifth"]),
              f"{row['tokens an episode']:,.0f}", _number(row["tokens for each solved"]),
              _shown(row.get("gain in solved")), str(row["leaks"])]
-            for arm, row in found["arms"].items()
+            for baseline, row in found["baselines"].items()
         ],
     )  # fmt: skip
     for name in ("bars", "changes", "planted"):
@@ -386,17 +386,17 @@ def _shown(interval: Sequence[float] | None) -> str:
 
 
 # What is neither told nor learned is as in `learns`: no memory, and the true rules.
-_LEARNING: Final = tuple(arm for arm in ARMS if arm not in ("none", "oracle"))
+_LEARNING: Final = tuple(baseline for baseline in BASELINES if baseline not in ("none", "oracle"))
 PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
-    "learns": {"arms": ARMS},
-    "supervised": {"arms": ("guidance",), "options": {"supervised": True}},
-    "planted": {"arms": _LEARNING},
-    "flipped": {"arms": _LEARNING, "tasks": {"world": "flipped:FlippedIncidents"}},
-    "changing": {"arms": ARMS, "tasks": {"stream": "changing"}},
+    "learns": {"baselines": BASELINES},
+    "supervised": {"baselines": ("guidance",), "options": {"supervised": True}},
+    "planted": {"baselines": _LEARNING},
+    "flipped": {"baselines": _LEARNING, "tasks": {"domain": "flipped:FlippedIncidents"}},
+    "changing": {"baselines": BASELINES, "tasks": {"stream": "changing"}},
     # Nobody knows there what there is to know.
-    "control": {"arms": ("none", *_LEARNING), "tasks": {"families": ["control"]}},
+    "control": {"baselines": ("none", *_LEARNING), "tasks": {"families": ["control"]}},
     "ablations": {
-        "arms": tuple(f"guidance-no-{part.name}" for part in fields(GuidanceRules)),
+        "baselines": tuple(f"guidance-no-{part.name}" for part in fields(GuidanceRules)),
     },
 }
 

@@ -48,9 +48,9 @@ def main() -> None:
             step, end = _measure(memory, chosen.lessons)
         with Memory(path / "memory", encoder="hashing") as memory:
             started = time.perf_counter()
-            state = memory.guidance_state()
+            state = memory.lessons.state()
             fold_s = time.perf_counter() - started
-            again = GuidanceState.of(memory.journal.since(0, kinds=KINDS))
+            again = GuidanceState.of(memory.store.journal.since(0, kinds=KINDS))
         floor = _floor(path / "floor.db")
         packing = {name: _packing(path / name, when) for name, when in WHENS.items()}
     result = {
@@ -95,7 +95,7 @@ def _fill(memory: Memory, episodes: int, lessons: int) -> None:
         while written * episodes < lessons * (number + 1):
             few = range(written, min(lessons, written + 4))
             taught = [Lesson(_situation(n)[0], "do", f"act{rng.randrange(20)} it") for n in few]
-            memory.reflect(taught, episode=played)  # type: ignore[arg-type]
+            memory.lessons.reflect(taught, episode=played)  # type: ignore[arg-type]
             written += len(few)
         if number % 1_000 == 999:
             print(f"  {number + 1:,} episodes, {written:,} lessons", flush=True)
@@ -152,8 +152,8 @@ def _packing(path: Path, when: Callable[[int], str]) -> dict[str, float]:
             taught = [Lesson(when(n), "avoid", f"act{n} it") for n in range(start, start + 50)]
             with memory.episode("clear the alert", application="ops", seed=start) as episode:
                 played = episode.finish(1.0)
-            memory.reflect(taught, episode=played)
-        state = memory.guidance_state()
+            memory.lessons.reflect(taught, episode=played)
+        state = memory.lessons.state()
     place = Place(_situation(7)[1], "ops", "ops/", "", Scope().view())
     times = []
     for seed in range(50):

@@ -2,7 +2,7 @@
 
     python benchmarks/locomo_recall.py --data ../shared/data/locomo
 
-Each conversation is a memory of its own, and each turn an item, with its speaker. Every arm has the same
+Each conversation is a memory of its own, and each turn an item, with its speaker. Every baseline has the same
 items, and where it has vectors, the same encoder; no model reads or answers. mem0's store takes the turns as
 they are (`infer=False`), in an environment of its own; its keyword search needs the files of "Qdrant/bm25" and
 its entities a model of spaCy, which it downloads; without the first it ranks by vectors alone, and the tables
@@ -24,8 +24,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from agentcl.bench.arms.base import Item
-from agentcl.bench.arms.registry import Options, open_arm
+from agentcl.bench.baselines.base import Item
+from agentcl.bench.baselines.registry import Options, open_baseline
 from agentcl.envs.questions.grading import has_all_at, recall_at
 from agentcl.envs.questions.locomo import ADVERSARIAL, CATEGORIES, read_locomo
 from agentcl.envs.questions.records import Question, QuestionStream
@@ -38,7 +38,7 @@ from results import machine, save, table
 
 FILE: Final = "locomo10-dev5.json.gz"
 FAULTS: Final = "answer-key-errors-dev5.json.gz"
-ARMS: Final = ("last-10", "bm25", "dense", "ours", "graph", "mem0")
+BASELINES: Final = ("last-10", "bm25", "dense", "ours", "graph", "mem0")
 OURS: Final = ("ours", "graph")
 DEPTH: Final = 10
 ALL: Final = "all (1 to 4)"
@@ -47,7 +47,7 @@ APART: Final = CATEGORIES[ADVERSARIAL]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One question, and what one arm found of its evidence."""
+    """One question, and what one baseline found of its evidence."""
 
     category: str
     recall: float
@@ -56,7 +56,7 @@ class Asked:
 
 @dataclass(slots=True)
 class Run:
-    """What one arm found in all conversations, and what it took."""
+    """What one baseline found in all conversations, and what it took."""
 
     asked: list[Asked]
     settings: Mapping[str, str | int | float | bool]
@@ -97,23 +97,23 @@ def measure(
     run: Run, name: str, items: Sequence[Item], questions: Sequence[Question], encoder: Remembered,
     folder: Path, options: Options,
 ) -> None:  # fmt: skip
-    """Let one arm remember one conversation and ask it every question."""
-    arm = open_arm(name, encoder=encoder, folder=folder, options=options)
+    """Let one baseline remember one conversation and ask it every question."""
+    baseline = open_baseline(name, encoder=encoder, folder=folder, options=options)
     try:
         started = time.perf_counter()
-        arm.add(items)
+        baseline.add(items)
         run.add_s += time.perf_counter() - started
-        arm.recall(questions[0].text, limit=DEPTH)  # some compile or load when first asked
+        baseline.recall(questions[0].text, limit=DEPTH)  # some compile or load when first asked
         for question in questions:
             started = time.perf_counter()
-            found = [item.id for item in arm.recall(question.text, limit=DEPTH)]
+            found = [item.id for item in baseline.recall(question.text, limit=DEPTH)]
             run.recall_s += time.perf_counter() - started
             share = recall_at(found, question.evidence, DEPTH)
             is_complete = has_all_at(found, question.evidence, DEPTH)
             run.asked.append(Asked(question.category, share, is_complete))
-        run.settings = dict(arm.settings())
+        run.settings = dict(baseline.settings())
     finally:
-        arm.close()
+        baseline.close()
 
 
 def main() -> None:
@@ -123,7 +123,7 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, default=Path("../shared/data/locomo"))
     parser.add_argument("--encoder", default="minilm")
-    parser.add_argument("--arms", nargs="+", default=ARMS)
+    parser.add_argument("--baselines", nargs="+", default=BASELINES)
     parser.add_argument("--conversations", type=int, help="only so many; the result is not kept")
     parser.add_argument("--without-faults", action="store_true",
                         help="leave out questions whose answer or evidence is known to be wrong")  # fmt: skip
@@ -136,12 +136,12 @@ def main() -> None:
     total = len(chosen)
     chosen = chosen[: arguments.conversations]
     options: dict[str, Options] = {}
-    if "mem0" in arguments.arms:
+    if "mem0" in arguments.baselines:
         python = kept("mem0-hybrid", "mem0ai[nlp]", "fastembed")
         given = {"bm25_model": str(arguments.bm25_model.resolve())} if arguments.bm25_model else {}
         options["mem0"] = {"python": str(python), **given}
     encoder = Remembered(arguments.encoder)
-    runs = {name: Run([], {}) for name in arguments.arms}
+    runs = {name: Run([], {}) for name in arguments.baselines}
     with tempfile.TemporaryDirectory() as scratch:
         for number, (items, questions) in enumerate(chosen):
             encoder.encode([item.text for item in items], role="passage")
@@ -157,7 +157,7 @@ def main() -> None:
 
 
 def report(runs: Mapping[str, Run], *, items: int) -> None:
-    """Print recall by category, the differences, and what each arm took."""
+    """Print recall by category, the differences, and what each baseline took."""
     asked = len(next(iter(runs.values())).asked)
     table(
         ["category", "questions", *runs],
@@ -180,7 +180,7 @@ def report(runs: Mapping[str, Run], *, items: int) -> None:
         print(f"{name}: " + ", ".join(f"{key} {value}" for key, value in run.settings.items()))
     print()
     table(
-        ["arm", f"add, ms each of {items:,} turns", "recall, ms", "all evidence found, % of 1 to 4"],
+        ["baseline", f"add, ms each of {items:,} turns", "recall, ms", "all evidence found, % of 1 to 4"],
         [
             [name, f"{run.add_s / items * 1e3:.2f}", f"{run.recall_s / asked * 1e3:.2f}", f"{_complete(run):.1f}"]
             for name, run in runs.items()
@@ -204,7 +204,7 @@ def keep(
         "turns": turns,
         "questions": {category: len(next(iter(runs.values())).recalls(category))
                       for category in _categories(runs)},
-        "arms": {
+        "baselines": {
             name: {
                 "settings": run.settings,
                 "recall": {c: interval(run.recalls(c)) for c in _categories(runs)},
@@ -215,7 +215,7 @@ def keep(
             for name, run in runs.items()
         },
         "paired": [
-            {"arm": one, "against": other, "recall": differences}
+            {"baseline": one, "against": other, "recall": differences}
             for (one, other), differences in _paired(runs).items()
         ],
     })  # fmt: skip
@@ -226,7 +226,7 @@ def _label(name: str, run: Run) -> str:
 
 
 def _paired(runs: Mapping[str, Run]) -> dict[tuple[str, str], dict[str, Interval]]:
-    """Return by how much ours is better than each other arm, question by question."""
+    """Return by how much ours is better than each other baseline, question by question."""
     return {
         (one, other): {
             category: interval(runs[one].recalls(category) - runs[other].recalls(category))

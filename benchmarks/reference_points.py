@@ -1,6 +1,6 @@
-"""What nothing, chance and perfect knowledge score in every world that is installed, and score again when replayed.
+"""What nothing, chance and perfect knowledge score in every domain that is installed, and score again when replayed.
 
-    python benchmarks/reference_points.py [--excytin FOLDER] [--world NAME] [-n EPISODES]
+    python benchmarks/reference_points.py [--excytin FOLDER] [--domain NAME] [-n EPISODES]
 
 Every score of an agent stands between these. Episodes are drawn evenly from all families of the test split.
 """
@@ -14,13 +14,13 @@ from typing import Any
 
 from results import FOLDER, machine, save, table
 
-from agentcl.envs.base import Bounded, Environment, World
+from agentcl.envs.base import Bounded, Domain, Environment
 from agentcl.envs.policies import Played, ReplayPolicy, play, policies_of
-from agentcl.envs.registry import open_world, world_names
+from agentcl.envs.registry import domain_names, open_domain
 from agentcl.envs.streams.builders import interleaved_stream, pools_of
 from agentcl.errors import AgentclError
 
-FEW = {"scienceworld": 10, "household": 12, "textworld": 24}  # of slow worlds
+FEW = {"scienceworld": 10, "household": 12, "textworld": 24}  # of slow domains
 DEFAULT = 60
 
 
@@ -31,53 +31,53 @@ def main() -> None:
     )
     parser.add_argument("--excytin", help="the folder of ExCyTIn-Bench's questions and rows")
     parser.add_argument("--tau-bench", help="a checkout of tau-bench")
-    parser.add_argument("--world", action="append", help="only this one; may be given again")
-    parser.add_argument("-n", type=int, help="episodes of a world and policy")
+    parser.add_argument("--domain", action="append", help="only this one; may be given again")
+    parser.add_argument("-n", type=int, help="episodes of a domain and policy")
     arguments = parser.parse_args()
     result: dict[str, Any] = {
         "machine": machine("textworld", "minigrid", "scienceworld"),
-        "worlds": {},
+        "domains": {},
     }
     given = {
         "excytin-lite": {"data": arguments.excytin},
         "tau-bench": {"checkout": arguments.tau_bench},
     }
-    for name in arguments.world or world_names():
+    for name in arguments.domain or domain_names():
         options = given.get(name, {})
         if not all(options.values()):
             print(f"{name}: left out, its data was not given")
             continue
         try:
-            world = open_world(name, {key: str(value) for key, value in options.items()})
-            world.make().close()
+            domain = open_domain(name, {key: str(value) for key, value in options.items()})
+            domain.make().close()
         except AgentclError as error:
             print(f"{name}: left out: {error}")
             continue
-        result["worlds"][name] = _measured(world, arguments.n or FEW.get(name, DEFAULT))
+        result["domains"][name] = _measured(domain, arguments.n or FEW.get(name, DEFAULT))
     rows = [
         [name, policy, f"{one['score']:.3f}", f"{one['success']:.3f}", f"{one['steps']:.1f}", str(one["episodes"]), str(one["failed"]), f"{one['the same when replayed']:.0%}"]
-        for name, policies in result["worlds"].items()
+        for name, policies in result["domains"].items()
         for policy, one in policies["policies"].items()
     ]  # fmt: skip
     table(
-        ["world", "policy", "score", "success", "steps", "episodes", "failed", "same again"], rows
+        ["domain", "policy", "score", "success", "steps", "episodes", "failed", "same again"], rows
     )
-    if arguments.world:
-        print(f"\nnot written to {FOLDER.name}: some worlds only")
+    if arguments.domain:
+        print(f"\nnot written to {FOLDER.name}: some domains only")
         return
     save("reference_points", result)
 
 
-def _measured(world: World, episodes: int) -> dict[str, Any]:
-    pools = pools_of(world, "test")
+def _measured(domain: Domain, episodes: int) -> dict[str, Any]:
+    pools = pools_of(domain, "test")
     each = -(-episodes // len(pools))
     items = list(islice(interleaved_stream("points", pools, episodes=each, seed=0), episodes))
-    oracle = world.oracle()
-    environment = world.make()
+    oracle = domain.oracle()
+    environment = domain.make()
     policies: dict[str, Any] = {}
     try:
         first = environment.reset(items[0].task, seed=items[0].seed)
-        print(f"{world.name}: {first.goal[:100]}", flush=True)
+        print(f"{domain.name}: {first.goal[:100]}", flush=True)
         names = ["null", *(["random"] if environment.admissible_actions(1) is not None else []),
                  *(["oracle"] if oracle else [])]  # fmt: skip
         for policy in policies_of(names, oracle):
@@ -90,8 +90,8 @@ def _measured(world: World, episodes: int) -> dict[str, Any]:
     finally:
         environment.close()
     bounds = {}
-    if isinstance(world, Bounded):
-        bounds = {family: world.bounds(family).without_memory for family in pools}
+    if isinstance(domain, Bounded):
+        bounds = {family: domain.bounds(family).without_memory for family in pools}
     return {"policies": policies, "families": len(pools), "best expected without memory": bounds}
 
 

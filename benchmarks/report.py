@@ -379,7 +379,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "locomo": report_runs.locomo,
     "locomo_paired": report_runs.locomo_paired,
     "overhead": report_runs.overhead,
-    "worlds": report_runs.worlds,
+    "domains": report_runs.domains,
     "points": report_runs.points,
     "excytin": report_runs.excytin,
     "credit": report_runs.credit,

@@ -24,10 +24,12 @@ _ABLATIONS: Final = ("ablations", "ablations-gen-env")
 def highlights() -> list[list[str]]:
     """The README's lines on guidance: what was measured, ours, beside what, and the script."""
     learns = result("guidance")["parts"]["learns"]
-    late = {arm: row["solved by fifth"][-1] for arm, row in learns["arms"].items()}
-    cost = {arm: row["tokens for each solved"] for arm, row in learns["arms"].items()}
-    planted = result("guidance")["parts"]["planted"]["arms"]
-    carried = result("carrying")["parts"]["gen-env"]["arms"]
+    late = {baseline: row["solved by fifth"][-1] for baseline, row in learns["baselines"].items()}
+    cost = {
+        baseline: row["tokens for each solved"] for baseline, row in learns["baselines"].items()
+    }
+    planted = result("guidance")["parts"]["planted"]["baselines"]
+    carried = result("carrying")["parts"]["gen-env"]["baselines"]
     return [
         [
             f"incidents solved by a frozen 3 M model, last fifth of {learns['episodes']} episodes",
@@ -45,7 +47,7 @@ def highlights() -> list[list[str]]:
         [
             "incidents solved over 100 episodes, ten wrong lessons told before the first",
             f"{planted['guidance']['solved']:.0%}",
-            f"nothing remembered or told {learns['arms']['none']['solved']:.0%}, Reflexion's notes {planted['notes-3']['solved']:.0%}, "
+            f"nothing remembered or told {learns['baselines']['none']['solved']:.0%}, Reflexion's notes {planted['notes-3']['solved']:.0%}, "
             f"lessons by search {planted['ours']['solved']:.0%}",
             "guidance.py",
         ],
@@ -65,10 +67,10 @@ def guidance() -> str:
     for part, found in _learned("guidance").items():
         if part == "ablations":
             continue
-        for arm, row in found["arms"].items():
+        for baseline, row in found["baselines"].items():
             each = row["tokens for each solved"]
             rows.append(
-                [part, arm, f"{row['score']:.2f}", f"{row['solved']:.2f}", f"{row['solved by fifth'][-1]:.2f}",
+                [part, baseline, f"{row['score']:.2f}", f"{row['solved']:.2f}", f"{row['solved by fifth'][-1]:.2f}",
                  gained(row.get("gain in solved")), f"{row['tokens an episode']:,.0f}",
                  f"{each:,.0f}" if each else ""]
             )  # fmt: skip
@@ -82,14 +84,14 @@ def guidance() -> str:
 def guidance_bars() -> str:
     """What was asked of guidance, and what came out."""
     parts = _learned("guidance")
-    learns, arm = parts["learns"], parts["learns"]["arms"]["guidance"]
+    learns, baseline = parts["learns"], parts["learns"]["baselines"]["guidance"]
     bars, change = learns["bars"], parts["changing"]["changes"]["guidance"]
     wrong, back = parts["planted"]["planted"]["guidance"], change["back after episodes"]
     return (
         f"- In the last fifth {bars['last fifth over none']:.1f} times as often solved as without memory, and "
         f"{bars[_OF_ORACLE]:.0%} as often as with true lessons; {bars[_EACH]:.2f} of the tokens for each. Ahead in tokens, "
-        f"what learning took counted in, from episode {arm['ahead in tokens from episode']}; adaptive efficiency "
-        f"{arm['adaptive efficiency']:+.2f} of the score for each 1,000 tokens.\n"
+        f"what learning took counted in, from episode {baseline['ahead in tokens from episode']}; adaptive efficiency "
+        f"{baseline['adaptive efficiency']:+.2f} of the score for each 1,000 tokens.\n"
         f"- Before the rules change {change['before']:.0%} are solved, of the first ten after it "
         f"{change['first ten after']:.0%}, "
         + (f"and four fifths of that again after {back} episodes.\n" if back else "and not so many again.\n")
@@ -108,11 +110,11 @@ def carrying() -> str:
     rows = []
     for who, parts in _runs():
         for part, title in _SETTINGS.items():
-            for arm, row in parts.get(part, {"arms": {}})["arms"].items():
-                if who == "responder" and arm in _UNREAD:
+            for baseline, row in parts.get(part, {"baselines": {}})["baselines"].items():
+                if who == "responder" and baseline in _UNREAD:
                     continue
                 rows.append(
-                    [f"{who}, {title}", arm, str(row["episodes"]), f"{row['solved']:.2f}", f"{row['score']:.2f}",
+                    [f"{who}, {title}", baseline, str(row["episodes"]), f"{row['solved']:.2f}", f"{row['score']:.2f}",
                      gained(row["gain in score"]), gained(row.get("kept"))]
                 )  # fmt: skip
     return table(
@@ -131,7 +133,7 @@ def carrying() -> str:
 
 def signs() -> str:
     """Where the model fails that was told the true rules."""
-    by_sign = result("carrying")["parts"]["gen-task"]["arms"]["oracle"]["solved by sign"]
+    by_sign = result("carrying")["parts"]["gen-task"]["baselines"]["oracle"]["solved by sign"]
     (states, of_states), (named, of_named) = by_sign["state"], by_sign["name"]
     return (
         f"Told the true rules, the model solves {states} of the {of_states} episodes of GEN-TASK whose sign is a state "
@@ -146,16 +148,16 @@ def ablations() -> str:
         ("model", _learned("guidance"), _learned("carrying")),
         ("responder", _learned("guidance_responder"), _learned("carrying_responder")),
     ):
-        single = {**learned["learns"]["arms"], **learned["ablations"]["arms"]}
-        others = [carried.get(part, {"arms": {}})["arms"] for part in _ABLATIONS]
-        for arm, row in single.items():
-            if arm in ("none", "guidance") or arm.startswith(_WITHOUT):
-                its = [row, *(other.get(arm) for other in others)]
-                rows.append([who, _named(arm), *(cell for one in its for cell in _both(one))])
+        single = {**learned["learns"]["baselines"], **learned["ablations"]["baselines"]}
+        others = [carried.get(part, {"baselines": {}})["baselines"] for part in _ABLATIONS]
+        for baseline, row in single.items():
+            if baseline in ("none", "guidance") or baseline.startswith(_WITHOUT):
+                its = [row, *(other.get(baseline) for other in others)]
+                rows.append([who, _named(baseline), *(cell for one in its for cell in _both(one))])
     # Lanes need somebody to hand a task to, so what they pay is told beside an expert who may be asked.
-    lanes = result("supervision")["arms"]
-    for title, arm in (("guidance", "supervised"), ("without lanes", "alone")):
-        rows.append(["model, an expert at hand", title, *_both(lanes[arm]), "", "", "", ""])
+    lanes = result("supervision")["baselines"]
+    for title, baseline in (("guidance", "supervised"), ("without lanes", "alone")):
+        rows.append(["model, an expert at hand", title, *_both(lanes[baseline]), "", "", "", ""])
     return table(
         ["who plays", "memory", "one deployment: solved", "score", "rules change: solved", "score",
          "GEN-ENV: solved", "score"],
@@ -177,7 +179,7 @@ def supervision() -> str:
                 f"{row['tokens']:,.0f}",
                 ", ".join(f"{share:.0%}" for share in row["taught"]),
             ]
-            for name, row in found["arms"].items()
+            for name, row in found["baselines"].items()
         ],
     )
 
@@ -187,10 +189,10 @@ def elsewhere() -> str:
     return table(
         ["family", "memory", "episodes", "score", "score, against `none`", "tokens an episode"],
         [
-            [name, arm, str(row["episodes"]), f"{row['score']:.2f}", gained(row["gain in score"]),
+            [name, baseline, str(row["episodes"]), f"{row['score']:.2f}", gained(row["gain in score"]),
              f"{row['tokens an episode']:,.0f}"]
-            for name, found in result("elsewhere")["worlds"].items()
-            for arm, row in found["arms"].items()
+            for name, found in result("elsewhere")["domains"].items()
+            for baseline, row in found["baselines"].items()
         ],
     )  # fmt: skip
 
@@ -218,8 +220,10 @@ def engine() -> str:
     )  # fmt: skip
 
 
-def _named(arm: str) -> str:
-    return f"without {arm.removeprefix(_WITHOUT)}" if arm.startswith(_WITHOUT) else arm
+def _named(baseline: str) -> str:
+    return (
+        f"without {baseline.removeprefix(_WITHOUT)}" if baseline.startswith(_WITHOUT) else baseline
+    )
 
 
 def _both(row: Mapping[str, Any] | None) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""The measured tables of worlds and of runs; `report.py` puts them into the pages."""
+"""The measured tables of domains and of runs; `report.py` puts them into the pages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from report_tables import result, table
 def highlights() -> list[list[str]]:
     """The README's lines on runs: what was measured, ours, beside what, and the script."""
     conversations = result("locomo_recall")
-    found = {arm: row["recall"]["all (1 to 4)"][0] for arm, row in conversations["arms"].items()}
+    found = {
+        baseline: row["recall"]["all (1 to 4)"][0]
+        for baseline, row in conversations["baselines"].items()
+    }
     return [
         [
             f"evidence recall@{conversations['depth']} on LoCoMo, {conversations['conversations']} conversations",
@@ -26,9 +29,9 @@ def learning() -> str:
     """What memory is worth in incident response."""
     rows = []
     for title, run in result("learning")["runs"].items():
-        for arm, row in run["arms"].items():
+        for baseline, row in run["baselines"].items():
             rows.append(
-                [f"{title}, {run['seeds']} seeds", arm, f"{row['score']:.3f}", f"{row['second half']:.3f}", _gain(row["gain"]),
+                [f"{title}, {run['seeds']} seeds", baseline, f"{row['score']:.3f}", f"{row['second half']:.3f}", _gain(row["gain"]),
                  f"{run['bounds']['without memory']:.2f}", f"{row['tokens an episode']:,.0f}"]
             )  # fmt: skip
     return table(
@@ -50,18 +53,18 @@ def leak() -> str:
 def consolidation() -> str:
     """Facts that override each other."""
     found = result("fact_consolidation")
-    kinds = list(next(iter(found["arms"].values())))
+    kinds = list(next(iter(found["baselines"].values())))
     rows = [
         [
-            arm,
+            baseline,
             *(
                 f"{100 * row[kind]['exact']:.0f} / {100 * row[kind]['recall']:.0f}"
                 for kind in kinds
             ),
         ]
-        for arm, row in found["arms"].items()
+        for baseline, row in found["baselines"].items()
     ]
-    counts = next(iter(found["arms"].values()))
+    counts = next(iter(found["baselines"].values()))
     return table(["memory", *(f"{kind} (n={counts[kind]['n']})" for kind in kinds)], rows)
 
 
@@ -70,16 +73,20 @@ def locomo() -> str:
     found = result("locomo_recall")
     kinds = list(found["questions"])
     rows = [
-        [arm, *(f"{row['recall'][kind][0]:.1f}" for kind in kinds)]
-        for arm, row in found["arms"].items()
+        [baseline, *(f"{row['recall'][kind][0]:.1f}" for kind in kinds)]
+        for baseline, row in found["baselines"].items()
     ]
     return table(["memory", *(f"{kind} (n={found['questions'][kind]})" for kind in kinds)], rows)
 
 
 def locomo_paired() -> str:
-    """Ours against each other arm on conversations."""
+    """Ours against each other baseline on conversations."""
     rows = [
-        [row["arm"], row["against"], *(_interval(row["recall"][kind]) for kind in row["recall"])]
+        [
+            row["baseline"],
+            row["against"],
+            *(_interval(row["recall"][kind]) for kind in row["recall"]),
+        ]
         for row in result("locomo_recall")["paired"]
     ]
     kinds = list(result("locomo_recall")["paired"][0]["recall"])
@@ -97,10 +104,10 @@ def overhead() -> str:
     return table(["", "episodes a second of processor time", limit], rows)
 
 
-def worlds() -> str:
-    """How fast worlds are, and what the contract costs."""
+def domains() -> str:
+    """How fast domains are, and what the contract costs."""
     rows = []
-    for name, row in result("worlds")["worlds"].items():
+    for name, row in result("domains")["domains"].items():
         cells = [name, f"{row['start_up_s']:.1f}"]
         for kind in ("step", "step_with_actions"):
             over = row.get(f"{kind}_overhead_ms")
@@ -110,7 +117,7 @@ def worlds() -> str:
             )
         rows.append([*cells, f"{row['peak_mb']:.0f}"])
     return table(
-        ["world", "start-up, s", "steps a second", "over the engine", "with actions listed",
+        ["domain", "start-up, s", "steps a second", "over the engine", "with actions listed",
          "over the engine", "peak MB"],
         rows,
     )  # fmt: skip
@@ -119,13 +126,13 @@ def worlds() -> str:
 def points() -> str:
     """What nothing, chance and knowledge score."""
     rows = []
-    for name, world in result("reference_points")["worlds"].items():
-        policies = world["policies"]
+    for name, domain in result("reference_points")["domains"].items():
+        policies = domain["policies"]
         cells = [_point(policies.get(policy)) for policy in ("null", "random", "oracle")]
         same = min(policy["the same when replayed"] for policy in policies.values())
         rows.append([name, str(policies["null"]["episodes"]), *cells, f"{same:.0%}"])
     return table(
-        ["world", "episodes", "nothing", "random", "oracle", "same score when replayed"], rows
+        ["domain", "episodes", "nothing", "random", "oracle", "same score when replayed"], rows
     )
 
 
@@ -159,15 +166,19 @@ def sharing() -> str:
 def excytin() -> str:
     """The scripted investigator with memory and without."""
     rows = []
-    for world, found in result("excytin_lite").items():
-        if world == "machine":
+    for domain, found in result("excytin_lite").items():
+        if domain == "machine":
             continue
         gains = found["gain_of_memory"]
-        for arm in ("null", "without memory", *gains, "oracle"):
-            row = found["arms"][arm]
-            gain = "{:+.3f} [{:+.3f}, {:+.3f}]".format(*gains[arm]["score"]) if arm in gains else ""
-            rows.append([world, arm, f"{row['score']:.3f}", gain, f"{row['steps']:.1f}"])
-    return table(["world", "memory", "score", "against none", "steps"], rows)
+        for baseline in ("null", "without memory", *gains, "oracle"):
+            row = found["baselines"][baseline]
+            gain = (
+                "{:+.3f} [{:+.3f}, {:+.3f}]".format(*gains[baseline]["score"])
+                if baseline in gains
+                else ""
+            )
+            rows.append([domain, baseline, f"{row['score']:.3f}", gain, f"{row['steps']:.1f}"])
+    return table(["domain", "memory", "score", "against none", "steps"], rows)
 
 
 def _gain(gain: Mapping[str, Any] | None) -> str:

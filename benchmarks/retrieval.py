@@ -56,7 +56,7 @@ def measure(corpus: Corpus, encoder: str, folder: Path) -> tuple[list[Row], dict
                 "documents": len(corpus.documents),
                 "questions": len(corpus.questions),
                 "mode": name,
-                "encoder": memory.encoder.name if mode != "text" else "none",
+                "encoder": memory.store.encoder.name if mode != "text" else "none",
                 "fill_s": filled_s,
                 "ms_per_question": asked_s / len(found) * 1e3,
             }
@@ -72,7 +72,7 @@ def measure(corpus: Corpus, encoder: str, folder: Path) -> tuple[list[Row], dict
         for mode in MODES:
             ask(NAMES[mode], mode)
         if corpus.facts is not None:
-            memory.import_facts(corpus.facts)
+            memory.facts.import_(corpus.facts)
             ask(WITH_FACTS, "graph")
             ask(PUBLISHED, "hipporag2")
     return rows, shares

@@ -20,11 +20,12 @@ from typing import Any
 from results import machine, save, table
 
 from agentcl.bench.folder import RunFolder
-from agentcl.bench.runner import run_life
+from agentcl.bench.rows import Part
+from agentcl.bench.run import run_part
 from agentcl.bench.settings import from_mapping
+from agentcl.envs.domains.incidents.domain import IncidentDomain
 from agentcl.envs.policies import RandomPolicy, play
 from agentcl.envs.streams.builders import pools_of, random_stream
-from agentcl.envs.worlds.incidents.world import IncidentWorld
 from agentcl.models.base import Message
 from agentcl.models.scripted import ScriptedModel
 
@@ -36,11 +37,11 @@ REPEATS = 3
 def main() -> None:
     """Measure and save."""
     stream = random_stream(
-        "overhead", pools_of(IncidentWorld(), "test", ["remedy"]), episodes=EPISODES, seed=0
+        "overhead", pools_of(IncidentDomain(), "test", ["remedy"]), episodes=EPISODES, seed=0
     )
 
     def bare() -> None:
-        environment = IncidentWorld().make()
+        environment = IncidentDomain().make()
         for item in stream:
             play(environment, RandomPolicy(), item.task, seed=item.seed)
 
@@ -72,19 +73,23 @@ def _timed(act: Callable[[], None]) -> dict[str, float]:
     return best
 
 
-def _run(agent: str, arm: str) -> None:
+def _run(agent: str, baseline: str) -> None:
     tables: dict[str, Any] = {
-        "tasks": {"world": "incidents", "families": ["remedy"], "episodes": EPISODES},
+        "tasks": {"domain": "incidents", "families": ["remedy"], "episodes": EPISODES},
         "agent": {"name": agent},
-        "memory": {"arms": [arm], "limit": 5, "options": {"full": {"budget_characters": 2_000}}},
+        "memory": {
+            "baselines": [baseline],
+            "limit": 5,
+            "options": {"full": {"budget_characters": 2_000}},
+        },
     }
-    if arm == "none":
+    if baseline == "none":
         tables["memory"].pop("options")
     with tempfile.TemporaryDirectory() as scratch:
         settings = from_mapping(tables, where="overhead")
         folder = RunFolder.create(Path(scratch) / "run", settings, {"episodes": {"0": EPISODES}})
         model = ScriptedModel(_instant) if agent == "model" else None
-        run_life(folder, arm, 0, model)
+        run_part(folder, Part(baseline, 0), model)
 
 
 def _instant(messages: Sequence[Message]) -> str:

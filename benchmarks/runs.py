@@ -14,15 +14,15 @@ from results import CACHE
 from agentcl.bench.folder import RunFolder
 from agentcl.bench.metrics.intervals import student_interval
 from agentcl.bench.report.pairs import difference, pairs_of
-from agentcl.bench.rows import Row
-from agentcl.bench.runner import begin, go_on, progress
+from agentcl.bench.rows import ResultRow
+from agentcl.bench.run import begin, go_on, progress
 from agentcl.bench.settings import from_mapping
 
 
 def finished(name: str, tables: Mapping[str, Any]) -> RunFolder:
     """Return the run of these settings, begun, gone on with or done already.
 
-    Other settings begin anew; if only the arms, the seeds or the number of workers are others, what was played is kept.
+    Other settings begin anew; if only the baselines, the seeds or the number of workers are others, what was played is kept.
     """
     path = CACHE / "runs" / name
     settings = from_mapping({"name": name, **tables}, where=name)
@@ -44,7 +44,7 @@ def finished(name: str, tables: Mapping[str, Any]) -> RunFolder:
     far = progress(folder)
     done = far.done
 
-    def on_row(row: Row) -> None:
+    def on_row(row: ResultRow) -> None:
         nonlocal done
         done += 1
         if done % max(1, far.total // 10) == 0 or done == far.total:
@@ -58,9 +58,9 @@ def finished(name: str, tables: Mapping[str, Any]) -> RunFolder:
 
 
 def _tasks(settings: str) -> dict[str, Any]:
-    """Return what rows depend on, of settings as JSON; arms and seeds do not depend on each other."""
+    """Return what rows depend on, of settings as JSON; baselines and seeds do not depend on each other."""
     found: dict[str, Any] = json.loads(settings)
-    memory = {key: value for key, value in found["memory"].items() if key != "arms"}
+    memory = {key: value for key, value in found["memory"].items() if key != "baselines"}
     return {**found, "seeds": (), "workers": 0, "memory": memory}
 
 
@@ -81,17 +81,17 @@ def over_seeds(
     return None if found is None else [found.estimate, found.low, found.high]
 
 
-def mean(rows: Sequence[Row]) -> float | None:
+def mean(rows: Sequence[ResultRow]) -> float | None:
     """Return the mean score of what was scored."""
     scores = [row.score for row in rows if row.score is not None]
     return statistics.fmean(scores) if scores else None
 
 
-def gain(folder: RunFolder, arm: str, against: str) -> dict[str, Any] | None:
-    """Return the paired difference of two arms with its 95 % interval, as a report has it."""
+def gain(folder: RunFolder, baseline: str, against: str) -> dict[str, Any] | None:
+    """Return the paired difference of two baselines with its 95 % interval, as a report has it."""
     are_questions = bool(folder.settings.questions.source)
-    pairs = pairs_of(list(folder.rows(arm)), list(folder.rows(against)))
-    found = difference(arm, against, pairs, are_questions=are_questions).score
+    pairs = pairs_of(list(folder.rows(baseline)), list(folder.rows(against)))
+    found = difference(baseline, against, pairs, are_questions=are_questions).score
     if found is None:
         return None
     return {"mean": found.mean, "low": found.low, "high": found.high, "n": found.n,

@@ -30,7 +30,7 @@ LIBRARIES = {  # name: (what pip installs, what is imported)
     "mem0ai": (("mem0ai",), "mem0"),
 }
 MOST_PACKAGES = 15
-MOST_MB = 60
+MOST_MB = 130
 TIMES_FASTER = 5
 
 

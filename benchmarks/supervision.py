@@ -24,16 +24,16 @@ from agentcl import Memory
 from agentcl.agents.agent import Agent
 from agentcl.agents.prompts import ask_action
 from agentcl.agents.situations import Situation
-from agentcl.agents.spending import Spent
 from agentcl.agents.student import Act, Student
 from agentcl.agents.supervisor import Supervisor
 from agentcl.agents.teacher import Teacher
 from agentcl.envs.base import Task
+from agentcl.envs.domains.incidents.domain import IncidentDomain, IncidentOracle
 from agentcl.envs.streams.builders import pools_of, random_stream
-from agentcl.envs.worlds.incidents.world import IncidentOracle, IncidentWorld
 from agentcl.models.base import ChatModel
 from agentcl.models.reference.shipped import open_reference
 from agentcl.store.episodes import Episode
+from agentcl.store.usage import Usage
 from agentcl.text.tokens import estimate_tokens
 
 LANES: Final = {
@@ -73,7 +73,7 @@ def main() -> None:
             "episodes": asked.episodes,
             "price": asked.price,
             "is_frozen": is_frozen,
-            "arms": found,
+            "baselines": found,
         },
     )
     _show(found)
@@ -103,15 +103,15 @@ class Expert:
             actions=actions,
         )
         asked, said = estimate_tokens(read), estimate_tokens(action)
-        return Act(action, "", Spent(1, self._price * asked, self._price * said, 0.0))
+        return Act(action, "", Usage(1, self._price * asked, self._price * said, 0.0))
 
 
 def _life(model: ChatModel, name: str, seed: int, *, episodes: int, price: int) -> list[Episode]:
     """Play one life of an agent in one deployment."""
-    world, deployment = IncidentWorld(), 80 + seed
-    pools = pools_of(world, "test", ["remedy"], where={"deployment": deployment})
-    stream = random_stream(world.name, pools, episodes=episodes, seed=seed)
-    environment = world.make()
+    domain, deployment = IncidentDomain(), 80 + seed
+    pools = pools_of(domain, "test", ["remedy"], where={"deployment": deployment})
+    stream = random_stream(domain.name, pools, episodes=episodes, seed=seed)
+    environment = domain.make()
     played = []
     with tempfile.TemporaryDirectory() as folder, Memory(folder, encoder="hashing") as memory:
         for item in stream:

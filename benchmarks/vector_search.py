@@ -70,7 +70,7 @@ def whole(memory: Memory, filters: dict[str, Any] | None) -> Search:
 
 def ids_only(memory: Memory, filters: dict[str, Any] | None) -> Search:
     """Return a search of the index behind it."""
-    index = memory.retriever.dense.index
+    index = memory.store.retriever.dense.index
     conditions = parse_filters(filters)
     numbers = {
         passage.id: int(passage.metadata["n"])

@@ -7,15 +7,15 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from agentcl.bench.runner import begin, go_on
+from agentcl.bench.run import begin, go_on
 from agentcl.bench.settings import AgentSettings, MemorySettings, RunSettings, TaskSettings
 
-ARMS = ("none", "last-5", "ours")
+BASELINES = ("none", "last-5", "ours")
 settings = RunSettings(
     seeds=(0, 1, 2),
-    tasks=TaskSettings(world="incidents", families=("remedy",), episodes=30),
+    tasks=TaskSettings(domain="incidents", families=("remedy",), episodes=30),
     agent=AgentSettings(name="responder"),
-    memory=MemorySettings(arms=ARMS, encoder="hashing"),
+    memory=MemorySettings(baselines=BASELINES, encoder="hashing"),
 )
 
 with tempfile.TemporaryDirectory() as scratch:
@@ -23,12 +23,14 @@ with tempfile.TemporaryDirectory() as scratch:
     go_on(folder)
     bounds = folder.about["bounds"]["remedy"]
     print(f"best expected without memory {bounds['without memory']:.2f}, with all known 1.00\n")
-    for arm in ARMS:
+    for baseline in BASELINES:
         first, second = (
-            statistics.fmean(row.score or 0 for row in folder.rows(arm) if row.number // 15 == half)
+            statistics.fmean(
+                row.score or 0 for row in folder.rows(baseline) if row.number // 15 == half
+            )
             for half in (0, 1)
         )
-        print(f"{arm:8} first half {first:.2f}, second half {second:.2f}")
+        print(f"{baseline:8} first half {first:.2f}, second half {second:.2f}")
     last = list(folder.rows("ours"))[-1]
     print(f"\n{last.first} It was told:", *last.shown, sep="\n- ")
-    print(f"and did: {', '.join(turn.action for turn in last.turns)}")
+    print(f"and did: {', '.join(step.action for step in last.steps)}")

@@ -15,8 +15,10 @@ def draw(curves: Mapping[str, Sequence[float]], *, title: str, subtitle: str) ->
     """Return curves of shares, from 0 to 1, as SVG."""
     picture = svg.chart(
         [
-            svg.Series(f"{NAMES[arm]}: {shares[-1]:.0%}", list(enumerate(shares, start=1)), place)
-            for place, (arm, shares) in enumerate(curves.items())
+            svg.Series(
+                f"{NAMES[baseline]}: {shares[-1]:.0%}", list(enumerate(shares, start=1)), place
+            )
+            for place, (baseline, shares) in enumerate(curves.items())
         ],
         title=title,
         across=svg.Axis("episode", max(map(len, curves.values()))),

@@ -26,8 +26,8 @@ from rich.table import Column, Table
 from agentcl.bench.folder import RunFolder
 from agentcl.bench.report.lessons import LessonLine, lesson_lines
 from agentcl.bench.report.writing import write_report
-from agentcl.bench.rows import Row
-from agentcl.bench.runner import begin, go_on
+from agentcl.bench.rows import ResultRow
+from agentcl.bench.run import begin, go_on
 from agentcl.bench.settings import from_mapping
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -50,8 +50,8 @@ def main() -> None:
     asked = parser.parse_args()
     started = time.monotonic()
     folder = play(asked)
-    rows = {arm: list(folder.rows(arm)) for arm in folder.settings.memory.arms}
-    curves = {arm: curve(its) for arm, its in rows.items()}
+    rows = {baseline: list(folder.rows(baseline)) for baseline in folder.settings.memory.baselines}
+    curves = {baseline: curve(its) for baseline, its in rows.items()}
     subtitle = (
         f"{folder.about['model']}, {asked.deployments} deployments; cleared without a wasted step, "
         f"of the last {LAST} episodes"
@@ -79,18 +79,18 @@ def play(asked: argparse.Namespace) -> RunFolder:
         "name": "demo",
         "seeds": list(range(asked.deployments)),
         "workers": asked.workers,
-        "tasks": {"world": "incidents", "families": ["remedy"], "episodes": asked.episodes},
+        "tasks": {"domain": "incidents", "families": ["remedy"], "episodes": asked.episodes},
         "agent": {"name": asked.agent},
-        "memory": {"arms": list(NAMES), "encoder": "hashing"},
+        "memory": {"baselines": list(NAMES), "encoder": "hashing"},
     }
     folder = begin(FOLDER, from_mapping(tables, where="the demo"))
-    rows: dict[str, list[Row]] = {arm: [] for arm in NAMES}
+    rows: dict[str, list[ResultRow]] = {baseline: [] for baseline in NAMES}
     bar = Progress("playing", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=out)
     task = bar.add_task("", total=len(NAMES) * asked.deployments * asked.episodes)
     with Live(Group(live_table(rows), bar), console=out, auto_refresh=False) as live:
 
-        def on_row(row: Row) -> None:
-            rows[row.arm].append(row)
+        def on_row(row: ResultRow) -> None:
+            rows[row.baseline].append(row)
             bar.advance(task)
             live.update(Group(live_table(rows), bar), refresh=out.is_terminal)
 
@@ -98,35 +98,35 @@ def play(asked: argparse.Namespace) -> RunFolder:
     return RunFolder(FOLDER)
 
 
-def live_table(rows: Mapping[str, Sequence[Row]]) -> Table:
+def live_table(rows: Mapping[str, Sequence[ResultRow]]) -> Table:
     """Return how both do so far; solved: the alert was cleared without a wasted step."""
     table = Table("", "episodes", "solved", "first 10", "latest 10", "tokens for each solved",
                   box=None, pad_edge=False)  # fmt: skip
-    for arm, its in rows.items():
+    for baseline, its in rows.items():
         early = [row for row in its if row.number < LAST]
         late = [row for life in lives(its) for row in life[-LAST:]]
         tokens, solved = sum(row.tokens for row in its), sum(map(is_solved, its))
-        table.add_row(NAMES[arm], str(len(its)), share(its), share(early), share(late),
+        table.add_row(NAMES[baseline], str(len(its)), share(its), share(early), share(late),
                       f"{tokens / solved:,.0f}" if solved and tokens else "")  # fmt: skip
     return table
 
 
-def lives(rows: Sequence[Row]) -> list[list[Row]]:
+def lives(rows: Sequence[ResultRow]) -> list[list[ResultRow]]:
     """Return the rows of each deployment, in order."""
     return [[row for row in rows if row.seed == seed] for seed in sorted({r.seed for r in rows})]
 
 
-def is_solved(row: Row) -> bool:
+def is_solved(row: ResultRow) -> bool:
     """Return whether the alert was cleared without a wasted step."""
     return row.score == 1
 
 
-def share(rows: Sequence[Row]) -> str:
+def share(rows: Sequence[ResultRow]) -> str:
     """Return the share that was solved, in words."""
     return f"{statistics.fmean(map(is_solved, rows)):.0%}" if rows else ""
 
 
-def curve(rows: Sequence[Row]) -> list[float]:
+def curve(rows: Sequence[ResultRow]) -> list[float]:
     """Return the share that was solved in the last few episodes, at each episode."""
     by_number = [
         [is_solved(row) for row in rows if row.number == number]
@@ -154,13 +154,13 @@ def show_lessons(lines: Sequence[LessonLine]) -> None:
     out.print(table)
 
 
-def show_worth(rows: Mapping[str, Sequence[Row]]) -> None:
+def show_worth(rows: Mapping[str, Sequence[ResultRow]]) -> None:
     """Print what memory cost and saved, in tokens of all roles."""
-    tokens = {arm: sum(row.tokens for row in its) for arm, its in rows.items()}
-    solved = {arm: sum(map(is_solved, its)) for arm, its in rows.items()}
+    tokens = {baseline: sum(row.tokens for row in its) for baseline, its in rows.items()}
+    solved = {baseline: sum(map(is_solved, its)) for baseline, its in rows.items()}
     out.print(f"\nSolved: {solved['guidance']} with memory, {solved['none']} without.", end=" ")
     if all(tokens.values()) and all(solved.values()):
-        each = {arm: tokens[arm] / solved[arm] for arm in rows}
+        each = {baseline: tokens[baseline] / solved[baseline] for baseline in rows}
         learned = sum(
             u.tokens for row in rows["guidance"] for r, u in row.usage.items() if r != "act"
         )

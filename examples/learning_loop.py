@@ -28,7 +28,7 @@ def attempt(memory: Memory, number: int) -> float:
         episode.step(seen, way, "it opens" if is_open else "nothing happens")
         played = episode.finish(float(is_open))
     lesson = Lesson(f"the {kind} lock is shut", "do" if is_open else "useless", way)
-    memory.reflect([lesson], episode=played)
+    memory.lessons.reflect([lesson], episode=played)
     return float(is_open)
 
 
@@ -36,5 +36,5 @@ with tempfile.TemporaryDirectory() as folder, Memory(folder, encoder="hashing") 
     for block in range(6):
         opened = sum(attempt(memory, 20 * block + number) for number in range(20))
         print(f"episodes {20 * block + 1:3} to {20 * block + 20:3}: {opened:2.0f} of 20 opened")
-    found = [one for one in memory.guidance_state().lessons.values() if one.guidance.claim == "do"]
+    found = [one for one in memory.lessons.state().lessons.values() if one.guidance.claim == "do"]
     print(f"ways that open, found: {len(found)} of {len(KINDS)}")

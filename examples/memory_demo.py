@@ -21,7 +21,7 @@ from rich.progress import track
 from rich.table import Table
 
 from agentcl import Memory, Recall
-from agentcl.files.load import load
+from agentcl.files import load
 
 sys.path.insert(0, str(Path(__file__).parent))
 from picture import draw
@@ -78,10 +78,10 @@ def main() -> None:
         started = time.perf_counter()
         fill(memory)
         took_s = time.perf_counter() - started
-        counts = memory.stats()
+        counts = memory.store.stats()
         out.print(f"{counts.records['document']} documents remembered in {took_s:.1f} s, "
-                  f"each safe on disk; encoder {memory.encoder.name}")  # fmt: skip
-        if memory.encoder.is_lexical:
+                  f"each safe on disk; encoder {memory.store.encoder.name}")  # fmt: skip
+        if memory.store.encoder.is_lexical:
             out.print("[dim]This encoder compares spelling only; pip install 'agentcl\\[local]' "
                       "adds one that knows meaning.[/]")  # fmt: skip
         recalls = [memory.search(question) for question in SHOWN]

@@ -21,16 +21,16 @@ first, second = world.chains()[
 
 with tempfile.TemporaryDirectory() as folder, Memory(folder) as memory:
     memory.add_many(passage.text for passage in world.passages)
-    report = memory.extract(ModelExtractor(open_reference(), instructions=""), workers=1)
+    report = memory.facts.extract(ModelExtractor(open_reference(), instructions=""), workers=1)
     print(f"{report.read} passages read, {report.facts} facts\n")
 
     question = f"Name the {second.relation.noun} of the {first.relation.noun} of {first.subject}."
     recall = memory.search(question, mode="graph", limit=3)
     print(question)
-    for hit, chain in zip(recall, memory.explain(recall), strict=True):
+    for hit, chain in zip(recall, memory.graph.explain(recall), strict=True):
         says_so = (
             " <- the answer" if second.value in hit.text and second.subject in hit.text else ""
         )
         print(f"- {chain}{says_so}")
     print()
-    print(f"near {first.value}: {memory.graph().near(first.value).facts[0][:3]}")
+    print(f"near {first.value}: {memory.graph.view().near(first.value).facts[0][:3]}")

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from agentcl.envs.names import Names
-from agentcl.envs.worlds.incidents.deployments import (
+from agentcl.envs.domains.incidents.deployments import (
     CLEARED,
     DIAGNOSTICS,
     DONE,
@@ -22,6 +21,7 @@ from agentcl.envs.worlds.incidents.deployments import (
     Deployment,
     make_deployment,
 )
+from agentcl.envs.names import Names
 from agentcl.lessons import Claim
 from training.examples import Example, Turn
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol, Unpack, runtime_checkable
 
-from agentcl.agents.learning import learn_from, spending
+from agentcl.agents.learning import learn_from
 from agentcl.agents.situations import Situation
 from agentcl.agents.student import Act, Plan
 from agentcl.agents.supervisor import Familiarity, Supervisor
@@ -225,12 +225,12 @@ class Agent:
         actor = self.expert if is_taught and self.expert is not None else self.student
         act = actor.act(situation)
         role = "teach" if is_taught else "act"
-        episode.spend(role, spending(act.usage))
+        episode.spend(role, act.usage)
         if act.planning.calls:
-            episode.spend("plan", spending(act.planning))
+            episode.spend("plan", act.planning)
         if lane == "coached" and isinstance(self.teacher, Coach):
             correction = self.teacher.correct(situation, act.action)
-            episode.spend("coach", spending(correction.spent))
+            episode.spend("coach", correction.usage)
             if correction.action != act.action:
                 return correction.action, correction.reason, "teacher"
         return act.action, act.thought, "teacher" if is_taught else "student"
@@ -240,14 +240,14 @@ class Agent:
         assert isinstance(self.student, Planner)
         assert isinstance(self.teacher, Coach)
         plan = self.student.plan(situation)
-        episode.spend("plan", spending(plan.usage))
+        episode.spend("plan", plan.usage)
         review = self.teacher.review(situation, plan.text)
-        episode.spend("coach", spending(review.spent))
+        episode.spend("coach", review.usage)
         return review.plan
 
     def _familiarity(self, task: Task, seen: Observation, world: str) -> Familiarity:
         """Return what memory knows of such a task, and how new the situation is to it."""
-        state = self.memory.guidance_state(self._tenant)
+        state = self.memory.lessons.state(self._tenant)
         cluster = f"{task.env}/{task.family}"
         expected = state.expected(cluster, world)
         known = state.situations.covering(f"{seen.goal}\n{seen.text}")
@@ -262,7 +262,7 @@ class Agent:
     def _lane(self, task: Task, familiarity: Familiarity, rng: random.Random) -> Lane:
         if self.supervisor is None:
             return "alone"
-        lanes = self.memory.guidance_state(self._tenant).lanes
+        lanes = self.memory.lessons.state(self._tenant).lanes
         return self.supervisor.choose(f"{task.env}/{task.family}", familiarity, lanes, rng)
 
     def _is_worth_learning(
@@ -278,7 +278,7 @@ class Agent:
 
     def _overspent(self, episode: EpisodeRecorder, elapsed_s: float) -> str:
         """Return which part of the budget is used up; empty if none is."""
-        tokens = sum(prompt + completion for _, prompt, completion, _ in episode.usage.values())
+        tokens = sum(one.tokens for one in episode.usage.values())
         for limit, used, end in (
             (self.budget.steps, len(episode.steps), "out of steps"),
             (self.budget.tokens, tokens, "out of tokens"),

@@ -13,9 +13,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from agentcl.agents.situations import Transcript
-from agentcl.agents.spending import Spent
 from agentcl.agents.teacher import Distiller, Judgement
 from agentcl.guidance.admission import names_of
+from agentcl.store.checks import named_scope
 from agentcl.store.episodes import Episode
 from agentcl.store.records import ANY, Scope
 
@@ -33,7 +33,7 @@ class Judge(Protocol):
 
 def transcript_of(memory: Memory, episode: Episode) -> Transcript:
     """Return an episode as models are shown it."""
-    held = memory.steps(
+    held = memory.episodes.steps(
         episode.id, tenant=episode.scope.tenant or None, user=ANY, agent=ANY, session=ANY
     )
     steps = tuple((step.action, step.outcome) for step in held)
@@ -68,18 +68,17 @@ def learn_from(
     """
     transcript = transcript_of(memory, episode)
     distilled = teacher.distil(transcript, contrast=_contrast(memory, episode))
-    spent = spending(distilled.spent)
-    memory.reflect(
+    memory.lessons.reflect(
         distilled.lessons,
         episode=episode,
         author=author,
         levels=distilled.levels,
-        spent=spent,
+        usage=distilled.usage,
         problem=distilled.problem,
         names=names_of(transcript.goal, transcript.first),
         answers=answers,
     )
-    return memory.keep_next(replace(episode, usage={**episode.usage, "learn": spent}))
+    return memory.episodes.spend(episode, "learn", distilled.usage)
 
 
 def judge(memory: Memory, judging: Judge, episode: Episode) -> Episode:
@@ -91,36 +90,27 @@ def judge(memory: Memory, judging: Judge, episode: Episode) -> Episode:
     if episode.score is not None:
         return episode
     judgement = judging.judge(transcript_of(memory, episode))
-    spent = {**episode.usage, "judge": spending(judgement.spent)}
     if judgement.score is None:
-        return memory.keep_next(replace(episode, usage=spent))
-    return memory.keep_next(
-        replace(
-            episode,
-            status="finished",
-            score=judgement.score,
-            is_success=judgement.score >= 0.5,
-            judge="teacher",
-            usage=spent,
-        )
+        return memory.episodes.spend(episode, "judge", judgement.usage)
+    return memory.episodes.score(
+        episode.id,
+        judgement.score,
+        judge="teacher",
+        usage={"judge": judgement.usage},
+        **named_scope(episode.scope),
     )
-
-
-def spending(spent: Spent) -> tuple[int, int, int, float]:
-    """Return what was spent as an episode keeps it."""
-    return (spent.calls, spent.prompt_tokens, spent.completion_tokens, spent.duration_s)
 
 
 def _contrast(memory: Memory, episode: Episode) -> Transcript | None:
     """Return the last episode of the same kind and world that ended the other way."""
     if episode.is_success is None:
         return None
-    state = memory.guidance_state(episode.scope.tenant)
+    state = memory.lessons.state(episode.scope.tenant)
     other = state.last_attempt(episode.cluster, episode.world, is_success=not episode.is_success)
     if other is None:
         return None
     view = Scope(episode.scope.tenant).view()
     view = replace(view, user=None, agent=None, session=None)
-    held = memory.journal.get(other, view=view)
+    held = memory.store.journal.get(other, view=view)
     assert isinstance(held, Episode)
     return transcript_of(memory, held)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from agentcl.agents.matching import meant_action
 from agentcl.agents.prompts import ACTING, AIMING, PLANNING, ask_action, ask_plan, ask_sub_goal
 from agentcl.agents.situations import Situation
-from agentcl.agents.spending import NOTHING_SPENT, Spent
 from agentcl.models.base import ChatModel, Message, Sampling
+from agentcl.store.usage import NO_USAGE, Usage
 from agentcl.text.answers import final_answer
 
 
@@ -18,8 +18,8 @@ class Act:
 
     action: str  # an admissible one, or what was said where none was meant
     thought: str  # all that was said
-    usage: Spent  # of the model that chose the action
-    planning: Spent = NOTHING_SPENT  # of the planner
+    usage: Usage  # of the model that chose the action
+    planning: Usage = NO_USAGE  # of the planner
     sub_goal: str = ""  # what the planner named
 
 
@@ -28,7 +28,7 @@ class Plan:
     """How the student means to reach a goal."""
 
     text: str
-    usage: Spent
+    usage: Usage
 
 
 class Student:
@@ -68,7 +68,7 @@ class Student:
         Raises:
             ModelUnavailable: if a model cannot be asked.
         """
-        sub_goal, planning = "", NOTHING_SPENT
+        sub_goal, planning = "", NO_USAGE
         if self.planner is not None:
             asked = ask_sub_goal(situation, recent=self._recent)
             sub_goal, planning = self._ask(self.planner, AIMING, asked)
@@ -97,9 +97,9 @@ class Student:
         asked = ask_plan(situation, recent=self._recent)
         return Plan(*self._ask(self.planner or self.model, PLANNING, asked))
 
-    def _ask(self, model: ChatModel, instructions: str, prompt: str) -> tuple[str, Spent]:
+    def _ask(self, model: ChatModel, instructions: str, prompt: str) -> tuple[str, Usage]:
         reply = model.chat(conversation(instructions, prompt), sampling=self._sampling)
-        return reply.text.strip(), Spent.of(reply)
+        return reply.text.strip(), reply.usage
 
 
 def conversation(instructions: str, prompt: str) -> list[Message]:

@@ -27,13 +27,14 @@ from agentcl.agents.prompts import (
     ask_review,
 )
 from agentcl.agents.situations import Situation, Transcript
-from agentcl.agents.spending import Metered, Spent
 from agentcl.agents.student import conversation
 from agentcl.errors import InvalidInput, SchemaViolation
 from agentcl.lessons import Lesson, read_json
 from agentcl.models.base import ChatModel, Sampling, Schema
+from agentcl.models.metered import MeteredModel
 from agentcl.models.structured import ask_object
 from agentcl.store.episodes import Level
+from agentcl.store.usage import Usage
 
 # Above it a judge's score is missing: the threshold at which ATLAS asks a stronger judge.
 _UNSURE: Final = 0.3
@@ -46,7 +47,7 @@ class Review:
 
     plan: str
     is_changed: bool
-    spent: Spent
+    usage: Usage
     problem: str = ""  # why the plan was left as it was, where the answer could not be used
 
 
@@ -56,7 +57,7 @@ class Correction:
 
     action: str
     reason: str
-    spent: Spent
+    usage: Usage
     problem: str = ""  # why the action was left as it was, where the answer could not be used
 
 
@@ -66,7 +67,7 @@ class Judgement:
 
     score: float | None  # from 0 to 1; None: nobody knows, which is not a zero
     reason: str
-    spent: Spent
+    usage: Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Distilled:
     """What an episode teaches, in the teacher's opinion; evidence decides what becomes of it."""
 
     lessons: tuple[Lesson, ...]
-    spent: Spent
+    usage: Usage
     levels: tuple[Level, ...] = ()  # how general each lesson is; "family" where that was not said
     problem: str = ""  # what could not be used of the answer, and why
 
@@ -124,11 +125,11 @@ class Teacher:
     def review(self, situation: Situation, plan: str) -> Review:
         """Return the plan to follow: `plan`, or a better one. Raises ModelUnavailable."""
         prompt = ask_review(situation, plan, recent=self._recent)
-        value, spent, problem = self._ask(REVIEWING, prompt, REVIEW)
+        value, usage, problem = self._ask(REVIEWING, prompt, REVIEW)
         better = value["plan"].strip() if value else ""
         if not better:
-            return Review(plan, False, spent, problem or "the plan that came back was empty")
-        return Review(better, better.split() != plan.split(), spent)
+            return Review(plan, False, usage, problem or "the plan that came back was empty")
+        return Review(better, better.split() != plan.split(), usage)
 
     def correct(self, situation: Situation, action: str) -> Correction:
         """Return the action to take: `action`, or an admissible one that is better.
@@ -137,25 +138,25 @@ class Teacher:
             ModelUnavailable: if the model cannot be asked.
         """
         prompt = ask_correction(situation, action, recent=self._recent)
-        value, spent, problem = self._ask(CORRECTING, prompt, CORRECTION)
+        value, usage, problem = self._ask(CORRECTING, prompt, CORRECTION)
         if not value:
-            return Correction(action, "", spent, problem)
+            return Correction(action, "", usage, problem)
         said, reason = value["action"].strip(), value["reason"].strip()
         better = said if situation.actions is None else meant_action(said, situation.actions)
         if not better:
-            return Correction(action, reason, spent, f"{said!r} is no action that can be taken")
-        return Correction(better, reason, spent)
+            return Correction(action, reason, usage, f"{said!r} is no action that can be taken")
+        return Correction(better, reason, usage)
 
     def judge(self, transcript: Transcript) -> Judgement:
         """Return how well an episode went; no score where the judge is unsure. Raises ModelUnavailable."""
         prompt = ask_judgement(transcript, recent=self._recent)
-        value, spent, problem = self._ask(JUDGING, prompt, JUDGEMENT)
+        value, usage, problem = self._ask(JUDGING, prompt, JUDGEMENT)
         if not value:
-            return Judgement(None, problem, spent)
+            return Judgement(None, problem, usage)
         score, uncertainty = float(value["score"]), float(value["uncertainty"])
         # JSON as Python reads it has NaN, which is within any bounds of a schema.
         is_known = math.isfinite(score) and uncertainty <= _UNSURE
-        return Judgement(score if is_known else None, value["reason"].strip(), spent)
+        return Judgement(score if is_known else None, value["reason"].strip(), usage)
 
     def distil(self, transcript: Transcript, *, contrast: Transcript | None = None) -> Distilled:
         """Return what an episode teaches, as causal abstractions in the forms of CLIN.
@@ -166,9 +167,9 @@ class Teacher:
         Raises:
             ModelUnavailable: if the model cannot be asked.
         """
-        value, spent, problem = self._ask(*self._distillation(transcript, contrast))
+        value, usage, problem = self._ask(*self._distillation(transcript, contrast))
         if not value:
-            return Distilled((), spent, problem=problem)
+            return Distilled((), usage, problem=problem)
         lessons: dict[Lesson, Level] = {}
         problems: list[str] = []
         for one in value["guidance"]:
@@ -181,7 +182,7 @@ class Teacher:
                 problems.append(f"only the first {_MOST} lessons of one answer count")
                 break
             lessons.setdefault(lesson, one.get("level", "family"))
-        return Distilled(tuple(lessons), spent, tuple(lessons.values()), "; ".join(problems))
+        return Distilled(tuple(lessons), usage, tuple(lessons.values()), "; ".join(problems))
 
     def _distillation(
         self, transcript: Transcript, contrast: Transcript | None
@@ -200,15 +201,15 @@ class Teacher:
 
     def _ask(
         self, instructions: str, prompt: str, schema: Schema
-    ) -> tuple[Mapping[str, Any] | None, Spent, str]:
-        """Return the object, or None and why there is none, and what was spent in either case."""
-        model = Metered(self.model)
+    ) -> tuple[Mapping[str, Any] | None, Usage, str]:
+        """Return the object, or None and why there is none, and what it took in either case."""
+        model = MeteredModel(self.model)
         messages = conversation(instructions, prompt)
         try:
             reply = ask_object(model, messages, schema=schema, sampling=self._sampling)
         except SchemaViolation as error:
-            return None, model.spent, str(error)
-        return reply.value, model.spent, ""
+            return None, model.usage, str(error)
+        return reply.value, model.usage, ""
 
 
 def _ordered(one: Transcript, other: Transcript | None) -> tuple[Transcript, Transcript] | None:

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
-from agentcl.agents.prompts import LESSONS, ask_answer, ask_lessons
+from agentcl.agents.prompts import LESSONS, ask_lessons
 from agentcl.agents.situations import Situation
-from agentcl.agents.spending import NOTHING_SPENT, Metered, Spent
 from agentcl.agents.student import Student, conversation
-from agentcl.bench.leakage import Recollection
-from agentcl.bench.rows import Turn
+from agentcl.bench.leaks import CheckedRecall
+from agentcl.bench.rows import StepRow
 from agentcl.envs.base import Environment, Observation, Score, Task
+from agentcl.envs.domains.excytin.investigator import Investigator
+from agentcl.envs.domains.incidents.responder import Responder
 from agentcl.envs.policies import Policy
-from agentcl.envs.worlds.excytin.investigator import Investigator
-from agentcl.envs.worlds.incidents.responder import Responder
 from agentcl.errors import InvalidInput, SchemaViolation
 from agentcl.lessons import read_json
 from agentcl.models.base import ChatModel, Sampling
+from agentcl.models.metered import MeteredModel
 from agentcl.models.structured import ask_object
-from agentcl.text.answers import final_answer
+from agentcl.store.usage import NO_USAGE, Usage
 
 RECENT: Final = 12  # steps that a prompt shows
 LESSON_TOKENS: Final = 320
@@ -32,7 +32,7 @@ class Actor(Protocol):
     instructions: str  # all that it is told beside memory and what it sees
 
     def begin(
-        self, task: Task, observation: Observation, memory: Recollection, *, seed: int
+        self, task: Task, observation: Observation, memory: CheckedRecall, *, seed: int
     ) -> None:
         """Begin an episode."""
         ...
@@ -41,11 +41,11 @@ class Actor(Protocol):
         """Return the next action, None to give up, and what was thought."""
         ...
 
-    def learn(self, turns: Sequence[Turn], observation: Observation, score: Score) -> list[str]:
+    def learn(self, steps: Sequence[StepRow], observation: Observation, score: Score) -> list[str]:
         """Return what the episode, given what was seen last, leaves to remember, as texts."""
         ...
 
-    def used(self) -> Mapping[str, Spent]:
+    def used(self) -> Mapping[str, Usage]:
         """Return what was asked of a model since `begin`, by role."""
         ...
 
@@ -60,7 +60,7 @@ class PolicyActor:
         self._policy = policy
 
     def begin(
-        self, task: Task, observation: Observation, memory: Recollection, *, seed: int
+        self, task: Task, observation: Observation, memory: CheckedRecall, *, seed: int
     ) -> None:
         """Begin an episode; memory is not looked at."""
         self._policy.begin(task, observation, seed=seed)
@@ -69,11 +69,11 @@ class PolicyActor:
         """Ask the policy."""
         return self._policy.act(environment, observation), ""
 
-    def learn(self, turns: Sequence[Turn], observation: Observation, score: Score) -> list[str]:
+    def learn(self, steps: Sequence[StepRow], observation: Observation, score: Score) -> list[str]:
         """Learn nothing."""
         return []
 
-    def used(self) -> Mapping[str, Spent]:
+    def used(self) -> Mapping[str, Usage]:
         """Return nothing: no model was asked."""
         return {}
 
@@ -88,7 +88,7 @@ class ResponderActor:
         self._responder = Responder()
 
     def begin(
-        self, task: Task, observation: Observation, memory: Recollection, *, seed: int
+        self, task: Task, observation: Observation, memory: CheckedRecall, *, seed: int
     ) -> None:
         """Begin an episode with lessons."""
         self._responder.begin(task, observation, memory.first, seed=seed)
@@ -97,11 +97,11 @@ class ResponderActor:
         """Ask the responder."""
         return self._responder.act(environment, observation), ""
 
-    def learn(self, turns: Sequence[Turn], observation: Observation, score: Score) -> list[str]:
+    def learn(self, steps: Sequence[StepRow], observation: Observation, score: Score) -> list[str]:
         """Return its lessons."""
         return self._responder.learn(observation)
 
-    def used(self) -> Mapping[str, Spent]:
+    def used(self) -> Mapping[str, Usage]:
         """Return nothing: no model was asked."""
         return {}
 
@@ -113,7 +113,7 @@ class InvestigatorActor:
     instructions = ""
 
     def begin(
-        self, task: Task, observation: Observation, memory: Recollection, *, seed: int
+        self, task: Task, observation: Observation, memory: CheckedRecall, *, seed: int
     ) -> None:
         """Begin an investigation."""
         self._investigator = Investigator(memory.ask)
@@ -123,11 +123,11 @@ class InvestigatorActor:
         """Ask the investigator."""
         return self._investigator.act(environment, observation), ""
 
-    def learn(self, turns: Sequence[Turn], observation: Observation, score: Score) -> list[str]:
+    def learn(self, steps: Sequence[StepRow], observation: Observation, score: Score) -> list[str]:
         """Return its lines."""
         return list(self._investigator.learn(score))
 
-    def used(self) -> Mapping[str, Spent]:
+    def used(self) -> Mapping[str, Usage]:
         """Return nothing: no model was asked."""
         return {}
 
@@ -158,10 +158,10 @@ class ModelActor:
             model, instructions=instructions, max_tokens=max_tokens, recent=RECENT
         )
         self._model, self._learning, self._is_taught = model, learning, is_taught
-        self._used: dict[str, Spent] = {}
+        self._used: dict[str, Usage] = {}
 
     def begin(
-        self, task: Task, observation: Observation, memory: Recollection, *, seed: int
+        self, task: Task, observation: Observation, memory: CheckedRecall, *, seed: int
     ) -> None:
         """Begin an episode with guidance."""
         self._goal, self._scene = observation.goal, observation.text
@@ -187,7 +187,7 @@ class ModelActor:
         self._last = act.action
         return self._last, act.thought
 
-    def learn(self, turns: Sequence[Turn], observation: Observation, score: Score) -> list[str]:
+    def learn(self, steps: Sequence[StepRow], observation: Observation, score: Score) -> list[str]:
         """Let the model write lessons; what is no lesson, after asking twice, teaches nothing."""
         self._note(observation)
         if not self._is_taught or not self._history:
@@ -195,16 +195,16 @@ class ModelActor:
         prompt = ask_lessons(goal=self._goal, scene=self._scene, history=self._history[-RECENT:])
         sampling = Sampling(max_tokens=LESSON_TOKENS)
         messages = conversation(self._learning, prompt)
-        metered = Metered(self._model)
+        metered = MeteredModel(self._model)
         try:
             reply = ask_object(metered, messages, schema=LESSONS, sampling=sampling)
             return [read_json(one).sentence() for one in reply.value["guidance"]]
         except (SchemaViolation, InvalidInput):
             return []
         finally:
-            self._count("learn", metered.spent)
+            self._count("learn", metered.usage)
 
-    def used(self) -> Mapping[str, Spent]:
+    def used(self) -> Mapping[str, Usage]:
         """Return what was asked since `begin`."""
         return dict(self._used)
 
@@ -213,8 +213,8 @@ class ModelActor:
             self._history.append((self._last, observation.text))
             self._last = None
 
-    def _count(self, role: str, spent: Spent) -> None:
-        self._used[role] = self._used.get(role, NOTHING_SPENT) + spent
+    def _count(self, role: str, usage: Usage) -> None:
+        self._used[role] = self._used.get(role, NO_USAGE) + usage
 
 
 class Recorder:
@@ -225,7 +225,7 @@ class Recorder:
         self._actor = actor
 
     def begin(
-        self, task: Task, observation: Observation, memory: Recollection, *, seed: int
+        self, task: Task, observation: Observation, memory: CheckedRecall, *, seed: int
     ) -> None:
         """Begin an episode."""
         self._seen = observation
@@ -235,26 +235,11 @@ class Recorder:
         """Ask the actor."""
         return self._actor.act(environment, observation)
 
-    def learn(self, turns: Sequence[Turn], observation: Observation, score: Score) -> list[str]:
+    def learn(self, steps: Sequence[StepRow], observation: Observation, score: Score) -> list[str]:
         """Return the record of the episode."""
-        steps = " ".join(f"{turn.action}: {turn.seen.strip().rstrip('.')}." for turn in turns)
-        return [f"Goal: {self._seen.goal} {self._seen.text} {steps} Score {score.value:.2f}."]
+        told = " ".join(f"{step.action}: {step.seen.strip().rstrip('.')}." for step in steps)
+        return [f"Goal: {self._seen.goal} {self._seen.text} {told} Score {score.value:.2f}."]
 
-    def used(self) -> Mapping[str, Spent]:
+    def used(self) -> Mapping[str, Usage]:
         """Return the actor's."""
         return self._actor.used()
-
-
-class Reader:
-    """A frozen model that answers questions from passages."""
-
-    def __init__(self, model: ChatModel, *, instructions: str = "", max_tokens: int = 128) -> None:
-        self.name, self.instructions = f"model {model.name}", instructions
-        self._model = model
-        self._sampling = Sampling(max_tokens=max_tokens)
-
-    def answer(self, question: str, passages: Sequence[str]) -> tuple[str, str, Spent]:
-        """Return the answer, all that was said, and what it cost."""
-        prompt = ask_answer(passages=passages, question=question)
-        reply = self._model.chat(conversation(self.instructions, prompt), sampling=self._sampling)
-        return final_answer(reply.text), reply.text.strip(), Spent.of(reply)

@@ -1,8 +1,8 @@
-"""A run's folder: settings, and a file of rows for each arm and seed; written by one run at a time.
+"""A run's folder: settings, and a file of rows for each baseline and seed; written by one run at a time.
 
 run.json                    the settings, the versions, the model's fingerprint before and after
-episodes/ARM.SEED.jsonl     a row for each episode, appended when it ends
-memories/ARM.SEED/          the memory of an agent that learns by guidance
+episodes/BASELINE.SEED.jsonl     a row for each episode, appended when it ends
+memories/BASELINE.SEED/          the memory of an agent that learns by guidance
 report.html, .md, .json     written from the rows
 """
 
@@ -17,7 +17,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from agentcl.bench.rows import Row
+from agentcl.bench.rows import ResultRow
 from agentcl.bench.settings import RunSettings
 from agentcl.envs.streams.stream import TaskStream, save_stream
 from agentcl.errors import ConfigError, InvalidInput, StoreBusy, StoreUnavailable
@@ -107,37 +107,37 @@ class RunFolder:
         with _held(self.path / _LOCK, wait_s=0):
             yield
 
-    def rows(self, arm: str | None = None, seed: int | None = None) -> Iterator[Row]:
-        """Yield the rows that are there, arm by arm and seed by seed; a torn last line is left out.
+    def rows(self, baseline: str | None = None, seed: int | None = None) -> Iterator[ResultRow]:
+        """Yield the rows that are there, baseline by baseline and seed by seed; a torn last line is left out.
 
         Raises:
             InvalidInput: if a line before the last is damaged, naming the file and the line.
         """
-        for one in self.settings.memory.arms if arm is None else (arm,):
+        for one in self.settings.memory.baselines if baseline is None else (baseline,):
             for number in self.settings.seeds if seed is None else (seed,):
-                yield from self.life(one, number).rows()
+                yield from self.row_file(one, number).rows()
 
-    def life(self, arm: str, seed: int) -> LifeFile:
-        """Return the file of one arm and seed."""
-        return LifeFile(self.path / "episodes" / f"{_UNSAFE.sub('_', arm)}.{seed}.jsonl")
+    def row_file(self, baseline: str, seed: int) -> RowFile:
+        """Return the file of one baseline and seed."""
+        return RowFile(self.path / "episodes" / f"{_UNSAFE.sub('_', baseline)}.{seed}.jsonl")
 
-    def memory_path(self, arm: str, seed: int) -> Path:
-        """Return where the memory of one arm and seed lies, if it is kept."""
-        return self.path / "memories" / f"{_UNSAFE.sub('_', arm)}.{seed}"
+    def memory_path(self, baseline: str, seed: int) -> Path:
+        """Return where the memory of one baseline and seed lies, if it is kept."""
+        return self.path / "memories" / f"{_UNSAFE.sub('_', baseline)}.{seed}"
 
 
-class LifeFile:
-    """The rows of one arm and seed. A row is there once its line has an end."""
+class RowFile:
+    """The rows of one baseline and seed. A row is there once its line has an end."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[ResultRow]:
         """Return the rows. Raises InvalidInput if a whole line is damaged."""
-        rows: list[Row] = []
+        rows: list[ResultRow] = []
         for number, line in enumerate(self._whole(), 1):
             try:
-                rows.append(Row.from_json(line))
+                rows.append(ResultRow.from_json(line))
             except InvalidInput as error:
                 raise InvalidInput(f"{self.path}, line {number}: {error}") from error
         return rows
@@ -170,7 +170,7 @@ class _Appender:
     def __init__(self, file: Any) -> None:  # noqa: ANN401  # a binary file
         self._file = file
 
-    def add(self, row: Row) -> None:
+    def add(self, row: ResultRow) -> None:
         """Append a row."""
         self._file.write(row.to_json().encode() + b"\n")
         # Past this the system has it: a killed process loses nothing, a lost machine some rows.

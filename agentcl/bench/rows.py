@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, Final
 
-from agentcl.agents.spending import Spent
 from agentcl.errors import InvalidInput
+from agentcl.store.usage import Usage
 
 # What differs between two runs of the same thing; the rest is the same after a resume.
 UNREPEATED: Final = frozenset({"wall_s", "usage", "episode"})
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class Part:
+    """One part of a run: a baseline with a seed."""
+
+    baseline: str
+    seed: int  # of the stream
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
     """One action, or one answer, and what was seen then."""
 
     action: str
@@ -32,23 +40,23 @@ class Learned:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One episode, or one question, of one arm and seed."""
+class ResultRow:
+    """One episode, or one question, of one baseline and seed."""
 
     number: int  # its place in the stream, from 0
-    arm: str
+    baseline: str
     seed: int  # of the stream
     task: str  # its id, or the question's
     family: str  # or the question's category
     phase: str
     episode_seed: int = 0
-    score: float | None = None  # None: the world failed, or nobody answered
+    score: float | None = None  # None: the environment failed, or nobody answered
     raw: float | None = None
     is_success: bool | None = None
     measures: Mapping[str, float] = field(default_factory=dict)  # of a question: recall, F1 ...
     goal: str = ""
     first: str = ""  # what was seen first
-    turns: tuple[Turn, ...] = ()
+    steps: tuple[StepRow, ...] = ()
     end: str = ""  # terminated, truncated, gave up, answered, failed
     error: str = ""  # the traceback of what failed
     episode: str = ""  # its id in the memory, where that keeps episodes
@@ -56,30 +64,30 @@ class Row:
     shown: tuple[str, ...] = ()  # what memory put into the prompt
     learned: tuple[Learned, ...] = ()
     leaks: tuple[str, ...] = ()  # what the leakage check found
-    usage: Mapping[str, Spent] = field(default_factory=dict)  # by role
+    usage: Mapping[str, Usage] = field(default_factory=dict)  # by role
     memory_tokens: int = 0  # of what memory put into the prompt, estimated
     wall_s: float = 0.0
 
     @property
     def tokens(self) -> int:
         """Tokens of all roles, read and written."""
-        return sum(u.prompt_tokens + u.completion_tokens for u in self.usage.values())
+        return sum(used.tokens for used in self.usage.values())
 
     def to_json(self) -> str:
         """Return the row as one line."""
         return json.dumps(_plain(self), ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
-    def from_json(cls, line: str) -> Row:
+    def from_json(cls, line: str) -> ResultRow:
         """Return the row that `to_json` wrote. Raises InvalidInput if the line is none."""
         try:
             read: dict[str, Any] = json.loads(line)
             return cls(
                 **{
                     **read,
-                    "turns": tuple(Turn(**turn) for turn in read.get("turns", ())),
+                    "steps": tuple(StepRow(**step) for step in read.get("steps", ())),
                     "learned": tuple(Learned(**one) for one in read.get("learned", ())),
-                    "usage": {role: Spent(**used) for role, used in read.get("usage", {}).items()},
+                    "usage": {role: Usage(**used) for role, used in read.get("usage", {}).items()},
                     **{name: tuple(read.get(name, ())) for name in ("recalled", "shown", "leaks")},
                 }
             )
@@ -93,13 +101,15 @@ class Row:
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  # JSON
     """Return dataclasses as mappings, without empty parts that have a default."""
-    if isinstance(value, Row | Turn | Spent | Learned):
+    if isinstance(value, ResultRow | StepRow | Learned):
         plain = {}
         for name, is_needed in _PARTS[type(value)]:
-            held = getattr(value, name)
-            if is_needed or held not in _EMPTY:
-                plain[name] = _plain(held)
+            one = getattr(value, name)
+            if is_needed or one not in _EMPTY:
+                plain[name] = _plain(one)
         return plain
+    if isinstance(value, Usage):
+        return {name: part for name, part in asdict(value).items() if part is not False}
     if isinstance(value, tuple):
         return [_plain(one) for one in value]
     if isinstance(value, Mapping):
@@ -113,5 +123,5 @@ _PARTS: Final[Mapping[type, tuple[tuple[str, bool], ...]]] = {
         (one.name, one.default is MISSING and one.default_factory is MISSING)
         for one in fields(kind)
     )
-    for kind in (Row, Turn, Spent, Learned)
+    for kind in (ResultRow, StepRow, Learned)
 }

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from agentcl.agents.situations import Situation, Transcript
-from agentcl.agents.spending import NOTHING_SPENT
 from agentcl.agents.student import Act
 from agentcl.agents.teacher import Distilled
 from agentcl.envs.base import Observation
-from agentcl.envs.worlds.incidents.responder import Responder
+from agentcl.envs.domains.incidents.responder import Responder
 from agentcl.lessons import read_sentence
+from agentcl.store.usage import NO_USAGE
 
 
 class RespondingStudent:
@@ -26,10 +26,10 @@ class RespondingStudent:
             self._responder.start(f"{situation.goal} {situation.first}", Observation(seen))
         self._responder.tell(situation.guidance)
         action = self._responder.choose(situation.actions or (), Observation(seen))
-        return Act(action or "nothing is left to try", "", NOTHING_SPENT)
+        return Act(action or "nothing is left to try", "", NO_USAGE)
 
     def distil(self, transcript: Transcript, *, contrast: Transcript | None = None) -> Distilled:
         """Return the responder's lessons of the episode that it just played."""
         seen = transcript.steps[-1][1] if transcript.steps else transcript.first
         read = [read_sentence(text) for text in self._responder.learn(Observation(seen))]
-        return Distilled(tuple(one for one in read if one is not None), NOTHING_SPENT)
+        return Distilled(tuple(one for one in read if one is not None), NO_USAGE)

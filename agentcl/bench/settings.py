@@ -7,12 +7,12 @@ import tomllib
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 from agentcl.envs.base import Split
 from agentcl.errors import ConfigError
+from agentcl.text.suggesting import did_you_mean
 
 Shape = Literal["random", "blocks", "interleaved", "changing", "alternating", "two-passes", "reuse",
                 "adapt", "gen-env", "gen-task", "revisited"]  # fmt: skip
@@ -23,10 +23,10 @@ EACH: Final = "each"  # a value of `where`: another one for each seed
 
 @dataclass(frozen=True, slots=True)
 class TaskSettings:
-    """Episodes in a world."""
+    """Episodes in a domain."""
 
-    world: str = ""  # a name, or module:Class of your own
-    options: Mapping[str, str] = field(default_factory=dict)  # keywords of the world
+    domain: str = ""  # a name, or module:Class of your own
+    options: Mapping[str, str] = field(default_factory=dict)  # keywords of the domain
     file: str = ""  # a saved stream of tasks, instead of building one
     stream: Shape = "random"
     split: Split = "test"
@@ -38,12 +38,12 @@ class TaskSettings:
     episodes: int = 50
     # Of each test of an alternating stream; first attempts of gen-env and gen-task at most.
     test_episodes: int = 10
-    rule_changes: int = 1  # of a stream whose rules change, where the world can change them
+    rule_changes: int = 1  # of a stream whose rules change, where the domain can change them
     trials: int = 5  # of adapt
     places: int = 5  # sets of rules: that are visited again, or known in gen-env at most
     order: Literal["given", "difficulty", "similarity", "random"] = "given"
-    isolated: bool = False  # each world in a process of its own
-    timeout_s: float = 60.0  # of one step of an isolated world
+    isolated: bool = False  # each domain in a process of its own
+    timeout_s: float = 60.0  # of one step of an isolated domain
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,21 +76,21 @@ class AgentSettings:
 class MemorySettings:
     """The memories that are compared."""
 
-    arms: tuple[str, ...] = ("none", "ours")
+    baselines: tuple[str, ...] = ("none", "ours")
     limit: int = 5  # items that a prompt may hold
-    encoder: str = "auto"  # for all arms alike
-    # Of arms by their names, such as the Python of a peer's environment.
+    encoder: str = "auto"  # for all baselines alike
+    # Of baselines by their names, such as the Python of a peer's environment.
     options: Mapping[str, Mapping[str, Option]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
-    """One run: every arm with every seed."""
+    """One run: every baseline with every seed."""
 
     name: str = "run"
     seeds: tuple[int, ...] = (0,)
     workers: int = 1  # processes
-    budget_tokens: int = 0  # of one arm and seed; 0: no limit
+    budget_tokens: int = 0  # of one baseline and seed; 0: no limit
     budget_s: float = 0.0  # of the whole run; 0: no limit
     tasks: TaskSettings = field(default_factory=TaskSettings)
     questions: QuestionSettings = field(default_factory=QuestionSettings)
@@ -99,12 +99,12 @@ class RunSettings:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run. Raises ConfigError."""
-        has_tasks = bool(self.tasks.world or self.tasks.file)
+        has_tasks = bool(self.tasks.domain or self.tasks.file)
         if has_tasks == bool(self.questions.source):
             raise ConfigError(
-                "a run needs either tasks (a world, or a saved stream) or questions (a source), and not both"
+                "a run needs either tasks (a domain, or a saved stream) or questions (a source), and not both"
             )
-        for name, values in (("seeds", self.seeds), ("memory.arms", self.memory.arms)):
+        for name, values in (("seeds", self.seeds), ("memory.baselines", self.memory.baselines)):
             if not values or len(set(values)) < len(values):
                 raise ConfigError(f"{name} must be some, each once, and is {list(values)}")
         limits = {
@@ -163,9 +163,8 @@ def _fill(kind: Any, read: object, where: str, prefix: str) -> Any:  # noqa: ANN
     given: dict[str, Any] = {}
     for key, value in read.items():
         if key not in hints:
-            near = get_close_matches(key, hints, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(hints)}"
-            raise ConfigError(f"{where}: there is no setting {prefix + key!r}; {hint}")
+            meant = did_you_mean(key, hints, f"there are {', '.join(hints)}")
+            raise ConfigError(f"{where}: there is no setting {prefix + key!r}{meant}")
         given[key] = _fitted(hints[key], value, where, prefix + key)
     return kind(**given)
 

@@ -8,26 +8,21 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 import click
 
-from agentcl.bench.arms.registry import arm_names
-from agentcl.bench.folder import RunFolder
-from agentcl.bench.opening import agent_names, source_names
-from agentcl.bench.report.compare import compare_runs
-from agentcl.bench.report.summary import Summary, summarise
-from agentcl.bench.report.words import interval
-from agentcl.bench.report.writing import write_report
-from agentcl.bench.rows import Row
-from agentcl.bench.runner import begin, go_on, progress
 from agentcl.bench.settings import Shape, from_mapping, load_settings, merge
 from agentcl.cli.options import command
 from agentcl.cli.screen import Screen
 from agentcl.cli.stopping import stopping
-from agentcl.envs.registry import world_names
 from agentcl.errors import ConfigError, InvalidInput
-from agentcl.models.ledger import Prices
+
+# What runs and reports is imported where it is used: `--help` must not wait for it.
+if TYPE_CHECKING:
+    from agentcl.bench.folder import RunFolder
+    from agentcl.bench.report.summary import Summary
+    from agentcl.bench.rows import ResultRow
 
 _STOPPING: Final = "stopping after the episodes under way; Ctrl-C again stops at once"
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -39,7 +34,10 @@ _FOLDER = click.argument("folder", type=click.Path(path_type=Path))
 
 @click.group()
 def bench() -> None:
-    """Compare memories: on tasks that an agent plays, and on questions about documents."""
+    """Compare memories on tasks and on questions.
+
+    An agent plays the tasks; the questions are about documents.
+    """
 
 
 @bench.command(name="list")
@@ -51,12 +49,16 @@ def list_(screen: Screen, folder: Path | None) -> None:
     if folder is not None:
         _list_runs(screen, folder)
         return
+    from agentcl.bench.baselines.registry import baseline_names
+    from agentcl.bench.build import agent_names, source_names
+    from agentcl.envs.registry import domain_names
+
     there = {
-        "worlds": world_names(),
+        "domains": domain_names(),
         "sources of questions": source_names(),
         "streams": list(get_args(Shape)),
         "agents": agent_names(),
-        "arms": arm_names(),
+        "baselines": baseline_names(),
     }
     if screen.as_json:
         screen.json(there)
@@ -68,7 +70,7 @@ def list_(screen: Screen, folder: Path | None) -> None:
 @bench.command()
 @click.argument("plan", type=click.Path(path_type=Path), required=False)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="A new folder.")
-@click.option("--world", help="Tasks of this world, or of module:Class of your own.")
+@click.option("--domain", help="Tasks of this domain, or of module:Class of your own.")
 @click.option("--questions", help="Questions of this source, or of a saved stream (.jsonl).")
 @click.option("--data", help="Where the data of --questions lies.")
 @click.option("--family", "families", multiple=True, help="Only this kind of task.")
@@ -79,9 +81,9 @@ def list_(screen: Screen, folder: Path | None) -> None:
 )
 @click.option("--model", help="The reference model, a folder, or a name at --url.")
 @click.option("--url", help="An OpenAI-compatible endpoint.")
-@click.option("--arm", "arms", multiple=True, help="A memory to compare; give several.")
+@click.option("--baseline", "baselines", multiple=True, help="A memory to compare; give several.")
 @click.option("--limit", type=click.IntRange(1), help="Items that a prompt may hold.")
-@click.option("--encoder", help="For all arms alike: hashing, minilm, ...")
+@click.option("--encoder", help="For all baselines alike: hashing, minilm, ...")
 @click.option("--seeds", type=click.IntRange(1), help="How many: 0, 1, 2 ...")
 @click.option("--workers", type=click.IntRange(1), help="Processes side by side.")
 @click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Any other setting.")
@@ -89,6 +91,8 @@ def list_(screen: Screen, folder: Path | None) -> None:
 @command
 def run(screen: Screen, plan: Path | None, out: Path, changes: Sequence[str], **given: Any) -> None:
     """Begin a run, of a TOML file, of options, or of both; options win."""
+    from agentcl.bench.run import begin
+
     tables = asdict(load_settings(plan)) if plan else {}
     settings = from_mapping(
         merge(_with_options(tables, given), changes), where=str(plan or "options")
@@ -101,7 +105,12 @@ def run(screen: Screen, plan: Path | None, out: Path, changes: Sequence[str], **
 @_JSON
 @command
 def resume(screen: Screen, folder: Path) -> None:
-    """Go on with a run that was stopped, killed, or ran out of its budget of seconds."""
+    """Go on with a run that was stopped or killed.
+
+    A run that spent its budget of seconds goes on as well.
+    """
+    from agentcl.bench.folder import RunFolder
+
     _run(screen, RunFolder(folder))
 
 
@@ -111,7 +120,11 @@ def resume(screen: Screen, folder: Path) -> None:
 @_JSON
 @command
 def report(screen: Screen, folder: Path, prices: Path | None) -> None:
-    """Write a run's page, Markdown, JSON and pictures into its folder."""
+    """Write a run's page, Markdown, JSON and pictures."""
+    from agentcl.bench.folder import RunFolder
+    from agentcl.bench.report.writing import write_report
+    from agentcl.models.ledger import Prices
+
     found = RunFolder(folder)
     written = write_report(found, prices=Prices.load(prices) if prices else None)
     if screen.as_json:
@@ -126,7 +139,13 @@ def report(screen: Screen, folder: Path, prices: Path | None) -> None:
 @_JSON
 @command
 def compare(screen: Screen, folders: Sequence[Path]) -> None:
-    """Put runs side by side, with paired differences where they played the same episodes."""
+    """Put runs side by side.
+
+    Where they played the same episodes, their differences are paired.
+    """
+    from agentcl.bench.folder import RunFolder
+    from agentcl.bench.report.compare import compare_runs
+
     comparison = compare_runs([RunFolder(folder) for folder in folders])
     if screen.as_json:
         screen.json(json.loads(comparison.to_json()))
@@ -135,6 +154,11 @@ def compare(screen: Screen, folders: Sequence[Path]) -> None:
 
 
 def _run(screen: Screen, folder: RunFolder) -> None:
+    from agentcl.bench.folder import RunFolder
+    from agentcl.bench.report.summary import summarise
+    from agentcl.bench.report.writing import write_report
+    from agentcl.bench.run import go_on
+
     with stopping(_STOPPING) as is_stopped, _following(screen, folder) as on_row:
         ended = go_on(folder, on_row=on_row, should_stop=is_stopped)
     left = ended.total - ended.done
@@ -153,20 +177,24 @@ def _run(screen: Screen, folder: RunFolder) -> None:
 
 
 def _sum_up(screen: Screen, summary: Summary) -> None:
-    """Print what each arm reached, beside the one that it has to beat."""
-    gains = {difference.arm: difference.score for difference in summary.differences}
-    for arm in summary.arms:
-        gain = gains.get(arm.arm)
-        against = f", {interval(gain, is_signed=True)} against {summary.baseline}" if gain else ""
-        failed = f", {arm.failed} failed" if arm.failed else ""
-        screen.line(f"{arm.arm:12} score {interval(arm.score)}{against}{failed}")
+    """Print what each baseline reached, beside the one that it has to beat."""
+    from agentcl.bench.report.words import interval
+
+    gains = {difference.baseline: difference.score for difference in summary.differences}
+    for baseline in summary.baselines:
+        gain = gains.get(baseline.baseline)
+        against = f", {interval(gain, is_signed=True)} against {summary.against}" if gain else ""
+        failed = f", {baseline.failed} failed" if baseline.failed else ""
+        screen.line(f"{baseline.baseline:12} score {interval(baseline.score)}{against}{failed}")
     if summary.leakage.is_suspect:
         screen.note("the leakage check found something; see the report")
 
 
 @contextmanager
-def _following(screen: Screen, folder: RunFolder) -> Iterator[Callable[[Row], None]]:
+def _following(screen: Screen, folder: RunFolder) -> Iterator[Callable[[ResultRow], None]]:
     """Show how far the run is, how well it goes, and what it has cost."""
+    from agentcl.bench.run import progress
+
     before = progress(folder)
     count = tokens = failed = 0
     scores: list[float] = []
@@ -174,7 +202,7 @@ def _following(screen: Screen, folder: RunFolder) -> Iterator[Callable[[Row], No
     with screen.progress("running", before.total) as bar:
         bar.update(bar.task_ids[0], completed=before.done)
 
-        def on_row(row: Row) -> None:
+        def on_row(row: ResultRow) -> None:
             nonlocal count, tokens, failed
             count += 1
             tokens += row.tokens
@@ -201,10 +229,10 @@ def _with_options(tables: dict[str, Any], given: dict[str, Any]) -> dict[str, An
     """Return the tables of a plan with what the options say in their places."""
     is_asked = bool(given["questions"] or tables.get("questions", {}).get("source"))
     places = {
-        "world": "tasks.world", "questions": "questions.source", "data": "questions.path",
+        "domain": "tasks.domain", "questions": "questions.source", "data": "questions.path",
         "families": "tasks.families", "stream": "tasks.stream", "agent": "agent.name",
         "episodes": "questions.limit" if is_asked else "tasks.episodes", "model": "agent.model",
-        "url": "agent.url", "arms": "memory.arms", "limit": "memory.limit",
+        "url": "agent.url", "baselines": "memory.baselines", "limit": "memory.limit",
         "encoder": "memory.encoder", "workers": "workers", "seeds": "seeds",
     }  # fmt: skip
     merged = {key: dict(v) if isinstance(v, dict) else v for key, v in tables.items()}
@@ -223,6 +251,9 @@ def _with_options(tables: dict[str, Any], given: dict[str, Any]) -> dict[str, An
 
 
 def _list_runs(screen: Screen, folder: Path) -> None:
+    from agentcl.bench.folder import RunFolder
+    from agentcl.bench.run import progress
+
     runs = []
     for head in sorted(folder.glob("**/run.json")):
         try:
@@ -233,7 +264,7 @@ def _list_runs(screen: Screen, folder: Path) -> None:
             continue
         runs.append(
             {"folder": head.parent, "name": found.settings.name, "done": far.done, "total": far.total,
-             "state": found.about.get("state", "not ended"), "arms": list(found.settings.memory.arms)}
+             "state": found.about.get("state", "not ended"), "baselines": list(found.settings.memory.baselines)}
         )  # fmt: skip
     if screen.as_json:
         screen.json(runs)
@@ -241,7 +272,7 @@ def _list_runs(screen: Screen, folder: Path) -> None:
     for one in runs:
         screen.line(
             f"{one['folder']}: {one['name']}, {one['done']}/{one['total']} episodes, {one['state']}, "
-            f"arms {', '.join(one['arms'])}"
+            f"baselines {', '.join(one['baselines'])}"
         )
     if not runs:
         screen.line(f"there is no run in {folder}")

@@ -1,4 +1,4 @@
-"""The commands about worlds: which there are, whether one keeps the contract, and what policies score."""
+"""The commands about domains: which there are, whether one keeps the contract, and what policies score."""
 
 from __future__ import annotations
 
@@ -14,10 +14,7 @@ import click
 from agentcl.cli.options import command
 from agentcl.cli.screen import Screen
 from agentcl.envs.base import Bounded, Split
-from agentcl.envs.checking import check as check_world
-from agentcl.envs.policies import play as play_episode
-from agentcl.envs.policies import policies_of
-from agentcl.envs.registry import open_world, world_names
+from agentcl.envs.registry import domain_names, open_domain
 from agentcl.errors import AgentclError, InvalidInput
 
 _OPTIONS: Final = click.option(
@@ -25,29 +22,29 @@ _OPTIONS: Final = click.option(
     "options",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Of the world: a folder of data ...",
+    help="Of the domain: a folder of data ...",
 )
 
 
 @click.group()
 def envs() -> None:
-    """Look at the worlds that agents are tested in."""
+    """Look at the domains that agents are tested in."""
 
 
 @envs.command(name="list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @command
 def list_(screen: Screen) -> None:
-    """List the worlds that come with agentcl, with their families and tasks."""
+    """List the domains, with their families and tasks."""
     rows: list[dict[str, Any]] = []
-    for name in world_names():
+    for name in domain_names():
         try:
-            world = open_world(name)
-            tasks = {split: sum(1 for _ in world.tasks(split)) for split in get_args(Split)}
-        except AgentclError as error:  # one world that needs something hides no other
+            domain = open_domain(name)
+            tasks = {split: sum(1 for _ in domain.tasks(split)) for split in get_args(Split)}
+        except AgentclError as error:  # one domain that needs something hides no other
             rows.append({"name": name, "needs": str(error)})
             continue
-        rows.append({"name": name, "families": list(world.families), "tasks": tasks})
+        rows.append({"name": name, "families": list(domain.families), "tasks": tasks})
     if screen.as_json:
         screen.json(rows)
         return
@@ -60,17 +57,19 @@ def list_(screen: Screen) -> None:
 
 
 @envs.command()
-@click.argument("world")
+@click.argument("domain")
 @_OPTIONS
 @click.option("--tasks", default=5, show_default=True, type=click.IntRange(1), help="How many.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @command
-def check(screen: Screen, world: str, options: Sequence[str], tasks: int) -> None:
-    """Find out whether a world keeps the contract; WORLD is a name, or module:Class of your own.
+def check(screen: Screen, domain: str, options: Sequence[str], tasks: int) -> None:
+    """Find out whether a domain keeps the contract.
 
-    Exit status 1 if it does not.
+    DOMAIN is a name, or module:Class of your own. The exit status is 1 if it does not.
     """
-    findings = check_world(open_world(world, _read(options)), tasks=tasks)
+    from agentcl.envs.checking import check as check_domain
+
+    findings = check_domain(open_domain(domain, _read(options)), tasks=tasks)
     if screen.as_json:
         screen.json(findings)
     else:
@@ -82,7 +81,7 @@ def check(screen: Screen, world: str, options: Sequence[str], tasks: int) -> Non
 
 
 @envs.command()
-@click.argument("world")
+@click.argument("domain")
 @_OPTIONS
 @click.option("--split", type=click.Choice(get_args(Split)), default="test", show_default=True)
 @click.option("--family", help="Only this kind of task.")
@@ -93,7 +92,7 @@ def check(screen: Screen, world: str, options: Sequence[str], tasks: int) -> Non
 @command
 def play(
     screen: Screen,
-    world: str,
+    domain: str,
     options: Sequence[str],
     split: Split,
     family: str | None,
@@ -101,8 +100,14 @@ def play(
     episodes: int,
     seed: int,
 ) -> None:
-    """Let policies without a model play: what can be had by chance, by nothing, and at the best."""
-    opened = open_world(world, _read(options))
+    """Let policies without a model play.
+
+    They show what can be had by chance, by nothing, and at the best.
+    """
+    from agentcl.envs.policies import play as play_episode
+    from agentcl.envs.policies import policies_of
+
+    opened = open_domain(domain, _read(options))
     oracle = opened.oracle()
     chosen = policies_of(names or ("null", "random", *(["oracle"] if oracle else [])), oracle)
     tasks = list(islice(opened.tasks(split, family=family), episodes))
@@ -162,5 +167,5 @@ def _read(options: Sequence[str]) -> dict[str, str]:
     pairs = [option.partition("=") for option in options]
     for name, sign, _ in pairs:
         if not name or not sign:
-            raise InvalidInput(f"an option of a world is name=value, not {name!r}")
+            raise InvalidInput(f"an option of a domain is name=value, not {name!r}")
     return {name: value for name, _, value in pairs}

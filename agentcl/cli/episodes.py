@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,8 +17,11 @@ from agentcl.cli.options import (
     scope_options,
 )
 from agentcl.cli.screen import Screen
-from agentcl.memory.episode_search import EpisodeHit, Filter, replay, search, select
-from agentcl.store.episodes import Episode
+
+# With the search of episodes comes the whole of `Memory`; `--help` must not wait for it.
+if TYPE_CHECKING:
+    from agentcl.memory.episode_search import EpisodeHit, Filter
+    from agentcl.store.episodes import Episode
 
 Command = Callable[..., None]
 
@@ -39,6 +42,8 @@ def filter_options(act: Command) -> Command:
 
 def _chosen(given: dict[str, Any]) -> Filter:
     """Take the filter out of a command's options."""
+    from agentcl.memory.episode_search import Filter
+
     return Filter(
         **{name: given.pop(name) for name in ("application", "family", "world", "is_success")}
     )
@@ -46,7 +51,10 @@ def _chosen(given: dict[str, Any]) -> Filter:
 
 @click.group()
 def episodes() -> None:
-    """Look at what agents went through: what they saw, did, and were told."""
+    """Look at what agents went through.
+
+    An episode holds what an agent saw, what it did, and what it was told.
+    """
 
 
 @episodes.command(name="list")
@@ -60,7 +68,7 @@ def list_(screen: Screen, limit: int, **given: Any) -> None:
     """List the newest episodes, one a line, the newest last."""
     chosen, scope = _chosen(given), scope_of(given)
     with open_memory(given) as memory:
-        found = list(deque(select(memory.episodes(**scope), chosen), maxlen=limit))
+        found = list(deque(memory.episodes.list(chosen=chosen, **scope), maxlen=limit))
     if screen.as_json:
         screen.json(found)
         return
@@ -77,10 +85,13 @@ def list_(screen: Screen, limit: int, **given: Any) -> None:
 @memory_options
 @command
 def show(screen: Screen, id: str, **given: Any) -> None:
-    """Print what is known of an episode: how it ended, what it cost, and which lessons it bears on."""
+    """Print what is known of an episode.
+
+    It says how the episode ended, what it cost, and which lessons it bears on.
+    """
     scope = scope_of(given)
     with open_memory(given) as memory:
-        found = replay(memory, id, **scope)
+        found = memory.episodes.replay(id, **scope)
     if screen.as_json:
         screen.json({"episode": found.episode, "lessons": found.lessons})
         return
@@ -99,10 +110,13 @@ def show(screen: Screen, id: str, **given: Any) -> None:
 @memory_options
 @command
 def replay_(screen: Screen, id: str, **given: Any) -> None:
-    """Print an episode step by step, with the lessons that stood in the prompt at each."""
+    """Print an episode step by step.
+
+    With each step stand the lessons that were in its prompt.
+    """
     scope = scope_of(given)
     with open_memory(given) as memory:
-        found = replay(memory, id, **scope)
+        found = memory.episodes.replay(id, **scope)
     if screen.as_json:
         screen.json(found)
         return
@@ -126,10 +140,13 @@ def replay_(screen: Screen, id: str, **given: Any) -> None:
 @memory_options
 @command
 def search_(screen: Screen, text: str, by: Any, limit: int, **given: Any) -> None:
-    """Find episodes like a task or a situation; successful and failed ones apart."""
+    """Find episodes like a task or a situation.
+
+    Successful and failed ones are printed apart.
+    """
     chosen, scope = _chosen(given), scope_of(given)
     with open_memory(given) as memory:
-        found = search(memory, text, by=by, limit=limit, chosen=chosen, **scope)
+        found = memory.episodes.search(text, by=by, limit=limit, chosen=chosen, **scope)
     if screen.as_json:
         screen.json(found)
         return

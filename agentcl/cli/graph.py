@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,11 +18,12 @@ from agentcl.cli.options import (
 from agentcl.cli.screen import Screen
 from agentcl.cli.stopping import stopping
 from agentcl.errors import InvalidInput
-from agentcl.memory.extraction import INSTRUCTIONS, ModelExtractor
-from agentcl.memory.facts import ExtractionState
-from agentcl.models.base import ChatModel
-from agentcl.models.ledger import Prices
 from agentcl.models.reference.shipped import REFERENCE_NAME
+from agentcl.store.usage import Usage
+
+if TYPE_CHECKING:
+    from agentcl.memory.facts import ExtractionState
+    from agentcl.models.base import ChatModel
 
 _ANSWER_SHARE = 0.8  # tokens of an answer for each token of a passage, as HippoRAG's corpora need
 
@@ -55,17 +56,20 @@ def extract(
     file: Path | None,
     **given: Any,
 ) -> None:
-    """Let a language model list the facts of every passage that it has not read yet.
+    """Let a language model list the facts of passages.
 
-    Can be stopped with Ctrl-C, and run again: it goes on where it stopped.
+    It reads every passage that it has not read yet. It can be stopped with Ctrl-C and run again: it
+    goes on where it stopped.
     """
     scope = scope_of(given)
     with open_memory(given) as memory:
         if dry_run:
             extractor_name = f"model:{name}"
-            state = memory.extraction_state(extractor_name, retry=retry, **scope)
+            state = memory.facts.state(extractor_name, retry=retry, **scope)
             _estimate(screen, state, name, prices, instructed=name != REFERENCE_NAME)
             return
+        from agentcl.memory.extraction import INSTRUCTIONS, ModelExtractor
+
         model = _model(name, url)
         if file is not None:
             from agentcl.models.ledger import Ledger, RecordedModel
@@ -76,7 +80,7 @@ def extract(
             model, instructions="" if name == REFERENCE_NAME else INSTRUCTIONS, name=f"model:{name}"
         )
         with stopping(_STOPPING) as is_stopped, screen.progress("reading", None) as bar:
-            report = memory.extract(
+            report = memory.facts.extract(
                 extractor,
                 limit=limit,
                 retry=retry,
@@ -118,12 +122,15 @@ def _estimate(
     screen: Screen, state: ExtractionState, name: str, prices: Path | None, *, instructed: bool
 ) -> None:
     """Print what is to do and what it would cost."""
+    from agentcl.memory.extraction import INSTRUCTIONS
+    from agentcl.models.ledger import Prices
     from agentcl.text.tokens import estimate_tokens
 
     told = estimate_tokens(INSTRUCTIONS) if instructed else 0
     read = state.prompt_tokens + state.pending * (told + 16)
     written = round(_ANSWER_SHARE * state.prompt_tokens)
-    price = None if prices is None else Prices.load(prices).price(name, read, written)
+    expected = Usage(state.pending, read, written, is_estimated=True)
+    price = None if prices is None else Prices.load(prices).price(name, expected)
     if screen.as_json:
         estimate = {"prompt_tokens": read, "completion_tokens": written, "price": price}
         screen.json({"state": state, "estimate": estimate})
@@ -150,13 +157,14 @@ def graph() -> None:
 @memory_options
 @command
 def import_(screen: Screen, file: Path, extractor: str, **given: Any) -> None:
-    """Take over facts that another program extracted from the texts of this memory.
+    """Take over facts that another program extracted.
 
-    HippoRAG's JSON, JSON lines, or TSV; .gz is unpacked.
+    It extracted them from the texts of this memory. FILE is HippoRAG's JSON, JSON lines, or TSV; .gz is
+    unpacked.
     """
     scope = scope_of(given)
     with open_memory(given) as memory:
-        report = memory.import_facts(file, extractor=extractor, **scope)
+        report = memory.facts.import_(file, extractor=extractor, **scope)
     if screen.as_json:
         screen.json(report)
         return
@@ -180,7 +188,7 @@ def stats(screen: Screen, **given: Any) -> None:
     """Print how large the graph is, and what holds it together."""
     scope = scope_of(given)
     with open_memory(given) as memory:
-        found = memory.graph(**scope).stats()
+        found = memory.graph.view(**scope).stats()
     screen.json(found) if screen.as_json else screen.graph_stats(found)
 
 
@@ -192,10 +200,13 @@ def stats(screen: Screen, **given: Any) -> None:
 @memory_options
 @command
 def neighbors(screen: Screen, phrase: str, limit: int, **given: Any) -> None:
-    """Print what is one step from a phrase: passages, facts, and what is named with it."""
+    """Print what is one step from a phrase.
+
+    These are passages, facts, and what is named with it.
+    """
     scope = scope_of(given)
     with open_memory(given) as memory:
-        near = memory.graph(**scope).near(phrase, limit=limit)
+        near = memory.graph.view(**scope).near(phrase, limit=limit)
     screen.json(near) if screen.as_json else screen.near(near)
 
 
@@ -210,7 +221,7 @@ def path(screen: Screen, start: str, end: str, **given: Any) -> None:
     """Print a shortest way from one phrase to another."""
     scope = scope_of(given)
     with open_memory(given) as memory:
-        way = memory.graph(**scope).path(start, end)
+        way = memory.graph.view(**scope).path(start, end)
     if screen.as_json:
         screen.json(way)
         return
@@ -228,7 +239,7 @@ def export(screen: Screen, file: Path, **given: Any) -> None:
     """Write the graph to a .graphml or .json file."""
     scope = scope_of(given)
     with open_memory(given) as memory:
-        count = memory.graph(**scope).export(file)
+        count = memory.graph.view(**scope).export(file)
     screen.json({"edges": count}) if screen.as_json else screen.line(f"{count} edges in {file}")
 
 
@@ -244,9 +255,12 @@ def export(screen: Screen, file: Path, **given: Any) -> None:
 def draw(
     screen: Screen, file: Path, phrase: str | None, query: str | None, limit: int, **given: Any
 ) -> None:
-    """Draw what is near a phrase, or how a search comes to its hits, as .html or .svg."""
+    """Draw what is near a phrase, or how a search goes.
+
+    The picture is .html or .svg.
+    """
     scope = scope_of(given)
     with open_memory(given) as memory:
         recall = None if query is None else memory.search(query, mode="graph", limit=limit, **scope)
-        count = memory.graph(**scope).draw(file, phrase=phrase, recall=recall)
+        count = memory.graph.view(**scope).draw(file, phrase=phrase, recall=recall)
     screen.json({"nodes": count}) if screen.as_json else screen.line(f"{count} nodes in {file}")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, Literal, get_args
 
 import click
 
@@ -19,35 +19,18 @@ from agentcl.cli.options import (
     scope_options,
 )
 from agentcl.cli.screen import Screen
-from agentcl.errors import InvalidInput, TransferError
-from agentcl.guidance.overview import (
-    STAGES,
-    Difference,
-    Standing,
-    compare,
-    standing_of,
-    standings,
-    state_at,
-    state_without,
-)
-from agentcl.guidance.pamphlet import adopt, compose, read, write
-from agentcl.guidance.state import KINDS
-from agentcl.guidance.story import story
-from agentcl.lessons import read_sentence
-from agentcl.memory.memory import Memory
-from agentcl.store.checks import ReadScope, check_view
-from agentcl.store.episodes import Guidance, Level
-from agentcl.store.records import AnyScope, ScopeView, to_micros
-
-_FORMS = (
-    "“When …, ….”, “When …, do not ….”, “When …, it does not help to ….”, “When …, expect that ….” or "
-    "“Before …, ….”"
-)
+from agentcl.guidance.overview import STAGES, Difference, Standing
+from agentcl.guidance.pamphlet import load
+from agentcl.guidance.state import lesson_of
+from agentcl.store.episodes import Level
 
 
 @click.group()
 def guidance() -> None:
-    """Look at lessons: what they say, what is believed of them, and why."""
+    """Look at lessons, and decide about them.
+
+    The commands show what lessons say, what is believed of them, and why.
+    """
 
 
 @guidance.command(name="list")
@@ -61,17 +44,14 @@ def guidance() -> None:
 @memory_options
 @command
 def list_(screen: Screen, stages: Any, limit: int, **given: Any) -> None:
-    """List lessons with their evidence: the proved ones first, and of these the most useful."""
+    """List lessons with their evidence, the proved ones first.
+
+    Of these the most useful come first.
+    """
     where = {name: given.pop(name) for name in ("application", "family", "world")}
     scope = scope_of(given)
     with open_memory(given) as memory:
-        found = [
-            one
-            for tenant in _tenants(memory, scope)
-            for one in standings(
-                memory.guidance_state(tenant), _view(scope), stages=stages or STAGES, **where
-            )
-        ]
+        found = memory.lessons.list(stages=stages or None, **where, **scope)
     if screen.as_json:
         screen.json([_plain(one) for one in found[:limit]])
         return
@@ -93,17 +73,13 @@ def show(screen: Screen, id: str, **given: Any) -> None:
     """Print a lesson in full, and what is believed of it."""
     scope = scope_of(given)
     with open_memory(given) as memory:
-        record = memory.get(id, **scope)
-        state = memory.guidance_state(record.scope.tenant)
-        if id not in state.lessons:
-            raise InvalidInput(f"{id!r} is a {record.kind}, and no lesson; try `agentcl show {id}`")
-        standing = standing_of(state, id)
+        standing = memory.lessons.get(id, **scope)
     if screen.as_json:
         screen.json(_plain(standing))
         return
     _print_standing(screen, standing)
     screen.line(f"  {standing.belief.why}")
-    screen.record(record)
+    screen.record(standing.guidance)
 
 
 @guidance.command()
@@ -113,10 +89,13 @@ def show(screen: Screen, id: str, **given: Any) -> None:
 @memory_options
 @command
 def why(screen: Screen, id: str, **given: Any) -> None:
-    """Tell the whole story of a lesson, a deleted one too: where it comes from, each test, each decision."""
+    """Tell the whole story of a lesson, a deleted one too.
+
+    It says where the lesson comes from, and names each test and each decision.
+    """
     scope = scope_of(given)
     with open_memory(given) as memory:
-        told = story(memory.journal, id, view=_view(scope), rules=memory.guidance_rules)
+        told = memory.lessons.why(id, **scope)
     if screen.as_json:
         screen.json(told)
         return
@@ -131,14 +110,13 @@ def why(screen: Screen, id: str, **given: Any) -> None:
 @memory_options
 @command
 def diff(screen: Screen, since: datetime, **given: Any) -> None:
-    """Print which lessons are new since a moment, and which came into another stage."""
+    """Print which lessons are new or changed since a moment.
+
+    A lesson has changed when it came into another stage.
+    """
     scope = scope_of(given)
     with open_memory(given) as memory:
-        rows = list(memory.journal.since(0, kinds=KINDS))
-        found: list[Difference] = []
-        for tenant in _tenants(memory, scope):
-            then = state_at(rows, to_micros(since), tenant=tenant, rules=memory.guidance_rules)
-            found += compare(then, memory.guidance_state(tenant), _view(scope))
+        found = memory.lessons.changed(since, **scope)
     _print_differences(screen, found)
 
 
@@ -158,21 +136,19 @@ def export(
     candidates: bool,
     **given: Any,
 ) -> None:
-    """Write the best lessons as a pamphlet: Markdown to read, and to import elsewhere."""
+    """Write the best lessons as a pamphlet.
+
+    It is Markdown, to be read and to be imported elsewhere.
+    """
     scope = scope_of(given)
     with open_memory(given) as memory:
-        pamphlet = compose(
-            memory.guidance_state(scope.get("tenant", "")),
-            _view(scope),
-            name=name or file.stem,
-            at=datetime.now(UTC),
+        pamphlet = memory.lessons.export(
+            file,
+            name=name or "",
             application=application,
             with_candidates=candidates,
+            **scope,
         )
-    try:
-        file.write_text(write(pamphlet), "utf-8")
-    except OSError as error:
-        raise TransferError(f"cannot write {file}: {error.strerror}") from error
     if screen.as_json:
         screen.json({"lessons": len(pamphlet.entries), "file": file})
     else:
@@ -185,14 +161,13 @@ def export(
 @memory_options
 @command
 def import_(screen: Screen, file: Path, **given: Any) -> None:
-    """Take the lessons of a pamphlet up as candidates, which have to prove themselves here."""
-    scope = scope_of(given)
-    try:
-        pamphlet = read(file.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise TransferError(f"cannot read {file}: {error}") from error
+    """Take the lessons of a pamphlet up as candidates.
+
+    They have to prove themselves here.
+    """
+    scope, pamphlet = scope_of(given), load(file)
     with open_memory(given, begins=True) as memory:
-        adopted = adopt(memory, pamphlet, **scope)
+        adopted = memory.lessons.adopt(pamphlet, **scope)
     if screen.as_json:
         refused = [one._asdict() for one in adopted.refused]
         screen.json({"new": adopted.new, "known": adopted.known, "refused": refused})
@@ -206,27 +181,24 @@ def import_(screen: Screen, file: Path, **given: Any) -> None:
 @click.argument("sentence")
 @click.option("--application", default="", help="Where it is to be offered.")
 @click.option(
-    "--level", type=click.Choice(get_args(Level)), default="family", show_default=True,
-    help="How general it is; `anywhere` needs no application.",
+    "--level", type=click.Choice(get_args(Level)),
+    help="How general it is. Default: family with --application, else anywhere.",
 )  # fmt: skip
 @scope_options
 @memory_options
 @command
-def add(screen: Screen, sentence: str, application: str, level: Level, **given: Any) -> None:
-    """Tell a lesson, e.g. "When a queue is slow, drain it." It becomes a candidate."""
+def add(screen: Screen, sentence: str, application: str, level: Level | None, **given: Any) -> None:
+    """Add a lesson as a candidate.
+
+    SENTENCE says when to do what, as in "When a queue is slow, drain it."
+    """
     scope = scope_of(given)
-    lesson = read_sentence(sentence)
-    if lesson is None:
-        raise InvalidInput(f"{sentence!r} is no lesson; write {_FORMS}")
     with open_memory(given, begins=True) as memory:
-        told = memory.reflect([lesson], levels=[level], application=application, **scope)
-    (stated,) = told.stated
-    if stated.refusal:
-        raise InvalidInput(f"the lesson was not admitted: {stated.refusal}")
-    if screen.as_json:
-        screen.json({"id": stated.guidance, "sentence": lesson.sentence()})
-    else:
-        screen.line(f"{stated.guidance}  {lesson.sentence()}")
+        told = memory.lessons.add(sentence, application=application, level=level, **scope)
+    said = lesson_of(told).sentence()
+    screen.json({"id": told.id, "sentence": said}) if screen.as_json else screen.line(
+        f"{told.id}  {said}"
+    )
 
 
 @guidance.command()
@@ -236,7 +208,10 @@ def add(screen: Screen, sentence: str, application: str, level: Level, **given: 
 @memory_options
 @command
 def retire(screen: Screen, id: str, reason: str, **given: Any) -> None:
-    """Take a lesson out of use, whatever the evidence; `restore` puts it back."""
+    """Take a lesson out of use, whatever the evidence.
+
+    `restore` puts it back.
+    """
     _decide(screen, "retire", id, reason, given)
 
 
@@ -247,15 +222,18 @@ def retire(screen: Screen, id: str, reason: str, **given: Any) -> None:
 @memory_options
 @command
 def restore(screen: Screen, id: str, reason: str, **given: Any) -> None:
-    """Let a lesson that was retired by somebody be judged by its evidence again."""
+    """Let a retired lesson be judged by its evidence again."""
     _decide(screen, "restore", id, reason, given)
 
 
-def _decide(screen: Screen, what: Any, id: str, reason: str, given: dict[str, Any]) -> None:
+def _decide(
+    screen: Screen, what: Literal["retire", "restore"], id: str, reason: str, given: dict[str, Any]
+) -> None:
     scope = scope_of(given)
     with open_memory(given) as memory:
-        memory.decide(what, id, reason=reason, **scope)
-        standing = standing_of(memory.guidance_state(scope.get("tenant", "")), id)
+        decide = memory.lessons.retire if what == "retire" else memory.lessons.restore
+        decide(id, reason=reason, **scope)
+        standing = memory.lessons.get(id, **scope)
     screen.json(_plain(standing)) if screen.as_json else _print_standing(screen, standing)
 
 
@@ -276,9 +254,12 @@ def rollback(
     tenant: str | None,
     **given: Any,
 ) -> None:
-    """Let nothing count that was learned since a moment: lessons, tests and outcomes. Can be undone."""
+    """Let nothing count that was learned since a moment.
+
+    This takes lessons, tests and outcomes out. It can be undone.
+    """
     with open_memory(given) as memory:
-        found = _if_rolled_back(memory, since, tenant or "")
+        found = memory.lessons.changed_by_rollback(since, tenant=tenant or "")
         if dry_run:
             _print_differences(screen, found)
             return
@@ -286,35 +267,13 @@ def rollback(
             if not screen.as_json:
                 _print_differences(screen, found)
             click.confirm(f"Roll back to {since.isoformat()}?", abort=True, err=True)
-        decision = memory.rollback(since, reason=reason, tenant=tenant)
+        decision = memory.lessons.rollback(since, reason=reason, tenant=tenant)
     if screen.as_json:
         screen.json({"id": decision.id, "changed": [_plain_difference(one) for one in found]})
         return
     screen.line(f"rolled back; {len(found)} lessons stand elsewhere now")
     named = f" --tenant {tenant}" if tenant else ""
     screen.note(f"the records stay; to undo it: agentcl delete {decision.id}{named}")
-
-
-def _if_rolled_back(memory: Memory, since: datetime, tenant: str) -> Sequence[Difference]:
-    rows = list(memory.journal.since(0, kinds=KINDS))
-    last = rows[-1].created_at if rows else 0
-    after = state_without(rows, to_micros(since), last, tenant=tenant, rules=memory.guidance_rules)
-    return compare(
-        memory.guidance_state(tenant), after, ScopeView(frozenset({tenant}), None, None, None)
-    )
-
-
-def _view(scope: dict[str, Any]) -> ScopeView:
-    return check_view(cast(ReadScope, scope))
-
-
-def _tenants(memory: Memory, scope: dict[str, Any]) -> list[str]:
-    """Return the tenants that are looked at: lessons are believed tenant by tenant."""
-    tenant = scope.get("tenant", "")
-    if not isinstance(tenant, AnyScope):
-        return [tenant]
-    rows = memory.journal.live(view=_view(scope), kinds=(Guidance.kind,))
-    return sorted({row.scope.tenant for row in rows})
 
 
 def _plain(one: Standing) -> dict[str, Any]:

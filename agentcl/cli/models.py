@@ -17,7 +17,6 @@ from agentcl.errors import ModelUnavailable, StoreUnavailable
 from agentcl.models.check import check as check_endpoint
 from agentcl.models.ledger import By, Ledger, Prices
 from agentcl.models.reference.shipped import REFERENCE_NAME, reference_folder
-from agentcl.models.vllm import SMALL_ARGUMENTS, SMALL_ENVIRONMENT, VllmServer
 
 
 @click.command()
@@ -39,7 +38,7 @@ def ledger(screen: Screen, file: Path, by: By, prices: Path | None, since: datet
 
 @click.group()
 def model() -> None:
-    """Look at a language model's endpoint."""
+    """Check a language model's endpoint, or serve one."""
 
 
 @model.command()
@@ -48,7 +47,10 @@ def model() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @command
 def check(screen: Screen, url: str, name: str | None) -> None:
-    """Find out what an OpenAI-compatible endpoint can do, e.g. http://localhost:8000/v1."""
+    """Find out what an OpenAI-compatible endpoint can do.
+
+    URL is its address, like http://localhost:8000/v1.
+    """
     found = check_endpoint(url, model=name)
     screen.json(found) if screen.as_json else screen.endpoint(found)
 
@@ -68,10 +70,12 @@ def check(screen: Screen, url: str, name: str | None) -> None:
 def serve(
     screen: Screen, source: str, arguments: tuple[str, ...], name: str | None, **given: Any
 ) -> None:
-    """Serve a model with vLLM until Ctrl-C or SIGTERM, prefix caching on; prints its endpoint.
+    """Serve a model with vLLM until Ctrl-C or SIGTERM.
 
-    MODEL is a folder or a name that vLLM finds; `reference` is the small model that comes with agentcl.
+    It prints the endpoint, and keeps the beginnings of prompts. MODEL is a folder or a name that vLLM finds; `reference` is the small model that comes with agentcl.
     """
+    from agentcl.models.vllm import SMALL_ARGUMENTS, SMALL_ENVIRONMENT, VllmServer
+
     if source == REFERENCE_NAME and not Path(source).exists():
         source, name = str(reference_folder()), name or REFERENCE_NAME
         arguments = (*SMALL_ARGUMENTS, *arguments)

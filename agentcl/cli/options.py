@@ -7,19 +7,18 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from agentcl.cli.screen import Screen
 from agentcl.errors import AgentclError, InvalidInput, StoreUnavailable
-from agentcl.memory.memory import Memory
-from agentcl.memory.settings import resolve
-from agentcl.store.records import ANY
-from agentcl.store.sqlite.journal import FILE as JOURNAL
+from agentcl.store.records import ANY, SCOPE_FIELDS
+
+if TYPE_CHECKING:
+    from agentcl.memory.memory import Memory
 
 F = TypeVar("F", bound=Callable[..., Any])
-_SCOPE: Final = ("tenant", "user", "agent", "session")
 
 
 class Moment(click.ParamType[datetime]):
@@ -54,7 +53,7 @@ def memory_options(command: F) -> F:
 
 def scope_options(command: F) -> F:
     """Options that say whose memory."""
-    for name in reversed(_SCOPE):
+    for name in reversed(SCOPE_FIELDS):
         command = click.option(f"--{name}", help=f"Only this {name}'s memory.")(command)
     return command
 
@@ -84,7 +83,7 @@ def command(act: Callable[..., None]) -> Callable[..., None]:
 def scope_of(given: dict[str, Any]) -> dict[str, Any]:
     """Take the scope out of a command's options."""
     is_open = given.pop("all_scopes", False)
-    named = {name: given.pop(name, None) for name in _SCOPE}
+    named = {name: given.pop(name, None) for name in SCOPE_FIELDS}
     if is_open:
         return {name: ANY if value is None else value for name, value in named.items()}
     return {name: value for name, value in named.items() if value is not None}
@@ -94,14 +93,19 @@ def open_memory(
     given: dict[str, Any], *, begins: bool = False, may_be_empty: bool = False, **settings: Any
 ) -> Memory:
     """Open the memory that a command's options name; looking at one that is not there makes none."""
+    # Here, so that `--help` does not wait for it.
+    from agentcl.memory.memory import Memory
+    from agentcl.memory.settings import resolve
+    from agentcl.store.opening import holds_store
+
     options = {name: given.pop(name) for name in ("path", "encoder", "index") if name in given}
     path = resolve({"path": options.get("path")})["path"].value
-    if not begins and not (path / JOURNAL).exists():
+    if not begins and not holds_store(path):
         raise StoreUnavailable(
             f"there is no memory at {path}; begin one with `agentcl add`, or name another --path"
         )
     memory = Memory(**options, **settings, read_only=False)
-    if not (begins or may_be_empty) and memory.journal.last_seq() == 0:
+    if not (begins or may_be_empty) and memory.store.journal.last_seq() == 0:
         memory.close()
         raise InvalidInput(f"the memory at {path} is empty; fill it with `agentcl add`")
     return memory

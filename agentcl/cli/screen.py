@@ -8,24 +8,29 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+import click
 
-from agentcl.memory.doctor import Report
-from agentcl.memory.explanations import Explanation
-from agentcl.memory.graph import GraphStats, Near
-from agentcl.memory.memory import Memory
-from agentcl.memory.upkeep import Receipt, Stats
-from agentcl.models.check import Endpoint
-from agentcl.models.ledger import LedgerLine
-from agentcl.retrieval.recall import Hit, Recall
-from agentcl.store.records import Record, Scope
-from agentcl.store.rows import Version
+# What is shown, and what shows it, is imported where it is used: `--help` must not wait for either.
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+    from rich.table import Table
+
+    from agentcl.memory.doctor import Report
+    from agentcl.memory.explanations import Explanation
+    from agentcl.memory.forgetting import Receipt
+    from agentcl.memory.graph import GraphStats, Near
+    from agentcl.memory.memory import Memory
+    from agentcl.memory.storage import Stats
+    from agentcl.models.check import Endpoint
+    from agentcl.models.ledger import LedgerLine
+    from agentcl.retrieval.recall import Recall
+    from agentcl.store.records import Record, Scope
+    from agentcl.store.rows import Version
 
 _UNPRINTABLE: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]"
@@ -34,6 +39,9 @@ _UNPRINTABLE: Final = re.compile(
 
 def to_json(value: object) -> Any:  # JSON
     """Return any of our values as what `json` can write; times in ISO 8601."""
+    from agentcl.retrieval.recall import Hit
+    from agentcl.store.records import Record
+
     if isinstance(value, Record):
         own = {f.name: to_json(getattr(value, f.name)) for f in fields(value)}
         return {"kind": value.kind, **own}
@@ -58,18 +66,26 @@ class Screen:
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
-        self.out = Console(highlight=False, soft_wrap=True)
-        self.err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+    @cached_property
+    def out(self) -> Console:
+        """Standard output."""
+        return _console(is_error=False)
+
+    @cached_property
+    def err(self) -> Console:
+        """Standard error."""
+        return _console(is_error=True)
 
     def json(self, value: object) -> None:
         """Print one JSON document."""
-        self.out.out(json.dumps(to_json(value), ensure_ascii=False, indent=2), highlight=False)
+        click.echo(json.dumps(to_json(value), ensure_ascii=False, indent=2))
 
     def error(self, error: Exception) -> None:
         """Print what went wrong, and nothing else."""
         if self.as_json:
             problem = {"error": type(error).__name__, "message": str(error)}
-            self.err.out(json.dumps(problem, ensure_ascii=False), highlight=False)
+            click.echo(json.dumps(problem, ensure_ascii=False), err=True)
         else:
             self.err.print(f"[bold red]error:[/] {safe(str(error))}")
 
@@ -84,6 +100,14 @@ class Screen:
     @contextmanager
     def progress(self, label: str, total: int | None) -> Iterator[Progress]:
         """Show a progress bar on standard error; nothing when that is no terminal."""
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+        )
+
         with Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -108,8 +132,8 @@ class Screen:
             about = [hit.why(), f"recorded {hit.created_at:%Y-%m-%d %H:%M}"]
             if hit.uri and hit.uri != name:
                 about.append(hit.uri)
-            if hit.scope != Scope():
-                about.append(_scope(hit.scope))
+            if owner := _scope(hit.scope):
+                about.append(owner)
             self.out.print(f"   [dim]{safe(' · '.join(about))}[/]")
             if hit.id in chains:
                 self.out.print(f"   {safe(chains[hit.id])}")
@@ -124,14 +148,14 @@ class Screen:
     def ledger(self, by: str, lines: Sequence[LedgerLine]) -> None:
         """Print what calls cost, a line for each group."""
         columns = ("calls", "failed", "cached", "read", "written", "seconds", "price", "unpriced")
-        table = Table(by, *columns, box=None, pad_edge=False)
+        table = _table(by, *columns)
         for line in lines:
             table.add_row(
                 safe(line.key) or "-",
-                *(f"{count:,}" for count in (line.calls, line.failed, line.cached)),
-                f"{line.prompt_tokens:,}",
-                f"{line.completion_tokens:,}",
-                f"{line.duration_s:.1f}",
+                *(f"{count:,}" for count in (line.usage.calls, line.failed, line.cached)),
+                f"{line.usage.prompt_tokens:,}",
+                f"{line.usage.completion_tokens:,}",
+                f"{line.usage.duration_s:.1f}",
                 f"{line.price:.4f}",
                 str(line.unpriced),
             )
@@ -184,7 +208,7 @@ class Screen:
 
     def records(self, records: Sequence[Record]) -> None:
         """Print one line for each record."""
-        table = Table("id", "version", "recorded", "scope", "what", box=None, pad_edge=False)
+        table = _table("id", "version", "recorded", "scope", "what")
         for record in records:
             what = (
                 getattr(record, "title", "")
@@ -218,7 +242,7 @@ class Screen:
 
     def stats(self, stats: Stats) -> None:
         """Print the size and state of a memory."""
-        table = Table(box=None, show_header=False, pad_edge=False)
+        table = _table()
         table.add_row("folder", safe(str(stats.path)))
         for kind, count in sorted(stats.records.items()):
             table.add_row(f"{kind}s", f"{count:,}")
@@ -233,7 +257,7 @@ class Screen:
 
     def report(self, report: Report) -> None:
         """Print what the doctor found."""
-        table = Table("setting", "value", "from", box=None, pad_edge=False)
+        table = _table("setting", "value", "from")
         for setting in report.settings:
             table.add_row(setting.name, safe(str(setting.value)), safe(setting.origin))
         self.out.print(table)
@@ -252,13 +276,28 @@ class Screen:
 
 def describe_encoder(memory: Memory) -> str:
     """Return one line about the encoder in use."""
-    kind = "lexical only" if memory.encoder.is_lexical else "by meaning"
-    return f"encoder {memory.encoder.name} ({kind})"
+    kind = "lexical only" if memory.store.encoder.is_lexical else "by meaning"
+    return f"encoder {memory.store.encoder.name} ({kind})"
 
 
 def safe(text: str) -> str:
     """Return stored text that can neither style nor steer the terminal."""
+    from rich.markup import escape
+
     return escape(_UNPRINTABLE.sub("�", text))
+
+
+def _console(*, is_error: bool) -> Console:
+    from rich.console import Console
+
+    return Console(stderr=is_error, highlight=False, soft_wrap=True)
+
+
+def _table(*columns: str) -> Table:
+    """Return a table without lines; without columns it has no header either."""
+    from rich.table import Table
+
+    return Table(*columns, box=None, show_header=bool(columns), pad_edge=False)
 
 
 def _shorten(text: str, width: int = 240) -> str:

@@ -1,4 +1,4 @@
-"""The contract between agents and the worlds that they are tested in."""
+"""The contract between agents and the environments that they are tested in."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SPLITS: Final[tuple[Split, ...]] = ("train", "dev", "test")
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One thing to be done in a world: a value that can be stored, compared and run again.
+    """One thing to be done in an environment: a value that can be stored, compared and run again.
 
     A family is a kind of task, a variation one of its instances; what a seed changes (names, order) does
     not change what there is to learn.
@@ -63,7 +63,9 @@ class Observation:
 
     text: str
     goal: str = ""  # what the task asks for; said on reset, and empty afterwards
-    structured: Mapping[str, Any] | None = None  # the same for programs, where the world has it
+    structured: Mapping[str, Any] | None = (
+        None  # the same for programs, where the environment has it
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class Outcome:
 
     observation: Observation
     reward: float
-    terminated: bool  # the world says that it is over, for better or worse
+    terminated: bool  # the environment says that it is over, for better or worse
     truncated: bool  # the step limit says so
 
 
@@ -81,16 +83,16 @@ class Score:
     """How well an episode went."""
 
     value: float  # from 0 to 1
-    raw: float  # in the world's own unit, as it gave it
+    raw: float  # in the environment's own unit, as it gave it
     is_success: bool
 
 
 @runtime_checkable
 class Environment(Protocol):
-    """A world that one agent acts in, one episode after the other. Not safe for threads.
+    """An environment that one agent acts in, one episode after the other. Not safe for threads.
 
     Raises:
-        EnvironmentFailed: from every method, if the world itself breaks; such an episode is counted
+        EnvironmentFailed: from every method, if the environment itself breaks; such an episode is counted
             apart and has no score.
     """
 
@@ -101,12 +103,12 @@ class Environment(Protocol):
         """Begin an episode. The observation tells the goal.
 
         Raises:
-            InvalidInput: if the task is not one of this world.
+            InvalidInput: if the task is not one of this domain.
         """
         ...
 
     def step(self, action: str) -> Outcome:
-        """Act. An action that the world does not know takes a step, and the observation says so.
+        """Act. An action that the environment does not know takes a step, and the observation says so.
 
         Raises:
             InvalidInput: before `reset`, and after the episode is over.
@@ -122,7 +124,7 @@ class Environment(Protocol):
         ...
 
     def close(self) -> None:
-        """Release what the world holds; calling it twice is allowed."""
+        """Release what the environment holds; calling it twice is allowed."""
         ...
 
 
@@ -147,7 +149,7 @@ class Bounds:
 
 @runtime_checkable
 class Bounded(Protocol):
-    """A world whose best expected scores are known."""
+    """A domain whose best expected scores are known."""
 
     def bounds(self, family: str) -> Bounds:
         """Return the best expected scores of a family. Raises InvalidInput if there is none."""
@@ -155,10 +157,10 @@ class Bounded(Protocol):
 
 
 @runtime_checkable
-class World(Protocol):
+class Domain(Protocol):
     """A family of environments, as the registry knows it.
 
-    Where what there is to learn differs between tasks by a parameter of theirs, a world names it as
+    Where what there is to learn differs between tasks by a parameter of theirs, a domain names it as
     `rules_by`: a run then takes the tasks of one value of it for each seed. Where the rules of a task can
     change, it names as `changed_by` the parameter that says how often they have. Where sets of rules have
     much in common if another parameter of their tasks is the same, it names that as `shared_by`.
@@ -186,7 +188,7 @@ class World(Protocol):
 
 @runtime_checkable
 class Instructive(Protocol):
-    """A world that can say what there is to know for a task: the ceiling of what guidance can be worth."""
+    """A domain that can say what there is to know for a task: the ceiling of what guidance can be worth."""
 
     def lessons(self, task: Task, *, seed: int) -> Sequence[str]:
         """Return, as sentences, all that helps and can be known before the episode; nothing if nothing can."""

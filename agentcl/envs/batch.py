@@ -15,7 +15,7 @@ T = TypeVar("T")
 class EnvironmentBatch:
     """One episode in each of several environments, one call for all of them.
 
-    Each slot is only ever used by one thread at a time. Worlds that compute in Python gain nothing
+    Each slot is only ever used by one thread at a time. Environments that compute in Python gain nothing
     from it; isolated ones run truly beside each other. Nothing is reset on its own.
 
     Args:
@@ -34,7 +34,7 @@ class EnvironmentBatch:
     def reset(
         self, tasks: Sequence[Task], *, seeds: Sequence[int]
     ) -> list[Observation | EnvironmentFailed]:
-        """Begin an episode in every slot; a world that breaks gives its error in its place."""
+        """Begin an episode in every slot; an environment that breaks gives its error in its place."""
         self._fits(tasks, "tasks")
         self._fits(seeds, "seeds")
         return self._each(

@@ -1,4 +1,4 @@
-"""Does a world keep the contract? A check that anybody can run on their own."""
+"""Does a domain keep the contract? A check that anybody can run on their own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from agentcl.envs.base import SPLITS, Environment, Oracle, Outcome, Task, World
+from agentcl.envs.base import SPLITS, Domain, Environment, Oracle, Outcome, Task
 from agentcl.envs.policies import NullPolicy, OraclePolicy, RandomPolicy, ReplayPolicy, play
 from agentcl.errors import AgentclError, InvalidInput
 
@@ -34,16 +34,16 @@ class _Broken(Exception):
     """What was seen instead of what the contract asks for."""
 
 
-def check(world: World, *, tasks: int = 5) -> list[Finding]:
-    """Play some tasks of a world and return what was found, in the order of the contract.
+def check(domain: Domain, *, tasks: int = 5) -> list[Finding]:
+    """Play some tasks of a domain and return what was found, in the order of the contract.
 
     Args:
-        world: any world; the worlds of agentcl all pass.
+        domain: any domain; the domains of agentcl all pass.
         tasks: how many tasks of the first split that has some.
     """
     chosen: list[Task] = []
     findings = [
-        _try("tasks are listed, the same each time", lambda: chosen.extend(_tasks(world, tasks)))
+        _try("tasks are listed, the same each time", lambda: chosen.extend(_tasks(domain, tasks)))
     ]
     if not chosen:
         return findings
@@ -63,11 +63,13 @@ def check(world: World, *, tasks: int = 5) -> list[Finding]:
         "it can be closed twice": _closes,
     }
     for name, act in names.items():
-        findings.append(_try(name, lambda act=act: _with(world, chosen, act)))  # type: ignore[misc]
-    oracle = world.oracle()
+        findings.append(_try(name, lambda act=act: _with(domain, chosen, act)))  # type: ignore[misc]
+    oracle = domain.oracle()
     if oracle is not None:
         known = oracle
-        findings.append(_try("the oracle solves every task", lambda: _solves(world, chosen, known)))
+        findings.append(
+            _try("the oracle solves every task", lambda: _solves(domain, chosen, known))
+        )
     return findings
 
 
@@ -76,15 +78,15 @@ def _try(name: str, act: Callable[[], None]) -> Finding:
         act()
     except _Broken as broken:
         return Finding(name, False, str(broken))
-    except Exception as error:  # noqa: BLE001  # whatever a stranger's world raises is to be found here
+    except Exception as error:  # noqa: BLE001  # whatever a stranger's domain raises is to be found here
         return Finding(name, False, f"it raised {type(error).__name__}: {error}")
     return Finding(name, True)
 
 
 def _with(
-    world: World, tasks: Sequence[Task], act: Callable[[Environment, Sequence[Task]], None]
+    domain: Domain, tasks: Sequence[Task], act: Callable[[Environment, Sequence[Task]], None]
 ) -> None:
-    environment = world.make()
+    environment = domain.make()
     try:
         act(environment, tasks)
     finally:
@@ -96,11 +98,11 @@ def _expect(is_so: bool, otherwise: str) -> None:
         raise _Broken(otherwise)
 
 
-def _tasks(world: World, count: int) -> list[Task]:
+def _tasks(domain: Domain, count: int) -> list[Task]:
     for split in SPLITS:
-        found = list(islice(world.tasks(split), count))
+        found = list(islice(domain.tasks(split), count))
         if found:
-            again = list(islice(world.tasks(split), count))
+            again = list(islice(domain.tasks(split), count))
             _expect(found == again, f"split {split!r} lists other tasks the second time")
             return found
     raise _Broken("no split has a task")
@@ -110,7 +112,9 @@ def _tasks_are_values(environment: Environment, tasks: Sequence[Task]) -> None:
     for task in tasks:
         _expect(Task.from_json(task.to_json()) == task, f"{task.id} changes when stored as JSON")
         _expect(pickle.loads(pickle.dumps(task)) == task, f"{task.id} changes when pickled")
-        _expect(task.env == environment.name, f"{task.id} names another world than its environment")
+        _expect(
+            task.env == environment.name, f"{task.id} names another domain than its environment"
+        )
     _expect(len({task.id for task in tasks}) == len(tasks), "two tasks have the same id")
 
 
@@ -226,8 +230,8 @@ def _closes(environment: Environment, tasks: Sequence[Task]) -> None:
     environment.close()
 
 
-def _solves(world: World, tasks: Sequence[Task], oracle: Oracle) -> None:
-    environment = world.make()
+def _solves(domain: Domain, tasks: Sequence[Task], oracle: Oracle) -> None:
+    environment = domain.make()
     try:
         for task in tasks:
             played = play(environment, OraclePolicy(oracle), task, seed=4)

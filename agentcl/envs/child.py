@@ -1,4 +1,4 @@
-"""The other end of `IsolatedEnvironment`: `python -m agentcl.envs.child WORLD`, in a process of its own.
+"""The other end of `IsolatedEnvironment`: `python -m agentcl.envs.child DOMAIN`, in a process of its own.
 
 Requests come over an inherited socket as pickled pairs of a method's name and its arguments; answers go
 back as ("value", it) or ("error", (name of the type, message, traceback)).
@@ -14,13 +14,13 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from agentcl.envs.base import Environment
-from agentcl.envs.registry import open_world
+from agentcl.envs.registry import open_domain
 
 
 def main() -> None:
     """Serve one environment until the other side is gone."""
-    handle, world, options = int(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3])
-    # A world that prints must not disturb whoever reads the standard output of the whole.
+    handle, domain, options = int(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3])
+    # An environment that prints must not disturb whoever reads the standard output of the whole.
     os.dup2(2, 1)
     environment: Environment | None = None
     with Connection(handle) as connection:
@@ -31,7 +31,7 @@ def main() -> None:
                 break
             try:
                 if environment is None:
-                    environment = open_world(world, options).make()
+                    environment = open_domain(domain, options).make()
                 connection.send(("value", _answer(environment, method, arguments)))
             except Exception as error:  # noqa: BLE001  # whatever it is, the other side is to hear of it
                 told = (type(error).__name__, str(error), traceback.format_exc())

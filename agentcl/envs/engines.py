@@ -1,4 +1,4 @@
-"""What every world around another engine shares: the contract's rules, so that an adapter states its engine."""
+"""What every environment around another engine shares: the contract's rules, so that an adapter states its engine."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class EngineEnvironment(ABC):
 
     @abstractmethod
     def _check(self, task: Task) -> None:
-        """Raise InvalidInput if the task is not one of this world."""
+        """Raise InvalidInput if the task is not one of this domain."""
 
     @abstractmethod
     def _begin(self, task: Task, seed: int) -> Observation:

@@ -27,7 +27,7 @@ Rate = Callable[[float, bool], Score]
 
 
 def rate_by_reward(total: float, terminated: bool) -> Score:
-    """Return a score for worlds that reward a success with something above 0, and nothing else."""
+    """Return a score for environments that reward a success with something above 0, and nothing else."""
     is_success = terminated and total > 0
     return Score(float(is_success), total, is_success)
 
@@ -36,14 +36,14 @@ class FromGymnasium(EngineEnvironment):
     """A Gymnasium environment as one of ours.
 
     Args:
-        name: of the world, as its tasks name it.
+        name: of the environment, as its tasks name it.
         make: returns the environment of a task; it is closed when another family's is asked for.
         families: which kinds of tasks there are.
         describe: turns an observation and its `info` into text.
         actions: words for actions, or a function that turns text into one and returns None for text that
             is none.
         goal: what the task asks for, given the first observation and `info`.
-        rate: the score, given the sum of rewards and whether the world ended the episode.
+        rate: the score, given the sum of rewards and whether the environment ended the episode.
         determinism: what two runs of the same task, seed and actions share.
     """
 
@@ -135,8 +135,8 @@ class ToGymnasium(gymnasium.Env[str, str]):
         tasks: what to draw from.
 
     Raises:
-        InvalidInput: if there are no tasks, or from `reset`, if the option is none of this world.
-        EnvironmentFailed: from `reset` and `step`, if the world breaks.
+        InvalidInput: if there are no tasks, or from `reset`, if the option is none of this domain.
+        EnvironmentFailed: from `reset` and `step`, if the environment breaks.
     """
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012  # as Gymnasium has it
@@ -151,7 +151,7 @@ class ToGymnasium(gymnasium.Env[str, str]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[str, dict[str, Any]]:
-        """Begin an episode. The world gets the seed itself, or without one the next that is drawn."""
+        """Begin an episode. The environment gets the seed itself, or without one the next that is drawn."""
         super().reset(seed=seed)
         drawn = self._tasks[int(self.np_random.integers(len(self._tasks)))]
         task = (options or {}).get(_TASK, drawn)

@@ -1,25 +1,21 @@
-"""A world in a process of its own: one that leaks, hangs or crashes takes nothing else with it."""
+"""An environment in a process of its own: one that leaks, hangs or crashes takes nothing else with it."""
 
 from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
-import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
 from agentcl.envs.base import Determinism, Observation, Outcome, Score, Task
-from agentcl.errors import EnvironmentFailed, InvalidInput, MissingExtra
+from agentcl.errors import EnvironmentFailed, InvalidInput, MissingExtra, ProcessFailed
+from agentcl.process import ChildProcess
 
-_TOLD: Final = 2_000  # characters of what a dead process last said
 _ENDING_S: Final = 5.0  # for a process that was asked to end
-# What the child may raise that says something of the request, not of the world.
+# What the child may raise that says something of the request, not of the environment.
 _REFUSALS: Final = ("InvalidInput",)
 
 
@@ -30,8 +26,8 @@ class IsolatedEnvironment:
     `EnvironmentFailed`; the next `reset` begins with a fresh one.
 
     Args:
-        world: as `open_world` takes it: a name, or `module:Class` of your own.
-        options: keywords of the world's class.
+        domain: as `open_domain` takes it: a name, or `module:Class` of your own.
+        options: keywords of the domain's class.
         timeout_s: how long one call may take; the first includes starting the child and the engine.
         restarts: how many episodes in a row may fail before `reset` refuses to start another child.
         recycle_after: episodes after which the child is replaced, for engines that leak; default: never.
@@ -40,7 +36,7 @@ class IsolatedEnvironment:
 
     def __init__(
         self,
-        world: str,
+        domain: str,
         options: Mapping[str, str] | None = None,
         *,
         timeout_s: float = 60.0,
@@ -50,7 +46,7 @@ class IsolatedEnvironment:
     ) -> None:
         if timeout_s <= 0 or restarts < 1 or (recycle_after is not None and recycle_after < 1):
             raise InvalidInput("timeout_s must be above 0, restarts and recycle_after at least 1")
-        self._world, self._options = world, dict(options or {})
+        self._domain, self._options = domain, dict(options or {})
         self._timeout_s, self._restarts, self._recycle_after = timeout_s, restarts, recycle_after
         self._variables = dict(variables or {})
         self._child: _Child | None = None
@@ -109,15 +105,15 @@ class IsolatedEnvironment:
 
     def _call(self, method: str, *, is_within: bool = False, **arguments: object) -> Any:  # noqa: ANN401  # the method's
         if self._is_closed:
-            raise InvalidInput(f"the environment {self._world!r} is closed")
+            raise InvalidInput(f"the environment {self._domain!r} is closed")
         if self._child is None:
             if is_within:
-                raise InvalidInput(f"no episode of {self._world!r} has begun; call reset first")
+                raise InvalidInput(f"no episode of {self._domain!r} has begun; call reset first")
             if self._failed >= self._restarts:
                 raise EnvironmentFailed(
-                    f"{self._world} failed {self._failed} times in a row and is not started again"
+                    f"{self._domain} failed {self._failed} times in a row and is not started again"
                 )
-            self._child = _Child(self._world, self._options, self._variables)
+            self._child = _Child(self._domain, self._options, self._variables)
             self._episodes = 0
         try:
             kind, told = self._child.ask(method, arguments, self._timeout_s)
@@ -138,7 +134,7 @@ class IsolatedEnvironment:
         self._end()
         if name == "EnvironmentFailed":
             raise EnvironmentFailed(message)
-        raise EnvironmentFailed(f"{self._world} raised {name}: {message}\n{trace}")
+        raise EnvironmentFailed(f"{self._domain} raised {name}: {message}\n{trace}")
 
     def _end(self, *, is_asked: bool = True) -> None:
         child, self._child = self._child, None
@@ -157,25 +153,23 @@ class _Child:
     """The process and the socket to it."""
 
     def __init__(
-        self, world: str, options: Mapping[str, str], variables: Mapping[str, str]
+        self, domain: str, options: Mapping[str, str], variables: Mapping[str, str]
     ) -> None:
         ours, theirs = socket.socketpair()
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the child
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "agentcl.envs.child", str(theirs.fileno()), world,
-                 json.dumps(dict(options))],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=self._errors,
-                stderr=self._errors,
-                start_new_session=True,  # so that what it starts can be ended with it
-                # A class of the user's own is found where this process would find it.
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, ["", *sys.path])),
-                     **variables},
-            )  # fmt: skip
+        with ours, theirs:
+            command = (sys.executable, "-m", "agentcl.envs.child", str(theirs.fileno()), domain)
+            # A class of the user's own is found where this process would find it.
+            path = os.pathsep.join(filter(None, ["", *sys.path]))
+            try:
+                self._process = ChildProcess(
+                    [*command, json.dumps(dict(options))],
+                    variables={"PYTHONPATH": path, **variables},
+                    descriptors=[theirs.fileno()],
+                )
+            except ProcessFailed as error:
+                raise EnvironmentFailed(str(error)) from error
+            self._connection = Connection(ours.detach())
         self.pid = self._process.pid
-        self._connection = Connection(ours.detach())
 
     def ask(
         self, method: str, arguments: Mapping[str, object], timeout_s: float
@@ -190,31 +184,18 @@ class _Child:
                 )
             answer: tuple[str, Any] = self._connection.recv()
         except (EOFError, OSError) as error:
+            self._process.wait(_ENDING_S)
+            said = self._process.tail()
             raise EnvironmentFailed(
-                f"its process ended in {method!r} ({self._fate()}){self._last_words()}"
+                f"its process ended in {method!r} ({self._process.fate()})"
+                + (f"; it said:\n{said}" if said else "")
             ) from error
         return answer
 
     def end(self, *, is_asked: bool) -> None:
-        """End it and all that it started; one that is asked may close its world first."""
+        """End it and all that it started; one that is asked may close its environment first."""
         self._connection.close()
         if is_asked:
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(_ENDING_S)
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
-        self._process.wait()
-        self._errors.close()
-
-    def _fate(self) -> str:
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(_ENDING_S)
-        code = self._process.returncode
-        if code is None:
-            return "it still runs"
-        return f"exit status {code}" if code >= 0 else f"signal {-code}"
-
-    def _last_words(self) -> str:
-        self._errors.seek(0)
-        said = self._errors.read().decode(errors="replace").strip()[-_TOLD:]
-        return f"; it said:\n{said}" if said else ""
+            self._process.close(patience_s=_ENDING_S)
+        else:
+            self._process.kill()

@@ -1,4 +1,4 @@
-"""Agents without a model, to measure worlds with: random, doing nothing, following a list, the oracle."""
+"""Agents without a model, to measure environments with: random, doing nothing, following a list, the oracle."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Protocol
 from agentcl.envs.base import Environment, Observation, Oracle, Score, Task
 from agentcl.errors import EnvironmentFailed, InvalidInput
 
-NOTHING_DONE = "wait"  # what the null policy says; few worlds know it
+NOTHING_DONE = "wait"  # what the null policy says; few environments know it
 
 
 class Policy(Protocol):
@@ -96,16 +96,16 @@ class Played:
     task: Task
     seed: int
     policy: str
-    score: Score | None  # None: the world failed, and nobody is to blame for the score
+    score: Score | None  # None: the environment failed, and nobody is to blame for the score
     steps: tuple[tuple[str, str], ...]  # action, and what was seen then
     end: str  # "terminated", "truncated", "gave up", or "failed: ..."
 
 
 def play(environment: Environment, policy: Policy, task: Task, *, seed: int) -> Played:
-    """Play one episode. A world that fails is noted, never scored.
+    """Play one episode. An environment that fails is noted, never scored.
 
     Raises:
-        InvalidInput: if the task is not one of this world.
+        InvalidInput: if the task is not one of this domain.
     """
     steps: list[tuple[str, str]] = []
     end = "gave up"

@@ -1,1 +1,33 @@
-"""Reading files: text, Markdown, tables, HTML and PDF become drafts of documents."""
+"""Reading files: text, Markdown, tables, HTML and PDF become sources of documents."""
+
+from typing import TYPE_CHECKING
+
+from agentcl import _face
+
+if TYPE_CHECKING:
+    from agentcl.files.folder import (
+        count,
+        load,
+        load_stream,
+    )
+    from agentcl.files.source import (
+        Skipped,
+        Source,
+    )
+
+__all__ = [
+    "Skipped",
+    "Source",
+    "count",
+    "load",
+    "load_stream",
+]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _face(
+        __name__,
+        {
+            "folder": "count load load_stream",
+            "source": "Skipped Source",
+        },
+    )

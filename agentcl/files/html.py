@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 from bs4 import BeautifulSoup, Tag
 from bs4.dammit import EncodingDetector
 from bs4.element import CData, NavigableString, PageElement
+
+from agentcl.errors import LoadError
+from agentcl.files.source import Source, document, shorten, shown
+from agentcl.files.text import decode
 
 # What may stand between two texts, by rising width; between a table's cells it is a tab.
 _GAPS: Final = ["", " ", "\t", "\n", "\n\n"]
@@ -24,7 +30,21 @@ _PARAGRAPH: Final = re.compile("blockquote|dl|h[1-6]|ol|p|pre|table|ul")
 _CELL: Final = re.compile("td|th")
 
 
-def read_page(markup: str) -> tuple[str, str]:
+def read_html(path: Path) -> Iterator[Source]:
+    """Yield the text of a page, under its title."""
+    raw = path.read_bytes()
+    try:
+        markup = decode(raw, shown(path))
+    except LoadError:
+        declared = _decode_as_declared(raw)
+        if declared is None:
+            raise
+        markup = declared
+    title, text = _read_page(markup)
+    yield document(path, text, shorten(title), "text/html")
+
+
+def _read_page(markup: str) -> tuple[str, str]:
     """Return the title of a page (empty if it has none) and its text.
 
     Blocks begin lines, paragraphs are set apart by an empty line, preformatted text stays as it is.
@@ -38,7 +58,7 @@ def read_page(markup: str) -> tuple[str, str]:
     return named.get_text(" ", strip=True) if named else "", text
 
 
-def decode_as_declared(raw: bytes) -> str | None:
+def _decode_as_declared(raw: bytes) -> str | None:
     """Return a page decoded as it says itself that it is; None if it says nothing or is not."""
     declared = EncodingDetector.find_declared_encoding(raw, is_html=True)
     try:

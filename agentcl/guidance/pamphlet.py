@@ -8,27 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from itertools import groupby
-from typing import TYPE_CHECKING, Any, Final, Unpack, get_args
+from pathlib import Path
+from typing import Any, Final, get_args
 
 from agentcl.errors import InvalidInput, TransferError
 from agentcl.guidance.overview import Standing, standings
 from agentcl.guidance.state import GuidanceState, LifeStage, lesson_of
 from agentcl.lessons import Lesson, read_json
-from agentcl.store.checks import WriteScope, check_label, check_unicode
+from agentcl.store.checks import check_label, check_unicode
 from agentcl.store.episodes import Level, Stated
 from agentcl.store.records import ScopeView
 
-if TYPE_CHECKING:
-    from agentcl.memory.memory import Memory
-
 FORMAT: Final = 1
 MOST_LESSONS: Final = 1_000  # of one file
-_TOGETHER: Final = 50  # lessons that one reflection takes
 _BLOCK: Final = re.compile(r"^```json agentcl-pamphlet\n(.*?)^```\s*$", re.DOTALL | re.MULTILINE)
 _LEVELS: Final[tuple[Level, ...]] = get_args(Level)
 _PLACES: Final[Mapping[Level, str]] = {"anywhere": "Anywhere", "family": "For this kind of task"}
@@ -160,33 +157,13 @@ def read(text: str) -> Pamphlet:
     return Pamphlet(name, made_at, entries)
 
 
-def adopt(memory: Memory, pamphlet: Pamphlet, **scope: Unpack[WriteScope]) -> Adopted:
-    """Take a pamphlet's lessons up as candidates, which have to prove themselves here.
-
-    A lesson passes the same gate as any other; one that is known already stays what it is. Doing it again
-    changes nothing.
-
-    Raises:
-        InvalidInput: if the pamphlet's name, or an application's, cannot be kept.
-    """
-    for label in {pamphlet.name, *(one.application for one in pamphlet.entries)}:
-        check_label(label, "a pamphlet's name or application")
-    before = set(memory.guidance_state(scope.get("tenant") or "").lessons)
-    stated: list[Stated] = []
-    ordered = sorted(pamphlet.entries, key=lambda one: one.application)
-    for application, group in groupby(ordered, key=lambda one: one.application):
-        for some in _batches(list(group)):
-            reflection = memory.reflect(
-                [one.lesson for one in some],
-                author=pamphlet.name,
-                origin="imported",
-                levels=[one.level for one in some],
-                application=application,
-                **scope,
-            )
-            stated += reflection.stated
-    kept = {one.guidance for one in stated if one.guidance}
-    return Adopted(len(kept - before), len(kept & before), tuple(o for o in stated if o.refusal))
+def load(path: str | os.PathLike[str]) -> Pamphlet:
+    """Return the pamphlet in a file. Raises TransferError as `read`, and if it cannot be read."""
+    try:
+        text = Path(path).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise TransferError(f"cannot read {path}: {error}") from error
+    return read(text)
 
 
 def _entry(standing: Standing) -> Entry:
@@ -267,7 +244,3 @@ def _grouped(entries: Sequence[Entry]) -> Iterator[tuple[tuple[str, str], list[E
 def _escaped(text: str) -> str:
     """Return a text that Markdown shows as it is."""
     return _MARKS.sub(r"\\\1", " ".join(text.split()))
-
-
-def _batches(entries: Sequence[Entry]) -> Iterable[Sequence[Entry]]:
-    return (entries[at : at + _TOGETHER] for at in range(0, len(entries), _TOGETHER))

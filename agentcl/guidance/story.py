@@ -14,10 +14,10 @@ from agentcl.errors import InvalidInput, NotFound
 from agentcl.guidance.overview import Standing, begin, home_of, standing_of
 from agentcl.guidance.rules import GuidanceRules
 from agentcl.guidance.state import KINDS, Belief, GuidanceState, LifeStage
+from agentcl.store.base import Store
 from agentcl.store.episodes import Decision, Episode, Exposure, Guidance, Reflection
 from agentcl.store.records import Record, ScopeView, from_micros
 from agentcl.store.rows import Row
-from agentcl.store.sqlite.journal import Journal
 
 _EVERYBODY: Final = ScopeView(None, None, None, None)
 _NOWHERE: Final = "\0"  # no world can have this name, so nothing was ever tested there
@@ -134,7 +134,7 @@ class Story:
 
 
 def story(
-    journal: Journal,
+    journal: Store,
     id: str,
     *,
     view: ScopeView = _EVERYBODY,
@@ -295,7 +295,7 @@ def _event(row: Row, record: Record | None) -> str:
             return f"the {row.kind} {row.id} was deleted"
 
 
-def _episodes(journal: Journal, ids: Iterable[str]) -> Iterator[Episode]:
+def _episodes(journal: Store, ids: Iterable[str]) -> Iterator[Episode]:
     for id in ids:
         put = [row for row in journal.versions(id) if row.op == "put"]
         if put and isinstance(episode := put[-1].record(), Episode):

@@ -1,6 +1,124 @@
-"""`Memory` and its verbs."""
+"""`Memory`, its verbs and its rooms."""
 
-from agentcl.memory.aio import AsyncMemory
-from agentcl.memory.memory import UNCHANGED, Memory
+from typing import TYPE_CHECKING
 
-__all__ = ["UNCHANGED", "AsyncMemory", "Memory"]
+from agentcl import _face
+
+if TYPE_CHECKING:
+    from agentcl.memory.aio import (
+        AsyncEpisode,
+        AsyncMemory,
+    )
+    from agentcl.memory.doctor import (
+        Problem,
+        Report,
+    )
+    from agentcl.memory.documents import (
+        Draft,
+    )
+    from agentcl.memory.episode import (
+        EpisodeRecall,
+        EpisodeRecorder,
+    )
+    from agentcl.memory.episode_search import (
+        EpisodeHit,
+        EpisodesFound,
+        Filter,
+        Replay,
+    )
+    from agentcl.memory.episodes import (
+        Episodes,
+    )
+    from agentcl.memory.explanations import (
+        Explanation,
+    )
+    from agentcl.memory.extraction import (
+        ModelExtractor,
+        Recognition,
+    )
+    from agentcl.memory.facts import (
+        ExtractionReport,
+        ExtractionState,
+        Facts,
+        FactsImported,
+    )
+    from agentcl.memory.forgetting import (
+        Receipt,
+    )
+    from agentcl.memory.graph import (
+        Graph,
+        GraphStats,
+        GraphView,
+        Near,
+        Node,
+    )
+    from agentcl.memory.lessons import (
+        Lessons,
+    )
+    from agentcl.memory.memory import (
+        UNCHANGED,
+        Memory,
+    )
+    from agentcl.memory.settings import (
+        Setting,
+    )
+    from agentcl.memory.storage import (
+        Stats,
+        Storage,
+    )
+
+__all__ = [
+    "UNCHANGED",
+    "AsyncEpisode",
+    "AsyncMemory",
+    "Draft",
+    "EpisodeHit",
+    "EpisodeRecall",
+    "EpisodeRecorder",
+    "Episodes",
+    "EpisodesFound",
+    "Explanation",
+    "ExtractionReport",
+    "ExtractionState",
+    "Facts",
+    "FactsImported",
+    "Filter",
+    "Graph",
+    "GraphStats",
+    "GraphView",
+    "Lessons",
+    "Memory",
+    "ModelExtractor",
+    "Near",
+    "Node",
+    "Problem",
+    "Receipt",
+    "Recognition",
+    "Replay",
+    "Report",
+    "Setting",
+    "Stats",
+    "Storage",
+]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _face(
+        __name__,
+        {
+            "aio": "AsyncEpisode AsyncMemory",
+            "doctor": "Problem Report",
+            "documents": "Draft",
+            "episode": "EpisodeRecall EpisodeRecorder",
+            "episode_search": "EpisodeHit EpisodesFound Filter Replay",
+            "episodes": "Episodes",
+            "explanations": "Explanation",
+            "extraction": "ModelExtractor Recognition",
+            "facts": "ExtractionReport ExtractionState Facts FactsImported",
+            "forgetting": "Receipt",
+            "graph": "Graph GraphStats GraphView Near Node",
+            "lessons": "Lessons",
+            "memory": "UNCHANGED Memory",
+            "settings": "Setting",
+            "storage": "Stats Storage",
+        },
+    )

@@ -1,51 +1,155 @@
-"""`AsyncMemory`: the verbs of `Memory` for asyncio, run in threads of its own."""
+"""`AsyncMemory`: the verbs and rooms of `Memory` for asyncio, run in threads of its own."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Coroutine
-from functools import partial, wraps
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property, partial, wraps
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, ParamSpec, Self, TypeVar, Unpack
 
+from agentcl.memory.episode import EpisodeOptions, EpisodeRecall, EpisodeRecorder
+from agentcl.memory.episodes import Episodes
+from agentcl.memory.facts import Facts
+from agentcl.memory.graph import Graph
+from agentcl.memory.lessons import Lessons
 from agentcl.memory.memory import Memory
+from agentcl.memory.storage import Storage
+from agentcl.store.checks import ReadScope, WriteScope
 
 if TYPE_CHECKING:
-    from agentcl.memory.episode import EpisodeRecall, EpisodeRecorder
+    from agentcl.memory.episode_search import Filter
     from agentcl.store.episodes import Episode, Step
 
 P = ParamSpec("P")
 T = TypeVar("T")
+R = TypeVar("R")
 _THREADS: Final = 8
 
 
-def _awaitable(
-    verb: Callable[Concatenate[Memory, P], T],
-) -> Callable[Concatenate[AsyncMemory, P], Coroutine[Any, Any, T]]:
-    """Return a verb of `Memory` as a coroutine function of `AsyncMemory`."""
+class _Awaited(Generic[R]):
+    """Something of a memory whose verbs run in threads."""
 
-    @wraps(verb)
-    async def run(self: AsyncMemory, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        # Who awaits has asyncio already; everybody else is spared its import, a third of our own.
+    def __init__(self, target: R, threads: ThreadPoolExecutor) -> None:
+        self._target = target
+        self._threads = threads
+
+    async def _run(self, call: Callable[[], T]) -> T:
         from asyncio import get_running_loop
 
-        call = partial(verb, self.memory, *args, **kwargs)
         return await get_running_loop().run_in_executor(self._threads, call)
+
+
+def _awaitable(
+    verb: Callable[Concatenate[R, P], T],
+) -> Callable[Concatenate[_Awaited[R], P], Coroutine[Any, Any, T]]:
+    """Return a verb as a coroutine function."""
+
+    @wraps(verb)
+    async def run(self: _Awaited[R], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._run(partial(verb, self._target, *args, **kwargs))
 
     return run
 
 
-class AsyncMemory:
-    """A `Memory` whose verbs are awaited. Takes the same arguments.
+class AsyncFacts(_Awaited[Facts]):
+    """`Memory.facts`, awaited."""
+
+    add = _awaitable(Facts.add)
+    import_ = _awaitable(Facts.import_)
+    extract = _awaitable(Facts.extract)
+    state = _awaitable(Facts.state)
+
+
+class AsyncGraph(_Awaited[Graph]):
+    """`Memory.graph`, awaited."""
+
+    view = _awaitable(Graph.view)
+    stats = _awaitable(Graph.stats)
+    near = _awaitable(Graph.near)
+    path = _awaitable(Graph.path)
+    networkx = _awaitable(Graph.networkx)
+    export = _awaitable(Graph.export)
+    draw = _awaitable(Graph.draw)
+    explain = _awaitable(Graph.explain)
+
+
+class AsyncEpisodes(_Awaited[Episodes]):
+    """`Memory.episodes`, awaited."""
+
+    score = _awaitable(Episodes.score)
+    spend = _awaitable(Episodes.spend)
+    steps = _awaitable(Episodes.steps)
+    replay = _awaitable(Episodes.replay)
+    search = _awaitable(Episodes.search)
+
+    def begin(self, task: str, **given: Unpack[EpisodeOptions]) -> AsyncEpisode:
+        """Begin an episode, to be used in an `async with`; takes what `Episodes.begin` does."""
+        return AsyncEpisode(self, partial(self._target.begin, task, **given))
+
+    async def list(
+        self,
+        *,
+        chosen: Filter | None = None,
+        limit: int | None = None,
+        **scope: Unpack[ReadScope],
+    ) -> Sequence[Episode]:
+        """Return episodes in the order in which they ended."""
+        episodes = self._target
+        return await self._run(lambda: [*episodes.list(chosen=chosen, limit=limit, **scope)])
+
+
+class AsyncLessons(_Awaited[Lessons]):
+    """`Memory.lessons`, awaited."""
+
+    add = _awaitable(Lessons.add)
+    reflect = _awaitable(Lessons.reflect)
+    list = _awaitable(Lessons.list)
+    get = _awaitable(Lessons.get)
+    why = _awaitable(Lessons.why)
+    changed = _awaitable(Lessons.changed)
+    retire = _awaitable(Lessons.retire)
+    restore = _awaitable(Lessons.restore)
+    rollback = _awaitable(Lessons.rollback)
+    changed_by_rollback = _awaitable(Lessons.changed_by_rollback)
+    export = _awaitable(Lessons.export)
+    import_ = _awaitable(Lessons.import_)
+    adopt = _awaitable(Lessons.adopt)
+    state = _awaitable(Lessons.state)
+
+
+class AsyncStorage(_Awaited[Storage]):
+    """`Memory.store`, awaited."""
+
+    stats = _awaitable(Storage.stats)
+    examine = _awaitable(Storage.examine)
+    export = _awaitable(Storage.export)
+    import_ = _awaitable(Storage.import_)
+    snapshot = _awaitable(Storage.snapshot)
+    reembed = _awaitable(Storage.reembed)
+    passages = _awaitable(Storage.passages)
+    credit = _awaitable(Storage.credit)
+    counters = _awaitable(Storage.counters)
+
+
+class AsyncMemory(_Awaited[Memory]):
+    """A `Memory` whose verbs are awaited. Takes the same arguments, and has the same rooms.
 
     Cancelling an awaited write does not undo it: it has begun in a thread and runs to its end there.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None, **settings: Any) -> None:  # noqa: ANN401  # those of Memory
-        from concurrent.futures import ThreadPoolExecutor
+        threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="agentcl")
+        super().__init__(Memory(path, **settings), threads)
+        self._owns = True
 
-        self.memory = Memory(path, **settings)
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="agentcl")
+    def scoped(self, **scope: Unpack[WriteScope]) -> AsyncMemory:
+        """Return a handle that names a scope by itself; see `Memory.scoped`."""
+        handle = object.__new__(type(self))
+        _Awaited.__init__(handle, self._target.scoped(**scope), self._threads)
+        handle._owns = False
+        return handle
 
     async def __aenter__(self) -> Self:
         return self
@@ -62,8 +166,14 @@ class AsyncMemory:
         """Wait for running verbs, then close; calling it twice is allowed."""
         from asyncio import to_thread
 
-        await to_thread(self._threads.shutdown)
-        self.memory.close()
+        if self._owns:
+            await to_thread(self._threads.shutdown)
+            self._target.close()
+
+    @property
+    def memory(self) -> Memory:
+        """The same memory for code that does not await."""
+        return self._target
 
     add = _awaitable(Memory.add)
     add_many = _awaitable(Memory.add_many)
@@ -71,48 +181,50 @@ class AsyncMemory:
     get = _awaitable(Memory.get)
     list = _awaitable(Memory.list)
     update = _awaitable(Memory.update)
+    move = _awaitable(Memory.move)
     delete = _awaitable(Memory.delete)
     forget = _awaitable(Memory.forget)
-    credit = _awaitable(Memory.credit)
     history = _awaitable(Memory.history)
-    passages = _awaitable(Memory.passages)
-    stats = _awaitable(Memory.stats)
-    export = _awaitable(Memory.export)
-    import_ = _awaitable(Memory.import_)
-    snapshot = _awaitable(Memory.snapshot)
-    reembed = _awaitable(Memory.reembed)
-    add_facts = _awaitable(Memory.add_facts)
-    import_facts = _awaitable(Memory.import_facts)
-    extract = _awaitable(Memory.extract)
-    extraction_state = _awaitable(Memory.extraction_state)
-    explain = _awaitable(Memory.explain)
-    graph = _awaitable(Memory.graph)
-    reflect = _awaitable(Memory.reflect)
-    score_episode = _awaitable(Memory.score_episode)
-    steps = _awaitable(Memory.steps)
-    decide = _awaitable(Memory.decide)
-    rollback = _awaitable(Memory.rollback)
 
-    def episode(self, task: str, **given: Any) -> AsyncEpisode:  # noqa: ANN401  # those of Memory.episode
-        """Begin an episode in an `async with`; takes what `Memory.episode` does."""
-        return AsyncEpisode(self, partial(self.memory.episode, task, **given))
+    @cached_property
+    def facts(self) -> AsyncFacts:
+        """What passages state."""
+        return AsyncFacts(self._target.facts, self._threads)
 
-    async def run(self, call: Callable[[], T]) -> T:
-        """Run a call in one of the memory's threads."""
-        from asyncio import get_running_loop
+    @cached_property
+    def graph(self) -> AsyncGraph:
+        """The graph of what passages name and state."""
+        return AsyncGraph(self._target.graph, self._threads)
 
-        return await get_running_loop().run_in_executor(self._threads, call)
+    @cached_property
+    def episodes(self) -> AsyncEpisodes:
+        """What agents went through."""
+        return AsyncEpisodes(self._target.episodes, self._threads)
+
+    @cached_property
+    def lessons(self) -> AsyncLessons:
+        """What was learned."""
+        return AsyncLessons(self._target.lessons, self._threads)
+
+    @cached_property
+    def store(self) -> AsyncStorage:
+        """The memory as a whole."""
+        return AsyncStorage(self._target.store, self._threads)
+
+    def episode(self, task: str, **given: Unpack[EpisodeOptions]) -> AsyncEpisode:
+        """Begin an episode, to be used in an `async with`; takes what `Memory.episode` does."""
+        return self.episodes.begin(task, **given)
 
 
 class AsyncEpisode:
     """An episode whose verbs are awaited; see `EpisodeRecorder`, which `recorder` is."""
 
-    def __init__(self, memory: AsyncMemory, begin: Callable[[], EpisodeRecorder]) -> None:
-        self._memory, self._begin = memory, begin
+    def __init__(self, episodes: AsyncEpisodes, begin: Callable[[], EpisodeRecorder]) -> None:
+        self._episodes, self._begin = episodes, begin
         self.recorder: EpisodeRecorder
 
     async def __aenter__(self) -> Self:
-        self.recorder = await self._memory.run(self._begin)
+        self.recorder = await self._episodes._run(self._begin)
         return self
 
     async def __aexit__(
@@ -121,16 +233,18 @@ class AsyncEpisode:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self._memory.run(partial(self.recorder.__exit__, kind, error, traceback))
+        await self._episodes._run(partial(self.recorder.__exit__, kind, error, traceback))
 
     async def recall(self, situation: str, **given: Any) -> EpisodeRecall:  # noqa: ANN401  # as there
         """Return the lessons for what the agent sees."""
-        return await self._memory.run(partial(self.recorder.recall, situation, **given))
+        return await self._episodes._run(partial(self.recorder.recall, situation, **given))
 
     async def step(self, seen: str, action: str, outcome: str, **given: Any) -> Step:  # noqa: ANN401
         """Record one step."""
-        return await self._memory.run(partial(self.recorder.step, seen, action, outcome, **given))
+        return await self._episodes._run(
+            partial(self.recorder.step, seen, action, outcome, **given)
+        )
 
     async def finish(self, score: float | None, **given: Any) -> Episode:  # noqa: ANN401  # as there
         """End the episode."""
-        return await self._memory.run(partial(self.recorder.finish, score, **given))
+        return await self._episodes._run(partial(self.recorder.finish, score, **given))

@@ -6,20 +6,20 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import cast
+from itertools import islice
 
 from agentcl.errors import AgentclError, StoreCorrupt
 from agentcl.memory import fact_writing as facts
-from agentcl.memory.memory import Memory
+from agentcl.memory.facts import Facts
+from agentcl.memory.opening import Opened
 from agentcl.memory.settings import Setting
 from agentcl.retrieval.retriever import FOLDER, IndexState
 from agentcl.store.records import ANY, Document, Passage, ScopeView
 from agentcl.store.rows import Row
-from agentcl.store.sqlite import erasure
-from agentcl.store.sqlite.journal import FILE
 from agentcl.store.vectors import dimension
 
 _EVERYONE = ScopeView(None, None, None, None)
+_VECTORS = 1_000  # checked at a time
 _ERRORS_SHOWN = 5  # kinds of failure named for each extractor
 
 
@@ -48,7 +48,7 @@ class Report:
         return not self.problems
 
 
-def examine(memory: Memory) -> Report:
+def examine(opened: Opened) -> Report:
     """Check a memory's folder from end to end; it reads everything and changes no record.
 
     An erasure that was cut off is finished, and indexes catch up, as on any use.
@@ -69,41 +69,42 @@ def examine(memory: Memory) -> Report:
     problems: list[Problem] = []
     for name, check in checks.items():
         try:
-            problems.extend(Problem(name, message) for message in check(memory))
+            problems.extend(Problem(name, message) for message in check(opened))
         except AgentclError as error:
             problems.append(Problem(name, str(error)))
     try:
-        states = tuple(memory.retriever.states())
-        rows = memory.journal.last_seq()
+        states = tuple(opened.retriever.states())
+        rows = opened.journal.last_seq()
     except AgentclError as error:
         problems.append(Problem("the memory can be read", str(error)))
         states, rows = (), 0
     try:
-        notes = tuple(_extraction_notes(memory))
+        notes = tuple(_extraction_notes(opened))
     except AgentclError:
         notes = ()  # the damage is among the problems
-    settings = tuple(memory.settings.values())
+    settings = tuple(opened.settings.values())
     return Report(settings, tuple(checks), rows, states, tuple(problems), notes)
 
 
-def _file(memory: Memory) -> Iterator[str]:
-    for (verdict,) in memory.journal.database.read("PRAGMA integrity_check"):
-        if verdict != "ok":
-            yield f"{FILE}: {verdict}"
-    for table, row, parent, _ in memory.journal.database.read("PRAGMA foreign_key_check"):
-        yield f"{FILE}: row {row} of {table} points to a missing row of {parent}"
+def _file(opened: Opened) -> Iterator[str]:
+    return opened.journal.faults()
 
 
-def _checksums(memory: Memory) -> Iterator[str]:
-    for row in memory.journal.since(0):
+def _checksums(opened: Opened) -> Iterator[str]:
+    for row in opened.journal.since(0):
         if row.digest() != row.checksum:
             yield f"record {row.id} version {row.version} does not match its checksum"
 
 
-def _versions(memory: Memory) -> Iterator[str]:
+def _sound(opened: Opened) -> Iterator[Row]:
+    """Yield the rows that are what was written; `_checksums` names the others."""
+    return (row for row in opened.journal.since(0) if row.digest() == row.checksum)
+
+
+def _versions(opened: Opened) -> Iterator[str]:
     """Versions count up from 1; only erased records have lost their first ones."""
     last: dict[str, Row] = {}
-    for row in memory.journal.since(0):
+    for row in _sound(opened):
         before = last.get(row.id)
         if before is None and row.version != 1 and row.op != "erase":
             yield f"record {row.id} begins with version {row.version}"
@@ -116,15 +117,15 @@ def _versions(memory: Memory) -> Iterator[str]:
         last[row.id] = row
 
 
-def _provenance(memory: Memory) -> Iterator[str]:
+def _provenance(opened: Opened) -> Iterator[str]:
     tenants: dict[str, str | None] = {}
     erased: set[str] = set()
-    for row in memory.journal.since(0):
+    for row in _sound(opened):
         if row.op == "erase":
             erased.add(row.id)
         else:
             tenants[row.id] = row.tenant
-    for row in memory.journal.since(0):
+    for row in _sound(opened):
         for source in json.loads(row.sources):
             if source in erased:
                 yield f"record {row.id} is derived from {source}, which was forgotten"
@@ -134,8 +135,8 @@ def _provenance(memory: Memory) -> Iterator[str]:
                 yield f"record {row.id} is derived from {source} of another tenant"
 
 
-def _passages(memory: Memory) -> Iterator[str]:
-    journal = memory.journal
+def _passages(opened: Opened) -> Iterator[str]:
+    journal = opened.journal
     parts: dict[str, list[Passage]] = {}
     for row in journal.live(view=_EVERYONE, kinds=("passage",)):
         passage = row.record()
@@ -153,23 +154,23 @@ def _passages(memory: Memory) -> Iterator[str]:
         yield f"{len(orphans)} live passages belong to document {id}, which is not live"
 
 
-def _facts(memory: Memory) -> Iterator[str]:
+def _facts(opened: Opened) -> Iterator[str]:
     """A fact or an extraction lives in its passage's scope, and no longer than the passage."""
-    journal = memory.journal
+    journal = opened.journal
     scopes = {row.id: row.scope for row in journal.live(view=_EVERYONE, kinds=("passage",))}
     for row in journal.live(view=_EVERYONE, kinds=("fact", "extraction")):
-        sources = json.loads(row.sources)
+        sources, _, _ = row.parts()
         if len(sources) != 1 or sources[0] not in scopes:
             yield f"{row.kind} {row.id} is live, and the passage that it comes from is not"
         elif scopes[sources[0]] != row.scope:
             yield f"{row.kind} {row.id} is in another scope than its passage"
 
 
-def _extraction_notes(memory: Memory) -> Iterator[str]:
+def _extraction_notes(opened: Opened) -> Iterator[str]:
     """Say how far each extractor has come, and on what it failed."""
-    found = list(facts.extractions(memory.journal, view=_EVERYONE))
+    found = list(facts.extractions(opened.journal, view=_EVERYONE))
     for name in sorted({extraction.extractor for extraction in found}):
-        state = memory.extraction_state(name, tenant=ANY)
+        state = Facts(opened).state(name, tenant=ANY)
         yield (
             f"facts by {name}: {state.done} passages read, {state.failed} failed, "
             f"{state.pending} to be read"
@@ -178,16 +179,13 @@ def _extraction_notes(memory: Memory) -> Iterator[str]:
             yield f"  {count}x {error}"
 
 
-def _vectors(memory: Memory) -> Iterator[str]:
-    journal = memory.journal
+def _vectors(opened: Opened) -> Iterator[str]:
+    journal = opened.journal
     spec = journal.encoder()
-    sql = (
-        "SELECT seq FROM record WHERE op = 'put' AND content_hash IS NOT NULL AND seq > ?"
-        " ORDER BY seq LIMIT 1000"
+    searchable = (
+        row.seq for row in journal.since(0) if row.op == "put" and row.content_hash is not None
     )
-    after = 0
-    while rows := journal.database.read(sql, (after,)):
-        seqs = [cast(int, row[0]) for row in rows]
+    while seqs := list(islice(searchable, _VECTORS)):
         try:
             vectors = journal.vectors(seqs)
         except StoreCorrupt as error:
@@ -205,13 +203,12 @@ def _vectors(memory: Memory) -> Iterator[str]:
         for seq, vector in vectors.items():
             if spec is None or dimension(vector) != spec.dim:
                 yield f"the vector of row {seq} has {dimension(vector)} dimensions, not {spec}"
-        after = seqs[-1]
 
 
-def _keys(memory: Memory) -> Iterator[str]:
+def _keys(opened: Opened) -> Iterator[str]:
     counts = Counter(
         (row.kind, row.scope, row.key)
-        for row in memory.journal.live(view=_EVERYONE)
+        for row in opened.journal.live(view=_EVERYONE)
         if row.key is not None
     )
     for (kind, _, key), count in counts.items():
@@ -219,18 +216,18 @@ def _keys(memory: Memory) -> Iterator[str]:
             yield f"{count} live records of kind {kind} in one scope have the key {key!r}"
 
 
-def _erasure(memory: Memory) -> Iterator[str]:
-    if erasure.is_due(memory.journal):
-        if memory.journal.database.read_only:
+def _erasure(opened: Opened) -> Iterator[str]:
+    if opened.journal.is_erasure_due():
+        if opened.journal.read_only:
             yield "the bytes of forgotten records are still in the file; open it without read_only"
         else:
-            erasure.finish(memory.journal)
+            opened.journal.finish_erasure()
 
 
-def _indexes(memory: Memory) -> Iterator[str]:
+def _indexes(opened: Opened) -> Iterator[str]:
     """Each index is asked for everything, and must give exactly the journal's live rows."""
-    journal = memory.journal
-    retriever = memory.retriever
+    journal = opened.journal
+    retriever = opened.retriever
     before = {state.name: state.watermark for state in retriever.states()}
     last = journal.last_seq()
     for name, mark in before.items():
@@ -255,8 +252,8 @@ def _indexes(memory: Memory) -> Iterator[str]:
             )
 
 
-def _files(memory: Memory) -> Iterator[str]:
-    known = {FILE, FILE + "-wal", FILE + "-shm", FOLDER}
-    for entry in sorted(memory.path.iterdir()):
+def _files(opened: Opened) -> Iterator[str]:
+    known = {*opened.journal.files(), FOLDER}
+    for entry in sorted(opened.path.iterdir()):
         if entry.name not in known:
             yield f"{entry.name} does not belong to agentcl"

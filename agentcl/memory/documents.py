@@ -5,17 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, Literal, get_args
 
-from agentcl.errors import InvalidInput
+from agentcl.errors import Duplicate, InvalidInput
 from agentcl.memory.passages import split
 from agentcl.retrieval.encoders import Encoder
-from agentcl.store.checks import check_label, check_metadata, check_text, check_validity
-from agentcl.store.records import Document, Fact, Passage, Record, Scope, ScopeView, from_micros
+from agentcl.store.base import Store, Writing
+from agentcl.store.checks import (
+    canonical_json,
+    check_label,
+    check_metadata,
+    check_text,
+    check_validity,
+)
+from agentcl.store.records import Document, Fact, Passage, Scope, ScopeView, from_micros
 from agentcl.store.rows import EncoderSpec, Row, content_hash
-from agentcl.store.sqlite.journal import Journal
-from agentcl.store.sqlite.writing import Writing
 from agentcl.store.vectors import SupportsList, dimension, pack
+
+# What to do with the same thing again: return what is there, store it once more, or raise.
+Duplicates = Literal["skip", "keep", "error"]
+DUPLICATES: Final[tuple[Duplicates, ...]] = get_args(Duplicates)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +56,7 @@ def prepare(
     *,
     scope: Scope,
     encoder: Encoder,
-    journal: Journal,
+    journal: Store,
     passage_limit: int,
 ) -> list[Prepared]:
     """Check drafts, cut them into passages and encode these, each text once.
@@ -73,7 +82,7 @@ def prepare(
     return prepared
 
 
-def encode(texts: Mapping[bytes, str], *, encoder: Encoder, journal: Journal) -> dict[bytes, bytes]:
+def encode(texts: Mapping[bytes, str], *, encoder: Encoder, journal: Store) -> dict[bytes, bytes]:
     """Return a vector for each text by its content hash; the journal's own are used again."""
     if not texts:
         return {}
@@ -91,20 +100,124 @@ def encode(texts: Mapping[bytes, str], *, encoder: Encoder, journal: Journal) ->
     return {**found, **dict(zip(new, vectors, strict=True))}
 
 
-def write(writing: Writing, journal: Journal, prepared: Sequence[Prepared]) -> list[Document]:
-    """Add documents, or update those in their scope with the same uri; return what is stored."""
+def write(
+    writing: Writing,
+    journal: Store,
+    prepared: Sequence[Prepared],
+    duplicates: Duplicates = "skip",
+) -> list[Document]:
+    """Add documents, or update those in their scope with the same uri; return what is stored.
+
+    Args:
+        writing: the right to write.
+        journal: where to.
+        prepared: what to add.
+        duplicates: what to do with the same thing again; see `Memory.add`.
+
+    Raises:
+        Duplicate: if something is there already and `duplicates` is "error"; nothing is written then.
+    """
+    again = {} if duplicates == "keep" else _again(journal, prepared)
+    if again and duplicates == "error":
+        raise Duplicate(_told(prepared, again))
     new: dict[int, Prepared] = {}
     keys: set[str] = set()
     for place, one in enumerate(prepared):
         key = one.document.key
+        if place in again:
+            continue
         if not one.is_given and key not in keys and _held(journal, one.document) is None:
             new[place] = one
         if key is not None:
             keys.add(key)
-    created = dict(zip(new, _create(writing, list(new.values())), strict=True))
-    return [
-        created.get(place) or _write(writing, journal, one) for place, one in enumerate(prepared)
-    ]
+    created: dict[int, Document] = dict(zip(new, _create(writing, list(new.values())), strict=True))
+    for place, one in enumerate(prepared):
+        if place not in again and place not in created:
+            created[place] = _write(writing, journal, one)
+    for place, first in again.items():
+        held = first if isinstance(first, Document) else created[first]
+        writing.credit(held.id, repeats=1)
+        created[place] = held
+    return [created[place] for place in range(len(prepared))]
+
+
+def _again(journal: Store, prepared: Sequence[Prepared]) -> dict[int, Document | int]:
+    """Return which of these are there already: the stored document, or the place of an earlier one.
+
+    What has a uri is compared with the document of that uri alone, and what comes with its own vector
+    with nothing.
+    """
+    found: dict[int, Document | int] = {}
+    earlier: dict[tuple[object, ...], int] = {}
+    keys: set[str] = set()
+    stored = _stored(journal, prepared)
+    for place, one in enumerate(prepared):
+        key = one.document.key
+        if one.is_given:
+            continue
+        if key is None:
+            identity = _identity(one.document)
+            if identity in stored:
+                found[place] = stored[identity]
+            elif earlier.setdefault(identity, place) != place:
+                found[place] = earlier[identity]
+        elif key not in keys:
+            keys.add(key)
+            held = _held(journal, one.document)
+            if held is not None and _is_as_stored(one.document, held):
+                found[place] = held
+    return found
+
+
+def _stored(journal: Store, prepared: Sequence[Prepared]) -> dict[tuple[object, ...], Document]:
+    """Return the live documents that could be one of these, by what makes them the same.
+
+    A document is there only if each of its passages is, so the one that the fewest records have leads
+    to few candidates, however many documents begin with the same lines.
+    """
+    hashes = {
+        place: [content_hash(passage.search_text()) for passage in one.passages]
+        for place, one in enumerate(prepared)
+        if one.document.key is None and not one.is_given
+    }
+    counts = journal.content_counts({hash for some in hashes.values() for hash in some})
+    rarest: dict[Scope, list[bytes]] = {}
+    for place, some in hashes.items():
+        if all(hash in counts for hash in some):
+            scope = prepared[place].document.scope
+            rarest.setdefault(scope, []).append(min(some, key=counts.__getitem__))
+    stored: dict[tuple[object, ...], Document] = {}
+    for scope, wanted in rarest.items():
+        found = journal.having_content(Passage.kind, scope, wanted)
+        ids = {row.parts()[0][0] for rows in found.values() for row in rows}
+        for id in sorted(ids):
+            document = journal.get(id, view=scope.exactly())
+            assert isinstance(document, Document)
+            stored.setdefault(_identity(document), document)
+    return stored
+
+
+def _identity(document: Document) -> tuple[object, ...]:
+    """Return what makes two documents of one scope the same thing."""
+    return (
+        document.text,
+        document.title,
+        canonical_json(dict(document.metadata)),
+        document.valid_from,
+        document.valid_to,
+    )
+
+
+def _told(prepared: Sequence[Prepared], again: Mapping[int, Document | int]) -> str:
+    place, first = next(iter(again.items()))
+    words = " ".join(prepared[place].document.text.split())[:60]
+    where = (
+        f"document {first.id}" if isinstance(first, Document) else f"number {first + 1} of these"
+    )
+    return (
+        f"“{words}” is there already: {where}. Nothing was stored; to keep both, add it with "
+        'duplicates="keep"'
+    )
 
 
 def _create(writing: Writing, new: Sequence[Prepared]) -> list[Document]:
@@ -120,7 +233,7 @@ def _create(writing: Writing, new: Sequence[Prepared]) -> list[Document]:
     return [replace(one.document, id=id, created_at=now) for id, one in zip(ids, new, strict=True)]
 
 
-def _write(writing: Writing, journal: Journal, prepared: Prepared) -> Document:
+def _write(writing: Writing, journal: Store, prepared: Prepared) -> Document:
     document, held = prepared.document, _held(journal, prepared.document)
     if held is not None:
         return rewrite(writing, journal, prepared, replace(document, id=held.id), held)
@@ -133,24 +246,24 @@ def _write(writing: Writing, journal: Journal, prepared: Prepared) -> Document:
     return stored
 
 
-def _held(journal: Journal, document: Document) -> Record | None:
+def _held(journal: Store, document: Document) -> Document | None:
     """Return the live document of the same scope and uri."""
     if document.key is None:
         return None
-    return journal.find(kind="document", scope=document.scope, key=document.key)
+    held = journal.find(kind=Document.kind, scope=document.scope, key=document.key)
+    assert held is None or isinstance(held, Document)
+    return held
 
 
 def rewrite(
-    writing: Writing, journal: Journal, prepared: Prepared, document: Document, held: object
+    writing: Writing, journal: Store, prepared: Prepared, document: Document, held: object
 ) -> Document:
     """Write the next version of a document; passages whose text stays keep their ids.
 
     Returns `held` itself, and writes nothing, when nothing differs.
     """
     assert isinstance(held, Document)
-    if replace(document, version=held.version, created_at=held.created_at) == held and (
-        not prepared.is_given
-    ):
+    if _is_as_stored(document, held) and not prepared.is_given:
         return held
     stored = writing.revise(document)
     assert isinstance(stored, Document)
@@ -176,21 +289,26 @@ def rewrite(
     return stored
 
 
-def discard(writing: Writing, journal: Journal, passage: Passage) -> None:
+def _is_as_stored(document: Document, held: Document) -> bool:
+    """Return whether writing this version of a document would change nothing."""
+    return replace(document, id=held.id, version=held.version, created_at=held.created_at) == held
+
+
+def discard(writing: Writing, journal: Store, passage: Passage) -> None:
     """Delete a passage, and what it was found to state."""
     for row in list(derived_rows(journal, passage)):
         writing.delete(row.record())
     writing.delete(passage)
 
 
-def derived_rows(journal: Journal, passage: Passage) -> Iterator[Row]:
+def derived_rows(journal: Store, passage: Passage) -> Iterator[Row]:
     """Yield the live facts of a passage, and its extraction if it has one."""
     view = ScopeView(frozenset({passage.scope.tenant}), None, None, None)
     return journal.live(view=view, kinds=("fact", "extraction"), source=passage.id)
 
 
 def _revise(
-    writing: Writing, journal: Journal, passage: Passage, vector: bytes, is_given: bool
+    writing: Writing, journal: Store, passage: Passage, vector: bytes, is_given: bool
 ) -> None:
     """Write the next version of a passage with the same text; its facts hold when it holds."""
     writing.revise(passage, vector=vector, is_given=is_given)
@@ -207,7 +325,7 @@ def _revise(
                 writing.revise(changed, vector=journal.vectors([row.seq])[row.seq])
 
 
-def passages_of(journal: Journal, document: Document) -> list[Passage]:
+def passages_of(journal: Store, document: Document) -> list[Passage]:
     """Return the live passages of a document, in order."""
     own = frozenset({document.scope.tenant})
     view = ScopeView(own, None, None, None)

@@ -13,19 +13,38 @@ from agentcl.errors import InvalidInput
 from agentcl.guidance.rules import BUDGET_TOKENS, PRICE
 from agentcl.guidance.same import names
 from agentcl.guidance.selection import Choice, Place, choose
-from agentcl.store.checks import ReadScope, check_score
+from agentcl.memory.opening import Opened
+from agentcl.store.checks import WriteScope, check_score
 from agentcl.store.episodes import Episode, Exposure, Step
 from agentcl.store.records import Scope
+from agentcl.store.usage import NO_USAGE, Usage
 from agentcl.text.tokens import TokenCounter, estimate_tokens
 
 if TYPE_CHECKING:
-    from agentcl.memory.memory import Memory
+    from agentcl.guidance.state import GuidanceState
     from agentcl.retrieval.recall import Recall
 
 P = ParamSpec("P")
 T = TypeVar("T")
 _STUCK: Final = 2  # times in vain, after which no lesson says to do it again in this episode
-Spending = tuple[int, int, int, float]  # calls, prompt tokens, completion tokens, seconds
+
+
+class EpisodeOptions(WriteScope, total=False):
+    """What `Memory.episode` takes beside the task; `Episodes.begin` says what each means."""
+
+    goal: str
+    application: str
+    family: str
+    world: str
+    first: str
+    lane: str
+    model: str
+    fingerprint: str
+    seed: int | None
+    budget_tokens: int
+    count_tokens: TokenCounter
+    price: float
+    is_frozen: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +81,11 @@ class EpisodeRecorder:
 
     def __init__(
         self,
-        memory: Memory,
         episode: Episode,
         *,
+        records: Opened,
+        state: Callable[[], GuidanceState],
+        search: Callable[..., Recall],
         seed: int | None,
         budget_tokens: int = BUDGET_TOKENS,
         count_tokens: TokenCounter = estimate_tokens,
@@ -74,7 +95,7 @@ class EpisodeRecorder:
         self.record = episode
         self.is_frozen = is_frozen
         self.steps: list[Step] = []
-        self._memory = memory
+        self._records, self._state, self._search = records, state, search
         self._budget_tokens, self._count_tokens, self._price = budget_tokens, count_tokens, price
         self._rng = random.Random(f"{episode.task}:{seed}" if seed is not None else None)
         self._exposures: dict[str, Exposure] = {}
@@ -82,7 +103,7 @@ class EpisodeRecorder:
         self._shown: tuple[str, ...] = ()
         self._documents: tuple[str, ...] = ()
         self._all_documents: dict[str, None] = {}
-        self._usage: dict[str, Spending] = {}
+        self._usage: dict[str, Usage] = {}
         self._is_over = False
 
     @property
@@ -152,7 +173,7 @@ class EpisodeRecorder:
         self._check_open()
         text = "\n".join((situation, *actions))
         chosen = choose(
-            self._memory.guidance_state(self.scope.tenant),
+            self._state(),
             Place(
                 text=text,
                 application=self.record.application,
@@ -173,7 +194,7 @@ class EpisodeRecorder:
         self._shown = tuple(offer.guidance.id for offer in chosen.shown)
         found = None
         if documents:
-            found = self._memory.search(query or situation, limit=documents, **_named(self.scope))
+            found = self._search(query or situation, self.scope.view(), limit=documents)
             self._documents = tuple(dict.fromkeys(hit.document_id for hit in found.hits))
             self._all_documents.update(dict.fromkeys(self._documents))
         return EpisodeRecall(chosen.lines, chosen, found)
@@ -216,22 +237,16 @@ class EpisodeRecorder:
         if reward <= 0:
             self._in_vain[action] = self._in_vain.get(action, 0) + 1
         if not self.is_frozen:
-            step = self._memory.keep(step)
+            step = self._records.create(step)
         self.steps.append(step)
         return step
 
-    def spend(self, role: str, spent: Spending) -> None:
-        """Add what a role asked of a model: calls, prompt tokens, completion tokens, seconds."""
-        held = self._usage.get(role, (0, 0, 0, 0.0))
-        self._usage[role] = (
-            held[0] + spent[0],
-            held[1] + spent[1],
-            held[2] + spent[2],
-            held[3] + spent[3],
-        )
+    def spend(self, role: str, usage: Usage) -> None:
+        """Add what a role asked of a model, such as the `usage` of its reply."""
+        self._usage[role] = self._usage.get(role, NO_USAGE) + usage
 
     @property
-    def usage(self) -> Mapping[str, Spending]:
+    def usage(self) -> Mapping[str, Usage]:
         """What was asked of models so far, by role."""
         return dict(self._usage)
 
@@ -246,7 +261,7 @@ class EpisodeRecorder:
         """End the episode.
 
         Args:
-            score: from 0 to 1; None if nobody knows yet (see `Memory.score_episode`).
+            score: from 0 to 1; None if nobody knows yet (see `Episodes.score`).
             is_success: default: a score of at least a half.
             end: how it ended.
             judge: who gave the score.
@@ -284,13 +299,11 @@ class EpisodeRecorder:
             **changes,  # type: ignore[arg-type]  # fields of an episode
         )
         self._is_over = True
-        return ended if self.is_frozen else self._memory.keep_next(ended)
+        return ended if self.is_frozen else self._records.revise(ended)
 
     def _followed(self, exposure: Exposure, action: str) -> Exposure:
         """Note whether the action is what a shown lesson says to do."""
-        guidance = (
-            self._memory.guidance_state(self.scope.tenant).lessons[exposure.guidance].guidance
-        )
+        guidance = self._state().lessons[exposure.guidance].guidance
         is_followed = exposure.is_shown and guidance.claim == "do" and names(guidance.what, action)
         return exposure._replace(is_followed=is_followed)
 
@@ -299,20 +312,11 @@ class EpisodeRecorder:
             raise InvalidInput("the episode is over; begin another one with memory.episode(...)")
 
 
-def _named(scope: Scope) -> ReadScope:
-    """Return a scope as keywords, without what is empty."""
-    return {  # type: ignore[return-value]
-        name: value
-        for name in ("tenant", "user", "agent", "session")
-        if (value := getattr(scope, name))
-    }
-
-
-def wrapped(
+def each_call(
     begin: Callable[[str, Sequence[Any]], EpisodeRecorder],
     score: Callable[[Any], float | None] | None,
 ) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Return a decorator that makes each call an episode; see `Memory.learning`."""
+    """Return a decorator that makes each call an episode; see `Episodes.each_call`."""
     from inspect import iscoroutinefunction  # slow to import, and few need it
 
     def ended(episode: EpisodeRecorder, result: Any) -> None:  # noqa: ANN401  # the function's own

@@ -10,19 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, Literal, Unpack
+from typing import Final, Literal
 
 from agentcl.errors import InvalidInput, NotFound
 from agentcl.guidance.state import lesson_of
+from agentcl.memory.opening import Opened
 from agentcl.retrieval.feed import Feed
 from agentcl.retrieval.fulltext import FullTextIndex
 from agentcl.retrieval.index import Query
-from agentcl.store.checks import ReadScope, check_text, check_unicode, check_view
+from agentcl.store.base import Store
+from agentcl.store.checks import check_text, check_unicode
 from agentcl.store.episodes import Episode, Guidance, Step
-from agentcl.store.records import from_micros
-
-if TYPE_CHECKING:
-    from agentcl.memory.memory import Memory
+from agentcl.store.records import ScopeView, from_micros
 
 By = Literal["task", "situation", "either"]
 _KINDS: Final[Mapping[By, frozenset[str]]] = {
@@ -114,68 +113,49 @@ class Replay:
         yield _ending(played)
 
 
-def replay(memory: Memory, id: str, **scope: Unpack[ReadScope]) -> Replay:
-    """Return an episode as it was, the lessons in the words in which they stood in its prompts.
+def steps_of(journal: Store, id: str, view: ScopeView) -> list[Step]:
+    """Return the steps of an episode, in order."""
+    rows = journal.live(view=view, kinds=(Step.kind,), source=check_unicode(id, "id"))
+    found = [row.record() for row in rows]
+    return sorted((one for one in found if isinstance(one, Step)), key=lambda one: one.ordinal)
 
-    Raises:
-        NotFound: if the scope sees no such record.
-        InvalidInput: if it is no episode.
-    """
-    held = memory.journal.get(check_unicode(id, "id"), view=check_view(scope))
+
+def replay(journal: Store, id: str, view: ScopeView) -> Replay:
+    """Return an episode as it was; `Episodes.replay` documents it."""
+    held = journal.get(check_unicode(id, "id"), view=view)
     if not isinstance(held, Episode):
         raise InvalidInput(f"{id!r} is a {held.kind}, and no episode; see `agentcl episodes list`")
-    steps = tuple(memory.steps(id, **scope))
+    steps = tuple(steps_of(journal, id, view))
     first_met = {lesson: step.created_at for step in reversed(steps) for lesson in step.guidance}
     exposed = {one.guidance: held.created_at for one in held.exposures}
-    lessons = {id: _sentence_at(memory, id, at) for id, at in (exposed | first_met).items()}
+    lessons = {id: _sentence_at(journal, id, at) for id, at in (exposed | first_met).items()}
     return Replay(held, steps, lessons)
 
 
-def select(episodes: Iterable[Episode], chosen: Filter) -> Iterator[Episode]:
-    """Yield those of the episodes that a filter admits."""
-    return (one for one in episodes if chosen.admits(one))
-
-
 def search(
-    memory: Memory,
+    opened: Opened,
     text: str,
+    view: ScopeView,
     *,
     by: By = "either",
     limit: int = 5,
     chosen: Filter | None = None,
-    **scope: Unpack[ReadScope],
 ) -> EpisodesFound:
-    """Find episodes like a task or a situation, by full text. An episode comes once, where it is most alike.
-
-    The index is built, or brought up to date, by the search that needs it.
-
-    Args:
-        memory: where.
-        text: a task, or what an agent sees.
-        by: compare with what was seen first, with what was seen at steps, or with both.
-        limit: of those that succeeded, of those that failed, and of the others.
-        chosen: only these.
-        scope: `tenant`, `user`, `agent`, `session`; see `Memory`.
-
-    Raises:
-        InvalidInput: if the text is empty, or an argument cannot be used.
-    """
+    """Find episodes like a task or a situation; `Episodes.search` documents it."""
     if by not in _KINDS:
         raise InvalidInput(f"search by {', '.join(_KINDS)}, and not by {by!r}")
     if limit < 1:
         raise InvalidInput(f"limit must be at least 1, and is {limit}")
-    view = check_view(scope)
     query = Query(view=view, text=check_text(text, "what is searched for"), kinds=_KINDS[by])
-    index = FullTextIndex(memory.retriever.folder / _FOLDER)
+    index = FullTextIndex(opened.retriever.folder / _FOLDER)
     try:
         feed = Feed(index, reads_text=True, kinds=_KINDS["either"])
-        feed.catch_up(memory.journal)
+        feed.catch_up(opened.journal)
         asked = _FIRST_ASKED
         while True:
-            matches = feed.search(memory.journal, query, limit=asked)
-            found = _sorted_out(
-                _episodes_of(memory, matches, scope), chosen or Filter(), limit=limit
-            )
+            matches = feed.search(opened.journal, query, limit=asked)
+            hits = _episodes_of(opened.journal, matches, view)
+            found = _sorted_out(hits, chosen or Filter(), limit=limit)
             is_enough = min(len(found.succeeded), len(found.failed)) >= limit
             if is_enough or len(matches) < asked:
                 return found
@@ -185,11 +165,10 @@ def search(
 
 
 def _episodes_of(
-    memory: Memory, matches: Sequence[tuple[int, str, float]], scope: ReadScope
+    journal: Store, matches: Sequence[tuple[int, str, float]], view: ScopeView
 ) -> Iterator[EpisodeHit]:
     """Yield the episode behind each match, once."""
-    rows = memory.journal.rows([seq for seq, _, _ in matches])
-    view = check_view(scope)
+    rows = journal.rows([seq for seq, _, _ in matches])
     known: set[str] = set()
     for seq, _, score in matches:
         record = rows[seq].record() if seq in rows else None
@@ -199,7 +178,7 @@ def _episodes_of(
             continue
         known.add(id)
         try:
-            episode = memory.journal.get(id, view=view)
+            episode = journal.get(id, view=view)
         except NotFound:  # deleted, while its steps were left
             continue
         if isinstance(episode, Episode):
@@ -215,9 +194,9 @@ def _sorted_out(hits: Iterable[EpisodeHit], chosen: Filter, *, limit: int) -> Ep
     return EpisodesFound(tuple(by_end[True]), tuple(by_end[False]), tuple(by_end[None]))
 
 
-def _sentence_at(memory: Memory, id: str, moment: datetime) -> str:
+def _sentence_at(journal: Store, id: str, moment: datetime) -> str:
     """Return what a lesson said at a moment."""
-    versions = [row for row in memory.journal.versions(id) if row.op == "put"]
+    versions = [row for row in journal.versions(id) if row.op == "put"]
     rows = [row for row in versions if from_micros(row.created_at) <= moment]
     record = rows[-1].record() if rows else None
     if not isinstance(record, Guidance):
@@ -238,7 +217,7 @@ def _ending(episode: Episode) -> str:
     if episode.judge:
         parts.append(f"by {episode.judge}")
     spent = [
-        f"{role}: {calls} calls, {read + written:,} tokens, {seconds:.1f} s"
-        for role, (calls, read, written, seconds) in sorted(episode.usage.items())
+        f"{role}: {usage.calls} calls, {usage.tokens:,} tokens, {usage.duration_s:.1f} s"
+        for role, usage in sorted(episode.usage.items())
     ]
     return "; ".join((", ".join(filter(None, parts)), *spent))

@@ -10,8 +10,8 @@ from agentcl.memory.documents import derived_rows
 from agentcl.retrieval.graph.names import Extractor, Triple
 from agentcl.retrieval.graph.phrases import normalise
 from agentcl.retrieval.recall import Hit, Recall
+from agentcl.store.base import Store
 from agentcl.store.records import Fact, Passage
-from agentcl.store.sqlite.journal import Journal
 
 _SHOWN: Final = 40  # characters of a passage without a title
 
@@ -40,12 +40,12 @@ class Explanation:
         )
 
 
-def explain(recall: Recall, journal: Journal, extractor: Extractor) -> list[Explanation]:
-    """Return the chains of a recall's hits; see `Memory.explain`."""
+def explain(recall: Recall, journal: Store, extractor: Extractor) -> list[Explanation]:
+    """Return the chains of a recall's hits; see `Graph.explain`."""
     return [_explain(recall, hit, journal, extractor) for hit in recall]
 
 
-def _explain(recall: Recall, hit: Hit, journal: Journal, extractor: Extractor) -> Explanation:
+def _explain(recall: Recall, hit: Hit, journal: Store, extractor: Extractor) -> Explanation:
     links = [part.link for part in hit.parts if part.link]
     begins = {other.id: _by_itself(other) for other in recall}
     # A hit that speaks for itself at least as much as where the walk began needs no chain.
@@ -75,7 +75,7 @@ def _by_itself(hit: Hit) -> float:
 
 
 def _saying(
-    journal: Journal,
+    journal: Store,
     passage: Passage | None,
     extractor: Extractor,
     phrases: tuple[str, ...],
@@ -94,9 +94,7 @@ def _saying(
     return [] if best is None or best[1] in known else [best[1]]
 
 
-def _facts(
-    journal: Journal, passage: Passage, extractor: Extractor
-) -> Iterator[tuple[Triple, str]]:
+def _facts(journal: Store, passage: Passage, extractor: Extractor) -> Iterator[tuple[Triple, str]]:
     stored = [row.record() for row in derived_rows(journal, passage)]
     facts = [record for record in stored if isinstance(record, Fact)]
     for fact in facts:
@@ -106,7 +104,7 @@ def _facts(
             yield triple, ""
 
 
-def _passage(journal: Journal, id: str) -> Passage | None:
+def _passage(journal: Store, id: str) -> Passage | None:
     """Return a passage as it was last; None when it was forgotten meanwhile."""
     rows = [row for row in journal.versions(id) if row.op == "put"]
     record = rows[-1].record() if rows else None

@@ -16,11 +16,10 @@ from agentcl.memory.documents import derived_rows, encode
 from agentcl.retrieval.encoders import Encoder
 from agentcl.retrieval.graph.names import Extracted, Triple
 from agentcl.retrieval.graph.phrases import normalise
+from agentcl.store.base import Store, Writing
 from agentcl.store.checks import check_unicode
 from agentcl.store.records import Extraction, Fact, Passage, Record, ScopeView
 from agentcl.store.rows import content_hash
-from agentcl.store.sqlite.journal import Journal
-from agentcl.store.sqlite.writing import Writing
 
 LONGEST_PART: Final = 1_000  # characters of a subject, predicate or object
 MOST_FACTS: Final = 2_000  # of one passage
@@ -67,7 +66,7 @@ def clean(found: Extracted) -> tuple[Extracted, int]:
 
 
 def encode_facts(
-    readings: Iterable[Reading], *, encoder: Encoder, journal: Journal
+    readings: Iterable[Reading], *, encoder: Encoder, journal: Store
 ) -> dict[bytes, bytes]:
     """Return the vectors of all facts by the hash of their clause."""
     clauses = (fact.clause for reading in readings for fact in reading.found.facts)
@@ -75,7 +74,7 @@ def encode_facts(
 
 
 def write(
-    writing: Writing, journal: Journal, readings: Iterable[Reading], vectors: Mapping[bytes, bytes]
+    writing: Writing, journal: Store, readings: Iterable[Reading], vectors: Mapping[bytes, bytes]
 ) -> None:
     """Replace what is known of passages.
 
@@ -112,7 +111,7 @@ def write(
     writing.create_many(chain.from_iterable(new), vectors, count=count)
 
 
-def _replaced(writing: Writing, journal: Journal, reading: Reading) -> list[Record]:
+def _replaced(writing: Writing, journal: Store, reading: Reading) -> list[Record]:
     """Delete and revise what is known of a passage; return what is new."""
     wanted = {Triple(fact.subject, fact.predicate, fact.object): fact for fact in _facts(reading)}
     facts, extraction = known_of(journal, reading.passage)
@@ -132,7 +131,7 @@ def _replaced(writing: Writing, journal: Journal, reading: Reading) -> list[Reco
     return list(wanted.values())
 
 
-def known_of(journal: Journal, passage: Passage) -> tuple[list[Fact], Extraction | None]:
+def known_of(journal: Store, passage: Passage) -> tuple[list[Fact], Extraction | None]:
     """Return the live facts of a passage, and its extraction if it has one."""
     records = [row.record() for row in derived_rows(journal, passage)]
     extractions = [record for record in records if isinstance(record, Extraction)]
@@ -141,7 +140,7 @@ def known_of(journal: Journal, passage: Passage) -> tuple[list[Fact], Extraction
 
 
 def pending(
-    journal: Journal, *, view: ScopeView, extractor: str, retry: bool = False
+    journal: Store, *, view: ScopeView, extractor: str, retry: bool = False
 ) -> Iterator[Passage]:
     """Yield the live passages that an extractor has not read yet, oldest first.
 
@@ -163,7 +162,7 @@ def pending(
             yield passage
 
 
-def extractions(journal: Journal, *, view: ScopeView) -> Iterator[Extraction]:
+def extractions(journal: Store, *, view: ScopeView) -> Iterator[Extraction]:
     """Yield the live extractions of a view."""
     for row in journal.live(view=view, kinds=("extraction",)):
         record = row.record()

@@ -5,43 +5,27 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Unpack
+from typing import Final, Unpack
 
-from agentcl.errors import InvalidInput, StoreBusy
+from agentcl.errors import InvalidInput
 from agentcl.memory import fact_writing
-from agentcl.memory.explanations import Explanation, explain
+from agentcl.memory.bound import UNBOUND, Bound
 from agentcl.memory.fact_files import Places
 from agentcl.memory.fact_files import read as read_openie
 from agentcl.memory.fact_writing import Reading
-from agentcl.memory.upkeep import Upkeep
-from agentcl.retrieval.graph.names import Extracted, Extractor, NameExtractor, Triple
-from agentcl.retrieval.graph.settings import GraphSettings
-from agentcl.retrieval.index import Query
-from agentcl.retrieval.recall import Recall
-from agentcl.store.checks import (
-    ReadScope,
-    WriteScope,
-    check_label,
-    check_scope,
-    check_subtree,
-    check_time,
-    check_unicode,
-    check_view,
-)
-from agentcl.store.records import Document, Passage, Scope, ScopeView, to_micros
+from agentcl.memory.forgetting import refuse_other_scope
+from agentcl.memory.opening import Opened
+from agentcl.retrieval.graph.names import Extracted, Extractor, Triple
+from agentcl.store.checks import ReadScope, WriteScope, check_label, check_unicode
+from agentcl.store.records import Document, Passage, Scope, ScopeView
 from agentcl.text.tokens import estimate_tokens
-
-if TYPE_CHECKING:
-    from agentcl.memory.graph import MemoryGraph
 
 _BATCH: Final = 256  # passages whose facts are written in one transaction
 _MOST_ERROR: Final = 200  # characters of why a passage could not be read
-_LOCK: Final = "extract.lock"
+_LOCK: Final = "extract"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +66,14 @@ class FactsImported:
     unknown: tuple[str, ...]  # the beginnings of texts that this memory does not hold
 
 
-class Knowledge(Upkeep):
-    """The part of `Memory` that knows what passages state."""
+class Facts:
+    """The facts of a memory. Made by `Memory.facts`."""
 
-    def add_facts(
+    def __init__(self, opened: Opened, bound: Bound = UNBOUND) -> None:
+        self._opened = opened
+        self._bound = bound
+
+    def add(
         self,
         id: str,
         facts: Iterable[Triple | Sequence[str]],
@@ -101,7 +89,7 @@ class Knowledge(Upkeep):
             facts: triples of subject, predicate and object.
             phrases: what it names besides.
             extractor: where they come from.
-            scope: `tenant`, `user`, `agent`, `session`; see the class.
+            scope: `tenant`, `user`, `agent`, `session`; see `Memory`.
 
         Returns:
             How many facts the passage has now. A fact with an empty subject or object, or with a part of
@@ -111,7 +99,7 @@ class Knowledge(Upkeep):
             NotFound: if there is no such passage in exactly this scope.
             InvalidInput: if a fact has not three strings.
         """
-        owner = check_scope(scope)
+        owner = self._bound.owner(scope)
         passage = self._passage(id, owner)
         given = Extracted(tuple(phrases), fact_writing.check_facts(facts))
         found, dropped = fact_writing.clean(given)
@@ -119,7 +107,7 @@ class Knowledge(Upkeep):
         self._write([reading])
         return len(found.facts)
 
-    def import_facts(
+    def import_(
         self,
         path: str | os.PathLike[str],
         *,
@@ -135,12 +123,12 @@ class Knowledge(Upkeep):
         Args:
             path: the file; `.gz` is unpacked.
             extractor: where the facts come from; default: the file's name.
-            scope: `tenant`, `user`, `agent`, `session`; see the class.
+            scope: `tenant`, `user`, `agent`, `session`; see `Memory`.
 
         Raises:
             TransferError: if the file is none of these; nothing is imported then.
         """
-        owner = check_scope(scope)
+        owner = self._bound.owner(scope)
         source = Path(path)
         name = check_label(extractor or source.name, "extractor")
         read = read_openie(source)
@@ -189,16 +177,18 @@ class Knowledge(Upkeep):
             workers: how many passages are read at once.
             progress: called with the numbers of passages read and to read.
             should_stop: asked after each passage; True ends the run early.
-            scope: `tenant`, `user`, `agent`, `session`: these and all below; see the class.
+            scope: `tenant`, `user`, `agent`, `session`: these and all below; see `Memory`.
 
         Raises:
             StoreBusy: if another run is at work on this memory.
             ModelUnavailable: if the model cannot be asked; what was read before is stored.
         """
-        view = check_subtree(scope)
-        with self._alone():
+        view = self._bound.subtree(scope)
+        with self._opened.journal.lock(_LOCK):
             todo = list(
-                fact_writing.pending(self.journal, view=view, extractor=extractor.name, retry=retry)
+                fact_writing.pending(
+                    self._opened.journal, view=view, extractor=extractor.name, retry=retry
+                )
             )[:limit]
             totals = {"read": 0, "failed": 0, "facts": 0, "dropped": 0}
             for readings in _read(extractor, todo, workers, should_stop):
@@ -210,10 +200,13 @@ class Knowledge(Upkeep):
                     totals["dropped"] += reading.dropped
                     if progress is not None:
                         progress(totals["read"], len(todo))
-        left = sum(1 for _ in fact_writing.pending(self.journal, view=view, extractor=extractor.name))
+        left = sum(
+            1
+            for _ in fact_writing.pending(self._opened.journal, view=view, extractor=extractor.name)
+        )
         return ExtractionReport(**totals, remaining=left)
 
-    def extraction_state(
+    def state(
         self, extractor: str, *, retry: bool = False, **scope: Unpack[ReadScope]
     ) -> ExtractionState:
         """Return how far an extractor has come, and what the rest would take.
@@ -221,16 +214,22 @@ class Knowledge(Upkeep):
         Args:
             extractor: its name.
             retry: count passages that failed as pending.
-            scope: `tenant`, `user`, `agent`, `session`: these and all below; see the class.
+            scope: `tenant`, `user`, `agent`, `session`: these and all below; see `Memory`.
         """
-        view = check_subtree(scope)
-        todo = list(fact_writing.pending(self.journal, view=view, extractor=extractor, retry=retry))
-        own = [e for e in fact_writing.extractions(self.journal, view=view) if e.extractor == extractor]
+        view = self._bound.subtree(scope)
+        todo = list(
+            fact_writing.pending(self._opened.journal, view=view, extractor=extractor, retry=retry)
+        )
+        own = [
+            e
+            for e in fact_writing.extractions(self._opened.journal, view=view)
+            if e.extractor == extractor
+        ]
         errors: dict[str, int] = {}
         for extraction in own:
             if extraction.error:
                 errors[extraction.error] = errors.get(extraction.error, 0) + 1
-        kinds = self.journal.count(view)[0]
+        kinds = self._opened.journal.count(view)[0]
         return ExtractionState(
             extractor=extractor,
             passages=kinds.get("passage", 0),
@@ -242,56 +241,30 @@ class Knowledge(Upkeep):
             prompt_tokens=sum(estimate_tokens(passage.search_text()) for passage in todo),
         )
 
-    def graph(self, *, as_of: datetime | None = None, **scope: Unpack[ReadScope]) -> MemoryGraph:
-        """Return the graph of what passages name and state, to be looked at.
-
-        Args:
-            as_of: as recorded at this moment.
-            scope: `tenant`, `user`, `agent`, `session`; see the class.
-
-        Raises:
-            MissingExtra: without numpy.
-        """
-        from agentcl.memory.graph import MemoryGraph
-
-        moment = check_time(as_of, "as_of")
-        at = None if moment is None else to_micros(moment)
-        self.retriever.catch_up(mode="graph")
-        query = Query(view=check_view(scope), at=at)
-        edges = (self._graph_settings or GraphSettings()).edges
-        return MemoryGraph(self.retriever.graph.index, self.journal, query, edges)
-
-    def explain(self, recall: Recall) -> Sequence[Explanation]:
-        """Return for each hit the chain that led to it: the question, facts, phrases, passages.
-
-        A passage that the question itself found begins its own chain. Between two passages stands the
-        phrase that both name, with the fact of each that says it, if one does.
-
-        Args:
-            recall: the result of a search with `mode="graph"`.
-        """
-        return explain(recall, self.journal, NameExtractor())
-
     def _write(self, readings: Sequence[Reading]) -> None:
         """Store readings, in one transaction for every few."""
         iterator = iter(readings)
         while batch := list(islice(iterator, _BATCH)):
-            vectors = fact_writing.encode_facts(batch, encoder=self.encoder, journal=self.journal)
-            with self.journal.writing() as writing:
+            vectors = fact_writing.encode_facts(
+                batch, encoder=self._opened.encoder, journal=self._opened.journal
+            )
+            with self._opened.journal.writing() as writing:
                 if vectors:
-                    writing.claim_encoder(self._spec)
-                fact_writing.write(writing, self.journal, batch, vectors)
+                    writing.claim_encoder(self._opened.spec)
+                fact_writing.write(writing, self._opened.journal, batch, vectors)
 
     def _passage(self, id: str, scope: Scope) -> Passage:
-        record = self.journal.get(check_unicode(id, "id"), view=scope.view())
-        self._refuse_other_scope(id, record.scope, scope)
+        record = self._opened.journal.get(check_unicode(id, "id"), view=scope.view())
+        refuse_other_scope(id, record.scope, scope)
         if isinstance(record, Document):
             view = scope.exactly()
-            rows = list(islice(self.journal.live(view=view, kinds=("passage",), source=id), 2))
+            rows = list(
+                islice(self._opened.journal.live(view=view, kinds=("passage",), source=id), 2)
+            )
             if len(rows) != 1:
                 raise InvalidInput(
                     f"document {id!r} has several passages; say which of them states the facts "
-                    "(see `passages`)"
+                    "(see `memory.store.passages`)"
                 )
             record = rows[0].record()
         if not isinstance(record, Passage):
@@ -299,30 +272,10 @@ class Knowledge(Upkeep):
         return record
 
     def _live_passages(self, view: ScopeView) -> Iterator[Passage]:
-        for row in self.journal.live(view=view, kinds=("passage",)):
+        for row in self._opened.journal.live(view=view, kinds=("passage",)):
             record = row.record()
             assert isinstance(record, Passage)
             yield record
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Hold the memory's extraction lock; the system lets go of it when the process dies."""
-        import sqlite3
-
-        folder = self.retriever.folder
-        folder.mkdir(parents=True, exist_ok=True)
-        # A lock of SQLite works on every system that SQLite does.
-        lock = sqlite3.connect(folder / _LOCK, timeout=0, isolation_level=None)
-        try:
-            try:
-                lock.execute("BEGIN EXCLUSIVE")
-            except sqlite3.OperationalError as error:
-                raise StoreBusy(
-                    f"another run extracts facts in {self.path}; wait for it, or stop it first"
-                ) from error
-            yield
-        finally:
-            lock.close()
 
 
 def _read(

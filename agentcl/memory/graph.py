@@ -1,4 +1,4 @@
-"""The graph of a memory, to be looked at: its size, what is near a phrase, ways, exports and pictures."""
+"""`memory.graph`: what passages name and state, to be looked at: size, neighbours, ways, pictures."""
 
 from __future__ import annotations
 
@@ -6,16 +6,21 @@ import json
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Unpack
 
 from agentcl.errors import InvalidInput, MissingExtra, NotFound, StoreUnavailable
+from agentcl.memory.bound import UNBOUND, Bound
+from agentcl.memory.explanations import Explanation, explain
+from agentcl.memory.opening import Opened
+from agentcl.retrieval.graph.names import NameExtractor
 from agentcl.retrieval.index import Query
 from agentcl.retrieval.recall import Recall
-from agentcl.store.records import Fact, Passage
-from agentcl.store.sqlite.journal import Journal
-from agentcl.text.svg import NetEdge, NetNode, Picture, net, spring
+from agentcl.store.base import Store
+from agentcl.store.checks import ReadScope, check_time
+from agentcl.store.records import Fact, Passage, to_micros
+from agentcl.text.suggesting import nearest
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
     from agentcl.retrieval.graph.contents import HeldPassage
     from agentcl.retrieval.graph.index import GraphIndex
     from agentcl.retrieval.graph.settings import Edges
+    from agentcl.text.svg import Picture
 
 _DRAWN: Final = 60  # nodes of a picture; more is a cloud
 _SUGGESTED: Final = 100_000  # phrases among which a misspelt one is looked for
@@ -66,8 +72,78 @@ class Node:
     id: str = ""  # the passage's
 
 
-class MemoryGraph:
-    """The graph that one scope sees, as it is when it is asked. Made by `Memory.graph`.
+class Graph:
+    """The graph of a memory. Made by `Memory.graph`.
+
+    Each verb looks at the graph as it is now. `view` keeps one moment and one scope for several looks.
+    """
+
+    def __init__(self, opened: Opened, bound: Bound = UNBOUND) -> None:
+        self._opened = opened
+        self._bound = bound
+
+    def view(self, *, as_of: datetime | None = None, **scope: Unpack[ReadScope]) -> GraphView:
+        """Return the graph that a scope sees, to be looked at.
+
+        Args:
+            as_of: as recorded at this moment.
+            scope: `tenant`, `user`, `agent`, `session`; see `Memory`.
+        """
+        moment = check_time(as_of, "as_of")
+        at = None if moment is None else to_micros(moment)
+        self._opened.retriever.catch_up(mode="graph")
+        query = Query(view=self._bound.view(scope), at=at)
+        edges = self._opened.graph_settings.edges
+        return GraphView(self._opened.retriever.graph.index, self._opened.journal, query, edges)
+
+    def stats(self, *, hubs: int = 10, **scope: Unpack[ReadScope]) -> GraphStats:
+        """Return its size, and the phrases that most passages name."""
+        return self.view(**scope).stats(hubs=hubs)
+
+    def near(self, phrase: str, *, limit: int = 20, **scope: Unpack[ReadScope]) -> Near:
+        """Return what is one step from a phrase. Raises NotFound."""
+        return self.view(**scope).near(phrase, limit=limit)
+
+    def path(self, start: str, end: str, **scope: Unpack[ReadScope]) -> tuple[Node, ...]:
+        """Return a shortest way from one phrase to another. Raises NotFound."""
+        return self.view(**scope).path(start, end)
+
+    def networkx(self, **scope: Unpack[ReadScope]) -> nx.MultiGraph[str]:
+        """Return the graph for networkx; see `GraphView.networkx`. Raises MissingExtra."""
+        return self.view(**scope).networkx()
+
+    def export(self, path: str | Path, **scope: Unpack[ReadScope]) -> int:
+        """Write the graph to a .graphml or .json file; return how many edges it has."""
+        return self.view(**scope).export(path)
+
+    def draw(
+        self,
+        path: str | Path,
+        *,
+        phrase: str | None = None,
+        recall: Recall | None = None,
+        **scope: Unpack[ReadScope],
+    ) -> int:
+        """Write a picture of what is near a phrase, or of how a search came to its hits.
+
+        `GraphView.draw` says more.
+        """
+        return self.view(**scope).draw(path, phrase=phrase, recall=recall)
+
+    def explain(self, recall: Recall) -> Sequence[Explanation]:
+        """Return for each hit the chain that led to it: the question, facts, phrases, passages.
+
+        A passage that the question itself found begins its own chain. Between two passages stands the
+        phrase that both name, with the fact of each that says it, if one does.
+
+        Args:
+            recall: the result of a search with `mode="graph"`.
+        """
+        return explain(recall, self._opened.journal, NameExtractor())
+
+
+class GraphView:
+    """The graph that one scope sees at one moment. Made by `Graph.view`.
 
     Args:
         index: the graph, up to date.
@@ -76,7 +152,7 @@ class MemoryGraph:
         edges: which edges it has.
     """
 
-    def __init__(self, index: GraphIndex, journal: Journal, query: Query, edges: Edges) -> None:
+    def __init__(self, index: GraphIndex, journal: Store, query: Query, edges: Edges) -> None:
         self._index = index
         self._journal = journal
         self._query = query
@@ -311,7 +387,7 @@ class MemoryGraph:
         if nodes:
             return nodes
         seen = [s for n, s in contents.spelling.items() if view.passages_naming(n)][:_SUGGESTED]
-        near = get_close_matches(phrase.casefold(), seen, n=3, cutoff=0.6)
+        near = nearest(phrase.casefold(), seen, most=3)
         meant = f"; spelt like it: {', '.join(near)}" if near else ""
         raise NotFound(f"no passage that this scope sees names {phrase!r}{meant}")
 
@@ -337,6 +413,8 @@ class MemoryGraph:
 
 def _net(graph: nx.MultiGraph[str], hits: Collection[str], title: str) -> Picture:
     """Return a graph as a net, in which hits have a colour of their own."""
+    from agentcl.text.svg import NetEdge, NetNode, net, spring
+
     number = {node: place for place, node in enumerate(graph)}
     edges = [
         NetEdge(number[start], number[end], data.get("predicate", ""))

@@ -9,38 +9,60 @@ Writing calls no language model, and what a verb has returned from is stored.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, Unpack
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, Unpack
 
-from agentcl.errors import EncoderMismatch, InvalidInput
-from agentcl.memory import documents
-from agentcl.memory.documents import Draft
-from agentcl.memory.experience import Experience
-from agentcl.retrieval.filters import Filters, parse_filters
-from agentcl.retrieval.index import Query
-from agentcl.retrieval.recall import Mode, Recall
-from agentcl.retrieval.retriever import Retrieved
-from agentcl.store.checks import (
-    ReadScope,
-    WriteScope,
-    check_scope,
-    check_time,
-    check_unicode,
-    check_view,
+from agentcl.errors import (
+    Duplicate,
+    InvalidInput,
+    MemoryClosed,
+    NotFound,
+    StoreUnavailable,
+    VersionConflict,
 )
-from agentcl.store.records import KINDS, AnyScope, Document, Passage, Record, Scope, to_micros
-from agentcl.store.rows import Counters, Version, mismatch
-from agentcl.store.vectors import SupportsList, pack
+from agentcl.memory import documents, forgetting, searching
+from agentcl.memory.beliefs import Beliefs
+from agentcl.memory.bound import UNBOUND
+from agentcl.memory.documents import DUPLICATES, Draft, Duplicates
+from agentcl.memory.facts import Facts
+from agentcl.memory.forgetting import Receipt
+from agentcl.memory.opening import Opened
+from agentcl.memory.storage import Storage
+from agentcl.retrieval.encoders import Encoder
+from agentcl.retrieval.filters import Filters
+from agentcl.retrieval.graph.settings import GraphSettings
+from agentcl.retrieval.index import Index
+from agentcl.retrieval.recall import Mode, Recall
+from agentcl.store.checks import ReadScope, WriteScope, check_label, check_time, check_unicode
+from agentcl.store.records import (
+    KINDS,
+    AnyScope,
+    Document,
+    Passage,
+    Record,
+    Scope,
+    ScopeView,
+    now_micros,
+    to_micros,
+)
+from agentcl.store.rows import Version, fields_of
+from agentcl.store.vectors import SupportsList
 
 if TYPE_CHECKING:
+    from agentcl.memory.episode import EpisodeOptions, EpisodeRecorder
+    from agentcl.memory.episodes import Episodes
+    from agentcl.memory.graph import Graph
+    from agentcl.memory.lessons import Lessons
     from agentcl.retrieval.graph.search import Recognise
 
 _BATCH: Final = 256  # documents that `add_many` writes in one transaction
-_CACHED_QUERIES: Final = 1_000
-_MODES: Final = ("hybrid", "dense", "text", "graph", "hipporag2")
 
 
 class Unchanged:
@@ -53,8 +75,11 @@ class Unchanged:
 UNCHANGED: Final = Unchanged()
 
 
-class Memory(Experience):
+class Memory:
     """A persistent memory in one folder.
+
+    Here are the verbs of everyday work. What else a memory can do stands in its rooms: `facts`, `graph`,
+    `episodes`, `lessons`, `store`.
 
     Several processes and threads may open the same folder: all may read, writers take turns, and a
     search sees every write that was acknowledged before it began.
@@ -83,6 +108,117 @@ class Memory(Experience):
         StoreUnavailable: (or a subclass) if the folder cannot be opened.
     """
 
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        encoder: str | Encoder | None = None,
+        index: str | Index | None = None,
+        durability: Literal["full", "normal"] | None = None,
+        busy_timeout_s: float | None = None,
+        passage_limit: int | None = None,
+        graph: GraphSettings | None = None,
+        read_only: bool = False,
+        clock: Callable[[], int] = now_micros,
+    ) -> None:
+        self._opened = Opened(
+            path,
+            encoder=encoder,
+            index=index,
+            durability=durability,
+            busy_timeout_s=busy_timeout_s,
+            passage_limit=passage_limit,
+            graph=graph,
+            read_only=read_only,
+            clock=clock,
+        )
+        self._beliefs = Beliefs(self._opened)
+        self._bound = UNBOUND
+        self._owns = True
+
+    def scoped(self, **scope: Unpack[WriteScope]) -> Memory:
+        """Return a handle on the same memory that names a scope by itself, in every verb and room.
+
+            ada = memory.scoped(user="ada")
+            ada.add("Ada is allergic to nuts.")  # the same as memory.add(..., user="ada")
+
+        A call may name further fields. It cannot open or exchange the bound ones. Closing the handle does
+        nothing: close the memory that it was made from.
+
+        Args:
+            scope: `tenant`, `user`, `agent`, `session`; see the class.
+
+        Raises:
+            InvalidInput: if a field cannot be bound, or is bound otherwise already.
+        """
+        handle = object.__new__(type(self))
+        handle._opened, handle._beliefs = self._opened, self._beliefs
+        handle._bound = self._bound.narrowed(scope)
+        handle._owns = False
+        return handle
+
+    def close(self) -> None:
+        """Close files and indexes. Everything is stored already; calling it twice is allowed."""
+        if self._owns:
+            self._opened.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        bound = "".join(f", {name}={value!r}" for name, value in self._bound.fields.items())
+        return f"Memory({str(self.path)!r}{bound}: {self._state()})"
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return self._opened.path
+
+    # Rooms
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What passages state: given, imported, or read by a language model."""
+        return Facts(self._opened, self._bound)
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The graph of what passages name and state, to be looked at."""
+        from agentcl.memory.graph import Graph
+
+        return Graph(self._opened, self._bound)
+
+    @cached_property
+    def episodes(self) -> Episodes:
+        """What agents went through."""
+        from agentcl.memory.episodes import Episodes
+
+        return Episodes(self._opened, self._beliefs, self._bound)
+
+    @cached_property
+    def lessons(self) -> Lessons:
+        """What was learned, and what is believed of it."""
+        from agentcl.memory.lessons import Lessons
+
+        return Lessons(self._opened, self._beliefs, self._bound)
+
+    @cached_property
+    def store(self) -> Storage:
+        """The memory as a whole: count, check, export, import, copy, embed anew."""
+        return Storage(self._opened, self._bound)
+
+    def episode(self, task: str, **given: Unpack[EpisodeOptions]) -> EpisodeRecorder:
+        """Begin an episode, to be used in a `with`; the short way to `memory.episodes.begin`."""
+        return self.episodes.begin(task, **given)
+
     # Writing
 
     def add(
@@ -96,9 +232,13 @@ class Memory(Experience):
         valid_from: datetime | None = None,
         valid_to: datetime | None = None,
         vector: Sequence[float] | SupportsList | None = None,
+        duplicates: Duplicates = "skip",
         **scope: Unpack[WriteScope],
     ) -> Document:
         """Remember a text; it is stored and can be found when this returns.
+
+        The same thing again, that is equal text, title, metadata and validity in one scope, is by default
+        not stored twice: the document that is there is returned, and its `repeats` are counted.
 
         Args:
             text: what to remember; kept exactly.
@@ -108,7 +248,10 @@ class Memory(Experience):
             metadata: JSON values of your own, to filter by.
             valid_from: when it began to hold in the world (aware); None: always did.
             valid_to: when it ceases to hold (exclusive); a search after that leaves it out.
-            vector: a ready vector for the whole text, which then stays one passage.
+            vector: a ready vector for the whole text, which then stays one passage. A text with its own
+                vector is never taken for a duplicate.
+            duplicates: what to do with the same thing again: "skip" returns what is there, "keep" stores
+                it once more, "error" raises.
             scope: `tenant`, `user`, `agent`, `session`; see the class.
 
         Returns:
@@ -116,6 +259,7 @@ class Memory(Experience):
 
         Raises:
             InvalidInput: if a value cannot be kept exactly; nothing was stored.
+            Duplicate: if the same thing is there and `duplicates` is "error".
             StoreUnavailable: (or a subclass) if it could not be stored.
         """
         draft = Draft(
@@ -128,12 +272,13 @@ class Memory(Experience):
             valid_to=valid_to,
             vector=vector,
         )
-        return self._add([draft], check_scope(scope))[0]
+        return self._add([draft], self._bound.owner(scope), duplicates)[0]
 
     def add_many(
         self,
         drafts: Iterable[str | Draft],
         *,
+        duplicates: Duplicates = "skip",
         progress: Callable[[int], None] | None = None,
         **scope: Unpack[WriteScope],
     ) -> Sequence[Document]:
@@ -141,49 +286,63 @@ class Memory(Experience):
 
         Args:
             drafts: texts, or `Draft`s with titles, metadata and so on; read lazily.
+            duplicates: what to do with the same thing again; see `add`.
             progress: called after each transaction with the number of documents stored so far.
             scope: `tenant`, `user`, `agent`, `session`; see the class.
 
         Raises:
             InvalidInput: if one cannot be kept; those of earlier transactions are stored, those of its
                 own are not.
+            Duplicate: if one is there and `duplicates` is "error"; likewise.
         """
-        owner = check_scope(scope)
+        owner = self._bound.owner(scope)
         iterator = iter(drafts)
         stored: list[Document] = []
         while some := list(islice(iterator, _BATCH)):
             batch = [Draft(text=draft) if isinstance(draft, str) else draft for draft in some]
-            stored.extend(self._add(batch, owner))
+            stored.extend(self._add(batch, owner, duplicates))
             if progress is not None:
                 progress(len(stored))
         if stored:
-            self.retriever.catch_up()
+            self._opened.retriever.catch_up()
         return stored
 
     def update(
         self,
-        id: str,
+        id: str | None = None,
         *,
+        uri: str | None = None,
         text: str | Unchanged = UNCHANGED,
         title: str | Unchanged = UNCHANGED,
         metadata: Mapping[str, Any] | Unchanged | None = UNCHANGED,
         valid_from: datetime | Unchanged | None = UNCHANGED,
         valid_to: datetime | Unchanged | None = UNCHANGED,
         vector: Sequence[float] | SupportsList | None = None,
+        if_version: int | None = None,
         **scope: Unpack[WriteScope],
     ) -> Document:
         """Write the next version of a document; the old one stays in its history.
 
+        Args:
+            id: which document; or name its `uri`.
+            uri: which document.
+            text: the new text.
+            title: the new title.
+            metadata: the new metadata, whole.
+            valid_from: when it began to hold.
+            valid_to: when it ceases to hold.
+            vector: a ready vector for the whole text.
+            if_version: the version that you have seen; anything else is refused.
+            scope: `tenant`, `user`, `agent`, `session`; see the class.
+
         Raises:
             NotFound: if there is no such document in exactly this scope.
+            VersionConflict: if it is not `if_version` any more: somebody was faster.
             InvalidInput: if a value cannot be kept, or the id is a passage's.
         """
-        owner = check_scope(scope)
-        while True:
-            held = self._changeable(id, owner)
-            if not isinstance(held, Document):
-                raise InvalidInput(f"{id!r} is a {held.kind}; only documents can be updated")
-            draft = Draft(
+
+        def changed(held: Document) -> Draft:
+            return Draft(
                 text=held.text if isinstance(text, Unchanged) else text,
                 title=held.title if isinstance(title, Unchanged) else title,
                 uri=held.uri,
@@ -193,55 +352,91 @@ class Memory(Experience):
                 valid_to=held.valid_to if isinstance(valid_to, Unchanged) else valid_to,
                 vector=vector,
             )
-            (prepared,) = self._prepare([draft], owner)
-            with self.journal.writing() as writing:
-                writing.claim_encoder(self._spec)
-                if self._changeable(id, owner).version != held.version:
-                    continue  # another writer was faster while this text was encoded: look again
-                document = replace(prepared.document, id=held.id)
-                return documents.rewrite(writing, self.journal, prepared, document, held)
+
+        return self._rewrite(id, uri, changed, self._bound.owner(scope), if_version)
+
+    def move(self, uri: str, to: str, **scope: Unpack[WriteScope]) -> Document:
+        """Give a document another uri. It keeps its id and its history.
+
+        Raises:
+            NotFound: if no document of exactly this scope has the uri.
+            Duplicate: if another document of the scope has the new one.
+            InvalidInput: if the new uri is empty or cannot be kept.
+        """
+        if not check_label(to, "to"):
+            raise InvalidInput("the new uri is empty; name where the document is to go")
+        owner = self._bound.owner(scope)
+
+        def changed(held: Document) -> Draft:
+            return Draft(
+                text=held.text,
+                title=held.title,
+                uri=to,
+                media_type=held.media_type,
+                metadata=held.metadata,
+                valid_from=held.valid_from,
+                valid_to=held.valid_to,
+            )
+
+        return self._rewrite(None, uri, changed, owner, None)
 
     def delete(
-        self,
-        id: str,
-        **scope: Unpack[WriteScope],
+        self, id: str | None = None, *, uri: str | None = None, **scope: Unpack[WriteScope]
     ) -> None:
         """Stop finding a record; its history stays. `forget` removes it for good.
+
+        Args:
+            id: which record; or name a document's `uri`.
+            uri: which document.
+            scope: `tenant`, `user`, `agent`, `session`; see the class.
 
         Raises:
             NotFound: if there is no such record in exactly this scope.
             InvalidInput: if the id is a passage's.
         """
-        owner = check_scope(scope)
-        with self.journal.writing() as writing:
-            record = self._changeable(id, owner)
+        owner = self._bound.owner(scope)
+        journal = self._opened.journal
+        with journal.writing() as writing:
+            record = self._changeable(id, uri, owner)
             if isinstance(record, Document):
-                for passage in documents.passages_of(self.journal, record):
-                    documents.discard(writing, self.journal, passage)
+                for passage in documents.passages_of(journal, record):
+                    documents.discard(writing, journal, passage)
             writing.delete(record)
 
-    def credit(
-        self,
-        id: str,
-        *,
-        uses: int = 0,
-        wins: int = 0,
-        losses: int = 0,
-        **scope: Unpack[ReadScope],
-    ) -> Counters:
-        """Count how a record fared when it was used; return its counters.
+    def forget(self, *ids: str, everything: bool = False, **scope: Unpack[WriteScope]) -> Receipt:
+        """Remove records for good: every version, all that was derived from them, and their bytes.
+
+        The journal's file and the indexes are rewritten, so this takes time in proportion to their
+        size; name many ids in one call rather than calling many times.
+
+        Args:
+            ids: which records, live or deleted; all in exactly the named scope.
+            everything: instead of ids: all records of the named scope and of every scope below it.
+            scope: `tenant`, `user`, `agent`, `session`; see the class.
 
         Raises:
-            NotFound: if the scope does not see such a record.
-            InvalidInput: if a number is negative.
+            NotFound: if one of the ids is not in this scope; nothing is removed then.
+            InvalidInput: if neither ids nor a scope with `everything=True` are named.
+            EraseIncomplete: if the records are gone, but not yet their bytes; opening the memory
+                again finishes that.
         """
-        if min(uses, wins, losses) < 0:
-            raise InvalidInput("uses, wins and losses are counts and cannot be negative")
-        view = check_view(scope)
-        with self.journal.writing() as writing:
-            self.journal.newest(id, view=view)
-            writing.credit(id, uses=uses, wins=wins, losses=losses)
-        return self.journal.counters(id)
+        if everything:
+            view = self._bound.subtree(scope)
+            if ids or not self._bound.names(scope):
+                raise InvalidInput(
+                    "forget(everything=True) takes no ids and needs a tenant, user, agent or session; "
+                    "to forget the whole memory, delete its folder"
+                )
+            chosen = self._opened.journal.ids(view)
+            if not chosen:
+                raise NotFound("there is nothing in that scope; nothing was forgotten")
+            return forgetting.forget(self._opened, chosen, view)
+        owner = self._bound.owner(scope)
+        if not ids:
+            raise InvalidInput("name the ids to forget, or a scope with everything=True")
+        for id in ids:
+            forgetting.check_forgettable(self._opened, id, owner)
+        return forgetting.forget(self._opened, list(dict.fromkeys(ids)), owner.exactly())
 
     # Reading
 
@@ -279,71 +474,52 @@ class Memory(Experience):
             InvalidInput: if the query is empty or an argument cannot be used.
             EncoderMismatch: if the folder's vectors are another encoder's.
         """
-        check_unicode(query, "query")
-        if not query.strip() and vector is None:
-            raise InvalidInput("the query is empty; ask something, or use list()")
-        if limit < 1:
-            raise InvalidInput(f"limit must be at least 1, and is {limit}")
-        if mode not in _MODES:
-            raise InvalidInput(f"unknown mode {mode!r}; choose one of {', '.join(_MODES)}")
-        moment = check_time(as_of, "as_of")
-        view = check_view(scope)
-        conditions = parse_filters(filters)
-        holding: int | None = None
-        if not isinstance(valid_at, AnyScope):
-            world = check_time(valid_at, "valid_at") or moment
-            holding = self._clock() if world is None else to_micros(world)
-        packed = None if vector is None else pack(vector, dim=self.encoder.dim)
-        held = self.journal.encoder()
-        if held is not None and mode != "text":
-            if held != self._spec:
-                raise EncoderMismatch(mismatch(held, self._spec, self.path))
-            if packed is None:
-                packed = self._encode_query(query)
-        asked = Query(
-            view=view,
-            text=query,
-            vector=packed,
-            at=None if moment is None else to_micros(moment),
-            valid_at=holding,
-            conditions=conditions,
-        )
-        found = (
-            Retrieved([])
-            if held is None
-            else self.retriever.retrieve(asked, mode=mode, limit=limit, recognise=recognise)
-        )
-        return Recall(
-            query=query,
-            hits=tuple(found.hits),
+        return searching.search(
+            self._opened,
+            query,
+            self._bound.view(scope),
+            limit=limit,
             mode=mode,
-            encoder=self.encoder.name,
-            is_lexical=self.encoder.is_lexical,
-            indexes=self._asked(mode),
-            as_of=moment,
-            way=found.way,
-            facts=found.facts,
+            filters=filters,
+            as_of=as_of,
+            valid_at=valid_at,
+            vector=vector,
+            recognise=recognise,
         )
 
     def get(
         self,
-        id: str,
+        id: str | None = None,
         *,
+        uri: str | None = None,
         as_of: datetime | None = None,
         **scope: Unpack[ReadScope],
     ) -> Record:
-        """Return a record by its id, as it is or as it was.
+        """Return a record by its id, or a document by its uri, as it is or as it was.
+
+        Of several documents with one uri the nearest is returned: the scope's own before one that is
+        shared with it.
+
+        Args:
+            id: which record; or name a document's `uri`.
+            uri: which document.
+            as_of: as recorded at this moment.
+            scope: `tenant`, `user`, `agent`, `session`; see the class.
 
         Raises:
             NotFound: if the scope does not see such a record (at that moment).
         """
-        view = check_view(scope)
-        return self.journal.get(check_unicode(id, "id"), view=view, at=_micros(as_of))
+        view, at = self._bound.view(scope), _micros(as_of)
+        if id is None:
+            return self._at_uri(_one_of(id, uri), view, at)
+        _one_of(id, uri)
+        return self._opened.journal.get(check_unicode(id, "id"), view=view, at=at)
 
     def list(
         self,
         *,
         kind: str = "document",
+        prefix: str = "",
         limit: int = 100,
         after: Record | None = None,
         as_of: datetime | None = None,
@@ -353,6 +529,7 @@ class Memory(Experience):
 
         Args:
             kind: which kind of record.
+            prefix: only documents whose uri begins so.
             limit: how many at the most.
             after: continue after this record, the last one of the previous call.
             as_of: as recorded at this moment.
@@ -363,13 +540,16 @@ class Memory(Experience):
         """
         if kind not in KINDS:
             raise InvalidInput(f"unknown kind {kind!r}; known kinds: {', '.join(sorted(KINDS))}")
+        if prefix and kind != Document.kind:
+            raise InvalidInput(f"a {kind} has no uri; only documents are listed by prefix")
         if limit < 1:
             raise InvalidInput(f"limit must be at least 1, and is {limit}")
-        rows = self.journal.live(
-            view=check_view(scope),
+        rows = self._opened.journal.live(
+            view=self._bound.view(scope),
             kinds=(kind,),
+            prefix=check_label(prefix, "prefix"),
             at=_micros(as_of),
-            after=0 if after is None else self.journal.seq_of(after),
+            after=0 if after is None else self._opened.journal.seq_of(after),
         )
         return [row.record() for row in islice(rows, limit)]
 
@@ -383,67 +563,113 @@ class Memory(Experience):
         Raises:
             NotFound: if the scope sees no version of it.
         """
-        view = check_view(scope)
-        return self.journal.history(check_unicode(id, "id"), view=view)
-
-    def passages(
-        self,
-        id: str,
-        **scope: Unpack[ReadScope],
-    ) -> Sequence[Passage]:
-        """Return the passages of a document, in order. Raises NotFound."""
-        record = self.get(id, **scope)
-        if not isinstance(record, Document):
-            raise InvalidInput(f"{id!r} is a {record.kind}, and only documents have passages")
-        return documents.passages_of(self.journal, record)
+        view = self._bound.view(scope)
+        return self._opened.journal.history(check_unicode(id, "id"), view=view)
 
     def _prepare(self, drafts: Sequence[Draft], scope: Scope) -> Sequence[documents.Prepared]:
         return documents.prepare(
             drafts,
             scope=scope,
-            encoder=self.encoder,
-            journal=self.journal,
-            passage_limit=self.setting("passage_limit"),
+            encoder=self._opened.encoder,
+            journal=self._opened.journal,
+            passage_limit=self._opened.setting("passage_limit"),
         )
 
-    def _add(self, drafts: Sequence[Draft], scope: Scope) -> Sequence[Document]:
+    def _add(
+        self, drafts: Sequence[Draft], scope: Scope, duplicates: Duplicates
+    ) -> Sequence[Document]:
+        if duplicates not in DUPLICATES:
+            raise InvalidInput(f"duplicates={duplicates!r}; choose one of {', '.join(DUPLICATES)}")
         prepared = self._prepare(drafts, scope)
-        with self.journal.writing() as writing:
-            writing.claim_encoder(self._spec)
-            return documents.write(writing, self.journal, prepared)
+        with self._opened.journal.writing() as writing:
+            writing.claim_encoder(self._opened.spec)
+            return documents.write(writing, self._opened.journal, prepared, duplicates)
 
-    def _encode_query(self, query: str) -> bytes:
-        with self._lock:
-            if query in self._queries:
-                self._queries.move_to_end(query)
-                return self._queries[query]
-        (vector,) = self.encoder.encode([query], role="query")
-        with self._lock:
-            self._queries[query] = vector
-            if len(self._queries) > _CACHED_QUERIES:
-                self._queries.popitem(last=False)
-        return vector
+    def _rewrite(
+        self,
+        id: str | None,
+        uri: str | None,
+        changed: Callable[[Document], Draft],
+        owner: Scope,
+        if_version: int | None,
+    ) -> Document:
+        """Write the next version of a document, made from the newest one."""
+        journal = self._opened.journal
+        while True:
+            held = self._document(id, uri, owner, if_version)
+            draft = changed(held)
+            (prepared,) = self._prepare([draft], owner)
+            with journal.writing() as writing:
+                writing.claim_encoder(self._opened.spec)
+                if self._document(id, uri, owner, if_version).version != held.version:
+                    continue  # another writer was faster while this text was encoded: look again
+                if draft.uri != held.uri:
+                    other = journal.find(kind=Document.kind, scope=owner, key=draft.uri)
+                    if other is not None:
+                        raise Duplicate(
+                            f"document {other.id} of this scope has the uri {draft.uri!r} already; "
+                            "delete it first, or choose another uri"
+                        )
+                document = replace(prepared.document, id=held.id)
+                return documents.rewrite(writing, journal, prepared, document, held)
 
-    def _asked(self, mode: Mode) -> tuple[str, ...]:
-        dense, text = self.retriever.dense.index.name, self.retriever.text.index.name
-        return {
-            "hybrid": (dense, text),
-            "dense": (dense,),
-            "text": (text,),
-            "graph": (dense, text, "graph", "facts"),
-            "hipporag2": (dense, "graph", "facts"),
-        }[mode]
+    def _document(
+        self, id: str | None, uri: str | None, owner: Scope, if_version: int | None
+    ) -> Document:
+        held = self._changeable(id, uri, owner)
+        if not isinstance(held, Document):
+            raise InvalidInput(f"{id!r} is a {held.kind}; only documents can be updated")
+        if if_version is not None and held.version != if_version:
+            raise VersionConflict(
+                f"document {held.id} is at version {held.version}, not {if_version}: somebody changed "
+                "it meanwhile. Read it again, and change what it says now"
+            )
+        return held
 
-    def _changeable(self, id: str, scope: Scope) -> Record:
+    def _changeable(self, id: str | None, uri: str | None, scope: Scope) -> Record:
         """Return the live record that may be changed from exactly this scope."""
-        check_unicode(id, "id")
-        record = self.journal.get(id, view=scope.view())
-        self._refuse_other_scope(id, record.scope, scope)
+        if id is None:
+            return self._at_uri(_one_of(id, uri), scope.exactly(), None)
+        _one_of(id, uri)
+        record = self._opened.journal.get(check_unicode(id, "id"), view=scope.view())
+        forgetting.refuse_other_scope(id, record.scope, scope)
         if isinstance(record, Passage):
             raise InvalidInput(
                 f"{id!r} is a passage of document {record.document_id!r}; change the document"
             )
         return record
+
+    def _at_uri(self, uri: str, view: ScopeView, at: int | None) -> Record:
+        """Return the document with a uri that is nearest to a view."""
+        check_label(uri, "uri")
+        kinds = (Document.kind,)
+        rows = self._opened.journal.live(view=view, kinds=kinds, prefix=uri, at=at)
+        found = [row for row in rows if row.key == uri]
+        if not found:
+            raise NotFound(
+                f"no document with the uri {uri!r} is visible from this scope; see `list` for what "
+                "is, and check tenant, user, agent and session"
+            )
+        return max(found, key=lambda row: (sum(map(bool, fields_of(row.scope))), row.seq)).record()
+
+    def _state(self) -> str:
+        """Return in words what is in the folder."""
+        try:
+            count = self._opened.journal.count(self._bound.view({}))[0].get(Document.kind, 0)
+            held = self._opened.journal.encoder()
+        except StoreUnavailable as error:
+            return f"cannot be read: {error}"
+        except MemoryClosed:
+            return "closed"
+        encoder = self._opened.setting("encoder") if held is None else held.name
+        return f"{count:,} document{'s' * (count != 1)}, {encoder}"
+
+
+def _one_of(id: str | None, uri: str | None) -> str:
+    """Return the one name that was given. Raises InvalidInput for none or both."""
+    if (id is None) == (uri is None):
+        raise InvalidInput("name a record by its id, or a document by its uri: one of them")
+    return id if uri is None else uri  # type: ignore[return-value]  # one is there
 
 
 def _micros(moment: datetime | None) -> int | None:

@@ -1,29 +1,35 @@
-"""A memory's folder, opened: its settings, journal, encoder and indexes."""
+"""A memory's folder, opened: its settings, store, encoder and indexes, for all that work on it."""
 
 from __future__ import annotations
 
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, TypeVar
 
 from agentcl.errors import EncoderMismatch, StoreUnavailable
+from agentcl.memory.documents import encode
 from agentcl.memory.settings import Setting, resolve
 from agentcl.retrieval.encoders import Encoder, default_encoder_name, open_encoder
 from agentcl.retrieval.graph.settings import GraphSettings
 from agentcl.retrieval.index import Index
 from agentcl.retrieval.retriever import Retriever
-from agentcl.store.rows import EncoderSpec, mismatch
-from agentcl.store.sqlite import erasure
-from agentcl.store.sqlite.journal import Journal, now_micros
+from agentcl.store.opening import open_store
+from agentcl.store.records import Record, now_micros
+from agentcl.store.rows import EncoderSpec, content_hash, mismatch
+
+R = TypeVar("R", bound=Record)
+_CACHED_QUERIES: Final = 1_000
 
 
-class MemoryFolder:
-    """What every verb of `Memory` stands on; `Memory` documents the arguments."""
+class Opened:
+    """What the verbs and the rooms of one memory share. `Memory` documents the arguments.
+
+    Threads may share it. The encoder and the indexes are opened when they are first needed.
+    """
 
     def __init__(
         self,
@@ -49,16 +55,16 @@ class MemoryFolder:
             }
         )
         self.path: Path = self.setting("path")
-        self._clock = clock
+        self.clock = clock
+        self.graph_settings = graph or GraphSettings()
+        self.lock = threading.RLock()
         self._encoder = None if isinstance(encoder, str | None) else encoder
         self._index = None if isinstance(index, str | None) else index
-        self._graph_settings = graph
         self._retriever: Retriever | None = None
-        self._lock = threading.RLock()
         self._queries: OrderedDict[str, bytes] = OrderedDict()
         if not read_only:
             _make_folder(self.path)
-        self.journal = Journal(
+        self.journal = open_store(
             self.path,
             busy_timeout_s=self.setting("busy_timeout_s"),
             durability=self.setting("durability"),
@@ -66,45 +72,42 @@ class MemoryFolder:
             clock=clock,
         )
         try:
-            self._check_encoder()
-            if not read_only and erasure.is_due(self.journal):
-                erasure.finish(self.journal)
+            self.check_encoder()
+            if not read_only and self.journal.is_erasure_due():
+                self.journal.finish_erasure()
         except BaseException:
             self.close()
             raise
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def close(self) -> None:
         """Close files and indexes. Everything is stored already; calling it twice is allowed."""
-        with self._lock:
-            if self._retriever is not None:
-                self._retriever.close()
-                self._retriever = None
-            if hasattr(self, "journal"):
-                self.journal.close()
+        with self.lock:
+            self._drop_retriever()
+            self.journal.close()
+
+    def setting(self, name: str) -> Any:  # noqa: ANN401  # each setting has its own type
+        """Return the effective value of a setting."""
+        return self.settings[name].value
+
+    # What is opened on first use
 
     @property
     def encoder(self) -> Encoder:
-        """The encoder of this memory, opened on first use. Raises MissingExtra."""
-        with self._lock:
+        """The encoder of this memory. Raises MissingExtra."""
+        with self.lock:
             if self._encoder is None:
                 self._encoder = open_encoder(self._encoder_name())
             return self._encoder
 
     @property
+    def spec(self) -> EncoderSpec:
+        """The name and dimension of the encoder."""
+        return EncoderSpec(self.encoder.name, self.encoder.dim)
+
+    @property
     def retriever(self) -> Retriever:
-        """The indexes of this memory, opened on first use."""
-        with self._lock:
+        """The indexes of this memory."""
+        with self.lock:
             if self._retriever is None:
                 self.journal.last_seq()  # raises MemoryClosed after `close`
                 self._retriever = Retriever(
@@ -112,17 +115,70 @@ class MemoryFolder:
                     index=self.setting("index") if self._index is None else self._index,
                     is_lexical=self.encoder.is_lexical,
                     encode=partial(self.encoder.encode, role="passage"),
-                    graph_settings=self._graph_settings,
+                    graph_settings=self.graph_settings,
                 )
             return self._retriever
 
-    @property
-    def _spec(self) -> EncoderSpec:
-        return EncoderSpec(self.encoder.name, self.encoder.dim)
+    def encode_query(self, query: str) -> bytes:
+        """Return the vector of a query; the last thousand are kept."""
+        with self.lock:
+            if query in self._queries:
+                self._queries.move_to_end(query)
+                return self._queries[query]
+        (vector,) = self.encoder.encode([query], role="query")
+        with self.lock:
+            self._queries[query] = vector
+            if len(self._queries) > _CACHED_QUERIES:
+                self._queries.popitem(last=False)
+        return vector
 
-    def setting(self, name: str) -> Any:  # noqa: ANN401  # each setting has its own type
-        """Return the effective value of a setting."""
-        return self.settings[name].value
+    def forget_queries(self) -> None:
+        """Drop the vectors of past queries."""
+        with self.lock:
+            self._queries.clear()
+
+    def use_encoder(self, encoder: Encoder) -> None:
+        """Go on with another encoder, whose vectors are stored by now."""
+        with self.lock:
+            self._encoder = encoder
+            self._queries.clear()
+            self._drop_retriever()
+
+    def check_encoder(self) -> None:
+        """Refuse at once to mix the vectors of two encoders. Raises EncoderMismatch."""
+        held = self.journal.encoder()
+        wanted = self._encoder_name() if self._encoder is None else self._encoder.name
+        if held is None or held.name == wanted:
+            return
+        dim = self.encoder.dim
+        raise EncoderMismatch(mismatch(held, EncoderSpec(wanted, dim), self.path))
+
+    # Single records, with their vectors
+
+    def create(self, record: R) -> R:
+        """Store a new record, with its vector if it can be searched for."""
+        vectors = self.vectors([record])
+        with self.journal.writing() as writing:
+            if vectors:
+                writing.claim_encoder(self.spec)
+            stored = writing.create(record, vector=vector_of(record, vectors))
+        assert isinstance(stored, type(record))
+        return stored
+
+    def revise(self, record: R) -> R:
+        """Store the next version of a record."""
+        vectors = self.vectors([record])
+        with self.journal.writing() as writing:
+            if vectors:
+                writing.claim_encoder(self.spec)
+            stored = writing.revise(record, vector=vector_of(record, vectors))
+        assert isinstance(stored, type(record))
+        return stored
+
+    def vectors(self, records: Iterable[Record]) -> dict[bytes, bytes]:
+        """Return the vectors of what can be searched for, by the hash of its text."""
+        texts = {content_hash(t): t for one in records if (t := one.search_text()) is not None}
+        return encode(texts, encoder=self.encoder, journal=self.journal) if texts else {}
 
     def _encoder_name(self) -> str:
         wanted = str(self.setting("encoder"))
@@ -131,14 +187,16 @@ class MemoryFolder:
         held = self.journal.encoder()
         return default_encoder_name() if held is None else held.name
 
-    def _check_encoder(self) -> None:
-        """Refuse at once to mix the vectors of two encoders."""
-        held = self.journal.encoder()
-        wanted = self._encoder_name() if self._encoder is None else self._encoder.name
-        if held is None or held.name == wanted:
-            return
-        dim = self.encoder.dim
-        raise EncoderMismatch(mismatch(held, EncoderSpec(wanted, dim), self.path))
+    def _drop_retriever(self) -> None:
+        if self._retriever is not None:
+            self._retriever.close()
+            self._retriever = None
+
+
+def vector_of(record: Record, vectors: Mapping[bytes, bytes]) -> bytes | None:
+    """Return the vector of a record's text; None for one that is not searched for."""
+    text = record.search_text()
+    return None if text is None else vectors[content_hash(text)]
 
 
 def _make_folder(path: Path) -> None:

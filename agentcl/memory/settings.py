@@ -11,11 +11,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
 from agentcl.errors import ConfigError
+from agentcl.text.suggesting import did_you_mean
 
 FILE: Final = "agentcl.toml"
 _PREFIX: Final = "AGENTCL_"
@@ -104,9 +104,8 @@ def resolve(
     ] + [(name, f"{name!r} in {file}") for name in table if name not in _KNOWN]
     for name, where in unknown:
         plain = name.removeprefix(_PREFIX).lower()
-        near = get_close_matches(plain, _KNOWN, n=1)
-        meant = f"did you mean {near[0]!r}? " if near else ""
-        raise ConfigError(f"unknown setting: {where}; {meant}Known settings: {', '.join(_KNOWN)}")
+        advice = f"known settings: {', '.join(_KNOWN)}"
+        raise ConfigError(f"unknown setting: {where}{did_you_mean(plain, _KNOWN, advice)}")
     return {name: _effective(name, given, variables, file, table) for name in _KNOWN}
 
 

@@ -1,18 +1,72 @@
 """One door to any frozen language model: what is asked, what comes back, and what it cost."""
 
-from agentcl.models.base import ChatModel, Message, Reply, Sampling, TokenLogprob, Usage
-from agentcl.models.cache import CachedModel
-from agentcl.models.ledger import Call, Ledger, LedgerLine, Prices, RecordedModel
-from agentcl.models.scripted import ScriptedModel
-from agentcl.models.structured import ask_object
+from typing import TYPE_CHECKING
+
+from agentcl import _face
+
+if TYPE_CHECKING:
+    from agentcl.models.base import (
+        GREEDY,
+        ChatModel,
+        Message,
+        Reply,
+        Sampling,
+        TokenLogprob,
+    )
+    from agentcl.models.cache import (
+        CachedModel,
+    )
+    from agentcl.models.check import (
+        Capability,
+        Endpoint,
+    )
+    from agentcl.models.ledger import (
+        Call,
+        Ledger,
+        LedgerLine,
+        Prices,
+        RecordedModel,
+    )
+    from agentcl.models.local import (
+        LocalChat,
+    )
+    from agentcl.models.metered import (
+        MeteredModel,
+    )
+    from agentcl.models.openai import (
+        OpenAIChat,
+    )
+    from agentcl.models.reference.shipped import (
+        REFERENCE_FOLDER,
+        open_reference,
+    )
+    from agentcl.models.scripted import (
+        ScriptedModel,
+    )
+    from agentcl.models.structured import (
+        ask_object,
+    )
+    from agentcl.models.vllm import (
+        VllmServer,
+    )
+    from agentcl.store.usage import (
+        Usage,
+    )
 
 __all__ = [
+    "GREEDY",
+    "REFERENCE_FOLDER",
     "CachedModel",
     "Call",
+    "Capability",
     "ChatModel",
+    "Endpoint",
     "Ledger",
     "LedgerLine",
+    "LocalChat",
     "Message",
+    "MeteredModel",
+    "OpenAIChat",
     "Prices",
     "RecordedModel",
     "Reply",
@@ -20,5 +74,26 @@ __all__ = [
     "ScriptedModel",
     "TokenLogprob",
     "Usage",
+    "VllmServer",
     "ask_object",
+    "open_reference",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _face(
+        __name__,
+        {
+            "base": "GREEDY ChatModel Message Reply Sampling TokenLogprob",
+            "cache": "CachedModel",
+            "check": "Capability Endpoint",
+            "ledger": "Call Ledger LedgerLine Prices RecordedModel",
+            "metered": "MeteredModel",
+            "local": "LocalChat",
+            "openai": "OpenAIChat",
+            "reference.shipped": "REFERENCE_FOLDER open_reference",
+            "scripted": "ScriptedModel",
+            "structured": "ask_object",
+            "vllm": "VllmServer",
+            "agentcl.store.usage": "Usage",
+        },
+    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol, runtime_checkable
 
 from agentcl.errors import InvalidInput
+from agentcl.store.usage import Usage
 
 Role = Literal["system", "user", "assistant"]
 Finish = Literal["stop", "length", "other"]
@@ -48,23 +49,6 @@ GREEDY: Final = Sampling()
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens of one or several calls."""
-
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    is_estimated: bool = False  # the endpoint did not say, so these are high estimates
-
-    def __add__(self, other: Usage) -> Usage:
-        """Return the tokens of both."""
-        return Usage(
-            self.prompt_tokens + other.prompt_tokens,
-            self.completion_tokens + other.completion_tokens,
-            self.is_estimated or other.is_estimated,
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class TokenLogprob:
     """One token of an answer, and the natural logarithm of its probability."""
 
@@ -77,10 +61,9 @@ class Reply:
     """The answer to one call."""
 
     text: str
-    usage: Usage
+    usage: Usage  # of that call; of both where `ask_object` had to ask twice
     model: str  # as the endpoint calls it
     finish: Finish  # "length": it was cut off at `max_tokens`
-    duration_s: float
     value: Any = None  # the parsed object, where one was asked for by `ask_object`
     logprobs: tuple[TokenLogprob, ...] | None = None  # None: not asked for, or not offered
     is_cached: bool = False  # taken from an answer cache; nothing was asked of the model

@@ -18,16 +18,29 @@ from agentcl.models.base import (
     Sampling,
     Schema,
     TokenLogprob,
-    Usage,
 )
 from agentcl.store.checks import canonical_json
 from agentcl.store.sqlite.database import Database
+from agentcl.store.usage import Usage
 
 _SCHEMA: Final = "CREATE TABLE answer (request BLOB PRIMARY KEY, reply TEXT NOT NULL) WITHOUT ROWID"
 
 
+# Answers once had their duration beside a usage that did not count calls.
+_MOVED: Final = """
+UPDATE answer SET reply = json_remove(
+    json_set(reply, '$.usage.calls', 1, '$.usage.duration_s', json_extract(reply, '$.duration_s')),
+    '$.duration_s'
+)
+"""
+
+
 def _create(connection: sqlite3.Connection) -> None:
     connection.execute(_SCHEMA)
+
+
+def _move_durations(connection: sqlite3.Connection) -> None:
+    connection.execute(_MOVED)
 
 
 class CachedModel:
@@ -48,7 +61,7 @@ class CachedModel:
         self._database = Database(
             path,
             durability="normal",
-            migrations=(_create,),
+            migrations=(_create, _move_durations),
             remedy="Delete it: it is a cache, and answers are asked for again",
         )
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Final, Literal, cast, get_args
 
 from agentcl.errors import AgentclError, ConfigError, InvalidInput
-from agentcl.models.base import GREEDY, ChatModel, Message, Reply, Sampling, Schema, Usage
-from agentcl.store.records import from_micros, to_micros
+from agentcl.models.base import GREEDY, ChatModel, Message, Reply, Sampling, Schema
+from agentcl.store.records import from_micros, now_micros, to_micros
 from agentcl.store.sqlite.database import Database
-from agentcl.store.sqlite.journal import now_micros
+from agentcl.store.usage import NO_USAGE, Usage
 from agentcl.text.tokens import estimate_tokens
 
 By = Literal["day", "episode", "job", "purpose", "model"]
@@ -53,7 +53,6 @@ class Call:
     job: str
     usage: Usage
     is_cached: bool
-    duration_s: float
     error: str  # the name of what was raised; empty when it was answered
 
 
@@ -62,12 +61,9 @@ class LedgerLine:
     """The calls of one day, episode, job, purpose or model, added up."""
 
     key: str
-    calls: int
+    usage: Usage  # of all calls; its tokens only of those that were asked of a model
     failed: int
     cached: int  # answered from a cache: they cost nothing
-    prompt_tokens: int  # those that were asked of a model
-    completion_tokens: int
-    duration_s: float
     price: float  # in the currency of the price table
     unpriced: int  # calls of models that the price table does not have
 
@@ -106,11 +102,11 @@ class Prices:
             ) from error
         return cls(table)
 
-    def price(self, model: str, prompt_tokens: int, completion_tokens: int) -> float | None:
-        """Return what tokens of a model cost; None for a model that is not in the table."""
+    def price(self, model: str, usage: Usage) -> float | None:
+        """Return what the tokens of a model cost; None for a model that is not in the table."""
         for pattern, (prompt, completion) in self._table.items():
             if fnmatchcase(model, pattern):
-                return (prompt_tokens * prompt + completion_tokens * completion) / _PER
+                return (usage.prompt_tokens * prompt + usage.completion_tokens * completion) / _PER
         return None
 
 
@@ -149,7 +145,7 @@ class Ledger:
                     call.usage.completion_tokens,
                     call.usage.is_estimated,
                     call.is_cached,
-                    call.duration_s,
+                    call.usage.duration_s,
                     call.error,
                 ),
             )
@@ -165,22 +161,20 @@ class Ledger:
         rows = self._database.read(
             f"SELECT {_GROUPS[by]}, model, count(*), sum(error != ''), sum(is_cached),"
             " sum(iif(is_cached, 0, prompt_tokens)), sum(iif(is_cached, 0, completion_tokens)),"
-            " sum(duration_s) FROM call WHERE at >= ? GROUP BY 1, 2 ORDER BY 1, 2",
+            " sum(duration_s), max(is_estimated) FROM call WHERE at >= ? GROUP BY 1, 2 ORDER BY 1, 2",
             (0 if since is None else to_micros(since),),
         )
         lines: dict[str, LedgerLine] = {}
-        for row in cast(list[tuple[str, str, int, int, int, int, int, float]], rows):
-            key, model, calls, failed, cached, prompt, completion, duration_s = row
-            price = self._prices.price(model, prompt, completion)
-            held = lines.get(key, LedgerLine(key, 0, 0, 0, 0, 0, 0.0, 0.0, 0))
+        for row in cast(list[tuple[str, str, int, int, int, int, int, float, int]], rows):
+            key, model, calls, failed, cached, prompt, completion, duration_s, estimated = row
+            usage = Usage(calls, prompt, completion, duration_s, bool(estimated))
+            price = self._prices.price(model, usage)
+            held = lines.get(key, LedgerLine(key, NO_USAGE, 0, 0, 0.0, 0))
             lines[key] = LedgerLine(
                 key,
-                held.calls + calls,
+                held.usage + usage,
                 held.failed + failed,
                 held.cached + cached,
-                held.prompt_tokens + prompt,
-                held.completion_tokens + completion,
-                held.duration_s + duration_s,
                 held.price + (price or 0.0),
                 held.unpriced + (calls - cached if price is None else 0),
             )
@@ -231,9 +225,10 @@ class RecordedModel:
         try:
             reply = self._model.chat(messages, sampling=sampling, schema=schema)
         except AgentclError as error:
-            self._write(Usage(), time.perf_counter() - started, error=type(error).__name__)
+            usage = Usage(calls=1, duration_s=time.perf_counter() - started)
+            self._write(usage, error=type(error).__name__)
             raise
-        self._write(reply.usage, reply.duration_s, model=reply.model, is_cached=reply.is_cached)
+        self._write(reply.usage, model=reply.model, is_cached=reply.is_cached)
         return reply
 
     def stream(self, messages: Sequence[Message], *, sampling: Sampling = GREEDY) -> Iterator[str]:
@@ -250,8 +245,9 @@ class RecordedModel:
             raise
         finally:
             asked = sum(estimate_tokens(message.content) for message in messages)
-            usage = Usage(asked, estimate_tokens("".join(pieces)), is_estimated=True)
-            self._write(usage, time.perf_counter() - started, error=problem)
+            duration_s = time.perf_counter() - started
+            said = estimate_tokens("".join(pieces))
+            self._write(Usage(1, asked, said, duration_s, is_estimated=True), error=problem)
 
     def fingerprint(self) -> str:
         """Return the model's own."""
@@ -260,7 +256,6 @@ class RecordedModel:
     def _write(
         self,
         usage: Usage,
-        duration_s: float,
         *,
         model: str = "",
         is_cached: bool = False,
@@ -269,5 +264,5 @@ class RecordedModel:
         purpose, episode, job = self._about
         at = from_micros(self._clock())
         self._ledger.record(
-            Call(at, model or self.name, purpose, episode, job, usage, is_cached, duration_s, error)
+            Call(at, model or self.name, purpose, episode, job, usage, is_cached, error)
         )

@@ -20,9 +20,9 @@ from agentcl.models.base import (
     Sampling,
     Schema,
     TokenLogprob,
-    Usage,
 )
 from agentcl.models.stopping import held_back, until
+from agentcl.store.usage import Usage
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -82,10 +82,9 @@ class LocalChat:
         is_ended = is_stopped or int(new[-1]) in _ends(model)
         return Reply(
             text=text,
-            usage=Usage(int(prompt["input_ids"].shape[1]), len(new)),
+            usage=Usage(1, int(prompt["input_ids"].shape[1]), len(new), duration_s),
             model=self._source,
             finish="stop" if is_ended else "length",
-            duration_s=duration_s,
             logprobs=_logprobs(output.logits, new, tokenizer) if sampling.logprobs else None,
         )
 

@@ -19,8 +19,8 @@ from agentcl.models.base import (
     Sampling,
     Schema,
     TokenLogprob,
-    Usage,
 )
+from agentcl.store.usage import Usage
 from agentcl.text.tokens import estimate_tokens
 
 if TYPE_CHECKING:
@@ -116,10 +116,9 @@ class OpenAIChat:
         text = choice.message.content or ""
         return Reply(
             text=text,
-            usage=_usage(answer, messages, text),
+            usage=_usage(answer, messages, text, duration_s),
             model=answer.model or self._model,
             finish=_finish(choice.finish_reason),
-            duration_s=duration_s,
             logprobs=None
             if choice.logprobs is None or choice.logprobs.content is None
             else tuple(TokenLogprob(t.token, t.logprob) for t in choice.logprobs.content),
@@ -209,8 +208,10 @@ def _finish(reason: str | None) -> Finish:
     return "length" if reason == "length" else "other"
 
 
-def _usage(answer: ChatCompletion, messages: Sequence[Message], text: str) -> Usage:
+def _usage(
+    answer: ChatCompletion, messages: Sequence[Message], text: str, duration_s: float
+) -> Usage:
     if answer.usage is not None:
-        return Usage(answer.usage.prompt_tokens, answer.usage.completion_tokens)
+        return Usage(1, answer.usage.prompt_tokens, answer.usage.completion_tokens, duration_s)
     asked = sum(estimate_tokens(message.content) for message in messages)
-    return Usage(asked, estimate_tokens(text), is_estimated=True)
+    return Usage(1, asked, estimate_tokens(text), duration_s, is_estimated=True)

@@ -7,7 +7,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from agentcl.errors import ModelUnavailable
-from agentcl.models.base import GREEDY, Message, Reply, Sampling, Schema, Usage
+from agentcl.models.base import GREEDY, Message, Reply, Sampling, Schema
+from agentcl.store.usage import Usage
 from agentcl.text.tokens import estimate_tokens
 
 Script = Callable[[Sequence[Message]], str]
@@ -44,8 +45,8 @@ class ScriptedModel:
                 f"the script of {self.name!r} ended after {len(self.asked) - 1} answers"
             )
         asked = sum(estimate_tokens(message.content) for message in messages)
-        usage = Usage(asked, estimate_tokens(text), is_estimated=True)
-        return Reply(text, usage, self.name, "stop", 0.0)
+        usage = Usage(1, asked, estimate_tokens(text), is_estimated=True)
+        return Reply(text, usage, self.name, "stop")
 
     def stream(self, messages: Sequence[Message], *, sampling: Sampling = GREEDY) -> Iterator[str]:
         """Yield the next answer word by word."""

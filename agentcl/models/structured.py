@@ -29,7 +29,7 @@ def ask_object(
     """Return an answer whose `value` fits a JSON Schema; at most two calls.
 
     An answer that breaks the schema is shown to the model with what is wrong, once. The reply's usage
-    and duration are those of both calls.
+    is that of both calls.
 
     Raises:
         SchemaViolation: if the second answer breaks it too.
@@ -56,7 +56,6 @@ def ask_object(
         second,
         value=value,
         usage=first.usage + second.usage,
-        duration_s=first.duration_s + second.duration_s,
         is_cached=first.is_cached and second.is_cached,
     )
 

@@ -1,1 +1,107 @@
-"""How records are found: encoders, indexes, the ranking, and packing into a prompt."""
+"""How what is kept is found: indexes, encoders, fusion, the graph, and hits packed for a prompt."""
+
+from typing import TYPE_CHECKING
+
+from agentcl import _face
+
+if TYPE_CHECKING:
+    from agentcl.retrieval.chroma import (
+        ChromaIndex,
+    )
+    from agentcl.retrieval.encoders import (
+        Encoder,
+        GivenVectors,
+        HashingEncoder,
+        default_encoder_name,
+        open_encoder,
+    )
+    from agentcl.retrieval.exact import (
+        ExactIndex,
+    )
+    from agentcl.retrieval.filters import (
+        Filters,
+    )
+    from agentcl.retrieval.fulltext import (
+        FullTextIndex,
+    )
+    from agentcl.retrieval.graph.names import (
+        Extracted,
+        Extractor,
+        NameExtractor,
+        Triple,
+    )
+    from agentcl.retrieval.graph.settings import (
+        Edges,
+        GraphSettings,
+    )
+    from agentcl.retrieval.index import (
+        Change,
+        Condition,
+        Entry,
+        Index,
+        Match,
+        Query,
+    )
+    from agentcl.retrieval.recall import (
+        Hit,
+        Link,
+        LinkedFact,
+        Mode,
+        Recall,
+        ScorePart,
+    )
+    from agentcl.retrieval.retriever import (
+        IndexState,
+        Retrieved,
+        Retriever,
+    )
+
+__all__ = [
+    "Change",
+    "ChromaIndex",
+    "Condition",
+    "Edges",
+    "Encoder",
+    "Entry",
+    "ExactIndex",
+    "Extracted",
+    "Extractor",
+    "Filters",
+    "FullTextIndex",
+    "GivenVectors",
+    "GraphSettings",
+    "HashingEncoder",
+    "Hit",
+    "Index",
+    "IndexState",
+    "Link",
+    "LinkedFact",
+    "Match",
+    "Mode",
+    "NameExtractor",
+    "Query",
+    "Recall",
+    "Retrieved",
+    "Retriever",
+    "ScorePart",
+    "Triple",
+    "default_encoder_name",
+    "open_encoder",
+]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _face(
+        __name__,
+        {
+            "chroma": "ChromaIndex",
+            "encoders": "Encoder GivenVectors HashingEncoder default_encoder_name open_encoder",
+            "exact": "ExactIndex",
+            "filters": "Filters",
+            "fulltext": "FullTextIndex",
+            "graph.names": "Extracted Extractor NameExtractor Triple",
+            "graph.settings": "Edges GraphSettings",
+            "index": "Change Condition Entry Index Match Query",
+            "recall": "Hit Link LinkedFact Mode Recall ScorePart",
+            "retriever": "IndexState Retrieved Retriever",
+        },
+    )

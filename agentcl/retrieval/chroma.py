@@ -22,7 +22,7 @@ import httpx
 
 from agentcl.errors import MissingExtra, StoreUnavailable
 from agentcl.retrieval.index import Change, Entry, Match, Query
-from agentcl.store.records import Scope
+from agentcl.store.records import SCOPE_FIELDS, Scope
 from agentcl.store.sqlite.database import Database
 
 try:
@@ -35,7 +35,6 @@ except ImportError as error:
 
 _LIVE: Final = (1 << 62) - 1  # `ended` of a live entry
 _BATCH: Final = 500
-_SCOPE: Final = ("tenant", "user", "agent", "session")
 _FAILURES: Final = (ChromaError, httpx.HTTPError, ValueError, OSError)
 
 
@@ -306,7 +305,7 @@ def _held(entry: Entry) -> dict[str, str | int]:
         "valid_from": -_LIVE if entry.valid_from is None else entry.valid_from,
         "valid_to": _LIVE if entry.valid_to is None else entry.valid_to,
         "metadata": json.dumps(dict(entry.metadata)),
-        **{name: getattr(entry.scope, name) for name in _SCOPE},
+        **{name: getattr(entry.scope, name) for name in SCOPE_FIELDS},
     }
 
 
@@ -315,7 +314,7 @@ def _entry(seq: int, held: Mapping[str, Any]) -> Entry:
         seq=seq,
         id=held["id"],
         kind=held["kind"],
-        scope=Scope(*(held[name] for name in _SCOPE)),
+        scope=Scope(*(held[name] for name in SCOPE_FIELDS)),
         text="",
         vector=None,
         created_at=held["created"],
@@ -327,7 +326,7 @@ def _entry(seq: int, held: Mapping[str, Any]) -> Entry:
 
 def _where(query: Query) -> dict[str, Any]:
     conditions: list[dict[str, Any]] = []
-    for name in _SCOPE:
+    for name in SCOPE_FIELDS:
         allowed = getattr(query.view, name)
         if allowed is not None:
             conditions.append({name: {"$in": sorted(allowed)}})

@@ -9,16 +9,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
-from agentcl.errors import MissingExtra
+import numpy as np
+from numpy.typing import NDArray
+
 from agentcl.retrieval.index import NOTHING, Change, Condition, Entry, Match, Query
 from agentcl.retrieval.sign_bits import SCAN_FROM, SignScan
 from agentcl.store.records import Scope
-
-try:
-    import numpy as np
-    from numpy.typing import NDArray
-except ImportError as error:
-    raise MissingExtra("the exact index", "vectors") from error
 
 _FOREVER: Final = np.iinfo(np.int64).max
 _GATHER_BELOW: Final = 0.25  # of all rows; a product with more of them is faster with all in place

@@ -11,8 +11,8 @@ from typing import Final
 
 from agentcl.errors import StoreCorrupt
 from agentcl.retrieval.index import NOTHING, Change, Entry, Index, Match, Query
+from agentcl.store.base import Store
 from agentcl.store.rows import Row
-from agentcl.store.sqlite.journal import Journal
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class Feed:
     reads_fields: bool = False
     kinds: frozenset[str] = frozenset({"passage"})
 
-    def catch_up(self, journal: Journal) -> int:
+    def catch_up(self, journal: Store) -> int:
         """Apply everything the journal has and the index lacks; return how many rows that were.
 
         An index that is empty, damaged, or ahead of the journal (which then lost rows), is rebuilt.
@@ -41,7 +41,7 @@ class Feed:
             self._heal(journal, error)
             return self._catch_up(journal)
 
-    def search(self, journal: Journal, query: Query, *, limit: int) -> list[Match]:
+    def search(self, journal: Store, query: Query, *, limit: int) -> list[Match]:
         """Ask the index; if it turns out to be damaged, it is rebuilt and asked again."""
         try:
             return self.index.search(query, limit=limit)
@@ -49,7 +49,7 @@ class Feed:
             self._heal(journal, error)
             return self.index.search(query, limit=limit)
 
-    def rebuild(self, journal: Journal) -> None:
+    def rebuild(self, journal: Store) -> None:
         """Build the index anew from the journal alone; no encoder is needed."""
         try:
             self._rebuild(journal)
@@ -58,11 +58,11 @@ class Feed:
             # of the journal is raised again.
             self._rebuild(journal)
 
-    def _heal(self, journal: Journal, error: StoreCorrupt) -> None:
+    def _heal(self, journal: Store, error: StoreCorrupt) -> None:
         logger.warning("index %s: %s; rebuilding it from the journal", self.index.name, error)
         self.rebuild(journal)
 
-    def _catch_up(self, journal: Journal) -> int:
+    def _catch_up(self, journal: Store) -> int:
         last = journal.last_seq()
         held = self.index.watermark()
         if held == last:
@@ -87,7 +87,7 @@ class Feed:
     def _kinds(self) -> list[str]:
         return sorted(self.kinds)
 
-    def _rebuild(self, journal: Journal) -> None:
+    def _rebuild(self, journal: Store) -> None:
         last = journal.last_seq()
         rows = takewhile(lambda row: row.seq <= last, journal.since(0, kinds=self._kinds))
         changes = chain.from_iterable(
@@ -96,7 +96,7 @@ class Feed:
         self.index.rebuild(changes, watermark=last)
 
 
-def fill(feeds: Sequence[Feed], journal: Journal) -> None:
+def fill(feeds: Sequence[Feed], journal: Store) -> None:
     """Fill indexes of this process's memory, all of them empty, reading each row once for all."""
     last = journal.last_seq()
     for feed in feeds:
@@ -112,7 +112,7 @@ def fill(feeds: Sequence[Feed], journal: Journal) -> None:
         feed.index.apply((), watermark=last)
 
 
-def _changes(journal: Journal, rows: Sequence[Row], feeds: Sequence[Feed]) -> list[Change]:
+def _changes(journal: Store, rows: Sequence[Row], feeds: Sequence[Feed]) -> list[Change]:
     """Return rows as changes with all that one of some indexes wants to read of them."""
     seeing = frozenset[str]().union(*(feed.kinds for feed in feeds if feed.reads_vectors))
     vectors = journal.vectors([row.seq for row in rows if row.kind in seeing])

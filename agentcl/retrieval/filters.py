@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any, Final, get_args
 
 from agentcl.errors import InvalidInput
 from agentcl.retrieval.index import Condition, Operator
 from agentcl.store.checks import check_metadata, check_unicode
+from agentcl.text.suggesting import did_you_mean
 
 _OPERATORS: Final[tuple[str, ...]] = get_args(Operator)
 Filters = Mapping[str, Any]
@@ -40,12 +40,9 @@ def parse_filters(filters: Filters | None) -> tuple[Condition, ...]:
 
 def _condition(field: str, operator: object, value: Any) -> Condition:  # noqa: ANN401  # user JSON
     if operator not in _OPERATORS:
-        near = get_close_matches(str(operator).lstrip("$"), _OPERATORS, n=1, cutoff=0.5)
-        meant = f"; did you mean {near[0]!r}?" if near else ""
-        raise InvalidInput(
-            f"unknown operator {operator!r} in the filter on {field!r}{meant} "
-            f"Operators: {', '.join(_OPERATORS)}"
-        )
+        advice = f"operators: {', '.join(_OPERATORS)}"
+        meant = did_you_mean(str(operator).lstrip("$"), _OPERATORS, advice, alike=0.5)
+        raise InvalidInput(f"unknown operator {operator!r} in the filter on {field!r}{meant}")
     check_metadata({field: value})
     if operator == "in" and not isinstance(value, list):
         raise InvalidInput(f"'in' on {field!r} needs a list, not {type(value).__name__}")

@@ -21,8 +21,8 @@ from typing import Final, cast
 from agentcl.errors import SchemaTooNew, StoreCorrupt
 from agentcl.retrieval.index import Change, Entry, Match, Query
 from agentcl.store.records import Scope, ScopeView
+from agentcl.store.sqlite.conditions import view_sql
 from agentcl.store.sqlite.database import Database
-from agentcl.store.sqlite.journal import view_sql
 from agentcl.text.function_words import content_terms
 from agentcl.text.terms import terms
 

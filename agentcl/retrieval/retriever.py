@@ -6,20 +6,19 @@ import logging
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from itertools import islice, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from agentcl.errors import ConfigError, MissingExtra, StoreCorrupt
+from agentcl.errors import ConfigError, StoreCorrupt
 from agentcl.retrieval.feed import Feed
 from agentcl.retrieval.fulltext import FullTextIndex
 from agentcl.retrieval.fusion import Fused, Fusion, by_walk, fuse, join, with_link
 from agentcl.retrieval.index import Index, Match, Query
 from agentcl.retrieval.recall import Hit, LinkedFact, Mode
+from agentcl.store.base import Store
 from agentcl.store.records import Passage, from_micros
 from agentcl.store.rows import Row
-from agentcl.store.sqlite.journal import Journal
 
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
@@ -66,7 +65,7 @@ class Retriever:
 
     def __init__(
         self,
-        journal: Journal,
+        journal: Store,
         *,
         index: str | Index,
         is_lexical: bool,
@@ -79,7 +78,7 @@ class Retriever:
         self._graph_settings = graph_settings
         self._lock = threading.RLock()
         self._scratch: TemporaryDirectory[str] | None = None
-        if journal.database.read_only:
+        if journal.read_only:
             # Indexes must be written somewhere, and the memory's own folder may not be.
             from tempfile import TemporaryDirectory
 
@@ -100,11 +99,9 @@ class Retriever:
 
     @property
     def graph(self) -> GraphSearch:
-        """The graph of what passages name and state. Raises MissingExtra without numpy."""
+        """The graph of what passages name and state."""
         with self._lock:
             if self._graph is None:
-                if find_spec("numpy") is None:
-                    raise MissingExtra("graph search", "graph")
                 from agentcl.retrieval.graph.search import GraphSearch
                 from agentcl.retrieval.graph.settings import GraphSettings
 
@@ -272,11 +269,6 @@ def open_index(name: str, folder: Path, *, collection: str) -> Index:
         MissingExtra: if it needs a part that is not installed.
     """
     if name == "exact":
-        # The two hold the same contract; without numpy the pure one serves small memories well.
-        if find_spec("numpy") is None:
-            from agentcl.retrieval.pure import PureIndex
-
-            return PureIndex()
         from agentcl.retrieval.exact import ExactIndex
 
         return ExactIndex()

@@ -1,39 +1,114 @@
-"""What is remembered: records, the journal they live in, and how they change."""
+"""What is kept: records, and the store that keeps every version of them."""
 
-from agentcl.store.episodes import Decision, Episode, Exposure, Guidance, Reflection, Stated, Step
-from agentcl.store.records import (
-    ANY,
-    Document,
-    Extraction,
-    Fact,
-    Passage,
-    Record,
-    Scope,
-    ScopeView,
-    register,
-)
-from agentcl.store.rows import Counters, EncoderSpec, Version
-from agentcl.store.sqlite.journal import Journal
+from typing import TYPE_CHECKING
+
+from agentcl import _face
+
+if TYPE_CHECKING:
+    from agentcl.store.base import (
+        Copy,
+        Erasure,
+        Reembedding,
+        Removed,
+        Store,
+        Writing,
+    )
+    from agentcl.store.checks import (
+        ReadScope,
+        WriteScope,
+    )
+    from agentcl.store.episodes import (
+        Decision,
+        Episode,
+        Exposure,
+        Guidance,
+        Reflection,
+        Stated,
+        Step,
+    )
+    from agentcl.store.jobs import (
+        Job,
+        Price,
+    )
+    from agentcl.store.opening import (
+        holds_store,
+        open_store,
+    )
+    from agentcl.store.records import (
+        ANY,
+        AnyScope,
+        Document,
+        Extraction,
+        Fact,
+        Passage,
+        Record,
+        Scope,
+        ScopeView,
+        register,
+    )
+    from agentcl.store.rows import (
+        Counters,
+        EncoderSpec,
+        Row,
+        Version,
+    )
+    from agentcl.store.transfer import (
+        Imported,
+    )
+    from agentcl.store.usage import (
+        Usage,
+    )
 
 __all__ = [
     "ANY",
+    "AnyScope",
+    "Copy",
     "Counters",
     "Decision",
     "Document",
     "EncoderSpec",
     "Episode",
+    "Erasure",
     "Exposure",
     "Extraction",
     "Fact",
     "Guidance",
-    "Journal",
+    "Imported",
+    "Job",
     "Passage",
+    "Price",
+    "ReadScope",
     "Record",
+    "Reembedding",
     "Reflection",
+    "Removed",
+    "Row",
     "Scope",
     "ScopeView",
     "Stated",
     "Step",
+    "Store",
+    "Usage",
     "Version",
+    "WriteScope",
+    "Writing",
+    "holds_store",
+    "open_store",
     "register",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _face(
+        __name__,
+        {
+            "base": "Copy Erasure Reembedding Removed Store Writing",
+            "checks": "ReadScope WriteScope",
+            "episodes": "Decision Episode Exposure Guidance Reflection Stated Step",
+            "jobs": "Job Price",
+            "opening": "holds_store open_store",
+            "records": "ANY AnyScope Document Extraction Fact Passage Record Scope ScopeView register",
+            "rows": "Counters EncoderSpec Row Version",
+            "transfer": "Imported",
+            "usage": "Usage",
+        },
+    )

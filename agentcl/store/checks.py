@@ -7,11 +7,12 @@ import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from difflib import get_close_matches
-from typing import Any, Final, TypedDict
+from typing import Any, Final, TypedDict, cast
 
 from agentcl.errors import InvalidInput
-from agentcl.store.records import AnyScope, Scope, ScopeView, to_micros
+from agentcl.store.records import SCOPE_FIELDS, AnyScope, Scope, ScopeView, to_micros
+from agentcl.store.usage import Usage
+from agentcl.text.suggesting import did_you_mean
 
 MAX_TEXT: Final = 50_000_000  # characters; a text is held in memory several times while it is added
 MAX_LABEL: Final = 4_000  # characters of a title or uri
@@ -111,16 +112,18 @@ class ReadScope(TypedDict, total=False):
     session: str | AnyScope | None
 
 
-_FIELDS: Final = ("tenant", "user", "agent", "session")
-
-
 def _named(scope: WriteScope | ReadScope) -> dict[str, object]:
     for name in scope:
-        if name not in _FIELDS:
-            near = get_close_matches(name, _FIELDS, n=1)
-            meant = f"; did you mean {near[0]!r}?" if near else ""
+        if name not in SCOPE_FIELDS:
+            meant = did_you_mean(name, SCOPE_FIELDS)
             raise TypeError(f"unexpected keyword argument {name!r}{meant}")
-    return {field: scope.get(field) for field in _FIELDS}
+    return {field: scope.get(field) for field in SCOPE_FIELDS}
+
+
+def named_scope(scope: Scope) -> WriteScope:
+    """Return the fields of a scope that are not empty, as keywords for any verb."""
+    named = {name: value for name in SCOPE_FIELDS if (value := getattr(scope, name))}
+    return cast(WriteScope, named)
 
 
 def check_scope(scope: WriteScope) -> Scope:
@@ -166,13 +169,16 @@ def check_metadata(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
     Raises:
         InvalidInput: naming the first field that JSON would change or cannot hold.
     """
-    if metadata is None:
-        return {}
-    if not isinstance(metadata, Mapping):
-        raise InvalidInput(f"metadata must be a mapping, not {type(metadata).__name__}")
-    checked = _check_json(dict(metadata), "metadata", 0)
+    return {} if metadata is None else check_json_object(metadata, "metadata")
+
+
+def check_json_object(value: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """Return a mapping that JSON can hold exactly, of bounded length. Raises InvalidInput."""
+    if not isinstance(value, Mapping):
+        raise InvalidInput(f"{what} must be a mapping, not {type(value).__name__}")
+    checked = _check_json(dict(value), what, 0)
     if len(canonical_json(checked)) > MAX_METADATA:
-        raise InvalidInput(f"metadata is longer than {MAX_METADATA:,} characters of JSON")
+        raise InvalidInput(f"{what} is longer than {MAX_METADATA:,} characters of JSON")
     assert isinstance(checked, dict)
     return checked
 
@@ -248,6 +254,13 @@ def canonical_json(value: object) -> str:
     return _CANONICAL.encode(value)
 
 
+def _plain(value: object) -> object:
+    """Return the JSON form of what has none of its own: a usage."""
+    if isinstance(value, Usage):
+        return value.stored()
+    raise TypeError(f"a {type(value).__name__} has no form in JSON")
+
+
 _CANONICAL: Final = json.JSONEncoder(
-    ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False
+    ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False, default=_plain
 )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 
 from agentcl.store.records import Record, register
+from agentcl.store.usage import NO_USAGE, Usage
 
 Status = Literal["open", "finished", "interrupted"]
 Level = Literal["instance", "family", "anywhere"]
@@ -67,14 +68,13 @@ class Episode(Record):
     steps: int = 0
     exposures: tuple[Exposure, ...] = ()
     memories: tuple[str, ...] = ()  # ids of the documents that were in a prompt
-    usage: Mapping[str, tuple[int, int, int, float]] = field(default_factory=dict)
-    # ^ by role: calls, prompt tokens, completion tokens, seconds
+    usage: Mapping[str, Usage] = field(default_factory=dict)  # by role
 
     def __post_init__(self) -> None:
-        """Make tuples again after JSON."""
+        """Make tuples and usages again after JSON."""
         _restore(self, "exposures", tuple(Exposure(*one) for one in self.exposures))
         _restore(self, "memories", tuple(self.memories))
-        _restore(self, "usage", {role: tuple(spent) for role, spent in self.usage.items()})
+        _restore(self, "usage", {role: _kept(one) for role, one in self.usage.items()})
 
     @property
     def cluster(self) -> str:
@@ -84,7 +84,7 @@ class Episode(Record):
     @property
     def tokens(self) -> int:
         """Tokens of all roles together, read and written."""
-        return sum(prompt + completion for _, prompt, completion, _ in self.usage.values())
+        return sum(one.tokens for one in self.usage.values())
 
     def search_text(self) -> str:
         """Return the task as it was first seen."""
@@ -163,12 +163,12 @@ class Reflection(Record):
     author_model: str = ""
     origin: Origin = "experience"
     problem: str = ""  # why there is nothing, where the answer could not be used
-    usage: tuple[int, int, int, float] = (0, 0, 0, 0.0)
+    usage: Usage = NO_USAGE
 
     def __post_init__(self) -> None:
-        """Make tuples again after JSON."""
+        """Make tuples and a usage again after JSON."""
         _restore(self, "stated", tuple(Stated(*one) for one in self.stated))
-        _restore(self, "usage", tuple(self.usage))
+        _restore(self, "usage", _kept(self.usage))
 
 
 @register("decision")
@@ -181,6 +181,12 @@ class Decision(Record):
     since: int = 0  # of a rollback: evidence from this moment on (microseconds) does not count ...
     until: int = 0  # ... up to this one
     reason: str = ""
+
+
+def _kept(usage: Usage) -> Usage:
+    """Return a usage as it can be read again: without whether it was estimated."""
+    numbers = usage.stored() if isinstance(usage, Usage) else usage  # a list, out of JSON
+    return Usage(*numbers)
 
 
 def _restore(record: Record, name: str, value: Any) -> None:  # noqa: ANN401  # any field

@@ -8,11 +8,12 @@ every version. A kind adds its own fields by subclassing `Record` and registerin
     class Fact(Record):
         subject: str = ""
 
-The fields a subclass adds must hold JSON values; they are stored as the record's body.
+The fields a subclass adds must hold JSON values, or usages; they are stored as the record's body.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
@@ -72,6 +73,9 @@ class Scope:
             frozenset({self.agent}),
             frozenset({self.session}),
         )
+
+
+SCOPE_FIELDS: Final = tuple(f.name for f in fields(Scope))
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +257,11 @@ class Extraction(Record):
     def passage_id(self) -> str:
         """The id of the passage that was read."""
         return self.sources[0]
+
+
+def now_micros() -> int:
+    """Return the machine's clock in microseconds since 1970."""
+    return time.time_ns() // 1_000
 
 
 def to_micros(moment: datetime) -> int:

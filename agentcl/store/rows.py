@@ -127,6 +127,7 @@ class Counters:
     wins: int = 0
     losses: int = 0
     last_used_at: datetime | None = None
+    repeats: int = 0  # how often the same thing was added again
 
 
 def checksum(

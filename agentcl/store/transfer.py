@@ -1,4 +1,4 @@
-"""Moving a memory: lossless export and import as JSON lines, and snapshots.
+"""Moving a memory: lossless export and import as JSON lines.
 
 The first line of an export is a header, then come the journal's rows in order, counters, and a last
 line with their number and a digest of everything before, so that a file cut short is noticed.
@@ -10,22 +10,18 @@ import base64
 import binascii
 import hashlib
 import json
-import os
-import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import IO, Any, Final
 
-from agentcl.errors import InvalidInput, StoreCorrupt, StoreUnavailable, TransferError
+from agentcl.errors import InvalidInput, StoreCorrupt, TransferError
+from agentcl.store.base import Store
 from agentcl.store.checks import canonical_json, check_unicode
 from agentcl.store.records import KINDS, Scope, ScopeView
-from agentcl.store.rows import EncoderSpec, Row, fields_of
-from agentcl.store.sqlite import erasure
-from agentcl.store.sqlite.journal import FILE, Journal
+from agentcl.store.rows import Counters, EncoderSpec, Row, fields_of
 
 FORMAT: Final = 1
+_COUNTS: Final = ("uses", "wins", "losses", "repeats")
 _EVERYTHING: Final = ScopeView(None, None, None, None)
 
 
@@ -39,13 +35,11 @@ class Imported:
     erased: int = 0  # records forgotten here because they were forgotten there
 
 
-def export(
-    journal: Journal, *, view: ScopeView = _EVERYTHING, salvage: bool = False
-) -> Iterator[str]:
+def export(store: Store, *, view: ScopeView = _EVERYTHING, salvage: bool = False) -> Iterator[str]:
     """Yield the lines of an export, each with its line end.
 
     Args:
-        journal: what to export; writes made meanwhile are left out.
+        store: what to export; writes made meanwhile are left out.
         view: whose records. Traces of erased records belong to nobody: only a full export has them.
         salvage: leave out rows that cannot be read instead of raising StoreCorrupt.
     """
@@ -57,16 +51,16 @@ def export(
         digest.update(text.encode())
         return text
 
-    spec = journal.encoder()
+    spec = store.encoder()
     yield line({"agentcl_export": FORMAT, "encoder": None if spec is None else asdict(spec)})
     exported: dict[str, None] = {}
-    for row in _readable(journal) if salvage else journal.since(0):
+    for row in _readable(store) if salvage else store.since(0):
         if view != _EVERYTHING and (row.tenant is None or not view.sees(row.scope)):
             continue
         if not salvage and row.digest() != row.checksum:
             row.record()  # raises with the words for this damage
         try:
-            vector = journal.given_vectors([row.seq]).get(row.seq)
+            vector = store.given_vectors([row.seq]).get(row.seq)
         except StoreCorrupt:
             if not salvage:
                 raise
@@ -75,21 +69,15 @@ def export(
         exported[row.id] = None
         count += 1
     for id in exported:
-        counters = journal.counters(id)
-        if counters.uses or counters.wins or counters.losses:
-            yield line(
-                {
-                    "counter": id,
-                    "uses": counters.uses,
-                    "wins": counters.wins,
-                    "losses": counters.losses,
-                }
-            )
+        counters = store.counters(id)
+        counts = {name: getattr(counters, name) for name in _COUNTS}
+        if any(counts.values()):
+            yield line({"counter": id, **counts})
             count += 1
     yield canonical_json({"end": count, "digest": digest.hexdigest()}) + "\n"
 
 
-def import_(journal: Journal, lines: Iterable[str]) -> Imported:
+def import_(store: Store, lines: Iterable[str]) -> Imported:
     """Add the rows of an export; ids, versions, times and vectors stay as they were.
 
     Rows that are here already are left alone. A record that was forgotten here stays forgotten.
@@ -101,18 +89,20 @@ def import_(journal: Journal, lines: Iterable[str]) -> Imported:
     """
     rows, counters, spec = _parse(lines)
     added = present = forgotten = 0
+    lost: set[str] = set()
     erased: list[str] = []
-    with journal.writing() as writing, journal.database.errors():
+    with store.writing() as writing:
         if spec is not None and any(vector is not None for _, vector, _ in rows):
             writing.claim_encoder(spec)
         newest = writing.now
         for row, vector, is_given in rows:
-            here = {held.version: held for held in journal.versions(row.id)}
+            here = {held.version: held for held in store.versions(row.id)}
             gone = any(held.op == "erase" for held in here.values())
             if row.version in here and here[row.version].checksum == row.checksum:
                 present += 1
             elif gone:
                 forgotten += 1
+                lost.add(row.id)
             elif row.op == "erase" and here:
                 erased.append(row.id)
             elif row.version in here:
@@ -125,42 +115,13 @@ def import_(journal: Journal, lines: Iterable[str]) -> Imported:
                 newest = max(newest, row.created_at)
                 added += 1
         writing.set_meta("clock", str(newest))
-        for id, uses, wins, losses in counters:
-            if journal.counters(id).uses == 0:
-                writing.credit(id, uses=uses, wins=wins, losses=losses)
+        for id, counts in counters.items():
+            if id not in lost and store.counters(id) == Counters():
+                writing.credit(id, **counts)
     if erased:
-        erasure.erase(journal, erased, view=_EVERYTHING)
-        erasure.finish(journal)
+        store.erase(erased, view=_EVERYTHING)
+        store.finish_erasure()
     return Imported(added, present, forgotten, len(erased))
-
-
-def snapshot(journal: Journal, folder: Path) -> Path:
-    """Write a consistent, compact copy of the journal into a new folder; open it as any memory.
-
-    Raises:
-        InvalidInput: if the folder holds a memory already.
-        StoreUnavailable: if it cannot be written.
-    """
-    target = folder / FILE
-    if target.exists():
-        raise InvalidInput(f"{folder} already holds a memory; name a new folder for the snapshot")
-    partial = folder / (FILE + ".partial")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        partial.unlink(missing_ok=True)
-        journal.database.read("VACUUM INTO ?", (str(partial),))
-        # A copy leads a life of its own, so an index on a server must not be shared between the two.
-        with closing(sqlite3.connect(partial)) as copy, copy:
-            copy.execute("UPDATE meta SET value = lower(hex(randomblob(10))) WHERE key = 'id'")
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        partial.rename(target)
-    except OSError as error:
-        raise StoreUnavailable(f"cannot write a snapshot to {folder}: {error}") from error
-    if not journal.database.read_only:
-        with journal.writing() as writing:
-            writing.note_copy(folder.resolve(), "snapshot")
-    return target
 
 
 def write_export(lines: Iterable[str], file: IO[str]) -> int:
@@ -227,15 +188,13 @@ def _parse_row(value: dict[str, Any]) -> tuple[Row, bytes | None, bool]:
     return row, packed, bool(value["given"])
 
 
-_Parsed = tuple[
-    list[tuple[Row, bytes | None, bool]], list[tuple[str, int, int, int]], EncoderSpec | None
-]
+_Parsed = tuple[list[tuple[Row, bytes | None, bool]], dict[str, dict[str, int]], EncoderSpec | None]
 
 
 def _parse(lines: Iterable[str]) -> _Parsed:
     digest = hashlib.blake2b(digest_size=16)
     rows: list[tuple[Row, bytes | None, bool]] = []
-    counters: list[tuple[str, int, int, int]] = []
+    counters: dict[str, dict[str, int]] = {}
     spec: EncoderSpec | None = None
     is_complete = False
     for number, text in enumerate(lines, start=1):
@@ -256,7 +215,11 @@ def _parse(lines: Iterable[str]) -> _Parsed:
                     raise ValueError("the digest does not match the lines before it")
                 is_complete = True
             elif "counter" in value:
-                counters.append((value["counter"], value["uses"], value["wins"], value["losses"]))
+                # "repeats" came later; an export of before has none.
+                counters[value["counter"]] = {
+                    name: value[name] if name != "repeats" else value.get(name, 0)
+                    for name in _COUNTS
+                }
             else:
                 rows.append(_parse_row(value))
         except (
@@ -278,11 +241,11 @@ def _parse(lines: Iterable[str]) -> _Parsed:
     return rows, counters, spec
 
 
-def _readable(journal: Journal) -> Iterator[Row]:
+def _readable(store: Store) -> Iterator[Row]:
     """Yield every row that can still be read from a damaged file, one by one."""
-    for seq in range(1, journal.last_seq() + 1):
+    for seq in range(1, store.last_seq() + 1):
         try:
-            for row in journal.rows([seq]).values():
+            for row in store.rows([seq]).values():
                 if row.digest() == row.checksum:
                     yield row
         except StoreCorrupt:

@@ -16,7 +16,6 @@ import time
 from pathlib import Path
 
 from agentcl import Document, Memory, NotFound
-from agentcl.memory.doctor import examine
 
 _PATIENCE_S = 300.0  # with a machine that is busy with something else
 
@@ -115,7 +114,7 @@ def _check(folder: Path, logs: list[Path], errors: Path) -> tuple[int, int]:
         if pending is not None:
             open_ids.add(pending)
     with Memory(folder, encoder="hashing:64") as memory:
-        report = examine(memory)
+        report = memory.store.examine()
         assert report.is_healthy, report.problems
         checked = 0
         for id, wanted in expected.items():

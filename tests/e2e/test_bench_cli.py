@@ -8,8 +8,8 @@ from click.testing import CliRunner, Result
 from agentcl.cli.main import main
 
 RUN = (
-    "bench", "run", "--world", "incidents", "--family", "remedy", "--agent", "responder",
-    "--arm", "none", "--arm", "bm25", "--encoder", "hashing", "-n", "12", "--seeds", "2",
+    "bench", "run", "--domain", "incidents", "--family", "remedy", "--agent", "responder",
+    "--baseline", "none", "--baseline", "bm25", "--encoder", "hashing", "-n", "12", "--seeds", "2",
 )  # fmt: skip
 
 
@@ -36,8 +36,8 @@ def test_a_run_is_summed_up_reported_listed_and_compared(tmp_path: Path) -> None
 def test_a_plan_in_a_file_is_run_and_options_win(tmp_path: Path) -> None:
     plan = tmp_path / "plan.toml"
     plan.write_text(
-        'name = "planned"\n[tasks]\nworld = "incidents"\nepisodes = 99\n[agent]\nname = "random"\n'
-        '[memory]\narms = ["none"]\n'
+        'name = "planned"\n[tasks]\ndomain = "incidents"\nepisodes = 99\n[agent]\nname = "random"\n'
+        '[memory]\nbaselines = ["none"]\n'
     )
     ran = invoke(
         "bench",
@@ -78,11 +78,11 @@ def test_what_cannot_be_run_ends_with_a_message(tmp_path: Path) -> None:
         (("bench", "resume", tmp_path), "holds no run"),
         (("bench", "report", tmp_path), "holds no run"),
         (("bench", "run", "--out", tmp_path / "x"), "either tasks"),
-        (("bench", "run", "--world", "incidence", "--out", tmp_path / "x"), "did you mean 'incidents'"),
+        (("bench", "run", "--domain", "incidence", "--out", tmp_path / "x"), "did you mean 'incidents'"),
         (("bench", "run", "--questions", "squad", "--agent", "none", "--out", tmp_path / "x"), "questions.path"),
         (("bench", "run", "--questions", "squad", "--data", "absent.json", "--agent", "none", "--out", tmp_path / "x"),
          "absent.json"),
-        (("bench", "run", "--world", "incidents", "--arm", "mem0", "--set", "memory.options.mem0.python=/nowhere",
+        (("bench", "run", "--domain", "incidents", "--baseline", "mem0", "--set", "memory.options.mem0.python=/nowhere",
           "--agent", "responder", "--out", tmp_path / "x"), "mem0"),
     ):  # fmt: skip
         ended = invoke(*arguments)
@@ -94,6 +94,6 @@ def test_what_cannot_be_run_ends_with_a_message(tmp_path: Path) -> None:
 
 def test_what_can_be_run_is_listed() -> None:
     listed = json.loads(invoke("bench", "list", "--json").output)
-    assert "incidents" in listed["worlds"]
+    assert "incidents" in listed["domains"]
     assert "investigator" in listed["agents"]
-    assert {"none", "ours", "mem0"} <= set(listed["arms"])
+    assert {"none", "ours", "mem0"} <= set(listed["baselines"])

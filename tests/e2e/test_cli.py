@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +132,7 @@ def test_the_ledger_is_printed_by_any_grouping(run: Any, tmp_path: Path) -> None
     (line,) = json.loads(
         run("ledger", str(tmp_path / "ledger.db"), "--prices", str(prices), "--json").stdout
     )
-    assert line["price"] == line["prompt_tokens"] > 0
+    assert line["price"] == line["usage"]["prompt_tokens"] > 0
     assert "no ledger" in run("ledger", str(tmp_path / "absent.db"), code=1).stderr
     assert not (tmp_path / "absent.db").exists()
 
@@ -142,9 +144,66 @@ def test_stored_text_cannot_steer_the_terminal(run: Any) -> None:
     assert "[bold]markup[/bold]" in shown
 
 
+def loaded(code: str) -> set[str]:
+    """Return which modules a process of its own has loaded after `code`."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys\n{code}\nprint(*sys.modules, file=sys.stderr)"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return set(done.stderr.split())
+
+
+def called(*arguments: str) -> str:
+    """Return code that calls the command line, and goes on."""
+    return f"from agentcl.cli.main import main; main({list(arguments)!r}, standalone_mode=False)"
+
+
+HEAVY = {"rich", "numpy", "pypdf", "bs4", "jinja2", "multiprocessing", "asyncio"}
+ROOMS = {"agentcl.bench.run", "agentcl.agents", "agentcl.envs", "agentcl.files.pdf"}
+
+
+@pytest.mark.parametrize("name", ["", *main.commands])
+def test_help_waits_for_nothing_heavy(name: str) -> None:
+    modules = loaded(called(*name.split(), "--help"))
+    assert not HEAVY & modules
+    assert "agentcl.memory.memory" not in modules
+
+
+def test_a_search_loads_no_other_part(tmp_path: Path) -> None:
+    with Memory(tmp_path, encoder="hashing") as memory:
+        memory.add("The ferry leaves at seven.")
+    searching = ("search", "ferry", "--path", str(tmp_path), "--encoder", "hashing")
+    modules = loaded(called(*searching, "--json"))
+    assert "agentcl.memory.memory" in modules
+    assert not (HEAVY - {"numpy"}) & modules
+    assert not ROOMS & modules
+    assert "rich" in loaded(called(*searching))
+
+
+def test_the_list_of_commands_says_what_each_says_itself() -> None:
+    for name, listed in main.commands.items():
+        own = main.load(name)
+        assert own.name == name
+        assert own.get_short_help_str(1_000) == listed.help
+
+
+def test_the_list_of_commands_has_whole_sentences() -> None:
+    groups = {"": main, **{name: main.load(name) for name in main.commands}}
+    for name, group in groups.items():
+        if not isinstance(group, click.Group):
+            continue
+        shown = CliRunner().invoke(main, [*name.split(), "--help"], terminal_width=80).stdout
+        lines = shown.partition("Commands:\n")[2].splitlines()
+        assert len(lines) == len(group.commands)
+        for line in lines:
+            assert line.endswith("."), line
+            assert not line.endswith("..."), line
+
+
 def commands() -> list[tuple[str, click.Command]]:
     found: list[tuple[str, click.Command]] = []
-    for name, command in sorted(main.commands.items()):
+    for name in sorted(main.commands):
+        command = main.load(name)
         inner = command.commands if isinstance(command, click.Group) else {}
         found += [(f"{name} {under}", below) for under, below in sorted(inner.items())]
         found += [] if inner else [(name, command)]

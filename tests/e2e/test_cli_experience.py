@@ -35,7 +35,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
                 episode.step(seen, action, "it is quick" if number < 2 else "it bursts")
                 played = episode.finish(float(number < 2))
             if number < 2:
-                memory.reflect([DRAIN], episode=played, author="teacher")
+                memory.lessons.reflect([DRAIN], episode=played, author="teacher")
 
     def call(*arguments: str | Path, code: int = 0, input: str | None = None) -> Result:
         result = CliRunner().invoke(main, [str(one) for one in arguments], input=input)

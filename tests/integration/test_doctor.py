@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from agentcl import Memory
-from agentcl.memory.doctor import Report, examine
-from agentcl.store.sqlite.journal import FILE
+from agentcl.memory.doctor import Report
+from agentcl.store.sqlite.store import FILE
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def change(folder: Path, sql: str, *parameters: object) -> None:
         connection.execute(sql, parameters)
     connection.close()
     with Memory(folder) as memory:
-        rows = [row for row in memory.journal.since(0) if row.digest() != row.checksum]
+        rows = [row for row in memory.store.journal.since(0) if row.digest() != row.checksum]
     with sqlite3.connect(folder / FILE) as connection:
         connection.executemany(
             "UPDATE record SET checksum = ? WHERE seq = ?", [(r.digest(), r.seq) for r in rows]
@@ -36,7 +36,7 @@ def change(folder: Path, sql: str, *parameters: object) -> None:
 
 def report(folder: Path) -> Report:
     with Memory(folder) as memory:
-        return examine(memory)
+        return memory.store.examine()
 
 
 def messages(folder: Path) -> str:
@@ -103,7 +103,7 @@ def test_an_index_that_lost_rows_is_found_and_rebuilt(folder: Path) -> None:
     connection.close()
     assert "index fulltext lacks 1 live rows" in messages(folder)
     with Memory(folder) as memory:
-        memory.retriever.rebuild()
+        memory.store.retriever.rebuild()
     assert report(folder).is_healthy
 
 
@@ -117,5 +117,5 @@ def test_a_read_only_look_says_that_bytes_wait_to_be_cleared(folder: Path) -> No
         connection.execute("INSERT INTO meta VALUES ('erasure_due', '1')")
     connection.close()
     with Memory(folder, read_only=True) as memory:
-        assert "open it without read_only" in examine(memory).problems[0].message
+        assert "open it without read_only" in memory.store.examine().problems[0].message
     assert report(folder).is_healthy

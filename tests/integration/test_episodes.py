@@ -9,7 +9,7 @@ import pytest
 from agentcl import Memory
 from agentcl.errors import InvalidInput, NotFound
 from agentcl.lessons import Lesson
-from agentcl.memory.episode_search import Filter, replay, search, select
+from agentcl.memory.episode_search import Filter
 from agentcl.store.episodes import Episode
 
 
@@ -39,50 +39,50 @@ def test_episodes_are_found_by_task_and_by_situation_and_by_how_they_ended(memor
     bad = play(memory, "the pump", ("the gauge is blind", "wait"), score=0.0)
     other = play(memory, "the lamp", ("the valve hisses again", "wait"), score=0.0)
     late = play(memory, "the pump", ("the pump sings", "listen"), score=None)
-    by_task = search(memory, "a pump", by="task")
+    by_task = memory.episodes.search("a pump", by="task")
     assert (ids(by_task.succeeded), ids(by_task.failed), ids(by_task.unjudged)) == (
         [good.id], [bad.id], [late.id],
     )  # fmt: skip
-    by_situation = search(memory, "a valve hisses", by="situation")
+    by_situation = memory.episodes.search("a valve hisses", by="situation")
     assert (ids(by_situation.succeeded), ids(by_situation.failed)) == ([good.id], [other.id])
     (hit,) = by_situation.succeeded
     assert hit.step is not None
     assert hit.step.action == "close it"
     assert by_task.succeeded[0].step is None
-    assert search(memory, "nothing of the kind").succeeded == ()
+    assert memory.episodes.search("nothing of the kind").succeeded == ()
 
 
 def test_an_episode_comes_once_and_each_side_is_filled(memory: Memory) -> None:
     for _ in range(60):
         play(memory, "the pump", ("the pump leaks", "wait"), ("the pump leaks", "wait"), score=0.0)
     rare = play(memory, "the pump", ("the big old pump leaks a little", "mend it"), score=1.0)
-    found = search(memory, "the pump leaks", limit=3)
+    found = memory.episodes.search("the pump leaks", limit=3)
     assert ids(found.succeeded) == [rare.id]
     assert len(set(ids(found.failed))) == 3
 
 
 def test_search_follows_what_is_added_scored_deleted_and_forgotten(memory: Memory) -> None:
     played = play(memory, "the pump", ("the valve hisses", "close it"), score=None)
-    assert ids(search(memory, "valve").unjudged) == [played.id]
-    memory.score_episode(played.id, 1.0)
-    assert ids(search(memory, "valve").succeeded) == [played.id]
+    assert ids(memory.episodes.search("valve").unjudged) == [played.id]
+    memory.episodes.score(played.id, 1.0)
+    assert ids(memory.episodes.search("valve").succeeded) == [played.id]
     second = play(memory, "the lamp", ("the valve hisses", "close it"), score=1.0)
-    assert set(ids(search(memory, "valve").succeeded)) == {played.id, second.id}
+    assert set(ids(memory.episodes.search("valve").succeeded)) == {played.id, second.id}
     memory.delete(played.id)
-    assert ids(search(memory, "valve").succeeded) == [second.id]
+    assert ids(memory.episodes.search("valve").succeeded) == [second.id]
     memory.forget(second.id)
-    found = search(memory, "valve")
+    found = memory.episodes.search("valve")
     assert ids(found.succeeded) == []
 
 
 def test_nothing_of_a_forgotten_episode_stays_on_disk(memory: Memory) -> None:
     played = play(memory, "the pump", ("the quixotic valve", "close it"), score=1.0)
     play(memory, "the lamp", ("the lamp is out", "wait"), score=1.0)
-    assert search(memory, "quixotic").succeeded
+    assert memory.episodes.search("quixotic").succeeded
     memory.forget(played.id)
     held = [file.read_bytes() for file in memory.path.rglob("*") if file.is_file()]
     assert not any(b"quixotic" in text for text in held)
-    assert search(memory, "the lamp").succeeded
+    assert memory.episodes.search("the lamp").succeeded
 
 
 def test_search_keeps_to_scope_and_filter(memory: Memory) -> None:
@@ -90,25 +90,25 @@ def test_search_keeps_to_scope_and_filter(memory: Memory) -> None:
     north = play(
         memory, "the pump", ("the valve hisses", "x"), score=1.0, world="north", family="a"
     )
-    assert ids(search(memory, "valve").succeeded) == [north.id]
-    assert set(ids(search(memory, "valve", user="ada").succeeded)) == {ada.id, north.id}
+    assert ids(memory.episodes.search("valve").succeeded) == [north.id]
+    assert set(ids(memory.episodes.search("valve", user="ada").succeeded)) == {ada.id, north.id}
     chosen = Filter(world="north", family="a", application="desk", is_success=True)
-    assert ids(search(memory, "valve", chosen=chosen, user="ada").succeeded) == [north.id]
-    assert list(select(memory.episodes(user="ada"), Filter(world=""))) == [ada]
-    assert list(select(memory.episodes(), Filter(is_success=False))) == []
+    assert ids(memory.episodes.search("valve", chosen=chosen, user="ada").succeeded) == [north.id]
+    assert list(memory.episodes.list(chosen=Filter(world=""), user="ada")) == [ada]
+    assert list(memory.episodes.list(chosen=Filter(is_success=False))) == []
 
 
 def test_bad_questions_are_explained(memory: Memory) -> None:
     with pytest.raises(InvalidInput, match="empty"):
-        search(memory, " ")
+        memory.episodes.search(" ")
     with pytest.raises(InvalidInput, match="at least 1"):
-        search(memory, "x", limit=0)
+        memory.episodes.search("x", limit=0)
     with pytest.raises(InvalidInput, match="task, situation"):
-        search(memory, "x", by="smell")  # type: ignore[arg-type]
+        memory.episodes.search("x", by="smell")  # type: ignore[arg-type]
 
 
 def test_a_replay_says_what_stood_in_the_prompt_at_each_step(memory: Memory) -> None:
-    told = memory.reflect([Lesson("a valve hisses", "do", "close it")], application="desk")
+    told = memory.lessons.reflect([Lesson("a valve hisses", "do", "close it")], application="desk")
     id = told.stated[0].guidance
     with memory.episode("mind the pump", application="desk", lane="alone", seed=3) as episode:
         episode.step("The pump runs.", "wait", "The valve hisses.", thought="let us see")
@@ -117,7 +117,7 @@ def test_a_replay_says_what_stood_in_the_prompt_at_each_step(memory: Memory) -> 
         episode.step("It is quiet.", "go", "You left.")
         played = episode.finish(1.0, judge="user")
     memory.forget(id)
-    found = replay(memory, played.id)
+    found = memory.episodes.replay(played.id)
     text = "\n".join(found.lines())
     assert [step.action for step in found.steps] == ["wait", "close it", "go"]
     assert found.steps[1].guidance == ((id,) if shown.lessons else ())
@@ -135,28 +135,30 @@ def test_a_replay_says_what_stood_in_the_prompt_at_each_step(memory: Memory) -> 
 
 def test_a_replay_quotes_a_lesson_as_it_was_then(memory: Memory) -> None:
     played = play(memory, "the pump", ("the valve hisses", "close it"), score=1.0)
-    memory.reflect([Lesson("the valve hisses", "do", "close it")], episode=played, author="teacher")
+    memory.lessons.reflect(
+        [Lesson("the valve hisses", "do", "close it")], episode=played, author="teacher"
+    )
     for seed in range(20):
         again = play(memory, "the pump", ("the valve hisses", "close it"), score=1.0, seed=seed)
-        if replay(memory, again.id).steps[0].guidance:
+        if memory.episodes.replay(again.id).steps[0].guidance:
             break
     (lesson,) = memory.list(kind="guidance")
     memory.delete(lesson.id)
-    found = replay(memory, again.id)
+    found = memory.episodes.replay(again.id)
     assert found.lessons == {lesson.id: "When the valve hisses, close it."}
     assert f"- When the valve hisses, close it. ({lesson.id})" in "\n".join(found.lines())
 
 
 def test_what_was_seen_cannot_be_taken_for_a_part_of_the_replay(memory: Memory) -> None:
     played = play(memory, "the pump", ("a note:\n  does: open the vault", "wait"), score=0.0)
-    lines = "\n".join(replay(memory, played.id).lines()).splitlines()
+    lines = "\n".join(memory.episodes.replay(played.id).lines()).splitlines()
     assert [line for line in lines if line.startswith("  does:")] == ["  does: wait"]
 
 
 def test_only_an_episode_that_is_seen_is_replayed(memory: Memory) -> None:
     played = play(memory, "the pump", score=1.0, user="ada")
     with pytest.raises(NotFound):
-        replay(memory, played.id)
+        memory.episodes.replay(played.id)
     note = memory.add("a note")
     with pytest.raises(InvalidInput, match="no episode"):
-        replay(memory, note.id)
+        memory.episodes.replay(note.id)

@@ -18,7 +18,6 @@ from agentcl import (
     RequestRefused,
     StoreBusy,
 )
-from agentcl.memory.doctor import examine
 from agentcl.memory.extraction import ModelExtractor, Recognition
 from agentcl.models import Message, ScriptedModel
 from agentcl.store.records import Extraction, Fact
@@ -46,60 +45,60 @@ def answer(facts: Sequence[Sequence[str]], names: Sequence[str] = ()) -> str:
 
 def test_given_facts_come_with_their_passage_and_go_with_it(memory: Memory) -> None:
     document = memory.add(BOAT)
-    assert memory.add_facts(document.id, [STEERED, STEERED], phrases=["Tessary"]) == 1
+    assert memory.facts.add(document.id, [STEERED, STEERED], phrases=["Tessary"]) == 1
     (fact,) = memory.list(kind="fact")
     assert isinstance(fact, Fact)
-    assert fact.sources == (memory.passages(document.id)[0].id,)
+    assert fact.sources == (memory.store.passages(document.id)[0].id,)
     seen = memory.add("later").created_at
-    memory.add_facts(document.id, [STEERED, ("evening boat", "goes to", "Tessary")])
+    memory.facts.add(document.id, [STEERED, ("evening boat", "goes to", "Tessary")])
     assert {f.id for f in memory.list(kind="fact")} > {fact.id}
     assert len(memory.list(kind="fact", as_of=seen)) == 1
     memory.update(document.id, text="The boat is out of service.")
     assert triples(memory) == set()
-    assert examine(memory).problems == ()
+    assert memory.store.examine().problems == ()
 
 
 def test_facts_hold_when_their_passage_holds(memory: Memory) -> None:
     document = memory.add(BOAT)
-    memory.add_facts(document.id, [STEERED])
+    memory.facts.add(document.id, [STEERED])
     end = document.created_at
     memory.update(document.id, valid_to=end)
     (fact,) = memory.list(kind="fact")
     assert fact.valid_to == end
     assert fact.version == 2
-    assert examine(memory).problems == ()
+    assert memory.store.examine().problems == ()
 
 
 def test_forgetting_a_document_takes_its_facts_and_names_away(memory: Memory) -> None:
     document = memory.add(BOAT)
     memory.add(BIRTH)
-    memory.add_facts(document.id, [STEERED], phrases=["Tessary Roads"])
+    memory.facts.add(document.id, [STEERED], phrases=["Tessary Roads"])
     memory.search("boat", mode="graph")
     receipt = memory.forget(document.id)
     assert {removed.kind for removed in receipt.removed} == {
         "document", "passage", "fact", "extraction",
     }  # fmt: skip
     with pytest.raises(NotFound):
-        memory.graph().near("Tessary Roads")
+        memory.graph.view().near("Tessary Roads")
     assert b"steered by" not in (memory.path / "journal.db").read_bytes()
-    assert examine(memory).problems == ()
+    assert memory.store.examine().problems == ()
 
 
 def test_facts_are_refused_where_they_cannot_belong(memory: Memory) -> None:
     document = memory.add(BOAT, user="ada")
     with pytest.raises(NotFound):
-        memory.add_facts(document.id, [STEERED])
+        memory.facts.add(document.id, [STEERED])
     with pytest.raises(InvalidInput, match="three strings"):
-        memory.add_facts(document.id, [("a", "b")], user="ada")
+        memory.facts.add(document.id, [("a", "b")], user="ada")
     with pytest.raises(InvalidInput, match="three strings"):
-        memory.add_facts(document.id, ["abc"], user="ada")
-    memory.add_facts(document.id, [STEERED], user="ada")
+        memory.facts.add(document.id, ["abc"], user="ada")
+    memory.facts.add(document.id, [STEERED], user="ada")
     (fact,) = memory.list(kind="fact", user="ada")
     with pytest.raises(InvalidInput, match="only passages state facts"):
-        memory.add_facts(fact.id, [STEERED], user="ada")
+        memory.facts.add(fact.id, [STEERED], user="ada")
     long = memory.add("word " * 600, user="ada")
     with pytest.raises(InvalidInput, match="several passages"):
-        memory.add_facts(long.id, [STEERED], user="ada")
+        memory.facts.add(long.id, [STEERED], user="ada")
 
 
 @pytest.mark.parametrize(
@@ -118,19 +117,19 @@ def test_odd_facts_are_kept_or_left_out_and_break_nothing(
     memory: Memory, fact: tuple[str, str, str], is_kept: bool
 ) -> None:
     document = memory.add(BOAT)
-    assert memory.add_facts(document.id, [fact]) == int(is_kept)
+    assert memory.facts.add(document.id, [fact]) == int(is_kept)
     memory.search("boat", mode="graph")
     assert memory.search("boat", mode="hipporag2").hits
     if is_kept:
-        assert memory.graph().near(fact[0]).facts[0][:3] == fact
-    assert examine(memory).problems == ()
+        assert memory.graph.view().near(fact[0]).facts[0][:3] == fact
+    assert memory.store.examine().problems == ()
 
 
 def test_a_passage_may_state_five_hundred_facts_and_a_hub_stand_in_all(memory: Memory) -> None:
     document = memory.add(BOAT)
     facts = [("Ilka Renn", f"relation {n}", f"Name{n}") for n in range(500)]
-    assert memory.add_facts(document.id, facts) == 500
-    assert memory.graph().stats().facts == 500
+    assert memory.facts.add(document.id, facts) == 500
+    assert memory.graph.view().stats().facts == 500
     assert memory.search("who steers the boat", mode="graph").hits
 
 
@@ -140,11 +139,11 @@ def test_facts_of_another_program_are_imported_once(memory: Memory, tmp_path: Pa
     doc = {"passage": f"Ferry\n{BOAT}", "extracted_triples": [list(STEERED), ["x"]]}
     lost = {"passage": "not here", "extracted_triples": []}
     file.write_text(json.dumps({"docs": [doc, lost]}))
-    report = memory.import_facts(file)
+    report = memory.facts.import_(file)
     assert (report.documents, report.matched, report.facts, report.dropped) == (2, 1, 1, 1)
     assert report.unknown == ("not here",)
     ids = {fact.id for fact in memory.list(kind="fact")}
-    memory.import_facts(file)
+    memory.facts.import_(file)
     assert {fact.id for fact in memory.list(kind="fact")} == ids
 
 
@@ -154,29 +153,29 @@ def test_of_two_entries_for_one_text_the_later_counts(memory: Memory, tmp_path: 
     other = ("evening boat", "goes to", "Tessary")
     docs = [{"passage": BOAT, "extracted_triples": [list(fact)]} for fact in (STEERED, other)]
     file.write_text(json.dumps({"docs": docs}))
-    memory.import_facts(file)
+    memory.facts.import_(file)
     assert triples(memory) == {other}
-    assert examine(memory).problems == ()
+    assert memory.store.examine().problems == ()
 
 
 def test_a_passage_has_one_live_extraction(memory: Memory) -> None:
-    passage = memory.passages(memory.add(BOAT).id)[0]
+    passage = memory.store.passages(memory.add(BOAT).id)[0]
     done = Extraction(id="", sources=(passage.id,), key=passage.id, extractor="x", text_hash="")
     with (
         pytest.raises(InvalidInput, match="has the key"),
-        memory.journal.writing() as writing,
+        memory.store.journal.writing() as writing,
     ):
         writing.create_many([done, done], {}, count=2)
     assert memory.list(kind="extraction") == []
-    memory.add_facts(passage.id, [STEERED])
+    memory.facts.add(passage.id, [STEERED])
     with (
         pytest.raises(InvalidInput, match="has the key"),
-        memory.journal.writing() as writing,
+        memory.store.journal.writing() as writing,
     ):
         writing.create_many([done], {}, count=1)
     (held,) = memory.list(kind="extraction")
     memory.delete(held.id)
-    with memory.journal.writing() as writing:
+    with memory.store.journal.writing() as writing:
         writing.create_many([done], {}, count=1)
     assert len(memory.list(kind="extraction")) == 1
 
@@ -192,16 +191,16 @@ def test_a_model_reads_each_passage_once_and_invents_nothing(memory: Memory) -> 
 
     model = ScriptedModel(says)
     steps: list[tuple[int, int]] = []
-    report = memory.extract(ModelExtractor(model), progress=lambda *step: steps.append(step))
+    report = memory.facts.extract(ModelExtractor(model), progress=lambda *step: steps.append(step))
     assert (report.read, report.failed, report.facts, report.dropped) == (2, 0, 2, 1)
     assert steps == [(1, 2), (2, 2)]
     assert triples(memory) == {STEERED, ("Ilka Renn", "born in", "Upper Mossling")}
     (reading,) = memory.list(kind="extraction", user="ada", limit=1)
     assert isinstance(reading, Extraction)
-    assert memory.extract(ModelExtractor(model)).read == 0
+    assert memory.facts.extract(ModelExtractor(model)).read == 0
     assert len(model.asked) == 2
     memory.add(SHEEP)
-    assert memory.extraction_state("model:scripted").pending == 1
+    assert memory.facts.state("model:scripted").pending == 1
 
 
 @pytest.mark.parametrize(
@@ -220,17 +219,17 @@ def test_a_model_that_answers_otherwise_is_noted_and_can_be_asked_again(
         return broken if is_first and not is_well else answer([])
 
     extractor = ModelExtractor(ScriptedModel(says))
-    report = memory.extract(extractor)
+    report = memory.facts.extract(extractor)
     assert (report.read, report.failed, report.remaining) == (2, 1, 0)
-    found = examine(memory)
+    found = memory.store.examine()
     assert found.is_healthy
     assert any("1 passages read, 1 failed" in note for note in found.notes)
     assert any("SchemaViolation" in note for note in found.notes)
-    assert memory.extract(extractor).read == 0
+    assert memory.facts.extract(extractor).read == 0
     is_well = True
-    report = memory.extract(extractor, retry=True)
+    report = memory.facts.extract(extractor, retry=True)
     assert (report.read, report.failed) == (1, 0)
-    assert memory.extraction_state(extractor.name).failed == 0
+    assert memory.facts.state(extractor.name).failed == 0
     assert memory.search("boat", mode="graph").hits
 
 
@@ -238,22 +237,22 @@ def test_an_outage_ends_the_run_and_loses_nothing(memory: Memory) -> None:
     memory.add_many([f"{BOAT} Trip {n}." for n in range(6)])
     model = ScriptedModel([answer([STEERED])] * 4)
     with pytest.raises(ModelUnavailable, match="ended after 4"):
-        memory.extract(ModelExtractor(model), workers=1)
-    state = memory.extraction_state("model:scripted")
+        memory.facts.extract(ModelExtractor(model), workers=1)
+    state = memory.facts.state("model:scripted")
     assert (state.done, state.failed, state.pending) == (4, 0, 2)
     again = ScriptedModel([answer([])] * 2)
-    assert memory.extract(ModelExtractor(again), workers=1).read == 2
-    assert examine(memory).problems == ()
+    assert memory.facts.extract(ModelExtractor(again), workers=1).read == 2
+    assert memory.store.examine().problems == ()
 
 
 def test_a_run_can_be_stopped_and_goes_on(memory: Memory) -> None:
     memory.add_many([f"{BOAT} Trip {n}." for n in range(5)])
     extractor = ModelExtractor(ScriptedModel(lambda _: answer([])))
-    first = memory.extract(extractor, workers=1, should_stop=lambda: True)
+    first = memory.facts.extract(extractor, workers=1, should_stop=lambda: True)
     assert 1 <= first.read <= 2  # and the one under way
-    second = memory.extract(extractor, limit=2)
+    second = memory.facts.extract(extractor, limit=2)
     assert second.remaining == 3 - first.read
-    assert memory.extract(extractor).read == second.remaining
+    assert memory.facts.extract(extractor).read == second.remaining
 
 
 def test_only_one_run_at_a_time_works_on_a_memory(memory: Memory) -> None:
@@ -266,14 +265,14 @@ def test_only_one_run_at_a_time_works_on_a_memory(memory: Memory) -> None:
         return answer([])
 
     extractor = ModelExtractor(ScriptedModel(says))
-    running = threading.Thread(target=memory.extract, args=(extractor,))
+    running = threading.Thread(target=memory.facts.extract, args=(extractor,))
     running.start()
     entered.wait(30)
     with Memory(memory.path) as other, pytest.raises(StoreBusy, match="another run"):
-        other.extract(extractor)
+        other.facts.extract(extractor)
     leave.set()
     running.join()
-    assert memory.extraction_state(extractor.name).done == 1
+    assert memory.facts.state(extractor.name).done == 1
 
 
 KILLED = """
@@ -291,7 +290,7 @@ def says(messages):
         os.kill(os.getpid(), 9)
     return '{"facts": []}'
 with Memory(sys.argv[1], encoder="hashing") as memory:
-    memory.extract(ModelExtractor(ScriptedModel(says)), workers=1)
+    memory.facts.extract(ModelExtractor(ScriptedModel(says)), workers=1)
 """
 
 
@@ -303,7 +302,7 @@ def test_what_was_read_before_a_kill_is_never_read_again(memory: Memory, tmp_pat
         rounds += 1
         command = [sys.executable, "-c", KILLED, str(memory.path), str(calls)]
         ended = subprocess.run(command, check=False).returncode
-        state = memory.extraction_state("model:scripted")
+        state = memory.facts.state("model:scripted")
         assert state.done >= stored
         stored = state.done
         if ended == 0:
@@ -313,14 +312,14 @@ def test_what_was_read_before_a_kill_is_never_read_again(memory: Memory, tmp_pat
     assert len(set(asked)) == 16
     # What was under way, or answered at that very moment, is asked again.
     assert len(asked) <= 16 + 2 * rounds
-    assert examine(memory).problems == ()
+    assert memory.store.examine().problems == ()
 
 
 def test_the_filter_of_facts_chooses_and_its_failure_is_told(tmp_path: Path) -> None:
     pytest.importorskip("sentence_transformers")
     with Memory(tmp_path / "memory", encoder="minilm") as memory:
         document = memory.add(BOAT)
-        memory.add_facts(document.id, [STEERED, ("Ilka Renn", "likes", "chess")])
+        memory.facts.add(document.id, [STEERED, ("Ilka Renn", "likes", "chess")])
         memory.add(BIRTH)
         question = "Who steers the evening boat?"
         plain = memory.search(question, mode="graph")
@@ -344,9 +343,11 @@ def test_a_chain_tells_how_a_hit_was_come_to(memory: Memory) -> None:
     memory.add(BOAT, title="Ferry")
     birth = memory.add(BIRTH, title="A life")
     memory.add(SHEEP, title="Hills")
-    memory.add_facts(birth.id, [("Ilka Renn", "was born in", "Upper Mossling")])
+    memory.facts.add(birth.id, [("Ilka Renn", "was born in", "Upper Mossling")])
     recall = memory.search("who steers the evening boat to Tessary?", mode="graph")
-    chains = {hit.title: chain for hit, chain in zip(recall, memory.explain(recall), strict=True)}
+    chains = {
+        hit.title: chain for hit, chain in zip(recall, memory.graph.explain(recall), strict=True)
+    }
     assert [step.kind for step in chains["Ferry"].steps] == ["question", "passage"]
     steps = chains["A life"].steps
     assert [step.kind for step in steps] == [
@@ -368,13 +369,13 @@ def test_the_published_way_is_pagerank_over_all_passages_and_linked_phrases(memo
 
     facts = [STEERED, ("Ilka Renn", "born in", "Upper Mossling"), ("sheep", "in", "Upper Mossling")]
     for text, fact in zip((BOAT, BIRTH, SHEEP), facts, strict=True):
-        memory.add_facts(memory.add(text).id, [fact])
+        memory.facts.add(memory.add(text).id, [fact])
     question = "who steers the evening boat?"
     found = memory.search(question, mode="hipporag2")
     dense = memory.search(question, mode="dense")
     graph = nx.Graph()
     query = Query(view=ScopeView(None, None, None, None))
-    for u, v, weight in memory.retriever.graph.index.edges(query, HIPPORAG2.edges):
+    for u, v, weight in memory.store.retriever.graph.index.edges(query, HIPPORAG2.edges):
         graph.add_edge(u, v, weight=weight)
     scores = {f"#{hit.seq}": hit.parts[0].score for hit in dense}
     low, high = min(scores.values()), max(scores.values())
@@ -409,7 +410,7 @@ def test_the_reference_model_reads_its_own_english(tmp_path: Path) -> None:
     world = make_world(rng, Names(rng), passages=[(4,), (3,), (4,)])
     with Memory(tmp_path / "memory", encoder="hashing") as memory:
         memory.add_many([passage.text for passage in world.passages])
-        report = memory.extract(ModelExtractor(open_reference(), instructions=""), workers=1)
+        report = memory.facts.extract(ModelExtractor(open_reference(), instructions=""), workers=1)
         assert (report.read, report.failed) == (3, 0)
         stated = {tuple(fact.triple()) for passage in world.passages for fact in passage.facts}
         assert len(triples(memory) & stated) >= 0.9 * len(stated)
@@ -424,7 +425,7 @@ def test_a_passage_that_the_endpoint_refuses_does_not_stop_the_others(memory: Me
             raise RequestRefused("the context is 1024 tokens, and 2000 were asked for")
         return answer([])
 
-    report = memory.extract(ModelExtractor(ScriptedModel(says)))
+    report = memory.facts.extract(ModelExtractor(ScriptedModel(says)))
     assert (report.read, report.failed) == (2, 1)
-    state = memory.extraction_state("model:scripted")
+    state = memory.facts.state("model:scripted")
     assert "RequestRefused: the context is 1024 tokens" in state.errors[0][0]

@@ -20,8 +20,7 @@ from agentcl import (
     StoreUnavailable,
 )
 from agentcl.errors import EraseIncomplete
-from agentcl.memory.doctor import examine
-from agentcl.store.sqlite.journal import FILE
+from agentcl.store.sqlite.store import FILE, SqliteStore
 
 FULLTEXT = Path("indexes/fulltext/fulltext.db")
 
@@ -35,7 +34,8 @@ def fill(folder: Path, count: int = 30) -> list[str]:
 
 def limit_pages(memory: Memory, spare: int) -> None:
     """Let the database grow by a few pages only, as a full disk would."""
-    connection = memory.journal.database.connection
+    assert isinstance(memory.store.journal, SqliteStore)
+    connection = memory.store.journal.database.connection
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     connection.execute(f"PRAGMA max_page_count = {pages + spare}")
 
@@ -50,7 +50,7 @@ def test_a_full_disk_is_said_and_costs_nothing_stored(tmp_path: Path) -> None:
         limit_pages(memory, 1_000)
         ids.append(memory.add("there is room again").id)
         assert {record.id for record in memory.list(limit=1_000)} == set(ids)
-        assert examine(memory).problems == ()
+        assert memory.store.examine().problems == ()
 
 
 def test_a_file_size_limit_is_said_and_costs_nothing_stored(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ with Memory(sys.argv[1], encoder="hashing:64") as memory:
         kept = {record.id for record in memory.list(limit=10_000)}
         assert set(ids) <= kept
         assert len(kept) <= len(ids) + 1
-        assert examine(memory).problems == ()
+        assert memory.store.examine().problems == ()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")
@@ -168,7 +168,7 @@ def test_a_damaged_journal_is_refused_or_reported_never_used_silently(
     refusal = ""
     try:
         with Memory(tmp_path / "m") as memory:
-            assert not examine(memory).is_healthy
+            assert not memory.store.examine().is_healthy
     except StoreCorrupt as error:
         refusal = str(error)
     if refusal:
@@ -186,23 +186,23 @@ def test_every_flipped_bit_in_a_record_is_noticed(tmp_path: Path) -> None:
     with Memory(tmp_path) as memory:
         with pytest.raises(StoreCorrupt, match="checksum"):
             memory.get(id)
-        assert not examine(memory).is_healthy
+        assert not memory.store.examine().is_healthy
         with pytest.raises(StoreCorrupt):
-            memory.export(tmp_path / "export.jsonl")
+            memory.store.export(tmp_path / "export.jsonl")
         assert not (tmp_path / "export.jsonl").exists()
-        assert memory.export(tmp_path / "saved.jsonl", salvage=True) == 4
+        assert memory.store.export(tmp_path / "saved.jsonl", salvage=True) == 4
     with Memory(tmp_path / "new") as rescued:
-        assert rescued.import_(tmp_path / "saved.jsonl").added == 4
+        assert rescued.store.import_(tmp_path / "saved.jsonl").added == 4
 
 
 def test_salvage_reads_around_destroyed_pages(tmp_path: Path) -> None:
     fill(tmp_path / "m", 300)
     zero_middle(tmp_path / "m" / FILE)
     with Memory(tmp_path / "m") as memory:
-        rows = memory.export(tmp_path / "saved.jsonl", salvage=True)
+        rows = memory.store.export(tmp_path / "saved.jsonl", salvage=True)
     assert rows > 200
     with Memory(tmp_path / "new") as rescued:
-        assert rescued.import_(tmp_path / "saved.jsonl").added == rows
+        assert rescued.store.import_(tmp_path / "saved.jsonl").added == rows
 
 
 @pytest.mark.parametrize("damage", [truncate, overwrite_head, zero_middle, Path.unlink])
@@ -213,10 +213,10 @@ def test_a_damaged_index_is_rebuilt_from_the_journal(
     damage(tmp_path / FULLTEXT)
     with Memory(tmp_path) as memory:
         assert len(memory.search("harbours", limit=1_000, mode="text")) == 300
-        for problem in examine(memory).problems:  # damage where no search has looked yet
+        for problem in memory.store.examine().problems:  # damage where no search has looked yet
             assert "agentcl reindex" in problem.message
-        memory.retriever.rebuild()
-        assert examine(memory).problems == ()
+        memory.store.retriever.rebuild()
+        assert memory.store.examine().problems == ()
         assert len(memory.search("harbours", limit=1_000, mode="text")) == 300
 
 
@@ -228,7 +228,7 @@ def test_an_index_ahead_of_its_journal_betrays_lost_writes(tmp_path: Path) -> No
         memory.search("more")
     shutil.copy(tmp_path / "old.db", tmp_path / "m" / FILE)
     with Memory(tmp_path / "m") as memory:
-        (problem,) = examine(memory).problems
+        (problem,) = memory.store.examine().problems
         assert "acknowledged writes may be missing" in problem.message
     with Memory(tmp_path / "m") as memory:
         assert len(memory.search("harbours", limit=10)) == 3
@@ -264,7 +264,7 @@ def test_a_writer_that_waits_too_long_says_so(tmp_path: Path) -> None:
         Memory(tmp_path, encoder="hashing:64", busy_timeout_s=0.05) as one,
         Memory(tmp_path, encoder="hashing:64") as two,
     ):
-        with two.journal.writing(), pytest.raises(StoreBusy, match="busy_timeout_s"):
+        with two.store.journal.writing(), pytest.raises(StoreBusy, match="busy_timeout_s"):
             one.add("text")
         one.add("text")
 
@@ -283,7 +283,7 @@ def test_an_erasure_cut_off_before_its_bytes_were_cleared_is_finished(tmp_path: 
         reader.close()
     with Memory(tmp_path / "m") as memory:
         memory.search("anything")
-        assert examine(memory).problems == ()
+        assert memory.store.examine().problems == ()
     for file in (tmp_path / "m").rglob("*"):
         if file.is_file():
             assert b"zyzzyva" not in file.read_bytes(), file
@@ -303,7 +303,7 @@ def test_a_fork_after_opening_shares_nothing(tmp_path: Path) -> None:
         _, status = os.waitpid(child, 0)
         assert os.waitstatus_to_exitcode(status) == 0
         assert len(memory.search("from", limit=10)) == 2
-        assert examine(memory).problems == ()
+        assert memory.store.examine().problems == ()
 
 
 def test_a_crash_in_a_migration_leaves_the_old_schema(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agentcl import AsyncMemory, Document, InvalidInput, Memory, NotFound
-from agentcl.memory.doctor import examine
 
 STRANGE_TEXTS = [
     "x",
@@ -49,7 +48,7 @@ def memory(tmp_path: Path) -> Iterator[Memory]:
         opened.add("a bystander that must not be harmed", uri="bystander")
         yield opened
         assert [r.key for r in opened.list()].count("bystander") == 1
-        assert examine(opened).problems == ()
+        assert opened.store.examine().problems == ()
 
 
 @pytest.mark.parametrize("text", STRANGE_TEXTS, ids=range(len(STRANGE_TEXTS)))
@@ -58,7 +57,7 @@ def test_strange_texts_are_kept_exactly(memory: Memory, text: str) -> None:
     again = memory.get(document.id)
     assert isinstance(again, Document)
     assert again.text == text
-    assert "".join(p.text for p in memory.passages(document.id)) == text
+    assert "".join(p.text for p in memory.store.passages(document.id)) == text
     memory.search(text[:200])
     memory.search(text[:200], mode="text")
 
@@ -184,7 +183,7 @@ def test_what_is_no_scope_is_refused_by_every_verb(memory: Memory, field: str, v
         lambda: memory.delete("id", **scope),
         lambda: memory.forget("id", **scope),
         lambda: memory.history("id", **scope),
-        lambda: memory.stats(**scope),
+        lambda: memory.store.stats(**scope),
     ]
     for call in calls:
         with pytest.raises(InvalidInput, match=field):
@@ -253,7 +252,7 @@ def test_fifty_tenants_interleaved_never_see_each_other(tmp_path: Path) -> None:
     async def run() -> None:
         async with AsyncMemory(tmp_path, encoder="hashing:64") as memory:
             await asyncio.gather(*(tenant(memory, f"tenant-{n}") for n in range(50)))
-            stats = await memory.stats()
+            stats = await memory.store.stats()
             assert stats.records == {"document": 300, "passage": 300}
             assert len(await memory.search("code")) == 0
 
@@ -269,7 +268,7 @@ def test_a_cancelled_write_is_whole_or_absent(tmp_path: Path) -> None:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         with Memory(tmp_path) as again:
-            assert examine(again).problems == ()
+            assert again.store.examine().problems == ()
             assert len(again.list()) >= 10
 
     asyncio.run(run())

@@ -15,7 +15,6 @@ from agentcl import (
     NotFound,
     Recall,
 )
-from agentcl.memory.doctor import examine
 
 
 @pytest.fixture
@@ -44,7 +43,7 @@ def test_a_new_process_finds_what_an_earlier_one_added(tmp_path: Path) -> None:
         id = first.add("the lighthouse lamp was lit in 1824").id
     with Memory(tmp_path) as second:
         assert second.search("lighthouse lamp").hits[0].document_id == id
-        assert second.encoder.name == "hashing"
+        assert second.store.encoder.name == "hashing"
 
 
 def test_two_open_memories_see_each_others_writes(tmp_path: Path) -> None:
@@ -82,27 +81,27 @@ def test_an_update_keeps_history_and_time_travel_sees_the_past(memory: Memory) -
     assert texts(memory.search("ferry", as_of=second.created_at)) == ["the ferry leaves at eight"]
     with pytest.raises(NotFound):
         memory.get(first.id)
-    assert examine(memory).problems == ()
+    assert memory.store.examine().problems == ()
 
 
 def test_an_update_keeps_the_passages_that_did_not_change(tmp_path: Path) -> None:
     with Memory(tmp_path, encoder="hashing", passage_limit=60) as memory:
         parts = [f"Paragraph {n} tells of the number {n * 7}.\n\n" for n in range(6)]
         document = memory.add("".join(parts))
-        before = {passage.text: passage.id for passage in memory.passages(document.id)}
+        before = {passage.text: passage.id for passage in memory.store.passages(document.id)}
         parts[3] = "Something else entirely stands here.\n\n"
         memory.update(document.id, text="".join(parts))
-        after = {passage.text: passage.id for passage in memory.passages(document.id)}
+        after = {passage.text: passage.id for passage in memory.store.passages(document.id)}
         kept = before.keys() & after.keys()
         assert len(kept) >= 4
         assert all(before[text] == after[text] for text in kept)
-        assert "".join(p.text for p in memory.passages(document.id)) == "".join(parts)
-        assert examine(memory).problems == ()
+        assert "".join(p.text for p in memory.store.passages(document.id)) == "".join(parts)
+        assert memory.store.examine().problems == ()
 
 
 def test_of_drafts_with_the_same_uri_in_one_batch_the_last_counts(memory: Memory) -> None:
     held = memory.add("zero", uri="a.md")
-    vector = [1.0] + [0.0] * (memory.encoder.dim - 1)
+    vector = [1.0] + [0.0] * (memory.store.encoder.dim - 1)
     texts = [("one", "a.md"), ("two", "b.md"), ("three", ""), ("four", "b.md")]
     drafts = [Draft(text=text, uri=uri) for text, uri in texts]
     stored = memory.add_many([*drafts, Draft(text="five", vector=vector), "six"])
@@ -112,7 +111,7 @@ def test_of_drafts_with_the_same_uri_in_one_batch_the_last_counts(memory: Memory
     assert {record.id for record in memory.list()} == {document.id for document in stored}
     for document in (stored[0], *stored[2:]):
         assert memory.get(document.id) == document
-        assert [passage.text for passage in memory.passages(document.id)] == [document.text]
+        assert [passage.text for passage in memory.store.passages(document.id)] == [document.text]
 
 
 def test_the_same_uri_is_updated_not_added_twice(memory: Memory) -> None:
@@ -155,7 +154,7 @@ def test_forget_removes_bytes_from_every_file_and_says_what(tmp_path: Path) -> N
         document = memory.add(f"First part. {secret} one.\n\n" * 5, user="u", title=f"T {secret}")
         memory.update(document.id, text=f"{secret} again", user="u")
         memory.search(secret, user="u")
-        memory.export(tmp_path / "copy.jsonl")
+        memory.store.export(tmp_path / "copy.jsonl")
         receipt = memory.forget(document.id, user="u")
         assert receipt.removed[0].id == document.id
         assert {removed.kind for removed in receipt.removed} == {"document", "passage"}
@@ -166,7 +165,7 @@ def test_forget_removes_bytes_from_every_file_and_says_what(tmp_path: Path) -> N
             if file.is_file():
                 assert stem not in file.read_bytes().lower(), file
         assert [version.op for version in memory.history(document.id, user="u")] == ["erase"]
-        assert examine(memory).problems == ()
+        assert memory.store.examine().problems == ()
         assert len(memory.list(user="u")) == 50
 
 
@@ -177,7 +176,7 @@ def test_forget_everything_of_a_user_reaches_their_agents_and_sessions(tmp_path:
         memory.add("bob", user="bob")
         receipt = memory.forget(everything=True, user="ada-lovelace")
         assert len(receipt.removed) == 4
-        assert memory.stats().records == {"document": 1, "passage": 1}
+        assert memory.store.stats().records == {"document": 1, "passage": 1}
         for file in (tmp_path / "m").rglob("*"):
             if file.is_file():
                 assert b"ada-lovelace" not in file.read_bytes(), file
@@ -198,7 +197,7 @@ def test_a_shared_record_cannot_be_changed_from_a_narrower_scope(memory: Memory)
 
 def test_passages_are_changed_through_their_document(memory: Memory) -> None:
     document = memory.add("a text")
-    (passage,) = memory.passages(document.id)
+    (passage,) = memory.store.passages(document.id)
     for verb in (memory.delete, memory.forget):
         with pytest.raises(InvalidInput, match="document"):
             verb(passage.id)
@@ -212,26 +211,26 @@ def test_export_and_import_are_lossless(tmp_path: Path) -> None:
         memory.delete(gone.id, user="u")
         erased = memory.add("forgotten")
         memory.forget(erased.id)
-        memory.credit(kept.id, uses=3, wins=2)
-        memory.export(tmp_path / "a.jsonl")
+        memory.store.credit(kept.id, uses=3, wins=2)
+        memory.store.export(tmp_path / "a.jsonl")
     with Memory(tmp_path / "b") as copy:
-        imported = copy.import_(tmp_path / "a.jsonl")
+        imported = copy.store.import_(tmp_path / "a.jsonl")
         assert imported.present == 0
-        assert copy.import_(tmp_path / "a.jsonl").added == 0
-        copy.export(tmp_path / "b.jsonl")
+        assert copy.store.import_(tmp_path / "a.jsonl").added == 0
+        copy.store.export(tmp_path / "b.jsonl")
         assert (tmp_path / "a.jsonl").read_bytes() == (tmp_path / "b.jsonl").read_bytes()
         assert copy.search("漢字").hits[0].document_id == kept.id
         assert copy.get(kept.id, as_of=kept.created_at) == kept
-        assert examine(copy).problems == ()
+        assert copy.store.examine().problems == ()
 
 
 def test_a_snapshot_is_a_memory(tmp_path: Path) -> None:
     with Memory(tmp_path / "a", encoder="hashing") as memory:
         memory.add("in the snapshot")
-        memory.snapshot(tmp_path / "s")
+        memory.store.snapshot(tmp_path / "s")
         memory.add("after the snapshot")
         with pytest.raises(InvalidInput):
-            memory.snapshot(tmp_path / "s")
+            memory.store.snapshot(tmp_path / "s")
     with Memory(tmp_path / "s") as copy:
         assert texts(copy.search("snapshot")) == ["in the snapshot"]
 
@@ -244,7 +243,7 @@ def test_another_encoder_is_refused_until_everything_is_embedded_anew(tmp_path: 
         Memory(tmp_path, encoder="hashing:64")
     with Memory(tmp_path) as memory, Memory(tmp_path) as other:
         other.search("ferry")
-        memory.reembed("hashing:64")
+        memory.store.reembed("hashing:64")
         assert texts(memory.search("ferry", mode="dense")) == ["the ferry leaves at eight"]
         past = memory.search("ferry", mode="dense", as_of=first.created_at)
         assert texts(past) == ["the ferry leaves at seven"]
@@ -252,7 +251,7 @@ def test_another_encoder_is_refused_until_everything_is_embedded_anew(tmp_path: 
             other.search("ferry")
         with pytest.raises(EncoderMismatch):
             other.add("not stored")
-        assert examine(memory).problems == ()
+        assert memory.store.examine().problems == ()
     with Memory(tmp_path, encoder="hashing:64") as memory:
         assert len(memory.search("ferry")) == 1
 
@@ -294,12 +293,12 @@ def test_every_index_serves_a_memory(tmp_path: Path, index: str) -> None:
         assert len(memory.search("ferry", user="ada", mode="dense")) == 2
         memory.forget(gone.id, user="ada")
         assert texts(memory.search("ferry", user="ada", mode="dense")) == [kept.text]
-        memory.reembed("hashing:64")
+        memory.store.reembed("hashing:64")
         assert texts(memory.search("ferry", user="ada", mode="dense")) == [kept.text]
-        assert examine(memory).problems == ()
+        assert memory.store.examine().problems == ()
     with Memory(tmp_path / "m", index=index) as memory:
         assert texts(memory.search("ferry", user="ada", mode="dense")) == [kept.text]
-        memory.snapshot(tmp_path / "s")
+        memory.store.snapshot(tmp_path / "s")
     with Memory(tmp_path / "s", index=index) as memory:
         assert texts(memory.search("ferry", user="ada", mode="dense")) == [kept.text]
 

@@ -1,13 +1,14 @@
 """Exports that were cut, changed or made elsewhere: taken whole or refused with the line."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from agentcl import EncoderMismatch, InvalidInput, Memory, NotFound, TransferError
-from agentcl.memory.doctor import examine
+from agentcl import Counters, EncoderMismatch, InvalidInput, Memory, NotFound, TransferError
+from agentcl.store.checks import canonical_json
 
 
 @pytest.fixture
@@ -16,8 +17,8 @@ def export(tmp_path: Path) -> Path:
         note = memory.add("The ferry leaves at seven.", user="ada")
         memory.add("Rye bread.", user="ada")
         memory.update(note.id, text="The ferry leaves at eight.", user="ada")
-        memory.credit(note.id, uses=3, wins=2, user="ada")
-        memory.export(tmp_path / "export.jsonl")
+        memory.store.credit(note.id, uses=3, wins=2, user="ada")
+        memory.store.export(tmp_path / "export.jsonl")
     return tmp_path / "export.jsonl"
 
 
@@ -69,27 +70,27 @@ def test_a_damaged_export_is_refused_whole(
     (tmp_path / "damaged.jsonl").write_text("".join(f"{line}\n" for line in lines), "utf-8")
     with Memory(tmp_path / "to", encoder="hashing:64") as memory:
         with pytest.raises(TransferError, match=words):
-            memory.import_(tmp_path / "damaged.jsonl")
-        assert memory.journal.last_seq() == 0
+            memory.store.import_(tmp_path / "damaged.jsonl")
+        assert memory.store.journal.last_seq() == 0
 
 
 def test_a_second_import_changes_nothing(tmp_path: Path, export: Path) -> None:
     with Memory(tmp_path / "to", encoder="hashing:64") as memory:
-        first = memory.import_(export)
-        second = memory.import_(export)
+        first = memory.store.import_(export)
+        second = memory.store.import_(export)
         assert (first.added, first.present) == (second.present, 0)
         assert second.added == 0
         (note, *_) = memory.search("ferry eight", user="ada")
-        assert memory.journal.counters(note.document_id).uses == 3
-        assert examine(memory).is_healthy
+        assert memory.store.journal.counters(note.document_id).uses == 3
+        assert memory.store.examine().is_healthy
 
 
 def test_what_was_forgotten_here_stays_forgotten(tmp_path: Path, export: Path) -> None:
     with Memory(tmp_path / "to", encoder="hashing:64") as memory:
-        memory.import_(export)
+        memory.store.import_(export)
         (hit, *_) = memory.search("ferry", user="ada")
         memory.forget(hit.document_id, user="ada")
-        again = memory.import_(export)
+        again = memory.store.import_(export)
         assert again.added == 0
         assert again.forgotten > 0
         assert len(memory.search("ferry", user="ada", mode="text")) == 0
@@ -97,29 +98,29 @@ def test_what_was_forgotten_here_stays_forgotten(tmp_path: Path, export: Path) -
 
 def test_an_erasure_elsewhere_is_carried_over(tmp_path: Path, export: Path) -> None:
     with Memory(tmp_path / "to", encoder="hashing:64") as memory:
-        memory.import_(export)
+        memory.store.import_(export)
     with Memory(tmp_path / "from") as memory:
         (hit, *_) = memory.search("ferry", user="ada")
         memory.forget(hit.document_id, user="ada")
-        memory.export(tmp_path / "later.jsonl")
+        memory.store.export(tmp_path / "later.jsonl")
     with Memory(tmp_path / "to") as memory:
-        assert memory.import_(tmp_path / "later.jsonl").erased > 0
+        assert memory.store.import_(tmp_path / "later.jsonl").erased > 0
         with pytest.raises(NotFound):
             memory.get(hit.document_id, user="ada")
-        assert examine(memory).is_healthy
+        assert memory.store.examine().is_healthy
 
 
 def test_one_version_with_two_contents_is_a_contradiction(tmp_path: Path, export: Path) -> None:
     with Memory(tmp_path / "to", encoder="hashing:64") as memory:
-        memory.import_(export)
+        memory.store.import_(export)
         (hit, *_) = memory.search("rye bread", user="ada")
         memory.update(hit.document_id, text="White bread.", user="ada")
     with Memory(tmp_path / "from") as memory:
         memory.update(hit.document_id, text="Black bread.", user="ada")
-        memory.export(tmp_path / "other.jsonl")
+        memory.store.export(tmp_path / "other.jsonl")
     with Memory(tmp_path / "to") as memory:
         with pytest.raises(TransferError, match="is here with other content"):
-            memory.import_(tmp_path / "other.jsonl")
+            memory.store.import_(tmp_path / "other.jsonl")
         assert "White" in memory.search("bread", user="ada").hits[0].text
 
 
@@ -127,14 +128,14 @@ def test_vectors_of_another_encoder_are_refused(tmp_path: Path, export: Path) ->
     with Memory(tmp_path / "to", encoder="hashing:32") as memory:
         memory.add("something")
         with pytest.raises(EncoderMismatch, match="hashing:64"):
-            memory.import_(export)
+            memory.store.import_(export)
 
 
 def test_a_snapshot_never_overwrites(tmp_path: Path, export: Path) -> None:
     with Memory(tmp_path / "from") as memory:
-        memory.snapshot(tmp_path / "copy")
+        memory.store.snapshot(tmp_path / "copy")
         with pytest.raises(InvalidInput, match="already holds a memory"):
-            memory.snapshot(tmp_path / "copy")
+            memory.store.snapshot(tmp_path / "copy")
 
 
 def test_an_open_memory_notices_that_another_process_embedded_anew(tmp_path: Path) -> None:
@@ -142,12 +143,49 @@ def test_an_open_memory_notices_that_another_process_embedded_anew(tmp_path: Pat
         one.add("The ferry leaves at seven.")
         assert len(one.search("ferry", mode="dense")) == 1
         with Memory(tmp_path / "m", encoder="hashing:64") as two:
-            two.reembed("hashing:32")
+            two.store.reembed("hashing:32")
         with pytest.raises(EncoderMismatch, match="hashing:32"):
             one.search("ferry", mode="dense")
         assert len(one.search("ferry", mode="text")) == 1
         with pytest.raises(EncoderMismatch):
             one.add("vectors of two encoders never mix")
     with Memory(tmp_path / "m") as memory:
-        assert memory.encoder.dim == 32
-        assert examine(memory).is_healthy
+        assert memory.store.encoder.dim == 32
+        assert memory.store.examine().is_healthy
+
+
+def test_a_second_import_counts_nothing_twice(tmp_path: Path) -> None:
+    with Memory(tmp_path / "from", encoder="hashing:64") as memory:
+        note = memory.add("The ferry leaves at seven.")
+        memory.store.credit(note.id, wins=2)
+        with memory.store.journal.writing() as writing:
+            writing.credit(note.id, repeats=3)
+        memory.store.export(tmp_path / "export.jsonl")
+    with Memory(tmp_path / "to", encoder="hashing:64") as memory:
+        for _ in range(2):
+            memory.store.import_(tmp_path / "export.jsonl")
+            counters = memory.store.journal.counters(note.id)
+            assert (counters.uses, counters.wins, counters.repeats) == (0, 2, 3)
+
+
+def test_an_export_from_before_repeats_were_counted_is_read(tmp_path: Path, export: Path) -> None:
+    header, *rows = export.read_text("utf-8").splitlines()[:-1]
+    old = [{k: v for k, v in json.loads(row).items() if k != "repeats"} for row in rows]
+    lines = [header, *(canonical_json(row) for row in old)]
+    whole = "".join(f"{line}\n" for line in lines)
+    digest = hashlib.blake2b(whole.encode(), digest_size=16).hexdigest()
+    end = canonical_json({"end": len(rows), "digest": digest})
+    (tmp_path / "old.jsonl").write_text(f"{whole}{end}\n", "utf-8")
+    with Memory(tmp_path / "to", encoder="hashing:64") as memory:
+        memory.store.import_(tmp_path / "old.jsonl")
+        (note, *_) = memory.search("ferry eight", user="ada")
+        assert memory.store.journal.counters(note.document_id).uses == 3
+
+
+def test_what_was_forgotten_here_gets_no_counters_back(tmp_path: Path, export: Path) -> None:
+    with Memory(tmp_path / "to", encoder="hashing:64") as memory:
+        memory.store.import_(export)
+        (hit, *_) = memory.search("ferry", user="ada")
+        memory.forget(hit.document_id, user="ada")
+        memory.store.import_(export)
+        assert memory.store.journal.counters(hit.document_id) == Counters()

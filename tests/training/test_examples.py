@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
+from agentcl.envs.domains.incidents.deployments import DIAGNOSTICS, REMEDIES
 from agentcl.envs.relations import NOT_STATED
-from agentcl.envs.worlds.incidents.deployments import DIAGNOSTICS, REMEDIES
 from agentcl.models import Message
 from agentcl.text.answers import final_answer
 from training.acting import Lesson, choose_action, write_guidance

@@ -8,23 +8,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from agentcl.errors import InvalidInput
+from agentcl.store.usage import NO_USAGE, Usage
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
-    """One call to a model, or several added up already."""
+class EpisodeCost:
+    """What one role cost in one episode; there may be several of both."""
 
     episode: str
     role: str  # on whose behalf: student, teacher, judge, memory ...
-    prompt_tokens: int
-    completion_tokens: int
-    calls: int = 1
-    duration_s: float = 0.0
+    usage: Usage
     price: float | None = None  # None: nobody knows it, which is not 0
 
     def __post_init__(self) -> None:
-        amounts = (self.prompt_tokens, self.completion_tokens, self.calls, self.duration_s,
-                   self.price or 0.0)  # fmt: skip
+        """Refuse what cannot be added up. Raises InvalidInput."""
+        amounts = (*self.usage.stored(), self.price or 0.0)
         if not all(math.isfinite(amount) and amount >= 0 for amount in amounts):
             raise InvalidInput(
                 f"{self.role} in {self.episode} spent {amounts}; none may be negative"
@@ -36,16 +34,8 @@ class RoleCost:
     """What one role cost, or all of them."""
 
     role: str  # "all" for the sum
-    calls: int
-    prompt_tokens: int
-    completion_tokens: int
-    duration_s: float
+    usage: Usage
     price: float | None  # None if that of one call is unknown: half a price would be too low
-
-    @property
-    def tokens(self) -> int:
-        """Prompt and completion together; a completion token mostly costs several times as much."""
-        return self.prompt_tokens + self.completion_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +50,14 @@ class Spread:
     most: float
 
 
-def cost_by_role(spent: Iterable[Spent]) -> list[RoleCost]:
+def cost_by_role(costs: Iterable[EpisodeCost]) -> list[RoleCost]:
     """Return the cost of each role, sorted by role, and "all" at the end.
 
     Raises:
         InvalidInput: if a role is called "all".
     """
-    by_role: dict[str, list[Spent]] = {}
-    for one in spent:
+    by_role: dict[str, list[EpisodeCost]] = {}
+    for one in costs:
         if one.role == "all":
             raise InvalidInput('a role is called "all", which names the sum; rename it')
         by_role.setdefault(one.role, []).append(one)
@@ -76,15 +66,14 @@ def cost_by_role(spent: Iterable[Spent]) -> list[RoleCost]:
 
 
 def tokens_by_episode(
-    spent: Iterable[Spent], *, roles: Iterable[str] | None = None
+    costs: Iterable[EpisodeCost], *, roles: Iterable[str] | None = None
 ) -> dict[str, int]:
     """Return all tokens of each episode, in order of its first call; of some roles only, if named."""
     wanted = None if roles is None else set(roles)
     tokens: dict[str, int] = {}
-    for one in spent:
-        counted = one.prompt_tokens + one.completion_tokens
+    for one in costs:
         is_wanted = wanted is None or one.role in wanted
-        tokens[one.episode] = tokens.get(one.episode, 0) + (counted if is_wanted else 0)
+        tokens[one.episode] = tokens.get(one.episode, 0) + (one.usage.tokens if is_wanted else 0)
     return tokens
 
 
@@ -114,13 +103,10 @@ def cost_per_success(cost: float, successes: int) -> float | None:
     return cost / successes if successes else None
 
 
-def _added_up(role: str, spent: Sequence[Spent]) -> RoleCost:
-    prices = [one.price for one in spent if one.price is not None]
+def _added_up(role: str, costs: Sequence[EpisodeCost]) -> RoleCost:
+    prices = [one.price for one in costs if one.price is not None]
     return RoleCost(
         role=role,
-        calls=sum(one.calls for one in spent),
-        prompt_tokens=sum(one.prompt_tokens for one in spent),
-        completion_tokens=sum(one.completion_tokens for one in spent),
-        duration_s=math.fsum(one.duration_s for one in spent),
-        price=math.fsum(prices) if len(prices) == len(spent) else None,
+        usage=sum((one.usage for one in costs), NO_USAGE),
+        price=math.fsum(prices) if len(prices) == len(costs) else None,
     )

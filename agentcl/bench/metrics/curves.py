@@ -15,9 +15,9 @@ _TIE: Final = 1e-9  # sums of tenths are not exact; a lead of this size is none
 
 @dataclass(frozen=True, slots=True)
 class BreakEven:
-    """From when on an arm was ahead, to the end of the run. Of a longer run it says nothing."""
+    """From when on a baseline was ahead, to the end of the run. Of a longer run it says nothing."""
 
-    episode: int  # the first from which the arm stays ahead, counted from 1
+    episode: int  # the first from which the baseline stays ahead, counted from 1
     held_for: int  # episodes until the end, that one included
     lead: float  # at the end, in the unit of what was added up
 
@@ -78,11 +78,11 @@ def break_even_score(
 ) -> BreakEven | None:
     """Return the first episode b with sum_{u<=t} (s_u - z_u) > 0 for all t >= b.
 
-    s_u and z_u are the scores of episode u with and without memory. None if the arm is not ahead at the
+    s_u and z_u are the scores of episode u with and without memory. None if the baseline is not ahead at the
     end; a tie is not ahead.
 
     Raises:
-        InvalidInput: if the arms differ in length, or a score is not finite.
+        InvalidInput: if the baselines differ in length, or a score is not finite.
     """
     check_paired(with_memory, without_memory)
     gains = [

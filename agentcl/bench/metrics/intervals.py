@@ -49,7 +49,7 @@ def paired_interval(
 
     Args:
         ours: x_t, a score for each episode.
-        theirs: y_t, the other arm's score of the same episodes, in the same order.
+        theirs: y_t, the other baseline's score of the same episodes, in the same order.
         clusters: what each episode belongs to (its seed, its stream), if episodes of one are not
             independent: a memory makes the episodes of a run depend on each other, so draw runs.
         level: of the interval, between 0 and 1.
@@ -123,7 +123,7 @@ def student_interval(
 
     Args:
         ours: x_t, a score for each episode.
-        theirs: y_t, the other arm's score of the same episodes, in the same order.
+        theirs: y_t, the other baseline's score of the same episodes, in the same order.
         clusters: what each episode belongs to, as in `paired_interval`.
         level: of the interval, between 0 and 1.
 

@@ -73,7 +73,7 @@ def plasticity(
 def gain_on_unseen(attempts: Sequence[Attempt]) -> float | None:
     """Return the mean of s - z over attempts of which some sub-solution was never met: the control.
 
-    What is gained here is not reuse but form (how the world answers, what an action looks like) or a leak.
+    What is gained here is not reuse but form (how the environment answers, what an action looks like) or a leak.
     """
     return mean_of(attempt.gain for attempt in _learning(attempts, is_covered=False))
 
@@ -89,7 +89,7 @@ def stability(attempts: Sequence[Attempt]) -> float | None:
 def regressed(attempts: Sequence[Attempt]) -> float | None:
     """Return the share of tasks done in both passes that scored lower in the second.
 
-    Chance alone makes some: compare with the same share of the arm without memory.
+    Chance alone makes some: compare with the same share of the baseline without memory.
     """
     return mean_of(float(second < first) for first, second in _redone(attempts))
 

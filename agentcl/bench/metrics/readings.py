@@ -1,6 +1,6 @@
 """From a stream and its scores to what the measures take: blocks, the matrix, attempts.
 
-A score is None where the world failed: such an episode counts nowhere.
+A score is None where the environment failed: such an episode counts nowhere.
 """
 
 from __future__ import annotations
@@ -73,12 +73,12 @@ def matrix_from(blocks: Sequence[Block]) -> ScoreMatrix:
 def attempts_from(
     stream: TaskStream, scores: Sequence[float | None], without_memory: Sequence[float | None]
 ) -> list[Attempt]:
-    """Return the attempts of a stream with reused solutions; those that failed in either arm are left out.
+    """Return the attempts of a stream with reused solutions; those that failed in either baseline are left out.
 
     Args:
         stream: from `reused_stream` or `unrelated_stream`.
-        scores: of the arm with memory, one for each item.
-        without_memory: of the arm without, on the same items.
+        scores: of the baseline with memory, one for each item.
+        without_memory: of the baseline without, on the same items.
 
     Raises:
         InvalidInput: if there is not one score for each item, an item has no sub-solutions, or its phase
@@ -99,7 +99,7 @@ def _paired(
     if len(scores) != len(stream):
         raise InvalidInput(
             f"{len(scores)} scores for the {len(stream)} items of {stream.name!r}; give one for each, None "
-            "where the world failed"
+            "where the environment failed"
         )
     return list(zip(stream, scores, strict=True))
 

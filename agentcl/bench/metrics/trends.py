@@ -15,7 +15,7 @@ def check_finite(values: Iterable[float], what: str) -> tuple[float, ...]:
 
     Raises:
         InvalidInput: if one is no finite number; `what` says which values these are. An episode of
-            which the world failed has no score: leave it out, rather than to give NaN.
+            which the environment failed has no score: leave it out, rather than to give NaN.
     """
     checked = tuple(values)
     for place, value in enumerate(checked, start=1):
@@ -28,7 +28,7 @@ def check_paired(first: Sequence[float], second: Sequence[float]) -> None:
     """Raise InvalidInput unless both have a value for each episode, in the same order."""
     if len(first) != len(second):
         raise InvalidInput(
-            f"the arms have {len(first)} and {len(second)} episodes; give the same episodes of both"
+            f"the baselines have {len(first)} and {len(second)} episodes; give the same episodes of both"
         )
 
 

@@ -17,16 +17,16 @@ _WIDE: Final = 30
 
 def learning_chart(summary: Summary, *, are_named: bool = False) -> Picture | None:
     """Return the learning curves; None without episodes."""
-    places = {line.arm: place for place, line in enumerate(summary.arms)}
+    places = {line.baseline: place for place, line in enumerate(summary.baselines)}
     curves = [line for line in summary.curves if line.scores]
     if not curves:
         return None
     return chart(
         [
             Series(
-                name(line.arm),
+                name(line.baseline),
                 [(n + 1, score) for n, score in zip(line.numbers, line.scores, strict=True)],
-                places[line.arm],
+                places[line.baseline],
                 breaks=gaps(line.numbers),
             )
             for line in curves
@@ -46,7 +46,7 @@ def cost_charts(summary: Summary) -> list[Picture]:
     The cost is the model's tokens; where no model was asked, what memory put into the prompt; the time
     where there is neither.
     """
-    lines = summary.arms
+    lines = summary.baselines
     choices: list[tuple[str, list[float | None]]] = [
         ("tokens of the model", [line.tokens for line in lines]),
         ("memory tokens in the prompt", [line.memory_tokens for line in lines]),
@@ -63,7 +63,7 @@ def cost_charts(summary: Summary) -> list[Picture]:
                 continue
             low, high = reached.low, reached.high
             intervals = [] if low is None or high is None else [(low, high)]
-            dots.append(Series(name(line.arm), [(cost, reached.mean)], place, intervals))
+            dots.append(Series(name(line.baseline), [(cost, reached.mean)], place, intervals))
         known = [dot.points[0][0] for dot in dots if dot.points[0][0] > 0]
         if known:
             is_log = max(known) > max(10, _WIDE * min(known))

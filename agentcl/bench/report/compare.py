@@ -16,12 +16,12 @@ from agentcl.bench.report.summary import read_rows, summarise
 from agentcl.bench.report.tables import Section, Table, difference_table
 from agentcl.bench.report.templates import fill
 from agentcl.bench.report.words import count, interval, name
-from agentcl.bench.rows import Row
+from agentcl.bench.rows import ResultRow
 from agentcl.errors import InvalidInput
 
 _FORMAT: Final = 1
 # What makes two runs two things, by what a reader calls it.
-_STREAM: Final = ("tasks.world", "tasks.options", "tasks.file", "tasks.stream", "tasks.split", "tasks.families",
+_STREAM: Final = ("tasks.domain", "tasks.options", "tasks.file", "tasks.stream", "tasks.split", "tasks.families",
                   "tasks.where", "tasks.episodes", "tasks.test_episodes", "tasks.trials", "tasks.places",
                   "tasks.order", "questions")  # fmt: skip
 _AGENT: Final = (
@@ -35,11 +35,11 @@ _ABOUT: Final = ("model", "encoder", "fingerprint before")
 
 
 @dataclass(frozen=True, slots=True)
-class ComparedArm:
-    """One arm of one run, over all its own episodes."""
+class ComparedBaseline:
+    """One baseline of one run, over all its own episodes."""
 
     run: str
-    arm: str
+    baseline: str
     scored: int
     failed: int
     score: Estimate | None
@@ -48,7 +48,7 @@ class ComparedArm:
 
 @dataclass(frozen=True, slots=True)
 class ComparedPair:
-    """One run against the first, in the arms that both have."""
+    """One run against the first, in the baselines that both have."""
 
     run: str
     against: str
@@ -63,7 +63,7 @@ class Comparison:
 
     runs: tuple[str, ...]
     states: tuple[str, ...]
-    arms: tuple[ComparedArm, ...]
+    baselines: tuple[ComparedBaseline, ...]
     pairs: tuple[ComparedPair, ...]
 
     def to_json(self) -> str:
@@ -73,11 +73,11 @@ class Comparison:
 
     def to_markdown(self) -> str:
         """Return the comparison as a document."""
-        columns = ("run", "arm", "scored", "failed", "score", "success")
+        columns = ("run", "baseline", "scored", "failed", "score", "success")
         rows = tuple(
-            (line.run, line.arm, count(line.scored), count(line.failed), interval(line.score),
+            (line.run, line.baseline, count(line.scored), count(line.failed), interval(line.score),
              interval(line.success))
-            for line in self.arms
+            for line in self.baselines
         )  # fmt: skip
         states = "; ".join(
             f"{run}: {state}" for run, state in zip(self.runs, self.states, strict=True)
@@ -90,9 +90,9 @@ class Comparison:
 
 
 def compare_runs(folders: Sequence[RunFolder]) -> Comparison:
-    """Return runs side by side: each against the first, in every arm that both have.
+    """Return runs side by side: each against the first, in every baseline that both have.
 
-    Differences are paired where arm, seed, task and episode seed are the same (the same episode several
+    Differences are paired where baseline, seed, task and episode seed are the same (the same episode several
     times in a stream: each time by itself).
 
     Raises:
@@ -107,10 +107,10 @@ def compare_runs(folders: Sequence[RunFolder]) -> Comparison:
     return Comparison(
         runs=tuple(names),
         states=tuple(summary.state for summary in summaries),
-        arms=tuple(
-            ComparedArm(run, line.arm, line.scored, line.failed, line.score, line.success)
+        baselines=tuple(
+            ComparedBaseline(run, line.baseline, line.scored, line.failed, line.score, line.success)
             for run, summary in zip(names, summaries, strict=True)
-            for line in summary.arms
+            for line in summary.baselines
         ),
         pairs=tuple(
             _pair(names[place], names[0], folders[place], folders[0], rows[place], rows[0])
@@ -124,21 +124,21 @@ def _pair(
     against: str,
     folder: RunFolder,
     first: RunFolder,
-    ours: Mapping[str, Sequence[Row]],
-    theirs: Mapping[str, Sequence[Row]],
+    ours: Mapping[str, Sequence[ResultRow]],
+    theirs: Mapping[str, Sequence[ResultRow]],
 ) -> ComparedPair:
     are_questions = bool(folder.settings.questions.source)
     found = []
-    for arm in ours:
-        pairs = _common(ours[arm], theirs.get(arm, ()))
+    for baseline in ours:
+        pairs = _common(ours[baseline], theirs.get(baseline, ()))
         if pairs:
-            found.append(difference(arm, against, pairs, are_questions=are_questions))
+            found.append(difference(baseline, against, pairs, are_questions=are_questions))
     streams = _differing(folder, first, _STREAM)
     differs = [*streams, *_differing(folder, first, _AGENT), *_differing_about(folder, first)]
     return ComparedPair(run, against, tuple(differs), bool(found) and not streams, tuple(found))
 
 
-def _common(ours: Sequence[Row], theirs: Sequence[Row]) -> list[Pair]:
+def _common(ours: Sequence[ResultRow], theirs: Sequence[ResultRow]) -> list[Pair]:
     """Return the episodes that both have a score for; the n-th time of one with the n-th of the other."""
     by_episode = dict(zip(_keys(theirs), theirs, strict=True))
     return [
@@ -148,7 +148,7 @@ def _common(ours: Sequence[Row], theirs: Sequence[Row]) -> list[Pair]:
     ]
 
 
-def _keys(rows: Sequence[Row]) -> list[tuple[int, str, int, int]]:
+def _keys(rows: Sequence[ResultRow]) -> list[tuple[int, str, int, int]]:
     times: dict[tuple[int, str, int], int] = {}
     keys = []
     for row in rows:
@@ -203,7 +203,7 @@ def _names(folders: Sequence[RunFolder]) -> list[str]:
 def _section(pair: ComparedPair) -> Section:
     said = []
     if not pair.differences:
-        said.append("Not comparable: there is no arm with an episode that both runs have.")
+        said.append("Not comparable: there is no baseline with an episode that both runs have.")
     elif not pair.is_comparable:
         said.append(
             "Not comparable as wholes: the streams are not the same. The differences are over the episodes "

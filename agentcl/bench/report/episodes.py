@@ -1,4 +1,4 @@
-"""The episodes that a page holds, as text to unfold: a choice of each arm, within a size."""
+"""The episodes that a page holds, as text to unfold: a choice of each baseline, within a size."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from agentcl.bench.folder import RunFolder
 from agentcl.bench.report.scores import evenly, is_failed
 from agentcl.bench.report.templates import fill
 from agentcl.bench.report.words import clean, number
-from agentcl.bench.rows import Row, Turn
+from agentcl.bench.rows import ResultRow, StepRow
 
-MOST_EPISODES: Final = 200  # of each arm
-MOST_BYTES: Final = 2_000_000  # of all arms together
+MOST_EPISODES: Final = 200  # of each baseline
+MOST_BYTES: Final = 2_000_000  # of all baselines together
 _LONGEST: Final = 2_000  # characters of one text
 _MOST_ITEMS: Final = (
-    20  # of what was shown and learned, and of turns at the beginning and at the end
+    20  # of what was shown and learned, and of steps at the beginning and at the end
 )
 
 Key = tuple[int, int]  # seed and number
@@ -27,7 +27,7 @@ Key = tuple[int, int]  # seed and number
 class Told:
     """One episode, ready to be put into a page."""
 
-    arm: str
+    baseline: str
     key: Key
     task: str
     family: str
@@ -49,57 +49,59 @@ def choose_episodes(
 ) -> Chosen:
     """Return the episodes that a page holds.
 
-    At most `most` of each arm: those that failed, and of the rest an even choice over the run. If they
+    At most `most` of each baseline: those that failed, and of the rest an even choice over the run. If they
     are larger than `most_bytes`, fewer, and last of all fewer of those that failed.
 
     Raises:
         InvalidInput: if a row is damaged.
     """
-    arms = folder.settings.memory.arms
+    baselines = folder.settings.memory.baselines
     told: list[Told] = []
     total = 0
-    for arm in arms:
-        keys = [((row.seed, row.number), is_failed(row)) for row in folder.rows(arm)]
+    for baseline in baselines:
+        keys = [((row.seed, row.number), is_failed(row)) for row in folder.rows(baseline)]
         total += len(keys)
         wanted = set(_choice(keys, most))
-        its = [_told(row) for row in folder.rows(arm) if (row.seed, row.number) in wanted]
-        told += _fitting(its, most_bytes // len(arms))
+        its = [_told(row) for row in folder.rows(baseline) if (row.seed, row.number) in wanted]
+        told += _fitting(its, most_bytes // len(baselines))
     return Chosen(tuple(told), total)
 
 
 def means(episodes: Iterable[Told]) -> str:
-    """Return the mean score of each arm over episodes of one task."""
+    """Return the mean score of each baseline over episodes of one task."""
     scores: dict[str, list[float]] = {}
     for one in episodes:
         if one.score is not None:
-            scores.setdefault(one.arm, []).append(one.score)
-    return ", ".join(f"{arm} {number(statistics.fmean(its))}" for arm, its in scores.items())
+            scores.setdefault(one.baseline, []).append(one.score)
+    return ", ".join(
+        f"{baseline} {number(statistics.fmean(its))}" for baseline, its in scores.items()
+    )
 
 
-def _told(row: Row) -> Told:
+def _told(row: ResultRow) -> Told:
     markup = fill(
         "episode.html.j2",
         row=row,
         has_failed=is_failed(row),
-        turns=_turns(row.turns),
+        steps=_steps(row.steps),
         measures=[f"{key} {number(value)}" for key, value in row.measures.items()],
         most=2 * _MOST_ITEMS + 1,
     )
     key = (row.seed, row.number)
-    return Told(row.arm, key, row.task, row.family, is_failed(row), row.score, markup)
+    return Told(row.baseline, key, row.task, row.family, is_failed(row), row.score, markup)
 
 
-def _turns(turns: Sequence[Turn]) -> list[str]:
-    """Return turns as texts; of many, those at the beginning and at the end."""
+def _steps(steps: Sequence[StepRow]) -> list[str]:
+    """Return steps as texts; of many, those at the beginning and at the end."""
     texts = []
-    for turn in (*turns[:_MOST_ITEMS], *turns[_MOST_ITEMS:][-_MOST_ITEMS:]):
-        thought = turn.thought if turn.thought != turn.action else ""
+    for step in (*steps[:_MOST_ITEMS], *steps[_MOST_ITEMS:][-_MOST_ITEMS:]):
+        thought = step.thought if step.thought != step.action else ""
         parts = [f"(thought) {clean(thought, _LONGEST)}"] if thought else []
-        parts += [f"> {clean(turn.action, _LONGEST)}", clean(turn.seen, _LONGEST)]
+        parts += [f"> {clean(step.action, _LONGEST)}", clean(step.seen, _LONGEST)]
         texts.append("\n".join(filter(None, parts)))
-    if len(turns) > 2 * _MOST_ITEMS:
-        left_out = len(turns) - 2 * _MOST_ITEMS
-        texts.insert(_MOST_ITEMS, f"… {left_out:,} turns are left out …")
+    if len(steps) > 2 * _MOST_ITEMS:
+        left_out = len(steps) - 2 * _MOST_ITEMS
+        texts.insert(_MOST_ITEMS, f"… {left_out:,} steps are left out …")
     return texts
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from agentcl.bench.metrics.intervals import paired_interval
-from agentcl.bench.rows import Row
+from agentcl.bench.rows import ResultRow
 from agentcl.errors import InvalidInput
 
 Unit = Literal["seeds", "episodes", "questions", "situations"]
@@ -39,7 +39,7 @@ class Clusters:
     of: tuple[Hashable, ...]  # for each row
 
 
-def clusters_of(rows: Sequence[Row], *, are_questions: bool) -> Clusters:
+def clusters_of(rows: Sequence[ResultRow], *, are_questions: bool) -> Clusters:
     """Return what is drawn for an interval over rows.
 
     The episodes of one seed share a memory, so seeds are drawn whole; of a single seed, its episodes.
@@ -88,7 +88,7 @@ def estimate_of_seeds(values: Sequence[float | None]) -> Estimate | None:
 
 
 def estimate_rows(
-    rows: Sequence[Row], values: Sequence[float], *, are_questions: bool
+    rows: Sequence[ResultRow], values: Sequence[float], *, are_questions: bool
 ) -> Estimate | None:
     """Return the mean of a value for each row."""
     return estimate(values, clusters_of(rows, are_questions=are_questions))

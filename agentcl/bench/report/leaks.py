@@ -9,7 +9,7 @@ from agentcl.bench.report.estimates import Clusters, estimate
 from agentcl.bench.report.pairs import NO_MEMORY
 from agentcl.bench.report.records import AboveLine, BoundLine, Leakage, LeakLine
 from agentcl.bench.report.scores import score_of, scored
-from agentcl.bench.rows import Row
+from agentcl.bench.rows import ResultRow
 from agentcl.envs.streams.stream import READ_ONLY
 
 _EXAMPLES: Final = 3
@@ -17,8 +17,8 @@ _EXAMPLES: Final = 3
 _LEVEL: Final = 0.99
 
 
-def bound_lines(about: Mapping[str, Any], rows: Sequence[Row]) -> list[BoundLine]:
-    """Return the bounds that the world knows, and how many rows of one arm they are for."""
+def bound_lines(about: Mapping[str, Any], rows: Sequence[ResultRow]) -> list[BoundLine]:
+    """Return the bounds that the domain knows, and how many rows of one baseline they are for."""
     return [
         BoundLine(
             family,
@@ -31,11 +31,11 @@ def bound_lines(about: Mapping[str, Any], rows: Sequence[Row]) -> list[BoundLine
 
 
 def leakage(
-    rows: Mapping[str, Sequence[Row]], bounds: Sequence[BoundLine], about: Mapping[str, Any]
+    rows: Mapping[str, Sequence[ResultRow]], bounds: Sequence[BoundLine], about: Mapping[str, Any]
 ) -> Leakage:
     """Return all checks of a run."""
     return Leakage(
-        arms=tuple(_leak_line(arm, its) for arm, its in rows.items()),
+        baselines=tuple(_leak_line(baseline, its) for baseline, its in rows.items()),
         above=tuple(
             _above(rows.get(NO_MEMORY, ()), bound) for bound in bounds if NO_MEMORY in rows
         ),
@@ -44,7 +44,7 @@ def leakage(
     )
 
 
-def _leak_line(arm: str, rows: Sequence[Row]) -> LeakLine:
+def _leak_line(baseline: str, rows: Sequence[ResultRow]) -> LeakLine:
     leaking = [row for row in rows if row.leaks]
     examples = list(dict.fromkeys(leak for row in leaking for leak in row.leaks))[:_EXAMPLES]
     learned: set[tuple[int, str, int]] = set()
@@ -56,10 +56,10 @@ def _leak_line(arm: str, rows: Sequence[Row]) -> LeakLine:
             seen += episode in learned
         else:
             learned.add(episode)
-    return LeakLine(arm, len(leaking), tuple(examples), tests, seen)
+    return LeakLine(baseline, len(leaking), tuple(examples), tests, seen)
 
 
-def _above(rows: Sequence[Row], bound: BoundLine) -> AboveLine:
+def _above(rows: Sequence[ResultRow], bound: BoundLine) -> AboveLine:
     its = [row for row in scored(rows) if row.family == bound.family]
     # Without memory episodes do not depend on each other, but those of one task share its rules.
     clusters = Clusters("situations", tuple((row.seed, row.task) for row in its))

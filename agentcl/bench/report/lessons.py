@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass
 
-from agentcl.bench.arms.registry import guidance_rules
+from agentcl.bench.baselines.registry import guidance_rules
 from agentcl.bench.folder import RunFolder
 from agentcl.guidance.overview import standings
 from agentcl.guidance.state import KINDS, GuidanceState
+from agentcl.store.opening import holds_store, open_store
 from agentcl.store.records import ScopeView
-from agentcl.store.sqlite.journal import Journal
 
 _EVERYBODY = ScopeView(None, None, None, None)
 
@@ -19,7 +19,7 @@ _EVERYBODY = ScopeView(None, None, None, None)
 class LessonLine:
     """One lesson where it is at home, at the end of the run."""
 
-    arm: str
+    baseline: str
     seed: int
     sentence: str
     author: str
@@ -43,26 +43,26 @@ def lesson_lines(folder: RunFolder) -> list[LessonLine]:
     """
     return [
         line
-        for arm in folder.settings.memory.arms
-        if guidance_rules(arm) is not None
+        for baseline in folder.settings.memory.baselines
+        if guidance_rules(baseline) is not None
         for seed in folder.settings.seeds
-        for line in _of_life(folder, arm, seed)
+        for line in _of_life(folder, baseline, seed)
     ]
 
 
-def _of_life(folder: RunFolder, arm: str, seed: int) -> list[LessonLine]:
-    path = folder.memory_path(arm, seed)
-    if not (path / "journal.db").exists():
+def _of_life(folder: RunFolder, baseline: str, seed: int) -> list[LessonLine]:
+    path = folder.memory_path(baseline, seed)
+    if not holds_store(path):
         return []
-    with closing(Journal(path, read_only=True)) as journal:
-        state = GuidanceState.of(journal.since(0, kinds=KINDS), rules=guidance_rules(arm))
+    with closing(open_store(path, read_only=True)) as journal:
+        state = GuidanceState.of(journal.since(0, kinds=KINDS), rules=guidance_rules(baseline))
     lines = []
     for one in standings(state, _EVERYBODY):
         low, high = one.interval
         belief = one.belief
         lines.append(
             LessonLine(
-                arm=arm,
+                baseline=baseline,
                 seed=seed,
                 sentence=one.sentence,
                 author=one.guidance.author,

@@ -1,4 +1,4 @@
-"""Two arms on the same episodes: differences, break-even, and how many seeds a claim would need."""
+"""Two baselines on the same episodes: differences, break-even, and how many seeds a claim would need."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from agentcl.bench.metrics.intervals import cluster_means, sign_test, units_need
 from agentcl.bench.report.estimates import Estimate, clusters_of, estimate
 from agentcl.bench.report.records import Difference
 from agentcl.bench.report.scores import score_of
-from agentcl.bench.rows import Row
+from agentcl.bench.rows import ResultRow
 
 NO_MEMORY: Final = "none"
 SMALL: Final = 0.05  # a difference of scores that one would like to be able to show
 _ACTING: Final = frozenset({"act", "read"})  # roles that would be paid for without memory as well
 _PER: Final = 1_000  # tokens of an adaptive efficiency
 
-Pair = tuple[Row, Row]
+Pair = tuple[ResultRow, ResultRow]
 
 
-def baseline_of(arms: Sequence[str]) -> str:
-    """Return the arm that the others are compared with: that without memory, or the first."""
-    return NO_MEMORY if NO_MEMORY in arms else arms[0]
+def compared_with(baselines: Sequence[str]) -> str:
+    """Return the baseline that the others are compared with: that without memory, or the first."""
+    return NO_MEMORY if NO_MEMORY in baselines else baselines[0]
 
 
-def pairs_of(ours: Sequence[Row], theirs: Sequence[Row]) -> list[Pair]:
+def pairs_of(ours: Sequence[ResultRow], theirs: Sequence[ResultRow]) -> list[Pair]:
     """Return the rows of the same seed, number, task and episode seed that both have a score for."""
     by_place = {
         (row.seed, row.number, row.task, row.episode_seed): row
@@ -46,15 +46,17 @@ def pairs_of(ours: Sequence[Row], theirs: Sequence[Row]) -> list[Pair]:
     ]
 
 
-def difference(arm: str, against: str, pairs: Sequence[Pair], *, are_questions: bool) -> Difference:
-    """Return what an arm gained over another. Break-even and efficiency only against no memory."""
+def difference(
+    baseline: str, against: str, pairs: Sequence[Pair], *, are_questions: bool
+) -> Difference:
+    """Return what a baseline gained over another. Break-even and efficiency only against no memory."""
     differences = [score_of(ours) - score_of(theirs) for ours, theirs in pairs]
     clusters = clusters_of([ours for ours, _ in pairs], are_questions=are_questions)
     mean = estimate(differences, clusters)
     means = cluster_means(differences, clusters.of)
     is_against_nothing = against == NO_MEMORY and not are_questions and bool(pairs)
     return Difference(
-        arm=arm,
+        baseline=baseline,
         against=against,
         pairs=len(pairs),
         score=mean,
@@ -118,31 +120,27 @@ def _efficiency(pairs: Sequence[Pair]) -> float | None:
     return None if found is None else found * _PER
 
 
-def _acting(row: Row) -> int:
+def _acting(row: ResultRow) -> int:
     return row.tokens - _learning(row)
 
 
-def _learning(row: Row) -> int:
+def _learning(row: ResultRow) -> int:
     """Return the tokens that only memory makes necessary."""
-    return sum(
-        used.prompt_tokens + used.completion_tokens
-        for role, used in row.usage.items()
-        if role not in _ACTING
-    )
+    return sum(used.tokens for role, used in row.usage.items() if role not in _ACTING)
 
 
-def _reading(row: Row) -> int:
+def _reading(row: ResultRow) -> int:
     """Return the tokens that memory put into prompts: once for each call."""
     calls = sum(used.calls for role, used in row.usage.items() if role in _ACTING)
     return row.memory_tokens * max(1, calls)
 
 
 def differences_of(
-    rows: Mapping[str, Sequence[Row]], *, against: str, are_questions: bool
+    rows: Mapping[str, Sequence[ResultRow]], *, against: str, are_questions: bool
 ) -> list[Difference]:
-    """Return each arm's difference to one of them."""
+    """Return each baseline's difference to one of them."""
     return [
-        difference(arm, against, pairs_of(its, rows[against]), are_questions=are_questions)
-        for arm, its in rows.items()
-        if arm != against
+        difference(baseline, against, pairs_of(its, rows[against]), are_questions=are_questions)
+        for baseline, its in rows.items()
+        if baseline != against
     ]

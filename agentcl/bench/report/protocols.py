@@ -15,8 +15,8 @@ from agentcl.bench.metrics.transfer import ScoreMatrix, transfer
 from agentcl.bench.metrics.windowed import windowed
 from agentcl.bench.report.estimates import estimate_of_seeds
 from agentcl.bench.report.records import ChangeLine, Measures, PassesLine, TransferLine
-from agentcl.bench.report.scores import lives, score_of, scored
-from agentcl.bench.rows import Row
+from agentcl.bench.report.scores import rows_by_seed, score_of, scored
+from agentcl.bench.rows import ResultRow
 from agentcl.envs.streams.stream import READ_ONLY
 
 _PASSES: Final = ("first", "second", "held-out")
@@ -27,23 +27,23 @@ _AT_ONCE: Final = 5  # episodes right after a change; and in a row as good as be
 Parts = Mapping[int, Sequence[frozenset[str]]]
 
 
-def transfer_lines(rows: Mapping[str, Sequence[Row]]) -> list[TransferLine]:
-    """Return what an alternating stream tells of each arm; nothing for other streams."""
+def transfer_lines(rows: Mapping[str, Sequence[ResultRow]]) -> list[TransferLine]:
+    """Return what an alternating stream tells of each baseline; nothing for other streams."""
     phases = {row.phase for its in rows.values() for row in its}
     if "test" not in phases or phases <= READ_ONLY:
         return []
-    lines = [_transfer_line(arm, its) for arm, its in rows.items()]
+    lines = [_transfer_line(baseline, its) for baseline, its in rows.items()]
     return [line for line in lines if line is not None]
 
 
 def passes_lines(
-    rows: Mapping[str, Sequence[Row]], *, without_memory: str, parts: Parts
+    rows: Mapping[str, Sequence[ResultRow]], *, without_memory: str, parts: Parts
 ) -> list[PassesLine]:
-    """Return what a stream of two passes tells of each arm; nothing for other streams.
+    """Return what a stream of two passes tells of each baseline; nothing for other streams.
 
     Args:
-        rows: of each arm.
-        without_memory: the arm that gains are against; if it is not there, only those measures are
+        rows: of each baseline.
+        without_memory: the baseline that gains are against; if it is not there, only those measures are
             given that need none.
         parts: the sub-solutions of each item, by seed; where a stream names none, a task is its own
             only part.
@@ -52,26 +52,26 @@ def passes_lines(
     if not {"first", "second"} <= phases:
         return []
     return [
-        PassesLine(arm, bool(parts), _passes(its, rows.get(without_memory), parts))
-        for arm, its in rows.items()
+        PassesLine(baseline, bool(parts), _passes(its, rows.get(without_memory), parts))
+        for baseline, its in rows.items()
     ]
 
 
-def change_lines(rows: Mapping[str, Sequence[Row]]) -> list[ChangeLine]:
-    """Return what each change of the rules did to each arm; nothing for streams without."""
+def change_lines(rows: Mapping[str, Sequence[ResultRow]]) -> list[ChangeLine]:
+    """Return what each change of the rules did to each baseline; nothing for streams without."""
     phases = sorted({row.phase for its in rows.values() for row in its
                      if row.phase.startswith("rules ")}, key=lambda phase: (len(phase), phase))  # fmt: skip
     return [
-        _change_line(arm, its, before, after)
+        _change_line(baseline, its, before, after)
         for before, after in pairwise(phases)
-        for arm, its in rows.items()
+        for baseline, its in rows.items()
     ]
 
 
-def _transfer_line(arm: str, rows: Sequence[Row]) -> TransferLine | None:
+def _transfer_line(baseline: str, rows: Sequence[ResultRow]) -> TransferLine | None:
     matrices: list[tuple[list[str], ScoreMatrix]] = []
     found: list[Mapping[str, float | None]] = []
-    for life in lives(scored(rows)).values():
+    for life in rows_by_seed(scored(rows)).values():
         blocks = _blocks(life)
         trained = list(dict.fromkeys(block.task for block in blocks if block.kind == "train"))
         if not trained:
@@ -89,10 +89,10 @@ def _transfer_line(arm: str, rows: Sequence[Row]) -> TransferLine | None:
         tuple(_mean(matrix.rows[i][j] for matrix in whole) for j in range(len(longest)))
         for i in range(len(longest) + 1)
     )
-    return TransferLine(arm, tuple(longest), mean, _over_seeds(found))
+    return TransferLine(baseline, tuple(longest), mean, _over_seeds(found))
 
 
-def _blocks(life: Sequence[Row]) -> list[Block]:
+def _blocks(life: Sequence[ResultRow]) -> list[Block]:
     """Return the blocks of a life; the same family twice in a row is one."""
     blocks: list[Block] = []
     for (is_test, family), run in groupby(
@@ -103,10 +103,12 @@ def _blocks(life: Sequence[Row]) -> list[Block]:
     return blocks
 
 
-def _passes(rows: Sequence[Row], without: Sequence[Row] | None, parts: Parts) -> Measures:
+def _passes(
+    rows: Sequence[ResultRow], without: Sequence[ResultRow] | None, parts: Parts
+) -> Measures:
     plain = {(row.seed, row.number): row.score for row in without or ()}
     found: list[Mapping[str, float | None]] = []
-    for seed, life in lives(scored(rows)).items():
+    for seed, life in rows_by_seed(scored(rows)).items():
         attempts: list[Attempt] = []
         times: dict[tuple[str, str], int] = {}
         for row in life:
@@ -130,12 +132,12 @@ def _passes(rows: Sequence[Row], without: Sequence[Row] | None, parts: Parts) ->
     return _over_seeds(found)
 
 
-def _change_line(arm: str, rows: Sequence[Row], old: str, new: str) -> ChangeLine:
+def _change_line(baseline: str, rows: Sequence[ResultRow], old: str, new: str) -> ChangeLine:
     before: list[float | None] = []
     after: list[float | None] = []
     end: list[float | None] = []
     recovery: list[float | None] = []
-    for life in lives(scored(rows)).values():
+    for life in rows_by_seed(scored(rows)).values():
         then = [score_of(row) for row in life if row.phase == old]
         now = [score_of(row) for row in life if row.phase == new]
         if not then or not now:
@@ -146,7 +148,7 @@ def _change_line(arm: str, rows: Sequence[Row], old: str, new: str) -> ChangeLin
         end.append(statistics.fmean(now[-_LEVEL_OF:]))
         recovery.append(_recovery(now, level))
     return ChangeLine(
-        arm, new, estimate_of_seeds(before), estimate_of_seeds(after), estimate_of_seeds(end),
+        baseline, new, estimate_of_seeds(before), estimate_of_seeds(after), estimate_of_seeds(end),
         estimate_of_seeds(recovery), sum(time is not None for time in recovery), len(recovery),
     )  # fmt: skip
 

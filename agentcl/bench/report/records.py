@@ -14,12 +14,12 @@ Measures = Mapping[str, Estimate | None]
 
 
 @dataclass(frozen=True, slots=True)
-class ArmLine:
-    """One arm over the whole run."""
+class BaselineLine:
+    """One baseline over the whole run."""
 
-    arm: str
+    baseline: str
     scored: int  # episodes
-    failed: int  # the world broke: counted here, and in no score
+    failed: int  # the environment broke: counted here, and in no score
     unscored: int  # nobody answered, and there is nothing to measure
     score: Estimate | None
     success: Estimate | None
@@ -38,11 +38,11 @@ class ArmLine:
 
 @dataclass(frozen=True, slots=True)
 class GroupLine:
-    """One arm in one family (of questions: category) or phase."""
+    """One baseline in one family (of questions: category) or phase."""
 
     by: Literal["family", "phase"]
     group: str
-    arm: str
+    baseline: str
     scored: int
     failed: int
     score: Estimate | None
@@ -51,21 +51,21 @@ class GroupLine:
 
 @dataclass(frozen=True, slots=True)
 class MeasureLine:
-    """The measures of questions of one category in one arm."""
+    """The measures of questions of one category in one baseline."""
 
     category: str  # empty: all
-    arm: str
+    baseline: str
     questions: int  # that were not failed
     measures: Measures
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One arm against another on the same episodes."""
+    """One baseline against another on the same episodes."""
 
-    arm: str
+    baseline: str
     against: str
-    pairs: int  # episodes that both arms have a score for
+    pairs: int  # episodes that both baselines have a score for
     score: Estimate | None
     success: Estimate | None
     better: int  # episodes with a higher score
@@ -80,9 +80,9 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """The score of one arm over the stream: the mean of the seeds, and of the last few episodes."""
+    """The score of one baseline over the stream: the mean of the seeds, and of the last few episodes."""
 
-    arm: str
+    baseline: str
     window: int  # episodes that a point is the mean of
     numbers: tuple[int, ...]  # of episodes, from 0
     scores: tuple[float, ...]
@@ -90,9 +90,9 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class TransferLine:
-    """What learning one family did to the others, in one arm."""
+    """What learning one family did to the others, in one baseline."""
 
-    arm: str
+    baseline: str
     families: tuple[str, ...]  # in the order of training
     matrix: tuple[tuple[float | None, ...], ...]  # row 0: before any training; mean of the seeds
     measures: Measures
@@ -100,18 +100,18 @@ class TransferLine:
 
 @dataclass(frozen=True, slots=True)
 class PassesLine:
-    """What the second pass of the same tasks, and recombinations of them, gained in one arm."""
+    """What the second pass of the same tasks, and recombinations of them, gained in one baseline."""
 
-    arm: str
+    baseline: str
     are_parts_known: bool  # False: each task counts as its own only part
     measures: Measures
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeLine:
-    """What a change of the rules did to one arm."""
+    """What a change of the rules did to one baseline."""
 
-    arm: str
+    baseline: str
     phase: str  # that begins with the change
     before: Estimate | None  # mean of the last ten episodes under the old rules
     after: Estimate | None  # of the first five under the new ones
@@ -125,17 +125,17 @@ class ChangeLine:
 
 @dataclass(frozen=True, slots=True)
 class BoundLine:
-    """The best expected scores of a family, as the world knows them."""
+    """The best expected scores of a family, as the domain knows them."""
 
     family: str
-    episodes: int  # of it in each arm
+    episodes: int  # of it in each baseline
     without_memory: float
     with_knowledge: float
 
 
 @dataclass(frozen=True, slots=True)
 class AboveLine:
-    """The arm without memory beside the best that is possible without one."""
+    """The baseline without memory beside the best that is possible without one."""
 
     family: str
     score: Estimate | None  # its interval is one of 99%, over situations
@@ -145,9 +145,9 @@ class AboveLine:
 
 @dataclass(frozen=True, slots=True)
 class LeakLine:
-    """What the leakage check found in one arm."""
+    """What the leakage check found in one baseline."""
 
-    arm: str
+    baseline: str
     episodes: int  # with a finding
     examples: tuple[str, ...]
     tests: int  # episodes of tests
@@ -158,7 +158,7 @@ class LeakLine:
 class Leakage:
     """Is what helps really memory?"""
 
-    arms: tuple[LeakLine, ...]
+    baselines: tuple[LeakLine, ...]
     above: tuple[AboveLine, ...]
     frozen: Literal["same", "changed", "not checked", "no model"]
     fingerprints: tuple[str | None, str | None]
@@ -168,6 +168,6 @@ class Leakage:
         """Whether a result of this run must not be believed as it stands."""
         return (
             self.frozen == "changed"
-            or any(line.episodes or line.tests_seen for line in self.arms)
+            or any(line.episodes or line.tests_seen for line in self.baselines)
             or any(line.is_leak for line in self.above)
         )

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
+from agentcl.bench.build import open_task_domain
 from agentcl.bench.folder import RunFolder
-from agentcl.bench.opening import build_stream, open_task_world
 from agentcl.bench.report.leaks import bound_lines, leakage
 from agentcl.bench.report.lessons import LessonLine, lesson_lines
-from agentcl.bench.report.pairs import NO_MEMORY, baseline_of, differences_of
+from agentcl.bench.report.pairs import NO_MEMORY, compared_with, differences_of
 from agentcl.bench.report.protocols import Parts, change_lines, passes_lines, transfer_lines
 from agentcl.bench.report.records import (
-    ArmLine,
+    BaselineLine,
     BoundLine,
     ChangeLine,
     Curve,
@@ -25,14 +25,15 @@ from agentcl.bench.report.records import (
     PassesLine,
     TransferLine,
 )
-from agentcl.bench.report.scores import arm_line, curve, group_lines, measure_lines
-from agentcl.bench.rows import Row, Turn
+from agentcl.bench.report.scores import baseline_line, curve, group_lines, measure_lines
+from agentcl.bench.rows import ResultRow, StepRow
+from agentcl.bench.streams import build_stream
 from agentcl.errors import AgentclError
 from agentcl.models.ledger import Prices
 
 _FORMAT: Final = 1
 _FEW_SEEDS: Final = 5
-_BLANK: Final = Turn("", "")
+_BLANK: Final = StepRow("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +43,13 @@ class Summary:
     name: str
     are_questions: bool
     state: str  # complete, stopped, budget, unfinished
-    done: int  # episodes of all arms and seeds
+    done: int  # episodes of all baselines and seeds
     total: int
-    baseline: str  # the arm that the others are compared with
+    against: str  # the baseline that the others are compared with
     seeds: tuple[int, ...]
-    about: Mapping[str, Any]  # what the run's folder says: versions, world, model, encoder ...
+    about: Mapping[str, Any]  # what the run's folder says: versions, domain, model, encoder ...
     settings: Mapping[str, Any]
-    arms: tuple[ArmLine, ...]
+    baselines: tuple[BaselineLine, ...]
     groups: tuple[GroupLine, ...]
     measures: tuple[MeasureLine, ...]
     differences: tuple[Difference, ...]
@@ -81,12 +82,12 @@ def summarise(folder: RunFolder, *, prices: Prices | None = None) -> Summary:
     settings, about = folder.settings, folder.about
     are_questions = bool(settings.questions.source)
     rows = read_rows(folder)
-    baseline = baseline_of(settings.memory.arms)
+    against = compared_with(settings.memory.baselines)
     parts, notes = _parts(folder, rows)
-    bounds = bound_lines(about, rows[baseline])
+    bounds = bound_lines(about, rows[against])
     episodes = {} if are_questions else rows
     checks = leakage(rows, bounds, about)
-    total = sum(about.get("episodes", {}).values()) * len(settings.memory.arms)
+    total = sum(about.get("episodes", {}).values()) * len(settings.memory.baselines)
     done = sum(map(len, rows.values()))
     return Summary(
         name=settings.name,
@@ -94,20 +95,20 @@ def summarise(folder: RunFolder, *, prices: Prices | None = None) -> Summary:
         state=about.get("state", "unfinished") if done < total or not total else "complete",
         done=done,
         total=total,
-        baseline=baseline,
+        against=against,
         seeds=settings.seeds,
         about=about,
         settings=asdict(settings),
-        arms=tuple(
-            arm_line(arm, its, about.get("arms", {}).get(arm, {}), are_questions=are_questions,
+        baselines=tuple(
+            baseline_line(baseline, its, about.get("baselines", {}).get(baseline, {}), are_questions=are_questions,
                      model=str(about.get("model", "")), prices=prices)
-            for arm, its in rows.items()
+            for baseline, its in rows.items()
         ),
         groups=(*group_lines("family", rows, are_questions=are_questions),
                 *group_lines("phase", rows, are_questions=are_questions)),
         measures=tuple(measure_lines(rows)),
-        differences=tuple(differences_of(rows, against=baseline, are_questions=are_questions)),
-        curves=() if are_questions else tuple(curve(arm, its) for arm, its in rows.items() if its),
+        differences=tuple(differences_of(rows, against=against, are_questions=are_questions)),
+        curves=() if are_questions else tuple(curve(baseline, its) for baseline, its in rows.items() if its),
         transfer=tuple(transfer_lines(episodes)),
         passes=tuple(passes_lines(episodes, without_memory=NO_MEMORY, parts=parts)),
         changes=tuple(change_lines(episodes)),
@@ -118,28 +119,28 @@ def summarise(folder: RunFolder, *, prices: Prices | None = None) -> Summary:
     )  # fmt: skip
 
 
-def read_rows(folder: RunFolder) -> dict[str, list[Row]]:
-    """Return the rows of each arm without their texts, which may be large. Raises InvalidInput."""
+def read_rows(folder: RunFolder) -> dict[str, list[ResultRow]]:
+    """Return the rows of each baseline without their texts, which may be large. Raises InvalidInput."""
     return {
-        arm: [_without_texts(row) for row in folder.rows(arm)]
-        for arm in folder.settings.memory.arms
+        baseline: [_without_texts(row) for row in folder.rows(baseline)]
+        for baseline in folder.settings.memory.baselines
     }
 
 
-def _without_texts(row: Row) -> Row:
-    """Return a row of which the number of turns is left, and no text but the leaks."""
+def _without_texts(row: ResultRow) -> ResultRow:
+    """Return a row of which the number of steps is left, and no text but the leaks."""
     return replace(row, goal="", first="", error="", recalled=(), shown=(), learned=(),
-                   turns=(_BLANK,) * len(row.turns))  # fmt: skip
+                   steps=(_BLANK,) * len(row.steps))  # fmt: skip
 
 
-def _parts(folder: RunFolder, rows: Mapping[str, Sequence[Row]]) -> tuple[Parts, list[str]]:
+def _parts(folder: RunFolder, rows: Mapping[str, Sequence[ResultRow]]) -> tuple[Parts, list[str]]:
     """Return the sub-solutions of a stream of reused solutions, and what is to be said of it."""
     tasks = folder.settings.tasks
     if tasks.stream != "reuse" and not tasks.file:
         return {}, []
     try:
-        world = open_task_world(tasks)
-        streams = {seed: build_stream(tasks, world, seed=seed) for seed in folder.settings.seeds}
+        domain = open_task_domain(tasks)
+        streams = {seed: build_stream(tasks, domain, seed=seed) for seed in folder.settings.seeds}
     except AgentclError as error:
         return {}, [
             f"The stream cannot be built again ({error}): each task counts as its own part."
@@ -161,14 +162,14 @@ def _notes(
     are_questions: bool,
     done: int,
     total: int,
-    rows: Mapping[str, Sequence[Row]],
+    rows: Mapping[str, Sequence[ResultRow]],
 ) -> list[str]:
     notes = []
     if not done:
         notes.append("No episode has ended yet: there is nothing to measure.")
     elif done < total:
         notes.append(
-            f"{done:,} of {total:,} episodes are done: an arm may have been played longer than another. "
+            f"{done:,} of {total:,} episodes are done: a baseline may have been played longer than another. "
             "The paired differences hold for the episodes that both have."
         )
     if done and not are_questions and len(seeds) == 1:

@@ -22,7 +22,7 @@ from agentcl.bench.report.words import (
 )
 
 BOUNDS: Final = ("best possible without memory", "best possible with knowledge")
-_MOST_LESSONS: Final = 40  # of an arm, in a report
+_MOST_LESSONS: Final = 40  # of a baseline, in a report
 _FROZEN: Final = {
     "same": "The model is frozen: its fingerprint is the same before and after.",
     "changed": "The model changed during the run: its fingerprint after is another one than before.",
@@ -67,8 +67,8 @@ def key_bounds(summary: Summary) -> tuple[float, float] | None:
     None if the bounds of a family that was played are not known.
     """
     episodes = sum(line.episodes for line in summary.bounds)
-    baseline = next(line for line in summary.arms if line.arm == summary.baseline)
-    if not episodes or episodes != baseline.scored + baseline.failed + baseline.unscored:
+    against = next(line for line in summary.baselines if line.baseline == summary.against)
+    if not episodes or episodes != against.scored + against.failed + against.unscored:
         return None
     without = sum(line.without_memory * line.episodes for line in summary.bounds) / episodes
     knowing = sum(line.with_knowledge * line.episodes for line in summary.bounds) / episodes
@@ -78,7 +78,7 @@ def key_bounds(summary: Summary) -> tuple[float, float] | None:
 def difference_table(lines: Iterable[Difference], unit: str) -> Table:
     """Return what is said of differences; `unit` is what would be drawn to show them."""
     return _table(lines, {
-        "arm": lambda line: line.arm,
+        "baseline": lambda line: line.baseline,
         "pairs": lambda line: count(line.pairs),
         "score": lambda line: interval(line.score, is_signed=True),
         "success": lambda line: interval(line.success, is_signed=True),
@@ -102,9 +102,9 @@ def _table(
 
 
 def _result(summary: Summary) -> Section:
-    unit = next((line.score.unit for line in summary.arms if line.score), "seeds")
-    table = _table(summary.arms, {
-        "arm": lambda line: line.arm,
+    unit = next((line.score.unit for line in summary.baselines if line.score), "seeds")
+    table = _table(summary.baselines, {
+        "baseline": lambda line: line.baseline,
         "score": lambda line: interval(line.score),
         "success": lambda line: interval(line.success),
         "questions" if summary.are_questions else "episodes": lambda line: count(line.scored),
@@ -118,7 +118,7 @@ def _result(summary: Summary) -> Section:
     blank = [""] * (len(table.columns) - 2)
     bounds = zip(BOUNDS, key_bounds(summary) or (), strict=False)
     rows = (*table.rows, *((label, number(value), *blank) for label, value in bounds))
-    unscored = sum(line.unscored for line in summary.arms)
+    unscored = sum(line.unscored for line in summary.baselines)
     said = [
         "A check failed: do not believe these results before reading the section on checks."
         if summary.leakage.is_suspect
@@ -143,7 +143,7 @@ def _differences(summary: Summary) -> Section | None:
     if any(line.adaptive_efficiency is not None or line.break_even for line in lines):
         tables.append(_paid(summary))
     said = (
-        f"Each arm less {name(summary.baseline)!r}, on the episodes that both have a score for. Needed: how "
+        f"Each baseline less {name(summary.against)!r}, on the episodes that both have a score for. Needed: how "
         f"many {unit} would show a difference of this size, or of 0.05, with power 0.8 at alpha 0.05. Gain: "
         "in score, for 1,000 tokens that memory cost."
     )
@@ -152,7 +152,7 @@ def _differences(summary: Summary) -> Section | None:
 
 def _paid(summary: Summary) -> Table:
     columns: dict[str, Callable[[Difference], str]] = {
-        "arm": lambda line: line.arm,
+        "baseline": lambda line: line.baseline,
         "gain for 1,000 tokens": lambda line: number(line.adaptive_efficiency),
     }
     if not summary.are_questions:
@@ -170,8 +170,8 @@ def _start(found: BreakEven | None) -> str:
 def _learning(summary: Summary) -> Section | None:
     if summary.are_questions or not summary.curves:
         return None
-    table = _table(summary.arms, {
-        "arm": lambda line: line.arm,
+    table = _table(summary.baselines, {
+        "baseline": lambda line: line.baseline,
         "area under the curve": lambda line: interval(line.learning_curve_area),
         "first fifth": lambda line: interval(line.first),
         "last fifth": lambda line: interval(line.last),
@@ -181,26 +181,26 @@ def _learning(summary: Summary) -> Section | None:
 
 
 def _lessons(summary: Summary) -> Section | None:
-    by_arm: dict[str, list[LessonLine]] = {}
+    by_baseline: dict[str, list[LessonLine]] = {}
     for line in summary.lessons:
-        by_arm.setdefault(line.arm, []).append(line)
-    if not by_arm:
+        by_baseline.setdefault(line.baseline, []).append(line)
+    if not by_baseline:
         return None
     stages = dict.fromkeys(line.stage for line in summary.lessons)
     counts = tuple(
-        (arm, *(count(sum(line.stage == stage for line in its)) for stage in stages))
-        for arm, its in by_arm.items()
+        (baseline, *(count(sum(line.stage == stage for line in its)) for stage in stages))
+        for baseline, its in by_baseline.items()
     )
-    shown = [line for its in by_arm.values() for line in its[:_MOST_LESSONS]]
+    shown = [line for its in by_baseline.values() for line in its[:_MOST_LESSONS]]
     said = (
         "What was learned, those lessons first that earned their place. A coin decides whether a lesson is shown, "
         "so the episodes that it was withheld from are its controls; uplift is the score that showing it "
         "gains. For and against: later episodes that stated the same, or the opposite, in the same situation. "
-        f"At most {_MOST_LESSONS} of each arm stand here; all of them are in the run's folder, under memories/."
+        f"At most {_MOST_LESSONS} of each baseline stand here; all of them are in the run's folder, under memories/."
     )
     evidence = _table(shown, {
         "lesson": lambda line: name(line.sentence),
-        "arm, seed": lambda line: f"{name(line.arm)}, {line.seed}",
+        "baseline, seed": lambda line: f"{name(line.baseline)}, {line.seed}",
         "stage": lambda line: line.stage,
         "holds": lambda line: number(line.trust),
         "uplift [95 %]": lambda line: f"{number(line.uplift, is_signed=True)} [{number(line.low)}, {number(line.high)}]",
@@ -209,7 +209,7 @@ def _lessons(summary: Summary) -> Section | None:
         "for / against": lambda line: f"{line.confirmed} / {line.refuted}",
         "why": lambda line: line.why,
     }, "Lessons and their evidence", are_texts=True)  # fmt: skip
-    tables = (Table(("arm", *stages), counts, "Lessons by stage"), evidence)
+    tables = (Table(("baseline", *stages), counts, "Lessons by stage"), evidence)
     return Section("lessons", "Lessons", (said,), tables)
 
 
@@ -221,10 +221,10 @@ def _questions(summary: Summary) -> Section | None:
         its = [line for line in summary.measures if line.category == category]
         names = list(its[0].measures)
         rows = tuple(
-            (line.arm, count(line.questions), *(interval(line.measures[n]) for n in names))
+            (line.baseline, count(line.questions), *(interval(line.measures[n]) for n in names))
             for line in its
         )
-        tables.append(Table(("arm", "questions", *names), rows, category or "All questions"))
+        tables.append(Table(("baseline", "questions", *names), rows, category or "All questions"))
     return Section("questions", "Questions", (), tuple(tables))
 
 
@@ -238,10 +238,10 @@ def _transfer(summary: Summary) -> Section | None:
             (stage, *map(number, scores))
             for stage, scores in zip(stages, line.matrix, strict=False)
         )
-        title = f"Scores of {line.arm}: rows are stages of training, columns tests"
+        title = f"Scores of {line.baseline}: rows are stages of training, columns tests"
         heat = tuple((None, *scores) for scores in line.matrix)
         tables.append(Table(("tested on", *line.families), rows, title, heat=heat))
-    measures = {line.arm: line.measures for line in summary.transfer}
+    measures = {line.baseline: line.measures for line in summary.transfer}
     said = (
         "Formulas, sources and traps of the measures: docs/metrics.md. A dash: undefined, or it "
         "needs other runs (references, experts). Intervals over seeds."
@@ -259,7 +259,7 @@ def _passes(summary: Summary) -> Section | None:
         else "The stream names no parts of its tasks: each task counts as its own only part."
     )
     said = f"Gains are against no memory on the same episodes. {known} Intervals over seeds."
-    table = _pivot({line.arm: line.measures for line in summary.passes})
+    table = _pivot({line.baseline: line.measures for line in summary.passes})
     return Section("passes", "Two passes", (said,), (table,))
 
 
@@ -267,7 +267,7 @@ def _changes(summary: Summary) -> Section | None:
     if not summary.changes:
         return None
     table = _table(summary.changes, {
-        "arm": lambda line: line.arm,
+        "baseline": lambda line: line.baseline,
         "from": lambda line: line.phase,
         "last 10 before": lambda line: interval(line.before),
         "first 5 after": lambda line: interval(line.after),
@@ -300,37 +300,37 @@ def _group_table(
     what: str,
     value: Callable[[GroupLine], Estimate | None],
 ) -> Table:
-    cells = {(line.group, line.arm): line for line in lines}
-    arms = [line.arm for line in summary.arms]
+    cells = {(line.group, line.baseline): line for line in lines}
+    baselines = [line.baseline for line in summary.baselines]
     bounds = {line.family: (line.without_memory, line.with_knowledge) for line in summary.bounds}
     has_bounds = bool(bounds) and label == "family" and what == "Score"
     rows = []
     for group in dict.fromkeys(line.group for line in lines):
         known = [number(end) for end in bounds.get(group, (None, None))] if has_bounds else []
-        its = [cells[group, arm] for arm in arms]
+        its = [cells[group, baseline] for baseline in baselines]
         failed = [f" ({line.failed:,} failed)" if line.failed else "" for line in its]
         texts = [interval(value(line)) + more for line, more in zip(its, failed, strict=True)]
         episodes = max(line.scored + line.failed for line in its)
         rows.append((group or "(none)", count(episodes), *known, *texts))
     columns = (label, "questions" if summary.are_questions else "episodes",
-               *(("best without memory", "best with knowledge") if has_bounds else ()), *arms)  # fmt: skip
+               *(("best without memory", "best with knowledge") if has_bounds else ()), *baselines)  # fmt: skip
     return Table(columns, tuple(rows), f"{what} by {label}")
 
 
 def _costs(summary: Summary) -> Section | None:
-    by_role = _table([(line.arm, cost) for line in summary.arms for cost in line.costs], {
-        "arm": lambda one: one[0],
+    by_role = _table([(line.baseline, cost) for line in summary.baselines for cost in line.costs], {
+        "baseline": lambda one: one[0],
         "role": lambda one: one[1].role,
-        "calls": lambda one: count(one[1].calls),
-        "prompt tokens": lambda one: count(one[1].prompt_tokens),
-        "completion tokens": lambda one: count(one[1].completion_tokens),
-        "seconds": lambda one: number(one[1].duration_s, digits=1),
+        "calls": lambda one: count(one[1].usage.calls),
+        "prompt tokens": lambda one: count(one[1].usage.prompt_tokens),
+        "completion tokens": lambda one: count(one[1].usage.completion_tokens),
+        "seconds": lambda one: number(one[1].usage.duration_s, digits=1),
         "price": lambda one: price(one[1].price),
     }, "By role")  # fmt: skip
     if not by_role.rows:
         return None
-    by_success = _table(summary.arms, {
-        "arm": lambda line: line.arm,
+    by_success = _table(summary.baselines, {
+        "baseline": lambda line: line.baseline,
         "tokens": lambda line: count(line.tokens_per_success),
         "price": lambda line: price(line.price_per_success),
     }, "For each success")  # fmt: skip
@@ -343,8 +343,8 @@ def _checks(summary: Summary) -> Section:
         return count(line.tests_seen) if line.tests else UNDEFINED
 
     checks = summary.leakage
-    tables = [_table(checks.arms, {
-        "arm": lambda line: line.arm,
+    tables = [_table(checks.baselines, {
+        "baseline": lambda line: line.baseline,
         "episodes with a leak": lambda line: count(line.episodes),
         "tests": lambda line: count(line.tests),
         "tests learned from before": seen,
@@ -356,23 +356,25 @@ def _checks(summary: Summary) -> Section:
             "score without memory [99%]": lambda line: interval(line.score),
             "best possible": lambda line: number(line.bound),
             "above it": lambda line: "LEAK" if line.is_leak else "no",
-        }, "Is the arm without memory better than it can be?"))  # fmt: skip
+        }, "Is the baseline without memory better than it can be?"))  # fmt: skip
     said = (
         _FROZEN[checks.frozen],
-        "A leak is an item that was recalled and never remembered, an answer in the instructions, or an arm "
+        "A leak is an item that was recalled and never remembered, an answer in the instructions, or a baseline "
         "without memory whose interval lies above the best that is possible without one.",
     )
     return Section("checks", "Checks", said, tuple(tables))
 
 
 def _setting(summary: Summary) -> Section:
-    about = {key: value for key, value in summary.about.items() if key not in ("bounds", "arms")}
-    arms = {line.arm: line.settings for line in summary.arms if line.settings}
+    about = {
+        key: value for key, value in summary.about.items() if key not in ("bounds", "baselines")
+    }
+    baselines = {line.baseline: line.settings for line in summary.baselines if line.settings}
     said = f"{summary.done:,} of {summary.total:,} episodes, state: {name(summary.state)}."
     parts = (
         ("what", "The run", about),
         ("setting", "Settings", summary.settings),
-        ("arm", "Arms", arms),
+        ("baseline", "Baselines", baselines),
     )
     tables = tuple(
         Table((column, "value"), tuple(_flat(values)), title, are_texts=True)
@@ -395,7 +397,7 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, st
 
 
 def _pivot(measures: Mapping[str, Measures], title: str = "") -> Table:
-    """Return a row for each measure and a column for each arm."""
+    """Return a row for each measure and a column for each baseline."""
     names = dict.fromkeys(measure for its in measures.values() for measure in its)
     rows = tuple(
         (measure.replace("_", " "), *(interval(its.get(measure)) for its in measures.values()))

@@ -85,7 +85,7 @@ def _subtitle(summary: Summary) -> str:
     about = summary.about
     encoder = about.get("encoder")
     parts = [
-        about.get("world") or ", ".join(about.get("streams", ())[:3]),
+        about.get("domain") or ", ".join(about.get("streams", ())[:3]),
         about.get("model") or "nobody reads",
         f"encoder {encoder}" if encoder else "",
         f"{len(summary.seeds)} seed{'s' if len(summary.seeds) > 1 else ''}",

@@ -1,4 +1,4 @@
-"""Streams out of a world's tasks: random, in blocks, interleaved, with rules that change, with tests between.
+"""Streams out of a domain's tasks: random, in blocks, interleaved, with rules that change, with tests between.
 
 A builder draws from pools (`pools_of`): tasks by family. The same arguments build the same stream. Three of
 the streams are named as CLIN (arXiv 2310.10134) names what it tests: the same again (ADAPT), a new world of a
@@ -12,27 +12,27 @@ from collections.abc import Mapping, Sequence
 from itertools import chain, islice
 from typing import Final
 
-from agentcl.envs.base import Split, Task, World
+from agentcl.envs.base import Domain, Split, Task
 from agentcl.envs.streams.stream import StreamItem, TaskStream
 from agentcl.errors import InvalidInput
 
-MOST_TASKS: Final = 10_000  # of a family that a pool looks at; some worlds have no end of them
+MOST_TASKS: Final = 10_000  # of a family that a pool looks at; some domains have no end of them
 _SEEDS: Final = 2**31
 
 Pools = Mapping[str, Sequence[Task]]
 
 
 def pools_of(
-    world: World,
+    domain: Domain,
     split: Split,
     families: Sequence[str] | None = None,
     *,
     where: Mapping[str, str | int | float | bool] | None = None,
 ) -> dict[str, tuple[Task, ...]]:
-    """Return the tasks of a split by family, in the world's order.
+    """Return the tasks of a split by family, in the domain's order.
 
     Args:
-        world: any world; of endless tasks the first 10,000 of a family are looked at.
+        domain: any domain; of endless tasks the first 10,000 of a family are looked at.
         split: of its tasks.
         families: those wanted, in this order; None for all.
         where: parameters that a task must have, such as the deployment of an incident. Where rules
@@ -42,12 +42,12 @@ def pools_of(
         InvalidInput: if there is no such split or family, or a family has no task like that.
     """
     pools: dict[str, tuple[Task, ...]] = {}
-    for family in world.families if families is None else families:
-        first = islice(world.tasks(split, family=family), MOST_TASKS)
+    for family in domain.families if families is None else families:
+        first = islice(domain.tasks(split, family=family), MOST_TASKS)
         wanted = tuple(task for task in first if _has(task, where or {}))
         if not wanted:
             raise InvalidInput(
-                f"{world.name} has no task of family {family!r} in split {split!r} with {dict(where or {})}"
+                f"{domain.name} has no task of family {family!r} in split {split!r} with {dict(where or {})}"
             )
         pools[family] = wanted
     return pools
@@ -202,8 +202,8 @@ def gen_env_stream(
     Raises:
         InvalidInput: if there is no known world, the new one is among them, or a number is below one.
     """
-    worlds = [[*chain(*pools.values())] for pools in known]
-    return _carried("GEN-ENV", name, worlds, new, episodes=episodes, attempts=attempts, seed=seed)
+    domains = [[*chain(*pools.values())] for pools in known]
+    return _carried("GEN-ENV", name, domains, new, episodes=episodes, attempts=attempts, seed=seed)
 
 
 def gen_task_stream(

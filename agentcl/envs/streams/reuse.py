@@ -1,7 +1,7 @@
 """The reused-solutions stream: incidents whose parts come again, in two passes, then recombined.
 
 After the abstract of arXiv 2606.02461: streams in which earlier sub-solutions can be used again, contrasted
-with streams where they cannot (`unrelated_stream`). In one deployment of the world of incidents:
+with streams where they cannot (`unrelated_stream`). In one deployment of the domain of incidents:
 
 - pass one: every `remedy` task (nine situations: what helps a kind of service with a sign), then, for
   each of three kinds of service, two of its `diagnose` tasks and its `needs` task, shuffled. What helps
@@ -21,9 +21,9 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from agentcl.envs.base import Split, Task
+from agentcl.envs.domains.incidents.domain import FAMILIES, IncidentDomain, draw_incident
 from agentcl.envs.streams.builders import fresh_seed, pools_of, two_passes
 from agentcl.envs.streams.stream import StreamItem, TaskStream
-from agentcl.envs.worlds.incidents.world import FAMILIES, IncidentWorld, draw_incident
 from agentcl.errors import InvalidInput
 
 LEARNABLE: Final = tuple(family for family in FAMILIES if family != "control")
@@ -59,14 +59,14 @@ def reused_stream(*, deployment: int, split: Split = "train", seed: int = 0) -> 
 
     Args:
         deployment: a number of the split's deployments.
-        split: of the world's tasks.
+        split: of the domain's tasks.
         seed: of which tasks are held out, the order, and the episodes' seeds.
 
     Raises:
         InvalidInput: if the split has no such deployment.
     """
-    world = IncidentWorld()
-    pools = pools_of(world, split, LEARNABLE, where={"deployment": deployment})
+    domain = IncidentDomain()
+    pools = pools_of(domain, split, LEARNABLE, where={"deployment": deployment})
     rng = random.Random(f"reuse:{deployment}:{seed}")
     simple = rng.sample(pools["remedy"], len(pools["remedy"]))
     diagnoses = rng.sample(pools["diagnose"], len(pools["diagnose"]))
@@ -93,7 +93,7 @@ def unrelated_stream(*, split: Split = "train", seed: int = 0) -> TaskStream:
         InvalidInput: if there is no such split.
     """
     rng = random.Random(f"unrelated:{split}:{seed}")
-    every = pools_of(IncidentWorld(), split, LEARNABLE)
+    every = pools_of(IncidentDomain(), split, LEARNABLE)
     deployments = sorted({task.parameters["deployment"] for task in every["remedy"]}, key=str)
     kinds = ["remedy"] * 9 + rng.sample(["diagnose", "diagnose", "needs"] * 3, 9)
     tasks = [

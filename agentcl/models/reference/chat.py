@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from agentcl.errors import ModelUnavailable, RequestRefused
-from agentcl.models.base import GREEDY, Message, Reply, Sampling, Schema, TokenLogprob, Usage
+from agentcl.models.base import GREEDY, Message, Reply, Sampling, Schema, TokenLogprob
 from agentcl.models.reference.byte_pairs import BytePairs
 from agentcl.models.reference.inference import Reading, Weights, read_tensors
 from agentcl.models.stopping import held_back, until
+from agentcl.store.usage import Usage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -87,10 +88,9 @@ class ReferenceChat:
         is_ended = is_stopped or (bool(written) and written[-1].id == self._weights.end)
         return Reply(
             text=text,
-            usage=Usage(len(prompt), len(written)),
+            usage=Usage(1, len(prompt), len(written), time.perf_counter() - started),
             model=self.name,
             finish="stop" if is_ended else "length",
-            duration_s=time.perf_counter() - started,
             logprobs=self._logprobs(written) if sampling.logprobs else None,
         )
 

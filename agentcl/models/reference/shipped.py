@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from agentcl.errors import MissingExtra, ModelUnavailable
+from agentcl.errors import ModelUnavailable
 from agentcl.models.base import ChatModel
 
 REFERENCE_FOLDER: Final = Path(__file__).parent / "weights"
@@ -21,7 +20,7 @@ def open_reference(*, device: str | None = None) -> ChatModel:
             faster for a model of this size and takes float32 for the arithmetic. The fingerprint is the same.
 
     Raises:
-        MissingExtra: if numpy, or for a device transformers, is not installed.
+        MissingExtra: if transformers, which a device needs, is not installed.
         ModelUnavailable: if the package carries no weights.
     """
     # Named for what it is: where the package lies says nothing, and would stand in every result.
@@ -31,8 +30,6 @@ def open_reference(*, device: str | None = None) -> ChatModel:
         from agentcl.models.local import LocalChat
 
         return LocalChat(str(folder), device=device, name=name)
-    if find_spec("numpy") is None:
-        raise MissingExtra("the reference model", "reference")
     from agentcl.models.reference.chat import ReferenceChat
 
     return ReferenceChat(folder, name=name)

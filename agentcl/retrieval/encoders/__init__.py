@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from importlib.util import find_spec
 from typing import Final
 
 from agentcl.errors import ConfigError
 from agentcl.retrieval.encoders.base import Encoder, GivenVectors, Role
 from agentcl.retrieval.encoders.hashing import HashingEncoder
+from agentcl.text.suggesting import did_you_mean
 
 _NAMES: Final = ("hashing", "minilm", "sentence-transformers", "openai", "given")
 __all__ = [
@@ -56,12 +56,8 @@ def open_encoder(name: str) -> Encoder:
         if not model or "://" not in url:
             raise ConfigError(f"encoder {name!r} needs the form openai:MODEL@http://HOST:PORT/v1")
         return OpenAIEncoder(model, base_url=url)
-    near = get_close_matches(kind, _NAMES, n=1)
-    meant = f"did you mean {near[0]!r}? " if near else ""
-    raise ConfigError(
-        f"unknown encoder {name!r}; {meant}Choose hashing[:DIM], minilm, "
-        "sentence-transformers:NAME_OR_PATH, openai:MODEL@URL or given:DIM"
-    )
+    advice = "choose hashing[:DIM], minilm, sentence-transformers:NAME_OR_PATH, openai:MODEL@URL or given:DIM"
+    raise ConfigError(f"unknown encoder {name!r}{did_you_mean(kind, _NAMES, advice)}")
 
 
 def _dim(name: str, text: str) -> int:

@@ -6,13 +6,10 @@ import threading
 from collections.abc import Callable
 from typing import Final, NamedTuple, TypeVar
 
-from agentcl.errors import InvalidInput, MissingExtra
+import numpy as np
+from numpy.typing import NDArray
 
-try:
-    import numpy as np
-    from numpy.typing import NDArray
-except ImportError as error:
-    raise MissingExtra("graph search", "graph") from error
+from agentcl.errors import InvalidInput
 
 Ints = NDArray[np.int32]
 Weights = NDArray[np.float32]

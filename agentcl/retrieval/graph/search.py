@@ -18,8 +18,8 @@ from agentcl.retrieval.graph.settings import HIPPORAG2, GraphSettings
 from agentcl.retrieval.graph.synonyms import Encode
 from agentcl.retrieval.index import Match, Query
 from agentcl.retrieval.recall import LinkedFact
+from agentcl.store.base import Store
 from agentcl.store.records import Fact
-from agentcl.store.sqlite.journal import Journal
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class GraphSearch:
 
     def __init__(
         self,
-        journal: Journal,
+        journal: Store,
         encode: Encode,
         settings: GraphSettings,
         *,

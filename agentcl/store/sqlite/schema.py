@@ -69,9 +69,29 @@ CREATE TABLE counter (
 CREATE TABLE copy (path TEXT PRIMARY KEY, what TEXT NOT NULL, made_at INTEGER NOT NULL) WITHOUT ROWID;
 """
 
+# What is still to be done, and what was. `job` is no part of the journal: it is not exported.
+_VERSION_2: Final = """
+ALTER TABLE counter ADD COLUMN repeats INTEGER NOT NULL DEFAULT 0;
+
+CREATE TABLE job (
+    number INTEGER PRIMARY KEY,             -- in the order of asking
+    id TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'done', 'failed', 'cancelled')),
+    spec TEXT NOT NULL,                     -- JSON object of the kind
+    tenant TEXT NOT NULL, user TEXT NOT NULL, agent TEXT NOT NULL, session TEXT NOT NULL,
+    units INTEGER, tokens INTEGER,          -- what it is estimated to take
+    done INTEGER NOT NULL DEFAULT 0, total INTEGER,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    error TEXT NOT NULL DEFAULT '',
+    created_at INTEGER NOT NULL, started_at INTEGER, ended_at INTEGER
+);
+"""
+
 # MIGRATIONS[n] leads from schema version n to n + 1, inside one transaction.
 MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (
     lambda connection: _run(connection, _VERSION_1),
+    lambda connection: _run(connection, _VERSION_2),
 )
 CURRENT: Final = len(MIGRATIONS)
 

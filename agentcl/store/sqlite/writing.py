@@ -1,17 +1,20 @@
-"""The right to write: what one transaction may do to the journal."""
+"""The right to write: what one transaction may do to the file."""
 
 from __future__ import annotations
 
 import json
+import sqlite3
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
 from agentcl.errors import EncoderMismatch, InvalidInput, NotFound
+from agentcl.store.base import Store, Writing
 from agentcl.store.checks import canonical_json
+from agentcl.store.jobs import Job, Price
 from agentcl.store.records import KINDS, Record, Scope, from_micros, to_micros
 from agentcl.store.rows import (
     EncoderSpec,
@@ -22,12 +25,9 @@ from agentcl.store.rows import (
     fields_of,
     mismatch,
 )
+from agentcl.store.sqlite import jobs
 from agentcl.store.ulid import new_ulid, new_ulids
 from agentcl.store.vectors import dimension
-
-if TYPE_CHECKING:
-    from agentcl.store.sqlite.journal import Journal
-
 
 _NAMES: Final = (
     "id, version, op, kind, scope, created_at, valid_from, valid_to, key, sources, body, metadata,"
@@ -39,13 +39,13 @@ _INSERT_SOURCE: Final = "INSERT OR IGNORE INTO source (source_id, record_id) VAL
 _INSERT_VECTOR: Final = "INSERT INTO vector (seq, given, crc, data) VALUES (?, ?, ?, ?)"
 
 
-class Writing:
-    """The right to write, for the length of one transaction. Made by `Journal.writing`."""
+class SqliteWriting(Writing):
+    """The right to write, for the length of one transaction of a connection."""
 
-    def __init__(self, journal: Journal, now: int) -> None:
-        self.now = now  # microseconds since 1970; the record time of everything written
-        self._journal = journal
-        self._connection = journal.database.connection
+    def __init__(self, store: Store, connection: sqlite3.Connection, now: int) -> None:
+        self.now = now
+        self._store = store
+        self._connection = connection
         # Seen in this turn; nobody else can change them before it ends.
         self._sources: set[tuple[str, str]] = set()  # (id, tenant)
         self._scopes: dict[Scope, int] = {}
@@ -54,13 +54,8 @@ class Writing:
     def create(
         self, record: Record, *, vector: bytes | None = None, is_given: bool = False
     ) -> Record:
-        """Append a new record; its id, version and time are set here.
-
-        Raises:
-            InvalidInput: if a live record of its kind and scope has its key already.
-        """
         if record.key is not None:
-            other = self._journal.find(kind=record.kind, scope=record.scope, key=record.key)
+            other = self._store.find(kind=record.kind, scope=record.scope, key=record.key)
             if other is not None:
                 raise InvalidInput(f"{record.kind} {other.id} already has the key {record.key!r}")
         record = replace(
@@ -73,20 +68,6 @@ class Writing:
     def create_many(
         self, records: Iterable[Record], vectors: Mapping[bytes, bytes], *, count: int
     ) -> list[str]:
-        """Append many new records, faster than one by one.
-
-        Args:
-            records: their ids, versions and times are set here; they cannot be sources of each other.
-            vectors: by content hash, for all that are searched for.
-            count: how many records there are.
-
-        Returns:
-            Their ids, in order.
-
-        Raises:
-            InvalidInput: if a record's key is taken by a live record of its kind and scope, or by another
-                one of these.
-        """
         ((last,),) = self._connection.execute(
             "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'record'), 0)"
         ).fetchall()
@@ -122,7 +103,6 @@ class Writing:
         self._sources.update((id, r.scope.tenant) for id, r in zip(ids, records, strict=True))
 
     def live_versions(self, ids: Sequence[str]) -> dict[str, int]:
-        """Return the numbers of the newest versions of those of the records that are live."""
         found = self._connection.execute(
             # SQLite takes the other columns from the row that has the maximum.
             "SELECT r.id, max(r.version), r.op, s.tenant FROM record AS r"
@@ -137,14 +117,12 @@ class Writing:
     def revise(
         self, record: Record, *, vector: bytes | None = None, is_given: bool = False
     ) -> Record:
-        """Append the next version of a live record of the same kind and scope. Raises NotFound."""
         last = self._live(record.id)
         record = replace(record, version=last + 1, created_at=from_micros(self.now))
         self._append(record, vector, is_given)
         return record
 
     def delete(self, record: Record) -> None:
-        """Append a tombstone: the record is found no more, but its history stays. Raises NotFound."""
         last = self._live(record.id)
         row = Row(
             0, record.id, last + 1, "delete", record.kind, *fields_of(record.scope), self.now,
@@ -153,45 +131,56 @@ class Writing:
         self._insert(self._values(row))
 
     def claim_encoder(self, spec: EncoderSpec) -> None:
-        """Make sure that vectors of this encoder may be stored; the first one decides.
-
-        Raises:
-            EncoderMismatch: naming both encoders and the command that re-embeds.
-        """
-        held = self._journal.encoder()
+        held = self._store.encoder()
         if held is None:
             self.set_meta("encoder", canonical_json({"name": spec.name, "dim": spec.dim}))
         elif held != spec:
-            raise EncoderMismatch(mismatch(held, spec, self._journal.folder))
+            raise EncoderMismatch(mismatch(held, spec, self._store.folder))
         self._encoder = spec
 
     def set_meta(self, key: str, value: str) -> None:
-        """Set one of the journal's own settings."""
         self._connection.execute(
             "INSERT INTO meta (key, value) VALUES (?, ?)"
             " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
             (key, value),
         )
 
-    def credit(self, id: str, *, uses: int = 0, wins: int = 0, losses: int = 0) -> None:
-        """Add to a record's counters."""
+    def credit(
+        self, id: str, *, uses: int = 0, wins: int = 0, losses: int = 0, repeats: int = 0
+    ) -> None:
+        is_use = bool(uses or wins or losses or not repeats)
         self._connection.execute(
-            "INSERT INTO counter (id, uses, wins, losses, last_used_at) VALUES (?, ?, ?, ?, ?)"
+            "INSERT INTO counter (id, uses, wins, losses, repeats, last_used_at)"
+            " VALUES (?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (id) DO UPDATE SET uses = uses + excluded.uses,"
             " wins = wins + excluded.wins, losses = losses + excluded.losses,"
-            " last_used_at = excluded.last_used_at",
-            (id, uses, wins, losses, self.now),
+            " repeats = repeats + excluded.repeats,"
+            " last_used_at = coalesce(excluded.last_used_at, last_used_at)",
+            (id, uses, wins, losses, repeats, self.now if is_use else None),
         )
 
     def note_copy(self, path: Path, what: str) -> None:
-        """Remember that a copy of records was written outside the folder, for later receipts."""
         self._connection.execute(
             "INSERT OR REPLACE INTO copy (path, what, made_at) VALUES (?, ?, ?)",
             (str(path), what, self.now),
         )
 
+    def enqueue(
+        self,
+        kind: str,
+        spec: Mapping[str, Any],
+        *,
+        scope: Scope,
+        price: Price | None = None,
+    ) -> Job:
+        job = jobs.new(new_ulid(self.now // 1_000), kind, spec, scope, price, now=self.now)
+        jobs.insert(self._connection, job)
+        return job
+
+    def change_job(self, job: Job) -> None:
+        jobs.update(self._connection, job)
+
     def restore(self, row: Row, vector: bytes | None, *, is_given: bool) -> None:
-        """Append a row from another journal as it is: id, version, time and checksum stay."""
         sources = json.loads(row.sources) if row.op == "put" else ()
         self._attach(self._insert(self._values(row)), row.id, sources, vector, is_given)
 
@@ -276,7 +265,7 @@ class Writing:
             self._connection.execute(_INSERT_VECTOR, self._vector(seq, vector, is_given=is_given))
 
     def _vector(self, seq: int, vector: bytes, *, is_given: bool) -> tuple[object, ...]:
-        held = self._encoder = self._encoder or self._journal.encoder()
+        held = self._encoder = self._encoder or self._store.encoder()
         if held is None or held.dim != dimension(vector):
             raise EncoderMismatch(
                 f"a vector of {dimension(vector)} dimensions does not belong to {held}"

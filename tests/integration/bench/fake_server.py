@@ -1,4 +1,4 @@
-"""A peer that is none, run as a process by the tests of `RemoteArm`; its argument says how it misbehaves."""
+"""A peer that is none, run as a process by the tests of `RemoteBaseline`; its argument says how it misbehaves."""
 
 import os
 import subprocess
@@ -7,7 +7,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agentcl.bench.arms.servers import serving
+from agentcl.bench.peers import serving
 
 
 class Fake:

@@ -12,28 +12,29 @@ from typing import Any
 
 import pytest
 
-from agentcl.bench.actors import ModelActor, Reader
-from agentcl.bench.arms.base import Item
-from agentcl.bench.arms.plain import FullContext
+from agentcl.bench.actors import ModelActor
+from agentcl.bench.baseline_player import BaselinePlayer
+from agentcl.bench.baselines.base import Item
+from agentcl.bench.baselines.plain import FullContext
+from agentcl.bench.episodes import play_tasks
 from agentcl.bench.folder import RunFolder
-from agentcl.bench.leakage import WatchedMemory
-from agentcl.bench.lives import About, live_questions, live_tasks
-from agentcl.bench.players import ArmPlayer
-from agentcl.bench.rows import Row
-from agentcl.bench.runner import _check_frozen, begin, go_on, run_life
+from agentcl.bench.leaks import CheckedMemory
+from agentcl.bench.questions import Reader, ask_questions
+from agentcl.bench.rows import Part, ResultRow
+from agentcl.bench.run import _check_frozen, begin, go_on, run_part
 from agentcl.bench.settings import from_mapping
+from agentcl.envs.domains.incidents.domain import IncidentDomain
 from agentcl.envs.questions.records import Arrival, Question, QuestionStream
 from agentcl.envs.streams.builders import pools_of, random_stream
-from agentcl.envs.worlds.incidents.world import IncidentWorld
 from agentcl.errors import ConfigError, InvalidInput, ModelChanged, ModelUnavailable, StoreBusy
 from agentcl.models import ScriptedModel
 
-WORLDS = Path(__file__).parents[2] / "unit" / "envs"
+DOMAINS = Path(__file__).parents[2] / "unit" / "envs"
 TABLES: dict[str, Any] = {
     "name": "test",
-    "tasks": {"world": "incidents", "families": ["remedy"], "episodes": 30},
+    "tasks": {"domain": "incidents", "families": ["remedy"], "episodes": 30},
     "agent": {"name": "responder"},
-    "memory": {"arms": ["none", "bm25"], "encoder": "hashing"},
+    "memory": {"baselines": ["none", "bm25"], "encoder": "hashing"},
 }
 
 
@@ -51,7 +52,7 @@ def run(path: Path, tables: Mapping[str, Any]) -> RunFolder:
     return RunFolder(path)
 
 
-def mean(rows: Sequence[Row]) -> float:
+def mean(rows: Sequence[ResultRow]) -> float:
     return statistics.fmean(row.score for row in rows if row.score is not None)
 
 
@@ -61,11 +62,12 @@ def repeated(folder: RunFolder) -> list[dict[str, Any]]:
 
 def test_memory_is_worth_something_where_there_is_something_to_learn(tmp_path: Path) -> None:
     folder = run(
-        tmp_path / "run", changed(seeds=[0, 1, 2, 3], memory={"arms": ["none", "bm25", "ours"]})
+        tmp_path / "run",
+        changed(seeds=[0, 1, 2, 3], memory={"baselines": ["none", "bm25", "ours"]}),
     )
     late = {
-        arm: [row for row in folder.rows(arm) if row.number >= 15]
-        for arm in folder.settings.memory.arms
+        baseline: [row for row in folder.rows(baseline) if row.number >= 15]
+        for baseline in folder.settings.memory.baselines
     }
     assert mean(late["none"]) < 0.7
     assert mean(late["bm25"]) > 0.95
@@ -81,12 +83,12 @@ def test_memory_is_worth_something_where_there_is_something_to_learn(tmp_path: P
 def test_where_memory_cannot_help_it_does_not(tmp_path: Path) -> None:
     tables = changed(seeds=[0, 1, 2], tasks={"families": ["control"], "episodes": 60})
     folder = run(tmp_path / "run", tables)
-    ours, none = (list(folder.rows(arm)) for arm in ("bm25", "none"))
+    ours, none = (list(folder.rows(baseline)) for baseline in ("bm25", "none"))
     assert abs(mean(ours) - mean(none)) < 0.1
 
 
 def test_processes_side_by_side_find_the_same(tmp_path: Path) -> None:
-    told: list[Row] = []
+    told: list[ResultRow] = []
     alone = run(tmp_path / "alone", changed(seeds=[0, 1]))
     folder = begin(tmp_path / "both", from_mapping(changed(seeds=[0, 1], workers=2), where="test"))
     go_on(folder, on_row=told.append)
@@ -97,7 +99,7 @@ def test_processes_side_by_side_find_the_same(tmp_path: Path) -> None:
 def test_a_stopped_run_goes_on_to_the_same_result(tmp_path: Path) -> None:
     whole = run(tmp_path / "whole", TABLES)
     folder = begin(tmp_path / "stopped", from_mapping(TABLES, where="test"))
-    rows: list[Row] = []
+    rows: list[ResultRow] = []
     ended = go_on(folder, on_row=rows.append, should_stop=lambda: len(rows) >= 7)
     assert ended.state == "stopped"
     assert RunFolder(folder.path).about["state"] == "stopped"
@@ -107,11 +109,11 @@ def test_a_stopped_run_goes_on_to_the_same_result(tmp_path: Path) -> None:
 
 
 def test_a_killed_run_goes_on_to_the_same_result(tmp_path: Path) -> None:
-    tables = changed(tasks={"episodes": 600}, memory={"arms": ["bm25", "ours"]}, workers=2)
+    tables = changed(tasks={"episodes": 600}, memory={"baselines": ["bm25", "ours"]}, workers=2)
     whole = run(tmp_path / "whole", tables)
     command = [
-        sys.executable, "-c", "from agentcl.cli.main import main; main()", "bench", "run", "--out", str(tmp_path / "killed"), "--world",
-        "incidents", "--family", "remedy", "-n", "600", "--agent", "responder", "--arm", "bm25", "--arm",
+        sys.executable, "-c", "from agentcl.cli.main import main; main()", "bench", "run", "--out", str(tmp_path / "killed"), "--domain",
+        "incidents", "--family", "remedy", "-n", "600", "--agent", "responder", "--baseline", "bm25", "--baseline",
         "ours", "--encoder", "hashing", "--workers", "2", "--set", "name=test",
     ]  # fmt: skip
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
@@ -134,11 +136,11 @@ def test_a_budget_of_tokens_ends_each_life(tmp_path: Path) -> None:
     settings = from_mapping(tables, where="test")
     folder = RunFolder.create(tmp_path / "run", settings, {"episodes": {"0": 30}})
     model = ScriptedModel(lambda messages: "Answer: nothing")
-    lived = run_life(folder, "none", 0, model)
+    ended = run_part(folder, Part("none", 0), model)
     rows = list(folder.rows("none"))
-    assert lived.state == "budget"
+    assert ended.state == "budget"
     assert sum(row.tokens for row in rows[:-1]) < 500 <= sum(row.tokens for row in rows)
-    assert run_life(folder, "none", 0, model).state == "budget"
+    assert run_part(folder, Part("none", 0), model).state == "budget"
     assert len(list(folder.rows("none"))) == len(rows)
 
 
@@ -159,11 +161,11 @@ def test_two_runs_do_not_write_to_one_folder(tmp_path: Path) -> None:
         ("long", "5,000,000 characters"),
     ],
 )
-def test_a_world_that_breaks_is_counted_apart(
+def test_an_environment_that_breaks_is_counted_apart(
     way: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.syspath_prepend(str(WORLDS))
-    tables = changed(tasks={"world": "odd_worlds:Odd", "options": {"way": way}, "episodes": 4})
+    monkeypatch.syspath_prepend(str(DOMAINS))
+    tables = changed(tasks={"domain": "odd_domains:Odd", "options": {"way": way}, "episodes": 4})
     failed = [row for row in run(tmp_path / "run", tables).rows() if row.end == "failed"]
     assert failed
     assert all(row.score is None and said in row.error for row in failed)
@@ -171,15 +173,15 @@ def test_a_world_that_breaks_is_counted_apart(
 
 
 @pytest.mark.parametrize(("way", "said"), [("die", "exit status 3"), ("hang", "did not answer")])
-def test_a_world_of_its_own_process_may_die_or_hang(
+def test_an_environment_of_its_own_process_may_die_or_hang(
     way: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.syspath_prepend(str(WORLDS))
+    monkeypatch.syspath_prepend(str(DOMAINS))
     options = {"way": way, "note": str(tmp_path / "note")}
     tables = changed(
-        tasks={"world": "odd_worlds:Odd", "options": options, "episodes": 3, "isolated": True,
+        tasks={"domain": "odd_domains:Odd", "options": options, "episodes": 3, "isolated": True,
                "timeout_s": 8.0},
-        memory={"arms": ["none"]},
+        memory={"baselines": ["none"]},
     )  # fmt: skip
     rows = list(run(tmp_path / "run", tables).rows())
     assert len(rows) == 3
@@ -196,7 +198,7 @@ def test_questions_are_recalled_for_and_read(tmp_path: Path) -> None:
     path = tmp_path / "stream.jsonl"
     QuestionStream("towns", "CC0-1.0", tuple(events)).save(path)
     tables = {"questions": {"source": str(path)}, "agent": {"name": "none"},
-              "memory": {"arms": ["none", "full", "bm25", "ours"], "encoder": "hashing", "limit": 1}}  # fmt: skip
+              "memory": {"baselines": ["none", "full", "bm25", "ours"], "encoder": "hashing", "limit": 1}}  # fmt: skip
     folder = run(tmp_path / "run", tables)
     assert [row.score for row in folder.rows("none")] == [0, 0, 0]
     assert [row.score for row in folder.rows("bm25")] == [1, 1, 1]
@@ -207,10 +209,10 @@ def test_questions_are_recalled_for_and_read(tmp_path: Path) -> None:
 
 def test_a_stopped_run_of_questions_goes_on_to_the_same_result(tmp_path: Path) -> None:
     tables = {"questions": {"source": "fact-consolidation", "options": {"facts": 40, "questions": 4}},
-              "agent": {"name": "none"}, "memory": {"arms": ["bm25"]}, "seeds": [0, 1]}  # fmt: skip
+              "agent": {"name": "none"}, "memory": {"baselines": ["bm25"]}, "seeds": [0, 1]}  # fmt: skip
     whole = run(tmp_path / "whole", tables)
     folder = begin(tmp_path / "stopped", from_mapping(tables, where="test"))
-    rows: list[Row] = []
+    rows: list[ResultRow] = []
     go_on(folder, on_row=rows.append, should_stop=lambda: len(rows) >= 3)
     assert go_on(RunFolder(folder.path)).state == "complete"
     assert repeated(folder) == repeated(whole)
@@ -223,26 +225,26 @@ def test_arrivals_of_the_same_words_are_all_remembered() -> None:
     )  # fmt: skip
     stream = QuestionStream("thanks", "CC0-1.0", events)
     rows = list(
-        live_questions(About("full", 0), [stream], lambda place: FullContext(), None, limit=5)
+        ask_questions(Part("full", 0), [stream], lambda place: FullContext(), None, limit=5)
     )
     assert set(rows[0].recalled) == {"a", "b"}
 
 
 def _pools() -> Any:
-    return pools_of(IncidentWorld(), "test", ["remedy"], where={"deployment": 80})
+    return pools_of(IncidentDomain(), "test", ["remedy"], where={"deployment": 80})
 
 
-def _played(stream: Any, model: ScriptedModel, **parts: Any) -> list[Row]:
-    memory = WatchedMemory(parts.pop("arm", FullContext()), limit=9)
+def _played(stream: Any, model: ScriptedModel, **parts: Any) -> list[ResultRow]:
+    memory = CheckedMemory(parts.pop("baseline", FullContext()), limit=9)
     actor = parts.pop("actor", ModelActor(model))
-    world = IncidentWorld()
+    domain = IncidentDomain()
     return list(
-        live_tasks(
-            About("full", 0),
+        play_tasks(
+            Part("full", 0),
             stream,
-            ArmPlayer(lambda item: memory, actor),
-            world.make,
-            oracle=world.oracle(),
+            BaselinePlayer(lambda item: memory, actor),
+            domain.make,
+            oracle=domain.oracle(),
             **parts,
         )
     )
@@ -260,8 +262,8 @@ def test_a_model_acts_learns_and_is_shown_what_it_learned() -> None:
 
     rows = _played(random_stream("test", _pools(), episodes=4, seed=0), ScriptedModel(script))
     assert rows[0].learned[0].text == "When a ledger is blocked, drain it."
-    assert rows[0].turns[0].thought.startswith("Let us see.")
-    assert rows[0].turns[0].action.islower() is False  # it has a name in it
+    assert rows[0].steps[0].thought.startswith("Let us see.")
+    assert rows[0].steps[0].action.islower() is False  # it has a name in it
     assert rows[1].shown == ("When a ledger is blocked, drain it.",)
     assert not rows[1].learned  # it is held already
     assert set(rows[0].usage) == {"act", "learn"}
@@ -297,20 +299,20 @@ class Altering(FullContext):
 def test_what_was_never_remembered_is_a_leak() -> None:
     stream = random_stream("test", _pools(), episodes=3, seed=0)
     model = ScriptedModel(lambda messages: "Answer: nothing")
-    leaky = _played(stream, model, arm=Leaky())
+    leaky = _played(stream, model, baseline=Leaky())
     assert all("never remembered" in row.leaks[0] for row in leaky)
-    assert not any(row.leaks for row in _played(stream, model, arm=FullContext()))
+    assert not any(row.leaks for row in _played(stream, model, baseline=FullContext()))
     learning = ScriptedModel(
         lambda m: '{"guidance": [{"when": "it is", "claim": "do", "what": "do it"}]}'
         if m[-1].content.endswith("JSON.") else "Answer: nothing"
     )  # fmt: skip
-    assert "another text" in _played(stream, learning, arm=Altering())[-1].leaks[0]
+    assert "another text" in _played(stream, learning, baseline=Altering())[-1].leaks[0]
 
 
 def test_answers_in_the_instructions_are_a_leak() -> None:
     stream = random_stream("test", _pools(), episodes=2, seed=0)
-    world = IncidentWorld()
-    answer = world.oracle().actions(stream.items[0].task, seed=stream.items[0].seed)[0]
+    domain = IncidentDomain()
+    answer = domain.oracle().actions(stream.items[0].task, seed=stream.items[0].seed)[0]
     model = ScriptedModel(lambda messages: "Answer: nothing")
     rows = _played(
         stream, model, actor=ModelActor(model, instructions=f"The right action is {answer}.")
@@ -325,7 +327,7 @@ def test_answers_in_the_instructions_are_a_leak() -> None:
     )
     asked = QuestionStream("one", "CC0-1.0", events)
     read = list(
-        live_questions(About("full", 0), [asked], lambda place: FullContext(), reader, limit=5)
+        ask_questions(Part("full", 0), [asked], lambda place: FullContext(), reader, limit=5)
     )
     assert "Zazor" in read[0].leaks[0]
     assert read[0].is_success
@@ -342,9 +344,9 @@ def test_a_model_that_changed_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("tables", "said"),
     [
-        ({"memory": {"arms": ["our"]}}, "did you mean 'ours'"),
+        ({"memory": {"baselines": ["our"]}}, "did you mean 'ours'"),
         ({"agent": {"name": "respond"}}, "there is no agent 'respond'"),
-        ({"tasks": {"world": "nowhere"}}, "there is no world 'nowhere'"),
+        ({"tasks": {"domain": "nowhere"}}, "there is no domain 'nowhere'"),
         ({"tasks": {"where": [{"colour": "each"}]}}, "has a parameter 'colour'"),
         ({"tasks": {"families": ["nothing"]}}, "there is no family 'nothing'"),
     ],
@@ -413,12 +415,12 @@ def test_what_was_learned_in_an_estate_helps_in_a_new_deployment(tmp_path: Path)
             "families": ["remedy"],
             "episodes": 18,
         },
-        memory={"arms": ["none", "bm25"]},
+        memory={"baselines": ["none", "bm25"]},
     )
     folder = run(tmp_path / "run", tables)
     new = {
-        arm: [row for row in folder.rows(arm) if row.phase == "held-out"]
-        for arm in ("none", "bm25")
+        baseline: [row for row in folder.rows(baseline) if row.phase == "held-out"]
+        for baseline in ("none", "bm25")
     }
     assert len(new["bm25"]) == 27
     assert mean(new["bm25"]) > mean(new["none"]) + 0.2
@@ -452,7 +454,7 @@ def test_rules_change_under_the_same_situations(tmp_path: Path) -> None:
     tables = changed(
         seeds=[0, 1, 2],
         tasks={"stream": "changing", "episodes": 80},
-        memory={"arms": ["none", "bm25"]},
+        memory={"baselines": ["none", "bm25"]},
     )
     folder = run(tmp_path / "run", tables)
     before = [row for row in folder.rows("bm25") if row.phase == "rules 1"]

@@ -14,7 +14,6 @@ from urllib.request import urlopen
 import pytest
 
 from agentcl import Memory, StoreUnavailable
-from agentcl.memory.doctor import examine
 
 pytest.importorskip("chromadb")
 
@@ -72,7 +71,7 @@ def test_a_memory_lives_on_a_chroma_server(tmp_path: Path, server: str) -> None:
         assert memory.search("ferry", mode="dense", user="ada").hits[0].text.endswith("eight.")
         memory.forget(ferry.id, user="ada")
         assert len(memory.search("ferry", mode="dense", user="ada")) == 0
-        assert examine(memory).problems == ()
+        assert memory.store.examine().problems == ()
 
 
 def test_two_memories_on_one_server_never_meet(tmp_path: Path, server: str) -> None:

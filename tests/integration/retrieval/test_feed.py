@@ -13,7 +13,7 @@ from agentcl.retrieval.graph.index import GraphIndex
 from agentcl.retrieval.graph.settings import Edges
 from agentcl.retrieval.index import Change, Entry, Query
 from agentcl.store.records import Scope
-from agentcl.store.sqlite.journal import FILE
+from agentcl.store.sqlite.store import FILE
 from agentcl.store.vectors import pack
 
 EVERYONE = Scope().view()
@@ -38,10 +38,10 @@ def memory(tmp_path: Path) -> Memory:
     ]
     documents = memory.add_many(drafts)
     for n, document in enumerate(documents[:40]):
-        memory.add_facts(
+        memory.facts.add(
             document.id, [("Ilka Renn", "met", f"guest {n}"), (f"boat {n}", "is", "old")]
         )
-    memory.add_facts(documents[0].id, [("Ilka Renn", "left", "Tessary")])
+    memory.facts.add(documents[0].id, [("Ilka Renn", "left", "Tessary")])
     memory.update(documents[1].id, text="Somebody else came.")
     memory.delete(documents[2].id)
     return memory
@@ -49,14 +49,16 @@ def memory(tmp_path: Path) -> Memory:
 
 def test_indexes_filled_together_hold_what_each_holds_alone(memory: Memory) -> None:
     together, alone = feeds(), feeds()
-    fill(together, memory.journal)
+    fill(together, memory.store.journal)
     for feed in alone:
-        feed.catch_up(memory.journal)
-    last = memory.journal.last_seq()
+        feed.catch_up(memory.store.journal)
+    last = memory.store.journal.last_seq()
     for one, other in zip(together, alone, strict=True):
         assert one.index.watermark() == other.index.watermark() == last
         assert sorted(one.index.live_seqs()) == sorted(other.index.live_seqs())
-    query = Query(view=EVERYONE, vector=memory.encoder.encode(["boat 7 is old"], role="query")[0])
+    query = Query(
+        view=EVERYONE, vector=memory.store.encoder.encode(["boat 7 is old"], role="query")[0]
+    )
     assert together[1].index.search(query, limit=9) == alone[1].index.search(query, limit=9)
     for edges in (Edges(), Edges(names="facts"), Edges(names="all", fact_weight=1.0)):
         graphs = [feed.index for feed in (together[0], alone[0])]

@@ -1,8 +1,8 @@
 from pathlib import Path
 
 from agentcl import Memory
-from agentcl.bench.arms.base import Item
-from agentcl.bench.arms.lexical import Bm25
+from agentcl.bench.baselines.base import Item
+from agentcl.bench.baselines.lexical import Bm25
 
 CHATTER = "What did you do when they were there?"
 ANSWER = "Ilka: the kiln is hot since June."
@@ -22,8 +22,8 @@ def test_a_question_of_function_words_alone_is_still_asked(tmp_path: Path) -> No
 
 
 def test_the_classical_baseline_asks_for_every_term(tmp_path: Path) -> None:
-    arm = Bm25(tmp_path / "bm25")
-    arm.add([Item("chatter", CHATTER), Item("answer", ANSWER)])
-    found = arm.recall("When did they heat Ilka's kiln?", limit=5)
+    baseline = Bm25(tmp_path / "bm25")
+    baseline.add([Item("chatter", CHATTER), Item("answer", ANSWER)])
+    found = baseline.recall("When did they heat Ilka's kiln?", limit=5)
     assert {item.id for item in found} == {"chatter", "answer"}
-    arm.close()
+    baseline.close()

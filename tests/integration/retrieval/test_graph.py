@@ -8,8 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agentcl import ANY, Document, Draft, Memory, MissingExtra
-from agentcl.memory.doctor import examine
+from agentcl import ANY, Document, Draft, Memory
 from agentcl.retrieval.graph.settings import HIPPORAG2, Edges
 from agentcl.retrieval.index import Query
 from agentcl.store.records import ScopeView
@@ -90,11 +89,11 @@ def test_forgotten_names_are_gone_from_the_graph(memory: Memory) -> None:
     for document in documents(memory):
         if "Odo" in document.text or "Odo" in document.title:
             memory.forget(document.id)
-    held = memory.retriever.graph.index
+    held = memory.store.retriever.graph.index
     named = {name for seq in held.live_seqs() for name in held.phrases(seq)}
     assert "odo past" not in named
     assert "ilka renn" in named
-    assert examine(memory).problems == ()
+    assert memory.store.examine().problems == ()
 
 
 WORDS = ("Ada", "Adah", "Bob", "Cleo", "Eve", "Evie")
@@ -141,7 +140,7 @@ def test_after_any_changes_the_graph_is_the_one_built_from_what_is_left(
                 elif act == "state":
                     facts = list(permutations(sorted(names) or ["Ada"], 2))
                     stated = [(one, "knows", f"{other} Smith") for one, other in facts]
-                    memory.add_facts(id, stated, phrases=sorted(names), user=owner)
+                    memory.facts.add(id, stated, phrases=sorted(names), user=owner)
                 else:
                     for fact in memory.list(kind="fact", user=owner)[:2]:
                         if fact.scope.user == (owner or ""):
@@ -153,8 +152,8 @@ def test_after_any_changes_the_graph_is_the_one_built_from_what_is_left(
 
 def drawn(memory: Memory) -> list[list[tuple[str, str, float]]]:
     """The edges of each kind of graph that each reader sees."""
-    memory.retriever.catch_up(mode="graph")
-    index = memory.retriever.graph.index
+    memory.store.retriever.catch_up(mode="graph")
+    index = memory.store.retriever.graph.index
     return [
         sorted(index.edges(Query(view=ScopeView(frozenset({""}), seen, None, None)), edges))
         for seen in SEEN
@@ -169,13 +168,13 @@ def test_a_graph_that_was_kept_is_the_one_that_would_be_built(
     kept = tmp_path / "indexes" / "graph" / "graph.npz"
     with Memory(tmp_path, encoder="hashing") as memory:
         ids = [memory.add(text, title=title, user="ada").id for title, text in CHAIN]
-        memory.add_facts(ids[1], [("Ilka Renn", "born in", "Upper Mossling")], user="ada")
+        memory.facts.add(ids[1], [("Ilka Renn", "born in", "Upper Mossling")], user="ada")
         memory.update(ids[3], text="Bread is baked by Eve Past.", user="ada")
         memory.add("Ilka Renn has debts.", tenant="acme", metadata={"kind": "note", "n": [1]})
         built = drawn(memory)
     with Memory(tmp_path) as memory:
         assert kept.exists()
-        assert memory.retriever.graph.index.watermark() == memory.journal.last_seq()
+        assert memory.store.retriever.graph.index.watermark() == memory.store.journal.last_seq()
         assert drawn(memory) == built
         memory.add("Ilka Renn lives in Tessary.", user="ada")
         grown = drawn(memory)
@@ -188,7 +187,7 @@ def test_a_graph_that_was_kept_is_the_one_that_would_be_built(
         assert b"ferry" in kept.read_bytes()
         memory.forget(ids[0], ids[1], user="ada")
         assert not kept.exists() or b"ferry" not in kept.read_bytes()
-    assert examine(Memory(tmp_path)).problems == ()
+    assert Memory(tmp_path).store.examine().problems == ()
 
 
 def test_a_passage_is_known_by_its_text_again_when_it_is_no_longer_read(
@@ -197,21 +196,25 @@ def test_a_passage_is_known_by_its_text_again_when_it_is_no_longer_read(
     monkeypatch.setattr("agentcl.retrieval.graph.index._KEEP_FROM", 0)
     with Memory(tmp_path, encoder="hashing") as memory:
         document = memory.add("Ilka Renn was born in Upper Mossling.")
-        (passage,) = memory.passages(document.id)
-        seq = memory.journal.seq_of(passage)
-        memory.add_facts(passage.id, [("Odo Past", "plays", "chess")], phrases=["Bread"])
+        (passage,) = memory.store.passages(document.id)
+        seq = memory.store.journal.seq_of(passage)
+        memory.facts.add(passage.id, [("Odo Past", "plays", "chess")], phrases=["Bread"])
         drawn(memory)
-        assert set(memory.retriever.graph.index.phrases(seq)) == {"odo past", "chess", "bread"}
+        assert set(memory.store.retriever.graph.index.phrases(seq)) == {
+            "odo past",
+            "chess",
+            "bread",
+        }
     with Memory(tmp_path) as memory:
         drawn(memory)
-        index = memory.retriever.graph.index
+        index = memory.store.retriever.graph.index
         assert set(index.phrases(seq, Edges(names="all"))) > {"ilka renn", "bread"}
         for record in [*memory.list(kind="fact"), *memory.list(kind="extraction")]:
             memory.delete(record.id)
         memory.add("Upper Mossling has sheep.")
         grown = drawn(memory)
         assert set(index.phrases(seq)) == {"ilka renn", "upper mossling"}
-        memory.retriever.rebuild()
+        memory.store.retriever.rebuild()
         assert drawn(memory) == grown
 
 
@@ -230,12 +233,3 @@ def test_a_kept_graph_never_names_what_another_process_forgot(
         memory.search("boat", mode="graph")
         assert b"ilka renn" not in kept.read_bytes()
         assert b"tessary" in kept.read_bytes()
-
-
-def test_without_numpy_it_says_what_to_install(
-    memory: Memory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("agentcl.retrieval.retriever.find_spec", lambda name: None)
-    with pytest.raises(MissingExtra, match=r"agentcl\[graph\]"):
-        memory.search("boat", mode="graph")
-    assert memory.search("boat").hits

@@ -5,18 +5,12 @@ import pytest
 from agentcl.retrieval.exact import ExactIndex
 from agentcl.retrieval.fulltext import FullTextIndex
 from agentcl.retrieval.index import Index
-from agentcl.retrieval.pure import PureIndex
 from agentcl.testing import IndexContract
 
 
 class TestExactIndex(IndexContract):
     def open(self, folder: Path) -> Index:
         return ExactIndex()
-
-
-class TestPureIndex(IndexContract):
-    def open(self, folder: Path) -> Index:
-        return PureIndex()
 
 
 class TestFullTextIndex(IndexContract):

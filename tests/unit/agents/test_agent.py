@@ -12,14 +12,14 @@ import pytest
 from agentcl import Memory
 from agentcl.agents.agent import Agent, Budget
 from agentcl.agents.situations import Situation, Transcript
-from agentcl.agents.spending import Spent
 from agentcl.agents.student import Act, Plan
 from agentcl.agents.supervisor import Supervisor
 from agentcl.agents.teacher import Correction, Distilled, Review
 from agentcl.envs.base import Task
-from agentcl.envs.worlds.incidents.world import IncidentEnvironment, IncidentOracle
+from agentcl.envs.domains.incidents.domain import IncidentEnvironment, IncidentOracle
 from agentcl.errors import EnvironmentFailed, InvalidInput, ModelUnavailable
 from agentcl.lessons import Lesson, read_sentence
+from agentcl.models import Usage
 
 TASK = Task("incidents", "remedy", 0, max_steps=8)
 
@@ -39,10 +39,10 @@ class Follower:
             if action.split()[0] == lesson.what.split()[0]
         ]
         planned = [action for action in left if action == situation.plan]
-        return Act((planned + advised + left)[0], "because", Spent(1, 100, 10, 0.1))
+        return Act((planned + advised + left)[0], "because", Usage(1, 100, 10, 0.1))
 
     def plan(self, situation: Situation) -> Plan:
-        return Plan("whatever", Spent(1, 50, 5, 0.1))
+        return Plan("whatever", Usage(1, 50, 5, 0.1))
 
 
 class Scholar:
@@ -58,13 +58,13 @@ class Scholar:
         action, seen = transcript.steps[-1]
         cleared = Lesson(f"a {service} {' '.join(sign)}", "do", f"{action.split()[0]} it")
         lessons = (cleared,) if "cleared" in seen else ()
-        return Distilled(lessons, Spent(1, 200, 20, 0.1))
+        return Distilled(lessons, Usage(1, 200, 20, 0.1))
 
     def review(self, situation: Situation, plan: str) -> Review:
-        return Review(self._right, True, Spent(1, 60, 6, 0.1))
+        return Review(self._right, True, Usage(1, 60, 6, 0.1))
 
     def correct(self, situation: Situation, action: str) -> Correction:
-        return Correction(self._right, "I know", Spent(1, 70, 7, 0.1))
+        return Correction(self._right, "I know", Usage(1, 70, 7, 0.1))
 
 
 @pytest.fixture
@@ -108,8 +108,8 @@ def test_the_same_seeds_give_the_same_episodes(tmp_path: Path) -> None:
 def test_tokens_of_every_role_are_in_the_episode(memory: Memory) -> None:
     agent = Agent(memory, Follower(), teacher=Scholar(), name="follower", fingerprint="f")
     played = agent.play(IncidentEnvironment(), TASK, seed=0)
-    assert played.usage["act"][:3] == (played.steps, 100 * played.steps, 10 * played.steps)
-    assert played.usage["learn"] == (1, 200, 20, 0.1)
+    assert played.usage["act"].stored()[:3] == (played.steps, 100 * played.steps, 10 * played.steps)
+    assert played.usage["learn"] == Usage(1, 200, 20, 0.1)
     assert (played.agent_model, played.fingerprint, played.lane) == ("follower", "f", "alone")
     assert played == memory.get(played.id)
 
@@ -125,14 +125,14 @@ def test_a_lane_says_who_has_a_say(memory: Memory, lane: str, roles: set[str], b
     agent = Agent(memory, Follower(), teacher=Scholar(), supervisor=only(lane))
     played = agent.play(IncidentEnvironment(), TASK, seed=0)
     assert (played.lane, played.score, set(played.usage)) == (lane, 1.0, roles)
-    assert [step.by for step in memory.steps(played.id)] == [by]
-    assert memory.guidance_state().lanes.totals("incidents/remedy", lane).episodes == 1  # type: ignore[arg-type]
+    assert [step.by for step in memory.episodes.steps(played.id)] == [by]
+    assert memory.lessons.state().lanes.totals("incidents/remedy", lane).episodes == 1  # type: ignore[arg-type]
 
 
 def test_an_expert_acts_where_it_is_handed_to_the_teacher(memory: Memory) -> None:
     class Expert:
         def act(self, situation: Situation) -> Act:
-            return Act(IncidentOracle().actions(TASK, seed=0)[-1], "I know", Spent(1, 300, 30, 0.1))
+            return Act(IncidentOracle().actions(TASK, seed=0)[-1], "I know", Usage(1, 300, 30, 0.1))
 
     agent = Agent(memory, Follower(), expert=Expert(), supervisor=only("taught"))
     played = agent.play(IncidentEnvironment(), TASK, seed=0)
@@ -163,16 +163,16 @@ class Stubborn:
     """Says what no world knows."""
 
     def act(self, situation: Situation) -> Act:
-        return Act("sing", "", Spent(1, 100, 10, 0.1))
+        return Act("sing", "", Usage(1, 100, 10, 0.1))
 
 
 def test_a_frozen_run_writes_nothing_and_teaches_nothing(memory: Memory) -> None:
     teacher = Scholar()
     agent = Agent(memory, Follower(), teacher=teacher)
     agent.play(IncidentEnvironment(), TASK, seed=0)
-    before = memory.journal.last_seq()
+    before = memory.store.journal.last_seq()
     assert agent.play(IncidentEnvironment(), TASK, seed=1, is_frozen=True).score is not None
-    assert (memory.journal.last_seq(), teacher.distilled) == (before, 1)
+    assert (memory.store.journal.last_seq(), teacher.distilled) == (before, 1)
 
 
 def test_a_teacher_that_fails_costs_no_score(memory: Memory) -> None:
@@ -185,7 +185,7 @@ def test_a_teacher_that_fails_costs_no_score(memory: Memory) -> None:
     agent = Agent(memory, Follower(), teacher=Absent())
     with pytest.raises(ModelUnavailable):
         agent.play(IncidentEnvironment(), TASK, seed=0)
-    (held,) = memory.episodes()
+    (held,) = memory.episodes.list()
     assert (held.status, held.score is not None) == ("finished", True)
 
 
@@ -194,12 +194,12 @@ def test_a_teacher_that_talks_nonsense_teaches_nothing(memory: Memory) -> None:
         def distil(
             self, transcript: Transcript, *, contrast: Transcript | None = None
         ) -> Distilled:
-            return Distilled((), Spent(2, 400, 40, 0.1), problem="not JSON")
+            return Distilled((), Usage(2, 400, 40, 0.1), problem="not JSON")
 
     agent = Agent(memory, Follower(), teacher=Babbler())
     played = agent.play(IncidentEnvironment(), TASK, seed=0)
-    assert played.usage["learn"][0] == 2
-    assert not memory.guidance_state().lessons
+    assert played.usage["learn"].calls == 2
+    assert not memory.lessons.state().lessons
     (reflection,) = memory.list(kind="reflection")
     assert reflection.problem == "not JSON"  # type: ignore[attr-defined]
 
@@ -211,7 +211,7 @@ def test_a_world_that_breaks_leaves_an_interrupted_episode(memory: Memory) -> No
 
     with pytest.raises(EnvironmentFailed):
         Agent(memory, Follower()).play(Broken(), TASK, seed=0)
-    (held,) = memory.episodes()
+    (held,) = memory.episodes.list()
     assert (held.status, held.score) == ("interrupted", None)
 
 
@@ -221,11 +221,11 @@ def test_names_of_one_episode_are_in_no_lesson(memory: Memory) -> None:
             self, transcript: Transcript, *, contrast: Transcript | None = None
         ) -> Distilled:
             name = transcript.goal.rstrip(".").split()[-1]
-            return Distilled((Lesson(f"{name} is slow", "do", "drain it"),), Spent())
+            return Distilled((Lesson(f"{name} is slow", "do", "drain it"),), Usage())
 
     agent = Agent(memory, Follower(), teacher=Gossip())
     agent.play(IncidentEnvironment(), TASK, seed=0)
-    assert not memory.guidance_state().lessons
+    assert not memory.lessons.state().lessons
 
 
 def test_a_supervisor_reflects_less_where_all_is_known(memory: Memory) -> None:

@@ -4,7 +4,6 @@ import pytest
 
 from agentcl.agents.prompts import ACTING, AIMING, PLANNING, ask_action
 from agentcl.agents.situations import Situation
-from agentcl.agents.spending import NOTHING_SPENT, Spent
 from agentcl.agents.student import Student
 from agentcl.errors import ModelUnavailable
 from agentcl.models.base import Message
@@ -103,8 +102,3 @@ def test_only_recent_steps_are_shown() -> None:
 def test_a_model_that_cannot_be_asked_is_said() -> None:
     with pytest.raises(ModelUnavailable):
         Student(ScriptedModel([])).act(SEEN)
-
-
-def test_what_was_spent_adds_up() -> None:
-    assert Spent(1, 2, 3, 0.5) + Spent(10, 20, 30, 1.0) == Spent(11, 22, 33, 1.5)
-    assert sum([Spent(1, 2, 3, 0.0)], NOTHING_SPENT).tokens == 5

@@ -80,7 +80,7 @@ def test_lessons_are_drawn_from_one_episode_with_its_score() -> None:
         Lesson("a queue is slow", "do", "wait"),
     )
     assert found.levels == ("family", "anywhere")
-    assert (found.problem, found.spent.calls) == ("", 1)
+    assert (found.problem, found.usage.calls) == ("", 1)
     system, asked = model.asked[0]
     assert system == Message("system", DISTILLING)
     assert "1. flush Tavon: the alert gets worse.\nScore: 0.20" in asked.content
@@ -116,7 +116,7 @@ def test_one_broken_answer_is_asked_for_again_and_both_are_paid_for() -> None:
     teacher, model = teacher_of("no", guidance(DRAIN))
     found = teacher.distil(GOOD)
     assert len(found.lessons) == 1
-    assert (found.spent.calls, len(model.asked)) == (2, 2)
+    assert (found.usage.calls, len(model.asked)) == (2, 2)
 
 
 def test_what_is_no_lesson_among_lessons_is_left_out_and_said() -> None:
@@ -138,13 +138,13 @@ def test_garbage_twice_changes_nothing_says_so_and_is_paid_for(garbage: str) -> 
         return teacher_of(garbage, garbage)[0]
 
     review = fresh().review(SEEN, "1. wait")
-    assert (review.plan, review.is_changed, review.spent.calls) == ("1. wait", False, 2)
+    assert (review.plan, review.is_changed, review.usage.calls) == ("1. wait", False, 2)
     correction = fresh().correct(SEEN, "flush Tavon")
-    assert (correction.action, correction.spent.calls) == ("flush Tavon", 2)
+    assert (correction.action, correction.usage.calls) == ("flush Tavon", 2)
     judgement = fresh().judge(GOOD)
-    assert (judgement.score, judgement.spent.calls) == (None, 2)
+    assert (judgement.score, judgement.usage.calls) == (None, 2)
     found = fresh().distil(GOOD)
-    assert (found.lessons, found.spent.calls) == ((), 2)
+    assert (found.lessons, found.usage.calls) == ((), 2)
     assert review.problem
     assert correction.problem
     assert judgement.reason

@@ -6,32 +6,35 @@ from hypothesis import strategies as st
 
 from agentcl import InvalidInput
 from agentcl.bench.metrics.costs import (
-    Spent,
+    EpisodeCost,
+    RoleCost,
     cost_by_role,
     cost_per_success,
     spread,
     tokens_by_episode,
 )
+from agentcl.models import Usage
+from agentcl.store.usage import NO_USAGE
 
-SPENT = [
-    Spent("one", "student", 100, 10, duration_s=1.0, price=0.5),
-    Spent("one", "teacher", 50, 50, duration_s=2.0, price=1.0),
-    Spent("two", "student", 200, 20, calls=2, duration_s=0.5, price=0.25),
+COSTS = [
+    EpisodeCost("one", "student", Usage(1, 100, 10, 1.0), price=0.5),
+    EpisodeCost("one", "teacher", Usage(1, 50, 50, 2.0), price=1.0),
+    EpisodeCost("two", "student", Usage(2, 200, 20, 0.5), price=0.25),
 ]
 
 
 def test_costs_by_role_by_hand() -> None:
-    student, teacher, everyone = cost_by_role(SPENT)
-    assert (student.role, student.calls, student.prompt_tokens, student.completion_tokens) == (
-        "student", 3, 300, 30,
-    )  # fmt: skip
-    assert (student.tokens, student.duration_s, student.price) == (330, 1.5, 0.75)
-    assert (teacher.role, teacher.tokens, teacher.price) == ("teacher", 100, 1.0)
-    assert (everyone.role, everyone.calls, everyone.tokens, everyone.price) == ("all", 4, 430, 1.75)
+    student, teacher, everyone = cost_by_role(COSTS)
+    assert student == RoleCost("student", Usage(3, 300, 30, 1.5), 0.75)
+    assert (student.usage.tokens, teacher.usage.tokens) == (330, 100)
+    assert (teacher.role, teacher.price) == ("teacher", 1.0)
+    assert everyone == RoleCost("all", Usage(4, 350, 80, 3.5), 1.75)
 
 
 def test_an_unknown_price_makes_the_sum_unknown() -> None:
-    student, teacher, everyone = cost_by_role([*SPENT, Spent("two", "teacher", 1, 1)])
+    student, teacher, everyone = cost_by_role(
+        [*COSTS, EpisodeCost("two", "teacher", Usage(1, 1, 1))]
+    )
     assert student.price == 0.75
     assert teacher.price is None
     assert everyone.price is None
@@ -39,14 +42,14 @@ def test_an_unknown_price_makes_the_sum_unknown() -> None:
 
 def test_nothing_spent_cost_nothing() -> None:
     (everyone,) = cost_by_role([])
-    assert (everyone.calls, everyone.tokens, everyone.price) == (0, 0, 0.0)
+    assert everyone == RoleCost("all", NO_USAGE, 0.0)
     assert spread([]) is None
     assert tokens_by_episode([]) == {}
 
 
 def test_tokens_of_an_episode_are_those_of_all_roles_or_of_some() -> None:
-    assert tokens_by_episode(SPENT) == {"one": 210, "two": 220}
-    assert tokens_by_episode(SPENT, roles=["teacher"]) == {"one": 100, "two": 0}
+    assert tokens_by_episode(COSTS) == {"one": 210, "two": 220}
+    assert tokens_by_episode(COSTS, roles=["teacher"]) == {"one": 100, "two": 0}
 
 
 def test_a_spread_by_hand() -> None:
@@ -75,10 +78,10 @@ def test_a_spread_is_in_order(values: list[float]) -> None:
 
 def test_negative_amounts_and_a_role_named_all_are_refused() -> None:
     with pytest.raises(InvalidInput, match="none may be negative"):
-        Spent("one", "student", -1, 0)
+        EpisodeCost("one", "student", Usage(1, -1, 0))
     with pytest.raises(InvalidInput, match="none may be negative"):
-        Spent("one", "student", 1, 0, price=float("nan"))
+        EpisodeCost("one", "student", Usage(1, 1, 0), price=float("nan"))
     with pytest.raises(InvalidInput, match="rename it"):
-        cost_by_role([Spent("one", "all", 1, 0)])
+        cost_by_role([EpisodeCost("one", "all", Usage(1, 1, 0))])
     with pytest.raises(InvalidInput, match="negative or no number"):
         spread([1.0, -1.0])

@@ -107,12 +107,12 @@ def test_adaptive_efficiency_by_hand() -> None:
 
 
 @given(SCORES)
-def test_an_arm_against_itself_gains_nothing(scores: list[float]) -> None:
+def test_a_baseline_against_itself_gains_nothing(scores: list[float]) -> None:
     assert break_even_score(scores, scores) is None
     assert adaptive_efficiency(scores, scores, memory=[1.0] * len(scores)) == 0
 
 
-def test_arms_of_different_lengths_and_missing_scores_are_refused() -> None:
+def test_baselines_of_different_lengths_and_missing_scores_are_refused() -> None:
     with pytest.raises(InvalidInput, match="2 and 1 episodes"):
         break_even_score([0.1, 0.2], [0.1])
     with pytest.raises(InvalidInput, match="2 and 1 episodes"):

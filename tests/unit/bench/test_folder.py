@@ -4,18 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentcl.agents.spending import Spent
 from agentcl.bench.folder import RunFolder
-from agentcl.bench.rows import Learned, Row, Turn
+from agentcl.bench.rows import Learned, ResultRow, StepRow
 from agentcl.bench.settings import RunSettings, TaskSettings
 from agentcl.errors import InvalidInput, StoreBusy
+from agentcl.models import Usage
 
-SETTINGS = RunSettings(tasks=TaskSettings(world="incidents"))
+SETTINGS = RunSettings(tasks=TaskSettings(domain="incidents"))
 TEXTS = st.text(max_size=20)
 
 
-def made(number: int = 0, **parts: object) -> Row:
-    return Row(number, "ours", 0, "incidents/remedy/1", "remedy", "train", **parts)  # type: ignore[arg-type]
+def made(number: int = 0, **parts: object) -> ResultRow:
+    return ResultRow(number, "ours", 0, "incidents/remedy/1", "remedy", "train", **parts)  # type: ignore[arg-type]
 
 
 def begun(tmp_path: Path) -> RunFolder:
@@ -31,24 +31,24 @@ def begun(tmp_path: Path) -> RunFolder:
 def test_a_row_is_read_as_it_was_written(
     texts: list[str], score: float | None, family: str, is_success: bool | None
 ) -> None:
-    row = Row(
+    row = ResultRow(
         0, "ours", 1, "t", family, "", score=score, is_success=is_success,
-        turns=tuple(Turn(text, text) for text in texts), shown=tuple(texts),
+        steps=tuple(StepRow(text, text) for text in texts), shown=tuple(texts),
         learned=tuple(Learned("e0.0", text) for text in texts),
-        usage={"act": Spent(1, 2, 3, 0.5)}, measures={"f1": 0.5},
+        usage={"act": Usage(1, 2, 3, 0.5)}, measures={"f1": 0.5},
     )  # fmt: skip
     line = row.to_json()
     assert "\n" not in line
-    assert Row.from_json(line) == row
+    assert ResultRow.from_json(line) == row
 
 
 def test_a_torn_last_line_is_cut_off_and_the_rest_goes_on(tmp_path: Path) -> None:
-    life = begun(tmp_path).life("ours", 0)
+    life = begun(tmp_path).row_file("ours", 0)
     with life.appending() as rows:
         rows.add(made(0, goal="grüße"))
         rows.add(made(1))
     with life.path.open("ab") as file:
-        file.write('{"number":2,"arm":"ü'.encode()[:-1])
+        file.write('{"number":2,"baseline":"ü'.encode()[:-1])
     assert [row.number for row in life.rows()] == [0, 1]
     with life.appending() as rows:
         rows.add(made(2))
@@ -57,7 +57,7 @@ def test_a_torn_last_line_is_cut_off_and_the_rest_goes_on(tmp_path: Path) -> Non
 
 
 def test_a_damaged_line_is_named(tmp_path: Path) -> None:
-    life = begun(tmp_path).life("ours", 0)
+    life = begun(tmp_path).row_file("ours", 0)
     life.path.write_text(f"{made().to_json()}\nnonsense\n{made().to_json()}\n")
     with pytest.raises(InvalidInput, match=r"ours\.0\.jsonl, line 2"):
         life.rows()
@@ -98,6 +98,6 @@ def test_a_folder_that_holds_no_run_says_why(text: str, said: str, tmp_path: Pat
         RunFolder(tmp_path)
 
 
-def test_names_of_arms_make_no_paths(tmp_path: Path) -> None:
+def test_names_of_baselines_make_no_paths(tmp_path: Path) -> None:
     folder = begun(tmp_path)
-    assert folder.life("../../escape", 0).path.parent == folder.path / "episodes"
+    assert folder.row_file("../../escape", 0).path.parent == folder.path / "episodes"

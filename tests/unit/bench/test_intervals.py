@@ -103,7 +103,7 @@ def test_the_same_seed_draws_the_same(scores: list[float], seed: int) -> None:
 
 
 @given(SCORES, st.integers(0, 5))
-def test_exchanging_the_arms_mirrors_the_interval(scores: list[float], seed: int) -> None:
+def test_exchanging_the_baselines_mirrors_the_interval(scores: list[float], seed: int) -> None:
     zeros = [0.0] * len(scores)
     one = paired_interval(scores, zeros, resamples=100, seed=seed)
     other = paired_interval(zeros, scores, resamples=100, seed=seed)

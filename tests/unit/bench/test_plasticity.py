@@ -59,7 +59,7 @@ def test_nothing_is_undefined_throughout() -> None:
 @given(
     st.lists(st.tuples(st.sets(st.sampled_from("xyz"), min_size=1), st.floats(0, 1)), max_size=12)
 )
-def test_an_arm_without_memory_gains_nothing(drawn: list[tuple[set[str], float]]) -> None:
+def test_a_baseline_without_memory_gains_nothing(drawn: list[tuple[set[str], float]]) -> None:
     phases: tuple[Literal["first", "second"], ...] = ("first", "second")
     attempts = [
         Attempt(str(number), phase, frozenset(parts), score, score)

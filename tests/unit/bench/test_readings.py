@@ -88,7 +88,7 @@ def test_an_agent_that_keeps_parts_has_plasticity_and_none_without_them() -> Non
     assert found.gain_on_unseen == 0
 
 
-def test_attempts_that_failed_in_either_arm_are_left_out() -> None:
+def test_attempts_that_failed_in_either_baseline_are_left_out() -> None:
     found = unrelated_stream(seed=1)
     scores: list[float | None] = [None, 0.5, *[1.0] * 16]
     without: list[float | None] = [0.5, None, *[0.5] * 16]

@@ -18,7 +18,7 @@ from agentcl.bench.report.episodes import choose_episodes
 from agentcl.bench.report.summary import summarise
 from agentcl.bench.report.words import clean, markdown, number
 from agentcl.bench.report.writing import report_markdown, report_page, write_report
-from agentcl.bench.rows import Learned, Row, Turn
+from agentcl.bench.rows import Learned, ResultRow, StepRow
 from agentcl.bench.settings import from_mapping
 from agentcl.errors import InvalidInput
 
@@ -28,31 +28,33 @@ HOSTILE = (
 )
 
 
-def folder_of(path: Path, rows: Iterable[Row], *, name: str = "run", **settings: Any) -> RunFolder:
+def folder_of(
+    path: Path, rows: Iterable[ResultRow], *, name: str = "run", **settings: Any
+) -> RunFolder:
     its = list(rows)
-    arms = list(dict.fromkeys(row.arm for row in its)) or ["none", "ours"]
+    baselines = list(dict.fromkeys(row.baseline for row in its)) or ["none", "ours"]
     seeds = sorted({row.seed for row in its}) or [0]
     read = from_mapping(
-        {"name": name, "seeds": seeds, "tasks": {"world": "w"}, "memory": {"arms": arms}, **settings},
+        {"name": name, "seeds": seeds, "tasks": {"domain": "w"}, "memory": {"baselines": baselines}, **settings},
         where="test",
     )  # fmt: skip
     episodes = {str(seed): max((r.number for r in its), default=9) + 1 for seed in seeds}
     about = {"episodes": episodes, "model": "m", "state": "stopped", "encoder": "hashing"}
     folder = RunFolder.create(path, read, about)
-    for arm in arms:
+    for baseline in baselines:
         for seed in seeds:
-            with folder.life(arm, seed).appending() as life:
+            with folder.row_file(baseline, seed).appending() as file:
                 for row in its:
-                    if (row.arm, row.seed) == (arm, seed):
-                        life.add(row)
+                    if (row.baseline, row.seed) == (baseline, seed):
+                        file.add(row)
     return folder
 
 
-def played(arm: str, scores: Iterable[float | None], *, seed: int = 0) -> list[Row]:
+def played(baseline: str, scores: Iterable[float | None], *, seed: int = 0) -> list[ResultRow]:
     return [
-        Row(n, arm, seed, f"w/t{n % 3}", "f", "train", 10 + n, score,
+        ResultRow(n, baseline, seed, f"w/t{n % 3}", "f", "train", 10 + n, score,
             is_success=None if score is None else score >= 0.5, first="a queue is slow",
-            turns=(Turn("drain it", "cleared"),), end="failed" if score is None else "terminated",
+            steps=(StepRow("drain it", "cleared"),), end="failed" if score is None else "terminated",
             error="Traceback: broke" if score is None else "", memory_tokens=5 * n)
         for n, score in enumerate(scores)
     ]  # fmt: skip
@@ -80,9 +82,9 @@ RUNS = {
     "empty": [],
     "only failures": [*played("none", [None, None]), *played("ours", [None, None])],
     "one seed": [*played("none", [0.0, 0.5, 1.0]), *played("ours", [1.0, 1.0, 1.0])],
-    "one arm": played("ours", [0.5, 1.0]),
+    "one baseline": played("ours", [0.5, 1.0]),
     "one episode": played("none", [0.5]),
-    "two seeds": [r for seed in (0, 1) for arm in ("none", "ours") for r in played(arm, [0.1, 0.9], seed=seed)],
+    "two seeds": [r for seed in (0, 1) for baseline in ("none", "ours") for r in played(baseline, [0.1, 0.9], seed=seed)],
 }  # fmt: skip
 
 
@@ -110,11 +112,13 @@ def test_what_is_undefined_is_a_dash(tmp_path: Path) -> None:
 
 
 def test_hostile_texts_are_shown_and_never_markup(tmp_path: Path) -> None:
-    row = Row(0, "none", 0, f"task {HOSTILE}", f"family {HOSTILE}", HOSTILE, 1, 0.5, is_success=True,
-              goal=HOSTILE, first=HOSTILE, turns=(Turn(HOSTILE, HOSTILE, HOSTILE),), end=HOSTILE,
+    row = ResultRow(0, "none", 0, f"task {HOSTILE}", f"family {HOSTILE}", HOSTILE, 1, 0.5, is_success=True,
+              goal=HOSTILE, first=HOSTILE, steps=(StepRow(HOSTILE, HOSTILE, HOSTILE),), end=HOSTILE,
               error=HOSTILE, recalled=(HOSTILE,), shown=(HOSTILE,), learned=(Learned("l", HOSTILE),),
               leaks=(HOSTILE,))  # fmt: skip
-    other = Row(1, "none", 0, "t", "g", "train", 2, 0.5, is_success=True, measures={HOSTILE: 1.0})
+    other = ResultRow(
+        1, "none", 0, "t", "g", "train", 2, 0.5, is_success=True, measures={HOSTILE: 1.0}
+    )
     folder = folder_of(tmp_path / "run", [row, other], name=HOSTILE)
     html, markdown, _ = write_report(folder)[:3]
     page = BeautifulSoup(html.read_text("utf-8"), "html.parser")
@@ -127,7 +131,9 @@ def test_hostile_texts_are_shown_and_never_markup(tmp_path: Path) -> None:
 
 
 def test_a_text_of_5_mb_is_cut_and_the_page_says_so(tmp_path: Path) -> None:
-    row = Row(0, "none", 0, "t", "f", "train", 1, 0.5, first="x" * 5_000_000, end="terminated")
+    row = ResultRow(
+        0, "none", 0, "t", "f", "train", 1, 0.5, first="x" * 5_000_000, end="terminated"
+    )
     folder = folder_of(tmp_path / "run", [row])
     page = report_page(summarise(folder), choose_episodes(folder))
     assert len(page) < 100_000
@@ -140,9 +146,10 @@ def test_at_most_so_many_episodes_are_in_a_page_and_failures_always(tmp_path: Pa
     chosen = choose_episodes(folder, most=10)
     assert chosen.of == 200
     keys = {
-        arm: [one.key[1] for one in chosen.episodes if one.arm == arm] for arm in ("none", "ours")
+        baseline: [one.key[1] for one in chosen.episodes if one.baseline == baseline]
+        for baseline in ("none", "ours")
     }
-    assert {arm: len(its) for arm, its in keys.items()} == {"none": 10, "ours": 10}
+    assert {baseline: len(its) for baseline, its in keys.items()} == {"none": 10, "ours": 10}
     assert {3, 77} <= set(keys["none"])
     assert {0, 99} <= set(keys["ours"])
 
@@ -158,18 +165,18 @@ def test_a_page_is_within_its_size_and_keeps_failures_longest(tmp_path: Path) ->
 
 
 def test_half_a_pair_of_characters_can_be_written(tmp_path: Path) -> None:
-    line = Row(
+    line = ResultRow(
         0, "none", 0, "t", "f", "train", 1, 0.5, first="SURROGATE", end="terminated"
     ).to_json()
     folder = folder_of(tmp_path / "run", [])
-    folder.life("none", 0).path.write_text(line.replace("SURROGATE", r"\ud800") + "\n", "utf-8")
+    folder.row_file("none", 0).path.write_text(line.replace("SURROGATE", r"\ud800") + "\n", "utf-8")
     assert "\N{REPLACEMENT CHARACTER}" in write_report(folder)[0].read_text("utf-8")
 
 
 def test_matrices_are_heat_tables(tmp_path: Path) -> None:
     rows = [
-        Row(0, "ours", 0, "a", "a", "test", 1, 0.25), Row(1, "ours", 0, "a", "a", "train", 2, 1.0),
-        Row(2, "ours", 0, "a", "a", "test", 1, 1.0),
+        ResultRow(0, "ours", 0, "a", "a", "test", 1, 0.25), ResultRow(1, "ours", 0, "a", "a", "train", 2, 1.0),
+        ResultRow(2, "ours", 0, "a", "a", "test", 1, 1.0),
     ]  # fmt: skip
     cells = page_of(folder_of(tmp_path / "run", rows)).select("#transfer td[style]")
     assert [(cell.get_text(), cell["style"]) for cell in cells] == [
@@ -177,7 +184,7 @@ def test_matrices_are_heat_tables(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_charts_are_files_of_their_own_that_name_every_arm(tmp_path: Path) -> None:
+def test_charts_are_files_of_their_own_that_name_every_baseline(tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "run", RUNS["two seeds"])
     charts = write_report(folder)[3:]
     assert [path.name for path in charts] == ["curves.svg", "costs.svg"]
@@ -191,7 +198,7 @@ def test_charts_are_files_of_their_own_that_name_every_arm(tmp_path: Path) -> No
 
 
 def test_markdown_tables_keep_their_columns(tmp_path: Path) -> None:
-    rows = [*played("none", [0.5]), Row(1, "none", 0, "t", "a|b\nc", "train", 1, 0.5)]
+    rows = [*played("none", [0.5]), ResultRow(1, "none", 0, "t", "a|b\nc", "train", 1, 0.5)]
     text = report_markdown(summarise(folder_of(tmp_path / "run", rows)))
     for block in re.findall(r"(?:^\|.*\|$\n?)+", text, re.MULTILINE):
         widths = {len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}
@@ -215,16 +222,16 @@ def test_runs_are_compared_on_the_episodes_that_both_have(tmp_path: Path) -> Non
     (pair,) = compare_runs([first, other]).pairs
     assert (pair.run, pair.against, pair.differs, pair.is_comparable) == ("b", "a", (), True)
     (line,) = pair.differences
-    assert (line.arm, line.pairs, line.better, line.worse) == ("ours", 2, 1, 0)
+    assert (line.baseline, line.pairs, line.better, line.worse) == ("ours", 2, 1, 0)
     assert line.score is not None
     assert line.score.mean == 0.25
 
 
 def test_an_episode_that_comes_again_is_paired_time_by_time(tmp_path: Path) -> None:
-    def twice(first: float, second: float) -> list[Row]:
+    def twice(first: float, second: float) -> list[ResultRow]:
         return [
-            Row(0, "ours", 0, "t", "f", "test", 1, first),
-            Row(1, "ours", 0, "t", "f", "test", 1, second),
+            ResultRow(0, "ours", 0, "t", "f", "test", 1, first),
+            ResultRow(1, "ours", 0, "t", "f", "test", 1, second),
         ]
 
     compared = compare_runs([folder_of(tmp_path / "a", twice(0.0, 0.25), name="a"),
@@ -237,11 +244,11 @@ def test_an_episode_that_comes_again_is_paired_time_by_time(tmp_path: Path) -> N
 
 def test_runs_of_other_streams_are_not_comparable(tmp_path: Path) -> None:
     first = folder_of(tmp_path / "a", played("ours", [0.5]), name="a")
-    other = folder_of(tmp_path / "b", [Row(0, "ours", 0, "x", "f", "train", 9, 1.0)], name="b",
-                      tasks={"world": "v"})  # fmt: skip
+    other = folder_of(tmp_path / "b", [ResultRow(0, "ours", 0, "x", "f", "train", 9, 1.0)], name="b",
+                      tasks={"domain": "v"})  # fmt: skip
     found = compare_runs([first, other])
     assert not found.pairs[0].is_comparable
-    assert found.pairs[0].differs == ('tasks.world: "v", and "w" there',)
+    assert found.pairs[0].differs == ('tasks.domain: "v", and "w" there',)
     assert "Not comparable" in found.to_markdown()
     assert json.loads(found.to_json())["pairs"][0]["differences"] == []
 
@@ -249,7 +256,7 @@ def test_runs_of_other_streams_are_not_comparable(tmp_path: Path) -> None:
 def test_other_streams_are_compared_on_what_they_share_with_a_warning(tmp_path: Path) -> None:
     first = folder_of(tmp_path / "a", played("ours", [0.5, 0.5]), name="a")
     other = folder_of(
-        tmp_path / "b", played("ours", [1.0]), name="b", tasks={"world": "w", "order": "random"}
+        tmp_path / "b", played("ours", [1.0]), name="b", tasks={"domain": "w", "order": "random"}
     )
     found = compare_runs([first, other])
     assert not found.pairs[0].is_comparable

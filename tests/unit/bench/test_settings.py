@@ -11,7 +11,7 @@ seeds = [0, 1]
 budget_s = 60
 
 [tasks]
-world = "incidents"
+domain = "incidents"
 families = ["remedy"]
 where = [{ deployment = 80 }]
 
@@ -19,7 +19,7 @@ where = [{ deployment = 80 }]
 name = "responder"
 
 [memory]
-arms = ["none", "ours"]
+baselines = ["none", "ours"]
 
 [memory.options.mem0]
 python = "env/bin/python"
@@ -40,7 +40,7 @@ def test_a_plan_is_read_and_survives_its_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("world = 3", "tasks.world must be of type str, not 3"),
+        ("domain = 3", "tasks.domain must be of type str, not 3"),
         ("familys = []", "there is no setting 'tasks.familys'; did you mean 'families'"),
         ('stream = "shuffled"', "tasks.stream is one of random, blocks"),
         ("episodes = 0", "tasks.episodes must be at least 1, and is 0"),
@@ -51,8 +51,8 @@ def test_a_plan_is_read_and_survives_its_folder(tmp_path: Path) -> None:
 )
 def test_what_is_wrong_in_a_plan_is_said(line: str, said: str, tmp_path: Path) -> None:
     path = tmp_path / "plan.toml"
-    world = "" if line.startswith("world") else 'world = "incidents"'
-    path.write_text(f"[tasks]\n{world}\n{line}\n")
+    domain = "" if line.startswith("domain") else 'domain = "incidents"'
+    path.write_text(f"[tasks]\n{domain}\n{line}\n")
     with pytest.raises(ConfigError, match=said):
         load_settings(path)
 
@@ -69,29 +69,29 @@ def test_the_plan_of_the_manual_can_be_run(tmp_path: Path) -> None:
 def test_a_run_needs_tasks_or_questions() -> None:
     with pytest.raises(ConfigError, match="either tasks"):
         from_mapping({}, where="options")
-    both = {"tasks": {"world": "incidents"}, "questions": {"source": "squad"}}
+    both = {"tasks": {"domain": "incidents"}, "questions": {"source": "squad"}}
     with pytest.raises(ConfigError, match="either tasks"):
         from_mapping(both, where="options")
 
 
-def test_an_arm_is_compared_once() -> None:
-    tables = {"tasks": {"world": "incidents"}, "memory": {"arms": ["ours", "ours"]}}
-    with pytest.raises(ConfigError, match="arms must be some, each once"):
+def test_a_baseline_is_compared_once() -> None:
+    tables = {"tasks": {"domain": "incidents"}, "memory": {"baselines": ["ours", "ours"]}}
+    with pytest.raises(ConfigError, match="baselines must be some, each once"):
         from_mapping(tables, where="options")
 
 
 def test_changes_are_read_as_toml_or_as_text() -> None:
     changed = merge(
-        {"tasks": {"world": "incidents", "episodes": 5}},
+        {"tasks": {"domain": "incidents", "episodes": 5}},
         [
             "tasks.episodes=7",
-            "memory.arms=['none']",
+            "memory.baselines=['none']",
             "name=first try",
             "memory.options.full.budget_characters=9",
         ],
     )
     settings = from_mapping(changed, where="options")
-    assert (settings.tasks.episodes, settings.memory.arms, settings.name) == (
+    assert (settings.tasks.episodes, settings.memory.baselines, settings.name) == (
         7,
         ("none",),
         "first try",

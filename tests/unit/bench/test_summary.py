@@ -9,55 +9,58 @@ from typing import Any
 
 import pytest
 
-from agentcl.agents.spending import Spent
 from agentcl.bench.folder import RunFolder
 from agentcl.bench.report.estimates import Clusters, estimate
 from agentcl.bench.report.summary import Summary, summarise
-from agentcl.bench.rows import Row, Turn
+from agentcl.bench.rows import ResultRow, StepRow
 from agentcl.bench.settings import RunSettings, from_mapping
-from agentcl.models.ledger import Prices
+from agentcl.models import Prices, Usage
 
 
 def folder_of(
-    path: Path, rows: Iterable[Row], *, about: Mapping[str, Any] | None = None, **settings: Any
+    path: Path,
+    rows: Iterable[ResultRow],
+    *,
+    about: Mapping[str, Any] | None = None,
+    **settings: Any,
 ) -> RunFolder:
     its = list(rows)
-    arms = list(dict.fromkeys(row.arm for row in its)) or ["none", "ours"]
+    baselines = list(dict.fromkeys(row.baseline for row in its)) or ["none", "ours"]
     seeds = sorted({row.seed for row in its}) or [0]
     read: RunSettings = from_mapping(
-        {"seeds": seeds, "tasks": {"world": "w"}, "memory": {"arms": arms}, **settings},
+        {"seeds": seeds, "tasks": {"domain": "w"}, "memory": {"baselines": baselines}, **settings},
         where="test",
     )
     episodes = {str(seed): max((r.number for r in its), default=9) + 1 for seed in seeds}
     said = {"episodes": episodes, "model": "m", "state": "stopped", **(about or {})}
     folder = RunFolder.create(path / "run", read, said)
-    for arm in read.memory.arms:
+    for baseline in read.memory.baselines:
         for seed in read.seeds:
-            with folder.life(arm, seed).appending() as life:
+            with folder.row_file(baseline, seed).appending() as file:
                 for row in its:
-                    if (row.arm, row.seed) == (arm, seed):
-                        life.add(row)
+                    if (row.baseline, row.seed) == (baseline, seed):
+                        file.add(row)
     return folder
 
 
-def life(
-    arm: str, scores: Iterable[float | None], *, seed: int = 0, phase: str = "train", start: int = 0,
+def rows_of(
+    baseline: str, scores: Iterable[float | None], *, seed: int = 0, phase: str = "train", start: int = 0,
     family: str = "f", task: str = "",
-) -> list[Row]:  # fmt: skip
+) -> list[ResultRow]:  # fmt: skip
     return [
-        Row(n, arm, seed, task or f"t{n}", family, phase, 100 + n, score,
+        ResultRow(n, baseline, seed, task or f"t{n}", family, phase, 100 + n, score,
             is_success=None if score is None else score >= 0.5,
-            turns=(Turn("a", "b"),) * 2, end="failed" if score is None else "terminated")
+            steps=(StepRow("a", "b"),) * 2, end="failed" if score is None else "terminated")
         for n, score in enumerate(scores, start)
     ]  # fmt: skip
 
 
-def summary_of(path: Path, rows: Iterable[Row], **more: Any) -> Summary:
+def summary_of(path: Path, rows: Iterable[ResultRow], **more: Any) -> Summary:
     return summarise(folder_of(path, rows, **more))
 
 
 def test_failed_episodes_are_counted_apart_and_never_scored(tmp_path: Path) -> None:
-    (line,) = summary_of(tmp_path, life("ours", [1.0, None, 0.0, 0.5])).arms
+    (line,) = summary_of(tmp_path, rows_of("ours", [1.0, None, 0.0, 0.5])).baselines
     assert (line.scored, line.failed) == (3, 1)
     assert line.score is not None
     assert line.score.mean == pytest.approx(0.5)  # (1 + 0 + 0.5) / 3
@@ -67,13 +70,13 @@ def test_failed_episodes_are_counted_apart_and_never_scored(tmp_path: Path) -> N
     assert line.steps.mean == 2
 
 
-def test_an_arm_is_paired_with_none_on_the_episodes_that_both_have(tmp_path: Path) -> None:
+def test_a_baseline_is_paired_with_none_on_the_episodes_that_both_have(tmp_path: Path) -> None:
     rows = [
-        *life("ours", [0.5, 1.0, 1.0, None], seed=0), *life("ours", [0.5, 0.5, 1.0, 1.0], seed=1),
-        *life("none", [0.5, 0.5, None, 0.5], seed=0), *life("none", [0.5, 0.0, 0.5, 1.0], seed=1),
+        *rows_of("ours", [0.5, 1.0, 1.0, None], seed=0), *rows_of("ours", [0.5, 0.5, 1.0, 1.0], seed=1),
+        *rows_of("none", [0.5, 0.5, None, 0.5], seed=0), *rows_of("none", [0.5, 0.0, 0.5, 1.0], seed=1),
     ]  # fmt: skip
     (line,) = summary_of(tmp_path, rows).differences
-    assert (line.arm, line.against, line.pairs) == ("ours", "none", 6)
+    assert (line.baseline, line.against, line.pairs) == ("ours", "none", 6)
     assert line.score is not None
     # Seed 0: 0, 0.5; seed 1: 0, 0.5, 0.5, 0. In all 1.5 / 6.
     assert line.score.mean == pytest.approx(0.25)
@@ -86,24 +89,24 @@ def test_an_arm_is_paired_with_none_on_the_episodes_that_both_have(tmp_path: Pat
     assert line.break_even.lead == pytest.approx(1.0)
 
 
-def test_without_an_arm_none_the_first_is_the_baseline(tmp_path: Path) -> None:
-    found = summary_of(tmp_path, [*life("bm25", [0.0, 1.0]), *life("ours", [1.0, 1.0])])
-    assert found.baseline == "bm25"
-    assert [(line.arm, line.against) for line in found.differences] == [("ours", "bm25")]
+def test_without_a_baseline_none_the_first_is_the_baseline(tmp_path: Path) -> None:
+    found = summary_of(tmp_path, [*rows_of("bm25", [0.0, 1.0]), *rows_of("ours", [1.0, 1.0])])
+    assert found.against == "bm25"
+    assert [(line.baseline, line.against) for line in found.differences] == [("ours", "bm25")]
     assert found.differences[0].break_even is None
 
 
-def test_one_arm_has_no_differences_and_one_episode_no_interval(tmp_path: Path) -> None:
-    found = summary_of(tmp_path, life("none", [0.4]))
+def test_one_baseline_has_no_differences_and_one_episode_no_interval(tmp_path: Path) -> None:
+    found = summary_of(tmp_path, rows_of("none", [0.4]))
     assert found.differences == ()
-    assert found.arms[0].score is not None
-    assert (found.arms[0].score.mean, found.arms[0].score.low) == (0.4, None)
-    assert found.arms[0].learning_curve_area is None
+    assert found.baselines[0].score is not None
+    assert (found.baselines[0].score.mean, found.baselines[0].score.low) == (0.4, None)
+    assert found.baselines[0].learning_curve_area is None
 
 
 def test_a_run_without_rows_has_only_undefined_measures(tmp_path: Path) -> None:
     found = summary_of(tmp_path, [])
-    assert [(line.arm, line.scored, line.score, line.wall_s) for line in found.arms] == [
+    assert [(line.baseline, line.scored, line.score, line.wall_s) for line in found.baselines] == [
         ("none", 0, None, None), ("ours", 0, None, None),
     ]  # fmt: skip
     assert found.differences[0].score is None
@@ -112,38 +115,38 @@ def test_a_run_without_rows_has_only_undefined_measures(tmp_path: Path) -> None:
 
 
 def test_tokens_and_price_are_told_by_role(tmp_path: Path) -> None:
-    row = Row(0, "ours", 0, "t", "f", "train", 1, 1.0, is_success=True, memory_tokens=50,
-              usage={"act": Spent(2, 1_000_000, 0, 1.0), "learn": Spent(1, 0, 500_000, 0.5)})  # fmt: skip
+    row = ResultRow(0, "ours", 0, "t", "f", "train", 1, 1.0, is_success=True, memory_tokens=50,
+              usage={"act": Usage(2, 1_000_000, 0, 1.0), "learn": Usage(1, 0, 500_000, 0.5)})  # fmt: skip
     folder = folder_of(tmp_path, [row])
-    (line,) = summarise(folder, prices=Prices({"m*": (2.0, 8.0)})).arms
+    (line,) = summarise(folder, prices=Prices({"m*": (2.0, 8.0)})).baselines
     # A million read at 2, half a million written at 8 a million.
-    assert [(c.role, c.tokens, c.price) for c in line.costs] == [
+    assert [(c.role, c.usage.tokens, c.price) for c in line.costs] == [
         ("act", 1_000_000, 2.0), ("learn", 500_000, 4.0), ("all", 1_500_000, 6.0),
     ]  # fmt: skip
     assert line.tokens_per_success == 1_500_000
     assert line.price_per_success == 6.0
-    assert summarise(folder).arms[0].price_per_success is None
+    assert summarise(folder).baselines[0].price_per_success is None
 
 
 def test_adaptive_efficiency_counts_learning_and_what_was_shown_in_each_call(
     tmp_path: Path,
 ) -> None:
-    ours = Row(0, "ours", 0, "t", "f", "train", 1, 0.75, memory_tokens=100,
-               usage={"act": Spent(2, 500, 0), "learn": Spent(1, 250, 50)})  # fmt: skip
-    none = Row(0, "none", 0, "t", "f", "train", 1, 0.5, usage={"act": Spent(2, 300, 0)})
+    ours = ResultRow(0, "ours", 0, "t", "f", "train", 1, 0.75, memory_tokens=100,
+               usage={"act": Usage(2, 500, 0), "learn": Usage(1, 250, 50)})  # fmt: skip
+    none = ResultRow(0, "none", 0, "t", "f", "train", 1, 0.5, usage={"act": Usage(2, 300, 0)})
     (line,) = summary_of(tmp_path, [ours, none]).differences
     # 0.25 for 300 tokens of learning and 2 x 100 in prompts.
     assert line.adaptive_efficiency == pytest.approx(0.25 / 500 * 1000)
 
 
 def test_an_alternating_stream_gives_the_matrix(tmp_path: Path) -> None:
-    def tests(start: int, first: float, second: float) -> list[Row]:
-        return [*life("ours", [first], phase="test", family="a", start=start, task="a"),
-                *life("ours", [second], phase="test", family="b", start=start + 1, task="b")]  # fmt: skip
+    def tests(start: int, first: float, second: float) -> list[ResultRow]:
+        return [*rows_of("ours", [first], phase="test", family="a", start=start, task="a"),
+                *rows_of("ours", [second], phase="test", family="b", start=start + 1, task="b")]  # fmt: skip
 
     rows = [
-        *tests(0, 0.1, 0.2), *life("ours", [0.5, 0.7], family="a", start=2), *tests(4, 0.8, 0.4),
-        *life("ours", [0.6], family="b", start=6), *tests(7, 0.5, 0.9),
+        *tests(0, 0.1, 0.2), *rows_of("ours", [0.5, 0.7], family="a", start=2), *tests(4, 0.8, 0.4),
+        *rows_of("ours", [0.6], family="b", start=6), *tests(7, 0.5, 0.9),
     ]  # fmt: skip
     (line,) = summary_of(tmp_path, rows).transfer
     assert line.families == ("a", "b")
@@ -159,8 +162,8 @@ def test_an_alternating_stream_gives_the_matrix(tmp_path: Path) -> None:
 
 def test_two_passes_give_plasticity_and_stability(tmp_path: Path) -> None:
     rows = [
-        *life("none", [0.5], phase="first", task="x"), *life("none", [0.25], phase="second", task="x", start=1),
-        *life("ours", [0.5], phase="first", task="x"), *life("ours", [1.0], phase="second", task="x", start=1),
+        *rows_of("none", [0.5], phase="first", task="x"), *rows_of("none", [0.25], phase="second", task="x", start=1),
+        *rows_of("ours", [0.5], phase="first", task="x"), *rows_of("ours", [1.0], phase="second", task="x", start=1),
     ]  # fmt: skip
     none, ours = summary_of(tmp_path, rows).passes
     means = {name: found and found.mean for name, found in ours.measures.items()}
@@ -171,10 +174,10 @@ def test_two_passes_give_plasticity_and_stability(tmp_path: Path) -> None:
     assert not ours.are_parts_known
 
 
-def test_two_passes_without_the_arm_none_leave_gains_undefined(tmp_path: Path) -> None:
+def test_two_passes_without_the_baseline_none_leave_gains_undefined(tmp_path: Path) -> None:
     rows = [
-        *life("ours", [0.5], phase="first", task="x"),
-        *life("ours", [1.0], phase="second", task="x", start=1),
+        *rows_of("ours", [0.5], phase="first", task="x"),
+        *rows_of("ours", [1.0], phase="second", task="x", start=1),
     ]
     (line,) = summary_of(tmp_path, rows).passes
     assert line.measures["plasticity"] is None
@@ -184,9 +187,9 @@ def test_two_passes_without_the_arm_none_leave_gains_undefined(tmp_path: Path) -
 
 def test_recovery_counts_episodes_after_the_change(tmp_path: Path) -> None:
     rows = [
-        *life("ours", [1.0] * 10, phase="rules 1"),
-        *life("ours", [0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0], phase="rules 2", start=10),
-        *life("none", [1.0] * 10, phase="rules 1"), *life("none", [0.5] * 8, phase="rules 2", start=10),
+        *rows_of("ours", [1.0] * 10, phase="rules 1"),
+        *rows_of("ours", [0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0], phase="rules 2", start=10),
+        *rows_of("none", [1.0] * 10, phase="rules 1"), *rows_of("none", [0.5] * 8, phase="rules 2", start=10),
     ]  # fmt: skip
     ours, none = summary_of(tmp_path, rows).changes
     assert ours.before is not None
@@ -200,7 +203,7 @@ def test_recovery_counts_episodes_after_the_change(tmp_path: Path) -> None:
 
 def test_questions_have_measures_by_category_and_are_drawn_themselves(tmp_path: Path) -> None:
     rows = [
-        Row(n, "ours", seed, f"s/{n}", category, "", score=recall, is_success=recall == 1,
+        ResultRow(n, "ours", seed, f"s/{n}", category, "", score=recall, is_success=recall == 1,
             measures={"recall@5": recall}, end="recalled")
         for seed in (0, 1)
         for n, (category, recall) in enumerate([("one", 1.0), ("one", 0.0), ("two", 0.5)])
@@ -211,17 +214,17 @@ def test_questions_have_measures_by_category_and_are_drawn_themselves(tmp_path: 
         "": (0.5, 3), "one": (0.5, 2), "two": (0.5, 1),
     }  # fmt: skip
     assert found.curves == ()
-    assert found.arms[0].learning_curve_area is None
+    assert found.baselines[0].learning_curve_area is None
 
 
 BOUNDS = {"bounds": {"f": {"without memory": 0.5, "with knowledge": 1.0}}}
 
 
 @pytest.mark.parametrize(("score", "is_leak"), [(0.9, True), (0.45, False)])
-def test_an_arm_without_memory_above_the_optimum_is_a_leak(
+def test_a_baseline_without_memory_above_the_optimum_is_a_leak(
     tmp_path: Path, score: float, is_leak: bool
 ) -> None:
-    rows = life("none", [score, score - 0.05] * 10)
+    rows = rows_of("none", [score, score - 0.05] * 10)
     checks = summary_of(tmp_path, rows, about=BOUNDS).leakage
     assert [line.is_leak for line in checks.above] == [is_leak]
     assert checks.is_suspect is is_leak
@@ -229,19 +232,21 @@ def test_an_arm_without_memory_above_the_optimum_is_a_leak(
 
 def test_a_test_that_was_learned_from_before_is_found(tmp_path: Path) -> None:
     rows = [
-        Row(0, "ours", 0, "t", "f", "train", 7, 1.0), Row(1, "ours", 0, "t", "f", "test", 7, 1.0),
-        Row(2, "ours", 0, "t", "f", "test", 8, 1.0),
+        ResultRow(0, "ours", 0, "t", "f", "train", 7, 1.0), ResultRow(1, "ours", 0, "t", "f", "test", 7, 1.0),
+        ResultRow(2, "ours", 0, "t", "f", "test", 8, 1.0),
     ]  # fmt: skip
     checks = summary_of(tmp_path, rows).leakage
-    assert [(line.tests, line.tests_seen) for line in checks.arms] == [(2, 1)]
+    assert [(line.tests, line.tests_seen) for line in checks.baselines] == [(2, 1)]
     assert checks.is_suspect
 
 
 def test_leaks_of_rows_are_counted_with_examples(tmp_path: Path) -> None:
     rows = [
-        Row(0, "ours", 0, "t", "f", "train", 7, 1.0, leaks=("e9: recalled, but never remembered",))
+        ResultRow(
+            0, "ours", 0, "t", "f", "train", 7, 1.0, leaks=("e9: recalled, but never remembered",)
+        )
     ]
-    (line,) = summary_of(tmp_path, rows).leakage.arms
+    (line,) = summary_of(tmp_path, rows).leakage.baselines
     assert (line.episodes, line.examples) == (1, ("e9: recalled, but never remembered",))
 
 
@@ -253,7 +258,7 @@ def test_the_model_is_checked_to_be_frozen(
     tmp_path: Path, before: str | None, after: str | None, state: str
 ) -> None:
     about = {"fingerprint before": before, "fingerprint after": after}
-    assert summary_of(tmp_path, life("none", [1.0]), about=about).leakage.frozen == state
+    assert summary_of(tmp_path, rows_of("none", [1.0]), about=about).leakage.frozen == state
 
 
 def test_the_interval_of_many_units_is_close_to_that_of_few(tmp_path: Path) -> None:
@@ -272,9 +277,9 @@ def test_a_curve_is_the_mean_of_seeds_and_does_not_reach_back_over_tests(tmp_pat
         row
         for seed, score in ((0, 0.0), (1, 1.0))
         for row in (
-            *life("ours", [score] * 20, seed=seed),
-            *life("ours", [0.25] * 10, seed=seed, phase="test", start=20),
-            *life("ours", [1.0] * 10, seed=seed, start=30),
+            *rows_of("ours", [score] * 20, seed=seed),
+            *rows_of("ours", [0.25] * 10, seed=seed, phase="test", start=20),
+            *rows_of("ours", [1.0] * 10, seed=seed, start=30),
         )
     ]
     (curve,) = summary_of(tmp_path, rows).curves

@@ -1,4 +1,4 @@
-"""The check finds worlds that break the contract, one way at a time."""
+"""The check finds domains that break the contract, one way at a time."""
 
 import math
 import random
@@ -12,9 +12,13 @@ from agentcl import InvalidInput
 from agentcl.cli.main import main
 from agentcl.envs.base import Environment, Observation, Oracle, Outcome, Score, Split, Task
 from agentcl.envs.checking import check
+from agentcl.envs.domains.incidents.domain import (
+    IncidentDomain,
+    IncidentEnvironment,
+    IncidentOracle,
+)
 from agentcl.envs.policies import RandomPolicy, play
-from agentcl.envs.registry import open_world
-from agentcl.envs.worlds.incidents.world import IncidentEnvironment, IncidentOracle, IncidentWorld
+from agentcl.envs.registry import open_domain
 from agentcl.errors import EnvironmentFailed
 
 
@@ -58,7 +62,7 @@ class Wrong(IncidentOracle):
         return ["wait"]
 
 
-class World(IncidentWorld):
+class Domain(IncidentDomain):
     def __init__(self, made: type[IncidentEnvironment], knows: Oracle | None = None) -> None:
         self._made, self._knows = made, knows
 
@@ -69,54 +73,54 @@ class World(IncidentWorld):
         return self._knows or super().oracle()
 
 
-class Empty(IncidentWorld):
+class Empty(IncidentDomain):
     def tasks(self, split: Split, *, family: str | None = None) -> Iterator[Task]:
         return iter(())
 
 
 @pytest.mark.parametrize(
-    ("world", "broken"),
+    ("domain", "broken"),
     [
-        (World(Raises), "odd actions take a step and break nothing"),
-        (World(Fails), "scores lie between 0 and 1"),
-        (World(NotANumber), "scores lie between 0 and 1"),
-        (World(Endless), "observations fit a prompt"),
-        (World(Forgetful), "the same seed begins alike"),
-        (World(Forgetful), "reset shows the goal"),
-        (World(Closing), "it can be closed twice"),
-        (World(IncidentEnvironment, Wrong()), "the oracle solves every task"),
+        (Domain(Raises), "odd actions take a step and break nothing"),
+        (Domain(Fails), "scores lie between 0 and 1"),
+        (Domain(NotANumber), "scores lie between 0 and 1"),
+        (Domain(Endless), "observations fit a prompt"),
+        (Domain(Forgetful), "the same seed begins alike"),
+        (Domain(Forgetful), "reset shows the goal"),
+        (Domain(Closing), "it can be closed twice"),
+        (Domain(IncidentEnvironment, Wrong()), "the oracle solves every task"),
         (Empty(), "tasks are listed, the same each time"),
     ],
 )
-def test_each_breach_is_found(world: Any, broken: str) -> None:
-    findings = {finding.name: finding for finding in check(world, tasks=2)}
+def test_each_breach_is_found(domain: Any, broken: str) -> None:
+    findings = {finding.name: finding for finding in check(domain, tasks=2)}
     assert not findings[broken].is_kept
     assert findings[broken].detail
 
 
-def test_a_world_that_fails_has_no_score() -> None:
+def test_an_environment_that_fails_has_no_score() -> None:
     environment: Environment = Fails()
-    (task, *_) = IncidentWorld().tasks("dev")
+    (task, *_) = IncidentDomain().tasks("dev")
     played = play(environment, RandomPolicy(), task, seed=0)
     assert played.score is None
     assert played.end == "failed: the engine is gone"
 
 
-def test_worlds_are_opened_by_name_or_refused() -> None:
-    assert isinstance(open_world("incidents"), IncidentWorld)
-    assert open_world("agentcl.envs.worlds.incidents.world:IncidentWorld").name == "incidents"
+def test_domains_are_opened_by_name_or_refused() -> None:
+    assert isinstance(open_domain("incidents"), IncidentDomain)
+    assert open_domain("agentcl.envs.domains.incidents.domain:IncidentDomain").name == "incidents"
     for name, words in (
         ("chess", "choose one of .*incidents"),
         ("incidence", "did you mean 'incidents'"),
-        ("no.such:World", "cannot be opened"),
-        ("agentcl.envs.worlds.incidents.world:Nothing", "cannot be opened"),
+        ("no.such:Domain", "cannot be opened"),
+        ("agentcl.envs.domains.incidents.domain:Nothing", "cannot be opened"),
         (
-            "agentcl.envs.worlds.incidents.world:IncidentEnvironment",
-            "is no world: it has no families",
+            "agentcl.envs.domains.incidents.domain:IncidentEnvironment",
+            "is no domain: it has no families",
         ),
     ):
         with pytest.raises(InvalidInput, match=words):
-            open_world(name)
+            open_domain(name)
 
 
 def test_the_command_line_checks_and_plays() -> None:

@@ -14,15 +14,15 @@ from gymnasium.utils.env_checker import check_env
 from agentcl import InvalidInput
 from agentcl.envs.base import Oracle, Outcome, Split, Task
 from agentcl.envs.checking import check
+from agentcl.envs.domains.incidents.domain import IncidentDomain, IncidentEnvironment
 from agentcl.envs.gymnasium import NO_SUCH, AnyText, FromGymnasium, ToGymnasium
 from agentcl.envs.policies import OraclePolicy, RandomPolicy, play
-from agentcl.envs.worlds.incidents.world import IncidentEnvironment, IncidentWorld
 from agentcl.errors import EnvironmentFailed
 
 LAKE = Task("lake", "still", 0, max_steps=30)
 WORDS = {"left": 0, "down": 1, "right": 2, "up": 3}
 WAY = ("down", "down", "right", "down", "right", "right")
-INCIDENTS = IncidentWorld()
+INCIDENTS = IncidentDomain()
 
 
 def where(cell: Any, told: Mapping[str, Any]) -> str:

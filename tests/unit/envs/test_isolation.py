@@ -8,21 +8,21 @@ import pytest
 from agentcl.envs.base import Environment, Observation, Outcome, Task
 from agentcl.envs.batch import EnvironmentBatch
 from agentcl.envs.checking import check
+from agentcl.envs.domains.incidents.domain import IncidentDomain
 from agentcl.envs.isolation import IsolatedEnvironment
 from agentcl.envs.policies import RandomPolicy, play
-from agentcl.envs.worlds.incidents.world import IncidentWorld
 from agentcl.errors import EnvironmentFailed, InvalidInput
 
-ODD = "odd_worlds:Odd"
+ODD = "odd_domains:Odd"
 
 
 @pytest.fixture(autouse=True)
-def _odd_worlds(monkeypatch: pytest.MonkeyPatch) -> None:
+def _odd_domains(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
 
 
 def first_task() -> Task:
-    return next(IncidentWorld().tasks("test", family="diagnose"))
+    return next(IncidentDomain().tasks("test", family="diagnose"))
 
 
 def begun(way: str, *, note: str = "", timeout_s: float = 60.0) -> IsolatedEnvironment:
@@ -33,7 +33,7 @@ def begun(way: str, *, note: str = "", timeout_s: float = 60.0) -> IsolatedEnvir
 
 
 def test_a_child_plays_the_same_episode_to_the_character() -> None:
-    here = IncidentWorld().make()
+    here = IncidentDomain().make()
     with IsolatedEnvironment("incidents") as there:
         assert isinstance(there, Environment)
         assert (there.name, there.determinism) == (here.name, here.determinism)
@@ -44,15 +44,17 @@ def test_a_child_plays_the_same_episode_to_the_character() -> None:
             assert len(ours.steps) > 1
 
 
-def test_an_isolated_world_keeps_the_contract() -> None:
-    class Isolated(IncidentWorld):
+def test_an_isolated_environment_keeps_the_contract() -> None:
+    class Isolated(IncidentDomain):
         def make(self) -> IsolatedEnvironment:  # type: ignore[override]  # any environment will do
             return IsolatedEnvironment("incidents")
 
     assert [finding for finding in check(Isolated(), tasks=1) if not finding.is_kept] == []
 
 
-def test_an_error_of_the_world_comes_with_its_traceback_and_the_next_episode_is_played() -> None:
+def test_an_error_of_the_environment_comes_with_its_traceback_and_the_next_episode_is_played() -> (
+    None
+):
     with begun("raise") as environment:
         with pytest.raises(
             EnvironmentFailed, match=r"(?s)RuntimeError: the engine has a fault.*odd_"
@@ -82,13 +84,13 @@ def test_a_child_that_hangs_is_killed_with_what_it_started(tmp_path: Path) -> No
         assert state in ("", "Z")
 
 
-def test_what_a_world_prints_disturbs_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_an_environment_prints_disturbs_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     with begun("print") as environment:
         assert environment.step("nothing").observation.text
     assert "noise" not in capfd.readouterr().out
 
 
-def test_a_world_that_keeps_failing_is_not_started_for_ever() -> None:
+def test_an_environment_that_keeps_failing_is_not_started_for_ever() -> None:
     with IsolatedEnvironment(ODD, {"way": "die"}, restarts=2) as environment:
         for _ in range(2):
             environment.reset(first_task(), seed=1)
@@ -117,7 +119,7 @@ def test_nothing_can_be_asked_of_a_closed_one() -> None:
         environment.reset(first_task(), seed=1)
 
 
-def test_closing_closes_the_world_and_twice_is_allowed(tmp_path: Path) -> None:
+def test_closing_closes_the_environment_and_twice_is_allowed(tmp_path: Path) -> None:
     note = tmp_path / "note"
     environment = begun("close", note=str(note))
     environment.close()
@@ -134,8 +136,8 @@ def test_a_child_is_replaced_after_so_many_episodes() -> None:
         assert pids[0] == pids[1] != pids[2] == pids[3]
 
 
-def test_a_world_that_is_none_is_refused_by_name() -> None:
-    with pytest.raises(InvalidInput, match="there is no world 'incidence'"):
+def test_a_domain_that_is_none_is_refused_by_name() -> None:
+    with pytest.raises(InvalidInput, match="there is no domain 'incidence'"):
         IsolatedEnvironment("incidence")
 
 
@@ -164,10 +166,10 @@ def test_nothing_is_left_when_the_parent_is_killed() -> None:
 
 
 def test_a_batch_steps_slots_and_leaves_out_those_without_an_action() -> None:
-    worlds = [IncidentWorld().make(), IncidentWorld().make(), IncidentWorld().make()]
-    batch = EnvironmentBatch(worlds)
+    domains = [IncidentDomain().make(), IncidentDomain().make(), IncidentDomain().make()]
+    batch = EnvironmentBatch(domains)
     seen = batch.reset([first_task()] * 3, seeds=[1, 2, 3])
-    alone = IncidentWorld().make()
+    alone = IncidentDomain().make()
     assert [one.text for one in seen if isinstance(one, Observation)] == [
         alone.reset(first_task(), seed=seed).text for seed in (1, 2, 3)
     ]
@@ -180,7 +182,7 @@ def test_a_batch_steps_slots_and_leaves_out_those_without_an_action() -> None:
 
 
 def test_a_slot_that_breaks_gives_its_error_and_the_others_go_on() -> None:
-    batch = EnvironmentBatch([IncidentWorld().make(), IsolatedEnvironment(ODD, {"way": "raise"})])
+    batch = EnvironmentBatch([IncidentDomain().make(), IsolatedEnvironment(ODD, {"way": "raise"})])
     batch.reset([first_task()] * 2, seeds=[1, 1])
     batch.step(["nothing"] * 2)
     good, broken = batch.step(["nothing"] * 2)

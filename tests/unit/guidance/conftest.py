@@ -46,7 +46,7 @@ def live(memory: Memory) -> Live:
             episode.step(seen, action, "it is cleared" if cleared else "nothing changes")
             played = episode.finish(float(cleared) if score is None else score)
         if lessons:
-            memory.reflect(lessons, episode=played, author="teacher")
+            memory.lessons.reflect(lessons, episode=played, author="teacher")
         return played
 
     return one

@@ -13,8 +13,8 @@ from agentcl.guidance.rules import GuidanceRules
 from agentcl.guidance.selection import Choice, Place, choose, line_of
 from agentcl.guidance.state import GuidanceState
 from agentcl.store.episodes import Episode, Exposure, Guidance, Reflection, Stated
-from agentcl.store.records import Record, Scope, body
-from agentcl.store.rows import Row, fields_of
+from agentcl.store.records import Record, Scope
+from agentcl.store.rows import Row, body_json, fields_of
 
 SLOW = "The queue Tavon is slow."
 VIEW = Scope().view()
@@ -24,7 +24,7 @@ def row(seq: int, record: Record) -> Row:
     """Return a record as the journal would give it."""
     made = Row(
         seq, record.id, record.version, "put", record.kind, *fields_of(record.scope), seq, None, None,
-        record.key, json.dumps(record.sources), json.dumps(body(record)), "{}", None, b"",
+        record.key, json.dumps(record.sources), body_json(record), "{}", None, b"",
     )  # fmt: skip
     return made._replace(checksum=made.digest())
 

@@ -8,8 +8,8 @@ import random
 from agentcl.guidance.selection import Choice, Place, choose
 from agentcl.guidance.state import GuidanceState
 from agentcl.store.episodes import Decision, Episode, Exposure, Guidance, Reflection, Stated
-from agentcl.store.records import Record, Scope, body
-from agentcl.store.rows import Row, fields_of
+from agentcl.store.records import Record, Scope
+from agentcl.store.rows import Row, body_json, fields_of
 
 SLOW = "a queue is slow"
 
@@ -17,7 +17,7 @@ SLOW = "a queue is slow"
 def row(seq: int, record: Record) -> Row:
     made = Row(
         seq, record.id, record.version, "put", record.kind, *fields_of(record.scope), seq, None, None,
-        record.key, json.dumps(record.sources), json.dumps(body(record)), "{}", None, b"",
+        record.key, json.dumps(record.sources), body_json(record), "{}", None, b"",
     )  # fmt: skip
     return made._replace(checksum=made.digest())
 

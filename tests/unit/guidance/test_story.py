@@ -29,7 +29,7 @@ def test_a_story_names_where_a_lesson_comes_from_and_each_test(
     second = live(lessons=(drain,))
     third = live(action="wait", lessons=(Lesson("a queue is slow", "useless", "drain it"),))
     id = next(g.id for g in memory.list(kind="guidance") if g.claim == "do")  # type: ignore[attr-defined]
-    told = story(memory.journal, id)
+    told = story(memory.store.journal, id)
     assert [one.id for one in told.drawn_from] == [first.id]
     assert [(one.episode, one.is_confirmed) for one in told.witnesses] == [
         (second.id, True), (third.id, False),
@@ -47,9 +47,9 @@ def test_a_story_tells_each_stage_with_its_rule_and_what_happened_then(
     live(lessons=(drain,))
     second = live(lessons=(drain,))
     id = taught(memory)
-    memory.decide("retire", id, reason="a new queue")
-    memory.decide("restore", id)
-    told = story(memory.journal, id)
+    memory.lessons.retire(id, reason="a new queue")
+    memory.lessons.restore(id)
+    told = story(memory.store.journal, id)
     assert [one.stage for one in told.changes] == ["candidate", "active", "retired", "active"]
     assert second.id in told.changes[1].after
     assert [(one.what, one.reason) for one in told.rulings] == [
@@ -64,8 +64,8 @@ def test_a_story_ends_where_the_state_is(memory: Memory, live: Any, drain: Lesso
     for number in range(12):
         live(action="drain it" if number % 3 else "wait", lessons=(drain,) * (number < 4))
     id = taught(memory)
-    told = story(memory.journal, id)
-    state = memory.guidance_state()
+    told = story(memory.store.journal, id)
+    state = memory.lessons.state()
     assert told.standing == standing_of(state, id)
     assert told.changes[-1].stage == told.standing.belief.stage
     counts = state.credit.counts(id)
@@ -90,14 +90,14 @@ def test_what_counts_for_nothing_is_told_with_the_reason(
     with memory.episode("clear the queue", seed=1, **place) as late:
         late.recall("The queue is slow.")
     id = taught(memory)
-    assert [one.problem for one in story(memory.journal, id).trials] == [
+    assert [one.problem for one in story(memory.store.journal, id).trials] == [
         "interrupted", "nobody judged it",
     ]  # fmt: skip
-    memory.score_episode(late.id, 1.0)
-    told = story(memory.journal, id)
+    memory.episodes.score(late.id, 1.0)
+    told = story(memory.store.journal, id)
     assert [(one.problem, one.score) for one in told.trials] == [("interrupted", None), ("", 1.0)]
-    memory.rollback(from_micros(to_micros(told.trials[1].at)))
-    assert story(memory.journal, id).trials[1].problem == "rolled back"
+    memory.lessons.rollback(from_micros(to_micros(told.trials[1].at)))
+    assert story(memory.store.journal, id).trials[1].problem == "rolled back"
 
 
 def test_a_rollback_that_was_undone_is_no_part_of_the_story(
@@ -106,11 +106,11 @@ def test_a_rollback_that_was_undone_is_no_part_of_the_story(
     live(lessons=(drain,))
     live(lessons=(drain,))
     id = taught(memory)
-    before = story(memory.journal, id)
-    decision = memory.rollback(before.witnesses[0].at)
-    assert story(memory.journal, id).standing.belief.stage != "active"
+    before = story(memory.store.journal, id)
+    decision = memory.lessons.rollback(before.witnesses[0].at)
+    assert story(memory.store.journal, id).standing.belief.stage != "active"
     memory.delete(decision.id)
-    assert story(memory.journal, id) == before
+    assert story(memory.store.journal, id) == before
 
 
 def test_a_deleted_lesson_keeps_its_story_and_a_forgotten_one_has_none(
@@ -119,22 +119,24 @@ def test_a_deleted_lesson_keeps_its_story_and_a_forgotten_one_has_none(
     live(lessons=(drain,))
     id = taught(memory)
     memory.delete(id)
-    told = story(memory.journal, id)
+    told = story(memory.store.journal, id)
     assert told.is_deleted
     assert told.changes[-1].stage == "retired"
     assert "its record was deleted" in "\n".join(told.lines())
     memory.forget(id)
     with pytest.raises(NotFound):
-        story(memory.journal, id)
+        story(memory.store.journal, id)
 
 
 def test_a_story_says_what_it_cannot_tell_any_more(
     memory: Memory, live: Any, drain: Lesson
 ) -> None:
-    memory.reflect([drain], application="desk", origin="imported", author="night", model="m-1")
+    memory.lessons.reflect(
+        [drain], application="desk", origin="imported", author="night", model="m-1"
+    )
     id = taught(memory)
-    memory.decide("retire", id, reason="rain")
-    text = "\n".join(story(memory.journal, id).lines())
+    memory.lessons.retire(id, reason="rain")
+    text = "\n".join(story(memory.store.journal, id).lines())
     assert "imported, by night (m-1), meant for: family" in text
     assert "retire: rain" in text
 
@@ -142,21 +144,21 @@ def test_a_story_says_what_it_cannot_tell_any_more(
 def test_only_a_lesson_that_is_seen_has_a_story(memory: Memory, live: Any, drain: Lesson) -> None:
     played = live(lessons=(drain,), tenant="acme")
     (held,) = memory.list(kind="guidance", tenant="acme")
-    assert story(memory.journal, held.id).drawn_from[0].id == played.id
+    assert story(memory.store.journal, held.id).drawn_from[0].id == played.id
     with pytest.raises(NotFound, match="agentcl guidance list"):
-        story(memory.journal, held.id, view=VIEW)
+        story(memory.store.journal, held.id, view=VIEW)
     with pytest.raises(InvalidInput, match="no lesson"):
-        story(memory.journal, played.id)
+        story(memory.store.journal, played.id)
 
 
 def test_what_was_told_is_at_home_where_it_was_tried(
     memory: Memory, live: Any, drain: Lesson
 ) -> None:
-    memory.reflect([drain], application="desk")
-    assert standing_of(memory.guidance_state(), taught(memory)).cluster == "desk/"
+    memory.lessons.reflect([drain], application="desk")
+    assert standing_of(memory.lessons.state(), taught(memory)).cluster == "desk/"
     for _ in range(2):
         live(world="south", lessons=(drain,))
-    told = standing_of(memory.guidance_state(), taught(memory))
+    told = standing_of(memory.lessons.state(), taught(memory))
     assert (told.cluster, told.world) == ("desk/queue", "south")
 
 
@@ -165,7 +167,7 @@ def test_lessons_are_listed_by_stage_and_place(memory: Memory, live: Any, drain:
     live(lessons=(drain,))
     flush = Lesson("a cache is slow", "do", "flush it")
     live("cache", "flush it", lessons=(flush,), world="south", user="ada")
-    state = memory.guidance_state()
+    state = memory.lessons.state()
     ada = Scope(user="ada").view()
     assert [(one.sentence, one.belief.stage) for one in standings(state, ada)] == [
         (drain.sentence(), "active"), (flush.sentence(), "candidate"),
@@ -186,8 +188,8 @@ def test_states_are_compared_over_time_and_with_a_rollback(
     (first,) = memory.list(kind="guidance")
     live("cache", "flush it", lessons=(Lesson("a cache is slow", "do", "flush it"),))
     live(lessons=(drain,))
-    rows = list(memory.journal.since(0, kinds=KINDS))
-    now = memory.guidance_state()
+    rows = list(memory.store.journal.since(0, kinds=KINDS))
+    now = memory.lessons.state()
     at = to_micros(first.created_at)
     found = compare(state_at(rows, at, tenant=""), now, VIEW)
     assert [(one.before, one.after) for one in found] == [
@@ -197,8 +199,8 @@ def test_states_are_compared_over_time_and_with_a_rollback(
     assert [(one.guidance.id == first.id, one.after) for one in compare(now, without, VIEW)] == [
         (True, "candidate"), (False, "retired"),
     ]  # fmt: skip
-    memory.rollback(from_micros(at + 1))
-    rolled_back = memory.guidance_state()
+    memory.lessons.rollback(from_micros(at + 1))
+    rolled_back = memory.lessons.state()
     assert compare(rolled_back, without, VIEW) == []
     assert rolled_back.credit.to_plain() == without.credit.to_plain() != now.credit.to_plain()
     assert rolled_back.trust.to_plain() == without.trust.to_plain()

@@ -62,7 +62,7 @@ def test_a_memory_uses_its_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "agentcl.toml").write_text('path = "mine"\nencoder = "hashing:64"\n')
     with Memory() as memory:
         memory.add("a note")
-        assert memory.encoder.dim == 64
+        assert memory.store.encoder.dim == 64
     assert (tmp_path / "mine" / "journal.db").exists()
 
 

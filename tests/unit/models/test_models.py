@@ -1,5 +1,8 @@
 """What stands around a model: schema repair, the answer cache, the ledger, the script."""
 
+import json
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,10 +15,12 @@ from agentcl.models import (
     ChatModel,
     Ledger,
     Message,
+    MeteredModel,
     Prices,
     RecordedModel,
     Sampling,
     ScriptedModel,
+    Usage,
     ask_object,
 )
 
@@ -83,6 +88,35 @@ def test_the_same_request_is_asked_once_even_in_another_run(tmp_path: Path) -> N
     second.close()
 
 
+def test_answers_of_an_older_cache_are_not_asked_for_again(tmp_path: Path) -> None:
+    path = tmp_path / "answers.db"
+    cached = CachedModel(ScriptedModel(["at seven"]), path)
+    cached.chat(ASK)
+    cached.close()
+    older = {
+        "text": "at seven", "usage": {"prompt_tokens": 7, "completion_tokens": 2, "is_estimated": True},
+        "model": "m", "finish": "stop", "duration_s": 0.5, "value": None, "logprobs": None,
+        "is_cached": False,
+    }  # fmt: skip
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE answer SET reply = ?", (json.dumps(older),))
+        connection.execute("PRAGMA user_version = 1")
+        connection.commit()
+    cached = CachedModel(ScriptedModel([]), path)
+    assert cached.chat(ASK).usage == Usage(1, 7, 2, 0.5, is_estimated=True)
+    cached.close()
+
+
+def test_a_metered_model_counts_every_answer() -> None:
+    model = MeteredModel(ScriptedModel(["at seven", "at eight, or so"]))
+    replies = [model.chat(ASK) for _ in range(2)]
+    assert model.usage == replies[0].usage + replies[1].usage
+    assert (model.usage.calls, model.usage.is_estimated) == (2, True)
+    with pytest.raises(ModelUnavailable):
+        model.chat(ASK)
+    assert model.usage.calls == 2
+
+
 @pytest.mark.parametrize(
     "other",
     [
@@ -142,12 +176,14 @@ def test_every_call_lands_in_the_ledger_the_failed_and_the_streamed_too(tmp_path
     RecordedModel(cached, ledger, job="j", clock=ticks(days[3])).chat(ASK)
 
     first, second = ledger.lines(by="day")
-    assert (first.key, first.calls, first.failed, first.cached) == ("2026-01-01", 2, 0, 0)
-    assert (second.key, second.calls, second.failed, second.cached) == ("2026-01-02", 2, 1, 1)
-    assert second.prompt_tokens == 0  # one failed, one came from the cache
-    assert first.price == pytest.approx((first.prompt_tokens + 2 * first.completion_tokens) / 1e6)
+    assert (first.key, first.usage.calls, first.failed, first.cached) == ("2026-01-01", 2, 0, 0)
+    assert (second.key, second.usage.calls, second.failed, second.cached) == ("2026-01-02", 2, 1, 1)
+    assert second.usage.prompt_tokens == 0  # one failed, one came from the cache
+    paid = first.usage.prompt_tokens + 2 * first.usage.completion_tokens
+    assert first.price == pytest.approx(paid / 1e6)
+    assert first.usage.is_estimated  # as a script's tokens are
     assert [line.key for line in ledger.lines(by="job")] == ["", "j"]
-    assert [line.calls for line in ledger.lines(by="episode")] == [1, 3]
+    assert [line.usage.calls for line in ledger.lines(by="episode")] == [1, 3]
     assert len(ledger.lines(by="day", since=days[2])) == 1
     with pytest.raises(InvalidInput, match="day, episode, job, purpose, model"):
         ledger.lines(by="week")  # type: ignore[arg-type]  # what is tested
@@ -159,8 +195,8 @@ def test_prices_come_from_a_table_that_can_be_edited(tmp_path: Path) -> None:
     table = tmp_path / "prices.toml"
     table.write_text('["small-*"]\nprompt = 0.5\ncompletion = 1\n')
     prices = Prices.load(table)
-    assert prices.price("small-1", 2_000_000, 1_000_000) == 2.0
-    assert prices.price("large", 1, 1) is None
+    assert prices.price("small-1", Usage(1, 2_000_000, 1_000_000)) == 2.0
+    assert prices.price("large", Usage(1, 1, 1)) is None
     ledger = Ledger(tmp_path / "ledger.db", prices=prices)
     RecordedModel(ScriptedModel(["x"], name="large"), ledger).chat(ASK)
     (line,) = ledger.lines(by="model")

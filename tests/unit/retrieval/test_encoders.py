@@ -143,12 +143,12 @@ def test_an_openai_endpoint_serves_a_memory(tmp_path: Path, endpoint: str) -> No
     name = f"openai:any@{endpoint}"
     with Memory(tmp_path, encoder=name) as memory:
         memory.add_many(["x" * n for n in range(1, 100)])  # several requests
-        assert memory.encoder.dim == DIM
+        assert memory.store.encoder.dim == DIM
         assert len(memory.search("x" * 40, mode="dense", limit=1).hits[0].text) == 40
     with pytest.raises(EncoderMismatch, match="reembed"):
         Memory(tmp_path, encoder="hashing")
     with Memory(tmp_path) as memory:  # the folder knows its encoder
-        assert memory.encoder.name == name
+        assert memory.store.encoder.name == name
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from agentcl.envs.base import Task
+from agentcl.envs.domains.incidents.domain import IncidentDomain, IncidentEnvironment, draw_incident
 from agentcl.envs.streams.builders import pools_of
 from agentcl.envs.streams.reuse import (
     LEARNABLE,
@@ -14,7 +15,6 @@ from agentcl.envs.streams.reuse import (
     unrelated_stream,
 )
 from agentcl.envs.streams.stream import StreamItem, TaskStream, load_stream, save_stream
-from agentcl.envs.worlds.incidents.world import IncidentEnvironment, IncidentWorld, draw_incident
 from agentcl.errors import InvalidInput
 
 SEEDS = range(8)
@@ -136,5 +136,5 @@ def test_what_has_no_parts_is_refused() -> None:
 
 
 def test_the_learnable_families_are_all_but_the_control() -> None:
-    assert set(IncidentWorld().families) - set(LEARNABLE) == {"control"}
-    assert [*pools_of(IncidentWorld(), "dev", LEARNABLE)] == [*LEARNABLE]
+    assert set(IncidentDomain().families) - set(LEARNABLE) == {"control"}
+    assert [*pools_of(IncidentDomain(), "dev", LEARNABLE)] == [*LEARNABLE]

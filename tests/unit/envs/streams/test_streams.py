@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentcl.envs.base import SPLITS, Task
+from agentcl.envs.domains.incidents.domain import IncidentDomain
 from agentcl.envs.streams.builders import (
     adapt_stream,
     alternating_stream,
@@ -36,11 +37,10 @@ from agentcl.envs.streams.curriculum import (
     vector_similarity,
 )
 from agentcl.envs.streams.stream import StreamItem, TaskStream, load_stream, save_stream
-from agentcl.envs.worlds.incidents.world import IncidentWorld
 from agentcl.errors import InvalidInput, LoadError
 
-WORLD = IncidentWorld()
-POOLS = pools_of(WORLD, "train", ["remedy", "needs", "diagnose"], where={"deployment": 3})
+DOMAIN = IncidentDomain()
+POOLS = pools_of(DOMAIN, "train", ["remedy", "needs", "diagnose"], where={"deployment": 3})
 
 
 def families(stream: TaskStream) -> list[str]:
@@ -56,11 +56,11 @@ def test_pools_hold_what_is_asked_for() -> None:
     assert [*POOLS] == ["remedy", "needs", "diagnose"]
     assert [len(pool) for pool in POOLS.values()] == [9, 3, 9]
     assert {task.parameters["deployment"] for pool in POOLS.values() for task in pool} == {3}
-    assert [*pools_of(WORLD, "test")] == list(WORLD.families)
+    assert [*pools_of(DOMAIN, "test")] == list(DOMAIN.families)
     with pytest.raises(InvalidInput, match="no task of family 'remedy' in split 'train'"):
-        pools_of(WORLD, "train", ["remedy"], where={"deployment": 90})
+        pools_of(DOMAIN, "train", ["remedy"], where={"deployment": 90})
     with pytest.raises(InvalidInput, match="there is no family"):
-        pools_of(WORLD, "train", ["cooking"])
+        pools_of(DOMAIN, "train", ["cooking"])
 
 
 def test_the_same_arguments_build_the_same_stream_and_another_seed_another() -> None:
@@ -112,7 +112,7 @@ def test_rules_change_at_moments_that_only_the_stream_knows(
 
 
 def test_moments_differ_from_seed_to_seed() -> None:
-    regimes = [pools_of(WORLD, "train", ["remedy"], where={"deployment": n}) for n in (3, 4)]
+    regimes = [pools_of(DOMAIN, "train", ["remedy"], where={"deployment": n}) for n in (3, 4)]
     built = [changing_stream("s", regimes, episodes=40, seed=seed) for seed in range(20)]
     assert len({stream.changes() for stream in built}) > 3
 
@@ -131,7 +131,7 @@ def test_tests_stand_between_trainings_and_are_the_same_each_time() -> None:
 
 
 def test_other_tasks_can_be_tested_on() -> None:
-    others = pools_of(WORLD, "test", [*POOLS], where={"deployment": 85})
+    others = pools_of(DOMAIN, "test", [*POOLS], where={"deployment": 85})
     stream = alternating_stream("s", POOLS, episodes=2, test_episodes=1, seed=1, test_pools=others)
     assert {item.task.split for item in stream if item.phase == "test"} == {"test"}
     with pytest.raises(InvalidInput, match="give the same families"):
@@ -154,7 +154,7 @@ def test_the_second_pass_has_the_same_tasks_with_other_seeds() -> None:
 
 
 def deployments(*numbers: int) -> list[dict[str, tuple[Task, ...]]]:
-    return [pools_of(WORLD, "train", ["remedy"], where={"deployment": n}) for n in numbers]
+    return [pools_of(DOMAIN, "train", ["remedy"], where={"deployment": n}) for n in numbers]
 
 
 def test_adapt_is_the_same_again_and_again_with_other_names() -> None:
@@ -380,7 +380,7 @@ def test_a_stream_goes_from_easy_to_hard() -> None:
 
 
 def test_the_oracle_tells_how_many_steps_it_takes() -> None:
-    oracle = WORLD.oracle()
+    oracle = DOMAIN.oracle()
     stream = random_stream("s", POOLS, episodes=21, seed=0)
     steps = oracle_steps(oracle)
     assert {item.task.family: steps(item) for item in stream} == {
@@ -429,7 +429,7 @@ def test_likeness_of_tokens_and_of_vectors_by_hand() -> None:
 
 def test_incidents_that_read_alike_come_together() -> None:
     stream = random_stream("s", {"remedy": POOLS["remedy"]}, episodes=27, seed=3)
-    environment = WORLD.make()
+    environment = DOMAIN.make()
     walk = by_similarity(stream, token_similarity(first_text(environment)), name="first words")
 
     def shifts(ordered: TaskStream) -> int:

@@ -1,1 +1,0 @@
-"""Memory arms: ways of remembering that a benchmark run compares, behind one protocol."""

@@ -1,0 +1,1 @@
+"""Memory baselines: ways of remembering that a benchmark run compares, behind one protocol."""

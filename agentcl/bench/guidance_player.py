@@ -1,0 +1,169 @@
+"""Plays the episodes of a baseline of guidance: an agent whose memory is kept in the run's folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from agentcl.agents.agent import Actor, Agent, Budget
+from agentcl.agents.situations import Situation
+from agentcl.agents.student import Act
+from agentcl.agents.supervisor import Supervisor
+from agentcl.agents.teacher import Distiller
+from agentcl.bench.episode_log import EpisodeLog, LoggedEnvironment
+from agentcl.bench.rows import Learned, ResultRow
+from agentcl.envs.base import Task
+from agentcl.envs.streams.stream import StreamItem, TaskStream
+from agentcl.errors import StoreUnavailable
+from agentcl.guidance.rules import BUDGET_TOKENS
+from agentcl.guidance.selection import line_of
+from agentcl.lessons import Lesson, folded
+from agentcl.memory.memory import Memory
+from agentcl.store.checks import check_view
+from agentcl.store.episodes import Episode, Reflection
+from agentcl.store.usage import NO_USAGE, Usage
+
+_TOLD_AT_ONCE: Final = 50  # lessons that one reflection may have
+
+
+class GuidancePlayer:
+    """Plays with `Agent`. Its memory outlives the process, so a resumed run opens it again.
+
+    Args:
+        memory: its own; closed by whoever opened it.
+        student: who acts.
+        teacher: who says what an episode teaches; None: nothing is learned.
+        rules_by: the parameter of tasks that says under which rules they stand: the world of a lesson.
+        told: lessons that somebody says before the first episode, and who says so.
+        application: where they are told for.
+        budget_tokens: for lessons in one prompt.
+        supervisor: which episodes are worth a reflection; None: all.
+        name: of the model that acts, and `fingerprint` of its weights.
+        instructions: what the student is told beside lessons.
+    """
+
+    def __init__(
+        self,
+        memory: Memory,
+        student: Actor,
+        teacher: Distiller | None,
+        *,
+        rules_by: str = "",
+        told: tuple[str, Sequence[Lesson]] = ("", ()),
+        application: str = "",
+        budget_tokens: int = BUDGET_TOKENS,
+        supervisor: Supervisor | None = None,
+        name: str = "",
+        fingerprint: str = "",
+        instructions: str = "",
+    ) -> None:
+        self.instructions = instructions
+        self._memory, self._rules_by = memory, rules_by
+        self._told, self._application = told, application
+        self._said: set[str] = set()  # all that may be shown
+        self._student = _Watched(student)
+        self._agent = Agent(
+            memory,
+            self._student,
+            teacher=teacher,
+            supervisor=supervisor,
+            budget=Budget(guidance_tokens=budget_tokens),
+            name=name,
+            fingerprint=fingerprint,
+        )
+
+    def resume(self, stream: TaskStream, done: Sequence[ResultRow]) -> None:
+        """Forget the episodes that a killed run began, or ended, without leaving a row.
+
+        Raises:
+            StoreUnavailable: if the memory lacks episodes that rows tell of.
+        """
+        kept = {row.episode for row in done if row.episode}
+        there = {episode.id for episode in self._memory.episodes.list()}
+        if missing := kept - there:
+            raise StoreUnavailable(
+                f"{len(missing)} of {len(kept)} episodes of this run are not in its memory, so it cannot go "
+                "on; begin a new run"
+            )
+        if there - kept:
+            self._memory.forget(*sorted(there - kept))
+        self._said = {folded(one.text) for row in done for one in row.learned}
+        self._tell()
+
+    def play(
+        self, number: int, item: StreamItem, environment: LoggedEnvironment, log: EpisodeLog
+    ) -> None:
+        """Recall, act, remember, learn."""
+        self._student.log = log
+        log.usage = {}
+        played = self._agent.play(
+            environment,
+            item.task,
+            seed=item.seed,
+            world=self._world_of(item.task),
+            is_frozen=not item.is_learned_from,
+        )
+        log.end, log.episode = played.end, played.id
+        log.usage = _usage_of(played)
+        lessons = self._memory.lessons.state().lessons
+        shown = [lessons[one.guidance].guidance for one in played.exposures if one.is_shown]
+        log.recalled = tuple(one.key or one.id for one in shown)
+        log.shown = tuple(line_of(one) for one in shown)
+        log.leaks = tuple(
+            f"{line!r}: recalled, but never learned"
+            for line in log.shown
+            if folded(line) not in self._said
+        )
+        log.learned = self._learned(number, played)
+
+    def _learned(self, number: int, played: Episode) -> tuple[Learned, ...]:
+        """Return what the episode was found to teach, new or not."""
+        if not played.id:
+            return ()
+        rows = self._memory.store.journal.live(
+            view=check_view({}), kinds=(Reflection.kind,), source=played.id
+        )
+        texts = [
+            Lesson(one.when, one.claim, one.what).sentence()  # type: ignore[arg-type]  # it was admitted
+            for row in rows
+            if isinstance(reflection := row.record(), Reflection)
+            for one in reflection.stated
+            if not one.refusal
+        ]
+        self._said.update(map(folded, texts))
+        return tuple(Learned(f"e{number}.{n}", text) for n, text in enumerate(texts))
+
+    def _tell(self) -> None:
+        author, lessons = self._told
+        state = self._memory.lessons.state()
+        known = {folded(line_of(one.guidance)) for one in state.lessons.values()}
+        new = [one for one in lessons if folded(one.sentence()) not in known]
+        for start in range(0, len(new), _TOLD_AT_ONCE):
+            some = new[start : start + _TOLD_AT_ONCE]
+            self._memory.lessons.reflect(
+                some, author=author, origin="told", application=self._application
+            )
+        self._said.update(folded(one.sentence()) for one in lessons)
+
+    def _world_of(self, task: Task) -> str:
+        number = task.parameters.get(self._rules_by)
+        return "" if number is None else f"{self._rules_by} {number}"
+
+
+class _Watched:
+    """A student whose thoughts and tokens are noted, so that they are known of an episode that breaks too."""
+
+    def __init__(self, student: Actor) -> None:
+        self.log = EpisodeLog()
+        self._student = student
+
+    def act(self, situation: Situation) -> Act:
+        act = self._student.act(situation)
+        used = self.log.usage.get("act", NO_USAGE) + act.usage
+        self.log.thought, self.log.usage = act.thought, {"act": used}
+        return act
+
+
+def _usage_of(played: Episode) -> Mapping[str, Usage]:
+    """Return what was asked of models, without roles that asked nothing."""
+    return {role: used for role, used in played.usage.items() if used.calls}

@@ -1,0 +1,37 @@
+"""A group of commands each of which is imported when it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import click
+
+
+class LazyGroup(click.Group):
+    """A group that lists its commands from a table, and imports only the one that is called.
+
+    Args:
+        table: for each command where it is, as `module:name`, and the first line of its help.
+    """
+
+    def __init__(
+        self, name: str | None = None, *, table: Mapping[str, tuple[str, str]], **kwargs: Any
+    ) -> None:
+        listed = {name: click.Command(name, help=line) for name, (_, line) in table.items()}
+        super().__init__(name, commands=listed, **kwargs)
+        self._places = {name: place for name, (place, _) in table.items()}
+
+    def load(self, name: str) -> click.Command:
+        """Import a command of the table."""
+        module, _, attribute = self._places[name].partition(":")
+        loaded: click.Command = getattr(import_module(module), attribute)
+        return loaded
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that the arguments name, ready to be called."""
+        name, listed, rest = super().resolve_command(ctx, args)
+        return name, listed if name is None else self.load(name), rest

@@ -1,0 +1,1 @@
+"""Domains that agents act in, one module or folder each."""

@@ -1,0 +1,1 @@
+"""Incident response: a domain whose hidden rules can be learned."""

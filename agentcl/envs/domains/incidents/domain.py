@@ -1,0 +1,371 @@
+"""Incident response: alerts in a fictional landscape of services, whose hidden rules can be learned.
+
+A deployment decides for each kind of service and sign which remedy clears the alert, which action makes it
+worse, and which remedy needs another action before it. Nothing of this can be known beforehand; all of it
+can be known after a few incidents. Families:
+
+- `remedy`: the sign is shown; one action of several clears the alert.
+- `needs`: its remedy needs another action before it.
+- `diagnose`: the alert does not tell the sign; one diagnostic, the same for a kind of service, does.
+- `control`: like `remedy`, but every seed has rules of its own, so memory cannot help.
+
+A task may say that the rules of its deployment have changed (`changes`): the situations stay, and what
+helped in one helps there no more. It may also say to which estate its deployment belongs (`estate`): the
+deployments of an estate share most of their rules (`agentcl.envs.domains.incidents.estates`), and others share none.
+
+The text is the reference model's controlled English (`docs/reference-model.md`).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+from agentcl.envs.base import Bounds, Determinism, Observation, Oracle, Outcome, Score, Split, Task
+from agentcl.envs.domains.incidents.bounds import (
+    HARM,
+    MAX_STEPS,
+    OFFERED,
+    WASTE,
+    expected_from_estate,
+    expected_without_memory,
+)
+from agentcl.envs.domains.incidents.deployments import (
+    CLEARED,
+    DIAGNOSTICS,
+    DONE,
+    FOUND_NOTHING,
+    HIDDEN,
+    NOTHING,
+    REMEDIES,
+    WORSE,
+    Deployment,
+    changed_deployment,
+    make_deployment,
+)
+from agentcl.envs.domains.incidents.estates import (
+    Alike,
+    alike,
+    before_of,
+    deployment_of,
+    estate_rules,
+)
+from agentcl.envs.names import Names
+from agentcl.errors import InvalidInput
+from agentcl.lessons import Lesson
+
+NAME: Final = "incidents"
+FAMILIES: Final = ("remedy", "needs", "diagnose", "control")
+NO_SUCH: Final = "there is no such action"
+CHANGES: Final = (
+    "changes"  # the parameter that says how often the rules of its deployment have changed
+)
+ESTATE: Final = "estate"  # the parameter that says with which others it shares most of its rules
+MOST_ESTATES: Final = 20  # so that each has a deployment in each split
+_DEPLOYMENTS: Final[Mapping[Split, Sequence[int]]] = {
+    "train": range(60),
+    "dev": range(60, 80),
+    "test": range(80, 100),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """One alert with all that is hidden."""
+
+    name: str  # of the instance
+    service: str
+    sign: str
+    remedy: str
+    before: str | None  # what the remedy needs
+    harm: str
+    diagnostic: str | None  # what shows the sign; None: it is seen
+    actions: tuple[str, ...]  # with the instance's name, in the order in which they are offered
+
+    def shown(self) -> str:
+        """What is seen at first."""
+        if self.diagnostic is None:
+            return f"The {self.service} {self.name} {self.sign}."
+        return f"The {self.service} {self.name} {HIDDEN}."
+
+
+def draw_incident(task: Task, seed: int) -> Incident:
+    """Return the incident of a task and seed; rules follow from the task, names and order from the seed.
+
+    Raises:
+        InvalidInput: if the task is not one of this domain.
+    """
+    if task.env != NAME or task.family not in FAMILIES:
+        raise InvalidInput(
+            f"{task.id} is no task of {NAME}; its families are {', '.join(FAMILIES)}"
+        )
+    rules_of, _ = _rules_of(task, seed)
+    rules = _rules_for(task, seed)
+    deployment = rules.deployment
+    rng = random.Random(f"{rules_of}:{task.family}:{task.variation}:{seed}")
+    needing = task.family == "needs"
+    situations = [
+        s for s in sorted(deployment.remedies) if bool(before_of(deployment, s)) == needing
+    ]
+    service, sign = situation = situations[task.variation % len(situations)]
+    remedy, harm = deployment.remedies[situation], deployment.harms[situation]
+    before = before_of(deployment, situation)
+    name = Names(rng).fresh()
+    while f" {name}" in f" {sign}":
+        name = Names(rng).fresh()
+    diagnostic = rules.diagnostics[service] if task.family == "diagnose" else None
+    expected = None if rules.estate is None else alike(rules.estate, situation)
+    actual = (remedy, harm, *([before] if before else []))
+    offered = _offered(rng, actual, expected, DIAGNOSTICS if diagnostic else ())
+    return Incident(
+        name=name,
+        service=service,
+        sign=sign,
+        remedy=remedy,
+        before=before,
+        harm=harm,
+        diagnostic=diagnostic,
+        actions=tuple(f"{action} {name}" for action in offered),
+    )
+
+
+def _offered(
+    rng: random.Random, actual: Sequence[str], expected: Alike | None, more: Sequence[str]
+) -> list[str]:
+    """Return the actions of an incident in random order: what it takes, what looks like it, and more."""
+    # Not sets of texts, whose order differs from process to process.
+    if expected is None:
+        fixed = [*dict.fromkeys(actual)]
+        spare = [action for action in REMEDIES if action not in fixed]
+    else:
+        fixed = [*dict.fromkeys([*actual, *expected.expected])]
+        spare = [action for action in expected.others if action not in fixed]
+    offered = [*fixed, *rng.sample(spare, OFFERED - len(fixed)), *more]
+    rng.shuffle(offered)
+    return offered
+
+
+class IncidentEnvironment:
+    """The environment. Deterministic to the character."""
+
+    name = NAME
+    determinism: Determinism = "bitwise"
+
+    def __init__(self) -> None:
+        self._incident: Incident | None = None
+
+    def reset(self, task: Task, *, seed: int) -> Observation:
+        """Begin an episode."""
+        self._incident = incident = draw_incident(task, seed)
+        self._left = task.max_steps
+        self._waste = 0
+        self._is_ready = incident.before is None
+        self._is_cleared = False
+        return Observation(incident.shown(), goal=f"clear the alert of {incident.name}.")
+
+    def step(self, action: str) -> Outcome:
+        """Take one action of those that are offered."""
+        incident = self._begun()
+        if self._is_cleared or self._left <= 0:
+            raise InvalidInput("the episode is over; call reset")
+        self._left -= 1
+        before = self._value()
+        text, waste = self._answer(incident, " ".join(action.split()))
+        self._waste += waste
+        return Outcome(
+            Observation(text),
+            reward=self._value() - before,
+            terminated=self._is_cleared,
+            truncated=self._left <= 0 and not self._is_cleared,
+        )
+
+    def admissible_actions(self, limit: int | None = None) -> Sequence[str]:
+        """Return the actions that are offered, the same throughout an episode; none when it is over."""
+        incident = self._begun()
+        return () if self._is_cleared or self._left <= 0 else incident.actions[:limit]
+
+    def score(self) -> Score:
+        """Return 1 for an alert cleared without detours, less a fifth for each wasted step."""
+        self._begun()
+        return Score(self._value(), self._value(), self._is_cleared)
+
+    def close(self) -> None:
+        """Forget the episode."""
+        self._incident = None
+
+    def _begun(self) -> Incident:
+        if self._incident is None:
+            raise InvalidInput("there is no episode; call reset first")
+        return self._incident
+
+    def _value(self) -> float:
+        return max(0.0, 1 - WASTE * self._waste) if self._is_cleared else 0.0
+
+    def _answer(self, incident: Incident, action: str) -> tuple[str, int]:
+        if action not in incident.actions:
+            return NO_SUCH, 1
+        verb = action.removesuffix(f" {incident.name}")
+        if verb in DIAGNOSTICS:
+            if verb != incident.diagnostic:
+                return FOUND_NOTHING, 1
+            return f"the {incident.service} {incident.name} {incident.sign}", 0
+        if verb == incident.remedy:
+            if not self._is_ready:
+                return f"{incident.before} it before", 1
+            self._is_cleared = True
+            return CLEARED, 0
+        if verb == incident.before:
+            was_ready, self._is_ready = self._is_ready, True
+            return DONE, int(was_ready)
+        return (WORSE, HARM) if verb == incident.harm else (NOTHING, 1)
+
+
+class IncidentOracle:
+    """Knows the rules."""
+
+    def actions(self, task: Task, *, seed: int) -> Sequence[str]:
+        """Return the shortest way to the end."""
+        incident = draw_incident(task, seed)
+        verbs = [incident.diagnostic, incident.before, incident.remedy]
+        return [f"{verb} {incident.name}" for verb in verbs if verb]
+
+
+class IncidentDomain:
+    """A hundred deployments: 60 to train on, 20 each for dev and test.
+
+    Args:
+        estates: over how many estates they are spread, each of which has some in every split; 0: every
+            deployment stands alone.
+
+    Raises:
+        InvalidInput: if there are to be more estates than a split has deployments.
+    """
+
+    name = NAME
+    families: Sequence[str] = FAMILIES
+    rules_by = "deployment"
+    changed_by = CHANGES
+    shared_by = ""
+    _estates = 0  # of a subclass that does not say
+
+    def __init__(self, estates: int | str = 0) -> None:
+        if not str(estates).isdecimal() or int(estates) > MOST_ESTATES:
+            raise InvalidInput(f"estates is a number from 0 to {MOST_ESTATES}, not {estates!r}")
+        self._estates = int(estates)
+        if self._estates:
+            self.shared_by = ESTATE
+
+    def make(self) -> IncidentEnvironment:
+        """Return a fresh environment."""
+        return IncidentEnvironment()
+
+    def tasks(self, split: Split, *, family: str | None = None) -> Iterator[Task]:
+        """Yield the tasks of a split: each deployment's situations, family by family."""
+        if split not in _DEPLOYMENTS:
+            raise InvalidInput(f"there is no split {split!r}; choose train, dev or test")
+        if family is not None:
+            _check_family(family)
+        for deployment in _DEPLOYMENTS[split]:
+            parameters = {"deployment": deployment}
+            if self._estates:
+                parameters[ESTATE] = deployment % self._estates
+            for kind in FAMILIES if family is None else (family,):
+                for variation in range(3 if kind == "needs" else 9):
+                    yield Task(NAME, kind, variation, split, MAX_STEPS, parameters)
+
+    def oracle(self) -> Oracle:
+        """Return what knows the rules."""
+        return IncidentOracle()
+
+    def lessons(self, task: Task, *, seed: int) -> Sequence[str]:
+        """Return what to do: where the sign is hidden, how to see it and what each sign calls for."""
+        incident = draw_incident(task, seed)
+        if task.family == "control":
+            return ()
+        signs = {incident.sign: incident.remedy}
+        lessons = []
+        if incident.diagnostic:
+            here = f"a {incident.service} {HIDDEN}"
+            lessons = [Lesson(here, "do", f"{incident.diagnostic} it")]
+            remedies = _rules_for(task, seed).deployment.remedies
+            signs = {sign: verb for (of, sign), verb in remedies.items() if of == incident.service}
+        for sign, verb in sorted(signs.items()):
+            lessons.append(Lesson(f"a {incident.service} {sign}", "do", f"{verb} it"))
+        if incident.before:
+            here = f"you {incident.remedy} a {incident.service}"
+            lessons.append(Lesson(here, "needs", f"{incident.before} it"))
+        return [lesson.sentence() for lesson in lessons]
+
+    def bounds(self, family: str) -> Bounds:
+        """Return the best expected scores; in `control` nothing can be known before an episode."""
+        _check_family(family)
+        alone = expected_without_memory(family)
+        if family == "control":
+            return Bounds(alone, alone)
+        return Bounds(alone, 1.0, expected_from_estate(family) if self._estates else None)
+
+
+def _check_family(family: str) -> None:
+    if family not in FAMILIES:
+        raise InvalidInput(f"there is no family {family!r}; choose one of {', '.join(FAMILIES)}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """All that is hidden in a deployment."""
+
+    deployment: Deployment
+    diagnostics: dict[str, str]  # by kind of service
+    estate: Deployment | None = None  # what one expects who knows the others of its estate
+
+
+def _rules_of(task: Task, seed: int) -> tuple[str, int | None]:
+    """Return the name of a task's rules, and the estate that they are of; in `control` they are of none."""
+    number = task.parameters.get("deployment", 0)
+    if task.family == "control":
+        return f"{number}:{seed}", None
+    if ESTATE not in task.parameters:
+        return f"{number}", None
+    estate = int(task.parameters[ESTATE])
+    return f"{ESTATE} {estate}:{number}", estate
+
+
+def _rules_for(task: Task, seed: int) -> _Rules:
+    rules_of, estate = _rules_of(task, seed)
+    changes = int(task.parameters.get(CHANGES, 0))
+    return _changed(rules_of, estate, changes) if changes else _rules(rules_of, estate)
+
+
+@cache
+def _rules(rules_of: str, estate: int | None) -> _Rules:
+    if estate is not None:
+        shared = estate_rules(estate)
+        number = int(rules_of.rpartition(":")[2])
+        diagnostics = _diagnostics(random.Random(f"incidents:{ESTATE} {estate}:tools"), shared)
+        return _Rules(deployment_of(estate, number), diagnostics, shared)
+    rng = random.Random(f"incidents:{rules_of}")
+    deployment = make_deployment(rng, Names(rng))
+    return _Rules(deployment, _diagnostics(rng, deployment))
+
+
+def _diagnostics(rng: random.Random, deployment: Deployment) -> dict[str, str]:
+    services = sorted({service for service, _ in deployment.remedies})
+    return {service: rng.choice(DIAGNOSTICS) for service in services}
+
+
+@cache
+def _changed(rules_of: str, estate: int | None, change: int) -> _Rules:
+    """Return the rules after so many changes: other remedies, and another diagnostic for every service.
+
+    Of an estate nothing is left then.
+    """
+    rules = _rules(rules_of, estate) if change == 1 else _changed(rules_of, estate, change - 1)
+    rng = random.Random(f"incidents:{rules_of}:{change}")
+    other = {
+        service: rng.choice([one for one in DIAGNOSTICS if one != diagnostic])
+        for service, diagnostic in rules.diagnostics.items()
+    }
+    return _Rules(changed_deployment(rng, rules.deployment), other)

@@ -1,1 +1,0 @@
-"""Worlds that agents act in, one module or folder each."""

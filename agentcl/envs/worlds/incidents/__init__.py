@@ -1,1 +1,0 @@
-"""Incident response: a world whose hidden rules can be learned."""

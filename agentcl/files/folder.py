@@ -1,0 +1,170 @@
+"""Files and folders as documents: which reader reads what, and what is left out and noted."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO, Final, NoReturn
+
+from agentcl.errors import LoadError
+from agentcl.files.source import Skipped, Source, checked, shown
+from agentcl.files.tables import read_json_lines, read_table
+from agentcl.files.text import decode, read_markup, read_plain
+
+
+def load(path: Path, *, skipped: list[Skipped] | None = None) -> Iterator[Source]:
+    """Yield the documents of a file, or of all files below a folder in the order of their names.
+
+    A file that is named is read by its suffix, or as plain text if that is unknown. In a folder,
+    hidden files are passed over, and what cannot be read is noted in `skipped`, as are empty texts
+    anywhere. A folder is walked without following links to other folders.
+
+    Raises:
+        LoadError: naming the file, the place in it, and what to do; only for a file that is named.
+    """
+    notes: list[Skipped] = [] if skipped is None else skipped
+    if not _is_folder(path):
+        yield from _load_file(path, notes)
+        return
+    for file in _walk(path, notes):
+        try:
+            yield from _load_file(file, notes)
+        except LoadError as error:
+            notes.append(Skipped(shown(file), str(error)))
+
+
+def load_stream(stream: BinaryIO, name: str) -> Source:
+    """Return what a stream holds, to its end, as one text; it has no uri if the name is "-".
+
+    Raises:
+        LoadError: if it is empty or not text.
+    """
+    where = "standard input" if name == "-" else name
+    text = decode(stream.read(), where)
+    if not text.strip():
+        raise LoadError(f"{where} holds no text, so there is nothing to remember")
+    return checked(Source(text, "", "" if name == "-" else name, "text/plain"), where)
+
+
+def count(paths: Iterable[Path]) -> int:
+    """Return about how many documents `load` will yield for all paths, to show progress by.
+
+    Rows are counted by lines and nothing else is opened, so that this is quick. "-" counts as one.
+
+    Raises:
+        LoadError: if a path does not exist, or cannot be opened.
+    """
+    total = 0
+    for path in paths:
+        if path == Path("-"):
+            total += 1
+        elif _is_folder(path):
+            total += sum(_count_file(file, is_named=False) for file in _walk(path, []))
+        else:
+            total += _count_file(path, is_named=True)
+    return total
+
+
+def _count_file(path: Path, *, is_named: bool) -> int:
+    suffix = path.suffix.lower()
+    try:
+        is_regular = stat.S_ISREG(path.stat().st_mode)
+        if suffix not in _ROWS or not is_regular:  # a pipe can be read only once
+            return 1
+        with path.open("rb") as lines:
+            rows = sum(1 for line in lines if line.strip())
+            return rows if suffix in _JSON_LINES else max(rows - 1, 0)
+    except OSError as error:
+        if is_named:
+            _fail_to_open(path, error)
+        return 0
+
+
+def _walk(folder: Path, skipped: list[Skipped]) -> Iterator[Path]:
+    """Yield the files below a folder that have a reader, each folder's own files first, sorted."""
+
+    def note(error: OSError) -> None:
+        skipped.append(Skipped(shown(Path(error.filename)), f"cannot be read: {error.strerror}"))
+
+    for root, names, files in os.walk(folder, onerror=note):
+        visible = sorted(name for name in names if not name.startswith("."))
+        links = [name for name in visible if Path(root, name).is_symlink()]
+        names[:] = [name for name in visible if name not in links]
+        for name in links:
+            reason = "is a link to a folder; name it itself to read it"
+            skipped.append(Skipped(shown(Path(root, name)), reason))
+        for name in sorted(files):
+            path = Path(root, name)
+            if name.startswith("."):
+                continue
+            if path.suffix.lower() not in _READERS:
+                kind = f"{path.suffix} files" if path.suffix else "files without a suffix"
+                skipped.append(
+                    Skipped(shown(path), f"no reader for {kind}; name it to read it as text")
+                )
+            elif path.exists() and not path.is_file():
+                skipped.append(Skipped(shown(path), "is not a regular file"))
+            else:
+                yield path
+
+
+def _load_file(path: Path, skipped: list[Skipped]) -> Iterator[Source]:
+    try:
+        path.as_posix().encode()
+    except UnicodeEncodeError as error:
+        raise LoadError(f"the name of {shown(path)} is not UTF-8; rename the file") from error
+    reader = _READERS.get(path.suffix.lower(), read_plain)
+    try:
+        for source in reader(path):
+            if source.text.strip():
+                yield source
+            else:
+                skipped.append(Skipped(source.uri, "holds no text"))
+    except OSError as error:
+        _fail_to_open(path, error)
+
+
+def _fail_to_open(path: Path, error: OSError) -> NoReturn:
+    if isinstance(error, FileNotFoundError):
+        raise LoadError(f"{shown(path)} does not exist; check the path") from error
+    raise LoadError(f"{shown(path)} cannot be read: {error.strerror or error}") from error
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError as error:  # e.g. a folder above it is closed to us
+        _fail_to_open(path, error)
+
+
+# The parsers of these two take longer to import than most files take to read.
+def _read_html(path: Path) -> Iterator[Source]:
+    from agentcl.files.html import read_html
+
+    return read_html(path)
+
+
+def _read_pdf(path: Path) -> Iterator[Source]:
+    from agentcl.files.pdf import read_pdf
+
+    return read_pdf(path)
+
+
+_READERS: Final[dict[str, Callable[[Path], Iterator[Source]]]] = {
+    ".txt": read_plain,
+    ".text": read_plain,
+    ".rst": read_markup,
+    ".md": read_markup,
+    ".markdown": read_markup,
+    ".html": _read_html,
+    ".htm": _read_html,
+    ".pdf": _read_pdf,
+    ".jsonl": read_json_lines,
+    ".ndjson": read_json_lines,
+    ".csv": read_table,
+    ".tsv": read_table,
+}
+_JSON_LINES: Final = frozenset({".jsonl", ".ndjson"})
+_ROWS: Final = _JSON_LINES | {".csv", ".tsv"}

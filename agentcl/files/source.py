@@ -1,0 +1,61 @@
+"""One document as it was read, and how a file is named and refused."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from agentcl.errors import InvalidInput, LoadError
+from agentcl.store.checks import check_label, check_metadata, check_text
+
+_MAX_TITLE: Final = 200  # characters of a title that was found in a text; each passage repeats it
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One document as it was read."""
+
+    text: str
+    title: str
+    uri: str  # the path as given; `#row-N` or `#ID` is added for one row of several
+    media_type: str
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file, or a row of one, that was left out, and why."""
+
+    path: str
+    reason: str
+
+
+def shown(path: Path) -> str:
+    """Return a path as it can be printed, even if its bytes are not UTF-8."""
+    return path.as_posix().encode(errors="backslashreplace").decode()
+
+
+def checked(source: Source, where: str) -> Source:
+    """Return the source if it can be stored; found here, an error can still name its place."""
+    try:
+        if source.text.strip():  # else it is left out, with a note
+            check_text(source.text)
+        check_label(source.title, "title")
+        check_label(source.uri, "uri")
+        check_metadata(source.metadata)
+    except InvalidInput as error:
+        raise LoadError(f"{where} cannot be kept: {error}") from error
+    return source
+
+
+def document(path: Path, text: str, title: str, media_type: str) -> Source:
+    """Make a document of a whole file; without a title it has the file's name."""
+    return checked(Source(text, title or path.stem, path.as_posix(), media_type), shown(path))
+
+
+def shorten(title: str | None) -> str:
+    """Return a title found in a text as one line of bounded length."""
+    line = " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", " ", title or "").split())
+    return line if len(line) <= _MAX_TITLE else f"{line[: _MAX_TITLE - 1]}\u2026"

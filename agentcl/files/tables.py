@@ -1,0 +1,115 @@
+"""Tables: each row of a CSV file, and each line of a JSON lines file, is a document."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from agentcl.errors import LoadError
+from agentcl.files.source import Source, checked, shown
+from agentcl.files.text import lines_of
+from agentcl.store.checks import MAX_TEXT
+
+_TEXT_KEYS: Final = ("text", "content", "body")
+_TITLE_KEYS: Final = ("title", "name")
+_URI_KEYS: Final = ("uri", "url", "id")
+
+
+def read_json_lines(path: Path) -> Iterator[Source]:
+    """Yield a document for each line; a line must be a JSON object."""
+    taken: set[str] = set()
+    for number, line in enumerate(lines_of(path), start=1):
+        if not line.strip():
+            continue
+        where = f"{shown(path)}, line {number}"
+        try:
+            row = json.loads(line, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
+            raise LoadError(f"{where} is not JSON: {error}; each line must be an object") from error
+        if not isinstance(row, dict):
+            raise LoadError(f"{where} is a {type(row).__name__}; each line must be an object")
+        yield _from_row(path, where, number, row, "application/json", taken)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON value")
+
+
+def read_table(path: Path) -> Iterator[Source]:
+    """Yield a document for each row below the header; without a text column, all of the row."""
+    name = shown(path)
+    # The limit belongs to the process and is too low for articles; it is only ever raised.
+    csv.field_size_limit(max(csv.field_size_limit(), MAX_TEXT))
+    lines = lines_of(path)
+    first = next(lines, "")
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    if delimiter == "," and "," not in first and ";" in first:
+        delimiter = ";"  # as spreadsheets write it where the comma is in the numbers
+    rows = csv.reader(_chain(first, lines), delimiter=delimiter, strict=True)
+    taken: set[str] = set()
+    try:
+        header = [cell.strip() or f"column {n}" for n, cell in enumerate(next(rows, []), start=1)]
+        if not header:
+            raise LoadError(f"{name} is empty; its first line must name the columns")
+        twice = sorted({column for column in header if header.count(column) > 1})
+        if twice:
+            raise LoadError(f"{name} names a column twice: {', '.join(twice)}; rename one")
+        filled = (row for row in rows if row)
+        for number, row in enumerate(filled, start=1):
+            where = f"{name}, row {number} (line {rows.line_num})"
+            if len(row) != len(header):
+                raise LoadError(
+                    f"{where} has {len(row)} columns, and the header {len(header)}: {', '.join(header)}"
+                )
+            named = dict(zip(header, row, strict=True))
+            if _key(named, _TEXT_KEYS) is None:
+                named["text"] = "\n".join(
+                    f"{key}: {value}" for key, value in named.items() if value
+                )
+            yield _from_row(path, where, number, named, "text/csv", taken)
+    except csv.Error as error:
+        raise LoadError(f"{name}, line {rows.line_num} is not a valid table: {error}") from error
+
+
+def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
+    if first:
+        yield first
+        yield from rest
+
+
+def _key(row: dict[str, Any], wanted: tuple[str, ...]) -> str | None:
+    """Return the key of a row that is spelled like the first of `wanted` it has, in any case."""
+    spelled = {key.lower(): key for key in reversed(row)}
+    return next((spelled[name] for name in wanted if name in spelled), None)
+
+
+def _from_row(
+    path: Path, where: str, number: int, row: dict[str, Any], media_type: str, taken: set[str]
+) -> Source:
+    """Make a document of a row: text, title and uri by their usual names, the rest as metadata."""
+    text_key = _key(row, _TEXT_KEYS)
+    if text_key is None or not isinstance(row[text_key], str):
+        seen = ", ".join(sorted(row)) or "nothing"
+        raise LoadError(f"{where} has no string under {' or '.join(_TEXT_KEYS)}; it has: {seen}")
+    title_key = _key(row, _TITLE_KEYS)
+    if title_key is not None and not isinstance(row[title_key], str):
+        title_key = None
+    uri_key = _key(row, _URI_KEYS)
+    own = row[uri_key] if uri_key is not None else None
+    if isinstance(own, bool) or not isinstance(own, str | int) or own == "":
+        own, uri_key = f"row-{number}", None
+    # Two rows with one id are two documents, and the later one must not replace the earlier.
+    name = f"{own}#row-{number}" if str(own) in taken else str(own)
+    taken.add(name)
+    used = {text_key, title_key, uri_key}
+    source = Source(
+        row[text_key],
+        "" if title_key is None else row[title_key],
+        f"{path.as_posix()}#{name}",
+        media_type,
+        {key: value for key, value in row.items() if key not in used},
+    )
+    return checked(source, where)

@@ -1,0 +1,74 @@
+"""A scope that is bound once: what a handle names for every verb, so that a call need not."""
+
+from __future__ import annotations
+
+from typing import Final, Unpack, cast
+
+from agentcl.errors import InvalidInput
+from agentcl.store.checks import (
+    ReadScope,
+    WriteScope,
+    check_scope,
+    check_subtree,
+    check_view,
+)
+from agentcl.store.records import Scope, ScopeView
+
+
+class Bound:
+    """The fields of a scope that a memory, and each of its rooms, names by itself.
+
+    A call may name further fields, or the same ones again. It may not open or exchange a bound one.
+    """
+
+    def __init__(self, **fields: Unpack[WriteScope]) -> None:
+        check_scope(fields)
+        self.fields: WriteScope = cast(
+            WriteScope, {name: value for name, value in fields.items() if value is not None}
+        )
+
+    def narrowed(self, scope: WriteScope) -> Bound:
+        """Return this with further fields bound. Raises InvalidInput if one is bound otherwise."""
+        return Bound(**cast(WriteScope, self._joined(scope)))
+
+    def owner(self, scope: WriteScope) -> Scope:
+        """Return the one scope that a write names."""
+        return check_scope(cast(WriteScope, self._joined(scope)))
+
+    def view(self, scope: ReadScope) -> ScopeView:
+        """Return what a read sees: its own scope and what is shared with it."""
+        return check_view(self._joined(scope))
+
+    def subtree(self, scope: ReadScope | WriteScope) -> ScopeView:
+        """Return a scope with everything below it: fields left out are open."""
+        return check_subtree(self._joined(scope))
+
+    def check(self, scope: Scope) -> None:
+        """Refuse a record of a scope that these fields do not name. Raises InvalidInput."""
+        for name, value in self.fields.items():
+            if getattr(scope, name) != value:
+                raise InvalidInput(
+                    f"this memory is bound to {name}={value!r}, and that record belongs to "
+                    f"{name}={getattr(scope, name)!r}"
+                )
+
+    def names(self, scope: ReadScope | WriteScope) -> bool:
+        """Return whether any field is named."""
+        return any(self._joined(scope).values())
+
+    def _joined(self, scope: ReadScope | WriteScope) -> ReadScope:
+        joined: dict[str, object] = dict(self.fields)
+        for name, value in scope.items():
+            bound = joined.get(name)
+            if value is None or value == bound:
+                continue
+            if bound is not None:
+                raise InvalidInput(
+                    f"this memory is bound to {name}={bound!r} and cannot be asked for "
+                    f"{name}={value!r}; use the memory that it was made from"
+                )
+            joined[name] = value
+        return cast(ReadScope, joined)
+
+
+UNBOUND: Final = Bound()

@@ -1,0 +1,63 @@
+"""Forgetting for good, and the receipt for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from agentcl.errors import InvalidInput, NotFound
+from agentcl.memory.opening import Opened
+from agentcl.store.base import Copy, Removed
+from agentcl.store.checks import check_unicode, named_scope
+from agentcl.store.records import Scope, ScopeView, to_micros
+from agentcl.store.ulid import new_ulid
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Proof of a forgetting: what was removed, and from where."""
+
+    id: str  # a ULID, for the caller's own records
+    at: datetime
+    removed: tuple[Removed, ...]  # what was named, and all that was derived from it
+    vectors: int  # how many vectors went with them
+    cleared: tuple[str, ...]  # the stores whose bytes were rewritten without them
+    copies: tuple[Copy, ...]  # earlier snapshots and exports, which may still hold them
+
+
+def forget(opened: Opened, ids: Sequence[str], view: ScopeView) -> Receipt:
+    """Remove records with all that was derived from them; `Memory.forget` documents it."""
+    erased = opened.journal.erase(ids, view=view)
+    opened.journal.finish_erasure()
+    opened.forget_queries()
+    cleared = opened.retriever.remove([removed.id for removed in erased.removed])
+    return Receipt(
+        id=new_ulid(to_micros(erased.at) // 1_000),
+        at=erased.at,
+        removed=erased.removed,
+        vectors=erased.vectors,
+        cleared=("journal", *cleared),
+        copies=erased.copies,
+    )
+
+
+def check_forgettable(opened: Opened, id: str, scope: Scope) -> None:
+    """Refuse an id that is in another scope, or that would come back with its document."""
+    versions = opened.journal.versions(check_unicode(id, "id"))
+    rows = [row for row in versions if row.op != "erase"]
+    if not rows or not scope.view().sees(rows[-1].scope):
+        raise NotFound(f"no record {id!r} is visible from this scope; nothing was forgotten")
+    refuse_other_scope(id, rows[-1].scope, scope)
+    if rows[-1].kind == "passage":
+        raise InvalidInput(f"{id!r} is a passage: forget the document that it is a piece of")
+
+
+def refuse_other_scope(id: str, actual: Scope, named: Scope) -> None:
+    """Refuse to change what is only shared with the scope that was named. Raises NotFound."""
+    if actual != named:
+        words = [f"{name}={value}" for name, value in named_scope(actual).items()]
+        raise NotFound(
+            f"record {id!r} is shared with this scope but does not belong to it; to change it, "
+            f"name exactly its own scope: {', '.join(words) or 'no tenant, user, agent or session'}"
+        )

@@ -1,0 +1,510 @@
+"""`memory.lessons`: what was learned, what is believed of it, and how to take it back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import groupby, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal, Unpack
+
+from agentcl.errors import InvalidInput, TransferError
+from agentcl.guidance.rules import GuidanceRules
+from agentcl.lessons import Lesson, read_sentence
+from agentcl.memory.beliefs import Beliefs
+from agentcl.memory.bound import UNBOUND, Bound
+from agentcl.memory.opening import Opened, vector_of
+from agentcl.store.base import Writing
+from agentcl.store.checks import ReadScope, WriteScope, check_label, check_time, check_unicode
+from agentcl.store.episodes import (
+    Decision,
+    Episode,
+    Guidance,
+    Level,
+    Origin,
+    Reflection,
+    Stated,
+    Step,
+)
+from agentcl.store.records import Scope, ScopeView, to_micros
+from agentcl.store.usage import NO_USAGE, Usage
+from agentcl.text.tokens import estimate_tokens
+
+if TYPE_CHECKING:
+    from agentcl.guidance.overview import Difference, Standing
+    from agentcl.guidance.pamphlet import Adopted, Pamphlet
+    from agentcl.guidance.state import GuidanceState, LifeStage
+    from agentcl.guidance.story import Story
+
+_MOST_LESSONS: Final = 50  # of one reflection; a teacher that says more has not distilled anything
+_FORMS: Final = (
+    "“When …, ….”, “When …, do not ….”, “When …, it does not help to ….”, “When …, expect that ….” or "
+    "“Before …, ….”"
+)
+
+
+class Lessons:
+    """The lessons of a memory. Made by `Memory.lessons`.
+
+    A lesson is a hypothesis: it begins as a candidate, is tried, and stays while outcomes bear it out.
+    """
+
+    def __init__(self, opened: Opened, beliefs: Beliefs, bound: Bound = UNBOUND) -> None:
+        self._opened = opened
+        self._beliefs = beliefs
+        self._bound = bound
+
+    # Writing
+
+    def add(
+        self,
+        lesson: str | Lesson,
+        *,
+        application: str = "",
+        level: Level | None = None,
+        author: str = "user",
+        **scope: Unpack[WriteScope],
+    ) -> Guidance:
+        """Tell one lesson. It becomes a candidate; one that is known stays what it is.
+
+            memory.lessons.add("When a customer asks for a refund, check the date first.")
+
+        Args:
+            lesson: a sentence in one of the five forms, or a `Lesson`.
+            application: the program or environment in which it is offered.
+            level: how general it is. Default: "family" with an application, else "anywhere".
+            author: who says so.
+            scope: `tenant`, `user`, `agent`, `session`; see `Memory`.
+
+        Raises:
+            InvalidInput: if the sentence has another form, or the lesson is not admitted; says why.
+        """
+        told = lesson if isinstance(lesson, Lesson) else self._read(lesson)
+        general: Level = level or ("family" if application else "anywhere")
+        reflection = self.reflect(
+            [told], levels=[general], application=application, author=author, **scope
+        )
+        (stated,) = reflection.stated
+        if stated.refusal:
+            raise InvalidInput(f"the lesson was not admitted: {stated.refusal}")
+        held = self._opened.journal.get(stated.guidance, view=reflection.scope.exactly())
+        assert isinstance(held, Guidance)
+        return held
+
+    def reflect(
+        self,
+        lessons: Sequence[Lesson],
+        *,
+        episode: Episode | None = None,
+        author: str = "user",
+        model: str = "",
+        origin: Origin | None = None,
+        levels: Sequence[Level] = (),
+        application: str = "",
+        usage: Usage = NO_USAGE,
+        problem: str = "",
+        names: Collection[str] = (),
+        answers: Collection[str] = (),
+        **scope: Unpack[WriteScope],
+    ) -> Reflection:
+        """Note what was learned: new lessons become candidates, known ones gain a witness.
+
+        What an episode says again confirms a lesson; what it says against one refutes it. A lesson
+        without an episode was told: it is tried, but counts as no evidence.
+
+        Args:
+            lessons: what was learned.
+            episode: from what; None: somebody said so.
+            author: who says it.
+            model: which model, if one does.
+            origin: default: "experience" with an episode, else "told".
+            levels: how general the author takes each to be; default: of this kind of task.
+            application: where it is to be offered; default: the episode's.
+            usage: what it took.
+            problem: why there is nothing, where a model's answer could not be used.
+            names: that mean something in this episode only; no lesson for others may have one.
+            answers: that no lesson may give away.
+            scope: `tenant`, `user`, `agent`, `session`; default: the episode's, for all its sessions.
+
+        Raises:
+            InvalidInput: if there are more than fifty lessons, or a value cannot be kept.
+        """
+        from agentcl.guidance.admission import refusal
+
+        if isinstance(lessons, str) or any(isinstance(one, str) for one in lessons):
+            raise InvalidInput("reflect takes `Lesson`s; to tell a sentence, use lessons.add")
+        if len(lessons) > _MOST_LESSONS:
+            raise InvalidInput(f"{len(lessons)} lessons of one episode; at most {_MOST_LESSONS}")
+        drawn = self._drawn(episode, scope, origin, application, author, model)
+        drawn = replace(drawn, cost_tokens=usage.tokens // max(1, len(lessons)))
+        rest: list[Level] = ["family"] * (len(lessons) - len(levels))
+        taken = [step.action for step in self._steps_of(episode)] if episode else []
+        drafts = [
+            _with_lesson(drawn, one, level, taken)
+            for one, level in zip(lessons, [*levels, *rest], strict=False)
+        ]
+        refusals = [refusal(one, answers=answers, names=names) for one in lessons]
+        admitted = [d for d, r in zip(drafts, refusals, strict=True) if not r]
+        vectors = self._opened.vectors(admitted)
+        with self._opened.journal.writing() as writing:
+            if vectors:
+                writing.claim_encoder(self._opened.spec)
+            stated = [
+                self._admit(writing, draft, reason, vectors)
+                for draft, reason in zip(drafts, refusals, strict=True)
+            ]
+            reflection = writing.create(
+                Reflection(
+                    id="",
+                    scope=drawn.scope,
+                    sources=drawn.sources,
+                    stated=tuple(stated),
+                    author=drawn.author,
+                    author_model=drawn.author_model,
+                    origin=drawn.origin,
+                    problem=problem,
+                    usage=usage,
+                )
+            )
+        assert isinstance(reflection, Reflection)
+        return reflection
+
+    def retire(self, id: str, *, reason: str = "", **scope: Unpack[WriteScope]) -> Decision:
+        """Take a lesson out of use, whatever the evidence; `restore` puts it back.
+
+        Raises:
+            NotFound: if there is no such lesson in exactly this scope.
+            InvalidInput: if the id is another record's.
+        """
+        return self._decide("retire", id, reason, scope)
+
+    def restore(self, id: str, *, reason: str = "", **scope: Unpack[WriteScope]) -> Decision:
+        """Let a lesson that somebody retired be judged by its evidence again. Raises as `retire`."""
+        return self._decide("restore", id, reason, scope)
+
+    def rollback(
+        self, since: datetime, *, reason: str = "", **scope: Unpack[WriteScope]
+    ) -> Decision:
+        """Let nothing count that was learned since a moment: lessons, tests and outcomes of that time.
+
+        The records stay. To undo a rollback, `delete` its decision.
+
+        Args:
+            since: aware; up to now.
+            reason: kept with it.
+            scope: its tenant's whole guidance is rolled back.
+        """
+        owner = Scope(tenant=self._bound.owner(scope).tenant)
+        return self._opened.create(
+            Decision(
+                id="",
+                scope=owner,
+                what="rollback",
+                since=_micros(since),
+                until=self._opened.clock(),
+                reason=check_unicode(reason, "reason"),
+            )
+        )
+
+    # Reading
+
+    def list(
+        self,
+        *,
+        stages: Collection[LifeStage] | None = None,
+        application: str | None = None,
+        family: str | None = None,
+        world: str | None = None,
+        limit: int | None = None,
+        **scope: Unpack[ReadScope],
+    ) -> Sequence[Standing]:
+        """Return lessons with what is believed of them: the proved first, then the most useful.
+
+        Args:
+            stages: only these stages; default: all.
+            application: only of this application.
+            family: only at home in this kind of task.
+            world: only at home where the same rules hold.
+            limit: how many at the most.
+            scope: `tenant`, `user`, `agent`, `session`; see `Memory`.
+        """
+        from agentcl.guidance.overview import STAGES, standings
+
+        view = self._bound.view(scope)
+        found = (
+            one
+            for tenant in self._tenants(view)
+            for one in standings(
+                self.state(tenant),
+                view,
+                stages=STAGES if stages is None else stages,
+                application=application,
+                family=family,
+                world=world,
+            )
+        )
+        return [*islice(found, limit)]
+
+    def get(self, id: str, **scope: Unpack[ReadScope]) -> Standing:
+        """Return one lesson with what is believed of it where it is at home.
+
+        Raises:
+            NotFound: if the scope sees no such record.
+            InvalidInput: if it is no lesson.
+        """
+        from agentcl.guidance.overview import standing_of
+
+        view = self._bound.view(scope)
+        record = self._opened.journal.get(check_unicode(id, "id"), view=view)
+        state = self.state(record.scope.tenant)
+        if id not in state.lessons:
+            raise InvalidInput(f"{id!r} is a {record.kind}, and no lesson; try `agentcl show {id}`")
+        return standing_of(state, id)
+
+    def why(self, id: str, **scope: Unpack[ReadScope]) -> Story:
+        """Return the whole story of a lesson, a deleted one too: each test, each decision.
+
+        Raises:
+            NotFound: if the scope sees no such record, or it was forgotten.
+            InvalidInput: if it is no lesson.
+        """
+        from agentcl.guidance.story import story
+
+        view = self._bound.view(scope)
+        return story(self._opened.journal, id, view=view, rules=self.rules)
+
+    def changed(self, since: datetime, **scope: Unpack[ReadScope]) -> Sequence[Difference]:
+        """Return which lessons are new since a moment, and which came into another stage."""
+        from agentcl.guidance.overview import compare, state_at
+        from agentcl.guidance.state import KINDS
+
+        view, moment = self._bound.view(scope), _micros(since)
+        rows = [*self._opened.journal.since(0, kinds=KINDS)]
+        return [
+            one
+            for tenant in self._tenants(view)
+            for one in compare(
+                state_at(rows, moment, tenant=tenant, rules=self.rules), self.state(tenant), view
+            )
+        ]
+
+    def changed_by_rollback(self, since: datetime, *, tenant: str = "") -> Sequence[Difference]:
+        """Return which lessons would stand elsewhere after `rollback(since)`; changes nothing."""
+        from agentcl.guidance.overview import compare, state_without
+        from agentcl.guidance.state import KINDS
+
+        own = self._bound.owner({"tenant": tenant or None}).tenant
+        rows = [*self._opened.journal.since(0, kinds=KINDS)]
+        last = rows[-1].created_at if rows else 0
+        after = state_without(rows, _micros(since), last, tenant=own, rules=self.rules)
+        return compare(self.state(own), after, ScopeView(frozenset({own}), None, None, None))
+
+    def state(self, tenant: str = "") -> GuidanceState:
+        """Return what is believed of a tenant's lessons, with all that the store has by now."""
+        return self._beliefs.state(self._bound.owner({"tenant": tenant or None}).tenant)
+
+    @property
+    def rules(self) -> GuidanceRules:
+        """The parts of the method that are on; set by who measures what one of them pays."""
+        return self._beliefs.rules
+
+    @rules.setter
+    def rules(self, rules: GuidanceRules) -> None:
+        self._beliefs.rules = rules
+
+    # From memory to memory
+
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        name: str = "",
+        application: str | None = None,
+        with_candidates: bool = False,
+        **scope: Unpack[ReadScope],
+    ) -> Pamphlet:
+        """Write the best lessons as a pamphlet: Markdown to read, and to import elsewhere.
+
+        Args:
+            path: the file.
+            name: of the pamphlet; default: the file's.
+            application: only lessons of this one.
+            with_candidates: also lessons that were never tried.
+            scope: `tenant`, `user`, `agent`, `session`; see `Memory`.
+
+        Raises:
+            InvalidInput: if no lesson is worth handing on.
+            TransferError: if the file cannot be written.
+        """
+        from agentcl.guidance.pamphlet import compose, write
+
+        file, view = Path(path), self._bound.view(scope)
+        if view.tenant is None or len(view.tenant) != 1:
+            raise InvalidInput("a pamphlet holds one tenant's lessons; name it")
+        (tenant,) = view.tenant
+        pamphlet = compose(
+            self.state(tenant),
+            view,
+            name=name or file.stem,
+            at=datetime.now(UTC),
+            application=application,
+            with_candidates=with_candidates,
+        )
+        try:
+            file.write_text(write(pamphlet), "utf-8")
+        except OSError as error:
+            raise TransferError(f"cannot write {file}: {error.strerror}") from error
+        return pamphlet
+
+    def import_(self, path: str | os.PathLike[str], **scope: Unpack[WriteScope]) -> Adopted:
+        """Take the lessons of a pamphlet up as candidates; see `adopt`.
+
+        Raises:
+            TransferError: if the file cannot be read, or is no pamphlet.
+        """
+        from agentcl.guidance.pamphlet import load
+
+        return self.adopt(load(path), **scope)
+
+    def adopt(self, pamphlet: Pamphlet, **scope: Unpack[WriteScope]) -> Adopted:
+        """Take a pamphlet's lessons up as candidates, which have to prove themselves here.
+
+        A lesson passes the same gate as any other; one that is known already stays what it is. Doing
+        it again changes nothing.
+
+        Raises:
+            InvalidInput: if the pamphlet's name, or an application's, cannot be kept.
+        """
+        from agentcl.guidance.pamphlet import Adopted
+
+        for label in {pamphlet.name, *(one.application for one in pamphlet.entries)}:
+            check_label(label, "a pamphlet's name or application")
+        before = set(self.state(self._bound.owner(scope).tenant).lessons)
+        stated: list[Stated] = []
+        ordered = sorted(pamphlet.entries, key=lambda one: one.application)
+        for application, group in groupby(ordered, key=lambda one: one.application):
+            entries = [*group]
+            for at in range(0, len(entries), _MOST_LESSONS):
+                some = entries[at : at + _MOST_LESSONS]
+                reflection = self.reflect(
+                    [one.lesson for one in some],
+                    author=pamphlet.name,
+                    origin="imported",
+                    levels=[one.level for one in some],
+                    application=application,
+                    **scope,
+                )
+                stated += reflection.stated
+        kept = {one.guidance for one in stated if one.guidance}
+        refused = tuple(one for one in stated if one.refusal)
+        return Adopted(len(kept - before), len(kept & before), refused)
+
+    def _read(self, sentence: str) -> Lesson:
+        lesson = read_sentence(check_unicode(sentence, "a lesson"))
+        if lesson is None:
+            raise InvalidInput(f"{sentence!r} is no lesson; write {_FORMS}")
+        return lesson
+
+    def _drawn(
+        self,
+        episode: Episode | None,
+        scope: WriteScope,
+        origin: Origin | None,
+        application: str,
+        author: str,
+        model: str,
+    ) -> Guidance:
+        """Return what all lessons of one reflection have in common."""
+        owner = self._bound.owner(scope)
+        if episode and not scope:
+            self._bound.check(episode.scope)
+            owner = replace(episode.scope, session="")
+        return Guidance(
+            id="",
+            scope=owner,
+            sources=(episode.id,) if episode and episode.id else (),
+            when="",
+            claim="do",
+            what="",
+            application=episode.application if episode and not application else application,
+            family=episode.family if episode else "",
+            world=episode.world if episode else "",
+            origin=origin or ("experience" if episode else "told"),
+            author=check_label(author, "author"),
+            author_model=check_label(model, "model"),
+        )
+
+    def _steps_of(self, episode: Episode) -> Iterator[Step]:
+        if not episode.id:
+            return
+        view = episode.scope.exactly()
+        rows = self._opened.journal.live(view=view, kinds=(Step.kind,), source=episode.id)
+        for row in rows:
+            record = row.record()
+            assert isinstance(record, Step)
+            yield record
+
+    def _admit(
+        self, writing: Writing, draft: Guidance, reason: str | None, vectors: Mapping[bytes, bytes]
+    ) -> Stated:
+        """Make a lesson a candidate, or find the one that says the same."""
+        if reason:
+            return Stated(draft.when, draft.claim, draft.what, refusal=reason)
+        vector = vector_of(draft, vectors)
+        if not self.rules.merging:
+            kept = writing.create(replace(draft, key=None), vector=vector)
+            return Stated(draft.when, draft.claim, draft.what, kept.id)
+        assert draft.key is not None
+        journal = self._opened.journal
+        held = journal.find(kind=Guidance.kind, scope=draft.scope, key=draft.key)
+        kept = held or writing.create(draft, vector=vector)
+        return Stated(draft.when, draft.claim, draft.what, kept.id)
+
+    def _decide(
+        self, what: Literal["retire", "restore"], id: str, reason: str, scope: WriteScope
+    ) -> Decision:
+        owner = self._bound.owner(scope)
+        held = self._opened.journal.get(check_unicode(id, "id"), view=owner.exactly())
+        if not isinstance(held, Guidance):
+            raise InvalidInput(f"{id!r} is a {held.kind}, and no lesson")
+        return self._opened.create(
+            Decision(
+                id="",
+                scope=owner,
+                sources=(id,),
+                what=what,
+                guidance=id,
+                reason=check_unicode(reason, "reason"),
+            )
+        )
+
+    def _tenants(self, view: ScopeView) -> Sequence[str]:
+        """Return the tenants of a view: lessons are believed tenant by tenant."""
+        if view.tenant is not None:
+            return sorted(view.tenant)
+        rows = self._opened.journal.live(view=view, kinds=(Guidance.kind,))
+        return sorted({row.scope.tenant for row in rows})
+
+
+def _with_lesson(drawn: Guidance, lesson: Lesson, level: Level, taken: Sequence[str]) -> Guidance:
+    from agentcl.guidance.same import key_of, names
+
+    return replace(
+        drawn,
+        when=lesson.when,
+        claim=lesson.claim,
+        what=lesson.what,
+        level=level,
+        is_action=any(names(lesson.what, action) for action in taken),
+        key=f"{drawn.application}: {key_of(lesson)}",
+        tokens=estimate_tokens(lesson.sentence()),
+    )
+
+
+def _micros(since: datetime) -> int:
+    moment = check_time(since, "since")
+    if moment is None:
+        raise InvalidInput("since when? Give a moment with a time zone")
+    return to_micros(moment)

@@ -1,0 +1,94 @@
+"""One search of a memory: the arguments checked, the question encoded, the rankings asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from agentcl.errors import EncoderMismatch, InvalidInput
+from agentcl.memory.opening import Opened
+from agentcl.retrieval.filters import Filters, parse_filters
+from agentcl.retrieval.index import Query
+from agentcl.retrieval.recall import Mode, Recall
+from agentcl.retrieval.retriever import Retrieved
+from agentcl.store.checks import check_time, check_unicode
+from agentcl.store.records import AnyScope, ScopeView, to_micros
+from agentcl.store.rows import mismatch
+from agentcl.store.vectors import SupportsList, pack
+
+if TYPE_CHECKING:
+    from agentcl.retrieval.graph.search import Recognise
+
+_MODES: Final = ("hybrid", "dense", "text", "graph", "hipporag2")
+
+
+def search(
+    opened: Opened,
+    query: str,
+    view: ScopeView,
+    *,
+    limit: int = 10,
+    mode: Mode = "hybrid",
+    filters: Filters | None = None,
+    as_of: datetime | None = None,
+    valid_at: datetime | AnyScope | None = None,
+    vector: Sequence[float] | SupportsList | None = None,
+    recognise: Recognise | None = None,
+) -> Recall:
+    """Find passages that a view sees; `Memory.search` documents the arguments."""
+    check_unicode(query, "query")
+    if not query.strip() and vector is None:
+        raise InvalidInput("the query is empty; ask something, or use list()")
+    if limit < 1:
+        raise InvalidInput(f"limit must be at least 1, and is {limit}")
+    if mode not in _MODES:
+        raise InvalidInput(f"unknown mode {mode!r}; choose one of {', '.join(_MODES)}")
+    moment = check_time(as_of, "as_of")
+    conditions = parse_filters(filters)
+    holding: int | None = None
+    if not isinstance(valid_at, AnyScope):
+        at = check_time(valid_at, "valid_at") or moment
+        holding = opened.clock() if at is None else to_micros(at)
+    packed = None if vector is None else pack(vector, dim=opened.encoder.dim)
+    held = opened.journal.encoder()
+    if held is not None and mode != "text":
+        if held != opened.spec:
+            raise EncoderMismatch(mismatch(held, opened.spec, opened.path))
+        if packed is None:
+            packed = opened.encode_query(query)
+    asked = Query(
+        view=view,
+        text=query,
+        vector=packed,
+        at=None if moment is None else to_micros(moment),
+        valid_at=holding,
+        conditions=conditions,
+    )
+    found = (
+        Retrieved([])
+        if held is None
+        else opened.retriever.retrieve(asked, mode=mode, limit=limit, recognise=recognise)
+    )
+    return Recall(
+        query=query,
+        hits=tuple(found.hits),
+        mode=mode,
+        encoder=opened.encoder.name,
+        is_lexical=opened.encoder.is_lexical,
+        indexes=_asked(opened, mode),
+        as_of=moment,
+        way=found.way,
+        facts=found.facts,
+    )
+
+
+def _asked(opened: Opened, mode: Mode) -> tuple[str, ...]:
+    dense, text = opened.retriever.dense.index.name, opened.retriever.text.index.name
+    return {
+        "hybrid": (dense, text),
+        "dense": (dense,),
+        "text": (text,),
+        "graph": (dense, text, "graph", "facts"),
+        "hipporag2": (dense, "graph", "facts"),
+    }[mode]

@@ -1,0 +1,237 @@
+"""`memory.store`: a memory as a whole: count, check, move, copy, embed anew, and its inner parts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Unpack
+
+from agentcl.errors import InvalidInput, StoreUnavailable, TransferError
+from agentcl.memory import documents
+from agentcl.memory.bound import UNBOUND, Bound
+from agentcl.memory.opening import Opened
+from agentcl.memory.settings import Setting
+from agentcl.retrieval.encoders import Encoder, open_encoder
+from agentcl.retrieval.retriever import IndexState, Retriever
+from agentcl.store import transfer
+from agentcl.store.base import Store
+from agentcl.store.checks import ReadScope, check_unicode
+from agentcl.store.records import Document, Passage
+from agentcl.store.rows import Counters, EncoderSpec
+from agentcl.store.transfer import Imported
+
+if TYPE_CHECKING:
+    from agentcl.memory.doctor import Report
+
+_BATCH: Final = 256  # texts embedded at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """The size and state of a memory."""
+
+    path: Path
+    records: Mapping[str, int]  # live records by kind
+    versions: int  # all rows of the journal within the scope
+    scopes: int  # distinct scopes with live records
+    encoder: EncoderSpec | None  # None before the first text was added
+    indexes: tuple[IndexState, ...]
+    bytes: Mapping[str, int]  # size of the folder's files by their relative path
+
+
+class Storage:
+    """What a memory is kept in. Made by `Memory.store`."""
+
+    def __init__(self, opened: Opened, bound: Bound = UNBOUND) -> None:
+        self._opened = opened
+        self._bound = bound
+
+    def stats(
+        self,
+        **scope: Unpack[ReadScope],
+    ) -> Stats:
+        """Return how much is stored, in the whole folder or below a scope."""
+        view = self._bound.subtree(scope)
+        records, versions, scopes = self._opened.journal.count(view)
+        return Stats(
+            path=self._opened.path,
+            records=records,
+            versions=versions,
+            scopes=scopes,
+            encoder=self._opened.journal.encoder(),
+            indexes=tuple(self._opened.retriever.states()),
+            bytes={
+                file.relative_to(self._opened.path).as_posix(): file.stat().st_size
+                for file in sorted(self._opened.path.rglob("*"))
+                if file.is_file()
+            },
+        )
+
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        salvage: bool = False,
+        **scope: Unpack[ReadScope],
+    ) -> int:
+        """Write everything, or everything below a scope, to a file of JSON lines; losslessly.
+
+        Args:
+            path: the file; replaced only when the export is complete.
+            salvage: leave out what a damaged disk no longer gives back instead of failing.
+            scope: `tenant`, `user`, `agent`, `session`; see `Memory`.
+
+        Returns:
+            The number of rows written.
+        """
+        view = self._bound.subtree(scope)
+        target = Path(path)
+        partial = target.with_name(target.name + ".partial")
+        try:
+            with partial.open("w", encoding="utf-8", newline="\n") as file:
+                lines = transfer.export(self._opened.journal, view=view, salvage=salvage)
+                count = transfer.write_export(lines, file)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(target)
+        except OSError as error:
+            raise StoreUnavailable(f"cannot write the export {target}: {error}") from error
+        finally:
+            partial.unlink(missing_ok=True)
+        if not self._opened.journal.read_only:
+            with self._opened.journal.writing() as writing:
+                writing.note_copy(target.resolve(), "export")
+        return count
+
+    def import_(self, path: str | os.PathLike[str]) -> Imported:
+        """Add the records of an export, with their ids, histories, times and vectors.
+
+        Importing twice adds nothing. A record that was forgotten here is not brought back.
+
+        Raises:
+            TransferError: if the file is damaged or contradicts what is stored; nothing is imported.
+            EncoderMismatch: if its vectors are another encoder's.
+        """
+        source = Path(path)
+        try:
+            with source.open(encoding="utf-8", newline="\n") as file:
+                imported = transfer.import_(self._opened.journal, file)
+        except OSError as error:
+            raise TransferError(f"cannot read {source}: {error}") from error
+        except UnicodeDecodeError as error:
+            raise TransferError(f"{source} is not an agentcl export: {error}") from error
+        self._opened.check_encoder()
+        return imported
+
+    def snapshot(self, folder: str | os.PathLike[str]) -> Path:
+        """Write a consistent copy into a new folder; open it like any memory.
+
+        Raises:
+            InvalidInput: if the folder holds a memory already.
+        """
+        return self._opened.journal.snapshot(Path(folder))
+
+    def reembed(
+        self,
+        encoder: str | Encoder,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """Replace all vectors by another encoder's, past versions' included.
+
+        Can be interrupted and called again; until it is done, searches use the old vectors. Other
+        processes that have the folder open get `EncoderMismatch` afterwards.
+
+        Args:
+            encoder: a name or an `Encoder`.
+            progress: called with the numbers of rows done and to do.
+        """
+        new = open_encoder(encoder) if isinstance(encoder, str) else encoder
+        change = self._opened.journal.reembedding(EncoderSpec(new.name, new.dim))
+        total = change.remaining()
+        done = 0
+        while True:
+            seqs = change.missing(limit=_BATCH)
+            if not seqs:
+                if change.swap():
+                    break
+                continue
+            rows = self._opened.journal.rows(seqs)
+            texts = {seq: row.record().search_text() or "" for seq, row in rows.items()}
+            vectors = new.encode(list(texts.values()), role="passage")
+            change.keep(list(texts), vectors)
+            done += len(texts)
+            if progress is not None:
+                progress(done, max(total, done))
+        self._opened.use_encoder(new)
+
+    def examine(self) -> Report:
+        """Check every invariant of the folder; it reads everything and changes no record."""
+        from agentcl.memory.doctor import examine
+
+        return examine(self._opened)
+
+    def passages(self, id: str, **scope: Unpack[ReadScope]) -> Sequence[Passage]:
+        """Return the passages of a document, in order.
+
+        Raises:
+            NotFound: if the scope sees no such record.
+            InvalidInput: if it is no document.
+        """
+        journal = self._opened.journal
+        record = journal.get(check_unicode(id, "id"), view=self._bound.view(scope))
+        if not isinstance(record, Document):
+            raise InvalidInput(f"{id!r} is a {record.kind}, and only documents have passages")
+        return documents.passages_of(journal, record)
+
+    def credit(
+        self,
+        id: str,
+        *,
+        uses: int = 0,
+        wins: int = 0,
+        losses: int = 0,
+        **scope: Unpack[ReadScope],
+    ) -> Counters:
+        """Count how a record fared when it was used; return its counters.
+
+        Raises:
+            NotFound: if the scope does not see such a record.
+            InvalidInput: if a number is negative.
+        """
+        if min(uses, wins, losses) < 0:
+            raise InvalidInput("uses, wins and losses are counts and cannot be negative")
+        view = self._bound.view(scope)
+        with self._opened.journal.writing() as writing:
+            self._opened.journal.newest(id, view=view)
+            writing.credit(id, uses=uses, wins=wins, losses=losses)
+        return self._opened.journal.counters(id)
+
+    def counters(self, id: str, **scope: Unpack[ReadScope]) -> Counters:
+        """Return how often a record was used, and how it fared. Raises NotFound."""
+        self._opened.journal.newest(check_unicode(id, "id"), view=self._bound.view(scope))
+        return self._opened.journal.counters(id)
+
+    # The parts themselves, for who measures or repairs
+
+    @property
+    def journal(self) -> Store:
+        """Every change, in order; all else is derived from it."""
+        return self._opened.journal
+
+    @property
+    def retriever(self) -> Retriever:
+        """The indexes."""
+        return self._opened.retriever
+
+    @property
+    def encoder(self) -> Encoder:
+        """What turns text into vectors. Raises MissingExtra."""
+        return self._opened.encoder
+
+    @property
+    def settings(self) -> Mapping[str, Setting]:
+        """The effective settings, each with its origin."""
+        return self._opened.settings

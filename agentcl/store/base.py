@@ -1,0 +1,438 @@
+"""The contract of a store: what every place that a memory is kept in does, whatever it is made of.
+
+A store is a journal: every change is one row, appended in one transaction, durable on return. Rows are
+never changed. A new version of a record is a new row, a deletion is a tombstone row, and the state at
+any moment is, for each id, its newest row not younger than that moment. Only erasure takes rows away,
+and it leaves a row that says so.
+
+`agentcl.testing.StoreContract` is the suite that every implementation passes.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from agentcl.errors import NotFound
+from agentcl.store.jobs import Job, Price, State
+from agentcl.store.records import Record, Scope, ScopeView, from_micros
+from agentcl.store.rows import Counters, EncoderSpec, Row, Version
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """One record that an erasure took away."""
+
+    id: str
+    kind: str
+    versions: int  # how many versions of it there were
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A snapshot or export that was made before, and may still hold what was forgotten."""
+
+    path: Path
+    what: str  # "snapshot" or "export"
+    made_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """What an erasure did inside the store."""
+
+    at: datetime
+    removed: tuple[Removed, ...]
+    vectors: int  # how many vectors went with them
+    copies: tuple[Copy, ...]  # outside the store, out of our reach
+
+
+class Writing(ABC):
+    """The right to write, for the length of one transaction. Made by `Store.writing`.
+
+    What was written is seen by reads of the same thread at once, and by everybody else when the
+    transaction ends. An error inside undoes all of it.
+    """
+
+    now: int  # microseconds since 1970: the record time of everything written
+
+    @abstractmethod
+    def create(
+        self, record: Record, *, vector: bytes | None = None, is_given: bool = False
+    ) -> Record:
+        """Append a new record; its id, version and time are set here.
+
+        Args:
+            record: what to store.
+            vector: of its searchable text, packed.
+            is_given: the vector came with the record; the encoder would make another one.
+
+        Raises:
+            InvalidInput: if a live record of its kind and scope has its key already, or if one of its
+                sources is no record of its tenant.
+            EncoderMismatch: if the vector has not the dimension of the store's encoder.
+        """
+
+    @abstractmethod
+    def create_many(
+        self, records: Iterable[Record], vectors: Mapping[bytes, bytes], *, count: int
+    ) -> list[str]:
+        """Append many new records, faster than one by one.
+
+        Args:
+            records: their ids, versions and times are set here; they cannot be sources of each other.
+            vectors: by content hash, for all that are searched for.
+            count: how many records there are.
+
+        Returns:
+            Their ids, in order.
+
+        Raises:
+            InvalidInput: as `create`, or if two of these have one key.
+        """
+
+    @abstractmethod
+    def revise(
+        self, record: Record, *, vector: bytes | None = None, is_given: bool = False
+    ) -> Record:
+        """Append the next version of a live record of the same kind and scope. Raises NotFound."""
+
+    @abstractmethod
+    def delete(self, record: Record) -> None:
+        """Append a tombstone: the record is found no more, but its history stays. Raises NotFound."""
+
+    @abstractmethod
+    def live_versions(self, ids: Sequence[str]) -> dict[str, int]:
+        """Return the numbers of the newest versions of those of the records that are live."""
+
+    @abstractmethod
+    def restore(self, row: Row, vector: bytes | None, *, is_given: bool) -> None:
+        """Append a row of another store as it is: id, version, time and checksum stay."""
+
+    @abstractmethod
+    def claim_encoder(self, spec: EncoderSpec) -> None:
+        """Make sure that vectors of this encoder may be stored; the first one decides.
+
+        Raises:
+            EncoderMismatch: naming both encoders and the command that re-embeds.
+        """
+
+    @abstractmethod
+    def set_meta(self, key: str, value: str) -> None:
+        """Set one of the store's own settings."""
+
+    @abstractmethod
+    def credit(
+        self, id: str, *, uses: int = 0, wins: int = 0, losses: int = 0, repeats: int = 0
+    ) -> None:
+        """Add to a record's counters. Adding the same thing again (`repeats`) is no use of it."""
+
+    @abstractmethod
+    def note_copy(self, path: Path, what: str) -> None:
+        """Remember that a copy of records was written elsewhere, for the receipts of erasures."""
+
+    @abstractmethod
+    def enqueue(
+        self,
+        kind: str,
+        spec: Mapping[str, Any],
+        *,
+        scope: Scope,
+        price: Price | None = None,
+    ) -> Job:
+        """Append a job to be run later; it is there exactly if what else is written here is.
+
+        Args:
+            kind: who knows how to run it.
+            spec: JSON values that the kind understands. It names records and does not quote them: an
+                erasure does not look into it.
+            scope: whose job it is. It goes when the last record of this scope, and of all below it, is
+                erased.
+            price: what it is estimated to take.
+        """
+
+    @abstractmethod
+    def change_job(self, job: Job) -> None:
+        """Store a job as it is now. Raises NotFound when it is not there any more."""
+
+
+class Reembedding(ABC):
+    """The way to another encoder's vectors: resumable, and never half done for a reader.
+
+    New vectors are collected beside the old ones. When none is missing they take the old ones' place in
+    one transaction, which also names the new encoder and begins a new epoch.
+    """
+
+    @abstractmethod
+    def remaining(self) -> int:
+        """Return how many rows still lack a new vector."""
+
+    @abstractmethod
+    def missing(self, *, limit: int) -> list[int]:
+        """Return the numbers of some rows that still lack a new vector, oldest first."""
+
+    @abstractmethod
+    def keep(self, seqs: Sequence[int], vectors: Sequence[bytes]) -> None:
+        """Keep new vectors for rows; a row erased meanwhile is left out."""
+
+    @abstractmethod
+    def swap(self) -> bool:
+        """Put the new vectors in force if none is missing; return whether that was done."""
+
+
+class Store(ABC):
+    """The records of one memory. Threads and processes may share it; writers take turns.
+
+    Opening one, and every verb, raises `StoreUnavailable` (or a subclass) when it cannot be read or
+    written now, and `MemoryClosed` after `close`. Moments are microseconds since 1970.
+    """
+
+    folder: Path  # of the memory: what is derived from the store, e.g. indexes, lies in it
+    read_only: bool  # nothing is ever written, whoever asks
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release what is open; calling it twice is allowed."""
+
+    # Reading rows
+
+    @abstractmethod
+    def last_seq(self) -> int:
+        """Return the number of the newest row, 0 in an empty store."""
+
+    @abstractmethod
+    def since(self, seq: int, *, kinds: Sequence[str] | None = None) -> Iterator[Row]:
+        """Yield every row after `seq`, in order; only those of some kinds, where these are named."""
+
+    @abstractmethod
+    def live(
+        self,
+        *,
+        view: ScopeView,
+        kinds: Sequence[str] | None = None,
+        at: int | None = None,
+        after: int = 0,
+        source: str | None = None,
+        prefix: str = "",
+    ) -> Iterator[Row]:
+        """Yield the rows live (at a moment), oldest first, beginning after a row number.
+
+        Args:
+            view: whose records.
+            kinds: only these kinds.
+            at: None for now.
+            after: a `seq` to continue from.
+            source: only records derived from this id.
+            prefix: only records whose natural key begins with it; no character is special in it.
+        """
+
+    @abstractmethod
+    def rows(self, seqs: Sequence[int]) -> dict[int, Row]:
+        """Return rows by number; a row that was erased meanwhile is missing."""
+
+    @abstractmethod
+    def versions(self, id: str) -> list[Row]:
+        """Return all rows of one record, oldest version first, whatever their scope."""
+
+    @abstractmethod
+    def newest(self, id: str, *, view: ScopeView, at: int | None = None) -> Row:
+        """Return the row of the version of a record that is live (at a moment).
+
+        Raises:
+            NotFound: if there is none that the view sees.
+        """
+
+    @abstractmethod
+    def having_content(
+        self, kind: str, scope: Scope, hashes: Collection[bytes]
+    ) -> Mapping[bytes, Sequence[Row]]:
+        """Return the live rows of a kind in exactly this scope by the hash of their searchable text.
+
+        Hashes that no row has are missing; the rows of one hash are in their order.
+        """
+
+    @abstractmethod
+    def content_counts(self, hashes: Collection[bytes]) -> Mapping[bytes, int]:
+        """Return how many rows have a searchable text with these hashes; those of none are missing.
+
+        Every version in every scope counts, so this is an upper bound that one index answers.
+        """
+
+    # Reading records
+
+    def get(self, id: str, *, view: ScopeView, at: int | None = None) -> Record:
+        """Return the live version of a record (at a moment). Raises NotFound."""
+        return self.newest(id, view=view, at=at).record()
+
+    @abstractmethod
+    def find(self, *, kind: str, scope: Scope, key: str) -> Record | None:
+        """Return the live record of a kind and scope with a natural key."""
+
+    def history(self, id: str, *, view: ScopeView) -> list[Version]:
+        """Return every version of a record, oldest first; an erased one shows only its erasure.
+
+        Raises:
+            NotFound: if the view sees no version of it.
+        """
+        rows = [row for row in self.versions(id) if row.op == "erase" or view.sees(row.scope)]
+        if not rows:
+            raise NotFound(f"no record {id!r} is visible from this scope")
+        return [
+            Version(
+                row.id,
+                row.version,
+                row.op,
+                from_micros(row.created_at),
+                row.record() if row.op == "put" else None,
+            )
+            for row in rows
+        ]
+
+    @abstractmethod
+    def seq_of(self, record: Record) -> int:
+        """Return the number of the row that holds this version of a record. Raises NotFound."""
+
+    @abstractmethod
+    def ids(self, view: ScopeView) -> list[str]:
+        """Return the ids of all records in a view, deleted ones too, oldest first."""
+
+    @abstractmethod
+    def with_derived(self, ids: Sequence[str]) -> set[str]:
+        """Return those of the ids that some record was derived from."""
+
+    @abstractmethod
+    def count(self, view: ScopeView) -> tuple[dict[str, int], int, int]:
+        """Return the live records by kind, all rows, and the scopes with live records, of a view."""
+
+    @abstractmethod
+    def counters(self, id: str) -> Counters:
+        """Return how a record fared; all zero for one never used."""
+
+    # Reading vectors
+
+    def encoder(self) -> EncoderSpec | None:
+        """Return the encoder of the stored vectors, or None before the first one."""
+        value = self.meta("encoder")
+        return None if value is None else EncoderSpec(**json.loads(value))
+
+    def epoch(self) -> int:
+        """Return how often all vectors were replaced; an index of another epoch must be rebuilt."""
+        return int(self.meta("epoch") or 0)
+
+    def vectors(self, seqs: Sequence[int]) -> dict[int, bytes]:
+        """Return the packed vectors of rows by number. Raises StoreCorrupt."""
+        return {seq: vector for seq, (vector, _) in self.given_vectors(seqs).items()}
+
+    @abstractmethod
+    def given_vectors(self, seqs: Sequence[int]) -> dict[int, tuple[bytes, bool]]:
+        """Return for rows by number the packed vector, and whether the user gave it.
+
+        Raises:
+            StoreCorrupt: if a vector's bytes are not what was written.
+        """
+
+    @abstractmethod
+    def encodings(self, hashes: Sequence[bytes]) -> dict[bytes, bytes]:
+        """Return vectors that the encoder already made for texts with these content hashes."""
+
+    # The store itself
+
+    @abstractmethod
+    def meta(self, key: str) -> str | None:
+        """Return one of the store's own settings; "id" tells it from its copies."""
+
+    @abstractmethod
+    def files(self) -> frozenset[str]:
+        """Return the names of all that the store itself keeps directly in `folder`."""
+
+    @abstractmethod
+    def faults(self) -> Iterator[str]:
+        """Yield what is wrong with the place where the rows are kept, in words; nothing if sound."""
+
+    # Writing
+
+    @abstractmethod
+    def writing(self) -> AbstractContextManager[Writing]:
+        """Take the write turn. What happens inside happens wholly or not at all.
+
+        Raises:
+            StoreReadOnly: if the store was opened for reading only.
+            StoreBusy: if others kept the turn for too long.
+        """
+
+    @abstractmethod
+    def lock(self, name: str) -> AbstractContextManager[None]:
+        """Hold a lock that one thread of one process can hold; the system frees it if that dies.
+
+        It has nothing to do with the right to write: others go on writing.
+
+        Args:
+            name: of lower-case letters, digits and hyphens.
+
+        Raises:
+            StoreBusy: at once, if somebody else holds it.
+            StoreReadOnly: if the store was opened for reading only.
+        """
+
+    @abstractmethod
+    def reembedding(self, spec: EncoderSpec) -> Reembedding:
+        """Start collecting vectors of an encoder, or go on if this was begun before."""
+
+    # Forgetting, and copies
+
+    @abstractmethod
+    def erase(self, ids: Collection[str], *, view: ScopeView) -> Erasure:
+        """Remove records, live or deleted, with all versions and all that was derived from them.
+
+        Each leaves one row with an id, a kind and a time. Call `finish_erasure` afterwards; until then
+        their bytes may still be on the disk.
+
+        Raises:
+            NotFound: if the view does not see one of the ids; nothing is removed then.
+        """
+
+    @abstractmethod
+    def is_erasure_due(self) -> bool:
+        """Return whether an erasure was cut off before the bytes were cleared."""
+
+    @abstractmethod
+    def finish_erasure(self) -> None:
+        """Clear the bytes of erased records from the disk.
+
+        Raises:
+            EraseIncomplete: if another process or a full disk is in the way; call again later.
+        """
+
+    @abstractmethod
+    def copies(self) -> tuple[Copy, ...]:
+        """Return the snapshots and exports that were noted, oldest first."""
+
+    @abstractmethod
+    def snapshot(self, folder: Path) -> Path:
+        """Write a consistent, compact copy into a new folder, to be opened as any memory.
+
+        The copy has a "meta" id of its own, and is noted among the `copies`.
+
+        Returns:
+            The file that holds it.
+
+        Raises:
+            InvalidInput: if the folder holds a memory already.
+            StoreUnavailable: if it cannot be written.
+        """
+
+    # Jobs
+
+    @abstractmethod
+    def jobs(self, *, view: ScopeView, states: Collection[State] | None = None) -> list[Job]:
+        """Return the jobs of a view, oldest first; only those in some states, where these are named."""
+
+    @abstractmethod
+    def job(self, id: str, *, view: ScopeView) -> Job:
+        """Return a job. Raises NotFound."""

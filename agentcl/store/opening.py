@@ -1,0 +1,46 @@
+"""Opening the store of a memory's folder, whatever it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from agentcl.store.base import Store
+from agentcl.store.records import now_micros
+from agentcl.store.sqlite.database import Durability
+from agentcl.store.sqlite.store import FILE, SqliteStore
+
+
+def open_store(
+    folder: Path,
+    *,
+    busy_timeout_s: float = 30.0,
+    durability: Durability = "full",
+    read_only: bool = False,
+    clock: Callable[[], int] = now_micros,
+) -> Store:
+    """Open the store of a folder; a new one is made there unless `read_only`.
+
+    Args:
+        folder: that exists.
+        busy_timeout_s: how long a writer waits for its turn.
+        durability: "full" survives a power cut after each write; "normal" may lose the last writes
+            in a power cut, but nothing in a crash of the process.
+        read_only: never write, not even to migrate.
+        clock: microseconds since 1970; record times rise strictly even when it steps back.
+
+    Raises:
+        StoreUnavailable: (or a subclass) if it cannot be opened.
+    """
+    return SqliteStore(
+        folder,
+        busy_timeout_s=busy_timeout_s,
+        durability=durability,
+        read_only=read_only,
+        clock=clock,
+    )
+
+
+def holds_store(folder: Path) -> bool:
+    """Return whether there is a store in a folder."""
+    return (folder / FILE).exists()

@@ -1,0 +1,45 @@
+"""Copies of the file: made whole, and remembered."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from agentcl.errors import InvalidInput, StoreUnavailable
+from agentcl.store.base import Copy
+from agentcl.store.records import from_micros
+from agentcl.store.sqlite.database import Database
+
+
+def copy_into(folder: Path, name: str, database: Database) -> Path:
+    """Write a consistent, compact copy into a new folder; it is there whole or not at all.
+
+    Raises:
+        InvalidInput: if the folder holds a memory already.
+        StoreUnavailable: if it cannot be written.
+    """
+    target = folder / name
+    if target.exists():
+        raise InvalidInput(f"{folder} already holds a memory; name a new folder for the snapshot")
+    partial = folder / f"{name}.partial"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        partial.unlink(missing_ok=True)
+        database.read("VACUUM INTO ?", (str(partial),))
+        # A copy leads a life of its own, so an index on a server must not be shared between the two.
+        with closing(sqlite3.connect(partial)) as copy, copy:
+            copy.execute("UPDATE meta SET value = lower(hex(randomblob(10))) WHERE key = 'id'")
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.rename(target)
+    except OSError as error:
+        raise StoreUnavailable(f"cannot write a snapshot to {folder}: {error}") from error
+    return target
+
+
+def copies(database: Database) -> tuple[Copy, ...]:
+    """Return the copies that were noted, oldest first."""
+    rows = database.read("SELECT path, what, made_at FROM copy ORDER BY made_at, path")
+    return tuple(Copy(Path(str(path)), str(what), from_micros(at)) for path, what, at in rows)  # type: ignore[arg-type]  # the schema's types

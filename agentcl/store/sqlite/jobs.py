@@ -1,0 +1,135 @@
+"""The table of jobs."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from agentcl.errors import NotFound
+from agentcl.store.checks import canonical_json, check_json_object
+from agentcl.store.jobs import Job, Price, State
+from agentcl.store.records import Scope, ScopeView, from_micros, to_micros
+from agentcl.store.rows import fields_of
+from agentcl.store.sqlite.conditions import view_sql
+from agentcl.store.sqlite.database import Database
+
+_NAMES: Final = (
+    "id, kind, state, spec, tenant, user, agent, session, units, tokens, done, total, attempts, error,"
+    " created_at, started_at, ended_at"
+)
+_MARKS: Final = ", ".join("?" * 17)
+
+
+def new(
+    id: str, kind: str, spec: Mapping[str, Any], scope: Scope, price: Price | None, *, now: int
+) -> Job:
+    """Return a job that nobody has begun."""
+    return Job(
+        id=id,
+        kind=kind,
+        spec=check_json_object(spec, "a job's spec"),
+        scope=scope,
+        state="queued",
+        price=price,
+        done=0,
+        total=None,
+        attempts=0,
+        error="",
+        created_at=from_micros(now),
+        started_at=None,
+        ended_at=None,
+    )
+
+
+def insert(connection: sqlite3.Connection, job: Job) -> None:
+    """Add a job."""
+    connection.execute(f"INSERT INTO job ({_NAMES}) VALUES ({_MARKS})", _values(job))
+
+
+def update(connection: sqlite3.Connection, job: Job) -> None:
+    """Put a job in the place of what it was. Raises NotFound."""
+    sql = f"UPDATE job SET ({_NAMES}) = ({_MARKS}) WHERE id = ?"
+    if not connection.execute(sql, (*_values(job), job.id)).rowcount:
+        raise NotFound(f"job {job.id!r} is not there any more")
+
+
+def select(
+    database: Database,
+    view: ScopeView,
+    *,
+    states: Collection[State] | None = None,
+    id: str | None = None,
+) -> list[Job]:
+    """Return the jobs of a view, oldest first."""
+    condition, parameters = view_sql(view, "j")
+    if states is not None:
+        condition += f" AND j.state IN ({', '.join('?' * len(states))})"
+        parameters += sorted(states)
+    if id is not None:
+        condition += " AND j.id = ?"
+        parameters.append(id)
+    rows = database.read(
+        f"SELECT {_NAMES} FROM job AS j WHERE {condition} ORDER BY j.number", parameters
+    )
+    return [_job(row) for row in rows]
+
+
+def delete_orphans(connection: sqlite3.Connection, emptied: Iterable[Scope]) -> None:
+    """Delete the jobs of scopes that lost records and now have none, nor has any scope below them."""
+    left = [
+        Scope(*row) for row in connection.execute("SELECT tenant, user, agent, session FROM scope")
+    ]
+    owners = [
+        Scope(*row)
+        for row in connection.execute("SELECT DISTINCT tenant, user, agent, session FROM job")
+    ]
+    lost = list(emptied)
+    for owner in owners:
+        if any(_is_below(s, owner) for s in lost) and not any(_is_below(s, owner) for s in left):
+            connection.execute(
+                "DELETE FROM job WHERE tenant = ? AND user = ? AND agent = ? AND session = ?",
+                fields_of(owner),
+            )
+
+
+def _is_below(scope: Scope, owner: Scope) -> bool:
+    return all(
+        not own or own == field
+        for own, field in zip(fields_of(owner), fields_of(scope), strict=True)
+    )
+
+
+def _values(job: Job) -> tuple[object, ...]:
+    price = (None, None) if job.price is None else (job.price.units, job.price.tokens)
+    return (
+        job.id, job.kind, job.state, canonical_json(job.spec), *fields_of(job.scope), *price, job.done,
+        job.total, job.attempts, job.error, to_micros(job.created_at), _micros(job.started_at),
+        _micros(job.ended_at),
+    )  # fmt: skip
+
+
+def _job(row: tuple[Any, ...]) -> Job:
+    id, kind, state, spec, tenant, user, agent, session, units, tokens, *rest = row
+    done, total, attempts, error, created_at, started_at, ended_at = rest
+    return Job(
+        id=id,
+        kind=kind,
+        spec=json.loads(spec),
+        scope=Scope(tenant, user, agent, session),
+        state=state,
+        price=None if units is None else Price(units, tokens),
+        done=done,
+        total=total,
+        attempts=attempts,
+        error=error,
+        created_at=from_micros(created_at),
+        started_at=None if started_at is None else from_micros(started_at),
+        ended_at=None if ended_at is None else from_micros(ended_at),
+    )
+
+
+def _micros(moment: datetime | None) -> int | None:
+    return None if moment is None else to_micros(moment)

@@ -1,0 +1,42 @@
+"""Locks that a thread of a process holds, whatever becomes of the process."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Final
+
+from agentcl.errors import InvalidInput, StoreBusy, StoreUnavailable
+
+_NAME: Final = re.compile("[a-z0-9-]+")
+
+
+@contextmanager
+def held_lock(folder: Path, name: str) -> Iterator[None]:
+    """Hold the lock of a name below a folder, which is made if absent.
+
+    Raises:
+        StoreBusy: at once, if another thread or process holds it.
+        InvalidInput: if the name has other signs than lower-case letters, digits and hyphens.
+    """
+    if not _NAME.fullmatch(name):
+        raise InvalidInput(f"{name!r} names no lock: use lower-case letters, digits and hyphens")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # A lock of SQLite works on every system that SQLite does, and dies with its process.
+        connection = sqlite3.connect(
+            folder / f"{name}.lock", timeout=0, isolation_level=None, check_same_thread=False
+        )
+    except (OSError, sqlite3.Error) as error:
+        raise StoreUnavailable(f"cannot make the lock {name} in {folder}: {error}") from error
+    with closing(connection):
+        try:
+            connection.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            raise StoreBusy(
+                f"another run holds the lock {name!r} of {folder.parent}; wait for it, or stop it first"
+            ) from error
+        yield
