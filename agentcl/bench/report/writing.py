@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from agentcl.bench.folder import RunFolder
@@ -75,7 +76,11 @@ def report_markdown(summary: Summary, *, pictures: list[str] | None = None) -> s
 def chart_files(summary: Summary) -> dict[str, str]:
     """Return the charts of a run as files of their own, by name."""
     curves, costs = learning_chart(summary, are_named=True), cost_charts(summary)
-    files = {"curves.svg": curves.file()} if curves else {}
+    files = {}
+    if curves:
+        bounds = zip(BOUNDS, key_bounds(summary) or (), strict=False)
+        note = ", ".join(f"{label}: {value:.2f}" for label, value in bounds)
+        files["curves.svg"] = replace(curves, note=note and f"Dotted: {note}").file()
     if costs:
         files["costs.svg"] = beside(costs, title="What memory cost, and what was reached").file()
     return files
