@@ -79,7 +79,8 @@ class Picture:
         """Return it with its title above it."""
         width, height = self.size
         down = 54 if self.note else 34
-        head = text(8, 20, self.title, "head") + text(8, 40, self.note, "small soft")
+        title = shortened(self.title, int(width / 9))
+        head = text(8, 20, title, "head") + text(8, 40, self.note, "small soft")
         body = f'{head}<g transform="translate(0 {down})">{self.body}</g>'
         return replace(self, size=(width, height + down), body=body)
 
@@ -105,12 +106,11 @@ class Picture:
 
 def beside(pictures: Sequence[Picture], *, title: str) -> Picture:
     """Return pictures as one, from left to right, each with its title."""
-    parts, x = [], 0.0
+    parts, x, height = [], 0.0, 0.0
     for picture in (picture.headed() for picture in pictures):
         parts.append(f'<g transform="translate({x:g} 0)">{picture.body}</g>')
-        x += picture.size[0] + 20
+        x, height = x + picture.size[0] + 20, max(height, picture.size[1])
     desc = " ".join(f"{picture.title}: {picture.desc}" for picture in pictures)
-    height = max(picture.headed().size[1] for picture in pictures)
     return Picture(title, desc, (x, height), "".join(parts))
 
 
@@ -179,17 +179,7 @@ def chart(
         parts.append(_path("rule", f"M{plot.x(value):.1f} {_TOP}V{plot.bottom}"))
         parts.append(_label(label, plot.x(value), _TOP + 8, taken, size, away=4))
     for number, one in enumerate(series):
-        points = [(plot.x(x), plot.y(y)) for x, y in one.points]
-        parts.append(_line(one, points))
-        for (x, _), interval in zip(points, one.intervals, strict=False):
-            high, low = plot.y(interval[1]), plot.y(interval[0])
-            parts.append(_path(f"line s{one.place % 7}", f"M{x:.1f} {low:.1f}V{high:.1f}"))
-            taken.append((x - 2, high, x + 2, low))
-        # Where lines lie on each other, marks at other places show that there are several.
-        step = max(1, len(points) // _MARKS)
-        marked = points[number * step // len(series) :: step] if one.weight != "faint" else []
-        parts += [_mark(one.place, x, y) for x, y in marked]
-        taken += [(x - 6, y - 6, x + 6, y + 6) for x, y in marked if len(points) == 1]
+        parts += plot.drawn(one, number / len(series), taken)
     for one in sorted(series, key=lambda one: -one.points[-1][1]) if are_named else ():
         x, y = plot.x(one.points[-1][0]), plot.y(one.points[-1][1])
         is_line = len(one.points) > 1
@@ -275,9 +265,8 @@ def spring(count: int, edges: Sequence[tuple[int, int]]) -> list[tuple[float, fl
 
 def text(x: float, y: float, words: str, kind: str = "", *, anchor: str = "start") -> str:
     """Return words at a place; `kind` is of small, soft and head."""
-    return (
-        f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{_safe(words)}</text>'
-    )
+    at = f'class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
+    return f"<text {at}>{_safe(words)}</text>" if words else ""
 
 
 def legend_key(place: int | None) -> str:
@@ -317,6 +306,20 @@ class _Plot:
         label = text(0, 0, self.up.label, anchor="middle")
         return [*parts, f'<g transform="{turned}">{label}</g>']
 
+    def drawn(self, one: Series, shift: float, taken: list[Box]) -> list[str]:
+        """Return a series. Where lines lie on each other, marks shifted apart show that there are several."""
+        points = [(self.x(x), self.y(y)) for x, y in one.points]
+        parts = [_line(one, points)]
+        for (x, _), (start, end) in zip(points, one.intervals, strict=False):
+            low, high = self.y(start), self.y(end)
+            parts.append(_path(f"line s{one.place % 7}", f"M{x:.1f} {low:.1f}V{high:.1f}"))
+            taken.append((x - 2, high, x + 2, low))
+        step = max(1, len(points) // _MARKS)
+        marked = points[int(shift * step) :: step] if one.weight != "faint" else []
+        if len(points) == 1:
+            taken += [(x - 6, y - 6, x + 6, y + 6) for x, y in marked]
+        return parts + [_mark(one.place, x, y) for x, y in marked]
+
 
 def _line(series: Series, points: Sequence[tuple[float, float]]) -> str:
     starts = {0, *series.breaks}
@@ -351,6 +354,8 @@ def _label(
     Words that are not needed are left out where there is none. With the `key` of a line they stand to the
     right of it, behind a sample of it.
     """
+    if not words:
+        return ""
     words = shortened(words, _NAME)
     wide, indent = _wide(words), 0 if key is None else 34
     ends = {"start": x + away + indent, "middle": x, "end": x - away}
@@ -364,7 +369,7 @@ def _label(
         left = ends[anchor] - wide * {"start": 0, "middle": 0.5, "end": 1}[anchor]
         boxes.append((left - indent, y + down - 7, left + wide, y + down + 7))
     first = next((n for n, box in enumerate(boxes) if _is_free(box, taken, size)), None)
-    if not words or (first is None and not is_needed):
+    if first is None and not is_needed:
         return ""
     box, anchor = boxes[first or 0], spots[first or 0][0]
     taken.append(box)

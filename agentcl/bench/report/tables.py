@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 from agentcl.bench.metrics.curves import BreakEven
@@ -54,11 +54,14 @@ class Section:
 
 
 def sections_of(summary: Summary) -> list[Section]:
-    """Return the sections of a report, those with nothing to say left out."""
+    """Return the sections of a report. A table without rows is left out, and a section without tables."""
     makers = (_result, _differences, _learning, _lessons, _questions, _transfer, _passes, _changes,
               _groups, _costs, _checks, _setting)  # fmt: skip
-    found = [make(summary) for make in makers]
-    return [section for section in found if section is not None]
+    sections = [make(summary) for make in makers]
+    kept = [
+        replace(one, tables=tuple(table for table in one.tables if table.rows)) for one in sections
+    ]
+    return [section for section in kept if section.tables]
 
 
 def key_bounds(summary: Summary) -> tuple[float, float] | None:
@@ -134,10 +137,8 @@ def _result(summary: Summary) -> Section:
     return Section("result", "Result", tuple(said), (Table(table.columns, rows),))
 
 
-def _differences(summary: Summary) -> Section | None:
+def _differences(summary: Summary) -> Section:
     lines = summary.differences
-    if not lines:
-        return None
     unit = next((line.score.unit for line in lines if line.score), "seeds")
     tables = [difference_table(lines, unit)]
     if any(line.adaptive_efficiency is not None or line.break_even for line in lines):
@@ -167,10 +168,8 @@ def _start(found: BreakEven | None) -> str:
     )
 
 
-def _learning(summary: Summary) -> Section | None:
-    if summary.are_questions or not summary.curves:
-        return None
-    table = _table(summary.baselines, {
+def _learning(summary: Summary) -> Section:
+    table = _table(summary.baselines if summary.curves else (), {
         "baseline": lambda line: line.baseline,
         "area under the curve": lambda line: interval(line.learning_curve_area),
         "first fifth": lambda line: interval(line.first),
@@ -180,12 +179,10 @@ def _learning(summary: Summary) -> Section | None:
     return Section("learning", "Learning", (said,), (table,))
 
 
-def _lessons(summary: Summary) -> Section | None:
+def _lessons(summary: Summary) -> Section:
     by_baseline: dict[str, list[LessonLine]] = {}
     for line in summary.lessons:
         by_baseline.setdefault(line.baseline, []).append(line)
-    if not by_baseline:
-        return None
     stages = dict.fromkeys(line.stage for line in summary.lessons)
     counts = tuple(
         (baseline, *(count(sum(line.stage == stage for line in its)) for stage in stages))
@@ -213,9 +210,7 @@ def _lessons(summary: Summary) -> Section | None:
     return Section("lessons", "Lessons", (said,), tables)
 
 
-def _questions(summary: Summary) -> Section | None:
-    if not summary.measures:
-        return None
+def _questions(summary: Summary) -> Section:
     tables = []
     for category in dict.fromkeys(line.category for line in summary.measures):
         its = [line for line in summary.measures if line.category == category]
@@ -228,9 +223,7 @@ def _questions(summary: Summary) -> Section | None:
     return Section("questions", "Questions", (), tuple(tables))
 
 
-def _transfer(summary: Summary) -> Section | None:
-    if not summary.transfer:
-        return None
+def _transfer(summary: Summary) -> Section:
     tables = []
     for line in summary.transfer:
         stages = ("before any training", *(f"after {family}" for family in line.families))
@@ -250,12 +243,10 @@ def _transfer(summary: Summary) -> Section | None:
     return Section("transfer", "Transfer", (said,), (*tables, pivot))
 
 
-def _passes(summary: Summary) -> Section | None:
-    if not summary.passes:
-        return None
+def _passes(summary: Summary) -> Section:
     known = (
         "Parts of tasks are those that the stream names."
-        if summary.passes[0].are_parts_known
+        if all(line.are_parts_known for line in summary.passes)
         else "The stream names no parts of its tasks: each task counts as its own only part."
     )
     said = f"Gains are against no memory on the same episodes. {known} Intervals over seeds."
@@ -263,9 +254,7 @@ def _passes(summary: Summary) -> Section | None:
     return Section("passes", "Two passes", (said,), (table,))
 
 
-def _changes(summary: Summary) -> Section | None:
-    if not summary.changes:
-        return None
+def _changes(summary: Summary) -> Section:
     table = _table(summary.changes, {
         "baseline": lambda line: line.baseline,
         "from": lambda line: line.phase,
@@ -282,15 +271,14 @@ def _changes(summary: Summary) -> Section | None:
     return Section("changes", "Changes of the rules", (said,), (table,))
 
 
-def _groups(summary: Summary) -> Section | None:
+def _groups(summary: Summary) -> Section:
     tables: list[Table] = []
     for by in ("family", "phase"):
         its = [line for line in summary.groups if line.by == by]
-        if its:
-            label = "category" if by == "family" and summary.are_questions else by
-            tables.append(_group_table(summary, its, label, "Score", lambda line: line.score))
-            tables.append(_group_table(summary, its, label, "Success", lambda line: line.success))
-    return Section("groups", "Families and phases", (), tuple(tables)) if tables else None
+        label = "category" if by == "family" and summary.are_questions else by
+        tables.append(_group_table(summary, its, label, "Score", lambda line: line.score))
+        tables.append(_group_table(summary, its, label, "Success", lambda line: line.success))
+    return Section("groups", "Families and phases", (), tuple(tables))
 
 
 def _group_table(
@@ -317,7 +305,7 @@ def _group_table(
     return Table(columns, tuple(rows), f"{what} by {label}")
 
 
-def _costs(summary: Summary) -> Section | None:
+def _costs(summary: Summary) -> Section:
     by_role = _table([(line.baseline, cost) for line in summary.baselines for cost in line.costs], {
         "baseline": lambda one: one[0],
         "role": lambda one: one[1].role,
@@ -327,9 +315,7 @@ def _costs(summary: Summary) -> Section | None:
         "seconds": lambda one: number(one[1].usage.duration_s, digits=1),
         "price": lambda one: price(one[1].price),
     }, "By role")  # fmt: skip
-    if not by_role.rows:
-        return None
-    by_success = _table(summary.baselines, {
+    by_success = _table(summary.baselines if by_role.rows else (), {
         "baseline": lambda line: line.baseline,
         "tokens": lambda line: count(line.tokens_per_success),
         "price": lambda line: price(line.price_per_success),
@@ -343,26 +329,25 @@ def _checks(summary: Summary) -> Section:
         return count(line.tests_seen) if line.tests else UNDEFINED
 
     checks = summary.leakage
-    tables = [_table(checks.baselines, {
+    leaks = _table(checks.baselines, {
         "baseline": lambda line: line.baseline,
         "episodes with a leak": lambda line: count(line.episodes),
         "tests": lambda line: count(line.tests),
         "tests learned from before": seen,
         "examples": lambda line: "; ".join(line.examples),
-    }, "Leaks", are_texts=True)]  # fmt: skip
-    if checks.above:
-        tables.append(_table(checks.above, {
-            "family": lambda line: line.family,
-            "score without memory [99%]": lambda line: interval(line.score),
-            "best possible": lambda line: number(line.bound),
-            "above it": lambda line: "LEAK" if line.is_leak else "no",
-        }, "Is the baseline without memory better than it can be?"))  # fmt: skip
+    }, "Leaks", are_texts=True)  # fmt: skip
+    above = _table(checks.above, {
+        "family": lambda line: line.family,
+        "score without memory [99%]": lambda line: interval(line.score),
+        "best possible": lambda line: number(line.bound),
+        "above it": lambda line: "LEAK" if line.is_leak else "no",
+    }, "Is the baseline without memory better than it can be?")  # fmt: skip
     said = (
         _FROZEN[checks.frozen],
         "A leak is an item that was recalled and never remembered, an answer in the instructions, or a baseline "
         "without memory whose interval lies above the best that is possible without one.",
     )
-    return Section("checks", "Checks", said, tuple(tables))
+    return Section("checks", "Checks", said, (leaks, above))
 
 
 def _setting(summary: Summary) -> Section:
@@ -379,7 +364,6 @@ def _setting(summary: Summary) -> Section:
     tables = tuple(
         Table((column, "value"), tuple(_flat(values)), title, are_texts=True)
         for column, title, values in parts
-        if values
     )
     return Section("setting", "Setting", (said,), tables)
 

@@ -197,6 +197,22 @@ def test_charts_are_files_of_their_own_that_name_every_baseline(tmp_path: Path) 
     assert "![curves.svg](curves.svg)" in (folder.path / "report.md").read_text("utf-8")
 
 
+def test_charts_of_the_page_say_what_they_show(tmp_path: Path) -> None:
+    page = page_of(folder_of(tmp_path / "run", RUNS["two seeds"]))
+    charts = page.select("figure svg")
+    assert len(charts) == 3
+    for chart in charts:
+        assert chart["role"] == "img"
+        assert chart.find("title")
+        assert "ours: " in chart.find("desc").get_text()  # type: ignore[union-attr]
+
+
+def test_long_cells_wrap_and_short_ones_do_not(tmp_path: Path) -> None:
+    rows = [*played("none", [0.5]), ResultRow(1, "none", 0, "t", "W" * 300, "train", 1, 0.5)]
+    cells = page_of(folder_of(tmp_path / "run", rows)).select("#groups td:first-child")
+    assert {cell.get_text()[:1]: cell.get("class") for cell in cells} == {"f": None, "W": ["long"]}
+
+
 def test_markdown_tables_keep_their_columns(tmp_path: Path) -> None:
     rows = [*played("none", [0.5]), ResultRow(1, "none", 0, "t", "a|b\nc", "train", 1, 0.5)]
     text = report_markdown(summarise(folder_of(tmp_path / "run", rows)))
