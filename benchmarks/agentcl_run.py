@@ -21,12 +21,12 @@ from recalls import documents_of
 
 from agentcl import Draft, Memory
 from agentcl.retrieval.encoders.base import Role
-from agentcl.retrieval.recall import Mode
+from agentcl.retrieval.modes import PUBLISHED, Mode, SearchMode
 
-MODES: dict[str, Mode] = {
+MODES: dict[str, Mode | SearchMode] = {
     "dense": "dense",
     "agentcl, graph": "graph",
-    "agentcl, hipporag2": "hipporag2",
+    "agentcl, hipporag2": PUBLISHED,
 }
 
 
@@ -93,7 +93,7 @@ def measured(task: dict[str, Any], encoder: GivenVectors, folder: Path) -> dict[
         ids = timed("index", index)
         position = {id: number for number, id in enumerate(ids)}
 
-        def ask(mode: Mode) -> list[list[int]]:
+        def ask(mode: Mode | SearchMode) -> list[list[int]]:
             return [documents_of(memory, question, mode, position) for question in questions]
 
         for name, mode in MODES.items():

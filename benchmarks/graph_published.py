@@ -32,7 +32,7 @@ from agentcl import Draft, Memory
 from agentcl.retrieval.encoders import Encoder, open_encoder
 from agentcl.retrieval.encoders.base import Role
 from agentcl.retrieval.graph.phrases import normalise
-from agentcl.retrieval.recall import Mode
+from agentcl.retrieval.modes import PUBLISHED, Mode, SearchMode
 from agentcl.store.records import Fact
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -133,7 +133,10 @@ def prepare(corpus: Corpus, encoder: Remembered, folder: Path) -> None:
         clauses = [
             f.search_text() for f in memory.list(kind="fact", limit=10**6) if isinstance(f, Fact)
         ]
-        modes: tuple[Mode, ...] = ("graph", "hipporag2")  # the latter encodes the phrases of both
+        modes: tuple[Mode | SearchMode, ...] = (
+            "graph",
+            PUBLISHED,
+        )  # the latter encodes the phrases of both
         for mode in modes:
             memory.search(corpus.questions[0], mode=mode)
     title, text = ADDED

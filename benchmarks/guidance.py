@@ -338,7 +338,7 @@ def curve(rows: Sequence[ResultRow]) -> list[float]:
 
 
 def draw(found: Mapping[str, Any]) -> None:
-    """Draw the learning curves for the manual."""
+    """Draw the learning curves for the pages of results."""
     picture = chart(
         [
             Series(

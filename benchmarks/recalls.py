@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentcl import Memory
-from agentcl.retrieval.recall import Mode
+from agentcl.retrieval.modes import Mode, SearchMode
 
 DEPTHS: Final = (1, 2, 5, 10, 20)
 SEED: Final = 0
@@ -18,7 +18,7 @@ Interval = tuple[float, float, float]
 
 
 def documents_of(
-    memory: Memory, question: str, mode: Mode, position: Mapping[str, int]
+    memory: Memory, question: str, mode: Mode | SearchMode, position: Mapping[str, int]
 ) -> list[int]:
     """Return the documents that a search finds, best first, by their positions."""
     hits = memory.search(question, limit=50, mode=mode)

@@ -1,4 +1,4 @@
-"""Recall on real corpora through `Memory.search`: BM25, dense, fused, graph, HippoRAG 2's settings, side by side.
+"""Recall on real corpora through `Memory.search`: BM25, dense, hybrid, graph, HippoRAG 2's settings, side by side.
 
     python benchmarks/retrieval.py --data ../shared/data/multihop
 
@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from agentcl import Draft, Memory
-from agentcl.retrieval.recall import Mode
+from agentcl.retrieval.modes import PUBLISHED as AS_PUBLISHED
+from agentcl.retrieval.modes import Mode, SearchMode
 
 sys.path.insert(0, str(Path(__file__).parent))
 from corpora import Corpus, load
@@ -44,7 +45,7 @@ def measure(corpus: Corpus, encoder: str, folder: Path) -> tuple[list[Row], dict
         filled_s = time.perf_counter() - started
         position = {document.id: number for number, document in enumerate(stored)}
 
-        def ask(name: str, mode: Mode) -> None:
+        def ask(name: str, mode: Mode | SearchMode) -> None:
             memory.search(corpus.questions[0], mode=mode)  # indexes catch up with what was added
             started = time.perf_counter()
             found = [
@@ -74,7 +75,7 @@ def measure(corpus: Corpus, encoder: str, folder: Path) -> tuple[list[Row], dict
         if corpus.facts is not None:
             memory.facts.import_(corpus.facts)
             ask(WITH_FACTS, "graph")
-            ask(PUBLISHED, "hipporag2")
+            ask(PUBLISHED, AS_PUBLISHED)
     return rows, shares
 
 
@@ -96,7 +97,7 @@ def _cell(interval: tuple[float, float, float]) -> str:
 
 
 def main() -> None:
-    """Measure, print, save, and fail if fused or graph is worse than the better of BM25 and dense."""
+    """Measure, print, save, and fail if hybrid or graph is worse than the better of BM25 and dense."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -150,7 +151,7 @@ def main() -> None:
         for mode in ("hybrid", "graph")
         if at_five[name, mode] < max(at_five[name, "BM25"], at_five[name, "dense"])
     ]
-    print("fused and graph at least as good as the better part at recall@5: "
+    print("hybrid and graph at least as good as the better part at recall@5: "
           + ("yes" if not worse else "no: " + ", ".join(worse)))  # fmt: skip
     name = (
         "retrieval"

@@ -22,6 +22,7 @@ from agentcl.cli.options import (
 from agentcl.cli.screen import Screen, describe_encoder, to_json
 from agentcl.errors import InvalidInput
 from agentcl.files import Skipped, Source, count, load, load_stream
+from agentcl.retrieval.modes import MODES
 
 if TYPE_CHECKING:
     from agentcl.memory.documents import Draft
@@ -102,9 +103,7 @@ def _sources(paths: tuple[str, ...], skipped: list[Skipped]) -> Iterator[Source]
 @click.command()
 @click.argument("query")
 @click.option("--limit", "-n", default=5, show_default=True, help="How many hits.")
-@click.option(
-    "--mode", type=click.Choice(["hybrid", "dense", "text", "graph", "hipporag2"]), default="hybrid"
-)
+@click.option("--mode", type=click.Choice(list(MODES)), default="hybrid", show_default=True)
 @click.option(
     "--filter", "filters", multiple=True, metavar="FIELD=VALUE", help="Metadata must match."
 )

@@ -39,7 +39,8 @@ from agentcl.retrieval.encoders import Encoder
 from agentcl.retrieval.filters import Filters
 from agentcl.retrieval.graph.settings import GraphSettings
 from agentcl.retrieval.index import Index
-from agentcl.retrieval.recall import Mode, Recall
+from agentcl.retrieval.modes import Mode, SearchMode
+from agentcl.retrieval.recall import Recall
 from agentcl.store.checks import ReadScope, WriteScope, check_label, check_time, check_unicode
 from agentcl.store.records import (
     KINDS,
@@ -92,7 +93,7 @@ class Memory:
 
     Args:
         path: the folder; made if absent. Default: the setting `path`, else `agentcl-memory`.
-        encoder: a name (see `agentcl.retrieval.encoders.open_encoder`) or an `Encoder`. Default: the
+        encoder: a name (see `agentcl.retrieval.open_encoder`) or an `Encoder`. Default: the
             one this folder was filled with; for a new folder "minilm" if installed, else "hashing".
         index: the dense index: "exact", "chroma", "chroma:http://HOST:PORT", or an `Index`.
         durability: "full" (survives a power cut) or "normal" (survives a crash of the process).
@@ -445,7 +446,7 @@ class Memory:
         query: str,
         *,
         limit: int = 10,
-        mode: Mode = "hybrid",
+        mode: Mode | SearchMode = "hybrid",
         filters: Filters | None = None,
         as_of: datetime | None = None,
         valid_at: datetime | AnyScope | None = None,
@@ -459,15 +460,14 @@ class Memory:
             query: a question or words.
             limit: how many hits at the most.
             mode: "hybrid" joins both rankings, "dense" is by vector only, "text" by words only;
-                "graph" goes on from what is fused to passages that name the same things;
-                "hipporag2" does what the published code does, for comparison.
+                "graph" goes on from what these find to passages that name the same things.
             filters: conditions on metadata, e.g. `{"lang": "en", "year": {"gte": 2020}}`.
             as_of: search the memory as it was recorded at this moment.
             valid_at: only what holds in the world at this moment; default `as_of`, or now; `ANY`
                 finds what held at any time.
             vector: a ready vector for the query.
             recognise: filters the facts that a graph search begins with, e.g.
-                `agentcl.memory.extraction.Recognition(model)`; default: all are kept.
+                `agentcl.memory.Recognition(model)`; default: all are kept.
             scope: `tenant`, `user`, `agent`, `session`; see the class.
 
         Raises:
@@ -656,12 +656,11 @@ class Memory:
         """Return in words what is in the folder."""
         try:
             count = self._opened.journal.count(self._bound.view({}))[0].get(Document.kind, 0)
-            held = self._opened.journal.encoder()
+            encoder = self._opened.encoder_name()
         except StoreUnavailable as error:
             return f"cannot be read: {error}"
         except MemoryClosed:
             return "closed"
-        encoder = self._opened.setting("encoder") if held is None else held.name
         return f"{count:,} document{'s' * (count != 1)}, {encoder}"
 
 

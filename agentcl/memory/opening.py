@@ -96,8 +96,16 @@ class Opened:
         """The encoder of this memory. Raises MissingExtra."""
         with self.lock:
             if self._encoder is None:
-                self._encoder = open_encoder(self._encoder_name())
+                self._encoder = open_encoder(self.encoder_name())
             return self._encoder
+
+    def encoder_name(self) -> str:
+        """Return the name of the encoder, without opening it."""
+        wanted = str(self.setting("encoder"))
+        if wanted != "auto":
+            return wanted
+        held = self.journal.encoder()
+        return default_encoder_name() if held is None else held.name
 
     @property
     def spec(self) -> EncoderSpec:
@@ -147,7 +155,7 @@ class Opened:
     def check_encoder(self) -> None:
         """Refuse at once to mix the vectors of two encoders. Raises EncoderMismatch."""
         held = self.journal.encoder()
-        wanted = self._encoder_name() if self._encoder is None else self._encoder.name
+        wanted = self.encoder_name() if self._encoder is None else self._encoder.name
         if held is None or held.name == wanted:
             return
         dim = self.encoder.dim
@@ -179,13 +187,6 @@ class Opened:
         """Return the vectors of what can be searched for, by the hash of its text."""
         texts = {content_hash(t): t for one in records if (t := one.search_text()) is not None}
         return encode(texts, encoder=self.encoder, journal=self.journal) if texts else {}
-
-    def _encoder_name(self) -> str:
-        wanted = str(self.setting("encoder"))
-        if wanted != "auto":
-            return wanted
-        held = self.journal.encoder()
-        return default_encoder_name() if held is None else held.name
 
     def _drop_retriever(self) -> None:
         if self._retriever is not None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from agentcl.errors import EncoderMismatch, InvalidInput
 from agentcl.memory.opening import Opened
 from agentcl.retrieval.filters import Filters, parse_filters
 from agentcl.retrieval.index import Query
-from agentcl.retrieval.recall import Mode, Recall
+from agentcl.retrieval.modes import Mode, SearchMode, search_mode
+from agentcl.retrieval.recall import Recall
 from agentcl.retrieval.retriever import Retrieved
 from agentcl.store.checks import check_time, check_unicode
 from agentcl.store.records import AnyScope, ScopeView, to_micros
@@ -20,8 +21,6 @@ from agentcl.store.vectors import SupportsList, pack
 if TYPE_CHECKING:
     from agentcl.retrieval.graph.search import Recognise
 
-_MODES: Final = ("hybrid", "dense", "text", "graph", "hipporag2")
-
 
 def search(
     opened: Opened,
@@ -29,7 +28,7 @@ def search(
     view: ScopeView,
     *,
     limit: int = 10,
-    mode: Mode = "hybrid",
+    mode: Mode | SearchMode = "hybrid",
     filters: Filters | None = None,
     as_of: datetime | None = None,
     valid_at: datetime | AnyScope | None = None,
@@ -42,8 +41,7 @@ def search(
         raise InvalidInput("the query is empty; ask something, or use list()")
     if limit < 1:
         raise InvalidInput(f"limit must be at least 1, and is {limit}")
-    if mode not in _MODES:
-        raise InvalidInput(f"unknown mode {mode!r}; choose one of {', '.join(_MODES)}")
+    way = search_mode(mode)
     moment = check_time(as_of, "as_of")
     conditions = parse_filters(filters)
     holding: int | None = None
@@ -52,7 +50,7 @@ def search(
         holding = opened.clock() if at is None else to_micros(at)
     packed = None if vector is None else pack(vector, dim=opened.encoder.dim)
     held = opened.journal.encoder()
-    if held is not None and mode != "text":
+    if held is not None and "dense" in way.rankings:
         if held != opened.spec:
             raise EncoderMismatch(mismatch(held, opened.spec, opened.path))
         if packed is None:
@@ -68,27 +66,24 @@ def search(
     found = (
         Retrieved([])
         if held is None
-        else opened.retriever.retrieve(asked, mode=mode, limit=limit, recognise=recognise)
+        else opened.retriever.retrieve(asked, mode=way, limit=limit, recognise=recognise)
     )
     return Recall(
         query=query,
         hits=tuple(found.hits),
-        mode=mode,
+        mode=way.name,
         encoder=opened.encoder.name,
         is_lexical=opened.encoder.is_lexical,
-        indexes=_asked(opened, mode),
+        indexes=_asked(opened, way),
         as_of=moment,
         way=found.way,
         facts=found.facts,
     )
 
 
-def _asked(opened: Opened, mode: Mode) -> tuple[str, ...]:
-    dense, text = opened.retriever.dense.index.name, opened.retriever.text.index.name
-    return {
-        "hybrid": (dense, text),
-        "dense": (dense,),
-        "text": (text,),
-        "graph": (dense, text, "graph", "facts"),
-        "hipporag2": (dense, "graph", "facts"),
-    }[mode]
+def _asked(opened: Opened, mode: SearchMode) -> tuple[str, ...]:
+    """Return the names of the indexes that a mode asks."""
+    retriever = opened.retriever
+    rankings = {"dense": retriever.dense.index.name, "text": retriever.text.index.name}
+    names = tuple(rankings[ranking] for ranking in mode.rankings)
+    return (*names, "graph", "facts") if mode.walks else names

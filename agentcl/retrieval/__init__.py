@@ -42,11 +42,14 @@ if TYPE_CHECKING:
         Match,
         Query,
     )
+    from agentcl.retrieval.modes import (
+        MODES,
+        Mode,
+    )
     from agentcl.retrieval.recall import (
         Hit,
         Link,
         LinkedFact,
-        Mode,
         Recall,
         ScorePart,
     )
@@ -57,6 +60,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "MODES",
     "Change",
     "ChromaIndex",
     "Condition",
@@ -101,7 +105,8 @@ if not TYPE_CHECKING:
             "graph.names": "Extracted Extractor NameExtractor Triple",
             "graph.settings": "Edges GraphSettings",
             "index": "Change Condition Entry Index Match Query",
-            "recall": "Hit Link LinkedFact Mode Recall ScorePart",
+            "modes": "MODES Mode",
+            "recall": "Hit Link LinkedFact Recall ScorePart",
             "retriever": "IndexState Retrieved Retriever",
         },
     )

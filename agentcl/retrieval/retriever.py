@@ -15,7 +15,8 @@ from agentcl.retrieval.feed import Feed
 from agentcl.retrieval.fulltext import FullTextIndex
 from agentcl.retrieval.fusion import Fused, Fusion, by_walk, fuse, join, with_link
 from agentcl.retrieval.index import Index, Match, Query
-from agentcl.retrieval.recall import Hit, LinkedFact, Mode
+from agentcl.retrieval.modes import Mode, SearchMode, search_mode
+from agentcl.retrieval.recall import Hit, LinkedFact
 from agentcl.store.base import Store
 from agentcl.store.records import Passage, from_micros
 from agentcl.store.rows import Row
@@ -115,8 +116,9 @@ class Retriever:
                 )
             return self._graph
 
-    def catch_up(self, *, mode: Mode = "hybrid") -> None:
+    def catch_up(self, *, mode: Mode | SearchMode = "hybrid") -> None:
         """Bring the indexes that a mode asks up to the journal, whoever wrote it."""
+        asked = search_mode(mode)
         with self._lock:
             epoch = self._journal.epoch()
             if epoch != self._epoch:  # another process replaced all vectors
@@ -126,19 +128,18 @@ class Retriever:
                     self.dense = self._open_dense()
                 else:
                     self.dense.rebuild(self._journal)
-            is_graph = mode in ("graph", "hipporag2")
             feeds = (
-                *((self.dense,) if mode != "text" else ()),
-                *((self.text,) if mode != "dense" else ()),
-                *(self.graph.feeds if is_graph else ()),
+                *((self.dense,) if "dense" in asked.rankings else ()),
+                *((self.text,) if "text" in asked.rankings else ()),
+                *(self.graph.feeds if asked.walks else ()),
             )
-            if is_graph:
+            if asked.walks:
                 self.graph.fill()
             last = self._journal.last_seq()
             for feed in feeds:
                 if not _is_at(feed, last):
                     feed.catch_up(self._journal)
-            if is_graph:
+            if asked.walks:
                 self._keep_graph()
 
     def states(self) -> list[IndexState]:
@@ -148,7 +149,12 @@ class Retriever:
         return [IndexState(name, mark, last - mark) for name, mark in marks]
 
     def retrieve(
-        self, query: Query, *, mode: Mode, limit: int, recognise: Recognise | None = None
+        self,
+        query: Query,
+        *,
+        mode: Mode | SearchMode,
+        limit: int,
+        recognise: Recognise | None = None,
     ) -> Retrieved:
         """Return at most `limit` hits, best first; ties break by the journal's order.
 
@@ -158,23 +164,23 @@ class Retriever:
             limit: how many hits.
             recognise: a filter of the facts that a graph search begins with.
         """
-        self.catch_up(mode=mode)
-        if mode == "hipporag2":
+        asked = search_mode(mode)
+        self.catch_up(mode=asked)
+        if asked.joins == "walk":
             return self._as_published(query, limit, recognise)
-        is_joint = mode in ("hybrid", "graph")
-        depth = max(_DEPTH, 4 * limit) if is_joint else limit
+        depth = limit if asked.joins == "none" else max(_DEPTH, 4 * limit)
         rankings: dict[str, Sequence[Match]] = {}
-        if mode != "text" and query.vector is not None:
+        if "dense" in asked.rankings and query.vector is not None:
             rankings["dense"] = self.dense.search(self._journal, query, limit=depth)
-        if mode != "dense" and query.text:
+        if "text" in asked.rankings and query.text:
             rankings["text"] = self.text.search(self._journal, query, limit=depth)
         fusion = Fusion(rankings, is_lexical=self._is_lexical)
-        if mode == "graph":
+        if asked.walks:
             walked = self.graph.walk(query, fusion, limit=limit, recognise=recognise)
             hits = self._hits(join(fusion, walked.walk.found), query, limit, walked.walk.steps_to)
             return Retrieved(hits, walked.way, walked.facts)
         fused: Iterator[Fused] = map(fusion.entry, fusion.ordered())
-        if is_joint:  # what neither ranking speaks for is no hit, however few there are
+        if asked.joins == "sum":  # what neither ranking speaks for is no hit, however few there are
             fused = takewhile(lambda entry: entry.score > 0, fused)
         return Retrieved(self._hits(fused, query, limit))
 

@@ -20,6 +20,7 @@ from agentcl import (
 )
 from agentcl.memory.extraction import ModelExtractor, Recognition
 from agentcl.models import Message, ScriptedModel
+from agentcl.retrieval.modes import PUBLISHED
 from agentcl.store.records import Extraction, Fact
 
 BOAT = "The evening boat to Tessary is steered by Ilka Renn."
@@ -119,7 +120,7 @@ def test_odd_facts_are_kept_or_left_out_and_break_nothing(
     document = memory.add(BOAT)
     assert memory.facts.add(document.id, [fact]) == int(is_kept)
     memory.search("boat", mode="graph")
-    assert memory.search("boat", mode="hipporag2").hits
+    assert memory.search("boat", mode=PUBLISHED).hits
     if is_kept:
         assert memory.graph.view().near(fact[0]).facts[0][:3] == fact
     assert memory.store.examine().problems == ()
@@ -334,7 +335,7 @@ def test_the_filter_of_facts_chooses_and_its_failure_is_told(tmp_path: Path) -> 
         assert "the filter failed (SchemaViolation), all facts kept" in found.way
         assert (broken.asked, broken.failed) == (1, 1)
         nothing = Recognition(ScriptedModel(lambda _: '{"keep": []}'))
-        found = memory.search(question, mode="hipporag2", recognise=nothing)
+        found = memory.search(question, mode=PUBLISHED, recognise=nothing)
         assert found.way.startswith("dense alone: no fact is left")
         assert found.hits[0].text == BOAT
 
@@ -371,7 +372,7 @@ def test_the_published_way_is_pagerank_over_all_passages_and_linked_phrases(memo
     for text, fact in zip((BOAT, BIRTH, SHEEP), facts, strict=True):
         memory.facts.add(memory.add(text).id, [fact])
     question = "who steers the evening boat?"
-    found = memory.search(question, mode="hipporag2")
+    found = memory.search(question, mode=PUBLISHED)
     dense = memory.search(question, mode="dense")
     graph = nx.Graph()
     query = Query(view=ScopeView(None, None, None, None))

@@ -12,7 +12,7 @@ from agentcl.bench.baselines.items import ItemsById
 from agentcl.memory.documents import Draft
 from agentcl.memory.memory import Memory
 from agentcl.retrieval.encoders import Encoder
-from agentcl.retrieval.recall import Mode
+from agentcl.retrieval.modes import Mode
 
 
 class OwnMemory:

@@ -19,7 +19,7 @@ from agentcl.bench.peers.remote import TIMEOUT_S, RemoteBaseline
 from agentcl.errors import InvalidInput, MissingPeer
 from agentcl.guidance.rules import BUDGET_TOKENS, GuidanceRules
 from agentcl.retrieval.encoders import Encoder, open_encoder
-from agentcl.retrieval.recall import Mode
+from agentcl.retrieval.modes import Mode
 from agentcl.text.suggesting import did_you_mean
 
 Value = str | int | float | bool

@@ -129,7 +129,8 @@ def test_after_any_changes_the_graph_is_the_one_built_from_what_is_left(
         for act, which, names, user in steps:
             text = "it is " + " or ".join(sorted(names))
             if act == "add" or not documents:
-                documents.append((memory.add(text, user=user).id, user))
+                kept = memory.add(text, duplicates="keep", user=user)
+                documents.append((kept.id, user))
             elif act == "delete":
                 id, owner = documents.pop(which % len(documents))
                 memory.delete(id, user=owner)

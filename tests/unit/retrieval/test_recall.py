@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
 import pytest
+from bs4 import BeautifulSoup
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -84,3 +85,22 @@ def test_the_estimate_errs_on_the_high_side(text: str) -> None:
     """Byte-pair tokenizers never make more tokens than bytes; spaces join the word after them."""
     assert estimate_tokens(text) <= len(text.encode()) + 1
     assert estimate_tokens(text * 2) >= estimate_tokens(text)
+
+
+@given(TEXT, TEXT, TEXT)
+def test_a_representation_is_short_and_a_table_in_a_notebook_is_inert(
+    text: str, title: str, uri: str
+) -> None:
+    found = recall(hit(text, title, uri), hit("second"))
+    assert len(repr(found.hits[0])) < 250
+    assert len(repr(found).splitlines()) == 1
+    page = BeautifulSoup(found._repr_html_(), "html.parser")
+    assert {tag.name for tag in page.find_all()} == {"p", "table", "tr", "th", "td"}
+    assert len(page.find_all("td")) == 10
+
+
+def test_a_representation_says_what_was_asked_and_found() -> None:
+    assert repr(recall(hit("x", "Times"))) == "Recall('ferry times': 1 hit, text, best 'Times')"
+    assert repr(recall()) == "Recall('ferry times': 0 hits, text)"
+    assert repr(hit("at seven")) == "Hit('at seven', score=1.000, id='p')"
+    assert "ferry times" in recall(hit("at seven"))._repr_html_()
