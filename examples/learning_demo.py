@@ -24,8 +24,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedCo
 from rich.table import Column, Table
 
 from agentcl.bench.folder import RunFolder
-from agentcl.bench.reports.lessons import LessonLine, lesson_lines
-from agentcl.bench.reports.writing import write_report
+from agentcl.bench.report.lessons import LessonLine, lesson_lines
+from agentcl.bench.report.writing import write_report
 from agentcl.bench.rows import ResultRow
 from agentcl.bench.run import begin, go_on
 from agentcl.bench.settings import from_mapping
