@@ -3,8 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-# The other benchmarks need data, and `pip install -e '.[bench]'`; see docs/benchmarks.md.
-.PHONY: demo demo-memory test test-vllm test-domains check bench clean
+# The other benchmarks need data, and `pip install -e '.[bench]'`; see docs/results/index.md.
+# The other benchmarks need data, and `pip install -e '.[bench]'`; see docs/results/index.md.
+.PHONY: demo demo-memory test test-vllm test-domains check docs bench clean
 .NOTPARALLEL:
 
 demo: .venv/.base
@@ -32,12 +33,16 @@ check: .venv/.full
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The site, into site/. It needs no network, and nobody needs one to read it.
+docs: .venv/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
 bench: .venv/.full
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/torture.py
 
 clean:
-	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage demo-memory demo.svg demo-run demo-curves.svg
+	rm -rf .venv dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage demo-memory demo.svg demo-run demo-curves.svg
 
 .venv/.base: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -47,6 +52,10 @@ clean:
 .venv/.full: .venv/.base
 	$(PIP) -e '.[all,dev]'
 	@$(PIP) -e '.[textworld]' || echo "TextWorld is not installed (it needs a C compiler); its tests are skipped"
+	touch $@
+
+.venv/.docs: .venv/.full
+	$(PIP) -e '.[docs]'
 	touch $@
 
 .venv/vllm/.done: tests/vllm/requirements.py

@@ -116,7 +116,7 @@ def _ask(memory: Memory, questions: list[tuple[str, Any]], mode: Mode) -> dict[s
 
 
 def _start(folder: Path, encoder: GivenVectors, questions: list[tuple[str, Any]]) -> float:
-    """Return how much longer the first graph search of a process takes than a first fused one."""
+    """Return how much longer the first graph search of a process takes than a first hybrid one."""
     with Memory(folder, encoder=encoder) as memory:
         memory.search(questions[0][0], vector=questions[0][1])
         return _timed(lambda: memory.search(questions[0][0], vector=questions[0][1], mode="graph"))

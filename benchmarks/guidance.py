@@ -337,7 +337,7 @@ def curve(rows: Sequence[ResultRow]) -> list[float]:
 
 
 def draw(found: Mapping[str, Any]) -> None:
-    """Draw the learning curves for the manual, if matplotlib is installed."""
+    """Draw the learning curves for the pages of results, if matplotlib is installed."""
     try:
         import matplotlib as mpl
     except ImportError:

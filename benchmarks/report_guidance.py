@@ -21,8 +21,8 @@ _UNREAD: Final = ("transcripts-5", "episodes")
 _ABLATIONS: Final = ("ablations", "ablations-gen-env")
 
 
-def highlights() -> list[list[str]]:
-    """The README's lines on guidance: what was measured, ours, beside what, and the script."""
+def highlights() -> dict[str, list[str]]:
+    """Return the claims on guidance, as `report._claims` has them."""
     learns = result("guidance")["parts"]["learns"]
     late = {baseline: row["solved by fifth"][-1] for baseline, row in learns["baselines"].items()}
     cost = {
@@ -30,35 +30,35 @@ def highlights() -> list[list[str]]:
     }
     planted = result("guidance")["parts"]["planted"]["baselines"]
     carried = result("carrying")["parts"]["gen-env"]["baselines"]
-    return [
-        [
+    return {
+        "solved": [
             f"incidents solved by a frozen 3 M model, last fifth of {learns['episodes']} episodes",
             f"{late['guidance']:.0%}",
             f"nothing remembered {late['none']:.0%}, transcripts {late['transcripts-5']:.0%}, Reflexion's notes "
             f"{late['notes-3']:.0%}, its lessons by search alone {late['ours']:.0%}; told the true rules {late['oracle']:.0%}",
             "guidance.py",
         ],
-        [
-            "tokens of all roles for each of them",
+        "tokens": [
+            "tokens of all roles for each incident solved",
             f"{cost['guidance']:,.0f}",
             f"nothing remembered {cost['none']:,.0f}, notes {cost['notes-3']:,.0f}, search alone {cost['ours']:,.0f}",
             "guidance.py",
         ],
-        [
+        "wrong": [
             "incidents solved over 100 episodes, ten wrong lessons told before the first",
             f"{planted['guidance']['solved']:.0%}",
             f"nothing remembered or told {learns['baselines']['none']['solved']:.0%}, Reflexion's notes {planted['notes-3']['solved']:.0%}, "
             f"lessons by search {planted['ours']['solved']:.0%}",
             "guidance.py",
         ],
-        [
+        "carried": [
             "first attempts in a deployment that nothing was learned in, from four like it",
             f"score {carried['guidance']['score']:.2f}",
             f"nothing remembered {carried['none']['score']:.2f}, Reflexion's notes {carried['notes-3']['score']:.2f}, lessons by "
             f"search {carried['ours']['score']:.2f}; told the true rules {carried['oracle']['score']:.2f}",
             "carrying.py",
         ],
-    ]
+    }
 
 
 def guidance() -> str:
@@ -88,15 +88,15 @@ def guidance_bars() -> str:
     bars, change = learns["bars"], parts["changing"]["changes"]["guidance"]
     wrong, back = parts["planted"]["planted"]["guidance"], change["back after episodes"]
     return (
-        f"- In the last fifth {bars['last fifth over none']:.1f} times as often solved as without memory, and "
-        f"{bars[_OF_ORACLE]:.0%} as often as with true lessons; {bars[_EACH]:.2f} of the tokens for each. Ahead in tokens, "
-        f"what learning took counted in, from episode {baseline['ahead in tokens from episode']}; adaptive efficiency "
-        f"{baseline['adaptive efficiency']:+.2f} of the score for each 1,000 tokens.\n"
-        f"- Before the rules change {change['before']:.0%} are solved, of the first ten after it "
-        f"{change['first ten after']:.0%}, "
-        + (f"and four fifths of that again after {back} episodes.\n" if back else "and not so many again.\n")
+        f"- In the last fifth of the episodes, guidance solves {bars['last fifth over none']:.1f} times as many as no memory, and "
+        f"{bars[_OF_ORACLE]:.0%} of what the true lessons solve. A solved incident costs {bars[_EACH]:.2f} of the tokens.\n"
+        f"- It is ahead of no memory in tokens from episode {baseline['ahead in tokens from episode']}, what learning took counted in. It gains "
+        f"{baseline['adaptive efficiency']:+.2f} of the score for each 1,000 tokens that memory costs (adaptive efficiency).\n"
+        f"- Before the rules change, {change['before']:.0%} are solved. Of the first ten after it, "
+        f"{change['first ten after']:.0%} are. "
+        + (f"Four fifths of the old share is back after {back} episodes.\n" if back else "Four fifths of the old share never comes back.\n")
         + f"- Of {wrong['lessons']} wrong lessons that were planted, {wrong['out of use within ten']:.0%} were out of use within ten "
-        f"uses; the most had {wrong['most uses']}.\n"
+        f"uses. The most used one had {wrong['most uses']}.\n"
     )  # fmt: skip
 
 
@@ -168,7 +168,7 @@ def ablations() -> str:
 def supervision() -> str:
     """What an expert pays, and how often the supervisor asks for one."""
     found = result("supervision")
-    header = ["", "score", "against `alone`", "tokens an episode", "taught, by fifth of a life"]
+    header = ["", "score", "against `alone`", "tokens an episode", "taught, by fifth of the run"]
     return table(
         header,
         [
@@ -215,8 +215,8 @@ def engine() -> str:
             [[name, f"{times['p50']:.2f}", f"{times['p95']:.2f}", f"{limit:g}" if limit else ""]
              for name, times, limit in lines],
         )
-        + f"\nWith {found['episodes']:,} episodes and {found['lessons']:,} lessons in memory; computing all that is believed anew "
-        f"takes {found['fold_s']:.1f} s and gives the same, byte for byte.\n"
+        + f"\nThe memory held {found['episodes']:,} episodes and {found['lessons']:,} lessons. Computing all beliefs anew takes "
+        f"{found['fold_s']:.1f} s and gives the same, byte for byte.\n"
     )  # fmt: skip
 
 

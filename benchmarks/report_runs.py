@@ -8,21 +8,21 @@ from typing import Any
 from report_tables import result, table
 
 
-def highlights() -> list[list[str]]:
-    """The README's lines on runs: what was measured, ours, beside what, and the script."""
+def highlights() -> dict[str, list[str]]:
+    """Return the claims on runs, as `report._claims` has them."""
     conversations = result("locomo_recall")
     found = {
         baseline: row["recall"]["all (1 to 4)"][0]
         for baseline, row in conversations["baselines"].items()
     }
-    return [
-        [
+    return {
+        "locomo": [
             f"evidence recall@{conversations['depth']} on LoCoMo, {conversations['conversations']} conversations",
             f"{found['ours']:.1f}",
             f"mem0's store {found['mem0']:.1f}, BM25 {found['bm25']:.1f}, dense {found['dense']:.1f}",
             "locomo_recall.py",
         ],
-    ]
+    }
 
 
 def learning() -> str:
@@ -45,8 +45,8 @@ def leak() -> str:
     """What the leakage check found."""
     found = result("learning")["leak"]
     return (
-        f"With the answers among what is recalled the responder scores {found['score']:.2f}; the check caught "
-        f"{found['caught']} of {found['episodes']} such episodes, and none of those in the table above.\n"
+        f"With the answers among what is recalled, the responder scores {found['score']:.2f}. The check caught "
+        f"{found['caught']} of {found['episodes']} such episodes. It flagged none of those in the table above.\n"
     )
 
 

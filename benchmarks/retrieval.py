@@ -1,4 +1,4 @@
-"""Recall on real corpora through `Memory.search`: BM25, dense, fused, graph, HippoRAG 2's settings, side by side.
+"""Recall on real corpora through `Memory.search`: BM25, dense, hybrid, graph, HippoRAG 2's settings, side by side.
 
     python benchmarks/retrieval.py --data ../shared/data/multihop
 
@@ -97,7 +97,7 @@ def _cell(interval: tuple[float, float, float]) -> str:
 
 
 def main() -> None:
-    """Measure, print, save, and fail if fused or graph is worse than the better of BM25 and dense."""
+    """Measure, print, save, and fail if hybrid or graph is worse than the better of BM25 and dense."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -151,7 +151,7 @@ def main() -> None:
         for mode in ("hybrid", "graph")
         if at_five[name, mode] < max(at_five[name, "BM25"], at_five[name, "dense"])
     ]
-    print("fused and graph at least as good as the better part at recall@5: "
+    print("hybrid and graph at least as good as the better part at recall@5: "
           + ("yes" if not worse else "no: " + ", ".join(worse)))  # fmt: skip
     name = (
         "retrieval"

@@ -15,6 +15,8 @@ import agentcl
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+# A block, and the text right behind it, if there is one: what it prints.
+SHOWN = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```)?", re.DOTALL | re.MULTILINE)
 HEAVY = {"numpy", "torch", "sentence_transformers", "chromadb", "openai", "transformers", "asyncio"}
 
 
@@ -106,10 +108,29 @@ def test_extras_that_errors_name_exist() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_block_of_a_page_runs(page: Path, tmp_path: Path) -> None:
-    """The blocks of one page run one after the other, as a reader would paste them."""
-    blocks = BLOCK.findall(page.read_text("utf-8"))
-    if blocks:
-        python("\n".join(blocks), tmp_path)
+    """The blocks of one page run one after the other, as a reader would paste them.
+
+    A block of text right behind one is what it prints.
+    """
+    shown = SHOWN.findall(page.read_text("utf-8"))
+    if shown:
+        printed = python("\nprint(chr(0))\n".join(code for code, _ in shown), tmp_path).split(
+            "\0\n"
+        )
+        for (_, promised), text in zip(shown, printed, strict=True):
+            assert not promised or text == promised
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_page_imports_faces_only(page: Path) -> None:
+    """What a room does not export may move, so nobody is taught to import it."""
+    for block in BLOCK.findall(page.read_text("utf-8")):
+        for node in ast.walk(ast.parse(block)):
+            modules = [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+            if isinstance(node, ast.Import):
+                modules = [alias.name for alias in node.names]
+            for module in modules:
+                assert module.count(".") < 2 or not module.startswith("agentcl"), module
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -118,17 +139,32 @@ def test_links_of_a_page_lead_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), target
 
 
-def test_the_readme_opens_with_five_lines_and_two_commands() -> None:
+def test_the_readme_shows_first_what_is_needed_first() -> None:
+    """A sentence, how to install, ten lines and what they print, the picture, two commands, a table."""
     text = (ROOT / "README.md").read_text("utf-8")
-    block = BLOCK.search(text)
-    assert block is not None
-    assert len([line for line in block.group(1).splitlines() if line.strip()]) <= 5
+    (code, printed), *others = SHOWN.findall(text)
+    assert not others
+    assert len([line for line in code.splitlines() if line.strip()]) <= 10
+    assert printed
+    order = [
+        "**agentcl gives",
+        "pip install agentcl\n",
+        code,
+        printed,
+        "![",
+        "make demo",
+        "make test",
+    ]
+    places = [text.index(part) for part in [*order, "<!-- measured: summary -->"]]
+    assert places == sorted(places)
     assert re.findall(r"^make \w+", text, re.MULTILINE) == ["make demo", "make test"]
+    table = text[places[-1] : text.index("<!-- end -->")]
+    assert 1 <= sum(line.startswith("|") for line in table.splitlines()) - 2 <= 8
     assert "2606.02461" in text
 
 
 def test_every_setting_is_documented() -> None:
-    text = (ROOT / "docs" / "configuration.md").read_text("utf-8")
+    text = (ROOT / "docs" / "howto" / "configuration.md").read_text("utf-8")
     from agentcl.memory.settings import resolve
 
     for name in resolve({}, environment={}, start=Path("/")):

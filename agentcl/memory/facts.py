@@ -117,7 +117,7 @@ class Facts:
         """Take over facts that another program extracted, for the texts that this memory holds.
 
         The file is JSON in HippoRAG's layout (`docs` with `passage`, `extracted_entities` and
-        `extracted_triples`), or JSON lines or TSV of triples; see docs/graph.md. Importing twice
+        `extracted_triples`), or JSON lines or TSV of triples; see docs/howto/graph.md. Importing twice
         changes nothing.
 
         Args:
@@ -171,7 +171,7 @@ class Facts:
         Only one run at a time works on a memory, whatever the process.
 
         Args:
-            extractor: e.g. `agentcl.memory.extraction.ModelExtractor(model)`.
+            extractor: e.g. `agentcl.memory.ModelExtractor(model)`.
             limit: read at most so many passages.
             retry: read also those again that failed before.
             workers: how many passages are read at once.

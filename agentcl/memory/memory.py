@@ -93,7 +93,7 @@ class Memory:
 
     Args:
         path: the folder; made if absent. Default: the setting `path`, else `agentcl-memory`.
-        encoder: a name (see `agentcl.retrieval.encoders.open_encoder`) or an `Encoder`. Default: the
+        encoder: a name (see `agentcl.retrieval.open_encoder`) or an `Encoder`. Default: the
             one this folder was filled with; for a new folder "minilm" if installed, else "hashing".
         index: the dense index: "exact", "chroma", "chroma:http://HOST:PORT", or an `Index`.
         durability: "full" (survives a power cut) or "normal" (survives a crash of the process).
@@ -467,7 +467,7 @@ class Memory:
                 finds what held at any time.
             vector: a ready vector for the query.
             recognise: filters the facts that a graph search begins with, e.g.
-                `agentcl.memory.extraction.Recognition(model)`; default: all are kept.
+                `agentcl.memory.Recognition(model)`; default: all are kept.
             scope: `tenant`, `user`, `agent`, `session`; see the class.
 
         Raises:

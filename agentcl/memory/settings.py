@@ -68,7 +68,7 @@ class _Known:
     parse: Callable[[object], Any]
 
 
-# What each setting means is said in docs/configuration.md.
+# What each setting means is said in docs/howto/configuration.md.
 _KNOWN: Final[Mapping[str, _Known]] = {
     "path": _Known("agentcl-memory", _path),
     "encoder": _Known("auto", _name),

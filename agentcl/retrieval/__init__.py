@@ -44,9 +44,7 @@ if TYPE_CHECKING:
     )
     from agentcl.retrieval.modes import (
         MODES,
-        PUBLISHED,
         Mode,
-        SearchMode,
     )
     from agentcl.retrieval.recall import (
         Hit,
@@ -63,7 +61,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MODES",
-    "PUBLISHED",
     "Change",
     "ChromaIndex",
     "Condition",
@@ -91,7 +88,6 @@ __all__ = [
     "Retrieved",
     "Retriever",
     "ScorePart",
-    "SearchMode",
     "Triple",
     "default_encoder_name",
     "open_encoder",
@@ -109,7 +105,7 @@ if not TYPE_CHECKING:
             "graph.names": "Extracted Extractor NameExtractor Triple",
             "graph.settings": "Edges GraphSettings",
             "index": "Change Condition Entry Index Match Query",
-            "modes": "MODES PUBLISHED Mode SearchMode",
+            "modes": "MODES Mode",
             "recall": "Hit Link LinkedFact Recall ScorePart",
             "retriever": "IndexState Retrieved Retriever",
         },

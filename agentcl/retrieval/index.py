@@ -104,7 +104,7 @@ def _order(a: object, b: object) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is asked of an index: by vector, by text, or (fused, above) by both."""
+    """What is asked of an index: by vector, by text, or by both."""
 
     view: ScopeView  # which scopes may be seen
     text: str = ""

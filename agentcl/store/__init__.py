@@ -58,6 +58,11 @@ if TYPE_CHECKING:
     from agentcl.store.usage import (
         Usage,
     )
+    from agentcl.store.vectors import (
+        SupportsList,
+        pack,
+        unpack,
+    )
 
 __all__ = [
     "ANY",
@@ -88,13 +93,16 @@ __all__ = [
     "Stated",
     "Step",
     "Store",
+    "SupportsList",
     "Usage",
     "Version",
     "WriteScope",
     "Writing",
     "holds_store",
     "open_store",
+    "pack",
     "register",
+    "unpack",
 ]
 
 if not TYPE_CHECKING:
@@ -110,5 +118,6 @@ if not TYPE_CHECKING:
             "rows": "Counters EncoderSpec Row Version",
             "transfer": "Imported",
             "usage": "Usage",
+            "vectors": "SupportsList pack unpack",
         },
     )

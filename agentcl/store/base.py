@@ -19,6 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import agentcl.store.episodes  # noqa: F401  # its kinds of records register themselves
 from agentcl.errors import NotFound
 from agentcl.store.jobs import Job, Price, State
 from agentcl.store.records import Record, Scope, ScopeView, from_micros

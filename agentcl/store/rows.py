@@ -22,7 +22,7 @@ Op = Literal["put", "delete", "erase"]
 
 
 class Row(NamedTuple):
-    """One row of the journal as SQLite gives it; times in microseconds since 1970."""
+    """One row of the journal as the store keeps it; times in microseconds since 1970."""
 
     seq: int
     id: str

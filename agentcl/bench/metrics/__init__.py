@@ -1,1 +1,1 @@
-"""Measures of learning: pure functions over scores and costs (`docs/metrics.md`)."""
+"""Measures of learning: pure functions over scores and costs (`docs/reference/metrics.md`)."""

@@ -1,6 +1,6 @@
 """Grading answers, and what was retrieved for them.
 
-Formulas and sources stand with each function; `docs/questions.md` has them in one place.
+Formulas and sources stand with each function; `docs/reference/metrics.md` has them in one place.
 """
 
 from __future__ import annotations

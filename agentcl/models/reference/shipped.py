@@ -39,7 +39,8 @@ def reference_folder() -> Path:
     """Return the folder of the weights. Raises ModelUnavailable when the package carries none."""
     if not (REFERENCE_FOLDER / "model.safetensors").exists():
         raise ModelUnavailable(
-            "this install carries no weights of the reference model; install agentcl anew, or train them with `python -m "
-            "training.train --preset cpu --out FOLDER` and open FOLDER like any other model"
+            "this install carries no weights of the reference model; install agentcl anew, or train them in a "
+            "checkout with `python -m training.train --preset cpu --out FOLDER`, and open FOLDER like any "
+            "other model"
         )
     return REFERENCE_FOLDER

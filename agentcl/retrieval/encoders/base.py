@@ -27,7 +27,7 @@ class Encoder(Protocol):
         ...
 
     def encode(self, texts: Sequence[str], *, role: Role) -> list[bytes]:
-        """Return one packed vector (`agentcl.store.vectors.pack`) for each text, in order.
+        """Return one packed vector (`agentcl.store.pack`) for each text, in order.
 
         Raises:
             StoreUnavailable: if a service behind the encoder does not answer.

@@ -58,7 +58,7 @@ def test_what_is_wrong_in_a_plan_is_said(line: str, said: str, tmp_path: Path) -
 
 
 def test_the_plan_of_the_manual_can_be_run(tmp_path: Path) -> None:
-    page = (Path(__file__).parents[3] / "docs" / "benchmarking.md").read_text("utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "howto" / "benchmark.md").read_text("utf-8")
     path = tmp_path / "plan.toml"
     path.write_text(page.partition("```toml\n")[2].partition("```")[0], "utf-8")
     settings = load_settings(path)

@@ -13,7 +13,7 @@ A task may say that the rules of its deployment have changed (`changes`): the si
 helped in one helps there no more. It may also say to which estate its deployment belongs (`estate`): the
 deployments of an estate share most of their rules (`agentcl.envs.domains.incidents.estates`), and others share none.
 
-The text is the reference model's controlled English (`docs/reference-model.md`).
+The text is the reference model's controlled English (`docs/concepts/reference-model.md`).
 """
 
 from __future__ import annotations

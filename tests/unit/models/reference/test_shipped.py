@@ -85,7 +85,7 @@ def test_without_weights_it_is_said_how_to_get_them(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("agentcl.models.reference.shipped.REFERENCE_FOLDER", tmp_path)
-    with pytest.raises(ModelUnavailable, match=r"agentcl\.reference\.train"):
+    with pytest.raises(ModelUnavailable, match=r"training\.train"):
         open_reference()
 
 

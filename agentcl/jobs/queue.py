@@ -1,0 +1,126 @@
+"""The queue of jobs in a store: what was asked for, by whom, and how far it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+from agentcl.errors import InvalidInput, NotFound
+from agentcl.store.base import Store
+from agentcl.store.jobs import Job, Price, State
+from agentcl.store.records import Scope, ScopeView, from_micros
+
+EVERYBODY: Final = ScopeView(None, None, None, None)
+_MOST_ERROR: Final = 2_000  # characters of why a job failed
+
+
+class Queue:
+    """The jobs of a store, as a view sees them.
+
+    To ask for a job together with the data that cause it, use `Writing.enqueue` in their transaction.
+
+    Args:
+        store: where the jobs are kept.
+        view: whose jobs; every verb raises NotFound for others.
+    """
+
+    def __init__(self, store: Store, *, view: ScopeView = EVERYBODY) -> None:
+        self.store = store
+        self._view = view
+
+    def enqueue(
+        self, kind: str, spec: Mapping[str, Any], *, scope: Scope, price: Price | None = None
+    ) -> Job:
+        """Ask for a job; see `Writing.enqueue`."""
+        with self.store.writing() as writing:
+            return writing.enqueue(kind, spec, scope=scope, price=price)
+
+    def list(self, *, states: Collection[State] | None = None) -> list[Job]:
+        """Return jobs, oldest first."""
+        return self.store.jobs(view=self._view, states=states)
+
+    def get(self, id: str) -> Job:
+        """Return a job. Raises NotFound."""
+        return self.store.job(id, view=self._view)
+
+    def cancel(self, id: str) -> Job:
+        """See to it that a job is not run; who runs it, in whatever process, stops after its next step.
+
+        What was done until then is kept. A job that ended already stays as it is.
+        """
+        return self._change(
+            id,
+            lambda job, now: job if job.is_ended else replace(job, state="cancelled", ended_at=now),
+        )
+
+    def retry(self, id: str) -> Job:
+        """Ask for a job again that failed or was cancelled; it goes on where it was.
+
+        Raises:
+            InvalidInput: if it is done.
+        """
+
+        def again(job: Job, now: datetime) -> Job:
+            if job.state == "done":
+                raise InvalidInput(f"job {id} is done; ask for a new one")
+            return replace(job, state="queued", ended_at=None) if job.is_ended else job
+
+        return self._change(id, again)
+
+    # For who runs jobs
+
+    def begin(self, id: str, *, states: Collection[State]) -> Job:
+        """Begin a run of a job, if it is in one of some states. Raises InvalidInput."""
+
+        def begun(job: Job, now: datetime) -> Job:
+            if job.state not in states:
+                raise InvalidInput(f"job {id} is {job.state}, so it is not run")
+            return replace(
+                job, state="running", done=0, total=None, attempts=job.attempts + 1, error="",
+                started_at=now, ended_at=None,
+            )  # fmt: skip
+
+        return self._change(id, begun)
+
+    def note_price(self, run: Job, price: Price) -> None:
+        """Note what a run will take."""
+        self._change(run.id, lambda job, now: replace(job, price=price) if _is(run, job) else job)
+
+    def note(self, run: Job, *, done: int, total: int) -> None:
+        """Note how far a run is, unless it is over."""
+        self._change(
+            run.id, lambda job, now: replace(job, done=done, total=total) if _is(run, job) else job
+        )
+
+    def end(self, run: Job, state: State, *, error: str = "") -> Job:
+        """Note how a run ended, unless somebody decided otherwise meanwhile; return the job."""
+
+        def ended(job: Job, now: datetime) -> Job:
+            if not _is(run, job):
+                return job
+            ends = None if state == "queued" else now
+            return replace(job, state=state, error=error[:_MOST_ERROR], ended_at=ends)
+
+        return self._change(run.id, ended)
+
+    def is_over(self, run: Job) -> bool:
+        """Return whether a run is to stop: the job was cancelled, or went with its scope."""
+        try:
+            return not _is(run, self.get(run.id))
+        except NotFound:
+            return True
+
+    def _change(self, id: str, change: Callable[[Job, datetime], Job]) -> Job:
+        with self.store.writing() as writing:
+            held = self.get(id)
+            job = change(held, from_micros(writing.now))
+            if job != held:
+                writing.change_job(job)
+            return job
+
+
+def _is(run: Job, job: Job) -> bool:
+    """Return whether a job is still in the run that was begun."""
+    return job.state == "running" and job.attempts == run.attempts

@@ -1,0 +1,147 @@
+"""Items are done once, kept as they come, and nothing is begun after a stop or a failure."""
+
+import math
+import multiprocessing
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentcl.errors import InvalidInput, ModelUnavailable
+from agentcl.jobs import work, work_in
+
+
+@given(st.lists(st.integers(), max_size=30), st.integers(1, 4))
+def test_every_item_is_done_and_kept_once(items: list[int], workers: int) -> None:
+    kept: list[int] = []
+    assert work(items, lambda n: n + 1, keep=kept.extend, workers=workers)
+    assert sorted(kept) == sorted(n + 1 for n in items)
+
+
+def test_one_worker_takes_an_item_only_when_the_one_before_was_kept() -> None:
+    left, kept = [3, 2, 1], list[int]()
+
+    def pending() -> Iterator[int]:
+        while left:
+            yield left[-1]
+
+    def keep(results: Sequence[int]) -> None:
+        kept.extend(results)
+        left.pop()
+
+    assert work(pending(), lambda n: n * n, keep=keep)
+    assert kept == [1, 4, 9]
+
+
+def test_results_are_kept_in_the_calling_thread_and_few_items_are_begun_ahead() -> None:
+    taken: list[int] = []
+    kept: list[int] = []
+    threads = set[str]()
+
+    def items() -> Iterator[int]:
+        for n in range(40):
+            assert len(taken) - len(kept) < 2 * 3
+            taken.append(n)
+            yield n
+
+    def keep(results: Sequence[int]) -> None:
+        threads.add(threading.current_thread().name)
+        kept.extend(results)
+
+    assert work(items(), lambda n: n, keep=keep, workers=3)
+    assert sorted(kept) == taken == list(range(40))
+    assert threads == {threading.current_thread().name}
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_when_one_fails_those_under_way_are_kept_and_nothing_is_begun(workers: int) -> None:
+    all_begun = threading.Barrier(workers)
+    begun: list[int] = []
+    kept: list[int] = []
+
+    def do(n: int) -> int:
+        begun.append(n)
+        if (
+            len(begun) <= workers
+        ):  # a barrier of the first ones, so that they are under way together
+            all_begun.wait(30)
+        if n == 0:
+            raise ModelUnavailable("no answer")
+        return n
+
+    with pytest.raises(ModelUnavailable, match="no answer"):
+        work(range(100), do, keep=kept.extend, workers=workers)
+    assert sorted(kept) == sorted(n for n in begun if n)
+    assert len(begun) < 100
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_work_can_be_stopped_and_what_is_under_way_is_kept(workers: int) -> None:
+    begun: list[int] = []
+    kept: list[int] = []
+
+    def do(n: int) -> int:
+        begun.append(n)
+        return n
+
+    assert not work(
+        range(1_000), do, keep=kept.extend, workers=workers, should_stop=lambda: len(kept) > 4
+    )
+    assert sorted(kept) == sorted(begun)
+    assert 5 <= len(kept) < 1_000
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_what_cannot_be_kept_ends_the_work(workers: int) -> None:
+    taken: list[int] = []
+
+    def items() -> Iterator[int]:
+        for n in range(1_000):
+            taken.append(n)
+            yield n
+
+    def keep(results: Sequence[int]) -> None:
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        work(items(), lambda n: n, keep=keep, workers=workers)
+    assert len(taken) <= 2 * workers
+
+
+def test_items_are_done_in_other_processes_which_are_told_when_to_stop() -> None:
+    kept: list[float] = []
+    told: list[str] = []
+    ticks: list[int] = []
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context) as pool:
+        assert work_in(
+            pool, [1.0, 4.0, 9.0], math.sqrt, keep=kept.extend, ahead=2,
+            tick=lambda: ticks.append(len(kept)), tick_s=0.05,
+        )  # fmt: skip
+        assert sorted(kept) == [1.0, 2.0, 3.0]
+        assert ticks
+        with pytest.raises(ValueError, match="math domain"):
+            work_in(
+                pool, [-1.0, 4.0], math.sqrt, keep=kept.extend, ahead=1,
+                on_stop=lambda: told.append("stop"),
+            )  # fmt: skip
+    assert told == ["stop"]
+
+
+def test_a_stop_is_noticed_while_items_are_under_way() -> None:
+    leave = threading.Event()
+    kept: list[bool] = []
+    with ThreadPoolExecutor(2) as pool:
+        assert not work_in(
+            pool, range(9), lambda n: leave.wait(30), keep=kept.extend, ahead=2,
+            should_stop=lambda: True, on_stop=leave.set, tick_s=0.01,
+        )  # fmt: skip
+    assert kept == [True] * 2
+
+
+def test_no_work_without_workers() -> None:
+    with pytest.raises(InvalidInput, match="at least 1"):
+        work([1], abs, keep=lambda results: None, workers=0)
