@@ -37,26 +37,10 @@ from agentcl.errors import (
 )
 
 if TYPE_CHECKING:
-    from agentcl.agents import (
-        Agent,
-        Budget,
-        Student,
-        Supervisor,
-        Teacher,
-    )
-    from agentcl.envs import (
-        Domain,
-        Environment,
-        Task,
-        open_domain,
-    )
-    from agentcl.guidance import (
-        Pamphlet,
-        Standing,
-    )
-    from agentcl.lessons import (
-        Lesson,
-    )
+    from agentcl.agents import Agent, Budget, Student, Supervisor, Teacher
+    from agentcl.envs import Domain, Environment, Task, open_domain
+    from agentcl.guidance import Pamphlet, Standing
+    from agentcl.lessons import Lesson
     from agentcl.memory import (
         UNCHANGED,
         AsyncMemory,
@@ -104,80 +88,18 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
-    "ANY",
-    "UNCHANGED",
-    "Agent",
-    "AgentclError",
-    "AsyncMemory",
-    "BaselineFailed",
-    "Budget",
-    "ChatModel",
-    "ConfigError",
-    "Counters",
-    "Document",
-    "Domain",
-    "Draft",
-    "Duplicate",
-    "Encoder",
-    "EncoderMismatch",
-    "Environment",
-    "EnvironmentFailed",
-    "Episode",
-    "EpisodeRecall",
-    "EpisodeRecorder",
-    "EraseIncomplete",
-    "Extraction",
-    "Fact",
-    "GraphSettings",
-    "Hit",
-    "Index",
-    "InvalidInput",
-    "Lesson",
-    "LoadError",
-    "LocalChat",
-    "Memory",
-    "MemoryClosed",
-    "Message",
-    "MissingExtra",
-    "MissingPeer",
-    "ModelChanged",
-    "ModelExtractor",
-    "ModelUnavailable",
-    "NotFound",
-    "OpenAIChat",
-    "Pamphlet",
-    "Passage",
-    "Recall",
-    "Receipt",
-    "Record",
-    "RequestRefused",
-    "Retriever",
-    "Sampling",
-    "SchemaTooNew",
-    "SchemaViolation",
-    "Scope",
-    "ScriptedModel",
-    "Standing",
-    "Stats",
-    "Step",
-    "StorageFull",
-    "StoreBusy",
-    "StoreCorrupt",
-    "StoreReadOnly",
-    "StoreUnavailable",
-    "Student",
-    "Supervisor",
-    "Task",
-    "Teacher",
-    "TransferError",
-    "Usage",
-    "Version",
-    "VersionConflict",
-    "__version__",
-    "open_domain",
-    "open_encoder",
-    "open_reference",
-]
+    "ANY", "UNCHANGED", "Agent", "AgentclError", "AsyncMemory", "BaselineFailed", "Budget",
+    "ChatModel", "ConfigError", "Counters", "Document", "Domain", "Draft", "Duplicate", "Encoder",
+    "EncoderMismatch", "Environment", "EnvironmentFailed", "Episode", "EpisodeRecall",
+    "EpisodeRecorder", "EraseIncomplete", "Extraction", "Fact", "GraphSettings", "Hit", "Index",
+    "InvalidInput", "Lesson", "LoadError", "LocalChat", "Memory", "MemoryClosed", "Message",
+    "MissingExtra", "MissingPeer", "ModelChanged", "ModelExtractor", "ModelUnavailable", "NotFound",
+    "OpenAIChat", "Pamphlet", "Passage", "Recall", "Receipt", "Record", "RequestRefused",
+    "Retriever", "Sampling", "SchemaTooNew", "SchemaViolation", "Scope", "ScriptedModel",
+    "Standing", "Stats", "Step", "StorageFull", "StoreBusy", "StoreCorrupt", "StoreReadOnly",
+    "StoreUnavailable", "Student", "Supervisor", "Task", "Teacher", "TransferError", "Usage",
+    "Version", "VersionConflict", "__version__", "open_domain", "open_encoder", "open_reference",
+]  # fmt: skip
 
 
 def _face(

@@ -44,18 +44,11 @@ STILL_TWICE: Final[Mapping[str, frozenset[str]]] = {  # class: the modules that 
     "Difference": frozenset({"agentcl.bench.reports.records", "agentcl.guidance.overview"}),
     "Entry": frozenset({"agentcl.guidance.pamphlet", "agentcl.retrieval.index"}),
     "Estimate": frozenset({"agentcl.bench.reports.estimates", "agentcl.guidance.baseline"}),
+    "Kind": frozenset({"agentcl.envs.domains.excytin.reading", "agentcl.jobs.runner"}),
     "Reading": frozenset({"agentcl.memory.fact_writing", "agentcl.models.reference.inference"}),
 }
 STILL_DEEP: Final = frozenset(  # pages and examples that import what lies below a room
     {
-        "docs/benchmarking.md",
-        "docs/environments.md",
-        "docs/graph.md",
-        "docs/guidance.md",
-        "docs/indexes.md",
-        "docs/metrics.md",
-        "docs/questions.md",
-        "docs/reference-model.md",
         "examples/compare_memories.py",
         "examples/frozen_model.py",
         "examples/learning_demo.py",
@@ -229,6 +222,10 @@ SHOWN = [
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / "examples").rglob("*.py")),
 ]
+
+
+def test_what_is_still_to_mend_is_there() -> None:
+    assert {path.relative_to(ROOT).as_posix() for path in SHOWN} >= STILL_DEEP
 
 
 @pytest.mark.parametrize("page", SHOWN, ids=lambda page: page.relative_to(ROOT).as_posix())

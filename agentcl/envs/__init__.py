@@ -20,34 +20,14 @@ if TYPE_CHECKING:
         Split,
         Task,
     )
-    from agentcl.envs.batch import (
-        EnvironmentBatch,
-    )
-    from agentcl.envs.checking import (
-        Finding,
-        check,
-    )
-    from agentcl.envs.domains.excytin.domain import (
-        ExcytinDomain,
-        IncidentLogsDomain,
-    )
-    from agentcl.envs.domains.incidents.domain import (
-        IncidentDomain,
-    )
-    from agentcl.envs.domains.taubench import (
-        TauBenchDomain,
-        scripted_user,
-    )
-    from agentcl.envs.engines import (
-        EngineEnvironment,
-    )
-    from agentcl.envs.gymnasium import (
-        FromGymnasium,
-        ToGymnasium,
-    )
-    from agentcl.envs.isolation import (
-        IsolatedEnvironment,
-    )
+    from agentcl.envs.batch import EnvironmentBatch
+    from agentcl.envs.checking import Finding, check
+    from agentcl.envs.domains.excytin.domain import ExcytinDomain, IncidentLogsDomain
+    from agentcl.envs.domains.incidents.domain import IncidentDomain
+    from agentcl.envs.domains.taubench import TauBenchDomain, scripted_user
+    from agentcl.envs.engines import EngineEnvironment
+    from agentcl.envs.gymnasium import FromGymnasium, ToGymnasium
+    from agentcl.envs.isolation import IsolatedEnvironment
     from agentcl.envs.policies import (
         NullPolicy,
         OraclePolicy,
@@ -58,9 +38,7 @@ if TYPE_CHECKING:
         play,
         policies_of,
     )
-    from agentcl.envs.questions.fact_consolidation import (
-        fact_consolidation_stream,
-    )
+    from agentcl.envs.questions.fact_consolidation import fact_consolidation_stream
     from agentcl.envs.questions.grading import (
         exact_match,
         has_all_at,
@@ -71,35 +49,14 @@ if TYPE_CHECKING:
         reciprocal_rank,
         token_f1,
     )
-    from agentcl.envs.questions.locomo import (
-        read_locomo,
-    )
-    from agentcl.envs.questions.longmemeval import (
-        longmemeval_streams,
-    )
-    from agentcl.envs.questions.memory_agent_bench import (
-        memory_agent_bench_streams,
-    )
-    from agentcl.envs.questions.multihop import (
-        hotpotqa_stream,
-        paragraphs_stream,
-    )
-    from agentcl.envs.questions.numbered_facts import (
-        newest,
-        read_facts,
-    )
-    from agentcl.envs.questions.records import (
-        Arrival,
-        Question,
-        QuestionStream,
-    )
-    from agentcl.envs.questions.squad import (
-        squad_stream,
-    )
-    from agentcl.envs.registry import (
-        domain_names,
-        open_domain,
-    )
+    from agentcl.envs.questions.locomo import read_locomo
+    from agentcl.envs.questions.longmemeval import longmemeval_streams
+    from agentcl.envs.questions.memory_agent_bench import memory_agent_bench_streams
+    from agentcl.envs.questions.multihop import hotpotqa_stream, paragraphs_stream
+    from agentcl.envs.questions.numbered_facts import newest, read_facts
+    from agentcl.envs.questions.records import Arrival, Question, QuestionStream
+    from agentcl.envs.questions.squad import squad_stream
+    from agentcl.envs.registry import domain_names, open_domain
     from agentcl.envs.streams.builders import (
         Pools,
         adapt_stream,
@@ -120,10 +77,7 @@ if TYPE_CHECKING:
         difficulty,
         oracle_steps,
     )
-    from agentcl.envs.streams.reuse import (
-        reused_stream,
-        unrelated_stream,
-    )
+    from agentcl.envs.streams.reuse import reused_stream, unrelated_stream
     from agentcl.envs.streams.stream import (
         READ_ONLY,
         StreamItem,
@@ -211,35 +165,32 @@ __all__ = [
     "token_f1",
     "two_passes",
     "unrelated_stream",
-]
+]  # fmt: skip
 
 if not TYPE_CHECKING:
-    __getattr__, __dir__ = _face(
-        __name__,
-        {
-            "base": "SPLITS Bounded Bounds Determinism Domain Environment Instructive Observation Oracle Outcome Score Split Task",
-            "batch": "EnvironmentBatch",
-            "checking": "Finding check",
-            "engines": "EngineEnvironment",
-            "domains.taubench": "TauBenchDomain scripted_user",
-            "domains.incidents.domain": "IncidentDomain",
-            "domains.excytin.domain": "ExcytinDomain IncidentLogsDomain",
-            "gymnasium": "FromGymnasium ToGymnasium",
-            "isolation": "IsolatedEnvironment",
-            "policies": "NullPolicy OraclePolicy Played Policy RandomPolicy ReplayPolicy play policies_of",
-            "questions.fact_consolidation": "fact_consolidation_stream",
-            "questions.grading": "exact_match has_all_at is_no_answer ndcg_at normalise recall_at reciprocal_rank token_f1",
-            "questions.locomo": "read_locomo",
-            "questions.longmemeval": "longmemeval_streams",
-            "questions.memory_agent_bench": "memory_agent_bench_streams",
-            "questions.multihop": "hotpotqa_stream paragraphs_stream",
-            "questions.numbered_facts": "newest read_facts",
-            "questions.records": "Arrival Question QuestionStream",
-            "questions.squad": "squad_stream",
-            "registry": "domain_names open_domain",
-            "streams.builders": "Pools adapt_stream alternating_stream block_stream changing_stream gen_env_stream gen_task_stream interleaved_stream pools_of random_stream revisited_stream two_passes",
-            "streams.curriculum": "by_difficulty by_similarity difficulty oracle_steps",
-            "streams.reuse": "reused_stream unrelated_stream",
-            "streams.stream": "READ_ONLY StreamItem TaskStream load_stream save_stream",
-        },
-    )
+    __getattr__, __dir__ = _face(__name__, {
+        "base": "SPLITS Bounded Bounds Determinism Domain Environment Instructive Observation Oracle Outcome Score Split Task",
+        "batch": "EnvironmentBatch",
+        "checking": "Finding check",
+        "engines": "EngineEnvironment",
+        "domains.taubench": "TauBenchDomain scripted_user",
+        "domains.incidents.domain": "IncidentDomain",
+        "domains.excytin.domain": "ExcytinDomain IncidentLogsDomain",
+        "gymnasium": "FromGymnasium ToGymnasium",
+        "isolation": "IsolatedEnvironment",
+        "policies": "NullPolicy OraclePolicy Played Policy RandomPolicy ReplayPolicy play policies_of",
+        "questions.fact_consolidation": "fact_consolidation_stream",
+        "questions.grading": "exact_match has_all_at is_no_answer ndcg_at normalise recall_at reciprocal_rank token_f1",
+        "questions.locomo": "read_locomo",
+        "questions.longmemeval": "longmemeval_streams",
+        "questions.memory_agent_bench": "memory_agent_bench_streams",
+        "questions.multihop": "hotpotqa_stream paragraphs_stream",
+        "questions.numbered_facts": "newest read_facts",
+        "questions.records": "Arrival Question QuestionStream",
+        "questions.squad": "squad_stream",
+        "registry": "domain_names open_domain",
+        "streams.builders": "Pools adapt_stream alternating_stream block_stream changing_stream gen_env_stream gen_task_stream interleaved_stream pools_of random_stream revisited_stream two_passes",
+        "streams.curriculum": "by_difficulty by_similarity difficulty oracle_steps",
+        "streams.reuse": "reused_stream unrelated_stream",
+        "streams.stream": "READ_ONLY StreamItem TaskStream load_stream save_stream",
+    })  # fmt: skip

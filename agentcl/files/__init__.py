@@ -5,29 +5,15 @@ from typing import TYPE_CHECKING
 from agentcl import _face
 
 if TYPE_CHECKING:
-    from agentcl.files.folder import (
-        count,
-        load,
-        load_stream,
-    )
-    from agentcl.files.source import (
-        Skipped,
-        Source,
-    )
+    from agentcl.files.folder import count, load, load_stream
+    from agentcl.files.source import Skipped, Source
 
 __all__ = [
-    "Skipped",
-    "Source",
-    "count",
-    "load",
-    "load_stream",
-]
+    "Skipped", "Source", "count", "load", "load_stream",
+]  # fmt: skip
 
 if not TYPE_CHECKING:
-    __getattr__, __dir__ = _face(
-        __name__,
-        {
-            "folder": "count load load_stream",
-            "source": "Skipped Source",
-        },
-    )
+    __getattr__, __dir__ = _face(__name__, {
+        "folder": "count load load_stream",
+        "source": "Skipped Source",
+    })  # fmt: skip

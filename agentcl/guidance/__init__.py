@@ -5,47 +5,15 @@ from typing import TYPE_CHECKING
 from agentcl import _face
 
 if TYPE_CHECKING:
-    from agentcl.guidance.credit import (
-        Credit,
-        Posterior,
-    )
-    from agentcl.guidance.lanes import (
-        LANES,
-        Lane,
-        LaneRecord,
-    )
-    from agentcl.guidance.overview import (
-        STAGES,
-        Difference,
-        Standing,
-    )
-    from agentcl.guidance.pamphlet import (
-        Adopted,
-        Pamphlet,
-    )
-    from agentcl.guidance.rules import (
-        BUDGET_TOKENS,
-        PRICE,
-        GuidanceRules,
-    )
-    from agentcl.guidance.selection import (
-        Choice,
-        Offer,
-        Place,
-    )
-    from agentcl.guidance.state import (
-        Belief,
-        GuidanceState,
-        LessonState,
-        LifeStage,
-        lesson_of,
-    )
-    from agentcl.guidance.story import (
-        Story,
-    )
-    from agentcl.guidance.trust import (
-        Trust,
-    )
+    from agentcl.guidance.credit import Credit, Posterior
+    from agentcl.guidance.lanes import LANES, Lane, LaneRecord
+    from agentcl.guidance.overview import STAGES, Difference, Standing
+    from agentcl.guidance.pamphlet import Adopted, Pamphlet
+    from agentcl.guidance.rules import BUDGET_TOKENS, PRICE, GuidanceRules
+    from agentcl.guidance.selection import Choice, Offer, Place
+    from agentcl.guidance.state import Belief, GuidanceState, LessonState, LifeStage, lesson_of
+    from agentcl.guidance.story import Story
+    from agentcl.guidance.trust import Trust
 
 __all__ = [
     "BUDGET_TOKENS",
@@ -71,20 +39,17 @@ __all__ = [
     "Story",
     "Trust",
     "lesson_of",
-]
+]  # fmt: skip
 
 if not TYPE_CHECKING:
-    __getattr__, __dir__ = _face(
-        __name__,
-        {
-            "credit": "Credit Posterior",
-            "lanes": "LANES Lane LaneRecord",
-            "overview": "STAGES Difference Standing",
-            "pamphlet": "Adopted Pamphlet",
-            "rules": "BUDGET_TOKENS PRICE GuidanceRules",
-            "selection": "Choice Offer Place",
-            "state": "Belief GuidanceState LessonState LifeStage lesson_of",
-            "story": "Story",
-            "trust": "Trust",
-        },
-    )
+    __getattr__, __dir__ = _face(__name__, {
+        "credit": "Credit Posterior",
+        "lanes": "LANES Lane LaneRecord",
+        "overview": "STAGES Difference Standing",
+        "pamphlet": "Adopted Pamphlet",
+        "rules": "BUDGET_TOKENS PRICE GuidanceRules",
+        "selection": "Choice Offer Place",
+        "state": "Belief GuidanceState LessonState LifeStage lesson_of",
+        "story": "Story",
+        "trust": "Trust",
+    })  # fmt: skip

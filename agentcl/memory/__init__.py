@@ -5,67 +5,21 @@ from typing import TYPE_CHECKING
 from agentcl import _face
 
 if TYPE_CHECKING:
-    from agentcl.memory.aio import (
-        AsyncEpisode,
-        AsyncMemory,
-    )
-    from agentcl.memory.doctor import (
-        Problem,
-        Report,
-    )
-    from agentcl.memory.documents import (
-        Draft,
-    )
-    from agentcl.memory.episode import (
-        EpisodeRecall,
-        EpisodeRecorder,
-    )
-    from agentcl.memory.episode_search import (
-        EpisodeHit,
-        EpisodesFound,
-        Filter,
-        Replay,
-    )
-    from agentcl.memory.episodes import (
-        Episodes,
-    )
-    from agentcl.memory.explanations import (
-        Explanation,
-    )
-    from agentcl.memory.extraction import (
-        ModelExtractor,
-        Recognition,
-    )
-    from agentcl.memory.facts import (
-        ExtractionReport,
-        ExtractionState,
-        Facts,
-        FactsImported,
-    )
-    from agentcl.memory.forgetting import (
-        Receipt,
-    )
-    from agentcl.memory.graph import (
-        Graph,
-        GraphStats,
-        GraphView,
-        Near,
-        Node,
-    )
-    from agentcl.memory.lessons import (
-        Lessons,
-    )
-    from agentcl.memory.memory import (
-        UNCHANGED,
-        Memory,
-    )
-    from agentcl.memory.settings import (
-        Setting,
-    )
-    from agentcl.memory.storage import (
-        Stats,
-        Storage,
-    )
+    from agentcl.memory.aio import AsyncEpisode, AsyncMemory
+    from agentcl.memory.doctor import Problem, Report
+    from agentcl.memory.documents import Draft
+    from agentcl.memory.episode import EpisodeRecall, EpisodeRecorder
+    from agentcl.memory.episode_search import EpisodeHit, EpisodesFound, Filter, Replay
+    from agentcl.memory.episodes import Episodes
+    from agentcl.memory.explanations import Explanation
+    from agentcl.memory.extraction import ModelExtractor, Recognition
+    from agentcl.memory.facts import ExtractionReport, ExtractionState, Facts, FactsImported
+    from agentcl.memory.forgetting import Receipt
+    from agentcl.memory.graph import Graph, GraphStats, GraphView, Near, Node
+    from agentcl.memory.lessons import Lessons
+    from agentcl.memory.memory import UNCHANGED, Memory
+    from agentcl.memory.settings import Setting
+    from agentcl.memory.storage import Stats, Storage
 
 __all__ = [
     "UNCHANGED",
@@ -99,26 +53,23 @@ __all__ = [
     "Setting",
     "Stats",
     "Storage",
-]
+]  # fmt: skip
 
 if not TYPE_CHECKING:
-    __getattr__, __dir__ = _face(
-        __name__,
-        {
-            "aio": "AsyncEpisode AsyncMemory",
-            "doctor": "Problem Report",
-            "documents": "Draft",
-            "episode": "EpisodeRecall EpisodeRecorder",
-            "episode_search": "EpisodeHit EpisodesFound Filter Replay",
-            "episodes": "Episodes",
-            "explanations": "Explanation",
-            "extraction": "ModelExtractor Recognition",
-            "facts": "ExtractionReport ExtractionState Facts FactsImported",
-            "forgetting": "Receipt",
-            "graph": "Graph GraphStats GraphView Near Node",
-            "lessons": "Lessons",
-            "memory": "UNCHANGED Memory",
-            "settings": "Setting",
-            "storage": "Stats Storage",
-        },
-    )
+    __getattr__, __dir__ = _face(__name__, {
+        "aio": "AsyncEpisode AsyncMemory",
+        "doctor": "Problem Report",
+        "documents": "Draft",
+        "episode": "EpisodeRecall EpisodeRecorder",
+        "episode_search": "EpisodeHit EpisodesFound Filter Replay",
+        "episodes": "Episodes",
+        "explanations": "Explanation",
+        "extraction": "ModelExtractor Recognition",
+        "facts": "ExtractionReport ExtractionState Facts FactsImported",
+        "forgetting": "Receipt",
+        "graph": "Graph GraphStats GraphView Near Node",
+        "lessons": "Lessons",
+        "memory": "UNCHANGED Memory",
+        "settings": "Setting",
+        "storage": "Stats Storage",
+    })  # fmt: skip

@@ -5,53 +5,18 @@ from typing import TYPE_CHECKING
 from agentcl import _face
 
 if TYPE_CHECKING:
-    from agentcl.models.base import (
-        GREEDY,
-        ChatModel,
-        Message,
-        Reply,
-        Sampling,
-        TokenLogprob,
-    )
-    from agentcl.models.cache import (
-        CachedModel,
-    )
-    from agentcl.models.check import (
-        Capability,
-        Endpoint,
-    )
-    from agentcl.models.ledger import (
-        Call,
-        Ledger,
-        LedgerLine,
-        Prices,
-        RecordedModel,
-    )
-    from agentcl.models.local import (
-        LocalChat,
-    )
-    from agentcl.models.metered import (
-        MeteredModel,
-    )
-    from agentcl.models.openai import (
-        OpenAIChat,
-    )
-    from agentcl.models.reference.shipped import (
-        REFERENCE_FOLDER,
-        open_reference,
-    )
-    from agentcl.models.scripted import (
-        ScriptedModel,
-    )
-    from agentcl.models.structured import (
-        ask_object,
-    )
-    from agentcl.models.vllm import (
-        VllmServer,
-    )
-    from agentcl.store.usage import (
-        Usage,
-    )
+    from agentcl.models.base import GREEDY, ChatModel, Message, Reply, Sampling, TokenLogprob
+    from agentcl.models.cache import CachedModel
+    from agentcl.models.check import Capability, Endpoint
+    from agentcl.models.ledger import Call, Ledger, LedgerLine, Prices, RecordedModel
+    from agentcl.models.local import LocalChat
+    from agentcl.models.metered import MeteredModel
+    from agentcl.models.openai import OpenAIChat
+    from agentcl.models.reference.shipped import REFERENCE_FOLDER, open_reference
+    from agentcl.models.scripted import ScriptedModel
+    from agentcl.models.structured import ask_object
+    from agentcl.models.vllm import VllmServer
+    from agentcl.store.usage import Usage
 
 __all__ = [
     "GREEDY",
@@ -77,23 +42,20 @@ __all__ = [
     "VllmServer",
     "ask_object",
     "open_reference",
-]
+]  # fmt: skip
 
 if not TYPE_CHECKING:
-    __getattr__, __dir__ = _face(
-        __name__,
-        {
-            "base": "GREEDY ChatModel Message Reply Sampling TokenLogprob",
-            "cache": "CachedModel",
-            "check": "Capability Endpoint",
-            "ledger": "Call Ledger LedgerLine Prices RecordedModel",
-            "metered": "MeteredModel",
-            "local": "LocalChat",
-            "openai": "OpenAIChat",
-            "reference.shipped": "REFERENCE_FOLDER open_reference",
-            "scripted": "ScriptedModel",
-            "structured": "ask_object",
-            "vllm": "VllmServer",
-            "agentcl.store.usage": "Usage",
-        },
-    )
+    __getattr__, __dir__ = _face(__name__, {
+        "base": "GREEDY ChatModel Message Reply Sampling TokenLogprob",
+        "cache": "CachedModel",
+        "check": "Capability Endpoint",
+        "ledger": "Call Ledger LedgerLine Prices RecordedModel",
+        "metered": "MeteredModel",
+        "local": "LocalChat",
+        "openai": "OpenAIChat",
+        "reference.shipped": "REFERENCE_FOLDER open_reference",
+        "scripted": "ScriptedModel",
+        "structured": "ask_object",
+        "vllm": "VllmServer",
+        "agentcl.store.usage": "Usage",
+    })  # fmt: skip

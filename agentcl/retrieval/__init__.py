@@ -5,9 +5,7 @@ from typing import TYPE_CHECKING
 from agentcl import _face
 
 if TYPE_CHECKING:
-    from agentcl.retrieval.chroma import (
-        ChromaIndex,
-    )
+    from agentcl.retrieval.chroma import ChromaIndex
     from agentcl.retrieval.encoders import (
         Encoder,
         GivenVectors,
@@ -15,52 +13,19 @@ if TYPE_CHECKING:
         default_encoder_name,
         open_encoder,
     )
-    from agentcl.retrieval.exact import (
-        ExactIndex,
-    )
-    from agentcl.retrieval.filters import (
-        Filters,
-    )
-    from agentcl.retrieval.fulltext import (
-        FullTextIndex,
-    )
-    from agentcl.retrieval.graph.names import (
-        Extracted,
-        Extractor,
-        NameExtractor,
-        Triple,
-    )
-    from agentcl.retrieval.graph.settings import (
-        Edges,
-        GraphSettings,
-    )
-    from agentcl.retrieval.index import (
-        Change,
-        Condition,
-        Entry,
-        Index,
-        Match,
-        Query,
-    )
-    from agentcl.retrieval.modes import (
-        MODES,
-        Mode,
-    )
-    from agentcl.retrieval.recall import (
-        Hit,
-        Link,
-        LinkedFact,
-        Recall,
-        ScorePart,
-    )
-    from agentcl.retrieval.retriever import (
-        IndexState,
-        Retrieved,
-        Retriever,
-    )
+    from agentcl.retrieval.exact import ExactIndex
+    from agentcl.retrieval.filters import Filters
+    from agentcl.retrieval.fulltext import FullTextIndex
+    from agentcl.retrieval.graph.names import Extracted, Extractor, NameExtractor, Triple
+    from agentcl.retrieval.graph.settings import Edges, GraphSettings
+    from agentcl.retrieval.index import Change, Condition, Entry, Index, Match, Query
+    from agentcl.retrieval.modes import MODES, PUBLISHED, Mode, SearchMode
+    from agentcl.retrieval.recall import Hit, Link, LinkedFact, Recall, ScorePart
+    from agentcl.retrieval.retriever import IndexState, Retrieved, Retriever
 
 __all__ = [
     "MODES",
+    "PUBLISHED",
     "Change",
     "ChromaIndex",
     "Condition",
@@ -88,25 +53,23 @@ __all__ = [
     "Retrieved",
     "Retriever",
     "ScorePart",
+    "SearchMode",
     "Triple",
     "default_encoder_name",
     "open_encoder",
-]
+]  # fmt: skip
 
 if not TYPE_CHECKING:
-    __getattr__, __dir__ = _face(
-        __name__,
-        {
-            "chroma": "ChromaIndex",
-            "encoders": "Encoder GivenVectors HashingEncoder default_encoder_name open_encoder",
-            "exact": "ExactIndex",
-            "filters": "Filters",
-            "fulltext": "FullTextIndex",
-            "graph.names": "Extracted Extractor NameExtractor Triple",
-            "graph.settings": "Edges GraphSettings",
-            "index": "Change Condition Entry Index Match Query",
-            "modes": "MODES Mode",
-            "recall": "Hit Link LinkedFact Recall ScorePart",
-            "retriever": "IndexState Retrieved Retriever",
-        },
-    )
+    __getattr__, __dir__ = _face(__name__, {
+        "chroma": "ChromaIndex",
+        "encoders": "Encoder GivenVectors HashingEncoder default_encoder_name open_encoder",
+        "exact": "ExactIndex",
+        "filters": "Filters",
+        "fulltext": "FullTextIndex",
+        "graph.names": "Extracted Extractor NameExtractor Triple",
+        "graph.settings": "Edges GraphSettings",
+        "index": "Change Condition Entry Index Match Query",
+        "modes": "MODES PUBLISHED Mode SearchMode",
+        "recall": "Hit Link LinkedFact Recall ScorePart",
+        "retriever": "IndexState Retrieved Retriever",
+    })  # fmt: skip

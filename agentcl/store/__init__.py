@@ -5,18 +5,8 @@ from typing import TYPE_CHECKING
 from agentcl import _face
 
 if TYPE_CHECKING:
-    from agentcl.store.base import (
-        Copy,
-        Erasure,
-        Reembedding,
-        Removed,
-        Store,
-        Writing,
-    )
-    from agentcl.store.checks import (
-        ReadScope,
-        WriteScope,
-    )
+    from agentcl.store.base import Copy, Erasure, Reembedding, Removed, Store, Writing
+    from agentcl.store.checks import ReadScope, WriteScope
     from agentcl.store.episodes import (
         Decision,
         Episode,
@@ -26,14 +16,8 @@ if TYPE_CHECKING:
         Stated,
         Step,
     )
-    from agentcl.store.jobs import (
-        Job,
-        Price,
-    )
-    from agentcl.store.opening import (
-        holds_store,
-        open_store,
-    )
+    from agentcl.store.jobs import Job, Price
+    from agentcl.store.opening import holds_store, open_store
     from agentcl.store.records import (
         ANY,
         AnyScope,
@@ -46,78 +30,29 @@ if TYPE_CHECKING:
         ScopeView,
         register,
     )
-    from agentcl.store.rows import (
-        Counters,
-        EncoderSpec,
-        Row,
-        Version,
-    )
-    from agentcl.store.transfer import (
-        Imported,
-    )
-    from agentcl.store.usage import (
-        Usage,
-    )
-    from agentcl.store.vectors import (
-        SupportsList,
-        pack,
-        unpack,
-    )
+    from agentcl.store.rows import Counters, EncoderSpec, Row, Version
+    from agentcl.store.transfer import Imported
+    from agentcl.store.usage import Usage
+    from agentcl.store.vectors import SupportsList, pack, unpack
 
 __all__ = [
-    "ANY",
-    "AnyScope",
-    "Copy",
-    "Counters",
-    "Decision",
-    "Document",
-    "EncoderSpec",
-    "Episode",
-    "Erasure",
-    "Exposure",
-    "Extraction",
-    "Fact",
-    "Guidance",
-    "Imported",
-    "Job",
-    "Passage",
-    "Price",
-    "ReadScope",
-    "Record",
-    "Reembedding",
-    "Reflection",
-    "Removed",
-    "Row",
-    "Scope",
-    "ScopeView",
-    "Stated",
-    "Step",
-    "Store",
-    "SupportsList",
-    "Usage",
-    "Version",
-    "WriteScope",
-    "Writing",
-    "holds_store",
-    "open_store",
-    "pack",
-    "register",
-    "unpack",
-]
+    "ANY", "AnyScope", "Copy", "Counters", "Decision", "Document", "EncoderSpec", "Episode",
+    "Erasure", "Exposure", "Extraction", "Fact", "Guidance", "Imported", "Job", "Passage", "Price",
+    "ReadScope", "Record", "Reembedding", "Reflection", "Removed", "Row", "Scope", "ScopeView",
+    "Stated", "Step", "Store", "SupportsList", "Usage", "Version", "WriteScope", "Writing",
+    "holds_store", "open_store", "pack", "register", "unpack",
+]  # fmt: skip
 
 if not TYPE_CHECKING:
-    __getattr__, __dir__ = _face(
-        __name__,
-        {
-            "base": "Copy Erasure Reembedding Removed Store Writing",
-            "checks": "ReadScope WriteScope",
-            "episodes": "Decision Episode Exposure Guidance Reflection Stated Step",
-            "jobs": "Job Price",
-            "opening": "holds_store open_store",
-            "records": "ANY AnyScope Document Extraction Fact Passage Record Scope ScopeView register",
-            "rows": "Counters EncoderSpec Row Version",
-            "transfer": "Imported",
-            "usage": "Usage",
-            "vectors": "SupportsList pack unpack",
-        },
-    )
+    __getattr__, __dir__ = _face(__name__, {
+        "base": "Copy Erasure Reembedding Removed Store Writing",
+        "checks": "ReadScope WriteScope",
+        "episodes": "Decision Episode Exposure Guidance Reflection Stated Step",
+        "jobs": "Job Price",
+        "opening": "holds_store open_store",
+        "records": "ANY AnyScope Document Extraction Fact Passage Record Scope ScopeView register",
+        "rows": "Counters EncoderSpec Row Version",
+        "transfer": "Imported",
+        "usage": "Usage",
+        "vectors": "SupportsList pack unpack",
+    })  # fmt: skip
