@@ -216,6 +216,12 @@ def test_the_words_of_other_libraries_are_answered_with_ours(
         memory.search("text", **given)
 
 
+def test_an_unknown_keyword_is_refused_even_when_it_is_none(memory: Memory) -> None:
+    given: Any = {"user_id": None}
+    with pytest.raises(TypeError, match="did you mean 'user'"):
+        memory.search("text", **given)
+
+
 def test_a_keyword_that_a_verb_does_not_take_is_not_suggested_to_it(memory: Memory) -> None:
     given: Any = {"limit": 3}
     with pytest.raises(TypeError, match=r"unexpected keyword argument 'limit'$"):
