@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from agentcl import _face
 
 if TYPE_CHECKING:
+    from agentcl.envs.acting import Act, Actor, Situation, act_until_over
     from agentcl.envs.base import (
         SPLITS,
         Bounded,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from agentcl.envs.engines import EngineEnvironment
     from agentcl.envs.gymnasium import FromGymnasium, ToGymnasium
     from agentcl.envs.isolation import IsolatedEnvironment
+    from agentcl.envs.names import Names
     from agentcl.envs.policies import (
         NullPolicy,
         OraclePolicy,
@@ -89,6 +91,8 @@ if TYPE_CHECKING:
 __all__ = [
     "READ_ONLY",
     "SPLITS",
+    "Act",
+    "Actor",
     "Arrival",
     "Bounded",
     "Bounds",
@@ -104,6 +108,7 @@ __all__ = [
     "IncidentLogsDomain",
     "Instructive",
     "IsolatedEnvironment",
+    "Names",
     "NullPolicy",
     "Observation",
     "Oracle",
@@ -117,12 +122,14 @@ __all__ = [
     "RandomPolicy",
     "ReplayPolicy",
     "Score",
+    "Situation",
     "Split",
     "StreamItem",
     "Task",
     "TaskStream",
     "TauBenchDomain",
     "ToGymnasium",
+    "act_until_over",
     "adapt_stream",
     "alternating_stream",
     "block_stream",
@@ -169,6 +176,7 @@ __all__ = [
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = _face(__name__, {
+        "acting": "Act Actor Situation act_until_over",
         "base": "SPLITS Bounded Bounds Determinism Domain Environment Instructive Observation Oracle Outcome Score Split Task",
         "batch": "EnvironmentBatch",
         "checking": "Finding check",
@@ -193,4 +201,5 @@ if not TYPE_CHECKING:
         "streams.curriculum": "by_difficulty by_similarity difficulty oracle_steps",
         "streams.reuse": "reused_stream unrelated_stream",
         "streams.stream": "READ_ONLY StreamItem TaskStream load_stream save_stream",
+        "names": "Names",
     })  # fmt: skip

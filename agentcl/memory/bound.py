@@ -12,7 +12,7 @@ from agentcl.store.checks import (
     check_subtree,
     check_view,
 )
-from agentcl.store.records import AnyScope, Scope, ScopeView
+from agentcl.store.records import SCOPE_FIELDS, AnyScope, Scope, ScopeView
 
 
 class Bound:
@@ -65,8 +65,8 @@ class Bound:
         joined: dict[str, object] = dict(self.fields)
         for name, value in scope.items():
             bound = joined.get(name)
-            if value is None or value == bound:
-                continue
+            if name in SCOPE_FIELDS and (value is None or value == bound):
+                continue  # an unknown name goes on, to be refused
             if bound is not None:
                 raise InvalidInput(
                     f"this memory is bound to {name}={bound!r} and cannot be asked for "

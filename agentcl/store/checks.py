@@ -112,10 +112,35 @@ class ReadScope(TypedDict, total=False):
     session: str | AnyScope | None
 
 
-def _named(scope: WriteScope | ReadScope) -> dict[str, object]:
+# What other libraries call the fields of a scope, and what reads take beside them.
+_SCOPE_SYNONYMS: Final = {
+    "user_id": "user",
+    "agent_id": "agent",
+    "session_id": "session",
+    "thread_id": "session",
+    "conversation_id": "session",
+    "run_id": "session",
+    "tenant_id": "tenant",
+    "namespace": "tenant",
+}
+_READ_SYNONYMS: Final = {
+    **_SCOPE_SYNONYMS,
+    "k": "limit",
+    "n": "limit",
+    "top_k": "limit",
+    "n_results": "limit",
+    "filter": "filters",
+    "where": "filters",
+}
+
+
+def _named(scope: WriteScope | ReadScope, synonyms: Mapping[str, str]) -> dict[str, object]:
+    """Return every field of a scope, and refuse what is none: a verb with `**scope` takes any keyword."""
     for name in scope:
         if name not in SCOPE_FIELDS:
-            meant = did_you_mean(name, SCOPE_FIELDS)
+            known = dict.fromkeys((*SCOPE_FIELDS, *synonyms.values()))
+            known.pop(name, None)
+            meant = did_you_mean(synonyms.get(name, name), known)
             raise TypeError(f"unexpected keyword argument {name!r}{meant}")
     return {field: scope.get(field) for field in SCOPE_FIELDS}
 
@@ -132,7 +157,7 @@ def check_scope(scope: WriteScope) -> Scope:
     Raises:
         InvalidInput: if a field is `ANY`, empty, not a string, too long or holds control characters.
     """
-    named = _named(scope)
+    named = _named(scope, _SCOPE_SYNONYMS)
     for what, value in named.items():
         if isinstance(value, AnyScope):
             raise InvalidInput(f"{what}=ANY can be read but not written; name one {what}")
@@ -149,7 +174,9 @@ def check_view(scope: ReadScope) -> ScopeView:
         # Nothing is shared across tenants: there, the named value alone is seen.
         return frozenset({own} if what == "tenant" else {"", own})
 
-    return ScopeView(**{what: allowed(what, value) for what, value in _named(scope).items()})
+    return ScopeView(
+        **{what: allowed(what, value) for what, value in _named(scope, _READ_SYNONYMS).items()}
+    )
 
 
 def check_subtree(scope: ReadScope) -> ScopeView:
@@ -160,7 +187,9 @@ def check_subtree(scope: ReadScope) -> ScopeView:
             return None
         return frozenset({_check_scope_field(value, what)})
 
-    return ScopeView(**{what: allowed(what, value) for what, value in _named(scope).items()})
+    return ScopeView(
+        **{what: allowed(what, value) for what, value in _named(scope, _READ_SYNONYMS).items()}
+    )
 
 
 def check_metadata(metadata: Mapping[str, Any] | None) -> dict[str, Any]:

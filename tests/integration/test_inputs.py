@@ -197,6 +197,44 @@ def test_a_misspelt_scope_is_an_error_not_a_leak(memory: Memory) -> None:
 
 
 @pytest.mark.parametrize(
+    ("word", "ours"),
+    [
+        ("k", "limit"),
+        ("top_k", "limit"),
+        ("filter", "filters"),
+        ("user_id", "user"),
+        ("limt", "limit"),
+    ],
+)
+def test_the_words_of_other_libraries_are_answered_with_ours(
+    memory: Memory, word: str, ours: str
+) -> None:
+    given: Any = {word: 3}
+    with pytest.raises(
+        TypeError, match=f"unexpected keyword argument '{word}'; did you mean '{ours}'"
+    ):
+        memory.search("text", **given)
+
+
+def test_an_unknown_keyword_is_refused_even_when_it_is_none(memory: Memory) -> None:
+    given: Any = {"user_id": None}
+    with pytest.raises(TypeError, match="did you mean 'user'"):
+        memory.search("text", **given)
+
+
+def test_a_keyword_that_a_verb_does_not_take_is_not_suggested_to_it(memory: Memory) -> None:
+    given: Any = {"limit": 3}
+    with pytest.raises(TypeError, match=r"unexpected keyword argument 'limit'$"):
+        memory.get("id", **given)
+    given = {"thread_id": "7"}
+    with pytest.raises(TypeError, match="did you mean 'session'"):
+        memory.add("text", **given)
+    given = {"k": 3}
+    with pytest.raises(TypeError, match=r"unexpected keyword argument 'k'$"):
+        memory.add("text", **given)
+
+
+@pytest.mark.parametrize(
     "id", ["", "..", "x" * 100_000, "'", "%", "\x00", "01ARZ3NDEKTSV4RRFFQ69G5FAV"]
 )
 def test_unknown_ids_are_not_found(memory: Memory, id: str) -> None:
