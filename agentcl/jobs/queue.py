@@ -101,10 +101,13 @@ class Queue:
         self._change(run.id, lambda job, now: replace(job, price=price) if _is(run, job) else job)
 
     def note(self, run: Job, *, done: int, total: int) -> None:
-        """Note how far a run is, unless it is over."""
-        self._change(
-            run.id, lambda job, now: replace(job, done=done, total=total) if _is(run, job) else job
-        )
+        """Note how far a run is, or was when somebody cancelled it."""
+
+        def noted(job: Job, now: datetime) -> Job:
+            is_newest = job.attempts == run.attempts
+            return replace(job, done=done, total=total) if is_newest else job
+
+        self._change(run.id, noted)
 
     def end(self, run: Job, state: State, *, error: str = "") -> Job:
         """Note how a run ended, unless somebody decided otherwise meanwhile; return the job."""

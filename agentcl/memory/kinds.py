@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-from agentcl.errors import InvalidInput, NotEquipped
+from agentcl.errors import ConfigError, InvalidInput, NotEquipped
 from agentcl.jobs.loop import work
 from agentcl.jobs.runner import Progress
 from agentcl.memory import fact_writing
@@ -167,7 +167,12 @@ class Reembed:
         if not isinstance(name, str):
             raise InvalidInput(f"a reembed job needs `encoder`, a name; {dict(spec)} has none")
         if self._encoder is None or self._encoder.name != name:
-            self._encoder = open_encoder(name)
+            try:
+                self._encoder = open_encoder(name)
+            except ConfigError as error:
+                raise NotEquipped(
+                    f"{error}; one of your own is handed over by `memory.store.reembed(...)`"
+                ) from error
         return self._encoder
 
     def _change(self, encoder: Encoder) -> Reembedding:
