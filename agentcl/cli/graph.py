@@ -21,6 +21,7 @@ from agentcl.errors import InvalidInput
 from agentcl.models.reference.shipped import REFERENCE_NAME
 
 if TYPE_CHECKING:
+    from agentcl.memory.extraction import ModelExtractor
     from agentcl.memory.facts import ExtractionState
     from agentcl.models.base import ChatModel
 
@@ -31,6 +32,9 @@ _STOPPING = "stopping after the passages under way; once more ends at once"
 @click.option("--model", "name", required=True, help="`reference`, or what the endpoint calls it.")
 @click.option("--url", help="An OpenAI-compatible endpoint, e.g. http://localhost:8000/v1.")
 @click.option("--dry-run", is_flag=True, help="Say what it would take, and ask nothing.")
+@click.option(
+    "--queue", "is_queued", is_flag=True, help="Ask for it only; `agentcl jobs run` does it."
+)
 @click.option("--prices", type=click.Path(path_type=Path), help="A TOML file of prices by model.")
 @click.option("--retry", is_flag=True, help="Also passages that failed before.")
 @click.option("--limit", type=click.IntRange(1), help="At most so many passages.")
@@ -46,6 +50,7 @@ def extract(
     name: str,
     url: str | None,
     dry_run: bool,
+    is_queued: bool,
     prices: Path | None,
     retry: bool,
     limit: int | None,
@@ -65,17 +70,12 @@ def extract(
             state = memory.facts.state(extractor_name, retry=retry, **scope)
             _estimate(screen, state, name, prices, instructed=name != REFERENCE_NAME)
             return
-        from agentcl.memory.extraction import INSTRUCTIONS, ModelExtractor
-
-        model = _model(name, url)
-        if file is not None:
-            from agentcl.models.ledger import Ledger, RecordedModel
-
-            model = RecordedModel(model, Ledger(file), purpose="extraction")
-        # Keyed by the name that was asked for, so that the same model served elsewhere goes on.
-        extractor = ModelExtractor(
-            model, instructions="" if name == REFERENCE_NAME else INSTRUCTIONS, name=f"model:{name}"
-        )
+        if is_queued:
+            spec = {"extractor": f"model:{name}", "retry": retry, "limit": limit}
+            job = memory.jobs.enqueue("extract", spec, **scope)
+            screen.json(job) if screen.as_json else screen.job(job)
+            return
+        extractor = open_extractor(name, url, ledger=file)
         with stopping(_STOPPING) as is_stopped, screen.progress("reading", None) as bar:
             report = memory.facts.extract(
                 extractor,
@@ -95,12 +95,28 @@ def extract(
             f"{report.read} passages read, {report.facts} facts"
             + (f", {report.dropped} facts left out" if report.dropped else "")
         )
+        screen.note(f"job {report.job}")
         if report.failed:
             screen.note(
                 f"{report.failed} passages failed; `agentcl doctor` says why, --retry asks again"
             )
         if report.remaining:
             screen.note(f"{report.remaining} passages are still to be read")
+
+
+def open_extractor(name: str, url: str | None, *, ledger: Path | None = None) -> ModelExtractor:
+    """Open the model that reads passages. Raises InvalidInput if it is not known where it is served."""
+    from agentcl.memory.extraction import INSTRUCTIONS, ModelExtractor
+
+    model = _model(name, url)
+    if ledger is not None:
+        from agentcl.models.ledger import Ledger, RecordedModel
+
+        model = RecordedModel(model, Ledger(ledger), purpose="extraction")
+    # Keyed by the name that was asked for, so that the same model served elsewhere goes on.
+    return ModelExtractor(
+        model, instructions="" if name == REFERENCE_NAME else INSTRUCTIONS, name=f"model:{name}"
+    )
 
 
 def _model(name: str, url: str | None) -> ChatModel:

@@ -22,6 +22,7 @@ _COMMANDS: Final = {  # where each is, and the first line of its help
     "guidance": ("agentcl.cli.guidance:guidance", "Look at lessons, and decide about them."),
     "history": ("agentcl.cli.memory:history", "Print every version of a record."),
     "import": ("agentcl.cli.store:import_", "Add the records of an export."),
+    "jobs": ("agentcl.cli.jobs:jobs", "Look at long work, run it, or decide against it."),
     "ledger": ("agentcl.cli.models:ledger", "Print what calls to language models cost."),
     "list": ("agentcl.cli.memory:list_", "List records, one a line."),
     "model": ("agentcl.cli.models:model", "Check a language model's endpoint, or serve one."),

@@ -51,6 +51,16 @@ def memory_options(command: F) -> F:
     return command
 
 
+def folder_options(command: F) -> F:
+    """Options that say which folder, whatever its encoder, and how to print."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+        click.option("--path", type=click.Path(path_type=Path), help="The memory's folder."),
+    ):
+        command = option(command)
+    return command
+
+
 def scope_options(command: F) -> F:
     """Options that say whose memory."""
     for name in reversed(SCOPE_FIELDS):
@@ -109,3 +119,18 @@ def open_memory(
         memory.close()
         raise InvalidInput(f"the memory at {path} is empty; fill it with `agentcl add`")
     return memory
+
+
+def open_folder(path: Path | None) -> Memory:
+    """Open a memory with the encoder that is in its folder; the settings may name the next one already."""
+    from agentcl.memory.memory import Memory
+    from agentcl.memory.settings import resolve
+    from agentcl.store.opening import open_store
+
+    folder = resolve({"path": path})["path"].value
+    journal = open_store(folder, read_only=True)
+    try:
+        held = journal.encoder()
+    finally:
+        journal.close()
+    return Memory(folder, encoder=None if held is None else held.name)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from agentcl.models.check import Endpoint
     from agentcl.models.ledger import LedgerLine
     from agentcl.retrieval.recall import Recall
+    from agentcl.store.jobs import Job
     from agentcl.store.records import Record, Scope
     from agentcl.store.rows import Version
 
@@ -221,6 +222,33 @@ class Screen:
             )
         self.out.print(table)
 
+    def jobs(self, jobs: Sequence[Job]) -> None:
+        """Print one line for each job."""
+        for job in jobs:
+            total = job.total if job.total is not None else job.price and job.price.units
+            about = [
+                f"{job.state:<9}  {job.kind}",
+                f"{job.done:,} of {'?' if total is None else f'{total:,}'}",
+                f"{job.created_at:%Y-%m-%d %H:%M}",
+                _scope(job.scope),
+                _shorten(job.error or _said(job.spec), 80),
+            ]
+            self.line("  ".join([job.id, *filter(None, about)]))
+        if not jobs:
+            self.line("there is no such job")
+
+    def job(self, job: Job) -> None:
+        """Print what is known of a job."""
+        about = {**to_json(job), "scope": _scope(job.scope), "spec": _said(job.spec)}
+        if job.price is not None:
+            tokens = "" if job.price.tokens is None else f", about {job.price.tokens:,} tokens"
+            about["price"] = f"{job.price.units:,} units{tokens}"
+        table = _table()
+        for name, value in about.items():
+            if value not in (None, ""):
+                table.add_row(name, safe(str(value)))
+        self.out.print(table)
+
     def history(self, versions: Sequence[Version]) -> None:
         """Print one line for each version."""
         words = {"put": "recorded", "delete": "deleted", "erase": "forgotten"}
@@ -303,6 +331,12 @@ def _table(*columns: str) -> Table:
 def _shorten(text: str, width: int = 240) -> str:
     line = " ".join(text.split())
     return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def _said(spec: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{name} {value}" for name, value in spec.items() if value not in (None, False)
+    )
 
 
 def _scope(scope: Scope) -> str:

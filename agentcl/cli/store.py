@@ -10,7 +10,9 @@ import click
 
 from agentcl.cli.options import (
     command,
+    folder_options,
     memory_options,
+    open_folder,
     open_memory,
     scope_of,
     scope_options,
@@ -96,41 +98,29 @@ def doctor(screen: Screen, **given: Any) -> None:
 
 
 @click.command()
-@click.option("--path", type=click.Path(path_type=Path), help="The memory's folder.")
 @click.option("--encoder", required=True, help="The new encoder.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@folder_options
 @command
 def reembed(screen: Screen, path: Path | None, encoder: str) -> None:
     """Replace all vectors by another encoder's.
 
     It can be interrupted and run again.
     """
-    from agentcl.memory.memory import Memory
-
-    # The settings may already name the new encoder, so open with the one that is in the folder.
-    with Memory(path, encoder=_held_encoder(path)) as memory:
+    with open_folder(path) as memory:
         with screen.progress("embedding", None) as progress:
-            memory.store.reembed(
+            is_done = memory.store.reembed(
                 encoder,
                 progress=lambda done, total: progress.update(
                     progress.task_ids[0], completed=done, total=total
                 ),
             )
         result = memory.store.stats()
-        screen.json(result) if screen.as_json else screen.line(f"embedded with {result.encoder}")
-
-
-def _held_encoder(path: Path | None) -> str | None:
-    from agentcl.memory.settings import resolve
-    from agentcl.store.opening import open_store
-
-    folder = resolve({"path": path})["path"].value
-    journal = open_store(folder, read_only=True)
-    try:
-        held = journal.encoder()
-        return None if held is None else held.name
-    finally:
-        journal.close()
+        if screen.as_json:
+            screen.json(result)
+        elif is_done:
+            screen.line(f"embedded with {result.encoder}")
+        if not is_done:
+            screen.note("somebody cancelled the job; run it again to go on")
 
 
 @click.command()

@@ -1,0 +1,121 @@
+"""`agentcl jobs`: long work that was asked for, how far it is, and running it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agentcl.cli.graph import open_extractor
+from agentcl.cli.options import command, folder_options, open_folder, scope_of, scope_options
+from agentcl.cli.screen import Screen
+from agentcl.cli.stopping import stopping
+from agentcl.models.reference.shipped import REFERENCE_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agentcl.memory.jobs import Jobs
+    from agentcl.store.jobs import Job, State
+
+_STATES = ("queued", "running", "done", "failed", "cancelled")
+_STOPPING = "stopping after the step under way; once more ends at once"
+
+
+@click.group()
+def jobs() -> None:
+    """Look at long work, run it, or decide against it."""
+
+
+@jobs.command(name="list")
+@click.option("--state", type=click.Choice(_STATES), multiple=True, help="Only in this state.")
+@scope_options
+@folder_options
+@command
+def list_(screen: Screen, path: Path | None, state: tuple[State, ...], **given: Any) -> None:
+    """List jobs, one a line, the newest last."""
+    scope = scope_of(given)
+    with open_folder(path) as memory:
+        found = memory.jobs.list(states=state or None, **scope)
+    screen.json(found) if screen.as_json else screen.jobs(found)
+
+
+@jobs.command()
+@click.argument("id")
+@folder_options
+@command
+def show(screen: Screen, path: Path | None, id: str) -> None:
+    """Print what is known of a job."""
+    with open_folder(path) as memory:
+        _show(screen, memory.jobs.get(id))
+
+
+@jobs.command()
+@click.argument("id", required=False)
+@click.option("--url", help="The OpenAI-compatible endpoint of the models that jobs name.")
+@click.option("--workers", type=click.IntRange(1), default=8, show_default=True)
+@folder_options
+@command
+def run(screen: Screen, path: Path | None, id: str | None, url: str | None, workers: int) -> None:
+    """Run a job from where it is; without an ID all that wait.
+
+    A model reads passages for `extract` jobs: name its endpoint with --url. The reference model needs
+    none. Ctrl-C stops after the step under way; the job then waits to be run again.
+    """
+    with open_folder(path) as memory:
+        waiting = [memory.jobs.get(id)] if id else memory.jobs.list(states=["queued", "running"])
+        _add_extractors(memory.jobs, waiting, url, workers)
+        with stopping(_STOPPING) as is_stopped, screen.progress("working", None) as bar:
+
+            def progress(done: int, total: int) -> None:
+                bar.update(bar.task_ids[0], completed=done, total=total)
+
+            if id:
+                job = memory.jobs.run(id, progress=progress, should_stop=is_stopped)
+            else:
+                ran = memory.jobs.run_all(
+                    progress=lambda job, *step: progress(*step), should_stop=is_stopped
+                )
+        if id:
+            _show(screen, job)
+            return
+        left = memory.jobs.list(states=["queued", "running"])
+    screen.json(ran) if screen.as_json else screen.jobs(ran)
+    for one in left:
+        screen.note(f"job {one.id} still waits" + (f": {one.error}" if one.error else ""))
+
+
+@jobs.command()
+@click.argument("id")
+@folder_options
+@command
+def cancel(screen: Screen, path: Path | None, id: str) -> None:
+    """See to it that a job is not run.
+
+    If it is being run, it stops after its next step. What was done is kept.
+    """
+    with open_folder(path) as memory:
+        _show(screen, memory.jobs.cancel(id))
+
+
+@jobs.command()
+@click.argument("id")
+@folder_options
+@command
+def retry(screen: Screen, path: Path | None, id: str) -> None:
+    """Put a job that failed or was cancelled back into the queue."""
+    with open_folder(path) as memory:
+        _show(screen, memory.jobs.retry(id))
+
+
+def _show(screen: Screen, job: Job) -> None:
+    screen.json(job) if screen.as_json else screen.job(job)
+
+
+def _add_extractors(jobs: Jobs, waiting: Sequence[Job], url: str | None, workers: int) -> None:
+    """Hand over the models that jobs name, as far as it is known where they are served."""
+    for job in waiting:
+        kind, _, name = str(job.spec.get("extractor")).partition(":")
+        if job.kind == "extract" and kind == "model" and (url or name == REFERENCE_NAME):
+            jobs.add_extractor(open_extractor(name, url), workers=workers)

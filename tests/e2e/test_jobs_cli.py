@@ -1,0 +1,127 @@
+"""Jobs through the command line: asked for, looked at, run, cancelled, and asked for again."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from agentcl import Memory
+from agentcl.cli.main import main
+
+TEXTS = ("The evening boat is steered by Ilka Renn.", "Sheep are kept in the hills.")
+Run = Callable[..., Result]
+
+
+class Endpoint(BaseHTTPRequestHandler):
+    """Answers every passage with no facts."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        message = {"role": "assistant", "content": '{"facts": []}'}
+        choice = {"index": 0, "finish_reason": "stop", "message": message}
+        usage = {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12}
+        reply = {
+            "id": "1", "object": "chat.completion", "created": 0, "model": "served",
+            "choices": [choice], "usage": usage,
+        }  # fmt: skip
+        body = json.dumps(reply).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    pytest.importorskip("openai")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Endpoint) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/v1"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AGENTCL_ENCODER", "hashing")
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    with Memory("agentcl-memory") as memory:
+        memory.add_many(TEXTS)
+
+    def call(*arguments: str, status: int = 0) -> Result:
+        result = CliRunner().invoke(main, list(arguments), catch_exceptions=False)
+        assert result.exit_code == status, result.output
+        return result
+
+    return call
+
+
+def as_json(result: Result) -> Any:
+    return json.loads(result.stdout)
+
+
+def test_an_extraction_is_asked_for_now_and_run_later(run: Run, url: str) -> None:
+    job = as_json(run("extract", "--model", "served", "--queue", "--json"))
+    assert (job["kind"], job["state"], job["price"]["units"]) == ("extract", "queued", 2)
+    shown = run("jobs", "show", job["id"]).stdout
+    assert "extractor model:served" in shown
+    assert "2 units, about " in shown
+    listed = run("jobs", "list").stdout
+    assert job["id"] in listed
+    assert "0 of 2" in listed
+    assert [one["state"] for one in as_json(run("jobs", "run", "--url", url, "--json"))] == ["done"]
+    assert as_json(run("jobs", "list", "--state", "queued", "--json")) == []
+    with Memory("agentcl-memory") as memory:
+        assert memory.facts.state("model:served").done == 2
+    assert "is done" in run("jobs", "run", job["id"], status=1).stderr
+
+
+def test_an_extraction_shows_its_job(run: Run, url: str) -> None:
+    said = run("extract", "--model", "served", "--url", url).stderr
+    (job,) = as_json(run("jobs", "list", "--json"))
+    assert f"job {job['id']}" in said
+    report = as_json(run("extract", "--model", "served", "--url", url, "--json"))
+    assert as_json(run("jobs", "show", report["job"], "--json"))["state"] == "done"
+
+
+def test_a_job_is_decided_against_and_asked_for_again(run: Run, url: str) -> None:
+    id = as_json(run("extract", "--model", "served", "--queue", "--json"))["id"]
+    assert "cancelled" in run("jobs", "cancel", id).stdout
+    assert as_json(run("jobs", "run", "--url", url, "--json")) == []
+    assert as_json(run("jobs", "retry", id, "--json"))["state"] == "queued"
+    assert "2 of 2" not in run("jobs", "list").stdout
+    assert as_json(run("jobs", "run", id, "--url", url, "--json"))["done"] == 2
+    assert "done" in run("jobs", "list", "--state", "done").stdout
+    assert "no job" in run("jobs", "show", "nobody", status=1).stderr
+
+
+def test_a_job_whose_model_is_not_known_waits(run: Run) -> None:
+    id = as_json(run("extract", "--model", "elsewhere", "--queue", "--json"))["id"]
+    ran = run("jobs", "run")
+    assert f"job {id} still waits" in ran.stderr
+    assert "--url" in ran.stderr
+    assert "--url" in run("jobs", "run", id, status=1).stderr
+    assert as_json(run("jobs", "show", id, "--json"))["state"] == "queued"
+
+
+def test_jobs_are_seen_whatever_encoder_the_settings_name(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Memory("agentcl-memory") as memory:
+        job = memory.jobs.enqueue("reembed", {"encoder": "hashing:64"})
+    monkeypatch.setenv("AGENTCL_ENCODER", "hashing:64")
+    assert "encoder hashing:64" in run("jobs", "list").stdout
+    assert as_json(run("jobs", "run", job.id, "--json"))["state"] == "done"
+    assert "boat" in run("search", "boat").stdout
+    assert as_json(run("jobs", "list", "--user", "ada", "--json")) == []
