@@ -30,7 +30,7 @@ from results import FOLDER, machine, save, table
 from runs import finished, over_seeds
 
 from agentcl.bench.folder import RunFolder
-from agentcl.bench.reports.writing import write_report
+from agentcl.bench.report.writing import write_report
 from agentcl.bench.rows import ResultRow
 from agentcl.envs.domains.incidents.domain import IncidentDomain, draw_incident
 from agentcl.guidance.rules import GuidanceRules

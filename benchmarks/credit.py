@@ -28,8 +28,8 @@ from typing import Any, Final, NamedTuple
 
 from results import machine, save, table
 
-from agentcl.guidance.baseline import Baseline
 from agentcl.guidance.credit import Credit, Exposed
+from agentcl.guidance.expectation import Expectation
 
 EPISODES: Final = 200
 SEEDS: Final = 40
@@ -131,7 +131,7 @@ class Ours:
     """Credit from controlled exposure, and the policy that follows it."""
 
     def __init__(self, lessons: dict[str, LessonClass], sure: float) -> None:
-        self.credit, self.baseline = Credit(), Baseline()
+        self.credit, self.baseline = Credit(), Expectation()
         self._lessons, self._sure = lessons, sure
         self._promoted: set[str] = set()
         self._low = dict.fromkeys(lessons, 0)  # looks in a row at which it was surely bad

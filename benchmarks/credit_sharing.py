@@ -17,8 +17,8 @@ from typing import Final, NamedTuple, Protocol
 from credit import EPISODES, KINDS, OUTCOMES, Bandit
 from results import machine, save, table
 
-from agentcl.guidance.baseline import Baseline
 from agentcl.guidance.credit import Credit, Exposed
+from agentcl.guidance.expectation import Expectation
 
 SEEDS: Final = 40
 EACH: Final = (1, 2)  # lessons of every class, of which there are seven
@@ -104,7 +104,7 @@ def _dot(first: Sequence[float], second: Sequence[float]) -> float:
 
 def ranked(outcome: str, seed: int, each: int) -> dict[str, list[Ranked]]:
     """Play, and return every lesson as each way ranks it."""
-    bandit, baseline = Bandit(outcome, seed, each=each), Baseline()
+    bandit, baseline = Bandit(outcome, seed, each=each), Expectation()
     ways = {name: make(list(bandit.lessons)) for name, make in WAYS.items()}
     for _ in range(EPISODES):
         played = bandit.play(lambda lesson, task: bandit.lessons[lesson].trial[task])

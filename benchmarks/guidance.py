@@ -38,11 +38,12 @@ from runs import finished, over_seeds
 
 from agentcl.bench.folder import RunFolder
 from agentcl.bench.metrics.curves import adaptive_efficiency, break_even_cost, break_even_score
-from agentcl.bench.reports.writing import write_report
+from agentcl.bench.report.writing import write_report
 from agentcl.bench.rows import ResultRow
 from agentcl.envs.domains.incidents.domain import IncidentDomain, draw_incident
 from agentcl.guidance.rules import GuidanceRules
 from agentcl.lessons import Lesson
+from agentcl.text.svg import Axis, Series, chart
 
 BASELINES: Final = (
     "none",
@@ -337,35 +338,23 @@ def curve(rows: Sequence[ResultRow]) -> list[float]:
 
 
 def draw(found: Mapping[str, Any]) -> None:
-    """Draw the learning curves for the pages of results, if matplotlib is installed."""
-    try:
-        import matplotlib as mpl
-    except ImportError:
-        print("matplotlib is not installed; the picture is left as it is")
-        return
-    mpl.use("svg")
-    from matplotlib import pyplot
-
-    from agentcl.bench.reports.charts import COLOURS
-
-    mpl.rcParams["svg.hashsalt"] = "guidance"  # the same picture from the same numbers
-    figure, axes = pyplot.subplots(figsize=(7, 3.6), layout="constrained")
-    styles = {"none": "--", "oracle": ":"}
-    for (baseline, shares), colour in zip(found["curves"].items(), COLOURS, strict=False):
-        axes.plot(
-            range(1, len(shares) + 1), shares, label=LABELS[baseline], color=colour,
-            linestyle=styles.get(baseline, "-"), linewidth=2.5 if baseline == "guidance" else 1.2,
-        )  # fmt: skip
-    axes.set_xlabel("episode")
-    axes.set_ylabel(f"solved, of the last {WINDOW}")
-    axes.set_ylim(-0.02, 1.02)
-    axes.set_title(
-        f"Incidents of one deployment, a frozen model, {found['seeds']} seeds", fontsize=10
+    """Draw the learning curves for the pages of results."""
+    picture = chart(
+        [
+            Series(
+                LABELS[baseline],
+                list(enumerate(shares, start=1)),
+                place,
+                weight="strong" if baseline == "guidance" else "plain",
+            )
+            for place, (baseline, shares) in enumerate(found["curves"].items())
+        ],
+        title=f"Incidents of one deployment, a frozen model, {found['seeds']} seeds",
+        across=Axis("episode", found["episodes"]),
+        up=Axis(f"solved, of the last {WINDOW}"),
+        size=(760, 360),
     )
-    axes.grid(alpha=0.3)
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
-    figure.savefig(PICTURE, metadata={"Date": None})
-    pyplot.close(figure)
+    PICTURE.write_text(picture.file(), "utf-8")
 
 
 def _show(part: str, found: Mapping[str, Any]) -> None:

@@ -28,6 +28,7 @@ from agentcl.models import ChatModel
 from agentcl.models.openai import OpenAIChat
 from agentcl.models.reference.chat import ReferenceChat
 from agentcl.models.reference.shipped import REFERENCE_FOLDER
+from agentcl.text.svg import Axis, Series, beside, chart
 from training.gates import Score, ask, draw_sets, judge
 
 PICTURE = Path(__file__).parent.parent / "docs" / "reference-model.svg"
@@ -127,35 +128,41 @@ def load_seconds(folder: Path) -> float:
 
 def draw_curve(folder: Path) -> None:
     """Draw the training loss and the periodic gates over the tokens read."""
-    import matplotlib as mpl
-
-    mpl.use("svg")
-    import matplotlib.pyplot as plt
-
-    mpl.rcParams["svg.hashsalt"] = "reference"  # the same picture from the same numbers
     curve = [json.loads(line) for line in (folder / "curve.jsonl").read_text().splitlines()]
     gates = [json.loads(line) for line in (folder / "gates.jsonl").read_text().splitlines()]
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained")
-    tokens = [row["tokens"] / 1e6 for row in curve]
-    smooth: list[float] = []
-    for row in curve:
-        smooth.append(row["loss"] if not smooth else 0.85 * smooth[-1] + 0.15 * row["loss"])
-    left.plot(tokens, [row["loss"] for row in curve], color="0.8", linewidth=0.8)
-    left.plot(tokens, smooth, color="#b3541e")
-    for before, after in itertools.pairwise(curve):
-        if before["stage"] != after["stage"]:
-            left.axvline(after["tokens"] / 1e6, color="0.6", linewidth=0.8, linestyle=":")
-            left.text(after["tokens"] / 1e6, max(smooth) * 0.95, f" {after['stage']}", fontsize=8)
-    left.set(xlabel="million tokens read", ylabel="loss on answers", ylim=(0, None))
+    read = Axis("million tokens read", max(row["tokens"] for row in (*curve, *gates)) / 1e6)
+    losses = [(row["tokens"] / 1e6, row["loss"]) for row in curve]
+    smooth: list[tuple[float, float]] = []
+    for tokens, loss in losses:
+        smooth.append((tokens, 0.85 * smooth[-1][1] + 0.15 * loss if smooth else loss))
+    stages = [
+        (after["tokens"] / 1e6, after["stage"])
+        for before, after in itertools.pairwise(curve)
+        if before["stage"] != after["stage"]
+    ]
+    left = chart(
+        [Series("", losses, 6, weight="faint"), Series("smoothed", smooth, 0)],
+        title="Loss on answers",
+        across=read,
+        up=Axis("loss", max(loss for _, loss in losses)),
+        moments=stages,
+        are_named=False,
+        size=(520, 360),
+    )
     names = [name for name in gates[-1] if name not in curve[-1]]
-    for name in names:
-        asked = [row for row in gates if name in row]  # a gate may have come in later
-        right.plot([g["tokens"] / 1e6 for g in asked], [g[name] for g in asked], label=name)
-    right.set(xlabel="million tokens read", ylabel="held out, exact", ylim=(0, 1.02))
-    right.legend(fontsize=8, frameon=False, ncols=2)
-    for axes in (left, right):
-        axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(PICTURE, metadata={"Date": None})
+    right = chart(
+        [
+            # A gate may have come in later.
+            Series(name, [(g["tokens"] / 1e6, g[name]) for g in gates if name in g], place)
+            for place, name in enumerate(names)
+        ],
+        title="Gates: held out, exact",
+        across=read,
+        up=Axis("share right"),
+        size=(640, 360),
+    )
+    picture = beside([left, right], title="How the reference model was trained")
+    PICTURE.write_text(picture.file(), "utf-8")
     print(f"written to {PICTURE.relative_to(PICTURE.parent.parent)}")
 
 

@@ -13,7 +13,7 @@ from results import CACHE
 
 from agentcl.bench.folder import RunFolder
 from agentcl.bench.metrics.intervals import student_interval
-from agentcl.bench.reports.pairs import difference, pairs_of
+from agentcl.bench.report.pairs import difference, pairs_of
 from agentcl.bench.rows import ResultRow
 from agentcl.bench.run import begin, go_on, progress
 from agentcl.bench.settings import from_mapping

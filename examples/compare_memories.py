@@ -7,8 +7,7 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from agentcl.bench.run import begin, go_on
-from agentcl.bench.settings import AgentSettings, MemorySettings, RunSettings, TaskSettings
+from agentcl.bench import AgentSettings, MemorySettings, RunSettings, TaskSettings, begin, go_on
 
 BASELINES = ("none", "last-5", "ours")
 settings = RunSettings(

@@ -8,10 +8,9 @@ import random
 import tempfile
 
 from agentcl import Memory
-from agentcl.envs.names import Names
-from agentcl.models import Message
-from agentcl.models.reference.shipped import open_reference
-from agentcl.text.answers import final_answer
+from agentcl.envs import Names
+from agentcl.models import Message, open_reference
+from agentcl.text import final_answer
 from training.worlds import make_world
 
 rng = random.Random(11)

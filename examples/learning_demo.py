@@ -23,12 +23,16 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 from rich.table import Column, Table
 
-from agentcl.bench.folder import RunFolder
-from agentcl.bench.reports.lessons import LessonLine, lesson_lines
-from agentcl.bench.reports.writing import write_report
-from agentcl.bench.rows import ResultRow
-from agentcl.bench.run import begin, go_on
-from agentcl.bench.settings import from_mapping
+from agentcl.bench import (
+    LessonLine,
+    ResultRow,
+    RunFolder,
+    begin,
+    from_mapping,
+    go_on,
+    lesson_lines,
+    write_report,
+)
 
 sys.path.insert(0, str(Path(__file__).parent))
 from curves import NAMES, draw

@@ -8,9 +8,9 @@ import random
 import tempfile
 
 from agentcl import Memory
-from agentcl.envs.names import Names
-from agentcl.memory.extraction import ModelExtractor
-from agentcl.models.reference.shipped import open_reference
+from agentcl.envs import Names
+from agentcl.memory import ModelExtractor
+from agentcl.models import open_reference
 from training.worlds import make_world
 
 rng = random.Random(3)

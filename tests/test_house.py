@@ -1,7 +1,6 @@
 """How the house is built: which room may import which, and what stands where.
 
-Every import counts, also one inside a function or for types only. What others still have to mend stands in a
-`STILL`, exactly as it is found: an entry that is needed no longer fails the test until it is deleted.
+Every import counts, also one inside a function or for types only.
 """
 
 import ast
@@ -36,25 +35,9 @@ ARROWS: Final[Mapping[str, str]] = {
     "cli": "agents bench envs errors files guidance jobs lessons memory models process retrieval store text",
     "testing": "agents envs errors files guidance jobs lessons memory models process retrieval store text",
 }
-STILL_ARROWS: Final[Mapping[str, str]] = {}  # module: what it imports and must not
-STILL_CIRCLES: Final[tuple[frozenset[str], ...]] = ()
 STILL_TWICE: Final[Mapping[str, frozenset[str]]] = {  # class: the modules that define it
     "Actor": frozenset({"agentcl.agents.agent", "agentcl.bench.actors"}),
-    "Baseline": frozenset({"agentcl.bench.baselines.base", "agentcl.guidance.baseline"}),
-    "Difference": frozenset({"agentcl.bench.reports.records", "agentcl.guidance.overview"}),
-    "Entry": frozenset({"agentcl.guidance.pamphlet", "agentcl.retrieval.index"}),
-    "Estimate": frozenset({"agentcl.bench.reports.estimates", "agentcl.guidance.baseline"}),
-    "Kind": frozenset({"agentcl.envs.domains.excytin.reading", "agentcl.jobs.runner"}),
-    "Reading": frozenset({"agentcl.memory.fact_writing", "agentcl.models.reference.inference"}),
 }
-STILL_DEEP: Final = frozenset(  # pages and examples that import what lies below a room
-    {
-        "examples/compare_memories.py",
-        "examples/frozen_model.py",
-        "examples/learning_demo.py",
-        "examples/two_steps.py",
-    }
-)
 
 
 @cache
@@ -124,7 +107,7 @@ def test_a_room_imports_only_what_lies_below_it() -> None:
         if room(reached) not in allowed:
             wrong[module].add(reached)
     found = {module: " ".join(sorted(reached)) for module, reached in wrong.items()}
-    assert found == STILL_ARROWS
+    assert found == {}
 
 
 def test_the_table_of_rooms_has_no_circle_itself() -> None:
@@ -171,7 +154,7 @@ def circles() -> list[frozenset[str]]:
 
 
 def test_no_modules_import_one_another() -> None:
-    assert set(circles()) == set(STILL_CIRCLES)
+    assert circles() == []
 
 
 def test_no_type_is_ignored_for_a_circle() -> None:
@@ -224,14 +207,7 @@ SHOWN = [
 ]
 
 
-def test_what_is_still_to_mend_is_there() -> None:
-    assert {path.relative_to(ROOT).as_posix() for path in SHOWN} >= STILL_DEEP
-
-
 @pytest.mark.parametrize("page", SHOWN, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_pages_and_examples_import_faces_only(page: Path) -> None:
     found = [name for name, _ in imported(ast.parse(python_of(page))) if name.count(".") > 1]
-    if page.relative_to(ROOT).as_posix() in STILL_DEEP:
-        assert found, "mended: delete its entry"
-    else:
-        assert not found
+    assert not found

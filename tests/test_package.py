@@ -49,9 +49,11 @@ ROOMS = [path.parent.name for path in sorted((ROOT / "agentcl").glob("*/__init__
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_room_hands_out_what_its_face_names(room: str) -> None:
     face = importlib.import_module(f"agentcl.{room}")
+    modules = {path.stem for path in (ROOT / "agentcl" / room).iterdir()}
     for name in getattr(face, "__all__", ()):
         assert getattr(face, name) is not None
         assert name in dir(face)
+        assert name not in modules, "who imports the module first would get that"
 
 
 def test_an_import_is_light_and_leaves_no_trace(tmp_path: Path) -> None:

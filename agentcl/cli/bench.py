@@ -21,7 +21,7 @@ from agentcl.errors import ConfigError, InvalidInput
 # What runs and reports is imported where it is used: `--help` must not wait for it.
 if TYPE_CHECKING:
     from agentcl.bench.folder import RunFolder
-    from agentcl.bench.reports.summary import Summary
+    from agentcl.bench.report.summary import Summary
     from agentcl.bench.rows import ResultRow
 
 _STOPPING: Final = "stopping after the episodes under way; Ctrl-C again stops at once"
@@ -122,7 +122,7 @@ def resume(screen: Screen, folder: Path) -> None:
 def report(screen: Screen, folder: Path, prices: Path | None) -> None:
     """Write a run's page, Markdown, JSON and pictures."""
     from agentcl.bench.folder import RunFolder
-    from agentcl.bench.reports.writing import write_report
+    from agentcl.bench.report.writing import write_report
     from agentcl.models.ledger import Prices
 
     found = RunFolder(folder)
@@ -144,7 +144,7 @@ def compare(screen: Screen, folders: Sequence[Path]) -> None:
     Where they played the same episodes, their differences are paired.
     """
     from agentcl.bench.folder import RunFolder
-    from agentcl.bench.reports.compare import compare_runs
+    from agentcl.bench.report.compare import compare_runs
 
     comparison = compare_runs([RunFolder(folder) for folder in folders])
     if screen.as_json:
@@ -155,8 +155,8 @@ def compare(screen: Screen, folders: Sequence[Path]) -> None:
 
 def _run(screen: Screen, folder: RunFolder) -> None:
     from agentcl.bench.folder import RunFolder
-    from agentcl.bench.reports.summary import summarise
-    from agentcl.bench.reports.writing import write_report
+    from agentcl.bench.report.summary import summarise
+    from agentcl.bench.report.writing import write_report
     from agentcl.bench.run import go_on
 
     with stopping(_STOPPING) as is_stopped, _following(screen, folder) as on_row:
@@ -178,7 +178,7 @@ def _run(screen: Screen, folder: RunFolder) -> None:
 
 def _sum_up(screen: Screen, summary: Summary) -> None:
     """Print what each baseline reached, beside the one that it has to beat."""
-    from agentcl.bench.reports.words import interval
+    from agentcl.bench.report.words import interval
 
     gains = {difference.baseline: difference.score for difference in summary.differences}
     for baseline in summary.baselines:

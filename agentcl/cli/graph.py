@@ -257,7 +257,7 @@ def draw(
 ) -> None:
     """Draw what is near a phrase, or how a search goes.
 
-    The picture is .html, .svg or .png.
+    The picture is .html or .svg.
     """
     scope = scope_of(given)
     with open_memory(given) as memory:

@@ -19,7 +19,7 @@ from agentcl.cli.options import (
     scope_options,
 )
 from agentcl.cli.screen import Screen
-from agentcl.guidance.overview import STAGES, Difference, Standing
+from agentcl.guidance.overview import STAGES, StageDifference, Standing
 from agentcl.guidance.pamphlet import load
 from agentcl.guidance.state import lesson_of
 from agentcl.store.episodes import Level
@@ -284,7 +284,7 @@ def _plain(one: Standing) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _plain_difference(one: Difference) -> dict[str, Any]:
+def _plain_difference(one: StageDifference) -> dict[str, Any]:
     return {
         "id": one.guidance.id, "sentence": one.sentence, "before": one.before, "after": one.after,
         "why": one.why,
@@ -302,7 +302,7 @@ def _print_standing(screen: Screen, one: Standing) -> None:
     )
 
 
-def _print_differences(screen: Screen, found: Sequence[Difference]) -> None:
+def _print_differences(screen: Screen, found: Sequence[StageDifference]) -> None:
     if screen.as_json:
         screen.json([_plain_difference(one) for one in found])
         return

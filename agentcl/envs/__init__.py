@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from agentcl.envs.engines import EngineEnvironment
     from agentcl.envs.gymnasium import FromGymnasium, ToGymnasium
     from agentcl.envs.isolation import IsolatedEnvironment
+    from agentcl.envs.names import Names
     from agentcl.envs.policies import (
         NullPolicy,
         OraclePolicy,
@@ -104,6 +105,7 @@ __all__ = [
     "IncidentLogsDomain",
     "Instructive",
     "IsolatedEnvironment",
+    "Names",
     "NullPolicy",
     "Observation",
     "Oracle",
@@ -193,4 +195,5 @@ if not TYPE_CHECKING:
         "streams.curriculum": "by_difficulty by_similarity difficulty oracle_steps",
         "streams.reuse": "reused_stream unrelated_stream",
         "streams.stream": "READ_ONLY StreamItem TaskStream load_stream save_stream",
+        "names": "Names",
     })  # fmt: skip

@@ -6,8 +6,9 @@ from agentcl import _face
 
 if TYPE_CHECKING:
     from agentcl.guidance.credit import Credit, Posterior
+    from agentcl.guidance.expectation import ExpectedScore
     from agentcl.guidance.lanes import LANES, Lane, LaneRecord
-    from agentcl.guidance.overview import STAGES, Difference, Standing
+    from agentcl.guidance.overview import STAGES, StageDifference, Standing
     from agentcl.guidance.pamphlet import Adopted, Pamphlet
     from agentcl.guidance.rules import BUDGET_TOKENS, PRICE, GuidanceRules
     from agentcl.guidance.selection import Choice, Offer, Place
@@ -24,7 +25,7 @@ __all__ = [
     "Belief",
     "Choice",
     "Credit",
-    "Difference",
+    "ExpectedScore",
     "GuidanceRules",
     "GuidanceState",
     "Lane",
@@ -35,6 +36,7 @@ __all__ = [
     "Pamphlet",
     "Place",
     "Posterior",
+    "StageDifference",
     "Standing",
     "Story",
     "Trust",
@@ -45,7 +47,8 @@ if not TYPE_CHECKING:
     __getattr__, __dir__ = _face(__name__, {
         "credit": "Credit Posterior",
         "lanes": "LANES Lane LaneRecord",
-        "overview": "STAGES Difference Standing",
+        "expectation": "ExpectedScore",
+        "overview": "STAGES StageDifference Standing",
         "pamphlet": "Adopted Pamphlet",
         "rules": "BUDGET_TOKENS PRICE GuidanceRules",
         "selection": "Choice Offer Place",

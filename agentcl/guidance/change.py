@@ -12,7 +12,7 @@ Direction = Literal["up", "down"]
 
 # In standard deviations: half the shift that is to be found fastest, 1 sd, which is a success rate of 0.9 that
 # falls to 0.5, or 0.7 to 0.25. With these a false alarm comes once in some 500 episodes of normal residuals,
-# and in 340 or more of any success rate that `Baseline` follows; a shift of 1 sd is found after 11 episodes, of
+# and in 340 or more of any success rate that `Expectation` follows; a shift of 1 sd is found after 11 episodes, of
 # 1.5 sd after 6, of 0.5 sd after 39 (means).
 _SLACK: Final = 0.5
 _LIMIT: Final = 5.0
@@ -42,7 +42,7 @@ class ChangeDetector:
         Args:
             cluster: the kind of task.
             residual: the score less the one that was expected before the episode.
-            sd: of such residuals, as `Estimate.sd` gives it.
+            sd: of such residuals, as `ExpectedScore.sd` gives it.
 
         Raises:
             InvalidInput: if the residual is not finite, or the sd not above 0.

@@ -48,7 +48,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class StageDifference:
     """A lesson that stands elsewhere in one state than in another."""
 
     guidance: Guidance
@@ -121,7 +121,9 @@ def standings(
     return found
 
 
-def compare(before: GuidanceState, after: GuidanceState, view: ScopeView) -> Sequence[Difference]:
+def compare(
+    before: GuidanceState, after: GuidanceState, view: ScopeView
+) -> Sequence[StageDifference]:
     """Return the lessons whose stage differs between two states, in the order in which they came."""
     found = []
     for id in before.lessons | after.lessons:
@@ -131,7 +133,7 @@ def compare(before: GuidanceState, after: GuidanceState, view: ScopeView) -> Seq
             continue
         was, became = (None if one is None else one.belief.stage for one in (then, now))
         if was != became:
-            found.append(Difference(there.guidance, was, became, there.belief.why))
+            found.append(StageDifference(there.guidance, was, became, there.belief.why))
     return found
 
 

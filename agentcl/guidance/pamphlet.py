@@ -33,7 +33,7 @@ _MARKS: Final = re.compile(r"([\\`*_\[\]<>#|])")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class PamphletEntry:
     """One lesson of a pamphlet, with the evidence that it had where it comes from."""
 
     lesson: Lesson
@@ -55,7 +55,7 @@ class Pamphlet:
 
     name: str
     made_at: str  # ISO 8601
-    entries: tuple[Entry, ...]
+    entries: tuple[PamphletEntry, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ def load(path: str | os.PathLike[str]) -> Pamphlet:
     return read(text)
 
 
-def _entry(standing: Standing) -> Entry:
+def _entry(standing: Standing) -> PamphletEntry:
     made, belief = standing.guidance, standing.belief
     low, high = standing.interval
     evidence = (
@@ -176,10 +176,12 @@ def _entry(standing: Standing) -> Entry:
         f"{standing.world or '-'}"
     )
     family = standing.cluster.rpartition("/")[2]
-    return Entry(lesson_of(made), made.level, made.application, family, belief.stage, evidence)
+    return PamphletEntry(
+        lesson_of(made), made.level, made.application, family, belief.stage, evidence
+    )
 
 
-def _plain(entry: Entry) -> dict[str, Any]:
+def _plain(entry: PamphletEntry) -> dict[str, Any]:
     held = asdict(entry)
     return {**held.pop("lesson"), **held}
 
@@ -188,7 +190,7 @@ def _digest(held: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(held, sort_keys=True).encode()).hexdigest()
 
 
-def _read_entry(number: int, value: object) -> Entry:
+def _read_entry(number: int, value: object) -> PamphletEntry:
     where = f"lesson {number}"
     if not isinstance(value, dict):
         raise TransferError(f"{where} of the pamphlet is no object")
@@ -201,7 +203,7 @@ def _read_entry(number: int, value: object) -> Entry:
     if level not in _LEVELS:
         raise TransferError(f"{where} has the level {level!r}; it is one of {', '.join(_LEVELS)}")
     texts = [_word(value, n, where) for n in ("application", "family", "stage", "evidence")]
-    return Entry(lesson, level, *texts)
+    return PamphletEntry(lesson, level, *texts)
 
 
 def _word(held: Mapping[str, Any], name: str, where: str) -> str:
@@ -233,9 +235,11 @@ def _readable(pamphlet: Pamphlet) -> Iterator[str]:
                 yield ""
 
 
-def _grouped(entries: Sequence[Entry]) -> Iterator[tuple[tuple[str, str], list[Entry]]]:
+def _grouped(
+    entries: Sequence[PamphletEntry],
+) -> Iterator[tuple[tuple[str, str], list[PamphletEntry]]]:
     """Yield entries by kind of task, those of one in the pamphlet's order: the proved ones first."""
-    groups: dict[tuple[str, str], list[Entry]] = {}
+    groups: dict[tuple[str, str], list[PamphletEntry]] = {}
     for one in entries:
         groups.setdefault((one.application, one.family), []).append(one)
     yield from sorted(groups.items())

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from agentcl.guidance.baseline import Baseline, Estimate
 from agentcl.guidance.change import ChangeDetector
 from agentcl.guidance.credit import Credit, Posterior
+from agentcl.guidance.expectation import Expectation, ExpectedScore
 from agentcl.guidance.lanes import LANES, LaneRecord
 from agentcl.guidance.relevance import Situations
 from agentcl.guidance.rules import GuidanceRules
@@ -119,7 +119,7 @@ class GuidanceState:
         self.situations = Situations()
         self.trust = Trust()
         self.credit = Credit()
-        self.baseline = Baseline()
+        self.expectation = Expectation()
         self.lanes = LaneRecord()
         self.changes: list[tuple[str, str, str]] = []  # episode, cluster and world, direction
         self._detector = ChangeDetector()
@@ -231,7 +231,7 @@ class GuidanceState:
             residual,
             [(one.guidance, one.probability, one.is_shown) for one in known],
         )
-        self.baseline.add(self._where(episode.cluster, episode.world), episode.score)
+        self.expectation.add(self._where(episode.cluster, episode.world), episode.score)
         lane = next((lane for lane in LANES if lane == episode.lane), None)
         if lane is not None:
             self.lanes.add(episode.cluster, lane, score=episode.score, tokens=episode.tokens)
@@ -256,7 +256,7 @@ class GuidanceState:
         if alarm == "down":
             self.trust.change(self._place(episode.world))
             self.credit.discount(_CHANGE_KEEPS, cluster=episode.cluster)
-            self.baseline.discount(_EXPECTED_KEEPS, cluster=where)
+            self.expectation.discount(_EXPECTED_KEEPS, cluster=where)
 
     def _reflect(self, reflection: Reflection) -> None:
         if not reflection.sources or reflection.origin != "experience":
@@ -293,9 +293,9 @@ class GuidanceState:
 
     # Asking
 
-    def expected(self, cluster: str, world: str) -> Estimate:
+    def expected(self, cluster: str, world: str) -> ExpectedScore:
         """Return what is expected of the next episode of a kind of task in a world."""
-        return self.baseline.expected(self._where(cluster, world))
+        return self.expectation.expected(self._where(cluster, world))
 
     def last_attempt(self, cluster: str, world: str, *, is_success: bool) -> str | None:
         """Return the id of the last episode of a kind of task in a world that ended so."""
@@ -418,7 +418,7 @@ class GuidanceState:
             },
             "trust": self.trust.to_plain(),
             "credit": self.credit.to_plain(),
-            "baseline": self.baseline.to_plain(),
+            "baseline": self.expectation.to_plain(),
             "changes": self.changes,
             "lanes": self.lanes.to_plain(),
             "detector": self._detector.to_plain(),

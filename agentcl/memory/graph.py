@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -28,10 +28,15 @@ if TYPE_CHECKING:
     from agentcl.retrieval.graph.contents import HeldPassage
     from agentcl.retrieval.graph.index import GraphIndex
     from agentcl.retrieval.graph.settings import Edges
+    from agentcl.text.svg import Picture
 
 _DRAWN: Final = 60  # nodes of a picture; more is a cloud
 _SUGGESTED: Final = 100_000  # phrases among which a misspelt one is looked for
-_COLOURS: Final = {"passage": "#2f6f9f", "phrase": "#b5602a", "hit": "#2e7d4f"}
+_COLOURS: Final = {"passage": 0, "phrase": 1, "hit": 2}
+_LEGEND: Final = (
+    "Blue: passages; green: hits; orange: phrases. "
+    "Rest the pointer on a node or an edge to read it whole."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,7 +313,7 @@ class GraphView:
         """Write a picture of what is near a phrase, or of how a search came to its hits.
 
         Args:
-            path: an .html file (it needs nothing else to be looked at), .svg or .png.
+            path: an .html file (it needs nothing else to be looked at) or .svg.
             phrase: the middle of the picture.
             recall: the result of a search with `mode="graph"`.
 
@@ -318,11 +323,12 @@ class GraphView:
         Raises:
             InvalidInput: if neither or both are given, or the file's name ends otherwise.
             NotFound: if no passage names the phrase.
-            MissingExtra: if networkx, or for a .png matplotlib, is not installed.
+            MissingExtra: if networkx is not installed.
+            StoreUnavailable: if the file cannot be written.
         """
         target = Path(path)
-        if target.suffix not in (".html", ".svg", ".png"):
-            raise InvalidInput(f"{target.name}: a picture is an .html, .svg or .png file")
+        if target.suffix not in (".html", ".svg"):
+            raise InvalidInput(f"{target.name}: a picture is an .html or .svg file")
         if (phrase is None) == (recall is None):
             raise InvalidInput("a picture shows either a phrase or a recall; give one of them")
         hits: set[str] = set()
@@ -345,23 +351,12 @@ class GraphView:
         )
         # A phrase of one of these passages alone joins nothing.
         shown = [n for n in best if n in ids or n in kept or degree[n] > 1][:_DRAWN]
-        from agentcl.memory import graph_picture as pictures
-
-        places = pictures.layout(graph.subgraph(shown))
-        marks = [
-            pictures.Mark(
-                n,
-                graph.nodes[n]["name"],
-                _COLOURS["hit" if n in hits else graph.nodes[n]["kind"]],
-                *places[n],
-            )
-            for n in shown
-        ]
-        lines = [
-            pictures.Line(u, v, data.get("predicate", ""))
-            for u, v, data in graph.subgraph(shown).edges(data=True)
-        ]
-        pictures.write(target, title, marks, lines)
+        picture = _net(graph.subgraph(shown), hits, title)
+        try:
+            drawn = picture.page() if target.suffix == ".html" else picture.file()
+            target.write_text(drawn, encoding="utf-8")
+        except OSError as error:
+            raise StoreUnavailable(f"cannot write {target}: {error}") from error
         return len(shown)
 
     def _passages(self) -> Iterator[HeldPassage]:
@@ -414,3 +409,25 @@ class GraphView:
             assert isinstance(record, Passage)
             name = record.text[:60]
         return Node("passage", name, passage.entry.id)
+
+
+def _net(graph: nx.MultiGraph[str], hits: Collection[str], title: str) -> Picture:
+    """Return a graph as a net, in which hits have a colour of their own."""
+    from agentcl.text.svg import NetEdge, NetNode, net, spring
+
+    number = {node: place for place, node in enumerate(graph)}
+    edges = [
+        NetEdge(number[start], number[end], data.get("predicate", ""))
+        for start, end, data in graph.edges(data=True)
+    ]
+    places = spring(len(number), [(edge.start, edge.end) for edge in edges])
+    nodes = [
+        NetNode(
+            data["name"],
+            at,
+            _COLOURS["hit" if node in hits else data["kind"]],
+            label=data["name"],
+        )
+        for at, (node, data) in zip(places, graph.nodes(data=True), strict=True)
+    ]
+    return net(nodes, edges, title=title, desc=_LEGEND)

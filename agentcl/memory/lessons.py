@@ -33,7 +33,7 @@ from agentcl.store.usage import NO_USAGE, Usage
 from agentcl.text.tokens import estimate_tokens
 
 if TYPE_CHECKING:
-    from agentcl.guidance.overview import Difference, Standing
+    from agentcl.guidance.overview import StageDifference, Standing
     from agentcl.guidance.pamphlet import Adopted, Pamphlet
     from agentcl.guidance.state import GuidanceState, LifeStage
     from agentcl.guidance.story import Story
@@ -275,7 +275,7 @@ class Lessons:
         view = self._bound.view(scope)
         return story(self._opened.journal, id, view=view, rules=self.rules)
 
-    def changed(self, since: datetime, **scope: Unpack[ReadScope]) -> Sequence[Difference]:
+    def changed(self, since: datetime, **scope: Unpack[ReadScope]) -> Sequence[StageDifference]:
         """Return which lessons are new since a moment, and which came into another stage."""
         from agentcl.guidance.overview import compare, state_at
         from agentcl.guidance.state import KINDS
@@ -290,7 +290,9 @@ class Lessons:
             )
         ]
 
-    def changed_by_rollback(self, since: datetime, *, tenant: str = "") -> Sequence[Difference]:
+    def changed_by_rollback(
+        self, since: datetime, *, tenant: str = ""
+    ) -> Sequence[StageDifference]:
         """Return which lessons would stand elsewhere after `rollback(since)`; changes nothing."""
         from agentcl.guidance.overview import compare, state_without
         from agentcl.guidance.state import KINDS

@@ -1,1 +1,21 @@
-"""Words: terms and stop words, token estimates, answers read out of text."""
+"""Words: terms and stop words, token estimates, escaping, answers read out of text."""
+
+from typing import TYPE_CHECKING
+
+from agentcl import _face
+
+if TYPE_CHECKING:
+    from agentcl.text.answers import final_answer
+    from agentcl.text.escaping import escape
+    from agentcl.text.tokens import TokenCounter, estimate_tokens
+
+__all__ = [
+    "TokenCounter", "escape", "estimate_tokens", "final_answer",
+]  # fmt: skip
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _face(__name__, {
+        "answers": "final_answer",
+        "escaping": "escape",
+        "tokens": "TokenCounter estimate_tokens",
+    })  # fmt: skip

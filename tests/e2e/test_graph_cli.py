@@ -84,8 +84,10 @@ def test_pictures_show_what_is_asked_for(run: Run, tmp_path: Path) -> None:
     assert "http" not in page.replace("http://www.w3.org/2000/svg", "")  # nothing is fetched
     run("graph", "draw", "ways.svg", "--query", "who steers the evening boat?")
     assert "ilka renn" in (tmp_path / "ways.svg").read_text()
-    refused = run("graph", "draw", "near.txt", "--phrase", "Ilka Renn", status=1)
-    assert ".html, .svg or .png" in refused.stderr
+    for file in ("near.txt", "near.png"):
+        refused = run("graph", "draw", file, "--phrase", "Ilka Renn", status=1)
+        assert ".html or .svg" in refused.stderr
+        assert not (tmp_path / file).exists()
     refused = run("graph", "draw", "near.html", status=1)
     assert "give one of them" in refused.stderr
 

@@ -16,7 +16,7 @@ import numpy as np
 from agentcl.errors import ModelUnavailable, RequestRefused
 from agentcl.models.base import GREEDY, Message, Reply, Sampling, Schema, TokenLogprob
 from agentcl.models.reference.byte_pairs import BytePairs
-from agentcl.models.reference.inference import Reading, Weights, read_tensors
+from agentcl.models.reference.inference import PromptReading, Weights, read_tensors
 from agentcl.models.stopping import held_back, until
 from agentcl.store.usage import Usage
 
@@ -56,7 +56,9 @@ class ReferenceChat:
         self._folder = folder
         try:
             self._weights, self._tokenizer = Weights(folder), BytePairs(folder)
-            self._reading = Reading(self._weights)  # the last prompt's, while it may begin the next
+            self._reading = PromptReading(
+                self._weights
+            )  # the last prompt's, while it may begin the next
         except (OSError, ValueError, KeyError) as error:
             raise ModelUnavailable(
                 f"{folder} holds no checkpoint of the reference model: {error}; `LocalChat` opens others"
@@ -127,7 +129,7 @@ class ReferenceChat:
         """Yield what the model writes, the token that ends it included."""
         rng = np.random.default_rng(sampling.seed)
         if self._reading.length > _KEPT:
-            self._reading = Reading(self._weights)
+            self._reading = PromptReading(self._weights)
         reading = self._reading
         logits = reading.begin(prompt)
         for _ in range(sampling.max_tokens):

@@ -95,7 +95,7 @@ def read_tensors(path: Path) -> dict[str, tuple[bytes, tuple[int, ...]]]:
     return found
 
 
-class Reading:
+class PromptReading:
     """One sequence that is read from left to right; what was read is kept as keys and values."""
 
     def __init__(self, weights: Weights) -> None:

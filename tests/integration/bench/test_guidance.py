@@ -17,8 +17,8 @@ from agentcl.bench.episodes import play_tasks
 from agentcl.bench.folder import RunFolder
 from agentcl.bench.leaks import CheckedMemory
 from agentcl.bench.notes import Noter
-from agentcl.bench.reports.summary import summarise
-from agentcl.bench.reports.writing import write_report
+from agentcl.bench.report.summary import summarise
+from agentcl.bench.report.writing import write_report
 from agentcl.bench.rows import Part, ResultRow
 from agentcl.bench.run import begin, go_on
 from agentcl.bench.settings import from_mapping

@@ -222,12 +222,12 @@ def test_a_score_may_come_late_and_counts_from_then_on(memory: Memory) -> None:
     play(memory, "drain Tavon", 1.0, lessons=(DRAIN,))
     late = play(memory, "drain Tavon", None)
     assert (late.score, late.is_success) == (None, None)
-    n = memory.lessons.state().baseline.expected("ops/").n
+    n = memory.lessons.state().expectation.expected("ops/").n
     memory.episodes.score(late.id, 0.25)
     held = memory.get(late.id)
     assert isinstance(held, Episode)
     assert (held.score, held.is_success, held.judge) == (0.25, False, "user")
-    assert memory.lessons.state().baseline.expected("ops/").n > n
+    assert memory.lessons.state().expectation.expected("ops/").n > n
     assert memory.lessons.state().digest() == replayed(memory)
 
 
@@ -256,9 +256,9 @@ def test_a_score_that_is_none_is_refused_and_the_episode_stays_open(
 
 
 def test_a_missing_score_is_no_zero(memory: Memory) -> None:
-    expected = memory.lessons.state().baseline.expected("ops/")
+    expected = memory.lessons.state().expectation.expected("ops/")
     play(memory, "drain Tavon", None)
-    assert memory.lessons.state().baseline.expected("ops/") == expected
+    assert memory.lessons.state().expectation.expected("ops/") == expected
 
 
 def test_lessons_that_cannot_be_kept_are_refused_one_by_one(memory: Memory) -> None:

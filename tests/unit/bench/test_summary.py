@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from agentcl.bench.folder import RunFolder
-from agentcl.bench.reports.estimates import Clusters, estimate
-from agentcl.bench.reports.summary import Summary, summarise
+from agentcl.bench.report.estimates import Clusters, estimate
+from agentcl.bench.report.summary import Summary, summarise
 from agentcl.bench.rows import ResultRow, StepRow
 from agentcl.bench.settings import RunSettings, from_mapping
 from agentcl.models import Prices, Usage

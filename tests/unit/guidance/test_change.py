@@ -7,13 +7,13 @@ from collections.abc import Iterable
 import pytest
 
 from agentcl import InvalidInput
-from agentcl.guidance.baseline import Baseline
 from agentcl.guidance.change import ChangeDetector
+from agentcl.guidance.expectation import Expectation
 
 
 def alarms(rates: Iterable[float], seed: int) -> list[tuple[int, str]]:
     """Return at which episode of a stream of successes and failures the alarm was raised, and which."""
-    rng, detector, baseline = random.Random(seed), ChangeDetector(), Baseline()
+    rng, detector, baseline = random.Random(seed), ChangeDetector(), Expectation()
     found: list[tuple[int, str]] = []
     for episode, rate in enumerate(rates):
         score = float(rng.random() < rate)

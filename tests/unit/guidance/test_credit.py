@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentcl import InvalidInput
-from agentcl.guidance.baseline import Baseline
 from agentcl.guidance.credit import Counts, Credit, Exposed
+from agentcl.guidance.expectation import Expectation
 
 EXPOSURES = st.lists(
     st.builds(
@@ -74,7 +74,7 @@ class Confounded:
     """A good lesson shown mostly on hard tasks, and one without effect shown mostly on easy ones."""
 
     def __init__(self, seed: int) -> None:
-        rng, baseline = random.Random(seed), Baseline()
+        rng, baseline = random.Random(seed), Expectation()
         self.credit = Credit()
         self.with_it: dict[str, list[float]] = {name: [] for name in _SHOWN}
         self.without: dict[str, list[float]] = {name: [] for name in _SHOWN}

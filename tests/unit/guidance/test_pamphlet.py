@@ -11,7 +11,7 @@ import pytest
 
 from agentcl import Memory
 from agentcl.errors import InvalidInput, TransferError
-from agentcl.guidance.pamphlet import Entry, Pamphlet, compose, read, write
+from agentcl.guidance.pamphlet import Pamphlet, PamphletEntry, compose, read, write
 from agentcl.lessons import Lesson
 from agentcl.store.records import Scope
 
@@ -20,13 +20,13 @@ AT = datetime(2027, 1, 1, tzinfo=UTC)
 AVOID = Lesson("a queue is slow", "avoid", "delete it")
 
 
-def entry(lesson: Lesson, **changes: Any) -> Entry:
+def entry(lesson: Lesson, **changes: Any) -> PamphletEntry:
     given = {"level": "family", "application": "desk", "family": "queue", "stage": "active",
              "evidence": "uplift +0.20", **changes}  # fmt: skip
-    return Entry(lesson, **given)
+    return PamphletEntry(lesson, **given)
 
 
-def pamphlet(*entries: Entry) -> Pamphlet:
+def pamphlet(*entries: PamphletEntry) -> Pamphlet:
     return Pamphlet("night shift", AT.isoformat(), entries)
 
 

@@ -25,7 +25,7 @@ from agentcl.envs.domains.excytin.guidance import (
     to_locate,
 )
 from agentcl.envs.domains.excytin.reading import (
-    Kind,
+    ValueKind,
     asked_kind,
     best_titles,
     kinds_of,
@@ -240,7 +240,9 @@ class Investigator:
                         return {identity for (identity,) in rows}
         return set()
 
-    def _find_value(self, kind: Kind, schema: Sequence[Column], alerts: Sequence[str]) -> _Steps:
+    def _find_value(
+        self, kind: ValueKind, schema: Sequence[Column], alerts: Sequence[str]
+    ) -> _Steps:
         """Look for a value of a kind in the alerts, and note the first that the question does not tell."""
         told = f"{self._context}\n{self._question}".casefold()
         places, known = self._places(kind, to_find(kind.name), schema)
@@ -258,7 +260,7 @@ class Investigator:
                     return
 
     def _places(
-        self, kind: Kind, purpose: str, schema: Sequence[Column]
+        self, kind: ValueKind, purpose: str, schema: Sequence[Column]
     ) -> tuple[list[Column], list[Column]]:
         """Return where to look, the best first, and which of it guidance recommends."""
         columns = self._shuffled(schema)

@@ -12,7 +12,7 @@ from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ValueKind:
     """A kind of value."""
 
     name: str
@@ -21,8 +21,8 @@ class Kind:
     columns: tuple[str, ...]  # what a column of it is likely to be called, in lower case
 
 
-def _kind(name: str, asked: str, shape: str, *columns: str) -> Kind:
-    return Kind(name, re.compile(asked, re.I), re.compile(shape, re.I | re.DOTALL), columns)
+def _kind(name: str, asked: str, shape: str, *columns: str) -> ValueKind:
+    return ValueKind(name, re.compile(asked, re.I), re.compile(shape, re.I | re.DOTALL), columns)
 
 
 _GUID: Final = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -60,7 +60,7 @@ _STOP: Final = frozenset({"with", "this", "that", "from", "have", "been", "were"
                           "incident", "security", "into", "might", "other", "during"})  # fmt: skip
 
 
-def asked_kind(question: str) -> Kind:
+def asked_kind(question: str) -> ValueKind:
     """Return what kind of value a question asks for: the first that it names after its asking word."""
     sentences = [s for s in re.split(r"(?<=[.?!])\s+", question) if s.strip()]
     asking = next((s for s in reversed(sentences) if _ASKING.search(s)), question)
@@ -76,7 +76,7 @@ def told_values(text: str) -> list[str]:
     return list(dict.fromkeys(value.strip().rstrip(".,") for value in found if value.strip()))
 
 
-def kinds_of(value: str) -> list[Kind]:
+def kinds_of(value: str) -> list[ValueKind]:
     """Return which kinds a value may be of by its shape, the more special first."""
     return [kind for kind in KINDS if kind.shape.fullmatch(value)]
 

@@ -20,7 +20,7 @@ from agentcl.errors import ModelUnavailable, RequestRefused
 from agentcl.models import ChatModel, Message, Sampling
 from agentcl.models.reference.byte_pairs import BytePairs
 from agentcl.models.reference.chat import ReferenceChat
-from agentcl.models.reference.inference import BLOCK, Reading, Weights
+from agentcl.models.reference.inference import BLOCK, PromptReading, Weights
 from agentcl.models.reference.shipped import REFERENCE_FOLDER, open_reference
 from training.acting import choose_action
 from training.mix import STAGES, draw
@@ -71,13 +71,13 @@ def test_its_numbers_are_those_of_transformers() -> None:
     tokens = PAIRS.encode("".join(message.content for message in conversation(0)))
     with torch.inference_mode():
         expected = theirs(torch.tensor([tokens])).logits[0, -1].numpy()
-    assert Reading(WEIGHTS).read(tokens) == pytest.approx(expected, abs=1e-3)
+    assert PromptReading(WEIGHTS).read(tokens) == pytest.approx(expected, abs=1e-3)
 
 
 def test_reading_in_parts_is_reading() -> None:
     tokens = PAIRS.encode("When a queue is slow, drain it. " * 20)
-    whole = Reading(WEIGHTS).read(tokens)
-    parts = Reading(WEIGHTS)
+    whole = PromptReading(WEIGHTS).read(tokens)
+    parts = PromptReading(WEIGHTS)
     for begin in (0, 1, 2):
         parts.read(tokens[begin : begin + 1])
     parts.read(tokens[3:90])
@@ -98,9 +98,9 @@ def test_what_was_read_before_changes_no_bit() -> None:
         *others,
         head + others[0],
     ]
-    kept = Reading(WEIGHTS)
+    kept = PromptReading(WEIGHTS)
     for prompt in [*prompts, *reversed(prompts)]:
-        fresh = Reading(WEIGHTS)
+        fresh = PromptReading(WEIGHTS)
         assert np.array_equal(kept.begin(prompt), fresh.begin(prompt))
         for token in ends[1]:
             assert np.array_equal(kept.read([token]), fresh.read([token]))
@@ -110,15 +110,15 @@ def test_a_prompt_that_begins_as_the_last_is_not_read_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     read: list[int] = []
-    advance = Reading._advance
+    advance = PromptReading._advance
 
-    def counted(self: Reading, tokens: Sequence[int]) -> Any:  # an array
+    def counted(self: PromptReading, tokens: Sequence[int]) -> Any:  # an array
         read.append(len(tokens))
         return advance(self, tokens)
 
-    monkeypatch.setattr(Reading, "_advance", counted)
+    monkeypatch.setattr(PromptReading, "_advance", counted)
     head = PAIRS.encode("When a queue is slow, drain it. " * 30)
-    kept = Reading(WEIGHTS)
+    kept = PromptReading(WEIGHTS)
     kept.begin(head)
     assert sum(read) == len(head)
     read.clear()

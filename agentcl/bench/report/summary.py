@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from agentcl.bench.build import open_task_domain
 from agentcl.bench.folder import RunFolder
-from agentcl.bench.reports.leaks import bound_lines, leakage
-from agentcl.bench.reports.lessons import LessonLine, lesson_lines
-from agentcl.bench.reports.pairs import NO_MEMORY, compared_with, differences_of
-from agentcl.bench.reports.protocols import Parts, change_lines, passes_lines, transfer_lines
-from agentcl.bench.reports.records import (
+from agentcl.bench.report.leaks import bound_lines, leakage
+from agentcl.bench.report.lessons import LessonLine, lesson_lines
+from agentcl.bench.report.pairs import NO_MEMORY, compared_with, differences_of
+from agentcl.bench.report.protocols import Parts, change_lines, passes_lines, transfer_lines
+from agentcl.bench.report.records import (
     BaselineLine,
     BoundLine,
     ChangeLine,
@@ -25,7 +25,7 @@ from agentcl.bench.reports.records import (
     PassesLine,
     TransferLine,
 )
-from agentcl.bench.reports.scores import baseline_line, curve, group_lines, measure_lines
+from agentcl.bench.report.scores import baseline_line, curve, group_lines, measure_lines
 from agentcl.bench.rows import ResultRow, StepRow
 from agentcl.bench.streams import build_stream
 from agentcl.errors import AgentclError

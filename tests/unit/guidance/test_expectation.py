@@ -8,22 +8,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentcl import InvalidInput
-from agentcl.guidance.baseline import Baseline, Estimate
+from agentcl.guidance.expectation import Expectation, ExpectedScore
 
 SCORES = st.lists(
     st.tuples(st.sampled_from("abc"), st.floats(0, 1, allow_nan=False)), min_size=1, max_size=30
 )
 
 
-def learned(*episodes: tuple[str, float], half_life: float = 50.0) -> Baseline:
-    baseline = Baseline(half_life=half_life)
+def learned(*episodes: tuple[str, float], half_life: float = 50.0) -> Expectation:
+    baseline = Expectation(half_life=half_life)
     for cluster, score in episodes:
         baseline.add(cluster, score)
     return baseline
 
 
 def test_nothing_is_known_at_first() -> None:
-    assert Baseline().expected("a") == Estimate(mean=0.5, variance=0.25, n=0)
+    assert Expectation().expected("a") == ExpectedScore(mean=0.5, variance=0.25, n=0)
 
 
 def test_a_cluster_is_expected_between_its_own_mean_and_that_of_all() -> None:
@@ -72,7 +72,7 @@ def test_what_is_discounted_weighs_less_and_only_in_its_cluster() -> None:
             baseline.add(name, 1.0)
     assert baseline.expected("a").mean > baseline.expected("b").mean
     baseline.discount(0)
-    assert baseline.expected("a") == Estimate(mean=0.5, variance=0.25, n=0)
+    assert baseline.expected("a") == ExpectedScore(mean=0.5, variance=0.25, n=0)
 
 
 @pytest.mark.parametrize("score", [math.nan, math.inf, -0.01, 1.01])
@@ -87,13 +87,13 @@ def test_a_score_off_the_scale_is_refused_and_nothing_learned(score: float) -> N
 @pytest.mark.parametrize("options", [{"shrinkage": 0}, {"half_life": -1}, {"half_life": math.nan}])
 def test_options_out_of_range_are_refused(options: dict[str, float]) -> None:
     with pytest.raises(InvalidInput, match="above 0"):
-        Baseline(**options)
+        Expectation(**options)
 
 
 @pytest.mark.parametrize("factor", [-0.1, 1.1, math.nan])
 def test_a_discount_out_of_range_is_refused(factor: float) -> None:
     with pytest.raises(InvalidInput, match="factor"):
-        Baseline().discount(factor)
+        Expectation().discount(factor)
 
 
 @given(SCORES)
@@ -118,7 +118,7 @@ def test_the_same_episodes_give_the_same_state_and_it_is_json(
 @given(SCORES)
 def test_clusters_may_come_in_any_order(episodes: list[tuple[str, float]]) -> None:
     """What is expected of one cluster hangs on the order in it, and on what was known of the others."""
-    baseline, other = Baseline(), Baseline()
+    baseline, other = Expectation(), Expectation()
     for name in "abc":
         baseline.add(name, 0.5)
     for name in "cba":

@@ -21,7 +21,7 @@ _FIRST_VARIANCE: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class ExpectedScore:
     """What is expected of the next episode of a cluster."""
 
     mean: float  # of its score
@@ -57,7 +57,7 @@ class _Past:
         self.squares += (score - expected) ** 2
 
 
-class Baseline:
+class Expectation:
     """Expected scores by cluster. The same episodes in the same order give the same state."""
 
     def __init__(self, *, shrinkage: float = _SHRINKAGE, half_life: float = _HALF_LIFE) -> None:
@@ -76,12 +76,12 @@ class Baseline:
         self._fading = 0.5 ** (1 / half_life)
         self._clusters: dict[str, _Past] = {}
 
-    def expected(self, cluster: str) -> Estimate:
+    def expected(self, cluster: str) -> ExpectedScore:
         """Return what is expected of the next episode of a cluster; of a new one, the mean over all."""
         past = self._clusters.get(cluster, _Past())
         mean, variance = self._overall()
         total = past.weight + self._shrinkage
-        return Estimate(
+        return ExpectedScore(
             mean=(past.weight * past.mean + self._shrinkage * mean) / total,
             variance=(past.squares + self._shrinkage * variance) / total,
             n=past.weight,

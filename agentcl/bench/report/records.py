@@ -8,7 +8,7 @@ from typing import Literal
 
 from agentcl.bench.metrics.costs import RoleCost, Spread
 from agentcl.bench.metrics.curves import BreakEven
-from agentcl.bench.reports.estimates import Estimate
+from agentcl.bench.report.estimates import Estimate
 
 Measures = Mapping[str, Estimate | None]
 

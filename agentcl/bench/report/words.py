@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from agentcl.bench.reports.estimates import Estimate
+from agentcl.bench.report.estimates import Estimate
+from agentcl.text.visible import visible
 
 UNDEFINED: Final = "\N{EN DASH}"
 _LONGEST: Final = 500  # characters of a name in a table
-# Characters that no page may hold, or that turn the direction of what follows.
-_UNSEEN: Final = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
+_MARKDOWN: Final = re.compile(r"([\\`*|~$]|\](?=[(\[:]))")  # what means something there
 
 
 def number(value: float | None, *, digits: int = 2, is_signed: bool = False) -> str:
@@ -53,11 +51,17 @@ def price(value: float | None) -> str:
 
 def clean(text: str, longest: int = _LONGEST) -> str:
     """Return a text without characters that cannot be shown, cut where it is longer, saying so."""
-    cut = text[:longest]
-    shown = _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", cut)
-    return shown if len(cut) == len(text) else f"{shown} … ({len(text):,} characters in all)"
+    cut = visible(text[:longest])
+    return cut if len(text) <= longest else f"{cut} … ({len(text):,} characters in all)"
 
 
 def name(text: str) -> str:
     """Return a name on one line."""
     return " ".join(clean(text).split())
+
+
+def markdown(text: str) -> str:
+    """Return a text on one line that Markdown, and the HTML in it, take as it stands."""
+    line = " ".join(visible(text).split())
+    safe = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _MARKDOWN.sub(r"\\\1", safe)

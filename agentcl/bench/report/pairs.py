@@ -13,9 +13,9 @@ from agentcl.bench.metrics.curves import (
     break_even_score,
 )
 from agentcl.bench.metrics.intervals import cluster_means, sign_test, units_needed
-from agentcl.bench.reports.estimates import Estimate, clusters_of, estimate
-from agentcl.bench.reports.records import Difference
-from agentcl.bench.reports.scores import score_of
+from agentcl.bench.report.estimates import Estimate, clusters_of, estimate
+from agentcl.bench.report.records import Difference
+from agentcl.bench.report.scores import score_of
 from agentcl.bench.rows import ResultRow
 
 NO_MEMORY: Final = "none"

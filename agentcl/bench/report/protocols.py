@@ -13,9 +13,9 @@ from agentcl.bench.metrics.plasticity import Attempt, Phase, reuse
 from agentcl.bench.metrics.readings import matrix_from
 from agentcl.bench.metrics.transfer import ScoreMatrix, transfer
 from agentcl.bench.metrics.windowed import windowed
-from agentcl.bench.reports.estimates import estimate_of_seeds
-from agentcl.bench.reports.records import ChangeLine, Measures, PassesLine, TransferLine
-from agentcl.bench.reports.scores import rows_by_seed, score_of, scored
+from agentcl.bench.report.estimates import estimate_of_seeds
+from agentcl.bench.report.records import ChangeLine, Measures, PassesLine, TransferLine
+from agentcl.bench.report.scores import rows_by_seed, score_of, scored
 from agentcl.bench.rows import ResultRow
 from agentcl.envs.streams.stream import READ_ONLY
 

@@ -8,14 +8,14 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from agentcl.bench.folder import RunFolder
-from agentcl.bench.reports.estimates import Estimate
-from agentcl.bench.reports.markdown import document
-from agentcl.bench.reports.pairs import Pair, difference
-from agentcl.bench.reports.records import Difference
-from agentcl.bench.reports.scores import scored
-from agentcl.bench.reports.summary import read_rows, summarise
-from agentcl.bench.reports.tables import Section, Table, difference_row
-from agentcl.bench.reports.words import count, interval, name
+from agentcl.bench.report.estimates import Estimate
+from agentcl.bench.report.pairs import Pair, difference
+from agentcl.bench.report.records import Difference
+from agentcl.bench.report.scores import scored
+from agentcl.bench.report.summary import read_rows, summarise
+from agentcl.bench.report.tables import Section, Table, difference_table
+from agentcl.bench.report.templates import fill
+from agentcl.bench.report.words import count, interval, name
 from agentcl.bench.rows import ResultRow
 from agentcl.errors import InvalidInput
 
@@ -84,7 +84,9 @@ class Comparison:
         )
         said = (f"Each run over its own episodes. {name(states)}.",)
         first = Section("runs", "Runs", said, (Table(columns, rows),))
-        return document(f"Comparison of {len(self.runs)} runs", [first, *map(_section, self.pairs)])
+        sections = [first, *map(_section, self.pairs)]
+        title = f"Comparison of {len(self.runs)} runs"
+        return fill("report.md.j2", title=title, sections=sections, pictures=[])
 
 
 def compare_runs(folders: Sequence[RunFolder]) -> Comparison:
@@ -213,8 +215,5 @@ def _section(pair: ComparedPair) -> Section:
             said.append("A difference in score may come from any of these.")
     else:
         said.append("Nothing that is recorded differs but what was drawn and the time.")
-    columns = ("baseline", "pairs", "score", "success", "better / worse", "sign test p", "units needed",
-               "units needed for 0.05")  # fmt: skip
-    rows = tuple(difference_row(line) for line in pair.differences)
-    tables = (Table(columns, rows),) if rows else ()
+    tables = (difference_table(pair.differences, "units"),) if pair.differences else ()
     return Section(f"pair-{pair.run}", f"{pair.run} less {pair.against}", tuple(said), tables)

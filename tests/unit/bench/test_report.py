@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import sys
+import xml.etree.ElementTree as ET
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,19 +13,18 @@ import pytest
 from bs4 import BeautifulSoup
 
 from agentcl.bench.folder import RunFolder
-from agentcl.bench.reports.compare import compare_runs
-from agentcl.bench.reports.episodes import choose_episodes
-from agentcl.bench.reports.markdown import escaped, report_markdown
-from agentcl.bench.reports.page import report_page
-from agentcl.bench.reports.summary import summarise
-from agentcl.bench.reports.words import clean, number
-from agentcl.bench.reports.writing import write_report
+from agentcl.bench.report.compare import compare_runs
+from agentcl.bench.report.episodes import choose_episodes
+from agentcl.bench.report.summary import summarise
+from agentcl.bench.report.words import clean, markdown, number
+from agentcl.bench.report.writing import report_markdown, report_page, write_report
 from agentcl.bench.rows import Learned, ResultRow, StepRow
 from agentcl.bench.settings import from_mapping
 from agentcl.errors import InvalidInput
 
 HOSTILE = (
     '<script src="https://evil.example/x.js">alert(1)</script>\x00<img src=x onerror=alert(1)>'
+    " {{ 7 * 7 }} \u202etxet"
 )
 
 
@@ -126,6 +125,7 @@ def test_hostile_texts_are_shown_and_never_markup(tmp_path: Path) -> None:
     no_request_of(page)
     assert "<script src=" in page.get_text()
     assert "\x00" not in html.read_text("utf-8")
+    assert "{{ 7 * 7 }}" in page.get_text()
     assert "<script" not in markdown.read_text("utf-8")
     assert "<img" not in markdown.read_text("utf-8")
 
@@ -184,25 +184,33 @@ def test_matrices_are_heat_tables(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_pictures_are_written_where_matplotlib_is_installed(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
+def test_charts_are_files_of_their_own_that_name_every_baseline(tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "run", RUNS["two seeds"])
-    pictures = write_report(folder)[3:]
-    assert [path.name for path in pictures] == ["curves.png", "costs.png"]
-    assert all(path.read_bytes().startswith(b"\x89PNG") for path in pictures)
-    assert "![curves](curves.png)" in (folder.path / "report.md").read_text("utf-8")
+    charts = write_report(folder)[3:]
+    assert [path.name for path in charts] == ["curves.svg", "costs.svg"]
+    for path in charts:
+        root = ET.parse(path).getroot()
+        assert root.findtext("{http://www.w3.org/2000/svg}title")
+        assert root.findtext("{http://www.w3.org/2000/svg}desc")
+        shown = [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")]
+        assert {"none", "ours"} <= set(shown)
+    assert "![curves.svg](curves.svg)" in (folder.path / "report.md").read_text("utf-8")
 
 
-def test_without_matplotlib_the_report_says_that_pictures_are_left_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)  # as if it were not installed
-    folder = folder_of(tmp_path / "run", RUNS["two seeds"])
-    (folder.path / "curves.png").write_bytes(b"of an older report")
-    assert len(write_report(folder)) == 3
-    assert not (folder.path / "curves.png").exists()
-    for file in ("report.html", "report.md"):
-        assert "Pictures are left out" in (folder.path / file).read_text("utf-8")
+def test_charts_of_the_page_say_what_they_show(tmp_path: Path) -> None:
+    page = page_of(folder_of(tmp_path / "run", RUNS["two seeds"]))
+    charts = page.select("figure svg")
+    assert len(charts) == 3
+    for chart in charts:
+        assert chart["role"] == "img"
+        assert chart.find("title")
+        assert "ours: " in chart.find("desc").get_text()  # type: ignore[union-attr]
+
+
+def test_long_cells_wrap_and_short_ones_do_not(tmp_path: Path) -> None:
+    rows = [*played("none", [0.5]), ResultRow(1, "none", 0, "t", "W" * 300, "train", 1, 0.5)]
+    cells = page_of(folder_of(tmp_path / "run", rows)).select("#groups td:first-child")
+    assert {cell.get_text()[:1]: cell.get("class") for cell in cells} == {"f": None, "W": ["long"]}
 
 
 def test_markdown_tables_keep_their_columns(tmp_path: Path) -> None:
@@ -214,8 +222,8 @@ def test_markdown_tables_keep_their_columns(tmp_path: Path) -> None:
 
 
 def test_markdown_escapes_links_and_pictures() -> None:
-    assert escaped("![x](http://evil.example)") == r"![x\](http://evil.example)"
-    assert escaped("<b>`x`|") == r"&lt;b&gt;\`x\`\|"
+    assert markdown("![x](http://evil.example)") == r"![x\](http://evil.example)"
+    assert markdown("<b>`x`|") == r"&lt;b&gt;\`x\`\|"
 
 
 def test_words() -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
-from agentcl.bench.reports.estimates import Clusters, estimate
-from agentcl.bench.reports.pairs import NO_MEMORY
-from agentcl.bench.reports.records import AboveLine, BoundLine, Leakage, LeakLine
-from agentcl.bench.reports.scores import score_of, scored
+from agentcl.bench.report.estimates import Clusters, estimate
+from agentcl.bench.report.pairs import NO_MEMORY
+from agentcl.bench.report.records import AboveLine, BoundLine, Leakage, LeakLine
+from agentcl.bench.report.scores import score_of, scored
 from agentcl.bench.rows import ResultRow
 from agentcl.envs.streams.stream import READ_ONLY
 
