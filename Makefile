@@ -4,7 +4,6 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 # The other benchmarks need data, and `pip install -e '.[bench]'`; see docs/results/index.md.
-# The other benchmarks need data, and `pip install -e '.[bench]'`; see docs/results/index.md.
 .PHONY: demo demo-memory test test-vllm test-domains check docs bench clean
 .NOTPARALLEL:
 

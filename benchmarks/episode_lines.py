@@ -7,10 +7,12 @@ the usual baselines choose episodes as they always do, and show the lines of tho
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final, Protocol
 
 from agentcl.bench.baselines.base import Baseline, Item
-from agentcl.envs.base import Observation, Score, Task
+from agentcl.envs.acting import Act, Situation
+from agentcl.envs.base import Score
 from agentcl.envs.domains.excytin.guidance import LineMemory
 from agentcl.envs.domains.excytin.investigator import Investigator
 
@@ -102,10 +104,10 @@ class Remembering(Investigator):
     """An investigator that tells its memory what is asked before it begins."""
 
     def __init__(self, memory: EpisodeMemory) -> None:
-        super().__init__(memory.recall)
         self._memory: Final = memory
 
-    def begin(self, task: Task, observation: Observation, *, seed: int) -> None:
-        """Begin an investigation."""
-        self._memory.begin(f"{observation.goal}\n{observation.text}")
-        super().begin(task, observation, seed=seed)
+    def act(self, situation: Situation) -> Act | None:
+        """Return the next query, or the answer."""
+        if not situation.history:
+            self._memory.begin(f"{situation.goal}\n{situation.first}")
+        return super().act(replace(situation, ask=self._memory.recall))

@@ -187,7 +187,7 @@ def _guided(
             seed=seed,
             is_frozen=is_frozen,
         ) as episode:
-            investigator = Investigator(_Lines(episode))
+            investigator = Investigator()
             played = _recorded(environment, investigator, task, seed, episode)
         if played.score is not None and not is_frozen:
             lessons = [as_lesson(line) for line in investigator.learn(played.score)]
@@ -222,7 +222,7 @@ def _recorded(
     episode: EpisodeRecorder,
 ) -> Played:
     """Play an episode, and note its steps and score."""
-    played = play(environment, investigator, task, seed=seed)
+    played = play(environment, investigator, task, seed=seed, ask=_Lines(episode))
     seen = ""
     for action, told in played.steps:
         episode.step(seen, action, told)

@@ -18,7 +18,6 @@ from typing import Any
 from results import machine, save, table
 from runs import finished, gain, mean
 
-from agentcl.bench.actors import ResponderActor
 from agentcl.bench.baseline_player import BaselinePlayer, MemoryOf
 from agentcl.bench.baselines.base import Item
 from agentcl.bench.baselines.plain import NoMemory
@@ -26,6 +25,7 @@ from agentcl.bench.episodes import play_tasks
 from agentcl.bench.folder import RunFolder
 from agentcl.bench.leaks import CheckedMemory
 from agentcl.bench.rows import Part, ResultRow
+from agentcl.bench.scripted import responder
 from agentcl.envs.domains.incidents.domain import IncidentDomain
 from agentcl.envs.streams.builders import pools_of, random_stream
 from agentcl.lessons import Lesson
@@ -130,7 +130,7 @@ def _leak() -> dict[str, Any]:
         )
         baseline = Leaking([lesson.sentence()])
         one = random_stream("leak", {"remedy": (item.task,)}, episodes=1, seed=item.seed)
-        player = BaselinePlayer(_always(CheckedMemory(baseline, limit=5)), ResponderActor())
+        player = BaselinePlayer(_always(CheckedMemory(baseline, limit=5)), *responder())
         rows += play_tasks(Part("leaking", 0), one, player, domain.make)
     caught = sum(bool(row.leaks) for row in rows)
     print(

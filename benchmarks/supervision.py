@@ -23,10 +23,10 @@ from runs import over_seeds
 from agentcl import Memory
 from agentcl.agents.agent import Agent
 from agentcl.agents.prompts import ask_action
-from agentcl.agents.situations import Situation
-from agentcl.agents.student import Act, Student
+from agentcl.agents.student import ModelAct, Student
 from agentcl.agents.supervisor import Supervisor
 from agentcl.agents.teacher import Teacher
+from agentcl.envs.acting import Situation
 from agentcl.envs.base import Task
 from agentcl.envs.domains.incidents.domain import IncidentDomain, IncidentOracle
 from agentcl.envs.streams.builders import pools_of, random_stream
@@ -88,7 +88,7 @@ class Expert:
         self._price = price
         self._rng = random.Random(f"expert:{task.id}:{seed}") if is_useless else None
 
-    def act(self, situation: Situation) -> Act:
+    def act(self, situation: Situation) -> ModelAct:
         """Return the next action."""
         actions = situation.actions or ()
         if self._rng is not None:
@@ -103,7 +103,7 @@ class Expert:
             actions=actions,
         )
         asked, said = estimate_tokens(read), estimate_tokens(action)
-        return Act(action, "", Usage(1, self._price * asked, self._price * said, 0.0))
+        return ModelAct(action, "", Usage(1, self._price * asked, self._price * said, 0.0))
 
 
 def _life(model: ChatModel, name: str, seed: int, *, episodes: int, price: int) -> list[Episode]:

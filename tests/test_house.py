@@ -35,9 +35,6 @@ ARROWS: Final[Mapping[str, str]] = {
     "cli": "agents bench envs errors files guidance jobs lessons memory models process retrieval store text",
     "testing": "agents envs errors files guidance jobs lessons memory models process retrieval store text",
 }
-STILL_TWICE: Final[Mapping[str, frozenset[str]]] = {  # class: the modules that define it
-    "Actor": frozenset({"agentcl.agents.agent", "agentcl.bench.actors"}),
-}
 
 
 @cache
@@ -189,7 +186,7 @@ def test_a_class_name_means_one_thing_in_all_rooms() -> None:
         for name, modules in homes.items()
         if len({room(module) for module in modules}) > 1
     }
-    assert found == STILL_TWICE
+    assert found == {}
 
 
 def python_of(page: Path) -> str:

@@ -15,15 +15,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol, Unpack, runtime_checkable
 
 from agentcl.agents.learning import learn_from
-from agentcl.agents.situations import Situation
-from agentcl.agents.student import Act, Plan
+from agentcl.agents.student import ModelAct, Plan
 from agentcl.agents.supervisor import Familiarity, Supervisor
 from agentcl.agents.teacher import Correction, Distiller, Review
-from agentcl.envs.base import Environment, Observation, Task
+from agentcl.envs.acting import Act, Actor, Situation, act_until_over
+from agentcl.envs.base import Environment, Observation, Outcome, Task
 from agentcl.errors import InvalidInput
 from agentcl.memory.episode import EpisodeRecorder
 from agentcl.store.checks import WriteScope, check_scope
-from agentcl.store.episodes import Episode
+from agentcl.store.episodes import Episode, cluster_of
 from agentcl.text.tokens import TokenCounter, estimate_tokens
 
 if TYPE_CHECKING:
@@ -31,14 +31,6 @@ if TYPE_CHECKING:
     from agentcl.memory.memory import Memory
 
 _LAST_SEEN: Final = 3  # observations that lessons are recalled for, besides the first
-
-
-class Actor(Protocol):
-    """Chooses actions; `Student` is one."""
-
-    def act(self, situation: Situation) -> Act:
-        """Return the next action."""
-        ...
 
 
 @runtime_checkable
@@ -118,9 +110,9 @@ class Agent:
         self.memory, self.student, self.teacher = memory, student, teacher
         self.supervisor, self.expert = supervisor, expert
         self.budget = budget or Budget()
-        self._documents, self._count_tokens = documents, count_tokens
+        self.documents, self._count_tokens = documents, count_tokens
         self._name, self._fingerprint = name, fingerprint
-        self._clock = clock
+        self.clock = clock
         self._scope = scope
         self._tenant = check_scope(scope).tenant
         self._check_lanes()
@@ -144,7 +136,7 @@ class Agent:
             is_frozen: recall, and write nothing.
 
         Raises:
-            EnvironmentFailed: if the world breaks; the episode is kept as interrupted.
+            EnvironmentFailed: if the environment breaks; the episode is kept as interrupted.
             ModelUnavailable: if a model cannot be asked; likewise, unless the episode was over by then.
         """
         rng = random.Random(f"{task.id}:{seed}")
@@ -167,10 +159,15 @@ class Agent:
             is_frozen=is_frozen,
             **self._scope,
         ) as episode:
-            end = self._act(environment, episode, seen, lane)
+            acting = _Acting(self, episode, lane)
+            start = Situation(seen.goal, seen.text, task=task, seed=seed)
+            end = act_until_over(environment, acting, start, on_step=acting.keep)
             score = environment.score()
             played = episode.finish(
-                score.value, is_success=score.is_success, end=end, judge="environment"
+                score.value,
+                is_success=score.is_success,
+                end=acting.over or end,
+                judge="environment",
             )
         if is_frozen or self.teacher is None:
             return played
@@ -178,77 +175,10 @@ class Agent:
             return played
         return learn_from(self.memory, self.teacher, played)
 
-    def _act(
-        self, environment: Environment, episode: EpisodeRecorder, first: Observation, lane: Lane
-    ) -> str:
-        """Act until the world, or the budget, says that it is over; return which."""
-        started = self._clock()
-        seen, plan = first, ""
-        while not (over := self._overspent(episode, self._clock() - started)):
-            situation = self._recall(environment, episode, first, plan)
-            if lane == "reviewed" and not plan:
-                plan = self._plan(episode, situation)
-                situation = replace(situation, plan=plan)
-            action, thought, by = self._choose(episode, situation, lane)
-            outcome = environment.step(action)
-            told = outcome.observation
-            episode.step(
-                seen.text, action, told.text, reward=outcome.reward, thought=thought, by=by
-            )
-            if outcome.terminated or outcome.truncated:
-                return "terminated" if outcome.terminated else "truncated"
-            seen = told
-        return over
-
-    def _recall(
-        self, environment: Environment, episode: EpisodeRecorder, first: Observation, plan: str
-    ) -> Situation:
-        """Return where the agent stands, with what memory has to say of it."""
-        actions = environment.admissible_actions()
-        told = [first.goal, first.text, *(step.outcome for step in episode.steps[-_LAST_SEEN:])]
-        recalled = episode.recall("\n".join(told), actions=actions or (), documents=self._documents)
-        return Situation(
-            goal=first.goal,
-            first=first.text,
-            history=tuple((step.action, step.outcome) for step in episode.steps),
-            actions=None if actions is None else tuple(actions),
-            guidance=recalled.lessons,
-            passages=tuple(hit.text for hit in recalled.documents or ()),
-            plan=plan,
-        )
-
-    def _choose(
-        self, episode: EpisodeRecorder, situation: Situation, lane: Lane
-    ) -> tuple[str, str, str]:
-        """Return the next action, what was thought, and who chose it."""
-        is_taught = lane == "taught" and self.expert is not None
-        actor = self.expert if is_taught and self.expert is not None else self.student
-        act = actor.act(situation)
-        role = "teach" if is_taught else "act"
-        episode.spend(role, act.usage)
-        if act.planning.calls:
-            episode.spend("plan", act.planning)
-        if lane == "coached" and isinstance(self.teacher, Coach):
-            correction = self.teacher.correct(situation, act.action)
-            episode.spend("coach", correction.usage)
-            if correction.action != act.action:
-                return correction.action, correction.reason, "teacher"
-        return act.action, act.thought, "teacher" if is_taught else "student"
-
-    def _plan(self, episode: EpisodeRecorder, situation: Situation) -> str:
-        """Return the student's plan as the teacher would have it."""
-        assert isinstance(self.student, Planner)
-        assert isinstance(self.teacher, Coach)
-        plan = self.student.plan(situation)
-        episode.spend("plan", plan.usage)
-        review = self.teacher.review(situation, plan.text)
-        episode.spend("coach", review.usage)
-        return review.plan
-
     def _familiarity(self, task: Task, seen: Observation, world: str) -> Familiarity:
         """Return what memory knows of such a task, and how new the situation is to it."""
         state = self.memory.lessons.state(self._tenant)
-        cluster = f"{task.env}/{task.family}"
+        cluster = cluster_of(task.env, task.family)
         expected = state.expected(cluster, world)
         known = state.situations.covering(f"{seen.goal}\n{seen.text}")
         trusted = [state.belief(id, cluster=cluster, world=world).trust for id in known]
@@ -263,7 +193,7 @@ class Agent:
         if self.supervisor is None:
             return "alone"
         lanes = self.memory.lessons.state(self._tenant).lanes
-        return self.supervisor.choose(f"{task.env}/{task.family}", familiarity, lanes, rng)
+        return self.supervisor.choose(cluster_of(task.env, task.family), familiarity, lanes, rng)
 
     def _is_worth_learning(
         self, played: Episode, familiarity: Familiarity, rng: random.Random
@@ -275,18 +205,6 @@ class Agent:
             was_new=familiarity.novelty > 0.5,
             rng=rng,
         )
-
-    def _overspent(self, episode: EpisodeRecorder, elapsed_s: float) -> str:
-        """Return which part of the budget is used up; empty if none is."""
-        tokens = sum(one.tokens for one in episode.usage.values())
-        for limit, used, end in (
-            (self.budget.steps, len(episode.steps), "out of steps"),
-            (self.budget.tokens, tokens, "out of tokens"),
-            (self.budget.seconds, elapsed_s, "out of time"),
-        ):
-            if limit is not None and used >= limit:
-                return end
-        return ""
 
     def _check_lanes(self) -> None:
         """Refuse at once what would fail in mid-episode."""
@@ -303,3 +221,97 @@ class Agent:
                 f"nobody can play the lanes {', '.join(missing)}: reviewed needs a student that plans and "
                 "a teacher that reviews, coached a teacher that corrects, taught an expert that acts"
             )
+
+
+class _Acting:
+    """One episode of an agent: it recalls, and lets act and look on who is to in its lane."""
+
+    def __init__(self, agent: Agent, episode: EpisodeRecorder, lane: Lane) -> None:
+        self.over = ""  # the part of the budget that is used up
+        self._agent, self._episode, self._lane = agent, episode, lane
+        self._started = agent.clock()
+        self._plan = ""
+        self._by = ""  # who chose the last action
+
+    def act(self, situation: Situation) -> Act | None:
+        """Return the next action; None where a part of the budget is used up, or the student gives up."""
+        self.over = self._overspent(self._agent.clock() - self._started)
+        if self.over:
+            return None
+        situation = self._recall(situation)
+        if self._lane == "reviewed" and not self._plan:
+            self._plan = self._planned(situation)
+            situation = replace(situation, plan=self._plan)
+        return self._chosen(situation)
+
+    def keep(self, situation: Situation, act: Act, outcome: Outcome) -> None:
+        """Record a step."""
+        told = outcome.observation.text
+        self._episode.step(
+            situation.seen,
+            act.action,
+            told,
+            reward=outcome.reward,
+            thought=act.thought,
+            by=self._by,
+        )
+
+    def _recall(self, situation: Situation) -> Situation:
+        """Return the situation with what memory has to say of it."""
+        told = [outcome for _, outcome in situation.history[-_LAST_SEEN:]]
+        recalled = self._episode.recall(
+            "\n".join([situation.goal, situation.first, *told]),
+            actions=situation.actions or (),
+            documents=self._agent.documents,
+        )
+        return replace(
+            situation,
+            guidance=recalled.lessons,
+            passages=tuple(hit.text for hit in recalled.documents or ()),
+            plan=self._plan,
+        )
+
+    def _chosen(self, situation: Situation) -> Act | None:
+        """Return the next action; who chose it is noted."""
+        agent, episode = self._agent, self._episode
+        is_taught = self._lane == "taught" and agent.expert is not None
+        actor = agent.expert if is_taught and agent.expert is not None else agent.student
+        act = actor.act(situation)
+        if act is None:
+            return None
+        self._by = "teacher" if is_taught else "student"
+        asked = act if isinstance(act, ModelAct) else ModelAct(act.action)
+        episode.spend("teach" if is_taught else "act", asked.usage)
+        if asked.planning.calls:
+            episode.spend("plan", asked.planning)
+        if self._lane == "coached" and isinstance(agent.teacher, Coach):
+            correction = agent.teacher.correct(situation, act.action)
+            episode.spend("coach", correction.usage)
+            if correction.action != act.action:
+                self._by = "teacher"
+                return Act(correction.action, correction.reason)
+        return act
+
+    def _planned(self, situation: Situation) -> str:
+        """Return the student's plan as the teacher would have it."""
+        student, teacher = self._agent.student, self._agent.teacher
+        assert isinstance(student, Planner)
+        assert isinstance(teacher, Coach)
+        plan = student.plan(situation)
+        self._episode.spend("plan", plan.usage)
+        review = teacher.review(situation, plan.text)
+        self._episode.spend("coach", review.usage)
+        return review.plan
+
+    def _overspent(self, elapsed_s: float) -> str:
+        """Return which part of the budget is used up; empty if none is."""
+        budget, episode = self._agent.budget, self._episode
+        tokens = sum(one.tokens for one in episode.usage.values())
+        for limit, used, end in (
+            (budget.steps, len(episode.steps), "out of steps"),
+            (budget.tokens, tokens, "out of tokens"),
+            (budget.seconds, elapsed_s, "out of time"),
+        ):
+            if limit is not None and used >= limit:
+                return end
+        return ""

@@ -12,8 +12,8 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from agentcl.agents.situations import Transcript
 from agentcl.agents.teacher import Distiller, Judgement
+from agentcl.agents.transcript import Transcript
 from agentcl.guidance.admission import names_of
 from agentcl.store.checks import named_scope
 from agentcl.store.episodes import Episode

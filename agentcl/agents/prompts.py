@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, get_args
 
-from agentcl.agents.situations import Situation, Transcript
+from agentcl.agents.transcript import Transcript
+from agentcl.envs.acting import Situation
 from agentcl.lessons import CLAIMS
 from agentcl.store.episodes import Level
 

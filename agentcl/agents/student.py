@@ -6,19 +6,17 @@ from dataclasses import dataclass
 
 from agentcl.agents.matching import meant_action
 from agentcl.agents.prompts import ACTING, AIMING, PLANNING, ask_action, ask_plan, ask_sub_goal
-from agentcl.agents.situations import Situation
+from agentcl.envs.acting import Act, Situation
 from agentcl.models.base import ChatModel, Message, Sampling
 from agentcl.store.usage import NO_USAGE, Usage
 from agentcl.text.answers import final_answer
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
-    """What the student does next."""
+class ModelAct(Act):
+    """What a model does next: an admissible action, or what it said where it meant none."""
 
-    action: str  # an admissible one, or what was said where none was meant
-    thought: str  # all that was said
-    usage: Usage  # of the model that chose the action
+    usage: Usage = NO_USAGE  # of the model that chose the action
     planning: Usage = NO_USAGE  # of the planner
     sub_goal: str = ""  # what the planner named
 
@@ -60,15 +58,15 @@ class Student:
         self._sampling = Sampling(max_tokens=max_tokens)
         self._recent = recent
 
-    def act(self, situation: Situation) -> Act:
+    def act(self, situation: Situation) -> ModelAct:
         """Return the next action; one call, with a planner two.
 
-        An answer that means no admissible action is taken as it stands: the world says what it makes of it.
+        An answer that means no admissible action is taken as it stands: the environment says what it makes of it.
 
         Raises:
             ModelUnavailable: if a model cannot be asked.
         """
-        sub_goal, planning = "", NO_USAGE
+        actions, sub_goal, planning = situation.actions, "", NO_USAGE
         if self.planner is not None:
             asked = ask_sub_goal(situation, recent=self._recent)
             sub_goal, planning = self._ask(self.planner, AIMING, asked)
@@ -78,15 +76,15 @@ class Student:
             goal=situation.goal,
             scene=situation.first,
             history=situation.history[-self._recent :],
-            actions=situation.actions,
+            actions=actions,
             passages=situation.passages,
             plan=situation.plan,
             sub_goal=sub_goal,
         )
         said, usage = self._ask(self.model, self.instructions, prompt)
         answer = final_answer(said)
-        action = meant_action(answer, situation.actions) or answer
-        return Act(action, said, usage, planning, sub_goal)
+        action = meant_action(answer, actions) or answer
+        return ModelAct(action, said, usage, planning, sub_goal)
 
     def plan(self, situation: Situation) -> Plan:
         """Return a plan for the whole task, in one call of the planner, or of the model without one.

@@ -26,8 +26,9 @@ from agentcl.agents.prompts import (
     ask_lessons,
     ask_review,
 )
-from agentcl.agents.situations import Situation, Transcript
 from agentcl.agents.student import conversation
+from agentcl.agents.transcript import Transcript
+from agentcl.envs.acting import Situation
 from agentcl.errors import InvalidInput, SchemaViolation
 from agentcl.lessons import Lesson, read_json
 from agentcl.models.base import ChatModel, Sampling, Schema

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from agentcl.bench.actors import Actor
 from agentcl.bench.baselines.base import Item
-from agentcl.bench.episode_log import EpisodeLog, LoggedEnvironment
+from agentcl.bench.episode_log import EpisodeLog, LoggedActor, LoggedEnvironment
 from agentcl.bench.leaks import CheckedMemory, CheckedRecall
+from agentcl.bench.learners import Learner
 from agentcl.bench.rows import Learned, ResultRow
+from agentcl.envs.acting import Actor, Situation, act_until_over
 from agentcl.envs.streams.stream import StreamItem, TaskStream
 
 MemoryOf = Callable[[StreamItem], CheckedMemory]
@@ -20,21 +21,22 @@ class BaselinePlayer:
     Args:
         memory_of: the memory for an episode: the same for all, or one for each kind of task.
         actor: who acts.
-        is_taught: remember what the actor learns.
-        is_repeated: remember what is held already once more, as the newest.
+        learner: what an episode leaves to remember; None: nothing.
+        are_notes: each line of a text is guidance by itself, and what is remembered already counts as the
+            newest when it comes again.
     """
 
     def __init__(
         self,
         memory_of: MemoryOf,
         actor: Actor,
+        learner: Learner | None = None,
         *,
-        is_taught: bool = True,
-        is_repeated: bool = False,
+        are_notes: bool = False,
     ) -> None:
-        self.instructions = actor.instructions
-        self._memory_of, self._actor = memory_of, actor
-        self._is_taught, self._is_repeated = is_taught, is_repeated
+        self.instructions: str = getattr(actor, "instructions", "")
+        self._memory_of, self._actor, self._learner = memory_of, actor, learner
+        self._are_notes = are_notes
 
     def resume(self, stream: TaskStream, done: Sequence[ResultRow]) -> None:
         """Remember again what the rows say that was learned."""
@@ -48,12 +50,19 @@ class BaselinePlayer:
         memory = self._memory_of(item)
         seen = environment.reset(item.task, seed=item.seed)
         recalled = CheckedRecall(memory, f"{seen.goal}\n{seen.text}".strip())
+        start = Situation(
+            seen.goal,
+            seen.text,
+            guidance=self._guidance(recalled.first),
+            task=item.task,
+            seed=item.seed,
+            ask=recalled.ask,
+        )
         try:
-            self._actor.begin(item.task, seen, recalled, seed=item.seed)
-            log.end = self._act(environment, log)
-            score = environment.score()
-            if self._is_taught and item.is_learned_from:
-                texts = self._actor.learn(log.steps, log.last, score)
+            log.end = act_until_over(environment, LoggedActor(self._actor, log), start)
+            environment.score()
+            if self._learner is not None and item.is_learned_from:
+                texts = self._learner(log)
                 items = [Item(f"e{number}.{n}", text) for n, text in enumerate(texts)]
                 learned = self._remember(memory, items)
                 log.learned = tuple(Learned(one.id, one.text) for one in learned)
@@ -61,23 +70,14 @@ class BaselinePlayer:
             log.recalled = tuple(one.id for one in recalled.items)
             log.shown = tuple(one.text for one in recalled.items)
             log.leaks = tuple(recalled.leaks)
-            log.usage = self._actor.used()
+
+    def _guidance(self, texts: Sequence[str]) -> tuple[str, ...]:
+        if not self._are_notes:
+            return tuple(texts)
+        return tuple(line for text in texts for line in text.splitlines())
 
     def _remember(self, memory: CheckedMemory, items: Sequence[Item]) -> Sequence[Item]:
-        if not self._is_repeated:
+        if not self._are_notes:
             return memory.add_new(items)
         memory.add(items)
         return items
-
-    def _act(self, environment: LoggedEnvironment, log: EpisodeLog) -> str:
-        seen = log.last
-        while True:
-            action, log.thought = self._actor.act(environment, seen)
-            if action is None:
-                return "gave up"
-            outcome = environment.step(action)
-            seen = outcome.observation
-            if outcome.terminated:
-                return "terminated"
-            if outcome.truncated:
-                return "truncated"

@@ -8,7 +8,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from agentcl.agents.agent import Actor
 from agentcl.agents.supervisor import Supervisor
 from agentcl.agents.teacher import Distiller
 from agentcl.bench.baseline_player import BaselinePlayer, MemoryOf
@@ -25,6 +24,7 @@ from agentcl.bench.episodes import Player
 from agentcl.bench.guidance_player import GuidancePlayer
 from agentcl.bench.leaks import CheckedMemory
 from agentcl.bench.settings import RunSettings
+from agentcl.envs.acting import Actor
 from agentcl.envs.base import Domain, Instructive
 from agentcl.envs.streams.stream import StreamItem
 from agentcl.errors import ConfigError
@@ -84,17 +84,17 @@ class BaselineSetup:
         if rules is not None:
             return self._guided(domain, model, rules)
         leaves = leaving(self._baseline, self._settings.agent.learn)
-        actor = make_actor(self._settings, domain, model, leaves=leaves)
+        actor, learner = make_actor(self._settings, domain, model, leaves=leaves)
         if self._baseline == ORACLE:
-            return BaselinePlayer(self._oracle_of(domain), actor, is_taught=False)
+            return BaselinePlayer(self._oracle_of(domain), actor)
         if leaves == "nothing":
             untaught = CheckedMemory(self.baseline(), limit=self.shown)
-            return BaselinePlayer(lambda item: untaught, actor, is_taught=False)
+            return BaselinePlayer(lambda item: untaught, actor)
         told = self._told()
         if leaves == "notes":
-            return BaselinePlayer(self._by_family(told), actor, is_repeated=True)
+            return BaselinePlayer(self._by_family(told), actor, learner, are_notes=True)
         memory = self._checked(told)
-        return BaselinePlayer(lambda item: memory, actor)
+        return BaselinePlayer(lambda item: memory, actor, learner)
 
     def settings(self) -> Mapping[str, Any]:
         """Return what a result must say of the memory."""

@@ -8,23 +8,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from agentcl.agents.agent import Actor as Student
 from agentcl.agents.prompts import ACTING, LEARNING, READING
-from agentcl.agents.student import Student as FrozenStudent
+from agentcl.agents.student import Student
 from agentcl.agents.teacher import Distiller, Teacher
-from agentcl.bench.actors import (
+from agentcl.bench.learners import (
     LESSON_TOKENS,
     RECENT,
-    Actor,
-    InvestigatorActor,
-    ModelActor,
-    PolicyActor,
-    Recorder,
-    ResponderActor,
+    Learner,
+    LessonWriter,
+    NoteWriter,
+    note_of_lessons,
+    record,
 )
-from agentcl.bench.notes import Noter
 from agentcl.bench.questions import Reader, View
-from agentcl.bench.scripted import RespondingStudent
+from agentcl.bench.scripted import SCRIPTED, GuidedResponder
 from agentcl.bench.settings import (
     AgentSettings,
     Learning,
@@ -32,7 +29,9 @@ from agentcl.bench.settings import (
     RunSettings,
     TaskSettings,
 )
+from agentcl.envs.acting import Actor
 from agentcl.envs.base import Domain, Environment
+from agentcl.envs.domains.incidents.responder import Responder
 from agentcl.envs.isolation import IsolatedEnvironment
 from agentcl.envs.policies import policies_of
 from agentcl.envs.questions.fact_consolidation import fact_consolidation_stream
@@ -52,10 +51,6 @@ from agentcl.models.reference.shipped import REFERENCE_NAME, open_reference
 
 Leaving = Learning | Literal["notes"]
 POLICIES: Final = ("random", "null", "oracle")
-SCRIPTED: Final[Mapping[str, Callable[[], Actor]]] = {
-    ResponderActor.name: ResponderActor,
-    InvestigatorActor.name: InvestigatorActor,
-}
 _Loader = Callable[..., QuestionStream | Sequence[QuestionStream]]
 _SOURCES: Final[Mapping[str, _Loader]] = {
     "squad": partial(squad_stream, licence=SQUAD_LICENCE),
@@ -171,68 +166,64 @@ def open_model(settings: AgentSettings) -> ChatModel | None:
 
 
 def make_actor(
-    settings: RunSettings,
-    domain: Domain,
-    model: ChatModel | None,
-    *,
-    leaves: Leaving | None = None,
-) -> Actor:
-    """Return who acts.
+    settings: RunSettings, domain: Domain, model: ChatModel | None, *, leaves: Leaving
+) -> tuple[Actor, Learner | None]:
+    """Return who acts, and what an episode leaves to remember; None: nothing.
 
     Args:
         settings: of the run.
         domain: where.
         model: who is asked; None where no model is.
-        leaves: what an episode leaves; default: what the settings say.
+        leaves: what an episode leaves.
 
     Raises:
         ConfigError: if there is no such agent.
     """
     agent = settings.agent
-    leaves = leaves or agent.learn
     is_trained = agent.model == REFERENCE_NAME  # on the very forms of the prompts
     actor: Actor
+    learner: Learner | None
     if model is not None:
-        actor = ModelActor(
-            model,
-            instructions=agent.instructions or ("" if is_trained else ACTING),
-            learning="" if is_trained else LEARNING,
-            is_taught=leaves == "lessons" or (leaves == "notes" and is_trained),
-            max_tokens=agent.max_tokens,
-        )
+        said = agent.instructions or ("" if is_trained else ACTING)
+        actor = Student(model, instructions=said, max_tokens=agent.max_tokens, recent=RECENT)
+        learner = LessonWriter(model, instructions="" if is_trained else LEARNING)
     elif agent.name in SCRIPTED:
-        actor = SCRIPTED[agent.name]()
+        actor, learner = SCRIPTED[agent.name]()
     elif agent.name in POLICIES:
-        actor = PolicyActor(policies_of([agent.name], domain.oracle())[0])
+        actor, learner = policies_of([agent.name], domain.oracle())[0], None
     else:
         raise ConfigError(
             f"there is no agent {agent.name!r}; choose one of {', '.join(agent_names())}"
         )
-    if leaves == "notes":
-        return Noter(actor, None if is_trained else model)
-    return Recorder(actor) if leaves == "record" else actor
+    if leaves == "record":
+        return actor, record
+    if leaves == "notes" and model is not None and not is_trained:
+        return actor, NoteWriter(model)
+    if leaves == "notes" and learner is not None:
+        return actor, note_of_lessons(learner)
+    return actor, learner if leaves == "lessons" else None
 
 
-def make_student(settings: AgentSettings, model: ChatModel | None) -> tuple[Student, Distiller]:
+def make_student(settings: AgentSettings, model: ChatModel | None) -> tuple[Actor, Distiller]:
     """Return who acts with guidance, and who says what an episode teaches: the same model.
 
     Raises:
         ConfigError: if the agent can neither follow lessons nor draw them.
     """
     if model is None:
-        if settings.name != ResponderActor.name:
+        if settings.name != Responder.name:
             raise ConfigError(
                 f"the agent {settings.name!r} neither follows lessons nor draws them; for the baseline of guidance "
-                f"choose model or {ResponderActor.name}"
+                f"choose model or {Responder.name}"
             )
-        scripted = RespondingStudent()
+        scripted = GuidedResponder()
         return scripted, scripted
     if settings.model == REFERENCE_NAME:  # asked in the very forms of its training
         said, tokens = settings.instructions, settings.max_tokens
-        student = FrozenStudent(model, instructions=said, max_tokens=tokens, recent=RECENT)
+        student = Student(model, instructions=said, max_tokens=tokens, recent=RECENT)
         return student, Teacher(model, instructions="", max_tokens=LESSON_TOKENS, recent=RECENT)
     said = settings.instructions or ACTING
-    return FrozenStudent(model, instructions=said, max_tokens=settings.max_tokens), Teacher(model)
+    return Student(model, instructions=said, max_tokens=settings.max_tokens), Teacher(model)
 
 
 def read_told(path: str) -> tuple[str, list[Lesson]]:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from agentcl.agents.student import ModelAct
 from agentcl.bench.rows import Learned, StepRow
+from agentcl.envs.acting import Act, Actor, Situation
 from agentcl.envs.base import Determinism, Environment, Observation, Outcome, Score, Task
 from agentcl.envs.checking import LONGEST_TEXT
 from agentcl.errors import (
     BaselineFailed,
     EnvironmentFailed,
+    InvalidInput,
     MissingExtra,
     ModelUnavailable,
     StoreUnavailable,
 )
-from agentcl.store.usage import Usage
+from agentcl.store.usage import NO_USAGE, Usage
 
 # What no episode is to blame for: it ends the run, which can be resumed.
 FATAL: Final = (ModelUnavailable, MissingExtra, StoreUnavailable, BaselineFailed)
@@ -38,12 +41,40 @@ class EpisodeLog:
     shown: Sequence[str] = ()
     leaks: Sequence[str] = ()
     learned: Sequence[Learned] = ()
-    usage: Mapping[str, Usage] = field(default_factory=dict)
+    usage: dict[str, Usage] = field(default_factory=dict)  # by role
 
     @property
-    def last(self) -> Observation:
+    def last(self) -> str:
         """What was seen last."""
-        return Observation(self.steps[-1].seen if self.steps else self.first)
+        return self.steps[-1].seen if self.steps else self.first
+
+    @property
+    def final_score(self) -> Score:
+        """The score of an episode that is over. Raises InvalidInput of one that is not."""
+        if self.score is None:
+            raise InvalidInput("the episode has no score yet")
+        return self.score
+
+    def spend(self, role: str, usage: Usage) -> None:
+        """Add what a role asked of a model."""
+        self.usage[role] = self.usage.get(role, NO_USAGE) + usage
+
+
+class LoggedActor:
+    """An actor whose thoughts and tokens are in the log, so that they are known of an episode that breaks too."""
+
+    def __init__(self, actor: Actor, log: EpisodeLog) -> None:
+        self.log = log
+        self._actor = actor
+
+    def act(self, situation: Situation) -> Act | None:
+        """Ask the actor."""
+        act = self._actor.act(situation)
+        if act is not None:
+            self.log.thought = act.thought
+        if isinstance(act, ModelAct):
+            self.log.spend("act", act.usage)
+        return act
 
 
 class LoggedEnvironment:

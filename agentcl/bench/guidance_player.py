@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
-from agentcl.agents.agent import Actor, Agent, Budget
-from agentcl.agents.situations import Situation
-from agentcl.agents.student import Act
+from agentcl.agents.agent import Agent, Budget
 from agentcl.agents.supervisor import Supervisor
 from agentcl.agents.teacher import Distiller
-from agentcl.bench.episode_log import EpisodeLog, LoggedEnvironment
+from agentcl.bench.episode_log import EpisodeLog, LoggedActor, LoggedEnvironment
 from agentcl.bench.rows import Learned, ResultRow
+from agentcl.envs.acting import Actor
 from agentcl.envs.base import Task
 from agentcl.envs.streams.stream import StreamItem, TaskStream
 from agentcl.errors import StoreUnavailable
@@ -21,7 +20,7 @@ from agentcl.lessons import Lesson, folded
 from agentcl.memory.memory import Memory
 from agentcl.store.checks import check_view
 from agentcl.store.episodes import Episode, Reflection
-from agentcl.store.usage import NO_USAGE, Usage
+from agentcl.store.usage import Usage
 
 _TOLD_AT_ONCE: Final = 50  # lessons that one reflection may have
 
@@ -61,7 +60,7 @@ class GuidancePlayer:
         self._memory, self._rules_by = memory, rules_by
         self._told, self._application = told, application
         self._said: set[str] = set()  # all that may be shown
-        self._student = _Watched(student)
+        self._student = LoggedActor(student, EpisodeLog())
         self._agent = Agent(
             memory,
             self._student,
@@ -95,7 +94,6 @@ class GuidancePlayer:
     ) -> None:
         """Recall, act, remember, learn."""
         self._student.log = log
-        log.usage = {}
         played = self._agent.play(
             environment,
             item.task,
@@ -150,20 +148,6 @@ class GuidancePlayer:
         return "" if number is None else f"{self._rules_by} {number}"
 
 
-class _Watched:
-    """A student whose thoughts and tokens are noted, so that they are known of an episode that breaks too."""
-
-    def __init__(self, student: Actor) -> None:
-        self.log = EpisodeLog()
-        self._student = student
-
-    def act(self, situation: Situation) -> Act:
-        act = self._student.act(situation)
-        used = self.log.usage.get("act", NO_USAGE) + act.usage
-        self.log.thought, self.log.usage = act.thought, {"act": used}
-        return act
-
-
-def _usage_of(played: Episode) -> Mapping[str, Usage]:
+def _usage_of(played: Episode) -> dict[str, Usage]:
     """Return what was asked of models, without roles that asked nothing."""
     return {role: used for role, used in played.usage.items() if used.calls}

@@ -1,35 +1,51 @@
-"""The scripted responder as a student, and as the teacher of what it saw itself."""
+"""The actors without a model that learn: what acts, and what an episode of theirs leaves to remember."""
 
 from __future__ import annotations
 
-from agentcl.agents.situations import Situation, Transcript
-from agentcl.agents.student import Act
+from collections.abc import Callable, Mapping
+from typing import Final
+
 from agentcl.agents.teacher import Distilled
-from agentcl.envs.base import Observation
+from agentcl.agents.transcript import Transcript
+from agentcl.bench.learners import Learner
+from agentcl.envs.acting import Act, Actor, Situation
+from agentcl.envs.domains.excytin.investigator import Investigator
 from agentcl.envs.domains.incidents.responder import Responder
 from agentcl.lessons import read_sentence
 from agentcl.store.usage import NO_USAGE
 
 
-class RespondingStudent:
-    """Acts on incidents as the responder does, with the lessons of each step, and asks no model."""
+def responder() -> tuple[Actor, Learner]:
+    """Return the responder of incidents."""
+    made = Responder()
+    return made, lambda log: made.learn(log.last)
 
-    def __init__(self) -> None:
-        self._responder = Responder()
+
+def investigator() -> tuple[Actor, Learner]:
+    """Return the investigator of incident logs."""
+    made = Investigator()
+    return made, lambda log: made.learn(log.final_score)
+
+
+SCRIPTED: Final[Mapping[str, Callable[[], tuple[Actor, Learner]]]] = {
+    Responder.name: responder,
+    Investigator.name: investigator,
+}
+
+
+class GuidedResponder(Responder):
+    """The responder as a student, and as the teacher of what it saw itself. It never gives up."""
 
     def act(self, situation: Situation) -> Act:
         """Return the responder's action; none that there is where it would give up."""
-        seen = situation.first
-        if situation.history:
-            seen = situation.history[-1][1]
-        else:
-            self._responder.start(f"{situation.goal} {situation.first}", Observation(seen))
-        self._responder.tell(situation.guidance)
-        action = self._responder.choose(situation.actions or (), Observation(seen))
-        return Act(action or "nothing is left to try", "", NO_USAGE)
+        return super().act(situation) or Act("nothing is left to try")
+
+    def draw(self, situation: Situation) -> str:
+        """Return what says in which order things are tried: what is seen, whatever the task is called."""
+        return f"{situation.goal} {situation.first}"
 
     def distil(self, transcript: Transcript, *, contrast: Transcript | None = None) -> Distilled:
         """Return the responder's lessons of the episode that it just played."""
         seen = transcript.steps[-1][1] if transcript.steps else transcript.first
-        read = [read_sentence(text) for text in self._responder.learn(Observation(seen))]
+        read = [read_sentence(text) for text in self.learn(seen)]
         return Distilled(tuple(one for one in read if one is not None), NO_USAGE)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from agentcl import _face
 
 if TYPE_CHECKING:
+    from agentcl.envs.acting import Act, Actor, Situation, act_until_over
     from agentcl.envs.base import (
         SPLITS,
         Bounded,
@@ -90,6 +91,8 @@ if TYPE_CHECKING:
 __all__ = [
     "READ_ONLY",
     "SPLITS",
+    "Act",
+    "Actor",
     "Arrival",
     "Bounded",
     "Bounds",
@@ -119,12 +122,14 @@ __all__ = [
     "RandomPolicy",
     "ReplayPolicy",
     "Score",
+    "Situation",
     "Split",
     "StreamItem",
     "Task",
     "TaskStream",
     "TauBenchDomain",
     "ToGymnasium",
+    "act_until_over",
     "adapt_stream",
     "alternating_stream",
     "block_stream",
@@ -171,6 +176,7 @@ __all__ = [
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = _face(__name__, {
+        "acting": "Act Actor Situation act_until_over",
         "base": "SPLITS Bounded Bounds Determinism Domain Environment Instructive Observation Oracle Outcome Score Split Task",
         "batch": "EnvironmentBatch",
         "checking": "Finding check",

@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from agentcl.envs.base import Environment, Observation, Oracle, Score, Task
+from agentcl.envs.acting import Act, Actor, Situation, act_until_over, nothing_known
+from agentcl.envs.base import Environment, Oracle, Outcome, Score, Task
 from agentcl.errors import EnvironmentFailed, InvalidInput
 
 NOTHING_DONE = "wait"  # what the null policy says; few environments know it
 
 
-class Policy(Protocol):
-    """Chooses actions in one episode after the other."""
+class Policy(Actor, Protocol):
+    """An actor that has a name."""
 
     name: str
-
-    def begin(self, task: Task, observation: Observation, *, seed: int) -> None:
-        """Begin an episode."""
-        ...
-
-    def act(self, environment: Environment, observation: Observation) -> str | None:
-        """Return the next action; None gives up."""
-        ...
 
 
 class RandomPolicy:
@@ -32,14 +25,15 @@ class RandomPolicy:
 
     name = "random"
 
-    def begin(self, task: Task, observation: Observation, *, seed: int) -> None:
-        """Draw anew, so that an episode does not depend on those before it."""
-        self._rng = random.Random(f"random policy:{task.id}:{seed}")
-
-    def act(self, environment: Environment, observation: Observation) -> str | None:
+    def act(self, situation: Situation) -> Act | None:
         """Return an admissible action."""
-        actions = environment.admissible_actions()
-        return self._rng.choice(sorted(actions)) if actions else None
+        if (
+            not situation.history
+        ):  # drawn anew, so that an episode does not depend on those before it
+            task, seed = situation.known_task, situation.seed
+            self._rng = random.Random(f"random policy:{task.id}:{seed}")
+        actions = situation.actions
+        return Act(self._rng.choice(sorted(actions))) if actions else None
 
 
 class NullPolicy:
@@ -47,12 +41,9 @@ class NullPolicy:
 
     name = "null"
 
-    def begin(self, task: Task, observation: Observation, *, seed: int) -> None:
-        """Do nothing."""
-
-    def act(self, environment: Environment, observation: Observation) -> str | None:
+    def act(self, situation: Situation) -> Act | None:
         """Wait."""
-        return NOTHING_DONE
+        return Act(NOTHING_DONE)
 
 
 class ReplayPolicy:
@@ -63,13 +54,10 @@ class ReplayPolicy:
     def __init__(self, actions: Sequence[str]) -> None:
         self._actions = actions
 
-    def begin(self, task: Task, observation: Observation, *, seed: int) -> None:
-        """Begin at the head of the list."""
-        self._coming: Iterator[str] = iter(self._actions)
-
-    def act(self, environment: Environment, observation: Observation) -> str | None:
+    def act(self, situation: Situation) -> Act | None:
         """Return the next action of the list."""
-        return next(self._coming, None)
+        place = len(situation.history)
+        return Act(self._actions[place]) if place < len(self._actions) else None
 
 
 class OraclePolicy:
@@ -80,13 +68,12 @@ class OraclePolicy:
     def __init__(self, oracle: Oracle) -> None:
         self._oracle = oracle
 
-    def begin(self, task: Task, observation: Observation, *, seed: int) -> None:
-        """Ask the oracle."""
-        self._coming = iter(self._oracle.actions(task, seed=seed))
-
-    def act(self, environment: Environment, observation: Observation) -> str | None:
+    def act(self, situation: Situation) -> Act | None:
         """Return the oracle's next action."""
-        return next(self._coming, None)
+        if not situation.history:
+            actions = self._oracle.actions(situation.known_task, seed=situation.seed)
+            self._replay = ReplayPolicy(actions)
+        return self._replay.act(situation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,36 +82,46 @@ class Played:
 
     task: Task
     seed: int
-    policy: str
     score: Score | None  # None: the environment failed, and nobody is to blame for the score
     steps: tuple[tuple[str, str], ...]  # action, and what was seen then
     end: str  # "terminated", "truncated", "gave up", or "failed: ..."
 
 
-def play(environment: Environment, policy: Policy, task: Task, *, seed: int) -> Played:
+def play(
+    environment: Environment,
+    actor: Actor,
+    task: Task,
+    *,
+    seed: int,
+    ask: Callable[[str], Sequence[str]] = nothing_known,
+) -> Played:
     """Play one episode. An environment that fails is noted, never scored.
+
+    Args:
+        environment: where.
+        actor: who acts.
+        task: what is to be done.
+        seed: of the task, and of what is drawn for it.
+        ask: what memory says of a question, for an actor that asks.
 
     Raises:
         InvalidInput: if the task is not one of this domain.
     """
     steps: list[tuple[str, str]] = []
-    end = "gave up"
+
+    def on_step(situation: Situation, act: Act, outcome: Outcome) -> None:
+        steps.append((act.action, outcome.observation.text))
+
     try:
         seen = environment.reset(task, seed=seed)
-        policy.begin(task, seen, seed=seed)
-        while (action := policy.act(environment, seen)) is not None:
-            outcome = environment.step(action)
-            seen = outcome.observation
-            steps.append((action, seen.text))
-            if outcome.terminated or outcome.truncated:
-                end = "terminated" if outcome.terminated else "truncated"
-                break
+        start = Situation(seen.goal, seen.text, task=task, seed=seed, ask=ask)
+        end = act_until_over(environment, actor, start, on_step=on_step)
         score = environment.score()
         if not 0 <= score.value <= 1:
             raise EnvironmentFailed(f"{environment.name} gave a score of {score.value}, not 0 to 1")
     except EnvironmentFailed as error:
-        return Played(task, seed, policy.name, None, tuple(steps), f"failed: {error}")
-    return Played(task, seed, policy.name, score, tuple(steps), end)
+        return Played(task, seed, None, tuple(steps), f"failed: {error}")
+    return Played(task, seed, score, tuple(steps), end)
 
 
 def policies_of(names: Sequence[str], oracle: Oracle | None) -> list[Policy]:

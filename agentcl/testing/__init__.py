@@ -3,7 +3,8 @@
 Needs pytest and hypothesis.
 """
 
+from agentcl.testing.actor import ActorContract
 from agentcl.testing.index import OPEN, IndexContract, added, deleted, entry
 from agentcl.testing.store import StoreContract
 
-__all__ = ["OPEN", "IndexContract", "StoreContract", "added", "deleted", "entry"]
+__all__ = ["OPEN", "ActorContract", "IndexContract", "StoreContract", "added", "deleted", "entry"]

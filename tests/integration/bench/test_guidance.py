@@ -9,18 +9,19 @@ from typing import Any
 
 import pytest
 
-from agentcl.bench.actors import ModelActor, ResponderActor
+from agentcl.agents.student import Student
 from agentcl.bench.baseline_player import BaselinePlayer
 from agentcl.bench.baselines.base import Item
 from agentcl.bench.baselines.plain import LastItems
 from agentcl.bench.episodes import play_tasks
 from agentcl.bench.folder import RunFolder
 from agentcl.bench.leaks import CheckedMemory
-from agentcl.bench.notes import Noter
+from agentcl.bench.learners import NoteWriter
 from agentcl.bench.report.summary import summarise
 from agentcl.bench.report.writing import write_report
 from agentcl.bench.rows import Part, ResultRow
 from agentcl.bench.run import begin, go_on
+from agentcl.bench.scripted import responder
 from agentcl.bench.settings import from_mapping
 from agentcl.envs.domains.incidents.domain import FAMILIES, IncidentDomain
 from agentcl.envs.streams.builders import pools_of, random_stream
@@ -253,8 +254,12 @@ def test_notes_follow_episodes_that_fell_short_and_no_others() -> None:
 
     model = ScriptedModel(script)
     memory = CheckedMemory(LastItems(2, name="notes-2"), limit=100)
-    noter = Noter(ModelActor(model, is_taught=False), model)
-    player = BaselinePlayer(lambda item: memory, noter, is_repeated=True)
+    player = BaselinePlayer(
+        lambda item: memory,
+        Student(model, instructions=""),
+        NoteWriter(model),
+        are_notes=True,
+    )
     rows = list(
         play_tasks(Part("notes-2", 0), _stream(["remedy"], 12), player, IncidentDomain().make)
     )
@@ -303,9 +308,9 @@ def test_who_remembers_nothing_is_charged_for_no_lesson() -> None:
     model = ScriptedModel(lambda messages: "Answer: nothing")
     memory = CheckedMemory(LastItems(1), limit=1)
     memory.add([Item("x", "known before")])
-    player = BaselinePlayer(lambda item: memory, ModelActor(model, is_taught=True), is_taught=False)
+    player = BaselinePlayer(lambda item: memory, Student(model, instructions=""))
     rows = list(play_tasks(Part("none", 0), _stream(["remedy"], 2), player, domain.make))
     assert all(set(row.usage) == {"act"} and not row.learned for row in rows)
-    taught = BaselinePlayer(lambda item: memory, ResponderActor())
+    taught = BaselinePlayer(lambda item: memory, *responder())
     rows = list(play_tasks(Part("last-1", 0), _stream(["remedy"], 2), taught, domain.make))
     assert all(row.learned for row in rows)

@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 
-from agentcl.bench.actors import ModelActor
+from agentcl.agents.student import Student
 from agentcl.bench.baseline_player import BaselinePlayer
 from agentcl.bench.baselines.base import Item
 from agentcl.bench.baselines.plain import FullContext
 from agentcl.bench.episodes import play_tasks
 from agentcl.bench.folder import RunFolder
 from agentcl.bench.leaks import CheckedMemory
+from agentcl.bench.learners import LessonWriter
 from agentcl.bench.questions import Reader, ask_questions
 from agentcl.bench.rows import Part, ResultRow
 from agentcl.bench.run import _check_frozen, begin, go_on, run_part
@@ -236,13 +237,13 @@ def _pools() -> Any:
 
 def _played(stream: Any, model: ScriptedModel, **parts: Any) -> list[ResultRow]:
     memory = CheckedMemory(parts.pop("baseline", FullContext()), limit=9)
-    actor = parts.pop("actor", ModelActor(model))
+    actor = parts.pop("actor", Student(model, instructions=""))
     domain = IncidentDomain()
     return list(
         play_tasks(
             Part("full", 0),
             stream,
-            BaselinePlayer(lambda item: memory, actor),
+            BaselinePlayer(lambda item: memory, actor, LessonWriter(model)),
             domain.make,
             oracle=domain.oracle(),
             **parts,
@@ -315,7 +316,7 @@ def test_answers_in_the_instructions_are_a_leak() -> None:
     answer = domain.oracle().actions(stream.items[0].task, seed=stream.items[0].seed)[0]
     model = ScriptedModel(lambda messages: "Answer: nothing")
     rows = _played(
-        stream, model, actor=ModelActor(model, instructions=f"The right action is {answer}.")
+        stream, model, actor=Student(model, instructions=f"The right action is {answer}.")
     )
     assert answer in rows[0].leaks[0]
     reader = Reader(

@@ -11,10 +11,11 @@ import pytest
 
 from agentcl import Memory
 from agentcl.agents.agent import Agent, Budget
-from agentcl.agents.situations import Situation, Transcript
-from agentcl.agents.student import Act, Plan
+from agentcl.agents.student import ModelAct, Plan
 from agentcl.agents.supervisor import Supervisor
 from agentcl.agents.teacher import Correction, Distilled, Review
+from agentcl.agents.transcript import Transcript
+from agentcl.envs.acting import Act, Situation
 from agentcl.envs.base import Task
 from agentcl.envs.domains.incidents.domain import IncidentEnvironment, IncidentOracle
 from agentcl.errors import EnvironmentFailed, InvalidInput, ModelUnavailable
@@ -27,7 +28,7 @@ TASK = Task("incidents", "remedy", 0, max_steps=8)
 class Follower:
     """Does what guidance says of the situation, else the first action that it has not tried."""
 
-    def act(self, situation: Situation) -> Act:
+    def act(self, situation: Situation) -> ModelAct:
         told = [found for line in situation.guidance if (found := read_sentence(line))]
         tried = {action for action, _ in situation.history}
         left = [action for action in sorted(situation.actions or ()) if action not in tried]
@@ -39,7 +40,7 @@ class Follower:
             if action.split()[0] == lesson.what.split()[0]
         ]
         planned = [action for action in left if action == situation.plan]
-        return Act((planned + advised + left)[0], "because", Usage(1, 100, 10, 0.1))
+        return ModelAct((planned + advised + left)[0], "because", Usage(1, 100, 10, 0.1))
 
     def plan(self, situation: Situation) -> Plan:
         return Plan("whatever", Usage(1, 50, 5, 0.1))
@@ -131,8 +132,10 @@ def test_a_lane_says_who_has_a_say(memory: Memory, lane: str, roles: set[str], b
 
 def test_an_expert_acts_where_it_is_handed_to_the_teacher(memory: Memory) -> None:
     class Expert:
-        def act(self, situation: Situation) -> Act:
-            return Act(IncidentOracle().actions(TASK, seed=0)[-1], "I know", Usage(1, 300, 30, 0.1))
+        def act(self, situation: Situation) -> ModelAct:
+            return ModelAct(
+                IncidentOracle().actions(TASK, seed=0)[-1], "I know", Usage(1, 300, 30, 0.1)
+            )
 
     agent = Agent(memory, Follower(), expert=Expert(), supervisor=only("taught"))
     played = agent.play(IncidentEnvironment(), TASK, seed=0)
@@ -160,10 +163,23 @@ def test_budgets_are_hard(memory: Memory) -> None:
 
 
 class Stubborn:
-    """Says what no world knows."""
+    """Says what no environment knows."""
 
-    def act(self, situation: Situation) -> Act:
-        return Act("sing", "", Usage(1, 100, 10, 0.1))
+    def act(self, situation: Situation) -> ModelAct:
+        return ModelAct("sing", "", Usage(1, 100, 10, 0.1))
+
+
+def test_a_student_that_gives_up_ends_the_episode(memory: Memory) -> None:
+    class Helpless:
+        def act(self, situation: Situation) -> Act | None:
+            return (
+                Act(situation.actions[0]) if situation.actions and not situation.history else None
+            )
+
+    played = Agent(memory, Helpless()).play(
+        IncidentEnvironment(), Task("incidents", "control", 0, max_steps=8), seed=3
+    )
+    assert (played.end, played.steps, played.score) == ("gave up", 1, 0.0)
 
 
 def test_a_frozen_run_writes_nothing_and_teaches_nothing(memory: Memory) -> None:
@@ -204,10 +220,10 @@ def test_a_teacher_that_talks_nonsense_teaches_nothing(memory: Memory) -> None:
     assert reflection.problem == "not JSON"  # type: ignore[attr-defined]
 
 
-def test_a_world_that_breaks_leaves_an_interrupted_episode(memory: Memory) -> None:
+def test_an_environment_that_breaks_leaves_an_interrupted_episode(memory: Memory) -> None:
     class Broken(IncidentEnvironment):
         def step(self, action: str) -> Any:
-            raise EnvironmentFailed("the world ended")
+            raise EnvironmentFailed("the engine stopped")
 
     with pytest.raises(EnvironmentFailed):
         Agent(memory, Follower()).play(Broken(), TASK, seed=0)

@@ -8,9 +8,10 @@ import pytest
 pytest.importorskip("numpy")
 pytest.importorskip("jsonschema")
 
-from agentcl.agents.situations import Situation, Transcript
 from agentcl.agents.student import Student
 from agentcl.agents.teacher import Teacher
+from agentcl.agents.transcript import Transcript
+from agentcl.envs.acting import Situation
 from agentcl.guidance.admission import refusal
 from agentcl.lessons import read_json
 from agentcl.models import ChatModel
@@ -36,7 +37,7 @@ def test_the_student_acts_right_under_guidance_that_applies(model: ChatModel) ->
             goal=lines[0].removeprefix("Goal: "),
             first=lines[1].removeprefix("Observation: "),
             history=tuple((a, s) for a, s in (step.split(": ", 1) for step in steps)),
-            actions=tuple(turn.about["admissible"]),
+            offered=tuple(turn.about["admissible"]),
             guidance=tuple(told),
         )
         act = student.act(situation)

@@ -1,19 +1,24 @@
 """The student: what it is asked, what it does, and what that cost."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from agentcl.agents.prompts import ACTING, AIMING, PLANNING, ask_action
-from agentcl.agents.situations import Situation
 from agentcl.agents.student import Student
+from agentcl.envs.acting import Actor, Situation
+from agentcl.envs.base import Environment, Task
+from agentcl.envs.domains.incidents.domain import IncidentDomain
 from agentcl.errors import ModelUnavailable
 from agentcl.models.base import Message
 from agentcl.models.scripted import ScriptedModel
+from agentcl.testing import ActorContract
 
 SEEN = Situation(
     "clear the alert of Tavon.",
     "The queue Tavon is slow.",
     history=(("flush Tavon", "nothing changes."),),
-    actions=("drain Tavon", "flush Tavon"),
+    offered=("drain Tavon", "flush Tavon"),
     guidance=("When a queue is slow, drain it.",),
 )
 
@@ -102,3 +107,23 @@ def test_only_recent_steps_are_shown() -> None:
 def test_a_model_that_cannot_be_asked_is_said() -> None:
     with pytest.raises(ModelUnavailable):
         Student(ScriptedModel([])).act(SEEN)
+
+
+class TestStudent(ActorContract):
+    """A model that says the same to the same prompt."""
+
+    def open(self) -> Actor:
+        def said(messages: Sequence[Message]) -> str:
+            actions = messages[-1].content.partition("Actions: ")[2].split(".")[0].split("; ")
+            return f"Answer: {actions[len(messages[-1].content) % len(actions)] or 'wait'}"
+
+        return Student(ScriptedModel(said))
+
+    def environment(self) -> Environment:
+        return IncidentDomain().make()
+
+    def task(self) -> Task:
+        return next(IncidentDomain().tasks("test", family="remedy"))
+
+    def guidance(self) -> tuple[str, ...]:
+        return ("When a queue is slow, drain it.",)

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentcl.agents.prompts import CONTRASTING, DISTILLING, ask_lessons
-from agentcl.agents.situations import Situation, Transcript
 from agentcl.agents.teacher import Distiller, Teacher
+from agentcl.agents.transcript import Transcript
+from agentcl.envs.acting import Situation
 from agentcl.errors import ModelUnavailable
 from agentcl.lessons import Lesson
 from agentcl.models.base import Message
@@ -17,7 +18,7 @@ from agentcl.models.scripted import ScriptedModel
 
 pytest.importorskip("jsonschema")
 
-SEEN = Situation("clear it", "The queue is slow.", actions=("drain Tavon", "flush Tavon"))
+SEEN = Situation("clear it", "The queue is slow.", offered=("drain Tavon", "flush Tavon"))
 GOOD = Transcript("clear it", "slow", (("drain Tavon", "the alert is cleared"),), 1.0)
 BAD = Transcript("clear it", "slow", (("flush Tavon", "the alert gets worse"),), 0.2)
 DRAIN = {"when": "a queue is slow", "claim": "do", "what": "drain it"}

@@ -10,11 +10,12 @@ measured with a memory and without.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from agentcl.envs.base import Environment, Observation, Score, Task
+from agentcl.envs.acting import Act, Situation
+from agentcl.envs.base import Score
 from agentcl.envs.domains.excytin.guidance import (
     NEXT_ALERT,
     Column,
@@ -33,8 +34,6 @@ from agentcl.envs.domains.excytin.reading import (
     told_values,
 )
 
-Recall = Callable[[str], Sequence[str]]  # lines of guidance for a purpose, the best first
-
 _ALERTS: Final = "SecurityAlert"
 _ID: Final = "SystemAlertId"
 _TITLE: Final = "AlertName"
@@ -46,11 +45,6 @@ _UNLINKED: Final = frozenset({_ID, "TimeGenerated", "EntityType", "AdditionalFie
 
 _Steps = Generator[str, str, None]  # actions out, observations in
 _Rows = list[tuple[str, ...]]
-
-
-def nothing_known(purpose: str) -> Sequence[str]:
-    """The guidance of an investigator without memory."""
-    return ()
 
 
 class _OutOfSteps(Exception):
@@ -84,35 +78,22 @@ class _Trace:
 
 
 class Investigator:
-    """The policy. Call `learn` after an episode, with its score.
+    """Asks memory for guidance for a purpose such as "find a host name"; see `guidance` for its form.
 
-    Args:
-        recall: returns guidance for a purpose such as "find a host name"; see `guidance` for its form.
+    Call `learn` after an episode, with its score.
     """
 
     name = "investigator"
 
-    def __init__(self, recall: Recall = nothing_known) -> None:
-        self._recall = recall
-
-    def begin(self, task: Task, observation: Observation, *, seed: int) -> None:
-        """Begin an investigation. Chance, where guidance is silent, follows from the task and the seed."""
-        self._rng = random.Random(f"investigator:{task.id}:{seed}")
-        self._left = task.max_steps
-        self._trace = _Trace()
-        self._best = ""
-        self._context, self._question = observation.text, observation.goal
-        self._steps = self._investigate()
-        self._is_begun = False
-
-    def act(self, environment: Environment, observation: Observation) -> str | None:
+    def act(self, situation: Situation) -> Act | None:
         """Return the next query, or the answer."""
-        self._left -= 1
+        self._recall = situation.ask
         try:
-            if self._is_begun:
-                return self._steps.send(observation.text)
-            self._is_begun = True
-            return next(self._steps)
+            if situation.history:
+                self._left -= 1
+                return Act(self._steps.send(situation.seen))
+            self._begin(situation)
+            return Act(next(self._steps))
         except StopIteration:
             return None
 
@@ -136,6 +117,16 @@ class Investigator:
         elif not trace.way:
             lines.append(avoid(to_find(trace.kind), trace.source))
         return list(dict.fromkeys(lines))
+
+    def _begin(self, situation: Situation) -> None:
+        """Begin an investigation. Chance, where guidance is silent, follows from the task and the seed."""
+        task = situation.known_task
+        self._rng = random.Random(f"investigator:{task.id}:{situation.seed}")
+        self._left = task.max_steps - 1
+        self._trace = _Trace()
+        self._best = ""
+        self._context, self._question = situation.first, situation.goal
+        self._steps = self._investigate()
 
     def _investigate(self) -> _Steps:
         """The main path: schema, alert, answer."""

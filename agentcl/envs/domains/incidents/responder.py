@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
-from agentcl.envs.base import Environment, Observation, Task
+from agentcl.envs.acting import Act, Situation
 from agentcl.envs.domains.incidents.deployments import CLEARED, FOUND_NOTHING, NOTHING, WORSE
 from agentcl.lessons import Lesson, read_sentence
 
@@ -23,51 +23,44 @@ class Responder:
 
     name = "responder"
 
-    def begin(
-        self, task: Task, observation: Observation, lessons: Iterable[str] = (), *, seed: int
-    ) -> None:
-        """Begin an episode, with sentences that may hold lessons."""
-        self.start(f"{task.id}:{seed}", observation)
-        self.tell(lessons)
+    def __init__(self) -> None:
+        self._last = ""  # the verb that was tried last
 
-    def start(self, draw: str, observation: Observation) -> None:
-        """Begin an episode without lessons; `draw` says in which order things are tried."""
-        self._rng = random.Random(f"responder:{draw}")
-        self._told: list[Lesson] = []
+    def act(self, situation: Situation) -> Act | None:
+        """Return the next action; None when nothing is left to try."""
+        if not situation.history:
+            self._begin(situation)
+        self._told = [one for text in situation.guidance if (one := read_sentence(text))]
+        if self._last:
+            self._judge(self._last, situation.seen)
+        actions = situation.actions or ()
+        chosen = self._chosen([action.removesuffix(f" {self._name}") for action in actions])
+        if chosen is None:
+            return None
+        self._tried.add(chosen)
+        self._last = chosen
+        return Act(f"{chosen} {self._name}")
+
+    def learn(self, seen: str) -> list[str]:
+        """Return the lessons of the episode as sentences, given what was seen last."""
+        if self._last:
+            self._judge(self._last, seen)
+            self._last = ""
+        return [lesson.sentence() for lesson in self._learned]
+
+    def draw(self, situation: Situation) -> str:
+        """Return what says in which order things are tried in an episode."""
+        return f"{situation.known_task.id}:{situation.seed}"
+
+    def _begin(self, situation: Situation) -> None:
+        self._rng = random.Random(f"responder:{self.draw(situation)}")
         self._tried: set[str] = set()
         self._learned: dict[Lesson, None] = {}
         self._service, self._name, self._sign = "", "", ""
         self._last = ""
         self._needed: str | None = None  # what the environment asked for first ...
         self._wanted = ""  # ... and what is done after it
-        self._read(observation.text)
-
-    def tell(self, sentences: Iterable[str]) -> None:
-        """Take other lessons than before, in mid-episode too."""
-        self._told = [one for text in sentences if (one := read_sentence(text)) is not None]
-
-    def act(self, environment: Environment, observation: Observation) -> str | None:
-        """Return the next action; None when nothing is left to try."""
-        return self.choose(environment.admissible_actions() or (), observation)
-
-    def choose(self, actions: Sequence[str], observation: Observation) -> str | None:
-        """Return the next of some actions; None when nothing is left to try."""
-        if self._last:
-            self._judge(self._last, observation.text.strip().rstrip("."))
-        verbs = [action.removesuffix(f" {self._name}") for action in actions]
-        chosen = self._chosen(verbs)
-        if chosen is None:
-            return None
-        self._tried.add(chosen)
-        self._last = chosen
-        return f"{chosen} {self._name}"
-
-    def learn(self, observation: Observation) -> list[str]:
-        """Return the lessons of the episode as sentences, given what was seen last."""
-        if self._last:
-            self._judge(self._last, observation.text.strip().rstrip("."))
-            self._last = ""
-        return [lesson.sentence() for lesson in self._learned]
+        self._read(situation.first)
 
     def _chosen(self, verbs: Sequence[str]) -> str | None:
         if self._needed is not None:
@@ -100,7 +93,8 @@ class Responder:
                 return before
         return verb
 
-    def _judge(self, verb: str, said: str) -> None:
+    def _judge(self, verb: str, seen: str) -> None:
+        said = seen.strip().rstrip(".")
         here = f"a {self._service} {self._sign}"
         if said == CLEARED:
             self._learned[Lesson(here, "do", f"{verb} it")] = None

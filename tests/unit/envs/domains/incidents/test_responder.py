@@ -3,6 +3,7 @@ from collections.abc import Iterable
 
 import pytest
 
+from agentcl.envs.acting import Situation, act_until_over
 from agentcl.envs.base import Task
 from agentcl.envs.domains.incidents.bounds import expected_without_memory
 from agentcl.envs.domains.incidents.domain import IncidentDomain, IncidentEnvironment
@@ -16,13 +17,15 @@ def played(
 ) -> tuple[float, list[str]]:
     responder = Responder()
     seen = environment.reset(task, seed=seed)
-    responder.begin(task, seen, told, seed=seed)
-    while (action := responder.act(environment, seen)) is not None:
-        outcome = environment.step(action)
-        seen = outcome.observation
-        if outcome.terminated or outcome.truncated:
-            break
-    return environment.score().value, responder.learn(seen)
+    start = Situation(seen.goal, seen.text, guidance=tuple(told), task=task, seed=seed)
+    told_last = [seen.text]
+    act_until_over(
+        environment,
+        responder,
+        start,
+        on_step=lambda situation, act, outcome: told_last.append(outcome.observation.text),
+    )
+    return environment.score().value, responder.learn(told_last[-1])
 
 
 @pytest.mark.parametrize("family", ["remedy", "needs", "diagnose"])

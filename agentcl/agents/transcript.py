@@ -1,0 +1,17 @@
+"""What an episode leaves behind, as models are shown it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agentcl.envs.acting import History
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """One attempt at a task, from the first observation to the score."""
+
+    goal: str
+    first: str  # what was seen first
+    steps: History
+    score: float | None = None  # from 0 to 1; None: nobody judged it
