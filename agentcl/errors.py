@@ -6,6 +6,7 @@ AgentclError
 ├── VersionConflict       a record is not at the version that the caller has seen
 ├── Duplicate             the same thing is stored already, where that was not to be
 ├── MissingExtra          an optional part is not installed; names the install line
+├── NotEquipped           this process lacks what a job needs, e.g. its extractor; another may have it
 ├── ConfigError           a setting that cannot be used, and where it came from
 ├── EncoderMismatch       the memory was embedded with another encoder or dimension
 ├── LoadError             a file that cannot be read as documents
@@ -49,6 +50,10 @@ class VersionConflict(AgentclError):
 
 class Duplicate(AgentclError):
     """The same thing is stored already in that scope; nothing was changed."""
+
+
+class NotEquipped(AgentclError):
+    """A job needs something that this process was not given; the job waits for one that has it."""
 
 
 class ConfigError(AgentclError):

@@ -19,13 +19,10 @@ from agentcl.cli.screen import Screen
 from agentcl.cli.stopping import stopping
 from agentcl.errors import InvalidInput
 from agentcl.models.reference.shipped import REFERENCE_NAME
-from agentcl.store.usage import Usage
 
 if TYPE_CHECKING:
     from agentcl.memory.facts import ExtractionState
     from agentcl.models.base import ChatModel
-
-_ANSWER_SHARE = 0.8  # tokens of an answer for each token of a passage, as HippoRAG's corpora need
 
 _STOPPING = "stopping after the passages under way; once more ends at once"
 
@@ -122,14 +119,11 @@ def _estimate(
     screen: Screen, state: ExtractionState, name: str, prices: Path | None, *, instructed: bool
 ) -> None:
     """Print what is to do and what it would cost."""
-    from agentcl.memory.extraction import INSTRUCTIONS
+    from agentcl.memory.extraction import expected_usage
     from agentcl.models.ledger import Prices
-    from agentcl.text.tokens import estimate_tokens
 
-    told = estimate_tokens(INSTRUCTIONS) if instructed else 0
-    read = state.prompt_tokens + state.pending * (told + 16)
-    written = round(_ANSWER_SHARE * state.prompt_tokens)
-    expected = Usage(state.pending, read, written, is_estimated=True)
+    expected = expected_usage(state.pending, state.prompt_tokens, is_told=instructed)
+    read, written = expected.prompt_tokens, expected.completion_tokens
     price = None if prices is None else Prices.load(prices).price(name, expected)
     if screen.as_json:
         estimate = {"prompt_tokens": read, "completion_tokens": written, "price": price}

@@ -14,12 +14,17 @@ from agentcl.store.records import Scope, ScopeView, from_micros
 
 EVERYBODY: Final = ScopeView(None, None, None, None)
 _MOST_ERROR: Final = 2_000  # characters of why a job failed
+# Of a kind and scope: enough to look back, few enough that a verb called each minute fills no disk.
+_MOST_ENDED: Final = 100
+_ENDED: Final[tuple[State, ...]] = ("done", "failed", "cancelled")
+_UNFINISHED: Final[tuple[State, ...]] = ("queued", "running", "failed")
 
 
 class Queue:
     """The jobs of a store, as a view sees them.
 
     To ask for a job together with the data that cause it, use `Writing.enqueue` in their transaction.
+    Of the jobs of a kind and scope that ended, the newest hundred are kept.
 
     Args:
         store: where the jobs are kept.
@@ -71,6 +76,13 @@ class Queue:
 
     # For who runs jobs
 
+    def unfinished(self, kind: str, spec: Mapping[str, Any], *, scope: Scope) -> Job | None:
+        """Return the newest job with a spec that waits, was cut off, or failed."""
+        for job in reversed(self.store.jobs(view=scope.exactly(), states=_UNFINISHED)):
+            if job.kind == kind and job.spec == spec:
+                return job
+        return None
+
     def begin(self, id: str, *, states: Collection[State]) -> Job:
         """Begin a run of a job, if it is in one of some states. Raises InvalidInput."""
 
@@ -89,10 +101,13 @@ class Queue:
         self._change(run.id, lambda job, now: replace(job, price=price) if _is(run, job) else job)
 
     def note(self, run: Job, *, done: int, total: int) -> None:
-        """Note how far a run is, unless it is over."""
-        self._change(
-            run.id, lambda job, now: replace(job, done=done, total=total) if _is(run, job) else job
-        )
+        """Note how far a run is, or was when somebody cancelled it."""
+
+        def noted(job: Job, now: datetime) -> Job:
+            is_newest = job.attempts == run.attempts
+            return replace(job, done=done, total=total) if is_newest else job
+
+        self._change(run.id, noted)
 
     def end(self, run: Job, state: State, *, error: str = "") -> Job:
         """Note how a run ended, unless somebody decided otherwise meanwhile; return the job."""
@@ -118,7 +133,19 @@ class Queue:
             job = change(held, from_micros(writing.now))
             if job != held:
                 writing.change_job(job)
+            if job.is_ended and not held.is_ended:
+                writing.delete_jobs(self._too_many(job))
             return job
+
+    def _too_many(self, newest: Job) -> Collection[str]:
+        """Return which ended jobs of the kind and scope of one are not kept."""
+        ended = [
+            job
+            for job in self.store.jobs(view=newest.scope.exactly(), states=_ENDED)
+            if job.kind == newest.kind
+        ]
+        ended.sort(key=lambda job: job.ended_at or job.created_at)
+        return [job.id for job in ended[:-_MOST_ENDED]]
 
 
 def _is(run: Job, job: Job) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final, Protocol
 
-from agentcl.errors import AgentclError, InvalidInput, NotFound
+from agentcl.errors import AgentclError, InvalidInput, MissingExtra, NotEquipped, NotFound
 from agentcl.jobs.queue import Queue
 from agentcl.store.jobs import Job, Price, State
 from agentcl.store.records import Scope
@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 _WAITING: Final[tuple[State, ...]] = ("queued", "running")
 _RUNNABLE: Final[tuple[State, ...]] = (*_WAITING, "failed", "cancelled")
 _FAILED: Final[tuple[State, ...]] = ("failed",)
+_NOT_HERE: Final = (NotEquipped, MissingExtra)
 _NOTED_S: Final = 1.0  # between two notes of the progress: each is a durable write
 
 Progress = Callable[[int, int], None]
@@ -48,6 +49,10 @@ class Kind(Protocol):
             job: with the spec and the scope.
             progress: to be told the numbers of units done and to do.
             should_stop: to be asked between steps.
+
+        Raises:
+            NotEquipped: (or MissingExtra) if this process cannot do it, but another may; the job goes back
+                into the queue.
         """
         ...
 
@@ -94,10 +99,42 @@ class Runner:
         Raises:
             NotFound: if there is no such job.
             InvalidInput: if it is done, of an unknown kind, or if its spec cannot be used.
+            NotEquipped: (or MissingExtra) if this process lacks what it needs; it waits for another one.
             StoreBusy: if a job of its kind is being run.
             Exception: whatever it failed with; the job says so, too.
         """
         return self._run(id, _RUNNABLE, progress, should_stop)
+
+    def run_now(
+        self,
+        kind: str,
+        spec: Mapping[str, Any],
+        *,
+        scope: Scope,
+        progress: Progress = lambda done, total: None,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> Job:
+        """Ask for a job and run it here; one with the same spec that was cut off or failed is gone on with.
+
+        Args:
+            kind: of the job.
+            spec: what the kind needs to know.
+            scope: whose job it is.
+            progress: told the numbers of units done and to do.
+            should_stop: asked between steps; True puts the job back into the queue.
+
+        Raises:
+            InvalidInput: if the spec cannot be used; nothing is asked for then.
+            StoreBusy: if a job of the kind is being run; likewise.
+            Exception: whatever it failed with; the job says so, too.
+        """
+        doer = self._kind(kind)
+        with self.queue.store.lock(kind):
+            price = doer.price(spec, scope=scope)
+            job = self.queue.unfinished(kind, spec, scope=scope) or self.queue.enqueue(
+                kind, spec, scope=scope, price=price
+            )
+            return self._run_alone(doer, job.id, _RUNNABLE, progress, should_stop, price)
 
     def run_all(
         self,
@@ -139,21 +176,31 @@ class Runner:
     ) -> Job:
         kind = self._kind(self.queue.get(id).kind)
         with self.queue.store.lock(kind.name):
-            # Whoever noted "running" before is no more, or would hold the lock.
-            run = _Run(self.queue, self.queue.begin(id, states=states), progress, should_stop)
-            try:
-                price = kind.price(run.job.spec, scope=run.job.scope)
-                self.queue.note_price(run.job, price)
-                kind.run(run.job, progress=run.progress, should_stop=run.should_stop)
-            except Exception as error:
-                with suppress(AgentclError):  # a full disk; what it failed with is raised anyway
-                    run.end("failed", error=f"{type(error).__name__}: {error}")
-                raise
-            except BaseException:  # e.g. Ctrl-C: to be gone on with
-                with suppress(AgentclError):
-                    run.end("queued")
-                raise
-            return run.end("queued" if run.is_stopped else "done")
+            return self._run_alone(kind, id, states, progress, should_stop)
+
+    def _run_alone(
+        self,
+        kind: Kind,
+        id: str,
+        states: Collection[State],
+        progress: Progress,
+        should_stop: Callable[[], bool],
+        price: Price | None = None,
+    ) -> Job:
+        """Run a job while the lock of its kind is held: whoever noted "running" before is no more."""
+        run = _Run(self.queue, self.queue.begin(id, states=states), progress, should_stop)
+        try:
+            price = price or kind.price(run.job.spec, scope=run.job.scope)
+            self.queue.note_price(run.job, price)
+            kind.run(run.job, progress=run.progress, should_stop=run.should_stop)
+        except BaseException as error:
+            # Ctrl-C is no failure, and what this process lacks another one may have.
+            is_failure = isinstance(error, Exception) and not isinstance(error, _NOT_HERE)
+            why = f"{type(error).__name__}: {error}" if isinstance(error, Exception) else ""
+            with suppress(AgentclError):  # a full disk; what it failed with is raised anyway
+                run.end("failed" if is_failure else "queued", error=why)
+            raise
+        return run.end("queued" if run.is_stopped else "done")
 
     def _kind(self, name: str) -> Kind:
         if name not in self._kinds:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from agentcl.memory.facts import ExtractionReport, ExtractionState, Facts, FactsImported
     from agentcl.memory.forgetting import Receipt
     from agentcl.memory.graph import Graph, GraphStats, GraphView, Near, Node
+    from agentcl.memory.jobs import Jobs
     from agentcl.memory.lessons import Lessons
     from agentcl.memory.memory import UNCHANGED, Memory
     from agentcl.memory.settings import Setting
@@ -40,6 +41,7 @@ __all__ = [
     "Graph",
     "GraphStats",
     "GraphView",
+    "Jobs",
     "Lessons",
     "Memory",
     "ModelExtractor",
@@ -68,6 +70,7 @@ if not TYPE_CHECKING:
         "facts": "ExtractionReport ExtractionState Facts FactsImported",
         "forgetting": "Receipt",
         "graph": "Graph GraphStats GraphView Near Node",
+        "jobs": "Jobs",
         "lessons": "Lessons",
         "memory": "UNCHANGED Memory",
         "settings": "Setting",

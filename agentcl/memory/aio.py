@@ -13,6 +13,7 @@ from agentcl.memory.episode import EpisodeOptions, EpisodeRecall, EpisodeRecorde
 from agentcl.memory.episodes import Episodes
 from agentcl.memory.facts import Facts
 from agentcl.memory.graph import Graph
+from agentcl.memory.jobs import Jobs
 from agentcl.memory.lessons import Lessons
 from agentcl.memory.memory import Memory
 from agentcl.memory.storage import Storage
@@ -133,6 +134,21 @@ class AsyncStorage(_Awaited[Storage]):
     counters = _awaitable(Storage.counters)
 
 
+class AsyncJobs(_Awaited[Jobs]):
+    """`Memory.jobs`, awaited."""
+
+    list = _awaitable(Jobs.list)
+    get = _awaitable(Jobs.get)
+    price = _awaitable(Jobs.price)
+    enqueue = _awaitable(Jobs.enqueue)
+    cancel = _awaitable(Jobs.cancel)
+    retry = _awaitable(Jobs.retry)
+    add_extractor = _awaitable(Jobs.add_extractor)
+    add_kind = _awaitable(Jobs.add_kind)
+    run = _awaitable(Jobs.run)
+    run_all = _awaitable(Jobs.run_all)
+
+
 class AsyncMemory(_Awaited[Memory]):
     """A `Memory` whose verbs are awaited. Takes the same arguments, and has the same rooms.
 
@@ -210,6 +226,11 @@ class AsyncMemory(_Awaited[Memory]):
     def store(self) -> AsyncStorage:
         """The memory as a whole."""
         return AsyncStorage(self._target.store, self._threads)
+
+    @cached_property
+    def jobs(self) -> AsyncJobs:
+        """Long work."""
+        return AsyncJobs(self._target.jobs, self._threads)
 
     def episode(self, task: str, **given: Unpack[EpisodeOptions]) -> AsyncEpisode:
         """Begin an episode, to be used in an `async with`; takes what `Memory.episode` does."""

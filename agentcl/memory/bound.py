@@ -12,7 +12,7 @@ from agentcl.store.checks import (
     check_subtree,
     check_view,
 )
-from agentcl.store.records import SCOPE_FIELDS, Scope, ScopeView
+from agentcl.store.records import SCOPE_FIELDS, AnyScope, Scope, ScopeView
 
 
 class Bound:
@@ -42,6 +42,11 @@ class Bound:
     def subtree(self, scope: ReadScope | WriteScope) -> ScopeView:
         """Return a scope with everything below it: fields left out are open."""
         return check_subtree(self._joined(scope))
+
+    def root(self, scope: ReadScope | WriteScope) -> Scope:
+        """Return the scope that a subtree hangs on: fields left out, or open, are empty."""
+        named = {k: v for k, v in self._joined(scope).items() if not isinstance(v, AnyScope)}
+        return check_scope(cast(WriteScope, named))
 
     def check(self, scope: Scope) -> None:
         """Refuse a record of a scope that these fields do not name. Raises InvalidInput."""

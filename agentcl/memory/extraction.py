@@ -11,7 +11,9 @@ from agentcl.models.base import ChatModel, Message, Sampling
 from agentcl.models.structured import ask_object
 from agentcl.retrieval.graph.names import Extracted, Triple
 from agentcl.retrieval.recall import LinkedFact
+from agentcl.store.usage import Usage
 from agentcl.text.terms import terms
+from agentcl.text.tokens import estimate_tokens
 
 ASK_FACTS: Final = "List the facts as JSON."
 ASK_HELP: Final = "Which of the facts help? Answer as JSON."
@@ -50,6 +52,23 @@ _KEEP_SCHEMA: Final[dict[str, Any]] = {
 }
 _MOST_TOKENS: Final = 2_048  # of an answer, as in HippoRAG 2
 _GROUNDED: Final = 0.5  # of a subject's or object's words that the passage must have
+
+
+_ANSWER_SHARE: Final = 0.8  # tokens of an answer for each of a passage, as HippoRAG's corpora need
+_ASK: Final = 16  # tokens around a passage
+
+
+def expected_usage(passages: int, tokens: int, *, is_told: bool = True) -> Usage:
+    """Estimate what it takes to read passages, rather too much.
+
+    Args:
+        passages: how many.
+        tokens: that their texts have.
+        is_told: whether the model is given `INSTRUCTIONS`.
+    """
+    told = estimate_tokens(INSTRUCTIONS) if is_told else 0
+    read = tokens + passages * (told + _ASK)
+    return Usage(passages, read, round(_ANSWER_SHARE * tokens), is_estimated=True)
 
 
 class ModelExtractor:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, islice
 from typing import Final
 
 from agentcl.errors import InvalidInput, RequestRefused, SchemaViolation
 from agentcl.memory.documents import derived_rows, encode
+from agentcl.memory.opening import Opened
 from agentcl.retrieval.encoders import Encoder
 from agentcl.retrieval.graph.names import Extracted, Triple
 from agentcl.retrieval.graph.phrases import normalise
@@ -23,6 +24,7 @@ from agentcl.store.rows import content_hash
 
 LONGEST_PART: Final = 1_000  # characters of a subject, predicate or object
 MOST_FACTS: Final = 2_000  # of one passage
+_BATCH: Final = 256  # passages whose facts are written in one transaction
 # What is wrong with one passage, not with the model: the others can still be read.
 UNREADABLE: Final = (SchemaViolation, InvalidInput, RequestRefused)
 
@@ -71,6 +73,17 @@ def encode_facts(
     """Return the vectors of all facts by the hash of their clause."""
     clauses = (fact.clause for reading in readings for fact in reading.found.facts)
     return encode({content_hash(c): c for c in clauses}, encoder=encoder, journal=journal)
+
+
+def store(opened: Opened, readings: Iterable[Reading]) -> None:
+    """Store readings, in one transaction for every few; see `write`."""
+    iterator = iter(readings)
+    while batch := list(islice(iterator, _BATCH)):
+        vectors = encode_facts(batch, encoder=opened.encoder, journal=opened.journal)
+        with opened.journal.writing() as writing:
+            if vectors:
+                writing.claim_encoder(opened.spec)
+            write(writing, opened.journal, batch, vectors)
 
 
 def write(

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Final, Unpack
 
 from agentcl.errors import InvalidInput
+from agentcl.jobs.queue import Queue
+from agentcl.jobs.runner import Runner
 from agentcl.memory import fact_writing
 from agentcl.memory.bound import UNBOUND, Bound
 from agentcl.memory.fact_files import Places
 from agentcl.memory.fact_files import read as read_openie
 from agentcl.memory.fact_writing import Reading
 from agentcl.memory.forgetting import refuse_other_scope
+from agentcl.memory.kinds import Extract
 from agentcl.memory.opening import Opened
 from agentcl.retrieval.graph.names import Extracted, Extractor, Triple
 from agentcl.store.checks import ReadScope, WriteScope, check_label, check_unicode
 from agentcl.store.records import Document, Passage, Scope, ScopeView
 from agentcl.text.tokens import estimate_tokens
 
-_BATCH: Final = 256  # passages whose facts are written in one transaction
-_MOST_ERROR: Final = 200  # characters of why a passage could not be read
-_LOCK: Final = "extract"
+_BATCH: Final = 256  # passages of a file whose facts are stored at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,7 @@ class ExtractionReport:
     facts: int  # found in them
     dropped: int  # facts that could not be kept
     remaining: int  # passages that are still pending
+    job: str  # its id in `memory.jobs`
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ class Facts:
         given = Extracted(tuple(phrases), fact_writing.check_facts(facts))
         found, dropped = fact_writing.clean(given)
         reading = Reading(passage, check_label(extractor, "extractor"), found, dropped)
-        self._write([reading])
+        fact_writing.store(self._opened, [reading])
         return len(found.facts)
 
     def import_(
@@ -148,9 +149,9 @@ class Facts:
                 counts["dropped"] += dropped
             counts["dropped"] += document.malformed
             if len(batch) >= _BATCH:
-                self._write(batch)
+                fact_writing.store(self._opened, batch)
                 batch = []
-        self._write(batch)
+        fact_writing.store(self._opened, batch)
         return FactsImported(len(read), unknown=tuple(unknown), **counts)
 
     def extract(
@@ -168,7 +169,8 @@ class Facts:
 
         Can be stopped at any time, killed even, and called again: what was read is stored and is not
         read again. A passage that it fails on is noted as failed with the reason; the others go on.
-        Only one run at a time works on a memory, whatever the process.
+        Only one run at a time works on a memory, whatever the process. Each is a job in `memory.jobs`; a
+        call goes on with the job that the same call before left unfinished.
 
         Args:
             extractor: e.g. `agentcl.memory.ModelExtractor(model)`.
@@ -183,28 +185,20 @@ class Facts:
             StoreBusy: if another run is at work on this memory.
             ModelUnavailable: if the model cannot be asked; what was read before is stored.
         """
-        view = self._bound.subtree(scope)
-        with self._opened.journal.lock(_LOCK):
-            todo = list(
-                fact_writing.pending(
-                    self._opened.journal, view=view, extractor=extractor.name, retry=retry
-                )
-            )[:limit]
-            totals = {"read": 0, "failed": 0, "facts": 0, "dropped": 0}
-            for readings in _read(extractor, todo, workers, should_stop):
-                self._write(readings)
-                for reading in readings:
-                    totals["read"] += 1
-                    totals["failed"] += bool(reading.error)
-                    totals["facts"] += len(reading.found.facts)
-                    totals["dropped"] += reading.dropped
-                    if progress is not None:
-                        progress(totals["read"], len(todo))
-        left = sum(
-            1
-            for _ in fact_writing.pending(self._opened.journal, view=view, extractor=extractor.name)
+        if workers < 1:
+            raise InvalidInput(f"workers must be at least 1, and is {workers}")
+        journal = self._opened.journal
+        kind = Extract(self._opened, {extractor.name: (extractor, workers)})
+        job = Runner(Queue(journal), [kind]).run_now(
+            kind.name,
+            kind.spec(extractor.name, retry=retry, limit=limit),
+            scope=self._bound.root(scope),
+            progress=progress or (lambda done, total: None),
+            should_stop=should_stop,
         )
-        return ExtractionReport(**totals, remaining=left)
+        view = self._bound.subtree(scope)
+        left = fact_writing.pending(journal, view=view, extractor=extractor.name)
+        return ExtractionReport(**kind.totals, remaining=sum(1 for _ in left), job=job.id)
 
     def state(
         self, extractor: str, *, retry: bool = False, **scope: Unpack[ReadScope]
@@ -241,18 +235,6 @@ class Facts:
             prompt_tokens=sum(estimate_tokens(passage.search_text()) for passage in todo),
         )
 
-    def _write(self, readings: Sequence[Reading]) -> None:
-        """Store readings, in one transaction for every few."""
-        iterator = iter(readings)
-        while batch := list(islice(iterator, _BATCH)):
-            vectors = fact_writing.encode_facts(
-                batch, encoder=self._opened.encoder, journal=self._opened.journal
-            )
-            with self._opened.journal.writing() as writing:
-                if vectors:
-                    writing.claim_encoder(self._opened.spec)
-                fact_writing.write(writing, self._opened.journal, batch, vectors)
-
     def _passage(self, id: str, scope: Scope) -> Passage:
         record = self._opened.journal.get(check_unicode(id, "id"), view=scope.view())
         refuse_other_scope(id, record.scope, scope)
@@ -276,45 +258,3 @@ class Facts:
             record = row.record()
             assert isinstance(record, Passage)
             yield record
-
-
-def _read(
-    extractor: Extractor,
-    passages: Sequence[Passage],
-    workers: int,
-    should_stop: Callable[[], bool],
-) -> Iterator[list[Reading]]:
-    """Yield readings as soon as they are there; no more than twice `workers` are begun ahead.
-
-    When one fails for a reason that concerns all, or the run is to stop, those under way are still
-    yielded: they have been paid for.
-    """
-    if workers < 1:
-        raise InvalidInput(f"workers must be at least 1, and is {workers}")
-
-    def one(passage: Passage) -> Reading:
-        try:
-            found, dropped = fact_writing.clean(extractor.extract(passage.title, passage.text))
-        except fact_writing.UNREADABLE as error:
-            message = f"{type(error).__name__}: {error}"[:_MOST_ERROR]
-            return Reading(passage, extractor.name, Extracted(()), error=message)
-        return Reading(passage, extractor.name, found, dropped)
-
-    coming = iter(passages)
-    failure: BaseException | None = None
-    with ThreadPoolExecutor(workers, thread_name_prefix="extract") as pool:
-        begun: set[Future[Reading]] = {pool.submit(one, p) for p in islice(coming, 2 * workers)}
-        while begun:
-            ended, begun = wait(begun, return_when=FIRST_COMPLETED)
-            done = [future for future in ended if not future.cancelled()]
-            readings = [future.result() for future in done if future.exception() is None]
-            if readings:
-                yield readings
-            failure = failure or next(filter(None, (future.exception() for future in done)), None)
-            if failure or should_stop():
-                for future in begun:
-                    future.cancel()
-            else:
-                begun |= {pool.submit(one, p) for p in islice(coming, len(ended))}
-    if failure:
-        raise failure

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from agentcl.memory.episode import EpisodeOptions, EpisodeRecorder
     from agentcl.memory.episodes import Episodes
     from agentcl.memory.graph import Graph
+    from agentcl.memory.jobs import Jobs
     from agentcl.memory.lessons import Lessons
     from agentcl.retrieval.graph.search import Recognise
 
@@ -80,7 +81,7 @@ class Memory:
     """A persistent memory in one folder.
 
     Here are the verbs of everyday work. What else a memory can do stands in its rooms: `facts`, `graph`,
-    `episodes`, `lessons`, `store`.
+    `episodes`, `lessons`, `store`, `jobs`.
 
     Several processes and threads may open the same folder: all may read, writers take turns, and a
     search sees every write that was acknowledged before it began.
@@ -215,6 +216,13 @@ class Memory:
     def store(self) -> Storage:
         """The memory as a whole: count, check, export, import, copy, embed anew."""
         return Storage(self._opened, self._bound)
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        """Long work: what was asked for, how far it is, and running it."""
+        from agentcl.memory.jobs import Jobs
+
+        return Jobs(self._opened, self._bound)
 
     def episode(self, task: str, **given: Unpack[EpisodeOptions]) -> EpisodeRecorder:
         """Begin an episode, to be used in a `with`; the short way to `memory.episodes.begin`."""

@@ -8,18 +8,22 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from agentcl.errors import EncoderMismatch, StoreUnavailable
 from agentcl.memory.documents import encode
 from agentcl.memory.settings import Setting, resolve
 from agentcl.retrieval.encoders import Encoder, default_encoder_name, open_encoder
+from agentcl.retrieval.graph.names import Extractor
 from agentcl.retrieval.graph.settings import GraphSettings
 from agentcl.retrieval.index import Index
 from agentcl.retrieval.retriever import Retriever
 from agentcl.store.opening import open_store
 from agentcl.store.records import Record, now_micros
 from agentcl.store.rows import EncoderSpec, content_hash, mismatch
+
+if TYPE_CHECKING:
+    from agentcl.jobs.runner import Kind
 
 R = TypeVar("R", bound=Record)
 _CACHED_QUERIES: Final = 1_000
@@ -58,6 +62,9 @@ class Opened:
         self.clock = clock
         self.graph_settings = graph or GraphSettings()
         self.lock = threading.RLock()
+        # Who does jobs: extractors with how many passages each reads at once, and further kinds; by name.
+        self.extractors: dict[str, tuple[Extractor, int]] = {}
+        self.kinds: dict[str, Kind] = {}
         self._encoder = None if isinstance(encoder, str | None) else encoder
         self._index = None if isinstance(index, str | None) else index
         self._retriever: Retriever | None = None

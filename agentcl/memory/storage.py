@@ -6,11 +6,14 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from agentcl.errors import InvalidInput, StoreUnavailable, TransferError
+from agentcl.jobs.queue import Queue
+from agentcl.jobs.runner import Runner
 from agentcl.memory import documents
 from agentcl.memory.bound import UNBOUND, Bound
+from agentcl.memory.kinds import Reembed
 from agentcl.memory.opening import Opened
 from agentcl.memory.settings import Setting
 from agentcl.retrieval.encoders import Encoder, open_encoder
@@ -18,14 +21,12 @@ from agentcl.retrieval.retriever import IndexState, Retriever
 from agentcl.store import transfer
 from agentcl.store.base import Store
 from agentcl.store.checks import ReadScope, check_unicode
-from agentcl.store.records import Document, Passage
+from agentcl.store.records import Document, Passage, Scope
 from agentcl.store.rows import Counters, EncoderSpec
 from agentcl.store.transfer import Imported
 
 if TYPE_CHECKING:
     from agentcl.memory.doctor import Report
-
-_BATCH: Final = 256  # texts embedded at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,34 +139,31 @@ class Storage:
         encoder: str | Encoder,
         *,
         progress: Callable[[int, int], None] | None = None,
-    ) -> None:
+    ) -> bool:
         """Replace all vectors by another encoder's, past versions' included.
 
         Can be interrupted and called again; until it is done, searches use the old vectors. Other
-        processes that have the folder open get `EncoderMismatch` afterwards.
+        processes that have the folder open get `EncoderMismatch` afterwards. It is a job in `memory.jobs`.
 
         Args:
             encoder: a name or an `Encoder`.
             progress: called with the numbers of rows done and to do.
+
+        Returns:
+            Whether it was done; False if somebody cancelled the job meanwhile.
+
+        Raises:
+            StoreBusy: if another run is at it.
         """
         new = open_encoder(encoder) if isinstance(encoder, str) else encoder
-        change = self._opened.journal.reembedding(EncoderSpec(new.name, new.dim))
-        total = change.remaining()
-        done = 0
-        while True:
-            seqs = change.missing(limit=_BATCH)
-            if not seqs:
-                if change.swap():
-                    break
-                continue
-            rows = self._opened.journal.rows(seqs)
-            texts = {seq: row.record().search_text() or "" for seq, row in rows.items()}
-            vectors = new.encode(list(texts.values()), role="passage")
-            change.keep(list(texts), vectors)
-            done += len(texts)
-            if progress is not None:
-                progress(done, max(total, done))
-        self._opened.use_encoder(new)
+        kind = Reembed(self._opened, new)
+        job = Runner(Queue(self._opened.journal), [kind]).run_now(
+            kind.name,
+            kind.spec(new.name),
+            scope=Scope(),
+            progress=progress or (lambda done, total: None),
+        )
+        return job.state == "done"
 
     def examine(self) -> Report:
         """Check every invariant of the folder; it reads everything and changes no record."""

@@ -162,10 +162,15 @@ class Writing(ABC):
     def change_job(self, job: Job) -> None:
         """Store a job as it is now. Raises NotFound when it is not there any more."""
 
+    @abstractmethod
+    def delete_jobs(self, ids: Collection[str]) -> None:
+        """Drop jobs; what they did stays, and one that is not there is no error."""
+
 
 class Reembedding(ABC):
     """The way to another encoder's vectors: resumable, and never half done for a reader.
 
+    Counting what remains writes nothing; the first `missing` begins, or goes on if another run began.
     New vectors are collected beside the old ones. When none is missing they take the old ones' place in
     one transaction, which also names the new encoder and begins a new epoch.
     """
@@ -383,7 +388,7 @@ class Store(ABC):
 
     @abstractmethod
     def reembedding(self, spec: EncoderSpec) -> Reembedding:
-        """Start collecting vectors of an encoder, or go on if this was begun before."""
+        """Return the way to the vectors of an encoder."""
 
     # Forgetting, and copies
 

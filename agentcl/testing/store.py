@@ -469,6 +469,7 @@ class StoreContract(ABC):
         new = pack([3.0, 4.0])
         change = store.reembedding(OTHER)
         assert change.remaining() == 6  # past versions' too
+        assert not change.swap()  # nothing was begun
         some = change.missing(limit=2)
         change.keep([*some, 999], [new] * 3)  # a row erased meanwhile is left out
         assert not change.swap()
@@ -477,13 +478,16 @@ class StoreContract(ABC):
         change = store.reembedding(OTHER)  # as after a crash
         left = change.missing(limit=100)
         assert not set(left) & set(some)
+        assert change.remaining() == len(left) == 4
+        assert store.reembedding(SPEC).remaining() == 6  # asking for a price changes nothing
+        assert change.remaining() == 4
         assert left == sorted(left)
         change.keep(left, [new] * len(left))
         assert change.swap()
         assert (store.encoder(), store.epoch()) == (OTHER, 1)
         assert store.vectors([*some, *left]) == dict.fromkeys([*some, *left], new)
         again = store.reembedding(SPEC)
-        assert again.remaining() == 6  # another encoder begins anew
+        assert len(again.missing(limit=100)) == again.remaining() == 6  # another one begins anew
 
     # Counters, settings, locks
 
@@ -585,8 +589,9 @@ class StoreContract(ABC):
                 pass
             with pytest.raises(StoreReadOnly):
                 store.erase(store.ids(EVERYBODY), view=EVERYBODY)
+            assert store.reembedding(SPEC).remaining() == 0
             with pytest.raises(StoreReadOnly):
-                store.reembedding(SPEC)
+                store.reembedding(SPEC).missing(limit=1)
 
     def test_a_snapshot_equals_what_it_was_made_of(self, tmp_path: Path) -> None:
         for name in ("memory", "copy"):
@@ -645,7 +650,8 @@ class StoreContract(ABC):
             writing.delete(gone)
             writing.credit(gone.id, uses=1)
             writing.note_copy(Path("/elsewhere"), "export")
-        store.reembedding(OTHER).keep([3], [pack([1.0, 1.0])])
+        change = store.reembedding(OTHER)
+        change.keep(change.missing(limit=1), [pack([1.0, 1.0])])
         last = store.last_seq()
         done = store.erase([gone.id], view=ADA.exactly())
         assert store.is_erasure_due()
@@ -729,6 +735,11 @@ class StoreContract(ABC):
         assert store.jobs(view=EVERYBODY) == [changed, other]
         assert store.jobs(view=EVERYBODY, states=("queued", "running")) == [other]
         assert store.jobs(view=EVERYBODY, states=()) == []
+        with store.writing() as writing:
+            writing.delete_jobs([job.id, "nobody"])
+        assert store.jobs(view=EVERYBODY) == [other]
+        with pytest.raises(NotFound):
+            store.job(job.id, view=EVERYBODY)
 
     def test_what_a_job_is_asked_for_must_be_json(self, store: Store) -> None:
         for spec in ({"a": object()}, {"a": float("nan")}, {1: 2}):

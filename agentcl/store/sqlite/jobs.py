@@ -56,6 +56,11 @@ def update(connection: sqlite3.Connection, job: Job) -> None:
         raise NotFound(f"job {job.id!r} is not there any more")
 
 
+def delete(connection: sqlite3.Connection, ids: Iterable[str]) -> None:
+    """Delete jobs."""
+    connection.executemany("DELETE FROM job WHERE id = ?", [(id,) for id in ids])
+
+
 def select(
     database: Database,
     view: ScopeView,

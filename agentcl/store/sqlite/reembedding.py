@@ -13,10 +13,8 @@ from agentcl.store.checks import canonical_json
 from agentcl.store.rows import EncoderSpec
 from agentcl.store.sqlite.database import Database
 
-_MISSING = (
-    "FROM record AS r WHERE r.op = 'put' AND r.content_hash IS NOT NULL"
-    " AND NOT EXISTS (SELECT 1 FROM vector_next AS v WHERE v.seq = r.seq)"
-)
+_EMBEDDED = "FROM record AS r WHERE r.op = 'put' AND r.content_hash IS NOT NULL"
+_MISSING = f"{_EMBEDDED} AND NOT EXISTS (SELECT 1 FROM vector_next AS v WHERE v.seq = r.seq)"
 
 
 class SqliteReembedding(Reembedding):
@@ -26,18 +24,25 @@ class SqliteReembedding(Reembedding):
         self._store = store
         self._database = database
         self._spec = spec
-        with store.writing() as writing:
-            held = store.meta("encoder_next")
-            if held is None or EncoderSpec(**json.loads(held)) != spec:
-                database.connection.execute("DELETE FROM vector_next")
-                writing.set_meta("encoder_next", canonical_json(asdict(spec)))
 
     def remaining(self) -> int:
-        return cast(int, self._database.read(f"SELECT count(*) {_MISSING}")[0][0])
+        counted = _MISSING if self._is_begun() else _EMBEDDED
+        return cast(int, self._database.read(f"SELECT count(*) {counted}")[0][0])
 
     def missing(self, *, limit: int) -> list[int]:
+        if not self._is_begun():
+            self._begin()
         sql = f"SELECT r.seq {_MISSING} ORDER BY r.seq LIMIT ?"
         return [cast(int, row[0]) for row in self._database.read(sql, (limit,))]
+
+    def _is_begun(self) -> bool:
+        held = self._store.meta("encoder_next")
+        return held is not None and EncoderSpec(**json.loads(held)) == self._spec
+
+    def _begin(self) -> None:
+        with self._store.writing() as writing:
+            self._database.connection.execute("DELETE FROM vector_next")
+            writing.set_meta("encoder_next", canonical_json(asdict(self._spec)))
 
     def keep(self, seqs: Sequence[int], vectors: Sequence[bytes]) -> None:
         with self._store.writing():
@@ -49,7 +54,7 @@ class SqliteReembedding(Reembedding):
 
     def swap(self) -> bool:
         with self._store.writing() as writing:
-            if self.remaining():
+            if not self._is_begun() or self.remaining():
                 return False
             connection = self._database.connection
             connection.execute("DELETE FROM vector")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -179,6 +179,9 @@ class SqliteWriting(Writing):
 
     def change_job(self, job: Job) -> None:
         jobs.update(self._connection, job)
+
+    def delete_jobs(self, ids: Collection[str]) -> None:
+        jobs.delete(self._connection, ids)
 
     def restore(self, row: Row, vector: bytes | None, *, is_given: bool) -> None:
         sources = json.loads(row.sources) if row.op == "put" else ()

@@ -56,26 +56,65 @@ def test_results_are_kept_in_the_calling_thread_and_few_items_are_begun_ahead() 
     assert threads == {threading.current_thread().name}
 
 
-@pytest.mark.parametrize("workers", [1, 3])
-def test_when_one_fails_those_under_way_are_kept_and_nothing_is_begun(workers: int) -> None:
-    all_begun = threading.Barrier(workers)
+def test_when_one_fails_no_other_is_taken() -> None:
     begun: list[int] = []
     kept: list[int] = []
 
     def do(n: int) -> int:
         begun.append(n)
-        if (
-            len(begun) <= workers
-        ):  # a barrier of the first ones, so that they are under way together
-            all_begun.wait(30)
-        if n == 0:
+        if n == 2:
             raise ModelUnavailable("no answer")
         return n
 
     with pytest.raises(ModelUnavailable, match="no answer"):
-        work(range(100), do, keep=kept.extend, workers=workers)
+        work(range(100), do, keep=kept.extend)
+    assert (begun, kept) == ([0, 1, 2], [0, 1])
+
+
+def test_when_one_fails_those_under_way_are_kept_and_nothing_is_begun() -> None:
+    all_begun, is_told = threading.Barrier(3), threading.Event()
+    taken: list[int] = []
+    begun: list[int] = []
+    kept: list[int] = []
+
+    def items() -> Iterator[int]:
+        for n in range(100):
+            taken.append(n)
+            yield n
+
+    def do(n: int) -> int:
+        begun.append(n)
+        if n < 3:  # under way together; the other two end when the failure was noticed
+            all_begun.wait(30)
+        if n == 0:
+            raise ModelUnavailable("no answer")
+        is_told.wait(30)
+        return n
+
+    with (
+        ThreadPoolExecutor(3) as pool,
+        pytest.raises(ModelUnavailable, match="no answer"),
+    ):
+        work_in(pool, items(), do, keep=kept.extend, ahead=6, on_stop=is_told.set)
     assert sorted(kept) == sorted(n for n in begun if n)
-    assert len(begun) < 100
+    assert {1, 2} <= set(kept)
+    assert taken == list(range(6))
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_several_workers_raise_what_one_met_and_keep_the_rest(workers: int) -> None:
+    begun: list[int] = []
+    kept: list[int] = []
+
+    def do(n: int) -> int:
+        begun.append(n)
+        if n == 7:
+            raise ModelUnavailable("no answer")
+        return n
+
+    with pytest.raises(ModelUnavailable, match="no answer"):
+        work(range(9), do, keep=kept.extend, workers=workers)
+    assert sorted(kept) == sorted(n for n in begun if n != 7)
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -133,11 +172,17 @@ def test_items_are_done_in_other_processes_which_are_told_when_to_stop() -> None
 
 def test_a_stop_is_noticed_while_items_are_under_way() -> None:
     leave = threading.Event()
+    begun: list[int] = []
     kept: list[bool] = []
+
+    def do(n: int) -> bool:
+        begun.append(n)
+        return leave.wait(30)
+
     with ThreadPoolExecutor(2) as pool:
         assert not work_in(
-            pool, range(9), lambda n: leave.wait(30), keep=kept.extend, ahead=2,
-            should_stop=lambda: True, on_stop=leave.set, tick_s=0.01,
+            pool, range(9), do, keep=kept.extend, ahead=2,
+            should_stop=lambda: len(begun) == 2, on_stop=leave.set, tick_s=0.01,
         )  # fmt: skip
     assert kept == [True] * 2
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from agentcl.errors import InvalidInput, ModelUnavailable, NotFound, StoreBusy
+from agentcl.errors import InvalidInput, ModelUnavailable, NotEquipped, NotFound, StoreBusy
 from agentcl.jobs import Job, Price, Progress, Queue, Runner, State, work
 from agentcl.store import Document, Scope, Store, open_store
 
@@ -263,6 +263,66 @@ def test_a_job_goes_with_its_scope_while_it_is_run(store: Store, log: Path) -> N
     assert len(logged(log)) == 3
     with pytest.raises(NotFound):
         runner.queue.get(job.id)
+
+
+def test_what_this_process_cannot_do_waits_for_another(store: Store, log: Path) -> None:
+    def at(n: int) -> None:
+        raise NotEquipped("no abacus")
+
+    here = Runner(Queue(store), [Count(store, log, at=at)])
+    job = here.enqueue("count", {"to": 1}, scope=ADA)
+    assert here.run_all() == []
+    with pytest.raises(NotEquipped):
+        here.run(job.id)
+    waits = here.queue.get(job.id)
+    assert (waits.state, waits.error) == ("queued", "NotEquipped: no abacus")
+    (done,) = Runner(Queue(store), [Count(store, log)]).run_all()
+    assert (done.state, done.error) == ("done", "")
+
+
+def test_a_job_for_now_goes_on_with_one_that_was_asked_for_in_the_same_words(
+    store: Store, log: Path
+) -> None:
+    queue = Queue(store)
+    runner = Runner(queue, [Count(store, log)])
+    is_broken = [True]
+
+    def at(n: int) -> None:
+        if n == 2 and is_broken[0]:
+            raise ModelUnavailable("nobody answers")
+
+    other = runner.enqueue("count", {"to": 4}, scope=Scope())
+    with pytest.raises(ModelUnavailable):
+        Runner(queue, [Count(store, log, at=at)]).run_now("count", {"to": 4}, scope=ADA)
+    (_, failed) = queue.list()
+    assert (failed.state, failed.done, failed.price) == ("failed", 2, Price(4, 40))
+    done = runner.run_now("count", {"to": 4}, scope=ADA)
+    assert (done.id, done.state, done.attempts, done.price) == (failed.id, "done", 2, Price(2, 20))
+    again = runner.run_now("count", {"to": 4}, scope=ADA)
+    assert again.id not in (done.id, other.id)
+    assert logged(log) == [0, 1, 2, 2, 3]
+    assert [job.state for job in queue.list()] == ["queued", "done", "done"]
+
+
+def test_nothing_is_asked_for_that_cannot_be_run_now(store: Store, log: Path) -> None:
+    runner = Runner(Queue(store), [Count(store, log)])
+    with pytest.raises(InvalidInput, match="where to count to"):
+        runner.run_now("count", {}, scope=ADA)
+    with store.lock("count"), pytest.raises(StoreBusy):
+        runner.run_now("count", {"to": 1}, scope=ADA)
+    assert runner.queue.list() == []
+
+
+def test_of_the_jobs_of_a_kind_and_scope_that_ended_the_newest_hundred_are_kept(
+    store: Store, log: Path
+) -> None:
+    runner = Runner(Queue(store), [Count(store, log)])
+    bob = runner.queue.enqueue("count", {"to": 0}, scope=Scope(user="bob"))
+    runner.queue.cancel(bob.id)
+    waits = runner.queue.enqueue("count", {"to": 1}, scope=ADA)
+    ended = [runner.run_now("count", {"to": 0}, scope=ADA) for _ in range(103)]
+    held = [job.id for job in runner.queue.list()]
+    assert held == [bob.id, waits.id, *(job.id for job in ended[3:])]
 
 
 def test_a_queue_shows_the_jobs_of_its_view_alone(store: Store) -> None:

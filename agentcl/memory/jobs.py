@@ -1,0 +1,161 @@
+"""`memory.jobs`: long work that was asked for, how far it is, and the verbs that run it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Unpack
+
+from agentcl.errors import InvalidInput
+from agentcl.jobs.queue import Queue
+from agentcl.jobs.runner import Kind, Progress, Runner
+from agentcl.memory.bound import UNBOUND, Bound
+from agentcl.memory.kinds import Extract, Reembed
+from agentcl.memory.opening import Opened
+from agentcl.retrieval.graph.names import Extractor
+from agentcl.store.checks import ReadScope, WriteScope
+from agentcl.store.jobs import Job, Price, State
+
+
+class Jobs:
+    """The jobs of a memory. Made by `Memory.jobs`.
+
+    A memory knows two kinds. `extract` lets an extractor read passages for facts; its spec is
+    `{"extractor": NAME, "retry": false, "limit": null}`. `reembed` replaces all vectors; its spec is
+    `{"encoder": NAME}`. `memory.facts.extract` and `memory.store.reembed` ask for such jobs and run them at
+    once.
+    """
+
+    def __init__(self, opened: Opened, bound: Bound = UNBOUND) -> None:
+        self._opened = opened
+        self._bound = bound
+
+    def list(
+        self, states: Collection[State] | None = None, **scope: Unpack[ReadScope]
+    ) -> Sequence[Job]:
+        """Return the jobs of a scope and of all below it, oldest first.
+
+        Args:
+            states: only those in these: "queued", "running", "done", "failed", "cancelled".
+            scope: `tenant`, `user`, `agent`, `session`; see `Memory`.
+        """
+        return self._queue(scope).list(states=states)
+
+    def get(self, id: str) -> Job:
+        """Return a job. Raises NotFound."""
+        return self._queue().get(id)
+
+    # Asking
+
+    def price(self, kind: str, spec: Mapping[str, Any], **scope: Unpack[WriteScope]) -> Price:
+        """Estimate what a job would take, without asking for it.
+
+        Raises:
+            InvalidInput: if nobody here knows the kind, or the spec cannot be used.
+        """
+        return self._runner().price(kind, spec, scope=self._bound.owner(scope))
+
+    def enqueue(self, kind: str, spec: Mapping[str, Any], **scope: Unpack[WriteScope]) -> Job:
+        """Ask for a job, to be run later by `run` or `run_all`, in this process or another.
+
+        Args:
+            kind: "extract", "reembed", or one that was added.
+            spec: JSON values that the kind understands; see the class.
+            scope: `tenant`, `user`, `agent`, `session`: these and all below; see `Memory`.
+
+        Raises:
+            InvalidInput: if nobody here knows the kind, or the spec cannot be used.
+        """
+        return self._runner().enqueue(kind, spec, scope=self._bound.owner(scope))
+
+    def cancel(self, id: str) -> Job:
+        """See to it that a job is not run; who runs it, in whatever process, stops after its next step.
+
+        What was done until then is kept. A job that ended already stays as it is. Raises NotFound.
+        """
+        return self._queue().cancel(id)
+
+    def retry(self, id: str) -> Job:
+        """Put a job that failed or was cancelled back into the queue; it goes on where it was.
+
+        Raises:
+            NotFound: if there is no such job.
+            InvalidInput: if it is done.
+        """
+        return self._queue().retry(id)
+
+    # Running
+
+    def add_extractor(self, extractor: Extractor, *, workers: int = 8) -> None:
+        """Hand over an extractor, for the extract jobs that name it.
+
+        Args:
+            extractor: e.g. `agentcl.memory.ModelExtractor(model)`.
+            workers: how many passages it reads at once.
+        """
+        if workers < 1:
+            raise InvalidInput(f"workers must be at least 1, and is {workers}")
+        self._opened.extractors[extractor.name] = extractor, workers
+
+    def add_kind(self, kind: Kind) -> None:
+        """Hand over who does the jobs of a further kind.
+
+        Raises:
+            InvalidInput: if the memory does such jobs itself.
+        """
+        if kind.name in (Extract.name, Reembed.name):
+            raise InvalidInput(
+                f"a memory does {kind.name} jobs itself; give your kind another name"
+            )
+        self._opened.kinds[kind.name] = kind
+
+    def run(
+        self,
+        id: str,
+        *,
+        progress: Progress = lambda done, total: None,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> Job:
+        """Run a job here and now, from where it is: one that failed or was cancelled is begun again.
+
+        Args:
+            id: of the job.
+            progress: told the numbers of units done and to do.
+            should_stop: asked between steps; True puts the job back into the queue.
+
+        Returns:
+            The job as it is then: done, queued after a stop, or cancelled by somebody.
+
+        Raises:
+            NotFound: if there is no such job.
+            InvalidInput: if it is done, of an unknown kind, or if its spec cannot be used.
+            NotEquipped: (or MissingExtra) if what it needs is not here, e.g. its extractor; it waits then.
+            StoreBusy: if a job of its kind is being run.
+            Exception: whatever it failed with; the job says so, too.
+        """
+        return self._runner().run(id, progress=progress, should_stop=should_stop)
+
+    def run_all(
+        self,
+        *,
+        progress: Callable[[Job, int, int], None] = lambda job, done, total: None,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> Sequence[Job]:
+        """Run what waits in the queue, oldest first, and what was cut off.
+
+        A job that fails says why, and the next one is run. What needs something that is not here waits on.
+
+        Args:
+            progress: told the job, and the numbers of its units done and to do.
+            should_stop: asked between steps; True ends the run, and its job goes back into the queue.
+
+        Returns:
+            The jobs that were run, as they are then.
+        """
+        return self._runner().run_all(progress=progress, should_stop=should_stop)
+
+    def _queue(self, scope: ReadScope | None = None) -> Queue:
+        return Queue(self._opened.journal, view=self._bound.subtree(scope or {}))
+
+    def _runner(self) -> Runner:
+        own = (Extract(self._opened, self._opened.extractors), Reembed(self._opened))
+        return Runner(self._queue(), [*own, *self._opened.kinds.values()])

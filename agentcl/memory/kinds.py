@@ -1,0 +1,179 @@
+"""The long work that a memory knows, as kinds of jobs: reading passages for facts, and embedding anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+
+from agentcl.errors import ConfigError, InvalidInput, NotEquipped
+from agentcl.jobs.loop import work
+from agentcl.jobs.runner import Progress
+from agentcl.memory import fact_writing
+from agentcl.memory.fact_writing import Reading
+from agentcl.memory.opening import Opened
+from agentcl.retrieval.encoders import Encoder, open_encoder
+from agentcl.retrieval.graph.names import Extracted, Extractor
+from agentcl.store.base import Reembedding
+from agentcl.store.checks import check_subtree, named_scope
+from agentcl.store.jobs import Job, Price
+from agentcl.store.records import Passage, Scope
+from agentcl.store.rows import EncoderSpec
+from agentcl.text.tokens import estimate_tokens
+
+_BATCH: Final = 256  # texts embedded at a time
+_MOST_ERROR: Final = 200  # characters of why a passage could not be read
+
+
+class Extract:
+    """Reads every passage of a scope and below that an extractor has not read yet.
+
+    Its spec: `extractor`, a name; `retry`, whether also those that it failed on; `limit`, how many at most
+    in one run (None: all).
+
+    Args:
+        opened: the memory.
+        extractors: by name, each with how many passages it reads at once.
+    """
+
+    name = "extract"
+
+    def __init__(self, opened: Opened, extractors: Mapping[str, tuple[Extractor, int]]) -> None:
+        self._opened = opened
+        self._extractors = extractors
+        self.totals = {"read": 0, "failed": 0, "facts": 0, "dropped": 0}  # of the newest run
+
+    @staticmethod
+    def spec(extractor: str, *, retry: bool = False, limit: int | None = None) -> dict[str, Any]:
+        """Return the spec of such a job."""
+        return {"extractor": extractor, "retry": retry, "limit": limit}
+
+    def price(self, spec: Mapping[str, Any], *, scope: Scope) -> Price:
+        """Estimate what is still to be read, as if by a language model that is told what to do."""
+        from agentcl.memory.extraction import expected_usage  # slow to import
+
+        todo = self._todo(spec, scope)
+        texts = sum(estimate_tokens(passage.search_text()) for passage in todo)
+        return Price(len(todo), expected_usage(len(todo), texts).tokens)
+
+    def run(self, job: Job, *, progress: Progress, should_stop: Callable[[], bool]) -> None:
+        """Read what is still to be read."""
+        name = job.spec["extractor"]
+        if name not in self._extractors:
+            raise NotEquipped(
+                f"nobody here can read as {name!r}; hand over its extractor with "
+                "`memory.jobs.add_extractor(...)`"
+            )
+        extractor, workers = self._extractors[name]
+        todo = self._todo(job.spec, job.scope)
+        self.totals = totals = dict.fromkeys(self.totals, 0)
+
+        def keep(readings: Sequence[Reading]) -> None:
+            fact_writing.store(self._opened, readings)
+            for reading in readings:
+                totals["read"] += 1
+                totals["failed"] += bool(reading.error)
+                totals["facts"] += len(reading.found.facts)
+                totals["dropped"] += reading.dropped
+                progress(totals["read"], len(todo))
+
+        read = partial(_read, extractor)
+        work(todo, read, keep=keep, workers=workers, should_stop=should_stop)
+
+    def _todo(self, spec: Mapping[str, Any], scope: Scope) -> list[Passage]:
+        match {**self.spec(""), **spec}:
+            case {
+                "extractor": str(name),
+                "retry": bool(retry),
+                "limit": None | int() as limit,
+            } if name and (limit is None or limit >= 0):
+                pass
+            case _:
+                raise InvalidInput(
+                    f"an extract job needs `extractor`, a name, and perhaps `retry`, true or false, and "
+                    f"`limit`, a number; {dict(spec)} cannot be used"
+                )
+        view = check_subtree({**named_scope(scope)})
+        journal = self._opened.journal
+        pending = fact_writing.pending(journal, view=view, extractor=name, retry=retry)
+        return list(pending)[:limit]
+
+
+def _read(extractor: Extractor, passage: Passage) -> Reading:
+    """Read one passage; what is wrong with it alone is noted, and the others go on."""
+    try:
+        found, dropped = fact_writing.clean(extractor.extract(passage.title, passage.text))
+    except fact_writing.UNREADABLE as error:
+        message = f"{type(error).__name__}: {error}"[:_MOST_ERROR]
+        return Reading(passage, extractor.name, Extracted(()), error=message)
+    return Reading(passage, extractor.name, found, dropped)
+
+
+class Reembed:
+    """Replaces all vectors of a folder by another encoder's. Its spec: `encoder`, a name.
+
+    Args:
+        opened: the memory.
+        encoder: the one of the spec; default: opened by its name.
+    """
+
+    name = "reembed"
+
+    def __init__(self, opened: Opened, encoder: Encoder | None = None) -> None:
+        self._opened = opened
+        self._encoder = encoder
+
+    @staticmethod
+    def spec(encoder: str) -> dict[str, Any]:
+        """Return the spec of such a job."""
+        return {"encoder": encoder}
+
+    def price(self, spec: Mapping[str, Any], *, scope: Scope) -> Price:
+        """Count the rows that have no vector of the encoder yet."""
+        if scope != Scope():
+            raise InvalidInput("a folder has one encoder, so a reembed job has no scope")
+        return Price(self._change(self._open(spec)).remaining())
+
+    def run(self, job: Job, *, progress: Progress, should_stop: Callable[[], bool]) -> None:
+        """Embed what is left, then put all new vectors in force at once."""
+        new = self._open(job.spec)
+        change = self._change(new)
+        total, done = change.remaining(), 0
+
+        def missing() -> Iterator[list[int]]:
+            while True:
+                while seqs := change.missing(limit=_BATCH):
+                    yield seqs
+                if change.swap():
+                    return
+
+        def embed(seqs: list[int]) -> tuple[list[int], Sequence[bytes]]:
+            rows = self._opened.journal.rows(seqs)
+            texts = {seq: row.record().search_text() or "" for seq, row in rows.items()}
+            return list(texts), new.encode(list(texts.values()), role="passage")
+
+        def keep(results: Sequence[tuple[list[int], Sequence[bytes]]]) -> None:
+            nonlocal done
+            for seqs, vectors in results:
+                change.keep(seqs, vectors)
+                done += len(seqs)
+                progress(done, max(total, done))
+
+        if work(missing(), embed, keep=keep, should_stop=should_stop):
+            self._opened.use_encoder(new)
+
+    def _open(self, spec: Mapping[str, Any]) -> Encoder:
+        name = spec.get("encoder")
+        if not isinstance(name, str):
+            raise InvalidInput(f"a reembed job needs `encoder`, a name; {dict(spec)} has none")
+        if self._encoder is None or self._encoder.name != name:
+            try:
+                self._encoder = open_encoder(name)
+            except ConfigError as error:
+                raise NotEquipped(
+                    f"{error}; one of your own is handed over by `memory.store.reembed(...)`"
+                ) from error
+        return self._encoder
+
+    def _change(self, encoder: Encoder) -> Reembedding:
+        return self._opened.journal.reembedding(EncoderSpec(encoder.name, encoder.dim))
