@@ -103,7 +103,7 @@ def test_jobs_are_asked_for_now_and_run_later(memory: Memory) -> None:
     job = memory.jobs.enqueue("extract", spec)
     again = memory.jobs.enqueue("extract", spec)
     assert memory.jobs.cancel(again.id).state == "cancelled"
-    assert memory.jobs.list(states=("queued",)) == [job]
+    assert memory.jobs.list(states=["queued"]) == [job]
     memory.jobs.add_extractor(reader())
     (done,) = memory.jobs.run_all()
     assert (done.id, done.state, done.total) == (job.id, "done", 2)
