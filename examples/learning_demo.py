@@ -108,14 +108,14 @@ def live_table(rows: Mapping[str, Sequence[ResultRow]]) -> Table:
                   box=None, pad_edge=False)  # fmt: skip
     for baseline, its in rows.items():
         early = [row for row in its if row.number < LAST]
-        late = [row for life in lives(its) for row in life[-LAST:]]
+        late = [row for one in by_seed(its) for row in one[-LAST:]]
         tokens, solved = sum(row.tokens for row in its), sum(map(is_solved, its))
         table.add_row(NAMES[baseline], str(len(its)), share(its), share(early), share(late),
                       f"{tokens / solved:,.0f}" if solved and tokens else "")  # fmt: skip
     return table
 
 
-def lives(rows: Sequence[ResultRow]) -> list[list[ResultRow]]:
+def by_seed(rows: Sequence[ResultRow]) -> list[list[ResultRow]]:
     """Return the rows of each deployment, in order."""
     return [[row for row in rows if row.seed == seed] for seed in sorted({r.seed for r in rows})]
 

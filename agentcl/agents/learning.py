@@ -33,10 +33,10 @@ class Judge(Protocol):
 
 def transcript_of(memory: Memory, episode: Episode) -> Transcript:
     """Return an episode as models are shown it."""
-    held = memory.episodes.steps(
+    taken = memory.episodes.steps(
         episode.id, tenant=episode.scope.tenant or None, user=ANY, agent=ANY, session=ANY
     )
-    steps = tuple((step.action, step.outcome) for step in held)
+    steps = tuple((step.action, step.outcome) for step in taken)
     return Transcript(episode.goal or episode.task, episode.first, steps, episode.score)
 
 
@@ -111,6 +111,6 @@ def _contrast(memory: Memory, episode: Episode) -> Transcript | None:
         return None
     view = Scope(episode.scope.tenant).view()
     view = replace(view, user=None, agent=None, session=None)
-    held = memory.store.journal.get(other, view=view)
-    assert isinstance(held, Episode)
-    return transcript_of(memory, held)
+    contrast = memory.store.journal.get(other, view=view)
+    assert isinstance(contrast, Episode)
+    return transcript_of(memory, contrast)

@@ -82,7 +82,7 @@ class BaselineSetup:
         """
         rules = guidance_rules(self._baseline)
         if rules is not None:
-            return self._guided(domain, model, rules)
+            return self._guidance_player(domain, model, rules)
         leaves = leaving(self._baseline, self._settings.agent.learn)
         actor, learner = make_actor(self._settings, domain, model, leaves=leaves)
         if self._baseline == ORACLE:
@@ -105,7 +105,7 @@ class BaselineSetup:
         while self._open:
             self._open.pop().close()
 
-    def _guided(
+    def _guidance_player(
         self, domain: Domain, model: ChatModel | None, rules: GuidanceRules
     ) -> GuidancePlayer:
         options = guidance_options(

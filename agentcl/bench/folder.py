@@ -104,7 +104,7 @@ class RunFolder:
         Raises:
             StoreBusy: if another run writes to it.
         """
-        with _held(self.path / _LOCK, wait_s=0):
+        with _locked(self.path / _LOCK, wait_s=0):
             yield
 
     def rows(self, baseline: str | None = None, seed: int | None = None) -> Iterator[ResultRow]:
@@ -154,7 +154,10 @@ class RowFile:
             StoreBusy: if another process still writes to it: one whose run was killed ends by itself
                 after the episode that it is in.
         """
-        with _held(self.path.with_suffix(".lock"), wait_s=_ORPHAN_S), self.path.open("a+b") as file:
+        with (
+            _locked(self.path.with_suffix(".lock"), wait_s=_ORPHAN_S),
+            self.path.open("a+b") as file,
+        ):
             file.seek(0)
             file.truncate(file.read().rfind(b"\n") + 1)
             yield _Appender(file)
@@ -178,7 +181,7 @@ class _Appender:
 
 
 @contextmanager
-def _held(path: Path, *, wait_s: float) -> Iterator[None]:
+def _locked(path: Path, *, wait_s: float) -> Iterator[None]:
     # A lock of SQLite works on every system that SQLite does.
     with closing(sqlite3.connect(path, timeout=wait_s, isolation_level=None)) as lock:
         try:

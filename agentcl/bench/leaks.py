@@ -23,19 +23,19 @@ class CheckedMemory:
     def __init__(self, baseline: Baseline, *, limit: int) -> None:
         self._baseline, self._limit = baseline, limit
         self._texts: dict[str, str] = {}
-        self._held: set[str] = set()
+        self._known: set[str] = set()
 
     def add(self, items: Sequence[Item]) -> None:
         """Remember."""
         for item in items:
-            self._held.add(item.text)
+            self._known.add(item.text)
             self._texts[item.id] = item.text
         if items:
             self._baseline.add(items)
 
     def add_new(self, items: Sequence[Item]) -> list[Item]:
         """Remember those whose text is not held already, and return them."""
-        new = {item.text: item for item in reversed(items) if item.text not in self._held}
+        new = {item.text: item for item in reversed(items) if item.text not in self._known}
         kept = [item for item in items if new.get(item.text) is item]
         self.add(kept)
         return kept

@@ -80,17 +80,20 @@ UNCHANGED: Final = Unchanged()
 class Memory:
     """A persistent memory in one folder.
 
-    Here are the verbs of everyday work. What else a memory can do stands in its rooms: `facts`, `graph`,
-    `episodes`, `lessons`, `store`, `jobs`.
+    Here are the verbs of everyday work. The rest stands in rooms: `facts`, `graph`, `episodes`, `lessons`,
+    `store`, `jobs`.
 
-    Several processes and threads may open the same folder: all may read, writers take turns, and a
-    search sees every write that was acknowledged before it began.
+    Several processes and threads may open the same folder. All may read, and writers take turns. A search
+    sees every write that was acknowledged before it began.
 
-    Every verb takes the same keyword-only scope: `tenant`, `user`, `agent`, `session`. Where a verb
-    reads (`search`, `get`, `list`, `history`) a field left out means what is shared, a named one adds
-    what is its own, and `ANY` opens it; tenants never share. Where a verb changes records (`add`,
-    `update`, `delete`, `forget` by id) it names their scope exactly. Where a verb works on a whole
-    (`forget(everything=True)`, `export`, `stats`) it means the named scope and all below it.
+    Every verb takes the same keyword-only scope: `tenant`, `user`, `agent`, `session`. `scoped` binds one.
+
+    - A verb that reads (`search`, `get`, `list`, `history`) sees what is shared, and what belongs to the
+      fields that you name. `ANY` opens a field. Tenants never share.
+    - A verb that changes records (`add`, `update`, `move`, `delete`, `forget` by id) names their scope
+      exactly.
+    - A verb that works on a whole (`forget(everything=True)`, `store.export`, `store.stats`) takes the named
+      scope and all below it.
 
     Args:
         path: the folder; made if absent. Default: the setting `path`, else `agentcl-memory`.

@@ -36,7 +36,7 @@ class LessonLine:
 
 
 def lesson_lines(folder: RunFolder) -> list[LessonLine]:
-    """Return the lessons of every life that has a memory, those that earned their place first.
+    """Return the lessons of every part of the run that has a memory, those that earned their place first.
 
     Raises:
         StoreUnavailable: if a memory is there and cannot be read.
@@ -46,11 +46,11 @@ def lesson_lines(folder: RunFolder) -> list[LessonLine]:
         for baseline in folder.settings.memory.baselines
         if guidance_rules(baseline) is not None
         for seed in folder.settings.seeds
-        for line in _of_life(folder, baseline, seed)
+        for line in _of_part(folder, baseline, seed)
     ]
 
 
-def _of_life(folder: RunFolder, baseline: str, seed: int) -> list[LessonLine]:
+def _of_part(folder: RunFolder, baseline: str, seed: int) -> list[LessonLine]:
     path = folder.memory_path(baseline, seed)
     if not holds_store(path):
         return []

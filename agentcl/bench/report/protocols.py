@@ -71,8 +71,8 @@ def change_lines(rows: Mapping[str, Sequence[ResultRow]]) -> list[ChangeLine]:
 def _transfer_line(baseline: str, rows: Sequence[ResultRow]) -> TransferLine | None:
     matrices: list[tuple[list[str], ScoreMatrix]] = []
     found: list[Mapping[str, float | None]] = []
-    for life in rows_by_seed(scored(rows)).values():
-        blocks = _blocks(life)
+    for seed_rows in rows_by_seed(scored(rows)).values():
+        blocks = _blocks(seed_rows)
         trained = list(dict.fromkeys(block.task for block in blocks if block.kind == "train"))
         if not trained:
             continue
@@ -92,11 +92,11 @@ def _transfer_line(baseline: str, rows: Sequence[ResultRow]) -> TransferLine | N
     return TransferLine(baseline, tuple(longest), mean, _over_seeds(found))
 
 
-def _blocks(life: Sequence[ResultRow]) -> list[Block]:
-    """Return the blocks of a life; the same family twice in a row is one."""
+def _blocks(seed_rows: Sequence[ResultRow]) -> list[Block]:
+    """Return the blocks of one seed; the same family twice in a row is one."""
     blocks: list[Block] = []
     for (is_test, family), run in groupby(
-        life, key=lambda row: (row.phase in READ_ONLY, row.family)
+        seed_rows, key=lambda row: (row.phase in READ_ONLY, row.family)
     ):
         kind: Literal["train", "test"] = "test" if is_test else "train"
         blocks.append(Block(kind, family, tuple(score_of(row) for row in run)))
@@ -108,10 +108,10 @@ def _passes(
 ) -> Measures:
     plain = {(row.seed, row.number): row.score for row in without or ()}
     found: list[Mapping[str, float | None]] = []
-    for seed, life in rows_by_seed(scored(rows)).items():
+    for seed, seed_rows in rows_by_seed(scored(rows)).items():
         attempts: list[Attempt] = []
         times: dict[tuple[str, str], int] = {}
-        for row in life:
+        for row in seed_rows:
             if row.phase not in _PASSES:
                 continue
             before = plain.get((seed, row.number)) if without is not None else score_of(row)
@@ -137,9 +137,9 @@ def _change_line(baseline: str, rows: Sequence[ResultRow], old: str, new: str) -
     after: list[float | None] = []
     end: list[float | None] = []
     recovery: list[float | None] = []
-    for life in rows_by_seed(scored(rows)).values():
-        then = [score_of(row) for row in life if row.phase == old]
-        now = [score_of(row) for row in life if row.phase == new]
+    for seed_rows in rows_by_seed(scored(rows)).values():
+        then = [score_of(row) for row in seed_rows if row.phase == old]
+        now = [score_of(row) for row in seed_rows if row.phase == new]
         if not then or not now:
             continue
         level = statistics.fmean(then[-_LEVEL_OF:])

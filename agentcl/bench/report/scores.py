@@ -15,8 +15,8 @@ from agentcl.bench.rows import ResultRow
 from agentcl.envs.streams.stream import READ_ONLY
 from agentcl.models.ledger import Prices
 
-_PART: Final = 5  # first and last means are of a fifth of a life
-_SMOOTHED: Final = 10  # a point of a curve is the mean of a tenth of the life
+_PART: Final = 5  # first and last means are of a fifth of a seed's episodes
+_SMOOTHED: Final = 10  # a point of a curve is the mean of a tenth of a seed's episodes
 _MOST_POINTS: Final = 200
 
 
@@ -55,8 +55,8 @@ def baseline_line(
     """Return a baseline over the whole run. Of a model that the prices do not have, the price is None."""
     counted = scored(rows)
     learned_from = [
-        [score_of(row) for row in life if row.phase not in READ_ONLY]
-        for life in rows_by_seed(counted).values()
+        [score_of(row) for row in its if row.phase not in READ_ONLY]
+        for its in rows_by_seed(counted).values()
     ]
     costs = tuple(cost_by_role(_costs(rows, model, prices)))
     successes = sum(bool(row.is_success) for row in counted)
@@ -80,8 +80,8 @@ def baseline_line(
         ),
         memory_tokens=statistics.fmean(row.memory_tokens for row in rows) if rows else None,
         learning_curve_area=_over(learned_from, area_under_curve, are_questions),
-        first=_over(learned_from, lambda life: first_mean(life, _fifth(life)), are_questions),
-        last=_over(learned_from, lambda life: last_mean(life, _fifth(life)), are_questions),
+        first=_over(learned_from, lambda scores: first_mean(scores, _fifth(scores)), are_questions),
+        last=_over(learned_from, lambda scores: last_mean(scores, _fifth(scores)), are_questions),
         settings=settings,
     )  # fmt: skip
 
@@ -155,8 +155,8 @@ def evenly(count: int, most: int) -> list[int]:
     return sorted({round(place * (count - 1) / (most - 1)) for place in range(most)})
 
 
-def _fifth(life: Sequence[float]) -> int:
-    return max(1, len(life) // _PART)
+def _fifth(scores: Sequence[float]) -> int:
+    return max(1, len(scores) // _PART)
 
 
 def _over(
@@ -165,7 +165,7 @@ def _over(
     are_questions: bool,
 ) -> Estimate | None:
     # Questions are not learned from: a curve of theirs would be one of their order alone.
-    return None if are_questions else estimate_of_seeds([measure(life) for life in seeds])
+    return None if are_questions else estimate_of_seeds([measure(scores) for scores in seeds])
 
 
 def _mean_score(rows: Sequence[ResultRow], are_questions: bool) -> Estimate | None:

@@ -1,4 +1,4 @@
-"""A stream of questions: the life of one memory as a value that can be saved and run again.
+"""A stream of questions: what one memory meets, as a value that can be saved and run again.
 
 Documents arrive and questions are asked, in one order. What was asked may need what arrived before it,
 never what arrives later.
