@@ -9,10 +9,11 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -36,6 +37,7 @@ from agentcl.bench.streams import build_stream
 from agentcl.envs.base import Bounded
 from agentcl.envs.streams.stream import TaskStream
 from agentcl.errors import ConfigError, ModelChanged
+from agentcl.jobs import work_in
 from agentcl.models.base import ChatModel
 from agentcl.retrieval.encoders import default_encoder_name
 
@@ -296,22 +298,21 @@ def _side_by_side(
     workers = min(folder.settings.workers, len(parts))
     follow = _Follower([folder.row_file(part.baseline, part.seed) for part in parts], on_row)
     arguments = (stop, os.getpid(), max(1, (os.cpu_count() or 1) // workers))
+    ended: dict[Part, PartEnded] = {}
     with ProcessPoolExecutor(workers, context, _prepare, arguments) as pool:
-        running: list[Future[PartEnded]] = [
-            pool.submit(_run_in_worker, folder.path, part) for part in parts
-        ]
-        try:
-            while not all(one.done() for one in running):
-                if is_over() or any(one.done() and one.exception() for one in running):
-                    stop.set()
-                with suppress(TimeoutError):
-                    next(one for one in running if not one.done()).exception(_POLL_S)
-                follow.read()
-        except BaseException:
-            stop.set()
-            raise
-        follow.read()
-    return [one.result() for one in running]
+        work_in(
+            pool,
+            parts,
+            partial(_run_in_worker, folder.path),
+            keep=ended.update,
+            ahead=len(parts),
+            should_stop=is_over,
+            on_stop=stop.set,
+            tick=follow.read,
+            tick_s=_POLL_S,
+        )
+    follow.read()
+    return [ended.get(part, PartEnded("stopped", None)) for part in parts]
 
 
 _stop: Event | None = None
@@ -327,16 +328,16 @@ def _prepare(stop: Event, parent: int, threads: int) -> None:
         os.environ.setdefault(name, str(threads))
 
 
-def _run_in_worker(path: Path, part: Part) -> PartEnded:
+def _run_in_worker(path: Path, part: Part) -> tuple[Part, PartEnded]:
     def is_over() -> bool:
         return os.getppid() != _parent or (_stop is not None and _stop.is_set())
 
     folder = RunFolder(path)
     if is_over():
-        return PartEnded("stopped", None)
+        return part, PartEnded("stopped", None)
     model = open_model(folder.settings.agent)
     ended = run_part(folder, part, model, lambda row: None, is_over)
-    return PartEnded(ended.state, model.fingerprint() if model else None, ended.settings)
+    return part, PartEnded(ended.state, model.fingerprint() if model else None, ended.settings)
 
 
 class _Follower:
