@@ -62,7 +62,7 @@ class Extract:
         if name not in self._extractors:
             raise NotEquipped(
                 f"nobody here can read as {name!r}; hand over its extractor with "
-                "`memory.jobs.add_extractor(...)`, or name its endpoint with --url"
+                "`memory.jobs.add_extractor(...)` (on the command line, name its endpoint with --url)"
             )
         extractor, workers = self._extractors[name]
         todo = self._todo(job.spec, job.scope)
