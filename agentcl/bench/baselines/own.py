@@ -71,7 +71,9 @@ class OwnMemory:
         for item in fresh:
             if item.id in self._documents:
                 self._memory.update(self._documents[item.id], text=item.text, title=item.title)
-        stored = self._memory.add_many(Draft(text=item.text, title=item.title) for item in new)
+        drafts = (Draft(text=item.text, title=item.title) for item in new)
+        # Two items that say the same are two: each has an id that a question may ask for.
+        stored = self._memory.add_many(drafts, duplicates="keep")
         for item, document in zip(new, stored, strict=True):
             self._documents[item.id] = document.id
             self._ids[document.id] = item.id

@@ -162,6 +162,17 @@ def test_an_item_of_many_passages_is_one_item(name: str, opened: Open) -> None:
     assert set(ids(baseline, "What does the lantern keeper write?", 2)) == {"log", "note"}
 
 
+@pytest.mark.parametrize("name", [name for name in LOCAL if name not in UNSEARCHED])
+def test_two_items_that_say_the_same_are_two_items(name: str, opened: Open) -> None:
+    baseline = opened(name)
+    said = "Thanks, see you at the ferry!"
+    baseline.add([Item("turn 3", said), *ITEMS[1:], Item("turn 9", said)])
+    assert set(ids(baseline, said, 2)) == {"turn 3", "turn 9"}
+    baseline.add([Item("turn 9", "Nobody came in the end.")])
+    found = {item.id: item.text for item in baseline.recall(said, limit=1)}
+    assert found == {"turn 3": said}
+
+
 def test_none_remembers_nothing(opened: Open) -> None:
     baseline = opened("none")
     baseline.add(ITEMS)
