@@ -83,6 +83,14 @@ def _check_scope_field(value: object, what: str) -> str:
     return checked
 
 
+def check_limit(limit: object) -> None:
+    """Refuse a number of results that asks for none; None asks for all. Raises InvalidInput."""
+    if limit is None:
+        return
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+        raise InvalidInput(f"limit must be a whole number of at least 1, and is {limit!r}")
+
+
 def check_score(score: float | None) -> float | None:
     """Return a score that can be kept. Raises InvalidInput."""
     if score is None:
