@@ -224,11 +224,11 @@ class Episodes:
         Raises:
             InvalidInput: if `limit` cannot be used.
         """
-        check_limit(limit)
+        wanted = check_limit(limit)
         rows = self._opened.journal.live(view=self._bound.view(scope), kinds=(Episode.kind,))
         records = (row.record() for row in rows)
         found = (one for one in records if isinstance(one, Episode))
-        return islice(filter((chosen or Filter()).admits, found), limit)
+        return islice(filter((chosen or Filter()).admits, found), wanted)
 
     def steps(self, id: str, **scope: Unpack[ReadScope]) -> Sequence[Step]:
         """Return the steps of an episode, in order."""

@@ -251,7 +251,7 @@ class Lessons:
 
         if stages is not None and (isinstance(stages, str) or not set(stages) <= set(STAGES)):
             raise InvalidInput(f"stages={stages!r}; name some of {', '.join(STAGES)}")
-        check_limit(limit)
+        wanted = check_limit(limit)
         view = self._bound.view(scope)
         found = (
             one
@@ -265,7 +265,7 @@ class Lessons:
                 world=world,
             )
         )
-        return [*islice(found, limit)]
+        return [*islice(found, wanted)]
 
     def get(self, id: str, **scope: Unpack[ReadScope]) -> Standing:
         """Return one lesson with what is believed of it where it is at home.

@@ -17,7 +17,7 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, Unpack
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, Self, Unpack
 
 from agentcl.errors import (
     Duplicate,
@@ -177,6 +177,11 @@ class Memory:
     def __repr__(self) -> str:
         bound = "".join(f", {name}={value!r}" for name, value in self._bound.fields.items())
         return f"Memory({str(self.path)!r}{bound}: {self._state()})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"a memory is neither copied nor pickled: open Memory({str(self.path)!r}) where you need it"
+        )
 
     @property
     def path(self) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, TypedDict, cast
@@ -83,12 +84,13 @@ def _check_scope_field(value: object, what: str) -> str:
     return checked
 
 
-def check_limit(limit: object) -> None:
-    """Refuse a number of results that asks for none; None asks for all. Raises InvalidInput."""
+def check_limit(limit: object) -> int | None:
+    """Return how many results are wanted at the most, None for all. Raises InvalidInput."""
     if limit is None:
-        return
+        return None
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
         raise InvalidInput(f"limit must be a whole number of at least 1, and is {limit!r}")
+    return min(limit, sys.maxsize)
 
 
 def check_score(score: float | None) -> float | None:

@@ -311,13 +311,14 @@ def test_a_lesson_is_told_with_what_can_be_kept_or_not_at_all(
 
 def test_what_lists_cannot_be_asked_for_is_said(memory: Memory) -> None:
     memory.lessons.add("When a queue is slow, drain it.")
-    assert len(memory.lessons.list(stages=("candidate",), limit=1)) == 1
-    stages: Any
+    assert len(memory.lessons.list(stages=["candidate"], limit=1)) == 1
+    assert len(memory.lessons.list(limit=10**30)) == 1
+    assert list(memory.episodes.list(limit=10**30)) == []
     for stages in ("candidate", ("proved",)):
         with pytest.raises(InvalidInput, match="candidate, trial"):
-            memory.lessons.list(stages=stages)
-    limit: Any
-    for limit in (0, -1, "5", 2.0, True):
+            memory.lessons.list(stages=stages)  # type: ignore[arg-type]  # a user's slip
+    limits: list[Any] = [0, -1, "5", 2.0, True]
+    for limit in limits:
         with pytest.raises(InvalidInput, match="limit"):
             memory.lessons.list(limit=limit)
         with pytest.raises(InvalidInput, match="limit"):
