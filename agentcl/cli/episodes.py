@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -68,7 +69,9 @@ def list_(screen: Screen, limit: int, **given: Any) -> None:
     """List the newest episodes, one a line, the newest last."""
     chosen, scope = _chosen(given), scope_of(given)
     with open_memory(given) as memory:
-        found = list(deque(memory.episodes.list(chosen=chosen, **scope), maxlen=limit))
+        found = list(
+            deque(memory.episodes.list(chosen=chosen, **scope), maxlen=min(limit, sys.maxsize))
+        )
     if screen.as_json:
         screen.json(found)
         return

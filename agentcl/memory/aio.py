@@ -178,6 +178,9 @@ class AsyncMemory(_Awaited[Memory]):
     ) -> None:
         await self.close()
 
+    def __repr__(self) -> str:
+        return f"Async{self._target!r}"
+
     async def close(self) -> None:
         """Wait for running verbs, then close; calling it twice is allowed."""
         from asyncio import to_thread

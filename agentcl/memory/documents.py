@@ -18,7 +18,15 @@ from agentcl.store.checks import (
     check_text,
     check_validity,
 )
-from agentcl.store.records import Document, Fact, Passage, Scope, ScopeView, from_micros
+from agentcl.store.records import (
+    Document,
+    Fact,
+    Passage,
+    Scope,
+    ScopeView,
+    from_micros,
+    to_micros,
+)
 from agentcl.store.rows import EncoderSpec, Row, content_hash
 from agentcl.store.vectors import SupportsList, dimension, pack
 
@@ -173,7 +181,8 @@ def _stored(journal: Store, prepared: Sequence[Prepared]) -> dict[tuple[object, 
     """Return the live documents that could be one of these, by what makes them the same.
 
     A document is there only if each of its passages is, so the one that the fewest records have leads
-    to few candidates, however many documents begin with the same lines.
+    to few candidates, however many documents begin with the same lines. Of the documents that say the
+    same with other metadata, the store leaves out nearly all.
     """
     hashes = {
         place: [content_hash(passage.search_text()) for passage in one.passages]
@@ -181,14 +190,24 @@ def _stored(journal: Store, prepared: Sequence[Prepared]) -> dict[tuple[object, 
         if one.document.key is None and not one.is_given
     }
     counts = journal.content_counts({hash for some in hashes.values() for hash in some})
-    rarest: dict[Scope, list[bytes]] = {}
+    rarest: dict[Scope, dict[bytes, list[Document]]] = {}
     for place, some in hashes.items():
         if all(hash in counts for hash in some):
-            scope = prepared[place].document.scope
-            rarest.setdefault(scope, []).append(min(some, key=counts.__getitem__))
+            one = prepared[place].document
+            alike = rarest.setdefault(one.scope, {})
+            alike.setdefault(min(some, key=counts.__getitem__), []).append(one)
     stored: dict[tuple[object, ...], Document] = {}
     for scope, wanted in rarest.items():
-        found = journal.having_content(Passage.kind, scope, wanted)
+        asked = [one for alike in wanted.values() for one in alike]
+        found = journal.having_content(
+            Passage.kind,
+            scope,
+            wanted,
+            metadata={canonical_json(dict(one.metadata)) for one in asked},
+            valid_from={
+                None if one.valid_from is None else to_micros(one.valid_from) for one in asked
+            },
+        )
         ids = {row.parts()[0][0] for rows in found.values() for row in rows}
         for id in sorted(ids):
             document = journal.get(id, view=scope.exactly())
@@ -286,6 +305,22 @@ def rewrite(
     for left in by_text.values():
         for passage in left:
             discard(writing, journal, passage)
+    return stored
+
+
+def move(writing: Writing, journal: Store, held: Document, uri: str) -> Document:
+    """Write the next version of a document under another uri; its passages keep their vectors.
+
+    Returns `held` itself, and writes nothing, when it is there already.
+    """
+    if uri == held.uri:
+        return held
+    stored = writing.revise(replace(held, key=uri, uri=uri))
+    assert isinstance(stored, Document)
+    for passage in passages_of(journal, held):
+        seq = journal.seq_of(passage)
+        vector, is_given = journal.given_vectors([seq])[seq]
+        _revise(writing, journal, replace(passage, uri=uri), vector, is_given)
     return stored
 
 

@@ -21,6 +21,7 @@ from agentcl.store.checks import (
     ReadScope,
     WriteScope,
     check_label,
+    check_limit,
     check_score,
     check_text,
     check_unicode,
@@ -134,7 +135,11 @@ class Episodes:
                 comes later (`score`).
             is_frozen: recall, and write nothing.
             scope: `tenant`, `user`, `agent`, `session`; see `Memory`.
+
+        Raises:
+            InvalidInput: if the scope cannot be written.
         """
+        self._bound.owner(scope)  # here, not at the first call
 
         def begin(name: str, args: Sequence[Any]) -> EpisodeRecorder:
             asked = task or (str(args[0]) if args and str(args[0]).strip() else name)
@@ -215,11 +220,15 @@ class Episodes:
             chosen: only these.
             limit: how many at the most.
             scope: `tenant`, `user`, `agent`, `session`; see `Memory`.
+
+        Raises:
+            InvalidInput: if `limit` cannot be used.
         """
+        wanted = check_limit(limit)
         rows = self._opened.journal.live(view=self._bound.view(scope), kinds=(Episode.kind,))
         records = (row.record() for row in rows)
         found = (one for one in records if isinstance(one, Episode))
-        return islice(filter((chosen or Filter()).admits, found), limit)
+        return islice(filter((chosen or Filter()).admits, found), wanted)
 
     def steps(self, id: str, **scope: Unpack[ReadScope]) -> Sequence[Step]:
         """Return the steps of an episode, in order."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import groupby, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, Unpack
+from typing import TYPE_CHECKING, Final, Literal, Unpack, get_args
 
 from agentcl.errors import InvalidInput, TransferError
 from agentcl.guidance.rules import GuidanceRules
@@ -17,7 +17,14 @@ from agentcl.memory.beliefs import Beliefs
 from agentcl.memory.bound import UNBOUND, Bound
 from agentcl.memory.opening import Opened, vector_of
 from agentcl.store.base import Writing
-from agentcl.store.checks import ReadScope, WriteScope, check_label, check_time, check_unicode
+from agentcl.store.checks import (
+    ReadScope,
+    WriteScope,
+    check_label,
+    check_limit,
+    check_time,
+    check_unicode,
+)
 from agentcl.store.episodes import (
     Decision,
     Episode,
@@ -39,6 +46,7 @@ if TYPE_CHECKING:
     from agentcl.guidance.story import Story
 
 _MOST_LESSONS: Final = 50  # of one reflection; a teacher that says more has not distilled anything
+_LEVELS: Final[tuple[Level, ...]] = get_args(Level)
 _FORMS: Final = (
     "“When …, ….”, “When …, do not ….”, “When …, it does not help to ….”, “When …, expect that ….” or "
     "“Before …, ….”"
@@ -133,27 +141,33 @@ class Lessons:
         """
         from agentcl.guidance.admission import refusal
 
-        if isinstance(lessons, str) or any(isinstance(one, str) for one in lessons):
-            raise InvalidInput("reflect takes `Lesson`s; to tell a sentence, use lessons.add")
+        if not all(map(_is_lesson, lessons)):
+            raise InvalidInput(
+                "reflect takes `Lesson`s made of strings; to tell a sentence, use lessons.add"
+            )
         if len(lessons) > _MOST_LESSONS:
             raise InvalidInput(f"{len(lessons)} lessons of one episode; at most {_MOST_LESSONS}")
+        for level in levels:
+            if level not in _LEVELS:
+                raise InvalidInput(f"unknown level {level!r}; known levels: {', '.join(_LEVELS)}")
         drawn = self._drawn(episode, scope, origin, application, author, model)
         drawn = replace(drawn, cost_tokens=usage.tokens // max(1, len(lessons)))
         rest: list[Level] = ["family"] * (len(lessons) - len(levels))
         taken = [step.action for step in self._steps_of(episode)] if episode else []
-        drafts = [
-            _with_lesson(drawn, one, level, taken)
-            for one, level in zip(lessons, [*levels, *rest], strict=False)
-        ]
         refusals = [refusal(one, answers=answers, names=names) for one in lessons]
-        admitted = [d for d, r in zip(drafts, refusals, strict=True) if not r]
-        vectors = self._opened.vectors(admitted)
+        drafts = [
+            None if refused else _with_lesson(drawn, one, level, taken)
+            for one, refused, level in zip(lessons, refusals, [*levels, *rest], strict=False)
+        ]
+        vectors = self._opened.vectors(draft for draft in drafts if draft)
         with self._opened.journal.writing() as writing:
             if vectors:
                 writing.claim_encoder(self._opened.spec)
             stated = [
-                self._admit(writing, draft, reason, vectors)
-                for draft, reason in zip(drafts, refusals, strict=True)
+                Stated(one.when, one.claim, one.what, refusal=refused or "")
+                if draft is None
+                else self._admit(writing, draft, vectors)
+                for one, refused, draft in zip(lessons, refusals, drafts, strict=True)
             ]
             reflection = writing.create(
                 Reflection(
@@ -229,9 +243,15 @@ class Lessons:
             world: only at home where the same rules hold.
             limit: how many at the most.
             scope: `tenant`, `user`, `agent`, `session`; see `Memory`.
+
+        Raises:
+            InvalidInput: if there is no such stage, or an argument cannot be used.
         """
         from agentcl.guidance.overview import STAGES, standings
 
+        if stages is not None and (isinstance(stages, str) or not set(stages) <= set(STAGES)):
+            raise InvalidInput(f"stages={stages!r}; name some of {', '.join(STAGES)}")
+        wanted = check_limit(limit)
         view = self._bound.view(scope)
         found = (
             one
@@ -245,7 +265,7 @@ class Lessons:
                 world=world,
             )
         )
-        return [*islice(found, limit)]
+        return [*islice(found, wanted)]
 
     def get(self, id: str, **scope: Unpack[ReadScope]) -> Standing:
         """Return one lesson with what is believed of it where it is at home.
@@ -430,7 +450,8 @@ class Lessons:
             when="",
             claim="do",
             what="",
-            application=episode.application if episode and not application else application,
+            application=check_label(application, "application")
+            or (episode.application if episode else ""),
             family=episode.family if episode else "",
             world=episode.world if episode else "",
             origin=origin or ("experience" if episode else "told"),
@@ -448,12 +469,8 @@ class Lessons:
             assert isinstance(record, Step)
             yield record
 
-    def _admit(
-        self, writing: Writing, draft: Guidance, reason: str | None, vectors: Mapping[bytes, bytes]
-    ) -> Stated:
+    def _admit(self, writing: Writing, draft: Guidance, vectors: Mapping[bytes, bytes]) -> Stated:
         """Make a lesson a candidate, or find the one that says the same."""
-        if reason:
-            return Stated(draft.when, draft.claim, draft.what, refusal=reason)
         vector = vector_of(draft, vectors)
         if not self.rules.merging:
             kept = writing.create(replace(draft, key=None), vector=vector)
@@ -488,6 +505,10 @@ class Lessons:
             return sorted(view.tenant)
         rows = self._opened.journal.live(view=view, kinds=(Guidance.kind,))
         return sorted({row.scope.tenant for row in rows})
+
+
+def _is_lesson(one: object) -> bool:
+    return isinstance(one, Lesson) and isinstance(one.when, str) and isinstance(one.what, str)
 
 
 def _with_lesson(drawn: Guidance, lesson: Lesson, level: Level, taken: Sequence[str]) -> Guidance:

@@ -17,7 +17,7 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, Unpack
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, Self, Unpack
 
 from agentcl.errors import (
     Duplicate,
@@ -181,6 +181,11 @@ class Memory:
     def __repr__(self) -> str:
         bound = "".join(f", {name}={value!r}" for name, value in self._bound.fields.items())
         return f"Memory({str(self.path)!r}{bound}: {self._state()})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"a memory is neither copied nor pickled: open Memory({str(self.path)!r}) where you need it"
+        )
 
     @property
     def path(self) -> Path:
@@ -368,7 +373,7 @@ class Memory:
         return self._rewrite(id, uri, changed, self._bound.owner(scope), if_version)
 
     def move(self, uri: str, to: str, **scope: Unpack[WriteScope]) -> Document:
-        """Give a document another uri. It keeps its id and its history.
+        """Give a document another uri. It keeps its id, its history and its vectors.
 
         Raises:
             NotFound: if no document of exactly this scope has the uri.
@@ -377,20 +382,16 @@ class Memory:
         """
         if not check_label(to, "to"):
             raise InvalidInput("the new uri is empty; name where the document is to go")
-        owner = self._bound.owner(scope)
-
-        def changed(held: Document) -> Draft:
-            return Draft(
-                text=held.text,
-                title=held.title,
-                uri=to,
-                media_type=held.media_type,
-                metadata=held.metadata,
-                valid_from=held.valid_from,
-                valid_to=held.valid_to,
-            )
-
-        return self._rewrite(None, uri, changed, owner, None)
+        owner, journal = self._bound.owner(scope), self._opened.journal
+        with journal.writing() as writing:
+            held = self._document(None, uri, owner, None)
+            other = journal.find(kind=Document.kind, scope=owner, key=to)
+            if other is not None and other.id != held.id:
+                raise Duplicate(
+                    f"document {other.id} of this scope has the uri {to!r} already; delete it first, "
+                    "or choose another uri"
+                )
+            return documents.move(writing, journal, held, to)
 
     def delete(
         self, id: str | None = None, *, uri: str | None = None, **scope: Unpack[WriteScope]
@@ -608,19 +609,11 @@ class Memory:
         journal = self._opened.journal
         while True:
             held = self._document(id, uri, owner, if_version)
-            draft = changed(held)
-            (prepared,) = self._prepare([draft], owner)
+            (prepared,) = self._prepare([changed(held)], owner)
             with journal.writing() as writing:
                 writing.claim_encoder(self._opened.spec)
                 if self._document(id, uri, owner, if_version).version != held.version:
                     continue  # another writer was faster while this text was encoded: look again
-                if draft.uri != held.uri:
-                    other = journal.find(kind=Document.kind, scope=owner, key=draft.uri)
-                    if other is not None:
-                        raise Duplicate(
-                            f"document {other.id} of this scope has the uri {draft.uri!r} already; "
-                            "delete it first, or choose another uri"
-                        )
                 document = replace(prepared.document, id=held.id)
                 return documents.rewrite(writing, journal, prepared, document, held)
 
@@ -654,8 +647,7 @@ class Memory:
         """Return the document with a uri that is nearest to a view."""
         check_label(uri, "uri")
         kinds = (Document.kind,)
-        rows = self._opened.journal.live(view=view, kinds=kinds, prefix=uri, at=at)
-        found = [row for row in rows if row.key == uri]
+        found = [*self._opened.journal.live(view=view, kinds=kinds, key=uri, at=at)]
         if not found:
             raise NotFound(
                 f"no document with the uri {uri!r} is visible from this scope; see `list` for what "

@@ -226,6 +226,7 @@ class Store(ABC):
         after: int = 0,
         source: str | None = None,
         prefix: str = "",
+        key: str | None = None,
     ) -> Iterator[Row]:
         """Yield the rows live (at a moment), oldest first, beginning after a row number.
 
@@ -236,6 +237,7 @@ class Store(ABC):
             after: a `seq` to continue from.
             source: only records derived from this id.
             prefix: only records whose natural key begins with it; no character is special in it.
+            key: only records with this natural key; takes the place of `prefix`.
         """
 
     @abstractmethod
@@ -256,11 +258,24 @@ class Store(ABC):
 
     @abstractmethod
     def having_content(
-        self, kind: str, scope: Scope, hashes: Collection[bytes]
+        self,
+        kind: str,
+        scope: Scope,
+        hashes: Collection[bytes],
+        *,
+        metadata: Collection[str] | None = None,
+        valid_from: Collection[int | None] | None = None,
     ) -> Mapping[bytes, Sequence[Row]]:
         """Return the live rows of a kind in exactly this scope by the hash of their searchable text.
 
         Hashes that no row has are missing; the rows of one hash are in their order.
+
+        Args:
+            kind: of the rows.
+            scope: theirs.
+            hashes: of their searchable texts.
+            metadata: only rows with one of these, a few hundred at the most.
+            valid_from: only rows that hold from one of these moments, likewise.
         """
 
     @abstractmethod

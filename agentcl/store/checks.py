@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, TypedDict, cast
@@ -81,6 +82,15 @@ def _check_scope_field(value: object, what: str) -> str:
     if control:
         raise InvalidInput(f"{what} holds a control character at position {control.start()}")
     return checked
+
+
+def check_limit(limit: object) -> int | None:
+    """Return how many results are wanted at the most, None for all. Raises InvalidInput."""
+    if limit is None:
+        return None
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+        raise InvalidInput(f"limit must be a whole number of at least 1, and is {limit!r}")
+    return min(limit, sys.maxsize)
 
 
 def check_score(score: float | None) -> float | None:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -322,6 +322,19 @@ class StoreContract(ABC):
         assert store.find(kind="document", scope=Scope(), key="old") is None
         assert self.texts(store, prefix="old") == []
         assert self.texts(store, prefix="new") == ["one"]
+        assert self.texts(store, key="old") == []
+        moment = store.versions(held.id)[0].created_at
+        assert self.texts(store, key="old", at=moment) == ["one"]
+
+    def test_a_key_names_itself_alone(self, store: Store) -> None:
+        for key in ("a", "a/b", "", "%", "a%"):
+            self.add(store, document(key or "none", key=key or None))
+        (last,) = self.add(store, document("ada's", key="a", scope=ADA))
+        assert self.texts(store, key="a") == ["a", "ada's"]
+        assert self.texts(store, key="%") == ["%"]
+        assert self.texts(store, key="") == self.texts(store, key="A") == []
+        rows = store.live(view=EVERYBODY, kinds=("document",), key="a", after=store.seq_of(last))
+        assert list(rows) == []
 
     def test_keys_are_found_by_how_they_begin_whatever_their_characters(self) -> None:
         @self._drawn
@@ -436,6 +449,28 @@ class StoreContract(ABC):
             hash_of("same")
         }
         assert store.having_content("passage", Scope(), []) == {}
+
+    def test_content_is_narrowed_by_metadata_and_when_it_begins_to_hold(self, store: Store) -> None:
+        (of,) = self.add(store, document("1"))
+        begins = from_micros(1_000_000)
+        alike = [
+            replace(passage("same", of), metadata={"n": n}, valid_from=valid_from)
+            for n in range(3)
+            for valid_from in (None, begins)
+        ]
+        ids = [one.id for one in self.add(store, *alike, vector=VECTOR)]
+
+        def found(**narrowed: Any) -> list[str]:  # noqa: ANN401  # either
+            asked = [hash_of("same")]
+            held = store.having_content("passage", Scope(), asked, **narrowed)
+            return [row.id for row in held.get(asked[0], ())]
+
+        assert found() == ids
+        assert found(metadata=['{"n":1}', '{"n":9}']) == ids[2:4]
+        assert found(valid_from={None}) == ids[::2]
+        assert found(valid_from={1_000_000, 7}) == ids[1::2]
+        assert found(metadata={'{"n":2}'}, valid_from=[None, 1_000_000]) == ids[4:]
+        assert found(metadata=["{}"]) == found(valid_from=[0]) == found(metadata=[]) == []
 
     def test_vectors_come_back_exactly_and_only_of_one_encoder(self, store: Store) -> None:
         (one,) = self.add(store, document("one"))

@@ -58,6 +58,7 @@ def test_episodes_are_listed_shown_replayed_and_found(run: Run) -> None:
     assert ["success" in line for line in listed] == [True, True, False]
     assert "desk/queue @ north" in listed[0]
     assert run("episodes", "list", "-n", "1").stdout.splitlines() == listed[-1:]
+    assert run("episodes", "list", "-n", str(10**30)).stdout.splitlines() == listed
     (failed,) = as_json(run("episodes", "list", "--failed", "--json"))
     assert failed["task"] == "clear queue 2"
     assert (

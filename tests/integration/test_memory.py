@@ -1,3 +1,5 @@
+import copy
+import pickle
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -269,6 +271,13 @@ def test_ready_vectors_are_used_as_given(tmp_path: Path) -> None:
         with pytest.raises(InvalidInput, match="vector="):
             memory.add("no vector")
         assert len(memory.list()) == 3
+
+
+def test_a_memory_that_is_copied_or_pickled_says_to_open_another(memory: Memory) -> None:
+    for act in (pickle.dumps, copy.copy, copy.deepcopy):
+        for one in (memory, memory.scoped(user="ada")):
+            with pytest.raises(TypeError, match=r"open Memory\("):
+                act(one)
 
 
 def test_a_closed_memory_says_so(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agentcl import ANY, InvalidInput, Lesson, Memory, NotFound
+from agentcl import ANY, AsyncMemory, InvalidInput, Lesson, Memory, NotFound
 
 
 @pytest.fixture
@@ -104,5 +104,7 @@ def test_a_representation_is_one_line_whatever_the_state(tmp_path: Path) -> None
     assert repr(memory) == f"Memory({str(tmp_path / 'm')!r}: 0 documents, hashing)"
     memory.add("x")
     assert repr(memory).endswith(": 1 document, hashing)")
+    awaited = AsyncMemory(tmp_path / "m").scoped(user="ada")
+    assert repr(awaited) == f"Async{awaited.memory!r}"
     memory.close()
     assert repr(memory).endswith(": closed)")

@@ -80,6 +80,32 @@ def test_a_moved_document_keeps_its_id_its_history_and_its_facts(memory: Memory)
     assert memory.store.examine().problems == ()
 
 
+def test_a_moved_document_keeps_the_vector_that_it_came_with(tmp_path: Path) -> None:
+    with Memory(tmp_path / "m", encoder="given:2") as memory:
+        memory.add("x", uri="a", vector=[1.0, 0.0])
+        memory.add("y", uri="b", vector=[0.0, 1.0])
+        assert memory.move("a", "c").uri == "c"
+        best = memory.search("?", vector=[1.0, 0.0], mode="dense").hits[0]
+        assert (best.uri, best.text) == ("c", "x")
+    with Memory(tmp_path / "n", encoder="hashing", passage_limit=50) as memory:
+        long = memory.add("A long text. " * 30, uri="a", vector=[1.0] * memory.store.encoder.dim)
+        memory.move("a", "b")
+        (passage,) = memory.store.passages(long.id)
+        assert (passage.uri, passage.text) == ("b", long.text)
+        assert memory.store.examine().problems == ()
+
+
+def test_a_uri_is_told_from_those_that_begin_with_it(memory: Memory) -> None:
+    memory.add("all", uri="chat")
+    memory.add_many([Draft(text=f"{n}", uri=f"chat/{n}") for n in range(3)])
+    assert memory.get(uri="chat").key == "chat"
+    assert memory.update(uri="chat", text="everything").version == 2
+    assert memory.move("chat", "chat/").uri == "chat/"
+    for gone in ("chat", "cha", ""):
+        with pytest.raises(NotFound):
+            memory.get(uri=gone)
+
+
 def test_nothing_is_moved_over_another_document(memory: Memory) -> None:
     memory.add("one", uri="a")
     other = memory.add("two", uri="b")
@@ -133,6 +159,18 @@ def test_what_differs_in_anything_that_matters_is_another_thing(
     first = memory.add(**plain)  # type: ignore[arg-type]
     second = memory.add(**plain | other)  # type: ignore[arg-type]
     assert first.id != second.id
+
+
+def test_each_of_many_that_differ_in_little_is_known_again(memory: Memory) -> None:
+    drafts = [
+        Draft(text="Somebody came in.", metadata={"n": n}, valid_from=valid_from)
+        for n in range(200)
+        for valid_from in (None, datetime(2024, 1, 1, tzinfo=UTC))
+    ]
+    first = memory.add_many(drafts)
+    assert len(memory.list(limit=1_000)) == len(drafts)
+    assert memory.add_many(drafts) == first
+    assert memory.add("Somebody came in.", metadata={"n": 7}) == first[14]
 
 
 def test_it_can_be_kept_twice_or_refused(memory: Memory) -> None:

@@ -121,6 +121,7 @@ class SqliteStore(Store):
         after: int = 0,
         source: str | None = None,
         prefix: str = "",
+        key: str | None = None,
     ) -> Iterator[Row]:
         scope_sql, scope_parameters = view_sql(view)
         conditions, parameters = [scope_sql], [*scope_parameters]
@@ -135,42 +136,65 @@ class SqliteStore(Store):
         wanted = (
             f"{' AND '.join(conditions)} AND r.op = 'put' AND r.created_at <= ? AND {_IS_NEWEST}"
         )
+        if key is not None:
+            yield from self._by_key("r.key = ?", (key,), after, wanted, parameters)
+            return
         if prefix:
-            yield from self._below(prefix, after, wanted, parameters)
+            low, high = prefix_range(prefix)
+            below = "r.key >= ?" if high is None else "r.key >= ? AND r.key < ?"
+            bounds = (low,) if high is None else (low, high)
+            yield from self._by_key(below, bounds, after, wanted, parameters)
             return
         sql = f"SELECT {_COLUMNS} FROM {_FROM} WHERE r.seq > ? AND {wanted} ORDER BY r.seq LIMIT {_BATCH}"
         while rows := self.database.read(sql, (after, *parameters)):
             yield from map(_row, rows)
             after = cast(int, rows[-1][0])
 
-    def _below(
-        self, prefix: str, after: int, wanted: str, parameters: Sequence[object]
+    def _by_key(
+        self,
+        condition: str,
+        keys: Sequence[str],
+        after: int,
+        wanted: str,
+        parameters: Sequence[object],
     ) -> Iterator[Row]:
-        """Yield the rows below a prefix of keys: found by the keys' index, so all numbers at once."""
-        low, high = prefix_range(prefix)
-        below = "r.key >= ?" if high is None else "r.key >= ? AND r.key < ?"
+        """Yield rows by a condition on their keys: found by the keys' index, so all numbers at once."""
         sql = (
             "SELECT r.seq FROM record AS r INDEXED BY record_key LEFT JOIN scope AS s ON s.id = r.scope"
-            f" WHERE {below} AND r.seq > ? AND {wanted} ORDER BY r.seq"
+            f" WHERE {condition} AND r.seq > ? AND {wanted} ORDER BY r.seq"
         )
-        bounds = (low,) if high is None else (low, high)
-        seqs = [cast(int, row[0]) for row in self.database.read(sql, (*bounds, after, *parameters))]
+        seqs = [cast(int, row[0]) for row in self.database.read(sql, (*keys, after, *parameters))]
         for start in range(0, len(seqs), _BATCH):
             rows = self.rows(seqs[start : start + _BATCH])
             yield from (rows[seq] for seq in sorted(rows))
 
     def having_content(
-        self, kind: str, scope: Scope, hashes: Collection[bytes]
+        self,
+        kind: str,
+        scope: Scope,
+        hashes: Collection[bytes],
+        *,
+        metadata: Collection[str] | None = None,
+        valid_from: Collection[int | None] | None = None,
     ) -> dict[bytes, list[Row]]:
+        narrowed, narrowing = "", list[object]()
+        if metadata is not None:
+            narrowed += f" AND r.metadata IN ({_marks(metadata)})"
+            narrowing += metadata
+        if valid_from is not None:
+            # No number is a text, and NULL is in no list.
+            narrowed += f" AND ifnull(r.valid_from, '') IN ({_marks(valid_from)})"
+            narrowing += ["" if moment is None else moment for moment in valid_from]
         found: dict[bytes, list[Row]] = {}
         for some in _some(list(dict.fromkeys(hashes))):
             sql = (
                 f"SELECT {_COLUMNS} FROM {_FROM} WHERE r.content_hash IN ({_marks(some)})"
-                " AND r.kind = ? AND r.op = 'put'"
+                f" AND r.kind = ? AND r.op = 'put'{narrowed}"
                 " AND s.tenant = ? AND s.user = ? AND s.agent = ? AND s.session = ?"
                 f" AND {_IS_NEWEST} ORDER BY r.seq"
             )
-            for values in self.database.read(sql, (*some, kind, *fields_of(scope), _FOREVER)):
+            given = (*some, kind, *narrowing, *fields_of(scope), _FOREVER)
+            for values in self.database.read(sql, given):
                 row = _row(values)
                 assert row.content_hash is not None
                 found.setdefault(row.content_hash, []).append(row)
@@ -347,5 +371,5 @@ def _some(values: Sequence[T]) -> Iterator[Sequence[T]]:
     return (values[n : n + _MOST_MARKS] for n in range(0, len(values), _MOST_MARKS))
 
 
-def _marks(values: Sequence[object]) -> str:
+def _marks(values: Collection[object]) -> str:
     return ", ".join("?" * len(values))

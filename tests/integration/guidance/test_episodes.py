@@ -278,6 +278,53 @@ def test_lessons_that_cannot_be_kept_are_refused_one_by_one(memory: Memory) -> N
         memory.lessons.reflect([DRAIN] * 51, episode=played)
 
 
+def test_a_lesson_of_no_known_claim_is_refused_and_the_others_are_kept(memory: Memory) -> None:
+    unknown = Lesson("a queue is slow", "obey", "drain it")  # type: ignore[arg-type]  # a user's slip
+    stated = memory.lessons.reflect([unknown, DRAIN]).stated
+    assert [bool(one.refusal) for one in stated] == [True, False]
+    assert "obey" in stated[0].refusal
+    with pytest.raises(InvalidInput, match="obey"):
+        memory.lessons.add(unknown)
+    assert len(memory.lessons.list()) == 1
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"lesson": Lesson(5, "do", "drain it")},  # type: ignore[arg-type]  # a user's slip
+        {"lesson": "Drain the queue."},
+        {"level": "everywhere"},
+        {"level": 5},
+        {"application": 5},
+        {"application": "x" * 5_000},
+        {"author": b"ada"},
+    ],
+)
+def test_a_lesson_is_told_with_what_can_be_kept_or_not_at_all(
+    memory: Memory, given: dict[str, Any]
+) -> None:
+    with pytest.raises(InvalidInput):
+        memory.lessons.add(**{"lesson": "When a queue is slow, drain it.", **given})
+    assert memory.lessons.list() == []
+    assert memory.list(kind="reflection") == []
+
+
+def test_what_lists_cannot_be_asked_for_is_said(memory: Memory) -> None:
+    memory.lessons.add("When a queue is slow, drain it.")
+    assert len(memory.lessons.list(stages=["candidate"], limit=1)) == 1
+    assert len(memory.lessons.list(limit=10**30)) == 1
+    assert list(memory.episodes.list(limit=10**30)) == []
+    for stages in ("candidate", ("proved",)):
+        with pytest.raises(InvalidInput, match="candidate, trial"):
+            memory.lessons.list(stages=stages)  # type: ignore[arg-type]  # a user's slip
+    limits: list[Any] = [0, -1, "5", 2.0, True]
+    for limit in limits:
+        with pytest.raises(InvalidInput, match="limit"):
+            memory.lessons.list(limit=limit)
+        with pytest.raises(InvalidInput, match="limit"):
+            memory.episodes.list(limit=limit)
+
+
 def test_what_is_told_is_tried_and_not_believed(memory: Memory) -> None:
     told = memory.lessons.reflect([DRAIN], author="ada", application="ops")
     assert memory.lessons.state().lessons[told.stated[0].guidance].guidance.origin == "told"
@@ -375,6 +422,13 @@ def test_a_function_becomes_an_episode(memory: Memory) -> None:
         asyncio.run(failing())  # type: ignore[call-arg]
     last = list(memory.episodes.list())[-1]
     assert (last.task, last.application, last.status) == ("failing", "failing", "interrupted")
+
+
+def test_a_scope_that_is_none_is_refused_where_a_function_is_decorated(memory: Memory) -> None:
+    with pytest.raises(TypeError, match="did you mean 'user'"):
+        memory.episodes.each_call(usr="ada")  # type: ignore[call-arg]  # a user's slip
+    with pytest.raises(InvalidInput, match="empty"):
+        memory.episodes.each_call(user="")
 
 
 def test_episodes_are_awaited(tmp_path: Path) -> None:
