@@ -85,9 +85,7 @@ class FromGymnasium(EngineEnvironment):
     def _act(self, action: str) -> Happened:
         assert self._engine is not None
         chosen = self._parse(" ".join(action.split()))
-        if (
-            chosen is None
-        ):  # nothing happens in the engine, which may know no action that does nothing
+        if chosen is None:  # the engine is not asked: it may know no action that does nothing
             return Happened(f"{NO_SUCH} {self._text}", 0.0, is_over=False)
         seen, reward, terminated, truncated, told = self._engine.step(chosen)
         self._total += float(reward)

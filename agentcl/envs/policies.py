@@ -27,9 +27,7 @@ class RandomPolicy:
 
     def act(self, situation: Situation) -> Act | None:
         """Return an admissible action."""
-        if (
-            not situation.history
-        ):  # drawn anew, so that an episode does not depend on those before it
+        if not situation.history:  # drawn anew, so that no episode depends on those before it
             task, seed = situation.known_task, situation.seed
             self._rng = random.Random(f"random policy:{task.id}:{seed}")
         actions = situation.actions

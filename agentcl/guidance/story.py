@@ -180,9 +180,7 @@ class _Chronicle:
         self._trials: list[Trial] = []
         self._changes: list[StageChange] = []
         self._rulings: list[Ruling] = []
-        self._tasks: dict[
-            str, tuple[str, str]
-        ] = {}  # of episodes: what they are named, their world
+        self._tasks: dict[str, tuple[str, str]] = {}  # by episode: what it is named, its world
         self._judged: set[str] = set()  # episodes that have credited lessons already
         self._is_deleted = False
         for row in held:

@@ -57,9 +57,7 @@ _DOORS: Final = ("open", "closed", "locked")
 _OPEN, _LOCKED = 0, 2
 
 _Cell = Sequence[int]  # kind, colour, state
-View = Sequence[
-    Sequence[_Cell]
-]  # columns from the left, each from its farthest cell to its nearest
+View = Sequence[Sequence[_Cell]]  # columns from the left, each from its farthest cell on
 
 _log = logging.getLogger(__name__)
 

@@ -38,9 +38,7 @@ HOUSES: Final[Mapping[Split, range]] = {
     "dev": range(30, 40),
     "test": range(40, 50),
 }
-_TASK: Final = (
-    "Your task is to"  # where the engine's own words on the task begin; ours are the goal
-)
+_TASK: Final = "Your task is to"  # where the engine's own words on it begin; ours are the goal
 
 
 class HouseholdEnvironment(EngineEnvironment):

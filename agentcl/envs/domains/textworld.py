@@ -37,21 +37,8 @@ NO_SUCH: Final = "That is no action of this game. Say one thing at a time, in a 
 LONGEST_ACTION: Final = 100  # characters; the engine cuts off at 198
 # Said to the interpreter instead of the game: they end it, write files, or take a step back. Like the
 # interpreter, the first nine letters are looked at.
-_META: Final = frozenset(
-    word[:9]
-    for word in [
-        "quit",
-        "q",
-        "restart",
-        "restore",
-        "save",
-        "undo",
-        "script",
-        "transcript",
-        "unscript",
-        "verify",
-    ]
-)
+_COMMANDS: Final = "quit q restart restore save undo script transcript unscript verify"
+_META: Final = frozenset(word[:9] for word in _COMMANDS.split())
 _SEVERAL: Final = re.compile(r"[.;]\s*\S|\bthen\b")
 _ESCAPE: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _PROMPT: Final = "Would you like to RESTART"

@@ -60,9 +60,7 @@ from agentcl.lessons import Lesson
 NAME: Final = "incidents"
 FAMILIES: Final = ("remedy", "needs", "diagnose", "control")
 NO_SUCH: Final = "there is no such action"
-CHANGES: Final = (
-    "changes"  # the parameter that says how often the rules of its deployment have changed
-)
+CHANGES: Final = "changes"  # the parameter that says how often the rules have changed
 ESTATE: Final = "estate"  # the parameter that says with which others it shares most of its rules
 MOST_ESTATES: Final = 20  # so that each has a deployment in each split
 _DEPLOYMENTS: Final[Mapping[Split, Sequence[int]]] = {
