@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from agentcl.envs.base import Determinism, Environment, Observation, Score, Task
 from agentcl.envs.engines import EngineEnvironment, Happened
+from agentcl.envs.requests import require_own
 from agentcl.errors import InvalidInput, MissingExtra
 
 try:
@@ -68,10 +69,7 @@ class FromGymnasium(EngineEnvironment):
         self._made_for: Task | None = None
 
     def _check(self, task: Task) -> None:
-        if task.env != self.name or task.family not in self.families:
-            raise InvalidInput(
-                f"{task.id} is no task of {self.name}; its families are {', '.join(self.families)}"
-            )
+        require_own(task, self.name, self.families)
 
     def _begin(self, task: Task, seed: int) -> Observation:
         if self._engine is None or self._made_for != task:

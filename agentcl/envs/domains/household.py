@@ -29,6 +29,7 @@ from agentcl.envs.domains.household_games import (
     spoken,
 )
 from agentcl.envs.engines import EngineEnvironment, Happened
+from agentcl.envs.requests import families_of, require_own
 from agentcl.errors import EnvironmentFailed, InvalidInput, MissingExtra
 
 NAME: Final = "household"
@@ -101,14 +102,9 @@ class HouseholdDomain:
 
     def tasks(self, split: Split, *, family: str | None = None) -> Iterator[Task]:
         """Yield the tasks of a split, house by house."""
-        if split not in HOUSES:
-            raise InvalidInput(f"there is no split {split!r}; choose train, dev or test")
-        if family is not None and family not in FAMILIES:
-            raise InvalidInput(
-                f"there is no family {family!r}; choose one of {', '.join(FAMILIES)}"
-            )
+        kinds = families_of(split, family, FAMILIES)
         for house in HOUSES[split]:
-            for kind in FAMILIES if family is None else (family,):
+            for kind in kinds:
                 for number in range(GOALS_PER_HOUSE):
                     yield Task(NAME, kind, house * GOALS_PER_HOUSE + number, split, MAX_STEPS)
 
@@ -119,10 +115,7 @@ class HouseholdDomain:
 
 def household_of(task: Task, seed: int) -> Household:
     """Return the game of a task. Raises InvalidInput if the task is not one of this domain."""
-    if task.env != NAME or task.family not in FAMILIES:
-        raise InvalidInput(
-            f"{task.id} is no task of {NAME}; its families are {', '.join(FAMILIES)}"
-        )
+    require_own(task, NAME, FAMILIES)
     if task.variation < 0:
         raise InvalidInput(f"{task.family} has no variation {task.variation}")
     return draw_household(task.family, _house(task), task.variation % GOALS_PER_HOUSE, seed)
