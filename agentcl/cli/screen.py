@@ -239,7 +239,7 @@ class Screen:
                 f"{job.done:,} of {'?' if total is None else f'{total:,}'}",
                 f"{job.created_at:%Y-%m-%d %H:%M}",
                 _scope(job.scope),
-                _shorten(job.error or _said(job.spec), 80),
+                shorten(job.error or _said(job.spec), 80),
             ]
             self.line("  ".join([job.id, *filter(None, about)]))
         if not jobs:
