@@ -95,12 +95,7 @@ def play(
 ) -> Played:
     """Play one episode. An environment that fails is noted, never scored.
 
-    Args:
-        environment: where.
-        actor: who acts.
-        task: what is to be done.
-        seed: of the task, and of what is drawn for it.
-        ask: what memory says of a question, for an actor that asks.
+    `ask` is what memory says of a question, for an actor that asks.
 
     Raises:
         InvalidInput: if the task is not one of this domain.

@@ -109,11 +109,7 @@ def make_tenant(seed: int, number: int) -> Tenant:
 
 
 class GeneratedIncidents:
-    """The questions of all tenants of a landscape: 12 for each, from one hop to three.
-
-    Args:
-        seed: of the landscape.
-    """
+    """The questions of all tenants of a landscape, drawn by its seed: 12 for each, from one hop to three."""
 
     name = NAME
     families: Sequence[str] = FAMILIES
