@@ -9,12 +9,10 @@ from typing import Any, Final
 from agentcl.envs.base import Determinism, Environment, Observation, Score, Task
 from agentcl.envs.engines import EngineEnvironment, Happened
 from agentcl.envs.requests import require_own
-from agentcl.errors import InvalidInput, MissingExtra
+from agentcl.errors import InvalidInput, needs
 
-try:
+with needs("Gymnasium's environments", "gymnasium"):
     import gymnasium
-except ImportError as error:
-    raise MissingExtra("Gymnasium's environments", "gymnasium") from error
 
 NO_SUCH: Final = "There is no such action."
 LONGEST_OBSERVATION: Final = 100_000  # characters

@@ -17,7 +17,7 @@ from typing import Any, Final
 from agentcl.envs.base import Determinism, Observation, Oracle, Score, Split, Task
 from agentcl.envs.engines import EngineEnvironment, Happened
 from agentcl.envs.requests import families_of, require_own
-from agentcl.errors import EnvironmentFailed, InvalidInput, MissingExtra
+from agentcl.errors import EnvironmentFailed, InvalidInput, needs
 
 NAME: Final = "babyai"
 # Level: the engine's own step limit, the smallest that it gives to any mission of the level.
@@ -148,11 +148,9 @@ def make_engine(level: str) -> Any:  # noqa: ANN401  # the engine carries no typ
     Raises:
         MissingExtra: if minigrid is not installed.
     """
-    try:
+    with needs("BabyAI", "babyai"):
         import gymnasium
         import minigrid  # noqa: F401  # importing it registers its levels
-    except ImportError as error:
-        raise MissingExtra("BabyAI", "babyai") from error
     return gymnasium.make(f"BabyAI-{level}-v0", disable_env_checker=True).unwrapped
 
 

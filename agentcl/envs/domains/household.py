@@ -30,7 +30,7 @@ from agentcl.envs.domains.household_games import (
 )
 from agentcl.envs.engines import EngineEnvironment, Happened
 from agentcl.envs.requests import families_of, require_own
-from agentcl.errors import EnvironmentFailed, InvalidInput, MissingExtra
+from agentcl.errors import EnvironmentFailed, InvalidInput, MissingExtra, needs
 
 NAME: Final = "household"
 MAX_STEPS: Final = 50
@@ -127,12 +127,10 @@ def _house(task: Task) -> int:
 
 def open_engine() -> Any:  # noqa: ANN401  # the engine carries no types
     """Return the bare engine. Raises MissingExtra if it is not installed."""
-    try:
+    with needs("household", "alfworld"):
         import fast_downward  # noqa: F401  # the engine itself would say so only when it is made
         from textworld import EnvInfos
         from textworld.envs.pddl import PddlEnv
-    except ImportError as error:
-        raise MissingExtra("household", "alfworld") from error
     _data()
     return PddlEnv(EnvInfos(admissible_commands=True, won=True))
 

@@ -24,7 +24,7 @@ from typing import Any, Final, Literal
 from agentcl.envs.base import Determinism, Observation, Oracle, Score, Split, Task
 from agentcl.envs.engines import EngineEnvironment, Happened
 from agentcl.envs.requests import families_of, require_own, step_limit
-from agentcl.errors import InvalidInput, MissingExtra
+from agentcl.errors import InvalidInput, needs
 
 NAME: Final = "tau-bench"
 FAMILIES: Final = ("airline", "retail")
@@ -240,10 +240,8 @@ class _Checkout:
                 f"{folder} is no checkout of tau-bench: it has no {_PACKAGE}/envs/base.py; clone "
                 "https://github.com/sierra-research/tau-bench"
             )
-        try:
+        with needs("tau-bench", "taubench"):
             import_module("pydantic")
-        except ImportError as error:
-            raise MissingExtra("tau-bench", "taubench") from error
         self._folder = folder
         self._known: dict[tuple[str, Split], Any] = {}
         self._modules: dict[str, ModuleType] = {}

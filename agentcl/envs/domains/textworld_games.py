@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from agentcl.envs.base import Split, Task
 from agentcl.envs.requests import require_own
-from agentcl.errors import EnvironmentFailed, InvalidInput, MissingExtra
+from agentcl.errors import EnvironmentFailed, InvalidInput, needs
 
 NAME: Final = "textworld"
 
@@ -120,12 +120,10 @@ def settings_of(task: Task) -> dict[str, Setting]:
 
 def require_engine() -> ModuleType:
     """Return the engine. Raises MissingExtra if it is not installed."""
-    try:
+    with needs("TextWorld", "textworld"):
         import textworld
         import textworld.challenges
         import textworld.generator
-    except ImportError as error:
-        raise MissingExtra("TextWorld", "textworld") from error
     engine: ModuleType = textworld
     return engine
 

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from agentcl.envs.domains.excytin.dialect import first_statement
 from agentcl.envs.domains.excytin.sql import Limits, QueryResult, Value
-from agentcl.errors import EnvironmentFailed, InvalidInput, MissingExtra
+from agentcl.errors import EnvironmentFailed, InvalidInput, needs
 
 _READING: Final = re.compile(
     r"[\s(]*(?:select|with|show|describe|desc|explain|values|table)\b", re.IGNORECASE
@@ -140,11 +140,9 @@ class MySqlBackend:
 
 
 def _driver() -> Any:  # noqa: ANN401  # it carries no types
-    try:
+    with needs("a MySQL or MariaDB server", "excytin"):
         import pymysql
         import pymysql.cursors
-    except ImportError as error:
-        raise MissingExtra("a MySQL or MariaDB server", "excytin") from error
     return pymysql
 
 
