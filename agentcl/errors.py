@@ -31,6 +31,9 @@ AgentclError
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class AgentclError(Exception):
     """Base of every error raised by agentcl."""
@@ -143,3 +146,12 @@ class MissingExtra(AgentclError, ImportError):
         super().__init__(f"{feature} needs an optional part: pip install 'agentcl[{extra}]'")
         self.feature = feature
         self.extra = extra
+
+
+@contextmanager
+def needs(feature: str, extra: str) -> Iterator[None]:
+    """Import what an optional part brings. Raises MissingExtra if it is not installed."""
+    try:
+        yield
+    except ImportError as error:
+        raise MissingExtra(feature, extra) from error

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from agentcl.bench.rows import ResultRow
 
 _STOPPING: Final = "stopping after the episodes under way; Ctrl-C again stops at once"
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _PRICES = click.option(
     "--prices", type=click.Path(path_type=Path), help="A TOML file of prices by model."
 )
@@ -42,7 +41,6 @@ def bench() -> None:
 
 @bench.command(name="list")
 @click.argument("folder", type=click.Path(path_type=Path), required=False)
-@_JSON
 @command
 def list_(screen: Screen, folder: Path | None) -> None:
     """List what can be run; with FOLDER, the runs in it."""
@@ -60,11 +58,7 @@ def list_(screen: Screen, folder: Path | None) -> None:
         "agents": agent_names(),
         "baselines": baseline_names(),
     }
-    if screen.as_json:
-        screen.json(there)
-        return
-    for kind, names in there.items():
-        screen.line(f"{kind}: {', '.join(names)}")
+    screen.answer(there, *(f"{kind}: {', '.join(names)}" for kind, names in there.items()))
 
 
 @bench.command()
@@ -87,7 +81,6 @@ def list_(screen: Screen, folder: Path | None) -> None:
 @click.option("--seeds", type=click.IntRange(1), help="How many: 0, 1, 2 ...")
 @click.option("--workers", type=click.IntRange(1), help="Processes side by side.")
 @click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Any other setting.")
-@_JSON
 @command
 def run(screen: Screen, plan: Path | None, out: Path, changes: Sequence[str], **given: Any) -> None:
     """Begin a run, of a TOML file, of options, or of both; options win."""
@@ -102,7 +95,6 @@ def run(screen: Screen, plan: Path | None, out: Path, changes: Sequence[str], **
 
 @bench.command()
 @_FOLDER
-@_JSON
 @command
 def resume(screen: Screen, folder: Path) -> None:
     """Go on with a run that was stopped or killed.
@@ -117,7 +109,6 @@ def resume(screen: Screen, folder: Path) -> None:
 @bench.command()
 @_FOLDER
 @_PRICES
-@_JSON
 @command
 def report(screen: Screen, folder: Path, prices: Path | None) -> None:
     """Write a run's page, Markdown, JSON and pictures."""
@@ -127,16 +118,11 @@ def report(screen: Screen, folder: Path, prices: Path | None) -> None:
 
     found = RunFolder(folder)
     written = write_report(found, prices=Prices.load(prices) if prices else None)
-    if screen.as_json:
-        screen.json({"written": written})
-        return
-    for path in written:
-        screen.line(str(path))
+    screen.answer({"written": written}, *map(str, written))
 
 
 @bench.command()
 @click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path))
-@_JSON
 @command
 def compare(screen: Screen, folders: Sequence[Path]) -> None:
     """Put runs side by side.
@@ -266,13 +252,9 @@ def _list_runs(screen: Screen, folder: Path) -> None:
             {"folder": head.parent, "name": found.settings.name, "done": far.done, "total": far.total,
              "state": found.about.get("state", "not ended"), "baselines": list(found.settings.memory.baselines)}
         )  # fmt: skip
-    if screen.as_json:
-        screen.json(runs)
-        return
-    for one in runs:
-        screen.line(
-            f"{one['folder']}: {one['name']}, {one['done']}/{one['total']} episodes, {one['state']}, "
-            f"baselines {', '.join(one['baselines'])}"
-        )
-    if not runs:
-        screen.line(f"there is no run in {folder}")
+    lines = [
+        f"{one['folder']}: {one['name']}, {one['done']}/{one['total']} episodes, {one['state']}, "
+        f"baselines {', '.join(one['baselines'])}"
+        for one in runs
+    ]
+    screen.answer(runs, *(lines or [f"there is no run in {folder}"]))

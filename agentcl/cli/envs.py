@@ -32,7 +32,6 @@ def envs() -> None:
 
 
 @envs.command(name="list")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @command
 def list_(screen: Screen) -> None:
     """List the domains, with their families and tasks."""
@@ -60,7 +59,6 @@ def list_(screen: Screen) -> None:
 @click.argument("domain")
 @_OPTIONS
 @click.option("--tasks", default=5, show_default=True, type=click.IntRange(1), help="How many.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @command
 def check(screen: Screen, domain: str, options: Sequence[str], tasks: int) -> None:
     """Find out whether a domain keeps the contract.
@@ -70,12 +68,9 @@ def check(screen: Screen, domain: str, options: Sequence[str], tasks: int) -> No
     from agentcl.envs.checking import check as check_domain
 
     findings = check_domain(open_domain(domain, _read(options)), tasks=tasks)
-    if screen.as_json:
-        screen.json(findings)
-    else:
-        for finding in findings:
-            detail = f": {finding.detail}" if finding.detail else ""
-            screen.line(f"{'ok    ' if finding.is_kept else 'BROKEN'}  {finding.name}{detail}")
+    said = {True: "ok    ", False: "BROKEN"}
+    lines = (": ".join(filter(None, [f"{said[f.is_kept]}  {f.name}", f.detail])) for f in findings)
+    screen.answer(findings, *lines)
     if not all(finding.is_kept for finding in findings):
         sys.exit(1)
 
@@ -88,7 +83,6 @@ def check(screen: Screen, domain: str, options: Sequence[str], tasks: int) -> No
 @click.option("--policy", "names", multiple=True, help="random, null or oracle; default: all.")
 @click.option("--episodes", "-n", default=100, show_default=True, type=click.IntRange(1))
 @click.option("--seed", default=0, show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @command
 def play(
     screen: Screen,

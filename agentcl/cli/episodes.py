@@ -9,26 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agentcl.cli.options import (
-    command,
-    memory_options,
-    open_memory,
-    open_scopes,
-    scope_of,
-    scope_options,
-)
-from agentcl.cli.screen import Screen
+from agentcl.cli.options import on_memory
+from agentcl.cli.screen import Screen, shorten
 
 # With the search of episodes comes the whole of `Memory`; `--help` must not wait for it.
 if TYPE_CHECKING:
-    from agentcl.memory.episode_search import EpisodeHit, Filter
+    from agentcl.memory.episode_search import EpisodeHit
+    from agentcl.memory.memory import Memory
     from agentcl.store.episodes import Episode
 
 Command = Callable[..., None]
+_WIDTH = 160  # characters of a text in a line
 
 
 def filter_options(act: Command) -> Command:
-    """Options that say which episodes."""
+    """Options that say which episodes; a command gets them as the fields of a `Filter`."""
     for option in (
         click.option(
             "--success/--failed", "is_success", default=None, help="Only those that ended so."
@@ -39,15 +34,6 @@ def filter_options(act: Command) -> Command:
     ):
         act = option(act)
     return act
-
-
-def _chosen(given: dict[str, Any]) -> Filter:
-    """Take the filter out of a command's options."""
-    from agentcl.memory.episode_search import Filter
-
-    return Filter(
-        **{name: given.pop(name) for name in ("application", "family", "world", "is_success")}
-    )
 
 
 @click.group()
@@ -61,40 +47,27 @@ def episodes() -> None:
 @episodes.command(name="list")
 @click.option("--limit", "-n", type=click.IntRange(1), default=50, show_default=True)
 @filter_options
-@open_scopes
-@scope_options
-@memory_options
-@command
-def list_(screen: Screen, limit: int, **given: Any) -> None:
+@on_memory(across=True)
+def list_(screen: Screen, memory: Memory, limit: int, scope: dict[str, Any], **given: Any) -> None:
     """List the newest episodes, one a line, the newest last."""
-    chosen, scope = _chosen(given), scope_of(given)
-    with open_memory(given) as memory:
-        found = list(
-            deque(memory.episodes.list(chosen=chosen, **scope), maxlen=min(limit, sys.maxsize))
-        )
-    if screen.as_json:
-        screen.json(found)
-        return
-    for one in found:
-        screen.line(_line(one))
-    if not found:
-        screen.line("there is no such episode")
+    from agentcl.memory.episode_search import Filter
+
+    chosen = Filter(**given)
+    found = list(
+        deque(memory.episodes.list(chosen=chosen, **scope), maxlen=min(limit, sys.maxsize))
+    )
+    screen.answer(found, *(map(_line, found) if found else ["there is no such episode"]))
 
 
 @episodes.command()
 @click.argument("id")
-@open_scopes
-@scope_options
-@memory_options
-@command
-def show(screen: Screen, id: str, **given: Any) -> None:
+@on_memory(across=True)
+def show(screen: Screen, memory: Memory, id: str, scope: dict[str, Any]) -> None:
     """Print what is known of an episode.
 
     It says how the episode ended, what it cost, and which lessons it bears on.
     """
-    scope = scope_of(given)
-    with open_memory(given) as memory:
-        found = memory.episodes.replay(id, **scope)
+    found = memory.episodes.replay(id, **scope)
     if screen.as_json:
         screen.json({"episode": found.episode, "lessons": found.lessons})
         return
@@ -108,23 +81,14 @@ def show(screen: Screen, id: str, **given: Any) -> None:
 
 @episodes.command(name="replay")
 @click.argument("id")
-@open_scopes
-@scope_options
-@memory_options
-@command
-def replay_(screen: Screen, id: str, **given: Any) -> None:
+@on_memory(across=True)
+def replay_(screen: Screen, memory: Memory, id: str, scope: dict[str, Any]) -> None:
     """Print an episode step by step.
 
     With each step stand the lessons that were in its prompt.
     """
-    scope = scope_of(given)
-    with open_memory(given) as memory:
-        found = memory.episodes.replay(id, **scope)
-    if screen.as_json:
-        screen.json(found)
-        return
-    for line in found.lines():
-        screen.line(line)
+    found = memory.episodes.replay(id, **scope)
+    screen.answer(found, *found.lines())
 
 
 @episodes.command(name="search")
@@ -138,18 +102,23 @@ def replay_(screen: Screen, id: str, **given: Any) -> None:
 )
 @click.option("--limit", "-n", type=click.IntRange(1), default=5, show_default=True)
 @filter_options
-@open_scopes
-@scope_options
-@memory_options
-@command
-def search_(screen: Screen, text: str, by: Any, limit: int, **given: Any) -> None:
+@on_memory(across=True)
+def search_(
+    screen: Screen,
+    memory: Memory,
+    text: str,
+    by: Any,
+    limit: int,
+    scope: dict[str, Any],
+    **given: Any,
+) -> None:
     """Find episodes like a task or a situation.
 
     Successful and failed ones are printed apart.
     """
-    chosen, scope = _chosen(given), scope_of(given)
-    with open_memory(given) as memory:
-        found = memory.episodes.search(text, by=by, limit=limit, chosen=chosen, **scope)
+    from agentcl.memory.episode_search import Filter
+
+    found = memory.episodes.search(text, by=by, limit=limit, chosen=Filter(**given), **scope)
     if screen.as_json:
         screen.json(found)
         return
@@ -168,11 +137,11 @@ def search_(screen: Screen, text: str, by: Any, limit: int, **given: Any) -> Non
 def _print_hit(screen: Screen, hit: EpisodeHit) -> None:
     screen.line(f"  {_line(hit.episode)}")
     if hit.step is None:
-        screen.line(f"    began with: {_short(hit.episode.first or hit.episode.goal)}")
+        screen.line(f"    began with: {shorten(hit.episode.first or hit.episode.goal, _WIDTH)}")
         return
     step = hit.step
-    screen.line(f"    step {step.ordinal + 1} saw: {_short(step.seen)}")
-    screen.line(f"    did: {_short(step.action)}; then: {_short(step.outcome)}")
+    screen.line(f"    step {step.ordinal + 1} saw: {shorten(step.seen, _WIDTH)}")
+    screen.line(f"    did: {shorten(step.action, _WIDTH)}; then: {shorten(step.outcome, _WIDTH)}")
 
 
 def _line(episode: Episode) -> str:
@@ -183,10 +152,5 @@ def _line(episode: Episode) -> str:
     shown = sum(one.is_shown for one in episode.exposures)
     return (
         f"{episode.id}  {ended:11} {score:>4}  {episode.steps} steps, {shown} lessons, "
-        f"{episode.tokens:,} tokens  {where}  {_short(episode.goal or episode.task)}"
+        f"{episode.tokens:,} tokens  {where}  {shorten(episode.goal or episode.task, _WIDTH)}"
     )
-
-
-def _short(text: str, width: int = 160) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= width else line[: width - 1] + "…"

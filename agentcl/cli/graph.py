@@ -7,14 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agentcl.cli.options import (
-    command,
-    memory_options,
-    open_memory,
-    open_scopes,
-    scope_of,
-    scope_options,
-)
+from agentcl.cli.options import on_memory
 from agentcl.cli.screen import Screen
 from agentcl.cli.stopping import stopping
 from agentcl.errors import InvalidInput
@@ -23,6 +16,7 @@ from agentcl.models.reference.shipped import REFERENCE_NAME
 if TYPE_CHECKING:
     from agentcl.memory.extraction import ModelExtractor
     from agentcl.memory.facts import ExtractionState
+    from agentcl.memory.memory import Memory
     from agentcl.models.base import ChatModel
 
 _STOPPING = "stopping after the passages under way; once more ends at once"
@@ -42,11 +36,10 @@ _STOPPING = "stopping after the passages under way; once more ends at once"
 @click.option(
     "--ledger", "file", type=click.Path(path_type=Path), help="Note each call's cost here."
 )
-@scope_options
-@memory_options
-@command
+@on_memory()
 def extract(
     screen: Screen,
+    memory: Memory,
     name: str,
     url: str | None,
     dry_run: bool,
@@ -56,52 +49,44 @@ def extract(
     limit: int | None,
     workers: int,
     file: Path | None,
-    **given: Any,
+    scope: dict[str, Any],
 ) -> None:
     """Let a language model list the facts of passages.
 
     It reads every passage that it has not read yet. It can be stopped with Ctrl-C and run again: it
     goes on where it stopped.
     """
-    scope = scope_of(given)
-    with open_memory(given) as memory:
-        if dry_run:
-            extractor_name = f"model:{name}"
-            state = memory.facts.state(extractor_name, retry=retry, **scope)
-            _estimate(screen, state, name, prices, instructed=name != REFERENCE_NAME)
-            return
-        if is_queued:
-            spec = {"extractor": f"model:{name}", "retry": retry, "limit": limit}
-            job = memory.jobs.enqueue("extract", spec, **scope)
-            screen.json(job) if screen.as_json else screen.job(job)
-            return
-        extractor = open_extractor(name, url, ledger=file)
-        with stopping(_STOPPING) as is_stopped, screen.progress("reading", None) as bar:
-            report = memory.facts.extract(
-                extractor,
-                limit=limit,
-                retry=retry,
-                workers=workers,
-                progress=lambda done, total: bar.update(
-                    bar.task_ids[0], completed=done, total=total
-                ),
-                should_stop=is_stopped,
-                **scope,
-            )
-        if screen.as_json:
-            screen.json(report)
-            return
-        screen.line(
-            f"{report.read} passages read, {report.facts} facts"
-            + (f", {report.dropped} facts left out" if report.dropped else "")
+    if dry_run:
+        state = memory.facts.state(f"model:{name}", retry=retry, **scope)
+        _estimate(screen, state, name, prices, instructed=name != REFERENCE_NAME)
+        return
+    if is_queued:
+        spec = {"extractor": f"model:{name}", "retry": retry, "limit": limit}
+        job = memory.jobs.enqueue("extract", spec, **scope)
+        screen.json(job) if screen.as_json else screen.job(job)
+        return
+    extractor = open_extractor(name, url, ledger=file)
+    with stopping(_STOPPING) as is_stopped, screen.progress("reading", None) as bar:
+        report = memory.facts.extract(
+            extractor,
+            limit=limit,
+            retry=retry,
+            workers=workers,
+            progress=lambda done, total: bar.update(bar.task_ids[0], completed=done, total=total),
+            should_stop=is_stopped,
+            **scope,
         )
-        screen.note(f"job {report.job}")
-        if report.failed:
-            screen.note(
-                f"{report.failed} passages failed; `agentcl doctor` says why, --retry asks again"
-            )
-        if report.remaining:
-            screen.note(f"{report.remaining} passages are still to be read")
+    dropped = f", {report.dropped} facts left out" if report.dropped else ""
+    screen.answer(report, f"{report.read} passages read, {report.facts} facts{dropped}")
+    if screen.as_json:
+        return
+    screen.note(f"job {report.job}")
+    if report.failed:
+        screen.note(
+            f"{report.failed} passages failed; `agentcl doctor` says why, --retry asks again"
+        )
+    if report.remaining:
+        screen.note(f"{report.remaining} passages are still to be read")
 
 
 def open_extractor(name: str, url: str | None, *, ledger: Path | None = None) -> ModelExtractor:
@@ -163,26 +148,19 @@ def graph() -> None:
 @click.option(
     "--extractor", default="", help="Where the facts come from; default: the file's name."
 )
-@scope_options
-@memory_options
-@command
-def import_(screen: Screen, file: Path, extractor: str, **given: Any) -> None:
+@on_memory()
+def import_(
+    screen: Screen, memory: Memory, file: Path, extractor: str, scope: dict[str, Any]
+) -> None:
     """Take over facts that another program extracted.
 
     It extracted them from the texts of this memory. FILE is HippoRAG's JSON, JSON lines, or TSV; .gz is
     unpacked.
     """
-    scope = scope_of(given)
-    with open_memory(given) as memory:
-        report = memory.facts.import_(file, extractor=extractor, **scope)
-    if screen.as_json:
-        screen.json(report)
-        return
-    screen.line(
-        f"{report.facts} facts for {report.matched} passages"
-        + (f", {report.dropped} facts left out" if report.dropped else "")
-    )
-    if report.unknown:
+    report = memory.facts.import_(file, extractor=extractor, **scope)
+    dropped = f", {report.dropped} facts left out" if report.dropped else ""
+    screen.answer(report, f"{report.facts} facts for {report.matched} passages{dropped}")
+    if report.unknown and not screen.as_json:
         screen.note(
             f"{len(report.unknown)} of {report.documents} texts are not in this memory, e.g. "
             f"“{report.unknown[0]}”; add them first"
@@ -190,67 +168,48 @@ def import_(screen: Screen, file: Path, extractor: str, **given: Any) -> None:
 
 
 @graph.command()
-@open_scopes
-@scope_options
-@memory_options
-@command
-def stats(screen: Screen, **given: Any) -> None:
+@on_memory(across=True)
+def stats(screen: Screen, memory: Memory, scope: dict[str, Any]) -> None:
     """Print how large the graph is, and what holds it together."""
-    scope = scope_of(given)
-    with open_memory(given) as memory:
-        found = memory.graph.view(**scope).stats()
+    found = memory.graph.view(**scope).stats()
     screen.json(found) if screen.as_json else screen.graph_stats(found)
 
 
 @graph.command()
 @click.argument("phrase")
 @click.option("--limit", "-n", default=20, show_default=True, help="How many of each.")
-@open_scopes
-@scope_options
-@memory_options
-@command
-def neighbors(screen: Screen, phrase: str, limit: int, **given: Any) -> None:
+@on_memory(across=True)
+def neighbors(
+    screen: Screen, memory: Memory, phrase: str, limit: int, scope: dict[str, Any]
+) -> None:
     """Print what is one step from a phrase.
 
     These are passages, facts, and what is named with it.
     """
-    scope = scope_of(given)
-    with open_memory(given) as memory:
-        near = memory.graph.view(**scope).near(phrase, limit=limit)
+    near = memory.graph.view(**scope).near(phrase, limit=limit)
     screen.json(near) if screen.as_json else screen.near(near)
 
 
 @graph.command()
 @click.argument("start")
 @click.argument("end")
-@open_scopes
-@scope_options
-@memory_options
-@command
-def path(screen: Screen, start: str, end: str, **given: Any) -> None:
+@on_memory(across=True)
+def path(screen: Screen, memory: Memory, start: str, end: str, scope: dict[str, Any]) -> None:
     """Print a shortest way from one phrase to another."""
-    scope = scope_of(given)
-    with open_memory(given) as memory:
-        way = memory.graph.view(**scope).path(start, end)
-    if screen.as_json:
-        screen.json(way)
-        return
-    for node in way:
-        screen.line(f"{node.name}" if node.kind == "phrase" else f"  in {node.name}  {node.id}")
+    way = memory.graph.view(**scope).path(start, end)
+    screen.answer(
+        way,
+        *(node.name if node.kind == "phrase" else f"  in {node.name}  {node.id}" for node in way),
+    )
 
 
 @graph.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@open_scopes
-@scope_options
-@memory_options
-@command
-def export(screen: Screen, file: Path, **given: Any) -> None:
+@on_memory(across=True)
+def export(screen: Screen, memory: Memory, file: Path, scope: dict[str, Any]) -> None:
     """Write the graph to a .graphml or .json file."""
-    scope = scope_of(given)
-    with open_memory(given) as memory:
-        count = memory.graph.view(**scope).export(file)
-    screen.json({"edges": count}) if screen.as_json else screen.line(f"{count} edges in {file}")
+    count = memory.graph.view(**scope).export(file)
+    screen.answer({"edges": count}, f"{count} edges in {file}")
 
 
 @graph.command()
@@ -258,19 +217,20 @@ def export(screen: Screen, file: Path, **given: Any) -> None:
 @click.option("--phrase", help="The middle of the picture.")
 @click.option("--query", help="Draw how a search with --mode graph comes to its hits.")
 @click.option("--limit", "-n", default=5, show_default=True, help="How many hits.")
-@open_scopes
-@scope_options
-@memory_options
-@command
+@on_memory(across=True)
 def draw(
-    screen: Screen, file: Path, phrase: str | None, query: str | None, limit: int, **given: Any
+    screen: Screen,
+    memory: Memory,
+    file: Path,
+    phrase: str | None,
+    query: str | None,
+    limit: int,
+    scope: dict[str, Any],
 ) -> None:
     """Draw what is near a phrase, or how a search goes.
 
     The picture is .html or .svg.
     """
-    scope = scope_of(given)
-    with open_memory(given) as memory:
-        recall = None if query is None else memory.search(query, mode="graph", limit=limit, **scope)
-        count = memory.graph.view(**scope).draw(file, phrase=phrase, recall=recall)
-    screen.json({"nodes": count}) if screen.as_json else screen.line(f"{count} nodes in {file}")
+    recall = None if query is None else memory.search(query, mode="graph", limit=limit, **scope)
+    count = memory.graph.view(**scope).draw(file, phrase=phrase, recall=recall)
+    screen.answer({"nodes": count}, f"{count} nodes in {file}")

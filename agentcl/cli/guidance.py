@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 import click
 
@@ -13,8 +13,8 @@ from agentcl.cli.options import (
     Moment,
     command,
     memory_options,
+    on_memory,
     open_memory,
-    open_scopes,
     scope_of,
     scope_options,
 )
@@ -23,6 +23,11 @@ from agentcl.guidance.overview import STAGES, StageDifference, Standing
 from agentcl.guidance.pamphlet import load
 from agentcl.guidance.state import lesson_of
 from agentcl.store.episodes import Level
+
+if TYPE_CHECKING:
+    from agentcl.memory.memory import Memory
+
+_REASON: Final = click.option("--reason", default="", help="Kept with the decision.")
 
 
 @click.group()
@@ -39,19 +44,15 @@ def guidance() -> None:
 @click.option("--family", help="Only at home in this kind of task.")
 @click.option("--world", help="Only at home where the same rules hold.")
 @click.option("--limit", "-n", type=click.IntRange(1), default=100, show_default=True)
-@open_scopes
-@scope_options
-@memory_options
-@command
-def list_(screen: Screen, stages: Any, limit: int, **given: Any) -> None:
+@on_memory(across=True)
+def list_(
+    screen: Screen, memory: Memory, stages: Any, limit: int, scope: dict[str, Any], **where: Any
+) -> None:
     """List lessons with their evidence, the proved ones first.
 
     Of these the most useful come first.
     """
-    where = {name: given.pop(name) for name in ("application", "family", "world")}
-    scope = scope_of(given)
-    with open_memory(given) as memory:
-        found = memory.lessons.list(stages=stages or None, **where, **scope)
+    found = memory.lessons.list(stages=stages or None, **where, **scope)
     if screen.as_json:
         screen.json([_plain(one) for one in found[:limit]])
         return
@@ -65,15 +66,10 @@ def list_(screen: Screen, stages: Any, limit: int, **given: Any) -> None:
 
 @guidance.command()
 @click.argument("id")
-@open_scopes
-@scope_options
-@memory_options
-@command
-def show(screen: Screen, id: str, **given: Any) -> None:
+@on_memory(across=True)
+def show(screen: Screen, memory: Memory, id: str, scope: dict[str, Any]) -> None:
     """Print a lesson in full, and what is believed of it."""
-    scope = scope_of(given)
-    with open_memory(given) as memory:
-        standing = memory.lessons.get(id, **scope)
+    standing = memory.lessons.get(id, **scope)
     if screen.as_json:
         screen.json(_plain(standing))
         return
@@ -84,40 +80,25 @@ def show(screen: Screen, id: str, **given: Any) -> None:
 
 @guidance.command()
 @click.argument("id")
-@open_scopes
-@scope_options
-@memory_options
-@command
-def why(screen: Screen, id: str, **given: Any) -> None:
+@on_memory(across=True)
+def why(screen: Screen, memory: Memory, id: str, scope: dict[str, Any]) -> None:
     """Tell the whole story of a lesson, a deleted one too.
 
     It says where the lesson comes from, and names each test and each decision.
     """
-    scope = scope_of(given)
-    with open_memory(given) as memory:
-        told = memory.lessons.why(id, **scope)
-    if screen.as_json:
-        screen.json(told)
-        return
-    for line in told.lines():
-        screen.line(line)
+    told = memory.lessons.why(id, **scope)
+    screen.answer(told, *told.lines())
 
 
 @guidance.command()
 @click.option("--since", type=Moment(), required=True, help="Compared with this moment.")
-@open_scopes
-@scope_options
-@memory_options
-@command
-def diff(screen: Screen, since: datetime, **given: Any) -> None:
+@on_memory(across=True)
+def diff(screen: Screen, memory: Memory, since: datetime, scope: dict[str, Any]) -> None:
     """Print which lessons are new or changed since a moment.
 
     A lesson has changed when it came into another stage.
     """
-    scope = scope_of(given)
-    with open_memory(given) as memory:
-        found = memory.lessons.changed(since, **scope)
-    _print_differences(screen, found)
+    _print_differences(screen, memory.lessons.changed(since, **scope))
 
 
 @guidance.command()
@@ -125,34 +106,25 @@ def diff(screen: Screen, since: datetime, **given: Any) -> None:
 @click.option("--name", help="Of the pamphlet; default: the file's.")
 @click.option("--application", help="Only lessons of this application or environment.")
 @click.option("--candidates", is_flag=True, help="Also lessons that were never tried.")
-@scope_options
-@memory_options
-@command
+@on_memory()
 def export(
     screen: Screen,
+    memory: Memory,
     file: Path,
     name: str | None,
     application: str | None,
     candidates: bool,
-    **given: Any,
+    scope: dict[str, Any],
 ) -> None:
     """Write the best lessons as a pamphlet.
 
     It is Markdown, to be read and to be imported elsewhere.
     """
-    scope = scope_of(given)
-    with open_memory(given) as memory:
-        pamphlet = memory.lessons.export(
-            file,
-            name=name or "",
-            application=application,
-            with_candidates=candidates,
-            **scope,
-        )
-    if screen.as_json:
-        screen.json({"lessons": len(pamphlet.entries), "file": file})
-    else:
-        screen.line(f"{len(pamphlet.entries)} lessons written to {file}")
+    pamphlet = memory.lessons.export(
+        file, name=name or "", application=application, with_candidates=candidates, **scope
+    )
+    count = len(pamphlet.entries)
+    screen.answer({"lessons": count, "file": file}, f"{count} lessons written to {file}")
 
 
 @guidance.command(name="import")
@@ -184,90 +156,76 @@ def import_(screen: Screen, file: Path, **given: Any) -> None:
     "--level", type=click.Choice(get_args(Level)),
     help="How general it is. Default: family with --application, else anywhere.",
 )  # fmt: skip
-@scope_options
-@memory_options
-@command
-def add(screen: Screen, sentence: str, application: str, level: Level | None, **given: Any) -> None:
+@on_memory(begins=True)
+def add(
+    screen: Screen,
+    memory: Memory,
+    sentence: str,
+    application: str,
+    level: Level | None,
+    scope: dict[str, Any],
+) -> None:
     """Add a lesson as a candidate.
 
     SENTENCE says when to do what, as in "When a queue is slow, drain it."
     """
-    scope = scope_of(given)
-    with open_memory(given, begins=True) as memory:
-        told = memory.lessons.add(sentence, application=application, level=level, **scope)
+    told = memory.lessons.add(sentence, application=application, level=level, **scope)
     said = lesson_of(told).sentence()
-    screen.json({"id": told.id, "sentence": said}) if screen.as_json else screen.line(
-        f"{told.id}  {said}"
-    )
+    screen.answer({"id": told.id, "sentence": said}, f"{told.id}  {said}")
 
 
 @guidance.command()
 @click.argument("id")
-@click.option("--reason", default="", help="Kept with the decision.")
-@scope_options
-@memory_options
-@command
-def retire(screen: Screen, id: str, reason: str, **given: Any) -> None:
+@_REASON
+@on_memory()
+def retire(screen: Screen, memory: Memory, id: str, reason: str, scope: dict[str, Any]) -> None:
     """Take a lesson out of use, whatever the evidence.
 
     `restore` puts it back.
     """
-    _decide(screen, "retire", id, reason, given)
+    memory.lessons.retire(id, reason=reason, **scope)
+    _print_one(screen, memory.lessons.get(id, **scope))
 
 
 @guidance.command()
 @click.argument("id")
-@click.option("--reason", default="", help="Kept with the decision.")
-@scope_options
-@memory_options
-@command
-def restore(screen: Screen, id: str, reason: str, **given: Any) -> None:
+@_REASON
+@on_memory()
+def restore(screen: Screen, memory: Memory, id: str, reason: str, scope: dict[str, Any]) -> None:
     """Let a retired lesson be judged by its evidence again."""
-    _decide(screen, "restore", id, reason, given)
-
-
-def _decide(
-    screen: Screen, what: Literal["retire", "restore"], id: str, reason: str, given: dict[str, Any]
-) -> None:
-    scope = scope_of(given)
-    with open_memory(given) as memory:
-        decide = memory.lessons.retire if what == "retire" else memory.lessons.restore
-        decide(id, reason=reason, **scope)
-        standing = memory.lessons.get(id, **scope)
-    screen.json(_plain(standing)) if screen.as_json else _print_standing(screen, standing)
+    memory.lessons.restore(id, reason=reason, **scope)
+    _print_one(screen, memory.lessons.get(id, **scope))
 
 
 @guidance.command()
 @click.option("--since", type=Moment(), required=True, help="What was learned from then on.")
-@click.option("--reason", default="", help="Kept with the decision.")
+@_REASON
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--tenant", help="Whose guidance; that of all its users and agents.")
-@memory_options
-@command
+@on_memory(scoped=False)
 def rollback(
     screen: Screen,
+    memory: Memory,
     since: datetime,
     reason: str,
     dry_run: bool,
     yes: bool,
     tenant: str | None,
-    **given: Any,
 ) -> None:
     """Let nothing count that was learned since a moment.
 
     This takes lessons, tests and outcomes out. It can be undone.
     """
-    with open_memory(given) as memory:
-        found = memory.lessons.changed_by_rollback(since, tenant=tenant or "")
-        if dry_run:
+    found = memory.lessons.changed_by_rollback(since, tenant=tenant or "")
+    if dry_run:
+        _print_differences(screen, found)
+        return
+    if not yes:
+        if not screen.as_json:
             _print_differences(screen, found)
-            return
-        if not yes:
-            if not screen.as_json:
-                _print_differences(screen, found)
-            click.confirm(f"Roll back to {since.isoformat()}?", abort=True, err=True)
-        decision = memory.lessons.rollback(since, reason=reason, tenant=tenant)
+        click.confirm(f"Roll back to {since.isoformat()}?", abort=True, err=True)
+    decision = memory.lessons.rollback(since, reason=reason, tenant=tenant)
     if screen.as_json:
         screen.json({"id": decision.id, "changed": [_plain_difference(one) for one in found]})
         return
@@ -289,6 +247,10 @@ def _plain_difference(one: StageDifference) -> dict[str, Any]:
         "id": one.guidance.id, "sentence": one.sentence, "before": one.before, "after": one.after,
         "why": one.why,
     }  # fmt: skip
+
+
+def _print_one(screen: Screen, one: Standing) -> None:
+    screen.json(_plain(one)) if screen.as_json else _print_standing(screen, one)
 
 
 def _print_standing(screen: Screen, one: Standing) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from agentcl.cli.graph import open_extractor
-from agentcl.cli.options import command, folder_options, open_folder, scope_of, scope_options
+from agentcl.cli.options import on_folder, scope_of, scope_options
 from agentcl.cli.screen import Screen
 from agentcl.cli.stopping import stopping
 from agentcl.models.reference.shipped import REFERENCE_NAME
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from agentcl.memory.jobs import Jobs
+    from agentcl.memory.memory import Memory
     from agentcl.store.jobs import Job, State
 
 _STATES = ("queued", "running", "done", "failed", "cancelled")
@@ -31,56 +31,49 @@ def jobs() -> None:
 @jobs.command(name="list")
 @click.option("--state", type=click.Choice(_STATES), multiple=True, help="Only in this state.")
 @scope_options
-@folder_options
-@command
-def list_(screen: Screen, path: Path | None, state: tuple[State, ...], **given: Any) -> None:
+@on_folder
+def list_(screen: Screen, memory: Memory, state: tuple[State, ...], **given: Any) -> None:
     """List jobs, one a line, the newest last."""
-    scope = scope_of(given)
-    with open_folder(path) as memory:
-        found = memory.jobs.list(states=state or None, **scope)
+    found = memory.jobs.list(states=state or None, **scope_of(given))
     screen.json(found) if screen.as_json else screen.jobs(found)
 
 
 @jobs.command()
 @click.argument("id")
-@folder_options
-@command
-def show(screen: Screen, path: Path | None, id: str) -> None:
+@on_folder
+def show(screen: Screen, memory: Memory, id: str) -> None:
     """Print what is known of a job."""
-    with open_folder(path) as memory:
-        _show(screen, memory.jobs.get(id))
+    _show(screen, memory.jobs.get(id))
 
 
 @jobs.command()
 @click.argument("id", required=False)
 @click.option("--url", help="The OpenAI-compatible endpoint of the models that jobs name.")
 @click.option("--workers", type=click.IntRange(1), default=8, show_default=True)
-@folder_options
-@command
-def run(screen: Screen, path: Path | None, id: str | None, url: str | None, workers: int) -> None:
+@on_folder
+def run(screen: Screen, memory: Memory, id: str | None, url: str | None, workers: int) -> None:
     """Run a job from where it is; without an ID all that wait.
 
     A model reads passages for `extract` jobs: name its endpoint with --url. The reference model needs
     none. Ctrl-C stops after the step under way; the job then waits to be run again.
     """
-    with open_folder(path) as memory:
-        waiting = [memory.jobs.get(id)] if id else memory.jobs.list(states=["queued", "running"])
-        _add_extractors(memory.jobs, waiting, url, workers)
-        with stopping(_STOPPING) as is_stopped, screen.progress("working", None) as bar:
+    waiting = [memory.jobs.get(id)] if id else memory.jobs.list(states=["queued", "running"])
+    _add_extractors(memory.jobs, waiting, url, workers)
+    with stopping(_STOPPING) as is_stopped, screen.progress("working", None) as bar:
 
-            def progress(done: int, total: int) -> None:
-                bar.update(bar.task_ids[0], completed=done, total=total)
+        def progress(done: int, total: int) -> None:
+            bar.update(bar.task_ids[0], completed=done, total=total)
 
-            if id:
-                job = memory.jobs.run(id, progress=progress, should_stop=is_stopped)
-            else:
-                ran = memory.jobs.run_all(
-                    progress=lambda job, *step: progress(*step), should_stop=is_stopped
-                )
         if id:
-            _show(screen, job)
-            return
-        left = memory.jobs.list(states=["queued", "running"])
+            job = memory.jobs.run(id, progress=progress, should_stop=is_stopped)
+        else:
+            ran = memory.jobs.run_all(
+                progress=lambda job, *step: progress(*step), should_stop=is_stopped
+            )
+    if id:
+        _show(screen, job)
+        return
+    left = memory.jobs.list(states=["queued", "running"])
     screen.json(ran) if screen.as_json else screen.jobs(ran)
     for one in left:
         screen.note(f"job {one.id} still waits" + (f": {one.error}" if one.error else ""))
@@ -88,25 +81,21 @@ def run(screen: Screen, path: Path | None, id: str | None, url: str | None, work
 
 @jobs.command()
 @click.argument("id")
-@folder_options
-@command
-def cancel(screen: Screen, path: Path | None, id: str) -> None:
+@on_folder
+def cancel(screen: Screen, memory: Memory, id: str) -> None:
     """See to it that a job is not run.
 
     If it is being run, it stops after its next step. What was done is kept.
     """
-    with open_folder(path) as memory:
-        _show(screen, memory.jobs.cancel(id))
+    _show(screen, memory.jobs.cancel(id))
 
 
 @jobs.command()
 @click.argument("id")
-@folder_options
-@command
-def retry(screen: Screen, path: Path | None, id: str) -> None:
+@on_folder
+def retry(screen: Screen, memory: Memory, id: str) -> None:
     """Put a job that failed or was cancelled back into the queue."""
-    with open_folder(path) as memory:
-        _show(screen, memory.jobs.retry(id))
+    _show(screen, memory.jobs.retry(id))
 
 
 def _show(screen: Screen, job: Job) -> None:

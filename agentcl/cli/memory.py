@@ -14,8 +14,8 @@ from agentcl.cli.options import (
     Moment,
     command,
     memory_options,
+    on_memory,
     open_memory,
-    open_scopes,
     scope_of,
     scope_options,
 )
@@ -26,6 +26,7 @@ from agentcl.retrieval.modes import MODES
 
 if TYPE_CHECKING:
     from agentcl.memory.documents import Draft
+    from agentcl.memory.memory import Memory
 
 
 @click.command()
@@ -112,12 +113,10 @@ def _sources(paths: tuple[str, ...], skipped: list[Skipped]) -> Iterator[Source]
 @click.option(
     "--prompt", "budget", type=int, metavar="TOKENS", help="Print hits packed for a prompt."
 )
-@open_scopes
-@scope_options
-@memory_options
-@command
+@on_memory(across=True)
 def search(
     screen: Screen,
+    memory: Memory,
     query: str,
     limit: int,
     mode: Any,
@@ -125,22 +124,20 @@ def search(
     as_of: datetime | None,
     budget: int | None,
     explain: bool,
-    **given: Any,
+    scope: dict[str, Any],
 ) -> None:
     """Find what is remembered, best first, and say why."""
-    scope = scope_of(given)
-    with open_memory(given) as memory:
-        recall = memory.search(
-            query, limit=limit, mode=mode, filters=_filters(filters), as_of=as_of, **scope
-        )
-        if budget is not None:
-            text = recall.prompt(budget_tokens=budget)
-            screen.json({"prompt": text}) if screen.as_json else click.echo(text)
-        elif screen.as_json:
-            chains = {"explanations": memory.graph.explain(recall)} if explain else {}
-            screen.json({**to_json(recall), **chains})
-        else:
-            screen.recall(recall, memory.graph.explain(recall) if explain else ())
+    recall = memory.search(
+        query, limit=limit, mode=mode, filters=_filters(filters), as_of=as_of, **scope
+    )
+    if budget is not None:
+        text = recall.prompt(budget_tokens=budget)
+        screen.json({"prompt": text}) if screen.as_json else click.echo(text)
+    elif screen.as_json:
+        chains = {"explanations": memory.graph.explain(recall)} if explain else {}
+        screen.json({**to_json(recall), **chains})
+    else:
+        screen.recall(recall, memory.graph.explain(recall) if explain else ())
 
 
 def _filters(given: tuple[str, ...]) -> dict[str, Any]:
@@ -156,80 +153,65 @@ def _filters(given: tuple[str, ...]) -> dict[str, Any]:
 @click.command()
 @click.argument("id")
 @click.option("--as-of", type=Moment(), help="As it was at this time.")
-@open_scopes
-@scope_options
-@memory_options
-@command
-def show(screen: Screen, id: str, as_of: datetime | None, **given: Any) -> None:
+@on_memory(across=True)
+def show(
+    screen: Screen, memory: Memory, id: str, as_of: datetime | None, scope: dict[str, Any]
+) -> None:
     """Print one record in full."""
-    scope = scope_of(given)
-    with open_memory(given) as memory:
-        record = memory.get(id, as_of=as_of, **scope)
-        if screen.as_json:
-            counters = memory.store.journal.counters(id)
-            screen.json({"record": record, "counters": counters})
-        else:
-            screen.record(record)
+    record = memory.get(id, as_of=as_of, **scope)
+    if screen.as_json:
+        screen.json({"record": record, "counters": memory.store.journal.counters(id)})
+    else:
+        screen.record(record)
 
 
 @click.command(name="list")
 @click.option("--kind", default="document", show_default=True, help="Which kind of record.")
 @click.option("--limit", "-n", default=100, show_default=True, help="How many.")
-@open_scopes
-@scope_options
-@memory_options
-@command
-def list_(screen: Screen, kind: str, limit: int, **given: Any) -> None:
+@on_memory(across=True)
+def list_(screen: Screen, memory: Memory, kind: str, limit: int, scope: dict[str, Any]) -> None:
     """List records, one a line."""
-    scope = scope_of(given)
-    with open_memory(given) as memory:
-        records = memory.list(kind=kind, limit=limit, **scope)
-        screen.json(records) if screen.as_json else screen.records(records)
+    records = memory.list(kind=kind, limit=limit, **scope)
+    screen.json(records) if screen.as_json else screen.records(records)
 
 
 @click.command()
 @click.argument("id")
-@open_scopes
-@scope_options
-@memory_options
-@command
-def history(screen: Screen, id: str, **given: Any) -> None:
+@on_memory(across=True)
+def history(screen: Screen, memory: Memory, id: str, scope: dict[str, Any]) -> None:
     """Print every version of a record."""
-    scope = scope_of(given)
-    with open_memory(given) as memory:
-        versions = memory.history(id, **scope)
-        screen.json(versions) if screen.as_json else screen.history(versions)
+    versions = memory.history(id, **scope)
+    screen.json(versions) if screen.as_json else screen.history(versions)
 
 
 @click.command()
 @click.argument("id")
-@scope_options
-@memory_options
-@command
-def delete(screen: Screen, id: str, **given: Any) -> None:
+@on_memory()
+def delete(screen: Screen, memory: Memory, id: str, scope: dict[str, Any]) -> None:
     """Stop finding a record; its history stays."""
-    scope = scope_of(given)
-    with open_memory(given) as memory:
-        memory.delete(id, **scope)
-        screen.json({"deleted": id}) if screen.as_json else screen.line(f"deleted {id}")
+    memory.delete(id, **scope)
+    screen.answer({"deleted": id}, f"deleted {id}")
 
 
 @click.command()
 @click.argument("ids", nargs=-1, metavar="ID...")
 @click.option("--everything", is_flag=True, help="All records of the named scope and below it.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@scope_options
-@memory_options
-@command
-def forget(screen: Screen, ids: tuple[str, ...], everything: bool, yes: bool, **given: Any) -> None:
+@on_memory()
+def forget(
+    screen: Screen,
+    memory: Memory,
+    ids: tuple[str, ...],
+    everything: bool,
+    yes: bool,
+    scope: dict[str, Any],
+) -> None:
     """Remove records and their bytes for good.
 
     What was derived from them goes as well. This cannot be undone.
     """
-    scope = scope_of(given)
-    with open_memory(given) as memory:
-        if not yes:
-            what = "everything in that scope" if everything else f"{len(ids)} record(s)"
-            click.confirm(f"Forget {what} for good?", abort=True, err=True)
-        receipt = memory.forget(*ids, everything=everything, **scope)
-        screen.json(receipt) if screen.as_json else screen.receipt(receipt)
+    if not yes:
+        what = "everything in that scope" if everything else f"{len(ids)} record(s)"
+        click.confirm(f"Forget {what} for good?", abort=True, err=True)
+    receipt = memory.forget(*ids, everything=everything, **scope)
+    screen.json(receipt) if screen.as_json else screen.receipt(receipt)

@@ -24,7 +24,6 @@ from agentcl.models.reference.shipped import REFERENCE_NAME, reference_folder
 @click.option("--by", type=click.Choice(get_args(By)), default="day", show_default=True)
 @click.option("--prices", type=click.Path(path_type=Path), help="A TOML file of prices by model.")
 @click.option("--since", type=Moment(), help="Only calls from this time on.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @command
 def ledger(screen: Screen, file: Path, by: By, prices: Path | None, since: datetime | None) -> None:
     """Print what calls to language models cost."""
@@ -44,7 +43,6 @@ def model() -> None:
 @model.command()
 @click.argument("url")
 @click.option("--model", "name", help="Which model; default: the first that it serves.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @command
 def check(screen: Screen, url: str, name: str | None) -> None:
     """Find out what an OpenAI-compatible endpoint can do.
@@ -65,7 +63,6 @@ def check(screen: Screen, url: str, name: str | None) -> None:
 @click.option("--lora", is_flag=True, help="Let LoRA adapters be loaded while it runs.")
 @click.option("--prompt-embeds", is_flag=True, help="Accept embeddings instead of a prompt.")
 @click.option("--log", type=click.Path(path_type=Path), help="Where vLLM's log goes.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @command
 def serve(
     screen: Screen, source: str, arguments: tuple[str, ...], name: str | None, **given: Any
@@ -85,10 +82,8 @@ def serve(
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with VllmServer(source, served_name=name, arguments=arguments, **given) as server:
-            if screen.as_json:
-                screen.json({"url": server.url, "model": server.name})
-            else:
-                screen.line(f"{server.name} at {server.url}")
+            found = {"url": server.url, "model": server.name}
+            screen.answer(found, f"{server.name} at {server.url}")
             while server.is_running():
                 time.sleep(0.5)
     except KeyboardInterrupt:

@@ -40,21 +40,10 @@ class Moment(click.ParamType[datetime]):
 
 
 def memory_options(command: F) -> F:
-    """Options that say which memory, and how to print."""
+    """Options that say which memory."""
     for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print JSON."),
         click.option("--index", help="exact, chroma or chroma:http://HOST:PORT."),
         click.option("--encoder", help="hashing, minilm, sentence-transformers:NAME, ..."),
-        click.option("--path", type=click.Path(path_type=Path), help="The memory's folder."),
-    ):
-        command = option(command)
-    return command
-
-
-def folder_options(command: F) -> F:
-    """Options that say which folder, whatever its encoder, and how to print."""
-    for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print JSON."),
         click.option("--path", type=click.Path(path_type=Path), help="The memory's folder."),
     ):
         command = option(command)
@@ -68,16 +57,10 @@ def scope_options(command: F) -> F:
     return command
 
 
-def open_scopes(command: F) -> F:
-    """An option for reading across scopes."""
-    return click.option(
-        "--all-scopes", is_flag=True, help="Look into every scope that is not named."
-    )(command)
-
-
 def command(act: Callable[..., None]) -> Callable[..., None]:
-    """Give a command its screen, and turn our errors into a message and exit status 1."""
+    """Give a command its screen and `--json`, and turn our errors into a message and exit status 1."""
 
+    @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
     @wraps(act)
     def run(*args: Any, as_json: bool, **kwargs: Any) -> None:
         screen = Screen(as_json=as_json)
@@ -86,6 +69,47 @@ def command(act: Callable[..., None]) -> Callable[..., None]:
         except AgentclError as error:
             screen.error(error)
             sys.exit(1)
+
+    return run
+
+
+def on_memory(
+    *, scoped: bool = True, across: bool = False, begins: bool = False, may_be_empty: bool = False
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make a command that gets its screen and the memory that its options name.
+
+    Args:
+        scoped: it also gets whose memory, as `scope`.
+        across: which may be every scope that is not named.
+        begins: a memory that is not there is made.
+        may_be_empty: a memory without records will do.
+    """
+
+    def decorate(act: Callable[..., None]) -> Callable[..., None]:
+        @wraps(act)
+        def run(screen: Screen, **given: Any) -> None:
+            if scoped:
+                given["scope"] = scope_of(given)
+            with open_memory(given, begins=begins, may_be_empty=may_be_empty) as memory:
+                act(screen, memory, **given)
+
+        made = memory_options(command(run))
+        made = scope_options(made) if scoped else made
+        everywhere = "Look into every scope that is not named."
+        return click.option("--all-scopes", is_flag=True, help=everywhere)(made) if across else made
+
+    return decorate
+
+
+def on_folder(act: Callable[..., None]) -> Callable[..., None]:
+    """Make a command that gets its screen and the memory of a folder, whatever its encoder."""
+
+    @click.option("--path", type=click.Path(path_type=Path), help="The memory's folder.")
+    @command
+    @wraps(act)
+    def run(screen: Screen, path: Path | None, **given: Any) -> None:
+        with open_folder(path) as memory:
+            act(screen, memory, **given)
 
     return run
 
@@ -100,7 +124,7 @@ def scope_of(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def open_memory(
-    given: dict[str, Any], *, begins: bool = False, may_be_empty: bool = False, **settings: Any
+    given: dict[str, Any], *, begins: bool = False, may_be_empty: bool = False
 ) -> Memory:
     """Open the memory that a command's options name; looking at one that is not there makes none."""
     # Here, so that `--help` does not wait for it.
@@ -114,7 +138,7 @@ def open_memory(
         raise StoreUnavailable(
             f"there is no memory at {path}; begin one with `agentcl add`, or name another --path"
         )
-    memory = Memory(**options, **settings, read_only=False)
+    memory = Memory(**options, read_only=False)
     if not (begins or may_be_empty) and memory.store.journal.last_seq() == 0:
         memory.close()
         raise InvalidInput(f"the memory at {path} is empty; fill it with `agentcl add`")

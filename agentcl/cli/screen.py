@@ -82,6 +82,14 @@ class Screen:
         """Print one JSON document."""
         click.echo(json.dumps(to_json(value), ensure_ascii=False, indent=2))
 
+    def answer(self, value: object, *lines: str) -> None:
+        """Print a value as JSON if that is asked for, else what it says in lines."""
+        if self.as_json:
+            self.json(value)
+            return
+        for line in lines:
+            self.line(line)
+
     def error(self, error: Exception) -> None:
         """Print what went wrong, and nothing else."""
         if self.as_json:
@@ -129,7 +137,7 @@ class Screen:
         for number, hit in enumerate(recall, start=1):
             name = hit.title or hit.uri or hit.document_id
             self.out.print(f"[bold]{number}. {safe(name)}[/]  [dim]{hit.document_id}[/]")
-            self.out.print(f"   {safe(_shorten(hit.text))}")
+            self.out.print(f"   {safe(shorten(hit.text))}")
             about = [hit.why(), f"recorded {hit.created_at:%Y-%m-%d %H:%M}"]
             if hit.uri and hit.uri != name:
                 about.append(hit.uri)
@@ -214,7 +222,7 @@ class Screen:
             what = (
                 getattr(record, "title", "")
                 or getattr(record, "uri", "")
-                or _shorten(getattr(record, "text", "") or record.search_text() or "", 60)
+                or shorten(getattr(record, "text", "") or record.search_text() or "", 60)
             )
             when = f"{record.created_at:%Y-%m-%d %H:%M}"
             table.add_row(
@@ -231,7 +239,7 @@ class Screen:
                 f"{job.done:,} of {'?' if total is None else f'{total:,}'}",
                 f"{job.created_at:%Y-%m-%d %H:%M}",
                 _scope(job.scope),
-                _shorten(job.error or _said(job.spec), 80),
+                shorten(job.error or _said(job.spec), 80),
             ]
             self.line("  ".join([job.id, *filter(None, about)]))
         if not jobs:
@@ -253,7 +261,7 @@ class Screen:
         """Print one line for each version."""
         words = {"put": "recorded", "delete": "deleted", "erase": "forgotten"}
         for version in versions:
-            text = _shorten(getattr(version.record, "text", "") or "", 80)
+            text = shorten(getattr(version.record, "text", "") or "", 80)
             self.out.print(
                 f"[bold]{version.version}[/] {words[version.op]} {version.at.isoformat()}  {safe(text)}"
             )
@@ -328,7 +336,8 @@ def _table(*columns: str) -> Table:
     return Table(*columns, box=None, show_header=bool(columns), pad_edge=False)
 
 
-def _shorten(text: str, width: int = 240) -> str:
+def shorten(text: str, width: int = 240) -> str:
+    """Return a text on one line, cut where it is longer than that."""
     line = " ".join(text.split())
     return line if len(line) <= width else line[: width - 1] + "…"
 

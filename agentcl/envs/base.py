@@ -63,9 +63,7 @@ class Observation:
 
     text: str
     goal: str = ""  # what the task asks for; said on reset, and empty afterwards
-    structured: Mapping[str, Any] | None = (
-        None  # the same for programs, where the environment has it
-    )
+    structured: Mapping[str, Any] | None = None  # for programs, where the environment has it
 
 
 @dataclass(frozen=True, slots=True)

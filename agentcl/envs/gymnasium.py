@@ -8,12 +8,11 @@ from typing import Any, Final
 
 from agentcl.envs.base import Determinism, Environment, Observation, Score, Task
 from agentcl.envs.engines import EngineEnvironment, Happened
-from agentcl.errors import InvalidInput, MissingExtra
+from agentcl.envs.requests import require_own
+from agentcl.errors import InvalidInput, needs
 
-try:
+with needs("Gymnasium's environments", "gymnasium"):
     import gymnasium
-except ImportError as error:
-    raise MissingExtra("Gymnasium's environments", "gymnasium") from error
 
 NO_SUCH: Final = "There is no such action."
 LONGEST_OBSERVATION: Final = 100_000  # characters
@@ -68,10 +67,7 @@ class FromGymnasium(EngineEnvironment):
         self._made_for: Task | None = None
 
     def _check(self, task: Task) -> None:
-        if task.env != self.name or task.family not in self.families:
-            raise InvalidInput(
-                f"{task.id} is no task of {self.name}; its families are {', '.join(self.families)}"
-            )
+        require_own(task, self.name, self.families)
 
     def _begin(self, task: Task, seed: int) -> Observation:
         if self._engine is None or self._made_for != task:
@@ -85,9 +81,7 @@ class FromGymnasium(EngineEnvironment):
     def _act(self, action: str) -> Happened:
         assert self._engine is not None
         chosen = self._parse(" ".join(action.split()))
-        if (
-            chosen is None
-        ):  # nothing happens in the engine, which may know no action that does nothing
+        if chosen is None:  # the engine is not asked: it may know no action that does nothing
             return Happened(f"{NO_SUCH} {self._text}", 0.0, is_over=False)
         seen, reward, terminated, truncated, told = self._engine.step(chosen)
         self._total += float(reward)

@@ -27,9 +27,7 @@ class RandomPolicy:
 
     def act(self, situation: Situation) -> Act | None:
         """Return an admissible action."""
-        if (
-            not situation.history
-        ):  # drawn anew, so that an episode does not depend on those before it
+        if not situation.history:  # drawn anew, so that no episode depends on those before it
             task, seed = situation.known_task, situation.seed
             self._rng = random.Random(f"random policy:{task.id}:{seed}")
         actions = situation.actions
@@ -97,12 +95,7 @@ def play(
 ) -> Played:
     """Play one episode. An environment that fails is noted, never scored.
 
-    Args:
-        environment: where.
-        actor: who acts.
-        task: what is to be done.
-        seed: of the task, and of what is drawn for it.
-        ask: what memory says of a question, for an actor that asks.
+    `ask` is what memory says of a question, for an actor that asks.
 
     Raises:
         InvalidInput: if the task is not one of this domain.

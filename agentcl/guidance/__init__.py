@@ -17,30 +17,10 @@ if TYPE_CHECKING:
     from agentcl.guidance.trust import Trust
 
 __all__ = [
-    "BUDGET_TOKENS",
-    "LANES",
-    "PRICE",
-    "STAGES",
-    "Adopted",
-    "Belief",
-    "Choice",
-    "Credit",
-    "ExpectedScore",
-    "GuidanceRules",
-    "GuidanceState",
-    "Lane",
-    "LaneRecord",
-    "LessonState",
-    "LifeStage",
-    "Offer",
-    "Pamphlet",
-    "Place",
-    "Posterior",
-    "StageDifference",
-    "Standing",
-    "Story",
-    "Trust",
-    "lesson_of",
+    "BUDGET_TOKENS", "LANES", "PRICE", "STAGES", "Adopted", "Belief", "Choice", "Credit",
+    "ExpectedScore", "GuidanceRules", "GuidanceState", "Lane", "LaneRecord", "LessonState",
+    "LifeStage", "Offer", "Pamphlet", "Place", "Posterior", "StageDifference", "Standing", "Story",
+    "Trust", "lesson_of",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:

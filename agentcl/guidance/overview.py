@@ -21,9 +21,7 @@ _ORDER: Final = {
     stage: place
     for place, stage in enumerate(("active", "trial", "candidate", "quarantined", "retired"))
 }
-_INTERVAL: Final = (
-    1.96  # standard deviations on either side that hold 95 % of a normal distribution
-)
+_INTERVAL: Final = 1.96  # standard deviations on either side that hold 95 % of a normal one
 
 
 @dataclass(frozen=True, slots=True)

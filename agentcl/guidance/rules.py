@@ -13,9 +13,7 @@ BUDGET_TOKENS: Final = 400  # for the lessons in one prompt
 class GuidanceRules:
     """The parts of the method. All are on; what one pays is measured by leaving it out."""
 
-    credit: bool = (
-        True  # worth by controlled exposure; off: no coin, and what is hoped for is believed
-    )
+    credit: bool = True  # worth by controlled exposure; off: no coin, what is hoped is believed
     tests: bool = True  # trust by confirmation and refutation; off: the prior of its origin stays
     merging: bool = True  # lessons that say the same are one; off: each is kept by itself
     narrowing: bool = True  # by kind of task and world; off: one belief for all of them

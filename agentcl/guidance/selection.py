@@ -16,8 +16,7 @@ from typing import Final
 
 from agentcl.guidance.rules import BUDGET_TOKENS, PRICE
 from agentcl.guidance.same import AGAINST, content, names
-from agentcl.guidance.state import LEAST_ARM, Belief, GuidanceState
-from agentcl.lessons import Lesson
+from agentcl.guidance.state import LEAST_ARM, Belief, GuidanceState, lesson_of
 from agentcl.store.episodes import Exposure, Guidance
 from agentcl.store.records import ScopeView
 from agentcl.text.tokens import TokenCounter, estimate_tokens
@@ -77,7 +76,7 @@ class Place:
 
 def line_of(guidance: Guidance) -> str:
     """Return a lesson as it stands in a prompt."""
-    return Lesson(guidance.when, guidance.claim, guidance.what).sentence()  # type: ignore[arg-type]
+    return lesson_of(guidance).sentence()
 
 
 def choose(

@@ -308,14 +308,7 @@ class GuidanceState:
         trust = self._trust_in(held, world)
         posterior = self._posterior(id, cluster, self._hope(id, world))
         confirmed, refuted = self.trust.counts(id)
-        stage, why = self._stage(
-            held,
-            trust,
-            posterior.probability_positive,
-            min(posterior.shown, posterior.withheld),
-            confirmed,
-            refuted,
-        )
+        stage, why = self._stage(held, trust, posterior)
         return Belief(
             stage=stage,
             trust=trust,
@@ -329,15 +322,11 @@ class GuidanceState:
         )
 
     def _stage(
-        self,
-        held: LessonState,
-        trust: float,
-        helps: float,
-        arm: float,
-        confirmed: int,
-        refuted: int,
+        self, held: LessonState, trust: float, posterior: Posterior
     ) -> tuple[LifeStage, str]:
         """Return the stage of a lesson's life, and the rule that says so."""
+        helps, arm = posterior.probability_positive, min(posterior.shown, posterior.withheld)
+        confirmed, refuted = self.trust.counts(held.guidance.id)
         if held.decided:
             return "retired", f"somebody decided so: {held.decided}"
         if trust < _HOLDS:

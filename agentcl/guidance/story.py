@@ -142,13 +142,8 @@ def story(
 ) -> Story:
     """Tell what the journal knows of a lesson, a deleted one too.
 
-    Evidence of a time that was rolled back is named, and counts for nothing, as in the state.
-
-    Args:
-        journal: where the rows are.
-        id: of the lesson.
-        view: whose lessons may be looked at.
-        rules: the parts of the method that are on, as in the memory.
+    Evidence of a time that was rolled back is named, and counts for nothing, as in the state. `rules` are
+    those of the memory.
 
     Raises:
         NotFound: if the view sees no such record, or it was forgotten.
@@ -180,9 +175,7 @@ class _Chronicle:
         self._trials: list[Trial] = []
         self._changes: list[StageChange] = []
         self._rulings: list[Ruling] = []
-        self._tasks: dict[
-            str, tuple[str, str]
-        ] = {}  # of episodes: what they are named, their world
+        self._tasks: dict[str, tuple[str, str]] = {}  # by episode: what it is named, its world
         self._judged: set[str] = set()  # episodes that have credited lessons already
         self._is_deleted = False
         for row in held:

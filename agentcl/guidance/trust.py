@@ -93,11 +93,7 @@ class Trust:
     def belief(self, lesson: str, world: str, class_name: str, *, prior: float) -> float:
         """Return the probability that a lesson holds in a world now.
 
-        Args:
-            lesson: its id.
-            world: where it would be followed.
-            class_name: of its origin and claim.
-            prior: the reliability of a class that was never tested.
+        `prior` is the reliability of a class that was never tested.
         """
         reliability = self.reliability(class_name, prior=prior)
         worlds = self._tests.get(lesson, {})
@@ -106,8 +102,7 @@ class Trust:
         else:
             elsewhere = [self._local(tests, place, reliability) for place, tests in worlds.items()]
             expected = self.generality(elsewhere)
-        good, bad = worlds[world].weights(self._aging.get(world, 0)) if world in worlds else (0, 0)
-        return (good + _PRIOR_WEIGHT * expected) / (good + bad + _PRIOR_WEIGHT)
+        return self._local(worlds.get(world, _Tests()), world, expected)
 
     def generality(self, beliefs: Iterable[float]) -> float:
         """Return how probably a lesson carries over to a new world, from how it fares in those it knows.
@@ -150,6 +145,6 @@ class Trust:
             "aging": self._aging,
         }
 
-    def _local(self, tests: _Tests, world: str, reliability: float) -> float:
+    def _local(self, tests: _Tests, world: str, expected: float) -> float:
         good, bad = tests.weights(self._aging.get(world, 0))
-        return (good + _PRIOR_WEIGHT * reliability) / (good + bad + _PRIOR_WEIGHT)
+        return (good + _PRIOR_WEIGHT * expected) / (good + bad + _PRIOR_WEIGHT)

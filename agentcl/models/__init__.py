@@ -19,29 +19,10 @@ if TYPE_CHECKING:
     from agentcl.store.usage import Usage
 
 __all__ = [
-    "GREEDY",
-    "REFERENCE_FOLDER",
-    "CachedModel",
-    "Call",
-    "Capability",
-    "ChatModel",
-    "Endpoint",
-    "Ledger",
-    "LedgerLine",
-    "LocalChat",
-    "Message",
-    "MeteredModel",
-    "OpenAIChat",
-    "Prices",
-    "RecordedModel",
-    "Reply",
-    "Sampling",
-    "ScriptedModel",
-    "TokenLogprob",
-    "Usage",
-    "VllmServer",
-    "ask_object",
-    "open_reference",
+    "GREEDY", "REFERENCE_FOLDER", "CachedModel", "Call", "Capability", "ChatModel", "Endpoint",
+    "Ledger", "LedgerLine", "LocalChat", "Message", "MeteredModel", "OpenAIChat", "Prices",
+    "RecordedModel", "Reply", "Sampling", "ScriptedModel", "TokenLogprob", "Usage", "VllmServer",
+    "ask_object", "open_reference",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:

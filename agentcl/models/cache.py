@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final, cast
@@ -19,6 +19,7 @@ from agentcl.models.base import (
     Schema,
     TokenLogprob,
 )
+from agentcl.models.metered import AskingModel
 from agentcl.store.checks import canonical_json
 from agentcl.store.sqlite.database import Database
 from agentcl.store.usage import Usage
@@ -43,7 +44,7 @@ def _move_durations(connection: sqlite3.Connection) -> None:
     connection.execute(_MOVED)
 
 
-class CachedModel:
+class CachedModel(AskingModel):
     """A model whose answers are kept in a file, by everything that was asked.
 
     The key is the model's name, messages, sampling and schema. A sampled answer (temperature above 0)
@@ -55,8 +56,7 @@ class CachedModel:
     """
 
     def __init__(self, model: ChatModel, path: Path) -> None:
-        self.name = model.name
-        self._model = model
+        super().__init__(model)
         path.parent.mkdir(parents=True, exist_ok=True)
         self._database = Database(
             path,
@@ -83,14 +83,6 @@ class CachedModel:
                 "INSERT OR REPLACE INTO answer VALUES (?, ?)", (key, canonical_json(asdict(reply)))
             )
         return reply
-
-    def stream(self, messages: Sequence[Message], *, sampling: Sampling = GREEDY) -> Iterator[str]:
-        """Yield the answer piece by piece, always from the model."""
-        return self._model.stream(messages, sampling=sampling)
-
-    def fingerprint(self) -> str:
-        """Return the model's own."""
-        return self._model.fingerprint()
 
     def close(self) -> None:
         """Close the file; calling it twice is allowed."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from agentcl.errors import MissingExtra, ModelUnavailable
+from agentcl.errors import ModelUnavailable, needs
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -55,10 +55,8 @@ def check(
         ModelUnavailable: if the endpoint cannot be reached, or lists no such model.
         MissingExtra: if the `openai` client is not installed.
     """
-    try:
+    with needs("checking an endpoint", "openai"):
         from openai import OpenAI
-    except ImportError as error:
-        raise MissingExtra("checking an endpoint", "openai") from error
     key = api_key or os.environ.get("OPENAI_API_KEY") or "none"
     with OpenAI(base_url=base_url, api_key=key, timeout=timeout_s, max_retries=1) as client:
         return _examine(client, base_url, model)

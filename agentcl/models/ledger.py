@@ -14,6 +14,7 @@ from typing import Final, Literal, cast, get_args
 
 from agentcl.errors import AgentclError, ConfigError, InvalidInput
 from agentcl.models.base import GREEDY, ChatModel, Message, Reply, Sampling, Schema
+from agentcl.models.metered import AskingModel
 from agentcl.store.records import from_micros, now_micros, to_micros
 from agentcl.store.sqlite.database import Database
 from agentcl.store.usage import NO_USAGE, Usage
@@ -185,7 +186,7 @@ class Ledger:
         self._database.close()
 
 
-class RecordedModel:
+class RecordedModel(AskingModel):
     """A model whose every call lands in a ledger, failed ones too.
 
     Args:
@@ -207,8 +208,7 @@ class RecordedModel:
         job: str = "",
         clock: Callable[[], int] = now_micros,
     ) -> None:
-        self.name = model.name
-        self._model = model
+        super().__init__(model)
         self._ledger = ledger
         self._about = (purpose, episode, job)
         self._clock = clock
@@ -248,10 +248,6 @@ class RecordedModel:
             duration_s = time.perf_counter() - started
             said = estimate_tokens("".join(pieces))
             self._write(Usage(1, asked, said, duration_s, is_estimated=True), error=problem)
-
-    def fingerprint(self) -> str:
-        """Return the model's own."""
-        return self._model.fingerprint()
 
     def _write(
         self,

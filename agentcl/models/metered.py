@@ -1,4 +1,4 @@
-"""A model whose answers are counted."""
+"""Models that ask another one, and one of them: a model whose answers are counted."""
 
 from __future__ import annotations
 
@@ -8,13 +8,31 @@ from agentcl.models.base import GREEDY, ChatModel, Message, Reply, Sampling, Sch
 from agentcl.store.usage import NO_USAGE
 
 
-class MeteredModel:
-    """A model whose answers are counted, those too that turn out to be of no use. For one thread."""
+class AskingModel:
+    """Asks another model. What a subclass does not say is the other's."""
 
     def __init__(self, model: ChatModel) -> None:
         self.name = model.name
-        self.usage = NO_USAGE  # of all answers so far
         self._model = model
+
+    def stream(self, messages: Sequence[Message], *, sampling: Sampling = GREEDY) -> Iterator[str]:
+        """Yield the other model's answer piece by piece."""
+        return self._model.stream(messages, sampling=sampling)
+
+    def fingerprint(self) -> str:
+        """Return the other model's."""
+        return self._model.fingerprint()
+
+
+class MeteredModel(AskingModel):
+    """A model whose answers are counted, those too that turn out to be of no use. For one thread.
+
+    A stream says nothing of tokens, so it is not counted.
+    """
+
+    def __init__(self, model: ChatModel) -> None:
+        super().__init__(model)
+        self.usage = NO_USAGE  # of all answers so far
 
     def chat(
         self,
@@ -27,11 +45,3 @@ class MeteredModel:
         reply = self._model.chat(messages, sampling=sampling, schema=schema)
         self.usage += reply.usage
         return reply
-
-    def stream(self, messages: Sequence[Message], *, sampling: Sampling = GREEDY) -> Iterator[str]:
-        """Ask the model. A stream says nothing of tokens, so it is not counted."""
-        return self._model.stream(messages, sampling=sampling)
-
-    def fingerprint(self) -> str:
-        """Return the model's."""
-        return self._model.fingerprint()

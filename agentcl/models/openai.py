@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from agentcl.errors import MissingExtra, ModelUnavailable, RequestRefused
+from agentcl.errors import ModelUnavailable, RequestRefused, needs
 from agentcl.models.base import (
     GREEDY,
     Finish,
@@ -60,10 +60,8 @@ class OpenAIChat:
         retries: int = 3,
         concurrency: int = 16,
     ) -> None:
-        try:
+        with needs(f"the model openai:{model}", "openai"):
             from openai import OpenAI
-        except ImportError as error:
-            raise MissingExtra(f"the model openai:{model}", "openai") from error
         self.name = f"openai:{model}@{base_url}"
         self._model = model
         self._base_url = base_url

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from agentcl.errors import MissingExtra, SchemaViolation
+from agentcl.errors import SchemaViolation, needs
 from agentcl.models.base import GREEDY, ChatModel, Message, Reply, Sampling, Schema
 
 _FENCE: Final = re.compile(r"\A\s*```(?:json)?\s*\n(.*?)\n?```\s*\Z", re.DOTALL)
@@ -62,11 +62,9 @@ def ask_object(
 
 def _read(reply: Reply, schema: Schema) -> tuple[Any, str | None]:
     """Return the object and None, or None and what is wrong with the answer."""
-    try:
+    with needs("checking answers against a schema", "openai"):
         from jsonschema import Draft202012Validator
         from jsonschema.exceptions import best_match
-    except ImportError as error:
-        raise MissingExtra("checking answers against a schema", "openai") from error
     fenced = _FENCE.match(reply.text)
     try:
         value = json.loads(fenced.group(1) if fenced else reply.text)

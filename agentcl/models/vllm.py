@@ -8,7 +8,6 @@ import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 from urllib.request import urlopen
 
@@ -90,12 +89,7 @@ class VllmServer:
             raise ModelUnavailable(str(error)) from error
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.stop()
 
     def is_running(self) -> bool:

@@ -20,18 +20,16 @@ from typing import Any, Final, cast
 
 import httpx
 
-from agentcl.errors import MissingExtra, StoreUnavailable
+from agentcl.errors import StoreUnavailable, needs
 from agentcl.retrieval.index import Change, Entry, Match, Query
 from agentcl.store.records import SCOPE_FIELDS, Scope
 from agentcl.store.sqlite.database import Database
 
-try:
+with needs("the index 'chroma'", "chroma"):
     import chromadb
     from chromadb.api import ClientAPI
     from chromadb.config import Settings
     from chromadb.errors import ChromaError, NotFoundError
-except ImportError as error:
-    raise MissingExtra("the index 'chroma'", "chroma") from error
 
 _LIVE: Final = (1 << 62) - 1  # `ended` of a live entry
 _BATCH: Final = 500

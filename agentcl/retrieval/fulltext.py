@@ -30,9 +30,7 @@ logger = logging.getLogger(__name__)
 
 FREQUENT: Final = 0.1  # a term in more than this share of what a query sees is frequent ...
 _FREQUENT_FROM: Final = 500  # ... but only among at least this many entries
-MOST_SCORED: Final = (
-    5_000  # entries that the terms of one query may have together, rarest terms first
-)
+MOST_SCORED: Final = 5_000  # entries that a query's terms may have together, rarest first
 _MAX_TERMS: Final = 64  # of one query, the rarest ones
 _MAX_SCOPES: Final = 64  # more visible scopes than this are tested entry by entry
 _TAG_BELOW: Final = 0.25  # of all entries; a tag that more of them have costs more than it saves

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import heapify, heappop, nsmallest
 from typing import TYPE_CHECKING, Final
 
@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from agentcl.retrieval.graph.index import Association
 
 DENSE_WEIGHT: Final = 0.55  # of an encoder that knows meaning; the text ranking has the rest
-LEXICAL_DENSE_WEIGHT: Final = (
-    0.02  # of one that compares spelling: BM25 does that better, but misses typos
-)
+LEXICAL_DENSE_WEIGHT: Final = 0.02  # of one that compares spelling: BM25 lacks typos alone
 SEEDS: Final = 20  # passages at which a walk begins ...
 SHARPNESS: Final = 25.0  # ... with shares that fall by e for every 1/25 of the best score
 _WALK_WEIGHT: Final = 0.1  # of the logarithm of visits, in units of the fused score
@@ -73,7 +71,6 @@ class Fusion:
                     for seq, _, score in ranking
                 }
             )
-
         self._beyond = self._beyond_dense()
         if self._beyond is not None:
             adds = self._beyond.contribution
@@ -159,13 +156,9 @@ def with_link(found: Fused, steps: tuple[tuple[str, str], ...]) -> Fused:
     """Return an entry whose graph part tells how the walk came to it."""
     if not steps:
         return found
-    parts = [
-        ScorePart(part.source, part.rank, part.score, part.contribution, Link(steps))
-        if part.source == "graph"
-        else part
-        for part in found.parts
-    ]
-    return Fused(found.seq, found.id, found.score, tuple(parts))
+    link = Link(steps)
+    parts = (replace(one, link=link) if one.source == "graph" else one for one in found.parts)
+    return replace(found, parts=tuple(parts))
 
 
 def _adds(found: Association) -> float:

@@ -158,11 +158,7 @@ class Retriever:
     ) -> Retrieved:
         """Return at most `limit` hits, best first; ties break by the journal's order.
 
-        Args:
-            query: what is asked.
-            mode: which rankings.
-            limit: how many hits.
-            recognise: a filter of the facts that a graph search begins with.
+        `recognise` filters the facts that a graph search begins with.
         """
         asked = search_mode(mode)
         self.catch_up(mode=asked)

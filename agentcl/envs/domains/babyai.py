@@ -16,7 +16,8 @@ from typing import Any, Final
 
 from agentcl.envs.base import Determinism, Observation, Oracle, Score, Split, Task
 from agentcl.envs.engines import EngineEnvironment, Happened
-from agentcl.errors import EnvironmentFailed, InvalidInput, MissingExtra
+from agentcl.envs.requests import families_of, require_own
+from agentcl.errors import EnvironmentFailed, InvalidInput, needs
 
 NAME: Final = "babyai"
 # Level: the engine's own step limit, the smallest that it gives to any mission of the level.
@@ -43,23 +44,15 @@ _MIDDLE: Final = 3  # the agent's column of the seven that it sees
 _NEAREST: Final = 6  # ... and its row
 # The engine's numbers of what a cell may hold.
 _EMPTY, _WALL, _FLOOR, _DOOR, _KEY, _BALL, _BOX, _GOAL, _LAVA = range(1, 10)
-_THINGS: Final = {
-    _DOOR: "door",
-    _KEY: "key",
-    _BALL: "ball",
-    _BOX: "box",
-    _GOAL: "goal",
-    _LAVA: "lava",
-}
+_NAMES: Final = ("door", "key", "ball", "box", "goal", "lava")
+_THINGS: Final = dict(zip(range(_DOOR, _LAVA + 1), _NAMES, strict=True))
 _PORTABLE: Final = (_KEY, _BALL, _BOX)
 _COLOURS: Final = ("red", "green", "blue", "purple", "yellow", "grey")
 _DOORS: Final = ("open", "closed", "locked")
 _OPEN, _LOCKED = 0, 2
 
 _Cell = Sequence[int]  # kind, colour, state
-View = Sequence[
-    Sequence[_Cell]
-]  # columns from the left, each from its farthest cell to its nearest
+View = Sequence[Sequence[_Cell]]  # columns from the left, each from its farthest cell on
 
 _log = logging.getLogger(__name__)
 
@@ -155,11 +148,9 @@ def make_engine(level: str) -> Any:  # noqa: ANN401  # the engine carries no typ
     Raises:
         MissingExtra: if minigrid is not installed.
     """
-    try:
+    with needs("BabyAI", "babyai"):
         import gymnasium
         import minigrid  # noqa: F401  # importing it registers its levels
-    except ImportError as error:
-        raise MissingExtra("BabyAI", "babyai") from error
     return gymnasium.make(f"BabyAI-{level}-v0", disable_env_checker=True).unwrapped
 
 
@@ -259,12 +250,9 @@ class BabyAIDomain:
 
     def tasks(self, split: Split, *, family: str | None = None) -> Iterator[Task]:
         """Yield the tasks of a split, the levels taking turns."""
-        if split not in _VARIATIONS:
-            raise InvalidInput(f"there is no split {split!r}; choose train, dev or test")
-        if family is not None and family not in LEVELS:
-            raise InvalidInput(f"there is no family {family!r}; choose one of {', '.join(LEVELS)}")
+        levels = families_of(split, family, self.families)
         for variation in _VARIATIONS[split]:
-            for level in LEVELS if family is None else (family,):
+            for level in levels:
                 yield Task(NAME, level, variation, split, LEVELS[level])
 
     def oracle(self) -> Oracle:
@@ -273,8 +261,7 @@ class BabyAIDomain:
 
 
 def _check(task: Task) -> None:
-    if task.env != NAME or task.family not in LEVELS:
-        raise InvalidInput(f"{task.id} is no task of {NAME}; its families are {', '.join(LEVELS)}")
+    require_own(task, NAME, LEVELS)
     if task.max_steps > LEVELS[task.family]:
         raise InvalidInput(
             f"{task.id} has {task.max_steps} steps; the engine allows {LEVELS[task.family]}"

@@ -29,7 +29,8 @@ from agentcl.envs.domains.household_games import (
     spoken,
 )
 from agentcl.envs.engines import EngineEnvironment, Happened
-from agentcl.errors import EnvironmentFailed, InvalidInput, MissingExtra
+from agentcl.envs.requests import families_of, require_own
+from agentcl.errors import EnvironmentFailed, InvalidInput, MissingExtra, needs
 
 NAME: Final = "household"
 MAX_STEPS: Final = 50
@@ -38,9 +39,7 @@ HOUSES: Final[Mapping[Split, range]] = {
     "dev": range(30, 40),
     "test": range(40, 50),
 }
-_TASK: Final = (
-    "Your task is to"  # where the engine's own words on the task begin; ours are the goal
-)
+_TASK: Final = "Your task is to"  # where the engine's own words on it begin; ours are the goal
 
 
 class HouseholdEnvironment(EngineEnvironment):
@@ -103,14 +102,9 @@ class HouseholdDomain:
 
     def tasks(self, split: Split, *, family: str | None = None) -> Iterator[Task]:
         """Yield the tasks of a split, house by house."""
-        if split not in HOUSES:
-            raise InvalidInput(f"there is no split {split!r}; choose train, dev or test")
-        if family is not None and family not in FAMILIES:
-            raise InvalidInput(
-                f"there is no family {family!r}; choose one of {', '.join(FAMILIES)}"
-            )
+        kinds = families_of(split, family, FAMILIES)
         for house in HOUSES[split]:
-            for kind in FAMILIES if family is None else (family,):
+            for kind in kinds:
                 for number in range(GOALS_PER_HOUSE):
                     yield Task(NAME, kind, house * GOALS_PER_HOUSE + number, split, MAX_STEPS)
 
@@ -121,10 +115,7 @@ class HouseholdDomain:
 
 def household_of(task: Task, seed: int) -> Household:
     """Return the game of a task. Raises InvalidInput if the task is not one of this domain."""
-    if task.env != NAME or task.family not in FAMILIES:
-        raise InvalidInput(
-            f"{task.id} is no task of {NAME}; its families are {', '.join(FAMILIES)}"
-        )
+    require_own(task, NAME, FAMILIES)
     if task.variation < 0:
         raise InvalidInput(f"{task.family} has no variation {task.variation}")
     return draw_household(task.family, _house(task), task.variation % GOALS_PER_HOUSE, seed)
@@ -136,12 +127,10 @@ def _house(task: Task) -> int:
 
 def open_engine() -> Any:  # noqa: ANN401  # the engine carries no types
     """Return the bare engine. Raises MissingExtra if it is not installed."""
-    try:
+    with needs("household", "alfworld"):
         import fast_downward  # noqa: F401  # the engine itself would say so only when it is made
         from textworld import EnvInfos
         from textworld.envs.pddl import PddlEnv
-    except ImportError as error:
-        raise MissingExtra("household", "alfworld") from error
     _data()
     return PddlEnv(EnvInfos(admissible_commands=True, won=True))
 

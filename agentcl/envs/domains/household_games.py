@@ -111,9 +111,7 @@ class Household:
                 "(atLocation ?a ?l) (objectAtLocation ?lamp ?l)))"
             )
         target = _place_type(self.target)
-        if (
-            self.family == "place-two"
-        ):  # both in the same place, or "two in a cabinet" is two cabinets
+        if self.family == "place-two":  # in the same place, or "two in a cabinet" is two cabinets
             one, two = (name for name, _ in self.things if kind_of(name) == self.kind)
             return (
                 f"(exists (?r - receptacle) (and (receptacleType ?r {target}) "

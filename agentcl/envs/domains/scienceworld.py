@@ -14,44 +14,27 @@ from typing import Final
 from agentcl.envs.base import Determinism, Observation, Oracle, Score, Split, Task
 from agentcl.envs.domains.scienceworld_engine import ScienceWorldEngine, require_engine
 from agentcl.envs.engines import EngineEnvironment, Happened
+from agentcl.envs.requests import families_of, require_own, step_limit
 from agentcl.errors import InvalidInput
 
 NAME: Final = "scienceworld"
 MAX_STEPS: Final = 200
 # How many variations each family has, in version 1.2.3. The simulator gives the first half to train, the
 # next quarter to dev and the rest to test, so tasks can be listed without starting it.
-VARIATIONS: Final = {
-    "boil": 30,
-    "change-the-state-of-matter-of": 30,
-    "chemistry-mix": 32,
-    "chemistry-mix-paint-secondary-color": 36,
-    "chemistry-mix-paint-tertiary-color": 36,
-    "find-animal": 300,
-    "find-living-thing": 300,
-    "find-non-living-thing": 300,
-    "find-plant": 300,
-    "freeze": 30,
-    "grow-fruit": 126,
-    "grow-plant": 126,
-    "identify-life-stages-1": 14,
-    "identify-life-stages-2": 10,
-    "inclined-plane-determine-angle": 168,
-    "inclined-plane-friction-named-surfaces": 1386,
-    "inclined-plane-friction-unnamed-surfaces": 162,
-    "lifespan-longest-lived": 125,
-    "lifespan-longest-lived-then-shortest-lived": 125,
-    "lifespan-shortest-lived": 125,
-    "measure-melting-point-known-substance": 436,
-    "measure-melting-point-unknown-substance": 300,
-    "melt": 30,
-    "mendelian-genetics-known-plant": 120,
-    "mendelian-genetics-unknown-plant": 480,
-    "power-component": 20,
-    "power-component-renewable-vs-nonrenewable-energy": 20,
-    "test-conductivity": 900,
-    "test-conductivity-of-unknown-substances": 600,
-    "use-thermometer": 540,
-}
+_COUNTS: Final = """
+    boil:30 change-the-state-of-matter-of:30 chemistry-mix:32
+    chemistry-mix-paint-secondary-color:36 chemistry-mix-paint-tertiary-color:36 find-animal:300
+    find-living-thing:300 find-non-living-thing:300 find-plant:300 freeze:30 grow-fruit:126
+    grow-plant:126 identify-life-stages-1:14 identify-life-stages-2:10
+    inclined-plane-determine-angle:168 inclined-plane-friction-named-surfaces:1386
+    inclined-plane-friction-unnamed-surfaces:162 lifespan-longest-lived:125
+    lifespan-longest-lived-then-shortest-lived:125 lifespan-shortest-lived:125
+    measure-melting-point-known-substance:436 measure-melting-point-unknown-substance:300
+    melt:30 mendelian-genetics-known-plant:120 mendelian-genetics-unknown-plant:480
+    power-component:20 power-component-renewable-vs-nonrenewable-energy:20 test-conductivity:900
+    test-conductivity-of-unknown-substances:600 use-thermometer:540
+"""
+VARIATIONS: Final = {kind: int(n) for kind, n in (one.split(":") for one in _COUNTS.split())}
 SIMPLIFICATIONS: Final = (
     "easy",  # all of the others that the task allows
     "teleportAction",
@@ -179,10 +162,8 @@ class ScienceWorldDomain:
         """
         chosen = [name.strip() for name in simplifications.split(",") if name.strip()]
         _require_known(chosen)
-        if not str(max_steps).isdecimal() or int(max_steps) < 1:
-            raise InvalidInput(f"max_steps is {max_steps!r}, not a number from 1")
         self._parameters = {"simplifications": ",".join(chosen)} if chosen else {}
-        self._max_steps = int(max_steps)
+        self._max_steps = step_limit(max_steps)
 
     def make(self) -> ScienceWorldEnvironment:
         """Return a fresh environment; its Java process starts with the first episode.
@@ -200,25 +181,14 @@ class ScienceWorldDomain:
         So any number of them from the front is as even over the families as can be: they have from 10 to
         1,386 variations.
         """
-        if split not in ("train", "dev", "test"):
-            raise InvalidInput(f"there is no split {split!r}; choose train, dev or test")
-        if family is not None and family not in self.families:
-            raise InvalidInput(
-                f"there is no family {family!r}; choose one of {', '.join(self.families)}"
-            )
-        chosen = self.families if family is None else (family,)
+        chosen = families_of(split, family, self.families)
         ranges = {kind: variations_of(kind, split) for kind in chosen}
+        limit, parameters = self._max_steps, self._parameters
         for position in range(max(map(len, ranges.values()))):
             for kind, variations in ranges.items():
                 if position < len(variations):
-                    yield Task(
-                        NAME,
-                        kind,
-                        variations[position],
-                        split,
-                        self._max_steps,
-                        dict(self._parameters),
-                    )
+                    variation = variations[position]
+                    yield Task(NAME, kind, variation, split, limit, dict(parameters))
 
     def oracle(self) -> Oracle:
         """Return what knows the gold paths."""
@@ -230,10 +200,7 @@ def _simplifications(task: Task) -> str:
 
 
 def _require_own(task: Task) -> None:
-    if task.env != NAME or task.family not in VARIATIONS:
-        raise InvalidInput(
-            f"{task.id} is no task of {NAME}; its families are {', '.join(VARIATIONS)}"
-        )
+    require_own(task, NAME, VARIATIONS)
     if not 0 <= task.variation < VARIATIONS[task.family]:
         raise InvalidInput(
             f"{task.family} has no variation {task.variation}; it has 0 to {VARIATIONS[task.family] - 1}"

@@ -15,7 +15,7 @@ import weakref
 from collections.abc import Callable
 from typing import IO, Any, Final
 
-from agentcl.errors import ConfigError, EnvironmentFailed, MissingExtra
+from agentcl.errors import ConfigError, EnvironmentFailed, needs
 
 CALL_TIMEOUT_S: Final = 300.0  # a gold path has been seen to take half a minute
 _END_TIMEOUT_S: Final = 10.0
@@ -40,11 +40,9 @@ def require_engine() -> None:
         MissingExtra: if its package is not installed.
         ConfigError: if there is no Java.
     """
-    try:
+    with needs("ScienceWorld", "scienceworld"):
         import py4j.java_gateway  # noqa: F401  # only whether it is there
         import scienceworld.constants  # noqa: F401
-    except ImportError as error:
-        raise MissingExtra("ScienceWorld", "scienceworld") from error
     if not os.environ.get("JAVA_HOME") and shutil.which("java") is None:
         raise ConfigError(
             "ScienceWorld runs on Java, and there is none on the path: install openjdk-17-jre-headless "

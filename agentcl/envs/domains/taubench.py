@@ -23,7 +23,8 @@ from typing import Any, Final, Literal
 
 from agentcl.envs.base import Determinism, Observation, Oracle, Score, Split, Task
 from agentcl.envs.engines import EngineEnvironment, Happened
-from agentcl.errors import InvalidInput, MissingExtra
+from agentcl.envs.requests import families_of, require_own, step_limit
+from agentcl.errors import InvalidInput, needs
 
 NAME: Final = "tau-bench"
 FAMILIES: Final = ("airline", "retail")
@@ -166,11 +167,9 @@ class TauBenchDomain:
         Raises:
             InvalidInput: if the limit is no positive number.
         """
-        if not str(max_steps).isdecimal() or int(max_steps) < 1:
-            raise InvalidInput(f"max_steps is {max_steps!r}, not a number from 1")
         self._folder = None if checkout is None else Path(checkout)
         self._user = user
-        self._max_steps = int(max_steps)
+        self._max_steps = step_limit(max_steps)
 
     def make(self) -> TauBenchEnvironment:
         """Return a fresh environment.
@@ -183,9 +182,7 @@ class TauBenchDomain:
 
     def tasks(self, split: Split, *, family: str | None = None) -> Iterator[Task]:
         """Yield the tasks of a split as the checkout has them."""
-        if split not in ("train", "dev", "test"):
-            raise InvalidInput(f"there is no split {split!r}; choose train, dev or test")
-        chosen = FAMILIES if family is None else (_family(NAME, family),)
+        chosen = families_of(split, family, FAMILIES)
         checkout = _Checkout(self._required())
         for kind in chosen:
             for index in range(checkout.size(kind, split)):
@@ -243,10 +240,8 @@ class _Checkout:
                 f"{folder} is no checkout of tau-bench: it has no {_PACKAGE}/envs/base.py; clone "
                 "https://github.com/sierra-research/tau-bench"
             )
-        try:
+        with needs("tau-bench", "taubench"):
             import_module("pydantic")
-        except ImportError as error:
-            raise MissingExtra("tau-bench", "taubench") from error
         self._folder = folder
         self._known: dict[tuple[str, Split], Any] = {}
         self._modules: dict[str, ModuleType] = {}
@@ -290,7 +285,8 @@ class _Checkout:
 
     def require(self, task: Task) -> None:
         """Raise InvalidInput if the task is not one of this checkout."""
-        size = self.size(_family(task.env, task.family), task.split)
+        require_own(task, NAME, FAMILIES)
+        size = self.size(task.family, task.split)
         if not 0 <= task.variation < size:
             raise InvalidInput(
                 f"{task.family} has no {task.split} task {task.variation}; it has {size} of them"
@@ -332,14 +328,6 @@ def _stand_ins(folder: Path) -> dict[str, ModuleType]:
 
     users.__dict__.update(load_user=load_user, UserStrategy=UserStrategy)
     return {package.__name__: package, users.__name__: users}
-
-
-def _family(env: str, family: str) -> str:
-    if env != NAME or family not in FAMILIES:
-        raise InvalidInput(
-            f"there is no family {env}/{family}; choose one of {', '.join(FAMILIES)}"
-        )
-    return family
 
 
 def _goal(domain: Any) -> str:  # noqa: ANN401

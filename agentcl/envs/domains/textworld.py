@@ -31,27 +31,15 @@ from agentcl.envs.domains.textworld_games import (
     settings_of,
 )
 from agentcl.envs.engines import EngineEnvironment, Happened
-from agentcl.errors import EnvironmentFailed, InvalidInput
+from agentcl.envs.requests import families_of
+from agentcl.errors import EnvironmentFailed
 
 NO_SUCH: Final = "That is no action of this game. Say one thing at a time, in a few words."
 LONGEST_ACTION: Final = 100  # characters; the engine cuts off at 198
 # Said to the interpreter instead of the game: they end it, write files, or take a step back. Like the
 # interpreter, the first nine letters are looked at.
-_META: Final = frozenset(
-    word[:9]
-    for word in [
-        "quit",
-        "q",
-        "restart",
-        "restore",
-        "save",
-        "undo",
-        "script",
-        "transcript",
-        "unscript",
-        "verify",
-    ]
-)
+_COMMANDS: Final = "quit q restart restore save undo script transcript unscript verify"
+_META: Final = frozenset(word[:9] for word in _COMMANDS.split())
 _SEVERAL: Final = re.compile(r"[.;]\s*\S|\bthen\b")
 _ESCAPE: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _PROMPT: Final = "Would you like to RESTART"
@@ -205,14 +193,9 @@ class TextWorldDomain:
 
     def tasks(self, split: Split, *, family: str | None = None) -> Iterator[Task]:
         """Yield the tasks of a split, families and levels taking turns; no game is made for it."""
-        if split not in VARIATIONS:
-            raise InvalidInput(f"there is no split {split!r}; choose train, dev or test")
-        if family is not None and family not in FAMILIES:
-            raise InvalidInput(
-                f"there is no family {family!r}; choose one of {', '.join(FAMILIES)}"
-            )
+        names = families_of(split, family, self.families)
         for n, variation in enumerate(VARIATIONS[split]):
-            for name in FAMILIES if family is None else (family,):
+            for name in names:
                 kind = FAMILIES[name]
                 level = kind.levels[n % len(kind.levels)]
                 yield Task(NAME, name, variation, split, kind.max_steps, dict(level))

@@ -16,7 +16,8 @@ from types import ModuleType
 from typing import Any, Final
 
 from agentcl.envs.base import Split, Task
-from agentcl.errors import EnvironmentFailed, InvalidInput, MissingExtra
+from agentcl.envs.requests import require_own
+from agentcl.errors import EnvironmentFailed, InvalidInput, needs
 
 NAME: Final = "textworld"
 
@@ -98,11 +99,8 @@ def settings_of(task: Task) -> dict[str, Setting]:
     Raises:
         InvalidInput: if the task is not one of this domain.
     """
-    family = FAMILIES.get(task.family)
-    if task.env != NAME or family is None:
-        raise InvalidInput(
-            f"{task.id} is no task of {NAME}; its families are {', '.join(FAMILIES)}"
-        )
+    require_own(task, NAME, FAMILIES)
+    family = FAMILIES[task.family]
     if not 0 <= task.variation < 2**32:
         raise InvalidInput(f"{task.id}: a variation is a seed, from 0 to {2**32 - 1}")
     settings = {name: values[0] for name, values in family.may_be.items()}
@@ -122,12 +120,10 @@ def settings_of(task: Task) -> dict[str, Setting]:
 
 def require_engine() -> ModuleType:
     """Return the engine. Raises MissingExtra if it is not installed."""
-    try:
+    with needs("TextWorld", "textworld"):
         import textworld
         import textworld.challenges
         import textworld.generator
-    except ImportError as error:
-        raise MissingExtra("TextWorld", "textworld") from error
     engine: ModuleType = textworld
     return engine
 

@@ -30,11 +30,7 @@ CATEGORIES: Final = ("unchanged", "single-hop", "two-hop", "three-hop")
 SMALLEST: Final = 20
 LARGEST: Final = 15_000  # as far as there are names
 _HELD_OUT_LARGEST: Final = 4_000
-_KINDS: Final = (
-    "town",
-    "person",
-    "company",
-)  # their relations lead to each other, so there are chains
+_KINDS: Final = ("town", "person", "company")  # whose relations lead to each other
 _PER_SUBJECT: Final = 4  # relations that each subject of a kind has
 
 _Slot = tuple[str, str]  # a subject and the noun of a relation

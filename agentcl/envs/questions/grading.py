@@ -16,19 +16,8 @@ from agentcl.errors import InvalidInput
 
 # What a reader may say when it finds no answer, as `normalise` leaves it.
 NO_ANSWER: Final = frozenset(
-    {
-        "",
-        "not stated",
-        "no answer",
-        "none",
-        "unknown",
-        "unanswerable",
-        "not mentioned",
-        "no information available",
-        "not enough information",
-        "i dont know",
-        "i do not know",
-    }
+    "|not stated|no answer|none|unknown|unanswerable|not mentioned|no information available"  # noqa: SIM905
+    "|not enough information|i dont know|i do not know".split("|")
 )
 _ARTICLES: Final = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION: Final = str.maketrans("", "", string.punctuation)
@@ -89,7 +78,8 @@ def recall_at(retrieved: Iterable[str], evidence: Collection[str], k: int) -> fl
     Raises:
         InvalidInput: if there is no evidence, where recall means nothing, or k is less than 1.
     """
-    first = _first(retrieved, evidence, k)
+    _require(evidence, k)
+    first = set(list(dict.fromkeys(retrieved))[:k])
     return len(first & set(evidence)) / len(set(evidence))
 
 
@@ -135,11 +125,6 @@ def ndcg_at(retrieved: Iterable[str], evidence: Collection[str], k: int) -> floa
 
 def _discount(place: int) -> float:
     return 1 / math.log2(place + 1)
-
-
-def _first(retrieved: Iterable[str], evidence: Collection[str], k: int) -> set[str]:
-    _require(evidence, k)
-    return set(list(dict.fromkeys(retrieved))[:k])
 
 
 def _require(evidence: Collection[str], k: int = 1) -> None:

@@ -9,7 +9,6 @@ from typing import Final
 
 from agentcl.envs.relations import RELATIONS, statements
 
-RULE: Final = "Every fact has a number. Where two facts contradict each other, the one with the higher number holds."
 _NUMBERED: Final = re.compile(r"(?<!\S)(\d+)\. (.+?\.)(?=\s+\d+\. |\s*$)", re.DOTALL)
 
 

@@ -10,9 +10,10 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import fields as dataclass_fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Literal, cast, get_args
+from typing import Any, Final, Literal, get_args
 
 from agentcl.errors import InvalidInput
 
@@ -153,22 +154,15 @@ def _lines(stream: QuestionStream) -> Iterator[Mapping[str, Any]]:
     yield {"format": FORMAT, "version": VERSION, "name": stream.name, "licence": stream.licence,
            "events": len(stream.events)}  # fmt: skip
     for event in stream.events:
-        if isinstance(event, Arrival):
-            yield _filled(event="arrival", id=event.id, text=event.text, title=event.title,
-                          said_at=_said(event.said_at), speaker=event.speaker,
-                          group=event.group)  # fmt: skip
-        else:
-            yield _filled(event="question", id=event.id, text=event.text, answers=event.answers,
-                          evidence=sorted(event.evidence), category=event.category,
-                          asked_at=_said(event.asked_at), delay=event.delay)  # fmt: skip
+        kind = "arrival" if isinstance(event, Arrival) else "question"
+        held = {one.name: getattr(event, one.name) for one in dataclass_fields(event)}
+        yield {"event": kind, **{name: _written(value) for name, value in held.items() if value}}
 
 
-def _filled(**fields: str | Sequence[str]) -> Mapping[str, Any]:
-    return {name: value for name, value in fields.items() if value}
-
-
-def _said(moment: datetime | None) -> str:
-    return "" if moment is None else moment.astimezone(UTC).isoformat()
+def _written(value: str | Sequence[str] | frozenset[str] | datetime) -> str | Sequence[str]:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    return sorted(value) if isinstance(value, frozenset) else value
 
 
 def _parsed(line: str, here: str) -> Mapping[str, Any]:
@@ -185,26 +179,17 @@ def _parsed(line: str, here: str) -> Mapping[str, Any]:
 
 def _event(fields: Mapping[str, Any], here: str) -> Arrival | Question:
     kind = fields.get("event")
-    if kind == "arrival":
-        return Arrival(
-            id=_text(fields, "id", here),
-            text=_text(fields, "text", here),
-            title=_text(fields, "title", here),
-            said_at=_moment(fields, "said_at", here),
-            speaker=_text(fields, "speaker", here),
-            group=_text(fields, "group", here),
-        )
-    if kind == "question":
-        return Question(
-            id=_text(fields, "id", here),
-            text=_text(fields, "text", here),
-            answers=_texts(fields, "answers", here),
-            evidence=frozenset(_texts(fields, "evidence", here)),
-            category=_text(fields, "category", here),
-            asked_at=_moment(fields, "asked_at", here),
-            delay=cast(Delay, _text(fields, "delay", here)),
-        )
-    raise InvalidInput(f"{here}: an event is an arrival or a question, not {kind!r}")
+    if kind not in ("arrival", "question"):
+        raise InvalidInput(f"{here}: an event is an arrival or a question, not {kind!r}")
+    made: type[Arrival | Question] = Arrival if kind == "arrival" else Question
+    read = {"said_at": _moment, "asked_at": _moment, "answers": _texts, "evidence": _texts}
+    found: dict[str, Any] = {
+        one.name: read.get(one.name, _text)(fields, one.name, here)
+        for one in dataclass_fields(made)
+    }
+    if made is Question:
+        found["evidence"] = frozenset(found["evidence"])
+    return made(**found)
 
 
 def _text(fields: Mapping[str, Any], name: str, here: str) -> str:

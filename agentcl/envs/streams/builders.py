@@ -1,6 +1,7 @@
 """Streams out of a domain's tasks: random, in blocks, interleaved, with rules that change, with tests between.
 
-A builder draws from pools (`pools_of`): tasks by family. The same arguments build the same stream. Three of
+A builder draws from pools (`pools_of`): tasks by family. It takes the stream's name, how many episodes are
+drawn (in all, or of each part), and the seed of the draws; the same arguments build the same stream. Three of
 the streams are named as CLIN (arXiv 2310.10134) names what it tests: the same again (ADAPT), a new world of a
 known kind (GEN-ENV), a new kind of task in a known world (GEN-TASK).
 """
@@ -78,14 +79,8 @@ def changing_stream(name: str, regimes: Sequence[Pools], *, episodes: int, seed:
     """Return a stream whose rules change at hidden moments.
 
     The moments are drawn: each lies about the end of an equal share of the episodes, at most a quarter
-    of a share away. The stream knows them (`changes`, and the phases "rules 1", "rules 2" ...); an agent does not, as long as nobody shows
-    it the phase, or the task's id and parameters.
-
-    Args:
-        name: of the stream.
-        regimes: one set of pools for each set of rules, in order, such as two deployments' incidents.
-        episodes: in all.
-        seed: of the draws.
+    of a share away. The stream knows them (`changes`, and the phases "rules 1", "rules 2" ...); an agent does
+    not, as long as nobody shows it the phase, or the task's id and parameters. Each of the `regimes` is the pools of one set of rules, such as a deployment's incidents.
 
     Raises:
         InvalidInput: if there are fewer than two sets of rules, or fewer than four episodes for each.
@@ -158,14 +153,8 @@ def adapt_stream(
 ) -> TaskStream:
     """Return the same tasks in trial after trial, in phases "trial 1", "trial 2" ...: ADAPT.
 
-    Each trial has the tasks in an order and with seeds of its own, so that names change and rules stay.
-
-    Args:
-        name: of the stream.
-        pools: of all families that are played.
-        episodes: of one trial.
-        seed: of the draws.
-        trials: how many; the published five are the default.
+    Each trial has the tasks in an order and with seeds of its own, so that names change and rules stay. The
+    published number of trials is the default.
 
     Raises:
         InvalidInput: if there are fewer than two trials, or no episodes.
@@ -189,15 +178,8 @@ def gen_env_stream(
     """Return worlds to learn in, one after the other, and then first attempts in a new one: GEN-ENV.
 
     In the phase "known" the memory is written; in "held-out" it is only read, so that what is gained there
-    was all learned elsewhere.
-
-    Args:
-        name: of the stream.
-        known: worlds by their pools, such as deployments of one estate.
-        new: the pools of the world that nothing was learned in.
-        episodes: of each known world.
-        attempts: first attempts at most; each task of the new world comes once.
-        seed: of the draws.
+    was all learned elsewhere. Of each known world there are so many `episodes`, of the new one so many
+    `attempts` at most: each of its tasks comes once.
 
     Raises:
         InvalidInput: if there is no known world, the new one is among them, or a number is below one.
@@ -212,15 +194,7 @@ def gen_task_stream(
     """Return families to learn, one after the other, and then first attempts at new ones: GEN-TASK.
 
     All in one world, such as one deployment: what helps with a sign, learned from `remedy`, is as true in
-    `diagnose`, where the sign has to be found first. Phases are those of `gen_env_stream`.
-
-    Args:
-        name: of the stream.
-        known: the families to learn from, in this order.
-        new: the families of the first attempts.
-        episodes: of each known family.
-        attempts: first attempts at most; each task of the new families comes once.
-        seed: of the draws.
+    `diagnose`, where the sign has to be found first. Phases and numbers are those of `gen_env_stream`.
 
     Raises:
         InvalidInput: if there is no known family, a new one is among them, or a number is below one.
@@ -237,14 +211,8 @@ def revisited_stream(
     """Return places that are visited one after the other, and then all again: A B C A B C.
 
     Phases are "visit 1, A" and so on. What is kept is how the second visit begins against how the first
-    one ended. With tests between the visits this is `alternating_stream` with `rounds`.
-
-    Args:
-        name: of the stream.
-        places: pools by the name of what they are of, such as deployments, or families.
-        episodes: of one visit of one place.
-        seed: of the draws.
-        visits: of each place.
+    one ended. With tests between the visits this is `alternating_stream` with `rounds`. Places are named for
+    what their pools are of, such as deployments, or families; of one visit there are so many `episodes`.
 
     Raises:
         InvalidInput: if there are fewer than two places or visits, or no episodes.

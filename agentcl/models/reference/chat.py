@@ -56,9 +56,7 @@ class ReferenceChat:
         self._folder = folder
         try:
             self._weights, self._tokenizer = Weights(folder), BytePairs(folder)
-            self._reading = PromptReading(
-                self._weights
-            )  # the last prompt's, while it may begin the next
+            self._reading = PromptReading(self._weights)  # the last prompt's; it may begin the next
         except (OSError, ValueError, KeyError) as error:
             raise ModelUnavailable(
                 f"{folder} holds no checkpoint of the reference model: {error}; `LocalChat` opens others"

@@ -162,9 +162,7 @@ class PromptReading:
         weights = self._weights
         projected = _normed(x, layer.attention_norm, weights.epsilon) @ layer.queries_keys_values
         split = projected.reshape(len(x), 3, weights.heads, weights.head_size)
-        parts = split.transpose(
-            1, 2, 0, 3
-        )  # queries, keys, values: each heads x tokens x head size
+        parts = split.transpose(1, 2, 0, 3)  # queries, keys, values: heads x tokens x head size
         normed = _normed(parts[:2], layer.queries_keys_norm, weights.epsilon)
         queries, keys = self._turned(normed, begin, end)
         self._keys[number, :, begin:end] = keys

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from agentcl.errors import MissingExtra, StoreUnavailable
+from agentcl.errors import StoreUnavailable, needs
 from agentcl.retrieval.encoders.base import Role
 from agentcl.store.vectors import pack
 
@@ -45,10 +45,8 @@ class OpenAIEncoder:
         timeout_s: float = 60.0,
         retries: int = 3,
     ) -> None:
-        try:
+        with needs(f"the encoder openai:{model}", "openai"):
             from openai import OpenAI
-        except ImportError as error:
-            raise MissingExtra(f"the encoder openai:{model}", "openai") from error
         self.name = f"openai:{model}@{base_url}"
         self._model = model
         self._base_url = base_url

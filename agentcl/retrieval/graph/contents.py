@@ -118,14 +118,7 @@ class Contents:
         tenants: Sequence[int],
         names: Mapping[str, int],
     ) -> None:
-        """Take up phrases that were given nodes before.
-
-        Args:
-            nodes: of the phrases.
-            words: their spelling.
-            tenants: the number of each one's tenant.
-            names: the numbers of all tenants.
-        """
+        """Take up phrases that were given nodes before, and the numbers of all tenants by their `names`."""
         self.tenants = dict(names)
         self.spelling = dict(zip(nodes, words, strict=True))
         self.tenant_of = dict(zip(nodes, tenants, strict=True))
@@ -245,17 +238,4 @@ def _passage_id(entry: Entry) -> str:
 
 def _header(entry: Entry, fields: Mapping[str, object]) -> Entry:
     """Return an entry without what only its text tells."""
-    return Entry(
-        entry.seq,
-        entry.id,
-        entry.kind,
-        entry.scope,
-        "",
-        None,
-        entry.created_at,
-        entry.valid_from,
-        entry.valid_to,
-        entry.metadata,
-        entry.sources,
-        fields,
-    )
+    return entry._replace(text="", vector=None, fields=fields)

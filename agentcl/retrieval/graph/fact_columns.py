@@ -46,17 +46,7 @@ class FactColumns:
         begin: int,
         end: int = LIVES,
     ) -> None:
-        """Take up a version; its number is higher than those of all others.
-
-        Args:
-            seq: the journal's number.
-            id: the fact's.
-            passage_id: who states it.
-            subject: its node.
-            object_: its node.
-            begin: when it was recorded.
-            end: when that was over.
-        """
+        """Take up a version; its number is higher than those of all others."""
         row = len(self.seqs)
         held = self._rows_of.get(passage_id)
         if held is None:

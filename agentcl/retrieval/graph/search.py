@@ -101,14 +101,7 @@ class GraphSearch:
     def walk_as_published(
         self, query: Query, dense: Sequence[Match], *, limit: int, recognise: Recognise | None
     ) -> Walked:
-        """Walk with the settings and constants of HippoRAG 2's published code.
-
-        Args:
-            query: what is asked.
-            dense: every passage with its cosine.
-            limit: how many to return.
-            recognise: the filter of facts; None keeps all.
-        """
+        """Walk with the settings and constants of HippoRAG 2's published code; `dense` has every passage."""
         every = self._facts.search(replace(query, conditions=()), limit=len(self._facts) or 1)
         linked, way = self._recognised(query, every[:_LINKING_TOP_K], recognise)
         scaled = _min_max(every)

@@ -31,9 +31,7 @@ class Synonyms:
         self._partners: dict[int, dict[int, float]] = {}
         self._nodes: list[int] = []
         self._tenants: Ints = np.empty(0, np.int32)
-        self._vectors: np.ndarray[tuple[int, int], np.dtype[np.float32]] = np.empty(
-            (0, 0), np.float32
-        )
+        self._vectors: Weights = np.empty((0, 0), np.float32)
 
     def extend(self, phrases: Mapping[int, str], tenants: Mapping[int, int]) -> None:
         """Take up new phrases: their nodes with their text, and the number of each one's tenant."""
@@ -64,12 +62,7 @@ class Synonyms:
         u, v, cosines = zip(*found, strict=True) if found else ((), (), ())
         return np.array(u, np.int32), np.array(v, np.int32), np.array(cosines, np.float32)
 
-    def _append(
-        self,
-        nodes: Sequence[int],
-        tenants: Sequence[int],
-        vectors: np.ndarray[tuple[int, int], np.dtype[np.float32]],
-    ) -> None:
+    def _append(self, nodes: Sequence[int], tenants: Sequence[int], vectors: Weights) -> None:
         size, added = len(self._nodes), len(nodes)
         if size + added > len(self._vectors):
             room = max(size + added, int(_GROW * size))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, NamedTuple, Protocol
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from agentcl.retrieval.graph.adjacency import Adjacency, Ints, Weights
 from agentcl.retrieval.graph.pagerank import Walker
 from agentcl.retrieval.graph.settings import Edges
+from agentcl.retrieval.graph.synonyms import Synonyms
 
 _NOBODY: Final = -1
 _STEPS: Final = 1_024  # of a synonym's weight, to 1
@@ -25,18 +26,6 @@ class PassagePart(NamedTuple):
     pairs: Ints  # shape (facts, 2): nodes of subject and object; once for each fact
 
 
-class Partners(Protocol):
-    """Synonyms of phrases."""
-
-    def of(self, phrase: int) -> Mapping[int, float]:
-        """Return the phrases that mean the same as one, with their cosines."""
-        ...
-
-    def pairs(self) -> tuple[Ints, Ints, Weights]:
-        """Return all pairs, each once, with their cosines."""
-        ...
-
-
 class View:
     """A graph that equals the one built from what it holds, whatever was added and removed before.
 
@@ -45,7 +34,7 @@ class View:
         partners: the synonyms, where it has edges between them.
     """
 
-    def __init__(self, edges: Edges, partners: Partners | None = None) -> None:
+    def __init__(self, edges: Edges, partners: Synonyms | None = None) -> None:
         self.edges = edges
         self.graph = Adjacency()
         self.walker = Walker(self.graph)

@@ -86,7 +86,7 @@ class Listing(IncidentEnvironment):
 
     asked = 0
 
-    def admissible_actions(self, limit: int | None = None) -> Sequence[str]:
+    def admissible_actions(self, limit: int | None = None) -> Sequence[str] | None:
         self.asked += 1
         return super().admissible_actions(limit)
 

@@ -52,7 +52,7 @@ class Forgetful(IncidentEnvironment):
 
 class Closing(IncidentEnvironment):
     def close(self) -> None:
-        if self._incident is None:
+        if self._task is None:
             raise ValueError("closed already")
         super().close()
 

@@ -19,9 +19,7 @@ class Case:
     context: str
     question: str
     answer: str
-    solution: tuple[
-        str, ...
-    ]  # a sentence for each hop, its values in backticks; the last: the answer
+    solution: tuple[str, ...]  # a sentence for each hop, values in backticks; the last: the answer
 
     def shown(self) -> str:
         """All that an agent is told."""

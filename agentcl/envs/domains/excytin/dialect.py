@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Final
 
-from agentcl.errors import MissingExtra
+from agentcl.errors import needs
 
 _FENCE: Final = re.compile(r"^\s*```\w*\s*|```\s*$")
 _SHOW: Final = re.compile(r"show\s+(full\s+)?tables\b", re.IGNORECASE)
@@ -57,11 +57,9 @@ def to_sqlite(statement: str) -> str:
     """
     if not _READING.match(statement):
         return statement
-    try:
+    with needs("SQL in MySQL's dialect", "excytin"):
         from sqlglot import ErrorLevel, transpile
         from sqlglot.errors import SqlglotError
-    except ImportError as error:
-        raise MissingExtra("SQL in MySQL's dialect", "excytin") from error
     try:
         written = transpile(
             statement, read="mysql", write="sqlite", unsupported_level=ErrorLevel.IGNORE

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from agentcl.envs.base import SPLITS, Observation, Outcome, Score, Split, Task
+from agentcl.envs.base import Observation, Score, Split, Task
 from agentcl.envs.domains.excytin.cases import Case, Dataset
 from agentcl.envs.domains.excytin.folder import NO_FOLDER, ExcytinFolder, NoFolder
 from agentcl.envs.domains.excytin.generator import GeneratedIncidents
@@ -24,6 +24,8 @@ from agentcl.envs.domains.excytin.grading import (
     judge_exactly,
 )
 from agentcl.envs.domains.excytin.sql import QueryResult, SqlBackend
+from agentcl.envs.engines import EngineEnvironment, Happened
+from agentcl.envs.requests import families_of
 from agentcl.errors import InvalidInput
 
 OBSERVATION_CHARACTERS: Final = 10_000  # ExCyTIn-Bench's limit is 100,000, which fits few prompts
@@ -37,7 +39,7 @@ RULES: Final = (
 _ACTION: Final = re.compile(r"\b(execute|submit)\s*\[(.*)\]", re.DOTALL | re.IGNORECASE)
 
 
-class InvestigationEnvironment:
+class InvestigationEnvironment(EngineEnvironment):
     """The environment. A judge of your own is asked beside the exact one, and never decides the score."""
 
     def __init__(
@@ -47,75 +49,64 @@ class InvestigationEnvironment:
         judge: AnswerJudge | None = None,
         shown: int = OBSERVATION_CHARACTERS,
     ) -> None:
+        super().__init__()
         self.name = dataset.name
         self.determinism = dataset.determinism
         self._dataset, self._judge, self._shown = dataset, judge, shown
-        self._task: Task | None = None
         self._backend: SqlBackend | None = None
 
-    def reset(self, task: Task, *, seed: int) -> Observation:
+    def _check(self, task: Task) -> None:
+        self._dataset.question(task)
+
+    def _begin(self, task: Task, seed: int) -> Observation:
         """Begin an investigation; a seed changes nothing, since the incidents are as they are."""
-        question = self._dataset.question(task)
-        self.close()
+        self._release()
         self._backend = self._dataset.open(task)
-        self._task, self._question, self._left = task, question, task.max_steps
+        self._question = question = self._dataset.question(task)
         self._seen: list[QueryResult] = []
         self._submitted: str | None = None
         self._verdict = Verdict(False, ())
         return Observation(f"{RULES}\n\n{question.context}", goal=question.question)
 
-    def step(self, action: str) -> Outcome:
+    def _act(self, action: str) -> Happened:
         """Run a query or submit the answer; the only reward is for the answer."""
-        backend = self._running()
-        if self._submitted is not None or self._left <= 0:
-            raise InvalidInput("the episode is over; call reset")
-        self._left -= 1
+        assert self._backend is not None, "an episode has a database"
         text, reward = NO_SUCH, 0.0
         match = _ACTION.search(action)
         if match and match.group(1).lower() == "execute":
-            result = backend.execute(match.group(2))
+            result = self._backend.execute(match.group(2))
             self._seen.append(result)
             text = result.shown(self._shown)
         elif match:
             self._submitted = match.group(2).strip()
             self._verdict = judge_exactly(self._question, self._submitted, self._seen)
             text, reward = SUBMITTED, self._verdict.value
-        is_over = self._submitted is not None
-        return Outcome(Observation(text), reward, is_over, self._left <= 0 and not is_over)
+        return Happened(text, reward, self._submitted is not None)
 
-    def admissible_actions(self, limit: int | None = None) -> None:
+    def _admissible(self) -> None:
         """Nobody can list all queries."""
-        self._running()
 
-    def score(self) -> Score:
+    def _score(self) -> Score:
         """Return what the answer and the way to it are worth; nothing before an answer is submitted."""
-        self._running()
         value = self._verdict.value
         return Score(value, value, self._verdict.is_correct)
 
     def verdict(self) -> Verdict:
         """Return the exact verdict: which steps were found."""
-        self._running()
+        self._begun()
         return self._verdict
 
     def second_verdict(self) -> Verdict | None:
         """Return what the other judge says, asked now; None without one."""
-        self._running()
+        self._begun()
         if self._judge is None:
             return None
         return self._judge(self._question, self._submitted, self._seen)
 
-    def close(self) -> None:
-        """Let go of the database."""
-        self._task = None
-        if self._backend is not None:
-            self._backend.close()
-            self._backend = None
-
-    def _running(self) -> SqlBackend:
-        if self._task is None or self._backend is None:
-            raise InvalidInput("there is no episode; call reset first")
-        return self._backend
+    def _release(self) -> None:
+        backend, self._backend = self._backend, None
+        if backend is not None:
+            backend.close()
 
 
 class InvestigationOracle:
@@ -190,11 +181,7 @@ class InvestigationDomain:
 
     def tasks(self, split: Split, *, family: str | None = None) -> Iterator[Task]:
         """Yield the tasks of a split, family by family."""
-        if split not in SPLITS:
-            raise InvalidInput(f"there is no split {split!r}; choose {', '.join(SPLITS)}")
-        if family is not None and family not in self.families:
-            raise InvalidInput(f"there is no family {family!r}; choose {', '.join(self.families)}")
-        for each in self.families if family is None else (family,):
+        for each in families_of(split, family, self.families):
             yield from self._dataset.tasks(split, each)
 
     def oracle(self) -> InvestigationOracle:

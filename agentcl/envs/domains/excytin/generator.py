@@ -32,26 +32,12 @@ ATTACKS: Final = 4  # in a tenant
 STAGES: Final = 3  # alerts of an attack
 _LINKING: Final = ("host name", "account name", "IP address")
 _POOL: Final = 3  # values that a tenant has in a column that only looks right
-_TITLES: Final = (
-    (
-        "Suspicious sign-in from an unusual place",
-        "Malicious link was opened",
-        "Password spray attempt",
-        "Unexpected remote session",
-    ),
-    (
-        "Credential theft tool was run",
-        "Suspicious service was registered",
-        "Lateral movement by a remote command",
-        "Process injection was seen",
-    ),
-    (
-        "Backups were deleted",
-        "Files were encrypted",
-        "Large upload to an unknown site",
-        "Mailbox rule forwards all mail",
-    ),
-)
+_TABLE: Final = """
+Suspicious sign-in from an unusual place; Malicious link was opened; Password spray attempt; Unexpected remote session
+Credential theft tool was run; Suspicious service was registered; Lateral movement by a remote command; Process injection was seen
+Backups were deleted; Files were encrypted; Large upload to an unknown site; Mailbox rule forwards all mail
+"""
+_TITLES: Final = [line.split("; ") for line in _TABLE.strip().splitlines()]  # by stage
 _TENANTS: Final[Mapping[Split, range]] = {
     "train": range(40),
     "dev": range(40, 50),
@@ -123,11 +109,7 @@ def make_tenant(seed: int, number: int) -> Tenant:
 
 
 class GeneratedIncidents:
-    """The questions of all tenants of a landscape: 12 for each, from one hop to three.
-
-    Args:
-        seed: of the landscape.
-    """
+    """The questions of all tenants of a landscape, drawn by its seed: 12 for each, from one hop to three."""
 
     name = NAME
     families: Sequence[str] = FAMILIES
@@ -141,10 +123,7 @@ class GeneratedIncidents:
         """Yield the questions of a split's tenants, tenant by tenant."""
         for tenant in _TENANTS[split]:
             for attack in range(ATTACKS):
-                of: dict[str, str | int | float | bool] = {
-                    "landscape": self._seed,
-                    "tenant": tenant,
-                }
+                of = {"landscape": self._seed, "tenant": tenant}
                 yield Task(NAME, family, attack, split, MAX_STEPS, of)
 
     def question(self, task: Task) -> Case:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from agentcl.envs.domains.excytin.cases import Case
 from agentcl.envs.domains.excytin.sql import QueryResult, Row
@@ -46,20 +46,10 @@ class Verdict:
         return sum((DECAY**distance for distance, is_found in back if is_found), 0.0)
 
 
-class AnswerJudge(Protocol):
-    """Decides how good an investigation was; a language model may stand behind it."""
-
-    def __call__(
-        self, question: Case, submitted: str | None, seen: Sequence[QueryResult]
-    ) -> Verdict:
-        """Return the verdict.
-
-        Args:
-            question: with its answer and its solution.
-            submitted: the answer; None or empty if none was given, which earns nothing.
-            seen: the results of all queries, in their order.
-        """
-        ...
+# Decides how good an investigation was, given the case with its answer and solution, the answer that was
+# submitted (None or empty if none was, which earns nothing) and the results of all queries in their order. A
+# language model may stand behind it.
+AnswerJudge = Callable[[Case, str | None, Sequence[QueryResult]], Verdict]
 
 
 def judge_exactly(question: Case, submitted: str | None, seen: Sequence[QueryResult]) -> Verdict:

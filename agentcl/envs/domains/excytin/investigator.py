@@ -68,9 +68,8 @@ class _Trace:
     """What an episode used, and what it found."""
 
     kind: str = ""
-    located: list[tuple[str, Column]] = field(
-        default_factory=list
-    )  # kind of the told value, and where
+    # The kind of the told value, and where.
+    located: list[tuple[str, Column]] = field(default_factory=list)
     way: tuple[Column, ...] = ()  # along which the alert was reached
     is_way_sure: bool = False  # it led to that alert and to no other
     source: Column | None = None  # of what was submitted

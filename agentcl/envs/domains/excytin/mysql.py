@@ -8,8 +8,8 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from agentcl.envs.domains.excytin.dialect import first_statement
-from agentcl.envs.domains.excytin.sql import Limits, QueryResult, Row, Value
-from agentcl.errors import EnvironmentFailed, InvalidInput, MissingExtra
+from agentcl.envs.domains.excytin.sql import Limits, QueryResult, Value
+from agentcl.errors import EnvironmentFailed, InvalidInput, needs
 
 _READING: Final = re.compile(
     r"[\s(]*(?:select|with|show|describe|desc|explain|values|table)\b", re.IGNORECASE
@@ -110,7 +110,8 @@ class MySqlBackend:
         result, is_read_to_the_end = QueryResult(), False
         try:
             cursor.execute(statement)
-            result = self._rows(cursor)
+            rows = iter(cursor.fetchone, None)
+            result = self._limits.read(tuple(map(_plain, row)) for row in rows)
             is_read_to_the_end = result.is_complete
         except self._driver.MySQLError as error:
             result = self._failed(error)
@@ -123,17 +124,6 @@ class MySqlBackend:
                 cursor.connection = None
                 self._end()
         return result
-
-    def _rows(self, cursor: Any) -> QueryResult:  # noqa: ANN401  # the driver's classes are not typed
-        rows: list[Row] = []
-        characters = 0
-        while (row := cursor.fetchone()) is not None:
-            values = tuple(_plain(value) for value in row)
-            characters += sum(len(v) if isinstance(v, str | bytes) else 8 for v in values)
-            if len(rows) == self._limits.rows or characters > self._limits.result_characters:
-                return QueryResult(tuple(rows), is_complete=False)
-            rows.append(values)
-        return QueryResult(tuple(rows))
 
     def _end(self) -> None:
         connection, self._connection = self._connection, None
@@ -150,11 +140,9 @@ class MySqlBackend:
 
 
 def _driver() -> Any:  # noqa: ANN401  # it carries no types
-    try:
+    with needs("a MySQL or MariaDB server", "excytin"):
         import pymysql
         import pymysql.cursors
-    except ImportError as error:
-        raise MissingExtra("a MySQL or MariaDB server", "excytin") from error
     return pymysql
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -36,6 +37,17 @@ class Limits:
     instructions: int = 20_000_000  # of SQLite's machine: reached at the same point on each machine
     rows: int = 1_000
     result_characters: int = 2_000_000
+
+    def read(self, found: Iterable[Row]) -> QueryResult:
+        """Return as many of the rows as the limits allow."""
+        rows: list[Row] = []
+        characters = 0
+        for row in found:
+            characters += sum(len(v) if isinstance(v, str | bytes) else 8 for v in row)
+            if len(rows) == self.rows or characters > self.result_characters:
+                return QueryResult(tuple(rows), is_complete=False)
+            rows.append(row)
+        return QueryResult(tuple(rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,18 +177,8 @@ class SqliteBackend:
         self._connection.close()
 
     def _read(self, statement: str) -> QueryResult:
-        rows: list[Row] = []
-        characters = 0
-        cursor = self._connection.cursor()
-        try:
-            for row in cursor.execute(statement):
-                characters += sum(len(v) if isinstance(v, str | bytes) else 8 for v in row)
-                if len(rows) == self._limits.rows or characters > self._limits.result_characters:
-                    return QueryResult(tuple(rows), is_complete=False)
-                rows.append(row)
-        finally:
-            cursor.close()
-        return QueryResult(tuple(rows))
+        with closing(self._connection.cursor()) as cursor:
+            return self._limits.read(cursor.execute(statement))
 
     def _is_over(self) -> bool:
         self._instructions += _CHECK_EVERY

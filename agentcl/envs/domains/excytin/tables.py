@@ -12,57 +12,35 @@ from typing import Any, Final
 from agentcl.envs.domains.excytin.sql import SqlTable
 from agentcl.errors import LoadError
 
-# What the JSON of an entity calls its parts, by its type, and their columns here. Names follow those of
-# Microsoft's AlertEvidence where it has the same; the rest is kept in AdditionalFields.
-_PARTS: Final[Mapping[str, Mapping[str, str]]] = {
-    "account": {
-        "Name": "AccountName",
-        "AccountName": "AccountName",
-        "DisplayName": "AccountDisplayName",
-        "NTDomain": "AccountDomain",
-        "UPNSuffix": "AccountDomain",
-        "Sid": "AccountSid",
-        "AadUserId": "AadUserId",
-        "UserPrincipalName": "AccountUpn",
-    },
-    "host": {
-        "HostName": "HostName",
-        "FQDN": "HostFqdn",
-        "DnsDomain": "HostDomain",
-        "AadDeviceId": "AadDeviceId",
-        "MdatpDeviceId": "DeviceId",
-        "LastIpAddress": "LastIpAddress",
-        "LastExternalIpAddress": "LastExternalIpAddress",
-    },
-    "ip": {"Address": "IpAddress"},
-    "url": {"Url": "Url"},
-    "process": {
-        "ProcessId": "ProcessId",
-        "CommandLine": "ProcessCommandLine",
-        "CreationTimeUtc": "ProcessCreationTime",
-    },
-    "file": {"Name": "FileName", "Directory": "FolderPath"},
-    "filehash": {"Algorithm": "HashAlgorithm", "Value": "HashValue"},
-    "registry-key": {"Hive": "RegistryHive", "Key": "RegistryKey"},
-    "registry-value": {"Name": "RegistryValueName", "Value": "RegistryValueData"},
-    "mailMessage": {
-        "Sender": "EmailSender",
-        "Recipient": "EmailRecipient",
-        "Subject": "EmailSubject",
-        "NetworkMessageId": "NetworkMessageId",
-        "SenderIP": "EmailSenderIp",
-    },
-    "mailbox": {
-        "MailboxPrimaryAddress": "MailboxAddress",
-        "DisplayName": "AccountDisplayName",
-        "Upn": "AccountUpn",
-        "AadId": "AadUserId",
-    },
-    "cloud-application": {"Name": "ApplicationName", "AppId": "ApplicationId"},
-    "cloud-logon-session": {"SessionId": "SessionId", "UserAgent": "UserAgent"},
-    "cloud-logon-request": {"RequestId": "RequestId"},
-    "azure-resource": {"ResourceId": "ResourceId", "ResourceName": "ResourceName"},
-}
+# What the JSON of an entity calls its parts, by its type, and their columns here where these are called
+# otherwise. Names follow those of Microsoft's AlertEvidence where it has the same; the rest is kept in
+# AdditionalFields.
+_TABLE: Final = """
+account: Name=AccountName AccountName DisplayName=AccountDisplayName NTDomain=AccountDomain UPNSuffix=AccountDomain Sid=AccountSid AadUserId UserPrincipalName=AccountUpn
+host: HostName FQDN=HostFqdn DnsDomain=HostDomain AadDeviceId MdatpDeviceId=DeviceId LastIpAddress LastExternalIpAddress
+ip: Address=IpAddress
+url: Url
+process: ProcessId CommandLine=ProcessCommandLine CreationTimeUtc=ProcessCreationTime
+file: Name=FileName Directory=FolderPath
+filehash: Algorithm=HashAlgorithm Value=HashValue
+registry-key: Hive=RegistryHive Key=RegistryKey
+registry-value: Name=RegistryValueName Value=RegistryValueData
+mailMessage: Sender=EmailSender Recipient=EmailRecipient Subject=EmailSubject NetworkMessageId SenderIP=EmailSenderIp
+mailbox: MailboxPrimaryAddress=MailboxAddress DisplayName=AccountDisplayName Upn=AccountUpn AadId=AadUserId
+cloud-application: Name=ApplicationName AppId=ApplicationId
+cloud-logon-session: SessionId UserAgent
+cloud-logon-request: RequestId
+azure-resource: ResourceId ResourceName
+"""
+
+
+def _read(row: str) -> tuple[str, dict[str, str]]:
+    kind, _, named = row.partition(": ")
+    pairs = (one.partition("=") for one in named.split())
+    return kind, {name: column or name for name, _, column in pairs}
+
+
+_PARTS: Final[Mapping[str, Mapping[str, str]]] = dict(map(_read, _TABLE.strip().splitlines()))
 EVIDENCE_COLUMNS: Final = (
     "SystemAlertId",
     "EntityType",

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-from agentcl.envs.base import Bounds, Determinism, Observation, Oracle, Outcome, Score, Split, Task
+from agentcl.envs.base import Bounds, Determinism, Observation, Oracle, Score, Split, Task
 from agentcl.envs.domains.incidents.bounds import (
     HARM,
     MAX_STEPS,
@@ -53,16 +53,16 @@ from agentcl.envs.domains.incidents.estates import (
     deployment_of,
     estate_rules,
 )
+from agentcl.envs.engines import EngineEnvironment, Happened
 from agentcl.envs.names import Names
+from agentcl.envs.requests import families_of, require_family, require_own
 from agentcl.errors import InvalidInput
 from agentcl.lessons import Lesson
 
 NAME: Final = "incidents"
 FAMILIES: Final = ("remedy", "needs", "diagnose", "control")
 NO_SUCH: Final = "there is no such action"
-CHANGES: Final = (
-    "changes"  # the parameter that says how often the rules of its deployment have changed
-)
+CHANGES: Final = "changes"  # the parameter that says how often the rules have changed
 ESTATE: Final = "estate"  # the parameter that says with which others it shares most of its rules
 MOST_ESTATES: Final = 20  # so that each has a deployment in each split
 _DEPLOYMENTS: Final[Mapping[Split, Sequence[int]]] = {
@@ -98,10 +98,7 @@ def draw_incident(task: Task, seed: int) -> Incident:
     Raises:
         InvalidInput: if the task is not one of this domain.
     """
-    if task.env != NAME or task.family not in FAMILIES:
-        raise InvalidInput(
-            f"{task.id} is no task of {NAME}; its families are {', '.join(FAMILIES)}"
-        )
+    require_own(task, NAME, FAMILIES)
     rules_of, _ = _rules_of(task, seed)
     rules = _rules_for(task, seed)
     deployment = rules.deployment
@@ -148,58 +145,38 @@ def _offered(
     return offered
 
 
-class IncidentEnvironment:
+class IncidentEnvironment(EngineEnvironment):
     """The environment. Deterministic to the character."""
 
     name = NAME
     determinism: Determinism = "bitwise"
 
-    def __init__(self) -> None:
-        self._incident: Incident | None = None
+    def _check(self, task: Task) -> None:
+        require_own(task, NAME, FAMILIES)
 
-    def reset(self, task: Task, *, seed: int) -> Observation:
-        """Begin an episode."""
+    def _begin(self, task: Task, seed: int) -> Observation:
         self._incident = incident = draw_incident(task, seed)
-        self._left = task.max_steps
         self._waste = 0
         self._is_ready = incident.before is None
         self._is_cleared = False
         return Observation(incident.shown(), goal=f"clear the alert of {incident.name}.")
 
-    def step(self, action: str) -> Outcome:
-        """Take one action of those that are offered."""
-        incident = self._begun()
-        if self._is_cleared or self._left <= 0:
-            raise InvalidInput("the episode is over; call reset")
-        self._left -= 1
+    def _act(self, action: str) -> Happened:
         before = self._value()
-        text, waste = self._answer(incident, " ".join(action.split()))
+        text, waste = self._answer(self._incident, " ".join(action.split()))
         self._waste += waste
-        return Outcome(
-            Observation(text),
-            reward=self._value() - before,
-            terminated=self._is_cleared,
-            truncated=self._left <= 0 and not self._is_cleared,
-        )
+        return Happened(text, self._value() - before, self._is_cleared)
 
-    def admissible_actions(self, limit: int | None = None) -> Sequence[str]:
-        """Return the actions that are offered, the same throughout an episode; none when it is over."""
-        incident = self._begun()
-        return () if self._is_cleared or self._left <= 0 else incident.actions[:limit]
+    def _admissible(self) -> Sequence[str]:
+        """Return the actions that are offered, the same throughout an episode."""
+        return self._incident.actions
 
-    def score(self) -> Score:
+    def _score(self) -> Score:
         """Return 1 for an alert cleared without detours, less a fifth for each wasted step."""
-        self._begun()
         return Score(self._value(), self._value(), self._is_cleared)
 
-    def close(self) -> None:
-        """Forget the episode."""
-        self._incident = None
-
-    def _begun(self) -> Incident:
-        if self._incident is None:
-            raise InvalidInput("there is no episode; call reset first")
-        return self._incident
+    def _release(self) -> None:
+        """There is no engine."""
 
     def _value(self) -> float:
         return max(0.0, 1 - WASTE * self._waste) if self._is_cleared else 0.0
@@ -264,15 +241,12 @@ class IncidentDomain:
 
     def tasks(self, split: Split, *, family: str | None = None) -> Iterator[Task]:
         """Yield the tasks of a split: each deployment's situations, family by family."""
-        if split not in _DEPLOYMENTS:
-            raise InvalidInput(f"there is no split {split!r}; choose train, dev or test")
-        if family is not None:
-            _check_family(family)
+        kinds = families_of(split, family, FAMILIES)
         for deployment in _DEPLOYMENTS[split]:
             parameters = {"deployment": deployment}
             if self._estates:
                 parameters[ESTATE] = deployment % self._estates
-            for kind in FAMILIES if family is None else (family,):
+            for kind in kinds:
                 for variation in range(3 if kind == "needs" else 9):
                     yield Task(NAME, kind, variation, split, MAX_STEPS, parameters)
 
@@ -301,16 +275,11 @@ class IncidentDomain:
 
     def bounds(self, family: str) -> Bounds:
         """Return the best expected scores; in `control` nothing can be known before an episode."""
-        _check_family(family)
+        require_family(family, FAMILIES)
         alone = expected_without_memory(family)
         if family == "control":
             return Bounds(alone, alone)
         return Bounds(alone, 1.0, expected_from_estate(family) if self._estates else None)
-
-
-def _check_family(family: str) -> None:
-    if family not in FAMILIES:
-        raise InvalidInput(f"there is no family {family!r}; choose one of {', '.join(FAMILIES)}")
 
 
 @dataclass(frozen=True, slots=True)
