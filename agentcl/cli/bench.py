@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 import click
 
 from agentcl.bench.settings import Shape, from_mapping, load_settings, merge
-from agentcl.cli.options import command
+from agentcl.cli.options import PRICES, command
 from agentcl.cli.screen import Screen
 from agentcl.cli.stopping import stopping
 from agentcl.errors import ConfigError, InvalidInput
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from agentcl.bench.rows import ResultRow
 
 _STOPPING: Final = "stopping after the episodes under way; Ctrl-C again stops at once"
-_PRICES = click.option(
-    "--prices", type=click.Path(path_type=Path), help="A TOML file of prices by model."
-)
 _FOLDER = click.argument("folder", type=click.Path(path_type=Path))
 
 
@@ -108,7 +105,7 @@ def resume(screen: Screen, folder: Path) -> None:
 
 @bench.command()
 @_FOLDER
-@_PRICES
+@PRICES
 @command
 def report(screen: Screen, folder: Path, prices: Path | None) -> None:
     """Write a run's page, Markdown, JSON and pictures."""

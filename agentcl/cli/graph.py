@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agentcl.cli.options import on_memory
+from agentcl.cli.options import PRICES, on_memory
 from agentcl.cli.screen import Screen
 from agentcl.cli.stopping import stopping
 from agentcl.errors import InvalidInput
@@ -29,7 +29,7 @@ _STOPPING = "stopping after the passages under way; once more ends at once"
 @click.option(
     "--queue", "is_queued", is_flag=True, help="Ask for it only; `agentcl jobs run` does it."
 )
-@click.option("--prices", type=click.Path(path_type=Path), help="A TOML file of prices by model.")
+@PRICES
 @click.option("--retry", is_flag=True, help="Also passages that failed before.")
 @click.option("--limit", type=click.IntRange(1), help="At most so many passages.")
 @click.option("--workers", type=click.IntRange(1), default=8, show_default=True)

@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 import click
 
-from agentcl.cli.options import Moment, command
+from agentcl.cli.options import PRICES, Moment, command
 from agentcl.cli.screen import Screen
 from agentcl.errors import ModelUnavailable, StoreUnavailable
 from agentcl.models.check import check as check_endpoint
@@ -22,7 +22,7 @@ from agentcl.models.reference.shipped import REFERENCE_NAME, reference_folder
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--by", type=click.Choice(get_args(By)), default="day", show_default=True)
-@click.option("--prices", type=click.Path(path_type=Path), help="A TOML file of prices by model.")
+@PRICES
 @click.option("--since", type=Moment(), help="Only calls from this time on.")
 @command
 def ledger(screen: Screen, file: Path, by: By, prices: Path | None, since: datetime | None) -> None:

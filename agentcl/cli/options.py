@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from agentcl.memory.memory import Memory
 
 F = TypeVar("F", bound=Callable[..., Any])
+PRICES: Final = click.option(
+    "--prices", type=click.Path(path_type=Path), help="A TOML file of prices by model."
+)
 
 
 class Moment(click.ParamType[datetime]):

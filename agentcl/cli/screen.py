@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from agentcl.text.visible import shortened
+
 # What is shown, and what shows it, is imported where it is used: `--help` must not wait for either.
 if TYPE_CHECKING:
     from rich.console import Console
@@ -338,8 +340,7 @@ def _table(*columns: str) -> Table:
 
 def shorten(text: str, width: int = 240) -> str:
     """Return a text on one line, cut where it is longer than that."""
-    line = " ".join(text.split())
-    return line if len(line) <= width else line[: width - 1] + "…"
+    return shortened(" ".join(text.split()), width)
 
 
 def _said(spec: Mapping[str, Any]) -> str:
