@@ -184,28 +184,22 @@ def _stored(journal: Store, prepared: Sequence[Prepared]) -> dict[tuple[object, 
     to few candidates, however many documents begin with the same lines. Of the documents that say the
     same with other metadata, the store leaves out nearly all.
     """
-    hashes = {
-        place: [content_hash(passage.search_text()) for passage in one.passages]
-        for place, one in enumerate(prepared)
-        if one.document.key is None and not one.is_given
-    }
-    counts = journal.content_counts({hash for some in hashes.values() for hash in some})
-    rarest: dict[Scope, dict[bytes, list[Document]]] = {}
-    for place, some in hashes.items():
-        if all(hash in counts for hash in some):
-            one = prepared[place].document
-            alike = rarest.setdefault(one.scope, {})
-            alike.setdefault(min(some, key=counts.__getitem__), []).append(one)
+    asked: dict[Scope, list[tuple[Document, list[bytes]]]] = {}
+    for one in prepared:
+        if one.document.key is None and not one.is_given:
+            hashes = [content_hash(passage.search_text()) for passage in one.passages]
+            asked.setdefault(one.document.scope, []).append((one.document, hashes))
     stored: dict[tuple[object, ...], Document] = {}
-    for scope, wanted in rarest.items():
-        asked = [one for alike in wanted.values() for one in alike]
+    for scope, wanted in asked.items():
+        counts = journal.content_counts(scope, {hash for _, some in wanted for hash in some})
+        known = [(new, some) for new, some in wanted if all(hash in counts for hash in some)]
         found = journal.having_content(
             Passage.kind,
             scope,
-            wanted,
-            metadata={canonical_json(dict(one.metadata)) for one in asked},
+            {min(some, key=counts.__getitem__) for _, some in known},
+            metadata={canonical_json(dict(new.metadata)) for new, _ in known},
             valid_from={
-                None if one.valid_from is None else to_micros(one.valid_from) for one in asked
+                None if new.valid_from is None else to_micros(new.valid_from) for new, _ in known
             },
         )
         ids = {row.parts()[0][0] for rows in found.values() for row in rows}

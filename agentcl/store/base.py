@@ -279,10 +279,11 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def content_counts(self, hashes: Collection[bytes]) -> Mapping[bytes, int]:
-        """Return how many rows have a searchable text with these hashes; those of none are missing.
+    def content_counts(self, scope: Scope, hashes: Collection[bytes]) -> Mapping[bytes, int]:
+        """Return how many rows of a scope have a searchable text with these hashes.
 
-        Every version in every scope counts, so this is an upper bound that one index answers.
+        Those of none are missing. Every kind and version counts, so this is an upper bound that one
+        index answers.
         """
 
     # Reading records

@@ -450,6 +450,21 @@ class StoreContract(ABC):
         }
         assert store.having_content("passage", Scope(), []) == {}
 
+    def test_content_is_counted_within_a_scope(self, store: Store) -> None:
+        one, other = self.add(store, document("1"), document("2", scope=ADA))
+        first, _ = self.add(store, passage("same", one), passage("same", other), vector=VECTOR)
+        self.add(store, passage("hers", other), vector=VECTOR)
+        fact = Fact(id="", subject="same", predicate="", object="", sources=(one.id,))
+        self.add(store, fact, vector=VECTOR)
+        asked = [hash_of("same"), hash_of("hers"), hash_of("never")]
+        counted = store.content_counts(Scope(), asked)
+        assert counted == {hash_of("same"): 2}
+        assert store.content_counts(ADA, asked) == {hash_of("same"): 1, hash_of("hers"): 1}
+        assert store.content_counts(ACME, asked) == store.content_counts(ADA, []) == {}
+        with store.writing() as writing:
+            writing.revise(replace(first, metadata={"n": 1}), vector=VECTOR)
+        assert store.content_counts(Scope(), asked) == {hash_of("same"): 3}
+
     def test_content_is_narrowed_by_metadata_and_when_it_begins_to_hold(self, store: Store) -> None:
         (of,) = self.add(store, document("1"))
         begins = from_micros(1_000_000)

@@ -70,7 +70,11 @@ CREATE TABLE copy (path TEXT PRIMARY KEY, what TEXT NOT NULL, made_at INTEGER NO
 """
 
 # What is still to be done, and what was. `job` is no part of the journal: it is not exported.
+# Texts are looked up scope by scope: what everybody says is found as fast as what one does.
 _VERSION_2: Final = """
+DROP INDEX record_content;
+CREATE INDEX record_content ON record (content_hash, scope) WHERE content_hash IS NOT NULL;
+
 ALTER TABLE counter ADD COLUMN repeats INTEGER NOT NULL DEFAULT 0;
 
 CREATE TABLE job (

@@ -200,14 +200,16 @@ class SqliteStore(Store):
                 found.setdefault(row.content_hash, []).append(row)
         return found
 
-    def content_counts(self, hashes: Collection[bytes]) -> dict[bytes, int]:
+    def content_counts(self, scope: Scope, hashes: Collection[bytes]) -> dict[bytes, int]:
         counts: dict[bytes, int] = {}
         for some in _some(list(hashes)):
             sql = (
-                "SELECT content_hash, count(*) FROM record"
-                f" WHERE content_hash IN ({_marks(some)}) GROUP BY content_hash"
+                f"SELECT r.content_hash, count(*) FROM {_FROM} WHERE r.content_hash IN ({_marks(some)})"
+                " AND s.tenant = ? AND s.user = ? AND s.agent = ? AND s.session = ?"
+                " GROUP BY r.content_hash"
             )
-            counts.update(cast(list[tuple[bytes, int]], self.database.read(sql, some)))
+            counted = self.database.read(sql, (*some, *fields_of(scope)))
+            counts.update(cast(list[tuple[bytes, int]], counted))
         return counts
 
     def rows(self, seqs: Sequence[int]) -> dict[int, Row]:
