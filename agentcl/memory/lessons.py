@@ -424,7 +424,8 @@ class Lessons:
         return Adopted(len(kept - before), len(kept & before), refused)
 
     def _read(self, sentence: str) -> Lesson:
-        lesson = read_sentence(check_unicode(sentence, "a lesson"))
+        text = check_unicode(sentence, "a lesson").strip()
+        lesson = read_sentence(text) or read_sentence(f"{text}.")  # people leave the full stop out
         if lesson is None:
             raise InvalidInput(f"{sentence!r} is no lesson; write {_FORMS}")
         return lesson
@@ -440,8 +441,9 @@ class Lessons:
     ) -> Guidance:
         """Return what all lessons of one reflection have in common."""
         owner = self._bound.owner(scope)
-        if episode and not scope:
+        if episode:
             self._bound.check(episode.scope)
+        if episode and not scope:
             owner = replace(episode.scope, session="")
         return Guidance(
             id="",

@@ -86,10 +86,19 @@ def test_rooms_are_bound_too(memory: Memory) -> None:
 def test_a_handle_learns_from_no_others_episode(memory: Memory) -> None:
     with memory.episode("clear it", user="bob") as episode:
         episode.finish(0.0)
+    lessons = [Lesson("a queue is slow", "do", "drain it")]
+    ada = memory.scoped(user="ada")
     with pytest.raises(InvalidInput, match="belongs to"):
-        memory.scoped(user="ada").lessons.reflect(
-            [Lesson("a queue is slow", "do", "drain it")], episode=episode.record
-        )
+        ada.lessons.reflect(lessons, episode=episode.record)
+    with pytest.raises(InvalidInput, match="belongs to"):
+        ada.lessons.reflect(lessons, episode=episode.record, user="ada")
+
+
+def test_a_sentence_may_lack_its_full_stop(memory: Memory) -> None:
+    told = memory.lessons.add("When a queue is slow, drain it")
+    assert memory.lessons.add("When a queue is slow, drain it.") == told
+    with pytest.raises(InvalidInput, match="is no lesson"):
+        memory.lessons.add("Drain slow queues.")
 
 
 def test_closing_a_handle_closes_nothing(memory: Memory) -> None:
