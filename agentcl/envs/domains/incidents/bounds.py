@@ -64,7 +64,7 @@ def _best(belief: _Belief, *, is_ready: bool, left: int, waste: int) -> float:
 def _expected(belief: _Belief, verb: int, *, is_ready: bool, left: int, waste: int) -> float:
     """Return the expected score of trying one action now, and acting best from then on."""
     seen: dict[str, list[tuple[_Hidden, int]]] = {}
-    for hidden, weight in belief:
+    for hidden, weight in sorted(belief, key=repr):  # a set's order is another in each process
         remedy, harm, before = hidden
         if verb == remedy:
             said = CLEARED if is_ready else f"{before} before"

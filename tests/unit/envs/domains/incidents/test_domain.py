@@ -2,6 +2,8 @@
 
 import random
 import statistics
+import subprocess
+import sys
 from itertools import islice, permutations
 
 import pytest
@@ -89,6 +91,16 @@ def test_the_best_without_memory_is_what_the_best_scores() -> None:
             scores.append(max(0.0, 1 - 0.2 * wasted))
     assert expected_without_memory("remedy") == pytest.approx(statistics.fmean(scores))
     assert expected_without_memory("control") == expected_without_memory("diagnose")
+
+
+def test_a_bound_is_the_same_to_the_digit_in_every_process() -> None:
+    code = (
+        "from agentcl.envs.domains.incidents.bounds import expected_without_memory as best\n"
+        "print(best('remedy'), best('needs'))"
+    )
+    runs = [subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+            for _ in range(6)]  # fmt: skip
+    assert {run.stdout for run in runs} == {"0.5 0.5000000000000001\n"}
 
 
 @pytest.mark.parametrize("family", FAMILIES)
