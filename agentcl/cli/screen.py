@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from agentcl.text.saving import is_stdout
 from agentcl.text.visible import shortened
 
 # What is shown, and what shows it, is imported where it is used: `--help` must not wait for either.
@@ -80,9 +81,18 @@ class Screen:
         """Standard error."""
         return _console(is_error=True)
 
-    def json(self, value: object) -> None:
-        """Print one JSON document."""
-        click.echo(json.dumps(to_json(value), ensure_ascii=False, indent=2))
+    def json(self, value: object, *, is_aside: bool = False) -> None:
+        """Print one JSON document; to standard error if it is beside the result."""
+        click.echo(json.dumps(to_json(value), ensure_ascii=False, indent=2), err=is_aside)
+
+    def saved(self, path: Path, text: str, **counts: object) -> None:
+        """Say what was written to a file; beside the result, if that was printed."""
+        if self.as_json:
+            self.json(counts, is_aside=is_stdout(path))
+        elif is_stdout(path):
+            self.note(text)
+        else:
+            self.line(text)
 
     def answer(self, value: object, *lines: str) -> None:
         """Print a value as JSON if that is asked for, else what it says in lines."""

@@ -20,6 +20,7 @@ from agentcl.retrieval.recall import Recall
 from agentcl.store.base import Store
 from agentcl.store.checks import ReadScope, check_time
 from agentcl.store.records import Fact, Passage, to_micros
+from agentcl.text.saving import is_stream, save_text, saving
 from agentcl.text.suggesting import nearest
 
 if TYPE_CHECKING:
@@ -287,24 +288,28 @@ class GraphView:
     def export(self, path: str | Path) -> int:
         """Write the graph to a .graphml or .json file (node-link); return how many edges it has.
 
+        A pipe or device without such a name gets JSON.
+
         Raises:
             InvalidInput: if the file's name ends otherwise.
             StoreUnavailable: if it cannot be written.
         """
         target = Path(path)
-        if target.suffix not in (".graphml", ".json"):
+        suffix = _suffix(target, stream=".json")
+        if suffix not in (".graphml", ".json"):
             raise InvalidInput(f"{target.name}: a graph is exported as .graphml or .json")
         graph = self.networkx()
         import networkx as nx
 
         try:
-            if target.suffix == ".graphml":
-                nx.write_graphml(graph, target)
-            else:
-                data = nx.node_link_data(graph, edges="edges")
-                target.write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
+            with saving(target) as file:
+                if suffix == ".graphml":
+                    nx.write_graphml(graph, file)
+                else:
+                    data = nx.node_link_data(graph, edges="edges")
+                    file.write(json.dumps(data, ensure_ascii=False).encode())
         except OSError as error:
-            raise StoreUnavailable(f"cannot write {target}: {error}") from error
+            raise StoreUnavailable(f"cannot write {target}: {error.strerror or error}") from error
         return int(graph.number_of_edges())
 
     def draw(
@@ -313,7 +318,8 @@ class GraphView:
         """Write a picture of what is near a phrase, or of how a search came to its hits.
 
         Args:
-            path: an .html file (it needs nothing else to be looked at) or .svg.
+            path: an .html file (it needs nothing else to be looked at) or .svg. A pipe or device without
+                such a name gets SVG.
             phrase: the middle of the picture.
             recall: the result of a search with `mode="graph"`.
 
@@ -327,7 +333,8 @@ class GraphView:
             StoreUnavailable: if the file cannot be written.
         """
         target = Path(path)
-        if target.suffix not in (".html", ".svg"):
+        suffix = _suffix(target, stream=".svg")
+        if suffix not in (".html", ".svg"):
             raise InvalidInput(f"{target.name}: a picture is an .html or .svg file")
         if (phrase is None) == (recall is None):
             raise InvalidInput("a picture shows either a phrase or a recall; give one of them")
@@ -353,10 +360,9 @@ class GraphView:
         shown = [n for n in best if n in ids or n in kept or degree[n] > 1][:_DRAWN]
         picture = _net(graph.subgraph(shown), hits, title)
         try:
-            drawn = picture.page() if target.suffix == ".html" else picture.file()
-            target.write_text(drawn, encoding="utf-8")
+            save_text(target, picture.page() if suffix == ".html" else picture.file())
         except OSError as error:
-            raise StoreUnavailable(f"cannot write {target}: {error}") from error
+            raise StoreUnavailable(f"cannot write {target}: {error.strerror or error}") from error
         return len(shown)
 
     def _passages(self) -> Iterator[HeldPassage]:
@@ -409,6 +415,11 @@ class GraphView:
             assert isinstance(record, Passage)
             name = record.text[:60]
         return Node("passage", name, passage.entry.id)
+
+
+def _suffix(path: Path, *, stream: str) -> str:
+    """Return how a file's name ends, which says what it is; a stream that has no such name is `stream`."""
+    return path.suffix or (stream if is_stream(path) else "")
 
 
 def _net(graph: nx.MultiGraph[str], hits: Collection[str], title: str) -> Picture:

@@ -37,6 +37,7 @@ from agentcl.store.episodes import (
 )
 from agentcl.store.records import Scope, ScopeView, to_micros
 from agentcl.store.usage import NO_USAGE, Usage
+from agentcl.text.saving import save_text
 from agentcl.text.tokens import estimate_tokens
 
 if TYPE_CHECKING:
@@ -375,7 +376,7 @@ class Lessons:
             with_candidates=with_candidates,
         )
         try:
-            file.write_text(write(pamphlet), "utf-8")
+            save_text(file, write(pamphlet))
         except OSError as error:
             raise TransferError(f"cannot write {file}: {error.strerror}") from error
         return pamphlet

@@ -24,6 +24,7 @@ from agentcl.store.checks import ReadScope, check_unicode
 from agentcl.store.records import Document, Passage, Scope
 from agentcl.store.rows import Counters, EncoderSpec
 from agentcl.store.transfer import Imported
+from agentcl.text.saving import is_stream, opened, saving
 
 if TYPE_CHECKING:
     from agentcl.memory.doctor import Report
@@ -80,30 +81,34 @@ class Storage:
         """Write everything, or everything below a scope, to a file of JSON lines; losslessly.
 
         Args:
-            path: the file; replaced only when the export is complete.
+            path: the file; replaced only when the export is complete. It may be a link, a pipe or a
+                device, like `/dev/stdout`.
             salvage: leave out what a damaged disk no longer gives back instead of failing.
             scope: `tenant`, `user`, `agent`, `session`; see `Memory`.
 
         Returns:
             The number of rows written.
+
+        Raises:
+            InvalidInput: if the file would lie in the memory's own folder.
+            StoreUnavailable: if it cannot be written.
         """
         view = self._bound.subtree(scope)
         target = Path(path)
-        partial = target.with_name(target.name + ".partial")
+        kept = target.absolute() if is_stream(target) else target.resolve()
+        if kept.is_relative_to(self._opened.path.resolve()):
+            raise InvalidInput(f"{target} lies in the memory's own folder; export to another place")
         try:
-            with partial.open("w", encoding="utf-8", newline="\n") as file:
+            with saving(target) as file:
                 lines = transfer.export(self._opened.journal, view=view, salvage=salvage)
                 count = transfer.write_export(lines, file)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(target)
         except OSError as error:
-            raise StoreUnavailable(f"cannot write the export {target}: {error}") from error
-        finally:
-            partial.unlink(missing_ok=True)
+            raise StoreUnavailable(
+                f"cannot write the export {target}: {error.strerror or error}"
+            ) from error
         if not self._opened.journal.read_only:
             with self._opened.journal.writing() as writing:
-                writing.note_copy(target.resolve(), "export")
+                writing.note_copy(kept, "export")
         return count
 
     def import_(self, path: str | os.PathLike[str]) -> Imported:
@@ -117,8 +122,9 @@ class Storage:
         """
         source = Path(path)
         try:
-            with source.open(encoding="utf-8", newline="\n") as file:
-                imported = transfer.import_(self._opened.journal, file)
+            with opened(source) as file:
+                lines = (line.decode() for line in file)
+                imported = transfer.import_(self._opened.journal, lines)
         except OSError as error:
             raise TransferError(f"cannot read {source}: {error}") from error
         except UnicodeDecodeError as error:

@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from typing import IO, Any, Final
+from typing import Any, BinaryIO, Final
 
 from agentcl.errors import InvalidInput, StoreCorrupt, TransferError
 from agentcl.store.base import Store
@@ -124,11 +124,11 @@ def import_(store: Store, lines: Iterable[str]) -> Imported:
     return Imported(added, present, forgotten, len(erased))
 
 
-def write_export(lines: Iterable[str], file: IO[str]) -> int:
+def write_export(lines: Iterable[str], file: BinaryIO) -> int:
     """Write an export's lines to a file; return how many rows it has."""
     count = -2  # the header and the last line are no rows
     for text in lines:
-        file.write(text)
+        file.write(text.encode())
         count += 1
     return count
 
