@@ -224,7 +224,8 @@ def rollback(
 
     This takes lessons, tests and outcomes out. It can be undone.
     """
-    found = memory.lessons.changed_by_rollback(since, tenant=tenant or "")
+    scope = scope_of({"tenant": tenant})
+    found = memory.lessons.changed_by_rollback(since, **scope)
     if dry_run:
         _print_differences(screen, found)
         return
@@ -232,7 +233,7 @@ def rollback(
         if not screen.as_json:
             _print_differences(screen, found)
         click.confirm(f"Roll back to {since.isoformat()}?", abort=True, err=True)
-    decision = memory.lessons.rollback(since, reason=reason, tenant=tenant)
+    decision = memory.lessons.rollback(since, reason=reason, **scope)
     if screen.as_json:
         screen.json({"id": decision.id, "changed": [_plain_difference(one) for one in found]})
         return

@@ -318,7 +318,7 @@ class Lessons:
         from agentcl.guidance.overview import compare, state_without
         from agentcl.guidance.state import KINDS
 
-        own = self._bound.owner({"tenant": tenant or None}).tenant
+        own = self._tenant(tenant)
         rows = [*self._opened.journal.since(0, kinds=KINDS)]
         last = rows[-1].created_at if rows else 0
         after = state_without(rows, _micros(since), last, tenant=own, rules=self.rules)
@@ -326,7 +326,7 @@ class Lessons:
 
     def state(self, tenant: str = "") -> GuidanceState:
         """Return what is believed of a tenant's lessons, with all that the store has by now."""
-        return self._beliefs.state(self._bound.owner({"tenant": tenant or None}).tenant)
+        return self._beliefs.state(self._tenant(tenant))
 
     @property
     def rules(self) -> GuidanceRules:
@@ -389,6 +389,7 @@ class Lessons:
         """
         from agentcl.guidance.pamphlet import load
 
+        self._bound.owner(scope)  # refused before the file is read
         return self.adopt(load(path), **scope)
 
     def adopt(self, pamphlet: Pamphlet, **scope: Unpack[WriteScope]) -> Adopted:
@@ -402,9 +403,10 @@ class Lessons:
         """
         from agentcl.guidance.pamphlet import Adopted
 
+        own = self._bound.owner(scope).tenant
         for label in {pamphlet.name, *(one.application for one in pamphlet.entries)}:
             check_label(label, "a pamphlet's name or application")
-        before = set(self.state(self._bound.owner(scope).tenant).lessons)
+        before = set(self.state(own).lessons)
         stated: list[Stated] = []
         ordered = sorted(pamphlet.entries, key=lambda one: one.application)
         for application, group in groupby(ordered, key=lambda one: one.application):
@@ -501,6 +503,10 @@ class Lessons:
                 reason=check_unicode(reason, "reason"),
             )
         )
+
+    def _tenant(self, tenant: str) -> str:
+        """Return the tenant that is meant, empty for none. Raises InvalidInput."""
+        return self._bound.owner({} if tenant == "" else {"tenant": tenant}).tenant
 
     def _tenants(self, view: ScopeView) -> Sequence[str]:
         """Return the tenants of a view: lessons are believed tenant by tenant."""

@@ -433,6 +433,7 @@ class Memory:
             EraseIncomplete: if the records are gone, but not yet their bytes; opening the memory
                 again finishes that.
         """
+        owner = self._bound.owner(scope)
         if everything:
             view = self._bound.subtree(scope)
             if ids or not self._bound.names(scope):
@@ -444,7 +445,6 @@ class Memory:
             if not chosen:
                 raise NotFound("there is nothing in that scope; nothing was forgotten")
             return forgetting.forget(self._opened, chosen, view)
-        owner = self._bound.owner(scope)
         if not ids:
             raise InvalidInput("name the ids to forget, or a scope with everything=True")
         for id in ids:

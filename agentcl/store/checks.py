@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypedDict, cast
 
 from agentcl.errors import InvalidInput
-from agentcl.store.records import SCOPE_FIELDS, AnyScope, Scope, ScopeView, to_micros
+from agentcl.store.records import ANY, SCOPE_FIELDS, AnyScope, Scope, ScopeView, to_micros
 from agentcl.store.usage import Usage
 from agentcl.text.suggesting import did_you_mean
 
@@ -71,8 +71,6 @@ def check_label(text: object, what: str) -> str:
 
 
 def _check_scope_field(value: object, what: str) -> str:
-    if value is None:
-        return ""
     if value == "":
         raise InvalidInput(f"{what} is an empty string; leave it out to mean shared memory")
     checked = check_unicode(value, what)
@@ -107,19 +105,19 @@ def check_score(score: float | None) -> float | None:
 class WriteScope(TypedDict, total=False):
     """The scope that a write names: each field an id, or left out for shared memory."""
 
-    tenant: str | None
-    user: str | None
-    agent: str | None
-    session: str | None
+    tenant: str
+    user: str
+    agent: str
+    session: str
 
 
 class ReadScope(TypedDict, total=False):
     """The scope that a read sees from: each field an id, left out, or `ANY`."""
 
-    tenant: str | AnyScope | None
-    user: str | AnyScope | None
-    agent: str | AnyScope | None
-    session: str | AnyScope | None
+    tenant: str | AnyScope
+    user: str | AnyScope
+    agent: str | AnyScope
+    session: str | AnyScope
 
 
 # What other libraries call the fields of a scope, and what reads take beside them.
@@ -145,14 +143,18 @@ _READ_SYNONYMS: Final = {
 
 
 def _named(scope: WriteScope | ReadScope, synonyms: Mapping[str, str]) -> dict[str, object]:
-    """Return every field of a scope, and refuse what is none: a verb with `**scope` takes any keyword."""
-    for name in scope:
+    """Return the fields that are named, and refuse what is none: a verb with `**scope` takes any keyword."""
+    for name, value in scope.items():
         if name not in SCOPE_FIELDS:
             known = dict.fromkeys((*SCOPE_FIELDS, *synonyms.values()))
             known.pop(name, None)
             meant = did_you_mean(synonyms.get(name, name), known)
             raise TypeError(f"unexpected keyword argument {name!r}{meant}")
-    return {field: scope.get(field) for field in SCOPE_FIELDS}
+        if value is None:  # as a lookup that found nobody returns: it must not become everybody's
+            raise InvalidInput(
+                f"{name}=None names nobody; name one {name}, or leave {name} out to mean shared memory"
+            )
+    return dict(scope)
 
 
 def named_scope(scope: Scope) -> WriteScope:
@@ -176,30 +178,30 @@ def check_scope(scope: WriteScope) -> Scope:
 
 def check_view(scope: ReadScope) -> ScopeView:
     """Return what a read sees: its own scope and what is shared with it; `ANY` opens a field."""
+    named = _named(scope, _READ_SYNONYMS)
 
-    def allowed(what: str, value: object) -> frozenset[str] | None:
+    def allowed(what: str) -> frozenset[str] | None:
+        value = named.get(what)
         if isinstance(value, AnyScope):
             return None
-        own = _check_scope_field(value, what)
+        own = "" if what not in named else _check_scope_field(value, what)
         # Nothing is shared across tenants: there, the named value alone is seen.
         return frozenset({own} if what == "tenant" else {"", own})
 
-    return ScopeView(
-        **{what: allowed(what, value) for what, value in _named(scope, _READ_SYNONYMS).items()}
-    )
+    return ScopeView(**{what: allowed(what) for what in SCOPE_FIELDS})
 
 
 def check_subtree(scope: ReadScope) -> ScopeView:
     """Return a scope with everything below it: fields left out are open."""
+    named = _named(scope, _READ_SYNONYMS)
 
-    def allowed(what: str, value: object) -> frozenset[str] | None:
-        if value is None or isinstance(value, AnyScope):
+    def allowed(what: str) -> frozenset[str] | None:
+        value = named.get(what, ANY)
+        if isinstance(value, AnyScope):
             return None
         return frozenset({_check_scope_field(value, what)})
 
-    return ScopeView(
-        **{what: allowed(what, value) for what, value in _named(scope, _READ_SYNONYMS).items()}
-    )
+    return ScopeView(**{what: allowed(what) for what in SCOPE_FIELDS})
 
 
 def check_metadata(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
