@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from agentcl.cli.naming import from_here
 from agentcl.text.saving import is_stdout
 from agentcl.text.visible import shortened
 
@@ -147,12 +148,13 @@ class Screen:
         if not recall.hits:
             self.line("nothing found")
         for number, hit in enumerate(recall, start=1):
-            name = hit.title or hit.uri or hit.document_id
+            uri = from_here(hit.uri)
+            name = hit.title or uri or hit.document_id
             self.out.print(f"[bold]{number}. {safe(name)}[/]  [dim]{hit.document_id}[/]")
             self.out.print(f"   {safe(shorten(hit.text))}")
             about = [hit.why(), f"recorded {hit.created_at:%Y-%m-%d %H:%M}"]
-            if hit.uri and hit.uri != name:
-                about.append(hit.uri)
+            if uri and uri != name:
+                about.append(uri)
             if owner := _scope(hit.scope):
                 about.append(owner)
             self.out.print(f"   [dim]{safe(' · '.join(about))}[/]")
@@ -229,17 +231,17 @@ class Screen:
 
     def records(self, records: Sequence[Record]) -> None:
         """Print one line for each record."""
-        table = _table("id", "version", "recorded", "scope", "what")
+        table = _table("id", "version", "recorded", "scope", "what", "uri")
         for record in records:
+            uri = from_here(getattr(record, "uri", ""))
             what = (
                 getattr(record, "title", "")
-                or getattr(record, "uri", "")
+                or uri
                 or shorten(getattr(record, "text", "") or record.search_text() or "", 60)
             )
             when = f"{record.created_at:%Y-%m-%d %H:%M}"
-            table.add_row(
-                record.id, str(record.version), when, safe(_scope(record.scope)), safe(what)
-            )
+            owner, where = safe(_scope(record.scope)), safe("" if uri == what else uri)
+            table.add_row(record.id, str(record.version), when, owner, safe(what), where)
         self.out.print(table)
 
     def jobs(self, jobs: Sequence[Job]) -> None:
