@@ -140,7 +140,7 @@ def search(
     if budget is not None:
         hits = tuple(replace(hit, uri=from_here(hit.uri)) for hit in recall)
         text = replace(recall, hits=hits).prompt(budget_tokens=budget)
-        screen.json({"prompt": text}) if screen.as_json else click.echo(text)
+        screen.json({"prompt": text}) if screen.as_json else screen.raw(text)
     elif screen.as_json:
         chains = {"explanations": memory.graph.explain(recall)} if explain else {}
         screen.json({**to_json(recall), **chains})

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import click
 
@@ -84,7 +85,8 @@ class Screen:
 
     def json(self, value: object, *, is_aside: bool = False) -> None:
         """Print one JSON document; to standard error if it is beside the result."""
-        click.echo(json.dumps(to_json(value), ensure_ascii=False, indent=2), err=is_aside)
+        stream = sys.stderr if is_aside else sys.stdout
+        click.echo(_dumped(to_json(value), stream, indent=2), file=stream)
 
     def saved(self, path: Path, text: str, **counts: object) -> None:
         """Say what was written to a file; beside the result, if that was printed."""
@@ -107,13 +109,17 @@ class Screen:
         """Print what went wrong, and nothing else."""
         if self.as_json:
             problem = {"error": type(error).__name__, "message": str(error)}
-            click.echo(json.dumps(problem, ensure_ascii=False), err=True)
+            click.echo(_dumped(problem, sys.stderr), file=sys.stderr)
         else:
             self.err.print(f"[bold red]error:[/] {safe(str(error))}")
 
     def note(self, text: str) -> None:
         """Print a remark for the reader that is no part of the result."""
         self.err.print(f"[dim]{safe(text)}[/]")
+
+    def raw(self, text: str) -> None:
+        """Print a text as it is, for a program to read."""
+        click.echo(text, file=sys.stdout)
 
     def line(self, text: str) -> None:
         """Print one line of the result."""
@@ -328,6 +334,12 @@ def describe_encoder(memory: Memory) -> str:
     """Return one line about the encoder in use."""
     kind = "lexical only" if memory.store.encoder.is_lexical else "by meaning"
     return f"encoder {memory.store.encoder.name} ({kind})"
+
+
+def _dumped(value: object, stream: TextIO, *, indent: int | None = None) -> str:
+    """Return JSON that a stream can hold: where it is not Unicode, other characters are escaped."""
+    is_unicode = (stream.encoding or "").lower().startswith("utf")
+    return json.dumps(value, ensure_ascii=not is_unicode, indent=indent)
 
 
 def safe(text: str) -> str:
