@@ -18,7 +18,14 @@ from agentcl.retrieval.graph.names import NameExtractor
 from agentcl.retrieval.index import Query
 from agentcl.retrieval.recall import Recall
 from agentcl.store.base import Store
-from agentcl.store.checks import ReadScope, check_time
+from agentcl.store.checks import (
+    ReadScope,
+    check_a,
+    check_count,
+    check_path,
+    check_time,
+    check_unicode,
+)
 from agentcl.store.records import Fact, Passage, to_micros
 from agentcl.text.saving import is_stream, save_text, saving
 from agentcl.text.suggesting import nearest
@@ -140,7 +147,7 @@ class Graph:
         Args:
             recall: the result of a search with `mode="graph"`.
         """
-        return explain(recall, self._opened.journal, NameExtractor())
+        return explain(check_a(recall, Recall, "recall"), self._opened.journal, NameExtractor())
 
 
 class GraphView:
@@ -165,6 +172,7 @@ class GraphView:
             view = self._index.view(self._query, self._edges)
             counts = {n: view.passages_naming(n) for n in self._index.contents.spelling}
             named = {node: count for node, count in counts.items() if count}
+            hubs = check_count(hubs, "hubs", least=0)
             best = sorted(named, key=lambda n: (-named[n], self._index.contents.spelling[n]))[:hubs]
             pairs = {tuple(sorted(pair)) for _, pair in self._fact_pairs()}
             return GraphStats(
@@ -184,6 +192,7 @@ class GraphView:
         Raises:
             NotFound: if no passage names it; with the phrases that are spelt like it.
         """
+        limit = check_count(limit, "limit", least=0)
         with self._index.lock:
             nodes = set(self._nodes(phrase))
             passages: list[tuple[str, str]] = []
@@ -294,7 +303,7 @@ class GraphView:
             InvalidInput: if the file's name ends otherwise.
             StoreUnavailable: if it cannot be written.
         """
-        target = Path(path)
+        target = check_path(path)
         suffix = _suffix(target, stream=".json")
         if suffix not in (".graphml", ".json"):
             raise InvalidInput(f"{target.name}: a graph is exported as .graphml or .json")
@@ -332,7 +341,7 @@ class GraphView:
             MissingExtra: if networkx is not installed.
             StoreUnavailable: if the file cannot be written.
         """
-        target = Path(path)
+        target = check_path(path)
         suffix = _suffix(target, stream=".svg")
         if suffix not in (".html", ".svg"):
             raise InvalidInput(f"{target.name}: a picture is an .html or .svg file")
@@ -340,7 +349,7 @@ class GraphView:
             raise InvalidInput("a picture shows either a phrase or a recall; give one of them")
         hits: set[str] = set()
         if recall is not None:
-            hits = {hit.id for hit in recall}
+            hits = {hit.id for hit in check_a(recall, Recall, "recall")}
             links = [part.link for hit in recall for part in hit.parts if part.link]
             ids = [*hits, *(id for link in links for id, _ in link.steps)]
             kept = {f"phrase:{name}" for link in links for _, name in link.steps}
@@ -386,6 +395,7 @@ class GraphView:
         return found
 
     def _nodes(self, phrase: str) -> list[int]:
+        check_unicode(phrase, "a phrase")
         contents = self._index.contents
         view = self._index.view(self._query, self._edges)
         tenants = {scope.tenant for scope in contents.scopes if self._query.view.sees(scope)}

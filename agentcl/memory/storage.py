@@ -20,7 +20,7 @@ from agentcl.retrieval.encoders import Encoder, open_encoder
 from agentcl.retrieval.retriever import IndexState, Retriever
 from agentcl.store import transfer
 from agentcl.store.base import Store
-from agentcl.store.checks import ReadScope, check_unicode
+from agentcl.store.checks import ReadScope, check_count, check_path, check_unicode
 from agentcl.store.records import Document, Passage, Scope
 from agentcl.store.rows import Counters, EncoderSpec
 from agentcl.store.transfer import Imported
@@ -94,7 +94,7 @@ class Storage:
             StoreUnavailable: if it cannot be written.
         """
         view = self._bound.subtree(scope)
-        target = Path(path)
+        target = check_path(path)
         kept = target.absolute() if is_stream(target) else target.resolve()
         if kept.is_relative_to(self._opened.path.resolve()):
             raise InvalidInput(f"{target} lies in the memory's own folder; export to another place")
@@ -120,7 +120,7 @@ class Storage:
             TransferError: if the file is damaged or contradicts what is stored; nothing is imported.
             EncoderMismatch: if its vectors are another encoder's.
         """
-        source = Path(path)
+        source = check_path(path)
         try:
             with opened(source) as file:
                 lines = (line.decode() for line in file)
@@ -138,7 +138,7 @@ class Storage:
         Raises:
             InvalidInput: if the folder holds a memory already.
         """
-        return self._opened.journal.snapshot(Path(folder))
+        return self._opened.journal.snapshot(check_path(folder))
 
     def reembed(
         self,
@@ -162,6 +162,8 @@ class Storage:
             StoreBusy: if another run is at it.
         """
         new = open_encoder(encoder) if isinstance(encoder, str) else encoder
+        if not isinstance(new, Encoder):
+            raise InvalidInput(f"encoder must be a name or an Encoder, not {encoder!r}")
         kind = Reembed(self._opened, new)
         job = Runner(Queue(self._opened.journal), [kind]).run_now(
             kind.name,
@@ -205,8 +207,8 @@ class Storage:
             NotFound: if the scope does not see such a record.
             InvalidInput: if a number is negative.
         """
-        if min(uses, wins, losses) < 0:
-            raise InvalidInput("uses, wins and losses are counts and cannot be negative")
+        uses = check_count(uses, "uses", least=0)
+        wins, losses = check_count(wins, "wins", least=0), check_count(losses, "losses", least=0)
         view = self._bound.view(scope)
         with self._opened.journal.writing() as writing:
             self._opened.journal.newest(id, view=view)

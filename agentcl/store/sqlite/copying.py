@@ -6,7 +6,7 @@ import os
 import secrets
 import sqlite3
 import stat
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from agentcl.errors import InvalidInput, StoreUnavailable
@@ -48,7 +48,8 @@ def copy_into(folder: Path, name: str, database: Database) -> Path:
             f"cannot write a snapshot to {folder}: {error.strerror or error}"
         ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(NotADirectoryError):  # the folder is a file
+            partial.unlink(missing_ok=True)
     return target
 
 
