@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from agentcl.agents.teacher import Distiller, Judgement
 from agentcl.agents.transcript import Transcript
 from agentcl.guidance.admission import names_of
-from agentcl.store.checks import named_scope
+from agentcl.store.checks import ReadScope, named_scope
 from agentcl.store.episodes import Episode
 from agentcl.store.records import ANY, Scope
 
@@ -33,9 +33,10 @@ class Judge(Protocol):
 
 def transcript_of(memory: Memory, episode: Episode) -> Transcript:
     """Return an episode as models are shown it."""
-    taken = memory.episodes.steps(
-        episode.id, tenant=episode.scope.tenant or None, user=ANY, agent=ANY, session=ANY
-    )
+    scope: ReadScope = {"user": ANY, "agent": ANY, "session": ANY}
+    if episode.scope.tenant:
+        scope["tenant"] = episode.scope.tenant
+    taken = memory.episodes.steps(episode.id, **scope)
     steps = tuple((step.action, step.outcome) for step in taken)
     return Transcript(episode.goal or episode.task, episode.first, steps, episode.score)
 

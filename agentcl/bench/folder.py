@@ -21,6 +21,7 @@ from agentcl.bench.rows import ResultRow
 from agentcl.bench.settings import RunSettings
 from agentcl.envs.streams.stream import TaskStream, save_stream
 from agentcl.errors import ConfigError, InvalidInput, StoreBusy, StoreUnavailable
+from agentcl.text.saving import save_text
 
 _FORMAT: Final = 1
 _HEAD: Final = "run.json"
@@ -71,7 +72,8 @@ class RunFolder:
         """
         cls.check_free(path)
         try:
-            (path / "episodes").mkdir(parents=True, exist_ok=True)
+            # `mkdir` does not follow a link to a folder that is not there yet.
+            Path(os.path.realpath(path), "episodes").mkdir(parents=True, exist_ok=True)
             _write_head(path, settings, about)
         except OSError as error:
             raise StoreUnavailable(f"{path} cannot be written: {error}") from error
@@ -195,6 +197,4 @@ def _locked(path: Path, *, wait_s: float) -> Iterator[None]:
 
 def _write_head(path: Path, settings: RunSettings, about: Mapping[str, Any]) -> None:
     head = {"format": _FORMAT, "about": about, "settings": json.loads(settings.to_json())}
-    beside = path / f".{_HEAD}.{os.getpid()}"
-    beside.write_text(json.dumps(head, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    beside.replace(path / _HEAD)
+    save_text(path / _HEAD, json.dumps(head, indent=2, ensure_ascii=False) + "\n")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 import click
 
 from agentcl.bench.settings import Shape, from_mapping, load_settings, merge
-from agentcl.cli.options import PRICES, command
+from agentcl.cli.options import PRICES, NewFolder, command
 from agentcl.cli.screen import Screen
 from agentcl.cli.stopping import stopping
 from agentcl.errors import ConfigError, InvalidInput
@@ -60,7 +60,7 @@ def list_(screen: Screen, folder: Path | None) -> None:
 
 @bench.command()
 @click.argument("plan", type=click.Path(path_type=Path), required=False)
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="A new folder.")
+@click.option("--out", type=NewFolder(), required=True, help="A new folder.")
 @click.option("--domain", help="Tasks of this domain, or of module:Class of your own.")
 @click.option("--questions", help="Questions of this source, or of a saved stream (.jsonl).")
 @click.option("--data", help="Where the data of --questions lies.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agentcl.cli.options import PRICES, on_memory
+from agentcl.cli.options import PRICES, ReadFile, WrittenFile, on_memory
 from agentcl.cli.screen import Screen
 from agentcl.cli.stopping import stopping
 from agentcl.errors import InvalidInput
@@ -144,7 +144,7 @@ def graph() -> None:
 
 
 @graph.command(name="import")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=ReadFile(), metavar="FILE|-")
 @click.option(
     "--extractor", default="", help="Where the facts come from; default: the file's name."
 )
@@ -204,16 +204,19 @@ def path(screen: Screen, memory: Memory, start: str, end: str, scope: dict[str, 
 
 
 @graph.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=WrittenFile(), metavar="FILE|-")
 @on_memory(across=True)
 def export(screen: Screen, memory: Memory, file: Path, scope: dict[str, Any]) -> None:
-    """Write the graph to a .graphml or .json file."""
+    """Write the graph to a .graphml or .json file.
+
+    With - it is printed as JSON.
+    """
     count = memory.graph.view(**scope).export(file)
-    screen.answer({"edges": count}, f"{count} edges in {file}")
+    screen.saved(file, f"{count} edges in {file}", edges=count)
 
 
 @graph.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=WrittenFile(), metavar="FILE|-")
 @click.option("--phrase", help="The middle of the picture.")
 @click.option("--query", help="Draw how a search with --mode graph comes to its hits.")
 @click.option("--limit", "-n", default=5, show_default=True, help="How many hits.")
@@ -229,8 +232,8 @@ def draw(
 ) -> None:
     """Draw what is near a phrase, or how a search goes.
 
-    The picture is .html or .svg.
+    The picture is .html or .svg. With - it is printed as SVG.
     """
     recall = None if query is None else memory.search(query, mode="graph", limit=limit, **scope)
     count = memory.graph.view(**scope).draw(file, phrase=phrase, recall=recall)
-    screen.answer({"nodes": count}, f"{count} nodes in {file}")
+    screen.saved(file, f"{count} nodes in {file}", nodes=count)

@@ -11,6 +11,8 @@ import click
 
 from agentcl.cli.options import (
     Moment,
+    ReadFile,
+    WrittenFile,
     command,
     memory_options,
     on_memory,
@@ -23,6 +25,7 @@ from agentcl.guidance.overview import STAGES, StageDifference, Standing
 from agentcl.guidance.pamphlet import load
 from agentcl.guidance.state import lesson_of
 from agentcl.store.episodes import Level
+from agentcl.text.saving import is_stdout
 
 if TYPE_CHECKING:
     from agentcl.memory.memory import Memory
@@ -102,7 +105,7 @@ def diff(screen: Screen, memory: Memory, since: datetime, scope: dict[str, Any])
 
 
 @guidance.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=WrittenFile(), metavar="FILE|-")
 @click.option("--name", help="Of the pamphlet; default: the file's.")
 @click.option("--application", help="Only lessons of this application or environment.")
 @click.option("--candidates", is_flag=True, help="Also lessons that were never tried.")
@@ -118,17 +121,21 @@ def export(
 ) -> None:
     """Write the best lessons as a pamphlet.
 
-    It is Markdown, to be read and to be imported elsewhere.
+    It is Markdown, to be read and to be imported elsewhere. With - it is printed.
     """
     pamphlet = memory.lessons.export(
-        file, name=name or "", application=application, with_candidates=candidates, **scope
+        file,
+        name=name or ("lessons" if is_stdout(file) else ""),
+        application=application,
+        with_candidates=candidates,
+        **scope,
     )
     count = len(pamphlet.entries)
-    screen.answer({"lessons": count, "file": file}, f"{count} lessons written to {file}")
+    screen.saved(file, f"{count} lessons written to {file}", lessons=count, file=file)
 
 
 @guidance.command(name="import")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=ReadFile(), metavar="FILE|-")
 @scope_options
 @memory_options
 @command
@@ -217,7 +224,8 @@ def rollback(
 
     This takes lessons, tests and outcomes out. It can be undone.
     """
-    found = memory.lessons.changed_by_rollback(since, tenant=tenant or "")
+    scope = scope_of({"tenant": tenant})
+    found = memory.lessons.changed_by_rollback(since, **scope)
     if dry_run:
         _print_differences(screen, found)
         return
@@ -225,7 +233,7 @@ def rollback(
         if not screen.as_json:
             _print_differences(screen, found)
         click.confirm(f"Roll back to {since.isoformat()}?", abort=True, err=True)
-    decision = memory.lessons.rollback(since, reason=reason, tenant=tenant)
+    decision = memory.lessons.rollback(since, reason=reason, **scope)
     if screen.as_json:
         screen.json({"id": decision.id, "changed": [_plain_difference(one) for one in found]})
         return

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Any
 
 import click
@@ -22,6 +24,14 @@ class LazyGroup(click.Group):
         listed = {name: click.Command(name, help=line) for name, (_, line) in table.items()}
         super().__init__(name, commands=listed, **kwargs)
         self._places = {name: place for name, (place, _) in table.items()}
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:  # click's
+        """Run the command of the arguments; a character that the console lacks does not end it."""
+        for stream in (sys.stdout, sys.stderr):
+            # What was chosen on purpose, e.g. by PYTHONIOENCODING, stays.
+            if isinstance(stream, TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
+                stream.reconfigure(errors="replace")
+        return super().main(*args, **kwargs)
 
     def load(self, name: str) -> click.Command:
         """Import a command of the table."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from agentcl.cli.naming import from_here, one, owned
 from agentcl.cli.options import (
     Moment,
     command,
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from agentcl.memory.documents import Draft
     from agentcl.memory.memory import Memory
 
+_NAME: Final = click.argument("name", metavar="ID|URI|PATH")
+
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...|-")
@@ -45,7 +49,8 @@ def add(
 ) -> None:
     """Remember files, folders, or standard input (-).
 
-    It reads .txt, .md, .rst, .html, .pdf, .jsonl, .csv and .tsv. A file that was added before is updated.
+    It reads .txt, .md, .rst, .html, .pdf, .jsonl, .csv and .tsv. A file that was added before is
+    updated, however its path is spelled.
     """
     from agentcl.memory.documents import Draft  # here: with it comes the whole of `Memory`
 
@@ -73,6 +78,8 @@ def add(
                 progress=lambda done: progress.update(progress.task_ids[0], completed=done),
                 **scope,
             )
+        # A file can be named twice, also by a link or with the folder that it is in.
+        stored = list({document.id: document for document in stored}.values())
         fresh = [document for document in stored if memory.store.journal.seq_of(document) > before]
         added = sum(document.version == 1 for document in fresh)
         counts = {
@@ -89,7 +96,7 @@ def add(
             or "nothing to add"
         )
         for skip in skipped:
-            screen.note(f"skipped {skip.path}: {skip.reason}")
+            screen.note(f"skipped {from_here(skip.path)}: {skip.reason}")
         screen.note(f"{memory.path}, {describe_encoder(memory)}")
 
 
@@ -131,8 +138,9 @@ def search(
         query, limit=limit, mode=mode, filters=_filters(filters), as_of=as_of, **scope
     )
     if budget is not None:
-        text = recall.prompt(budget_tokens=budget)
-        screen.json({"prompt": text}) if screen.as_json else click.echo(text)
+        hits = tuple(replace(hit, uri=from_here(hit.uri)) for hit in recall)
+        text = replace(recall, hits=hits).prompt(budget_tokens=budget)
+        screen.json({"prompt": text}) if screen.as_json else screen.raw(text)
     elif screen.as_json:
         chains = {"explanations": memory.graph.explain(recall)} if explain else {}
         screen.json({**to_json(recall), **chains})
@@ -151,13 +159,14 @@ def _filters(given: tuple[str, ...]) -> dict[str, Any]:
 
 
 @click.command()
-@click.argument("id")
+@_NAME
 @click.option("--as-of", type=Moment(), help="As it was at this time.")
 @on_memory(across=True)
 def show(
-    screen: Screen, memory: Memory, id: str, as_of: datetime | None, scope: dict[str, Any]
+    screen: Screen, memory: Memory, name: str, as_of: datetime | None, scope: dict[str, Any]
 ) -> None:
     """Print one record in full."""
+    id = one(memory, name, scope, is_ever=as_of is not None)
     record = memory.get(id, as_of=as_of, **scope)
     if screen.as_json:
         screen.json({"record": record, "counters": memory.store.journal.counters(id)})
@@ -176,40 +185,47 @@ def list_(screen: Screen, memory: Memory, kind: str, limit: int, scope: dict[str
 
 
 @click.command()
-@click.argument("id")
+@_NAME
 @on_memory(across=True)
-def history(screen: Screen, memory: Memory, id: str, scope: dict[str, Any]) -> None:
+def history(screen: Screen, memory: Memory, name: str, scope: dict[str, Any]) -> None:
     """Print every version of a record."""
-    versions = memory.history(id, **scope)
+    versions = memory.history(one(memory, name, scope, is_ever=True), **scope)
     screen.json(versions) if screen.as_json else screen.history(versions)
 
 
 @click.command()
-@click.argument("id")
+@_NAME
 @on_memory()
-def delete(screen: Screen, memory: Memory, id: str, scope: dict[str, Any]) -> None:
-    """Stop finding a record; its history stays."""
-    memory.delete(id, **scope)
-    screen.answer({"deleted": id}, f"deleted {id}")
+def delete(screen: Screen, memory: Memory, name: str, scope: dict[str, Any]) -> None:
+    """Stop finding a record; its history stays.
+
+    Of a table or a file of JSON lines, all rows are deleted.
+    """
+    ids = owned(memory, [name], scope)
+    for id in ids:
+        memory.delete(id, **scope)
+    screen.answer({"deleted": ids}, f"deleted {', '.join(ids)}")
 
 
 @click.command()
-@click.argument("ids", nargs=-1, metavar="ID...")
+@click.argument("names", nargs=-1, metavar="[ID|URI|PATH]...")
 @click.option("--everything", is_flag=True, help="All records of the named scope and below it.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @on_memory()
 def forget(
     screen: Screen,
     memory: Memory,
-    ids: tuple[str, ...],
+    names: tuple[str, ...],
     everything: bool,
     yes: bool,
     scope: dict[str, Any],
 ) -> None:
     """Remove records and their bytes for good.
 
-    What was derived from them goes as well. This cannot be undone.
+    What was derived from them goes as well. This cannot be undone. A file named by its path is forgotten
+    with all its rows, and with what was deleted of it before.
     """
+    ids = owned(memory, names, scope, is_ever=True)
     if not yes:
         what = "everything in that scope" if everything else f"{len(ids)} record(s)"
         click.confirm(f"Forget {what} for good?", abort=True, err=True)

@@ -14,6 +14,7 @@ import click
 from agentcl.cli.screen import Screen
 from agentcl.errors import AgentclError, InvalidInput, StoreUnavailable
 from agentcl.store.records import ANY, SCOPE_FIELDS
+from agentcl.text.saving import STDIN, STDOUT
 
 if TYPE_CHECKING:
     from agentcl.memory.memory import Memory
@@ -40,6 +41,35 @@ class Moment(click.ParamType[datetime]):
         except ValueError:
             self.fail(f"{value!r} is not a time; write e.g. 2026-03-01T12:00:00+01:00", param, ctx)
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+class ReadFile(click.ParamType[Path]):
+    """A file to read; `-` is standard input."""
+
+    name = "FILE"
+    stands_for = STDIN  # what `-` means
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Return its path."""
+        return self.stands_for if str(value) == "-" else Path(value)
+
+
+class WrittenFile(ReadFile):
+    """A file to write; `-` is standard output."""
+
+    stands_for = STDOUT
+
+
+class NewFolder(click.ParamType[Path]):
+    """A folder to be made."""
+
+    name = "FOLDER"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Return its path."""
+        if str(value) == "-":
+            self.fail("a folder cannot be printed; name one, or ./- if it is called so", param, ctx)
+        return Path(value)
 
 
 def memory_options(command: F) -> F:
@@ -70,7 +100,8 @@ def command(act: Callable[..., None]) -> Callable[..., None]:
         try:
             act(screen, *args, **kwargs)
         except AgentclError as error:
-            screen.error(error)
+            if not isinstance(error.__cause__, BrokenPipeError):  # whoever read had enough
+                screen.error(error)
             sys.exit(1)
 
     return run

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import click
 
+from agentcl.cli.naming import from_here
+from agentcl.text.saving import is_stdout
 from agentcl.text.visible import shortened
 
 # What is shown, and what shows it, is imported where it is used: `--help` must not wait for either.
@@ -80,9 +83,19 @@ class Screen:
         """Standard error."""
         return _console(is_error=True)
 
-    def json(self, value: object) -> None:
-        """Print one JSON document."""
-        click.echo(json.dumps(to_json(value), ensure_ascii=False, indent=2))
+    def json(self, value: object, *, is_aside: bool = False) -> None:
+        """Print one JSON document; to standard error if it is beside the result."""
+        stream = sys.stderr if is_aside else sys.stdout
+        click.echo(_dumped(to_json(value), stream, indent=2), file=stream)
+
+    def saved(self, path: Path, text: str, **counts: object) -> None:
+        """Say what was written to a file; beside the result, if that was printed."""
+        if self.as_json:
+            self.json(counts, is_aside=is_stdout(path))
+        elif is_stdout(path):
+            self.note(text)
+        else:
+            self.line(text)
 
     def answer(self, value: object, *lines: str) -> None:
         """Print a value as JSON if that is asked for, else what it says in lines."""
@@ -96,13 +109,17 @@ class Screen:
         """Print what went wrong, and nothing else."""
         if self.as_json:
             problem = {"error": type(error).__name__, "message": str(error)}
-            click.echo(json.dumps(problem, ensure_ascii=False), err=True)
+            click.echo(_dumped(problem, sys.stderr), file=sys.stderr)
         else:
             self.err.print(f"[bold red]error:[/] {safe(str(error))}")
 
     def note(self, text: str) -> None:
         """Print a remark for the reader that is no part of the result."""
         self.err.print(f"[dim]{safe(text)}[/]")
+
+    def raw(self, text: str) -> None:
+        """Print a text as it is, for a program to read."""
+        click.echo(text, file=sys.stdout)
 
     def line(self, text: str) -> None:
         """Print one line of the result."""
@@ -137,12 +154,13 @@ class Screen:
         if not recall.hits:
             self.line("nothing found")
         for number, hit in enumerate(recall, start=1):
-            name = hit.title or hit.uri or hit.document_id
+            uri = from_here(hit.uri)
+            name = hit.title or uri or hit.document_id
             self.out.print(f"[bold]{number}. {safe(name)}[/]  [dim]{hit.document_id}[/]")
             self.out.print(f"   {safe(shorten(hit.text))}")
             about = [hit.why(), f"recorded {hit.created_at:%Y-%m-%d %H:%M}"]
-            if hit.uri and hit.uri != name:
-                about.append(hit.uri)
+            if uri and uri != name:
+                about.append(uri)
             if owner := _scope(hit.scope):
                 about.append(owner)
             self.out.print(f"   [dim]{safe(' · '.join(about))}[/]")
@@ -219,17 +237,17 @@ class Screen:
 
     def records(self, records: Sequence[Record]) -> None:
         """Print one line for each record."""
-        table = _table("id", "version", "recorded", "scope", "what")
+        table = _table("id", "version", "recorded", "scope", "what", "uri")
         for record in records:
+            uri = from_here(getattr(record, "uri", ""))
             what = (
                 getattr(record, "title", "")
-                or getattr(record, "uri", "")
+                or uri
                 or shorten(getattr(record, "text", "") or record.search_text() or "", 60)
             )
             when = f"{record.created_at:%Y-%m-%d %H:%M}"
-            table.add_row(
-                record.id, str(record.version), when, safe(_scope(record.scope)), safe(what)
-            )
+            owner, where = safe(_scope(record.scope)), safe("" if uri == what else uri)
+            table.add_row(record.id, str(record.version), when, owner, safe(what), where)
         self.out.print(table)
 
     def jobs(self, jobs: Sequence[Job]) -> None:
@@ -316,6 +334,12 @@ def describe_encoder(memory: Memory) -> str:
     """Return one line about the encoder in use."""
     kind = "lexical only" if memory.store.encoder.is_lexical else "by meaning"
     return f"encoder {memory.store.encoder.name} ({kind})"
+
+
+def _dumped(value: object, stream: TextIO, *, indent: int | None = None) -> str:
+    """Return JSON that a stream can hold: where it is not Unicode, other characters are escaped."""
+    is_unicode = (stream.encoding or "").lower().startswith("utf")
+    return json.dumps(value, ensure_ascii=not is_unicode, indent=indent)
 
 
 def safe(text: str) -> str:

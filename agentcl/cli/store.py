@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agentcl.cli.options import on_folder, on_memory
+from agentcl.cli.options import NewFolder, ReadFile, WrittenFile, on_folder, on_memory
 from agentcl.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -16,19 +16,22 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=WrittenFile(), metavar="FILE|-")
 @click.option("--salvage", is_flag=True, help="Leave out what a damaged disk does not give back.")
 @on_memory()
 def export(
     screen: Screen, memory: Memory, file: Path, salvage: bool, scope: dict[str, Any]
 ) -> None:
-    """Write a memory to a file of JSON lines, losslessly."""
+    """Write a memory to a file of JSON lines, losslessly.
+
+    With - it is printed.
+    """
     rows = memory.store.export(file, salvage=salvage, **scope)
-    screen.answer({"rows": rows, "file": file}, f"{rows} rows written to {file}")
+    screen.saved(file, f"{rows} rows written to {file}", rows=rows, file=file)
 
 
 @click.command(name="import")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=ReadFile(), metavar="FILE|-")
 @on_memory(scoped=False, begins=True)
 def import_(screen: Screen, memory: Memory, file: Path) -> None:
     """Add the records of an export.
@@ -44,7 +47,7 @@ def import_(screen: Screen, memory: Memory, file: Path) -> None:
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=NewFolder())
 @on_memory(scoped=False)
 def snapshot(screen: Screen, memory: Memory, folder: Path) -> None:
     """Copy a memory into a new folder.

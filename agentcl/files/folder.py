@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, NoReturn
 
 from agentcl.errors import LoadError
-from agentcl.files.source import Skipped, Source, checked, shown
+from agentcl.files.source import Skipped, Source, checked, shown, uri_of
 from agentcl.files.tables import read_json_lines, read_table
 from agentcl.files.text import decode, read_markup, read_plain
 
@@ -111,19 +111,24 @@ def _walk(folder: Path, skipped: list[Skipped]) -> Iterator[Path]:
 
 
 def _load_file(path: Path, skipped: list[Skipped]) -> Iterator[Source]:
-    try:
-        path.as_posix().encode()
-    except UnicodeEncodeError as error:
-        raise LoadError(f"the name of {shown(path)} is not UTF-8; rename the file") from error
     reader = _READERS.get(path.suffix.lower(), read_plain)
     try:
+        _check_name(path)
         for source in reader(path):
             if source.text.strip():
                 yield source
             else:
-                skipped.append(Skipped(source.uri, "holds no text"))
+                skipped.append(Skipped(source.uri or shown(path), "holds no text"))
     except OSError as error:
         _fail_to_open(path, error)
+
+
+def _check_name(path: Path) -> None:
+    try:
+        uri_of(path).encode()
+    except UnicodeEncodeError as error:
+        name = shown(path.resolve())
+        raise LoadError(f"the name of {name} is not UTF-8; rename the file or folder") from error
 
 
 def _fail_to_open(path: Path, error: OSError) -> NoReturn:

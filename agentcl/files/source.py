@@ -19,7 +19,7 @@ class Source:
 
     text: str
     title: str
-    uri: str  # the path as given; `#row-N` or `#ID` is added for one row of several
+    uri: str  # of the file, see `uri_of`; `#row-N` or `#ID` is added for one row of several
     media_type: str
     metadata: dict[str, Any] = field(default_factory=dict)
 
@@ -37,6 +37,14 @@ def shown(path: Path) -> str:
     return path.as_posix().encode(errors="backslashreplace").decode()
 
 
+def uri_of(path: Path) -> str:
+    """Return the one name of a file, however its path is spelled: absolute, and no link.
+
+    It is empty for a pipe: what comes through it next is something else.
+    """
+    return path.resolve().as_posix() if path.is_file() else ""
+
+
 def checked(source: Source, where: str) -> Source:
     """Return the source if it can be stored; found here, an error can still name its place."""
     try:
@@ -52,7 +60,8 @@ def checked(source: Source, where: str) -> Source:
 
 def document(path: Path, text: str, title: str, media_type: str) -> Source:
     """Make a document of a whole file; without a title it has the file's name."""
-    return checked(Source(text, title or path.stem, path.as_posix(), media_type), shown(path))
+    uri = uri_of(path)
+    return checked(Source(text, title or Path(uri).stem, uri, media_type), shown(path))
 
 
 def shorten(title: str | None) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from agentcl.errors import LoadError
-from agentcl.files.source import Source, checked, shown
+from agentcl.files.source import Source, checked, shown, uri_of
 from agentcl.files.text import lines_of
 from agentcl.store.checks import MAX_TEXT
 
@@ -20,7 +20,7 @@ _URI_KEYS: Final = ("uri", "url", "id")
 
 def read_json_lines(path: Path) -> Iterator[Source]:
     """Yield a document for each line; a line must be a JSON object."""
-    taken: set[str] = set()
+    file, taken = uri_of(path), set[str]()
     for number, line in enumerate(lines_of(path), start=1):
         if not line.strip():
             continue
@@ -31,7 +31,7 @@ def read_json_lines(path: Path) -> Iterator[Source]:
             raise LoadError(f"{where} is not JSON: {error}; each line must be an object") from error
         if not isinstance(row, dict):
             raise LoadError(f"{where} is a {type(row).__name__}; each line must be an object")
-        yield _from_row(path, where, number, row, "application/json", taken)
+        yield _from_row(file, where, number, row, "application/json", taken)
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -49,7 +49,7 @@ def read_table(path: Path) -> Iterator[Source]:
     if delimiter == "," and "," not in first and ";" in first:
         delimiter = ";"  # as spreadsheets write it where the comma is in the numbers
     rows = csv.reader(_chain(first, lines), delimiter=delimiter, strict=True)
-    taken: set[str] = set()
+    file, taken = uri_of(path), set[str]()
     try:
         header = [cell.strip() or f"column {n}" for n, cell in enumerate(next(rows, []), start=1)]
         if not header:
@@ -69,7 +69,7 @@ def read_table(path: Path) -> Iterator[Source]:
                 named["text"] = "\n".join(
                     f"{key}: {value}" for key, value in named.items() if value
                 )
-            yield _from_row(path, where, number, named, "text/csv", taken)
+            yield _from_row(file, where, number, named, "text/csv", taken)
     except csv.Error as error:
         raise LoadError(f"{name}, line {rows.line_num} is not a valid table: {error}") from error
 
@@ -87,9 +87,9 @@ def _key(row: dict[str, Any], wanted: tuple[str, ...]) -> str | None:
 
 
 def _from_row(
-    path: Path, where: str, number: int, row: dict[str, Any], media_type: str, taken: set[str]
+    file: str, where: str, number: int, row: dict[str, Any], media_type: str, taken: set[str]
 ) -> Source:
-    """Make a document of a row: text, title and uri by their usual names, the rest as metadata."""
+    """Make a document of a file's row: text, title and uri by their usual names, the rest as metadata."""
     text_key = _key(row, _TEXT_KEYS)
     if text_key is None or not isinstance(row[text_key], str):
         seen = ", ".join(sorted(row)) or "nothing"
@@ -108,7 +108,7 @@ def _from_row(
     source = Source(
         row[text_key],
         "" if title_key is None else row[title_key],
-        f"{path.as_posix()}#{name}",
+        f"{file}#{name}" if file else "",
         media_type,
         {key: value for key, value in row.items() if key not in used},
     )

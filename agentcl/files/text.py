@@ -62,7 +62,7 @@ def lines_of(path: Path) -> Iterator[str]:
 def read_plain(path: Path) -> Iterator[Source]:
     """Yield the file as it is, under its name."""
     text = decode(path.read_bytes(), shown(path))
-    yield document(path, text, path.stem, "text/plain")
+    yield document(path, text, "", "text/plain")
 
 
 def read_markup(path: Path) -> Iterator[Source]:

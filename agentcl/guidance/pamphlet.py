@@ -13,7 +13,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final, get_args
 
 from agentcl.errors import InvalidInput, TransferError
@@ -23,6 +22,7 @@ from agentcl.lessons import Lesson, read_json
 from agentcl.store.checks import check_label, check_unicode
 from agentcl.store.episodes import Level, Stated
 from agentcl.store.records import ScopeView
+from agentcl.text.saving import opened
 
 FORMAT: Final = 1
 MOST_LESSONS: Final = 1_000  # of one file
@@ -160,7 +160,8 @@ def read(text: str) -> Pamphlet:
 def load(path: str | os.PathLike[str]) -> Pamphlet:
     """Return the pamphlet in a file. Raises TransferError as `read`, and if it cannot be read."""
     try:
-        text = Path(path).read_text("utf-8")
+        with opened(path) as file:
+            text = file.read().decode()
     except (OSError, UnicodeDecodeError) as error:
         raise TransferError(f"cannot read {path}: {error}") from error
     return read(text)

@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 
 from agentcl.errors import AgentclError, InvalidInput, MissingExtra, NotEquipped, NotFound
 from agentcl.jobs.queue import Queue
+from agentcl.store.checks import check_json_object, check_unicode
 from agentcl.store.jobs import Job, Price, State
 from agentcl.store.records import Scope
 from agentcl.text.suggesting import did_you_mean
@@ -71,7 +72,9 @@ class Runner:
 
     def price(self, kind: str, spec: Mapping[str, Any], *, scope: Scope) -> Price:
         """Return what a job would take. Raises InvalidInput."""
-        return self._kind(kind).price(spec, scope=scope)
+        return self._kind(check_unicode(kind, "kind")).price(
+            check_json_object(spec, "spec"), scope=scope
+        )
 
     def enqueue(self, kind: str, spec: Mapping[str, Any], *, scope: Scope) -> Job:
         """Ask for a job, with its price. Raises InvalidInput if its spec cannot be used."""

@@ -12,7 +12,7 @@ from agentcl.store.checks import (
     check_subtree,
     check_view,
 )
-from agentcl.store.records import SCOPE_FIELDS, AnyScope, Scope, ScopeView
+from agentcl.store.records import AnyScope, Scope, ScopeView
 
 
 class Bound:
@@ -23,9 +23,7 @@ class Bound:
 
     def __init__(self, **fields: Unpack[WriteScope]) -> None:
         check_scope(fields)
-        self.fields: WriteScope = cast(
-            WriteScope, {name: value for name, value in fields.items() if value is not None}
-        )
+        self.fields: WriteScope = fields
 
     def narrowed(self, scope: WriteScope) -> Bound:
         """Return this with further fields bound. Raises InvalidInput if one is bound otherwise."""
@@ -65,9 +63,8 @@ class Bound:
         joined: dict[str, object] = dict(self.fields)
         for name, value in scope.items():
             bound = joined.get(name)
-            if name in SCOPE_FIELDS and (value is None or value == bound):
-                continue  # an unknown name goes on, to be refused
-            if bound is not None:
+            # What is None goes on, to be refused, as an unknown name does.
+            if bound is not None and value not in (None, bound):
                 raise InvalidInput(
                     f"this memory is bound to {name}={bound!r} and cannot be asked for "
                     f"{name}={value!r}; use the memory that it was made from"

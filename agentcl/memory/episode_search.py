@@ -19,7 +19,7 @@ from agentcl.retrieval.feed import Feed
 from agentcl.retrieval.fulltext import FullTextIndex
 from agentcl.retrieval.index import Query
 from agentcl.store.base import Store
-from agentcl.store.checks import check_text, check_unicode
+from agentcl.store.checks import check_a, check_choice, check_count, check_text, check_unicode
 from agentcl.store.episodes import Episode, Guidance, Step
 from agentcl.store.records import ScopeView, from_micros
 
@@ -142,10 +142,9 @@ def search(
     chosen: Filter | None = None,
 ) -> EpisodesFound:
     """Find episodes like a task or a situation; `Episodes.search` documents it."""
-    if by not in _KINDS:
-        raise InvalidInput(f"search by {', '.join(_KINDS)}, and not by {by!r}")
-    if limit < 1:
-        raise InvalidInput(f"limit must be at least 1, and is {limit}")
+    check_choice(by, _KINDS, "by")
+    limit = check_count(limit, "limit")
+    chosen = check_a(Filter() if chosen is None else chosen, Filter, "chosen")
     query = Query(view=view, text=check_text(text, "what is searched for"), kinds=_KINDS[by])
     index = FullTextIndex(opened.retriever.folder / _FOLDER)
     try:
@@ -155,7 +154,7 @@ def search(
         while True:
             matches = feed.search(opened.journal, query, limit=asked)
             hits = _episodes_of(opened.journal, matches, view)
-            found = _sorted_out(hits, chosen or Filter(), limit=limit)
+            found = _sorted_out(hits, chosen, limit=limit)
             is_enough = min(len(found.succeeded), len(found.failed)) >= limit
             if is_enough or len(matches) < asked:
                 return found

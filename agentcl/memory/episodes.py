@@ -20,8 +20,9 @@ from agentcl.memory.searching import search
 from agentcl.store.checks import (
     ReadScope,
     WriteScope,
+    check_a,
+    check_count,
     check_label,
-    check_limit,
     check_score,
     check_text,
     check_unicode,
@@ -83,6 +84,11 @@ class Episodes:
         Raises:
             InvalidInput: if a value cannot be kept.
         """
+        if seed is not None:
+            check_a(seed, int, "seed")
+        budget_tokens = check_count(budget_tokens, "budget_tokens", least=0)
+        if not isinstance(price, int | float) or not price >= 0:
+            raise InvalidInput(f"price must be a number from 0 on, not {price!r}")
         begun = Episode(
             id="",
             scope=self._bound.owner(scope),
@@ -224,11 +230,12 @@ class Episodes:
         Raises:
             InvalidInput: if `limit` cannot be used.
         """
-        wanted = check_limit(limit)
+        wanted = check_a(Filter() if chosen is None else chosen, Filter, "chosen")
+        most = None if limit is None else check_count(limit, "limit")
         rows = self._opened.journal.live(view=self._bound.view(scope), kinds=(Episode.kind,))
         records = (row.record() for row in rows)
         found = (one for one in records if isinstance(one, Episode))
-        return islice(filter((chosen or Filter()).admits, found), wanted)
+        return islice(filter(wanted.admits, found), most)
 
     def steps(self, id: str, **scope: Unpack[ReadScope]) -> Sequence[Step]:
         """Return the steps of an episode, in order."""

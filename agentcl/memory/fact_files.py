@@ -14,6 +14,7 @@ from agentcl.retrieval.graph.names import Extracted, Triple
 from agentcl.retrieval.graph.phrases import normalise
 from agentcl.store.records import Passage
 from agentcl.store.rows import content_hash
+from agentcl.text.saving import opened
 
 _LAYOUTS: Final = (
     'HippoRAG\'s JSON ({"docs": [{"passage": "…", "extracted_triples": [["s", "p", "o"]]}]}), JSON lines '
@@ -38,7 +39,8 @@ def read(path: Path) -> list[OpenieDocument]:
         TransferError: naming what is wrong and where; nothing of the file is returned then.
     """
     try:
-        data = path.read_bytes()
+        with opened(path) as file:
+            data = file.read()
         text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8")
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise TransferError(f"{path} cannot be read: {error}") from error

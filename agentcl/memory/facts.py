@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Final, Unpack
 
 from agentcl.errors import InvalidInput
@@ -21,7 +20,15 @@ from agentcl.memory.forgetting import refuse_other_scope
 from agentcl.memory.kinds import Extract
 from agentcl.memory.opening import Opened
 from agentcl.retrieval.graph.names import Extracted, Extractor, Triple
-from agentcl.store.checks import ReadScope, WriteScope, check_label, check_unicode
+from agentcl.store.checks import (
+    ReadScope,
+    WriteScope,
+    check_count,
+    check_each,
+    check_label,
+    check_path,
+    check_unicode,
+)
 from agentcl.store.records import Document, Passage, Scope, ScopeView
 from agentcl.text.tokens import estimate_tokens
 
@@ -102,7 +109,11 @@ class Facts:
         """
         owner = self._bound.owner(scope)
         passage = self._passage(id, owner)
-        given = Extracted(tuple(phrases), fact_writing.check_facts(facts))
+        named = (
+            check_unicode(one, "a phrase") for one in check_each(phrases, "phrases", "strings")
+        )
+        check_each(facts, "facts", "triples of strings")
+        given = Extracted(tuple(named), fact_writing.check_facts(facts))
         found, dropped = fact_writing.clean(given)
         reading = Reading(passage, check_label(extractor, "extractor"), found, dropped)
         fact_writing.store(self._opened, [reading])
@@ -130,7 +141,7 @@ class Facts:
             TransferError: if the file is none of these; nothing is imported then.
         """
         owner = self._bound.owner(scope)
-        source = Path(path)
+        source = check_path(path)
         name = check_label(extractor or source.name, "extractor")
         read = read_openie(source)
         places = Places(self._live_passages(owner.exactly()))
@@ -185,8 +196,9 @@ class Facts:
             StoreBusy: if another run is at work on this memory.
             ModelUnavailable: if the model cannot be asked; what was read before is stored.
         """
-        if workers < 1:
-            raise InvalidInput(f"workers must be at least 1, and is {workers}")
+        workers = check_count(workers, "workers")
+        if not isinstance(getattr(extractor, "name", None), str):
+            raise InvalidInput(f"extractor must be an Extractor, not {extractor!r}")
         journal = self._opened.journal
         kind = Extract(self._opened, {extractor.name: (extractor, workers)})
         job = Runner(Queue(journal), [kind]).run_now(
@@ -211,6 +223,7 @@ class Facts:
             scope: `tenant`, `user`, `agent`, `session`: these and all below; see `Memory`.
         """
         view = self._bound.subtree(scope)
+        check_label(extractor, "extractor")
         todo = list(
             fact_writing.pending(self._opened.journal, view=view, extractor=extractor, retry=retry)
         )

@@ -18,8 +18,16 @@ from agentcl.retrieval.graph.names import NameExtractor
 from agentcl.retrieval.index import Query
 from agentcl.retrieval.recall import Recall
 from agentcl.store.base import Store
-from agentcl.store.checks import ReadScope, check_time
+from agentcl.store.checks import (
+    ReadScope,
+    check_a,
+    check_count,
+    check_path,
+    check_time,
+    check_unicode,
+)
 from agentcl.store.records import Fact, Passage, to_micros
+from agentcl.text.saving import is_stream, save_text, saving
 from agentcl.text.suggesting import nearest
 
 if TYPE_CHECKING:
@@ -139,7 +147,7 @@ class Graph:
         Args:
             recall: the result of a search with `mode="graph"`.
         """
-        return explain(recall, self._opened.journal, NameExtractor())
+        return explain(check_a(recall, Recall, "recall"), self._opened.journal, NameExtractor())
 
 
 class GraphView:
@@ -164,6 +172,7 @@ class GraphView:
             view = self._index.view(self._query, self._edges)
             counts = {n: view.passages_naming(n) for n in self._index.contents.spelling}
             named = {node: count for node, count in counts.items() if count}
+            hubs = check_count(hubs, "hubs", least=0)
             best = sorted(named, key=lambda n: (-named[n], self._index.contents.spelling[n]))[:hubs]
             pairs = {tuple(sorted(pair)) for _, pair in self._fact_pairs()}
             return GraphStats(
@@ -183,6 +192,7 @@ class GraphView:
         Raises:
             NotFound: if no passage names it; with the phrases that are spelt like it.
         """
+        limit = check_count(limit, "limit", least=0)
         with self._index.lock:
             nodes = set(self._nodes(phrase))
             passages: list[tuple[str, str]] = []
@@ -287,24 +297,28 @@ class GraphView:
     def export(self, path: str | Path) -> int:
         """Write the graph to a .graphml or .json file (node-link); return how many edges it has.
 
+        A pipe or device without such a name gets JSON.
+
         Raises:
             InvalidInput: if the file's name ends otherwise.
             StoreUnavailable: if it cannot be written.
         """
-        target = Path(path)
-        if target.suffix not in (".graphml", ".json"):
+        target = check_path(path)
+        suffix = _suffix(target, stream=".json")
+        if suffix not in (".graphml", ".json"):
             raise InvalidInput(f"{target.name}: a graph is exported as .graphml or .json")
         graph = self.networkx()
         import networkx as nx
 
         try:
-            if target.suffix == ".graphml":
-                nx.write_graphml(graph, target)
-            else:
-                data = nx.node_link_data(graph, edges="edges")
-                target.write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
+            with saving(target) as file:
+                if suffix == ".graphml":
+                    nx.write_graphml(graph, file)
+                else:
+                    data = nx.node_link_data(graph, edges="edges")
+                    file.write(json.dumps(data, ensure_ascii=False).encode())
         except OSError as error:
-            raise StoreUnavailable(f"cannot write {target}: {error}") from error
+            raise StoreUnavailable(f"cannot write {target}: {error.strerror or error}") from error
         return int(graph.number_of_edges())
 
     def draw(
@@ -313,7 +327,8 @@ class GraphView:
         """Write a picture of what is near a phrase, or of how a search came to its hits.
 
         Args:
-            path: an .html file (it needs nothing else to be looked at) or .svg.
+            path: an .html file (it needs nothing else to be looked at) or .svg. A pipe or device without
+                such a name gets SVG.
             phrase: the middle of the picture.
             recall: the result of a search with `mode="graph"`.
 
@@ -326,14 +341,15 @@ class GraphView:
             MissingExtra: if networkx is not installed.
             StoreUnavailable: if the file cannot be written.
         """
-        target = Path(path)
-        if target.suffix not in (".html", ".svg"):
+        target = check_path(path)
+        suffix = _suffix(target, stream=".svg")
+        if suffix not in (".html", ".svg"):
             raise InvalidInput(f"{target.name}: a picture is an .html or .svg file")
         if (phrase is None) == (recall is None):
             raise InvalidInput("a picture shows either a phrase or a recall; give one of them")
         hits: set[str] = set()
         if recall is not None:
-            hits = {hit.id for hit in recall}
+            hits = {hit.id for hit in check_a(recall, Recall, "recall")}
             links = [part.link for hit in recall for part in hit.parts if part.link]
             ids = [*hits, *(id for link in links for id, _ in link.steps)]
             kept = {f"phrase:{name}" for link in links for _, name in link.steps}
@@ -353,10 +369,9 @@ class GraphView:
         shown = [n for n in best if n in ids or n in kept or degree[n] > 1][:_DRAWN]
         picture = _net(graph.subgraph(shown), hits, title)
         try:
-            drawn = picture.page() if target.suffix == ".html" else picture.file()
-            target.write_text(drawn, encoding="utf-8")
+            save_text(target, picture.page() if suffix == ".html" else picture.file())
         except OSError as error:
-            raise StoreUnavailable(f"cannot write {target}: {error}") from error
+            raise StoreUnavailable(f"cannot write {target}: {error.strerror or error}") from error
         return len(shown)
 
     def _passages(self) -> Iterator[HeldPassage]:
@@ -380,6 +395,7 @@ class GraphView:
         return found
 
     def _nodes(self, phrase: str) -> list[int]:
+        check_unicode(phrase, "a phrase")
         contents = self._index.contents
         view = self._index.view(self._query, self._edges)
         tenants = {scope.tenant for scope in contents.scopes if self._query.view.sees(scope)}
@@ -409,6 +425,11 @@ class GraphView:
             assert isinstance(record, Passage)
             name = record.text[:60]
         return Node("passage", name, passage.entry.id)
+
+
+def _suffix(path: Path, *, stream: str) -> str:
+    """Return how a file's name ends, which says what it is; a stream that has no such name is `stream`."""
+    return path.suffix or (stream if is_stream(path) else "")
 
 
 def _net(graph: nx.MultiGraph[str], hits: Collection[str], title: str) -> Picture:

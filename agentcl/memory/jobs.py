@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Unpack
+from typing import Any, Unpack, cast, get_args
 
 from agentcl.errors import InvalidInput
 from agentcl.jobs.queue import Queue
@@ -12,7 +12,7 @@ from agentcl.memory.bound import UNBOUND, Bound
 from agentcl.memory.kinds import Extract, Reembed
 from agentcl.memory.opening import Opened
 from agentcl.retrieval.graph.names import Extractor
-from agentcl.store.checks import ReadScope, WriteScope
+from agentcl.store.checks import ReadScope, WriteScope, check_choice, check_count, check_each
 from agentcl.store.jobs import Job, Price, State
 
 
@@ -38,6 +38,9 @@ class Jobs:
             states: only those in these: "queued", "running", "done", "failed", "cancelled".
             scope: `tenant`, `user`, `agent`, `session`; see `Memory`.
         """
+        if states is not None:
+            wanted = check_each(states, "states", "states")
+            states = [cast(State, check_choice(one, get_args(State), "a state")) for one in wanted]
         return self._queue(scope).list(states=states)
 
     def get(self, id: str) -> Job:
@@ -92,8 +95,7 @@ class Jobs:
             extractor: e.g. `agentcl.memory.ModelExtractor(model)`.
             workers: how many passages it reads at once.
         """
-        if workers < 1:
-            raise InvalidInput(f"workers must be at least 1, and is {workers}")
+        workers = check_count(workers, "workers")
         self._opened.extractors[extractor.name] = extractor, workers
 
     def add_kind(self, kind: Kind) -> None:

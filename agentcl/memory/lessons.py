@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import groupby, islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, Unpack, get_args
 
 from agentcl.errors import InvalidInput, TransferError
@@ -20,8 +19,12 @@ from agentcl.store.base import Writing
 from agentcl.store.checks import (
     ReadScope,
     WriteScope,
+    check_a,
+    check_choice,
+    check_count,
+    check_each,
     check_label,
-    check_limit,
+    check_path,
     check_time,
     check_unicode,
 )
@@ -37,6 +40,7 @@ from agentcl.store.episodes import (
 )
 from agentcl.store.records import Scope, ScopeView, to_micros
 from agentcl.store.usage import NO_USAGE, Usage
+from agentcl.text.saving import save_text
 from agentcl.text.tokens import estimate_tokens
 
 if TYPE_CHECKING:
@@ -90,6 +94,8 @@ class Lessons:
             InvalidInput: if the sentence has another form, or the lesson is not admitted; says why.
         """
         told = lesson if isinstance(lesson, Lesson) else self._read(lesson)
+        if level is not None:
+            check_choice(level, _LEVELS, "level")
         general: Level = level or ("family" if application else "anywhere")
         reflection = self.reflect(
             [told], levels=[general], application=application, author=author, **scope
@@ -141,15 +147,27 @@ class Lessons:
         """
         from agentcl.guidance.admission import refusal
 
+        lessons = list(
+            check_each(lessons, "lessons", "`Lesson`s; to tell a sentence, use lessons.add")
+        )
         if not all(map(_is_lesson, lessons)):
             raise InvalidInput(
                 "reflect takes `Lesson`s made of strings; to tell a sentence, use lessons.add"
             )
+        for level in (levels := list(check_each(levels, "levels", "words"))):
+            check_choice(level, _LEVELS, "a level")
+        if origin is not None:
+            check_choice(origin, get_args(Origin), "origin")
+        if episode is not None:
+            check_a(episode, Episode, "episode")
+        check_a(usage, Usage, "usage")
+        check_label(application, "application")
+        check_unicode(problem, "problem")
+        for several, what in ((names, "names"), (answers, "answers")):
+            for text in check_each(several, what, "strings"):
+                check_unicode(text, f"one of {what}")
         if len(lessons) > _MOST_LESSONS:
             raise InvalidInput(f"{len(lessons)} lessons of one episode; at most {_MOST_LESSONS}")
-        for level in levels:
-            if level not in _LEVELS:
-                raise InvalidInput(f"unknown level {level!r}; known levels: {', '.join(_LEVELS)}")
         drawn = self._drawn(episode, scope, origin, application, author, model)
         drawn = replace(drawn, cost_tokens=usage.tokens // max(1, len(lessons)))
         rest: list[Level] = ["family"] * (len(lessons) - len(levels))
@@ -249,10 +267,12 @@ class Lessons:
         """
         from agentcl.guidance.overview import STAGES, standings
 
-        if stages is not None and (isinstance(stages, str) or not set(stages) <= set(STAGES)):
-            raise InvalidInput(f"stages={stages!r}; name some of {', '.join(STAGES)}")
-        wanted = check_limit(limit)
+        wanted = None if limit is None else check_count(limit, "limit")
         view = self._bound.view(scope)
+        for stage in check_each(STAGES if stages is None else stages, "stages", "stages"):
+            check_choice(stage, STAGES, "a stage")
+        for place, what in ((application, "application"), (family, "family"), (world, "world")):
+            check_label("" if place is None else place, what)
         found = (
             one
             for tenant in self._tenants(view)
@@ -317,7 +337,7 @@ class Lessons:
         from agentcl.guidance.overview import compare, state_without
         from agentcl.guidance.state import KINDS
 
-        own = self._bound.owner({"tenant": tenant or None}).tenant
+        own = self._tenant(tenant)
         rows = [*self._opened.journal.since(0, kinds=KINDS)]
         last = rows[-1].created_at if rows else 0
         after = state_without(rows, _micros(since), last, tenant=own, rules=self.rules)
@@ -325,7 +345,7 @@ class Lessons:
 
     def state(self, tenant: str = "") -> GuidanceState:
         """Return what is believed of a tenant's lessons, with all that the store has by now."""
-        return self._beliefs.state(self._bound.owner({"tenant": tenant or None}).tenant)
+        return self._beliefs.state(self._tenant(tenant))
 
     @property
     def rules(self) -> GuidanceRules:
@@ -362,7 +382,9 @@ class Lessons:
         """
         from agentcl.guidance.pamphlet import compose, write
 
-        file, view = Path(path), self._bound.view(scope)
+        file, view = check_path(path), self._bound.view(scope)
+        check_label("" if application is None else application, "application")
+        check_label(name, "name")
         if view.tenant is None or len(view.tenant) != 1:
             raise InvalidInput("a pamphlet holds one tenant's lessons; name it")
         (tenant,) = view.tenant
@@ -375,7 +397,7 @@ class Lessons:
             with_candidates=with_candidates,
         )
         try:
-            file.write_text(write(pamphlet), "utf-8")
+            save_text(file, write(pamphlet))
         except OSError as error:
             raise TransferError(f"cannot write {file}: {error.strerror}") from error
         return pamphlet
@@ -388,7 +410,8 @@ class Lessons:
         """
         from agentcl.guidance.pamphlet import load
 
-        return self.adopt(load(path), **scope)
+        self._bound.owner(scope)  # refused before the file is read
+        return self.adopt(load(check_path(path)), **scope)
 
     def adopt(self, pamphlet: Pamphlet, **scope: Unpack[WriteScope]) -> Adopted:
         """Take a pamphlet's lessons up as candidates, which have to prove themselves here.
@@ -401,9 +424,10 @@ class Lessons:
         """
         from agentcl.guidance.pamphlet import Adopted
 
+        own = self._bound.owner(scope).tenant
         for label in {pamphlet.name, *(one.application for one in pamphlet.entries)}:
             check_label(label, "a pamphlet's name or application")
-        before = set(self.state(self._bound.owner(scope).tenant).lessons)
+        before = set(self.state(own).lessons)
         stated: list[Stated] = []
         ordered = sorted(pamphlet.entries, key=lambda one: one.application)
         for application, group in groupby(ordered, key=lambda one: one.application):
@@ -500,6 +524,10 @@ class Lessons:
                 reason=check_unicode(reason, "reason"),
             )
         )
+
+    def _tenant(self, tenant: str) -> str:
+        """Return the tenant that is meant, empty for none. Raises InvalidInput."""
+        return self._bound.owner({} if tenant == "" else {"tenant": tenant}).tenant
 
     def _tenants(self, view: ScopeView) -> Sequence[str]:
         """Return the tenants of a view: lessons are believed tenant by tenant."""

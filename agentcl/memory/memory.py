@@ -41,7 +41,16 @@ from agentcl.retrieval.graph.settings import GraphSettings
 from agentcl.retrieval.index import Index
 from agentcl.retrieval.modes import Mode, SearchMode
 from agentcl.retrieval.recall import Recall
-from agentcl.store.checks import ReadScope, WriteScope, check_label, check_time, check_unicode
+from agentcl.store.checks import (
+    ReadScope,
+    WriteScope,
+    check_a,
+    check_count,
+    check_each,
+    check_label,
+    check_time,
+    check_unicode,
+)
 from agentcl.store.records import (
     KINDS,
     AnyScope,
@@ -309,14 +318,14 @@ class Memory:
 
         Raises:
             InvalidInput: if one cannot be kept; those of earlier transactions are stored, those of its
-                own are not.
+                own are not. Of a list that holds something else, nothing is stored.
             Duplicate: if one is there and `duplicates` is "error"; likewise.
         """
         owner = self._bound.owner(scope)
-        iterator = iter(drafts)
+        iterator = iter(_checked(drafts))
         stored: list[Document] = []
         while some := list(islice(iterator, _BATCH)):
-            batch = [Draft(text=draft) if isinstance(draft, str) else draft for draft in some]
+            batch = [_draft(one, len(stored) + place) for place, one in enumerate(some, start=1)]
             stored.extend(self._add(batch, owner, duplicates))
             if progress is not None:
                 progress(len(stored))
@@ -433,6 +442,7 @@ class Memory:
             EraseIncomplete: if the records are gone, but not yet their bytes; opening the memory
                 again finishes that.
         """
+        owner = self._bound.owner(scope)
         if everything:
             view = self._bound.subtree(scope)
             if ids or not self._bound.names(scope):
@@ -444,7 +454,6 @@ class Memory:
             if not chosen:
                 raise NotFound("there is nothing in that scope; nothing was forgotten")
             return forgetting.forget(self._opened, chosen, view)
-        owner = self._bound.owner(scope)
         if not ids:
             raise InvalidInput("name the ids to forget, or a scope with everything=True")
         for id in ids:
@@ -550,12 +559,13 @@ class Memory:
         Raises:
             InvalidInput: if there is no such kind.
         """
-        if kind not in KINDS:
+        if check_unicode(kind, "kind") not in KINDS:
             raise InvalidInput(f"unknown kind {kind!r}; known kinds: {', '.join(sorted(KINDS))}")
         if prefix and kind != Document.kind:
             raise InvalidInput(f"a {kind} has no uri; only documents are listed by prefix")
-        if limit < 1:
-            raise InvalidInput(f"limit must be at least 1, and is {limit}")
+        limit = check_count(limit, "limit")
+        if after is not None:
+            check_a(after, Record, "after")
         rows = self._opened.journal.live(
             view=self._bound.view(scope),
             kinds=(kind,),
@@ -620,6 +630,8 @@ class Memory:
     def _document(
         self, id: str | None, uri: str | None, owner: Scope, if_version: int | None
     ) -> Document:
+        if if_version is not None:
+            check_count(if_version, "if_version")
         held = self._changeable(id, uri, owner)
         if not isinstance(held, Document):
             raise InvalidInput(f"{id!r} is a {held.kind}; only documents can be updated")
@@ -665,6 +677,26 @@ class Memory:
         except MemoryClosed:
             return "closed"
         return f"{count:,} document{'s' * (count != 1)}, {encoder}"
+
+
+def _checked(drafts: object) -> Iterable[object]:
+    """Return what holds drafts; what can be looked at without using it up holds nothing else."""
+    several = check_each(drafts, "drafts", "texts or Drafts")
+    if isinstance(several, Sequence):
+        for number, one in enumerate(several, start=1):
+            _draft(one, number)
+    return several
+
+
+def _draft(one: object, number: int) -> Draft:
+    if isinstance(one, str):
+        return Draft(text=one)
+    if isinstance(one, Draft):
+        return one
+    advice = "; of a message, add its content" if isinstance(one, Mapping) else ""
+    raise InvalidInput(
+        f"number {number} is a {type(one).__name__}, and add_many takes texts or Drafts{advice}"
+    )
 
 
 def _one_of(id: str | None, uri: str | None) -> str:

@@ -13,7 +13,7 @@ from agentcl.retrieval.index import Query
 from agentcl.retrieval.modes import Mode, SearchMode, search_mode
 from agentcl.retrieval.recall import Recall
 from agentcl.retrieval.retriever import Retrieved
-from agentcl.store.checks import check_time, check_unicode
+from agentcl.store.checks import check_count, check_time, check_unicode
 from agentcl.store.records import AnyScope, ScopeView, to_micros
 from agentcl.store.rows import mismatch
 from agentcl.store.vectors import SupportsList, pack
@@ -39,8 +39,7 @@ def search(
     check_unicode(query, "query")
     if not query.strip() and vector is None:
         raise InvalidInput("the query is empty; ask something, or use list()")
-    if limit < 1:
-        raise InvalidInput(f"limit must be at least 1, and is {limit}")
+    limit = check_count(limit, "limit")
     way = search_mode(mode)
     moment = check_time(as_of, "as_of")
     conditions = parse_filters(filters)

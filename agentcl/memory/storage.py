@@ -20,10 +20,11 @@ from agentcl.retrieval.encoders import Encoder, open_encoder
 from agentcl.retrieval.retriever import IndexState, Retriever
 from agentcl.store import transfer
 from agentcl.store.base import Store
-from agentcl.store.checks import ReadScope, check_unicode
+from agentcl.store.checks import ReadScope, check_count, check_path, check_unicode
 from agentcl.store.records import Document, Passage, Scope
 from agentcl.store.rows import Counters, EncoderSpec
 from agentcl.store.transfer import Imported
+from agentcl.text.saving import is_stream, opened, saving
 
 if TYPE_CHECKING:
     from agentcl.memory.doctor import Report
@@ -80,30 +81,34 @@ class Storage:
         """Write everything, or everything below a scope, to a file of JSON lines; losslessly.
 
         Args:
-            path: the file; replaced only when the export is complete.
+            path: the file; replaced only when the export is complete. It may be a link, a pipe or a
+                device, like `/dev/stdout`.
             salvage: leave out what a damaged disk no longer gives back instead of failing.
             scope: `tenant`, `user`, `agent`, `session`; see `Memory`.
 
         Returns:
             The number of rows written.
+
+        Raises:
+            InvalidInput: if the file would lie in the memory's own folder.
+            StoreUnavailable: if it cannot be written.
         """
         view = self._bound.subtree(scope)
-        target = Path(path)
-        partial = target.with_name(target.name + ".partial")
+        target = check_path(path)
+        kept = target.absolute() if is_stream(target) else target.resolve()
+        if kept.is_relative_to(self._opened.path.resolve()):
+            raise InvalidInput(f"{target} lies in the memory's own folder; export to another place")
         try:
-            with partial.open("w", encoding="utf-8", newline="\n") as file:
+            with saving(target) as file:
                 lines = transfer.export(self._opened.journal, view=view, salvage=salvage)
                 count = transfer.write_export(lines, file)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(target)
         except OSError as error:
-            raise StoreUnavailable(f"cannot write the export {target}: {error}") from error
-        finally:
-            partial.unlink(missing_ok=True)
+            raise StoreUnavailable(
+                f"cannot write the export {target}: {error.strerror or error}"
+            ) from error
         if not self._opened.journal.read_only:
             with self._opened.journal.writing() as writing:
-                writing.note_copy(target.resolve(), "export")
+                writing.note_copy(kept, "export")
         return count
 
     def import_(self, path: str | os.PathLike[str]) -> Imported:
@@ -115,10 +120,11 @@ class Storage:
             TransferError: if the file is damaged or contradicts what is stored; nothing is imported.
             EncoderMismatch: if its vectors are another encoder's.
         """
-        source = Path(path)
+        source = check_path(path)
         try:
-            with source.open(encoding="utf-8", newline="\n") as file:
-                imported = transfer.import_(self._opened.journal, file)
+            with opened(source) as file:
+                lines = (line.decode() for line in file)
+                imported = transfer.import_(self._opened.journal, lines)
         except OSError as error:
             raise TransferError(f"cannot read {source}: {error}") from error
         except UnicodeDecodeError as error:
@@ -132,7 +138,7 @@ class Storage:
         Raises:
             InvalidInput: if the folder holds a memory already.
         """
-        return self._opened.journal.snapshot(Path(folder))
+        return self._opened.journal.snapshot(check_path(folder))
 
     def reembed(
         self,
@@ -156,6 +162,8 @@ class Storage:
             StoreBusy: if another run is at it.
         """
         new = open_encoder(encoder) if isinstance(encoder, str) else encoder
+        if not isinstance(new, Encoder):
+            raise InvalidInput(f"encoder must be a name or an Encoder, not {encoder!r}")
         kind = Reembed(self._opened, new)
         job = Runner(Queue(self._opened.journal), [kind]).run_now(
             kind.name,
@@ -199,8 +207,8 @@ class Storage:
             NotFound: if the scope does not see such a record.
             InvalidInput: if a number is negative.
         """
-        if min(uses, wins, losses) < 0:
-            raise InvalidInput("uses, wins and losses are counts and cannot be negative")
+        uses = check_count(uses, "uses", least=0)
+        wins, losses = check_count(wins, "wins", least=0), check_count(losses, "losses", least=0)
         view = self._bound.view(scope)
         with self._opened.journal.writing() as writing:
             self._opened.journal.newest(id, view=view)

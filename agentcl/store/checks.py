@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
-import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, TypedDict, cast
+from operator import index
+from pathlib import Path
+from typing import Any, Final, TypedDict, TypeVar, cast
 
 from agentcl.errors import InvalidInput
-from agentcl.store.records import SCOPE_FIELDS, AnyScope, Scope, ScopeView, to_micros
+from agentcl.store.records import ANY, SCOPE_FIELDS, AnyScope, Scope, ScopeView, to_micros
 from agentcl.store.usage import Usage
 from agentcl.text.suggesting import did_you_mean
 
@@ -21,7 +23,10 @@ MAX_SCOPE: Final = 1_000  # characters of a tenant, user, agent or session
 MAX_METADATA: Final = 262_144  # characters of metadata as JSON
 MAX_DEPTH: Final = 32  # levels of nesting in metadata
 _INT64: Final = 1 << 63
+_MOST: Final = 1 << 31  # of anything that is counted
+_SHOWN: Final = 60  # characters of a wrong value in a message
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
+T = TypeVar("T")
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
@@ -70,9 +75,66 @@ def check_label(text: object, what: str) -> str:
     return checked
 
 
+def check_a(value: object, kind: type[T], what: str) -> T:
+    """Return a value of a type. Raises InvalidInput."""
+    if not isinstance(value, kind):
+        raise InvalidInput(f"{what} must be a {kind.__name__}, not {_shown(value)}")
+    return value
+
+
+def check_each(values: object, what: str, kinds: str) -> Iterable[Any]:
+    """Return what holds several values; a single one, which could be taken apart, is none.
+
+    Args:
+        values: what was given.
+        what: the argument.
+        kinds: what it must hold, in words.
+
+    Raises:
+        InvalidInput: if it is a string, bytes, a mapping, or holds nothing at all.
+    """
+    if isinstance(values, str | bytes | bytearray | Mapping) or not isinstance(values, Iterable):
+        raise InvalidInput(f"{what} must be a list of {kinds}, not {_shown(values)}")
+    return values
+
+
+def check_count(value: object, what: str, *, least: int = 1) -> int:
+    """Return a whole number, and at most two billion. Raises InvalidInput."""
+    try:
+        number = index(value)  # type: ignore[arg-type]  # numpy's numbers have it too
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool):
+        raise InvalidInput(f"{what} must be a whole number, not {_shown(value)}")
+    if number < least:
+        raise InvalidInput(f"{what} must be at least {least}, and is {number}")
+    return min(number, _MOST)
+
+
+def check_choice(value: object, choices: Collection[str], what: str) -> str:
+    """Return one of several words. Raises InvalidInput."""
+    if not isinstance(value, str) or value not in choices:
+        raise InvalidInput(f"{what} must be one of {', '.join(choices)}, not {_shown(value)}")
+    return value
+
+
+def check_path(path: object) -> Path:
+    """Return the path of a file or folder. Raises InvalidInput."""
+    if not isinstance(path, str | os.PathLike) or isinstance(os.fspath(path), bytes):
+        raise InvalidInput(f"a path must be a string or a Path, not {_shown(path)}")
+    if not str(path) or "\0" in str(path):
+        raise InvalidInput(f"{path!r} is no path; name a file or folder")
+    return Path(path)
+
+
+def _shown(value: object) -> str:
+    """Return what was given, in few words."""
+    shown = repr(value)
+    of_type = "" if value is None else f"{type(value).__name__} "
+    return f"{of_type}{shown if len(shown) <= _SHOWN else shown[: _SHOWN - 1] + '…'}"
+
+
 def _check_scope_field(value: object, what: str) -> str:
-    if value is None:
-        return ""
     if value == "":
         raise InvalidInput(f"{what} is an empty string; leave it out to mean shared memory")
     checked = check_unicode(value, what)
@@ -82,15 +144,6 @@ def _check_scope_field(value: object, what: str) -> str:
     if control:
         raise InvalidInput(f"{what} holds a control character at position {control.start()}")
     return checked
-
-
-def check_limit(limit: object) -> int | None:
-    """Return how many results are wanted at the most, None for all. Raises InvalidInput."""
-    if limit is None:
-        return None
-    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
-        raise InvalidInput(f"limit must be a whole number of at least 1, and is {limit!r}")
-    return min(limit, sys.maxsize)
 
 
 def check_score(score: float | None) -> float | None:
@@ -107,19 +160,19 @@ def check_score(score: float | None) -> float | None:
 class WriteScope(TypedDict, total=False):
     """The scope that a write names: each field an id, or left out for shared memory."""
 
-    tenant: str | None
-    user: str | None
-    agent: str | None
-    session: str | None
+    tenant: str
+    user: str
+    agent: str
+    session: str
 
 
 class ReadScope(TypedDict, total=False):
     """The scope that a read sees from: each field an id, left out, or `ANY`."""
 
-    tenant: str | AnyScope | None
-    user: str | AnyScope | None
-    agent: str | AnyScope | None
-    session: str | AnyScope | None
+    tenant: str | AnyScope
+    user: str | AnyScope
+    agent: str | AnyScope
+    session: str | AnyScope
 
 
 # What other libraries call the fields of a scope, and what reads take beside them.
@@ -145,14 +198,18 @@ _READ_SYNONYMS: Final = {
 
 
 def _named(scope: WriteScope | ReadScope, synonyms: Mapping[str, str]) -> dict[str, object]:
-    """Return every field of a scope, and refuse what is none: a verb with `**scope` takes any keyword."""
-    for name in scope:
+    """Return the fields that are named, and refuse what is none: a verb with `**scope` takes any keyword."""
+    for name, value in scope.items():
         if name not in SCOPE_FIELDS:
             known = dict.fromkeys((*SCOPE_FIELDS, *synonyms.values()))
             known.pop(name, None)
             meant = did_you_mean(synonyms.get(name, name), known)
             raise TypeError(f"unexpected keyword argument {name!r}{meant}")
-    return {field: scope.get(field) for field in SCOPE_FIELDS}
+        if value is None:  # as a lookup that found nobody returns: it must not become everybody's
+            raise InvalidInput(
+                f"{name}=None names nobody; name one {name}, or leave {name} out to mean shared memory"
+            )
+    return dict(scope)
 
 
 def named_scope(scope: Scope) -> WriteScope:
@@ -176,30 +233,30 @@ def check_scope(scope: WriteScope) -> Scope:
 
 def check_view(scope: ReadScope) -> ScopeView:
     """Return what a read sees: its own scope and what is shared with it; `ANY` opens a field."""
+    named = _named(scope, _READ_SYNONYMS)
 
-    def allowed(what: str, value: object) -> frozenset[str] | None:
+    def allowed(what: str) -> frozenset[str] | None:
+        value = named.get(what)
         if isinstance(value, AnyScope):
             return None
-        own = _check_scope_field(value, what)
+        own = "" if what not in named else _check_scope_field(value, what)
         # Nothing is shared across tenants: there, the named value alone is seen.
         return frozenset({own} if what == "tenant" else {"", own})
 
-    return ScopeView(
-        **{what: allowed(what, value) for what, value in _named(scope, _READ_SYNONYMS).items()}
-    )
+    return ScopeView(**{what: allowed(what) for what in SCOPE_FIELDS})
 
 
 def check_subtree(scope: ReadScope) -> ScopeView:
     """Return a scope with everything below it: fields left out are open."""
+    named = _named(scope, _READ_SYNONYMS)
 
-    def allowed(what: str, value: object) -> frozenset[str] | None:
-        if value is None or isinstance(value, AnyScope):
+    def allowed(what: str) -> frozenset[str] | None:
+        value = named.get(what, ANY)
+        if isinstance(value, AnyScope):
             return None
         return frozenset({_check_scope_field(value, what)})
 
-    return ScopeView(
-        **{what: allowed(what, value) for what, value in _named(scope, _READ_SYNONYMS).items()}
-    )
+    return ScopeView(**{what: allowed(what) for what in SCOPE_FIELDS})
 
 
 def check_metadata(metadata: Mapping[str, Any] | None) -> dict[str, Any]:

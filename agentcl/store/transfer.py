@@ -12,12 +12,12 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from typing import IO, Any, Final
+from typing import Any, BinaryIO, Final
 
 from agentcl.errors import InvalidInput, StoreCorrupt, TransferError
 from agentcl.store.base import Store
-from agentcl.store.checks import canonical_json, check_unicode
-from agentcl.store.records import KINDS, Scope, ScopeView
+from agentcl.store.checks import canonical_json, check_scope, check_unicode
+from agentcl.store.records import KINDS, ScopeView
 from agentcl.store.rows import Counters, EncoderSpec, Row, fields_of
 
 FORMAT: Final = 1
@@ -124,11 +124,11 @@ def import_(store: Store, lines: Iterable[str]) -> Imported:
     return Imported(added, present, forgotten, len(erased))
 
 
-def write_export(lines: Iterable[str], file: IO[str]) -> int:
+def write_export(lines: Iterable[str], file: BinaryIO) -> int:
     """Write an export's lines to a file; return how many rows it has."""
     count = -2  # the header and the last line are no rows
     for text in lines:
-        file.write(text)
+        file.write(text.encode())
         count += 1
     return count
 
@@ -158,7 +158,7 @@ def _row_line(row: Row, vector: tuple[bytes, bool] | None) -> dict[str, Any]:
 def _parse_row(value: dict[str, Any]) -> tuple[Row, bytes | None, bool]:
     owner = value["scope"]
     nobody = (None, None, None, None)
-    tenant, user, agent, session = nobody if owner is None else fields_of(Scope(**owner))
+    tenant, user, agent, session = nobody if owner is None else _fields_of(owner)
     row = Row(
         0,
         check_unicode(value["id"], "id"),
@@ -186,6 +186,12 @@ def _parse_row(value: dict[str, Any]) -> tuple[Row, bytes | None, bool]:
     vector = value["vector"]
     packed = None if vector is None else base64.b64decode(vector, validate=True)
     return row, packed, bool(value["given"])
+
+
+def _fields_of(owner: dict[str, Any]) -> tuple[str, str, str, str]:
+    """Return the fields of a scope, each of them there: one that is null would be everybody's."""
+    scope = check_scope({name: value for name, value in owner.items() if value != ""})  # type: ignore[arg-type]  # it is checked there
+    return fields_of(scope)
 
 
 _Parsed = tuple[list[tuple[Row, bytes | None, bool]], dict[str, dict[str, int]], EncoderSpec | None]

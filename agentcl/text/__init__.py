@@ -1,4 +1,4 @@
-"""Words: terms and stop words, token estimates, escaping, answers read out of text."""
+"""Words: terms and stop words, token estimates, escaping, answers read out of text, saving it."""
 
 from typing import TYPE_CHECKING
 

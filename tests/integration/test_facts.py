@@ -21,6 +21,7 @@ from agentcl import (
 from agentcl.memory.extraction import ModelExtractor, Recognition
 from agentcl.models import Message, ScriptedModel
 from agentcl.retrieval.modes import PUBLISHED
+from agentcl.store import ReadScope
 from agentcl.store.records import Extraction, Fact
 
 BOAT = "The evening boat to Tessary is steered by Ilka Renn."
@@ -36,7 +37,10 @@ def memory(tmp_path: Path) -> Iterator[Memory]:
 
 
 def triples(memory: Memory, **scope: str) -> set[tuple[str, str, str]]:
-    held = memory.list(kind="fact", tenant=scope.get("tenant"), user=ANY)
+    own: ReadScope = {"user": ANY}
+    if "tenant" in scope:
+        own["tenant"] = scope["tenant"]
+    held = memory.list(kind="fact", **own)
     return {(f.subject, f.predicate, f.object) for f in held if isinstance(f, Fact)}
 
 

@@ -1,6 +1,7 @@
 """Every awkward input is stored exactly or refused with a reason; nothing else is harmed."""
 
 import asyncio
+import inspect
 import math
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agentcl import AsyncMemory, Document, InvalidInput, Memory, NotFound
+from agentcl import AgentclError, AsyncMemory, Document, Draft, InvalidInput, Memory, NotFound
 
 STRANGE_TEXTS = [
     "x",
@@ -310,3 +311,101 @@ def test_a_cancelled_write_is_whole_or_absent(tmp_path: Path) -> None:
             assert len(again.list()) >= 10
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("limit", ["5", None, 2.5, True, b"5", [5], math.nan, 0, -1])
+def test_a_limit_is_a_whole_number_or_refused(memory: Memory, limit: Any) -> None:
+    for look in (memory.search, memory.graph.near, memory.episodes.search):
+        if look != memory.graph.near or limit != 0:  # which may show nothing
+            with pytest.raises(InvalidInput, match="limit must be"):
+                look("bystander", limit=limit)
+    with pytest.raises(InvalidInput, match="limit must be"):
+        memory.list(limit=limit)
+
+
+def test_a_limit_may_be_as_large_as_anybody_likes(memory: Memory) -> None:
+    assert len(memory.search("bystander", limit=10**30)) == 1
+    assert len(memory.list(limit=10**30)) == 1
+
+
+@pytest.mark.parametrize(
+    "drafts",
+    [None, 5, "abc", b"abc", {"role": "user", "content": "hi"}, Draft(text="one"), object(),
+     [{"role": "user", "content": "hi"}], ["fine", None], [*["fine"] * 600, 5], ("fine", b"no"), [["x"]]],
+    ids=range(12),
+)  # fmt: skip
+def test_what_is_no_list_of_texts_is_refused_and_nothing_of_it_stored(
+    memory: Memory, drafts: Any
+) -> None:
+    before = memory.store.journal.last_seq()
+    with pytest.raises(InvalidInput, match=r"drafts must be a list|add_many takes texts or Drafts"):
+        memory.add_many(drafts)
+    assert memory.store.journal.last_seq() == before
+
+
+def test_of_what_is_read_lazily_the_wrong_one_is_numbered(memory: Memory) -> None:
+    with pytest.raises(InvalidInput, match=r"number 300 is a dict.*its content"):
+        memory.add_many(f"text {n}" if n < 300 else {"role": "user"} for n in range(1, 400))  # type: ignore[misc]
+    assert len(memory.list(limit=1_000)) == 257  # what was committed before, and the bystander
+
+
+# Verbs by room with arguments that they take; each of these is then exchanged for a wrong one.
+LATE = datetime(2999, 1, 1, tzinfo=UTC)
+VERBS: dict[str, dict[str, tuple[Any, ...]]] = {
+    "": {
+        "add": ("text",), "add_many": (["text"],), "update": ("id",), "move": ("u", "u2"),
+        "delete": ("id",), "forget": ("id",), "search": ("ferry",), "get": ("id",), "list": (),
+        "history": ("id",),
+    },
+    "facts": {"add": ("id", []), "import_": ("no",), "state": ("model:x",)},
+    "graph": {
+        "stats": (), "near": ("bystander",), "path": ("bystander", "bystander"),
+        "export": ("x.json",), "draw": ("x.svg",), "explain": (None,),
+    },
+    "episodes": {
+        "begin": ("task",), "score": ("id", 1.0), "list": (), "steps": ("id",), "replay": ("id",),
+        "search": ("x",),
+    },
+    "lessons": {
+        "add": ("When a, b.",), "reflect": ([],), "list": (), "get": ("id",), "why": ("id",),
+        "changed": (LATE,), "retire": ("id",), "restore": ("id",), "rollback": (LATE,),
+        "export": ("x.md",), "import_": ("no",), "state": (),
+    },
+    "store": {
+        "export": ("x.jsonl",), "import_": ("no",), "snapshot": ("s",), "reembed": ("hashing",),
+        "passages": ("id",), "credit": ("id",), "counters": ("id",),
+    },
+    "jobs": {
+        "list": (), "get": ("id",), "price": ("extract", {}), "enqueue": ("extract", {}),
+        "cancel": ("id",), "retry": ("id",), "run": ("id",),
+    },
+}  # fmt: skip
+CALLED = {
+    "progress",
+    "should_stop",
+    "count_tokens",
+    "recognise",
+}  # only when there is something to do
+TRUTHS = {"retry", "salvage", "with_candidates", "is_frozen", "everything", "is_success"}
+
+
+@pytest.mark.parametrize("room", VERBS)
+def test_whatever_is_given_is_refused_in_words_and_not_stored(
+    memory: Memory, tmp_path: Path, room: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for verb, right in VERBS[room].items():
+        call = getattr(getattr(memory, room) if room else memory, verb)
+        for place, parameter in enumerate(inspect.signature(call).parameters.values()):
+            if parameter.name in CALLED | TRUTHS or parameter.kind is parameter.VAR_KEYWORD:
+                continue
+            for wrong in (object(), b"x", [object()], 2.5j, {1: object()}):
+                args, named = list(right), {}
+                if parameter.kind is parameter.KEYWORD_ONLY or place >= len(right):
+                    named = {parameter.name: wrong}
+                else:
+                    args[place] = wrong
+                before = memory.store.journal.last_seq()
+                with pytest.raises(AgentclError):
+                    call(*args, **named)
+                assert memory.store.journal.last_seq() == before, (verb, parameter.name, wrong)

@@ -1,11 +1,27 @@
 """A handle that is bound to a scope: the same verbs and rooms, nothing repeated, nothing widened."""
 
+import asyncio
+import inspect
+import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from agentcl import ANY, AsyncMemory, InvalidInput, Lesson, Memory, NotFound
+from agentcl import (
+    ANY,
+    Agent,
+    AsyncMemory,
+    InvalidInput,
+    Lesson,
+    Memory,
+    NotFound,
+    TransferError,
+)
+from agentcl.memory.extraction import ModelExtractor
+from agentcl.models import ScriptedModel
 
 
 @pytest.fixture
@@ -43,7 +59,7 @@ def test_a_handle_can_be_narrowed_and_never_widened(memory: Memory) -> None:
     acme = memory.scoped(tenant="acme")
     ada = acme.scoped(user="ada")
     assert ada.add("x", session="s1").scope.session == "s1"
-    assert ada.add("y", tenant="acme", user=None).scope.user == "ada"
+    assert ada.add("y", tenant="acme", user="ada").scope.user == "ada"
     for wider in ({"user": "bob"}, {"tenant": "other"}, {"user": ANY}):
         with pytest.raises(InvalidInput, match="bound to"):
             ada.search("x", **wider)
@@ -117,3 +133,115 @@ def test_a_representation_is_one_line_whatever_the_state(tmp_path: Path) -> None
     assert repr(awaited) == f"Async{awaited.memory!r}"
     memory.close()
     assert repr(memory).endswith(": closed)")
+
+
+# What each verb that takes a scope needs beside it, by room; "" is the memory itself.
+NEEDS: dict[str, dict[str, tuple[Any, ...]]] = {
+    "": {
+        "add": ("text",), "add_many": (["text"],), "update": ("id",), "move": ("a", "b"),
+        "delete": ("id",), "forget": ("id",), "search": ("words",), "get": ("id",), "list": (),
+        "history": ("id",), "scoped": (),
+    },
+    "facts": {
+        "add": ("id", [("a", "b", "c")]), "import_": ("no such file",),
+        "extract": (ModelExtractor(ScriptedModel([])),), "state": ("model:x",),
+    },
+    "graph": {
+        "view": (), "stats": (), "near": ("a",), "path": ("a", "b"), "networkx": (),
+        "export": ("x.json",), "draw": ("x.svg",),
+    },
+    "episodes": {
+        "begin": ("task",), "each_call": (), "score": ("id", 1.0), "list": (), "steps": ("id",),
+        "replay": ("id",), "search": ("words",),
+    },
+    "lessons": {
+        "add": ("When a, b.",), "retire": ("id",), "restore": ("id",),
+        "rollback": (datetime(2026, 1, 1, tzinfo=UTC),), "list": (), "get": ("id",), "why": ("id",),
+        "changed": (datetime(2026, 1, 1, tzinfo=UTC),), "export": ("x.md",), "import_": ("x.md",),
+        "adopt": (None,), "reflect": ([],),
+    },
+    "store": {
+        "stats": (), "export": ("x.jsonl",), "passages": ("id",), "credit": ("id",),
+        "counters": ("id",),
+    },
+    "jobs": {"list": (), "price": ("extract", {}), "enqueue": ("extract", {})},
+}  # fmt: skip
+
+
+def scoped_verbs(room: object) -> set[str]:
+    """Return the verbs of a room that take a scope."""
+    return {
+        name
+        for name, verb in inspect.getmembers(type(room), inspect.isfunction)
+        if not name.startswith("_") and "scope" in inspect.signature(verb).parameters
+    }
+
+
+@pytest.mark.parametrize("name", NEEDS)
+def test_nobody_is_refused_by_every_verb_and_never_everybody(
+    memory: Memory, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    memory.add("shared")
+    before = memory.store.journal.last_seq()
+    for handle in (memory, memory.scoped(tenant="acme"), memory.scoped(user="ada")):
+        room = getattr(handle, name) if name else handle
+        assert scoped_verbs(room) == set(NEEDS[name])
+        for verb, needed in NEEDS[name].items():
+            for field in ("tenant", "user", "agent", "session"):
+                with pytest.raises(InvalidInput, match=f"{field}=None .* leave {field} out"):
+                    getattr(room, verb)(*needed, **{field: None})
+    assert memory.store.journal.last_seq() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["m"]
+
+
+def test_nobody_is_refused_where_a_scope_comes_in_otherwise(memory: Memory, tmp_path: Path) -> None:
+    nobody: Any = {"user": None}
+    with pytest.raises(InvalidInput, match="leave user out"):
+        memory.episode("task", **nobody)
+    with pytest.raises(InvalidInput, match="leave user out"):
+        Agent(memory, ScriptedModel([]), **nobody)  # type: ignore[arg-type]  # it is not asked
+    with pytest.raises(InvalidInput, match="leave user out"):
+        memory.forget(everything=True, **nobody)
+    for state in (memory.lessons.state, memory.scoped(user="ada").lessons.state):
+        with pytest.raises(InvalidInput, match="leave tenant out"):
+            state(None)  # type: ignore[arg-type]
+
+    async def awaited() -> None:
+        async with AsyncMemory(tmp_path / "a", encoder="hashing") as other:
+            for call in (
+                lambda: other.add("x", **nobody),
+                lambda: other.search("x", **nobody),
+                lambda: other.facts.state("model:x", **nobody),
+                lambda: other.episode("task", **nobody).__aenter__(),
+                lambda: other.episodes.list(**nobody),
+            ):
+                with pytest.raises(InvalidInput, match="leave user out"):
+                    await call()
+            with pytest.raises(InvalidInput, match="leave user out"):
+                other.scoped(**nobody)
+            assert await other.list(user=ANY) == []
+
+    asyncio.run(awaited())
+
+
+def test_an_export_that_names_nobody_is_not_imported(memory: Memory, tmp_path: Path) -> None:
+    memory.add("hers", user="ada")
+    memory.store.export(tmp_path / "x.jsonl")
+    head, first, *rest = (tmp_path / "x.jsonl").read_text().splitlines()
+    row = json.loads(first)
+    row["scope"]["user"] = None
+    changed = [head, json.dumps(row), *rest]
+    (tmp_path / "y.jsonl").write_text("".join(f"{line}\n" for line in changed))
+    with (
+        Memory(tmp_path / "other", encoder="hashing") as other,
+        pytest.raises(TransferError, match="user=None names nobody"),
+    ):
+        other.store.import_(tmp_path / "y.jsonl")
+
+
+def test_forgetting_everything_of_anybody_is_refused(memory: Memory) -> None:
+    memory.add("hers", user="ada")
+    with pytest.raises(InvalidInput, match="ANY"):
+        memory.forget(everything=True, user=ANY)  # type: ignore[arg-type]
+    assert len(memory.list(user=ANY)) == 1

@@ -13,6 +13,7 @@ from agentcl.bench.report.tables import BOUNDS, key_bounds, sections_of
 from agentcl.bench.report.templates import fill
 from agentcl.errors import StoreUnavailable
 from agentcl.models.ledger import Prices
+from agentcl.text.saving import saving
 from agentcl.text.svg import STYLE, beside
 
 
@@ -40,7 +41,8 @@ def write_report(folder: RunFolder, *, prices: Prices | None = None) -> list[Pat
     try:
         for file, text in texts.items():
             # A half of a pair of characters, which JSON may hold, cannot be encoded.
-            (folder.path / file).write_bytes(text.encode("utf-8", errors="replace"))
+            with saving(folder.path / file) as page:
+                page.write(text.encode("utf-8", errors="replace"))
     except OSError as error:
         raise StoreUnavailable(
             f"the report in {folder.path} cannot be written: {error.strerror or error}"

@@ -7,7 +7,6 @@ never what arrives later.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import fields as dataclass_fields
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 from agentcl.errors import InvalidInput
+from agentcl.text.saving import saving
 
 Delay = Literal["early", "late", ""]
 FORMAT: Final = "agentcl question stream"
@@ -80,18 +80,14 @@ class QuestionStream:
         Raises:
             InvalidInput: if the file cannot be written there.
         """
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            with beside.open("w", encoding="utf-8", newline="\n") as file:
+            with saving(path) as file:
                 for line in _lines(self):
-                    file.write(json.dumps(line) + "\n")
-            beside.replace(path)
+                    file.write(json.dumps(line).encode() + b"\n")
         except OSError as error:
             raise InvalidInput(
                 f"the question stream cannot be written to {path}: {error}"
             ) from error
-        finally:
-            beside.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: Path) -> QuestionStream:

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from agentcl.envs.base import SPLITS, Task
 from agentcl.errors import LoadError
+from agentcl.text.saving import save_text
 
 # Phases in which the memory may be read and never written.
 READ_ONLY: Final = frozenset({"test", "held-out"})
@@ -74,7 +75,7 @@ def save_stream(stream: TaskStream, path: Path) -> None:
     head = {"format": _FORMAT, "stream": stream.name, "order": stream.order, "seed": stream.seed,
             "items": len(stream)}  # fmt: skip
     lines = [json.dumps(head), *(json.dumps(asdict(item)) for item in stream)]
-    path.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    save_text(path, "".join(f"{line}\n" for line in lines))
 
 
 def load_stream(path: Path) -> TaskStream:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
-from contextlib import closing
+import stat
+from contextlib import closing, suppress
 from pathlib import Path
 
 from agentcl.errors import InvalidInput, StoreUnavailable
@@ -16,17 +18,24 @@ from agentcl.store.sqlite.database import Database
 def copy_into(folder: Path, name: str, database: Database) -> Path:
     """Write a consistent, compact copy into a new folder; it is there whole or not at all.
 
+    Who cannot read the memory can read neither the copy nor, if it is new, its folder.
+
     Raises:
         InvalidInput: if the folder holds a memory already.
         StoreUnavailable: if it cannot be written.
     """
+    folder = Path(os.path.realpath(folder))  # `mkdir` does not follow a link to nothing yet
     target = folder / name
-    if target.exists():
+    if os.path.lexists(target):
         raise InvalidInput(f"{folder} already holds a memory; name a new folder for the snapshot")
-    partial = folder / f"{name}.partial"
+    partial = folder / f".agentcl-{secrets.token_hex(8)}.partial"
+    held = database.path
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        partial.unlink(missing_ok=True)
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            folder.chmod(stat.S_IMODE(held.parent.stat().st_mode))
+        mode = stat.S_IMODE(held.stat().st_mode)
+        os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
         database.read("VACUUM INTO ?", (str(partial),))
         # A copy leads a life of its own, so an index on a server must not be shared between the two.
         with closing(sqlite3.connect(partial)) as copy, copy:
@@ -35,7 +44,12 @@ def copy_into(folder: Path, name: str, database: Database) -> Path:
             os.fsync(file.fileno())
         partial.rename(target)
     except OSError as error:
-        raise StoreUnavailable(f"cannot write a snapshot to {folder}: {error}") from error
+        raise StoreUnavailable(
+            f"cannot write a snapshot to {folder}: {error.strerror or error}"
+        ) from error
+    finally:
+        with suppress(NotADirectoryError):  # the folder is a file
+            partial.unlink(missing_ok=True)
     return target
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from agentcl import ANY, Document, Draft, Memory
 from agentcl.retrieval.graph.settings import HIPPORAG2, Edges
 from agentcl.retrieval.index import Query
+from agentcl.store import WriteScope
 from agentcl.store.records import ScopeView
 
 CHAIN = (
@@ -116,6 +117,10 @@ KINDS_OF_GRAPH = (
 SEEN = (frozenset({"", "ada"}), frozenset({""}), None)
 
 
+def owned(user: str | None) -> WriteScope:
+    return {} if user is None else {"user": user}
+
+
 @settings(
     deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -129,23 +134,23 @@ def test_after_any_changes_the_graph_is_the_one_built_from_what_is_left(
         for act, which, names, user in steps:
             text = "it is " + " or ".join(sorted(names))
             if act == "add" or not documents:
-                kept = memory.add(text, duplicates="keep", user=user)
+                kept = memory.add(text, duplicates="keep", **owned(user))
                 documents.append((kept.id, user))
             elif act == "delete":
                 id, owner = documents.pop(which % len(documents))
-                memory.delete(id, user=owner)
+                memory.delete(id, **owned(owner))
             else:
                 id, owner = documents[which % len(documents)]
                 if act == "update":
-                    memory.update(id, text=text, user=owner)
+                    memory.update(id, text=text, **owned(owner))
                 elif act == "state":
                     facts = list(permutations(sorted(names) or ["Ada"], 2))
                     stated = [(one, "knows", f"{other} Smith") for one, other in facts]
-                    memory.facts.add(id, stated, phrases=sorted(names), user=owner)
+                    memory.facts.add(id, stated, phrases=sorted(names), **owned(owner))
                 else:
-                    for fact in memory.list(kind="fact", user=owner)[:2]:
+                    for fact in memory.list(kind="fact", **owned(owner))[:2]:
                         if fact.scope.user == (owner or ""):
-                            memory.delete(fact.id, user=owner)
+                            memory.delete(fact.id, **owned(owner))
             drawn(memory)  # each keeps its own graph from now on
         with Memory(memory.path) as again:
             assert drawn(memory) == drawn(again)
