@@ -55,6 +55,23 @@ class Bound:
                     f"{name}={getattr(scope, name)!r}"
                 )
 
+    def check_whole(self, act: str, *, within: tuple[str, ...] = ()) -> None:
+        """Refuse what concerns more than these fields name.
+
+        Args:
+            act: what was asked for, in words.
+            within: the fields that may be bound, since the act keeps to them.
+
+        Raises:
+            InvalidInput: naming the first field that the act would reach beyond.
+        """
+        for name, value in self.fields.items():
+            if name not in within:
+                raise InvalidInput(
+                    f"this memory is bound to {name}={value!r}, and {act} reaches beyond it; use the "
+                    "memory that it was made from"
+                )
+
     def names(self, scope: ReadScope | WriteScope) -> bool:
         """Return whether any field is named."""
         return any(self._joined(scope).values())

@@ -136,8 +136,9 @@ class Storage:
         """Write a consistent copy into a new folder; open it like any memory.
 
         Raises:
-            InvalidInput: if the folder holds a memory already.
+            InvalidInput: if the folder holds a memory already, or this one is bound to a scope.
         """
+        self._bound.check_whole("a snapshot, which copies everybody's records,")
         return self._opened.journal.snapshot(check_path(folder))
 
     def reembed(
@@ -161,6 +162,7 @@ class Storage:
         Raises:
             StoreBusy: if another run is at it.
         """
+        self._bound.check_whole("embedding anew, which concerns all vectors,")
         new = open_encoder(encoder) if isinstance(encoder, str) else encoder
         if not isinstance(new, Encoder):
             raise InvalidInput(f"encoder must be a name or an Encoder, not {encoder!r}")

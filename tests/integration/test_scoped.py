@@ -117,6 +117,22 @@ def test_a_sentence_may_lack_its_full_stop(memory: Memory) -> None:
         memory.lessons.add("Drain slow queues.")
 
 
+def test_what_concerns_everybody_is_not_done_through_a_handle(
+    memory: Memory, tmp_path: Path
+) -> None:
+    ada = memory.scoped(tenant="acme", user="ada")
+    since = ada.add("x").created_at
+    for act in (
+        lambda: ada.store.snapshot(tmp_path / "copy"),
+        lambda: ada.store.reembed("hashing:64"),
+        lambda: ada.lessons.rollback(since),
+    ):
+        with pytest.raises(InvalidInput, match="reaches beyond"):
+            act()
+    assert not (tmp_path / "copy").exists()
+    assert memory.scoped(tenant="acme").lessons.rollback(since).scope.tenant == "acme"
+
+
 def test_closing_a_handle_closes_nothing(memory: Memory) -> None:
     with memory.scoped(user="ada") as ada:
         ada.add("x")
