@@ -228,8 +228,8 @@ class Lessons:
             reason: kept with it.
             scope: its tenant's whole guidance is rolled back.
         """
-        self._bound.check_whole("a rollback of a tenant's guidance", within=("tenant",))
         owner = Scope(tenant=self._bound.owner(scope).tenant)
+        self._bound.check_whole("a rollback of a tenant's guidance", within=("tenant",))
         return self._opened.create(
             Decision(
                 id="",
