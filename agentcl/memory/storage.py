@@ -106,19 +106,26 @@ class Storage:
                 writing.note_copy(target.resolve(), "export")
         return count
 
-    def import_(self, path: str | os.PathLike[str]) -> Imported:
-        """Add the records of an export, with their ids, histories, times and vectors.
+    def import_(self, path: str | os.PathLike[str], *, dry_run: bool = False) -> Imported:
+        """Merge the records of an export, with their ids, histories, times and vectors.
 
-        Importing twice adds nothing. A record that was forgotten here is not brought back.
+        Of two records with one key (a document's uri, what a lesson says) the newer one is in force. The
+        other one ends; its history stays, and `Imported.conflicts` names both. Importing twice adds
+        nothing, and the order of several imports makes no difference. A record that was deleted or
+        forgotten here is not brought back.
+
+        Args:
+            path: the file.
+            dry_run: change nothing, and return what would be done.
 
         Raises:
-            TransferError: if the file is damaged or contradicts what is stored; nothing is imported.
+            TransferError: if the file is damaged; nothing is imported.
             EncoderMismatch: if its vectors are another encoder's.
         """
         source = Path(path)
         try:
             with source.open(encoding="utf-8", newline="\n") as file:
-                imported = transfer.import_(self._opened.journal, file)
+                imported = transfer.import_(self._opened.journal, file, dry_run=dry_run)
         except OSError as error:
             raise TransferError(f"cannot read {source}: {error}") from error
         except UnicodeDecodeError as error:
