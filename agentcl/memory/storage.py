@@ -20,7 +20,7 @@ from agentcl.retrieval.encoders import Encoder, open_encoder
 from agentcl.retrieval.retriever import IndexState, Retriever
 from agentcl.store import transfer
 from agentcl.store.base import Store
-from agentcl.store.checks import ReadScope, check_unicode
+from agentcl.store.checks import ReadScope, WriteScope, check_scope, check_unicode
 from agentcl.store.records import Document, Passage, Scope
 from agentcl.store.rows import Counters, EncoderSpec
 from agentcl.store.transfer import Imported
@@ -106,7 +106,13 @@ class Storage:
                 writing.note_copy(target.resolve(), "export")
         return count
 
-    def import_(self, path: str | os.PathLike[str], *, dry_run: bool = False) -> Imported:
+    def import_(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        into: WriteScope | None = None,
+        dry_run: bool = False,
+    ) -> Imported:
         """Merge the records of an export, with their ids, histories, times and vectors.
 
         Of two records with one key (a document's uri, what a lesson says) the newer one is in force. The
@@ -116,16 +122,23 @@ class Storage:
 
         Args:
             path: the file.
+            into: where to: `{"user": "ada"}` brings every record to this user, and leaves the other
+                fields of its scope as they are.
             dry_run: change nothing, and return what would be done.
 
         Raises:
             TransferError: if the file is damaged; nothing is imported.
+            InvalidInput: if `into` names no scope.
             EncoderMismatch: if its vectors are another encoder's.
         """
         source = Path(path)
+        owner = check_scope(into or {})
+        fields = {name: getattr(owner, name) for name in into or {}}
         try:
             with source.open(encoding="utf-8", newline="\n") as file:
-                imported = transfer.import_(self._opened.journal, file, dry_run=dry_run)
+                imported = transfer.import_(
+                    self._opened.journal, file, into=fields, dry_run=dry_run
+                )
         except OSError as error:
             raise TransferError(f"cannot read {source}: {error}") from error
         except UnicodeDecodeError as error:

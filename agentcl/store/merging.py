@@ -2,9 +2,10 @@
 
 What was written is never dropped: of each record, the versions of both sides are kept, and the newest one
 is in force. Of several live records with one natural key the newest one is in force, and the others end;
-the row that ends one says by which record it was superseded. This is computed from all versions each
-time, so that the order in which memories are merged makes no difference, nor does merging twice. What
-somebody deleted stays deleted.
+the row that ends one says by which record it was superseded. Documents without a key are one if they say
+the same, unless a side keeps several on purpose. All this is computed from all versions each time, so that
+the order in which memories are merged makes no difference, nor does merging twice. What somebody deleted
+stays deleted, and so does what it had superseded.
 
 What is derived from a text follows the text: the passages in force are those of the side whose version of
 the document is, and facts are those of the newest reading of their passage.
@@ -21,7 +22,7 @@ from typing import Final, Literal, NamedTuple
 
 from agentcl.store.base import Store, Writing
 from agentcl.store.checks import canonical_json
-from agentcl.store.records import ScopeView
+from agentcl.store.records import Scope, ScopeView
 from agentcl.store.rows import Row, superseded_by
 
 Coming = tuple[
@@ -83,6 +84,10 @@ class _Chain:
         self._there = [row for row in coming if row.op == "put"]
         self.is_deleted_here = any(map(_is_final, held))
         self.is_deleted = self.is_deleted_here or any(map(_is_final, coming))
+        ends = (rows[-1] for rows in (held, coming) if rows)
+        self.gave_way_to = {by for row in ends if (by := superseded_by(row))}
+        self.is_given = False  # its passages came with vectors of their own
+        self.was_changed = False
         self.known = {_event(row) for row in held}
         self.last: Row | None = held[-1] if held else None
 
@@ -116,6 +121,10 @@ class _Chain:
         return self.lives_here if side == "here" else self.lives_there
 
 
+def _rank(row: Row) -> tuple[int, str]:
+    return row.created_at, row.id
+
+
 def _is_final(row: Row) -> bool:
     return row.op == "delete" and superseded_by(row) is None
 
@@ -138,6 +147,8 @@ class Merge:
     def run(self) -> Merged:
         """Merge, and return what was done; `erased` is still to be erased."""
         self._add_rivals()
+        self._add_doubles()
+        self._keep_ended()
         self._supersede()
         self._add_derived()
         for row, _, _ in self._coming:
@@ -149,31 +160,79 @@ class Merge:
 
     # Who is in force
 
-    def _keyed(self) -> Iterator[tuple[str, Row]]:
-        """Yield the versions in force that have a natural key."""
+    def _candidates(self) -> Iterator[tuple[str, Row]]:
+        """Yield the newest versions of what may be in force."""
         for id, chain in list(self._chains.items()):
             row = chain.newest
-            if row is not None and row.key is not None and not chain.is_erased:
-                is_candidate = not chain.is_deleted or row.kind in _DERIVED
-                if is_candidate and (row.kind not in _DERIVED or chain.lives_on(chain.side)):
-                    yield id, row
+            if row is None or chain.is_erased or id in self._superseded:
+                continue
+            is_derived = row.kind in _DERIVED
+            if chain.lives_on(chain.side) if is_derived else not chain.is_deleted:
+                yield id, row
 
     def _add_rivals(self) -> None:
         """Look up who has the keys here."""
-        for _, row in self._keyed():
-            assert row.key is not None
+        for _, row in self._candidates():
+            if row.key is None:
+                continue
             held = self._store.find(kind=row.kind, scope=row.scope, key=row.key)
             if held is not None and held.id not in self._chains:
                 self._chains[held.id] = _Chain(self._store.versions(held.id))
 
+    def _add_doubles(self) -> None:
+        """Look up the documents here that may say what one says that comes and has no key."""
+        hashes: dict[str, list[bytes]] = {}
+        for row, _, is_given in self._coming:
+            if row.kind != "passage" or row.op != "put" or row.content_hash is None:
+                continue
+            source = self._chains.get(json.loads(row.sources)[0])
+            if source is None or source.newest is None or source.newest.key is not None:
+                continue
+            source.is_given |= is_given
+            if not source.held and source.lives_there:
+                hashes.setdefault(source.newest.id, []).append(row.content_hash)
+        counts = self._store.content_counts({hash for some in hashes.values() for hash in some})
+        rarest: dict[Scope, set[bytes]] = {}
+        for id, some in hashes.items():
+            newest = self._chains[id].newest
+            if newest is not None and all(hash in counts for hash in some):
+                rarest.setdefault(newest.scope, set()).add(min(some, key=counts.__getitem__))
+        for scope, wanted in rarest.items():
+            for rows in self._store.having_content("passage", scope, wanted).values():
+                for row in rows:
+                    (held,) = json.loads(row.sources)
+                    if held not in self._chains:
+                        self._chains[held] = _Chain(self._store.versions(held))
+                    given = self._store.given_vectors([row.seq]).get(row.seq, (b"", False))
+                    self._chains[held].is_given |= given[1]
+
+    def _keep_ended(self) -> None:
+        """What gave way to a record stays ended when somebody deleted that one."""
+        for id, row in list(self._candidates()):
+            for by in self._chains[id].gave_way_to:
+                if by not in self._chains:
+                    self._chains[by] = _Chain(self._store.versions(by))
+                other = self._chains[by]
+                is_newer = other.newest is not None and _rank(other.newest) > _rank(row)
+                if other.is_deleted and is_newer:
+                    self._superseded[id] = by
+
     def _supersede(self) -> None:
         """Of each key, the record written last is in force."""
-        groups: dict[tuple[object, ...], list[tuple[int, str]]] = {}
-        for id, row in self._keyed():
-            groups.setdefault((row.kind, row.scope, row.key), []).append((row.created_at, id))
+        groups: dict[tuple[object, ...], list[Row]] = {}
+        for id, row in self._candidates():
+            if row.key is not None:
+                groups.setdefault((row.kind, row.scope, row.key), []).append(row)
+            elif row.kind == "document" and not self._chains[id].is_given:
+                same = (row.kind, row.scope, None, row.body, row.metadata, *row[10:12])
+                groups.setdefault(same, []).append(row)
         for group in groups.values():
-            *others, (_, kept) = sorted(group)
-            self._superseded.update((id, kept) for _, id in others)
+            chains = [self._chains[row.id] for row in group]
+            here, there = (sum(c.lives_on(s) for c in chains) for s in ("here", "there"))
+            if group[0].key is None and max(here, there) > 1:
+                continue  # several on purpose
+            *others, kept = sorted(group, key=_rank)
+            self._superseded.update((row.id, kept.id) for row in others)
 
     def _add_derived(self) -> None:
         """Look up what is live here of texts that give way, or of which another version is in force."""
@@ -262,6 +321,7 @@ class Merge:
 
     def _append(self, chain: _Chain, row: Row) -> None:
         chain.version += 1
+        chain.was_changed = True
         vector, is_given = self._vectors.get(_event(row), (None, False))
         if vector is None and row.seq:
             vector, is_given = self._store.given_vectors([row.seq]).get(row.seq, (None, False))
@@ -276,7 +336,8 @@ class Merge:
             other, held = self._chains[id].newest, self._chains[kept].newest
             assert other is not None
             assert held is not None
-            if other.kind == "extraction":
+            is_told = self._chains[id].was_changed and not self._chains[kept].is_deleted
+            if other.kind == "extraction" or not is_told:
                 continue
             if other.body == held.body and other.metadata == held.metadata:
                 self.done.same += 1

@@ -10,7 +10,7 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import IO, Any, Final
 
@@ -19,6 +19,7 @@ from agentcl.store.base import Store
 from agentcl.store.checks import canonical_json, check_unicode
 from agentcl.store.merging import Conflict, Merge
 from agentcl.store.records import KINDS, Scope, ScopeView
+from agentcl.store.rescoping import rescope
 from agentcl.store.rows import Counters, EncoderSpec, Row, fields_of
 
 FORMAT: Final = 1
@@ -80,7 +81,13 @@ def export(store: Store, *, view: ScopeView = _EVERYTHING, salvage: bool = False
     yield canonical_json({"end": count, "digest": digest.hexdigest()}) + "\n"
 
 
-def import_(store: Store, lines: Iterable[str], *, dry_run: bool = False) -> Imported:
+def import_(
+    store: Store,
+    lines: Iterable[str],
+    *,
+    into: Mapping[str, str] | None = None,
+    dry_run: bool = False,
+) -> Imported:
     """Merge the rows of an export into a store; see `agentcl.store.merging`.
 
     Ids, times and vectors stay as they were. A record that was forgotten here stays forgotten, and one that
@@ -89,6 +96,7 @@ def import_(store: Store, lines: Iterable[str], *, dry_run: bool = False) -> Imp
     Args:
         store: where to.
         lines: of the export.
+        into: fields of scopes, and what they become; the others stay.
         dry_run: change nothing, and return what would be done.
 
     Raises:
@@ -96,6 +104,9 @@ def import_(store: Store, lines: Iterable[str], *, dry_run: bool = False) -> Imp
         EncoderMismatch: if the vectors were made by another encoder than this journal's.
     """
     rows, counters, spec = _parse(lines)
+    if into:
+        rows, ids = rescope(rows, into)
+        counters = {ids.get(id, id): counts for id, counts in counters.items()}
     try:
         with store.writing() as writing:
             if spec is not None and any(vector is not None for _, vector, _ in rows):

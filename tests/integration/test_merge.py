@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agentcl import Document, Memory
+from agentcl import ANY, Document, InvalidInput, Memory, Scope
 from agentcl.cli.main import main
 from agentcl.store.merging import digest
 
@@ -91,6 +91,41 @@ def test_equal_texts_of_a_uri_are_one(here: Memory, there: Memory, tmp_path: Pat
     assert here.store.examine().problems == ()
 
 
+def test_equal_texts_without_a_uri_are_one(here: Memory, there: Memory, tmp_path: Path) -> None:
+    for memory in (here, there):
+        memory.add("The ferry leaves at seven.")
+    there.add("Rye bread.", user="ada")
+    bring(there, here, tmp_path)
+    assert bring(here, there, tmp_path).exists()
+    for memory in (here, there):
+        assert texts(memory) == ["The ferry leaves at seven."]
+        assert len(memory.search("ferry")) == 1
+        assert memory.store.examine().problems == ()
+    assert here.list() == there.list()
+
+
+def test_equal_texts_that_a_side_keeps_on_purpose_stay(
+    here: Memory, there: Memory, tmp_path: Path
+) -> None:
+    for _ in range(2):
+        there.add("The ferry leaves at seven.", duplicates="keep")
+    bring(there, here, tmp_path)
+    assert len(here.list()) == 2
+
+
+def test_what_gave_way_to_something_deleted_does_not_come_back(
+    here: Memory, there: Memory, tmp_path: Path
+) -> None:
+    there.add("The ferry leaves at seven.", uri="ferry")
+    here.add("The ferry leaves at eight.", uri="ferry")
+    file = bring(there, here, tmp_path)
+    here.delete(uri="ferry")
+    here.store.import_(file)
+    assert here.list() == []
+    bring(here, there, tmp_path)
+    assert there.list() == []
+
+
 def test_copies_that_went_on_apart_meet_again(here: Memory, there: Memory, tmp_path: Path) -> None:
     note = here.add("The ferry leaves at seven.", uri="ferry")
     bring(here, there, tmp_path)
@@ -150,6 +185,26 @@ def test_a_dry_run_tells_and_changes_nothing(here: Memory, there: Memory, tmp_pa
     assert len(told.conflicts) == 1
 
 
+def test_an_import_may_go_into_another_scope(here: Memory, there: Memory, tmp_path: Path) -> None:
+    note = there.add("The ferry leaves at seven.", uri="ferry", agent="clerk")
+    (passage,) = there.store.passages(note.id, agent="clerk")
+    there.facts.add(passage.id, [("the ferry", "leaves at", "seven")], agent="clerk")
+    there.lessons.add("When a queue is slow, drain it.", application="ops")
+    there.store.export(tmp_path / "e.jsonl")
+    here.store.import_(tmp_path / "e.jsonl")
+    for user in ("ada", "bo"):
+        for _ in range(2):
+            here.store.import_(tmp_path / "e.jsonl", into={"user": user})
+        (moved,) = [d for d in here.list(user=user, agent="clerk") if d.scope.user == user]
+        assert moved.scope == Scope(user=user, agent="clerk")
+    assert len(here.list(user=ANY, agent=ANY)) == 3
+    assert len(here.list(kind="fact", user=ANY, agent=ANY)) == 3
+    assert len(list(here.lessons.list(user=ANY))) == 3
+    assert here.store.examine().problems == ()
+    with pytest.raises(InvalidInput, match="user"):
+        here.store.import_(tmp_path / "e.jsonl", into={"user": ""})
+
+
 def test_the_command_tells_conflicts(here: Memory, there: Memory, tmp_path: Path) -> None:
     here.add("The ferry leaves at seven.", uri="ferry")
     there.add("The ferry leaves at eight.", uri="ferry")
@@ -159,6 +214,12 @@ def test_the_command_tells_conflicts(here: Memory, there: Memory, tmp_path: Path
     assert shown.exit_code == 0
     assert "nothing was changed" in shown.output
     assert texts(here) == ["The ferry leaves at seven."]
+    shown = CliRunner().invoke(main, [*arguments, "--into", "usr=ada"])
+    assert shown.exit_code == 2
+    assert "tenant, user, agent, session" in shown.output
+    shown = CliRunner().invoke(main, [*arguments, "--into", "user=ada"])
+    assert "conflict" not in shown.output
+    assert [d.scope for d in here.list(user="ada", limit=9)] == [Scope(), Scope(user="ada")]
     shown = CliRunner().invoke(main, arguments)
     assert "conflict: document ferry" in shown.output
     assert texts(here) == ["The ferry leaves at eight."]
@@ -191,7 +252,11 @@ def live(memory: Memory, act: tuple[str, str, str]) -> None:
         memory.facts.add(passage.id, [(uri, "is", word)])
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=int(__import__("os").environ.get("EX", "10")),
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
 @given(common=ACTS, apart=st.tuples(ACTS, ACTS, ACTS), is_common=st.booleans())
 def test_every_order_of_merging_gives_the_same_state(
     common: Sequence[tuple[str, str, str]],
