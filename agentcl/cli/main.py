@@ -21,7 +21,7 @@ _COMMANDS: Final = {  # where each is, and the first line of its help
     "graph": ("agentcl.cli.graph:graph", "Look at the graph of what passages name and state."),
     "guidance": ("agentcl.cli.guidance:guidance", "Look at lessons, and decide about them."),
     "history": ("agentcl.cli.memory:history", "Print every version of a record."),
-    "import": ("agentcl.cli.store:import_", "Add the records of an export."),
+    "import": ("agentcl.cli.store:import_", "Merge the records of an export."),
     "jobs": ("agentcl.cli.jobs:jobs", "Look at long work, run it, or decide against it."),
     "ledger": ("agentcl.cli.models:ledger", "Print what calls to language models cost."),
     "list": ("agentcl.cli.memory:list_", "List records, one a line."),

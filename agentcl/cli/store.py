@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from agentcl.cli.options import NewFolder, ReadFile, WrittenFile, on_folder, on_memory
 from agentcl.cli.screen import Screen
+from agentcl.store.records import SCOPE_FIELDS
 
 if TYPE_CHECKING:
     from agentcl.memory.memory import Memory
+    from agentcl.store.checks import WriteScope
+    from agentcl.store.transfer import Imported
 
 
 @click.command()
@@ -32,18 +36,50 @@ def export(
 
 @click.command(name="import")
 @click.argument("file", type=ReadFile(), metavar="FILE|-")
+@click.option("--dry-run", is_flag=True, help="Print what would be done, and change nothing.")
+@click.option(
+    "--into",
+    metavar="FIELD=NAME",
+    multiple=True,
+    help="Bring every record to this tenant, user, agent or session; may be repeated.",
+)
 @on_memory(scoped=False, begins=True)
-def import_(screen: Screen, memory: Memory, file: Path) -> None:
-    """Add the records of an export.
+def import_(
+    screen: Screen, memory: Memory, file: Path, dry_run: bool, into: tuple[str, ...]
+) -> None:
+    """Merge the records of an export.
 
-    Their ids, histories and vectors stay as they were.
+    Their ids, histories and vectors stay as they were. Of two records with one key the newer one is in
+    force; the other one stays in the history.
     """
-    imported = memory.store.import_(file)
-    screen.answer(
-        imported,
+    imported = memory.store.import_(file, into=_scope_in(into), dry_run=dry_run)
+    screen.answer(imported, *_told(imported, dry_run=dry_run))
+
+
+def _told(imported: Imported, *, dry_run: bool) -> Iterator[str]:
+    yield (
         f"{imported.added} rows added, {imported.present} were here, "
-        f"{imported.forgotten} left out because their record was forgotten here",
+        f"{imported.forgotten} left out because their record was forgotten here"
     )
+    if imported.erased:
+        yield f"{imported.erased} records forgotten, as they were there"
+    if imported.same:
+        yield f"{imported.same} records say what a newer one says, which is in force"
+    for one in imported.conflicts:
+        told = f"{one.kept} is in force, {one.other} in the history"
+        if one.kept == one.other:
+            told = f"the newer version of {one.kept} is in force"
+        yield f"conflict: {one.kind} {one.key}: {told if one.kept else 'it stays deleted'}"
+    if dry_run:
+        yield "a dry run: nothing was changed"
+
+
+def _scope_in(pairs: tuple[str, ...]) -> WriteScope | None:
+    """Return the scope that options of the form FIELD=NAME say."""
+    scope = dict(pair.partition("=")[::2] for pair in pairs)
+    if not scope.keys() <= set(SCOPE_FIELDS):
+        raise click.BadParameter(f"write FIELD=NAME; FIELD is one of {', '.join(SCOPE_FIELDS)}")
+    return cast("WriteScope", scope) if scope else None
 
 
 @click.command()

@@ -7,8 +7,8 @@ A fold over the rows in their order. Folding the same rows again gives the same 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from agentcl.guidance.change import ChangeDetector
@@ -23,7 +23,7 @@ from agentcl.lessons import Claim, Lesson
 from agentcl.store.checks import canonical_json
 from agentcl.store.episodes import Decision, Episode, Exposure, Guidance, Reflection, Stated
 from agentcl.store.records import Record, to_micros
-from agentcl.store.rows import Row
+from agentcl.store.rows import Row, superseded_by
 
 KINDS: Final = (Episode.kind, Guidance.kind, Reflection.kind, Decision.kind)
 LifeStage = Literal["candidate", "trial", "active", "quarantined", "retired"]
@@ -115,6 +115,8 @@ class GuidanceState:
         self.tenant = tenant
         self.rules = rules or GuidanceRules()
         self.watermark = 0  # the newest row that was folded
+        # By id: the lesson that says the same and took its place when memories were merged.
+        self._successors: dict[str, str] = {}
         self.lessons: dict[str, LessonState] = {}
         self.situations = Situations()
         self.trust = Trust()
@@ -147,6 +149,7 @@ class GuidanceState:
         undone = {row.id for row in held if row.op == "delete" and row.kind == Decision.kind}
         held = [row for row in held if row.id not in undone]
         state = cls(tenant, rules=rules)
+        state._successors = _successors(held)
         state.ignored = [
             (decision.since, decision.until)
             for row in held
@@ -167,6 +170,8 @@ class GuidanceState:
         if row.op == "delete":
             if row.kind == Decision.kind:
                 return False
+            if superseded_by(row) is not None:
+                return row.kind != Guidance.kind or row.id in self._successors
             if row.kind == Guidance.kind and row.id in self.lessons:
                 self.lessons[row.id].decided = "retire"
                 self.situations.remove(row.id)
@@ -174,6 +179,8 @@ class GuidanceState:
         return self._fold(row.record(), row.created_at)
 
     def _fold(self, record: Record, at: int) -> bool:
+        if self._successors:
+            record = _renamed(record, self._successors)
         match record:
             case Guidance():
                 self._add(record)
@@ -191,6 +198,11 @@ class GuidanceState:
         return any(since <= at <= until for since, until in self.ignored)
 
     def _add(self, guidance: Guidance) -> None:
+        successor = self._successors.get(guidance.id)
+        if successor in self.lessons:
+            return
+        if successor is not None:  # its evidence may come before the successor itself does
+            guidance = replace(guidance, id=successor)
         if guidance.id in self.lessons:
             self.lessons[guidance.id].guidance = guidance
         else:
@@ -414,6 +426,41 @@ class GuidanceState:
             "classes": self._class_means,
         }
         return hashlib.sha256(canonical_json(plain).encode()).hexdigest()
+
+
+def _successors(rows: Iterable[Row]) -> dict[str, str]:
+    """Return which lessons gave way to which, all the way to the one in force."""
+    gave: dict[str, str] = {}
+    for row in rows:
+        by = superseded_by(row)
+        if row.kind == Guidance.kind and by:
+            gave[row.id] = by
+        elif row.op == "put":
+            gave.pop(row.id, None)  # it came back
+    for id in gave:
+        while gave[id] in gave:
+            gave[id] = gave[gave[id]]
+    return gave
+
+
+def _renamed(record: Record, successors: Mapping[str, str]) -> Record:
+    """Return evidence of lessons as evidence of those that took their places."""
+    match record:
+        case Episode():
+            exposures = (
+                one._replace(guidance=successors.get(one.guidance, one.guidance))
+                for one in record.exposures
+            )
+            return replace(record, exposures=tuple(exposures))
+        case Reflection():
+            stated = (
+                one._replace(guidance=successors.get(one.guidance, one.guidance))
+                for one in record.stated
+            )
+            return replace(record, stated=tuple(stated))
+        case Decision():
+            return replace(record, guidance=successors.get(record.guidance, record.guidance))
+    return record
 
 
 def _lesson(stated: Stated) -> Lesson:

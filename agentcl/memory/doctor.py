@@ -112,7 +112,9 @@ def _versions(opened: Opened) -> Iterator[str]:
             yield f"record {row.id} goes from version {before.version} to {row.version}"
         if before is not None and before.op == "erase":
             yield f"record {row.id} was written to after it was forgotten"
-        if before is not None and before.op == "delete" and row.op == "put":
+        # A merge may bring back what was written before the deletion.
+        is_back = before is not None and before.op == "delete" and row.op == "put"
+        if is_back and before is not None and row.created_at > before.created_at:
             yield f"record {row.id} came back after it was deleted"
         last[row.id] = row
 

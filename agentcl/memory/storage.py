@@ -20,7 +20,13 @@ from agentcl.retrieval.encoders import Encoder, open_encoder
 from agentcl.retrieval.retriever import IndexState, Retriever
 from agentcl.store import transfer
 from agentcl.store.base import Store
-from agentcl.store.checks import ReadScope, check_count, check_path, check_unicode
+from agentcl.store.checks import (
+    ReadScope,
+    WriteScope,
+    check_count,
+    check_path,
+    check_unicode,
+)
 from agentcl.store.records import Document, Passage, Scope
 from agentcl.store.rows import Counters, EncoderSpec
 from agentcl.store.transfer import Imported
@@ -111,20 +117,40 @@ class Storage:
                 writing.note_copy(kept, "export")
         return count
 
-    def import_(self, path: str | os.PathLike[str]) -> Imported:
-        """Add the records of an export, with their ids, histories, times and vectors.
+    def import_(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        into: WriteScope | None = None,
+        dry_run: bool = False,
+    ) -> Imported:
+        """Merge the records of an export, with their ids, histories, times and vectors.
 
-        Importing twice adds nothing. A record that was forgotten here is not brought back.
+        Of two records with one key (a document's uri, what a lesson says) the newer one is in force. The
+        other one ends; its history stays, and `Imported.conflicts` names both. Importing twice adds
+        nothing, and the order of several imports makes no difference. A record that was deleted or
+        forgotten here is not brought back.
+
+        Args:
+            path: the file.
+            into: where to: `{"user": "ada"}` brings every record to this user, and leaves the other
+                fields of its scope as they are. A bound memory brings them to its own scope.
+            dry_run: change nothing, and return what would be done.
 
         Raises:
-            TransferError: if the file is damaged or contradicts what is stored; nothing is imported.
+            TransferError: if the file is damaged; nothing is imported.
+            InvalidInput: if `into` names no scope.
             EncoderMismatch: if its vectors are another encoder's.
         """
         source = check_path(path)
+        owner = self._bound.owner(into or {})
+        fields = {name: getattr(owner, name) for name in {**self._bound.fields, **(into or {})}}
         try:
             with opened(source) as file:
                 lines = (line.decode() for line in file)
-                imported = transfer.import_(self._opened.journal, lines)
+                imported = transfer.import_(
+                    self._opened.journal, lines, into=fields, dry_run=dry_run
+                )
         except OSError as error:
             raise TransferError(f"cannot read {source}: {error}") from error
         except UnicodeDecodeError as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agentcl.store.base import Store
 from agentcl.store.records import now_micros
-from agentcl.store.sqlite.database import Durability
+from agentcl.store.sqlite.connecting import Durability
 from agentcl.store.sqlite.store import FILE, SqliteStore
 
 

@@ -88,6 +88,16 @@ class Row(NamedTuple):
         return build(self.kind, header, own)
 
 
+def superseded_by(row: Row) -> str | None:
+    """Return the id of the record that took a record's place when memories were merged.
+
+    Empty when nothing took its place but what it was part of gave way; None for any other row.
+    """
+    if row.op != "delete" or row.metadata == "{}":
+        return None
+    return str(json.loads(row.metadata)["superseded_by"])
+
+
 @dataclass(frozen=True, slots=True)
 class Version:
     """One step in a record's history."""

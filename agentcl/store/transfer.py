@@ -10,14 +10,16 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, BinaryIO, Final
 
 from agentcl.errors import InvalidInput, StoreCorrupt, TransferError
 from agentcl.store.base import Store
 from agentcl.store.checks import canonical_json, check_scope, check_unicode
+from agentcl.store.merging import Conflict, Merge
 from agentcl.store.records import KINDS, ScopeView
+from agentcl.store.rescoping import rescope
 from agentcl.store.rows import Counters, EncoderSpec, Row, fields_of
 
 FORMAT: Final = 1
@@ -33,6 +35,8 @@ class Imported:
     present: int = 0  # rows that were here already
     forgotten: int = 0  # rows left out because their record was forgotten here
     erased: int = 0  # records forgotten here because they were forgotten there
+    same: int = 0  # records that say what another one of their key says, which is kept
+    conflicts: tuple[Conflict, ...] = ()  # what said different things under one key
 
 
 def export(store: Store, *, view: ScopeView = _EVERYTHING, salvage: bool = False) -> Iterator[str]:
@@ -77,51 +81,61 @@ def export(store: Store, *, view: ScopeView = _EVERYTHING, salvage: bool = False
     yield canonical_json({"end": count, "digest": digest.hexdigest()}) + "\n"
 
 
-def import_(store: Store, lines: Iterable[str]) -> Imported:
-    """Add the rows of an export; ids, versions, times and vectors stay as they were.
+def import_(
+    store: Store,
+    lines: Iterable[str],
+    *,
+    into: Mapping[str, str] | None = None,
+    dry_run: bool = False,
+) -> Imported:
+    """Merge the rows of an export into a store; see `agentcl.store.merging`.
 
-    Rows that are here already are left alone. A record that was forgotten here stays forgotten.
+    Ids, times and vectors stay as they were. A record that was forgotten here stays forgotten, and one that
+    was forgotten there is forgotten here.
+
+    Args:
+        store: where to.
+        lines: of the export.
+        into: fields of scopes, and what they become; the others stay.
+        dry_run: change nothing, and return what would be done.
 
     Raises:
-        TransferError: if a line is damaged, missing, or contradicts a row that is here; nothing is
-            imported then.
+        TransferError: if a line is damaged or missing; nothing is imported then.
         EncoderMismatch: if the vectors were made by another encoder than this journal's.
     """
     rows, counters, spec = _parse(lines)
-    added = present = forgotten = 0
-    lost: set[str] = set()
-    erased: list[str] = []
-    with store.writing() as writing:
-        if spec is not None and any(vector is not None for _, vector, _ in rows):
-            writing.claim_encoder(spec)
-        newest = writing.now
-        for row, vector, is_given in rows:
-            here = {held.version: held for held in store.versions(row.id)}
-            gone = any(held.op == "erase" for held in here.values())
-            if row.version in here and here[row.version].checksum == row.checksum:
-                present += 1
-            elif gone:
-                forgotten += 1
-                lost.add(row.id)
-            elif row.op == "erase" and here:
-                erased.append(row.id)
-            elif row.version in here:
-                raise TransferError(
-                    f"record {row.id} version {row.version} is here with other content; nothing was "
-                    "imported. Import into an empty folder to look at both"
-                )
-            else:
-                writing.restore(row, vector, is_given=is_given)
-                newest = max(newest, row.created_at)
-                added += 1
-        writing.set_meta("clock", str(newest))
-        for id, counts in counters.items():
-            if id not in lost and store.counters(id) == Counters():
-                writing.credit(id, **counts)
-    if erased:
-        store.erase(erased, view=_EVERYTHING)
+    if into:
+        rows, ids = rescope(rows, into)
+        counters = {ids.get(id, id): counts for id, counts in counters.items()}
+    try:
+        with store.writing() as writing:
+            if spec is not None and any(vector is not None for _, vector, _ in rows):
+                writing.claim_encoder(spec)
+            done = Merge(store, writing, rows).run()
+            newest = max((row.created_at for row, _, _ in rows), default=0)
+            writing.set_meta("clock", str(max(writing.now, newest)))
+            for id, counts in counters.items():
+                if id not in done.lost and store.counters(id) == Counters():
+                    writing.credit(id, **counts)
+            if dry_run:
+                raise _DryRunError
+    except _DryRunError:
+        pass
+    if done.erased and not dry_run:
+        store.erase(done.erased, view=_EVERYTHING)
         store.finish_erasure()
-    return Imported(added, present, forgotten, len(erased))
+    return Imported(
+        done.added,
+        done.present,
+        done.forgotten,
+        len(done.erased),
+        done.same,
+        tuple(done.conflicts),
+    )
+
+
+class _DryRunError(Exception):
+    """Undoes what an import wrote."""
 
 
 def write_export(lines: Iterable[str], file: BinaryIO) -> int:

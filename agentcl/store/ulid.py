@@ -6,6 +6,7 @@ Crockford's base 32. Order within one millisecond is random; the journal's `seq`
 
 from __future__ import annotations
 
+import hashlib
 import os
 from typing import Final
 
@@ -28,6 +29,12 @@ def new_ulids(millis: int, count: int) -> list[str]:
     time = "".join([_ALPHABET[(number >> shift) & 31] for shift in range(45, -1, -5)])
     letters = os.urandom(_RANDOM * count).translate(_LETTERS).decode("ascii")
     return sorted(time + letters[n : n + _RANDOM] for n in range(0, len(letters), _RANDOM))
+
+
+def derived_ulid(id: str, text: str) -> str:
+    """Return the ULID that is made of another one and a text: of the same moment, always the same."""
+    mark = hashlib.blake2b(f"{id}\0{text}".encode(), digest_size=_RANDOM).digest()
+    return id[: _LENGTH - _RANDOM] + mark.translate(_LETTERS).decode("ascii")
 
 
 def is_ulid(text: str) -> bool:

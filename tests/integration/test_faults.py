@@ -35,9 +35,9 @@ def fill(folder: Path, count: int = 30) -> list[str]:
 def limit_pages(memory: Memory, spare: int) -> None:
     """Let the database grow by a few pages only, as a full disk would."""
     assert isinstance(memory.store.journal, SqliteStore)
-    connection = memory.store.journal.database.connection
-    (pages,) = connection.execute("PRAGMA page_count").fetchone()
-    connection.execute(f"PRAGMA max_page_count = {pages + spare}")
+    database = memory.store.journal.database
+    ((pages,),) = database.read("PRAGMA page_count")
+    database.read(f"PRAGMA max_page_count = {int(str(pages)) + spare}")
 
 
 def test_a_full_disk_is_said_and_costs_nothing_stored(tmp_path: Path) -> None:

@@ -261,3 +261,16 @@ def test_forgetting_everything_of_anybody_is_refused(memory: Memory) -> None:
     with pytest.raises(InvalidInput, match="ANY"):
         memory.forget(everything=True, user=ANY)  # type: ignore[arg-type]
     assert len(memory.list(user=ANY)) == 1
+
+
+def test_an_import_through_a_handle_comes_to_its_scope(memory: Memory, tmp_path: Path) -> None:
+    with Memory(tmp_path / "other", encoder="hashing") as other:
+        other.add("Nuts are sold on the square.", user="bob")
+        other.store.export(tmp_path / "all.jsonl")
+    ada = memory.scoped(user="ada")
+    ada.store.import_(tmp_path / "all.jsonl")
+    assert [hit.scope.user for hit in ada.search("nuts")] == ["ada"]
+    assert len(memory.search("nuts", user="bob")) == 0
+    with pytest.raises(InvalidInput, match="bound to"):
+        ada.store.import_(tmp_path / "all.jsonl", into={"user": "bob"})
+    assert memory.store.examine().problems == ()

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from agentcl import Counters, EncoderMismatch, InvalidInput, Memory, NotFound, TransferError
+from agentcl import (
+    Counters,
+    Document,
+    EncoderMismatch,
+    InvalidInput,
+    Memory,
+    NotFound,
+    TransferError,
+)
 from agentcl.store.checks import canonical_json
 
 
@@ -110,7 +118,7 @@ def test_an_erasure_elsewhere_is_carried_over(tmp_path: Path, export: Path) -> N
         assert memory.store.examine().is_healthy
 
 
-def test_one_version_with_two_contents_is_a_contradiction(tmp_path: Path, export: Path) -> None:
+def test_of_two_contents_of_one_version_the_newer_is_in_force(tmp_path: Path, export: Path) -> None:
     with Memory(tmp_path / "to", encoder="hashing:64") as memory:
         memory.store.import_(export)
         (hit, *_) = memory.search("rye bread", user="ada")
@@ -119,9 +127,16 @@ def test_one_version_with_two_contents_is_a_contradiction(tmp_path: Path, export
         memory.update(hit.document_id, text="Black bread.", user="ada")
         memory.store.export(tmp_path / "other.jsonl")
     with Memory(tmp_path / "to") as memory:
-        with pytest.raises(TransferError, match="is here with other content"):
-            memory.store.import_(tmp_path / "other.jsonl")
-        assert "White" in memory.search("bread", user="ada").hits[0].text
+        (conflict,) = memory.store.import_(tmp_path / "other.jsonl").conflicts
+        assert conflict.kept == hit.document_id
+        assert memory.search("bread", user="ada").hits[0].text == "Black bread."
+        told = [version.record for version in memory.history(hit.document_id, user="ada")]
+        assert [one.text for one in told if isinstance(one, Document)] == [
+            "Rye bread.",
+            "White bread.",
+            "Black bread.",
+        ]
+        assert memory.store.examine().problems == ()
 
 
 def test_vectors_of_another_encoder_are_refused(tmp_path: Path, export: Path) -> None:

@@ -1,16 +1,14 @@
-"""The SQLite file under the journal: connections, write turns, and what its errors mean."""
+"""The SQLite file under the journal: reads, write turns, and what its errors mean."""
 
 from __future__ import annotations
 
 import logging
-import os
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, Literal, NoReturn
+from typing import Final, NoReturn
 
 from agentcl.errors import (
     AgentclError,
@@ -24,16 +22,12 @@ from agentcl.errors import (
     StoreUnavailable,
 )
 from agentcl.store.sqlite import schema
+from agentcl.store.sqlite.connecting import RETRY_S, Connector, Durability
+from agentcl.store.sqlite.pool import Pool
 
 logger = logging.getLogger(__name__)
 
-Durability = Literal["full", "normal"]
 Migration = Callable[[sqlite3.Connection], None]
-_RETRY_S: Final = 0.02
-_PAGE: Final = 8_192  # bytes, of a new file: five vectors of 384 numbers, where 4,096 hold two
-_LOG_PAGES: Final = (
-    4_000  # of the WAL, 32 MB: what is written again and again moves to the file once
-)
 _REMEDY: Final = (
     "Run `agentcl doctor` on the folder; restore a snapshot, or save what is readable with "
     "`agentcl export --salvage`"
@@ -73,9 +67,9 @@ def translate(error: sqlite3.Error, path: Path, *, remedy: str = _REMEDY) -> Age
 
 
 class Database:
-    """One SQLite file: a connection for each thread, one write turn at a time.
+    """One SQLite file that threads share and forked processes may go on using: one write turn at a time.
 
-    Connections are never carried across `fork`. Every error of SQLite leaves as one of ours.
+    Every error of SQLite leaves as one of ours.
     """
 
     def __init__(
@@ -91,41 +85,25 @@ class Database:
         self.path = path
         self.read_only = read_only
         self._busy_timeout_s = busy_timeout_s
-        self._durability = durability
         self._migrations = migrations
         self._remedy = remedy
-        self._turn = threading.RLock()
-        self._local = threading.local()
-        self._connections: list[tuple[int, sqlite3.Connection]] = []
+        self._pool = Pool(
+            Connector(path, busy_timeout_s, durability=durability, read_only=read_only).connect
+        )
         self._closed = False
         self._open()
 
-    @contextmanager
-    def errors(self) -> Iterator[None]:
-        """Turn SQLite's errors into ours."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            if isinstance(error, sqlite3.ProgrammingError) and self._closed:
-                raise MemoryClosed(f"the memory at {self.path.parent} is closed") from error
-            raise translate(error, self.path, remedy=self._remedy) from error
-
     @property
     def connection(self) -> sqlite3.Connection:
-        """This thread's connection, opened on first use."""
-        if self._closed:
-            raise MemoryClosed(f"the memory at {self.path.parent} is closed")
-        held: tuple[int, sqlite3.Connection] | None = getattr(self._local, "held", None)
-        if held is None or held[0] != os.getpid():
-            held = (os.getpid(), self._connect())
-            self._local.held = held
-            self._connections.append(held)
-        return held[1]
+        """The connection of the transaction that this thread is in."""
+        connection = self._pool.borrowed()
+        assert connection is not None, "there is none outside of `write`"
+        return connection
 
     def read(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[object, ...]]:
         """Run one query to its end, so that no read snapshot stays open."""
-        with self.errors():
-            return self.connection.execute(sql, parameters).fetchall()
+        with self._lent() as connection:
+            return connection.execute(sql, parameters).fetchall()
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
@@ -137,8 +115,7 @@ class Database:
         """
         if self.read_only:
             raise StoreReadOnly(f"{self.path} was opened with read_only=True")
-        with self._turn, self.errors():
-            connection = self.connection
+        with self._pool.turn, self._lent() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -155,90 +132,40 @@ class Database:
         Raises:
             StoreBusy: if another process keeps reading or writing for `busy_timeout_s`.
         """
-        with self._turn, self.errors():
-            self.connection.execute("VACUUM")
+        with self._pool.turn, self._lent() as connection:
+            connection.execute("VACUUM")
         self.compact_log()
 
     def compact_log(self) -> None:
         """Move the WAL's content into the file and cut the WAL to nothing. Raises StoreBusy."""
         deadline = time.monotonic() + self._busy_timeout_s
-        with self._turn, self.errors():
+        with self._pool.turn, self._lent() as connection:
             while True:
-                busy, _, _ = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
                 if not busy:
                     return
                 if time.monotonic() > deadline:
                     raise StoreBusy(f"another process keeps reading {self.path}, so its WAL stays")
-                time.sleep(_RETRY_S)
+                time.sleep(RETRY_S)
 
     def close(self) -> None:
-        """Close every connection of this process; calling it twice is allowed."""
+        """Close the file as soon as nobody reads or writes; calling it twice is allowed."""
         self._closed = True
-        for pid, connection in self._connections:
-            # Closing a parent's connection in a child would drop the parent's file locks.
-            if pid == os.getpid():
-                connection.close()
-        self._connections.clear()
+        self._pool.close()
 
-    def _connect(self) -> sqlite3.Connection:
-        with self.errors():
-            if self.read_only:
-                return self._connect_read_only()
-            connection = self._raw(str(self.path))
-            connection.execute(f"PRAGMA page_size = {_PAGE}")
-            self._enter_wal(connection)
-            connection.execute(f"PRAGMA synchronous = {self._durability.upper()}")
-            connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
-            connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute("PRAGMA secure_delete = ON")
-            return connection
-
-    def _raw(self, database: str, *, uri: bool = False) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            database,
-            timeout=self._busy_timeout_s,
-            isolation_level=None,
-            check_same_thread=False,
-            cached_statements=256,
-            uri=uri,
-        )
-        # Sorting must not spill what may later be forgotten into a temporary file.
-        connection.execute("PRAGMA temp_store = MEMORY")
-        connection.execute("PRAGMA cache_size = -16000")
-        return connection
-
-    def _connect_read_only(self) -> sqlite3.Connection:
-        base = self.path.resolve().as_uri()
+    @contextmanager
+    def _lent(self) -> Iterator[sqlite3.Connection]:
+        """Use this thread's connection, or one of the pool, and turn SQLite's errors into ours."""
+        if self._closed:
+            raise MemoryClosed(f"the memory at {self.path.parent} is closed")
+        held = self._pool.borrowed()
         try:
-            connection = self._raw(f"{base}?mode=ro", uri=True)
-            connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
-        except sqlite3.OperationalError:
-            # WAL needs a folder that can be written, unless nothing waits in the WAL.
-            wal = self.path.with_name(self.path.name + "-wal")
-            if wal.exists() and wal.stat().st_size:
-                raise
-            connection = self._raw(f"{base}?immutable=1", uri=True)
-            connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
-        return connection
-
-    def _enter_wal(self, connection: sqlite3.Connection) -> None:
-        """Switch to WAL; the switch itself ignores SQLite's busy timeout, so wait here."""
-        deadline = time.monotonic() + self._busy_timeout_s
-        while True:
-            try:
-                (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
-            except sqlite3.OperationalError as error:
-                busy = (error.sqlite_errorname or "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
-                if not busy or time.monotonic() > deadline:
-                    raise
-                time.sleep(_RETRY_S)
-                continue
-            if mode != "wal":
-                raise StoreUnavailable(
-                    f"the file system of {self.path} cannot hold a WAL-mode database (it gave {mode!r}); "
-                    "use a local disk"
-                )
-            return
+            yield held or self._pool.take()
+        except sqlite3.Error as error:
+            raise translate(error, self.path, remedy=self._remedy) from error
+        finally:
+            if held is None:
+                self._pool.give_back()
 
     def _open(self) -> None:
         if self.path.is_dir():
@@ -249,8 +176,8 @@ class Database:
             raise StoreCorrupt(
                 f"{self.path} is not a journal (its first bytes are not SQLite's); nothing was changed"
             )
-        with self.errors():
-            version = self._version(self.connection)
+        with self._lent() as connection:
+            version = self._version(connection)
             if version == len(self._migrations):
                 return
             if version > len(self._migrations):

@@ -16,8 +16,9 @@ from agentcl.store.records import Record, Scope, ScopeView, from_micros, now_mic
 from agentcl.store.rows import Counters, EncoderSpec, Row, fields_of
 from agentcl.store.sqlite import erasure, health, jobs
 from agentcl.store.sqlite.conditions import prefix_range, view_sql
+from agentcl.store.sqlite.connecting import Durability
 from agentcl.store.sqlite.copying import copies, copy_into
-from agentcl.store.sqlite.database import Database, Durability
+from agentcl.store.sqlite.database import Database
 from agentcl.store.sqlite.locks import held_lock
 from agentcl.store.sqlite.reembedding import SqliteReembedding
 from agentcl.store.sqlite.writing import SqliteWriting
