@@ -270,7 +270,7 @@ class Lessons:
 
         wanted = None if limit is None else check_count(limit, "limit")
         view = self._bound.view(scope)
-        for stage in check_each(STAGES if stages is None else stages, "stages", "stages"):
+        for stage in check_each(STAGES if stages is None else stages, "stages", ", ".join(STAGES)):
             check_choice(stage, STAGES, "a stage")
         for place, what in ((application, "application"), (family, "family"), (world, "world")):
             check_label("" if place is None else place, what)
