@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, get_args
 
 from agentcl.guidance.rules import GuidanceRules
-from agentcl.guidance.state import Belief, GuidanceState, LifeStage, lesson_of
+from agentcl.guidance.state import Belief, GuidanceState, LifeStage, lesson_of, successors_of
 from agentcl.store.episodes import Decision, Guidance, cluster_of
 from agentcl.store.records import ScopeView
 from agentcl.store.rows import Row
@@ -146,6 +146,7 @@ def begin(
     decisions = [row for row in held if row.kind == Decision.kind]
     undone = {row.id for row in decisions if row.op == "delete"}
     state = GuidanceState.of(decisions, tenant=tenant, rules=rules)
+    state.successors = successors_of(held)
     return state, [row for row in held if row.id not in undone]
 
 

@@ -116,7 +116,7 @@ class GuidanceState:
         self.rules = rules or GuidanceRules()
         self.watermark = 0  # the newest row that was folded
         # By id: the lesson that says the same and took its place when memories were merged.
-        self._successors: dict[str, str] = {}
+        self.successors: dict[str, str] = {}
         self.lessons: dict[str, LessonState] = {}
         self.situations = Situations()
         self.trust = Trust()
@@ -149,7 +149,7 @@ class GuidanceState:
         undone = {row.id for row in held if row.op == "delete" and row.kind == Decision.kind}
         held = [row for row in held if row.id not in undone]
         state = cls(tenant, rules=rules)
-        state._successors = _successors(held)
+        state.successors = successors_of(held)
         state.ignored = [
             (decision.since, decision.until)
             for row in held
@@ -171,7 +171,7 @@ class GuidanceState:
             if row.kind == Decision.kind:
                 return False
             if superseded_by(row) is not None:
-                return row.kind != Guidance.kind or row.id in self._successors
+                return row.kind != Guidance.kind or row.id in self.successors
             if row.kind == Guidance.kind and row.id in self.lessons:
                 self.lessons[row.id].decided = "retire"
                 self.situations.remove(row.id)
@@ -179,8 +179,7 @@ class GuidanceState:
         return self._fold(row.record(), row.created_at)
 
     def _fold(self, record: Record, at: int) -> bool:
-        if self._successors:
-            record = _renamed(record, self._successors)
+        record = self.renamed(record)
         match record:
             case Guidance():
                 self._add(record)
@@ -197,8 +196,12 @@ class GuidanceState:
     def _is_ignored(self, at: int) -> bool:
         return any(since <= at <= until for since, until in self.ignored)
 
+    def renamed(self, record: Record) -> Record:
+        """Return evidence of lessons as evidence of those that took their places."""
+        return _renamed(record, self.successors) if self.successors else record
+
     def _add(self, guidance: Guidance) -> None:
-        successor = self._successors.get(guidance.id)
+        successor = self.successors.get(guidance.id)
         if successor in self.lessons:
             return
         if successor is not None:  # its evidence may come before the successor itself does
@@ -428,7 +431,7 @@ class GuidanceState:
         return hashlib.sha256(canonical_json(plain).encode()).hexdigest()
 
 
-def _successors(rows: Iterable[Row]) -> dict[str, str]:
+def successors_of(rows: Iterable[Row]) -> dict[str, str]:
     """Return which lessons gave way to which, all the way to the one in force."""
     gave: dict[str, str] = {}
     for row in rows:
@@ -444,7 +447,6 @@ def _successors(rows: Iterable[Row]) -> dict[str, str]:
 
 
 def _renamed(record: Record, successors: Mapping[str, str]) -> Record:
-    """Return evidence of lessons as evidence of those that took their places."""
     match record:
         case Episode():
             exposures = (

@@ -161,7 +161,7 @@ def story(
     rows = list(journal.since(0, kinds=KINDS))
     tenant = versions[-1].tenant or ""
     state = GuidanceState.of(rows, tenant=tenant, rules=rules)
-    chronicle = _Chronicle(state, id, rows)
+    chronicle = _Chronicle(state, state.successors.get(id, id), rows)
     return chronicle.tell(tuple(_episodes(journal, newest.sources)))
 
 
@@ -207,7 +207,7 @@ class _Chronicle:
 
     def _take(self, row: Row) -> None:
         """Fold one row, and note what it did."""
-        record = row.record() if row.op == "put" else None
+        record = self._state.renamed(row.record()) if row.op == "put" else None
         if isinstance(record, Episode):
             self._tasks[record.id] = (_named(record), record.world)
             self._note_trial(record, row.created_at)

@@ -303,7 +303,9 @@ class EpisodeRecorder:
 
     def _followed(self, exposure: Exposure, action: str) -> Exposure:
         """Note whether the action is what a shown lesson says to do."""
-        guidance = self._state().lessons[exposure.guidance].guidance
+        state = self._state()
+        in_force = state.successors.get(exposure.guidance, exposure.guidance)
+        guidance = state.lessons[in_force].guidance
         is_followed = exposure.is_shown and guidance.claim == "do" and names(guidance.what, action)
         return exposure._replace(is_followed=is_followed)
 

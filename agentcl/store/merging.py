@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, Literal, NamedTuple
@@ -190,22 +190,24 @@ class Merge:
                 continue
             source.is_given |= is_given
             if not source.held and source.lives_there:
-                of_scope = hashes.setdefault(source.newest.scope, {})
-                of_scope.setdefault(source.newest.id, []).append(row.content_hash)
-        for scope, by_id in hashes.items():
-            counts = self._store.content_counts(scope, {h for some in by_id.values() for h in some})
-            wanted = {
-                min(some, key=counts.__getitem__)
-                for some in by_id.values()
-                if all(hash in counts for hash in some)
-            }
-            for rows in self._store.having_content("passage", scope, wanted).values():
-                for row in rows:
-                    (held,) = json.loads(row.sources)
-                    if held not in self._chains:
-                        self._chains[held] = _Chain(self._store.versions(held))
-                    given = self._store.given_vectors([row.seq]).get(row.seq, (b"", False))
-                    self._chains[held].is_given |= given[1]
+                texts = hashes.setdefault(source.newest.scope, {})
+                texts.setdefault(source.newest.id, []).append(row.content_hash)
+        for scope, texts in hashes.items():
+            each = texts.values()
+            counts = self._store.content_counts(scope, {hash for some in each for hash in some})
+            # It is here only if each of its passages is: the rarest leads to the fewest documents.
+            known = (some for some in each if all(hash in counts for hash in some))
+            self._add_holders(scope, {min(some, key=counts.__getitem__) for some in known})
+
+    def _add_holders(self, scope: Scope, hashes: Collection[bytes]) -> None:
+        """Look up the documents here that have passages with these texts."""
+        for rows in self._store.having_content("passage", scope, hashes).values():
+            for row in rows:
+                (held,) = json.loads(row.sources)
+                if held not in self._chains:
+                    self._chains[held] = _Chain(self._store.versions(held))
+                _, is_given = self._store.given_vectors([row.seq]).get(row.seq, (b"", False))
+                self._chains[held].is_given |= is_given
 
     def _keep_ended(self) -> None:
         """What gave way to a record stays ended when somebody deleted that one."""

@@ -165,13 +165,32 @@ def test_a_lesson_that_both_learned_stands_once_with_all_its_evidence(
                 episode.recall("a queue is slow")
                 episode.step("a queue is slow", "drain it", "it runs")
                 episode.finish(1.0)
+    ids = [next(iter(m.lessons.list())).guidance.id for m in (here, there)]
     counts = [next(iter(m.lessons.state().lessons.values())).uses for m in (here, there)]
     for _ in range(2):
         bring(there, here, tmp_path)
         assert len(list(here.lessons.list())) == 1
         state = here.lessons.state()
         assert [lesson.uses for lesson in state.lessons.values()] == [sum(counts)]
+    stories = [here.lessons.why(id) for id in ids]
+    assert stories[0] == stories[1]
+    assert len(stories[0].trials) == 6
     assert here.store.examine().problems == ()
+
+
+def test_a_lesson_may_give_way_during_an_episode(
+    here: Memory, there: Memory, tmp_path: Path
+) -> None:
+    for memory in (here, there):
+        memory.lessons.add("When a queue is slow, drain it.", application="ops")
+    with here.episode("t", application="ops", family="f", world="w") as episode:
+        episode.recall("a queue is slow")
+        bring(there, here, tmp_path)
+        episode.step("a queue is slow", "drain it", "it runs")
+        ended = episode.finish(1.0)
+    assert len(ended.exposures) == 1
+    (held,) = here.lessons.state().lessons.values()
+    assert held.uses == ended.exposures[0].is_shown
 
 
 def test_a_dry_run_tells_and_changes_nothing(here: Memory, there: Memory, tmp_path: Path) -> None:
