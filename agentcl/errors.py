@@ -19,6 +19,7 @@ AgentclError
 ├── BaselineFailed        a way of remembering that a benchmark compares broke, or does not answer
 ├── MissingPeer           one that ours is compared with is not installed; says how to install it
 ├── ProcessFailed         a program that runs beside this one did not start
+├── NoAnswer              a model only thought, or was cut off before it came to its answer
 ├── SchemaViolation       a model's answer broke its schema, and so did its second one
 └── StoreUnavailable      the journal cannot be read or written now
     ├── StoreBusy         another process held the write turn for too long
@@ -105,6 +106,10 @@ class MissingPeer(AgentclError, ImportError):
 
 class ProcessFailed(AgentclError):
     """A program that was to run beside this one did not start, or ended before it was ready."""
+
+
+class NoAnswer(AgentclError):
+    """A model came to no answer, asked twice: it only thought, or was cut off."""
 
 
 class SchemaViolation(AgentclError):

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from agentcl.agents.matching import meant_action
 from agentcl.agents.prompts import ACTING, AIMING, PLANNING, ask_action, ask_plan, ask_sub_goal
 from agentcl.envs.acting import Act, Situation
-from agentcl.models.base import ChatModel, Message, Sampling
+from agentcl.models.base import ChatModel, Message, Reply, Sampling
+from agentcl.models.structured import ask_text
 from agentcl.store.usage import NO_USAGE, Usage
 from agentcl.text.answers import final_answer
 
@@ -62,15 +63,17 @@ class Student:
         """Return the next action; one call, with a planner two.
 
         An answer that means no admissible action is taken as it stands: the environment says what it makes of it.
+        A thought is never taken for one, and neither is an answer that was cut off: both are asked for again.
 
         Raises:
+            NoAnswer: if the model comes to no answer, asked twice.
             ModelUnavailable: if a model cannot be asked.
         """
         actions, sub_goal, planning = situation.actions, "", NO_USAGE
         if self.planner is not None:
             asked = ask_sub_goal(situation, recent=self._recent)
-            sub_goal, planning = self._ask(self.planner, AIMING, asked)
-            sub_goal = " ".join(sub_goal.split())
+            aim = self._ask(self.planner, AIMING, asked)
+            sub_goal, planning = " ".join(aim.text.split()), aim.usage
         prompt = ask_action(
             guidance=situation.guidance,
             goal=situation.goal,
@@ -81,23 +84,25 @@ class Student:
             plan=situation.plan,
             sub_goal=sub_goal,
         )
-        said, usage = self._ask(self.model, self.instructions, prompt)
-        answer = final_answer(said)
+        reply = self._ask(self.model, self.instructions, prompt)
+        answer = final_answer(reply.text)
         action = meant_action(answer, actions) or answer
-        return ModelAct(action, said, usage, planning, sub_goal)
+        said = f"{reply.thought}\n{reply.text}".strip()
+        return ModelAct(action, said, reply.usage, planning, sub_goal)
 
     def plan(self, situation: Situation) -> Plan:
         """Return a plan for the whole task, in one call of the planner, or of the model without one.
 
         Raises:
+            NoAnswer: if it comes to no plan, asked twice.
             ModelUnavailable: if the model cannot be asked.
         """
         asked = ask_plan(situation, recent=self._recent)
-        return Plan(*self._ask(self.planner or self.model, PLANNING, asked))
+        reply = self._ask(self.planner or self.model, PLANNING, asked)
+        return Plan(reply.text.strip(), reply.usage)
 
-    def _ask(self, model: ChatModel, instructions: str, prompt: str) -> tuple[str, Usage]:
-        reply = model.chat(conversation(instructions, prompt), sampling=self._sampling)
-        return reply.text.strip(), reply.usage
+    def _ask(self, model: ChatModel, instructions: str, prompt: str) -> Reply:
+        return ask_text(model, conversation(instructions, prompt), sampling=self._sampling)
 
 
 def conversation(instructions: str, prompt: str) -> list[Message]:

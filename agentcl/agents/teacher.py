@@ -10,14 +10,19 @@ from typing import Any, Final, Protocol
 from agentcl.agents.matching import meant_action
 from agentcl.agents.prompts import (
     ABSTRACTIONS,
+    ABSTRACTIONS_FORM,
     CONTRASTING,
     CORRECTING,
     CORRECTION,
+    CORRECTION_FORM,
     DISTILLING,
     JUDGEMENT,
+    JUDGEMENT_FORM,
     JUDGING,
     LESSONS,
+    LESSONS_FORM,
     REVIEW,
+    REVIEW_FORM,
     REVIEWING,
     ask_abstractions,
     ask_contrast,
@@ -36,6 +41,8 @@ from agentcl.models.metered import MeteredModel
 from agentcl.models.structured import ask_object
 from agentcl.store.episodes import Level
 from agentcl.store.usage import Usage
+
+_Form = tuple[Schema, Schema]  # what a server is asked for, and what an answer has to fit
 
 # Above it a judge's score is missing: the threshold at which ATLAS asks a stronger judge.
 _UNSURE: Final = 0.3
@@ -126,7 +133,7 @@ class Teacher:
     def review(self, situation: Situation, plan: str) -> Review:
         """Return the plan to follow: `plan`, or a better one. Raises ModelUnavailable."""
         prompt = ask_review(situation, plan, recent=self._recent)
-        value, usage, problem = self._ask(REVIEWING, prompt, REVIEW)
+        value, usage, problem = self._ask(REVIEWING, prompt, (REVIEW, REVIEW_FORM))
         better = value["plan"].strip() if value else ""
         if not better:
             return Review(plan, False, usage, problem or "the plan that came back was empty")
@@ -139,7 +146,7 @@ class Teacher:
             ModelUnavailable: if the model cannot be asked.
         """
         prompt = ask_correction(situation, action, recent=self._recent)
-        value, usage, problem = self._ask(CORRECTING, prompt, CORRECTION)
+        value, usage, problem = self._ask(CORRECTING, prompt, (CORRECTION, CORRECTION_FORM))
         if not value:
             return Correction(action, "", usage, problem)
         said, reason = value["action"].strip(), value["reason"].strip()
@@ -151,7 +158,7 @@ class Teacher:
     def judge(self, transcript: Transcript) -> Judgement:
         """Return how well an episode went; no score where the judge is unsure. Raises ModelUnavailable."""
         prompt = ask_judgement(transcript, recent=self._recent)
-        value, usage, problem = self._ask(JUDGING, prompt, JUDGEMENT)
+        value, usage, problem = self._ask(JUDGING, prompt, (JUDGEMENT, JUDGEMENT_FORM))
         if not value:
             return Judgement(None, problem, usage)
         score, uncertainty = float(value["score"]), float(value["uncertainty"])
@@ -172,7 +179,7 @@ class Teacher:
         if not value:
             return Distilled((), usage, problem=problem)
         lessons: dict[Lesson, Level] = {}
-        problems: list[str] = []
+        problems = [problem] if problem else []
         for one in value["guidance"]:
             try:
                 lesson = read_json(one)
@@ -187,30 +194,39 @@ class Teacher:
 
     def _distillation(
         self, transcript: Transcript, contrast: Transcript | None
-    ) -> tuple[str, str, Schema]:
-        """Return the instructions, the prompt and the schema of a distillation."""
+    ) -> tuple[str, str, _Form]:
+        """Return the instructions, the prompt and the schemas of a distillation."""
         if self._instructions == "":
             steps = transcript.steps[-self._recent :]
             prompt = ask_lessons(goal=transcript.goal, scene=transcript.first, history=steps)
-            return "", prompt, LESSONS
+            return "", prompt, (LESSONS, LESSONS_FORM)
         pair = _ordered(transcript, contrast)
         if pair is None:
             prompt = ask_abstractions(transcript, recent=self._recent)
-            return self._instructions or DISTILLING, prompt, ABSTRACTIONS
+            return self._instructions or DISTILLING, prompt, (ABSTRACTIONS, ABSTRACTIONS_FORM)
         prompt = ask_contrast(*pair, recent=self._recent)
-        return self._instructions or CONTRASTING, prompt, ABSTRACTIONS
+        return self._instructions or CONTRASTING, prompt, (ABSTRACTIONS, ABSTRACTIONS_FORM)
 
     def _ask(
-        self, instructions: str, prompt: str, schema: Schema
+        self, instructions: str, prompt: str, form: _Form
     ) -> tuple[Mapping[str, Any] | None, Usage, str]:
-        """Return the object, or None and why there is none, and what it took in either case."""
+        """Return the object, or None, with what it took and what could not be used."""
+        schema, accept = form
         model = MeteredModel(self.model)
         messages = conversation(instructions, prompt)
         try:
-            reply = ask_object(model, messages, schema=schema, sampling=self._sampling)
+            reply = ask_object(
+                model,
+                messages,
+                schema=schema,
+                sampling=self._sampling,
+                accept=accept,
+                is_partial=True,
+            )
         except SchemaViolation as error:
             return None, model.usage, str(error)
-        return reply.value, model.usage, ""
+        left_out = f"{reply.dropped} parts of the answer did not fit its schema"
+        return reply.value, model.usage, left_out if reply.dropped else ""
 
 
 def _ordered(one: Transcript, other: Transcript | None) -> tuple[Transcript, Transcript] | None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from agentcl.agents.prompts import LESSONS, ask_lessons
+from agentcl.agents.prompts import LESSONS, LESSONS_FORM, ask_lessons
 from agentcl.agents.student import conversation
 from agentcl.bench.episode_log import EpisodeLog
-from agentcl.errors import InvalidInput, SchemaViolation
+from agentcl.errors import InvalidInput, NoAnswer, SchemaViolation
 from agentcl.lessons import read_json
 from agentcl.models.base import ChatModel, Sampling
 from agentcl.models.metered import MeteredModel
-from agentcl.models.structured import ask_object
+from agentcl.models.structured import ask_object, ask_text
 
 RECENT: Final = 12  # steps that a prompt shows
 LESSON_TOKENS: Final = 320
@@ -55,6 +55,7 @@ class LessonWriter:
                 metered,
                 conversation(self._instructions, prompt),
                 schema=LESSONS,
+                accept=LESSONS_FORM,
                 sampling=Sampling(max_tokens=LESSON_TOKENS),
             )
             return [read_json(one).sentence() for one in reply.value["guidance"]]
@@ -83,12 +84,15 @@ class NoteWriter:
             for n, step in enumerate(log.steps, 1)
         ]
         lines = [f"Goal: {log.goal}", f"Observation: {log.first}", *told, f"Score: {score:.2f}"]
-        reply = self._model.chat(
-            conversation(NOTING, "\n".join([*lines, "Note?"])),
-            sampling=Sampling(max_tokens=_NOTE_TOKENS),
-        )
-        log.spend("learn", reply.usage)
-        return [" ".join(reply.text.split())] if reply.text.strip() else []
+        metered = MeteredModel(self._model)
+        asked = conversation(NOTING, "\n".join([*lines, "Note?"]))
+        try:
+            reply = ask_text(metered, asked, sampling=Sampling(max_tokens=_NOTE_TOKENS))
+        except NoAnswer:
+            return []
+        finally:
+            log.spend("learn", metered.usage)
+        return [" ".join(reply.text.split())]
 
 
 def note_of_lessons(learner: Learner) -> Learner:

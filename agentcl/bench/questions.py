@@ -22,7 +22,9 @@ from agentcl.envs.questions.grading import (
     token_f1,
 )
 from agentcl.envs.questions.records import Arrival, Question, QuestionStream
+from agentcl.errors import NoAnswer
 from agentcl.models.base import ChatModel, Sampling
+from agentcl.models.structured import ask_text
 from agentcl.store.usage import Usage
 from agentcl.text.answers import final_answer
 from agentcl.text.tokens import estimate_tokens
@@ -41,10 +43,16 @@ class Reader:
         self._sampling = Sampling(max_tokens=max_tokens)
 
     def answer(self, question: str, passages: Sequence[str]) -> tuple[str, str, Usage]:
-        """Return the answer, all that was said, and what it cost."""
+        """Return the answer, all that was said, and what it cost.
+
+        Raises:
+            NoAnswer: if the model comes to none, asked twice.
+        """
         prompt = ask_answer(passages=passages, question=question)
-        reply = self._model.chat(conversation(self.instructions, prompt), sampling=self._sampling)
-        return final_answer(reply.text), reply.text.strip(), reply.usage
+        asked = conversation(self.instructions, prompt)
+        reply = ask_text(self._model, asked, sampling=self._sampling)
+        said = f"{reply.thought}\n{reply.text}".strip()
+        return final_answer(reply.text), said, reply.usage
 
 
 def ask_questions(
@@ -130,7 +138,11 @@ def _answered(row: ResultRow, reader: Reader | None, question: Question, view: V
         return replace(row, score=found, is_success=None if found is None else found == 1)
     started = time.perf_counter()
     shown = tuple(view(row.shown))
-    answer, thought, used = reader.answer(question.text, shown)
+    try:
+        answer, thought, used = reader.answer(question.text, shown)
+    except NoAnswer:
+        wall_s = round(row.wall_s + time.perf_counter() - started, 6)
+        return replace(row, shown=shown, end="failed", error=traceback.format_exc(), wall_s=wall_s)
     exact, f1 = exact_match(answer, question.answers), token_f1(answer, question.answers)
     return replace(
         row,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Final
 
-from agentcl.errors import InvalidInput, RequestRefused, SchemaViolation
+from agentcl.errors import InvalidInput, NoAnswer, RequestRefused, SchemaViolation
 from agentcl.memory.documents import derived_rows, encode
 from agentcl.memory.opening import Opened
 from agentcl.retrieval.encoders import Encoder
@@ -26,7 +26,7 @@ LONGEST_PART: Final = 1_000  # characters of a subject, predicate or object
 MOST_FACTS: Final = 2_000  # of one passage
 _BATCH: Final = 256  # passages whose facts are written in one transaction
 # What is wrong with one passage, not with the model: the others can still be read.
-UNREADABLE: Final = (SchemaViolation, InvalidInput, RequestRefused)
+UNREADABLE: Final = (SchemaViolation, NoAnswer, InvalidInput, RequestRefused)
 
 
 @dataclass(frozen=True, slots=True)

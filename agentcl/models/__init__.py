@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from agentcl.models.openai import OpenAIChat
     from agentcl.models.reference.shipped import REFERENCE_FOLDER, open_reference
     from agentcl.models.scripted import ScriptedModel
-    from agentcl.models.structured import ask_object
+    from agentcl.models.structured import ask_object, ask_text
     from agentcl.models.vllm import VllmServer
     from agentcl.store.usage import Usage
 
@@ -22,7 +22,7 @@ __all__ = [
     "GREEDY", "REFERENCE_FOLDER", "CachedModel", "Call", "Capability", "ChatModel", "Endpoint",
     "Ledger", "LedgerLine", "LocalChat", "Message", "MeteredModel", "OpenAIChat", "Prices",
     "RecordedModel", "Reply", "Sampling", "ScriptedModel", "TokenLogprob", "Usage", "VllmServer",
-    "ask_object", "open_reference",
+    "ask_object", "ask_text", "open_reference",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:
@@ -36,7 +36,7 @@ if not TYPE_CHECKING:
         "openai": "OpenAIChat",
         "reference.shipped": "REFERENCE_FOLDER open_reference",
         "scripted": "ScriptedModel",
-        "structured": "ask_object",
+        "structured": "ask_object ask_text",
         "vllm": "VllmServer",
         "agentcl.store.usage": "Usage",
     })  # fmt: skip

@@ -67,6 +67,8 @@ class Reply:
     value: Any = None  # the parsed object, where one was asked for by `ask_object`
     logprobs: tuple[TokenLogprob, ...] | None = None  # None: not asked for, or not offered
     is_cached: bool = False  # taken from an answer cache; nothing was asked of the model
+    thought: str = ""  # what was thought before it, where that is told apart from the answer
+    dropped: int = 0  # parts of the value that did not fit the schema, and were left out
 
 
 @runtime_checkable

@@ -1,6 +1,108 @@
-"""Reading what a model answered."""
+"""Reading what a model answered: thoughts are told from what is said, and the answer from the words around it."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_NAMES: Final = (
+    "think|thinking|thoughts?|reasoning|reason|reflection|scratchpad|analysis|seed:think"
+)
+# How models mark where a thought begins and ends: DeepSeek and Qwen, Magistral, Kimi, Command, Sky, Gemma.
+_BEGINS: Final = (
+    rf"<\|?(?:{_NAMES})(?:\s[^<>]*)?\|?>|\[THINK\]|◁think▷|<\|START_THINKING\|>|<\|begin_of_thought\|>"
+    r"|<\|channel>\s*thought\b|<unused94>(?:thought\b)?"
+)
+_ENDS: Final = (
+    rf"<\|?/(?:{_NAMES})\s*\|?>|\[/THINK\]|◁/think▷|<\|END_THINKING\|>|<\|end_of_thought\|>|<channel\|>"
+    r"|<unused95>"
+)
+_MARK: Final = re.compile(rf"(?P<begin>{_BEGINS})|{_ENDS}", re.IGNORECASE)
+# gpt-oss speaks in messages with a channel each; only what is said in "final" is meant for others.
+_CHANNEL: Final = "<|channel|>"
+_MESSAGE_END: Final = re.compile(r"<\|(?:start|end|return|call)\|>")
+_BARE_ANALYSIS: Final = re.compile(r"\s*analysis(?=[A-Z])")  # its marks are lost in some servers
+_BARE_FINAL: Final = "assistantfinal"
+_FRAME: Final = re.compile(
+    r"<(answer|action|final)>(.*?)</\1>|<\|begin_of_solution\|>()(.*?)(?:<\|end_of_solution\|>|\Z)",
+    re.DOTALL | re.IGNORECASE,
+)
+_LABEL: Final = re.compile(
+    r"^[\W_]*(?:final\s+answer|answer|action)[*_`\s]*:[*_`]*", re.MULTILINE | re.IGNORECASE
+)
+_THOUGHT: Final = re.compile(r"[\W_]*(?:thoughts?|thinking|reasoning)[*_`\s]*:", re.IGNORECASE)
+_SEEN: Final = re.compile(r"^[\W_]*observation[*_`\s]*:", re.MULTILINE | re.IGNORECASE)
+_FENCED: Final = re.compile(r"\s*```[^\S\n]*\w*[^\S\n]*\n(.*?)\n?```\s*", re.DOTALL)
+
+
+def without_thoughts(text: str) -> str:
+    """Return a text without the thoughts that are marked in it.
+
+    A thought that does not end takes all of the text with it: who was cut off while thinking said nothing.
+    An end without a beginning ends a thought that began with the text, as where the template opened it.
+    """
+    if _CHANNEL in text:
+        return _final_message(text)
+    if _BARE_ANALYSIS.match(text):
+        return text.rpartition(_BARE_FINAL)[2] if _BARE_FINAL in text else ""
+    kept: list[str] = []
+    place, is_thought = 0, False
+    for mark in _MARK.finditer(text):
+        if mark["begin"]:
+            if not is_thought:
+                kept.append(text[place : mark.start()])
+            is_thought = True
+            continue
+        if not is_thought:
+            kept.clear()
+        place, is_thought = mark.end(), False
+    return "" if is_thought else "".join([*kept, text[place:]])
+
+
+def spoken(text: str) -> str:
+    """Return what was said for others; empty where a text is only a thought."""
+    said = without_thoughts(text)
+    if not _THOUGHT.match(said) or _LABEL.search(said) or "Answer:" in said:
+        return said if said.strip() else ""
+    # "Thought: ..." and no "Action: ...": at best, the answer is a paragraph of its own.
+    return said.strip().partition("\n\n")[2].strip()
+
+
+def is_marked(text: str) -> bool:
+    """Return whether an answer is marked in a text: by a line's "Answer:" or "Action:", or by a tag."""
+    return bool(_LABEL.search(text) or _FRAME.search(text))
 
 
 def final_answer(text: str) -> str:
-    """Return what `text` gives as its answer: all of it, or what follows its last "Answer:"."""
-    return text.rpartition("Answer:")[2].strip().rstrip(".")
+    """Return what `text` gives as its answer, thoughts left out.
+
+    That is what follows its last "Answer:" (or a line's "Action:"), what stands in an answer's tag, or else
+    all of it.
+    """
+    said = spoken(text)
+    if framed := list(_FRAME.finditer(said)):
+        said = framed[-1][2] if framed[-1][2] is not None else framed[-1][4]
+    if fenced := _FENCED.fullmatch(said):
+        said = fenced[1]
+    if "Answer:" in said:
+        said = said.rpartition("Answer:")[2]
+    elif labels := list(_LABEL.finditer(said)):
+        said = _labelled(said, labels)
+    return said.strip().rstrip(".")
+
+
+def _labelled(said: str, labels: list[re.Match[str]]) -> str:
+    """Return what follows the last label that comes before a first observation: a model may invent one."""
+    seen = _SEEN.search(said, labels[0].end())
+    end = seen.start() if seen else len(said)
+    return said[[label for label in labels if label.start() < end][-1].end() : end]
+
+
+def _final_message(text: str) -> str:
+    """Return the last message of the channel "final"; empty if there is none."""
+    said = ""
+    for message in _MESSAGE_END.split(text):
+        head, mark, body = message.partition("<|message|>")
+        if mark and head.rpartition(_CHANNEL)[2].strip().casefold().startswith("final"):
+            said = body
+    return said

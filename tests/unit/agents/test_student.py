@@ -9,7 +9,7 @@ from agentcl.agents.student import Student
 from agentcl.envs.acting import Actor, Situation
 from agentcl.envs.base import Environment, Task
 from agentcl.envs.domains.incidents.domain import IncidentDomain
-from agentcl.errors import ModelUnavailable
+from agentcl.errors import ModelUnavailable, NoAnswer
 from agentcl.models.base import Message
 from agentcl.models.scripted import ScriptedModel
 from agentcl.testing import ActorContract
@@ -127,3 +127,34 @@ class TestStudent(ActorContract):
 
     def guidance(self) -> tuple[str, ...]:
         return ("When a queue is slow, drain it.",)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "<think>I could flush Tavon, but not drain.</think>\ndrain Tavon",
+        "I could flush Tavon.\n</think>\n\nAnswer: drain Tavon",
+        "Thought: flush Tavon would be too weak.\nAction: drain Tavon",
+        "<|channel|>analysis<|message|>flush Tavon?<|end|><|start|>assistant<|channel|>final<|message|>drain Tavon",
+        "```\ndrain Tavon\n```",
+    ],
+)
+def test_thoughts_are_told_from_the_action_and_kept(said: str) -> None:
+    act = Student(ScriptedModel([said])).act(SEEN)
+    assert act.action == "drain Tavon"
+    assert "flush Tavon" in act.thought or "flush" not in said
+
+
+@pytest.mark.parametrize("thought", ["<think>I could drain Tav", "Thought: drain Tavon", ""])
+def test_a_thought_is_never_an_action(thought: str) -> None:
+    act = Student(ScriptedModel([thought, "Answer: drain Tavon"])).act(SEEN)
+    assert (act.action, act.usage.calls) == ("drain Tavon", 2)
+    with pytest.raises(NoAnswer, match="scripted gave no answer"):
+        Student(ScriptedModel([thought, thought])).act(SEEN)
+
+
+def test_plans_and_sub_goals_come_without_thoughts() -> None:
+    planner = ScriptedModel(["<think>Hm.</think>The queue has to be empty.", "Hm.</think>1. drain"])
+    student = Student(ScriptedModel(["Answer: drain Tavon"]), planner=planner)
+    assert student.act(SEEN).sub_goal == "The queue has to be empty."
+    assert student.plan(SEEN).text == "1. drain"

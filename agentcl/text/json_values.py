@@ -1,0 +1,60 @@
+"""Finding JSON in what a model said."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from json import JSONDecodeError, JSONDecoder
+from typing import Any, Final
+
+_OPENING: Final = re.compile(r"[{\[]")
+_FENCE: Final = re.compile(r"```[^\S\n]*\w*\s*(.*?)```", re.DOTALL)
+_MOST_FAILURES: Final = 1_000  # places where no value begins; a text of so many is no answer
+
+
+def json_values(text: str) -> list[Any]:
+    """Return the JSON values that stand in a text, in their order: the whole of it, or objects and lists in it.
+
+    What is in a value that does not end is not one: the text was cut off there.
+    """
+    bare = text.strip().lstrip("\ufeff").strip()
+    whole = list(_whole([bare]))
+    if whole:
+        return whole
+    found: list[Any] = []
+    for is_strict in (True, False):  # a line end in a string is no JSON, but what is meant is clear
+        found = found or list(_within(bare, JSONDecoder(strict=is_strict)))
+    return found or list(_whole(_FENCE.findall(bare)))
+
+
+def _whole(texts: list[str]) -> Iterator[Any]:
+    for text in texts:
+        try:
+            yield json.loads(text)
+        except (ValueError, RecursionError):
+            continue
+
+
+def _within(text: str, decoder: JSONDecoder) -> Iterator[Any]:
+    place, failures = 0, 0
+    while failures < _MOST_FAILURES and (opening := _OPENING.search(text, place)):
+        begin = opening.start()
+        try:
+            value, place = decoder.raw_decode(text, begin)
+        except JSONDecodeError as error:
+            if _is_cut_off(error, text, begin):
+                return
+            place = begin + 1
+            failures += 1
+        except RecursionError:
+            return
+        else:
+            yield value
+
+
+def _is_cut_off(error: JSONDecodeError, text: str, begin: int) -> bool:
+    """Return whether a value began well, and the text ended before it did."""
+    if error.msg.startswith("Unterminated string"):
+        return True
+    return error.pos >= len(text) and bool(text[begin + 1 :].strip(" \n`"))
