@@ -21,12 +21,13 @@ ARROWS: Final[Mapping[str, str]] = {
     "errors": "",
     "text": "errors",
     "process": "errors",
+    "endpoint": "errors",
     "lessons": "errors text",
     "store": "errors text",
     "files": "errors store text",
-    "models": "errors process store text",
+    "models": "endpoint errors process store text",
     "envs": "errors lessons process text",
-    "retrieval": "errors store text",
+    "retrieval": "endpoint errors store text",
     "guidance": "errors lessons store text",
     "jobs": "errors process store text",
     "memory": "errors files guidance jobs lessons models retrieval store text",
@@ -172,7 +173,14 @@ def test_the_package_imports_nothing_that_is_not_shipped() -> None:
 
 def test_the_root_holds_rooms_and_the_ground_only() -> None:
     files = {path.name for path in PACKAGE.iterdir() if path.is_file()}
-    assert files == {"__init__.py", "errors.py", "lessons.py", "process.py", "py.typed"}
+    assert files == {
+        "__init__.py",
+        "endpoint.py",
+        "errors.py",
+        "lessons.py",
+        "process.py",
+        "py.typed",
+    }
 
 
 def test_a_class_name_means_one_thing_in_all_rooms() -> None:

@@ -4,38 +4,45 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final, Self
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, Self, TypeVar
 
-from agentcl.errors import ModelUnavailable, RequestRefused, needs
-from agentcl.models.base import (
-    GREEDY,
-    Finish,
-    Message,
-    Reply,
-    Sampling,
-    Schema,
-    TokenLogprob,
+from agentcl.endpoint import (
+    OddAnswer,
+    ask_endpoint,
+    names_of_models,
+    open_client,
+    param_of,
+    refusal_of,
+    told_by,
 )
+from agentcl.errors import ModelUnavailable, RequestRefused
+from agentcl.models.base import GREEDY, Message, Reply, Sampling, Schema
+from agentcl.models.completion import Completion, piece_of, read_completion
+from agentcl.models.dialect import Body, Dialect
+from agentcl.models.stopping import held_back, until
 from agentcl.store.usage import Usage
 from agentcl.text.tokens import estimate_tokens
 
-if TYPE_CHECKING:
-    from openai import OpenAI
-    from openai.types.chat import ChatCompletion
+T = TypeVar("T")
 
-_NO_KEY: Final = "none"  # local servers ask for no key, the client insists on one
 # What `fingerprint` asks: words that tokenizers cut differently, answered greedily.
 _PROBE: Final = "Repeat exactly: Größe 314159 ünïcode_snake the the end."
 _PROBE_TOKENS: Final = 24
+_PATH: Final = "/chat/completions"
 _REFUSED: Final = (400, 413, 422)  # the request is wrong or too large, not the server
+# Some say so what they do not know of a request.
+_UNSUPPORTED: Final = (*_REFUSED, 404, 405, 415, 500, 501)
+_MOST_TRIES: Final = 10  # of one request: what can be replaced or left out, and some
 
 
 class OpenAIChat:
     """A model behind `/v1/chat/completions`. Safe to call from several threads.
+
+    What the endpoint refuses of a request by its name (a seed, a temperature, `max_tokens`, a schema) is
+    replaced or left out, and not sent again.
 
     Args:
         model: the model's name there.
@@ -45,9 +52,13 @@ class OpenAIChat:
         retries: after the first attempt, with growing pauses; for lost connections, timeouts, and
             statuses 408, 409, 429 and 5xx.
         concurrency: calls under way at once; more wait their turn.
+        reasoning_effort: how long a model that thinks may think, e.g. "low".
+        extra_body: added to each request, e.g. {"chat_template_kwargs": {"enable_thinking": False}}.
+        headers: sent with each request, e.g. {"OpenAI-Organization": "org-1"}.
 
     Raises:
         MissingExtra: if the `openai` client is not installed.
+        ConfigError: if the key or a header cannot be sent.
     """
 
     def __init__(
@@ -59,18 +70,27 @@ class OpenAIChat:
         timeout_s: float = 120.0,
         retries: int = 3,
         concurrency: int = 16,
+        reasoning_effort: str | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
-        with needs(f"the model openai:{model}", "openai"):
-            from openai import OpenAI
-        self.name = f"openai:{model}@{base_url}"
+        self._extra = dict(extra_body or {})
+        if reasoning_effort is not None:
+            self._extra["reasoning_effort"] = reasoning_effort
+        # Answers are cached by the name, so it says what else they depend on.
+        asked = f" {json.dumps(self._extra, sort_keys=True, default=str)}" if self._extra else ""
+        self.name = f"openai:{model}@{base_url}{asked}"
         self._model = model
         self._base_url = base_url
         self._turn = threading.BoundedSemaphore(concurrency)
-        self._client: OpenAI = OpenAI(
-            base_url=base_url,
-            api_key=api_key or os.environ.get("OPENAI_API_KEY") or _NO_KEY,
-            timeout=timeout_s,
-            max_retries=retries,
+        self._dialect = Dialect()
+        self._client = open_client(
+            base_url,
+            feature=f"the model openai:{model}",
+            api_key=api_key,
+            timeout_s=timeout_s,
+            retries=retries,
+            headers=headers,
         )
 
     def __enter__(self) -> Self:
@@ -90,52 +110,54 @@ class OpenAIChat:
         sampling: Sampling = GREEDY,
         schema: Schema | None = None,
     ) -> Reply:
-        """Return the model's answer. Raises ModelUnavailable."""
-        request = self._request(messages, sampling)
-        if sampling.logprobs:
-            request["logprobs"] = True
-        if schema is not None:
-            request["response_format"] = {
-                "type": "json_schema",
-                "json_schema": {"name": "answer", "schema": dict(schema), "strict": True},
-            }
-        from openai import OpenAIError
+        """Return the model's answer.
+
+        Raises:
+            RequestRefused: if the endpoint refuses the request, or answers with something else.
+            ModelUnavailable: if it cannot be asked.
+        """
+
+        def ask(body: Body) -> Completion:
+            return read_completion(ask_endpoint(self._client, _PATH, body))
 
         with self._turn:
             started = time.perf_counter()
-            try:
-                answer: ChatCompletion = self._client.chat.completions.create(**request)
-            except OpenAIError as error:
-                raise self._unavailable(error) from error
+            found = self._adapting(ask, self._request(messages, sampling), schema)
             duration_s = time.perf_counter() - started
-        if not answer.choices:
-            raise ModelUnavailable(f"{self._base_url} answered {self._model!r} without any choice")
-        choice = answer.choices[0]
-        text = choice.message.content or ""
+        if found.refusal:
+            raise RequestRefused(f"{self._model!r} at {self._base_url} refuses: {found.refusal}")
+        text, is_stopped = until(found.text, sampling.stop)  # for those that refuse `stop`
         return Reply(
             text=text,
-            usage=_usage(answer, messages, text, duration_s),
-            model=answer.model or self._model,
-            finish=_finish(choice.finish_reason),
-            logprobs=None
-            if choice.logprobs is None or choice.logprobs.content is None
-            else tuple(TokenLogprob(t.token, t.logprob) for t in choice.logprobs.content),
+            usage=_usage(found, messages, duration_s),
+            model=found.model or self._model,
+            finish="stop" if is_stopped else found.finish,
+            logprobs=found.logprobs,
+            thought=found.thought,
         )
 
     def stream(self, messages: Sequence[Message], *, sampling: Sampling = GREEDY) -> Iterator[str]:
         """Yield the answer piece by piece; closing the iterator closes the connection."""
-        from openai import OpenAIError
+        from openai import OpenAIError, Stream
+
+        def begin(body: Body) -> Stream[object]:
+            return self._client.post(
+                _PATH,
+                body={**body, "stream": True},
+                cast_to=object,
+                stream=True,
+                stream_cls=Stream[object],
+            )
 
         with self._turn:
-            try:
-                with self._client.chat.completions.create(
-                    **self._request(messages, sampling), stream=True
-                ) as pieces:
-                    for piece in pieces:
-                        if piece.choices and piece.choices[0].delta.content:
-                            yield piece.choices[0].delta.content
-            except OpenAIError as error:
-                raise self._unavailable(error) from error
+            request = self._request(messages, sampling)
+            with self._adapting(begin, request, None) as events:
+                try:
+                    yield from held_back(_pieces(events), sampling.stop)
+                except OpenAIError as error:
+                    raise self._unavailable(error) from error
+                except (ValueError, RecursionError) as error:
+                    raise self._odd(f"its stream cannot be read: {error}") from error
 
     def fingerprint(self) -> str:
         """Return a hash of how the endpoint reads and continues a fixed text.
@@ -145,22 +167,65 @@ class OpenAIChat:
         """
         probe = Sampling(max_tokens=_PROBE_TOKENS)
         reply = self.chat([Message("user", _PROBE)], sampling=probe)
-        seen = [reply.model, reply.usage.prompt_tokens, reply.text]
+        seen = [reply.model, reply.usage.prompt_tokens, reply.text or reply.thought]
         return hashlib.blake2b(json.dumps(seen).encode(), digest_size=16).hexdigest()
 
     def _request(self, messages: Sequence[Message], sampling: Sampling) -> dict[str, Any]:
+        """Return a request; what any server does unasked is not asked for."""
         request: dict[str, Any] = {
             "model": self._model,
             "messages": [{"role": m.role, "content": m.content} for m in messages],
             "max_tokens": sampling.max_tokens,
             "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
         }
+        if sampling.top_p < 1:
+            request["top_p"] = sampling.top_p
         if sampling.stop:
             request["stop"] = list(sampling.stop)
         if sampling.seed is not None:
             request["seed"] = sampling.seed
+        if sampling.logprobs:
+            request["logprobs"] = True
         return request
+
+    def _adapting(
+        self, ask: Callable[[Body], T], request: Mapping[str, Any], schema: Schema | None
+    ) -> T:
+        """Ask, and ask otherwise where the endpoint says what it does not take. Raises ModelUnavailable."""
+        from openai import OpenAIError
+
+        first: OpenAIError | None = None
+        for _ in range(_MOST_TRIES):
+            body = self._dialect.adapted(request, schema)
+            try:
+                answer = ask({**body, **self._extra})
+            except OddAnswer as error:
+                raise self._odd(str(error)) from error
+            except OpenAIError as error:
+                first = first or error
+                if not self._is_learned_from(error, body):
+                    self._dialect.forget_format()
+                    break
+            else:
+                if schema is not None:
+                    self._dialect.taken()
+                return answer
+        assert first is not None
+        raise self._unavailable(first) from first
+
+    def _is_learned_from(self, error: Exception, sent: Body) -> bool:
+        """Return whether an error says what the endpoint takes instead of what was sent."""
+        from openai import APIStatusError
+
+        if not isinstance(error, APIStatusError) or error.status_code not in _UNSUPPORTED:
+            return False
+        return self._dialect.learn(sent, refusal_of(error), param=param_of(error))
+
+    def _odd(self, what: str) -> RequestRefused:
+        return RequestRefused(
+            f"{self._base_url} gave no answer of {self._model!r}: {what}; check that the URL is that of an "
+            "OpenAI-compatible endpoint, its /v1 included, and see the server's log"
+        )
 
     def _unavailable(self, error: Exception) -> ModelUnavailable:
         from openai import (
@@ -169,11 +234,13 @@ class OpenAIChat:
             APITimeoutError,
             AuthenticationError,
             NotFoundError,
+            RateLimitError,
         )
 
+        told = told_by(error)
         if isinstance(error, APIStatusError) and error.status_code in _REFUSED:
             return RequestRefused(
-                f"{self._base_url} refused this request to {self._model!r}: {error}; the model may not "
+                f"{self._base_url} refused this request to {self._model!r}: {told}; the model may not "
                 "be able to read so much, or to do what was asked (see `agentcl model check`)"
             )
         if isinstance(error, APITimeoutError):
@@ -184,10 +251,12 @@ class OpenAIChat:
             remedy = "check OPENAI_API_KEY"
         elif isinstance(error, NotFoundError):
             remedy = f"check that it serves a model of this name: {', '.join(self._served())}"
+        elif isinstance(error, RateLimitError):
+            remedy = "its rate limit or quota is used up; ask again later, or with less concurrency"
         else:
             remedy = "see the server's log"
         return ModelUnavailable(
-            f"{self._base_url} gave no answer of {self._model!r}: {error}; {remedy}"
+            f"{self._base_url} gave no answer of {self._model!r}: {told}; {remedy}"
         )
 
     def _served(self) -> list[str]:
@@ -195,21 +264,26 @@ class OpenAIChat:
         from openai import OpenAIError
 
         try:
-            return [model.id for model in self._client.models.list()] or ["it lists none"]
-        except OpenAIError:
+            listed = names_of_models(self._client)
+        except (OpenAIError, OddAnswer):
             return ["it does not list them"]
+        return listed or ["it lists none"]
 
 
-def _finish(reason: str | None) -> Finish:
-    if reason == "stop":
-        return "stop"
-    return "length" if reason == "length" else "other"
+def _pieces(events: Iterator[object]) -> Iterator[str]:
+    """Yield what is said in the events of a stream. Raises OddAnswer if it is none."""
+    is_stream = False
+    for event in events:
+        is_stream = True
+        if piece := piece_of(event):
+            yield piece
+    if not is_stream:
+        raise OddAnswer("no event came")
 
 
-def _usage(
-    answer: ChatCompletion, messages: Sequence[Message], text: str, duration_s: float
-) -> Usage:
-    if answer.usage is not None:
-        return Usage(1, answer.usage.prompt_tokens, answer.usage.completion_tokens, duration_s)
+def _usage(found: Completion, messages: Sequence[Message], duration_s: float) -> Usage:
+    if found.tokens is not None:
+        return Usage(1, *found.tokens, duration_s)
     asked = sum(estimate_tokens(message.content) for message in messages)
-    return Usage(1, asked, estimate_tokens(text), duration_s, is_estimated=True)
+    said = estimate_tokens(found.thought) + estimate_tokens(found.text)
+    return Usage(1, asked, said, duration_s, is_estimated=True)

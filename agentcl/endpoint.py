@@ -1,0 +1,176 @@
+"""An OpenAI-compatible endpoint: a client that takes nothing from the environment but a key, and what comes back.
+
+Needs the `openai` client, which is imported when one is opened.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from agentcl.errors import ConfigError, needs
+
+if TYPE_CHECKING:
+    from openai import APIStatusError, OpenAI
+
+_NO_KEY: Final = "none"  # local servers ask for no key, the client insists on one
+_SHOWN: Final = 300  # characters of what an endpoint says that an error repeats
+_ECHOES: Final = ("input", "ctx", "url")  # of a refusal: what was asked, not why it is refused
+_ONE_LINE: Final = re.compile(r"[\x20-\x7e\t]*")
+
+
+class OddAnswer(ValueError):
+    """An endpoint answered with success, but not with what was asked for."""
+
+
+def open_client(
+    base_url: str,
+    *,
+    feature: str,
+    api_key: str | None = None,
+    timeout_s: float,
+    retries: int,
+    headers: Mapping[str, str] | None = None,
+) -> OpenAI:
+    """Return a client of an endpoint.
+
+    A loopback address is never asked through a proxy, and no organisation or project of the environment
+    is sent; whoever needs one says so in `headers`.
+
+    Args:
+        base_url: e.g. "http://localhost:8000/v1".
+        feature: what it is for, in the words of an error.
+        api_key: default: the variable OPENAI_API_KEY, if set.
+        timeout_s: of one attempt.
+        retries: after the first one.
+        headers: sent with each request.
+
+    Raises:
+        MissingExtra: if the `openai` client is not installed.
+        ConfigError: if the key or a header cannot be sent.
+    """
+    with needs(feature, "openai"):
+        from openai import DefaultHttpxClient, OpenAI
+    key = (api_key or os.environ.get("OPENAI_API_KEY") or "").strip() or _NO_KEY
+    for name, value in {"the API key": key, **(headers or {})}.items():
+        if not _ONE_LINE.fullmatch(name + value):
+            raise ConfigError(
+                f"{feature}: {name!r} holds a character that no header can carry; write it in ASCII, on one line"
+            )
+    client = OpenAI(
+        base_url=base_url,
+        api_key=key,
+        timeout=timeout_s,
+        max_retries=retries,
+        default_headers=dict(headers or {}),
+        http_client=DefaultHttpxClient(trust_env=False) if is_loopback(base_url) else None,
+    )
+    client.organization = client.project = None
+    return client
+
+
+def is_loopback(url: str) -> bool:
+    """Return whether a URL leads to this machine."""
+    host = ""
+    with suppress(ValueError):
+        host = (urlsplit(url).hostname or "").rstrip(".")
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    with suppress(OSError, ValueError):  # "127.1" is an address too
+        host = socket.inet_ntoa(socket.inet_aton(host))
+    with suppress(ValueError):
+        address = ip_address(host)
+        address = getattr(address, "ipv4_mapped", None) or address
+        return bool(address.is_loopback or address.is_unspecified)
+    return False
+
+
+def ask_endpoint(client: OpenAI, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the object that an endpoint answers.
+
+    Raises:
+        OpenAIError: if it cannot be reached, or refuses.
+        OddAnswer: if it answers with success and something else.
+    """
+    return _object(client.post(path, body=dict(body), cast_to=str))
+
+
+def names_of_models(client: OpenAI) -> list[str]:
+    """Return the names that an endpoint lists. Raises what `ask_endpoint` raises."""
+    listed = _object(client.get("/models", cast_to=str)).get("data")
+    rows = listed if isinstance(listed, list) else []
+    names = [row.get("id") for row in rows if isinstance(row, dict)]
+    return [name for name in names if isinstance(name, str)]
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        answer = json.loads(text.lstrip("\ufeff"))
+    except (ValueError, RecursionError) as error:
+        raise OddAnswer(f"it answered with {_shown(text)} in place of JSON") from error
+    if not isinstance(answer, dict):
+        raise OddAnswer(f"it answered with {_shown(text)} in place of an object")
+    if problem := answer.get("error"):
+        said = problem.get("message") if isinstance(problem, dict) else problem
+        raise OddAnswer(f"it answered with an error: {_shown(str(said or problem))}")
+    return answer
+
+
+def refusal_of(error: APIStatusError) -> str:
+    """Return all words of a refusal, without what it repeats of the request."""
+    try:
+        body = json.loads(error.response.text)
+    except (ValueError, RecursionError):
+        body = error.response.text
+    return " ".join(_words(body))
+
+
+def param_of(error: APIStatusError) -> str:
+    """Return the part of the request that a refusal is about; empty if it does not say."""
+    found = getattr(error, "param", None)
+    return found if isinstance(found, str) else ""
+
+
+def told_by(error: Exception) -> str:
+    """Return what an error of the client says, in one line, with when to come back where that was said."""
+    from openai import APIStatusError
+
+    told = str(error)
+    if not isinstance(error, APIStatusError):
+        return _cut(told)
+    said = refusal_of(error)
+    if " - " not in told and said and not said.lstrip().startswith("<"):  # not a page of HTML
+        told = f"{told} - {said}"
+    wait = error.response.headers.get("retry-after", "").strip()[:60]
+    if not wait:
+        return _cut(told)
+    when = f"in {wait} s" if wait.replace(".", "", 1).isdigit() else f"at {wait}"
+    return f"{_cut(told)} (Retry-After: it is to be asked again {when})"
+
+
+def _words(found: object) -> Iterator[str]:
+    if isinstance(found, Mapping):
+        for key, value in found.items():
+            if key not in _ECHOES:
+                yield from _words(value)
+    elif isinstance(found, list):
+        for value in found:
+            yield from _words(value)
+    elif isinstance(found, str):
+        yield found
+
+
+def _cut(text: str) -> str:
+    said = " ".join(text.split())
+    return said if len(said) <= _SHOWN else f"{said[:_SHOWN]}…"
+
+
+def _shown(text: str) -> str:
+    return repr(_cut(text)) if text.strip() else "nothing"

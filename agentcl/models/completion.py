@@ -1,0 +1,106 @@
+"""Reading what `/v1/chat/completions` answers, whatever a server makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from agentcl.endpoint import OddAnswer
+from agentcl.models.base import Finish, TokenLogprob
+
+_THOUGHTS: Final = ("reasoning_content", "reasoning", "thinking")
+_FINISHES: Final[Mapping[object, Finish]] = {"stop": "stop", "length": "length"}
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What an answer holds."""
+
+    text: str
+    thought: str  # what the server tells apart as reasoning
+    refusal: str  # why the model does not answer, in its words; empty if it does
+    finish: Finish
+    model: str  # empty where it is not said
+    tokens: tuple[int, int] | None  # read and written; None where that is not said
+    logprobs: tuple[TokenLogprob, ...] | None
+
+
+def read_completion(answer: Mapping[str, Any]) -> Completion:
+    """Return what an answer holds. Raises OddAnswer if there is no message in it."""
+    choices = answer.get("choices")
+    if not isinstance(choices, list) or not choices:
+        raise OddAnswer("it answered without any choice")
+    choice = choices[0]
+    message = choice.get("message") if isinstance(choice, Mapping) else None
+    if not isinstance(message, Mapping):
+        raise OddAnswer("it answered with a choice that holds no message")
+    text, thought = _content(message.get("content"))
+    apart = (_content(message.get(name))[0] for name in _THOUGHTS)
+    model, refusal = answer.get("model"), message.get("refusal")
+    return Completion(
+        text=text,
+        thought=thought or next(filter(None, apart), ""),
+        refusal=refusal if isinstance(refusal, str) and not text else "",
+        finish=_finish(choice),
+        model=model if isinstance(model, str) else "",
+        tokens=_tokens(answer.get("usage")),
+        logprobs=_logprobs(choice.get("logprobs")),
+    )
+
+
+def piece_of(event: object) -> str:
+    """Return what an event of a stream adds to the answer; empty for the many that add nothing."""
+    choices = event.get("choices") if isinstance(event, Mapping) else None
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    delta = choice.get("delta") if isinstance(choice, Mapping) else None
+    return _content(delta.get("content"))[0] if isinstance(delta, Mapping) else ""
+
+
+def _content(content: object) -> tuple[str, str]:
+    """Return the text and the thoughts of a message's content, which may come in parts."""
+    if isinstance(content, str):
+        return content, ""
+    parts = content if isinstance(content, list) else []
+    said: list[str] = []
+    thought: list[str] = []
+    for part in parts:
+        if isinstance(part, str):
+            said.append(part)
+        elif isinstance(part, Mapping):
+            is_thought = part.get("type") in _THOUGHTS
+            words = "".join(_words(part, "thinking" if is_thought else "text"))
+            (thought if is_thought else said).append(words)
+    return "".join(said), "".join(thought)
+
+
+def _words(part: Mapping[str, Any], name: str) -> Iterator[str]:
+    found = part.get(name, part.get("text"))
+    if isinstance(found, str):
+        yield found
+    elif isinstance(found, list):
+        yield _content(found)[0]
+
+
+def _finish(choice: Mapping[str, Any]) -> Finish:
+    reason = choice.get("finish_reason")
+    return _FINISHES.get(reason, "other") if isinstance(reason, str) else "other"
+
+
+def _tokens(usage: object) -> tuple[int, int] | None:
+    if not isinstance(usage, Mapping):
+        return None
+    read, written = usage.get("prompt_tokens"), usage.get("completion_tokens")
+    if type(read) is int and type(written) is int and read >= 0 and written >= 0:
+        return read, written
+    return None
+
+
+def _logprobs(found: object) -> tuple[TokenLogprob, ...] | None:
+    content = found.get("content") if isinstance(found, Mapping) else None
+    if not isinstance(content, list):
+        return None
+    try:
+        return tuple(TokenLogprob(str(one["token"]), float(one["logprob"])) for one in content)
+    except (KeyError, TypeError, ValueError):
+        return None

@@ -1,0 +1,129 @@
+"""What an endpoint takes of a request: learned from what it refuses, and remembered."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import threading
+from collections.abc import Mapping
+from typing import Any, Final
+
+from agentcl.models.base import Schema
+from agentcl.models.schemas import is_strict
+
+logger = logging.getLogger(__name__)
+
+Body = dict[str, Any]
+# How an object is asked for: by its schema, by the wish for JSON, by words alone.
+_FORMATS: Final = ("json_schema", "json_object", "")
+_RENAMED: Final[Mapping[str, str]] = {"max_tokens": "max_completion_tokens"}
+# What an answer can do without, from the least to the most missed.
+_SPARED: Final = ("logprobs", "seed", "top_p", "stop", "temperature")
+# Whoever refuses these is refusing what we chose, not what the caller did.
+_CHOSEN: Final[Mapping[str, Any]] = {"temperature": 0, "seed": 0}
+_ABOUT_FORMAT: Final = re.compile(
+    r"response.?format|json.?(?:schema|object|mode|output)|schema|structured.?output|guided|grammar"
+)
+_UNKNOWN: Final = re.compile(
+    r"unsupported|not (?:\w+ )?support|unknown|unrecogni[sz]ed|unexpected|extra|not permitted|not allowed|forbidden"
+    r"|invalid|only the default|cannot both|only one|deprecated|(?:un|not )available|not implemented"
+)
+_TOO_MUCH: Final = re.compile(
+    r"too (?:large|long|many|big)|at most|exceed|context (?:length|window|size)|reduce the length"
+    r"|maximum (?:context|allowed|length|value)|(?:greater|less|more|larger|longer) than"
+)
+_ASKED: Final = "Answer with one JSON value that fits this schema, and nothing else:\n{schema}"
+
+
+class Dialect:
+    """What an endpoint takes. Safe for threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._names: dict[str, str] = {}
+        self._left_out: set[str] = set()
+        self._format = 0  # in `_FORMATS`
+        self._is_form_known = False  # an object was asked for, and answered
+
+    def adapted(self, request: Mapping[str, Any], schema: Schema | None) -> Body:
+        """Return a request as the endpoint takes it, with what is known of that so far."""
+        with self._lock:
+            body = {
+                self._names.get(name, name): value
+                for name, value in request.items()
+                if name not in self._left_out
+            }
+            form = _FORMATS[self._format]
+        if schema is None:
+            return body
+        if form == "json_schema":
+            wanted = {"name": "answer", "schema": dict(schema), "strict": is_strict(schema)}
+            return {**body, "response_format": {"type": form, "json_schema": wanted}}
+        body["messages"] = _with_schema(body["messages"], schema)
+        return {**body, "response_format": {"type": form}} if form else body
+
+    def learn(self, sent: Body, refusal: str, *, param: str = "") -> bool:
+        """Return whether something else can be sent, given what was refused and why.
+
+        Args:
+            sent: what was refused.
+            refusal: the endpoint's words.
+            param: the part of it that the endpoint names; empty if it names none.
+        """
+        said = refusal.casefold()
+        with self._lock:
+            if "response_format" in sent and self._is_about_format(sent, said, param):
+                return self._step_down(sent["response_format"]["type"])
+            named = [param] if param else [n for n in (*_RENAMED, *_SPARED) if _names(said, n)]
+            for name in named:
+                if name not in sent:
+                    continue
+                is_ours = name in _CHOSEN and sent[name] == _CHOSEN[name]
+                if not is_ours and (_TOO_MUCH.search(said) or not _UNKNOWN.search(said)):
+                    continue
+                if name in _RENAMED:
+                    self._names[name] = _RENAMED[name]
+                elif name in _SPARED:
+                    self._left_out.add(name)
+                    logger.warning("the endpoint refuses %s: it is left out from now on", name)
+                else:
+                    continue
+                return True
+        return False
+
+    def taken(self) -> None:
+        """Remember that an object was asked for and answered: what is refused later is not for its form."""
+        self._is_form_known = True
+
+    def forget_format(self) -> None:
+        """Ask for objects by their schema again, unless another form was ever taken."""
+        with self._lock:
+            if not self._is_form_known:
+                self._format = 0
+
+    def _is_about_format(self, sent: Body, said: str, param: str) -> bool:
+        if param:
+            return param.startswith("response_format")
+        if _ABOUT_FORMAT.search(said):
+            return True
+        # A refusal that names nothing: on the first request of its form, that form may be why.
+        is_named = any(_names(said, name) for name in sent)
+        return not self._is_form_known and not is_named and not _TOO_MUCH.search(said)
+
+    def _step_down(self, refused: str) -> bool:
+        if _FORMATS[self._format] == refused:  # else another thread has learned it meanwhile
+            self._format += 1
+            logger.warning("the endpoint takes no %s: objects are asked for otherwise", refused)
+        return True
+
+
+def _names(said: str, name: str) -> bool:
+    return re.search(rf"(?<![\w-]){name}(?![\w-])", said) is not None
+
+
+def _with_schema(messages: list[dict[str, str]], schema: Schema) -> list[dict[str, str]]:
+    """Return messages whose last one says what the answer has to look like."""
+    *before, last = messages
+    asked = _ASKED.format(schema=json.dumps(dict(schema)))
+    return [*before, {**last, "content": f"{last['content']}\n\n{asked}"}]
