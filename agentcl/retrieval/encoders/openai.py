@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import os
+import base64
+import re
+import sys
 import threading
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from array import array
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import urlencode
 
-from agentcl.errors import StoreUnavailable, needs
+from agentcl.endpoint import OddAnswer, ask_endpoint, open_client, refusal_of, told_by
+from agentcl.errors import InvalidInput, StoreUnavailable
 from agentcl.retrieval.encoders.base import Role
 from agentcl.store.vectors import pack
 
-if TYPE_CHECKING:
-    from openai import OpenAI
-
 _BATCH: Final = 64
-_NO_KEY: Final = "none"  # local servers ask for no key, the client insists on one
+_TOO_MUCH: Final = (400, 413, 422)  # how servers refuse more texts at once than they take
 
 
 class OpenAIEncoder:
     """Asks an endpoint for vectors; the client retries with back-off.
+
+    An endpoint that takes fewer texts at once is found out, and asked with as many as it takes.
 
     Args:
         model: the model's name there.
@@ -28,9 +32,14 @@ class OpenAIEncoder:
         dim: the length of its vectors; asked once when not given.
         timeout_s: of one request.
         retries: after the first attempt.
+        batch: texts in one request, at the most.
+        query_prefix: put before each query, as some models want it, e.g. "query: ".
+        passage_prefix: likewise before each passage.
+        headers: sent with each request.
 
     Raises:
         MissingExtra: if the `openai` client is not installed.
+        ConfigError: if the key or a header cannot be sent.
     """
 
     is_lexical = False
@@ -44,19 +53,30 @@ class OpenAIEncoder:
         dim: int | None = None,
         timeout_s: float = 60.0,
         retries: int = 3,
+        batch: int = _BATCH,
+        query_prefix: str = "",
+        passage_prefix: str = "",
+        headers: Mapping[str, str] | None = None,
     ) -> None:
-        with needs(f"the encoder openai:{model}", "openai"):
-            from openai import OpenAI
-        self.name = f"openai:{model}@{base_url}"
+        if batch < 1:
+            raise InvalidInput(f"batch must be at least 1, and is {batch}")
+        prefixes = {"query_prefix": query_prefix, "passage_prefix": passage_prefix}
+        told = urlencode({name: prefix for name, prefix in prefixes.items() if prefix})
+        self.name = f"openai:{model}@{base_url}" + (f"#{told}" if told else "")
+        self._prefixes: Mapping[Role, str] = {"query": query_prefix, "passage": passage_prefix}
         self._model = model
         self._base_url = base_url
         self._dim = dim
+        self._batch = batch
+        self._form = {"encoding_format": "float"}
         self._lock = threading.Lock()
-        self._client: OpenAI = OpenAI(
-            base_url=base_url,
-            api_key=api_key or os.environ.get("OPENAI_API_KEY") or _NO_KEY,
-            timeout=timeout_s,
-            max_retries=retries,
+        self._client = open_client(
+            base_url,
+            feature=f"the encoder openai:{model}",
+            api_key=api_key,
+            timeout_s=timeout_s,
+            retries=retries,
+            headers=headers,
         )
 
     @property
@@ -64,7 +84,7 @@ class OpenAIEncoder:
         """The length of its vectors. Raises StoreUnavailable when it must ask and cannot."""
         with self._lock:
             if self._dim is None:
-                self._dim = len(self._ask(["dimension"])[0])
+                self._dim = len(self._ask(["dimension"])[0]) // 4
             return self._dim
 
     def encode(self, texts: Sequence[str], *, role: Role) -> list[bytes]:
@@ -74,26 +94,85 @@ class OpenAIEncoder:
             StoreUnavailable: if the endpoint fails, or answers with something else than asked.
         """
         dim = self.dim
+        asked = [f"{self._prefixes[role]}{text}" for text in texts]
         packed: list[bytes] = []
-        for start in range(0, len(texts), _BATCH):
-            packed.extend(pack(row, dim=dim) for row in self._ask(texts[start : start + _BATCH]))
+        size = self._batch
+        while len(packed) < len(asked):
+            some = asked[len(packed) : len(packed) + size]
+            try:
+                packed += self._ask(some, dim=dim)
+            except _TooMany as refused:
+                size = refused.most
+            else:
+                self._batch = min(self._batch, size)
         return packed
 
-    def _ask(self, texts: Sequence[str]) -> list[list[float]]:
-        from openai import OpenAIError
+    def _ask(self, texts: Sequence[str], *, dim: int | None = None) -> list[bytes]:
+        """Return the vectors of some texts. Raises _TooMany if fewer should be asked for at once."""
+        from openai import APIStatusError, OpenAIError
 
+        body = {"model": self._model, "input": list(texts), **self._form}
         try:
-            answer = self._client.embeddings.create(
-                model=self._model, input=list(texts), encoding_format="float"
-            )
-        except OpenAIError as error:
+            return _vectors(ask_endpoint(self._client, "/embeddings", body), len(texts), dim)
+        except OddAnswer as error:
             raise StoreUnavailable(
-                f"{self._base_url} gave no embeddings of {self._model!r}: {error}. Check that the "
-                "server runs, serves this model for embeddings, and that OPENAI_API_KEY fits"
+                f"{self._base_url} gave no embeddings of {self._model!r}: {error}; nothing was stored"
             ) from error
-        rows = [item.embedding for item in sorted(answer.data, key=lambda item: item.index)]
-        if len(rows) != len(texts):
-            raise StoreUnavailable(
-                f"{self._base_url} returned {len(rows)} embeddings for {len(texts)} texts; nothing was stored"
-            )
-        return rows
+        except OpenAIError as error:
+            is_refused = isinstance(error, APIStatusError) and error.status_code in _TOO_MUCH
+            said = refusal_of(error) if isinstance(error, APIStatusError) else ""
+            if is_refused and self._form and "encoding_format" in said:
+                self._form = {}
+                return self._ask(texts, dim=dim)
+            if is_refused and len(texts) > 1:
+                raise _TooMany(_most(said, len(texts))) from error
+            raise StoreUnavailable(self._failed(error, is_refused=is_refused)) from error
+
+    def _failed(self, error: Exception, *, is_refused: bool) -> str:
+        advice = (
+            "If the text is too long for it, store shorter passages (`passage_limit`)"
+            if is_refused
+            else "Check that the server runs, serves this model for embeddings, and that OPENAI_API_KEY fits"
+        )
+        return f"{self._base_url} gave no embeddings of {self._model!r}: {told_by(error)}. {advice}"
+
+
+class _TooMany(Exception):  # a finding, not a failure
+    """An endpoint refused so many texts at once."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(most)
+        self.most = most  # to try next
+
+
+def _most(refusal: str, asked: int) -> int:
+    """Return how many texts to ask for next: as many as the refusal allows, or half of them."""
+    named = [int(number) for number in re.findall(r"\b\d{1,4}\b", refusal)]
+    return max((number for number in named if 0 < number < asked), default=asked // 2)
+
+
+def _vectors(answer: Mapping[str, Any], count: int, dim: int | None) -> list[bytes]:
+    """Return the packed vectors of an answer, in the order of the texts. Raises OddAnswer."""
+    found = answer.get("data")
+    rows = [row for row in found if isinstance(row, Mapping)] if isinstance(found, list) else []
+    if len(rows) != count:
+        raise OddAnswer(f"it returned {len(rows)} embeddings for {count} texts")
+    places = [row.get("index") for row in rows]
+    if sorted(place for place in places if isinstance(place, int)) == list(range(count)):
+        rows.sort(key=lambda row: int(row["index"]))  # else they stand in the order of the texts
+    try:
+        return [pack(_numbers(row.get("embedding")), dim=dim) for row in rows]
+    except (InvalidInput, TypeError, ValueError) as error:
+        raise OddAnswer(f"it returned what is no vector: {error}") from error
+
+
+def _numbers(embedding: object) -> Sequence[float]:
+    """Return the numbers of an embedding: a list, or float32 in base64, which some send unasked."""
+    if isinstance(embedding, list):
+        return embedding
+    if not isinstance(embedding, str):
+        raise TypeError(f"{embedding!r} in place of numbers")
+    numbers = array("f", base64.b64decode(embedding, validate=True))
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers
