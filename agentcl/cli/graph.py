@@ -15,7 +15,7 @@ from agentcl.models.reference.shipped import REFERENCE_NAME
 
 if TYPE_CHECKING:
     from agentcl.memory.extraction import ModelExtractor
-    from agentcl.memory.facts import ExtractionState
+    from agentcl.memory.facts import ExtractionReport, ExtractionState
     from agentcl.memory.memory import Memory
     from agentcl.models.base import ChatModel
 
@@ -78,8 +78,14 @@ def extract(
         )
     dropped = f", {report.dropped} facts left out" if report.dropped else ""
     screen.answer(report, f"{report.read} passages read, {report.facts} facts{dropped}")
-    if screen.as_json:
-        return
+    if not screen.as_json:
+        _tell_rest(screen, report)
+    if report.read and report.failed == report.read:
+        raise SystemExit(1)
+
+
+def _tell_rest(screen: Screen, report: ExtractionReport) -> None:
+    """Print the job, and what it did not read."""
     screen.note(f"job {report.job}")
     if report.failed:
         screen.note(

@@ -38,6 +38,7 @@ class Reading:
     found: Extracted
     dropped: int = 0
     error: str = ""
+    refusal: str = ""  # in full, where the endpoint refused the request
 
 
 def clean(found: Extracted) -> tuple[Extracted, int]:

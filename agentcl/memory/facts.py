@@ -194,6 +194,8 @@ class Facts:
 
         Raises:
             StoreBusy: if another run is at work on this memory.
+            RequestRefused: if every passage is refused in the same words, or the first ten are; they are
+                still to be read then.
             ModelUnavailable: if the model cannot be asked; what was read before is stored.
         """
         workers = check_count(workers, "workers")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-from agentcl.errors import ConfigError, InvalidInput, NotEquipped
+from agentcl.errors import ConfigError, InvalidInput, NotEquipped, RequestRefused
 from agentcl.jobs.loop import work
 from agentcl.jobs.runner import Progress
 from agentcl.memory import fact_writing
@@ -23,6 +23,7 @@ from agentcl.text.tokens import estimate_tokens
 
 _BATCH: Final = 256  # texts embedded at a time
 _MOST_ERROR: Final = 200  # characters of why a passage could not be read
+_MOST_ALIKE: Final = 10  # refusals at the beginning of a run, all in the same words
 
 
 class Extract:
@@ -68,7 +69,17 @@ class Extract:
         todo = self._todo(job.spec, job.scope)
         self.totals = totals = dict.fromkeys(self.totals, 0)
 
+        held: list[Reading] = []  # while every answer is the same refusal: perhaps none can be read
+
         def keep(readings: Sequence[Reading]) -> None:
+            held.extend(readings)
+            if totals["read"] or not _are_refused_alike(held):
+                note(held)
+                held.clear()
+            elif len(held) >= _MOST_ALIKE:
+                raise _all_refused(held)
+
+        def note(readings: Sequence[Reading]) -> None:
             fact_writing.store(self._opened, readings)
             for reading in readings:
                 totals["read"] += 1
@@ -78,7 +89,10 @@ class Extract:
                 progress(totals["read"], len(todo))
 
         read = partial(_read, extractor)
-        work(todo, read, keep=keep, workers=workers, should_stop=should_stop)
+        is_done = work(todo, read, keep=keep, workers=workers, should_stop=should_stop)
+        if is_done and len(held) > 1:
+            raise _all_refused(held)
+        note(held)
 
     def _todo(self, spec: Mapping[str, Any], scope: Scope) -> list[Passage]:
         match {**self.spec(""), **spec}:
@@ -105,8 +119,20 @@ def _read(extractor: Extractor, passage: Passage) -> Reading:
         found, dropped = fact_writing.clean(extractor.extract(passage.title, passage.text))
     except fact_writing.UNREADABLE as error:
         message = f"{type(error).__name__}: {error}"[:_MOST_ERROR]
-        return Reading(passage, extractor.name, Extracted(()), error=message)
+        refusal = str(error) if isinstance(error, RequestRefused) else ""
+        return Reading(passage, extractor.name, Extracted(()), error=message, refusal=refusal)
     return Reading(passage, extractor.name, found, dropped)
+
+
+def _are_refused_alike(readings: Sequence[Reading]) -> bool:
+    return len({reading.refusal for reading in readings}) == 1 and bool(readings[0].refusal)
+
+
+def _all_refused(readings: Sequence[Reading]) -> RequestRefused:
+    return RequestRefused(
+        f"{len(readings)} passages, and each was refused in the same words: {readings[0].refusal}. They are "
+        "still to be read; run it again when that is mended"
+    )
 
 
 class Reembed:

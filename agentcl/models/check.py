@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from agentcl.errors import ModelUnavailable, needs
+from agentcl.endpoint import open_client
+from agentcl.errors import ModelUnavailable
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -55,10 +55,9 @@ def check(
         ModelUnavailable: if the endpoint cannot be reached, or lists no such model.
         MissingExtra: if the `openai` client is not installed.
     """
-    with needs("checking an endpoint", "openai"):
-        from openai import OpenAI
-    key = api_key or os.environ.get("OPENAI_API_KEY") or "none"
-    with OpenAI(base_url=base_url, api_key=key, timeout=timeout_s, max_retries=1) as client:
+    with open_client(
+        base_url, feature="checking an endpoint", api_key=api_key, timeout_s=timeout_s, retries=1
+    ) as client:
         return _examine(client, base_url, model)
 
 

@@ -434,3 +434,55 @@ def test_a_passage_that_the_endpoint_refuses_does_not_stop_the_others(memory: Me
     assert (report.read, report.failed) == (2, 1)
     state = memory.facts.state("model:scripted")
     assert "RequestRefused: the context is 1024 tokens" in state.errors[0][0]
+
+
+def test_good_facts_beside_bad_ones_are_kept_and_the_bad_ones_counted(memory: Memory) -> None:
+    memory.add(BOAT)
+    facts = [list(STEERED), ["the evening boat", "leaves"], "no fact", ["a", None, "b"], [1, 2, 3]]
+    model = ScriptedModel([json.dumps({"facts": facts, "names": ["Tessary", 7]})])
+    report = memory.facts.extract(ModelExtractor(model))
+    assert (report.read, report.failed, report.facts) == (1, 0, 1)
+    assert report.dropped == 5
+    assert triples(memory) == {STEERED}
+
+
+@pytest.mark.parametrize("notes", [4, 40])
+def test_where_every_passage_is_refused_alike_the_run_ends_and_all_stay_to_be_read(
+    memory: Memory, notes: int
+) -> None:
+    memory.add_many([f"{BOAT} Trip {n}." for n in range(notes)])
+    is_well = False
+
+    def says(messages: Sequence[Message]) -> str:
+        if not is_well:
+            raise RequestRefused("the schema is refused")
+        return answer([])
+
+    model = ScriptedModel(says)
+    with pytest.raises(RequestRefused, match="each was refused in the same words: the schema"):
+        memory.facts.extract(ModelExtractor(model), workers=1)
+    assert len(model.asked) == min(notes, 10)
+    assert memory.facts.state("model:scripted").pending == notes
+    is_well = True
+    assert memory.facts.extract(ModelExtractor(model)).read == notes
+
+
+def test_refusals_that_differ_or_come_later_are_noted_one_by_one(memory: Memory) -> None:
+    memory.add_many([f"{BOAT} Trip {n}." for n in range(30)])
+    model = ScriptedModel(lambda messages: _refuse(f"{len(messages[-1].content)} {model.asked}"))
+    report = memory.facts.extract(ModelExtractor(model), workers=1)
+    assert (report.read, report.failed) == (30, 30)
+    memory.add_many([f"{BOAT} Run {n}." for n in range(30)])
+    later = ScriptedModel(lambda _: answer([]) if len(later.asked) < 3 else _refuse("full"))
+    report = memory.facts.extract(ModelExtractor(later), workers=1)
+    assert (report.read, report.failed) == (30, 28)
+
+
+def test_one_passage_that_is_refused_alone_is_noted(memory: Memory) -> None:
+    memory.add(BOAT)
+    report = memory.facts.extract(ModelExtractor(ScriptedModel(lambda _: _refuse("too long"))))
+    assert (report.read, report.failed, report.remaining) == (1, 1, 0)
+
+
+def _refuse(why: str) -> str:
+    raise RequestRefused(why)

@@ -1,11 +1,14 @@
+import base64
 import hashlib
 import importlib.util
 import json
 import math
+import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -175,3 +178,178 @@ def test_an_endpoint_that_is_not_there_is_named(tmp_path: Path) -> None:
     encoder = OpenAIEncoder("any", base_url="http://127.0.0.1:9/v1", retries=0)
     with pytest.raises(StoreUnavailable, match=r"127\.0\.0\.1:9.*Check that the server runs"):
         encoder.encode(["text"], role="query")
+
+
+VECTOR = [0.1, 0.2, 0.3]
+
+
+class Embedder(ThreadingHTTPServer):
+    """Answers as it is told: with a status and a body, given what was asked."""
+
+    daemon_threads = True
+
+    def __init__(self, answering: Callable[[dict[str, Any]], tuple[int, object]]) -> None:
+        super().__init__(("127.0.0.1", 0), _Embedding)
+        self.answering = answering
+        self.asked: list[dict[str, Any]] = []
+        self.url = f"http://127.0.0.1:{self.server_port}/v1"
+
+
+class _Embedding(BaseHTTPRequestHandler):
+    server: Embedder
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.asked.append(asked)
+        status, body = self.server.answering(asked)
+        content = (body if isinstance(body, str) else json.dumps(body)).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+Embed = Callable[[Callable[[dict[str, Any]], tuple[int, object]]], Embedder]
+
+
+@pytest.fixture
+def embed() -> Iterator[Embed]:
+    pytest.importorskip("openai")
+    running: list[Embedder] = []
+
+    def start(answering: Callable[[dict[str, Any]], tuple[int, object]]) -> Embedder:
+        server = Embedder(answering)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        running.append(server)
+        return server
+
+    yield start
+    for server in running:
+        server.shutdown()
+        server.server_close()
+
+
+def rows(asked: dict[str, Any], vector: object = VECTOR, **more: object) -> tuple[int, object]:
+    data = [{"index": n, "embedding": vector, **more} for n, _ in enumerate(asked["input"])]
+    return 200, {"data": data}
+
+
+@pytest.mark.parametrize(
+    ("most", "status", "words"),
+    [
+        (32, 413, "batch size {n} > maximum allowed batch size 32"),
+        (32, 422, "too many inputs"),
+        (10, 400, "Value error, batch size is invalid, it should not be larger than 10.: input.contents"),
+        (1, 400, "only one input at a time"),
+    ],
+)  # fmt: skip
+def test_an_endpoint_that_takes_fewer_texts_is_asked_with_as_many_as_it_takes(
+    embed: Embed, most: int, status: int, words: str
+) -> None:
+    from agentcl.retrieval.encoders.openai import OpenAIEncoder
+
+    def answering(asked: dict[str, Any]) -> tuple[int, object]:
+        n = len(asked["input"])
+        if n > most:
+            return status, {"error": {"message": words.format(n=n)}}
+        return 200, {"data": [{"index": i, "embedding": [float(t), 1.0]} for i, t in enumerate(asked["input"])]}  # fmt: skip
+
+    server = embed(answering)
+    encoder = OpenAIEncoder("m", base_url=server.url, retries=0, dim=2)
+    texts = [str(n) for n in range(80)]
+    for _ in range(2):
+        assert [unpack(v)[0] for v in encoder.encode(texts, role="passage")] == [*range(80)]
+    refused = sum(len(asked["input"]) > most for asked in server.asked)
+    assert refused <= 6
+    assert len(server.asked) == refused + 2 * -(-80 // most)
+    assert len(OpenAIEncoder("m", base_url=server.url, dim=2, batch=most).encode(texts, role="query")) == 80  # fmt: skip
+
+
+def test_one_text_that_is_refused_is_no_reason_to_ask_one_by_one(embed: Embed) -> None:
+    from agentcl.retrieval.encoders.openai import OpenAIEncoder
+
+    def answering(asked: dict[str, Any]) -> tuple[int, object]:
+        if any(len(text) > 100 for text in asked["input"]):
+            return 400, {"error": {"message": "input is too large to process"}}
+        return rows(asked)
+
+    server = embed(answering)
+    encoder = OpenAIEncoder("m", base_url=server.url, retries=0, dim=3)
+    with pytest.raises(StoreUnavailable, match=r"too large to process.*passage_limit"):
+        encoder.encode(["a" * 101, "b"] * 10, role="passage")
+    begun = len(server.asked)
+    encoder.encode(["a"] * 60, role="passage")
+    assert len(server.asked) == begun + 1
+
+
+def test_prefixes_stand_before_texts_and_in_the_name(embed: Embed) -> None:
+    from agentcl.retrieval.encoders.openai import OpenAIEncoder
+
+    server = embed(rows)
+    encoder = OpenAIEncoder("m", base_url=server.url, query_prefix="query: ", passage_prefix="text: &@#")  # fmt: skip
+    again = open_encoder(encoder.name)
+    assert again.name == encoder.name
+    for one in (encoder, again):
+        one.encode(["a"], role="query")
+        one.encode(["b"], role="passage")
+        assert [asked["input"] for asked in server.asked[-2:]] == [["query: a"], ["text: &@#b"]]
+    assert open_encoder(f"openai:m@{server.url}").name == f"openai:m@{server.url}"
+    with pytest.raises(ConfigError, match="query_prefix"):
+        open_encoder(f"openai:m@{server.url}#prefix=x")
+
+
+@pytest.mark.parametrize(
+    "answering",
+    [
+        rows,
+        lambda asked: rows(asked, [1, 2, 3]),
+        lambda asked: rows(asked, base64.b64encode(struct.pack("<3f", *VECTOR)).decode()),
+        lambda asked: rows(asked, index=0),
+        lambda asked: rows(asked, index=None),
+        lambda asked: (
+            (400, {"error": {"message": "encoding_format: unknown field"}})
+            if asked.get("encoding_format") == "float"
+            else rows(asked)
+        ),
+    ],
+)
+def test_vectors_come_in_many_forms(embed: Embed, answering: Any) -> None:
+    from agentcl.retrieval.encoders.openai import OpenAIEncoder
+
+    encoder = OpenAIEncoder("m", base_url=embed(answering).url, retries=0)
+    assert encoder.dim == 3
+    assert len(encoder.encode(["a", "b"], role="passage")) == 2
+
+
+NO_DATA: list[object] = [None, [], {}, "x", [None], [{}], [[1.0]]]
+NO_VECTORS: list[object] = [None, [], "", "!!", "AAA=", [None, 1], [[1.0, 2.0]], [0, 0], ["a"], {}, 7]  # fmt: skip
+NO_ANSWERS: list[object] = [
+    *({"data": data} for data in NO_DATA),
+    *({"data": [{"index": 0, "embedding": vector}]} for vector in NO_VECTORS),
+    {"error": "model not loaded"},
+    {"error": {"message": "model not loaded"}},
+    '{"data": [{"index": 0, "embedding": [NaN, 1.0]}]}',
+    *("<html>", "", "null", "[]"),
+]
+
+
+@pytest.mark.parametrize("body", NO_ANSWERS)
+def test_what_is_no_vector_is_an_error_that_names_the_endpoint(embed: Embed, body: object) -> None:
+    from agentcl.retrieval.encoders.openai import OpenAIEncoder
+
+    server = embed(lambda asked: (200, body))
+    for dim in (None, 2):
+        with pytest.raises(StoreUnavailable, match=r"127\.0\.0\.1.*nothing was stored"):
+            OpenAIEncoder("m", base_url=server.url, retries=0, dim=dim).encode(["a"], role="query")
+
+
+def test_a_length_that_changes_is_an_error(embed: Embed) -> None:
+    from agentcl.retrieval.encoders.openai import OpenAIEncoder
+
+    encoder = OpenAIEncoder("m", base_url=embed(rows).url, dim=4)
+    with pytest.raises(StoreUnavailable, match="3 numbers was given where 4"):
+        encoder.encode(["a"], role="query")
