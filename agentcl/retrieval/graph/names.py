@@ -48,7 +48,7 @@ class Extractor(Protocol):
         """Return what a passage names; nothing found is an empty extraction, never an error.
 
         Raises:
-            SchemaViolation: (or InvalidInput, RequestRefused) if this passage cannot be read.
+            SchemaViolation: (or NoAnswer, InvalidInput, RequestRefused) if this passage cannot be read.
             ModelUnavailable: if no passage can be read now.
         """
         ...
