@@ -143,6 +143,8 @@ class Storage:
             EncoderMismatch: if its vectors are another encoder's.
         """
         source = check_path(path)
+        if into is not None and not isinstance(into, Mapping):
+            raise InvalidInput(f"into names a scope, as in {{'user': 'ada'}}; {into!r} does not")
         owner = self._bound.owner(into or {})
         fields = {name: getattr(owner, name) for name in {**self._bound.fields, **(into or {})}}
         try:

@@ -178,12 +178,12 @@ def test_a_damaged_journal_is_refused_or_reported_never_used_silently(
 
 def test_every_flipped_bit_in_a_record_is_noticed(tmp_path: Path) -> None:
     """SQLite has no checksums of its own: our rows carry them."""
-    (id, *_) = fill(tmp_path, 3)
-    path = tmp_path / FILE
+    (id, *_) = fill(tmp_path / "m", 3)
+    path = tmp_path / "m" / FILE
     raw = path.read_bytes()
     assert raw.count(b"note 0 about") == 2  # the document and its passage
     path.write_bytes(raw.replace(b"note 0 about", b"note 1 about"))
-    with Memory(tmp_path) as memory:
+    with Memory(tmp_path / "m") as memory:
         with pytest.raises(StoreCorrupt, match="checksum"):
             memory.get(id)
         assert not memory.store.examine().is_healthy
