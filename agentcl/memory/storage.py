@@ -27,7 +27,7 @@ from agentcl.store.checks import (
     check_path,
     check_unicode,
 )
-from agentcl.store.records import Document, Passage, Scope
+from agentcl.store.records import SCOPE_FIELDS, Document, Passage, Scope
 from agentcl.store.rows import Counters, EncoderSpec
 from agentcl.store.transfer import Imported
 from agentcl.text.saving import is_stream, opened, saving
@@ -143,7 +143,7 @@ class Storage:
             EncoderMismatch: if its vectors are another encoder's.
         """
         source = check_path(path)
-        if into is not None and not isinstance(into, Mapping):
+        if into is not None and not (isinstance(into, Mapping) and set(into) <= set(SCOPE_FIELDS)):
             raise InvalidInput(f"into names a scope, as in {{'user': 'ada'}}; {into!r} does not")
         owner = self._bound.owner(into or {})
         fields = {name: getattr(owner, name) for name in {**self._bound.fields, **(into or {})}}
