@@ -10,7 +10,7 @@ from agentcl.envs.acting import Act, Situation
 from agentcl.models.base import ChatModel, Message, Reply, Sampling
 from agentcl.models.structured import ask_text
 from agentcl.store.usage import NO_USAGE, Usage
-from agentcl.text.answers import final_answer
+from agentcl.text.answers import final_answer, unwrapped
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,8 @@ class Student:
         )
         reply = self._ask(self.model, self.instructions, prompt)
         answer = final_answer(reply.text)
+        if actions is not None:  # where nobody knows them, an object may be one
+            answer = unwrapped(answer)
         action = meant_action(answer, actions) or answer
         said = f"{reply.thought}\n{reply.text}".strip()
         return ModelAct(action, said, reply.usage, planning, sub_goal)

@@ -26,7 +26,7 @@ from agentcl.errors import NoAnswer
 from agentcl.models.base import ChatModel, Sampling
 from agentcl.models.structured import ask_text
 from agentcl.store.usage import Usage
-from agentcl.text.answers import final_answer
+from agentcl.text.answers import final_answer, unwrapped
 from agentcl.text.tokens import estimate_tokens
 
 _DEPTHS: Final = (1, 2, 5, 10, 20)
@@ -52,7 +52,7 @@ class Reader:
         asked = conversation(self.instructions, prompt)
         reply = ask_text(self._model, asked, sampling=self._sampling)
         said = f"{reply.thought}\n{reply.text}".strip()
-        return final_answer(reply.text), said, reply.usage
+        return unwrapped(final_answer(reply.text)), said, reply.usage
 
 
 def ask_questions(

@@ -63,17 +63,23 @@ class Dialect:
         body["messages"] = _with_schema(body["messages"], schema)
         return {**body, "response_format": {"type": form}} if form else body
 
-    def learn(self, sent: Body, refusal: str, *, param: str = "") -> bool:
+    def learn(
+        self, sent: Body, refusal: str, *, param: str = "", is_form_refused: bool = True
+    ) -> bool:
         """Return whether something else can be sent, given what was refused and why.
 
         Args:
             sent: what was refused.
             refusal: the endpoint's words.
             param: the part of it that the endpoint names; empty if it names none.
+            is_form_refused: whether the request is said to be wrong, whatever the words.
         """
         said = refusal.casefold()
         with self._lock:
-            if "response_format" in sent and self._is_about_format(sent, said, param):
+            if "response_format" in sent and (
+                self._is_about_format(said, param)
+                or (is_form_refused and self._may_be_about_format(sent, said, param))
+            ):
                 return self._step_down(sent["response_format"]["type"])
             named = [param] if param else [n for n in (*_RENAMED, *_SPARED) if _names(said, n)]
             for name in named:
@@ -102,14 +108,16 @@ class Dialect:
             if not self._is_form_known:
                 self._format = 0
 
-    def _is_about_format(self, sent: Body, said: str, param: str) -> bool:
+    def _is_about_format(self, said: str, param: str) -> bool:
         if param:
             return param.startswith("response_format")
-        if _ABOUT_FORMAT.search(said):
-            return True
-        # A refusal that names nothing: on the first request of its form, that form may be why.
-        is_named = any(_names(said, name) for name in sent)
-        return not self._is_form_known and not is_named and not _TOO_MUCH.search(said)
+        return _ABOUT_FORMAT.search(said) is not None
+
+    def _may_be_about_format(self, sent: Body, said: str, param: str) -> bool:
+        """Return whether a refusal names nothing, and comes before any object was answered."""
+        if param or self._is_form_known or _TOO_MUCH.search(said):
+            return False
+        return not any(_names(said, name) for name in sent)
 
     def _step_down(self, refused: str) -> bool:
         if _FORMATS[self._format] == refused:  # else another thread has learned it meanwhile

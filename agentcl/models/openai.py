@@ -34,7 +34,8 @@ _PROBE_TOKENS: Final = 24
 _PATH: Final = "/chat/completions"
 _REFUSED: Final = (400, 413, 422)  # the request is wrong or too large, not the server
 # Some say so what they do not know of a request.
-_UNSUPPORTED: Final = (*_REFUSED, 404, 405, 415, 500, 501)
+_UNSUPPORTED: Final = (*_REFUSED, 403, 404, 405, 415, 500, 501)
+_WRONG: Final = (400, 415, 422)
 _MOST_TRIES: Final = 10  # of one request: what can be replaced or left out, and some
 
 
@@ -219,7 +220,12 @@ class OpenAIChat:
 
         if not isinstance(error, APIStatusError) or error.status_code not in _UNSUPPORTED:
             return False
-        return self._dialect.learn(sent, refusal_of(error), param=param_of(error))
+        return self._dialect.learn(
+            sent,
+            refusal_of(error),
+            param=param_of(error),
+            is_form_refused=error.status_code in _WRONG,
+        )
 
     def _odd(self, what: str) -> RequestRefused:
         return RequestRefused(

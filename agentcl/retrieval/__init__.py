@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         default_encoder_name,
         open_encoder,
     )
+    from agentcl.retrieval.encoders.openai import OpenAIEncoder
     from agentcl.retrieval.exact import ExactIndex
     from agentcl.retrieval.filters import Filters
     from agentcl.retrieval.fulltext import FullTextIndex
@@ -27,7 +28,7 @@ __all__ = [
     "MODES", "PUBLISHED", "Change", "ChromaIndex", "Condition", "Edges", "Encoder", "Entry",
     "ExactIndex", "Extracted", "Extractor", "Filters", "FullTextIndex", "GivenVectors",
     "GraphSettings", "HashingEncoder", "Hit", "Index", "IndexState", "Link", "LinkedFact", "Match",
-    "Mode", "NameExtractor", "Query", "Recall", "Retrieved", "Retriever", "ScorePart", "SearchMode",
+    "Mode", "NameExtractor", "OpenAIEncoder", "Query", "Recall", "Retrieved", "Retriever", "ScorePart", "SearchMode",
     "Triple", "default_encoder_name", "open_encoder",
 ]  # fmt: skip
 
@@ -35,6 +36,7 @@ if not TYPE_CHECKING:
     __getattr__, __dir__ = _face(__name__, {
         "chroma": "ChromaIndex",
         "encoders": "Encoder GivenVectors HashingEncoder default_encoder_name open_encoder",
+        "encoders.openai": "OpenAIEncoder",
         "exact": "ExactIndex",
         "filters": "Filters",
         "fulltext": "FullTextIndex",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Final
 
@@ -89,6 +90,16 @@ def final_answer(text: str) -> str:
     elif labels := list(_LABEL.finditer(said)):
         said = _labelled(said, labels)
     return said.strip().rstrip(".")
+
+
+def unwrapped(answer: str) -> str:
+    """Return what a JSON object names as its "action" or "answer"; any other answer as it is."""
+    try:
+        found = json.loads(answer)
+    except (ValueError, RecursionError):
+        return answer
+    named = [found.get(name) for name in ("action", "answer")] if isinstance(found, dict) else []
+    return next((value.strip() for value in named if isinstance(value, str)), answer)
 
 
 def _labelled(said: str, labels: list[re.Match[str]]) -> str:

@@ -137,6 +137,8 @@ class TestStudent(ActorContract):
         "Thought: flush Tavon would be too weak.\nAction: drain Tavon",
         "<|channel|>analysis<|message|>flush Tavon?<|end|><|start|>assistant<|channel|>final<|message|>drain Tavon",
         "```\ndrain Tavon\n```",
+        '{"thought": "flush Tavon would be too weak", "action": "drain it"}',
+        '```json\n{"reason": "not flush Tavon", "answer": "drain Tavon"}\n```',
     ],
 )
 def test_thoughts_are_told_from_the_action_and_kept(said: str) -> None:
@@ -158,3 +160,8 @@ def test_plans_and_sub_goals_come_without_thoughts() -> None:
     student = Student(ScriptedModel(["Answer: drain Tavon"]), planner=planner)
     assert student.act(SEEN).sub_goal == "The queue has to be empty."
     assert student.plan(SEEN).text == "1. drain"
+
+
+def test_where_nobody_knows_the_actions_an_object_is_one() -> None:
+    said = '{"action": "click", "x": 3}'
+    assert Student(ScriptedModel([said])).act(Situation("g", "f")).action == said

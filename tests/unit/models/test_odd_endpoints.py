@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(content)
+        with suppress(OSError):  # who asked may have gone
+            self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -173,6 +175,7 @@ def test_what_is_refused_by_name_is_replaced_or_left_out_once(
     [
         (422, {}, {"detail": [{"type": "extra_forbidden", "loc": ["body", "seed"], "msg": "Extra inputs are not permitted", "input": 0}]}),
         refused("nope", param="seed", code="unknown_parameter", type="unsupported"),
+        refused("You are not allowed to set seed for this model", status=403),
         (400, {}, "seed: unknown field"),
         (400, {}, [{"error": {"message": "Unknown name \"seed\": Cannot find field."}}]),
     ],
@@ -248,6 +251,14 @@ def test_a_passage_that_is_refused_does_not_give_up_schemas(serve: Serve) -> Non
         assert ask_object(model, ASK, schema=SCHEMA).value == {"hour": 7}
         assert server.bodies[-1]["response_format"]["type"] == "json_schema"
     assert len(server.bodies) == 3 + 1 + 1 + 1
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 429, 500, 503])
+def test_an_outage_is_no_reason_to_ask_otherwise(serve: Serve, status: int) -> None:
+    server = serve(lambda body: refused("no", status=status))
+    with pytest.raises(ModelUnavailable):
+        ask_object(chat(server), ASK, schema=SCHEMA)
+    assert len(server.bodies) == 1
 
 
 def test_only_a_strict_schema_is_sent_as_one(serve: Serve) -> None:
