@@ -21,13 +21,12 @@ ARROWS: Final[Mapping[str, str]] = {
     "errors": "",
     "text": "errors",
     "process": "errors",
-    "endpoint": "errors",
     "lessons": "errors text",
     "store": "errors text",
     "files": "errors store text",
-    "models": "endpoint errors process store text",
+    "models": "errors process store text",
     "envs": "errors lessons process text",
-    "retrieval": "endpoint errors store text",
+    "retrieval": "errors store text",
     "guidance": "errors lessons store text",
     "jobs": "errors process store text",
     "memory": "errors files guidance jobs lessons models retrieval store text",
@@ -175,7 +174,6 @@ def test_the_root_holds_rooms_and_the_ground_only() -> None:
     files = {path.name for path in PACKAGE.iterdir() if path.is_file()}
     assert files == {
         "__init__.py",
-        "endpoint.py",
         "errors.py",
         "lessons.py",
         "process.py",

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from agentcl.endpoint import open_client
 from agentcl.errors import ModelUnavailable
+from agentcl.text.endpoint import open_client
 
 if TYPE_CHECKING:
     from openai import OpenAI

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from agentcl.endpoint import OddAnswer
 from agentcl.models.base import Finish, TokenLogprob
+from agentcl.text.endpoint import OddAnswer
 
 _THOUGHTS: Final = ("reasoning_content", "reasoning", "thinking")
 _FINISHES: Final[Mapping[object, Finish]] = {"stop": "stop", "length": "length"}

@@ -9,7 +9,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, Self, TypeVar
 
-from agentcl.endpoint import (
+from agentcl.errors import ModelUnavailable, RequestRefused
+from agentcl.models.base import GREEDY, Message, Reply, Sampling, Schema
+from agentcl.models.completion import Completion, piece_of, read_completion
+from agentcl.models.dialect import Body, Dialect
+from agentcl.models.stopping import held_back, until
+from agentcl.store.usage import Usage
+from agentcl.text.endpoint import (
     OddAnswer,
     ask_endpoint,
     names_of_models,
@@ -18,12 +24,6 @@ from agentcl.endpoint import (
     refusal_of,
     told_by,
 )
-from agentcl.errors import ModelUnavailable, RequestRefused
-from agentcl.models.base import GREEDY, Message, Reply, Sampling, Schema
-from agentcl.models.completion import Completion, piece_of, read_completion
-from agentcl.models.dialect import Body, Dialect
-from agentcl.models.stopping import held_back, until
-from agentcl.store.usage import Usage
 from agentcl.text.tokens import estimate_tokens
 
 T = TypeVar("T")

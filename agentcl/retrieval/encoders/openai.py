@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from agentcl.endpoint import OddAnswer, ask_endpoint, open_client, refusal_of, told_by
 from agentcl.errors import InvalidInput, StoreUnavailable
 from agentcl.retrieval.encoders.base import Role
 from agentcl.store.vectors import pack
+from agentcl.text.endpoint import OddAnswer, ask_endpoint, open_client, refusal_of, told_by
 
 _BATCH: Final = 64
 _TOO_MUCH: Final = (400, 413, 422)  # how servers refuse more texts at once than they take

@@ -21,8 +21,8 @@ from agentcl import (
     ModelUnavailable,
     RequestRefused,
 )
-from agentcl.endpoint import is_loopback
 from agentcl.models import Message, OpenAIChat, Sampling, ask_object, ask_text
+from agentcl.text.endpoint import is_loopback
 
 ASK = [Message("user", "When does the ferry leave?")]
 SCHEMA = {"type": "object", "properties": {"hour": {"type": "integer"}}, "required": ["hour"]}
