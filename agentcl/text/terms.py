@@ -8,6 +8,9 @@ from functools import lru_cache
 from itertools import filterfalse
 from typing import Final
 
+# Raise it with every change of what `terms` returns: whatever was derived from terms is derived anew then.
+ANALYSIS: Final = 1
+
 _TOKEN: Final = re.compile(r"[^\W_]+")
 # Scripts written without spaces: Han, kana, Hangul, Thai, Lao, Khmer, Myanmar.
 _UNSPACED: Final = re.compile(
