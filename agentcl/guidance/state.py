@@ -161,12 +161,13 @@ class GuidanceState:
         held = [row for row in held if row.id not in undone]
         state = cls(tenant, rules=rules)
         state.successors = successors_of(held)
-        state.ignored = [
+        rolled_back = (
             (decision.since, decision.until)
             for row in held
             if row.op == "put" and row.kind == Decision.kind and row.tenant == tenant
             if isinstance(decision := row.record(), Decision) and decision.what == "rollback"
-        ]
+        )
+        state.ignored = list(dict.fromkeys(rolled_back))
         for row in held:
             state.apply(row)
         return state

@@ -124,7 +124,7 @@ rules = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(events, max_size=60), st.integers(0, 60), rules)
 def test_a_kept_state_goes_on_as_if_it_had_not_been_put_down(
     happened: list[tuple[Op, Record]], at: int, by: GuidanceRules
