@@ -12,7 +12,6 @@ import json
 import logging
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any, Final
 
 from agentcl.errors import InvalidInput
@@ -20,6 +19,7 @@ from agentcl.guidance.rules import GuidanceRules
 from agentcl.guidance.state import GuidanceState, seqs_of
 from agentcl.store.base import Store
 from agentcl.store.episodes import Guidance
+from agentcl.text.saving import saving
 from agentcl.text.terms import ANALYSIS
 
 logger = logging.getLogger(__name__)
@@ -33,17 +33,12 @@ def save(path: Path, state: GuidanceState, journal: Store) -> None:
     if head is None:
         return
     body = json.dumps({"head": head, "state": state.to_plain()}, separators=(",", ":")).encode()
-    partial: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile(dir=path.parent, suffix=".partial", delete=False) as file:
-            partial = Path(file.name)
+        with saving(path) as file:
             file.write(_sum(body) + b"\n" + body)
-        partial.replace(path)
     except OSError as error:
         logger.warning("what is believed of lessons is not kept in %s: %s", path, error)
-        if partial is not None:
-            partial.unlink(missing_ok=True)
 
 
 def load(path: Path, journal: Store, *, tenant: str, rules: GuidanceRules) -> GuidanceState | None:

@@ -222,7 +222,9 @@ class GuidanceState:
     def _add(self, guidance: Guidance, seq: int) -> None:
         if self.successors.get(guidance.id) in self.lessons:
             return
-        guidance = self._in_force(guidance)  # its evidence may come before the successor itself does
+        guidance = self._in_force(
+            guidance
+        )  # its evidence may come before the successor itself does
         if guidance.id in self.lessons:
             self.lessons[guidance.id].guidance = guidance
             self.lessons[guidance.id].seq = seq

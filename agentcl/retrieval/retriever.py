@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 # Modules of the standard library that few searches need are imported where they are used.
 logger = logging.getLogger(__name__)
 FOLDER: Final = "indexes"
+_DELETIONS: Final = 10  # tries to delete a folder while another process writes files there
+_TIE: Final = 1e-9  # scores that differ by less are equal
 _DEPTH: Final = 200  # entries asked of each index, so that fusion knows both scores of most
 
 
@@ -265,43 +267,50 @@ class Retriever:
         steps_to: Callable[[int], Steps] = lambda seq: (),
     ) -> list[Hit]:
         copies: dict[str, list[Hit]] = {}  # by their text
-        hashes: dict[bytes, str] = {}
+        last = 0.0
         while len(copies) < limit and (some := list(islice(fused, limit - len(copies)))):
-            rows = self._journal.rows([found.seq for found in some])
-            # A row may have been erased by another process since the index was asked.
-            for found in some:
-                if found.seq in rows:
-                    linked = with_link(found, steps_to(found.seq))
-                    hit = _hit(linked, rows[found.seq], query.text)
-                    copies.setdefault(hit.text.strip(), []).append(hit)
-                    hashes[rows[found.seq].content_hash or b""] = hit.text.strip()
-        for found, row in self._further_copies(fused, hashes, sum(map(len, copies.values()))):
-            copies[hashes[row.content_hash or b""]].append(_hit(found, row, query.text))
+            last = some[-1].score
+            for found, row in self._rows(some):
+                hit = _hit(with_link(found, steps_to(found.seq)), row, query.text)
+                copies.setdefault(hit.text.strip(), []).append(hit)
+        # What has the same title and text as a hit has its score, so copies of the last one come next.
+        for found, row in self._rows(list(takewhile(lambda one: one.score > last - _TIE, fused))):
+            hit = _hit(found, row, query.text)
+            if hit.text.strip() in copies:
+                copies[hit.text.strip()].append(hit)
         return [_as_one(same) for same in copies.values()]
 
-    def _further_copies(
-        self, fused: Iterator[Fused], hashes: Collection[bytes], known: int
-    ) -> Iterator[tuple[Fused, Row]]:
-        """Yield the further entries of a ranking that have one of these contents."""
-        if sum(self._journal.content_counts(hashes).values()) <= known:
-            return  # as nearly always
-        further = list(fused)
-        rows = self._journal.rows([found.seq for found in further])
-        for found in further:
-            if found.seq in rows and rows[found.seq].content_hash in hashes:
+    def _rows(self, some: Sequence[Fused]) -> Iterator[tuple[Fused, Row]]:
+        """Yield entries with their rows, less those that another process erased since the indexes were asked."""
+        rows = self._journal.rows([found.seq for found in some]) if some else {}
+        for found in some:
+            if found.seq in rows:
                 yield found, rows[found.seq]
 
     def _drop_unused(self) -> list[str]:
         """Delete the folders of indexes that are not in use: they may hold what was erased."""
-        from shutil import rmtree
-
         used = {feed.index.name for feed in self.feeds}
         done = []
         for folder in sorted(self.folder.iterdir()) if self.folder.is_dir() else ():
             if folder.name not in used and folder.is_dir():
-                rmtree(folder)
+                _delete(folder)
                 done.append(f"{folder.name} (unused, deleted)")
         return done
+
+
+def _delete(folder: Path) -> None:
+    """Delete a folder, which another process may be writing to."""
+    from shutil import rmtree
+
+    for _ in range(_DELETIONS):
+        try:
+            rmtree(folder)
+        except OSError:
+            if not folder.exists():
+                return
+        else:
+            return
+    rmtree(folder)
 
 
 def open_index(name: str, folder: Path, *, collection: str) -> Index:

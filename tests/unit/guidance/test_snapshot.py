@@ -18,16 +18,26 @@ from agentcl.store.rows import Op, Row, body_json, fields_of
 from agentcl.text.terms import ANALYSIS
 
 IDS = [f"lesson{n}" for n in range(5)]
+# Lessons of another memory that say what the first ones here say, and may give way to them.
+TWINS = {"twin0": "lesson0", "twin1": "lesson1", "lesson1": "lesson2"}
+ALL = [*IDS, "twin0", "twin1"]
 PLAYED = [f"episode{n}" for n in range(8)]
 WHENS = ["a queue is slow", "a cache is full", "a queue is slow and full", "it is so"]
 WHATS = ["drain it", "flush it", "wait"]
 CLAIMS = ["do", "avoid", "useless", "needs", "expect"]
 WORLDS = ["", "north", "south"]
 
+
+def in_force(id: str) -> str:
+    while id in TWINS:
+        id = TWINS[id]
+    return id
+
+
 scopes = st.sampled_from([Scope(), Scope(user="ada"), Scope(), Scope(tenant="other")])
 lessons = st.builds(
     Guidance,
-    id=st.sampled_from(IDS),
+    id=st.sampled_from(ALL),
     scope=scopes,
     sources=st.lists(st.sampled_from(PLAYED), max_size=1).map(tuple),
     when=st.sampled_from(WHENS),
@@ -40,7 +50,7 @@ lessons = st.builds(
 )
 exposures = st.builds(
     Exposure,
-    st.sampled_from(IDS),
+    st.sampled_from(ALL),
     st.sampled_from([0.0, 0.3, 0.9, 1.0]),
     st.booleans(),
     st.booleans(),
@@ -58,7 +68,9 @@ episodes = st.builds(
     world=st.sampled_from(WORLDS),
     status=st.sampled_from(["finished", "finished", "open", "interrupted"]),
     lane=st.sampled_from(["", "alone", "taught"]),
-    exposures=st.lists(exposures, max_size=4, unique_by=lambda one: one.guidance).map(tuple),
+    exposures=st.lists(exposures, max_size=4, unique_by=lambda one: in_force(one.guidance)).map(
+        tuple
+    ),
 )
 reflections = st.builds(
     Reflection,
@@ -68,7 +80,7 @@ reflections = st.builds(
     stated=st.lists(
         st.builds(
             Stated, st.sampled_from(WHENS), st.sampled_from(CLAIMS), st.sampled_from(WHATS),
-            st.sampled_from(IDS),
+            st.sampled_from(ALL),
         ),
         max_size=3,
     ).map(tuple),
@@ -77,34 +89,40 @@ decisions = st.builds(
     Decision,
     id=st.sampled_from(["d0", "d1"]),
     what=st.sampled_from(["retire", "restore", "rollback"]),
-    guidance=st.sampled_from(IDS),
+    guidance=st.sampled_from(ALL),
     since=st.integers(0, 30),
     until=st.integers(10, 60),
 )
-# What happens: a record is written, or one is deleted or erased.
+# What happens: a record is written, or one is deleted or erased, or gives way in a merge.
 events = st.tuples(
-    st.sampled_from(["put"] * 20 + ["delete", "erase"]),
+    st.sampled_from(["put"] * 20 + ["delete", "erase", "merge"]),
     lessons | episodes | episodes | episodes | reflections | decisions,
 )
 
 
-def row(seq: int, record: Record, op: Op = "put") -> Row:
+def row(seq: int, record: Record, op: Op = "put", metadata: str = "{}") -> Row:
     tenant, *others = fields_of(record.scope) if op != "erase" else (None, None, None, None)
     user, agent, session = others
     made = Row(
         seq, record.id, 1, op, record.kind, tenant, user, agent, session, seq, None, None, None,
-        json.dumps(record.sources), body_json(record), "{}", None, b"",
+        json.dumps(record.sources), body_json(record), metadata, None, b"",
     )  # fmt: skip
     return made._replace(checksum=made.digest())
 
 
-def journal_of(happened: list[tuple[Op, Record]]) -> list[Row]:
+def journal_of(happened: list[tuple[str, Record]]) -> list[Row]:
     """Return rows, less those of what was erased."""
     rows: list[Row] = []
-    for seq, (op, record) in enumerate(happened, start=1):
-        if op == "erase":
+    for seq, (what, record) in enumerate(happened, start=1):
+        made = replace(record, created_at=from_micros(seq))
+        if what == "erase":
             rows = [one for one in rows if one.id != record.id]
-        rows.append(row(seq, replace(record, created_at=from_micros(seq)), op))
+            rows.append(row(seq, made, "erase"))
+        elif what == "merge":
+            by = json.dumps({"superseded_by": TWINS.get(record.id, "")})
+            rows.append(row(seq, made, "delete", by))
+        else:
+            rows.append(row(seq, made, "delete" if what == "delete" else "put"))
     return rows
 
 
@@ -127,7 +145,7 @@ rules = st.sampled_from(
 @settings(max_examples=100, deadline=None)
 @given(st.lists(events, max_size=60), st.integers(0, 60), rules)
 def test_a_kept_state_goes_on_as_if_it_had_not_been_put_down(
-    happened: list[tuple[Op, Record]], at: int, by: GuidanceRules
+    happened: list[tuple[str, Record]], at: int, by: GuidanceRules
 ) -> None:
     before, rows = journal_of(happened[:at]), journal_of(happened)
     whole = GuidanceState.of(before, rules=by)
