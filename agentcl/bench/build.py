@@ -234,7 +234,8 @@ def read_told(path: str) -> tuple[str, list[Lesson]]:
     """
     lessons = []
     try:
-        lines = Path(path).read_text("utf-8").splitlines()
+        with Path(path).open(encoding="utf-8") as file:
+            lines = [*file]
     except (OSError, ValueError) as error:
         raise ConfigError(f"the lessons {path} cannot be read: {error}") from error
     for number, line in enumerate(lines, start=1):

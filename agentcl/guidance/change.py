@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self
 
 from agentcl.errors import InvalidInput
 
@@ -65,3 +66,10 @@ class ChangeDetector:
     def to_plain(self) -> dict[str, Any]:
         """Return the state as JSON, clusters sorted: `[up, down]` of each."""
         return {name: [sums.up, sums.down] for name, sums in sorted(self._clusters.items())}
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Sequence[float]]) -> Self:
+        """Return the state that `to_plain` returned."""
+        detector = cls()
+        detector._clusters = {name: _Sums(*sums) for name, sums in plain.items()}
+        return detector

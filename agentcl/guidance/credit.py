@@ -21,7 +21,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 from agentcl.errors import InvalidInput
 
@@ -239,14 +239,28 @@ class Credit:
         return math.fsum(weighted) / math.fsum(precision)
 
     def to_plain(self) -> dict[str, Any]:
-        """Return the state as JSON, sorted: `[A, B, shown, withheld]` and the counts of each."""
+        """Return the state as JSON: `[A, B, shown, withheld]` and the counts of each.
+
+        Lessons are sorted. Their clusters stay in the order of arrival, in which they are summed.
+        """
         return {
             "noise": [self._squares, self._episodes],
             "lessons": {
-                lesson: {name: _plain(one) for name, one in sorted(clusters.items())}
+                lesson: {name: _plain(one) for name, one in clusters.items()}
                 for lesson, clusters in sorted(self._lessons.items())
             },
         }
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Self:
+        """Return the state that `to_plain` returned."""
+        credit = cls()
+        credit._squares, credit._episodes = plain["noise"]
+        credit._lessons = {
+            lesson: {name: _evidence(one) for name, one in clusters.items()}
+            for lesson, clusters in plain["lessons"].items()
+        }
+        return credit
 
     def _evidence(self, lesson: str, cluster: str) -> _Evidence:
         return self._lessons.setdefault(lesson, {}).setdefault(cluster, _Evidence())
@@ -302,3 +316,8 @@ def _plain(one: _Evidence) -> list[float]:
         *(one.a, one.b, one.shown, one.withheld),
         *(counts.shown, counts.withheld, counts.certain, counts.wins, counts.losses),
     ]
+
+
+def _evidence(plain: Sequence[Any]) -> _Evidence:
+    a, b, shown, withheld, *counts = plain
+    return _Evidence(a, b, shown, withheld, Counts(*counts))

@@ -8,8 +8,9 @@ one that is judged. It is shrunk to the mean over all clusters, and forgets, so 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from agentcl.errors import InvalidInput
 
@@ -120,6 +121,13 @@ class Expectation:
             name: [past.weight, past.mean, past.squares]
             for name, past in sorted(self._clusters.items())
         }
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Sequence[float]]) -> Self:
+        """Return the state that `to_plain` returned."""
+        expectation = cls()
+        expectation._clusters = {name: _Past(*past) for name, past in plain.items()}
+        return expectation
 
     def _overall(self) -> tuple[float, float]:
         """Return the mean of the clusters' means, and the variance within them.

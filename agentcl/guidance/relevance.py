@@ -8,7 +8,8 @@ what is rare among few lessons is chance.
 from __future__ import annotations
 
 from collections import Counter
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Final, Self
 
 from agentcl.guidance.same import content
 
@@ -48,6 +49,19 @@ class Situations:
             del self._situations[word][words]
             if not self._situations[word]:
                 del self._situations[word]
+
+    def to_plain(self) -> list[list[str]]:
+        """Return the lessons of each situation, all in the order in which they are looked at."""
+        return [list(lessons) for lessons in self._lessons.values()]
+
+    @classmethod
+    def from_plain(cls, plain: Iterable[Iterable[str]], whens: Mapping[str, str]) -> Self:
+        """Return the situations that `to_plain` returned; `whens` are the lessons' own."""
+        situations = cls()
+        for lessons in plain:
+            for lesson in lessons:
+                situations.add(lesson, whens[lesson])
+        return situations
 
     def covering(self, situation: str) -> dict[str, float]:
         """Return the lessons that speak of a situation, with the share of their "when" that it has."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from agentcl.guidance.change import ChangeDetector
 from agentcl.guidance.credit import Credit, Posterior
@@ -66,16 +66,26 @@ class Belief:
         return self.confirmed + self.refuted
 
 
+class LessonTest(NamedTuple):
+    """What one later episode said of a lesson."""
+
+    episode: str
+    is_confirmed: bool
+    stated: int | None  # place in the reflection of what says so; None: the episode followed it
+
+
 @dataclass(slots=True)
 class LessonState:
     """One lesson and what happened to it."""
 
     guidance: Guidance
     number: int  # of its arrival, from 0; ids of one millisecond are in no order
+    first_seq: int  # the row that it came with ...
+    seq: int  # ... and the row of its newest version
     uses: int = 0
     wins: int = 0  # uses that ended better than was expected of the task
     losses: int = 0
-    tests: list[tuple[str, bool, str]] = field(default_factory=list)  # episode, result, how
+    tests: list[LessonTest] = field(default_factory=list)
     balance: int = 0  # of tests for and against it
     decided: str = ""  # "retire", while somebody's decision holds
 
@@ -98,8 +108,8 @@ class LessonState:
         return f"{made.origin}{by}:{made.claim}"
 
 
-def lesson_of(guidance: Guidance) -> Lesson:
-    """Return what a record of guidance says."""
+def lesson_of(guidance: Guidance | Stated) -> Lesson:
+    """Return what a record of guidance, or one statement of a reflection, says."""
     return Lesson(guidance.when, _claim(guidance.claim), guidance.what)
 
 
@@ -115,6 +125,7 @@ class GuidanceState:
         self.tenant = tenant
         self.rules = rules or GuidanceRules()
         self.watermark = 0  # the newest row that was folded
+        self.folded = 0  # rows
         # By id: the lesson that says the same and took its place when memories were merged.
         self.successors: dict[str, str] = {}
         self.lessons: dict[str, LessonState] = {}
@@ -150,12 +161,13 @@ class GuidanceState:
         held = [row for row in held if row.id not in undone]
         state = cls(tenant, rules=rules)
         state.successors = successors_of(held)
-        state.ignored = [
+        rolled_back = (
             (decision.since, decision.until)
             for row in held
             if row.op == "put" and row.kind == Decision.kind and row.tenant == tenant
             if isinstance(decision := row.record(), Decision) and decision.what == "rollback"
-        ]
+        )
+        state.ignored = list(dict.fromkeys(rolled_back))
         for row in held:
             state.apply(row)
         return state
@@ -163,6 +175,7 @@ class GuidanceState:
     def apply(self, row: Row) -> bool:
         """Fold the next row. Returns False if the state must be folded anew: something was taken back."""
         self.watermark = max(self.watermark, row.seq)
+        self.folded += 1
         if row.op == "erase":
             return False
         if row.tenant != self.tenant:
@@ -176,13 +189,14 @@ class GuidanceState:
                 self.lessons[row.id].decided = "retire"
                 self.situations.remove(row.id)
             return True
-        return self._fold(row.record(), row.created_at)
+        return self._fold(row.record(), row.seq, row.created_at)
 
-    def _fold(self, record: Record, at: int) -> bool:
+    def _fold(self, record: Record, seq: int, at: int) -> bool:
         record = self.renamed(record)
         match record:
             case Guidance():
-                self._add(record)
+                self._add(record, seq)
+                return record.id not in self.successors  # or it came back
             case Decision(what="rollback"):
                 return (record.since, record.until) in self.ignored
             case Decision():
@@ -200,24 +214,35 @@ class GuidanceState:
         """Return evidence of lessons as evidence of those that took their places."""
         return _renamed(record, self.successors) if self.successors else record
 
-    def _add(self, guidance: Guidance) -> None:
+    def _in_force(self, guidance: Guidance) -> Guidance:
+        """Return a lesson as the one that took its place, if one did."""
         successor = self.successors.get(guidance.id)
-        if successor in self.lessons:
+        return guidance if successor is None else replace(guidance, id=successor)
+
+    def _add(self, guidance: Guidance, seq: int) -> None:
+        if self.successors.get(guidance.id) in self.lessons:
             return
-        if successor is not None:  # its evidence may come before the successor itself does
-            guidance = replace(guidance, id=successor)
+        guidance = self._in_force(
+            guidance
+        )  # its evidence may come before the successor itself does
         if guidance.id in self.lessons:
             self.lessons[guidance.id].guidance = guidance
+            self.lessons[guidance.id].seq = seq
         else:
-            self.lessons[guidance.id] = held = LessonState(guidance, len(self.lessons))
-            self._matters.setdefault(matter_of(held.lesson), []).append(guidance.id)
-            if guidance.claim == "do":
-                self._whens.setdefault(content(guidance.when), []).append(guidance.id)
+            held = LessonState(guidance, len(self.lessons), seq, seq)
+            self.lessons[guidance.id] = held
+            self._index(guidance)
             if self._is_ignored(to_micros(guidance.created_at)):
                 held.decided = "rolled back"
             if guidance.origin == "experience":
                 self.trust.born(guidance.id, self._place(guidance.world))
         self.situations.add(guidance.id, guidance.when)
+
+    def _index(self, guidance: Guidance) -> None:
+        """Note on which matter a lesson is, by its first version."""
+        self._matters.setdefault(matter_of(lesson_of(guidance)), []).append(guidance.id)
+        if guidance.claim == "do":
+            self._whens.setdefault(content(guidance.when), []).append(guidance.id)
 
     def _decide(self, decision: Decision) -> None:
         held = self.lessons.get(decision.guidance)
@@ -261,7 +286,7 @@ class GuidanceState:
         held.losses += residual < 0
         if shown.is_followed and episode.is_success:
             world = self._place(episode.world)
-            self._test(held, episode.id, world, is_confirmed=True, how="followed")
+            self._test(held, world, LessonTest(episode.id, True, None))
 
     def _watch(self, episode: Episode, residual: float, sd: float) -> None:
         where = self._where(episode.cluster, episode.world)
@@ -279,8 +304,8 @@ class GuidanceState:
         episode = reflection.sources[0]
         _, world, _, is_success = self._episodes.get(episode, _NO_EPISODE)
         world = self._place(world)
-        stated = [(one, _lesson(one)) for one in reflection.stated]
-        for one, lesson in stated:
+        stated = [(one, lesson_of(one)) for one in reflection.stated]
+        for place, (one, lesson) in enumerate(stated):
             is_contradicted = any(oppose(lesson, other) for _, other in stated)
             if is_contradicted and (is_success or lesson.claim == "do"):
                 continue  # first it did not help and then it did: that is evidence of neither
@@ -288,23 +313,21 @@ class GuidanceState:
             # What is done in an episode that fails was no help in it, whatever is said of it.
             is_witness = lesson.claim != "do" or is_success
             if held is not None and episode not in held.guidance.sources and is_witness:
-                self._test(held, episode, world, is_confirmed=True, how="stated again")
+                self._test(held, world, LessonTest(episode, True, place))
             for id in self._matters.get(matter_of(lesson), ()):
                 other = self.lessons[id]
                 if oppose(other.lesson, lesson):
-                    self._test(other, episode, world, is_confirmed=False, how=lesson.sentence())
+                    self._test(other, world, LessonTest(episode, False, place))
 
-    def _test(
-        self, held: LessonState, episode: str, world: str, *, is_confirmed: bool, how: str
-    ) -> None:
+    def _test(self, held: LessonState, world: str, test: LessonTest) -> None:
         """Count at most one test of a lesson an episode, the first that it brings."""
-        tested = self._tested.setdefault(episode, set())
+        tested = self._tested.setdefault(test.episode, set())
         if held.guidance.id in tested or not self.rules.tests:
             return
         tested.add(held.guidance.id)
-        held.tests.append((episode, is_confirmed, how))
-        held.balance += 1 if is_confirmed else -1
-        self.trust.test(held.guidance.id, world, held.class_name, is_confirmed=is_confirmed)
+        held.tests.append(test)
+        held.balance += 1 if test.is_confirmed else -1
+        self.trust.test(held.guidance.id, world, held.class_name, is_confirmed=test.is_confirmed)
 
     # Asking
 
@@ -430,6 +453,90 @@ class GuidanceState:
         }
         return hashlib.sha256(canonical_json(plain).encode()).hexdigest()
 
+    # Keeping
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return all that was folded, as JSON. What lessons say is left out: their rows have it."""
+        return {
+            "watermark": self.watermark,
+            "folded": self.folded,
+            "successors": self.successors,
+            "ignored": self.ignored,
+            "lessons": [
+                [held.first_seq, held.seq, held.uses, held.wins, held.losses, held.tests,
+                 held.balance, held.decided]
+                for held in self.lessons.values()
+            ],
+            "situations": self.situations.to_plain(),
+            "trust": self.trust.to_plain(),
+            "credit": self.credit.to_plain(),
+            "expectation": self.expectation.to_plain(),
+            "lanes": self.lanes.to_plain(),
+            "detector": self._detector.to_plain(),
+            "changes": self.changes,
+            "tried": {name: list(ids) for name, ids in self._tried.items()},
+            "attempts": [[*kind, id] for kind, id in self._attempts.items()],
+            "episodes": self._episodes,
+            "tested": {id: sorted(lessons) for id, lessons in self._tested.items()},
+            "class_means": self._class_means,
+            "credited": self._credited,
+            "means_due": self._means_due,
+        }  # fmt: skip
+
+    @classmethod
+    def from_plain(
+        cls,
+        plain: Mapping[str, Any],
+        versions: Mapping[int, Guidance],
+        *,
+        tenant: str = "",
+        rules: GuidanceRules | None = None,
+    ) -> GuidanceState:
+        """Return the state that `to_plain` returned; it goes on exactly as that one would.
+
+        Args:
+            plain: what `to_plain` returned.
+            versions: what lessons said, by their rows' numbers (see `seqs_of`).
+            tenant: the one that was folded.
+            rules: those that it was folded by.
+        """
+        state = cls(tenant, rules=rules)
+        state.watermark, state.folded = plain["watermark"], plain["folded"]
+        state.successors = dict(plain["successors"])
+        state.ignored = [(since, until) for since, until in plain["ignored"]]
+        for number, (first, seq, uses, wins, losses, tests, balance, decided) in enumerate(
+            plain["lessons"]
+        ):
+            guidance = state._in_force(versions[seq])
+            made = [LessonTest(*test) for test in tests]
+            state.lessons[guidance.id] = LessonState(
+                guidance, number, first, seq, uses, wins, losses, made, balance, decided
+            )
+            state._index(state._in_force(versions[first]))
+        whens = {id: held.guidance.when for id, held in state.lessons.items()}
+        state.situations = Situations.from_plain(plain["situations"], whens)
+        state.trust = Trust.from_plain(plain["trust"])
+        state.credit = Credit.from_plain(plain["credit"])
+        state.expectation = Expectation.from_plain(plain["expectation"])
+        state.lanes = LaneRecord.from_plain(plain["lanes"])
+        state._detector = ChangeDetector.from_plain(plain["detector"])
+        state.changes = [(episode, where, how) for episode, where, how in plain["changes"]]
+        state._tried = {name: dict.fromkeys(ids) for name, ids in plain["tried"].items()}
+        state._attempts = {(where, ended): id for where, ended, id in plain["attempts"]}
+        state._episodes = {
+            id: (cluster, world, is_credited, is_success)
+            for id, (cluster, world, is_credited, is_success) in plain["episodes"].items()
+        }
+        state._tested = {id: set(lessons) for id, lessons in plain["tested"].items()}
+        state._class_means = dict(plain["class_means"])
+        state._credited, state._means_due = plain["credited"], plain["means_due"]
+        return state
+
+
+def seqs_of(plain: Mapping[str, Any]) -> list[int]:
+    """Return the numbers of the rows that say what the lessons of a kept state are."""
+    return sorted({seq for first, newest, *_ in plain["lessons"] for seq in (first, newest)})
+
 
 def successors_of(rows: Iterable[Row]) -> dict[str, str]:
     """Return which lessons gave way to which, all the way to the one in force."""
@@ -463,10 +570,6 @@ def _renamed(record: Record, successors: Mapping[str, str]) -> Record:
         case Decision():
             return replace(record, guidance=successors.get(record.guidance, record.guidance))
     return record
-
-
-def _lesson(stated: Stated) -> Lesson:
-    return Lesson(stated.when, _claim(stated.claim), stated.what)
 
 
 def _claim(text: str) -> Claim:

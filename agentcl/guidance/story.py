@@ -13,7 +13,14 @@ from typing import Final
 from agentcl.errors import InvalidInput, NotFound
 from agentcl.guidance.overview import Standing, begin, home_of, standing_of
 from agentcl.guidance.rules import GuidanceRules
-from agentcl.guidance.state import KINDS, Belief, GuidanceState, LifeStage
+from agentcl.guidance.state import (
+    KINDS,
+    Belief,
+    GuidanceState,
+    LessonTest,
+    LifeStage,
+    lesson_of,
+)
 from agentcl.store.base import Store
 from agentcl.store.episodes import Decision, Episode, Exposure, Guidance, Reflection
 from agentcl.store.records import Record, ScopeView, from_micros
@@ -219,11 +226,19 @@ class _Chronicle:
             return
         if isinstance(record, Decision) and record.guidance == self._id:
             self._rulings.append(Ruling(record.created_at, record.id, record.what, record.reason))
-        for episode, is_confirmed, how in held.tests[tests:]:
-            task, world = self._tasks.get(episode, ("", ""))
+        for test in held.tests[tests:]:
+            task, world = self._tasks.get(test.episode, ("", ""))
             by = getattr(record, "author", "") or getattr(record, "judge", "")
             self._witnesses.append(
-                Witness(from_micros(row.created_at), episode, task, world, is_confirmed, how, by)
+                Witness(
+                    from_micros(row.created_at),
+                    test.episode,
+                    task,
+                    world,
+                    test.is_confirmed,
+                    _how(test, record),
+                    by,
+                )
             )
         if row.op == "delete" and row.id == self._id:
             self._is_deleted = True
@@ -270,6 +285,15 @@ class _Chronicle:
         self._changes.append(
             StageChange(from_micros(row.created_at), belief.stage, belief.why, _event(row, record))
         )
+
+
+def _how(test: LessonTest, record: Record | None) -> str:
+    """Return how an episode spoke of a lesson, in words; `record` is what it did so with."""
+    if test.stated is None or not isinstance(record, Reflection):
+        return "followed"
+    if test.is_confirmed:
+        return "stated again"
+    return lesson_of(record.stated[test.stated]).sentence()
 
 
 def _event(row: Row, record: Record | None) -> str:

@@ -12,9 +12,9 @@ tested: this is CLIN's meta-memory (Majumder et al. 2023, section 3.3) as the to
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Self
 
 # A test weighs 1 / k, where k counts from the newest: forgetting by a power law in use (Anderson and
 # Schooler 1991), with an exponent at which two refutations outweigh any number of older confirmations.
@@ -144,6 +144,22 @@ class Trust:
             "carried": [self._carried.confirmed, self._carried.tested],
             "aging": self._aging,
         }
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Self:
+        """Return the state that `to_plain` returned."""
+        trust = cls()
+        trust._tests = {
+            lesson: {
+                world: _Tests([(is_confirmed, then) for is_confirmed, then in results])
+                for world, results in worlds.items()
+            }
+            for lesson, worlds in plain["tests"].items()
+        }
+        trust._classes = {name: _Class(*counts) for name, counts in plain["classes"].items()}
+        trust._carried = _Class(*plain["carried"])
+        trust._aging = dict(plain["aging"])
+        return trust
 
     def _local(self, tests: _Tests, world: str, expected: float) -> float:
         good, bad = tests.weights(self._aging.get(world, 0))

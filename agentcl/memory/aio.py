@@ -7,8 +7,20 @@ from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial, wraps
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, ParamSpec, Self, TypeVar, Unpack
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    Final,
+    Generic,
+    NoReturn,
+    ParamSpec,
+    Self,
+    TypeVar,
+    Unpack,
+)
 
+from agentcl.errors import MemoryClosed
 from agentcl.memory.episode import EpisodeOptions, EpisodeRecall, EpisodeRecorder
 from agentcl.memory.episodes import Episodes
 from agentcl.memory.facts import Facts
@@ -39,7 +51,11 @@ class _Awaited(Generic[R]):
     async def _run(self, call: Callable[[], T]) -> T:
         from asyncio import get_running_loop
 
-        return await get_running_loop().run_in_executor(self._threads, call)
+        try:
+            running = get_running_loop().run_in_executor(self._threads, call)
+        except RuntimeError as error:  # its threads are gone
+            raise MemoryClosed("this memory is closed; open it again to go on") from error
+        return await running
 
 
 def _awaitable(
@@ -152,7 +168,8 @@ class AsyncJobs(_Awaited[Jobs]):
 class AsyncMemory(_Awaited[Memory]):
     """A `Memory` whose verbs are awaited. Takes the same arguments, and has the same rooms.
 
-    Cancelling an awaited write does not undo it: it has begun in a thread and runs to its end there.
+    No verb runs on the event loop. The first one that encodes opens the encoder, in its thread; `warm_up` does
+    so before somebody waits for it. Cancelling an awaited write does not undo it: it has begun in a thread and runs to its end there.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None, **settings: Any) -> None:  # noqa: ANN401  # those of Memory
@@ -181,6 +198,9 @@ class AsyncMemory(_Awaited[Memory]):
     def __repr__(self) -> str:
         return f"Async{self._target!r}"
 
+    def __reduce__(self) -> NoReturn:
+        self._target.__reduce__()
+
     async def close(self) -> None:
         """Wait for running verbs, then close; calling it twice is allowed."""
         from asyncio import to_thread
@@ -194,6 +214,7 @@ class AsyncMemory(_Awaited[Memory]):
         """The same memory for code that does not await."""
         return self._target
 
+    warm_up = _awaitable(Memory.warm_up)
     add = _awaitable(Memory.add)
     add_many = _awaitable(Memory.add_many)
     search = _awaitable(Memory.search)

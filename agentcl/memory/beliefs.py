@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from agentcl.guidance.rules import GuidanceRules
 from agentcl.memory.opening import Opened
+from agentcl.retrieval.retriever import FOLDER
 
 if TYPE_CHECKING:
     from agentcl.guidance.state import GuidanceState
+
+# A state is written when so many rows, or such a share of all, were folded since it was written last: a start
+# then folds few rows, and writing costs little of what folding does.
+_KEEP_FROM: Final = 200
+_KEEP_SHARE: Final = 0.05
 
 
 class Beliefs:
@@ -17,7 +25,10 @@ class Beliefs:
     def __init__(self, opened: Opened) -> None:
         self.rules = GuidanceRules()
         self._opened = opened
+        # `forget` deletes this folder like that of any index it does not know.
+        self._folder = opened.path / FOLDER / "guidance"
         self._states: dict[str, GuidanceState] = {}
+        self._kept: dict[str, int] = {}  # rows that the state in a tenant's file has folded
 
     def state(self, tenant: str = "") -> GuidanceState:
         """Return what is believed of a tenant's lessons, with all that the journal has by now."""
@@ -26,10 +37,39 @@ class Beliefs:
         journal = self._opened.journal
         with self._opened.lock:
             held = self._states.get(tenant)
+            if held is None or held.rules != self.rules:
+                held = self._load(tenant)
             if held is None or not all(
                 held.apply(row) for row in journal.since(held.watermark, kinds=KINDS)
             ):
                 rows = journal.since(0, kinds=KINDS)
                 held = GuidanceState.of(rows, tenant=tenant, rules=self.rules)
-                self._states[tenant] = held
+                self._kept[tenant] = 0
+            self._states[tenant] = held
+            if held.folded - self._kept[tenant] > max(_KEEP_FROM, _KEEP_SHARE * held.folded):
+                self._keep(held)
             return held
+
+    def _load(self, tenant: str) -> GuidanceState | None:
+        from agentcl.guidance.snapshot import load
+
+        state = load(self._file(tenant), self._opened.journal, tenant=tenant, rules=self.rules)
+        self._kept[tenant] = state.folded if state else 0
+        return state
+
+    def _keep(self, state: GuidanceState) -> None:
+        """Write a state to its file, unless it names what another process erased meanwhile."""
+        from agentcl.guidance.snapshot import save
+        from agentcl.guidance.state import KINDS
+
+        journal = self._opened.journal
+        if journal.read_only:
+            return
+        file = self._file(state.tenant)
+        save(file, state, journal)
+        self._kept[state.tenant] = state.folded
+        if any(row.op == "erase" for row in journal.since(state.watermark, kinds=KINDS)):
+            file.unlink(missing_ok=True)
+
+    def _file(self, tenant: str) -> Path:
+        return self._folder / f"{hashlib.sha256(tenant.encode()).hexdigest()[:32]}.json"

@@ -121,7 +121,7 @@ def _checked(path: Path, number: int, entry: object) -> OpenieDocument:
 
 
 def _json_lines(path: Path, text: str) -> Iterator[OpenieDocument]:
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
@@ -139,10 +139,10 @@ def _json_lines(path: Path, text: str) -> Iterator[OpenieDocument]:
 
 def _tsv(path: Path, text: str) -> Iterator[OpenieDocument]:
     found: dict[str, list[Any]] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
-        columns = line.split("\t")
+        columns = line.removesuffix("\r").split("\t")
         if len(columns) != 4:
             raise TransferError(
                 f"{path}: line {number} has {len(columns)} columns, not text, subject, predicate, object"

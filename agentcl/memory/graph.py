@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Unpack
+from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from agentcl.errors import InvalidInput, MissingExtra, NotFound, StoreUnavailable
 from agentcl.memory.bound import UNBOUND, Bound
@@ -29,6 +29,7 @@ from agentcl.store.checks import (
 from agentcl.store.records import Fact, Passage, to_micros
 from agentcl.text.saving import is_stream, save_text, saving
 from agentcl.text.suggesting import nearest
+from agentcl.text.visible import for_xml
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -298,6 +299,7 @@ class GraphView:
         """Write the graph to a .graphml or .json file (node-link); return how many edges it has.
 
         A pipe or device without such a name gets JSON.
+        GraphML is XML, which cannot hold control characters. Their pictures stand for them there (U+2400).
 
         Raises:
             InvalidInput: if the file's name ends otherwise.
@@ -313,7 +315,7 @@ class GraphView:
         try:
             with saving(target) as file:
                 if suffix == ".graphml":
-                    nx.write_graphml(graph, file)
+                    nx.write_graphml(_for_xml(graph), file)
                 else:
                     data = nx.node_link_data(graph, edges="edges")
                     file.write(json.dumps(data, ensure_ascii=False).encode())
@@ -452,3 +454,20 @@ def _net(graph: nx.MultiGraph[str], hits: Collection[str], title: str) -> Pictur
         for at, (node, data) in zip(places, graph.nodes(data=True), strict=True)
     ]
     return net(nodes, edges, title=title, desc=_LEGEND)
+
+
+def _for_xml(graph: nx.MultiGraph[str]) -> nx.MultiGraph[str]:
+    """Return a graph with texts that XML can hold."""
+
+    def held(attributes: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            name: for_xml(value) if isinstance(value, str) else value
+            for name, value in attributes.items()
+        }
+
+    written: nx.MultiGraph[str] = graph.__class__()
+    for node, own in graph.nodes(data=True):
+        written.add_node(for_xml(node), **held(own))
+    for one, other, own in graph.edges(data=True):
+        written.add_edge(for_xml(one), for_xml(other), **held(own))
+    return written

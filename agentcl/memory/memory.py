@@ -176,6 +176,17 @@ class Memory:
         if self._owns:
             self._opened.close()
 
+    def warm_up(self, *, mode: Mode | SearchMode = "hybrid") -> None:
+        """Open now what the first verb would open: the encoder, and the indexes that a mode asks.
+
+        Indexes catch up with all that is stored. Encoding begins with one short text, which with an encoder
+        behind an endpoint is one call.
+
+        Raises:
+            MissingExtra: if the encoder or the index needs a part that is not installed.
+        """
+        self._opened.warm_up(mode)
+
     def __enter__(self) -> Self:
         return self
 

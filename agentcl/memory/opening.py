@@ -14,9 +14,11 @@ from agentcl.errors import EncoderMismatch, StoreUnavailable
 from agentcl.memory.documents import encode
 from agentcl.memory.settings import Setting, resolve
 from agentcl.retrieval.encoders import Encoder, default_encoder_name, open_encoder
+from agentcl.retrieval.encoders.base import GivenVectors
 from agentcl.retrieval.graph.names import Extractor
 from agentcl.retrieval.graph.settings import GraphSettings
 from agentcl.retrieval.index import Index
+from agentcl.retrieval.modes import Mode, SearchMode
 from agentcl.retrieval.retriever import Retriever
 from agentcl.store.opening import open_store
 from agentcl.store.records import Record, now_micros
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound=Record)
 _CACHED_QUERIES: Final = 1_000
+_FIRST_QUERY: Final = "warm up"
 
 
 class Opened:
@@ -146,6 +149,12 @@ class Opened:
             if len(self._queries) > _CACHED_QUERIES:
                 self._queries.popitem(last=False)
         return vector
+
+    def warm_up(self, mode: Mode | SearchMode) -> None:
+        """Open the encoder and the indexes; `Memory.warm_up` documents it."""
+        if not isinstance(self.encoder, GivenVectors):
+            self.encode_query(_FIRST_QUERY)
+        self.retriever.catch_up(mode=mode)
 
     def forget_queries(self) -> None:
         """Drop the vectors of past queries."""

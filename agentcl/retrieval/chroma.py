@@ -9,6 +9,7 @@ own opens Chroma anew.
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import sqlite3
 import threading
@@ -33,6 +34,7 @@ with needs("the index 'chroma'", "chroma"):
 
 _LIVE: Final = (1 << 62) - 1  # `ended` of a live entry
 _BATCH: Final = 500
+_SQUARED: Final = 1e15  # and its inverse: lengths between them can be squared in float32
 _FAILURES: Final = (ChromaError, httpx.HTTPError, ValueError, OSError)
 
 
@@ -116,7 +118,7 @@ class ChromaIndex:
             wanted = min(total, 2 * limit + 1)
             while wanted:
                 found = collection.query(
-                    query_embeddings=cast(Any, [list(_floats(query.vector))]),
+                    query_embeddings=cast(Any, [_floats(query.vector)]),
                     n_results=wanted,
                     where=cast(Any, _where(query)),
                     include=["metadatas", "distances"],
@@ -269,7 +271,7 @@ class ChromaIndex:
         if entries:
             self._collection().upsert(
                 ids=[str(entry.seq) for entry in entries],
-                embeddings=cast(Any, [list(_floats(entry.vector or b"")) for entry in entries]),
+                embeddings=cast(Any, [_floats(entry.vector or b"") for entry in entries]),
                 metadatas=[_held(entry) for entry in entries],
             )
 
@@ -290,8 +292,13 @@ def _without_repeats(changes: Sequence[Change]) -> Iterator[list[Change]]:
         yield list(run.values())
 
 
-def _floats(vector: bytes) -> memoryview[float]:
-    return memoryview(vector).cast("f")
+def _floats(vector: bytes) -> list[float]:
+    """Return a vector's numbers; one whose length Chroma could not square in float32 at length 1."""
+    numbers: list[float] = [*memoryview(vector).cast("f")]
+    length = math.hypot(*numbers)
+    if 1 / _SQUARED < length < _SQUARED:
+        return numbers
+    return [number / length for number in numbers]
 
 
 def _held(entry: Entry) -> dict[str, str | int]:

@@ -24,6 +24,9 @@ _GROW: Final = 1.5
 _BATCH: Final = 500  # changes of a rebuild that are held at once
 
 Floats = NDArray[np.float32]
+_SQUARED: Final = (
+    1e15  # lengths up to this, and down to its inverse, are right though float32 squares them
+)
 Rows = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 
@@ -147,8 +150,9 @@ class ExactIndex:
             count = self._size if rows is None else len(rows)
             if count == 0:
                 return []
-            wanted = np.frombuffer(query.vector, "<f4")
-            wanted = wanted / np.linalg.norm(wanted)
+            wanted = np.empty((1, len(query.vector) // 4), np.float32)
+            _to_units(np.frombuffer(query.vector, "<f4").reshape(1, -1), wanted)
+            wanted = wanted[0]
             if count > SCAN_FROM and self._signs.is_useful:
                 rows = self._signs.near(wanted, rows, limit=limit)
             scores = self._cosines(wanted, rows)
@@ -250,7 +254,7 @@ class ExactIndex:
         self._reserve(len(added), vectors.shape[1])
         new = slice(self._size, self._size + len(added))
         self._size = new.stop
-        np.divide(vectors, np.linalg.norm(vectors, axis=1, keepdims=True), out=self._vectors[new])
+        _to_units(vectors, self._vectors[new])
         self._seqs[new] = [entry.seq for entry in entries]
         self._scope[new] = [self._scopes.setdefault(e.scope, len(self._scopes)) for e in entries]
         self._kind[new] = [self._kinds.setdefault(e.kind, len(self._kinds)) for e in entries]
@@ -282,6 +286,20 @@ class ExactIndex:
         self._room = np.empty((_GATHERED, dim), np.float32)
         for name in ("_seqs", "_scope", "_kind", "_created", "_ended", "_from", "_to"):
             setattr(self, name, grown(getattr(self, name), (room,)))
+
+
+def _to_units(vectors: Floats, units: Floats) -> None:
+    """Fill `units` with the vectors, each brought to length 1.
+
+    Squares of very large and very small numbers are beyond float32: these are computed in float64.
+    """
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        np.divide(vectors, lengths, out=units)
+    odd = np.flatnonzero(~((lengths > 1 / _SQUARED) & (lengths < _SQUARED)))
+    if len(odd):
+        exact = vectors[odd].astype(np.float64)
+        units[odd] = exact / np.linalg.norm(exact, axis=1, keepdims=True)
 
 
 def _highest(scores: Floats, limit: int) -> Rows:

@@ -3,6 +3,7 @@
 FTS5 was chosen over tantivy by `benchmarks/fulltext.py`. Terms found in many entries are left out of a
 query (unless nothing else is left): they cost most of the time, and the ranking is better without. So are
 the function words of a question, which in a conversation are rare enough to be taken for what it is about.
+A query without a word ("%") is looked up among the signs of entries.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, islice
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 from agentcl.errors import SchemaTooNew, StoreCorrupt
 from agentcl.retrieval.index import Change, Entry, Match, Query
@@ -24,7 +25,7 @@ from agentcl.store.records import Scope, ScopeView
 from agentcl.store.sqlite.conditions import view_sql
 from agentcl.store.sqlite.database import Database
 from agentcl.text.function_words import content_terms
-from agentcl.text.terms import terms
+from agentcl.text.terms import ANALYSIS, indexed_terms, is_beginning, signs, terms
 
 logger = logging.getLogger(__name__)
 
@@ -47,13 +48,26 @@ _SCHEMA: Final = (
     # A past version keeps its entry, with the moment at which it ended.
     "CREATE TABLE entry (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, kind TEXT NOT NULL,"
     " scope INTEGER NOT NULL, created_at INTEGER NOT NULL, ended_at INTEGER, valid_from INTEGER,"
-    " valid_to INTEGER, metadata TEXT NOT NULL)",
+    " valid_to INTEGER, metadata TEXT NOT NULL, signs TEXT NOT NULL)",
     "CREATE INDEX entry_id ON entry (id)",
-    # Our terms are letters and digits of any script; the ascii tokenizer leaves them whole. `tag`
+    "CREATE INDEX entry_signs ON entry (signs, seq) WHERE signs <> ''",
+    # Our terms have nothing of ASCII but letters and digits; the ascii tokenizer leaves them whole. `tag`
     # holds "live" or "past" and the scope, so that what a query cannot see need not be scored.
     "CREATE VIRTUAL TABLE words USING fts5 (tag, body, tokenize = 'ascii')",
 )
 _TABLES: Final = ("words", "entry", "scope", "mark")
+
+
+_BY_WORDS: Final = (
+    "SELECT rowid AS seq, -bm25(words, 0.0, 1.0) AS score FROM words WHERE words MATCH ?"
+)
+
+
+class _Asked(NamedTuple):
+    """A query for entries' `seq` and `score`, and its parameters."""
+
+    sql: str
+    parameters: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -67,6 +81,9 @@ class _Known:
 
 
 def _create(connection: sqlite3.Connection) -> None:
+    """Make the tables, empty. Terms of an earlier analysis are dropped, so that the index is filled anew."""
+    for table in _TABLES:
+        connection.execute(f"DROP TABLE IF EXISTS {table}")
     for statement in _SCHEMA:
         connection.execute(statement)
 
@@ -132,12 +149,12 @@ class FullTextIndex:
 
     def search(self, query: Query, *, limit: int) -> list[Match]:
         """Return the entries with the highest BM25 for the query's terms."""
-        expression = self._expression(query)
-        if expression is None:
+        asked = self._asked(query)
+        if asked is None:
             return []
         wanted = limit
         while True:
-            ranked = self._ranked(query, expression, wanted)
+            ranked = self._ranked(query, asked, wanted)
             matches = [
                 Match(seq, id, score)
                 for seq, score, id, metadata in ranked
@@ -178,7 +195,7 @@ class FullTextIndex:
             self._file,
             busy_timeout_s=self._busy_timeout_s,
             durability="normal",
-            migrations=(_create,),
+            migrations=(_create,) * ANALYSIS,
             remedy="Run `agentcl reindex`: the journal holds everything that was in it",
         )
 
@@ -191,8 +208,6 @@ class FullTextIndex:
 
     def _refill(self, changes: Iterable[Change], watermark: int) -> None:
         with self._database.write() as connection:
-            for table in _TABLES:
-                connection.execute(f"DROP TABLE {table}")
             _create(connection)
             self._apply(connection, changes)
             connection.execute("UPDATE mark SET watermark = ?", (watermark,))
@@ -231,7 +246,7 @@ class FullTextIndex:
         counts = Counter(entry.scope for entry in entries)
         scopes = {scope: self._scope_id(connection, scope) for scope in counts}
         connection.executemany(
-            "INSERT INTO entry VALUES (?, ?, ?, ?, ?, NULL, ?, ?, ?)",
+            "INSERT INTO entry VALUES (?, ?, ?, ?, ?, NULL, ?, ?, ?, ?)",
             (
                 (
                     entry.seq,
@@ -242,6 +257,7 @@ class FullTextIndex:
                     entry.valid_from,
                     entry.valid_to,
                     json.dumps(dict(entry.metadata)),
+                    signs(entry.text),
                 )
                 for entry in entries
             ),
@@ -249,7 +265,7 @@ class FullTextIndex:
         connection.executemany(
             "INSERT INTO words (rowid, tag, body) VALUES (?, ?, ?)",
             (
-                (entry.seq, f"live scope{scopes[entry.scope]}", " ".join(terms(entry.text)))
+                (entry.seq, f"live scope{scopes[entry.scope]}", " ".join(indexed_terms(entry.text)))
                 for entry in entries
             ),
         )
@@ -271,6 +287,14 @@ class FullTextIndex:
         )
         return int(cursor.lastrowid or 0)
 
+    def _asked(self, query: Query) -> _Asked | None:
+        """Return which entries a query is about, or None when nothing can match it."""
+        if not terms(query.text):
+            found = signs(query.text)
+            return _Asked(_by_signs(found), tuple(found)) if found else None
+        expression = self._expression(query)
+        return _Asked(_BY_WORDS, (expression,)) if expression else None
+
     def _expression(self, query: Query) -> str | None:
         """Return the FTS5 expression of a query, or None when nothing can match it."""
         is_cut = self._frequent < 1
@@ -283,7 +307,7 @@ class FullTextIndex:
         telling = self._telling(words, prefix, seen, known)
         if not telling:
             return None
-        body = " OR ".join(f'"{word}"' for word in telling)
+        body = " OR ".join(map(_phrase, telling))
         return f"{prefix}body : ({body})"
 
     def _up_to_date(self) -> _Known:
@@ -330,7 +354,7 @@ class FullTextIndex:
         if seen >= _FREQUENT_FROM:
             most = min(most, int(self._frequent * seen))
         sql = f"SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT {most + 1})"
-        each = self._counts(sql, [f'{prefix}body : "{word}"' for word in words], known)
+        each = self._counts(sql, [f"{prefix}body : {_phrase(word)}" for word in words], known)
         counts = dict(zip(words, each, strict=True))
         found = sorted((word for word in words if counts[word]), key=lambda word: counts[word])
         if self._frequent >= 1:
@@ -353,7 +377,7 @@ class FullTextIndex:
             found.append(known.counts[key])
         return found
 
-    def _ranked(self, query: Query, expression: str, wanted: int) -> list[_Ranked]:
+    def _ranked(self, query: Query, asked: _Asked, wanted: int) -> list[_Ranked]:
         """Return the entries with the highest BM25; those that the query keeps out have no id."""
         visible, parameters = view_sql(query.view)
         conditions = [f"e.scope IN (SELECT s.id FROM scope AS s WHERE {visible})"]
@@ -372,13 +396,23 @@ class FullTextIndex:
         metadata = "e.metadata" if query.conditions else "NULL"
         ranked = self._database.read(
             f"SELECT b.seq, b.score, e.id, {metadata} FROM"
-            " (SELECT rowid AS seq, -bm25(words, 0.0, 1.0) AS score FROM words"
-            " WHERE words MATCH ? ORDER BY score DESC, rowid LIMIT ?) AS b"
+            f" ({asked.sql} ORDER BY score DESC, seq LIMIT ?) AS b"
             f" LEFT JOIN entry AS e ON e.seq = b.seq AND {' AND '.join(conditions)}"
             " ORDER BY b.score DESC, b.seq",
-            (expression, wanted, *parameters),
+            (*asked.parameters, wanted, *parameters),
         )
         return cast(list[_Ranked], ranked)
+
+
+def _phrase(term: str) -> str:
+    """Return a term as FTS5 is asked for it."""
+    return f'"{term}" *' if is_beginning(term) else f'"{term}"'
+
+
+def _by_signs(found: str) -> str:
+    """Return the query for entries with some of these signs; their score is how many of them they have."""
+    score = " + ".join(["(instr(signs, ?) > 0)"] * len(found))
+    return f"SELECT seq, {score} AS score FROM entry WHERE signs <> '' AND score > 0"
 
 
 def _holds(query: Query, metadata: str) -> bool:

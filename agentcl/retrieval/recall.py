@@ -92,6 +92,7 @@ class Hit:
     valid_to: datetime | None
     seq: int  # the journal's number of this version
     query: str  # what was asked
+    copies: int = 1  # passages that were found with the same text; of its title this is the newest
 
     def __repr__(self) -> str:
         return (
@@ -118,6 +119,8 @@ class Hit:
             for part in self.parts
             if part.link
         ]
+        if self.copies > 1:
+            words.append(f"{self.copies} have this text")
         if found := self.matched_terms:
             words.append("matched " + ", ".join(found[:8]))
         return "; ".join(words)
@@ -232,6 +235,8 @@ def _element(number: int, hit: Hit, text: str) -> str:
     if hit.uri:
         attributes.append(f'source="{escape(hit.uri)}"')
     attributes.append(f'recorded="{hit.created_at.date().isoformat()}"')
+    if hit.copies > 1:
+        attributes.append(f'copies="{hit.copies}"')
     for name, moment in (("valid_from", hit.valid_from), ("valid_to", hit.valid_to)):
         if moment is not None:
             attributes.append(f'{name}="{moment.isoformat()}"')

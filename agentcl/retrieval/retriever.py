@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 # Modules of the standard library that few searches need are imported where they are used.
 logger = logging.getLogger(__name__)
 FOLDER: Final = "indexes"
+_DELETIONS: Final = 10  # tries to delete a folder while another process writes files there
+_TIE: Final = 1e-9  # scores that differ by less are equal
 _DEPTH: Final = 200  # entries asked of each index, so that fusion knows both scores of most
 
 
@@ -158,13 +160,34 @@ class Retriever:
     ) -> Retrieved:
         """Return at most `limit` hits, best first; ties break by the journal's order.
 
+        Passages with the same text are one hit. Where they fill what was asked of the indexes, more is asked.
+
         `recognise` filters the facts that a graph search begins with.
         """
         asked = search_mode(mode)
         self.catch_up(mode=asked)
         if asked.joins == "walk":
             return self._as_published(query, limit, recognise)
-        depth = limit if asked.joins == "none" else max(_DEPTH, 4 * limit)
+        times = 1
+        while True:
+            found, is_filled = self._retrieve(query, asked, limit, times, recognise)
+            if not is_filled:
+                return found
+            times *= 4
+
+    def _retrieve(
+        self,
+        query: Query,
+        asked: SearchMode,
+        limit: int,
+        times: int,
+        recognise: Recognise | None,
+    ) -> tuple[Retrieved, bool]:
+        """Return hits, and whether it was copies that left too few though the indexes hold more.
+
+        The indexes are asked for so many `times` the entries that hits without copies need.
+        """
+        depth = times * (limit if asked.joins == "none" else max(_DEPTH, 4 * limit))
         rankings: dict[str, Sequence[Match]] = {}
         if "dense" in asked.rankings and query.vector is not None:
             rankings["dense"] = self.dense.search(self._journal, query, limit=depth)
@@ -172,13 +195,16 @@ class Retriever:
             rankings["text"] = self.text.search(self._journal, query, limit=depth)
         fusion = Fusion(rankings, is_lexical=self._is_lexical)
         if asked.walks:
-            walked = self.graph.walk(query, fusion, limit=limit, recognise=recognise)
+            walked = self.graph.walk(query, fusion, limit=times * limit, recognise=recognise)
             hits = self._hits(join(fusion, walked.walk.found), query, limit, walked.walk.steps_to)
-            return Retrieved(hits, walked.way, walked.facts)
+            return Retrieved(hits, walked.way, walked.facts), _is_filled(
+                hits, limit, rankings, depth
+            )
         fused: Iterator[Fused] = map(fusion.entry, fusion.ordered())
         if asked.joins == "sum":  # what neither ranking speaks for is no hit, however few there are
             fused = takewhile(lambda entry: entry.score > 0, fused)
-        return Retrieved(self._hits(fused, query, limit))
+        hits = self._hits(fused, query, limit)
+        return Retrieved(hits), _is_filled(hits, limit, rankings, depth)
 
     def _as_published(self, query: Query, limit: int, recognise: Recognise | None) -> Retrieved:
         """Rank by the walk alone, as HippoRAG 2 does; by vectors alone when no fact is left."""
@@ -240,27 +266,51 @@ class Retriever:
         limit: int,
         steps_to: Callable[[int], Steps] = lambda seq: (),
     ) -> list[Hit]:
-        hits: list[Hit] = []
-        while len(hits) < limit and (some := list(islice(fused, limit - len(hits)))):
-            rows = self._journal.rows([found.seq for found in some])
-            # A row may have been erased by another process since the index was asked.
-            for found in some:
-                if found.seq in rows:
-                    linked = with_link(found, steps_to(found.seq))
-                    hits.append(_hit(linked, rows[found.seq], query.text))
-        return hits
+        copies: dict[str, list[Hit]] = {}  # by their text
+        last = 0.0
+        while len(copies) < limit and (some := list(islice(fused, limit - len(copies)))):
+            last = some[-1].score
+            for found, row in self._rows(some):
+                hit = _hit(with_link(found, steps_to(found.seq)), row, query.text)
+                copies.setdefault(hit.text.strip(), []).append(hit)
+        # What has the same title and text as a hit has its score, so copies of the last one come next.
+        for found, row in self._rows(list(takewhile(lambda one: one.score > last - _TIE, fused))):
+            hit = _hit(found, row, query.text)
+            if hit.text.strip() in copies:
+                copies[hit.text.strip()].append(hit)
+        return [_as_one(same) for same in copies.values()]
+
+    def _rows(self, some: Sequence[Fused]) -> Iterator[tuple[Fused, Row]]:
+        """Yield entries with their rows, less those that another process erased since the indexes were asked."""
+        rows = self._journal.rows([found.seq for found in some]) if some else {}
+        for found in some:
+            if found.seq in rows:
+                yield found, rows[found.seq]
 
     def _drop_unused(self) -> list[str]:
         """Delete the folders of indexes that are not in use: they may hold what was erased."""
-        from shutil import rmtree
-
         used = {feed.index.name for feed in self.feeds}
         done = []
         for folder in sorted(self.folder.iterdir()) if self.folder.is_dir() else ():
             if folder.name not in used and folder.is_dir():
-                rmtree(folder)
+                _delete(folder)
                 done.append(f"{folder.name} (unused, deleted)")
         return done
+
+
+def _delete(folder: Path) -> None:
+    """Delete a folder, which another process may be writing to."""
+    from shutil import rmtree
+
+    for _ in range(_DELETIONS):
+        try:
+            rmtree(folder)
+        except OSError:
+            if not folder.exists():
+                return
+        else:
+            return
+    rmtree(folder)
 
 
 def open_index(name: str, folder: Path, *, collection: str) -> Index:
@@ -295,6 +345,31 @@ def _is_at(feed: Feed, seq: int) -> bool:
         return feed.index.watermark() == seq
     except StoreCorrupt:
         return False  # catching up repairs it
+
+
+def _is_filled(
+    hits: Sequence[Hit], limit: int, rankings: Mapping[str, Sequence[Match]], depth: int
+) -> bool:
+    """Return whether copies took the places of other hits that an index may have."""
+    has_copies = any(hit.copies > 1 for hit in hits)
+    return (
+        has_copies
+        and len(hits) < limit
+        and any(len(ranking) >= depth for ranking in rankings.values())
+    )
+
+
+def _as_one(same: Sequence[Hit]) -> Hit:
+    """Return passages with the same text as one hit, in the place of the best.
+
+    It is the newest of those with the best one's title, which the question may have asked for.
+    """
+    best = same[0]
+    if len(same) == 1:
+        return best
+    titled = [hit for hit in same if hit.title == best.title]
+    newest = max(titled, key=lambda hit: (hit.created_at, hit.seq))
+    return replace(newest, score=best.score, parts=best.parts, copies=len(same))
 
 
 def _hit(found: Fused, row: Row, query: str) -> Hit:

@@ -235,6 +235,25 @@ class IndexContract(ABC):
         )
         assert self.find(index, limit=5) == [1, 2, 3, 4, 5]
 
+    def test_vectors_of_any_length_are_compared_by_their_direction(self, index: Index) -> None:
+        if self.searches != "vector":
+            return
+        lengths = (1e30, 1e-30, 1e18, 3e38, 1e-44, 1.0)
+        for way, first in (([1.0, 0.0, 0.0, 0.0], 1), ([0.0, 1.0, 0.0, 0.0], 101)):
+            index.apply(
+                [
+                    added(entry(seq, vector=pack([length * part for part in way])))
+                    for seq, length in enumerate(lengths, start=first)
+                ],
+                watermark=first + 50,
+            )
+        for length in lengths:
+            asked = Query(view=OPEN, vector=pack([length, 0.0, 0.0, 0.0]))
+            found = index.search(asked, limit=12)
+            assert [match.seq for match in found[:6]] == [1, 2, 3, 4, 5, 6]
+            assert all(abs(match.score - 1) < 1e-3 for match in found[:6])
+            assert all(abs(match.score) < 1e-3 for match in found[6:])
+
     def test_applying_again_does_no_harm_and_the_watermark_never_falls(self, index: Index) -> None:
         changes = [added(entry(1)), added(entry(2)), deleted(3, "id1")]
         for _ in range(2):

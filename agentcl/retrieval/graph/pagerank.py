@@ -49,11 +49,21 @@ class Visits:
 @cache
 def kernels() -> ModuleType | None:
     """Return the compiled loops, or None where numba is not installed."""
-    try:
-        from agentcl.retrieval.graph import kernels as compiled
-    except ImportError:
-        return None
-    return compiled
+    found: list[ModuleType | None] = []
+
+    def load() -> None:
+        try:
+            from agentcl.retrieval.graph import kernels as compiled
+        except ImportError:
+            found.append(None)
+        else:
+            found.append(compiled)
+
+    # In a thread, which Ctrl-C does not reach: numba cannot be imported again after half an import.
+    importing = threading.Thread(target=load, name="agentcl-numba", daemon=True)
+    importing.start()
+    importing.join()
+    return found[0]
 
 
 class Walker:

@@ -29,7 +29,7 @@ from agentcl.store.records import Scope
 
 logger = logging.getLogger(__name__)
 FILE: Final = "graph.npz"
-_VERSION: Final = 3
+_VERSION: Final = 4
 _KINDS: Final = ("passage", "extraction")
 _NONE: Final = int(np.iinfo(np.int64).min)  # stands for None; times before 1970 are negative
 # Of `FactColumns`, as its method `add` wants them, but for the ids.

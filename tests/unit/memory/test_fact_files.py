@@ -37,6 +37,20 @@ def test_hipporags_layout_is_read_and_what_is_no_triple_is_counted(tmp_path: Pat
     assert read(packed) == [WANTED]
 
 
+def test_only_a_newline_ends_a_line(tmp_path: Path) -> None:
+    text = "The boat\u2028 is\x85 steered\x1c by Ilka Renn."
+    lines = tmp_path / "facts.jsonl"
+    row = json.dumps(
+        {"text": text, "facts": [["boat", "is steered by", "Ilka Renn"]]}, ensure_ascii=False
+    )
+    lines.write_bytes(f"{row}\r\n{row}\r\n".encode())
+    (document, _) = read(lines)
+    assert document.text == text
+    table = tmp_path / "facts.tsv"
+    table.write_bytes(f"{text}\tboat\tis steered by\tIlka Renn\r\n".encode())
+    assert read(table)[0] == document
+
+
 def test_json_lines_and_tsv_are_read(tmp_path: Path) -> None:
     lines = tmp_path / "facts.jsonl"
     row = {

@@ -1,8 +1,10 @@
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentcl.text.terms import matched_terms, terms
+from agentcl.text.terms import indexed_terms, is_beginning, matched_terms, signs, terms
 
 
 @pytest.mark.parametrize(
@@ -16,6 +18,27 @@ from agentcl.text.terms import matched_terms, terms
         ("ﬁsh", "fish"),
         ("\uff11\uff12", "12"),
         ("mill's", "mill s"),
+        ("in\u00advisible", "invisible"),
+        ("in\u2060visible\ufeff", "invisible"),
+        ("zero\u200bwidth", "zerowidth"),
+        ("مـــرحبا", "مرحبا"),
+        ("Łódź", "lodz"),
+        ("Ørsted", "orsted"),
+        ("þing", "thing"),
+        ("ISPARTA", "\u0131sparta"),
+        ("Đức", "duc"),
+        ("کتاب", "كتاب"),
+        ("علی", "على"),
+        ("مدرسة", "مدرسه"),
+        ("ٱلكتاب", "الكتاب"),
+        ("١٢٣", "123"),
+        ("۱۲۳", "123"),
+        ("१२३", "123"),
+        ("๑๒๓", "123"),
+        ("\U0001d7d9\U0001d7da\U0001d7db", "123"),
+        ("\U0001d400bc", "abc"),
+        ("❤️", "❤"),
+        ("👍🏽", "👍"),
     ],
 )
 def test_spellings_of_one_word_are_one_term(one: str, other: str) -> None:
@@ -33,8 +56,40 @@ def test_scripts_without_spaces_are_found_by_pairs_of_characters() -> None:
     assert terms("水") == ["水"]
 
 
+def test_the_last_of_unspaced_characters_is_indexed_so_that_each_begins_a_term() -> None:
+    assert indexed_terms("他喜欢茶") == ["他喜", "喜欢", "欢茶", "茶"]
+    assert indexed_terms("茶 and tea") == ["茶", "and", "tea"]
+    assert is_beginning("茶")
+    assert not is_beginning("茶叶")
+    assert not is_beginning("a")
+
+
+def test_parts_of_a_word_with_a_break_of_no_width_are_found_as_well() -> None:
+    assert terms("می\u200cروم") == [*terms("میروم"), *terms("می روم")]
+    assert terms("\u200b a\u200b") == ["a"]
+
+
+def test_vowels_of_indic_scripts_belong_to_their_word() -> None:
+    assert terms("मुझे चाय पसंद है") == ["मुझे", "चाय", "पसंद", "है"]
+
+
+def test_numbers_that_stand_in_a_word_of_another_script_are_terms() -> None:
+    assert terms("رقم١٢٣") == ["رقم123", "123"]
+
+
+def test_emoji_and_currencies_are_terms_of_their_own() -> None:
+    assert terms("rocket🚀launch for 5€") == ["rocket", "🚀", "launch", "for", "5", "€"]
+    assert terms("👨\u200d👩\u200d👧") == ["👨", "👩", "👧"]
+    assert terms("🇩🇪") != terms("🇪🇩")
+
+
 def test_marks_are_no_terms() -> None:
-    assert terms("-- ?! _ …") == []
+    assert terms("-- ?! _ … “” 、。 %") == []
+
+
+def test_signs_mean_something_by_themselves() -> None:
+    assert signs("5 % of $3, or 10 %.") == "$%"
+    assert signs("Nothing (of that), here.") == ""
 
 
 def test_a_very_long_word_is_found_by_its_beginning() -> None:
@@ -45,10 +100,23 @@ def test_a_very_long_word_is_found_by_its_beginning() -> None:
 def test_any_text_gives_terms_that_the_index_keeps_whole(text: str) -> None:
     for term in terms(text):
         assert term
-        assert all(char.isalnum() for char in term)
+        assert all(char.isalnum() or not char.isascii() for char in term)
 
 
 def test_matched_terms_are_the_querys_own_words() -> None:
     assert matched_terms("When do the Ferries leave?", "the ferry leaves at seven") == [
         "the", "Ferries", "leave",
     ]  # fmt: skip
+    assert matched_terms("“Tea” 茶 🍕 in\u00advisible \u2013 चाय", "tea 他喜欢茶 🍕 invisible चाय") == [
+        "Tea", "茶", "🍕", "in\u00advisible", "चाय",
+    ]  # fmt: skip
+
+
+@given(st.text(st.characters(max_codepoint=127)))
+def test_terms_of_ascii_are_its_words_without_plural_endings(text: str) -> None:
+    words = re.findall("[0-9a-z]+", text.lower())
+    assert len(terms(text)) == len(words)
+    assert all(
+        word[:64].startswith(term.rstrip("y"))
+        for word, term in zip(words, terms(text), strict=True)
+    )
