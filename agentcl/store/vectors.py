@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Protocol
 
 from agentcl.errors import InvalidInput
@@ -32,6 +32,8 @@ def pack(values: Sequence[float] | SupportsList, *, dim: int | None = None) -> b
     """
     if isinstance(values, str | bytes | bytearray):
         raise InvalidInput("a vector must be a flat sequence of numbers, not text or bytes")
+    if isinstance(values, Set | Mapping):
+        raise InvalidInput("a vector must be a flat sequence of numbers, and a set has no order")
     try:
         packed = array("f", values.tolist() if hasattr(values, "tolist") else values)
     except OverflowError as error:

@@ -32,6 +32,9 @@ def test_float32_numbers_come_back_exactly(values: list[float]) -> None:
         ("text", "not text"),
         (b"bytes", "not text"),
         (None, "flat sequence"),
+        ({1.0, 2.0}, "no order"),
+        (frozenset({1.0}), "no order"),
+        ({1.0: 2.0}, "no order"),
         ([1.0, 2.0, 3.0], "3 numbers .* 2 are expected"),
     ],
 )
