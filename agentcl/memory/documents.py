@@ -202,8 +202,8 @@ def _stored(journal: Store, prepared: Sequence[Prepared]) -> dict[tuple[object, 
                 None if new.valid_from is None else to_micros(new.valid_from) for new, _ in known
             },
         )
-        ids = {row.parts()[0][0] for rows in found.values() for row in rows}
-        for id in sorted(ids):
+        rows = sorted((row for rows in found.values() for row in rows), key=lambda row: row.seq)
+        for id in dict.fromkeys(row.parts()[0][0] for row in rows):  # the oldest of several
             document = journal.get(id, view=scope.exactly())
             assert isinstance(document, Document)
             stored.setdefault(_identity(document), document)

@@ -484,6 +484,7 @@ class Memory:
         valid_at: datetime | AnyScope | None = None,
         vector: Sequence[float] | SupportsList | None = None,
         recognise: Recognise | None = None,
+        distinct: bool = True,
         **scope: Unpack[ReadScope],
     ) -> Recall:
         """Find passages, best first.
@@ -500,6 +501,7 @@ class Memory:
             vector: a ready vector for the query.
             recognise: filters the facts that a graph search begins with, e.g.
                 `agentcl.memory.Recognition(model)`; default: all are kept.
+            distinct: whether passages with the same text are one hit, which says how many there are.
             scope: `tenant`, `user`, `agent`, `session`; see the class.
 
         Raises:
@@ -517,6 +519,7 @@ class Memory:
             valid_at=valid_at,
             vector=vector,
             recognise=recognise,
+            distinct=distinct,
         )
 
     def get(

@@ -34,6 +34,7 @@ def search(
     valid_at: datetime | AnyScope | None = None,
     vector: Sequence[float] | SupportsList | None = None,
     recognise: Recognise | None = None,
+    distinct: bool = True,
 ) -> Recall:
     """Find passages that a view sees; `Memory.search` documents the arguments."""
     check_unicode(query, "query")
@@ -61,6 +62,7 @@ def search(
         at=None if moment is None else to_micros(moment),
         valid_at=holding,
         conditions=conditions,
+        is_distinct=distinct,
     )
     found = (
         Retrieved([])

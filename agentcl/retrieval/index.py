@@ -113,6 +113,7 @@ class Query:
     at: int | None = None  # as recorded at this moment (microseconds); None: now
     valid_at: int | None = None  # holding in the world at this moment; None: whenever
     conditions: tuple[Condition, ...] = ()
+    is_distinct: bool = True  # passages with the same text are one hit; for the retriever alone
 
     def admits(self, entry: Entry) -> bool:
         """Return whether scope, kind, validity and metadata let the entry through.

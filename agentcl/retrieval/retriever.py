@@ -266,13 +266,15 @@ class Retriever:
         limit: int,
         steps_to: Callable[[int], Steps] = lambda seq: (),
     ) -> list[Hit]:
-        copies: dict[str, list[Hit]] = {}  # by their text
+        copies: dict[str, list[Hit]] = {}  # by their text; each by its id where all are wanted
         last = 0.0
         while len(copies) < limit and (some := list(islice(fused, limit - len(copies)))):
             last = some[-1].score
             for found, row in self._rows(some):
                 hit = _hit(with_link(found, steps_to(found.seq)), row, query.text)
-                copies.setdefault(hit.text.strip(), []).append(hit)
+                copies.setdefault(hit.text.strip() if query.is_distinct else hit.id, []).append(hit)
+        if not query.is_distinct:
+            return [hit for (hit,) in copies.values()]
         # What has the same title and text as a hit has its score, so copies of the last one come next.
         for found, row in self._rows(list(takewhile(lambda one: one.score > last - _TIE, fused))):
             hit = _hit(found, row, query.text)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from agentcl import ANY, Draft, Duplicate, InvalidInput, Memory, NotFound, VersionConflict
+from agentcl.retrieval import Mode
 
 
 @pytest.fixture
@@ -234,3 +235,14 @@ def test_long_texts_that_share_their_passages_are_told_apart(tmp_path: Path) -> 
         memory.add(f"{header}\n\nPart 3.\n\n{tail}", user="ada")
         assert len(memory.list(user=ANY)) == 21
         assert memory.store.examine().problems == ()
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "dense", "text", "graph"])
+def test_equal_texts_are_one_hit_unless_all_are_wanted(memory: Memory, mode: Mode) -> None:
+    kept = [memory.add("The ferry leaves at seven.", duplicates="keep").id for _ in range(3)]
+    memory.add("The ferry leaves Tessary.")
+    one, other = memory.search("when does the ferry leave at seven", mode=mode)
+    assert (one.document_id, one.copies, other.copies) == (kept[-1], 3, 1)
+    every = memory.search("when does the ferry leave at seven", mode=mode, distinct=False)
+    assert [hit.document_id for hit in every][:3] == kept
+    assert len(every) == 4

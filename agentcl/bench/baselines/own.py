@@ -85,7 +85,8 @@ class OwnMemory:
         most = self._items.ask(query, limit)
         wanted = most
         while wanted:
-            hits = self._memory.search(query, limit=wanted, mode=self._mode).hits
+            recall = self._memory.search(query, limit=wanted, mode=self._mode, distinct=False)
+            hits = recall.hits
             found = list(dict.fromkeys(self._ids[hit.document_id] for hit in hits))
             if len(found) >= most or len(hits) < wanted:
                 return [self._items[id] for id in found[:most]]
