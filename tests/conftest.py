@@ -1,5 +1,6 @@
 """What several parts of the suite share."""
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+# A shell that starts the suite in the background ignores Ctrl-C, and so would every program that a test starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # No test asserts a time: machines are noisy.
 settings.register_profile("agentcl", deadline=None)
 settings.load_profile("agentcl")
