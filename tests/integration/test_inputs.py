@@ -386,7 +386,15 @@ CALLED = {
     "count_tokens",
     "recognise",
 }  # only when there is something to do
-TRUTHS = {"retry", "salvage", "with_candidates", "is_frozen", "everything", "is_success"}
+TRUTHS = {
+    "retry",
+    "salvage",
+    "with_candidates",
+    "is_frozen",
+    "distinct",
+    "everything",
+    "is_success",
+}
 
 
 @pytest.mark.parametrize("room", VERBS)
