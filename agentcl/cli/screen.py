@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from agentcl.store.records import Record, Scope
     from agentcl.store.rows import Version
 
+_ULID: Final = 26  # characters of an id
 _UNPRINTABLE: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]"
 )
@@ -356,10 +357,16 @@ def _console(*, is_error: bool) -> Console:
 
 
 def _table(*columns: str) -> Table:
-    """Return a table without lines; without columns it has no header either."""
-    from rich.table import Table
+    """Return a table without lines; without columns it has no header either.
 
-    return Table(*columns, box=None, show_header=bool(columns), pad_edge=False)
+    An id is never cut: it is what the next command takes.
+    """
+    from rich.table import Column, Table
+
+    named = [
+        Column(name, no_wrap=True, min_width=_ULID) if name == "id" else name for name in columns
+    ]
+    return Table(*named, box=None, show_header=bool(named), pad_edge=False)
 
 
 def shorten(text: str, width: int = 240) -> str:

@@ -216,3 +216,12 @@ def test_every_command_has_help_and_prints_json(
 ) -> None:
     assert command.help
     assert "--json" in run(*name.split(), "--help").stdout
+
+
+def test_a_list_shows_whole_ids_however_narrow_the_screen(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    added = json.loads(run("add", "-", "--json", input="The ferry leaves at seven. " * 9).stdout)
+    for columns in ("80", "40"):
+        monkeypatch.setenv("COLUMNS", columns)
+        assert added["ids"][0] in run("list").stdout
