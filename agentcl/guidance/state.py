@@ -160,7 +160,7 @@ class GuidanceState:
         undone = {row.id for row in held if row.op == "delete" and row.kind == Decision.kind}
         held = [row for row in held if row.id not in undone]
         state = cls(tenant, rules=rules)
-        state.successors = successors_of(held)
+        state.successors = successors_of(row for row in held if row.tenant == tenant)
         rolled_back = (
             (decision.since, decision.until)
             for row in held

@@ -111,9 +111,14 @@ def row(seq: int, record: Record, op: Op = "put", metadata: str = "{}") -> Row:
 
 
 def journal_of(happened: list[tuple[str, Record]]) -> list[Row]:
-    """Return rows, less those of what was erased."""
+    """Return rows, less those of what was erased. A decision that was taken back never returns."""
     rows: list[Row] = []
+    taken_back: set[str] = set()
     for seq, (what, record) in enumerate(happened, start=1):
+        if isinstance(record, Decision):
+            if what == "put" and record.id in taken_back:
+                continue
+            taken_back |= {record.id} if what != "put" else set()
         made = replace(record, created_at=from_micros(seq))
         if what == "erase":
             rows = [one for one in rows if one.id != record.id]
