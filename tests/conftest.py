@@ -1,5 +1,6 @@
 """What several parts of the suite share."""
 
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,8 @@ from hypothesis import settings
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 # No test asserts a time: machines are noisy.
-settings.register_profile("agentcl", deadline=None)
+# Where a change is judged, the same examples are tried each time; everywhere else new ones are looked for.
+settings.register_profile("agentcl", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("agentcl")
 
 TEMPLATE = (
