@@ -115,7 +115,8 @@ def test_any_metadata_is_kept_or_refused(memory: Memory, metadata: dict[str, Any
     assert memory.get(document.id).metadata == metadata
     for field, value in metadata.items():
         try:
-            recall = memory.search("text", filters={field: {"eq": value}}, limit=1_000)
+            held = {field: {"eq": value}}
+            recall = memory.search("text", filters=held, limit=1_000, distinct=False)
         except InvalidInput:
             continue
         if not isinstance(value, list):
