@@ -412,7 +412,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "sharing": report_runs.sharing,
     "guidance": report_guidance.guidance,
     "guidance_bars": report_guidance.guidance_bars,
-    "carrying": report_guidance.carrying,
+    "transfer": report_guidance.transfer,
     "signs": report_guidance.signs,
     "ablations": report_guidance.ablations,
     "supervision": report_guidance.supervision,

@@ -29,7 +29,7 @@ def highlights() -> dict[str, list[str]]:
         baseline: row["tokens for each solved"] for baseline, row in learns["baselines"].items()
     }
     planted = result("guidance")["parts"]["planted"]["baselines"]
-    carried = result("carrying")["parts"]["gen-env"]["baselines"]
+    carried = result("transfer")["parts"]["gen-env"]["baselines"]
     return {
         "solved": [
             f"incidents solved by a frozen 3 M model, last fifth of {learns['episodes']} episodes",
@@ -56,7 +56,7 @@ def highlights() -> dict[str, list[str]]:
             f"score {carried['guidance']['score']:.2f}",
             f"nothing remembered {carried['none']['score']:.2f}, Reflexion's notes {carried['notes-3']['score']:.2f}, lessons by "
             f"search {carried['ours']['score']:.2f}; told the true rules {carried['oracle']['score']:.2f}",
-            "carrying.py",
+            "transfer.py",
         ],
     }
 
@@ -105,7 +105,7 @@ def _learned(name: str) -> Mapping[str, Any]:
     return parts
 
 
-def carrying() -> str:
+def transfer() -> str:
     """What carries over, in CLIN's settings, and what is kept."""
     rows = []
     for who, parts in _runs():
@@ -133,7 +133,7 @@ def carrying() -> str:
 
 def signs() -> str:
     """Where the model fails that was told the true rules."""
-    by_sign = result("carrying")["parts"]["gen-task"]["baselines"]["oracle"]["solved by sign"]
+    by_sign = result("transfer")["parts"]["gen-task"]["baselines"]["oracle"]["solved by sign"]
     (states, of_states), (named, of_named) = by_sign["state"], by_sign["name"]
     return (
         f"Told the true rules, the model solves {states} of the {of_states} episodes of GEN-TASK whose sign is a state "
@@ -145,8 +145,8 @@ def ablations() -> str:
     """What each part of the method pays."""
     rows = []
     for who, learned, carried in (
-        ("model", _learned("guidance"), _learned("carrying")),
-        ("responder", _learned("guidance_responder"), _learned("carrying_responder")),
+        ("model", _learned("guidance"), _learned("transfer")),
+        ("responder", _learned("guidance_responder"), _learned("transfer_responder")),
     ):
         single = {**learned["learns"]["baselines"], **learned["ablations"]["baselines"]}
         others = [carried.get(part, {"baselines": {}})["baselines"] for part in _ABLATIONS]
@@ -233,5 +233,5 @@ def _both(row: Mapping[str, Any] | None) -> Sequence[str]:
 def _runs() -> list[tuple[str, Mapping[str, Any]]]:
     return [
         (who, result(name)["parts"])
-        for who, name in (("model", "carrying"), ("responder", "carrying_responder"))
+        for who, name in (("model", "transfer"), ("responder", "transfer_responder"))
     ]

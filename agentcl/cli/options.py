@@ -164,7 +164,7 @@ def open_memory(
     # Here, so that `--help` does not wait for it.
     from agentcl.memory.memory import Memory
     from agentcl.memory.settings import resolve
-    from agentcl.store.opening import holds_store
+    from agentcl.store.backends import holds_store
 
     options = {name: given.pop(name) for name in ("path", "encoder", "index") if name in given}
     path = resolve({"path": options.get("path")})["path"].value
@@ -183,7 +183,7 @@ def open_folder(path: Path | None) -> Memory:
     """Open a memory with the encoder that is in its folder; the settings may name the next one already."""
     from agentcl.memory.memory import Memory
     from agentcl.memory.settings import resolve
-    from agentcl.store.opening import open_store
+    from agentcl.store.backends import open_store
 
     folder = resolve({"path": path})["path"].value
     journal = open_store(folder, read_only=True)

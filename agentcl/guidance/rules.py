@@ -17,5 +17,5 @@ class GuidanceRules:
     tests: bool = True  # trust by confirmation and refutation; off: the prior of its origin stays
     merging: bool = True  # lessons that say the same are one; off: each is kept by itself
     narrowing: bool = True  # by kind of task and world; off: one belief for all of them
-    carrying: bool = True  # to worlds where a lesson was never tested; off: it is not offered there
+    transfer: bool = True  # to worlds where a lesson was never tested; off: it is not offered there
     situations: bool = True  # only what speaks of the situation; off: whatever was learned here

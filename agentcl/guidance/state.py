@@ -398,7 +398,7 @@ class GuidanceState:
 
     def _trust_in(self, held: LessonState, world: str) -> float:
         worlds = self.trust.worlds(held.guidance.id)
-        if not self.rules.carrying and worlds and world not in worlds:
+        if not self.rules.transfer and worlds and world not in worlds:
             return 0.0
         prior = _PRIORS[held.guidance.origin]
         return self.trust.belief(held.guidance.id, world, held.class_name, prior=prior)

@@ -24,7 +24,7 @@ _CHANGE_AGE: Final = 3.0  # by which a detected change ages what was tested befo
 _PRIOR_WEIGHT: Final = 1.0  # tests that the prior of a lesson counts as
 _CLASS_WEIGHT: Final = 2.0  # tests that the prior of a class counts as
 _CLASS_FORGETS: Final = 0.97  # of the weight of a class's tests at each new one: half in 23
-_CARRY_WEIGHT: Final = 2.0  # worlds that the prior of carrying over counts as
+_CARRY_WEIGHT: Final = 2.0  # worlds that the prior of a transfer counts as
 _CARRY_PRIOR: Final = 0.5
 
 
@@ -107,7 +107,7 @@ class Trust:
     def generality(self, beliefs: Iterable[float]) -> float:
         """Return how probably a lesson carries over to a new world, from how it fares in those it knows.
 
-        The first world counts nothing for carrying over: every lesson holds where it was found.
+        The first world counts nothing for transfer: every lesson holds where it was found.
         """
         held = sorted(beliefs, reverse=True)
         carry = (self._carried.confirmed + _CARRY_WEIGHT * _CARRY_PRIOR) / (

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from agentcl.guidance.rules import GuidanceRules
-from agentcl.memory.opening import Opened
+from agentcl.memory.opened import Opened
 from agentcl.retrieval.retriever import FOLDER
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from itertools import islice
 from agentcl.errors import AgentclError, StoreCorrupt
 from agentcl.memory import fact_writing as facts
 from agentcl.memory.facts import Facts
-from agentcl.memory.opening import Opened
+from agentcl.memory.opened import Opened
 from agentcl.memory.settings import Setting
 from agentcl.retrieval.retriever import FOLDER, IndexState
 from agentcl.store.records import ANY, Document, Passage, ScopeView

@@ -13,7 +13,7 @@ from agentcl.errors import InvalidInput
 from agentcl.guidance.rules import BUDGET_TOKENS, PRICE
 from agentcl.guidance.same import names
 from agentcl.guidance.selection import Choice, Place, choose
-from agentcl.memory.opening import Opened
+from agentcl.memory.opened import Opened
 from agentcl.store.checks import WriteScope, check_score
 from agentcl.store.episodes import Episode, Exposure, Step
 from agentcl.store.records import Scope

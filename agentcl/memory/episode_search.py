@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from agentcl.errors import InvalidInput, NotFound
 from agentcl.guidance.state import lesson_of
-from agentcl.memory.opening import Opened
+from agentcl.memory.opened import Opened
 from agentcl.retrieval.feed import Feed
 from agentcl.retrieval.fulltext import FullTextIndex
 from agentcl.retrieval.index import Query

@@ -15,7 +15,7 @@ from agentcl.memory.beliefs import Beliefs
 from agentcl.memory.bound import UNBOUND, Bound
 from agentcl.memory.episode import EpisodeRecorder, each_call
 from agentcl.memory.episode_search import By, EpisodesFound, Filter, Replay
-from agentcl.memory.opening import Opened
+from agentcl.memory.opened import Opened
 from agentcl.memory.searching import search
 from agentcl.store.checks import (
     ReadScope,

@@ -13,7 +13,7 @@ from typing import Final
 
 from agentcl.errors import InvalidInput, NoAnswer, RequestRefused, SchemaViolation
 from agentcl.memory.documents import derived_rows, encode
-from agentcl.memory.opening import Opened
+from agentcl.memory.opened import Opened
 from agentcl.retrieval.encoders import Encoder
 from agentcl.retrieval.graph.names import Extracted, Triple
 from agentcl.retrieval.graph.phrases import normalise

@@ -18,7 +18,7 @@ from agentcl.memory.fact_files import read as read_openie
 from agentcl.memory.fact_writing import Reading
 from agentcl.memory.forgetting import refuse_other_scope
 from agentcl.memory.kinds import Extract
-from agentcl.memory.opening import Opened
+from agentcl.memory.opened import Opened
 from agentcl.retrieval.graph.names import Extracted, Extractor, Triple
 from agentcl.store.checks import (
     ReadScope,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agentcl.errors import InvalidInput, NotFound
-from agentcl.memory.opening import Opened
+from agentcl.memory.opened import Opened
 from agentcl.store.base import Copy, Removed
 from agentcl.store.checks import check_unicode, named_scope
 from agentcl.store.records import Scope, ScopeView, to_micros

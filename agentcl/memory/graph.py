@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Unpack
 from agentcl.errors import InvalidInput, MissingExtra, NotFound, StoreUnavailable
 from agentcl.memory.bound import UNBOUND, Bound
 from agentcl.memory.explanations import Explanation, explain
-from agentcl.memory.opening import Opened
+from agentcl.memory.opened import Opened
 from agentcl.retrieval.graph.names import NameExtractor
 from agentcl.retrieval.index import Query
 from agentcl.retrieval.recall import Recall

@@ -10,7 +10,7 @@ from agentcl.jobs.queue import Queue
 from agentcl.jobs.runner import Kind, Progress, Runner
 from agentcl.memory.bound import UNBOUND, Bound
 from agentcl.memory.kinds import Extract, Reembed
-from agentcl.memory.opening import Opened
+from agentcl.memory.opened import Opened
 from agentcl.retrieval.graph.names import Extractor
 from agentcl.store.checks import ReadScope, WriteScope, check_choice, check_count, check_each
 from agentcl.store.jobs import Job, Price, State

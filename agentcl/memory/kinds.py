@@ -11,7 +11,7 @@ from agentcl.jobs.loop import work
 from agentcl.jobs.runner import Progress
 from agentcl.memory import fact_writing
 from agentcl.memory.fact_writing import Reading
-from agentcl.memory.opening import Opened
+from agentcl.memory.opened import Opened
 from agentcl.retrieval.encoders import Encoder, open_encoder
 from agentcl.retrieval.graph.names import Extracted, Extractor
 from agentcl.store.base import Reembedding

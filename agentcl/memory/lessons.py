@@ -14,7 +14,7 @@ from agentcl.guidance.rules import GuidanceRules
 from agentcl.lessons import Lesson, read_sentence
 from agentcl.memory.beliefs import Beliefs
 from agentcl.memory.bound import UNBOUND, Bound
-from agentcl.memory.opening import Opened, vector_of
+from agentcl.memory.opened import Opened, vector_of
 from agentcl.store.base import Writing
 from agentcl.store.checks import (
     ReadScope,

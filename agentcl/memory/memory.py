@@ -33,7 +33,7 @@ from agentcl.memory.bound import UNBOUND
 from agentcl.memory.documents import DUPLICATES, Draft, Duplicates
 from agentcl.memory.facts import Facts
 from agentcl.memory.forgetting import Receipt
-from agentcl.memory.opening import Opened
+from agentcl.memory.opened import Opened
 from agentcl.memory.storage import Storage
 from agentcl.retrieval.encoders import Encoder
 from agentcl.retrieval.filters import Filters

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from agentcl.errors import EncoderMismatch, InvalidInput
-from agentcl.memory.opening import Opened
+from agentcl.memory.opened import Opened
 from agentcl.retrieval.filters import Filters, parse_filters
 from agentcl.retrieval.index import Query
 from agentcl.retrieval.modes import Mode, SearchMode, search_mode

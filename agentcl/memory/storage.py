@@ -14,7 +14,7 @@ from agentcl.jobs.runner import Runner
 from agentcl.memory import documents
 from agentcl.memory.bound import UNBOUND, Bound
 from agentcl.memory.kinds import Reembed
-from agentcl.memory.opening import Opened
+from agentcl.memory.opened import Opened
 from agentcl.memory.settings import Setting
 from agentcl.retrieval.encoders import Encoder, open_encoder
 from agentcl.retrieval.retriever import IndexState, Retriever

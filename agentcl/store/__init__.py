@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from agentcl import _face
 
 if TYPE_CHECKING:
+    from agentcl.store.backends import holds_store, open_store
     from agentcl.store.base import Copy, Erasure, Reembedding, Removed, Store, Writing
     from agentcl.store.checks import ReadScope, WriteScope
     from agentcl.store.episodes import (
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
         Step,
     )
     from agentcl.store.jobs import Job, Price
-    from agentcl.store.opening import holds_store, open_store
     from agentcl.store.records import (
         ANY,
         AnyScope,
@@ -49,7 +49,7 @@ if not TYPE_CHECKING:
         "checks": "ReadScope WriteScope",
         "episodes": "Decision Episode Exposure Guidance Reflection Stated Step",
         "jobs": "Job Price",
-        "opening": "holds_store open_store",
+        "backends": "holds_store open_store",
         "records": "ANY AnyScope Document Extraction Fact Passage Record Scope ScopeView register",
         "rows": "Counters EncoderSpec Row Version",
         "transfer": "Imported",

@@ -9,7 +9,7 @@ from agentcl.bench.baselines.registry import guidance_rules
 from agentcl.bench.folder import RunFolder
 from agentcl.guidance.overview import standings
 from agentcl.guidance.state import KINDS, GuidanceState
-from agentcl.store.opening import holds_store, open_store
+from agentcl.store.backends import holds_store, open_store
 from agentcl.store.records import ScopeView
 
 _EVERYBODY = ScopeView(None, None, None, None)

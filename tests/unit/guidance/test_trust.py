@@ -76,15 +76,15 @@ def test_a_lesson_that_held_in_many_worlds_is_believed_in_a_new_one() -> None:
 
 
 def test_where_lessons_did_not_carry_over_the_next_one_is_doubted_too() -> None:
-    carrying, failing = Trust(), Trust()
-    for trust, is_confirmed in ((carrying, True), (failing, False)):
+    holding, failing = Trust(), Trust()
+    for trust, is_confirmed in ((holding, True), (failing, False)):
         for n in range(6):
             trust.born(f"lesson-{n}", "a")
             trust.test(f"lesson-{n}", "a", CLASS, is_confirmed=True)
             trust.test(f"lesson-{n}", "b", CLASS, is_confirmed=is_confirmed)
         trust.born("next", "a")
         trust.test("next", "a", CLASS, is_confirmed=True)
-    assert believed(carrying, "b", "next") > 0.7
+    assert believed(holding, "b", "next") > 0.7
     assert believed(failing, "b", "next") < 0.4
 
 

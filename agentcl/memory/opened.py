@@ -20,7 +20,7 @@ from agentcl.retrieval.graph.settings import GraphSettings
 from agentcl.retrieval.index import Index
 from agentcl.retrieval.modes import Mode, SearchMode
 from agentcl.retrieval.retriever import Retriever
-from agentcl.store.opening import open_store
+from agentcl.store.backends import open_store
 from agentcl.store.records import Record, now_micros
 from agentcl.store.rows import EncoderSpec, content_hash, mismatch
 

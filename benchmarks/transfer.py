@@ -1,6 +1,6 @@
 """Does what was learned carry over, is it kept, and which part of the method pays?
 
-    python benchmarks/carrying.py [--seeds 5] [--workers 2] [--only adapt,gen-env] [--agent responder]
+    python benchmarks/transfer.py [--seeds 5] [--workers 2] [--only adapt,gen-env] [--agent responder]
 
 CLIN's settings (Majumder et al. 2023) in incidents, with the frozen reference model:
 
@@ -84,13 +84,13 @@ def main() -> None:
     parser.add_argument("--agent", choices=("model", "responder"), default="model")
     parser.add_argument("--only", help=f"some of {','.join(PARTS)}")
     asked = parser.parse_args()
-    name = "carrying" if asked.agent == "model" else f"carrying_{asked.agent}"
+    name = "transfer" if asked.agent == "model" else f"transfer_{asked.agent}"
     path = FOLDER / f"{name}.json"
     result: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {"parts": {}}
     result["machine"] = machine("torch", "transformers")
     for part in (asked.only or ",".join(PARTS)).split(","):
         folder = finished(
-            f"carrying-{asked.agent}-{part}",
+            f"transfer-{asked.agent}-{part}",
             {
                 "seeds": list(range(asked.seeds)),
                 "workers": asked.workers,

@@ -1,4 +1,4 @@
-"""Opening the store of a memory's folder, whatever it is made of."""
+"""Which store a folder of memory holds, whatever it is made of."""
 
 from __future__ import annotations
 
