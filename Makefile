@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 # The other benchmarks need data, and `pip install -e '.[bench]'`; see docs/results/index.md.
-.PHONY: demo demo-memory test test-vllm test-domains check docs bench clean
+.PHONY: demo demo-memory test test-vllm test-domains check docs bench model clean
 .NOTPARALLEL:
 
 demo: .venv/.base
@@ -35,6 +35,12 @@ check: .venv/.full
 # The site, into site/. It needs no network, and nobody needs one to read it.
 docs: .venv/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+# The real models of the benchmarks, into the cache of `agentcl model`; MODEL=... names another of benchmarks/models.py.
+MODEL ?= qwen2.5-coder-1.5b
+
+model: .venv/.full
+	$(BIN)/python benchmarks/models.py $(MODEL)
 
 bench: .venv/.full
 	$(BIN)/python benchmarks/startup.py

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
         Sampling,
         ScriptedModel,
         Usage,
+        open_model,
         open_reference,
     )
     from agentcl.retrieval import (
@@ -100,7 +101,7 @@ __all__ = [
     "Retriever", "Sampling", "SchemaTooNew", "SchemaViolation", "Scope", "ScriptedModel",
     "Standing", "Stats", "Step", "StorageFull", "StoreBusy", "StoreCorrupt", "StoreReadOnly",
     "StoreUnavailable", "Student", "Supervisor", "Task", "Teacher", "TransferError", "Usage",
-    "Version", "VersionConflict", "__version__", "open_domain", "open_encoder", "open_reference",
+    "Version", "VersionConflict", "__version__", "open_domain", "open_encoder", "open_model", "open_reference",
 ]  # fmt: skip
 
 
@@ -137,7 +138,7 @@ if not TYPE_CHECKING:
             "guidance": "Pamphlet Standing",
             "lessons": "Lesson",
             "memory": "UNCHANGED AsyncMemory Draft EpisodeRecall EpisodeRecorder Memory ModelExtractor Receipt Stats",
-            "models": "ChatModel LocalChat Message OpenAIChat Sampling ScriptedModel Usage open_reference",
+            "models": "ChatModel LocalChat Message OpenAIChat Sampling ScriptedModel Usage open_model open_reference",
             "retrieval": "Encoder GraphSettings Hit Index Recall Retriever open_encoder",
             "store": "ANY Counters Document Episode Extraction Fact Passage Record Scope Step Version",
         },

@@ -25,7 +25,10 @@ _COMMANDS: Final = {  # where each is, and the first line of its help
     "jobs": ("agentcl.cli.jobs:jobs", "Look at long work, run it, or decide against it."),
     "ledger": ("agentcl.cli.models:ledger", "Print what calls to language models cost."),
     "list": ("agentcl.cli.memory:list_", "List records, one a line."),
-    "model": ("agentcl.cli.models:model", "Check a language model's endpoint, or serve one."),
+    "model": (
+        "agentcl.cli.models:model",
+        "Fetch a language model, serve one, or check an endpoint.",
+    ),
     "reembed": ("agentcl.cli.store:reembed", "Replace all vectors by another encoder's."),
     "reindex": ("agentcl.cli.store:reindex", "Build every index anew from the journal."),
     "search": ("agentcl.cli.memory:search", "Find what is remembered, best first, and say why."),

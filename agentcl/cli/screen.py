@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from agentcl.memory.memory import Memory
     from agentcl.memory.storage import Stats
     from agentcl.models.check import Endpoint
+    from agentcl.models.kept import KeptModel
     from agentcl.models.ledger import LedgerLine
     from agentcl.retrieval.recall import Recall
     from agentcl.store.jobs import Job
@@ -200,6 +201,30 @@ class Screen:
             mark = "[green]yes[/]" if capability.is_there else "[red]no [/]"
             detail = f"  [dim]{safe(capability.detail)}[/]" if capability.detail else ""
             self.out.print(f"{mark}  {capability.name}{detail}")
+
+    def kept_models(self, models: Sequence[KeptModel]) -> None:
+        """Print one line for each model of this machine."""
+        if not models:
+            self.line("no model is kept; fetch one with `agentcl model get smollm2-135m`")
+            return
+        table = _table("name", "format", "MB", "licence", "source")
+        for model in models:
+            size, licence = f"{model.size / 1e6:,.0f}", safe(model.licence or "not named")
+            table.add_row(safe(model.name), model.format, size, licence, safe(model.source))
+        self.out.print(table)
+
+    def kept_model(self, model: KeptModel) -> None:
+        """Print what is known of a model of this machine."""
+        table = _table()
+        about = to_json(model)
+        hashes = about.pop("sha256")
+        about["licence"] = model.licence or "its source names none; look before you use it"
+        about["size"] = f"{model.size / 1e6:,.0f} MB"
+        for name, value in about.items():
+            table.add_row(name.replace("_", " "), safe(str(value)))
+        for file, digest in hashes.items():
+            table.add_row("sha256", safe(f"{digest}  {file}"))
+        self.out.print(table)
 
     def graph_stats(self, stats: GraphStats) -> None:
         """Print how large a graph is."""

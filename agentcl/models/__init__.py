@@ -8,9 +8,12 @@ if TYPE_CHECKING:
     from agentcl.models.base import GREEDY, ChatModel, Message, Reply, Sampling, TokenLogprob
     from agentcl.models.cache import CachedModel
     from agentcl.models.check import Capability, Endpoint
+    from agentcl.models.fetching import SHIPPED, Shipped, get_model
+    from agentcl.models.kept import KeptModel, kept_model, kept_models, models_folder, remove_model
     from agentcl.models.ledger import Call, Ledger, LedgerLine, Prices, RecordedModel
     from agentcl.models.local import LocalChat
     from agentcl.models.metered import MeteredModel
+    from agentcl.models.named import open_model
     from agentcl.models.openai import OpenAIChat
     from agentcl.models.reference.shipped import REFERENCE_FOLDER, open_reference
     from agentcl.models.scripted import ScriptedModel
@@ -19,10 +22,11 @@ if TYPE_CHECKING:
     from agentcl.store.usage import Usage
 
 __all__ = [
-    "GREEDY", "REFERENCE_FOLDER", "CachedModel", "Call", "Capability", "ChatModel", "Endpoint",
-    "Ledger", "LedgerLine", "LocalChat", "Message", "MeteredModel", "OpenAIChat", "Prices",
-    "RecordedModel", "Reply", "Sampling", "ScriptedModel", "TokenLogprob", "Usage", "VllmServer",
-    "ask_object", "ask_text", "open_reference",
+    "GREEDY", "REFERENCE_FOLDER", "SHIPPED", "CachedModel", "Call", "Capability", "ChatModel",
+    "Endpoint", "KeptModel", "Ledger", "LedgerLine", "LocalChat", "Message", "MeteredModel",
+    "OpenAIChat", "Prices", "RecordedModel", "Reply", "Sampling", "ScriptedModel", "Shipped",
+    "TokenLogprob", "Usage", "VllmServer", "ask_object", "ask_text", "get_model", "kept_model",
+    "kept_models", "models_folder", "open_model", "open_reference", "remove_model",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:
@@ -30,9 +34,12 @@ if not TYPE_CHECKING:
         "base": "GREEDY ChatModel Message Reply Sampling TokenLogprob",
         "cache": "CachedModel",
         "check": "Capability Endpoint",
+        "fetching": "SHIPPED Shipped get_model",
+        "kept": "KeptModel kept_model kept_models models_folder remove_model",
         "ledger": "Call Ledger LedgerLine Prices RecordedModel",
         "metered": "MeteredModel",
         "local": "LocalChat",
+        "named": "open_model",
         "openai": "OpenAIChat",
         "reference.shipped": "REFERENCE_FOLDER open_reference",
         "scripted": "ScriptedModel",

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from agentcl.errors import MissingExtra, ModelUnavailable
@@ -21,6 +22,7 @@ from agentcl.models.base import (
     Schema,
     TokenLogprob,
 )
+from agentcl.models.gguf import load
 from agentcl.models.stopping import held_back, until
 from agentcl.store.usage import Usage
 
@@ -37,8 +39,8 @@ class LocalChat:
     the prompt, and use `ask_object`, which checks.
 
     Args:
-        source: a folder with weights and a tokenizer that has a chat template, or a name that
-            transformers finds.
+        source: a folder with weights and a tokenizer that has a chat template, a GGUF file, which is unpacked in
+            memory, or a name that transformers finds.
         device: "cpu", "cuda" ...; default: cuda where there is one.
         name: what it is called; default: after its source.
 
@@ -145,16 +147,9 @@ class LocalChat:
     def _load(self) -> tuple[Any, Any]:
         if self._loaded is None:
             import torch
-            from transformers import AutoModelForCausalLM, AutoTokenizer
 
             device = self._device or ("cuda" if torch.cuda.is_available() else "cpu")
-            try:
-                tokenizer: Any = AutoTokenizer.from_pretrained(self._source)
-                model: Any = AutoModelForCausalLM.from_pretrained(self._source, dtype="auto")
-            except (OSError, ValueError) as error:
-                raise ModelUnavailable(
-                    f"cannot load the model {self._source!r}: {error}"
-                ) from error
+            model, tokenizer = _loaded(self._source)
             if tokenizer.chat_template is None:
                 raise ModelUnavailable(
                     f"the tokenizer of {self._source!r} has no chat template, so it cannot be spoken "
@@ -170,6 +165,19 @@ class LocalChat:
             turns, add_generation_prompt=True, return_tensors="pt", return_dict=True
         )
         return {name: encoded[name].to(model.device) for name in ("input_ids", "attention_mask")}
+
+
+def _loaded(source: str) -> tuple[Any, Any]:
+    if source.endswith(".gguf"):
+        return load(Path(source), "bfloat16")
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    try:
+        tokenizer: Any = AutoTokenizer.from_pretrained(source)
+        model: Any = AutoModelForCausalLM.from_pretrained(source, dtype="auto")
+    except (OSError, ValueError) as error:
+        raise ModelUnavailable(f"cannot load the model {source!r}: {error}") from error
+    return model, tokenizer
 
 
 @contextmanager
