@@ -39,7 +39,7 @@ from agentcl.errors import (
 )
 
 if TYPE_CHECKING:
-    from agentcl.agents import Agent, Budget, Student, Supervisor, Teacher
+    from agentcl.agents import Agent, Budget, OutcomeTeacher, Student, Supervisor, Teacher
     from agentcl.envs import Domain, Environment, Task, open_domain
     from agentcl.guidance import Pamphlet, Standing
     from agentcl.lessons import Lesson
@@ -97,7 +97,7 @@ __all__ = [
     "EpisodeRecorder", "EraseIncomplete", "Extraction", "Fact", "GraphSettings", "Hit", "Index",
     "InvalidInput", "Lesson", "LoadError", "LocalChat", "Memory", "MemoryClosed", "Message",
     "MissingExtra", "MissingPeer", "ModelChanged", "ModelExtractor", "ModelUnavailable",
-    "NoAnswer", "NotEquipped", "NotFound", "OpenAIChat", "Pamphlet", "Passage", "Recall", "Receipt", "Record", "RequestRefused",
+    "NoAnswer", "NotEquipped", "NotFound", "OpenAIChat", "OutcomeTeacher", "Pamphlet", "Passage", "Recall", "Receipt", "Record", "RequestRefused",
     "Retriever", "Sampling", "SchemaTooNew", "SchemaViolation", "Scope", "ScriptedModel",
     "Standing", "Stats", "Step", "StorageFull", "StoreBusy", "StoreCorrupt", "StoreReadOnly",
     "StoreUnavailable", "Student", "Supervisor", "Task", "Teacher", "TransferError", "Usage",
@@ -133,7 +133,7 @@ if not TYPE_CHECKING:
     _get, _listed = _face(
         __name__,
         {
-            "agents": "Agent Budget Student Supervisor Teacher",
+            "agents": "Agent Budget OutcomeTeacher Student Supervisor Teacher",
             "envs": "Domain Environment Task open_domain",
             "guidance": "Pamphlet Standing",
             "lessons": "Lesson",

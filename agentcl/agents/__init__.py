@@ -7,6 +7,7 @@ from agentcl import _face
 if TYPE_CHECKING:
     from agentcl.agents.agent import Agent, Budget, Coach, Planner
     from agentcl.agents.learning import Judge, judge, learn_from, transcript_of
+    from agentcl.agents.outcomes import OutcomeTeacher
     from agentcl.agents.student import ModelAct, Plan, Student
     from agentcl.agents.supervisor import Familiarity, Supervisor
     from agentcl.agents.teacher import Correction, Distilled, Distiller, Judgement, Review, Teacher
@@ -14,13 +15,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Agent", "Budget", "Coach", "Correction", "Distilled", "Distiller", "Familiarity", "Judge",
-    "Judgement", "ModelAct", "Plan", "Planner", "Review", "Student", "Supervisor", "Teacher", "Transcript", "judge", "learn_from", "transcript_of",
+    "Judgement", "ModelAct", "OutcomeTeacher", "Plan", "Planner", "Review", "Student", "Supervisor", "Teacher", "Transcript", "judge", "learn_from", "transcript_of",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = _face(__name__, {
         "agent": "Agent Budget Coach Planner",
         "learning": "Judge judge learn_from transcript_of",
+        "outcomes": "OutcomeTeacher",
         "student": "ModelAct Plan Student",
         "supervisor": "Familiarity Supervisor",
         "teacher": "Correction Distilled Distiller Judgement Review Teacher",

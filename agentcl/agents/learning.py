@@ -38,7 +38,9 @@ def transcript_of(memory: Memory, episode: Episode) -> Transcript:
         scope["tenant"] = episode.scope.tenant
     taken = memory.episodes.steps(episode.id, **scope)
     steps = tuple((step.action, step.outcome) for step in taken)
-    return Transcript(episode.goal or episode.task, episode.first, steps, episode.score)
+    return Transcript(
+        episode.goal or episode.task, episode.first, steps, episode.score, episode.is_success
+    )
 
 
 def learn_from(

@@ -15,3 +15,4 @@ class Transcript:
     first: str  # what was seen first
     steps: History
     score: float | None = None  # from 0 to 1; None: nobody judged it
+    is_success: bool | None = None  # whether the goal was reached; None: nobody said so

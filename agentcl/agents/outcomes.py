@@ -1,0 +1,235 @@
+"""A teacher without a model: lessons that the record of an episode shows by itself.
+
+It states what was seen and nothing else, in the forms of CLIN's causal abstractions (Majumder et al. 2023). Whether a lesson
+holds beyond its episode is for evidence to say, as with any other teacher.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from agentcl.agents.teacher import Distilled
+from agentcl.agents.transcript import Transcript
+from agentcl.guidance.admission import names_of, refusal
+from agentcl.lessons import Claim, Lesson, folded
+from agentcl.store.episodes import Level
+from agentcl.store.usage import Usage
+
+_MOST: Final = 6  # lessons of one episode
+_MOST_USELESS: Final = 3  # of these, that only say what did not help
+_SUCCESS: Final = 1.0  # the score from which the goal was reached, where nobody said whether it was
+_PLAIN: Final = 2  # words of an action in which a name is "it"
+_TELLING: Final = (
+    3  # words of an outcome that says how things are now; "Done." leaves them as they were
+)
+_WORDS: Final = 20  # of a situation; a longer one is that of this episode alone
+_NO_EFFECT: Final = re.compile(
+    r"\bnothing (?:\w+ )?(?:happen|chang|is found|was found)|\b(?:no|without|had no|has no) (?:effect|change)\b|\bunchanged\b"
+    r"|\b(?:did|does|do) ?n[o']t (?:help|work|change)\b|\b(?:invalid|unknown|unrecognized) (?:action|command)\b"
+    r"|\b(?:that's not a verb|you can't|you cannot|i don't understand)\b",
+    re.IGNORECASE,
+)
+_HARM: Final = re.compile(
+    r"\b(?:gets?|got|makes?|made|is|are|becomes?|became) (?:\w+ )?worse\b", re.IGNORECASE
+)
+_SENTENCE: Final = re.compile(r"(?<=[.!?])\s+|\n+")
+_ARTICLE: Final = r"(?:the|a|an|this|that|your|my)"
+
+
+class OutcomeTeacher:
+    """Draws lessons from what was done and what followed. It asks no model and costs no tokens.
+
+    - *do*: the action after which the goal was reached, and the one that showed what it was done about.
+    - *needs*: what was done between an action that failed and the same action when it reached the goal, in one episode or
+      against its contrast.
+    - *avoid* and *useless*: actions after which things were worse, or nothing changed.
+
+    Names of the episode become what they are names of: "The queue Orvo is slow" and "drain Orvo" give "When a queue is slow,
+    drain it". A lesson that still holds a name which only this episode knows is left out.
+    """
+
+    def distil(self, transcript: Transcript, *, contrast: Transcript | None = None) -> Distilled:
+        """Return what an episode shows, given another of its kind that went otherwise. It never raises."""
+        told = [*_shown(transcript), *(_contrasted(transcript, contrast) if contrast else ())]
+        lessons: dict[Lesson, None] = {}
+        useless = 0
+        for lesson in told:
+            if len(lessons) == _MOST or refusal(lesson, names=_names(transcript)):
+                continue
+            if lesson.claim == "useless":
+                useless += lesson not in lessons
+                if useless > _MOST_USELESS:
+                    continue
+            lessons.setdefault(lesson)
+        family: Level = "family"
+        return Distilled(tuple(lessons), Usage(), (family,) * len(lessons))
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A step and what came of it."""
+
+    seen: str  # what was last seen of the thing that it was done to
+    seen_after: int  # the step that showed it; -1: it was seen at first
+    action: str
+    came: Literal["goal", "change", "nothing", "harm"]
+
+
+def _shown(transcript: Transcript) -> Iterator[Lesson]:
+    """Yield what one episode shows, the most telling first."""
+    steps = _steps(transcript)
+    write = _Writer(transcript)
+    if steps and steps[-1].came == "goal":
+        yield from write.lesson(steps[-1], "do")
+        yield from _needed(steps, write)
+        # A step that showed what a later one was done about led there; what merely changed something may not have.
+        at = steps[-1].seen_after
+        while at >= 0:
+            yield from write.lesson(steps[at], "do")
+            at = steps[at].seen_after
+    for step in reversed(steps):
+        if step.came == "harm":
+            yield from write.lesson(step, "avoid")
+    done = {step.action for step in steps if step.came == "goal"}
+    for step in reversed(steps):
+        if step.came == "nothing" and step.action not in done:
+            yield from write.lesson(step, "useless")
+
+
+def _needed(steps: Sequence[_Step], write: _Writer) -> Iterator[Lesson]:
+    """Yield what the last action needed, if it did not reach the goal at first and did after another one."""
+    *before, last = steps
+    tried = [at for at, step in enumerate(before) if step.action == last.action]
+    if tried:
+        between = [step for step in before[tried[-1] + 1 :] if step.came == "change"]
+        for step in between[-1:]:
+            yield from write.needed(last.action, step.action)
+
+
+def _contrasted(one: Transcript, other: Transcript) -> Iterator[Lesson]:
+    """Yield what the good one of two attempts did right before an action that failed in the bad one."""
+    good, bad = (one, other) if _is_reached(one) else (other, one)
+    steps = _steps(good)
+    if _is_reached(bad) or len(steps) < 2 or steps[-1].came != "goal" or steps[-2].came != "change":
+        return
+    write, wrote = _Writer(good), _Writer(bad)
+    if write.said(steps[-1].action) in {wrote.said(action) for action, _ in bad.steps}:
+        yield from write.needed(steps[-1].action, steps[-2].action)
+
+
+def _steps(transcript: Transcript) -> list[_Step]:
+    """Return the steps with what they brought about, and what each was done about."""
+    names, found = _names(transcript), list[_Step]()
+    shown = [(-1, transcript.first)]  # what was seen, and after which step
+    last = len(transcript.steps) - 1
+    for number, (action, outcome) in enumerate(transcript.steps):
+        about = {name for name in names if _is_in(name, action)}
+        after, seen = next(
+            (one for one in reversed(shown) if any(_is_in(name, one[1]) for name in about)),
+            shown[-1],
+        )
+        came = _came(outcome, seen, is_goal=number == last and _is_reached(transcript))
+        found.append(_Step(seen, after, action, came))
+        is_telling = any(_is_in(name, outcome) for name in names) if names else True
+        if came == "change" and is_telling and len(outcome.split()) >= _TELLING:
+            shown.append((number, outcome))
+    return found
+
+
+def _came(
+    outcome: str, seen: str, *, is_goal: bool
+) -> Literal["goal", "change", "nothing", "harm"]:
+    if is_goal:
+        return "goal"
+    if _HARM.search(outcome):
+        return "harm"
+    is_same = folded(outcome) == folded(seen)
+    return "nothing" if is_same or _NO_EFFECT.search(outcome) else "change"
+
+
+def _is_reached(transcript: Transcript) -> bool:
+    if transcript.is_success is not None:
+        return transcript.is_success
+    return transcript.score is not None and transcript.score >= _SUCCESS
+
+
+def _names(transcript: Transcript) -> set[str]:
+    """Return the names that only this episode knows: said in an action, and in its goal or in what was seen."""
+    acted = " . ".join(f"to {action}" for action, _ in transcript.steps)
+    seen = " . ".join([transcript.first, *(outcome for _, outcome in transcript.steps)])
+    shared = names_of(f"to {transcript.goal}", f"It: {seen}")
+    return shared | names_of(acted, f"It: {transcript.goal} . {seen}")
+
+
+class _Writer:
+    """Writes lessons of one episode, with its names as what they are names of."""
+
+    def __init__(self, transcript: Transcript) -> None:
+        texts = [transcript.goal, transcript.first]
+        texts += [text for step in transcript.steps for text in step]
+        self._kinds = {name: _kind_of(name, texts) for name in _names(transcript)}
+
+    def lesson(self, step: _Step, claim: Claim) -> Iterator[Lesson]:
+        """Yield the lesson of a step, if its situation can be said in a clause."""
+        when, what = self._situation(step.seen, step.action), self.said(step.action)
+        if when and what:
+            yield Lesson(when, claim, what)
+
+    def needed(self, action: str, before: str) -> Iterator[Lesson]:
+        """Yield that one action has to come before another."""
+        if action != before:
+            yield Lesson(f"you {self.said(action, 'a')}", "needs", self.said(before))
+
+    def said(self, action: str, article: str = "the") -> str:
+        """Return an action without names: "drain it", or "put the mug on the desk"; "drain a queue" where asked for."""
+        found = [name for name in self._kinds if _mentions(self._kinds[name], name, action)]
+        is_plain = len(found) == 1 and len(action.split()) == _PLAIN and article == "the"
+        for name in found:
+            kind = self._kinds[name]
+            said = "it" if is_plain else _a(kind) if article == "a" else f"the {kind}"
+            action = _named(kind, name).sub(said, action)
+        return action.strip().rstrip(".")
+
+    def _situation(self, seen: str, action: str) -> str:
+        """Return the sentence that an action is about, as a clause; empty if none is short enough."""
+        sentences = [one.strip() for one in _SENTENCE.split(seen) if one.strip()]
+        words = set(folded(action).split())
+        short = [one for one in sentences if len(one.split()) <= _WORDS]
+        if not short:
+            return ""
+        clause = max(short, key=lambda one: len(words & set(folded(one).split())))
+        for name, kind in self._kinds.items():
+            clause = _named(kind, name).sub(_a(kind), clause) if kind else clause
+        clause = clause.rstrip(".!? ")
+        return clause[:1].lower() + clause[1:] if clause.partition(" ")[0].istitle() else clause
+
+
+def _kind_of(name: str, texts: Sequence[str]) -> str:
+    """Return the one word before a name wherever an article leads it: of "the queue Orvo", "queue"."""
+    led = re.compile(rf"\b{_ARTICLE}\s+(\w+)\s+#?{re.escape(name)}\b", re.IGNORECASE)
+    kinds = {found.lower() for text in texts for found in led.findall(text)}
+    return kinds.pop() if len(kinds) == 1 else ""
+
+
+def _is_in(name: str, text: str) -> bool:
+    return re.search(rf"\b{re.escape(name)}\b", text) is not None
+
+
+def _mentions(kind: str, name: str, text: str) -> bool:
+    return bool(kind) and _named(kind, name).search(text) is not None
+
+
+def _named(kind: str, name: str) -> re.Pattern[str]:
+    """Return what finds a name with or without its kind before it; a number alone is nobody's name."""
+    optional = "" if name.isdigit() else "?"
+    return re.compile(
+        rf"(?:\b(?:{_ARTICLE}\s+)?{re.escape(kind)}\s+){optional}#?\b{re.escape(name)}\b",
+        re.IGNORECASE,
+    )
+
+
+def _a(kind: str) -> str:
+    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"

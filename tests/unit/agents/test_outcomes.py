@@ -1,0 +1,144 @@
+"""Lessons that a record shows by itself, without a model."""
+
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentcl import Agent, Memory, open_domain
+from agentcl.agents import OutcomeTeacher, Transcript
+from agentcl.envs.domains.incidents.responder import Responder
+from agentcl.guidance.admission import names_of, refusal
+from agentcl.store import Usage
+
+TEACHER = OutcomeTeacher()
+
+
+def said(one: Transcript, contrast: Transcript | None = None) -> list[str]:
+    return [lesson.sentence() for lesson in TEACHER.distil(one, contrast=contrast).lessons]
+
+
+def queue(*steps: tuple[str, str], is_success: bool = True) -> Transcript:
+    return Transcript(
+        "clear the alert of Orvo.", "The queue Orvo is slow.", steps, None, is_success
+    )
+
+
+def test_what_reached_the_goal_and_what_did_nothing() -> None:
+    one = queue(("flush Orvo", "nothing changes"), ("drain Orvo", "the alert is cleared"))
+    assert said(one) == [
+        "When a queue is slow, drain it.",
+        "When a queue is slow, it does not help to flush it.",
+    ]
+
+
+def test_what_an_action_needed() -> None:
+    one = queue(
+        ("drain Orvo", "not now"), ("pause Orvo", "done"), ("drain Orvo", "the alert is cleared")
+    )
+    assert said(one) == ["When a queue is slow, drain it.", "Before you drain a queue, pause it."]
+
+
+def test_what_an_action_needed_shows_in_another_attempt() -> None:
+    good = queue(("pause Orvo", "done"), ("drain Orvo", "the alert is cleared"))
+    bad = Transcript(
+        "clear the alert of Tavon.",
+        "The queue Tavon is slow.",
+        (("drain Tavon", "not now"),),
+        None,
+        False,
+    )
+    for pair in ((good, bad), (bad, good)):
+        assert "Before you drain a queue, pause it." in said(*pair)
+    assert "Before you drain a queue, pause it." not in said(good)
+
+
+def test_what_showed_the_state_led_to_the_goal() -> None:
+    one = Transcript(
+        "clear the alert of Orvo.",
+        "The queue Orvo raises an alert.",
+        (("inspect Orvo", "the queue Orvo is slow"), ("drain Orvo", "the alert is cleared")),
+        1.0,
+    )
+    assert said(one) == [
+        "When a queue is slow, drain it.",
+        "When a queue raises an alert, inspect it.",
+    ]
+
+
+def test_what_made_it_worse_is_to_be_avoided() -> None:
+    one = queue(("flush Orvo", "the alert gets worse"), is_success=False)
+    assert said(one) == ["When a queue is slow, do not flush it."]
+
+
+def test_things_are_told_apart_by_what_they_are() -> None:
+    one = Transcript(
+        "Put a clean mug on the desk",
+        "You see a sink 1, a mug 2 and a desk 3.",
+        (
+            ("clean mug 2 with sink 1", "You clean the mug 2 using the sink 1."),
+            ("put mug 2 on desk 3", "You put the mug 2 on the desk 3."),
+        ),
+        1.0,
+    )
+    assert said(one)[0] == "When you clean a mug using a sink, put the mug on the desk."
+
+
+def test_what_cannot_be_said_without_a_name_is_left_out() -> None:
+    one = Transcript("help Orvo", "Orvo waits.", (("call Orvo", "Orvo is helped."),), 1.0)
+    assert said(one) == []
+
+
+def test_an_episode_that_nobody_judged_shows_no_way_to_the_goal() -> None:
+    one = Transcript("clear it", "The queue is slow.", (("drain it", "it runs"),))
+    assert said(one) == []
+
+
+def test_it_costs_nothing_and_says_no_more_than_six_lessons() -> None:
+    many = queue(*((f"try {n} on Orvo", "nothing happens") for n in range(30)), is_success=False)
+    told = TEACHER.distil(many)
+    assert told.usage == Usage()
+    assert len(told.lessons) <= 3  # that only say what did not help
+    assert len(told.levels) == len(told.lessons)
+
+
+TEXT = st.text(max_size=60) | st.sampled_from(
+    ["The queue Orvo is slow.", "nothing changes", "drain Orvo", "it gets worse"]
+)
+
+
+@given(
+    TEXT, TEXT, st.lists(st.tuples(TEXT, TEXT), max_size=6), st.sampled_from([True, False, None])
+)
+def test_any_record_gives_lessons_that_pass_the_gate(
+    goal: str, first: str, steps: list[tuple[str, str]], is_success: bool | None
+) -> None:
+    one = Transcript(goal, first, tuple(steps), None, is_success)
+    other = Transcript(first, goal, tuple(steps), 1.0)
+    for lesson in TEACHER.distil(one, contrast=other).lessons:
+        assert refusal(lesson, names=names_of(goal, first)) is None
+
+
+@pytest.mark.parametrize(("family", "least"), [("remedy", 8), ("control", 0)])
+def test_a_memory_learns_from_it_what_can_be_learned(
+    tmp_path: Path, family: str, least: int
+) -> None:
+    domain = open_domain("incidents")
+    tasks = [
+        task
+        for task in domain.tasks("test", family=family)
+        if family == "control" or task.parameters["deployment"] == 80
+    ]
+    rng = random.Random(0)
+    with Memory(tmp_path, encoder="hashing") as memory:
+        agent = Agent(memory, Responder(), teacher=TEACHER)
+        scores = [
+            agent.play(
+                domain.make(), rng.choice(tasks), seed=rng.randrange(10**6), world="80"
+            ).score
+            for _ in range(30)
+        ]
+    solved = sum(score == 1.0 for score in scores[-10:])
+    assert solved >= least if least else solved <= 5
