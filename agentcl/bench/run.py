@@ -151,7 +151,11 @@ def go_on(
             state = "budget"
         baselines = {  # a part that was done already knows nothing new
             **folder.about.get("baselines", {}),
-            **{p.baseline: dict(one.settings) for p, one in zip(parts, ended, strict=True) if one.settings},
+            **{
+                p.baseline: dict(one.settings)
+                for p, one in zip(parts, ended, strict=True)
+                if one.settings
+            },
         }
         folder.note(state=state, baselines=baselines, **{"fingerprint after": after})
     return Ended(state, done, total)
@@ -311,7 +315,9 @@ def _side_by_side(
     context = multiprocessing.get_context("spawn")
     stop = context.Event()
     workers = min(folder.settings.workers, len(parts))
-    follow = _Follower([folder.row_file(part.baseline, part.seed, part.alone) for part in parts], on_row)
+    follow = _Follower(
+        [folder.row_file(part.baseline, part.seed, part.alone) for part in parts], on_row
+    )
     arguments = (stop, os.getpid(), max(1, (os.cpu_count() or 1) // workers))
     ended: dict[Part, PartEnded] = {}
     with ProcessPoolExecutor(workers, context, _prepare, arguments) as pool:

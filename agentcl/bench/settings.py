@@ -91,7 +91,9 @@ class RunSettings:
     name: str = UNNAMED
     seeds: tuple[int, ...] = (0,)
     workers: int = 1  # processes
-    experts: bool = False  # each baseline is trained on each family of an alternating stream alone, too
+    experts: bool = (
+        False  # each baseline is trained on each family of an alternating stream alone, too
+    )
     budget_tokens: int = 0  # of one baseline and seed, and of each expert; 0: no limit
     budget_s: float = 0.0  # of the whole run; 0: no limit
     tasks: TaskSettings = field(default_factory=TaskSettings)

@@ -105,7 +105,9 @@ def expert_streams(stream: TaskStream) -> dict[str, TaskStream]:
                 continue
             is_tested = is_tested or not is_training
             items += run
-        experts[family] = TaskStream(stream.name, tuple(items), f"{stream.order}, {family} alone", stream.seed)
+        experts[family] = TaskStream(
+            stream.name, tuple(items), f"{stream.order}, {family} alone", stream.seed
+        )
     return experts
 
 

@@ -146,7 +146,9 @@ def curve(baseline: str, rows: Sequence[ResultRow]) -> Curve:
         window,
         tuple(places),
         tuple(round(_trailing(mean, last, window) or 0.0, 6) for last in places),
-        tuple(_ends([one for one in its if one is not None]) for its in trailing) if several else (),
+        tuple(_ends([one for one in its if one is not None]) for its in trailing)
+        if several
+        else (),
     )
 
 

@@ -142,7 +142,9 @@ def _expert_notes(
 ) -> list[str]:
     notes = []
     if left := len(experts) - len(trained):
-        notes.append(f"{left:,} of {len(experts):,} experts have not ended: nothing is compared with those.")
+        notes.append(
+            f"{left:,} of {len(experts):,} experts have not ended: nothing is compared with those."
+        )
     failed = sum(row.end == "failed" for its in trained.values() for row in its)
     if failed:
         notes.append(f"{failed:,} episodes of experts failed; they are in no measure.")

@@ -128,7 +128,11 @@ def _result(summary: Summary) -> Section:
         "A check failed: do not believe these results before reading the section on checks."
         if summary.leakage.is_suspect
         else verdict(summary),
-        *(() if summary.leakage.is_suspect else ("The checks found nothing: no leak, no test that was learned from.",)),
+        *(
+            ()
+            if summary.leakage.is_suspect
+            else ("The checks found nothing: no leak, no test that was learned from.",)
+        ),
         f"Means with 95% intervals over {unit}. Tokens are of the model, memory tokens what memory put "
         "into the prompt (estimated), both for each episode; the time is the median of one.",
         *summary.notes,
