@@ -293,6 +293,11 @@ class Screen:
         for removed in receipt.removed:
             self.line(f"  {removed.kind} {removed.id}, {removed.versions} version(s)")
         self.line(f"{len(receipt.removed)} records and {receipt.vectors} vectors removed")
+        for lesson in receipt.lessons:
+            why = f"drawn from {lesson.drawn_from}" if lesson.drawn_from else "it was named"
+            others = len(lesson.stated_by)
+            more = f"; {others} other episode(s) stated the same, and keep that" if others else ""
+            self.line(f"the lesson {lesson.id} is gone: {why}{more}")
         self.line(f"bytes cleared from: {', '.join(receipt.cleared)}")
         for copy in receipt.copies:
             self.line(f"may still be in the {copy.what} {copy.path} of {copy.made_at:%Y-%m-%d}")

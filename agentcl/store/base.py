@@ -33,6 +33,7 @@ class Removed:
     id: str
     kind: str
     versions: int  # how many versions of it there were
+    derived_from: str = ""  # the id that it went with; empty for what was named
 
 
 @dataclass(frozen=True, slots=True)
