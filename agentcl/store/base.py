@@ -404,6 +404,10 @@ class Store(ABC):
         """
 
     @abstractmethod
+    def is_locked(self, name: str) -> bool:
+        """Return whether anybody holds a lock now, in whatever process; a store that is only read can be asked."""
+
+    @abstractmethod
     def reembedding(self, spec: EncoderSpec) -> Reembedding:
         """Return the way to the vectors of an encoder."""
 
