@@ -48,6 +48,12 @@ class Lesson:
     claim: Claim
     what: str
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it says when and what: "When a, do not ." says neither what to do nor what to leave."""
+        what = folded(self.what)
+        return bool(folded(self.when) and what) and not (self.claim == "do" and what in _STEMS)
+
     def sentence(self) -> str:
         """Return the lesson as it stands in a prompt."""
         return _SENTENCES[self.claim].format(when=self.when, what=self.what)
@@ -63,11 +69,18 @@ def folded(text: str) -> str:
     return _NO_WORD.sub(" ", text.casefold()).strip()
 
 
+# What is left of a claim that says nothing; "do" would read it as what to do.
+_STEMS: Final = frozenset(
+    folded(form.partition(", ")[2].format(what="")) for form in _SENTENCES.values()
+)
+
+
 def read_sentence(text: str) -> Lesson | None:
     """Return the lesson that a sentence says; None for a sentence of another form."""
     for claim, reader in _READERS:
         if found := reader.fullmatch(text.strip()):
-            return Lesson(found[1], claim, found[2])
+            lesson = Lesson(found[1], claim, found[2])
+            return lesson if lesson.is_whole else None
     return None
 
 

@@ -22,6 +22,7 @@ from agentcl.bench.baselines.registry import (
 from agentcl.bench.build import Leaving, make_actor, make_student, read_told
 from agentcl.bench.episodes import Player
 from agentcl.bench.guidance_player import GuidancePlayer
+from agentcl.bench.kept_vectors import KeptVectors
 from agentcl.bench.leaks import CheckedMemory
 from agentcl.bench.settings import RunSettings
 from agentcl.envs.acting import Actor
@@ -47,12 +48,21 @@ class BaselineSetup:
         baseline: what remembers.
         scratch: for what the rows bring back.
         kept: for a memory that outlives the process.
+        vectors: a file for vectors of what the rows bring back; None keeps none.
     """
 
-    def __init__(self, settings: RunSettings, baseline: str, *, scratch: Path, kept: Path) -> None:
+    def __init__(
+        self,
+        settings: RunSettings,
+        baseline: str,
+        *,
+        scratch: Path,
+        kept: Path,
+        vectors: Path | None = None,
+    ) -> None:
         self._settings, self._baseline = settings, baseline
-        self._scratch, self._kept = scratch, kept
-        self._open: list[Baseline | Memory] = []
+        self._scratch, self._kept, self._vectors = scratch, kept, vectors
+        self._open: list[Baseline | Memory | KeptVectors] = []
         self._about: Mapping[str, Any] = {}
 
     def baseline(self, place: int = 0) -> Baseline:
@@ -62,12 +72,20 @@ class BaselineSetup:
     def _opened(self, place: int, options: Options) -> Baseline:
         memory = self._settings.memory
         has_vectors = not self._baseline.startswith(_WITHOUT_VECTORS)
-        encoder = _encoder(memory.encoder) if has_vectors else memory.encoder
+        encoder = self._encoder() if has_vectors else memory.encoder
         folder = self._scratch / f"{place}"
         opened = open_baseline(self._baseline, encoder=encoder, folder=folder, options=options)
         self._open.append(opened)
         self._about = opened.settings()
         return opened
+
+    def _encoder(self) -> Encoder:
+        encoder = _encoder(self._settings.memory.encoder)
+        if self._vectors is None or encoder.is_lexical:  # those cost nothing
+            return encoder
+        kept = KeptVectors(encoder, self._vectors)
+        self._open.append(kept)
+        return kept
 
     @property
     def shown(self) -> int:

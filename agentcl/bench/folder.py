@@ -2,7 +2,9 @@
 
 run.json                    the settings, the versions, the model's fingerprint before and after
 episodes/BASELINE.SEED.jsonl     a row for each episode, appended when it ends
-memories/BASELINE.SEED/          the memory of an agent that learns by guidance
+experts/BASELINE.SEED.FAMILY.jsonl   the same of an expert, which is trained on one family alone
+vectors/BASELINE.SEED.db         of what is remembered, until the part has ended
+memories/BASELINE.SEED/          the memory of an agent that learns by guidance; an expert's has its family's name
 report.html, .md, .json     written from the rows
 """
 
@@ -13,13 +15,14 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
-from agentcl.bench.rows import ResultRow
+from agentcl.bench.rows import Part, ResultRow
 from agentcl.bench.settings import RunSettings
-from agentcl.envs.streams.stream import TaskStream, save_stream
+from agentcl.envs.streams.stream import TaskStream, load_stream, save_stream
 from agentcl.errors import ConfigError, InvalidInput, StoreBusy, StoreUnavailable
 from agentcl.text.saving import save_text
 
@@ -99,6 +102,11 @@ class RunFolder:
         path.parent.mkdir(exist_ok=True)
         save_stream(stream, path)
 
+    def stream(self, seed: int) -> TaskStream | None:
+        """Return the tasks that were kept for a seed; None if none were. Raises LoadError if they are damaged."""
+        path = self.path / "streams" / f"{seed}.jsonl"
+        return load_stream(path) if path.exists() else None
+
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Hold the folder for writing; the system lets go of it when the process dies.
@@ -119,13 +127,47 @@ class RunFolder:
             for number in self.settings.seeds if seed is None else (seed,):
                 yield from self.row_file(one, number).rows()
 
-    def row_file(self, baseline: str, seed: int) -> RowFile:
-        """Return the file of one baseline and seed."""
-        return RowFile(self.path / "episodes" / f"{_UNSAFE.sub('_', baseline)}.{seed}.jsonl")
+    def parts(self) -> dict[Part, int]:
+        """Return every part of the run with its number of episodes, experts last."""
+        seeds, baselines = self.settings.seeds, self.settings.memory.baselines
+        whole = {
+            Part(one, seed): int(self.about.get("episodes", {}).get(str(seed), 0))
+            for seed in seeds
+            for one in baselines
+        }
+        experts = {
+            Part(one, seed, family): int(episodes)
+            for seed in seeds
+            for family, episodes in self.about.get("experts", {}).get(str(seed), {}).items()
+            for one in baselines
+        }
+        return {**whole, **experts}
 
-    def memory_path(self, baseline: str, seed: int) -> Path:
-        """Return where the memory of one baseline and seed lies, if it is kept."""
-        return self.path / "memories" / f"{_UNSAFE.sub('_', baseline)}.{seed}"
+    def row_file(self, baseline: str, seed: int, alone: str = "") -> RowFile:
+        """Return the file of one part."""
+        folder = self.path / ("experts" if alone else "episodes")
+        return RowFile(folder / f"{_named(baseline, seed, alone)}.jsonl")
+
+    def vectors_path(self, baseline: str, seed: int, alone: str = "") -> Path:
+        """Return where vectors of what one part remembers lie until it has ended."""
+        return self.path / "vectors" / f"{_named(baseline, seed, alone)}.db"
+
+    def drop_vectors(self, baseline: str, seed: int, alone: str = "") -> None:
+        """Delete the vectors of a part that has ended."""
+        path = self.vectors_path(baseline, seed, alone)
+        for end in ("", "-wal", "-shm"):
+            path.with_name(path.name + end).unlink(missing_ok=True)
+        with suppress(OSError):  # another part's are there still
+            path.parent.rmdir()
+
+    def memory_path(self, baseline: str, seed: int, alone: str = "") -> Path:
+        """Return where the memory of one part lies, if it is kept."""
+        return self.path / "memories" / _named(baseline, seed, alone)
+
+
+def _named(baseline: str, seed: int, alone: str) -> str:
+    name = f"{_UNSAFE.sub('_', baseline)}.{seed}"
+    return f"{name}.{quote(alone, safe=' ')}" if alone else name
 
 
 class RowFile:
@@ -144,6 +186,10 @@ class RowFile:
                 raise InvalidInput(f"{self.path}, line {number}: {error}") from error
         return rows
 
+    def count(self) -> int:
+        """Return how many rows there are, without reading what they say."""
+        return self.path.read_bytes().count(b"\n") if self.path.exists() else 0
+
     def size(self) -> int:
         """Return the number of bytes that are there, for a reader that follows the file."""
         return self.path.stat().st_size if self.path.exists() else 0
@@ -156,6 +202,7 @@ class RowFile:
             StoreBusy: if another process still writes to it: one whose run was killed ends by itself
                 after the episode that it is in.
         """
+        self.path.parent.mkdir(exist_ok=True)
         with (
             _locked(self.path.with_suffix(".lock"), wait_s=_ORPHAN_S),
             self.path.open("a+b") as file,

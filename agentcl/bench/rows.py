@@ -16,10 +16,11 @@ UNREPEATED: Final = frozenset({"wall_s", "usage", "episode"})
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of a run: a baseline with a seed."""
+    """One part of a run: a baseline with a seed, or an expert of one family beside it."""
 
     baseline: str
     seed: int  # of the stream
+    alone: str = ""  # the family that an expert is trained on alone; empty: the whole stream
 
 
 @dataclass(frozen=True, slots=True)

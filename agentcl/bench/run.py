@@ -33,7 +33,7 @@ from agentcl.bench.folder import RowFile, RunFolder
 from agentcl.bench.questions import ask_questions
 from agentcl.bench.rows import Part, ResultRow
 from agentcl.bench.settings import RunSettings
-from agentcl.bench.streams import build_stream
+from agentcl.bench.streams import build_stream, expert_streams
 from agentcl.envs.base import Bounded
 from agentcl.envs.streams.stream import TaskStream
 from agentcl.errors import ConfigError, ModelChanged
@@ -127,7 +127,7 @@ def go_on(
         ModelChanged: if the model is not the one that the run began with.
     """
     settings = folder.settings
-    parts = [Part(one, seed) for seed in settings.seeds for one in settings.memory.baselines]
+    parts = list(folder.parts())
     deadline = time.monotonic() + settings.budget_s if settings.budget_s else None
 
     def is_over() -> bool:
@@ -145,12 +145,17 @@ def go_on(
             _check_frozen(folder, one.fingerprint)
         _check_frozen(folder, after)
         done = progress(folder).done
-        total = sum(folder.about["episodes"].values()) * len(settings.memory.baselines)
+        total = sum(folder.parts().values())
         state = "complete" if done == total else _worst([one.state for one in ended])
         if deadline is not None and state == "stopped" and not should_stop():
             state = "budget"
-        baselines = {
-            part.baseline: dict(one.settings) for part, one in zip(parts, ended, strict=True)
+        baselines = {  # a part that was done already knows nothing new
+            **folder.about.get("baselines", {}),
+            **{
+                p.baseline: dict(one.settings)
+                for p, one in zip(parts, ended, strict=True)
+                if one.settings
+            },
         }
         folder.note(state=state, baselines=baselines, **{"fingerprint after": after})
     return Ended(state, done, total)
@@ -158,8 +163,9 @@ def go_on(
 
 def progress(folder: RunFolder) -> Progress:
     """Return how many episodes there are, and how many are done."""
-    total = sum(folder.about["episodes"].values()) * len(folder.settings.memory.baselines)
-    return Progress(total, sum(1 for _ in folder.rows()))
+    parts = folder.parts()
+    done = sum(folder.row_file(part.baseline, part.seed, part.alone).count() for part in parts)
+    return Progress(sum(parts.values()), done)
 
 
 def _plan(
@@ -184,6 +190,11 @@ def _plan(
         }
     about = {"domain": domain.name, "families": families, "bounds": bounds,
              "orders": sorted({stream.order for stream in built.values()})}  # fmt: skip
+    if settings.experts:
+        about["experts"] = {
+            str(seed): {family: len(its) for family, its in expert_streams(stream).items()}
+            for seed, stream in built.items()
+        }
     return {str(seed): len(stream) for seed, stream in built.items()}, about, built
 
 
@@ -229,8 +240,8 @@ def run_part(
         ModelUnavailable: if the model cannot be asked.
     """
     settings = folder.settings
-    file = folder.row_file(part.baseline, part.seed)
-    total = folder.about["episodes"][str(part.seed)]
+    file = folder.row_file(part.baseline, part.seed, part.alone)
+    total = folder.parts()[part]
     with ExitStack() as stack:
         rows = stack.enter_context(file.appending())
         done = file.rows()
@@ -241,10 +252,13 @@ def run_part(
             state = "budget"
         elif len(done) < total:
             scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="agentcl-bench-"))
-            kept = folder.memory_path(part.baseline, part.seed)
-            setup = BaselineSetup(settings, part.baseline, scratch=Path(scratch), kept=kept)
+            kept = folder.memory_path(part.baseline, part.seed, part.alone)
+            vectors = folder.vectors_path(part.baseline, part.seed, part.alone)
+            setup = BaselineSetup(
+                settings, part.baseline, scratch=Path(scratch), kept=kept, vectors=vectors
+            )
             stack.callback(setup.close)
-            for row in _rows(settings, setup, part, model, done):
+            for row in _rows(folder, setup, part, model, done):
                 rows.add(row)
                 on_row(row)
                 spent += row.tokens
@@ -255,16 +269,19 @@ def run_part(
                     state = "budget"
                     break
             about = setup.settings()
+    if state == "complete":
+        folder.drop_vectors(part.baseline, part.seed, part.alone)
     return PartEnded(state, None, about)
 
 
 def _rows(
-    settings: RunSettings,
+    folder: RunFolder,
     setup: BaselineSetup,
     part: Part,
     model: ChatModel | None,
     done: Sequence[ResultRow],
 ) -> Iterator[ResultRow]:
+    settings = folder.settings
     if settings.questions.source:
         return ask_questions(
             part,
@@ -277,9 +294,11 @@ def _rows(
             done=done,
         )
     domain = open_task_domain(settings.tasks)
+    # Building a stream may take long, and a killed run would pay for it each time.
+    stream = folder.stream(part.seed) or build_stream(settings.tasks, domain, seed=part.seed)
     return play_tasks(
         part,
-        build_stream(settings.tasks, domain, seed=part.seed),
+        expert_streams(stream)[part.alone] if part.alone else stream,
         setup.player(domain, model),
         lambda: make_environment(settings.tasks, domain),
         oracle=domain.oracle(),
@@ -296,7 +315,9 @@ def _side_by_side(
     context = multiprocessing.get_context("spawn")
     stop = context.Event()
     workers = min(folder.settings.workers, len(parts))
-    follow = _Follower([folder.row_file(part.baseline, part.seed) for part in parts], on_row)
+    follow = _Follower(
+        [folder.row_file(part.baseline, part.seed, part.alone) for part in parts], on_row
+    )
     arguments = (stop, os.getpid(), max(1, (os.cpu_count() or 1) // workers))
     ended: dict[Part, PartEnded] = {}
     with ProcessPoolExecutor(workers, context, _prepare, arguments) as pool:

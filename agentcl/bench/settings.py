@@ -18,6 +18,7 @@ Shape = Literal["random", "blocks", "interleaved", "changing", "alternating", "t
                 "adapt", "gen-env", "gen-task", "revisited"]  # fmt: skip
 Learning = Literal["lessons", "record", "nothing"]
 Option = str | int | float | bool
+UNNAMED: Final = "run"
 EACH: Final = "each"  # a value of `where`: another one for each seed
 
 
@@ -87,10 +88,13 @@ class MemorySettings:
 class RunSettings:
     """One run: every baseline with every seed."""
 
-    name: str = "run"
+    name: str = UNNAMED
     seeds: tuple[int, ...] = (0,)
     workers: int = 1  # processes
-    budget_tokens: int = 0  # of one baseline and seed; 0: no limit
+    experts: bool = (
+        False  # each baseline is trained on each family of an alternating stream alone, too
+    )
+    budget_tokens: int = 0  # of one baseline and seed, and of each expert; 0: no limit
     budget_s: float = 0.0  # of the whole run; 0: no limit
     tasks: TaskSettings = field(default_factory=TaskSettings)
     questions: QuestionSettings = field(default_factory=QuestionSettings)
@@ -104,6 +108,8 @@ class RunSettings:
             raise ConfigError(
                 "a run needs either tasks (a domain, or a saved stream) or questions (a source), and not both"
             )
+        if self.experts and self.questions.source:
+            raise ConfigError("experts are trained on tasks, and a run of questions has none")
         for name, values in (("seeds", self.seeds), ("memory.baselines", self.memory.baselines)):
             if not values or len(set(values)) < len(values):
                 raise ConfigError(f"{name} must be some, each once, and is {list(values)}")

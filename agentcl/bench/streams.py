@@ -33,7 +33,7 @@ from agentcl.envs.streams.curriculum import (
     token_similarity,
 )
 from agentcl.envs.streams.reuse import reused_stream
-from agentcl.envs.streams.stream import TaskStream, load_stream
+from agentcl.envs.streams.stream import StreamItem, TaskStream, load_stream
 from agentcl.errors import ConfigError
 
 # They test what carries over: CLIN's three, and places visited again.
@@ -79,6 +79,36 @@ def build_stream(settings: TaskSettings, domain: Domain, *, seed: int) -> TaskSt
             "tasks.where is given several times for streams whose rules change, or that are revisited, only"
         )
     return _ordered(_shaped(settings, regimes[0], name, seed), settings, domain, seed)
+
+
+def expert_streams(stream: TaskStream) -> dict[str, TaskStream]:
+    """Return by family what an expert of it plays: all its training, and its test after the first block of it.
+
+    Nothing is tested before, or between later trainings: relative performance and sample efficiency ask how
+    the training went, intransigence what was reached when the family was new.
+
+    Raises:
+        ConfigError: if the stream has no tests between trainings of several families.
+    """
+    blocks = [(run[0].task.family, run[0].is_learned_from, run) for run in stream.blocks()]
+    families = dict.fromkeys(family for family, is_training, _ in blocks if is_training)
+    if len(families) < 2 or all(is_training for _, is_training, _ in blocks):
+        raise ConfigError(
+            "experts are for streams that train several families with tests between; choose tasks.stream alternating"
+        )
+    experts = {}
+    for family in families:
+        items: list[StreamItem] = []
+        is_tested = False
+        for its, is_training, run in blocks:
+            if its != family or not (is_training or (items and not is_tested)):
+                continue
+            is_tested = is_tested or not is_training
+            items += run
+        experts[family] = TaskStream(
+            stream.name, tuple(items), f"{stream.order}, {family} alone", stream.seed
+        )
+    return experts
 
 
 def _changed(pools: Pools, domain: Domain, changes: int) -> list[Pools]:

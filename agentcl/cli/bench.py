@@ -77,6 +77,10 @@ def list_(screen: Screen, folder: Path | None) -> None:
 @click.option("--encoder", help="For all baselines alike: hashing, minilm, ...")
 @click.option("--seeds", type=click.IntRange(1), help="How many: 0, 1, 2 ...")
 @click.option("--workers", type=click.IntRange(1), help="Processes side by side.")
+@click.option(
+    "--experts", is_flag=True, default=None,
+    help="Train each baseline on each family alone, too: for relative performance and the like.",
+)  # fmt: skip
 @click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Any other setting.")
 @command
 def run(screen: Screen, plan: Path | None, out: Path, changes: Sequence[str], **given: Any) -> None:
@@ -161,14 +165,26 @@ def _run(screen: Screen, folder: RunFolder) -> None:
 
 def _sum_up(screen: Screen, summary: Summary) -> None:
     """Print what each baseline reached, beside the one that it has to beat."""
+    from agentcl.bench.report.protocols import BESIDE_EXPERTS
+    from agentcl.bench.report.verdict import verdict
     from agentcl.bench.report.words import interval
 
+    experts = {
+        line.baseline: {name.replace("_", " "): line.measures[name] for name in BESIDE_EXPERTS}
+        for line in summary.transfer
+        if summary.about.get("experts")
+    }
     gains = {difference.baseline: difference.score for difference in summary.differences}
     for baseline in summary.baselines:
         gain = gains.get(baseline.baseline)
         against = f", {interval(gain, is_signed=True)} against {summary.against}" if gain else ""
         failed = f", {baseline.failed} failed" if baseline.failed else ""
         screen.line(f"{baseline.baseline:12} score {interval(baseline.score)}{against}{failed}")
+        its = {"prequential": baseline.prequential, **experts.get(baseline.baseline, {})}
+        told = ", ".join(f"{what} {interval(one)}" for what, one in its.items())
+        if not summary.are_questions:
+            screen.line(f"{'':12} {told}")
+    screen.line(verdict(summary))
     if summary.leakage.is_suspect:
         screen.note("the leakage check found something; see the report")
 
@@ -216,7 +232,7 @@ def _with_options(tables: dict[str, Any], given: dict[str, Any]) -> dict[str, An
         "families": "tasks.families", "stream": "tasks.stream", "agent": "agent.name",
         "episodes": "questions.limit" if is_asked else "tasks.episodes", "model": "agent.model",
         "url": "agent.url", "baselines": "memory.baselines", "limit": "memory.limit",
-        "encoder": "memory.encoder", "workers": "workers", "seeds": "seeds",
+        "encoder": "memory.encoder", "workers": "workers", "seeds": "seeds", "experts": "experts",
     }  # fmt: skip
     merged = {key: dict(v) if isinstance(v, dict) else v for key, v in tables.items()}
     for option, place in places.items():

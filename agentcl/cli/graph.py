@@ -31,7 +31,7 @@ _STOPPING = "stopping after the passages under way; once more ends at once"
 )
 @PRICES
 @click.option("--retry", is_flag=True, help="Also passages that failed before.")
-@click.option("--limit", type=click.IntRange(1), help="At most so many passages.")
+@click.option("--limit", type=click.IntRange(1), help="At most so many passages in one run.")
 @click.option("--workers", type=click.IntRange(1), default=8, show_default=True)
 @click.option(
     "--ledger", "file", type=click.Path(path_type=Path), help="Note each call's cost here."
@@ -63,7 +63,7 @@ def extract(
     if is_queued:
         spec = {"extractor": f"model:{name}", "retry": retry, "limit": limit}
         job = memory.jobs.enqueue("extract", spec, **scope)
-        screen.json(job) if screen.as_json else screen.job(job)
+        screen.job(job)
         return
     extractor = open_extractor(name, url, ledger=file)
     with stopping(_STOPPING) as is_stopped, screen.progress("reading", None) as bar:

@@ -105,6 +105,24 @@ def diff(screen: Screen, memory: Memory, since: datetime, scope: dict[str, Any])
 
 
 @guidance.command()
+@on_memory(across=True)
+def changes(screen: Screen, memory: Memory, scope: dict[str, Any]) -> None:
+    """Print which changes of the rules were noticed, and when.
+
+    One is noticed when the scores of a kind of task fall, or rise, for good.
+    """
+    found = memory.lessons.rule_changes(**scope)
+    if screen.as_json:
+        screen.json(found)
+        return
+    for one in found:
+        for line in one.lines():
+            screen.line(line)
+    if not found:
+        screen.line("no change of the rules was noticed")
+
+
+@guidance.command()
 @click.argument("file", type=WrittenFile(), metavar="FILE|-")
 @click.option("--name", help="Of the pamphlet; default: the file's.")
 @click.option("--application", help="Only lessons of this application or environment.")

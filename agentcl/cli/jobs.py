@@ -35,7 +35,12 @@ def jobs() -> None:
 def list_(screen: Screen, memory: Memory, state: tuple[State, ...], **given: Any) -> None:
     """List jobs, one a line, the newest last."""
     found = memory.jobs.list(states=state or None, **scope_of(given))
-    screen.json(found) if screen.as_json else screen.jobs(found)
+    cut_off = [job.id for job in found if memory.jobs.is_cut_off(job)]
+    screen.jobs(found, cut_off=cut_off)
+    if cut_off:
+        screen.note(
+            "cut off: its process was killed, and nobody runs it; agentcl jobs run goes on with it"
+        )
 
 
 @jobs.command()
@@ -43,7 +48,8 @@ def list_(screen: Screen, memory: Memory, state: tuple[State, ...], **given: Any
 @on_folder
 def show(screen: Screen, memory: Memory, id: str) -> None:
     """Print what is known of a job."""
-    _show(screen, memory.jobs.get(id))
+    job = memory.jobs.get(id)
+    screen.job(job, is_cut_off=memory.jobs.is_cut_off(job))
 
 
 @jobs.command()
@@ -71,10 +77,10 @@ def run(screen: Screen, memory: Memory, id: str | None, url: str | None, workers
                 progress=lambda job, *step: progress(*step), should_stop=is_stopped
             )
     if id:
-        _show(screen, job)
+        screen.job(job)
         return
     left = memory.jobs.list(states=["queued", "running"])
-    screen.json(ran) if screen.as_json else screen.jobs(ran)
+    screen.jobs(ran)
     for one in left:
         screen.note(f"job {one.id} still waits" + (f": {one.error}" if one.error else ""))
 
@@ -87,7 +93,7 @@ def cancel(screen: Screen, memory: Memory, id: str) -> None:
 
     If it is being run, it stops after its next step. What was done is kept.
     """
-    _show(screen, memory.jobs.cancel(id))
+    screen.job(memory.jobs.cancel(id))
 
 
 @jobs.command()
@@ -95,11 +101,7 @@ def cancel(screen: Screen, memory: Memory, id: str) -> None:
 @on_folder
 def retry(screen: Screen, memory: Memory, id: str) -> None:
     """Put a job that failed or was cancelled back into the queue."""
-    _show(screen, memory.jobs.retry(id))
-
-
-def _show(screen: Screen, job: Job) -> None:
-    screen.json(job) if screen.as_json else screen.job(job)
+    screen.job(memory.jobs.retry(id))
 
 
 def _add_extractors(jobs: Jobs, waiting: Sequence[Job], url: str | None, workers: int) -> None:

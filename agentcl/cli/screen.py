@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from datetime import datetime
@@ -276,12 +276,15 @@ class Screen:
             table.add_row(record.id, str(record.version), when, owner, safe(what), where)
         self.out.print(table)
 
-    def jobs(self, jobs: Sequence[Job]) -> None:
-        """Print one line for each job."""
+    def jobs(self, jobs: Sequence[Job], *, cut_off: Collection[str] = ()) -> None:
+        """Print one line for each job; of those that nobody runs any more it says so."""
+        if self.as_json:
+            self.json([{**to_json(job), "is_cut_off": job.id in cut_off} for job in jobs])
+            return
         for job in jobs:
             total = job.total if job.total is not None else job.price and job.price.units
             about = [
-                f"{job.state:<9}  {job.kind}",
+                f"{'cut off' if job.id in cut_off else job.state:<9}  {job.kind}",
                 f"{job.done:,} of {'?' if total is None else f'{total:,}'}",
                 f"{job.created_at:%Y-%m-%d %H:%M}",
                 _scope(job.scope),
@@ -291,12 +294,17 @@ class Screen:
         if not jobs:
             self.line("there is no such job")
 
-    def job(self, job: Job) -> None:
+    def job(self, job: Job, *, is_cut_off: bool = False) -> None:
         """Print what is known of a job."""
+        if self.as_json:
+            self.json({**to_json(job), "is_cut_off": is_cut_off})
+            return
         about = {**to_json(job), "scope": _scope(job.scope), "spec": _said(job.spec)}
         if job.price is not None:
             tokens = "" if job.price.tokens is None else f", about {job.price.tokens:,} tokens"
             about["price"] = f"{job.price.units:,} units{tokens}"
+        if is_cut_off:
+            about["state"] = "cut off: its process was killed, and nobody runs it"
         table = _table()
         for name, value in about.items():
             if value not in (None, ""):
@@ -318,6 +326,11 @@ class Screen:
         for removed in receipt.removed:
             self.line(f"  {removed.kind} {removed.id}, {removed.versions} version(s)")
         self.line(f"{len(receipt.removed)} records and {receipt.vectors} vectors removed")
+        for lesson in receipt.lessons:
+            why = f"drawn from {lesson.drawn_from}" if lesson.drawn_from else "it was named"
+            others = len(lesson.stated_by)
+            more = f"; {others} other episode(s) stated the same, and keep that" if others else ""
+            self.line(f"the lesson {lesson.id} is gone: {why}{more}")
         self.line(f"bytes cleared from: {', '.join(receipt.cleared)}")
         for copy in receipt.copies:
             self.line(f"may still be in the {copy.what} {copy.path} of {copy.made_at:%Y-%m-%d}")

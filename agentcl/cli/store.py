@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from agentcl.cli.options import NewFolder, ReadFile, WrittenFile, on_folder, on_memory
+from agentcl.cli.options import (
+    NewFolder,
+    ReadFile,
+    WrittenFile,
+    command,
+    memory_options,
+    on_folder,
+    on_memory,
+    open_memory,
+)
 from agentcl.cli.screen import Screen
 from agentcl.store.records import SCOPE_FIELDS
 
@@ -43,17 +54,31 @@ def export(
     multiple=True,
     help="Bring every record to this tenant, user, agent or session; may be repeated.",
 )
-@on_memory(scoped=False, begins=True)
-def import_(
-    screen: Screen, memory: Memory, file: Path, dry_run: bool, into: tuple[str, ...]
-) -> None:
+@memory_options
+@command
+def import_(screen: Screen, file: Path, dry_run: bool, into: tuple[str, ...], **given: Any) -> None:
     """Merge the records of an export.
 
     Their ids, histories and vectors stay as they were. Of two records with one key the newer one is in
     force; the other one stays in the history.
     """
-    imported = memory.store.import_(file, into=_scope_in(into), dry_run=dry_run)
+    scope = _scope_in(into)
+    with _target(given, is_dry=dry_run) as memory:
+        imported = memory.store.import_(file, into=scope, dry_run=dry_run)
     screen.answer(imported, *_told(imported, dry_run=dry_run))
+
+
+@contextmanager
+def _target(given: dict[str, Any], *, is_dry: bool) -> Iterator[Memory]:
+    """Open the memory to import into; for a dry run into one that is not there, an empty one beside it."""
+    from agentcl.memory.settings import resolve
+    from agentcl.store.opening import holds_store
+
+    with tempfile.TemporaryDirectory(prefix="agentcl-dry-") as beside:
+        if is_dry and not holds_store(resolve({"path": given.get("path")})["path"].value):
+            given["path"] = Path(beside)
+        with open_memory(given, begins=True) as memory:
+            yield memory
 
 
 def _told(imported: Imported, *, dry_run: bool) -> Iterator[str]:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from agentcl.guidance.lanes import LANES, Lane, LaneRecord
     from agentcl.guidance.overview import STAGES, StageDifference, Standing
     from agentcl.guidance.pamphlet import Adopted, Pamphlet
+    from agentcl.guidance.rule_changes import RuleChange
     from agentcl.guidance.rules import BUDGET_TOKENS, PRICE, GuidanceRules
     from agentcl.guidance.selection import Choice, Offer, Place
     from agentcl.guidance.state import Belief, GuidanceState, LessonState, LifeStage, lesson_of
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BUDGET_TOKENS", "LANES", "PRICE", "STAGES", "Adopted", "Belief", "Choice", "Credit",
     "ExpectedScore", "GuidanceRules", "GuidanceState", "Lane", "LaneRecord", "LessonState",
-    "LifeStage", "Offer", "Pamphlet", "Place", "Posterior", "StageDifference", "Standing", "Story",
+    "LifeStage", "Offer", "Pamphlet", "Place", "Posterior", "RuleChange", "StageDifference", "Standing", "Story",
     "Trust", "lesson_of",
 ]  # fmt: skip
 
@@ -30,6 +31,7 @@ if not TYPE_CHECKING:
         "expectation": "ExpectedScore",
         "overview": "STAGES StageDifference Standing",
         "pamphlet": "Adopted Pamphlet",
+        "rule_changes": "RuleChange",
         "rules": "BUDGET_TOKENS PRICE GuidanceRules",
         "selection": "Choice Offer Place",
         "state": "Belief GuidanceState LessonState LifeStage lesson_of",

@@ -121,6 +121,8 @@ def refusal(
     for part, text in (("when it applies", lesson.when), ("what it claims", lesson.what)):
         if not folded(text):
             return f"it does not say {part}"
+    if not lesson.is_whole:
+        return f"it does not say what it claims, only {lesson.what!r}"
     tokens = estimate_tokens(lesson.sentence())
     if tokens > MAX_TOKENS:
         return f"it is too long: about {tokens} tokens, where a lesson has at most {MAX_TOKENS}"

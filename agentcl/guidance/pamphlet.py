@@ -103,8 +103,12 @@ def compose(
     ]
     if not good:
         raise InvalidInput(
-            "no lesson has proved itself or is on trial; see `agentcl guidance list`"
-            + ("" if with_candidates else ", or take candidates as well")
+            "no lesson has proved itself or is on trial with hope to help; see `agentcl guidance list`"
+            + (
+                ""
+                if with_candidates
+                else ", or take candidates as well (--candidates, with_candidates=True)"
+            )
         )
     entries = tuple(_entry(one) for one in good[:MOST_LESSONS])
     return Pamphlet(name, at.astimezone(UTC).isoformat(timespec="seconds"), entries)
@@ -218,10 +222,16 @@ def _readable(pamphlet: Pamphlet) -> Iterator[str]:
     """Yield the part that is for people."""
     sure = sum(one.is_sure for one in pamphlet.entries)
     yield f"# {_escaped(pamphlet.name)}\n"
+    tried = sum(one.stage == "trial" for one in pamphlet.entries)
+    told = [f"{sure} proved themselves where they come from, and are said with *should*"] * bool(
+        sure
+    )
+    told += [f"{tried} are on trial there, and are said with *may*"] * bool(tried)
+    never = len(pamphlet.entries) - sure - tried
+    told += [f"{never} were never tried there, and are said with *may*"] * bool(never)
     yield (
-        f"{len(pamphlet.entries)} lessons, made {pamphlet.made_at}. {sure} of them proved themselves where "
-        "they come from, and are said with *should*; the others are on trial there, and are said with "
-        "*may*. `agentcl guidance import FILE` takes them up as candidates.\n"
+        f"{len(pamphlet.entries)} lessons, made {pamphlet.made_at}. Of them {'; '.join(told)}. "
+        "`agentcl guidance import FILE` takes them up as candidates.\n"
     )
     for (application, family), entries in _grouped(pamphlet.entries):
         yield f"## {_escaped(application or 'any application')}: {_escaped(family or 'any task')}\n"

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, NamedTuple
 
-from agentcl.guidance.change import ChangeDetector
+from agentcl.guidance.change import ChangeDetector, Direction
 from agentcl.guidance.credit import Credit, Posterior
 from agentcl.guidance.expectation import Expectation, ExpectedScore
 from agentcl.guidance.lanes import LANES, LaneRecord
@@ -134,7 +134,7 @@ class GuidanceState:
         self.credit = Credit()
         self.expectation = Expectation()
         self.lanes = LaneRecord()
-        self.changes: list[tuple[str, str, str]] = []  # episode, cluster and world, direction
+        self.changes: list[tuple[str, str, Direction]] = []  # episode, cluster and world, direction
         self._detector = ChangeDetector()
         # Ids of lessons: on the same matter, and on what to do in a situation.
         self._matters: dict[str, list[str]] = {}

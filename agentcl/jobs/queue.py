@@ -120,6 +120,19 @@ class Queue:
 
         return self._change(run.id, ended)
 
+    def is_cut_off(self, job: Job) -> bool:
+        """Return whether a job is noted as running, and nobody runs it: its process was killed."""
+        if job.state != "running":
+            return False
+        if not self.store.is_locked(job.kind):
+            return True
+        # One job of a kind is run at a time: the one that was begun last.
+        running = self.store.jobs(view=EVERYBODY, states=("running",))
+        begun = [
+            (one.started_at or one.created_at, one.id) for one in running if one.kind == job.kind
+        ]
+        return bool(begun) and max(begun)[1] != job.id
+
     def is_over(self, run: Job) -> bool:
         """Return whether a run is to stop: the job was cancelled, or went with its scope."""
         try:

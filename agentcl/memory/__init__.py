@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from agentcl.memory.explanations import Explanation
     from agentcl.memory.extraction import ModelExtractor, Recognition
     from agentcl.memory.facts import ExtractionReport, ExtractionState, Facts, FactsImported
-    from agentcl.memory.forgetting import Receipt
+    from agentcl.memory.forgetting import LostLesson, Receipt
     from agentcl.memory.graph import Graph, GraphStats, GraphView, Near, Node
     from agentcl.memory.jobs import Jobs
     from agentcl.memory.lessons import Lessons
@@ -43,6 +43,7 @@ __all__ = [
     "GraphView",
     "Jobs",
     "Lessons",
+    "LostLesson",
     "Memory",
     "ModelExtractor",
     "Near",
@@ -68,7 +69,7 @@ if not TYPE_CHECKING:
         "explanations": "Explanation",
         "extraction": "ModelExtractor Recognition",
         "facts": "ExtractionReport ExtractionState Facts FactsImported",
-        "forgetting": "Receipt",
+        "forgetting": "LostLesson Receipt",
         "graph": "Graph GraphStats GraphView Near Node",
         "jobs": "Jobs",
         "lessons": "Lessons",

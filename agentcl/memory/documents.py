@@ -28,7 +28,7 @@ from agentcl.store.records import (
     to_micros,
 )
 from agentcl.store.rows import EncoderSpec, Row, content_hash
-from agentcl.store.vectors import SupportsList, dimension, pack
+from agentcl.store.vectors import SupportsList, dimension, pack, unpack
 
 # What to do with the same thing again: return what is there, store it once more, or raise.
 Duplicates = Literal["skip", "keep", "error"]
@@ -361,6 +361,13 @@ def passages_of(journal: Store, document: Document) -> list[Passage]:
     rows = journal.live(view=view, kinds=("passage",), source=document.id)
     found = [record for record in (row.record() for row in rows) if isinstance(record, Passage)]
     return sorted(found, key=lambda passage: passage.ordinal)
+
+
+def own_vector(journal: Store, document: Document) -> Sequence[float] | None:
+    """Return the vector that somebody gave a document; None if an encoder made its vectors."""
+    seqs = [journal.seq_of(passage) for passage in passages_of(journal, document)]
+    given = [vector for vector, is_given in journal.given_vectors(seqs).values() if is_given]
+    return unpack(given[0]) if given else None
 
 
 def _check(draft: Draft, scope: Scope, passage_limit: int) -> tuple[Document, tuple[Passage, ...]]:

@@ -76,7 +76,7 @@ class EpisodeRecorder:
             episode.finish(1.0)
 
     Left without `finish`, it is kept without a score; left by an exception, as interrupted. Neither
-    credits any lesson. A frozen one recalls and writes nothing.
+    credits any lesson. A frozen one recalls and keeps no record; an index that lags behind catches up all the same.
     """
 
     def __init__(

@@ -185,7 +185,7 @@ class Facts:
 
         Args:
             extractor: e.g. `agentcl.memory.ModelExtractor(model)`.
-            limit: read at most so many passages.
+            limit: read at most so many passages in this call; one that goes on with a job reads as many again.
             retry: read also those again that failed before.
             workers: how many passages are read at once.
             progress: called with the numbers of passages read and to read.

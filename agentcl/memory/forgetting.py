@@ -10,6 +10,7 @@ from agentcl.errors import InvalidInput, NotFound
 from agentcl.memory.opened import Opened
 from agentcl.store.base import Copy, Removed
 from agentcl.store.checks import check_unicode, named_scope
+from agentcl.store.episodes import Guidance, Reflection
 from agentcl.store.records import Scope, ScopeView, to_micros
 from agentcl.store.ulid import new_ulid
 
@@ -24,6 +25,19 @@ class Receipt:
     vectors: int  # how many vectors went with them
     cleared: tuple[str, ...]  # the stores whose bytes were rewritten without them
     copies: tuple[Copy, ...]  # earlier snapshots and exports, which may still hold them
+    lessons: tuple[LostLesson, ...] = ()  # those among what went
+
+
+@dataclass(frozen=True, slots=True)
+class LostLesson:
+    """A lesson that went because its words were made from what was forgotten.
+
+    What other episodes said of it stays with them, in their own words; it counts for no lesson any more.
+    """
+
+    id: str
+    drawn_from: str  # the id that was forgotten; empty if the lesson itself was named
+    stated_by: tuple[str, ...]  # ids of other episodes that stated the same, and are still there
 
 
 def forget(opened: Opened, ids: Sequence[str], view: ScopeView) -> Receipt:
@@ -39,7 +53,24 @@ def forget(opened: Opened, ids: Sequence[str], view: ScopeView) -> Receipt:
         vectors=erased.vectors,
         cleared=("journal", *cleared),
         copies=erased.copies,
+        lessons=_lost(opened, erased.removed),
     )
+
+
+def _lost(opened: Opened, removed: Sequence[Removed]) -> tuple[LostLesson, ...]:
+    """Return the lessons among what went, each with the episodes that stated the same."""
+    lessons = {one.id: one.derived_from for one in removed if one.kind == Guidance.kind}
+    stated: dict[str, dict[str, None]] = {id: {} for id in lessons}
+    everybody = ScopeView(None, None, None, None)
+    rows = opened.journal.live(view=everybody, kinds=(Reflection.kind,)) if lessons else ()
+    for row in rows:
+        reflection = row.record()
+        if not isinstance(reflection, Reflection) or not reflection.sources:
+            continue
+        for one in reflection.stated:
+            if one.guidance in stated:
+                stated[one.guidance][reflection.sources[0]] = None
+    return tuple(LostLesson(id, source, tuple(stated[id])) for id, source in lessons.items())
 
 
 def check_forgettable(opened: Opened, id: str, scope: Scope) -> None:

@@ -47,6 +47,13 @@ class Jobs:
         """Return a job. Raises NotFound."""
         return self._queue().get(id)
 
+    def is_cut_off(self, job: Job) -> bool:
+        """Return whether a job is noted as running, and nobody runs it: its process was killed.
+
+        `run`, `run_all`, or the call that asked for it, goes on with it.
+        """
+        return self._queue().is_cut_off(job)
+
     # Asking
 
     def price(self, kind: str, spec: Mapping[str, Any], **scope: Unpack[WriteScope]) -> Price:

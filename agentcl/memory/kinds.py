@@ -29,7 +29,7 @@ _MOST_ALIKE: Final = 10  # refusals at the beginning of a run, all in the same w
 class Extract:
     """Reads every passage of a scope and below that an extractor has not read yet.
 
-    Its spec: `extractor`, a name; `retry`, whether also those that it failed on; `limit`, how many at most
+    Its spec: `extractor`, a name; `retry`, whether also those that it failed on; `limit`, how many at most of one run
     in one run (None: all).
 
     Args:

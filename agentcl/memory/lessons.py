@@ -46,6 +46,7 @@ from agentcl.text.tokens import estimate_tokens
 if TYPE_CHECKING:
     from agentcl.guidance.overview import StageDifference, Standing
     from agentcl.guidance.pamphlet import Adopted, Pamphlet
+    from agentcl.guidance.rule_changes import RuleChange
     from agentcl.guidance.state import GuidanceState, LifeStage
     from agentcl.guidance.story import Story
 
@@ -331,6 +332,24 @@ class Lessons:
             )
         ]
 
+    def rule_changes(self, **scope: Unpack[ReadScope]) -> Sequence[RuleChange]:
+        """Return the changes of rules that were noticed, the oldest first.
+
+        One is noticed when the scores of a kind of task in a world stay away from what was expected. When they
+        fell, what was learned there counts less since.
+        """
+        from agentcl.guidance.rule_changes import rule_changes
+        from agentcl.guidance.state import KINDS
+
+        view = self._bound.view(scope)
+        rows = [*self._opened.journal.since(0, kinds=KINDS)]
+        found = [
+            one
+            for tenant in self._tenants(view, kind=Episode.kind)
+            for one in rule_changes(rows, view, tenant=tenant, rules=self.rules)
+        ]
+        return sorted(found, key=lambda one: one.at)
+
     def changed_by_rollback(
         self, since: datetime, *, tenant: str = ""
     ) -> Sequence[StageDifference]:
@@ -530,11 +549,11 @@ class Lessons:
         """Return the tenant that is meant, empty for none. Raises InvalidInput."""
         return self._bound.owner({} if tenant == "" else {"tenant": tenant}).tenant
 
-    def _tenants(self, view: ScopeView) -> Sequence[str]:
+    def _tenants(self, view: ScopeView, *, kind: str = Guidance.kind) -> Sequence[str]:
         """Return the tenants of a view: lessons are believed tenant by tenant."""
         if view.tenant is not None:
             return sorted(view.tenant)
-        rows = self._opened.journal.live(view=view, kinds=(Guidance.kind,))
+        rows = self._opened.journal.live(view=view, kinds=(kind,))
         return sorted({row.scope.tenant for row in rows})
 
 

@@ -368,7 +368,7 @@ class Memory:
             metadata: the new metadata, whole.
             valid_from: when it began to hold.
             valid_to: when it ceases to hold.
-            vector: a ready vector for the whole text.
+            vector: a ready vector for the whole text. One that the document has already stays while its text does.
             if_version: the version that you have seen; anything else is refused.
             scope: `tenant`, `user`, `agent`, `session`; see the class.
 
@@ -387,7 +387,9 @@ class Memory:
                 metadata=held.metadata if isinstance(metadata, Unchanged) else metadata,
                 valid_from=held.valid_from if isinstance(valid_from, Unchanged) else valid_from,
                 valid_to=held.valid_to if isinstance(valid_to, Unchanged) else valid_to,
-                vector=vector,
+                vector=documents.own_vector(self._opened.journal, held)
+                if vector is None and isinstance(text, Unchanged)
+                else vector,
             )
 
         return self._rewrite(id, uri, changed, self._bound.owner(scope), if_version)

@@ -33,6 +33,7 @@ class Removed:
     id: str
     kind: str
     versions: int  # how many versions of it there were
+    derived_from: str = ""  # the id that it went with; empty for what was named
 
 
 @dataclass(frozen=True, slots=True)
@@ -401,6 +402,10 @@ class Store(ABC):
             StoreBusy: at once, if somebody else holds it.
             StoreReadOnly: if the store was opened for reading only.
         """
+
+    @abstractmethod
+    def is_locked(self, name: str) -> bool:
+        """Return whether anybody holds a lock now, in whatever process; a store that is only read can be asked."""
 
     @abstractmethod
     def reembedding(self, spec: EncoderSpec) -> Reembedding:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 import os
 import re
+import sys
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from operator import index
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final, TypedDict, TypeVar, cast
 
 from agentcl.errors import InvalidInput
@@ -176,7 +179,7 @@ class ReadScope(TypedDict, total=False):
 
 
 # What other libraries call the fields of a scope, and what reads take beside them.
-_SCOPE_SYNONYMS: Final = {
+_SYNONYMS: Final = {
     "user_id": "user",
     "agent_id": "agent",
     "session_id": "session",
@@ -185,9 +188,6 @@ _SCOPE_SYNONYMS: Final = {
     "run_id": "session",
     "tenant_id": "tenant",
     "namespace": "tenant",
-}
-_READ_SYNONYMS: Final = {
-    **_SCOPE_SYNONYMS,
     "k": "limit",
     "n": "limit",
     "top_k": "limit",
@@ -197,19 +197,32 @@ _READ_SYNONYMS: Final = {
 }
 
 
-def _named(scope: WriteScope | ReadScope, synonyms: Mapping[str, str]) -> dict[str, object]:
+def _named(scope: WriteScope | ReadScope) -> dict[str, object]:
     """Return the fields that are named, and refuse what is none: a verb with `**scope` takes any keyword."""
     for name, value in scope.items():
         if name not in SCOPE_FIELDS:
-            known = dict.fromkeys((*SCOPE_FIELDS, *synonyms.values()))
-            known.pop(name, None)
-            meant = did_you_mean(synonyms.get(name, name), known)
+            known = dict.fromkeys((*SCOPE_FIELDS, *_keywords_of_verb()))
+            meant = did_you_mean(_SYNONYMS.get(name, name), known)
             raise TypeError(f"unexpected keyword argument {name!r}{meant}")
         if value is None:  # as a lookup that found nobody returns: it must not become everybody's
             raise InvalidInput(
                 f"{name}=None names nobody; name one {name}, or leave {name} out to mean shared memory"
             )
     return dict(scope)
+
+
+def _keywords_of_verb() -> tuple[str, ...]:
+    """Return what the verb that was called takes beside its scope: only that may be suggested."""
+    found: tuple[str, ...] = ()
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        code = frame.f_code
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        is_ours = str(frame.f_globals.get("__name__")).startswith("agentcl.")
+        if is_ours and code.co_flags & inspect.CO_VARKEYWORDS:
+            found = names  # the outermost one is what somebody called
+        frame = frame.f_back
+    return tuple(name for name in found if name != "self")
 
 
 def named_scope(scope: Scope) -> WriteScope:
@@ -224,7 +237,7 @@ def check_scope(scope: WriteScope) -> Scope:
     Raises:
         InvalidInput: if a field is `ANY`, empty, not a string, too long or holds control characters.
     """
-    named = _named(scope, _SCOPE_SYNONYMS)
+    named = _named(scope)
     for what, value in named.items():
         if isinstance(value, AnyScope):
             raise InvalidInput(f"{what}=ANY can be read but not written; name one {what}")
@@ -233,7 +246,7 @@ def check_scope(scope: WriteScope) -> Scope:
 
 def check_view(scope: ReadScope) -> ScopeView:
     """Return what a read sees: its own scope and what is shared with it; `ANY` opens a field."""
-    named = _named(scope, _READ_SYNONYMS)
+    named = _named(scope)
 
     def allowed(what: str) -> frozenset[str] | None:
         value = named.get(what)
@@ -248,7 +261,7 @@ def check_view(scope: ReadScope) -> ScopeView:
 
 def check_subtree(scope: ReadScope) -> ScopeView:
     """Return a scope with everything below it: fields left out are open."""
-    named = _named(scope, _READ_SYNONYMS)
+    named = _named(scope)
 
     def allowed(what: str) -> frozenset[str] | None:
         value = named.get(what, ANY)

@@ -566,8 +566,11 @@ class StoreContract(ABC):
 
     def test_one_at_a_time_holds_a_lock(self, tmp_path: Path) -> None:
         with self.opened(tmp_path) as one, self.opened(tmp_path) as two:
+            assert not one.is_locked("work")
             with one.lock("work"):
                 for store in (one, two):
+                    assert store.is_locked("work")
+                    assert not store.is_locked("other-1")
                     with pytest.raises(StoreBusy, match="work"), store.lock("work"):
                         pass
                 with two.lock("other-1"):
@@ -599,6 +602,7 @@ class StoreContract(ABC):
                 pass
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
+            assert not store.is_locked("work")
             with store.lock("work"):
                 pass
         os.close(reads)

@@ -10,6 +10,7 @@ import html
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final, Literal
 
 from agentcl.text.visible import shortened, visible
@@ -42,7 +43,7 @@ STYLE: Final = (
     ".picture .small{font-size:12px}.picture .head{font-size:16px;font-weight:600}"
     ".axis,.grid,.rule,.edge,.line{fill:none}.edge{opacity:.55}.rule{stroke-dasharray:1 3;stroke-width:1.5}"
     ".line{stroke:currentColor;stroke-width:2}.strong{stroke-width:3.5}.faint{stroke-width:1;opacity:.45}"
-    ".mark{fill:currentColor}"
+    ".mark,.band{fill:currentColor}.band{opacity:.14}"
     + _theme("#fff", "#1b1f24", "#5a6370", "#d5dae0", _LIGHT)
     + f"@media(prefers-color-scheme:dark){{{_theme('#14171a', '#e6e9ec', '#a3acb6', '#363d45', _DARK)}}}"
 )
@@ -144,6 +145,7 @@ class Series:
     place: int  # among all series: its colour, dash and shape
     intervals: Sequence[tuple[float, float]] = ()  # upwards, of each point
     breaks: Collection[int] = ()  # places of points that no line leads to
+    band: Sequence[tuple[float, float]] = ()  # around a line, at each point
     weight: Literal["plain", "strong", "faint"] = "plain"  # a faint one has no marks
 
 
@@ -178,6 +180,7 @@ def chart(
     for value, label in moments:
         parts.append(_path("rule", f"M{plot.x(value):.1f} {_TOP}V{plot.bottom}"))
         parts.append(_label(label, plot.x(value), _TOP + 8, taken, size, away=4))
+    parts += [plot.band(one) for one in series if one.band]  # below all lines
     for number, one in enumerate(series):
         parts += plot.drawn(one, number / len(series), taken)
     for one in sorted(series, key=lambda one: -one.points[-1][1]) if are_named else ():
@@ -305,6 +308,18 @@ class _Plot:
         turned = f"translate(14 {(_TOP + self.bottom) / 2}) rotate(-90)"
         label = text(0, 0, self.up.label, anchor="middle")
         return [*parts, f'<g transform="{turned}">{label}</g>']
+
+    def band(self, one: Series) -> str:
+        """Return the band around a line, broken where that is."""
+        places = [(self.x(x), self.y(low), self.y(high))
+                  for (x, _), (low, high) in zip(one.points, one.band, strict=True)]  # fmt: skip
+        starts = sorted({0, *one.breaks, len(places)})
+        path = ""
+        for start, end in pairwise(starts):
+            its = places[start:end]
+            ring = [(x, high) for x, _, high in its] + [(x, low) for x, low, _ in reversed(its)]
+            path += "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in ring) + "Z"
+        return _path(f"band s{one.place % 7}", path)
 
     def drawn(self, one: Series, shift: float, taken: list[Box]) -> list[str]:
         """Return a series. Where lines lie on each other, marks shifted apart show that there are several."""

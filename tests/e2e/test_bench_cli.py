@@ -97,3 +97,21 @@ def test_what_can_be_run_is_listed() -> None:
     assert "incidents" in listed["domains"]
     assert "investigator" in listed["agents"]
     assert {"none", "ours", "mem0"} <= set(listed["baselines"])
+
+
+def test_experts_are_trained_and_their_measures_shown_everywhere(tmp_path: Path) -> None:
+    ran = invoke(
+        *RUN, "--family", "needs", "--stream", "alternating", "--experts", "--out", tmp_path / "run"
+    )
+    assert ran.exit_code == 0, ran.output
+    for measure in ("prequential", "relative performance", "sample efficiency", "intransigence"):
+        assert f"{measure} " in ran.output
+        for report in ("report.html", "report.md"):
+            assert measure in (tmp_path / "run" / report).read_text("utf-8")
+    (_, bm25) = json.loads((tmp_path / "run" / "report.json").read_text("utf-8"))["transfer"]
+    assert bm25["measures"]["relative_performance"]["mean"] > 0
+    assert bm25["measures"]["intransigence"] is not None
+    refused = invoke(*RUN, "--experts", "--out", tmp_path / "other")
+    assert refused.exit_code == 1
+    assert "tasks.stream alternating" in refused.output
+    assert not (tmp_path / "other").exists()

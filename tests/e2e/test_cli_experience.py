@@ -217,3 +217,17 @@ def test_a_record_of_another_kind_is_no_lesson(run: Run) -> None:
     for verb in ("show", "why", "retire"):
         assert "no lesson" in run("guidance", verb, episode, code=1).stderr
     assert "no episode" in run("episodes", "show", lesson_id(run), code=1).stderr
+
+
+def test_changes_of_the_rules_are_printed(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "changing"
+    run("guidance", "add", "When a queue is slow, drain it.", "--path", path)
+    said = run("guidance", "changes", "--path", path)
+    assert "no change of the rules was noticed" in said.stdout
+    with Memory(path) as memory:
+        for score in [1.0] * 30 + [0.0] * 12:
+            with memory.episode("clear it", application="desk", family="queue") as episode:
+                episode.finish(score)
+    assert "scores of queue of desk fell" in run("guidance", "changes", "--path", path).stdout
+    (change,) = as_json(run("guidance", "changes", "--json", "--path", path))
+    assert (change["direction"], change["family"]) == ("down", "queue")

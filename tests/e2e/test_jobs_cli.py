@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from agentcl import Memory
 from agentcl.cli.main import main
+from agentcl.jobs.queue import Queue
 
 TEXTS = ("The evening boat is steered by Ilka Renn.", "Sheep are kept in the hills.")
 Run = Callable[..., Result]
@@ -125,3 +126,33 @@ def test_jobs_are_seen_whatever_encoder_the_settings_name(
     assert as_json(run("jobs", "run", job.id, "--json"))["state"] == "done"
     assert "boat" in run("search", "boat").stdout
     assert as_json(run("jobs", "list", "--user", "ada", "--json")) == []
+
+
+def test_a_job_whose_process_was_killed_is_said_to_be_cut_off(run: Run, url: str) -> None:
+    id = as_json(run("extract", "--model", "served", "--queue", "--json"))["id"]
+    with Memory("agentcl-memory") as memory:
+        queue = Queue(memory.store.journal)
+        queue.begin(id, states=["queued"])  # as a process that was killed then leaves it
+        with memory.store.journal.lock("extract"):
+            assert not memory.jobs.is_cut_off(memory.jobs.get(id))
+            assert "running" in run("jobs", "list").stdout
+            assert as_json(run("jobs", "show", id, "--json"))["is_cut_off"] is False
+        assert memory.jobs.is_cut_off(memory.jobs.get(id))
+    listed = run("jobs", "list")
+    assert "cut off" in listed.stdout
+    assert "running" not in listed.stdout
+    assert "agentcl jobs run goes on with it" in listed.stderr
+    assert as_json(run("jobs", "list", "--json"))[0]["is_cut_off"] is True
+    assert "nobody runs it" in run("jobs", "show", id).stdout
+    assert "done" in run("jobs", "run", "--url", url).stdout
+
+
+def test_while_another_job_of_its_kind_is_run_a_killed_one_is_cut_off(run: Run) -> None:
+    run("extract", "--model", "one", "--queue")
+    run("extract", "--model", "two", "--queue")
+    with Memory("agentcl-memory") as memory:
+        queue = Queue(memory.store.journal)
+        killed, running = (queue.begin(job.id, states=["queued"]) for job in memory.jobs.list())
+        with memory.store.journal.lock("extract"):
+            assert memory.jobs.is_cut_off(killed)
+            assert not memory.jobs.is_cut_off(running)

@@ -153,3 +153,15 @@ def test_a_snapshot_of_a_private_memory_is_private(
     assert (mine / "journal.db.partial").read_text() == "mine"
     assert run("snapshot", "-").returncode == 2
     assert not (tmp_path / "-").exists()
+
+
+def test_a_dry_import_makes_no_folder(run: Callable[..., Ended], tmp_path: Path) -> None:
+    run("export", "notes.jsonl")
+    target = tmp_path / "target" / "memory"
+    dry = run("import", "notes.jsonl", "--dry-run", "--path", str(target)).stdout
+    assert "nothing was changed" in dry
+    assert not target.parent.exists()
+    wet = run("import", "notes.jsonl", "--path", str(target)).stdout
+    assert wet.splitlines()[0] == dry.splitlines()[0]
+    again = run("import", "notes.jsonl", "--dry-run", "--path", str(target)).stdout
+    assert again.startswith("0 rows added")

@@ -231,8 +231,20 @@ def test_a_keyword_that_a_verb_does_not_take_is_not_suggested_to_it(memory: Memo
     given = {"thread_id": "7"}
     with pytest.raises(TypeError, match="did you mean 'session'"):
         memory.add("text", **given)
+    for word in ("k", "top_k", "n", "filter", "where", "n_results"):
+        given = {word: 3}
+        for verb in (memory.add, memory.get, memory.update, memory.history, memory.delete,
+                     memory.forget, memory.lessons.get, memory.graph.view):  # fmt: skip
+            with pytest.raises(TypeError) as refused:
+                verb("id", **given) if verb != memory.graph.view else verb(**given)
+            assert "limit" not in str(refused.value), verb
+            assert "filters" not in str(refused.value), verb
     given = {"k": 3}
-    with pytest.raises(TypeError, match=r"unexpected keyword argument 'k'$"):
+    for many in (memory.lessons.list, memory.list):
+        with pytest.raises(TypeError, match="did you mean 'limit'"):
+            many(**given)
+    given = {"titel": "x"}
+    with pytest.raises(TypeError, match="did you mean 'title'"):
         memory.add("text", **given)
 
 

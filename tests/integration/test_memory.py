@@ -17,6 +17,7 @@ from agentcl import (
     NotFound,
     Recall,
 )
+from agentcl.store.vectors import unpack
 
 
 @pytest.fixture
@@ -256,6 +257,31 @@ def test_another_encoder_is_refused_until_everything_is_embedded_anew(tmp_path: 
         assert memory.store.examine().problems == ()
     with Memory(tmp_path, encoder="hashing:64") as memory:
         assert len(memory.search("ferry")) == 1
+
+
+def test_a_document_keeps_its_own_vector_while_its_text_stays(tmp_path: Path) -> None:
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    with Memory(tmp_path, encoder="given:3") as memory:
+        kept = memory.add("x", vector=[1, 0, 0], uri="x.md")
+        memory.add("y", vector=[0, 1, 0])
+        for change in ({"title": "t"}, {"metadata": {"a": 1}}, {"valid_from": moment}):
+            memory.update(kept.id, **change)  # type: ignore[arg-type]  # each of its own type
+            assert texts(memory.search("", vector=[1, 0, 0.1], limit=1)) == ["x"], change
+        memory.update(kept.id, title="u", vector=[0, 0, 1])
+        assert texts(memory.search("", vector=[0, 0, 1], limit=1)) == ["x"]
+        with pytest.raises(InvalidInput, match="vector="):
+            memory.update(kept.id, text="another")  # whose vector nobody knows
+    with Memory(tmp_path / "encoded", encoder="hashing") as memory:
+        own = memory.add(
+            "about ferries",
+            vector=unpack(memory.store.encoder.encode(["sheep"], role="passage")[0]),
+        )
+        memory.update(own.id, title="boats")
+        (hit,) = memory.search("sheep", mode="dense", limit=1)
+        assert hit.score > 0.99
+        memory.update(own.id, text="about rye bread")  # encoded like any text
+        (hit,) = memory.search("rye bread", mode="dense", limit=1)
+        assert hit.score > 0.5
 
 
 def test_ready_vectors_are_used_as_given(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Final
 
@@ -13,6 +14,7 @@ from agentcl.text.svg import Axis, Picture, Series, chart
 
 # From this ratio of the greatest to the least cost on, their scale is logarithmic.
 _WIDE: Final = 30
+BANDS: Final = "Bands: from the lowest to the highest seed"
 
 
 def learning_chart(summary: Summary, *, are_named: bool = False) -> Picture | None:
@@ -21,13 +23,14 @@ def learning_chart(summary: Summary, *, are_named: bool = False) -> Picture | No
     curves = [line for line in summary.curves if line.scores]
     if not curves:
         return None
-    return chart(
+    picture = chart(
         [
             Series(
                 name(line.baseline),
                 [(n + 1, score) for n, score in zip(line.numbers, line.scores, strict=True)],
                 places[line.baseline],
                 breaks=gaps(line.numbers),
+                band=line.band,
             )
             for line in curves
         ],
@@ -38,6 +41,8 @@ def learning_chart(summary: Summary, *, are_named: bool = False) -> Picture | No
         are_named=are_named,
         size=(620 if are_named else 460, 310),
     )
+    has_bands = any(line.band for line in curves)
+    return replace(picture, note=BANDS if has_bands else "")
 
 
 def cost_charts(summary: Summary) -> list[Picture]:

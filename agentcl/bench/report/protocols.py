@@ -16,9 +16,11 @@ from agentcl.bench.metrics.windowed import windowed
 from agentcl.bench.report.estimates import estimate_of_seeds
 from agentcl.bench.report.records import ChangeLine, Measures, PassesLine, TransferLine
 from agentcl.bench.report.scores import rows_by_seed, score_of, scored
-from agentcl.bench.rows import ResultRow
+from agentcl.bench.rows import Part, ResultRow
 from agentcl.envs.streams.stream import READ_ONLY
 
+# The measures that need experts.
+BESIDE_EXPERTS: Final = ("relative_performance", "sample_efficiency", "intransigence")
 _PASSES: Final = ("first", "second", "held-out")
 _LEVEL_OF: Final = 10  # episodes whose mean is the level before a change, and at the end
 _AT_ONCE: Final = 5  # episodes right after a change; and in a row as good as before, for a recovery
@@ -27,12 +29,19 @@ _AT_ONCE: Final = 5  # episodes right after a change; and in a row as good as be
 Parts = Mapping[int, Sequence[frozenset[str]]]
 
 
-def transfer_lines(rows: Mapping[str, Sequence[ResultRow]]) -> list[TransferLine]:
-    """Return what an alternating stream tells of each baseline; nothing for other streams."""
+def transfer_lines(
+    rows: Mapping[str, Sequence[ResultRow]], experts: Mapping[Part, Sequence[ResultRow]]
+) -> list[TransferLine]:
+    """Return what an alternating stream tells of each baseline; nothing for other streams.
+
+    Args:
+        rows: of each baseline.
+        experts: the rows of those that have ended; without them the measures that need them are None.
+    """
     phases = {row.phase for its in rows.values() for row in its}
     if "test" not in phases or phases <= READ_ONLY:
         return []
-    lines = [_transfer_line(baseline, its) for baseline, its in rows.items()]
+    lines = [_transfer_line(baseline, its, experts) for baseline, its in rows.items()]
     return [line for line in lines if line is not None]
 
 
@@ -68,19 +77,29 @@ def change_lines(rows: Mapping[str, Sequence[ResultRow]]) -> list[ChangeLine]:
     ]
 
 
-def _transfer_line(baseline: str, rows: Sequence[ResultRow]) -> TransferLine | None:
+def _transfer_line(
+    baseline: str, rows: Sequence[ResultRow], experts: Mapping[Part, Sequence[ResultRow]]
+) -> TransferLine | None:
     matrices: list[tuple[list[str], ScoreMatrix]] = []
     found: list[Mapping[str, float | None]] = []
-    for seed_rows in rows_by_seed(scored(rows)).values():
+    for seed, seed_rows in rows_by_seed(scored(rows)).items():
         blocks = _blocks(seed_rows)
         trained = list(dict.fromkeys(block.task for block in blocks if block.kind == "train"))
         if not trained:
             continue
         matrix = matrix_from(blocks)
         matrices.append((trained, matrix))
-        its = asdict(replace(lifelong(blocks), pairs=()))
+        alone = {
+            family: _blocks(scored(experts.get(Part(baseline, seed, family), ())))
+            for family in trained
+        }
+        its = asdict(replace(lifelong(blocks, experts=_scores(alone, "train")), pairs=()))
         del its["pairs"]
-        found.append({**asdict(transfer(matrix)), **asdict(windowed(matrix)), **its})
+        tests = _scores(alone, "test")
+        reference = [statistics.fmean(tests[one]) for one in trained if tests.get(one)]
+        is_whole = len(reference) == len(trained)
+        told = transfer(matrix, reference=reference if is_whole else None)
+        found.append({**asdict(told), **asdict(windowed(matrix)), **its})
     if not matrices:
         return None
     longest = max((families for families, _ in matrices), key=len)
@@ -90,6 +109,17 @@ def _transfer_line(baseline: str, rows: Sequence[ResultRow]) -> TransferLine | N
         for i in range(len(longest) + 1)
     )
     return TransferLine(baseline, tuple(longest), mean, _over_seeds(found))
+
+
+def _scores(
+    alone: Mapping[str, Sequence[Block]], kind: Literal["train", "test"]
+) -> dict[str, list[float]]:
+    """Return the scores of experts in training or in tests, of those that have any."""
+    found = {
+        family: [score for block in blocks if block.kind == kind for score in block.scores]
+        for family, blocks in alone.items()
+    }
+    return {family: scores for family, scores in found.items() if scores}
 
 
 def _blocks(seed_rows: Sequence[ResultRow]) -> list[Block]:

@@ -30,7 +30,9 @@ class BaselineLine:
     tokens_per_success: float | None
     price_per_success: float | None
     memory_tokens: float | None  # that memory put into the prompt, for each episode; estimated
-    learning_curve_area: Estimate | None  # with the two below, of episodes that are learned from
+    learning_curve_area: Estimate | None  # with the four below, of episodes that are learned from
+    prequential: Estimate | None  # of first attempts, all alike
+    prequential_faded: Estimate | None  # the last of them count most
     first: Estimate | None  # mean of the first fifth
     last: Estimate | None
     settings: Mapping[str, str | int | float | bool]
@@ -86,6 +88,7 @@ class Curve:
     window: int  # episodes that a point is the mean of
     numbers: tuple[int, ...]  # of episodes, from 0
     scores: tuple[float, ...]
+    band: tuple[tuple[float, float], ...]  # lowest and highest seed of each; empty for a single one
 
 
 @dataclass(frozen=True, slots=True)

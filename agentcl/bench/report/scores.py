@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import groupby
 from typing import Any, Final, Literal
 
 from agentcl.bench.metrics.costs import EpisodeCost, cost_by_role, cost_per_success, spread
-from agentcl.bench.metrics.curves import area_under_curve, first_mean, last_mean
+from agentcl.bench.metrics.curves import (
+    area_under_curve,
+    first_mean,
+    last_mean,
+    prequential_scores,
+)
 from agentcl.bench.report.estimates import Estimate, estimate_of_seeds, estimate_rows
 from agentcl.bench.report.records import BaselineLine, Curve, GroupLine, MeasureLine
 from agentcl.bench.rows import ResultRow
 from agentcl.envs.streams.stream import READ_ONLY
 from agentcl.models.ledger import Prices
 
+FADING: Final = 0.95  # of a prequential score that tells where learning has arrived
 _PART: Final = 5  # first and last means are of a fifth of a seed's episodes
 _SMOOTHED: Final = 10  # a point of a curve is the mean of a tenth of a seed's episodes
 _MOST_POINTS: Final = 200
@@ -58,6 +63,7 @@ def baseline_line(
         [score_of(row) for row in its if row.phase not in READ_ONLY]
         for its in rows_by_seed(counted).values()
     ]
+    attempts = [first_attempts(its) for its in rows_by_seed(counted).values()]
     costs = tuple(cost_by_role(_costs(rows, model, prices)))
     successes = sum(bool(row.is_success) for row in counted)
     is_model_asked = any(row.usage for row in rows)
@@ -80,6 +86,8 @@ def baseline_line(
         ),
         memory_tokens=statistics.fmean(row.memory_tokens for row in rows) if rows else None,
         learning_curve_area=_over(learned_from, area_under_curve, are_questions),
+        prequential=_over(attempts, _prequential, are_questions),
+        prequential_faded=_over(attempts, lambda s: _prequential(s, FADING), are_questions),
         first=_over(learned_from, lambda scores: first_mean(scores, _fifth(scores)), are_questions),
         last=_over(learned_from, lambda scores: last_mean(scores, _fifth(scores)), are_questions),
         settings=settings,
@@ -124,26 +132,35 @@ def measure_lines(rows: Mapping[str, Sequence[ResultRow]]) -> list[MeasureLine]:
 def curve(baseline: str, rows: Sequence[ResultRow]) -> Curve:
     """Return the trailing means of a baseline's scores, at most 200 of them; tests are left out."""
     learned_from = [row for row in scored(rows) if row.phase not in READ_ONLY]
-    by_number = {
-        number: statistics.fmean(map(score_of, its))
-        for number, its in groupby(
-            sorted(learned_from, key=lambda row: row.number), key=lambda row: row.number
-        )
-    }
-    numbers = [*by_number]
-    window = max(1, len(numbers) // _SMOOTHED)
-    # By number, so that a mean does not reach back over tests into what was trained before them.
-    means = [
-        statistics.fmean(by_number[n] for n in range(last - window + 1, last + 1) if n in by_number)
-        for last in numbers
+    by_seed = [
+        {row.number: score_of(row) for row in its} for its in rows_by_seed(learned_from).values()
     ]
-    places = evenly(len(numbers), _MOST_POINTS)
+    numbers = sorted({number for scores in by_seed for number in scores})
+    window = max(1, len(numbers) // _SMOOTHED)
+    mean = {n: statistics.fmean(its[n] for its in by_seed if n in its) for n in numbers}
+    places = [numbers[place] for place in evenly(len(numbers), _MOST_POINTS)]
+    trailing = [[_trailing(its, last, window) for its in by_seed] for last in places]
+    several = len(by_seed) > 1
     return Curve(
         baseline,
         window,
-        tuple(numbers[p] for p in places),
-        tuple(round(means[p], 6) for p in places),
+        tuple(places),
+        tuple(round(_trailing(mean, last, window) or 0.0, 6) for last in places),
+        tuple(_ends([one for one in its if one is not None]) for its in trailing)
+        if several
+        else (),
     )
+
+
+def _trailing(scores: Mapping[int, float], last: int, window: int) -> float | None:
+    """Return the mean of the last few episodes; None if none of them has a score."""
+    # By number, so that a mean does not reach back over tests into what was trained before them.
+    its = [scores[n] for n in range(last - window + 1, last + 1) if n in scores]
+    return statistics.fmean(its) if its else None
+
+
+def _ends(values: Sequence[float]) -> tuple[float, float]:
+    return round(min(values), 6), round(max(values), 6)
 
 
 def evenly(count: int, most: int) -> list[int]:
@@ -153,6 +170,20 @@ def evenly(count: int, most: int) -> list[int]:
     if most < 2:
         return [0][:most]
     return sorted({round(place * (count - 1) / (most - 1)) for place in range(most)})
+
+
+def first_attempts(rows: Sequence[ResultRow]) -> list[float]:
+    """Return the scores of episodes that are learned from, each the first time that it comes."""
+    found: dict[tuple[str, int], float] = {}
+    for row in rows:
+        if row.phase not in READ_ONLY:
+            found.setdefault((row.task, row.episode_seed), score_of(row))
+    return list(found.values())
+
+
+def _prequential(scores: Sequence[float], fading: float = 1.0) -> float | None:
+    found = prequential_scores(scores, fading=fading)
+    return found[-1] if found else None
 
 
 def _fifth(scores: Sequence[float]) -> int:

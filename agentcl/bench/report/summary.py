@@ -26,13 +26,13 @@ from agentcl.bench.report.records import (
     TransferLine,
 )
 from agentcl.bench.report.scores import baseline_line, curve, group_lines, measure_lines
-from agentcl.bench.rows import ResultRow, StepRow
+from agentcl.bench.rows import Part, ResultRow, StepRow
 from agentcl.bench.streams import build_stream
 from agentcl.errors import AgentclError
 from agentcl.models.ledger import Prices
 
 _FORMAT: Final = 1
-_FEW_SEEDS: Final = 5
+FEW_SEEDS: Final = 5
 _BLANK: Final = StepRow("", "")
 
 
@@ -87,8 +87,10 @@ def summarise(folder: RunFolder, *, prices: Prices | None = None) -> Summary:
     bounds = bound_lines(about, rows[against])
     episodes = {} if are_questions else rows
     checks = leakage(rows, bounds, about)
-    total = sum(about.get("episodes", {}).values()) * len(settings.memory.baselines)
-    done = sum(map(len, rows.values()))
+    sizes, experts = folder.parts(), _expert_rows(folder)
+    total = sum(sizes.values())
+    done = sum(map(len, (*rows.values(), *experts.values())))
+    trained = {part: its for part, its in experts.items() if len(its) == sizes[part]}
     return Summary(
         name=settings.name,
         are_questions=are_questions,
@@ -109,13 +111,13 @@ def summarise(folder: RunFolder, *, prices: Prices | None = None) -> Summary:
         measures=tuple(measure_lines(rows)),
         differences=tuple(differences_of(rows, against=against, are_questions=are_questions)),
         curves=() if are_questions else tuple(curve(baseline, its) for baseline, its in rows.items() if its),
-        transfer=tuple(transfer_lines(episodes)),
+        transfer=tuple(transfer_lines(episodes, trained)),
         passes=tuple(passes_lines(episodes, without_memory=NO_MEMORY, parts=parts)),
         changes=tuple(change_lines(episodes)),
         bounds=tuple(bounds),
         leakage=checks,
         lessons=tuple(lesson_lines(folder)),
-        notes=(*_notes(settings.seeds, are_questions, done, total, rows), *notes),
+        notes=(*_notes(settings.seeds, are_questions, done, total, rows), *_expert_notes(experts, trained), *notes),
     )  # fmt: skip
 
 
@@ -125,6 +127,28 @@ def read_rows(folder: RunFolder) -> dict[str, list[ResultRow]]:
         baseline: [_without_texts(row) for row in folder.rows(baseline)]
         for baseline in folder.settings.memory.baselines
     }
+
+
+def _expert_rows(folder: RunFolder) -> dict[Part, list[ResultRow]]:
+    return {
+        part: [*map(_without_texts, folder.row_file(part.baseline, part.seed, part.alone).rows())]
+        for part in folder.parts()
+        if part.alone
+    }
+
+
+def _expert_notes(
+    experts: Mapping[Part, Sequence[ResultRow]], trained: Mapping[Part, Sequence[ResultRow]]
+) -> list[str]:
+    notes = []
+    if left := len(experts) - len(trained):
+        notes.append(
+            f"{left:,} of {len(experts):,} experts have not ended: nothing is compared with those."
+        )
+    failed = sum(row.end == "failed" for its in trained.values() for row in its)
+    if failed:
+        notes.append(f"{failed:,} episodes of experts failed; they are in no measure.")
+    return notes
 
 
 def _without_texts(row: ResultRow) -> ResultRow:
@@ -176,10 +200,10 @@ def _notes(
         notes.append(
             "One seed: intervals are over its episodes, which share one memory, and so are too narrow."
         )
-    elif done and not are_questions and len(seeds) < _FEW_SEEDS:
+    elif done and not are_questions and len(seeds) < FEW_SEEDS:
         notes.append(
             f"{len(seeds)} seeds: intervals over so few are too narrow, and say little; run at least "
-            f"{_FEW_SEEDS}."
+            f"{FEW_SEEDS}."
         )
     failed = sum(row.end == "failed" for its in rows.values() for row in its)
     if failed:

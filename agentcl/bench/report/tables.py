@@ -10,7 +10,9 @@ from agentcl.bench.metrics.curves import BreakEven
 from agentcl.bench.report.estimates import Estimate
 from agentcl.bench.report.lessons import LessonLine
 from agentcl.bench.report.records import Difference, GroupLine, LeakLine, Measures
+from agentcl.bench.report.scores import FADING
 from agentcl.bench.report.summary import Summary
+from agentcl.bench.report.verdict import verdict
 from agentcl.bench.report.words import (
     UNDEFINED,
     count,
@@ -125,7 +127,12 @@ def _result(summary: Summary) -> Section:
     said = [
         "A check failed: do not believe these results before reading the section on checks."
         if summary.leakage.is_suspect
-        else "The checks found nothing: no leak, no test that was learned from.",
+        else verdict(summary),
+        *(
+            ()
+            if summary.leakage.is_suspect
+            else ("The checks found nothing: no leak, no test that was learned from.",)
+        ),
         f"Means with 95% intervals over {unit}. Tokens are of the model, memory tokens what memory put "
         "into the prompt (estimated), both for each episode; the time is the median of one.",
         *summary.notes,
@@ -172,10 +179,16 @@ def _learning(summary: Summary) -> Section:
     table = _table(summary.baselines if summary.curves else (), {
         "baseline": lambda line: line.baseline,
         "area under the curve": lambda line: interval(line.learning_curve_area),
+        "prequential": lambda line: interval(line.prequential),
+        f"prequential, fading {FADING}": lambda line: interval(line.prequential_faded),
         "first fifth": lambda line: interval(line.first),
         "last fifth": lambda line: interval(line.last),
     })  # fmt: skip
-    said = "Over the episodes that are learned from, for each seed; intervals over seeds."
+    said = (
+        "Over the episodes that are learned from, for each seed; intervals over seeds. Prequential: each "
+        "episode is a test first and learned from only then, first attempts only; with fading about the last "
+        f"{round(1 / (1 - FADING))} count."
+    )
     return Section("learning", "Learning", (said,), (table,))
 
 
@@ -235,10 +248,13 @@ def _transfer(summary: Summary) -> Section:
         heat = tuple((None, *scores) for scores in line.matrix)
         tables.append(Table(("tested on", *line.families), rows, title, heat=heat))
     measures = {line.baseline: line.measures for line in summary.transfer}
+    has_experts = bool(summary.about.get("experts"))
     said = (
-        "Formulas, sources and traps of the measures: docs/metrics.md. A dash: undefined, or it "
-        "needs other runs (references, experts). Intervals over seeds."
-    )
+        "Formulas, sources and traps of the measures stand on the page Metrics of the documentation. A dash: "
+        "undefined. Intervals over seeds. Relative performance, sample efficiency and intransigence are beside "
+        "experts: the same baseline, trained on one family alone. "
+        + ("" if has_experts else "This run has none; begin it with --experts.")
+    ).strip()
     pivot = _pivot(measures, "Transfer and lifelong learning")
     return Section("transfer", "Transfer", (said,), (*tables, pivot))
 

@@ -11,6 +11,7 @@ from agentcl.bench.report.episodes import MOST_BYTES, MOST_EPISODES, Chosen, cho
 from agentcl.bench.report.summary import Summary, summarise
 from agentcl.bench.report.tables import BOUNDS, key_bounds, sections_of
 from agentcl.bench.report.templates import fill
+from agentcl.bench.report.verdict import title_of
 from agentcl.errors import StoreUnavailable
 from agentcl.models.ledger import Prices
 from agentcl.text.saving import saving
@@ -56,6 +57,7 @@ def report_page(summary: Summary, chosen: Chosen) -> str:
     return fill(
         "page.html.j2",
         summary=summary,
+        title=title_of(summary),
         subtitle=_subtitle(summary),
         sections=sections_of(summary),
         charts=[*([curves] if curves else []), *cost_charts(summary)],
@@ -70,9 +72,8 @@ def report_page(summary: Summary, chosen: Chosen) -> str:
 
 def report_markdown(summary: Summary, *, pictures: list[str] | None = None) -> str:
     """Return a report of a run as Markdown; `pictures` are names of files beside it."""
-    title = f"Benchmark run {summary.name}"
     sections = sections_of(summary)
-    return fill("report.md.j2", title=title, sections=sections, pictures=pictures or [])
+    return fill("report.md.j2", title=title_of(summary), sections=sections, pictures=pictures or [])
 
 
 def chart_files(summary: Summary) -> dict[str, str]:
@@ -81,8 +82,9 @@ def chart_files(summary: Summary) -> dict[str, str]:
     files = {}
     if curves:
         bounds = zip(BOUNDS, key_bounds(summary) or (), strict=False)
-        note = ", ".join(f"{label}: {value:.2f}" for label, value in bounds)
-        files["curves.svg"] = replace(curves, note=note and f"Dotted: {note}").file()
+        dotted = ", ".join(f"{label}: {value:.2f}" for label, value in bounds)
+        notes = [f"Dotted: {dotted}" if dotted else "", curves.note]
+        files["curves.svg"] = replace(curves, note="; ".join(filter(None, notes))).file()
     if costs:
         files["costs.svg"] = beside(costs, title="What memory cost, and what was reached").file()
     return files

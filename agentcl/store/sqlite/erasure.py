@@ -33,7 +33,7 @@ def erase(store: Store, database: Database, ids: Collection[str], *, view: Scope
         removed: list[Removed] = []
         emptied: set[Scope] = set()
         vectors = 0
-        for id in _derived(database, ids):
+        for id, derived_from in _derived(database, ids).items():
             rows = _rows(store, id)
             if not rows:
                 continue
@@ -47,7 +47,8 @@ def erase(store: Store, database: Database, ids: Collection[str], *, view: Scope
             connection.execute("DELETE FROM source WHERE record_id = ? OR source_id = ?", (id, id))
             connection.execute("DELETE FROM counter WHERE id = ?", (id,))
             writing.restore(_tombstone(rows[-1], writing.now), None, is_given=False)
-            removed.append(Removed(id, rows[-1].kind, sum(row.op == "put" for row in rows)))
+            versions = sum(row.op == "put" for row in rows)
+            removed.append(Removed(id, rows[-1].kind, versions, derived_from))
             emptied.update(row.scope for row in rows)
         connection.execute(
             "DELETE FROM scope WHERE id NOT IN (SELECT scope FROM record WHERE scope IS NOT NULL)"
@@ -71,24 +72,21 @@ def finish(store: Store, database: Database) -> None:
         ) from error
 
 
-def _derived(database: Database, ids: Iterable[str]) -> list[str]:
-    """Return the ids with everything derived from them, however far, in the order found."""
-    found = dict.fromkeys(ids)
+def _derived(database: Database, ids: Iterable[str]) -> dict[str, str]:
+    """Return the ids with everything derived from them, however far, in the order found, each with its source."""
+    found = dict.fromkeys(ids, "")
     frontier = list(found)
     while frontier:
-        step: list[str] = []
+        step: dict[str, str] = {}
         for start in range(0, len(frontier), _BATCH):
             some = frontier[start : start + _BATCH]
             marks = ", ".join("?" * len(some))
-            step.extend(
-                str(row[0])
-                for row in database.read(
-                    f"SELECT DISTINCT record_id FROM source WHERE source_id IN ({marks})", some
-                )
-            )
-        frontier = [id for id in dict.fromkeys(step) if id not in found]
-        found.update(dict.fromkeys(frontier))
-    return list(found)
+            query = f"SELECT record_id, source_id FROM source WHERE source_id IN ({marks})"
+            for record_id, source_id in database.read(query, some):
+                step.setdefault(str(record_id), str(source_id))
+        frontier = [id for id in step if id not in found]
+        found |= {id: step[id] for id in frontier}
+    return found
 
 
 def _rows(store: Store, id: str) -> Sequence[Row]:

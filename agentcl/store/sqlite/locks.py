@@ -11,6 +11,7 @@ from typing import Final
 
 from agentcl.errors import InvalidInput, StoreBusy, StoreUnavailable
 
+_GLANCE_S: Final = 0.1  # longer than `is_held` looks at a lock
 _NAME: Final = re.compile("[a-z0-9-]+")
 
 
@@ -28,7 +29,10 @@ def held_lock(folder: Path, name: str) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         # A lock of SQLite works on every system that SQLite does, and dies with its process.
         connection = sqlite3.connect(
-            folder / f"{name}.lock", timeout=0, isolation_level=None, check_same_thread=False
+            folder / f"{name}.lock",
+            timeout=_GLANCE_S,
+            isolation_level=None,
+            check_same_thread=False,
         )
     except (OSError, sqlite3.Error) as error:
         raise StoreUnavailable(f"cannot make the lock {name} in {folder}: {error}") from error
@@ -40,3 +44,18 @@ def held_lock(folder: Path, name: str) -> Iterator[None]:
                 f"another run holds the lock {name!r} of {folder.parent}; wait for it, or stop it first"
             ) from error
         yield
+
+
+def is_held(folder: Path, name: str) -> bool:
+    """Return whether somebody holds the lock of a name now; takes nothing from who is about to."""
+    path = folder / f"{name}.lock"
+    if not path.exists():
+        return False
+    with closing(
+        sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", timeout=0, uri=True)
+    ) as connection:
+        try:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except sqlite3.OperationalError:
+            return True
+    return False

@@ -19,7 +19,7 @@ from agentcl.store.sqlite.conditions import prefix_range, view_sql
 from agentcl.store.sqlite.connecting import Durability
 from agentcl.store.sqlite.copying import copies, copy_into
 from agentcl.store.sqlite.database import Database
-from agentcl.store.sqlite.locks import held_lock
+from agentcl.store.sqlite.locks import held_lock, is_held
 from agentcl.store.sqlite.reembedding import SqliteReembedding
 from agentcl.store.sqlite.writing import SqliteWriting
 
@@ -321,6 +321,9 @@ class SqliteStore(Store):
             raise StoreReadOnly(f"{self.folder} was opened with read_only=True")
         with held_lock(self.folder / LOCKS, name):
             yield
+
+    def is_locked(self, name: str) -> bool:
+        return is_held(self.folder / LOCKS, name)
 
     def reembedding(self, spec: EncoderSpec) -> SqliteReembedding:
         return SqliteReembedding(self, self.database, spec)

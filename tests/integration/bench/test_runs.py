@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from agentcl.bench.leaks import CheckedMemory
 from agentcl.bench.learners import LessonWriter
 from agentcl.bench.questions import Reader, ask_questions
 from agentcl.bench.rows import Part, ResultRow
-from agentcl.bench.run import _check_frozen, begin, go_on, run_part
+from agentcl.bench.run import _check_frozen, begin, go_on, progress, run_part
 from agentcl.bench.settings import from_mapping
 from agentcl.envs.domains.incidents.domain import IncidentDomain
 from agentcl.envs.questions.records import Arrival, Question, QuestionStream
@@ -126,6 +127,59 @@ def test_a_killed_run_goes_on_to_the_same_result(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "killed")
     assert go_on(folder).state == "complete"
     assert repeated(folder) == repeated(whole)
+
+
+def test_a_run_that_is_killed_again_and_again_goes_on_each_time(tmp_path: Path) -> None:
+    tables = changed(
+        tasks={
+            "stream": "alternating",
+            "families": ["remedy", "needs"],
+            "episodes": 60,
+            "test_episodes": 5,
+        },
+        memory={"baselines": ["none", "guidance"]},
+        experts=True,
+    )
+    whole = run(tmp_path / "whole", tables)
+    killed = begin(tmp_path / "killed", from_mapping(tables, where="test"))
+    resume = ["bench", "resume", str(killed.path)]
+    command = [sys.executable, "-c", "from agentcl.cli.main import main; main()", *resume]
+    done = [0]
+    for _ in range(5):
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        while process.poll() is None and progress(killed).done < done[-1] + 20:
+            time.sleep(0.005)
+        process.kill()
+        process.wait()
+        done.append(progress(killed).done)
+    assert all(later > before for before, later in pairwise(done)), done
+    assert done[-1] < progress(killed).total
+    assert go_on(killed).state == "complete"
+    assert repeated(killed) == repeated(whole)
+    for part in killed.parts():
+        rows, same = (
+            [row.repeated() for row in one.row_file(part.baseline, part.seed, part.alone).rows()]
+            for one in (killed, whole)
+        )
+        assert rows == same
+
+
+def test_a_resumed_run_remembers_what_it_learned_at_once(tmp_path: Path) -> None:
+    """One addition for all rows: an encoder takes long for each text by itself."""
+    added: list[int] = []
+
+    class Noted(FullContext):
+        def add(self, items: Sequence[Item]) -> None:
+            added.append(len(items))
+            super().add(items)
+
+    folder = run(tmp_path / "run", TABLES)
+    rows = [*folder.rows("bm25")]
+    stream = folder.stream(0)
+    assert stream is not None
+    memory = CheckedMemory(Noted(), limit=5)
+    BaselinePlayer(lambda item: memory, Student(ScriptedModel([]))).resume(stream, rows)
+    assert added == [sum(len(row.learned) for row in rows)]
 
 
 def _rows(folder: Path) -> int:

@@ -12,6 +12,7 @@ import pytest
 from agentcl.bench.folder import RunFolder
 from agentcl.bench.report.estimates import Clusters, estimate
 from agentcl.bench.report.summary import Summary, summarise
+from agentcl.bench.report.verdict import title_of, verdict
 from agentcl.bench.rows import ResultRow, StepRow
 from agentcl.bench.settings import RunSettings, from_mapping
 from agentcl.models import Prices, Usage
@@ -286,3 +287,68 @@ def test_a_curve_is_the_mean_of_seeds_and_does_not_reach_back_over_tests(tmp_pat
     assert curve.window == 3  # a tenth of 30
     assert curve.numbers == (*range(20), *range(30, 40))
     assert curve.scores == (0.5,) * 20 + (1.0,) * 10
+
+
+def test_prequential_scores_are_of_first_attempts_that_are_learned_from(tmp_path: Path) -> None:
+    rows = [
+        *rows_of("ours", [0.0, 1.0]), *rows_of("ours", [1.0], phase="test", start=2),
+        ResultRow(3, "ours", 0, "t1", "f", "train", 101, 0.5),  # the second episode again
+    ]  # fmt: skip
+    (line,) = summary_of(tmp_path, rows).baselines
+    assert line.prequential is not None
+    assert line.prequential.mean == pytest.approx(0.5)
+    assert line.prequential_faded is not None
+    assert line.prequential_faded.mean == pytest.approx(1 / 1.95)
+
+
+def test_a_band_goes_from_the_lowest_to_the_highest_seed(tmp_path: Path) -> None:
+    rows = [
+        *rows_of("ours", [0.0, 1.0], seed=0), *rows_of("ours", [0.5, 0.5], seed=1),
+        *rows_of("ours", [0.25, None], seed=2),
+    ]  # fmt: skip
+    (curve,) = summary_of(tmp_path, rows).curves
+    assert curve.scores == (0.25, 0.75)
+    assert curve.band == ((0.0, 0.5), (0.5, 1.0))
+
+
+def test_one_seed_has_no_band(tmp_path: Path) -> None:
+    (curve,) = summary_of(tmp_path, rows_of("ours", [0.0, 1.0])).curves
+    assert curve.band == ()
+
+
+@pytest.mark.parametrize(
+    ("ours", "said"),
+    [
+        ([1.0, 0.9], "ours is better than none: +0.45 [+0.40, +0.50] in score"),
+        ([0.0, 0.1], "ours is worse than none: -0.45 [-0.50, -0.40] in score"),
+        ([1.0, 0.1], "it is not shown that ours is better or worse than none: +0.05 [-0.40, +0.50] in score"),
+    ],
+)  # fmt: skip
+def test_the_verdict_is_one_sentence_with_its_interval(
+    tmp_path: Path, ours: list[float], said: str
+) -> None:
+    rows = [
+        row
+        for seed, score in enumerate(ours)
+        for row in (
+            *rows_of("none", [0.5] * 4, seed=seed),
+            *rows_of("ours", [score] * 4, seed=seed),
+        )
+    ]
+    over = " (95% interval over 2 seeds, which are too few to be sure)."
+    assert verdict(summary_of(tmp_path, rows)) == said + over
+
+
+def test_the_verdict_of_one_memory_and_of_none_says_so(tmp_path: Path) -> None:
+    assert "nothing to compare it with" in verdict(
+        summary_of(tmp_path / "a", rows_of("ours", [0.5]))
+    )
+    assert verdict(summary_of(tmp_path / "b", [])) == "Nothing has a score yet."
+
+
+def test_a_title_says_what_was_compared_on_what(tmp_path: Path) -> None:
+    rows = [*rows_of("none", [0.5]), *rows_of("ours", [0.5])]
+    about = {"domain": "incidents"}
+    assert title_of(summary_of(tmp_path / "a", rows, about=about)) == "none and ours on incidents"
+    named = summary_of(tmp_path / "b", rows, about=about, name="remedies")
+    assert title_of(named) == "remedies: none and ours on incidents"

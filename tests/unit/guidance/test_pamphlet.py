@@ -44,6 +44,15 @@ def test_what_proved_itself_should_and_what_is_on_trial_may(
     assert "confirmed by 1, refuted by 0" in text
 
 
+def test_the_head_of_a_pamphlet_counts_what_was_never_tried_apart(memory: Memory) -> None:
+    memory.lessons.add("When a queue is slow, drain it.", application="desk")
+    made = compose(memory.lessons.state(), VIEW, name="night shift", at=AT, with_candidates=True)
+    head = write(made).split("##")[0]
+    assert "1 were never tried there" in head
+    assert "on trial" not in head
+    assert "proved" not in head
+
+
 def test_a_pamphlet_is_read_back_as_it_was_written(
     memory: Memory, live: Any, drain: Lesson
 ) -> None:

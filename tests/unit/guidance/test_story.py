@@ -207,3 +207,26 @@ def test_states_are_compared_over_time_and_with_a_rollback(
     whole = GuidanceState.of(rows)
     assert compare(whole, now, VIEW) == []
     assert isinstance(found[0].guidance, Guidance)
+
+
+def test_a_receipt_says_which_lessons_went_and_who_else_stated_them(
+    memory: Memory, live: Any, drain: Lesson
+) -> None:
+    first = live(lessons=(drain,))
+    others = [live(lessons=(drain,)) for _ in range(2)]
+    (lesson,) = memory.lessons.list()
+    receipt = memory.forget(first.id)
+    (lost,) = receipt.lessons
+    assert (lost.id, lost.drawn_from) == (lesson.guidance.id, first.id)
+    assert lost.stated_by == tuple(one.id for one in others)
+    assert not memory.lessons.list()
+    by_id = {one.id: one.derived_from for one in receipt.removed}
+    assert by_id[first.id] == ""
+    assert {source for id, source in by_id.items() if id != first.id} == {first.id}
+    live(lessons=(drain,))  # it is taught again
+    assert [one.sentence for one in memory.lessons.list()] == [lesson.sentence]
+
+
+def test_a_receipt_without_lessons_names_none(memory: Memory, live: Any, drain: Lesson) -> None:
+    live(lessons=(drain,))
+    assert memory.forget(memory.add("a note").id).lessons == ()
