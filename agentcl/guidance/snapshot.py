@@ -19,6 +19,7 @@ from agentcl.guidance.rules import GuidanceRules
 from agentcl.guidance.state import GuidanceState, seqs_of
 from agentcl.store.base import Store
 from agentcl.store.episodes import Guidance
+from agentcl.store.rows import readable
 from agentcl.text.saving import saving
 from agentcl.text.terms import ANALYSIS
 
@@ -86,7 +87,8 @@ def _head(
 
 
 def _versions(journal: Store, seqs: list[int]) -> dict[int, Guidance]:
-    records = ((seq, row.record()) for seq, row in journal.rows(seqs).items())
+    rows = journal.rows(seqs).items()
+    records = ((seq, record) for seq, row in rows for record in readable([row]))
     return {seq: record for seq, record in records if isinstance(record, Guidance)}
 
 

@@ -23,7 +23,7 @@ from agentcl.lessons import Claim, Lesson
 from agentcl.store.checks import canonical_json
 from agentcl.store.episodes import Decision, Episode, Exposure, Guidance, Reflection, Stated
 from agentcl.store.records import Record, to_micros
-from agentcl.store.rows import Row, superseded_by
+from agentcl.store.rows import Row, readable, superseded_by
 
 KINDS: Final = (Episode.kind, Guidance.kind, Reflection.kind, Decision.kind)
 LifeStage = Literal["candidate", "trial", "active", "quarantined", "retired"]
@@ -163,9 +163,12 @@ class GuidanceState:
         state.successors = successors_of(row for row in held if row.tenant == tenant)
         rolled_back = (
             (decision.since, decision.until)
-            for row in held
-            if row.op == "put" and row.kind == Decision.kind and row.tenant == tenant
-            if isinstance(decision := row.record(), Decision) and decision.what == "rollback"
+            for decision in readable(
+                row
+                for row in held
+                if row.op == "put" and row.kind == Decision.kind and row.tenant == tenant
+            )
+            if isinstance(decision, Decision) and decision.what == "rollback"
         )
         state.ignored = list(dict.fromkeys(rolled_back))
         for row in held:
@@ -189,7 +192,7 @@ class GuidanceState:
                 self.lessons[row.id].decided = "retire"
                 self.situations.remove(row.id)
             return True
-        return self._fold(row.record(), row.seq, row.created_at)
+        return all(self._fold(one, row.seq, row.created_at) for one in readable([row]))
 
     def _fold(self, record: Record, seq: int, at: int) -> bool:
         record = self.renamed(record)

@@ -24,7 +24,7 @@ from agentcl.guidance.state import (
 from agentcl.store.base import Store
 from agentcl.store.episodes import Decision, Episode, Exposure, Guidance, Reflection
 from agentcl.store.records import Record, ScopeView, from_micros
-from agentcl.store.rows import Row
+from agentcl.store.rows import Row, readable
 
 _EVERYBODY: Final = ScopeView(None, None, None, None)
 _NOWHERE: Final = "\0"  # no world can have this name, so nothing was ever tested there
@@ -214,7 +214,8 @@ class _Chronicle:
 
     def _take(self, row: Row) -> None:
         """Fold one row, and note what it did."""
-        record = self._state.renamed(row.record()) if row.op == "put" else None
+        found = next(readable([row]), None) if row.op == "put" else None
+        record = self._state.renamed(found) if found else None
         if isinstance(record, Episode):
             self._tasks[record.id] = (_named(record), record.world)
             self._note_trial(record, row.created_at)
@@ -315,8 +316,7 @@ def _event(row: Row, record: Record | None) -> str:
 def _episodes(journal: Store, ids: Iterable[str]) -> Iterator[Episode]:
     for id in ids:
         put = [row for row in journal.versions(id) if row.op == "put"]
-        if put and isinstance(episode := put[-1].record(), Episode):
-            yield episode
+        yield from (one for one in readable(put[-1:]) if isinstance(one, Episode))
 
 
 def _ruling(one: Ruling) -> str:

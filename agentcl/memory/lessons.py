@@ -39,6 +39,7 @@ from agentcl.store.episodes import (
     Step,
 )
 from agentcl.store.records import Scope, ScopeView, to_micros
+from agentcl.store.rows import readable
 from agentcl.store.usage import NO_USAGE, Usage
 from agentcl.text.saving import save_text
 from agentcl.text.tokens import estimate_tokens
@@ -491,8 +492,7 @@ class Lessons:
             return
         view = episode.scope.exactly()
         rows = self._opened.journal.live(view=view, kinds=(Step.kind,), source=episode.id)
-        for row in rows:
-            record = row.record()
+        for record in readable(rows):
             assert isinstance(record, Step)
             yield record
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from agentcl.errors import ConfigError, StoreCorrupt
 from agentcl.retrieval.feed import Feed
@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 FOLDER: Final = "indexes"
 _DELETIONS: Final = 10  # tries to delete a folder while another process writes files there
 _TIE: Final = 1e-9  # scores that differ by less are equal
+Readable = tuple[Row, tuple[str, ...], dict[str, Any], dict[str, Any]]  # sources, metadata, fields
 _DEPTH: Final = 200  # entries asked of each index, so that fusion knows both scores of most
 
 
@@ -53,6 +54,7 @@ class Retrieved:
     hits: list[Hit]
     way: str = ""
     facts: tuple[LinkedFact, ...] = ()
+    damaged: tuple[str, ...] = ()  # what was left out, and why
 
 
 class Retriever:
@@ -166,13 +168,21 @@ class Retriever:
         """
         asked = search_mode(mode)
         self.catch_up(mode=asked)
+        # By the number of the row; of rows that nobody but others sees, nothing is said.
+        damaged = {
+            seq: what
+            for feed in self.feeds
+            for seq, (row, what) in list(feed.damaged.items())
+            if query.view.sees(row.scope)
+        }
         if asked.joins == "walk":
-            return self._as_published(query, limit, recognise)
+            found = self._as_published(query, limit, recognise, damaged)
+            return replace(found, damaged=tuple(damaged.values()))
         times = 1
         while True:
-            found, is_filled = self._retrieve(query, asked, limit, times, recognise)
+            found, is_filled = self._retrieve(query, asked, limit, times, recognise, damaged)
             if not is_filled:
-                return found
+                return replace(found, damaged=tuple(damaged.values()))
             times *= 4
 
     def _retrieve(
@@ -182,6 +192,7 @@ class Retriever:
         limit: int,
         times: int,
         recognise: Recognise | None,
+        damaged: dict[int, str],
     ) -> tuple[Retrieved, bool]:
         """Return hits, and whether it was copies that left too few though the indexes hold more.
 
@@ -196,17 +207,20 @@ class Retriever:
         fusion = Fusion(rankings, is_lexical=self._is_lexical)
         if asked.walks:
             walked = self.graph.walk(query, fusion, limit=times * limit, recognise=recognise)
-            hits = self._hits(join(fusion, walked.walk.found), query, limit, walked.walk.steps_to)
+            joined = join(fusion, walked.walk.found)
+            hits = self._hits(joined, query, limit, damaged, walked.walk.steps_to)
             return Retrieved(hits, walked.way, walked.facts), _is_filled(
                 hits, limit, rankings, depth
             )
         fused: Iterator[Fused] = map(fusion.entry, fusion.ordered())
         if asked.joins == "sum":  # what neither ranking speaks for is no hit, however few there are
             fused = takewhile(lambda entry: entry.score > 0, fused)
-        hits = self._hits(fused, query, limit)
+        hits = self._hits(fused, query, limit, damaged)
         return Retrieved(hits), _is_filled(hits, limit, rankings, depth)
 
-    def _as_published(self, query: Query, limit: int, recognise: Recognise | None) -> Retrieved:
+    def _as_published(
+        self, query: Query, limit: int, recognise: Recognise | None, damaged: dict[int, str]
+    ) -> Retrieved:
         """Rank by the walk alone, as HippoRAG 2 does; by vectors alone when no fact is left."""
         if query.vector is None:
             return Retrieved([], "no vector: nothing was asked")
@@ -218,7 +232,7 @@ class Retriever:
             if walked.facts and walked.walk.found
             else fuse({"dense": dense})
         )
-        hits = self._hits(fused, query, limit, walked.walk.steps_to)
+        hits = self._hits(fused, query, limit, damaged, walked.walk.steps_to)
         return Retrieved(hits, walked.way, walked.facts)
 
     def remove(self, ids: Collection[str]) -> list[str]:
@@ -264,30 +278,44 @@ class Retriever:
         fused: Iterator[Fused],
         query: Query,
         limit: int,
+        damaged: dict[int, str],
         steps_to: Callable[[int], Steps] = lambda seq: (),
     ) -> list[Hit]:
+        """Return the hits of entries; what cannot be read is noted in `damaged`."""
         copies: dict[str, list[Hit]] = {}  # by their text; each by its id where all are wanted
         last = 0.0
         while len(copies) < limit and (some := list(islice(fused, limit - len(copies)))):
             last = some[-1].score
-            for found, row in self._rows(some):
+            for found, row in self._rows(some, query, damaged):
                 hit = _hit(with_link(found, steps_to(found.seq)), row, query.text)
                 copies.setdefault(hit.text.strip() if query.is_distinct else hit.id, []).append(hit)
         if not query.is_distinct:
             return [hit for (hit,) in copies.values()]
         # What has the same title and text as a hit has its score, so copies of the last one come next.
-        for found, row in self._rows(list(takewhile(lambda one: one.score > last - _TIE, fused))):
+        tied = list(takewhile(lambda one: one.score > last - _TIE, fused))
+        for found, row in self._rows(tied, query, damaged):
             hit = _hit(found, row, query.text)
             if hit.text.strip() in copies:
                 copies[hit.text.strip()].append(hit)
         return [_as_one(same) for same in copies.values()]
 
-    def _rows(self, some: Sequence[Fused]) -> Iterator[tuple[Fused, Row]]:
-        """Yield entries with their rows, less those that another process erased since the indexes were asked."""
+    def _rows(
+        self, some: Sequence[Fused], query: Query, damaged: dict[int, str]
+    ) -> Iterator[tuple[Fused, Readable]]:
+        """Yield entries with their rows and what these hold.
+
+        Left out are rows that another process erased since the indexes were asked, damaged ones, and those
+        that an index has under another scope than the journal: it may be somebody else's file.
+        """
         rows = self._journal.rows([found.seq for found in some]) if some else {}
         for found in some:
-            if found.seq in rows:
-                yield found, rows[found.seq]
+            row = rows.get(found.seq)
+            if row is None or row.kind != Passage.kind or not query.view.sees(row.scope):
+                continue
+            try:
+                yield found, (row, *row.parts())
+            except StoreCorrupt as error:
+                damaged[row.seq] = str(error)
 
     def _drop_unused(self) -> list[str]:
         """Delete the folders of indexes that are not in use: they may hold what was erased."""
@@ -374,16 +402,15 @@ def _as_one(same: Sequence[Hit]) -> Hit:
     return replace(newest, score=best.score, parts=best.parts, copies=len(same))
 
 
-def _hit(found: Fused, row: Row, query: str) -> Hit:
+def _hit(found: Fused, readable: Readable, query: str) -> Hit:
     """Return a passage as a hit; straight from its row, since no search needs the record between."""
-    assert row.kind == Passage.kind
-    sources, metadata, own = row.parts()
+    row, sources, metadata, own = readable
     return Hit(
         id=row.id,
         document_id=sources[0],
         text=own["text"],
-        title=own["title"],
-        uri=own["uri"],
+        title=own.get("title", ""),
+        uri=own.get("uri", ""),
         score=found.score,
         parts=found.parts,
         scope=row.scope,
