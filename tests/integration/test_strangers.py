@@ -44,7 +44,7 @@ def test_a_journal_with_it_is_not_opened(
 ) -> None:
     put(folder / FILE, PUT_THERE[what], table)
     before = (folder / FILE).read_bytes()
-    with pytest.raises(StoreCorrupt, match=r"agentcl's|another shape|no table"):
+    with pytest.raises(StoreCorrupt, match=r"agentcl's|another shape|has no "):
         Memory(folder, read_only=read_only)
     assert (folder / FILE).read_bytes() == before
 
