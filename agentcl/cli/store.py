@@ -43,16 +43,40 @@ def export(
     multiple=True,
     help="Bring every record to this tenant, user, agent or session; may be repeated.",
 )
-@on_memory(scoped=False, begins=True)
+@click.option(
+    "--trusted", is_flag=True, help="It is of a memory of yours: lessons keep their evidence."
+)
+@click.option("--erasures", is_flag=True, help="Forget here what was forgotten there.")
+@click.option(
+    "--rollbacks", is_flag=True, help="Take back here the times that were taken back there."
+)
+@on_memory(begins=True)
 def import_(
-    screen: Screen, memory: Memory, file: Path, dry_run: bool, into: tuple[str, ...]
+    screen: Screen,
+    memory: Memory,
+    file: Path,
+    dry_run: bool,
+    into: tuple[str, ...],
+    trusted: bool,
+    erasures: bool,
+    rollbacks: bool,
+    scope: dict[str, Any],
 ) -> None:
     """Merge the records of an export.
 
     Their ids, histories and vectors stay as they were. Of two records with one key the newer one is in
-    force; the other one stays in the history.
+    force; the other one stays in the history. Lessons become candidates, whose evidence is kept aside.
+    With a scope, a file with records outside of it is refused.
     """
-    imported = memory.store.import_(file, into=_scope_in(into), dry_run=dry_run)
+    imported = memory.store.import_(
+        file,
+        into=_scope_in(into),
+        trusted=trusted,
+        erasures=erasures,
+        rollbacks=rollbacks,
+        dry_run=dry_run,
+        **scope,
+    )
     screen.answer(imported, *_told(imported, dry_run=dry_run))
 
 
@@ -65,6 +89,16 @@ def _told(imported: Imported, *, dry_run: bool) -> Iterator[str]:
         yield f"{imported.erased} records forgotten, as they were there"
     if imported.same:
         yield f"{imported.same} records say what a newer one says, which is in force"
+    if imported.aside:
+        yield (
+            f"{imported.aside} records of experience are kept aside: their lessons are candidates here "
+            "(--trusted lets their evidence count)"
+        )
+    if imported.left_out:
+        yield (
+            f"{imported.left_out} rows left out: they would change what counts here, or forget or take back "
+            "something (--trusted, --erasures, --rollbacks)"
+        )
     for one in imported.conflicts:
         told = f"{one.kept} is in force, {one.other} in the history"
         if one.kept == one.other:

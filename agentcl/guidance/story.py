@@ -225,7 +225,8 @@ class _Chronicle:
         held = self._state.lessons.get(self._id)
         if held is None:
             return
-        if isinstance(record, Decision) and record.guidance == self._id:
+        is_aside = record is not None and record.id in self._state.aside
+        if isinstance(record, Decision) and record.guidance == self._id and not is_aside:
             self._rulings.append(Ruling(record.created_at, record.id, record.what, record.reason))
         for test in held.tests[tests:]:
             task, world = self._tasks.get(test.episode, ("", ""))
@@ -270,6 +271,8 @@ class _Chronicle:
             self._trials[known[episode.id]] = trial
 
     def _problem(self, episode: Episode, at: int) -> str:
+        if episode.id in self._state.aside:
+            return "kept aside"
         if any(since <= at <= until for since, until in self._state.ignored):
             return "rolled back"
         if episode.status == "interrupted":
