@@ -20,7 +20,7 @@ from agentcl.guidance.state import GuidanceState, seqs_of
 from agentcl.store.base import Store
 from agentcl.store.episodes import Guidance
 from agentcl.store.rows import readable
-from agentcl.text.saving import saving
+from agentcl.text.saving import make_folder, saving
 from agentcl.text.terms import ANALYSIS
 
 logger = logging.getLogger(__name__)
@@ -35,8 +35,8 @@ def save(path: Path, state: GuidanceState, journal: Store) -> None:
         return
     body = json.dumps({"head": head, "state": state.to_plain()}, separators=(",", ":")).encode()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with saving(path) as file:
+        make_folder(path.parent)
+        with saving(path, mode=journal.mode()) as file:
             file.write(_sum(body) + b"\n" + body)
     except OSError as error:
         logger.warning("what is believed of lessons is not kept in %s: %s", path, error)

@@ -133,13 +133,14 @@ def _check_reflection(reflection: Reflection) -> None:
 
 
 def _check_decision(decision: Decision) -> None:
-    is_span = decision.what == "rollback"
-    until = to_micros(decision.created_at) if is_span else 0
-    if not (FIRST_MOMENT if is_span else 0) <= decision.since or not decision.until <= until:
-        raise InvalidInput(
-            "a rollback takes back what was before it, and nothing else takes back a time"
+    if decision.what == "rollback":
+        is_past = decision.since >= FIRST_MOMENT and decision.until <= to_micros(
+            decision.created_at
         )
-    if is_span is bool(decision.guidance):
-        raise InvalidInput("a decision is about one lesson, or about a time")
+        is_sound = is_past and not decision.guidance
+    else:
+        is_sound = bool(decision.guidance) and (decision.since, decision.until) == (0, 0)
+    if not is_sound:
+        raise InvalidInput("a decision is about one lesson, or about a time before it")
     check_unicode(decision.reason, "reason")
     _check_key(decision, None)

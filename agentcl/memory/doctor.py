@@ -12,7 +12,9 @@ from agentcl.memory import fact_writing as facts
 from agentcl.memory.facts import Facts
 from agentcl.memory.opened import Opened
 from agentcl.memory.settings import Setting
-from agentcl.retrieval.retriever import FOLDER, IndexState
+from agentcl.retrieval.folders import FOLDER, strangers
+from agentcl.retrieval.retriever import IndexState
+from agentcl.store.families import PARENTS
 from agentcl.store.records import ANY, Document, Passage, ScopeView
 from agentcl.store.rows import Row, readable
 from agentcl.store.vectors import dimension
@@ -116,8 +118,9 @@ def _versions(opened: Opened) -> Iterator[str]:
             yield f"record {row.id} goes from version {before.version} to {row.version}"
         if before is not None and before.op == "erase":
             yield f"record {row.id} was written to after it was forgotten"
-        # A merge may bring back what was written before the deletion.
-        is_back = before is not None and before.op == "delete" and row.op == "put"
+        # A merge may bring back what was written before the deletion, and a piece lives with its whole.
+        is_whole = row.kind not in PARENTS
+        is_back = is_whole and before is not None and before.op == "delete" and row.op == "put"
         if is_back and before is not None and row.created_at > before.created_at:
             yield f"record {row.id} came back after it was deleted"
         last[row.id] = row
@@ -268,5 +271,8 @@ def _indexes(opened: Opened) -> Iterator[str]:
 def _files(opened: Opened) -> Iterator[str]:
     known = {*opened.journal.files(), FOLDER}
     for entry in sorted(opened.path.iterdir()):
+        if entry.is_symlink():
+            yield f"{entry.name} is a link; what agentcl deletes it does not look for behind one"
         if entry.name not in known:
             yield f"{entry.name} does not belong to agentcl"
+    yield from strangers(opened.journal)

@@ -16,6 +16,7 @@ from agentcl.errors import InvalidInput, NotFound
 from agentcl.guidance.state import lesson_of
 from agentcl.memory.opened import Opened
 from agentcl.retrieval.feed import Feed
+from agentcl.retrieval.folders import claim
 from agentcl.retrieval.fulltext import FullTextIndex
 from agentcl.retrieval.index import Query
 from agentcl.store.base import Store
@@ -148,7 +149,9 @@ def search(
     limit = check_count(limit, "limit")
     chosen = check_a(Filter() if chosen is None else chosen, Filter, "chosen")
     query = Query(view=view, text=check_text(text, "what is searched for"), kinds=_KINDS[by])
-    index = FullTextIndex(opened.retriever.folder / _FOLDER)
+    mode = opened.journal.mode()
+    folder = claim(opened.retriever.folder / _FOLDER, mode=mode)
+    index = FullTextIndex(folder, mode=mode)
     try:
         feed = Feed(index, reads_text=True, kinds=_KINDS["either"])
         feed.catch_up(opened.journal)

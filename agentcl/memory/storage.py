@@ -111,7 +111,7 @@ class Storage:
         if kept.is_relative_to(self._opened.path.resolve()):
             raise InvalidInput(f"{target} lies in the memory's own folder; export to another place")
         try:
-            with saving(target) as file:
+            with saving(target, mode=self._opened.journal.mode()) as file:
                 lines = transfer.export(self._opened.journal, view=view, salvage=salvage)
                 count = transfer.write_export(lines, file)
         except OSError as error:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from agentcl.errors import ConfigError, StoreCorrupt
 from agentcl.retrieval.feed import Feed
+from agentcl.retrieval.folders import FOLDER, claim, clear_others, home
 from agentcl.retrieval.fulltext import FullTextIndex
 from agentcl.retrieval.fusion import Fused, Fusion, by_walk, fuse, join, with_link
 from agentcl.retrieval.index import Index, Match, Query
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 
 # Modules of the standard library that few searches need are imported where they are used.
 logger = logging.getLogger(__name__)
-FOLDER: Final = "indexes"
-_DELETIONS: Final = 10  # tries to delete a folder while another process writes files there
 _TIE: Final = 1e-9  # scores that differ by less are equal
 Readable = tuple[Row, tuple[str, ...], dict[str, Any], dict[str, Any]]  # sources, metadata, fields
 _DEPTH: Final = 200  # entries asked of each index, so that fusion knows both scores of most
@@ -83,17 +82,20 @@ class Retriever:
         self._graph_settings = graph_settings
         self._lock = threading.RLock()
         self._scratch: TemporaryDirectory[str] | None = None
-        if journal.read_only:
-            # Indexes must be written somewhere, and the memory's own folder may not be.
+        self._mode = journal.mode()
+        own = None if journal.read_only else home(journal)
+        if own is None:
+            # Indexes must be written somewhere, and the memory's own folder must not be.
             from tempfile import TemporaryDirectory
 
             self._scratch = TemporaryDirectory(prefix="agentcl-")
             self.folder = Path(self._scratch.name)
         else:
-            self.folder = journal.folder / FOLDER
+            self.folder = own
         self._index = index
         self._epoch = journal.epoch()
-        self.text = Feed(FullTextIndex(self.folder / "fulltext"), reads_text=True)
+        fulltext = claim(self.folder / "fulltext", mode=self._mode)
+        self.text = Feed(FullTextIndex(fulltext, mode=self._mode), reads_text=True)
         self.dense = self._open_dense()
         self._graph: GraphSearch | None = None  # made when it is first asked
 
@@ -115,7 +117,7 @@ class Retriever:
                     self._journal,
                     self._encode,
                     settings,
-                    folder=self.folder / "graph",
+                    folder=claim(self.folder / "graph", mode=self._mode),
                     is_lexical=self._is_lexical,
                 )
             return self._graph
@@ -269,6 +271,8 @@ class Retriever:
     def _open_dense(self) -> Feed:
         index = self._index
         if isinstance(index, str):
+            if index == "chroma":
+                claim(self.folder / index, mode=self._mode)
             name = f"agentcl-{self._journal.meta('id')}-{self._epoch}"
             index = open_index(index, self.folder, collection=name)
         return Feed(index, reads_vectors=True)
@@ -320,27 +324,11 @@ class Retriever:
     def _drop_unused(self) -> list[str]:
         """Delete the folders of indexes that are not in use: they may hold what was erased."""
         used = {feed.index.name for feed in self.feeds}
-        done = []
-        for folder in sorted(self.folder.iterdir()) if self.folder.is_dir() else ():
-            if folder.name not in used and folder.is_dir():
-                _delete(folder)
-                done.append(f"{folder.name} (unused, deleted)")
-        return done
-
-
-def _delete(folder: Path) -> None:
-    """Delete a folder, which another process may be writing to."""
-    from shutil import rmtree
-
-    for _ in range(_DELETIONS):
-        try:
-            rmtree(folder)
-        except OSError:
-            if not folder.exists():
-                return
-        else:
-            return
-    rmtree(folder)
+        cleared = clear_others(self.folder, used)
+        own = self._journal.folder / FOLDER
+        if self.folder != own and not self._journal.read_only and not own.is_symlink():
+            cleared += clear_others(own, set())  # what an earlier run left there
+        return [f"{name} (unused, deleted)" for name in cleared]
 
 
 def open_index(name: str, folder: Path, *, collection: str) -> Index:

@@ -87,7 +87,9 @@ def damage(folder: Path, how: Damage, where: str) -> None:
 @pytest.mark.parametrize("how", DAMAGES)
 @pytest.mark.parametrize("is_indexed", [True, False])
 @pytest.mark.parametrize("mode", ["hybrid", "graph", "dense", "text"])
-def test_everybody_else_is_served(tmp_path: Path, how: Damage, is_indexed: bool, mode: Mode) -> None:
+def test_everybody_else_is_served(
+    tmp_path: Path, how: Damage, is_indexed: bool, mode: Mode
+) -> None:
     with Memory(tmp_path, encoder="hashing:64") as memory:
         memory.add("The alpha ferry sails from Tessary.", tenant="A")
         memory.add("The beta ferry sails from Tessary.", tenant="A")
@@ -123,7 +125,9 @@ def test_the_search_that_meets_it_says_so(tmp_path: Path, how: Damage) -> None:
 
 @pytest.mark.parametrize("how", DAMAGES)
 @pytest.mark.parametrize("mode", ["hybrid", "graph"])
-def test_forgetting_gives_its_receipt_beside_damage(tmp_path: Path, how: Damage, mode: Mode) -> None:
+def test_forgetting_gives_its_receipt_beside_damage(
+    tmp_path: Path, how: Damage, mode: Mode
+) -> None:
     with Memory(tmp_path, encoder="hashing:64") as memory:
         memory.add("alpha of A", tenant="A")
         note = memory.add("zwirbelkatz of B", tenant="B")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from agentcl import ANY, Document, InvalidInput, Memory, Scope
@@ -275,6 +275,11 @@ def live(memory: Memory, act: tuple[str, str, str]) -> None:
     max_examples=int(__import__("os").environ.get("EX", "10")),
     deadline=None,
     suppress_health_check=list(HealthCheck),
+)
+@example(  # a fact is stated again on one side, after the other one deleted its passage
+    common=[("put", "b", "one"), ("fact", "b", "one")],
+    apart=([("put", "b", "three"), ("put", "a", "one")], [("fact", "b", "one")], []),
+    is_common=True,
 )
 @given(common=ACTS, apart=st.tuples(ACTS, ACTS, ACTS), is_common=st.booleans())
 def test_every_order_of_merging_gives_the_same_state(

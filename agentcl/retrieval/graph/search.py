@@ -63,7 +63,7 @@ class GraphSearch:
         self._journal = journal
         self._is_lexical = is_lexical
         self._settings = settings
-        self.index = GraphIndex(encode=encode, folder=folder)
+        self.index = GraphIndex(encode=encode, folder=folder, mode=journal.mode())
         self._facts = ExactIndex()
         self._facts.name = "facts"
         kinds = frozenset({"passage", "fact", "extraction"})

@@ -326,7 +326,7 @@ class SqliteStore(Store):
     def lock(self, name: str) -> Iterator[None]:
         if self.read_only:
             raise StoreReadOnly(f"{self.folder} was opened with read_only=True")
-        with held_lock(self.folder / LOCKS, name):
+        with held_lock(self.folder / LOCKS, name, mode=self.mode()):
             yield
 
     def reembedding(self, spec: EncoderSpec) -> SqliteReembedding:
