@@ -15,6 +15,8 @@ from typing import IO, Final, Self
 
 from agentcl.errors import ProcessFailed
 
+# A Python does not look for modules in the folder that the user happens to work in.
+_SAFE: Final = {"PYTHONSAFEPATH": "1"}
 _GRACE_S: Final = 2.0  # between being told to end and being killed
 _PAUSE_S: Final = 0.1  # between two looks at one that is starting
 _READ: Final = 16_000  # bytes of the log that `tail` looks at
@@ -60,7 +62,7 @@ class ChildProcess:
                     stdin=subprocess.PIPE if is_piped else subprocess.DEVNULL,
                     stdout=subprocess.PIPE if is_piped else self._log,
                     stderr=self._log,
-                    env={**os.environ, **(variables or {})},
+                    env={**os.environ, **_SAFE, **(variables or {})},
                     pass_fds=descriptors,
                     start_new_session=True,
                 )

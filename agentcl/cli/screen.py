@@ -168,6 +168,8 @@ class Screen:
             self.out.print(f"   [dim]{safe(' · '.join(about))}[/]")
             if hit.id in chains:
                 self.out.print(f"   {safe(chains[hit.id])}")
+        for what in recall.damaged:
+            self.note(f"left out: {what}")
         if recall.way:
             self.note(f"graph: {recall.way}")
         if recall.is_lexical and recall.mode != "text":

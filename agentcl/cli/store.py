@@ -20,6 +20,8 @@ from agentcl.cli.options import (
     on_folder,
     on_memory,
     open_memory,
+    scope_of,
+    scope_options,
 )
 from agentcl.cli.screen import Screen
 from agentcl.store.records import SCOPE_FIELDS
@@ -54,17 +56,43 @@ def export(
     multiple=True,
     help="Bring every record to this tenant, user, agent or session; may be repeated.",
 )
+@click.option(
+    "--trusted", is_flag=True, help="It is of a memory of yours: lessons keep their evidence."
+)
+@click.option("--erasures", is_flag=True, help="Forget here what was forgotten there.")
+@click.option(
+    "--rollbacks", is_flag=True, help="Take back here the times that were taken back there."
+)
+@scope_options
 @memory_options
 @command
-def import_(screen: Screen, file: Path, dry_run: bool, into: tuple[str, ...], **given: Any) -> None:
+def import_(
+    screen: Screen,
+    file: Path,
+    dry_run: bool,
+    into: tuple[str, ...],
+    trusted: bool,
+    erasures: bool,
+    rollbacks: bool,
+    **given: Any,
+) -> None:
     """Merge the records of an export.
 
     Their ids, histories and vectors stay as they were. Of two records with one key the newer one is in
-    force; the other one stays in the history.
+    force; the other one stays in the history. Lessons become candidates, whose evidence is kept aside.
+    With a scope, a file with records outside of it is refused.
     """
-    scope = _scope_in(into)
+    scope = scope_of(given)
     with _target(given, is_dry=dry_run) as memory:
-        imported = memory.store.import_(file, into=scope, dry_run=dry_run)
+        imported = memory.store.import_(
+            file,
+            into=_scope_in(into),
+            trusted=trusted,
+            erasures=erasures,
+            rollbacks=rollbacks,
+            dry_run=dry_run,
+            **scope,
+        )
     screen.answer(imported, *_told(imported, dry_run=dry_run))
 
 
@@ -72,7 +100,7 @@ def import_(screen: Screen, file: Path, dry_run: bool, into: tuple[str, ...], **
 def _target(given: dict[str, Any], *, is_dry: bool) -> Iterator[Memory]:
     """Open the memory to import into; for a dry run into one that is not there, an empty one beside it."""
     from agentcl.memory.settings import resolve
-    from agentcl.store.opening import holds_store
+    from agentcl.store.backends import holds_store
 
     with tempfile.TemporaryDirectory(prefix="agentcl-dry-") as beside:
         if is_dry and not holds_store(resolve({"path": given.get("path")})["path"].value):
@@ -90,6 +118,16 @@ def _told(imported: Imported, *, dry_run: bool) -> Iterator[str]:
         yield f"{imported.erased} records forgotten, as they were there"
     if imported.same:
         yield f"{imported.same} records say what a newer one says, which is in force"
+    if imported.aside:
+        yield (
+            f"{imported.aside} records of experience are kept aside: their lessons are candidates here "
+            "(--trusted lets their evidence count)"
+        )
+    if imported.left_out:
+        yield (
+            f"{imported.left_out} rows left out: they would change what counts here, or forget or take back "
+            "something (--trusted, --erasures, --rollbacks)"
+        )
     for one in imported.conflicts:
         told = f"{one.kept} is in force, {one.other} in the history"
         if one.kept == one.other:

@@ -19,7 +19,7 @@ def load(path: Path, *, skipped: list[Skipped] | None = None) -> Iterator[Source
 
     A file that is named is read by its suffix, or as plain text if that is unknown. In a folder,
     hidden files are passed over, and what cannot be read is noted in `skipped`, as are empty texts
-    anywhere. A folder is walked without following links to other folders.
+    anywhere. A folder is walked without following links to other folders, or out of it.
 
     Raises:
         LoadError: naming the file, the place in it, and what to do; only for a file that is named.
@@ -106,6 +106,9 @@ def _walk(folder: Path, skipped: list[Skipped]) -> Iterator[Path]:
                 )
             elif path.exists() and not path.is_file():
                 skipped.append(Skipped(shown(path), "is not a regular file"))
+            elif path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+                reason = "is a link to a file outside of the folder; name it itself to read it"
+                skipped.append(Skipped(shown(path), reason))
             else:
                 yield path
 

@@ -12,7 +12,7 @@ from typing import Final, get_args
 
 from agentcl.guidance.rules import GuidanceRules
 from agentcl.guidance.state import Belief, GuidanceState, LifeStage, lesson_of, successors_of
-from agentcl.store.episodes import Decision, Guidance, cluster_of
+from agentcl.store.episodes import Aside, Decision, Guidance, cluster_of
 from agentcl.store.records import ScopeView
 from agentcl.store.rows import Row
 
@@ -143,8 +143,8 @@ def begin(
     So that a state can be looked at after each row, or folded with a change.
     """
     held = list(rows)
-    decisions = [row for row in held if row.kind == Decision.kind]
-    undone = {row.id for row in decisions if row.op == "delete"}
+    decisions = [row for row in held if row.kind in (Decision.kind, Aside.kind)]
+    undone = {row.id for row in decisions if row.op == "delete" and row.kind == Decision.kind}
     state = GuidanceState.of(decisions, tenant=tenant, rules=rules)
     state.successors = successors_of(held)
     return state, [row for row in held if row.id not in undone]
@@ -154,7 +154,8 @@ def state_at(
     rows: Iterable[Row], moment: int, *, tenant: str, rules: GuidanceRules | None = None
 ) -> GuidanceState:
     """Return what was believed at a moment, in microseconds since 1970."""
-    before = (row for row in rows if row.created_at <= moment)
+    # What was imported has the times that it had elsewhere, but what is kept aside was aside from the start.
+    before = (row for row in rows if row.created_at <= moment or row.kind == Aside.kind)
     return GuidanceState.of(before, tenant=tenant, rules=rules)
 
 

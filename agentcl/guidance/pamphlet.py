@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, get_args
 
 from agentcl.errors import InvalidInput, TransferError
+from agentcl.guidance.admission import refusal
 from agentcl.guidance.overview import Standing, standings
 from agentcl.guidance.state import GuidanceState, LifeStage, lesson_of
 from agentcl.lessons import Lesson, read_json
@@ -100,6 +101,7 @@ def compose(
         one
         for one in standings(state, view, stages=stages, application=application)
         if one.guidance.level != "instance" and one.belief.uplift > 0
+        if refusal(lesson_of(one.guidance)) is None
     ]
     if not good:
         raise InvalidInput(

@@ -11,12 +11,15 @@ import math
 import random
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from typing import Final
 
+from agentcl.guidance.admission import refusal
 from agentcl.guidance.rules import BUDGET_TOKENS, PRICE
 from agentcl.guidance.same import AGAINST, content, names
 from agentcl.guidance.state import LEAST_ARM, Belief, GuidanceState, lesson_of
+from agentcl.lessons import Lesson
 from agentcl.store.episodes import Exposure, Guidance
 from agentcl.store.records import ScopeView
 from agentcl.text.tokens import TokenCounter, estimate_tokens
@@ -168,6 +171,12 @@ def _can_be_done(guidance: Guidance, actions: Collection[str], in_vain: Collecti
     return any(names(guidance.what, action) for action in actions)
 
 
+@lru_cache(maxsize=10_000)
+def _is_admitted(lesson: Lesson) -> bool:
+    """Return whether a lesson passes the gate now: what was stored may have come past it."""
+    return refusal(lesson) is None
+
+
 def _candidates(state: GuidanceState, place: Place) -> list[tuple[str, float]]:
     """Return the lessons that speak of a situation, with how much of their "when" it has.
 
@@ -188,7 +197,11 @@ def _candidates(state: GuidanceState, place: Place) -> list[tuple[str, float]]:
     if len(held) > _MOST_WEIGHED:
         held.sort(reverse=True)
     sees = place.view.sees
-    visible = ((id, share) for share, _, _, id in held if sees(lessons[id].guidance.scope))
+    visible = (
+        (id, share)
+        for share, _, _, id in held
+        if sees(lessons[id].guidance.scope) and _is_admitted(lessons[id].lesson)
+    )
     return list(islice(visible, _MOST_WEIGHED))
 
 

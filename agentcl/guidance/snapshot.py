@@ -19,12 +19,13 @@ from agentcl.guidance.rules import GuidanceRules
 from agentcl.guidance.state import GuidanceState, seqs_of
 from agentcl.store.base import Store
 from agentcl.store.episodes import Guidance
-from agentcl.text.saving import saving
+from agentcl.store.rows import readable
+from agentcl.text.saving import make_folder, saving
 from agentcl.text.terms import ANALYSIS
 
 logger = logging.getLogger(__name__)
 # Raise it with every change of what a fold of the same rows gives, or of how it is written.
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 
 def save(path: Path, state: GuidanceState, journal: Store) -> None:
@@ -34,8 +35,8 @@ def save(path: Path, state: GuidanceState, journal: Store) -> None:
         return
     body = json.dumps({"head": head, "state": state.to_plain()}, separators=(",", ":")).encode()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with saving(path) as file:
+        make_folder(path.parent)
+        with saving(path, mode=journal.mode()) as file:
             file.write(_sum(body) + b"\n" + body)
     except OSError as error:
         logger.warning("what is believed of lessons is not kept in %s: %s", path, error)
@@ -86,7 +87,8 @@ def _head(
 
 
 def _versions(journal: Store, seqs: list[int]) -> dict[int, Guidance]:
-    records = ((seq, row.record()) for seq, row in journal.rows(seqs).items())
+    rows = journal.rows(seqs).items()
+    records = ((seq, record) for seq, row in rows for record in readable([row]))
     return {seq: record for seq, record in records if isinstance(record, Guidance)}
 
 

@@ -21,11 +21,11 @@ from agentcl.guidance.same import content, matter_of, oppose
 from agentcl.guidance.trust import Trust
 from agentcl.lessons import Claim, Lesson
 from agentcl.store.checks import canonical_json
-from agentcl.store.episodes import Decision, Episode, Exposure, Guidance, Reflection, Stated
+from agentcl.store.episodes import Aside, Decision, Episode, Exposure, Guidance, Reflection, Stated
 from agentcl.store.records import Record, to_micros
-from agentcl.store.rows import Row, superseded_by
+from agentcl.store.rows import Row, readable, superseded_by
 
-KINDS: Final = (Episode.kind, Guidance.kind, Reflection.kind, Decision.kind)
+KINDS: Final = (Episode.kind, Guidance.kind, Reflection.kind, Decision.kind, Aside.kind)
 LifeStage = Literal["candidate", "trial", "active", "quarantined", "retired"]
 
 # The reliability of a class of lessons that was never tested. What an agent lived through is believed
@@ -148,6 +148,8 @@ class GuidanceState:
         self._credited = 0  # episodes
         self._means_due = 1  # episodes from which on the means of classes are computed anew
         self.ignored: list[tuple[int, int]] = []  # spans of time whose evidence does not count
+        self.aside: set[str] = set()  # ids of what was imported, and is evidence of nothing
+        self._aside_seq = 0  # the row up to which that is known
 
     # Folding
 
@@ -163,11 +165,15 @@ class GuidanceState:
         state.successors = successors_of(row for row in held if row.tenant == tenant)
         rolled_back = (
             (decision.since, decision.until)
-            for row in held
-            if row.op == "put" and row.kind == Decision.kind and row.tenant == tenant
-            if isinstance(decision := row.record(), Decision) and decision.what == "rollback"
+            for decision in readable(
+                row
+                for row in held
+                if row.op == "put" and row.kind == Decision.kind and row.tenant == tenant
+            )
+            if isinstance(decision, Decision) and decision.what == "rollback"
         )
         state.ignored = list(dict.fromkeys(rolled_back))
+        state._read_aside(row for row in held if row.tenant == tenant)
         for row in held:
             state.apply(row)
         return state
@@ -180,6 +186,8 @@ class GuidanceState:
             return False
         if row.tenant != self.tenant:
             return True
+        if row.kind == Aside.kind:
+            return self._set_aside(row)
         if row.op == "delete":
             if row.kind == Decision.kind:
                 return False
@@ -189,9 +197,28 @@ class GuidanceState:
                 self.lessons[row.id].decided = "retire"
                 self.situations.remove(row.id)
             return True
-        return self._fold(row.record(), row.seq, row.created_at)
+        return all(self._fold(one, row.seq, row.created_at) for one in readable([row]))
+
+    def _read_aside(self, rows: Iterable[Row]) -> None:
+        """Note what is kept aside by the newest versions of the records that say so."""
+        newest = {row.id: row for row in rows if row.kind == Aside.kind}
+        self._aside_seq = max((row.seq for row in newest.values()), default=0)
+        live = readable(row for row in newest.values() if row.op == "put")
+        self.aside = {id for one in live if isinstance(one, Aside) for id in one.ids}
+
+    def _set_aside(self, row: Row) -> bool:
+        """Note what comes next and is kept aside; it cannot be noted of what was folded already."""
+        if row.seq <= self._aside_seq:
+            return True
+        self._aside_seq = row.seq
+        for one in readable([row] if row.op == "put" else ()):
+            assert isinstance(one, Aside)
+            self.aside.update(one.ids)
+        return row.op == "put" and row.version == 1
 
     def _fold(self, record: Record, seq: int, at: int) -> bool:
+        if record.id in self.aside and not isinstance(record, Guidance):
+            return True
         record = self.renamed(record)
         match record:
             case Guidance():
@@ -220,6 +247,8 @@ class GuidanceState:
         return guidance if successor is None else replace(guidance, id=successor)
 
     def _add(self, guidance: Guidance, seq: int) -> None:
+        if guidance.id in self.aside:
+            guidance = replace(guidance, origin="imported")
         if self.successors.get(guidance.id) in self.lessons:
             return
         guidance = self._in_force(
@@ -462,6 +491,7 @@ class GuidanceState:
             "folded": self.folded,
             "successors": self.successors,
             "ignored": self.ignored,
+            "aside": sorted(self.aside),
             "lessons": [
                 [held.first_seq, held.seq, held.uses, held.wins, held.losses, held.tests,
                  held.balance, held.decided]
@@ -504,10 +534,13 @@ class GuidanceState:
         state.watermark, state.folded = plain["watermark"], plain["folded"]
         state.successors = dict(plain["successors"])
         state.ignored = [(since, until) for since, until in plain["ignored"]]
+        state.aside, state._aside_seq = set(plain["aside"]), state.watermark
         for number, (first, seq, uses, wins, losses, tests, balance, decided) in enumerate(
             plain["lessons"]
         ):
             guidance = state._in_force(versions[seq])
+            if versions[seq].id in state.aside:
+                guidance = replace(guidance, origin="imported")
             made = [LessonTest(*test) for test in tests]
             state.lessons[guidance.id] = LessonState(
                 guidance, number, first, seq, uses, wins, losses, made, balance, decided

@@ -24,7 +24,7 @@ from agentcl.guidance.state import (
 from agentcl.store.base import Store
 from agentcl.store.episodes import Decision, Episode, Exposure, Guidance, Reflection
 from agentcl.store.records import Record, ScopeView, from_micros
-from agentcl.store.rows import Row
+from agentcl.store.rows import Row, readable
 
 _EVERYBODY: Final = ScopeView(None, None, None, None)
 _NOWHERE: Final = "\0"  # no world can have this name, so nothing was ever tested there
@@ -214,7 +214,8 @@ class _Chronicle:
 
     def _take(self, row: Row) -> None:
         """Fold one row, and note what it did."""
-        record = self._state.renamed(row.record()) if row.op == "put" else None
+        found = next(readable([row]), None) if row.op == "put" else None
+        record = self._state.renamed(found) if found else None
         if isinstance(record, Episode):
             self._tasks[record.id] = (_named(record), record.world)
             self._note_trial(record, row.created_at)
@@ -224,7 +225,8 @@ class _Chronicle:
         held = self._state.lessons.get(self._id)
         if held is None:
             return
-        if isinstance(record, Decision) and record.guidance == self._id:
+        is_aside = record is not None and record.id in self._state.aside
+        if isinstance(record, Decision) and record.guidance == self._id and not is_aside:
             self._rulings.append(Ruling(record.created_at, record.id, record.what, record.reason))
         for test in held.tests[tests:]:
             task, world = self._tasks.get(test.episode, ("", ""))
@@ -269,6 +271,8 @@ class _Chronicle:
             self._trials[known[episode.id]] = trial
 
     def _problem(self, episode: Episode, at: int) -> str:
+        if episode.id in self._state.aside:
+            return "kept aside"
         if any(since <= at <= until for since, until in self._state.ignored):
             return "rolled back"
         if episode.status == "interrupted":
@@ -315,8 +319,7 @@ def _event(row: Row, record: Record | None) -> str:
 def _episodes(journal: Store, ids: Iterable[str]) -> Iterator[Episode]:
     for id in ids:
         put = [row for row in journal.versions(id) if row.op == "put"]
-        if put and isinstance(episode := put[-1].record(), Episode):
-            yield episode
+        yield from (one for one in readable(put[-1:]) if isinstance(one, Episode))
 
 
 def _ruling(one: Ruling) -> str:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from agentcl.errors import StoreUnavailable
 from agentcl.guidance.rules import GuidanceRules
 from agentcl.memory.opened import Opened
-from agentcl.retrieval.retriever import FOLDER
+from agentcl.retrieval.folders import claim, home
 
 if TYPE_CHECKING:
     from agentcl.guidance.state import GuidanceState
 
+logger = logging.getLogger(__name__)
 # A state is written when so many rows, or such a share of all, were folded since it was written last: a start
 # then folds few rows, and writing costs little of what folding does.
 _KEEP_FROM: Final = 200
@@ -25,8 +28,8 @@ class Beliefs:
     def __init__(self, opened: Opened) -> None:
         self.rules = GuidanceRules()
         self._opened = opened
-        # `forget` deletes this folder like that of any index it does not know.
-        self._folder = opened.path / FOLDER / "guidance"
+        # `forget` deletes this folder like that of any index that is not in use.
+        self._indexes = home(opened.journal)
         self._states: dict[str, GuidanceState] = {}
         self._kept: dict[str, int] = {}  # rows that the state in a tenant's file has folded
 
@@ -53,7 +56,8 @@ class Beliefs:
     def _load(self, tenant: str) -> GuidanceState | None:
         from agentcl.guidance.snapshot import load
 
-        state = load(self._file(tenant), self._opened.journal, tenant=tenant, rules=self.rules)
+        file = self._file(tenant)
+        state = load(file, self._opened.journal, tenant=tenant, rules=self.rules) if file else None
         self._kept[tenant] = state.folded if state else 0
         return state
 
@@ -66,10 +70,21 @@ class Beliefs:
         if journal.read_only:
             return
         file = self._file(state.tenant)
+        if file is None:
+            return
+        try:
+            claim(file.parent, mode=journal.mode())
+        except StoreUnavailable as error:
+            logger.warning("what is believed of lessons is not kept: %s", error)
+            return
         save(file, state, journal)
         self._kept[state.tenant] = state.folded
         if any(row.op == "erase" for row in journal.since(state.watermark, kinds=KINDS)):
             file.unlink(missing_ok=True)
 
-    def _file(self, tenant: str) -> Path:
-        return self._folder / f"{hashlib.sha256(tenant.encode()).hexdigest()[:32]}.json"
+    def _file(self, tenant: str) -> Path | None:
+        if self._indexes is None:
+            return None
+        return (
+            self._indexes / "guidance" / f"{hashlib.sha256(tenant.encode()).hexdigest()[:32]}.json"
+        )

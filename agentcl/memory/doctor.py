@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -13,9 +12,11 @@ from agentcl.memory import fact_writing as facts
 from agentcl.memory.facts import Facts
 from agentcl.memory.opened import Opened
 from agentcl.memory.settings import Setting
-from agentcl.retrieval.retriever import FOLDER, IndexState
+from agentcl.retrieval.folders import FOLDER, strangers
+from agentcl.retrieval.retriever import IndexState
+from agentcl.store.families import PARENTS
 from agentcl.store.records import ANY, Document, Passage, ScopeView
-from agentcl.store.rows import Row
+from agentcl.store.rows import Row, readable
 from agentcl.store.vectors import dimension
 
 _EVERYONE = ScopeView(None, None, None, None)
@@ -92,13 +93,18 @@ def _file(opened: Opened) -> Iterator[str]:
 
 def _checksums(opened: Opened) -> Iterator[str]:
     for row in opened.journal.since(0):
-        if row.digest() != row.checksum:
+        if not row.is_sound:
             yield f"record {row.id} version {row.version} does not match its checksum"
+        elif row.op == "put":
+            try:
+                row.parts()
+            except StoreCorrupt as error:
+                yield str(error)
 
 
 def _sound(opened: Opened) -> Iterator[Row]:
     """Yield the rows that are what was written; `_checksums` names the others."""
-    return (row for row in opened.journal.since(0) if row.digest() == row.checksum)
+    return (row for row in opened.journal.since(0) if row.is_sound)
 
 
 def _versions(opened: Opened) -> Iterator[str]:
@@ -112,8 +118,9 @@ def _versions(opened: Opened) -> Iterator[str]:
             yield f"record {row.id} goes from version {before.version} to {row.version}"
         if before is not None and before.op == "erase":
             yield f"record {row.id} was written to after it was forgotten"
-        # A merge may bring back what was written before the deletion.
-        is_back = before is not None and before.op == "delete" and row.op == "put"
+        # A merge may bring back what was written before the deletion, and a piece lives with its whole.
+        is_whole = row.kind not in PARENTS
+        is_back = is_whole and before is not None and before.op == "delete" and row.op == "put"
         if is_back and before is not None and row.created_at > before.created_at:
             yield f"record {row.id} came back after it was deleted"
         last[row.id] = row
@@ -128,7 +135,7 @@ def _provenance(opened: Opened) -> Iterator[str]:
         else:
             tenants[row.id] = row.tenant
     for row in _sound(opened):
-        for source in json.loads(row.sources):
+        for source in _sources(row):
             if source in erased:
                 yield f"record {row.id} is derived from {source}, which was forgotten"
             elif source not in tenants:
@@ -137,15 +144,20 @@ def _provenance(opened: Opened) -> Iterator[str]:
                 yield f"record {row.id} is derived from {source} of another tenant"
 
 
+def _sources(row: Row) -> Sequence[str]:
+    try:
+        return row.parts()[0] if row.op == "put" else ()
+    except StoreCorrupt:  # `_checksums` names it
+        return ()
+
+
 def _passages(opened: Opened) -> Iterator[str]:
     journal = opened.journal
     parts: dict[str, list[Passage]] = {}
-    for row in journal.live(view=_EVERYONE, kinds=("passage",)):
-        passage = row.record()
+    for passage in readable(journal.live(view=_EVERYONE, kinds=("passage",))):
         assert isinstance(passage, Passage)
         parts.setdefault(passage.document_id, []).append(passage)
-    for row in journal.live(view=_EVERYONE, kinds=("document",)):
-        document = row.record()
+    for document in readable(journal.live(view=_EVERYONE, kinds=("document",))):
         assert isinstance(document, Document)
         own = sorted(parts.pop(document.id, []), key=lambda passage: passage.ordinal)
         if "".join(passage.text for passage in own) != document.text:
@@ -161,7 +173,7 @@ def _facts(opened: Opened) -> Iterator[str]:
     journal = opened.journal
     scopes = {row.id: row.scope for row in journal.live(view=_EVERYONE, kinds=("passage",))}
     for row in journal.live(view=_EVERYONE, kinds=("fact", "extraction")):
-        sources, _, _ = row.parts()
+        sources = _sources(row)
         if len(sources) != 1 or sources[0] not in scopes:
             yield f"{row.kind} {row.id} is live, and the passage that it comes from is not"
         elif scopes[sources[0]] != row.scope:
@@ -241,9 +253,11 @@ def _indexes(opened: Opened) -> Iterator[str]:
     retriever.catch_up()
     for feed in retriever.feeds:
         kinds = tuple(sorted(feed.kinds))
-        live = {row.seq for row in journal.live(view=_EVERYONE, kinds=kinds)}
+        rows = list(journal.live(view=_EVERYONE, kinds=kinds))
+        left_out = {row.seq for row in rows if not row.is_sound} | feed.damaged.keys()
+        live = {row.seq for row in rows} - left_out
         try:
-            held = set(feed.index.live_seqs())
+            held = set(feed.index.live_seqs()) - left_out
         except StoreCorrupt as error:
             yield f"index {feed.index.name}: {error}"
             continue
@@ -257,5 +271,8 @@ def _indexes(opened: Opened) -> Iterator[str]:
 def _files(opened: Opened) -> Iterator[str]:
     known = {*opened.journal.files(), FOLDER}
     for entry in sorted(opened.path.iterdir()):
+        if entry.is_symlink():
+            yield f"{entry.name} is a link; what agentcl deletes it does not look for behind one"
         if entry.name not in known:
             yield f"{entry.name} does not belong to agentcl"
+    yield from strangers(opened.journal)

@@ -27,7 +27,7 @@ from agentcl.store.records import (
     from_micros,
     to_micros,
 )
-from agentcl.store.rows import EncoderSpec, Row, content_hash
+from agentcl.store.rows import EncoderSpec, Row, content_hash, readable
 from agentcl.store.vectors import SupportsList, dimension, pack, unpack
 
 # What to do with the same thing again: return what is there, store it once more, or raise.
@@ -325,8 +325,8 @@ def _is_as_stored(document: Document, held: Document) -> bool:
 
 def discard(writing: Writing, journal: Store, passage: Passage) -> None:
     """Delete a passage, and what it was found to state."""
-    for row in list(derived_rows(journal, passage)):
-        writing.delete(row.record())
+    for record in [*readable(derived_rows(journal, passage))]:
+        writing.delete(record)
     writing.delete(passage)
 
 
@@ -342,8 +342,9 @@ def _revise(
     """Write the next version of a passage with the same text; its facts hold when it holds."""
     writing.revise(passage, vector=vector, is_given=is_given)
     for row in list(derived_rows(journal, passage)):
-        fact = row.record()
-        if isinstance(fact, Fact):
+        for fact in readable([row]):
+            if not isinstance(fact, Fact):
+                continue
             changed = replace(
                 fact,
                 valid_from=passage.valid_from,
@@ -359,7 +360,7 @@ def passages_of(journal: Store, document: Document) -> list[Passage]:
     own = frozenset({document.scope.tenant})
     view = ScopeView(own, None, None, None)
     rows = journal.live(view=view, kinds=("passage",), source=document.id)
-    found = [record for record in (row.record() for row in rows) if isinstance(record, Passage)]
+    found = [record for record in readable(rows) if isinstance(record, Passage)]
     return sorted(found, key=lambda passage: passage.ordinal)
 
 

@@ -16,12 +16,14 @@ from agentcl.errors import InvalidInput, NotFound
 from agentcl.guidance.state import lesson_of
 from agentcl.memory.opened import Opened
 from agentcl.retrieval.feed import Feed
+from agentcl.retrieval.folders import claim
 from agentcl.retrieval.fulltext import FullTextIndex
 from agentcl.retrieval.index import Query
 from agentcl.store.base import Store
 from agentcl.store.checks import check_a, check_choice, check_count, check_text, check_unicode
 from agentcl.store.episodes import Episode, Guidance, Step
 from agentcl.store.records import ScopeView, from_micros
+from agentcl.store.rows import readable
 
 By = Literal["task", "situation", "either"]
 _KINDS: Final[Mapping[By, frozenset[str]]] = {
@@ -116,8 +118,9 @@ class Replay:
 def steps_of(journal: Store, id: str, view: ScopeView) -> list[Step]:
     """Return the steps of an episode, in order."""
     rows = journal.live(view=view, kinds=(Step.kind,), source=check_unicode(id, "id"))
-    found = [row.record() for row in rows]
-    return sorted((one for one in found if isinstance(one, Step)), key=lambda one: one.ordinal)
+    return sorted(
+        (one for one in readable(rows) if isinstance(one, Step)), key=lambda one: one.ordinal
+    )
 
 
 def replay(journal: Store, id: str, view: ScopeView) -> Replay:
@@ -146,7 +149,9 @@ def search(
     limit = check_count(limit, "limit")
     chosen = check_a(Filter() if chosen is None else chosen, Filter, "chosen")
     query = Query(view=view, text=check_text(text, "what is searched for"), kinds=_KINDS[by])
-    index = FullTextIndex(opened.retriever.folder / _FOLDER)
+    mode = opened.journal.mode()
+    folder = claim(opened.retriever.folder / _FOLDER, mode=mode)
+    index = FullTextIndex(folder, mode=mode)
     try:
         feed = Feed(index, reads_text=True, kinds=_KINDS["either"])
         feed.catch_up(opened.journal)
@@ -170,7 +175,7 @@ def _episodes_of(
     rows = journal.rows([seq for seq, _, _ in matches])
     known: set[str] = set()
     for seq, _, score in matches:
-        record = rows[seq].record() if seq in rows else None
+        record = next(readable([rows[seq]]), None) if seq in rows else None
         step = record if isinstance(record, Step) else None
         id = step.episode_id if step else record.id if record else ""
         if not id or id in known:
@@ -197,7 +202,7 @@ def _sentence_at(journal: Store, id: str, moment: datetime) -> str:
     """Return what a lesson said at a moment."""
     versions = [row for row in journal.versions(id) if row.op == "put"]
     rows = [row for row in versions if from_micros(row.created_at) <= moment]
-    record = rows[-1].record() if rows else None
+    record = next(readable(rows[-1:]), None)
     if not isinstance(record, Guidance):
         return "a lesson that is not here any more"
     return lesson_of(record).sentence()

@@ -28,6 +28,7 @@ from agentcl.store.checks import (
     check_unicode,
 )
 from agentcl.store.episodes import Episode, Step
+from agentcl.store.rows import readable
 from agentcl.store.usage import Usage
 from agentcl.text.tokens import TokenCounter, estimate_tokens
 
@@ -233,8 +234,7 @@ class Episodes:
         wanted = check_a(Filter() if chosen is None else chosen, Filter, "chosen")
         most = None if limit is None else check_count(limit, "limit")
         rows = self._opened.journal.live(view=self._bound.view(scope), kinds=(Episode.kind,))
-        records = (row.record() for row in rows)
-        found = (one for one in records if isinstance(one, Episode))
+        found = (one for one in readable(rows) if isinstance(one, Episode))
         return islice(filter(wanted.admits, found), most)
 
     def steps(self, id: str, **scope: Unpack[ReadScope]) -> Sequence[Step]:

@@ -12,6 +12,7 @@ from agentcl.retrieval.graph.phrases import normalise
 from agentcl.retrieval.recall import Hit, Recall
 from agentcl.store.base import Store
 from agentcl.store.records import Fact, Passage
+from agentcl.store.rows import readable
 
 _SHOWN: Final = 40  # characters of a passage without a title
 
@@ -95,7 +96,7 @@ def _saying(
 
 
 def _facts(journal: Store, passage: Passage, extractor: Extractor) -> Iterator[tuple[Triple, str]]:
-    stored = [row.record() for row in derived_rows(journal, passage)]
+    stored = readable(derived_rows(journal, passage))
     facts = [record for record in stored if isinstance(record, Fact)]
     for fact in facts:
         yield Triple(fact.subject, fact.predicate, fact.object), fact.id
@@ -107,7 +108,7 @@ def _facts(journal: Store, passage: Passage, extractor: Extractor) -> Iterator[t
 def _passage(journal: Store, id: str) -> Passage | None:
     """Return a passage as it was last; None when it was forgotten meanwhile."""
     rows = [row for row in journal.versions(id) if row.op == "put"]
-    record = rows[-1].record() if rows else None
+    record = next(readable(rows[-1:]), None)
     return record if isinstance(record, Passage) else None
 
 

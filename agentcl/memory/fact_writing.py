@@ -20,7 +20,7 @@ from agentcl.retrieval.graph.phrases import normalise
 from agentcl.store.base import Store, Writing
 from agentcl.store.checks import check_unicode
 from agentcl.store.records import Extraction, Fact, Passage, Record, ScopeView
-from agentcl.store.rows import content_hash
+from agentcl.store.rows import content_hash, readable
 
 LONGEST_PART: Final = 1_000  # characters of a subject, predicate or object
 MOST_FACTS: Final = 2_000  # of one passage
@@ -147,7 +147,7 @@ def _replaced(writing: Writing, journal: Store, reading: Reading) -> list[Record
 
 def known_of(journal: Store, passage: Passage) -> tuple[list[Fact], Extraction | None]:
     """Return the live facts of a passage, and its extraction if it has one."""
-    records = [row.record() for row in derived_rows(journal, passage)]
+    records = [*readable(derived_rows(journal, passage))]
     extractions = [record for record in records if isinstance(record, Extraction)]
     facts = [record for record in records if isinstance(record, Fact)]
     return facts, extractions[0] if extractions else None
@@ -169,8 +169,7 @@ def pending(
         for record in extractions(journal, view=view)
         if record.extractor == extractor and not (retry and record.error)
     }
-    for row in journal.live(view=view, kinds=("passage",)):
-        passage = row.record()
+    for passage in readable(journal.live(view=view, kinds=("passage",))):
         assert isinstance(passage, Passage)
         if (passage.id, text_hash(passage)) not in done:
             yield passage
@@ -178,8 +177,7 @@ def pending(
 
 def extractions(journal: Store, *, view: ScopeView) -> Iterator[Extraction]:
     """Yield the live extractions of a view."""
-    for row in journal.live(view=view, kinds=("extraction",)):
-        record = row.record()
+    for record in readable(journal.live(view=view, kinds=("extraction",))):
         assert isinstance(record, Extraction)
         yield record
 

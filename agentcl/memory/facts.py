@@ -30,6 +30,7 @@ from agentcl.store.checks import (
     check_unicode,
 )
 from agentcl.store.records import Document, Passage, Scope, ScopeView
+from agentcl.store.rows import readable
 from agentcl.text.tokens import estimate_tokens
 
 _BATCH: Final = 256  # passages of a file whose facts are stored at a time
@@ -269,7 +270,6 @@ class Facts:
         return record
 
     def _live_passages(self, view: ScopeView) -> Iterator[Passage]:
-        for row in self._opened.journal.live(view=view, kinds=("passage",)):
-            record = row.record()
+        for record in readable(self._opened.journal.live(view=view, kinds=("passage",))):
             assert isinstance(record, Passage)
             yield record

@@ -27,6 +27,7 @@ from agentcl.store.checks import (
     check_unicode,
 )
 from agentcl.store.records import Fact, Passage, to_micros
+from agentcl.store.rows import readable
 from agentcl.text.saving import is_stream, save_text, saving
 from agentcl.text.suggesting import nearest
 from agentcl.text.visible import for_xml
@@ -391,9 +392,9 @@ class GraphView:
         rows = self._journal.rows(seqs)
         found = []
         for seq in seqs:
-            fact = rows[seq].record()
-            assert isinstance(fact, Fact)
-            found.append((fact.subject, fact.predicate, fact.object, fact.passage_id))
+            for fact in readable([rows[seq]] if seq in rows else ()):
+                assert isinstance(fact, Fact)
+                found.append((fact.subject, fact.predicate, fact.object, fact.passage_id))
         return found
 
     def _nodes(self, phrase: str) -> list[int]:
@@ -423,9 +424,9 @@ class GraphView:
             return Node("phrase", self._index.contents.spelling[node])
         name = str(passage.entry.fields["title"])
         if not name:
-            record = self._journal.rows([passage.entry.seq])[passage.entry.seq].record()
-            assert isinstance(record, Passage)
-            name = record.text[:60]
+            rows = self._journal.rows([passage.entry.seq]).values()
+            names = (one.text[:60] for one in readable(rows) if isinstance(one, Passage))
+            name = next(names, passage.entry.id)
         return Node("passage", name, passage.entry.id)
 
 

@@ -18,7 +18,7 @@ from agentcl.store.base import Reembedding
 from agentcl.store.checks import check_subtree, named_scope
 from agentcl.store.jobs import Job, Price
 from agentcl.store.records import Passage, Scope
-from agentcl.store.rows import EncoderSpec
+from agentcl.store.rows import EncoderSpec, readable
 from agentcl.text.tokens import estimate_tokens
 
 _BATCH: Final = 256  # texts embedded at a time
@@ -175,7 +175,11 @@ class Reembed:
 
         def embed(seqs: list[int]) -> tuple[list[int], Sequence[bytes]]:
             rows = self._opened.journal.rows(seqs)
-            texts = {seq: row.record().search_text() or "" for seq, row in rows.items()}
+            # A damaged row gets any vector: it must not keep the others from theirs.
+            texts = {
+                seq: next((one.search_text() or "" for one in readable([row])), row.id)
+                for seq, row in rows.items()
+            }
             return list(texts), new.encode(list(texts.values()), role="passage")
 
         def keep(results: Sequence[tuple[list[int], Sequence[bytes]]]) -> None:

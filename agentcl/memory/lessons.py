@@ -39,6 +39,7 @@ from agentcl.store.episodes import (
     Step,
 )
 from agentcl.store.records import Scope, ScopeView, to_micros
+from agentcl.store.rows import readable
 from agentcl.store.usage import NO_USAGE, Usage
 from agentcl.text.saving import save_text
 from agentcl.text.tokens import estimate_tokens
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from agentcl.guidance.state import GuidanceState, LifeStage
     from agentcl.guidance.story import Story
 
-_MOST_LESSONS: Final = 50  # of one reflection; a teacher that says more has not distilled anything
+MOST_LESSONS: Final = 50  # of one reflection; a teacher that says more has not distilled anything
 _LEVELS: Final[tuple[Level, ...]] = get_args(Level)
 _FORMS: Final = (
     "“When …, ….”, “When …, do not ….”, “When …, it does not help to ….”, “When …, expect that ….” or "
@@ -167,8 +168,8 @@ class Lessons:
         for several, what in ((names, "names"), (answers, "answers")):
             for text in check_each(several, what, "strings"):
                 check_unicode(text, f"one of {what}")
-        if len(lessons) > _MOST_LESSONS:
-            raise InvalidInput(f"{len(lessons)} lessons of one episode; at most {_MOST_LESSONS}")
+        if len(lessons) > MOST_LESSONS:
+            raise InvalidInput(f"{len(lessons)} lessons of one episode; at most {MOST_LESSONS}")
         drawn = self._drawn(episode, scope, origin, application, author, model)
         drawn = replace(drawn, cost_tokens=usage.tokens // max(1, len(lessons)))
         rest: list[Level] = ["family"] * (len(lessons) - len(levels))
@@ -452,8 +453,8 @@ class Lessons:
         ordered = sorted(pamphlet.entries, key=lambda one: one.application)
         for application, group in groupby(ordered, key=lambda one: one.application):
             entries = [*group]
-            for at in range(0, len(entries), _MOST_LESSONS):
-                some = entries[at : at + _MOST_LESSONS]
+            for at in range(0, len(entries), MOST_LESSONS):
+                some = entries[at : at + MOST_LESSONS]
                 reflection = self.reflect(
                     [one.lesson for one in some],
                     author=pamphlet.name,
@@ -510,8 +511,7 @@ class Lessons:
             return
         view = episode.scope.exactly()
         rows = self._opened.journal.live(view=view, kinds=(Step.kind,), source=episode.id)
-        for row in rows:
-            record = row.record()
+        for record in readable(rows):
             assert isinstance(record, Step)
             yield record
 

@@ -62,7 +62,7 @@ from agentcl.store.records import (
     now_micros,
     to_micros,
 )
-from agentcl.store.rows import Version, fields_of
+from agentcl.store.rows import Version, fields_of, readable
 from agentcl.store.vectors import SupportsList
 
 if TYPE_CHECKING:
@@ -589,7 +589,7 @@ class Memory:
             at=_micros(as_of),
             after=0 if after is None else self._opened.journal.seq_of(after),
         )
-        return [row.record() for row in islice(rows, limit)]
+        return [*islice(readable(rows), limit)]
 
     def history(
         self,

@@ -23,6 +23,7 @@ from agentcl.retrieval.retriever import Retriever
 from agentcl.store.backends import open_store
 from agentcl.store.records import Record, now_micros
 from agentcl.store.rows import EncoderSpec, content_hash, mismatch
+from agentcl.text.saving import make_folder
 
 if TYPE_CHECKING:
     from agentcl.jobs.runner import Kind
@@ -218,8 +219,8 @@ def vector_of(record: Record, vectors: Mapping[bytes, bytes]) -> bytes | None:
 
 def _make_folder(path: Path) -> None:
     try:
-        path.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
+        make_folder(path)
+    except (FileExistsError, NotADirectoryError) as error:
         raise StoreUnavailable(f"{path} is a file; a memory needs a folder") from error
     except OSError as error:
         raise StoreUnavailable(f"cannot make the folder {path}: {error}") from error

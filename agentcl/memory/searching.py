@@ -79,6 +79,7 @@ def search(
         as_of=moment,
         way=found.way,
         facts=found.facts,
+        damaged=found.damaged,
     )
 
 

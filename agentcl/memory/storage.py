@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Final, Unpack
 
 from agentcl.errors import InvalidInput, StoreUnavailable, TransferError
 from agentcl.jobs.queue import Queue
@@ -21,6 +22,7 @@ from agentcl.retrieval.retriever import IndexState, Retriever
 from agentcl.store import transfer
 from agentcl.store.base import Store
 from agentcl.store.checks import (
+    MAX_TEXT,
     ReadScope,
     WriteScope,
     check_count,
@@ -29,11 +31,15 @@ from agentcl.store.checks import (
 )
 from agentcl.store.records import SCOPE_FIELDS, Document, Passage, Scope
 from agentcl.store.rows import Counters, EncoderSpec
-from agentcl.store.transfer import Imported
+from agentcl.store.transfer import Imported, Trust
 from agentcl.text.saving import is_stream, opened, saving
 
 if TYPE_CHECKING:
     from agentcl.memory.doctor import Report
+
+
+# Bytes of one line of an export: a text of the greatest length, with each character escaped.
+_MOST_LINE: Final = 6 * MAX_TEXT
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +111,7 @@ class Storage:
         if kept.is_relative_to(self._opened.path.resolve()):
             raise InvalidInput(f"{target} lies in the memory's own folder; export to another place")
         try:
-            with saving(target) as file:
+            with saving(target, mode=self._opened.journal.mode()) as file:
                 lines = transfer.export(self._opened.journal, view=view, salvage=salvage)
                 count = transfer.write_export(lines, file)
         except OSError as error:
@@ -122,26 +128,40 @@ class Storage:
         path: str | os.PathLike[str],
         *,
         into: WriteScope | None = None,
+        trusted: bool = False,
+        erasures: bool = False,
+        rollbacks: bool = False,
         dry_run: bool = False,
+        **scope: Unpack[ReadScope],
     ) -> Imported:
         """Merge the records of an export, with their ids, histories, times and vectors.
 
-        Of two records with one key (a document's uri, what a lesson says) the newer one is in force. The
-        other one ends; its history stays, and `Imported.conflicts` names both. Importing twice adds
-        nothing, and the order of several imports makes no difference. A record that was deleted or
-        forgotten here is not brought back.
+        Of two records with one key (a document's uri) the newer one is in force. The other one ends; its
+        history stays, and `Imported.conflicts` names both. Importing twice adds nothing. A record that was
+        deleted or forgotten here is not brought back.
+
+        Lessons become candidates, and their evidence is kept aside. A lesson or an episode that is here
+        already stays as it is. With `trusted` the evidence counts, each episode once, and the order of
+        several imports makes no difference; say so for another memory of your own.
 
         Args:
             path: the file.
+            trusted: the file comes from a memory of your own: let the evidence of its lessons count.
+            erasures: forget here what was forgotten there.
+            rollbacks: take back here the spans of time that were taken back there.
+            scope: where all records must belong, or below: a file with others is refused. Default: anywhere.
             into: where to: `{"user": "ada"}` brings every record to this user, and leaves the other
                 fields of its scope as they are. A bound memory brings them to its own scope.
             dry_run: change nothing, and return what would be done.
 
         Raises:
-            TransferError: if the file is damaged; nothing is imported.
+            TransferError: if the file is damaged, holds what no verb would have stored, or changes a record of
+                another scope; nothing is imported.
             InvalidInput: if `into` names no scope.
             EncoderMismatch: if its vectors are another encoder's.
         """
+        from agentcl.memory.border import check_record  # slow to import
+
         source = check_path(path)
         if into is not None and not (isinstance(into, Mapping) and set(into) <= set(SCOPE_FIELDS)):
             raise InvalidInput(f"into names a scope, as in {{'user': 'ada'}}; {into!r} does not")
@@ -149,9 +169,15 @@ class Storage:
         fields = {name: getattr(owner, name) for name in {**self._bound.fields, **(into or {})}}
         try:
             with opened(source) as file:
-                lines = (line.decode() for line in file)
+                lines = (line.decode() for line in iter(partial(file.readline, _MOST_LINE), b""))
                 imported = transfer.import_(
-                    self._opened.journal, lines, into=fields, dry_run=dry_run
+                    self._opened.journal,
+                    lines,
+                    view=self._bound.subtree(scope),
+                    into=fields,
+                    trust=Trust(trusted, erasures, rollbacks),
+                    check=partial(check_record, is_trusted=trusted),
+                    dry_run=dry_run,
                 )
         except OSError as error:
             raise TransferError(f"cannot read {source}: {error}") from error

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 import sqlite3
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -22,9 +21,11 @@ from typing import Any, Final, cast
 import httpx
 
 from agentcl.errors import StoreUnavailable, needs
+from agentcl.retrieval import folders
 from agentcl.retrieval.index import Change, Entry, Match, Query
 from agentcl.store.records import SCOPE_FIELDS, Scope
 from agentcl.store.sqlite.database import Database
+from agentcl.text.saving import make_folder
 
 with needs("the index 'chroma'", "chroma"):
     import chromadb
@@ -73,7 +74,7 @@ class ChromaIndex:
         self._client: ClientAPI | None = None
         self._marks: Database | None = None
         if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             self._marks = Database(folder / "marks.db", migrations=(_create_marks,))
         with self._errors():
             self._collection()
@@ -223,11 +224,11 @@ class ChromaIndex:
         with self._turn(), self._errors():
             if self._marks is not None and self._folder is not None:
                 self._disconnect()
-                for entry in self._folder.iterdir():
-                    if entry.is_dir():
-                        shutil.rmtree(entry)
-                    elif not entry.name.startswith("marks.db"):
-                        entry.unlink()
+                folders.delete(
+                    one
+                    for one in folders.ours(self._folder, "chroma")
+                    if not one.name.startswith("marks.db")
+                )
                 self._marks.connection.execute("DELETE FROM mark")
             elif self._client is not None:
                 self._client.delete_collection(self._name)

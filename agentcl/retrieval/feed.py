@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain, islice, takewhile
 from typing import Final
 
@@ -29,6 +29,8 @@ class Feed:
     reads_vectors: bool = False
     reads_fields: bool = False
     kinds: frozenset[str] = frozenset({"passage"})
+    # Rows that were left out, since they are not what was written, with what is wrong with them.
+    damaged: dict[int, tuple[Row, str]] = field(default_factory=dict, compare=False)
 
     def catch_up(self, journal: Store) -> int:
         """Apply everything the journal has and the index lacks; return how many rows that were.
@@ -115,7 +117,8 @@ def fill(feeds: Sequence[Feed], journal: Store) -> None:
 def _changes(journal: Store, rows: Sequence[Row], feeds: Sequence[Feed]) -> list[Change]:
     """Return rows as changes with all that one of some indexes wants to read of them."""
     seeing = frozenset[str]().union(*(feed.kinds for feed in feeds if feed.reads_vectors))
-    vectors = journal.vectors([row.seq for row in rows if row.kind in seeing])
+    damaged: dict[int, tuple[Row, str]] = {}
+    vectors = _vectors(journal, [row for row in rows if row.kind in seeing], damaged)
     kinds = frozenset[str]().union(*(feed.kinds for feed in feeds))
     reads_text = any(feed.reads_text for feed in feeds)
     reads_fields = any(feed.reads_fields for feed in feeds)
@@ -123,10 +126,32 @@ def _changes(journal: Store, rows: Sequence[Row], feeds: Sequence[Feed]) -> list
     for row in rows:
         added = None
         if row.op == "put" and row.kind in kinds:
-            text = (row.record().search_text() or "") if reads_text else ""
-            added = _entry(row, text, vectors.get(row.seq), reads_fields=reads_fields)
+            try:
+                text = (row.record().search_text() or "") if reads_text else ""
+                added = _entry(row, text, vectors.get(row.seq), reads_fields=reads_fields)
+            except (StoreCorrupt, ValueError, RecursionError) as error:
+                damaged[row.seq] = row, str(error)
         changes.append(Change(row.seq, row.id, row.created_at, added))
+    for number, (row, what) in damaged.items():
+        logger.warning("row %d is left out of indexes: %s", number, what)
+        for feed in feeds:
+            if row.kind in feed.kinds:
+                feed.damaged[number] = row, what
     return changes
+
+
+def _vectors(
+    journal: Store, rows: Sequence[Row], damaged: dict[int, tuple[Row, str]]
+) -> dict[int, bytes]:
+    """Return the vectors of rows; of those with a damaged one, note what is wrong."""
+    try:
+        return journal.vectors([row.seq for row in rows])
+    except StoreCorrupt as error:
+        if len(rows) == 1:
+            damaged[rows[0].seq] = rows[0], str(error)
+            return {}
+    halves = (rows[: len(rows) // 2], rows[len(rows) // 2 :])
+    return {seq: one for some in halves for seq, one in _vectors(journal, some, damaged).items()}
 
 
 def _entry(row: Row, text: str, vector: bytes | None, *, reads_fields: bool) -> Entry:
@@ -136,8 +161,13 @@ def _entry(row: Row, text: str, vector: bytes | None, *, reads_fields: bool) -> 
     if reads_fields:
         sources, own_metadata, fields = row.parts()
         metadata = own_metadata or NOTHING
-    elif row.metadata != "{}":
-        metadata = json.loads(row.metadata)
+    else:
+        if not row.has_times:
+            raise ValueError(f"the times of record {row.id} are none")
+        if row.metadata != "{}":
+            metadata = json.loads(row.metadata)
+        if not isinstance(metadata, Mapping):
+            raise ValueError(f"the metadata of record {row.id} is no object")
     return Entry(
         row.seq,
         row.id,

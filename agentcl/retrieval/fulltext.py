@@ -14,6 +14,7 @@ import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import accumulate, islice
 from pathlib import Path
@@ -25,6 +26,7 @@ from agentcl.store.records import Scope, ScopeView
 from agentcl.store.sqlite.conditions import view_sql
 from agentcl.store.sqlite.database import Database
 from agentcl.text.function_words import content_terms
+from agentcl.text.saving import create, make_folder
 from agentcl.text.terms import ANALYSIS, indexed_terms, is_beginning, signs, terms
 
 logger = logging.getLogger(__name__)
@@ -95,6 +97,7 @@ class FullTextIndex:
 
     Args:
         folder: made if absent; the index keeps its one file there.
+        mode: of that file; default: as the umask leaves it.
         busy_timeout_s: how long to wait for another process's write.
         frequent: the share above which a term is frequent; 1 asks for every term, however slow,
             function words as well.
@@ -103,14 +106,20 @@ class FullTextIndex:
     name = "fulltext"
 
     def __init__(
-        self, folder: Path, *, busy_timeout_s: float = 30.0, frequent: float = FREQUENT
+        self,
+        folder: Path,
+        *,
+        busy_timeout_s: float = 30.0,
+        frequent: float = FREQUENT,
+        mode: int | None = None,
     ) -> None:
         self._file = folder / "fulltext.db"
         self._frequent = frequent
         self._lock = threading.Lock()
         self._known = _Known()
         self._busy_timeout_s = busy_timeout_s
-        folder.mkdir(parents=True, exist_ok=True)
+        self._mode = mode
+        make_folder(folder)
         try:
             self._database = self._open()
         except (StoreCorrupt, SchemaTooNew) as error:
@@ -191,6 +200,9 @@ class FullTextIndex:
         self._database.close()
 
     def _open(self) -> Database:
+        if self._mode is not None:
+            with suppress(FileExistsError), create(self._file, mode=self._mode):
+                pass
         return Database(
             self._file,
             busy_timeout_s=self._busy_timeout_s,

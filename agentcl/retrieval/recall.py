@@ -139,6 +139,7 @@ class Recall:
     as_of: datetime | None
     way: str = ""  # how the graph was walked, and from where; what failed on the way
     facts: tuple[LinkedFact, ...] = ()  # that the graph search linked the question to, best first
+    damaged: tuple[str, ...] = ()  # what was left out since its bytes were changed on disk
 
     def __repr__(self) -> str:
         best = (

@@ -8,10 +8,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from agentcl.errors import ConfigError, StoreCorrupt
 from agentcl.retrieval.feed import Feed
+from agentcl.retrieval.folders import FOLDER, claim, clear_others, home
 from agentcl.retrieval.fulltext import FullTextIndex
 from agentcl.retrieval.fusion import Fused, Fusion, by_walk, fuse, join, with_link
 from agentcl.retrieval.index import Index, Match, Query
@@ -31,9 +32,8 @@ if TYPE_CHECKING:
 
 # Modules of the standard library that few searches need are imported where they are used.
 logger = logging.getLogger(__name__)
-FOLDER: Final = "indexes"
-_DELETIONS: Final = 10  # tries to delete a folder while another process writes files there
 _TIE: Final = 1e-9  # scores that differ by less are equal
+Readable = tuple[Row, tuple[str, ...], dict[str, Any], dict[str, Any]]  # sources, metadata, fields
 _DEPTH: Final = 200  # entries asked of each index, so that fusion knows both scores of most
 
 
@@ -53,6 +53,7 @@ class Retrieved:
     hits: list[Hit]
     way: str = ""
     facts: tuple[LinkedFact, ...] = ()
+    damaged: tuple[str, ...] = ()  # what was left out, and why
 
 
 class Retriever:
@@ -81,17 +82,20 @@ class Retriever:
         self._graph_settings = graph_settings
         self._lock = threading.RLock()
         self._scratch: TemporaryDirectory[str] | None = None
-        if journal.read_only:
-            # Indexes must be written somewhere, and the memory's own folder may not be.
+        self._mode = journal.mode()
+        own = None if journal.read_only else home(journal)
+        if own is None:
+            # Indexes must be written somewhere, and the memory's own folder must not be.
             from tempfile import TemporaryDirectory
 
             self._scratch = TemporaryDirectory(prefix="agentcl-")
             self.folder = Path(self._scratch.name)
         else:
-            self.folder = journal.folder / FOLDER
+            self.folder = own
         self._index = index
         self._epoch = journal.epoch()
-        self.text = Feed(FullTextIndex(self.folder / "fulltext"), reads_text=True)
+        fulltext = claim(self.folder / "fulltext", mode=self._mode)
+        self.text = Feed(FullTextIndex(fulltext, mode=self._mode), reads_text=True)
         self.dense = self._open_dense()
         self._graph: GraphSearch | None = None  # made when it is first asked
 
@@ -113,7 +117,7 @@ class Retriever:
                     self._journal,
                     self._encode,
                     settings,
-                    folder=self.folder / "graph",
+                    folder=claim(self.folder / "graph", mode=self._mode),
                     is_lexical=self._is_lexical,
                 )
             return self._graph
@@ -166,13 +170,21 @@ class Retriever:
         """
         asked = search_mode(mode)
         self.catch_up(mode=asked)
+        # By the number of the row; of rows that nobody but others sees, nothing is said.
+        damaged = {
+            seq: what
+            for feed in self.feeds
+            for seq, (row, what) in list(feed.damaged.items())
+            if query.view.sees(row.scope)
+        }
         if asked.joins == "walk":
-            return self._as_published(query, limit, recognise)
+            found = self._as_published(query, limit, recognise, damaged)
+            return replace(found, damaged=tuple(damaged.values()))
         times = 1
         while True:
-            found, is_filled = self._retrieve(query, asked, limit, times, recognise)
+            found, is_filled = self._retrieve(query, asked, limit, times, recognise, damaged)
             if not is_filled:
-                return found
+                return replace(found, damaged=tuple(damaged.values()))
             times *= 4
 
     def _retrieve(
@@ -182,6 +194,7 @@ class Retriever:
         limit: int,
         times: int,
         recognise: Recognise | None,
+        damaged: dict[int, str],
     ) -> tuple[Retrieved, bool]:
         """Return hits, and whether it was copies that left too few though the indexes hold more.
 
@@ -196,17 +209,20 @@ class Retriever:
         fusion = Fusion(rankings, is_lexical=self._is_lexical)
         if asked.walks:
             walked = self.graph.walk(query, fusion, limit=times * limit, recognise=recognise)
-            hits = self._hits(join(fusion, walked.walk.found), query, limit, walked.walk.steps_to)
+            joined = join(fusion, walked.walk.found)
+            hits = self._hits(joined, query, limit, damaged, walked.walk.steps_to)
             return Retrieved(hits, walked.way, walked.facts), _is_filled(
                 hits, limit, rankings, depth
             )
         fused: Iterator[Fused] = map(fusion.entry, fusion.ordered())
         if asked.joins == "sum":  # what neither ranking speaks for is no hit, however few there are
             fused = takewhile(lambda entry: entry.score > 0, fused)
-        hits = self._hits(fused, query, limit)
+        hits = self._hits(fused, query, limit, damaged)
         return Retrieved(hits), _is_filled(hits, limit, rankings, depth)
 
-    def _as_published(self, query: Query, limit: int, recognise: Recognise | None) -> Retrieved:
+    def _as_published(
+        self, query: Query, limit: int, recognise: Recognise | None, damaged: dict[int, str]
+    ) -> Retrieved:
         """Rank by the walk alone, as HippoRAG 2 does; by vectors alone when no fact is left."""
         if query.vector is None:
             return Retrieved([], "no vector: nothing was asked")
@@ -218,7 +234,7 @@ class Retriever:
             if walked.facts and walked.walk.found
             else fuse({"dense": dense})
         )
-        hits = self._hits(fused, query, limit, walked.walk.steps_to)
+        hits = self._hits(fused, query, limit, damaged, walked.walk.steps_to)
         return Retrieved(hits, walked.way, walked.facts)
 
     def remove(self, ids: Collection[str]) -> list[str]:
@@ -255,6 +271,8 @@ class Retriever:
     def _open_dense(self) -> Feed:
         index = self._index
         if isinstance(index, str):
+            if index == "chroma":
+                claim(self.folder / index, mode=self._mode)
             name = f"agentcl-{self._journal.meta('id')}-{self._epoch}"
             index = open_index(index, self.folder, collection=name)
         return Feed(index, reads_vectors=True)
@@ -264,55 +282,53 @@ class Retriever:
         fused: Iterator[Fused],
         query: Query,
         limit: int,
+        damaged: dict[int, str],
         steps_to: Callable[[int], Steps] = lambda seq: (),
     ) -> list[Hit]:
+        """Return the hits of entries; what cannot be read is noted in `damaged`."""
         copies: dict[str, list[Hit]] = {}  # by their text; each by its id where all are wanted
         last = 0.0
         while len(copies) < limit and (some := list(islice(fused, limit - len(copies)))):
             last = some[-1].score
-            for found, row in self._rows(some):
+            for found, row in self._rows(some, query, damaged):
                 hit = _hit(with_link(found, steps_to(found.seq)), row, query.text)
                 copies.setdefault(hit.text.strip() if query.is_distinct else hit.id, []).append(hit)
         if not query.is_distinct:
             return [hit for (hit,) in copies.values()]
         # What has the same title and text as a hit has its score, so copies of the last one come next.
-        for found, row in self._rows(list(takewhile(lambda one: one.score > last - _TIE, fused))):
+        tied = list(takewhile(lambda one: one.score > last - _TIE, fused))
+        for found, row in self._rows(tied, query, damaged):
             hit = _hit(found, row, query.text)
             if hit.text.strip() in copies:
                 copies[hit.text.strip()].append(hit)
         return [_as_one(same) for same in copies.values()]
 
-    def _rows(self, some: Sequence[Fused]) -> Iterator[tuple[Fused, Row]]:
-        """Yield entries with their rows, less those that another process erased since the indexes were asked."""
+    def _rows(
+        self, some: Sequence[Fused], query: Query, damaged: dict[int, str]
+    ) -> Iterator[tuple[Fused, Readable]]:
+        """Yield entries with their rows and what these hold.
+
+        Left out are rows that another process erased since the indexes were asked, damaged ones, and those
+        that an index has under another scope than the journal: it may be somebody else's file.
+        """
         rows = self._journal.rows([found.seq for found in some]) if some else {}
         for found in some:
-            if found.seq in rows:
-                yield found, rows[found.seq]
+            row = rows.get(found.seq)
+            if row is None or row.kind != Passage.kind or not query.view.sees(row.scope):
+                continue
+            try:
+                yield found, (row, *row.parts())
+            except StoreCorrupt as error:
+                damaged[row.seq] = str(error)
 
     def _drop_unused(self) -> list[str]:
         """Delete the folders of indexes that are not in use: they may hold what was erased."""
         used = {feed.index.name for feed in self.feeds}
-        done = []
-        for folder in sorted(self.folder.iterdir()) if self.folder.is_dir() else ():
-            if folder.name not in used and folder.is_dir():
-                _delete(folder)
-                done.append(f"{folder.name} (unused, deleted)")
-        return done
-
-
-def _delete(folder: Path) -> None:
-    """Delete a folder, which another process may be writing to."""
-    from shutil import rmtree
-
-    for _ in range(_DELETIONS):
-        try:
-            rmtree(folder)
-        except OSError:
-            if not folder.exists():
-                return
-        else:
-            return
-    rmtree(folder)
+        cleared = clear_others(self.folder, used)
+        own = self._journal.folder / FOLDER
+        if self.folder != own and not self._journal.read_only and not own.is_symlink():
+            cleared += clear_others(own, set())  # what an earlier run left there
+        return [f"{name} (unused, deleted)" for name in cleared]
 
 
 def open_index(name: str, folder: Path, *, collection: str) -> Index:
@@ -374,16 +390,15 @@ def _as_one(same: Sequence[Hit]) -> Hit:
     return replace(newest, score=best.score, parts=best.parts, copies=len(same))
 
 
-def _hit(found: Fused, row: Row, query: str) -> Hit:
+def _hit(found: Fused, readable: Readable, query: str) -> Hit:
     """Return a passage as a hit; straight from its row, since no search needs the record between."""
-    assert row.kind == Passage.kind
-    sources, metadata, own = row.parts()
+    row, sources, metadata, own = readable
     return Hit(
         id=row.id,
         document_id=sources[0],
         text=own["text"],
-        title=own["title"],
-        uri=own["uri"],
+        title=own.get("title", ""),
+        uri=own.get("uri", ""),
         score=found.score,
         parts=found.parts,
         scope=row.scope,

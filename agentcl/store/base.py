@@ -11,6 +11,7 @@ and it leaves a row that says so.
 from __future__ import annotations
 
 import json
+import stat
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -373,6 +374,12 @@ class Store(ABC):
     @abstractmethod
     def files(self) -> frozenset[str]:
         """Return the names of all that the store itself keeps directly in `folder`."""
+
+    def mode(self) -> int:
+        """Return who may read the store's files, as the bits of a mode; what is derived from it takes the same."""
+        held = (self.folder / name for name in sorted(self.files()))
+        modes = [stat.S_IMODE(one.stat().st_mode) for one in held if one.is_file()]
+        return 0o600 | modes[0] if modes else 0o600  # who derives something writes it
 
     @abstractmethod
     def faults(self) -> Iterator[str]:

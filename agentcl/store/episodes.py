@@ -183,6 +183,27 @@ class Decision(Record):
     reason: str = ""
 
 
+@register("aside")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aside(Record):
+    """That records came from another memory which was not said to be one's own.
+
+    The lessons among them are candidates, and what the others are evidence of does not count. To let it count
+    after all, delete this record, or import the file again as trusted. It is this memory's own note: an import
+    reads it, and does not take it over.
+    """
+
+    ids: tuple[str, ...] = ()  # lessons, episodes, reflections and decisions
+
+    def __post_init__(self) -> None:
+        """Make the ids a tuple again after JSON."""
+        _restore(self, "ids", tuple(self.ids))
+
+
+# What lessons are learned from; of it, an import changes nothing that counts here.
+EXPERIENCE: Final = frozenset({"episode", "step", "guidance", "reflection", "decision"})
+
+
 def _kept(usage: Usage) -> Usage:
     """Return a usage as it can be read again: without whether it was estimated."""
     numbers = usage.stored() if isinstance(usage, Usage) else usage  # a list, out of JSON

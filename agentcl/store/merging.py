@@ -21,13 +21,11 @@ from functools import cached_property
 from typing import Final, Literal, NamedTuple
 
 from agentcl.store.base import Store, Writing
+from agentcl.store.border import Coming
 from agentcl.store.checks import canonical_json
 from agentcl.store.records import Scope, ScopeView
 from agentcl.store.rows import Row, superseded_by
 
-Coming = tuple[
-    Row, bytes | None, bool
-]  # a row of another memory, its vector, and whether it was given
 Side = Literal["here", "there", "both"]
 _DERIVED: Final = frozenset({"passage", "fact", "extraction"})  # they live as long as their source
 _EVERYTHING: Final = ScopeView(None, None, None, None)
@@ -65,6 +63,11 @@ class _Event(NamedTuple):
 
 def _event(row: Row) -> _Event:
     return _Event(row.created_at, (row.op, *row[4:9], *row[10:16]))
+
+
+def is_known(row: Row, held: Iterable[Row]) -> bool:
+    """Return whether a version is among others, whatever its number."""
+    return _event(row) in map(_event, held)
 
 
 def _age(row: Row) -> tuple[int, str, str, str]:
@@ -121,19 +124,30 @@ class _Chain:
         return self.lives_here if side == "here" else self.lives_there
 
 
-def _rank(row: Row) -> tuple[int, str]:
-    return row.created_at, row.id
-
-
 def _is_final(row: Row) -> bool:
     return row.op == "delete" and superseded_by(row) is None
 
 
 class Merge:
-    """One merge into a store, within one turn of writing."""
+    """One merge into a store, within one turn of writing.
 
-    def __init__(self, store: Store, writing: Writing, coming: Sequence[Coming]) -> None:
+    Args:
+        store: where to.
+        writing: the turn.
+        coming: what to merge.
+        below: ids of what gives way to anything else of its key, however new it is.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        writing: Writing,
+        coming: Sequence[Coming],
+        *,
+        below: Collection[str] = frozenset(),
+    ) -> None:
         self._store, self._writing, self._coming = store, writing, coming
+        self._below = below
         self._vectors: dict[_Event, tuple[bytes | None, bool]] = {}
         rows: dict[str, list[Row]] = {}
         for row, vector, is_given in coming:
@@ -216,9 +230,12 @@ class Merge:
                 if by not in self._chains:
                     self._chains[by] = _Chain(self._store.versions(by))
                 other = self._chains[by]
-                is_newer = other.newest is not None and _rank(other.newest) > _rank(row)
+                is_newer = other.newest is not None and self._rank(other.newest) > self._rank(row)
                 if other.is_deleted and is_newer:
                     self._superseded[id] = by
+
+    def _rank(self, row: Row) -> tuple[bool, int, str]:
+        return row.id not in self._below, row.created_at, row.id
 
     def _supersede(self) -> None:
         """Of each key, the record written last is in force."""
@@ -234,7 +251,7 @@ class Merge:
             here, there = (sum(c.lives_on(s) for c in chains) for s in ("here", "there"))
             if group[0].key is None and max(here, there) > 1:
                 continue  # several on purpose
-            *others, kept = sorted(group, key=_rank)
+            *others, kept = sorted(group, key=self._rank)
             self._superseded.update((row.id, kept.id) for row in others)
 
     def _add_derived(self) -> None:
@@ -369,7 +386,8 @@ def digest(store: Store) -> str:
     """
     versions: dict[str, list[Row]] = {}
     for row in store.since(0):
-        versions.setdefault(row.id, []).append(row)
+        if row.kind != "aside":  # each memory's own
+            versions.setdefault(row.id, []).append(row)
     lines = [repr((id, *_state(rows))) for id, rows in versions.items()]
     return hashlib.blake2b("\n".join(sorted(lines)).encode(), digest_size=16).hexdigest()
 

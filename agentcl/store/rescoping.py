@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from agentcl.store.border import Coming
 from agentcl.store.checks import canonical_json
 from agentcl.store.rows import Row, fields_of
 from agentcl.store.ulid import derived_ulid
 
-Coming = tuple[Row, bytes | None, bool]  # a row, its vector, and whether it was given
 _SIGN: Final = "\0"  # between the parts of what an id is derived from: no field of a scope has it
 
 

@@ -5,20 +5,27 @@ from __future__ import annotations
 import hashlib
 import json
 import json.encoder
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 from agentcl.errors import StoreCorrupt
 from agentcl.store.checks import canonical_json
-from agentcl.store.records import Record, Scope, build, from_micros, own_fields
+from agentcl.store.fields import misfit
+from agentcl.store.records import KINDS, Record, Scope, build, from_micros, own_fields, to_micros
 
+logger = logging.getLogger(__name__)
 _JSON: Final = json.JSONDecoder()
 _quoted: Final[Callable[[str], str]] = json.encoder.encode_basestring
 Op = Literal["put", "delete", "erase"]
+FIRST_MOMENT: Final = to_micros(datetime.min.replace(tzinfo=UTC))  # that a datetime can be
+LAST_MOMENT: Final = to_micros(datetime.max.replace(tzinfo=UTC))
+_DERIVED: Final = frozenset({"passage", "fact", "extraction", "step"})
+_REMEDY: Final = "Run `agentcl doctor`; restore it from a snapshot or an export"
 
 
 class Row(NamedTuple):
@@ -52,20 +59,54 @@ class Row(NamedTuple):
         """Return the checksum that this row should carry."""
         return checksum(self[1:13], self.sources, self.body, self.metadata, self.content_hash)
 
+    @property
+    def has_times(self) -> bool:
+        """Whether its times are moments."""
+        times = (self.created_at, self.valid_from or 0, self.valid_to or 0)
+        return all(type(one) is int and FIRST_MOMENT <= one <= LAST_MOMENT for one in times)
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it is what was written, by its checksum."""
+        is_typed = self.content_hash is None or type(self.content_hash) is bytes
+        return is_typed and self.digest() == self.checksum
+
     def parts(self) -> tuple[tuple[str, ...], dict[str, Any], dict[str, Any]]:
         """Return the sources, the metadata, and the fields that the record's own kind adds.
 
         Raises:
-            StoreCorrupt: if the row is not what was written.
+            StoreCorrupt: if the row is not what was written, or nothing that agentcl would write.
         """
-        if self.digest() != self.checksum:
+        if not self.is_sound:
             raise StoreCorrupt(
                 f"record {self.id} version {self.version} does not match its checksum: its bytes were "
-                "changed on disk. Run `agentcl doctor`; restore it from a snapshot or an export"
+                f"changed on disk. {_REMEDY}"
             )
-        whole = f"[{self.sources},{self.metadata},{self.body}]"
-        (sources, metadata, own), _ = _JSON.raw_decode(whole)
+        try:
+            whole = f"[{self.sources},{self.metadata},{self.body}]"
+            (sources, metadata, own), _ = _JSON.raw_decode(whole)
+            wrong = self._misfit(sources, metadata, own)
+        except (ValueError, RecursionError) as error:
+            wrong = f"its JSON cannot be read: {error}"
+        if wrong:
+            raise StoreCorrupt(
+                f"record {self.id} version {self.version} is none that agentcl wrote: {wrong}. {_REMEDY}"
+            )
         return tuple(sources), metadata, own
+
+    def _misfit(self, sources: object, metadata: object, own: object) -> str:
+        """Return what no row can hold that agentcl wrote; empty if there is nothing."""
+        if self.kind not in KINDS:
+            return f"unknown record kind {self.kind!r}; known kinds: {', '.join(sorted(KINDS))}"
+        if not (isinstance(sources, list) and all(type(one) is str for one in sources)):
+            return "its sources are no list of ids"
+        if self.kind in _DERIVED and len(sources) != 1:
+            return f"a {self.kind} has one source"
+        if not isinstance(metadata, dict) or not isinstance(own, dict):
+            return "its metadata and its body are no objects"
+        if not self.has_times:
+            return "its times are none"
+        return misfit(self.kind, own)
 
     def record(self) -> Record:
         """Return the record that this row holds.
@@ -88,6 +129,17 @@ class Row(NamedTuple):
         return build(self.kind, header, own)
 
 
+def readable(rows: Iterable[Row]) -> Iterator[Record]:
+    """Yield the records of rows, but for the damaged ones: these `agentcl doctor` names."""
+    for row in rows:
+        try:
+            record = row.record()
+        except StoreCorrupt as error:
+            logger.warning("left out: %s", error)
+        else:
+            yield record
+
+
 def superseded_by(row: Row) -> str | None:
     """Return the id of the record that took a record's place when memories were merged.
 
@@ -95,7 +147,13 @@ def superseded_by(row: Row) -> str | None:
     """
     if row.op != "delete" or row.metadata == "{}":
         return None
-    return str(json.loads(row.metadata)["superseded_by"])
+    try:
+        held = json.loads(row.metadata)
+    except (ValueError, RecursionError):  # damaged
+        return None
+    return (
+        str(held["superseded_by"]) if isinstance(held, dict) and "superseded_by" in held else None
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,24 +7,36 @@ line with their number and a digest of everything before, so that a file cut sho
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any, BinaryIO, Final
 
-from agentcl.errors import InvalidInput, StoreCorrupt, TransferError
+from agentcl.errors import StoreCorrupt, TransferError
+from agentcl.store import border
+from agentcl.store.aside import Admission
 from agentcl.store.base import Store
-from agentcl.store.checks import canonical_json, check_scope, check_unicode
+from agentcl.store.border import COUNTS, FORMAT
+from agentcl.store.checks import canonical_json
 from agentcl.store.merging import Conflict, Merge
-from agentcl.store.records import KINDS, ScopeView
+from agentcl.store.records import Record, ScopeView, from_micros, now_micros
 from agentcl.store.rescoping import rescope
-from agentcl.store.rows import Counters, EncoderSpec, Row, fields_of
+from agentcl.store.rows import Counters, Row
 
-FORMAT: Final = 1
-_COUNTS: Final = ("uses", "wins", "losses", "repeats")
 _EVERYTHING: Final = ScopeView(None, None, None, None)
+_AHEAD: Final = (
+    86_400_000_000  # microseconds that the clock of another machine may be ahead of ours
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What an import may do besides adding what is new."""
+
+    evidence: bool = False  # of lessons counts, as if it had been gained here
+    erasures: bool = False  # what was forgotten there is forgotten here
+    rollbacks: bool = False  # spans of time that were taken back there are taken back here
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +49,10 @@ class Imported:
     erased: int = 0  # records forgotten here because they were forgotten there
     same: int = 0  # records that say what another one of their key says, which is kept
     conflicts: tuple[Conflict, ...] = ()  # what said different things under one key
+    aside: int = 0  # lessons, episodes, reflections and decisions whose evidence does not count
+    left_out: int = (
+        0  # rows that would have changed what counts here, or for which a flag was missing
+    )
 
 
 def export(store: Store, *, view: ScopeView = _EVERYTHING, salvage: bool = False) -> Iterator[str]:
@@ -45,7 +61,8 @@ def export(store: Store, *, view: ScopeView = _EVERYTHING, salvage: bool = False
     Args:
         store: what to export; writes made meanwhile are left out.
         view: whose records. Traces of erased records belong to nobody: only a full export has them.
-        salvage: leave out rows that cannot be read instead of raising StoreCorrupt.
+        salvage: leave out rows that cannot be read, and what was derived from them alone, instead of raising
+            StoreCorrupt.
     """
     digest = hashlib.blake2b(digest_size=16)
     count = 0
@@ -61,7 +78,7 @@ def export(store: Store, *, view: ScopeView = _EVERYTHING, salvage: bool = False
     for row in _readable(store) if salvage else store.since(0):
         if view != _EVERYTHING and (row.tenant is None or not view.sees(row.scope)):
             continue
-        if not salvage and row.digest() != row.checksum:
+        if not salvage and not row.is_sound:
             row.record()  # raises with the words for this damage
         try:
             vector = store.given_vectors([row.seq]).get(row.seq)
@@ -74,7 +91,7 @@ def export(store: Store, *, view: ScopeView = _EVERYTHING, salvage: bool = False
         count += 1
     for id in exported:
         counters = store.counters(id)
-        counts = {name: getattr(counters, name) for name in _COUNTS}
+        counts = {name: getattr(counters, name) for name in COUNTS}
         if any(counts.values()):
             yield line({"counter": id, **counts})
             count += 1
@@ -85,57 +102,96 @@ def import_(
     store: Store,
     lines: Iterable[str],
     *,
+    view: ScopeView = _EVERYTHING,
     into: Mapping[str, str] | None = None,
+    trust: Trust = Trust(),  # it is frozen
+    check: Callable[[Record], None] = lambda record: None,
     dry_run: bool = False,
 ) -> Imported:
     """Merge the rows of an export into a store; see `agentcl.store.merging`.
 
-    Ids, times and vectors stay as they were. A record that was forgotten here stays forgotten, and one that
-    was forgotten there is forgotten here.
+    Ids, times and vectors stay as they were. A record that was forgotten here stays forgotten.
 
     Args:
         store: where to.
         lines: of the export.
+        view: where all of it must belong.
         into: fields of scopes, and what they become; the others stay.
+        trust: what it may do.
+        check: raises InvalidInput for a record that no verb would store.
         dry_run: change nothing, and return what would be done.
 
     Raises:
-        TransferError: if a line is damaged or missing; nothing is imported then.
+        TransferError: if a line is damaged or missing, or says what no memory holds, or what this one must
+            not take; nothing is imported then.
         EncoderMismatch: if the vectors were made by another encoder than this journal's.
     """
-    rows, counters, spec = _parse(lines)
+    read = border.read(lines, check=check)
+    _check_scopes(read, view, into or {})
+    rows, counters = read.rows, read.counters
     if into:
         rows, ids = rescope(rows, into)
         counters = {ids.get(id, id): counts for id, counts in counters.items()}
     try:
         with store.writing() as writing:
-            if spec is not None and any(vector is not None for _, vector, _ in rows):
-                writing.claim_encoder(spec)
-            done = Merge(store, writing, rows).run()
+            _check_times(read, max(writing.now, now_micros()) + _AHEAD)
+            admission = Admission(
+                store, rows, view=view, evidence=trust.evidence, erasures=trust.erasures,
+                rollbacks=trust.rollbacks,
+            )  # fmt: skip
+            rows = admission.rows
+            if read.spec is not None and any(vector is not None for _, vector, _ in rows):
+                writing.claim_encoder(read.spec)
+            admission.note(writing)
+            done = Merge(store, writing, rows, below=admission.below).run()
+            admission.check_pieces()
             newest = max((row.created_at for row, _, _ in rows), default=0)
             writing.set_meta("clock", str(max(writing.now, newest)))
             for id, counts in counters.items():
-                if id not in done.lost and store.counters(id) == Counters():
+                is_counted = trust.evidence or admission.is_new(id)
+                if is_counted and id not in done.lost and store.counters(id) == Counters():
                     writing.credit(id, **counts)
             if dry_run:
                 raise _DryRunError
     except _DryRunError:
         pass
     if done.erased and not dry_run:
-        store.erase(done.erased, view=_EVERYTHING)
+        store.erase(done.erased, view=view)
         store.finish_erasure()
     return Imported(
         done.added,
-        done.present,
+        done.present + admission.present,
         done.forgotten,
         len(done.erased),
         done.same,
         tuple(done.conflicts),
+        len(admission.aside),
+        admission.left_out,
     )
 
 
 class _DryRunError(Exception):
     """Undoes what an import wrote."""
+
+
+def _check_scopes(read: border.Export, view: ScopeView, into: Mapping[str, str]) -> None:
+    """Refuse rows that belong to others than the caller named."""
+    for (row, _, _), line in zip(read.rows, read.lines, strict=True):
+        if row.tenant is not None and not view.sees(replace(row.scope, **into)):
+            raise TransferError(
+                f"line {line} holds a record of {row.scope}, which is not below the scope that was named; "
+                "nothing was imported. Bring it there with `into`, or name no scope"
+            )
+
+
+def _check_times(read: border.Export, latest: int) -> None:
+    """Refuse what was written in the future: this memory's clock would go on from there."""
+    for (row, _, _), line in zip(read.rows, read.lines, strict=True):
+        if row.created_at > latest:
+            raise TransferError(
+                f"line {line} was recorded at {from_micros(row.created_at).isoformat()}, which is still to "
+                "come; nothing was imported. Set the clock of this machine, if it is slow"
+            )
 
 
 def write_export(lines: Iterable[str], file: BinaryIO) -> int:
@@ -169,104 +225,16 @@ def _row_line(row: Row, vector: tuple[bytes, bool] | None) -> dict[str, Any]:
     }
 
 
-def _parse_row(value: dict[str, Any]) -> tuple[Row, bytes | None, bool]:
-    owner = value["scope"]
-    nobody = (None, None, None, None)
-    tenant, user, agent, session = nobody if owner is None else _fields_of(owner)
-    row = Row(
-        0,
-        check_unicode(value["id"], "id"),
-        value["version"],
-        value["op"],
-        value["kind"],
-        tenant,
-        user,
-        agent,
-        session,
-        value["created_at"],
-        value["valid_from"],
-        value["valid_to"],
-        value["key"],
-        canonical_json(value["sources"]),
-        canonical_json(value["body"]),
-        canonical_json(value["metadata"]),
-        None if value["content_hash"] is None else bytes.fromhex(value["content_hash"]),
-        bytes.fromhex(value["checksum"]),
-    )
-    if row.digest() != row.checksum:
-        raise ValueError("its checksum does not match its content")
-    if row.op == "put" and row.kind not in KINDS:
-        raise ValueError(f"its kind {row.kind!r} is unknown; known: {', '.join(sorted(KINDS))}")
-    vector = value["vector"]
-    packed = None if vector is None else base64.b64decode(vector, validate=True)
-    return row, packed, bool(value["given"])
-
-
-def _fields_of(owner: dict[str, Any]) -> tuple[str, str, str, str]:
-    """Return the fields of a scope, each of them there: one that is null would be everybody's."""
-    scope = check_scope({name: value for name, value in owner.items() if value != ""})  # type: ignore[arg-type]  # it is checked there
-    return fields_of(scope)
-
-
-_Parsed = tuple[list[tuple[Row, bytes | None, bool]], dict[str, dict[str, int]], EncoderSpec | None]
-
-
-def _parse(lines: Iterable[str]) -> _Parsed:
-    digest = hashlib.blake2b(digest_size=16)
-    rows: list[tuple[Row, bytes | None, bool]] = []
-    counters: dict[str, dict[str, int]] = {}
-    spec: EncoderSpec | None = None
-    is_complete = False
-    for number, text in enumerate(lines, start=1):
-        try:
-            value = json.loads(text)
-            if number == 1:
-                if value["agentcl_export"] != FORMAT:
-                    raise TransferError(
-                        f"this export has format {value['agentcl_export']}; this agentcl reads {FORMAT}"
-                    )
-                spec = None if value["encoder"] is None else EncoderSpec(**value["encoder"])
-            elif is_complete:
-                raise ValueError("it follows the last line")
-            elif "end" in value:
-                if value["digest"] != digest.hexdigest() or value["end"] != len(rows) + len(
-                    counters
-                ):
-                    raise ValueError("the digest does not match the lines before it")
-                is_complete = True
-            elif "counter" in value:
-                # "repeats" came later; an export of before has none.
-                counters[value["counter"]] = {
-                    name: value[name] if name != "repeats" else value.get(name, 0)
-                    for name in _COUNTS
-                }
-            else:
-                rows.append(_parse_row(value))
-        except (
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            binascii.Error,
-            InvalidInput,
-        ) as error:
-            raise TransferError(
-                f"line {number} is not part of an agentcl export: {error!s}; nothing was imported"
-            ) from error
-        digest.update(text.encode())
-    if not is_complete:
-        raise TransferError(
-            "the export is cut short: its last line is missing; nothing was imported"
-        )
-    return rows, counters, spec
-
-
 def _readable(store: Store) -> Iterator[Row]:
-    """Yield every row that can still be read from a damaged file, one by one."""
+    """Yield every row that can still be read from a damaged file, if all that it comes from can."""
+    whole: set[str] = set()
     for seq in range(1, store.last_seq() + 1):
         try:
             for row in store.rows([seq]).values():
-                if row.digest() == row.checksum:
+                if row.op != "put" and row.is_sound:
+                    yield row
+                elif row.op == "put" and whole.issuperset(row.record().sources):
+                    whole.add(row.id)
                     yield row
         except StoreCorrupt:
             continue

@@ -25,14 +25,39 @@ _OWN: Final = ("dev", "proc/self", "proc/thread-self")
 _MOST_LINKS: Final = 40  # as Linux follows
 
 
+_PRIVATE: Final = 0o700
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it, if they are not there; nobody else can look into them.
+
+    Raises:
+        OSError: if that is not possible, or something else has the name.
+    """
+    if path.is_dir():
+        return
+    if path.parent != path:
+        make_folder(path.parent)
+    path.mkdir(mode=_PRIVATE, exist_ok=True)
+
+
 @contextmanager
-def saving(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+def create(path: Path, *, mode: int) -> Iterator[BinaryIO]:
+    """Yield a new file with just this mode. Raises FileExistsError, whatever is there, and OSError."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    with os.fdopen(os.open(path, flags, mode), "wb") as file:
+        path.chmod(mode)
+        yield file
+
+
+@contextmanager
+def saving(path: str | os.PathLike[str], *, mode: int | None = None) -> Iterator[BinaryIO]:
     """Yield a file whose content goes to where a path leads. Raises OSError.
 
     - A link is followed, and stays.
     - A device, a pipe, or an open file of this process, as `/dev/stdout` is, is written directly.
     - A regular file is replaced when all is written, and only then. It keeps its mode and its owner.
-    - A new file has the mode that the umask leaves it.
+    - A new file has the mode that the umask leaves it, of all or of `mode`.
 
     Nothing is left behind when the block raises.
     """
@@ -49,7 +74,7 @@ def saving(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             yield file
         return
     # Never through `named`: another program may turn the link meanwhile.
-    with _replacing(Path(os.path.realpath(named)), held) as file:
+    with _replacing(Path(os.path.realpath(named)), held, mode) as file:
         yield file
 
 
@@ -109,12 +134,12 @@ def _status(path: Path) -> os.stat_result | None:
 
 
 @contextmanager
-def _replacing(target: Path, held: os.stat_result | None) -> Iterator[BinaryIO]:
+def _replacing(target: Path, held: os.stat_result | None, mode: int | None) -> Iterator[BinaryIO]:
     """Yield a file beside the target that takes its place in the end."""
     if held is not None and not os.access(target, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target))
     partial = target.with_name(f".agentcl-{secrets.token_hex(8)}.partial")
-    descriptor = _create(partial, held)
+    descriptor = _create(partial, held, mode)
     if descriptor is None:  # the file may be written, and its folder not
         with target.open("wb") as file:
             yield file
@@ -132,9 +157,10 @@ def _replacing(target: Path, held: os.stat_result | None) -> Iterator[BinaryIO]:
         partial.unlink(missing_ok=True)
 
 
-def _create(partial: Path, held: os.stat_result | None) -> int | None:
+def _create(partial: Path, held: os.stat_result | None, wanted: int | None) -> int | None:
     """Open a new file that nobody can read who cannot read the one that it replaces."""
-    mode = 0o666 if held is None else stat.S_IMODE(held.st_mode)
+    new = 0o666 if wanted is None else wanted
+    mode = new if held is None else stat.S_IMODE(held.st_mode)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
         return os.open(partial, flags, mode)

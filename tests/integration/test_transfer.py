@@ -112,7 +112,7 @@ def test_an_erasure_elsewhere_is_carried_over(tmp_path: Path, export: Path) -> N
         memory.forget(hit.document_id, user="ada")
         memory.store.export(tmp_path / "later.jsonl")
     with Memory(tmp_path / "to") as memory:
-        assert memory.store.import_(tmp_path / "later.jsonl").erased > 0
+        assert memory.store.import_(tmp_path / "later.jsonl", erasures=True).erased > 0
         with pytest.raises(NotFound):
             memory.get(hit.document_id, user="ada")
         assert memory.store.examine().is_healthy

@@ -56,6 +56,16 @@ def start() -> Iterator[Start]:
         child.kill()
 
 
+def test_a_child_imports_nothing_from_the_working_folder(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "json.py").write_text("print('ran')")
+    monkeypatch.chdir(tmp_path)
+    child = start("import json; print(json.dumps('ours'), flush=True)")
+    child.wait(60.0)
+    assert child.tail() == '"ours"'
+
+
 def started(child: ChildProcess) -> str:
     """Wait for its first words."""
     child.wait_ready(lambda: bool(child.tail()), timeout_s=60)

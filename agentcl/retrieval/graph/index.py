@@ -67,6 +67,7 @@ class GraphIndex:
         extractor: finds what a passage's text names; default: `NameExtractor`, which needs no model.
         encode: gives vectors of phrases; asked only where synonym edges are.
         folder: where the graph is kept between two runs; default: nowhere.
+        mode: of its file there; default: as the umask leaves it.
     """
 
     name = "graph"
@@ -76,7 +77,9 @@ class GraphIndex:
         extractor: Extractor | None = None,
         encode: Encode | None = None,
         folder: Path | None = None,
+        mode: int | None = None,
     ) -> None:
+        self._mode = mode
         self.extractor = extractor or NameExtractor()
         self._encode = encode
         self._file = None if folder is None else folder / snapshot.FILE
@@ -133,7 +136,7 @@ class GraphIndex:
             new = self._watermark - self._kept_at
             if self._file is None or new <= max(_KEEP_FROM, _KEEP_SHARE * self._watermark):
                 return False
-            snapshot.save(self._file, self.contents, self._watermark)
+            snapshot.save(self._file, self.contents, self._watermark, mode=self._mode)
             self._kept_at = self._watermark
             return True
 

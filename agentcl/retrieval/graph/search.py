@@ -20,6 +20,7 @@ from agentcl.retrieval.index import Match, Query
 from agentcl.retrieval.recall import LinkedFact
 from agentcl.store.base import Store
 from agentcl.store.records import Fact
+from agentcl.store.rows import readable
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ class GraphSearch:
         self._journal = journal
         self._is_lexical = is_lexical
         self._settings = settings
-        self.index = GraphIndex(encode=encode, folder=folder)
+        self.index = GraphIndex(encode=encode, folder=folder, mode=journal.mode())
         self._facts = ExactIndex()
         self._facts.name = "facts"
         kinds = frozenset({"passage", "fact", "extraction"})
@@ -137,7 +138,9 @@ class GraphSearch:
         linked = [
             _linked_fact(fact, match)
             for match in best
-            if match.seq in rows and isinstance(fact := rows[match.seq].record(), Fact)
+            if match.seq in rows
+            for fact in readable([rows[match.seq]])
+            if isinstance(fact, Fact)
         ]
         if recognise is None or not linked:
             return tuple(linked), ""

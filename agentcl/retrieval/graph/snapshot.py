@@ -19,6 +19,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from agentcl.retrieval import folders
 from agentcl.retrieval.graph.adjacency import Ints
 from agentcl.retrieval.graph.contents import Contents, Held, HeldPassage, HeldReading
 from agentcl.retrieval.graph.fact_columns import FactColumns
@@ -26,6 +27,7 @@ from agentcl.retrieval.graph.names import Extractor
 from agentcl.retrieval.graph.view import NO_PAIRS, PassagePart
 from agentcl.retrieval.index import Entry
 from agentcl.store.records import Scope
+from agentcl.text.saving import make_folder, saving
 
 logger = logging.getLogger(__name__)
 FILE: Final = "graph.npz"
@@ -39,8 +41,8 @@ _NO_PART: Final = PassagePart(NO_PAIRS.ravel(), NO_PAIRS)
 Columns = Mapping[str, NDArray[Any]]
 
 
-def save(path: Path, contents: Contents, watermark: int) -> None:
-    """Write contents to a file, wholly or not at all; a full disk leaves the one before."""
+def save(path: Path, contents: Contents, watermark: int, *, mode: int | None = None) -> None:
+    """Write contents to a file, a new one of this mode; a full disk leaves the one before."""
     contents.read_texts()
     held = contents.every()
     passages = [one for one in held if isinstance(one, HeldPassage)]
@@ -67,15 +69,12 @@ def save(path: Path, contents: Contents, watermark: int) -> None:
         **_lists("read", [r.phrases for r in readings]),
         "failed": np.array([r.is_failed for r in readings], bool),
     }
-    partial = path.with_name(path.name + ".partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
+        make_folder(path.parent)
+        with saving(path, mode=mode) as file:
             np.savez(file, **columns)  # type: ignore[arg-type]  # its stub has a flag among the arrays
-        partial.replace(path)
     except OSError as error:
         logger.warning("the graph is not kept in %s: %s", path, error)
-        partial.unlink(missing_ok=True)
 
 
 def load(path: Path, extractor: Extractor) -> tuple[Contents, int] | None:
@@ -99,9 +98,9 @@ def load(path: Path, extractor: Extractor) -> tuple[Contents, int] | None:
 
 
 def delete(path: Path) -> None:
-    """Take the file away."""
-    for file in (path, path.with_name(path.name + ".partial")):
-        file.unlink(missing_ok=True)
+    """Take the file away, and what was left of writing it when a process was killed."""
+    if path.parent.is_dir():
+        folders.delete(folders.ours(path.parent, "graph"))
 
 
 def _read(columns: Columns, extractor: Extractor) -> tuple[Contents, int] | None:

@@ -57,6 +57,7 @@ class Connector:
         )
         # Sorting must not spill what may later be forgotten into a temporary file.
         connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute("PRAGMA trusted_schema = OFF")  # the file may be somebody else's
         connection.execute("PRAGMA cache_size = -16000")
         return connection
 

@@ -13,6 +13,7 @@ from agentcl.errors import InvalidInput, StoreUnavailable
 from agentcl.store.base import Copy
 from agentcl.store.records import from_micros
 from agentcl.store.sqlite.database import Database
+from agentcl.text.saving import make_folder
 
 
 def copy_into(folder: Path, name: str, database: Database) -> Path:
@@ -32,7 +33,7 @@ def copy_into(folder: Path, name: str, database: Database) -> Path:
     held = database.path
     try:
         if not folder.exists():
-            folder.mkdir(parents=True)
+            make_folder(folder)
             folder.chmod(stat.S_IMODE(held.parent.stat().st_mode))
         mode = stat.S_IMODE(held.stat().st_mode)
         os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))

@@ -24,6 +24,7 @@ from agentcl.errors import (
 from agentcl.store.sqlite import schema
 from agentcl.store.sqlite.connecting import RETRY_S, Connector, Durability
 from agentcl.store.sqlite.pool import Pool
+from agentcl.store.sqlite.shape import strangers
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,10 @@ _REMEDY: Final = (
     "Run `agentcl doctor` on the folder; restore a snapshot, or save what is readable with "
     "`agentcl export --salvage`"
 )
+
+
+def _decoded(text: bytes) -> str:
+    return text.decode("utf-8", "replace")
 
 
 def translate(error: sqlite3.Error, path: Path, *, remedy: str = _REMEDY) -> AgentclError:
@@ -103,7 +108,17 @@ class Database:
     def read(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[object, ...]]:
         """Run one query to its end, so that no read snapshot stays open."""
         with self._lent() as connection:
-            return connection.execute(sql, parameters).fetchall()
+            try:
+                return connection.execute(sql, parameters).fetchall()
+            except sqlite3.OperationalError as error:
+                if not str(error).startswith("Could not decode"):
+                    raise
+            # A damaged text must not keep the rows beside it from being read.
+            connection.text_factory = _decoded
+            try:
+                return connection.execute(sql, parameters).fetchall()
+            finally:
+                connection.text_factory = str
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
@@ -178,10 +193,11 @@ class Database:
             )
         with self._lent() as connection:
             version = self._version(connection)
-            if version == len(self._migrations):
-                return
             if version > len(self._migrations):
                 self._refuse_newer(version)
+            self._refuse_strangers(connection, version)
+            if version == len(self._migrations):
+                return
             if self.read_only:
                 raise StoreReadOnly(
                     f"{self.path} has schema {version}, this agentcl reads {len(self._migrations)}; "
@@ -203,7 +219,20 @@ class Database:
             raise StoreCorrupt(
                 f"{self.path} is another program's SQLite database; choose another folder"
             )
+        if version < 0:
+            raise StoreCorrupt(
+                f"{self.path} has schema {version}, which there is not. {self._remedy}"
+            )
         return int(version)
+
+    def _refuse_strangers(self, connection: sqlite3.Connection, version: int) -> None:
+        """Refuse a file with what would run, or be read, with our statements, and is not ours."""
+        found = next(strangers(connection, self._migrations, version), None)
+        if found:
+            raise StoreCorrupt(
+                f"{self.path} has {found}; it is not opened, since somebody may read or change with it "
+                f"what is stored. Whoever put it there takes it out. {self._remedy}"
+            )
 
     def _refuse_newer(self, version: int) -> NoReturn:
         raise SchemaTooNew(

@@ -5,19 +5,20 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from agentcl.errors import InvalidInput, StoreBusy, StoreUnavailable
+from agentcl.text.saving import create, make_folder
 
 _GLANCE_S: Final = 0.1  # longer than `is_held` looks at a lock
 _NAME: Final = re.compile("[a-z0-9-]+")
 
 
 @contextmanager
-def held_lock(folder: Path, name: str) -> Iterator[None]:
-    """Hold the lock of a name below a folder, which is made if absent.
+def held_lock(folder: Path, name: str, *, mode: int) -> Iterator[None]:
+    """Hold the lock of a name below a folder, which is made if absent, on a file of this mode.
 
     Raises:
         StoreBusy: at once, if another thread or process holds it.
@@ -26,13 +27,17 @@ def held_lock(folder: Path, name: str) -> Iterator[None]:
     if not _NAME.fullmatch(name):
         raise InvalidInput(f"{name!r} names no lock: use lower-case letters, digits and hyphens")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
+        file = folder / f"{name}.lock"
+        if folder.is_symlink() or file.is_symlink():
+            raise StoreUnavailable(
+                f"{folder} or the lock in it is a link, which is not followed; delete it"
+            )
+        with suppress(FileExistsError), create(file, mode=mode):
+            pass
         # A lock of SQLite works on every system that SQLite does, and dies with its process.
         connection = sqlite3.connect(
-            folder / f"{name}.lock",
-            timeout=_GLANCE_S,
-            isolation_level=None,
-            check_same_thread=False,
+            file, timeout=_GLANCE_S, isolation_level=None, check_same_thread=False
         )
     except (OSError, sqlite3.Error) as error:
         raise StoreUnavailable(f"cannot make the lock {name} in {folder}: {error}") from error

@@ -13,7 +13,7 @@ from agentcl.errors import NotFound, StoreCorrupt, StoreReadOnly
 from agentcl.store.base import Copy, Erasure, Store
 from agentcl.store.jobs import Job, State
 from agentcl.store.records import Record, Scope, ScopeView, from_micros, now_micros
-from agentcl.store.rows import Counters, EncoderSpec, Row, fields_of
+from agentcl.store.rows import LAST_MOMENT, Counters, EncoderSpec, Row, fields_of
 from agentcl.store.sqlite import erasure, health, jobs
 from agentcl.store.sqlite.conditions import prefix_range, view_sql
 from agentcl.store.sqlite.connecting import Durability
@@ -245,13 +245,19 @@ class SqliteStore(Store):
             sql = f"SELECT seq, given, crc, data FROM vector WHERE seq IN ({_marks(some)})"
             for values in self.database.read(sql, some):
                 number, given, crc, data = cast(tuple[int, int, int, bytes], values)
-                if zlib.crc32(data) != crc:
+                is_vector = type(data) is bytes and 0 < len(data) == 4 * self._dim
+                if not is_vector or zlib.crc32(data) != crc:
                     raise StoreCorrupt(
                         f"the vector of row {number} does not match its checksum; "
                         "run `agentcl reembed` to compute all vectors anew"
                     )
                 found[number] = data, bool(given)
         return found
+
+    @property
+    def _dim(self) -> int:
+        spec = self.encoder()
+        return 0 if spec is None else spec.dim
 
     def encodings(self, hashes: Sequence[bytes]) -> dict[bytes, bytes]:
         found: dict[bytes, bytes] = {}
@@ -308,18 +314,19 @@ class SqliteStore(Store):
     @contextmanager
     def writing(self) -> Iterator[SqliteWriting]:
         with self.database.write() as connection:
-            (last,) = connection.execute(
-                "SELECT max((SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta"
-                " WHERE key = 'clock'), coalesce((SELECT created_at FROM record"
-                " ORDER BY seq DESC LIMIT 1), 0))"
-            ).fetchone()
-            yield SqliteWriting(self, connection, max(self._clock(), last + 1))
+            times = connection.execute(
+                "SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'clock' UNION ALL"
+                " SELECT * FROM (SELECT created_at FROM record ORDER BY seq DESC LIMIT 1)"
+            )
+            # A damaged time is none: the clock goes on from what else there is.
+            held = [at for (at,) in times if type(at) is int and at < LAST_MOMENT]
+            yield SqliteWriting(self, connection, max([self._clock(), *(at + 1 for at in held)]))
 
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
         if self.read_only:
             raise StoreReadOnly(f"{self.folder} was opened with read_only=True")
-        with held_lock(self.folder / LOCKS, name):
+        with held_lock(self.folder / LOCKS, name, mode=self.mode()):
             yield
 
     def is_locked(self, name: str) -> bool:

@@ -21,6 +21,17 @@ def _odd_domains(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
 
 
+def test_a_child_does_not_run_what_lies_in_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("traceback", "json", "agentcl"):
+        (tmp_path / f"{name}.py").write_text("open('ran', 'w').close()")
+    monkeypatch.chdir(tmp_path)
+    with IsolatedEnvironment("incidents") as environment:
+        assert environment.name == "incidents"
+    assert not (tmp_path / "ran").exists()
+
+
 def first_task() -> Task:
     return next(IncidentDomain().tasks("test", family="diagnose"))
 

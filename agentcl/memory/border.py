@@ -1,0 +1,146 @@
+"""What an import must not bring: records that no verb would have stored."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from agentcl.errors import InvalidInput
+from agentcl.guidance.admission import refusal
+from agentcl.guidance.state import lesson_of
+from agentcl.lessons import CLAIMS, folded
+from agentcl.memory.fact_writing import LONGEST_PART, MOST_FACTS
+from agentcl.memory.lessons import MOST_LESSONS
+from agentcl.retrieval.graph.phrases import normalise
+from agentcl.store.checks import check_count, check_label, check_score, check_text, check_unicode
+from agentcl.store.episodes import Decision, Episode, Guidance, Reflection, Step
+from agentcl.store.records import Document, Extraction, Fact, Passage, Record, to_micros
+from agentcl.store.rows import FIRST_MOMENT
+from agentcl.store.usage import Usage
+
+# By kind, what is a label: of bounded length, and without NUL.
+_LABELS: Final = {
+    "document": ("title", "uri", "media_type"),
+    "passage": ("title", "uri"),
+    "fact": ("extractor",),
+    "extraction": ("extractor", "text_hash"),
+    "episode": ("application", "family", "world", "judge", "lane", "agent_model", "fingerprint"),
+    "step": ("by",),
+    "guidance": ("application", "family", "world", "author", "author_model"),
+    "reflection": ("author", "author_model"),
+}
+_COUNTS: Final = {
+    "passage": ("ordinal", "start", "end"),
+    "extraction": ("attempts", "dropped"),
+    "episode": ("steps",),
+    "step": ("ordinal",),
+    "guidance": ("tokens", "cost_tokens"),
+}
+
+
+def check_record(record: Record, *, is_trusted: bool) -> None:
+    """Refuse a record that no verb would have stored.
+
+    Args:
+        record: of an export.
+        is_trusted: whether lessons may say what is not admitted here: the gate may have become stricter since.
+
+    Raises:
+        InvalidInput: naming the field.
+    """
+    for name in _LABELS.get(record.kind, ()):
+        check_label(getattr(record, name), name)
+    for name in _COUNTS.get(record.kind, ()):
+        check_count(getattr(record, name), name, least=0)
+    match record:
+        case Document():
+            check_text(record.text)
+            _check_key(record, record.uri or None)
+        case Passage():
+            if record.end - record.start != len(record.text):
+                raise InvalidInput("a passage is as long as the piece of its document")
+            _check_key(record, None)
+        case Fact():
+            parts = (record.subject, record.predicate, record.object)
+            if max(map(len, parts)) > LONGEST_PART or not all(map(normalise, parts[::2])):
+                raise InvalidInput("a fact has a subject and an object, of bounded length")
+            _check_key(record, None)
+        case Extraction():
+            if (
+                len(record.phrases) > MOST_FACTS
+                or max(map(len, record.phrases), default=0) > LONGEST_PART
+            ):
+                raise InvalidInput("the phrases of an extraction are too many, or too long")
+            _check_key(record, record.passage_id)
+        case Episode():
+            _check_episode(record)
+        case Guidance():
+            _check_lesson(record, is_trusted=is_trusted)
+        case Reflection():
+            _check_reflection(record)
+        case Decision():
+            _check_decision(record)
+        case Step():
+            _check_key(record, None)
+
+
+def _check_key(record: Record, key: str | None) -> None:
+    if record.key != key:
+        raise InvalidInput(f"the key of a {record.kind} is {key!r}, not {record.key!r}")
+
+
+def _check_episode(episode: Episode) -> None:
+    check_text(episode.task, "task")
+    check_score(episode.score)
+    for one in episode.exposures:
+        if not 0 <= one.probability <= 1:
+            raise InvalidInput(f"a probability of {one.probability}")
+        check_count(one.tokens, "tokens", least=0)
+    for usage in episode.usage.values():
+        _check_usage(usage)
+    _check_key(episode, None)
+
+
+def _check_usage(usage: Usage) -> None:
+    for name in ("calls", "prompt_tokens", "completion_tokens"):
+        check_count(getattr(usage, name), name, least=0)
+    if not usage.duration_s >= 0:
+        raise InvalidInput(f"a duration of {usage.duration_s} s")
+
+
+def _check_lesson(guidance: Guidance, *, is_trusted: bool) -> None:
+    lesson = lesson_of(guidance)
+    if lesson.claim not in CLAIMS:
+        raise InvalidInput(f"a lesson's claim is one of {', '.join(CLAIMS)}, not {lesson.claim!r}")
+    if not folded(lesson.when) or not folded(lesson.what):
+        raise InvalidInput("a lesson says when it applies, and what it claims")
+    head = f"{guidance.application}: {lesson.claim}: "
+    if guidance.key is not None and not guidance.key.startswith(head):
+        raise InvalidInput(f"the key of this lesson begins with {head!r}")
+    if not is_trusted and (reason := refusal(lesson)):
+        raise InvalidInput(
+            f"a lesson is not admitted: {reason}. If the file comes from a memory of yours, import it as trusted"
+        )
+
+
+def _check_reflection(reflection: Reflection) -> None:
+    if len(reflection.stated) > MOST_LESSONS:
+        raise InvalidInput(f"a reflection has at most {MOST_LESSONS} lessons")
+    for one in reflection.stated:
+        if one.claim not in CLAIMS and not one.refusal:
+            raise InvalidInput(f"a lesson's claim is one of {', '.join(CLAIMS)}, not {one.claim!r}")
+    _check_usage(reflection.usage)
+    _check_key(reflection, None)
+
+
+def _check_decision(decision: Decision) -> None:
+    if decision.what == "rollback":
+        is_past = decision.since >= FIRST_MOMENT and decision.until <= to_micros(
+            decision.created_at
+        )
+        is_sound = is_past and not decision.guidance
+    else:
+        is_sound = bool(decision.guidance) and (decision.since, decision.until) == (0, 0)
+    if not is_sound:
+        raise InvalidInput("a decision is about one lesson, or about a time before it")
+    check_unicode(decision.reason, "reason")
+    _check_key(decision, None)

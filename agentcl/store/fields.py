@@ -1,0 +1,117 @@
+"""What the fields of each kind of record hold: what is read from outside is compared with their types."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Final, Literal, Union, cast, get_args, get_origin, get_type_hints
+
+from agentcl.store.records import KINDS, own_fields
+from agentcl.store.usage import Usage
+
+_Fits = Callable[[object], bool]
+_INT64: Final = 1 << 63
+_USAGE_FIELDS: Final = 5
+
+
+def misfit(kind: str, own: Mapping[str, Any]) -> str:
+    """Return in words which field of a kind does not hold what it should; empty if all do.
+
+    Args:
+        kind: a registered one.
+        own: the fields that it adds to the header, as JSON has them.
+    """
+    known, required = _fields(kind)
+    for name, value in own.items():
+        if name not in known:
+            return f"a {kind} has no field {name!r}"
+        if not known[name](value):
+            return f"{name} of a {kind} cannot be {repr(value)[:60]}"
+    for name in required:
+        if name not in own:
+            return f"a {kind} needs {name}"
+    return ""
+
+
+@cache
+def _fields(kind: str) -> tuple[Mapping[str, _Fits], frozenset[str]]:
+    """Return how the values of each field are tested, and which fields must be there."""
+    cls = KINDS[kind]
+    try:
+        hints = get_type_hints(cls)
+    except NameError:  # a kind that was defined where its types cannot be looked up
+        hints = {}
+    names = own_fields(cls)
+    held = cast(Any, cls).__dataclass_fields__
+    required = (name for name in names if not _has_default(held[name]))
+    return {name: _test(hints.get(name, Any)) for name in names}, frozenset(required)
+
+
+def _has_default(field: Any) -> bool:  # noqa: ANN401  # dataclasses' own type says less
+    return any(
+        type(one).__name__ != "_MISSING_TYPE" for one in (field.default, field.default_factory)
+    )
+
+
+def _test(hint: Any) -> _Fits:  # noqa: ANN401  # any type
+    """Return the test of a type in its JSON form; what is not known here lets everything through."""
+    if hint in _PLAIN:
+        return _PLAIN[hint]
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return lambda value: type(value) is str and value in arguments
+    if origin in (Union, UnionType):
+        tests = [_test(one) for one in arguments]
+        return lambda value: any(test(value) for test in tests)
+    if origin is tuple and arguments[1:] == (...,):
+        each = _test(arguments[0])
+        return lambda value: isinstance(value, list | tuple) and all(map(each, value))
+    if isinstance(origin, type) and issubclass(origin, Mapping) and arguments[:1] == (str,):
+        of_value = _test(arguments[1])
+        return lambda value: (
+            isinstance(value, dict)
+            and all(type(name) is str and of_value(one) for name, one in value.items())
+        )
+    if isinstance(hint, type) and issubclass(hint, tuple) and hasattr(hint, "_fields"):
+        return _named_tuple(hint)
+    return lambda value: True
+
+
+def _named_tuple(cls: Any) -> _Fits:  # noqa: ANN401  # its attributes are no type's
+    hints = get_type_hints(cls)
+    tests = [_test(hints[name]) for name in cls._fields]
+    least = len(tests) - len(cls._field_defaults)
+    return lambda value: (
+        isinstance(value, list | tuple)
+        and least <= len(value) <= len(tests)
+        and all(test(one) for test, one in zip(tests, value, strict=False))
+    )
+
+
+def _is_int(value: object) -> bool:
+    return type(value) is int and -_INT64 <= value < _INT64
+
+
+def _is_float(value: object) -> bool:
+    return _is_int(value) or (type(value) is float and math.isfinite(value))
+
+
+def _is_usage(value: object) -> bool:
+    return (
+        isinstance(value, list | tuple)
+        and len(value) <= _USAGE_FIELDS
+        and all(type(one) is bool or _is_float(one) for one in value)
+    )
+
+
+_PLAIN: Final[Mapping[Any, _Fits]] = {
+    Any: lambda value: True,
+    str: lambda value: type(value) is str,
+    int: _is_int,
+    float: _is_float,
+    bool: lambda value: type(value) is bool,
+    NoneType: lambda value: value is None,
+    Usage: _is_usage,
+}

@@ -1,0 +1,179 @@
+"""One damaged row is one damaged row: it is left out and named, and everybody else is served."""
+
+import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from agentcl import ANY, Document, Memory, StoreCorrupt
+from agentcl.lessons import Lesson
+from agentcl.retrieval.modes import Mode
+from agentcl.store.rows import Row
+from agentcl.store.sqlite.store import FILE
+
+Damage = Callable[[sqlite3.Connection, str], None]
+
+
+def metadata_changed(connection: sqlite3.Connection, where: str) -> None:
+    connection.execute(f"UPDATE record SET metadata = '{{\"x\":1}}' WHERE {where}")
+
+
+def metadata_broken(connection: sqlite3.Connection, where: str) -> None:
+    connection.execute(f"UPDATE record SET metadata = '{{' WHERE {where}")
+
+
+def no_utf8(connection: sqlite3.Connection, where: str) -> None:
+    connection.execute(f"UPDATE record SET body = CAST(x'7bff' AS TEXT) WHERE {where}")
+
+
+def time_changed(connection: sqlite3.Connection, where: str) -> None:
+    connection.execute(f"UPDATE record SET created_at = created_at + 1 WHERE {where}")
+
+
+def time_is_text(connection: sqlite3.Connection, where: str) -> None:
+    connection.execute(f"UPDATE record SET created_at = 'soon' WHERE {where}")
+
+
+def scope_changed(connection: sqlite3.Connection, where: str) -> None:
+    connection.execute(
+        f"UPDATE record SET scope = (SELECT id FROM scope WHERE tenant = 'B') WHERE {where}"
+    )
+
+
+def vector_changed(connection: sqlite3.Connection, where: str) -> None:
+    connection.execute(
+        f"UPDATE vector SET data = zeroblob(9) WHERE seq IN (SELECT seq FROM record WHERE {where})"
+    )
+
+
+def resigned(connection: sqlite3.Connection, where: str) -> None:
+    """Say something that agentcl would not, with a checksum that fits."""
+    columns = (
+        "r.seq, r.id, r.version, r.op, r.kind, s.tenant, s.user, s.agent, s.session, r.created_at,"
+        " r.valid_from, r.valid_to, r.key, r.sources, r.body, r.metadata, r.content_hash, r.checksum"
+    )
+    found = connection.execute(
+        f"SELECT {columns} FROM record AS r JOIN scope AS s ON s.id = r.scope WHERE {where}"
+    ).fetchall()
+    for values in found:
+        row = Row(*values)
+        body = json.dumps({**json.loads(row.body), "text": 5})
+        row = row._replace(body=body)
+        connection.execute(
+            "UPDATE record SET body = ?, checksum = ? WHERE seq = ?", (body, row.digest(), row.seq)
+        )
+
+
+DAMAGES: list[Damage] = [
+    metadata_changed,
+    metadata_broken,
+    no_utf8,
+    time_changed,
+    time_is_text,
+    scope_changed,
+    vector_changed,
+    resigned,
+]
+
+
+def damage(folder: Path, how: Damage, where: str) -> None:
+    with closing(sqlite3.connect(folder / FILE)) as connection, connection:
+        how(connection, where)
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+@pytest.mark.parametrize("is_indexed", [True, False])
+@pytest.mark.parametrize("mode", ["hybrid", "graph", "dense", "text"])
+def test_everybody_else_is_served(
+    tmp_path: Path, how: Damage, is_indexed: bool, mode: Mode
+) -> None:
+    with Memory(tmp_path, encoder="hashing:64") as memory:
+        memory.add("The alpha ferry sails from Tessary.", tenant="A")
+        memory.add("The beta ferry sails from Tessary.", tenant="A")
+        memory.add("The gamma ferry sails from Tessary.", tenant="B")
+        if is_indexed:
+            memory.search("ferry", tenant="B", mode=mode)
+    damage(tmp_path, how, "kind = 'passage' AND body LIKE '%alpha%'")
+    with Memory(tmp_path) as memory:
+        theirs = memory.search("ferry sails", tenant="B", mode=mode)
+        assert [hit.text.split()[1] for hit in theirs] == ["gamma"]
+        recall = memory.search("ferry sails", tenant="A", mode=mode)
+        said = {hit.text.split()[1] for hit in recall}
+        if how is vector_changed:  # its words are as they were
+            assert "beta" in said
+        else:
+            assert said == {"beta"}
+        assert len(memory.list(tenant=ANY)) == 3
+        report = memory.store.examine()
+        assert not report.is_healthy
+
+
+@pytest.mark.parametrize("how", [metadata_changed, no_utf8, time_is_text, resigned])
+def test_the_search_that_meets_it_says_so(tmp_path: Path, how: Damage) -> None:
+    with Memory(tmp_path, encoder="hashing:64") as memory:
+        memory.add("The alpha ferry sails.")
+        memory.add("The beta ferry sails.")
+    damage(tmp_path, how, "kind = 'passage' AND body LIKE '%alpha%'")
+    with Memory(tmp_path) as memory:
+        (told,) = memory.search("ferry").damaged
+        assert "agentcl doctor" in told or "record" in told
+        assert memory.search("ferry", tenant="another").damaged == ()
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+@pytest.mark.parametrize("mode", ["hybrid", "graph"])
+def test_forgetting_gives_its_receipt_beside_damage(
+    tmp_path: Path, how: Damage, mode: Mode
+) -> None:
+    with Memory(tmp_path, encoder="hashing:64") as memory:
+        memory.add("alpha of A", tenant="A")
+        note = memory.add("zwirbelkatz of B", tenant="B")
+        memory.search("zwirbelkatz", tenant="B", mode=mode)
+    damage(tmp_path, how, "kind = 'passage' AND body LIKE '%alpha%'")
+    with Memory(tmp_path) as memory:
+        memory.search("zwirbelkatz", tenant="B", mode=mode)
+        receipt = memory.forget(note.id, tenant="B")
+        assert {"journal", "fulltext"} <= set(receipt.cleared)
+    for file in tmp_path.rglob("*"):
+        assert not file.is_file() or b"zwirbelkatz" not in file.read_bytes().lower()
+
+
+def test_what_is_damaged_itself_can_be_forgotten(tmp_path: Path) -> None:
+    with Memory(tmp_path, encoder="hashing:64") as memory:
+        note = memory.add("alpha of A")
+        memory.add("beta of A")
+    damage(tmp_path, metadata_changed, "body LIKE '%alpha%'")
+    with Memory(tmp_path) as memory:
+        with pytest.raises(StoreCorrupt, match="checksum"):
+            memory.get(note.id)
+        assert [d.text for d in memory.list() if isinstance(d, Document)] == ["beta of A"]
+        memory.forget(note.id)
+        assert memory.store.examine().problems == ()
+
+
+@pytest.mark.parametrize("kind", ["guidance", "episode", "reflection", "step", "decision"])
+@pytest.mark.parametrize("how", [metadata_changed, no_utf8, time_is_text])
+def test_learning_goes_on_beside_damage(tmp_path: Path, how: Damage, kind: str) -> None:
+    with Memory(tmp_path, encoder="hashing:64") as memory:
+        for word in ("slow", "full"):
+            with memory.episode("t", application="ops") as episode:
+                episode.recall(f"a queue is {word}")
+                episode.step(f"a queue is {word}", "drain it", "it runs")
+                played = episode.finish(1.0)
+            told = memory.lessons.reflect(
+                [Lesson(f"a queue is {word}", "do", "drain it")], episode=played
+            )
+        memory.lessons.retire(told.stated[0].guidance)
+    first = f"seq = (SELECT min(seq) FROM record WHERE kind = '{kind}')"
+    damage(tmp_path, how, first)
+    with Memory(tmp_path) as memory:
+        assert len(memory.lessons.list()) == 2 - (kind == "guidance")
+        with memory.episode("t", application="ops") as episode:
+            episode.recall("a queue is full")
+            episode.finish(1.0)
+        assert len(list(memory.episodes.list())) >= 2
+        memory.lessons.why(told.stated[0].guidance)
+        assert not memory.store.examine().is_healthy
