@@ -225,7 +225,8 @@ def _parse(lines: Iterable[str]) -> _Parsed:
                     raise TransferError(
                         f"this export has format {value['agentcl_export']}; this agentcl reads {FORMAT}"
                     )
-                spec = None if value["encoder"] is None else EncoderSpec(**value["encoder"])
+                held = value["encoder"]
+                spec = None if held is None else EncoderSpec.from_json(held)
             elif is_complete:
                 raise ValueError("it follows the last line")
             elif "end" in value:
