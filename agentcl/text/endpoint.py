@@ -145,10 +145,14 @@ def ask_endpoint(client: OpenAI, path: str, body: Mapping[str, Any]) -> dict[str
 
 def names_of_models(client: OpenAI) -> list[str]:
     """Return the names that an endpoint lists. Raises what `ask_endpoint` raises."""
+    return [row["id"] for row in listed_models(client)]
+
+
+def listed_models(client: OpenAI) -> list[dict[str, Any]]:
+    """Return what an endpoint says of its models, each with its `id`. Raises what `ask_endpoint` raises."""
     listed = _object(client.get("/models", cast_to=str)).get("data")
     rows = listed if isinstance(listed, list) else []
-    names = [row.get("id") for row in rows if isinstance(row, dict)]
-    return [name for name in names if isinstance(name, str)]
+    return [row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)]
 
 
 def _object(text: str) -> dict[str, Any]:
@@ -181,11 +185,11 @@ def param_of(error: APIStatusError) -> str:
 
 def told_by(error: Exception) -> str:
     """Return what an error of the client says, in one line, with when to come back where that was said."""
-    from openai import APIStatusError
+    from openai import APIStatusError, OpenAIError
 
     told = str(error)
     if not isinstance(error, APIStatusError):
-        cause = str(error.__cause__ or "")
+        cause = str(error.__cause__ or "") if isinstance(error, OpenAIError) else ""
         return _cut(told if cause in told else f"{told.removesuffix('.')} ({cause})")
     said = refusal_of(error)
     if " - " not in told and said and not said.lstrip().startswith("<"):  # not a page of HTML
