@@ -8,6 +8,7 @@ AgentclError
 ├── MissingExtra          an optional part is not installed; names the install line
 ├── NotEquipped           this process lacks what a job needs, e.g. its extractor; another may have it
 ├── ConfigError           a setting that cannot be used, and where it came from
+│   └── NotTrusted        a folder or a file names what you have not confirmed; nothing was asked or loaded
 ├── EncoderMismatch       the memory was embedded with another encoder or dimension
 ├── LoadError             a file that cannot be read as documents
 ├── TransferError         an export that cannot be imported
@@ -22,6 +23,7 @@ AgentclError
 ├── NoAnswer              a model only thought, or was cut off before it came to its answer
 ├── SchemaViolation       a model's answer broke its schema, and so did its second one
 └── StoreUnavailable      the journal cannot be read or written now
+    ├── EncoderUnavailable  what turns text into vectors does not answer, or refuses a text
     ├── StoreBusy         another process held the write turn for too long
     ├── StorageFull       the disk (or its quota) is full
     ├── StoreReadOnly     the folder cannot be written
@@ -62,6 +64,10 @@ class NotEquipped(AgentclError):
 
 class ConfigError(AgentclError):
     """A setting that cannot be used."""
+
+
+class NotTrusted(ConfigError):
+    """What is stored somewhere names an address, a model or a path that the user has not confirmed."""
 
 
 class EncoderMismatch(AgentclError):
@@ -118,6 +124,10 @@ class SchemaViolation(AgentclError):
 
 class StoreUnavailable(AgentclError):
     """The journal cannot be read or written now; nothing acknowledged is lost."""
+
+
+class EncoderUnavailable(StoreUnavailable):
+    """The service behind an encoder does not answer, or refuses a text; nothing was stored."""
 
 
 class StoreBusy(StoreUnavailable):

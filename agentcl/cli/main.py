@@ -35,6 +35,10 @@ _COMMANDS: Final = {  # where each is, and the first line of its help
     "show": ("agentcl.cli.memory:show", "Print one record in full."),
     "snapshot": ("agentcl.cli.store:snapshot", "Copy a memory into a new folder."),
     "stats": ("agentcl.cli.store:stats", "Print how much is stored."),
+    "trust": (
+        "agentcl.cli.trust:trust",
+        "Confirm what a folder names: an encoder, a server, a path.",
+    ),
 }
 
 

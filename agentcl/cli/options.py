@@ -166,8 +166,10 @@ def open_memory(
     from agentcl.memory.settings import resolve
     from agentcl.store.backends import holds_store
 
-    options = {name: given.pop(name) for name in ("path", "encoder", "index") if name in given}
-    path = resolve({"path": options.get("path")})["path"].value
+    options: dict[str, Any] = {
+        name: given.pop(name) for name in ("path", "encoder", "index") if name in given
+    }
+    path = resolve(options)["path"].value
     if not begins and not holds_store(path):
         raise StoreUnavailable(
             f"there is no memory at {path}; begin one with `agentcl add`, or name another --path"
@@ -183,12 +185,9 @@ def open_folder(path: Path | None) -> Memory:
     """Open a memory with the encoder that is in its folder; the settings may name the next one already."""
     from agentcl.memory.memory import Memory
     from agentcl.memory.settings import resolve
-    from agentcl.store.backends import open_store
+    from agentcl.store.backends import holds_store
 
-    folder = resolve({"path": path})["path"].value
-    journal = open_store(folder, read_only=True)
-    try:
-        held = journal.encoder()
-    finally:
-        journal.close()
-    return Memory(folder, encoder=None if held is None else held.name)
+    folder = resolve({"path": path, "encoder": "auto"})["path"].value
+    if not holds_store(folder):
+        raise StoreUnavailable(f"there is no memory at {folder}; name another --path")
+    return Memory(folder, encoder="auto")

@@ -172,7 +172,9 @@ class Screen:
             self.note(f"left out: {what}")
         if recall.way:
             self.note(f"graph: {recall.way}")
-        if recall.is_lexical and recall.mode != "text":
+        if recall.warning:
+            self.note(recall.warning)
+        elif recall.is_lexical and recall.mode != "text":
             self.note(
                 f"encoder {recall.encoder} compares spelling only; for meaning: "
                 "pip install 'agentcl[local]'"

@@ -127,7 +127,8 @@ class Queue:
         if not self.store.is_locked(job.kind):
             return True
         # One job of a kind is run at a time: the one that was begun last.
-        running = self.store.jobs(view=EVERYBODY, states=("running",))
+        states: tuple[State, ...] = ("running",)
+        running = self.store.jobs(view=EVERYBODY, states=states)
         begun = [
             (one.started_at or one.created_at, one.id) for one in running if one.kind == job.kind
         ]

@@ -83,7 +83,7 @@ def store(opened: Opened, readings: Iterable[Reading]) -> None:
         vectors = encode_facts(batch, encoder=opened.encoder, journal=opened.journal)
         with opened.journal.writing() as writing:
             if vectors:
-                writing.claim_encoder(opened.spec)
+                opened.claim(writing)
             write(writing, opened.journal, batch, vectors)
 
 

@@ -11,6 +11,7 @@ from agentcl.jobs.runner import Kind, Progress, Runner
 from agentcl.memory.bound import UNBOUND, Bound
 from agentcl.memory.kinds import Extract, Reembed
 from agentcl.memory.opened import Opened
+from agentcl.retrieval.encoders.naming import identity
 from agentcl.retrieval.graph.names import Extractor
 from agentcl.store.checks import ReadScope, WriteScope, check_choice, check_count, check_each
 from agentcl.store.jobs import Job, Price, State
@@ -62,7 +63,8 @@ class Jobs:
         Raises:
             InvalidInput: if nobody here knows the kind, or the spec cannot be used.
         """
-        return self._runner().price(kind, spec, scope=self._bound.owner(scope))
+        owner = self._bound.owner(scope)
+        return self._runner().price(kind, self._named(kind, spec), scope=owner)
 
     def enqueue(self, kind: str, spec: Mapping[str, Any], **scope: Unpack[WriteScope]) -> Job:
         """Ask for a job, to be run later by `run` or `run_all`, in this process or another.
@@ -75,7 +77,8 @@ class Jobs:
         Raises:
             InvalidInput: if nobody here knows the kind, or the spec cannot be used.
         """
-        return self._runner().enqueue(kind, spec, scope=self._bound.owner(scope))
+        owner = self._bound.owner(scope)
+        return self._runner().enqueue(kind, self._named(kind, spec), scope=owner)
 
     def cancel(self, id: str) -> Job:
         """See to it that a job is not run; who runs it, in whatever process, stops after its next step.
@@ -161,6 +164,14 @@ class Jobs:
             The jobs that were run, as they are then.
         """
         return self._runner().run_all(progress=progress, should_stop=should_stop)
+
+    def _named(self, kind: str, spec: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a spec as it is kept: an encoder without its address, which is the user's to know."""
+        name = spec.get("encoder") if isinstance(spec, Mapping) else None
+        if kind != Reembed.name or not isinstance(name, str):
+            return spec
+        self._opened.confirm(name)
+        return {**spec, "encoder": identity(name)}
 
     def _queue(self, scope: ReadScope | None = None) -> Queue:
         return Queue(self._opened.journal, view=self._bound.subtree(scope or {}))

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-from agentcl.errors import ConfigError, InvalidInput, NotEquipped, RequestRefused
+from agentcl.errors import ConfigError, InvalidInput, NotEquipped, NotTrusted, RequestRefused
 from agentcl.jobs.loop import work
 from agentcl.jobs.runner import Progress
 from agentcl.memory import fact_writing
 from agentcl.memory.fact_writing import Reading
 from agentcl.memory.opened import Opened
 from agentcl.retrieval.encoders import Encoder, open_encoder
+from agentcl.retrieval.encoders.naming import identity
 from agentcl.retrieval.graph.names import Extracted, Extractor
 from agentcl.store.base import Reembedding
 from agentcl.store.checks import check_subtree, named_scope
@@ -196,9 +197,14 @@ class Reembed:
         name = spec.get("encoder")
         if not isinstance(name, str):
             raise InvalidInput(f"a reembed job needs `encoder`, a name; {dict(spec)} has none")
-        if self._encoder is None or self._encoder.name != name:
+        if self._encoder is None or self._encoder.name != identity(name):
             try:
-                self._encoder = open_encoder(name)
+                self._encoder = open_encoder(self._opened.opened_by(name))
+            except NotTrusted as error:
+                raise NotEquipped(
+                    f"the job names the encoder {name!r}, and you never did; nothing was asked or loaded. If you "
+                    f"want it, say so: agentcl reembed --path {self._opened.path} --encoder ..."
+                ) from error
             except ConfigError as error:
                 raise NotEquipped(
                     f"{error}; one of your own is handed over by `memory.store.reembed(...)`"

@@ -182,7 +182,7 @@ class Lessons:
         vectors = self._opened.vectors(draft for draft in drafts if draft)
         with self._opened.journal.writing() as writing:
             if vectors:
-                writing.claim_encoder(self._opened.spec)
+                self._opened.claim(writing)
             stated = [
                 Stated(one.when, one.claim, one.what, refusal=refused or "")
                 if draft is None

@@ -620,7 +620,7 @@ class Memory:
             raise InvalidInput(f"duplicates={duplicates!r}; choose one of {', '.join(DUPLICATES)}")
         prepared = self._prepare(drafts, scope)
         with self._opened.journal.writing() as writing:
-            writing.claim_encoder(self._opened.spec)
+            self._opened.claim(writing)
             return documents.write(writing, self._opened.journal, prepared, duplicates)
 
     def _rewrite(
@@ -637,7 +637,7 @@ class Memory:
             held = self._document(id, uri, owner, if_version)
             (prepared,) = self._prepare([changed(held)], owner)
             with journal.writing() as writing:
-                writing.claim_encoder(self._opened.spec)
+                self._opened.claim(writing)
                 if self._document(id, uri, owner, if_version).version != held.version:
                     continue  # another writer was faster while this text was encoded: look again
                 document = replace(prepared.document, id=held.id)

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import math
 import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from agentcl.errors import EncoderMismatch, StoreUnavailable
 from agentcl.memory.documents import encode
 from agentcl.memory.settings import Setting, resolve
+from agentcl.memory.trusted import confirm, confirmed_encoder
 from agentcl.retrieval.encoders import Encoder, default_encoder_name, open_encoder
 from agentcl.retrieval.encoders.base import GivenVectors
+from agentcl.retrieval.encoders.naming import check_named, identity, is_complete, is_own
 from agentcl.retrieval.graph.names import Extractor
 from agentcl.retrieval.graph.settings import GraphSettings
 from agentcl.retrieval.index import Index
 from agentcl.retrieval.modes import Mode, SearchMode
 from agentcl.retrieval.retriever import Retriever
 from agentcl.store.backends import open_store
+from agentcl.store.base import Writing
 from agentcl.store.records import Record, now_micros
 from agentcl.store.rows import EncoderSpec, content_hash, mismatch
+from agentcl.store.vectors import unpack
 from agentcl.text.saving import make_folder
 
 if TYPE_CHECKING:
@@ -31,6 +37,10 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound=Record)
 _CACHED_QUERIES: Final = 1_000
 _FIRST_QUERY: Final = "warm up"
+_PROBE: Final = "encoder_probe"  # where the store keeps the encoder's vector of a fixed text
+_ALIKE: Final = (
+    0.9  # cosine of one model's vectors of one text, however it is served, is above this
+)
 
 
 class Opened:
@@ -62,6 +72,7 @@ class Opened:
                 "passage_limit": passage_limit,
             }
         )
+        check_named(self.setting("encoder"))
         self.path: Path = self.setting("path")
         self.clock = clock
         self.graph_settings = graph or GraphSettings()
@@ -70,6 +81,7 @@ class Opened:
         self.extractors: dict[str, tuple[Extractor, int]] = {}
         self.kinds: dict[str, Kind] = {}
         self._encoder = None if isinstance(encoder, str | None) else encoder
+        self._spec: EncoderSpec | None = None
         self._index = None if isinstance(index, str | None) else index
         self._retriever: Retriever | None = None
         self._queries: OrderedDict[str, bytes] = OrderedDict()
@@ -84,6 +96,7 @@ class Opened:
         )
         try:
             self.check_encoder()
+            self.confirm(self._named())
             if not read_only and self.journal.is_erasure_due():
                 self.journal.finish_erasure()
         except BaseException:
@@ -104,24 +117,50 @@ class Opened:
 
     @property
     def encoder(self) -> Encoder:
-        """The encoder of this memory. Raises MissingExtra."""
+        """The encoder of this memory. Raises MissingExtra and NotTrusted."""
         with self.lock:
             if self._encoder is None:
-                self._encoder = open_encoder(self.encoder_name())
+                self._encoder = open_encoder(self._named() or self.opened_by(self.encoder_name()))
             return self._encoder
+
+    @property
+    def is_lexical(self) -> bool:
+        """Whether the encoder compares spelling only; without opening it."""
+        if self._encoder is not None:
+            return self._encoder.is_lexical
+        return self.encoder_name().partition(":")[0] == "hashing"
 
     def encoder_name(self) -> str:
         """Return the name of the encoder, without opening it."""
+        if self._encoder is not None:
+            return self._encoder.name
         wanted = str(self.setting("encoder"))
         if wanted != "auto":
-            return wanted
+            return identity(wanted)
         held = self.journal.encoder()
         return default_encoder_name() if held is None else held.name
 
     @property
     def spec(self) -> EncoderSpec:
-        """The name and dimension of the encoder."""
-        return EncoderSpec(self.encoder.name, self.encoder.dim)
+        """The name and dimension of the encoder.
+
+        Raises:
+            EncoderUnavailable: if it has to ask for them, and gets no answer.
+            EncoderMismatch: if another model than the folder's answers to the name.
+        """
+        with self.lock:
+            if self._spec is None:
+                spec = EncoderSpec(self.encoder.name, self.encoder.dim)
+                self._check_probe()
+                self._spec = spec
+            return self._spec
+
+    def claim(self, writing: Writing) -> None:
+        """Make sure that vectors of this encoder may be stored; the first one decides."""
+        writing.claim_encoder(self.spec)
+        probe = getattr(self.encoder, "probe", None)
+        if probe is not None and self.journal.meta(_PROBE) is None:
+            writing.set_meta(_PROBE, base64.b64encode(probe).decode())
 
     @property
     def retriever(self) -> Retriever:
@@ -132,8 +171,8 @@ class Opened:
                 self._retriever = Retriever(
                     self.journal,
                     index=self.setting("index") if self._index is None else self._index,
-                    is_lexical=self.encoder.is_lexical,
-                    encode=partial(self.encoder.encode, role="passage"),
+                    is_lexical=self.is_lexical,
+                    encode=lambda texts: self.encoder.encode(texts, role="passage"),
                     graph_settings=self.graph_settings,
                 )
             return self._retriever
@@ -165,18 +204,52 @@ class Opened:
     def use_encoder(self, encoder: Encoder) -> None:
         """Go on with another encoder, whose vectors are stored by now."""
         with self.lock:
-            self._encoder = encoder
+            self._encoder, self._spec = encoder, None
             self._queries.clear()
             self._drop_retriever()
 
     def check_encoder(self) -> None:
         """Refuse at once to mix the vectors of two encoders. Raises EncoderMismatch."""
         held = self.journal.encoder()
-        wanted = self.encoder_name() if self._encoder is None else self._encoder.name
-        if held is None or held.name == wanted:
+        if held is not None and held.name != self.encoder_name():
+            raise EncoderMismatch(mismatch(held, self._named() or self.encoder_name(), self.path))
+
+    def confirm(self, named: str) -> None:
+        """Keep that the user named an encoder for this folder, so that it is opened without being named."""
+        if not is_own(named) and is_complete(named):
+            confirm(self.path, {identity(named): named})
+
+    def opened_by(self, name: str) -> str:
+        """Return what opens an encoder that the folder names. Raises NotTrusted if the user never did."""
+        if is_own(name):
+            return name
+        said = json.loads(self.journal.meta("encoder") or "{}").get("name", name)
+        said = said if identity(said) == identity(name) else name
+        return confirmed_encoder(self.path, identity(name), said=said)
+
+    def _named(self) -> str:
+        """Return what the user said that opens the encoder; empty if he leaves it to the folder."""
+        if self._encoder is not None:
+            return str(getattr(self._encoder, "named", self._encoder.name))
+        wanted = str(self.setting("encoder"))
+        return wanted if wanted != "auto" and is_complete(wanted) else ""
+
+    def _check_probe(self) -> None:
+        """Refuse another model that is served under the name of the folder's. Raises EncoderMismatch."""
+        held, probe = self.journal.meta(_PROBE), getattr(self.encoder, "probe", None)
+        if held is None or probe is None:
             return
-        dim = self.encoder.dim
-        raise EncoderMismatch(mismatch(held, EncoderSpec(wanted, dim), self.path))
+        one, other = unpack(base64.b64decode(held)), unpack(probe)
+        if len(one) != len(other):
+            return  # the dimension says it
+        cosine = math.fsum(a * b for a, b in zip(one, other, strict=True))
+        cosine /= math.hypot(*one) * math.hypot(*other)
+        if cosine < _ALIKE:
+            raise EncoderMismatch(
+                f"{self._named()} gives other vectors than those that {self.path} was filled with (cosine "
+                f"{cosine:.2f}): another model answers to the name {self.encoder.name!r}. Serve the former one "
+                f"there, or embed everything anew: agentcl reembed --path {self.path} --encoder {self._named()}"
+            )
 
     # Single records, with their vectors
 
@@ -185,7 +258,7 @@ class Opened:
         vectors = self.vectors([record])
         with self.journal.writing() as writing:
             if vectors:
-                writing.claim_encoder(self.spec)
+                self.claim(writing)
             stored = writing.create(record, vector=vector_of(record, vectors))
         assert isinstance(stored, type(record))
         return stored
@@ -195,7 +268,7 @@ class Opened:
         vectors = self.vectors([record])
         with self.journal.writing() as writing:
             if vectors:
-                writing.claim_encoder(self.spec)
+                self.claim(writing)
             stored = writing.revise(record, vector=vector_of(record, vectors))
         assert isinstance(stored, type(record))
         return stored

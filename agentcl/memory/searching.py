@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from agentcl.errors import EncoderMismatch, InvalidInput
+from agentcl.errors import EncoderMismatch, EncoderUnavailable, InvalidInput
 from agentcl.memory.opened import Opened
 from agentcl.retrieval.filters import Filters, parse_filters
 from agentcl.retrieval.index import Query
@@ -15,7 +16,7 @@ from agentcl.retrieval.recall import Recall
 from agentcl.retrieval.retriever import Retrieved
 from agentcl.store.checks import check_count, check_time, check_unicode
 from agentcl.store.records import AnyScope, ScopeView, to_micros
-from agentcl.store.rows import mismatch
+from agentcl.store.rows import EncoderSpec, mismatch
 from agentcl.store.vectors import SupportsList, pack
 
 if TYPE_CHECKING:
@@ -48,13 +49,10 @@ def search(
     if not isinstance(valid_at, AnyScope):
         at = check_time(valid_at, "valid_at") or moment
         holding = opened.clock() if at is None else to_micros(at)
-    packed = None if vector is None else pack(vector, dim=opened.encoder.dim)
     held = opened.journal.encoder()
-    if held is not None and "dense" in way.rankings:
-        if held != opened.spec:
-            raise EncoderMismatch(mismatch(held, opened.spec, opened.path))
-        if packed is None:
-            packed = opened.encode_query(query)
+    packed = None
+    if vector is not None:
+        packed = pack(vector, dim=opened.encoder.dim if held is None else held.dim)
     asked = Query(
         view=view,
         text=query,
@@ -64,23 +62,52 @@ def search(
         conditions=conditions,
         is_distinct=distinct,
     )
-    found = (
-        Retrieved([])
-        if held is None
-        else opened.retriever.retrieve(asked, mode=way, limit=limit, recognise=recognise)
-    )
+
+    def retrieve(way: SearchMode, asked: Query) -> Retrieved:
+        if held is None:
+            return Retrieved([])
+        if "dense" in way.rankings:
+            asked = replace(asked, vector=_vector(opened, asked, held))
+        return opened.retriever.retrieve(asked, mode=way, limit=limit, recognise=recognise)
+
+    warning, used = "", way
+    try:
+        found = retrieve(way, asked)
+    except EncoderUnavailable as error:
+        if "text" not in way.rankings:
+            raise
+        warning = f"answered by words alone, since the encoder gives no vector: {error}"
+        used = search_mode("text")
+        found = retrieve(used, asked)
     return Recall(
         query=query,
         hits=tuple(found.hits),
         mode=way.name,
-        encoder=opened.encoder.name,
-        is_lexical=opened.encoder.is_lexical,
-        indexes=_asked(opened, way),
+        encoder=opened.encoder_name(),
+        is_lexical=opened.is_lexical,
+        indexes=_asked(opened, used),
         as_of=moment,
         way=found.way,
         facts=found.facts,
         damaged=found.damaged,
+        warning=warning,
     )
+
+
+def _vector(opened: Opened, asked: Query, held: EncoderSpec) -> bytes:
+    """Return the vector of a question, which must be of the folder's space.
+
+    Raises:
+        EncoderMismatch: if the memory was opened with another encoder, or another process changed it.
+        EncoderUnavailable: if the encoder does not answer.
+    """
+    if asked.vector is not None:
+        if held.name != opened.encoder_name():
+            raise EncoderMismatch(mismatch(held, opened.encoder_name(), opened.path))
+        return asked.vector
+    if held != opened.spec:
+        raise EncoderMismatch(mismatch(held, opened.spec, opened.path))
+    return opened.encode_query(asked.text)
 
 
 def _asked(opened: Opened, mode: SearchMode) -> tuple[str, ...]:

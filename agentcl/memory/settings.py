@@ -4,6 +4,9 @@
 
     path = "agent-memory"
     encoder = "minilm"
+
+Such a file may come from somebody else. What it names beyond its own folder and the encoders and indexes of
+this package holds only after the user has confirmed it; see `agentcl.memory.trusted`.
 """
 
 from __future__ import annotations
@@ -14,7 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from agentcl.errors import ConfigError
+from agentcl.errors import ConfigError, NotTrusted
+from agentcl.memory.trusted import confirmed
+from agentcl.retrieval.encoders.naming import is_own
 from agentcl.text.suggesting import did_you_mean
 
 FILE: Final = "agentcl.toml"
@@ -94,6 +99,7 @@ def resolve(
 
     Raises:
         ConfigError: naming the setting, where its value came from, and what is wrong with it.
+        NotTrusted: if the value in force is of a file, which may not say that before it is confirmed.
     """
     variables = os.environ if environment is None else environment
     file, table = _read_file(Path.cwd() if start is None else start)
@@ -127,13 +133,58 @@ def _effective(
         value, origin = table[name], str(file)
     else:
         value, origin = known.default, "default"
+    parsed = _parsed(name, value, origin)
+    if file is not None and origin == str(file):
+        if name == "path":
+            parsed = file.parent / parsed
+        if _is_foreign(name, parsed, file) and confirmed(file).get(name) != str(parsed):
+            raise NotTrusted(
+                f"{file} says {name} = {str(parsed)!r}, which you have not confirmed; nothing was asked, loaded "
+                f"or written. If you trust it, run `agentcl trust {file.parent}`, or say yourself what is meant "
+                f"(the argument or option {name}, or {variable})"
+            )
+    return Setting(name, parsed, origin)
+
+
+def foreign(folder: Path) -> dict[str, str]:
+    """Return what the settings file in a folder names that holds only when confirmed.
+
+    Raises:
+        ConfigError: if the file cannot be used.
+    """
+    file, table = _read_file(folder)
+    if file is None or file.parent != folder:
+        return {}
+    known = {name: _parsed(name, table[name], str(file)) for name in _KNOWN if name in table}
+    if "path" in known:
+        known["path"] = file.parent / known["path"]
+    return {name: str(value) for name, value in known.items() if _is_foreign(name, value, file)}
+
+
+def _parsed(name: str, value: object, origin: str) -> Any:  # noqa: ANN401  # each setting has its own type
     try:
-        parsed = known.parse(value)
+        return _KNOWN[name].parse(value)
     except ValueError as error:
         raise ConfigError(f"{name} = {value!r} (from {origin}): {error}") from error
-    if name == "path" and origin == str(file) and file is not None:
-        parsed = file.parent / parsed
-    return Setting(name, parsed, origin)
+
+
+def _is_foreign(name: str, value: Any, file: Path) -> bool:  # noqa: ANN401  # each setting has its own type
+    """Return whether a file names a server, a model, or a folder that is not below it."""
+    if name == "encoder":
+        return not is_own(value)
+    if name == "index":
+        return ":" in value  # the others lie in the memory's folder
+    if name != "path":
+        return False
+    inside = Path(os.path.realpath(value)).is_relative_to(os.path.realpath(file.parent))
+    return not inside or not _is_ours(file)
+
+
+def _is_ours(file: Path) -> bool:
+    """Return whether nobody else could have written a file: one in /tmp may be anybody's."""
+    if not hasattr(os, "geteuid"):
+        return True
+    return {file.stat().st_uid, file.lstat().st_uid} <= {os.geteuid(), 0}
 
 
 def _read_file(start: Path) -> tuple[Path | None, dict[str, object]]:

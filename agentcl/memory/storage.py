@@ -220,6 +220,7 @@ class Storage:
         new = open_encoder(encoder) if isinstance(encoder, str) else encoder
         if not isinstance(new, Encoder):
             raise InvalidInput(f"encoder must be a name or an Encoder, not {encoder!r}")
+        self._opened.confirm(getattr(new, "named", new.name))
         kind = Reembed(self._opened, new)
         job = Runner(Queue(self._opened.journal), [kind]).run_now(
             kind.name,

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from agentcl.errors import ModelUnavailable
-from agentcl.text.endpoint import open_client
+from agentcl.text.endpoint import (
+    OddAnswer,
+    ask_endpoint,
+    listed_models,
+    open_client,
+    told_by,
+)
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -47,12 +53,13 @@ def check(
 
     Args:
         base_url: e.g. "http://localhost:8000/v1".
-        model: default: the first that it lists.
+        model: default: the first that it lists; an endpoint that lists none needs it.
         api_key: default: the variable OPENAI_API_KEY, if set.
         timeout_s: of one request.
 
     Raises:
-        ModelUnavailable: if the endpoint cannot be reached, or lists no such model.
+        ModelUnavailable: if the endpoint cannot be reached, lists no such model, or none when none is named.
+        ConfigError: if the address or the key cannot be used.
         MissingExtra: if the `openai` client is not installed.
     """
     with open_client(
@@ -62,23 +69,16 @@ def check(
 
 
 def _examine(client: OpenAI, base_url: str, model: str | None) -> Endpoint:
-    from openai import OpenAIError
-
-    try:
-        listed = list(client.models.list())
-    except OpenAIError as error:
+    rows = _listed(client, base_url, is_named=model is not None)
+    names = tuple(dict.fromkeys(row["id"] for row in rows))
+    if model is None and not names:
         raise ModelUnavailable(
-            f"{base_url} does not list its models: {error}; check that the server runs and that the URL "
-            "is right, its /v1 included"
-        ) from error
-    names = tuple(found.id for found in listed)
-    if not names or (model is not None and model not in names):
-        raise ModelUnavailable(
-            f"{base_url} serves {', '.join(names) or 'no model'}"
-            + ("" if model is None else f", and not {model!r}")
+            f"{base_url} lists no model; name the one that it serves (`--model NAME`, or model=)"
         )
+    if model is not None and names and model not in names:
+        raise ModelUnavailable(f"{base_url} serves {', '.join(names)}, and not {model!r}")
     asked = model or names[0]
-    length = getattr(listed[names.index(asked)], "max_model_len", None)
+    length = next((row.get("max_model_len") for row in rows if row["id"] == asked), None)
     probes: dict[str, Callable[[OpenAI, str], str]] = {
         "chat": _chat,
         "schema output": _schema,
@@ -88,11 +88,33 @@ def _examine(client: OpenAI, base_url: str, model: str | None) -> Endpoint:
         "prompt embeds": _prompt_embeds,
     }
     found = tuple(_probe(name, probe, client, asked) for name, probe in probes.items())
+    if not names and not any(capability.is_there for capability in found):
+        raise ModelUnavailable(
+            f"{base_url} neither lists models nor answers for {asked!r}: {found[0].detail}; check that the URL is "
+            "right, its /v1 included"
+        )
     return Endpoint(base_url, asked, names, length if isinstance(length, int) else None, found)
 
 
-class _Absent(Exception):  # a finding, not a failure
-    """The endpoint answered, but not as one that can do this."""
+def _listed(client: OpenAI, base_url: str, *, is_named: bool) -> list[dict[str, Any]]:
+    """Return the models that an endpoint lists. Whoever named one can do without the list.
+
+    Raises:
+        ModelUnavailable: if nobody answers, or if a list is needed and there is none.
+    """
+    from openai import APIStatusError, OpenAIError
+
+    try:
+        return listed_models(client)
+    except (OpenAIError, OddAnswer) as error:
+        if is_named and isinstance(error, APIStatusError | OddAnswer):
+            return []
+        advice = "check that the server runs and that the URL is right, its /v1 included"
+        if isinstance(error, APIStatusError | OddAnswer):
+            advice += "; if it lists none, name one (`--model NAME`, or model=)"
+        raise ModelUnavailable(
+            f"{base_url} does not list its models: {told_by(error)}; {advice}"
+        ) from error
 
 
 def _probe(
@@ -102,52 +124,57 @@ def _probe(
 
     try:
         return Capability(name, True, probe(client, model))
-    except (OpenAIError, _Absent) as error:
-        return Capability(name, False, " ".join(str(error).split())[:160])
+    except (OpenAIError, OddAnswer) as error:
+        return Capability(name, False, " ".join(told_by(error).split())[:160])
+
+
+def _completed(client: OpenAI, model: str, **more: object) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return an answer and its first choice. Raises OddAnswer if it has none."""
+    answer = ask_endpoint(client, "/chat/completions", {"model": model, "messages": _ASK, **more})
+    choices = answer.get("choices")
+    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+        raise OddAnswer("it answers without any choice")
+    return answer, choices[0]
 
 
 def _chat(client: OpenAI, model: str) -> str:
-    answer = client.chat.completions.create(model=model, messages=_ASK, max_tokens=1)
-    if not answer.choices:
-        raise _Absent("it answers without any choice")
-    return "" if answer.usage else "it does not say how many tokens were used"
+    answer, choice = _completed(client, model, max_tokens=1)
+    if not isinstance(choice.get("message"), dict):
+        raise OddAnswer("it answers without any message")
+    return "" if answer.get("usage") else "it does not say how many tokens were used"
 
 
 def _schema(client: OpenAI, model: str) -> str:
-    answer = client.chat.completions.create(
-        model=model,
-        messages=_ASK,
-        max_tokens=16,
-        response_format={
-            "type": "json_schema",
-            "json_schema": {"name": "answer", "schema": {"enum": [_ONLY]}},
-        },
-    )
-    text = answer.choices[0].message.content or ""
+    schema = {"name": "answer", "schema": {"enum": [_ONLY]}}
+    form = {"type": "json_schema", "json_schema": schema}
+    _, choice = _completed(client, model, max_tokens=16, response_format=form)
+    message = choice.get("message")
+    text = message.get("content") if isinstance(message, dict) else None
     try:
-        is_held = json.loads(text) == _ONLY
-    except ValueError:
+        is_held = json.loads(text) == _ONLY if isinstance(text, str) else False
+    except (ValueError, RecursionError):
         is_held = False
     if not is_held:
-        raise _Absent(f"a schema is taken and not kept: {text!r}")
+        raise OddAnswer(f"a schema is taken and not kept: {text!r}")
     return ""
 
 
 def _logprobs(client: OpenAI, model: str) -> str:
-    answer = client.chat.completions.create(
-        model=model,
-        messages=_ASK,
-        max_tokens=1,
-        logprobs=True,
-    )
-    if answer.choices[0].logprobs is None or not answer.choices[0].logprobs.content:
-        raise _Absent("it answers without them")
+    _, choice = _completed(client, model, max_tokens=1, logprobs=True)
+    found = choice.get("logprobs")
+    if not isinstance(found, dict) or not found.get("content"):
+        raise OddAnswer("it answers without them")
     return ""
 
 
 def _embeddings(client: OpenAI, model: str) -> str:
-    answer = client.embeddings.create(model=model, input="ready", encoding_format="float")
-    return f"{len(answer.data[0].embedding)} dimensions"
+    body = {"model": model, "input": "ready", "encoding_format": "float"}
+    rows = ask_endpoint(client, "/embeddings", body).get("data")
+    row = rows[0] if isinstance(rows, list) and rows else None
+    vector = row.get("embedding") if isinstance(row, dict) else None
+    if not isinstance(vector, list) or not vector:
+        raise OddAnswer("it answers without any vector")
+    return f"{len(vector)} dimensions"
 
 
 def _lora(client: OpenAI, model: str) -> str:
@@ -158,11 +185,11 @@ def _lora(client: OpenAI, model: str) -> str:
         client.post(
             "/load_lora_adapter",
             body={"lora_name": "agentcl-check", "lora_path": ""},
-            cast_to=object,
+            cast_to=str,
         )
     except BadRequestError:
         return ""
-    raise _Absent("it took an adapter without a path, so it does not load any")
+    raise OddAnswer("it took an adapter without a path, so it does not load any")
 
 
 def _prompt_embeds(client: OpenAI, model: str) -> str:
@@ -170,9 +197,9 @@ def _prompt_embeds(client: OpenAI, model: str) -> str:
 
     body = {"model": model, "prompt_embeds": _NO_TENSOR, "max_tokens": 1}
     try:
-        client.post("/completions", body=body, cast_to=object)
+        client.post("/completions", body=body, cast_to=str)
     except BadRequestError as error:
         if _NOT_ENABLED in str(error) or "tensor" not in str(error):
             raise
         return ""
-    raise _Absent("the field is ignored")
+    raise OddAnswer("the field is ignored")

@@ -15,6 +15,7 @@ from agentcl.errors import ModelUnavailable, ProcessFailed
 from agentcl.process import ChildProcess
 
 _MODULE: Final = "vllm.entrypoints.openai.api_server"
+_MISSING: Final = "No module named 'vllm'"
 _STOP_S: Final = 30.0  # for a clean end, before it is killed
 
 # vLLM takes nine tenths of the memory, and ends where that is not free; a model of a few megabytes needs little.
@@ -41,7 +42,8 @@ class VllmServer:
         start_timeout_s: how long it may take until it answers.
 
     Raises:
-        ModelUnavailable: on entering, if it does not start; the end of its log is in the message.
+        ModelUnavailable: on entering, if vLLM is not installed there, or does not start; then the end of its
+            log is in the message.
     """
 
     def __init__(
@@ -86,6 +88,11 @@ class VllmServer:
             )
             self._process.wait_ready(self._answers, timeout_s=self._start_timeout_s)
         except ProcessFailed as error:
+            if _MISSING in str(error):
+                raise ModelUnavailable(
+                    f"vLLM is not installed for {self._command[0]}: pip install 'agentcl[vllm]' there, or name the "
+                    "Python of an environment that has it (--python PATH, or python=)"
+                ) from error
             raise ModelUnavailable(str(error)) from error
         return self
 

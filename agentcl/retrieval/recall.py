@@ -140,16 +140,19 @@ class Recall:
     way: str = ""  # how the graph was walked, and from where; what failed on the way
     facts: tuple[LinkedFact, ...] = ()  # that the graph search linked the question to, best first
     damaged: tuple[str, ...] = ()  # what was left out since its bytes were changed on disk
+    warning: str = ""  # why the question was answered by words alone; empty if it was not
 
     def __repr__(self) -> str:
         best = (
             f", best {_beginning(self.hits[0].title or self.hits[0].text)!r}" if self.hits else ""
         )
         count = f"{len(self.hits)} hit{'s' * (len(self.hits) != 1)}"
-        return f"Recall({_beginning(self.query)!r}: {count}, {self.mode}{best})"
+        words = ", by words alone" * bool(self.warning)
+        return f"Recall({_beginning(self.query)!r}: {count}, {self.mode}{words}{best})"
 
     def _repr_html_(self) -> str:
-        return f"<p>{escape(self.query)} ({self.mode})</p>{_table(self.hits)}"
+        warning = f"<p>{escape(self.warning)}</p>" * bool(self.warning)
+        return f"<p>{escape(self.query)} ({self.mode})</p>{warning}{_table(self.hits)}"
 
     def __iter__(self) -> Iterator[Hit]:
         return iter(self.hits)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import agentcl.store.episodes  # noqa: F401  # its kinds of records register themselves
-from agentcl.errors import NotFound
+from agentcl.errors import NotFound, StoreCorrupt
 from agentcl.store.jobs import Job, Price, State
 from agentcl.store.records import Record, Scope, ScopeView, from_micros
 from agentcl.store.rows import Counters, EncoderSpec, Row, Version
@@ -341,9 +341,14 @@ class Store(ABC):
     # Reading vectors
 
     def encoder(self) -> EncoderSpec | None:
-        """Return the encoder of the stored vectors, or None before the first one."""
+        """Return the encoder of the stored vectors, or None before the first one. Raises StoreCorrupt."""
         value = self.meta("encoder")
-        return None if value is None else EncoderSpec(**json.loads(value))
+        try:
+            return None if value is None else EncoderSpec.from_json(json.loads(value))
+        except (ValueError, RecursionError) as error:
+            raise StoreCorrupt(
+                f"{self.folder} does not say what its vectors are of: {error}"
+            ) from error
 
     def epoch(self) -> int:
         """Return how often all vectors were replaced; an index of another epoch must be rebuilt."""

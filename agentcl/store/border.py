@@ -23,7 +23,15 @@ from agentcl.store.checks import (
 )
 from agentcl.store.families import check_families
 from agentcl.store.records import KINDS, Record, Scope
-from agentcl.store.rows import FIRST_MOMENT, LAST_MOMENT, EncoderSpec, Row, content_hash, fields_of
+from agentcl.store.rows import (
+    FIRST_MOMENT,
+    LAST_MOMENT,
+    MOST_DIMENSIONS,
+    EncoderSpec,
+    Row,
+    content_hash,
+    fields_of,
+)
 from agentcl.store.ulid import is_ulid
 from agentcl.store.vectors import pack, unpack
 
@@ -34,7 +42,6 @@ Coming = tuple[
 ]  # a row of another memory, its vector, and whether it was given
 _MOST_VERSIONS: Final = 1_000_000  # of one record
 _MOST_COUNTED: Final = 1 << 40
-_MOST_DIM: Final = 1 << 16
 _MOST_KEY: Final = 4 * MAX_LABEL  # a lesson's key holds an application and what it says
 _ROW_FIELDS: Final = frozenset(
     [
@@ -139,7 +146,7 @@ def _header(value: Mapping[str, Any]) -> EncoderSpec | None:
     if not isinstance(encoder, dict) or encoder.keys() != {"name", "dim"}:
         raise InvalidInput("its encoder has a name and a dim, and nothing else")
     name, dim = check_label(encoder["name"], "the encoder's name"), encoder["dim"]
-    return EncoderSpec(name, _whole(dim, "the encoder's dim", 1, _MOST_DIM))
+    return EncoderSpec(name, _whole(dim, "the encoder's dim", 1, MOST_DIMENSIONS))
 
 
 def _counter(value: Mapping[str, Any]) -> tuple[str, dict[str, int]]:

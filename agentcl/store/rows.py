@@ -6,6 +6,7 @@ import hashlib
 import json
 import json.encoder
 import logging
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +25,8 @@ _quoted: Final[Callable[[str], str]] = json.encoder.encode_basestring
 Op = Literal["put", "delete", "erase"]
 FIRST_MOMENT: Final = to_micros(datetime.min.replace(tzinfo=UTC))  # that a datetime can be
 LAST_MOMENT: Final = to_micros(datetime.max.replace(tzinfo=UTC))
+MOST_DIMENSIONS: Final = 65_536
+_ADDRESS: Final = re.compile(r"(?s)\A(openai:[^#]+?)@[A-Za-z][A-Za-z0-9+.-]*://[^#]*")
 _DERIVED: Final = frozenset({"passage", "fact", "extraction", "step"})
 _REMEDY: Final = "Run `agentcl doctor`; restore it from a snapshot or an export"
 
@@ -169,21 +172,36 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class EncoderSpec:
-    """The space that a memory's vectors live in."""
+    """The space that a memory's vectors live in: a model, what stands before texts, and a dimension.
+
+    Where the model is served is no part of it, and is dropped from a name that says so.
+    """
 
     name: str
     dim: int
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", _ADDRESS.sub(r"\1", self.name))
+
     def __str__(self) -> str:
         return f"{self.name} ({self.dim} dimensions)"
 
+    @classmethod
+    def from_json(cls, held: object) -> EncoderSpec:
+        """Return the encoder that a folder or an export names. Raises ValueError if it names none."""
+        match held:
+            case {"name": str(name), "dim": int(dim)} if name and 0 < dim <= MOST_DIMENSIONS:
+                return cls(name, dim)
+        raise ValueError(f"{held!r} names no encoder")
 
-def mismatch(held: EncoderSpec, wanted: EncoderSpec, folder: Path) -> str:
+
+def mismatch(held: EncoderSpec, wanted: EncoderSpec | str, folder: Path) -> str:
     """Return the message of an `EncoderMismatch`: both encoders, and both ways out."""
+    name = wanted if isinstance(wanted, str) else wanted.name
     return (
         f"the memory at {folder} was embedded with {held}, but {wanted} was asked for. "
         f"Open it with encoder={held.name!r}, or embed everything anew: "
-        f"agentcl reembed --path {folder} --encoder {wanted.name}"
+        f"agentcl reembed --path {folder} --encoder {name}"
     )
 
 

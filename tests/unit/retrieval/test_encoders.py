@@ -14,8 +14,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentcl import ConfigError, EncoderMismatch, Memory, MissingExtra, StoreUnavailable
+from agentcl import (
+    ConfigError,
+    EncoderMismatch,
+    EncoderUnavailable,
+    Memory,
+    MissingExtra,
+    StoreUnavailable,
+)
 from agentcl.retrieval.encoders import HashingEncoder, default_encoder_name, open_encoder
+from agentcl.retrieval.encoders.naming import KINDS, identity, is_complete, is_own
+from agentcl.store.rows import EncoderSpec
 from agentcl.store.vectors import unpack
 
 DIM = 8
@@ -98,6 +107,57 @@ def test_a_missing_extra_names_its_install_line() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "same"),
+    [
+        ("hashing:512", "hashing"),
+        ("hashing:64", "hashing:64"),
+        ("given:03", "given:3"),
+        ("minilm", "minilm"),
+        ("sentence-transformers:a/b", "sentence-transformers:a/b"),
+        ("openai:m@http://one:1/v1", "openai:m"),
+        ("openai:m@https://two.example/other/v1/", "openai:m"),
+        ("openai:a@b@http://[::1]:8/v1#query_prefix=q", "openai:a@b#query_prefix=q"),
+        ("openai:m@http://x#passage_prefix=a%20b&query_prefix=q", "openai:m#query_prefix=q&passage_prefix=a+b"),
+        ("openai:m", "openai:m"),
+        ("one of your own", "one of your own"),
+    ],
+)  # fmt: skip
+def test_a_name_means_the_same_however_it_is_spelled_and_wherever_it_is_served(
+    name: str, same: str
+) -> None:
+    assert identity(name) == same
+    assert identity(same) == same
+
+
+@given(
+    st.text(st.characters(exclude_characters="#"), min_size=1).filter(
+        lambda model: "://" not in model
+    ),
+    st.sampled_from(["http://a:1/v1", "https://b.example/x/v1", "HTTP://[::1]/v1"]),
+    st.text(),
+    st.text(),
+)
+def test_no_address_is_part_of_what_an_encoder_is(
+    model: str, url: str, query: str, passage: str
+) -> None:
+    from agentcl.retrieval.encoders.openai import OpenAIEncoder
+
+    pytest.importorskip("openai")
+    told = {"query_prefix": query, "passage_prefix": passage}
+    encoder = OpenAIEncoder(model, base_url=url, **told)  # type: ignore[arg-type]
+    assert url not in encoder.name
+    assert identity(encoder.named) == identity(encoder.name) == encoder.name
+    assert is_complete(encoder.named)
+    assert not is_complete(encoder.name)
+    assert EncoderSpec(encoder.named, 3).name == encoder.name  # of a folder from before
+
+
+def test_each_kind_of_encoder_asks_nobody_or_has_to_be_confirmed() -> None:
+    own = {kind for kind in KINDS if is_own(kind)}
+    assert own == {"hashing", "minilm", "given"}
+
+
 class Endpoint(BaseHTTPRequestHandler):
     """An OpenAI-compatible `/v1/embeddings` that answers out of order, as the protocol allows."""
 
@@ -150,8 +210,9 @@ def test_an_openai_endpoint_serves_a_memory(tmp_path: Path, endpoint: str) -> No
         assert len(memory.search("x" * 40, mode="dense", limit=1).hits[0].text) == 40
     with pytest.raises(EncoderMismatch, match="reembed"):
         Memory(tmp_path, encoder="hashing")
-    with Memory(tmp_path) as memory:  # the folder knows its encoder
-        assert memory.store.encoder.name == name
+    with Memory(tmp_path) as memory:  # it was named for this folder
+        assert memory.store.encoder.name == "openai:any"
+        assert memory.search("x" * 40, limit=1).hits[0].text == "x" * 40
 
 
 @pytest.mark.parametrize(
@@ -291,13 +352,15 @@ def test_prefixes_stand_before_texts_and_in_the_name(embed: Embed) -> None:
 
     server = embed(rows)
     encoder = OpenAIEncoder("m", base_url=server.url, query_prefix="query: ", passage_prefix="text: &@#")  # fmt: skip
-    again = open_encoder(encoder.name)
+    again = open_encoder(encoder.named)
     assert again.name == encoder.name
     for one in (encoder, again):
         one.encode(["a"], role="query")
         one.encode(["b"], role="passage")
         assert [asked["input"] for asked in server.asked[-2:]] == [["query: a"], ["text: &@#b"]]
-    assert open_encoder(f"openai:m@{server.url}").name == f"openai:m@{server.url}"
+    assert encoder.name == identity(encoder.named)
+    assert encoder.name == "openai:m#query_prefix=query%3A+&passage_prefix=text%3A+%26%40%23"
+    assert open_encoder(f"openai:m@{server.url}").name == "openai:m"
     with pytest.raises(ConfigError, match="query_prefix"):
         open_encoder(f"openai:m@{server.url}#prefix=x")
 
@@ -345,6 +408,33 @@ def test_what_is_no_vector_is_an_error_that_names_the_endpoint(embed: Embed, bod
     for dim in (None, 2):
         with pytest.raises(StoreUnavailable, match=r"127\.0\.0\.1.*nothing was stored"):
             OpenAIEncoder("m", base_url=server.url, retries=0, dim=dim).encode(["a"], role="query")
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (400, "input is too large to process. increase the physical batch size"),
+        (500, "input (900 tokens) is too large to process"),
+        (400, "This model's maximum context length is 512 tokens"),
+        (413, "Input validation error: inputs must have less than 512 tokens"),
+    ],
+)
+def test_a_text_beyond_the_window_names_the_setting(embed: Embed, status: int, said: str) -> None:
+    from agentcl.retrieval.encoders.openai import OpenAIEncoder
+
+    server = embed(lambda asked: (status, {"error": {"message": said}}))
+    encoder = OpenAIEncoder("m", base_url=server.url, retries=0, dim=3)
+    with pytest.raises(EncoderUnavailable, match=r"1,234 characters.*passage_limit"):
+        encoder.encode(["x" * 1234], role="passage")
+
+
+def test_a_model_that_is_not_there_says_nothing_of_passages(embed: Embed) -> None:
+    from agentcl.retrieval.encoders.openai import OpenAIEncoder
+
+    server = embed(lambda asked: (400, {"error": {"message": "no such model: m"}}))
+    with pytest.raises(EncoderUnavailable, match="no such model") as caught:
+        OpenAIEncoder("m", base_url=server.url, retries=0).encode(["x"], role="passage")
+    assert "passage_limit" not in str(caught.value)
 
 
 def test_a_length_that_changes_is_an_error(embed: Embed) -> None:

@@ -1,0 +1,83 @@
+"""`agentcl trust`: confirming what a folder that came from elsewhere names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import click
+
+from agentcl.cli.options import command
+from agentcl.cli.screen import Screen
+from agentcl.errors import InvalidInput
+
+_MEANS: Final = {
+    "encoder": "texts, questions and OPENAI_API_KEY go there, or the model is loaded",
+    "index": "vectors go there",
+    "path": "the memory is read and written there",
+}
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path), default=".")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--revoke", is_flag=True, help="Take back what was confirmed.")
+@command
+def trust(screen: Screen, folder: Path, yes: bool, revoke: bool) -> None:
+    """Confirm what a folder names: an encoder, a server, a path.
+
+    FOLDER holds a memory or an agentcl.toml; it is the working folder if none is named. What you named
+    yourself, by an option or a variable, needs no confirming. It is kept in your own configuration.
+    """
+    # Here, so that `--help` does not wait for them.
+    from agentcl.memory.settings import FILE, foreign
+    from agentcl.memory.trusted import confirm, confirmed
+    from agentcl.memory.trusted import revoke as take_back
+
+    folder = folder.resolve()
+    if revoke:
+        taken = [place for place in (folder / FILE, folder) if take_back(place)]
+        lines = [f"nothing is confirmed any more for {place}" for place in taken]
+        screen.answer({"revoked": taken}, *(lines or ["nothing was confirmed"]))
+        return
+    named = {folder / FILE: foreign(folder), folder: _encoder_of(folder)}
+    new = {
+        place: asked
+        for place, asked in named.items()
+        if {**confirmed(place), **asked} != confirmed(place)
+    }
+    for place, asked in new.items():
+        for key, value in asked.items():
+            kind = key if key in _MEANS else "encoder"
+            screen.note(f"{place} names the {kind} {value} ({_MEANS[kind]})")
+    if new and not yes:
+        click.confirm("Trust it?", abort=True, err=True)
+    for place, asked in new.items():
+        confirm(place, asked)
+    lines = [f"confirmed for {place}" for place in new]
+    screen.answer({"confirmed": new}, *(lines or ["there is nothing to confirm"]))
+
+
+def _encoder_of(folder: Path) -> Mapping[str, str]:
+    """Return what opens the encoder that the memory in a folder names, by the encoder's name."""
+    from agentcl.retrieval.encoders.naming import identity, is_complete, is_own
+    from agentcl.store.backends import holds_store, open_store
+
+    if not holds_store(folder):
+        return {}
+    store = open_store(folder, read_only=True)
+    try:
+        held, said = store.encoder(), json.loads(store.meta("encoder") or "{}")
+    finally:
+        store.close()
+    if held is None or is_own(held.name):
+        return {}
+    if not is_complete(said["name"]):
+        model = held.name.partition("#")[0]
+        raise InvalidInput(
+            f"{folder} was filled with {held.name!r} and does not say where that is served; name it once, as in "
+            f"`agentcl stats --path {folder} --encoder {model}@http://HOST:PORT/v1`"
+        )
+    return {identity(said["name"]): said["name"]}

@@ -1,0 +1,96 @@
+"""What a user has confirmed: the models, addresses and paths that a folder or a file may name.
+
+Data decides nothing. A memory that was received, or an `agentcl.toml` of a project that was cloned, may name
+an encoder or a server. None is asked or loaded before the user named it himself, or confirmed it once with
+`agentcl trust`. That is kept outside of both, in the user's own configuration: one file for each place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from agentcl.errors import NotTrusted
+from agentcl.text.saving import save_text
+
+logger = logging.getLogger(__name__)
+_FOLDER: Final = Path("agentcl", "trusted")
+BY_NAMING: Final = "name it yourself (encoder=..., --encoder or AGENTCL_ENCODER)"
+
+
+def confirmed(place: Path) -> Mapping[str, str]:
+    """Return what the user confirmed for a folder or a file; empty if nothing."""
+    try:
+        held = json.loads(_file(place).read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    named = held.get("named") if isinstance(held, dict) else None
+    if not isinstance(named, dict) or held.get("place") != os.path.realpath(place):
+        return {}
+    return {key: value for key, value in named.items() if isinstance(value, str)}
+
+
+def confirm(place: Path, named: Mapping[str, str]) -> None:
+    """Keep what the user named for a place, beside what he named before.
+
+    Where his configuration cannot be written, he is asked again.
+    """
+    before = confirmed(place)
+    if {**before, **named} == before:
+        return
+    held = {"place": os.path.realpath(place), "named": {**before, **named}}
+    try:
+        file = _file(place)
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        save_text(file, json.dumps(held, indent=2) + "\n")
+    except OSError as error:
+        logger.warning("what you named for %s cannot be kept: %s", place, error)
+
+
+def revoke(place: Path) -> bool:
+    """Take back what was confirmed for a place; return whether there was something."""
+    held = bool(confirmed(place))
+    _file(place).unlink(missing_ok=True)
+    return held
+
+
+def confirmed_encoder(folder: Path, name: str, *, said: str) -> str:
+    """Return what opens an encoder that a folder names, as far as the user named it for this folder.
+
+    Args:
+        folder: of the memory.
+        name: of the encoder, without its address.
+        said: what the folder says, perhaps with an address.
+
+    Raises:
+        NotTrusted: if he did not. Nothing was asked or loaded.
+    """
+    known = confirmed(folder).get(name)
+    if known is not None:
+        return known
+    advice = f"If you trust it, run `agentcl trust {folder}`, or {BY_NAMING}"
+    if name.startswith("openai:") and "://" not in said:
+        model, hash, prefixes = name.partition("#")
+        advice = (
+            "Where that is served is not known here. Name it once, as encoder="
+            f"'{model}@http://HOST:PORT/v1{hash}{prefixes}' (--encoder, AGENTCL_ENCODER)"
+        )
+    raise NotTrusted(
+        f"the memory at {folder} names the encoder {said!r}, which you have not confirmed; nothing was "
+        f"asked or loaded. {advice}. Until then mode='text' searches by words"
+    )
+
+
+def _file(place: Path) -> Path:
+    """Return where is kept what was confirmed for a place. Raises OSError if the user has no home."""
+    # A relative one is to be ignored, says the XDG specification.
+    for home in (os.environ.get("XDG_CONFIG_HOME", ""), os.path.expanduser("~/.config")):  # noqa: PTH111  # it does not raise
+        if Path(home).is_absolute():
+            key = hashlib.blake2b(os.fsencode(os.path.realpath(place)), digest_size=16).hexdigest()
+            return Path(home) / _FOLDER / f"{key}.json"
+    raise OSError("there is no home folder; set XDG_CONFIG_HOME")

@@ -1,0 +1,121 @@
+"""Whatever an endpoint answers to the check, it is a finding, or an error of ours."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentcl import AgentclError, ConfigError, ModelUnavailable
+from agentcl.models.check import check
+
+pytest.importorskip("openai")
+LISTED = {"data": [{"id": "m", "max_model_len": 512}]}
+READY = {"choices": [{"message": {"content": '"ready"'}}], "usage": {"prompt_tokens": 1}}
+
+
+class Endpoint(ThreadingHTTPServer):
+    """Lists and answers what it is told to."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.url = f"http://127.0.0.1:{self.server_port}/v1"
+        self.listed: object = LISTED
+        self.answer: object = READY
+        self.status = self.listing_status = 200
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Endpoint
+
+    def do_GET(self) -> None:
+        self._answer(self.server.listing_status, self.server.listed)
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self._answer(self.server.status, self.server.answer)
+
+    def _answer(self, status: int, body: object) -> None:
+        content = (body if isinstance(body, str) else json.dumps(body)).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Endpoint]:
+    server = Endpoint()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def server(running: Endpoint) -> Endpoint:
+    running.listed, running.answer = LISTED, READY
+    running.status = running.listing_status = 200
+    return running
+
+
+NO_LISTS = [None, [], {}, {"data": None}, {"data": []}, {"data": [None, {}, {"id": 7}]}, [{"id": "m"}], "<html>", "", "null"]  # fmt: skip
+
+
+@pytest.mark.parametrize("listed", NO_LISTS)
+@pytest.mark.parametrize("status", [200, 404, 401])
+def test_who_names_the_model_needs_no_list(server: Endpoint, listed: object, status: int) -> None:
+    server.listed, server.listing_status = listed, status
+    found = check(server.url, model="m")
+    assert (found.model, found.models, found.context_length) == ("m", (), None)
+    can = {one.name for one in found.capabilities if one.is_there}
+    assert {"chat", "schema output"} <= can
+    with pytest.raises(ModelUnavailable, match="--model"):
+        check(server.url)
+
+
+def test_an_endpoint_that_answers_nothing_is_no_endpoint(server: Endpoint) -> None:
+    server.listing_status = server.status = 404
+    with pytest.raises(ModelUnavailable, match="neither lists models nor answers"):
+        check(server.url, model="m")
+    with pytest.raises(ModelUnavailable, match="its /v1 included"):
+        check("http://127.0.0.1:9/v1", model="m")
+
+
+ODD = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["choices", "message", "content", "data", "id", "logprobs", "embedding", "error"]), inner
+        )
+    ),
+    max_leaves=8,
+)  # fmt: skip
+
+
+@given(answer=ODD, listed=ODD, model=st.sampled_from([None, "m"]))
+def test_no_answer_is_a_traceback(
+    running: Endpoint, answer: object, listed: object, model: str | None
+) -> None:
+    running.answer, running.listed = answer, listed
+    running.status = running.listing_status = 200
+    try:
+        found = check(running.url, model=model)
+    except AgentclError:
+        return
+    assert found.model
+
+
+@pytest.mark.parametrize("url", ["localhost:8000", "ftp://a/v1", "", "http://", "http://a:b/v1"])
+def test_what_is_no_address_is_said(url: str) -> None:
+    with pytest.raises(ConfigError, match="no address"):
+        check(url)
