@@ -59,7 +59,7 @@ class Apart:
             self._end()
             fault = f"took more than {self._limits.memory:,} megabytes of memory to read"
             self._limits.refuse(where, "memory", fault)
-        raise LoadError(f"{where} broke the program that read it ({answer['fate']}); it may be damaged")
+        raise LoadError(f"{where} broke the program that read it: {answer['fate']}; it may be damaged")
 
     def _ask(
         self, request: dict[str, Any], raw: bytes, seconds: float
@@ -88,7 +88,7 @@ class Apart:
         if line.endswith(b"\n"):
             return json.loads(line), False
         child.wait(1.0)
-        fate = child.fate()
+        fate = ", ".join([child.fate(), *child.tail().splitlines()[-1:]])
         self._end()
         return {"fate": fate}, over.is_set()
 

@@ -58,7 +58,10 @@ class ReadLimits:
         )
 
 
-_UNITS: Final = {"memory": "megabytes of memory"}
+_UNITS: Final = {
+    "memory": "megabytes of memory",
+    "seconds": f"seconds, and {_SECONDS_A_MEGABYTE} for each megabyte,",
+}
 DEFAULT: Final = ReadLimits()
 
 
