@@ -28,11 +28,6 @@ _HEDGED: Final[Mapping[Claim, str]] = {
     "needs": "To {what} {hedge} be necessary before {when}.",
     "do": "When {when}, to {what} {hedge} help.",
 }
-# "do" comes last: it reads every sentence that those before it read.
-_READERS: Final = [
-    (claim, re.compile(re.escape(form).replace(r"\{when\}", "(.+?)").replace(r"\{what\}", "(.+)")))
-    for claim, form in _SENTENCES.items()
-]
 _NO_WORD: Final = re.compile(r"[^\w]+")
 
 
@@ -77,11 +72,23 @@ _STEMS: Final = frozenset(
 
 def read_sentence(text: str) -> Lesson | None:
     """Return the lesson that a sentence says; None for a sentence of another form."""
-    for claim, reader in _READERS:
-        if found := reader.fullmatch(text.strip()):
-            lesson = Lesson(found[1], claim, found[2])
+    for claim, form in _SENTENCES.items():  # "do" comes last: it reads what those before it read
+        if parts := _parts(text.strip(), form):
+            lesson = Lesson(parts[0], claim, parts[1])
             return lesson if lesson.is_whole else None
     return None
+
+
+def _parts(sentence: str, form: str) -> tuple[str, str] | None:
+    """Return what stands in a sentence for {when} and {what}: the shortest when."""
+    before, _, rest = form.partition("{when}")
+    between, _, after = rest.partition("{what}")
+    if not sentence.startswith(before) or not sentence.endswith(after) or "\n" in sentence:
+        return None
+    bare = sentence[len(before) : len(sentence) - len(after)]
+    place = bare.find(between, 1)
+    when, what = bare[:place], bare[place + len(between) :]
+    return (when, what) if place > 0 and what else None
 
 
 def read_json(value: Mapping[str, str]) -> Lesson:

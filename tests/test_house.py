@@ -23,7 +23,7 @@ ARROWS: Final[Mapping[str, str]] = {
     "process": "errors",
     "lessons": "errors text",
     "store": "errors text",
-    "files": "errors store text",
+    "files": "errors process store text",
     "models": "errors process store text",
     "envs": "errors lessons process text",
     "retrieval": "errors store text",

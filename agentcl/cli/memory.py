@@ -23,7 +23,8 @@ from agentcl.cli.options import (
 )
 from agentcl.cli.screen import Screen, describe_encoder, to_json
 from agentcl.errors import InvalidInput
-from agentcl.files import Skipped, Source, count, load, load_stream
+from agentcl.files import ReadLimits, Skipped, Source, count, load, load_stream
+from agentcl.files.limits import read_limits
 from agentcl.retrieval.modes import MODES
 
 if TYPE_CHECKING:
@@ -37,6 +38,12 @@ _NAME: Final = click.argument("name", metavar="ID|URI|PATH")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...|-")
 @click.option("--valid-from", type=Moment(), help="When it began to hold in the world.")
 @click.option("--valid-to", type=Moment(), help="When it ceases to hold.")
+@click.option(
+    "--allow",
+    multiple=True,
+    metavar="LIMIT=NUMBER",
+    help="Let reading a file take more: megabytes, seconds, pages, columns or memory.",
+)
 @scope_options
 @memory_options
 @command
@@ -45,20 +52,22 @@ def add(
     paths: tuple[str, ...],
     valid_from: datetime | None,
     valid_to: datetime | None,
+    allow: tuple[str, ...],
     **given: Any,
 ) -> None:
     """Remember files, folders, or standard input (-).
 
-    It reads .txt, .md, .rst, .html, .pdf, .jsonl, .csv and .tsv. A file that was added before is
+    It reads .txt, .md, .rst, .html, .pdf, .eml, .jsonl, .csv and .tsv. A file that was added before is
     updated, however its path is spelled.
     """
     from agentcl.memory.documents import Draft  # here: with it comes the whole of `Memory`
 
     scope = scope_of(given)
+    limits = read_limits(allow)
     skipped: list[Skipped] = []
 
     def drafts() -> Iterator[Draft]:
-        for source in _sources(paths, skipped):
+        for source in _sources(paths, skipped, limits):
             yield Draft(
                 text=source.text,
                 title=source.title,
@@ -100,12 +109,14 @@ def add(
         screen.note(f"{memory.path}, {describe_encoder(memory)}")
 
 
-def _sources(paths: tuple[str, ...], skipped: list[Skipped]) -> Iterator[Source]:
+def _sources(
+    paths: tuple[str, ...], skipped: list[Skipped], limits: ReadLimits
+) -> Iterator[Source]:
     for path in paths:
         if path == "-":
-            yield load_stream(sys.stdin.buffer, "-")
+            yield load_stream(sys.stdin.buffer, "-", limits=limits)
         else:
-            yield from load(Path(path), skipped=skipped)
+            yield from load(Path(path), skipped=skipped, limits=limits)
 
 
 @click.command()

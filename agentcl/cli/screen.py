@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 import click
 
 from agentcl.cli.naming import from_here
+from agentcl.text.pages import with_numbers
 from agentcl.text.saving import is_stdout
 from agentcl.text.visible import shortened
 
@@ -163,6 +164,8 @@ class Screen:
             about = [hit.why(), f"recorded {hit.created_at:%Y-%m-%d %H:%M}"]
             if uri and uri != name:
                 about.append(uri)
+            if page := hit.metadata.get("page"):
+                about.append(f"page {page}")
             if owner := _scope(hit.scope):
                 about.append(owner)
             self.out.print(f"   [dim]{safe(' · '.join(about))}[/]")
@@ -263,7 +266,7 @@ class Screen:
         text = getattr(record, "text", None)
         if text:
             self.out.print()
-            self.out.print(safe(text))
+            self.out.print(safe(with_numbers(text) if hasattr(record, "media_type") else text))
 
     def records(self, records: Sequence[Record]) -> None:
         """Print one line for each record."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
@@ -9,40 +10,54 @@ from pathlib import Path
 from typing import BinaryIO, Final, NoReturn
 
 from agentcl.errors import LoadError
-from agentcl.files.source import Skipped, Source, checked, shown, uri_of
+from agentcl.files.apart import Apart, Parser
+from agentcl.files.kinds import HEAD, named_as, refuse_foreign
+from agentcl.files.limits import DEFAULT, ReadLimits
+from agentcl.files.source import Skipped, Source, checked, document, read_all, shown, uri_of
 from agentcl.files.tables import read_json_lines, read_table
 from agentcl.files.text import decode, read_markup, read_plain
+from agentcl.text import pages
 
 
-def load(path: Path, *, skipped: list[Skipped] | None = None) -> Iterator[Source]:
+def load(
+    path: Path, *, skipped: list[Skipped] | None = None, limits: ReadLimits = DEFAULT
+) -> Iterator[Source]:
     """Yield the documents of a file, or of all files below a folder in the order of their names.
 
     A file that is named is read by its suffix, or as plain text if that is unknown. In a folder,
     hidden files are passed over, and what cannot be read is noted in `skipped`, as are empty texts
-    anywhere. A folder is walked without following links to other folders, or out of it.
+    anywhere, and pages of a PDF without text. A folder is walked without following links to other folders, or out of it.
+
+    Args:
+        path: the file or folder.
+        skipped: takes what was left out.
+        limits: what reading one document may take. PDF, HTML and mail are parsed in a child process.
 
     Raises:
         LoadError: naming the file, the place in it, and what to do; only for a file that is named.
     """
     notes: list[Skipped] = [] if skipped is None else skipped
-    if not _is_folder(path):
-        yield from _load_file(path, notes)
-        return
-    for file in _walk(path, notes):
-        try:
-            yield from _load_file(file, notes)
-        except LoadError as error:
-            notes.append(Skipped(shown(file), str(error)))
+    with Apart(limits) as apart:
+        if not _is_folder(path):
+            yield from _load_file(path, notes, limits, apart)
+            return
+        for file in _walk(path, notes):
+            try:
+                yield from _load_file(file, notes, limits, apart)
+            except LoadError as error:
+                notes.append(Skipped(shown(file), str(error)))
 
 
-def load_stream(stream: BinaryIO, name: str) -> Source:
+def load_stream(stream: BinaryIO, name: str, *, limits: ReadLimits = DEFAULT) -> Source:
     """Return what a stream holds, to its end, as one text; it has no uri if the name is "-".
 
     Raises:
-        LoadError: if it is empty or not text.
+        LoadError: if it is empty, not text, or larger than is allowed.
     """
     where = "standard input" if name == "-" else name
-    text = decode(stream.read(), where)
+    raw = read_all(stream, where, limits)
+    refuse_foreign(io.BytesIO(raw), raw[:HEAD], where)
+    text = decode(raw, where)
     if not text.strip():
         raise LoadError(f"{where} holds no text, so there is nothing to remember")
     return checked(Source(text, "", "" if name == "-" else name, "text/plain"), where)
@@ -74,7 +89,10 @@ def _count_file(path: Path, *, is_named: bool) -> int:
         if suffix not in _ROWS or not is_regular:  # a pipe can be read only once
             return 1
         with path.open("rb") as lines:
-            rows = sum(1 for line in lines if line.strip())
+            rows, is_begun = 0, False
+            while piece := lines.readline(_PIECE):
+                rows += not is_begun and bool(piece.strip())
+                is_begun = not piece.endswith(b"\n")
             return rows if suffix in _JSON_LINES else max(rows - 1, 0)
     except OSError as error:
         if is_named:
@@ -100,10 +118,7 @@ def _walk(folder: Path, skipped: list[Skipped]) -> Iterator[Path]:
             if name.startswith("."):
                 continue
             if path.suffix.lower() not in _READERS:
-                kind = f"{path.suffix} files" if path.suffix else "files without a suffix"
-                skipped.append(
-                    Skipped(shown(path), f"no reader for {kind}; name it to read it as text")
-                )
+                skipped.append(Skipped(shown(path), _unread(path)))
             elif path.exists() and not path.is_file():
                 skipped.append(Skipped(shown(path), "is not a regular file"))
             elif path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
@@ -113,17 +128,43 @@ def _walk(folder: Path, skipped: list[Skipped]) -> Iterator[Path]:
                 yield path
 
 
-def _load_file(path: Path, skipped: list[Skipped]) -> Iterator[Source]:
-    reader = _READERS.get(path.suffix.lower(), read_plain)
+def _unread(path: Path) -> str:
+    """Return why a file of a folder has no reader."""
+    kind = f"{path.suffix} files" if path.suffix else "files without a suffix"
+    office = named_as(path.suffix.lower())
+    return office or f"no reader for {kind}; name it to read it as text"
+
+
+def _load_file(
+    path: Path, skipped: list[Skipped], limits: ReadLimits, apart: Apart
+) -> Iterator[Source]:
     try:
         _check_name(path)
-        for source in reader(path):
-            if source.text.strip():
-                yield source
-            else:
-                skipped.append(Skipped(source.uri or shown(path), "holds no text"))
+        with path.open("rb") as file:
+            for source in _read(file, path, limits, apart):
+                if isinstance(source, Skipped):
+                    skipped.append(source)
+                elif source.text.strip():
+                    yield source
+                else:
+                    skipped.append(Skipped(source.uri or shown(path), "holds no text"))
     except OSError as error:
         _fail_to_open(path, error)
+
+
+def _read(
+    file: io.BufferedReader, path: Path, limits: ReadLimits, apart: Apart
+) -> Iterator[Source | Skipped]:
+    suffix, where = path.suffix.lower(), shown(path)
+    refuse_foreign(file, file.peek(HEAD), where, suffix)
+    reader = _READERS.get(suffix, read_plain)
+    if not isinstance(reader, tuple):
+        yield from reader(file, path, limits)
+        return
+    parser, media_type = reader
+    parsed = apart.parse(parser, read_all(file, where, limits), where)
+    yield from (Skipped(where, f"in part: {words}") for words in parsed.left_out)
+    yield document(path, parsed.text, parsed.title, media_type)
 
 
 def _check_name(path: Path) -> None:
@@ -147,28 +188,19 @@ def _is_folder(path: Path) -> bool:
         _fail_to_open(path, error)
 
 
-# The parsers of these two take longer to import than most files take to read.
-def _read_html(path: Path) -> Iterator[Source]:
-    from agentcl.files.html import read_html
-
-    return read_html(path)
-
-
-def _read_pdf(path: Path) -> Iterator[Source]:
-    from agentcl.files.pdf import read_pdf
-
-    return read_pdf(path)
-
-
-_READERS: Final[dict[str, Callable[[Path], Iterator[Source]]]] = {
+_Reader = Callable[[BinaryIO, Path, ReadLimits], Iterator[Source]]
+_HTML: Final[tuple[Parser, str]] = ("html", "text/html")
+_READERS: Final[dict[str, _Reader | tuple[Parser, str]]] = {
     ".txt": read_plain,
     ".text": read_plain,
     ".rst": read_markup,
     ".md": read_markup,
     ".markdown": read_markup,
-    ".html": _read_html,
-    ".htm": _read_html,
-    ".pdf": _read_pdf,
+    ".html": _HTML,
+    ".htm": _HTML,
+    ".xhtml": _HTML,
+    ".eml": ("mail", "message/rfc822"),
+    ".pdf": ("pdf", pages.MEDIA_TYPE),
     ".jsonl": read_json_lines,
     ".ndjson": read_json_lines,
     ".csv": read_table,
@@ -176,3 +208,4 @@ _READERS: Final[dict[str, Callable[[Path], Iterator[Source]]]] = {
 }
 _JSON_LINES: Final = frozenset({".jsonl", ".ndjson"})
 _ROWS: Final = _JSON_LINES | {".csv", ".tsv"}
+_PIECE: Final = 1 << 16  # bytes of a line that are looked at together

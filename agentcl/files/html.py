@@ -1,99 +1,125 @@
-"""Reading the text of an HTML page."""
+"""Reading the text of an HTML page: what a reader of the page would see of it."""
 
 from __future__ import annotations
 
 import codecs
 import re
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from bs4 import BeautifulSoup, Tag
-from bs4.dammit import EncodingDetector
-from bs4.element import CData, NavigableString, PageElement
+from justhtml import JustHTML
 
 from agentcl.errors import LoadError
-from agentcl.files.source import Source, document, shorten, shown
+from agentcl.files.hidden import background, is_hidden
+from agentcl.files.limits import ReadLimits
+from agentcl.files.source import Parsed, shorten
 from agentcl.files.text import decode
 
+Node = Any  # of the parser, which names no type for it
 # What may stand between two texts, by rising width; between a table's cells it is a tab.
 _GAPS: Final = ["", " ", "\t", "\n", "\n\n"]
 # Elements of a page by what they mean for its text.
-_NOT_CONTENT: Final = re.compile(
-    "head|script|style|noscript|template|nav|svg|iframe|object|button|select|dialog"
+_NOT_CONTENT: Final = frozenset(
+    "head script style noscript template nav svg iframe object button select dialog".split()  # noqa: SIM905
 )
-_LINE: Final = re.compile(
-    "address|article|aside|body|br|dd|details|div|dt|fieldset|figcaption|figure|footer|form|header|hr"
-    "|li|main|section|summary|tr"
+_LINE: Final = frozenset(
+    """
+    address article aside body br dd details div dt fieldset figcaption figure footer form header hr li main
+    section summary tr
+    """.split()  # noqa: SIM905
 )
-_PARAGRAPH: Final = re.compile("blockquote|dl|h[1-6]|ol|p|pre|table|ul")
-_CELL: Final = re.compile("td|th")
+_PARAGRAPH: Final = frozenset(
+    "blockquote dl h1 h2 h3 h4 h5 h6 ol p pre table ul".split()  # noqa: SIM905
+)
+_CELL: Final = frozenset(("td", "th"))
+_DECLARED: Final = re.compile(
+    rb"(?:<\?xml[^<>]{0,200}\bencoding|<meta[^<>]{0,200}\bcharset)\s{0,9}=\s{0,9}[\"']?([\w.:-]{1,40})",
+    re.IGNORECASE,
+)
+_DECLARATIONS: Final = 4_096  # bytes in which a page says what it is encoded in
 
 
-def read_html(path: Path) -> Iterator[Source]:
-    """Yield the text of a page, under its title."""
-    raw = path.read_bytes()
+def parse_html(raw: bytes, where: str, limits: ReadLimits) -> Parsed:
+    """Return the text of a page, under its title. Raises LoadError if its bytes are no text."""
     try:
-        markup = decode(raw, shown(path))
+        markup = decode(raw, where)
     except LoadError:
         declared = _decode_as_declared(raw)
         if declared is None:
             raise
         markup = declared
-    title, text = _read_page(markup)
-    yield document(path, text, shorten(title), "text/html")
+    return Parsed(*read_page(markup))
 
 
-def _read_page(markup: str) -> tuple[str, str]:
+def read_page(markup: str) -> tuple[str, str]:
     """Return the title of a page (empty if it has none) and its text.
 
     Blocks begin lines, paragraphs are set apart by an empty line, preformatted text stays as it is.
-    Scripts, navigation and the like are left out; of a page with a `<main>` only that is read.
+    Left out are scripts, navigation and the like, and what the page hides from its readers; of a page with
+    a `<main>` only that is read.
     """
-    markup = re.sub(r"\A\s*<\?xml.*?\?>", "", markup, flags=re.DOTALL)
-    # Without a tag the parser takes a short text for a path given by mistake, and warns.
-    soup = BeautifulSoup(markup if "<" in markup else f"<p>{markup}", "html.parser")
-    named = soup.title or soup.find("h1")
-    text = next(filter(None, map(_render, [*soup("main", limit=1), soup.body or soup])), "")
-    return named.get_text(" ", strip=True) if named else "", text
+    root = JustHTML(markup, sanitize=False).root
+    body = next(_elements(root, "body"), root)
+    named = next(_elements(root, "title"), None) or next(_elements(body, "h1"), None)
+    mains = (node for node in _elements(body, "main") if not is_hidden(node))
+    roots = [*([main] if (main := next(mains, None)) else []), body]
+    text = next(filter(None, map(_render, roots)), "")
+    return "" if named is None else shorten(_title(named)), text
+
+
+def _title(node: Node) -> str:
+    return _render(node) or ""
+
+
+def _elements(root: Node, name: str) -> Iterator[Node]:
+    """Yield the elements of a name, in their order in the page."""
+    pending = [root]
+    while pending:
+        node = pending.pop()
+        if node.name == name:
+            yield node
+        if node.name not in ("svg", "template"):
+            pending.extend(reversed(node.children or ()))
 
 
 def _decode_as_declared(raw: bytes) -> str | None:
     """Return a page decoded as it says itself that it is; None if it says nothing or is not."""
-    declared = EncodingDetector.find_declared_encoding(raw, is_html=True)
+    declared = _DECLARED.search(raw[:_DECLARATIONS])
     try:
-        name = codecs.lookup(declared or "").name
+        name = codecs.lookup(declared[1].decode("ascii") if declared else "").name
         # Browsers read Latin-1 as its superset that Windows uses, so that is what pages are in.
         return raw.decode("cp1252" if name in ("iso8859-1", "ascii") else name)
-    except (LookupError, UnicodeDecodeError):
+    except (LookupError, UnicodeError):
         return None
 
 
-def _render(root: PageElement) -> str:
+def _render(root: Node) -> str:
     pieces: list[str] = []
     gap = ""  # the widest that was asked for since the last text
-    pending: list[tuple[PageElement | str, bool]] = [(root, False)]  # with: is it preformatted?
+    # A gap, or a node with: is it preformatted, and what is the colour behind it?
+    pending: list[tuple[Node | str, bool, str]] = [(root, False, "")]
     while pending:
-        node, is_preformatted = pending.pop()
+        node, is_preformatted, behind = pending.pop()
         asked = ""
-        if isinstance(node, Tag):
-            if _is_boilerplate(node):
+        if isinstance(node, str):
+            asked = node
+        elif node.name == "#text":
+            data = node.data or ""
+            text = data if is_preformatted else " ".join(data.split())
+            if text:
+                before = " " if data[0].isspace() and not is_preformatted else ""
+                pieces.extend([max(gap, before, key=_GAPS.index), text])
+                gap = ""
+            asked = " " if data[-1:].isspace() and not is_preformatted else ""
+        elif node.name[0] not in "#!" or node.name.startswith("#document"):
+            if _is_boilerplate(node) or is_hidden(node, behind):
                 continue
             asked = "\n\n" if node.name == "br" and gap == "\n" else _gap(node.name)
             is_preformatted = is_preformatted or node.name in ("pre", "textarea")
-            pending.append((asked, False))
-            pending.extend((child, is_preformatted) for child in reversed(node.contents))
-        elif isinstance(node, NavigableString):
-            if type(node) not in (NavigableString, CData):  # a comment or the like
-                continue
-            text = str(node) if is_preformatted else " ".join(node.split())
-            if text:
-                before = " " if node[0].isspace() and not is_preformatted else ""
-                pieces.extend([max(gap, before, key=_GAPS.index), text])
-                gap = ""
-            asked = " " if node[-1:].isspace() and not is_preformatted else ""
-        elif isinstance(node, str):
-            asked = node
+            behind = background(node) or behind
+            pending.append((asked, False, ""))
+            children = reversed(node.children or ())
+            pending.extend((child, is_preformatted, behind) for child in children)
         gap = max(gap, asked, key=_GAPS.index)
     lines = (line.rstrip() for line in "".join(pieces).splitlines())
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
@@ -101,17 +127,16 @@ def _render(root: PageElement) -> str:
 
 def _gap(name: str) -> str:
     """Return what stands between an element of this name and its neighbours."""
-    if _PARAGRAPH.fullmatch(name):
+    if name in _PARAGRAPH:
         return "\n\n"
-    if _LINE.fullmatch(name):
+    if name in _LINE:
         return "\n"
-    return "\t" if _CELL.fullmatch(name) else ""
+    return "\t" if name in _CELL else ""
 
 
-def _is_boilerplate(node: Tag) -> bool:
+def _is_boilerplate(node: Node) -> bool:
     return (
-        _NOT_CONTENT.fullmatch(node.name) is not None
-        or node.has_attr("hidden")
-        or node.get("role") in ("navigation", "search")
+        node.name in _NOT_CONTENT
+        or (node.attrs or {}).get("role") in ("navigation", "search")
         or (node.name == "footer" and node.parent is not None and node.parent.name == "body")
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from agentcl.errors import InvalidInput, LoadError
+from agentcl.files.limits import ReadLimits
 from agentcl.store.checks import check_label, check_metadata, check_text
 
 _MAX_TITLE: Final = 200  # characters of a title that was found in a text; each passage repeats it
@@ -26,10 +27,27 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A file, or a row of one, that was left out, and why."""
+    """A file, or a part of one, that was left out, and why."""
 
     path: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What a parser found in a document."""
+
+    title: str  # empty if it names none
+    text: str
+    left_out: tuple[str, ...] = ()  # parts that hold no text, in words: "page 2 of 3 ..."
+
+
+def read_all(file: BinaryIO, where: str, limits: ReadLimits) -> bytes:
+    """Return what a file holds. Raises LoadError if that is more than a document may have."""
+    raw = file.read(limits.bytes + 1)
+    if len(raw) > limits.bytes:
+        limits.refuse(where, "megabytes", f"has more than {limits.megabytes:,} megabytes")
+    return raw
 
 
 def shown(path: Path) -> str:

@@ -26,12 +26,12 @@ _REFUSED_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"
 _WORD: Final = re.compile(r"\w+")
 _MARKUP: Final = re.compile(
     r"<\||\|>|<!--|```|\{\{|\{%|\]\(|\[\[|\[/?(?:inst|system|user|assistant)\]|<<|>>|#{2,}"
-    r"|</?[a-z][\w:-]*(?:\s+[\w:-]+\s*=[^<>]*)?\s*/?>"
+    r"|</?[a-z][\w:-]*(?:\s+[\w:-]+\s*=[^<>]*|\s*/?)>"
     r'|"(?:name|arguments|function|tool|parameters|role|content)"\s*:'
     r"|\b(?:tool|function)_(?:call|use)s?\b"
 )
 _ADDRESS: Final = re.compile(
-    r"\b[a-z][a-z0-9+.-]*://|\bwww\.|\b(?:javascript|mailto|data):\S|\S@[\w-]+\.\w"
+    r"\b[a-z][a-z0-9+.-]{0,40}://|\bwww\.|\b(?:javascript|mailto|data):\S|\S@[\w-]+\.\w"
 )
 _SPELLED: Final = re.compile(r"(?:(?<![^\W_])[^\W\d_][\s.\-_*]+){5,}")
 _ORDERED: Final = (

@@ -27,7 +27,8 @@ from agentcl.text.saving import opened
 
 FORMAT: Final = 1
 MOST_LESSONS: Final = 1_000  # of one file
-_BLOCK: Final = re.compile(r"^```json agentcl-pamphlet\n(.*?)^```\s*$", re.DOTALL | re.MULTILINE)
+_BEGINS: Final = "```json agentcl-pamphlet"
+_ENDS: Final = "```"
 _LEVELS: Final[tuple[Level, ...]] = get_args(Level)
 _PLACES: Final[Mapping[Level, str]] = {"anywhere": "Anywhere", "family": "For this kind of task"}
 _MARKS: Final = re.compile(r"([\\`*_\[\]<>#|])")
@@ -136,7 +137,7 @@ def read(text: str) -> Pamphlet:
     Raises:
         TransferError: if the file is no pamphlet, is damaged, or is of a later format.
     """
-    blocks = _BLOCK.findall(text.replace("\r\n", "\n"))
+    blocks = list(_blocks(text))
     if len(blocks) != 1:
         raise TransferError(
             f"a pamphlet has one block that begins with ```json agentcl-pamphlet and ends with ```; "
@@ -161,6 +162,19 @@ def read(text: str) -> Pamphlet:
     entries = tuple(_read_entry(number, one) for number, one in enumerate(lessons, start=1))
     name, made_at = (_word(held, what, "the pamphlet") for what in ("name", "made_at"))
     return Pamphlet(name, made_at, entries)
+
+
+def _blocks(text: str) -> Iterator[str]:
+    """Yield what stands in the blocks of a Markdown file that are meant for programs."""
+    held: list[str] | None = None
+    for line in text.replace("\r\n", "\n").split("\n"):
+        if held is None:
+            held = [] if line == _BEGINS else None
+        elif line.rstrip() == _ENDS:
+            yield "\n".join(held)
+            held = None
+        else:
+            held.append(line)
 
 
 def load(path: str | os.PathLike[str]) -> Pamphlet:

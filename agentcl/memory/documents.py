@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final, Literal, get_args
 
 from agentcl.errors import Duplicate, InvalidInput
-from agentcl.memory.passages import split
+from agentcl.memory.passages import split, split_pages
 from agentcl.retrieval.encoders import Encoder
 from agentcl.store.base import Store, Writing
 from agentcl.store.checks import (
@@ -29,6 +29,7 @@ from agentcl.store.records import (
 )
 from agentcl.store.rows import EncoderSpec, Row, content_hash, readable
 from agentcl.store.vectors import SupportsList, dimension, pack, unpack
+from agentcl.text import pages
 
 # What to do with the same thing again: return what is there, store it once more, or raise.
 Duplicates = Literal["skip", "keep", "error"]
@@ -389,14 +390,14 @@ def _check(draft: Draft, scope: Scope, passage_limit: int) -> tuple[Document, tu
         uri=uri,
         media_type=check_label(draft.media_type, "media_type"),
     )
-    spans = split(text, limit=passage_limit) if draft.vector is None else [(0, len(text))]
+    has_pages = document.media_type == pages.MEDIA_TYPE and draft.vector is None
     passages = tuple(
         Passage(
             id="",
             scope=scope,
             valid_from=valid_from,
             valid_to=valid_to,
-            metadata=metadata,
+            metadata={"page": page, **metadata} if has_pages else metadata,
             text=text[start:end],
             title=title,
             uri=uri,
@@ -404,6 +405,16 @@ def _check(draft: Draft, scope: Scope, passage_limit: int) -> tuple[Document, tu
             start=start,
             end=end,
         )
-        for ordinal, (start, end) in enumerate(spans)
+        for ordinal, (start, end, page) in enumerate(_spans(text, draft, passage_limit))
     )
     return document, passages
+
+
+def _spans(text: str, draft: Draft, passage_limit: int) -> Iterator[tuple[int, int, int]]:
+    """Yield where each passage begins and ends, and on which page it is."""
+    if draft.vector is not None:
+        yield 0, len(text), 1
+    elif draft.media_type == pages.MEDIA_TYPE:
+        yield from split_pages(text, limit=passage_limit)
+    else:
+        yield from ((start, end, 1) for start, end in split(text, limit=passage_limit))

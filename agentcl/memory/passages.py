@@ -9,6 +9,7 @@ from itertools import chain
 from typing import Final
 
 from agentcl.errors import InvalidInput
+from agentcl.text.pages import PAGE_END
 
 # How good a place is for a cut.
 _HEADING, _PARAGRAPH, _LINE, _SENTENCE, _WORD = 5, 4, 3, 2, 1
@@ -47,6 +48,23 @@ def split(text: str, *, limit: int = 1_000) -> list[tuple[int, int]]:
     if not text.strip():
         return [(start, min(start + limit, len(text))) for start in range(0, len(text), limit)]
     return list(_spans(text, limit))
+
+
+def split_pages(text: str, *, limit: int = 1_000) -> list[tuple[int, int, int]]:
+    """Return spans as `split` does, each with its page, from 1: none goes over the end of a page."""
+    spans: list[tuple[int, int, int]] = []
+    begin = end = 0
+    for page, piece in enumerate(text.split(PAGE_END), start=1):
+        end = min(end + len(piece) + len(PAGE_END), len(text))
+        if piece.strip():
+            own = split(text[begin:end], limit=limit)
+            spans.extend((begin + start, begin + stop, page) for start, stop in own)
+        elif spans:  # an empty page goes with what precedes it, as white space does
+            spans[-1] = (spans[-1][0], end, spans[-1][2])
+        else:
+            continue
+        begin = end
+    return spans
 
 
 def _spans(text: str, limit: int) -> Iterator[tuple[int, int]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,12 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 from agentcl.errors import NoAnswer, RequestRefused, SchemaViolation, needs
 from agentcl.models.base import GREEDY, ChatModel, Message, Reply, Sampling, Schema
 from agentcl.text.answers import is_marked, spoken, without_thoughts
-from agentcl.text.json_values import json_values
+from agentcl.text.json_values import json_values, unfenced
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
 
-_FENCE: Final = re.compile(r"\A\s*```(?:json)?\s*\n(.*?)\n?```\s*\Z", re.DOTALL)
 _SHOWN: Final = 400  # characters of a broken answer that an error repeats
 _AGAIN: Final = (
     "That answer cannot be used: {problem}. Answer again with one JSON value that fits this schema, "
@@ -173,9 +171,9 @@ def _problem(reply: Reply, values: Sequence[Any], checker: Draft202012Validator)
     """Return what is wrong with a reply, as the model is told."""
     from jsonschema.exceptions import best_match
 
-    fenced = _FENCE.match(reply.text)
+    fenced = unfenced(reply.text)
     try:
-        values = [json.loads(fenced.group(1) if fenced else reply.text)]
+        values = [json.loads(reply.text if fenced is None else fenced)]
     except (ValueError, RecursionError) as error:
         if not values or _begins_as_json(reply.text):
             cut = " (it was cut off at max_tokens)" if reply.finish == "length" else ""

@@ -11,6 +11,7 @@ from typing import Final
 from agentcl.errors import InvalidInput
 from agentcl.store.records import Scope, clause
 from agentcl.text.escaping import escape
+from agentcl.text.pages import PAGE_END
 from agentcl.text.terms import matched_terms
 from agentcl.text.tokens import TokenCounter, estimate_tokens
 from agentcl.text.visible import shortened
@@ -86,7 +87,7 @@ class Hit:
     score: float  # higher is better; comparable within one recall only
     parts: tuple[ScorePart, ...]
     scope: Scope
-    metadata: dict[str, object]
+    metadata: dict[str, object]  # the document's; a passage of a PDF has its `page` there, from 1
     created_at: datetime
     valid_from: datetime | None
     valid_to: datetime | None
@@ -244,4 +245,4 @@ def _element(number: int, hit: Hit, text: str) -> str:
     for name, moment in (("valid_from", hit.valid_from), ("valid_to", hit.valid_to)):
         if moment is not None:
             attributes.append(f'{name}="{moment.isoformat()}"')
-    return f"<memory {' '.join(attributes)}>\n{escape(text)}\n</memory>\n"
+    return f"<memory {' '.join(attributes)}>\n{escape(text.replace(PAGE_END, ''))}\n</memory>\n"

@@ -6,6 +6,8 @@ import json
 import re
 from typing import Final
 
+from agentcl.text.json_values import unfenced
+
 _NAMES: Final = (
     "think|thinking|thoughts?|reasoning|reason|reflection|scratchpad|analysis|seed:think"
 )
@@ -22,18 +24,19 @@ _MARK: Final = re.compile(rf"(?P<begin>{_BEGINS})|{_ENDS}", re.IGNORECASE)
 # gpt-oss speaks in messages with a channel each; only what is said in "final" is meant for others.
 _CHANNEL: Final = "<|channel|>"
 _MESSAGE_END: Final = re.compile(r"<\|(?:start|end|return|call)\|>")
-_BARE_ANALYSIS: Final = re.compile(r"\s*analysis(?=[A-Z])")  # its marks are lost in some servers
+_BARE_ANALYSIS: Final = re.compile(r"\A\s*analysis(?=[A-Z])")  # its marks are lost in some servers
 _BARE_FINAL: Final = "assistantfinal"
-_FRAME: Final = re.compile(
-    r"<(answer|action|final)>(.*?)</\1>|<\|begin_of_solution\|>()(.*?)(?:<\|end_of_solution\|>|\Z)",
-    re.DOTALL | re.IGNORECASE,
+_TAG: Final = re.compile(
+    r"<(?P<end>/?)(?P<name>answer|action|final)>|<\|(?P<edge>begin|end)_of_solution\|>",
+    re.IGNORECASE,
 )
+_SOLUTION: Final = "solution"
+_MARKS: Final = r"(?:[^\w\n]|_)*"  # what may stand before a label in its line
 _LABEL: Final = re.compile(
-    r"^[\W_]*(?:final\s+answer|answer|action)[*_`\s]*:[*_`]*", re.MULTILINE | re.IGNORECASE
+    rf"^{_MARKS}(?:final\s+answer|answer|action)[*_`\s]*:[*_`]*", re.MULTILINE | re.IGNORECASE
 )
-_THOUGHT: Final = re.compile(r"[\W_]*(?:thoughts?|thinking|reasoning)[*_`\s]*:", re.IGNORECASE)
-_SEEN: Final = re.compile(r"^[\W_]*observation[*_`\s]*:", re.MULTILINE | re.IGNORECASE)
-_FENCED: Final = re.compile(r"\s*```[^\S\n]*\w*[^\S\n]*\n(.*?)\n?```\s*", re.DOTALL)
+_THOUGHT: Final = re.compile(r"\A[\W_]*(?:thoughts?|thinking|reasoning)[*_`\s]*:", re.IGNORECASE)
+_SEEN: Final = re.compile(rf"^{_MARKS}observation[*_`\s]*:", re.MULTILINE | re.IGNORECASE)
 
 
 def without_thoughts(text: str) -> str:
@@ -71,7 +74,7 @@ def spoken(text: str) -> str:
 
 def is_marked(text: str) -> bool:
     """Return whether an answer is marked in a text: by a line's "Answer:" or "Action:", or by a tag."""
-    return bool(_LABEL.search(text) or _FRAME.search(text))
+    return bool(_LABEL.search(text)) or _framed(text) is not None
 
 
 def final_answer(text: str) -> str:
@@ -81,10 +84,10 @@ def final_answer(text: str) -> str:
     all of it.
     """
     said = spoken(text)
-    if framed := list(_FRAME.finditer(said)):
-        said = framed[-1][2] if framed[-1][2] is not None else framed[-1][4]
-    if fenced := _FENCED.fullmatch(said):
-        said = fenced[1]
+    framed = _framed(said)
+    said = said if framed is None else framed
+    fenced = unfenced(said)
+    said = said if fenced is None else fenced
     if "Answer:" in said:
         said = said.rpartition("Answer:")[2]
     elif labels := list(_LABEL.finditer(said)):
@@ -100,6 +103,32 @@ def unwrapped(answer: str) -> str:
         return answer
     named = [found.get(name) for name in ("action", "answer")] if isinstance(found, dict) else []
     return next((value.strip() for value in named if isinstance(value, str)), answer)
+
+
+def _framed(text: str) -> str | None:
+    """Return what stands in the last pair of tags for an answer, or begins as a solution; None if nothing does."""
+    tags = [
+        (tag, _tag_name(tag), bool(tag["end"] or (tag["edge"] or "").lower() == "end"))
+        for tag in _TAG.finditer(text)
+    ]
+    ends: dict[str, int] = {
+        _SOLUTION: len(text)
+    }  # where the next end tag of a name begins, seen from behind
+    pairs: list[tuple[int, int]] = []
+    for tag, name, is_end in reversed(tags):
+        if is_end:
+            ends[name] = tag.start()
+        elif name in ends:
+            pairs.append((tag.end(), ends[name]))
+    found, place = None, 0
+    for begin, end in reversed(pairs):
+        if begin >= place:  # what is in a frame is no frame
+            found, place = text[begin:end], end
+    return found
+
+
+def _tag_name(tag: re.Match[str]) -> str:
+    return (tag["name"] or _SOLUTION).lower()
 
 
 def _labelled(said: str, labels: list[re.Match[str]]) -> str:

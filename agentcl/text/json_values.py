@@ -9,7 +9,8 @@ from json import JSONDecodeError, JSONDecoder
 from typing import Any, Final
 
 _OPENING: Final = re.compile(r"[{\[]")
-_FENCE: Final = re.compile(r"```[^\S\n]*\w*\s*(.*?)```", re.DOTALL)
+_FENCE: Final = "```"
+_LANGUAGE: Final = re.compile(r"\A[^\S\n]*[^\W\d]\w*")
 _MOST_FAILURES: Final = 1_000  # places where no value begins; a text of so many is no answer
 
 
@@ -25,7 +26,20 @@ def json_values(text: str) -> list[Any]:
     found: list[Any] = []
     for is_strict in (True, False):  # a line end in a string is no JSON, but what is meant is clear
         found = found or list(_within(bare, JSONDecoder(strict=is_strict)))
-    return found or list(_whole(_FENCE.findall(bare)))
+    fenced = bare.split(_FENCE)[1:-1:2]
+    return found or list(_whole([_LANGUAGE.sub("", piece) for piece in fenced]))
+
+
+def unfenced(text: str) -> str | None:
+    """Return what stands between a fence that a text begins with and one that it ends with; None if none do.
+
+    Behind the first one may stand the name of a language.
+    """
+    bare = text.strip()
+    inside = bare[len(_FENCE) : -len(_FENCE)]
+    head, line_end, within = inside.partition("\n")
+    is_fenced = bare.startswith(_FENCE) and bare.endswith(_FENCE) and bool(line_end)
+    return within.removesuffix("\n") if is_fenced and not _LANGUAGE.sub("", head).strip() else None
 
 
 def _whole(texts: list[str]) -> Iterator[Any]:

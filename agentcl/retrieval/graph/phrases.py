@@ -18,7 +18,6 @@ _SENTENCE: Final = re.compile(
     r"(?<=[.!?\u2026\u3002\uff01\uff1f])\s+|\n+"
 )
 _WORD: Final = re.compile(r"[^\W_]+(?:['\u2019&.-][^\W_]+)*")
-_QUALIFIER: Final = re.compile(r"\s*\([^()]*\)\s*$")  # "Mercury (planet)"
 _EDGES: Final = " \t\n.,;:!?\"'()[]{}<>*-/\\|\u201c\u201d\u2018\u2019\u00ab\u00bb\u2013\u2014"
 _POSSESSIVES: Final = ("'s", "\u2019s")
 # Inside a name between capitalised words.
@@ -56,7 +55,10 @@ def normalise(phrase: str) -> str:
 
 def title_phrases(title: str) -> list[str]:
     """Return the title as a phrase, and without what stands in brackets behind it."""
-    found = [title.strip(), _QUALIFIER.sub("", title).strip()]
+    whole = title.strip()
+    name, _, qualifier = whole.rpartition("(")  # "Mercury (planet)"
+    is_qualified = qualifier.endswith(")") and qualifier.count(")") == 1
+    found = [whole, name.strip() if is_qualified else whole]
     return list(dict.fromkeys(phrase for phrase in found if 0 < len(phrase) <= LONGEST))
 
 

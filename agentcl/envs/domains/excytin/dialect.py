@@ -14,7 +14,7 @@ _SHOW: Final = re.compile(r"show\s+(full\s+)?tables\b", re.IGNORECASE)
 _DESCRIBE: Final = re.compile(
     r"(?:describe|desc|show\s+(?:full\s+)?columns\s+(?:from|in))\s+\"?(\w+)\"?\s*$", re.IGNORECASE
 )
-_READING: Final = re.compile(r"[\s(]*(?:select|with|values)\b", re.IGNORECASE)
+_READING: Final = re.compile(r"\A[\s(]*(?:select|with|values)\b", re.IGNORECASE)
 _UNKNOWN: Final = re.compile(r"[\[\](){}+?\\]")  # parts of patterns that take more than linear time
 _LONGEST_PATTERN: Final = 500
 

@@ -12,7 +12,7 @@ from agentcl.envs.domains.excytin.sql import Limits, QueryResult, Value
 from agentcl.errors import EnvironmentFailed, InvalidInput, needs
 
 _READING: Final = re.compile(
-    r"[\s(]*(?:select|with|show|describe|desc|explain|values|table)\b", re.IGNORECASE
+    r"\A[\s(]*(?:select|with|show|describe|desc|explain|values|table)\b", re.IGNORECASE
 )
 _WRITES_FILE: Final = re.compile(r"\binto\s+(?:outfile|dumpfile|@)|\bload_file\s*\(", re.IGNORECASE)
 # A comment of this form is run as code, so what it says would escape the check.
