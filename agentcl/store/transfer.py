@@ -21,6 +21,7 @@ from agentcl.store.merging import Conflict, Merge
 from agentcl.store.records import KINDS, ScopeView
 from agentcl.store.rescoping import rescope
 from agentcl.store.rows import Counters, EncoderSpec, Row, fields_of
+from agentcl.text.visible import for_json
 
 FORMAT: Final = 1
 _COUNTS: Final = ("uses", "wins", "losses", "repeats")
@@ -51,7 +52,7 @@ def export(store: Store, *, view: ScopeView = _EVERYTHING, salvage: bool = False
     count = 0
 
     def line(value: dict[str, Any]) -> str:
-        text = canonical_json(value) + "\n"
+        text = for_json(canonical_json(value)) + "\n"
         digest.update(text.encode())
         return text
 

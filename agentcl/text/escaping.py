@@ -36,7 +36,9 @@ def escape(text: str) -> str:
     escaped = _ACTIVE.sub(lambda found: _reference(found.group()), text)
     if escaped.isascii() and escaped.isprintable():
         return escaped
-    return "".join(_reference(char) if is_unseen(char) else char for char in escaped)
+    return escaped.translate(
+        {ord(char): _reference(char) for char in set(escaped) if is_unseen(char)}
+    )
 
 
 def inline(text: str) -> str:
