@@ -17,6 +17,7 @@ from agentcl.envs.acting import Situation
 from agentcl.lessons import CLAIMS
 from agentcl.models.schemas import strict
 from agentcl.store.episodes import Level
+from agentcl.text.escaping import Prompt, inline, prompt_of, quoted
 
 ACTING: Final = (
     "You act in a text world. Follow the guidance where it applies to the situation, and not where it "
@@ -148,7 +149,7 @@ def ask_action(
     passages: Sequence[str] = (),
     plan: str = "",
     sub_goal: str = "",
-) -> str:
+) -> Prompt:
     """Return the prompt for the next action.
 
     Args:
@@ -163,61 +164,65 @@ def ask_action(
     """
     lines = _scene(guidance, passages, goal, scene, plan, history)
     if sub_goal:
-        lines.append(f"Sub-goal: {sub_goal}")
-    if actions:
-        lines.append(f"Actions: {'; '.join(actions)}.")
-    return "\n".join([*lines, "Next action?"])
+        lines.append(f"Sub-goal: {quoted(sub_goal)}")
+    lines += _actions(actions)
+    return prompt_of(*lines, "Next action?")
 
 
-def ask_sub_goal(situation: Situation, *, recent: int) -> str:
+def ask_sub_goal(situation: Situation, *, recent: int) -> Prompt:
     """Return the prompt for the next sub-goal, with the last `recent` steps."""
-    return "\n".join([*_of(situation, recent), "Next sub-goal?"])
+    return prompt_of(*_of(situation, recent), "Next sub-goal?")
 
 
-def ask_plan(situation: Situation, *, recent: int) -> str:
+def ask_plan(situation: Situation, *, recent: int) -> Prompt:
     """Return the prompt for a plan."""
-    return "\n".join([*_of(situation, recent), "Plan?"])
+    return prompt_of(*_of(situation, recent), "Plan?")
 
 
-def ask_review(situation: Situation, plan: str, *, recent: int) -> str:
+def ask_review(situation: Situation, plan: str, *, recent: int) -> Prompt:
     """Return the prompt for the review of a plan."""
-    lines = [*_of(situation, recent), f"Proposed plan:\n{plan or '(none)'}"]
-    return "\n".join([*lines, "Review it as JSON."])
+    lines = [*_of(situation, recent), f"Proposed plan: {quoted(plan) or '(none)'}"]
+    return prompt_of(*lines, "Review it as JSON.")
 
 
-def ask_correction(situation: Situation, action: str, *, recent: int) -> str:
+def ask_correction(situation: Situation, action: str, *, recent: int) -> Prompt:
     """Return the prompt for the correction of an action."""
-    lines = [*_of(situation, recent), f"Proposed action: {action}"]
-    return "\n".join([*lines, "Keep or correct it as JSON."])
+    lines = [*_of(situation, recent), f"Proposed action: {quoted(action)}"]
+    return prompt_of(*lines, "Keep or correct it as JSON.")
 
 
-def ask_judgement(transcript: Transcript, *, recent: int) -> str:
+def ask_judgement(transcript: Transcript, *, recent: int) -> Prompt:
     """Return the prompt for a score."""
-    return "\n".join([*_record("Episode", transcript, recent), "Judge it as JSON."])
+    return prompt_of(*_record("Episode", transcript, recent), "Judge it as JSON.")
 
 
-def ask_lessons(*, goal: str, scene: str, history: Sequence[tuple[str, str]]) -> str:
+def ask_lessons(*, goal: str, scene: str, history: Sequence[tuple[str, str]]) -> Prompt:
     """Return the prompt for what an episode teaches."""
-    lines = ["Episode:", f"Goal: {goal}", f"Observation: {scene}", *_numbered(history)]
-    return "\n".join([*lines, "Write guidance as JSON."])
+    lines = ["Episode:", *_told(goal, scene), *_numbered(history)]
+    return prompt_of(*lines, "Write guidance as JSON.")
 
 
-def ask_abstractions(transcript: Transcript, *, recent: int) -> str:
+def ask_abstractions(transcript: Transcript, *, recent: int) -> Prompt:
     """Return the prompt for what an attempt teaches, given how well it went."""
     lines = [*_record("Episode", transcript, recent), f"Score: {_score(transcript)}"]
-    return "\n".join([*lines, "Write guidance as JSON."])
+    return prompt_of(*lines, "Write guidance as JSON.")
 
 
-def ask_contrast(good: Transcript, bad: Transcript, *, recent: int) -> str:
+def ask_contrast(good: Transcript, bad: Transcript, *, recent: int) -> Prompt:
     """Return the prompt for what makes the difference between two attempts."""
     lines = [*_record("Good episode", good, recent), f"Score: {_score(good)}", ""]
     lines += [*_record("Bad episode", bad, recent), f"Score: {_score(bad)}", ""]
-    return "\n".join([*lines, "Write guidance as JSON."])
+    return prompt_of(*lines, "Write guidance as JSON.")
 
 
-def ask_answer(*, passages: Sequence[str], question: str) -> str:
+def ask_note(*, goal: str, scene: str, history: Sequence[tuple[str, str]], score: float) -> Prompt:
+    """Return the prompt for what to remember of an attempt that fell short."""
+    return prompt_of(*_told(goal, scene), *_numbered(history), f"Score: {score:.2f}", "Note?")
+
+
+def ask_answer(*, passages: Sequence[str], question: str) -> Prompt:
     """Return the prompt for an answer from passages."""
-    return "\n".join([*_passages(passages), f"Question: {question}"])
+    return prompt_of(*_passages(passages), f"Question: {quoted(question)}")
 
 
 def _scene(
@@ -228,11 +233,10 @@ def _scene(
     plan: str,
     history: Sequence[tuple[str, str]],
 ) -> list[str]:
-    lines = ["Guidance:", *(f"- {text}" for text in guidance)] if guidance else []
-    lines += _passages(passages)
-    lines += [f"Goal: {goal}", f"Observation: {scene}"]
+    lines = ["Guidance:", *(f"- {quoted(text)}" for text in guidance)] if guidance else []
+    lines += [*_passages(passages), *_told(goal, scene)]
     if plan:
-        lines.append(f"Plan: {plan}")
+        lines.append(f"Plan: {quoted(plan)}")
     if history:
         lines += ["History:", *_numbered(history)]
     return lines
@@ -247,14 +251,22 @@ def _of(situation: Situation, recent: int) -> list[str]:
         situation.plan,
         situation.history[-recent:],
     )
-    if situation.actions:
-        lines.append(f"Actions: {'; '.join(situation.actions)}.")
-    return lines
+    return [*lines, *_actions(situation.actions)]
+
+
+def _told(goal: str, scene: str) -> list[str]:
+    return [f"Goal: {quoted(goal)}", f"Observation: {quoted(scene)}"]
+
+
+def _actions(actions: Sequence[str] | None) -> list[str]:
+    """Return what can be done, on one line; no action can look like two."""
+    offered = [inline(action).replace("; ", "&#59; ") for action in actions or ()]
+    return [f"Actions: {'; '.join(offered)}."] if offered else []
 
 
 def _record(title: str, transcript: Transcript, recent: int) -> list[str]:
     steps = _numbered(transcript.steps[-recent:])
-    return [f"{title}:", f"Goal: {transcript.goal}", f"Observation: {transcript.first}", *steps]
+    return [f"{title}:", *_told(transcript.goal, transcript.first), *steps]
 
 
 def _score(transcript: Transcript) -> str:
@@ -262,11 +274,12 @@ def _score(transcript: Transcript) -> str:
 
 
 def _passages(passages: Sequence[str]) -> list[str]:
-    lines = [f"[{n}] {text}" for n, text in enumerate(passages, 1)]
+    lines = [f"[{n}] {quoted(text)}" for n, text in enumerate(passages, 1)]
     return ["Passages:", *lines] if passages else []
 
 
 def _numbered(history: Sequence[tuple[str, str]]) -> list[str]:
     return [
-        f"{n}. {action}: {seen.strip().rstrip('.')}." for n, (action, seen) in enumerate(history, 1)
+        f"{n}. {quoted(action)}: {quoted(seen.strip().rstrip('.'))}."
+        for n, (action, seen) in enumerate(history, 1)
     ]

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from agentcl.agents.matching import meant_action
 from agentcl.agents.prompts import ACTING, AIMING, PLANNING, ask_action, ask_plan, ask_sub_goal
 from agentcl.envs.acting import Act, Situation
-from agentcl.models.base import ChatModel, Message, Reply, Sampling
+from agentcl.models.base import ChatModel, Reply, Sampling, conversation
 from agentcl.models.structured import ask_text
 from agentcl.store.usage import NO_USAGE, Usage
 from agentcl.text.answers import final_answer, unwrapped
+from agentcl.text.escaping import Prompt, unescape
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class Student:
             sub_goal=sub_goal,
         )
         reply = self._ask(self.model, self.instructions, prompt)
-        answer = final_answer(reply.text)
+        answer = unescape(final_answer(reply.text), seen_in=prompt)
         if actions is not None:  # where nobody knows them, an object may be one
             answer = unwrapped(answer)
         action = meant_action(answer, actions) or answer
@@ -103,11 +104,5 @@ class Student:
         reply = self._ask(self.planner or self.model, PLANNING, asked)
         return Plan(reply.text.strip(), reply.usage)
 
-    def _ask(self, model: ChatModel, instructions: str, prompt: str) -> Reply:
+    def _ask(self, model: ChatModel, instructions: str, prompt: Prompt) -> Reply:
         return ask_text(model, conversation(instructions, prompt), sampling=self._sampling)
-
-
-def conversation(instructions: str, prompt: str) -> list[Message]:
-    """Return a prompt with the instructions before it, where there are any."""
-    said = [Message("system", instructions)] if instructions else []
-    return [*said, Message("user", prompt)]

@@ -31,16 +31,16 @@ from agentcl.agents.prompts import (
     ask_lessons,
     ask_review,
 )
-from agentcl.agents.student import conversation
 from agentcl.agents.transcript import Transcript
 from agentcl.envs.acting import Situation
 from agentcl.errors import InvalidInput, SchemaViolation
 from agentcl.lessons import Lesson, read_json
-from agentcl.models.base import ChatModel, Sampling, Schema
+from agentcl.models.base import ChatModel, Sampling, Schema, conversation
 from agentcl.models.metered import MeteredModel
 from agentcl.models.structured import ask_object
 from agentcl.store.episodes import Level
 from agentcl.store.usage import Usage
+from agentcl.text.escaping import Prompt, unescape
 
 _Form = tuple[Schema, Schema]  # what a server is asked for, and what an answer has to fit
 
@@ -149,7 +149,7 @@ class Teacher:
         value, usage, problem = self._ask(CORRECTING, prompt, (CORRECTION, CORRECTION_FORM))
         if not value:
             return Correction(action, "", usage, problem)
-        said, reason = value["action"].strip(), value["reason"].strip()
+        said, reason = unescape(value["action"].strip(), seen_in=prompt), value["reason"].strip()
         better = said if situation.actions is None else meant_action(said, situation.actions)
         if not better:
             return Correction(action, reason, usage, f"{said!r} is no action that can be taken")
@@ -194,7 +194,7 @@ class Teacher:
 
     def _distillation(
         self, transcript: Transcript, contrast: Transcript | None
-    ) -> tuple[str, str, _Form]:
+    ) -> tuple[str, Prompt, _Form]:
         """Return the instructions, the prompt and the schemas of a distillation."""
         if self._instructions == "":
             steps = transcript.steps[-self._recent :]
@@ -208,7 +208,7 @@ class Teacher:
         return self._instructions or CONTRASTING, prompt, (ABSTRACTIONS, ABSTRACTIONS_FORM)
 
     def _ask(
-        self, instructions: str, prompt: str, form: _Form
+        self, instructions: str, prompt: Prompt, form: _Form
     ) -> tuple[Mapping[str, Any] | None, Usage, str]:
         """Return the object, or None, with what it took and what could not be used."""
         schema, accept = form

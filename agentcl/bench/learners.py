@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from agentcl.agents.prompts import LESSONS, LESSONS_FORM, ask_lessons
-from agentcl.agents.student import conversation
+from agentcl.agents.prompts import LESSONS, LESSONS_FORM, ask_lessons, ask_note
 from agentcl.bench.episode_log import EpisodeLog
 from agentcl.errors import InvalidInput, NoAnswer, SchemaViolation
 from agentcl.lessons import read_json
-from agentcl.models.base import ChatModel, Sampling
+from agentcl.models.base import ChatModel, Sampling, conversation
 from agentcl.models.metered import MeteredModel
 from agentcl.models.structured import ask_object, ask_text
 
@@ -79,13 +78,10 @@ class NoteWriter:
         score = log.final_score.value
         if score >= 1:
             return []
-        told = [
-            f"{n}. {step.action}: {step.seen.strip().rstrip('.')}."
-            for n, step in enumerate(log.steps, 1)
-        ]
-        lines = [f"Goal: {log.goal}", f"Observation: {log.first}", *told, f"Score: {score:.2f}"]
+        history = [(step.action, step.seen) for step in log.steps]
+        prompt = ask_note(goal=log.goal, scene=log.first, history=history, score=score)
         metered = MeteredModel(self._model)
-        asked = conversation(NOTING, "\n".join([*lines, "Note?"]))
+        asked = conversation(NOTING, prompt)
         try:
             reply = ask_text(metered, asked, sampling=Sampling(max_tokens=_NOTE_TOKENS))
         except NoAnswer:

@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Final
 
 from agentcl.agents.prompts import ask_answer
-from agentcl.agents.student import conversation
 from agentcl.bench.baselines.base import Baseline, Item
 from agentcl.bench.episode_log import FATAL
 from agentcl.bench.leaks import CheckedMemory, told_answers
@@ -23,10 +22,11 @@ from agentcl.envs.questions.grading import (
 )
 from agentcl.envs.questions.records import Arrival, Question, QuestionStream
 from agentcl.errors import NoAnswer
-from agentcl.models.base import ChatModel, Sampling
+from agentcl.models.base import ChatModel, Sampling, conversation
 from agentcl.models.structured import ask_text
 from agentcl.store.usage import Usage
 from agentcl.text.answers import final_answer, unwrapped
+from agentcl.text.escaping import unescape
 from agentcl.text.tokens import estimate_tokens
 
 _DEPTHS: Final = (1, 2, 5, 10, 20)
@@ -52,7 +52,7 @@ class Reader:
         asked = conversation(self.instructions, prompt)
         reply = ask_text(self._model, asked, sampling=self._sampling)
         said = f"{reply.thought}\n{reply.text}".strip()
-        return unwrapped(final_answer(reply.text)), said, reply.usage
+        return unwrapped(unescape(final_answer(reply.text), seen_in=prompt)), said, reply.usage
 
 
 def ask_questions(

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from io import TextIOWrapper
 from typing import Any
 
 import click
+
+from agentcl.text.visible import visible
+
+
+@contextmanager
+def _shown_errors() -> Iterator[None]:
+    """Let no error that repeats an argument steer the terminal."""
+    try:
+        yield
+    except click.ClickException as error:
+        error.message = visible(error.message)
+        raise
 
 
 class LazyGroup(click.Group):
@@ -32,6 +45,16 @@ class LazyGroup(click.Group):
             if isinstance(stream, TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
                 stream.reconfigure(errors="replace")
         return super().main(*args, **kwargs)
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:  # click's
+        """Read the arguments."""
+        with _shown_errors():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:  # click's
+        """Call the command."""
+        with _shown_errors():
+            return super().invoke(ctx)
 
     def load(self, name: str) -> click.Command:
         """Import a command of the table."""

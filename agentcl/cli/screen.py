@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ import click
 from agentcl.cli.naming import from_here
 from agentcl.text.pages import with_numbers
 from agentcl.text.saving import is_stdout
-from agentcl.text.visible import shortened
+from agentcl.text.visible import for_json, shortened, visible
 
 # What is shown, and what shows it, is imported where it is used: `--help` must not wait for either.
 if TYPE_CHECKING:
@@ -41,9 +40,6 @@ if TYPE_CHECKING:
     from agentcl.store.rows import Version
 
 _ULID: Final = 26  # characters of an id
-_UNPRINTABLE: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]"
-)
 
 
 def to_json(value: object) -> Any:  # JSON
@@ -122,7 +118,7 @@ class Screen:
 
     def raw(self, text: str) -> None:
         """Print a text as it is, for a program to read."""
-        click.echo(text, file=sys.stdout)
+        click.echo(text, file=sys.stdout, nl=not text.endswith("\n"))
 
     def line(self, text: str) -> None:
         """Print one line of the result."""
@@ -158,7 +154,7 @@ class Screen:
             self.line("nothing found")
         for number, hit in enumerate(recall, start=1):
             uri = from_here(hit.uri)
-            name = hit.title or uri or hit.document_id
+            name = shorten(hit.title or uri or hit.document_id)
             self.out.print(f"[bold]{number}. {safe(name)}[/]  [dim]{hit.document_id}[/]")
             self.out.print(f"   {safe(shorten(hit.text))}")
             about = [hit.why(), f"recorded {hit.created_at:%Y-%m-%d %H:%M}"]
@@ -383,22 +379,22 @@ def describe_encoder(memory: Memory) -> str:
 
 
 def _dumped(value: object, stream: TextIO, *, indent: int | None = None) -> str:
-    """Return JSON that a stream can hold: where it is not Unicode, other characters are escaped."""
+    """Return JSON that a stream can hold: characters that it has not, or that nobody sees, are escaped."""
     is_unicode = (stream.encoding or "").lower().startswith("utf")
-    return json.dumps(value, ensure_ascii=not is_unicode, indent=indent)
+    return for_json(json.dumps(value, ensure_ascii=not is_unicode, indent=indent))
 
 
 def safe(text: str) -> str:
     """Return stored text that can neither style nor steer the terminal."""
     from rich.markup import escape
 
-    return escape(_UNPRINTABLE.sub("�", text))
+    return escape(visible(text))
 
 
 def _console(*, is_error: bool) -> Console:
     from rich.console import Console
 
-    return Console(stderr=is_error, highlight=False, soft_wrap=True)
+    return Console(stderr=is_error, highlight=False, soft_wrap=True, emoji=False)
 
 
 def _table(*columns: str) -> Table:

@@ -10,6 +10,7 @@ from agentcl.envs.base import Determinism, Environment, Observation, Score, Task
 from agentcl.envs.engines import EngineEnvironment, Happened
 from agentcl.envs.requests import require_own
 from agentcl.errors import InvalidInput, needs
+from agentcl.text.escaping import quoted
 
 with needs("Gymnasium's environments", "gymnasium"):
     import gymnasium
@@ -153,7 +154,7 @@ class ToGymnasium(gymnasium.Env[str, str]):
             raise InvalidInput(f"the option {_TASK!r} is to be a Task, not {type(task).__name__}")
         episode = int(self.np_random.integers(2**31)) if seed is None else seed
         seen = self.environment.reset(task, seed=episode)
-        text = f"Goal: {seen.goal}\n\n{seen.text}"
+        text = f"Goal: {quoted(seen.goal)}\n\n{seen.text}"
         return text[:LONGEST_OBSERVATION], {"goal": seen.goal, _TASK: task.id}
 
     def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:

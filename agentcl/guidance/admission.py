@@ -14,13 +14,15 @@ from collections.abc import Collection
 from typing import Final
 
 from agentcl.lessons import CLAIMS, Lesson, folded
+from agentcl.text.addresses import address_in
+from agentcl.text.lookalikes import looks
 from agentcl.text.tokens import estimate_tokens
+from agentcl.text.unseen import WRITTEN, is_ignorable
 
 MAX_TOKENS: Final = 60  # of a lesson's sentence, estimated
 _LONG_WORD: Final = 40  # letters; longer "words" are data
 _SHORT_ANSWER: Final = 4  # letters; shorter answers are in any text
 _COPIED_WORDS: Final = 5  # in a row
-_JOINERS: Final = str.maketrans("", "", "\u200c\u200d")  # some scripts are written with them
 _REFUSED_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 _WORD: Final = re.compile(r"\w+")
@@ -30,9 +32,39 @@ _MARKUP: Final = re.compile(
     r'|"(?:name|arguments|function|tool|parameters|role|content)"\s*:'
     r"|\b(?:tool|function)_(?:call|use)s?\b"
 )
-_ADDRESS: Final = re.compile(
-    r"\b[a-z][a-z0-9+.-]{0,40}://|\bwww\.|\b(?:javascript|mailto|data):\S|\S@[\w-]+\.\w"
+# What ends a sentence before another one begins; the word before it tells whether it is only shortened.
+_SENTENCE_END: Final = re.compile(
+    r"([^\s.!?]*(?:\.[^\s.!?]+)*)(?:[.!?]+[\"')\]]*\s+(?=\S)|[!?]+(?=\w)|[\u3002\uff01\uff1f]\s*(?=\S))"
 )
+_SHORTENED: Final = frozenset(
+    [
+        "e.g",
+        "i.e",
+        "etc",
+        "vs",
+        "cf",
+        "no",
+        "nr",
+        "approx",
+        "ca",
+        "max",
+        "min",
+        "fig",
+        "resp",
+        "incl",
+        "mr",
+        "mrs",
+        "ms",
+        "dr",
+        "st",
+        "a.m",
+        "p.m",
+        "z.b",
+        "d.h",
+    ]
+)
+_ALIKE: Final = frozenset(("LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU"))
+_AS_LETTERS: Final = tuple(str.maketrans("013457@$", f"o{one}eastas") for one in "il")
 _SPELLED: Final = re.compile(r"(?:(?<![^\W_])[^\W\d_][\s.\-_*]+){5,}")
 _ORDERED: Final = (
     r"(?:all|any|every|previous|prior|earlier|preceding|above|other|your|original|initial|system)"
@@ -43,7 +75,7 @@ _SECRETS: Final = (
     r"(?:passwords?|credentials?|api[\s_-]?keys?|private keys?|access tokens?|secrets?|prompts?|instructions?"
     r"|conversations?|chat history|guidance|user data|personal data)"
 )
-# What each refused text would have the reader do, and how it is said. The text is folded by NFKC and case.
+# What each refused text would have the reader do, and how it is said. The text is as `looks` reads it.
 _ORDERS: Final = [
     (meaning, re.compile(form))
     for meaning, form in (
@@ -97,7 +129,7 @@ _ORDERS: Final = [
         ),
         (
             "take it for a turn of the conversation",
-            r"(?:^|[.!?;]\s*)(?:system|assistant|user|human|developer|ai|answer|observation|action|actions|thought"
+            r"(?:^|[.!?;,\u2013\u2014]\s*)(?:system|assistant|user|human|developer|ai|answer|observation|action|actions|thought"
             r"|goal|guidance|history)\s*:|\b(?:assistant|answer)\s*:",
         ),
     )
@@ -129,14 +161,14 @@ def refusal(
     for text in (lesson.when, lesson.what):
         if reason := _form(text) or _order(text):
             return reason
-    said = folded(_plain(f"{lesson.when} | {lesson.what}"))
+    said = folded(looks(f"{lesson.when} | {lesson.what}"))
     if reason := _order(lesson.sentence()):
         return reason
     for answer in sorted(answers):
-        if _is_copied(folded(_plain(answer)), said):
+        if _is_copied(folded(looks(answer)), said):
             return f"it gives an answer away: {answer!r}"
     for name in sorted(names):
-        bare = folded(_plain(name))
+        bare = folded(looks(name))
         if bare and _is_in(bare, said):
             return f"it names {name!r}, which only this one episode knows"
     return None
@@ -153,17 +185,20 @@ def names_of(goal: str, first: str) -> set[str]:
 
 def _form(text: str) -> str | None:
     """Return what is wrong with how a text is written."""
-    for character in text.translate(_JOINERS):
-        if unicodedata.category(character) in _REFUSED_CATEGORIES:
-            return f"it holds a character that cannot be seen, or a line break: {character!r}"
-    plain = _plain(text)
+    drawn = "".join(char for char in text if char not in WRITTEN)
+    for char in drawn:
+        if unicodedata.category(char) in _REFUSED_CATEGORIES or is_ignorable(char):
+            return f"it holds a character that cannot be seen, or a line break: {char!r}"
+    plain = looks(text)
     if found := _MARKUP.search(plain):
         return f"it holds markup: {found.group()!r}"
-    if found := _ADDRESS.search(plain):
-        return f"it holds an address: {found.group()!r}"
+    if address := address_in(plain):
+        return f"it holds an address: {address!r}"
+    if end := _second_sentence(plain):
+        return f"it has more than one sentence: one ends with {end.group().strip()!r}"
     if _SPELLED.search(plain):
         return "it spells words letter by letter"
-    for word in plain.split():
+    for word in unicodedata.normalize("NFKC", drawn).split():
         if len(word) > _LONG_WORD:
             return f"it holds a word of more than {_LONG_WORD} letters: {word[:_LONG_WORD]!r}"
         if len(_alphabets(word)) > 1:
@@ -171,30 +206,35 @@ def _form(text: str) -> str | None:
     return None
 
 
-def _order(text: str) -> str | None:
-    """Return what a text would have its reader do beside the task."""
-    plain = " ".join(_plain(text).split())
-    for meaning, form in _ORDERS:
-        if found := form.search(plain):
-            return f"it tells the reader to {meaning}: {found.group()!r}"
+def _second_sentence(plain: str) -> re.Match[str] | None:
+    """Return where a sentence ends before another one begins; None if there is one only."""
+    for end in _SENTENCE_END.finditer(plain):
+        word = end[1].strip("(\"'")
+        if not word and end.group().startswith("..."):  # something left out
+            continue
+        if word not in _SHORTENED and not (len(word) == 1 and word.isalpha()):
+            return end
     return None
 
 
-def _plain(text: str) -> str:
-    """Return a text as patterns read it: of one width, case and kind of quote."""
-    folded_text = unicodedata.normalize("NFKC", text.translate(_JOINERS)).casefold()
-    return folded_text.replace("\u2019", "'").replace("\u201c", '"').replace("\u201d", '"')
+def _order(text: str) -> str | None:
+    """Return what a text would have its reader do beside the task."""
+    plain = " ".join(looks(text).split())
+    for said in dict.fromkeys((plain, *map(plain.translate, _AS_LETTERS))):
+        for meaning, form in _ORDERS:
+            if found := form.search(said):
+                return f"it tells the reader to {meaning}: {found.group()!r}"
+    return None
 
 
 def _alphabets(word: str) -> set[str]:
     """Return which of the alphabets that look alike a word is written in."""
-    found = set()
-    for character in word:
-        if character.isalpha() and character != "\u03bc":  # stands for "micro"
-            name = unicodedata.name(character, "").partition(" ")[0]
-            if name in ("LATIN", "CYRILLIC", "GREEK"):
-                found.add(name)
-    return found
+    names = {
+        unicodedata.name(char, "").partition(" ")[0]
+        for char in word
+        if char.isalpha() and char != "\u03bc"  # stands for "micro"
+    }
+    return names & _ALIKE
 
 
 def _is_copied(answer: str, said: str) -> bool:

@@ -24,6 +24,7 @@ from agentcl.store.checks import check_label, check_unicode
 from agentcl.store.episodes import Level, Stated
 from agentcl.store.records import ScopeView
 from agentcl.text.saving import opened
+from agentcl.text.visible import for_json, visible
 
 FORMAT: Final = 1
 MOST_LESSONS: Final = 1_000  # of one file
@@ -125,7 +126,7 @@ def write(pamphlet: Pamphlet) -> str:
         "made_at": pamphlet.made_at,
         "lessons": [_plain(one) for one in pamphlet.entries],
     }
-    block = json.dumps({**held, "digest": _digest(held)}, ensure_ascii=False, indent=1)
+    block = for_json(json.dumps({**held, "digest": _digest(held)}, ensure_ascii=False, indent=1))
     return "\n".join((*_readable(pamphlet), f"```json agentcl-pamphlet\n{block}\n```", ""))
 
 
@@ -274,4 +275,4 @@ def _grouped(
 
 def _escaped(text: str) -> str:
     """Return a text that Markdown shows as it is."""
-    return _MARKS.sub(r"\\\1", " ".join(text.split()))
+    return _MARKS.sub(r"\\\1", visible(" ".join(text.split())))

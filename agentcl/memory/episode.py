@@ -18,6 +18,7 @@ from agentcl.store.checks import WriteScope, check_score
 from agentcl.store.episodes import Episode, Exposure, Step
 from agentcl.store.records import Scope
 from agentcl.store.usage import NO_USAGE, Usage
+from agentcl.text.escaping import quoted
 from agentcl.text.tokens import TokenCounter, estimate_tokens
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class EpisodeRecall:
 
     def prompt(self, *, budget_tokens: int = 1_000) -> str:
         """Return lessons and documents as one text for a prompt; empty if there are none."""
-        parts = ["Guidance:\n" + "\n".join(f"- {line}" for line in self.lessons)] * bool(
+        parts = ["Guidance:\n" + "\n".join(f"- {quoted(line)}" for line in self.lessons)] * bool(
             self.lessons
         )
         if self.documents is not None:

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from agentcl.errors import AgentclError
-from agentcl.models.base import ChatModel, Message, Sampling
+from agentcl.models.base import ChatModel, Message, Sampling, conversation
 from agentcl.models.schemas import strict
 from agentcl.models.structured import ask_object
 from agentcl.retrieval.graph.names import Extracted, Triple
 from agentcl.retrieval.recall import LinkedFact
 from agentcl.store.usage import Usage
+from agentcl.text.escaping import Prompt, inline, prompt_of, quoted, unescape
 from agentcl.text.terms import terms
 from agentcl.text.tokens import estimate_tokens
 
@@ -58,6 +59,18 @@ _GROUNDED: Final = 0.5  # of a subject's or object's words that the passage must
 
 _ANSWER_SHARE: Final = 0.8  # tokens of an answer for each of a passage, as HippoRAG's corpora need
 _ASK: Final = 16  # tokens around a passage
+
+
+def ask_facts(passage: str) -> Prompt:
+    """Return the prompt for the facts of a passage."""
+    return prompt_of(f"Passage: {quoted(passage)}", ASK_FACTS)
+
+
+def ask_helpful(question: str, facts: Sequence[LinkedFact]) -> Prompt:
+    """Return the prompt for the facts that help to answer a question."""
+    parts = [map(inline, (fact.subject, fact.predicate, fact.object)) for fact in facts]
+    listed = [f"{number}. {' | '.join(part)}" for number, part in enumerate(parts, 1)]
+    return prompt_of("Facts:", *listed, f"Question: {quoted(question)}", ASK_HELP)
 
 
 def expected_usage(passages: int, tokens: int, *, is_told: bool = True) -> Usage:
@@ -117,7 +130,7 @@ class ModelExtractor:
             is_partial=True,
         )
         known = set(terms(passage))
-        facts = [Triple(*fact) for fact in reply.value["facts"]]
+        facts = [Triple(*map(unescape, fact)) for fact in reply.value["facts"]]
         stated = [
             f for f in facts if _is_grounded(f.subject, known) and _is_grounded(f.object, known)
         ]
@@ -126,8 +139,7 @@ class ModelExtractor:
 
     def messages(self, passage: str) -> list[Message]:
         """Return what a passage's extraction asks."""
-        told = [Message("system", self._instructions)] if self._instructions else []
-        return [*told, Message("user", f"Passage: {passage}\n{ASK_FACTS}")]
+        return conversation(self._instructions, ask_facts(passage))
 
 
 class Recognition:
@@ -150,16 +162,11 @@ class Recognition:
 
     def __call__(self, question: str, facts: Sequence[LinkedFact]) -> list[int]:
         """Return the positions of the facts that help. Raises AgentclError when the model fails."""
-        listed = "\n".join(
-            f"{number}. {fact.subject} | {fact.predicate} | {fact.object}"
-            for number, fact in enumerate(facts, 1)
-        )
-        told = [Message("system", self._instructions)] if self._instructions else []
-        ask = f"Facts:\n{listed}\nQuestion: {question}\n{ASK_HELP}"
+        asked = conversation(self._instructions, ask_helpful(question, facts))
         with self._lock:
             self.asked += 1
         try:
-            reply = ask_object(self._model, [*told, Message("user", ask)], schema=_KEEP_SCHEMA)
+            reply = ask_object(self._model, asked, schema=_KEEP_SCHEMA)
         except AgentclError:
             with self._lock:
                 self.failed += 1

@@ -30,7 +30,7 @@ from agentcl.store.records import Fact, Passage, to_micros
 from agentcl.store.rows import readable
 from agentcl.text.saving import is_stream, save_text, saving
 from agentcl.text.suggesting import nearest
-from agentcl.text.visible import for_xml
+from agentcl.text.visible import for_json, for_xml
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -319,7 +319,7 @@ class GraphView:
                     nx.write_graphml(_for_xml(graph), file)
                 else:
                     data = nx.node_link_data(graph, edges="edges")
-                    file.write(json.dumps(data, ensure_ascii=False).encode())
+                    file.write(for_json(json.dumps(data, ensure_ascii=False)).encode())
         except OSError as error:
             raise StoreUnavailable(f"cannot write {target}: {error.strerror or error}") from error
         return int(graph.number_of_edges())

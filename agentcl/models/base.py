@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, Protocol, runtime_checkable
 
 from agentcl.errors import InvalidInput
 from agentcl.store.usage import Usage
+from agentcl.text.escaping import Prompt
 
 Role = Literal["system", "user", "assistant"]
 Finish = Literal["stop", "length", "other"]
@@ -43,6 +44,12 @@ class Sampling:
             raise InvalidInput(f"top_p must be above 0 and at most 1, and is {self.top_p}")
         if not all(self.stop):
             raise InvalidInput("a stop string must not be empty: every answer would end at once")
+
+
+def conversation(instructions: str, prompt: Prompt) -> list[Message]:
+    """Return a prompt with the instructions before it, where there are any."""
+    said = [Message("system", instructions)] if instructions else []
+    return [*said, Message("user", prompt)]
 
 
 GREEDY: Final = Sampling()

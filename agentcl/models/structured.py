@@ -11,16 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 from agentcl.errors import NoAnswer, RequestRefused, SchemaViolation, needs
 from agentcl.models.base import GREEDY, ChatModel, Message, Reply, Sampling, Schema
 from agentcl.text.answers import is_marked, spoken, without_thoughts
+from agentcl.text.escaping import Prompt, escape, prompt_of, quoted
 from agentcl.text.json_values import json_values, unfenced
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
 
 _SHOWN: Final = 400  # characters of a broken answer that an error repeats
-_AGAIN: Final = (
-    "That answer cannot be used: {problem}. Answer again with one JSON value that fits this schema, "
-    "and nothing else:\n{schema}"
-)
 _SAY: Final = "Do not only think: say the answer."
 _ROOM: Final = 8_192  # tokens for who was cut off while thinking; thoughts of 2,000 are common
 
@@ -87,9 +84,7 @@ def ask_object(
     if _is_cut_off_thinking(first):
         second = _with_room(model, messages, sampling, schema)
     else:
-        again = _repairing(
-            messages, first, _AGAIN.format(problem=problem, schema=json.dumps(wanted))
-        )
+        again = _repairing(messages, first, ask_again(problem, wanted))
         second = model.chat(again, sampling=sampling, schema=schema)
     if second is None:
         raise SchemaViolation(f"{model.name} gave no answer: {_silence(first)}")
@@ -100,6 +95,15 @@ def ask_object(
             f"Its last answer: {(second.text or second.thought)[:_SHOWN]!r}"
         )
     return _after(first, found)
+
+
+def ask_again(problem: str, schema: Schema) -> Prompt:
+    """Return the prompt that shows a model what is wrong with its answer."""
+    return prompt_of(
+        f"That answer cannot be used: {quoted(problem)}. Answer again with one JSON value that fits this schema, "
+        "and nothing else:",
+        json.dumps(schema),
+    )
 
 
 def _said(reply: Reply) -> str:
@@ -215,12 +219,12 @@ def _with_room(
     return None
 
 
-def _repairing(messages: Sequence[Message], first: Reply, wrong: str) -> list[Message]:
+def _repairing(messages: Sequence[Message], first: Reply, wrong: Prompt) -> list[Message]:
     """Return the conversation that shows a model what is wrong with its answer."""
     said = without_thoughts(first.text)
     if not said.strip():
         return _adding(messages, wrong)
-    return [*messages, Message("assistant", said), Message("user", wrong)]
+    return [*messages, Message("assistant", escape(said)), Message("user", wrong)]
 
 
 def _adding(messages: Sequence[Message], words: str) -> list[Message]:

@@ -23,6 +23,7 @@ from agentcl.store.merging import Conflict, Merge
 from agentcl.store.records import Record, ScopeView, from_micros, now_micros
 from agentcl.store.rescoping import rescope
 from agentcl.store.rows import Counters, Row
+from agentcl.text.visible import for_json
 
 _EVERYTHING: Final = ScopeView(None, None, None, None)
 _AHEAD: Final = (
@@ -68,7 +69,7 @@ def export(store: Store, *, view: ScopeView = _EVERYTHING, salvage: bool = False
     count = 0
 
     def line(value: dict[str, Any]) -> str:
-        text = canonical_json(value) + "\n"
+        text = for_json(canonical_json(value)) + "\n"
         digest.update(text.encode())
         return text
 

@@ -1,19 +1,20 @@
-"""Texts that a page can hold."""
+"""Texts that a page or a terminal can hold."""
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Final
 
-# Characters that HTML and XML may not hold, or that turn the direction of what follows.
-_UNSEEN: Final = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
-)
+from agentcl.text.unseen import is_steering, is_unseen
 
 
 def visible(text: str) -> str:
-    """Return a text with a replacement character for each that cannot be shown."""
-    return _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", text)
+    """Return a text for a page or a terminal, with a replacement character for each that would steer it."""
+    shown = text.replace("\r\n", "\n")
+    return shown.translate(
+        {ord(char): "\N{REPLACEMENT CHARACTER}" for char in set(shown) if is_steering(char)}
+    )
 
 
 # What XML may not hold, and the carriage return, which its readers make a newline.
@@ -28,6 +29,13 @@ def for_xml(text: str) -> str:
 def _picture(found: re.Match[str]) -> str:
     code = ord(found.group())
     return chr(0x2400 + code) if code < 32 else "\N{REPLACEMENT CHARACTER}"
+
+
+def for_json(document: str) -> str:
+    """Return a JSON document with an escape for each character that nobody sees; it says the same."""
+    return document.translate(
+        {ord(char): json.dumps(char)[1:-1] for char in set(document) if is_unseen(char)}
+    )
 
 
 def shortened(text: str, most: int) -> str:

@@ -12,8 +12,14 @@ import pytest
 from agentcl import Memory
 from agentcl.cli.main import main
 from agentcl.models import Ledger, Message, RecordedModel, ScriptedModel
+from agentcl.text.unseen import is_steering
 
 ODD = "Łódź → 漢字 🍕 … „é“"
+# What a terminal would obey: controls, their C1 forms, directions, what nobody sees, and our own mark-up.
+STEERING = (
+    "Ł\x1b[31m\x9b31m\x9d52;c;ZXZpbA==\x9c\x7f\x07\r\u202e\u2066\u200b\u061c\u2028\xad\ufeff\U000e0041"
+    "[bold red]MARK[/] :bomb: [link=http://evil]x[/link] \\"
+)
 
 # Runs commands one after another as a shell would, and notes how each ended.
 DRIVER = """
@@ -35,62 +41,68 @@ json.dump(ended, open("ended.json", "w", encoding="utf-8"))
 def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """A memory full of characters that few consoles have, and every command once, to look at it."""
     monkeypatch.chdir(tmp_path)
-    with Memory(tmp_path / "agentcl-memory", encoder="hashing") as memory:
+    return commands_about(ODD, tmp_path)
+
+
+def commands_about(odd: str, folder: Path, *, admitted: str = ODD) -> list[list[str]]:
+    """Make a memory full of a text in the working folder, and return every command once, to look at it."""
+    file = odd[:4]
+    with Memory(folder / "agentcl-memory", encoder="hashing") as memory:
         note = memory.add(
-            f"{ODD} is steered by Ilka Renn.", title=ODD, uri="a", metadata={ODD: ODD}
+            f"{odd} is steered by Ilka Renn.", title=odd, uri="a", metadata={odd: odd}
         )
-        gone = memory.add(f"{ODD} sleeps in Tessary.", uri="b")
-        memory.facts.add(note.id, [("Ilka Renn", ODD, "Tessary")])
-        told = memory.lessons.add(f"When {ODD} is slow, drain it.")
-        with memory.episode(f"clear {ODD}", application=ODD, first=ODD) as episode:
-            episode.step(ODD, ODD, ODD)
+        gone = memory.add(f"{odd} sleeps in Tessary.", uri="b")
+        memory.facts.add(note.id, [("Ilka Renn", odd, "Tessary")])
+        told = memory.lessons.add(f"When {admitted} is slow, drain it.")
+        with memory.episode(f"clear {odd}", application=odd, first=odd) as episode:
+            episode.step(odd, odd, odd)
             played = episode.finish(1.0)
         job = memory.jobs.enqueue("reembed", {"encoder": "hashing:64"})
-        memory.lessons.export("lessons.md", name=ODD, with_candidates=True)
+        memory.lessons.export("lessons.md", name=odd, with_candidates=True)
         memory.store.export("copy.jsonl")
-    model = ScriptedModel([ODD], name=ODD)
-    ledger = Ledger(tmp_path / "ledger.db")
-    RecordedModel(model, ledger).chat([Message("user", ODD)])
+    model = ScriptedModel([odd], name=odd)
+    ledger = Ledger(folder / "ledger.db")
+    RecordedModel(model, ledger).chat([Message("user", odd)])
     ledger.close()
-    (tmp_path / f"{ODD[:4]}.txt").write_text(ODD, "utf-8")
-    (tmp_path / f"{ODD[:4]}.xyz").touch()
-    facts = {"text": f"{ODD}\n{ODD} is steered by Ilka Renn.", "facts": [["a", ODD, "b"]]}
-    (tmp_path / "facts.jsonl").write_text(json.dumps(facts), "utf-8")
+    (folder / f"{file}.txt").write_text(odd, "utf-8")
+    (folder / f"{file}.xyz").touch()
+    facts = {"text": f"{odd}\n{odd} is steered by Ilka Renn.", "facts": [["a", odd, "b"]]}
+    (folder / "facts.jsonl").write_text(json.dumps(facts), "utf-8")
     run = [
         "bench", "run", "--domain", "incidents", "--family", "remedy", "--agent", "responder", "-n", "1",
         "--baseline", "none", "--encoder", "hashing", "--seeds", "1", "--out",
     ]  # fmt: skip
     return [
-        ["add", "."], ["add", f"/no/{ODD}"], ["list"], ["list", "--kind", "passage"],
-        ["search", ODD], ["search", ODD, "--json"], ["search", ODD, "--prompt", "200"],
-        ["search", ODD, "--mode", "graph", "--explain"],
-        ["show", note.id], ["show", ODD], ["show", ODD, "--json"], ["history", note.id],
-        ["stats"], ["doctor"], ["export", f"{ODD[:4]}.jsonl"], ["import", "copy.jsonl", "--path", ODD],
-        ["snapshot", f"{ODD[:4]}-copy"], ["reindex"],
-        ["graph", "stats"], ["graph", "neighbors", "Ilka Renn"], ["graph", "neighbors", ODD],
-        ["graph", "path", "Ilka Renn", "Tessary"], ["graph", "export", f"{ODD[:4]}.json"],
-        ["graph", "draw", f"{ODD[:4]}.svg", "--phrase", "Ilka Renn"], ["graph", "import", "facts.jsonl"],
-        ["extract", "--model", ODD, "--dry-run"], ["extract", "--model", ODD],
+        ["add", "."], ["add", f"/no/{odd}"], ["list"], ["list", "--kind", "passage"],
+        ["search", odd], ["search", odd, "--json"], ["search", odd, "--prompt", "200"],
+        ["search", odd, "--mode", "graph", "--explain"],
+        ["show", note.id], ["show", odd], ["show", odd, "--json"], ["history", note.id],
+        ["stats"], ["doctor"], ["export", f"{file}.jsonl"], ["import", "copy.jsonl", "--path", odd],
+        ["snapshot", f"{file}-copy"], ["reindex"],
+        ["graph", "stats"], ["graph", "neighbors", "Ilka Renn"], ["graph", "neighbors", odd],
+        ["graph", "path", "Ilka Renn", "Tessary"], ["graph", "export", f"{file}.json"],
+        ["graph", "draw", f"{file}.svg", "--phrase", "Ilka Renn"], ["graph", "import", "facts.jsonl"],
+        ["extract", "--model", odd, "--dry-run"], ["extract", "--model", odd],
         ["episodes", "list"], ["episodes", "show", played.id], ["episodes", "replay", played.id],
-        ["episodes", "search", ODD],
+        ["episodes", "search", odd],
         ["guidance", "list"], ["guidance", "show", told.id], ["guidance", "why", told.id],
-        ["guidance", "diff", "--since", "2020-01-01"], ["guidance", "add", f"When {ODD} is, do {ODD}."],
-        ["guidance", "add", ODD], ["guidance", "export", f"{ODD[:4]}.md", "--candidates"],
-        ["guidance", "import", "lessons.md"], ["guidance", "retire", told.id, "--reason", ODD],
+        ["guidance", "diff", "--since", "2020-01-01"], ["guidance", "add", f"When {odd} is, do {odd}."],
+        ["guidance", "add", odd], ["guidance", "export", f"{file}.md", "--candidates"],
+        ["guidance", "import", "lessons.md"], ["guidance", "retire", told.id, "--reason", odd],
         ["guidance", "restore", told.id], ["guidance", "rollback", "--since", "2999-01-01", "--yes"],
         ["jobs", "list"], ["jobs", "show", job.id], ["jobs", "cancel", job.id], ["jobs", "retry", job.id],
-        ["jobs", "run", job.id], ["jobs", "show", ODD],
-        ["envs", "list"], ["envs", "check", "incidents", "--tasks", "1"], ["envs", "check", ODD],
+        ["jobs", "run", job.id], ["jobs", "show", odd],
+        ["envs", "list"], ["envs", "check", "incidents", "--tasks", "1"], ["envs", "check", odd],
         ["envs", "play", "incidents", "-n", "1"],
         ["bench", "list"], ["bench", "list", "."],
-        [*run, f"run {ODD[:4]}", "--set", f"name={ODD[:4]}"], [*run, "other", "--limit", "1"],
-        ["bench", "resume", f"run {ODD[:4]}"], ["bench", "report", f"run {ODD[:4]}"],
-        ["bench", "compare", f"run {ODD[:4]}", "other"],
-        ["ledger", "ledger.db", "--by", "model"], ["ledger", ODD],
-        ["model", "check", "http://127.0.0.1:9/v1", "--model", ODD],
-        ["model", "serve", ODD, "--python", f"/no/{ODD}"],
-        ["reembed", "--encoder", ODD], ["delete", gone.id], ["delete", ODD],
-        ["forget", note.id, "--yes"], ["--help"], ["add", "--help"], ["nonsense", ODD],
+        [*run, f"run {file}", "--set", f"name={file}"], [*run, "other", "--limit", "1"],
+        ["bench", "resume", f"run {file}"], ["bench", "report", f"run {file}"],
+        ["bench", "compare", f"run {file}", "other"],
+        ["ledger", "ledger.db", "--by", "model"], ["ledger", odd],
+        ["model", "check", "http://127.0.0.1:9/v1", "--model", odd],
+        ["model", "serve", odd, "--python", f"/no/{odd}"],
+        ["reembed", "--encoder", odd], ["delete", gone.id], ["delete", odd],
+        ["forget", note.id, "--yes"], ["--help"], ["add", "--help"], ["nonsense", odd],
     ]  # fmt: skip
 
 
@@ -126,6 +138,39 @@ def test_no_command_ends_for_a_character_that_the_console_lacks(
     assert done.stdout.decode(encoding.partition(":")[0])
     fails = [one for one, code in ended.items() if code]
     assert all(ODD in one or "/no/" in one for one in fails), fails
+
+
+@pytest.mark.parametrize("is_json", [False, True], ids=["text", "json"])
+def test_no_command_prints_what_steers_a_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_json: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    commands = commands_about(STEERING, tmp_path)
+    commands += [
+        ["list", "--limit", STEERING], [STEERING], ["list", f"--{STEERING}"], ["list", STEERING],
+        ["search", "x", "--mode", STEERING], ["search", "x", "--as-of", STEERING],
+        ["search", "Ilka", "--user", STEERING], ["search", "Ilka", "--filter", STEERING],
+        ["list", "--encoder", STEERING], ["list", "--index", STEERING], ["list", "--path", STEERING],
+        ["export", "-"], ["guidance", "export", "-", "--candidates"], ["graph", "export", "-"],
+        ["graph", "draw", "-"], ["bench", "list", STEERING],
+    ]  # fmt: skip
+    # Before the end, where what there is to look at is forgotten.
+    commands.sort(key=lambda one: one[0] in ("delete", "forget"))
+    if is_json:
+        commands = [[*one, "--json"] for one in commands]
+    (tmp_path / "commands.json").write_text(json.dumps(commands), "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", DRIVER],
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", "TERM": "xterm-256color"},
+        capture_output=True, cwd=tmp_path, check=False,
+    )  # fmt: skip
+    ended = json.loads((tmp_path / "ended.json").read_text("utf-8"))
+    assert [one for one in ended.items() if one[1] not in (0, 1, 2)] == []
+    said = (done.stdout + done.stderr).decode("utf-8")
+    lines = [ascii(line) for line in said.split("\n") if any(map(is_steering, line))]
+    assert lines == []
+    assert "MARK" in said
+    assert ":bomb:" in said
 
 
 def test_json_is_whole_on_every_console(tmp_path: Path, commands: list[list[str]]) -> None:
