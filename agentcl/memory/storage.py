@@ -31,7 +31,7 @@ from agentcl.store.checks import (
 )
 from agentcl.store.records import SCOPE_FIELDS, Document, Passage, Scope
 from agentcl.store.rows import Counters, EncoderSpec
-from agentcl.store.transfer import Imported, Trust
+from agentcl.store.transfer import Allowed, Imported
 from agentcl.text.saving import is_stream, opened, saving
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ class Storage:
                     lines,
                     view=self._bound.subtree(scope),
                     into=fields,
-                    trust=Trust(trusted, erasures, rollbacks),
+                    allowed=Allowed(trusted, erasures, rollbacks),
                     check=partial(check_record, is_trusted=trusted),
                     dry_run=dry_run,
                 )

@@ -32,7 +32,7 @@ _AHEAD: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Trust:
+class Allowed:
     """What an import may do besides adding what is new."""
 
     evidence: bool = False  # of lessons counts, as if it had been gained here
@@ -105,7 +105,7 @@ def import_(
     *,
     view: ScopeView = _EVERYTHING,
     into: Mapping[str, str] | None = None,
-    trust: Trust = Trust(),  # it is frozen
+    allowed: Allowed = Allowed(),  # it is frozen
     check: Callable[[Record], None] = lambda record: None,
     dry_run: bool = False,
 ) -> Imported:
@@ -118,7 +118,7 @@ def import_(
         lines: of the export.
         view: where all of it must belong.
         into: fields of scopes, and what they become; the others stay.
-        trust: what it may do.
+        allowed: what it may do.
         check: raises InvalidInput for a record that no verb would store.
         dry_run: change nothing, and return what would be done.
 
@@ -137,8 +137,8 @@ def import_(
         with store.writing() as writing:
             _check_times(read, max(writing.now, now_micros()) + _AHEAD)
             admission = Admission(
-                store, rows, view=view, evidence=trust.evidence, erasures=trust.erasures,
-                rollbacks=trust.rollbacks,
+                store, rows, view=view, evidence=allowed.evidence, erasures=allowed.erasures,
+                rollbacks=allowed.rollbacks,
             )  # fmt: skip
             rows = admission.rows
             if read.spec is not None and any(vector is not None for _, vector, _ in rows):
@@ -149,7 +149,7 @@ def import_(
             newest = max((row.created_at for row, _, _ in rows), default=0)
             writing.set_meta("clock", str(max(writing.now, newest)))
             for id, counts in counters.items():
-                is_counted = trust.evidence or admission.is_new(id)
+                is_counted = allowed.evidence or admission.is_new(id)
                 if is_counted and id not in done.lost and store.counters(id) == Counters():
                     writing.credit(id, **counts)
             if dry_run:
