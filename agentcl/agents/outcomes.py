@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from agentcl.agents.effects import Effect, effect_of
 from agentcl.agents.teacher import Distilled
 from agentcl.agents.transcript import Transcript
 from agentcl.guidance.admission import names_of, refusal
@@ -26,15 +27,6 @@ _TELLING: Final = (
     3  # words of an outcome that says how things are now; "Done." leaves them as they were
 )
 _WORDS: Final = 20  # of a situation; a longer one is that of this episode alone
-_NO_EFFECT: Final = re.compile(
-    r"\bnothing (?:\w+ )?(?:happen|chang|is found|was found)|\b(?:no|without|had no|has no) (?:effect|change)\b|\bunchanged\b"
-    r"|\b(?:did|does|do) ?n[o']t (?:help|work|change)\b|\b(?:invalid|unknown|unrecognized) (?:action|command)\b"
-    r"|\b(?:that's not a verb|you can't|you cannot|i don't understand)\b",
-    re.IGNORECASE,
-)
-_HARM: Final = re.compile(
-    r"\b(?:gets?|got|makes?|made|is|are|becomes?|became) (?:\w+ )?worse\b", re.IGNORECASE
-)
 _SENTENCE: Final = re.compile(r"(?<=[.!?])\s+|\n+")
 _ARTICLE: Final = r"(?:the|a|an|this|that|your|my)"
 
@@ -75,7 +67,7 @@ class _Step:
     seen: str  # what was last seen of the thing that it was done to
     seen_after: int  # the step that showed it; -1: it was seen at first
     action: str
-    came: Literal["goal", "change", "nothing", "harm"]
+    came: Effect | Literal["goal"]
 
 
 def _shown(transcript: Transcript) -> Iterator[Lesson]:
@@ -131,23 +123,13 @@ def _steps(transcript: Transcript) -> list[_Step]:
             (one for one in reversed(shown) if any(_is_in(name, one[1]) for name in about)),
             shown[-1],
         )
-        came = _came(outcome, seen, is_goal=number == last and _is_reached(transcript))
+        is_goal = number == last and _is_reached(transcript)
+        came = "goal" if is_goal else effect_of(outcome, seen)
         found.append(_Step(seen, after, action, came))
         is_telling = any(_is_in(name, outcome) for name in names) if names else True
         if came == "change" and is_telling and len(outcome.split()) >= _TELLING:
             shown.append((number, outcome))
     return found
-
-
-def _came(
-    outcome: str, seen: str, *, is_goal: bool
-) -> Literal["goal", "change", "nothing", "harm"]:
-    if is_goal:
-        return "goal"
-    if _HARM.search(outcome):
-        return "harm"
-    is_same = folded(outcome) == folded(seen)
-    return "nothing" if is_same or _NO_EFFECT.search(outcome) else "change"
 
 
 def _is_reached(transcript: Transcript) -> bool:

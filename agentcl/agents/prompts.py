@@ -9,6 +9,7 @@ A FORM is what an answer has to fit; beside it stands what strict servers are as
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any, Final, get_args
 
@@ -20,8 +21,8 @@ from agentcl.store.episodes import Level
 from agentcl.text.escaping import Prompt, inline, prompt_of, quoted
 
 ACTING: Final = (
-    "You act in a text world. Follow the guidance where it applies to the situation, and not where it "
-    'does not. Say in one sentence why, and end with "Answer: " and exactly one of the actions.'
+    "Choose the next action in a text world. Follow the guidance where it fits what is seen, and not where it does "
+    "not; else try what was not tried. Answer with one of the actions, in its own words, and nothing else."
 )
 READING: Final = (
     'Answer from the passages alone. End with "Answer: " and the answer in as few words as possible, or '
@@ -29,8 +30,8 @@ READING: Final = (
 )
 LEARNING: Final = (
     "Write what this episode teaches for the next one. Name kinds of things and situations, never names of "
-    'this episode. Each lesson has "when" (the situation, such as "a queue is slow"), "claim" (do, avoid, '
-    'useless, or needs: something has to be done before) and "what" (such as "drain it").'
+    'this episode. Each lesson has "when" (the situation, such as "a lamp is dim"), "claim" (do, avoid, '
+    'useless, or needs: something has to be done before) and "what" (such as "tighten it").'
 )
 LESSONS_FORM: Final[dict[str, Any]] = {
     "type": "object",
@@ -83,8 +84,8 @@ _ABSTRACTIONS: Final = (
     '"X should be necessary for Y" becomes claim "needs" when X has to come before another action Y, and claim "do" '
     'when X itself brings about what is wanted in the situation Y; "X may not contribute to Y" or "X does not '
     'contribute to Y" becomes claim "useless", or "avoid" when X did harm; what will be seen or happen in the '
-    'situation Y becomes claim "expect". Each lesson has "when" (the situation Y in a few words, such as "a queue is '
-    'slow"; for needs the action, such as "you drain a queue"), "claim", "what" (X in a few words, such as "drain '
+    'situation Y becomes claim "expect". Each lesson has "when" (the situation Y in a few words, such as "a lamp is '
+    'dim"; for needs the action, such as "you tighten a lamp"), "claim", "what" (X in a few words, such as "tighten '
     'it") and "level": "family" if it holds for this kind of task, "anywhere" if for others too, "instance" if only '
     'for this very one. Name kinds of things, never names of this episode, unless the level is "instance". State only '
     "what the record shows. At most six lessons, and none if it shows nothing new. " + _DATA
@@ -283,3 +284,60 @@ def _numbered(history: Sequence[tuple[str, str]]) -> list[str]:
         f"{n}. {quoted(action)}: {quoted(seen.strip().rstrip('.'))}."
         for n, (action, seen) in enumerate(history, 1)
     ]
+
+
+# Two turns in the form of the real ones, from a world that is nobody's: a small model that is asked for the action in its
+# words after them follows a lesson nearly always, and one that is only told to seldom (docs/results/real-models.md).
+ACTED: Final[tuple[tuple[Prompt, str], ...]] = (
+    (
+        ask_action(
+            guidance=(
+                "When a lamp is dim, tighten it.",
+                "When a lamp is hot, it does not help to shake it.",
+            ),
+            goal="repair the lamp Orvo.",
+            scene="The lamp Orvo is dim.",
+            history=(),
+            actions=("shake Orvo", "tighten Orvo", "oil Orvo", "cool Orvo"),
+        ),
+        "tighten Orvo",
+    ),
+    (
+        ask_action(
+            guidance=("When a kettle is cold, fill it.",),
+            goal="repair the pump Tibe.",
+            scene="The pump Tibe is loud.",
+            history=(("oil Tibe", "nothing changes"),),
+            actions=("open Tibe", "cool Tibe", "shake Tibe"),
+        ),
+        "cool Tibe",
+    ),
+)
+DISTILLED: Final[tuple[tuple[Prompt, str], ...]] = (
+    (
+        ask_abstractions(
+            Transcript(
+                "repair the pump Tibe.",
+                "The pump Tibe is loud.",
+                (("oil Tibe", "nothing changes"), ("cool Tibe", "the pump Tibe runs")),
+                1.0,
+            ),
+            recent=2,
+        ),
+        json.dumps(
+            {
+                "guidance": [
+                    {"when": "a pump is loud", "claim": "do", "what": "cool it", "level": "family"},
+                    {
+                        "when": "a pump is loud",
+                        "claim": "useless",
+                        "what": "oil it",
+                        "level": "family",
+                    },
+                ]
+            }
+        ),
+    ),
+)
+# What the examples are about. A lesson of these things that no record spoke of was copied from here.
+EXAMPLES: Final = frozenset({"lamp", "kettle", "pump"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -15,7 +15,9 @@ from agentcl.agents.prompts import (
     CORRECTING,
     CORRECTION,
     CORRECTION_FORM,
+    DISTILLED,
     DISTILLING,
+    EXAMPLES,
     JUDGEMENT,
     JUDGEMENT_FORM,
     JUDGING,
@@ -34,7 +36,7 @@ from agentcl.agents.prompts import (
 from agentcl.agents.transcript import Transcript
 from agentcl.envs.acting import Situation
 from agentcl.errors import InvalidInput, SchemaViolation
-from agentcl.lessons import Lesson, read_json
+from agentcl.lessons import Lesson, folded, read_json
 from agentcl.models.base import ChatModel, Sampling, Schema, conversation
 from agentcl.models.metered import MeteredModel
 from agentcl.models.structured import ask_object
@@ -175,7 +177,9 @@ class Teacher:
         Raises:
             ModelUnavailable: if the model cannot be asked.
         """
-        value, usage, problem = self._ask(*self._distillation(transcript, contrast))
+        instructions, prompt, form = self._distillation(transcript, contrast)
+        shown = DISTILLED if instructions == DISTILLING else ()
+        value, usage, problem = self._ask(instructions, prompt, form, shown)
         if not value:
             return Distilled((), usage, problem=problem)
         lessons: dict[Lesson, Level] = {}
@@ -185,6 +189,9 @@ class Teacher:
                 lesson = read_json(one)
             except InvalidInput as error:
                 problems.append(str(error))
+                continue
+            if copied := _copied(lesson, prompt):
+                problems.append(f"a lesson of a {copied} was copied from our example")
                 continue
             if len(lessons) == _MOST and lesson not in lessons:
                 problems.append(f"only the first {_MOST} lessons of one answer count")
@@ -208,12 +215,16 @@ class Teacher:
         return self._instructions or CONTRASTING, prompt, (ABSTRACTIONS, ABSTRACTIONS_FORM)
 
     def _ask(
-        self, instructions: str, prompt: Prompt, form: _Form
+        self,
+        instructions: str,
+        prompt: Prompt,
+        form: _Form,
+        shown: Sequence[tuple[str, str]] = (),
     ) -> tuple[Mapping[str, Any] | None, Usage, str]:
         """Return the object, or None, with what it took and what could not be used."""
         schema, accept = form
         model = MeteredModel(self.model)
-        messages = conversation(instructions, prompt)
+        messages = conversation(instructions, prompt, shown)
         try:
             reply = ask_object(
                 model,
@@ -234,3 +245,9 @@ def _ordered(one: Transcript, other: Transcript | None) -> tuple[Transcript, Tra
     if other is None or one.score is None or other.score is None or one.score == other.score:
         return None
     return (one, other) if one.score > other.score else (other, one)
+
+
+def _copied(lesson: Lesson, prompt: Prompt) -> str:
+    """Return which thing of our examples a lesson is of that its record does not speak of; empty if none."""
+    said, record = set(folded(lesson.sentence()).split()), set(folded(prompt).split())
+    return min(said & EXAMPLES - record, default="")

@@ -46,9 +46,13 @@ class Sampling:
             raise InvalidInput("a stop string must not be empty: every answer would end at once")
 
 
-def conversation(instructions: str, prompt: Prompt) -> list[Message]:
-    """Return a prompt with the instructions before it, where there are any."""
+def conversation(
+    instructions: str, prompt: Prompt, demonstrations: Sequence[tuple[str, str]] = ()
+) -> list[Message]:
+    """Return a prompt with the instructions and demonstrations before it, where there are any."""
     said = [Message("system", instructions)] if instructions else []
+    for asked, answered in demonstrations:
+        said += [Message("user", asked), Message("assistant", answered)]
     return [*said, Message("user", prompt)]
 
 

@@ -1,6 +1,7 @@
 """The student: what it is asked, what it does, and what that cost."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -47,7 +48,7 @@ def test_passages_and_plan_stand_in_the_prompt_only_where_there_are_any() -> Non
     model = ScriptedModel(lambda _: "Answer: drain Tavon")
     Student(model).act(Situation("g", "f", passages=("Queues are drained.",), plan="1. drain"))
     Student(model).act(Situation("g", "f"))
-    (system, full), (_, bare) = model.asked
+    (system, *_, full), (*_, bare) = model.asked
     assert system == Message("system", ACTING)
     assert full.content == (
         "Passages:\n[1] Queues are drained.\nGoal: g\nObservation: f\nPlan: 1. drain\nNext action?"
@@ -62,9 +63,9 @@ def test_prompts_of_one_episode_share_their_head() -> None:
     later = Situation("g", "f", (("a", "x"), ("b", "y")), ("b", "c"), ("one",), ("two",), "p")
     for situation in (first, later):
         student.act(situation)
-    head = model.asked[0][1].content.partition("Actions:")[0]
+    head = model.asked[0][-1].content.partition("Actions:")[0]
     assert "Plan: p" in head
-    assert model.asked[1][1].content.startswith(head)
+    assert model.asked[1][-1].content.startswith(head)
 
 
 def test_what_means_no_admissible_action_is_taken_as_it_stands() -> None:
@@ -81,7 +82,7 @@ def test_a_planner_names_the_sub_goal_and_both_calls_count_for_their_own_role() 
     assert (act.action, act.sub_goal) == ("drain Tavon", "The queue has to be empty.")
     assert planner.asked[0][0] == Message("system", AIMING)
     assert planner.asked[0][1].content.endswith("Next sub-goal?")
-    assert "Sub-goal: The queue has to be empty.\nActions:" in model.asked[0][1].content
+    assert "Sub-goal: The queue has to be empty.\nActions:" in model.asked[0][-1].content
     assert (act.usage.calls, act.planning.calls) == (1, 1)
     assert act.usage.tokens > 0
     assert act.planning.tokens > 0
@@ -100,8 +101,8 @@ def test_only_recent_steps_are_shown() -> None:
     model = ScriptedModel(lambda _: "Answer: a")
     steps = tuple((f"act{n}", "seen") for n in range(9))
     Student(model, recent=2).act(Situation("g", "f", steps))
-    assert "History:\n1. act7: seen.\n2. act8: seen.\n" in model.asked[0][1].content
-    assert "act6" not in model.asked[0][1].content
+    assert "History:\n1. act7: seen.\n2. act8: seen.\n" in model.asked[0][-1].content
+    assert "act6" not in model.asked[0][-1].content
 
 
 def test_a_model_that_cannot_be_asked_is_said() -> None:
@@ -165,3 +166,29 @@ def test_plans_and_sub_goals_come_without_thoughts() -> None:
 def test_where_nobody_knows_the_actions_an_object_is_one() -> None:
     said = '{"action": "click", "x": 3}'
     assert Student(ScriptedModel([said])).act(Situation("g", "f")).action == said
+
+
+def test_a_model_is_shown_two_turns_in_the_form_it_is_asked_in() -> None:
+    model = ScriptedModel(lambda _: "drain Tavon")
+    Student(model).act(SEEN)
+    Student(model, instructions="Act.").act(SEEN)
+    Student(model, instructions="Act.", demonstrations=[("What?", "wait")]).act(SEEN)
+    default, told, own = model.asked
+    assert [turn.role for turn in default[1:-1]] == ["user", "assistant"] * 2
+    assert all(turn.content.endswith("Next action?") for turn in default if turn.role == "user")
+    assert [turn.role for turn in told] == ["system", "user"]
+    assert [turn.content for turn in own[1:3]] == ["What?", "wait"]
+
+
+def test_what_brought_nothing_is_not_offered_again_until_something_changes() -> None:
+    model = ScriptedModel(lambda _: "drain Tavon")
+    student = Student(model)
+    student.act(SEEN)
+    assert "Actions: drain Tavon." in model.asked[-1][-1].content
+    student.act(
+        replace(SEEN, history=(*SEEN.history, ("pause Tavon", "the queue Tavon is paused")))
+    )
+    assert "Actions: drain Tavon; flush Tavon." in model.asked[-1][-1].content
+    all_vain = (("flush Tavon", "nothing changes"), ("drain Tavon", "nothing changes"))
+    student.act(replace(SEEN, history=all_vain))
+    assert "Actions: drain Tavon; flush Tavon." in model.asked[-1][-1].content

@@ -82,8 +82,9 @@ def test_lessons_are_drawn_from_one_episode_with_its_score() -> None:
     )
     assert found.levels == ("family", "anywhere")
     assert (found.problem, found.usage.calls) == ("", 1)
-    system, asked = model.asked[0]
+    system, *shown, asked = model.asked[0]
     assert system == Message("system", DISTILLING)
+    assert [turn.role for turn in shown] == ["user", "assistant"]
     assert "1. flush Tavon: the alert gets worse.\nScore: 0.20" in asked.content
 
 
@@ -167,3 +168,13 @@ def test_a_teacher_that_cannot_be_asked_is_said() -> None:
         teacher_of()[0].distil(GOOD)
     with pytest.raises(ModelUnavailable):
         teacher_of("garbage")[0].judge(GOOD)
+
+
+def test_a_lesson_of_our_own_examples_is_not_taken_for_one_of_the_record() -> None:
+    copied = {**DRAIN, "when": "a pump is loud", "what": "cool it"}
+    teacher, _ = teacher_of(guidance(copied, DRAIN), guidance(copied))
+    found = teacher.distil(BAD)
+    assert found.lessons == (Lesson("a queue is slow", "do", "drain it"),)
+    assert "copied" in found.problem
+    pumps = Transcript("repair it", "The pump is loud.", (("cool it", "it runs"),), 1.0)
+    assert teacher.distil(pumps).lessons == (Lesson("a pump is loud", "do", "cool it"),)
