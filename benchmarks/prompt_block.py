@@ -59,9 +59,10 @@ def main() -> None:
     """Count, print and save."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tokenizer", type=Path, action="append", default=[], metavar="FILE")
+    pairs = BytePairs(REFERENCE_FOLDER)
     counters: dict[str, Callable[[str], int]] = {
         "estimate": estimate_tokens,
-        "reference model": lambda text, pairs=BytePairs(REFERENCE_FOLDER): len(pairs.encode(text)),
+        "reference model": lambda text: len(pairs.encode(text)),
         "words": lambda text: len(text.split()),
         "characters / 4": lambda text: round(len(text) / 4),
     }

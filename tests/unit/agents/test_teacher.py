@@ -38,7 +38,7 @@ def test_a_better_plan_replaces_one_and_the_same_plan_is_no_change() -> None:
     teacher, model = teacher_of('{"problems": "waits", "plan": "1. drain"}', '{"plan": " wait "}')
     review = teacher.review(SEEN, "1. wait")
     assert (review.plan, review.is_changed, review.problem) == ("1. drain", True, "")
-    assert "Proposed plan:\n1. wait" in model.asked[0][1].content
+    assert "Proposed plan: 1. wait" in model.asked[0][1].content
     assert not teacher.review(SEEN, "wait").is_changed
 
 
