@@ -83,6 +83,16 @@ def fulltext() -> str:
     return table(["", *(f"recall@5 {name}" for name in names), f"{found['texts']:,} texts"], rows)
 
 
+def blocks() -> str:
+    """Tokens of a prompt's block, beside those of its texts alone."""
+    rows = result("prompt_block")["rows"]
+    counters = list(dict.fromkeys(row["counter"] for row in rows))
+    shapes: dict[str, list[str]] = {}
+    for row in rows:
+        shapes.setdefault(row["shape"], []).append(f"{row['block']:,} ({row['ratio']:.2f})")
+    return table(["", *counters], [[shape, *cells] for shape, cells in shapes.items()])
+
+
 def torture() -> str:
     """The long torture."""
     row = result("torture")
@@ -397,6 +407,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "vectors": vector_search,
     "fulltext": fulltext,
     "torture": torture,
+    "blocks": blocks,
     "gates": gates,
     "made": made,
     "learning": report_runs.learning,

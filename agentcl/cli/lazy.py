@@ -20,7 +20,7 @@ def _shown_errors() -> Iterator[None]:
     try:
         yield
     except click.ClickException as error:
-        error.message = visible(error.message)
+        vars(error)["message"] = visible(error.message)  # click calls it final
         raise
 
 
