@@ -22,14 +22,9 @@ _SIDES: Final = ("left", "top", "right", "bottom", "margin-left", "margin-top", 
 _NOTHING: Final = re.compile(
     r"rect\([\s,]*(?:[01](?:px)?[\s,]+){3}[01](?:px)?\s*\)|inset\(\s*(?:50|100)%|circle\(\s*0"
 )
-_FAR: Final = re.compile(
-    r"translate(?:x|y|3d)?\([^()]{0,40}-\d{3,9}(?:px|%|vw|vh|em)|scale(?:x|y)?\(\s*0+\.?0*\s*[,)]"
-)
-_NO_SIZE: Final = re.compile(r"(?:^|\s)\+?0*\.?0+(?:px|pt|em|rem|%)?(?:\s|/)")
+_FAR: Final = re.compile(r"translate(?:x|y|3d)?\([^()]{0,40}-\d{3,9}(?:px|%|vw|vh|em)|scale(?:x|y)?\(\s*0+\.?0*\s*[,)]")
 _COLOURS: Final = {"white": "#ffffff", "black": "#000000"}
-_RGB: Final = re.compile(
-    r"rgba?\(\s*(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\d{1,3})\s*(?:[,/]\s*([\d.]{1,9}%?)\s*)?\)"
-)
+_RGB: Final = re.compile(r"rgba?\(\s*(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\d{1,3})\s*(?:[,/]\s*([\d.]{1,9}%?)\s*)?\)")
 _HEX: Final = re.compile(r"#(?:[0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8})")
 
 
@@ -91,8 +86,9 @@ def _is_switched_off(style: Mapping[str, str]) -> bool:
 
 
 def _has_no_size(style: Mapping[str, str]) -> bool:
-    letters = _pixels(style.get("font-size", ""))
-    if (letters is not None and letters < _TINY) or _NO_SIZE.search(style.get("font", "")):
+    font = style.get("font", "").split()[:-1]  # a family comes last; a size stands before any "/"
+    sizes = (_pixels(size.partition("/")[0]) for size in (style.get("font-size", ""), *font))
+    if any(size is not None and size < _TINY for size in sizes):
         return True
     is_cut = any(
         value.split()[:1] in (["hidden"], ["clip"])
