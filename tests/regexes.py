@@ -9,7 +9,6 @@ import importlib
 import inspect
 import pkgutil
 import re
-import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -154,4 +153,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -22,9 +22,13 @@ _SIDES: Final = ("left", "top", "right", "bottom", "margin-left", "margin-top", 
 _NOTHING: Final = re.compile(
     r"rect\([\s,]*(?:[01](?:px)?[\s,]+){3}[01](?:px)?\s*\)|inset\(\s*(?:50|100)%|circle\(\s*0"
 )
-_FAR: Final = re.compile(r"translate(?:x|y|3d)?\([^()]{0,40}-\d{3,9}(?:px|%|vw|vh|em)|scale(?:x|y)?\(\s*0+\.?0*\s*[,)]")
+_FAR: Final = re.compile(
+    r"translate(?:x|y|3d)?\([^()]{0,40}-\d{3,9}(?:px|%|vw|vh|em)|scale(?:x|y)?\(\s*0+\.?0*\s*[,)]"
+)
 _COLOURS: Final = {"white": "#ffffff", "black": "#000000"}
-_RGB: Final = re.compile(r"rgba?\(\s*(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\d{1,3})\s*(?:[,/]\s*([\d.]{1,9}%?)\s*)?\)")
+_RGB: Final = re.compile(
+    r"rgba?\(\s*(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\d{1,3})\s*(?:[,/]\s*([\d.]{1,9}%?)\s*)?\)"
+)
 _HEX: Final = re.compile(r"#(?:[0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8})")
 
 

@@ -27,16 +27,15 @@ _MESSAGE_END: Final = re.compile(r"<\|(?:start|end|return|call)\|>")
 _BARE_ANALYSIS: Final = re.compile(r"\A\s*analysis(?=[A-Z])")  # its marks are lost in some servers
 _BARE_FINAL: Final = "assistantfinal"
 _TAG: Final = re.compile(
-    r"<(?P<end>/?)(?P<name>answer|action|final)>|<\|(?P<edge>begin|end)_of_solution\|>", re.IGNORECASE
+    r"<(?P<end>/?)(?P<name>answer|action|final)>|<\|(?P<edge>begin|end)_of_solution\|>",
+    re.IGNORECASE,
 )
 _SOLUTION: Final = "solution"
 _MARKS: Final = r"(?:[^\w\n]|_)*"  # what may stand before a label in its line
 _LABEL: Final = re.compile(
     rf"^{_MARKS}(?:final\s+answer|answer|action)[*_`\s]*:[*_`]*", re.MULTILINE | re.IGNORECASE
 )
-_THOUGHT: Final = re.compile(
-    r"\A[\W_]*(?:thoughts?|thinking|reasoning)[*_`\s]*:", re.IGNORECASE
-)
+_THOUGHT: Final = re.compile(r"\A[\W_]*(?:thoughts?|thinking|reasoning)[*_`\s]*:", re.IGNORECASE)
 _SEEN: Final = re.compile(rf"^{_MARKS}observation[*_`\s]*:", re.MULTILINE | re.IGNORECASE)
 
 
@@ -108,7 +107,9 @@ def unwrapped(answer: str) -> str:
 
 def _framed(text: str) -> str | None:
     """Return what stands in the last pair of tags for an answer, or begins as a solution; None if nothing does."""
-    ends: dict[str, int] = {_SOLUTION: len(text)}  # by a tag's name, where its next end is, seen from behind
+    ends: dict[str, int] = {
+        _SOLUTION: len(text)
+    }  # by a tag's name, where its next end is, seen from behind
     pairs: list[tuple[re.Match[str], int]] = []
     for tag in reversed(list(_TAG.finditer(text))):
         name = (tag["name"] or _SOLUTION).lower()

@@ -51,7 +51,9 @@ OLD = {
 }
 
 
-@pytest.mark.parametrize("name", ["file.txt", "file.md", "file.csv", "file.jsonl", "file.html", "file.pdf", "file"])
+@pytest.mark.parametrize(
+    "name", ["file.txt", "file.md", "file.csv", "file.jsonl", "file.html", "file.pdf", "file"]
+)
 @pytest.mark.parametrize(("what", "content"), [*FILES.items(), *OLD.items()])
 def test_a_file_is_named_by_its_bytes(tmp_path: Path, name: str, what: str, content: bytes) -> None:
     path = tmp_path / name
@@ -67,7 +69,24 @@ def test_a_stream_is_too(what: str, content: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "suffix", "doc docx xls xlsx ppt pptx odt ods odp rtf pages numbers key msg epub".split()
+    "suffix",
+    [
+        "doc",
+        "docx",
+        "xls",
+        "xlsx",
+        "ppt",
+        "pptx",
+        "odt",
+        "ods",
+        "odp",
+        "rtf",
+        "pages",
+        "numbers",
+        "key",
+        "msg",
+        "epub",
+    ],
 )
 def test_in_a_folder_they_are_named_by_their_suffix(tmp_path: Path, suffix: str) -> None:
     (tmp_path / f"a.{suffix.upper()}").write_bytes(b"x")
@@ -79,7 +98,9 @@ def test_in_a_folder_they_are_named_by_their_suffix(tmp_path: Path, suffix: str)
 def test_a_pdf_that_is_not_called_so_is_told(tmp_path: Path) -> None:
     path = tmp_path / "paper.txt"
     path.write_bytes(b"%PDF-1.4\n...")
-    with pytest.raises(LoadError, match=r"is a PDF that is not called so; rename it to end in \.pdf"):
+    with pytest.raises(
+        LoadError, match=r"is a PDF that is not called so; rename it to end in \.pdf"
+    ):
         list(load(path))
 
 

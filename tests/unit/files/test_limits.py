@@ -57,7 +57,12 @@ def refusal(path: Path, **limits: int) -> str:
         ("a.md", "x" * 1_000_001, {"megabytes": 1}, "has more than 1 megabytes"),
         ("a.html", "x" * 1_000_001, {"megabytes": 1}, "has more than 1 megabytes"),
         ("a.eml", "Subject: a\n\n" + "x" * 1_000_001, {"megabytes": 1}, "has more than 1 mega"),
-        ("a.jsonl", '{"text": "a"}\n"' + "x" * 1_000_001, {"megabytes": 1}, "a line of more than 1"),
+        (
+            "a.jsonl",
+            '{"text": "a"}\n"' + "x" * 1_000_001,
+            {"megabytes": 1},
+            "a line of more than 1",
+        ),
         ("a.csv", "text\n" + "x" * 1_000_001, {"megabytes": 1}, "has a line of more than 1"),
         ("a.csv", "a,b,c\n", {"columns": 2}, "line 1 has 3 columns"),
         ("a.csv", 'a,b\n"x,y,z",' + "," * 9, {"columns": 2}, "line 2 has 11 columns"),

@@ -54,7 +54,11 @@ def test_of_html_alone_what_is_seen_is_read(tmp_path: Path) -> None:
 
 
 def test_a_charset_that_is_wrong_or_unknown_loses_no_message(tmp_path: Path) -> None:
-    for charset, shown in (("x-unknown", "caf\ufffd"), ("ascii", "caf\ufffd"), ("latin-1", "caf\u00e9")):
+    for charset, shown in (
+        ("x-unknown", "caf\ufffd"),
+        ("ascii", "caf\ufffd"),
+        ("latin-1", "caf\u00e9"),
+    ):
         raw = f"Subject: a\r\nContent-Type: text/plain; charset={charset}\r\n\r\ncaf\xe9"
         assert shown in read(tmp_path, raw.encode("latin-1")).text
 
