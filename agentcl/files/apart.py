@@ -77,7 +77,8 @@ class Apart:
 
         timer = threading.Timer(seconds, end)
         timer.daemon = True
-        assert child.stdin is not None and child.stdout is not None
+        assert child.stdin is not None
+        assert child.stdout is not None
         timer.start()
         try:
             child.stdin.write(json.dumps(request).encode() + b"\n" + raw)

@@ -25,7 +25,6 @@ _NOTHING: Final = re.compile(
 _FAR: Final = re.compile(
     r"translate(?:x|y|3d)?\([^()]{0,40}-\d{3,9}(?:px|%|vw|vh|em)|scale(?:x|y)?\(\s*0+\.?0*\s*[,)]"
 )
-_NO_SIZE: Final = re.compile(r"(?:^|\s)\+?0*\.?0+(?:px|pt|em|rem|%)?(?:\s|/)")
 _COLOURS: Final = {"white": "#ffffff", "black": "#000000"}
 _RGB: Final = re.compile(
     r"rgba?\(\s*(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\d{1,3})\s*(?:[,/]\s*([\d.]{1,9}%?)\s*)?\)"
@@ -91,8 +90,9 @@ def _is_switched_off(style: Mapping[str, str]) -> bool:
 
 
 def _has_no_size(style: Mapping[str, str]) -> bool:
-    letters = _pixels(style.get("font-size", ""))
-    if (letters is not None and letters < _TINY) or _NO_SIZE.search(style.get("font", "")):
+    font = style.get("font", "").split()[:-1]  # a family comes last; a size stands before any "/"
+    sizes = (_pixels(size.partition("/")[0]) for size in (style.get("font-size", ""), *font))
+    if any(size is not None and size < _TINY for size in sizes):
         return True
     is_cut = any(
         value.split()[:1] in (["hidden"], ["clip"])

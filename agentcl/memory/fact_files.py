@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final, cast
 
 from agentcl.errors import TransferError
 from agentcl.retrieval.graph.names import Extracted, Triple
@@ -16,6 +18,7 @@ from agentcl.store.records import Passage
 from agentcl.store.rows import content_hash
 from agentcl.text.saving import opened
 
+_MOST_BYTES: Final = 500_000_000  # of a file, unpacked
 _LAYOUTS: Final = (
     'HippoRAG\'s JSON ({"docs": [{"passage": "…", "extracted_triples": [["s", "p", "o"]]}]}), JSON lines '
     '({"text": "…", "facts": [["s", "p", "o"]], "phrases": ["…"]}), or .tsv with the columns text, '
@@ -39,10 +42,15 @@ def read(path: Path) -> list[OpenieDocument]:
         TransferError: naming what is wrong and where; nothing of the file is returned then.
     """
     try:
-        with opened(path) as file:
-            data = file.read()
-        text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+        with opened(path) as file, _unpacked(file, path) as plain:
+            data = plain.read(_MOST_BYTES + 1)
+        if len(data) > _MOST_BYTES:
+            raise TransferError(
+                f"{path} holds more than {_MOST_BYTES // 1_000_000:,} megabytes, unpacked; split it, and import "
+                "the parts one after the other"
+            )
+        text = data.decode("utf-8")
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise TransferError(f"{path} cannot be read: {error}") from error
     if path.name.removesuffix(".gz").endswith(".tsv"):
         return list(_tsv(path, text))
@@ -50,11 +58,18 @@ def read(path: Path) -> list[OpenieDocument]:
         # Each entry is made a document as soon as it is read: so many lists at once would keep Python's
         # garbage collector busy with everything else that the process holds.
         whole = json.loads(text, object_hook=_as_document)
-    except ValueError:
+    except (ValueError, RecursionError):
         return list(_json_lines(path, text))
     if isinstance(whole, dict) and isinstance(whole.get("docs"), list):
         return [_checked(path, number, entry) for number, entry in enumerate(whole["docs"])]
     return list(_json_lines(path, text))
+
+
+def _unpacked(file: BinaryIO, path: Path) -> AbstractContextManager[BinaryIO]:
+    """Return a file as it is read: unpacked, if its name says that it is packed."""
+    if path.suffix != ".gz":
+        return nullcontext(file)
+    return cast(AbstractContextManager[BinaryIO], gzip.GzipFile(fileobj=file))
 
 
 class Places:
@@ -126,7 +141,7 @@ def _json_lines(path: Path, text: str) -> Iterator[OpenieDocument]:
             continue
         try:
             row = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise TransferError(
                 f"{path}: line {number} is not JSON ({error}); expected {_LAYOUTS}"
             ) from error

@@ -107,28 +107,21 @@ def unwrapped(answer: str) -> str:
 
 def _framed(text: str) -> str | None:
     """Return what stands in the last pair of tags for an answer, or begins as a solution; None if nothing does."""
-    tags = [
-        (tag, _tag_name(tag), bool(tag["end"] or (tag["edge"] or "").lower() == "end"))
-        for tag in _TAG.finditer(text)
-    ]
     ends: dict[str, int] = {
         _SOLUTION: len(text)
-    }  # where the next end tag of a name begins, seen from behind
-    pairs: list[tuple[int, int]] = []
-    for tag, name, is_end in reversed(tags):
-        if is_end:
+    }  # by a tag's name, where its next end is, seen from behind
+    pairs: list[tuple[re.Match[str], int]] = []
+    for tag in reversed(list(_TAG.finditer(text))):
+        name = (tag["name"] or _SOLUTION).lower()
+        if tag["end"] or (tag["edge"] or "").lower() == "end":
             ends[name] = tag.start()
         elif name in ends:
-            pairs.append((tag.end(), ends[name]))
+            pairs.append((tag, ends[name]))
     found, place = None, 0
-    for begin, end in reversed(pairs):
-        if begin >= place:  # what is in a frame is no frame
-            found, place = text[begin:end], end
+    for tag, end in reversed(pairs):
+        if tag.start() >= place:  # a tag within a frame begins none
+            found, place = text[tag.end() : end], end
     return found
-
-
-def _tag_name(tag: re.Match[str]) -> str:
-    return (tag["name"] or _SOLUTION).lower()
 
 
 def _labelled(said: str, labels: list[re.Match[str]]) -> str:

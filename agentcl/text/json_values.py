@@ -39,7 +39,8 @@ def unfenced(text: str) -> str | None:
     inside = bare[len(_FENCE) : -len(_FENCE)]
     head, line_end, within = inside.partition("\n")
     is_fenced = bare.startswith(_FENCE) and bare.endswith(_FENCE) and bool(line_end)
-    return within.removesuffix("\n") if is_fenced and not _LANGUAGE.sub("", head).strip() else None
+    is_named = head.strip().replace("_", "a").isalnum() or not head.strip()
+    return within.removesuffix("\n") if is_fenced and is_named else None
 
 
 def _whole(texts: list[str]) -> Iterator[Any]:

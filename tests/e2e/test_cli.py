@@ -158,7 +158,7 @@ def called(*arguments: str) -> str:
     return f"from agentcl.cli.main import main; main({list(arguments)!r}, standalone_mode=False)"
 
 
-HEAVY = {"rich", "numpy", "pypdf", "bs4", "jinja2", "multiprocessing", "asyncio"}
+HEAVY = {"rich", "numpy", "pypdf", "justhtml", "jinja2", "multiprocessing", "asyncio"}
 ROOMS = {"agentcl.bench.run", "agentcl.agents", "agentcl.envs", "agentcl.files.pdf"}
 
 

@@ -43,7 +43,7 @@ _META: Final = frozenset(word[:9] for word in _COMMANDS.split())
 _SEVERAL: Final = re.compile(r"[.;]\s*\S|\bthen\b")
 _ESCAPE: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _PROMPT: Final = "Would you like to RESTART"
-_STATUS: Final = re.compile(r"\s*>\s*-= [^\n]* =-\s*-?\d+/\d+\s*$")  # the line above the game
+_STATUS: Final = re.compile(r">\s*-= [^\n]* =-\s*-?\d+/\d+\s*$")  # the line above the game
 
 
 def clean(feedback: str) -> str:

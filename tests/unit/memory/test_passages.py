@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentcl.errors import InvalidInput
-from agentcl.memory.passages import split
+from agentcl.memory.passages import split, split_pages
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"  # an emoji of five code points
 CLUSTERS = [
@@ -199,3 +199,17 @@ def test_a_short_text_is_one_passage_and_an_empty_one_none(text: str) -> None:
 def test_a_limit_without_room_is_refused() -> None:
     with pytest.raises(InvalidInput, match="limit is 0"):
         split("text", limit=0)
+
+
+@given(st.lists(st.text(st.sampled_from("a.\n "), max_size=60), max_size=8), st.integers(1, 30))
+def test_no_passage_goes_over_the_end_of_a_page(pages: list[str], limit: int) -> None:
+    text = "\n\f".join(pages)
+    spans = split_pages(text, limit=limit)
+    if not text.strip():
+        assert spans == []
+        return
+    assert "".join(text[start:end] for start, end, _ in spans) == text
+    for start, end, page in spans:
+        ink = text[start:end].strip()
+        assert ink
+        assert ink in pages[page - 1]

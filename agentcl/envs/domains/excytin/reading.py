@@ -39,7 +39,7 @@ KINDS: Final = (
     _kind("e-mail address", r"e-?mail(?: address)?|\bupn\b|user principal|mailbox|sender|recipient",
           r"[^\s@]+@[^\s@]+", "accountupn", "mailboxaddress", "emailsender", "emailrecipient"),
     _kind("hash", r"\bhash|\bsha-?\d|\bmd5", r"[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}", "hashvalue"),
-    _kind("IP address", r"\bip(?: address(?:es)?)?\b", r"\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f:]*:[0-9a-f:]+",
+    _kind("IP address", r"\bip(?: address(?:es)?)?\b", r"\d{1,3}(?:\.\d{1,3}){3}|(?=[^:]*:.)[0-9a-f:]+",
           "ipaddress"),
     _kind("URL", r"\burls?\b|\blink|domain|web ?site", rf"https?://\S+|(?!{_FILE})[\w-]+(?:\.[\w-]+)+(?:/\S*)?", "url"),
     _kind("display name", r"display name|full name", r"[^\d\W]\w*(?: \w+)+", "accountdisplayname"),
