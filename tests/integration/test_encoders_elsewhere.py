@@ -463,6 +463,38 @@ def test_a_settings_file_of_another_user_says_no_path(
         Memory()
 
 
+# A run that was received
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"agent": {"name": "model", "model": "m", "url": "{url}"}},
+        {"agent": {"name": "model", "model": "/somebody/s/model"}},
+        {"memory": {"encoder": "openai:m@{url}"}},
+        {"memory": {"options": {"none": {"python": "/somebody/s/python"}}}},
+        {"tasks": {"domain": "somebody:World"}},
+    ],
+)
+def test_a_run_that_was_received_asks_and_runs_nothing_of_its_own(
+    tmp_path: Path, server: EmbeddingServer, changes: dict[str, dict[str, Any]]
+) -> None:
+    run = ("--domain", "incidents", "--agent", "random", "--baseline", "none", "-n", "2")
+    assert invoke("bench", "run", *run, "--out", tmp_path / "run").exit_code == 0
+    assert invoke("bench", "resume", tmp_path / "run").exit_code == 0
+    head = json.loads((tmp_path / "run" / "run.json").read_text())
+    for table, values in json.loads(json.dumps(changes).replace("{url}", server.url)).items():
+        head["settings"][table].update(values)
+    (tmp_path / "run" / "run.json").write_text(json.dumps(head))
+    refused = invoke("bench", "resume", tmp_path / "run")
+    assert refused.exit_code == 1
+    assert f"agentcl trust {tmp_path / 'run'}" in refused.stderr
+    assert server.asked == []
+    assert invoke("trust", tmp_path / "run", "--yes").exit_code == 0
+    again = invoke("bench", "resume", tmp_path / "run")
+    assert "agentcl trust" not in again.stderr
+
+
 # Keys
 
 
@@ -494,5 +526,9 @@ def test_without_a_place_to_keep_it_naming_still_works(
     filled(tmp_path, f"openai:m@{server.url}")
     with Memory(tmp_path, encoder=f"openai:m@{server.url}") as memory:
         assert memory.search("ferry").warning == ""
-    with Memory(tmp_path) as memory, pytest.raises(NotTrusted):
-        memory.search("ferry")
+    with Memory(tmp_path) as memory:  # it holds as long as the process lives
+        assert memory.search("ferry").warning == ""
+    with monkeypatch.context() as patch:
+        patch.setattr("agentcl.memory.trusted._unwritten", {})
+        with Memory(tmp_path) as memory, pytest.raises(NotTrusted):
+            memory.search("ferry")
