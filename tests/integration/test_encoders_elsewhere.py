@@ -309,7 +309,7 @@ def test_what_a_folder_names_is_confirmed_once_and_can_be_taken_back(
     folder = received(tmp_path / "m", f"openai:m@{server.url}")
     refused = invoke("search", "ferry", "--path", folder)
     assert refused.exit_code == 1
-    assert server.url in refused.stderr
+    assert f"openai:m@{server.url}" in refused.stderr  # and no picture in place of :m:
     assert f"agentcl trust {folder}" in refused.stderr
     assert invoke("trust", folder, input="n\n").exit_code == 1
     assert server.asked == []
@@ -461,6 +461,22 @@ def test_a_settings_file_of_another_user_says_no_path(
     os.chown(place / "agentcl.toml", 12_345, -1)
     with pytest.raises(NotTrusted, match="path"):
         Memory()
+
+
+def test_chroma_takes_nothing_from_a_file_of_the_working_folder(
+    tmp_path: Path, server: EmbeddingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("chromadb")
+    monkeypatch.chdir(tmp_path)
+    address = server.url.removesuffix("/v1")
+    (tmp_path / ".env").write_text(
+        f"CHROMA_API_IMPL=somebody.Client\nCHROMA_OTEL_COLLECTION_ENDPOINT={address}\n"
+        f"CHROMA_SERVER_HOST=127.0.0.1\nCHROMA_SERVER_HTTP_PORT={server.port}\n"
+    )
+    with Memory(tmp_path / "m", encoder="hashing", index="chroma") as memory:
+        memory.add(NOTE)
+        assert [hit.text for hit in memory.search("ferry", mode="dense")] == [NOTE]
+    assert server.asked == []
 
 
 # A run that was received
