@@ -130,6 +130,33 @@ def test_links_of_a_page_lead_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), target
 
 
+@pytest.mark.parametrize("url", ["", "https://example.org/who/agentcl/"])
+def test_no_link_of_the_package_index_leads_nowhere(url: str) -> None:
+    build = importlib.util.spec_from_file_location("hatch_build", ROOT / "hatch_build.py")
+    assert build is not None
+    assert build.loader is not None
+    hook = importlib.util.module_from_spec(build)
+    build.loader.exec_module(hook)
+    readme = (ROOT / "README.md").read_text("utf-8")
+    shown = hook.index_page(readme, url)
+    links = re.findall(r"\]\(([^)]+)\)", shown)
+    assert all(link.startswith("https://") for link in links), links
+    relative = re.findall(r"\]\((?!https?:)([^)]+)\)", readme)
+    assert relative
+    for target in relative:
+        assert (f"/HEAD/{target})" in shown) == bool(url)
+        assert (ROOT / target).exists()
+    assert bool(hook.urls(url)) == bool(url)
+
+
+def test_the_first_pages_use_the_folder_that_the_command_line_opens() -> None:
+    from agentcl.memory.settings import resolve
+
+    folder = str(resolve({}, environment={}, start=Path("/"))["path"].value)
+    for page in (ROOT / "README.md", ROOT / "docs" / "index.md"):
+        assert set(re.findall(r'Memory\("([^"]+)"\)', page.read_text("utf-8"))) == {folder}
+
+
 def test_the_readme_shows_first_what_is_needed_first() -> None:
     """A sentence, how to install, ten lines and what they print, the picture, two commands, a table."""
     text = (ROOT / "README.md").read_text("utf-8")

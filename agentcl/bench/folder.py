@@ -33,6 +33,11 @@ _ORPHAN_S: Final = 60.0
 _UNSAFE: Final = re.compile(r"[^\w.=-]")
 
 
+def holds_run(path: Path) -> bool:
+    """Return whether a folder holds a run."""
+    return (path / _HEAD).exists()
+
+
 class RunFolder:
     """Where a run's results lie.
 
@@ -85,7 +90,7 @@ class RunFolder:
     @staticmethod
     def check_free(path: Path) -> None:
         """Raise InvalidInput if a folder holds a run already."""
-        if (path / _HEAD).exists():
+        if holds_run(path):
             raise InvalidInput(
                 f"{path} holds a run already; go on with `agentcl bench resume {path}`, or choose another "
                 "folder"

@@ -36,8 +36,9 @@ from agentcl.bench.settings import RunSettings
 from agentcl.bench.streams import build_stream, expert_streams
 from agentcl.envs.base import Bounded
 from agentcl.envs.streams.stream import TaskStream
-from agentcl.errors import ConfigError, ModelChanged
+from agentcl.errors import ConfigError, ModelChanged, NotTrusted
 from agentcl.jobs import work_in
+from agentcl.memory.trusted import confirm, confirmed
 from agentcl.models.base import ChatModel
 from agentcl.retrieval.encoders import default_encoder_name
 
@@ -103,9 +104,21 @@ def begin(path: Path, settings: RunSettings) -> RunFolder:
             **about,
         },
     )
+    confirm(path, settings.outside())
     for seed, stream in streams.items():
         folder.keep_stream(seed, stream)
     return folder
+
+
+def _check_named(folder: RunFolder) -> None:
+    """Refuse to ask, load or run what a folder that was received names. Raises NotTrusted."""
+    known = confirmed(folder.path)
+    for name, value in folder.settings.outside().items():
+        if known.get(name) != value:
+            raise NotTrusted(
+                f"the run in {folder.path} names {name} = {value!r}, which you have not confirmed; nothing was asked, "
+                f"loaded or run. If you trust it, run `agentcl trust {folder.path}`"
+            )
 
 
 def go_on(
@@ -125,8 +138,10 @@ def go_on(
         StoreBusy: if another run writes to the folder.
         ModelUnavailable: if the model cannot be asked; resume when it can.
         ModelChanged: if the model is not the one that the run began with.
+        NotTrusted: if the folder comes from elsewhere, and names what you have not confirmed.
     """
     settings = folder.settings
+    _check_named(folder)
     parts = list(folder.parts())
     deadline = time.monotonic() + settings.budget_s if settings.budget_s else None
 

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hi
 
 from agentcl.envs.base import Split
 from agentcl.errors import ConfigError
+from agentcl.retrieval.encoders.naming import is_own
 from agentcl.text.suggesting import did_you_mean
 
 Shape = Literal["random", "blocks", "interleaved", "changing", "alternating", "two-passes", "reuse",
@@ -130,6 +131,21 @@ class RunSettings:
     def to_json(self) -> str:
         """Return the settings as a results folder keeps them."""
         return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+
+    def outside(self) -> dict[str, str]:
+        """Return what the settings name that is asked, loaded or run, beyond what comes with the package."""
+        model = self.agent.model if self.agent.name == "model" else ""
+        named = {
+            "agent.url": self.agent.url,
+            "agent.model": "" if model == "reference" or self.agent.url else model,
+            "memory.encoder": "" if is_own(self.memory.encoder) else self.memory.encoder,
+            "tasks.domain": self.tasks.domain if ":" in self.tasks.domain else "",
+            "tasks.options": json.dumps(dict(self.tasks.options)) if self.tasks.options else "",
+            "memory.options": json.dumps(asdict(self.memory)["options"])
+            if self.memory.options
+            else "",
+        }
+        return {name: value for name, value in named.items() if value}
 
     @classmethod
     def from_json(cls, text: str, *, where: str) -> RunSettings:

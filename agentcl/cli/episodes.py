@@ -73,7 +73,7 @@ def show(screen: Screen, memory: Memory, id: str, scope: dict[str, Any]) -> None
         return
     screen.record(found.episode)
     for one in found.episode.exposures:
-        how = "shown" if one.is_shown else "withheld"
+        how = "shown" if one.is_shown else "withheld to measure its worth"
         screen.line(
             f"{how} (p {one.probability:.2f}): {found.lessons[one.guidance]} ({one.guidance})"
         )

@@ -13,10 +13,17 @@ from agentcl.cli.options import command
 from agentcl.cli.screen import Screen
 from agentcl.errors import InvalidInput
 
+_ASKED: Final = "texts and OPENAI_API_KEY go there, or the model is loaded"
 _MEANS: Final = {
-    "encoder": "texts, questions and OPENAI_API_KEY go there, or the model is loaded",
+    "encoder": _ASKED,
     "index": "vectors go there",
     "path": "the memory is read and written there",
+    "agent.url": _ASKED,
+    "agent.model": "it is loaded",
+    "memory.encoder": _ASKED,
+    "tasks.domain": "its code is run",
+    "tasks.options": "a domain gets them",
+    "memory.options": "a baseline gets them, a program to run among them",
 }
 
 
@@ -28,7 +35,7 @@ _MEANS: Final = {
 def trust(screen: Screen, folder: Path, yes: bool, revoke: bool) -> None:
     """Confirm what a folder names: an encoder, a server, a path.
 
-    FOLDER holds a memory or an agentcl.toml; it is the working folder if none is named. What you named
+    FOLDER holds a memory, an agentcl.toml or a run; it is the working folder if none is named. What you named
     yourself, by an option or a variable, needs no confirming. It is kept in your own configuration.
     """
     # Here, so that `--help` does not wait for them.
@@ -42,7 +49,7 @@ def trust(screen: Screen, folder: Path, yes: bool, revoke: bool) -> None:
         lines = [f"nothing is confirmed any more for {place}" for place in taken]
         screen.answer({"revoked": taken}, *(lines or ["nothing was confirmed"]))
         return
-    named = {folder / FILE: foreign(folder), folder: _encoder_of(folder)}
+    named = {folder / FILE: foreign(folder), folder: {**_encoder_of(folder), **_run_in(folder)}}
     new = {
         place: asked
         for place, asked in named.items()
@@ -58,6 +65,13 @@ def trust(screen: Screen, folder: Path, yes: bool, revoke: bool) -> None:
         confirm(place, asked)
     lines = [f"confirmed for {place}" for place in new]
     screen.answer({"confirmed": new}, *(lines or ["there is nothing to confirm"]))
+
+
+def _run_in(folder: Path) -> Mapping[str, str]:
+    """Return what a run's folder names that is no part of the package."""
+    from agentcl.bench.folder import RunFolder, holds_run
+
+    return RunFolder(folder).settings.outside() if holds_run(folder) else {}
 
 
 def _encoder_of(folder: Path) -> Mapping[str, str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar
 from agentcl.errors import InvalidInput
 from agentcl.guidance.rules import BUDGET_TOKENS, PRICE
 from agentcl.guidance.same import names
-from agentcl.guidance.selection import Choice, Place, choose
+from agentcl.guidance.selection import Choice, Place, choose, line_of
 from agentcl.memory.opened import Opened
 from agentcl.store.checks import WriteScope, check_score
 from agentcl.store.episodes import Episode, Exposure, Step
@@ -48,13 +48,26 @@ class EpisodeOptions(WriteScope, total=False):
     is_frozen: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class EpisodeRecall:
     """What memory puts into a prompt: lessons, and documents where they were asked for."""
 
     lessons: tuple[str, ...]  # as sentences, in a stable order
     choice: Choice
     documents: Recall | None = None
+
+    def __repr__(self) -> str:
+        said = [f"lesson {line!r}" for line in self.lessons] or ["no lesson"]
+        said += [f"withheld to measure its worth: {line!r}" for line in self.withheld]
+        said += [f"no room for {len(self.choice.left_out)} more"] * bool(self.choice.left_out)
+        if self.documents is not None:
+            said.append(repr(self.documents))
+        return f"EpisodeRecall({'; '.join(said)})"
+
+    @property
+    def withheld(self) -> tuple[str, ...]:
+        """Lessons that apply and that a coin left out of this episode: only so is it seen what they are worth."""
+        return tuple(line_of(offer.guidance) for offer in self.choice.withheld)
 
     def prompt(self, *, budget_tokens: int = 1_000) -> str:
         """Return lessons and documents as one text for a prompt; empty if there are none."""
@@ -161,9 +174,10 @@ class EpisodeRecorder:
     ) -> EpisodeRecall:
         """Return the lessons for what the agent sees, and documents if some are asked for.
 
-        A coin decides of lessons that are on trial, once an episode; asked again, in another situation, the
-        lessons shown before stay as they are and others are added, within the same budget. What a lesson says to
-        do is not told where that action cannot be taken, nor once it was taken twice in vain.
+        A coin decides of lessons that are on trial, once an episode; what it left out stands in `withheld`.
+        Asked again, in another situation, the lessons shown before stay as they are and others are added,
+        within the same budget. What a lesson says to do is not told where that action cannot be taken, nor once
+        it was taken twice in vain.
 
         Args:
             situation: what the agent sees, its goal too where that matters.

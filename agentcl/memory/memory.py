@@ -1,6 +1,6 @@
 """`Memory`: what an agent remembers, kept in one folder and found again.
 
-    with Memory("agent-memory") as memory:
+    with Memory("agentcl-memory") as memory:
         memory.add("The ferry to Tessary leaves at seven.", user="ada")
         print(memory.search("when does the boat go?", user="ada").prompt(budget_tokens=200))
 

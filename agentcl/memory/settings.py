@@ -194,7 +194,7 @@ def _read_file(start: Path) -> tuple[Path | None, dict[str, object]]:
             import tomllib  # few memories have such a file
 
             try:
-                return file, tomllib.loads(file.read_text("utf-8"))
+                return file, tomllib.loads(file.read_text("utf-8-sig"))
             except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
                 raise ConfigError(f"{file} is not valid TOML: {error}") from error
             except OSError as error:

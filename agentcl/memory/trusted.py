@@ -12,25 +12,35 @@ import json
 import logging
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, TypedDict
 
 from agentcl.errors import NotTrusted
 from agentcl.text.saving import save_text
 
 logger = logging.getLogger(__name__)
 _FOLDER: Final = Path("agentcl", "trusted")
+_unwritten: Final[dict[str, Mapping[str, str]]] = {}  # of users without a place to keep it
 BY_NAMING: Final = "name it yourself (encoder=..., --encoder or AGENTCL_ENCODER)"
+
+
+class _Held(TypedDict):
+    """The file of one place."""
+
+    place: str  # with links followed
+    named: Mapping[str, str]
 
 
 def confirmed(place: Path) -> Mapping[str, str]:
     """Return what the user confirmed for a folder or a file; empty if nothing."""
+    real = os.path.realpath(place)
     try:
         held = json.loads(_file(place).read_text("utf-8"))
     except (OSError, ValueError, RecursionError):
-        return {}
+        return _unwritten.get(real, {})
     named = held.get("named") if isinstance(held, dict) else None
-    if not isinstance(named, dict) or held.get("place") != os.path.realpath(place):
+    if not isinstance(named, dict) or held.get("place") != real:
         return {}
     return {key: value for key, value in named.items() if isinstance(value, str)}
 
@@ -38,24 +48,27 @@ def confirmed(place: Path) -> Mapping[str, str]:
 def confirm(place: Path, named: Mapping[str, str]) -> None:
     """Keep what the user named for a place, beside what he named before.
 
-    Where his configuration cannot be written, he is asked again.
+    Where his configuration cannot be written, it holds as long as this process lives.
     """
     before = confirmed(place)
     if {**before, **named} == before:
         return
-    held = {"place": os.path.realpath(place), "named": {**before, **named}}
+    held: _Held = {"place": os.path.realpath(place), "named": {**before, **named}}
     try:
         file = _file(place)
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         save_text(file, json.dumps(held, indent=2) + "\n")
     except OSError as error:
         logger.warning("what you named for %s cannot be kept: %s", place, error)
+        _unwritten[held["place"]] = held["named"]
 
 
 def revoke(place: Path) -> bool:
     """Take back what was confirmed for a place; return whether there was something."""
     held = bool(confirmed(place))
-    _file(place).unlink(missing_ok=True)
+    _unwritten.pop(os.path.realpath(place), None)
+    with suppress(OSError):
+        _file(place).unlink(missing_ok=True)
     return held
 
 

@@ -192,7 +192,8 @@ class ChromaIndex:
 
     def _collection(self) -> chromadb.Collection:
         if self._client is None:
-            settings = Settings(anonymized_telemetry=False)
+            # Without `.env` of the working folder, which may name modules and servers.
+            settings = cast(Any, Settings)(anonymized_telemetry=False, _env_file=None)
             if self._folder is None:
                 host, port = self._address
                 self._client = chromadb.HttpClient(host=host, port=port, settings=settings)

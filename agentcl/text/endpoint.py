@@ -76,6 +76,7 @@ def open_client(
         ),
     )
     client.organization = client.project = None
+    client._custom_headers = dict(headers or {})  # without those of OPENAI_CUSTOM_HEADERS
     return client
 
 

@@ -309,7 +309,7 @@ def test_what_a_folder_names_is_confirmed_once_and_can_be_taken_back(
     folder = received(tmp_path / "m", f"openai:m@{server.url}")
     refused = invoke("search", "ferry", "--path", folder)
     assert refused.exit_code == 1
-    assert server.url in refused.stderr
+    assert f"openai:m@{server.url}" in refused.stderr  # and no picture in place of :m:
     assert f"agentcl trust {folder}" in refused.stderr
     assert invoke("trust", folder, input="n\n").exit_code == 1
     assert server.asked == []
@@ -463,6 +463,54 @@ def test_a_settings_file_of_another_user_says_no_path(
         Memory()
 
 
+def test_chroma_takes_nothing_from_a_file_of_the_working_folder(
+    tmp_path: Path, server: EmbeddingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("chromadb")
+    monkeypatch.chdir(tmp_path)
+    address = server.url.removesuffix("/v1")
+    (tmp_path / ".env").write_text(
+        f"CHROMA_API_IMPL=somebody.Client\nCHROMA_OTEL_COLLECTION_ENDPOINT={address}\n"
+        f"CHROMA_SERVER_HOST=127.0.0.1\nCHROMA_SERVER_HTTP_PORT={server.port}\n"
+    )
+    with Memory(tmp_path / "m", encoder="hashing", index="chroma") as memory:
+        memory.add(NOTE)
+        assert [hit.text for hit in memory.search("ferry", mode="dense")] == [NOTE]
+    assert server.asked == []
+
+
+# A run that was received
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"agent": {"name": "model", "model": "m", "url": "{url}"}},
+        {"agent": {"name": "model", "model": "/somebody/s/model"}},
+        {"memory": {"encoder": "openai:m@{url}"}},
+        {"memory": {"options": {"none": {"python": "/somebody/s/python"}}}},
+        {"tasks": {"domain": "somebody:World"}},
+    ],
+)
+def test_a_run_that_was_received_asks_and_runs_nothing_of_its_own(
+    tmp_path: Path, server: EmbeddingServer, changes: dict[str, dict[str, Any]]
+) -> None:
+    run = ("--domain", "incidents", "--agent", "random", "--baseline", "none", "-n", "2")
+    assert invoke("bench", "run", *run, "--out", tmp_path / "run").exit_code == 0
+    assert invoke("bench", "resume", tmp_path / "run").exit_code == 0
+    head = json.loads((tmp_path / "run" / "run.json").read_text())
+    for table, values in json.loads(json.dumps(changes).replace("{url}", server.url)).items():
+        head["settings"][table].update(values)
+    (tmp_path / "run" / "run.json").write_text(json.dumps(head))
+    refused = invoke("bench", "resume", tmp_path / "run")
+    assert refused.exit_code == 1
+    assert f"agentcl trust {tmp_path / 'run'}" in refused.stderr
+    assert server.asked == []
+    assert invoke("trust", tmp_path / "run", "--yes").exit_code == 0
+    again = invoke("bench", "resume", tmp_path / "run")
+    assert "agentcl trust" not in again.stderr
+
+
 # Keys
 
 
@@ -494,5 +542,9 @@ def test_without_a_place_to_keep_it_naming_still_works(
     filled(tmp_path, f"openai:m@{server.url}")
     with Memory(tmp_path, encoder=f"openai:m@{server.url}") as memory:
         assert memory.search("ferry").warning == ""
-    with Memory(tmp_path) as memory, pytest.raises(NotTrusted):
-        memory.search("ferry")
+    with Memory(tmp_path) as memory:  # it holds as long as the process lives
+        assert memory.search("ferry").warning == ""
+    with monkeypatch.context() as patch:
+        patch.setattr("agentcl.memory.trusted._unwritten", {})
+        with Memory(tmp_path) as memory, pytest.raises(NotTrusted):
+            memory.search("ferry")

@@ -162,3 +162,20 @@ def test_only_an_episode_that_is_seen_is_replayed(memory: Memory) -> None:
     note = memory.add("a note")
     with pytest.raises(InvalidInput, match="no episode"):
         memory.episodes.replay(note.id)
+
+
+def test_a_recall_says_what_a_coin_withheld(memory: Memory) -> None:
+    told = "When a customer asks for a refund, check the date first."
+    memory.lessons.add(told)
+    seen: set[bool] = set()
+    for seed in range(20):
+        with memory.episode("answer a ticket", seed=seed) as episode:
+            recall = episode.recall("A customer asks for a refund.")
+            assert (recall.lessons, recall.withheld) in (((told,), ()), ((), (told,)))
+            assert ("withheld to measure its worth" in repr(recall)) == bool(recall.withheld)
+            assert told in repr(recall)
+            seen.add(bool(recall.withheld))
+    assert seen == {True, False}
+    with memory.episode("bake bread") as episode:
+        nothing = episode.recall("The oven is cold.")
+        assert (nothing.withheld, repr(nothing)) == ((), "EpisodeRecall(no lesson)")

@@ -66,6 +66,11 @@ def test_a_memory_uses_its_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert (tmp_path / "mine" / "journal.db").exists()
 
 
+def test_a_file_that_begins_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    (tmp_path / "agentcl.toml").write_text('encoder = "hashing:64"\n', encoding="utf-8-sig")
+    assert resolve({}, environment={}, start=tmp_path)["encoder"].value == "hashing:64"
+
+
 def test_an_empty_variable_counts_as_absent(tmp_path: Path) -> None:
     settings = resolve({}, environment={"AGENTCL_ENCODER": ""}, start=tmp_path)
     assert settings["encoder"].origin == "default"

@@ -67,7 +67,7 @@ def server(running: Endpoint) -> Endpoint:
     return running
 
 
-NO_LISTS = [None, [], {}, {"data": None}, {"data": []}, {"data": [None, {}, {"id": 7}]}, [{"id": "m"}], "<html>", "", "null"]  # fmt: skip
+NO_LISTS: list[object] = [None, [], {}, {"data": None}, {"data": []}, {"data": [None, {}, {"id": 7}]}, [{"id": "m"}], "<html>", "", "null"]  # fmt: skip
 
 
 @pytest.mark.parametrize("listed", NO_LISTS)

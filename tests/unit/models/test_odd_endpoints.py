@@ -466,6 +466,7 @@ def test_of_the_environment_only_the_key_is_sent(serve: Serve) -> None:
         ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_ADMIN_KEY", "OPENAI_WEBHOOK_SECRET"),
         "hidden",
     )
+    variables["OPENAI_CUSTOM_HEADERS"] = "X-Gateway-Key: hidden\nAuthorization: Bearer hidden"
     assert in_environment(server.url, OPENAI_API_KEY="sk-env\n", **variables) == "direct"
     (headers,) = server.headers
     assert headers["authorization"] == "Bearer sk-env"
