@@ -133,7 +133,7 @@ class Agent:
             task: what is to be done.
             seed: of the task, and of the coins thrown for it.
             world: where the same rules hold, if the environment has several such places.
-            is_frozen: recall, and write nothing.
+            is_frozen: recall, and keep no record.
 
         Raises:
             EnvironmentFailed: if the environment breaks; the episode is kept as interrupted.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, islice
@@ -116,8 +117,7 @@ def _changed(pools: Pools, domain: Domain, changes: int) -> list[Pools]:
     parameter = getattr(domain, "changed_by", "")
     if not parameter:
         raise ConfigError(
-            f"the rules of a task of {domain.name} do not change; give tasks.where at least twice, such as "
-            "[{level = 1}, {level = 2}]"
+            f"the rules of a task of {domain.name} do not change; {_other_rules(pools, domain)}"
         )
     return [
         {
@@ -129,6 +129,21 @@ def _changed(pools: Pools, domain: Domain, changes: int) -> list[Pools]:
         }
         for count in range(changes + 1)
     ]
+
+
+def _other_rules(pools: Pools, domain: Domain) -> str:
+    """Return which tasks of a domain may follow which, as if the rules had changed."""
+    tasks = [*chain(*pools.values())]
+    for name in dict.fromkeys((getattr(domain, "rules_by", ""), *tasks[0].parameters)):
+        values = list(dict.fromkeys(task.parameters.get(name) for task in tasks))
+        if name and len(values) > 1:
+            one, two = ({name: json.dumps(value)} for value in values[:2])
+            return f"give tasks.where at least twice, such as [{_table(one)}, {_table(two)}]"
+    return "its tasks do not differ in any parameter, so choose another stream"
+
+
+def _table(values: Mapping[str, str]) -> str:
+    return f"{{{', '.join(f'{name} = {value}' for name, value in values.items())}}}"
 
 
 def default_where(domain: Domain, settings: TaskSettings) -> Mapping[str, Option]:

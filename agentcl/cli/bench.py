@@ -65,7 +65,11 @@ def list_(screen: Screen, folder: Path | None) -> None:
 @click.option("--questions", help="Questions of this source, or of a saved stream (.jsonl).")
 @click.option("--data", help="Where the data of --questions lies.")
 @click.option("--family", "families", multiple=True, help="Only this kind of task.")
-@click.option("--stream", type=click.Choice(get_args(Shape)), help="How tasks follow one another.")
+@click.option(
+    "--stream",
+    type=click.Choice(get_args(Shape)),
+    help="How tasks follow one another; some domains refuse some.",
+)
 @click.option("--episodes", "-n", type=click.IntRange(1), help="How many tasks, or questions.")
 @click.option(
     "--agent", help="Who acts, as `agentcl bench list` has it; for questions model, or none."

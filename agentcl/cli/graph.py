@@ -57,7 +57,7 @@ def extract(
     goes on where it stopped.
     """
     if dry_run:
-        state = memory.facts.state(f"model:{name}", retry=retry, **scope)
+        state = memory.facts.state(f"model:{name}", retry=retry, limit=limit, **scope)
         _estimate(screen, state, name, prices, instructed=name != REFERENCE_NAME)
         return
     if is_queued:

@@ -16,6 +16,7 @@ EVERYBODY: Final = ScopeView(None, None, None, None)
 _MOST_ERROR: Final = 2_000  # characters of why a job failed
 # Of a kind and scope: enough to look back, few enough that a verb called each minute fills no disk.
 _MOST_ENDED: Final = 100
+_RUNNING: Final[tuple[State, ...]] = ("running",)
 _ENDED: Final[tuple[State, ...]] = ("done", "failed", "cancelled")
 _UNFINISHED: Final[tuple[State, ...]] = ("queued", "running", "failed")
 
@@ -127,8 +128,7 @@ class Queue:
         if not self.store.is_locked(job.kind):
             return True
         # One job of a kind is run at a time: the one that was begun last.
-        states: tuple[State, ...] = ("running",)
-        running = self.store.jobs(view=EVERYBODY, states=states)
+        running = self.store.jobs(view=EVERYBODY, states=_RUNNING)
         begun = [
             (one.started_at or one.created_at, one.id) for one in running if one.kind == job.kind
         ]

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial, wraps
+from pathlib import Path
 from types import TracebackType
 from typing import (
     TYPE_CHECKING,
@@ -158,6 +159,7 @@ class AsyncJobs(_Awaited[Jobs]):
     get = _awaitable(Jobs.get)
     price = _awaitable(Jobs.price)
     enqueue = _awaitable(Jobs.enqueue)
+    is_cut_off = _awaitable(Jobs.is_cut_off)
     cancel = _awaitable(Jobs.cancel)
     retry = _awaitable(Jobs.retry)
     add_extractor = _awaitable(Jobs.add_extractor)
@@ -209,6 +211,11 @@ class AsyncMemory(_Awaited[Memory]):
         if self._owns:
             await to_thread(self._threads.shutdown)
             self._target.close()
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return self._target.path
 
     @property
     def memory(self) -> Memory:

@@ -79,7 +79,7 @@ class Episodes:
             budget_tokens: a hard ceiling for lessons in a prompt.
             count_tokens: of the model.
             price: of the score that one token in a prompt must gain.
-            is_frozen: recall, and write nothing.
+            is_frozen: recall, and keep no record.
             scope: `tenant`, `user`, `agent`, `session`; see `Memory`.
 
         Raises:
@@ -140,7 +140,7 @@ class Episodes:
             world: likewise.
             score: from what the function returned; default: it calls `episode.finish`, or the score
                 comes later (`score`).
-            is_frozen: recall, and write nothing.
+            is_frozen: recall, and keep no record.
             scope: `tenant`, `user`, `agent`, `session`; see `Memory`.
 
         Raises:

@@ -216,20 +216,28 @@ class Facts:
         return ExtractionReport(**kind.totals, remaining=sum(1 for _ in left), job=job.id)
 
     def state(
-        self, extractor: str, *, retry: bool = False, **scope: Unpack[ReadScope]
+        self,
+        extractor: str,
+        *,
+        retry: bool = False,
+        limit: int | None = None,
+        **scope: Unpack[ReadScope],
     ) -> ExtractionState:
         """Return how far an extractor has come, and what the rest would take.
 
         Args:
             extractor: its name.
             retry: count passages that failed as pending.
+            limit: count at most so many as pending, as `extract` would read them.
             scope: `tenant`, `user`, `agent`, `session`: these and all below; see `Memory`.
         """
         view = self._bound.subtree(scope)
         check_label(extractor, "extractor")
-        todo = list(
-            fact_writing.pending(self._opened.journal, view=view, extractor=extractor, retry=retry)
+        wanted = None if limit is None else check_count(limit, "limit")
+        pending = fact_writing.pending(
+            self._opened.journal, view=view, extractor=extractor, retry=retry
         )
+        todo = [*islice(pending, wanted)]
         own = [
             e
             for e in fact_writing.extractions(self._opened.journal, view=view)

@@ -349,7 +349,9 @@ class GraphView:
         if suffix not in (".html", ".svg"):
             raise InvalidInput(f"{target.name}: a picture is an .html or .svg file")
         if (phrase is None) == (recall is None):
-            raise InvalidInput("a picture shows either a phrase or a recall; give one of them")
+            raise InvalidInput(
+                "a picture shows either a phrase or what a search found; give one of them (--phrase or --query, phrase= or recall=)"
+            )
         hits: set[str] = set()
         if recall is not None:
             hits = {hit.id for hit in check_a(recall, Recall, "recall")}

@@ -119,3 +119,4 @@ def test_extraction_says_what_it_would_take_and_where_a_model_is_needed(
         nowhere = run("extract", "--model", "x", "--url", "http://127.0.0.1:9/v1", status=1)
     assert "check that the server runs" in nowhere.stderr
     assert "3 of 3" in run("extract", "--model", "x", "--dry-run").stdout
+    assert "1 of 3" in run("extract", "--model", "x", "--dry-run", "--limit", "1").stdout

@@ -233,10 +233,13 @@ def test_a_keyword_that_a_verb_does_not_take_is_not_suggested_to_it(memory: Memo
         memory.add("text", **given)
     for word in ("k", "top_k", "n", "filter", "where", "n_results"):
         given = {word: 3}
-        for verb in (memory.add, memory.get, memory.update, memory.history, memory.delete,
-                     memory.forget, memory.lessons.get, memory.graph.view):  # fmt: skip
+        verbs: tuple[Callable[..., object], ...] = (
+            memory.add, memory.get, memory.update, memory.history, memory.delete, memory.forget,
+            memory.lessons.get, memory.lessons.why, memory.store.passages,
+        )  # fmt: skip
+        for verb in verbs:
             with pytest.raises(TypeError) as refused:
-                verb("id", **given) if verb != memory.graph.view else verb(**given)
+                verb("id", **given)
             assert "limit" not in str(refused.value), verb
             assert "filters" not in str(refused.value), verb
     given = {"k": 3}

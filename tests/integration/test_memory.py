@@ -265,7 +265,7 @@ def test_a_document_keeps_its_own_vector_while_its_text_stays(tmp_path: Path) ->
         kept = memory.add("x", vector=[1, 0, 0], uri="x.md")
         memory.add("y", vector=[0, 1, 0])
         for change in ({"title": "t"}, {"metadata": {"a": 1}}, {"valid_from": moment}):
-            memory.update(kept.id, **change)  # type: ignore[arg-type]  # each of its own type
+            memory.update(kept.id, **change)
             assert texts(memory.search("", vector=[1, 0, 0.1], limit=1)) == ["x"], change
         memory.update(kept.id, title="u", vector=[0, 0, 1])
         assert texts(memory.search("", vector=[0, 0, 1], limit=1)) == ["x"]

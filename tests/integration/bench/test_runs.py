@@ -1,13 +1,14 @@
 """Runs from their settings to their rows: what memory is worth, what goes wrong, what is gone on with."""
 
 import os
+import re
 import signal
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from agentcl.bench.run import _check_frozen, begin, go_on, progress, run_part
 from agentcl.bench.settings import from_mapping
 from agentcl.envs.domains.incidents.domain import IncidentDomain
 from agentcl.envs.questions.records import Arrival, Question, QuestionStream
+from agentcl.envs.registry import open_domain
 from agentcl.envs.streams.builders import pools_of, random_stream
 from agentcl.errors import ConfigError, InvalidInput, ModelChanged, ModelUnavailable, StoreBusy
 from agentcl.models import ScriptedModel
@@ -162,6 +164,34 @@ def test_a_run_that_is_killed_again_and_again_goes_on_each_time(tmp_path: Path) 
             for one in (killed, whole)
         )
         assert rows == same
+
+
+def test_resuming_a_run_that_has_ended_keeps_what_its_head_says(tmp_path: Path) -> None:
+    folder = run(tmp_path / "run", TABLES)
+    before = folder.about["baselines"]
+    assert before["bm25"]
+    assert go_on(RunFolder(folder.path)).state == "complete"
+    assert RunFolder(folder.path).about["baselines"] == before
+    assert not (folder.path / "vectors").exists()
+
+
+@pytest.mark.parametrize("domain", ["incident-logs", "textworld", "babyai"])
+def test_rules_that_do_not_change_are_refused_with_parameters_that_there_are(
+    domain: str, tmp_path: Path
+) -> None:
+    tables = {
+        "tasks": {"domain": domain, "stream": "changing"},
+        "agent": {"name": "random"},
+        "memory": {"baselines": ["none"]},
+    }
+    with pytest.raises(ConfigError) as refused:
+        begin(tmp_path / "run", from_mapping(tables, where="test"))
+    said = str(refused.value)
+    named = {task_parameter for task in islice(open_domain(domain).tasks("test"), 50)
+             for task_parameter in task.parameters}  # fmt: skip
+    suggested = re.findall(r"\{(\w+) = ", said)
+    assert set(suggested) <= named
+    assert suggested or "choose another stream" in said
 
 
 def test_a_resumed_run_remembers_what_it_learned_at_once(tmp_path: Path) -> None:
