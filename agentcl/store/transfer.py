@@ -31,7 +31,7 @@ _AHEAD: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Trust:
+class Grants:
     """What an import may do besides adding what is new."""
 
     evidence: bool = False  # of lessons counts, as if it had been gained here
@@ -104,7 +104,7 @@ def import_(
     *,
     view: ScopeView = _EVERYTHING,
     into: Mapping[str, str] | None = None,
-    trust: Trust = Trust(),  # it is frozen
+    grants: Grants = Grants(),  # it is frozen
     check: Callable[[Record], None] = lambda record: None,
     dry_run: bool = False,
 ) -> Imported:
@@ -117,7 +117,7 @@ def import_(
         lines: of the export.
         view: where all of it must belong.
         into: fields of scopes, and what they become; the others stay.
-        trust: what it may do.
+        grants: what it may do.
         check: raises InvalidInput for a record that no verb would store.
         dry_run: change nothing, and return what would be done.
 
@@ -136,8 +136,8 @@ def import_(
         with store.writing() as writing:
             _check_times(read, max(writing.now, now_micros()) + _AHEAD)
             admission = Admission(
-                store, rows, view=view, evidence=trust.evidence, erasures=trust.erasures,
-                rollbacks=trust.rollbacks,
+                store, rows, view=view, evidence=grants.evidence, erasures=grants.erasures,
+                rollbacks=grants.rollbacks,
             )  # fmt: skip
             rows = admission.rows
             if read.spec is not None and any(vector is not None for _, vector, _ in rows):
@@ -148,7 +148,7 @@ def import_(
             newest = max((row.created_at for row, _, _ in rows), default=0)
             writing.set_meta("clock", str(max(writing.now, newest)))
             for id, counts in counters.items():
-                is_counted = trust.evidence or admission.is_new(id)
+                is_counted = grants.evidence or admission.is_new(id)
                 if is_counted and id not in done.lost and store.counters(id) == Counters():
                     writing.credit(id, **counts)
             if dry_run:
