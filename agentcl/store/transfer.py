@@ -22,9 +22,11 @@ from agentcl.store.checks import canonical_json
 from agentcl.store.merging import Conflict, Merge
 from agentcl.store.records import Record, ScopeView, from_micros, now_micros
 from agentcl.store.rescoping import rescope
-from agentcl.store.rows import Counters, Row
+from agentcl.store.rows import Counters, Row, readable
 
 _EVERYTHING: Final = ScopeView(None, None, None, None)
+_STEP: Final = 200  # rows read one by one around what is destroyed
+_MOST_EMPTY: Final = 50_000  # numbers without a row, after which no more is looked for
 _AHEAD: Final = (
     86_400_000_000  # microseconds that the clock of another machine may be ahead of ours
 )
@@ -228,13 +230,32 @@ def _row_line(row: Row, vector: tuple[bytes, bool] | None) -> dict[str, Any]:
 def _readable(store: Store) -> Iterator[Row]:
     """Yield every row that can still be read from a damaged file, if all that it comes from can."""
     whole: set[str] = set()
-    for seq in range(1, store.last_seq() + 1):
-        try:
-            for row in store.rows([seq]).values():
-                if row.op != "put" and row.is_sound:
-                    yield row
-                elif row.op == "put" and whole.issuperset(row.record().sources):
-                    whole.add(row.id)
-                    yield row
-        except StoreCorrupt:
+    for row in _around_damage(store):
+        if row.op != "put":
+            if row.is_sound:
+                yield row
             continue
+        for record in readable([row]):
+            if whole.issuperset(record.sources):
+                whole.add(row.id)
+                yield row
+
+
+def _around_damage(store: Store) -> Iterator[Row]:
+    """Yield rows in their order: where a part of the file is destroyed, number by number."""
+    at, empty = 0, 0
+    while empty < _MOST_EMPTY:
+        try:
+            for row in store.since(at):
+                at, empty = row.seq, 0
+                yield row
+        except StoreCorrupt:
+            pass
+        else:
+            return
+        for _ in range(_STEP):
+            at, empty = at + 1, empty + 1
+            try:
+                yield from store.rows([at]).values()
+            except StoreCorrupt:
+                continue
