@@ -121,11 +121,15 @@ def _walk(folder: Path, skipped: list[Skipped]) -> Iterator[Path]:
                 skipped.append(Skipped(shown(path), _unread(path)))
             elif path.exists() and not path.is_file():
                 skipped.append(Skipped(shown(path), "is not a regular file"))
-            elif path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+            elif path.exists() and _leads_out(path, folder):
                 reason = "is a link to a file outside of the folder; name it itself to read it"
                 skipped.append(Skipped(shown(path), reason))
             else:
                 yield path
+
+
+def _leads_out(path: Path, folder: Path) -> bool:
+    return path.is_symlink() and not path.resolve().is_relative_to(folder.resolve())
 
 
 def _unread(path: Path) -> str:

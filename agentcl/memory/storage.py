@@ -31,7 +31,7 @@ from agentcl.store.checks import (
 )
 from agentcl.store.records import SCOPE_FIELDS, Document, Passage, Scope
 from agentcl.store.rows import Counters, EncoderSpec
-from agentcl.store.transfer import Allowed, Imported
+from agentcl.store.transfer import Grants, Imported
 from agentcl.text.saving import is_stream, opened, saving
 
 if TYPE_CHECKING:
@@ -165,6 +165,7 @@ class Storage:
         source = check_path(path)
         if into is not None and not (isinstance(into, Mapping) and set(into) <= set(SCOPE_FIELDS)):
             raise InvalidInput(f"into names a scope, as in {{'user': 'ada'}}; {into!r} does not")
+        view = self._bound.subtree(scope)
         owner = self._bound.owner(into or {})
         fields = {name: getattr(owner, name) for name in {**self._bound.fields, **(into or {})}}
         try:
@@ -173,9 +174,9 @@ class Storage:
                 imported = transfer.import_(
                     self._opened.journal,
                     lines,
-                    view=self._bound.subtree(scope),
+                    view=view,
                     into=fields,
-                    allowed=Allowed(trusted, erasures, rollbacks),
+                    grants=Grants(trusted, erasures, rollbacks),
                     check=partial(check_record, is_trusted=trusted),
                     dry_run=dry_run,
                 )

@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 from itertools import chain, islice, takewhile
 from typing import Final
 
-from agentcl.errors import StoreCorrupt
+from agentcl.errors import AgentclError, StoreCorrupt
 from agentcl.retrieval.index import NOTHING, Change, Entry, Index, Match, Query
 from agentcl.store.base import Store
-from agentcl.store.rows import Row
+from agentcl.store.rows import Row, is_moment
 
 logger = logging.getLogger(__name__)
 
+# What comes of an index's file that holds what agentcl would not write.
+_DAMAGED: Final = (StoreCorrupt, TypeError, ValueError, LookupError, ArithmeticError)
 _APPLIED: Final = 1_000  # rows applied in one step
 _READ: Final = 200  # rows made changes at a time, when nothing waits for a step to end
 
@@ -39,7 +41,7 @@ class Feed:
         """
         try:
             return self._catch_up(journal)
-        except StoreCorrupt as error:
+        except _DAMAGED as error:
             self._heal(journal, error)
             return self._catch_up(journal)
 
@@ -47,7 +49,7 @@ class Feed:
         """Ask the index; if it turns out to be damaged, it is rebuilt and asked again."""
         try:
             return self.index.search(query, limit=limit)
-        except StoreCorrupt as error:
+        except _DAMAGED as error:
             self._heal(journal, error)
             return self.index.search(query, limit=limit)
 
@@ -60,7 +62,9 @@ class Feed:
             # of the journal is raised again.
             self._rebuild(journal)
 
-    def _heal(self, journal: Store, error: StoreCorrupt) -> None:
+    def _heal(self, journal: Store, error: Exception) -> None:
+        if isinstance(error, AgentclError) and not isinstance(error, StoreCorrupt):
+            raise error
         logger.warning("index %s: %s; rebuilding it from the journal", self.index.name, error)
         self.rebuild(journal)
 
@@ -131,7 +135,8 @@ def _changes(journal: Store, rows: Sequence[Row], feeds: Sequence[Feed]) -> list
                 added = _entry(row, text, vectors.get(row.seq), reads_fields=reads_fields)
             except (StoreCorrupt, ValueError, RecursionError) as error:
                 damaged[row.seq] = row, str(error)
-        changes.append(Change(row.seq, row.id, row.created_at, added))
+        at = row.created_at if is_moment(row.created_at) else 0
+        changes.append(Change(row.seq, row.id, at, added))
     for number, (row, what) in damaged.items():
         logger.warning("row %d is left out of indexes: %s", number, what)
         for feed in feeds:

@@ -66,7 +66,7 @@ class Row(NamedTuple):
     def has_times(self) -> bool:
         """Whether its times are moments."""
         times = (self.created_at, self.valid_from or 0, self.valid_to or 0)
-        return all(type(one) is int and FIRST_MOMENT <= one <= LAST_MOMENT for one in times)
+        return all(map(is_moment, times))
 
     @property
     def is_sound(self) -> bool:
@@ -130,6 +130,11 @@ class Row(NamedTuple):
             "metadata": metadata,
         }
         return build(self.kind, header, own)
+
+
+def is_moment(value: object) -> bool:
+    """Return whether microseconds since 1970 are a time that a datetime can be."""
+    return type(value) is int and FIRST_MOMENT <= value <= LAST_MOMENT
 
 
 def readable(rows: Iterable[Row]) -> Iterator[Record]:

@@ -22,17 +22,19 @@ from agentcl.store.checks import canonical_json
 from agentcl.store.merging import Conflict, Merge
 from agentcl.store.records import Record, ScopeView, from_micros, now_micros
 from agentcl.store.rescoping import rescope
-from agentcl.store.rows import Counters, Row
+from agentcl.store.rows import Counters, Row, readable
 from agentcl.text.visible import for_json
 
 _EVERYTHING: Final = ScopeView(None, None, None, None)
+_STEP: Final = 200  # rows read one by one around what is destroyed
+_MOST_EMPTY: Final = 50_000  # numbers without a row, after which no more is looked for
 _AHEAD: Final = (
     86_400_000_000  # microseconds that the clock of another machine may be ahead of ours
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Allowed:
+class Grants:
     """What an import may do besides adding what is new."""
 
     evidence: bool = False  # of lessons counts, as if it had been gained here
@@ -105,7 +107,7 @@ def import_(
     *,
     view: ScopeView = _EVERYTHING,
     into: Mapping[str, str] | None = None,
-    allowed: Allowed = Allowed(),  # it is frozen
+    grants: Grants = Grants(),  # it is frozen
     check: Callable[[Record], None] = lambda record: None,
     dry_run: bool = False,
 ) -> Imported:
@@ -118,7 +120,7 @@ def import_(
         lines: of the export.
         view: where all of it must belong.
         into: fields of scopes, and what they become; the others stay.
-        allowed: what it may do.
+        grants: what it may do.
         check: raises InvalidInput for a record that no verb would store.
         dry_run: change nothing, and return what would be done.
 
@@ -137,8 +139,8 @@ def import_(
         with store.writing() as writing:
             _check_times(read, max(writing.now, now_micros()) + _AHEAD)
             admission = Admission(
-                store, rows, view=view, evidence=allowed.evidence, erasures=allowed.erasures,
-                rollbacks=allowed.rollbacks,
+                store, rows, view=view, evidence=grants.evidence, erasures=grants.erasures,
+                rollbacks=grants.rollbacks,
             )  # fmt: skip
             rows = admission.rows
             if read.spec is not None and any(vector is not None for _, vector, _ in rows):
@@ -149,7 +151,7 @@ def import_(
             newest = max((row.created_at for row, _, _ in rows), default=0)
             writing.set_meta("clock", str(max(writing.now, newest)))
             for id, counts in counters.items():
-                is_counted = allowed.evidence or admission.is_new(id)
+                is_counted = grants.evidence or admission.is_new(id)
                 if is_counted and id not in done.lost and store.counters(id) == Counters():
                     writing.credit(id, **counts)
             if dry_run:
@@ -229,13 +231,32 @@ def _row_line(row: Row, vector: tuple[bytes, bool] | None) -> dict[str, Any]:
 def _readable(store: Store) -> Iterator[Row]:
     """Yield every row that can still be read from a damaged file, if all that it comes from can."""
     whole: set[str] = set()
-    for seq in range(1, store.last_seq() + 1):
-        try:
-            for row in store.rows([seq]).values():
-                if row.op != "put" and row.is_sound:
-                    yield row
-                elif row.op == "put" and whole.issuperset(row.record().sources):
-                    whole.add(row.id)
-                    yield row
-        except StoreCorrupt:
+    for row in _around_damage(store):
+        if row.op != "put":
+            if row.is_sound:
+                yield row
             continue
+        for record in readable([row]):
+            if whole.issuperset(record.sources):
+                whole.add(row.id)
+                yield row
+
+
+def _around_damage(store: Store) -> Iterator[Row]:
+    """Yield rows in their order: where a part of the file is destroyed, number by number."""
+    at, empty = 0, 0
+    while empty < _MOST_EMPTY:
+        try:
+            for row in store.since(at):
+                at, empty = row.seq, 0
+                yield row
+        except StoreCorrupt:
+            pass
+        else:
+            return
+        for _ in range(_STEP):
+            at, empty = at + 1, empty + 1
+            try:
+                yield from store.rows([at]).values()
+            except StoreCorrupt:
+                continue

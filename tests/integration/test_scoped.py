@@ -177,7 +177,7 @@ NEEDS: dict[str, dict[str, tuple[Any, ...]]] = {
         "adopt": (None,), "reflect": ([],),
     },
     "store": {
-        "stats": (), "export": ("x.jsonl",), "passages": ("id",), "credit": ("id",),
+        "stats": (), "export": ("x.jsonl",), "import_": ("x.jsonl",), "passages": ("id",), "credit": ("id",),
         "counters": ("id",),
     },
     "jobs": {"list": (), "price": ("extract", {}), "enqueue": ("extract", {})},

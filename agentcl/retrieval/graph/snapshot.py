@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import logging
+import struct
 import zipfile
+import zlib
 from array import array
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -21,6 +23,14 @@ from numpy.typing import NDArray
 
 from agentcl.retrieval import folders
 from agentcl.retrieval.graph.adjacency import Ints
+from agentcl.retrieval.graph.columns import (
+    Columns,
+    check_among,
+    check_below,
+    check_ends,
+    check_rising,
+    read_columns,
+)
 from agentcl.retrieval.graph.contents import Contents, Held, HeldPassage, HeldReading
 from agentcl.retrieval.graph.fact_columns import FactColumns
 from agentcl.retrieval.graph.names import Extractor
@@ -37,8 +47,34 @@ _NONE: Final = int(np.iinfo(np.int64).min)  # stands for None; times before 1970
 # Of `FactColumns`, as its method `add` wants them, but for the ids.
 _FACT_COLUMNS: Final = ("seqs", "passages", "subjects", "objects", "begins", "ends")
 _NO_PART: Final = PassagePart(NO_PAIRS.ravel(), NO_PAIRS)
-
-Columns = Mapping[str, NDArray[Any]]
+# Every array of the file, and its dtype.
+_COLUMNS: Final = {
+    **dict.fromkeys(("head", "spelling", "other", "unread", "fact_ids", "stated_by"), "|u1"),
+    **dict.fromkeys(("spelled", "tenant_of", "scope", "nodes", "phrases", "pairs", "read"), "<i4"),
+    **dict.fromkeys(("passages", "subjects", "objects"), "<i4"),
+    **dict.fromkeys(("seq", "created_at", "ended_at", "valid_from", "valid_to"), "<i8"),
+    **dict.fromkeys(("phrases_ends", "pairs_ends", "read_ends", "seqs", "begins", "ends"), "<i8"),
+    "kind": "|i1",
+    "id": "|S26",
+    "failed": "|b1",
+}
+# What reading a file raises that is damaged, or was made to do harm.
+_UNREADABLE: Final = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    EOFError,
+    MemoryError,
+    RecursionError,
+    NotImplementedError,
+    SyntaxError,  # of a header, which numpy reads as Python
+    struct.error,
+    zlib.error,
+    zipfile.BadZipFile,
+)
 
 
 def save(path: Path, contents: Contents, watermark: int, *, mode: int | None = None) -> None:
@@ -80,19 +116,10 @@ def save(path: Path, contents: Contents, watermark: int, *, mode: int | None = N
 def load(path: Path, extractor: Extractor) -> tuple[Contents, int] | None:
     """Return the contents of a file and their watermark; None when it cannot be used."""
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as columns:
-            return _read(dict(columns), extractor)
+        return _read(read_columns(path, _COLUMNS), extractor)
     except FileNotFoundError:
         return None
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        IndexError,
-        EOFError,
-        zipfile.BadZipFile,
-    ) as error:
+    except _UNREADABLE as error:
         logger.warning("%s cannot be used (%s); it is made anew", path, error)
         return None
 
@@ -107,6 +134,7 @@ def _read(columns: Columns, extractor: Extractor) -> tuple[Contents, int] | None
     head = json.loads(_string(columns["head"]))
     if (head["version"], head["extractor"]) != (_VERSION, extractor.name):
         return None
+    _check(head, columns)
     contents = Contents(extractor)
     words = _string(columns["spelling"]).split("\n") if len(columns["spelled"]) else []
     contents.restore_phrases(
@@ -120,6 +148,8 @@ def _read(columns: Columns, extractor: Extractor) -> tuple[Contents, int] | None
     read, unread = _parts(columns, "read"), json.loads(_string(columns["unread"]))
     nodes, failed = (columns[name].tolist() for name in ("nodes", "failed"))
     counts = [0, 0]
+    if not all(text is None or type(text) is str for text in unread):
+        raise ValueError("its texts are none")
     for kind, entry, ended_at in _read_entries(columns, scopes):
         number = counts[kind]
         counts[kind] += 1
@@ -139,6 +169,41 @@ def _read(columns: Columns, extractor: Extractor) -> tuple[Contents, int] | None
         contents.hold(held)
     _read_facts(columns, contents.facts)
     return contents, int(head["watermark"])
+
+
+def _check(head: Mapping[str, Any], columns: Columns) -> None:
+    """Raise ValueError unless everything that is named is there."""
+    nodes, spelled = columns["nodes"], columns["spelled"]
+    both = np.concatenate((nodes, spelled))
+    count, watermark, names = head["nodes"], head["watermark"], head["tenants"]
+    if type(count) is not int or type(watermark) is not int or count != len(both):
+        raise ValueError("its counts do not fit")
+    check_below(both, count)
+    check_rising(np.sort(both))
+    for name in ("phrases", "pairs", "read", "subjects", "objects"):
+        check_among(columns[name], spelled)
+    if sorted(names.values()) != list(range(len(names))):
+        raise ValueError("its tenants have no numbers")
+    check_below(columns["tenant_of"], len(names))
+    scopes = head["scopes"]
+    if not all(len(one) == 4 and all(type(part) is str for part in one) for one in scopes):
+        raise ValueError("its scopes are none")
+    check_below(columns["scope"], len(scopes))
+    kinds = columns["kind"]
+    check_below(kinds, len(_KINDS))
+    passages = int((kinds == 0).sum())
+    if (np.diff(kinds) < 0).any() or passages != len(nodes):
+        raise ValueError("its kinds do not fit")
+    for name, wanted in (
+        ("phrases", passages),
+        ("pairs", passages),
+        ("read", len(kinds) - passages),
+    ):
+        check_ends(columns[f"{name}_ends"], columns[name], wanted)
+    if (np.diff(columns["pairs_ends"]) % 2).any():
+        raise ValueError("its pairs are none")
+    check_rising(columns["seqs"])
+    check_below(columns["passages"], len(_string(columns["stated_by"]).split("\n")))
 
 
 def _facts(facts: FactColumns) -> dict[str, NDArray[Any]]:
@@ -186,6 +251,8 @@ def _read_entries(columns: Columns, scopes: Sequence[Scope]) -> list[tuple[int, 
     )
     found = []
     for kind, seq, id, scope, created_at, ended_at, valid_from, valid_to, (metadata, own) in rows:
+        if not isinstance(metadata, dict) or type(own) is not str:
+            raise ValueError("what it says of a record cannot be")
         entry = Entry(
             seq=seq,
             id=id.decode(),

@@ -12,6 +12,7 @@ from pathlib import Path
 from agentcl.errors import InvalidInput, StoreUnavailable
 from agentcl.store.base import Copy
 from agentcl.store.records import from_micros
+from agentcl.store.rows import is_moment
 from agentcl.store.sqlite.database import Database
 from agentcl.text.saving import make_folder
 
@@ -57,4 +58,7 @@ def copy_into(folder: Path, name: str, database: Database) -> Path:
 def copies(database: Database) -> tuple[Copy, ...]:
     """Return the copies that were noted, oldest first."""
     rows = database.read("SELECT path, what, made_at FROM copy ORDER BY made_at, path")
-    return tuple(Copy(Path(str(path)), str(what), from_micros(at)) for path, what, at in rows)  # type: ignore[arg-type]  # the schema's types
+    return tuple(
+        Copy(Path(str(path)), str(what), from_micros(at if is_moment(at) else 0))  # type: ignore[arg-type]  # it is checked
+        for path, what, at in rows
+    )

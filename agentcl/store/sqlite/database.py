@@ -178,6 +178,8 @@ class Database:
             yield held or self._pool.take()
         except sqlite3.Error as error:
             raise translate(error, self.path, remedy=self._remedy) from error
+        except UnicodeDecodeError as error:  # SQLite quotes what it cannot read
+            raise StoreCorrupt(f"{self.path} is damaged ({error}). {self._remedy}") from error
         finally:
             if held is None:
                 self._pool.give_back()

@@ -241,23 +241,24 @@ class SqliteStore(Store):
 
     def given_vectors(self, seqs: Sequence[int]) -> dict[int, tuple[bytes, bool]]:
         found: dict[int, tuple[bytes, bool]] = {}
+        spec: EncoderSpec | None = None
         for some in _some(seqs):
             sql = f"SELECT seq, given, crc, data FROM vector WHERE seq IN ({_marks(some)})"
             for values in self.database.read(sql, some):
                 number, given, crc, data = cast(tuple[int, int, int, bytes], values)
-                is_vector = type(data) is bytes and 0 < len(data) == 4 * self._dim
-                if not is_vector or zlib.crc32(data) != crc:
+                spec = spec or self.encoder()
+                if type(data) is bytes and spec is not None and len(data) != 4 * spec.dim:
+                    raise StoreCorrupt(
+                        f"the vector of row {number} has {len(data) // 4} dimensions, not {spec}; "
+                        "run `agentcl reembed` to compute all vectors anew"
+                    )
+                if type(data) is not bytes or zlib.crc32(data) != crc:
                     raise StoreCorrupt(
                         f"the vector of row {number} does not match its checksum; "
                         "run `agentcl reembed` to compute all vectors anew"
                     )
                 found[number] = data, bool(given)
         return found
-
-    @property
-    def _dim(self) -> int:
-        spec = self.encoder()
-        return 0 if spec is None else spec.dim
 
     def encodings(self, hashes: Sequence[bytes]) -> dict[bytes, bytes]:
         found: dict[bytes, bytes] = {}

@@ -302,3 +302,16 @@ def test_the_count_for_progress_is_close(write: Any, tmp_path: Path) -> None:
     write("in/t.csv", "text\n1\n2\n")
     write("in/r.jsonl", '{"text": "x"}\n\n{"text": "y"}\n')
     assert count([tmp_path / "in", Path("-")]) == 6
+
+
+def test_a_folder_is_not_left_by_a_link(tmp_path: Path) -> None:
+    (tmp_path / "in/deep").mkdir(parents=True)
+    (tmp_path / "secret.txt").write_text("a secret")
+    (tmp_path / "in/deep/own.txt").write_text("mine")
+    (tmp_path / "in/out.txt").symlink_to(tmp_path / "secret.txt")
+    (tmp_path / "in/own.txt").symlink_to(tmp_path / "in/deep/own.txt")
+    skipped: list[Skipped] = []
+    texts = {source.text for source in load(tmp_path / "in", skipped=skipped)}
+    assert texts == {"mine"}
+    assert ["outside of the folder" in one.reason for one in skipped] == [True]
+    assert next(load(tmp_path / "in/out.txt")).text == "a secret"

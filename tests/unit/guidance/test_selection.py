@@ -140,7 +140,7 @@ def test_an_expensive_lesson_must_gain_more() -> None:
 
 
 def test_what_is_not_worth_its_tokens_silences_no_warning() -> None:
-    long = "drain it " + "once and once more " * 20
+    long = "drain it " + "once and once more " * 4
     state = state_of(
         lesson("do", long), *confirmed("do", long, times=3),
         lesson("not", "flush it", claim="avoid"),
