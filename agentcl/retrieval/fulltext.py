@@ -26,6 +26,7 @@ from agentcl.store.records import Scope, ScopeView
 from agentcl.store.sqlite.conditions import view_sql
 from agentcl.store.sqlite.database import Database
 from agentcl.text.function_words import content_terms
+from agentcl.text.identifiers import FORMS, Identifiers
 from agentcl.text.saving import create, make_folder
 from agentcl.text.terms import ANALYSIS, indexed_terms, is_beginning, signs, terms
 
@@ -56,8 +57,11 @@ _SCHEMA: Final = (
     # Our terms have nothing of ASCII but letters and digits; the ascii tokenizer leaves them whole. `tag`
     # holds "live" or "past" and the scope, so that what a query cannot see need not be scored.
     "CREATE VIRTUAL TABLE words USING fts5 (tag, body, tokenize = 'ascii')",
+    # Identifiers as they stand. They are no terms: a text with many would count as a long one.
+    "CREATE TABLE identifier (key INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (key, seq)) WITHOUT ROWID",
+    "CREATE INDEX identifier_seq ON identifier (seq)",
 )
-_TABLES: Final = ("words", "entry", "scope", "mark")
+_TABLES: Final = ("identifier", "words", "entry", "scope", "mark")
 
 
 _BY_WORDS: Final = (
@@ -69,7 +73,7 @@ class _Asked(NamedTuple):
     """A query for entries' `seq` and `score`, and its parameters."""
 
     sql: str
-    parameters: tuple[str, ...]
+    parameters: tuple[str | int, ...]
 
 
 @dataclass(slots=True)
@@ -145,6 +149,10 @@ class FullTextIndex:
                 connection.execute(
                     "DELETE FROM words WHERE rowid IN (SELECT seq FROM entry WHERE id = ?)", (id,)
                 )
+                connection.execute(
+                    "DELETE FROM identifier WHERE seq IN (SELECT seq FROM entry WHERE id = ?)",
+                    (id,),
+                )
                 connection.execute("DELETE FROM entry WHERE id = ?", (id,))
             connection.execute("DELETE FROM scope WHERE id NOT IN (SELECT scope FROM entry)")
             connection.execute(
@@ -207,7 +215,7 @@ class FullTextIndex:
             self._file,
             busy_timeout_s=self._busy_timeout_s,
             durability="normal",
-            migrations=(_create,) * ANALYSIS,
+            migrations=(_create,) * (ANALYSIS + FORMS),
             remedy="Run `agentcl reindex`: the journal holds everything that was in it",
         )
 
@@ -274,12 +282,21 @@ class FullTextIndex:
                 for entry in entries
             ),
         )
+        read = [(entry, Identifiers(entry.text)) for entry in entries]
         connection.executemany(
             "INSERT INTO words (rowid, tag, body) VALUES (?, ?, ?)",
             (
-                (entry.seq, f"live scope{scopes[entry.scope]}", " ".join(indexed_terms(entry.text)))
-                for entry in entries
+                (
+                    entry.seq,
+                    f"live scope{scopes[entry.scope]}",
+                    " ".join([*indexed_terms(entry.text), *found.part_terms()]),
+                )
+                for entry, found in read
             ),
+        )
+        connection.executemany(
+            "INSERT INTO identifier VALUES (?, ?)",
+            ((key, entry.seq) for entry, found in read for key in found.keys()),
         )
         connection.executemany(
             "UPDATE scope SET live = live + ? WHERE id = ?",
@@ -301,6 +318,8 @@ class FullTextIndex:
 
     def _asked(self, query: Query) -> _Asked | None:
         """Return which entries a query is about, or None when nothing can match it."""
+        if query.identifiers:
+            return _Asked(_by_keys(len(query.identifiers)), query.identifiers)
         if not terms(query.text):
             found = signs(query.text)
             return _Asked(_by_signs(found), tuple(found)) if found else None
@@ -310,7 +329,7 @@ class FullTextIndex:
     def _expression(self, query: Query) -> str | None:
         """Return the FTS5 expression of a query, or None when nothing can match it."""
         is_cut = self._frequent < 1
-        words = content_terms(query.text) if is_cut else list(dict.fromkeys(terms(query.text)))
+        words = _asked_words(query.text) if is_cut else list(dict.fromkeys(terms(query.text)))
         known = self._up_to_date()
         tags, seen = self._tags(query, known)
         if not words or not seen:
@@ -414,6 +433,18 @@ class FullTextIndex:
             (*asked.parameters, wanted, *parameters),
         )
         return cast(list[_Ranked], ranked)
+
+
+def _asked_words(query: str) -> list[str]:
+    """Return what a query is looked up by: its terms, each once, and phrases of those that are written as one."""
+    found = Identifiers(query)
+    return list(dict.fromkeys([*content_terms(query), *found.part_terms(), *found.compounds()]))
+
+
+def _by_keys(count: int) -> str:
+    """Return the query for entries with some of these keys; their score is which share of them they have."""
+    asked = ", ".join("?" * count)
+    return f"SELECT seq, count(*) / {count}.0 AS score FROM identifier WHERE key IN ({asked}) GROUP BY seq"
 
 
 def _phrase(term: str) -> str:

@@ -52,13 +52,17 @@ class Fusion:
     ) -> None:
         dense_weight = LEXICAL_DENSE_WEIGHT if is_lexical else DENSE_WEIGHT
         weights = {"dense": dense_weight, "text": 1.0 - dense_weight}
-        self._present = {name: ranking for name, ranking in rankings.items() if ranking}
+        exact = rankings.get("exact")
+        self._present = {n: ranking for n, ranking in rankings.items() if ranking and n != "exact"}
         if len(self._present) == 1:
             weights = dict.fromkeys(self._present, 1.0)
         self._scales = {
             name: weights[name] / max(ranking[0].score, _SMALL)
             for name, ranking in self._present.items()
         }
+        if exact:
+            self._present["exact"] = exact
+            self._scales["exact"] = 1.0
         self._places: dict[str, dict[int, int]] = {}  # by ranking, then by seq
         self.scores: dict[int, float] = {}  # by seq
         held = self.scores.get
@@ -99,7 +103,7 @@ class Fusion:
     def _beyond_dense(self) -> ScorePart | None:
         """Return what the dense ranking says at most of an entry that it ends before."""
         dense = self._present.get("dense")
-        if dense is None or len(self._present) == 1 or dense[-1].score <= 0:
+        if dense is None or len(self._present.keys() - {"exact"}) == 1 or dense[-1].score <= 0:
             return None
         last = dense[-1].score
         return ScorePart("dense", len(dense) + 1, last, self._scales["dense"] * last)

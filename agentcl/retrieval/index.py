@@ -113,6 +113,7 @@ class Query:
     at: int | None = None  # as recorded at this moment (microseconds); None: now
     valid_at: int | None = None  # holding in the world at this moment; None: whenever
     conditions: tuple[Condition, ...] = ()
+    identifiers: tuple[int, ...] = ()  # keys that full text is asked for, in place of words
     is_distinct: bool = True  # passages with the same text are one hit; for the retriever alone
 
     def admits(self, entry: Entry) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from agentcl.errors import ConfigError, StoreCorrupt
 from agentcl.retrieval.feed import Feed
 from agentcl.retrieval.folders import FOLDER, claim, clear_others, home
-from agentcl.retrieval.fulltext import FullTextIndex
+from agentcl.retrieval.fulltext import MOST_SCORED, FullTextIndex
 from agentcl.retrieval.fusion import Fused, Fusion, by_walk, fuse, join, with_link
 from agentcl.retrieval.index import Index, Match, Query
 from agentcl.retrieval.modes import Mode, SearchMode, search_mode
@@ -21,6 +21,7 @@ from agentcl.retrieval.recall import Hit, LinkedFact
 from agentcl.store.base import Store
 from agentcl.store.records import Passage, from_micros
 from agentcl.store.rows import Row
+from agentcl.text.identifiers import Identifiers
 
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
@@ -200,8 +201,11 @@ class Retriever:
 
         The indexes are asked for so many `times` the entries that hits without copies need.
         """
-        depth = times * (limit if asked.joins == "none" else max(_DEPTH, 4 * limit))
         rankings: dict[str, Sequence[Match]] = {}
+        if "text" in asked.rankings and (exact := self._exact(query)):
+            rankings["exact"] = exact
+        is_alone = asked.joins == "none" and not rankings
+        depth = times * (limit if is_alone else max(_DEPTH, 4 * limit))
         if "dense" in asked.rankings and query.vector is not None:
             rankings["dense"] = self.dense.search(self._journal, query, limit=depth)
         if "text" in asked.rankings and query.text:
@@ -219,6 +223,15 @@ class Retriever:
             fused = takewhile(lambda entry: entry.score > 0, fused)
         hits = self._hits(fused, query, limit, damaged)
         return Retrieved(hits), _is_filled(hits, limit, rankings, depth)
+
+    def _exact(self, query: Query) -> Sequence[Match]:
+        """Return what holds the identifiers that a query asks for; nothing if too much holds them."""
+        keys = Identifiers(query.text).asked_keys()
+        if not keys:
+            return ()
+        asked = replace(query, identifiers=keys)
+        found = self.text.search(self._journal, asked, limit=MOST_SCORED)
+        return found if len(found) < MOST_SCORED else ()
 
     def _as_published(
         self, query: Query, limit: int, recognise: Recognise | None, damaged: dict[int, str]

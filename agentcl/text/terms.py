@@ -15,10 +15,11 @@ _ASCII_TOKEN: Final = re.compile(r"[^\W_]+")
 _TOKEN: Final = re.compile(r"[0-9a-z\x80-\U0010ffff]+")
 _SPELLED: Final = re.compile(r"(?:[0-9A-Za-z]|[^\x00-\x7f\s])+")
 # Scripts written without spaces: Han, kana, Hangul, Thai, Lao, Khmer, Myanmar; and flags, two letters each.
-_UNSPACED: Final = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3100-\u312f\u3400-\u9fff"
-    "\uac00-\ud7af\uf900-\ufaff\U0001f1e6-\U0001f1ff\U00020000-\U0003ffff]+"
+UNSPACED: Final = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3100-\u312f\u3400-\u9fff"
+    "\uac00-\ud7af\uf900-\ufaff\U0001f1e6-\U0001f1ff\U00020000-\U0003ffff"
 )
+_UNSPACED: Final = re.compile(f"[{UNSPACED}]+")
 _DIGITS: Final = re.compile("[0-9]+")
 _NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]+")
 _MAX_TERM: Final = 64  # longer "words" are data, and are found by their beginning
