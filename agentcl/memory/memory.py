@@ -107,7 +107,7 @@ class Memory:
     Args:
         path: the folder; made if absent. Default: the setting `path`, else `agentcl-memory`.
         encoder: a name (see `agentcl.retrieval.open_encoder`) or an `Encoder`. Default: the
-            one this folder was filled with; for a new folder "minilm" if installed, else "hashing".
+            one this folder was filled with, which you named for it once; for a new folder "minilm" if installed, else "hashing".
         index: the dense index: "exact", "chroma", "chroma:http://HOST:PORT", or an `Index`.
         durability: "full" (survives a power cut) or "normal" (survives a crash of the process).
         busy_timeout_s: how long to wait for another process's write.
@@ -117,7 +117,8 @@ class Memory:
         clock: microseconds since 1970; for tests and replays.
 
     Raises:
-        ConfigError: if a setting cannot be used.
+        ConfigError: if a setting cannot be used; NotTrusted, if a settings file may not say it before you
+            confirm it.
         EncoderMismatch: if the folder was filled with another encoder.
         StoreUnavailable: (or a subclass) if the folder cannot be opened.
     """
@@ -297,7 +298,8 @@ class Memory:
         Raises:
             InvalidInput: if a value cannot be kept exactly; nothing was stored.
             Duplicate: if the same thing is there and `duplicates` is "error".
-            StoreUnavailable: (or a subclass) if it could not be stored.
+            NotTrusted: if only the folder names the encoder, and it would have to be asked or loaded.
+            StoreUnavailable: (or a subclass, as EncoderUnavailable) if it could not be stored.
         """
         draft = Draft(
             text=text,
@@ -491,6 +493,8 @@ class Memory:
     ) -> Recall:
         """Find passages, best first.
 
+        Without its encoder a search that compares words too answers by words; `Recall.warning` says so.
+
         Args:
             query: a question or words.
             limit: how many hits at the most.
@@ -509,6 +513,8 @@ class Memory:
         Raises:
             InvalidInput: if the query is empty or an argument cannot be used.
             EncoderMismatch: if the folder's vectors are another encoder's.
+            EncoderUnavailable: if `mode` is "dense" and the encoder does not answer.
+            NotTrusted: if only the folder names the encoder, and it would have to be asked or loaded.
         """
         return searching.search(
             self._opened,
