@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -124,7 +126,11 @@ def _sources(
 @click.option("--limit", "-n", default=5, show_default=True, help="How many hits.")
 @click.option("--mode", type=click.Choice(list(MODES)), default="hybrid", show_default=True)
 @click.option(
-    "--filter", "filters", multiple=True, metavar="FIELD=VALUE", help="Metadata must match."
+    "--filter",
+    "filters",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help="Metadata must be this text, number, true or false.",
 )
 @click.option("--as-of", type=Moment(), help="Search the memory as it was at this time.")
 @click.option("--explain", is_flag=True, help="With --mode graph: the chain that led to each hit.")
@@ -165,8 +171,20 @@ def _filters(given: tuple[str, ...]) -> dict[str, Any]:
         field, equals, value = item.partition("=")
         if not equals:
             raise InvalidInput(f"--filter {item!r} needs the form FIELD=VALUE")
-        filters[field] = value
+        if field in filters:
+            raise InvalidInput(f"--filter names {field!r} twice; a field is tested once")
+        filters[field] = {"in": _meanings(value)}
     return filters
+
+
+def _meanings(value: str) -> list[str | int | float | bool]:
+    """Return what a value may stand for: the text, and the number or truth value that it spells."""
+    try:
+        read = json.loads(value)
+    except ValueError:
+        return [value]
+    is_other = isinstance(read, int | float) and math.isfinite(read)
+    return [value, read] if is_other else [value]
 
 
 @click.command()

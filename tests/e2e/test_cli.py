@@ -225,3 +225,23 @@ def test_a_list_shows_whole_ids_however_narrow_the_screen(
     for columns in ("80", "40"):
         monkeypatch.setenv("COLUMNS", columns)
         assert added["ids"][0] in run("list").stdout
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [("2026", "0126"), ("2025", "3"), ("true", "45"), ("a", "6"), ("x", ""), ("NaN", ""), ("[2025]", "")],
+)  # fmt: skip
+def test_a_filter_matches_texts_numbers_and_truth_values(run: Any, value: str, found: str) -> None:
+    with Memory("agentcl-memory") as memory:
+        for number, year in enumerate((2026, "2026", 2026.0, 2025, True, "true", ["a", 2026])):
+            memory.add(f"ferry {number}", metadata={"year": year})
+    hits = json.loads(
+        run("search", "ferry", "-n", "9", "--filter", f"year={value}", "--json").stdout
+    )
+    assert "".join(sorted(hit["text"][-1] for hit in hits["hits"])) == found
+
+
+def test_a_field_is_filtered_once(run: Any) -> None:
+    with Memory("agentcl-memory") as memory:
+        memory.add("ferry")
+    assert "twice" in run("search", "x", "--filter", "a=1", "--filter", "a=2", code=1).stderr
