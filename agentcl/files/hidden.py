@@ -25,7 +25,9 @@ _NOTHING: Final = re.compile(
 _FAR: Final = re.compile(
     r"translate(?:x|y|3d)?\([^()]{0,40}-\d{3,9}(?:px|%|vw|vh|em)|scale(?:x|y)?\(\s*0+\.?0*\s*[,)]"
 )
+_SAME: Final = 12  # of 255
 _COLOURS: Final = {"white": "#ffffff", "black": "#000000"}
+_OLD_COLOURS: Final = (("color", "color"), ("background-color", "bgcolor"))  # as attributes
 _RGB: Final = re.compile(
     r"rgba?\(\s*(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\d{1,3})\s*(?:[,/]\s*([\d.]{1,9}%?)\s*)?\)"
 )
@@ -61,13 +63,18 @@ def background(node: Any) -> str:  # noqa: ANN401  # as above
 
 
 def _style(node: Any) -> dict[str, str]:  # noqa: ANN401  # as above
-    """Return the declarations of an element's own style, in small letters."""
-    written = str((node.attrs or {}).get("style") or "")
+    """Return the declarations of an element's own style, and of its attributes, in small letters."""
+    attributes = node.attrs or {}
+    written = str(attributes.get("style") or "")
+    found = {
+        name: str(attributes.get(old) or "").lower()
+        for name, old in _OLD_COLOURS
+        if old in attributes
+    }
     if not written:
-        return {}
+        return found
     first, *rest = written.split("/*")
     bare = first + "".join(piece.partition("*/")[2] for piece in rest)
-    found: dict[str, str] = {}
     for declaration in _ESCAPE.sub(_unescaped, bare).lower().split(";"):
         name, _, value = declaration.partition(":")
         found[name.strip()] = value.replace("!important", "").strip()
@@ -116,7 +123,15 @@ def _is_elsewhere(style: Mapping[str, str]) -> bool:
 
 def _is_invisible(style: Mapping[str, str], behind: str) -> bool:
     colour = _colour(style.get("color", ""))
-    return colour == "transparent" or (bool(colour) and colour == behind)
+    return colour == "transparent" or (bool(colour) and _are_alike(colour, behind))
+
+
+def _are_alike(one: str, other: str) -> bool:
+    """Return whether nobody tells two colours from one another."""
+    if not (one.startswith("#") and other.startswith("#")):
+        return one == other
+    parts = ((int(one[at : at + 2], 16), int(other[at : at + 2], 16)) for at in (1, 3, 5))
+    return all(abs(first - second) <= _SAME for first, second in parts)
 
 
 def _pixels(length: str) -> float | None:

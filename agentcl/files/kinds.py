@@ -43,9 +43,12 @@ _IN_ZIP: Final = (
     (b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet", ".ods"),
     (b"mimetypeapplication/vnd.oasis.opendocument.presentation", ".odp"),
     (b"mimetypeapplication/epub+zip", ".epub"),
-    (b"word/", ".docx"),
-    (b"xl/", ".xlsx"),
-    (b"ppt/", ".pptx"),
+    (b"word/document", ".docx"),
+    (b"xl/workbook", ".xlsx"),
+    (b"xl/sharedStrings", ".xlsx"),
+    (b"xl/worksheets/", ".xlsx"),
+    (b"ppt/presentation", ".pptx"),
+    (b"ppt/slides/", ".pptx"),
     (b"Index/Slide", ".key"),
     (b"Index/CalculationEngine", ".numbers"),
     (b"Index/Document.iwa", ".pages"),
@@ -76,6 +79,10 @@ _OTHERS: Final = (
     (b"MM\0*", "a TIFF picture", _PICTURE),
     (b"SQLite format 3\0", "an SQLite database", "export its tables as CSV and add those"),
 )
+_OFFICE_XML: Final = re.compile(
+    rb"\s*(?:\xef\xbb\xbf)?<\?xml[^<>]{0,200}>\s{0,99}<\?mso-application"
+)
+_HTML: Final = re.compile(rb"\s*(?:\xef\xbb\xbf)?<(?:!doctype )?html\b", re.IGNORECASE)
 _PDF: Final = re.compile(rb"\s*%PDF-")
 _MOST_SECTORS: Final = 1 << 20
 
@@ -102,6 +109,8 @@ def refuse_foreign(file: BinaryIO, head: bytes, where: str, suffix: str = "") ->
         raise LoadError(f"{where} is {what}, which agentcl cannot read; {advice}")
     if suffix != ".pdf" and _PDF.match(head):
         raise LoadError(f"{where} is a PDF that is not called so; rename it to end in .pdf")
+    if suffix in _OFFICE and _HTML.match(head):
+        raise LoadError(f"{where} is a page that is called {suffix}; rename it to end in .html")
 
 
 def _found(file: BinaryIO, head: bytes, suffix: str) -> Iterator[tuple[str, str]]:
@@ -114,6 +123,8 @@ def _found(file: BinaryIO, head: bytes, suffix: str) -> Iterator[tuple[str, str]
         names = head + _directory(file, head)
         found = (what for mark, what in _IN_OLE if mark.encode("utf-16-le") in names)
         yield next(found, _OFFICE.get(suffix, "an Office document of before 2007")), _SAVE
+    if _OFFICE_XML.match(head):
+        yield _OFFICE.get(suffix, "an Office document in XML"), _SAVE
     for mark, what, advice in _OTHERS:
         if head.startswith(mark):
             yield what, advice

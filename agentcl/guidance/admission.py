@@ -34,8 +34,9 @@ _MARKUP: Final = re.compile(
 )
 # What ends a sentence before another one begins; the word before it tells whether it is only shortened.
 _SENTENCE_END: Final = re.compile(
-    r"([^\s.!?]*(?:\.[^\s.!?]+)*)(?:[.!?]+[\"')\]]*\s+(?=\S)|[!?]+(?=\w)|[\u3002\uff01\uff1f]\s*(?=\S))"
+    r"(?<![.!?])[.!?]+[\"')\]]*\s+(?=\S)|(?<![!?])[!?]+(?=\w)|[\u3002\uff01\uff1f]\s*(?=\S)"
 )
+_BEFORE_WORD: Final = re.compile(r"\.(?=\.)|[\s!?]")
 _SHORTENED: Final = frozenset(
     [
         "e.g",
@@ -195,7 +196,7 @@ def _form(text: str) -> str | None:
     if address := address_in(plain):
         return f"it holds an address: {address!r}"
     if end := _second_sentence(plain):
-        return f"it has more than one sentence: one ends with {end.group().strip()!r}"
+        return f"it has more than one sentence: one ends with {end!r}"
     if _SPELLED.search(plain):
         return "it spells words letter by letter"
     for word in unicodedata.normalize("NFKC", drawn).split():
@@ -206,14 +207,16 @@ def _form(text: str) -> str | None:
     return None
 
 
-def _second_sentence(plain: str) -> re.Match[str] | None:
-    """Return where a sentence ends before another one begins; None if there is one only."""
+def _second_sentence(plain: str) -> str | None:
+    """Return how a sentence ends before another one begins; None if there is one only."""
     for end in _SENTENCE_END.finditer(plain):
-        word = end[1].strip("(\"'")
-        if not word and end.group().startswith("..."):  # something left out
+        before = plain[max(0, end.start() - _LONG_WORD) : end.start()]
+        said = _BEFORE_WORD.split(before)[-1]
+        word = said.strip("(\"'")
+        if not said and end.group().startswith("..."):  # something left out
             continue
         if word not in _SHORTENED and not (len(word) == 1 and word.isalpha()):
-            return end
+            return f"{said}{end.group().strip()}"
     return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_HOST: Final = r"\b(?:[\w-]{1,63}\.)+"
+_HOST: Final = r"\b(?:[\w-]{1,63}\.){1,6}"  # a longer name ends with one of so many parts
 # Endings of hosts that end no file's name, and seldom stand after a dot in a program.
 _ENDINGS: Final = (
     "com|net|org|edu|gov|mil|biz|io|ai|co|xyz|onion|example|eu|uk|de|fr|nl|ch|pl|ru|cn|jp|kr|br"

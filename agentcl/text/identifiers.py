@@ -44,13 +44,15 @@ _MOST_DIGITS: Final = 15  # ... the most by E.164
 
 # What tells an identifier among words, since words are not written so.
 _TELLING: Final = re.compile(
-    r"[^\W_]_+[^\W_]|[^\W_]@[^\W_]|::|\\|/.*/|[^\W_]=[^\W_]"  # a_b, a@b, a::b, a\b, a/b/c, a=b
+    r"[^\W_]_+[^\W_]|[^\W_]@[^\W_]|::|\\|/[^/]*/|[^\W_]=[^\W_]"  # a_b, a@b, a::b, a\b, a/b/c, a=b
     r"|[^\W\d_]{2}\.[^\W\d_]{2}"  # file.txt, but not U.S.
     r"|^(?:--?[^\W\d_]|[/~.@#]\w|\$[^\W\d])"  # --flag, /path, .env, @name, #12, $HOME
     r"|^\w{1,2}[+#]+$"  # C++, C#
     r"|^[a-z]+[A-Z]|^(?:[A-Z][a-z]+){3}"  # camelCase, CamelCaseName
-    rf"|\d.*[{_SIGNS}]+[^\W_]|[^\W_][{_SIGNS}]+.*\d"  # digits and signs
 )
+_DIGIT: Final = re.compile(r"\d")
+_SIGN_BEFORE: Final = re.compile(rf"[{_SIGNS}][^\W_]")
+_SIGN_AFTER: Final = re.compile(rf"[^\W_][{_SIGNS}]")
 _KEBAB: Final = re.compile(r"[a-z]+(?:-[a-z]+){2,}")
 # Words all the same: 4-cylinder, 19th-century, mid-1970s, 4-5, 2014-15.
 _NUMBERED_WORD: Final = re.compile(
@@ -124,9 +126,17 @@ def _plain(word: str) -> str:
 
 
 def _is_telling(run: str) -> bool:
-    if _TELLING.search(run):
+    if _TELLING.search(run) or _has_signs_and_digits(run):
         return _NUMBERED_WORD.fullmatch(run) is None
     return bool(_KEBAB.fullmatch(run)) and FUNCTION_WORDS.isdisjoint(run.split("-"))
+
+
+def _has_signs_and_digits(run: str) -> bool:
+    """Return whether a digit stands before a sign within a word, or after one."""
+    digit, sign = _DIGIT.search(run), _SIGN_AFTER.search(run)
+    return (digit is not None and _SIGN_BEFORE.search(run, digit.end()) is not None) or (
+        sign is not None and _DIGIT.search(run, sign.end()) is not None
+    )
 
 
 def _forms(run: str) -> Iterator[str]:

@@ -46,6 +46,8 @@ def text_of(markup: str) -> str:
         "style='color:#0000'",
         "style='color:white;background:#fff'",
         "style='color:rgb(255, 255, 255);background-color:white'",
+        "style='color:#fefefe;background:#ffffff'",
+        "bgcolor=white style='color:#fff'",
         "hidden",
         "hidden=until-found",
     ],
@@ -90,6 +92,8 @@ def test_what_is_seen_is_read(attributes: str) -> None:
 def test_letters_in_the_colour_of_what_is_behind_them_are_left_out() -> None:
     page = "<div style='background:#FFF'><p>Seen.<b style='color:white'>Not.</b></div>"
     assert text_of(page) == "Seen."
+    old = "<body bgcolor='#FFFFFF'><p>Seen.<font color=white>Not.</font>"
+    assert text_of(old) == "Seen."
 
 
 @pytest.mark.parametrize(

@@ -109,3 +109,22 @@ def test_text_under_an_unknown_suffix_is_still_text(tmp_path: Path) -> None:
     path.write_text("The ferry leaves at seven.")
     (source,) = load(path)
     assert source.text == "The ferry leaves at seven."
+
+
+def test_what_other_programs_save_under_an_office_suffix_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "table.xls"
+    path.write_text("<html xmlns:x='urn:x'><table><tr><td>1</table>")
+    with pytest.raises(
+        LoadError, match=r"is a page that is called \.xls; rename it to end in \.html"
+    ):
+        list(load(path))
+    path.write_text('<?xml version="1.0"?>\n<?mso-application progid="Excel.Sheet"?><Workbook/>')
+    with pytest.raises(LoadError, match="is an Excel workbook"):
+        list(load(path))
+
+
+def test_an_archive_of_files_in_a_folder_called_xl_is_an_archive(tmp_path: Path) -> None:
+    path = tmp_path / "source.bin"
+    path.write_bytes(zipped("src/xl/notes.txt"))
+    with pytest.raises(LoadError, match="is a zip archive"):
+        list(load(path))
