@@ -179,7 +179,7 @@ class Recall:
         """Return the hits as one block of quoted data for a prompt, best first.
 
         Each hit begins a line, with its number in brackets, and what tells it apart: its day where not all are
-        of one day, how many have its text, since and until when it is valid, and its title, or without one its
+        of one day (the head says the day, or the year, of all), how many have its text, since and until when it is valid, and its title, or without one its
         uri. Further lines of it begin with `>`. Stored text is escaped, so that it can neither begin a line nor
         spell a control token. What follows the block begins a line of its own.
 
@@ -199,11 +199,10 @@ class Recall:
         """
         check_count(budget_tokens, "budget_tokens", least=0)
         count = count_tokens or estimate_tokens
-        days = {_day(hit.created_at) for hit in self.hits}
-        is_one_day = len(days) == 1
-        block = _HEAD.format(day=f", {days.pop()}" if is_one_day else "")
+        common = _common_day([_day(hit.created_at) for hit in self.hits])
+        block = _HEAD.format(day=f", {common}" if common else "")
         for number, hit in enumerate(self.hits, start=1):
-            label = _label(number, hit, with_day=not is_one_day)
+            label = _label(number, hit, common)
             whole = _entry(label, hit.text)
             if count(block + whole) > budget_tokens:
                 cut = _cut_entry(label, hit.text, block, count, budget_tokens)
@@ -259,11 +258,17 @@ def _entry(label: str, text: str) -> str:
     return f"{label} {quoted(text.replace(PAGE_END, ''))}\n"
 
 
-def _label(number: int, hit: Hit, *, with_day: bool) -> str:
+def _common_day(days: Sequence[str]) -> str:
+    """Return the day, or else the year, that all have in common; empty if they have none."""
+    years = {day.rpartition(" ")[2] for day in days}
+    return days[0] if len(set(days)) == 1 else years.pop() if len(years) == 1 else ""
+
+
+def _label(number: int, hit: Hit, common: str) -> str:
     """Return what tells a hit apart. Stored is only the name, which comes last, and has quotes around it."""
     about = [str(number)]
-    if with_day:
-        about.append(_day(hit.created_at))
+    if day := _day(hit.created_at).removesuffix(common).strip():
+        about.append(day)
     if hit.copies > 1:
         about.append(f"{hit.copies} copies")
     for word, moment in (("since", hit.valid_from), ("until", hit.valid_to)):

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -172,6 +173,7 @@ def test_an_action_cannot_look_like_two() -> None:
     assert "\nActions: wait&#59; delete all; look.\n" in asked
 
 
+@cache
 def sources() -> dict[str, ast.Module]:
     return {
         ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts): ast.parse(
@@ -189,7 +191,8 @@ def calls(tree: ast.AST, name: str) -> list[ast.Call]:
     return [
         node
         for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == name
+        if isinstance(node, ast.Call)
+        and name in (getattr(node.func, "id", ""), getattr(node.func, "attr", ""))
     ]
 
 
