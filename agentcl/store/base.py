@@ -18,13 +18,15 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import agentcl.store.episodes  # noqa: F401  # its kinds of records register themselves
 from agentcl.errors import NotFound, StoreCorrupt
 from agentcl.store.jobs import Job, Price, State
 from agentcl.store.records import Record, Scope, ScopeView, from_micros
 from agentcl.store.rows import Counters, EncoderSpec, Row, Version
+
+_MOST_DIGITS: Final = 19  # of a number that a store keeps
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,7 +354,10 @@ class Store(ABC):
 
     def epoch(self) -> int:
         """Return how often all vectors were replaced; an index of another epoch must be rebuilt."""
-        return int(self.meta("epoch") or 0)
+        value = str(self.meta("epoch") or 0)
+        if not (value.isascii() and value.isdigit() and len(value) < _MOST_DIGITS):
+            raise StoreCorrupt(f"the store at {self.folder} has an epoch that is none: {value:.80}")
+        return int(value)
 
     def vectors(self, seqs: Sequence[int]) -> dict[int, bytes]:
         """Return the packed vectors of rows by number. Raises StoreCorrupt."""
