@@ -117,8 +117,13 @@ class Writing(ABC):
         """Return the numbers of the newest versions of those of the records that are live."""
 
     @abstractmethod
-    def restore(self, row: Row, vector: bytes | None, *, is_given: bool) -> None:
-        """Append a row of another store as it is: id, version, time and checksum stay."""
+    def restore(
+        self, row: Row, vector: bytes | None, *, is_given: bool, is_foreign: bool = False
+    ) -> None:
+        """Append a row of another store as it is: id, version, time and checksum stay.
+
+        A foreign vector is this row's alone: another text that is the same does not get it (`encodings`).
+        """
 
     @abstractmethod
     def claim_encoder(self, spec: EncoderSpec) -> None:
