@@ -149,10 +149,6 @@ class Retriever:
             if asked.walks:
                 self._keep_graph()
 
-    def catch_up_all(self) -> None:
-        """Bring every index that is in use up to the journal."""
-        self.catch_up(mode="hybrid" if self._graph is None else "graph")
-
     def states(self) -> list[IndexState]:
         """Return how far each index is."""
         last = self._journal.last_seq()
@@ -261,7 +257,7 @@ class Retriever:
             for feed in self.feeds:
                 feed.index.remove(ids)
                 done.append(feed.index.name)
-            self.catch_up_all()
+            self.catch_up(mode="hybrid" if self._graph is None else "graph")
             done.extend(self._drop_unused())
             return done
 
