@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 sys.path.insert(0, str(Path(__file__).parent))
 from results import FOLDER, machine, save
 
-from tests.e2e.fuzzing import KINDS, Fuzzing, bound_memory
+from tests.fuzzing import KINDS, Fuzzing, bound_memory
 
 _SHARES = {"export": 6, "folder": 5, "index": 2, "pamphlet": 4, "npz": 2, "toml": 1}
 _KEPT_EVERY_S = 30.0
@@ -53,21 +53,20 @@ def main() -> None:
         kept = time.perf_counter()
         done = state["cases"]
         while left := [kind for kind in kinds if done.get(kind, 0) < wanted[kind]]:
-            # In turn, each kind by its share.
-            for kind in (min(left, key=lambda kind: done.get(kind, 0) / wanted[kind]),):
-                number = done.get(kind, 0)
-                state["cases"][kind] = number + 1
-                started = time.perf_counter()
-                fault = fuzzing.run(kind, number)
-                took = time.perf_counter() - started
-                state["seconds"] += took
-                state["longest_s"] = max(state["longest_s"], took)
-                if fault:
-                    print(f"{fault.kind} {fault.number}: {fault.what}", flush=True)
-                    state["faults"].append([fault.kind, fault.number, fault.what])
-                if time.perf_counter() - kept > _KEPT_EVERY_S:
-                    save(arguments.result, state)
-                    kept = time.perf_counter()
+            kind = min(left, key=lambda kind: done.get(kind, 0) / wanted[kind])
+            number = done.get(kind, 0)
+            state["cases"][kind] = number + 1
+            started = time.perf_counter()
+            fault = fuzzing.run(kind, number)
+            took = time.perf_counter() - started
+            state["seconds"] += took
+            state["longest_s"] = max(state["longest_s"], took)
+            if fault:
+                print(f"{fault.kind} {fault.number}: {fault.what}", flush=True)
+                state["faults"].append([fault.kind, fault.number, fault.what])
+            if time.perf_counter() - kept > _KEPT_EVERY_S:
+                save(arguments.result, state)
+                kept = time.perf_counter()
         save(arguments.result, state)
     sys.exit(bool(state["faults"]))
 

@@ -22,11 +22,12 @@ def signed(value: Value) -> Value:
     """Return a row with the checksum that fits it, as far as it can have one."""
     owner = value["scope"] if isinstance(value["scope"], dict) else {}
     nobody = value["scope"] is None
-    fields = [None if nobody else owner.get(n, "") for n in ("tenant", "user", "agent", "session")]
+    names = ("tenant", "user", "agent", "session")
+    tenant, user, agent, session = (None if nobody else owner.get(name, "") for name in names)
     try:
         hash = None if value["content_hash"] is None else bytes.fromhex(value["content_hash"])
         row = Row(
-            0, value["id"], value["version"], value["op"], value["kind"], *fields,
+            0, value["id"], value["version"], value["op"], value["kind"], tenant, user, agent, session,
             value["created_at"], value["valid_from"], value["valid_to"], value["key"],
             canonical(value["sources"]), canonical(value["body"]), canonical(value["metadata"]),
             hash, b"",

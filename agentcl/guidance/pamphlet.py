@@ -28,6 +28,7 @@ from agentcl.text.visible import for_json, visible
 
 FORMAT: Final = 1
 MOST_LESSONS: Final = 1_000  # of one file
+_MOST_BYTES: Final = 16_000_000  # of one file: far more than so many lessons take
 _BEGINS: Final = "```json agentcl-pamphlet"
 _ENDS: Final = "```"
 _LEVELS: Final[tuple[Level, ...]] = get_args(Level)
@@ -146,7 +147,7 @@ def read(text: str) -> Pamphlet:
         )
     try:
         held = json.loads(blocks[0])
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise TransferError(f"the pamphlet's block is no JSON: {error}. Export it anew") from error
     if not isinstance(held, dict) or held.get("agentcl_pamphlet") != FORMAT:
         raise TransferError(
@@ -162,6 +163,8 @@ def read(text: str) -> Pamphlet:
         raise TransferError(f"a pamphlet has from 1 to {MOST_LESSONS:,} lessons")
     entries = tuple(_read_entry(number, one) for number, one in enumerate(lessons, start=1))
     name, made_at = (_word(held, what, "the pamphlet") for what in ("name", "made_at"))
+    if not name.isprintable() or not name.strip():
+        raise TransferError("the pamphlet has no name that can be shown on one line")
     return Pamphlet(name, made_at, entries)
 
 
@@ -182,7 +185,12 @@ def load(path: str | os.PathLike[str]) -> Pamphlet:
     """Return the pamphlet in a file. Raises TransferError as `read`, and if it cannot be read."""
     try:
         with opened(path) as file:
-            text = file.read().decode()
+            data = file.read(_MOST_BYTES + 1)
+            if len(data) > _MOST_BYTES:
+                raise TransferError(
+                    f"{path} has more than {_MOST_BYTES:,} bytes; it is no pamphlet"
+                )
+            text = data.decode()
     except (OSError, UnicodeDecodeError) as error:
         raise TransferError(f"cannot read {path}: {error}") from error
     return read(text)

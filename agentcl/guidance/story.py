@@ -168,7 +168,12 @@ def story(
     rows = list(journal.since(0, kinds=KINDS))
     tenant = versions[-1].tenant or ""
     state = GuidanceState.of(rows, tenant=tenant, rules=rules)
-    chronicle = _Chronicle(state, state.successors.get(id, id), rows)
+    in_force = state.successors.get(id, id)
+    if in_force not in state.lessons:
+        raise NotFound(
+            f"what became of lesson {id!r} cannot be read any more; run `agentcl doctor`"
+        )
+    chronicle = _Chronicle(state, in_force, rows)
     return chronicle.tell(tuple(_episodes(journal, newest.sources)))
 
 

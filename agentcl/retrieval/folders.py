@@ -109,7 +109,7 @@ def strangers(journal: Store) -> Iterator[str]:
             yield f"{FOLDER}/{entry.name} does not belong to agentcl"
         elif entry.is_dir():
             for other in sorted(set(entry.iterdir()) - set(ours(entry, entry.name))):
-                if other.name != MARKER:
+                if other.name != MARKER and not other.is_symlink():
                     yield f"{FOLDER}/{entry.name}/{other.name} does not belong to agentcl"
             yield from (f"{link} is a link, which is not followed" for link in _links(entry))
 
@@ -150,8 +150,9 @@ def _links(folder: Path) -> Iterator[Path]:
 
 
 def ours(folder: Path, kind: str) -> Iterator[Path]:
-    """Yield what has a name that we give to what such a folder holds."""
-    return (entry for entry in folder.iterdir() if _NAMES[kind].fullmatch(entry.name))
+    """Yield what has a name that we give to what such a folder holds; a link is none of ours."""
+    held = (entry for entry in folder.iterdir() if _NAMES[kind].fullmatch(entry.name))
+    return (entry for entry in held if not entry.is_symlink())
 
 
 def delete(entries: Iterable[Path]) -> None:
@@ -160,7 +161,7 @@ def delete(entries: Iterable[Path]) -> None:
     for _ in range(_DELETIONS):
         try:
             for entry in entries:
-                if entry.is_dir() and not entry.is_symlink():
+                if entry.is_dir():
                     shutil.rmtree(entry)
                 else:
                     entry.unlink(missing_ok=True)

@@ -131,8 +131,9 @@ class FullTextIndex:
             self._database = self._replace()
 
     def watermark(self) -> int:
-        """Return the number of the last change applied."""
-        return cast(int, self._database.read("SELECT watermark FROM mark")[0][0])
+        """Return the number of the last change applied; 0, which fills it anew, if the file has none."""
+        (mark,) = next(iter(self._database.read("SELECT watermark FROM mark")), (0,))
+        return mark if type(mark) is int and mark >= 0 else 0
 
     def apply(self, changes: Sequence[Change], *, watermark: int) -> None:
         """Apply changes and move the watermark, in one transaction."""

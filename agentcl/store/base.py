@@ -18,13 +18,15 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import agentcl.store.episodes  # noqa: F401  # its kinds of records register themselves
 from agentcl.errors import NotFound, StoreCorrupt
 from agentcl.store.jobs import Job, Price, State
 from agentcl.store.records import Record, Scope, ScopeView, from_micros
 from agentcl.store.rows import Counters, EncoderSpec, Row, Version
+
+_MOST_DIGITS: Final = 19  # of a number that a store keeps
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +117,13 @@ class Writing(ABC):
         """Return the numbers of the newest versions of those of the records that are live."""
 
     @abstractmethod
-    def restore(self, row: Row, vector: bytes | None, *, is_given: bool) -> None:
-        """Append a row of another store as it is: id, version, time and checksum stay."""
+    def restore(
+        self, row: Row, vector: bytes | None, *, is_given: bool, is_foreign: bool = False
+    ) -> None:
+        """Append a row of another store as it is: id, version, time and checksum stay.
+
+        A foreign vector is this row's alone: another text that is the same does not get it (`encodings`).
+        """
 
     @abstractmethod
     def claim_encoder(self, spec: EncoderSpec) -> None:
@@ -352,7 +359,10 @@ class Store(ABC):
 
     def epoch(self) -> int:
         """Return how often all vectors were replaced; an index of another epoch must be rebuilt."""
-        return int(self.meta("epoch") or 0)
+        value = str(self.meta("epoch") or 0)
+        if not (value.isascii() and value.isdigit() and len(value) < _MOST_DIGITS):
+            raise StoreCorrupt(f"the store at {self.folder} has an epoch that is none: {value:.80}")
+        return int(value)
 
     def vectors(self, seqs: Sequence[int]) -> dict[int, bytes]:
         """Return the packed vectors of rows by number. Raises StoreCorrupt."""

@@ -136,6 +136,7 @@ class Merge:
         writing: the turn.
         coming: what to merge.
         below: ids of what gives way to anything else of its key, however new it is.
+        is_foreign: the vectors that come are their rows' alone.
     """
 
     def __init__(
@@ -145,9 +146,10 @@ class Merge:
         coming: Sequence[Coming],
         *,
         below: Collection[str] = frozenset(),
+        is_foreign: bool = False,
     ) -> None:
         self._store, self._writing, self._coming = store, writing, coming
-        self._below = below
+        self._below, self._is_foreign = below, is_foreign
         self._vectors: dict[_Event, tuple[bytes | None, bool]] = {}
         rows: dict[str, list[Row]] = {}
         for row, vector, is_given in coming:
@@ -345,7 +347,12 @@ class Merge:
         vector, is_given = self._vectors.get(_event(row), (None, False))
         if vector is None and row.seq:
             vector, is_given = self._store.given_vectors([row.seq]).get(row.seq, (None, False))
-        self._writing.restore(row._replace(version=chain.version), vector, is_given=is_given)
+        self._writing.restore(
+            row._replace(version=chain.version),
+            vector,
+            is_given=is_given,
+            is_foreign=self._is_foreign and not row.seq,
+        )
         chain.known.add(_event(row))
         chain.last = row
 

@@ -146,7 +146,8 @@ def import_(
             if read.spec is not None and any(vector is not None for _, vector, _ in rows):
                 writing.claim_encoder(read.spec)
             admission.note(writing)
-            done = Merge(store, writing, rows, below=admission.below).run()
+            is_foreign = not grants.evidence
+            done = Merge(store, writing, rows, below=admission.below, is_foreign=is_foreign).run()
             admission.check_pieces()
             newest = max((row.created_at for row, _, _ in rows), default=0)
             writing.set_meta("clock", str(max(writing.now, newest)))

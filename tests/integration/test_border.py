@@ -444,6 +444,18 @@ def test_more_passages_of_a_document_that_is_here_are_refused(
         here.store.import_(write(tmp_path / "f.jsonl", head, map(signed, kept)))
 
 
+def test_a_vector_of_a_file_is_not_taken_for_what_the_encoder_says(
+    here: Memory, export: Path, tmp_path: Path
+) -> None:
+    head, rows, counters = read(export)
+    text = of_kind(rows, "passage")["body"]["text"]
+    of_kind(rows, "passage")["vector"] = vector(*[1.0] * 16)
+    here.store.import_(write(tmp_path / "f.jsonl", head, [*rows, *counters]), user="ada")
+    here.add(text, user="bob")
+    (mine,) = here.search(text, user="bob", mode="dense")
+    assert mine.score > 0.99
+
+
 def test_the_memory_goes_on_after_what_was_refused(
     here: Memory, export: Path, tmp_path: Path
 ) -> None:

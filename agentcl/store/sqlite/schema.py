@@ -50,7 +50,7 @@ CREATE INDEX source_record ON source (record_id);
 
 CREATE TABLE vector (
     seq INTEGER PRIMARY KEY REFERENCES record (seq),
-    given INTEGER NOT NULL,                 -- 1: came with the record, 0: made by the encoder
+    given INTEGER NOT NULL,                 -- 1: came with the record, 0: made by the encoder, 2: made elsewhere
     crc INTEGER NOT NULL,
     data BLOB NOT NULL                      -- float32, little-endian
 );

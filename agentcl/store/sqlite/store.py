@@ -257,7 +257,7 @@ class SqliteStore(Store):
                         f"the vector of row {number} does not match its checksum; "
                         "run `agentcl reembed` to compute all vectors anew"
                     )
-                found[number] = data, bool(given)
+                found[number] = data, given == 1
         return found
 
     def encodings(self, hashes: Sequence[bytes]) -> dict[bytes, bytes]:

@@ -34,6 +34,7 @@ _NAMES: Final = (
     " content_hash, checksum"
 )
 _MARKS: Final = ", ".join("?" * 14)
+FOREIGN: Final = 2  # in the place of 1, "came with the record", and 0, "made by the encoder here"
 _CHUNK: Final = 200  # rows made at a time: few enough to be gone before the garbage collector looks
 _INSERT_SOURCE: Final = "INSERT OR IGNORE INTO source (source_id, record_id) VALUES (?, ?)"
 _INSERT_VECTOR: Final = "INSERT INTO vector (seq, given, crc, data) VALUES (?, ?, ?, ?)"
@@ -183,9 +184,12 @@ class SqliteWriting(Writing):
     def delete_jobs(self, ids: Collection[str]) -> None:
         jobs.delete(self._connection, ids)
 
-    def restore(self, row: Row, vector: bytes | None, *, is_given: bool) -> None:
+    def restore(
+        self, row: Row, vector: bytes | None, *, is_given: bool, is_foreign: bool = False
+    ) -> None:
         sources = json.loads(row.sources) if row.op == "put" else ()
-        self._attach(self._insert(self._values(row)), row.id, sources, vector, is_given)
+        given = FOREIGN if is_foreign and not is_given else is_given
+        self._attach(self._insert(self._values(row)), row.id, sources, vector, given)
 
     def _refuse_taken(self, records: Sequence[Record]) -> None:
         keys = [(record.key, record.kind, record.scope) for record in records]
@@ -261,19 +265,19 @@ class SqliteWriting(Writing):
         self._sources.add((source, record.scope.tenant))
 
     def _attach(
-        self, seq: int, id: str, sources: Sequence[str], vector: bytes | None, is_given: bool
+        self, seq: int, id: str, sources: Sequence[str], vector: bytes | None, is_given: int
     ) -> None:
         self._connection.executemany(_INSERT_SOURCE, [(source, id) for source in sources])
         if vector is not None:
             self._connection.execute(_INSERT_VECTOR, self._vector(seq, vector, is_given=is_given))
 
-    def _vector(self, seq: int, vector: bytes, *, is_given: bool) -> tuple[object, ...]:
+    def _vector(self, seq: int, vector: bytes, *, is_given: int) -> tuple[object, ...]:
         held = self._encoder = self._encoder or self._store.encoder()
         if held is None or held.dim != dimension(vector):
             raise EncoderMismatch(
                 f"a vector of {dimension(vector)} dimensions does not belong to {held}"
             )
-        return seq, is_given, zlib.crc32(vector), vector
+        return seq, int(is_given), zlib.crc32(vector), vector
 
     def _values(self, row: Row) -> tuple[object, ...]:
         scope_id = None if row.tenant is None else self._scope_id(row.scope)

@@ -114,11 +114,9 @@ class Fuzzing:
         except (Exception, HungError) as error:  # noqa: BLE001  # it is what is looked for
             if is_told:
                 traceback.print_exception(error)
-            where = [
-                one
-                for one in traceback.extract_tb(error.__traceback__)
-                if "fuzzing" not in one.filename
-            ][-1]
+            frames = traceback.extract_tb(error.__traceback__)
+            ours = [one for one in frames if one.filename != __file__]
+            where = (ours or frames)[-1]
             told = f"{type(error).__name__}: {str(error)[:200]} ({Path(where.filename).name}:{where.lineno})"
             return Fault(kind, number, told)
         return None
@@ -144,13 +142,15 @@ class Fuzzing:
 
     def _run_export(self, rng: random.Random) -> None:
         (self._work / "e.jsonl").write_bytes(self._export_file(rng))
-        flags = {name: rng.random() < 0.3 for name in ("trusted", "erasures", "rollbacks")}
+        trusted, erasures, rollbacks = (rng.random() < 0.3 for _ in range(3))
         with Memory(self._work / "m", encoder="hashing:16", durability="normal") as memory:
             if rng.random() < 0.3:
                 memory.store.import_(self._export, trusted=rng.random() < 0.5)
             before = memory.store.journal.last_seq()
             try:
-                memory.store.import_(self._work / "e.jsonl", **flags)
+                memory.store.import_(
+                    self._work / "e.jsonl", trusted=trusted, erasures=erasures, rollbacks=rollbacks
+                )
             except AgentclError:
                 assert memory.store.journal.last_seq() == before
             exercise(memory, rng)
