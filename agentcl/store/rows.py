@@ -65,8 +65,8 @@ class Row(NamedTuple):
     @property
     def has_times(self) -> bool:
         """Whether its times are moments."""
-        times = (self.created_at, self.valid_from or 0, self.valid_to or 0)
-        return all(map(is_moment, times))
+        bounds = (one for one in (self.valid_from, self.valid_to) if one is not None)
+        return all(map(is_moment, (self.created_at, *bounds)))
 
     @property
     def is_sound(self) -> bool:

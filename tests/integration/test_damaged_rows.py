@@ -37,6 +37,10 @@ def time_is_text(connection: sqlite3.Connection, where: str) -> None:
     connection.execute(f"UPDATE record SET created_at = 'soon' WHERE {where}")
 
 
+def validity_is_text(connection: sqlite3.Connection, where: str) -> None:
+    connection.execute(f"UPDATE record SET valid_from = '' WHERE {where}")
+
+
 def scope_changed(connection: sqlite3.Connection, where: str) -> None:
     connection.execute(
         f"UPDATE record SET scope = (SELECT id FROM scope WHERE tenant = 'B') WHERE {where}"
@@ -73,6 +77,7 @@ DAMAGES: list[Damage] = [
     no_utf8,
     time_changed,
     time_is_text,
+    validity_is_text,
     scope_changed,
     vector_changed,
     resigned,
