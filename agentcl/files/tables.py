@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from agentcl.store.checks import MAX_TEXT
 _TEXT_KEYS: Final = ("text", "content", "body")
 _TITLE_KEYS: Final = ("title", "name")
 _URI_KEYS: Final = ("uri", "url", "id")
+_TOLD: Final = re.compile("sep=(.)", re.IGNORECASE)
 _SHOWN: Final = 20  # names in a message
 
 
@@ -48,9 +50,10 @@ def read_table(file: BinaryIO, path: Path, limits: ReadLimits) -> Iterator[Sourc
     csv.field_size_limit(max(csv.field_size_limit(), MAX_TEXT))
     lines = lines_of(file, name, limits)
     first = next(lines, "")
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-    if delimiter == "," and "," not in first and ";" in first:
-        delimiter = ";"  # as spreadsheets write it where the comma is in the numbers
+    delimiter = ""
+    if told := _TOLD.fullmatch(first.rstrip("\r\n")):  # a line for the spreadsheet, before the header
+        delimiter, first = told[1], next(lines, "")
+    delimiter = delimiter or _delimiter(first, path)
     narrow = _narrow(_chain(first, lines), name, delimiter, limits)
     rows = csv.reader(narrow, delimiter=delimiter, strict=True)
     uri, taken = uri_of(path), set[str]()
@@ -71,6 +74,15 @@ def read_table(file: BinaryIO, path: Path, limits: ReadLimits) -> Iterator[Sourc
             yield _from_row(uri, where, number, named, "text/csv", taken)
     except csv.Error as error:
         raise LoadError(f"{name}, line {rows.line_num} is not a valid table: {error}") from error
+
+
+def _delimiter(header: str, path: Path) -> str:
+    """Return what stands between columns: a tab, or, where the header has no comma, what spreadsheets write instead."""
+    if path.suffix.lower() == ".tsv":
+        return "\t"
+    if "," in header:
+        return ","
+    return max("\t;", key=header.count) if any(one in header for one in "\t;") else ","
 
 
 def _header(cells: list[str], name: str) -> list[str]:

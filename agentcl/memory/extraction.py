@@ -135,7 +135,10 @@ class ModelExtractor:
             f for f in facts if _is_grounded(f.subject, known) and _is_grounded(f.object, known)
         ]
         names = [name for name in reply.value.get("names", ()) if _is_grounded(name, known)]
-        return Extracted(tuple(names), tuple(stated), len(facts) - len(stated) + reply.dropped)
+        invented = len(facts) - len(stated)
+        # A model that repeats itself does so in other cases, too.
+        once = {tuple(map(str.casefold, fact)): fact for fact in reversed(stated)}
+        return Extracted(tuple(names), tuple(reversed(once.values())), invented + reply.dropped)
 
     def messages(self, passage: str) -> list[Message]:
         """Return what a passage's extraction asks."""

@@ -208,6 +208,14 @@ def test_a_model_reads_each_passage_once_and_invents_nothing(memory: Memory) -> 
     assert memory.facts.state("model:scripted").pending == 1
 
 
+def test_a_fact_that_a_model_repeats_in_other_letters_is_one(memory: Memory) -> None:
+    memory.add(BOAT)
+    shouted = tuple(part.upper() for part in STEERED)
+    model = ScriptedModel([answer([STEERED, shouted, STEERED])])
+    memory.facts.extract(ModelExtractor(model))
+    assert triples(memory) == {STEERED}
+
+
 @pytest.mark.parametrize(
     "broken",
     ["The boat is steered by Ilka.", '{"facts": [["a", "b', '{"facts": [["a", "b"]]}', "[]"],

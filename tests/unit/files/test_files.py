@@ -222,6 +222,14 @@ def test_a_table_without_one_is_read_as_records(write: Any) -> None:
         one(write("t.tsv", "name\tport\nPetrel\tTessary\n")).text == "name: Petrel\nport: Tessary"
     )
     assert one(write("s.csv", "name;price\nbread;1,20\n")).text == "name: bread\nprice: 1,20"
+    assert one(write("tabs.csv", "name\tprice\nbread\t1,20\n")).text == "name: bread\nprice: 1,20"
+
+
+@pytest.mark.parametrize("told", ["sep=;", "SEP=;", "sep=|"])
+def test_a_line_for_the_spreadsheet_is_no_header(write: Any, told: str) -> None:
+    row = told[-1].join
+    table = f"{told}\r\n{row(['name', 'price'])}\r\n{row(['bread', '1,20'])}\r\n"
+    assert one(write("told.csv", table)).text == "name: bread\nprice: 1,20"
 
 
 @pytest.mark.parametrize(
