@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from functools import lru_cache
 from typing import Final
@@ -22,8 +21,6 @@ _DRAWN: Final = {
     }.items()
     for char in chars
 }  # fmt: skip
-# As in "LATIN SMALL LETTER O WITH STROKE", "LATIN LETTER SMALL CAPITAL R", "REGIONAL INDICATOR SYMBOL LETTER I".
-_NAMED: Final = re.compile(r"\b(?:LATIN|REGIONAL INDICATOR)\b.* ([A-Z])(?: WITH .*)?$")
 _QUOTES: Final = str.maketrans("\u2018\u2019\u201c\u201d", "''\"\"")
 
 
@@ -49,8 +46,10 @@ def _drawn(char: str) -> str:
         return ""
     if latin := _DRAWN.get(char) or _DRAWN.get(char.casefold()):
         return latin
-    found = _NAMED.search(unicodedata.name(char, ""))
-    return found[1].lower() if found else char
+    # As in "LATIN SMALL LETTER O WITH STROKE", "LATIN LETTER SMALL CAPITAL R", "REGIONAL INDICATOR SYMBOL LETTER I".
+    words = unicodedata.name(char, "").partition(" WITH ")[0].split()
+    is_latin = "LATIN" in words or "REGIONAL" in words
+    return words[-1].lower() if is_latin and len(words[-1]) == 1 else char
 
 
 @lru_cache(maxsize=4_096)
