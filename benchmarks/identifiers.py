@@ -36,11 +36,11 @@ Maker = Callable[[random.Random], Made]
 WORDS: Final = """
     user order item file path cache token queue index batch event table cart page job node route state event
     config session account invoice report export import filter buffer stream thread worker client server
-""".split()
+""".split()  # noqa: SIM905  # as a list it takes 30 lines
 ACTS: Final = (
-    "get set load save parse find list make drop read send check build fetch merge split".split()
+    "get set load save parse find list make drop read send check build fetch merge split".split()  # noqa: SIM905
 )
-LINKS: Final = "by for from with to of".split()
+LINKS: Final = "by for from with to of".split()  # noqa: SIM905
 # Sentences around an identifier, each with a question in which only the identifier is the same.
 CARRIERS: Final = (
     ("The entry {} was seen after the deploy.", "What do we know about {}?"),

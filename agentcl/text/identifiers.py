@@ -65,7 +65,7 @@ class Identifiers:
         self._text = text
         self._runs = list(_runs(text))
 
-    def keys(self) -> set[int]:
+    def held_keys(self) -> set[int]:
         """Return the keys of all identifiers in all their forms, of 63 bits each."""
         forms = {form for run in self._runs for form in (*_forms(run), *_forms_within(run))}
         return {_key(form) for form in forms.union(_numbers(self._text))}
@@ -167,8 +167,10 @@ def _numbers(text: str) -> Iterator[str]:
             yield from _written_date(
                 [word.strip(_EDGES) for word in words[place - 2 : place]], year
             )
-    for group in _GROUPED.findall(text):
-        digits = "".join(filter(str.isdecimal, _plain(group)))
+    for group in map(_plain, _GROUPED.findall(text)):
+        if _NUMBERED_WORD.fullmatch(re.sub("[ ()]", "", group)):  # two years
+            continue
+        digits = "".join(filter(str.isdecimal, group))
         if len(digits) < len(group) and _LEAST_DIGITS <= len(digits) <= _MOST_DIGITS:
             yield f"#{digits}"
 
