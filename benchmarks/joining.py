@@ -18,6 +18,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -42,6 +43,7 @@ from results import machine, save, table
 
 DEPTH: Final = 200  # of each ranking, as the retriever asks
 AT: Final = DEPTHS.index(5)
+BUILT: Final[tuple[Mode, ...]] = ("hybrid", "graph")
 HALVES: Final = 200
 FEW: Final = 50  # questions, as a small set has
 ASKED_OF_GRAPH: Final = (
@@ -105,7 +107,8 @@ def ask(corpus: Corpus, memory: Memory, position: Mapping[str, int], asked: Aske
     some = min(ASKED_OF_GRAPH, len(corpus.gold))
     asked.few += range(len(asked.gold), len(asked.gold) + some)
     asked.gold += corpus.gold
-    for mode, rankings in (("dense", asked.dense), ("text", asked.text)):
+    parts: tuple[tuple[Mode, list[Ranking]], ...] = (("dense", asked.dense), ("text", asked.text))
+    for mode, rankings in parts:
         for question in corpus.questions:
             hits = memory.search(question, mode=mode, limit=DEPTH, distinct=False).hits
             rankings.append(
@@ -116,7 +119,7 @@ def ask(corpus: Corpus, memory: Memory, position: Mapping[str, int], asked: Aske
                     if part.source == mode
                 ]
             )
-    for mode in ("hybrid", "graph"):
+    for mode in BUILT:
         asked.built.setdefault(mode, []).append(searched(corpus, memory, position, mode))
 
 
@@ -132,7 +135,7 @@ def by_rank(dense: Ranking, text: Ranking) -> list[int]:
     """Join by reciprocal ranks (Cormack et al. 2009), with its usual constant."""
     scores: dict[int, float] = {}
     for ranking in (dense, text):
-        for place, (document, _) in enumerate(ranking):
+        for place, (document, _) in enumerate(_best(ranking)):
             scores[document] = scores.get(document, 0.0) + 1 / (61 + place)
     return sorted(scores, key=lambda document: (-scores[document], document))
 
@@ -141,23 +144,41 @@ def by_scores(weight: float, first: int) -> Rule:
     """Join as `Fusion` does with other constants; with `first` 1 no ranking is trusted more for its spread."""
 
     def joined(dense: Ranking, text: Ranking) -> list[int]:
-        fusion.DENSE_WEIGHT, fusion.FIRST = weight, first  # type: ignore[misc]  # to try others
         rankings = {
-            name: [Match(n, str(document), score) for n, (document, score) in _numbered(ranking)]
+            name: [Match(document, str(document), score) for document, score in _best(ranking)]
             for name, ranking in (("dense", dense), ("text", text))
         }
-        return Fusion(rankings).ordered()
+        with tried(DENSE_WEIGHT=weight, FIRST=first):
+            return Fusion(rankings).ordered()
 
     return joined
 
 
-def _numbered(ranking: Ranking) -> Iterator[tuple[int, tuple[int, float]]]:
-    """Yield entries by their document: of several passages of one, the best is kept."""
-    seen: set[int] = set()
+def _best(ranking: Ranking) -> Ranking:
+    """Return the best passage of each document."""
+    held: dict[int, float] = {}
     for document, score in ranking:
-        if document not in seen:
-            seen.add(document)
-            yield document, (document, score)
+        held.setdefault(document, score)
+    return list(held.items())
+
+
+@contextmanager
+def tried(**constants: float) -> Iterator[None]:
+    """Let constants of the retriever have other values for a while."""
+    places = [
+        (module, name)
+        for name in constants
+        for module in (fusion, graph_search)
+        if hasattr(module, name)
+    ]
+    built = [getattr(module, name) for module, name in places]
+    for module, name in places:
+        setattr(module, name, constants[name])
+    try:
+        yield
+    finally:
+        for (module, name), value in zip(places, built, strict=True):
+            setattr(module, name, value)
 
 
 PLAIN: Final = {f"weight {w}": by_scores(w, 1) for w in WEIGHTS}
@@ -241,7 +262,6 @@ def main() -> None:
     parser.add_argument("--encoder", default="minilm")
     arguments = parser.parse_args()
     encoder = KeptVectors(arguments.encoder)
-    built = fusion.DENSE_WEIGHT, fusion.FIRST, fusion.WALK_WEIGHT, fusion.SHARPNESS
     sets: dict[str, Asked] = {}
     walked: dict[str, dict[str, list[Shares]]] = {}
     for name, corpus in corpora(arguments.data):
@@ -252,20 +272,15 @@ def main() -> None:
             position = {document.id: number for number, document in enumerate(stored)}
             ask(corpus, memory, position, sets.setdefault(name, Asked([], [], [], {}, [])))
             for walk, sharpness in GRAPHS:
-                fusion.WALK_WEIGHT = walk  # type: ignore[misc]  # to try others
-                fusion.SHARPNESS = graph_search.SHARPNESS = sharpness  # type: ignore[misc]
-                some = searched(corpus, memory, position, "graph", ASKED_OF_GRAPH)
-                walked.setdefault(f"walk {walk}, sharpness {sharpness:g}", {}).setdefault(
-                    name, []
-                ).append(some)
-            fusion.WALK_WEIGHT, fusion.SHARPNESS = built[2:]  # type: ignore[misc]
-            graph_search.SHARPNESS = fusion.SHARPNESS  # type: ignore[misc]
+                with tried(WALK_WEIGHT=walk, SHARPNESS=sharpness):
+                    some = searched(corpus, memory, position, "graph", ASKED_OF_GRAPH)
+                of_set = walked.setdefault(f"walk {walk}, sharpness {sharpness:g}", {})
+                of_set.setdefault(name, []).append(some)
     measured: dict[str, dict[str, Shares]] = {
         rule: {name: ruled(asked, joins) for name, asked in sets.items()}
         for rule, joins in RULES.items()
     }
-    fusion.DENSE_WEIGHT, fusion.FIRST = built[:2]  # type: ignore[misc]
-    for mode in ("hybrid", "graph"):
+    for mode in BUILT:
         measured[mode] = {name: np.concatenate(a.built[mode]) for name, a in sets.items()}
     save("joining" if arguments.encoder == "minilm" else f"joining-{arguments.encoder}",
          {"machine": machine("numpy", "torch", "sentence-transformers"), "seed": SEED, "encoder": arguments.encoder,
@@ -328,7 +343,7 @@ def report(
         ],
     )  # fmt: skip
     print()
-    graphs = [
+    graphs: list[dict[str, Any]] = [
         {
             "constants": name,
             "recall@5": {s: interval(found[s][:, AT]) for s in found},

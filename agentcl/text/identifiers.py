@@ -39,7 +39,8 @@ _MONTHS: Final = "jan feb mar apr may jun jul aug sep oct nov dec".split()  # no
 _DAY: Final = re.compile(r"(\d{1,2})(?:st|nd|rd|th)?")
 # Groups of digits, as of a telephone number.
 _GROUPED: Final = re.compile(r"(?<![\w.])\+?\(?\d[\d ()\-\u2010-\u2013]{5,18}\d(?![\w.]\d)")
-_LEAST_DIGITS: Final = 7  # of a telephone number ...
+_LEAST_DIGITS: Final = 7  # of a telephone number, or of what is looked up without its signs ...
+
 _MOST_DIGITS: Final = 15  # ... the most by E.164
 
 # What tells an identifier among words, since words are not written so.
@@ -48,7 +49,7 @@ _TELLING: Final = re.compile(
     r"|[^\W\d_]{2}\.[^\W\d_]{2}"  # file.txt, but not U.S.
     r"|^(?:--?[^\W\d_]|[/~.@#]\w|\$[^\W\d])"  # --flag, /path, .env, @name, #12, $HOME
     r"|^\w{1,2}[+#]+$"  # C++, C#
-    r"|^[a-z]+[A-Z]|^(?:[A-Z][a-z]+){3}"  # camelCase, CamelCaseName
+    r"|^[a-z]+[A-Z]|^(?:[A-Z][a-z]+){3}|^[A-Z]{2,}[a-z]+[A-Z]"  # camelCase, CamelCaseName, XMLFileName
     rf"|\d.*[{_SIGNS}]+[^\W_]|[^\W_][{_SIGNS}]+.*\d"  # digits and signs
 )
 _KEBAB: Final = re.compile(r"[a-z]+(?:-[a-z]+){2,}")
@@ -132,6 +133,8 @@ def _is_telling(run: str) -> bool:
 def _forms(run: str) -> Iterator[str]:
     yield f"={run}"
     yield from _free_forms(run)
+    if len(run) >= _LEAST_DIGITS and run.isalnum() and not run.isalpha():
+        yield _joined(run)  # 20240503 for 2024-05-03
 
 
 def _free_forms(run: str) -> Iterator[str]:
@@ -150,7 +153,11 @@ def _free_forms(run: str) -> Iterator[str]:
 
 
 def _forms_within(run: str) -> Iterator[str]:
-    """Yield the forms of the identifiers that a longer one is made of."""
+    """Yield the forms of the identifiers that a longer one is made of, and of one written without its signs."""
+    if (
+        len(run) >= _LEAST_DIGITS and "." not in run
+    ):  # in versions and addresses it tells the numbers apart
+        yield _joined(run)
     if "," in run:
         yield from _free_forms(_THOUSANDS.sub(lambda number: number[0].replace(",", ""), run))
     pieces = _SEAM.split(run)
@@ -172,7 +179,7 @@ def _numbers(text: str) -> Iterator[str]:
             continue
         digits = "".join(filter(str.isdecimal, group))
         if len(digits) < len(group) and _LEAST_DIGITS <= len(digits) <= _MOST_DIGITS:
-            yield f"#{digits}"
+            yield _joined(digits)
 
 
 def _written_date(before: list[str], year: str) -> Iterator[str]:
@@ -182,6 +189,10 @@ def _written_date(before: list[str], year: str) -> Iterator[str]:
             yield _by_parts(
                 year, f"{1 + _MONTHS.index(month[:3].casefold()):02}", number[1].zfill(2)
             )
+
+
+def _joined(run: str) -> str:
+    return "#" + "".join(filter(str.isalnum, run.casefold()))
 
 
 def _by_parts(*parts: str) -> str:

@@ -46,6 +46,8 @@ def test_an_identifier_is_one_in_a_sentence_too_whatever_punctuation_is_around_i
         ("harbour.conf", "/etc/tide/harbour.conf", "/etc/harbour/tide.conf"),
         ("example.org", "mara@example.org", "mara.example@org"),
         ("+49 30 1234567", "+49 (30) 123-4567", "+49 30 1234576"),
+        ("20240503", "2024-05-03", "2024-03-05"),
+        ("5551234567", "555-123-4567", "555-456-1237"),
         ("AB\u20111203", "AB-1203", "AB-1302"),
         ("\uff11\uff0e\uff11\uff10", "1.10", "1.1"),
         ("版本1.10", "版本 1.10", "版本 11.0"),
