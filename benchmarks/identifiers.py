@@ -11,6 +11,7 @@ passages share and the right one does not. Intervals are 95% by bootstrap over t
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import sys
 import tempfile
@@ -25,6 +26,7 @@ from agentcl import Draft, Memory
 from agentcl.retrieval.modes import Mode
 
 sys.path.insert(0, str(Path(__file__).parent))
+from kept_vectors import KeptVectors
 from recalls import SEED, interval
 from results import machine, save, table
 
@@ -36,11 +38,11 @@ Maker = Callable[[random.Random], Made]
 WORDS: Final = """
     user order item file path cache token queue index batch event table cart page job node route state event
     config session account invoice report export import filter buffer stream thread worker client server
-""".split()
+""".split()  # noqa: SIM905  # as a list it takes 30 lines
 ACTS: Final = (
-    "get set load save parse find list make drop read send check build fetch merge split".split()
+    "get set load save parse find list make drop read send check build fetch merge split".split()  # noqa: SIM905
 )
-LINKS: Final = "by for from with to of".split()
+LINKS: Final = "by for from with to of".split()  # noqa: SIM905
 # Sentences around an identifier, each with a question in which only the identifier is the same.
 CARRIERS: Final = (
     ("The entry {} was seen after the deploy.", "What do we know about {}?"),
@@ -291,7 +293,10 @@ def _asked(
 
 def measure(encoder: str, texts: list[str], questions: list[Question]) -> dict[Mode, list[bool]]:
     """Return by mode whether the right passage came first, by question."""
-    with tempfile.TemporaryDirectory() as folder, Memory(folder, encoder=encoder) as memory:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Memory(folder, encoder=KeptVectors(encoder)) as memory,
+    ):
         stored = memory.add_many([Draft(text=text) for text in texts], duplicates="keep")
         position = {document.id: number for number, document in enumerate(stored)}
 
@@ -310,6 +315,7 @@ def main() -> None:
     parser.add_argument("--encoder", nargs="+", default=["hashing", "minilm"])
     parser.add_argument("--each", type=int, default=EACH)
     parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--before", type=Path, help="the result of an earlier version, kept beside")
     arguments = parser.parse_args()
     texts, questions = made(arguments.seed, arguments.each)
     rows: list[dict[str, Any]] = []
@@ -336,8 +342,9 @@ def main() -> None:
             for row in rows
         ],
     )  # fmt: skip
+    before = json.loads(arguments.before.read_text("utf-8"))["rows"] if arguments.before else []
     save("identifiers", {"machine": machine("numpy", "torch"), "seed": arguments.seed, "texts": len(texts),
-                         "questions": len(questions), "rows": rows})  # fmt: skip
+                         "questions": len(questions), "rows": rows, "before": before})  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import report_guidance
+import report_retrieval
 import report_runs
 from report_tables import result, table
 
@@ -402,6 +403,11 @@ PARTS: dict[str, Callable[[], str]] = {
     "summary": summary,
     "overview": overview,
     "retrieval": retrieval,
+    "joining": report_retrieval.joining,
+    "joining_paired": report_retrieval.joining_paired,
+    "joining_halves": report_retrieval.joining_halves,
+    "joining_graph": report_retrieval.joining_graph,
+    "identifiers": report_retrieval.identifiers,
     "startup": startup,
     "writes": writes,
     "vectors": vector_search,

@@ -25,6 +25,7 @@ from agentcl.retrieval.modes import Mode, SearchMode
 
 sys.path.insert(0, str(Path(__file__).parent))
 from corpora import Corpus, load
+from kept_vectors import KeptVectors
 from recalls import DEPTHS, SEED, Shares, documents_of, interval, recalls
 from results import machine, save, table
 
@@ -35,7 +36,9 @@ PUBLISHED = "HippoRAG 2, same facts"
 Row = dict[str, Any]
 
 
-def measure(corpus: Corpus, encoder: str, folder: Path) -> tuple[list[Row], dict[str, Shares]]:
+def measure(
+    corpus: Corpus, encoder: str | KeptVectors, folder: Path
+) -> tuple[list[Row], dict[str, Shares]]:
     """Fill a memory with a corpus; return one row for each ranking, and the recalls of each question."""
     rows: list[Row] = []
     shares: dict[str, Shares] = {}
@@ -103,14 +106,17 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, default=Path("../shared/data/multihop"))
     parser.add_argument("--encoder", default="minilm")
+    parser.add_argument("--keep-vectors", action="store_true",
+                        help="use vectors kept in .bench; the time to fill is then without encoding")  # fmt: skip
     arguments = parser.parse_args()
     if not arguments.data.is_dir():
         parser.error(f"there is no folder {arguments.data}; --data must name the multihop data")
+    encoder = KeptVectors(arguments.encoder) if arguments.keep_vectors else arguments.encoder
     rows: list[Row] = []
     paired: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         for number, corpus in enumerate(load(arguments.data)):
-            some, shares = measure(corpus, arguments.encoder, Path(folder) / str(number))
+            some, shares = measure(corpus, encoder, Path(folder) / str(number))
             rows += some
             paired += differences(corpus.name, shares)
     table(
@@ -159,7 +165,7 @@ def main() -> None:
         else "retrieval-" + arguments.encoder.replace(":", "-")
     )
     save(name, {"machine": machine("numpy", "torch", "sentence-transformers"), "seed": SEED,
-                "encoder": arguments.encoder, "peak_mb": peak_mb, "rows": rows, "paired": paired})  # fmt: skip
+                "encoder": arguments.encoder, "has_kept_vectors": arguments.keep_vectors, "peak_mb": peak_mb, "rows": rows, "paired": paired})  # fmt: skip
     sys.exit(1 if worse else 0)
 
 

@@ -297,7 +297,7 @@ class FullTextIndex:
         )
         connection.executemany(
             "INSERT INTO identifier VALUES (?, ?)",
-            ((key, entry.seq) for entry, found in read for key in found.keys()),
+            ((key, entry.seq) for entry, found in read for key in found.held_keys()),
         )
         connection.executemany(
             "UPDATE scope SET live = live + ? WHERE id = ?",
@@ -443,9 +443,9 @@ def _asked_words(query: str) -> list[str]:
 
 
 def _by_keys(count: int) -> str:
-    """Return the query for entries with some of these keys; their score is which share of them they have."""
+    """Return the query for entries with some of these keys; their score is how many of them they have."""
     asked = ", ".join("?" * count)
-    return f"SELECT seq, count(*) / {count}.0 AS score FROM identifier WHERE key IN ({asked}) GROUP BY seq"
+    return f"SELECT seq, count(*) AS score FROM identifier WHERE key IN ({asked}) GROUP BY seq"
 
 
 def _phrase(term: str) -> str:

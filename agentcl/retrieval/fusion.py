@@ -14,11 +14,12 @@ from agentcl.retrieval.recall import Link, ScorePart
 if TYPE_CHECKING:
     from agentcl.retrieval.graph.index import Association
 
-DENSE_WEIGHT: Final = 0.55  # of an encoder that knows meaning; the text ranking has the rest
+DENSE_WEIGHT: Final = 0.6  # of an encoder that knows meaning; the text ranking has the rest
+FIRST: Final = 10  # entries whose spread tells how much a ranking has to say of a query
 LEXICAL_DENSE_WEIGHT: Final = 0.02  # of one that compares spelling: BM25 lacks typos alone
 SEEDS: Final = 20  # passages at which a walk begins ...
 SHARPNESS: Final = 25.0  # ... with shares that fall by e for every 1/25 of the best score
-_WALK_WEIGHT: Final = 0.1  # of the logarithm of visits, in units of the fused score
+WALK_WEIGHT: Final = 0.1  # of the logarithm of visits, in units of the fused score
 _FAINT: Final = 1e-5  # visits below this differ by what the walk leaves waiting
 _SMALL: Final = 1e-9  # a ranking whose best score is nothing adds nothing
 
@@ -38,30 +39,30 @@ class Fusion:
 
     A convex combination of scores (Bruch et al. 2023, arXiv 2210.11934), each divided by the best of its
     ranking; negative cosines count as 0. An entry that the text ranking does not have gets nothing from it;
-    one that the dense ranking ends before gets its last score, the most that its own cosine can be. Any dense
-    weight from 0.4 to 0.6 beats both parts on the real corpora; more of it helps where several passages are
-    needed, less where the question names what it is about.
+    one that the dense ranking ends before gets its last score, the most that its own cosine can be.
+
+    A ranking weighs more for a query of which it tells the best from the next: the spread of the first scores
+    predicts how good a ranking is (NQC: Shtok et al. 2012). `benchmarks/joining.py` shows what that gains.
+
+    What holds the identifiers of a query in one more form comes before what does not: the others add up to 1.
 
     Args:
-        rankings: "dense" and "text", either of which may be missing or empty.
+        rankings: "dense" and "text", either of which may be missing or empty; "exact", whose scores are
+            how many forms of the query's identifiers an entry holds.
         is_lexical: whether the dense ranking compares spelling only.
     """
 
     def __init__(
         self, rankings: Mapping[str, Sequence[Match]], *, is_lexical: bool = False
     ) -> None:
-        dense_weight = LEXICAL_DENSE_WEIGHT if is_lexical else DENSE_WEIGHT
-        weights = {"dense": dense_weight, "text": 1.0 - dense_weight}
-        exact = rankings.get("exact")
-        self._present = {n: ranking for n, ranking in rankings.items() if ranking and n != "exact"}
-        if len(self._present) == 1:
-            weights = dict.fromkeys(self._present, 1.0)
+        self._present = {name: ranking for name, ranking in rankings.items() if ranking}
+        weights = _weights(self._present, is_lexical=is_lexical)
         self._scales = {
             name: weights[name] / max(ranking[0].score, _SMALL)
             for name, ranking in self._present.items()
+            if name in weights
         }
-        if exact:
-            self._present["exact"] = exact
+        if "exact" in self._present:
             self._scales["exact"] = 1.0
         self._places: dict[str, dict[int, int]] = {}  # by ranking, then by seq
         self.scores: dict[int, float] = {}  # by seq
@@ -103,10 +104,29 @@ class Fusion:
     def _beyond_dense(self) -> ScorePart | None:
         """Return what the dense ranking says at most of an entry that it ends before."""
         dense = self._present.get("dense")
-        if dense is None or len(self._present.keys() - {"exact"}) == 1 or dense[-1].score <= 0:
+        if dense is None or len(self._present) == 1 or dense[-1].score <= 0:
             return None
         last = dense[-1].score
         return ScorePart("dense", len(dense) + 1, last, self._scales["dense"] * last)
+
+
+def _weights(present: Mapping[str, Sequence[Match]], *, is_lexical: bool) -> dict[str, float]:
+    """Return the weights of the dense and the text ranking, if they are there; their sum is 1."""
+    dense_weight = LEXICAL_DENSE_WEIGHT if is_lexical else DENSE_WEIGHT
+    weights = {"dense": dense_weight, "text": 1.0 - dense_weight}
+    weights = {name: weight for name, weight in weights.items() if name in present}
+    if not is_lexical:
+        first = min(FIRST, max((len(present[name]) for name in weights), default=0))
+        spread = {name: w * math.sqrt(_spread(present[name], first)) for name, w in weights.items()}
+        weights = spread if sum(spread.values()) > 0 else weights
+    total = sum(weights.values())
+    return {name: weight / total for name, weight in weights.items()}
+
+
+def _spread(ranking: Sequence[Match], first: int) -> float:
+    """Return how far the first of a ranking lie below its best, from 0 to 1; who is not there has 0."""
+    best = max(ranking[0].score, _SMALL)
+    return 1.0 - sum(max(match.score, 0.0) for match in ranking[:first]) / (first * best)
 
 
 def fuse(rankings: Mapping[str, Sequence[Match]], *, is_lexical: bool = False) -> Iterator[Fused]:
@@ -166,4 +186,4 @@ def with_link(found: Fused, steps: tuple[tuple[str, str], ...]) -> Fused:
 
 
 def _adds(found: Association) -> float:
-    return _WALK_WEIGHT * math.log1p(found.share / _FAINT)
+    return WALK_WEIGHT * math.log1p(found.share / _FAINT)

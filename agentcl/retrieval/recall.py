@@ -80,9 +80,9 @@ class LinkedFact:
 class ScorePart:
     """What one ranking had to say about a hit."""
 
-    source: str  # the ranking: "dense", "text" or "graph"
+    source: str  # the ranking: "dense", "text", "exact" or "graph"
     rank: int  # 1 for its best
-    score: float  # in the ranking's own unit: cosine, BM25, or share of a walk's time
+    score: float  # in its own unit: cosine, BM25, forms of identifiers, share of a walk's time
     contribution: float  # how much of the hit's score came from it
     link: Link | None = None  # how the graph led there
 

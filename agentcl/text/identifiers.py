@@ -39,7 +39,8 @@ _MONTHS: Final = "jan feb mar apr may jun jul aug sep oct nov dec".split()  # no
 _DAY: Final = re.compile(r"(\d{1,2})(?:st|nd|rd|th)?")
 # Groups of digits, as of a telephone number.
 _GROUPED: Final = re.compile(r"(?<![\w.])\+?\(?\d[\d ()\-\u2010-\u2013]{5,18}\d(?![\w.]\d)")
-_LEAST_DIGITS: Final = 7  # of a telephone number ...
+_LEAST_DIGITS: Final = 7  # of a telephone number, or of what is looked up without its signs ...
+
 _MOST_DIGITS: Final = 15  # ... the most by E.164
 
 # What tells an identifier among words, since words are not written so.
@@ -48,7 +49,7 @@ _TELLING: Final = re.compile(
     r"|[^\W\d_]{2}\.[^\W\d_]{2}"  # file.txt, but not U.S.
     r"|^(?:--?[^\W\d_]|[/~.@#]\w|\$[^\W\d])"  # --flag, /path, .env, @name, #12, $HOME
     r"|^\w{1,2}[+#]+$"  # C++, C#
-    r"|^[a-z]+[A-Z]|^(?:[A-Z][a-z]+){3}"  # camelCase, CamelCaseName
+    r"|^[a-z]+[A-Z]|^(?:[A-Z][a-z]+){3}|^[A-Z]{2,}[a-z]+[A-Z]"  # camelCase, CamelCaseName, XMLFileName
 )
 _DIGIT: Final = re.compile(r"\d")
 _SIGN_BEFORE: Final = re.compile(rf"[{_SIGNS}][^\W_]")
@@ -67,7 +68,7 @@ class Identifiers:
         self._text = text
         self._runs = list(_runs(text))
 
-    def keys(self) -> set[int]:
+    def held_keys(self) -> set[int]:
         """Return the keys of all identifiers in all their forms, of 63 bits each."""
         forms = {form for run in self._runs for form in (*_forms(run), *_forms_within(run))}
         return {_key(form) for form in forms.union(_numbers(self._text))}
@@ -142,6 +143,8 @@ def _has_signs_and_digits(run: str) -> bool:
 def _forms(run: str) -> Iterator[str]:
     yield f"={run}"
     yield from _free_forms(run)
+    if len(run) >= _LEAST_DIGITS and run.isalnum() and not run.isalpha():
+        yield _joined(run)  # 20240503 for 2024-05-03
 
 
 def _free_forms(run: str) -> Iterator[str]:
@@ -160,7 +163,11 @@ def _free_forms(run: str) -> Iterator[str]:
 
 
 def _forms_within(run: str) -> Iterator[str]:
-    """Yield the forms of the identifiers that a longer one is made of."""
+    """Yield the forms of the identifiers that a longer one is made of, and of one written without its signs."""
+    if (
+        len(run) >= _LEAST_DIGITS and "." not in run
+    ):  # in versions and addresses it tells the numbers apart
+        yield _joined(run)
     if "," in run:
         yield from _free_forms(_THOUSANDS.sub(lambda number: number[0].replace(",", ""), run))
     pieces = _SEAM.split(run)
@@ -177,10 +184,12 @@ def _numbers(text: str) -> Iterator[str]:
             yield from _written_date(
                 [word.strip(_EDGES) for word in words[place - 2 : place]], year
             )
-    for group in _GROUPED.findall(text):
-        digits = "".join(filter(str.isdecimal, _plain(group)))
+    for group in map(_plain, _GROUPED.findall(text)):
+        if _NUMBERED_WORD.fullmatch(re.sub("[ ()]", "", group)):  # two years
+            continue
+        digits = "".join(filter(str.isdecimal, group))
         if len(digits) < len(group) and _LEAST_DIGITS <= len(digits) <= _MOST_DIGITS:
-            yield f"#{digits}"
+            yield _joined(digits)
 
 
 def _written_date(before: list[str], year: str) -> Iterator[str]:
@@ -190,6 +199,10 @@ def _written_date(before: list[str], year: str) -> Iterator[str]:
             yield _by_parts(
                 year, f"{1 + _MONTHS.index(month[:3].casefold()):02}", number[1].zfill(2)
             )
+
+
+def _joined(run: str) -> str:
+    return "#" + "".join(filter(str.isalnum, run.casefold()))
 
 
 def _by_parts(*parts: str) -> str:

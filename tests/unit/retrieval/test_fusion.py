@@ -32,7 +32,7 @@ def test_an_entry_that_the_dense_ranking_ends_before_gets_its_last_score() -> No
     }
     dense, text = fused[3].parts
     assert (dense.source, dense.rank, dense.score) == ("dense", 3, 0.4)
-    assert dense.contribution == pytest.approx(0.5 * DENSE_WEIGHT)
+    assert dense.contribution == pytest.approx(0.5 * fused[1].score)
     assert text.source == "text"
     assert [part.source for part in fused[2].parts] == ["dense"]  # it shares no word: BM25 is 0
 
@@ -51,6 +51,31 @@ def test_a_lexical_dense_ranking_only_breaks_ties_and_fills_gaps() -> None:
         )
     )
     assert [entry.seq for entry in fused] == [1, 3, 2]
+
+
+def test_a_ranking_that_tells_its_best_from_the_next_weighs_more() -> None:
+    flat = ranking((1, 0.80), (2, 0.79), (3, 0.78))
+    steep = ranking((3, 9.0), (1, 1.0), (2, 1.0))
+    assert next(fuse({"dense": flat, "text": steep})).seq == 3
+    flat = ranking((1, 9.0), (2, 8.9), (3, 8.8))
+    steep = ranking((3, 0.8), (1, 0.1), (2, 0.1))
+    assert next(fuse({"dense": steep, "text": flat})).seq == 3
+
+
+def test_rankings_that_tell_nothing_are_weighed_as_ever() -> None:
+    (found,) = fuse({"dense": ranking((1, 0.4)), "text": ranking((1, 3.0))})
+    assert [part.contribution for part in found.parts] == [DENSE_WEIGHT, 1 - DENSE_WEIGHT]
+
+
+def test_what_holds_an_identifier_comes_before_all_that_does_not() -> None:
+    rankings = {
+        "dense": ranking((1, 0.9), (2, 0.8), (3, 0.1)),
+        "text": ranking((1, 9.0), (2, 8.0), (3, 1.0)),
+        "exact": ranking((3, 3), (4, 3), (2, 1)),
+    }
+    fused = list(fuse(rankings))
+    assert [entry.seq for entry in fused] == [3, 4, 2, 1]
+    assert fused[0].parts[-1].source == "exact"
 
 
 def test_one_ranking_alone_keeps_its_order() -> None:

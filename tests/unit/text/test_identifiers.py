@@ -8,7 +8,7 @@ from agentcl.text.identifiers import Identifiers
 def alike(query: str, text: str) -> float:
     """Return which share of what a query asks for a text holds."""
     asked = Identifiers(query).asked_keys()
-    return len(Identifiers(text).keys().intersection(asked)) / len(asked) if asked else 0.0
+    return len(Identifiers(text).held_keys().intersection(asked)) / len(asked) if asked else 0.0
 
 
 @pytest.mark.parametrize(
@@ -46,8 +46,10 @@ def test_an_identifier_is_one_in_a_sentence_too_whatever_punctuation_is_around_i
         ("harbour.conf", "/etc/tide/harbour.conf", "/etc/harbour/tide.conf"),
         ("example.org", "mara@example.org", "mara.example@org"),
         ("+49 30 1234567", "+49 (30) 123-4567", "+49 30 1234576"),
+        ("20240503", "2024-05-03", "2024-03-05"),
+        ("5551234567", "555-123-4567", "555-456-1237"),
         ("AB\u20111203", "AB-1203", "AB-1302"),
-        ("１．１０", "1.10", "1.1"),
+        ("\uff11\uff0e\uff11\uff10", "1.10", "1.1"),
         ("版本1.10", "版本 1.10", "版本 11.0"),
     ],
 )
@@ -60,8 +62,8 @@ def test_the_nearer_of_two_spellings_holds_more_of_what_is_asked(
 @pytest.mark.parametrize(
     "question",
     [
-        "When did the 19th-century well-known playwright of the U.S. move in 1961?",
-        "Who won the 2014–15 season in a 4-cylinder car, and was it O'Brien or McDonald?",
+        "When did the 19th-century well-known playwright of the U.S. (1564 - 1616) move in 1961?",
+        "Who won the 2014\u201315 season in a 4-cylinder car, and was it O'Brien or McDonald?",
         "What is a 10 percent all-or-nothing state-of-the-art mid-1970s offer and/or deal?",
     ],
 )
@@ -95,5 +97,5 @@ def test_no_other_order_of_the_parts_is_the_same(parts: list[str], joint: str) -
 @given(st.text())
 def test_any_text_has_keys_that_sqlite_can_keep_and_finds_itself(text: str) -> None:
     found = Identifiers(text)
-    assert all(0 <= key < 2**63 for key in found.keys())
-    assert set(found.asked_keys()) <= found.keys()
+    assert all(0 <= key < 2**63 for key in found.held_keys())
+    assert set(found.asked_keys()) <= found.held_keys()

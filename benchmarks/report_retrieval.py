@@ -1,0 +1,104 @@
+"""The tables of how rankings are joined, and of identifiers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from report_tables import result, table
+
+_RULES = {
+    "RRF": "RRF",
+    "weight 0.55": "weight 0.55, before",
+    "left out, weight alone": "weight of the other sets",
+    "left out, by spread": "spread, constants of the other sets",
+    "hybrid": "hybrid, as built",
+    "graph": "graph",
+}
+
+
+def joining() -> str:
+    """Recall of each rule, where its constants come from the other sets."""
+    rows = result("joining")["rows"]
+    return table(
+        ["recall@5", "dense", "BM25", *_RULES.values()],
+        [
+            [
+                f"{row['set']} ({row['questions']:,})",
+                *(f"{row['recall@5'][name][0]:.1f}" for name in ("dense", "BM25", *_RULES)),
+            ]
+            for row in rows
+        ],
+    )
+
+
+def joining_paired() -> str:
+    """The same against the better part, and against dense for the graph."""
+    found = result("joining")
+    names = [name for name in _RULES if name != "graph"]
+    return table(
+        [
+            "",
+            *(_RULES[name] for name in names),
+            "graph, constants of the other sets, against dense",
+        ],
+        [
+            [
+                f"{row['set']} (against {row['better part']})",
+                *(_cell(row["against better part"][name]) for name in names),
+                _cell(found["graph left out"][row["set"]]["against dense"]),
+            ]
+            for row in found["rows"]
+        ],
+    )
+
+
+def joining_halves() -> str:
+    """How often a rule falls below the better part on few questions, and what halves say."""
+    found = result("joining")
+    names = ("RRF", "weight 0.55", "hybrid")
+    return table(
+        ["", *(f"below on {found['few']} questions, {_RULES[name]}" for name in names),
+         "gain on the other half", "halves with a loss"],
+        [
+            [
+                row["set"],
+                *(f"{row['below on few'][name]:.0f} %" for name in names),
+                f"{row['halves']['by spread'][0]:+.1f}",
+                f"{row['halves']['by spread'][1]:.0f} %",
+            ]
+            for row in found["rows"]
+        ],
+    )  # fmt: skip
+
+
+def joining_graph() -> str:
+    """Graph search with its constants halved and doubled."""
+    graphs = result("joining")["graphs"]
+    sets = list(graphs[0]["recall@5"])
+    return table(
+        ["graph, recall@5", *sets],
+        [[g["constants"], *(f"{g['recall@5'][s][0]:.1f}" for s in sets)] for g in graphs],
+    )
+
+
+def identifiers() -> str:
+    """How often the exact identifier comes first."""
+    found = result("identifiers")
+    before = {(row["encoder"], row["mode"]): row for row in found["before"]}
+    rows = []
+    for row in found["rows"]:
+        old = before.get((row["encoder"], row["mode"]))
+        rows.append(
+            [
+                row["encoder"],
+                row["mode"],
+                *(f"{row[form][0]:.1f}" for form in ("bare", "in a question")),
+                *(f"{old[form][0]:.1f}" if old else "" for form in ("bare", "in a question")),
+            ]
+        )
+    heads = ["bare", "in a question", "bare, before", "in a question, before"]
+    return table(["encoder", "mode", *heads], rows)
+
+
+def _cell(found: Sequence[float]) -> str:
+    return f"{found[0]:+.1f} [{found[1]:+.1f}, {found[2]:+.1f}]"
