@@ -239,6 +239,13 @@ def test_what_a_message_holds_is_typed_as_a_prompt(module: str, function: str) -
     (found,) = (one for one in functions(tree) if one.name == function)
     typed = {arg.arg for arg in found.args.args if ast.unparse(arg.annotation or arg) == "Prompt"}
     asked = [call.args for call in calls(found, "Message") if ast.unparse(call.args[0]) == "'user'"]
-    assert asked
-    assert all(ast.unparse(content) in typed for _, content in asked)
+    said = [ast.unparse(content) for _, content in asked]
+    # Demonstrations are the words of who builds the agent, as instructions are; ours are `Prompt`s.
+    shown = [
+        ast.unparse(loop.target.elts[0])
+        for loop in ast.walk(found)
+        if isinstance(loop, ast.For) and isinstance(loop.target, ast.Tuple)
+        if ast.unparse(loop.iter) == "demonstrations"
+    ]
+    assert [one for one in said if one not in shown] == [one for one in said if one in typed] != []
     assert calls(tree, "Message") == calls(found, "Message")
