@@ -51,7 +51,9 @@ def read_table(file: BinaryIO, path: Path, limits: ReadLimits) -> Iterator[Sourc
     lines = lines_of(file, name, limits)
     first = next(lines, "")
     delimiter = ""
-    if told := _TOLD.fullmatch(first.rstrip("\r\n")):  # a line for the spreadsheet, before the header
+    if told := _TOLD.fullmatch(
+        first.rstrip("\r\n")
+    ):  # a line for the spreadsheet, before the header
         delimiter, first = told[1], next(lines, "")
     delimiter = delimiter or _delimiter(first, path)
     narrow = _narrow(_chain(first, lines), name, delimiter, limits)
