@@ -98,9 +98,26 @@ def torture() -> str:
     """The long torture."""
     row = result("torture")
     return (
-        f"{row['workers']} processes, {row['kills']} kills, {row['acknowledged']:,} acknowledged changes, "
+        f"{row['workers']} processes of {row['threads']} threads, {row['kills']} kills, {row['acknowledged']:,} acknowledged changes, "
         f"{row['records_checked']:,} records checked afterwards: {row['lost']} lost.\n"
     )
+
+
+def forgetting() -> str:
+    """How long `forget` takes, and how long it holds up others."""
+    rows = [
+        [
+            f"{one['megabytes']:.0f} MB",
+            name,
+            f"{row['seconds']:.1f}",
+            f"{row['add_ms']:.0f}",
+            f"{row['search_ms']:.0f}",
+        ]
+        for one in result("forget")["sizes"]
+        for name, row in one["spans"].items()
+    ]
+    header = ["folder", "beside it", "s", "longest add, ms", "longest search, ms"]
+    return table(header, rows)
 
 
 def gates() -> str:
@@ -414,6 +431,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "fulltext": fulltext,
     "torture": torture,
     "blocks": blocks,
+    "forgetting": forgetting,
     "gates": gates,
     "made": made,
     "learning": report_runs.learning,

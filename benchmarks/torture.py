@@ -2,8 +2,8 @@
 
     python benchmarks/torture.py --rounds 1000 --workers 4
 
-Processes add, update, delete, forget and search in one folder while they are killed (`kill -9`) at random
-moments. Afterwards no acknowledged change may be missing, no forgotten byte may be on disk, and the
+Threads of several processes add, update, delete, forget and search in one folder while the processes are
+killed (`kill -9`) at random moments. Afterwards no acknowledged change may be missing, no forgotten byte may be on disk, and the
 doctor must find nothing.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "e2e"))
 sys.path.insert(0, str(Path(__file__).parent))
-from killing import run
+from killing import THREADS, run
 from results import machine, save
 
 
@@ -49,6 +49,7 @@ def main() -> None:
     result = {
         "kills": arguments.rounds,
         "workers": arguments.workers,
+        "threads": THREADS,
         "seed": arguments.seed,
         "acknowledged": acknowledged,
         "records_checked": checked,

@@ -84,9 +84,11 @@ def add(
     with open_memory(given, begins=True) as memory:
         before = memory.store.journal.last_seq()
         with screen.progress("remembering", total) as progress:
+            documents, passages = progress.task_ids[0], progress.add_task("encoding", total=None)
             stored = memory.add_many(
                 drafts(),
-                progress=lambda done: progress.update(progress.task_ids[0], completed=done),
+                progress=lambda done: progress.update(documents, completed=done),
+                encoded=lambda *far: progress.update(passages, completed=far[0], total=far[1]),
                 **scope,
             )
         # A file can be named twice, also by a link or with the folder that it is in.
@@ -151,6 +153,12 @@ def search(
     scope: dict[str, Any],
 ) -> None:
     """Find what is remembered, best first, and say why."""
+    if mode == "graph":  # filled for the first time, it takes long
+        with screen.progress("reading names, %", 100) as bar:
+            memory.store.retriever.catch_up(
+                mode=mode,
+                progress=lambda share: bar.update(bar.task_ids[0], completed=int(100 * share)),
+            )
     recall = memory.search(
         query, limit=limit, mode=mode, filters=_filters(filters), as_of=as_of, **scope
     )

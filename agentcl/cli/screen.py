@@ -334,7 +334,9 @@ class Screen:
             others = len(lesson.stated_by)
             more = f"; {others} other episode(s) stated the same, and keep that" if others else ""
             self.line(f"the lesson {lesson.id} is gone: {why}{more}")
-        self.line(f"bytes cleared from: {', '.join(receipt.cleared)}")
+        self.line(
+            f"no byte of them left since {receipt.cleared_at.isoformat()} in: {', '.join(receipt.cleared)}"
+        )
         for copy in receipt.copies:
             self.line(f"may still be in the {copy.what} {copy.path} of {copy.made_at:%Y-%m-%d}")
 

@@ -250,7 +250,7 @@ def _erasure(opened: Opened) -> Iterator[str]:
         if opened.journal.read_only:
             yield "the bytes of forgotten records are still in the file; open it without read_only"
         else:
-            opened.journal.finish_erasure()
+            opened.finish_erasure()
 
 
 def _indexes(opened: Opened) -> Iterator[str]:

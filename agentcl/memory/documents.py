@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Literal, get_args
@@ -33,6 +34,11 @@ from agentcl.text import pages
 
 # What to do with the same thing again: return what is there, store it once more, or raise.
 Duplicates = Literal["skip", "keep", "error"]
+Told = Callable[[int, int], None]  # how many are done, of how many
+_FIRST_ENCODED: Final = (
+    64  # texts that are encoded at once; twice as many as long as that takes ...
+)
+_ENCODED_S: Final = 0.5  # ... less than this
 DUPLICATES: Final[tuple[Duplicates, ...]] = get_args(Duplicates)
 
 
@@ -67,8 +73,11 @@ def prepare(
     encoder: Encoder,
     journal: Store,
     passage_limit: int,
+    told: Told = lambda done, total: None,
 ) -> list[Prepared]:
     """Check drafts, cut them into passages and encode these, each text once.
+
+    `told` is called now and then with how many passages are encoded, and how many are to be.
 
     Raises:
         InvalidInput: naming what is wrong with which draft.
@@ -80,7 +89,7 @@ def prepare(
         if draft.vector is None
         for passage in passages
     }
-    encodings = encode(texts, encoder=encoder, journal=journal)
+    encodings = encode(texts, encoder=encoder, journal=journal, told=told)
     prepared: list[Prepared] = []
     for draft, (document, passages) in zip(drafts, checked, strict=True):
         if draft.vector is None:
@@ -91,21 +100,40 @@ def prepare(
     return prepared
 
 
-def encode(texts: Mapping[bytes, str], *, encoder: Encoder, journal: Store) -> dict[bytes, bytes]:
-    """Return a vector for each text by its content hash; the journal's own are used again."""
+def encode(
+    texts: Mapping[bytes, str],
+    *,
+    encoder: Encoder,
+    journal: Store,
+    told: Told = lambda done, total: None,
+) -> dict[bytes, bytes]:
+    """Return a vector for each text by its content hash; the journal's own are used again.
+
+    Many are encoded in parts, so that other threads come in between and `told` shows how far it is.
+    """
     if not texts:
         return {}
     held = journal.encoder()
     found = {}
     if held == EncoderSpec(encoder.name, encoder.dim):
         found = journal.encodings(list(texts))
-    new = {key: text for key, text in texts.items() if key not in found}
-    vectors = encoder.encode(list(new.values()), role="passage") if new else []
-    if len(vectors) != len(new) or any(dimension(vector) != encoder.dim for vector in vectors):
-        raise InvalidInput(
-            f"the encoder {encoder.name} returned {len(vectors)} vectors for {len(new)} texts, or not "
-            f"all of {encoder.dim} dimensions; nothing was stored"
-        )
+    # Texts of like length stand together: an encoder that takes several at once fills all up to the longest.
+    new = sorted((key for key in texts if key not in found), key=lambda key: len(texts[key]))
+    vectors: list[bytes] = []
+    part = _FIRST_ENCODED
+    while len(vectors) < len(new):
+        some = [texts[key] for key in new[len(vectors) : len(vectors) + part]]
+        begun = time.monotonic()
+        made = encoder.encode(some, role="passage")
+        if time.monotonic() - begun < _ENCODED_S:
+            part *= 2
+        if len(made) != len(some) or any(dimension(vector) != encoder.dim for vector in made):
+            raise InvalidInput(
+                f"the encoder {encoder.name} returned {len(made)} vectors for {len(some)} texts, or not "
+                f"all of {encoder.dim} dimensions; nothing was stored"
+            )
+        vectors += made
+        told(len(vectors), len(new))
     return {**found, **dict(zip(new, vectors, strict=True))}
 
 

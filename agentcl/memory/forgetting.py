@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agentcl.errors import InvalidInput, NotFound
-from agentcl.memory.opened import Opened
+from agentcl.memory.opened import ERASING, Opened
 from agentcl.store.base import Copy, Removed
 from agentcl.store.checks import check_unicode, named_scope
 from agentcl.store.episodes import Guidance, Reflection
-from agentcl.store.records import Scope, ScopeView, to_micros
+from agentcl.store.records import Scope, ScopeView, from_micros, to_micros
 from agentcl.store.ulid import new_ulid
 
 
@@ -23,7 +23,8 @@ class Receipt:
     at: datetime
     removed: tuple[Removed, ...]  # what was named, and all that was derived from it
     vectors: int  # how many vectors went with them
-    cleared: tuple[str, ...]  # the stores whose bytes were rewritten without them
+    cleared: tuple[str, ...]  # the stores that hold no byte of them any more
+    cleared_at: datetime  # when that was reached
     copies: tuple[Copy, ...]  # earlier snapshots and exports, which may still hold them
     lessons: tuple[LostLesson, ...] = ()  # those among what went
 
@@ -42,16 +43,18 @@ class LostLesson:
 
 def forget(opened: Opened, ids: Sequence[str], view: ScopeView) -> Receipt:
     """Remove records with all that was derived from them; `Memory.forget` documents it."""
-    erased = opened.journal.erase(ids, view=view)
-    opened.journal.finish_erasure()
+    with opened.waiting_lock(ERASING):
+        erased = opened.journal.erase(ids, view=view)
     opened.forget_queries()
-    cleared = opened.retriever.remove([removed.id for removed in erased.removed])
+    opened.retriever.remove([removed.id for removed in erased.removed])
+    cleared = opened.finish_erasure()
     return Receipt(
         id=new_ulid(to_micros(erased.at) // 1_000),
         at=erased.at,
         removed=erased.removed,
         vectors=erased.vectors,
-        cleared=("journal", *cleared),
+        cleared=cleared,
+        cleared_at=from_micros(opened.clock()),
         copies=erased.copies,
         lessons=_lost(opened, erased.removed),
     )

@@ -34,6 +34,7 @@ from agentcl.memory.documents import DUPLICATES, Draft, Duplicates
 from agentcl.memory.facts import Facts
 from agentcl.memory.forgetting import Receipt
 from agentcl.memory.opened import Opened
+from agentcl.memory.pacing import batches
 from agentcl.memory.storage import Storage
 from agentcl.retrieval.encoders import Encoder
 from agentcl.retrieval.filters import Filters
@@ -72,8 +73,6 @@ if TYPE_CHECKING:
     from agentcl.memory.jobs import Jobs
     from agentcl.memory.lessons import Lessons
     from agentcl.retrieval.graph.search import Recognise
-
-_BATCH: Final = 256  # documents that `add_many` writes in one transaction
 
 
 class Unchanged:
@@ -178,16 +177,26 @@ class Memory:
         if self._owns:
             self._opened.close()
 
-    def warm_up(self, *, mode: Mode | SearchMode = "hybrid") -> None:
+    def warm_up(
+        self,
+        *,
+        mode: Mode | SearchMode = "hybrid",
+        progress: Callable[[float], None] | None = None,
+    ) -> None:
         """Open now what the first verb would open: the encoder, and the indexes that a mode asks.
 
         Indexes catch up with all that is stored. Encoding begins with one short text, which with an encoder
         behind an endpoint is one call.
 
+        Args:
+            mode: what the searches will be.
+            progress: called now and then with the share that is done, 0 to 1, while a graph is filled for
+                the first time, which for a large memory takes long.
+
         Raises:
             MissingExtra: if the encoder or the index needs a part that is not installed.
         """
-        self._opened.warm_up(mode)
+        self._opened.warm_up(mode, progress)
 
     def __enter__(self) -> Self:
         return self
@@ -320,14 +329,20 @@ class Memory:
         *,
         duplicates: Duplicates = "skip",
         progress: Callable[[int], None] | None = None,
+        encoded: Callable[[int, int], None] | None = None,
         **scope: Unpack[WriteScope],
     ) -> Sequence[Document]:
-        """Remember many texts, some hundred in one transaction; faster than one by one.
+        """Remember many texts, faster than one by one.
+
+        What was encoded is stored every few seconds, and every 256 documents at the latest. Others write
+        meanwhile: nobody is kept out while texts are encoded.
 
         Args:
             drafts: texts, or `Draft`s with titles, metadata and so on; read lazily.
             duplicates: what to do with the same thing again; see `add`.
             progress: called after each transaction with the number of documents stored so far.
+            encoded: called now and then with how many passages are encoded so far, and how many are known
+                by then. Those whose vectors the memory has count for nothing.
             scope: `tenant`, `user`, `agent`, `session`; see the class.
 
         Raises:
@@ -336,11 +351,18 @@ class Memory:
             Duplicate: if one is there and `duplicates` is "error"; likewise.
         """
         owner = self._bound.owner(scope)
-        iterator = iter(_checked(drafts))
         stored: list[Document] = []
-        while some := list(islice(iterator, _BATCH)):
-            batch = [_draft(one, len(stored) + place) for place, one in enumerate(some, start=1)]
-            stored.extend(self._add(batch, owner, duplicates))
+        known = [0, 0]  # passages of the batches before, and of this one
+
+        def told(done: int, total: int) -> None:
+            known[1] = total
+            if encoded is not None:
+                encoded(known[0] + done, known[0] + total)
+
+        numbered = enumerate(_checked(drafts), start=1)
+        for batch in batches(_draft(one, number) for number, one in numbered):
+            stored.extend(self._add(batch, owner, duplicates, told))
+            known[:] = [sum(known), 0]
             if progress is not None:
                 progress(len(stored))
         if stored:
@@ -444,8 +466,10 @@ class Memory:
     def forget(self, *ids: str, everything: bool = False, **scope: Unpack[WriteScope]) -> Receipt:
         """Remove records for good: every version, all that was derived from them, and their bytes.
 
-        The journal's file and the indexes are rewritten, so this takes time in proportion to their
-        size; name many ids in one call rather than calling many times.
+        The journal's file and the indexes are looked through, so this takes time in proportion to their
+        size; name many ids in one call rather than calling many times. It works in short steps, between
+        which others add and search. The receipt comes when no byte is left. If it is cut off before, the
+        next opening of the memory goes on with it.
 
         Args:
             ids: which records, live or deleted; all in exactly the named scope.
@@ -611,21 +635,28 @@ class Memory:
         view = self._bound.view(scope)
         return self._opened.journal.history(check_unicode(id, "id"), view=view)
 
-    def _prepare(self, drafts: Sequence[Draft], scope: Scope) -> Sequence[documents.Prepared]:
+    def _prepare(
+        self, drafts: Sequence[Draft], scope: Scope, told: documents.Told = lambda done, total: None
+    ) -> Sequence[documents.Prepared]:
         return documents.prepare(
             drafts,
             scope=scope,
             encoder=self._opened.encoder,
             journal=self._opened.journal,
             passage_limit=self._opened.setting("passage_limit"),
+            told=told,
         )
 
     def _add(
-        self, drafts: Sequence[Draft], scope: Scope, duplicates: Duplicates
+        self,
+        drafts: Sequence[Draft],
+        scope: Scope,
+        duplicates: Duplicates,
+        told: documents.Told = lambda done, total: None,
     ) -> Sequence[Document]:
         if duplicates not in DUPLICATES:
             raise InvalidInput(f"duplicates={duplicates!r}; choose one of {', '.join(DUPLICATES)}")
-        prepared = self._prepare(drafts, scope)
+        prepared = self._prepare(drafts, scope, told)
         with self._opened.journal.writing() as writing:
             self._opened.claim(writing)
             return documents.write(writing, self._opened.journal, prepared, duplicates)

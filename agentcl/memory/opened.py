@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import math
 import os
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
-from agentcl.errors import EncoderMismatch, StoreUnavailable
+from agentcl.errors import EncoderMismatch, EraseIncomplete, StoreBusy, StoreUnavailable
 from agentcl.memory.documents import encode
 from agentcl.memory.settings import Setting, resolve
 from agentcl.memory.trusted import confirm, confirmed_encoder
@@ -23,7 +26,7 @@ from agentcl.retrieval.graph.names import Extractor
 from agentcl.retrieval.graph.settings import GraphSettings
 from agentcl.retrieval.index import Index
 from agentcl.retrieval.modes import Mode, SearchMode
-from agentcl.retrieval.retriever import Retriever
+from agentcl.retrieval.retriever import Retriever, clear_closed
 from agentcl.store.backends import open_store
 from agentcl.store.base import Writing
 from agentcl.store.records import Record, now_micros
@@ -34,7 +37,11 @@ from agentcl.text.saving import make_folder
 if TYPE_CHECKING:
     from agentcl.jobs.runner import Kind
 
+logger = logging.getLogger(__name__)
 R = TypeVar("R", bound=Record)
+ERASING: Final = "erasing"  # the lock of who removes records for good ...
+_CLEARING: Final = "clearing"  # ... and of who clears their bytes
+_WAIT_S: Final = 0.05  # between two looks at a lock
 _CACHED_QUERIES: Final = 1_000
 _FIRST_QUERY: Final = "warm up"
 _PROBE: Final = "encoder_probe"  # where the store keeps the encoder's vector of a fixed text
@@ -97,8 +104,8 @@ class Opened:
         try:
             self.check_encoder()
             self.confirm(self._named())
-            if not read_only and self.journal.is_erasure_due():
-                self.journal.finish_erasure()
+            if not read_only:
+                self._finish_cut_off()
         except BaseException:
             self.close()
             raise
@@ -190,11 +197,65 @@ class Opened:
                 self._queries.popitem(last=False)
         return vector
 
-    def warm_up(self, mode: Mode | SearchMode) -> None:
+    def warm_up(
+        self, mode: Mode | SearchMode, progress: Callable[[float], None] | None = None
+    ) -> None:
         """Open the encoder and the indexes; `Memory.warm_up` documents it."""
         if not isinstance(self.encoder, GivenVectors):
             self.encode_query(_FIRST_QUERY)
-        self.retriever.catch_up(mode=mode)
+        self.retriever.catch_up(mode=mode, progress=progress)
+
+    def finish_erasure(self) -> tuple[str, ...]:
+        """Clear the bytes of all that was erased; return from where.
+
+        If another thread or process is at it, this waits.
+
+        Raises:
+            EraseIncomplete: if somebody or something is in the way; call again later.
+        """
+        with self.lock:
+            retriever = self._retriever
+        cleared = [] if retriever is None else [state.name for state in retriever.states()]
+
+        def clear_indexes() -> None:
+            cleared[:] = clear_closed(self.journal) if retriever is None else retriever.clear()
+
+        with self.waiting_lock(_CLEARING):
+            if self.journal.is_erasure_due():  # else who held the lock before cleared all
+                with self.waiting_lock(ERASING):
+                    self.journal.resume_erasure()
+                self.journal.finish_erasure(clear_indexes)
+        return ("journal", *cleared)
+
+    def _finish_cut_off(self) -> None:
+        """Finish an erasure that is due, unless another process is at it; what cannot be finished stays due."""
+        if not self.journal.is_erasure_due():
+            return
+        try:
+            for name in (_CLEARING, ERASING):
+                with self.journal.lock(name):
+                    pass
+        except StoreBusy:
+            return
+        try:
+            self.finish_erasure()
+        except EraseIncomplete as error:
+            logger.warning("%s", error)
+
+    @contextmanager
+    def waiting_lock(self, name: str) -> Iterator[None]:
+        """Hold a lock of the journal; wait for it as long as for the right to write. Raises StoreBusy."""
+        deadline = time.monotonic() + self.setting("busy_timeout_s")
+        with ExitStack() as stack:
+            while True:
+                try:
+                    stack.enter_context(self.journal.lock(name))
+                    break
+                except StoreBusy:
+                    if time.monotonic() > deadline:
+                        raise
+                    time.sleep(_WAIT_S)
+            yield
 
     def forget_queries(self) -> None:
         """Drop the vectors of past queries."""

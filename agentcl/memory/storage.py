@@ -185,6 +185,8 @@ class Storage:
         except UnicodeDecodeError as error:
             raise TransferError(f"{source} is not an agentcl export: {error}") from error
         self._opened.check_encoder()
+        if imported.erased and not dry_run:
+            self._opened.finish_erasure()
         return imported
 
     def snapshot(self, folder: str | os.PathLike[str]) -> Path:

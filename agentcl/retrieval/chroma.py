@@ -109,6 +109,9 @@ class ChromaIndex:
             for id in ids:
                 self._collection().delete(where={"id": id})
 
+    def clear(self) -> None:
+        """Do nothing: `remove` deleted the files, and a server's are out of reach."""
+
     def search(self, query: Query, *, limit: int) -> list[Match]:
         """Return the entries of the highest cosine, as far as Chroma's HNSW graph finds them."""
         if query.vector is None:

@@ -17,6 +17,8 @@ from agentcl.retrieval.sign_bits import SCAN_FROM, SignScan
 from agentcl.store.records import Scope
 
 _FOREVER: Final = np.iinfo(np.int64).max
+_REMOVED: Final = np.iinfo(np.int64).min  # when a row ended that no moment sees
+_COLUMNS: Final = ("_seqs", "_scope", "_kind", "_created", "_ended", "_from", "_to")
 _GATHER_BELOW: Final = 0.25  # of all rows; a product with more of them is faster with all in place
 _GATHERED: Final = 256  # rows compared at a time, as many as a core's cache holds
 _CACHED_SELECTIONS: Final = 64
@@ -50,6 +52,11 @@ class _Column:
             self._known[key] = len(self.values)
         self.codes.append(self._known[key])
 
+    def remove(self, rows: Iterable[int]) -> None:
+        for row in rows:
+            if row < len(self.codes):
+                self.codes[row] = 0
+
 
 class ExactIndex:
     """The contract of `Index` for vectors, in this process's memory. A score is a cosine.
@@ -66,13 +73,14 @@ class ExactIndex:
 
     def __len__(self) -> int:
         """Return how many versions of entries it holds."""
-        return self._size
+        return self._size - self._removed
 
     def close(self) -> None:
         """Release the memory; calling it twice is allowed."""
         with self._lock:
             self._watermark = 0
             self._size = 0
+            self._removed = 0
             self._ids: list[str] = []
             self._metadata: list[Mapping[str, Any]] = []
             self._live: dict[str, int] = {}  # id to row
@@ -113,27 +121,43 @@ class ExactIndex:
             self._watermark = watermark
 
     def remove(self, ids: Collection[str]) -> None:
-        """Take every version of these records away; their vectors are overwritten."""
+        """Take every version of these records away; their vectors are overwritten.
+
+        Their rows stay, seen by nobody, until most rows are such: to move all others takes time.
+        """
         gone = set(ids)
         with self._lock:
-            keep = np.array([id not in gone for id in self._ids], bool)
-            if keep.all():
+            rows = [row for row, id in enumerate(self._ids) if id in gone]
+            if not rows:
                 return
-            rows = np.flatnonzero(keep)
-            names = ("_vectors", "_seqs", "_scope", "_kind", "_created", "_ended", "_from", "_to")
-            for name in names:
-                held = getattr(self, name)
-                setattr(self, name, held[rows])
-                held[:] = 0
-            self._signs = SignScan()
-            self._ids = [self._ids[row] for row in rows]
-            self._metadata = [self._metadata[row] for row in rows]
-            self._size = len(rows)
-            self._signs.update(self._vectors)
-            self._columns.clear()
-            ended = self._ended[: self._size]
-            self._live = {self._ids[row]: int(row) for row in np.flatnonzero(ended == _FOREVER)}
+            self._vectors[rows] = 0
+            self._ended[rows] = _REMOVED
+            self._signs.remove(rows)
+            for row in rows:
+                self._live.pop(self._ids[row], None)
+                self._ids[row], self._metadata[row] = "", NOTHING
+            for column in self._columns.values():
+                column.remove(rows)
             self._selections.clear()
+            self._removed += len(rows)
+            if self._removed > self._size / 2:
+                self._compact()
+
+    def _compact(self) -> None:
+        """Move the rows together."""
+        rows = np.flatnonzero(self._ended[: self._size] != _REMOVED)
+        for name in ("_vectors", *_COLUMNS):
+            setattr(self, name, getattr(self, name)[rows])
+        self._ids = [self._ids[row] for row in rows]
+        self._metadata = [self._metadata[row] for row in rows]
+        self._size, self._removed = len(rows), 0
+        self._signs = SignScan()
+        self._signs.update(self._vectors)
+        self._columns.clear()
+        self._live = {self._ids[row]: int(row) for row in np.flatnonzero(self._ended == _FOREVER)}
+
+    def clear(self) -> None:
+        """Do nothing: nothing is on disk."""
 
     def live_seqs(self) -> Iterable[int]:
         """Return the numbers of all live entries."""
@@ -284,7 +308,7 @@ class ExactIndex:
         self._vectors = grown(self._vectors, (room, dim))
         self._scores = np.empty(room, np.float32)
         self._room = np.empty((_GATHERED, dim), np.float32)
-        for name in ("_seqs", "_scope", "_kind", "_created", "_ended", "_from", "_to"):
+        for name in _COLUMNS:
             setattr(self, name, grown(getattr(self, name), (room,)))
 
 

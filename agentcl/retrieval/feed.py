@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice, takewhile
 from typing import Final
@@ -102,8 +102,15 @@ class Feed:
         self.index.rebuild(changes, watermark=last)
 
 
-def fill(feeds: Sequence[Feed], journal: Store) -> None:
-    """Fill indexes of this process's memory, all of them empty, reading each row once for all."""
+def fill(
+    feeds: Sequence[Feed],
+    journal: Store,
+    progress: Callable[[float], None] = lambda share: None,
+) -> None:
+    """Fill indexes of this process's memory, all of them empty, reading each row once for all.
+
+    `progress` is called now and then with the share that is done, 0 to 1.
+    """
     last = journal.last_seq()
     for feed in feeds:
         feed.index.rebuild((), watermark=0)
@@ -114,6 +121,7 @@ def fill(feeds: Sequence[Feed], journal: Store) -> None:
         for feed in feeds:
             concern = [c for c in changes if c.added is None or c.added.kind in feed.kinds]
             feed.index.apply(concern, watermark=batch[-1].seq)
+        progress(batch[-1].seq / last)
     for feed in feeds:
         feed.index.apply((), watermark=last)
 

@@ -12,6 +12,7 @@ import json
 import logging
 import sqlite3
 import threading
+import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
@@ -24,7 +25,7 @@ from agentcl.errors import SchemaTooNew, StoreCorrupt
 from agentcl.retrieval.index import Change, Entry, Match, Query
 from agentcl.store.records import Scope, ScopeView
 from agentcl.store.sqlite.conditions import view_sql
-from agentcl.store.sqlite.database import Database
+from agentcl.store.sqlite.database import STEP_S, Database
 from agentcl.text.function_words import content_terms
 from agentcl.text.identifiers import FORMS, Identifiers
 from agentcl.text.saving import create, make_folder
@@ -39,6 +40,8 @@ _MAX_TERMS: Final = 64  # of one query, the rarest ones
 _MAX_SCOPES: Final = 64  # more visible scopes than this are tested entry by entry
 _TAG_BELOW: Final = 0.25  # of all entries; a tag that more of them have costs more than it saves
 _BATCH: Final = 200  # changes looked at together
+_MERGED: Final = 50  # pages of 4 kB that FTS5 writes in one step of a merge
+_SEGMENT: Final = 37  # bits that a segment's number is above its pages'
 _MAX_COUNTED: Final = 50_000  # terms whose counts are kept
 _MAX_VIEWS: Final = 1_000  # views whose tags are kept
 _Ranked = tuple[int, float, str | None, str | None]  # seq, BM25; id and metadata if let through
@@ -144,26 +147,41 @@ class FullTextIndex:
                 connection.execute("UPDATE mark SET watermark = ?", (watermark,))
 
     def remove(self, ids: Collection[str]) -> None:
-        """Take every version of these records away and rewrite the file without their bytes."""
-        with self._database.write() as connection:
-            for id in ids:
-                connection.execute(
-                    "DELETE FROM words WHERE rowid IN (SELECT seq FROM entry WHERE id = ?)", (id,)
-                )
-                connection.execute(
-                    "DELETE FROM identifier WHERE seq IN (SELECT seq FROM entry WHERE id = ?)",
-                    (id,),
-                )
-                connection.execute("DELETE FROM entry WHERE id = ?", (id,))
-            connection.execute("DELETE FROM scope WHERE id NOT IN (SELECT scope FROM entry)")
-            connection.execute(
-                "UPDATE scope SET (live, past) = (SELECT coalesce(sum(ended_at IS NULL), 0),"
-                " coalesce(sum(ended_at IS NOT NULL), 0) FROM entry WHERE scope = scope.id)"
-            )
+        """Take every version of these records away, in steps that leave others their turns.
+
+        Their terms stay in the file, and lead to nothing, until `clear` is called.
+        """
+        left = list(ids)
+        while left:
+            with self._database.write() as connection:
+                begun = time.monotonic()
+                while left and time.monotonic() < begun + STEP_S:
+                    self._remove(connection, left.pop())
             self._known = _Known()
-            # FTS5 only notes a deletion; merging all its segments is what takes the terms away.
-            connection.execute("INSERT INTO words (words) VALUES ('optimize')")
-        self._database.compact()
+            if left:
+                self._database.rest(begun)
+
+    def clear(self) -> None:
+        """Clear the bytes of what was removed, in steps that leave others their turns.
+
+        FTS5 only notes a deletion. What takes the terms away is to merge the segments that there are.
+        """
+        self._delete_words()
+        old = None  # segments that were there at the beginning
+        pages = -_MERGED  # a negative number begins a merge of all segments
+        while old is None or old:
+            with self._database.write() as connection:
+                begun = time.monotonic()
+                old = _segments(connection) if old is None else old
+                before = connection.total_changes
+                connection.execute("INSERT INTO words (words, rank) VALUES ('merge', ?)", (pages,))
+                is_idle = connection.total_changes - before < 2
+                old &= _segments(connection)
+            if is_idle and pages < 0:
+                break  # a single segment
+            pages = -_MERGED if is_idle else _MERGED
+            self._database.rest(begun)
+        self._database.clear_leftovers()
 
     def search(self, query: Query, *, limit: int) -> list[Match]:
         """Return the entries with the highest BM25 for the query's terms."""
@@ -302,6 +320,35 @@ class FullTextIndex:
         connection.executemany(
             "UPDATE scope SET live = live + ? WHERE id = ?",
             [(count, scopes[scope]) for scope, count in counts.items()],
+        )
+
+    def _delete_words(self) -> None:
+        """Delete the terms of what has no entry any more."""
+        left = self._database.read(
+            "SELECT id FROM words_docsize WHERE id NOT IN (SELECT seq FROM entry)"
+        )
+        while left:
+            with self._database.write() as connection:
+                begun = time.monotonic()
+                while left and time.monotonic() < begun + STEP_S:
+                    connection.execute("DELETE FROM words WHERE rowid = ?", left.pop())
+            self._database.rest(begun)
+
+    def _remove(self, connection: sqlite3.Connection, id: str) -> None:
+        counts = connection.execute(
+            "SELECT sum(ended_at IS NULL), sum(ended_at IS NOT NULL), scope FROM entry"
+            " WHERE id = ? GROUP BY scope",
+            (id,),
+        ).fetchall()
+        connection.execute(
+            "DELETE FROM identifier WHERE seq IN (SELECT seq FROM entry WHERE id = ?)", (id,)
+        )
+        connection.execute("DELETE FROM entry WHERE id = ?", (id,))
+        connection.executemany(
+            "UPDATE scope SET live = live - ?, past = past - ? WHERE id = ?", counts
+        )
+        connection.executemany(
+            "DELETE FROM scope WHERE id = ? AND live + past = 0", [row[2:] for row in counts]
         )
 
     def _scope_id(self, connection: sqlite3.Connection, scope: Scope) -> int:
@@ -446,6 +493,19 @@ def _by_keys(count: int) -> str:
     """Return the query for entries with some of these keys; their score is how many of them they have."""
     asked = ", ".join("?" * count)
     return f"SELECT seq, count(*) AS score FROM identifier WHERE key IN ({asked}) GROUP BY seq"
+
+
+def _segments(connection: sqlite3.Connection) -> set[int]:
+    """Return the numbers of FTS5's segments; a number is used again when its segment is gone."""
+    found: set[int] = set()
+    row: tuple[int | None] = (1 << _SEGMENT,)
+    while True:
+        row = connection.execute("SELECT min(id) FROM words_data WHERE id >= ?", row).fetchone()
+        if row[0] is None:
+            return found
+        segment = row[0] >> _SEGMENT
+        found.add(segment)
+        row = (segment + 1 << _SEGMENT,)
 
 
 def _phrase(term: str) -> str:

@@ -166,7 +166,11 @@ class Index(Protocol):
         ...
 
     def remove(self, ids: Collection[str]) -> None:
-        """Take every version of these records away, their bytes on disk too. The watermark stays."""
+        """Take every version of these records away; their bytes may stay on disk. The watermark stays."""
+        ...
+
+    def clear(self) -> None:
+        """Clear from the disk the bytes of what was removed, without keeping others out for long."""
         ...
 
     def search(self, query: Query, *, limit: int) -> list[Match]:

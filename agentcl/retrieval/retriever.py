@@ -123,8 +123,16 @@ class Retriever:
                 )
             return self._graph
 
-    def catch_up(self, *, mode: Mode | SearchMode = "hybrid") -> None:
-        """Bring the indexes that a mode asks up to the journal, whoever wrote it."""
+    def catch_up(
+        self,
+        *,
+        mode: Mode | SearchMode = "hybrid",
+        progress: Callable[[float], None] | None = None,
+    ) -> None:
+        """Bring the indexes that a mode asks up to the journal, whoever wrote it.
+
+        `progress` is called now and then with the share that is done, 0 to 1, if the graph is filled.
+        """
         asked = search_mode(mode)
         with self._lock:
             epoch = self._journal.epoch()
@@ -141,7 +149,7 @@ class Retriever:
                 *(self.graph.feeds if asked.walks else ()),
             )
             if asked.walks:
-                self.graph.fill()
+                self.graph.fill(progress)
             last = self._journal.last_seq()
             for feed in feeds:
                 if not _is_at(feed, last):
@@ -250,16 +258,26 @@ class Retriever:
         hits = self._hits(fused, query, limit, damaged, walked.walk.steps_to)
         return Retrieved(hits, walked.way, walked.facts)
 
-    def remove(self, ids: Collection[str]) -> list[str]:
-        """Take erased records out of every index, open or not; return what was done, in words."""
+    def remove(self, ids: Collection[str]) -> None:
+        """Take erased records out of every index that is open; their bytes may stay on disk."""
         with self._lock:
-            done: list[str] = []
             for feed in self.feeds:
                 feed.index.remove(ids)
-                done.append(feed.index.name)
-            self.catch_up(mode="hybrid" if self._graph is None else "graph")
-            done.extend(self._drop_unused())
-            return done
+
+    def clear(self) -> list[str]:
+        """Clear the bytes of all that was erased from every index, open or not; return in words what was done.
+
+        Others, who are kept out of no index for long, may have put back what they had read before.
+        """
+        with self._lock:
+            try:
+                self.catch_up()
+            except StoreCorrupt as error:  # a record that is damaged keeps no other in the files
+                logger.warning("%s; bytes are cleared all the same", error)
+        for feed in self.feeds:
+            feed.index.clear()
+        used = {feed.index.name for feed in self.feeds}
+        return [*used, *_clear_unused(self._journal, self.folder, used)]
 
     def rebuild(self) -> None:
         """Build every index anew from the journal."""
@@ -334,14 +352,41 @@ class Retriever:
             except StoreCorrupt as error:
                 damaged[row.seq] = str(error)
 
-    def _drop_unused(self) -> list[str]:
-        """Delete the folders of indexes that are not in use: they may hold what was erased."""
-        used = {feed.index.name for feed in self.feeds}
-        cleared = clear_others(self.folder, used)
-        own = self._journal.folder / FOLDER
-        if self.folder != own and not self._journal.read_only and not own.is_symlink():
-            cleared += clear_others(own, set())  # what an earlier run left there
-        return [f"{name} (unused, deleted)" for name in cleared]
+
+def clear_closed(journal: Store) -> list[str]:
+    """Clear the bytes of all that was erased from the indexes of a memory, of which none is open here.
+
+    Returns:
+        In words, what was done.
+    """
+    name = FullTextIndex.name
+    folder = home(journal)
+    if folder is None or not (folder / name).is_dir():
+        return _clear_unused(journal, None, set())
+    mode = journal.mode()
+    index = FullTextIndex(claim(folder / name, mode=mode), mode=mode)
+    try:
+        lagging = journal.since(index.watermark())
+        index.remove([row.id for row in lagging if row.op == "erase"])
+        index.clear()
+    finally:
+        index.close()
+    return [name, *_clear_unused(journal, folder, {name})]
+
+
+def _clear_unused(journal: Store, folder: Path | None, used: set[str]) -> list[str]:
+    """Delete the folders of indexes that are not in use: they may hold what was erased.
+
+    Args:
+        journal: whose indexes.
+        folder: where those in use are; None for nowhere.
+        used: their names.
+    """
+    cleared = [] if folder is None else clear_others(folder, used)
+    own = journal.folder / FOLDER
+    if folder != own and not journal.read_only and not own.is_symlink():
+        cleared += clear_others(own, set())  # what an earlier run left there
+    return [f"{name} (unused, deleted)" for name in cleared]
 
 
 def open_index(name: str, folder: Path, *, collection: str) -> Index:

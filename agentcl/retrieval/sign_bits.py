@@ -7,6 +7,7 @@ with all vectors costs. The rows that agree best are then compared in full by th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -55,6 +56,10 @@ class SignScan:
             self._words[:, new] = self._bits(vectors[new]).T
             self._size = count
 
+    def remove(self, rows: Sequence[int]) -> None:
+        """Overwrite the signs of rows, which stay where they are."""
+        self._words[:, [row for row in rows if row < self._size]] = 0
+
     def near(self, wanted: Floats, rows: Rows | None, *, limit: int) -> Rows:
         """Return the rows (of `rows`, or all) likeliest to hold the `limit` vectors nearest `wanted`."""
         distances = self._measure(wanted)
@@ -71,7 +76,8 @@ class SignScan:
         self._words = np.empty((0, 0), np.uint64)
         self._reserve(self._size, vectors.shape[1])
         self._words[:, : self._size] = self._bits(vectors).T
-        probes = vectors[np.random.default_rng(0).choice(self._size, _PROBES, replace=False)]
+        some = np.flatnonzero(vectors.any(axis=1))  # what was removed is zero
+        probes = vectors[np.random.default_rng(0).choice(some, _PROBES)]
         cosines = vectors @ probes.T
         found = 0
         for probe, column in zip(probes, cosines.T, strict=True):

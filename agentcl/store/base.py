@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import stat
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -439,8 +439,9 @@ class Store(ABC):
     def erase(self, ids: Collection[str], *, view: ScopeView) -> Erasure:
         """Remove records, live or deleted, with all versions and all that was derived from them.
 
-        Each leaves one row with an id, a kind and a time. Call `finish_erasure` afterwards; until then
-        their bytes may still be on the disk.
+        Each leaves one row with an id, a kind and a time. Many go in steps, between which others write; if
+        one is cut off, `resume_erasure` goes on. Call `finish_erasure` afterwards; until then their bytes
+        may still be on the disk.
 
         Raises:
             NotFound: if the view does not see one of the ids; nothing is removed then.
@@ -448,11 +449,19 @@ class Store(ABC):
 
     @abstractmethod
     def is_erasure_due(self) -> bool:
-        """Return whether an erasure was cut off before the bytes were cleared."""
+        """Return whether an erasure has still something to do, also one that another process is at."""
 
     @abstractmethod
-    def finish_erasure(self) -> None:
-        """Clear the bytes of erased records from the disk.
+    def resume_erasure(self) -> None:
+        """Remove what erasures that were cut off had still to remove; nobody may be at one."""
+
+    @abstractmethod
+    def finish_erasure(self, before: Callable[[], object] = lambda: None) -> None:
+        """Clear the bytes of erased records from the disk, in steps between which others write.
+
+        Args:
+            before: called first: clears what was derived from the store, such as indexes. If it fails, or
+                is cut off, the erasure stays due.
 
         Raises:
             EraseIncomplete: if another process or a full disk is in the way; call again later.

@@ -115,6 +115,8 @@ def import_(
 
     Ids, times and vectors stay as they were. A record that was forgotten here stays forgotten.
 
+    If records were forgotten here (`Imported.erased`), `store.finish_erasure` is to be called.
+
     Args:
         store: where to.
         lines: of the export.
@@ -161,7 +163,6 @@ def import_(
         pass
     if done.erased and not dry_run:
         store.erase(done.erased, view=view)
-        store.finish_erasure()
     return Imported(
         done.added,
         done.present + admission.present,

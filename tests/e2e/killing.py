@@ -1,4 +1,4 @@
-"""The torture: processes write and search in one folder while they are killed at random moments.
+"""The torture: threads of several processes write, forget and search in one folder, and are killed at random.
 
 Run by the suite (`test_torture.py`), and for longer by `benchmarks/torture.py`. A worker writes down what
 it is about to do and, once the verb has returned, that it was done. Afterwards every acknowledged
@@ -12,43 +12,68 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
+import traceback
+from itertools import count
 from pathlib import Path
+from typing import TextIO
 
 from agentcl import Document, Memory, NotFound
 
+THREADS = 2  # of each worker
 _PATIENCE_S = 300.0  # with a machine that is busy with something else
 
 
 def work(folder: Path, log: Path, seed: int) -> None:
-    """Write and search until killed."""
-    rng = random.Random(seed)
+    """Write and search in several threads until killed."""
+    with Memory(folder, encoder="hashing:64", busy_timeout_s=_PATIENCE_S) as memory:
+        threads = [
+            threading.Thread(target=_work, args=(memory, log, seed, number))
+            for number in range(THREADS)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+
+def _work(memory: Memory, log: Path, seed: int, number: int) -> None:
+    """Write and search for ever; whatever a thread fails with ends its process, and is told."""
+    try:
+        with log.with_name(f"{log.name}-{number}").open("a", buffering=1) as file:
+            _act(memory, file, f"{seed}-{number}", f"u{seed % 3}")
+    except BaseException:  # noqa: BLE001  # told, and the process ends
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)
+
+
+def _act(memory: Memory, file: TextIO, worker: str, scope: str) -> None:
+    rng = random.Random(worker)
     mine: list[str] = []
-    memory = Memory(folder, encoder="hashing:64", busy_timeout_s=_PATIENCE_S)
-    with memory, log.open("a", buffering=1) as file:
-        for number in range(1_000_000):
-            text = f"worker-{seed}-note-{number}-{rng.getrandbits(64):016x} about nothing"
-            choice = rng.random()
-            if choice < 0.70 or not mine:
-                file.write(f"begin add - {text}\n")
-                mine.append(memory.add(text, user=f"u{seed % 3}").id)
-                file.write(f"done add {mine[-1]} {text}\n")
-                continue
-            scope = f"u{seed % 3}"
-            if choice < 0.90:
-                memory.search(f"note {number}", user=scope, limit=3)
-                continue
-            id = rng.choice(mine)
-            if choice < 0.95:
-                file.write(f"begin update {id} {text}\n")
-                memory.update(id, text=text, user=scope)
-                file.write(f"done update {id} {text}\n")
-                continue
-            mine.remove(id)
-            verb = "delete" if choice < 0.98 else "forget"
-            file.write(f"begin {verb} {id} -\n")
-            getattr(memory, verb)(id, user=scope)
-            file.write(f"done {verb} {id} -\n")
+    for number in count():
+        text = f"worker-{worker}-note-{number}-{rng.getrandbits(64):016x} about nothing"
+        choice = rng.random()
+        if choice < 0.70 or not mine:
+            file.write(f"begin add - {text}\n")
+            mine.append(memory.add(text, user=scope).id)
+            file.write(f"done add {mine[-1]} {text}\n")
+            continue
+        if choice < 0.90:
+            memory.search(f"note {number}", user=scope, limit=3)
+            continue
+        id = rng.choice(mine)
+        if choice < 0.94:
+            file.write(f"begin update {id} {text}\n")
+            memory.update(id, text=text, user=scope)
+            file.write(f"done update {id} {text}\n")
+            continue
+        mine.remove(id)
+        verb = "delete" if choice < 0.96 else "forget"
+        file.write(f"begin {verb} {id} -\n")
+        getattr(memory, verb)(id, user=scope)
+        file.write(f"done {verb} {id} -\n")
 
 
 def run(folder: Path, *, workers: int, rounds: int, seed: int) -> tuple[int, int]:
@@ -60,10 +85,14 @@ def run(folder: Path, *, workers: int, rounds: int, seed: int) -> tuple[int, int
     rng = random.Random(seed)
     memory_folder = folder / "memory"
     logs: list[Path] = []
+    starts = 0
 
     def start() -> subprocess.Popen[bytes]:
-        logs.append(folder / f"log-{len(logs)}")
-        arguments = [str(memory_folder), str(logs[-1]), str(len(logs))]
+        nonlocal starts
+        starts += 1
+        log = folder / f"log-{starts}"
+        logs.extend(log.with_name(f"{log.name}-{number}") for number in range(THREADS))
+        arguments = [str(memory_folder), str(log), str(starts)]
         with (folder / "errors").open("ab") as errors:
             return subprocess.Popen([sys.executable, __file__, *arguments], stderr=errors)
 
@@ -95,6 +124,7 @@ def _check(folder: Path, logs: list[Path], errors: Path) -> tuple[int, int]:
     assert errors.read_text() == "", "a worker failed by itself"
     expected: dict[str, str | None] = {}  # id: its text, or None when it is gone
     open_ids: set[str] = set()  # a change of these was cut off
+    said: dict[str, list[str]] = {}  # id: all that it ever said
     forgotten: set[str] = set()
     acknowledged = 0
     for log in logs:
@@ -108,15 +138,19 @@ def _check(folder: Path, logs: list[Path], errors: Path) -> tuple[int, int]:
                 continue
             pending = None
             acknowledged += 1
-            if verb == "forget" and expected.get(id):
-                forgotten.add(str(expected[id]))
+            if verb == "forget":
+                forgotten.add(id)
             expected[id] = text if verb in ("add", "update") else None
+            said.setdefault(id, []).append(text)
         if pending is not None:
             open_ids.add(pending)
     with Memory(folder, encoder="hashing:64") as memory:
         report = memory.store.examine()
         assert report.is_healthy, report.problems
         checked = 0
+        for id in open_ids - {"-"}:  # what was cut off is done wholly or not at all
+            if [row.op for row in memory.store.journal.versions(id)] == ["erase"]:
+                forgotten.add(id)
         for id, wanted in expected.items():
             if id in open_ids:
                 continue
@@ -125,7 +159,7 @@ def _check(folder: Path, logs: list[Path], errors: Path) -> tuple[int, int]:
             texts = [document.text for document in found if document is not None]
             assert texts == ([] if wanted is None else [wanted]), (id, texts, wanted)
     content = b"".join(file.read_bytes() for file in folder.rglob("*") if file.is_file())
-    for text in forgotten:
+    for text in (text for id in forgotten for text in said.get(id, ()) if text != "-"):
         assert text.split(" ")[0].encode() not in content, f"forgotten, but on disk: {text}"
     return acknowledged, checked
 

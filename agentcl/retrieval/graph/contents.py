@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +19,7 @@ from agentcl.retrieval.index import NOTHING, Change, Entry
 from agentcl.store.records import Scope
 
 NOBODY: Final = -1
+_TOLD: Final = 200  # passages between two words about progress
 
 
 @dataclass(slots=True)
@@ -142,9 +143,14 @@ class Contents:
             phrases.append(self._text_part(passage).phrases)
         return PassagePart(np.unique(np.concatenate(phrases)), pairs[pairs[:, 0] != pairs[:, 1]])
 
-    def read_texts(self) -> None:
-        """Find what the live passages name that nobody has read: each graph wants to know it."""
-        for passage in self.passages.values():
+    def read_texts(self, progress: Callable[[float], None] = lambda share: None) -> None:
+        """Find what the live passages name that nobody has read: each graph wants to know it.
+
+        `progress` is called now and then with the share that is done, 0 to 1.
+        """
+        for number, passage in enumerate(self.passages.values(), start=1):
+            if number % _TOLD == 0 or number == len(self.passages):
+                progress(number / len(self.passages))
             readings = self._readings_of.get(passage.entry.id, ())
             if passage.ended_at is None and not any(
                 reading.is_live(None) and not reading.is_failed for reading in readings

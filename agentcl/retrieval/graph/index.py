@@ -111,6 +111,9 @@ class GraphIndex:
             if self.contents.knows(ids):
                 self._clear()
 
+    def clear(self) -> None:
+        """Do nothing: `remove` took the file away."""
+
     def live_seqs(self) -> Iterable[int]:
         """Return the numbers of all live passages, facts and readings."""
         with self._lock:
@@ -139,6 +142,11 @@ class GraphIndex:
             snapshot.save(self._file, self.contents, self._watermark, mode=self._mode)
             self._kept_at = self._watermark
             return True
+
+    def read_names(self, progress: Callable[[float], None]) -> None:
+        """Find what all texts name, which is otherwise done when it is asked for."""
+        with self._lock:
+            self.contents.read_texts(progress)
 
     def discard(self) -> None:
         """Take the file away."""

@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 Recognise = Callable[[str, Sequence[LinkedFact]], Sequence[int]]
 
 _PASSAGE_NODE_WEIGHT: Final = 0.05  # HippoRAG 2's, of every passage's dense score
+_FILLING: Final = 0.2  # of the work on an empty graph; the rest is to find what texts name
 _LINKING_TOP_K: Final = 5  # HippoRAG 2's: facts kept, and phrases kept of them
 
 
@@ -72,10 +73,16 @@ class GraphSearch:
             Feed(self._facts, reads_vectors=True, kinds=frozenset({"fact"})),
         )
 
-    def fill(self) -> None:
-        """Read the journal once for both, as long as both are empty; else each catches up by itself."""
+    def fill(self, progress: Callable[[float], None] | None = None) -> None:
+        """Read the journal once for both, as long as both are empty; else each catches up by itself.
+
+        `progress` is called now and then with the share that is done, 0 to 1.
+        """
+        told = progress or (lambda share: None)
         if not any(feed.index.watermark() for feed in self.feeds):
-            fill(self.feeds, self._journal)
+            fill(self.feeds, self._journal, lambda share: told(_FILLING * share))
+            if progress is not None:  # else names are found when they are asked for
+                self.index.read_names(lambda share: told(_FILLING + (1 - _FILLING) * share))
 
     def walk(
         self, query: Query, found: Fusion, *, limit: int, recognise: Recognise | None

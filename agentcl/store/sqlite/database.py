@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -21,8 +22,9 @@ from agentcl.errors import (
     StoreReadOnly,
     StoreUnavailable,
 )
-from agentcl.store.sqlite import schema
-from agentcl.store.sqlite.connecting import RETRY_S, Connector, Durability
+from agentcl.store.sqlite import bare, schema
+from agentcl.store.sqlite.connecting import Connector, Durability
+from agentcl.store.sqlite.leftovers import Leftovers
 from agentcl.store.sqlite.pool import Pool
 from agentcl.store.sqlite.shape import strangers
 
@@ -34,6 +36,16 @@ _REMEDY: Final = (
     "`agentcl export --salvage`"
 )
 
+STEP_S: Final = 0.02  # how long one turn of a long work is to take
+_RESTS: Final = 1.5  # times as long the next turn is left to others: who waits is in no queue
+_LONGEST_REST_S: Final = 0.3
+_FLUSH_S: Final = 0.5  # between two times that a long work moves the WAL into the file
+_LOOK_S: Final = (
+    0.004  # between two looks at the turn; SQLite itself would look every 100 ms in the end
+)
+_PAUSE_S: Final = 0.02  # between two looks whether somebody is still in the way
+_BRIEF_MS: Final = 20
+
 
 def _decoded(text: bytes) -> str:
     return text.decode("utf-8", "replace")
@@ -42,7 +54,7 @@ def _decoded(text: bytes) -> str:
 def translate(error: sqlite3.Error, path: Path, *, remedy: str = _REMEDY) -> AgentclError:
     """Return our error for an SQLite error; `remedy` is what to do when the file is damaged."""
     name = getattr(error, "sqlite_errorname", "") or ""
-    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+    if _is_busy(error):
         return StoreBusy(
             f"{path} is being written by another process for longer than the busy timeout; "
             "try again, or raise busy_timeout_s"
@@ -59,7 +71,9 @@ def translate(error: sqlite3.Error, path: Path, *, remedy: str = _REMEDY) -> Age
         return StoreUnavailable(
             f"{path} cannot be opened; check that the folder exists and is accessible"
         )
-    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+    if name == "SQLITE_NOTADB":
+        return StoreCorrupt(f"{path} is not a journal, or its first bytes are damaged. {remedy}")
+    if name.startswith("SQLITE_CORRUPT"):
         return StoreCorrupt(f"{path} is damaged ({error}). {remedy}")
     if name.startswith("SQLITE_IOERR"):
         return StoreUnavailable(
@@ -93,9 +107,11 @@ class Database:
         self._migrations = migrations
         self._remedy = remedy
         self._pool = Pool(
-            Connector(path, busy_timeout_s, durability=durability, read_only=read_only).connect
+            path,
+            Connector(path, busy_timeout_s, durability=durability, read_only=read_only).connect,
         )
         self._closed = False
+        self._flush_due = 0.0
         self._open()
 
     @property
@@ -121,8 +137,11 @@ class Database:
                 connection.text_factory = str
 
     @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
+    def write(self, *, checks_references: bool = True) -> Iterator[sqlite3.Connection]:
         """Take the write turn: everything inside is one transaction, durable when this returns.
+
+        Args:
+            checks_references: whether SQLite looks after foreign keys; without, who writes does.
 
         Raises:
             StoreReadOnly: if this database was opened for reading only.
@@ -131,8 +150,10 @@ class Database:
         if self.read_only:
             raise StoreReadOnly(f"{self.path} was opened with read_only=True")
         with self._pool.turn, self._lent() as connection:
-            connection.execute("BEGIN IMMEDIATE")
+            if not checks_references:
+                connection.execute("PRAGMA foreign_keys = OFF")
             try:
+                self._begin(connection)
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
@@ -140,28 +161,103 @@ class Database:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+            finally:
+                if not checks_references:
+                    connection.execute("PRAGMA foreign_keys = ON")
 
-    def compact(self) -> None:
-        """Rewrite the file without its free space and empty the WAL, so that no old byte is left.
+    def clear_leftovers(self) -> None:
+        """Overwrite what is left of deleted rows, in steps that leave others their turns; then empty the WAL.
+
+        A step is made while nobody else writes and the WAL holds nothing that is not in the file as well. So
+        what SQLite calls unused is unused for everybody. The step ends with a commit. By that each connection
+        sees that the pages that it may have kept in memory, leftovers included, are old.
 
         Raises:
-            StoreBusy: if another process keeps reading or writing for `busy_timeout_s`.
+            StoreBusy: if somebody keeps an old state open for `busy_timeout_s`.
+            StoreCorrupt: if the file is damaged.
         """
-        with self._pool.turn, self._lent() as connection:
-            connection.execute("VACUUM")
-        self.compact_log()
+        deadline = time.monotonic() + self._busy_timeout_s
+        file = bare.opened(self.path)
+        # A connection of its own: it has no page in memory but the schema's.
+        with self._errors(), closing(self._pool.connect()) as own:
+            if not bare.is_at(file, self.path):
+                raise StoreBusy(f"{self.path} was replaced by another process; try again")
+            (version,) = own.execute("PRAGMA user_version").fetchone()
+            first, last = 1, 1
+            while first <= last:
+                self._flush(own, deadline)
+                with self._pool.turn:
+                    self._begin(own)
+                    begun = time.monotonic()
+                    try:
+                        if self._is_flushed():
+                            found = Leftovers(file)
+                            cleared, first = found.clear_from(first, seconds=STEP_S)
+                            if cleared:
+                                own.execute(f"PRAGMA user_version = {version}")  # a commit
+                            last = found.pages
+                    finally:
+                        own.execute("COMMIT")
+                if first <= last:
+                    self.rest(begun)
+            os.fsync(file.fileno())
+        self.empty_log()
 
-    def compact_log(self) -> None:
+    def rest(self, begun: float) -> None:
+        """Leave others their turn after a step of a long work that was begun at a time, and keep the WAL short.
+
+        Whoever commits when it is long moves all of it into the file, and waits for that. The first to write
+        afterwards waits for the disk, so it is not done after each step.
+        """
+        took = time.monotonic() - begun
+        if begun > self._flush_due:
+            self._is_flushed()
+            self._flush_due = time.monotonic() + _FLUSH_S
+        time.sleep(min(_RESTS * took, _LONGEST_REST_S))
+
+    def empty_log(self) -> None:
         """Move the WAL's content into the file and cut the WAL to nothing. Raises StoreBusy."""
         deadline = time.monotonic() + self._busy_timeout_s
-        with self._pool.turn, self._lent() as connection:
+        with self._errors(), closing(self._pool.connect()) as own:
+            # SQLite waits for readers while it keeps writers out, so it may not wait long.
+            own.execute(f"PRAGMA busy_timeout = {_BRIEF_MS}")
             while True:
-                busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                self._flush(own, deadline)
+                with self._pool.turn:
+                    busy, _, _ = own.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
                 if not busy:
                     return
-                if time.monotonic() > deadline:
-                    raise StoreBusy(f"another process keeps reading {self.path}, so its WAL stays")
-                time.sleep(RETRY_S)
+                self._wait(deadline)
+
+    def _begin(self, connection: sqlite3.Connection) -> None:
+        """Take the right to write, waiting for it as long as may be."""
+        deadline = time.monotonic() + self._busy_timeout_s
+        connection.execute("PRAGMA busy_timeout = 0")
+        try:
+            while True:
+                try:
+                    connection.execute("BEGIN IMMEDIATE")
+                    return
+                except sqlite3.OperationalError as error:
+                    if not _is_busy(error) or time.monotonic() > deadline:
+                        raise
+                time.sleep(_LOOK_S)
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {int(1_000 * self._busy_timeout_s)}")
+
+    def _flush(self, connection: sqlite3.Connection, deadline: float) -> None:
+        """Move the WAL's content into the file, while others go on writing."""
+        while not _is_flushed(connection):
+            self._wait(deadline)
+
+    def _is_flushed(self) -> bool:
+        with self._lent() as connection:
+            return _is_flushed(connection)
+
+    def _wait(self, deadline: float) -> None:
+        if time.monotonic() > deadline:
+            raise StoreBusy(f"another process keeps reading {self.path}, so its WAL stays")
+        time.sleep(_PAUSE_S)
 
     def close(self) -> None:
         """Close the file as soon as nobody reads or writes; calling it twice is allowed."""
@@ -175,24 +271,27 @@ class Database:
             raise MemoryClosed(f"the memory at {self.path.parent} is closed")
         held = self._pool.borrowed()
         try:
-            yield held or self._pool.take()
+            with self._errors():
+                yield held or self._pool.take()
+        finally:
+            if held is None:
+                self._pool.give_back()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Turn SQLite's errors into ours."""
+        try:
+            yield
         except sqlite3.Error as error:
             raise translate(error, self.path, remedy=self._remedy) from error
         except UnicodeDecodeError as error:  # SQLite quotes what it cannot read
             raise StoreCorrupt(f"{self.path} is damaged ({error}). {self._remedy}") from error
-        finally:
-            if held is None:
-                self._pool.give_back()
 
     def _open(self) -> None:
         if self.path.is_dir():
             raise StoreUnavailable(f"{self.path} is a folder where the journal file should be")
         if self.read_only and not self.path.exists():
             raise StoreUnavailable(f"there is no memory at {self.path.parent}")
-        if self.path.exists() and self.path.stat().st_size and not self._looks_like_sqlite():
-            raise StoreCorrupt(
-                f"{self.path} is not a journal (its first bytes are not SQLite's); nothing was changed"
-            )
         with self._lent() as connection:
             version = self._version(connection)
             if version > len(self._migrations):
@@ -206,10 +305,6 @@ class Database:
                     "open it once without read_only to migrate it"
                 )
         self._migrate()
-
-    def _looks_like_sqlite(self) -> bool:
-        with self.path.open("rb") as file:
-            return file.read(16) == b"SQLite format 3\x00"
 
     def _version(self, connection: sqlite3.Connection) -> int:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -253,3 +348,14 @@ class Database:
                 self._migrations[number](connection)
             connection.execute(f"PRAGMA user_version = {len(self._migrations)}")
             connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    name = getattr(error, "sqlite_errorname", "") or ""
+    return name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+
+
+def _is_flushed(connection: sqlite3.Connection) -> bool:
+    """Move what can be moved from the WAL into the file; return whether that is all of it."""
+    busy, frames, moved = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    return not busy and frames == moved

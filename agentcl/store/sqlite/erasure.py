@@ -1,92 +1,154 @@
 """Forgetting for good: a record, everything derived from it, and their bytes on disk.
 
-The rows go in one transaction. Then the file is rewritten (VACUUM) and the WAL emptied, since SQLite
-keeps stale copies of rows in free space even under `secure_delete`. A crash in between is noted in the
-file, and the next one to open the folder finishes the work.
+Rows go in steps, and so do their bytes, so that other writers wait for a step at the most. What an erasure
+has still to do is noted in the file from its first step on. If it is cut off, the next one to open the folder
+finishes the work.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import json
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final
 
 from agentcl.errors import EraseIncomplete, NotFound, StoreUnavailable
-from agentcl.store.base import Erasure, Removed, Store
+from agentcl.store.base import Erasure, Removed, Store, Writing
 from agentcl.store.records import Scope, ScopeView, from_micros
 from agentcl.store.rows import Row
 from agentcl.store.sqlite import jobs
-from agentcl.store.sqlite.database import Database
+from agentcl.store.sqlite.database import STEP_S, Database
+from agentcl.store.ulid import new_ulid
 
-DUE: Final = "erasure_due"  # the setting that says that bytes wait to be cleared
-_BATCH: Final = 500
+_DUE: Final = "erasure_due"  # begins the names of settings that say what an erasure has still to do
+_NOTHING: Final = "[]"  # no record is left to be removed, but bytes are to be cleared
 
 
 def erase(store: Store, database: Database, ids: Collection[str], *, view: ScopeView) -> Erasure:
     """Remove records with all that was derived from them; see `Store.erase`."""
+    for id in ids:
+        if not any(view.sees(row.scope) for row in _rows(store, id)):
+            raise NotFound(f"no record {id!r} is visible from this scope; nothing was forgotten")
+    removal = _Removal(store, database, ids)
     with store.writing() as writing:
-        connection = database.connection
-        for id in ids:
-            if not any(view.sees(row.scope) for row in _rows(store, id)):
-                raise NotFound(
-                    f"no record {id!r} is visible from this scope; nothing was forgotten"
-                )
-        removed: list[Removed] = []
-        emptied: set[Scope] = set()
-        vectors = 0
-        for id, derived_from in _derived(database, ids).items():
-            rows = _rows(store, id)
-            if not rows:
-                continue
-            vectors += connection.execute(
-                "DELETE FROM vector WHERE seq IN (SELECT seq FROM record WHERE id = ?)", (id,)
-            ).rowcount
-            connection.execute(
-                "DELETE FROM vector_next WHERE seq IN (SELECT seq FROM record WHERE id = ?)", (id,)
-            )
-            connection.execute("DELETE FROM record WHERE id = ?", (id,))
-            connection.execute("DELETE FROM source WHERE record_id = ? OR source_id = ?", (id, id))
-            connection.execute("DELETE FROM counter WHERE id = ?", (id,))
-            writing.restore(_tombstone(rows[-1], writing.now), None, is_given=False)
-            versions = sum(row.op == "put" for row in rows)
-            removed.append(Removed(id, rows[-1].kind, versions, derived_from))
-            emptied.update(row.scope for row in rows)
-        connection.execute(
-            "DELETE FROM scope WHERE id NOT IN (SELECT scope FROM record WHERE scope IS NOT NULL)"
-        )
-        jobs.delete_orphans(connection, emptied)
-        writing.set_meta(DUE, "1")
-        return Erasure(from_micros(writing.now), tuple(removed), vectors, store.copies())
+        note = f"{_DUE}-{new_ulid(writing.now // 1_000)}"
+        at = writing.now
+        removal.step(writing)
+        writing.set_meta(note, json.dumps(list(ids)) if removal.left else _NOTHING)
+    removal.finish(note)
+    _drop_scopes(database)
+    return Erasure(
+        from_micros(at), tuple(reversed(removal.removed)), removal.vectors, store.copies()
+    )
 
 
-def finish(store: Store, database: Database) -> None:
+def is_due(database: Database) -> bool:
+    """Return whether bytes or records wait to be cleared."""
+    return bool(_due(database))
+
+
+def resume(store: Store, database: Database) -> None:
+    """Remove what erasures that were cut off had still to remove; see `Store.resume_erasure`."""
+    for note, left in _due(database).items():
+        _Removal(store, database, left).finish(note)
+    _drop_scopes(database)
+
+
+def finish(store: Store, database: Database, before: Callable[[], object]) -> None:
     """Clear the bytes of erased records from the file and its log; see `Store.finish_erasure`."""
+    notes = [note for note, left in _due(database).items() if not left]
     try:
-        database.compact()
+        before()
+        database.clear_leftovers()
         with store.writing():
-            database.connection.execute("DELETE FROM meta WHERE key = ?", (DUE,))
-        database.compact_log()
+            database.connection.executemany(
+                "DELETE FROM meta WHERE key = ?", [(note,) for note in notes]
+            )
     except StoreUnavailable as error:
         raise EraseIncomplete(
-            f"the records are forgotten, but their bytes are still in {database.path}: {error}. "
+            f"the records are forgotten, but their bytes are still in {store.folder}: {error}. "
             "Opening the memory again, or `agentcl doctor`, finishes the work"
         ) from error
 
 
-def _derived(database: Database, ids: Iterable[str]) -> dict[str, str]:
-    """Return the ids with everything derived from them, however far, in the order found, each with its source."""
-    found = dict.fromkeys(ids, "")
-    frontier = list(found)
-    while frontier:
-        step: dict[str, str] = {}
-        for start in range(0, len(frontier), _BATCH):
-            some = frontier[start : start + _BATCH]
-            marks = ", ".join("?" * len(some))
-            query = f"SELECT record_id, source_id FROM source WHERE source_id IN ({marks})"
-            for record_id, source_id in database.read(query, some):
-                step.setdefault(str(record_id), str(source_id))
-        frontier = [id for id in step if id not in found]
-        found |= {id: step[id] for id in frontier}
-    return found
+def _due(database: Database) -> dict[str, list[str]]:
+    """Return the notes of what is still to be done, and the records that each has still to remove."""
+    rows = database.read("SELECT key, value FROM meta WHERE key GLOB ?", (f"{_DUE}*",))
+    # A note of an earlier version says "1".
+    return {str(key): [] if value == "1" else json.loads(str(value)) for key, value in rows}
+
+
+class _Removal:
+    """Takes records out of all tables, those derived from them first."""
+
+    def __init__(self, store: Store, database: Database, ids: Iterable[str]) -> None:
+        self._store = store
+        self._database = database
+        self.left = list(ids)  # the last one is the next
+        self._source_of = dict.fromkeys(self.left, "")  # by all that was met
+        self.removed: list[Removed] = []
+        self.vectors = 0
+        self._begun = time.monotonic()  # of the last step
+
+    def finish(self, note: str) -> None:
+        """Take more steps until nothing is left but bytes, and note that."""
+        while self.left:
+            self._database.rest(self._begun)
+            with self._store.writing() as writing:
+                self.step(writing)
+                if not self.left:
+                    writing.set_meta(note, _NOTHING)
+
+    def step(self, writing: Writing) -> None:
+        """Remove records until none is left, or the step has taken long enough."""
+        self._begun = time.monotonic()
+        while self.left and time.monotonic() < self._begun + STEP_S:
+            id = self.left[-1]
+            derived = self._database.read("SELECT record_id FROM source WHERE source_id = ?", (id,))
+            first = [str(other) for (other,) in derived if other not in self._source_of]
+            self._source_of.update(dict.fromkeys(first, id))
+            if first:
+                self.left += first
+            else:
+                self.left.pop()
+                self._remove(id, writing)
+
+    def _remove(self, id: str, writing: Writing) -> None:
+        rows = _rows(self._store, id)
+        if not rows:
+            return
+        connection = self._database.connection
+        seqs = [(row.seq,) for row in rows]
+        for seq in seqs:
+            self.vectors += connection.execute("DELETE FROM vector WHERE seq = ?", seq).rowcount
+        connection.executemany("DELETE FROM vector_next WHERE seq = ?", seqs)
+        connection.execute("DELETE FROM record WHERE id = ?", (id,))
+        connection.execute("DELETE FROM source WHERE record_id = ? OR source_id = ?", (id, id))
+        connection.execute("DELETE FROM counter WHERE id = ?", (id,))
+        writing.restore(_tombstone(rows[-1], writing.now), None, is_given=False)
+        versions = sum(row.op == "put" for row in rows)
+        self.removed.append(Removed(id, rows[-1].kind, versions, self._source_of[id]))
+
+
+def _drop_scopes(database: Database) -> None:
+    """Delete the names of scopes that have no record any more, and their jobs.
+
+    Which these are is found out while others write. What they wrote meanwhile is looked at afterwards. No
+    reference is checked, since that would look through all records.
+    """
+    empty = database.read(
+        "SELECT tenant, user, agent, session, id, (SELECT coalesce(max(seq), 0) FROM record)"
+        " FROM scope WHERE id NOT IN (SELECT scope FROM record WHERE scope IS NOT NULL)"
+    )
+    if not empty:
+        return
+    with database.write(checks_references=False) as connection:
+        connection.executemany(
+            "DELETE FROM scope WHERE id = ?"
+            " AND NOT EXISTS (SELECT 1 FROM record WHERE seq > ? AND scope = scope.id)",
+            [row[4:] for row in empty],
+        )
+        jobs.delete_orphans(connection, [Scope(*map(str, row[:4])) for row in empty])
 
 
 def _rows(store: Store, id: str) -> Sequence[Row]:

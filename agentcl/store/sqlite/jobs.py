@@ -82,21 +82,22 @@ def select(
     return [_job(row) for row in rows]
 
 
-def delete_orphans(connection: sqlite3.Connection, emptied: Iterable[Scope]) -> None:
+def delete_orphans(connection: sqlite3.Connection, emptied: Collection[Scope]) -> None:
     """Delete the jobs of scopes that lost records and now have none, nor has any scope below them."""
-    left = [
-        Scope(*row) for row in connection.execute("SELECT tenant, user, agent, session FROM scope")
-    ]
-    owners = [
-        Scope(*row)
-        for row in connection.execute("SELECT DISTINCT tenant, user, agent, session FROM job")
-    ]
-    lost = list(emptied)
-    for owner in owners:
-        if any(_is_below(s, owner) for s in lost) and not any(_is_below(s, owner) for s in left):
+    owners = connection.execute("SELECT DISTINCT tenant, user, agent, session FROM job").fetchall()
+    for fields in owners:
+        owner = Scope(*fields)
+        if not any(_is_below(scope, owner) for scope in emptied):
+            continue
+        left = connection.execute(
+            "SELECT 1 FROM scope WHERE ? IN (tenant, '') AND ? IN (user, '') AND ? IN (agent, '')"
+            " AND ? IN (session, '') LIMIT 1",
+            fields,
+        )
+        if left.fetchone() is None:
             connection.execute(
                 "DELETE FROM job WHERE tenant = ? AND user = ? AND agent = ? AND session = ?",
-                fields_of(owner),
+                fields,
             )
 
 

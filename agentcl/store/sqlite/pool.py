@@ -16,7 +16,10 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
+
+from agentcl.store.sqlite import bare
 
 # Connections of a file: more threads than this are seldom in SQLite at the same moment. A borrower waits
 # for nothing but SQLite, and of the writers one at most borrows: whoever waits gets one when a read ends.
@@ -28,12 +31,13 @@ class Pool:
     """Up to a few open connections; safe for threads.
 
     Args:
+        path: of the file.
         connect: opens a connection that any thread may use.
     """
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
+    def __init__(self, path: Path, connect: Callable[[], sqlite3.Connection]) -> None:
         self.turn = threading.RLock()  # whose turn it is to write
-        self._connect = connect
+        self.connect = connect
         # The one used last is taken first: its cache is warm.
         self._idle: list[sqlite3.Connection] = []
         self._lent: dict[int, sqlite3.Connection | None] = {}  # by thread; None while it is opened
@@ -42,7 +46,8 @@ class Pool:
         self._is_forking = False
         self._is_closed = False
         # A connection is part of a cycle, so without this its file would stay open for a while.
-        weakref.finalize(self, _close_all, self._idle).atexit = False
+        self._end = weakref.finalize(self, _end, self._idle, bare.enter(path))
+        self._end.atexit = False
         with _REGISTERING:
             _POOLS.add(self)
 
@@ -59,7 +64,7 @@ class Pool:
             connection = self._idle.pop() if self._idle else None
             self._lent[thread] = connection
         if connection is None:
-            connection = self._lent[thread] = self._connect()
+            connection = self._lent[thread] = self.connect()
         return connection
 
     def give_back(self) -> None:
@@ -71,18 +76,21 @@ class Pool:
             if self._is_forking or len(self._lent) >= _MOST:
                 self._changed.notify_all()
             connection = self._lent.pop(threading.get_ident(), None)
-            if connection is None:
-                return
-            if self._is_closed or connection.in_transaction:
-                connection.close()
-            else:
-                self._idle.append(connection)
+            if connection is not None:
+                if self._is_closed or connection.in_transaction:
+                    connection.close()
+                else:
+                    self._idle.append(connection)
+            if self._is_closed and not self._lent:
+                self._end()
 
     def close(self) -> None:
         """Close what nobody uses now, and the rest as it is given back; may be called twice."""
         with self._lock:
             self._is_closed = True
             _close_all(self._idle)
+            if not self._lent:
+                self._end()
 
     # Around a fork
 
@@ -118,6 +126,11 @@ def _close_all(connections: list[sqlite3.Connection]) -> None:
         connections.pop().close()
 
 
+def _end(connections: list[sqlite3.Connection], file: str) -> None:
+    _close_all(connections)
+    bare.leave(file)
+
+
 _POOLS: Final = weakref.WeakSet[Pool]()
 _REGISTERING: Final = threading.Lock()
 _DEAD: Final[list[sqlite3.Connection]] = []  # of a parent; kept, since dropping one closes it
@@ -137,6 +150,7 @@ def _in_parent() -> None:
 
 
 def _in_child() -> None:
+    bare.after_fork_in_child()
     for pool in list(_POOLS):
         pool.after_fork_in_child()
     _REGISTERING.release()

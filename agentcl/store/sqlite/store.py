@@ -342,10 +342,13 @@ class SqliteStore(Store):
         return erasure.erase(self, self.database, ids, view=view)
 
     def is_erasure_due(self) -> bool:
-        return self.meta(erasure.DUE) is not None
+        return erasure.is_due(self.database)
 
-    def finish_erasure(self) -> None:
-        erasure.finish(self, self.database)
+    def resume_erasure(self) -> None:
+        erasure.resume(self, self.database)
+
+    def finish_erasure(self, before: Callable[[], object] = lambda: None) -> None:
+        erasure.finish(self, self.database, before)
 
     def copies(self) -> tuple[Copy, ...]:
         return copies(self.database)

@@ -90,6 +90,7 @@ def test_forgotten_names_are_gone_from_the_graph(memory: Memory) -> None:
     for document in documents(memory):
         if "Odo" in document.text or "Odo" in document.title:
             memory.forget(document.id)
+    memory.search("boat", mode="graph")
     held = memory.store.retriever.graph.index
     named = {name for seq in held.live_seqs() for name in held.phrases(seq)}
     assert "odo past" not in named
@@ -239,3 +240,21 @@ def test_a_kept_graph_never_names_what_another_process_forgot(
         memory.search("boat", mode="graph")
         assert b"ilka renn" not in kept.read_bytes()
         assert b"tessary" in kept.read_bytes()
+
+
+def test_filling_the_graph_tells_how_far_it_is(tmp_path: Path) -> None:
+    with Memory(tmp_path, encoder="hashing:64") as memory:
+        memory.add_many(f"Ilka Renn{n} steers the ferry Aurora{n}." for n in range(700))
+        shares: list[float] = []
+        memory.warm_up(mode="graph", progress=shares.append)
+        assert len(shares) > 4
+        assert shares == sorted(shares)
+        assert 0 < shares[0] < 0.2 < shares[-1] == 1
+        shares.clear()
+        memory.warm_up(mode="graph", progress=shares.append)
+        assert shares == []
+        assert (
+            memory.search("Ilka Renn7", mode="graph", limit=1)
+            .hits[0]
+            .text.startswith("Ilka Renn7 ")
+        )

@@ -1,0 +1,142 @@
+"""Adding much with a slow encoder: little is lost when it is cut off, and nobody waits for it."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from agentcl import Draft, Memory
+from agentcl.memory.pacing import batches
+from agentcl.retrieval.encoders import Encoder, HashingEncoder
+from agentcl.retrieval.encoders.base import Role
+
+_SLOW = """
+import sys, time
+from agentcl import Memory
+from agentcl.retrieval.encoders import HashingEncoder
+
+class Slow(HashingEncoder):
+    def encode(self, texts, *, role):
+        time.sleep(0.02 * len(texts))
+        return super().encode(texts, role=role)
+
+with Memory(sys.argv[1], encoder=Slow(32)) as memory:
+    print("ready", flush=True)
+    memory.add_many([f"note {n} " * 80 for n in range(5_000)], progress=lambda done: print(done, flush=True))
+"""
+
+
+class _Recorded:
+    """An encoder that says what it is asked, and does something else before it answers."""
+
+    is_lexical = True
+
+    def __init__(self, inner: Encoder) -> None:
+        self.name, self.dim = inner.name, inner.dim
+        self._inner = inner
+        self.asked: list[int] = []
+        self.lengths: list[int] = []
+
+    def encode(self, texts: Sequence[str], *, role: Role) -> list[bytes]:
+        self.asked.append(len(texts))
+        self.lengths += map(len, texts)
+        return self._inner.encode(texts, role=role)
+
+
+def test_what_was_encoded_before_a_kill_is_stored(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _SLOW, str(tmp_path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    told = int(process.stdout.readline())
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert 0 < told < 256  # so many take more than the seconds after which what is done is stored
+    with Memory(tmp_path, encoder="hashing:32") as memory:
+        stored = len(memory.list(limit=10_000))
+        assert told <= stored < 1_000
+        assert memory.store.examine().problems == ()
+        assert memory.search("note 7", limit=3).hits
+
+
+def test_batches_hold_all_drafts_in_order_and_grow_while_it_goes_fast() -> None:
+    given = [Draft(text="x" * 1_000 * (n % 7)) for n in range(2_000)]
+    found = list(batches(iter(given)))
+    assert [draft for batch in found for draft in batch] == given
+    assert max(map(len, found)) == 256
+    assert len(found[0]) < 256
+    assert list(batches([])) == []
+
+
+def test_a_draft_that_is_longer_than_a_batch_is_one() -> None:
+    long, short = Draft(text="x" * 10_000_000), Draft(text="y")
+    assert next(batches([short, long, short])) == [short, long]
+
+
+def test_while_another_thread_encodes_much_a_note_is_added_and_found(tmp_path: Path) -> None:
+    begun, stored = threading.Event(), threading.Event()
+
+    class Waiting(_Recorded):
+        def encode(self, texts: Sequence[str], *, role: Role) -> list[bytes]:
+            if len(texts) > 1:
+                begun.set()
+                assert stored.wait(60), "a small add waited for the encoding of a large one"
+            return super().encode(texts, role=role)
+
+    with Memory(tmp_path, encoder=Waiting(HashingEncoder(32))) as memory:
+        adding = threading.Thread(target=memory.add_many, args=([f"note {n}" for n in range(500)],))
+        adding.start()
+        assert begun.wait(60)
+        memory.add("a heron", user="ada")
+        assert memory.search("heron", user="ada").hits[0].text == "a heron"
+        stored.set()
+        adding.join()
+        assert len(memory.list(limit=1_000)) == 500
+
+
+def test_progress_tells_passages_while_they_are_encoded(tmp_path: Path) -> None:
+    encoder = _Recorded(HashingEncoder(32))
+    far: list[tuple[int, int]] = []
+    with Memory(tmp_path, encoder=encoder) as memory:
+        memory.add("known already")
+        texts = ["known already", *(f"note {n} " * (1 + n % 90) for n in range(600))]
+        memory.add_many(texts, duplicates="keep", encoded=lambda *told: far.append(told))
+        assert len(far) > 3
+        assert far == sorted(far)
+        assert all(done <= known for done, known in far)
+        assert far[-1] == (600, 600)
+        assert sum(encoder.asked) == 601
+
+
+def test_a_long_text_is_encoded_in_parts(tmp_path: Path) -> None:
+    encoder = _Recorded(HashingEncoder(32))
+    text = "".join(f"Paragraph {n} {'long ' * (n % 50)}.\n\n" for n in range(3_000))
+    with Memory(tmp_path, encoder=encoder, passage_limit=200) as memory:
+        document = memory.add(text)
+        passages = memory.store.passages(document.id)
+        assert max(encoder.asked) < len(passages)
+        vectors = encoder.encode([p.search_text() or "" for p in passages], role="passage")
+        journal = memory.store.journal
+        seqs = [journal.seq_of(passage) for passage in passages]
+        held = journal.vectors(seqs)
+        assert [held[seq] for seq in seqs] == vectors
+
+
+@pytest.mark.parametrize("wrong", [0, 2])
+def test_an_encoder_that_gives_too_few_or_too_many_is_refused(tmp_path: Path, wrong: int) -> None:
+    from agentcl import InvalidInput
+
+    class Wrong(_Recorded):
+        def encode(self, texts: Sequence[str], *, role: Role) -> list[bytes]:
+            return super().encode(texts, role=role)[:1] * wrong
+
+    with (
+        Memory(tmp_path, encoder=Wrong(HashingEncoder(32))) as memory,
+        pytest.raises(InvalidInput, match=f"returned {wrong} vectors for 1 texts"),
+    ):
+        memory.add("one")

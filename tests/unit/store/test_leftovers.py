@@ -1,0 +1,166 @@
+"""Pages of a database file hold nothing of what was deleted, and everything of what was not."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentcl.errors import StoreBusy, StoreCorrupt
+from agentcl.store.sqlite.database import Database
+
+_TABLES = (
+    "CREATE TABLE noted (number INTEGER PRIMARY KEY, body TEXT)",
+    "CREATE INDEX by_body ON noted (body)",
+    "CREATE TABLE named (name TEXT PRIMARY KEY, body TEXT) WITHOUT ROWID",
+)
+_LENGTHS = st.sampled_from([10, 60, 400, 900, 3_000, 20_000])
+_STEPS = st.lists(
+    st.tuples(st.sampled_from(["insert", "insert", "insert", "delete", "change"]), st.integers(0, 999), _LENGTHS),
+    min_size=1, max_size=150,
+)  # fmt: skip
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    for statement in _TABLES:
+        connection.execute(statement)
+
+
+@contextmanager
+def _database(page: int = 4_096, *, vacuum: int = 0) -> Iterator[Database]:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "file.db"
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute(f"PRAGMA page_size = {page}")
+            connection.execute(f"PRAGMA auto_vacuum = {vacuum}")
+            connection.execute("VACUUM")
+        database = Database(path, migrations=(_migrate,), durability="normal", busy_timeout_s=0.2)
+        try:
+            yield database
+        finally:
+            database.close()
+
+
+def _secret(number: int, turn: int) -> str:
+    return f"{(number * 7919 + turn) % 1000:03}secret{number:04}x{turn:04}|"
+
+
+def _content(database: Database) -> bytes:
+    return b"".join(file.read_bytes() for file in database.path.parent.iterdir())
+
+
+@given(
+    steps=_STEPS,
+    page=st.sampled_from([512, 4_096, 65_536]),
+    vacuum=st.sampled_from([0, 1, 2]),
+    is_secure=st.booleans(),
+    per_turn=st.sampled_from([1, 7, 50]),
+)
+def test_nothing_of_what_was_deleted_is_left_and_all_else_is(
+    steps: list[tuple[str, int, int]], page: int, vacuum: int, is_secure: bool, per_turn: int
+) -> None:
+    live: dict[int, str] = {}
+    gone: set[str] = set()
+    with _database(page, vacuum=vacuum) as database:
+        with closing(sqlite3.connect(database.path, isolation_level=None)) as writer:
+            writer.execute(f"PRAGMA secure_delete = {'ON' if is_secure else 'OFF'}")
+            writer.execute("PRAGMA synchronous = OFF")
+            for turn, (verb, number, length) in enumerate(steps):
+                if turn % per_turn == 0:
+                    writer.execute("BEGIN")
+                if number in live:
+                    old = live.pop(number)
+                    gone.add(old[: old.index("|")])
+                    writer.execute("DELETE FROM named WHERE name = ?", (old,))
+                if verb == "delete":
+                    writer.execute("DELETE FROM noted WHERE number = ?", (number,))
+                else:
+                    live[number] = _secret(number, turn) * (1 + length // 20)
+                    held = (number, live[number])
+                    writer.execute("INSERT OR REPLACE INTO noted VALUES (?, ?)", held)
+                    writer.execute("INSERT INTO named VALUES (?2, ?2 || ?1)", held)
+                if turn % per_turn == per_turn - 1 or turn == len(steps) - 1:
+                    writer.execute("COMMIT")
+        database.clear_leftovers()
+        content = _content(database)
+        assert [secret for secret in gone if secret.encode() in content] == []
+        assert database.read("SELECT number, body FROM noted") == sorted(live.items())
+        assert len(database.read("SELECT body FROM named")) == len(live)
+        assert database.read("PRAGMA integrity_check") == [("ok",)]
+
+
+def test_a_plain_deletion_leaves_copies_behind() -> None:
+    """What the property above guards against does happen, with `secure_delete` too."""
+    with _database() as database:
+        for turn in range(400):
+            with database.write() as connection:
+                held = (turn, _secret(turn, 0) * (1 + turn % 13))
+                connection.execute("INSERT INTO noted VALUES (?, ?)", held)
+        with database.write() as connection:
+            connection.execute("DELETE FROM noted WHERE number % 2")
+        database.empty_log()
+        gone = [_secret(turn, 0).encode() for turn in range(1, 400, 2)]
+        content = _content(database)
+        assert any(secret in content for secret in gone)
+        database.clear_leftovers()
+        content = _content(database)
+        assert not any(secret in content for secret in gone)
+
+
+def test_another_connection_brings_no_leftover_back() -> None:
+    with _database() as database, closing(sqlite3.connect(database.path)) as other:
+        for turn in range(300):
+            with database.write() as connection:
+                held = (turn, _secret(turn, 0) * (1 + turn % 13))
+                connection.execute("INSERT INTO noted VALUES (?, ?)", held)
+        with database.write() as connection:
+            connection.execute("DELETE FROM noted WHERE number % 2")
+        # It has every page in memory, with what is left over there, and changes each of them.
+        other.execute("SELECT sum(length(body)) FROM noted ORDER BY body").fetchone()
+        database.read("SELECT sum(length(body)) FROM noted")
+        database.clear_leftovers()
+        with other:
+            other.execute("UPDATE noted SET body = upper(body)")
+        with database.write() as connection:
+            connection.execute("UPDATE noted SET body = body || 'x'")
+        content = _content(database)
+        assert not any(_secret(turn, 0).encode() in content for turn in range(1, 300, 2))
+
+
+def test_who_keeps_an_old_state_open_is_not_cleared_under() -> None:
+    with _database() as database, closing(sqlite3.connect(database.path)) as reader:
+        with database.write() as connection:
+            connection.execute("INSERT INTO noted VALUES (1, 'a secret')")
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT body FROM noted").fetchall() == [("a secret",)]
+        with database.write() as connection:
+            connection.execute("DELETE FROM noted")
+        with pytest.raises(StoreBusy):
+            database.clear_leftovers()
+        assert reader.execute("SELECT body FROM noted").fetchall() == [("a secret",)]
+        reader.rollback()
+        database.clear_leftovers()
+        assert b"a secret" not in _content(database)
+
+
+def test_a_damaged_page_is_left_as_it_is() -> None:
+    with _database() as database:
+        with database.write() as connection:
+            connection.executemany(
+                "INSERT INTO noted VALUES (?, ?)", [(n, f"body {n}" * 20) for n in range(100)]
+            )
+        database.empty_log()
+        ((root,),) = database.read("SELECT rootpage FROM sqlite_schema WHERE name = 'by_body'")
+        assert isinstance(root, int)
+        content = bytearray(database.path.read_bytes())
+        content[(root - 1) * 4_096 + 5 : (root - 1) * 4_096 + 7] = b"\xff\xff"
+        database.path.write_bytes(content)
+        with pytest.raises(StoreCorrupt, match=f"page {root}"):
+            database.clear_leftovers()
+        assert database.path.read_bytes()[(root - 1) * 4_096 :][:4_096] == bytes(
+            content[(root - 1) * 4_096 :][:4_096]
+        )
