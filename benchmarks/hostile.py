@@ -146,7 +146,7 @@ def _order(episodes: int) -> Iterator[tuple[int, int]]:
 def _live(memory: Memory, played: Played, number: int, user: int, share: str, coins: int) -> None:
     rng = random.Random(number)
     thing = rng.choice(THINGS)
-    scope = {"tenant": "acme", "user": f"user{user}"}
+    scope: Any = {"tenant": "acme", "user": f"user{user}"}
     seen = f"The {thing} is slow."
     started = time.perf_counter()
     episode = memory.episode(

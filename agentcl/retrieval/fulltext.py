@@ -4,6 +4,8 @@ FTS5 was chosen over tantivy by `benchmarks/fulltext.py`. Terms found in many en
 query (unless nothing else is left): they cost most of the time, and the ranking is better without. So are
 the function words of a question, which in a conversation are rare enough to be taken for what it is about.
 A query without a word ("%") is looked up among the signs of entries.
+
+Where there are entries that a query may not see, its scores are computed anew without them (`weighing`).
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from typing import Final, NamedTuple, cast
 
 from agentcl.errors import SchemaTooNew, StoreCorrupt
 from agentcl.retrieval.index import Change, Entry, Match, Query
+from agentcl.retrieval.weighing import Having, Statistics, Weighing, size_of
 from agentcl.store.records import Scope, ScopeView
 from agentcl.store.sqlite.conditions import view_sql
 from agentcl.store.sqlite.database import Database
@@ -41,12 +44,16 @@ _TAG_BELOW: Final = 0.25  # of all entries; a tag that more of them have costs m
 _BATCH: Final = 200  # changes looked at together
 _MAX_COUNTED: Final = 50_000  # terms whose counts are kept
 _MAX_VIEWS: Final = 1_000  # views whose tags are kept
-_Ranked = tuple[int, float, str | None, str | None]  # seq, BM25; id and metadata if let through
+_LAYOUT: Final = 1  # raise it with every change of the tables
+_MORE: Final = 8  # entries that are looked at beside those asked for, where they are scored anew
+# seq, FTS5's score; id, metadata and terms if let through
+_Ranked = tuple[int, float, str | None, str | None, str | None]
 _SCHEMA: Final = (
     "CREATE TABLE mark (watermark INTEGER NOT NULL)",
     "INSERT INTO mark VALUES (0)",
     "CREATE TABLE scope (id INTEGER PRIMARY KEY, tenant TEXT, user TEXT, agent TEXT, session TEXT,"
     " live INTEGER NOT NULL DEFAULT 0, past INTEGER NOT NULL DEFAULT 0,"
+    " size INTEGER NOT NULL DEFAULT 0,"
     " UNIQUE (tenant, user, agent, session))",
     # A past version keeps its entry, with the moment at which it ended.
     "CREATE TABLE entry (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, kind TEXT NOT NULL,"
@@ -74,6 +81,36 @@ class _Asked(NamedTuple):
 
     sql: str
     parameters: tuple[str | int, ...]
+    weighing: Weighing | None = (
+        None  # how scores are computed anew; None: they are BM25 as they are
+    )
+
+    def score(self, score: float, body: str | None) -> float:
+        """Return what an entry scores, from FTS5's score and its terms."""
+        return score if self.weighing is None or body is None else self.weighing.score(body)
+
+    def is_enough(self, ranked: Sequence[_Ranked], matches: Sequence[Match], limit: int) -> bool:
+        """Return whether no entry beyond those that were ranked can be among the best."""
+        if len(matches) < limit:
+            return False
+        return self.weighing is None or matches[limit - 1].score > self.weighing.bound(
+            ranked[-1][1]
+        )
+
+
+class _Seen(NamedTuple):
+    """What a view sees, and how it is asked for."""
+
+    tags: list[str]  # worth asking for
+    behind: int  # entries that have them
+    counting: str | None  # the condition that lets nothing else be counted; None: entry by entry
+    view: Statistics
+    everything: Statistics
+
+    @property
+    def is_all(self) -> bool:
+        """Whether there is nothing that it does not see."""
+        return self.view.entries == self.everything.entries
 
 
 @dataclass(slots=True)
@@ -82,8 +119,9 @@ class _Known:
 
     mark: int = 0
     counts: dict[tuple[str, str], int] = field(default_factory=dict)  # by statement and expression
-    # By view and whether the present is asked: the tags worth asking for, and the entries behind them.
-    tags: dict[tuple[ScopeView, bool], tuple[list[str], int]] = field(default_factory=dict)
+    views: dict[tuple[ScopeView, bool], _Seen] = field(
+        default_factory=dict
+    )  # is the present asked?
 
 
 def _create(connection: sqlite3.Connection) -> None:
@@ -160,6 +198,7 @@ class FullTextIndex:
                 "UPDATE scope SET (live, past) = (SELECT coalesce(sum(ended_at IS NULL), 0),"
                 " coalesce(sum(ended_at IS NOT NULL), 0) FROM entry WHERE scope = scope.id)"
             )
+            self._measure(connection)
             self._known = _Known()
             # FTS5 only notes a deletion; merging all its segments is what takes the terms away.
             connection.execute("INSERT INTO words (words) VALUES ('optimize')")
@@ -170,15 +209,17 @@ class FullTextIndex:
         asked = self._asked(query)
         if asked is None:
             return []
-        wanted = limit
+        wanted = limit if asked.weighing is None else limit + limit // 4 + _MORE
         while True:
             ranked = self._ranked(query, asked, wanted)
             matches = [
-                Match(seq, id, score)
-                for seq, score, id, metadata in ranked
+                Match(seq, id, asked.score(score, body))
+                for seq, score, id, metadata, body in ranked
                 if id is not None and (metadata is None or _holds(query, metadata))
             ]
-            if len(matches) >= limit or len(ranked) < wanted:
+            if asked.weighing is not None:
+                matches.sort(key=lambda match: (-match.score, match.seq))
+            if asked.is_enough(ranked, matches, limit) or len(ranked) < wanted:
                 return matches[:limit]
             wanted *= 4
 
@@ -216,7 +257,7 @@ class FullTextIndex:
             self._file,
             busy_timeout_s=self._busy_timeout_s,
             durability="normal",
-            migrations=(_create,) * (ANALYSIS + FORMS),
+            migrations=(_create,) * (ANALYSIS + FORMS + _LAYOUT),
             remedy="Run `agentcl reindex`: the journal holds everything that was in it",
         )
 
@@ -284,24 +325,38 @@ class FullTextIndex:
             ),
         )
         read = [(entry, Identifiers(entry.text)) for entry in entries]
+        bodies = [
+            " ".join([*indexed_terms(entry.text), *found.part_terms()]) for entry, found in read
+        ]
         connection.executemany(
             "INSERT INTO words (rowid, tag, body) VALUES (?, ?, ?)",
             (
-                (
-                    entry.seq,
-                    f"live scope{scopes[entry.scope]}",
-                    " ".join([*indexed_terms(entry.text), *found.part_terms()]),
-                )
-                for entry, found in read
+                (entry.seq, f"live scope{scopes[entry.scope]}", body)
+                for entry, body in zip(entries, bodies, strict=True)
             ),
         )
+        sizes = Counter[Scope]()
+        for entry, body in zip(entries, bodies, strict=True):
+            sizes[entry.scope] += size_of(body)
         connection.executemany(
             "INSERT INTO identifier VALUES (?, ?)",
             ((key, entry.seq) for entry, found in read for key in found.held_keys()),
         )
         connection.executemany(
-            "UPDATE scope SET live = live + ? WHERE id = ?",
-            [(count, scopes[scope]) for scope, count in counts.items()],
+            "UPDATE scope SET live = live + ?, size = size + ? WHERE id = ?",
+            [(count, sizes[scope], scopes[scope]) for scope, count in counts.items()],
+        )
+
+    def _measure(self, connection: sqlite3.Connection) -> None:
+        """Count the terms of each scope anew."""
+        rows = connection.execute(
+            "SELECT e.scope, w.body FROM entry AS e JOIN words AS w ON w.rowid = e.seq"
+        )
+        sizes = Counter[int]()
+        for scope, body in rows:
+            sizes[scope] += size_of(body)
+        connection.executemany(
+            "UPDATE scope SET size = ? WHERE id = ?", [(size, id) for id, size in sizes.items()]
         )
 
     def _scope_id(self, connection: sqlite3.Connection, scope: Scope) -> int:
@@ -324,23 +379,32 @@ class FullTextIndex:
         if not terms(query.text):
             found = signs(query.text)
             return _Asked(_by_signs(found), tuple(found)) if found else None
-        expression = self._expression(query)
-        return _Asked(_BY_WORDS, (expression,)) if expression else None
+        return self._asked_by_words(query)
 
-    def _expression(self, query: Query) -> str | None:
-        """Return the FTS5 expression of a query, or None when nothing can match it."""
+    def _asked_by_words(self, query: Query) -> _Asked | None:
         is_cut = self._frequent < 1
         words = _asked_words(query.text) if is_cut else list(dict.fromkeys(terms(query.text)))
         known = self._up_to_date()
-        tags, seen = self._tags(query, known)
-        if not words or not seen:
+        seen = self._seen(query, known)
+        if not words or not seen.behind:
             return None
-        prefix = f"tag : ({' AND '.join(tags)}) AND " if tags else ""
-        telling = self._telling(words, prefix, seen, known)
+        prefix = f"tag : ({' AND '.join(seen.tags)}) AND " if seen.tags else ""
+        telling = self._telling(words, query, seen, known)
         if not telling:
             return None
         body = " OR ".join(map(_phrase, telling))
-        return f"{prefix}body : ({body})"
+        weighing = None if seen.is_all else self._weighing(telling, query, seen, known)
+        return _Asked(_BY_WORDS, (f"{prefix}body : ({body})",), weighing)
+
+    def _weighing(self, words: list[str], query: Query, seen: _Seen, known: _Known) -> Weighing:
+        """Return how to score entries by what the query sees."""
+        in_view = self._counts(words, query, seen, known, is_live=False)
+        anywhere = self._counts(words, None, seen, known, is_live=False)
+        having = [
+            Having(word, is_beginning(word), here, there)
+            for word, here, there in zip(words, in_view, anywhere, strict=True)
+        ]
+        return Weighing(seen.view, seen.everything, having)
 
     def _up_to_date(self) -> _Known:
         """Return what was counted since the entries changed last."""
@@ -350,43 +414,47 @@ class FullTextIndex:
                 self._known = _Known(mark)
             return self._known
 
-    def _tags(self, query: Query, known: _Known) -> tuple[list[str], int]:
-        """Return the tags worth asking for, and how many entries the query sees through them."""
+    def _seen(self, query: Query, known: _Known) -> _Seen:
+        """Return what a query sees."""
         key = (query.view, query.at is None)
-        if key not in known.tags:
-            while len(known.tags) >= _MAX_VIEWS:
-                known.tags.pop(next(iter(known.tags)), None)
-            known.tags[key] = self._count_tags(query)
-        return known.tags[key]
+        if key not in known.views:
+            while len(known.views) >= _MAX_VIEWS:
+                known.views.pop(next(iter(known.views)), None)
+            known.views[key] = self._look(query)
+        return known.views[key]
 
-    def _count_tags(self, query: Query) -> tuple[list[str], int]:
+    def _look(self, query: Query) -> _Seen:
         condition, parameters = view_sql(query.view)
         rows = self._database.read(
-            f"SELECT s.id, s.live, s.past, {condition} FROM scope AS s", parameters
+            f"SELECT s.id, s.live, s.past, s.size, {condition} FROM scope AS s", parameters
         )
-        scopes = cast(list[tuple[int, int, int, int]], rows)
-        visible = [(id, live, past) for id, live, past, is_seen in scopes if is_seen]
-        everything = sum(live + past for _, live, past, _ in scopes)
-        live = sum(live for _, live, _ in visible)
-        seen = live + sum(past for _, _, past in visible)
+        scopes = cast(list[tuple[int, int, int, int, int]], rows)
+        visible = [one for one in scopes if one[4]]
+        view, everything = _statistics(visible), _statistics(scopes)
+        live = sum(live for _, live, *_ in visible)
+        named = "(" + " OR ".join(f'"scope{id}"' for id, *_ in visible) + ")"
+        is_few = len(visible) <= _MAX_SCOPES
         tags = []
-        if query.at is None and live < _TAG_BELOW * seen:
+        if query.at is None and live < _TAG_BELOW * view.entries:
             tags.append("live")
-        if seen < _TAG_BELOW * everything and len(visible) <= _MAX_SCOPES:
-            tags.append("(" + " OR ".join(f'"scope{id}"' for id, _, _ in visible) + ")")
-        return tags, live if "live" in tags else seen
+        if view.entries < _TAG_BELOW * everything.entries and is_few:
+            tags.append(named)
+        is_all = view.entries == everything.entries
+        counting = "" if is_all else named if is_few else None
+        behind = live if "live" in tags else view.entries
+        return _Seen(tags, behind, counting, view, everything)
 
-    def _telling(self, words: list[str], prefix: str, seen: int, known: _Known) -> list[str]:
+    def _telling(self, words: list[str], query: Query, seen: _Seen, known: _Known) -> list[str]:
         """Return the terms worth asking for, rarest first: those that occur, few of them often.
 
         Counting stops where a term is frequent, and scoring is bounded: both are what FTS5 spends its
         time on.
         """
         most = MOST_SCORED
-        if seen >= _FREQUENT_FROM:
-            most = min(most, int(self._frequent * seen))
-        sql = f"SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT {most + 1})"
-        each = self._counts(sql, [f"{prefix}body : {_phrase(word)}" for word in words], known)
+        if seen.behind >= _FREQUENT_FROM:
+            most = min(most, int(self._frequent * seen.behind))
+        is_live = "live" in seen.tags
+        each = self._counts(words, query, seen, known, is_live=is_live, most=most)
         counts = dict(zip(words, each, strict=True))
         found = sorted((word for word in words if counts[word]), key=lambda word: counts[word])
         if self._frequent >= 1:
@@ -399,13 +467,40 @@ class FullTextIndex:
             if total <= MOST_SCORED or word == telling[0]
         ][:_MAX_TERMS]
 
-    def _counts(self, sql: str, expressions: Sequence[str], known: _Known) -> list[int]:
-        """Return what a query counts for each expression; as long as nothing changes, it is asked once."""
+    def _counts(
+        self,
+        words: Sequence[str],
+        query: Query | None,
+        seen: _Seen,
+        known: _Known,
+        *,
+        is_live: bool,
+        most: int | None = None,
+    ) -> list[int]:
+        """Return how many entries have each word, of those in view; without a query, of all.
+
+        What was counted is kept as long as nothing changes. Past `most`, nothing is counted.
+        """
+        source, parameters = "words", list[object]()
+        tags = ["live"] if is_live else []
+        if query is not None and seen.counting is None:
+            condition, parameters = view_sql(query.view)
+            source = "words AS w JOIN entry AS e ON e.seq = w.rowid"
+            scopes = f"AND e.scope IN (SELECT s.id FROM scope AS s WHERE {condition})"
+        else:
+            scopes = ""
+            if query is not None and seen.counting:
+                tags.append(seen.counting)
+        prefix = f"tag : ({' AND '.join(tags)}) AND " if tags else ""
+        limit = "" if most is None else f" LIMIT {most + 1}"
+        sql = f"SELECT count(*) FROM (SELECT 1 FROM {source} WHERE words MATCH ? {scopes}{limit})"
         found = []
-        for expression in expressions:
-            key = (sql, expression)
+        for word in words:
+            expression = f"{prefix}body : {_phrase(word)}"
+            key = (f"{sql}{parameters}", expression)
             if key not in known.counts:
-                known.counts[key] = cast(int, self._database.read(sql, (expression,))[0][0])
+                asked = (expression, *parameters)
+                known.counts[key] = cast(int, self._database.read(sql, asked)[0][0])
             found.append(known.counts[key])
         return found
 
@@ -426,8 +521,11 @@ class FullTextIndex:
             conditions.append(f"e.kind IN ({', '.join('?' * len(query.kinds))})")
             parameters += sorted(query.kinds)
         metadata = "e.metadata" if query.conditions else "NULL"
+        body = "NULL"
+        if asked.weighing is not None:
+            body = "iif(e.id IS NULL, NULL, (SELECT w.body FROM words AS w WHERE w.rowid = b.seq))"
         ranked = self._database.read(
-            f"SELECT b.seq, b.score, e.id, {metadata} FROM"
+            f"SELECT b.seq, b.score, e.id, {metadata}, {body} FROM"
             f" ({asked.sql} ORDER BY score DESC, seq LIMIT ?) AS b"
             f" LEFT JOIN entry AS e ON e.seq = b.seq AND {' AND '.join(conditions)}"
             " ORDER BY b.score DESC, b.seq",
@@ -446,6 +544,13 @@ def _by_keys(count: int) -> str:
     """Return the query for entries with some of these keys; their score is how many of them they have."""
     asked = ", ".join("?" * count)
     return f"SELECT seq, count(*) AS score FROM identifier WHERE key IN ({asked}) GROUP BY seq"
+
+
+def _statistics(scopes: Iterable[tuple[int, int, int, int, int]]) -> Statistics:
+    """Return what the entries of scopes are, from their live and past ones and their sizes."""
+    held = list(scopes)
+    entries = sum(live + past for _, live, past, *_ in held)
+    return Statistics(entries, sum(size for *_, size, _ in held))
 
 
 def _phrase(term: str) -> str:
