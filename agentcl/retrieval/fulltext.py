@@ -118,7 +118,7 @@ class _Known:
     """What was counted of the entries as they stand at a watermark."""
 
     mark: int = 0
-    counts: dict[tuple[str, str], int] = field(default_factory=dict)  # by statement and expression
+    counts: dict[tuple[object, ...], int] = field(default_factory=dict)  # by what was asked
     views: dict[tuple[ScopeView, bool], _Seen] = field(
         default_factory=dict
     )  # is the present asked?
@@ -497,7 +497,7 @@ class FullTextIndex:
         found = []
         for word in words:
             expression = f"{prefix}body : {_phrase(word)}"
-            key = (f"{sql}{parameters}", expression)
+            key = (sql, expression, *parameters)
             if key not in known.counts:
                 asked = (expression, *parameters)
                 known.counts[key] = cast(int, self._database.read(sql, asked)[0][0])

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 _K1: Final = 1.2
@@ -31,10 +30,6 @@ class Statistics(NamedTuple):
         idf = math.log((self.entries - having + 0.5) / (having + 0.5))
         return idf if idf > 0 else _LEAST_IDF
 
-    def length(self, terms: int) -> float:
-        """Return by how much the length of an entry weakens the terms in it."""
-        return _K1 * (1 - _B + _B * terms * self.entries / self.size)
-
 
 class Having(NamedTuple):
     """In how many entries a term is, or begins one."""
@@ -45,41 +40,52 @@ class Having(NamedTuple):
     anywhere: int
 
 
-@dataclass(frozen=True, slots=True)
 class Weighing:
-    """The scores of a query's terms for one view."""
+    """The scores of a query's terms for one view.
 
-    view: Statistics
-    everything: Statistics
-    terms: Sequence[Having]
+    Args:
+        view: the entries that it sees.
+        everything: all entries, by which FTS5 scores.
+        terms: what is asked for.
+    """
+
+    def __init__(self, view: Statistics, everything: Statistics, terms: Sequence[Having]) -> None:
+        idfs = [view.idf(one.in_view) for one in terms]
+        self._weights = [
+            (f" {one.term}" if one.is_beginning else f" {one.term} ", idf * (_K1 + 1))
+            for one, idf in zip(terms, idfs, strict=True)
+        ]
+        self._least = _K1 * (1 - _B)
+        self._by_term = _K1 * _B * view.entries / view.size
+        rarer = max(
+            idf / everything.idf(one.anywhere) for one, idf in zip(terms, idfs, strict=True)
+        )
+        longer = (view.size / view.entries) / (everything.size / everything.entries)
+        self._most = rarer * max(1.0, longer) * (1 + _ROUNDING)
 
     def score(self, body: str) -> float:
         """Return the BM25 of an entry in view, given its terms."""
         padded = f" {body} "
-        length = self.view.length(size_of(body))
+        length = self._least + self._by_term * size_of(body)
         score = 0.0
-        for term, is_beginning, having, _ in self.terms:
-            found = padded.count(f" {term}") if is_beginning else _times(term, padded)
-            if found:
-                score += self.view.idf(having) * found * (_K1 + 1) / (found + length)
+        for word, weight in self._weights:
+            if word in padded:
+                found = _times(word, padded)
+                score += weight * found / (found + length)
         return score
 
     def bound(self, score: float) -> float:
         """Return what no entry can score here that scores less than this among all entries."""
-        view, every = self.view, self.everything
-        rarer = max(view.idf(one.in_view) / every.idf(one.anywhere) for one in self.terms)
-        longer = (view.size / view.entries) / (every.size / every.entries)
-        return score * rarer * max(1.0, longer) * (1 + _ROUNDING)
+        return score * self._most
 
 
 def size_of(body: str) -> int:
     """Return how many terms an entry counts as."""
-    return len(body.split()) + _TAG
+    return body.count(" ") + 1 + _TAG if body else _TAG
 
 
-def _times(phrase: str, padded: str) -> int:
-    """Return how often a phrase of one or more terms stands among terms."""
-    word = f" {phrase} "
+def _times(word: str, padded: str) -> int:
+    """Return how often a term, or a phrase of some, stands among terms; a space ends one and begins the next."""
     found, at = 0, padded.find(word)
     while at >= 0:
         found += 1
