@@ -529,8 +529,6 @@ class GuidanceState:
             return "active", f"showing it helps with a probability of {helps:.2f}"
         if confirmed and trust >= _PROVED:
             return "active", _tested(confirmed, refuted)
-        if trust >= _PROVED and self.trust.is_upheld(id, sight):
-            return "active", "others confirmed it"
         if confirmed or refuted or (held.uses and self.credit.counts(id, sight=sight).shown):
             return "trial", "tried, and not decided yet"
         return "candidate", "never tried"

@@ -160,11 +160,6 @@ class Trust:
         for_it = [one.is_confirmed for user, one in held.items() if not sight.is_own(user)]
         return sum(for_it), len(for_it) - sum(for_it)
 
-    def is_upheld(self, lesson: str, sight: Sight) -> bool:
-        """Return whether more other users confirmed a lesson than refuted it."""
-        votes = [self.votes(lesson, world, sight) for world in self._tests.get(lesson, ())]
-        return sum(good - bad for good, bad in votes) > 0
-
     def is_refuted_last(self, lesson: str, world: str, sight: Sight = EVERYBODY) -> bool:
         """Return whether the newest test in a world went against a lesson."""
         tests = [made[-1] for made in sight.witnesses(self._tests.get(lesson, {}).get(world, {}))]

@@ -14,7 +14,6 @@ import json
 import logging
 import sqlite3
 import threading
-from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,7 +23,7 @@ from typing import Final, NamedTuple, cast
 
 from agentcl.errors import SchemaTooNew, StoreCorrupt
 from agentcl.retrieval.index import Change, Entry, Match, Query
-from agentcl.retrieval.weighing import Having, Statistics, Weighing, size_of
+from agentcl.retrieval.weighing import Having, Statistics, size_of, weighed
 from agentcl.store.records import Scope, ScopeView
 from agentcl.store.sqlite.conditions import view_sql
 from agentcl.store.sqlite.database import Database
@@ -45,9 +44,7 @@ _BATCH: Final = 200  # changes looked at together
 _MAX_COUNTED: Final = 50_000  # terms whose counts are kept
 _MAX_VIEWS: Final = 1_000  # views whose tags are kept
 _LAYOUT: Final = 1  # raise it with every change of the tables
-_MORE: Final = 8  # entries that are looked at beside those asked for, where they are scored anew
-# seq, FTS5's score; id, metadata and terms if let through
-_Ranked = tuple[int, float, str | None, str | None, str | None]
+_Ranked = tuple[int, float, str | None, str | None]  # seq, BM25; id and metadata if let through
 _SCHEMA: Final = (
     "CREATE TABLE mark (watermark INTEGER NOT NULL)",
     "INSERT INTO mark VALUES (0)",
@@ -58,7 +55,7 @@ _SCHEMA: Final = (
     # A past version keeps its entry, with the moment at which it ended.
     "CREATE TABLE entry (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, kind TEXT NOT NULL,"
     " scope INTEGER NOT NULL, created_at INTEGER NOT NULL, ended_at INTEGER, valid_from INTEGER,"
-    " valid_to INTEGER, metadata TEXT NOT NULL, signs TEXT NOT NULL)",
+    " valid_to INTEGER, metadata TEXT NOT NULL, signs TEXT NOT NULL, size INTEGER NOT NULL)",
     "CREATE INDEX entry_id ON entry (id)",
     "CREATE INDEX entry_signs ON entry (signs, seq) WHERE signs <> ''",
     # Our terms have nothing of ASCII but letters and digits; the ascii tokenizer leaves them whole. `tag`
@@ -80,22 +77,7 @@ class _Asked(NamedTuple):
     """A query for entries' `seq` and `score`, and its parameters."""
 
     sql: str
-    parameters: tuple[str | int, ...]
-    weighing: Weighing | None = (
-        None  # how scores are computed anew; None: they are BM25 as they are
-    )
-
-    def score(self, score: float, body: str | None) -> float:
-        """Return what an entry scores, from FTS5's score and its terms."""
-        return score if self.weighing is None or body is None else self.weighing.score(body)
-
-    def is_enough(self, ranked: Sequence[_Ranked], matches: Sequence[Match], limit: int) -> bool:
-        """Return whether no entry beyond those that were ranked can be among the best."""
-        if len(matches) < limit:
-            return False
-        return self.weighing is None or matches[limit - 1].score > self.weighing.bound(
-            ranked[-1][1]
-        )
+    parameters: tuple[object, ...]
 
 
 class _Seen(NamedTuple):
@@ -195,10 +177,10 @@ class FullTextIndex:
                 connection.execute("DELETE FROM entry WHERE id = ?", (id,))
             connection.execute("DELETE FROM scope WHERE id NOT IN (SELECT scope FROM entry)")
             connection.execute(
-                "UPDATE scope SET (live, past) = (SELECT coalesce(sum(ended_at IS NULL), 0),"
-                " coalesce(sum(ended_at IS NOT NULL), 0) FROM entry WHERE scope = scope.id)"
+                "UPDATE scope SET (live, past, size) = (SELECT coalesce(sum(ended_at IS NULL), 0),"
+                " coalesce(sum(ended_at IS NOT NULL), 0), coalesce(sum(size), 0)"
+                " FROM entry WHERE scope = scope.id)"
             )
-            self._measure(connection)
             self._known = _Known()
             # FTS5 only notes a deletion; merging all its segments is what takes the terms away.
             connection.execute("INSERT INTO words (words) VALUES ('optimize')")
@@ -209,17 +191,15 @@ class FullTextIndex:
         asked = self._asked(query)
         if asked is None:
             return []
-        wanted = limit if asked.weighing is None else limit + limit // 4 + _MORE
+        wanted = limit
         while True:
             ranked = self._ranked(query, asked, wanted)
             matches = [
-                Match(seq, id, asked.score(score, body))
-                for seq, score, id, metadata, body in ranked
+                Match(seq, id, score)
+                for seq, score, id, metadata in ranked
                 if id is not None and (metadata is None or _holds(query, metadata))
             ]
-            if asked.weighing is not None:
-                matches.sort(key=lambda match: (-match.score, match.seq))
-            if asked.is_enough(ranked, matches, limit) or len(ranked) < wanted:
+            if len(matches) >= limit or len(ranked) < wanted:
                 return matches[:limit]
             wanted *= 4
 
@@ -305,10 +285,18 @@ class FullTextIndex:
 
     def _add(self, connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
         """Take up entries as live ones; none of their records may have one."""
-        counts = Counter(entry.scope for entry in entries)
-        scopes = {scope: self._scope_id(connection, scope) for scope in counts}
+        scopes = {
+            scope: self._scope_id(connection, scope)
+            for scope in dict.fromkeys(entry.scope for entry in entries)
+        }
+        read = [Identifiers(entry.text) for entry in entries]
+        bodies = [
+            " ".join([*indexed_terms(entry.text), *found.part_terms()])
+            for entry, found in zip(entries, read, strict=True)
+        ]
+        sizes = [size_of(body) for body in bodies]
         connection.executemany(
-            "INSERT INTO entry VALUES (?, ?, ?, ?, ?, NULL, ?, ?, ?, ?)",
+            "INSERT INTO entry VALUES (?, ?, ?, ?, ?, NULL, ?, ?, ?, ?, ?)",
             (
                 (
                     entry.seq,
@@ -320,14 +308,11 @@ class FullTextIndex:
                     entry.valid_to,
                     json.dumps(dict(entry.metadata)),
                     signs(entry.text),
+                    size,
                 )
-                for entry in entries
+                for entry, size in zip(entries, sizes, strict=True)
             ),
         )
-        read = [(entry, Identifiers(entry.text)) for entry in entries]
-        bodies = [
-            " ".join([*indexed_terms(entry.text), *found.part_terms()]) for entry, found in read
-        ]
         connection.executemany(
             "INSERT INTO words (rowid, tag, body) VALUES (?, ?, ?)",
             (
@@ -335,28 +320,17 @@ class FullTextIndex:
                 for entry, body in zip(entries, bodies, strict=True)
             ),
         )
-        sizes = Counter[Scope]()
-        for entry, body in zip(entries, bodies, strict=True):
-            sizes[entry.scope] += size_of(body)
         connection.executemany(
             "INSERT INTO identifier VALUES (?, ?)",
-            ((key, entry.seq) for entry, found in read for key in found.held_keys()),
+            (
+                (key, entry.seq)
+                for entry, found in zip(entries, read, strict=True)
+                for key in found.held_keys()
+            ),
         )
         connection.executemany(
-            "UPDATE scope SET live = live + ?, size = size + ? WHERE id = ?",
-            [(count, sizes[scope], scopes[scope]) for scope, count in counts.items()],
-        )
-
-    def _measure(self, connection: sqlite3.Connection) -> None:
-        """Count the terms of each scope anew."""
-        rows = connection.execute(
-            "SELECT e.scope, w.body FROM entry AS e JOIN words AS w ON w.rowid = e.seq"
-        )
-        sizes = Counter[int]()
-        for scope, body in rows:
-            sizes[scope] += size_of(body)
-        connection.executemany(
-            "UPDATE scope SET size = ? WHERE id = ?", [(size, id) for id, size in sizes.items()]
+            "UPDATE scope SET live = live + 1, size = size + ? WHERE id = ?",
+            [(size, scopes[entry.scope]) for entry, size in zip(entries, sizes, strict=True)],
         )
 
     def _scope_id(self, connection: sqlite3.Connection, scope: Scope) -> int:
@@ -392,19 +366,31 @@ class FullTextIndex:
         telling = self._telling(words, query, seen, known)
         if not telling:
             return None
+        if not seen.is_all:
+            return self._weighed(telling, prefix, query, seen, known)
         body = " OR ".join(map(_phrase, telling))
-        weighing = None if seen.is_all else self._weighing(telling, query, seen, known)
-        return _Asked(_BY_WORDS, (f"{prefix}body : ({body})",), weighing)
+        return _Asked(_BY_WORDS, (f"{prefix}body : ({body})",))
 
-    def _weighing(self, words: list[str], query: Query, seen: _Seen, known: _Known) -> Weighing:
-        """Return how to score entries by what the query sees."""
+    def _weighed(
+        self, words: list[str], prefix: str, query: Query, seen: _Seen, known: _Known
+    ) -> _Asked:
+        """Return how entries are asked for that are scored by what the query sees."""
         in_view = self._counts(words, query, seen, known, is_live=False)
         anywhere = self._counts(words, None, seen, known, is_live=False)
         having = [
-            Having(word, is_beginning(word), here, there)
+            Having(f"{prefix}body : {_phrase(word)}", here, there)
             for word, here, there in zip(words, in_view, anywhere, strict=True)
         ]
-        return Weighing(seen.view, seen.everything, having)
+        scopes, parameters = view_sql(query.view)
+        return _Asked(
+            *weighed(
+                having,
+                view=seen.view,
+                everything=seen.everything,
+                scopes=scopes,
+                parameters=parameters,
+            )
+        )
 
     def _up_to_date(self) -> _Known:
         """Return what was counted since the entries changed last."""
@@ -521,11 +507,8 @@ class FullTextIndex:
             conditions.append(f"e.kind IN ({', '.join('?' * len(query.kinds))})")
             parameters += sorted(query.kinds)
         metadata = "e.metadata" if query.conditions else "NULL"
-        body = "NULL"
-        if asked.weighing is not None:
-            body = "iif(e.id IS NULL, NULL, (SELECT w.body FROM words AS w WHERE w.rowid = b.seq))"
         ranked = self._database.read(
-            f"SELECT b.seq, b.score, e.id, {metadata}, {body} FROM"
+            f"SELECT b.seq, b.score, e.id, {metadata} FROM"
             f" ({asked.sql} ORDER BY score DESC, seq LIMIT ?) AS b"
             f" LEFT JOIN entry AS e ON e.seq = b.seq AND {' AND '.join(conditions)}"
             " ORDER BY b.score DESC, b.seq",
