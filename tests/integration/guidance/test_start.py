@@ -39,7 +39,7 @@ def folded(memory: Memory, tenant: str = "", rules: GuidanceRules | None = None)
 
 
 def kept(folder: Path) -> list[Path]:
-    return sorted((folder / "indexes" / "guidance").glob("*"))
+    return sorted((folder / "indexes" / "guidance").glob("*.json"))
 
 
 @pytest.fixture(scope="module")

@@ -105,7 +105,7 @@ def chosen(state: GuidanceState, seed: int) -> Choice:
     return choose(state, place, random.Random(seed))
 
 
-@settings(phases=[Phase.generate])
+@settings(max_examples=40, phases=[Phase.generate])
 @given(lives())
 def test_what_a_user_believes_is_the_same_whatever_other_users_do(records: list[Record]) -> None:
     alone = fold(records, of=("ada",))
@@ -134,7 +134,7 @@ def test_what_a_user_believes_is_the_same_whatever_other_users_do(records: list[
     assert alone.lanes_of(ADA).to_plain() == together.lanes_of(ADA).to_plain()
 
 
-@settings(phases=[Phase.generate])
+@settings(max_examples=40, phases=[Phase.generate])
 @given(lives(is_shared=True))
 def test_a_test_counts_only_from_scopes_that_may_see_the_lesson(records: list[Record]) -> None:
     state = fold(records)
@@ -152,7 +152,7 @@ def test_a_test_counts_only_from_scopes_that_may_see_the_lesson(records: list[Re
             assert any(view.sees(held.guidance.scope) for view in views)
 
 
-@settings(phases=[Phase.generate])
+@settings(max_examples=40, phases=[Phase.generate])
 @given(lives(is_shared=True))
 def test_another_users_word_alone_never_ends_a_lesson(records: list[Record]) -> None:
     """Whatever bob and eve do, a shared lesson that ada trusted without them is still tried by her."""
