@@ -23,7 +23,7 @@ from agentcl.envs.base import Environment, Observation, Outcome, Task
 from agentcl.errors import InvalidInput
 from agentcl.memory.episode import EpisodeRecorder
 from agentcl.store.checks import WriteScope, check_scope
-from agentcl.store.episodes import Episode, cluster_of
+from agentcl.store.episodes import Episode, Share, cluster_of
 from agentcl.text.tokens import TokenCounter, estimate_tokens
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ class Agent:
         name: of the model that acts.
         fingerprint: of its weights; kept with each episode.
         clock: in seconds, for the budget.
+        share: whether its lessons may help other users of its tenant; see `Lessons.reflect`.
         scope: `tenant`, `user`, `agent`, `session`: whose episodes and lessons these are.
 
     Raises:
@@ -105,16 +106,18 @@ class Agent:
         name: str = "",
         fingerprint: str = "",
         clock: Callable[[], float] = time.monotonic,
+        share: Share = "",
         **scope: Unpack[WriteScope],
     ) -> None:
         self.memory, self.student, self.teacher = memory, student, teacher
+        self._share = share
         self.supervisor, self.expert = supervisor, expert
         self.budget = budget or Budget()
         self.documents, self._count_tokens = documents, count_tokens
         self._name, self._fingerprint = name, fingerprint
         self.clock = clock
         self._scope = scope
-        self._tenant = check_scope(scope).tenant
+        check_scope(scope)
         self._check_lanes()
 
     def play(
@@ -173,15 +176,14 @@ class Agent:
             return played
         if not self._is_worth_learning(played, familiarity, rng):
             return played
-        return learn_from(self.memory, self.teacher, played)
+        return learn_from(self.memory, self.teacher, played, share=self._share)
 
     def _familiarity(self, task: Task, seen: Observation, world: str) -> Familiarity:
         """Return what memory knows of such a task, and how new the situation is to it."""
-        state = self.memory.lessons.state(self._tenant)
+        outlook = self.memory.lessons.outlook(**self._scope)
         cluster = cluster_of(task.env, task.family)
-        expected = state.expected(cluster, world)
-        known = state.situations.covering(f"{seen.goal}\n{seen.text}")
-        trusted = [state.belief(id, cluster=cluster, world=world).trust for id in known]
+        expected = outlook.expected(cluster, world)
+        trusted = outlook.trusted(f"{seen.goal}\n{seen.text}", cluster, world)
         return Familiarity(
             attempts=expected.n,
             mean=min(1.0, max(0.0, expected.mean)),
@@ -192,7 +194,7 @@ class Agent:
     def _lane(self, task: Task, familiarity: Familiarity, rng: random.Random) -> Lane:
         if self.supervisor is None:
             return "alone"
-        lanes = self.memory.lessons.state(self._tenant).lanes
+        lanes = self.memory.lessons.outlook(**self._scope).lanes
         return self.supervisor.choose(cluster_of(task.env, task.family), familiarity, lanes, rng)
 
     def _is_worth_learning(

@@ -9,15 +9,13 @@ learn_from(memory, teacher, episode.record)
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from agentcl.agents.teacher import Distiller, Judgement
 from agentcl.agents.transcript import Transcript
 from agentcl.guidance.admission import names_of
-from agentcl.store.checks import ReadScope, named_scope
-from agentcl.store.episodes import Episode
-from agentcl.store.records import ANY, Scope
+from agentcl.store.checks import named_scope
+from agentcl.store.episodes import Episode, Share
 
 if TYPE_CHECKING:
     from agentcl.memory.memory import Memory
@@ -33,10 +31,7 @@ class Judge(Protocol):
 
 def transcript_of(memory: Memory, episode: Episode) -> Transcript:
     """Return an episode as models are shown it."""
-    scope: ReadScope = {"user": ANY, "agent": ANY, "session": ANY}
-    if episode.scope.tenant:
-        scope["tenant"] = episode.scope.tenant
-    taken = memory.episodes.steps(episode.id, **scope)
+    taken = memory.episodes.steps(episode.id, **named_scope(episode.scope))
     steps = tuple((step.action, step.outcome) for step in taken)
     return Transcript(
         episode.goal or episode.task, episode.first, steps, episode.score, episode.is_success
@@ -50,11 +45,12 @@ def learn_from(
     *,
     answers: Collection[str] = (),
     author: str = "teacher",
+    share: Share = "",
 ) -> Episode:
     """Let a teacher say what a finished episode teaches.
 
     It is shown, as a contrast, the last episode of that kind and world that ended the other way, if there
-    was one.
+    was one that the episode's scope may read. Both are sources of what it says.
 
     Args:
         memory: where the episode is, and the lessons go.
@@ -62,6 +58,7 @@ def learn_from(
         episode: what was played.
         answers: that no lesson may give away.
         author: kept with the lessons.
+        share: as `Lessons.reflect` has it.
 
     Returns:
         The episode, with what the teacher took.
@@ -70,16 +67,21 @@ def learn_from(
         ModelUnavailable: if the teacher cannot be asked; the episode stays as it is.
     """
     transcript = transcript_of(memory, episode)
-    distilled = teacher.distil(transcript, contrast=_contrast(memory, episode))
+    contrast = _contrast(memory, episode)
+    other = None if contrast is None else transcript_of(memory, contrast)
+    distilled = teacher.distil(transcript, contrast=other)
+    shown = (transcript,) if other is None else (transcript, other)
     memory.lessons.reflect(
         distilled.lessons,
         episode=episode,
+        contrast=contrast,
         author=author,
         levels=distilled.levels,
         usage=distilled.usage,
         problem=distilled.problem,
-        names=names_of(transcript.goal, transcript.first),
+        names=set().union(*(names_of(one.goal, one.first) for one in shown)),
         answers=answers,
+        share=share,
     )
     return memory.episodes.spend(episode, "learn", distilled.usage)
 
@@ -104,16 +106,16 @@ def judge(memory: Memory, judging: Judge, episode: Episode) -> Episode:
     )
 
 
-def _contrast(memory: Memory, episode: Episode) -> Transcript | None:
-    """Return the last episode of the same kind and world that ended the other way."""
+def _contrast(memory: Memory, episode: Episode) -> Episode | None:
+    """Return the last episode of the same kind and world that ended the other way, of those in its view."""
     if episode.is_success is None:
         return None
-    state = memory.lessons.state(episode.scope.tenant)
-    other = state.last_attempt(episode.cluster, episode.world, is_success=not episode.is_success)
+    scope = named_scope(episode.scope)
+    outlook = memory.lessons.outlook(**scope)
+    wanted = not episode.is_success
+    other = outlook.last_attempt(episode.cluster, episode.world, is_success=wanted)
     if other is None:
         return None
-    view = Scope(episode.scope.tenant).view()
-    view = replace(view, user=None, agent=None, session=None)
-    contrast = memory.store.journal.get(other, view=view)
+    contrast = memory.get(other, **scope)
     assert isinstance(contrast, Episode)
-    return transcript_of(memory, contrast)
+    return contrast

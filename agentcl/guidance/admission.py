@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from agentcl.lessons import CLAIMS, Lesson, folded
@@ -173,6 +173,34 @@ def refusal(
         if bare and _is_in(bare, said):
             return f"it names {name!r}, which only this one episode knows"
     return None
+
+
+class PrivateWords:
+    """Words by which an episode, or who lived through it, could be known; no shared lesson may have one."""
+
+    def __init__(self, words: Collection[str]) -> None:
+        self._words = frozenset(words)
+
+    @classmethod
+    def of(cls, told: Iterable[str], owners: Iterable[str]) -> PrivateWords:
+        """Return those of an episode's texts: its names, and what its user, agent and session are called."""
+        names = {word for text in told for word in _capitalised(text)}
+        names |= {word for owner in owners for word in (owner, *_WORD.findall(owner))}
+        return cls({bare for name in names if (bare := folded(looks(name)))})
+
+    def is_in(self, lesson: Lesson) -> bool:
+        """Return whether a lesson names somebody or something, or holds an identifier."""
+        for text in (lesson.when, lesson.what):
+            if _capitalised(text) or any(map(_is_identifier, text.split())):
+                return True
+        said = folded(looks(f"{lesson.when} | {lesson.what}"))
+        return any(_is_in(word, said) for word in self._words)
+
+
+def _is_identifier(word: str) -> bool:
+    """Return whether a word has the form of an id, an address, a path or a number that tells one thing."""
+    digits = sum(character.isdigit() for character in word)
+    return digits > 2 or (digits > 0 and not word.strip(".,;:!?%()").isdecimal()) or "@" in word
 
 
 def names_of(goal: str, first: str) -> set[str]:

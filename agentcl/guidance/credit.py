@@ -13,6 +13,9 @@ believed of u_j so far, is taken from e. Covariances between lessons are left ou
 own and they are 0 on average. `benchmarks/credit_sharing.py` finds this between no sharing and a Kalman filter
 with all covariances, close to the filter; and unlike a filter's state, sums can be shrunk to any prior
 afterwards. Lessons of one coin (all shown or none) cannot be told apart.
+
+Evidence is kept by whose it is (`agentcl.guidance.sight`). To a reader, what other users found of a lesson is what
+another kind of task is: it says what to expect. One user, however busy, weighs no more there than ten episodes do.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from itertools import pairwise
 from typing import Any, Final, NamedTuple, Self
 
 from agentcl.errors import InvalidInput
+from agentcl.guidance.sight import EVERYBODY, NOBODY, Line, Sight, sight_of_line, user_of
 
 # In points of score, which go from 0 to 1. Of lessons' uplifts about what is expected of them: few are worth
 # more than 40 points of the whole scale, either way.
@@ -39,6 +43,8 @@ _CLASS_SD: Final = 0.1
 _NOISE: Final = 0.25
 _NOISE_WEIGHT: Final = 4.0
 _NOISE_FLOOR: Final = 0.01
+# Of A, that one user may bring to another's belief: as much as ten episodes with a fair coin.
+_MOST_OF_A_USER: Final = 2.5
 
 
 class Exposed(NamedTuple):
@@ -122,6 +128,15 @@ class _Evidence:
         self.shown *= factor
         self.withheld *= factor
 
+    def __add__(self, other: _Evidence) -> _Evidence:
+        return _Evidence(
+            self.a + other.a,
+            self.b + other.b,
+            self.shown + other.shown,
+            self.withheld + other.withheld,
+            self.counts + other.counts,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class _Normal:
@@ -129,24 +144,30 @@ class _Normal:
     variance: float
 
 
+_Clusters = dict[str, _Evidence]
+
+
 class Credit:
     """The uplift of every lesson, by cluster. The same episodes in the same order give the same state."""
 
     def __init__(self) -> None:
-        self._lessons: dict[str, dict[str, _Evidence]] = {}  # lesson -> cluster -> evidence
-        self._squares = _NOISE * _NOISE_WEIGHT
-        self._episodes = _NOISE_WEIGHT
+        self._lessons: dict[str, dict[Line, _Clusters]] = {}  # lesson -> whose -> cluster
+        self._noise: dict[Line, tuple[float, float]] = {}  # sum of squares, episodes
+        # By lesson: what each user found of it, as a precision and a mean times that.
+        self._found: dict[str, dict[str, tuple[float, float]]] = {}
 
     @property
     def noise(self) -> float:
         """The variance of scores that neither the kind of task nor the lessons explain."""
-        return max(_NOISE_FLOOR, self._squares / self._episodes)
+        return self._noise_seen(EVERYBODY)
 
     def add(
         self,
         cluster: str,
         residual: float,
         exposures: Iterable[tuple[str, float, bool]],
+        *,
+        by: Line = NOBODY,
     ) -> None:
         """Learn from an episode that has a score.
 
@@ -154,6 +175,7 @@ class Credit:
             cluster: the kind of task.
             residual: the score less the one that was expected before the episode.
             exposures: every lesson that was eligible, shown or not; their order makes no difference.
+            by: whose episode it was.
 
         Raises:
             InvalidInput: if the residual is not finite, a lesson comes twice, or a probability is not from 0
@@ -162,48 +184,52 @@ class Credit:
         ordered = _checked(residual, exposures)
         tried = [one for one in ordered if not one.is_certain]
         x = [one.is_shown - one.probability for one in tried]
+        sight = sight_of_line(by)
+        noise = self._noise_seen(sight)
         explained = [
-            x_j * self.posterior(one.lesson, cluster).mean
+            x_j * _in_cluster(self._seen(one.lesson, sight), cluster, 0.0, noise).mean
             for x_j, one in zip(x, tried, strict=True)
         ]
         unexplained = residual - math.fsum(explained)
         for one, x_i, own in zip(tried, x, explained, strict=True):
-            self._evidence(one.lesson, cluster).learn(x_i, unexplained + own)
+            self._evidence(one.lesson, by, cluster).learn(x_i, unexplained + own)
         for one in ordered:
-            self._evidence(one.lesson, cluster).count(one, residual)
-        self._squares += unexplained**2
-        self._episodes += 1
+            self._evidence(one.lesson, by, cluster).count(one, residual)
+            self._found.pop(one.lesson, None)
+        squares, episodes = self._noise.get(by, (_NOISE * _NOISE_WEIGHT, _NOISE_WEIGHT))
+        self._noise[by] = squares + unexplained**2, episodes + 1
 
-    def posterior(self, lesson: str, cluster: str, *, prior_mean: float = 0.0) -> Posterior:
+    def posterior(
+        self, lesson: str, cluster: str, *, prior_mean: float = 0.0, sight: Sight = EVERYBODY
+    ) -> Posterior:
         """Return what is believed of a lesson's uplift in a cluster, tried there or not.
 
         u_lesson is normal about `prior_mean`, u_cluster about u_lesson: the other clusters and the prior say
-        what to expect here, and the evidence from here is added to that.
+        what to expect here, and the evidence from here is added to that. So do other users.
         """
-        clusters = self._lessons.get(lesson, {})
-        elsewhere = [one for name, one in clusters.items() if name != cluster]
-        here = clusters.get(cluster, _Evidence())
-        expected = self._lesson_mean(elsewhere, prior_mean)
-        prior = _Normal(expected.mean, expected.variance + _CLUSTER_SPREAD**2)
-        return self._with(prior, [here])
+        others, noise = self._others(lesson, sight), self._noise_seen(sight)
+        return _in_cluster(self._seen(lesson, sight), cluster, prior_mean, noise, others)
 
-    def overall(self, lesson: str, *, prior_mean: float = 0.0) -> Posterior:
+    def overall(
+        self, lesson: str, *, prior_mean: float = 0.0, sight: Sight = EVERYBODY
+    ) -> Posterior:
         """Return what is believed of a lesson's uplift on average, over the episodes that it was tried in."""
-        return self._with(
-            _Normal(prior_mean, _SPREAD**2), list(self._lessons.get(lesson, {}).values())
-        )
+        held = list(self._seen(lesson, sight).values())
+        noise = self._noise_seen(sight)
+        prior = _lesson_mean((), prior_mean, noise, self._others(lesson, sight))
+        return _with(prior, held, noise)
 
-    def counts(self, lesson: str, cluster: str | None = None) -> Counts:
+    def counts(self, lesson: str, cluster: str | None = None, sight: Sight = EVERYBODY) -> Counts:
         """Return in how many episodes a lesson was eligible, of one cluster or of all."""
-        clusters = self._lessons.get(lesson, {})
+        clusters = self._seen(lesson, sight)
         chosen = clusters if cluster is None else {cluster} & clusters.keys()
         return sum((clusters[name].counts for name in chosen), Counts())
 
-    def clusters(self, lesson: str) -> tuple[str, ...]:
+    def clusters(self, lesson: str, sight: Sight = EVERYBODY) -> tuple[str, ...]:
         """Return the clusters in which a lesson was eligible, sorted."""
-        return tuple(sorted(self._lessons.get(lesson, {})))
+        return tuple(sorted(self._seen(lesson, sight)))
 
-    def discount(self, factor: float, cluster: str | None = None) -> None:
+    def discount(self, factor: float, cluster: str | None = None, *, by: Line = NOBODY) -> None:
         """Let what was learned before weigh less, in one cluster or in all: after a change, or by age.
 
         Raises:
@@ -211,12 +237,18 @@ class Credit:
         """
         if not 0 <= factor <= 1:
             raise InvalidInput(f"a factor of {factor}; the past keeps from 0 to 1 of its weight")
-        for clusters in self._lessons.values():
+        for held in self._lessons.values():
+            clusters = held.get(by, {})
             for name in clusters if cluster is None else {cluster} & clusters.keys():
                 clusters[name].fade(factor)
+        self._found.clear()
 
     def class_mean(
-        self, lessons: Iterable[str], *, factors: Mapping[str, float] | None = None
+        self,
+        lessons: Iterable[str],
+        *,
+        factors: Mapping[str, float] | None = None,
+        sight: Sight = EVERYBODY,
     ) -> float:
         """Return the uplift to expect of a lesson of a class, from those of it that were tried.
 
@@ -226,12 +258,14 @@ class Credit:
             lessons: ids of the class.
             factors: f of each lesson, if its prior mean is f times the class mean (as it is where f says
                 how far it is trusted, from -1 to 1); 1 for others. The mean is then what f = 1 would have.
+            sight: whose evidence counts.
         """
+        noise = self._noise_seen(sight)
         precision = [_CLASS_SD**-2]
         weighted = [_CLASS_MEAN * _CLASS_SD**-2]
         for lesson in lessons:
             factor = 1.0 if factors is None else factors.get(lesson, 1.0)
-            own, own_weighted = self._own(self._lessons.get(lesson, {}).values())
+            own, own_weighted = _own(self._seen(lesson, sight).values(), noise)
             if own > 0:
                 weight = 1 / (_SPREAD**2 + 1 / own)
                 precision.append(weight * factor**2)
@@ -244,10 +278,13 @@ class Credit:
         Lessons are sorted. Their clusters stay in the order of arrival, in which they are summed.
         """
         return {
-            "noise": [self._squares, self._episodes],
+            "noise": {line: list(held) for line, held in self._noise.items()},
             "lessons": {
-                lesson: {name: _plain(one) for name, one in clusters.items()}
-                for lesson, clusters in sorted(self._lessons.items())
+                lesson: {
+                    line: {name: _plain(one) for name, one in clusters.items()}
+                    for line, clusters in held.items()
+                }
+                for lesson, held in sorted(self._lessons.items())
             },
         }
 
@@ -255,42 +292,113 @@ class Credit:
     def from_plain(cls, plain: Mapping[str, Any]) -> Self:
         """Return the state that `to_plain` returned."""
         credit = cls()
-        credit._squares, credit._episodes = plain["noise"]
+        credit._noise = {line: (held[0], held[1]) for line, held in plain["noise"].items()}
         credit._lessons = {
-            lesson: {name: _evidence(one) for name, one in clusters.items()}
-            for lesson, clusters in plain["lessons"].items()
+            lesson: {
+                line: {name: _evidence(one) for name, one in clusters.items()}
+                for line, clusters in held.items()
+            }
+            for lesson, held in plain["lessons"].items()
         }
         return credit
 
-    def _evidence(self, lesson: str, cluster: str) -> _Evidence:
-        return self._lessons.setdefault(lesson, {}).setdefault(cluster, _Evidence())
+    def _evidence(self, lesson: str, line: Line, cluster: str) -> _Evidence:
+        clusters = self._lessons.setdefault(lesson, {}).setdefault(line, {})
+        return clusters.setdefault(cluster, _Evidence())
 
-    def _own(self, clusters: Iterable[_Evidence]) -> tuple[float, float]:
-        """Return what a lesson's clusters say of its mean uplift: their precision, and mean times precision.
+    def _noise_seen(self, sight: Sight) -> float:
+        squares, episodes = _NOISE * _NOISE_WEIGHT, _NOISE_WEIGHT
+        held = list(sight.ways(self._noise))
+        if len(held) == 1:
+            squares, episodes = held[0]
+        elif held:
+            squares += sum(one - _NOISE * _NOISE_WEIGHT for one, _ in held)
+            episodes += sum(count - _NOISE_WEIGHT for _, count in held)
+        return max(_NOISE_FLOOR, squares / episodes)
 
-        Each has mean B / A, with the variance of clusters and that of its noise: s^2 + sigma^2 / A.
-        """
-        noise, precision, weighted = self.noise, 0.0, 0.0
-        for one in clusters:
-            spread = _CLUSTER_SPREAD**2 * one.a + noise
-            precision += one.a / spread
-            weighted += one.b / spread
-        return precision, weighted
+    def _seen(self, lesson: str, sight: Sight) -> _Clusters:
+        """Return a reader's own evidence of a lesson, by cluster."""
+        by_line = self._lessons.get(lesson)
+        if by_line is None:
+            return {}
+        held = list(sight.witnesses(by_line))
+        if len(held) == 1:
+            return held[0]
+        merged: _Clusters = {}
+        for clusters in held:
+            for name, one in clusters.items():
+                merged[name] = merged[name] + one if name in merged else one
+        return merged
 
-    def _lesson_mean(self, clusters: Iterable[_Evidence], prior_mean: float) -> _Normal:
-        own, weighted = self._own(clusters)
-        precision = 1 / _SPREAD**2 + own
-        return _Normal((prior_mean / _SPREAD**2 + weighted) / precision, 1 / precision)
+    def _others(self, lesson: str, sight: Sight) -> tuple[float, float]:
+        """Return what users whom the reader does not see found of a lesson, each weighing little."""
+        held = self._lessons.get(lesson)
+        if held is None or sight.sees_all(held):
+            return 0.0, 0.0
+        if lesson not in self._found:
+            sums: dict[str, _Evidence] = {}
+            for line, clusters in held.items():
+                user = user_of(line)
+                sums[user] = sum(clusters.values(), sums.get(user, _Evidence()))
+            self._found[lesson] = {user: _bounded(one) for user, one in sums.items()}
+        found = [one for user, one in self._found[lesson].items() if not sight.is_own(user)]
+        return math.fsum(own for own, _ in found), math.fsum(weighted for _, weighted in found)
 
-    def _with(self, prior: _Normal, clusters: Sequence[_Evidence]) -> Posterior:
-        a, b = (math.fsum(sums) for sums in ([o.a for o in clusters], [o.b for o in clusters]))
-        precision = 1 / prior.variance + a / self.noise
-        return Posterior(
-            mean=(prior.mean / prior.variance + b / self.noise) / precision,
-            sd=math.sqrt(1 / precision),
-            shown=math.fsum(one.shown for one in clusters),
-            withheld=math.fsum(one.withheld for one in clusters),
-        )
+
+def _in_cluster(
+    clusters: Mapping[str, _Evidence],
+    cluster: str,
+    prior_mean: float,
+    noise: float,
+    others: tuple[float, float] = (0.0, 0.0),
+) -> Posterior:
+    elsewhere = [one for name, one in clusters.items() if name != cluster]
+    expected = _lesson_mean(elsewhere, prior_mean, noise, others)
+    prior = _Normal(expected.mean, expected.variance + _CLUSTER_SPREAD**2)
+    return _with(prior, [clusters.get(cluster, _Evidence())], noise)
+
+
+def _lesson_mean(
+    clusters: Iterable[_Evidence], prior_mean: float, noise: float, others: tuple[float, float]
+) -> _Normal:
+    own, weighted = _own(clusters, noise)
+    precision = 1 / _SPREAD**2 + own + others[0]
+    return _Normal((prior_mean / _SPREAD**2 + weighted + others[1]) / precision, 1 / precision)
+
+
+def _with(prior: _Normal, clusters: Sequence[_Evidence], noise: float) -> Posterior:
+    a, b = (math.fsum(sums) for sums in ([o.a for o in clusters], [o.b for o in clusters]))
+    precision = 1 / prior.variance + a / noise
+    return Posterior(
+        mean=(prior.mean / prior.variance + b / noise) / precision,
+        sd=math.sqrt(1 / precision),
+        shown=math.fsum(one.shown for one in clusters),
+        withheld=math.fsum(one.withheld for one in clusters),
+    )
+
+
+def _own(clusters: Iterable[_Evidence], noise: float) -> tuple[float, float]:
+    """Return what a lesson's clusters say of its mean uplift: their precision, and mean times precision.
+
+    Each has mean B / A, with the variance of clusters and that of its noise: s^2 + sigma^2 / A.
+    """
+    precision = weighted = 0.0
+    for one in clusters:
+        spread = _CLUSTER_SPREAD**2 * one.a + noise
+        precision += one.a / spread
+        weighted += one.b / spread
+    return precision, weighted
+
+
+def _bounded(one: _Evidence) -> tuple[float, float]:
+    """Return what a user found of a lesson as `_own` does, of noise as large as it can be.
+
+    Of any number of episodes, so many count; and no uplift is larger than the whole scale of scores, whatever
+    somebody reports.
+    """
+    within = max(-one.a, min(one.a, one.b))
+    share = min(1.0, _MOST_OF_A_USER / one.a) if one.a else 0.0
+    return _own([_Evidence(share * one.a, share * within)], _NOISE)
 
 
 def _checked(residual: float, exposures: Iterable[tuple[str, float, bool]]) -> list[Exposed]:

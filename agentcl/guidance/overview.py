@@ -11,9 +11,16 @@ from dataclasses import dataclass
 from typing import Final, get_args
 
 from agentcl.guidance.rules import GuidanceRules
-from agentcl.guidance.state import Belief, GuidanceState, LifeStage, lesson_of, successors_of
+from agentcl.guidance.state import (
+    Belief,
+    GuidanceState,
+    LifeStage,
+    Rollback,
+    lesson_of,
+    successors_of,
+)
 from agentcl.store.episodes import Aside, Decision, Guidance, cluster_of
-from agentcl.store.records import ScopeView
+from agentcl.store.records import Scope, ScopeView
 from agentcl.store.rows import Row
 
 STAGES: Final[tuple[LifeStage, ...]] = get_args(LifeStage)
@@ -60,8 +67,8 @@ class StageDifference:
         return lesson_of(self.guidance).sentence()
 
 
-def home_of(state: GuidanceState, id: str) -> tuple[str, str]:
-    """Return the kind of task and the world in which a lesson is at home.
+def home_of(state: GuidanceState, id: str, view: ScopeView | None = None) -> tuple[str, str]:
+    """Return the kind of task and the world in which a lesson is at home, as far as a view sees.
 
     Raises:
         KeyError: if the state has no such lesson.
@@ -70,21 +77,26 @@ def home_of(state: GuidanceState, id: str) -> tuple[str, str]:
     cluster, world = cluster_of(guidance.application, guidance.family), guidance.world
     if guidance.origin == "experience":
         return cluster, world
-    tried = state.credit.clusters(id)
+    sight = state.sight(id, view)
+    tried = state.credit.clusters(id, sight)
     if tried and not guidance.family:
-        cluster = max(tried, key=lambda name: (_seen(state, id, name), name))
-    tested = state.trust.worlds(id)
+
+        def seen(name: str) -> tuple[int, str]:
+            counts = state.credit.counts(id, name, sight)
+            return counts.shown + counts.withheld, name
+
+        cluster = max(tried, key=seen)
+    tested = state.trust.worlds(id, sight)
     if tested and not world:
-        world = max(tested, key=lambda name: (sum(state.trust.counts(id, name)), name))
+        world = max(tested, key=lambda name: (sum(state.trust.counts(id, name, sight)), name))
     return cluster, world
 
 
-def standing_of(state: GuidanceState, id: str) -> Standing:
-    """Return how a lesson stands at home. Raises KeyError."""
-    cluster, world = home_of(state, id)
-    return Standing(
-        state.lessons[id].guidance, cluster, world, state.belief(id, cluster=cluster, world=world)
-    )
+def standing_of(state: GuidanceState, id: str, view: ScopeView | None = None) -> Standing:
+    """Return how a lesson stands at home for who has a view; default: its owner. Raises KeyError."""
+    cluster, world = home_of(state, id, view)
+    belief = state.belief(id, cluster=cluster, world=world, view=view)
+    return Standing(state.lessons[id].guidance, cluster, world, belief)
 
 
 def standings(
@@ -111,7 +123,7 @@ def standings(
         made = held.guidance
         if not view.sees(made.scope) or application not in (None, made.application):
             continue
-        one = standing_of(state, id)
+        one = standing_of(state, id, view)
         is_of_family = family is None or one.cluster.rpartition("/")[2] == family
         if is_of_family and world in (None, one.world) and one.belief.stage in stages:
             found.append(one)
@@ -125,9 +137,12 @@ def compare(
     """Return the lessons whose stage differs between two states, in the order in which they came."""
     found = []
     for id in before.lessons | after.lessons:
-        then, now = _known(before, id), _known(after, id)
+        held = after.lessons.get(id) or before.lessons[id]
+        if not view.sees(held.guidance.scope):
+            continue
+        then, now = _known(before, id, view), _known(after, id, view)
         there = now or then
-        if there is None or not view.sees(there.guidance.scope):
+        if there is None:
             continue
         was, became = (None if one is None else one.belief.stage for one in (then, now))
         if was != became:
@@ -164,21 +179,16 @@ def state_without(
     since: int,
     until: int,
     *,
-    tenant: str,
+    scope: Scope,
     rules: GuidanceRules | None = None,
 ) -> GuidanceState:
-    """Return what would be believed if the time between two moments were rolled back."""
-    state, held = begin(rows, tenant=tenant, rules=rules)
-    state.ignored.append((since, until))
+    """Return what would be believed if a scope, and all below it, rolled back the time between two moments."""
+    state, held = begin(rows, tenant=scope.tenant, rules=rules)
+    state.ignored.append(Rollback(since, until, scope.user, scope.agent, scope.session))
     for row in held:
         state.apply(row)
     return state
 
 
-def _known(state: GuidanceState, id: str) -> Standing | None:
-    return standing_of(state, id) if id in state.lessons else None
-
-
-def _seen(state: GuidanceState, id: str, cluster: str) -> int:
-    counts = state.credit.counts(id, cluster)
-    return counts.shown + counts.withheld
+def _known(state: GuidanceState, id: str, view: ScopeView) -> Standing | None:
+    return standing_of(state, id, view) if id in state.lessons else None

@@ -8,12 +8,17 @@ what is rare among few lessons is chance.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Self
 
 from agentcl.guidance.same import content
 
 COVERED: Final = 0.8  # of the words of a "when": both of two, four of five
+
+
+def words_of(situation: str) -> list[str]:
+    """Return the words by which a situation is looked up, each once."""
+    return sorted(set(content(situation)))
 
 
 class Situations:
@@ -63,10 +68,10 @@ class Situations:
                 situations.add(lesson, whens[lesson])
         return situations
 
-    def covering(self, situation: str) -> dict[str, float]:
-        """Return the lessons that speak of a situation, with the share of their "when" that it has."""
+    def covering(self, situation: Sequence[str]) -> dict[str, float]:
+        """Return the lessons that speak of a situation, given its words, with the share of their "when" that it has."""
         found: Counter[frozenset[str]] = Counter()
-        for word in sorted(set(content(situation))):
+        for word in situation:
             found.update(self._situations.get(word, {}).keys())
         covered: dict[str, float] = {}
         for words, count in found.items():

@@ -64,7 +64,10 @@ def rule_changes(
         if not isinstance(record, Episode):
             state.apply(row)
             continue
-        expected, known = state.expected(record.cluster, record.world).mean, len(state.changes)
+        expected, known = (
+            state.expected(record.cluster, record.world, record.scope).mean,
+            len(state.changes),
+        )
         state.apply(row)
         for _, _, direction in state.changes[known:]:
             if view.sees(row.scope) and record.score is not None:

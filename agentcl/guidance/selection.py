@@ -18,10 +18,11 @@ from typing import Final
 from agentcl.guidance.admission import refusal
 from agentcl.guidance.rules import BUDGET_TOKENS, PRICE
 from agentcl.guidance.same import AGAINST, content, names
+from agentcl.guidance.sight import sight_of
 from agentcl.guidance.state import LEAST_ARM, Belief, GuidanceState, lesson_of
 from agentcl.lessons import Lesson
 from agentcl.store.episodes import Exposure, Guidance
-from agentcl.store.records import ScopeView
+from agentcl.store.records import Scope, ScopeView
 from agentcl.text.tokens import TokenCounter, estimate_tokens
 
 _MOST_WEIGHED: Final = 100  # lessons whose worth is computed for one prompt
@@ -114,7 +115,7 @@ def choose(
         for offer in _offers(state, place, count_tokens, price, is_frozen=is_frozen)
         if _can_be_done(offer.guidance, actions, in_vain)
     ]
-    offers = _on_trial(_without_needless(_without_beaten(state, found, place.world)))
+    offers = _on_trial(_without_needless(_without_beaten(state, _without_twins(found), place)))
     held = decided or {}
     drawn: list[Offer] = []
     withheld: list[Offer] = []
@@ -147,7 +148,7 @@ def _offers(
     for id, share in _candidates(state, place):
         held = state.lessons[id]
         guidance = held.guidance
-        belief = state.belief(id, cluster=place.cluster, world=place.world)
+        belief = state.belief(id, cluster=place.cluster, world=place.world, view=place.view)
         if belief.stage in ("quarantined", "retired"):
             continue
         tokens = count_tokens(line_of(guidance)) + 1
@@ -183,17 +184,19 @@ def _candidates(state: GuidanceState, place: Place) -> list[tuple[str, float]]:
     Of very many, those that are worth weighing: what speaks of it most, and fared best in tests.
     """
     covering = (
-        state.situations.covering(place.text)
+        state.covering(place.text, place.view)
         if state.rules.situations
         else dict.fromkeys(state.lessons, 1.0)
     )
     lessons = state.lessons
     # The cheap conditions first: there may be very many.
     held: list[tuple[float, int, int, str]] = []
+    own = sight_of(place.view).witnesses
     for id, share in covering.items():
         one = lessons[id]
         if one.is_offered(place.application, place.world):
-            held.append((share, one.balance, one.number, id))
+            balance = sum(own(one.balance)) if one.balance else 0
+            held.append((share, balance, one.number, id))
     if len(held) > _MOST_WEIGHED:
         held.sort(reverse=True)
     sees = place.view.sees
@@ -216,19 +219,39 @@ def _probability(belief: Belief, gain: float) -> float:
     return min(high, max(low, helps))
 
 
-def _without_beaten(state: GuidanceState, offers: Iterable[Offer], world: str) -> list[Offer]:
+def _without_beaten(state: GuidanceState, offers: Iterable[Offer], place: Place) -> list[Offer]:
     """Drop what to do in a situation where the newest test spoke against it, and not against another."""
     held = list(offers)
+    sight = sight_of(place.view)
     doubted = {
-        offer.guidance.id for offer in held if state.trust.is_refuted_last(offer.guidance.id, world)
+        offer.guidance.id
+        for offer in held
+        if offer.guidance.claim == "do"
+        and state.trust.is_refuted_last(offer.guidance.id, place.world, sight)
     }
-    trusted = {offer.guidance.id for offer in held} - doubted
+    if not doubted:
+        return held
+    trusted = {
+        content(offer.guidance.when)
+        for offer in held
+        if offer.guidance.claim == "do" and offer.guidance.id not in doubted
+    }
     return [
         offer
         for offer in held
-        if offer.guidance.id not in doubted
-        or not trusted.intersection(state.rivals(offer.guidance.id))
+        if offer.guidance.id not in doubted or content(offer.guidance.when) not in trusted
     ]
+
+
+def _without_twins(offers: Iterable[Offer]) -> list[Offer]:
+    """Drop what says the same as a lesson of another scope that is worth more: a reader's own and a shared one."""
+    kept: list[Offer] = []
+    scopes: dict[str, Scope] = {}
+    for offer in offers:
+        made = offer.guidance
+        if made.key is None or scopes.setdefault(made.key, made.scope) == made.scope:
+            kept.append(offer)
+    return kept
 
 
 def _without_needless(offers: Iterable[Offer]) -> list[Offer]:

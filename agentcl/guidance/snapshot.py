@@ -25,7 +25,7 @@ from agentcl.text.terms import ANALYSIS
 
 logger = logging.getLogger(__name__)
 # Raise it with every change of what a fold of the same rows gives, or of how it is written.
-FORMAT: Final = 2
+FORMAT: Final = 3
 
 
 def save(path: Path, state: GuidanceState, journal: Store) -> None:

@@ -2,27 +2,32 @@
 
 A fold over the rows in their order. Folding the same rows again gives the same state, byte for byte
 (`GuidanceState.digest`); nothing here asks a model, a clock or a coin.
+
+What is believed depends on who asks: evidence counts for a lesson only where it comes from a scope that may see
+it, and in full only for readers of that scope (`agentcl.guidance.sight`).
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, NamedTuple
 
-from agentcl.guidance.change import ChangeDetector, Direction
+from agentcl.guidance.change import Direction
+from agentcl.guidance.course import Course
 from agentcl.guidance.credit import Credit, Posterior
 from agentcl.guidance.expectation import Expectation, ExpectedScore
 from agentcl.guidance.lanes import LANES, LaneRecord
-from agentcl.guidance.relevance import Situations
+from agentcl.guidance.relevance import Situations, words_of
 from agentcl.guidance.rules import GuidanceRules
-from agentcl.guidance.same import content, matter_of, oppose
+from agentcl.guidance.same import matter_of, oppose
+from agentcl.guidance.sight import Line, Sight, line_of, may_test, sight_of, sight_of_line
 from agentcl.guidance.trust import Trust
 from agentcl.lessons import Claim, Lesson
 from agentcl.store.checks import canonical_json
 from agentcl.store.episodes import Aside, Decision, Episode, Exposure, Guidance, Reflection, Stated
-from agentcl.store.records import Record, to_micros
+from agentcl.store.records import Record, Scope, ScopeView, to_micros
 from agentcl.store.rows import Row, readable, superseded_by
 
 KINDS: Final = (Episode.kind, Guidance.kind, Reflection.kind, Decision.kind, Aside.kind)
@@ -40,10 +45,9 @@ LEAST_ARM: Final = 5  # episodes with and without it, before its uplift alone de
 _REFUTED: Final = 3  # tests against a lesson that nobody trusts any more end it
 _FIRST_HOPE: Final = Credit().class_mean(())  # of a class of lessons that was never tried
 _UNMEASURED_SD: Final = 0.25  # of an uplift that nobody measures
-_NO_EPISODE: Final = ("", "", False, False)
-_OFTEN: Final = 1.05  # the means of classes follow when there are so many times the episodes
 _CHANGE_KEEPS: Final = 0.5  # of the weight of what was learned before a change ...
 _EXPECTED_KEEPS: Final = 0.2  # ... and of the expectation, which else goes on ringing the alarm
+_NOBODY: Final = Scope()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ class Belief:
     sd: float  # of that
     shown: float  # episodes that it was shown in, by a coin; discounted ones count less
     withheld: float  # episodes that it was withheld from: its controls
-    confirmed: int
+    confirmed: int  # as far as the reader sees
     refuted: int
     why: str  # the rule that put it into its stage
 
@@ -74,6 +78,35 @@ class LessonTest(NamedTuple):
     stated: int | None  # place in the reflection of what says so; None: the episode followed it
 
 
+class Rollback(NamedTuple):
+    """That what a scope, and all below it, learned in a time (microseconds) does not count."""
+
+    since: int
+    until: int
+    user: str = ""
+    agent: str = ""
+    session: str = ""
+
+    def covers(self, scope: Scope, at: int) -> bool:
+        """Return whether a record of a scope and moment is taken back."""
+        return (
+            self.since <= at <= self.until
+            and self.user in ("", scope.user)
+            and self.agent in ("", scope.agent)
+            and self.session in ("", scope.session)
+        )
+
+
+class _Attempted(NamedTuple):
+    """What is kept of an episode."""
+
+    cluster: str = ""
+    world: str = ""
+    is_credited: bool = False
+    is_success: bool = False
+    scope: tuple[str, str, str] | None = None  # user, agent, session; None: it is not known
+
+
 @dataclass(slots=True)
 class LessonState:
     """One lesson and what happened to it."""
@@ -86,8 +119,9 @@ class LessonState:
     wins: int = 0  # uses that ended better than was expected of the task
     losses: int = 0
     tests: list[LessonTest] = field(default_factory=list)
-    balance: int = 0  # of tests for and against it
+    balance: dict[Line, int] = field(default_factory=dict)  # of tests for and against it, by whose
     decided: str = ""  # "retire", while somebody's decision holds
+    matter: str = ""  # what it is on, by its first version
 
     @property
     def lesson(self) -> Lesson:
@@ -129,25 +163,17 @@ class GuidanceState:
         # By id: the lesson that says the same and took its place when memories were merged.
         self.successors: dict[str, str] = {}
         self.lessons: dict[str, LessonState] = {}
-        self.situations = Situations()
+        self.situations: dict[str, Situations] = {}  # by the user whose lessons they are
         self.trust = Trust()
         self.credit = Credit()
-        self.expectation = Expectation()
-        self.lanes = LaneRecord()
         self.changes: list[tuple[str, str, Direction]] = []  # episode, cluster and world, direction
-        self._detector = ChangeDetector()
-        # Ids of lessons: on the same matter, and on what to do in a situation.
-        self._matters: dict[str, list[str]] = {}
-        self._whens: dict[tuple[str, ...], list[str]] = {}
-        self._tried: dict[str, dict[str, None]] = {}  # by class: those with evidence of their worth
-        # Ids of episodes: the last one of a kind that went so; and cluster, world, is credited, succeeded.
-        self._attempts: dict[tuple[str, bool], str] = {}
-        self._episodes: dict[str, tuple[str, str, bool, bool]] = {}
+        self._courses: dict[Line, Course] = {}
+        self._matters: dict[tuple[str, str], list[str]] = {}  # ids, by matter and user
+        # By kind of task and how it went, and by user, agent and session: the last episode and its number.
+        self._attempts: dict[tuple[str, bool], dict[tuple[str, str, str], tuple[int, str]]] = {}
+        self._episodes: dict[str, _Attempted] = {}
         self._tested: dict[str, set[str]] = {}  # by episode: the lessons that it tested
-        self._class_means: dict[str, float] = {}
-        self._credited = 0  # episodes
-        self._means_due = 1  # episodes from which on the means of classes are computed anew
-        self.ignored: list[tuple[int, int]] = []  # spans of time whose evidence does not count
+        self.ignored: list[Rollback] = []
         self.aside: set[str] = set()  # ids of what was imported, and is evidence of nothing
         self._aside_seq = 0  # the row up to which that is known
 
@@ -164,7 +190,7 @@ class GuidanceState:
         state = cls(tenant, rules=rules)
         state.successors = successors_of(row for row in held if row.tenant == tenant)
         rolled_back = (
-            (decision.since, decision.until)
+            rollback_of(decision)
             for decision in readable(
                 row
                 for row in held
@@ -195,7 +221,7 @@ class GuidanceState:
                 return row.kind != Guidance.kind or row.id in self.successors
             if row.kind == Guidance.kind and row.id in self.lessons:
                 self.lessons[row.id].decided = "retire"
-                self.situations.remove(row.id)
+                self._situations_of(self.lessons[row.id].guidance).remove(row.id)
             return True
         return all(self._fold(one, row.seq, row.created_at) for one in readable([row]))
 
@@ -225,17 +251,18 @@ class GuidanceState:
                 self._add(record, seq)
                 return record.id not in self.successors  # or it came back
             case Decision(what="rollback"):
-                return (record.since, record.until) in self.ignored
+                return rollback_of(record) in self.ignored
             case Decision():
                 self._decide(record)
-            case Episode() if not self._is_ignored(at):
+            case Episode() if not self.is_ignored(record.scope, at):
                 self._finish(record)
-            case Reflection() if not self._is_ignored(at):
+            case Reflection() if not self.is_ignored(record.scope, at):
                 self._reflect(record)
         return True
 
-    def _is_ignored(self, at: int) -> bool:
-        return any(since <= at <= until for since, until in self.ignored)
+    def is_ignored(self, scope: Scope, at: int) -> bool:
+        """Return whether what a scope learned at a moment was rolled back."""
+        return any(one.covers(scope, at) for one in self.ignored)
 
     def renamed(self, record: Record) -> Record:
         """Return evidence of lessons as evidence of those that took their places."""
@@ -255,56 +282,78 @@ class GuidanceState:
             guidance
         )  # its evidence may come before the successor itself does
         if guidance.id in self.lessons:
-            self.lessons[guidance.id].guidance = guidance
-            self.lessons[guidance.id].seq = seq
+            held = self.lessons[guidance.id]
+            if held.guidance.scope.user != guidance.scope.user:
+                self._move(held, guidance.scope.user)
+            held.guidance, held.seq = guidance, seq
         else:
             held = LessonState(guidance, len(self.lessons), seq, seq)
             self.lessons[guidance.id] = held
-            self._index(guidance)
-            if self._is_ignored(to_micros(guidance.created_at)):
+            self._index(held, guidance)
+            if self.is_ignored(guidance.scope, to_micros(guidance.created_at)):
                 held.decided = "rolled back"
             if guidance.origin == "experience":
                 self.trust.born(guidance.id, self._place(guidance.world))
-        self.situations.add(guidance.id, guidance.when)
+        self._situations_of(guidance).add(guidance.id, guidance.when)
 
-    def _index(self, guidance: Guidance) -> None:
+    def _situations_of(self, guidance: Guidance) -> Situations:
+        return self.situations.setdefault(guidance.scope.user, Situations())
+
+    def _index(self, held: LessonState, first: Guidance) -> None:
         """Note on which matter a lesson is, by its first version."""
-        self._matters.setdefault(matter_of(lesson_of(guidance)), []).append(guidance.id)
-        if guidance.claim == "do":
-            self._whens.setdefault(content(guidance.when), []).append(guidance.id)
+        held.matter = matter_of(lesson_of(first))
+        self._matters.setdefault((held.matter, held.guidance.scope.user), []).append(first.id)
+
+    def _move(self, held: LessonState, user: str) -> None:
+        """Take a lesson to where another user's are."""
+        made = held.guidance
+        self._situations_of(made).remove(made.id)
+        self._matters[held.matter, made.scope.user].remove(made.id)
+        self._matters.setdefault((held.matter, user), []).append(made.id)
 
     def _decide(self, decision: Decision) -> None:
         held = self.lessons.get(decision.guidance)
-        if held is not None:
+        if held is not None and decision.scope.user == held.guidance.scope.user:
             held.decided = "retire" if decision.what == "retire" else ""
 
     def _finish(self, episode: Episode) -> None:
-        _, _, is_credited, _ = self._episodes.get(episode.id, _NO_EPISODE)
+        is_credited = self._episodes.get(episode.id, _Attempted()).is_credited
         is_counted = episode.status == "finished" and episode.score is not None and not is_credited
-        self._episodes[episode.id] = (
+        scope = episode.scope.user, episode.scope.agent, episode.scope.session
+        self._episodes[episode.id] = _Attempted(
             episode.cluster,
             episode.world,
             is_credited or is_counted,
             bool(episode.is_success),
+            scope,
         )
         if not is_counted or episode.score is None:
             return
-        expected = self.expected(episode.cluster, episode.world)
-        residual = episode.score - expected.mean
-        self._watch(episode, residual, expected.sd)
+        by = line_of(episode.scope)
+        course = self._courses.setdefault(by, Course())
         where = self._where(episode.cluster, episode.world)
-        self._attempts[where, bool(episode.is_success)] = episode.id
-        known = [one for one in episode.exposures if one.guidance in self.lessons]
+        expected = course.expectation.expected(where)
+        residual = episode.score - expected.mean
+        self._watch(episode, course, residual, expected.sd)
+        attempts = self._attempts.setdefault((where, bool(episode.is_success)), {})
+        attempts[scope] = self.folded, episode.id
+        known = [
+            one
+            for one in episode.exposures
+            if (held := self.lessons.get(one.guidance))
+            and may_test(episode.scope, held.guidance.scope)
+        ]
         self.credit.add(
             episode.cluster,
             residual,
             [(one.guidance, one.probability, one.is_shown) for one in known],
+            by=by,
         )
-        self.expectation.add(self._where(episode.cluster, episode.world), episode.score)
+        course.expectation.add(where, episode.score)
         lane = next((lane for lane in LANES if lane == episode.lane), None)
         if lane is not None:
-            self.lanes.add(episode.cluster, lane, score=episode.score, tokens=episode.tokens)
-        self._learn_class_means(known)
+            course.lanes.add(episode.cluster, lane, score=episode.score, tokens=episode.tokens)
+        self._learn_class_means(course, known, sight_of_line(by))
         for one in known:
             if one.is_shown:
                 self._use(self.lessons[one.guidance], episode, residual, one)
@@ -315,24 +364,30 @@ class GuidanceState:
         held.losses += residual < 0
         if shown.is_followed and episode.is_success:
             world = self._place(episode.world)
-            self._test(held, world, LessonTest(episode.id, True, None))
+            self._test(held, world, LessonTest(episode.id, True, None), line_of(episode.scope))
 
-    def _watch(self, episode: Episode, residual: float, sd: float) -> None:
+    def _watch(self, episode: Episode, course: Course, residual: float, sd: float) -> None:
         where = self._where(episode.cluster, episode.world)
-        alarm = self._detector.add(where, residual, sd)
+        alarm = course.detector.add(where, residual, sd)
         if alarm is not None:
             self.changes.append((episode.id, where, alarm))
         if alarm == "down":
-            self.trust.change(self._place(episode.world))
-            self.credit.discount(_CHANGE_KEEPS, cluster=episode.cluster)
-            self.expectation.discount(_EXPECTED_KEEPS, cluster=where)
+            by = line_of(episode.scope)
+            self.trust.change(self._place(episode.world), by=by)
+            self.credit.discount(_CHANGE_KEEPS, cluster=episode.cluster, by=by)
+            course.expectation.discount(_EXPECTED_KEEPS, cluster=where)
 
     def _reflect(self, reflection: Reflection) -> None:
         if not reflection.sources or reflection.origin != "experience":
             return
         episode = reflection.sources[0]
-        _, world, _, is_success = self._episodes.get(episode, _NO_EPISODE)
-        world = self._place(world)
+        known = self._episodes.get(episode, _Attempted())
+        spoke = reflection.scope
+        lived = Scope(spoke.tenant, *known.scope) if known.scope else spoke
+        if spoke.user and lived.user not in ("", spoke.user):
+            known, lived = _Attempted(), spoke  # nobody speaks of another's episode
+        by = line_of(lived if lived.user else spoke)
+        world, is_success = self._place(known.world), known.is_success
         stated = [(one, lesson_of(one)) for one in reflection.stated]
         for place, (one, lesson) in enumerate(stated):
             is_contradicted = any(oppose(lesson, other) for _, other in stated)
@@ -341,41 +396,93 @@ class GuidanceState:
             held = self.lessons.get(one.guidance)
             # What is done in an episode that fails was no help in it, whatever is said of it.
             is_witness = lesson.claim != "do" or is_success
-            if held is not None and episode not in held.guidance.sources and is_witness:
-                self._test(held, world, LessonTest(episode, True, place))
-            for id in self._matters.get(matter_of(lesson), ()):
-                other = self.lessons[id]
-                if oppose(other.lesson, lesson):
-                    self._test(other, world, LessonTest(episode, False, place))
+            is_new = held is not None and episode not in held.guidance.sources
+            if held is not None and is_new and is_witness and _may_both(spoke, lived, held):
+                self._test(held, world, LessonTest(episode, True, place), by)
+            for other in self._on_matter(lesson, lived.user or spoke.user):
+                if oppose(other.lesson, lesson) and _may_both(spoke, lived, other):
+                    self._test(other, world, LessonTest(episode, False, place), by)
 
-    def _test(self, held: LessonState, world: str, test: LessonTest) -> None:
+    def _on_matter(self, lesson: Lesson, user: str) -> Iterator[LessonState]:
+        """Yield the lessons on the matter of one that a user may see, oldest first."""
+        matter = matter_of(lesson)
+        ids = (id for one in {"", user} for id in self._matters.get((matter, one), ()))
+        yield from sorted((self.lessons[id] for id in ids), key=lambda held: held.number)
+
+    def _test(self, held: LessonState, world: str, test: LessonTest, by: Line) -> None:
         """Count at most one test of a lesson an episode, the first that it brings."""
         tested = self._tested.setdefault(test.episode, set())
         if held.guidance.id in tested or not self.rules.tests:
             return
         tested.add(held.guidance.id)
         held.tests.append(test)
-        held.balance += 1 if test.is_confirmed else -1
-        self.trust.test(held.guidance.id, world, held.class_name, is_confirmed=test.is_confirmed)
+        held.balance[by] = held.balance.get(by, 0) + (1 if test.is_confirmed else -1)
+        self.trust.test(
+            held.guidance.id, world, held.class_name, is_confirmed=test.is_confirmed, by=by
+        )
 
     # Asking
 
-    def expected(self, cluster: str, world: str) -> ExpectedScore:
-        """Return what is expected of the next episode of a kind of task in a world."""
-        return self.expectation.expected(self._where(cluster, world))
+    def expected(self, cluster: str, world: str, scope: Scope = _NOBODY) -> ExpectedScore:
+        """Return what is expected of a scope's next episode of a kind of task in a world."""
+        return self._course(scope).expectation.expected(self._where(cluster, world))
 
-    def last_attempt(self, cluster: str, world: str, *, is_success: bool) -> str | None:
-        """Return the id of the last episode of a kind of task in a world that ended so."""
-        return self._attempts.get((self._where(cluster, world), is_success))
+    @property
+    def expectation(self) -> Expectation:
+        """What is expected where no user and no agent is named."""
+        return self._course(_NOBODY).expectation
 
-    def belief(self, id: str, *, cluster: str, world: str) -> Belief:
-        """Return what is known of a lesson, for one kind of task in one world."""
+    @property
+    def lanes(self) -> LaneRecord:
+        """What each lane gained and cost where no user and no agent is named."""
+        return self.lanes_of(_NOBODY)
+
+    def lanes_of(self, scope: Scope) -> LaneRecord:
+        """Return what each lane gained and cost a scope."""
+        return self._course(scope).lanes
+
+    def _course(self, scope: Scope) -> Course:
+        return self._courses.get(line_of(scope)) or Course()
+
+    def last_attempt(
+        self, cluster: str, world: str, *, is_success: bool, view: ScopeView
+    ) -> str | None:
+        """Return the id of the last episode of a kind of task in a world that ended so, of those in view."""
+        held = self._attempts.get((self._where(cluster, world), is_success), {})
+        allowed = (view.user, view.agent, view.session)
+        seen = (
+            attempt
+            for scope, attempt in held.items()
+            if all(some is None or one in some for one, some in zip(scope, allowed, strict=True))
+        )
+        return max(seen, default=(0, None))[1]
+
+    def covering(self, text: str, view: ScopeView) -> dict[str, float]:
+        """Return the lessons that speak of a situation and that a view may show, with how much they do."""
+        words = words_of(text)
+        users = self.situations if view.user is None else sorted(view.user)
+        found: dict[str, float] = {}
+        for user in users:
+            if user in self.situations:
+                found |= self.situations[user].covering(words)
+        return found
+
+    def belief(self, id: str, *, cluster: str, world: str, view: ScopeView | None = None) -> Belief:
+        """Return what is known of a lesson, for one kind of task in one world.
+
+        Args:
+            id: of the lesson.
+            cluster: the kind of task.
+            world: where the same rules hold.
+            view: who asks; default: whose lesson it is.
+        """
         held = self.lessons[id]
         world = self._place(world)
-        trust = self._trust_in(held, world)
-        posterior = self._posterior(id, cluster, self._hope(id, world))
-        confirmed, refuted = self.trust.counts(id)
-        stage, why = self._stage(held, trust, posterior)
+        sight = self.sight(id, view)
+        trust = self._trust_in(held, world, sight)
+        posterior = self._posterior(id, cluster, self._hope(held, trust, sight), sight)
+        confirmed, refuted = self.trust.counts(id, sight=sight)
+        stage, why = self._stage(held, trust, posterior, (confirmed, refuted), sight)
         return Belief(
             stage=stage,
             trust=trust,
@@ -388,12 +495,28 @@ class GuidanceState:
             why=why,
         )
 
+    def sight(self, id: str, view: ScopeView | None = None) -> Sight:
+        """Return whose evidence of a lesson counts in full for a view; an open one sees as its owner does."""
+        if view is not None and view.user is not None:
+            return sight_of(view)
+        scope = self.lessons[id].guidance.scope
+        if view is None:
+            agents = frozenset({"", scope.agent}) if scope.agent else None
+            return Sight(frozenset({"", scope.user}), agents)
+        return Sight(frozenset({"", scope.user}) if scope.user else None, view.agent)
+
     def _stage(
-        self, held: LessonState, trust: float, posterior: Posterior
+        self,
+        held: LessonState,
+        trust: float,
+        posterior: Posterior,
+        tests: tuple[int, int],
+        sight: Sight,
     ) -> tuple[LifeStage, str]:
         """Return the stage of a lesson's life, and the rule that says so."""
+        id = held.guidance.id
         helps, arm = posterior.probability_positive, min(posterior.shown, posterior.withheld)
-        confirmed, refuted = self.trust.counts(held.guidance.id)
+        confirmed, refuted = tests
         if held.decided:
             return "retired", f"somebody decided so: {held.decided}"
         if trust < _HOLDS:
@@ -406,7 +529,7 @@ class GuidanceState:
             return "active", f"showing it helps with a probability of {helps:.2f}"
         if confirmed and trust >= _PROVED:
             return "active", _tested(confirmed, refuted)
-        if held.uses or confirmed or refuted:
+        if confirmed or refuted or (held.uses and self.credit.counts(id, sight=sight).shown):
             return "trial", "tried, and not decided yet"
         return "candidate", "never tried"
 
@@ -414,56 +537,51 @@ class GuidanceState:
         place = self._place(world)
         return f"{cluster}@{place}" if place else cluster
 
-    def _posterior(self, id: str, cluster: str, hope: float) -> Posterior:
+    def _posterior(self, id: str, cluster: str, hope: float, sight: Sight) -> Posterior:
         if not self.rules.credit:
             return Posterior(hope, _UNMEASURED_SD, 0, 0)
         if not self.rules.narrowing:
-            return self.credit.overall(id, prior_mean=hope)
-        return self.credit.posterior(id, cluster, prior_mean=hope)
+            return self.credit.overall(id, prior_mean=hope, sight=sight)
+        return self.credit.posterior(id, cluster, prior_mean=hope, sight=sight)
 
     def _place(self, world: str) -> str:
         """Return the world that beliefs are kept by."""
         return world if self.rules.narrowing else ""
 
-    def _trust_in(self, held: LessonState, world: str) -> float:
-        worlds = self.trust.worlds(held.guidance.id)
-        if not self.rules.transfer and worlds and world not in worlds:
-            return 0.0
+    def _trust_in(self, held: LessonState, world: str, sight: Sight) -> float:
+        id = held.guidance.id
+        if not self.rules.transfer:
+            worlds = self.trust.worlds(id, sight)
+            if worlds and world not in worlds:
+                return 0.0
         prior = _PRIORS[held.guidance.origin]
-        return self.trust.belief(held.guidance.id, world, held.class_name, prior=prior)
+        return self.trust.belief(id, world, held.class_name, prior=prior, sight=sight)
 
-    def _hope(self, id: str, world: str) -> float:
+    def _hope(self, held: LessonState, trust: float, sight: Sight) -> float:
         """Return what to expect of a lesson before its own evidence: its class, as far as it is trusted."""
-        held = self.lessons[id]
-        mean = self._class_means.get(held.class_name, _FIRST_HOPE)
-        return (2 * self._trust_in(held, world) - 1) * mean
+        means = (course.class_means.get(held.class_name) for course in sight.ways(self._courses))
+        mean = next((mean for mean in means if mean is not None), _FIRST_HOPE)
+        return (2 * trust - 1) * mean
 
-    def _learn_class_means(self, exposures: Iterable[Exposure]) -> None:
-        """Compute the means of classes anew, after every episode at first and ever less often."""
+    def _learn_class_means(
+        self, course: Course, exposures: Iterable[Exposure], sight: Sight
+    ) -> None:
         for one in exposures:
             name = self.lessons[one.guidance].class_name
-            self._tried.setdefault(name, {})[one.guidance] = None
-        self._credited += 1
-        if self._credited < self._means_due:
+            course.tried.setdefault(name, {})[one.guidance] = None
+        if not course.are_means_due():
             return
-        self._means_due = max(self._credited + 1, int(self._credited * _OFTEN))
-        for name, ids in self._tried.items():
-            self._class_means[name] = self.credit.class_mean(ids, factors=self._factors(ids))
+        for name, ids in course.tried.items():
+            factors = self._factors(ids, sight)
+            course.class_means[name] = self.credit.class_mean(ids, factors=factors, sight=sight)
 
-    def _factors(self, ids: Iterable[str]) -> dict[str, float]:
+    def _factors(self, ids: Iterable[str], sight: Sight) -> dict[str, float]:
         """Return how far each lesson is trusted at home, from -1 to 1."""
         held = [self.lessons[id] for id in ids]
         return {
-            one.guidance.id: 2 * self._trust_in(one, self._place(one.guidance.world)) - 1
+            one.guidance.id: 2 * self._trust_in(one, self._place(one.guidance.world), sight) - 1
             for one in held
         }
-
-    def rivals(self, id: str) -> list[str]:
-        """Return the other lessons that say what else to do in the same situation."""
-        guidance = self.lessons[id].guidance
-        if guidance.claim != "do":
-            return []
-        return [other for other in self._whens.get(content(guidance.when), ()) if other != id]
 
     def digest(self) -> str:
         """Return a digest of all that is believed; equal for equal records."""
@@ -474,11 +592,8 @@ class GuidanceState:
             },
             "trust": self.trust.to_plain(),
             "credit": self.credit.to_plain(),
-            "baseline": self.expectation.to_plain(),
             "changes": self.changes,
-            "lanes": self.lanes.to_plain(),
-            "detector": self._detector.to_plain(),
-            "classes": self._class_means,
+            "courses": {line: one.to_plain() for line, one in self._courses.items()},
         }
         return hashlib.sha256(canonical_json(plain).encode()).hexdigest()
 
@@ -497,20 +612,14 @@ class GuidanceState:
                  held.balance, held.decided]
                 for held in self.lessons.values()
             ],
-            "situations": self.situations.to_plain(),
+            "situations": {user: one.to_plain() for user, one in self.situations.items()},
             "trust": self.trust.to_plain(),
             "credit": self.credit.to_plain(),
-            "expectation": self.expectation.to_plain(),
-            "lanes": self.lanes.to_plain(),
-            "detector": self._detector.to_plain(),
+            "courses": {line: one.to_plain() for line, one in self._courses.items()},
             "changes": self.changes,
-            "tried": {name: list(ids) for name, ids in self._tried.items()},
-            "attempts": [[*kind, id] for kind, id in self._attempts.items()],
+            "attempts": [[*kind, list(held.items())] for kind, held in self._attempts.items()],
             "episodes": self._episodes,
             "tested": {id: sorted(lessons) for id, lessons in self._tested.items()},
-            "class_means": self._class_means,
-            "credited": self._credited,
-            "means_due": self._means_due,
         }  # fmt: skip
 
     @classmethod
@@ -533,7 +642,7 @@ class GuidanceState:
         state = cls(tenant, rules=rules)
         state.watermark, state.folded = plain["watermark"], plain["folded"]
         state.successors = dict(plain["successors"])
-        state.ignored = [(since, until) for since, until in plain["ignored"]]
+        state.ignored = [Rollback(*one) for one in plain["ignored"]]
         state.aside, state._aside_seq = set(plain["aside"]), state.watermark
         for number, (first, seq, uses, wins, losses, tests, balance, decided) in enumerate(
             plain["lessons"]
@@ -545,25 +654,31 @@ class GuidanceState:
             state.lessons[guidance.id] = LessonState(
                 guidance, number, first, seq, uses, wins, losses, made, balance, decided
             )
-            state._index(state._in_force(versions[first]))
+            state._index(state.lessons[guidance.id], state._in_force(versions[first]))
         whens = {id: held.guidance.when for id, held in state.lessons.items()}
-        state.situations = Situations.from_plain(plain["situations"], whens)
+        state.situations = {
+            user: Situations.from_plain(one, whens) for user, one in plain["situations"].items()
+        }
         state.trust = Trust.from_plain(plain["trust"])
         state.credit = Credit.from_plain(plain["credit"])
-        state.expectation = Expectation.from_plain(plain["expectation"])
-        state.lanes = LaneRecord.from_plain(plain["lanes"])
-        state._detector = ChangeDetector.from_plain(plain["detector"])
+        state._courses = {line: Course.from_plain(one) for line, one in plain["courses"].items()}
         state.changes = [(episode, where, how) for episode, where, how in plain["changes"]]
-        state._tried = {name: dict.fromkeys(ids) for name, ids in plain["tried"].items()}
-        state._attempts = {(where, ended): id for where, ended, id in plain["attempts"]}
+        state._attempts = {
+            (where, ended): {tuple(scope): (number, id) for scope, (number, id) in held}
+            for where, ended, held in plain["attempts"]
+        }
         state._episodes = {
-            id: (cluster, world, is_credited, is_success)
-            for id, (cluster, world, is_credited, is_success) in plain["episodes"].items()
+            id: _Attempted(cluster, world, is_credited, is_success, scope and tuple(scope))
+            for id, (cluster, world, is_credited, is_success, scope) in plain["episodes"].items()
         }
         state._tested = {id: set(lessons) for id, lessons in plain["tested"].items()}
-        state._class_means = dict(plain["class_means"])
-        state._credited, state._means_due = plain["credited"], plain["means_due"]
         return state
+
+
+def rollback_of(decision: Decision) -> Rollback:
+    """Return what a decision took back."""
+    scope = decision.scope
+    return Rollback(decision.since, decision.until, scope.user, scope.agent, scope.session)
 
 
 def seqs_of(plain: Mapping[str, Any]) -> list[int]:
@@ -603,6 +718,11 @@ def _renamed(record: Record, successors: Mapping[str, str]) -> Record:
         case Decision():
             return replace(record, guidance=successors.get(record.guidance, record.guidance))
     return record
+
+
+def _may_both(spoke: Scope, lived: Scope, held: LessonState) -> bool:
+    """Return whether both who said something and who lived through it may see a lesson."""
+    return all(may_test(scope, held.guidance.scope) for scope in (spoke, lived))
 
 
 def _claim(text: str) -> Claim:

@@ -1,6 +1,7 @@
 """The story of a lesson: where it came from, what became of it, and which rule said so when.
 
-It is told from the journal alone, by folding its rows one at a time and looking at the lesson after each.
+It is told from the journal alone, by folding its rows one at a time and looking at the lesson after each. Only
+what the reader may read is told: of what others did, no more than that the lesson moved by it.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from agentcl.store.records import Record, ScopeView, from_micros
 from agentcl.store.rows import Row, readable
 
 _EVERYBODY: Final = ScopeView(None, None, None, None)
+_OTHERS: Final = "somebody else tried it"
 _NOWHERE: Final = "\0"  # no world can have this name, so nothing was ever tested there
 
 
@@ -80,7 +82,7 @@ class Ruling:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """Everything that the journal knows of one lesson."""
+    """Everything that the journal knows of one lesson, as far as the reader sees."""
 
     standing: Standing
     drawn_from: tuple[Episode, ...]  # as they stand now
@@ -173,21 +175,23 @@ def story(
         raise NotFound(
             f"what became of lesson {id!r} cannot be read any more; run `agentcl doctor`"
         )
-    chronicle = _Chronicle(state, in_force, rows)
-    return chronicle.tell(tuple(_episodes(journal, newest.sources)))
+    chronicle = _Chronicle(state, in_force, rows, view)
+    return chronicle.tell(tuple(_episodes(journal, newest.sources, view)))
 
 
 class _Chronicle:
     """A fold over the journal that notes what it does to one lesson."""
 
-    def __init__(self, end: GuidanceState, id: str, rows: Iterable[Row]) -> None:
+    def __init__(self, end: GuidanceState, id: str, rows: Iterable[Row], view: ScopeView) -> None:
         self._state, held = begin(rows, tenant=end.tenant, rules=end.rules)
-        self._id, self._home = id, home_of(end, id)
+        self._id, self._home = id, home_of(end, id, view)
+        self._view, self._sight = view, end.sight(id, view)
         self._witnesses: list[Witness] = []
         self._trials: list[Trial] = []
         self._changes: list[StageChange] = []
         self._rulings: list[Ruling] = []
-        self._tasks: dict[str, tuple[str, str]] = {}  # by episode: what it is named, its world
+        # By episode that the reader sees: what it is named, its world.
+        self._tasks: dict[str, tuple[str, str]] = {}
         self._judged: set[str] = set()  # episodes that have credited lessons already
         self._is_deleted = False
         for row in held:
@@ -198,30 +202,37 @@ class _Chronicle:
         """Return what was noted."""
         state, id = self._state, self._id
         cluster, world = self._home
-        held = state.lessons[id]
-        worlds = dict.fromkeys((world, *state.trust.worlds(id)))
-        clusters = dict.fromkeys((cluster, *state.credit.clusters(id)))
-        beliefs = {name: state.belief(id, cluster=cluster, world=name) for name in worlds}
+        sight = self._sight
+        worlds = dict.fromkeys((world, *state.trust.worlds(id, sight)))
+        clusters = dict.fromkeys((cluster, *state.credit.clusters(id, sight)))
+        beliefs = {name: self._belief(cluster, name) for name in worlds}
+        counts = state.credit.counts(id, sight=sight)
         return Story(
-            standing=standing_of(state, id),
+            standing=standing_of(state, id, self._view),
             drawn_from=drawn_from,
             witnesses=tuple(self._witnesses),
             trials=tuple(self._trials),
             changes=tuple(self._changes),
             rulings=tuple(self._rulings),
-            clusters=tuple((c, state.belief(id, cluster=c, world=world)) for c in clusters),
-            worlds=tuple((w, b.trust, *state.trust.counts(id, w)) for w, b in beliefs.items()),
-            elsewhere=state.belief(id, cluster=cluster, world=_NOWHERE).trust,
-            wins=held.wins,
-            losses=held.losses,
+            clusters=tuple((c, self._belief(c, world)) for c in clusters),
+            worlds=tuple(
+                (w, b.trust, *state.trust.counts(id, w, sight)) for w, b in beliefs.items()
+            ),
+            elsewhere=self._belief(cluster, _NOWHERE).trust,
+            wins=counts.wins,
+            losses=counts.losses,
             is_deleted=self._is_deleted,
         )
+
+    def _belief(self, cluster: str, world: str) -> Belief:
+        return self._state.belief(self._id, cluster=cluster, world=world, view=self._view)
 
     def _take(self, row: Row) -> None:
         """Fold one row, and note what it did."""
         found = next(readable([row]), None) if row.op == "put" else None
         record = self._state.renamed(found) if found else None
-        if isinstance(record, Episode):
+        is_seen = self._view.sees(row.scope)
+        if isinstance(record, Episode) and is_seen:
             self._tasks[record.id] = (_named(record), record.world)
             self._note_trial(record, row.created_at)
         held = self._state.lessons.get(self._id)
@@ -230,11 +241,13 @@ class _Chronicle:
         held = self._state.lessons.get(self._id)
         if held is None:
             return
-        is_aside = record is not None and record.id in self._state.aside
-        if isinstance(record, Decision) and record.guidance == self._id and not is_aside:
+        is_counted = is_seen and (record is None or record.id not in self._state.aside)
+        if isinstance(record, Decision) and record.guidance == self._id and is_counted:
             self._rulings.append(Ruling(record.created_at, record.id, record.what, record.reason))
-        for test in held.tests[tests:]:
-            task, world = self._tasks.get(test.episode, ("", ""))
+        for test in held.tests[tests:] if is_seen else ():
+            if test.episode not in self._tasks:
+                continue
+            task, world = self._tasks[test.episode]
             by = getattr(record, "author", "") or getattr(record, "judge", "")
             self._witnesses.append(
                 Witness(
@@ -249,7 +262,7 @@ class _Chronicle:
             )
         if row.op == "delete" and row.id == self._id:
             self._is_deleted = True
-        self._note_stage(row, record)
+        self._note_stage(row, _event(row, record) if is_seen else _OTHERS)
 
     def _note_trial(self, episode: Episode, at: int) -> None:
         exposure = next((one for one in episode.exposures if one.guidance == self._id), None)
@@ -267,7 +280,7 @@ class _Chronicle:
             world=episode.world,
             exposure=exposure,
             score=episode.score,
-            expected=self._state.expected(episode.cluster, episode.world).mean,
+            expected=self._state.expected(episode.cluster, episode.world, episode.scope).mean,
             problem=problem,
         )
         if episode.id not in known:
@@ -278,7 +291,7 @@ class _Chronicle:
     def _problem(self, episode: Episode, at: int) -> str:
         if episode.id in self._state.aside:
             return "kept aside"
-        if any(since <= at <= until for since, until in self._state.ignored):
+        if self._state.is_ignored(episode.scope, at):
             return "rolled back"
         if episode.status == "interrupted":
             return "interrupted"
@@ -286,13 +299,12 @@ class _Chronicle:
             return "nobody judged it"
         return "judged before" if episode.id in self._judged else ""
 
-    def _note_stage(self, row: Row, record: Record | None) -> None:
-        cluster, world = self._home
-        belief = self._state.belief(self._id, cluster=cluster, world=world)
+    def _note_stage(self, row: Row, after: str) -> None:
+        belief = self._belief(*self._home)
         if self._changes and self._changes[-1].stage == belief.stage:
             return
         self._changes.append(
-            StageChange(from_micros(row.created_at), belief.stage, belief.why, _event(row, record))
+            StageChange(from_micros(row.created_at), belief.stage, belief.why, after)
         )
 
 
@@ -321,9 +333,9 @@ def _event(row: Row, record: Record | None) -> str:
             return f"the {row.kind} {row.id} was deleted"
 
 
-def _episodes(journal: Store, ids: Iterable[str]) -> Iterator[Episode]:
+def _episodes(journal: Store, ids: Iterable[str], view: ScopeView) -> Iterator[Episode]:
     for id in ids:
-        put = [row for row in journal.versions(id) if row.op == "put"]
+        put = [row for row in journal.versions(id) if row.op == "put" and view.sees(row.scope)]
         yield from (one for one in readable(put[-1:]) if isinstance(one, Episode))
 
 

@@ -8,13 +8,19 @@ lesson is believed at once.
 
 Worlds are told apart. What was tested in other worlds is the prior for a world where a lesson was never
 tested: this is CLIN's meta-memory (Majumder et al. 2023, section 3.3) as the top of a hierarchy.
+
+So are those who tested it (`agentcl.guidance.sight`). A reader's own tests count in full. Of everybody else who
+may see the lesson, each user has one vote, his newest test; their votes are no more than the prior, and alone
+they never take a lesson from a reader.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, Self
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, Self
+
+from agentcl.guidance.sight import EVERYBODY, NOBODY, Line, Sight, sight_of_line, user_of
 
 # A test weighs 1 / k, where k counts from the newest: forgetting by a power law in use (Anderson and
 # Schooler 1991), with an exponent at which two refutations outweigh any number of older confirmations.
@@ -26,24 +32,19 @@ _CLASS_WEIGHT: Final = 2.0  # tests that the prior of a class counts as
 _CLASS_FORGETS: Final = 0.97  # of the weight of a class's tests at each new one: half in 23
 _CARRY_WEIGHT: Final = 2.0  # worlds that the prior of a transfer counts as
 _CARRY_PRIOR: Final = 0.5
+_VOTES_WEIGHT: Final = 4.0  # votes of other users that the prior before them counts as
+_LEAST_BY_VOTES: Final = (
+    0.5  # what others' votes leave at least: a lesson that may be tried, if rarely
+)
 
 
-@dataclass(slots=True)
-class _Tests:
-    """Tests of one lesson in one world, oldest first: was it confirmed, and how aged the world was."""
+class _Test(NamedTuple):
+    is_confirmed: bool
+    aging: int  # how aged the world was
+    number: int  # of all tests
 
-    results: list[tuple[bool, int]] = field(default_factory=list)
 
-    def weights(self, aging: int) -> tuple[float, float]:
-        """Return how much weighs for it and against it."""
-        good = bad = 0.0
-        for k, (is_confirmed, then) in enumerate(reversed(self.results), start=1):
-            weight = (k + _CHANGE_AGE * (aging - then)) ** -_DECAY
-            if is_confirmed:
-                good += weight
-            else:
-                bad += weight
-        return good, bad
+_Tests = dict[str, dict[str, dict[Line, list[_Test]]]]  # lesson -> world -> line, oldest first
 
 
 @dataclass(slots=True)
@@ -59,90 +60,123 @@ class _Class:
 
 
 class Trust:
-    """What tests say of lessons, by world."""
+    """What tests say of lessons, by world and by who made them."""
 
     def __init__(self) -> None:
-        self._tests: dict[str, dict[str, _Tests]] = {}  # lesson -> world -> tests
-        self._classes: dict[str, _Class] = {}
-        self._carried = _Class()  # of lessons tested in a second world: how often they held there
-        self._aging: dict[str, int] = {}  # world -> changes seen
+        self._tests: _Tests = {}
+        self._born: dict[str, str] = {}  # lesson -> the world that it was drawn from
+        self._classes: dict[Line, dict[str, _Class]] = {}
+        # Of lessons tested in a second world: how often they held there.
+        self._carried: dict[Line, _Class] = {}
+        self._aging: dict[Line, dict[str, int]] = {}  # world -> changes seen
+        self._number = 0
+        # By lesson and world, the newest test of each user; computed from the tests when asked for.
+        self._votes: dict[tuple[str, str], dict[str, _Test]] = {}
 
-    def test(self, lesson: str, world: str, class_name: str, *, is_confirmed: bool) -> None:
-        """Note that an episode confirmed or refuted a lesson."""
-        worlds = self._tests.setdefault(lesson, {})
-        if world not in worlds and worlds:
-            self._carried.add(is_confirmed)
-        tests = worlds.setdefault(world, _Tests())
-        tests.results.append((is_confirmed, self._aging.get(world, 0)))
-        del tests.results[:-_KEPT]
-        self._classes.setdefault(class_name, _Class()).add(is_confirmed)
+    def test(
+        self, lesson: str, world: str, class_name: str, *, is_confirmed: bool, by: Line = NOBODY
+    ) -> None:
+        """Note that an episode confirmed or refuted a lesson; `by` says whose episode."""
+        known = self.worlds(lesson, sight_of_line(by))
+        if known and world not in known:
+            self._carried.setdefault(by, _Class()).add(is_confirmed)
+        tests = self._tests.setdefault(lesson, {}).setdefault(world, {}).setdefault(by, [])
+        tests.append(_Test(is_confirmed, self._aging.get(by, {}).get(world, 0), self._number))
+        del tests[:-_KEPT]
+        self._number += 1
+        self._votes.pop((lesson, world), None)
+        self._classes.setdefault(by, {}).setdefault(class_name, _Class()).add(is_confirmed)
 
     def born(self, lesson: str, world: str) -> None:
         """Note where a lesson was drawn from; that is no test of it."""
-        self._tests.setdefault(lesson, {}).setdefault(world, _Tests())
+        self._born.setdefault(lesson, world)
 
-    def change(self, world: str) -> None:
-        """Lower what was tested in a world before now: its rules seem to have changed."""
-        self._aging[world] = self._aging.get(world, 0) + 1
+    def change(self, world: str, *, by: Line = NOBODY) -> None:
+        """Lower what was tested in a world before now: its rules seem to have changed, for `by`."""
+        aging = self._aging.setdefault(by, {})
+        aging[world] = aging.get(world, 0) + 1
 
-    def reliability(self, class_name: str, *, prior: float) -> float:
+    def reliability(self, class_name: str, *, prior: float, sight: Sight = EVERYBODY) -> float:
         """Return how often lessons of a class are confirmed, from 0 to 1."""
-        held = self._classes.get(class_name, _Class())
-        return (held.confirmed + _CLASS_WEIGHT * prior) / (held.tested + _CLASS_WEIGHT)
+        held = (classes.get(class_name) for classes in sight.ways(self._classes))
+        return _share(held, prior, _CLASS_WEIGHT)
 
-    def belief(self, lesson: str, world: str, class_name: str, *, prior: float) -> float:
+    def belief(
+        self, lesson: str, world: str, class_name: str, *, prior: float, sight: Sight = EVERYBODY
+    ) -> float:
         """Return the probability that a lesson holds in a world now.
 
         `prior` is the reliability of a class that was never tested.
         """
-        reliability = self.reliability(class_name, prior=prior)
-        worlds = self._tests.get(lesson, {})
+        reliability = self.reliability(class_name, prior=prior, sight=sight)
+        worlds = self.worlds(lesson, sight)  # not those of others: one of them could invent any
         if world in worlds or not worlds:
             expected = reliability
         else:
-            elsewhere = [self._local(tests, place, reliability) for place, tests in worlds.items()]
-            expected = self.generality(elsewhere)
-        return self._local(worlds.get(world, _Tests()), world, expected)
+            elsewhere = [self._local(lesson, place, reliability, sight) for place in worlds]
+            expected = self.generality(elsewhere, sight=sight)
+        return self._local(lesson, world, expected, sight)
 
-    def generality(self, beliefs: Iterable[float]) -> float:
+    def generality(self, beliefs: Iterable[float], *, sight: Sight = EVERYBODY) -> float:
         """Return how probably a lesson carries over to a new world, from how it fares in those it knows.
 
         The first world counts nothing for transfer: every lesson holds where it was found.
         """
         held = sorted(beliefs, reverse=True)
-        carry = (self._carried.confirmed + _CARRY_WEIGHT * _CARRY_PRIOR) / (
-            self._carried.tested + _CARRY_WEIGHT
-        )
+        carry = _share(sight.ways(self._carried), _CARRY_PRIOR, _CARRY_WEIGHT)
         if not held:
             return carry
         return held[0] * (sum(held[1:]) + carry) / len(held)
 
-    def worlds(self, lesson: str) -> tuple[str, ...]:
-        """Return where a lesson was found or tested."""
-        return tuple(self._tests.get(lesson, ()))
+    def worlds(self, lesson: str, sight: Sight = EVERYBODY) -> tuple[str, ...]:
+        """Return where a lesson was found or, as far as the reader sees, tested."""
+        found = dict.fromkeys([self._born[lesson]] if lesson in self._born else [])
+        for world, tests in self._tests.get(lesson, {}).items():
+            if any(sight.witnesses(tests)):
+                found[world] = None
+        return tuple(found)
 
-    def counts(self, lesson: str, world: str | None = None) -> tuple[int, int]:
+    def counts(
+        self, lesson: str, world: str | None = None, sight: Sight = EVERYBODY
+    ) -> tuple[int, int]:
         """Return how many kept tests confirmed and refuted a lesson; in all worlds, or in one."""
         chosen = self._tests.get(lesson, {})
         held = chosen.values() if world is None else [chosen[world]] if world in chosen else []
-        results = [is_confirmed for tests in held for is_confirmed, _ in tests.results]
+        results = [
+            one.is_confirmed for tests in held for made in sight.witnesses(tests) for one in made
+        ]
         return sum(results), len(results) - sum(results)
 
-    def is_refuted_last(self, lesson: str, world: str) -> bool:
-        """Return whether the newest test in a world went against a lesson."""
+    def votes(self, lesson: str, world: str, sight: Sight) -> tuple[int, int]:
+        """Return how many other users' newest test confirmed and refuted a lesson in a world."""
         tests = self._tests.get(lesson, {}).get(world)
-        return bool(tests and tests.results and not tests.results[-1][0])
+        if tests is None or sight.sees_all(tests):
+            return 0, 0
+        held = self._votes.get((lesson, world))
+        if held is None:
+            newest = sorted(((made[-1].number, line) for line, made in tests.items()))
+            held = {user_of(line): tests[line][-1] for _, line in newest}
+            self._votes[lesson, world] = held
+        for_it = [one.is_confirmed for user, one in held.items() if not sight.is_own(user)]
+        return sum(for_it), len(for_it) - sum(for_it)
+
+    def is_refuted_last(self, lesson: str, world: str, sight: Sight = EVERYBODY) -> bool:
+        """Return whether the newest test in a world went against a lesson."""
+        tests = [made[-1] for made in sight.witnesses(self._tests.get(lesson, {}).get(world, {}))]
+        return bool(tests) and not max(tests, key=lambda one: one.number).is_confirmed
 
     def to_plain(self) -> dict[str, Any]:
         """Return all that is held, as JSON."""
         return {
-            "tests": {
-                lesson: {world: tests.results for world, tests in worlds.items()}
-                for lesson, worlds in self._tests.items()
+            "tests": self._tests,
+            "born": self._born,
+            "classes": {
+                line: {name: [c.confirmed, c.tested] for name, c in classes.items()}
+                for line, classes in self._classes.items()
             },
-            "classes": {name: [c.confirmed, c.tested] for name, c in self._classes.items()},
-            "carried": [self._carried.confirmed, self._carried.tested],
+            "carried": {line: [c.confirmed, c.tested] for line, c in self._carried.items()},
             "aging": self._aging,
+            "number": self._number,
         }
 
     @classmethod
@@ -151,16 +185,57 @@ class Trust:
         trust = cls()
         trust._tests = {
             lesson: {
-                world: _Tests([(is_confirmed, then) for is_confirmed, then in results])
-                for world, results in worlds.items()
+                world: {line: [_Test(*one) for one in made] for line, made in tests.items()}
+                for world, tests in worlds.items()
             }
             for lesson, worlds in plain["tests"].items()
         }
-        trust._classes = {name: _Class(*counts) for name, counts in plain["classes"].items()}
-        trust._carried = _Class(*plain["carried"])
-        trust._aging = dict(plain["aging"])
+        trust._born = dict(plain["born"])
+        trust._classes = {
+            line: {name: _Class(*counts) for name, counts in classes.items()}
+            for line, classes in plain["classes"].items()
+        }
+        trust._carried = {line: _Class(*counts) for line, counts in plain["carried"].items()}
+        trust._aging = {line: dict(worlds) for line, worlds in plain["aging"].items()}
+        trust._number = plain["number"]
         return trust
 
-    def _local(self, tests: _Tests, world: str, expected: float) -> float:
-        good, bad = tests.weights(self._aging.get(world, 0))
+    def _local(self, lesson: str, world: str, expected: float, sight: Sight) -> float:
+        good = bad = 0.0
+        tests = self._tests.get(lesson, {}).get(world)
+        if tests is not None:
+            good_votes, bad_votes = self.votes(lesson, world, sight)
+            if good_votes or bad_votes:
+                voted = (good_votes + _VOTES_WEIGHT * expected) / (
+                    good_votes + bad_votes + _VOTES_WEIGHT
+                )
+                expected = max(voted, min(expected, _LEAST_BY_VOTES))
+            for k, (is_confirmed, age) in enumerate(self._newest(tests, world, sight), start=1):
+                weight = (k + _CHANGE_AGE * age) ** -_DECAY
+                if is_confirmed:
+                    good += weight
+                else:
+                    bad += weight
         return (good + _PRIOR_WEIGHT * expected) / (good + bad + _PRIOR_WEIGHT)
+
+    def _newest(
+        self, tests: Mapping[Line, list[_Test]], world: str, sight: Sight
+    ) -> Iterator[tuple[bool, int]]:
+        """Yield the reader's own tests, the newest first: was it confirmed, and how it has aged."""
+        held = [
+            (one.number, one.is_confirmed, self._aging.get(line, {}).get(world, 0) - one.aging)
+            for line in sight.own(tests)
+            for one in tests[line]
+        ]
+        for _, is_confirmed, age in sorted(held, reverse=True):
+            yield is_confirmed, age
+
+
+def _share(held: Iterable[_Class | None], prior: float, weight: float) -> float:
+    """Return which share was confirmed, where a prior counts as so many tests."""
+    confirmed = tested = 0.0
+    for one in held:
+        if one is not None:
+            confirmed += one.confirmed
+            tested += one.tested
+    return (confirmed + weight * prior) / (tested + weight)

@@ -136,6 +136,7 @@ class AsyncLessons(_Awaited[Lessons]):
     import_ = _awaitable(Lessons.import_)
     adopt = _awaitable(Lessons.adopt)
     state = _awaitable(Lessons.state)
+    outlook = _awaitable(Lessons.outlook)
 
 
 class AsyncStorage(_Awaited[Storage]):

@@ -27,6 +27,7 @@ class Beliefs:
 
     def __init__(self, opened: Opened) -> None:
         self.rules = GuidanceRules()
+        self.share_from = 2  # users who must share a lesson before others have it
         self._opened = opened
         # `forget` deletes this folder like that of any index that is not in use.
         self._indexes = home(opened.journal)

@@ -131,7 +131,7 @@ def replay(journal: Store, id: str, view: ScopeView) -> Replay:
     steps = tuple(steps_of(journal, id, view))
     first_met = {lesson: step.created_at for step in reversed(steps) for lesson in step.guidance}
     exposed = {one.guidance: held.created_at for one in held.exposures}
-    lessons = {id: _sentence_at(journal, id, at) for id, at in (exposed | first_met).items()}
+    lessons = {id: _sentence_at(journal, id, at, view) for id, at in (exposed | first_met).items()}
     return Replay(held, steps, lessons)
 
 
@@ -198,9 +198,11 @@ def _sorted_out(hits: Iterable[EpisodeHit], chosen: Filter, *, limit: int) -> Ep
     return EpisodesFound(tuple(by_end[True]), tuple(by_end[False]), tuple(by_end[None]))
 
 
-def _sentence_at(journal: Store, id: str, moment: datetime) -> str:
-    """Return what a lesson said at a moment."""
+def _sentence_at(journal: Store, id: str, moment: datetime, view: ScopeView) -> str:
+    """Return what a lesson said at a moment, to who may read it."""
     versions = [row for row in journal.versions(id) if row.op == "put"]
+    if versions and not view.sees(versions[-1].scope):
+        return "a lesson that is not visible from this scope"
     rows = [row for row in versions if from_micros(row.created_at) <= moment]
     record = next(readable(rows[-1:]), None)
     if not isinstance(record, Guidance):

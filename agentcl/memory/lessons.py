@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import groupby, islice
@@ -15,6 +15,7 @@ from agentcl.lessons import Lesson, read_sentence
 from agentcl.memory.beliefs import Beliefs
 from agentcl.memory.bound import UNBOUND, Bound
 from agentcl.memory.opened import Opened, vector_of
+from agentcl.memory.sharing import promote, shared_with
 from agentcl.store.base import Writing
 from agentcl.store.checks import (
     ReadScope,
@@ -35,6 +36,7 @@ from agentcl.store.episodes import (
     Level,
     Origin,
     Reflection,
+    Share,
     Stated,
     Step,
 )
@@ -45,6 +47,8 @@ from agentcl.text.saving import save_text
 from agentcl.text.tokens import estimate_tokens
 
 if TYPE_CHECKING:
+    from agentcl.guidance.admission import PrivateWords
+    from agentcl.guidance.outlook import Outlook
     from agentcl.guidance.overview import StageDifference, Standing
     from agentcl.guidance.pamphlet import Adopted, Pamphlet
     from agentcl.guidance.rule_changes import RuleChange
@@ -123,6 +127,8 @@ class Lessons:
         problem: str = "",
         names: Collection[str] = (),
         answers: Collection[str] = (),
+        contrast: Episode | None = None,
+        share: Share = "",
         **scope: Unpack[WriteScope],
     ) -> Reflection:
         """Note what was learned: new lessons become candidates, known ones gain a witness.
@@ -142,10 +148,15 @@ class Lessons:
             problem: why there is nothing, where a model's answer could not be used.
             names: that mean something in this episode only; no lesson for others may have one.
             answers: that no lesson may give away.
+            contrast: another episode that they were drawn from.
+            share: "tenant" lets other users of the tenant have what is learned here, once
+                `share_from` users learned and shared the same; it names nobody then. Until then, and by
+                default, a lesson is its user's own.
             scope: `tenant`, `user`, `agent`, `session`; default: the episode's, for all its sessions.
 
         Raises:
-            InvalidInput: if there are more than fifty lessons, or a value cannot be kept.
+            InvalidInput: if there are more than fifty lessons, a value cannot be kept, or what a user
+                lived through would become another's, or everybody's.
         """
         from agentcl.guidance.admission import refusal
 
@@ -160,8 +171,10 @@ class Lessons:
             check_choice(level, _LEVELS, "a level")
         if origin is not None:
             check_choice(origin, get_args(Origin), "origin")
-        if episode is not None:
-            check_a(episode, Episode, "episode")
+        for one, what in ((episode, "episode"), (contrast, "contrast")):
+            if one is not None:
+                check_a(one, Episode, what)
+        check_choice(share, get_args(Share), "share")
         check_a(usage, Usage, "usage")
         check_label(application, "application")
         check_unicode(problem, "problem")
@@ -170,13 +183,16 @@ class Lessons:
                 check_unicode(text, f"one of {what}")
         if len(lessons) > MOST_LESSONS:
             raise InvalidInput(f"{len(lessons)} lessons of one episode; at most {MOST_LESSONS}")
-        drawn = self._drawn(episode, scope, origin, application, author, model)
-        drawn = replace(drawn, cost_tokens=usage.tokens // max(1, len(lessons)))
+        lived = [one for one in (episode, contrast) if one is not None]
+        drawn = self._drawn(lived, scope, origin, application, author, model)
+        drawn = replace(drawn, cost_tokens=usage.tokens // max(1, len(lessons)), share=share)
         rest: list[Level] = ["family"] * (len(lessons) - len(levels))
-        taken = [step.action for step in self._steps_of(episode)] if episode else []
+        steps = [step for one in lived for step in self._steps_of(one)]
+        taken = [step.action for step in steps if episode and step.episode_id == episode.id]
+        private = _private(lived, steps) if share else None
         refusals = [refusal(one, answers=answers, names=names) for one in lessons]
         drafts = [
-            None if refused else _with_lesson(drawn, one, level, taken)
+            None if refused else _with_lesson(drawn, one, level, taken, private)
             for one, refused, level in zip(lessons, refusals, [*levels, *rest], strict=False)
         ]
         vectors = self._opened.vectors(draft for draft in drafts if draft)
@@ -228,14 +244,15 @@ class Lessons:
         Args:
             since: aware; up to now.
             reason: kept with it.
-            scope: its tenant's whole guidance is rolled back.
+            scope: `tenant`, whose whole guidance is rolled back.
+
+        Raises:
+            InvalidInput: if a user, an agent or a session is named.
         """
-        owner = Scope(tenant=self._bound.owner(scope).tenant)
-        self._bound.check_whole("a rollback of a tenant's guidance", within=("tenant",))
         return self._opened.create(
             Decision(
                 id="",
-                scope=owner,
+                scope=self._whole(scope),
                 what="rollback",
                 since=_micros(since),
                 until=self._opened.clock(),
@@ -280,7 +297,7 @@ class Lessons:
             one
             for tenant in self._tenants(view)
             for one in standings(
-                self.state(tenant),
+                self._beliefs.state(tenant),
                 view,
                 stages=STAGES if stages is None else stages,
                 application=application,
@@ -301,10 +318,10 @@ class Lessons:
 
         view = self._bound.view(scope)
         record = self._opened.journal.get(check_unicode(id, "id"), view=view)
-        state = self.state(record.scope.tenant)
+        state = self._beliefs.state(record.scope.tenant)
         if id not in state.lessons:
             raise InvalidInput(f"{id!r} is a {record.kind}, and no lesson; try `agentcl show {id}`")
-        return standing_of(state, id)
+        return standing_of(state, id, view)
 
     def why(self, id: str, **scope: Unpack[ReadScope]) -> Story:
         """Return the whole story of a lesson, a deleted one too: each test, each decision.
@@ -329,7 +346,9 @@ class Lessons:
             one
             for tenant in self._tenants(view)
             for one in compare(
-                state_at(rows, moment, tenant=tenant, rules=self.rules), self.state(tenant), view
+                state_at(rows, moment, tenant=tenant, rules=self.rules),
+                self._beliefs.state(tenant),
+                view,
             )
         ]
 
@@ -359,14 +378,30 @@ class Lessons:
         from agentcl.guidance.state import KINDS
 
         own = self._tenant(tenant)
+        self._bound.check_whole("a rollback of a tenant's guidance", within=("tenant",))
         rows = [*self._opened.journal.since(0, kinds=KINDS)]
         last = rows[-1].created_at if rows else 0
-        after = state_without(rows, _micros(since), last, tenant=own, rules=self.rules)
-        return compare(self.state(own), after, ScopeView(frozenset({own}), None, None, None))
+        after = state_without(rows, _micros(since), last, scope=Scope(own), rules=self.rules)
+        return compare(
+            self._beliefs.state(own), after, ScopeView(frozenset({own}), None, None, None)
+        )
 
     def state(self, tenant: str = "") -> GuidanceState:
-        """Return what is believed of a tenant's lessons, with all that the store has by now."""
-        return self._beliefs.state(self._tenant(tenant))
+        """Return what is believed of all lessons of a tenant, with all that the store has by now.
+
+        Raises:
+            InvalidInput: if the memory is bound to a user, an agent or a session; see `outlook`.
+        """
+        own = self._tenant(tenant)
+        self._bound.check_whole("what is believed in a whole tenant", within=("tenant",))
+        return self._beliefs.state(own)
+
+    def outlook(self, **scope: Unpack[WriteScope]) -> Outlook:
+        """Return what a scope may know of how its tasks go, and of the lessons that it sees."""
+        from agentcl.guidance.outlook import Outlook
+
+        owner = self._bound.owner(scope)
+        return Outlook(self._beliefs.state(owner.tenant), owner)
 
     @property
     def rules(self) -> GuidanceRules:
@@ -376,6 +411,19 @@ class Lessons:
     @rules.setter
     def rules(self, rules: GuidanceRules) -> None:
         self._beliefs.rules = rules
+
+    @property
+    def share_from(self) -> int:
+        """How many users must have learned and shared the same before another user is shown it.
+
+        It holds for this open memory. 1 lets each user teach all others.
+        """
+        return self._beliefs.share_from
+
+    @share_from.setter
+    def share_from(self, users: int) -> None:
+        self._bound.check_whole("when a whole tenant is shown a lesson", within=("tenant",))
+        self._beliefs.share_from = check_count(users, "share_from")
 
     # From memory to memory
 
@@ -410,7 +458,7 @@ class Lessons:
             raise InvalidInput("a pamphlet holds one tenant's lessons; name it")
         (tenant,) = view.tenant
         pamphlet = compose(
-            self.state(tenant),
+            self._beliefs.state(tenant),
             view,
             name=name or file.stem,
             at=datetime.now(UTC),
@@ -448,7 +496,7 @@ class Lessons:
         own = self._bound.owner(scope).tenant
         for label in {pamphlet.name, *(one.application for one in pamphlet.entries)}:
             check_label(label, "a pamphlet's name or application")
-        before = set(self.state(own).lessons)
+        before = set(self._beliefs.state(own).lessons)
         stated: list[Stated] = []
         ordered = sorted(pamphlet.entries, key=lambda one: one.application)
         for application, group in groupby(ordered, key=lambda one: one.application):
@@ -477,7 +525,7 @@ class Lessons:
 
     def _drawn(
         self,
-        episode: Episode | None,
+        lived: Sequence[Episode],
         scope: WriteScope,
         origin: Origin | None,
         application: str,
@@ -486,14 +534,17 @@ class Lessons:
     ) -> Guidance:
         """Return what all lessons of one reflection have in common."""
         owner = self._bound.owner(scope)
-        if episode:
-            self._bound.check(episode.scope)
+        episode = lived[0] if lived else None
+        for one in lived:
+            self._bound.check(one.scope)
         if episode and not scope:
             owner = replace(episode.scope, session="")
+        for one in lived:
+            _check_owner(owner, one)
         return Guidance(
             id="",
             scope=owner,
-            sources=(episode.id,) if episode and episode.id else (),
+            sources=tuple(one.id for one in lived if one.id),
             when="",
             claim="do",
             what="",
@@ -523,9 +574,25 @@ class Lessons:
             return Stated(draft.when, draft.claim, draft.what, kept.id)
         assert draft.key is not None
         journal = self._opened.journal
-        held = journal.find(kind=Guidance.kind, scope=draft.scope, key=draft.key)
+        shared = shared_with(journal, draft)
+        held = shared or journal.find(kind=Guidance.kind, scope=draft.scope, key=draft.key)
         kept = held or writing.create(draft, vector=vector)
+        if draft.share and not shared:
+            if isinstance(held, Guidance) and not held.share:
+                kept = writing.revise(replace(held, share=draft.share), vector=vector)
+            promote(journal, writing, draft, vector, users=self.share_from)
         return Stated(draft.when, draft.claim, draft.what, kept.id)
+
+    def _whole(self, scope: WriteScope) -> Scope:
+        """Return the scope of what concerns a whole tenant. Raises InvalidInput."""
+        owner = self._bound.owner(scope)
+        self._bound.check_whole("a rollback of a tenant's guidance", within=("tenant",))
+        if owner != Scope(owner.tenant):
+            raise InvalidInput(
+                "a rollback takes back what a whole tenant learned; name the tenant alone, without a user, "
+                "an agent or a session"
+            )
+        return owner
 
     def _decide(
         self, what: Literal["retire", "restore"], id: str, reason: str, scope: WriteScope
@@ -561,15 +628,47 @@ def _is_lesson(one: object) -> bool:
     return isinstance(one, Lesson) and isinstance(one.when, str) and isinstance(one.what, str)
 
 
-def _with_lesson(drawn: Guidance, lesson: Lesson, level: Level, taken: Sequence[str]) -> Guidance:
+def _check_owner(owner: Scope, lived: Episode) -> None:
+    """Refuse to let what one user lived through become another's, or everybody's."""
+    user = lived.scope.user
+    if user and owner.user != user:
+        whose = f"user={owner.user!r}'s" if owner.user else "everybody's"
+        raise InvalidInput(
+            f"episode {lived.id} is user={user!r}'s, and its lessons would be {whose}; leave the scope out, so "
+            'that they stay its own, or let others have what several users learn: share="tenant"'
+        )
+
+
+def _private(lived: Iterable[Episode], steps: Iterable[Step]) -> PrivateWords:
+    """Return the words by which episodes, and who lived through them, could be known."""
+    from agentcl.guidance.admission import PrivateWords
+
+    lived = list(lived)
+    told = [text for one in lived for text in (one.task, one.goal, one.first, one.world)]
+    told += [text for one in steps for text in (one.seen, one.action, one.outcome)]
+    owners = [
+        name for one in lived for name in (one.scope.user, one.scope.agent, one.scope.session)
+    ]
+    return PrivateWords.of(told, owners)
+
+
+def _with_lesson(
+    drawn: Guidance,
+    lesson: Lesson,
+    level: Level,
+    taken: Sequence[str],
+    private: PrivateWords | None,
+) -> Guidance:
     from agentcl.guidance.same import key_of, names
 
+    is_kept_back = private is not None and (level == "instance" or private.is_in(lesson))
     return replace(
         drawn,
         when=lesson.when,
         claim=lesson.claim,
         what=lesson.what,
         level=level,
+        share="" if is_kept_back else drawn.share,
         is_action=any(names(lesson.what, action) for action in taken),
         key=f"{drawn.application}: {key_of(lesson)}",
         tokens=estimate_tokens(lesson.sentence()),

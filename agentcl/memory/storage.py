@@ -66,8 +66,11 @@ class Storage:
         self,
         **scope: Unpack[ReadScope],
     ) -> Stats:
-        """Return how much is stored, in the whole folder or below a scope."""
-        view = self._bound.subtree(scope)
+        """Return how much is stored, in the whole folder or below a scope.
+
+        Where the memory is bound to a scope, indexes and bytes are left out: they are those of everybody.
+        """
+        view, is_bound = self._bound.subtree(scope), bool(self._bound.fields)
         records, versions, scopes = self._opened.journal.count(view)
         return Stats(
             path=self._opened.path,
@@ -75,8 +78,10 @@ class Storage:
             versions=versions,
             scopes=scopes,
             encoder=self._opened.journal.encoder(),
-            indexes=tuple(self._opened.retriever.states()),
-            bytes={
+            indexes=() if is_bound else tuple(self._opened.retriever.states()),
+            bytes={}
+            if is_bound
+            else {
                 file.relative_to(self._opened.path).as_posix(): file.stat().st_size
                 for file in sorted(self._opened.path.rglob("*"))
                 if file.is_file()
@@ -234,7 +239,12 @@ class Storage:
         return job.state == "done"
 
     def examine(self) -> Report:
-        """Check every invariant of the folder; it reads everything and changes no record."""
+        """Check every invariant of the folder; it reads everything and changes no record.
+
+        Raises:
+            InvalidInput: if the memory is bound to a scope: the report tells of everybody's records.
+        """
+        self._bound.check_whole("an examination of the folder")
         from agentcl.memory.doctor import examine
 
         return examine(self._opened)

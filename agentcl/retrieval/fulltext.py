@@ -4,6 +4,8 @@ FTS5 was chosen over tantivy by `benchmarks/fulltext.py`. Terms found in many en
 query (unless nothing else is left): they cost most of the time, and the ranking is better without. So are
 the function words of a question, which in a conversation are rare enough to be taken for what it is about.
 A query without a word ("%") is looked up among the signs of entries.
+
+Where there are entries that a query may not see, its scores are computed anew without them (`weighing`).
 """
 
 from __future__ import annotations
@@ -13,7 +15,6 @@ import logging
 import sqlite3
 import threading
 import time
-from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from typing import Final, NamedTuple, cast
 
 from agentcl.errors import SchemaTooNew, StoreCorrupt
 from agentcl.retrieval.index import Change, Entry, Match, Query
+from agentcl.retrieval.weighing import Having, Statistics, size_of, weighed
 from agentcl.store.records import Scope, ScopeView
 from agentcl.store.sqlite.conditions import view_sql
 from agentcl.store.sqlite.database import STEP_S, Database
@@ -44,17 +46,19 @@ _MERGED: Final = 50  # pages of 4 kB that FTS5 writes in one step of a merge
 _SEGMENT: Final = 37  # bits that a segment's number is above its pages'
 _MAX_COUNTED: Final = 50_000  # terms whose counts are kept
 _MAX_VIEWS: Final = 1_000  # views whose tags are kept
+_LAYOUT: Final = 1  # raise it with every change of the tables
 _Ranked = tuple[int, float, str | None, str | None]  # seq, BM25; id and metadata if let through
 _SCHEMA: Final = (
     "CREATE TABLE mark (watermark INTEGER NOT NULL)",
     "INSERT INTO mark VALUES (0)",
     "CREATE TABLE scope (id INTEGER PRIMARY KEY, tenant TEXT, user TEXT, agent TEXT, session TEXT,"
     " live INTEGER NOT NULL DEFAULT 0, past INTEGER NOT NULL DEFAULT 0,"
+    " size INTEGER NOT NULL DEFAULT 0,"
     " UNIQUE (tenant, user, agent, session))",
     # A past version keeps its entry, with the moment at which it ended.
     "CREATE TABLE entry (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, kind TEXT NOT NULL,"
     " scope INTEGER NOT NULL, created_at INTEGER NOT NULL, ended_at INTEGER, valid_from INTEGER,"
-    " valid_to INTEGER, metadata TEXT NOT NULL, signs TEXT NOT NULL)",
+    " valid_to INTEGER, metadata TEXT NOT NULL, signs TEXT NOT NULL, size INTEGER NOT NULL)",
     "CREATE INDEX entry_id ON entry (id)",
     "CREATE INDEX entry_signs ON entry (signs, seq) WHERE signs <> ''",
     # Our terms have nothing of ASCII but letters and digits; the ascii tokenizer leaves them whole. `tag`
@@ -76,7 +80,22 @@ class _Asked(NamedTuple):
     """A query for entries' `seq` and `score`, and its parameters."""
 
     sql: str
-    parameters: tuple[str | int, ...]
+    parameters: tuple[object, ...]
+
+
+class _Seen(NamedTuple):
+    """What a view sees, and how it is asked for."""
+
+    tags: list[str]  # worth asking for
+    behind: int  # entries that have them
+    counting: str | None  # the condition that lets nothing else be counted; None: entry by entry
+    view: Statistics
+    everything: Statistics
+
+    @property
+    def is_all(self) -> bool:
+        """Whether there is nothing that it does not see."""
+        return self.view.entries == self.everything.entries
 
 
 @dataclass(slots=True)
@@ -84,9 +103,10 @@ class _Known:
     """What was counted of the entries as they stand at a watermark."""
 
     mark: int = 0
-    counts: dict[tuple[str, str], int] = field(default_factory=dict)  # by statement and expression
-    # By view and whether the present is asked: the tags worth asking for, and the entries behind them.
-    tags: dict[tuple[ScopeView, bool], tuple[list[str], int]] = field(default_factory=dict)
+    counts: dict[tuple[object, ...], int] = field(default_factory=dict)  # by what was asked
+    views: dict[tuple[ScopeView, bool], _Seen] = field(
+        default_factory=dict
+    )  # is the present asked?
 
 
 def _create(connection: sqlite3.Connection) -> None:
@@ -234,7 +254,7 @@ class FullTextIndex:
             self._file,
             busy_timeout_s=self._busy_timeout_s,
             durability="normal",
-            migrations=(_create,) * (ANALYSIS + FORMS),
+            migrations=(_create,) * (ANALYSIS + FORMS + _LAYOUT),
             remedy="Run `agentcl reindex`: the journal holds everything that was in it",
         )
 
@@ -282,10 +302,18 @@ class FullTextIndex:
 
     def _add(self, connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
         """Take up entries as live ones; none of their records may have one."""
-        counts = Counter(entry.scope for entry in entries)
-        scopes = {scope: self._scope_id(connection, scope) for scope in counts}
+        scopes = {
+            scope: self._scope_id(connection, scope)
+            for scope in dict.fromkeys(entry.scope for entry in entries)
+        }
+        read = [Identifiers(entry.text) for entry in entries]
+        bodies = [
+            " ".join([*indexed_terms(entry.text), *found.part_terms()])
+            for entry, found in zip(entries, read, strict=True)
+        ]
+        sizes = [size_of(body) for body in bodies]
         connection.executemany(
-            "INSERT INTO entry VALUES (?, ?, ?, ?, ?, NULL, ?, ?, ?, ?)",
+            "INSERT INTO entry VALUES (?, ?, ?, ?, ?, NULL, ?, ?, ?, ?, ?)",
             (
                 (
                     entry.seq,
@@ -297,29 +325,29 @@ class FullTextIndex:
                     entry.valid_to,
                     json.dumps(dict(entry.metadata)),
                     signs(entry.text),
+                    size,
                 )
-                for entry in entries
+                for entry, size in zip(entries, sizes, strict=True)
             ),
         )
-        read = [(entry, Identifiers(entry.text)) for entry in entries]
         connection.executemany(
             "INSERT INTO words (rowid, tag, body) VALUES (?, ?, ?)",
             (
-                (
-                    entry.seq,
-                    f"live scope{scopes[entry.scope]}",
-                    " ".join([*indexed_terms(entry.text), *found.part_terms()]),
-                )
-                for entry, found in read
+                (entry.seq, f"live scope{scopes[entry.scope]}", body)
+                for entry, body in zip(entries, bodies, strict=True)
             ),
         )
         connection.executemany(
             "INSERT INTO identifier VALUES (?, ?)",
-            ((key, entry.seq) for entry, found in read for key in found.held_keys()),
+            (
+                (key, entry.seq)
+                for entry, found in zip(entries, read, strict=True)
+                for key in found.held_keys()
+            ),
         )
         connection.executemany(
-            "UPDATE scope SET live = live + ? WHERE id = ?",
-            [(count, scopes[scope]) for scope, count in counts.items()],
+            "UPDATE scope SET live = live + 1, size = size + ? WHERE id = ?",
+            [(size, scopes[entry.scope]) for entry, size in zip(entries, sizes, strict=True)],
         )
 
     def _delete_words(self) -> None:
@@ -336,7 +364,7 @@ class FullTextIndex:
 
     def _remove(self, connection: sqlite3.Connection, id: str) -> None:
         counts = connection.execute(
-            "SELECT sum(ended_at IS NULL), sum(ended_at IS NOT NULL), scope FROM entry"
+            "SELECT sum(ended_at IS NULL), sum(ended_at IS NOT NULL), sum(size), scope FROM entry"
             " WHERE id = ? GROUP BY scope",
             (id,),
         ).fetchall()
@@ -345,10 +373,11 @@ class FullTextIndex:
         )
         connection.execute("DELETE FROM entry WHERE id = ?", (id,))
         connection.executemany(
-            "UPDATE scope SET live = live - ?, past = past - ? WHERE id = ?", counts
+            "UPDATE scope SET live = live - ?, past = past - ?, size = size - ? WHERE id = ?",
+            counts,
         )
         connection.executemany(
-            "DELETE FROM scope WHERE id = ? AND live + past = 0", [row[2:] for row in counts]
+            "DELETE FROM scope WHERE id = ? AND live + past = 0", [row[3:] for row in counts]
         )
 
     def _scope_id(self, connection: sqlite3.Connection, scope: Scope) -> int:
@@ -371,23 +400,44 @@ class FullTextIndex:
         if not terms(query.text):
             found = signs(query.text)
             return _Asked(_by_signs(found), tuple(found)) if found else None
-        expression = self._expression(query)
-        return _Asked(_BY_WORDS, (expression,)) if expression else None
+        return self._asked_by_words(query)
 
-    def _expression(self, query: Query) -> str | None:
-        """Return the FTS5 expression of a query, or None when nothing can match it."""
+    def _asked_by_words(self, query: Query) -> _Asked | None:
         is_cut = self._frequent < 1
         words = _asked_words(query.text) if is_cut else list(dict.fromkeys(terms(query.text)))
         known = self._up_to_date()
-        tags, seen = self._tags(query, known)
-        if not words or not seen:
+        seen = self._seen(query, known)
+        if not words or not seen.behind:
             return None
-        prefix = f"tag : ({' AND '.join(tags)}) AND " if tags else ""
-        telling = self._telling(words, prefix, seen, known)
+        prefix = f"tag : ({' AND '.join(seen.tags)}) AND " if seen.tags else ""
+        telling = self._telling(words, query, seen, known)
         if not telling:
             return None
+        if not seen.is_all:
+            return self._weighed(telling, prefix, query, seen, known)
         body = " OR ".join(map(_phrase, telling))
-        return f"{prefix}body : ({body})"
+        return _Asked(_BY_WORDS, (f"{prefix}body : ({body})",))
+
+    def _weighed(
+        self, words: list[str], prefix: str, query: Query, seen: _Seen, known: _Known
+    ) -> _Asked:
+        """Return how entries are asked for that are scored by what the query sees."""
+        in_view = self._counts(words, query, seen, known, is_live=False)
+        anywhere = self._counts(words, None, seen, known, is_live=False)
+        having = [
+            Having(f"{prefix}body : {_phrase(word)}", here, there)
+            for word, here, there in zip(words, in_view, anywhere, strict=True)
+        ]
+        scopes, parameters = view_sql(query.view)
+        return _Asked(
+            *weighed(
+                having,
+                view=seen.view,
+                everything=seen.everything,
+                scopes=scopes,
+                parameters=parameters,
+            )
+        )
 
     def _up_to_date(self) -> _Known:
         """Return what was counted since the entries changed last."""
@@ -397,43 +447,47 @@ class FullTextIndex:
                 self._known = _Known(mark)
             return self._known
 
-    def _tags(self, query: Query, known: _Known) -> tuple[list[str], int]:
-        """Return the tags worth asking for, and how many entries the query sees through them."""
+    def _seen(self, query: Query, known: _Known) -> _Seen:
+        """Return what a query sees."""
         key = (query.view, query.at is None)
-        if key not in known.tags:
-            while len(known.tags) >= _MAX_VIEWS:
-                known.tags.pop(next(iter(known.tags)), None)
-            known.tags[key] = self._count_tags(query)
-        return known.tags[key]
+        if key not in known.views:
+            while len(known.views) >= _MAX_VIEWS:
+                known.views.pop(next(iter(known.views)), None)
+            known.views[key] = self._look(query)
+        return known.views[key]
 
-    def _count_tags(self, query: Query) -> tuple[list[str], int]:
+    def _look(self, query: Query) -> _Seen:
         condition, parameters = view_sql(query.view)
         rows = self._database.read(
-            f"SELECT s.id, s.live, s.past, {condition} FROM scope AS s", parameters
+            f"SELECT s.id, s.live, s.past, s.size, {condition} FROM scope AS s", parameters
         )
-        scopes = cast(list[tuple[int, int, int, int]], rows)
-        visible = [(id, live, past) for id, live, past, is_seen in scopes if is_seen]
-        everything = sum(live + past for _, live, past, _ in scopes)
-        live = sum(live for _, live, _ in visible)
-        seen = live + sum(past for _, _, past in visible)
+        scopes = cast(list[tuple[int, int, int, int, int]], rows)
+        visible = [one for one in scopes if one[4]]
+        view, everything = _statistics(visible), _statistics(scopes)
+        live = sum(live for _, live, *_ in visible)
+        named = "(" + " OR ".join(f'"scope{id}"' for id, *_ in visible) + ")"
+        is_few = len(visible) <= _MAX_SCOPES
         tags = []
-        if query.at is None and live < _TAG_BELOW * seen:
+        if query.at is None and live < _TAG_BELOW * view.entries:
             tags.append("live")
-        if seen < _TAG_BELOW * everything and len(visible) <= _MAX_SCOPES:
-            tags.append("(" + " OR ".join(f'"scope{id}"' for id, _, _ in visible) + ")")
-        return tags, live if "live" in tags else seen
+        if view.entries < _TAG_BELOW * everything.entries and is_few:
+            tags.append(named)
+        is_all = view.entries == everything.entries
+        counting = "" if is_all else named if is_few else None
+        behind = live if "live" in tags else view.entries
+        return _Seen(tags, behind, counting, view, everything)
 
-    def _telling(self, words: list[str], prefix: str, seen: int, known: _Known) -> list[str]:
+    def _telling(self, words: list[str], query: Query, seen: _Seen, known: _Known) -> list[str]:
         """Return the terms worth asking for, rarest first: those that occur, few of them often.
 
         Counting stops where a term is frequent, and scoring is bounded: both are what FTS5 spends its
         time on.
         """
         most = MOST_SCORED
-        if seen >= _FREQUENT_FROM:
-            most = min(most, int(self._frequent * seen))
-        sql = f"SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT {most + 1})"
-        each = self._counts(sql, [f"{prefix}body : {_phrase(word)}" for word in words], known)
+        if seen.behind >= _FREQUENT_FROM:
+            most = min(most, int(self._frequent * seen.behind))
+        is_live = "live" in seen.tags
+        each = self._counts(words, query, seen, known, is_live=is_live, most=most)
         counts = dict(zip(words, each, strict=True))
         found = sorted((word for word in words if counts[word]), key=lambda word: counts[word])
         if self._frequent >= 1:
@@ -446,13 +500,40 @@ class FullTextIndex:
             if total <= MOST_SCORED or word == telling[0]
         ][:_MAX_TERMS]
 
-    def _counts(self, sql: str, expressions: Sequence[str], known: _Known) -> list[int]:
-        """Return what a query counts for each expression; as long as nothing changes, it is asked once."""
+    def _counts(
+        self,
+        words: Sequence[str],
+        query: Query | None,
+        seen: _Seen,
+        known: _Known,
+        *,
+        is_live: bool,
+        most: int | None = None,
+    ) -> list[int]:
+        """Return how many entries have each word, of those in view; without a query, of all.
+
+        What was counted is kept as long as nothing changes. Past `most`, nothing is counted.
+        """
+        source, parameters = "words", list[object]()
+        tags = ["live"] if is_live else []
+        if query is not None and seen.counting is None:
+            condition, parameters = view_sql(query.view)
+            source = "words AS w JOIN entry AS e ON e.seq = w.rowid"
+            scopes = f"AND e.scope IN (SELECT s.id FROM scope AS s WHERE {condition})"
+        else:
+            scopes = ""
+            if query is not None and seen.counting:
+                tags.append(seen.counting)
+        prefix = f"tag : ({' AND '.join(tags)}) AND " if tags else ""
+        limit = "" if most is None else f" LIMIT {most + 1}"
+        sql = f"SELECT count(*) FROM (SELECT 1 FROM {source} WHERE words MATCH ? {scopes}{limit})"
         found = []
-        for expression in expressions:
-            key = (sql, expression)
+        for word in words:
+            expression = f"{prefix}body : {_phrase(word)}"
+            key = (sql, expression, *parameters)
             if key not in known.counts:
-                known.counts[key] = cast(int, self._database.read(sql, (expression,))[0][0])
+                asked = (expression, *parameters)
+                known.counts[key] = cast(int, self._database.read(sql, asked)[0][0])
             found.append(known.counts[key])
         return found
 
@@ -506,6 +587,13 @@ def _segments(connection: sqlite3.Connection) -> set[int]:
         segment = row[0] >> _SEGMENT
         found.add(segment)
         row = (segment + 1 << _SEGMENT,)
+
+
+def _statistics(scopes: Iterable[tuple[int, int, int, int, int]]) -> Statistics:
+    """Return what the entries of scopes are, from their live and past ones and their sizes."""
+    held = list(scopes)
+    entries = sum(live + past for _, live, past, *_ in held)
+    return Statistics(entries, sum(size for *_, size, _ in held))
 
 
 def _phrase(term: str) -> str:

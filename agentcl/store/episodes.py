@@ -15,6 +15,9 @@ from agentcl.store.usage import NO_USAGE, Usage
 
 Status = Literal["open", "finished", "interrupted"]
 Level = Literal["instance", "family", "anywhere"]
+Share = Literal[
+    "", "tenant"
+]  # with whom what one user learned may be shared, if enough others learn it too
 # Where a lesson comes from; only what an agent lived through counts as experience.
 Origin = Literal["experience", "told", "imported"]
 ORIGINS: Final[tuple[Origin, ...]] = ("experience", "told", "imported")
@@ -129,7 +132,9 @@ class Step(Record):
 @register("guidance")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guidance(Record):
-    """A lesson: a hypothesis of what helps, and when. `sources` are the episodes that it was drawn from.
+    """A lesson: a hypothesis of what helps, and when.
+
+    `sources` are the episodes that it was drawn from, a contrast too; of one that users share, their lessons as well.
 
     `key` is what it says, so that a scope holds each lesson once.
     """
@@ -147,6 +152,7 @@ class Guidance(Record):
     author_model: str = ""
     tokens: int = 0  # of its sentence
     cost_tokens: int = 0  # that were spent to write it
+    share: Share = ""
 
     def search_text(self) -> str:
         """Return when it applies and what it says."""

@@ -96,7 +96,10 @@ def test_rooms_are_bound_too(memory: Memory) -> None:
     assert [one.scope.user for one in ada.episodes.list()] == ["ada"]
     assert list(memory.episodes.list()) == []
     assert ada.store.stats().records["document"] == 1
-    assert memory.scoped(user="bob").store.stats().records == {}
+    bob = memory.scoped(user="bob").store
+    assert (bob.stats().records, bob.stats().indexes, bob.stats().bytes) == ({}, (), {})
+    with pytest.raises(InvalidInput, match="examination"):
+        bob.examine()
 
 
 def test_a_handle_learns_from_no_others_episode(memory: Memory) -> None:
@@ -174,7 +177,7 @@ NEEDS: dict[str, dict[str, tuple[Any, ...]]] = {
         "add": ("When a, b.",), "retire": ("id",), "restore": ("id",),
         "rollback": (datetime(2026, 1, 1, tzinfo=UTC),), "list": (), "get": ("id",), "why": ("id",),
         "changed": (datetime(2026, 1, 1, tzinfo=UTC),), "export": ("x.md",), "import_": ("x.md",),
-        "adopt": (None,), "reflect": ([],),
+        "adopt": (None,), "reflect": ([],), "outlook": (), "rule_changes": (),
     },
     "store": {
         "stats": (), "export": ("x.jsonl",), "import_": ("x.jsonl",), "passages": ("id",), "credit": ("id",),

@@ -39,7 +39,7 @@ def folded(memory: Memory, tenant: str = "", rules: GuidanceRules | None = None)
 
 
 def kept(folder: Path) -> list[Path]:
-    return sorted((folder / "indexes" / "guidance").glob("*"))
+    return sorted((folder / "indexes" / "guidance").glob("*.json"))
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,8 @@ def change(folder: Path, how: Callable[[dict[str, Any]], None]) -> None:
 
 
 def mistake(held: dict[str, Any]) -> None:
-    held["state"]["class_means"] = {"a mistake": 7.0}
+    for course in held["state"]["courses"].values():
+        course["class_means"] = {"a mistake": 7.0}
 
 
 def test_a_start_goes_on_from_the_file_and_ends_where_the_history_does(folder: Path) -> None:
@@ -95,9 +96,9 @@ def test_the_file_holds_no_text_of_lessons_or_episodes(folder: Path) -> None:
         lambda held: held["head"].update(last="00"),
         lambda held: held["head"]["rules"].update(credit=False),
         lambda held: held["state"].update(watermark=10**9),
-        lambda held: held["state"]["lessons"].append([10**9, 10**9, 0, 0, 0, [], 0, ""]),
+        lambda held: held["state"]["lessons"].append([10**9, 10**9, 0, 0, 0, [], {}, ""]),
         lambda held: held.pop("state"),
-        lambda held: held["state"].pop("lanes"),
+        lambda held: held["state"].pop("courses"),
     ],
 )
 def test_a_file_of_other_making_is_passed_over(

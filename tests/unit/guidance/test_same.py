@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agentcl.guidance.relevance import Situations
+from agentcl.guidance.relevance import Situations, words_of
 from agentcl.guidance.same import key_of, oppose
 from agentcl.lessons import Lesson
 
@@ -57,33 +57,36 @@ def test_a_lesson_speaks_of_a_situation_that_has_its_words() -> None:
     situations.add("full", "a queue is full")
     situations.add("cache", "a cache is slow")
     situations.add("need", "you drain a queue")
-    assert set(situations.covering("The queue Tavon is slow.")) == {"slow"}
-    assert set(situations.covering("The queue Tavon is slow.\ndrain Tavon")) == {"slow", "need"}
-    assert not situations.covering("The vault Tavon is locked.")
+    assert set(situations.covering(words_of("The queue Tavon is slow."))) == {"slow"}
+    assert set(situations.covering(words_of("The queue Tavon is slow.\ndrain Tavon"))) == {
+        "slow",
+        "need",
+    }
+    assert not situations.covering(words_of("The vault Tavon is locked."))
 
 
 def test_most_of_a_long_situation_is_enough() -> None:
     situations = Situations()
     situations.add("long", "customer wants refund for damaged order")
-    assert situations.covering("The customer wants a refund: the order arrived damaged.")
-    assert not situations.covering("The customer wants a refund.")
+    assert situations.covering(words_of("The customer wants a refund: the order arrived damaged."))
+    assert not situations.covering(words_of("The customer wants a refund."))
 
 
 def test_a_lesson_without_words_of_its_own_always_applies() -> None:
     situations = Situations()
     situations.add("always", "it is so")
     situations.add("never", "a queue is slow")
-    assert set(situations.covering("anything")) == {"always"}
+    assert set(situations.covering(words_of("anything"))) == {"always"}
     situations.remove("always")
-    assert not situations.covering("anything")
+    assert not situations.covering(words_of("anything"))
 
 
 def test_the_newest_when_of_a_lesson_counts() -> None:
     situations = Situations()
     situations.add("it", "a queue is slow")
     situations.add("it", "a queue is full")
-    assert not situations.covering("The queue is slow.")
-    assert situations.covering("The queue is full.") == {"it": 1.0}
+    assert not situations.covering(words_of("The queue is slow."))
+    assert situations.covering(words_of("The queue is full.")) == {"it": 1.0}
     situations.remove("it")
     situations.remove("it")
-    assert not situations.covering("The queue is full.")
+    assert not situations.covering(words_of("The queue is full."))

@@ -13,7 +13,7 @@ from agentcl.guidance.rules import GuidanceRules
 from agentcl.guidance.snapshot import FORMAT
 from agentcl.guidance.state import GuidanceState, seqs_of
 from agentcl.store.episodes import Decision, Episode, Exposure, Guidance, Reflection, Stated
-from agentcl.store.records import Record, Scope, from_micros
+from agentcl.store.records import Record, Scope, ScopeView, from_micros
 from agentcl.store.rows import Op, Row, body_json, fields_of
 from agentcl.text.terms import ANALYSIS
 
@@ -156,8 +156,9 @@ def test_a_kept_state_goes_on_as_if_it_had_not_been_put_down(
     whole = GuidanceState.of(before, rules=by)
     state = kept_and_read(whole, before)
     assert exactly(state) == exactly(whole)
-    assert state.situations.covering("a full queue is slow; the cache is full") == (
-        whole.situations.covering("a full queue is slow; the cache is full")
+    everybody = ScopeView(None, None, None, None)
+    assert state.covering("a full queue is slow; the cache is full", everybody) == (
+        whole.covering("a full queue is slow; the cache is full", everybody)
     )
     later = [one for one in rows if one.seq > whole.watermark]
     if not all(state.apply(one) for one in later):
@@ -187,4 +188,4 @@ def test_what_a_fold_gives_changes_only_together_with_the_format() -> None:
         ]  # fmt: skip
     state = GuidanceState.of([row(n, one) for n, one in enumerate(records, start=1)])
     assert state.changes
-    assert (FORMAT, ANALYSIS, state.digest()[:16]) == (2, 2, "3339d6894ae0b2ef")
+    assert (FORMAT, ANALYSIS, state.digest()[:16]) == (3, 2, "c7b74b0351e1c294")

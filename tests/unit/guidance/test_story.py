@@ -195,7 +195,7 @@ def test_states_are_compared_over_time_and_with_a_rollback(
     assert [(one.before, one.after) for one in found] == [
         ("candidate", "active"), (None, "candidate"),
     ]  # fmt: skip
-    without = state_without(rows, at + 1, rows[-1].created_at, tenant="")
+    without = state_without(rows, at + 1, rows[-1].created_at, scope=Scope())
     assert [(one.guidance.id == first.id, one.after) for one in compare(now, without, VIEW)] == [
         (True, "candidate"), (False, "retired"),
     ]  # fmt: skip

@@ -1,0 +1,38 @@
+"""What a scope may know, before it acts, of how things go: its own record, and the lessons that it sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from agentcl.guidance.expectation import ExpectedScore
+from agentcl.guidance.lanes import LaneRecord
+from agentcl.guidance.state import GuidanceState
+from agentcl.store.records import Scope
+
+
+class Outlook:
+    """The state of guidance as one scope sees it. Made by `Lessons.outlook`."""
+
+    def __init__(self, state: GuidanceState, scope: Scope) -> None:
+        self._state, self._scope = state, scope
+        self._view = scope.view()
+
+    @property
+    def lanes(self) -> LaneRecord:
+        """What each lane gained and cost."""
+        return self._state.lanes_of(self._scope)
+
+    def expected(self, cluster: str, world: str) -> ExpectedScore:
+        """Return what is expected of the next episode of a kind of task in a world."""
+        return self._state.expected(cluster, world, self._scope)
+
+    def trusted(self, text: str, cluster: str, world: str) -> Iterator[float]:
+        """Yield how far each lesson that speaks of a situation is trusted, for a kind of task in a world."""
+        state, view = self._state, self._view
+        for id in state.covering(text, view):
+            if view.sees(state.lessons[id].guidance.scope):
+                yield state.belief(id, cluster=cluster, world=world, view=view).trust
+
+    def last_attempt(self, cluster: str, world: str, *, is_success: bool) -> str | None:
+        """Return the id of the last episode of a kind of task in a world that ended so; None if there is none."""
+        return self._state.last_attempt(cluster, world, is_success=is_success, view=self._view)
