@@ -42,7 +42,7 @@ _MAX_TERMS: Final = 64  # of one query, the rarest ones
 _MAX_SCOPES: Final = 64  # more visible scopes than this are tested entry by entry
 _TAG_BELOW: Final = 0.25  # of all entries; a tag that more of them have costs more than it saves
 _BATCH: Final = 200  # changes looked at together
-_MERGED: Final = 50  # pages of 4 kB that FTS5 writes in one step of a merge
+_MERGED: Final = 150  # pages of 4 kB that FTS5 writes in one step of a merge
 _SEGMENT: Final = 37  # bits that a segment's number is above its pages'
 _MAX_COUNTED: Final = 50_000  # terms whose counts are kept
 _MAX_VIEWS: Final = 1_000  # views whose tags are kept
@@ -169,14 +169,14 @@ class FullTextIndex:
     def remove(self, ids: Collection[str]) -> None:
         """Take every version of these records away, in steps that leave others their turns.
 
-        Their terms stay in the file, and lead to nothing, until `clear` is called.
+        Their terms and identifiers stay in the file, and lead to nothing, until `clear` is called.
         """
         left = list(ids)
         while left:
+            some, left = left[:_BATCH], left[_BATCH:]
             with self._database.write() as connection:
                 begun = time.monotonic()
-                while left and time.monotonic() < begun + STEP_S:
-                    self._remove(connection, left.pop())
+                self._remove(connection, some)
             self._known = _Known()
             if left:
                 self._database.rest(begun)
@@ -351,7 +351,7 @@ class FullTextIndex:
         )
 
     def _delete_words(self) -> None:
-        """Delete the terms of what has no entry any more."""
+        """Delete the terms and identifiers of what has no entry any more."""
         left = self._database.read(
             "SELECT id FROM words_docsize WHERE id NOT IN (SELECT seq FROM entry)"
         )
@@ -359,19 +359,19 @@ class FullTextIndex:
             with self._database.write() as connection:
                 begun = time.monotonic()
                 while left and time.monotonic() < begun + STEP_S:
-                    connection.execute("DELETE FROM words WHERE rowid = ?", left.pop())
+                    seq = left.pop()
+                    connection.execute("DELETE FROM words WHERE rowid = ?", seq)
+                    connection.execute("DELETE FROM identifier WHERE seq = ?", seq)
             self._database.rest(begun)
 
-    def _remove(self, connection: sqlite3.Connection, id: str) -> None:
+    def _remove(self, connection: sqlite3.Connection, ids: Sequence[str]) -> None:
+        are_these = f"id IN ({', '.join('?' * len(ids))})"
         counts = connection.execute(
             "SELECT sum(ended_at IS NULL), sum(ended_at IS NOT NULL), sum(size), scope FROM entry"
-            " WHERE id = ? GROUP BY scope",
-            (id,),
+            f" WHERE {are_these} GROUP BY scope",
+            ids,
         ).fetchall()
-        connection.execute(
-            "DELETE FROM identifier WHERE seq IN (SELECT seq FROM entry WHERE id = ?)", (id,)
-        )
-        connection.execute("DELETE FROM entry WHERE id = ?", (id,))
+        connection.execute(f"DELETE FROM entry WHERE {are_these}", ids)
         connection.executemany(
             "UPDATE scope SET live = live - ?, past = past - ?, size = size - ? WHERE id = ?",
             counts,
