@@ -195,7 +195,7 @@ class Credit:
             self._evidence(one.lesson, by, cluster).learn(x_i, unexplained + own)
         for one in ordered:
             self._evidence(one.lesson, by, cluster).count(one, residual)
-            self._found.pop(one.lesson, None)
+            self._found.get(one.lesson, {}).pop(user_of(by), None)
         squares, episodes = self._noise.get(by, (_NOISE * _NOISE_WEIGHT, _NOISE_WEIGHT))
         self._noise[by] = squares + unexplained**2, episodes + 1
 
@@ -335,13 +335,14 @@ class Credit:
         held = self._lessons.get(lesson)
         if held is None or sight.sees_all(held):
             return 0.0, 0.0
-        if lesson not in self._found:
-            sums: dict[str, _Evidence] = {}
-            for line, clusters in held.items():
-                user = user_of(line)
+        known = self._found.setdefault(lesson, {})
+        sums: dict[str, _Evidence] = {}
+        for line, clusters in held.items():
+            user = user_of(line)
+            if user not in known:
                 sums[user] = sum(clusters.values(), sums.get(user, _Evidence()))
-            self._found[lesson] = {user: _bounded(one) for user, one in sums.items()}
-        found = [one for user, one in self._found[lesson].items() if not sight.is_own(user)]
+        known.update((user, _bounded(one)) for user, one in sums.items())
+        found = [one for user, one in known.items() if not sight.is_own(user)]
         return math.fsum(own for own, _ in found), math.fsum(weighted for _, weighted in found)
 
 

@@ -284,13 +284,18 @@ def _on_trial(offers: Iterable[Offer]) -> list[Offer]:
             author = offer.guidance.author
             if trials >= _TRIALS:
                 continue
-            if offer.guidance.origin != "experience":
+            if offer.guidance.origin != "experience" or _is_shared(offer.guidance):
                 if authors.get(author, 0) >= _FOREIGN_TRIALS:
                     continue
                 authors[author] = authors.get(author, 0) + 1
             trials += 1
         kept.append(offer)
     return kept
+
+
+def _is_shared(guidance: Guidance) -> bool:
+    """Return whether a lesson is what several users learned: to a reader, the word of others."""
+    return bool(guidance.share) and not guidance.scope.user
 
 
 def _pack(

@@ -70,8 +70,8 @@ class Trust:
         self._carried: dict[Line, _Class] = {}
         self._aging: dict[Line, dict[str, int]] = {}  # world -> changes seen
         self._number = 0
-        # By lesson and world, the newest test of each user; computed from the tests when asked for.
-        self._votes: dict[tuple[str, str], dict[str, _Test]] = {}
+        # By lesson and world, what each user's newest test says; read from the tests when asked for first.
+        self._votes: dict[tuple[str, str], dict[str, bool]] = {}
 
     def test(
         self, lesson: str, world: str, class_name: str, *, is_confirmed: bool, by: Line = NOBODY
@@ -84,7 +84,8 @@ class Trust:
         tests.append(_Test(is_confirmed, self._aging.get(by, {}).get(world, 0), self._number))
         del tests[:-_KEPT]
         self._number += 1
-        self._votes.pop((lesson, world), None)
+        if (lesson, world) in self._votes:
+            self._votes[lesson, world][user_of(by)] = is_confirmed
         self._classes.setdefault(by, {}).setdefault(class_name, _Class()).add(is_confirmed)
 
     def born(self, lesson: str, world: str) -> None:
@@ -154,11 +155,12 @@ class Trust:
             return 0, 0
         held = self._votes.get((lesson, world))
         if held is None:
-            newest = sorted(((made[-1].number, line) for line, made in tests.items()))
-            held = {user_of(line): tests[line][-1] for _, line in newest}
+            newest = sorted((made[-1].number, line) for line, made in tests.items())
+            held = {user_of(line): tests[line][-1].is_confirmed for _, line in newest}
             self._votes[lesson, world] = held
-        for_it = [one.is_confirmed for user, one in held.items() if not sight.is_own(user)]
-        return sum(for_it), len(for_it) - sum(for_it)
+        own = [held[user] for user in sight.users or () if user in held]
+        good = sum(held.values()) - sum(own)
+        return good, len(held) - len(own) - good
 
     def is_refuted_last(self, lesson: str, world: str, sight: Sight = EVERYBODY) -> bool:
         """Return whether the newest test in a world went against a lesson."""

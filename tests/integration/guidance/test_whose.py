@@ -41,7 +41,7 @@ def live(
     seed: int = 0,
     **scope: Any,
 ) -> Episode:
-    whose = {"user": user} if user else {}
+    whose: Any = {"user": user} if user else {}
     with memory.episode(
         task, application="ops", family="queue", world="north", seed=seed, goal=f"GOAL-{user}",
         first=f"FIRST-{user}", **whose, **scope,
