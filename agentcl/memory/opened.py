@@ -9,9 +9,11 @@ import math
 import os
 import threading
 import time
+import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
@@ -179,7 +181,7 @@ class Opened:
                     self.journal,
                     index=self.setting("index") if self._index is None else self._index,
                     is_lexical=self.is_lexical,
-                    encode=lambda texts: self.encoder.encode(texts, role="passage"),
+                    encode=partial(_encode_passages, weakref.ref(self)),
                     graph_settings=self.graph_settings,
                 )
             return self._retriever
@@ -343,6 +345,16 @@ class Opened:
         if self._retriever is not None:
             self._retriever.close()
             self._retriever = None
+
+
+def _encode_passages(opened: weakref.ref[Opened], texts: Sequence[str]) -> list[bytes]:
+    """Return vectors, by an encoder that is opened only now.
+
+    The indexes refer to what opened them weakly: a memory that nobody closes goes with its last reference.
+    """
+    held = opened()
+    assert held is not None, "indexes do not outlive what opened them"
+    return held.encoder.encode(texts, role="passage")
 
 
 def vector_of(record: Record, vectors: Mapping[bytes, bytes]) -> bytes | None:

@@ -41,6 +41,7 @@ json.dump(ended, open("ended.json", "w", encoding="utf-8"))
 def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """A memory full of characters that few consoles have, and every command once, to look at it."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AGENTCL_MODELS", str(tmp_path / "models"))
     return commands_about(ODD, tmp_path)
 
 
@@ -101,6 +102,8 @@ def commands_about(odd: str, folder: Path, *, admitted: str = ODD) -> list[list[
         ["ledger", "ledger.db", "--by", "model"], ["ledger", odd],
         ["model", "check", "http://127.0.0.1:9/v1", "--model", odd],
         ["model", "serve", odd, "--python", f"/no/{odd}"],
+        ["model", "get", odd], ["model", "list"], ["model", "path", odd], ["model", "remove", odd],
+        ["trust", odd, "--yes"], ["guidance", "changes"],
         ["reembed", "--encoder", odd], ["delete", gone.id], ["delete", odd],
         ["forget", note.id, "--yes"], ["--help"], ["add", "--help"], ["nonsense", odd],
     ]  # fmt: skip

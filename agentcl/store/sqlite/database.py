@@ -73,7 +73,7 @@ def translate(error: sqlite3.Error, path: Path, *, remedy: str = _REMEDY) -> Age
         )
     if name == "SQLITE_NOTADB":
         return StoreCorrupt(f"{path} is not a journal, or its first bytes are damaged. {remedy}")
-    if name.startswith("SQLITE_CORRUPT"):
+    if name.startswith("SQLITE_CORRUPT") or "invalid fts5 file format" in str(error):
         return StoreCorrupt(f"{path} is damaged ({error}). {remedy}")
     if name.startswith("SQLITE_IOERR"):
         return StoreUnavailable(

@@ -92,7 +92,7 @@ def test_a_child_that_hangs_is_killed_with_what_it_started(tmp_path: Path) -> No
         state = subprocess.run(
             ["ps", "-o", "stat=", "-p", note.read_text()], capture_output=True, text=True
         ).stdout.strip()
-        assert state in ("", "Z")
+        assert state[:1] in ("", "Z")
 
 
 def test_what_an_environment_prints_disturbs_nothing(capfd: pytest.CaptureFixture[str]) -> None:
@@ -171,7 +171,7 @@ def test_nothing_is_left_when_the_parent_is_killed() -> None:
         state = subprocess.run(
             ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True
         ).stdout.strip()
-        if state in ("", "Z"):
+        if state[:1] in ("", "Z"):
             return
     pytest.fail(f"the child {pid} still runs")
 
