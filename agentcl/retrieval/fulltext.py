@@ -526,16 +526,14 @@ class FullTextIndex:
                 tags.append(seen.counting)
         prefix = f"tag : ({' AND '.join(tags)}) AND " if tags else ""
         limit = "" if most is None else f" LIMIT {most + 1}"
-        sql = f"SELECT count(*) FROM (SELECT 1 FROM {source} WHERE words MATCH ? {scopes}{limit})"
-        found = []
-        for word in words:
-            expression = f"{prefix}body : {_phrase(word)}"
-            key = (sql, expression, *parameters)
-            if key not in known.counts:
-                asked = (expression, *parameters)
-                known.counts[key] = cast(int, self._database.read(sql, asked)[0][0])
-            found.append(known.counts[key])
-        return found
+        sql = f"(SELECT count(*) FROM (SELECT 1 FROM {source} WHERE words MATCH ? {scopes}{limit}))"
+        keys = {word: (sql, f"{prefix}body : {_phrase(word)}", *parameters) for word in words}
+        missing = [key for key in keys.values() if key not in known.counts]
+        if missing:
+            asked = [value for _, *values in missing for value in values]
+            (row,) = self._database.read(f"SELECT {', '.join([sql] * len(missing))}", asked)
+            known.counts.update(zip(missing, cast(tuple[int, ...], row), strict=True))
+        return [known.counts[keys[word]] for word in words]
 
     def _ranked(self, query: Query, asked: _Asked, wanted: int) -> list[_Ranked]:
         """Return the entries with the highest BM25; those that the query keeps out have no id."""

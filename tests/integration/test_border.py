@@ -329,7 +329,7 @@ def test_a_rollback_needs_its_flag(here: Memory, export: Path, tmp_path: Path) -
     done = here.store.import_(file, trusted=True)
     assert (done.left_out, here.lessons.state().ignored) == (1, [])
     assert here.store.import_(file, rollbacks=True).added == 1
-    assert here.lessons.state().ignored == [Rollback(0, 10)]
+    assert here.lessons.state().ignored == [Rollback(0, 10, user="ada")]
 
 
 def test_imported_lessons_are_candidates_until_the_file_is_trusted(
