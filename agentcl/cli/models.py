@@ -84,7 +84,7 @@ def path(screen: Screen, name: str) -> None:
     from agentcl.models.named import model_path
 
     found = str(model_path(name))
-    screen.json({"path": found}) if screen.as_json else screen.raw(found)
+    screen.answer({"path": found}, found)
 
 
 @model.command()

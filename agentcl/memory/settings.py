@@ -24,6 +24,7 @@ from agentcl.text.suggesting import did_you_mean
 
 FILE: Final = "agentcl.toml"
 _PREFIX: Final = "AGENTCL_"
+_ELSEWHERE: Final = frozenset(["AGENTCL_MODELS"])  # no setting of a memory: where models are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,8 @@ def resolve(
     unknown = [
         (name, f"variable {name}")
         for name in variables
-        if name.startswith(_PREFIX) and name[len(_PREFIX) :].lower() not in _KNOWN
+        if name.startswith(_PREFIX) and name not in _ELSEWHERE
+        if name[len(_PREFIX) :].lower() not in _KNOWN
     ] + [(name, f"{name!r} in {file}") for name in table if name not in _KNOWN]
     for name, where in unknown:
         plain = name.removeprefix(_PREFIX).lower()

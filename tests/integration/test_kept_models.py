@@ -16,6 +16,7 @@ from typing import ClassVar
 
 import pytest
 
+from agentcl import Memory
 from agentcl.errors import AgentclError, InvalidInput, ModelUnavailable, StorageFull
 from agentcl.models import (
     REFERENCE_FOLDER,
@@ -316,3 +317,8 @@ def test_every_refusal_is_ours(tmp_path: Path) -> None:
             odd.touch()
         with pytest.raises(AgentclError):
             get_model(str(odd))
+
+
+def test_the_variable_of_the_cache_is_no_setting_of_a_memory(tmp_path: Path) -> None:
+    with Memory(tmp_path / "m", encoder="hashing") as memory:
+        assert memory.add("text").text == "text"
