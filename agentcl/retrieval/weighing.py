@@ -31,7 +31,8 @@ class Statistics(NamedTuple):
 
     def idf(self, having: int) -> float:
         """Return what a term weighs that so many entries have."""
-        idf = math.log((self.entries - having + 0.5) / (having + 0.5))
+        # Another process may have added, or removed, entries since these were counted.
+        idf = math.log((max(0, self.entries - having) + 0.5) / (having + 0.5))
         return idf if idf > 0 else _LEAST_IDF
 
     @property
