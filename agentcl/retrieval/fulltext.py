@@ -78,6 +78,12 @@ _BY_WORDS: Final = (
 )
 
 
+_EVERYTHING: Final = (
+    "SELECT gone + (SELECT coalesce(sum(live + past), 0) FROM scope),"
+    " gone_size + (SELECT coalesce(sum(size), 0) FROM scope), gone FROM mark"
+)
+
+
 class _Asked(NamedTuple):
     """A query for entries' `seq` and `score`, and its parameters."""
 
@@ -472,13 +478,15 @@ class FullTextIndex:
     def _look(self, query: Query) -> _Seen:
         condition, parameters = view_sql(query.view)
         rows = self._database.read(
-            f"SELECT s.id, s.live, s.past, s.size, {condition} FROM scope AS s", parameters
+            f"SELECT s.id, s.live, s.past, s.size FROM scope AS s WHERE {condition}", parameters
         )
-        scopes = cast(list[tuple[int, int, int, int, int]], rows)
-        visible = [one for one in scopes if one[4]]
-        ((gone, gone_size),) = self._database.read("SELECT gone, gone_size FROM mark")
-        view, known = _statistics(visible), _statistics(scopes)
-        everything = Statistics(known.entries + cast(int, gone), known.size + cast(int, gone_size))
+        visible = cast(list[tuple[int, int, int, int]], rows)
+        (row,) = self._database.read(_EVERYTHING)
+        entries, size, gone = cast(tuple[int, int, int], row)
+        everything = Statistics(entries, size)
+        view = Statistics(
+            sum(live + past for _, live, past, _ in visible), sum(size for *_, size in visible)
+        )
         live = sum(live for _, live, *_ in visible)
         named = "(" + " OR ".join(f'"scope{id}"' for id, *_ in visible) + ")"
         is_few = len(visible) <= _MAX_SCOPES
@@ -600,13 +608,6 @@ def _segments(connection: sqlite3.Connection) -> set[int]:
         segment = row[0] >> _SEGMENT
         found.add(segment)
         row = (segment + 1 << _SEGMENT,)
-
-
-def _statistics(scopes: Iterable[tuple[int, int, int, int, int]]) -> Statistics:
-    """Return what the entries of scopes are, from their live and past ones and their sizes."""
-    held = list(scopes)
-    entries = sum(live + past for _, live, past, *_ in held)
-    return Statistics(entries, sum(size for *_, size, _ in held))
 
 
 def _phrase(term: str) -> str:
