@@ -46,11 +46,13 @@ _MERGED: Final = 150  # pages of 4 kB that FTS5 writes in one step of a merge
 _SEGMENT: Final = 37  # bits that a segment's number is above its pages'
 _MAX_COUNTED: Final = 50_000  # terms whose counts are kept
 _MAX_VIEWS: Final = 1_000  # views whose tags are kept
-_LAYOUT: Final = 1  # raise it with every change of the tables
+_LAYOUT: Final = 2  # raise it with every change of the tables
 _Ranked = tuple[int, float, str | None, str | None]  # seq, BM25; id and metadata if let through
 _SCHEMA: Final = (
-    "CREATE TABLE mark (watermark INTEGER NOT NULL)",
-    "INSERT INTO mark VALUES (0)",
+    # `gone` counts entries that were removed and whose words are still there, `gone_size` their terms.
+    "CREATE TABLE mark (watermark INTEGER NOT NULL, gone INTEGER NOT NULL DEFAULT 0,"
+    " gone_size INTEGER NOT NULL DEFAULT 0)",
+    "INSERT INTO mark (watermark) VALUES (0)",
     "CREATE TABLE scope (id INTEGER PRIMARY KEY, tenant TEXT, user TEXT, agent TEXT, session TEXT,"
     " live INTEGER NOT NULL DEFAULT 0, past INTEGER NOT NULL DEFAULT 0,"
     " size INTEGER NOT NULL DEFAULT 0,"
@@ -73,6 +75,12 @@ _TABLES: Final = ("identifier", "words", "entry", "scope", "mark")
 
 _BY_WORDS: Final = (
     "SELECT rowid AS seq, -bm25(words, 0.0, 1.0) AS score FROM words WHERE words MATCH ?"
+)
+
+
+_EVERYTHING: Final = (
+    "SELECT gone + (SELECT coalesce(sum(live + past), 0) FROM scope),"
+    " gone_size + (SELECT coalesce(sum(size), 0) FROM scope), gone FROM mark"
 )
 
 
@@ -359,10 +367,17 @@ class FullTextIndex:
             with self._database.write() as connection:
                 begun = time.monotonic()
                 while left and time.monotonic() < begun + STEP_S:
-                    seq = left.pop()
-                    connection.execute("DELETE FROM words WHERE rowid = ?", seq)
-                    connection.execute("DELETE FROM identifier WHERE seq = ?", seq)
+                    self._delete_words_of(connection, left.pop())
+            self._known = _Known()
             self._database.rest(begun)
+
+    def _delete_words_of(self, connection: sqlite3.Connection, seq: tuple[object, ...]) -> None:
+        for (body,) in connection.execute("SELECT body FROM words WHERE rowid = ?", seq).fetchall():
+            connection.execute("DELETE FROM words WHERE rowid = ?", seq)
+            connection.execute("DELETE FROM identifier WHERE seq = ?", seq)
+            connection.execute(
+                "UPDATE mark SET gone = gone - 1, gone_size = gone_size - ?", (size_of(body),)
+            )
 
     def _remove(self, connection: sqlite3.Connection, ids: Sequence[str]) -> None:
         are_these = f"id IN ({', '.join('?' * len(ids))})"
@@ -375,6 +390,10 @@ class FullTextIndex:
         connection.executemany(
             "UPDATE scope SET live = live - ?, past = past - ?, size = size - ? WHERE id = ?",
             counts,
+        )
+        connection.executemany(
+            "UPDATE mark SET gone = gone + ?, gone_size = gone_size + ?",
+            [(live + past, size) for live, past, size, _ in counts],
         )
         connection.executemany(
             "DELETE FROM scope WHERE id = ? AND live + past = 0", [row[3:] for row in counts]
@@ -459,11 +478,15 @@ class FullTextIndex:
     def _look(self, query: Query) -> _Seen:
         condition, parameters = view_sql(query.view)
         rows = self._database.read(
-            f"SELECT s.id, s.live, s.past, s.size, {condition} FROM scope AS s", parameters
+            f"SELECT s.id, s.live, s.past, s.size FROM scope AS s WHERE {condition}", parameters
         )
-        scopes = cast(list[tuple[int, int, int, int, int]], rows)
-        visible = [one for one in scopes if one[4]]
-        view, everything = _statistics(visible), _statistics(scopes)
+        visible = cast(list[tuple[int, int, int, int]], rows)
+        (row,) = self._database.read(_EVERYTHING)
+        entries, size, gone = cast(tuple[int, int, int], row)
+        everything = Statistics(entries, size)
+        view = Statistics(
+            sum(live + past for _, live, past, _ in visible), sum(size for *_, size in visible)
+        )
         live = sum(live for _, live, *_ in visible)
         named = "(" + " OR ".join(f'"scope{id}"' for id, *_ in visible) + ")"
         is_few = len(visible) <= _MAX_SCOPES
@@ -473,7 +496,7 @@ class FullTextIndex:
         if view.entries < _TAG_BELOW * everything.entries and is_few:
             tags.append(named)
         is_all = view.entries == everything.entries
-        counting = "" if is_all else named if is_few else None
+        counting = "" if is_all else named if is_few and not gone else None
         behind = live if "live" in tags else view.entries
         return _Seen(tags, behind, counting, view, everything)
 
@@ -585,13 +608,6 @@ def _segments(connection: sqlite3.Connection) -> set[int]:
         segment = row[0] >> _SEGMENT
         found.add(segment)
         row = (segment + 1 << _SEGMENT,)
-
-
-def _statistics(scopes: Iterable[tuple[int, int, int, int, int]]) -> Statistics:
-    """Return what the entries of scopes are, from their live and past ones and their sizes."""
-    held = list(scopes)
-    entries = sum(live + past for _, live, past, *_ in held)
-    return Statistics(entries, sum(size for *_, size, _ in held))
 
 
 def _phrase(term: str) -> str:

@@ -30,12 +30,9 @@ class Statistics(NamedTuple):
     size: int  # terms of all of them together
 
     def idf(self, having: int) -> float:
-        """Return what a term weighs that so many entries have.
-
-        For the moment in which an entry is forgotten its terms may still be counted, and it is not.
-        """
-        without = max(0, self.entries - having)
-        idf = math.log((without + 0.5) / (having + 0.5))
+        """Return what a term weighs that so many entries have."""
+        # Another process may have added, or removed, entries since these were counted.
+        idf = math.log((max(0, self.entries - having) + 0.5) / (having + 0.5))
         return idf if idf > 0 else _LEAST_IDF
 
     @property

@@ -6,6 +6,7 @@ import random
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -52,31 +53,41 @@ def found(
     *,
     forgotten: Sequence[str] = (),
     limit: int = 5,
+    is_cleared: bool = False,
 ) -> list[Match]:
     with tempfile.TemporaryDirectory() as folder:
         index = FullTextIndex(Path(folder))
         index.apply(list(changes), watermark=1_000_000)
         if forgotten:
             index.remove(forgotten)
+            if is_cleared:
+                index.clear()
         matches = index.search(Query(view=view, text=text), limit=limit)
         index.close()
     return matches
 
 
 @settings(max_examples=60, deadline=None)
-@given(writes, st.sampled_from(VIEWS), texts, st.integers(1, 10), st.booleans())
+@given(
+    writes,
+    st.sampled_from(VIEWS),
+    texts,
+    st.integers(1, 10),
+    st.sampled_from(["", "removed", "cleared"]),
+)
 def test_scores_are_the_same_as_if_nobody_else_had_any_entry(
     written: list[tuple[Scope, str, int]],
     view: ScopeView,
     text: str,
     limit: int,
-    is_forgetting: bool,
+    forgetting: str,
 ) -> None:
     changes = changes_of(written)
     own = [change for scope, change in changes if view.sees(scope)]
-    forgotten = sorted({change.id for _, change in changes})[::3] if is_forgetting else []
-    alone = found(own, view, text, forgotten=forgotten, limit=limit)
-    together = found((one for _, one in changes), view, text, forgotten=forgotten, limit=limit)
+    forgotten = sorted({change.id for _, change in changes})[::3] if forgetting else []
+    how: Any = {"forgotten": forgotten, "limit": limit, "is_cleared": forgetting == "cleared"}
+    alone = found(own, view, text, **how)
+    together = found((one for _, one in changes), view, text, **how)
     assert [one.score for one in together] == pytest.approx([one.score for one in alone])
     worst = min((one.score for one in alone), default=0.0)
     for one, other in (
