@@ -170,11 +170,13 @@ class Database:
 
         A step is made while nobody else writes and the WAL holds nothing that is not in the file as well. So
         what SQLite calls unused is unused for everybody. The step ends with a commit. By that each connection
-        sees that the pages that it may have kept in memory, leftovers included, are old.
+        sees that the pages that it may have kept in memory, leftovers included, are old. The first step
+        commits whatever it finds: a process that was killed may have cleared pages and not said so.
 
         Raises:
             StoreBusy: if somebody keeps an old state open for `busy_timeout_s`.
             StoreCorrupt: if the file is damaged.
+            OSError: if the disk fails.
         """
         deadline = time.monotonic() + self._busy_timeout_s
         file = bare.opened(self.path)
@@ -192,10 +194,12 @@ class Database:
                     try:
                         if self._is_flushed():
                             found = Leftovers(file)
+                            is_first = first == 1
                             cleared, first = found.clear_from(first, seconds=STEP_S)
-                            if cleared:
+                            if cleared or is_first:
                                 own.execute(f"PRAGMA user_version = {version}")  # a commit
                             last = found.pages
+                            deadline = time.monotonic() + self._busy_timeout_s
                     finally:
                         own.execute("COMMIT")
                 if first <= last:

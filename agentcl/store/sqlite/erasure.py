@@ -64,7 +64,7 @@ def finish(store: Store, database: Database, before: Callable[[], object]) -> No
             database.connection.executemany(
                 "DELETE FROM meta WHERE key = ?", [(note,) for note in notes]
             )
-    except StoreUnavailable as error:
+    except (StoreUnavailable, OSError) as error:
         raise EraseIncomplete(
             f"the records are forgotten, but their bytes are still in {store.folder}: {error}. "
             "Opening the memory again, or `agentcl doctor`, finishes the work"

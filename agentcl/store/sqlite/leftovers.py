@@ -11,6 +11,9 @@ to nothing:
 - behind the end of what overflows from a row into further pages.
 
 Not looked for are fragments, at most three bytes each.
+
+Nothing is overwritten on the word of a damaged file: the cells and the room of a page must make it up exactly,
+a chain must end where its row ends, and the list of free pages must be as long as the file says.
 """
 
 from __future__ import annotations
@@ -25,8 +28,9 @@ from agentcl.errors import StoreCorrupt, StoreUnavailable
 
 _INDEX_INSIDE: Final = 2
 _TABLE_INSIDE: Final = 5
+_INDEX_LEAF: Final = 10
 _TABLE_LEAF: Final = 13
-_TREES: Final = frozenset({_INDEX_INSIDE, _TABLE_INSIDE, 10, _TABLE_LEAF})
+_TREES: Final = frozenset({_INDEX_INSIDE, _TABLE_INSIDE, _INDEX_LEAF, _TABLE_LEAF})
 _LOCK_BYTE: Final = 1 << 30  # the page with this byte holds nothing, and other systems lock it
 # Of more pages than these, the number of an overflow page may look like the kind of a b-tree's page.
 _MOST_PAGES: Final = _INDEX_INSIDE << 24
@@ -53,8 +57,12 @@ class Leftovers:
             raise StoreUnavailable(
                 "the file is too large for its leftovers to be told from its rows"
             )
-        self._free = self._free_pages(int.from_bytes(header[32:36], "big"))
+        self._lock = _LOCK_BYTE // self._size + 1
+        self._free = self._free_pages(*struct.unpack(">II", header[32:40]))
         self._has_map = any(header[52:56])
+        inside = (self._usable - 12) * 64 // 255 - 23
+        # The longest content, by the kind of a page, of which nothing overflows.
+        self._most = {_INDEX_INSIDE: inside, _INDEX_LEAF: inside, _TABLE_LEAF: self._usable - 35}
 
     def clear_from(self, first: int, *, seconds: float) -> tuple[int, int]:
         """Overwrite with zeros what is left over in pages from a number on, as far as the time reaches.
@@ -83,25 +91,35 @@ class Leftovers:
             at = (number - 1) * self._size
             page = bytes(pages[at - begin : at - begin + self._size])
             try:
-                unused = list(self._unused(number, page))
+                dirty = [
+                    (range, left)
+                    for range in self._unused(number, page)
+                    if (left := self._left(range, at, page))
+                ]
+                if dirty and number not in self._free:
+                    self._check(page)
             except (IndexError, struct.error) as error:
                 raise StoreCorrupt(f"page {number} is not as SQLite writes it") from error
-            for start, end in unused:
-                is_inside = at <= start and end <= at + self._size
-                held = page[start - at : end - at] if is_inside else self._read(start, end - start)
-                left = len(held) - held.count(0)
-                if left:
-                    self._file.seek(start)
-                    self._file.write(bytes(end - start))
-                    cleared += left
+            for (start, end), left in dirty:
+                self._file.seek(start)
+                if self._file.write(bytes(end - start)) != end - start:
+                    raise StoreUnavailable("the disk took only a part of what was written")
+                cleared += left
         return cleared
+
+    def _left(self, unused: Range, at: int, page: bytes) -> int:
+        """Return how many bytes of some room are not zero; a page that was read begins at a byte."""
+        start, end = unused
+        is_inside = at <= start and end <= at + self._size
+        held = page[start - at : end - at] if is_inside else self._read(start, end - start)
+        return len(held) - held.count(0)
 
     def _unused(self, number: int, page: bytes) -> Iterator[Range]:
         at = (number - 1) * self._size
-        if number == 1 or at <= _LOCK_BYTE < at + self._size:
+        if number == 1 or number == self._lock:
             return  # page 1 holds the schema, and no rows of ours
-        if self._has_map and (number - 2) % (self._usable // 5 + 1) == 0:
-            return  # says who points to which page
+        if self._has_map and self._is_map(number):
+            return
         if number in self._free:
             yield at + self._free[number], at + self._usable
         elif page[0] in _TREES:
@@ -111,6 +129,25 @@ class Leftovers:
                 yield at + start, at + end
             if page[0] != _TABLE_INSIDE:
                 yield from self._tails(page)
+
+    def _is_map(self, number: int) -> bool:
+        """Return whether a page says who points to which page; one that fell on the lock's page is behind it."""
+        each = self._usable // 5 + 1
+        return (number - 2) % each == 0 or (number - 1 == self._lock and (number - 3) % each == 0)
+
+    def _check(self, page: bytes) -> None:
+        """Raise IndexError unless cells, free room and fragments make up a page of a b-tree."""
+        used = [(cell, self._cell(page, cell)[0]) for cell in _cells(page)]
+        (gap, *blocks) = self._room(page)
+        used += [(start - 4, end) for start, end in blocks]
+        at, fragments = gap[1], 0
+        for start, end in sorted(used):
+            if start < at:
+                raise IndexError
+            fragments += start - at
+            at = end
+        if at > self._usable or fragments + self._usable - at != page[7]:
+            raise IndexError
 
     def _room(self, page: bytes) -> Iterator[Range]:
         """Yield the room between the cells of a page of a b-tree."""
@@ -125,47 +162,64 @@ class Leftovers:
 
     def _tails(self, page: bytes) -> Iterator[Range]:
         """Yield the room behind the end of what overflows from the cells of a page."""
-        is_table = page[0] == _TABLE_LEAF
+        short = min(0x80, self._most[page[0]] + 1)
+        before = 4 if page[0] == _INDEX_INSIDE else 0
+        for cell in _cells(page):
+            if page[cell + before] >= short:
+                _, following, length = self._cell(page, cell)
+                if length:
+                    yield self._tail(following, length)
+
+    def _cell(self, page: bytes, start: int) -> tuple[int, int, int]:
+        """Return where a cell ends, and of what overflows from it the first page and the length, or 0 and 0."""
+        least_end, kind = start + 4, page[0]
+        if kind in (_INDEX_INSIDE, _TABLE_INSIDE):
+            start += 4
+        length, start = _varint(page, start)
+        if kind == _TABLE_INSIDE:
+            return start, 0, 0
+        if kind == _TABLE_LEAF:
+            _, start = _varint(page, start)
+        most = self._most[kind]
+        if length <= most:
+            return max(start + length, least_end), 0, 0
         least = (self._usable - 12) * 32 // 255 - 23
-        most = self._usable - 35 if is_table else (self._usable - 12) * 64 // 255 - 23
-        (cells,) = struct.unpack(">H", page[3:5])
-        for (cell,) in struct.iter_unpack(">H", page[_header(page) : _header(page) + 2 * cells]):
-            start = cell + 4 if page[0] == _INDEX_INSIDE else cell
-            if page[start] < 0x80:
-                continue  # too short to overflow
-            length, start = _varint(page, start)
-            if length <= most:
-                continue
-            if is_table:
-                _, start = _varint(page, start)
-            local = least + (length - least) % (self._usable - 4)
-            local = local if local <= most else least
-            (following,) = struct.unpack(">I", page[start + local : start + local + 4])
-            yield self._tail(following, length - local)
+        local = least + (length - least) % (self._usable - 4)
+        local = local if local <= most else least
+        end = start + local + 4
+        (following,) = struct.unpack(">I", page[end - 4 : end])
+        return end, following, length - local
 
     def _tail(self, number: int, length: int) -> Range:
         """Return the room behind the end of what fills the pages of a chain."""
         room = self._usable - 4
         while True:
-            if not 1 < number <= self.pages:
+            if not 1 < number <= self.pages or number in self._free:
                 raise IndexError
             at = (number - 1) * self._size
-            if length <= room:
-                return at + 4 + length, at + self._usable
             (number,) = struct.unpack(">I", self._read(at, 4))
+            if length <= room:
+                if number:
+                    raise IndexError  # the chain goes on
+                return at + 4 + length, at + self._usable
             length -= room
 
-    def _free_pages(self, trunk: int) -> dict[int, int]:
-        """Return the free pages, and from which byte on each holds nothing."""
+    def _free_pages(self, trunk: int, total: int) -> dict[int, int]:
+        """Return the free pages, as many as there are, and from which byte on each holds nothing."""
         free: dict[int, int] = {}
-        while trunk:
-            if not 1 < trunk <= self.pages or trunk in free:
-                raise StoreCorrupt("the list of free pages is not as SQLite writes it")
+        listed = 0
+        while trunk and trunk not in free:
             page = self._read((trunk - 1) * self._size, self._size)
             following, count = struct.unpack(">II", page[:8])
+            leaves = struct.unpack_from(f">{min(count, self._usable // 4 - 2)}I", page, 8)
             free[trunk] = 8 + 4 * count
-            free.update((leaf, 0) for (leaf,) in struct.iter_unpack(">I", page[8 : 8 + 4 * count]))
+            free.update(dict.fromkeys(leaves, 0))
+            listed += 1 + count
             trunk = following
+        if not len(free) == listed == total or (
+            free and not 1 < min(free) <= max(free) <= self.pages
+        ):
+            raise StoreCorrupt("the list of free pages is not as SQLite writes it")
         return free
 
     def _read(self, start: int, length: int, *, is_cut: bool = False) -> bytes:
@@ -175,6 +229,14 @@ class Leftovers:
         if len(read) < length and not is_cut:
             raise StoreCorrupt("the file ends too early")
         return read
+
+
+def _cells(page: bytes) -> Iterator[int]:
+    """Yield where the cells of a page of a b-tree begin."""
+    (count,) = struct.unpack(">H", page[3:5])
+    start = _header(page)
+    for (cell,) in struct.iter_unpack(">H", page[start : start + 2 * count]):
+        yield cell
 
 
 def _header(page: bytes) -> int:

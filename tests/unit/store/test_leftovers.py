@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from agentcl.errors import StoreBusy, StoreCorrupt
 from agentcl.store.sqlite.database import Database
+from agentcl.store.sqlite.leftovers import Leftovers
 
 _TABLES = (
     "CREATE TABLE noted (number INTEGER PRIMARY KEY, body TEXT)",
@@ -111,14 +112,20 @@ def test_a_plain_deletion_leaves_copies_behind() -> None:
         assert not any(secret in content for secret in gone)
 
 
+def _leave_behind(database: Database, other: sqlite3.Connection) -> None:
+    """Delete the rows with odd numbers, and leave every byte of them in the pages."""
+    for turn in range(300):
+        with database.write() as connection:
+            held = (turn, _secret(turn, 0) * (1 + turn % 13))
+            connection.execute("INSERT INTO noted VALUES (?, ?)", held)
+    other.execute("PRAGMA secure_delete = OFF")
+    with other:
+        other.execute("DELETE FROM noted WHERE number % 2")
+
+
 def test_another_connection_brings_no_leftover_back() -> None:
     with _database() as database, closing(sqlite3.connect(database.path)) as other:
-        for turn in range(300):
-            with database.write() as connection:
-                held = (turn, _secret(turn, 0) * (1 + turn % 13))
-                connection.execute("INSERT INTO noted VALUES (?, ?)", held)
-        with database.write() as connection:
-            connection.execute("DELETE FROM noted WHERE number % 2")
+        _leave_behind(database, other)
         # It has every page in memory, with what is left over there, and changes each of them.
         other.execute("SELECT sum(length(body)) FROM noted ORDER BY body").fetchone()
         database.read("SELECT sum(length(body)) FROM noted")
@@ -127,6 +134,30 @@ def test_another_connection_brings_no_leftover_back() -> None:
             other.execute("UPDATE noted SET body = upper(body)")
         with database.write() as connection:
             connection.execute("UPDATE noted SET body = body || 'x'")
+        content = _content(database)
+        assert not any(_secret(turn, 0).encode() in content for turn in range(1, 300, 2))
+
+
+def test_a_clearing_that_was_killed_lets_no_leftover_come_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One who was killed between clearing and its commit told nobody that pages in memory are old."""
+    with _database() as database, closing(sqlite3.connect(database.path)) as other:
+        _leave_behind(database, other)
+        database.empty_log()
+        other.execute("SELECT sum(length(body)) FROM noted").fetchone()
+        with database.path.open("r+b", buffering=0) as file:
+            found = Leftovers(file)
+            assert found.clear(1, found.pages)
+
+        def write_with_old_pages() -> None:
+            with other:
+                other.execute("UPDATE noted SET body = upper(body)")
+            monkeypatch.undo()
+            database.empty_log()
+
+        monkeypatch.setattr(database, "empty_log", write_with_old_pages)
+        database.clear_leftovers()
         content = _content(database)
         assert not any(_secret(turn, 0).encode() in content for turn in range(1, 300, 2))
 
@@ -164,3 +195,100 @@ def test_a_damaged_page_is_left_as_it_is() -> None:
         assert database.path.read_bytes()[(root - 1) * 4_096 :][:4_096] == bytes(
             content[(root - 1) * 4_096 :][:4_096]
         )
+
+
+def test_where_an_index_with_short_entries_overflows_nothing_is_left() -> None:
+    """In pages of 512 bytes, an entry of 103 bytes overflows, and its length is still a single byte."""
+    with _database(512) as database, closing(sqlite3.connect(database.path)) as writer:
+        writer.execute("PRAGMA secure_delete = OFF")
+        with writer:
+            writer.execute("INSERT INTO noted VALUES (0, ?)", (_secret(0, 0) * 3_000,))
+        with writer:
+            writer.execute("DELETE FROM noted")
+            bodies = [(turn, f"{turn:03}".ljust(112)) for turn in range(1, 60)]
+            writer.executemany("INSERT INTO noted VALUES (?, ?)", bodies)
+        database.clear_leftovers()
+        assert b"secret" not in _content(database)
+        assert database.read("SELECT number, body FROM noted ORDER BY body") == bodies
+        assert database.read("PRAGMA integrity_check") == [("ok",)]
+
+
+def test_a_page_of_pointers_behind_the_page_of_the_lock_is_left_as_it_is(tmp_path: Path) -> None:
+    """Pages of pointers stand at equal distances. With pages of 1,024 bytes one would be where the lock is."""
+    path = tmp_path / "file.db"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("PRAGMA page_size = 1024")
+        connection.execute("PRAGMA auto_vacuum = FULL")
+        connection.execute("CREATE TABLE noted (body TEXT)")
+    pointers = b"".join(bytes((5, 0, 0, 0, n)) for n in range(1, 205)) + bytes(4)
+    with path.open("r+b", buffering=0) as file:
+        file.seek((1 << 30) + 1_024)
+        file.write(pointers)
+        found = Leftovers(file)
+        assert found.clear(found.pages, 1) == 0
+        file.seek((1 << 30) + 1_024)
+        assert file.read() == pointers
+
+
+def _with_all_room(path: Path) -> None:
+    """Make a file in pages of 512 bytes with free blocks, free pages and chains, and leftovers in each."""
+    with closing(sqlite3.connect(path)) as writer:
+        writer.execute("PRAGMA page_size = 512")
+        writer.execute("PRAGMA secure_delete = OFF")
+        _migrate(writer)
+        with writer:
+            for n in range(80):
+                writer.execute("INSERT INTO noted VALUES (?, ?)", (n, f"{n:04}" * (1 + n % 40)))
+        with writer:
+            writer.execute("DELETE FROM noted WHERE number % 3 = 1 OR number % 39 = 6")
+
+
+@given(data=st.data())
+def test_what_can_be_read_of_a_damaged_file_can_be_read_afterwards(data: st.DataObject) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "file.db"
+        _with_all_room(path)
+        sound = _readable(path)
+        content = bytearray(path.read_bytes())
+        page = data.draw(st.integers(1, len(content) // 512 - 1))
+        content[512 * page + data.draw(st.integers(0, 40))] = data.draw(
+            st.sampled_from([0, 2, 5, 10, 13]) | st.integers(0, 255)
+        )
+        path.write_bytes(content)
+        before = _readable(path)
+        with path.open("r+b", buffering=0) as file, suppress(StoreCorrupt):
+            found = Leftovers(file)
+            found.clear(1, found.pages)
+        after = _readable(path)
+        kept = {n: body for n, body in before.items() if body == sound.get(n)}
+        assert {n: after.get(n) for n in kept} == kept
+
+
+def _readable(path: Path) -> dict[int, str]:
+    rows: dict[int, str] = {}
+    with closing(sqlite3.connect(path)) as connection:
+        for number in range(80):
+            with suppress(sqlite3.Error):
+                rows.update(
+                    connection.execute(
+                        "SELECT number, body FROM noted NOT INDEXED WHERE number = ?", (number,)
+                    )
+                )
+    return rows
+
+
+def test_a_list_of_free_pages_that_is_not_as_long_as_it_should_be_is_not_believed() -> None:
+    with _database() as database:
+        with database.write() as connection:
+            connection.execute("INSERT INTO noted VALUES (1, ?)", ("long " * 9_000,))
+        with database.write() as connection:
+            connection.execute("DELETE FROM noted")
+        database.empty_log()
+        content = bytearray(database.path.read_bytes())
+        trunk = int.from_bytes(content[32:36], "big")
+        assert trunk
+        content[39] += 1
+        database.path.write_bytes(content)
+        with pytest.raises(StoreCorrupt, match="free pages"):
+            database.clear_leftovers()
+        assert database.path.read_bytes()[40:] == bytes(content[40:])
