@@ -286,8 +286,8 @@ def _numbered(history: Sequence[tuple[str, str]]) -> list[str]:
     ]
 
 
-# Two turns in the form of the real ones, from a world that is nobody's: a small model that is asked for the action in its
-# words after them follows a lesson nearly always, and one that is only told to seldom (docs/results/real-models.md).
+# Two turns in the form of the real ones, from a world that is nobody's. Small models follow a lesson far more often when
+# they are asked for the action in its own words after such turns than when they are told what to do.
 ACTED: Final[tuple[tuple[Prompt, str], ...]] = (
     (
         ask_action(
