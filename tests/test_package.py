@@ -65,7 +65,7 @@ def test_an_import_is_light_and_leaves_no_trace(tmp_path: Path) -> None:
 def test_a_memory_works_without_any_optional_part(tmp_path: Path) -> None:
     code = """
 import sys
-for name in ("torch", "sentence_transformers", "chromadb", "openai"):
+for name in ("torch", "sentence_transformers", "chromadb", "openai", "httpx", "jsonschema"):
     sys.modules[name] = None
 import ast
 import importlib

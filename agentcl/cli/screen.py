@@ -295,7 +295,7 @@ class Screen:
             ]
             self.line("  ".join([job.id, *filter(None, about)]))
         if not jobs:
-            self.line("there is no such job")
+            self.line("there are no jobs")
 
     def job(self, job: Job, *, is_cut_off: bool = False) -> None:
         """Print what is known of a job."""

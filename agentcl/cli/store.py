@@ -24,6 +24,7 @@ from agentcl.cli.options import (
     scope_options,
 )
 from agentcl.cli.screen import Screen
+from agentcl.errors import TransferError
 from agentcl.store.records import SCOPE_FIELDS
 
 if TYPE_CHECKING:
@@ -82,6 +83,8 @@ def import_(
     force; the other one stays in the history. Lessons become candidates, whose evidence is kept aside.
     With a scope, a file with records outside of it is refused.
     """
+    if not file.exists():  # before a memory is made for it
+        raise TransferError(f"{file} does not exist; check the path")
     scope = scope_of(given)
     with _target(given, is_dry=dry_run) as memory:
         imported = memory.store.import_(

@@ -44,6 +44,8 @@ def trust(screen: Screen, folder: Path, yes: bool, revoke: bool) -> None:
     from agentcl.memory.trusted import revoke as take_back
 
     folder = folder.resolve()
+    if not revoke and not folder.is_dir():
+        raise InvalidInput(f"{folder} is no folder; check the path")
     if revoke:
         taken = [place for place in (folder / FILE, folder) if take_back(place)]
         lines = [f"nothing is confirmed any more for {place}" for place in taken]

@@ -45,7 +45,8 @@ def load(
             try:
                 yield from _load_file(file, notes, limits, apart)
             except LoadError as error:
-                notes.append(Skipped(shown(file), str(error)))
+                reason = str(error).removeprefix(shown(file)).lstrip(", ")
+                notes.append(Skipped(shown(file), reason))
 
 
 def load_stream(stream: BinaryIO, name: str, *, limits: ReadLimits = DEFAULT) -> Source:
@@ -136,7 +137,7 @@ def _unread(path: Path) -> str:
     """Return why a file of a folder has no reader."""
     kind = f"{path.suffix} files" if path.suffix else "files without a suffix"
     office = named_as(path.suffix.lower())
-    return office or f"no reader for {kind}; name it to read it as text"
+    return office or f"no reader for {kind}; if it holds text, name it"
 
 
 def _load_file(

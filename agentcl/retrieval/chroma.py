@@ -18,8 +18,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, cast
 
-import httpx
-
 from agentcl.errors import StoreUnavailable, needs
 from agentcl.retrieval import folders
 from agentcl.retrieval.index import Change, Entry, Match, Query
@@ -29,6 +27,7 @@ from agentcl.text.saving import make_folder
 
 with needs("the index 'chroma'", "chroma"):
     import chromadb
+    import httpx  # which comes with it
     from chromadb.api import ClientAPI
     from chromadb.config import Settings
     from chromadb.errors import ChromaError, NotFoundError

@@ -109,6 +109,7 @@ def import_(
     into: Mapping[str, str] | None = None,
     grants: Grants = Grants(),  # it is frozen
     check: Callable[[Record], None] = lambda record: None,
+    check_encoder: Callable[[], None] = lambda: None,
     dry_run: bool = False,
 ) -> Imported:
     """Merge the rows of an export into a store; see `agentcl.store.merging`.
@@ -124,6 +125,7 @@ def import_(
         into: fields of scopes, and what they become; the others stay.
         grants: what it may do.
         check: raises InvalidInput for a record that no verb would store.
+        check_encoder: called once the store has the encoder of the vectors; raises EncoderMismatch to refuse it.
         dry_run: change nothing, and return what would be done.
 
     Raises:
@@ -147,6 +149,7 @@ def import_(
             rows = admission.rows
             if read.spec is not None and any(vector is not None for _, vector, _ in rows):
                 writing.claim_encoder(read.spec)
+                check_encoder()
             admission.note(writing)
             is_foreign = not grants.evidence
             done = Merge(store, writing, rows, below=admission.below, is_foreign=is_foreign).run()

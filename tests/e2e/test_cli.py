@@ -95,8 +95,9 @@ def test_embedding_anew_and_rebuilding(run: Any, monkeypatch: pytest.MonkeyPatch
         (["show", "nothing"], "no record"),
         (["search", "x", "--filter", "broken"], "FIELD=VALUE"),
         (["add", "missing.txt"], "does not exist"),
-        (["import", "missing.jsonl"], "cannot read"),
+        (["import", "missing.jsonl"], "does not exist"),
         (["forget", "--yes"], "name the ids"),
+        (["forget"], "name the ids"),
     ],
 )
 def test_mistakes_are_explained(run: Any, arguments: list[str], words: str) -> None:
@@ -111,6 +112,7 @@ def test_a_memory_that_is_not_there_is_not_made_by_looking(run: Any, tmp_path: P
     assert "there is no memory at" in failed.stderr
     assert "agentcl add" in failed.stderr
     run("add", "missing.md", "--path", str(tmp_path / "nowhere"), code=1)
+    run("import", "missing.jsonl", "--path", str(tmp_path / "nowhere"), code=1)
     assert not (tmp_path / "nowhere").exists()
 
 

@@ -324,6 +324,12 @@ def test_what_a_folder_names_is_confirmed_once_and_can_be_taken_back(
     assert len(server.asked) == asked
 
 
+def test_a_folder_that_is_not_there_is_not_called_confirmed(tmp_path: Path) -> None:
+    asked = invoke("trust", tmp_path / "nowhere")
+    assert asked.exit_code == 1
+    assert "check the path" in asked.stderr
+
+
 def test_a_folder_without_an_address_has_to_be_told_one(tmp_path: Path) -> None:
     folder = received(tmp_path / "m", "openai:m")
     assert "name it once" in invoke("trust", folder, "--yes").stderr

