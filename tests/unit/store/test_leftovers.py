@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -230,51 +230,54 @@ def test_a_page_of_pointers_behind_the_page_of_the_lock_is_left_as_it_is(tmp_pat
         assert file.read() == pointers
 
 
-def _with_all_room(path: Path) -> None:
-    """Make a file in pages of 512 bytes with free blocks, free pages and chains, and leftovers in each."""
-    with closing(sqlite3.connect(path)) as writer:
-        writer.execute("PRAGMA page_size = 512")
+def test_a_free_block_that_reaches_into_a_row_is_not_believed() -> None:
+    with _database() as database, closing(sqlite3.connect(database.path)) as writer:
         writer.execute("PRAGMA secure_delete = OFF")
-        _migrate(writer)
         with writer:
-            for n in range(80):
-                writer.execute("INSERT INTO noted VALUES (?, ?)", (n, f"{n:04}" * (1 + n % 40)))
+            bodies = [(n, f"body {n}" * 20) for n in range(20)]
+            writer.executemany("INSERT INTO noted VALUES (?, ?)", bodies)
         with writer:
-            writer.execute("DELETE FROM noted WHERE number % 3 = 1 OR number % 39 = 6")
+            writer.execute("DELETE FROM noted WHERE number = 7")
+        database.empty_log()
+        ((root,),) = database.read("SELECT rootpage FROM sqlite_schema WHERE name = 'noted'")
+        assert isinstance(root, int)
+        at = (root - 1) * 4_096
+        content = bytearray(database.path.read_bytes())
+        block = at + int.from_bytes(content[at + 1 : at + 3], "big")
+        assert block > at
+        content[block + 2] += 1  # 256 bytes longer
+        database.path.write_bytes(content)
+        with pytest.raises(StoreCorrupt, match=f"page {root}"):
+            database.clear_leftovers()
+        assert database.path.read_bytes()[at : at + 4_096] == content[at : at + 4_096]
 
 
-@given(data=st.data())
-def test_what_can_be_read_of_a_damaged_file_can_be_read_afterwards(data: st.DataObject) -> None:
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "file.db"
-        _with_all_room(path)
-        sound = _readable(path)
-        content = bytearray(path.read_bytes())
-        page = data.draw(st.integers(1, len(content) // 512 - 1))
-        content[512 * page + data.draw(st.integers(0, 40))] = data.draw(
-            st.sampled_from([0, 2, 5, 10, 13]) | st.integers(0, 255)
+def test_a_chain_that_goes_on_behind_the_end_of_its_row_is_not_believed() -> None:
+    with _database() as database:
+        with database.write() as connection:
+            connection.execute("INSERT INTO named VALUES ('long', ?)", ("text " * 4_000,))
+            connection.execute("INSERT INTO named VALUES ('short', ?)", ("word " * 1_500,))
+        database.empty_log()
+        content = bytearray(database.path.read_bytes())
+        # The short row's chain leads into the long one's.
+        pages = range(0, len(content), 4_096)
+        middle = next(
+            n for n, at in enumerate(pages, 1) if content[at + 4 : at + 4_096].count(b"text ") > 800
         )
-        path.write_bytes(content)
-        before = _readable(path)
-        with path.open("r+b", buffering=0) as file, suppress(StoreCorrupt):
-            found = Leftovers(file)
-            found.clear(1, found.pages)
-        after = _readable(path)
-        kept = {n: body for n, body in before.items() if body == sound.get(n)}
-        assert {n: after.get(n) for n in kept} == kept
-
-
-def _readable(path: Path) -> dict[int, str]:
-    rows: dict[int, str] = {}
-    with closing(sqlite3.connect(path)) as connection:
-        for number in range(80):
-            with suppress(sqlite3.Error):
-                rows.update(
-                    connection.execute(
-                        "SELECT number, body FROM noted NOT INDEXED WHERE number = ?", (number,)
-                    )
-                )
-    return rows
+        ((root,),) = database.read("SELECT rootpage FROM sqlite_schema WHERE name = 'named'")
+        assert isinstance(root, int)
+        tail = next(
+            n
+            for n, at in enumerate(pages, 1)
+            if n != root and content[at + 4 : at + 4_096].count(b"word ") > 10
+        )
+        at = (root - 1) * 4_096
+        pointer = content.index(tail.to_bytes(4, "big"), at, at + 4_096)
+        content[pointer : pointer + 4] = middle.to_bytes(4, "big")
+        database.path.write_bytes(content)
+        with pytest.raises(StoreCorrupt, match=f"page {root}"):
+            database.clear_leftovers()
+        assert database.path.read_bytes()[4_096:] == content[4_096:]
 
 
 def test_a_list_of_free_pages_that_is_not_as_long_as_it_should_be_is_not_believed() -> None:
