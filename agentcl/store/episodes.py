@@ -20,7 +20,6 @@ Share = Literal[
 ]  # with whom what one user learned may be shared, if enough others learn it too
 # Where a lesson comes from; only what an agent lived through counts as experience.
 Origin = Literal["experience", "told", "imported"]
-ORIGINS: Final[tuple[Origin, ...]] = ("experience", "told", "imported")
 
 
 class Exposure(NamedTuple):

@@ -97,7 +97,6 @@ MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (
     lambda connection: _run(connection, _VERSION_1),
     lambda connection: _run(connection, _VERSION_2),
 )
-CURRENT: Final = len(MIGRATIONS)
 
 
 def _run(connection: sqlite3.Connection, script: str) -> None:
