@@ -1,12 +1,15 @@
 """Does a frozen instruction-tuned model get better by a memory that learns without any model?
 
     agentcl model serve qwen2.5-coder-1.5b -- --dtype bfloat16 --enforce-eager --max-model-len 4096
-    python benchmarks/real_incidents.py --url URL --model NAME [--seeds 1] [--episodes 60] [--only none,outcomes]
+    python benchmarks/outcomes.py --url URL --model NAME [--seeds 1] [--episodes 60] [--only none,outcomes]
+    python benchmarks/outcomes.py --seeds 5 --family needs        (without a model: the scripted responder)
 
-The model, asked as `Student` asks any model, plays incidents (family `remedy`) of one deployment a seed:
+Incidents of one deployment a seed are played by the model, asked as `Student` asks any model, or by the scripted responder,
+which follows every lesson:
 
 - none: nothing is remembered.
 - rules: the true rules of the situation stand in the prompt. What a perfect memory could be worth.
+- rules-told: the same, without the two turns that `Student` shows before; the model alone.
 - outcomes: `OutcomeTeacher` proposes lessons from what followed what; agentcl keeps those that hold.
 
 Answers are greedy and kept in `.bench`, so that a run which was cut off asks nothing twice. Solved is an episode with the
@@ -25,28 +28,28 @@ from typing import Any, Final
 from results import CACHE, machine, save, table
 
 from agentcl import Agent, Memory, OpenAIChat, OutcomeTeacher, Student
-from agentcl.agents import ModelAct
-from agentcl.envs.acting import Situation
-from agentcl.envs.domains.incidents.domain import IncidentDomain
+from agentcl.envs.acting import Act, Actor, Situation
+from agentcl.envs.domains.incidents.domain import FAMILIES, IncidentDomain
+from agentcl.envs.domains.incidents.responder import Responder
 from agentcl.envs.streams.builders import pools_of, random_stream
 from agentcl.models import CachedModel, ChatModel
 from agentcl.store import Episode
 
-MEMORIES: Final = ("none", "rules", "outcomes")
+MEMORIES: Final = ("none", "rules", "rules-told", "outcomes")
 PARTS: Final = 5  # of a life
 MAX_TOKENS: Final = 24  # of an action
 
 
 class Told:
-    """A student that is told the true rules of each situation."""
+    """An actor that is told the true rules of each situation."""
 
-    def __init__(self, model: ChatModel, domain: IncidentDomain) -> None:
-        self._student, self._domain = Student(model, max_tokens=MAX_TOKENS), domain
+    def __init__(self, actor: Actor, domain: IncidentDomain) -> None:
+        self._actor, self._domain = actor, domain
 
-    def act(self, situation: Situation) -> ModelAct:
+    def act(self, situation: Situation) -> Act | None:
         """Return the next action."""
         rules = self._domain.lessons(situation.known_task, seed=situation.seed)
-        return self._student.act(replace(situation, guidance=tuple(rules)))
+        return self._actor.act(replace(situation, guidance=tuple(rules)))
 
 
 def main() -> None:
@@ -54,50 +57,62 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--url", required=True)
-    parser.add_argument("--model", required=True, help="as the endpoint names it")
+    parser.add_argument("--url", default="", help="of an endpoint; without: the scripted responder")
+    parser.add_argument("--model", default=Responder.name, help="as the endpoint names it")
+    parser.add_argument("--family", default="remedy", choices=FAMILIES)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--episodes", type=int, default=60, help="of a seed")
     parser.add_argument("--only", default=",".join(MEMORIES), help="some of the memories")
     asked = parser.parse_args()
-    endpoint = OpenAIChat(asked.model, base_url=asked.url)
-    before = endpoint.fingerprint()
+    endpoint = OpenAIChat(asked.model, base_url=asked.url) if asked.url else None
+    before = endpoint.fingerprint() if endpoint else ""
     CACHE.mkdir(exist_ok=True)
-    model = CachedModel(endpoint, CACHE / "real_incidents.db")
+    model = CachedModel(endpoint, CACHE / "outcomes.db") if endpoint else None
     found = {}
     for name in asked.only.split(","):
-        lives = [life(model, name, seed, episodes=asked.episodes) for seed in range(asked.seeds)]
-        found[name] = summary(lives)
+        if model is None and name == "rules-told":
+            continue
+        found[name] = summary([life(model, name, seed, asked) for seed in range(asked.seeds)])
         show(found)
     result = {
         "machine": machine("openai"),
-        "model": asked.model,
+        "player": asked.model,
+        "family": asked.family,
         "seeds": asked.seeds,
         "episodes": asked.episodes,
-        "is_frozen": endpoint.fingerprint() == before,
+        "is_frozen": endpoint is None or endpoint.fingerprint() == before,
         "memories": found,
     }
-    save(f"real_incidents-{asked.model}", result)
+    save(f"outcomes-{asked.model}-{asked.family}", result)
 
 
-def life(model: ChatModel, name: str, seed: int, *, episodes: int) -> list[Episode]:
+def life(model: ChatModel | None, name: str, seed: int, asked: argparse.Namespace) -> list[Episode]:
     """Play one life in one deployment."""
     domain, deployment = IncidentDomain(), 80 + seed
-    pools = pools_of(domain, "test", ["remedy"], where={"deployment": deployment})
-    student = Told(model, domain) if name == "rules" else Student(model, max_tokens=MAX_TOKENS)
+    where = {} if asked.family == "control" else {"deployment": deployment}
+    pools = pools_of(domain, "test", [asked.family], where=where)
+    actor = player(model, is_shown=name != "rules-told")
+    actor = Told(actor, domain) if name.startswith("rules") else actor
     environment, played = domain.make(), list[Episode]()
     with tempfile.TemporaryDirectory() as folder, Memory(folder, encoder="hashing") as memory:
-        agent = Agent(memory, student, teacher=OutcomeTeacher() if name == "outcomes" else None)
-        for item in random_stream(domain.name, pools, episodes=episodes, seed=seed):
+        agent = Agent(memory, actor, teacher=OutcomeTeacher() if name == "outcomes" else None)
+        for item in random_stream(domain.name, pools, episodes=asked.episodes, seed=seed):
             place = f"deployment {deployment}"
             played.append(agent.play(environment, item.task, seed=item.seed, world=place))
-            if len(played) % 10 == 0:
+            if len(played) % 10 == 0 and model is not None:
                 solved = sum(one.score == 1.0 for one in played[-10:])
                 print(
                     f"{name} {seed}: {len(played)} episodes, {solved} of the last ten solved",
                     flush=True,
                 )
     return played
+
+
+def player(model: ChatModel | None, *, is_shown: bool) -> Actor:
+    """Return who acts: a student of the model, or the responder where there is none."""
+    if model is None:
+        return Responder()
+    return Student(model, max_tokens=MAX_TOKENS, demonstrations=None if is_shown else ())
 
 
 def summary(lives: Sequence[Sequence[Episode]]) -> dict[str, Any]:
