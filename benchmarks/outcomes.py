@@ -1,7 +1,7 @@
-"""Does a frozen instruction-tuned model get better by a memory that learns without any model?
+"""Does a frozen instruction-tuned model get better by a memory that learns, with and without a model as its teacher?
 
     agentcl model serve qwen2.5-coder-1.5b -- --dtype bfloat16 --enforce-eager --max-model-len 4096
-    python benchmarks/outcomes.py --url URL --model NAME [--seeds 1] [--episodes 60] [--only none,outcomes]
+    python benchmarks/outcomes.py --url URL --model NAME [--seeds 3] [--episodes 60] [--only none,outcomes]
     python benchmarks/outcomes.py --seeds 5 --family needs        (without a model: the scripted responder)
 
 Incidents of one deployment a seed are played by the model, asked as `Student` asks any model, or by the scripted responder,
@@ -11,8 +11,9 @@ which follows every lesson:
 - rules: the true rules of the situation stand in the prompt. What a perfect memory could be worth.
 - rules-told: the same, without the two turns that `Student` shows before; the model alone.
 - outcomes: `OutcomeTeacher` proposes lessons from what followed what; agentcl keeps those that hold.
+- taught: the same model, as `Teacher` asks it, proposes them instead.
 
-Answers are greedy and kept in `.bench`, so that a run which was cut off asks nothing twice. Solved is an episode with the
+Lives are played side by side, one a seed. Answers are greedy and kept in `.bench`, so that a run which was cut off asks nothing twice. Solved is an episode with the
 score 1.0: the alert is cleared without a wasted step.
 """
 
@@ -22,12 +23,14 @@ import argparse
 import statistics
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, Final
 
 from results import CACHE, machine, save, table
 
-from agentcl import Agent, Memory, OpenAIChat, OutcomeTeacher, Student
+from agentcl import Agent, Memory, OpenAIChat, OutcomeTeacher, Student, Teacher
+from agentcl.agents import Distiller
 from agentcl.envs.acting import Act, Actor, Situation
 from agentcl.envs.domains.incidents.domain import FAMILIES, IncidentDomain
 from agentcl.envs.domains.incidents.responder import Responder
@@ -35,7 +38,8 @@ from agentcl.envs.streams.builders import pools_of, random_stream
 from agentcl.models import CachedModel, ChatModel
 from agentcl.store import Episode
 
-MEMORIES: Final = ("none", "rules", "rules-told", "outcomes")
+MEMORIES: Final = ("none", "rules", "rules-told", "outcomes", "taught")
+ASKED: Final = ("rules-told", "taught")  # need a model
 PARTS: Final = 5  # of a life
 MAX_TOKENS: Final = 24  # of an action
 
@@ -70,9 +74,11 @@ def main() -> None:
     model = CachedModel(endpoint, CACHE / "outcomes.db") if endpoint else None
     found = {}
     for name in asked.only.split(","):
-        if model is None and name == "rules-told":
+        if model is None and name in ASKED:
             continue
-        found[name] = summary([life(model, name, seed, asked) for seed in range(asked.seeds)])
+        with ThreadPoolExecutor(asked.seeds) as pool:
+            lives = pool.map(lambda seed, of=name: life(model, of, seed, asked), range(asked.seeds))
+            found[name] = summary(list(lives))
         show(found)
     result = {
         "machine": machine("openai"),
@@ -95,7 +101,7 @@ def life(model: ChatModel | None, name: str, seed: int, asked: argparse.Namespac
     actor = Told(actor, domain) if name.startswith("rules") else actor
     environment, played = domain.make(), list[Episode]()
     with tempfile.TemporaryDirectory() as folder, Memory(folder, encoder="hashing") as memory:
-        agent = Agent(memory, actor, teacher=OutcomeTeacher() if name == "outcomes" else None)
+        agent = Agent(memory, actor, teacher=teacher(model, name))
         for item in random_stream(domain.name, pools, episodes=asked.episodes, seed=seed):
             place = f"deployment {deployment}"
             played.append(agent.play(environment, item.task, seed=item.seed, world=place))
@@ -113,6 +119,13 @@ def player(model: ChatModel | None, *, is_shown: bool) -> Actor:
     if model is None:
         return Responder()
     return Student(model, max_tokens=MAX_TOKENS, demonstrations=None if is_shown else ())
+
+
+def teacher(model: ChatModel | None, name: str) -> Distiller | None:
+    """Return who says what an episode teaches; None: nobody."""
+    if name == "taught" and model is not None:
+        return Teacher(model)
+    return OutcomeTeacher() if name == "outcomes" else None
 
 
 def summary(lives: Sequence[Sequence[Episode]]) -> dict[str, Any]:
