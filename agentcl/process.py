@@ -19,7 +19,7 @@ from agentcl.errors import ProcessFailed
 _SAFE: Final = {"PYTHONSAFEPATH": "1"}
 _GRACE_S: Final = 2.0  # between being told to end and being killed
 _PAUSE_S: Final = 0.1  # between two looks at one that is starting
-_READ: Final = 16_000  # bytes of the log that `tail` looks at
+_READ: Final = 1_000_000  # bytes of the log that `tail` looks at at the most
 
 
 class ChildProcess:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import sys
@@ -17,10 +18,15 @@ from agentcl.process import ChildProcess
 _MODULE: Final = "vllm.entrypoints.openai.api_server"
 _MISSING: Final = "No module named 'vllm'"
 _STOP_S: Final = 30.0  # for a clean end, before it is killed
+_CACHE: Final = "VLLM_CPU_KVCACHE_SPACE"  # GiB for the keys and values of a model on the CPU
+_CACHE_GIB: Final = "4"
+_LOGGED: Final = 500_000  # characters of a log that are searched for the reason of an end
+_REASON: Final = re.compile(r"\b(?:[A-Z]\w+(?:Error|Exception)|error): .+")
+_VAGUE: Final = ("WARNING", "See root cause above")  # lines that name an error and do not tell why
 
 # vLLM takes nine tenths of the memory, and ends where that is not free; a model of a few megabytes needs little.
 SMALL_ARGUMENTS: Final = ("--gpu-memory-utilization", "0.5")
-SMALL_ENVIRONMENT: Final = {"VLLM_CPU_KVCACHE_SPACE": "1"}
+SMALL_ENVIRONMENT: Final = {_CACHE: "1"}
 
 
 class VllmServer:
@@ -37,13 +43,14 @@ class VllmServer:
         lora: allow LoRA adapters to be loaded and unloaded while it runs.
         prompt_embeds: accept embeddings instead of a prompt.
         arguments: further ones of vLLM's own, e.g. ("--max-model-len", "4096").
-        environment: added to this process's; e.g. {"VLLM_CPU_KVCACHE_SPACE": "1"} without a GPU.
+        environment: added to this process's; e.g. {"VLLM_CPU_KVCACHE_SPACE": "1"}: GiB for keys and values without a
+            GPU; default: 4 there, since vLLM of itself takes nine tenths of the memory or ends.
         log: the file that vLLM writes to; default: a temporary one.
         start_timeout_s: how long it may take until it answers.
 
     Raises:
-        ModelUnavailable: on entering, if vLLM is not installed there, or does not start; then the end of its
-            log is in the message.
+        ModelUnavailable: on entering, if vLLM is not installed there, or does not start; then the reason that its log
+            gives, and the end of that, are in the message.
     """
 
     def __init__(
@@ -68,7 +75,7 @@ class VllmServer:
         self._log = log
         self._start_timeout_s = start_timeout_s
         self._process: ChildProcess | None = None
-        self._variables = dict(environment or {})
+        self._variables = {_CACHE: os.environ.get(_CACHE, _CACHE_GIB), **(environment or {})}
         if lora:
             self._variables["VLLM_ALLOW_RUNTIME_LORA_UPDATING"] = "1"
         self._command = [
@@ -93,7 +100,7 @@ class VllmServer:
                     f"vLLM is not installed for {self._command[0]}: pip install 'agentcl[vllm]' there, or name the "
                     "Python of an environment that has it (--python PATH, or python=)"
                 ) from error
-            raise ModelUnavailable(str(error)) from error
+            raise ModelUnavailable(f"{self._reason()}{error}") from error
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -113,6 +120,13 @@ class VllmServer:
         """End it at once, as a crash would; `with` still cleans up."""
         if self._process is not None:
             self._process.kill()
+
+    def _reason(self) -> str:
+        """Return the first error of the log in a line of its own; empty if there is none."""
+        logged = self._process.tail(_LOGGED) if self._process is not None else ""
+        lines = (line for line in logged.splitlines() if not any(one in line for one in _VAGUE))
+        found = next(filter(None, map(_REASON.search, lines)), None)
+        return f"{found.group(0).strip()}\n" if found else ""
 
     def _answers(self) -> bool:
         try:
