@@ -1,14 +1,21 @@
 # `make demo` and `make test` set up what they need in .venv and run it.
 PYTHON ?= python3
 BIN := .venv/bin
+# VLLM_PYTHON=... names another vLLM, MODEL=... another model of benchmarks/models.py.
+VLLM_PYTHON ?= $(CURDIR)/.venv/vllm/bin/python
+MODEL ?= qwen2.5-coder-1.5b
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 # The other benchmarks need data, and `pip install -e '.[bench]'`; see docs/results/index.md.
-.PHONY: demo demo-memory test test-vllm test-domains check docs bench model clean
+.PHONY: demo demo-real demo-memory test test-vllm test-domains check docs bench model clean
 .NOTPARALLEL:
 
 demo: .venv/.base
 	$(BIN)/python examples/learning_demo.py
+
+# The same with a real model and vLLM, some twenty minutes on one processor; both are fetched first (1.1 GB and 2 GB).
+demo-real: model $(if $(filter $(CURDIR)/%,$(VLLM_PYTHON)),.venv/vllm/.done)
+	$(BIN)/python examples/real_demo.py --model $(MODEL) --python $(VLLM_PYTHON)
 
 demo-memory: .venv/.base
 	$(BIN)/python examples/memory_demo.py
@@ -16,9 +23,7 @@ demo-memory: .venv/.base
 test: .venv/.full
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-# Real vLLM on the CPU in an environment of its own; VLLM_PYTHON=... names another vLLM to test against.
-VLLM_PYTHON ?= $(CURDIR)/.venv/vllm/bin/python
-
+# Real vLLM on the CPU in an environment of its own.
 test-vllm: .venv/.full $(if $(filter $(CURDIR)/%,$(VLLM_PYTHON)),.venv/vllm/.done)
 	VLLM_PYTHON=$(VLLM_PYTHON) $(BIN)/python -m pytest tests/vllm
 
@@ -36,9 +41,7 @@ check: .venv/.full
 docs: .venv/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
-# The real models of the benchmarks, into the cache of `agentcl model`; MODEL=... names another of benchmarks/models.py.
-MODEL ?= qwen2.5-coder-1.5b
-
+# The real models of the benchmarks, into the cache of `agentcl model`.
 model: .venv/.full
 	$(BIN)/python benchmarks/models.py $(MODEL)
 

@@ -5,6 +5,11 @@
 The reference model plays incidents of three deployments, whose rules nobody told it, with memory and without,
 and writes its own lessons. Needs `pip install 'agentcl[reference]'`, nothing from the network, and a few minutes;
 `--agent responder` shows the same with a script instead of a model, in seconds and with the base install.
+
+    python examples/learning_demo.py --url http://127.0.0.1:8000/v1 --model NAME
+
+plays with any instruction-tuned model behind an OpenAI-compatible endpoint. Its lessons are drawn from what followed
+what, and cost no tokens. `make demo-real` fetches such a model and serves it.
 """
 
 from __future__ import annotations
@@ -51,7 +56,13 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=60, help="in each deployment")
     parser.add_argument("--deployments", type=int, default=3)
     parser.add_argument("--workers", type=int, default=2, help="processes side by side")
-    asked = parser.parse_args()
+    parser.add_argument("--url", default="", help="of an endpoint whose model plays instead")
+    parser.add_argument("--model", default="reference", help="as the endpoint names it")
+    show(parser.parse_args())
+
+
+def show(asked: argparse.Namespace) -> None:
+    """Play, draw, and say what was learned and what it was worth."""
     started = time.monotonic()
     folder = play(asked)
     rows = {baseline: list(folder.rows(baseline)) for baseline in folder.settings.memory.baselines}
@@ -84,7 +95,12 @@ def play(asked: argparse.Namespace) -> RunFolder:
         "seeds": list(range(asked.deployments)),
         "workers": asked.workers,
         "tasks": {"domain": "incidents", "families": ["remedy"], "episodes": asked.episodes},
-        "agent": {"name": asked.agent},
+        "agent": {
+            "name": asked.agent,
+            "model": asked.model,
+            "url": asked.url,
+            "teacher": "outcomes" if asked.url else "agent",
+        },
         "memory": {"baselines": list(NAMES), "encoder": "hashing"},
     }
     folder = begin(FOLDER, from_mapping(tables, where="the demo"))

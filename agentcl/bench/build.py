@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from agentcl.agents.outcomes import OutcomeTeacher
 from agentcl.agents.prompts import ACTING, LEARNING, READING
 from agentcl.agents.student import Student
 from agentcl.agents.teacher import Distiller, Teacher
@@ -205,11 +206,17 @@ def make_actor(
 
 
 def make_student(settings: AgentSettings, model: ChatModel | None) -> tuple[Actor, Distiller]:
-    """Return who acts with guidance, and who says what an episode teaches: the same model.
+    """Return who acts with guidance, and who says what an episode teaches.
 
     Raises:
         ConfigError: if the agent can neither follow lessons nor draw them.
     """
+    student, itself = _pupil(settings, model)
+    return student, OutcomeTeacher() if settings.teacher == "outcomes" else itself
+
+
+def _pupil(settings: AgentSettings, model: ChatModel | None) -> tuple[Actor, Distiller]:
+    """Return who acts with guidance, and the same as its own teacher."""
     if model is None:
         if settings.name != Responder.name:
             raise ConfigError(

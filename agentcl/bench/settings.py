@@ -18,6 +18,7 @@ from agentcl.text.suggesting import did_you_mean
 Shape = Literal["random", "blocks", "interleaved", "changing", "alternating", "two-passes", "reuse",
                 "adapt", "gen-env", "gen-task", "revisited"]  # fmt: skip
 Learning = Literal["lessons", "record", "nothing"]
+Teaching = Literal["agent", "outcomes"]
 Option = str | int | float | bool
 UNNAMED: Final = "run"
 EACH: Final = "each"  # a value of `where`: another one for each seed
@@ -70,6 +71,7 @@ class AgentSettings:
     learn: Learning = (
         "lessons"  # what an episode leaves: lessons that the agent draws, its record, nothing
     )
+    teacher: Teaching = "agent"  # of baselines of guidance: who acts, or what followed what
     instructions: str = ""  # said before everything else; empty: those that fit the model
     max_tokens: int = 128  # of one answer
 

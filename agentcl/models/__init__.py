@@ -9,7 +9,14 @@ if TYPE_CHECKING:
     from agentcl.models.cache import CachedModel
     from agentcl.models.check import Capability, Endpoint
     from agentcl.models.fetching import SHIPPED, Shipped, get_model
-    from agentcl.models.kept import KeptModel, kept_model, kept_models, models_folder, remove_model
+    from agentcl.models.kept import (
+        KeptModel,
+        kept_model,
+        kept_models,
+        models_folder,
+        remove_model,
+        unpacked,
+    )
     from agentcl.models.ledger import Call, Ledger, LedgerLine, Prices, RecordedModel
     from agentcl.models.local import LocalChat
     from agentcl.models.metered import MeteredModel
@@ -26,7 +33,7 @@ __all__ = [
     "Endpoint", "KeptModel", "Ledger", "LedgerLine", "LocalChat", "Message", "MeteredModel",
     "OpenAIChat", "Prices", "RecordedModel", "Reply", "Sampling", "ScriptedModel", "Shipped",
     "TokenLogprob", "Usage", "VllmServer", "ask_object", "ask_text", "get_model", "kept_model",
-    "kept_models", "models_folder", "open_model", "open_reference", "remove_model",
+    "kept_models", "models_folder", "open_model", "open_reference", "remove_model", "unpacked",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:
@@ -35,7 +42,7 @@ if not TYPE_CHECKING:
         "cache": "CachedModel",
         "check": "Capability Endpoint",
         "fetching": "SHIPPED Shipped get_model",
-        "kept": "KeptModel kept_model kept_models models_folder remove_model",
+        "kept": "KeptModel kept_model kept_models models_folder remove_model unpacked",
         "ledger": "Call Ledger LedgerLine Prices RecordedModel",
         "metered": "MeteredModel",
         "local": "LocalChat",

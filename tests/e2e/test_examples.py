@@ -9,6 +9,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from agentcl.models import REFERENCE_FOLDER, get_model
+
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
 LINK = re.compile(r"\]\(([^)]+)\)")
@@ -25,20 +27,24 @@ PRINTS = {
 
 
 def run(file: Path, folder: Path, *options: str) -> str:
-    done = subprocess.run(
+    done = ended(file, folder, *options)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def ended(file: Path, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [sys.executable, "-W", "error", str(file), *options],
         cwd=folder,
         capture_output=True,
         text=True,
         check=False,
-        env={"PATH": "", "AGENTCL_ENCODER": "hashing", "COLUMNS": "100"},
+        env={"PATH": "", "AGENTCL_ENCODER": "hashing", "COLUMNS": "100", "HOME": str(folder)},
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def test_every_example_is_run_here() -> None:
-    demos = {"memory_demo.py", "picture.py", "learning_demo.py", "curves.py"}
+    demos = {"memory_demo.py", "picture.py", "learning_demo.py", "curves.py", "real_demo.py"}
     found = {path.name for path in EXAMPLES.glob("*.py")} - demos
     assert found == set(PRINTS)
 
@@ -86,6 +92,19 @@ def test_the_demo_of_learning_plays_compares_and_draws(
         "utf-8"
     )
     assert (tmp_path / "demo-run" / "memories" / "guidance.0" / "journal.db").exists()
+
+
+def test_the_demo_with_a_real_model_says_what_it_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_model = ended(EXAMPLES / "real_demo.py", tmp_path)
+    assert (without_model.returncode, without_model.stderr) == (1, "")
+    assert "make model" in without_model.stdout
+    monkeypatch.setenv("AGENTCL_MODELS", str(tmp_path / ".cache" / "agentcl" / "models"))
+    get_model(str(REFERENCE_FOLDER), name="ours")
+    without_vllm = ended(EXAMPLES / "real_demo.py", tmp_path, "--model", "ours")
+    assert (without_vllm.returncode, without_vllm.stderr) == (1, "")
+    assert "vLLM is not installed" in without_vllm.stdout
 
 
 def test_the_corpus_is_whole() -> None:

@@ -27,6 +27,7 @@ _STREAM: Final = ("tasks.domain", "tasks.options", "tasks.file", "tasks.stream",
 _AGENT: Final = (
     "agent.name",
     "agent.learn",
+    "agent.teacher",
     "agent.instructions",
     "agent.max_tokens",
     "memory.limit",

@@ -70,6 +70,16 @@ def test_guidance_learns_and_keeps_its_memory_beside_the_rows(tmp_path: Path) ->
         assert [len(row.steps) for row in rows] == [e.steps for e in memory.episodes.list()]
 
 
+def test_what_followed_what_can_teach_instead_of_the_agent(tmp_path: Path) -> None:
+    asked = {**tables("none", "guidance"), "seeds": [0, 1, 2]}
+    asked["agent"] = {"name": "responder", "teacher": "outcomes"}
+    folder = run(tmp_path / "run", asked)
+    assert late(folder, "guidance") > 0.85 > 0.7 > late(folder, "none")
+    rows = list(folder.rows("guidance", 0))
+    assert not any(row.leaks or row.error or "learn" in row.usage for row in rows)
+    assert any(row.learned for row in rows)
+
+
 def test_a_report_tells_what_was_learned_and_on_which_evidence(tmp_path: Path) -> None:
     folder = run(tmp_path / "run", {**tables("none", "guidance"), "seeds": [0, 1]})
     lines = summarise(folder).lessons
