@@ -16,11 +16,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypedDict
 
-from agentcl.errors import NotTrusted
+from agentcl.errors import ConfigError, NotTrusted
+from agentcl.text.homes import config_folder
 from agentcl.text.saving import save_text
 
 logger = logging.getLogger(__name__)
-_FOLDER: Final = Path("agentcl", "trusted")
 _unwritten: Final[dict[str, Mapping[str, str]]] = {}  # of users without a place to keep it
 BY_NAMING: Final = "name it yourself (encoder=..., --encoder or AGENTCL_ENCODER)"
 
@@ -37,7 +37,7 @@ def confirmed(place: Path) -> Mapping[str, str]:
     real = os.path.realpath(place)
     try:
         held = json.loads(_file(place).read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ConfigError, ValueError, RecursionError):
         return _unwritten.get(real, {})
     named = held.get("named") if isinstance(held, dict) else None
     if not isinstance(named, dict) or held.get("place") != real:
@@ -58,7 +58,7 @@ def confirm(place: Path, named: Mapping[str, str]) -> None:
         file = _file(place)
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         save_text(file, json.dumps(held, indent=2) + "\n")
-    except OSError as error:
+    except (OSError, ConfigError) as error:
         logger.warning("what you named for %s cannot be kept: %s", place, error)
         _unwritten[held["place"]] = held["named"]
 
@@ -67,7 +67,7 @@ def revoke(place: Path) -> bool:
     """Take back what was confirmed for a place; return whether there was something."""
     held = bool(confirmed(place))
     _unwritten.pop(os.path.realpath(place), None)
-    with suppress(OSError):
+    with suppress(OSError, ConfigError):
         _file(place).unlink(missing_ok=True)
     return held
 
@@ -100,10 +100,6 @@ def confirmed_encoder(folder: Path, name: str, *, said: str) -> str:
 
 
 def _file(place: Path) -> Path:
-    """Return where is kept what was confirmed for a place. Raises OSError if the user has no home."""
-    # A relative one is to be ignored, says the XDG specification.
-    for home in (os.environ.get("XDG_CONFIG_HOME", ""), os.path.expanduser("~/.config")):  # noqa: PTH111  # it does not raise
-        if Path(home).is_absolute():
-            key = hashlib.blake2b(os.fsencode(os.path.realpath(place)), digest_size=16).hexdigest()
-            return Path(home) / _FOLDER / f"{key}.json"
-    raise OSError("there is no home folder; set XDG_CONFIG_HOME")
+    """Return where is kept what was confirmed for a place. Raises ConfigError if the user has no home."""
+    key = hashlib.blake2b(os.fsencode(os.path.realpath(place)), digest_size=16).hexdigest()
+    return config_folder("trusted") / f"{key}.json"

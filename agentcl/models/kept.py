@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from agentcl.errors import InvalidInput, ModelUnavailable, StorageFull
+from agentcl.text.homes import cache_folder
 from agentcl.text.saving import save_text
 from agentcl.text.suggesting import did_you_mean
 
@@ -54,11 +55,10 @@ class KeptModel:
 
 
 def models_folder() -> Path:
-    """Return the folder of the cache; it need not exist."""
+    """Return the folder of the cache; it need not exist. Raises ConfigError if the user has no home."""
     if named := os.environ.get("AGENTCL_MODELS"):
         return Path(named)
-    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(caches) / "agentcl" / "models"
+    return cache_folder("models")
 
 
 def kept_models() -> list[KeptModel]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 import warnings
@@ -18,6 +17,7 @@ from typing import Any, Final
 from agentcl.envs.base import Split, Task
 from agentcl.envs.requests import require_own
 from agentcl.errors import EnvironmentFailed, InvalidInput, needs
+from agentcl.text.homes import cache_folder
 
 NAME: Final = "textworld"
 
@@ -136,10 +136,7 @@ class GameFolder:
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        if folder is None:
-            caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-            folder = Path(caches) / "agentcl" / "textworld"
-        self.folder = folder
+        self.folder = cache_folder("textworld") if folder is None else folder
 
     def game(self, task: Task) -> Path:
         """Return the file of a task's game, with its description beside it as `.json`.
