@@ -16,7 +16,7 @@ from agentcl.cli.screen import Screen
 from agentcl.errors import ModelUnavailable, StoreUnavailable
 from agentcl.models.check import check as check_endpoint
 from agentcl.models.ledger import By, Ledger, Prices
-from agentcl.models.reference.shipped import REFERENCE_NAME, reference_folder
+from agentcl.models.reference.shipped import REFERENCE_NAME
 
 
 @click.command()
@@ -75,15 +75,18 @@ def list_(screen: Screen) -> None:
 
 @model.command()
 @click.argument("name")
+@click.option(
+    "--unpacked",
+    "is_unpacked",
+    is_flag=True,
+    help="The folder that transformers and vLLM load; of a GGUF it is made first, which takes a minute or more.",
+)
 @command
-def path(screen: Screen, name: str) -> None:
-    """Print where a kept model lies, as transformers and vLLM load it.
-
-    A GGUF is unpacked the first time, which takes a minute or more.
-    """
+def path(screen: Screen, name: str, is_unpacked: bool) -> None:
+    """Print where a kept model lies."""
     from agentcl.models.named import model_path
 
-    found = str(model_path(name))
+    found = str(model_path(name, is_unpacked=is_unpacked))
     screen.answer({"path": found}, found)
 
 
@@ -129,20 +132,19 @@ def serve(
 
     It prints the endpoint, and keeps the beginnings of prompts. MODEL is a name of `agentcl model list`, a folder, or a name that vLLM finds; `reference` is the small model that comes with agentcl.
     """
-    from agentcl.models.kept import kept_model, unpacked
-    from agentcl.models.vllm import SMALL_ARGUMENTS, SMALL_ENVIRONMENT, VllmServer
+    from agentcl.models.named import served
+    from agentcl.models.vllm import SMALL_ARGUMENTS, SMALL_ENVIRONMENT, VllmServer, check_installed
 
     if source == REFERENCE_NAME and not Path(source).exists():
-        source, name = str(reference_folder()), name or REFERENCE_NAME
         arguments = (*SMALL_ARGUMENTS, *arguments)
         given["environment"] = SMALL_ENVIRONMENT
-    elif not Path(source).exists() and (held := kept_model(source)) is not None:
-        source, name = str(unpacked(held)), name or held.name
+    check_installed(given["python"])  # before a GGUF is unpacked for it
+    loaded, called = served(source)
     screen.note(f"starting vLLM for {source}; this takes a minute or more")
     # `docker stop` and service managers send SIGTERM; vLLM's processes must not outlive this one.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with VllmServer(source, served_name=name, arguments=arguments, **given) as server:
+        with VllmServer(loaded, served_name=name or called, arguments=arguments, **given) as server:
             found = {"url": server.url, "model": server.name}
             screen.answer(found, f"{server.name} at {server.url}")
             while server.is_running():

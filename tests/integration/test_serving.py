@@ -11,8 +11,10 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
+from click.testing import CliRunner
 
 from agentcl import ModelUnavailable
+from agentcl.cli.main import main
 from agentcl.models.reference.shipped import REFERENCE_FOLDER
 from agentcl.models.vllm import VllmServer
 
@@ -113,7 +115,7 @@ def test_a_python_without_vllm_is_named_with_what_to_do() -> None:
 
 @pytest.mark.parametrize(
     ("model", "source", "number"),
-    [("m", "m", signal.SIGINT), ("reference", str(REFERENCE_FOLDER), signal.SIGTERM)],
+    [("org/m", "org/m", signal.SIGINT), ("reference", str(REFERENCE_FOLDER), signal.SIGTERM)],
 )
 def test_the_command_serves_until_it_is_interrupted_or_ended(
     model: str, source: str, number: signal.Signals, environment: dict[str, str]
@@ -136,7 +138,25 @@ def test_the_command_serves_until_it_is_interrupted_or_ended(
         with urlopen(url) as response:
             argv = json.load(response)["argv"]
         assert argv[argv.index("--model") + 1] == source
-        assert argv[argv.index("--served-model-name") + 1] == model
+        assert argv[argv.index("--served-model-name") + 1] == model.removeprefix("org/")
         process.send_signal(number)
         assert process.wait(60) == 0
     assert not answers(url)
+
+
+def test_a_model_that_is_nowhere_is_refused_before_anything_starts(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", environment["PYTHONPATH"])
+    done = CliRunner().invoke(main, ["model", "serve", "nope"])
+    assert done.exit_code == 1
+    assert "there is no model 'nope' on this machine" in done.stderr
+    assert "starting" not in done.stderr
+
+
+@pytest.mark.skipif(find_spec("vllm") is not None, reason="needs a Python without vLLM")
+def test_without_vllm_nothing_is_said_to_start() -> None:
+    done = CliRunner().invoke(main, ["model", "serve", "reference"])
+    assert done.exit_code == 1
+    assert "vLLM is not installed" in done.stderr
+    assert "starting" not in done.stderr
