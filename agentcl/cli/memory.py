@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -69,7 +69,7 @@ def add(
     skipped: list[Skipped] = []
 
     def drafts() -> Iterator[Draft]:
-        for source in _sources(paths, skipped, limits):
+        for source in _sources(paths, skipped, limits, memory.store.own_paths):
             yield Draft(
                 text=source.text,
                 title=source.title,
@@ -114,13 +114,16 @@ def add(
 
 
 def _sources(
-    paths: tuple[str, ...], skipped: list[Skipped], limits: ReadLimits
+    paths: tuple[str, ...],
+    skipped: list[Skipped],
+    limits: ReadLimits,
+    leave_out: Collection[Path],
 ) -> Iterator[Source]:
     for path in paths:
         if path == "-":
             yield load_stream(sys.stdin.buffer, "-", limits=limits)
         else:
-            yield from load(Path(path), skipped=skipped, limits=limits)
+            yield from load(Path(path), skipped=skipped, limits=limits, leave_out=leave_out)
 
 
 @click.command()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
@@ -157,14 +158,18 @@ def scope_of(given: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in named.items() if value is not None}
 
 
+@contextmanager
 def open_memory(
     given: dict[str, Any], *, begins: bool = False, may_be_empty: bool = False
-) -> Memory:
-    """Open the memory that a command's options name; looking at one that is not there makes none."""
+) -> Iterator[Memory]:
+    """Open the memory that a command's options name; looking at one that is not there makes none.
+
+    One that is begun by a command that is refused goes again.
+    """
     # Here, so that `--help` does not wait for it.
     from agentcl.memory.memory import Memory
     from agentcl.memory.settings import resolve
-    from agentcl.store.backends import holds_store
+    from agentcl.store.backends import holds_store, removing_new_folder
 
     options: dict[str, Any] = {
         name: given.pop(name) for name in ("path", "encoder", "index") if name in given
@@ -174,11 +179,10 @@ def open_memory(
         raise StoreUnavailable(
             f"there is no memory at {path}; begin one with `agentcl add`, or name another --path"
         )
-    memory = Memory(**options, read_only=False)
-    if not (begins or may_be_empty) and memory.store.journal.last_seq() == 0:
-        memory.close()
-        raise InvalidInput(f"the memory at {path} is empty; fill it with `agentcl add`")
-    return memory
+    with removing_new_folder(path), Memory(**options, read_only=False) as memory:
+        if not (begins or may_be_empty) and memory.store.journal.last_seq() == 0:
+            raise InvalidInput(f"the memory at {path} is empty; fill it with `agentcl add`")
+        yield memory
 
 
 def open_folder(path: Path | None) -> Memory:

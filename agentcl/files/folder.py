@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final, NoReturn
 
@@ -20,7 +20,11 @@ from agentcl.text import pages
 
 
 def load(
-    path: Path, *, skipped: list[Skipped] | None = None, limits: ReadLimits = DEFAULT
+    path: Path,
+    *,
+    skipped: list[Skipped] | None = None,
+    limits: ReadLimits = DEFAULT,
+    leave_out: Collection[Path] = (),
 ) -> Iterator[Source]:
     """Yield the documents of a file, or of all files below a folder in the order of their names.
 
@@ -32,6 +36,7 @@ def load(
         path: the file or folder.
         skipped: takes what was left out.
         limits: what reading one document may take. PDF, HTML and mail are parsed in a child process.
+        leave_out: files and folders, with links followed, that are passed over without a note in a folder.
 
     Raises:
         LoadError: naming the file, the place in it, and what to do; only for a file that is named.
@@ -41,7 +46,7 @@ def load(
         if not _is_folder(path):
             yield from _load_file(path, notes, limits, apart)
             return
-        for file in _walk(path, notes):
+        for file in _walk(path, notes, leave_out):
             try:
                 yield from _load_file(file, notes, limits, apart)
             except LoadError as error:
@@ -101,14 +106,16 @@ def _count_file(path: Path, *, is_named: bool) -> int:
         return 0
 
 
-def _walk(folder: Path, skipped: list[Skipped]) -> Iterator[Path]:
+def _walk(folder: Path, skipped: list[Skipped], leave_out: Collection[Path] = ()) -> Iterator[Path]:
     """Yield the files below a folder that have a reader, each folder's own files first, sorted."""
 
     def note(error: OSError) -> None:
         skipped.append(Skipped(shown(Path(error.filename)), f"cannot be read: {error.strerror}"))
 
     for root, names, files in os.walk(folder, onerror=note):
-        visible = sorted(name for name in names if not name.startswith("."))
+        here = Path(root).resolve()
+        hidden = {path.name for path in leave_out if path.parent == here}
+        visible = sorted(n for n in names if not n.startswith(".") and n not in hidden)
         links = [name for name in visible if Path(root, name).is_symlink()]
         names[:] = [name for name in visible if name not in links]
         for name in links:
@@ -116,7 +123,7 @@ def _walk(folder: Path, skipped: list[Skipped]) -> Iterator[Path]:
             skipped.append(Skipped(shown(Path(root, name)), reason))
         for name in sorted(files):
             path = Path(root, name)
-            if name.startswith("."):
+            if name.startswith(".") or name in hidden:
                 continue
             if path.suffix.lower() not in _READERS:
                 skipped.append(Skipped(shown(path), _unread(path)))

@@ -13,7 +13,7 @@ from agentcl.memory import fact_writing as facts
 from agentcl.memory.facts import Facts
 from agentcl.memory.opened import Opened
 from agentcl.memory.settings import Setting
-from agentcl.retrieval.folders import FOLDER, strangers
+from agentcl.retrieval.folders import strangers
 from agentcl.retrieval.retriever import IndexState
 from agentcl.store.families import PARENTS
 from agentcl.store.records import ANY, Document, Passage, ScopeView
@@ -289,7 +289,7 @@ def _indexes(opened: Opened) -> Iterator[str]:
 
 
 def _files(opened: Opened) -> Iterator[str]:
-    known = {*opened.journal.files(), FOLDER}
+    known = {path.name for path in opened.own_paths()}
     for entry in sorted(opened.path.iterdir()):
         if entry.is_symlink():
             yield f"{entry.name} is a link; what agentcl deletes it does not look for behind one"

@@ -23,13 +23,20 @@ from agentcl.memory.settings import Setting, resolve
 from agentcl.memory.trusted import confirm, confirmed_encoder
 from agentcl.retrieval.encoders import Encoder, default_encoder_name, open_encoder
 from agentcl.retrieval.encoders.base import GivenVectors
-from agentcl.retrieval.encoders.naming import check_named, identity, is_complete, is_own
+from agentcl.retrieval.encoders.naming import (
+    check_known,
+    check_named,
+    identity,
+    is_complete,
+    is_own,
+)
+from agentcl.retrieval.folders import FOLDER
 from agentcl.retrieval.graph.names import Extractor
 from agentcl.retrieval.graph.settings import GraphSettings
 from agentcl.retrieval.index import Index
 from agentcl.retrieval.modes import Mode, SearchMode
 from agentcl.retrieval.retriever import Retriever, clear_closed
-from agentcl.store.backends import open_store
+from agentcl.store.backends import holds_store, open_store
 from agentcl.store.base import Writing
 from agentcl.store.records import Record, now_micros
 from agentcl.store.rows import EncoderSpec, content_hash, mismatch
@@ -81,8 +88,10 @@ class Opened:
                 "passage_limit": passage_limit,
             }
         )
-        check_named(self.setting("encoder"))
         self.path: Path = self.setting("path")
+        check_named(self.setting("encoder"))
+        if not holds_store(self.path):  # before a folder is made for it
+            self._check_known(encoder)
         self.clock = clock
         self.graph_settings = graph or GraphSettings()
         self.lock = threading.RLock()
@@ -118,6 +127,11 @@ class Opened:
             self._drop_retriever()
             self.journal.close()
 
+    def own_paths(self) -> frozenset[Path]:
+        """Return what of the folder is the memory's own, whether or not it is there; with links followed."""
+        folder = self.path.resolve()
+        return frozenset(folder / name for name in (*self.journal.files(), FOLDER))
+
     def setting(self, name: str) -> Any:  # noqa: ANN401  # each setting has its own type
         """Return the effective value of a setting."""
         return self.settings[name].value
@@ -138,6 +152,11 @@ class Opened:
         if self._encoder is not None:
             return self._encoder.is_lexical
         return self.encoder_name().partition(":")[0] == "hashing"
+
+    def named_encoder(self) -> str:
+        """Return the name of the encoder that vectors must be of; empty if the first ones decide."""
+        is_open = self._encoder is None and self.setting("encoder") == "auto"
+        return "" if is_open else self.encoder_name()
 
     def encoder_name(self) -> str:
         """Return the name of the encoder, without opening it."""
@@ -275,7 +294,13 @@ class Opened:
         """Refuse at once to mix the vectors of two encoders. Raises EncoderMismatch."""
         held = self.journal.encoder()
         if held is not None and held.name != self.encoder_name():
+            self._check_known(self._encoder)
             raise EncoderMismatch(mismatch(held, self._named() or self.encoder_name(), self.path))
+
+    def _check_known(self, encoder: str | Encoder | None) -> None:
+        """Refuse a name that no encoder has; one that is given as an object may have any. Raises ConfigError."""
+        if isinstance(encoder, str | None) and self.setting("encoder") != "auto":
+            check_known(self.setting("encoder"))
 
     def confirm(self, named: str) -> None:
         """Keep that the user named an encoder for this folder, so that it is opened without being named."""

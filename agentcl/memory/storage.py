@@ -183,7 +183,7 @@ class Storage:
                     into=fields,
                     grants=Grants(trusted, erasures, rollbacks),
                     check=partial(check_record, is_trusted=trusted),
-                    check_encoder=self._opened.check_encoder,
+                    encoder=self._opened.named_encoder(),
                     dry_run=dry_run,
                 )
         except OSError as error:
@@ -301,6 +301,11 @@ class Storage:
     def retriever(self) -> Retriever:
         """The indexes."""
         return self._opened.retriever
+
+    @property
+    def own_paths(self) -> frozenset[Path]:
+        """The files and folders that the memory makes in its folder."""
+        return self._opened.own_paths()
 
     @property
     def encoder(self) -> Encoder:

@@ -95,7 +95,8 @@ def confirmed_encoder(folder: Path, name: str, *, said: str) -> str:
         )
     raise NotTrusted(
         f"the memory at {folder} names the encoder {said!r}, which you have not confirmed; nothing was "
-        f"asked or loaded. {advice}. Until then mode='text' searches by words"
+        f"asked or loaded. {advice}. Until then mode='text' searches by words; "
+        f"`agentcl reembed --path {folder} --encoder hashing` does without it for good"
     )
 
 

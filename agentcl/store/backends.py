@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from agentcl.store.base import Store
@@ -39,6 +41,32 @@ def open_store(
         read_only=read_only,
         clock=clock,
     )
+
+
+@contextmanager
+def removing_new_folder(folder: Path) -> Iterator[None]:
+    """Take away a folder without records that the block made, and those above it, if it raises.
+
+    Nothing else is touched: a folder that was there stays, and one in which something else was put.
+    """
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        yield
+    except BaseException:
+        if new and holds_store(folder) and _is_empty(folder):
+            with suppress(OSError):
+                shutil.rmtree(folder)
+                for path in new[1:]:
+                    path.rmdir()
+        raise
+
+
+def _is_empty(folder: Path) -> bool:
+    store = open_store(folder, read_only=True)
+    try:
+        return store.last_seq() == 0 and {entry.name for entry in folder.iterdir()} <= store.files()
+    finally:
+        store.close()
 
 
 def holds_store(folder: Path) -> bool:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final, TypeVar
 
@@ -55,6 +55,10 @@ class Scope:
     user: str = ""
     agent: str = ""
     session: str = ""
+
+    def __str__(self) -> str:
+        named = [f"{name} {value!r}" for name, value in asdict(self).items() if value]
+        return ", ".join(named) or "no user, agent or session"
 
     def view(self) -> ScopeView:
         """Return what a reader in this scope sees: its own records and those shared with it."""

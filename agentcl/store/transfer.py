@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, BinaryIO, Final
 
-from agentcl.errors import StoreCorrupt, TransferError
+from agentcl.errors import EncoderMismatch, StoreCorrupt, TransferError
 from agentcl.store import border
 from agentcl.store.aside import Admission
 from agentcl.store.base import Store
@@ -22,7 +22,7 @@ from agentcl.store.checks import canonical_json
 from agentcl.store.merging import Conflict, Merge
 from agentcl.store.records import Record, ScopeView, from_micros, now_micros
 from agentcl.store.rescoping import rescope
-from agentcl.store.rows import Counters, Row, readable
+from agentcl.store.rows import Counters, EncoderSpec, Row, readable
 from agentcl.text.visible import for_json
 
 _EVERYTHING: Final = ScopeView(None, None, None, None)
@@ -109,7 +109,7 @@ def import_(
     into: Mapping[str, str] | None = None,
     grants: Grants = Grants(),  # it is frozen
     check: Callable[[Record], None] = lambda record: None,
-    check_encoder: Callable[[], None] = lambda: None,
+    encoder: str = "",
     dry_run: bool = False,
 ) -> Imported:
     """Merge the rows of an export into a store; see `agentcl.store.merging`.
@@ -125,13 +125,13 @@ def import_(
         into: fields of scopes, and what they become; the others stay.
         grants: what it may do.
         check: raises InvalidInput for a record that no verb would store.
-        check_encoder: called once the store has the encoder of the vectors; raises EncoderMismatch to refuse it.
+        encoder: whose vectors it must have; default: the first vectors decide.
         dry_run: change nothing, and return what would be done.
 
     Raises:
         TransferError: if a line is damaged or missing, or says what no memory holds, or what this one must
             not take; nothing is imported then.
-        EncoderMismatch: if the vectors were made by another encoder than this journal's.
+        EncoderMismatch: if the vectors were made by another encoder than this journal's; nothing is imported then.
     """
     read = border.read(lines, check=check)
     _check_scopes(read, view, into or {})
@@ -148,8 +148,8 @@ def import_(
             )  # fmt: skip
             rows = admission.rows
             if read.spec is not None and any(vector is not None for _, vector, _ in rows):
+                _check_encoder(read.spec, store, encoder)
                 writing.claim_encoder(read.spec)
-                check_encoder()
             admission.note(writing)
             is_foreign = not grants.evidence
             done = Merge(store, writing, rows, below=admission.below, is_foreign=is_foreign).run()
@@ -182,13 +182,26 @@ class _DryRunError(Exception):
     """Undoes what an import wrote."""
 
 
+def _check_encoder(theirs: EncoderSpec, store: Store, named: str) -> None:
+    """Refuse vectors of another encoder, and say how the export comes in with vectors made anew."""
+    held = store.encoder()
+    ours = named or theirs.name if held is None else held.name
+    if held not in (None, theirs) or ours != theirs.name:
+        raise EncoderMismatch(
+            f"the export has vectors of {theirs}, and this memory those of {held or ours}; nothing was imported. "
+            "To bring it here with vectors made anew, import it into a new folder, embed that anew, and import what "
+            f"that exports: agentcl import EXPORT --path NEW --encoder {theirs.name}; agentcl reembed --path NEW "
+            f"--encoder {ours}; agentcl export ANEW.jsonl --path NEW; agentcl import ANEW.jsonl"
+        )
+
+
 def _check_scopes(read: border.Export, view: ScopeView, into: Mapping[str, str]) -> None:
     """Refuse rows that belong to others than the caller named."""
     for (row, _, _), line in zip(read.rows, read.lines, strict=True):
         if row.tenant is not None and not view.sees(replace(row.scope, **into)):
             raise TransferError(
                 f"line {line} holds a record of {row.scope}, which is not below the scope that was named; "
-                "nothing was imported. Bring it there with `into`, or name no scope"
+                "nothing was imported. Bring it there with --into user=NAME (into={'user': NAME}), or name no scope"
             )
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Final
 
-_ALIKE: Final = 0.6  # of 1: how much two spellings must share
+_ALIKE: Final = 0.6  # of 1: how much two spellings must share ...
+_MEANT: Final = 0.7  # ... for one to be said to be meant
 
 
 def nearest(name: str, known: Iterable[str], *, most: int = 1, alike: float = _ALIKE) -> list[str]:
@@ -15,7 +16,7 @@ def nearest(name: str, known: Iterable[str], *, most: int = 1, alike: float = _A
 
 
 def did_you_mean(
-    name: str, known: Iterable[str], advice: str = "", *, alike: float = _ALIKE
+    name: str, known: Iterable[str], advice: str = "", *, alike: float = _MEANT
 ) -> str:
     """Return how a message about a wrong name goes on: with the nearest known name, then advice.
 

@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from agentcl import Memory
 from agentcl.cli.main import main
 from agentcl.models import Ledger, Message, RecordedModel, ScriptedModel
+from agentcl.store.backends import removing_new_folder
 
 HARBOUR = "# Harbour\n\nThe harbour of Tessary was dredged in 1871.\n"
 
@@ -30,6 +31,17 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def as_json(result: Result) -> Any:
     return json.loads(result.stdout)
+
+
+@pytest.mark.parametrize("place", [".agentcl-memory", "mine", "."])
+def test_a_memory_is_no_document_of_the_folder_that_it_lies_in(
+    run: Any, tmp_path: Path, place: str
+) -> None:
+    (tmp_path / "note.md").write_text(HARBOUR)
+    (tmp_path / "odd.xyz").write_text("?")
+    for _ in range(2):
+        told = as_json(run("add", ".", "--path", place, "--json"))
+        assert [one["path"] for one in told["skipped_files"]] == ["odd.xyz"]
 
 
 def test_the_main_path_from_files_to_forgetting(run: Any, tmp_path: Path) -> None:
@@ -114,6 +126,58 @@ def test_a_memory_that_is_not_there_is_not_made_by_looking(run: Any, tmp_path: P
     run("add", "missing.md", "--path", str(tmp_path / "nowhere"), code=1)
     run("import", "missing.jsonl", "--path", str(tmp_path / "nowhere"), code=1)
     assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize(
+    "refused", [["add", "bad.pdf"], ["import", "bad.pdf"], ["guidance", "import", "bad.pdf"]]
+)
+@pytest.mark.parametrize("place", ["new", "new/below", "old"])
+def test_a_command_that_is_refused_leaves_no_empty_memory_behind(
+    run: Any, tmp_path: Path, refused: list[str], place: str
+) -> None:
+    (tmp_path / "bad.pdf").write_bytes(b"%PDF-1.4 not really")
+    (tmp_path / "old").mkdir()
+    run(*refused, "--path", place, code=1)
+    assert {path.name for path in tmp_path.iterdir()} == {"bad.pdf", "old"}
+
+
+def test_what_others_put_into_a_new_folder_stays(tmp_path: Path) -> None:
+    def failing(folder: Path, text: str) -> None:
+        with removing_new_folder(folder), Memory(folder, encoder="hashing") as memory:
+            if text:
+                memory.add(text)
+            else:
+                (folder / "theirs.txt").write_text("x")
+            raise KeyError
+
+    for text, kept in (("", "theirs.txt"), ("The ferry leaves at seven.", "journal.db")):
+        with pytest.raises(KeyError):
+            failing(tmp_path / kept, text)
+        assert (tmp_path / kept / kept).exists()
+
+
+def test_an_export_with_vectors_of_another_encoder_says_how_it_comes_in(
+    run: Any, tmp_path: Path
+) -> None:
+    run("add", "-", "--path", "theirs", "--encoder", "hashing:64", input="The ferry waits.")
+    run("export", "EXPORT", "--path", "theirs", "--encoder", "hashing:64")
+    run("add", "-", input="Something of ours.")
+    told = run("import", "EXPORT", code=1).stderr
+    commands = " ".join(told.split()).partition("exports: ")[2].split("; ")
+    assert len(commands) == 4
+    for line in commands:
+        run(*line.split()[1:])
+    assert "ferry waits" in run("search", "ferry").stdout
+
+
+def test_an_unknown_encoder_is_said_to_be_unknown(run: Any, tmp_path: Path) -> None:
+    told = run("search", "x", "--encoder", "nope", "--path", "new", code=1).stderr
+    run("add", "-", "--encoder", "nope", "--path", "new", input="x", code=1)
+    assert not (tmp_path / "new").exists()
+    run("add", "-", input="Something of ours.")
+    told = run("search", "x", "--encoder", "nope", code=1).stderr
+    assert "unknown encoder 'nope'; choose hashing" in told
+    assert "did you mean 'hashing'" in run("search", "x", "--encoder", "hashin", code=1).stderr
 
 
 def test_an_empty_memory_says_how_to_fill_it(run: Any, tmp_path: Path) -> None:

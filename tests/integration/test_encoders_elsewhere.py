@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import os
 import sqlite3
 import threading
@@ -333,6 +334,18 @@ def test_a_folder_that_is_not_there_is_not_called_confirmed(tmp_path: Path) -> N
 def test_a_folder_without_an_address_has_to_be_told_one(tmp_path: Path) -> None:
     folder = received(tmp_path / "m", "openai:m")
     assert "name it once" in invoke("trust", folder, "--yes").stderr
+
+
+def test_a_folder_whose_encoder_nobody_serves_any_more_says_how_it_is_used_without(
+    tmp_path: Path,
+) -> None:
+    folder = received(tmp_path / "m", "openai:m")
+    way = f"agentcl reembed --path {folder} --encoder hashing"
+    with Memory(folder) as memory, pytest.raises(NotTrusted, match=re.escape(way)):
+        memory.search("ferry")
+    assert invoke(*way.split()[1:]).exit_code == 0
+    with Memory(folder) as memory:
+        assert memory.search("ferry").encoder == "hashing"
 
 
 def test_an_import_confirms_nothing(tmp_path: Path, server: EmbeddingServer) -> None:

@@ -9,8 +9,7 @@ from urllib.parse import parse_qsl
 from agentcl.errors import ConfigError
 from agentcl.retrieval.encoders.base import Encoder, GivenVectors, Role
 from agentcl.retrieval.encoders.hashing import HashingEncoder
-from agentcl.retrieval.encoders.naming import KINDS, PREFIXES, dimension_of, parts_of
-from agentcl.text.suggesting import did_you_mean
+from agentcl.retrieval.encoders.naming import PREFIXES, dimension_of, parts_of, unknown
 
 __all__ = [
     "Encoder",
@@ -61,5 +60,4 @@ def open_encoder(name: str) -> Encoder:
         if not given.keys() <= set(PREFIXES):
             raise ConfigError(f"encoder {name!r}: after # come {' and '.join(PREFIXES)}")
         return OpenAIEncoder(model, base_url=url, **given)
-    advice = "choose hashing[:DIM], minilm, sentence-transformers:NAME_OR_PATH, openai:MODEL@URL or given:DIM"
-    raise ConfigError(f"unknown encoder {name!r}{did_you_mean(kind, KINDS, advice)}")
+    raise unknown(name)

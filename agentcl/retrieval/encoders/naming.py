@@ -12,6 +12,7 @@ from agentcl.errors import ConfigError
 from agentcl.retrieval.encoders.hashing import HashingEncoder
 from agentcl.store.rows import MOST_DIMENSIONS
 from agentcl.text.endpoint import check_address
+from agentcl.text.suggesting import did_you_mean
 
 KINDS: Final = ("hashing", "minilm", "sentence-transformers", "openai", "given")
 PREFIXES: Final = ("query_prefix", "passage_prefix")
@@ -41,6 +42,20 @@ def check_named(name: str) -> None:
     model, url, _ = parts_of(rest)
     if kind == "openai" and url:
         check_address(url, f"the encoder openai:{model}")
+
+
+def check_known(name: str) -> None:
+    """Refuse a name that no encoder has. Raises ConfigError."""
+    kind = name.partition(":")[0]
+    if kind not in KINDS:
+        raise unknown(name)
+
+
+def unknown(name: str) -> ConfigError:
+    """Return the error that says which encoders there are."""
+    kind = name.partition(":")[0]
+    advice = "choose hashing[:DIM], minilm, sentence-transformers:NAME_OR_PATH, openai:MODEL@URL or given:DIM"
+    return ConfigError(f"unknown encoder {name!r}{did_you_mean(kind, KINDS, advice)}")
 
 
 def identity(name: str) -> str:

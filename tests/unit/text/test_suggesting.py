@@ -18,6 +18,10 @@ def test_a_wrong_name_is_answered_with_the_nearest_one(name: str, advice: str, s
     assert did_you_mean(name, KNOWN, advice) == said
 
 
+def test_a_name_that_shares_some_letters_is_not_said_to_be_meant() -> None:
+    assert did_you_mean("nope", ("hashing", "openai")) == ""
+
+
 def test_the_nearest_names_come_first() -> None:
     assert nearest("inde", ["indoor", "index", "path"], most=2) == ["index", "indoor"]
     assert nearest("zebra", KNOWN) == []
