@@ -39,7 +39,7 @@ from agentcl.errors import InvalidInput, SchemaViolation
 from agentcl.lessons import Lesson, folded, read_json
 from agentcl.models.base import ChatModel, Sampling, Schema, conversation
 from agentcl.models.metered import MeteredModel
-from agentcl.models.structured import ask_object
+from agentcl.models.structured import ask_object, require_checker
 from agentcl.store.episodes import Level
 from agentcl.store.usage import Usage
 from agentcl.text.escaping import Prompt, unescape
@@ -117,6 +117,9 @@ class Teacher:
             Default: what `prompts` has for one episode and for two.
         max_tokens: of one answer.
         recent: last steps of an episode that a prompt shows.
+
+    Raises:
+        MissingExtra: if answers cannot be checked: `jsonschema` is not installed.
     """
 
     def __init__(
@@ -127,6 +130,7 @@ class Teacher:
         max_tokens: int = 512,
         recent: int = 30,
     ) -> None:
+        require_checker()
         self.model = model
         self._instructions = instructions
         self._sampling = Sampling(max_tokens=max_tokens)

@@ -11,7 +11,7 @@ from agentcl.errors import InvalidInput, NoAnswer, SchemaViolation
 from agentcl.lessons import read_json
 from agentcl.models.base import ChatModel, Sampling, conversation
 from agentcl.models.metered import MeteredModel
-from agentcl.models.structured import ask_object, ask_text
+from agentcl.models.structured import ask_object, ask_text, require_checker
 
 RECENT: Final = 12  # steps that a prompt shows
 LESSON_TOKENS: Final = 320
@@ -37,9 +37,13 @@ class LessonWriter:
     Args:
         model: who is asked.
         instructions: said as the system's message; empty for a model that was trained on the form.
+
+    Raises:
+        MissingExtra: if answers cannot be checked: `jsonschema` is not installed.
     """
 
     def __init__(self, model: ChatModel, *, instructions: str = "") -> None:
+        require_checker()
         self._model, self._instructions = model, instructions
 
     def __call__(self, log: EpisodeLog) -> list[str]:

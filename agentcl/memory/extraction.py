@@ -9,7 +9,7 @@ from typing import Any, Final
 from agentcl.errors import AgentclError
 from agentcl.models.base import ChatModel, Message, Sampling, conversation
 from agentcl.models.schemas import strict
-from agentcl.models.structured import ask_object
+from agentcl.models.structured import ask_object, require_checker
 from agentcl.retrieval.graph.names import Extracted, Triple
 from agentcl.retrieval.recall import LinkedFact
 from agentcl.store.usage import Usage
@@ -98,6 +98,9 @@ class ModelExtractor:
             such as the reference model.
         max_tokens: of an answer; one that is cut off is a failure.
         name: what passages are noted as read by; default: the model's.
+
+    Raises:
+        MissingExtra: if answers cannot be checked: `jsonschema` is not installed.
     """
 
     def __init__(
@@ -108,6 +111,7 @@ class ModelExtractor:
         max_tokens: int = _MOST_TOKENS,
         name: str | None = None,
     ) -> None:
+        require_checker()
         self.name = name or f"model:{model.name}"
         self._model = model
         self._instructions = instructions
@@ -154,9 +158,13 @@ class Recognition:
     Args:
         model: any chat model.
         instructions: what the model is told first; empty for the reference model.
+
+    Raises:
+        MissingExtra: if answers cannot be checked: `jsonschema` is not installed.
     """
 
     def __init__(self, model: ChatModel, *, instructions: str = _FILTER_INSTRUCTIONS) -> None:
+        require_checker()
         self.asked = 0
         self.failed = 0
         self._model = model

@@ -6,9 +6,10 @@ import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
-from agentcl.errors import NoAnswer, RequestRefused, SchemaViolation, needs
+from agentcl.errors import MissingExtra, NoAnswer, RequestRefused, SchemaViolation
 from agentcl.models.base import GREEDY, ChatModel, Message, Reply, Sampling, Schema
 from agentcl.text.answers import is_marked, spoken, without_thoughts
 from agentcl.text.escaping import Prompt, escape, prompt_of, quoted
@@ -76,6 +77,7 @@ def ask_object(
         ModelUnavailable: if the model cannot be asked.
         MissingExtra: if `jsonschema` is not installed.
     """
+    require_checker()  # before anything is asked and paid for
     wanted = schema if accept is None else accept
     first = model.chat(messages, sampling=sampling, schema=schema)
     found, problem = _read(first, wanted, is_partial=is_partial)
@@ -95,6 +97,12 @@ def ask_object(
             f"Its last answer: {(second.text or second.thought)[:_SHOWN]!r}"
         )
     return _after(first, found)
+
+
+def require_checker() -> None:
+    """Look whether answers can be checked against a schema, without loading what does. Raises MissingExtra."""
+    if find_spec("jsonschema") is None:
+        raise MissingExtra("checking answers against a schema", "reference")
 
 
 def ask_again(problem: str, schema: Schema) -> Prompt:
@@ -125,8 +133,8 @@ def _heard(reply: Reply, said: str) -> Reply:
 
 def _read(reply: Reply, schema: Schema, *, is_partial: bool) -> tuple[Reply | None, str]:
     """Return the reply with the last value that fits, or None and what is wrong with it."""
-    with needs("checking answers against a schema", "openai"):
-        from jsonschema import Draft202012Validator
+    from jsonschema import Draft202012Validator
+
     checker = Draft202012Validator(dict(schema))
     values = json_values(_readable(reply))
     for value in reversed(values):

@@ -76,6 +76,10 @@ class LinkedFact:
         return clause(self.subject, self.predicate, self.object)
 
 
+# What a ranking goes by, for who reads why a hit is there.
+_BY: Final = {"text": "words", "dense": "vectors", "exact": "identifiers", "graph": "graph"}
+
+
 @dataclass(frozen=True, slots=True)
 class ScorePart:
     """What one ranking had to say about a hit."""
@@ -122,10 +126,7 @@ class Hit:
 
     def why(self) -> str:
         """Return one line that tells why this hit is there."""
-        words = [
-            f"{part.source} #{part.rank} ({part.score:.3f}, adds {part.contribution:.3f})"
-            for part in self.parts
-        ]
+        words = [f"found {' and '.join(self._rankings())}"] if self.parts else []
         words += [
             "named with it: "
             + ", then ".join(f"“{phrase}” in {id}" for id, phrase in part.link.steps)
@@ -137,6 +138,17 @@ class Hit:
         if found := self.matched_terms:
             words.append("matched " + ", ".join(found[:8]))
         return "; ".join(words)
+
+    def _rankings(self) -> Iterator[str]:
+        """Yield where each ranking has this hit, and how much of its score came from there."""
+        whole = sum(max(part.contribution, 0.0) for part in self.parts)
+        of_score = " of its score"  # said once
+        for part in self.parts:
+            share = ""
+            if whole > 0 and len(self.parts) > 1:
+                share = f" ({max(part.contribution, 0.0) / whole:.0%}{of_score})"
+                of_score = ""
+            yield f"by {_BY.get(part.source, part.source)} as no. {part.rank}{share}"
 
 
 @dataclass(frozen=True, slots=True, repr=False)

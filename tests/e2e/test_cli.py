@@ -59,7 +59,7 @@ def test_the_main_path_from_files_to_forgetting(run: Any, tmp_path: Path) -> Non
 
     shown = run("search", "when was the harbour dredged?")
     assert "Harbour" in shown.stdout
-    assert "text #1" in shown.stdout
+    assert "by words as no. 1" in shown.stdout
     recall = as_json(run("search", "harbour dredged", "--json"))
     id = recall["hits"][0]["document_id"]
     assert "1872" in recall["hits"][0]["text"]

@@ -38,7 +38,7 @@ def test_what_was_added_is_found_and_says_why(memory: Memory) -> None:
     assert {part.source for part in hit.parts} == {"dense", "text"}
     assert hit.score == pytest.approx(sum(part.contribution for part in hit.parts))
     assert "ferry" in hit.matched_terms
-    assert "text #1" in hit.why()
+    assert "by words as no. 1" in hit.why()
 
 
 def test_a_new_process_finds_what_an_earlier_one_added(tmp_path: Path) -> None:

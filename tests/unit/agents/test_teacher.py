@@ -1,7 +1,8 @@
 """The teacher: what it changes, and that garbage changes nothing."""
 
 import json
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import given
@@ -10,11 +11,14 @@ from hypothesis import strategies as st
 from agentcl.agents.prompts import CONTRASTING, DISTILLING, ask_lessons
 from agentcl.agents.teacher import Distiller, Teacher
 from agentcl.agents.transcript import Transcript
+from agentcl.bench.learners import LessonWriter
 from agentcl.envs.acting import Situation
-from agentcl.errors import ModelUnavailable
+from agentcl.errors import MissingExtra, ModelUnavailable
 from agentcl.lessons import Lesson
+from agentcl.memory.extraction import ModelExtractor
 from agentcl.models.base import Message
 from agentcl.models.scripted import ScriptedModel
+from agentcl.models.structured import ask_object
 
 pytest.importorskip("jsonschema")
 
@@ -178,3 +182,16 @@ def test_a_lesson_of_our_own_examples_is_not_taken_for_one_of_the_record() -> No
     assert "copied" in found.problem
     pumps = Transcript("repair it", "The pump is loud.", (("cool it", "it runs"),), 1.0)
     assert teacher.distil(pumps).lessons == (Lesson("a pump is loud", "do", "cool it"),)
+
+
+@pytest.mark.parametrize("asks", [Teacher, ModelExtractor, LessonWriter])
+def test_who_cannot_check_answers_says_so_before_anything_is_asked(
+    asks: Callable[[ScriptedModel], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "jsonschema", None)
+    model = ScriptedModel(["{}"])
+    with pytest.raises(MissingExtra, match=r"agentcl\[reference\]"):
+        asks(model)
+    with pytest.raises(MissingExtra):
+        ask_object(model, [Message("user", "?")], schema={})
+    assert not model.asked

@@ -123,7 +123,13 @@ def test_nothing_fits_nothing_is_said() -> None:
 
 
 def test_a_hit_says_why() -> None:
-    assert hit("The ferry leaves.").why() == "text #1 (3.500, adds 1.000); matched ferry"
+    one = hit("The ferry leaves.")
+    assert one.why() == "found by words as no. 1; matched ferry"
+    parts = (ScorePart("text", 1, 1e-6, 0.98), ScorePart("dense", 3, 0.4, 0.02))
+    assert replace(one, parts=parts).why() == (
+        "found by words as no. 1 (98% of its score) and by vectors as no. 3 (2%); matched ferry"
+    )
+    assert replace(one, parts=()).why() == "matched ferry"
 
 
 @given(TEXT)
