@@ -105,9 +105,11 @@ def _vector(opened: Opened, asked: Query, held: EncoderSpec) -> bytes:
         if held.name != opened.encoder_name():
             raise EncoderMismatch(mismatch(held, opened.encoder_name(), opened.path))
         return asked.vector
+    # First: an encoder that is down says so at once, and `spec` may have to ask it too.
+    vector = opened.encode_query(asked.text)
     if held != opened.spec:
         raise EncoderMismatch(mismatch(held, opened.spec, opened.path))
-    return opened.encode_query(asked.text)
+    return vector
 
 
 def _asked(opened: Opened, mode: SearchMode) -> tuple[str, ...]:

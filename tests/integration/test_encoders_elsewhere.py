@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 import os
+import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -195,6 +195,42 @@ def test_without_the_encoder_words_answer_and_the_recall_says_so(
     assert printed.exit_code == 0
     assert "by words alone" in printed.stderr
     assert json.loads(invoke("search", "ferry", "--path", tmp_path, "--json").stdout)["warning"]
+
+
+def test_who_searches_again_does_not_wait_for_an_encoder_that_is_down(
+    tmp_path: Path, server: EmbeddingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1_000.0]
+    monkeypatch.setattr("agentcl.retrieval.encoders.openai.monotonic", lambda: now[0])
+    filled(tmp_path, f"openai:m@{server.url}")
+    server.status = 503
+    with Memory(tmp_path) as memory:
+        memory.search("ferry")
+        asked = len(server.asked)
+        assert asked > 1  # it was tried again
+        now[0] += 4
+        for question in ("ferry", "where is the ferry"):
+            found = memory.search(question)
+            assert [hit.text for hit in found] == [NOTE]
+            assert "4 s ago; the next question in 6 s" in found.warning
+        assert len(server.asked) == asked
+        now[0] += 7
+        assert "s ago" not in memory.search("ferry").warning
+        assert len(server.asked) > asked
+        server.status = 200
+        memory.add("another note")  # what is to be stored is always tried
+        assert memory.search("another ferry").warning == ""
+
+
+def test_an_encoder_that_refuses_one_question_is_asked_the_next(
+    tmp_path: Path, server: EmbeddingServer
+) -> None:
+    filled(tmp_path, f"openai:m@{server.url}")
+    with Memory(tmp_path) as memory:
+        server.status = 400
+        assert memory.search("ferry").warning
+        server.status = 200
+        assert memory.search("the ferry").warning == ""
 
 
 def test_an_add_without_the_encoder_names_the_endpoint_and_stores_nothing(

@@ -8,6 +8,7 @@ import sys
 import threading
 from array import array
 from collections.abc import Mapping, Sequence
+from time import monotonic
 from typing import Any, Final
 
 from agentcl.errors import EncoderUnavailable, InvalidInput
@@ -19,13 +20,16 @@ from agentcl.text.endpoint import OddAnswer, ask_endpoint, open_client, refusal_
 _BATCH: Final = 64
 _TOO_MUCH: Final = (400, 413, 422)  # how servers refuse more texts at once than they take
 _TOO_LONG: Final = re.compile(r"too (large|long)|context|token|length|exceed", re.IGNORECASE)
+_BUSY: Final = (408, 409, 429)  # what the client tries again, beside 5xx and lost connections
+_DOWN_S: Final = 10.0  # how long no question is sent to one that did not answer
 _PROBE: Final = "dimension"  # a fixed text: its vector tells the length, and one model from another
 
 
 class OpenAIEncoder:
     """Asks an endpoint for vectors; the client retries with back-off.
 
-    An endpoint that takes fewer texts at once is found out, and asked with as many as it takes.
+    An endpoint that takes fewer texts at once is found out, and asked with as many as it takes. One that did
+    not answer is asked no question for some seconds: who searches meanwhile does not wait for it.
 
     Args:
         model: the model's name there.
@@ -72,6 +76,9 @@ class OpenAIEncoder:
         self._dim = dim
         self._batch = batch
         self._form = {"encoding_format": "float"}
+        self._failure: tuple[float, str] | None = (
+            None  # when it last did not answer, and what was said
+        )
         self._lock = threading.Lock()
         self._client = open_client(
             base_url,
@@ -85,19 +92,18 @@ class OpenAIEncoder:
     @property
     def dim(self) -> int:
         """The length of its vectors. Raises EncoderUnavailable when it must ask and cannot."""
-        with self._lock:
-            if self._dim is None:
-                (self.probe,) = self._ask([_PROBE])
-                self._dim = len(self.probe) // 4
-            return self._dim
+        return self._length("passage")
 
     def encode(self, texts: Sequence[str], *, role: Role) -> list[bytes]:
         """Return one vector for each text.
 
         Raises:
-            EncoderUnavailable: if the endpoint fails, or answers with something else than asked.
+            EncoderUnavailable: if the endpoint fails, or answers with something else than asked; for queries
+                also if it failed just now.
         """
-        dim = self.dim
+        dim = self._length(role)
+        if role == "query":
+            self._check_up()
         asked = [f"{self._prefixes[role]}{text}" for text in texts]
         packed: list[bytes] = []
         size = self._batch
@@ -111,13 +117,33 @@ class OpenAIEncoder:
                 self._batch = min(self._batch, size)
         return packed
 
+    def _length(self, role: Role) -> int:
+        with self._lock:
+            if self._dim is None:
+                if role == "query":
+                    self._check_up()
+                (self.probe,) = self._ask([_PROBE])
+                self._dim = len(self.probe) // 4
+            return self._dim
+
+    def _check_up(self) -> None:
+        """Ask nothing of an endpoint that did not answer just now. Raises EncoderUnavailable."""
+        if self._failure is None:
+            return
+        at, said = self._failure
+        left = at + _DOWN_S - monotonic()
+        if left > 0:
+            raise EncoderUnavailable(
+                f"{said} (so it was {_DOWN_S - left:.0f} s ago; the next question in {left:.0f} s asks it again)"
+            )
+
     def _ask(self, texts: Sequence[str], *, dim: int | None = None) -> list[bytes]:
         """Return the vectors of some texts. Raises _TooMany if fewer should be asked for at once."""
         from openai import APIStatusError, OpenAIError
 
         body = {"model": self._model, "input": list(texts), **self._form}
         try:
-            return _vectors(ask_endpoint(self._client, "/embeddings", body), len(texts), dim)
+            found = _vectors(ask_endpoint(self._client, "/embeddings", body), len(texts), dim)
         except OddAnswer as error:
             raise EncoderUnavailable(
                 f"{self._base_url} gave no embeddings of {self._model!r}: {error}; nothing was stored"
@@ -135,9 +161,12 @@ class OpenAIEncoder:
             advice = f"The text has {len(texts[0]):,} characters: store shorter passages (`passage_limit`)"
             if not (is_refused and is_long):
                 advice = "Check that the server runs, serves this model for embeddings, and that OPENAI_API_KEY fits"
-            raise EncoderUnavailable(
-                f"{self._base_url} gave no embeddings of {self._model!r}: {told_by(error)}. {advice}; nothing was stored"
-            ) from error
+            said = f"{self._base_url} gave no embeddings of {self._model!r}: {told_by(error)}. {advice}; nothing was stored"
+            if not is_refused and (status == 0 or status in _BUSY or status >= 500):
+                self._failure = (monotonic(), said)
+            raise EncoderUnavailable(said) from error
+        self._failure = None
+        return found
 
 
 class _TooMany(Exception):  # a finding, not a failure
