@@ -266,7 +266,8 @@ def forget(
     with all its rows, and with what was deleted of it before.
     """
     ids = owned(memory, names, scope, is_ever=True)
-    if not yes and (ids or everything):  # else there is nothing to ask about
+    is_refused = bool(ids or not scope) if everything else not ids
+    if not yes and not is_refused:  # else there is nothing to ask about
         what = "everything in that scope" if everything else f"{len(ids)} record(s)"
         click.confirm(f"Forget {what} for good?", abort=True, err=True)
     receipt = memory.forget(*ids, everything=everything, **scope)

@@ -266,6 +266,9 @@ class Screen:
 
     def records(self, records: Sequence[Record]) -> None:
         """Print one line for each record."""
+        if not records:
+            self.line("there are no such records")
+            return
         table = _table("id", "version", "recorded", "scope", "what", "uri")
         for record in records:
             uri = from_here(getattr(record, "uri", ""))

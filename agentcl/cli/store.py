@@ -24,7 +24,7 @@ from agentcl.cli.options import (
     scope_options,
 )
 from agentcl.cli.screen import Screen
-from agentcl.errors import TransferError
+from agentcl.errors import InvalidInput, TransferError
 from agentcl.store.records import SCOPE_FIELDS
 
 if TYPE_CHECKING:
@@ -83,13 +83,14 @@ def import_(
     force; the other one stays in the history. Lessons become candidates, whose evidence is kept aside.
     With a scope, a file with records outside of it is refused.
     """
+    target = _scope_in(into)
     if not file.exists():  # before a memory is made for it
         raise TransferError(f"{file} does not exist; check the path")
     scope = scope_of(given)
     with _target(given, is_dry=dry_run) as memory:
         imported = memory.store.import_(
             file,
-            into=_scope_in(into),
+            into=target,
             trusted=trusted,
             erasures=erasures,
             rollbacks=rollbacks,
@@ -142,9 +143,16 @@ def _told(imported: Imported, *, dry_run: bool) -> Iterator[str]:
 
 def _scope_in(pairs: tuple[str, ...]) -> WriteScope | None:
     """Return the scope that options of the form FIELD=NAME say."""
-    scope = dict(pair.partition("=")[::2] for pair in pairs)
-    if not scope.keys() <= set(SCOPE_FIELDS):
-        raise click.BadParameter(f"write FIELD=NAME; FIELD is one of {', '.join(SCOPE_FIELDS)}")
+    scope: dict[str, str] = {}
+    for pair in pairs:
+        field, _, name = pair.partition("=")
+        if field not in SCOPE_FIELDS or not name:
+            raise InvalidInput(
+                f"--into {pair}: write FIELD=NAME, where FIELD is one of {', '.join(SCOPE_FIELDS)}"
+            )
+        if field in scope:
+            raise InvalidInput(f"--into names {field} twice; all records come to one {field}")
+        scope[field] = name
     return cast("WriteScope", scope) if scope else None
 
 

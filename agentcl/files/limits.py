@@ -75,8 +75,10 @@ def read_limits(given: tuple[str, ...]) -> ReadLimits:
     named: dict[str, Any] = {}
     for item in given:
         name, _, number = item.partition("=")
-        if name not in known or not number.isascii() or not number.isdigit() or len(number) > 9:
-            meant = did_you_mean(name, known, f"limits: {', '.join(known)}")
-            raise InvalidInput(f"{item!r} is no limit of the form NAME=NUMBER{meant}")
+        if name not in known:
+            meant = did_you_mean(name, known, f"there are {', '.join(known)}")
+            raise InvalidInput(f"--allow {item}: there is no limit {name!r}{meant}")
+        if not number.isascii() or not number.isdigit() or len(number) > 9:
+            raise InvalidInput(f"--allow {item}: write a whole number, as in --allow {name}=1000")
         named[name] = int(number)
     return ReadLimits(**named)

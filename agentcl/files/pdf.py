@@ -38,7 +38,7 @@ def parse_pdf(raw: bytes, where: str, limits: ReadLimits) -> Parsed:
     """Return the text of all pages, under the title that the file names; pages without text are named.
 
     Raises:
-        LoadError: if it is no PDF, is encrypted, has only pictures, or takes more than is allowed.
+        LoadError: if it is no PDF, is encrypted, has no text, or takes more than is allowed.
     """
     try:
         reader = pypdf.PdfReader(io.BytesIO(raw))
@@ -55,7 +55,9 @@ def parse_pdf(raw: bytes, where: str, limits: ReadLimits) -> Parsed:
         raise LoadError(f"{where} is not a readable PDF: {error}") from error
     empty = [number for number, text in enumerate(pages, start=1) if not text]
     if len(empty) == len(pages):
-        raise LoadError(f"{where} holds no text, only pictures; {_OCR}")
+        raise LoadError(
+            f"{where} holds no text: its pages are blank, or pictures; if they are pictures, {_OCR}"
+        )
     left_out = (f"{_named(empty)} of {count:,} without text, perhaps scanned; {_OCR}",)
     return Parsed(title, join_pages(pages), left_out if empty else ())
 

@@ -15,6 +15,7 @@ from agentcl.files.limits import ReadLimits
 from agentcl.files.source import Source, checked, shown, uri_of
 from agentcl.files.text import lines_of
 from agentcl.store.checks import MAX_TEXT
+from agentcl.text.json_values import fault_of_line
 
 _TEXT_KEYS: Final = ("text", "content", "body")
 _TITLE_KEYS: Final = ("title", "name")
@@ -33,7 +34,8 @@ def read_json_lines(file: BinaryIO, path: Path, limits: ReadLimits) -> Iterator[
         try:
             row = json.loads(line, parse_constant=_refuse_constant)
         except (ValueError, RecursionError) as error:
-            raise LoadError(f"{where} is not JSON: {error}; each line must be an object") from error
+            fault = fault_of_line(error)
+            raise LoadError(f"{where} is not JSON: {fault}; each line must be an object") from error
         if not isinstance(row, dict):
             raise LoadError(f"{where} is a {type(row).__name__}; each line must be an object")
         yield _from_row(uri, where, number, row, "application/json", taken)

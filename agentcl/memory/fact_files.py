@@ -16,6 +16,7 @@ from agentcl.retrieval.graph.names import Extracted, Triple
 from agentcl.retrieval.graph.phrases import normalise
 from agentcl.store.records import Passage
 from agentcl.store.rows import content_hash
+from agentcl.text.json_values import fault_of_line
 from agentcl.text.saving import opened
 
 _MOST_BYTES: Final = 500_000_000  # of a file, unpacked
@@ -143,7 +144,7 @@ def _json_lines(path: Path, text: str) -> Iterator[OpenieDocument]:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
             raise TransferError(
-                f"{path}: line {number} is not JSON ({error}); expected {_LAYOUTS}"
+                f"{path}: line {number} is not JSON ({fault_of_line(error)}); expected {_LAYOUTS}"
             ) from error
         if not isinstance(row, dict) or not isinstance(row.get("text"), str):
             raise TransferError(f"{path}: line {number} has no `text`; expected {_LAYOUTS}")

@@ -487,7 +487,7 @@ class Memory:
             view = self._bound.subtree(scope)
             if ids or not self._bound.names(scope):
                 raise InvalidInput(
-                    "forget(everything=True) takes no ids and needs a tenant, user, agent or session; "
+                    "to forget everything takes no ids, and needs a tenant, user, agent or session; "
                     "to forget the whole memory, delete its folder"
                 )
             chosen = self._opened.journal.ids(view)
@@ -495,7 +495,10 @@ class Memory:
                 raise NotFound("there is nothing in that scope; nothing was forgotten")
             return forgetting.forget(self._opened, chosen, view)
         if not ids:
-            raise InvalidInput("name the ids to forget, or a scope with everything=True")
+            raise InvalidInput(
+                "name the ids to forget; or a scope, and that everything in it is meant (everything=True, "
+                "--everything)"
+            )
         for id in ids:
             forgetting.check_forgettable(self._opened, id, owner)
         return forgetting.forget(self._opened, list(dict.fromkeys(ids)), owner.exactly())

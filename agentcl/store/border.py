@@ -34,6 +34,7 @@ from agentcl.store.rows import (
 )
 from agentcl.store.ulid import is_ulid
 from agentcl.store.vectors import pack, unpack
+from agentcl.text.json_values import fault_of_line
 
 FORMAT: Final = 1
 COUNTS: Final = ("uses", "wins", "losses", "repeats")
@@ -113,7 +114,7 @@ def read(
                 export.rows.append(_coming(value, export.spec, check))
                 export.lines.append(number)
         except (ValueError, KeyError, TypeError, RecursionError, StoreCorrupt) as error:
-            told = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+            told = f"it has no {error}" if isinstance(error, KeyError) else fault_of_line(error)
             raise TransferError(
                 f"line {number} is not part of an agentcl export: {told}; nothing was imported"
             ) from error

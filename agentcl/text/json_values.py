@@ -30,6 +30,13 @@ def json_values(text: str) -> list[Any]:
     return found or list(_whole([_LANGUAGE.sub("", piece) for piece in fenced]))
 
 
+def fault_of_line(error: Exception) -> str:
+    """Return why a line is no JSON, without a number of the line: whoever read it knows that."""
+    return (
+        f"{error.msg} at column {error.colno}" if isinstance(error, JSONDecodeError) else str(error)
+    )
+
+
 def unfenced(text: str) -> str | None:
     """Return what stands between a fence that a text begins with and one that it ends with; None if none do.
 

@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -109,7 +110,19 @@ def test_embedding_anew_and_rebuilding(run: Any, monkeypatch: pytest.MonkeyPatch
         (["add", "missing.txt"], "does not exist"),
         (["import", "missing.jsonl"], "does not exist"),
         (["forget", "--yes"], "name the ids"),
-        (["forget"], "name the ids"),
+        (["forget"], "or a scope, and that everything in it is meant"),
+        (["forget", "--everything"], "needs a tenant, user, agent or session"),
+        (["forget", "--everything", "--user", "ada", "x"], "no record"),
+        (
+            ["add", "x.md", "--allow", "foo=1"],
+            "--allow foo=1: there is no limit 'foo'; there are mega",
+        ),
+        (["add", "x.md", "--allow", "second=1"], "did you mean 'seconds'"),
+        (["add", "x.md", "--allow", "seconds=x"], "a whole number, as in --allow seconds=1000"),
+        (["import", "x", "--into", "user"], "--into user: write FIELD=NAME"),
+        (["import", "x", "--into", "user="], "--into user=: write FIELD=NAME"),
+        (["import", "x", "--into", "foo=a"], "one of tenant, user, agent, session"),
+        (["import", "x", "--into", "user=a", "--into", "user=b"], "names user twice"),
     ],
 )
 def test_mistakes_are_explained(run: Any, arguments: list[str], words: str) -> None:
@@ -117,6 +130,43 @@ def test_mistakes_are_explained(run: Any, arguments: list[str], words: str) -> N
     failed = run(*arguments, code=1)
     assert words in failed.stderr
     assert json.loads(run(*arguments, "--json", code=1).stderr)["message"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["list", "--kind", "fact"], ["episodes", "list"], ["guidance", "list"], ["jobs", "list"]],
+)
+def test_a_list_of_nothing_says_so(run: Any, command: list[str]) -> None:
+    run("add", "-", input="something")
+    assert re.fullmatch(r"there (is|are) no .*\n", run(*command).stdout)
+    assert as_json(run(*command, "--json")) == []
+
+
+def test_a_line_that_is_no_json_is_named_once(run: Any, tmp_path: Path) -> None:
+    run("add", "-", input="something")
+    run("export", "export.jsonl")
+    head = (tmp_path / "export.jsonl").read_text().split("\n")[0]
+    (tmp_path / "bad.jsonl").write_text(f"{head}\n{{bad\n")
+    (tmp_path / "rows.jsonl").write_text('{"text": "a"}\n{bad\n')
+    for command in (
+        ["add", "rows.jsonl"],
+        ["graph", "import", "rows.jsonl"],
+        ["import", "bad.jsonl"],
+    ):
+        told = run(*command, code=1).stderr
+        assert "line 2" in told
+        assert "at column 2" in told
+        assert "line 1" not in told
+
+
+def test_an_import_outside_of_the_named_scope_says_whose_a_record_is(
+    run: Any, tmp_path: Path
+) -> None:
+    run("add", "-", "--user", "ada", "--agent", "a1", input="something")
+    run("export", "export.jsonl")
+    told = run("import", "export.jsonl", "--user", "bob", code=1).stderr
+    assert "a record of user 'ada', agent 'a1', which is not below" in told
+    assert "--into user=NAME" in told
 
 
 def test_a_memory_that_is_not_there_is_not_made_by_looking(run: Any, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from agentcl.errors import InvalidInput
+from agentcl.text.json_values import fault_of_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +135,9 @@ def _read(path: Path, layout: str) -> str:
 
 def _not_json(path: Path, error: ValueError, layout: str, line: int | None = None) -> InvalidInput:
     where = f"{path}, line {line}," if line else str(path)
+    fault = fault_of_line(error) if line else error
     return InvalidInput(
-        f"{where} is not JSON ({error}); it may be cut short, or another kind of file; expected {layout}"
+        f"{where} is not JSON ({fault}); it may be cut short, or another kind of file; expected {layout}"
     )
 
 

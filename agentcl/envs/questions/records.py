@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 from agentcl.errors import InvalidInput
+from agentcl.text.json_values import fault_of_line
 from agentcl.text.saving import saving
 
 Delay = Literal["early", "late", ""]
@@ -166,7 +167,7 @@ def _parsed(line: str, here: str) -> Mapping[str, Any]:
         fields = json.loads(line)
     except ValueError as error:
         raise InvalidInput(
-            f"{here}: this is not JSON ({error}); the file may be cut short"
+            f"{here}: this is not JSON ({fault_of_line(error)}); the file may be cut short"
         ) from error
     if not isinstance(fields, dict):
         raise InvalidInput(f"{here}: expected a JSON object, found {type(fields).__name__}")

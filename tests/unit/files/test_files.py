@@ -156,7 +156,9 @@ def test_a_pdf_that_cannot_be_read_says_why(write: Any) -> None:
     blank.add_blank_page(100, 100)
     out = io.BytesIO()
     blank.write(out)
-    with pytest.raises(LoadError, match="only pictures; run text recognition"):
+    with pytest.raises(
+        LoadError, match="pages are blank, or pictures; if they are pictures, run text recognition"
+    ):
         list(load(write("scan.pdf", out.getvalue())))
     with pytest.raises(LoadError, match="not a readable PDF"):
         list(load(write("torn.pdf", pdf("x")[:60])))
