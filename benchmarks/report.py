@@ -452,6 +452,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "ablations": report_guidance.ablations,
     "supervision": report_guidance.supervision,
     "elsewhere": report_guidance.elsewhere,
+    "hostile": report_guidance.hostile,
     "engine": report_guidance.engine,
 }
 

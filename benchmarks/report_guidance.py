@@ -220,6 +220,22 @@ def engine() -> str:
     )  # fmt: skip
 
 
+def hostile() -> str:
+    """What hostile users of a tenant change for the others, and what keeping users apart costs."""
+    found = result("hostile")
+    rows = [
+        [way, kind, f"{one['differs']:.3f}", f"{one['harmful']:.3f}", f"{one['score']:.3f}"]
+        for way, kinds in found["ways"].items()
+        for kind, one in kinds.items()
+    ]
+    header = ["learning", "played", "lessons shown that differ", "of them harmful", "mean score"]
+    times = ", ".join(f"{verb} {one['ratio']:.2f}" for verb, one in found["times"].items())
+    return (
+        f"{table(header, rows)}\n{found['hostile']} of {found['users']} users are hostile, in {found['episodes']:,} "
+        f"episodes. Times against an agentcl that did not keep users apart: {times}.\n"
+    )
+
+
 def _named(baseline: str) -> str:
     return (
         f"without {baseline.removeprefix(_WITHOUT)}" if baseline.startswith(_WITHOUT) else baseline
