@@ -16,7 +16,10 @@ from agentcl.errors import ModelUnavailable, ProcessFailed
 from agentcl.process import ChildProcess
 
 _MODULE: Final = "vllm.entrypoints.openai.api_server"
-_IS_THERE: Final = "import importlib.util as u, sys; sys.exit(u.find_spec('vllm') is None)"
+_MISSING: Final = 3  # an exit status that no Python has by itself
+_LOOK: Final = (
+    f"import importlib.util as u; raise SystemExit(0 if u.find_spec('vllm') else {_MISSING})"
+)
 _LOOK_S: Final = 60.0  # for a Python to say whether it has vLLM
 _STOP_S: Final = 30.0  # for a clean end, before it is killed
 _CACHE: Final = "VLLM_CPU_KVCACHE_SPACE"  # GiB for the keys and values of a model on the CPU
@@ -139,11 +142,11 @@ def check_installed(
     """Look whether a Python has vLLM, without importing it; default: this one. Raises ModelUnavailable."""
     program = str(python or sys.executable)
     try:
-        with ChildProcess([program, "-c", _IS_THERE], variables=environment) as child:
-            is_there = child.wait(_LOOK_S) == 0
+        with ChildProcess([program, "-c", _LOOK], variables=environment) as child:
+            is_missing = child.wait(_LOOK_S) == _MISSING
     except ProcessFailed as error:
         raise ModelUnavailable(str(error)) from error
-    if not is_there:
+    if is_missing:
         raise ModelUnavailable(
             f"vLLM is not installed for {program}: pip install 'agentcl[vllm]' there, or name the "
             "Python of an environment that has it (--python PATH, or python=)"
