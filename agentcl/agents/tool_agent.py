@@ -18,6 +18,7 @@ from agentcl.agents.agent import Budget
 from agentcl.agents.tool_prompts import WORKING
 from agentcl.agents.tool_talk import Form, ToolTalk
 from agentcl.agents.tools import Fate, Tool, Wanted, read_call, storable
+from agentcl.agents.transcript import ANSWERED
 from agentcl.errors import InvalidInput, NoAnswer
 from agentcl.models.base import ChatModel, Reply
 from agentcl.models.calling import ToolModel
@@ -78,7 +79,8 @@ class ToolAgent:
         result_chars: of a result, that the model is told and the episode keeps.
 
     Raises:
-        InvalidInput: if two tools have one name, parameters are no JSON Schema, or the model has no native calls.
+        InvalidInput: if there is no tool, two have one name, parameters are no JSON Schema, or the model has no native
+            calls.
         MissingExtra: if `jsonschema` is not installed.
     """
 
@@ -102,6 +104,10 @@ class ToolAgent:
         for tool in made:
             tool.check()
         self.tools = {tool.name: tool for tool in made}
+        if not made:
+            raise InvalidInput(
+                "an agent with tools needs a tool: ToolAgent(memory, model, [look_up])"
+            )
         if len(self.tools) < len(made):
             raise InvalidInput(f"two tools have one name: {', '.join(tool.name for tool in made)}")
         if tool_calls == "native" and not isinstance(model, ToolModel):
@@ -130,7 +136,7 @@ class ToolAgent:
         ) as episode:  # fmt: skip
             work = _Work(self, episode, task)
             answer = work.until_over()
-            episode.finish(None, end=work.stopped or f"answered: {answer}")
+            episode.finish(None, end=work.stopped or f"{ANSWERED}{answer}")
         self.form = work.talk.form  # what an endpoint refuses is not tried again
         return ToolRun(
             answer, episode.id, tuple(work.made), work.usage, work.stopped, work.talk.note
@@ -190,9 +196,11 @@ class _Work:
         shown = self.talk.shown
         wanted = [read_call(call, self._agent.tools, seen_in=shown) for call in reply.calls[:left]]
         news = self._news(wanted)
-        results = [self._result(call, news) for call in wanted]
-        for call, result in zip(wanted, results, strict=True):
+        results: list[ToolResult] = []
+        for call in wanted:
+            result = self._result(call, news)
             self._episode.step(self._seen, call.line, result.outcome, thought=storable(reply.text))
+            results.append(result)
         self.made += results
         self._seen = "\n".join(result.outcome for result in results)
         is_vain = all(result.fate in ("unusable", "refused") for result in results)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentcl import Budget, InvalidInput, Memory, ModelUnavailable, ScriptedModel
-from agentcl.agents import Tool, ToolAgent
+from agentcl.agents import Teacher, Tool, ToolAgent, judge
 from agentcl.agents.tool_prompts import calls_in
 from agentcl.models import CachedModel, Ledger, Message, MeteredModel, RecordedModel, ToolCall
 from agentcl.models.openai import OpenAIChat
@@ -314,7 +314,30 @@ def test_a_model_that_says_nothing_is_stopped(memory: Memory, desk: Desk) -> Non
         assert done.stopped.startswith("stopped: scripted ")
 
 
+def test_what_was_called_is_recorded_before_the_next_call(memory: Memory, desk: Desk) -> None:
+    def approve(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ToolAgent(memory, ScriptedModel([[LOOK_UP, REFUND]]), desk.tools, approve=approve).run(TASK)
+    (kept,) = memory.episodes.list()
+    assert [step.action for step in memory.episodes.steps(kept.id)] == ['look_up {"order": "A17"}']
+
+
+def test_a_judge_sees_the_answer(memory: Memory, desk: Desk) -> None:
+    done = ToolAgent(memory, ScriptedModel([[LOOK_UP], "It is 40 euro."]), desk.tools).run(TASK)
+    (kept,) = memory.episodes.list()
+    judging = ScriptedModel(['{"score": 1.0, "reason": "so it is", "uncertainty": 0.1}'])
+    assert judge(memory, Teacher(judging), kept).score == 1.0
+    assert "2. answer: It is 40 euro.\n" in judging.asked[-1][-1].content
+    assert [step.action for step in memory.episodes.steps(done.episode)] == [
+        'look_up {"order": "A17"}'
+    ]
+
+
 def test_agents_that_cannot_work_are_refused_at_once(memory: Memory, desk: Desk) -> None:
+    with pytest.raises(InvalidInput, match="needs a tool"):
+        ToolAgent(memory, ScriptedModel([]), [])
     with pytest.raises(InvalidInput, match="two tools have one name: look_up, refund, look_up"):
         ToolAgent(memory, ScriptedModel([]), [*desk.tools, desk.look_up])
     with pytest.raises(InvalidInput, match="no JSON Schema"):
