@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 _VAIN: Final = (
     3  # turns in a row without a call that could be made, after which a model will not find one
 )
+_IN_VAIN: Final = ("unusable", "refused", "repeated")
+_REPEATED: Final = "error: this was done already, and is not done again; it gave"
 _HELD: Final = "nothing yet: read the guidance, and make the call again if it is still right"
 
 
@@ -153,6 +155,7 @@ class _Work:
             max_tokens=agent.answer_tokens, task=task, recalled=recalled,
         )  # fmt: skip
         self.made: list[ToolResult] = []
+        self._done: dict[str, str] = {}  # by call, what came of it
         self.usage, self.stopped = NO_USAGE, ""
         self._agent, self._episode, self._task = agent, episode, task
         self._told, self._seen = set(recalled.lessons), task
@@ -201,9 +204,11 @@ class _Work:
             result = self._result(call, news)
             self._episode.step(self._seen, call.line, result.outcome, thought=storable(reply.text))
             results.append(result)
+            if result.fate == "done":
+                self._done[call.line] = result.outcome
         self.made += results
         self._seen = "\n".join(result.outcome for result in results)
-        is_vain = all(result.fate in ("unusable", "refused") for result in results)
+        is_vain = all(result.fate in _IN_VAIN for result in results)
         self._vain = self._vain + 1 if is_vain else 0
         self.talk.tell([(result.name, result.outcome) for result in results], news)
 
@@ -227,6 +232,8 @@ class _Work:
         """Call a tool, unless something speaks against it."""
         if call.tool is None or call.problem:
             return "unusable", call.problem
+        if _is_change(call) and not call.tool.repeats and call.line in self._done:
+            return "repeated", f"{_REPEATED}: {self._done[call.line]}"
         if news and _is_change(call):
             return "held", _HELD
         if self._agent.approve and _is_change(call):

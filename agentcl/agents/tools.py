@@ -16,8 +16,8 @@ from agentcl.models.base import Schema, ToolCall
 from agentcl.text.escaping import unescape
 
 # What became of a call. "unusable": there is no such tool, or its arguments do not fit. "held": lessons were told
-# first. "refused": whoever was asked said no.
-Fate = Literal["done", "raised", "timed out", "unusable", "held", "refused"]
+# first. "refused": whoever was asked said no. "repeated": the same change was made before.
+Fate = Literal["done", "raised", "timed out", "unusable", "held", "refused", "repeated"]
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _ERROR: Final = 500  # characters of an error that a model is told
@@ -40,13 +40,10 @@ class Tool:
     name: str  # letters, digits, _ and -
     description: str  # what the model is told of it
     parameters: Schema  # what its arguments have to fit: a JSON Schema of an object
-    run: Callable[
-        ..., object
-    ]  # called with the arguments by their names; what it returns is told to the model
+    run: Callable[..., object]  # called with the arguments by name; returns what the model is told
     changes: bool = True  # whether it may change something; lessons are recalled, and approval is asked, before it
-    timeout_s: float | None = (
-        60.0  # None: it runs in the thread of `ToolAgent.run`, and is waited for
-    )
+    timeout_s: float | None = 60.0  # None: it runs in the thread of `ToolAgent.run`
+    repeats: bool = False  # whether one task may make the same change twice
 
     def __post_init__(self) -> None:
         """Refuse what no model can call."""
@@ -69,13 +66,15 @@ class Tool:
         *,
         changes: bool = True,
         timeout_s: float | None = 60.0,
+        repeats: bool = False,
     ) -> Self:
         """Return a function as a tool; its name, docstring and type hints say what the model is told.
 
         Args:
             function: any that takes its arguments by name.
             changes: whether it may change something.
-            timeout_s: after which it is given up.
+            timeout_s: after which it is given up; None: it is waited for.
+            repeats: whether one task may make the same change twice.
 
         Raises:
             InvalidInput: if its parameters cannot be described.
@@ -97,7 +96,7 @@ class Tool:
         for parameter in parameters.get("properties", {}).values():
             parameter.pop("title", None)  # it says the name again
         run = function if iscoroutinefunction(function) else checked
-        return cls(name, getdoc(function) or "", parameters, run, changes, timeout_s)
+        return cls(name, getdoc(function) or "", parameters, run, changes, timeout_s, repeats)
 
     @property
     def offer(self) -> Schema:

@@ -175,6 +175,29 @@ def test_a_change_that_is_not_approved_is_not_made(memory: Memory, desk: Desk) -
     assert told(model)[1] == "refund gave error: this call was not approved: ask your manager"
 
 
+def test_the_same_change_is_made_once_in_a_task_unless_it_may_repeat(
+    memory: Memory, desk: Desk
+) -> None:
+    model = ScriptedModel(lambda _: [REFUND])
+    done = ToolAgent(memory, model, desk.tools).run(TASK)
+    assert desk.paid == [("A17", 40)]
+    assert [one.fate for one in done.calls] == ["done", "repeated", "repeated", "repeated"]
+    assert done.stopped.endswith("this was done already, and is not done again; it gave: paid")
+    again = Tool.of(desk.refund, repeats=True)
+    ToolAgent(memory, model, [again], max_turns=3).run(TASK)
+    assert len(desk.paid) == 4
+
+
+def test_what_only_looks_may_be_asked_again_and_so_may_what_failed(memory: Memory) -> None:
+    def fail(order: str) -> None:
+        raise OSError("busy")
+
+    looking = Tool("look_up", "", {}, lambda order: "40", changes=False)
+    for tool, fate in ((Tool("look_up", "", {}, fail), "raised"), (looking, "done")):
+        done = ToolAgent(memory, ScriptedModel(lambda _: [LOOK_UP]), [tool], max_turns=3).run(TASK)
+        assert [one.fate for one in done.calls] == [fate] * 3
+
+
 @pytest.mark.parametrize(("verdict", "paid"), [(True, 1), (False, 0), (1, 0), (None, 0), ("", 0)])
 def test_only_true_approves(memory: Memory, desk: Desk, verdict: Any, paid: int) -> None:
     model = ScriptedModel([[REFUND], "Over."])
