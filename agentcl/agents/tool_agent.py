@@ -70,7 +70,7 @@ class ToolAgent:
         model: who decides.
         tools: what it can call; a plain function counts as one that may change something.
         instructions: the system's message.
-        tool_calls: "native" by the endpoint's own calls, "prompt" in words, "auto" in words once it refuses those.
+        tool_calls: "native" by the endpoint's own calls, "prompt" in words, "auto" in words where those do not work.
         approve: asked before a call that may change something, with the tool's name and the arguments. Only True
             lets it be made; a text is told to the model as the reason.
         application: as `Memory.episode` has it.

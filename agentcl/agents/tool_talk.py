@@ -36,7 +36,7 @@ class ToolTalk:
     Args:
         model: who is asked.
         tools: what it is offered, as `Tool.offer` says it.
-        form: "native", "prompt" (in words), or "auto": in words, once the first native call is refused.
+        form: "native", "prompt" (in words), or "auto": in words, where the first answer shows that native calls do not work.
         instructions: the system's message.
         max_tokens: of one answer.
         task: what is to be done.
@@ -116,10 +116,18 @@ class ToolTalk:
             is_about_tools = isinstance(error, RequestRefused) or "tool" in str(error).casefold()
             if self.form == "native" or not is_about_tools:
                 raise
-            self.form = "prompt"
-            self.note = f"tools are called in words, since the endpoint refuses them: {error}"
-            logger.warning("%s", self.note)
-            self._messages = self._begun()
-            return self._asked()
+            return self._asked_in_words(f"the endpoint refuses them: {error}")
+        if self.form == "auto" and not reply.calls and calls_in(reply.text)[1]:
+            again = self._asked_in_words(
+                "the model writes them where the endpoint does not see them"
+            )
+            return replace(again, usage=reply.usage + again.usage)
         self.form = "native"
         return reply
+
+    def _asked_in_words(self, why: str) -> Reply:
+        self.form = "prompt"
+        self.note = f"tools are called in words: {why}"
+        logger.warning("%s", self.note)
+        self._messages = self._begun()
+        return self._asked()

@@ -429,6 +429,19 @@ def test_calls_are_read_in_the_forms_in_which_models_write_them(text: str) -> No
     assert json.loads(call.arguments) == {"order": "A17"}
 
 
+def test_a_model_whose_calls_the_endpoint_does_not_see_calls_in_words(
+    memory: Memory, desk: Desk
+) -> None:
+    model = ScriptedModel(
+        [WRITTEN[5], 'Call: look_up {"order": "A17"}', "Answer: Done.", "Answer: Done again."]
+    )
+    agent = ToolAgent(memory, model, desk.tools)
+    done = agent.run(TASK)
+    assert (done.answer, len(done.calls), done.usage.calls) == ("Done.", 1, 3)
+    assert done.note.endswith("the model writes them where the endpoint does not see them")
+    assert agent.run(TASK).answer == "Done again."
+
+
 @pytest.mark.parametrize("text", WRITTEN[5:])
 def test_a_native_model_that_writes_its_call_as_text_is_understood(
     memory: Memory, desk: Desk, text: str
@@ -598,7 +611,7 @@ def test_an_endpoint_without_tool_calls_is_asked_in_words_and_that_is_said(
     agent = ToolAgent(memory, model, desk.tools)
     done = agent.run(TASK)
     assert (done.answer, len(done.calls)) == ("Done.", 1)
-    assert done.note.startswith("tools are called in words, since the endpoint refuses them: ")
+    assert done.note.startswith("tools are called in words: the endpoint refuses them: ")
     assert refusal[1] in done.note
     asked = len(server.seen)
     agent.run(TASK)
