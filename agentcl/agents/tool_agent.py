@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from agentcl.agents.agent import Budget
-from agentcl.agents.tool_prompts import WORKING
+from agentcl.agents.tool_prompts import HELD, WORKING
 from agentcl.agents.tool_talk import Form, ToolTalk
 from agentcl.agents.tools import Fate, Tool, Wanted, read_call, storable
 from agentcl.agents.transcript import ANSWERED
@@ -29,12 +29,9 @@ if TYPE_CHECKING:
     from agentcl.memory.episode import EpisodeRecall, EpisodeRecorder
     from agentcl.memory.memory import Memory
 
-_VAIN: Final = (
-    3  # turns in a row without a call that could be made, after which a model will not find one
-)
+_VAIN: Final = 3  # turns in a row without a call that could be made: it will not find one
 _IN_VAIN: Final = ("unusable", "refused", "repeated")
 _REPEATED: Final = "error: this was done already, and is not done again; it gave"
-_HELD: Final = "nothing yet: read the guidance, and make the call again if it is still right"
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +220,8 @@ class _Work:
         return replace(recalled, lessons=new) if new else None
 
     def _result(self, call: Wanted, news: EpisodeRecall | None) -> ToolResult:
-        fate, outcome = self._come_of(call, news)
+        fate, told = self._come_of(call, news)
+        outcome = storable(told)
         if len(outcome) > (most := self._agent.result_chars):
             outcome = f"{outcome[:most]}... (cut: {most:,} of {len(outcome):,} characters)"
         return ToolResult(call.name, call.arguments, outcome, fate)
@@ -235,14 +233,12 @@ class _Work:
         if _is_change(call) and not call.tool.repeats and call.line in self._done:
             return "repeated", f"{_REPEATED}: {self._done[call.line]}"
         if news and _is_change(call):
-            return "held", _HELD
+            return "held", HELD
         if self._agent.approve and _is_change(call):
             verdict = self._agent.approve(call.name, call.arguments)
             if verdict is not True:
-                return (
-                    "refused",
-                    f"error: this call was not approved: {verdict or 'no reason was given'}",
-                )
+                why = verdict or "no reason was given"
+                return "refused", f"error: this call was not approved: {why}"
         return call.tool.call(call.arguments)
 
 

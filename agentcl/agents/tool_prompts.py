@@ -23,6 +23,7 @@ CALLING: Final = (
     'To call a tool, write a line "Call: " with its name and its arguments as JSON, and stop; several lines call '
     'several tools. When the task is done, or cannot be done, write "Answer: " and what you have to say.'
 )
+HELD: Final = "nothing yet: do what the guidance says, and make the call again if it is still right"
 INVENTED: Final = "\nTool result:"  # who goes on with this makes the result up
 
 _CALL: Final = re.compile(r"^[^\w\n]*Call[*_]*:[*_ \t`]*([\w-]+)", re.MULTILINE)
@@ -118,17 +119,19 @@ def _tool(name: str, description: str, argument: str) -> Schema:
     return {"name": name, "description": description, "parameters": parameters}
 
 
-# Two tasks in the form of the real ones, from a world that is nobody's: see `prompts.ACTED`.
+# Two tasks in the form of the real ones, from a world that is nobody's: see `prompts.ACTED`. In one the guidance comes
+# before a change, in the other before the task.
 WORKED: Final[tuple[tuple[Prompt, str], ...]] = (
     (
         ask_task(
             "The lamp Orvo is dim. Repair it.",
-            _known("Before you tighten a lamp, cool it."),
-            [
-                _tool("tighten", "Tighten a lamp.", "lamp"),
-                _tool("cool", "Cool a lamp.", "lamp"),
-            ],
+            _known(),
+            [_tool("tighten", "Tighten a lamp.", "lamp"), _tool("cool", "Cool a lamp.", "lamp")],
         ),
+        'Call: tighten {"lamp": "Orvo"}',
+    ),
+    (
+        ask_on([("tighten", HELD)], _known("Before you tighten a lamp, cool it.")),
         'Call: cool {"lamp": "Orvo"}',
     ),
     (ask_on([("cool", "done")]), 'Call: tighten {"lamp": "Orvo"}'),
@@ -139,9 +142,16 @@ WORKED: Final[tuple[tuple[Prompt, str], ...]] = (
     (
         ask_task(
             "Which pump is louder, Tibe or Asta?",
-            _known(),
-            [_tool("noise_of", "Return how loud a pump is.", "pump")],
+            _known("When pumps are compared, open both at once."),
+            [
+                _tool("noise_of", "Return how loud an open pump is.", "pump"),
+                _tool("open", "Open a pump.", "pump"),
+            ],
         ),
+        'Call: open {"pump": "Tibe"}\nCall: open {"pump": "Asta"}',
+    ),
+    (
+        ask_on([("open", "done"), ("open", "done")]),
         'Call: noise_of {"pump": "Tibe"}\nCall: noise_of {"pump": "Asta"}',
     ),
     (

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentcl import Budget, InvalidInput, Memory, ModelUnavailable, ScriptedModel
@@ -22,6 +22,19 @@ LESSON = "Before you refund an order, ask for the receipt."
 LOOK_UP = ToolCall("1", "look_up", '{"order": "A17"}')
 REFUND = ToolCall("2", "refund", '{"order": "A17", "amount": 40}')
 FLY = ToolCall("3", "fly", "{}")
+
+
+WRITTEN = [
+    'Call: look_up {"order": "A17"}',
+    'Sure.\n**Call:** look_up {"order": "A17"}',
+    '- Call: `look_up` {"order":\n  "A17"}',
+    'Call: look_up({"order": "A17"})',
+    'Call: look_up\n```json\n{"order": "A17"}\n```',
+    '{"name": "look_up", "arguments": {"order": "A17"}}',
+    '```json\n{"name": "look_up", "arguments": {"order": "A17"}}\n```',
+    '<tool_call>\n{"name": "look_up", "arguments": {"order": "A17"}}\n</tool_call>',
+    '[{"name": "look_up", "parameters": {"order": "A17"}}]',
+]
 
 
 class Desk:
@@ -275,7 +288,7 @@ def test_a_change_waits_for_lessons_that_speak_of_it(memory: Memory, desk: Desk)
     )
     assert [one.fate for one in done.calls] == ["done", "held", "done"]
     assert model.asked[1][-1].content == (
-        "Tool result: refund gave nothing yet: read the guidance, and make the call again if it is still right\n"
+        "Tool result: refund gave nothing yet: do what the guidance says, and make the call again if it is still right\n"
         f"Guidance:\n- {LESSON}"
     )
     assert len(desk.paid) == 1
@@ -358,6 +371,46 @@ def test_a_judge_sees_the_answer(memory: Memory, desk: Desk) -> None:
     ]
 
 
+def test_lone_surrogates_end_no_task(memory: Memory, desk: Desk) -> None:
+    calls = [ToolCall("1", "look_up", '{"order": "\\ud800"}'), ToolCall("2", "\ud800", "{"), REFUND]
+    model = ScriptedModel([calls, "\ud800"])
+    done = ToolAgent(memory, model, desk.tools, approve=lambda *_: "\ud800").run(TASK)
+    assert [one.fate for one in done.calls] == ["done", "unusable", "refused"]
+    assert done.answer == "\\ud800"
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Memory]:
+    with Memory(tmp_path_factory.mktemp("m"), encoder="hashing") as opened:
+        opened.lessons.add(LESSON)
+        yield opened
+
+
+CALLS = st.builds(
+    ToolCall,
+    st.text(),
+    st.sampled_from(["look_up", "refund"]) | st.text(),
+    st.sampled_from([LOOK_UP.arguments, REFUND.arguments]) | st.text(),
+)
+ANSWERS = st.text() | st.sampled_from(WRITTEN) | st.lists(CALLS, min_size=1, max_size=3)
+
+
+@settings(max_examples=50)
+@given(script=st.lists(ANSWERS), form=st.sampled_from(["auto", "native"]))
+def test_whatever_a_model_says_a_task_ends_and_says_how(
+    shared: Memory, script: Any, form: Any
+) -> None:
+    desk = Desk()
+    model = ScriptedModel([*script, *["Over."] * 3])
+    agent = ToolAgent(shared, model, desk.tools, tool_calls=form, budget=Budget(steps=5))
+    done = agent.run(TASK)
+    assert bool(done.answer) != bool(done.stopped)
+    assert len(done.calls) <= 5
+    steps = shared.episodes.steps(done.episode)
+    assert [step.outcome for step in steps] == [one.outcome for one in done.calls]
+    assert len(desk.paid) == sum(one.name == "refund" and one.fate == "done" for one in done.calls)
+
+
 def test_agents_that_cannot_work_are_refused_at_once(memory: Memory, desk: Desk) -> None:
     with pytest.raises(InvalidInput, match="needs a tool"):
         ToolAgent(memory, ScriptedModel([]), [])
@@ -407,19 +460,6 @@ def test_a_model_without_tool_calls_calls_in_words(memory: Memory, desk: Desk) -
         "",
         "",
     ]
-
-
-WRITTEN = [
-    'Call: look_up {"order": "A17"}',
-    'Sure.\n**Call:** look_up {"order": "A17"}',
-    '- Call: `look_up` {"order":\n  "A17"}',
-    'Call: look_up({"order": "A17"})',
-    'Call: look_up\n```json\n{"order": "A17"}\n```',
-    '{"name": "look_up", "arguments": {"order": "A17"}}',
-    '```json\n{"name": "look_up", "arguments": {"order": "A17"}}\n```',
-    '<tool_call>\n{"name": "look_up", "arguments": {"order": "A17"}}\n</tool_call>',
-    '[{"name": "look_up", "parameters": {"order": "A17"}}]',
-]
 
 
 @pytest.mark.parametrize("text", WRITTEN)
