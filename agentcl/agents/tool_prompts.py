@@ -20,8 +20,9 @@ WORKING: Final = (
     "the task is done, or cannot be done, say so in words."
 )
 CALLING: Final = (
-    'To call a tool, write a line "Call: " with its name and its arguments as JSON, and stop; several lines call '
-    'several tools. When the task is done, or cannot be done, write "Answer: " and what you have to say.'
+    'To call a tool, write a line "Call: " with its name and its arguments as JSON, then stop and wait for the result. '
+    "Write several lines only where no call needs the result of another. When the task is done, or cannot be done, "
+    'write "Answer: " and what you have to say.'
 )
 HELD: Final = "nothing yet: do what the guidance says, and make the call again if it is still right"
 INVENTED: Final = "\nTool result:"  # who goes on with this makes the result up
