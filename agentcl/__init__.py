@@ -41,7 +41,16 @@ from agentcl.errors import (
 )
 
 if TYPE_CHECKING:
-    from agentcl.agents import Agent, Budget, OutcomeTeacher, Student, Supervisor, Teacher
+    from agentcl.agents import (
+        Agent,
+        Budget,
+        OutcomeTeacher,
+        Student,
+        Supervisor,
+        Teacher,
+        Tool,
+        ToolAgent,
+    )
     from agentcl.envs import Domain, Environment, Task, open_domain
     from agentcl.guidance import Pamphlet, Standing
     from agentcl.lessons import Lesson
@@ -102,7 +111,7 @@ __all__ = [
     "NoAnswer", "NotEquipped", "NotFound", "NotTrusted", "OpenAIChat", "OutcomeTeacher", "Pamphlet", "Passage", "Recall", "Receipt", "Record", "RequestRefused",
     "Retriever", "Sampling", "SchemaTooNew", "SchemaViolation", "Scope", "ScriptedModel",
     "Standing", "Stats", "Step", "StorageFull", "StoreBusy", "StoreCorrupt", "StoreReadOnly",
-    "StoreUnavailable", "Student", "Supervisor", "Task", "Teacher", "TransferError", "Usage",
+    "StoreUnavailable", "Student", "Supervisor", "Task", "Teacher", "Tool", "ToolAgent", "TransferError", "Usage",
     "Version", "VersionConflict", "__version__", "open_domain", "open_encoder", "open_model", "open_reference",
 ]  # fmt: skip
 
@@ -135,7 +144,7 @@ if not TYPE_CHECKING:
     _get, _listed = _face(
         __name__,
         {
-            "agents": "Agent Budget OutcomeTeacher Student Supervisor Teacher",
+            "agents": "Agent Budget OutcomeTeacher Student Supervisor Teacher Tool ToolAgent",
             "envs": "Domain Environment Task open_domain",
             "guidance": "Pamphlet Standing",
             "lessons": "Lesson",

@@ -11,11 +11,13 @@ if TYPE_CHECKING:
     from agentcl.agents.student import ModelAct, Plan, Student
     from agentcl.agents.supervisor import Familiarity, Supervisor
     from agentcl.agents.teacher import Correction, Distilled, Distiller, Judgement, Review, Teacher
+    from agentcl.agents.tool_agent import ToolAgent, ToolResult, ToolRun
+    from agentcl.agents.tools import Tool
     from agentcl.agents.transcript import Transcript
 
 __all__ = [
     "Agent", "Budget", "Coach", "Correction", "Distilled", "Distiller", "Familiarity", "Judge",
-    "Judgement", "ModelAct", "OutcomeTeacher", "Plan", "Planner", "Review", "Student", "Supervisor", "Teacher", "Transcript", "judge", "learn_from", "transcript_of",
+    "Judgement", "ModelAct", "OutcomeTeacher", "Plan", "Planner", "Review", "Student", "Supervisor", "Teacher", "Tool", "ToolAgent", "ToolResult", "ToolRun", "Transcript", "judge", "learn_from", "transcript_of",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:
@@ -26,5 +28,7 @@ if not TYPE_CHECKING:
         "student": "ModelAct Plan Student",
         "supervisor": "Familiarity Supervisor",
         "teacher": "Correction Distilled Distiller Judgement Review Teacher",
+        "tool_agent": "ToolAgent ToolResult ToolRun",
+        "tools": "Tool",
         "transcript": "Transcript",
     })  # fmt: skip

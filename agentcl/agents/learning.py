@@ -9,10 +9,11 @@ learn_from(memory, teacher, episode.record)
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from agentcl.agents.teacher import Distiller, Judgement
-from agentcl.agents.transcript import Transcript
+from agentcl.agents.transcript import ANSWERED, Transcript
 from agentcl.guidance.admission import names_of
 from agentcl.store.checks import named_scope
 from agentcl.store.episodes import Episode, Share
@@ -94,7 +95,11 @@ def judge(memory: Memory, judging: Judge, episode: Episode) -> Episode:
     """
     if episode.score is not None:
         return episode
-    judgement = judging.judge(transcript_of(memory, episode))
+    shown = transcript_of(memory, episode)
+    if episode.end.startswith(ANSWERED):
+        said = ("answer", episode.end.removeprefix(ANSWERED))
+        shown = replace(shown, steps=(*shown.steps, said))
+    judgement = judging.judge(shown)
     if judgement.score is None:
         return memory.episodes.spend(episode, "judge", judgement.usage)
     return memory.episodes.score(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from agentcl.envs.acting import History
+
+ANSWERED: Final = "answered: "  # how an episode ended in which somebody said something last
 
 
 @dataclass(frozen=True, slots=True)

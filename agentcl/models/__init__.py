@@ -5,8 +5,17 @@ from typing import TYPE_CHECKING
 from agentcl import _face
 
 if TYPE_CHECKING:
-    from agentcl.models.base import GREEDY, ChatModel, Message, Reply, Sampling, TokenLogprob
+    from agentcl.models.base import (
+        GREEDY,
+        ChatModel,
+        Message,
+        Reply,
+        Sampling,
+        TokenLogprob,
+        ToolCall,
+    )
     from agentcl.models.cache import CachedModel
+    from agentcl.models.calling import ToolModel
     from agentcl.models.check import Capability, Endpoint
     from agentcl.models.fetching import SHIPPED, Shipped, get_model
     from agentcl.models.kept import (
@@ -32,14 +41,15 @@ __all__ = [
     "GREEDY", "REFERENCE_FOLDER", "SHIPPED", "CachedModel", "Call", "Capability", "ChatModel",
     "Endpoint", "KeptModel", "Ledger", "LedgerLine", "LocalChat", "Message", "MeteredModel",
     "OpenAIChat", "Prices", "RecordedModel", "Reply", "Sampling", "ScriptedModel", "Shipped",
-    "TokenLogprob", "Usage", "VllmServer", "ask_object", "ask_text", "get_model", "kept_model",
+    "TokenLogprob", "ToolCall", "ToolModel", "Usage", "VllmServer", "ask_object", "ask_text", "get_model", "kept_model",
     "kept_models", "models_folder", "open_model", "open_reference", "remove_model", "unpacked",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = _face(__name__, {
-        "base": "GREEDY ChatModel Message Reply Sampling TokenLogprob",
+        "base": "GREEDY ChatModel Message Reply Sampling TokenLogprob ToolCall",
         "cache": "CachedModel",
+        "calling": "ToolModel",
         "check": "Capability Endpoint",
         "fetching": "SHIPPED Shipped get_model",
         "kept": "KeptModel kept_model kept_models models_folder remove_model unpacked",

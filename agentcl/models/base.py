@@ -10,9 +10,18 @@ from agentcl.errors import InvalidInput
 from agentcl.store.usage import Usage
 from agentcl.text.escaping import Prompt
 
-Role = Literal["system", "user", "assistant"]
+Role = Literal["system", "user", "assistant", "tool"]
 Finish = Literal["stop", "length", "other"]
 Schema = Mapping[str, Any]  # a JSON Schema
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """That a model wants a tool called."""
+
+    id: str
+    name: str
+    arguments: str  # JSON, as the model wrote it: it may be broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +30,24 @@ class Message:
 
     role: Role
     content: str
+    calls: tuple[ToolCall, ...] = ()  # what the assistant called
+    call_id: str = ""  # the call that a tool's turn answers
+
+    def plain(self) -> dict[str, Any]:
+        """Return the turn as OpenAI's API writes it."""
+        said: dict[str, Any] = {"role": self.role, "content": self.content}
+        if self.calls:
+            said["tool_calls"] = [
+                {
+                    "id": call.id,
+                    "type": "function",
+                    "function": {"name": call.name, "arguments": call.arguments},
+                }
+                for call in self.calls
+            ]
+        if self.call_id:
+            said["tool_call_id"] = self.call_id
+        return said
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +107,7 @@ class Reply:
     is_cached: bool = False  # taken from an answer cache; nothing was asked of the model
     thought: str = ""  # what was thought before it, where that is told apart from the answer
     dropped: int = 0  # parts of the value that did not fit the schema, and were left out
+    calls: tuple[ToolCall, ...] = ()  # of the tools that it was offered
 
 
 @runtime_checkable

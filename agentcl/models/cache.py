@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final, cast
@@ -18,6 +18,7 @@ from agentcl.models.base import (
     Sampling,
     Schema,
     TokenLogprob,
+    ToolCall,
 )
 from agentcl.models.metered import AskingModel
 from agentcl.store.checks import canonical_json
@@ -47,7 +48,7 @@ def _move_durations(connection: sqlite3.Connection) -> None:
 class CachedModel(AskingModel):
     """A model whose answers are kept in a file, by everything that was asked.
 
-    The key is the model's name, messages, sampling and schema. A sampled answer (temperature above 0)
+    The key is the model's name, messages, sampling, schema and tools. A sampled answer (temperature above 0)
     is kept too: drawing again takes another seed. Streams pass through.
 
     Args:
@@ -73,11 +74,25 @@ class CachedModel(AskingModel):
         schema: Schema | None = None,
     ) -> Reply:
         """Return the answer kept for this request, or ask and keep it. Raises ModelUnavailable."""
-        key = self._key(messages, sampling, schema)
+        return self._kept(
+            self._key(messages, sampling, schema),
+            lambda: self._model.chat(messages, sampling=sampling, schema=schema),
+        )
+
+    def chat_with_tools(
+        self, messages: Sequence[Message], tools: Sequence[Schema], *, sampling: Sampling = GREEDY
+    ) -> Reply:
+        """Return the answer kept for this request, or ask and keep it. Raises ModelUnavailable."""
+        return self._kept(
+            self._key(messages, sampling, None, tools),
+            lambda: self._call(messages, tools, sampling),
+        )
+
+    def _kept(self, key: bytes, ask: Callable[[], Reply]) -> Reply:
         kept = self._database.read("SELECT reply FROM answer WHERE request = ?", (key,))
         if kept:
             return replace(_reply(json.loads(cast(str, kept[0][0]))), is_cached=True)
-        reply = self._model.chat(messages, sampling=sampling, schema=schema)
+        reply = ask()
         with self._database.write() as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO answer VALUES (?, ?)", (key, canonical_json(asdict(reply)))
@@ -88,13 +103,21 @@ class CachedModel(AskingModel):
         """Close the file; calling it twice is allowed."""
         self._database.close()
 
-    def _key(self, messages: Sequence[Message], sampling: Sampling, schema: Schema | None) -> bytes:
-        asked = {
+    def _key(
+        self,
+        messages: Sequence[Message],
+        sampling: Sampling,
+        schema: Schema | None,
+        tools: Sequence[Schema] = (),
+    ) -> bytes:
+        asked: dict[str, Any] = {
             "model": self.name,
-            "messages": [asdict(message) for message in messages],
+            "messages": [message.plain() for message in messages],
             "sampling": {**asdict(sampling), "stop": list(sampling.stop)},
             "schema": None if schema is None else dict(schema),
         }
+        if tools:
+            asked["tools"] = [dict(tool) for tool in tools]
         return hashlib.blake2b(canonical_json(asked).encode(), digest_size=32).digest()
 
 
@@ -102,4 +125,5 @@ def _reply(kept: dict[str, Any]) -> Reply:
     logprobs = kept.pop("logprobs")
     usage = Usage(**kept.pop("usage"))
     found = None if logprobs is None else tuple(TokenLogprob(**token) for token in logprobs)
-    return Reply(usage=usage, logprobs=found, **kept)
+    calls = tuple(ToolCall(**call) for call in kept.pop("calls", ()))
+    return Reply(usage=usage, logprobs=found, calls=calls, **kept)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from openai import OpenAI
 
 _ASK: Final[list[Any]] = [{"role": "user", "content": "Say ready."}]
+_TOOL: Final[Mapping[str, Any]] = {
+    "name": "say_ready",
+    "description": "Say that you are ready.",
+    "parameters": {"type": "object", "properties": {}},
+}
+_ASK_CALL: Final[list[Any]] = [{"role": "user", "content": "Call the tool say_ready."}]
 _ONLY: Final = "ready"  # the one answer that the probing schema allows
 # No torch tensor: an endpoint that takes embeddings says so about it, others refuse the field.
 _NO_TENSOR: Final = "AAAA"
@@ -49,7 +55,7 @@ class Endpoint:
 def check(
     base_url: str, *, model: str | None = None, api_key: str | None = None, timeout_s: float = 60.0
 ) -> Endpoint:
-    """Ask an endpoint for one of everything; some ten tokens are generated, nothing is changed.
+    """Ask an endpoint for one of everything; some forty tokens are generated, nothing is changed.
 
     Args:
         base_url: e.g. "http://localhost:8000/v1".
@@ -83,6 +89,7 @@ def _examine(client: OpenAI, base_url: str, model: str | None) -> Endpoint:
         "chat": _chat,
         "schema output": _schema,
         "log-probabilities": _logprobs,
+        "tool calls": _tools,
         "embeddings": _embeddings,
         "LoRA loading": _lora,
         "prompt embeds": _prompt_embeds,
@@ -130,7 +137,7 @@ def _probe(
 
 def _completed(client: OpenAI, model: str, **more: object) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return an answer and its first choice. Raises OddAnswer if it has none."""
-    answer = ask_endpoint(client, "/chat/completions", {"model": model, "messages": _ASK, **more})
+    answer = ask_endpoint(client, "/chat/completions", {"model": model, "messages": _ASK} | more)
     choices = answer.get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         raise OddAnswer("it answers without any choice")
@@ -164,6 +171,16 @@ def _logprobs(client: OpenAI, model: str) -> str:
     found = choice.get("logprobs")
     if not isinstance(found, dict) or not found.get("content"):
         raise OddAnswer("it answers without them")
+    return ""
+
+
+def _tools(client: OpenAI, model: str) -> str:
+    tools = [{"type": "function", "function": dict(_TOOL)}]
+    _, choice = _completed(client, model, messages=_ASK_CALL, max_tokens=32, tools=tools)
+    message = choice.get("message")
+    if not isinstance(message, dict) or not message.get("tool_calls"):
+        said = message.get("content") if isinstance(message, dict) else None
+        raise OddAnswer(f"a tool is offered and not called: {said!r}")
     return ""
 
 

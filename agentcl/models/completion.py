@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from agentcl.models.base import Finish, TokenLogprob
+from agentcl.models.base import Finish, TokenLogprob, ToolCall
 from agentcl.text.endpoint import OddAnswer
 
 _THOUGHTS: Final = ("reasoning_content", "reasoning", "thinking")
@@ -24,6 +25,7 @@ class Completion:
     model: str  # empty where it is not said
     tokens: tuple[int, int] | None  # read and written; None where that is not said
     logprobs: tuple[TokenLogprob, ...] | None
+    calls: tuple[ToolCall, ...]
 
 
 def read_completion(answer: Mapping[str, Any]) -> Completion:
@@ -46,6 +48,7 @@ def read_completion(answer: Mapping[str, Any]) -> Completion:
         model=model if isinstance(model, str) else "",
         tokens=_tokens(answer.get("usage")),
         logprobs=_logprobs(choice.get("logprobs")),
+        calls=tuple(_calls(message.get("tool_calls"))),
     )
 
 
@@ -80,6 +83,21 @@ def _words(part: Mapping[str, Any], name: str) -> Iterator[str]:
         yield found
     elif isinstance(found, list):
         yield _content(found)[0]
+
+
+def _calls(found: object) -> Iterator[ToolCall]:
+    """Yield the calls that name a tool; some servers leave out ids, or send arguments as an object."""
+    for number, one in enumerate(found if isinstance(found, list) else []):
+        function = one.get("function") if isinstance(one, Mapping) else None
+        name = function.get("name") if isinstance(function, Mapping) else None
+        if not isinstance(function, Mapping) or not isinstance(name, str):
+            continue
+        id, arguments = one.get("id"), function.get("arguments") or {}
+        yield ToolCall(
+            id if isinstance(id, str) and id else f"call_{number}",
+            name,
+            arguments if isinstance(arguments, str) else json.dumps(arguments),
+        )
 
 
 def _finish(choice: Mapping[str, Any]) -> Finish:

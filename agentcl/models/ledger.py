@@ -221,9 +221,18 @@ class RecordedModel(AskingModel):
         schema: Schema | None = None,
     ) -> Reply:
         """Return the model's answer and write the call down. Raises ModelUnavailable."""
+        return self._recorded(lambda: self._model.chat(messages, sampling=sampling, schema=schema))
+
+    def chat_with_tools(
+        self, messages: Sequence[Message], tools: Sequence[Schema], *, sampling: Sampling = GREEDY
+    ) -> Reply:
+        """Offer the model tools and write the call down. Raises ModelUnavailable."""
+        return self._recorded(lambda: self._call(messages, tools, sampling))
+
+    def _recorded(self, ask: Callable[[], Reply]) -> Reply:
         started = time.perf_counter()
         try:
-            reply = self._model.chat(messages, sampling=sampling, schema=schema)
+            reply = ask()
         except AgentclError as error:
             usage = Usage(calls=1, duration_s=time.perf_counter() - started)
             self._write(usage, error=type(error).__name__)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from agentcl.errors import RequestRefused
 from agentcl.models.base import GREEDY, ChatModel, Message, Reply, Sampling, Schema
+from agentcl.models.calling import ToolModel
 from agentcl.store.usage import NO_USAGE
 
 
@@ -22,6 +24,14 @@ class AskingModel:
     def fingerprint(self) -> str:
         """Return the other model's."""
         return self._model.fingerprint()
+
+    def _call(
+        self, messages: Sequence[Message], tools: Sequence[Schema], sampling: Sampling
+    ) -> Reply:
+        """Offer the other model tools. Raises RequestRefused if it takes none."""
+        if not isinstance(self._model, ToolModel):
+            raise RequestRefused(f"{self.name} takes no tools; describe them in the prompt")
+        return self._model.chat_with_tools(messages, tools, sampling=sampling)
 
 
 class MeteredModel(AskingModel):
@@ -43,5 +53,13 @@ class MeteredModel(AskingModel):
     ) -> Reply:
         """Ask the model, and count."""
         reply = self._model.chat(messages, sampling=sampling, schema=schema)
+        self.usage += reply.usage
+        return reply
+
+    def chat_with_tools(
+        self, messages: Sequence[Message], tools: Sequence[Schema], *, sampling: Sampling = GREEDY
+    ) -> Reply:
+        """Offer the model tools, and count."""
+        reply = self._call(messages, tools, sampling)
         self.usage += reply.usage
         return reply

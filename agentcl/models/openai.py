@@ -117,13 +117,34 @@ class OpenAIChat:
             RequestRefused: if the endpoint refuses the request, or answers with something else.
             ModelUnavailable: if it cannot be asked.
         """
+        return self._answered(messages, self._request(messages, sampling), sampling, schema)
 
+    def chat_with_tools(
+        self, messages: Sequence[Message], tools: Sequence[Schema], *, sampling: Sampling = GREEDY
+    ) -> Reply:
+        """Return the model's answer, or the calls that it wants made.
+
+        Raises:
+            RequestRefused: if the endpoint refuses the request, as one that takes no tools does.
+            ModelUnavailable: if it cannot be asked.
+        """
+        request = self._request(messages, sampling)
+        request["tools"] = [{"type": "function", "function": dict(tool)} for tool in tools]
+        return self._answered(messages, request, sampling, None)
+
+    def _answered(
+        self,
+        messages: Sequence[Message],
+        request: Body,
+        sampling: Sampling,
+        schema: Schema | None,
+    ) -> Reply:
         def ask(body: Body) -> Completion:
             return read_completion(ask_endpoint(self._client, _PATH, body))
 
         with self._turn:
             started = time.perf_counter()
-            found = self._adapting(ask, self._request(messages, sampling), schema)
+            found = self._adapting(ask, request, schema)
             duration_s = time.perf_counter() - started
         if found.refusal:
             raise RequestRefused(f"{self._model!r} at {self._base_url} refuses: {found.refusal}")
@@ -135,6 +156,7 @@ class OpenAIChat:
             finish="stop" if is_stopped else found.finish,
             logprobs=found.logprobs,
             thought=found.thought,
+            calls=found.calls,
         )
 
     def stream(self, messages: Sequence[Message], *, sampling: Sampling = GREEDY) -> Iterator[str]:
@@ -175,7 +197,7 @@ class OpenAIChat:
         """Return a request; what any server does unasked is not asked for."""
         request: dict[str, Any] = {
             "model": self._model,
-            "messages": [{"role": m.role, "content": m.content} for m in messages],
+            "messages": [message.plain() for message in messages],
             "max_tokens": sampling.max_tokens,
             "temperature": sampling.temperature,
         }
@@ -291,5 +313,6 @@ def _usage(found: Completion, messages: Sequence[Message], duration_s: float) ->
     if found.tokens is not None:
         return Usage(1, *found.tokens, duration_s)
     asked = sum(estimate_tokens(message.content) for message in messages)
-    said = estimate_tokens(found.thought) + estimate_tokens(found.text)
+    called = "".join(call.name + call.arguments for call in found.calls)
+    said = sum(map(estimate_tokens, (found.thought, found.text, called)))
     return Usage(1, asked, said, duration_s, is_estimated=True)

@@ -7,11 +7,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from agentcl.errors import ModelUnavailable
-from agentcl.models.base import GREEDY, Message, Reply, Sampling, Schema
+from agentcl.models.base import GREEDY, Message, Reply, Sampling, Schema, ToolCall
 from agentcl.store.usage import Usage
 from agentcl.text.tokens import estimate_tokens
 
-Script = Callable[[Sequence[Message]], str]
+Answer = str | Sequence[ToolCall]  # words, or calls of the tools that were offered
+Script = Callable[[Sequence[Message]], Answer]
 
 
 class ScriptedModel:
@@ -22,9 +23,10 @@ class ScriptedModel:
         name: what it is called in replies and ledgers.
     """
 
-    def __init__(self, script: Iterable[str] | Script, *, name: str = "scripted") -> None:
+    def __init__(self, script: Iterable[Answer] | Script, *, name: str = "scripted") -> None:
         self.name = name
         self.asked: list[tuple[Message, ...]] = []  # every conversation it was given, in order
+        self.offered: Sequence[Schema] = ()  # the tools that it was offered last
         self._script = script if callable(script) else None
         self._answers = iter(()) if callable(script) else iter(script)
         self._lock = threading.Lock()
@@ -39,14 +41,23 @@ class ScriptedModel:
         """Return the next answer. Raises ModelUnavailable when the script is at its end."""
         with self._lock:
             self.asked.append(tuple(messages))
-            text = self._script(messages) if self._script else next(self._answers, None)
-        if text is None:
+            answer = self._script(messages) if self._script else next(self._answers, None)
+        if answer is None:
             raise ModelUnavailable(
                 f"the script of {self.name!r} ended after {len(self.asked) - 1} answers"
             )
+        text, calls = (answer, ()) if isinstance(answer, str) else ("", tuple(answer))
         asked = sum(estimate_tokens(message.content) for message in messages)
-        usage = Usage(1, asked, estimate_tokens(text), is_estimated=True)
-        return Reply(text, usage, self.name, "stop")
+        said = estimate_tokens(text) + sum(estimate_tokens(call.arguments) for call in calls)
+        usage = Usage(1, asked, said, is_estimated=True)
+        return Reply(text, usage, self.name, "stop", calls=calls)
+
+    def chat_with_tools(
+        self, messages: Sequence[Message], tools: Sequence[Schema], *, sampling: Sampling = GREEDY
+    ) -> Reply:
+        """Return the next answer. Raises ModelUnavailable when the script is at its end."""
+        self.offered = tuple(tools)
+        return self.chat(messages, sampling=sampling)
 
     def stream(self, messages: Sequence[Message], *, sampling: Sampling = GREEDY) -> Iterator[str]:
         """Yield the next answer word by word."""

@@ -21,6 +21,7 @@ PRINTS = {
     "frozen_model.py": "the model is the same",
     "learning_loop.py": "ways that open, found: 6 of 6",
     "scopes.py": "Bo cannot forget",
+    "tools.py": "refund: nothing yet: do what the guidance says",
     "two_steps.py": "<- the answer",
     "time_travel.py": "then:   ['The ferry leaves at seven.']",
 }

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentcl import Hit, Recall, Scope
-from agentcl.agents import prompts
+from agentcl.agents import prompts, tool_prompts
 from agentcl.agents.transcript import Transcript
 from agentcl.envs.acting import Situation
 from agentcl.guidance.selection import Choice
@@ -77,6 +77,10 @@ def recall(text: str, *, is_titled: bool = True) -> Recall:
     return Recall("q", (one, other), "text", "", True, (), None)
 
 
+def recalled(text: str) -> EpisodeRecall:
+    return EpisodeRecall((text, "x"), Choice((), (), (), ()), recall(text))
+
+
 FACT: Final = LinkedFact(1, "f", "", "", "", "p", 1.0)
 BUILDERS: Final[dict[str, Builder]] = {
     "agentcl.agents.prompts.ask_action": lambda text: prompts.ask_action(
@@ -117,6 +121,15 @@ BUILDERS: Final[dict[str, Builder]] = {
     "agentcl.agents.prompts.ask_answer": lambda text: prompts.ask_answer(
         passages=[text, "x"], question=text
     ),
+    "agentcl.agents.tool_prompts.ask_task": lambda text: tool_prompts.ask_task(
+        text,
+        recalled(text),
+        [{"name": text, "description": text, "parameters": {"required": [text]}}],
+        budget_tokens=1_000_000,
+    ),
+    "agentcl.agents.tool_prompts.ask_on": lambda text: tool_prompts.ask_on(
+        [(text, text), ("x", text)], replace(recalled(text), documents=None)
+    ),
     "agentcl.memory.extraction.ask_facts": extraction.ask_facts,
     "agentcl.memory.extraction.ask_helpful": lambda text: extraction.ask_helpful(
         text, [replace(FACT, subject=text, predicate=text, object=text), FACT]
@@ -131,9 +144,7 @@ BLOCKS: Final[dict[str, Builder]] = {
     "Recall.prompt, without titles": lambda text: recall(text, is_titled=False).prompt(
         budget_tokens=1_000_000
     ),
-    "EpisodeRecall.prompt": lambda text: EpisodeRecall(
-        (text, "x"), Choice((), (), (), ()), recall(text)
-    ).prompt(budget_tokens=1_000_000),
+    "EpisodeRecall.prompt": lambda text: recalled(text).prompt(budget_tokens=1_000_000),
 }
 
 
@@ -227,18 +238,25 @@ def test_every_message_to_a_model_holds_a_prompt_or_words_of_our_own() -> None:
         if not (isinstance(call.args[1], ast.Name) and call.args[1].id.isupper())
     }
     # Where a conversation begins, and where it goes on: with the model's own words, and a prompt.
-    assert saying == {"agentcl.models.base", "agentcl.models.structured"}
+    assert saying == {"agentcl.models.base", "agentcl.models.structured", "agentcl.models.calling"}
 
 
 @pytest.mark.parametrize(
-    ("module", "function"),
-    [("agentcl.models.base", "conversation"), ("agentcl.models.structured", "_repairing")],
+    ("module", "name"),
+    [
+        ("agentcl.models.base", "conversation"),
+        ("agentcl.models.structured", "_repairing"),
+        ("agentcl.models.calling", "after_calls"),
+        ("agentcl.models.calling", "after_words"),
+    ],
 )
-def test_what_a_message_holds_is_typed_as_a_prompt(module: str, function: str) -> None:
-    tree = sources()[module]
-    (found,) = (one for one in functions(tree) if one.name == function)
+def test_what_a_message_holds_is_typed_as_a_prompt(module: str, name: str) -> None:
+    (found,) = (one for one in functions(sources()[module]) if one.name == name)
     typed = {arg.arg for arg in found.args.args if ast.unparse(arg.annotation or arg) == "Prompt"}
-    asked = [call.args for call in calls(found, "Message") if ast.unparse(call.args[0]) == "'user'"]
+    if "results: Sequence[Prompt]" in ast.unparse(found.args):
+        typed.add("result")  # one of them
+    told = ("'user'", "'tool'")
+    asked = [call.args for call in calls(found, "Message") if ast.unparse(call.args[0]) in told]
     said = [ast.unparse(content) for _, content in asked]
     # Demonstrations are the words of who builds the agent, as instructions are; ours are `Prompt`s.
     shown = [
@@ -248,4 +266,12 @@ def test_what_a_message_holds_is_typed_as_a_prompt(module: str, function: str) -
         if ast.unparse(loop.iter) == "demonstrations"
     ]
     assert [one for one in said if one not in shown] == [one for one in said if one in typed] != []
-    assert calls(tree, "Message") == calls(found, "Message")
+
+
+def test_messages_are_made_only_where_their_types_are_looked_at() -> None:
+    looked_at = {"conversation", "_repairing", "after_calls", "after_words"}
+    for module in ("agentcl.models.base", "agentcl.models.structured", "agentcl.models.calling"):
+        tree = sources()[module]
+        known = [one for one in functions(tree) if one.name in looked_at]
+        made = [call for one in known for call in calls(one, "Message")]
+        assert calls(tree, "Message") == made, module

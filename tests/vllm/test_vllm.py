@@ -197,6 +197,7 @@ def test_the_check_finds_what_was_switched_on(server: VllmServer) -> None:
         "chat": True,
         "schema output": True,
         "log-probabilities": True,
+        "tool calls": False,
         "embeddings": False,
         "LoRA loading": True,
         "prompt embeds": True,

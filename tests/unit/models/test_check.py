@@ -82,6 +82,16 @@ def test_who_names_the_model_needs_no_list(server: Endpoint, listed: object, sta
         check(server.url)
 
 
+def test_an_endpoint_calls_tools_if_it_called_one(server: Endpoint) -> None:
+    def can_call() -> bool:
+        return "tool calls" in {one.name for one in check(server.url).capabilities if one.is_there}
+
+    assert not can_call()
+    call = {"id": "1", "type": "function", "function": {"name": "say_ready", "arguments": "{}"}}
+    server.answer = {"choices": [{"message": {"content": None, "tool_calls": [call]}}]}
+    assert can_call()
+
+
 def test_an_endpoint_that_answers_nothing_is_no_endpoint(server: Endpoint) -> None:
     server.listing_status = server.status = 404
     with pytest.raises(ModelUnavailable, match="neither lists models nor answers"):

@@ -219,6 +219,7 @@ def test_what_an_endpoint_can_do_is_found_out_by_asking(server: Server) -> None:
     can = {capability.name: capability for capability in found.capabilities}
     assert [name for name, one in can.items() if one.is_there] == ["chat", "log-probabilities"]
     assert "taken and not kept" in can["schema output"].detail
+    assert "offered and not called: 'at seven'" in can["tool calls"].detail
     assert can["prompt embeds"].detail == "the field is ignored"
     with pytest.raises(ModelUnavailable, match="serves good, and not 'better'"):
         check(server.url, model="better")
