@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from agentcl.agents.supervisor import Familiarity, Supervisor
     from agentcl.agents.teacher import Correction, Distilled, Distiller, Judgement, Review, Teacher
     from agentcl.agents.transcript import Transcript
+    from agentcl.agents.tuning import Figure, Prober, Tuning, tune
 
 __all__ = [
-    "Agent", "Budget", "Coach", "Correction", "Distilled", "Distiller", "Familiarity", "Judge",
-    "Judgement", "ModelAct", "OutcomeTeacher", "Plan", "Planner", "Review", "Student", "Supervisor", "Teacher", "Transcript", "judge", "learn_from", "transcript_of",
+    "Agent", "Budget", "Coach", "Correction", "Distilled", "Distiller", "Familiarity", "Figure", "Judge",
+    "Judgement", "ModelAct", "OutcomeTeacher", "Plan", "Planner",
+    "Prober", "Review", "Student", "Supervisor", "Teacher", "Transcript", "Tuning", "judge", "learn_from", "transcript_of", "tune",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:
@@ -27,4 +29,5 @@ if not TYPE_CHECKING:
         "supervisor": "Familiarity Supervisor",
         "teacher": "Correction Distilled Distiller Judgement Review Teacher",
         "transcript": "Transcript",
+        "tuning": "Figure Prober Tuning tune",
     })  # fmt: skip

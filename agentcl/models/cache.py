@@ -89,10 +89,15 @@ class CachedModel(AskingModel):
         self._database.close()
 
     def _key(self, messages: Sequence[Message], sampling: Sampling, schema: Schema | None) -> bytes:
+        drawn = {**asdict(sampling), "stop": list(sampling.stop)}
+        if (
+            not sampling.top_logprobs
+        ):  # answers kept before there was such a field go on being found
+            del drawn["top_logprobs"]
         asked = {
             "model": self.name,
             "messages": [asdict(message) for message in messages],
-            "sampling": {**asdict(sampling), "stop": list(sampling.stop)},
+            "sampling": drawn,
             "schema": None if schema is None else dict(schema),
         }
         return hashlib.blake2b(canonical_json(asked).encode(), digest_size=32).digest()
@@ -101,5 +106,10 @@ class CachedModel(AskingModel):
 def _reply(kept: dict[str, Any]) -> Reply:
     logprobs = kept.pop("logprobs")
     usage = Usage(**kept.pop("usage"))
-    found = None if logprobs is None else tuple(TokenLogprob(**token) for token in logprobs)
+    found = None if logprobs is None else tuple(map(_token, logprobs))
     return Reply(usage=usage, logprobs=found, **kept)
+
+
+def _token(kept: dict[str, Any]) -> TokenLogprob:
+    others = tuple((str(token), float(logprob)) for token, logprob in kept.get("others", ()))
+    return TokenLogprob(kept["token"], kept["logprob"], others)
