@@ -34,8 +34,8 @@ from agentcl.agents.probes import (
 from agentcl.agents.prompts import READING, ask_answer
 from agentcl.agents.student import FIRST_TOKEN, Student
 from agentcl.agents.teacher import COPIED, Teacher
-from agentcl.errors import InvalidInput, ModelChanged, NoAnswer, SchemaViolation
-from agentcl.models.base import ChatModel, Sampling, conversation
+from agentcl.errors import InvalidInput, ModelChanged, NoAnswer, RequestRefused, SchemaViolation
+from agentcl.models.base import GREEDY, ChatModel, Message, Reply, Sampling, Schema, conversation
 from agentcl.models.metered import MeteredModel
 from agentcl.models.structured import ask_object, ask_text
 from agentcl.models.tuned import UNTUNED, Asking, Way
@@ -45,7 +45,7 @@ from agentcl.text.answers import final_answer
 T = TypeVar("T")
 
 EXAMPLES: Final = (0, 1, len(DISTILLED))  # before a request for lessons
-_ACTION_TOKENS: Final = 24
+_ACTION_TOKENS: Final = 32
 _THOUGHT_TOKENS: Final = 80
 _LESSON_TOKENS: Final = 300
 _FOLLOWS: Final = 0.4  # of the cases; twice of what is right by chance, and less is guessing
@@ -99,7 +99,23 @@ class Tuning:
         }
 
 
-OnFigure = Callable[[Figure], None]
+class _Brief(MeteredModel):
+    """A model that is not asked again with more room when it was cut off: small ones ramble for thousands of tokens."""
+
+    _room = 0  # tokens of the first answer that was asked for
+
+    def chat(
+        self,
+        messages: Sequence[Message],
+        *,
+        sampling: Sampling = GREEDY,
+        schema: Schema | None = None,
+    ) -> Reply:
+        """Ask the model, and count. Raises RequestRefused where more is wanted than was the first time."""
+        self._room = self._room or sampling.max_tokens
+        if sampling.max_tokens > self._room:
+            raise RequestRefused("the answers of probes are short")
+        return super().chat(messages, sampling=sampling, schema=schema)
 
 
 class Prober:
@@ -205,7 +221,7 @@ class Prober:
         """Ask all cases. Who comes to no answer, or breaks a form twice, is wrong."""
 
         def one(number: int) -> tuple[dict[str, bool], Usage]:
-            model = MeteredModel(self._model)
+            model = _Brief(self._model)
             try:
                 found = ask(make(number, seed=self._seed), model)
             except (NoAnswer, SchemaViolation):

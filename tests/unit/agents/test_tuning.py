@@ -194,6 +194,24 @@ def test_a_model_that_follows_only_in_one_form_is_asked_in_that(
     assert Student(model).form is FORMS[found.asking.way]
 
 
+def test_a_model_that_rambles_is_asked_once_a_case() -> None:
+    class Rambling(ScriptedModel):
+        def chat(
+            self,
+            messages: Sequence[Message],
+            *,
+            sampling: Sampling = GREEDY,
+            schema: Schema | None = None,
+        ) -> Reply:
+            self.asked.append(tuple(messages))
+            usage = Usage(1, 0, sampling.max_tokens)
+            return Reply("well, " * sampling.max_tokens, usage, self.name, "length")
+
+    model = Rambling(())
+    figure = Prober(model, cases=CASES).following("text", "lesson")
+    assert (figure.right, len(model.asked)) == (0, CASES)
+
+
 def test_of_forms_that_are_as_good_the_default_is_kept() -> None:
     model = ScriptedModel(
         lambda messages: right_action(messages) if "Actions: " in messages[-1].content else "{}"
