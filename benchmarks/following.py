@@ -2,7 +2,7 @@
 
     agentcl model serve qwen2.5-coder-1.5b -- --dtype bfloat16 --enforce-eager --max-model-len 4096
     python benchmarks/following.py --url URL --model NAME [--cases 100] [--seed 0] [--only following,lessons]
-    python benchmarks/following.py --model reference              (in this process, in its own form)
+    python benchmarks/following.py --model smollm2-135m           (in this process)
     python benchmarks/following.py --estimate                     (how many tokens a run takes; asks nobody)
 
 The probes are those of `agentcl model tune`:
@@ -34,7 +34,6 @@ from agentcl.agents.probes import CONDITIONS
 from agentcl.agents.tuning import EXAMPLES, Figure, Prober, best_way, tells_likelihoods
 from agentcl.errors import AgentclError
 from agentcl.models import CachedModel, ChatModel, Message, OpenAIChat, ScriptedModel, open_model
-from agentcl.models.reference.shipped import REFERENCE_NAME
 from agentcl.models.tuned import Way
 
 PROBES: Final = ("following", "lessons", "objects", "reading")
@@ -50,7 +49,7 @@ def main() -> None:
         "--url", default="", help="of an endpoint; without: a model of this machine"
     )
     parser.add_argument(
-        "--model", default=REFERENCE_NAME, help="as the endpoint or this machine names it"
+        "--model", default="smollm2-135m", help="as the endpoint or this machine names it"
     )
     parser.add_argument("--cases", type=int, default=100, help="of each row")
     parser.add_argument("--seed", type=int, default=0)
@@ -105,13 +104,12 @@ def run(asked: argparse.Namespace) -> None:
 
 
 def rows_of(model: ChatModel, asked: argparse.Namespace) -> Iterator[Probe]:
-    """Yield what measures each row. The reference model is asked as it was trained, and in no other way."""
+    """Yield what measures each row; the prompt alone is for models that were trained on it, and not asked."""
     prober = Prober(
         model, cases=asked.cases, seed=asked.seed, concurrency=asked.concurrency if asked.url else 1
     )
     probes = asked.only.split(",")
-    is_trained = asked.model == REFERENCE_NAME and not asked.estimate
-    ways: list[Way] = ["bare"] if is_trained else [way for way in FORMS if way != "bare"]
+    ways: list[Way] = [way for way in FORMS if way != "bare"]
     if "scored" in ways and not asked.estimate and not tells_likelihoods(model):
         print("the model tells no log-probabilities: the form 'scored' is left out")
         ways.remove("scored")
@@ -119,8 +117,6 @@ def rows_of(model: ChatModel, asked: argparse.Namespace) -> Iterator[Probe]:
         for way in ways:
             for condition in CONDITIONS:
                 yield partial(prober.following, way, condition)
-    if is_trained:
-        return
     if "lessons" in probes:
         for is_constrained in (True, False):
             for examples in EXAMPLES:

@@ -47,6 +47,7 @@ T = TypeVar("T")
 EXAMPLES: Final = (0, 1, len(DISTILLED))  # before a request for lessons
 _ACTION_TOKENS: Final = 32
 _THOUGHT_TOKENS: Final = 80
+_THINKING: Final = ("thought", "bare")  # a model that was trained on the form may give its reason first
 _LESSON_TOKENS: Final = 300
 _FOLLOWS: Final = 0.4  # of the cases; twice of what is right by chance, and less is guessing
 _SHORT: Final = 64  # tokens of any other answer
@@ -148,7 +149,7 @@ class Prober:
 
     def following(self, way: Way, condition: Condition) -> Figure:
         """Measure how often the action that a lesson names is chosen, in a condition. Raises ModelUnavailable."""
-        tokens = _THOUGHT_TOKENS if way == "thought" else _ACTION_TOKENS
+        tokens = _THOUGHT_TOKENS if way in _THINKING else _ACTION_TOKENS
 
         def ask(case: FollowingCase, model: ChatModel) -> dict[str, bool]:
             student = Student(model, form=way, max_tokens=tokens)
