@@ -7,8 +7,8 @@
 
 The probes are those of `agentcl model tune`:
 
-- following: five actions, one of which a lesson names. The lesson stands alone, among four that name the other actions, is
-  missing, or is replaced by one about something else. Right by chance is 20 %.
+- following: five actions, one of which a lesson names. The lesson stands alone, among four that name the other actions, stands
+  among four that are nearly about the same, is missing, or is replaced by one about something else. Right by chance is 20 %.
 - lessons: what `Teacher` writes of a record of two steps, after no, one and three examples, with a schema and without.
 - objects, reading: an object from a sentence; an answer from a passage.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from report_tables import result, table
+from report_tables import RESULTS, result, table
 
 from agentcl.agents.forms import FORMS
 from agentcl.agents.probes import CONDITIONS
@@ -54,6 +54,8 @@ def other_probes() -> str:
 
 
 def _models() -> Iterator[tuple[str, Mapping[str, Any]]]:
+    if not (RESULTS / "following.json").exists():  # nobody measured yet
+        return
     for model, found in result("following")["models"].items():
         yield f"{model}, {found['cases']} cases", found
 

@@ -17,8 +17,9 @@ from agentcl.lessons import Lesson, folded
 from agentcl.models.schemas import strict
 from agentcl.text.escaping import Prompt, prompt_of, quoted
 
-Condition = Literal["lesson", "among four", "irrelevant", "none"]
+Condition = Literal["lesson", "among four", "among near", "irrelevant", "none"]
 CONDITIONS: Final[tuple[Condition, ...]] = get_args(Condition)
+DECIDING: Final[tuple[Condition, ...]] = ("lesson", "among four", "among near")
 ACTIONS: Final = 5  # to choose from, so that chance is right in one of five
 
 _KINDS: Final = ("loom", "oven", "clock", "barge", "harp", "gate", "tent", "mill", "sledge", "bell")
@@ -119,29 +120,32 @@ def ask_record(sentence: str) -> Prompt:
 def following(number: int, condition: Condition, *, seed: int = 0) -> FollowingCase:
     """Return a case; the same in all conditions, but for the lessons that are shown.
 
-    The place of the right action goes round. Half of the cases state the situation in the lesson's words, half
+    Among four: the others are about other things in other states. Among near: some are about the same thing in another
+    state, or about another thing in the same. In both they name the other four actions. The place of the right action goes round. Half of the cases state the situation in the lesson's words, half
     in others.
     """
     rng = random.Random(f"following:{seed}:{number}")
-    kind, other, third = rng.sample(_KINDS, 3)
-    (state, told), (near, _), (far, _) = rng.sample(_STATES, 3)
+    kind, *kinds = rng.sample(_KINDS, ACTIONS)
+    (state, told), *others = rng.sample(_STATES, ACTIONS)
+    states = [other for other, _ in others]
     name = rng.choice(_NAMES)
     right, *wrong = rng.sample(_VERBS, ACTIONS)
     verbs = list(wrong)
     verbs.insert(number % ACTIONS, right)
     fitting = _lesson(kind, state, right)
-    elsewhere = [
-        _lesson(kind, near, wrong[0]),  # the same thing otherwise, and others in the same way
-        _lesson(other, state, wrong[1]),
-        _lesson(third, far, wrong[2]),
-        _lesson(other, near, wrong[3]),
+    far = [_lesson(*about) for about in zip(kinds, states, wrong, strict=True)]
+    near = [
+        _lesson(kind, states[0], wrong[0]),
+        _lesson(kinds[0], state, wrong[1]),
+        far[2],
+        _lesson(kinds[0], states[0], wrong[3]),
     ]
-    several = [fitting, *elsewhere]
-    rng.shuffle(several)
+    place = rng.randrange(ACTIONS)  # of the lesson that fits
     shown = {
         "lesson": [fitting],
-        "among four": several,
-        "irrelevant": [elsewhere[2]],
+        "among four": [*far[:place], fitting, *far[place:]],
+        "among near": [*near[:place], fitting, *near[place:]],
+        "irrelevant": [far[2]],
         "none": [],
     }[condition]
     is_paraphrased = number % 2 == 1

@@ -18,6 +18,7 @@ from agentcl.agents.demonstrations import DISTILLED
 from agentcl.agents.forms import FORMS
 from agentcl.agents.probes import (
     CONDITIONS,
+    DECIDING,
     RECORD,
     RECORDING,
     Condition,
@@ -47,7 +48,10 @@ T = TypeVar("T")
 EXAMPLES: Final = (0, 1, len(DISTILLED))  # before a request for lessons
 _ACTION_TOKENS: Final = 32
 _THOUGHT_TOKENS: Final = 80
-_THINKING: Final = ("thought", "bare")  # a model that was trained on the form may give its reason first
+_THINKING: Final = (
+    "thought",
+    "bare",
+)  # a model that was trained on the form may give its reason first
 _LESSON_TOKENS: Final = 300
 _FOLLOWS: Final = 0.4  # of the cases; twice of what is right by chance, and less is guessing
 _SHORT: Final = 64  # tokens of any other answer
@@ -276,9 +280,11 @@ def tune(
     if not tells_likelihoods(model):
         ways.remove("scored")
         left_out.append("scored: the model tells no log-probabilities of other tokens")
-    figures = [prober.following(way, condition) for way in ways for condition in CONDITIONS[:2]]
+    figures = [prober.following(way, condition) for way in ways for condition in DECIDING]
     way = best_way(figures)
-    figures += [prober.following(way, condition) for condition in CONDITIONS[2:]]
+    figures += [
+        prober.following(way, condition) for condition in CONDITIONS if condition not in DECIDING
+    ]
     objects = [prober.objects(is_constrained=is_so) for is_so in (True, False)]
     lessons = {
         (examples, True): prober.lessons(examples, is_constrained=True) for examples in EXAMPLES
@@ -299,7 +305,7 @@ def tune(
 
 def probes_of_tuning() -> int:
     """Return how many times `cases` cases are asked when a model is tuned."""
-    return 2 * len(FORMS) + 2 + 2 + len(EXAMPLES) + 1 + 1
+    return len(DECIDING) * len(FORMS) + len(CONDITIONS) - len(DECIDING) + 2 + len(EXAMPLES) + 1 + 1
 
 
 def best_way(figures: Sequence[Figure]) -> Way:
@@ -311,11 +317,11 @@ def best_way(figures: Sequence[Figure]) -> Way:
 
     def rank(way: Way) -> tuple[int, bool, int]:
         some = [one for one in figures if one.probe == "following" and one.asked == way]
-        right = sum(one.right for one in some if one.condition in CONDITIONS[:2])
+        right = sum(one.right for one in some if one.condition in DECIDING)
         return right, way == UNTUNED.way, -sum(one.usage.tokens for one in some)
 
     best = max((way for way in FORMS if any(one.asked == way for one in figures)), key=rank)
-    asked = [one for one in figures if one.asked == best and one.condition in CONDITIONS[:2]]
+    asked = [one for one in figures if one.asked == best and one.condition in DECIDING]
     is_followed = rank(best)[0] >= _FOLLOWS * sum(one.cases for one in asked)
     return best if is_followed else UNTUNED.way
 

@@ -86,7 +86,24 @@ def test_lessons_name_what_their_condition_says(number: int, seed: int) -> None:
     assert verbs("none") == []
     assert verbs("lesson") == [right]
     assert verbs("irrelevant") == [named]
-    assert sorted(verbs("among four")) == sorted(offered)
+    assert sorted(verbs("among four")) == sorted(verbs("among near")) == sorted(offered)
+
+
+@given(NUMBERS, NUMBERS)
+def test_other_lessons_share_nothing_with_what_is_seen_unless_they_are_near(
+    number: int, seed: int
+) -> None:
+    (fitting,) = following(number, "lesson", seed=seed).situation.guidance
+    about = set(re.findall(r"^When an? (\w+) is (\w+),", fitting)[0])
+    shared = {
+        condition: [
+            len(about & set(re.findall(r"\w+", lesson)))
+            for lesson in following(number, condition, seed=seed).situation.guidance
+        ]
+        for condition in ("among four", "among near")
+    }
+    assert sorted(shared["among four"]) == [0, 0, 0, 0, 2]
+    assert sorted(shared["among near"]) == [0, 0, 1, 1, 2]
 
 
 @given(NUMBERS, NUMBERS)
@@ -172,7 +189,7 @@ def test_a_model_that_copies_our_example_writes_nothing_new() -> None:
 def test_a_model_that_always_says_one_is_at_chance_and_keeps_the_default() -> None:
     found = tune(ScriptedModel(lambda _: "1"), cases=CASES)
     numbers = [one for one in found.figures if one.asked == "number"]
-    assert [one.right for one in numbers] == [CASES // ACTIONS] * 2
+    assert [one.right for one in numbers] == [CASES // ACTIONS] * 3
     assert found.asking == Asking()
     assert all("scored" in what for what in found.left_out)
 
@@ -188,7 +205,7 @@ def test_a_model_that_follows_only_in_one_form_is_asked_in_that(
     assert found.asking.way == way
     chosen = {one.condition: one.right for one in found.figures if one.asked == way}
     assert set(chosen) == set(CONDITIONS)
-    assert chosen["lesson"] == chosen["among four"] == CASES
+    assert chosen["lesson"] == chosen["among four"] == chosen["among near"] == CASES
     assert chosen["none"] == CASES // ACTIONS
     remember_asking(found.fingerprint, found.asking, model=model.name)
     assert Student(model).form is FORMS[found.asking.way]
@@ -222,7 +239,7 @@ def test_of_forms_that_are_as_good_the_default_is_kept() -> None:
 def test_all_cases_are_told_of() -> None:
     done: list[None] = []
     tune(ScriptedModel(lambda _: "1"), cases=3, on_case=lambda: done.append(None))
-    assert len(done) == 3 * (probes_of_tuning() - 2)  # "scored" is left out
+    assert len(done) == 3 * (probes_of_tuning() - 3)  # "scored" is left out
 
 
 def test_examples_and_schema_are_those_that_served_best() -> None:
