@@ -44,7 +44,7 @@ class Server(ThreadingHTTPServer):
         if messages[0]["content"] != ACTING_BY_NUMBER:
             return "I am lost."
         seen = re.findall(r"^Observation: (.*)$", asked, re.MULTILINE)[-1]
-        return re.findall(rf"(\d)\) {self.right[seen]}", asked)[-1]
+        return str(re.findall(rf"(\d)\) {self.right[seen]}", asked)[-1])
 
 
 class _Handler(BaseHTTPRequestHandler):

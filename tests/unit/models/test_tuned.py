@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from agentcl.agents.teacher import Teacher
 from agentcl.agents.transcript import Transcript
 from agentcl.envs.acting import Situation
 from agentcl.errors import ModelUnavailable, StoreUnavailable
-from agentcl.memory.extraction import ModelExtractor
+from agentcl.memory.extraction import INSTRUCTIONS, ModelExtractor
 from agentcl.models.base import GREEDY, Message, Reply, Sampling, Schema
 from agentcl.models.scripted import ScriptedModel
 from agentcl.models.tuned import WAYS, Asking, asking_of, forget_asking, remember_asking
@@ -33,7 +34,7 @@ class Weights(ScriptedModel):
 
     def chat(
         self,
-        messages: "list[Message] | tuple[Message, ...]",  # type: ignore[override]  # narrower, and enough here
+        messages: Sequence[Message],
         *,
         sampling: Sampling = GREEDY,
         schema: Schema | None = None,
@@ -75,7 +76,7 @@ def test_a_student_looks_once_and_not_at_all_where_it_is_told() -> None:
     assert model.looks == 1
     for told in ({"form": "text"}, {"instructions": ""}, {"demonstrations": ()}):
         model = Weights("one", "2")
-        assert Student(model, **told).act(SEEN).action == "2"  # type: ignore[arg-type]  # of different types
+        assert Student(model, **told).act(SEEN).action == "2"
         assert model.looks == 0
 
 
@@ -99,13 +100,16 @@ def test_a_teacher_shows_as_many_examples_and_a_schema_only_where_that_served() 
 
 def test_an_extractor_leaves_out_a_schema_that_does_harm() -> None:
     pytest.importorskip("jsonschema")
-    for asking, instructions in ((Asking(), None), (Asking(is_constrained=False), None), (Asking(is_constrained=False), "")):  # fmt: skip
+    cases: list[tuple[Asking, str, bool]] = [
+        (Asking(), INSTRUCTIONS, True),
+        (Asking(is_constrained=False), INSTRUCTIONS, False),
+        (Asking(is_constrained=False), "", True),  # trained on the form
+    ]
+    for asking, instructions, is_constrained in cases:
         remember_asking("one", asking, model="same")
         model = Weights("one", '{"facts": [], "names": []}')
-        told = {} if instructions is None else {"instructions": instructions}
-        ModelExtractor(model, **told).extract("", "The mill grinds.")
-        is_trained = instructions == ""
-        assert (model.schemas[0] is not None) == (asking.is_constrained or is_trained)
+        ModelExtractor(model, instructions=instructions).extract("", "The mill grinds.")
+        assert (model.schemas[0] is not None) == is_constrained
 
 
 def test_forgetting_brings_the_default_back() -> None:
