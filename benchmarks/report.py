@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import report_asking
 import report_guidance
 import report_retrieval
 import report_runs
@@ -445,6 +446,9 @@ PARTS: dict[str, Callable[[], str]] = {
     "excytin": report_runs.excytin,
     "credit": report_runs.credit,
     "sharing": report_runs.sharing,
+    "following": report_asking.following,
+    "written": report_asking.written,
+    "other_probes": report_asking.other_probes,
     "guidance": report_guidance.guidance,
     "guidance_bars": report_guidance.guidance_bars,
     "transfer": report_guidance.transfer,

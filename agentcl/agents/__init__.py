@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     from agentcl.agents.tool_agent import ToolAgent, ToolResult, ToolRun
     from agentcl.agents.tools import Tool
     from agentcl.agents.transcript import Transcript
+    from agentcl.agents.tuning import Figure, Prober, Tuning, tune
 
 __all__ = [
-    "Agent", "Budget", "Coach", "Correction", "Distilled", "Distiller", "Familiarity", "Judge",
-    "Judgement", "ModelAct", "OutcomeTeacher", "Plan", "Planner", "Review", "Student", "Supervisor", "Teacher", "Tool", "ToolAgent", "ToolResult", "ToolRun", "Transcript", "judge", "learn_from", "transcript_of",
+    "Agent", "Budget", "Coach", "Correction", "Distilled", "Distiller", "Familiarity", "Figure", "Judge",
+    "Judgement", "ModelAct", "OutcomeTeacher", "Plan", "Planner", "Prober", "Review", "Student", "Supervisor",
+    "Teacher", "Tool", "ToolAgent", "ToolResult", "ToolRun", "Transcript", "Tuning", "judge", "learn_from",
+    "transcript_of", "tune",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:
@@ -31,4 +34,5 @@ if not TYPE_CHECKING:
         "tool_agent": "ToolAgent ToolResult ToolRun",
         "tools": "Tool",
         "transcript": "Transcript",
+        "tuning": "Figure Prober Tuning tune",
     })  # fmt: skip

@@ -9,7 +9,6 @@ A FORM is what an answer has to fit; beside it stands what strict servers are as
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any, Final, get_args
 
@@ -23,6 +22,19 @@ from agentcl.text.escaping import Prompt, inline, prompt_of, quoted
 ACTING: Final = (
     "Choose the next action in a text world. Follow the guidance where it fits what is seen, and not where it does "
     "not; else try what was not tried. Answer with one of the actions, in its own words, and nothing else."
+)
+_CHOOSING: Final = ACTING.removesuffix(
+    "Answer with one of the actions, in its own words, and nothing else."
+)
+ACTING_BY_NUMBER: Final = (
+    f"{_CHOOSING}Answer with the number of one of the actions, and nothing else."
+)
+ACTING_BY_LETTER: Final = (
+    f"{_CHOOSING}Answer with the letter of one of the actions, and nothing else."
+)
+ACTING_THINKING: Final = (
+    f'{_CHOOSING}Answer in two lines: first "Thought: " and why, in one short sentence, then "Action: " and one of '
+    "the actions, in its own words."
 )
 READING: Final = (
     'Answer from the passages alone. End with "Answer: " and the answer in as few words as possible, or '
@@ -150,6 +162,7 @@ def ask_action(
     passages: Sequence[str] = (),
     plan: str = "",
     sub_goal: str = "",
+    labels: Sequence[str] = (),
 ) -> Prompt:
     """Return the prompt for the next action.
 
@@ -162,11 +175,12 @@ def ask_action(
         passages: what documents have to say.
         plan: how the goal is to be reached.
         sub_goal: what has to be reached next.
+        labels: what stands before each action, to be answered instead of it; none: nothing does.
     """
     lines = _scene(guidance, passages, goal, scene, plan, history)
     if sub_goal:
         lines.append(f"Sub-goal: {quoted(sub_goal)}")
-    lines += _actions(actions)
+    lines += _actions(actions, labels)
     return prompt_of(*lines, "Next action?")
 
 
@@ -259,9 +273,11 @@ def _told(goal: str, scene: str) -> list[str]:
     return [f"Goal: {quoted(goal)}", f"Observation: {quoted(scene)}"]
 
 
-def _actions(actions: Sequence[str] | None) -> list[str]:
+def _actions(actions: Sequence[str] | None, labels: Sequence[str] = ()) -> list[str]:
     """Return what can be done, on one line; no action can look like two."""
     offered = [inline(action).replace("; ", "&#59; ") for action in actions or ()]
+    if labels:
+        offered = [f"{label}) {action}" for label, action in zip(labels, offered, strict=True)]
     return [f"Actions: {'; '.join(offered)}."] if offered else []
 
 
@@ -284,60 +300,3 @@ def _numbered(history: Sequence[tuple[str, str]]) -> list[str]:
         f"{n}. {quoted(action)}: {quoted(seen.strip().rstrip('.'))}."
         for n, (action, seen) in enumerate(history, 1)
     ]
-
-
-# Two turns in the form of the real ones, from a world that is nobody's. Small models follow a lesson far more often when
-# they are asked for the action in its own words after such turns than when they are told what to do.
-ACTED: Final[tuple[tuple[Prompt, str], ...]] = (
-    (
-        ask_action(
-            guidance=(
-                "When a lamp is dim, tighten it.",
-                "When a lamp is hot, it does not help to shake it.",
-            ),
-            goal="repair the lamp Orvo.",
-            scene="The lamp Orvo is dim.",
-            history=(),
-            actions=("shake Orvo", "tighten Orvo", "oil Orvo", "cool Orvo"),
-        ),
-        "tighten Orvo",
-    ),
-    (
-        ask_action(
-            guidance=("When a kettle is cold, fill it.",),
-            goal="repair the pump Tibe.",
-            scene="The pump Tibe is loud.",
-            history=(("oil Tibe", "nothing changes"),),
-            actions=("open Tibe", "cool Tibe", "shake Tibe"),
-        ),
-        "cool Tibe",
-    ),
-)
-DISTILLED: Final[tuple[tuple[Prompt, str], ...]] = (
-    (
-        ask_abstractions(
-            Transcript(
-                "repair the pump Tibe.",
-                "The pump Tibe is loud.",
-                (("oil Tibe", "nothing changes"), ("cool Tibe", "the pump Tibe runs")),
-                1.0,
-            ),
-            recent=2,
-        ),
-        json.dumps(
-            {
-                "guidance": [
-                    {"when": "a pump is loud", "claim": "do", "what": "cool it", "level": "family"},
-                    {
-                        "when": "a pump is loud",
-                        "claim": "useless",
-                        "what": "oil it",
-                        "level": "family",
-                    },
-                ]
-            }
-        ),
-    ),
-)
-# What the examples are about. A lesson of these things that no record spoke of was copied from here.
-EXAMPLES: Final = frozenset({"lamp", "kettle", "pump"})

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
 
+from agentcl.agents.demonstrations import ACTED, LETTERS
 from agentcl.agents.effects import still_worth_trying
+from agentcl.agents.forms import FORMS, Form, form_of, likelihoods, orders_of
 from agentcl.agents.matching import meant_action
 from agentcl.agents.prompts import (
-    ACTED,
     ACTING,
     AIMING,
     PLANNING,
@@ -17,11 +20,15 @@ from agentcl.agents.prompts import (
     ask_sub_goal,
 )
 from agentcl.envs.acting import Act, Situation
+from agentcl.errors import InvalidInput, NoAnswer
 from agentcl.models.base import ChatModel, Reply, Sampling, conversation
 from agentcl.models.structured import ask_text
+from agentcl.models.tuned import Way, asking_of
 from agentcl.store.usage import NO_USAGE, Usage
 from agentcl.text.answers import final_answer, unwrapped
 from agentcl.text.escaping import Prompt, unescape
+
+FIRST_TOKEN: Final = Sampling(max_tokens=1, logprobs=True, top_logprobs=len(LETTERS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,29 +56,42 @@ class Student:
 
     Args:
         model: who chooses the action.
-        instructions: said as its system's message; empty for a model that was trained on the form, which
+        form: in which it is asked, by its name in `forms.FORMS`; default: the one that `agentcl model tune` found best
+            for these very weights, else "shown". The model is asked for its fingerprint once if anything was tuned.
+        instructions: said as its system's message instead; empty for a model that was trained on the form, which
             is then asked exactly `prompts.ask_action`, of all actions.
         demonstrations: turns that stand before the real one, as what is asked and what is answered; default: two, none
             with other instructions. Those of a user's own world teach its lessons along with the form.
         planner: who names the next sub-goal; default: nobody does.
         max_tokens: of one answer.
         recent: steps that a prompt shows.
+
+    Raises:
+        InvalidInput: if there is no such form, or instructions or demonstrations are given beside one.
     """
 
     def __init__(
         self,
         model: ChatModel,
         *,
-        instructions: str = ACTING,
+        form: Way | None = None,
+        instructions: str | None = None,
         demonstrations: Sequence[tuple[str, str]] | None = None,
         planner: ChatModel | None = None,
         max_tokens: int = 128,
         recent: int = 12,
     ) -> None:
+        if form is not None and (instructions is not None or demonstrations is not None):
+            raise InvalidInput(
+                f"the form {form!r} has instructions and demonstrations of its own; name it, or say yours"
+            )
         self.model, self.planner = model, planner
-        self.instructions = instructions
-        shown = ACTED if demonstrations is None and instructions == ACTING else demonstrations
-        self._demonstrations = tuple(shown or ())
+        self._named = None if form is None else form_of(form)
+        if instructions is not None or demonstrations is not None:
+            said = ACTING if instructions is None else instructions
+            default = ACTED if said == ACTING else ()
+            shown = default if demonstrations is None else tuple(demonstrations)
+            self._named = Form("its own", said, shown)
         self._sampling = Sampling(max_tokens=max_tokens)
         self._recent = recent
 
@@ -83,7 +103,8 @@ class Student:
         A thought is never taken for one, and neither is an answer that was cut off: both are asked for again.
 
         Raises:
-            NoAnswer: if the model comes to no answer, asked twice.
+            NoAnswer: if the model comes to no answer, asked twice, or tells no log-probabilities to a form that
+                needs them.
             ModelUnavailable: if a model cannot be asked.
         """
         actions, sub_goal, planning = situation.actions, "", NO_USAGE
@@ -94,23 +115,27 @@ class Student:
         offered = actions
         if actions is not None and self.instructions:
             offered = still_worth_trying(actions, situation.first, situation.history)
-        prompt = ask_action(
-            guidance=situation.guidance,
-            goal=situation.goal,
-            scene=situation.first,
-            history=situation.history[-self._recent :],
-            actions=offered,
-            passages=situation.passages,
-            plan=situation.plan,
-            sub_goal=sub_goal,
-        )
-        reply = self._ask(self.model, self.instructions, prompt, self._demonstrations)
+        form = self.form if self.form.fits(offered) else FORMS["shown"]
+        if form.is_scored and offered is not None:
+            return self._likeliest(form, situation, offered, sub_goal, planning)
+        prompt = self._prompt(form, situation, offered, sub_goal)
+        reply = self._ask(self.model, form.instructions, prompt, form.demonstrations)
         answer = unescape(final_answer(reply.text), seen_in=prompt)
         if actions is not None:  # where nobody knows them, an object may be one
             answer = unwrapped(answer)
-        action = meant_action(answer, actions) or answer
+        action = form.labelled(answer, offered) or meant_action(answer, actions) or answer
         said = f"{reply.thought}\n{reply.text}".strip()
         return ModelAct(action, said, reply.usage, planning, sub_goal)
+
+    @cached_property
+    def form(self) -> Form:
+        """How actions are asked for. Raises ModelUnavailable where that is to be looked up and cannot be."""
+        return self._named or FORMS[asking_of(self.model).way]
+
+    @property
+    def instructions(self) -> str:
+        """What is said as the system's message."""
+        return self.form.instructions
 
     def plan(self, situation: Situation) -> Plan:
         """Return a plan for the whole task, in one call of the planner, or of the model without one.
@@ -132,3 +157,44 @@ class Student:
     ) -> Reply:
         messages = conversation(instructions, prompt, demonstrations)
         return ask_text(model, messages, sampling=self._sampling)
+
+    def _prompt(
+        self, form: Form, situation: Situation, offered: Sequence[str] | None, sub_goal: str
+    ) -> Prompt:
+        return ask_action(
+            guidance=situation.guidance,
+            goal=situation.goal,
+            scene=situation.first,
+            history=situation.history[-self._recent :],
+            actions=offered,
+            passages=situation.passages,
+            plan=situation.plan,
+            sub_goal=sub_goal,
+            labels=form.labels_of(offered),
+        )
+
+    def _likeliest(
+        self,
+        form: Form,
+        situation: Situation,
+        offered: Sequence[str],
+        sub_goal: str,
+        planning: Usage,
+    ) -> ModelAct:
+        """Return the action whose label is likeliest over two orders; what favours a place or a letter cancels out."""
+        scores, usage = dict.fromkeys(offered, 0.0), NO_USAGE
+        for order in orders_of(offered):
+            prompt = self._prompt(form, situation, order, sub_goal)
+            messages = conversation(form.instructions, prompt, form.demonstrations)
+            reply = self.model.chat(messages, sampling=FIRST_TOKEN)
+            usage += reply.usage
+            if not reply.logprobs or not reply.logprobs[0].others:
+                raise NoAnswer(
+                    f"{self.model.name} tells no log-probabilities, so actions cannot be scored; use another form "
+                    "(`agentcl model tune` finds one)"
+                )
+            found = likelihoods(reply.logprobs[0], form.labels_of(order))
+            for action, logprob in zip(order, found, strict=True):
+                scores[action] += logprob
+        best = max(scores, key=scores.__getitem__)
+        return ModelAct(best, "", usage, planning, sub_goal)

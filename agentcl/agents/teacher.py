@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Final, Protocol
 
+from agentcl.agents.demonstrations import DISTILLED, EXAMPLES
 from agentcl.agents.matching import meant_action
 from agentcl.agents.prompts import (
     ABSTRACTIONS,
@@ -15,9 +17,7 @@ from agentcl.agents.prompts import (
     CORRECTING,
     CORRECTION,
     CORRECTION_FORM,
-    DISTILLED,
     DISTILLING,
-    EXAMPLES,
     JUDGEMENT,
     JUDGEMENT_FORM,
     JUDGING,
@@ -40,6 +40,7 @@ from agentcl.lessons import Lesson, folded, read_json
 from agentcl.models.base import ChatModel, Sampling, Schema, conversation
 from agentcl.models.metered import MeteredModel
 from agentcl.models.structured import ask_object, require_checker
+from agentcl.models.tuned import UNTUNED, Asking, asking_of
 from agentcl.store.episodes import Level
 from agentcl.store.usage import Usage
 from agentcl.text.escaping import Prompt, unescape
@@ -48,6 +49,7 @@ _Form = tuple[Schema, Schema]  # what a server is asked for, and what an answer 
 
 # Above it a judge's score is missing: the threshold at which ATLAS asks a stronger judge.
 _UNSURE: Final = 0.3
+COPIED: Final = "was copied from our example"
 _MOST: Final = 8  # lessons of one answer; what comes after them is dropped
 
 
@@ -115,11 +117,15 @@ class Teacher:
         instructions: said as the system's message before it distils; empty for a model that was trained on
             the form, which is then asked exactly `prompts.ask_lessons`, also where there is a contrast.
             Default: what `prompts` has for one episode and for two.
+        examples: records with their lessons, from 0 to 3, that it is shown before it distils one episode; none with
+            instructions of one's own. Default: as many as `agentcl model tune` found best for these very weights, else 1.
+        is_constrained: whether the server holds its answers to their schema. Default: likewise, else it does.
         max_tokens: of one answer.
         recent: last steps of an episode that a prompt shows.
 
     Raises:
         MissingExtra: if answers cannot be checked: `jsonschema` is not installed.
+        InvalidInput: if there are not so many examples.
     """
 
     def __init__(
@@ -127,11 +133,16 @@ class Teacher:
         model: ChatModel,
         *,
         instructions: str | None = None,
+        examples: int | None = None,
+        is_constrained: bool | None = None,
         max_tokens: int = 512,
         recent: int = 30,
     ) -> None:
         require_checker()
+        if examples is not None and not 0 <= examples <= len(DISTILLED):
+            raise InvalidInput(f"there are 0 to {len(DISTILLED)} examples, and not {examples}")
         self.model = model
+        self._examples, self._is_constrained = examples, is_constrained
         self._instructions = instructions
         self._sampling = Sampling(max_tokens=max_tokens)
         self._recent = recent
@@ -182,7 +193,7 @@ class Teacher:
             ModelUnavailable: if the model cannot be asked.
         """
         instructions, prompt, form = self._distillation(transcript, contrast)
-        shown = DISTILLED if instructions == DISTILLING else ()
+        shown = DISTILLED[: self._asking.examples] if instructions == DISTILLING else ()
         value, usage, problem = self._ask(instructions, prompt, form, shown)
         if not value:
             return Distilled((), usage, problem=problem)
@@ -195,13 +206,25 @@ class Teacher:
                 problems.append(str(error))
                 continue
             if copied := _copied(lesson, prompt):
-                problems.append(f"a lesson of a {copied} was copied from our example")
+                problems.append(f"a lesson of a {copied} {COPIED}")
                 continue
             if len(lessons) == _MOST and lesson not in lessons:
                 problems.append(f"only the first {_MOST} lessons of one answer count")
                 break
             lessons.setdefault(lesson, one.get("level", "family"))
         return Distilled(tuple(lessons), usage, tuple(lessons.values()), "; ".join(problems))
+
+    @cached_property
+    def _asking(self) -> Asking:
+        """How the model is asked, where that is not said."""
+        examples, is_constrained = self._examples, self._is_constrained
+        is_said = examples is not None and is_constrained is not None
+        known = UNTUNED if is_said or self._instructions == "" else asking_of(self.model)
+        return replace(
+            known,
+            examples=known.examples if examples is None else examples,
+            is_constrained=known.is_constrained if is_constrained is None else is_constrained,
+        )
 
     def _distillation(
         self, transcript: Transcript, contrast: Transcript | None
@@ -237,6 +260,7 @@ class Teacher:
                 sampling=self._sampling,
                 accept=accept,
                 is_partial=True,
+                is_constrained=self._asking.is_constrained,
             )
         except SchemaViolation as error:
             return None, model.usage, str(error)

@@ -13,7 +13,8 @@ import click
 
 from agentcl.cli.options import PRICES, Moment, command
 from agentcl.cli.screen import Screen
-from agentcl.errors import ModelUnavailable, StoreUnavailable
+from agentcl.errors import InvalidInput, ModelUnavailable, StoreUnavailable
+from agentcl.models.base import ChatModel
 from agentcl.models.check import check as check_endpoint
 from agentcl.models.ledger import By, Ledger, Prices
 from agentcl.models.reference.shipped import REFERENCE_NAME
@@ -37,7 +38,7 @@ def ledger(screen: Screen, file: Path, by: By, prices: Path | None, since: datet
 
 @click.group()
 def model() -> None:
-    """Fetch a language model, serve one, or check an endpoint."""
+    """Fetch a language model, serve one, check an endpoint, or find out how a model is best asked."""
 
 
 @model.command()
@@ -112,6 +113,71 @@ def check(screen: Screen, url: str, name: str | None) -> None:
     """
     found = check_endpoint(url, model=name)
     screen.json(found) if screen.as_json else screen.endpoint(found)
+
+
+@model.command()
+@click.argument("source", metavar="URL_OR_NAME")
+@click.option("--model", "name", help="Which model; needed with a URL.")
+@click.option(
+    "--cases",
+    type=click.IntRange(min=1),
+    default=15,
+    show_default=True,
+    help="Of each probe in each way; 100 to measure.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the cases.")
+@click.option(
+    "--concurrency",
+    type=click.IntRange(min=1),
+    default=8,
+    show_default=True,
+    help="Cases under way at once.",
+)
+@click.option(
+    "--forget",
+    is_flag=True,
+    help="Forget what was measured of the model, and ask nothing but its fingerprint.",
+)
+@command
+def tune(
+    screen: Screen, source: str, name: str | None, forget: bool, cases: int, **given: Any
+) -> None:
+    """Measure how a model is best asked, and remember it.
+
+    URL_OR_NAME is an endpoint, like http://localhost:8000/v1, or a name of `agentcl model list`. The model answers small questions of a world that is nobody's: following a lesson in six ways of asking, writing one, objects with and without a schema, reading. `Student`, `Teacher` and extraction then ask these very weights in the way that was best. Other weights under the same name are not taken for them.
+    """
+    from agentcl.agents.tuning import probes_of_tuning, tune
+    from agentcl.models.tuned import forget_asking, remember_asking
+
+    asked = _opened(source, name)
+    if forget:
+        gone = forget_asking(asked.fingerprint())
+        told = f"what was measured of {asked.name} is forgotten"
+        screen.answer(
+            {"forgotten": gone}, told if gone else f"nothing was measured of {asked.name}"
+        )
+        return
+    with screen.progress("measuring", total=cases * probes_of_tuning()) as bar:
+        found = tune(asked, cases=cases, on_case=lambda: bar.advance(bar.task_ids[0]), **given)
+    file = remember_asking(
+        found.fingerprint, found.asking, model=asked.name, figures=found.shares()
+    )
+    screen.json(found) if screen.as_json else screen.tuning(found, file)
+
+
+def _opened(source: str, name: str | None) -> ChatModel:
+    """Return a model behind an endpoint, or of this machine. Raises InvalidInput."""
+    if "://" not in source:
+        from agentcl.models.named import open_model
+
+        return open_model(source)
+    if name is None:
+        raise InvalidInput(
+            f"which model at {source}? Name it with --model; `agentcl model check {source}` lists them"
+        )
+    from agentcl.models.openai import OpenAIChat
+
+    return OpenAIChat(name, base_url=source)
 
 
 @model.command(context_settings={"ignore_unknown_options": True})

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
     from rich.table import Table
 
+    from agentcl.agents.tuning import Tuning
     from agentcl.memory.doctor import Report
     from agentcl.memory.explanations import Explanation
     from agentcl.memory.forgetting import Receipt
@@ -228,6 +229,22 @@ class Screen:
         for file, digest in hashes.items():
             table.add_row("sha256", safe(f"{digest}  {file}"))
         self.out.print(table)
+
+    def tuning(self, found: Tuning, file: Path) -> None:
+        """Print what was measured of a model, what was chosen by it, and where that is kept."""
+        table = _table("probe", "asked", "condition", "right", "of", "tokens each")
+        for one in found.figures:
+            each = f"{one.usage.tokens / one.cases:,.0f}"
+            table.add_row(one.probe, one.asked, one.condition, str(one.right), str(one.cases), each)
+        self.out.print(table)
+        for what in found.left_out:
+            self.line(f"left out: {what}")
+        asking = found.asking
+        schema = "with a schema" if asking.is_constrained else "without a schema"
+        self.line(
+            f"chosen: actions {asking.way!r}; {asking.examples} examples before lessons; objects {schema}"
+        )
+        self.line(f"kept for these weights in {file}")
 
     def graph_stats(self, stats: GraphStats) -> None:
         """Print how large a graph is."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, Final
 
 from agentcl.errors import AgentclError
 from agentcl.models.base import ChatModel, Message, Sampling, conversation
 from agentcl.models.schemas import strict
 from agentcl.models.structured import ask_object, require_checker
+from agentcl.models.tuned import asking_of
 from agentcl.retrieval.graph.names import Extracted, Triple
 from agentcl.retrieval.recall import LinkedFact
 from agentcl.store.usage import Usage
@@ -117,6 +119,11 @@ class ModelExtractor:
         self._instructions = instructions
         self._sampling = Sampling(max_tokens=max_tokens)
 
+    @cached_property
+    def _is_constrained(self) -> bool:
+        """Whether the server is told the schema: not if `agentcl model tune` found that to do harm."""
+        return not self._instructions or asking_of(self._model).is_constrained
+
     def extract(self, title: str, text: str) -> Extracted:
         """Return what the model says that the passage states.
 
@@ -132,6 +139,7 @@ class ModelExtractor:
             sampling=self._sampling,
             accept=_FACTS_FORM,
             is_partial=True,
+            is_constrained=self._is_constrained,
         )
         known = set(terms(passage))
         facts = [Triple(*map(unescape, fact)) for fact in reply.value["facts"]]

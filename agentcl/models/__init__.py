@@ -34,15 +34,17 @@ if TYPE_CHECKING:
     from agentcl.models.reference.shipped import REFERENCE_FOLDER, open_reference
     from agentcl.models.scripted import ScriptedModel
     from agentcl.models.structured import ask_object, ask_text
+    from agentcl.models.tuned import Asking, asking_of, forget_asking, remember_asking
     from agentcl.models.vllm import VllmServer
     from agentcl.store.usage import Usage
 
 __all__ = [
-    "GREEDY", "REFERENCE_FOLDER", "SHIPPED", "CachedModel", "Call", "Capability", "ChatModel",
+    "GREEDY", "REFERENCE_FOLDER", "SHIPPED", "Asking", "CachedModel", "Call", "Capability", "ChatModel",
     "Endpoint", "KeptModel", "Ledger", "LedgerLine", "LocalChat", "Message", "MeteredModel",
     "OpenAIChat", "Prices", "RecordedModel", "Reply", "Sampling", "ScriptedModel", "Shipped",
-    "TokenLogprob", "ToolCall", "ToolModel", "Usage", "VllmServer", "ask_object", "ask_text", "get_model", "kept_model",
-    "kept_models", "models_folder", "open_model", "open_reference", "remove_model", "unpacked",
+    "TokenLogprob", "ToolCall", "ToolModel", "Usage", "VllmServer", "ask_object", "ask_text", "asking_of",
+    "forget_asking", "get_model", "kept_model", "kept_models", "models_folder", "open_model", "open_reference",
+    "remember_asking", "remove_model", "unpacked",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:
@@ -61,6 +63,7 @@ if not TYPE_CHECKING:
         "reference.shipped": "REFERENCE_FOLDER open_reference",
         "scripted": "ScriptedModel",
         "structured": "ask_object ask_text",
+        "tuned": "Asking asking_of forget_asking remember_asking",
         "vllm": "VllmServer",
         "agentcl.store.usage": "Usage",
     })  # fmt: skip

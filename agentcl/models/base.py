@@ -60,6 +60,7 @@ class Sampling:
     stop: tuple[str, ...] = ()
     seed: int | None = 0
     logprobs: bool = False  # ask for the log-probability of each token of the answer
+    top_logprobs: int = 0  # and for those of the tokens that were likeliest in its place
 
     def __post_init__(self) -> None:
         """Refuse what no backend can do. Raises InvalidInput."""
@@ -69,6 +70,10 @@ class Sampling:
             raise InvalidInput(f"temperature must be 0 or more, and is {self.temperature}")
         if not 0 < self.top_p <= 1:
             raise InvalidInput(f"top_p must be above 0 and at most 1, and is {self.top_p}")
+        if self.top_logprobs < 0 or (self.top_logprobs and not self.logprobs):
+            raise InvalidInput(
+                f"top_logprobs must be 0 or more, and needs logprobs; it is {self.top_logprobs}"
+            )
         if not all(self.stop):
             raise InvalidInput("a stop string must not be empty: every answer would end at once")
 
@@ -92,6 +97,9 @@ class TokenLogprob:
 
     token: str
     logprob: float
+    others: tuple[
+        tuple[str, float], ...
+    ] = ()  # the likeliest in its place, where they were asked for
 
 
 @dataclass(frozen=True, slots=True)

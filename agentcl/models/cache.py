@@ -110,10 +110,13 @@ class CachedModel(AskingModel):
         schema: Schema | None,
         tools: Sequence[Schema] = (),
     ) -> bytes:
+        drawn = {**asdict(sampling), "stop": list(sampling.stop)}
+        if not sampling.top_logprobs:  # answers kept before there was such a field are still found
+            del drawn["top_logprobs"]
         asked: dict[str, Any] = {
             "model": self.name,
             "messages": [message.plain() for message in messages],
-            "sampling": {**asdict(sampling), "stop": list(sampling.stop)},
+            "sampling": drawn,
             "schema": None if schema is None else dict(schema),
         }
         if tools:
@@ -124,6 +127,11 @@ class CachedModel(AskingModel):
 def _reply(kept: dict[str, Any]) -> Reply:
     logprobs = kept.pop("logprobs")
     usage = Usage(**kept.pop("usage"))
-    found = None if logprobs is None else tuple(TokenLogprob(**token) for token in logprobs)
+    found = None if logprobs is None else tuple(map(_token, logprobs))
     calls = tuple(ToolCall(**call) for call in kept.pop("calls", ()))
     return Reply(usage=usage, logprobs=found, calls=calls, **kept)
+
+
+def _token(kept: dict[str, Any]) -> TokenLogprob:
+    others = tuple((str(token), float(logprob)) for token, logprob in kept.get("others", ()))
+    return TokenLogprob(kept["token"], kept["logprob"], others)

@@ -119,6 +119,16 @@ def _logprobs(found: object) -> tuple[TokenLogprob, ...] | None:
     if not isinstance(content, list):
         return None
     try:
-        return tuple(TokenLogprob(str(one["token"]), float(one["logprob"])) for one in content)
+        return tuple(
+            TokenLogprob(
+                str(one["token"]),
+                float(one["logprob"]),
+                tuple(
+                    (str(other["token"]), float(other["logprob"]))
+                    for other in one.get("top_logprobs") or ()
+                ),
+            )
+            for one in content
+        )
     except (KeyError, TypeError, ValueError):
         return None

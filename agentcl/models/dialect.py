@@ -19,7 +19,7 @@ Body = dict[str, Any]
 _FORMATS: Final = ("json_schema", "json_object", "")
 _RENAMED: Final[Mapping[str, str]] = {"max_tokens": "max_completion_tokens"}
 # What an answer can do without, from the least to the most missed.
-_SPARED: Final = ("logprobs", "seed", "top_p", "stop", "temperature")
+_SPARED: Final = ("top_logprobs", "logprobs", "seed", "top_p", "stop", "temperature")
 # Whoever refuses these is refusing what we chose, not what the caller did.
 _CHOSEN: Final[Mapping[str, Any]] = {"temperature": 0, "seed": 0}
 _ABOUT_FORMAT: Final = re.compile(

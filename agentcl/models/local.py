@@ -87,7 +87,9 @@ class LocalChat:
             usage=Usage(1, int(prompt["input_ids"].shape[1]), len(new), duration_s),
             model=self._source,
             finish="stop" if is_ended else "length",
-            logprobs=_logprobs(output.logits, new, tokenizer) if sampling.logprobs else None,
+            logprobs=_logprobs(output.logits, new, tokenizer, sampling.top_logprobs)
+            if sampling.logprobs
+            else None,
         )
 
     def stream(self, messages: Sequence[Message], *, sampling: Sampling = GREEDY) -> Iterator[str]:
@@ -221,10 +223,18 @@ def _logprobs(
     logits: Sequence[Tensor],
     new: Tensor,
     tokenizer: Any,  # noqa: ANN401  # transformers'
+    others: int,
 ) -> tuple[TokenLogprob, ...]:
-    return tuple(
-        TokenLogprob(
-            tokenizer.decode([int(token)]), float(step[0].float().log_softmax(-1)[int(token)])
+    found = []
+    for step, token in zip(logits, new, strict=True):
+        scores = step[0].float().log_softmax(-1)
+        likeliest = [
+            (tokenizer.decode([int(place)]), float(score))
+            for score, place in zip(*scores.topk(others), strict=True)
+        ]
+        found.append(
+            TokenLogprob(
+                tokenizer.decode([int(token)]), float(scores[int(token)]), tuple(likeliest)
+            )
         )
-        for step, token in zip(logits, new, strict=True)
-    )
+    return tuple(found)

@@ -209,6 +209,8 @@ class OpenAIChat:
             request["seed"] = sampling.seed
         if sampling.logprobs:
             request["logprobs"] = True
+        if sampling.top_logprobs:
+            request["top_logprobs"] = sampling.top_logprobs
         return request
 
     def _adapting(

@@ -56,6 +56,7 @@ def ask_object(
     sampling: Sampling = GREEDY,
     accept: Schema | None = None,
     is_partial: bool = False,
+    is_constrained: bool = True,
 ) -> Reply:
     """Return an answer whose `value` fits a JSON Schema; at most two calls.
 
@@ -71,6 +72,7 @@ def ask_object(
         accept: what the answer has to fit; default: `schema`.
         is_partial: leave out what breaks the schema in the value's lists, where some of a list fits, and
             count it in the reply's `dropped`.
+        is_constrained: whether the backend hears of the schema at all; the messages say what is wanted.
 
     Raises:
         SchemaViolation: if the second answer breaks it too.
@@ -79,15 +81,16 @@ def ask_object(
     """
     require_checker()  # before anything is asked and paid for
     wanted = schema if accept is None else accept
-    first = model.chat(messages, sampling=sampling, schema=schema)
+    held_to = schema if is_constrained else None
+    first = model.chat(messages, sampling=sampling, schema=held_to)
     found, problem = _read(first, wanted, is_partial=is_partial)
     if found is not None:
         return found
     if _is_cut_off_thinking(first):
-        second = _with_room(model, messages, sampling, schema)
+        second = _with_room(model, messages, sampling, held_to)
     else:
         again = _repairing(messages, first, ask_again(problem, wanted))
-        second = model.chat(again, sampling=sampling, schema=schema)
+        second = model.chat(again, sampling=sampling, schema=held_to)
     if second is None:
         raise SchemaViolation(f"{model.name} gave no answer: {_silence(first)}")
     found, still = _read(second, wanted, is_partial=is_partial)

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentcl import Hit, Recall, Scope
-from agentcl.agents import prompts, tool_prompts
+from agentcl.agents import probes, prompts, tool_prompts
 from agentcl.agents.transcript import Transcript
 from agentcl.envs.acting import Situation
 from agentcl.guidance.selection import Choice
@@ -92,6 +92,7 @@ BUILDERS: Final[dict[str, Builder]] = {
         passages=[text, "x"],
         plan=text,
         sub_goal=text,
+        labels="AB",
     ),
     "agentcl.agents.prompts.ask_sub_goal": lambda text: prompts.ask_sub_goal(
         situation(text), recent=9
@@ -130,6 +131,7 @@ BUILDERS: Final[dict[str, Builder]] = {
     "agentcl.agents.tool_prompts.ask_on": lambda text: tool_prompts.ask_on(
         [(text, text), ("x", text)], replace(recalled(text), documents=None)
     ),
+    "agentcl.agents.probes.ask_record": probes.ask_record,
     "agentcl.memory.extraction.ask_facts": extraction.ask_facts,
     "agentcl.memory.extraction.ask_helpful": lambda text: extraction.ask_helpful(
         text, [replace(FACT, subject=text, predicate=text, object=text), FACT]

@@ -21,7 +21,7 @@ def model(tmp_path_factory: pytest.TempPathFactory, tiny_llama: Callable[..., Pa
 
 def test_a_greedy_answer_repeats_and_is_counted(model: LocalChat) -> None:
     assert isinstance(model, ChatModel)
-    sampling = Sampling(max_tokens=12, logprobs=True)
+    sampling = Sampling(max_tokens=12, logprobs=True, top_logprobs=3)
     one, two = model.chat(ASK, sampling=sampling), model.chat(ASK, sampling=sampling)
     assert one.text == two.text
     read = "".join(f"<{m.role}> {m.content}\n" for m in ASK) + "<assistant> "
@@ -31,6 +31,12 @@ def test_a_greedy_answer_repeats_and_is_counted(model: LocalChat) -> None:
     assert one.logprobs is not None
     assert len(one.logprobs) == 12
     assert all(token.logprob <= 0 for token in one.logprobs)
+    for token in one.logprobs:
+        assert len(token.others) == 3
+        assert token.others[0] == (token.token, token.logprob)  # greedy
+        assert [logprob for _, logprob in token.others] == sorted(
+            (logprob for _, logprob in token.others), reverse=True
+        )
 
 
 def test_a_seed_decides_what_is_drawn_and_disturbs_nobody(model: LocalChat) -> None:

@@ -1,7 +1,9 @@
 """What stands around a model: schema repair, the answer cache, the ledger, the script."""
 
+import hashlib
 import json
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 
 from agentcl import ConfigError, InvalidInput, ModelUnavailable, SchemaViolation
 from agentcl.models import (
+    GREEDY,
     CachedModel,
     ChatModel,
     Ledger,
@@ -18,11 +21,15 @@ from agentcl.models import (
     MeteredModel,
     Prices,
     RecordedModel,
+    Reply,
     Sampling,
     ScriptedModel,
+    TokenLogprob,
     Usage,
     ask_object,
 )
+from agentcl.models.completion import read_completion
+from agentcl.store.checks import canonical_json
 
 ASK = [Message("user", "When does the ferry leave?")]
 SCHEMA = {"type": "object", "properties": {"hour": {"type": "integer"}}, "required": ["hour"]}
@@ -105,6 +112,47 @@ def test_answers_of_an_older_cache_are_not_asked_for_again(tmp_path: Path) -> No
     cached = CachedModel(ScriptedModel([]), path)
     assert cached.chat(ASK).usage == Usage(1, 7, 2, 0.5, is_estimated=True)
     cached.close()
+
+
+def test_answers_kept_before_there_were_other_tokens_are_still_found(tmp_path: Path) -> None:
+    cached = CachedModel(ScriptedModel(["at seven"]), tmp_path / "answers.db")
+    cached.chat(ASK)
+    cached.close()
+    asked = {
+        "model": "scripted",
+        "messages": [{"role": "user", "content": ASK[0].content}],
+        "sampling": {"max_tokens": 512, "temperature": 0.0, "top_p": 1.0, "stop": [], "seed": 0, "logprobs": False},
+        "schema": None,
+    }  # fmt: skip
+    key = hashlib.blake2b(canonical_json(asked).encode(), digest_size=32).digest()
+    with closing(sqlite3.connect(tmp_path / "answers.db")) as connection:
+        assert connection.execute("SELECT request FROM answer").fetchall() == [(key,)]
+
+
+def test_other_likely_tokens_are_kept_with_an_answer(tmp_path: Path) -> None:
+    told = {"token": "A", "logprob": -0.5, "top_logprobs": [{"token": "A", "logprob": -0.5}, {"token": "B", "logprob": -1}]}  # fmt: skip
+    answer = {"choices": [{"message": {"content": "A"}, "logprobs": {"content": [told]}}]}
+    found = read_completion(answer).logprobs
+
+    class Likely(ScriptedModel):
+        def chat(
+            self, messages: Sequence[Message], *, sampling: Sampling = GREEDY, schema: Any = None
+        ) -> Reply:
+            return Reply("A", Usage(1), "m", "length", logprobs=found)
+
+    cached = CachedModel(Likely([]), tmp_path / "answers.db")
+    sampling = Sampling(max_tokens=1, logprobs=True, top_logprobs=2)
+    replies = [cached.chat(ASK, sampling=sampling) for _ in range(2)]
+    cached.close()
+    assert replies[1].is_cached
+    others = (("A", -0.5), ("B", -1.0))
+    assert [reply.logprobs for reply in replies] == [(TokenLogprob("A", -0.5, others),)] * 2
+
+
+@pytest.mark.parametrize("asked", [{"top_logprobs": 3}, {"top_logprobs": -1, "logprobs": True}])
+def test_other_tokens_need_log_probabilities(asked: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput, match="top_logprobs"):
+        Sampling(**asked)
 
 
 def test_a_metered_model_counts_every_answer() -> None:

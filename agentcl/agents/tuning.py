@@ -1,0 +1,351 @@
+"""Measuring how a model is best asked: the probes in every form, and what is chosen by them.
+
+    found = tune(model)
+    remember_asking(found.fingerprint, found.asking, model=model.name)
+
+What is measured is what is used: `Student` and `Teacher` ask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, TypeVar
+
+from agentcl.agents.demonstrations import DISTILLED
+from agentcl.agents.forms import FORMS
+from agentcl.agents.probes import (
+    CONDITIONS,
+    DECIDING,
+    RECORD,
+    RECORDING,
+    Condition,
+    FollowingCase,
+    ReadingCase,
+    RecordCase,
+    WritingCase,
+    ask_record,
+    following,
+    reading,
+    record,
+    writing,
+)
+from agentcl.agents.prompts import READING, ask_answer
+from agentcl.agents.student import FIRST_TOKEN, Student
+from agentcl.agents.teacher import COPIED, Teacher
+from agentcl.errors import InvalidInput, ModelChanged, NoAnswer, RequestRefused, SchemaViolation
+from agentcl.models.base import GREEDY, ChatModel, Message, Reply, Sampling, Schema, conversation
+from agentcl.models.metered import MeteredModel
+from agentcl.models.structured import ask_object, ask_text
+from agentcl.models.tuned import UNTUNED, Asking, Way
+from agentcl.store.usage import NO_USAGE, Usage
+from agentcl.text.answers import final_answer
+
+T = TypeVar("T")
+
+EXAMPLES: Final = (0, 1, len(DISTILLED))  # before a request for lessons
+_ACTION_TOKENS: Final = 32
+_THOUGHT_TOKENS: Final = 80
+_THINKING: Final = (
+    "thought",
+    "bare",
+)  # a model that was trained on the form may give its reason first
+_LESSON_TOKENS: Final = 300
+_FOLLOWS: Final = 0.4  # of the cases; twice of what is right by chance, and less is guessing
+_SHORT: Final = 64  # tokens of any other answer
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """How often a model was right in one probe, asked in one way.
+
+    Attributes:
+        probe: "following", "lessons", "objects", "reading".
+        asked: the way.
+        condition: of the case; empty where there is but one.
+        right: how many of the cases.
+        cases: how many there were.
+        usage: what all of them took.
+        also: other counts, by what they are of.
+    """
+
+    probe: str
+    asked: str
+    condition: str
+    right: int
+    cases: int
+    usage: Usage
+    also: dict[str, int]
+
+    @property
+    def share(self) -> float:
+        """Right ones of all."""
+        return self.right / self.cases
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """What was measured of a model, and how it is best asked by that."""
+
+    fingerprint: str
+    asking: Asking
+    figures: tuple[Figure, ...]
+    left_out: tuple[str, ...] = ()  # what could not be measured, and why
+
+    def shares(self) -> dict[str, str]:
+        """Return what was measured, in words."""
+        return {
+            ", ".join(
+                filter(None, (one.probe, one.asked, one.condition))
+            ): f"{one.right} of {one.cases}"
+            for one in self.figures
+        }
+
+
+class _Brief(MeteredModel):
+    """A model that is not asked again with more room when it was cut off: small ones ramble for thousands of tokens."""
+
+    _room = 0  # tokens of the first answer that was asked for
+
+    def chat(
+        self,
+        messages: Sequence[Message],
+        *,
+        sampling: Sampling = GREEDY,
+        schema: Schema | None = None,
+    ) -> Reply:
+        """Ask the model, and count. Raises RequestRefused where more is wanted than was the first time."""
+        self._room = self._room or sampling.max_tokens
+        if sampling.max_tokens > self._room:
+            raise RequestRefused("the answers of probes are short")
+        return super().chat(messages, sampling=sampling, schema=schema)
+
+
+class Prober:
+    """Asks a model the probes.
+
+    Args:
+        model: who is asked; from several threads at once.
+        cases: of each probe in each way.
+        seed: of the cases.
+        concurrency: cases under way at once.
+        on_case: told of each case that is done.
+
+    Raises:
+        InvalidInput: if there are no cases.
+    """
+
+    def __init__(
+        self,
+        model: ChatModel,
+        *,
+        cases: int,
+        seed: int = 0,
+        concurrency: int = 8,
+        on_case: Callable[[], None] = lambda: None,
+    ) -> None:
+        if cases < 1:
+            raise InvalidInput(f"there must be at least one case of each probe, and not {cases}")
+        self._model, self._cases, self._seed = model, cases, seed
+        self._concurrency, self._on_case = concurrency, on_case
+
+    def following(self, way: Way, condition: Condition) -> Figure:
+        """Measure how often the action that a lesson names is chosen, in a condition. Raises ModelUnavailable."""
+        tokens = _THOUGHT_TOKENS if way in _THINKING else _ACTION_TOKENS
+
+        def ask(case: FollowingCase, model: ChatModel) -> dict[str, bool]:
+            student = Student(model, form=way, max_tokens=tokens)
+            action = student.act(case.situation).action
+            return {
+                "right": case.is_right(action),
+                "misled": action == case.named,
+                "admissible": action in (case.situation.actions or ()),
+            }
+
+        return self._figure(
+            "following", way, condition, ask, partial(following, condition=condition)
+        )
+
+    def lessons(self, examples: int, *, is_constrained: bool) -> Figure:
+        """Measure how often the lessons of a record are true. Raises ModelUnavailable."""
+
+        def ask(case: WritingCase, model: ChatModel) -> dict[str, bool]:
+            teacher = Teacher(
+                model,
+                examples=examples,
+                is_constrained=is_constrained,
+                max_tokens=_LESSON_TOKENS,
+            )
+            found = teacher.distil(case.transcript)
+            is_new = COPIED not in found.problem
+            return {
+                "right": case.is_true(found.lessons) and is_new,
+                "in form": bool(found.lessons),
+                "new": is_new,
+            }
+
+        return self._figure("lessons", _asked(examples, is_constrained), "", ask, writing)
+
+    def objects(self, *, is_constrained: bool) -> Figure:
+        """Measure how often the first answer is the object that was asked for. Raises ModelUnavailable."""
+
+        def ask(case: RecordCase, model: ChatModel) -> dict[str, bool]:
+            reply = ask_object(
+                model,
+                conversation(RECORDING, ask_record(case.sentence)),
+                schema=RECORD,
+                sampling=Sampling(max_tokens=_SHORT),
+                is_constrained=is_constrained,
+            )
+            is_first = reply.usage.calls == 1
+            return {"right": is_first and reply.value == case.value, "in form": is_first}
+
+        return self._figure("objects", _schema(is_constrained), "", ask, record)
+
+    def reading(self) -> Figure:
+        """Measure how often a question is answered exactly from a passage. Raises ModelUnavailable."""
+
+        def ask(case: ReadingCase, model: ChatModel) -> dict[str, bool]:
+            prompt = ask_answer(passages=[case.passage], question=case.question)
+            sampling = Sampling(max_tokens=_SHORT)
+            reply = ask_text(model, conversation(READING, prompt), sampling=sampling)
+            return {"right": case.is_right(final_answer(reply.text))}
+
+        return self._figure("reading", "told what to do", "", ask, reading)
+
+    def _figure(
+        self,
+        probe: str,
+        asked: str,
+        condition: str,
+        ask: Callable[[T, ChatModel], dict[str, bool]],
+        make: Callable[..., T],
+    ) -> Figure:
+        """Ask all cases. Who comes to no answer, or breaks a form twice, is wrong."""
+
+        def one(number: int) -> tuple[dict[str, bool], Usage]:
+            model = _Brief(self._model)
+            try:
+                found = ask(make(number, seed=self._seed), model)
+            except (NoAnswer, SchemaViolation):
+                found = {}
+            self._on_case()
+            return found, model.usage
+
+        counts: dict[str, int] = {"right": 0}
+        usage = NO_USAGE
+        with ThreadPoolExecutor(self._concurrency, thread_name_prefix="agentcl-tune") as pool:
+            try:
+                for found, used in pool.map(one, range(self._cases)):
+                    usage += used
+                    for name, is_so in found.items():
+                        counts[name] = counts.get(name, 0) + is_so
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        right = counts.pop("right")
+        return Figure(probe, asked, condition, right, self._cases, usage, counts)
+
+
+def tune(
+    model: ChatModel,
+    *,
+    cases: int = 15,
+    seed: int = 0,
+    concurrency: int = 8,
+    on_case: Callable[[], None] = lambda: None,
+) -> Tuning:
+    """Measure how a model is best asked. Nothing is remembered.
+
+    Ways that decide nothing are not asked: with irrelevant lessons and without any, only the best form is.
+
+    Args:
+        model: who is asked.
+        cases: of each probe in each way.
+        seed: of the cases.
+        concurrency: cases under way at once.
+        on_case: told of each case that is done; `cases * probes_of_tuning()` at the most.
+
+    Raises:
+        ModelUnavailable: if the model cannot be asked.
+        ModelChanged: if it is another one in the end.
+        InvalidInput: if there are no cases.
+    """
+    prober = Prober(model, cases=cases, seed=seed, concurrency=concurrency, on_case=on_case)
+    fingerprint = model.fingerprint()
+    left_out = []
+    ways = list(FORMS)
+    if not tells_likelihoods(model):
+        ways.remove("scored")
+        left_out.append("scored: the model tells no log-probabilities of other tokens")
+    figures = [prober.following(way, condition) for way in ways for condition in DECIDING]
+    way = best_way(figures)
+    figures += [
+        prober.following(way, condition) for condition in CONDITIONS if condition not in DECIDING
+    ]
+    objects = [prober.objects(is_constrained=is_so) for is_so in (True, False)]
+    lessons = {
+        (examples, True): prober.lessons(examples, is_constrained=True) for examples in EXAMPLES
+    }
+    examples = _best_examples(lessons)
+    lessons[examples, False] = prober.lessons(examples, is_constrained=False)
+    figures += [*objects, *lessons.values(), prober.reading()]
+    with_schema = objects[0].right + lessons[examples, True].right
+    is_constrained = with_schema >= objects[1].right + lessons[examples, False].right
+    if model.fingerprint() != fingerprint:
+        raise ModelChanged(
+            f"{model.name} is not the model that it was when measuring began, so nothing is remembered; measure it again"
+        )
+    return Tuning(
+        fingerprint, Asking(way, examples, is_constrained), tuple(figures), tuple(left_out)
+    )
+
+
+def probes_of_tuning() -> int:
+    """Return how many times `cases` cases are asked when a model is tuned."""
+    return len(DECIDING) * len(FORMS) + len(CONDITIONS) - len(DECIDING) + 2 + len(EXAMPLES) + 1 + 1
+
+
+def best_way(figures: Sequence[Figure]) -> Way:
+    """Return the form in which lessons are followed best, alone and among others.
+
+    Of several that are as good it is the default, or the one that took the fewest tokens. Where the best is hardly better
+    than chance, it is the default.
+    """
+
+    def rank(way: Way) -> tuple[int, bool, int]:
+        some = [one for one in figures if one.probe == "following" and one.asked == way]
+        right = sum(one.right for one in some if one.condition in DECIDING)
+        return right, way == UNTUNED.way, -sum(one.usage.tokens for one in some)
+
+    best = max((way for way in FORMS if any(one.asked == way for one in figures)), key=rank)
+    asked = [one for one in figures if one.asked == best and one.condition in DECIDING]
+    is_followed = rank(best)[0] >= _FOLLOWS * sum(one.cases for one in asked)
+    return best if is_followed else UNTUNED.way
+
+
+def tells_likelihoods(model: ChatModel) -> bool:
+    """Return whether a model tells how likely other tokens were. Raises ModelUnavailable."""
+    prompt = ask_record("The harp Sarn is 5 years old.")
+    reply = model.chat(conversation(RECORDING, prompt), sampling=FIRST_TOKEN)
+    return bool(reply.logprobs and reply.logprobs[0].others)
+
+
+def _best_examples(lessons: dict[tuple[int, bool], Figure]) -> int:
+    """Return how many examples the truest lessons were written after; of several, the default or the fewest."""
+
+    def rank(examples: int) -> tuple[int, bool, int]:
+        return lessons[examples, True].right, examples == UNTUNED.examples, -examples
+
+    return max((examples for examples, _ in lessons), key=rank)
+
+
+def _asked(examples: int, is_constrained: bool) -> str:
+    shown = {0: "no example", 1: "one example"}.get(examples, f"{examples} examples")
+    return f"{shown}, {_schema(is_constrained)}"
+
+
+def _schema(is_constrained: bool) -> str:
+    return "with schema" if is_constrained else "without schema"
