@@ -101,6 +101,7 @@ def commands_about(odd: str, folder: Path, *, admitted: str = ODD) -> list[list[
         ["bench", "compare", f"run {file}", "other"],
         ["ledger", "ledger.db", "--by", "model"], ["ledger", odd],
         ["model", "check", "http://127.0.0.1:9/v1", "--model", odd],
+        ["model", "tune", "http://127.0.0.1:9/v1", "--model", odd],
         ["model", "serve", odd, "--python", f"/no/{odd}"],
         ["model", "get", odd], ["model", "list"], ["model", "path", odd], ["model", "remove", odd],
         ["trust", odd, "--yes"], ["guidance", "changes"],
