@@ -10,7 +10,7 @@ The probes are those of `agentcl model tune`:
 - following: five actions, one of which a lesson names. The lesson stands alone, among four that name the other actions, stands
   among four that are nearly about the same, is missing, or is replaced by one about something else. Right by chance is 20 %.
 - lessons: what `Teacher` writes of a record of two steps, after no, one and three examples, with a schema and without.
-- objects, reading: an object from a sentence; an answer from a passage.
+- objects, tools, reading: an object from a sentence, or a tool called with it; an answer from a passage.
 
 Answers are greedy and kept in `.bench`, so that a run which was cut off asks nothing twice. Each row is printed as soon as it is
 there. Intervals are Wilson's, 95 %. The results of several models stand beside one another in `results/following.json`.
@@ -32,11 +32,11 @@ from results import CACHE, FOLDER, machine, save, table
 from agentcl.agents.forms import FORMS
 from agentcl.agents.probes import CONDITIONS
 from agentcl.agents.tuning import EXAMPLES, Figure, Prober, best_way, tells_likelihoods
-from agentcl.errors import AgentclError
+from agentcl.errors import AgentclError, RequestRefused
 from agentcl.models import CachedModel, ChatModel, Message, OpenAIChat, ScriptedModel, open_model
 from agentcl.models.tuned import Way
 
-PROBES: Final = ("following", "lessons", "objects", "reading")
+PROBES: Final = ("following", "lessons", "objects", "reading", "tools")
 Probe = Callable[[], Figure]
 
 
@@ -80,7 +80,11 @@ def run(asked: argparse.Namespace) -> None:
     figures = []
     started = time.monotonic()
     for number, probe in enumerate(plan := list(rows_of(model, asked)), 1):
-        figures.append(figure := probe())
+        try:
+            figures.append(figure := probe())
+        except RequestRefused as error:  # as by a server that takes no tools
+            print(f"{number} of {len(plan)} is left out: {error}", flush=True)
+            continue
         took = time.monotonic() - started
         print(f"{number} of {len(plan)}, {took:,.0f} s: {', '.join(cells(figure))}", flush=True)
     model.close()
@@ -126,6 +130,8 @@ def rows_of(model: ChatModel, asked: argparse.Namespace) -> Iterator[Probe]:
             yield partial(prober.objects, is_constrained=is_constrained)
     if "reading" in probes:
         yield prober.reading
+    if "tools" in probes:
+        yield prober.tools
 
 
 def estimate(asked: argparse.Namespace) -> None:

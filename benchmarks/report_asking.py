@@ -48,7 +48,7 @@ def other_probes() -> str:
         [model, row["probe"], row["asked"], _share(row)]
         for model, found in _models()
         for row in found["rows"]
-        if row["probe"] in ("objects", "reading")
+        if row["probe"] in ("objects", "tools", "reading")
     ]
     return table(["model", "probe", "asked", "right"], rows)
 

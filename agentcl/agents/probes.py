@@ -49,6 +49,13 @@ RECORD: Final = strict(
 )
 RECORDING: Final = 'You read one sentence and answer with one JSON object of what it says: "name", "kind" and "years" (a number).'
 
+TOOL: Final = {
+    "name": "keep",
+    "description": "Keep what is known of a thing.",
+    "parameters": RECORD,
+}
+CALLING: Final = "You read one sentence and keep what it says by calling the tool."
+
 
 @dataclass(frozen=True, slots=True)
 class FollowingCase:
@@ -115,6 +122,11 @@ class RecordCase:
 def ask_record(sentence: str) -> Prompt:
     """Return the prompt for what a sentence says."""
     return prompt_of(f"Sentence: {quoted(sentence)}", "Answer as JSON.")
+
+
+def ask_call(sentence: str) -> Prompt:
+    """Return the prompt for a tool call that keeps what a sentence says."""
+    return prompt_of(f"Sentence: {quoted(sentence)}", "Call the tool.")
 
 
 def following(number: int, condition: Condition, *, seed: int = 0) -> FollowingCase:

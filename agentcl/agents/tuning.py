@@ -8,6 +8,7 @@ What is measured is what is used: `Student` and `Teacher` ask.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,15 +18,18 @@ from typing import Final, TypeVar
 from agentcl.agents.demonstrations import DISTILLED
 from agentcl.agents.forms import FORMS
 from agentcl.agents.probes import (
+    CALLING,
     CONDITIONS,
     DECIDING,
     RECORD,
     RECORDING,
+    TOOL,
     Condition,
     FollowingCase,
     ReadingCase,
     RecordCase,
     WritingCase,
+    ask_call,
     ask_record,
     following,
     reading,
@@ -36,7 +40,16 @@ from agentcl.agents.prompts import READING, ask_answer
 from agentcl.agents.student import FIRST_TOKEN, Student
 from agentcl.agents.teacher import COPIED, Teacher
 from agentcl.errors import InvalidInput, ModelChanged, NoAnswer, RequestRefused, SchemaViolation
-from agentcl.models.base import GREEDY, ChatModel, Message, Reply, Sampling, Schema, conversation
+from agentcl.models.base import (
+    GREEDY,
+    ChatModel,
+    Message,
+    Reply,
+    Sampling,
+    Schema,
+    ToolCall,
+    conversation,
+)
 from agentcl.models.metered import MeteredModel
 from agentcl.models.structured import ask_object, ask_text
 from agentcl.models.tuned import UNTUNED, Asking, Way
@@ -62,7 +75,7 @@ class Figure:
     """How often a model was right in one probe, asked in one way.
 
     Attributes:
-        probe: "following", "lessons", "objects", "reading".
+        probe: "following", "lessons", "objects", "reading", "tools".
         asked: the way.
         condition: of the case; empty where there is but one.
         right: how many of the cases.
@@ -204,6 +217,25 @@ class Prober:
 
         return self._figure("objects", _schema(is_constrained), "", ask, record)
 
+    def tools(self) -> Figure:
+        """Measure how often the one tool is called with what a sentence says.
+
+        Raises:
+            RequestRefused: if the model takes no tools.
+            ModelUnavailable: if it cannot be asked.
+        """
+
+        def ask(case: RecordCase, model: MeteredModel) -> dict[str, bool]:
+            reply = model.chat_with_tools(
+                conversation(CALLING, ask_call(case.sentence)),
+                [TOOL],
+                sampling=Sampling(max_tokens=_SHORT),
+            )
+            called = [(call.name, _arguments(call)) for call in reply.calls]
+            return {"right": called == [(TOOL["name"], case.value)], "called": bool(called)}
+
+        return self._figure("tools", "one tool", "", ask, record)
+
     def reading(self) -> Figure:
         """Measure how often a question is answered exactly from a passage. Raises ModelUnavailable."""
 
@@ -220,7 +252,7 @@ class Prober:
         probe: str,
         asked: str,
         condition: str,
-        ask: Callable[[T, ChatModel], dict[str, bool]],
+        ask: Callable[[T, MeteredModel], dict[str, bool]],
         make: Callable[..., T],
     ) -> Figure:
         """Ask all cases. Who comes to no answer, or breaks a form twice, is wrong."""
@@ -292,6 +324,10 @@ def tune(
     examples = _best_examples(lessons)
     lessons[examples, False] = prober.lessons(examples, is_constrained=False)
     figures += [*objects, *lessons.values(), prober.reading()]
+    try:
+        figures.append(prober.tools())
+    except RequestRefused as error:
+        left_out.append(f"tools: {error}")
     with_schema = objects[0].right + lessons[examples, True].right
     is_constrained = with_schema >= objects[1].right + lessons[examples, False].right
     if model.fingerprint() != fingerprint:
@@ -305,7 +341,9 @@ def tune(
 
 def probes_of_tuning() -> int:
     """Return how many times `cases` cases are asked when a model is tuned."""
-    return len(DECIDING) * len(FORMS) + len(CONDITIONS) - len(DECIDING) + 2 + len(EXAMPLES) + 1 + 1
+    return (
+        len(DECIDING) * len(FORMS) + len(CONDITIONS) - len(DECIDING) + 2 + len(EXAMPLES) + 1 + 1 + 1
+    )
 
 
 def best_way(figures: Sequence[Figure]) -> Way:
@@ -340,6 +378,14 @@ def _best_examples(lessons: dict[tuple[int, bool], Figure]) -> int:
         return lessons[examples, True].right, examples == UNTUNED.examples, -examples
 
     return max((examples for examples, _ in lessons), key=rank)
+
+
+def _arguments(call: ToolCall) -> object:
+    """Return what a tool is called with; None where that is no JSON."""
+    try:
+        return json.loads(call.arguments)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _asked(examples: int, is_constrained: bool) -> str:

@@ -132,6 +132,7 @@ BUILDERS: Final[dict[str, Builder]] = {
         [(text, text), ("x", text)], replace(recalled(text), documents=None)
     ),
     "agentcl.agents.probes.ask_record": probes.ask_record,
+    "agentcl.agents.probes.ask_call": probes.ask_call,
     "agentcl.memory.extraction.ask_facts": extraction.ask_facts,
     "agentcl.memory.extraction.ask_helpful": lambda text: extraction.ask_helpful(
         text, [replace(FACT, subject=text, predicate=text, object=text), FACT]

@@ -149,4 +149,5 @@ def test_a_program_reads_the_figures(server: Server) -> None:
         "lessons",
         "objects",
         "reading",
+        "tools",
     }

@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, get_args
 
 import pytest
@@ -27,7 +27,7 @@ from agentcl.agents.teacher import Teacher
 from agentcl.agents.tuning import Prober, probes_of_tuning, tune
 from agentcl.envs.acting import Situation
 from agentcl.errors import InvalidInput, ModelChanged, ModelUnavailable, NoAnswer
-from agentcl.models.base import GREEDY, Message, Reply, Sampling, Schema, TokenLogprob
+from agentcl.models.base import GREEDY, Message, Reply, Sampling, Schema, TokenLogprob, ToolCall
 from agentcl.models.scripted import ScriptedModel
 from agentcl.models.tuned import WAYS, Asking, asking_of, remember_asking
 from agentcl.store.usage import Usage
@@ -273,6 +273,68 @@ def test_a_server_that_ends_midway_is_told_and_nothing_is_half_done() -> None:
     with pytest.raises(ModelUnavailable):
         tune(model, cases=CASES)
     assert asking_of(ScriptedModel([])) == Asking()
+
+
+class Caller(ScriptedModel):
+    """Calls the tool with what it is told to."""
+
+    def __init__(self, *calls: ToolCall) -> None:
+        super().__init__(lambda _: "1")
+        self._calls = calls
+
+    def chat_with_tools(
+        self, messages: Sequence[Message], tools: Sequence[Schema], *, sampling: Sampling = GREEDY
+    ) -> Reply:
+        assert [tool["name"] for tool in tools] == ["keep"]
+        return Reply("", Usage(1), self.name, "other", calls=self._calls)
+
+
+RIGHT: Final = ToolCall("1", "keep", json.dumps(record(0).value))
+
+
+@pytest.mark.parametrize(
+    ("calls", "right", "called"),
+    [
+        ((RIGHT,), 1, 1),
+        ((RIGHT, RIGHT), 0, 1),
+        ((ToolCall("1", "drop", RIGHT.arguments),), 0, 1),
+        ((ToolCall("1", "keep", "{"),), 0, 1),
+        ((), 0, 0),
+    ],
+)
+def test_a_tool_is_called_once_with_what_the_sentence_says(
+    calls: tuple[ToolCall, ...], right: int, called: int
+) -> None:
+    figure = Prober(Caller(*calls), cases=1).tools()
+    assert (figure.right, figure.also) == (right, {"called": called})
+
+
+def test_a_model_that_takes_no_tools_is_tuned_all_the_same() -> None:
+    class Plain:
+        """What a chat model is at the least."""
+
+        name = "plain"
+
+        def chat(
+            self,
+            messages: Sequence[Message],
+            *,
+            sampling: Sampling = GREEDY,
+            schema: Schema | None = None,
+        ) -> Reply:
+            return Reply("1", Usage(1), self.name, "stop")
+
+        def stream(
+            self, messages: Sequence[Message], *, sampling: Sampling = GREEDY
+        ) -> Iterator[str]:
+            yield "1"
+
+        def fingerprint(self) -> str:
+            return "plain"
+
+    found = tune(Plain(), cases=1)
+    assert any(what.startswith("tools: ") for what in found.left_out)
+    assert all(figure.probe != "tools" for figure in found.figures)
 
 
 def test_a_model_that_changes_while_it_is_measured_is_refused() -> None:
