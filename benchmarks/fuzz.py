@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import resource
 import sys
 import tempfile
 import time
@@ -61,6 +62,7 @@ def main() -> None:
             took = time.perf_counter() - started
             state["seconds"] += took
             state["longest_s"] = max(state["longest_s"], took)
+            state["peak_mb"] = max(state["peak_mb"], _peak_mb())
             if fault:
                 print(f"{fault.kind} {fault.number}: {fault.what}", flush=True)
                 state["faults"].append([fault.kind, fault.number, fault.what])
@@ -83,8 +85,14 @@ def _state(name: str, seed: int) -> dict[str, Any]:
         "cases": {},
         "faults": [],
         "longest_s": 0.0,
+        "peak_mb": 0,
         "seconds": 0.0,
     }
+
+
+def _peak_mb() -> int:
+    """Return the most memory that this process ever had, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
 
 
 if __name__ == "__main__":
