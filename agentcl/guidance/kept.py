@@ -69,7 +69,7 @@ _COURSE: Final[Mapping[str, Any]] = {
 }
 
 
-def is_kept_state(plain: object) -> bool:
+def is_kept_state(plain: Any) -> bool:  # noqa: ANN401  # any JSON
     """Return whether this is JSON that a state could have written."""
     return (
         _holds(plain, _STATE)

@@ -141,9 +141,11 @@ class Row(NamedTuple):
 
 def _types() -> Iterator[tuple[type, ...]]:
     """Yield the types that the columns of a row may have; SQLite keeps any value in any column."""
-    text, number, blob = (str, NoneType), (int, NoneType), (bytes, NoneType)
-    for owner, since, until, key, hash in product(text, number, number, text, blob):
-        head = (int, str, int, str, str, *[owner] * 4, int)
+    optional: tuple[tuple[type, type], ...] = (
+        (str, NoneType), (int, NoneType), (int, NoneType), (str, NoneType), (bytes, NoneType),
+    )  # fmt: skip
+    for owner, since, until, key, hash in product(*optional):
+        head = (int, str, int, str, str, owner, owner, owner, owner, int)
         yield (*head, since, until, key, str, str, str, hash, bytes)
 
 

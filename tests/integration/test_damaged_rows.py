@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -248,15 +249,16 @@ def serve(folder: Path) -> None:
         ]
         memory.store.counters(note.id, tenant="B")
         memory.store.credit(note.id, wins=1, tenant="B")
-        theirs = [lambda one=one: memory.get(one, tenant="A") for one in ids(folder)]
-        theirs += [lambda one=one: memory.history(one, tenant="A") for one in ids(folder)]
-        theirs += [lambda one=one: memory.update(one, text="x", tenant="A") for one in ids(folder)]
-        theirs += [
-            lambda one=one: memory.store.credit(one, uses=1, tenant="A") for one in ids(folder)
-        ]
-        for act in theirs:
-            with suppress(AgentclError):
-                act()
+        for one in ids(folder):
+            theirs: list[Callable[[], object]] = [
+                partial(memory.get, one, tenant="A"),
+                partial(memory.history, one, tenant="A"),
+                partial(memory.update, one, text="x", tenant="A"),
+                partial(memory.store.credit, one, uses=1, tenant="A"),
+            ]
+            for act in theirs:
+                with suppress(AgentclError):
+                    act()
         memory.store.examine()
         memory.store.export(folder.with_suffix(".saved"), salvage=True)
         with suppress(AgentclError):

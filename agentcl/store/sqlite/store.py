@@ -309,9 +309,9 @@ class SqliteStore(Store):
             return Counters()
         *counts, last = rows[0]
         # What a damaged row holds is no count.
-        held = (max(0, one) if type(one) is int else 0 for one in counts)
-        uses, wins, losses, repeats = held
-        return Counters(uses, wins, losses, from_micros(last) if is_moment(last) else None, repeats)
+        uses, wins, losses, repeats = (max(0, n) if type(n) is int else 0 for n in counts)
+        used_at = from_micros(cast(int, last)) if is_moment(last) else None
+        return Counters(uses, wins, losses, used_at, repeats)
 
     # Writing
 
