@@ -174,8 +174,7 @@ class Fuzzing:
     def _run_index(self, rng: random.Random) -> None:
         self._copy()
         files = [f for f in (self._work / "m/indexes").rglob("*") if f.is_file()]
-        for _ in range(rng.choice([1, 2])):
-            file = rng.choice(sorted(files))
+        for file in rng.sample(sorted(files), rng.choice([1, 2])):
             if file.suffix == ".json" and rng.random() < 0.5:
                 _, _, body = file.read_bytes().partition(b"\n")
                 plain = mutated_value(json.loads(body), rng) if body else {}
