@@ -360,7 +360,7 @@ def mutated_arrays(arrays: Mapping[str, Any], rng: random.Random) -> dict[str, A
         array = made[name]
         act = rng.randrange(8)
         if name == "head" and act < 6:
-            head = mutated_value(json.loads(array.tobytes() or b"{}"), rng)
+            head = mutated_value(json.loads(arrays[name].tobytes()), rng)
             made[name] = np.frombuffer(json.dumps(head).encode(), np.uint8)
         elif act == 0:
             del made[name]
