@@ -558,14 +558,16 @@ class FullTextIndex:
         prefix = f"tag : ({' AND '.join(tags)}) AND " if tags else ""
         limit = "" if most is None else f" LIMIT {most + 1}"
         sql = f"(SELECT count(*) FROM (SELECT 1 FROM {source} WHERE words MATCH ? {scopes}{limit}))"
-        keys = {word: (sql, f"{prefix}body : {_phrase(word)}", *parameters) for word in words}
-        missing = [key for key in keys.values() if key not in known.counts]
+        asked = [(scopes, f"{prefix}body : {_phrase(word)}", *parameters) for word in words]
+        counts = known.counts  # where counting stopped, what it stopped at stands beside
+        missing = [key for key in asked if key not in counts and (most, key) not in counts]
         for begin in range(0, len(missing), _AT_ONCE):
             some = missing[begin : begin + _AT_ONCE]
-            asked = [value for _, *values in some for value in values]
-            (row,) = self._database.read(f"SELECT {', '.join([sql] * len(some))}", asked)
-            known.counts.update(zip(some, cast(tuple[int, ...], row), strict=True))
-        return [known.counts[keys[word]] for word in words]
+            values = [value for _, *values in some for value in values]
+            (row,) = self._database.read(f"SELECT {', '.join([sql] * len(some))}", values)
+            for key, count in zip(some, cast(tuple[int, ...], row), strict=True):
+                counts[key if most is None or count <= most else (most, key)] = count
+        return [counts[key] if key in counts else counts[most, key] for key in asked]
 
     def _ranked(self, query: Query, asked: _Asked, wanted: int) -> list[_Ranked]:
         """Return the entries with the highest BM25; those that the query keeps out have no id."""
