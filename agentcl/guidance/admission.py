@@ -20,7 +20,9 @@ from agentcl.text.tokens import estimate_tokens
 from agentcl.text.unseen import WRITTEN, is_ignorable
 
 MAX_TOKENS: Final = 60  # of a lesson's sentence, estimated
-_READ: Final = 16 * MAX_TOKENS  # characters of it, which are more tokens than that whatever they are
+_READ: Final = (
+    16 * MAX_TOKENS
+)  # characters of it, which are more tokens than that whatever they are
 _LONG_WORD: Final = 40  # letters; longer "words" are data
 _SHORT_ANSWER: Final = 4  # letters; shorter answers are in any text
 _COPIED_WORDS: Final = 5  # in a row

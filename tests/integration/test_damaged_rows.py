@@ -13,6 +13,7 @@ import pytest
 from agentcl import ANY, AgentclError, Document, Memory, StoreCorrupt
 from agentcl.lessons import Lesson
 from agentcl.retrieval.modes import Mode
+from agentcl.store.records import Scope
 from agentcl.store.rows import Row
 from agentcl.store.sqlite.store import FILE
 
@@ -237,6 +238,33 @@ def test_a_count_that_is_none_stands_in_nobodys_way(
             connection.execute("SELECT id FROM counter").fetchall(), [5, *ODD], strict=True
         ):
             connection.execute(f"UPDATE counter SET {column} = ? WHERE id = ?", (value, id))
+    serve(folder)
+
+
+JOB = (
+    "kind", "state", "spec", "tenant", "units", "tokens", "done", "total", "attempts", "error", "created_at",
+    "started_at", "ended_at",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("column", JOB)
+def test_a_job_that_cannot_be_read_is_left_out_and_named(
+    lived: Path, tmp_path: Path, column: str
+) -> None:
+    folder = shutil.copytree(lived, tmp_path / "m")
+    with Memory(folder, durability="normal") as memory, memory.store.journal.writing() as writing:
+        for tenant in ("B", *("A" for _ in ODD)):
+            writing.enqueue("extract", {"extractor": "x"}, scope=Scope(tenant))
+    with closing(sqlite3.connect(folder / FILE)) as connection, connection:
+        for number, value in enumerate(ODD, start=2):
+            connection.execute(
+                f"UPDATE OR IGNORE job SET {column} = ? WHERE number = ?", (value, number)
+            )
+    with Memory(folder, durability="normal") as memory:
+        assert len(memory.jobs.list(tenant="B")) == 1
+        memory.jobs.list(tenant=ANY)
+        told = str(memory.store.examine().problems)
+        assert column in ("state", "kind", "tenant", "error") or "job" in told
     serve(folder)
 
 

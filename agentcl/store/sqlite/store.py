@@ -82,7 +82,8 @@ class SqliteStore(Store):
         return frozenset({FILE, f"{FILE}-wal", f"{FILE}-shm", LOCKS})
 
     def faults(self) -> Iterator[str]:
-        return health.faults(self.database)
+        yield from health.faults(self.database)
+        yield from jobs.faults(self.database)
 
     # Reading
 
