@@ -220,7 +220,7 @@ def fuzz() -> str:
     cases = found["cases"]
     kinds = ", ".join(f"{count:,} of kind `{kind}`" for kind, count in cases.items())
     return (
-        f"{sum(cases.values()):,} cases ({kinds}): {len(found['faults'])} ended in anything else. {len(found['mended'])} "
-        "that had were run again when the code was mended. The longest took "
+        f"{sum(cases.values()):,} cases ({kinds}): {len(found['faults']) + len(found['mended'])} ended in anything else. "
+        f"{len(found['mended'])} of these were mended, and run again: they do so no more. The longest case took "
         f"{found['longest_s']:.1f} s. The process never had more than {found['peak_mb']} MB.\n"
     )
