@@ -449,8 +449,6 @@ PARTS: dict[str, Callable[[], str]] = {
     "following": report_asking.following,
     "written": report_asking.written,
     "other_probes": report_asking.other_probes,
-    "hostile": report_runs.hostile,
-    "hostile_times": report_runs.hostile_times,
     "fuzz": report_runs.fuzz,
     "guidance": report_guidance.guidance,
     "guidance_bars": report_guidance.guidance_bars,

@@ -195,25 +195,6 @@ def _point(row: Mapping[str, float] | None) -> str:
     return "" if row is None else f"{row['score']:.3f}"
 
 
-def hostile() -> str:
-    """What hostile users of a tenant change for the others."""
-    rows = [
-        [way, kind, f"{one['differs']:.3f}", f"{one['harmful']:.3f}", f"{one['score']:.3f}"]
-        for way, kinds in result("hostile")["ways"].items()
-        for kind, one in kinds.items()
-    ]
-    return table(["learning", "", "differs", "harmful", "mean score"], rows)
-
-
-def hostile_times() -> str:
-    """What it costs that a reader's numbers are his own."""
-    rows = [
-        [verb, f"{one['before_ms']:.2f}", f"{one['now_ms']:.2f}", f"{one['ratio']:.2f}"]
-        for verb, one in result("hostile")["times"].items()
-    ]
-    return table(["p50 ms", "before", "now", "ratio"], rows)
-
-
 def fuzz() -> str:
     """What became of mutated files."""
     found = result("fuzz")
