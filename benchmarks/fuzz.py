@@ -4,7 +4,8 @@
 
 Exports, folders, index files, pamphlets, kept graphs and settings are mutated and then used as everybody uses
 them. What comes out must be a value or an error of ours, within ten seconds and a bounded memory. A run that
-was ended goes on where it was: done cases are counted in the result.
+was ended goes on where it was: done cases are counted in the result. What went wrong, and was mended, is run again
+with `--again`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import resource
 import sys
 import tempfile
 import time
@@ -37,6 +39,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kind", choices=KINDS, action="append", help="only this kind")
     parser.add_argument("--case", type=int, help="run this one case of each kind, and nothing else")
+    parser.add_argument("--again", action="store_true", help="run what went wrong once more")
     parser.add_argument("--result", default="fuzz", help="name of the result's file")
     arguments = parser.parse_args()
     logging.disable(logging.CRITICAL)
@@ -49,6 +52,11 @@ def main() -> None:
             return
         bound_memory()
         state = _state(arguments.result, arguments.seed)
+        if arguments.again:
+            wrong, state["faults"] = state["faults"], []
+            for kind, number, what in wrong:
+                fault = fuzzing.run(kind, number)
+                state["faults" if fault else "mended"].append([kind, number, what])
         wanted = {kind: arguments.cases * _SHARES[kind] // sum(_SHARES.values()) for kind in kinds}
         kept = time.perf_counter()
         done = state["cases"]
@@ -61,6 +69,7 @@ def main() -> None:
             took = time.perf_counter() - started
             state["seconds"] += took
             state["longest_s"] = max(state["longest_s"], took)
+            state["peak_mb"] = max(state["peak_mb"], _peak_mb())
             if fault:
                 print(f"{fault.kind} {fault.number}: {fault.what}", flush=True)
                 state["faults"].append([fault.kind, fault.number, fault.what])
@@ -82,9 +91,16 @@ def _state(name: str, seed: int) -> dict[str, Any]:
         "seed": seed,
         "cases": {},
         "faults": [],
+        "mended": [],
         "longest_s": 0.0,
+        "peak_mb": 0,
         "seconds": 0.0,
     }
+
+
+def _peak_mb() -> int:
+    """Return the most memory that this process ever had, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
 
 
 if __name__ == "__main__":

@@ -449,6 +449,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "following": report_asking.following,
     "written": report_asking.written,
     "other_probes": report_asking.other_probes,
+    "fuzz": report_runs.fuzz,
     "guidance": report_guidance.guidance,
     "guidance_bars": report_guidance.guidance_bars,
     "transfer": report_guidance.transfer,

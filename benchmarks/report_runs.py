@@ -193,3 +193,15 @@ def _interval(found: Sequence[float]) -> str:
 
 def _point(row: Mapping[str, float] | None) -> str:
     return "" if row is None else f"{row['score']:.3f}"
+
+
+def fuzz() -> str:
+    """What became of mutated files."""
+    found = result("fuzz")
+    cases = found["cases"]
+    kinds = ", ".join(f"{count:,} of kind `{kind}`" for kind, count in cases.items())
+    return (
+        f"{sum(cases.values()):,} cases ({kinds}): {len(found['faults']) + len(found['mended'])} ended in anything else. "
+        f"{len(found['mended'])} of these were mended, and run again: they do so no more. The longest case took "
+        f"{found['longest_s']:.1f} s. The process never had more than {found['peak_mb']} MB.\n"
+    )

@@ -36,6 +36,8 @@ from tests.forging import canonical, lived, signed
 KINDS = ("export", "folder", "index", "pamphlet", "npz", "toml")
 HANG_S = 10
 MEMORY = 3 << 30  # bytes of address space that a run may take beyond what it begins with
+# What an export of a part, or one that was salvaged, may lack; the doctor names it where it was taken in.
+GAPS = re.compile(r"which does not exist|passages of document \S+ do not add up to its text")
 ODD: Sequence[Any] = (
     None, True, False, 0, 1, -1, 5, 2**31, 2**53, 2**63 - 1, 2**63, -(2**63), 10**30, 0.5, -0.0, 1e308, -1e308,
     "", " ", "x", "0", "\0", "\n", "\x1b[2J", "\u202e", "\ud7ff", "😀" * 3, "x" * 5_000, "../../x", "[]", "{}",
@@ -154,7 +156,7 @@ class Fuzzing:
             except AgentclError:
                 assert memory.store.journal.last_seq() == before
             exercise(memory, rng)
-            problems = memory.store.examine().problems
+            problems = [p for p in memory.store.examine().problems if not GAPS.search(p.message)]
             assert not problems, problems[0].message
 
     def _run_folder(self, rng: random.Random) -> None:
@@ -172,8 +174,7 @@ class Fuzzing:
     def _run_index(self, rng: random.Random) -> None:
         self._copy()
         files = [f for f in (self._work / "m/indexes").rglob("*") if f.is_file()]
-        for _ in range(rng.choice([1, 2])):
-            file = rng.choice(sorted(files))
+        for file in rng.sample(sorted(files), rng.choice([1, 2])):
             if file.suffix == ".json" and rng.random() < 0.5:
                 _, _, body = file.read_bytes().partition(b"\n")
                 plain = mutated_value(json.loads(body), rng) if body else {}
@@ -359,7 +360,7 @@ def mutated_arrays(arrays: Mapping[str, Any], rng: random.Random) -> dict[str, A
         array = made[name]
         act = rng.randrange(8)
         if name == "head" and act < 6:
-            head = mutated_value(json.loads(array.tobytes() or b"{}"), rng)
+            head = mutated_value(json.loads(arrays[name].tobytes()), rng)
             made[name] = np.frombuffer(json.dumps(head).encode(), np.uint8)
         elif act == 0:
             del made[name]

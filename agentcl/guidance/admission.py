@@ -20,6 +20,9 @@ from agentcl.text.tokens import estimate_tokens
 from agentcl.text.unseen import WRITTEN, is_ignorable
 
 MAX_TOKENS: Final = 60  # of a lesson's sentence, estimated
+_READ: Final = (
+    16 * MAX_TOKENS
+)  # characters of it, which are more tokens than that whatever they are
 _LONG_WORD: Final = 40  # letters; longer "words" are data
 _SHORT_ANSWER: Final = 4  # letters; shorter answers are in any text
 _COPIED_WORDS: Final = 5  # in a row
@@ -156,9 +159,11 @@ def refusal(
             return f"it does not say {part}"
     if not lesson.is_whole:
         return f"it does not say what it claims, only {lesson.what!r}"
-    tokens = estimate_tokens(lesson.sentence())
+    said = lesson.sentence()
+    tokens = estimate_tokens(said[:_READ])
     if tokens > MAX_TOKENS:
-        return f"it is too long: about {tokens} tokens, where a lesson has at most {MAX_TOKENS}"
+        least = "at least" if len(said) > _READ else "about"
+        return f"it is too long: {least} {tokens} tokens, where a lesson has at most {MAX_TOKENS}"
     for text in (lesson.when, lesson.what):
         if reason := _form(text) or _order(text):
             return reason

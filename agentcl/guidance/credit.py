@@ -290,9 +290,11 @@ class Credit:
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Self:
-        """Return the state that `to_plain` returned."""
+        """Return the state that `to_plain` returned. Raises ValueError if that cannot be one."""
         credit = cls()
         credit._noise = {line: (held[0], held[1]) for line, held in plain["noise"].items()}
+        if any(episodes < _NOISE_WEIGHT for _, episodes in credit._noise.values()):
+            raise ValueError("there is noise of fewer episodes than it begins with")
         credit._lessons = {
             lesson: {
                 line: {name: _evidence(one) for name, one in clusters.items()}

@@ -255,9 +255,10 @@ def _without_twins(offers: Iterable[Offer]) -> list[Offer]:
 
 
 def _without_needless(offers: Iterable[Offer]) -> list[Offer]:
-    """Drop what not to do in a situation of which it is known what to do, until that was done in vain.
+    """Drop, in a situation of which it is known what to do, what not to do and what only others say to do.
 
-    Their worth is not additive: who knows what helps gains nothing by what does not.
+    Their worth is not additive: who knows what helps gains nothing by what does not, and need not try what others
+    say of it. Both come back once that was done in vain.
     """
     held = list(offers)
     known = {
@@ -270,8 +271,14 @@ def _without_needless(offers: Iterable[Offer]) -> list[Offer]:
     return [
         offer
         for offer in held
-        if offer.guidance.claim not in AGAINST or content(offer.guidance.when) not in known
+        if content(offer.guidance.when) not in known
+        or not (offer.guidance.claim in AGAINST or _is_hearsay(offer))
     ]
+
+
+def _is_hearsay(offer: Offer) -> bool:
+    """Return whether a lesson is what others learned, and the reader did not find it true himself."""
+    return _is_shared(offer.guidance) and offer.belief.stage != "active"
 
 
 def _on_trial(offers: Iterable[Offer]) -> list[Offer]:

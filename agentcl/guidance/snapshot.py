@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agentcl.errors import InvalidInput
+from agentcl.guidance.kept import is_kept_state
 from agentcl.guidance.rules import GuidanceRules
 from agentcl.guidance.state import GuidanceState, seqs_of
 from agentcl.store.base import Store
@@ -57,6 +58,8 @@ def load(path: Path, journal: Store, *, tenant: str, rules: GuidanceRules) -> Gu
     try:
         kept = json.loads(body)
         plain = kept["state"]
+        if not is_kept_state(plain):
+            raise InvalidInput("no state has written that")
         if kept["head"] != _head(journal, plain["watermark"], tenant, rules):
             return None
         versions = _versions(journal, seqs_of(plain))

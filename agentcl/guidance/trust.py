@@ -225,7 +225,11 @@ class Trust:
     ) -> Iterator[tuple[bool, int]]:
         """Yield the reader's own tests, the newest first: was it confirmed, and how it has aged."""
         held = [
-            (one.number, one.is_confirmed, self._aging.get(line, {}).get(world, 0) - one.aging)
+            (
+                one.number,
+                one.is_confirmed,
+                max(0, self._aging.get(line, {}).get(world, 0) - one.aging),
+            )
             for line in sight.own(tests)
             for one in tests[line]
         ]

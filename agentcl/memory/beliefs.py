@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -29,10 +30,14 @@ class Beliefs:
         self.rules = GuidanceRules()
         self.share_from = 2  # users who must share a lesson before others have it
         self._opened = opened
-        # `forget` deletes this folder like that of any index that is not in use.
-        self._indexes = home(opened.journal)
         self._states: dict[str, GuidanceState] = {}
         self._kept: dict[str, int] = {}  # rows that the state in a tenant's file has folded
+
+    @cached_property
+    def _indexes(self) -> Path | None:
+        # Looked at when it is used: who asks for no lesson is told nothing of it. `forget` deletes the folder in
+        # it like that of any index that is not in use.
+        return home(self._opened.journal)
 
     def state(self, tenant: str = "") -> GuidanceState:
         """Return what is believed of a tenant's lessons, with all that the journal has by now."""

@@ -46,6 +46,9 @@ _MERGED: Final = 150  # pages of 4 kB that FTS5 writes in one step of a merge
 _SEGMENT: Final = 37  # bits that a segment's number is above its pages'
 _MAX_COUNTED: Final = 50_000  # terms whose counts are kept
 _MAX_VIEWS: Final = 1_000  # views whose tags are kept
+_AT_ONCE: Final = (
+    200  # terms that are counted by one statement; SQLite takes 2,000 columns at the most
+)
 _LAYOUT: Final = 2  # raise it with every change of the tables
 _Ranked = tuple[int, float, str | None, str | None]  # seq, BM25; id and metadata if let through
 _SCHEMA: Final = (
@@ -73,6 +76,11 @@ _SCHEMA: Final = (
 _TABLES: Final = ("identifier", "words", "entry", "scope", "mark")
 
 
+# Entries with some of the keys in a JSON list; their score is how many of them they have.
+_BY_KEYS: Final = (
+    "SELECT seq, count(*) AS score FROM identifier"
+    " WHERE key IN (SELECT value FROM json_each(?)) GROUP BY seq"
+)
 _BY_WORDS: Final = (
     "SELECT rowid AS seq, -bm25(words, 0.0, 1.0) AS score FROM words WHERE words MATCH ?"
 )
@@ -415,7 +423,7 @@ class FullTextIndex:
     def _asked(self, query: Query) -> _Asked | None:
         """Return which entries a query is about, or None when nothing can match it."""
         if query.identifiers:
-            return _Asked(_by_keys(len(query.identifiers)), query.identifiers)
+            return _Asked(_BY_KEYS, (json.dumps(query.identifiers),))
         if not terms(query.text):
             found = signs(query.text)
             return _Asked(_by_signs(found), tuple(found)) if found else None
@@ -550,13 +558,16 @@ class FullTextIndex:
         prefix = f"tag : ({' AND '.join(tags)}) AND " if tags else ""
         limit = "" if most is None else f" LIMIT {most + 1}"
         sql = f"(SELECT count(*) FROM (SELECT 1 FROM {source} WHERE words MATCH ? {scopes}{limit}))"
-        keys = {word: (sql, f"{prefix}body : {_phrase(word)}", *parameters) for word in words}
-        missing = [key for key in keys.values() if key not in known.counts]
-        if missing:
-            asked = [value for _, *values in missing for value in values]
-            (row,) = self._database.read(f"SELECT {', '.join([sql] * len(missing))}", asked)
-            known.counts.update(zip(missing, cast(tuple[int, ...], row), strict=True))
-        return [known.counts[keys[word]] for word in words]
+        asked = [(scopes, f"{prefix}body : {_phrase(word)}", *parameters) for word in words]
+        counts = known.counts  # where counting stopped, what it stopped at stands beside
+        missing = [key for key in asked if key not in counts and (most, key) not in counts]
+        for begin in range(0, len(missing), _AT_ONCE):
+            some = missing[begin : begin + _AT_ONCE]
+            values = [value for _, *values in some for value in values]
+            (row,) = self._database.read(f"SELECT {', '.join([sql] * len(some))}", values)
+            for key, count in zip(some, cast(tuple[int, ...], row), strict=True):
+                counts[key if most is None or count <= most else (most, key)] = count
+        return [counts[key] if key in counts else counts[most, key] for key in asked]
 
     def _ranked(self, query: Query, asked: _Asked, wanted: int) -> list[_Ranked]:
         """Return the entries with the highest BM25; those that the query keeps out have no id."""
@@ -589,12 +600,6 @@ def _asked_words(query: str) -> list[str]:
     """Return what a query is looked up by: its terms, each once, and phrases of those that are written as one."""
     found = Identifiers(query)
     return list(dict.fromkeys([*content_terms(query), *found.part_terms(), *found.compounds()]))
-
-
-def _by_keys(count: int) -> str:
-    """Return the query for entries with some of these keys; their score is how many of them they have."""
-    asked = ", ".join("?" * count)
-    return f"SELECT seq, count(*) AS score FROM identifier WHERE key IN ({asked}) GROUP BY seq"
 
 
 def _segments(connection: sqlite3.Connection) -> set[int]:

@@ -310,10 +310,13 @@ class Store(ABC):
 
         Raises:
             NotFound: if the view sees no version of it.
+            StoreCorrupt: if one is not what was written.
         """
         rows = [row for row in self.versions(id) if row.op == "erase" or view.sees(row.scope)]
         if not rows:
             raise NotFound(f"no record {id!r} is visible from this scope")
+        for row in rows:
+            row.check()
         return [
             Version(
                 row.id,

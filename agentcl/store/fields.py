@@ -6,12 +6,13 @@ import math
 from collections.abc import Callable, Mapping
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Final, Literal, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, NewType, Union, cast, get_args, get_origin, get_type_hints
 
 from agentcl.store.records import KINDS, own_fields
 from agentcl.store.usage import Usage
 
 _Fits = Callable[[object], bool]
+Amount = NewType("Amount", float)  # not negative
 _INT64: Final = 1 << 63
 _USAGE_FIELDS: Final = 5
 
@@ -46,7 +47,7 @@ def _fields(kind: str) -> tuple[Mapping[str, _Fits], frozenset[str]]:
     names = own_fields(cls)
     held = cast(Any, cls).__dataclass_fields__
     required = (name for name in names if not _has_default(held[name]))
-    return {name: _test(hints.get(name, Any)) for name in names}, frozenset(required)
+    return {name: fits(hints.get(name, Any)) for name in names}, frozenset(required)
 
 
 def _has_default(field: Any) -> bool:  # noqa: ANN401  # dataclasses' own type says less
@@ -55,7 +56,8 @@ def _has_default(field: Any) -> bool:  # noqa: ANN401  # dataclasses' own type s
     )
 
 
-def _test(hint: Any) -> _Fits:  # noqa: ANN401  # any type
+@cache
+def fits(hint: Any) -> _Fits:  # noqa: ANN401  # any type
     """Return the test of a type in its JSON form; what is not known here lets everything through."""
     if hint in _PLAIN:
         return _PLAIN[hint]
@@ -63,16 +65,18 @@ def _test(hint: Any) -> _Fits:  # noqa: ANN401  # any type
     if origin is Literal:
         return lambda value: type(value) is str and value in arguments
     if origin in (Union, UnionType):
-        tests = [_test(one) for one in arguments]
+        tests = [fits(one) for one in arguments]
         return lambda value: any(test(value) for test in tests)
     if origin is tuple and arguments[1:] == (...,):
-        each = _test(arguments[0])
+        each = fits(arguments[0])
         return lambda value: isinstance(value, list | tuple) and all(map(each, value))
-    if isinstance(origin, type) and issubclass(origin, Mapping) and arguments[:1] == (str,):
-        of_value = _test(arguments[1])
+    if origin is tuple:
+        return _row(tuple(map(fits, arguments)), least=len(arguments))
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        of_name, of_value = map(fits, arguments)
         return lambda value: (
             isinstance(value, dict)
-            and all(type(name) is str and of_value(one) for name, one in value.items())
+            and all(of_name(name) and of_value(one) for name, one in value.items())
         )
     if isinstance(hint, type) and issubclass(hint, tuple) and hasattr(hint, "_fields"):
         return _named_tuple(hint)
@@ -81,8 +85,12 @@ def _test(hint: Any) -> _Fits:  # noqa: ANN401  # any type
 
 def _named_tuple(cls: Any) -> _Fits:  # noqa: ANN401  # its attributes are no type's
     hints = get_type_hints(cls)
-    tests = [_test(hints[name]) for name in cls._fields]
-    least = len(tests) - len(cls._field_defaults)
+    tests = tuple(fits(hints[name]) for name in cls._fields)
+    return _row(tests, least=len(tests) - len(cls._field_defaults))
+
+
+def _row(tests: tuple[_Fits, ...], *, least: int) -> _Fits:
+    """Return the test of values in their order, the last of which may be missing."""
     return lambda value: (
         isinstance(value, list | tuple)
         and least <= len(value) <= len(tests)
@@ -98,6 +106,10 @@ def _is_float(value: object) -> bool:
     return _is_int(value) or (type(value) is float and math.isfinite(value))
 
 
+def _is_amount(value: object) -> bool:
+    return _is_float(value) and cast(float, value) >= 0
+
+
 def _is_usage(value: object) -> bool:
     return (
         isinstance(value, list | tuple)
@@ -111,6 +123,7 @@ _PLAIN: Final[Mapping[Any, _Fits]] = {
     str: lambda value: type(value) is str,
     int: _is_int,
     float: _is_float,
+    Amount: _is_amount,
     bool: lambda value: type(value) is bool,
     NoneType: lambda value: value is None,
     Usage: _is_usage,

@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
+from types import NoneType
 from typing import Any, Final, Literal, NamedTuple
 
 from agentcl.errors import StoreCorrupt
@@ -26,6 +28,7 @@ Op = Literal["put", "delete", "erase"]
 FIRST_MOMENT: Final = to_micros(datetime.min.replace(tzinfo=UTC))  # that a datetime can be
 LAST_MOMENT: Final = to_micros(datetime.max.replace(tzinfo=UTC))
 MOST_DIMENSIONS: Final = 65_536
+_MOST_VERSIONS: Final = 1 << 31  # of a record; more could not be counted on
 _ADDRESS: Final = re.compile(r"(?s)\A(openai:[^#]+?)@[A-Za-z][A-Za-z0-9+.-]*://[^#]*")
 _DERIVED: Final = frozenset({"passage", "fact", "extraction", "step"})
 _REMEDY: Final = "Run `agentcl doctor`; restore it from a snapshot or an export"
@@ -70,9 +73,17 @@ class Row(NamedTuple):
 
     @property
     def is_sound(self) -> bool:
-        """Whether it is what was written, by its checksum."""
-        is_typed = self.content_hash is None or type(self.content_hash) is bytes
-        return is_typed and self.digest() == self.checksum
+        """Whether it is what was written: columns that hold what they should, and a checksum that fits."""
+        is_typed = tuple(map(type, self)) in _TYPES and 1 <= self.version <= _MOST_VERSIONS
+        return is_typed and self.has_times and self.digest() == self.checksum
+
+    def check(self) -> None:
+        """Raise StoreCorrupt if it is not what was written."""
+        if not self.is_sound:
+            raise StoreCorrupt(
+                f"record {self.id} version {self.version} does not match its checksum, or a column of it holds "
+                f"what none can: its bytes were changed on disk. {_REMEDY}"
+            )
 
     def parts(self) -> tuple[tuple[str, ...], dict[str, Any], dict[str, Any]]:
         """Return the sources, the metadata, and the fields that the record's own kind adds.
@@ -80,11 +91,7 @@ class Row(NamedTuple):
         Raises:
             StoreCorrupt: if the row is not what was written, or nothing that agentcl would write.
         """
-        if not self.is_sound:
-            raise StoreCorrupt(
-                f"record {self.id} version {self.version} does not match its checksum: its bytes were "
-                f"changed on disk. {_REMEDY}"
-            )
+        self.check()
         try:
             whole = f"[{self.sources},{self.metadata},{self.body}]"
             (sources, metadata, own), _ = _JSON.raw_decode(whole)
@@ -92,10 +99,12 @@ class Row(NamedTuple):
         except (ValueError, RecursionError) as error:
             wrong = f"its JSON cannot be read: {error}"
         if wrong:
-            raise StoreCorrupt(
-                f"record {self.id} version {self.version} is none that agentcl wrote: {wrong}. {_REMEDY}"
-            )
+            raise StoreCorrupt(self.unreadable(wrong))
         return tuple(sources), metadata, own
+
+    def unreadable(self, wrong: str) -> str:
+        """Return in words that agentcl wrote no such row."""
+        return f"record {self.id} version {self.version} is none that agentcl wrote: {wrong}. {_REMEDY}"
 
     def _misfit(self, sources: object, metadata: object, own: object) -> str:
         """Return what no row can hold that agentcl wrote; empty if there is nothing."""
@@ -107,8 +116,6 @@ class Row(NamedTuple):
             return f"a {self.kind} has one source"
         if not isinstance(metadata, dict) or not isinstance(own, dict):
             return "its metadata and its body are no objects"
-        if not self.has_times:
-            return "its times are none"
         return misfit(self.kind, own)
 
     def record(self) -> Record:
@@ -130,6 +137,19 @@ class Row(NamedTuple):
             "metadata": metadata,
         }
         return build(self.kind, header, own)
+
+
+def _types() -> Iterator[tuple[type, ...]]:
+    """Yield the types that the columns of a row may have; SQLite keeps any value in any column."""
+    optional: tuple[tuple[type, type], ...] = (
+        (str, NoneType), (int, NoneType), (int, NoneType), (str, NoneType), (bytes, NoneType),
+    )  # fmt: skip
+    for owner, since, until, key, hash in product(*optional):
+        head = (int, str, int, str, str, owner, owner, owner, owner, int)
+        yield (*head, since, until, key, str, str, str, hash, bytes)
+
+
+_TYPES: Final = frozenset(_types())
 
 
 def is_moment(value: object) -> bool:

@@ -81,15 +81,21 @@ def export(store: Store, *, view: ScopeView = _EVERYTHING, salvage: bool = False
     for row in _readable(store) if salvage else store.since(0):
         if view != _EVERYTHING and (row.tenant is None or not view.sees(row.scope)):
             continue
-        if not salvage and not row.is_sound:
-            row.record()  # raises with the words for this damage
+        if not salvage:
+            row.check()
         try:
             vector = store.given_vectors([row.seq]).get(row.seq)
         except StoreCorrupt:
             if not salvage:
                 raise
             vector = None
-        yield line(_row_line(row, vector))
+        try:
+            value = _row_line(row, vector)
+        except (ValueError, RecursionError):
+            if not salvage:
+                raise StoreCorrupt(row.unreadable("its JSON cannot be read")) from None
+            continue
+        yield line(value)
         exported[row.id] = None
         count += 1
     for id in exported:

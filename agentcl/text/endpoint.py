@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _NO_KEY: Final = "none"  # local servers ask for no key, the client insists on one
 _SHOWN: Final = 300  # characters of what an endpoint says that an error repeats
 _ECHOES: Final = ("input", "ctx", "url")  # of a refusal: what was asked, not why it is refused
+_OF_A_KEY: Final = re.compile(r"(?i)auth|key|token|secret|cookie")  # in the name of a header
+_LEAST_KEY: Final = 8  # characters; "Bearer" is none
 _ONE_LINE: Final = re.compile(r"[\x20-\x7e\t]*")
 
 
@@ -141,7 +143,7 @@ def ask_endpoint(client: OpenAI, path: str, body: Mapping[str, Any]) -> dict[str
         OpenAIError: if it cannot be reached, or refuses.
         OddAnswer: if it answers with success and something else.
     """
-    return _object(client.post(path, body=dict(body), cast_to=str))
+    return _object(client, client.post(path, body=dict(body), cast_to=str))
 
 
 def names_of_models(client: OpenAI) -> list[str]:
@@ -151,12 +153,14 @@ def names_of_models(client: OpenAI) -> list[str]:
 
 def listed_models(client: OpenAI) -> list[dict[str, Any]]:
     """Return what an endpoint says of its models, each with its `id`. Raises what `ask_endpoint` raises."""
-    listed = _object(client.get("/models", cast_to=str)).get("data")
+    listed = _object(client, client.get("/models", cast_to=str)).get("data")
     rows = listed if isinstance(listed, list) else []
     return [row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)]
 
 
-def _object(text: str) -> dict[str, Any]:
+def _object(client: OpenAI, text: str) -> dict[str, Any]:
+    sent = {**client._custom_headers, "authorization": client.api_key}
+    text = _without_keys(text, {name: str(value) for name, value in sent.items()})
     try:
         answer = json.loads(text.lstrip("\ufeff"))
     except (ValueError, RecursionError) as error:
@@ -195,11 +199,21 @@ def told_by(error: Exception) -> str:
     said = refusal_of(error)
     if " - " not in told and said and not said.lstrip().startswith("<"):  # not a page of HTML
         told = f"{told} - {said}"
+    told = _without_keys(told, error.request.headers)
     wait = error.response.headers.get("retry-after", "").strip()[:60]
     if not wait:
         return _cut(told)
     when = f"in {wait} s" if wait.replace(".", "", 1).isdigit() else f"at {wait}"
     return f"{_cut(told)} (Retry-After: it is to be asked again {when})"
+
+
+def _without_keys(text: str, sent: Mapping[str, str]) -> str:
+    """Return what an endpoint says, without keys that were sent to it: errors are shown, and kept in logs."""
+    for name, value in sent.items():
+        if _OF_A_KEY.search(name):
+            for key in value.split():
+                text = text.replace(key, "…") if len(key) >= _LEAST_KEY else text
+    return text
 
 
 def _words(found: object) -> Iterator[str]:

@@ -211,3 +211,17 @@ def test_links_are_said_in_the_log(
     with caplog.at_level(logging.WARNING):
         use(tmp_path / "m")
     assert "is a link" in caplog.text
+
+
+def test_who_uses_no_index_is_told_nothing_of_a_link(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m/indexes").symlink_to(tmp_path / "elsewhere")
+    with Memory(tmp_path / "m", encoder="hashing:16") as memory:
+        memory.add("A ferry sails.")
+        memory.list()
+        assert "is a link" not in caplog.text
+        memory.search("ferry")
+        assert caplog.text.count("is a link") == 1

@@ -428,9 +428,12 @@ class GraphIndex:
                 if self._watermark != mark:
                     return ()  # the graph is another one by now
                 contents = self.contents
+                passage = contents.passages.get(seq)
+                if passage is None:
+                    return ()  # it was found otherwise
                 return tuple(
                     (contents.by_node[node].entry.id, contents.spelling[phrase])
-                    for node, phrase in routes.to(contents.passages[seq].node)
+                    for node, phrase in routes.to(passage.node)
                 )
 
         return Walk(found, visits.way, steps_to)

@@ -194,6 +194,9 @@ def _check(head: Mapping[str, Any], columns: Columns) -> None:
     passages = int((kinds == 0).sum())
     if (np.diff(kinds) < 0).any() or passages != len(nodes):
         raise ValueError("its kinds do not fit")
+    for of_kind in (columns["seq"][:passages], columns["seq"][passages:]):
+        check_rising(of_kind)
+        check_below(of_kind, watermark + 1)
     for name, wanted in (
         ("phrases", passages),
         ("pairs", passages),

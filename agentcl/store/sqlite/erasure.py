@@ -125,7 +125,7 @@ class _Removal:
         connection.execute("DELETE FROM record WHERE id = ?", (id,))
         connection.execute("DELETE FROM source WHERE record_id = ? OR source_id = ?", (id, id))
         connection.execute("DELETE FROM counter WHERE id = ?", (id,))
-        writing.restore(_tombstone(rows[-1], writing.now), None, is_given=False)
+        writing.restore(_tombstone(rows, writing.now), None, is_given=False)
         versions = sum(row.op == "put" for row in rows)
         self.removed.append(Removed(id, rows[-1].kind, versions, self._source_of[id]))
 
@@ -156,9 +156,11 @@ def _rows(store: Store, id: str) -> Sequence[Row]:
     return [row for row in store.versions(id) if row.op != "erase"]
 
 
-def _tombstone(last: Row, now: int) -> Row:
+def _tombstone(rows: Sequence[Row], now: int) -> Row:
+    """Return what is left of a record, whose rows may be damaged."""
     nobody = (None, None, None, None)
+    version = max((row.version for row in rows if row.is_sound), default=0)
     return Row(
-        0, last.id, last.version + 1, "erase", last.kind, *nobody, now,
+        0, rows[-1].id, version + 1, "erase", str(rows[-1].kind), *nobody, now,
         None, None, None, "[]", "{}", "{}", None, b"",
     )  # fmt: skip

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from agentcl.errors import NotFound
 from agentcl.store.checks import canonical_json, check_json_object
+from agentcl.store.fields import fits
 from agentcl.store.jobs import Job, Price, State
 from agentcl.store.records import Scope, ScopeView, from_micros, to_micros
-from agentcl.store.rows import fields_of
+from agentcl.store.rows import fields_of, is_moment
 from agentcl.store.sqlite.conditions import view_sql
 from agentcl.store.sqlite.database import Database
 
@@ -68,7 +69,7 @@ def select(
     states: Collection[State] | None = None,
     id: str | None = None,
 ) -> list[Job]:
-    """Return the jobs of a view, oldest first."""
+    """Return the jobs of a view, oldest first; one that cannot be read is left out, and `faults` names it."""
     condition, parameters = view_sql(view, "j")
     if states is not None:
         condition += f" AND j.state IN ({', '.join('?' * len(states))})"
@@ -79,7 +80,14 @@ def select(
     rows = database.read(
         f"SELECT {_NAMES} FROM job AS j WHERE {condition} ORDER BY j.number", parameters
     )
-    return [_job(row) for row in rows]
+    return [job for row in rows if (job := _job(row)) is not None]
+
+
+def faults(database: Database) -> Iterator[str]:
+    """Yield in words which jobs cannot be read."""
+    for number, *row in database.read(f"SELECT number, {_NAMES} FROM job ORDER BY number"):
+        if _job(tuple(row)) is None:
+            yield f"job {number} is none that agentcl wrote, and is left out"
 
 
 def delete_orphans(connection: sqlite3.Connection, emptied: Collection[Scope]) -> None:
@@ -117,13 +125,43 @@ def _values(job: Job) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _job(row: tuple[Any, ...]) -> Job:
+class _Row(NamedTuple):
+    id: str
+    kind: str
+    state: State
+    spec: str
+    tenant: str
+    user: str
+    agent: str
+    session: str
+    units: int | None
+    tokens: int | None
+    done: int
+    total: int | None
+    attempts: int
+    error: str
+    created_at: int
+    started_at: int | None
+    ended_at: int | None
+
+
+def _job(row: tuple[Any, ...]) -> Job | None:
+    """Return the job of a row; None if nobody wrote it: SQLite keeps any value in any column."""
+    times = (time for time in row[-3:] if time is not None)
+    if not fits(_Row)(row) or not all(map(is_moment, times)):
+        return None
     id, kind, state, spec, tenant, user, agent, session, units, tokens, *rest = row
     done, total, attempts, error, created_at, started_at, ended_at = rest
+    try:
+        wanted = json.loads(spec)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(wanted, dict):
+        return None
     return Job(
         id=id,
         kind=kind,
-        spec=json.loads(spec),
+        spec=wanted,
         scope=Scope(tenant, user, agent, session),
         state=state,
         price=None if units is None else Price(units, tokens),

@@ -13,7 +13,7 @@ from agentcl.errors import NotFound, StoreCorrupt, StoreReadOnly
 from agentcl.store.base import Copy, Erasure, Store
 from agentcl.store.jobs import Job, State
 from agentcl.store.records import Record, Scope, ScopeView, from_micros, now_micros
-from agentcl.store.rows import LAST_MOMENT, Counters, EncoderSpec, Row, fields_of
+from agentcl.store.rows import LAST_MOMENT, Counters, EncoderSpec, Row, fields_of, is_moment
 from agentcl.store.sqlite import erasure, health, jobs
 from agentcl.store.sqlite.conditions import prefix_range, view_sql
 from agentcl.store.sqlite.connecting import Durability
@@ -82,7 +82,8 @@ class SqliteStore(Store):
         return frozenset({FILE, f"{FILE}-wal", f"{FILE}-shm", LOCKS})
 
     def faults(self) -> Iterator[str]:
-        return health.faults(self.database)
+        yield from health.faults(self.database)
+        yield from jobs.faults(self.database)
 
     # Reading
 
@@ -303,12 +304,15 @@ class SqliteStore(Store):
 
     def counters(self, id: str) -> Counters:
         rows = self.database.read(
-            "SELECT uses, wins, losses, last_used_at, repeats FROM counter WHERE id = ?", (id,)
+            "SELECT uses, wins, losses, repeats, last_used_at FROM counter WHERE id = ?", (id,)
         )
         if not rows:
             return Counters()
-        uses, wins, losses, last, repeats = cast(tuple[int, int, int, int | None, int], rows[0])
-        return Counters(uses, wins, losses, None if last is None else from_micros(last), repeats)
+        *counts, last = rows[0]
+        # What a damaged row holds is no count.
+        uses, wins, losses, repeats = (max(0, n) if type(n) is int else 0 for n in counts)
+        used_at = from_micros(cast(int, last)) if is_moment(last) else None
+        return Counters(uses, wins, losses, used_at, repeats)
 
     # Writing
 

@@ -155,6 +155,26 @@ def test_what_enough_users_learned_and_shared_is_shown_to_others(memory: Memory)
     assert len(memory.lessons.list(user="eve")) == 1
 
 
+def test_who_knows_what_helps_is_told_what_others_say_once_that_was_in_vain(memory: Memory) -> None:
+    for number in range(3):
+        memory.lessons.reflect([DRAIN], episode=live(memory, "eve", seed=number))
+    wait = Lesson("a queue is slow", "do", "wait for it")
+    shared(memory, "ada", "bo", lesson=wait)
+    told_to_eve, told_in_vain, told_to_fay = 0, 0, 0
+    for seed in range(20):
+        where: Any = {"application": "ops", "family": "queue", "world": "north", "seed": seed}
+        episode = memory.episode("clear it", user="eve", **where)
+        told_to_eve += wait.sentence() in episode.recall(SEEN).lessons
+        for _ in range(2):
+            episode.step(SEEN, "drain it", "it is as slow as before")
+        told_in_vain += wait.sentence() in episode.recall(SEEN).lessons
+        ignorant = memory.episode("clear it", user="fay", **where)
+        told_to_fay += wait.sentence() in ignorant.recall(SEEN).lessons
+    assert told_to_eve == 0
+    assert told_in_vain > 5
+    assert told_to_fay > 5
+
+
 def test_how_many_users_must_share_a_lesson_can_be_set(memory: Memory) -> None:
     memory.lessons.share_from = 3
     shared(memory, "ada", "bo")

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from agentcl import ANY, Memory
 from agentcl.retrieval.fulltext import FullTextIndex
 from agentcl.retrieval.index import Change, Entry, Match, Query
+from agentcl.retrieval.modes import Mode
 from agentcl.store.checks import check_view
 from agentcl.store.records import Scope, ScopeView
 
@@ -133,3 +134,15 @@ def test_a_score_does_not_tell_whether_another_users_document_has_the_word(tmp_p
                 (hit.text, hit.score, [part.score for part in hit.parts]) for hit in hits
             ]
     assert scores["with"] == scores["without"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "count"), [("text", 3_000), ("hybrid", 3_000), ("graph", 3_000), ("text", 40_000)]
+)
+def test_a_query_may_be_as_long_as_a_document(tmp_path: Path, mode: Mode, count: int) -> None:
+    with Memory(tmp_path, encoder="hashing:16") as memory:
+        memory.add("A ferry sails.", user="ada")
+        memory.add("A ferry of others.", user="bob")
+        words = " ".join(f"w{number}" for number in range(count))
+        recall = memory.search(f"{words} ferry", mode=mode, user="ada")
+        assert [hit.text for hit in recall] == ["A ferry sails."]

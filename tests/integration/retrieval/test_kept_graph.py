@@ -14,6 +14,7 @@ import pytest
 from agentcl import Memory
 from agentcl.retrieval.graph import snapshot
 from agentcl.retrieval.graph.names import NameExtractor
+from agentcl.retrieval.modes import Mode
 
 Arrays = dict[str, Any]
 Change = Callable[[Arrays], None]
@@ -75,6 +76,8 @@ CHANGES: dict[str, Change] = {
     **{f"{name} high": moved(name, 10**8) for name in ("phrases", "nodes", "spelled", "subjects", "objects", "tenant_of", "scope", "passages")},
     **{f"{name} low": moved(name, -5) for name in ("phrases", "nodes", "spelled", "subjects", "objects", "tenant_of", "scope", "passages")},
     "kind 7": moved("kind", 7),
+    "rows that are not there yet": moved("seq", 10**9),
+    "rows twice": lambda arrays: arrays.update(seq=arrays["seq"] * 0 + 1),
     "ends beyond": moved("phrases_ends", 1),
     "ends backwards": lambda arrays: arrays.update(phrases_ends=arrays["phrases_ends"][::-1].copy()),
     "texts number": other("unread", np.frombuffer(b"[1, 2]", np.uint8)),
@@ -152,6 +155,23 @@ def test_a_file_that_lies_about_scopes_shows_nothing(folder: Path, tmp_path: Pat
     np.savez(tmp_path / "m/indexes/graph/graph.npz", **arrays)
     with Memory(tmp_path / "m") as memory:
         assert len(memory.search("Aurora", mode="graph", user="eve")) == 0
+
+
+@pytest.mark.parametrize("mode", ["graph", "hybrid"])
+def test_a_file_that_lies_about_rows_stands_in_nobodys_way(
+    folder: Path, tmp_path: Path, mode: Mode
+) -> None:
+    with Memory(tmp_path / "m", encoder="hashing:16") as memory:
+        memory.store.import_(_exported(folder, tmp_path))
+        memory.search("Aurora", mode="graph", user="u")
+        graph = memory.store.retriever.graph.index
+        snapshot.save(tmp_path / "m/indexes/graph/graph.npz", graph.contents, graph.watermark())
+    with np.load(tmp_path / "m/indexes/graph/graph.npz") as columns:
+        arrays = dict(columns)
+    arrays["seq"][0] -= 1
+    np.savez(tmp_path / "m/indexes/graph/graph.npz", **arrays)
+    with Memory(tmp_path / "m") as memory:
+        assert memory.search("Aurora", mode=mode, user="u")
 
 
 def _exported(folder: Path, tmp_path: Path) -> Path:

@@ -22,6 +22,7 @@ from agentcl import (
     RequestRefused,
 )
 from agentcl.models import Message, OpenAIChat, Sampling, ask_object, ask_text
+from agentcl.retrieval.encoders.openai import OpenAIEncoder
 from agentcl.text.endpoint import is_loopback
 
 ASK = [Message("user", "When does the ferry leave?")]
@@ -506,3 +507,25 @@ def test_a_key_that_cannot_be_sent_is_said_and_not_shown(key: str) -> None:
 )
 def test_what_leads_to_this_machine(url: str, is_here: bool) -> None:
     assert is_loopback(url) == is_here
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 404, 429, 500])
+@pytest.mark.parametrize("how", ["message", "text"])
+def test_a_key_that_an_endpoint_repeats_is_in_no_error(
+    serve: Serve, tmp_path: Path, status: int, how: str
+) -> None:
+    keys: Any = {"api_key": "sk-0123456789", "headers": {"X-Api-Key": "another-0123456789"}}
+
+    def answering(body: dict[str, Any]) -> Answer:
+        headers = server.headers[-1]
+        told = f"wrong: {headers['authorization']} and {headers['x-api-key']}"
+        return status, {}, {"error": {"message": told}} if how == "message" else told
+
+    server = serve(answering)
+    model = chat(server, **keys)
+    encoder = OpenAIEncoder("m", base_url=server.url, retries=0, **keys)
+    for ask in (lambda: model.chat(ASK), lambda: encoder.encode(["x"], role="query")):
+        with pytest.raises(AgentclError) as caught:
+            ask()
+        assert "0123456789" not in str(caught.value)
+        assert "wrong: Bearer …" in str(caught.value)
