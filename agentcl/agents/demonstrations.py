@@ -62,6 +62,7 @@ def _turns(*, labels: tuple[str, ...] = (), is_thinking: bool = False) -> Turns:
             history=seen.history,
             actions=actions,
             labels=labels[: len(actions)],
+            is_guidance_last=True,
         )
         answer = labels[actions.index(action)] if labels else action
         found.append((asked, f"Thought: {thought}\nAction: {answer}" if is_thinking else answer))

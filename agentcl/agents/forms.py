@@ -29,6 +29,7 @@ class Form:
         instructions: said as the system's message; empty: only the prompt itself, of all actions.
         demonstrations: turns that stand before the real one.
         labels: what stands before each action and is to be answered instead of it.
+        is_guidance_last: whether guidance stands right before the question; small models follow it more often there.
         is_scored: whether the answer is the likeliest label rather than the one that was said.
     """
 
@@ -36,6 +37,7 @@ class Form:
     instructions: str = ACTING
     demonstrations: Sequence[tuple[str, str]] = ()
     labels: Literal["", "numbers", "letters"] = ""
+    is_guidance_last: bool = True
     is_scored: bool = False
 
     def fits(self, actions: Sequence[str] | None) -> bool:
@@ -61,7 +63,7 @@ class Form:
 
 
 FORMS: Final[Mapping[Way, Form]] = {
-    "bare": Form("the prompt alone", instructions=""),
+    "bare": Form("the prompt alone", instructions="", is_guidance_last=False),
     "number": Form("the action's number, told what to do", ACTING_BY_NUMBER, labels="numbers"),
     "text": Form("the action's text, told what to do"),
     "shown": Form("the action's text, after two examples", demonstrations=ACTED),

@@ -2,7 +2,8 @@
 
 The reference model was trained on `ask_action` without passages, plan or sub-goal, on `ask_lessons` and on
 `ask_answer`, each without instructions; what other models are told beside a form is the constant of its name.
-What is the same for a whole episode stands first, so that a server's prefix cache hits from step to step.
+What is the same for a whole episode stands first, so that a server's prefix cache hits from step to step. Guidance before an
+action is the exception: a small model follows what it read last (`benchmarks/following.py`).
 
 A FORM is what an answer has to fit; beside it stands what strict servers are asked for, which leaves nothing out.
 """
@@ -163,6 +164,7 @@ def ask_action(
     plan: str = "",
     sub_goal: str = "",
     labels: Sequence[str] = (),
+    is_guidance_last: bool = False,
 ) -> Prompt:
     """Return the prompt for the next action.
 
@@ -176,11 +178,14 @@ def ask_action(
         plan: how the goal is to be reached.
         sub_goal: what has to be reached next.
         labels: what stands before each action, to be answered instead of it; none: nothing does.
+        is_guidance_last: whether guidance stands right before the question, and not first.
     """
-    lines = _scene(guidance, passages, goal, scene, plan, history)
+    lines = _scene(() if is_guidance_last else guidance, passages, goal, scene, plan, history)
     if sub_goal:
         lines.append(f"Sub-goal: {quoted(sub_goal)}")
     lines += _actions(actions, labels)
+    if is_guidance_last:
+        lines += _guidance(guidance)
     return prompt_of(*lines, "Next action?")
 
 
@@ -248,8 +253,7 @@ def _scene(
     plan: str,
     history: Sequence[tuple[str, str]],
 ) -> list[str]:
-    lines = ["Guidance:", *(f"- {quoted(text)}" for text in guidance)] if guidance else []
-    lines += [*_passages(passages), *_told(goal, scene)]
+    lines = [*_guidance(guidance), *_passages(passages), *_told(goal, scene)]
     if plan:
         lines.append(f"Plan: {quoted(plan)}")
     if history:
@@ -267,6 +271,10 @@ def _of(situation: Situation, recent: int) -> list[str]:
         situation.history[-recent:],
     )
     return [*lines, *_actions(situation.actions)]
+
+
+def _guidance(guidance: Sequence[str]) -> list[str]:
+    return ["Guidance:", *(f"- {quoted(text)}" for text in guidance)] if guidance else []
 
 
 def _told(goal: str, scene: str) -> list[str]:

@@ -91,7 +91,7 @@ class Student:
             said = ACTING if instructions is None else instructions
             default = ACTED if said == ACTING else ()
             shown = default if demonstrations is None else tuple(demonstrations)
-            self._named = Form("its own", said, shown)
+            self._named = Form("its own", said, shown, is_guidance_last=bool(said))
         self._sampling = Sampling(max_tokens=max_tokens)
         self._recent = recent
 
@@ -171,6 +171,7 @@ class Student:
             plan=situation.plan,
             sub_goal=sub_goal,
             labels=form.labels_of(offered),
+            is_guidance_last=form.is_guidance_last,
         )
 
     def _likeliest(
