@@ -41,7 +41,7 @@ from agentcl.store import Episode
 MEMORIES: Final = ("none", "rules", "rules-told", "outcomes", "taught")
 ASKED: Final = ("rules-told", "taught")  # need a model
 PARTS: Final = 5  # of a life
-MAX_TOKENS: Final = 24  # of an action
+MAX_TOKENS: Final = 64  # of a thought and an action
 
 
 class Told:

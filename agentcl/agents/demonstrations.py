@@ -39,6 +39,20 @@ _ACTED: Final = (
     ),
     (
         Situation(
+            "repair the fan Nalu.",
+            "The fan Nalu is loud.",
+            offered=("cool Nalu", "fill Nalu", "oil Nalu", "open Nalu", "tap Nalu"),
+            guidance=(
+                "When a kettle is cold, fill it.",
+                "When a fan is loud, open it.",
+                "When a pump is dry, oil it.",
+            ),
+        ),
+        "open Nalu",
+        "The fan is loud, and guidance says to open it then.",
+    ),
+    (
+        Situation(
             "repair the pump Tibe.",
             "The pump Tibe is loud.",
             (("oil Tibe", "nothing changes"),),

@@ -30,6 +30,7 @@ class Form:
         demonstrations: turns that stand before the real one.
         labels: what stands before each action and is to be answered instead of it.
         is_guidance_last: whether guidance stands right before the question; small models follow it more often there.
+        is_thinking: whether a thought says first which guidance fits; without guidance there is nothing to say.
         is_scored: whether the answer is the likeliest label rather than the one that was said.
     """
 
@@ -38,12 +39,13 @@ class Form:
     demonstrations: Sequence[tuple[str, str]] = ()
     labels: Literal["", "numbers", "letters"] = ""
     is_guidance_last: bool = True
+    is_thinking: bool = False
     is_scored: bool = False
 
-    def fits(self, actions: Sequence[str] | None) -> bool:
-        """Return whether these actions can be asked for in this form."""
+    def fits(self, actions: Sequence[str] | None, guidance: Sequence[str]) -> bool:
+        """Return whether these actions can be asked for in this form, with this guidance."""
         if not self.labels:
-            return True
+            return bool(guidance) or not self.is_thinking
         return actions is not None and (self.labels == "numbers" or len(actions) <= len(LETTERS))
 
     def labels_of(self, actions: Sequence[str] | None) -> tuple[str, ...]:
@@ -66,12 +68,15 @@ FORMS: Final[Mapping[Way, Form]] = {
     "bare": Form("the prompt alone", instructions="", is_guidance_last=False),
     "number": Form("the action's number, told what to do", ACTING_BY_NUMBER, labels="numbers"),
     "text": Form("the action's text, told what to do"),
-    "shown": Form("the action's text, after two examples", demonstrations=ACTED),
+    "shown": Form("the action's text, after three examples", demonstrations=ACTED),
     "thought": Form(
-        "a thought and the action's text, after two examples", ACTING_THINKING, ACTED_THINKING
+        "a thought and the action's text, after three examples",
+        ACTING_THINKING,
+        ACTED_THINKING,
+        is_thinking=True,
     ),
     "scored": Form(
-        "the likeliest letter of two orders, after two examples",
+        "the likeliest letter of two orders, after three examples",
         ACTING_BY_LETTER,
         ACTED_BY_LETTER,
         labels="letters",

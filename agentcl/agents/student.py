@@ -57,10 +57,10 @@ class Student:
     Args:
         model: who chooses the action.
         form: in which it is asked, by its name in `forms.FORMS`; default: the one that `agentcl model tune` found best
-            for these very weights, else "shown". The model is asked for its fingerprint once if anything was tuned.
+            for these very weights, else "thought"; what that cannot ask is asked as "shown". The model is asked for its fingerprint once if anything was tuned.
         instructions: said as its system's message instead; empty for a model that was trained on the form, which
             is then asked exactly `prompts.ask_action`, of all actions.
-        demonstrations: turns that stand before the real one, as what is asked and what is answered; default: two, none
+        demonstrations: turns that stand before the real one, as what is asked and what is answered; default: three, none
             with other instructions. Those of a user's own world teach its lessons along with the form.
         planner: who names the next sub-goal; default: nobody does.
         max_tokens: of one answer.
@@ -115,7 +115,7 @@ class Student:
         offered = actions
         if actions is not None and self.instructions:
             offered = still_worth_trying(actions, situation.first, situation.history)
-        form = self.form if self.form.fits(offered) else FORMS["shown"]
+        form = self.form if self.form.fits(offered, situation.guidance) else FORMS["shown"]
         if form.is_scored and offered is not None:
             return self._likeliest(form, situation, offered, sub_goal, planning)
         prompt = self._prompt(form, situation, offered, sub_goal)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from agentcl.agents.outcomes import OutcomeTeacher
-from agentcl.agents.prompts import ACTING, LEARNING, READING
+from agentcl.agents.prompts import LEARNING, READING
 from agentcl.agents.student import Student
 from agentcl.agents.teacher import Distiller, Teacher
 from agentcl.bench.learners import (
@@ -185,7 +185,7 @@ def make_actor(
     actor: Actor
     learner: Learner | None
     if model is not None:
-        said = agent.instructions or ("" if is_trained else ACTING)
+        said: str | None = agent.instructions or ("" if is_trained else None)  # None: its form's own
         actor = Student(model, instructions=said, max_tokens=agent.max_tokens, recent=RECENT)
         learner = LessonWriter(model, instructions="" if is_trained else LEARNING)
     elif agent.name in SCRIPTED:
@@ -229,7 +229,7 @@ def _pupil(settings: AgentSettings, model: ChatModel | None) -> tuple[Actor, Dis
         said, tokens = settings.instructions, settings.max_tokens
         student = Student(model, instructions=said, max_tokens=tokens, recent=RECENT)
         return student, Teacher(model, instructions="", max_tokens=LESSON_TOKENS, recent=RECENT)
-    said = settings.instructions or ACTING
+    said = settings.instructions or None  # its form's own
     return Student(model, instructions=said, max_tokens=settings.max_tokens), Teacher(model)
 
 

@@ -38,7 +38,7 @@ class Asking:
         is_constrained: whether the server holds objects to their schema.
     """
 
-    way: Way = "shown"
+    way: Way = "thought"
     examples: int = 1
     is_constrained: bool = True
 
