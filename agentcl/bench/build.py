@@ -185,7 +185,9 @@ def make_actor(
     actor: Actor
     learner: Learner | None
     if model is not None:
-        said: str | None = agent.instructions or ("" if is_trained else None)  # None: its form's own
+        said: str | None = agent.instructions or (
+            "" if is_trained else None
+        )  # None: its form's own
         actor = Student(model, instructions=said, max_tokens=agent.max_tokens, recent=RECENT)
         learner = LessonWriter(model, instructions="" if is_trained else LEARNING)
     elif agent.name in SCRIPTED:
@@ -226,8 +228,8 @@ def _pupil(settings: AgentSettings, model: ChatModel | None) -> tuple[Actor, Dis
         scripted = GuidedResponder()
         return scripted, scripted
     if settings.model == REFERENCE_NAME:  # asked in the very forms of its training
-        said, tokens = settings.instructions, settings.max_tokens
-        student = Student(model, instructions=said, max_tokens=tokens, recent=RECENT)
+        trained, tokens = settings.instructions, settings.max_tokens
+        student = Student(model, instructions=trained, max_tokens=tokens, recent=RECENT)
         return student, Teacher(model, instructions="", max_tokens=LESSON_TOKENS, recent=RECENT)
     said = settings.instructions or None  # its form's own
     return Student(model, instructions=said, max_tokens=settings.max_tokens), Teacher(model)

@@ -16,6 +16,7 @@ from agentcl.agents.forms import FORMS
 from agentcl.agents.probes import following
 from agentcl.agents.prompts import ACTING_BY_NUMBER
 from agentcl.cli.main import main
+from agentcl.models.tuned import UNTUNED
 
 pytest.importorskip("openai")
 pytest.importorskip("jsonschema")
@@ -115,7 +116,7 @@ def test_the_form_that_is_followed_is_shown_kept_and_used(
 def test_other_weights_behind_the_same_address_are_asked_as_before(server: Server) -> None:
     tune(server.url, "--model", "m", "--cases", str(CASES))
     server.weights = "second"
-    assert form_at(server) is FORMS["shown"]
+    assert form_at(server) is FORMS[UNTUNED.way]
     server.weights = "first"
     assert form_at(server) is FORMS["number"]
 

@@ -168,16 +168,35 @@ def test_where_nobody_knows_the_actions_an_object_is_one() -> None:
     assert Student(ScriptedModel([said])).act(Situation("g", "f")).action == said
 
 
-def test_a_model_is_shown_two_turns_in_the_form_it_is_asked_in() -> None:
+def test_a_model_is_shown_turns_in_the_form_it_is_asked_in() -> None:
     model = ScriptedModel(lambda _: "drain Tavon")
     Student(model).act(SEEN)
     Student(model, instructions="Act.").act(SEEN)
     Student(model, instructions="Act.", demonstrations=[("What?", "wait")]).act(SEEN)
     default, told, own = model.asked
-    assert [turn.role for turn in default[1:-1]] == ["user", "assistant"] * 2
+    assert [turn.role for turn in default[1:-1]] == ["user", "assistant"] * 3
     assert all(turn.content.endswith("Next action?") for turn in default if turn.role == "user")
+    assert all(turn.content.startswith("Thought: ") for turn in default if turn.role == "assistant")
     assert [turn.role for turn in told] == ["system", "user"]
     assert [turn.content for turn in own[1:3]] == ["What?", "wait"]
+
+
+def test_guidance_stands_right_before_the_question() -> None:
+    model = ScriptedModel(lambda _: "drain Tavon")
+    Student(model).act(SEEN)
+    Student(model, form="bare").act(SEEN)
+    default, bare = (asked[-1].content for asked in model.asked)
+    lessons = "".join(f"- {one}\n" for one in SEEN.guidance)
+    assert default.endswith(f"Guidance:\n{lessons}Next action?")
+    assert bare.startswith(f"Guidance:\n{lessons}Goal: ")
+
+
+def test_without_guidance_there_is_nothing_to_think_about() -> None:
+    model = ScriptedModel(lambda _: "drain Tavon")
+    Student(model, form="thought").act(replace(SEEN, guidance=()))
+    Student(model, form="shown").act(replace(SEEN, guidance=()))
+    thought, shown = model.asked
+    assert thought == shown
 
 
 def test_what_brought_nothing_is_not_offered_again_until_something_changes() -> None:

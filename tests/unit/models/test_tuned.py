@@ -18,7 +18,7 @@ from agentcl.errors import ModelUnavailable, StoreUnavailable
 from agentcl.memory.extraction import INSTRUCTIONS, ModelExtractor
 from agentcl.models.base import GREEDY, Message, Reply, Sampling, Schema
 from agentcl.models.scripted import ScriptedModel
-from agentcl.models.tuned import WAYS, Asking, asking_of, forget_asking, remember_asking
+from agentcl.models.tuned import UNTUNED, WAYS, Asking, asking_of, forget_asking, remember_asking
 
 SEEN = Situation("g", "f", offered=("drain it", "flush it"))
 
@@ -59,7 +59,7 @@ def test_what_is_remembered_is_found_for_the_same_weights(
 def test_other_weights_under_the_same_name_are_asked_as_before() -> None:
     remember_asking("one", Asking("number", 3, False), model="same")
     assert Student(Weights("one")).form is FORMS["number"]
-    assert Student(Weights("other")).form is FORMS["shown"]
+    assert Student(Weights("other")).form is FORMS[UNTUNED.way]
 
 
 def test_who_never_tuned_anything_is_not_asked_for_a_fingerprint() -> None:
