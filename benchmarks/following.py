@@ -20,14 +20,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final
 
-from results import CACHE, FOLDER, machine, save, table
+from results import CACHE, FOLDER, machine, save, table, wilson
 
 from agentcl.agents.forms import FORMS
 from agentcl.agents.probes import CONDITIONS
@@ -199,15 +198,6 @@ def cells(figure: Figure) -> list[str]:
         f"{100 * low:.0f} to {100 * high:.0f}",
         f"{figure.usage.tokens / figure.cases:,.0f}",
     ]
-
-
-def wilson(right: int, cases: int) -> tuple[float, float]:
-    """Return the 95 % score interval of a share (Wilson 1927)."""
-    z, share = 1.96, right / cases
-    centre = share + z * z / (2 * cases)
-    spread = z * math.sqrt(share * (1 - share) / cases + z * z / (4 * cases * cases))
-    scale = 1 + z * z / cases
-    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
 
 
 if __name__ == "__main__":

@@ -448,6 +448,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "sharing": report_runs.sharing,
     "following": report_asking.following,
     "written": report_asking.written,
+    "outcomes": report_asking.outcomes,
     "other_probes": report_asking.other_probes,
     "fuzz": report_runs.fuzz,
     "guidance": report_guidance.guidance,

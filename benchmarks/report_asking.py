@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from report_tables import RESULTS, result, table
+from results import wilson
 
 from agentcl.agents.forms import FORMS
 from agentcl.agents.probes import CONDITIONS
+
+_MEMORIES: Final = {
+    "none": "nothing",
+    "rules": "told the true rules",
+    "rules-told": "told them, the model shown no examples",
+    "outcomes": "guidance, taught by `OutcomeTeacher`",
+    "taught": "guidance, taught by the model itself",
+}
 
 
 def following() -> str:
@@ -51,6 +61,42 @@ def other_probes() -> str:
         if row["probe"] in ("objects", "tools", "reading")
     ]
     return table(["model", "probe", "asked", "right"], rows)
+
+
+def outcomes() -> str:
+    """What frozen models make of incidents, with lessons drawn from what followed what."""
+    rows = []
+    for file in sorted(RESULTS.glob("outcomes-*.json"), key=_responder_last):
+        found = result(file.stem)
+        for memory, one in found["memories"].items():
+            last = one["solved by fifths"][-1]
+            cases = one["episodes"] // len(one["solved by fifths"])
+            low, high = wilson(round(last * cases), cases)
+            rows.append(
+                [
+                    found["player"],
+                    found["family"],
+                    _MEMORIES[memory],
+                    str(one["episodes"]),
+                    f"{100 * one['solved']:.0f}",
+                    f"{100 * last:.0f} [{100 * low:.0f}, {100 * high:.0f}]",
+                    f"{one['tokens']:.0f}" if one["tokens"] else "",
+                ]
+            )
+    header = [
+        "player",
+        "family",
+        "memory",
+        "episodes",
+        "solved",
+        "solved, last fifth",
+        "tokens each",
+    ]
+    return table(header, rows)
+
+
+def _responder_last(file: Path) -> tuple[bool, str]:
+    return "-responder-" in file.name, file.name
 
 
 def _models() -> Iterator[tuple[str, Mapping[str, Any]]]:

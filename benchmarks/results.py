@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
@@ -44,3 +45,12 @@ def table(header: list[str], rows: list[list[str]]) -> None:
         print(
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         )
+
+
+def wilson(right: int, cases: int) -> tuple[float, float]:
+    """Return the 95 % score interval of a share (Wilson 1927)."""
+    z, share = 1.96, right / cases
+    centre = share + z * z / (2 * cases)
+    spread = z * math.sqrt(share * (1 - share) / cases + z * z / (4 * cases * cases))
+    scale = 1 + z * z / cases
+    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
