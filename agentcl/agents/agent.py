@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol, Unpack, runtime_checkable
 
 from agentcl.agents.learning import learn_from
+from agentcl.agents.outcomes import OutcomeTeacher
 from agentcl.agents.student import ModelAct, Plan
 from agentcl.agents.supervisor import Familiarity, Supervisor
 from agentcl.agents.teacher import Correction, Distiller, Review
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from agentcl.guidance.lanes import Lane
     from agentcl.memory.memory import Memory
 
+_SHOWN: Final = OutcomeTeacher()  # what the record shows by itself
 _LAST_SEEN: Final = 3  # observations that lessons are recalled for, besides the first
 
 
@@ -74,8 +76,8 @@ class Agent:
     Args:
         memory: what is recalled, and where it is learned.
         student: who acts.
-        teacher: who says what an episode teaches, and helps in the lanes that need one; None: no new
-            lesson is learned, but those that are known go on being tested.
+        teacher: who says what an episode teaches, and helps in the lanes that need one; default: `OutcomeTeacher`,
+            which asks no model. None: no new lesson is learned, but those that are known go on being tested.
         supervisor: picks the lane of each task, and which episodes are worth a reflection; None: the
             student acts alone, and every episode is reflected on.
         expert: who acts in the lane "taught".
@@ -97,7 +99,7 @@ class Agent:
         memory: Memory,
         student: Actor,
         *,
-        teacher: Distiller | None = None,
+        teacher: Distiller | None = _SHOWN,
         supervisor: Supervisor | None = None,
         expert: Actor | None = None,
         budget: Budget | None = None,

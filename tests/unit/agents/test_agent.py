@@ -82,7 +82,7 @@ def test_it_gets_better_at_a_task_that_it_plays_again(memory: Memory) -> None:
     agent = Agent(memory, Follower(), teacher=Scholar())
     environment = IncidentEnvironment()
     scores = [agent.play(environment, TASK, seed=seed).score or 0.0 for seed in range(12)]
-    untaught = Agent(memory, Follower())
+    untaught = Agent(memory, Follower(), teacher=None)
     frozen = [
         untaught.play(environment, TASK, seed=seed, is_frozen=True).score for seed in range(20, 26)
     ]
@@ -137,7 +137,7 @@ def test_an_expert_acts_where_it_is_handed_to_the_teacher(memory: Memory) -> Non
                 IncidentOracle().actions(TASK, seed=0)[-1], "I know", Usage(1, 300, 30, 0.1)
             )
 
-    agent = Agent(memory, Follower(), expert=Expert(), supervisor=only("taught"))
+    agent = Agent(memory, Follower(), teacher=None, expert=Expert(), supervisor=only("taught"))
     played = agent.play(IncidentEnvironment(), TASK, seed=0)
     assert (played.score, played.steps, set(played.usage)) == (1.0, 1, {"teach"})
 

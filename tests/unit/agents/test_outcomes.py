@@ -133,7 +133,7 @@ def test_a_memory_learns_from_it_what_can_be_learned(
     ]
     rng = random.Random(0)
     with Memory(tmp_path, encoder="hashing") as memory:
-        agent = Agent(memory, Responder(), teacher=TEACHER)
+        agent = Agent(memory, Responder())  # the teacher that it has by default
         scores = [
             agent.play(
                 domain.make(), rng.choice(tasks), seed=rng.randrange(10**6), world="80"
