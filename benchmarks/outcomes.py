@@ -71,7 +71,7 @@ def main() -> None:
     endpoint = OpenAIChat(asked.model, base_url=asked.url) if asked.url else None
     before = endpoint.fingerprint() if endpoint else ""
     CACHE.mkdir(exist_ok=True)
-    model = CachedModel(endpoint, CACHE / "outcomes.db") if endpoint else None
+    model = CachedModel(endpoint, CACHE / f"outcomes-{before}.db") if endpoint else None
     found = {}
     for name in asked.only.split(","):
         if model is None and name in ASKED:

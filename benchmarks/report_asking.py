@@ -12,6 +12,7 @@ from results import wilson
 from agentcl.agents.forms import FORMS
 from agentcl.agents.probes import CONDITIONS
 
+_REAL: Final = "outcomes-qwen2.5-coder-1.5b-remedy"
 _MEMORIES: Final = {
     "none": "nothing",
     "rules": "told the true rules",
@@ -19,6 +20,21 @@ _MEMORIES: Final = {
     "outcomes": "guidance, taught by `OutcomeTeacher`",
     "taught": "guidance, taught by the model itself",
 }
+
+
+def highlights() -> dict[str, list[str]]:
+    """Return the claim on a real model, as `report._claims` has them."""
+    found = result(_REAL)
+    late = {name: one["solved by fifths"][-1] for name, one in found["memories"].items()}
+    return {
+        "real": [
+            f"incidents solved by a frozen real model, Qwen2.5-Coder-1.5B, last fifth of {found['episodes']} episodes, "
+            "taught without a model",
+            f"{late['outcomes']:.0%}",
+            f"nothing remembered {late['none']:.0%}; told the true rules {late['rules']:.0%}",
+            "outcomes.py",
+        ]
+    }
 
 
 def following() -> str:
