@@ -27,7 +27,7 @@ CALLING: Final = (
 HELD: Final = "nothing yet: do what the guidance says, and make the call again if it is still right"
 INVENTED: Final = "\nTool result:"  # who goes on with this makes the result up
 
-_CALL: Final = re.compile(r"^[^\w\n]*Call[*_]*:[*_ \t`]*([\w-]+)", re.MULTILINE)
+_CALLED: Final = re.compile(r"^[^\w\n]*Call[*_]*:[*_ \t`]*([\w-]+)", re.MULTILINE)
 _BEFORE_JSON: Final = re.compile(r"[\s`:(*]*(?:json\s+)?")
 _WRITTEN: Final = re.compile(
     r"\s*(?:<tool_call>|```|[{\[])"
@@ -76,14 +76,14 @@ def calls_in(text: str) -> tuple[str, tuple[ToolCall, ...]]:
     trained on that: alone, in a fence or in tags.
     """
     found = list(_lines(text)) or (list(_objects(text)) if _WRITTEN.match(text) else [])
-    first = _CALL.search(text)
+    first = _CALLED.search(text)
     calls = tuple(ToolCall(f"call_{n}", *one) for n, one in enumerate(found))
     return text[: first.start()].strip() if first else "", calls
 
 
 def _lines(text: str) -> Iterator[tuple[str, str]]:
     place = 0
-    while found := _CALL.search(text, place):
+    while found := _CALLED.search(text, place):
         begin, line_end = found.end(), (text + "\n").index("\n", found.end())
         json_begin = _BEFORE_JSON.match(text, begin).end()  # type: ignore[union-attr]  # it fits anything
         if text.startswith("{", json_begin):

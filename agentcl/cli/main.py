@@ -27,7 +27,7 @@ _COMMANDS: Final = {  # where each is, and the first line of its help
     "list": ("agentcl.cli.memory:list_", "List records, one a line."),
     "model": (
         "agentcl.cli.models:model",
-        "Fetch a language model, serve one, or check an endpoint.",
+        "Fetch a language model, serve one, or find out what one can do.",
     ),
     "reembed": ("agentcl.cli.store:reembed", "Replace all vectors by another encoder's."),
     "reindex": ("agentcl.cli.store:reindex", "Build every index anew from the journal."),

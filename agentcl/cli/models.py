@@ -38,7 +38,7 @@ def ledger(screen: Screen, file: Path, by: By, prices: Path | None, since: datet
 
 @click.group()
 def model() -> None:
-    """Fetch a language model, serve one, check an endpoint, or find out how a model is best asked."""
+    """Fetch a language model, serve one, or find out what one can do."""
 
 
 @model.command()

@@ -117,7 +117,11 @@ def test_packages_of_another_hash_than_the_caller_wants_are_not_fetched(
 
 
 @pytest.mark.parametrize("path", ["./a.gguf", "../a", "/nowhere/a", "~/nowhere/a", "models/a.gguf"])
-def test_a_path_that_leads_nowhere_is_taken_for_no_model_of_the_hub(path: str) -> None:
+def test_a_path_that_leads_nowhere_is_taken_for_no_model_of_the_hub(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
     with pytest.raises(InvalidInput, match="does not exist"):
         get_model(path)
 

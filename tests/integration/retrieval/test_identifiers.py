@@ -60,7 +60,7 @@ def memory(tmp_path_factory: pytest.TempPathFactory) -> Memory:
 def test_the_exact_one_comes_first(memory: Memory, query: str, wanted: str, mode: Mode) -> None:
     hit = memory.search(query, limit=1, mode=mode).hits[0]
     assert hit.text == TEXTS[wanted]
-    assert "exact" in hit.why()
+    assert "identifiers" in hit.why()
 
 
 @pytest.mark.parametrize(("query", "wanted"), [("user by id", "by"), ("getuserbyid", "by")])
