@@ -162,6 +162,11 @@ def show_lessons(lines: Sequence[LessonLine]) -> None:
     """Print the lessons that earned their place, those with the most evidence first."""
     active = [line for line in lines if line.stage == "active"]
     active.sort(key=lambda line: -(line.confirmed - line.refuted))
+    if not active:
+        out.print(
+            f"\n[bold]None of {len(lines)} lessons has earned its place yet[/]: play more episodes."
+        )
+        return
     columns = [Column(name, no_wrap=True) for name in ("lesson", "trust", "gain", "shown", "tests")]
     table = Table(*columns, box=None, pad_edge=False)
     for line in active[:LESSONS]:
