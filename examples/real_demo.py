@@ -3,7 +3,7 @@
     python examples/real_demo.py --model qwen2.5-coder-1.5b [--python PYTHON_WITH_VLLM] [--episodes 30]
 
 MODEL is one of `agentcl model list`. `make demo-real` fetches the model and vLLM first. A whole run takes some ten minutes
-on one processor and a few on a GPU: the start of vLLM one or two, the rest the episodes.
+on one processor: the start of vLLM one or two, the rest the episodes.
 """
 
 from __future__ import annotations

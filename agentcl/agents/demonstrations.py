@@ -1,7 +1,7 @@
 """Turns that stand before the real one: what is asked and what is answered, from worlds that are nobody's.
 
-Small models follow a lesson far more often when they are asked for the action in its own words after such turns than when
-they are told what to do. They write a true lesson far more often after one that is written already.
+They show the form of an answer, and that a lesson is followed only where it fits. What they are worth to a model,
+`agentcl model tune` measures.
 """
 
 from __future__ import annotations

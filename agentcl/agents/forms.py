@@ -29,7 +29,7 @@ class Form:
         instructions: said as the system's message; empty: only the prompt itself, of all actions.
         demonstrations: turns that stand before the real one.
         labels: what stands before each action and is to be answered instead of it.
-        is_guidance_last: whether guidance stands right before the question; small models follow it more often there.
+        is_guidance_last: whether guidance stands right before the question, and not first.
         is_thinking: whether a thought says first which guidance fits; without guidance there is nothing to say.
         is_scored: whether the answer is the likeliest label rather than the one that was said.
     """

@@ -3,7 +3,7 @@
 The reference model was trained on `ask_action` without passages, plan or sub-goal, on `ask_lessons` and on
 `ask_answer`, each without instructions; what other models are told beside a form is the constant of its name.
 What is the same for a whole episode stands first, so that a server's prefix cache hits from step to step. Guidance before an
-action is the exception: a small model follows what it read last (`benchmarks/following.py`).
+action is the exception: it stands right before the question, so that nothing comes between the two.
 
 A FORM is what an answer has to fit; beside it stands what strict servers are asked for, which leaves nothing out.
 """
