@@ -22,7 +22,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -87,23 +87,25 @@ def run(asked: argparse.Namespace) -> None:
         took = time.monotonic() - started
         print(f"{number} of {len(plan)}, {took:,.0f} s: {', '.join(cells(figure))}", flush=True)
     model.close()
-    found = {
-        "machine": machine("openai"),
-        "fingerprint": before,
-        "is_frozen": own.fingerprint() == before,
-        "cases": asked.cases,
-        "seed": asked.seed,
-        "chosen": chosen(figures),
-        "rows": [row_of(figure) for figure in figures],
-    }
     print()
     table(
         ["probe", "asked", "condition", "right, %", "95 %", "tokens each"],
         [cells(one) for one in figures],
     )
     kept = FOLDER / "following.json"
-    others = json.loads(kept.read_text("utf-8"))["models"] if kept.exists() else {}
-    save("following", {"models": {**others, asked.model: found}})
+    models = json.loads(kept.read_text("utf-8"))["models"] if kept.exists() else {}
+    held = models.get(asked.model, {})
+    if held.get("fingerprint") != before:
+        held = {}
+    models[asked.model] = {
+        "machine": machine("openai"),
+        "fingerprint": before,
+        "is_frozen": own.fingerprint() == before,
+        "seed": asked.seed,
+        "chosen": chosen(figures) or held.get("chosen", ""),
+        "rows": joined(held.get("rows", []), [row_of(figure) for figure in figures]),
+    }
+    save("following", {"models": models})
 
 
 def rows_of(model: ChatModel, asked: argparse.Namespace) -> Iterator[Probe]:
@@ -167,6 +169,15 @@ def chosen(figures: Sequence[Figure]) -> str:
     """Return the form that `agentcl model tune` would choose by these figures; empty without any."""
     following = [one for one in figures if one.probe == "following"]
     return best_way(following) if following else ""
+
+
+def joined(
+    before: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """Return the rows of this run, and those of earlier ones that it did not measure again."""
+    new = {(row["probe"], row["asked"], row["condition"]) for row in rows}
+    old = [row for row in before if (row["probe"], row["asked"], row["condition"]) not in new]
+    return sorted([*old, *rows], key=lambda row: PROBES.index(row["probe"]))
 
 
 def row_of(figure: Figure) -> dict[str, Any]:

@@ -42,15 +42,14 @@ def following() -> str:
     rows = []
     for model, found in _models():
         for way, form in FORMS.items():
-            cells = {
-                row["condition"]: _share(row)
-                for row in found["rows"]
-                if (row["probe"], row["asked"]) == ("following", way)
-            }
-            if cells:
+            asked = [
+                row for row in found["rows"] if (row["probe"], row["asked"]) == ("following", way)
+            ]
+            if asked:
+                cells = {row["condition"]: _share(row) for row in asked}
                 name = f"**{way}**" if way == found["chosen"] else way
                 shown = [cells.get(condition, "") for condition in CONDITIONS]
-                rows.append([model, name, form.about, *shown])
+                rows.append([_of(model, asked[0]), name, form.about, *shown])
     return table(["model", "form", "asked for", *CONDITIONS], rows)
 
 
@@ -64,14 +63,14 @@ def written() -> str:
                     f"{100 * row['also'].get(name, 0) / row['cases']:.0f}"
                     for name in ("in form", "new")
                 ]
-                rows.append([model, row["asked"], _share(row), *also])
+                rows.append([_of(model, row), row["asked"], _share(row), *also])
     return table(["model", "asked", "true", "in form", "not copied"], rows)
 
 
 def other_probes() -> str:
     """Objects and reading."""
     rows = [
-        [model, row["probe"], row["asked"], _share(row)]
+        [_of(model, row), row["probe"], row["asked"], _share(row)]
         for model, found in _models()
         for row in found["rows"]
         if row["probe"] in ("objects", "tools", "reading")
@@ -118,8 +117,11 @@ def _responder_last(file: Path) -> tuple[bool, str]:
 def _models() -> Iterator[tuple[str, Mapping[str, Any]]]:
     if not (RESULTS / "following.json").exists():  # nobody measured yet
         return
-    for model, found in result("following")["models"].items():
-        yield f"{model}, {found['cases']} cases", found
+    yield from result("following")["models"].items()
+
+
+def _of(model: str, row: Mapping[str, Any]) -> str:
+    return f"{model}, {row['cases']} cases"
 
 
 def _share(row: Mapping[str, Any]) -> str:
