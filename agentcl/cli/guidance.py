@@ -83,14 +83,51 @@ def show(screen: Screen, memory: Memory, id: str, scope: dict[str, Any]) -> None
 
 @guidance.command()
 @click.argument("id")
+@click.option(
+    "--situation",
+    metavar="TEXT",
+    help="Say instead why the lesson is not shown there, or that it is.",
+)
 @on_memory(across=True)
-def why(screen: Screen, memory: Memory, id: str, scope: dict[str, Any]) -> None:
+def why(
+    screen: Screen, memory: Memory, id: str, situation: str | None, scope: dict[str, Any]
+) -> None:
     """Tell the whole story of a lesson, a deleted one too.
 
     It says where the lesson comes from, and names each test and each decision.
     """
+    if situation is not None:
+        reason = memory.lessons.why_not(id, situation, **scope)
+        screen.answer({"id": id, "why": reason}, reason)
+        return
     told = memory.lessons.why(id, **scope)
     screen.answer(told, *told.lines())
+
+
+@guidance.command()
+@click.argument("situation")
+@click.option("--application", help="Only what is offered in this application or environment.")
+@on_memory(across=True)
+def match(
+    screen: Screen, memory: Memory, situation: str, application: str | None, scope: dict[str, Any]
+) -> None:
+    """Print the lessons that speak of a situation, the likeliest first.
+
+    Whether they would be shown depends on what outcomes say of them; see `guidance why --situation`.
+    """
+    found = memory.lessons.matching(situation, application=application, **scope)
+    if screen.as_json:
+        screen.json(
+            [
+                {"id": made.id, "sentence": lesson_of(made).sentence(), "probability": chance}
+                for made, chance in found
+            ]
+        )
+        return
+    for made, chance in found:
+        screen.line(f"{chance:.2f}  {made.id}  {lesson_of(made).sentence()}")
+    if not found:
+        screen.line("no lesson speaks of this situation")
 
 
 @guidance.command()

@@ -76,6 +76,7 @@ class Place:
     cluster: str
     world: str
     view: ScopeView  # whose lessons may be shown
+    matched: Mapping[str, float] | None = None  # ids that speak of it, from 0 to 1; None: by words
 
 
 def line_of(guidance: Guidance) -> str:
@@ -113,7 +114,7 @@ def choose(
     found = [
         offer
         for offer in _offers(state, place, count_tokens, price, is_frozen=is_frozen)
-        if _can_be_done(offer.guidance, actions, in_vain)
+        if can_be_done(offer.guidance, actions, in_vain)
     ]
     offers = _on_trial(_without_needless(_without_beaten(state, _without_twins(found), place)))
     held = decided or {}
@@ -161,7 +162,7 @@ def _offers(
     return found
 
 
-def _can_be_done(guidance: Guidance, actions: Collection[str], in_vain: Collection[str]) -> bool:
+def can_be_done(guidance: Guidance, actions: Collection[str], in_vain: Collection[str]) -> bool:
     """Return whether what a lesson says to do, or not to do, is possible now, as far as that is known."""
     if guidance.claim != "do" and guidance.claim not in AGAINST:
         return True
@@ -183,11 +184,13 @@ def _candidates(state: GuidanceState, place: Place) -> list[tuple[str, float]]:
 
     Of very many, those that are worth weighing: what speaks of it most, and fared best in tests.
     """
-    covering = (
-        state.covering(place.text, place.view)
-        if state.rules.situations
-        else dict.fromkeys(state.lessons, 1.0)
-    )
+    covering: Mapping[str, float]
+    if not state.rules.situations:
+        covering = dict.fromkeys(state.lessons, 1.0)
+    elif place.matched is not None:
+        covering = place.matched
+    else:
+        covering = state.covering(place.text, place.view)
     lessons = state.lessons
     # The cheap conditions first: there may be very many.
     held: list[tuple[float, int, int, str]] = []

@@ -126,6 +126,8 @@ class AsyncLessons(_Awaited[Lessons]):
     list = _awaitable(Lessons.list)
     get = _awaitable(Lessons.get)
     why = _awaitable(Lessons.why)
+    matching = _awaitable(Lessons.matching)
+    why_not = _awaitable(Lessons.why_not)
     changed = _awaitable(Lessons.changed)
     retire = _awaitable(Lessons.retire)
     restore = _awaitable(Lessons.restore)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from agentcl.errors import StoreUnavailable
 from agentcl.guidance.rules import GuidanceRules
+from agentcl.memory.matching import Matcher
 from agentcl.memory.opened import Opened
 from agentcl.retrieval.folders import claim, home
 
@@ -24,11 +25,12 @@ _KEEP_SHARE: Final = 0.05
 
 
 class Beliefs:
-    """One state of guidance for each tenant; shared by all handles of a memory."""
+    """One state of guidance for each tenant, and who matches its lessons; shared by all handles of a memory."""
 
     def __init__(self, opened: Opened) -> None:
         self.rules = GuidanceRules()
         self.share_from = 2  # users who must share a lesson before others have it
+        self.matcher = Matcher(opened)
         self._opened = opened
         self._states: dict[str, GuidanceState] = {}
         self._kept: dict[str, int] = {}  # rows that the state in a tenant's file has folded

@@ -6,10 +6,12 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import wraps
+from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar
 
-from agentcl.errors import InvalidInput
+from agentcl.errors import InvalidInput, NotFound
+from agentcl.guidance.reasons import why_not
 from agentcl.guidance.rules import BUDGET_TOKENS, PRICE
 from agentcl.guidance.same import names
 from agentcl.guidance.selection import Choice, Place, choose, line_of
@@ -23,10 +25,12 @@ from agentcl.text.tokens import TokenCounter, estimate_tokens
 
 if TYPE_CHECKING:
     from agentcl.guidance.state import GuidanceState
+    from agentcl.memory.matching import Matches
     from agentcl.retrieval.recall import Recall
 
 P = ParamSpec("P")
 T = TypeVar("T")
+_NEAREST: Final = 2  # lessons that are named where none is shown
 _STUCK: Final = 2  # times in vain, after which no lesson says to do it again in this episode
 
 
@@ -55,10 +59,13 @@ class EpisodeRecall:
     lessons: tuple[str, ...]  # as sentences, in a stable order
     choice: Choice
     documents: Recall | None = None
+    explain: Callable[[str], str] | None = None  # why a lesson, by its id, is not shown
+    nearest: tuple[str, ...] = ()  # where none is shown: the lessons that came nearest
 
     def __repr__(self) -> str:
         said = [f"lesson {line!r}" for line in self.lessons] or ["no lesson"]
         said += [f"withheld to measure its worth: {line!r}" for line in self.withheld]
+        said += [f"nearest, and not shown: {line!r}" for line in self.nearest]
         said += [f"no room for {len(self.choice.left_out)} more"] * bool(self.choice.left_out)
         if self.documents is not None:
             said.append(repr(self.documents))
@@ -68,6 +75,18 @@ class EpisodeRecall:
     def withheld(self) -> tuple[str, ...]:
         """Lessons that apply and that a coin left out of this episode: only so is it seen what they are worth."""
         return tuple(line_of(offer.guidance) for offer in self.choice.withheld)
+
+    def why_not(self, lesson: str) -> str:
+        """Return in a sentence why a lesson is not shown here: the first test that it fails.
+
+        Args:
+            lesson: its id.
+
+        Raises:
+            NotFound: if there is no such lesson.
+        """
+        assert self.explain is not None
+        return self.explain(lesson)
 
     def prompt(self, *, budget_tokens: int = 1_000) -> str:
         """Return lessons and documents as one text for a prompt; empty if there are none."""
@@ -99,6 +118,7 @@ class EpisodeRecorder:
         *,
         records: Opened,
         state: Callable[[], GuidanceState],
+        match: Callable[..., Matches],
         search: Callable[..., Recall],
         seed: int | None,
         budget_tokens: int = BUDGET_TOKENS,
@@ -110,6 +130,7 @@ class EpisodeRecorder:
         self.is_frozen = is_frozen
         self.steps: list[Step] = []
         self._records, self._state, self._search = records, state, search
+        self._match = match
         self._budget_tokens, self._count_tokens, self._price = budget_tokens, count_tokens, price
         self._rng = random.Random(f"{episode.task}:{seed}" if seed is not None else None)
         self._exposures: dict[str, Exposure] = {}
@@ -186,16 +207,27 @@ class EpisodeRecorder:
             query: what to search for; default: the situation.
         """
         self._check_open()
-        text = "\n".join((situation, *actions))
+        state, view = self._state(), self.scope.view()
+        matches = self._match(
+            state,
+            situation,
+            view,
+            actions=actions,
+            application=self.record.application,
+            world=self.record.world,
+        )
+        place = Place(
+            text="\n".join((situation, *actions)),
+            application=self.record.application,
+            cluster=self.record.cluster,
+            world=self.record.world,
+            view=view,
+            matched=matches.by_id,
+        )
+        in_vain = [action for action, times in self._in_vain.items() if times >= _STUCK]
         chosen = choose(
-            self._state(),
-            Place(
-                text=text,
-                application=self.record.application,
-                cluster=self.record.cluster,
-                world=self.record.world,
-                view=self.scope.view(),
-            ),
+            state,
+            place,
             self._rng,
             budget_tokens=self._budget_tokens,
             count_tokens=self._count_tokens,
@@ -203,7 +235,7 @@ class EpisodeRecorder:
             is_frozen=self.is_frozen,
             decided=self._exposures,
             actions=actions,
-            in_vain=[action for action, times in self._in_vain.items() if times >= _STUCK],
+            in_vain=in_vain,
         )
         self._exposures.update({one.guidance: one for one in chosen.exposures})
         self._shown = tuple(offer.guidance.id for offer in chosen.shown)
@@ -212,7 +244,24 @@ class EpisodeRecorder:
             found = self._search(query or situation, self.scope.view(), limit=documents)
             self._documents = tuple(dict.fromkeys(hit.document_id for hit in found.hits))
             self._all_documents.update(dict.fromkeys(self._documents))
-        return EpisodeRecall(chosen.lines, chosen, found)
+
+        def explain(id: str) -> str:
+            if id not in state.lessons:
+                raise NotFound(f"there is no lesson {id!r}; `agentcl guidance list` shows them")
+            return why_not(
+                state,
+                place,
+                id,
+                chosen,
+                read=matches.read,
+                actions=actions,
+                in_vain=in_vain,
+                count_tokens=self._count_tokens,
+            )
+
+        near = () if chosen.shown or chosen.withheld else islice(matches.read or (), _NEAREST)
+        nearest = tuple(line_of(state.lessons[id].guidance) for id in near)
+        return EpisodeRecall(chosen.lines, chosen, found, explain, nearest)
 
     def step(
         self,

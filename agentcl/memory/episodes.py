@@ -107,6 +107,7 @@ class Episodes:
             begun if is_frozen else self._opened.create(begun),
             records=self._opened,
             state=partial(self._beliefs.state, begun.scope.tenant),
+            match=self._beliefs.matcher.match,
             search=partial(search, self._opened),
             seed=seed,
             budget_tokens=budget_tokens,

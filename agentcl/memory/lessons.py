@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import groupby, islice
-from typing import TYPE_CHECKING, Final, Literal, Unpack, get_args
+from random import Random
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Unpack, get_args
 
 from agentcl.errors import InvalidInput, TransferError
 from agentcl.guidance.rules import GuidanceRules
@@ -26,6 +27,7 @@ from agentcl.store.checks import (
     check_each,
     check_label,
     check_path,
+    check_text,
     check_time,
     check_unicode,
 )
@@ -39,6 +41,7 @@ from agentcl.store.episodes import (
     Share,
     Stated,
     Step,
+    cluster_of,
 )
 from agentcl.store.records import Scope, ScopeView, to_micros
 from agentcl.store.rows import readable
@@ -61,6 +64,13 @@ _FORMS: Final = (
     "“When …, ….”, “When …, do not ….”, “When …, it does not help to ….”, “When …, expect that ….” or "
     "“Before …, ….”"
 )
+
+
+class Matched(NamedTuple):
+    """A lesson that speaks of a situation."""
+
+    lesson: Guidance
+    probability: float  # that it does
 
 
 class Lessons:
@@ -334,6 +344,77 @@ class Lessons:
 
         view = self._bound.view(scope)
         return story(self._opened.journal, id, view=view, rules=self.rules)
+
+    def matching(
+        self,
+        situation: str,
+        *,
+        actions: Sequence[str] = (),
+        application: str | None = None,
+        world: str = "",
+        **scope: Unpack[ReadScope],
+    ) -> Sequence[Matched]:
+        """Return the lessons that speak of a situation, the likeliest first, whether or not they would be shown.
+
+        Args:
+            situation: what an agent sees.
+            actions: what it could do.
+            application: where it works; default: anywhere.
+            world: where the same rules hold.
+            scope: `tenant`, `user`, `agent`, `session`; see `Memory`.
+        """
+        view = self._bound.view(scope)
+        text = check_text(situation, "situation")
+        found = [
+            Matched(state.lessons[id].guidance, probability)
+            for tenant in self._tenants(view)
+            for state in [self._beliefs.state(tenant)]
+            for id, probability in self._beliefs.matcher.match(
+                state, text, view, actions=actions, application=application, world=world
+            ).by_id.items()
+            if view.sees(state.lessons[id].guidance.scope)
+        ]
+        return sorted(found, key=lambda one: -one.probability)
+
+    def why_not(
+        self,
+        id: str,
+        situation: str,
+        *,
+        actions: Sequence[str] = (),
+        **scope: Unpack[ReadScope],
+    ) -> str:
+        """Return in a sentence why a lesson is not shown in a situation where it is at home, or that it is.
+
+        Args:
+            id: of the lesson.
+            situation: what an agent sees.
+            actions: what it could do.
+            scope: `tenant`, `user`, `agent`, `session`; see `Memory`.
+
+        Raises:
+            NotFound: if the scope sees no such record.
+            InvalidInput: if it is no lesson.
+        """
+        from agentcl.guidance.reasons import why_not
+        from agentcl.guidance.selection import Place, choose
+
+        made, view = self.get(id, **scope).guidance, self._bound.view(scope)
+        text = check_text(situation, "situation")
+        state = self._beliefs.state(made.scope.tenant)
+        matches = self._beliefs.matcher.match(
+            state, text, view, actions=actions, application=made.application, world=made.world
+        )
+        place = Place(
+            text="\n".join((text, *actions)),
+            application=made.application,
+            cluster=cluster_of(made.application, made.family),
+            world=made.world,
+            view=view,
+            matched=matches.by_id,
+        )
+        choice = choose(state, place, Random(0), is_frozen=True, actions=actions)
+        return why_not(state, place, id, choice, read=matches.read, actions=actions)
 
     def changed(self, since: datetime, **scope: Unpack[ReadScope]) -> Sequence[StageDifference]:
         """Return which lessons are new since a moment, and which came into another stage."""

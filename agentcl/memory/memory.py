@@ -493,7 +493,7 @@ class Memory:
             chosen = self._opened.journal.ids(view)
             if not chosen:
                 raise NotFound("there is nothing in that scope; nothing was forgotten")
-            return forgetting.forget(self._opened, chosen, view)
+            return self._forget(chosen, view)
         if not ids:
             raise InvalidInput(
                 "name the ids to forget; or a scope, and that everything in it is meant (everything=True, "
@@ -501,7 +501,13 @@ class Memory:
             )
         for id in ids:
             forgetting.check_forgettable(self._opened, id, owner)
-        return forgetting.forget(self._opened, list(dict.fromkeys(ids)), owner.exactly())
+        return self._forget(list(dict.fromkeys(ids)), owner.exactly())
+
+    def _forget(self, ids: Sequence[str], view: ScopeView) -> Receipt:
+        try:
+            return forgetting.forget(self._opened, ids, view)
+        finally:
+            self._beliefs.matcher.forget()
 
     # Reading
 

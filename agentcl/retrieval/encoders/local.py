@@ -81,7 +81,7 @@ class SentenceTransformerEncoder:
                 is_here = Path(self._source).is_dir()
                 try:
                     # What is fetched shows its progress; what lies here is loaded at once.
-                    with _quiet() if is_here else nullcontext():
+                    with quiet() if is_here else nullcontext():
                         self._model = SentenceTransformer(
                             self._source, device=None, local_files_only=is_here
                         )
@@ -109,7 +109,7 @@ class SentenceTransformerEncoder:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Load without the bars that transformers draws on standard error, unless they are off already."""
     from transformers.utils import logging as untyped
 

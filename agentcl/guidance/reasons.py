@@ -1,0 +1,80 @@
+"""Why a lesson is not shown in a situation: the first test that it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from agentcl.guidance.decision import THRESHOLD
+from agentcl.guidance.relevance import COVERED
+from agentcl.guidance.same import content
+from agentcl.guidance.selection import Choice, Place, can_be_done, line_of
+from agentcl.guidance.state import GuidanceState
+from agentcl.text.tokens import TokenCounter, estimate_tokens
+
+
+def why_not(
+    state: GuidanceState,
+    place: Place,
+    id: str,
+    choice: Choice,
+    *,
+    read: Mapping[str, float] | None = None,
+    actions: Collection[str] = (),
+    in_vain: Collection[str] = (),
+    count_tokens: TokenCounter = estimate_tokens,
+) -> str:
+    """Return in a sentence why a lesson is not shown, or that it is.
+
+    Args:
+        state: what is believed.
+        place: where the agent stands, with what was matched.
+        id: of a lesson that the state has.
+        choice: what was chosen there.
+        read: the chances of the lessons that were read; None: they were matched by their words.
+        actions: that could be taken, if they are known.
+        in_vain: actions that were taken in vain.
+        count_tokens: of the model.
+    """
+    held = state.lessons[id]
+    made = held.guidance
+    by_id = {
+        offer.guidance.id: offer for offer in (*choice.shown, *choice.withheld, *choice.left_out)
+    }
+    if id in by_id:
+        offer = by_id[id]
+        if offer in choice.shown:
+            return "it is shown"
+        if offer in choice.withheld:
+            return (
+                f"a coin left it out of this episode, to measure its worth; it is shown in {offer.probability:.0%} of "
+                "such episodes"
+            )
+        return f"there is no room: it takes {count_tokens(line_of(made)) + 1} tokens"
+    if not place.view.sees(made.scope):
+        return "it belongs to another user, agent or session"
+    if not held.is_offered(place.application, place.world):
+        where = f"in world {made.world!r}" if made.level == "instance" else ""
+        return f"it is offered only {where or f'in application {made.application!r}'}"
+    if place.matched is not None and id not in place.matched:
+        return _unmatched(held.guidance.when, place.text, id, read)
+    belief = state.belief(id, cluster=place.cluster, world=place.world, view=place.view)
+    if belief.stage in ("quarantined", "retired"):
+        return f"it is {belief.stage}: {belief.why}"
+    if not can_be_done(made, actions, in_vain):
+        return "what it says to do cannot be done now, or was done in vain already"
+    if belief.uplift <= 0:
+        return f"it is not expected to help: {belief.uplift:+.2f} of the score"
+    return "another lesson for this situation is more certain, or enough are on trial already"
+
+
+def _unmatched(when: str, text: str, id: str, read: Mapping[str, float] | None) -> str:
+    if read is not None and id in read:
+        return f"it speaks of this situation with a probability of {read[id]:.2f}; {THRESHOLD:.2f} are needed"
+    if read is not None:
+        return f"{len(read)} other lessons are more like this situation"
+    words, seen = list(dict.fromkeys(content(when))), set(content(text))
+    missing = [word for word in words if word not in seen]
+    return (
+        f"{len(words) - len(missing)} of the {len(words)} words of its “when” are in the situation, and "
+        f"{COVERED:.0%} are needed; missing: {', '.join(missing)}"
+    )

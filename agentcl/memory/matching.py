@@ -1,0 +1,196 @@
+"""Which lessons speak of a situation, by meaning: candidates by their vectors, then a learned decision.
+
+Nothing is asked of a language model. Where the memory's encoder compares spelling, or the model that reads conditions
+is not installed, lessons are matched by their words (`agentcl.guidance.relevance`).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from agentcl.guidance.decision import THRESHOLD, decide
+from agentcl.guidance.features import features, sentences
+from agentcl.guidance.same import content
+from agentcl.memory.opened import Opened
+from agentcl.retrieval.conditions import ConditionReader, ReadAlone, is_installed
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from agentcl.guidance.state import GuidanceState, LessonState
+    from agentcl.store.records import ScopeView
+
+_CANDIDATES: Final = 24  # lessons that are read for one situation
+_MOST_BY_WORDS: Final = 8  # of them by their words; thousands may share one condition
+_KEPT: Final = 4_000  # conditions as they were read alone; 20 KB each
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """Which lessons speak of a situation."""
+
+    by_id: Mapping[str, float]  # with how likely each does
+    read: Mapping[str, float] | None = (
+        None  # all that were read, likeliest first; None: matched by words
+    )
+
+
+class Matcher:
+    """Decides which lessons speak of a situation. One serves all threads of a memory."""
+
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
+        self._lock = threading.Lock()
+        self._reader: ConditionReader | None = None
+        self._read: OrderedDict[str, ReadAlone] = OrderedDict()  # by condition
+        # By tenant: of which rows, the lessons, and their vectors.
+        self._matrices: dict[str, tuple[object, list[str], NDArray[np.float32]]] = {}
+
+    def match(
+        self,
+        state: GuidanceState,
+        situation: str,
+        view: ScopeView,
+        *,
+        actions: Sequence[str] = (),
+        application: str | None = "",
+        world: str = "",
+    ) -> Matches:
+        """Return the lessons that speak of a situation, or of what has to come before an action.
+
+        Args:
+            state: what is believed.
+            situation: what is seen.
+            view: whose lessons may be shown.
+            actions: what could be done; lessons on what an action needs are looked up by words.
+            application: where the agent works; None: anywhere.
+            world: where the same rules hold.
+        """
+        by_words = state.covering("\n".join((situation, *actions)), view)
+        if not self.is_by_meaning() or not situation.strip():
+            return Matches(by_words)
+        held = {
+            id: share
+            for id, share in by_words.items()
+            if (made := state.lessons[id].guidance).claim == "needs" or not content(made.when)
+        }
+        place = _Place(view, application, world)
+        ids, chances = self._chances(state, situation, place, by_words)
+        found = {id: chance for id, chance in zip(ids, chances, strict=True) if chance >= THRESHOLD}
+        order = sorted(zip(ids, chances, strict=True), key=lambda one: -one[1])
+        return Matches(found | held, dict(order))
+
+    def is_by_meaning(self) -> bool:
+        """Return whether lessons are matched by more than their words."""
+        return not self._opened.is_lexical and is_installed()
+
+    def _chances(
+        self,
+        state: GuidanceState,
+        situation: str,
+        place: _Place,
+        by_words: Mapping[str, float],
+    ) -> tuple[list[str], list[float]]:
+        """Return the lessons that were read, and how likely each speaks of a situation."""
+        reader = self._open()
+        told = sentences(situation)
+        text, *parts = reader.alone([situation, *told])
+        seen = np.stack([text.vector, *(part.vector for part in parts)])
+        likely = chain(islice(by_words, _MOST_BY_WORDS), self._by_likeness(state, situation, seen))
+        offered = (id for id in likely if place.is_offered(state.lessons[id]))
+        ids = list(dict.fromkeys(islice(offered, _CANDIDATES)))
+        if not ids:
+            return [], []
+        whens = [state.lessons[id].guidance.when for id in ids]
+        conditions = self._alone(reader, whens)
+        cosines = np.stack([one.vector for one in conditions]) @ seen.T
+        best = [parts[at] for at in cosines[:, 1:].argmax(1)]
+        numbers = features(
+            whens,
+            situation,
+            whole=cosines[:, 0],
+            parts=cosines[:, 1:],
+            read=_array(reader.together([(one, text) for one in conditions])),
+            read_best=_array(reader.together([*zip(conditions, best, strict=True)])),
+        )
+        return ids, decide(numbers)
+
+    def forget(self) -> None:
+        """Drop what is kept of lessons."""
+        with self._lock:
+            self._read.clear()
+            self._matrices.clear()
+
+    def _open(self) -> ConditionReader:
+        with self._lock:
+            if self._reader is None:
+                self._reader = ConditionReader()
+            return self._reader
+
+    def _alone(self, reader: ConditionReader, whens: Sequence[str]) -> list[ReadAlone]:
+        """Return conditions as they are read alone; the last ones are kept."""
+        with self._lock:
+            held = {when: self._read[when] for when in whens if when in self._read}
+        new = [when for when in dict.fromkeys(whens) if when not in held]
+        held |= zip(new, reader.alone(new), strict=True) if new else {}
+        with self._lock:
+            for when in held:
+                self._read[when] = held[when]
+                self._read.move_to_end(when)
+            while len(self._read) > _KEPT:
+                self._read.popitem(last=False)
+        return [held[when] for when in whens]
+
+    def _by_likeness(
+        self, state: GuidanceState, situation: str, seen: NDArray[np.float32]
+    ) -> Iterator[str]:
+        """Yield the lessons by how like their vectors are to those of a situation and its sentences."""
+        if self._opened.encoder_name() != "minilm":
+            seen = np.frombuffer(self._opened.encode_query(situation), "<f4")[None]
+        ids, matrix = self._matrix(state)
+        likeness = (matrix @ seen.T).max(1)
+        yield from (ids[at] for at in np.argsort(-likeness))
+
+    def _matrix(self, state: GuidanceState) -> tuple[list[str], NDArray[np.float32]]:
+        """Return all lessons of a tenant, and their stored vectors, of length 1, as rows."""
+        journal = self._opened.journal
+        seqs = tuple(one.seq for one in state.lessons.values())
+        signature = journal.epoch(), seqs
+        with self._lock:
+            held = self._matrices.get(state.tenant)
+            if held is None or held[0] != signature:
+                vectors = journal.vectors(seqs)
+                ids = [id for id, one in state.lessons.items() if one.seq in vectors]
+                rows = [np.frombuffer(vectors[state.lessons[id].seq], "<f4") for id in ids]
+                matrix = (
+                    np.stack(rows) if rows else np.zeros((0, self._opened.spec.dim), np.float32)
+                )
+                matrix = matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
+                held = self._matrices[state.tenant] = signature, ids, matrix
+            return held[1], held[2]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where lessons would be shown, and to whom."""
+
+    view: ScopeView
+    application: str | None
+    world: str
+
+    def is_offered(self, one: LessonState) -> bool:
+        is_seen = self.view.sees(one.guidance.scope)
+        if self.application is None:
+            return is_seen
+        return is_seen and one.is_offered(self.application, self.world)
+
+
+def _array(values: Sequence[float]) -> NDArray[np.float32]:
+    return np.asarray(values, np.float32)

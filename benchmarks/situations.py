@@ -1,0 +1,308 @@
+"""Which lessons are shown where they apply, and only there: hand-written situations in real language.
+
+    python benchmarks/situations.py                  (the set beside the checkout; any of its form: --file FILE)
+    python benchmarks/situations.py --scale 5000     (how long it takes among so many lessons)
+
+All lessons stand in one memory. Each text is given on its own, and what speaks of it is what was shown:
+
+- nothing: shows none.
+- words: four fifths of the words of "when" are in the text; what agentcl does with an encoder that compares spelling.
+- bm25, cosine: whatever scores above a threshold, the best one for this very set. That flatters both.
+- agentcl: what `memory.lessons.matching` says, with the encoder MiniLM. Neither its weights nor its threshold saw this set.
+
+F1 is over all texts and lessons. Intervals are 95 % by bootstrap over lessons, with all of their texts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+sys.path.insert(0, str(Path(__file__).parent))
+from results import machine, save, table
+
+from agentcl import Lesson, Memory
+from agentcl.guidance.relevance import Situations, words_of
+from agentcl.retrieval import open_encoder
+from agentcl.text.terms import terms
+
+SETS: Final = Path("../shared/data/situations/lessons-dev.json")
+KINDS: Final = (
+    "close",
+    "close",
+    "far",
+    "far",
+    "long",
+    "messy",
+)  # of the texts to which a lesson applies
+SEED: Final = 7
+RESAMPLES: Final = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One text, and which lessons should be shown."""
+
+    text: str
+    lesson: str  # that it was written for
+    right: frozenset[str]
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One lesson, as the set has it."""
+
+    id: str
+    domain: str
+    lesson: Lesson
+
+
+Shown = Sequence[frozenset[str]]  # by text
+Scores = Sequence[Mapping[str, float]]  # by text: of lessons
+
+
+def main() -> None:
+    """Measure, show and save."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--file", type=Path, default=SETS)
+    parser.add_argument(
+        "--scale", type=int, default=0, help="time it among so many lessons instead"
+    )
+    asked = parser.parse_args()
+    if not asked.file.exists():
+        sys.exit(f"error: there is no {asked.file}; name a set of situations with --file")
+    lessons, texts = load(asked.file)
+    if asked.scale:
+        scale(lessons, texts, asked.scale)
+        return
+    arms: dict[str, Shown] = {
+        "nothing": [frozenset[str]()] * len(texts),
+        "words": by_words(lessons, texts),
+        "bm25": at_best(by_bm25(lessons, texts), texts),
+        "cosine": at_best(by_cosine(lessons, texts), texts),
+        "agentcl": by_memory(lessons, texts),
+    }
+    found = {name: measured(texts, shown) for name, shown in arms.items()}
+    table(
+        [
+            "shown by",
+            "precision",
+            "recall",
+            "F1",
+            "95 %",
+            *dict.fromkeys(KINDS),
+            "false alarms",
+            "others",
+        ],
+        [
+            [
+                name,
+                *(f"{100 * one[key]:.0f}" for key in ("precision", "recall", "f1")),
+                f"{100 * one['interval'][0]:.0f} to {100 * one['interval'][1]:.0f}",
+                *(f"{100 * one['recall by kind'][kind]:.0f}" for kind in dict.fromkeys(KINDS)),
+                f"{100 * one['false alarms']:.0f}",
+                f"{one['others']:.2f}",
+            ]
+            for name, one in found.items()
+        ],
+    )
+    save(
+        "situations",
+        {
+            "machine": machine("torch", "sentence-transformers"),
+            "lessons": len(lessons),
+            "texts": len(texts),
+            "shown by": found,
+        },
+    )
+
+
+def load(file: Path) -> tuple[list[Told], list[Text]]:
+    """Return the lessons and texts of a set."""
+    lessons, texts = [], []
+    for one in json.loads(file.read_text("utf-8")):
+        id = one["id"]
+        lessons.append(Told(id, one["domain"], Lesson(one["when"], one["claim"], one["what"])))
+        for at, text in enumerate(one["applies"]):
+            right = frozenset({id, *one["also"].get(str(at), [])})
+            texts.append(Text(text, id, right, KINDS[at]))
+        for at, (text, kind) in enumerate(zip(one["not"], one["not_kinds"], strict=True)):
+            texts.append(
+                Text(text, id, frozenset(one["not_also"].get(str(at), [])), f"not: {kind}")
+            )
+    return lessons, texts
+
+
+# Who shows
+
+
+def by_words(lessons: Sequence[Told], texts: Sequence[Text]) -> Shown:
+    """Return the lessons of whose "when" most words are in the text."""
+    situations = Situations()
+    for one in lessons:
+        situations.add(one.id, one.lesson.when)
+    return [frozenset(situations.covering(words_of(one.text))) for one in texts]
+
+
+def by_bm25(lessons: Sequence[Told], texts: Sequence[Text]) -> Scores:
+    """Return what each lesson's "when" scores as a document (Robertson and Zaragoza 2009, k1 1.2, b 0.75)."""
+    held = {one.id: Counter(terms(one.lesson.when)) for one in lessons}
+    among = Counter(term for counts in held.values() for term in counts)
+    mean = sum(map(Counter.total, held.values())) / len(held)
+
+    def score(counts: Counter[str], asked: frozenset[str]) -> float:
+        length = 1.2 * (0.25 + 0.75 * counts.total() / mean)
+        return sum(
+            math.log(1 + (len(held) - among[term] + 0.5) / (among[term] + 0.5))
+            * 2.2
+            * counts[term]
+            / (counts[term] + length)
+            for term in asked & counts.keys()
+        )
+
+    asked = [frozenset(terms(one.text)) for one in texts]
+    return [{id: score(counts, words) for id, counts in held.items()} for words in asked]
+
+
+def by_cosine(lessons: Sequence[Told], texts: Sequence[Text]) -> Scores:
+    """Return the cosine of each lesson's "when" with the whole text."""
+    encoder = open_encoder("minilm")
+
+    def encoded(some: Sequence[str]) -> NDArray[np.float32]:
+        return np.stack([np.frombuffer(one, "<f4") for one in encoder.encode(some, role="passage")])
+
+    likeness = (
+        encoded([one.text for one in texts]) @ encoded([one.lesson.when for one in lessons]).T
+    )
+    ids = [one.id for one in lessons]
+    return [dict(zip(ids, row.tolist(), strict=True)) for row in likeness]
+
+
+def by_memory(lessons: Sequence[Told], texts: Sequence[Text]) -> Shown:
+    """Return what a memory with all lessons says."""
+    with tempfile.TemporaryDirectory() as folder, Memory(folder, encoder="minilm") as memory:
+        ids = fill(memory, lessons)
+        return [
+            frozenset(ids[one.lesson.id] for one in memory.lessons.matching(text.text))
+            for text in texts
+        ]
+
+
+def fill(memory: Memory, lessons: Sequence[Told]) -> dict[str, str]:
+    """Tell a memory lessons; return their ids in the set by those in the memory."""
+    return {memory.lessons.add(one.lesson).id: one.id for one in lessons}
+
+
+def at_best(scores: Scores, texts: Sequence[Text]) -> Shown:
+    """Return what scores above the threshold that is best for these texts."""
+    some = sorted({value for row in scores for value in row.values() if value > 0})
+    thresholds = some[:: max(1, len(some) // 500)]
+
+    def shown(threshold: float) -> Shown:
+        return [frozenset(id for id, value in row.items() if value >= threshold) for row in scores]
+
+    return max(map(shown, thresholds), key=lambda one: figures(texts, one)[2])
+
+
+# How right
+
+
+def figures(texts: Sequence[Text], shown: Shown) -> tuple[float, float, float]:
+    """Return precision, recall and their harmonic mean, over all texts and lessons."""
+    good = sum(len(one.right & some) for one, some in zip(texts, shown, strict=True))
+    all_shown, right = sum(map(len, shown)), sum(len(one.right) for one in texts)
+    precision, recall = good / max(1, all_shown), good / max(1, right)
+    return precision, recall, 2 * good / max(1, all_shown + right)
+
+
+def measured(texts: Sequence[Text], shown: Shown) -> dict[str, Any]:
+    """Return how right what was shown is."""
+    precision, recall, f1 = figures(texts, shown)
+    pairs = [*zip(texts, shown, strict=True)]
+
+    def share(of: Callable[[Text], bool]) -> float:
+        some = [(one, ids) for one, ids in pairs if of(one)]
+        right = sum(len(one.right) for one, _ in some)
+        return sum(len(one.right & ids) for one, ids in some) / max(1, right)
+
+    def alarms(of: Callable[[Text], bool]) -> float:
+        some = [one.lesson in ids for one, ids in pairs if of(one)]
+        return sum(some) / max(1, len(some))
+
+    negatives = sorted({one.kind for one in texts if one.kind.startswith("not")})
+    return {
+        "precision": precision,
+        "recall": recall,
+        "f1": f1,
+        "interval": interval(pairs),
+        "recall by kind": {
+            kind: share(lambda one, of=kind: one.kind == of) for kind in dict.fromkeys(KINDS)
+        },
+        "false alarms": alarms(lambda one: one.kind.startswith("not")),
+        "false alarms by kind": {
+            kind.removeprefix("not: "): alarms(lambda one, of=kind: one.kind == of)
+            for kind in negatives
+        },
+        "others": sum(len(ids - one.right - {one.lesson}) for one, ids in pairs) / len(pairs),
+        "shown": sum(map(len, shown)) / len(shown),
+    }
+
+
+def interval(pairs: Sequence[tuple[Text, frozenset[str]]]) -> tuple[float, float]:
+    """Return the 95 % interval of F1 by bootstrap over lessons."""
+    by_lesson: dict[str, list[int]] = {}
+    for one, ids in pairs:
+        counts = by_lesson.setdefault(one.lesson, [0, 0])
+        counts[0] += 2 * len(one.right & ids)
+        counts[1] += len(ids) + len(one.right)
+    held, rng = np.array([*by_lesson.values()]), np.random.default_rng(SEED)
+    drawn = held[rng.integers(0, len(held), (RESAMPLES, len(held)))].sum(1)
+    low, high = np.quantile(drawn[:, 0] / np.maximum(1, drawn[:, 1]), (0.025, 0.975))
+    return float(low), float(high)
+
+
+# How long
+
+
+def scale(lessons: Sequence[Told], texts: Sequence[Text], count: int) -> None:
+    """Print how long matching takes among many lessons, beside what reading the texts takes."""
+    rng = random.Random(SEED)
+    with tempfile.TemporaryDirectory() as folder, Memory(folder, encoder="minilm") as memory:
+        fill(memory, lessons)
+        for at in range(count - len(lessons)):  # the same conditions, with other names in them
+            one = rng.choice(lessons).lesson
+            memory.lessons.add(Lesson(f"{one.when} at site {at}", one.claim, one.what))
+        some = rng.sample([one.text for one in texts], 50)
+        memory.lessons.matching(some[0])
+        rows = []
+        for name, verb in (
+            ("the encoder alone", lambda text: memory.search(text, limit=1, mode="dense")),
+            ("matching", memory.lessons.matching),
+        ):
+            times = []
+            for text in some:
+                started = time.perf_counter()
+                verb(f"{text} ")
+                times.append(1_000 * (time.perf_counter() - started))
+            rows.append([name, f"{np.median(times):.1f}", f"{max(times):.1f}"])
+        table(["what", "ms, median", "longest"], rows)
+
+
+if __name__ == "__main__":
+    main()
