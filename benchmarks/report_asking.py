@@ -92,6 +92,7 @@ def outcomes() -> str:
                 [
                     found["player"],
                     found["family"],
+                    found.get("voice", "controlled"),
                     _MEMORIES[memory],
                     str(one["episodes"]),
                     f"{100 * one['solved']:.0f}",
@@ -102,6 +103,7 @@ def outcomes() -> str:
     header = [
         "player",
         "family",
+        "voice",
         "memory",
         "episodes",
         "solved",

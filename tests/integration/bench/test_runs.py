@@ -491,6 +491,24 @@ def test_what_carries_over_is_run(stream: str, phases: list[str], tmp_path: Path
     assert places == {"gen-env": {"0", "10", "80"}, "revisited": {"80", "81"}}.get(stream, {"80"})
 
 
+def test_a_run_learns_in_some_phrases_and_goes_on_in_others_under_the_same_rules(
+    tmp_path: Path,
+) -> None:
+    tables = changed(
+        tasks={
+            "stream": "changing",
+            "options": {"voice": "natural", "phrasings": "both"},
+            "where": [{"deployment": 80, "phrasings": share} for share in ("train", "eval")],
+        },
+        agent={"name": "oracle"},
+        memory={"baselines": ["none"]},
+    )
+    rows = list(run(tmp_path / "run", tables).rows())
+    told = {row.phase: {row.task.partition("phrasings=")[2]} for row in rows}
+    assert told == {"rules 1": {"train,voice=natural"}, "rules 2": {"eval,voice=natural"}}
+    assert mean(rows) == 1.0
+
+
 def test_what_was_learned_in_an_estate_helps_in_a_new_deployment(tmp_path: Path) -> None:
     tables = changed(
         seeds=[0, 1, 2],
