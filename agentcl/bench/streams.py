@@ -23,6 +23,7 @@ from agentcl.envs.streams.builders import (
     interleaved_stream,
     pools_of,
     random_stream,
+    recurring_stream,
     revisited_stream,
     two_passes,
 )
@@ -157,6 +158,10 @@ def _shaped(settings: TaskSettings, pools: Pools, name: str, seed: int) -> TaskS
     if settings.stream == "alternating":
         return alternating_stream(
             name, pools, episodes=episodes, test_episodes=settings.test_episodes, seed=seed
+        )
+    if settings.stream == "recurring":
+        return recurring_stream(
+            name, pools, episodes=episodes, seed=seed, exponent=settings.recurrence
         )
     builders = {"blocks": block_stream, "interleaved": interleaved_stream}
     build = builders.get(settings.stream, random_stream)
