@@ -34,7 +34,8 @@ _ARTICLE: Final = r"(?:the|a|an|this|that|your|my)"
 class OutcomeTeacher:
     """Draws lessons from what was done and what followed. It asks no model and costs no tokens.
 
-    - *do*: the action after which the goal was reached, and the one that showed what it was done about.
+    - *do*: the action after which the goal was reached, and the one that showed what it was done about; of a failed
+      attempt, the one that showed what a later one was done about.
     - *needs*: what was done between an action that failed and the same action when it reached the goal, in one episode or
       against its contrast.
     - *avoid* and *useless*: actions after which things were worse, or nothing changed.
@@ -82,6 +83,8 @@ def _shown(transcript: Transcript) -> Iterator[Lesson]:
         while at >= 0:
             yield from write.lesson(steps[at], "do")
             at = steps[at].seen_after
+    elif steps:
+        yield from _achieved(steps, write)
     for step in reversed(steps):
         if step.came == "harm":
             yield from write.lesson(step, "avoid")
@@ -99,6 +102,16 @@ def _needed(steps: Sequence[_Step], write: _Writer) -> Iterator[Lesson]:
         between = [step for step in before[tried[-1] + 1 :] if step.came == "change"]
         for step in between[-1:]:
             yield from write.needed(last.action, step.action)
+
+
+def _achieved(steps: Sequence[_Step], write: _Writer) -> Iterator[Lesson]:
+    """Yield what led to states that an attempt reached without its goal, as if each had been its goal.
+
+    After hindsight experience replay (Andrychowicz et al. 2017). A state counts as reached if the record says how things
+    were then, and a later step was done about that.
+    """
+    for at in dict.fromkeys(step.seen_after for step in reversed(steps) if step.seen_after >= 0):
+        yield from write.lesson(steps[at], "do")
 
 
 def _contrasted(one: Transcript, other: Transcript) -> Iterator[Lesson]:

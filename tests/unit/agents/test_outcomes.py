@@ -68,6 +68,32 @@ def test_what_showed_the_state_led_to_the_goal() -> None:
     ]
 
 
+def test_a_failed_attempt_teaches_what_it_did_achieve() -> None:
+    one = Transcript(
+        "clear the alert of Orvo.",
+        "The queue Orvo raises an alert.",
+        (
+            ("query Orvo", "nothing is found"),
+            ("inspect Orvo", "the queue Orvo is slow"),
+            ("flush Orvo", "nothing changes"),
+        ),
+        0.0,
+        False,
+    )
+    assert said(one) == [
+        "When a queue raises an alert, inspect it.",
+        "When a queue is slow, it does not help to flush it.",
+        "When a queue raises an alert, it does not help to query it.",
+    ]
+
+
+def test_a_failed_attempt_teaches_no_way_to_a_state_that_nothing_was_done_about() -> None:
+    one = queue(("pause Orvo", "done"), ("flush Orvo", "nothing changes"), is_success=False)
+    assert said(one) == ["When a queue is slow, it does not help to flush it."]
+    unused = queue(("inspect Orvo", "the queue Orvo is stuck"), is_success=False)
+    assert said(unused) == []
+
+
 def test_what_made_it_worse_is_to_be_avoided() -> None:
     one = queue(("flush Orvo", "the alert gets worse"), is_success=False)
     assert said(one) == ["When a queue is slow, do not flush it."]
