@@ -12,6 +12,8 @@ last fifth of a life is told in phrases that did not come before:
 - rules: the true rules of the situation stand in the prompt. What a perfect memory could be worth.
 - rules-told: the same, without the two turns that `Student` shows before; the model alone.
 - outcomes: `OutcomeTeacher` proposes lessons from what followed what; agentcl keeps those that hold.
+- all-shown: what `OutcomeTeacher` proposed of all episodes so far stands in the prompt, newest first. Beside outcomes it tells
+  what was not taught from what was not recalled. Without a model only: no prompt of one holds so much.
 - taught: the same model, as `Teacher` asks it, proposes them instead.
 
 Lives are played side by side, one a seed. Answers are greedy and kept in `.bench`, so that a run which was cut off asks nothing twice. Solved is an episode with the
@@ -32,7 +34,7 @@ from listening import Listener
 from results import CACHE, machine, save, table
 
 from agentcl import Agent, Memory, OpenAIChat, OutcomeTeacher, Student, Teacher
-from agentcl.agents import Distiller
+from agentcl.agents import Distilled, Distiller, Transcript
 from agentcl.envs.acting import Act, Actor, Situation
 from agentcl.envs.base import Task
 from agentcl.envs.domains.incidents.domain import BOTH, FAMILIES, PHRASINGS, VOICES, IncidentDomain
@@ -41,7 +43,8 @@ from agentcl.envs.streams.builders import pools_of, random_stream
 from agentcl.models import CachedModel, ChatModel
 from agentcl.store import Episode
 
-MEMORIES: Final = ("none", "rules", "rules-told", "outcomes", "taught")
+MEMORIES: Final = ("none", "rules", "rules-told", "outcomes", "all-shown", "taught")
+UNASKED: Final = ("all-shown",)  # need that there is none
 ASKED: Final = ("rules-told", "taught")  # need a model
 PARTS: Final = 5  # of a life
 MAX_TOKENS: Final = 64  # of a thought and an action
@@ -57,6 +60,24 @@ class Told:
         """Return the next action."""
         rules = self._domain.lessons(situation.known_task, seed=situation.seed)
         return self._actor.act(replace(situation, guidance=tuple(rules)))
+
+
+class AllShown:
+    """An actor and teacher in one: it is told everything that was proposed so far, newest first."""
+
+    def __init__(self, actor: Actor) -> None:
+        self._actor, self._teacher = actor, OutcomeTeacher()
+        self._proposed: dict[str, None] = {}
+
+    def act(self, situation: Situation) -> Act | None:
+        """Return the next action."""
+        return self._actor.act(replace(situation, guidance=tuple(reversed(self._proposed))))
+
+    def distil(self, transcript: Transcript, *, contrast: Transcript | None = None) -> Distilled:
+        """Return the proposals of an episode, and keep them."""
+        distilled = self._teacher.distil(transcript, contrast=contrast)
+        self._proposed |= {lesson.sentence(): None for lesson in distilled.lessons}
+        return distilled
 
 
 def main() -> None:
@@ -78,7 +99,7 @@ def main() -> None:
     model = CachedModel(endpoint, CACHE / f"outcomes-{before}.db") if endpoint else None
     found = {}
     for name in asked.only.split(","):
-        if model is None and name in ASKED:
+        if name in (ASKED if model is None else UNASKED):
             continue
         with ThreadPoolExecutor(asked.seeds) as pool:
             lives = pool.map(lambda seed, of=name: life(model, of, seed, asked), range(asked.seeds))
@@ -108,9 +129,12 @@ def life(model: ChatModel | None, name: str, seed: int, asked: argparse.Namespac
     )
     actor = player(model, is_shown=name != "rules-told", voice=asked.voice)
     actor = Told(actor, domain) if name.startswith("rules") else actor
+    everything = AllShown(actor)
+    actor = everything if name == "all-shown" else actor
     environment, played = domain.make(), list[Episode]()
     with tempfile.TemporaryDirectory() as folder, Memory(folder, encoder="hashing") as memory:
-        agent = Agent(memory, actor, teacher=teacher(model, name))
+        teaches = everything if name == "all-shown" else teacher(model, name)
+        agent = Agent(memory, actor, teacher=teaches)
         for item in random_stream(domain.name, pools, episodes=asked.episodes, seed=seed):
             is_last = len(played) >= asked.episodes * (PARTS - 1) // PARTS
             task = held_out(item.task) if is_natural and is_last else item.task

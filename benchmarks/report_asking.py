@@ -18,6 +18,7 @@ _MEMORIES: Final = {
     "rules": "told the true rules",
     "rules-told": "told them, the model shown no examples",
     "outcomes": "guidance, taught by `OutcomeTeacher`",
+    "all-shown": "all that `OutcomeTeacher` proposed, unselected",
     "taught": "guidance, taught by the model itself",
 }
 

@@ -99,6 +99,31 @@ def test_what_made_it_worse_is_to_be_avoided() -> None:
     assert said(one) == ["When a queue is slow, do not flush it."]
 
 
+@pytest.mark.parametrize(
+    "first",
+    [
+        "Lunch is at noon.\nThe queue Orvo is slow.\nThanks!",
+        "Host: Orvo\nThe queue Orvo is slow.",
+        '{"host": "Orvo", "number": 17, "summary": "The queue Orvo is slow", "note": "Lunch is at noon."}',
+    ],
+)
+def test_a_situation_is_what_is_said_of_the_thing_in_tickets_forms_and_json(first: str) -> None:
+    one = Transcript("clear Orvo.", first, (("drain Orvo", "the alert is cleared"),), 1.0)
+    assert said(one) == ["When a queue is slow, drain it."]
+
+
+def test_a_field_of_a_form_is_no_state_that_was_reached() -> None:
+    for answer in ("host: Orvo\nincident: as it was", '{"host": "Orvo", "trend": "down"}'):
+        one = queue(("flush Orvo", answer), ("drain Orvo", "the alert is cleared"))
+        assert said(one) == ["When a queue is slow, drain it."]
+
+
+@pytest.mark.parametrize("first", ['{"a": ' * 5000, "{", '{"a": [{"b": 1}]}', "{}"])
+def test_what_only_looks_like_json_is_read_as_it_stands(first: str) -> None:
+    one = Transcript("clear it", first, (("drain it", "it runs"),), 1.0)
+    assert len(said(one)) <= 1
+
+
 def test_things_are_told_apart_by_what_they_are() -> None:
     one = Transcript(
         "Put a clean mug on the desk",
