@@ -2,15 +2,18 @@
 
     agentcl model serve qwen2.5-coder-1.5b -- --dtype bfloat16 --enforce-eager --max-model-len 4096
     python benchmarks/outcomes.py --url URL --model NAME [--seeds 3] [--episodes 60] [--only none,outcomes]
-    python benchmarks/outcomes.py --seeds 5 --family needs        (without a model: the scripted responder)
+    python benchmarks/outcomes.py --seeds 5 --family needs [--voice natural]   (without a model: the scripted responder)
 
 Incidents of one deployment a seed are played by the model, asked as `Student` asks any model, or by the scripted responder,
-which follows every lesson:
+which follows every lesson. In the natural voice it understands every phrase (`listening.py`), and the
+last fifth of a life is told in phrases that did not come before:
 
 - none: nothing is remembered.
 - rules: the true rules of the situation stand in the prompt. What a perfect memory could be worth.
 - rules-told: the same, without the two turns that `Student` shows before; the model alone.
 - outcomes: `OutcomeTeacher` proposes lessons from what followed what; agentcl keeps those that hold.
+- all-shown: what `OutcomeTeacher` proposed of all episodes so far stands in the prompt, newest first. Beside outcomes it tells
+  what was not taught from what was not recalled. Without a model only: no prompt of one holds so much.
 - taught: the same model, as `Teacher` asks it, proposes them instead.
 
 Lives are played side by side, one a seed. Answers are greedy and kept in `.bench`, so that a run which was cut off asks nothing twice. Solved is an episode with the
@@ -27,18 +30,21 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, Final
 
+from listening import Listener
 from results import CACHE, machine, save, table
 
 from agentcl import Agent, Memory, OpenAIChat, OutcomeTeacher, Student, Teacher
-from agentcl.agents import Distiller
+from agentcl.agents import Distilled, Distiller, Transcript
 from agentcl.envs.acting import Act, Actor, Situation
-from agentcl.envs.domains.incidents.domain import FAMILIES, IncidentDomain
+from agentcl.envs.base import Task
+from agentcl.envs.domains.incidents.domain import BOTH, FAMILIES, PHRASINGS, VOICES, IncidentDomain
 from agentcl.envs.domains.incidents.responder import Responder
 from agentcl.envs.streams.builders import pools_of, random_stream
 from agentcl.models import CachedModel, ChatModel
 from agentcl.store import Episode
 
-MEMORIES: Final = ("none", "rules", "rules-told", "outcomes", "taught")
+MEMORIES: Final = ("none", "rules", "rules-told", "outcomes", "all-shown", "taught")
+UNASKED: Final = ("all-shown",)  # need that there is none
 ASKED: Final = ("rules-told", "taught")  # need a model
 PARTS: Final = 5  # of a life
 MAX_TOKENS: Final = 64  # of a thought and an action
@@ -56,6 +62,24 @@ class Told:
         return self._actor.act(replace(situation, guidance=tuple(rules)))
 
 
+class AllShown:
+    """An actor and teacher in one: it is told everything that was proposed so far, newest first."""
+
+    def __init__(self, actor: Actor) -> None:
+        self._actor, self._teacher = actor, OutcomeTeacher()
+        self._proposed: dict[str, None] = {}
+
+    def act(self, situation: Situation) -> Act | None:
+        """Return the next action."""
+        return self._actor.act(replace(situation, guidance=tuple(reversed(self._proposed))))
+
+    def distil(self, transcript: Transcript, *, contrast: Transcript | None = None) -> Distilled:
+        """Return the proposals of an episode, and keep them."""
+        distilled = self._teacher.distil(transcript, contrast=contrast)
+        self._proposed |= {lesson.sentence(): None for lesson in distilled.lessons}
+        return distilled
+
+
 def main() -> None:
     """Play, show and save."""
     parser = argparse.ArgumentParser(
@@ -64,6 +88,7 @@ def main() -> None:
     parser.add_argument("--url", default="", help="of an endpoint; without: the scripted responder")
     parser.add_argument("--model", default=Responder.name, help="as the endpoint names it")
     parser.add_argument("--family", default="remedy", choices=FAMILIES)
+    parser.add_argument("--voice", default=VOICES[0], choices=VOICES)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--episodes", type=int, default=60, help="of a seed")
     parser.add_argument("--only", default=",".join(MEMORIES), help="some of the memories")
@@ -74,7 +99,7 @@ def main() -> None:
     model = CachedModel(endpoint, CACHE / f"outcomes-{before}.db") if endpoint else None
     found = {}
     for name in asked.only.split(","):
-        if model is None and name in ASKED:
+        if name in (ASKED if model is None else UNASKED):
             continue
         with ThreadPoolExecutor(asked.seeds) as pool:
             lives = pool.map(lambda seed, of=name: life(model, of, seed, asked), range(asked.seeds))
@@ -84,27 +109,37 @@ def main() -> None:
         "machine": machine("openai"),
         "player": asked.model,
         "family": asked.family,
+        "voice": asked.voice,
         "seeds": asked.seeds,
         "episodes": asked.episodes,
         "is_frozen": endpoint is None or endpoint.fingerprint() == before,
         "memories": found,
     }
-    save(f"outcomes-{asked.model}-{asked.family}", result)
+    voiced = "" if asked.voice == VOICES[0] else f"-{asked.voice}"
+    save(f"outcomes-{asked.model}-{asked.family}{voiced}", result)
 
 
 def life(model: ChatModel | None, name: str, seed: int, asked: argparse.Namespace) -> list[Episode]:
     """Play one life in one deployment."""
-    domain, deployment = IncidentDomain(), 80 + seed
-    where = {} if asked.family == "control" else {"deployment": deployment}
-    pools = pools_of(domain, "test", [asked.family], where=where)
-    actor = player(model, is_shown=name != "rules-told")
+    is_natural, deployment = asked.voice != VOICES[0], 80 + seed
+    domain = IncidentDomain(voice=asked.voice, phrasings=BOTH if is_natural else "")
+    where: dict[str, str | int] = {} if asked.family == "control" else {"deployment": deployment}
+    pools = pools_of(
+        domain, "test", [asked.family], where=where | ({PHRASINGS: "train"} if is_natural else {})
+    )
+    actor = player(model, is_shown=name != "rules-told", voice=asked.voice)
     actor = Told(actor, domain) if name.startswith("rules") else actor
+    everything = AllShown(actor)
+    actor = everything if name == "all-shown" else actor
     environment, played = domain.make(), list[Episode]()
     with tempfile.TemporaryDirectory() as folder, Memory(folder, encoder="hashing") as memory:
-        agent = Agent(memory, actor, teacher=teacher(model, name))
+        teaches = everything if name == "all-shown" else teacher(model, name)
+        agent = Agent(memory, actor, teacher=teaches)
         for item in random_stream(domain.name, pools, episodes=asked.episodes, seed=seed):
+            is_last = len(played) >= asked.episodes * (PARTS - 1) // PARTS
+            task = held_out(item.task) if is_natural and is_last else item.task
             place = f"deployment {deployment}"
-            played.append(agent.play(environment, item.task, seed=item.seed, world=place))
+            played.append(agent.play(environment, task, seed=item.seed, world=place))
             if len(played) % 10 == 0 and model is not None:
                 solved = sum(one.score == 1.0 for one in played[-10:])
                 print(
@@ -114,10 +149,15 @@ def life(model: ChatModel | None, name: str, seed: int, asked: argparse.Namespac
     return played
 
 
-def player(model: ChatModel | None, *, is_shown: bool) -> Actor:
+def held_out(task: Task) -> Task:
+    """Return the same task, told in phrases that came in no episode before."""
+    return replace(task, parameters={**task.parameters, PHRASINGS: "eval"})
+
+
+def player(model: ChatModel | None, *, is_shown: bool, voice: str) -> Actor:
     """Return who acts: a student of the model, or the responder where there is none."""
     if model is None:
-        return Responder()
+        return Responder() if voice == VOICES[0] else Listener()
     return Student(model, max_tokens=MAX_TOKENS, demonstrations=None if is_shown else ())
 
 

@@ -18,6 +18,7 @@ _MEMORIES: Final = {
     "rules": "told the true rules",
     "rules-told": "told them, the model shown no examples",
     "outcomes": "guidance, taught by `OutcomeTeacher`",
+    "all-shown": "all that `OutcomeTeacher` proposed, unselected",
     "taught": "guidance, taught by the model itself",
 }
 
@@ -91,6 +92,7 @@ def outcomes() -> str:
                 [
                     found["player"],
                     found["family"],
+                    found.get("voice", "controlled"),
                     _MEMORIES[memory],
                     str(one["episodes"]),
                     f"{100 * one['solved']:.0f}",
@@ -101,6 +103,7 @@ def outcomes() -> str:
     header = [
         "player",
         "family",
+        "voice",
         "memory",
         "episodes",
         "solved",

@@ -6,8 +6,10 @@ holds beyond its episode is for evidence to say, as with any other teacher.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -23,9 +25,7 @@ _MOST: Final = 6  # lessons of one episode
 _MOST_USELESS: Final = 3  # of these, that only say what did not help
 _SUCCESS: Final = 1.0  # the score from which the goal was reached, where nobody said whether it was
 _PLAIN: Final = 2  # words of an action in which a name is "it"
-_TELLING: Final = (
-    3  # words of an outcome that says how things are now; "Done." leaves them as they were
-)
+_TELLING: Final = 3  # words of a sentence that says how things are now, beside names; "Done." leaves them as they were
 _WORDS: Final = 20  # of a situation; a longer one is that of this episode alone
 _SENTENCE: Final = re.compile(r"(?<=[.!?])\s+|\n+")
 _ARTICLE: Final = r"(?:the|a|an|this|that|your|my)"
@@ -34,7 +34,8 @@ _ARTICLE: Final = r"(?:the|a|an|this|that|your|my)"
 class OutcomeTeacher:
     """Draws lessons from what was done and what followed. It asks no model and costs no tokens.
 
-    - *do*: the action after which the goal was reached, and the one that showed what it was done about.
+    - *do*: the action after which the goal was reached, and the one that showed what it was done about; of a failed
+      attempt, the one that showed what a later one was done about.
     - *needs*: what was done between an action that failed and the same action when it reached the goal, in one episode or
       against its contrast.
     - *avoid* and *useless*: actions after which things were worse, or nothing changed.
@@ -82,6 +83,8 @@ def _shown(transcript: Transcript) -> Iterator[Lesson]:
         while at >= 0:
             yield from write.lesson(steps[at], "do")
             at = steps[at].seen_after
+    elif steps:
+        yield from _achieved(steps, write)
     for step in reversed(steps):
         if step.came == "harm":
             yield from write.lesson(step, "avoid")
@@ -99,6 +102,16 @@ def _needed(steps: Sequence[_Step], write: _Writer) -> Iterator[Lesson]:
         between = [step for step in before[tried[-1] + 1 :] if step.came == "change"]
         for step in between[-1:]:
             yield from write.needed(last.action, step.action)
+
+
+def _achieved(steps: Sequence[_Step], write: _Writer) -> Iterator[Lesson]:
+    """Yield what led to states that an attempt reached without its goal, as if each had been its goal.
+
+    After hindsight experience replay (Andrychowicz et al. 2017). A state counts as reached if the record says how things
+    were then, and a later step was done about that.
+    """
+    for at in dict.fromkeys(step.seen_after for step in reversed(steps) if step.seen_after >= 0):
+        yield from write.lesson(steps[at], "do")
 
 
 def _contrasted(one: Transcript, other: Transcript) -> Iterator[Lesson]:
@@ -126,10 +139,18 @@ def _steps(transcript: Transcript) -> list[_Step]:
         is_goal = number == last and _is_reached(transcript)
         came = "goal" if is_goal else effect_of(outcome, seen)
         found.append(_Step(seen, after, action, came))
-        is_telling = any(_is_in(name, outcome) for name in names) if names else True
-        if came == "change" and is_telling and len(outcome.split()) >= _TELLING:
+        if came == "change" and _is_telling(outcome, names):
             shown.append((number, outcome))
     return found
+
+
+def _is_telling(outcome: str, names: Collection[str]) -> bool:
+    """Return whether a sentence says how one of the things is now. A field of a form, such as "host: Orvo", does not."""
+    for sentence in _sentences(outcome):
+        about = sum(_is_in(name, sentence) for name in names)
+        if len(sentence.split()) - about >= _TELLING and (about or not names):
+            return True
+    return False
 
 
 def _is_reached(transcript: Transcript) -> bool:
@@ -177,16 +198,24 @@ class _Writer:
 
     def _situation(self, seen: str, action: str) -> str:
         """Return the sentence that an action is about, as a clause; empty if none is short enough."""
-        sentences = [one.strip() for one in _SENTENCE.split(seen) if one.strip()]
         words = set(folded(action).split())
-        short = [one for one in sentences if len(one.split()) <= _WORDS]
+        short = [one for one in _sentences(seen) if len(one.split()) <= _WORDS]
         if not short:
             return ""
-        clause = max(short, key=lambda one: len(words & set(folded(one).split())))
+        # Of those that speak of the action alike, the longest says most: "Host: Orvo" says nothing.
+        clause = max(short, key=lambda one: (len(words & set(folded(one).split())), len(one)))
         for name, kind in self._kinds.items():
             clause = _named(kind, name).sub(_a(kind), clause) if kind else clause
         clause = clause.rstrip(".!? ")
         return clause[:1].lower() + clause[1:] if clause.partition(" ")[0].istitle() else clause
+
+
+def _sentences(text: str) -> list[str]:
+    """Return the sentences and lines of a text; of a JSON object, those of its texts."""
+    if text.lstrip().startswith("{"):
+        with suppress(ValueError, RecursionError):
+            text = "\n".join(said for said in json.loads(text).values() if isinstance(said, str))
+    return [one.strip() for one in _SENTENCE.split(text) if one.strip()]
 
 
 def _kind_of(name: str, texts: Sequence[str]) -> str:

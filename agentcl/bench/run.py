@@ -8,13 +8,14 @@ import platform
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from itertools import chain
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any, Final
@@ -35,6 +36,8 @@ from agentcl.bench.rows import Part, ResultRow
 from agentcl.bench.settings import RunSettings
 from agentcl.bench.streams import build_stream, expert_streams
 from agentcl.envs.base import Bounded
+from agentcl.envs.domains.incidents.domain import VOICE
+from agentcl.envs.domains.incidents.responder import Responder
 from agentcl.envs.streams.stream import TaskStream
 from agentcl.errors import ConfigError, ModelChanged, NotTrusted
 from agentcl.jobs import work_in
@@ -88,6 +91,7 @@ def begin(path: Path, settings: RunSettings) -> RunFolder:
             settings, memory=replace(settings.memory, encoder=default_encoder_name())
         )
     totals, about, streams = _plan(settings)
+    _check_voice(settings, streams.values())
     model = open_model(settings.agent)
     _check_baselines(settings, model)
     folder = RunFolder.create(
@@ -232,6 +236,18 @@ def _check_baselines(settings: RunSettings, model: ChatModel | None) -> None:
                     setup.baseline()
                 else:
                     setup.player(domain, model)
+
+
+def _check_voice(settings: RunSettings, streams: Iterable[TaskStream]) -> None:
+    """Refuse what the responder could not read a word of, before each of its episodes fails."""
+    told = chain.from_iterable(streams)
+    if settings.agent.name == Responder.name and any(
+        VOICE in item.task.parameters for item in told
+    ):
+        raise ConfigError(
+            f"the {Responder.name} reads incidents in controlled English only; choose the voice controlled, or a model "
+            "to act"
+        )
 
 
 def run_part(

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 from agentcl.envs.base import Split
+from agentcl.envs.streams.builders import RECURRENCE
 from agentcl.errors import ConfigError
 from agentcl.retrieval.encoders.naming import is_own
 from agentcl.text.suggesting import did_you_mean
 
 Shape = Literal["random", "blocks", "interleaved", "changing", "alternating", "two-passes", "reuse",
-                "adapt", "gen-env", "gen-task", "revisited"]  # fmt: skip
+                "adapt", "gen-env", "gen-task", "revisited", "recurring"]  # fmt: skip
 Learning = Literal["lessons", "record", "nothing"]
 Teaching = Literal["agent", "outcomes"]
 Option = str | int | float | bool
@@ -44,6 +45,7 @@ class TaskSettings:
     rule_changes: int = 1  # of a stream whose rules change, where the domain can change them
     trials: int = 5  # of adapt
     places: int = 5  # sets of rules: that are visited again, or known in gen-env at most
+    recurrence: float = RECURRENCE  # exponent of the gaps of recurring
     order: Literal["given", "difficulty", "similarity", "random"] = "given"
     isolated: bool = False  # each domain in a process of its own
     timeout_s: float = 60.0  # of one step of an isolated domain
@@ -127,6 +129,8 @@ class RunSettings:
         for name, (value, least) in limits.items():
             if value < least:
                 raise ConfigError(f"{name} must be at least {least}, and is {value}")
+        if not self.tasks.recurrence > 1:  # nor "nan"
+            raise ConfigError(f"tasks.recurrence must be above 1, and is {self.tasks.recurrence}")
         if self.tasks.timeout_s <= 0:
             raise ConfigError(f"tasks.timeout_s must be above 0, and is {self.tasks.timeout_s}")
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from agentcl.bench.settings import EACH, Option, TaskSettings
 from agentcl.envs.base import Domain
+from agentcl.envs.domains.incidents.domain import IncidentDomain
 from agentcl.envs.streams.builders import (
     Pools,
     adapt_stream,
@@ -22,6 +23,7 @@ from agentcl.envs.streams.builders import (
     interleaved_stream,
     pools_of,
     random_stream,
+    recurring_stream,
     revisited_stream,
     two_passes,
 )
@@ -59,11 +61,10 @@ def build_stream(settings: TaskSettings, domain: Domain, *, seed: int) -> TaskSt
         for place, where in enumerate(given)
     ]
     if settings.stream == "reuse":
-        if domain.name != "incidents" or "deployment" not in wheres[0]:
+        if not isinstance(domain, IncidentDomain) or "deployment" not in wheres[0]:
             raise ConfigError("a stream of reused solutions is one of incidents, with a deployment")
-        return reused_stream(
-            deployment=int(wheres[0]["deployment"]), split=settings.split, seed=seed
-        )
+        number = int(wheres[0]["deployment"])
+        return reused_stream(deployment=number, split=settings.split, seed=seed, domain=domain)
     if settings.stream in _TRANSFER and (len(wheres) == 1 or settings.stream == "revisited"):
         return _ordered(
             _transfer_stream(settings, domain, wheres, seed=seed), settings, domain, seed
@@ -157,6 +158,10 @@ def _shaped(settings: TaskSettings, pools: Pools, name: str, seed: int) -> TaskS
     if settings.stream == "alternating":
         return alternating_stream(
             name, pools, episodes=episodes, test_episodes=settings.test_episodes, seed=seed
+        )
+    if settings.stream == "recurring":
+        return recurring_stream(
+            name, pools, episodes=episodes, seed=seed, exponent=settings.recurrence
         )
     builders = {"blocks": block_stream, "interleaved": interleaved_stream}
     build = builders.get(settings.stream, random_stream)

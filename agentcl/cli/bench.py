@@ -64,6 +64,7 @@ def list_(screen: Screen, folder: Path | None) -> None:
 @click.option("--domain", help="Tasks of this domain, or of module:Class of your own.")
 @click.option("--questions", help="Questions of this source, or of a saved stream (.jsonl).")
 @click.option("--data", help="Where the data of --questions lies.")
+@click.option("--voice", help="How incidents are told: controlled, or natural.")
 @click.option("--family", "families", multiple=True, help="Only this kind of task.")
 @click.option(
     "--stream",
@@ -233,6 +234,7 @@ def _with_options(tables: dict[str, Any], given: dict[str, Any]) -> dict[str, An
     is_asked = bool(given["questions"] or tables.get("questions", {}).get("source"))
     places = {
         "domain": "tasks.domain", "questions": "questions.source", "data": "questions.path",
+        "voice": "tasks.options.voice",
         "families": "tasks.families", "stream": "tasks.stream", "agent": "agent.name",
         "episodes": "questions.limit" if is_asked else "tasks.episodes", "model": "agent.model",
         "url": "agent.url", "baselines": "memory.baselines", "limit": "memory.limit",

@@ -70,6 +70,7 @@ if TYPE_CHECKING:
         interleaved_stream,
         pools_of,
         random_stream,
+        recurring_stream,
         revisited_stream,
         two_passes,
     )
@@ -101,7 +102,7 @@ __all__ = [
     "hotpotqa_stream", "interleaved_stream", "is_no_answer", "load_stream", "longmemeval_streams",
     "memory_agent_bench_streams", "ndcg_at", "newest", "normalise", "open_domain", "oracle_steps",
     "paragraphs_stream", "play", "policies_of", "pools_of", "random_stream", "read_facts",
-    "read_locomo", "recall_at", "reciprocal_rank", "reused_stream", "revisited_stream",
+    "read_locomo", "recall_at", "reciprocal_rank", "recurring_stream", "reused_stream", "revisited_stream",
     "save_stream", "scripted_user", "squad_stream", "token_f1", "two_passes", "unrelated_stream",
 ]  # fmt: skip
 
@@ -128,7 +129,7 @@ if not TYPE_CHECKING:
         "questions.records": "Arrival Question QuestionStream",
         "questions.squad": "squad_stream",
         "registry": "domain_names open_domain",
-        "streams.builders": "Pools adapt_stream alternating_stream block_stream changing_stream gen_env_stream gen_task_stream interleaved_stream pools_of random_stream revisited_stream two_passes",
+        "streams.builders": "Pools adapt_stream alternating_stream block_stream changing_stream gen_env_stream gen_task_stream interleaved_stream pools_of random_stream recurring_stream revisited_stream two_passes",
         "streams.curriculum": "by_difficulty by_similarity difficulty oracle_steps",
         "streams.reuse": "reused_stream unrelated_stream",
         "streams.stream": "READ_ONLY StreamItem TaskStream load_stream save_stream",

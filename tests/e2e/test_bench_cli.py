@@ -56,6 +56,23 @@ def test_a_plan_in_a_file_is_run_and_options_win(tmp_path: Path) -> None:
     assert (settings["name"], settings["tasks"]["split"]) == ("planned", "train")
 
 
+def test_incidents_are_told_naturally_if_the_options_say_so(tmp_path: Path) -> None:
+    asked = ["--domain", "incidents", "--agent", "oracle", "--baseline", "none", "-n", "4"]
+    ran = invoke("bench", "run", *asked, "--voice", "natural", "--out", tmp_path / "run")
+    assert ran.exit_code == 0, ran.output
+    assert "none         score 1.0" in ran.output
+    (rows,) = (tmp_path / "run" / "episodes").glob("none.0.jsonl")
+    assert "voice=natural" in rows.read_text("utf-8")
+    played = invoke("envs", "play", "incidents", "--option", "voice=natural", "-n", "4")
+    assert "oracle   score 1.000" in played.output
+
+
+def test_the_responder_refuses_what_it_cannot_read(tmp_path: Path) -> None:
+    ran = invoke(*RUN, "--voice", "natural", "--out", tmp_path / "run")
+    assert ran.exit_code == 1
+    assert "choose the voice controlled, or a model" in ran.output
+
+
 def test_a_run_that_has_ended_is_gone_on_with_in_vain(tmp_path: Path) -> None:
     invoke(*RUN, "--out", tmp_path / "run")
     before = (tmp_path / "run" / "episodes" / "bm25.1.jsonl").read_bytes()

@@ -1,4 +1,4 @@
-"""Streams out of a domain's tasks: random, in blocks, interleaved, with rules that change, with tests between.
+"""Streams out of a domain's tasks: random, in blocks, interleaved, recurring, with rules that change, with tests between.
 
 A builder draws from pools (`pools_of`): tasks by family. It takes the stream's name, how many episodes are
 drawn (in all, or of each part), and the seed of the draws; the same arguments build the same stream. Three of
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from heapq import heapify, heapreplace
 from itertools import chain, islice
 from typing import Final
 
@@ -17,6 +18,7 @@ from agentcl.envs.base import Domain, Split, Task
 from agentcl.envs.streams.stream import StreamItem, TaskStream
 from agentcl.errors import InvalidInput
 
+RECURRENCE: Final = 1.5  # exponent of the gaps after which a task comes back
 MOST_TASKS: Final = 10_000  # of a family that a pool looks at; some domains have no end of them
 _SEEDS: Final = 2**31
 
@@ -228,6 +230,43 @@ def revisited_stream(
             items += _items(rng, tasks, phase=f"visit {visit}, {place}", avoid=taken)
             taken.update(item.seed for item in items)
     return TaskStream(name, tuple(items), "revisited", seed)
+
+
+def recurring_stream(
+    name: str, pools: Pools, *, episodes: int, seed: int, exponent: float = RECURRENCE
+) -> TaskStream:
+    """Return tasks that come back after gaps of a power law: mostly soon, now and then after very long.
+
+    So it is with what people read about and are asked for (Anderson and Schooler 1991). Each task has a clock of its own,
+    and the stream is what the clocks strike, in the order of their times. From one stroke to the next a clock takes longer
+    than t with the chance (1 + t)^-exponent, in units of its own. Some tasks come late for the first time, or never.
+    Names change each time, the rules stay.
+
+    Args:
+        name: of the stream.
+        pools: of what comes back.
+        episodes: in all.
+        seed: of the draws.
+        exponent: above 1, so that gaps have a mean; the smaller, the more of them are very long.
+
+    Raises:
+        InvalidInput: if there are no tasks or no episodes, or the exponent is not above 1.
+    """
+    pool = [*chain(*pools.values())]
+    if not pool or episodes < 1 or not exponent > 1:
+        raise InvalidInput(
+            f"{episodes} episodes of {len(pool)} tasks with gaps of the exponent {exponent}; give at least one of each, and "
+            "an exponent above 1"
+        )
+    rng = _rng(f"recurring:{exponent}", name, seed)
+    strokes = [(rng.paretovariate(exponent) - 1, place) for place in range(len(pool))]
+    heapify(strokes)
+    tasks: list[Task] = []
+    for _ in range(episodes):
+        now, place = strokes[0]
+        tasks.append(pool[place])
+        heapreplace(strokes, (now + rng.paretovariate(exponent) - 1, place))
+    return TaskStream(name, _items(rng, tasks), f"recurring, exponent {exponent:g}", seed)
 
 
 def two_passes(stream: TaskStream, *, are_seeds_fresh: bool = True) -> TaskStream:

@@ -54,19 +54,25 @@ def sub_solutions(task: Task) -> tuple[str, ...]:
     return tuple(f"{task.parameters.get('deployment', 0)}: {part}" for part in parts)
 
 
-def reused_stream(*, deployment: int, split: Split = "train", seed: int = 0) -> TaskStream:
+def reused_stream(
+    *,
+    deployment: int,
+    split: Split = "train",
+    seed: int = 0,
+    domain: IncidentDomain | None = None,
+) -> TaskStream:
     """Return the stream of one deployment: phases "first" and "second" of 18 episodes, "held-out" of 3.
 
     Args:
         deployment: a number of the split's deployments.
         split: of the domain's tasks.
         seed: of which tasks are held out, the order, and the episodes' seeds.
+        domain: whose tasks they are, such as one with another voice; default: without options.
 
     Raises:
         InvalidInput: if the split has no such deployment.
     """
-    domain = IncidentDomain()
-    pools = pools_of(domain, split, LEARNABLE, where={"deployment": deployment})
+    pools = pools_of(domain or IncidentDomain(), split, LEARNABLE, where={"deployment": deployment})
     rng = random.Random(f"reuse:{deployment}:{seed}")
     simple = rng.sample(pools["remedy"], len(pools["remedy"]))
     diagnoses = rng.sample(pools["diagnose"], len(pools["diagnose"]))

@@ -491,6 +491,33 @@ def test_what_carries_over_is_run(stream: str, phases: list[str], tmp_path: Path
     assert places == {"gen-env": {"0", "10", "80"}, "revisited": {"80", "81"}}.get(stream, {"80"})
 
 
+def test_what_recurs_by_a_power_law_is_run(tmp_path: Path) -> None:
+    tables = changed(tasks={"stream": "recurring", "recurrence": 1.2, "episodes": 40})
+    rows = list(run(tmp_path / "run", tables).rows("bm25"))
+    assert len(rows) == 40
+    assert mean(rows[20:]) > 0.9
+    again = run(tmp_path / "again", changed(tasks={"stream": "recurring", "episodes": 40}))
+    assert [row.task for row in again.rows("bm25")] != [row.task for row in rows]
+
+
+def test_a_run_learns_in_some_phrases_and_goes_on_in_others_under_the_same_rules(
+    tmp_path: Path,
+) -> None:
+    tables = changed(
+        tasks={
+            "stream": "changing",
+            "options": {"voice": "natural", "phrasings": "both"},
+            "where": [{"deployment": 80, "phrasings": share} for share in ("train", "eval")],
+        },
+        agent={"name": "oracle"},
+        memory={"baselines": ["none"]},
+    )
+    rows = list(run(tmp_path / "run", tables).rows())
+    told = {row.phase: {row.task.partition("phrasings=")[2]} for row in rows}
+    assert told == {"rules 1": {"train,voice=natural"}, "rules 2": {"eval,voice=natural"}}
+    assert mean(rows) == 1.0
+
+
 def test_what_was_learned_in_an_estate_helps_in_a_new_deployment(tmp_path: Path) -> None:
     tables = changed(
         seeds=[0, 1, 2],

@@ -68,9 +68,60 @@ def test_what_showed_the_state_led_to_the_goal() -> None:
     ]
 
 
+def test_a_failed_attempt_teaches_what_it_did_achieve() -> None:
+    one = Transcript(
+        "clear the alert of Orvo.",
+        "The queue Orvo raises an alert.",
+        (
+            ("query Orvo", "nothing is found"),
+            ("inspect Orvo", "the queue Orvo is slow"),
+            ("flush Orvo", "nothing changes"),
+        ),
+        0.0,
+        False,
+    )
+    assert said(one) == [
+        "When a queue raises an alert, inspect it.",
+        "When a queue is slow, it does not help to flush it.",
+        "When a queue raises an alert, it does not help to query it.",
+    ]
+
+
+def test_a_failed_attempt_teaches_no_way_to_a_state_that_nothing_was_done_about() -> None:
+    one = queue(("pause Orvo", "done"), ("flush Orvo", "nothing changes"), is_success=False)
+    assert said(one) == ["When a queue is slow, it does not help to flush it."]
+    unused = queue(("inspect Orvo", "the queue Orvo is stuck"), is_success=False)
+    assert said(unused) == []
+
+
 def test_what_made_it_worse_is_to_be_avoided() -> None:
     one = queue(("flush Orvo", "the alert gets worse"), is_success=False)
     assert said(one) == ["When a queue is slow, do not flush it."]
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "Lunch is at noon.\nThe queue Orvo is slow.\nThanks!",
+        "Host: Orvo\nThe queue Orvo is slow.",
+        '{"host": "Orvo", "number": 17, "summary": "The queue Orvo is slow", "note": "Lunch is at noon."}',
+    ],
+)
+def test_a_situation_is_what_is_said_of_the_thing_in_tickets_forms_and_json(first: str) -> None:
+    one = Transcript("clear Orvo.", first, (("drain Orvo", "the alert is cleared"),), 1.0)
+    assert said(one) == ["When a queue is slow, drain it."]
+
+
+def test_a_field_of_a_form_is_no_state_that_was_reached() -> None:
+    for answer in ("host: Orvo\nincident: as it was", '{"host": "Orvo", "trend": "down"}'):
+        one = queue(("flush Orvo", answer), ("drain Orvo", "the alert is cleared"))
+        assert said(one) == ["When a queue is slow, drain it."]
+
+
+@pytest.mark.parametrize("first", ['{"a": ' * 5000, "{", '{"a": [{"b": 1}]}', "{}"])
+def test_what_only_looks_like_json_is_read_as_it_stands(first: str) -> None:
+    one = Transcript("clear it", first, (("drain it", "it runs"),), 1.0)
+    assert len(said(one)) <= 1
 
 
 def test_things_are_told_apart_by_what_they_are() -> None:

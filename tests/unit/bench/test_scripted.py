@@ -21,4 +21,7 @@ class TestGuidedResponder(ActorContract):
 
 
 def test_it_goes_on_where_nothing_is_left_to_try() -> None:
-    assert GuidedResponder().act(Situation("g", "f", offered=())).action == "nothing is left to try"
+    assert (
+        GuidedResponder().act(Situation("g", "The queue Orvo is slow.", offered=())).action
+        == "nothing is left to try"
+    )

@@ -47,6 +47,8 @@ def test_a_plan_is_read_and_survives_its_folder(tmp_path: Path) -> None:
         ("episodes = true", "tasks.episodes must be of type int, not True"),
         ('options = "x"', "tasks.options must be a table"),
         ("timeout_s = -1", "timeout_s must be above 0"),
+        ("recurrence = 1", "tasks.recurrence must be above 1, and is 1.0"),
+        ("recurrence = nan", "tasks.recurrence must be above 1, and is nan"),
     ],
 )
 def test_what_is_wrong_in_a_plan_is_said(line: str, said: str, tmp_path: Path) -> None:

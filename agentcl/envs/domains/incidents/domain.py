@@ -13,7 +13,8 @@ A task may say that the rules of its deployment have changed (`changes`): the si
 helped in one helps there no more. It may also say to which estate its deployment belongs (`estate`): the
 deployments of an estate share most of their rules (`agentcl.envs.domains.incidents.estates`), and others share none.
 
-The text is the reference model's controlled English (`docs/concepts/reference-model.md`).
+The text is the reference model's controlled English (`docs/concepts/reference-model.md`), unless a task says that it is told in
+the natural voice (`voice`), and in which of its phrasings (`phrasings`). The rules are the same in both.
 """
 
 from __future__ import annotations
@@ -24,7 +25,16 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-from agentcl.envs.base import Bounds, Determinism, Observation, Oracle, Score, Split, Task
+from agentcl.envs.base import (
+    SPLITS,
+    Bounds,
+    Determinism,
+    Observation,
+    Oracle,
+    Score,
+    Split,
+    Task,
+)
 from agentcl.envs.domains.incidents.bounds import (
     HARM,
     MAX_STEPS,
@@ -33,15 +43,10 @@ from agentcl.envs.domains.incidents.bounds import (
     expected_from_estate,
     expected_without_memory,
 )
+from agentcl.envs.domains.incidents.controlled import Controlled
 from agentcl.envs.domains.incidents.deployments import (
-    CLEARED,
     DIAGNOSTICS,
-    DONE,
-    FOUND_NOTHING,
-    HIDDEN,
-    NOTHING,
     REMEDIES,
-    WORSE,
     Deployment,
     changed_deployment,
     make_deployment,
@@ -53,6 +58,9 @@ from agentcl.envs.domains.incidents.estates import (
     deployment_of,
     estate_rules,
 )
+from agentcl.envs.domains.incidents.incident import Event, Incident, Voice, Wording
+from agentcl.envs.domains.incidents.natural import Natural
+from agentcl.envs.domains.incidents.phrasings import SHARES
 from agentcl.envs.engines import EngineEnvironment, Happened
 from agentcl.envs.names import Names
 from agentcl.envs.requests import families_of, require_family, require_own
@@ -61,35 +69,19 @@ from agentcl.lessons import Lesson
 
 NAME: Final = "incidents"
 FAMILIES: Final = ("remedy", "needs", "diagnose", "control")
-NO_SUCH: Final = "there is no such action"
 CHANGES: Final = "changes"  # the parameter that says how often the rules have changed
 ESTATE: Final = "estate"  # the parameter that says with which others it shares most of its rules
+VOICE: Final = "voice"  # the parameter that says how it is told; absent: in controlled English ...
+PHRASINGS: Final = "phrasings"  # ... and of the natural voice, in which share of its phrases
+VOICES: Final = ("controlled", "natural")
+BOTH: Final = "both"  # shares: each task comes in each
 MOST_ESTATES: Final = 20  # so that each has a deployment in each split
+_WORDINGS: Final[Mapping[str, type[Wording]]] = {"controlled": Controlled, "natural": Natural}
 _DEPLOYMENTS: Final[Mapping[Split, Sequence[int]]] = {
     "train": range(60),
     "dev": range(60, 80),
     "test": range(80, 100),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Incident:
-    """One alert with all that is hidden."""
-
-    name: str  # of the instance
-    service: str
-    sign: str
-    remedy: str
-    before: str | None  # what the remedy needs
-    harm: str
-    diagnostic: str | None  # what shows the sign; None: it is seen
-    actions: tuple[str, ...]  # with the instance's name, in the order in which they are offered
-
-    def shown(self) -> str:
-        """What is seen at first."""
-        if self.diagnostic is None:
-            return f"The {self.service} {self.name} {self.sign}."
-        return f"The {self.service} {self.name} {HIDDEN}."
 
 
 def draw_incident(task: Task, seed: int) -> Incident:
@@ -156,20 +148,21 @@ class IncidentEnvironment(EngineEnvironment):
 
     def _begin(self, task: Task, seed: int) -> Observation:
         self._incident = incident = draw_incident(task, seed)
+        self._voice = _voice_of(task, incident, seed)
         self._waste = 0
         self._is_ready = incident.before is None
         self._is_cleared = False
-        return Observation(incident.shown(), goal=f"clear the alert of {incident.name}.")
+        return Observation(self._voice.first, goal=self._voice.goal)
 
     def _act(self, action: str) -> Happened:
         before = self._value()
-        text, waste = self._answer(self._incident, " ".join(action.split()))
+        event, waste = self._answer(self._incident, self._voice.verb_of(" ".join(action.split())))
         self._waste += waste
-        return Happened(text, self._value() - before, self._is_cleared)
+        return Happened(self._voice.tell(event), self._value() - before, self._is_cleared)
 
     def _admissible(self) -> Sequence[str]:
         """Return the actions that are offered, the same throughout an episode."""
-        return self._incident.actions
+        return self._voice.actions
 
     def _score(self) -> Score:
         """Return 1 for an alert cleared without detours, less a fifth for each wasted step."""
@@ -181,23 +174,21 @@ class IncidentEnvironment(EngineEnvironment):
     def _value(self) -> float:
         return max(0.0, 1 - WASTE * self._waste) if self._is_cleared else 0.0
 
-    def _answer(self, incident: Incident, action: str) -> tuple[str, int]:
-        if action not in incident.actions:
-            return NO_SUCH, 1
-        verb = action.removesuffix(f" {incident.name}")
+    def _answer(self, incident: Incident, verb: str | None) -> tuple[Event, int]:
+        """Return what comes of a verb, and how many steps it wasted."""
+        if verb is None:
+            return "unknown", 1
         if verb in DIAGNOSTICS:
-            if verb != incident.diagnostic:
-                return FOUND_NOTHING, 1
-            return f"the {incident.service} {incident.name} {incident.sign}", 0
+            return ("sign", 0) if verb == incident.diagnostic else ("found nothing", 1)
         if verb == incident.remedy:
             if not self._is_ready:
-                return f"{incident.before} it before", 1
+                return "needed", 1
             self._is_cleared = True
-            return CLEARED, 0
+            return "cleared", 0
         if verb == incident.before:
             was_ready, self._is_ready = self._is_ready, True
-            return DONE, int(was_ready)
-        return (WORSE, HARM) if verb == incident.harm else (NOTHING, 1)
+            return "done", int(was_ready)
+        return ("worse", HARM) if verb == incident.harm else ("nothing", 1)
 
 
 class IncidentOracle:
@@ -206,8 +197,9 @@ class IncidentOracle:
     def actions(self, task: Task, *, seed: int) -> Sequence[str]:
         """Return the shortest way to the end."""
         incident = draw_incident(task, seed)
+        said = dict(zip(incident.verbs, _voice_of(task, incident, seed).actions, strict=True))
         verbs = [incident.diagnostic, incident.before, incident.remedy]
-        return [f"{verb} {incident.name}" for verb in verbs if verb]
+        return [said[verb] for verb in verbs if verb]
 
 
 class IncidentDomain:
@@ -216,9 +208,12 @@ class IncidentDomain:
     Args:
         estates: over how many estates they are spread, each of which has some in every split; 0: every
             deployment stands alone.
+        voice: how they are told: in controlled English, or naturally, as tickets, chats, logs and monitors do.
+        phrasings: of the natural voice, the share of phrases: "train", "eval", or "both", which lists each task in each.
+            Default: "train" in the split to train on, "eval" in the others.
 
     Raises:
-        InvalidInput: if there are to be more estates than a split has deployments.
+        InvalidInput: if there are to be more estates than a split has deployments, or there is no such voice or share.
     """
 
     name = NAME
@@ -228,12 +223,15 @@ class IncidentDomain:
     shared_by = ""
     _estates = 0  # of a subclass that does not say
 
-    def __init__(self, estates: int | str = 0) -> None:
+    _told: Mapping[Split, Sequence[dict[str, str]]] = {split: ({},) for split in SPLITS}
+
+    def __init__(self, estates: int | str = 0, voice: str = VOICES[0], phrasings: str = "") -> None:
         if not str(estates).isdecimal() or int(estates) > MOST_ESTATES:
             raise InvalidInput(f"estates is a number from 0 to {MOST_ESTATES}, not {estates!r}")
         self._estates = int(estates)
         if self._estates:
             self.shared_by = ESTATE
+        self._told = {split: _told(split, voice, phrasings) for split in SPLITS}
 
     def make(self) -> IncidentEnvironment:
         """Return a fresh environment."""
@@ -243,12 +241,13 @@ class IncidentDomain:
         """Yield the tasks of a split: each deployment's situations, family by family."""
         kinds = families_of(split, family, FAMILIES)
         for deployment in _DEPLOYMENTS[split]:
-            parameters = {"deployment": deployment}
+            rules = {"deployment": deployment}
             if self._estates:
-                parameters[ESTATE] = deployment % self._estates
+                rules[ESTATE] = deployment % self._estates
             for kind in kinds:
                 for variation in range(3 if kind == "needs" else 9):
-                    yield Task(NAME, kind, variation, split, MAX_STEPS, parameters)
+                    for told in self._told[split]:
+                        yield Task(NAME, kind, variation, split, MAX_STEPS, {**rules, **told})
 
     def oracle(self) -> Oracle:
         """Return what knows the rules."""
@@ -259,18 +258,19 @@ class IncidentDomain:
         incident = draw_incident(task, seed)
         if task.family == "control":
             return ()
-        signs = {incident.sign: incident.remedy}
-        lessons = []
+        service, say = incident.service, _wording_of(task)
+        signs: dict[str | None, str] = {incident.sign: incident.remedy}
         if incident.diagnostic:
-            here = f"a {incident.service} {HIDDEN}"
-            lessons = [Lesson(here, "do", f"{incident.diagnostic} it")]
             remedies = _rules_for(task, seed).deployment.remedies
-            signs = {sign: verb for (of, sign), verb in remedies.items() if of == incident.service}
-        for sign, verb in sorted(signs.items()):
-            lessons.append(Lesson(f"a {incident.service} {sign}", "do", f"{verb} it"))
+            signs = {None: incident.diagnostic}
+            signs |= {sign: remedies[of, sign] for of, sign in sorted(remedies) if of == service}
+        lessons = [
+            Lesson(say.situation(service, sign), "do", say.act(verb, service))
+            for sign, verb in signs.items()
+        ]
         if incident.before:
-            here = f"you {incident.remedy} a {incident.service}"
-            lessons.append(Lesson(here, "needs", f"{incident.before} it"))
+            here = say.acting(incident.remedy, service)
+            lessons.append(Lesson(here, "needs", say.act(incident.before, service)))
         return [lesson.sentence() for lesson in lessons]
 
     def bounds(self, family: str) -> Bounds:
@@ -280,6 +280,47 @@ class IncidentDomain:
         if family == "control":
             return Bounds(alone, alone)
         return Bounds(alone, 1.0, expected_from_estate(family) if self._estates else None)
+
+
+def _told(split: Split, voice: str, phrasings: str) -> Sequence[dict[str, str]]:
+    """Return the parameters that say how the tasks of a split are told: in each of the shares that is asked for."""
+    if voice not in VOICES:
+        raise InvalidInput(f"there is no voice {voice!r}; choose {' or '.join(VOICES)}")
+    if phrasings not in ("", *SHARES, BOTH):
+        raise InvalidInput(
+            f"there are no phrasings {phrasings!r}; choose one of {', '.join([*SHARES, BOTH])}"
+        )
+    if voice == VOICES[0]:
+        if phrasings:
+            raise InvalidInput(
+                f"the controlled voice has one phrase for each thing, so no phrasings {phrasings!r}; "
+                "leave them out, or choose the voice natural"
+            )
+        return ({},)
+    usual = "train" if split == "train" else "eval"
+    shares = [*SHARES] if phrasings == BOTH else [phrasings or usual]
+    return [{VOICE: voice, PHRASINGS: share} for share in shares]
+
+
+def _wording_of(task: Task) -> type[Wording]:
+    """Return how the rules of a task are said. Raises InvalidInput if there is no such voice."""
+    voice = task.parameters.get(VOICE, VOICES[0])
+    if voice not in _WORDINGS:
+        raise InvalidInput(f"{task.id} has no voice of ours; choose {' or '.join(VOICES)}")
+    return _WORDINGS[str(voice)]
+
+
+def _voice_of(task: Task, incident: Incident, seed: int) -> Voice:
+    """Return what tells an incident. Raises InvalidInput if there is no such voice, or it has no such phrasings."""
+    if _wording_of(task) is Controlled:
+        return Controlled(incident)
+    share = str(task.parameters.get(PHRASINGS))
+    if share not in SHARES:
+        raise InvalidInput(
+            f"{task.id} is told in the natural voice: it needs phrasings, {' or '.join(SHARES)}"
+        )
+    # Of the task's name and the seed alone: nothing hidden may be told by which phrase was drawn.
+    return Natural(incident, random.Random(f"incidents:told:{task.id}:{seed}"), SHARES[share])
 
 
 @dataclass(frozen=True, slots=True)

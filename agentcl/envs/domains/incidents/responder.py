@@ -9,6 +9,7 @@ from typing import Final
 
 from agentcl.envs.acting import Act, Situation
 from agentcl.envs.domains.incidents.deployments import CLEARED, FOUND_NOTHING, NOTHING, WORSE
+from agentcl.errors import InvalidInput
 from agentcl.lessons import Lesson, read_sentence
 
 _SEEN: Final = re.compile(r"[Tt]he (\w+) (\w+) (.+?)\.?")
@@ -27,7 +28,11 @@ class Responder:
         self._last = ""  # the verb that was tried last
 
     def act(self, situation: Situation) -> Act | None:
-        """Return the next action; None when nothing is left to try."""
+        """Return the next action; None when nothing is left to try.
+
+        Raises:
+            InvalidInput: if the episode is told in words that it cannot read.
+        """
         if not situation.history:
             self._begin(situation)
         self._told = [one for text in situation.guidance if (one := read_sentence(text))]
@@ -61,6 +66,11 @@ class Responder:
         self._needed: str | None = None  # what the environment asked for first ...
         self._wanted = ""  # ... and what is done after it
         self._read(situation.first)
+        if not self._service:
+            raise InvalidInput(
+                f"{self.name} reads incidents in controlled English only, not {situation.first[:80]!r}; "
+                "choose the voice controlled, or a model to act"
+            )
 
     def _chosen(self, verbs: Sequence[str]) -> str | None:
         if self._needed is not None:

@@ -28,6 +28,12 @@ def phase(found: TaskStream, name: str) -> list[StreamItem]:
     return [item for item in found if item.phase == name]
 
 
+def test_its_tasks_are_those_of_the_domain_that_is_given() -> None:
+    told = reused_stream(deployment=5, domain=IncidentDomain(voice="natural"))
+    assert {item.task.parameters["voice"] for item in told} == {"natural"}
+    assert [item.sub_solutions for item in told] == [item.sub_solutions for item in stream()]
+
+
 def test_it_has_two_passes_of_the_same_tasks_and_then_what_was_held_out() -> None:
     found = stream()
     phases = [item.phase for item in found]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from agentcl.envs.base import SPLITS, Task
 from agentcl.envs.domains.incidents.domain import IncidentDomain
 from agentcl.envs.streams.builders import (
+    Pools,
     adapt_stream,
     alternating_stream,
     block_stream,
@@ -22,6 +23,7 @@ from agentcl.envs.streams.builders import (
     interleaved_stream,
     pools_of,
     random_stream,
+    recurring_stream,
     revisited_stream,
     two_passes,
 )
@@ -64,7 +66,7 @@ def test_pools_hold_what_is_asked_for() -> None:
 
 
 def test_the_same_arguments_build_the_same_stream_and_another_seed_another() -> None:
-    for build in (random_stream, block_stream, interleaved_stream):
+    for build in (random_stream, block_stream, interleaved_stream, recurring_stream):
         one = build("s", POOLS, episodes=12, seed=4)
         assert build("s", POOLS, episodes=12, seed=4) == one
         assert build("s", POOLS, episodes=12, seed=5).items != one.items
@@ -78,6 +80,68 @@ def test_every_task_comes_before_one_comes_again() -> None:
     assert len(counts) == 21
     assert set(counts.values()) == {2, 3}
     assert len({item.task.id for item in stream.items[:21]}) == 21
+
+
+def gaps_of(stream: TaskStream) -> list[int]:
+    """Return after how many episodes each task came again."""
+    last: dict[str, int] = {}
+    gaps = []
+    for place, item in enumerate(stream):
+        if item.task.id in last:
+            gaps.append(place - last[item.task.id])
+        last[item.task.id] = place
+    return gaps
+
+
+def worlds(count: int) -> Pools:
+    return {
+        "remedy": [
+            Task("incidents", "remedy", 0, parameters={"deployment": n}) for n in range(count)
+        ]
+    }
+
+
+@pytest.mark.parametrize("exponent", [1.5, 2.0, 3.0])
+def test_tasks_come_back_after_gaps_of_a_power_law(exponent: float) -> None:
+    count, episodes = 200, 40_000
+    stream = recurring_stream("s", worlds(count), episodes=episodes, seed=1, exponent=exponent)
+    gaps = gaps_of(stream)
+    a_unit = count * (
+        exponent - 1
+    )  # episodes in one unit of a clock, whose mean gap is 1 / (exponent - 1)
+    for units in (0.25, 1, 3, 9):
+        longer = sum(gap > units * a_unit for gap in gaps) / len(gaps)
+        assert longer == pytest.approx((1 + units) ** -exponent, abs=0.03)
+    usual = sorted(gaps)[len(gaps) // 2]
+    assert usual < count
+    assert max(gaps) > 10 * count
+    assert max(gaps_of(random_stream("s", worlds(count), episodes=episodes, seed=1))) < 2 * count
+
+
+@given(st.integers(1, 30), st.integers(1, 60), st.floats(1.01, 9), st.integers(0, 99))
+def test_what_recurs_is_the_same_each_time_and_has_names_of_its_own(
+    count: int, episodes: int, exponent: float, seed: int
+) -> None:
+    pools = worlds(count)
+    one, again = (
+        recurring_stream("s", pools, episodes=episodes, seed=seed, exponent=exponent)
+        for _ in range(2)
+    )
+    assert one == again
+    assert len(one) == len({item.seed for item in one}) == episodes
+    assert {item.task for item in one} <= {*pools["remedy"]}
+    assert all(item.is_learned_from for item in one)
+
+
+def test_what_cannot_recur_is_refused() -> None:
+    for pools, episodes, exponent in (
+        (POOLS, 0, 1.5),
+        ({}, 5, 1.5),
+        (POOLS, 5, 1.0),
+        (POOLS, 5, math.nan),
+    ):
+        with pytest.raises(InvalidInput, match="an exponent above 1"):
+            recurring_stream("s", pools, episodes=episodes, seed=0, exponent=exponent)
 
 
 def test_blocks_and_turns_hold_as_many_of_each_family() -> None:

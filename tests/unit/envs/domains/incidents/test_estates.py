@@ -15,7 +15,7 @@ from agentcl.envs.base import Task
 from agentcl.envs.checking import check
 from agentcl.envs.domains.incidents.bounds import expected_from_estate, expected_without_memory
 from agentcl.envs.domains.incidents.deployments import DIAGNOSTICS, Deployment
-from agentcl.envs.domains.incidents.domain import FAMILIES, Incident, IncidentDomain, draw_incident
+from agentcl.envs.domains.incidents.domain import FAMILIES, IncidentDomain, draw_incident
 from agentcl.envs.domains.incidents.estates import (
     SHARED,
     alike,
@@ -23,6 +23,7 @@ from agentcl.envs.domains.incidents.estates import (
     deployment_of,
     estate_rules,
 )
+from agentcl.envs.domains.incidents.incident import Incident
 from agentcl.envs.policies import ReplayPolicy, play
 from agentcl.errors import InvalidInput
 

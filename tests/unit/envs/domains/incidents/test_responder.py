@@ -71,3 +71,9 @@ def test_what_is_no_lesson_is_refused(value: dict[str, str]) -> None:
     with pytest.raises(InvalidInput, match="lesson"):
         read_json(value)
     assert read_sentence("Drain the queue.") is None
+
+
+def test_what_is_not_told_in_controlled_english_is_refused_and_not_guessed_at() -> None:
+    domain = IncidentDomain(voice="natural")
+    with pytest.raises(InvalidInput, match="choose the voice controlled, or a model"):
+        played(domain.make(), next(domain.tasks("test")), (), 0)
