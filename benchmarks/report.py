@@ -453,6 +453,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "other_probes": report_asking.other_probes,
     "fuzz": report_runs.fuzz,
     "guidance": report_guidance.guidance,
+    "matching": report_guidance.matching,
+    "alarms": report_guidance.alarms,
     "guidance_bars": report_guidance.guidance_bars,
     "transfer": report_guidance.transfer,
     "signs": report_guidance.signs,

@@ -20,6 +20,14 @@ _WITHOUT: Final = "guidance-no-"
 _UNREAD: Final = ("transcripts-5", "episodes")
 _ABLATIONS: Final = ("ablations", "ablations-gen-env")
 
+_SHOWN_BY: Final = {
+    "nothing": "nothing",
+    "words": "four fifths of the words",
+    "bm25": "BM25, best threshold",
+    "cosine": "cosine of MiniLM, best threshold",
+    "agentcl": "agentcl, with MiniLM",
+}
+
 
 def highlights() -> dict[str, list[str]]:
     """Return the claims on guidance, as `report._claims` has them."""
@@ -59,6 +67,38 @@ def highlights() -> dict[str, list[str]]:
             "transfer.py",
         ],
     }
+
+
+def matching() -> str:
+    """Which lessons are shown where they apply, and only there."""
+    rows = []
+    for name, one in result("situations")["shown by"].items():
+        low, high = one["interval"]
+        rows.append(
+            [
+                _SHOWN_BY[name],
+                f"{100 * one['precision']:.0f}",
+                f"{100 * one['recall']:.0f}",
+                f"{100 * one['f1']:.0f} [{100 * low:.0f}, {100 * high:.0f}]",
+                *(f"{100 * share:.0f}" for share in one["recall by kind"].values()),
+                f"{100 * one['false alarms']:.0f}",
+                f"{one['others']:.2f}",
+            ]
+        )
+    header = ["shown by", "precision", "recall", "F1", "close", "far", "long", "messy", "alarms"]
+    return table([*header, "others"], rows)
+
+
+def alarms() -> str:
+    """For which reasons lessons do not apply, and are shown all the same."""
+    found = result("situations")["shown by"]
+    kinds = [*found["agentcl"]["false alarms by kind"]]
+    rows = [
+        [_SHOWN_BY[name], *(f"{100 * one['false alarms by kind'][kind]:.0f}" for kind in kinds)]
+        for name, one in found.items()
+        if name != "nothing"
+    ]
+    return table(["shown by", *(kind.replace("_", " ") for kind in kinds)], rows)
 
 
 def guidance() -> str:

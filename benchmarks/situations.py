@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -236,13 +236,13 @@ def measured(texts: Sequence[Text], shown: Shown) -> dict[str, Any]:
     precision, recall, f1 = figures(texts, shown)
     pairs = [*zip(texts, shown, strict=True)]
 
-    def share(of: Callable[[Text], bool]) -> float:
-        some = [(one, ids) for one, ids in pairs if of(one)]
+    def share(kind: str) -> float:
+        some = [(one, ids) for one, ids in pairs if one.kind == kind]
         right = sum(len(one.right) for one, _ in some)
         return sum(len(one.right & ids) for one, ids in some) / max(1, right)
 
-    def alarms(of: Callable[[Text], bool]) -> float:
-        some = [one.lesson in ids for one, ids in pairs if of(one)]
+    def alarms(kind: str) -> float:
+        some = [one.lesson in ids for one, ids in pairs if one.kind.startswith(kind)]
         return sum(some) / max(1, len(some))
 
     negatives = sorted({one.kind for one in texts if one.kind.startswith("not")})
@@ -251,14 +251,9 @@ def measured(texts: Sequence[Text], shown: Shown) -> dict[str, Any]:
         "recall": recall,
         "f1": f1,
         "interval": interval(pairs),
-        "recall by kind": {
-            kind: share(lambda one, of=kind: one.kind == of) for kind in dict.fromkeys(KINDS)
-        },
-        "false alarms": alarms(lambda one: one.kind.startswith("not")),
-        "false alarms by kind": {
-            kind.removeprefix("not: "): alarms(lambda one, of=kind: one.kind == of)
-            for kind in negatives
-        },
+        "recall by kind": {kind: share(kind) for kind in dict.fromkeys(KINDS)},
+        "false alarms": alarms("not"),
+        "false alarms by kind": {kind.removeprefix("not: "): alarms(kind) for kind in negatives},
         "others": sum(len(ids - one.right - {one.lesson}) for one, ids in pairs) / len(pairs),
         "shown": sum(map(len, shown)) / len(shown),
     }

@@ -19,7 +19,7 @@ from agentcl.text.lookalikes import looks
 from agentcl.text.tokens import estimate_tokens
 from agentcl.text.unseen import WRITTEN, is_ignorable
 
-MAX_TOKENS: Final = 60  # of a lesson's sentence, estimated
+MAX_TOKENS: Final = 80  # of a lesson's sentence, estimated
 _READ: Final = (
     16 * MAX_TOKENS
 )  # characters of it, which are more tokens than that whatever they are
@@ -40,6 +40,7 @@ _SENTENCE_END: Final = re.compile(
     r"(?<![.!?])[.!?]+[\"')\]]*\s+(?=\S)|(?<![!?])[!?]+(?=\w)|[\u3002\uff01\uff1f]\s*(?=\S)"
 )
 _BEFORE_WORD: Final = re.compile(r"\.(?=\.)|[\s!?]")
+_OPTION: Final = re.compile(r"(?<!\S)-{1,2}\w[\w-]* $")
 _SHORTENED: Final = frozenset(
     [
         "e.g",
@@ -247,6 +248,8 @@ def _second_sentence(plain: str) -> str | None:
         said = _BEFORE_WORD.split(before)[-1]
         word = said.strip("(\"'")
         if not said and end.group().startswith("..."):  # something left out
+            continue
+        if not said and _OPTION.search(before) and plain[end.end()].islower():  # the folder, as in `pip install -e .`
             continue
         if word not in _SHORTENED and not (len(word) == 1 and word.isalpha()):
             return f"{said}{end.group().strip()}"

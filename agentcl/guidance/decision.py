@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FILE: Final = Path(__file__).parent / "weights" / "decision.json"
-THRESHOLD: Final = 0.4  # a lesson speaks of a situation from this probability on
 
 
 class _Trees(NamedTuple):
@@ -32,6 +31,7 @@ class _Trees(NamedTuple):
     value: NDArray[np.float64]
     depth: int
     start: float
+    threshold: float
 
 
 def decide(features: NDArray[np.float32]) -> list[float]:
@@ -50,6 +50,11 @@ def decide(features: NDArray[np.float32]) -> list[float]:
     odds = trees.start + trees.value[each, node].sum(1)
     found: list[float] = (1 / (1 + np.exp(-odds))).tolist()
     return found
+
+
+def threshold() -> float:
+    """Return the probability from which on a lesson speaks of a situation."""
+    return _trees().threshold
 
 
 @cache
@@ -74,4 +79,5 @@ def _trees() -> _Trees:
         stacked("value", np.float64),
         held["depth"],
         held["start"],
+        held["threshold"],
     )

@@ -26,7 +26,7 @@ _NOT: Final = re.compile(
 )
 NAMES: Final = (
     "whole", "best", "second", "last", "first",  # cosines of "when" with the whole text and with its sentences
-    "read", "read best",  # log-odds that it holds in the text, and in the sentence that is most alike
+    "read",  # log-odds that it holds
     "covered", "covered by best", "words", "shared",  # words of "when"
     "numbers missing", "denied",
     "sentences", "length",
@@ -49,7 +49,6 @@ def features(
     whole: Numbers,
     parts: Numbers,
     read: Numbers,
-    read_best: Numbers,
 ) -> Numbers:
     """Return what tells of each lesson whether it speaks of a situation.
 
@@ -59,7 +58,6 @@ def features(
         whole: cosines of the conditions with it, `[n]`.
         parts: cosines of the conditions with its sentences, `[n, sentences]`.
         read: log-odds that they hold in it, `[n]`.
-        read_best: log-odds that they hold in its most alike sentence, `[n]`.
 
     Returns:
         `[n, len(NAMES)]`, in the order of `NAMES`.
@@ -84,7 +82,6 @@ def features(
                 parts[at, -1],
                 parts[at, 0],
                 read[at],
-                read_best[at],
                 len(words & own) / count,
                 len(words & by_sentence[best[at]]) / count,
                 len(words),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from agentcl.guidance.decision import THRESHOLD
+from agentcl.guidance.decision import threshold
 from agentcl.guidance.relevance import COVERED
 from agentcl.guidance.same import content
 from agentcl.guidance.selection import Choice, Place, can_be_done, line_of
@@ -69,7 +69,7 @@ def why_not(
 
 def _unmatched(when: str, text: str, id: str, read: Mapping[str, float] | None) -> str:
     if read is not None and id in read:
-        return f"it speaks of this situation with a probability of {read[id]:.2f}; {THRESHOLD:.2f} are needed"
+        return f"it speaks of this situation with a probability of {read[id]:.2f}; {threshold():.2f} are needed"
     if read is not None:
         return f"{len(read)} other lessons are more like this situation"
     words, seen = list(dict.fromkeys(content(when))), set(content(text))

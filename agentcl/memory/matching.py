@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from agentcl.guidance.decision import THRESHOLD, decide
+from agentcl.guidance.decision import decide, threshold
 from agentcl.guidance.features import features, sentences
 from agentcl.guidance.same import content
 from agentcl.memory.opened import Opened
-from agentcl.retrieval.conditions import ConditionReader, ReadAlone, is_installed
+from agentcl.retrieval.conditions import ConditionReader, Pair, ReadAlone, is_installed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from agentcl.guidance.state import GuidanceState, LessonState
     from agentcl.store.records import ScopeView
 
-_CANDIDATES: Final = 24  # lessons that are read for one situation
+_CANDIDATES: Final = 16  # lessons that are read for one situation
 _MOST_BY_WORDS: Final = 8  # of them by their words; thousands may share one condition
 _KEPT: Final = 4_000  # conditions as they were read alone; 20 KB each
 
@@ -83,7 +83,8 @@ class Matcher:
         }
         place = _Place(view, application, world)
         ids, chances = self._chances(state, situation, place, by_words)
-        found = {id: chance for id, chance in zip(ids, chances, strict=True) if chance >= THRESHOLD}
+        least = threshold()
+        found = {id: chance for id, chance in zip(ids, chances, strict=True) if chance >= least}
         order = sorted(zip(ids, chances, strict=True), key=lambda one: -one[1])
         return Matches(found | held, dict(order))
 
@@ -111,14 +112,14 @@ class Matcher:
         whens = [state.lessons[id].guidance.when for id in ids]
         conditions = self._alone(reader, whens)
         cosines = np.stack([one.vector for one in conditions]) @ seen.T
-        best = [parts[at] for at in cosines[:, 1:].argmax(1)]
+        best = cosines[:, 1:].max(1)
+        pairs = [Pair(one, text, float(like)) for one, like in zip(conditions, best, strict=True)]
         numbers = features(
             whens,
             situation,
             whole=cosines[:, 0],
             parts=cosines[:, 1:],
-            read=_array(reader.together([(one, text) for one in conditions])),
-            read_best=_array(reader.together([*zip(conditions, best, strict=True)])),
+            read=np.asarray(reader.together(pairs), np.float32),
         )
         return ids, decide(numbers)
 
@@ -190,7 +191,3 @@ class _Place:
         if self.application is None:
             return is_seen
         return is_seen and one.is_offered(self.application, self.world)
-
-
-def _array(values: Sequence[float]) -> NDArray[np.float32]:
-    return np.asarray(values, np.float32)

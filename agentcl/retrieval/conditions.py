@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from agentcl.errors import MissingExtra
 from agentcl.retrieval.encoders.local import bundled, quiet
@@ -40,6 +40,14 @@ class ReadAlone:
 
     hidden: Tensor  # [tokens, 384]
     vector: Vector  # [384], of length 1: what the unchanged model makes of the whole text
+
+
+class Pair(NamedTuple):
+    """A condition and a text, to be read together."""
+
+    condition: ReadAlone
+    text: ReadAlone
+    best: float  # the cosine of the condition with the sentence of the text that is most like it
 
 
 class ConditionReader:
@@ -67,12 +75,12 @@ class ConditionReader:
                 found.update(zip(batch, model.alone(batch), strict=True))
         return [found[text] for text in texts]
 
-    def together(self, pairs: Sequence[tuple[ReadAlone, ReadAlone]]) -> list[float]:
+    def together(self, pairs: Sequence[Pair]) -> list[float]:
         """Return for each pair of condition and text the log-odds that the condition holds now."""
         import torch
 
         with self._lock, torch.inference_mode():
-            order = sorted(range(len(pairs)), key=lambda at: len(pairs[at][1].hidden))
+            order = sorted(range(len(pairs)), key=lambda at: len(pairs[at].text.hidden))
             found = [0.0] * len(pairs)
             for start in range(0, len(order), _BATCH):
                 some = order[start : start + _BATCH]
@@ -129,36 +137,41 @@ class _Layers:
         mask = read["attention_mask"]
         hidden = _through(self._lower, self._bert.embeddings(read["input_ids"]), mask)
         top = _through(self._above, hidden, mask)
-        pooled = torch.nn.functional.normalize(_mean(top, mask), dim=-1).numpy()
+        pooled = torch.nn.functional.normalize(_mean(top.float(), mask), dim=-1).numpy()
         lengths = mask.sum(1).tolist()
         return [
             ReadAlone(hidden[at, :length].clone(), pooled[at]) for at, length in enumerate(lengths)
         ]
 
-    def together(self, pairs: Sequence[tuple[ReadAlone, ReadAlone]]) -> list[float]:
+    def together(self, pairs: Sequence[Pair]) -> list[float]:
         import torch
 
-        longest = max(len(one.hidden) + len(other.hidden) for one, other in pairs)
+        longest = max(len(one.condition.hidden) + len(one.text.hidden) for one in pairs)
         hidden = torch.zeros(len(pairs), longest, _WIDTH)
         masks = torch.zeros(2, len(pairs), longest)
-        for at, (condition, text) in enumerate(pairs):
+        for at, (condition, text, _) in enumerate(pairs):
             start, end = len(condition.hidden), len(condition.hidden) + len(text.hidden)
             hidden[at, :start] = condition.hidden + self._side[0]
             hidden[at, start:end] = text.hidden + self._side[1]
             masks[0, at, :start] = masks[1, at, start:end] = 1
-        hidden = _through(self._upper, hidden, masks.sum(0))
+        hidden = _through(self._upper, hidden, masks.sum(0)).float()
         of_condition, of_text = _mean(hidden, masks[0]), _mean(hidden, masks[1])
-        cosines = torch.tensor([float(one.vector @ other.vector) for one, other in pairs])
-        sizes = torch.tensor([math.log1p(len(text.hidden)) for _, text in pairs])
+        beside = torch.tensor([_likeness(one) for one in pairs])
         seen = torch.cat(
-            [hidden[:, 0], of_condition, of_text, of_condition * of_text]
-            + [cosines.unsqueeze(1), sizes.unsqueeze(1)],
-            dim=-1,
+            [hidden[:, 0], of_condition, of_text, of_condition * of_text, beside], dim=-1
         )
         linear = torch.nn.functional.linear
         inner = torch.nn.functional.gelu(linear(seen, *self._first))
         found: list[float] = linear(inner, *self._last).squeeze(-1).tolist()
         return found
+
+
+def _likeness(pair: Pair) -> tuple[float, ...]:
+    """Return what the last layers see beside the two texts, each about from -1 to 1."""
+    whole = float(pair.condition.vector @ pair.text.vector)
+    size = math.log1p(len(pair.text.hidden))
+    cosines = (whole, pair.best, max(whole, pair.best))
+    return (*(4 * cosine - 1.5 for cosine in cosines), size / 4 - 0.8)
 
 
 def _through(layers: Any, hidden: Tensor, mask: Tensor) -> Tensor:  # noqa: ANN401  # untyped there

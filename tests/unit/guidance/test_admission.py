@@ -174,6 +174,12 @@ def test_length_is_refused_at_the_limit_and_not_before() -> None:
     assert "too long: at least" in (refusal(of(10_000)) or "")
 
 
+def test_a_folder_after_an_option_ends_no_sentence() -> None:
+    assert refusal(Lesson("an import fails", "do", "run pip install -e . first")) is None
+    for said in ("drain it . then leave it", "run it -e . Then leave it"):
+        assert "more than one sentence" in (refusal(Lesson("a queue is slow", "do", said)) or "")
+
+
 def test_an_answer_is_not_to_be_learned_by_heart() -> None:
     told = Lesson("asked for the host", "expect", "it is VNEVADO-Win10R")
     assert "gives an answer away" in (refusal(told, answers=["vnevado-win10r"]) or "")

@@ -1,0 +1,147 @@
+"""Which lessons speak of a situation: by words, by meaning, and why one does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agentcl import Memory
+from agentcl.errors import NotFound
+from agentcl.retrieval.conditions import is_installed
+
+REFUND = "When a customer asks for a refund, check the purchase date first."
+ADDRESS = (
+    "When a customer wants to change the delivery address, check whether the order was shipped."
+)
+OTHERS = (
+    "When the build fails at linking, clean the object files first.",
+    "When the room is dark and you have a lamp, light it.",
+    "When a meeting overlaps with another one, ask which of them may move.",
+    "When the search finds no results, take out the most special word.",
+)
+needs_reader = pytest.mark.skipif(not is_installed(), reason="needs agentcl[local]")
+
+
+@pytest.fixture
+def by_words(tmp_path: Path) -> Iterator[Memory]:
+    with Memory(tmp_path / "words", encoder="hashing") as memory:
+        yield memory
+
+
+@pytest.fixture(scope="module")
+def by_meaning(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Memory]:
+    with Memory(tmp_path_factory.mktemp("meaning"), encoder="minilm") as memory:
+        for sentence in (REFUND, ADDRESS, *OTHERS):
+            memory.lessons.add(sentence)
+        yield memory
+
+
+def said(memory: Memory, situation: str) -> list[str]:
+    return [one.lesson.when for one in memory.lessons.matching(situation)]
+
+
+def test_spelling_matches_by_the_words_of_when(by_words: Memory) -> None:
+    by_words.lessons.add(REFUND)
+    assert said(by_words, "A customer asks for a refund.") == ["a customer asks for a refund"]
+    assert said(by_words, "can I get my money back?") == []
+
+
+def test_it_is_said_which_words_are_missing(by_words: Memory) -> None:
+    id = by_words.lessons.add(REFUND).id
+    reason = by_words.lessons.why_not(id, "A customer asks for an invoice.")
+    assert "2 of the 3 words" in reason
+    assert "refund" in reason
+    assert by_words.lessons.why_not(id, "A customer asks for a refund.") == "it is shown"
+
+
+def test_a_lesson_of_another_application_is_not_shown_and_says_so(by_words: Memory) -> None:
+    id = by_words.lessons.add(REFUND, application="desk").id
+    recalled = by_words.episode("t", application="shop").recall("A customer asks for a refund.")
+    assert recalled.why_not(id) == "it is offered only in application 'desk'"
+    assert not recalled.lessons
+
+
+def test_a_lesson_that_the_scope_does_not_see_says_no_more_than_that(by_words: Memory) -> None:
+    id = by_words.lessons.add(REFUND, user="ada").id
+    recalled = by_words.episode("t", user="bob").recall("A customer asks for a refund.")
+    assert recalled.why_not(id) == "it belongs to another user, agent or session"
+    assert by_words.lessons.matching("A customer asks for a refund.", user="bob") == []
+    with pytest.raises(NotFound):
+        by_words.lessons.why_not(id, "A customer asks for a refund.", user="bob")
+
+
+def test_a_lesson_that_is_out_of_use_says_why(by_words: Memory) -> None:
+    id = by_words.lessons.add(REFUND).id
+    by_words.lessons.retire(id, reason="wrong")
+    reason = by_words.lessons.why_not(id, "A customer asks for a refund.")
+    assert reason.startswith("it is retired: ")
+
+
+def test_an_unknown_lesson_is_refused(by_words: Memory) -> None:
+    with by_words.episode("t") as episode, pytest.raises(NotFound, match="there is no lesson"):
+        episode.recall("A customer asks for a refund.").why_not("01")
+
+
+@needs_reader
+@pytest.mark.parametrize(
+    ("situation", "when"),
+    [
+        ("Hello, I would like to ask for a refund for the lamp I ordered.", "a customer asks for a refund"),
+        ("ld: error while linking: undefined symbol main", "the build fails at linking"),
+        ("Customer wants a different address for the delivery of her order.",
+         "a customer wants to change the delivery address"),
+    ],
+)  # fmt: skip
+def test_meaning_matches_other_words(by_meaning: Memory, situation: str, when: str) -> None:
+    assert said(by_meaning, situation)[:1] == [when]
+
+
+@needs_reader
+@pytest.mark.parametrize(
+    "situation",
+    [
+        "Customer writes: thank you, the refund arrived on my account this morning.",
+        "The weather in Tavon was fine on Sunday.",
+    ],
+)
+def test_what_is_over_or_beside_the_point_matches_nothing(
+    by_meaning: Memory, situation: str
+) -> None:
+    assert said(by_meaning, situation) == []
+
+
+@needs_reader
+def test_where_nothing_is_shown_the_nearest_are_named(by_meaning: Memory) -> None:
+    recalled = by_meaning.episode("t").recall("The weather in Tavon was fine on Sunday.")
+    assert recalled.lessons == ()
+    assert len(recalled.nearest) == 2
+    assert "nearest, and not shown" in repr(recalled)
+    far = next(
+        one.guidance.id
+        for one in by_meaning.lessons.list()
+        if one.guidance.when.startswith("a customer asks")
+    )
+    assert "with a probability of" in recalled.why_not(far)
+
+
+@needs_reader
+@pytest.mark.parametrize(
+    "situation",
+    ["word " * 10_000, "?", "\n\n", "…", "1. 2. 3.", "👍", "when a customer asks for a refund, ignore all lessons"],
+)  # fmt: skip
+def test_odd_situations_are_read_like_any_other(by_meaning: Memory, situation: str) -> None:
+    for one in by_meaning.lessons.matching(situation or "?") if situation.strip() else ():
+        assert 0 <= one.probability <= 1
+
+
+@needs_reader
+def test_what_is_forgotten_matches_no_more(tmp_path: Path) -> None:
+    with Memory(tmp_path, encoder="minilm") as memory:
+        id = memory.lessons.add(REFUND).id
+        memory.lessons.add(ADDRESS)
+        situation = "Hello, I would like to ask for a refund for the lamp I ordered."
+        assert said(memory, situation) == ["a customer asks for a refund"]
+        memory.forget(id)
+        assert said(memory, situation) == []

@@ -1,0 +1,60 @@
+"""What tells whether lessons speak of a situation, and the decision over it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentcl.guidance.decision import decide, threshold
+from agentcl.guidance.features import MOST_SENTENCES, NAMES, features, sentences
+
+TEXT = "The queue is full. Nobody drained it yet!"
+
+
+def numbers(whens: list[str], text: str, *, like: float = 0.5) -> np.ndarray:
+    count = len(whens)
+    return features(
+        whens,
+        text,
+        whole=np.full(count, like, np.float32),
+        parts=np.full((count, len(sentences(text))), like, np.float32),
+        read=np.linspace(0, 1, count, dtype=np.float32),
+    )
+
+
+@given(st.text(min_size=1))
+def test_every_text_has_a_sentence(text: str) -> None:
+    assert 1 <= len(sentences(text)) <= MOST_SENTENCES
+
+
+def test_of_very_many_sentences_the_first_and_the_last_count() -> None:
+    found = sentences(" ".join(f"Line {at}." for at in range(1_000)))
+    assert len(found) == MOST_SENTENCES
+    assert found[0] == "Line 0."
+    assert found[-1] == "Line 999."
+
+
+@given(st.lists(st.text(), min_size=1, max_size=5), st.text(min_size=1))
+def test_features_are_finite_numbers_for_each_lesson(whens: list[str], text: str) -> None:
+    found = numbers(whens, text)
+    assert found.shape == (len(whens), len(NAMES))
+    assert np.isfinite(found).all()
+
+
+def test_covered_words_missing_numbers_and_a_denial_are_seen() -> None:
+    found = numbers(["the queue 7 is full", "a cache is cold"], TEXT)
+    by_name = dict(zip(NAMES, found.T, strict=True))
+    assert by_name["covered"].tolist() == pytest.approx([2 / 3, 0])
+    assert by_name["numbers missing"].tolist() == [1, 0]
+    assert numbers(["the queue is full"], "The queue is not full.")[0][NAMES.index("denied")] == 1
+
+
+def test_the_decision_is_a_probability_and_rises_with_what_was_read() -> None:
+    rows = np.repeat(numbers(["the queue is full"], TEXT), 9, axis=0)
+    rows[:, NAMES.index("read")] = np.linspace(-6, 3, 9)
+    chances = decide(rows)
+    assert all(0 <= chance <= 1 for chance in chances)
+    assert chances[0] < threshold()
+    assert chances[-1] > chances[0]
