@@ -40,4 +40,7 @@ class TestGuidedClerk(ActorContract):
 def test_it_goes_on_where_nothing_is_left_to_try(
     made: Callable[[], GuidedResponder | GuidedClerk],
 ) -> None:
-    assert made().act(Situation("g", "The queue Orvo is slow.", offered=())).action == "nothing is left to try"
+    assert (
+        made().act(Situation("g", "The queue Orvo is slow.", offered=())).action
+        == "nothing is left to try"
+    )
