@@ -36,7 +36,7 @@ from results import CACHE, machine, save, table
 from agentcl import Agent, Memory, OpenAIChat, OutcomeTeacher, Student, Teacher
 from agentcl.agents import Distilled, Distiller, Transcript
 from agentcl.envs.acting import Act, Actor, Situation
-from agentcl.envs.base import Task
+from agentcl.envs.base import Instructive, Task
 from agentcl.envs.domains.incidents.domain import BOTH, FAMILIES, PHRASINGS, VOICES, IncidentDomain
 from agentcl.envs.domains.incidents.responder import Responder
 from agentcl.envs.streams.builders import pools_of, random_stream
@@ -53,7 +53,7 @@ MAX_TOKENS: Final = 64  # of a thought and an action
 class Told:
     """An actor that is told the true rules of each situation."""
 
-    def __init__(self, actor: Actor, domain: IncidentDomain) -> None:
+    def __init__(self, actor: Actor, domain: Instructive) -> None:
         self._actor, self._domain = actor, domain
 
     def act(self, situation: Situation) -> Act | None:

@@ -13,7 +13,7 @@ from agentcl.agents.forms import FORMS
 from agentcl.agents.probes import CONDITIONS
 
 _REAL: Final = "outcomes-qwen2.5-coder-1.5b-remedy"
-_MEMORIES: Final = {
+_MEMORIES: Final[dict[str, str]] = {
     "none": "nothing",
     "rules": "told the true rules",
     "rules-told": "told them, the model shown no examples",
@@ -81,8 +81,17 @@ def other_probes() -> str:
 
 def outcomes() -> str:
     """What frozen models make of incidents, with lessons drawn from what followed what."""
+    return _lives("outcomes", _MEMORIES)
+
+
+def desk() -> str:
+    """What comes of tickets at the desk; the last fifth is in phrasings that were not heard before."""
+    return _lives("desk", _MEMORIES | {"taught": "guidance, taught by the player itself"})
+
+
+def _lives(kind: str, memories: Mapping[str, str]) -> str:
     rows = []
-    for file in sorted(RESULTS.glob("outcomes-*.json"), key=_responder_last):
+    for file in sorted(RESULTS.glob(f"{kind}-*.json"), key=_script_last):
         found = result(file.stem)
         for memory, one in found["memories"].items():
             last = one["solved by fifths"][-1]
@@ -93,7 +102,7 @@ def outcomes() -> str:
                     found["player"],
                     found["family"],
                     found.get("voice", "controlled"),
-                    _MEMORIES[memory],
+                    memories[memory],
                     str(one["episodes"]),
                     f"{100 * one['solved']:.0f}",
                     f"{100 * last:.0f} [{100 * low:.0f}, {100 * high:.0f}]",
@@ -113,8 +122,8 @@ def outcomes() -> str:
     return table(header, rows)
 
 
-def _responder_last(file: Path) -> tuple[bool, str]:
-    return "-responder-" in file.name, file.name
+def _script_last(file: Path) -> tuple[bool, str]:
+    return any(f"-{name}-" in file.name for name in ("responder", "clerk")), file.name
 
 
 def _models() -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -22,7 +22,7 @@ from agentcl.bench.learners import (
     record,
 )
 from agentcl.bench.questions import Reader, View
-from agentcl.bench.scripted import SCRIPTED, GuidedResponder
+from agentcl.bench.scripted import GUIDED, SCRIPTED
 from agentcl.bench.settings import (
     AgentSettings,
     Learning,
@@ -32,7 +32,6 @@ from agentcl.bench.settings import (
 )
 from agentcl.envs.acting import Actor
 from agentcl.envs.base import Domain, Environment
-from agentcl.envs.domains.incidents.responder import Responder
 from agentcl.envs.isolation import IsolatedEnvironment
 from agentcl.envs.policies import policies_of
 from agentcl.envs.questions.fact_consolidation import fact_consolidation_stream
@@ -220,12 +219,12 @@ def make_student(settings: AgentSettings, model: ChatModel | None) -> tuple[Acto
 def _pupil(settings: AgentSettings, model: ChatModel | None) -> tuple[Actor, Distiller]:
     """Return who acts with guidance, and the same as its own teacher."""
     if model is None:
-        if settings.name != Responder.name:
+        if settings.name not in GUIDED:
             raise ConfigError(
                 f"the agent {settings.name!r} neither follows lessons nor draws them; for the baseline of guidance "
-                f"choose model or {Responder.name}"
+                f"choose model, {' or '.join(GUIDED)}"
             )
-        scripted = GuidedResponder()
+        scripted = GUIDED[settings.name]()
         return scripted, scripted
     if settings.model == REFERENCE_NAME:  # asked in the very forms of its training
         trained, tokens = settings.instructions, settings.max_tokens

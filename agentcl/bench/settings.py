@@ -67,7 +67,7 @@ class QuestionSettings:
 class AgentSettings:
     """Who acts or reads."""
 
-    name: str = "model"  # model, responder, investigator, random, null, oracle; for questions also "" (nobody reads)
+    name: str = "model"  # model, responder, investigator, clerk, random, null, oracle; for questions also "" (nobody reads)
     model: str = "reference"  # the reference model in this process, a folder, or a name at `url`
     url: str = ""  # of an OpenAI-compatible endpoint
     learn: Learning = (

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     )
     from agentcl.envs.batch import EnvironmentBatch
     from agentcl.envs.checking import Finding, check
+    from agentcl.envs.domains.desk.domain import DeskDomain
+    from agentcl.envs.domains.desk.tools import desk_tools
     from agentcl.envs.domains.excytin.domain import ExcytinDomain, IncidentLogsDomain
     from agentcl.envs.domains.incidents.domain import IncidentDomain
     from agentcl.envs.domains.taubench import TauBenchDomain, scripted_user
@@ -90,14 +92,14 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "READ_ONLY", "SPLITS", "Act", "Actor", "Arrival", "Bounded", "Bounds", "Determinism", "Domain",
+    "READ_ONLY", "SPLITS", "Act", "Actor", "Arrival", "Bounded", "Bounds", "DeskDomain", "Determinism", "Domain",
     "EngineEnvironment", "Environment", "EnvironmentBatch", "ExcytinDomain", "Finding",
     "FromGymnasium", "IncidentDomain", "IncidentLogsDomain", "Instructive", "IsolatedEnvironment",
     "Names", "NullPolicy", "Observation", "Oracle", "OraclePolicy", "Outcome", "Played", "Policy",
     "Pools", "Question", "QuestionStream", "RandomPolicy", "ReplayPolicy", "Score", "Situation",
     "Split", "StreamItem", "Task", "TaskStream", "TauBenchDomain", "ToGymnasium", "act_until_over",
     "adapt_stream", "alternating_stream", "block_stream", "by_difficulty", "by_similarity",
-    "changing_stream", "check", "difficulty", "domain_names", "exact_match",
+    "changing_stream", "check", "desk_tools", "difficulty", "domain_names", "exact_match",
     "fact_consolidation_stream", "gen_env_stream", "gen_task_stream", "has_all_at",
     "hotpotqa_stream", "interleaved_stream", "is_no_answer", "load_stream", "longmemeval_streams",
     "memory_agent_bench_streams", "ndcg_at", "newest", "normalise", "open_domain", "oracle_steps",
@@ -114,6 +116,8 @@ if not TYPE_CHECKING:
         "checking": "Finding check",
         "engines": "EngineEnvironment",
         "domains.taubench": "TauBenchDomain scripted_user",
+        "domains.desk.domain": "DeskDomain",
+        "domains.desk.tools": "desk_tools",
         "domains.incidents.domain": "IncidentDomain",
         "domains.excytin.domain": "ExcytinDomain IncidentLogsDomain",
         "gymnasium": "FromGymnasium ToGymnasium",

@@ -12,6 +12,7 @@ from agentcl.text.suggesting import did_you_mean
 
 _OWN: Final = {
     "babyai": "agentcl.envs.domains.babyai:BabyAIDomain",
+    "desk": "agentcl.envs.domains.desk.domain:DeskDomain",
     "excytin-lite": "agentcl.envs.domains.excytin.domain:ExcytinDomain",
     "household": "agentcl.envs.domains.household:HouseholdDomain",
     "incident-logs": "agentcl.envs.domains.excytin.domain:IncidentLogsDomain",

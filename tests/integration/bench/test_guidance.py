@@ -324,3 +324,15 @@ def test_who_remembers_nothing_is_charged_for_no_lesson() -> None:
     taught = BaselinePlayer(lambda item: memory, *responder())
     rows = list(play_tasks(Part("last-1", 0), _stream(["remedy"], 2), taught, domain.make))
     assert all(row.learned for row in rows)
+
+
+def test_at_the_desk_a_run_learns_the_policy_that_nobody_tells(tmp_path: Path) -> None:
+    asked = tables("none", "guidance", "oracle", domain="desk", families=["return"], episodes=40)
+    folder = run(tmp_path / "run", {**asked, "agent": {"name": "clerk"}, "seeds": [0, 1]})
+    assert score(list(folder.rows("oracle"))) == 1
+    solved = {
+        name: sum(row.score == 1 for row in folder.rows(name) if row.number >= 20)
+        for name in ("none", "guidance")
+    }
+    assert solved["guidance"] > 2 * solved["none"]
+    assert not any(row.leaks for row in folder.rows())

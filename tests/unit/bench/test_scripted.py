@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from agentcl.bench.scripted import GuidedResponder
+from collections.abc import Callable
+
+import pytest
+
+from agentcl.bench.scripted import GUIDED, GuidedClerk, GuidedResponder
 from agentcl.envs.acting import Actor, Situation
 from agentcl.envs.base import Environment, Task
+from agentcl.envs.domains.desk.domain import DeskDomain
 from agentcl.envs.domains.incidents.domain import IncidentDomain
 from agentcl.testing import ActorContract
 
@@ -20,8 +25,22 @@ class TestGuidedResponder(ActorContract):
         return next(IncidentDomain().tasks("test", family="control"))
 
 
-def test_it_goes_on_where_nothing_is_left_to_try() -> None:
+class TestGuidedClerk(ActorContract):
+    def open(self) -> Actor:
+        return GuidedClerk()
+
+    def environment(self) -> Environment:
+        return DeskDomain().make()
+
+    def task(self) -> Task:
+        return next(DeskDomain().tasks("test", family="control"))
+
+
+@pytest.mark.parametrize("made", GUIDED.values())
+def test_it_goes_on_where_nothing_is_left_to_try(
+    made: Callable[[], GuidedResponder | GuidedClerk],
+) -> None:
     assert (
-        GuidedResponder().act(Situation("g", "The queue Orvo is slow.", offered=())).action
+        made().act(Situation("g", "The queue Orvo is slow.", offered=())).action
         == "nothing is left to try"
     )
