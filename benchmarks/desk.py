@@ -23,7 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from outcomes import MAX_TOKENS, PARTS, Told, show, summary
-from results import CACHE, machine, save
+from results import CACHE, machine, save, with_earlier
 
 from agentcl import Agent, Memory, OpenAIChat, OutcomeTeacher, Student, Teacher
 from agentcl.agents import Distiller
@@ -45,6 +45,7 @@ def main() -> None:
     parser.add_argument("--url", default="", help="of an endpoint; without: the scripted clerk")
     parser.add_argument("--model", default=GuidedClerk.name, help="as the endpoint names it")
     parser.add_argument("--family", default="return", choices=DOMAIN.families)
+    parser.add_argument("--encoder", default="hashing", help="of the memory")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--episodes", type=int, default=100, help="of a seed")
     parser.add_argument("--only", default=",".join(MEMORIES), help="some of the memories")
@@ -64,12 +65,15 @@ def main() -> None:
         "player": asked.model,
         "family": asked.family,
         "voice": "natural",
+        "encoder": asked.encoder,
         "seeds": asked.seeds,
         "episodes": asked.episodes,
         "is_frozen": endpoint is None or endpoint.fingerprint() == before,
         "memories": found,
     }
-    save(f"desk-{asked.model}-{asked.family}", result)
+    encoded = "" if asked.encoder == "hashing" else f"-{asked.encoder}"
+    name = f"desk-{asked.model}-{asked.family}{encoded}"
+    save(name, with_earlier(name, result, "memories"))
 
 
 def life(model: ChatModel | None, name: str, seed: int, asked: argparse.Namespace) -> list[Episode]:
@@ -77,7 +81,7 @@ def life(model: ChatModel | None, name: str, seed: int, asked: argparse.Namespac
     actor, itself = player(model)
     teachers: dict[str, Distiller] = {"outcomes": OutcomeTeacher(), "taught": itself}
     environment, played = DOMAIN.make(), list[Episode]()
-    with tempfile.TemporaryDirectory() as folder, Memory(folder, encoder="hashing") as memory:
+    with tempfile.TemporaryDirectory() as folder, Memory(folder, encoder=asked.encoder) as memory:
         acting = Told(actor, DOMAIN) if name == "rules" else actor
         agent = Agent(memory, acting, teacher=teachers.get(name))
         for item in items(80 + seed, asked.family, asked.episodes, seed):

@@ -31,7 +31,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from listening import Listener
-from results import CACHE, machine, save, table
+from results import CACHE, machine, save, table, with_earlier
 
 from agentcl import Agent, Memory, OpenAIChat, OutcomeTeacher, Student, Teacher
 from agentcl.agents import Distilled, Distiller, Transcript
@@ -89,6 +89,7 @@ def main() -> None:
     parser.add_argument("--model", default=Responder.name, help="as the endpoint names it")
     parser.add_argument("--family", default="remedy", choices=FAMILIES)
     parser.add_argument("--voice", default=VOICES[0], choices=VOICES)
+    parser.add_argument("--encoder", default="hashing", help="of the memory")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--episodes", type=int, default=60, help="of a seed")
     parser.add_argument("--only", default=",".join(MEMORIES), help="some of the memories")
@@ -110,13 +111,16 @@ def main() -> None:
         "player": asked.model,
         "family": asked.family,
         "voice": asked.voice,
+        "encoder": asked.encoder,
         "seeds": asked.seeds,
         "episodes": asked.episodes,
         "is_frozen": endpoint is None or endpoint.fingerprint() == before,
         "memories": found,
     }
     voiced = "" if asked.voice == VOICES[0] else f"-{asked.voice}"
-    save(f"outcomes-{asked.model}-{asked.family}{voiced}", result)
+    encoded = "" if asked.encoder == "hashing" else f"-{asked.encoder}"
+    name = f"outcomes-{asked.model}-{asked.family}{voiced}{encoded}"
+    save(name, with_earlier(name, result, "memories"))
 
 
 def life(model: ChatModel | None, name: str, seed: int, asked: argparse.Namespace) -> list[Episode]:
@@ -132,7 +136,7 @@ def life(model: ChatModel | None, name: str, seed: int, asked: argparse.Namespac
     everything = AllShown(actor)
     actor = everything if name == "all-shown" else actor
     environment, played = domain.make(), list[Episode]()
-    with tempfile.TemporaryDirectory() as folder, Memory(folder, encoder="hashing") as memory:
+    with tempfile.TemporaryDirectory() as folder, Memory(folder, encoder=asked.encoder) as memory:
         teaches = everything if name == "all-shown" else teacher(model, name)
         agent = Agent(memory, actor, teacher=teaches)
         for item in random_stream(domain.name, pools, episodes=asked.episodes, seed=seed):

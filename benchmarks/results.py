@@ -38,6 +38,17 @@ def save(name: str, result: dict[str, Any]) -> None:
     print(f"\nwritten to {path.relative_to(Path(__file__).parent.parent)}")
 
 
+def with_earlier(name: str, result: dict[str, Any], parts: str) -> dict[str, Any]:
+    """Return a result with the parts of an earlier one that it has not, if all else was the same."""
+    path = FOLDER / f"{name}.json"
+    held = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    told = {"machine", parts}
+    is_same = {key: value for key, value in held.items() if key not in told} == {
+        key: value for key, value in result.items() if key not in told
+    }
+    return {**result, parts: {**held[parts], **result[parts]}} if is_same else result
+
+
 def table(header: list[str], rows: list[list[str]]) -> None:
     """Print a table with aligned columns."""
     widths = [max(len(row[n]) for row in [header, *rows]) for n in range(len(header))]
