@@ -450,6 +450,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "following": report_asking.following,
     "written": report_asking.written,
     "outcomes": report_asking.outcomes,
+    "demonstrations": report_asking.demonstrations,
     "other_probes": report_asking.other_probes,
     "fuzz": report_runs.fuzz,
     "guidance": report_guidance.guidance,

@@ -527,6 +527,10 @@ class GuidanceState:
         )
         return Belief(stage, 1.0, mean, sd, shown, withheld, 0, 0, why)
 
+    def clusters_of_stretches(self, ended: Ended, scope: Scope) -> tuple[str, ...]:
+        """Return the kinds of task in which a coin decided of a scope's stretches that ended so, sorted."""
+        return self.credit.clusters(_arm_of(ended, scope), sight_of(scope.view()))
+
     def sight(self, id: str, view: ScopeView | None = None) -> Sight:
         """Return whose evidence of a lesson counts in full for a view; an open one sees as its owner does."""
         if view is not None and view.user is not None:

@@ -1,14 +1,14 @@
 """Past stretches for a situation: found by task and by situation, and cut to the steps that mattered.
 
-Finding follows P-RAG (arXiv 2409.11279): an earlier episode counts by how like its task is and how like a situation
-in it is, and each new try sees the last ones. A likeness is the mean of two: the cosine by the memory's encoder, and
+Finding follows P-RAG (arXiv 2409.11279): an earlier episode counts by how like a situation in it is and how like its
+task is, and each new try sees the last ones. A likeness is the mean of two: the cosine by the memory's encoder, and
 the share of the earlier text's words that are in the present one.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Final
@@ -34,9 +34,8 @@ _MOST_CHARS: Final = 300  # of each text of it
 # A past situation is like the present one if more than so much of its words is in it, or the cosine of both is higher.
 # That is only to leave out what has nothing to do with it: what showing the others is worth, outcomes say.
 _LIKE: Final = 0.5
-_DIGITS: Final = (
-    1  # of a likeness: what is alike to a tenth is equal, and then the newer one counts
-)
+_TELLING: Final = 2  # words of a situation that says something
+_DIGITS: Final = 1  # of a likeness: what is alike to a tenth is equal; the newer one counts
 _DEPTH: Final = 1_000  # entries asked of the index ...
 _READ: Final = 75  # ... and of these, that are looked at; so many at a time
 _AT_ONCE: Final = 25
@@ -53,15 +52,17 @@ class Finder:
     def find(self, state: GuidanceState, situation: str, *, limit: int) -> list[Stretch]:
         """Return stretches of the same kind of task and world, at most `limit` that ended well and as many that failed.
 
-        The likest come first, of equals the newest. Left out is what a rollback took back, or came from a memory that
-        is not one's own. Where the encoder does not answer, nothing is found.
+        All had a situation like this one. Those whose task is like this one too come first, of equals the newest. Left
+        out is what a rollback took back, and what came from a memory that is not one's own. Where the encoder does not
+        answer, nothing is found.
         """
         known: dict[str, Episode | None] = {}  # None: may not be shown
-        likeness: dict[str, float] = {}
+        enough = 3 * limit
         try:
-            for text, kind in ((situation, Step.kind), (self._task, Episode.kind)):
-                for id, share in self._alike(state, text, kind, known, 3 * limit).items():
-                    likeness[id] = likeness.get(id, 0.0) + share
+            likeness = self._alike(state, situation, Step.kind, known, enough)
+            if likeness:
+                by_task = self._alike(state, self._task, Episode.kind, known, enough)
+                likeness = {id: share + by_task.get(id, 0.0) for id, share in likeness.items()}
         except EncoderUnavailable as error:
             logger.warning("no past stretch is found, since the encoder gives no vector: %s", error)
             return []
@@ -91,7 +92,9 @@ class Finder:
         found: dict[str, float] = {}
         for record, cosine in self._entries(text, kind):
             own = set(content(record.search_text()))
-            share = len(own & words) / len(own) if own else 1.0
+            if isinstance(record, Step) and not _says_something(record.seen, own):
+                continue
+            share = len(own & words) / len(own) if own else 0.0
             id = record.episode_id if isinstance(record, Step) else record.id
             if id in found or max(share, 0.0 if self._opened.is_lexical else cosine) <= _LIKE:
                 continue
@@ -142,15 +145,15 @@ class Finder:
         )
 
     def _stretch(self, episode: Episode) -> Stretch | None:
-        steps = cut(
-            steps_of(self._opened.journal, episode.id, self._view),
-            is_success=bool(episode.is_success),
-        )
+        every = steps_of(self._opened.journal, episode.id, self._view)
+        steps = cut(every, is_success=bool(episode.is_success))
         if not steps:
             return None
+        seen = _situation(every, steps[0])
+        parts = dict.fromkeys(filter(None, (episode.first, seen)))
         return Stretch(
             task=_short(episode.goal or episode.task),
-            seen=_short(steps[0].seen),
+            seen="\n".join(map(_short, parts)),
             steps=tuple((_short(one.action), _short(one.outcome)) for one in steps),
             is_success=bool(episode.is_success),
             episode=episode.id,
@@ -189,6 +192,19 @@ def cut(steps: Sequence[Step], *, is_success: bool) -> tuple[Step, ...]:
 
 def _last(places: Sequence[int], steps: Sequence[Step]) -> int:
     return places[-1] if places else len(steps) - 1
+
+
+def _says_something(seen: str, words: Collection[str]) -> bool:
+    """Return whether a situation can be told from others: "Done." and "Nothing happens." are of any."""
+    return len(words) >= _TELLING and effect_of(seen, "") == "change"
+
+
+def _situation(steps: Sequence[Step], first: Step) -> str:
+    """Return what was seen before a step: of what came before it, what last changed something."""
+    place = steps.index(first)
+    while place and effect_of(steps[place - 1].outcome, steps[place - 1].seen) != "change":
+        place -= 1
+    return steps[place].seen
 
 
 def _short(text: str) -> str:

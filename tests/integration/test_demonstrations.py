@@ -83,6 +83,40 @@ def test_a_situation_in_the_middle_of_an_episode_is_found_too(memory: Memory) ->
     assert [action for action, _ in found.steps] == ["wait", "seal Bela"]
 
 
+def test_the_situation_of_a_stretch_is_what_was_seen_before_what_was_done_in_vain(
+    memory: Memory,
+) -> None:
+    leaks = "The pump Bela leaks."
+    with memory.episode("mend it", first="All is dark.", **PLACE) as episode:
+        episode.step("All is dark.", "call Ada", leaks)
+        episode.step(leaks, "open it", "it is open")
+        episode.step("it is open", "close it", leaks)
+        episode.step(leaks, "kick Bela", "nothing changes")
+        episode.step("nothing changes", "hit Bela", "it gets worse")
+        episode.step("it gets worse", "seal Bela", "it hums", reward=1.0)
+        episode.finish(1.0)
+    with memory.episode("mend it", first=leaks, **PLACE) as episode:
+        episode.step(leaks, "kick Bela", "nothing changes")
+        episode.step("nothing changes", "weld Bela", "it hums", reward=1.0)
+        episode.finish(1.0)
+    later, first = recall(memory).demonstrations
+    assert (later.seen, later.steps) == (leaks, (("weld Bela", "it hums"),))
+    assert first.seen == "All is dark.\nThe pump Bela leaks."
+    assert [action for action, _ in first.steps] == ["open it", "close it", "seal Bela"]
+
+
+def test_a_situation_that_says_nothing_is_like_no_other(memory: Memory) -> None:
+    with memory.episode("polish the lamp", first="The lamp is dim.", **PLACE) as episode:
+        episode.step("The lamp is dim.", "wipe it", "nothing changes")
+        episode.step("nothing changes", "polish it", "done", reward=0.5)
+        episode.step("done", "turn it on", "it shines", reward=1.0)
+        episode.finish(1.0)
+    found = begin(memory, first="The pump Orvo leaks.").recall(
+        "The pump Orvo leaks.\nnothing changes\ndone", demonstrations=2
+    )
+    assert found.demonstrations == ()
+
+
 def test_what_is_of_another_place_or_kind_or_nobody_judged_is_not_shown(memory: Memory) -> None:
     for given in ({"application": "x"}, {"family": "x"}, {"world": "x"}, {"user": "ada"}):
         play(memory, "The pump Bela leaks.", "seal Bela", 1.0, **given)
@@ -171,14 +205,14 @@ def test_they_are_shown_only_where_they_help(memory: Memory) -> None:
     """Whoever is misled by them in one kind of task and helped in another is shown them there alone."""
     for n in range(120):
         family = ("pumps", "lamps")[n % 2]
-        seen = f"The {family} are out."
+        seen = f"The {family} are blocked."
         with memory.episode("mend it", seed=n, **{**PLACE, "family": family}) as episode:
             is_shown = bool(episode.recall(seen, demonstrations=1).demonstrations)
             is_good = is_shown == (family == "pumps")
             episode.step(seen, "do it", "it hums" if is_good else "nothing changes")
             episode.finish(float(is_good))
     shown = {
-        family: len(recall(memory, f"The {family} are out.", 1, family=family).demonstrations)
+        family: len(recall(memory, f"The {family} are blocked.", 1, family=family).demonstrations)
         for family in ("pumps", "lamps")
     }
     assert shown["pumps"] > 0 == shown["lamps"]
