@@ -1,4 +1,7 @@
-"""Lessons in one fixed form, so that programs can follow them and models can write them."""
+"""What experience has to say, in fixed forms: lessons as sentences, and past stretches as demonstrations.
+
+Programs can follow both, and models can write the sentences.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 from agentcl.errors import InvalidInput
+from agentcl.text.escaping import quoted
 
 Claim = Literal["do", "avoid", "useless", "needs", "expect"]
 CLAIMS: Final[tuple[Claim, ...]] = get_args(Claim)
@@ -57,6 +61,29 @@ class Lesson:
         """Return the lesson as a causal abstraction: it "should", or "may", be so."""
         hedge = "should" if is_sure else "may"
         return _HEDGED[self.claim].format(when=self.when, what=self.what, hedge=hedge)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A past stretch of work: what was seen, what was done then, and what came of it."""
+
+    task: str  # what was to be reached
+    seen: str  # before the first of its steps
+    steps: tuple[tuple[str, str], ...]  # actions that mattered, and what was seen then
+    is_success: bool  # of the whole attempt
+    episode: str = ""  # the id of the attempt
+
+    def lines(self) -> list[str]:
+        """Return it as lines of a prompt; what is stored stands in them as inert data."""
+        ended = "succeeded" if self.is_success else "failed"
+        return [
+            f"Earlier attempt that {ended}: {quoted(self.task)}",
+            f"Seen then: {quoted(self.seen)}",
+            *(
+                f"{n}. {quoted(action)}: {quoted(outcome.strip().rstrip('.'))}."
+                for n, (action, outcome) in enumerate(self.steps, 1)
+            ),
+        ]
 
 
 def folded(text: str) -> str:

@@ -451,6 +451,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "written": report_asking.written,
     "outcomes": report_asking.outcomes,
     "desk": report_asking.desk,
+    "demonstrations": report_asking.demonstrations,
     "other_probes": report_asking.other_probes,
     "fuzz": report_runs.fuzz,
     "guidance": report_guidance.guidance,

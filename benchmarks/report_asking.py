@@ -124,6 +124,34 @@ def _lives(kind: str, memories: Mapping[str, str]) -> str:
     return table(header, rows)
 
 
+def demonstrations() -> str:
+    """What past stretches in a prompt are worth, beside lessons and whole records."""
+    rows = []
+    for file in sorted(RESULTS.glob("demonstrations-*.json")):
+        found = result(file.stem)
+        for memory, one in found["memories"].items():
+            last = one["solved by fifths"][-1]
+            cases = one["episodes"] // len(one["solved by fifths"])
+            low, high = wilson(round(last * cases), cases)
+            rows.append(
+                [
+                    found["player"],
+                    found["family"],
+                    memory,
+                    str(one["episodes"]),
+                    f"{100 * one['solved']:.0f}",
+                    f"{100 * last:.0f} [{100 * low:.0f}, {100 * high:.0f}]",
+                    f"{100 * one['shown']:.0f}",
+                    f"{one['tokens of memory']:.0f}",
+                ]
+            )
+    header = [
+        *("player", "family", "memory", "episodes", "solved", "solved, last fifth"),
+        *("stretches shown", "tokens of memory"),
+    ]
+    return table(header, rows)
+
+
 def _script_last(file: Path) -> tuple[bool, str]:
     return any(f"-{name}-" in file.name for name in ("responder", "clerk")), file.name
 

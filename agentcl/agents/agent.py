@@ -23,7 +23,7 @@ from agentcl.envs.acting import Act, Actor, Situation, act_until_over
 from agentcl.envs.base import Environment, Observation, Outcome, Task
 from agentcl.errors import InvalidInput
 from agentcl.memory.episode import EpisodeRecorder
-from agentcl.store.checks import WriteScope, check_scope
+from agentcl.store.checks import WriteScope, check_count, check_scope
 from agentcl.store.episodes import Episode, Share, cluster_of
 from agentcl.text.tokens import TokenCounter, estimate_tokens
 
@@ -83,6 +83,8 @@ class Agent:
         expert: who acts in the lane "taught".
         budget: of one episode.
         documents: passages that are searched for at each step.
+        demonstrations: past stretches that are taken for each situation (`EpisodeRecorder.recall`). A model that was
+            trained on the form of its prompts is shown none.
         count_tokens: of the model.
         name: of the model that acts.
         fingerprint: of its weights; kept with each episode.
@@ -104,6 +106,7 @@ class Agent:
         expert: Actor | None = None,
         budget: Budget | None = None,
         documents: int = 0,
+        demonstrations: int = 0,
         count_tokens: TokenCounter = estimate_tokens,
         name: str = "",
         fingerprint: str = "",
@@ -116,6 +119,7 @@ class Agent:
         self.supervisor, self.expert = supervisor, expert
         self.budget = budget or Budget()
         self.documents, self._count_tokens = documents, count_tokens
+        self.demonstrations = check_count(demonstrations, "demonstrations", least=0)
         self._name, self._fingerprint = name, fingerprint
         self.clock = clock
         self._scope = scope
@@ -262,17 +266,21 @@ class _Acting:
 
     def _recall(self, situation: Situation) -> Situation:
         """Return the situation with what memory has to say of it."""
+        agent = self._agent
         told = [outcome for _, outcome in situation.history[-_LAST_SEEN:]]
+        is_reader = getattr(agent.student, "instructions", None) != ""
         recalled = self._episode.recall(
             "\n".join([situation.goal, situation.first, *told]),
             actions=situation.actions or (),
-            documents=self._agent.documents,
+            documents=agent.documents,
+            demonstrations=agent.demonstrations if is_reader else 0,
         )
         return replace(
             situation,
             guidance=recalled.lessons,
             passages=tuple(hit.text for hit in recalled.documents or ()),
             plan=self._plan,
+            stretches=recalled.demonstrations,
         )
 
     def _chosen(self, situation: Situation) -> Act | None:

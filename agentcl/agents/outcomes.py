@@ -13,10 +13,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from agentcl.agents.effects import Effect, effect_of
 from agentcl.agents.teacher import Distilled
 from agentcl.agents.transcript import Transcript
 from agentcl.guidance.admission import names_of, refusal
+from agentcl.guidance.effects import Effect, effect_of
 from agentcl.lessons import Claim, Lesson, folded
 from agentcl.store.episodes import Level
 from agentcl.store.usage import Usage

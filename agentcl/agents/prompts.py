@@ -15,7 +15,7 @@ from typing import Any, Final, get_args
 
 from agentcl.agents.transcript import Transcript
 from agentcl.envs.acting import Situation
-from agentcl.lessons import CLAIMS
+from agentcl.lessons import CLAIMS, Stretch
 from agentcl.models.schemas import strict
 from agentcl.store.episodes import Level
 from agentcl.text.escaping import Prompt, inline, prompt_of, quoted
@@ -165,6 +165,7 @@ def ask_action(
     sub_goal: str = "",
     labels: Sequence[str] = (),
     is_guidance_last: bool = False,
+    stretches: Sequence[Stretch] = (),
 ) -> Prompt:
     """Return the prompt for the next action.
 
@@ -179,8 +180,10 @@ def ask_action(
         sub_goal: what has to be reached next.
         labels: what stands before each action, to be answered instead of it; none: nothing does.
         is_guidance_last: whether guidance stands right before the question, and not first.
+        stretches: of earlier episodes, with what came of them.
     """
-    lines = _scene(() if is_guidance_last else guidance, passages, goal, scene, plan, history)
+    first = () if is_guidance_last else guidance
+    lines = _scene(first, stretches, passages, goal, scene, plan, history)
     if sub_goal:
         lines.append(f"Sub-goal: {quoted(sub_goal)}")
     lines += _actions(actions, labels)
@@ -247,13 +250,15 @@ def ask_answer(*, passages: Sequence[str], question: str) -> Prompt:
 
 def _scene(
     guidance: Sequence[str],
+    stretches: Sequence[Stretch],
     passages: Sequence[str],
     goal: str,
     scene: str,
     plan: str,
     history: Sequence[tuple[str, str]],
 ) -> list[str]:
-    lines = [*_guidance(guidance), *_passages(passages), *_told(goal, scene)]
+    past = [line for stretch in stretches for line in stretch.lines()]
+    lines = [*_guidance(guidance), *past, *_passages(passages), *_told(goal, scene)]
     if plan:
         lines.append(f"Plan: {quoted(plan)}")
     if history:
@@ -264,6 +269,7 @@ def _scene(
 def _of(situation: Situation, recent: int) -> list[str]:
     lines = _scene(
         situation.guidance,
+        situation.stretches,
         situation.passages,
         situation.goal,
         situation.first,

@@ -172,6 +172,7 @@ class Student:
             sub_goal=sub_goal,
             labels=form.labels_of(offered),
             is_guidance_last=form.is_guidance_last,
+            stretches=situation.stretches if form.instructions else (),
         )
 
     def _likeliest(

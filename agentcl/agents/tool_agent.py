@@ -22,7 +22,7 @@ from agentcl.agents.transcript import ANSWERED
 from agentcl.errors import InvalidInput, NoAnswer
 from agentcl.models.base import ChatModel, Reply
 from agentcl.models.calling import ToolModel
-from agentcl.store.checks import WriteScope
+from agentcl.store.checks import WriteScope, check_count
 from agentcl.store.usage import NO_USAGE, Usage
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ class ToolAgent:
             lets it be made; a text is told to the model as the reason.
         application: as `Memory.episode` has it.
         documents: passages to search for.
+        demonstrations: past stretches that are taken for a task, as `EpisodeRecorder.recall` has it.
         budget: of one task; its steps are calls, failed ones too.
         max_turns: answers of the model for one task.
         answer_tokens: of one answer.
@@ -94,6 +95,7 @@ class ToolAgent:
         approve: Callable[[str, Mapping[str, Any]], bool | str] | None = None,
         application: str = "",
         documents: int = 0,
+        demonstrations: int = 0,
         budget: Budget = Budget(steps=24),  # noqa: B008  # frozen
         max_turns: int = 12,
         answer_tokens: int = 1_024,
@@ -117,6 +119,7 @@ class ToolAgent:
         self.offers = [tool.offer for tool in made]
         self.instructions, self.approve = instructions, approve
         self.application, self.documents = application, documents
+        self.demonstrations = check_count(demonstrations, "demonstrations", least=0)
         self.budget, self.max_turns = budget, max_turns
         self.answer_tokens, self.result_chars = answer_tokens, result_chars
 
@@ -146,7 +149,9 @@ class _Work:
     """A task under way."""
 
     def __init__(self, agent: ToolAgent, episode: EpisodeRecorder, task: str) -> None:
-        recalled = episode.recall(task, documents=agent.documents)
+        recalled = episode.recall(
+            task, documents=agent.documents, demonstrations=agent.demonstrations
+        )
         self.talk = ToolTalk(
             agent.model, agent.offers, form=agent.form, instructions=agent.instructions,
             max_tokens=agent.answer_tokens, task=task, recalled=recalled,

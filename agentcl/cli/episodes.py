@@ -78,6 +78,31 @@ def show(screen: Screen, memory: Memory, id: str, scope: dict[str, Any]) -> None
             f"{how} (p {one.probability:.2f}): {found.lessons[one.guidance]} ({one.guidance})"
         )
 
+    for shown in found.episode.demonstrations:
+        how = "shown" if shown.is_shown else "withheld to measure their worth"
+        of = ", ".join(shown.episodes)
+        screen.line(f"past {shown.ended} {how} (p {shown.probability:.2f}): {of}")
+
+
+@episodes.command()
+@on_memory()
+def demonstrations(screen: Screen, memory: Memory, scope: dict[str, Any]) -> None:
+    """Print what showing past episodes is worth, for each kind of task.
+
+    Those that ended well and those that failed are measured apart.
+    """
+    found = memory.lessons.outlook(**scope).demonstrations()
+    if screen.as_json:
+        screen.json([{"cluster": of, "ended": ended, "belief": one} for of, ended, one in found])
+        return
+    for cluster, ended, one in found:
+        screen.line(
+            f"{cluster.strip('/') or 'any task'}, {ended}: {one.stage}, {one.uplift:+.2f} of the score "
+            f"(sd {one.sd:.2f}), shown in {one.shown:.0f} and withheld in {one.withheld:.0f} episodes"
+        )
+    if not found:
+        screen.line("no coin was thrown for past episodes yet")
+
 
 @episodes.command(name="replay")
 @click.argument("id")

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from agentcl.envs.base import Environment, Outcome, Task
 from agentcl.errors import InvalidInput
+from agentcl.lessons import Stretch
 
 History = tuple[tuple[str, str], ...]  # actions, and what was seen then
 Actions = Sequence[str] | None  # those to choose from; None where nobody knows them
@@ -36,6 +37,7 @@ class Situation:
     task: Task | None = None
     seed: int = 0  # of the episode; chance follows from it and the task
     ask: Callable[[str], Sequence[str]] = nothing_known  # what memory says of a question
+    stretches: tuple[Stretch, ...] = ()  # of earlier episodes, as demonstrations
 
     @property
     def actions(self) -> tuple[str, ...] | None:

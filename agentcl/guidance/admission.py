@@ -249,7 +249,9 @@ def _second_sentence(plain: str) -> str | None:
         word = said.strip("(\"'")
         if not said and end.group().startswith("..."):  # something left out
             continue
-        if not said and _OPTION.search(before) and plain[end.end()].islower():  # the folder, as in `pip install -e .`
+        if (
+            not said and _OPTION.search(before) and plain[end.end()].islower()
+        ):  # the folder, as in `pip install -e .`
             continue
         if word not in _SHORTENED and not (len(word) == 1 and word.isalpha()):
             return f"{said}{end.group().strip()}"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import get_args
 
 from agentcl.guidance.expectation import ExpectedScore
 from agentcl.guidance.lanes import LaneRecord
-from agentcl.guidance.state import GuidanceState
+from agentcl.guidance.state import Belief, GuidanceState
+from agentcl.store.episodes import Ended
 from agentcl.store.records import Scope
 
 
@@ -32,6 +34,15 @@ class Outlook:
         for id in state.covering(text, view):
             if view.sees(state.lessons[id].guidance.scope):
                 yield state.belief(id, cluster=cluster, world=world, view=view).trust
+
+    def demonstrations(self) -> list[tuple[str, Ended, Belief]]:
+        """Return what showing past stretches is worth: by kind of task and how they ended, where a coin was thrown."""
+        state, scope = self._state, self._scope
+        return [
+            (cluster, ended, state.belief_of_stretches(ended, cluster=cluster, scope=scope))
+            for ended in get_args(Ended)
+            for cluster in state.clusters_of_stretches(ended, scope)
+        ]
 
     def last_attempt(self, cluster: str, world: str, *, is_success: bool) -> str | None:
         """Return the id of the last episode of a kind of task in a world that ended so; None if there is none."""

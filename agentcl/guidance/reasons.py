@@ -28,7 +28,7 @@ def why_not(
     Args:
         state: what is believed.
         place: where the agent stands, with what was matched.
-        id: of a lesson that the state has.
+        id: of a lesson that the view sees.
         choice: what was chosen there.
         read: the chances of the lessons that were read; None: they were matched by their words.
         actions: that could be taken, if they are known.
@@ -50,8 +50,6 @@ def why_not(
                 "such episodes"
             )
         return f"there is no room: it takes {count_tokens(line_of(made)) + 1} tokens"
-    if not place.view.sees(made.scope):
-        return "it belongs to another user, agent or session"
     if not held.is_offered(place.application, place.world):
         where = f"in world {made.world!r}" if made.level == "instance" else ""
         return f"it is offered only {where or f'in application {made.application!r}'}"

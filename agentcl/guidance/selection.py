@@ -155,7 +155,7 @@ def _offers(
         tokens = count_tokens(line_of(guidance)) + 1
         gain = belief.uplift * share - price * tokens
         is_certain = is_frozen or not state.rules.credit
-        probability = float(gain > 0) if is_certain else _probability(belief, gain)
+        probability = float(gain > 0) if is_certain else probability_of(belief, gain)
         if probability > 0:
             found.append(Offer(guidance, held.number, belief, probability, gain, tokens))
     found.sort(key=lambda offer: (-offer.gain / offer.tokens, offer.number))
@@ -211,7 +211,8 @@ def _candidates(state: GuidanceState, place: Place) -> list[tuple[str, float]]:
     return list(islice(visible, _MOST_WEIGHED))
 
 
-def _probability(belief: Belief, gain: float) -> float:
+def probability_of(belief: Belief, gain: float) -> float:
+    """Return with which probability something is shown that is believed to gain so much."""
     if gain <= 0:
         # Else one unlucky coin would end a good lesson.
         return _DOUBTED if min(belief.shown, belief.withheld) < LEAST_ARM else 0.0

@@ -26,7 +26,16 @@ from agentcl.guidance.sight import Line, Sight, line_of, may_test, sight_of, sig
 from agentcl.guidance.trust import Trust
 from agentcl.lessons import Claim, Lesson
 from agentcl.store.checks import canonical_json
-from agentcl.store.episodes import Aside, Decision, Episode, Exposure, Guidance, Reflection, Stated
+from agentcl.store.episodes import (
+    Aside,
+    Decision,
+    Ended,
+    Episode,
+    Exposure,
+    Guidance,
+    Reflection,
+    Stated,
+)
 from agentcl.store.records import Record, Scope, ScopeView, to_micros
 from agentcl.store.rows import Row, readable, superseded_by
 
@@ -346,7 +355,10 @@ class GuidanceState:
         self.credit.add(
             episode.cluster,
             residual,
-            [(one.guidance, one.probability, one.is_shown) for one in known],
+            [
+                *((one.guidance, one.probability, one.is_shown) for one in known),
+                *_coins_of_stretches(episode),
+            ],
             by=by,
         )
         course.expectation.add(where, episode.score)
@@ -495,6 +507,30 @@ class GuidanceState:
             why=why,
         )
 
+    def belief_of_stretches(self, ended: Ended, *, cluster: str, scope: Scope) -> Belief:
+        """Return what is known of showing a scope its past stretches that ended so, for one kind of task.
+
+        Only what its own user lived through counts: the stretches are his.
+        """
+        arm, sight = _arm_of(ended, scope), sight_of(scope.view())
+        posterior = self._posterior(arm, cluster, _FIRST_HOPE, sight)
+        is_tried = bool(self.credit.counts(arm, sight=sight).shown)
+        undecided: tuple[LifeStage, str] = (
+            ("trial", "tried, and not decided yet") if is_tried else ("candidate", "never tried")
+        )
+        stage, why = _stage_by_worth(posterior) or undecided
+        mean, sd, shown, withheld = (
+            posterior.mean,
+            posterior.sd,
+            posterior.shown,
+            posterior.withheld,
+        )
+        return Belief(stage, 1.0, mean, sd, shown, withheld, 0, 0, why)
+
+    def clusters_of_stretches(self, ended: Ended, scope: Scope) -> tuple[str, ...]:
+        """Return the kinds of task in which a coin decided of a scope's stretches that ended so, sorted."""
+        return self.credit.clusters(_arm_of(ended, scope), sight_of(scope.view()))
+
     def sight(self, id: str, view: ScopeView | None = None) -> Sight:
         """Return whose evidence of a lesson counts in full for a view; an open one sees as its owner does."""
         if view is not None and view.user is not None:
@@ -515,7 +551,6 @@ class GuidanceState:
     ) -> tuple[LifeStage, str]:
         """Return the stage of a lesson's life, and the rule that says so."""
         id = held.guidance.id
-        helps, arm = posterior.probability_positive, min(posterior.shown, posterior.withheld)
         confirmed, refuted = tests
         if held.decided:
             return "retired", f"somebody decided so: {held.decided}"
@@ -523,10 +558,8 @@ class GuidanceState:
             if refuted >= _REFUTED and refuted > confirmed:
                 return "retired", _tested(confirmed, refuted)
             return "quarantined", f"it holds with a probability of {trust:.2f} only"
-        if arm >= LEAST_ARM and helps < 1 - _SURE:
-            return "quarantined", f"showing it helps with a probability of {helps:.2f} only"
-        if arm >= LEAST_ARM and helps > _SURE:
-            return "active", f"showing it helps with a probability of {helps:.2f}"
+        if by_worth := _stage_by_worth(posterior):
+            return by_worth
         if confirmed and trust >= _PROVED:
             return "active", _tested(confirmed, refuted)
         if confirmed or refuted or (held.uses and self.credit.counts(id, sight=sight).shown):
@@ -718,6 +751,32 @@ def _renamed(record: Record, successors: Mapping[str, str]) -> Record:
         case Decision():
             return replace(record, guidance=successors.get(record.guidance, record.guidance))
     return record
+
+
+def _arm_of(ended: Ended, scope: Scope) -> str:
+    """Return by which name credit knows the stretches of a user that ended so; no lesson has such an id."""
+    return f"stretches of {ended}: {scope.user}"
+
+
+def _coins_of_stretches(episode: Episode) -> list[tuple[str, float, bool]]:
+    """Return what coins said of past stretches, once for each way that they ended."""
+    by_arm = {
+        _arm_of(one.ended, episode.scope): (one.probability, one.is_shown)
+        for one in episode.demonstrations
+    }
+    return [(arm, *coin) for arm, coin in by_arm.items()]
+
+
+def _stage_by_worth(posterior: Posterior) -> tuple[LifeStage, str] | None:
+    """Return the stage that outcomes with and without something decide; None where they do not."""
+    helps = posterior.probability_positive
+    if min(posterior.shown, posterior.withheld) < LEAST_ARM:
+        return None
+    if helps < 1 - _SURE:
+        return "quarantined", f"showing it helps with a probability of {helps:.2f} only"
+    if helps > _SURE:
+        return "active", f"showing it helps with a probability of {helps:.2f}"
+    return None
 
 
 def _may_both(spoke: Scope, lived: Scope, held: LessonState) -> bool:

@@ -95,6 +95,10 @@ def _check_episode(episode: Episode) -> None:
         if not 0 <= one.probability <= 1:
             raise InvalidInput(f"a probability of {one.probability}")
         check_count(one.tokens, "tokens", least=0)
+    for shown in episode.demonstrations:
+        if not 0 <= shown.probability <= 1:
+            raise InvalidInput(f"a probability of {shown.probability}")
+        check_count(shown.tokens, "tokens", least=0)
     for usage in episode.usage.values():
         _check_usage(usage)
     _check_key(episode, None)

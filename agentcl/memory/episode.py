@@ -5,18 +5,21 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import wraps
+from functools import partial, wraps
 from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar
 
 from agentcl.errors import InvalidInput, NotFound
+from agentcl.guidance.demonstrations import Demonstrated, demonstrate
 from agentcl.guidance.reasons import why_not
 from agentcl.guidance.rules import BUDGET_TOKENS, PRICE
 from agentcl.guidance.same import names
 from agentcl.guidance.selection import Choice, Place, choose, line_of
+from agentcl.lessons import Stretch
 from agentcl.memory.opened import Opened
-from agentcl.store.checks import WriteScope, check_score
+from agentcl.memory.stretches import Finder
+from agentcl.store.checks import WriteScope, check_count, check_score
 from agentcl.store.episodes import Episode, Exposure, Step
 from agentcl.store.records import Scope
 from agentcl.store.usage import NO_USAGE, Usage
@@ -54,11 +57,15 @@ class EpisodeOptions(WriteScope, total=False):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class EpisodeRecall:
-    """What memory puts into a prompt: lessons, and documents where they were asked for."""
+    """What memory puts into a prompt: lessons, and past stretches and documents where they were asked for."""
 
     lessons: tuple[str, ...]  # as sentences, in a stable order
     choice: Choice
     documents: Recall | None = None
+    demonstrations: tuple[Stretch, ...] = ()  # past stretches, in the order in which they came
+    withheld_demonstrations: tuple[
+        Stretch, ...
+    ] = ()  # by a coin, to measure the worth of showing them
     explain: Callable[[str], str] | None = None  # why a lesson, by its id, is not shown
     nearest: tuple[str, ...] = ()  # where none is shown: the lessons that came nearest
 
@@ -67,6 +74,8 @@ class EpisodeRecall:
         said += [f"withheld to measure its worth: {line!r}" for line in self.withheld]
         said += [f"nearest, and not shown: {line!r}" for line in self.nearest]
         said += [f"no room for {len(self.choice.left_out)} more"] * bool(self.choice.left_out)
+        said += [f"demonstration {one.episode}" for one in self.demonstrations]
+        said += [f"withheld demonstration {one.episode}" for one in self.withheld_demonstrations]
         if self.documents is not None:
             said.append(repr(self.documents))
         return f"EpisodeRecall({'; '.join(said)})"
@@ -89,10 +98,11 @@ class EpisodeRecall:
         return self.explain(lesson)
 
     def prompt(self, *, budget_tokens: int = 1_000) -> str:
-        """Return lessons and documents as one text for a prompt; empty if there are none."""
+        """Return lessons, past stretches and documents as one text for a prompt; empty if there are none."""
         parts = ["Guidance:\n" + "\n".join(f"- {quoted(line)}" for line in self.lessons)] * bool(
             self.lessons
         )
+        parts += ["\n".join(one.lines()) for one in self.demonstrations]
         if self.documents is not None:
             left = budget_tokens - sum(map(estimate_tokens, parts))
             parts.append(self.documents.prompt(budget_tokens=max(0, left)))
@@ -134,6 +144,7 @@ class EpisodeRecorder:
         self._budget_tokens, self._count_tokens, self._price = budget_tokens, count_tokens, price
         self._rng = random.Random(f"{episode.task}:{seed}" if seed is not None else None)
         self._exposures: dict[str, Exposure] = {}
+        self._finder, self._demonstrated = Finder(records, episode), Demonstrated()
         self._in_vain: dict[str, int] = {}  # how often an action was taken that gained nothing
         self._shown: tuple[str, ...] = ()
         self._documents: tuple[str, ...] = ()
@@ -192,8 +203,9 @@ class EpisodeRecorder:
         actions: Sequence[str] = (),
         documents: int = 0,
         query: str | None = None,
+        demonstrations: int = 0,
     ) -> EpisodeRecall:
-        """Return the lessons for what the agent sees, and documents if some are asked for.
+        """Return the lessons for what the agent sees, and past stretches and documents if some are asked for.
 
         A coin decides of lessons that are on trial, once an episode; what it left out stands in `withheld`.
         Asked again, in another situation, the lessons shown before stay as they are and others are added,
@@ -205,8 +217,15 @@ class EpisodeRecorder:
             actions: what it could do; a lesson on what has to come before one of them applies as well.
             documents: how many passages to search for.
             query: what to search for; default: the situation.
+            demonstrations: how many past stretches like this situation to take, with what came of them. A coin
+                decides of those that ended well and of those that failed, once an episode; they share the budget
+                of lessons, and those shown before stay.
+
+        Raises:
+            InvalidInput: if the episode is over, or `demonstrations` is no number from 0 on.
         """
         self._check_open()
+        check_count(demonstrations, "demonstrations", least=0)
         state, view = self._state(), self.scope.view()
         matches = self._match(
             state,
@@ -229,7 +248,7 @@ class EpisodeRecorder:
             state,
             place,
             self._rng,
-            budget_tokens=self._budget_tokens,
+            budget_tokens=self._budget_tokens - self._demonstrated.tokens,
             count_tokens=self._count_tokens,
             price=self._price,
             is_frozen=self.is_frozen,
@@ -239,6 +258,8 @@ class EpisodeRecorder:
         )
         self._exposures.update({one.guidance: one for one in chosen.exposures})
         self._shown = tuple(offer.guidance.id for offer in chosen.shown)
+        if demonstrations:
+            self._demonstrate(situation, demonstrations, self._budget_tokens - chosen.tokens)
         found = None
         if documents:
             found = self._search(query or situation, self.scope.view(), limit=documents)
@@ -246,7 +267,7 @@ class EpisodeRecorder:
             self._all_documents.update(dict.fromkeys(self._documents))
 
         def explain(id: str) -> str:
-            if id not in state.lessons:
+            if id not in state.lessons or not view.sees(state.lessons[id].guidance.scope):
                 raise NotFound(f"there is no lesson {id!r}; `agentcl guidance list` shows them")
             return why_not(
                 state,
@@ -261,7 +282,25 @@ class EpisodeRecorder:
 
         near = () if chosen.shown or chosen.withheld else islice(matches.read or (), _NEAREST)
         nearest = tuple(line_of(state.lessons[id].guidance) for id in near)
-        return EpisodeRecall(chosen.lines, chosen, found, explain, nearest)
+        past = self._demonstrated if demonstrations else Demonstrated()
+        return EpisodeRecall(
+            chosen.lines, chosen, found, past.shown, past.withheld, explain, nearest
+        )
+
+    def _demonstrate(self, situation: str, limit: int, budget_tokens: int) -> None:
+        """Add past stretches like the situation to those that were shown before."""
+        state, cluster = self._state(), self.record.cluster
+        self._demonstrated = demonstrate(
+            self._finder.find(state, situation, limit=limit),
+            self._demonstrated,
+            partial(state.belief_of_stretches, cluster=cluster, scope=self.scope),
+            self._rng,
+            limit=limit,
+            budget_tokens=budget_tokens - self._demonstrated.tokens,
+            count_tokens=self._count_tokens,
+            price=self._price,
+            is_certain=self.is_frozen or not state.rules.credit,
+        )
 
     def step(
         self,
@@ -358,6 +397,7 @@ class EpisodeRecorder:
             self.record,
             steps=len(self.steps),
             exposures=tuple(self._followed(one, last) for one in self._exposures.values()),
+            demonstrations=tuple(self._demonstrated.coins.values()),
             memories=tuple(self._all_documents),
             usage=self._usage,
             **changes,  # type: ignore[arg-type]  # fields of an episode

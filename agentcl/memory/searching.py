@@ -67,7 +67,7 @@ def search(
         if held is None:
             return Retrieved([])
         if "dense" in way.rankings:
-            asked = replace(asked, vector=_vector(opened, asked, held))
+            asked = replace(asked, vector=vector_of_query(opened, asked, held))
         return opened.retriever.retrieve(asked, mode=way, limit=limit, recognise=recognise)
 
     warning, used = "", way
@@ -94,7 +94,7 @@ def search(
     )
 
 
-def _vector(opened: Opened, asked: Query, held: EncoderSpec) -> bytes:
+def vector_of_query(opened: Opened, asked: Query, held: EncoderSpec) -> bytes:
     """Return the vector of a question, which must be of the folder's space.
 
     Raises:

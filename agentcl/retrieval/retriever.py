@@ -19,6 +19,7 @@ from agentcl.retrieval.index import Index, Match, Query
 from agentcl.retrieval.modes import Mode, SearchMode, search_mode
 from agentcl.retrieval.recall import Hit, LinkedFact
 from agentcl.store.base import Store
+from agentcl.store.episodes import Episode, Step
 from agentcl.store.records import Passage, from_micros
 from agentcl.store.rows import Row
 from agentcl.text.identifiers import Identifiers
@@ -98,12 +99,28 @@ class Retriever:
         fulltext = claim(self.folder / "fulltext", mode=self._mode)
         self.text = Feed(FullTextIndex(fulltext, mode=self._mode), reads_text=True)
         self.dense = self._open_dense()
-        self._graph: GraphSearch | None = None  # made when it is first asked
+        self._graph: GraphSearch | None = None  # made when it is first asked, and so is this:
+        self._experience: Feed | None = None
 
     @property
     def feeds(self) -> tuple[Feed, ...]:
-        """The dense and the text index, and those of the graph once it was asked."""
-        return (self.dense, self.text, *(self._graph.feeds if self._graph else ()))
+        """The dense and the text index, and those of experience and of the graph once they were asked."""
+        experience = (self._experience,) if self._experience else ()
+        return (self.dense, self.text, *experience, *(self._graph.feeds if self._graph else ()))
+
+    def experience(self) -> Feed:
+        """Return what finds episodes and their steps by vector, with all that the journal has by now."""
+        with self._lock:
+            self._look_for_new_vectors()
+            if self._experience is None:
+                self._experience = Feed(
+                    open_index("exact", self.folder, collection=""),
+                    reads_vectors=True,
+                    kinds=frozenset({Episode.kind, Step.kind}),
+                )
+                self._experience.index.name = "experience"
+            self._experience.catch_up(self._journal)
+            return self._experience
 
     @property
     def graph(self) -> GraphSearch:
@@ -135,14 +152,7 @@ class Retriever:
         """
         asked = search_mode(mode)
         with self._lock:
-            epoch = self._journal.epoch()
-            if epoch != self._epoch:  # another process replaced all vectors
-                self._epoch = epoch
-                if isinstance(self._index, str):
-                    self.dense.index.close()
-                    self.dense = self._open_dense()
-                else:
-                    self.dense.rebuild(self._journal)
+            self._look_for_new_vectors()
             feeds = (
                 *((self.dense,) if "dense" in asked.rankings else ()),
                 *((self.text,) if "text" in asked.rankings else ()),
@@ -291,6 +301,20 @@ class Retriever:
             feed.index.close()
         if self._scratch is not None:
             self._scratch.cleanup()
+
+    def _look_for_new_vectors(self) -> None:
+        """Drop what the indexes hold if another process replaced all vectors."""
+        epoch = self._journal.epoch()
+        if epoch == self._epoch:
+            return
+        self._epoch = epoch
+        if isinstance(self._index, str):
+            self.dense.index.close()
+            self.dense = self._open_dense()
+        else:
+            self.dense.rebuild(self._journal)
+        if self._experience is not None:
+            self._experience.rebuild(self._journal)
 
     def _keep_graph(self) -> None:
         """Write the graph to its file, unless it names what another process erased meanwhile."""

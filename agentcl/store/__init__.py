@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         Exposure,
         Guidance,
         Reflection,
+        Showing,
         Stated,
         Step,
     )
@@ -39,15 +40,15 @@ __all__ = [
     "ANY", "AnyScope", "Copy", "Counters", "Decision", "Document", "EncoderSpec", "Episode",
     "Erasure", "Exposure", "Extraction", "Fact", "Guidance", "Imported", "Job", "Passage", "Price",
     "ReadScope", "Record", "Reembedding", "Reflection", "Removed", "Row", "Scope", "ScopeView",
-    "Stated", "Step", "Store", "SupportsList", "Usage", "Version", "WriteScope", "Writing",
-    "holds_store", "open_store", "pack", "register", "unpack",
+    "Showing", "Stated", "Step", "Store", "SupportsList", "Usage", "Version", "WriteScope",
+    "Writing", "holds_store", "open_store", "pack", "register", "unpack",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = _face(__name__, {
         "base": "Copy Erasure Reembedding Removed Store Writing",
         "checks": "ReadScope WriteScope",
-        "episodes": "Decision Episode Exposure Guidance Reflection Stated Step",
+        "episodes": "Decision Episode Exposure Guidance Reflection Showing Stated Step",
         "jobs": "Job Price",
         "backends": "holds_store open_store",
         "records": "ANY AnyScope Document Extraction Fact Passage Record Scope ScopeView register",

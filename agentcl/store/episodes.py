@@ -6,7 +6,7 @@ from these records alone (`agentcl.guidance.state`), so that they can be compute
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 
@@ -14,6 +14,7 @@ from agentcl.store.records import Record, register
 from agentcl.store.usage import NO_USAGE, Usage
 
 Status = Literal["open", "finished", "interrupted"]
+Ended = Literal["success", "failure"]
 Level = Literal["instance", "family", "anywhere"]
 Share = Literal[
     "", "tenant"
@@ -32,6 +33,16 @@ class Exposure(NamedTuple):
     is_shown: bool
     is_followed: bool = False  # the action that ended the episode is what it says
     tokens: int = 0  # of its line in the prompt
+
+
+class Showing(NamedTuple):
+    """That past stretches which ended so could have been shown in an episode, and whether they were."""
+
+    ended: Ended
+    probability: float  # with which they were to be shown; one coin an episode decided
+    is_shown: bool
+    episodes: tuple[str, ...] = ()  # ids of those that they are from
+    tokens: int = 0  # of their lines in the prompt
 
 
 class Stated(NamedTuple):
@@ -69,12 +80,14 @@ class Episode(Record):
     fingerprint: str = ""  # of its weights, tokenizer and template
     steps: int = 0
     exposures: tuple[Exposure, ...] = ()
+    demonstrations: tuple[Showing, ...] = ()
     memories: tuple[str, ...] = ()  # ids of the documents that were in a prompt
     usage: Mapping[str, Usage] = field(default_factory=dict)  # by role
 
     def __post_init__(self) -> None:
         """Make tuples and usages again after JSON."""
         _restore(self, "exposures", tuple(Exposure(*one) for one in self.exposures))
+        _restore(self, "demonstrations", tuple(_showing(*one) for one in self.demonstrations))
         _restore(self, "memories", tuple(self.memories))
         _restore(self, "usage", {role: _kept(one) for role, one in self.usage.items()})
 
@@ -207,6 +220,12 @@ class Aside(Record):
 
 # What lessons are learned from; of it, an import changes nothing that counts here.
 EXPERIENCE: Final = frozenset({"episode", "step", "guidance", "reflection", "decision"})
+
+
+def _showing(
+    ended: Ended, probability: float, is_shown: bool, episodes: Sequence[str] = (), tokens: int = 0
+) -> Showing:
+    return Showing(ended, probability, is_shown, tuple(episodes), tokens)
 
 
 def _kept(usage: Usage) -> Usage:

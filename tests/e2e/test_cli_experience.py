@@ -53,6 +53,29 @@ def lesson_id(run: Run) -> str:
     return str(as_json(run("guidance", "list", "--json"))[0]["id"])
 
 
+def test_it_tells_what_past_episodes_were_shown_and_what_that_is_worth(run: Run) -> None:
+    assert "no coin was thrown" in run("episodes", "demonstrations").stdout
+    seen = "The queue 9 is slow."
+    with Memory("agentcl-memory") as memory:
+        for seed in range(2):
+            with memory.episode(
+                "clear queue 9", application="desk", family="queue", world="north", seed=seed
+            ) as episode:
+                episode.recall(seen, demonstrations=2)
+                episode.finish(1.0)
+        coins = [one for last in memory.episodes.list() for one in last.demonstrations]
+    assert {one.ended for one in coins} == {"success", "failure"}
+    shown = run("episodes", "show", episode.id).stdout
+    for one in coins[-2:]:
+        how = "shown" if one.is_shown else "withheld"
+        assert f"past {one.ended} {how}" in shown
+        assert one.episodes[0] in shown
+    printed = run("episodes", "demonstrations").stdout
+    assert re.search(r"desk/queue, success: \w+, [+-]0\.\d\d of the score", printed)
+    worth = as_json(run("episodes", "demonstrations", "--json"))
+    assert {one["ended"] for one in worth} == {"success", "failure"}
+
+
 def test_episodes_are_listed_shown_replayed_and_found(run: Run) -> None:
     listed = run("episodes", "list").stdout.splitlines()
     assert ["success" in line for line in listed] == [True, True, False]

@@ -63,13 +63,14 @@ def test_a_lesson_of_another_application_is_not_shown_and_says_so(by_words: Memo
     assert not recalled.lessons
 
 
-def test_a_lesson_that_the_scope_does_not_see_says_no_more_than_that(by_words: Memory) -> None:
+def test_of_a_lesson_that_the_scope_does_not_see_nothing_is_told(by_words: Memory) -> None:
+    situation = "A customer asks for a refund."
     id = by_words.lessons.add(REFUND, user="ada").id
-    recalled = by_words.episode("t", user="bob").recall("A customer asks for a refund.")
-    assert recalled.why_not(id) == "it belongs to another user, agent or session"
-    assert by_words.lessons.matching("A customer asks for a refund.", user="bob") == []
+    assert by_words.lessons.matching(situation, user="bob") == []
     with pytest.raises(NotFound):
-        by_words.lessons.why_not(id, "A customer asks for a refund.", user="bob")
+        by_words.lessons.why_not(id, situation, user="bob")
+    with pytest.raises(NotFound), by_words.episode("t", user="bob") as episode:
+        episode.recall(situation).why_not(id)
 
 
 def test_a_lesson_that_is_out_of_use_says_why(by_words: Memory) -> None:

@@ -22,6 +22,7 @@ from agentcl.agents import probes, prompts, tool_prompts
 from agentcl.agents.transcript import Transcript
 from agentcl.envs.acting import Situation
 from agentcl.guidance.selection import Choice
+from agentcl.lessons import Stretch
 from agentcl.memory import extraction
 from agentcl.memory.episode import EpisodeRecall
 from agentcl.models import structured
@@ -61,8 +62,13 @@ Builder = Callable[[str], str]
 
 def situation(text: str) -> Situation:
     return Situation(
-        text, text, ((text, text), ("look", text)), (text, "drain it"), (text,), (text, "x"), text
-    )
+        text, text, ((text, text), ("look", text)), (text, "drain it"), (text,), (text, "x"), text,
+        stretches=stretches(text),
+    )  # fmt: skip
+
+
+def stretches(text: str) -> tuple[Stretch, ...]:
+    return Stretch(text, text, ((text, text), ("x", text)), True), Stretch(text, "x", (), False)
 
 
 def transcript(text: str) -> Transcript:
@@ -78,7 +84,7 @@ def recall(text: str, *, is_titled: bool = True) -> Recall:
 
 
 def recalled(text: str) -> EpisodeRecall:
-    return EpisodeRecall((text, "x"), Choice((), (), (), ()), recall(text))
+    return EpisodeRecall((text, "x"), Choice((), (), (), ()), recall(text), stretches(text))
 
 
 FACT: Final = LinkedFact(1, "f", "", "", "", "p", 1.0)
@@ -93,6 +99,7 @@ BUILDERS: Final[dict[str, Builder]] = {
         plan=text,
         sub_goal=text,
         labels="AB",
+        stretches=stretches(text),
     ),
     "agentcl.agents.prompts.ask_sub_goal": lambda text: prompts.ask_sub_goal(
         situation(text), recent=9

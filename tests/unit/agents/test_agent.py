@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -254,3 +255,39 @@ def test_a_supervisor_reflects_less_where_all_is_known(memory: Memory) -> None:
     for seed in range(30, 60):
         agent.play(IncidentEnvironment(), TASK, seed=seed)
     assert teacher.distilled - early < early
+
+
+class Imitator(Follower):
+    """Does what a past stretch did that succeeded; it reads no lessons."""
+
+    def __init__(self, instructions: str = "as you were shown") -> None:
+        self.instructions = instructions
+        self.shown: list[int] = []
+
+    def act(self, situation: Situation) -> ModelAct:
+        self.shown.append(len(situation.stretches))
+        verbs = [one.steps[-1][0].split()[0] for one in situation.stretches if one.is_success]
+        likely = [one for one in sorted(situation.actions or ()) if one.split()[0] in verbs]
+        plan = (likely or [""])[0] if not situation.history else ""
+        return super().act(replace(situation, guidance=(), plan=plan))
+
+
+def test_past_stretches_reach_whoever_acts_and_help_who_imitates_them(memory: Memory) -> None:
+    imitator = Imitator()
+    agent = Agent(memory, imitator, teacher=None, demonstrations=2)
+    played = [agent.play(IncidentEnvironment(), TASK, seed=seed) for seed in range(8)]
+    assert (imitator.shown[0], imitator.shown[-1]) == (0, 2)
+    coins = [coin for one in played for coin in one.demonstrations if coin.ended == "success"]
+    assert {bool(coin.episodes) for coin in coins} == {True}
+    frozen = [agent.play(IncidentEnvironment(), TASK, seed=n, is_frozen=True) for n in range(9, 14)]
+    assert [one.score for one in frozen] == [1.0] * 5
+
+
+def test_no_past_stretch_is_taken_for_who_asks_for_none_or_reads_none(memory: Memory) -> None:
+    for imitator, number in ((Imitator(), 0), (Imitator(instructions=""), 2)):
+        agent = Agent(memory, imitator, teacher=None, demonstrations=number)
+        played = [agent.play(IncidentEnvironment(), TASK, seed=seed) for seed in range(3)]
+        assert not any(imitator.shown)
+        assert not any(one.demonstrations for one in played)
+    with pytest.raises(InvalidInput, match="demonstrations"):
+        Agent(memory, Imitator(), demonstrations=-1)

@@ -11,6 +11,7 @@ from agentcl.envs.acting import Actor, Situation
 from agentcl.envs.base import Environment, Task
 from agentcl.envs.domains.incidents.domain import IncidentDomain
 from agentcl.errors import ModelUnavailable, NoAnswer
+from agentcl.lessons import Stretch
 from agentcl.models.base import Message
 from agentcl.models.scripted import ScriptedModel
 from agentcl.testing import ActorContract
@@ -54,6 +55,31 @@ def test_passages_and_plan_stand_in_the_prompt_only_where_there_are_any() -> Non
         "Passages:\n[1] Queues are drained.\nGoal: g\nObservation: f\nPlan: 1. drain\nNext action?"
     )
     assert bare.content == "Goal: g\nObservation: f\nNext action?"
+
+
+PAST = (
+    Stretch(
+        "clear the alert of Bela.", "The queue Bela is slow.", (("drain Bela", "cleared"),), True
+    ),
+)
+
+
+def test_past_stretches_stand_before_the_task_and_guidance_where_it_always_stands() -> None:
+    model = ScriptedModel(lambda _: "Answer: drain Tavon")
+    Student(model).act(replace(SEEN, stretches=PAST))
+    Student(model).act(SEEN)
+    with_them, without = (asked[-1].content for asked in model.asked)
+    assert with_them == "\n".join(PAST[0].lines()) + "\n" + without
+    assert Student(model).plan(replace(SEEN, stretches=PAST)).text
+    assert PAST[0].lines()[0] in model.asked[-1][-1].content
+
+
+def test_a_model_trained_on_the_form_is_shown_no_past_stretch() -> None:
+    model = ScriptedModel(lambda _: "Answer: drain Tavon")
+    student = Student(model, instructions="")
+    student.act(SEEN)
+    student.act(replace(SEEN, stretches=PAST))
+    assert model.asked[0] == model.asked[1]
 
 
 def test_prompts_of_one_episode_share_their_head() -> None:

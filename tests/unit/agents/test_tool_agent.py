@@ -280,6 +280,23 @@ def test_lessons_and_documents_stand_before_the_task(memory: Memory, desk: Desk)
     assert guidance < documents < task
 
 
+def test_past_tasks_stand_before_the_task_once_they_were_judged(memory: Memory, desk: Desk) -> None:
+    def ask(answers: list[Any]) -> tuple[str, str]:
+        model = ScriptedModel(answers)
+        done = ToolAgent(memory, model, desk.tools, demonstrations=2).run(TASK, seed=0)
+        return model.asked[0][-1].content, done.episode
+
+    first, id = ask([[REFUND], "Done."])
+    before, _ = ask(["Done."])
+    assert "Earlier" not in first + before
+    memory.episodes.score(id, 0.0)
+    after, _ = ask(["Done."])
+    assert after == (
+        f"Earlier attempt that failed: {TASK}\nSeen then: {TASK}\n"
+        f'1. refund {{"order": "A17", "amount": 40}}: paid.\nTask: {TASK}'
+    )
+
+
 def test_a_change_waits_for_lessons_that_speak_of_it(memory: Memory, desk: Desk) -> None:
     memory.lessons.add(LESSON)
     model = ScriptedModel([[LOOK_UP, REFUND], [REFUND], "Done."])

@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from agentcl.guidance.rules import GuidanceRules
 from agentcl.guidance.snapshot import FORMAT
 from agentcl.guidance.state import GuidanceState, seqs_of
-from agentcl.store.episodes import Decision, Episode, Exposure, Guidance, Reflection, Stated
+from agentcl.store.episodes import (
+    Decision,
+    Episode,
+    Exposure,
+    Guidance,
+    Reflection,
+    Showing,
+    Stated,
+)
 from agentcl.store.records import Record, Scope, ScopeView, from_micros
 from agentcl.store.rows import Op, Row, body_json, fields_of
 from agentcl.text.terms import ANALYSIS
@@ -55,6 +63,12 @@ exposures = st.builds(
     st.booleans(),
     st.booleans(),
 )
+showings = st.builds(
+    Showing,
+    st.sampled_from(["success", "failure"]),
+    st.sampled_from([0.0, 0.6, 1.0]),
+    st.booleans(),
+)
 scores = st.none() | st.sampled_from([0.0, 0.1, 0.5, 1 / 3, 1.0])
 episodes = st.builds(
     lambda score, **given: Episode(
@@ -71,6 +85,7 @@ episodes = st.builds(
     exposures=st.lists(exposures, max_size=4, unique_by=lambda one: in_force(one.guidance)).map(
         tuple
     ),
+    demonstrations=st.lists(showings, max_size=3).map(tuple),
 )
 reflections = st.builds(
     Reflection,
@@ -179,7 +194,7 @@ def test_what_a_fold_gives_changes_only_together_with_the_format() -> None:
             Episode(
                 id=f"e{n}", task="t", application="ops", family="queues", world=WORLDS[n % 7 == 0],
                 status="finished", score=float(n < 30), is_success=n < 30,
-                exposures=shown, lane="alone",
+                exposures=shown, demonstrations=(Showing("success", 0.6, n % 3 > 0),), lane="alone",
             ),
             Reflection(
                 id=f"r{n}", sources=(f"e{n}",),
@@ -188,4 +203,4 @@ def test_what_a_fold_gives_changes_only_together_with_the_format() -> None:
         ]  # fmt: skip
     state = GuidanceState.of([row(n, one) for n, one in enumerate(records, start=1)])
     assert state.changes
-    assert (FORMAT, ANALYSIS, state.digest()[:16]) == (3, 2, "c7b74b0351e1c294")
+    assert (FORMAT, ANALYSIS, state.digest()[:16]) == (4, 2, "4e82a95cb5b08540")

@@ -6,8 +6,16 @@ import json
 import random
 
 from agentcl.guidance.selection import Choice, Place, choose
-from agentcl.guidance.state import GuidanceState
-from agentcl.store.episodes import Decision, Episode, Exposure, Guidance, Reflection, Stated
+from agentcl.guidance.state import Belief, GuidanceState
+from agentcl.store.episodes import (
+    Decision,
+    Episode,
+    Exposure,
+    Guidance,
+    Reflection,
+    Showing,
+    Stated,
+)
 from agentcl.store.records import Record, Scope
 from agentcl.store.rows import Row, body_json, fields_of
 
@@ -156,3 +164,61 @@ def test_what_does_not_help_is_told_while_nothing_is_known_that_does() -> None:
 def test_what_was_done_in_vain_is_not_told_again() -> None:
     assert not shown(fold(drain()), in_vain=["drain Tavon"]).shown
     assert shown(fold(drain()), in_vain=["flush Tavon"]).shown
+
+
+def shown_stretches(state: GuidanceState, family: str = "", user: str = "") -> Belief:
+    return state.belief_of_stretches("success", cluster=f"ops/{family}", scope=Scope(user=user))
+
+
+def tried(*scores: tuple[float, float], family: str = "", user: str = "") -> list[Episode]:
+    """Return episodes, each one with stretches and one without, by their scores."""
+    return [
+        episode(
+            f"{user}{family}{n}-{shown}", score, family=family, scope=Scope(user=user),
+            demonstrations=(Showing("success", 0.5, shown, ("past",)),),
+        )
+        for n, pair in enumerate(scores)
+        for shown, score in zip((True, False), pair, strict=True)
+    ]  # fmt: skip
+
+
+def test_showing_past_stretches_is_measured_by_the_episodes_they_were_withheld_from() -> None:
+    assert shown_stretches(fold()).stage == "candidate"
+    good = shown_stretches(fold(*tried(*[(1.0, 0.0)] * 12)))
+    assert (good.stage, good.shown, good.withheld) == ("active", 12, 12)
+    bad = shown_stretches(fold(*tried(*[(0.0, 1.0)] * 12)))
+    assert bad.stage == "quarantined"
+    assert good.uplift > 0.3 > -0.3 > bad.uplift
+
+
+def test_the_worth_of_stretches_is_that_of_a_kind_of_task_and_of_a_user() -> None:
+    state = fold(
+        *tried(*[(1.0, 0.0)] * 12, family="a"), *tried(*[(0.0, 1.0)] * 12, family="b"),
+        *tried(*[(0.0, 1.0)] * 12, family="a", user="ada"),
+    )  # fmt: skip
+    assert shown_stretches(state, "a").uplift > 0 > shown_stretches(state, "b").uplift
+    assert shown_stretches(state, "a", "ada").uplift < 0
+    assert shown_stretches(state, "a", "bo").stage == "candidate"
+    assert state.belief_of_stretches("failure", cluster="ops/a", scope=Scope()).stage == "candidate"
+
+
+def test_lessons_and_stretches_of_one_episode_share_its_outcome() -> None:
+    """What the lesson explains is no merit of the stretches that were shown with it."""
+    coin = random.Random(0)
+    records: list[Record] = [drain()]
+    for n in range(200):
+        lesson, past = coin.random() < 0.5, coin.random() < 0.5
+        records.append(
+            episode(
+                f"e{n}", float(lesson), exposures=(Exposure("drain", 0.5, lesson),),
+                demonstrations=(Showing("success", 0.5, past),),
+            )
+        )  # fmt: skip
+    state = fold(*records)
+    assert abs(shown_stretches(state).uplift) < 0.1
+    assert state.belief("drain", cluster="ops/", world="").uplift > 0.8
+
+
+def test_two_coins_of_one_kind_in_an_episode_of_elsewhere_count_once() -> None:
+    twice = (Showing("success", 0.5, True), Showing("success", 0.5, False))
+    assert shown_stretches(fold(episode("e", demonstrations=twice))).withheld == 1

@@ -1,0 +1,27 @@
+"""What an action brought about, as far as the words of its outcome tell."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, Literal
+
+from agentcl.lessons import folded
+
+Effect = Literal["change", "nothing", "harm"]
+
+_NOTHING: Final = re.compile(
+    r"\bnothing (?:\w+ )?(?:happen|chang|is found|was found)|\b(?:no|without|had no|has no) (?:effect|change)\b|\bunchanged\b"
+    r"|\b(?:did|does|do) ?n[o']t (?:help|work|change)\b|\b(?:invalid|unknown|unrecognized) (?:action|command)\b"
+    r"|\b(?:that's not a verb|you can't|you cannot|i don't understand)\b",
+    re.IGNORECASE,
+)
+_HARM: Final = re.compile(
+    r"\b(?:gets?|got|makes?|made|is|are|becomes?|became) (?:\w+ )?worse\b", re.IGNORECASE
+)
+
+
+def effect_of(outcome: str, seen: str) -> Effect:
+    """Return what an outcome tells, given what was seen before."""
+    if _HARM.search(outcome):
+        return "harm"
+    return "nothing" if folded(outcome) == folded(seen) or _NOTHING.search(outcome) else "change"
