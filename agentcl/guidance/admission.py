@@ -41,6 +41,7 @@ _SENTENCE_END: Final = re.compile(
 )
 _BEFORE_WORD: Final = re.compile(r"\.(?=\.)|[\s!?]")
 _OPTION: Final = re.compile(r"(?<!\S)-{1,2}\w[\w-]* $")
+_FEW_WORDS: Final = 2  # no second sentence
 _SHORTENED: Final = frozenset(
     [
         "e.g",
@@ -249,9 +250,8 @@ def _second_sentence(plain: str) -> str | None:
         word = said.strip("(\"'")
         if not said and end.group().startswith("..."):  # something left out
             continue
-        if (
-            not said and _OPTION.search(before) and plain[end.end()].islower()
-        ):  # the folder, as in `pip install -e .`
+        is_folder = not said and _OPTION.search(before)  # as in `pip install -e .`
+        if is_folder and len(plain[end.end() :].split()) <= _FEW_WORDS:
             continue
         if word not in _SHORTENED and not (len(word) == 1 and word.isalpha()):
             return f"{said}{end.group().strip()}"

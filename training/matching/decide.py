@@ -91,14 +91,18 @@ def model() -> HistGradientBoostingClassifier:
 
 
 def best_threshold(
-    rows: NDArray[np.float32], right: NDArray[np.bool_], of: NDArray[np.int64]
+    rows: NDArray[np.float32],
+    right: NDArray[np.bool_],
+    of: NDArray[np.int64],
+    is_among_all: NDArray[np.bool_],
 ) -> float:
-    """Return the threshold with the best F1 where each domain is judged by trees of the others."""
+    """Return the threshold with the best F1 among all lessons, where each domain is judged by trees of the others."""
     chances = np.zeros(len(right))
     for domain in set(of.tolist()):
         own = of == domain
         fitted = model().fit(rows[~own], right[~own])
         chances[own] = fitted.predict_proba(rows[own])[:, 1]
+    chances, right = chances[is_among_all], right[is_among_all]
     tried = np.arange(0.1, 0.8, 0.02)
     f1 = [2 * right[chances >= one].sum() / ((chances >= one).sum() + right.sum()) for one in tried]
     print(f"F1 {max(f1):.3f} at {tried[int(np.argmax(f1))]:.2f}, domains left out in turn")
@@ -138,17 +142,19 @@ def main() -> None:
     files = [FOLDER / f"{name}.json" for name in asked.domains.split(",")]
     seen, rng = Seen(), np.random.default_rng(0)
     rows, right, of = list[NDArray[np.float32]](), list[bool](), list[int]()
+    is_among_all = list[bool]()
     for some in (*([one] for one in files), files):
         found = load(some)
         each = rows_of(seen, found, rng)
         for text in found.texts:
-            for made, is_right in islice(each, 1 + len(FEW)):
+            for turn, (made, is_right) in enumerate(islice(each, 1 + len(FEW))):
                 rows.append(made)
                 right += is_right
                 domain = [file.stem for file in files].index(text.lesson.partition(":")[0])
                 of += [domain] * len(is_right)
+                is_among_all += [turn == 0] * len(is_right)
     all_rows, all_right = np.concatenate(rows), np.asarray(right)
-    least = best_threshold(all_rows, all_right, np.asarray(of))
+    least = best_threshold(all_rows, all_right, np.asarray(of), np.asarray(is_among_all))
     asked.out.parent.mkdir(exist_ok=True)
     fitted = fit(all_rows, all_right, least)
     asked.out.write_text(json.dumps(fitted, separators=(",", ":")) + "\n", "utf-8")
