@@ -145,9 +145,10 @@ def shifts(watch: SituationWatch, journal: Store, view: ScopeView) -> list[Shift
     found: list[Shift] = []
     for change in watch.state.changes:
         seen = _told(journal, change.episode, change.since, view, is_judged=True)
-        if seen is None or seen[0].score is None:
+        if seen is None:
             continue
         one, at, began = seen
+        assert one.score is not None  # it was judged
         found.append(
             ScoreShift(
                 application=one.application, family=one.family, world=one.world, since=change.since,
