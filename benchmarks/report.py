@@ -464,6 +464,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "supervision": report_guidance.supervision,
     "elsewhere": report_guidance.elsewhere,
     "hostile": report_guidance.hostile,
+    "shifts": report_guidance.shifts,
     "engine": report_guidance.engine,
 }
 

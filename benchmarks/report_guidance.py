@@ -260,6 +260,19 @@ def engine() -> str:
     )  # fmt: skip
 
 
+def shifts() -> str:
+    """How soon a shift is noticed, and how often falsely."""
+    found = result("shifts")
+    rows = [
+        [what, row["stream"], row["method"], row["found"], str(row["delay"]), str(row["late"]),
+         str(row["false"])]
+        for what in ("scores", "situations")
+        for row in found[what]
+    ]  # fmt: skip
+    header = ["of", "stream", "method", "found", "delay (median)", "90 % within", "false in 1,000"]
+    return table(header, rows)
+
+
 def hostile() -> str:
     """What hostile users of a tenant change for the others, and what keeping users apart costs."""
     found = result("hostile")

@@ -40,6 +40,7 @@ class EpisodeLog:
     recalled: Sequence[str] = ()
     shown: Sequence[str] = ()
     leaks: Sequence[str] = ()
+    shifts: Sequence[str] = ()
     learned: Sequence[Learned] = ()
     usage: dict[str, Usage] = field(default_factory=dict)  # by role
 

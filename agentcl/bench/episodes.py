@@ -112,6 +112,7 @@ def _episode(
         shown=tuple(log.shown),
         learned=() if error else tuple(log.learned),
         leaks=tuple(log.leaks),
+        shifts=tuple(log.shifts),
         usage=log.usage,
         memory_tokens=sum(map(estimate_tokens, log.shown)),
         wall_s=round(time.perf_counter() - started, 6),

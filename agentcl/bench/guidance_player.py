@@ -60,6 +60,7 @@ class GuidancePlayer:
         self._memory, self._rules_by = memory, rules_by
         self._told, self._application = told, application
         self._said: set[str] = set()  # all that may be shown
+        self._numbers: dict[str, int] = {}  # of episodes, by id
         self._student = LoggedActor(student, EpisodeLog())
         self._agent = Agent(
             memory,
@@ -86,6 +87,7 @@ class GuidancePlayer:
             )
         if there - kept:
             self._memory.forget(*sorted(there - kept))
+        self._numbers = {row.episode: row.number for row in done if row.episode}
         self._said = {folded(one.text) for row in done for one in row.learned}
         self._tell()
 
@@ -113,6 +115,7 @@ class GuidancePlayer:
             if folded(line) not in self._said
         )
         log.learned = self._learned(number, played)
+        log.shifts = self._noticed(number, played)
 
     def _learned(self, number: int, played: Episode) -> tuple[Learned, ...]:
         """Return what the episode was found to teach, new or not."""
@@ -130,6 +133,17 @@ class GuidancePlayer:
         ]
         self._said.update(map(folded, texts))
         return tuple(Learned(f"e{number}.{n}", text) for n, text in enumerate(texts))
+
+    def _noticed(self, number: int, played: Episode) -> tuple[str, ...]:
+        """Return what memory noticed in an episode; runs count episodes from 1."""
+        if not played.id:
+            return ()
+        self._numbers[played.id] = number
+        return tuple(
+            f"{one.sentence()} (since episode {self._numbers.get(one.since, number) + 1}; {one.how_sure()})"
+            for one in self._memory.lessons.changes()
+            if one.episode == played.id
+        )
 
     def _tell(self) -> None:
         author, lessons = self._told

@@ -65,6 +65,7 @@ class ResultRow:
     shown: tuple[str, ...] = ()  # what memory put into the prompt
     learned: tuple[Learned, ...] = ()
     leaks: tuple[str, ...] = ()  # what the leakage check found
+    shifts: tuple[str, ...] = ()  # what memory noticed in this episode, in words
     usage: Mapping[str, Usage] = field(default_factory=dict)  # by role
     memory_tokens: int = 0  # of what memory put into the prompt, estimated
     wall_s: float = 0.0
@@ -89,7 +90,7 @@ class ResultRow:
                     "steps": tuple(StepRow(**step) for step in read.get("steps", ())),
                     "learned": tuple(Learned(**one) for one in read.get("learned", ())),
                     "usage": {role: Usage(**used) for role, used in read.get("usage", {}).items()},
-                    **{name: tuple(read.get(name, ())) for name in ("recalled", "shown", "leaks")},
+                    **{name: tuple(read.get(name, ())) for name in _TEXTS},
                 }
             )
         except (ValueError, TypeError) as error:
@@ -118,6 +119,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401  # JSON
     return value
 
 
+_TEXTS: Final = ("recalled", "shown", "leaks", "shifts")
 _EMPTY: Final[tuple[object, ...]] = (None, "", (), {})
 _PARTS: Final[Mapping[type, tuple[tuple[str, bool], ...]]] = {
     kind: tuple(

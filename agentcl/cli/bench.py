@@ -218,6 +218,8 @@ def _following(screen: Screen, folder: RunFolder) -> Iterator[Callable[[ResultRo
             broken = f", {failed} failed" if failed else ""
             about = f"{mean}{broken}, {tokens:,} tokens, {_span(left_s)} left"
             bar.update(bar.task_ids[0], completed=before.done + count, description=about)
+            for shift in row.shifts:
+                screen.note(f"{row.baseline}, seed {row.seed}, episode {row.number + 1}: {shift}")
 
         yield on_row
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
@@ -23,6 +24,7 @@ from agentcl.cli.options import (
 from agentcl.cli.screen import Screen
 from agentcl.guidance.overview import STAGES, StageDifference, Standing
 from agentcl.guidance.pamphlet import load
+from agentcl.guidance.shifts import Shift
 from agentcl.guidance.state import lesson_of
 from agentcl.store.episodes import Level
 from agentcl.text.saving import is_stdout
@@ -144,19 +146,19 @@ def diff(screen: Screen, memory: Memory, since: datetime, scope: dict[str, Any])
 @guidance.command()
 @on_memory(across=True)
 def changes(screen: Screen, memory: Memory, scope: dict[str, Any]) -> None:
-    """Print which changes of the rules were noticed, and when.
+    """Print what shifted in a kind of task, since when, and how sure that is.
 
-    One is noticed when the scores of a kind of task fall, or rise, for good.
+    Scores fall or rise for good, or situations are unlike those before.
     """
-    found = memory.lessons.rule_changes(**scope)
+    found = memory.lessons.changes(**scope)
     if screen.as_json:
-        screen.json(found)
+        screen.json([_plain_shift(one) for one in found])
         return
     for one in found:
         for line in one.lines():
             screen.line(line)
     if not found:
-        screen.line("no change of the rules was noticed")
+        screen.line("no change was noticed")
 
 
 @guidance.command()
@@ -310,6 +312,11 @@ def _plain_difference(one: StageDifference) -> dict[str, Any]:
         "id": one.guidance.id, "sentence": one.sentence, "before": one.before, "after": one.after,
         "why": one.why,
     }  # fmt: skip
+
+
+def _plain_shift(one: Shift) -> dict[str, Any]:
+    """Return a shift for JSON, with which kind it is and how sure."""
+    return {"kind": one.kind, "sureness": one.sureness, **asdict(one)}
 
 
 def _print_one(screen: Screen, one: Standing) -> None:

@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from agentcl.guidance.lanes import LANES, Lane, LaneRecord
     from agentcl.guidance.overview import STAGES, StageDifference, Standing
     from agentcl.guidance.pamphlet import Adopted, Pamphlet
-    from agentcl.guidance.rule_changes import RuleChange
     from agentcl.guidance.rules import BUDGET_TOKENS, PRICE, GuidanceRules
     from agentcl.guidance.selection import Choice, Offer, Place
+    from agentcl.guidance.shifts import ScoreShift, Shift, SituationShift
     from agentcl.guidance.state import Belief, GuidanceState, LessonState, LifeStage, lesson_of
     from agentcl.guidance.story import Story
     from agentcl.guidance.trust import Trust
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 __all__ = [
     "BUDGET_TOKENS", "LANES", "PRICE", "STAGES", "Adopted", "Belief", "Choice", "Credit",
     "ExpectedScore", "GuidanceRules", "GuidanceState", "Lane", "LaneRecord", "LessonState",
-    "LifeStage", "Offer", "Pamphlet", "Place", "Posterior", "RuleChange", "StageDifference", "Standing", "Story",
-    "Trust", "lesson_of",
+    "LifeStage", "Offer", "Pamphlet", "Place", "Posterior", "ScoreShift", "Shift", "SituationShift",
+    "StageDifference", "Standing", "Story", "Trust", "lesson_of",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:
@@ -31,9 +31,9 @@ if not TYPE_CHECKING:
         "expectation": "ExpectedScore",
         "overview": "STAGES StageDifference Standing",
         "pamphlet": "Adopted Pamphlet",
-        "rule_changes": "RuleChange",
         "rules": "BUDGET_TOKENS PRICE GuidanceRules",
         "selection": "Choice Offer Place",
+        "shifts": "ScoreShift Shift SituationShift",
         "state": "Belief GuidanceState LessonState LifeStage lesson_of",
         "story": "Story",
         "trust": "Trust",

@@ -29,6 +29,19 @@ class _Lesson(NamedTuple):
     decided: str
 
 
+class _Change(NamedTuple):
+    episode: str
+    since: str
+    where: str
+    line: str
+    direction: Direction
+    expected: float
+    sd: Amount
+    height: Amount
+    highest: Amount
+    after: int
+
+
 # By name: the type in JSON; what is nested stands below a name of its own.
 _STATE: Final[Mapping[str, Any]] = {
     "watermark": int,
@@ -41,7 +54,7 @@ _STATE: Final[Mapping[str, Any]] = {
     "trust": Mapping[str, Any],
     "credit": Mapping[str, Any],
     "courses": Mapping[str, Mapping[str, Any]],
-    "changes": tuple[tuple[str, str, Direction], ...],
+    "changes": tuple[_Change, ...],
     "attempts": tuple[tuple[str, bool, tuple[tuple[_Scope, tuple[int, str]], ...]], ...],
     "episodes": Mapping[str, tuple[str, str, bool, bool, _Scope | None]],
     "tested": Mapping[str, _Ids],
@@ -61,7 +74,7 @@ _CREDIT: Final[Mapping[str, Any]] = {
 _COURSE: Final[Mapping[str, Any]] = {
     "expectation": Mapping[str, tuple[Amount, float, Amount]],
     "lanes": Mapping[str, Mapping[Lane, tuple[Amount, Amount, Amount, float]]],
-    "detector": Mapping[str, _Pair],
+    "detector": Mapping[str, tuple[Amount, Amount, str, str]],
     "tried": Mapping[str, _Ids],
     "class_means": Mapping[str, float],
     "credited": int,

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, NamedTuple
 
-from agentcl.guidance.change import Direction
+from agentcl.guidance.change import ScoreChange
 from agentcl.guidance.course import Course
 from agentcl.guidance.credit import Credit, Posterior
 from agentcl.guidance.expectation import Expectation, ExpectedScore
@@ -175,7 +175,10 @@ class GuidanceState:
         self.situations: dict[str, Situations] = {}  # by the user whose lessons they are
         self.trust = Trust()
         self.credit = Credit()
-        self.changes: list[tuple[str, str, Direction]] = []  # episode, cluster and world, direction
+        self.changes: list[ScoreChange] = []
+        self._newest: dict[
+            tuple[Line, str], int
+        ] = {}  # by line and where: the place of its last change
         self._courses: dict[Line, Course] = {}
         self._matters: dict[tuple[str, str], list[str]] = {}  # ids, by matter and user
         # By kind of task and how it went, and by user, agent and session: the last episode and its number.
@@ -343,7 +346,7 @@ class GuidanceState:
         where = self._where(episode.cluster, episode.world)
         expected = course.expectation.expected(where)
         residual = episode.score - expected.mean
-        self._watch(episode, course, residual, expected.sd)
+        self._watch(episode, course, expected)
         attempts = self._attempts.setdefault((where, bool(episode.is_success)), {})
         attempts[scope] = self.folded, episode.id
         known = [
@@ -378,13 +381,22 @@ class GuidanceState:
             world = self._place(episode.world)
             self._test(held, world, LessonTest(episode.id, True, None), line_of(episode.scope))
 
-    def _watch(self, episode: Episode, course: Course, residual: float, sd: float) -> None:
-        where = self._where(episode.cluster, episode.world)
-        alarm = course.detector.add(where, residual, sd)
-        if alarm is not None:
-            self.changes.append((episode.id, where, alarm))
-        if alarm == "down":
-            by = line_of(episode.scope)
+    def _watch(self, episode: Episode, course: Course, expected: ExpectedScore) -> None:
+        assert episode.score is not None
+        where, by = self._where(episode.cluster, episode.world), line_of(episode.scope)
+        last = self._newest.get((by, where))
+        if last is not None:
+            self.changes[last] = self.changes[last].then(episode.score)
+        mean, sd = expected.mean, expected.sd
+        alarm = course.detector.add(where, episode.score - mean, sd, episode=episode.id)
+        if alarm is None:
+            return
+        direction, since, height = alarm
+        self._newest[by, where] = len(self.changes)
+        self.changes.append(
+            ScoreChange(episode.id, since, where, by, direction, mean, sd, height, height)
+        )
+        if direction == "down":
             self.trust.change(self._place(episode.world), by=by)
             self.credit.discount(_CHANGE_KEEPS, cluster=episode.cluster, by=by)
             course.expectation.discount(_EXPECTED_KEEPS, cluster=where)
@@ -695,7 +707,8 @@ class GuidanceState:
         state.trust = Trust.from_plain(plain["trust"])
         state.credit = Credit.from_plain(plain["credit"])
         state._courses = {line: Course.from_plain(one) for line, one in plain["courses"].items()}
-        state.changes = [(episode, where, how) for episode, where, how in plain["changes"]]
+        state.changes = [ScoreChange(*one) for one in plain["changes"]]
+        state._newest = {(one.line, one.where): at for at, one in enumerate(state.changes)}
         state._attempts = {
             (where, ended): {tuple(scope): (number, id) for scope, (number, id) in held}
             for where, ended, held in plain["attempts"]

@@ -132,7 +132,7 @@ class AsyncLessons(_Awaited[Lessons]):
     retire = _awaitable(Lessons.retire)
     restore = _awaitable(Lessons.restore)
     rollback = _awaitable(Lessons.rollback)
-    rule_changes = _awaitable(Lessons.rule_changes)
+    changes = _awaitable(Lessons.changes)
     changed_by_rollback = _awaitable(Lessons.changed_by_rollback)
     export = _awaitable(Lessons.export)
     import_ = _awaitable(Lessons.import_)

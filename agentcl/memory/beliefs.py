@@ -13,8 +13,10 @@ from agentcl.guidance.rules import GuidanceRules
 from agentcl.memory.matching import Matcher
 from agentcl.memory.opened import Opened
 from agentcl.retrieval.folders import claim, home
+from agentcl.store.episodes import Episode
 
 if TYPE_CHECKING:
+    from agentcl.guidance.shifts import SituationWatch
     from agentcl.guidance.state import GuidanceState
 
 logger = logging.getLogger(__name__)
@@ -33,6 +35,7 @@ class Beliefs:
         self.matcher = Matcher(opened)
         self._opened = opened
         self._states: dict[str, GuidanceState] = {}
+        self._watches: dict[str, SituationWatch] = {}
         self._kept: dict[str, int] = {}  # rows that the state in a tenant's file has folded
 
     @cached_property
@@ -59,6 +62,19 @@ class Beliefs:
             self._states[tenant] = held
             if held.folded - self._kept[tenant] > max(_KEEP_FROM, _KEEP_SHARE * held.folded):
                 self._keep(held)
+            return held
+
+    def watch(self, tenant: str = "") -> SituationWatch:
+        """Return what was noticed of a tenant's situations. The first call reads all its episodes."""
+        from agentcl.guidance.shifts import SituationWatch
+
+        with self._opened.lock:
+            state = self.state(tenant)
+            held = self._watches.get(tenant)
+            if held is None or held.state is not state:  # folded anew: something was taken back
+                held = self._watches[tenant] = SituationWatch(state)
+            for row in self._opened.journal.since(held.watermark, kinds=(Episode.kind,)):
+                held.take(row)
             return held
 
     def _load(self, tenant: str) -> GuidanceState | None:

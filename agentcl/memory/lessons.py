@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from agentcl.guidance.outlook import Outlook
     from agentcl.guidance.overview import StageDifference, Standing
     from agentcl.guidance.pamphlet import Adopted, Pamphlet
-    from agentcl.guidance.rule_changes import RuleChange
+    from agentcl.guidance.shifts import Shift
     from agentcl.guidance.state import GuidanceState, LifeStage
     from agentcl.guidance.story import Story
 
@@ -433,21 +433,20 @@ class Lessons:
             )
         ]
 
-    def rule_changes(self, **scope: Unpack[ReadScope]) -> Sequence[RuleChange]:
-        """Return the changes of rules that were noticed, the oldest first.
+    def changes(self, **scope: Unpack[ReadScope]) -> Sequence[Shift]:
+        """Return the shifts that were noticed, the oldest first: each a `ScoreShift` or a `SituationShift`.
 
-        One is noticed when the scores of a kind of task in a world stay away from what was expected. When they
-        fell, what was learned there counts less since.
+        Scores shift when those of a kind of task in a world stay away from what was expected. When they fell, what
+        was learned there counts less since. Situations shift when a kind of task is met in words unlike those
+        before; that changes no belief. A shift says since which episode, and how sure it is.
         """
-        from agentcl.guidance.rule_changes import rule_changes
-        from agentcl.guidance.state import KINDS
+        from agentcl.guidance.shifts import shifts
 
         view = self._bound.view(scope)
-        rows = [*self._opened.journal.since(0, kinds=KINDS)]
         found = [
             one
             for tenant in self._tenants(view, kind=Episode.kind)
-            for one in rule_changes(rows, view, tenant=tenant, rules=self.rules)
+            for one in shifts(self._beliefs.watch(tenant), self._opened.journal, view)
         ]
         return sorted(found, key=lambda one: one.at)
 

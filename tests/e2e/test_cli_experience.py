@@ -246,11 +246,12 @@ def test_changes_of_the_rules_are_printed(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "changing"
     run("guidance", "add", "When a queue is slow, drain it.", "--path", path)
     said = run("guidance", "changes", "--path", path)
-    assert "no change of the rules was noticed" in said.stdout
+    assert "no change was noticed" in said.stdout
     with Memory(path) as memory:
         for score in [1.0] * 30 + [0.0] * 12:
             with memory.episode("clear it", application="desk", family="queue") as episode:
                 episode.finish(score)
     assert "scores of queue of desk fell" in run("guidance", "changes", "--path", path).stdout
     (change,) = as_json(run("guidance", "changes", "--json", "--path", path))
-    assert (change["direction"], change["family"]) == ("down", "queue")
+    assert (change["kind"], change["direction"], change["family"]) == ("scores", "down", "queue")
+    assert 0 < change["sureness"] < 1

@@ -1,6 +1,7 @@
 """Baselines that learn from episodes: guidance, and what it is compared with."""
 
 import json
+import re
 import shutil
 import statistics
 from collections.abc import Sequence
@@ -336,3 +337,18 @@ def test_at_the_desk_a_run_learns_the_policy_that_nobody_tells(tmp_path: Path) -
     }
     assert solved["guidance"] > 2 * solved["none"]
     assert not any(row.leaks for row in folder.rows())
+
+
+def test_a_change_that_memory_notices_stands_in_the_row_of_its_episode(tmp_path: Path) -> None:
+    asked = {**tables("guidance", stream="changing", episodes=80), "seeds": [0, 1]}
+    folder = run(tmp_path / "run", asked)
+    rows = [row for row in folder.rows("guidance") if any("fell" in one for one in row.shifts)]
+    assert rows
+    for row in rows:
+        (told,) = (one for one in row.shifts if "fell" in one)
+        since = re.search(r"since episode (\d+); sure: 0\.\d\d", told)
+        assert since
+        assert int(since[1]) <= row.number + 1
+        assert ResultRow.from_json(row.to_json()) == row
+    first = min(row.number for row in folder.rows("guidance", 0) if row.phase == "rules 2")
+    assert any(0 <= row.number - first < 20 for row in rows if row.seed == 0)

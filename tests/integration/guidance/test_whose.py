@@ -275,7 +275,7 @@ def test_nothing_that_a_user_is_told_holds_what_only_others_may_read(
             for one in memory.episodes.list(user=reader)
         ]
         told_to.append(str(memory.episodes.search(SEEN, user=reader)))
-        told_to.append(str(memory.lessons.rule_changes(user=reader)))
+        told_to.append(str(memory.lessons.changes(user=reader)))
         for other in {"ada", "bo", "eve"} - {reader}:
             for mark in (
                 f"TASK-{other}",

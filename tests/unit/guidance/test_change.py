@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from agentcl import InvalidInput
-from agentcl.guidance.change import ChangeDetector
+from agentcl.guidance.change import ChangeDetector, ScoreAlarm, ScoreChange
 from agentcl.guidance.expectation import Expectation
 
 
@@ -21,7 +21,7 @@ def alarms(rates: Iterable[float], seed: int) -> list[tuple[int, str]]:
         alarm = detector.add("c", score - expected.mean, expected.sd)
         baseline.add("c", score)
         if alarm:
-            found.append((episode, alarm))
+            found.append((episode, alarm.direction))
     return found
 
 
@@ -43,7 +43,9 @@ def test_a_drop_is_found_soon(shift: float, most: int) -> None:
     rng, delays = random.Random(0), []
     for _ in range(100):
         detector, episode = ChangeDetector(), 1
-        while detector.add("c", rng.gauss(-shift, 1), 1) != "down":
+        while (
+            alarm := detector.add("c", rng.gauss(-shift, 1), 1)
+        ) is None or alarm.direction != "down":
             episode += 1
         delays.append(episode)
     assert sum(delays) / len(delays) < most
@@ -58,9 +60,30 @@ def test_a_hidden_change_of_rules_is_found_within_twenty_episodes() -> None:
 
 def test_it_says_which_way_and_begins_again() -> None:
     detector = ChangeDetector()
-    rising = [detector.add("c", 2.0, 1.0) for _ in range(8)]
-    assert rising == [None, None, None, "up", None, None, None, "up"]
-    assert [detector.add("c", -2.0, 1.0) for _ in range(4)][-1] == "down"
+    rising = [detector.add("c", 2.0, 1.0, episode=str(n)) for n in range(8)]
+    up = [ScoreAlarm("up", since, 6.0) for since in "04"]
+    assert rising == [None, None, None, up[0], None, None, None, up[1]]
+    falling = [detector.add("c", -2.0, 1.0, episode=str(n)) for n in range(4)]
+    assert falling[-1] == ScoreAlarm("down", "0", 6.0)
+
+
+def test_it_says_since_when_by_the_episode_that_the_sum_left_zero_with() -> None:
+    detector = ChangeDetector()
+    scores = [-1.0, 2.0, 2.0, *[-2.0] * 4]
+    (alarm,) = filter(None, (detector.add("c", z, 1, episode=str(n)) for n, z in enumerate(scores)))
+    assert (alarm.direction, alarm.since) == ("down", "3")
+    kept = ChangeDetector.from_plain(detector.to_plain())
+    assert kept.to_plain() == detector.to_plain()
+
+
+def test_a_change_that_goes_on_is_surer_and_one_that_ends_is_not() -> None:
+    change = ScoreChange("e", "d", "c@", "", "down", 0.9, 0.3, 5.2, 5.2)
+    assert 400 < change.once_in < 700
+    lasting, ended = change, change
+    for _ in range(30):
+        lasting, ended = lasting.then(0.0), ended.then(1.0)
+    assert lasting.once_in > 1e6
+    assert ended.once_in == change.once_in
 
 
 def test_clusters_are_watched_apart() -> None:
@@ -68,9 +91,9 @@ def test_clusters_are_watched_apart() -> None:
     for _ in range(3):
         assert detector.add("a", 2.0, 1.0) is None
         assert detector.add("b", 2.0, 1.0) is None
-    assert detector.add("a", 2.0, 1.0) == "up"
-    assert detector.to_plain()["a"] == [0, 0]
-    assert detector.to_plain()["b"] == pytest.approx([4.5, 0])
+    assert detector.add("a", 2.0, 1.0) == ScoreAlarm("up", "", 6.0)
+    assert detector.to_plain()["a"] == [0, 0, "", ""]
+    assert detector.to_plain()["b"] == [4.5, 0, "", ""]
 
 
 def test_no_single_outcome_raises_an_alarm() -> None:

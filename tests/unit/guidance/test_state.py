@@ -101,7 +101,8 @@ def test_scores_that_fall_for_good_lower_what_was_learned_before() -> None:
     before = [record for n in range(30) for record in (episode(f"a{n}", 1.0, world="w"),)]
     after = [episode(f"b{n}", 0.0, world="w") for n in range(12)]
     state = fold(drain(world="w"), *before, *after)
-    assert [direction for _, _, direction in state.changes] == ["down"]
+    assert [one.direction for one in state.changes] == ["down"]
+    assert state.changes[0].since == "b0"
     assert state.expected("ops/", "w").mean < 0.5
 
 
