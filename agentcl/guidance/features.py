@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from agentcl.guidance.relevance import COVERED
 from agentcl.guidance.same import content
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     Numbers = NDArray[np.float32]
 
+_BESIDE: Final = 1  # words of a sentence beside those of a condition, such as a name
 MOST_SENTENCES: Final = 40  # of a situation: its first and last ones
 _END: Final = re.compile(r"(?<=[.!?;:])\s+|\n+")
 _NUMBER: Final = re.compile(r"\d+")
@@ -40,6 +42,22 @@ def sentences(text: str) -> list[str]:
     found = [part.strip() for part in _END.split(text) if part.strip()] or [text]
     half = MOST_SENTENCES // 2
     return found if len(found) <= MOST_SENTENCES else [*found[:half], *found[-half:]]
+
+
+def is_stated(when: str, text: str) -> bool:
+    """Return whether a sentence of a situation says a condition in its words, and hardly anything else."""
+    words = set(content(when))
+    for sentence in sentences(text):
+        said = set(content(sentence))
+        is_covered = len(words & said) >= COVERED * len(words)
+        if is_covered and len(said - words) <= _BESIDE and not _is_denied(when, sentence):
+            return True
+    return False
+
+
+def _is_denied(when: str, sentence: str) -> bool:
+    """Return whether one of both has a negation, and the other has none."""
+    return bool(_NOT.search(sentence)) != bool(_NOT.search(when))
 
 
 def features(
@@ -87,7 +105,7 @@ def features(
                 len(words),
                 len(words & own),
                 len(needed - numbers),
-                bool(_NOT.search(sentence)) != bool(_NOT.search(when)),
+                _is_denied(when, sentence),
                 len(told),
                 np.log1p(len(text)),
                 *_standing(likeness, at),

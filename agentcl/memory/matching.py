@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from agentcl.guidance.decision import decide, threshold
-from agentcl.guidance.features import features, sentences
-from agentcl.guidance.same import content
+from agentcl.guidance.features import features, is_stated, sentences
 from agentcl.memory.opened import Opened
 from agentcl.retrieval.conditions import ConditionReader, Pair, ReadAlone, is_installed
 
@@ -79,7 +78,8 @@ class Matcher:
         held = {
             id: share
             for id, share in by_words.items()
-            if (made := state.lessons[id].guidance).claim == "needs" or not content(made.when)
+            if (made := state.lessons[id].guidance).claim == "needs"
+            or is_stated(made.when, situation)
         }
         place = _Place(view, application, world)
         ids, chances = self._chances(state, situation, place, by_words)

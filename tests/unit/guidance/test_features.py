@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentcl.guidance.decision import decide, threshold
-from agentcl.guidance.features import MOST_SENTENCES, NAMES, features, sentences
+from agentcl.guidance.features import MOST_SENTENCES, NAMES, features, is_stated, sentences
 
 TEXT = "The queue is full. Nobody drained it yet!"
 
@@ -49,6 +49,26 @@ def test_covered_words_missing_numbers_and_a_denial_are_seen() -> None:
     assert by_name["covered"].tolist() == pytest.approx([2 / 3, 0])
     assert by_name["numbers missing"].tolist() == [1, 0]
     assert numbers(["the queue is full"], "The queue is not full.")[0][NAMES.index("denied")] == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The queue Tavon is full.", True),
+        ("Hello. Queue full!", True),
+        ("The queue Tavon is not full.", False),
+        ("The queue Tavon was full yesterday and Kaspar drained it.", False),
+        ("The cache Tavon is full.", False),
+    ],
+)
+def test_a_condition_is_stated_by_a_sentence_that_says_hardly_more(
+    text: str, *, expected: bool
+) -> None:
+    assert is_stated("the queue is full", text) is expected
+
+
+def test_what_has_no_words_of_its_own_is_stated_everywhere() -> None:
+    assert is_stated("it is", "Anything.")
 
 
 def test_the_decision_is_a_probability_and_rises_with_what_was_read() -> None:
