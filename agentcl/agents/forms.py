@@ -17,7 +17,7 @@ from agentcl.errors import InvalidInput
 from agentcl.models.base import TokenLogprob
 from agentcl.models.tuned import Way
 
-_NUMBER: Final = re.compile(r"\W*(\d{1,4})(?!\w)")
+_NUMBER: Final = re.compile(r"\W{0,20}(\d{1,4})(?!\w)")
 
 
 @dataclass(frozen=True, slots=True)

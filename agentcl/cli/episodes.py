@@ -87,9 +87,9 @@ def show(screen: Screen, memory: Memory, id: str, scope: dict[str, Any]) -> None
 @episodes.command()
 @on_memory()
 def demonstrations(screen: Screen, memory: Memory, scope: dict[str, Any]) -> None:
-    """Print what showing past episodes is worth, for each kind of task.
+    """Print what showing past episodes is worth.
 
-    Those that ended well and those that failed are measured apart.
+    For each kind of task, those that ended well and those that failed are measured apart.
     """
     found = memory.lessons.outlook(**scope).demonstrations()
     if screen.as_json:

@@ -146,7 +146,7 @@ def diff(screen: Screen, memory: Memory, since: datetime, scope: dict[str, Any])
 @guidance.command()
 @on_memory(across=True)
 def changes(screen: Screen, memory: Memory, scope: dict[str, Any]) -> None:
-    """Print what shifted in a kind of task, since when, and how sure that is.
+    """Print what shifted, since when, and how sure that is.
 
     Scores fall or rise for good, or situations are unlike those before.
     """

@@ -89,25 +89,28 @@ def test_an_unknown_lesson_is_refused(by_words: Memory) -> None:
 @pytest.mark.parametrize(
     ("situation", "when"),
     [
-        ("Hello, I would like to ask for a refund for the lamp I ordered.", "a customer asks for a refund"),
+        ("I want my money back for these shoes.", "a customer asks for a refund"),
         ("ld: error while linking: undefined symbol main", "the build fails at linking"),
-        ("Customer wants a different address for the delivery of her order.",
+        ("Could you send my parcel to another address? We moved.",
          "a customer wants to change the delivery address"),
+        ("It is pitch black in here. You carry a lantern.", "the room is dark and you have a lamp"),
+        ("Your search returned 0 results.", "the search finds no results"),
     ],
 )  # fmt: skip
 def test_meaning_matches_other_words(by_meaning: Memory, situation: str, when: str) -> None:
-    assert said(by_meaning, situation)[:1] == [when]
+    assert said(by_meaning, situation) == [when]
 
 
 @needs_reader
 @pytest.mark.parametrize(
     "situation",
     [
-        "Customer writes: thank you, the refund arrived on my account this morning.",
+        "I do not want a refund, I only want to know how to clean the filter.",
+        "I never asked for a refund.",
         "The weather in Tavon was fine on Sunday.",
     ],
 )
-def test_what_is_over_or_beside_the_point_matches_nothing(
+def test_what_is_denied_or_beside_the_point_matches_nothing(
     by_meaning: Memory, situation: str
 ) -> None:
     assert said(by_meaning, situation) == []
@@ -142,7 +145,7 @@ def test_what_is_forgotten_matches_no_more(tmp_path: Path) -> None:
     with Memory(tmp_path, encoder="minilm") as memory:
         id = memory.lessons.add(REFUND).id
         memory.lessons.add(ADDRESS)
-        situation = "Hello, I would like to ask for a refund for the lamp I ordered."
+        situation = "I want my money back for these shoes."
         assert said(memory, situation) == ["a customer asks for a refund"]
         memory.forget(id)
         assert said(memory, situation) == []

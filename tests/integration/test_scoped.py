@@ -177,7 +177,7 @@ NEEDS: dict[str, dict[str, tuple[Any, ...]]] = {
         "add": ("When a, b.",), "retire": ("id",), "restore": ("id",),
         "rollback": (datetime(2026, 1, 1, tzinfo=UTC),), "list": (), "get": ("id",), "why": ("id",),
         "changed": (datetime(2026, 1, 1, tzinfo=UTC),), "export": ("x.md",), "import_": ("x.md",),
-        "adopt": (None,), "reflect": ([],), "outlook": (), "changes": (),
+        "adopt": (None,), "reflect": ([],), "outlook": (), "changes": (), "matching": ("a",), "why_not": ("id", "a"),
     },
     "store": {
         "stats": (), "export": ("x.jsonl",), "import_": ("x.jsonl",), "passages": ("id",), "credit": ("id",),

@@ -246,7 +246,7 @@ def test_lessons_that_were_recalled_set_the_order(tmp_path: Path) -> None:
     purpose = to_find("host name")
     told = as_lesson(look_in(purpose, C))
     assert told is not None
-    with Memory(tmp_path) as memory:
+    with Memory(tmp_path, encoder="hashing") as memory:
         for number in range(3):
             with memory.episode(f"case {number}", application="logs", seed=number) as episode:
                 episode.finish(1.0)
