@@ -438,6 +438,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "made": made,
     "learning": report_runs.learning,
     "leak": report_runs.leak,
+    "practice": report_runs.practice,
     "consolidation": report_runs.consolidation,
     "locomo": report_runs.locomo,
     "locomo_paired": report_runs.locomo_paired,

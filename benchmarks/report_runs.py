@@ -205,3 +205,25 @@ def fuzz() -> str:
         f"{len(found['mended'])} of these were mended, and run again: they do so no more. The longest case took "
         f"{found['longest_s']:.1f} s. The process never had more than {found['peak_mb']} MB.\n"
     )
+
+
+def practice() -> str:
+    """Practice by learning progress beside other orders."""
+    rows = []
+    for name, found in result("practice")["settings"].items():
+        for order, one in found["orders"].items():
+            against = [
+                "" if other == order else _episodes(one[f"fewer than {other}"])
+                for other in ("random", "drawn")
+            ]
+            rows.append(
+                [f"{name}, {found['tasks']} tasks", order, f"{one['episodes to four fifths']:.1f}", *against,
+                 f"{one['mean of tests']:.3f}", f"{one['last test']:.3f}"]
+            )  # fmt: skip
+    header = ["practised", "order", "episodes to 80 % of the ceiling", "fewer than random", "fewer than drawn",
+              "mean of all tests", "last test"]  # fmt: skip
+    return table(header, rows)
+
+
+def _episodes(found: list[float]) -> str:
+    return f"{found[0]:+.1f} [{found[1]:+.1f}, {found[2]:+.1f}]"

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from agentcl.agents.agent import Agent, Budget, Coach, Planner
     from agentcl.agents.learning import Judge, judge, learn_from, transcript_of
     from agentcl.agents.outcomes import OutcomeTeacher
+    from agentcl.agents.practice import KindPractised, Practice, PracticeBudget, Practised
     from agentcl.agents.student import ModelAct, Plan, Student
     from agentcl.agents.supervisor import Familiarity, Supervisor
     from agentcl.agents.teacher import Correction, Distilled, Distiller, Judgement, Review, Teacher
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Agent", "Budget", "Coach", "Correction", "Distilled", "Distiller", "Familiarity", "Figure", "Judge",
-    "Judgement", "ModelAct", "OutcomeTeacher", "Plan", "Planner", "Prober", "Review", "Student", "Supervisor",
+    "Judgement", "KindPractised", "ModelAct", "OutcomeTeacher", "Plan", "Planner", "Practice", "PracticeBudget", "Practised", "Prober", "Review", "Student", "Supervisor",
     "Teacher", "Tool", "ToolAgent", "ToolResult", "ToolRun", "Transcript", "Tuning", "judge", "learn_from",
     "transcript_of", "tune",
 ]  # fmt: skip
@@ -28,6 +29,7 @@ if not TYPE_CHECKING:
         "agent": "Agent Budget Coach Planner",
         "learning": "Judge judge learn_from transcript_of",
         "outcomes": "OutcomeTeacher",
+        "practice": "KindPractised Practice PracticeBudget Practised",
         "student": "ModelAct Plan Student",
         "supervisor": "Familiarity Supervisor",
         "teacher": "Correction Distilled Distiller Judgement Review Teacher",

@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol, Unpack, runtime_checkable
 
 from agentcl.agents.learning import learn_from
 from agentcl.agents.outcomes import OutcomeTeacher
+from agentcl.agents.practice import Practice, PracticeBudget, Practised, practise
 from agentcl.agents.student import ModelAct, Plan
 from agentcl.agents.supervisor import Familiarity, Supervisor
 from agentcl.agents.teacher import Correction, Distiller, Review
 from agentcl.envs.acting import Act, Actor, Situation, act_until_over
-from agentcl.envs.base import Environment, Observation, Outcome, Task
+from agentcl.envs.base import Domain, Environment, Observation, Outcome, Split, Task
 from agentcl.errors import InvalidInput
 from agentcl.memory.episode import EpisodeRecorder
 from agentcl.store.checks import WriteScope, check_count, check_scope
@@ -183,6 +184,55 @@ class Agent:
         if not self._is_worth_learning(played, familiarity, rng):
             return played
         return learn_from(self.memory, self.teacher, played, share=self._share)
+
+    def practise(
+        self,
+        domain: Domain,
+        *,
+        budget: PracticeBudget | int,
+        families: Sequence[str] | None = None,
+        split: Split = "train",
+        where: Mapping[str, str | int | float | bool] | None = None,
+        seed: int = 0,
+        on_progress: Callable[[Practised], None] = lambda practised: None,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> Practice:
+        """Play tasks of a domain of which most is expected to be learned, and learn from them.
+
+        The next task is chosen by learning progress from the memory's own record (`agentcl.agents.progress`), which may be
+        empty: no oracle is asked. Each episode is kept when it ends, so what ends a practice takes nothing away, and
+        another call goes on from the record. The same seed and record give the same choices.
+
+        Args:
+            domain: whose tasks; its worlds are told apart where it has several sets of rules.
+            budget: of episodes, tokens or both; a number is of episodes. Each call has its own.
+            families: kinds of task; None for all.
+            split: of the tasks.
+            where: parameters that a task must have, such as the deployment of an incident.
+            seed: of the choices, and of the episodes.
+            on_progress: told of each episode when it is over.
+            should_stop: asked before each episode.
+
+        Raises:
+            InvalidInput: if there is no such family, no task like that, or the budget is none.
+            EnvironmentFailed: if the environment breaks three times in a row; what it breaks once is counted and passed over.
+            ModelUnavailable: if a model cannot be asked.
+        """
+        return practise(
+            self.memory,
+            lambda environment, task, seed, world: self.play(
+                environment, task, seed=seed, world=world
+            ),
+            domain,
+            budget=budget,
+            families=families,
+            split=split,
+            where=where,
+            seed=seed,
+            on_progress=on_progress,
+            should_stop=should_stop,
+            scope=self._scope,
+        )
 
     def _familiarity(self, task: Task, seen: Observation, world: str) -> Familiarity:
         """Return what memory knows of such a task, and how new the situation is to it."""

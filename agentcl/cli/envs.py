@@ -7,23 +7,15 @@ import sys
 import time
 from collections.abc import Sequence
 from itertools import islice
-from typing import Any, Final, get_args
+from typing import Any, get_args
 
 import click
 
-from agentcl.cli.options import command
+from agentcl.cli.options import DOMAIN_OPTIONS, command, domain_options
 from agentcl.cli.screen import Screen
 from agentcl.envs.base import Bounded, Split
 from agentcl.envs.registry import domain_names, open_domain
-from agentcl.errors import AgentclError, InvalidInput
-
-_OPTIONS: Final = click.option(
-    "--option",
-    "options",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="Of the domain: a folder of data ...",
-)
+from agentcl.errors import AgentclError
 
 
 @click.group()
@@ -57,7 +49,7 @@ def list_(screen: Screen) -> None:
 
 @envs.command()
 @click.argument("domain")
-@_OPTIONS
+@DOMAIN_OPTIONS
 @click.option("--tasks", default=5, show_default=True, type=click.IntRange(1), help="How many.")
 @command
 def check(screen: Screen, domain: str, options: Sequence[str], tasks: int) -> None:
@@ -67,7 +59,7 @@ def check(screen: Screen, domain: str, options: Sequence[str], tasks: int) -> No
     """
     from agentcl.envs.checking import check as check_domain
 
-    findings = check_domain(open_domain(domain, _read(options)), tasks=tasks)
+    findings = check_domain(open_domain(domain, domain_options(options)), tasks=tasks)
     said = {True: "ok    ", False: "BROKEN"}
     lines = (": ".join(filter(None, [f"{said[f.is_kept]}  {f.name}", f.detail])) for f in findings)
     screen.answer(findings, *lines)
@@ -77,7 +69,7 @@ def check(screen: Screen, domain: str, options: Sequence[str], tasks: int) -> No
 
 @envs.command()
 @click.argument("domain")
-@_OPTIONS
+@DOMAIN_OPTIONS
 @click.option("--split", type=click.Choice(get_args(Split)), default="test", show_default=True)
 @click.option("--family", help="Only this kind of task.")
 @click.option("--policy", "names", multiple=True, help="random, null or oracle; default: all.")
@@ -101,7 +93,7 @@ def play(
     from agentcl.envs.policies import play as play_episode
     from agentcl.envs.policies import policies_of
 
-    opened = open_domain(domain, _read(options))
+    opened = open_domain(domain, domain_options(options))
     oracle = opened.oracle()
     chosen = policies_of(names or ("null", "random", *(["oracle"] if oracle else [])), oracle)
     tasks = list(islice(opened.tasks(split, family=family), episodes))
@@ -155,11 +147,3 @@ def play(
             screen.line(
                 f"on a first attempt, from others that share rules: {bounds.from_others:.3f}"
             )
-
-
-def _read(options: Sequence[str]) -> dict[str, str]:
-    pairs = [option.partition("=") for option in options]
-    for name, sign, _ in pairs:
-        if not name or not sign:
-            raise InvalidInput(f"an option of a domain is name=value, not {name!r}")
-    return {name: value for name, _, value in pairs}

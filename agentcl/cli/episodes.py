@@ -14,6 +14,7 @@ from agentcl.cli.screen import Screen, shorten
 
 # With the search of episodes comes the whole of `Memory`; `--help` must not wait for it.
 if TYPE_CHECKING:
+    from agentcl.guidance.mastery import Skill
     from agentcl.memory.episode_search import EpisodeHit
     from agentcl.memory.memory import Memory
     from agentcl.store.episodes import Episode
@@ -116,6 +117,22 @@ def replay_(screen: Screen, memory: Memory, id: str, scope: dict[str, Any]) -> N
     screen.answer(found, *found.lines())
 
 
+@episodes.command()
+@filter_options
+@on_memory(across=True)
+def skills(screen: Screen, memory: Memory, scope: dict[str, Any], **given: Any) -> None:
+    """Print how well each kind of task is mastered.
+
+    The least mastered come first. Mastery is the score that is expected of the next episode, in brackets where it lies with a
+    probability of 95 %. What was long ago says less, so it drifts back to what nobody knows.
+    """
+    from agentcl.memory.episode_search import Filter
+
+    found = memory.episodes.skills(chosen=Filter(**given), **scope)
+    lines = map(skill_line, found)
+    screen.answer(found, *(lines if found else ["no episode was scored yet"]))
+
+
 @episodes.command(name="search")
 @click.argument("text")
 @click.option(
@@ -169,13 +186,29 @@ def _print_hit(screen: Screen, hit: EpisodeHit) -> None:
     screen.line(f"    did: {shorten(step.action, _WIDTH)}; then: {shorten(step.outcome, _WIDTH)}")
 
 
+def skill_line(skill: Skill) -> str:
+    """Return what is known of a skill in one line."""
+    tries = (
+        f"{skill.attempts} {'try' if skill.attempts == 1 else 'tries'}, {skill.succeeded} succeeded"
+    )
+    trend = "" if skill.trend is None else f", trend {skill.trend:+.2f}"
+    return (
+        f"{skill.mastery:.2f} [{skill.low:.2f}, {skill.high:.2f}]  {place_of(skill)}  {tries}{trend}, "
+        f"{skill.tokens:,} tokens, last {skill.last:%Y-%m-%d %H:%M}"
+    )
+
+
+def place_of(one: Skill | Episode) -> str:
+    """Return the kind of task, and where the same rules hold."""
+    return one.cluster.strip("/") + (f" @ {one.world}" if one.world else "")
+
+
 def _line(episode: Episode) -> str:
     """Return an episode in one line."""
     ended = {True: "success", False: "failed", None: episode.status}[episode.is_success]
     score = "-" if episode.score is None else f"{episode.score:.2f}"
-    where = episode.cluster.strip("/") + (f" @ {episode.world}" if episode.world else "")
     shown = sum(one.is_shown for one in episode.exposures)
     return (
         f"{episode.id}  {ended:11} {score:>4}  {episode.steps} steps, {shown} lessons, "
-        f"{episode.tokens:,} tokens  {where}  {shorten(episode.goal or episode.task, _WIDTH)}"
+        f"{episode.tokens:,} tokens  {place_of(episode)}  {shorten(episode.goal or episode.task, _WIDTH)}"
     )

@@ -29,6 +29,10 @@ _COMMANDS: Final = {  # where each is, and the first line of its help
         "agentcl.cli.models:model",
         "Fetch a language model, serve one, or find out what one can do.",
     ),
+    "practise": (
+        "agentcl.cli.practise:practise",
+        "Let an agent play where it learns most, and keep what it learns.",
+    ),
     "reembed": ("agentcl.cli.store:reembed", "Replace all vectors by another encoder's."),
     "reindex": ("agentcl.cli.store:reindex", "Build every index anew from the journal."),
     "search": ("agentcl.cli.memory:search", "Find what is remembered, best first, and say why."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import wraps
@@ -20,6 +20,13 @@ from agentcl.text.saving import STDIN, STDOUT
 if TYPE_CHECKING:
     from agentcl.memory.memory import Memory
 
+DOMAIN_OPTIONS: Final = click.option(
+    "--option",
+    "options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Of the domain: a folder of data ...",
+)
 F = TypeVar("F", bound=Callable[..., Any])
 PRICES: Final = click.option(
     "--prices", type=click.Path(path_type=Path), help="A TOML file of prices by model."
@@ -156,6 +163,15 @@ def scope_of(given: dict[str, Any]) -> dict[str, Any]:
     if is_open:
         return {name: ANY if value is None else value for name, value in named.items()}
     return {name: value for name, value in named.items() if value is not None}
+
+
+def domain_options(options: Sequence[str]) -> dict[str, str]:
+    """Return what `DOMAIN_OPTIONS` were given. Raises InvalidInput for one without a name or a value."""
+    pairs = [option.partition("=") for option in options]
+    for name, sign, _ in pairs:
+        if not name or not sign:
+            raise InvalidInput(f"an option of a domain is name=value, not {name!r}")
+    return {name: value for name, _, value in pairs}
 
 
 @contextmanager

@@ -184,6 +184,12 @@ class Domain(Protocol):
         ...
 
 
+def world_of(domain: Domain, task: Task) -> str:
+    """Return where the rules of a task hold, as memories name it; empty where a domain has the same rules everywhere."""
+    name = getattr(domain, "rules_by", "")
+    return f"{name} {task.parameters[name]}" if name in task.parameters else ""
+
+
 @runtime_checkable
 class Instructive(Protocol):
     """A domain that can say what there is to know for a task: the ceiling of what guidance can be worth."""

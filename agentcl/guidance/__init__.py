@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from agentcl.guidance.credit import Credit, Posterior
     from agentcl.guidance.expectation import ExpectedScore
     from agentcl.guidance.lanes import LANES, Lane, LaneRecord
+    from agentcl.guidance.mastery import Skill
     from agentcl.guidance.overview import STAGES, StageDifference, Standing
     from agentcl.guidance.pamphlet import Adopted, Pamphlet
     from agentcl.guidance.rules import BUDGET_TOKENS, PRICE, GuidanceRules
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BUDGET_TOKENS", "LANES", "PRICE", "STAGES", "Adopted", "Belief", "Choice", "Credit",
     "ExpectedScore", "GuidanceRules", "GuidanceState", "Lane", "LaneRecord", "LessonState",
-    "LifeStage", "Offer", "Pamphlet", "Place", "Posterior", "ScoreShift", "Shift", "SituationShift",
+    "LifeStage", "Offer", "Pamphlet", "Place", "Posterior", "ScoreShift", "Shift", "SituationShift", "Skill",
     "StageDifference", "Standing", "Story", "Trust", "lesson_of",
 ]  # fmt: skip
 
@@ -29,6 +30,7 @@ if not TYPE_CHECKING:
         "credit": "Credit Posterior",
         "lanes": "LANES Lane LaneRecord",
         "expectation": "ExpectedScore",
+        "mastery": "Skill",
         "overview": "STAGES StageDifference Standing",
         "pamphlet": "Adopted Pamphlet",
         "rules": "BUDGET_TOKENS PRICE GuidanceRules",

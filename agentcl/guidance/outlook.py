@@ -8,7 +8,7 @@ from typing import get_args
 from agentcl.guidance.expectation import ExpectedScore
 from agentcl.guidance.lanes import LaneRecord
 from agentcl.guidance.state import Belief, GuidanceState
-from agentcl.store.episodes import Ended
+from agentcl.store.episodes import Ended, Episode
 from agentcl.store.records import Scope
 
 
@@ -43,6 +43,10 @@ class Outlook:
             for ended in get_args(Ended)
             for cluster in state.clusters_of_stretches(ended, scope)
         ]
+
+    def counts(self, episode: Episode) -> bool:
+        """Return whether what an episode showed is evidence: it was neither rolled back nor set aside."""
+        return self._state.counts(episode)
 
     def last_attempt(self, cluster: str, world: str, *, is_success: bool) -> str | None:
         """Return the id of the last episode of a kind of task in a world that ended so; None if there is none."""

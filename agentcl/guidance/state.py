@@ -276,6 +276,11 @@ class GuidanceState:
         """Return whether what a scope learned at a moment was rolled back."""
         return any(one.covers(scope, at) for one in self.ignored)
 
+    def counts(self, episode: Episode) -> bool:
+        """Return whether what an episode showed is evidence: it was neither rolled back nor set aside."""
+        at = to_micros(episode.created_at)
+        return episode.id not in self.aside and not self.is_ignored(episode.scope, at)
+
     def renamed(self, record: Record) -> Record:
         """Return evidence of lessons as evidence of those that took their places."""
         return _renamed(record, self.successors) if self.successors else record

@@ -101,6 +101,7 @@ class AsyncEpisodes(_Awaited[Episodes]):
     steps = _awaitable(Episodes.steps)
     replay = _awaitable(Episodes.replay)
     search = _awaitable(Episodes.search)
+    skills = _awaitable(Episodes.skills)
 
     def begin(self, task: str, **given: Unpack[EpisodeOptions]) -> AsyncEpisode:
         """Begin an episode, to be used in an `async with`; takes what `Episodes.begin` does."""

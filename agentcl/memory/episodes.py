@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from itertools import islice
-from typing import Any, ParamSpec, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack
 
 from agentcl.errors import InvalidInput
 from agentcl.guidance.rules import BUDGET_TOKENS, PRICE
@@ -28,9 +28,13 @@ from agentcl.store.checks import (
     check_unicode,
 )
 from agentcl.store.episodes import Episode, Step
+from agentcl.store.records import from_micros
 from agentcl.store.rows import readable
 from agentcl.store.usage import Usage
 from agentcl.text.tokens import TokenCounter, estimate_tokens
+
+if TYPE_CHECKING:
+    from agentcl.guidance.mastery import Skill
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -250,6 +254,29 @@ class Episodes:
             InvalidInput: if it is no episode.
         """
         return episode_search.replay(self._opened.journal, id, self._bound.view(scope))
+
+    def skills(
+        self, *, chosen: Filter | None = None, **scope: Unpack[ReadScope]
+    ) -> Sequence[Skill]:
+        """Return how well each kind of task is mastered in each world, the least mastered first.
+
+        By episodes that were scored and that no expert played; what was long ago, or many episodes before, says less. What was
+        imported as a stranger's, or rolled back, says nothing.
+
+        Args:
+            chosen: only these episodes.
+            scope: `tenant`, `user`, `agent`, `session`; see `Memory`.
+
+        Raises:
+            InvalidInput: if an argument cannot be used.
+        """
+        from agentcl.guidance.mastery import skills_of
+
+        state = cache(self._beliefs.state)
+        counted = (
+            one for one in self.list(chosen=chosen, **scope) if state(one.scope.tenant).counts(one)
+        )
+        return skills_of(counted, now=from_micros(self._opened.clock()))
 
     def search(
         self,

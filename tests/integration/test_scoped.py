@@ -171,7 +171,7 @@ NEEDS: dict[str, dict[str, tuple[Any, ...]]] = {
     },
     "episodes": {
         "begin": ("task",), "each_call": (), "score": ("id", 1.0), "list": (), "steps": ("id",),
-        "replay": ("id",), "search": ("words",),
+        "replay": ("id",), "search": ("words",), "skills": (),
     },
     "lessons": {
         "add": ("When a, b.",), "retire": ("id",), "restore": ("id",),
