@@ -32,6 +32,7 @@ class _Trees(NamedTuple):
     depth: int
     start: float
     threshold: float
+    background: tuple[str, ...]
 
 
 def decide(features: NDArray[np.float32]) -> list[float]:
@@ -57,6 +58,11 @@ def threshold() -> float:
     return _trees().threshold
 
 
+def background() -> tuple[str, ...]:
+    """Return conditions of all sorts, beside which those of a small memory are weighed as among many."""
+    return _trees().background
+
+
 @cache
 def _trees() -> _Trees:
     held = json.loads(FILE.read_text("utf-8"))
@@ -80,4 +86,5 @@ def _trees() -> _Trees:
         held["depth"],
         held["start"],
         held["threshold"],
+        tuple(held["background"]),
     )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from agentcl.guidance.decision import decide, threshold
+from agentcl.guidance.decision import background, decide, threshold
 from agentcl.guidance.features import features, is_stated, sentences
 from agentcl.memory.opened import Opened
 from agentcl.retrieval.conditions import ConditionReader, Pair, ReadAlone, is_installed
@@ -110,6 +110,7 @@ class Matcher:
         if not ids:
             return [], []
         whens = [state.lessons[id].guidance.when for id in ids]
+        whens += background()[: max(0, _CANDIDATES - len(whens))]
         conditions = self._alone(reader, whens)
         cosines = np.stack([one.vector for one in conditions]) @ seen.T
         best = cosines[:, 1:].max(1)
@@ -121,7 +122,7 @@ class Matcher:
             parts=cosines[:, 1:],
             read=np.asarray(reader.together(pairs), np.float32),
         )
-        return ids, decide(numbers)
+        return ids, decide(numbers)[: len(ids)]
 
     def forget(self) -> None:
         """Drop what is kept of lessons."""

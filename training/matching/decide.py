@@ -3,7 +3,7 @@
     python -m training.matching.decide --domains bank,cars,kitchen,travel,vet
 
 The domains are those that the reader was trained without: what it says of texts it knows is too sure. Each text is seen
-among the lessons of its own domain and among those of all, so that both few and many lessons are usual.
+among the lessons of its own domain and among those of all.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,10 +21,9 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from agentcl.guidance.decision import FILE
 from agentcl.guidance.features import NAMES, features, sentences
 from agentcl.retrieval.conditions import ConditionReader, Pair, ReadAlone
-from training.matching.situations import FOLDER, Situations, load
+from training.matching.situations import FOLDER, Situations, domains, load
 
 CANDIDATES: Final = 16  # as many as are read for one situation
-FEW: Final = (0, 1, 3, 6)  # other lessons beside one, in a small memory
 TREES: Final = {
     "max_iter": 150,
     "learning_rate": 0.05,
@@ -51,38 +49,26 @@ class Seen:
         return [self._held[text] for text in texts]
 
 
-def rows_of(
-    seen: Seen, found: Situations, rng: np.random.Generator
-) -> Iterator[tuple[NDArray[np.float32], list[bool]]]:
-    """Yield for each text the features of some lessons, and which of them are right.
-
-    First the candidates among all lessons, then the text's own lesson among few of them: how a lesson stands beside the
-    others has to mean something in a small memory, too.
-    """
+def rows_of(seen: Seen, found: Situations) -> Iterator[tuple[NDArray[np.float32], list[bool]]]:
+    """Yield for each text the features of the lessons that are most like it, and which of them are right."""
     conditions = seen.alone([one.when for one in found.lessons])
     whens = np.stack([one.vector for one in conditions])
-    places = {one.id: at for at, one in enumerate(found.lessons)}
     for text in found.texts:
         whole, *parts = seen.alone([text.text, *sentences(text.text)])
         cosines = whens @ np.stack([whole.vector, *(one.vector for one in parts)]).T
         best = cosines[:, 1:].max(1)
         some = np.argsort(-cosines.max(1))[:CANDIDATES]
-        some = np.unique([*some, places[text.lesson]])
         pairs = [Pair(conditions[one], whole, float(best[one])) for one in some]
-        read = dict(zip(some.tolist(), seen.reader.together(pairs), strict=True))
-        others = [one for one in some.tolist() if one != places[text.lesson]]
-        few = [[places[text.lesson], *rng.permutation(others)[:count]] for count in FEW]
-        for chosen in (some.tolist(), *few):
-            yield (
-                features(
-                    [found.lessons[one].when for one in chosen],
-                    text.text,
-                    whole=cosines[chosen, 0],
-                    parts=cosines[chosen, 1:],
-                    read=np.asarray([read[one] for one in chosen], np.float32),
-                ),
-                [found.lessons[one].id in text.right for one in chosen],
-            )
+        yield (
+            features(
+                [found.lessons[one].when for one in some],
+                text.text,
+                whole=cosines[some, 0],
+                parts=cosines[some, 1:],
+                read=np.asarray(seen.reader.together(pairs), np.float32),
+            ),
+            [found.lessons[one].id in text.right for one in some],
+        )
 
 
 def model() -> HistGradientBoostingClassifier:
@@ -91,18 +77,14 @@ def model() -> HistGradientBoostingClassifier:
 
 
 def best_threshold(
-    rows: NDArray[np.float32],
-    right: NDArray[np.bool_],
-    of: NDArray[np.int64],
-    is_among_all: NDArray[np.bool_],
+    rows: NDArray[np.float32], right: NDArray[np.bool_], of: NDArray[np.int64]
 ) -> float:
-    """Return the threshold with the best F1 among all lessons, where each domain is judged by trees of the others."""
+    """Return the threshold with the best F1 where each domain is judged by trees of the others."""
     chances = np.zeros(len(right))
     for domain in set(of.tolist()):
         own = of == domain
         fitted = model().fit(rows[~own], right[~own])
         chances[own] = fitted.predict_proba(rows[own])[:, 1]
-    chances, right = chances[is_among_all], right[is_among_all]
     tried = np.arange(0.1, 0.8, 0.02)
     f1 = [2 * right[chances >= one].sum() / ((chances >= one).sum() + right.sum()) for one in tried]
     print(f"F1 {max(f1):.3f} at {tried[int(np.argmax(f1))]:.2f}, domains left out in turn")
@@ -127,8 +109,13 @@ def fit(rows: NDArray[np.float32], right: NDArray[np.bool_], least: float) -> di
         )
     start = float(np.ravel(fitted._baseline_prediction)[0])
     depth = max(int(tree.nodes["depth"].max()) for (tree,) in fitted._predictors)
-    told = {"features": NAMES, "threshold": least, "start": start, "depth": depth}
-    return {**told, "trees": trees}
+    told = {"features": NAMES, "threshold": least, "background": background()}
+    return {**told, "start": start, "depth": depth, "trees": trees}
+
+
+def background() -> list[str]:
+    """Return a condition of each domain, beside which those of a small memory are weighed as among many."""
+    return [load([file]).lessons[0].when for file in domains()]
 
 
 def main() -> None:
@@ -140,21 +127,17 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=FILE)
     asked = parser.parse_args()
     files = [FOLDER / f"{name}.json" for name in asked.domains.split(",")]
-    seen, rng = Seen(), np.random.default_rng(0)
+    seen = Seen()
     rows, right, of = list[NDArray[np.float32]](), list[bool](), list[int]()
-    is_among_all = list[bool]()
     for some in (*([one] for one in files), files):
         found = load(some)
-        each = rows_of(seen, found, rng)
-        for text in found.texts:
-            for turn, (made, is_right) in enumerate(islice(each, 1 + len(FEW))):
-                rows.append(made)
-                right += is_right
-                domain = [file.stem for file in files].index(text.lesson.partition(":")[0])
-                of += [domain] * len(is_right)
-                is_among_all += [turn == 0] * len(is_right)
+        for text, (made, is_right) in zip(found.texts, rows_of(seen, found), strict=True):
+            rows.append(made)
+            right += is_right
+            domain = [file.stem for file in files].index(text.lesson.partition(":")[0])
+            of += [domain] * len(is_right)
     all_rows, all_right = np.concatenate(rows), np.asarray(right)
-    least = best_threshold(all_rows, all_right, np.asarray(of), np.asarray(is_among_all))
+    least = best_threshold(all_rows, all_right, np.asarray(of))
     asked.out.parent.mkdir(exist_ok=True)
     fitted = fit(all_rows, all_right, least)
     asked.out.write_text(json.dumps(fitted, separators=(",", ":")) + "\n", "utf-8")
