@@ -27,7 +27,6 @@ from agentcl.store.checks import (
     check_each,
     check_label,
     check_path,
-    check_text,
     check_time,
     check_unicode,
 )
@@ -364,7 +363,7 @@ class Lessons:
             scope: `tenant`, `user`, `agent`, `session`; see `Memory`.
         """
         view = self._bound.view(scope)
-        text = check_text(situation, "situation")
+        text = _situation(situation)
         found = [
             Matched(state.lessons[id].guidance, probability)
             for tenant in self._tenants(view)
@@ -400,7 +399,7 @@ class Lessons:
         from agentcl.guidance.selection import Place, choose
 
         made, view = self.get(id, **scope).guidance, self._bound.view(scope)
-        text = check_text(situation, "situation")
+        text = _situation(situation)
         state = self._beliefs.state(made.scope.tenant)
         matches = self._beliefs.matcher.match(
             state, text, view, actions=actions, application=made.application, world=made.world
@@ -702,6 +701,12 @@ class Lessons:
             return sorted(view.tenant)
         rows = self._opened.journal.live(view=view, kinds=(kind,))
         return sorted({row.scope.tenant for row in rows})
+
+
+def _situation(text: str) -> str:
+    if not check_unicode(text, "situation").strip():
+        raise InvalidInput("the situation is empty; say what an agent sees")
+    return text
 
 
 def _is_lesson(one: object) -> bool:

@@ -6,6 +6,7 @@ is not installed, lessons are matched by their words (`agentcl.guidance.relevanc
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,10 +16,17 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from agentcl.errors import EncoderUnavailable
 from agentcl.guidance.decision import background, decide, threshold
 from agentcl.guidance.features import features, is_stated, sentences
 from agentcl.memory.opened import Opened
-from agentcl.retrieval.conditions import ConditionReader, Pair, ReadAlone, is_installed
+from agentcl.retrieval.conditions import (
+    ConditionReader,
+    Pair,
+    ReadAlone,
+    condition_reader,
+    is_installed,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,6 +34,7 @@ if TYPE_CHECKING:
     from agentcl.guidance.state import GuidanceState, LessonState
     from agentcl.store.records import ScopeView
 
+logger = logging.getLogger(__name__)
 _CANDIDATES: Final = 16  # lessons that are read for one situation
 _MOST_BY_WORDS: Final = 8  # of them by their words; thousands may share one condition
 _KEPT: Final = 4_000  # conditions as they were read alone; 20 KB each
@@ -47,7 +56,6 @@ class Matcher:
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
         self._lock = threading.Lock()
-        self._reader: ConditionReader | None = None
         self._read: OrderedDict[str, ReadAlone] = OrderedDict()  # by condition
         # By tenant: of which rows, the lessons, and their vectors.
         self._matrices: dict[str, tuple[object, list[str], NDArray[np.float32]]] = {}
@@ -100,14 +108,16 @@ class Matcher:
         by_words: Mapping[str, float],
     ) -> tuple[list[str], list[float]]:
         """Return the lessons that were read, and how likely each speaks of a situation."""
-        reader = self._open()
+        if not any(map(place.is_offered, state.lessons.values())):
+            return [], []  # without opening a model
+        reader = condition_reader()
         told = sentences(situation)
         text, *parts = reader.alone([situation, *told])
         seen = np.stack([text.vector, *(part.vector for part in parts)])
         likely = chain(islice(by_words, _MOST_BY_WORDS), self._by_likeness(state, situation, seen))
         offered = (id for id in likely if place.is_offered(state.lessons[id]))
         ids = list(dict.fromkeys(islice(offered, _CANDIDATES)))
-        if not ids:
+        if not ids:  # the encoder is out of reach
             return [], []
         whens = [state.lessons[id].guidance.when for id in ids]
         whens += background()[: max(0, _CANDIDATES - len(whens))]
@@ -130,12 +140,6 @@ class Matcher:
             self._read.clear()
             self._matrices.clear()
 
-    def _open(self) -> ConditionReader:
-        with self._lock:
-            if self._reader is None:
-                self._reader = ConditionReader()
-            return self._reader
-
     def _alone(self, reader: ConditionReader, whens: Sequence[str]) -> list[ReadAlone]:
         """Return conditions as they are read alone; the last ones are kept."""
         with self._lock:
@@ -154,8 +158,15 @@ class Matcher:
         self, state: GuidanceState, situation: str, seen: NDArray[np.float32]
     ) -> Iterator[str]:
         """Yield the lessons by how like their vectors are to those of a situation and its sentences."""
+        if len(state.lessons) <= _CANDIDATES:
+            yield from state.lessons
+            return
         if self._opened.encoder_name() != "minilm":
-            seen = np.frombuffer(self._opened.encode_query(situation), "<f4")[None]
+            try:
+                seen = np.frombuffer(self._opened.encode_query(situation), "<f4")[None]
+            except EncoderUnavailable as error:
+                logger.warning("lessons are looked for by their words: %s", error)
+                return
         ids, matrix = self._matrix(state)
         likeness = (matrix @ seen.T).max(1)
         yield from (ids[at] for at in np.argsort(-likeness))

@@ -13,7 +13,7 @@ import math
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -52,6 +52,8 @@ class Pair(NamedTuple):
 
 class ConditionReader:
     """Says how likely conditions hold in texts. Loads its model with the first text; safe for threads.
+
+    `condition_reader` returns the one that all memories of a process share.
 
     Raises:
         MissingExtra: if torch or the bundled model is not installed.
@@ -93,6 +95,12 @@ class ConditionReader:
     @cached_property
     def _model(self) -> _Layers:
         return _Layers(WEIGHTS)
+
+
+@cache
+def condition_reader() -> ConditionReader:
+    """Return the reader of this process. Raises MissingExtra."""
+    return ConditionReader()
 
 
 def is_installed() -> bool:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from agentcl import Memory
-from agentcl.errors import NotFound
-from agentcl.retrieval.conditions import is_installed
+from agentcl.errors import EncoderUnavailable, InvalidInput, NotFound
+from agentcl.memory import matching
+from agentcl.retrieval.conditions import condition_reader, is_installed
+from agentcl.store import pack
 
 REFUND = "When a customer asks for a refund, check the purchase date first."
 ADDRESS = (
@@ -149,3 +152,50 @@ def test_what_is_forgotten_matches_no_more(tmp_path: Path) -> None:
         assert said(memory, situation) == ["a customer asks for a refund"]
         memory.forget(id)
         assert said(memory, situation) == []
+
+
+class Elsewhere:
+    """An encoder of meaning that is served somewhere, and may be out of reach."""
+
+    name, dim, is_lexical, is_down = "elsewhere", 8, False, False
+
+    def encode(self, texts: Sequence[str], *, role: str) -> list[bytes]:
+        if self.is_down:
+            raise EncoderUnavailable("nobody answers")
+        return [pack(np.random.default_rng(len(text)).random(self.dim)) for text in texts]
+
+
+@needs_reader
+@pytest.mark.parametrize("count", [1, 40])
+def test_an_encoder_out_of_reach_leaves_the_words(tmp_path: Path, count: int) -> None:
+    encoder = Elsewhere()
+    with Memory(tmp_path, encoder=encoder) as memory:
+        memory.lessons.add(REFUND)
+        for at in range(1, count):
+            memory.lessons.add(f"When the valve {at} leaks, close it.")
+        encoder.is_down = True
+        assert said(memory, "A customer asks for a refund.") == ["a customer asks for a refund"]
+        far = said(memory, "I want my money back for these shoes.")
+        assert far == (["a customer asks for a refund"] if count == 1 else [])
+
+
+@needs_reader
+def test_a_memory_without_lessons_opens_no_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(matching, "condition_reader", lambda: pytest.fail("it was opened"))
+    with Memory(tmp_path, encoder="minilm") as memory, memory.episode("t") as episode:
+        assert episode.recall("A customer asks for a refund.").lessons == ()
+
+
+@needs_reader
+def test_all_memories_share_one_reader() -> None:
+    assert condition_reader() is condition_reader()
+
+
+def test_an_empty_situation_is_refused(by_words: Memory) -> None:
+    id = by_words.lessons.add(REFUND).id
+    with pytest.raises(InvalidInput, match="the situation is empty"):
+        by_words.lessons.matching(" ")
+    with pytest.raises(InvalidInput, match="the situation is empty"):
+        by_words.lessons.why_not(id, "")
