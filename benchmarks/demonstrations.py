@@ -31,6 +31,8 @@ from dataclasses import replace
 from itertools import chain
 from typing import Any, Final
 
+from outcomes import PARTS, solved
+from outcomes import summary as of_lives
 from results import CACHE, machine, save, table
 
 from agentcl import Agent, Memory, OpenAIChat, OutcomeTeacher, Student
@@ -46,7 +48,6 @@ from agentcl.store import Episode
 from agentcl.text.tokens import estimate_tokens
 
 MEMORIES: Final = ("none", "lessons", "demonstrations", "both", "transcripts", "misled")
-PARTS: Final = 5  # of a life
 MAX_TOKENS: Final = 64  # of a thought and an action
 _SEEN: Final = re.compile(r"[Tt]he (\w+) (\w+) (.+?)\.?")
 _STEP: Final = re.compile(r"\d+\. (.+?): (.+)\.")
@@ -240,20 +241,12 @@ def life(
 def summary(lives: Sequence[tuple[Sequence[Episode], Sequence[int]]]) -> dict[str, Any]:
     """Return what lives came to: the share solved, by fifths too, and tokens of memory in a prompt."""
     every = [one for life, _ in lives for one in life]
-    fifths = []
-    for part in range(PARTS):
-        at = [
-            life[len(life) * part // PARTS : len(life) * (part + 1) // PARTS] for life, _ in lives
-        ]
-        fifths.append(_solved([one for some in at for one in some]))
     return {
-        "episodes": len(every),
-        "solved": _solved(every),
-        "score": statistics.fmean(one.score or 0.0 for one in every),
-        "solved by fifths": fifths,
-        "last fifth by seed": [_solved(life[len(life) * 4 // 5 :]) for life, _ in lives],
+        **of_lives([life for life, _ in lives]),
+        "last fifth by seed": [
+            solved(life[len(life) * (PARTS - 1) // PARTS :]) for life, _ in lives
+        ],
         "tokens of memory": statistics.fmean(chain.from_iterable(prompts for _, prompts in lives)),
-        "tokens": statistics.fmean(one.tokens for one in every),
         "shown": statistics.fmean(
             any(coin.is_shown for coin in one.demonstrations) for one in every
         ),
@@ -277,10 +270,6 @@ def show(found: dict[str, Any]) -> None:
             for name, one in found.items()
         ],
     )
-
-
-def _solved(episodes: Sequence[Episode]) -> float:
-    return statistics.fmean(one.score == 1.0 for one in episodes)
 
 
 if __name__ == "__main__":

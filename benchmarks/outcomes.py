@@ -178,11 +178,11 @@ def summary(lives: Sequence[Sequence[Episode]]) -> dict[str, Any]:
     fifths = []
     for part in range(PARTS):
         at = [life[len(life) * part // PARTS : len(life) * (part + 1) // PARTS] for life in lives]
-        fifths.append(_solved([one for some in at for one in some]))
+        fifths.append(solved([one for some in at for one in some]))
     used = [sum(one.tokens for one in episode.usage.values()) for episode in every]
     return {
         "episodes": len(every),
-        "solved": _solved(every),
+        "solved": solved(every),
         "score": statistics.fmean(one.score or 0.0 for one in every),
         "solved by fifths": fifths,
         "tokens": statistics.fmean(used),
@@ -207,7 +207,8 @@ def show(found: dict[str, Any]) -> None:
     )
 
 
-def _solved(episodes: Sequence[Episode]) -> float:
+def solved(episodes: Sequence[Episode]) -> float:
+    """Return the share of episodes with the score 1.0."""
     return statistics.fmean(one.score == 1.0 for one in episodes)
 
 

@@ -11,7 +11,7 @@ from agentcl.agents.teacher import Distiller
 from agentcl.bench.episode_log import EpisodeLog, LoggedActor, LoggedEnvironment
 from agentcl.bench.rows import Learned, ResultRow
 from agentcl.envs.acting import Actor
-from agentcl.envs.base import Task
+from agentcl.envs.base import Domain, world_of
 from agentcl.envs.streams.stream import StreamItem, TaskStream
 from agentcl.errors import StoreUnavailable
 from agentcl.guidance.rules import BUDGET_TOKENS
@@ -32,9 +32,8 @@ class GuidancePlayer:
         memory: its own; closed by whoever opened it.
         student: who acts.
         teacher: who says what an episode teaches; None: nothing is learned.
-        rules_by: the parameter of tasks that says under which rules they stand: the world of a lesson.
+        domain: whose tasks are played; lessons are told for it.
         told: lessons that somebody says before the first episode, and who says so.
-        application: where they are told for.
         budget_tokens: for lessons in one prompt.
         supervisor: which episodes are worth a reflection; None: all.
         name: of the model that acts, and `fingerprint` of its weights.
@@ -47,9 +46,8 @@ class GuidancePlayer:
         student: Actor,
         teacher: Distiller | None,
         *,
-        rules_by: str = "",
+        domain: Domain,
         told: tuple[str, Sequence[Lesson]] = ("", ()),
-        application: str = "",
         budget_tokens: int = BUDGET_TOKENS,
         supervisor: Supervisor | None = None,
         name: str = "",
@@ -57,8 +55,8 @@ class GuidancePlayer:
         instructions: str = "",
     ) -> None:
         self.instructions = instructions
-        self._memory, self._rules_by = memory, rules_by
-        self._told, self._application = told, application
+        self._memory, self._domain = memory, domain
+        self._told = told
         self._said: set[str] = set()  # all that may be shown
         self._numbers: dict[str, int] = {}  # of episodes, by id
         self._student = LoggedActor(student, EpisodeLog())
@@ -100,7 +98,7 @@ class GuidancePlayer:
             environment,
             item.task,
             seed=item.seed,
-            world=self._world_of(item.task),
+            world=world_of(self._domain, item.task),
             is_frozen=not item.is_learned_from,
         )
         log.end, log.episode = played.end, played.id
@@ -153,13 +151,9 @@ class GuidancePlayer:
         for start in range(0, len(new), _TOLD_AT_ONCE):
             some = new[start : start + _TOLD_AT_ONCE]
             self._memory.lessons.reflect(
-                some, author=author, origin="told", application=self._application
+                some, author=author, origin="told", application=self._domain.name
             )
         self._said.update(folded(one.sentence()) for one in lessons)
-
-    def _world_of(self, task: Task) -> str:
-        number = task.parameters.get(self._rules_by)
-        return "" if number is None else f"{self._rules_by} {number}"
 
 
 def _usage_of(played: Episode) -> dict[str, Usage]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +21,7 @@ _RARITY: Final = 500.0  # episodes of a kind in which something is taken to chan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shift:
+class Shift(ABC):
     """That tasks of a kind are not any more what they were."""
 
     kind: ClassVar[Literal["scores", "situations"]]
@@ -46,9 +47,9 @@ class Shift:
         place = f"{family} of {self.application}" if self.application else family
         return f"{place} in {self.world}" if self.world else place
 
+    @abstractmethod
     def sentence(self) -> str:
         """Return what happened."""
-        raise NotImplementedError
 
     def lines(self) -> Iterator[str]:
         """Yield what happened, since when, and how sure it is."""

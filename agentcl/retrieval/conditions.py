@@ -143,9 +143,9 @@ class _Layers:
             list(texts), truncation=True, max_length=MOST_TOKENS, padding=True, return_tensors="pt"
         )
         mask = read["attention_mask"]
-        hidden = _through(self._lower, self._bert.embeddings(read["input_ids"]), mask)
-        top = _through(self._above, hidden, mask)
-        pooled = torch.nn.functional.normalize(_mean(top.float(), mask), dim=-1).numpy()
+        hidden = through(self._lower, self._bert.embeddings(read["input_ids"]), mask)
+        top = through(self._above, hidden, mask)
+        pooled = torch.nn.functional.normalize(mean(top.float(), mask), dim=-1).numpy()
         lengths = mask.sum(1).tolist()
         return [
             ReadAlone(hidden[at, :length].clone(), pooled[at]) for at, length in enumerate(lengths)
@@ -162,11 +162,16 @@ class _Layers:
             hidden[at, :start] = condition.hidden + self._side[0]
             hidden[at, start:end] = text.hidden + self._side[1]
             masks[0, at, :start] = masks[1, at, start:end] = 1
-        hidden = _through(self._upper, hidden, masks.sum(0)).float()
-        of_condition, of_text = _mean(hidden, masks[0]), _mean(hidden, masks[1])
-        beside = torch.tensor([_likeness(one) for one in pairs])
+        hidden = through(self._upper, hidden, masks.sum(0)).float()
+        of_condition, of_text = mean(hidden, masks[0]), mean(hidden, masks[1])
+        likeness = torch.tensor(
+            [
+                beside(float(one.vector @ text.vector), best, len(text.hidden))
+                for one, text, best in pairs
+            ]
+        )
         seen = torch.cat(
-            [hidden[:, 0], of_condition, of_text, of_condition * of_text, beside], dim=-1
+            [hidden[:, 0], of_condition, of_text, of_condition * of_text, likeness], dim=-1
         )
         linear = torch.nn.functional.linear
         inner = torch.nn.functional.gelu(linear(seen, *self._first))
@@ -174,15 +179,20 @@ class _Layers:
         return found
 
 
-def _likeness(pair: Pair) -> tuple[float, ...]:
-    """Return what the last layers see beside the two texts, each about from -1 to 1."""
-    whole = float(pair.condition.vector @ pair.text.vector)
-    size = math.log1p(len(pair.text.hidden))
-    cosines = (whole, pair.best, max(whole, pair.best))
-    return (*(4 * cosine - 1.5 for cosine in cosines), size / 4 - 0.8)
+def beside(whole: float, best: float, tokens: int) -> tuple[float, ...]:
+    """Return what the last layers see beside the two texts, each about from -1 to 1.
+
+    Args:
+        whole: the cosine of the condition with the text.
+        best: that with the sentence of the text that is most like it.
+        tokens: of the text.
+    """
+    cosines = (whole, best, max(whole, best))
+    return (*(4 * cosine - 1.5 for cosine in cosines), math.log1p(tokens) / 4 - 0.8)
 
 
-def _through(layers: Any, hidden: Tensor, mask: Tensor) -> Tensor:  # noqa: ANN401  # untyped there
+def through(layers: Any, hidden: Tensor, mask: Tensor) -> Tensor:  # noqa: ANN401  # untyped there
+    """Return what some layers make of hidden states, `[texts, tokens, 384]`, of which a mask says what counts."""
     seen = mask[:, None, None, :].bool()
     for layer in layers:
         made = layer(hidden, seen)
@@ -190,6 +200,7 @@ def _through(layers: Any, hidden: Tensor, mask: Tensor) -> Tensor:  # noqa: ANN4
     return hidden
 
 
-def _mean(hidden: Tensor, mask: Tensor) -> Tensor:
+def mean(hidden: Tensor, mask: Tensor) -> Tensor:
+    """Return the mean over the tokens of a mask, `[texts, 384]`."""
     weights = mask.unsqueeze(-1).to(hidden.dtype)
     return (hidden * weights).sum(1) / weights.sum(1)

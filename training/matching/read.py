@@ -29,7 +29,7 @@ from torch.nn import functional
 from transformers import AutoModel, AutoTokenizer
 
 from agentcl.guidance.features import sentences
-from agentcl.retrieval.conditions import MOST_TOKENS, WEIGHTS
+from agentcl.retrieval.conditions import MOST_TOKENS, WEIGHTS, beside, mean, through
 from agentcl.retrieval.encoders.local import bundled
 from training.matching.situations import Situations, Told, domains, load
 
@@ -92,31 +92,16 @@ class Reader(nn.Module):
             nn.Linear(4 * WIDTH + 4, 128), nn.GELU(), nn.Dropout(0.1), nn.Linear(128, 1)
         )
 
-    def forward(self, hidden: Tensor, masks: Tensor, beside: Tensor) -> Tensor:
-        """Return log-odds, `[pairs]`, of `[pairs, tokens, 384]`, two masks and what stands beside."""
+    def forward(self, hidden: Tensor, masks: Tensor, likeness: Tensor) -> Tensor:
+        """Return log-odds, `[pairs]`, of `[pairs, tokens, 384]`, two masks and what stands `beside`."""
         hidden = (
             hidden + masks[0].unsqueeze(-1) * self.side[0] + masks[1].unsqueeze(-1) * self.side[1]
         )
         hidden = through(self.layers, hidden, masks.sum(0)).float()
         one, other = mean(hidden, masks[0]), mean(hidden, masks[1])
-        seen = torch.cat([hidden[:, 0], one, other, one * other, beside], dim=-1)
+        seen = torch.cat([hidden[:, 0], one, other, one * other, likeness], dim=-1)
         odds: Tensor = self.head(seen).squeeze(-1)
         return odds
-
-
-def through(layers: Any, hidden: Tensor, mask: Tensor) -> Tensor:  # noqa: ANN401
-    """Return what some layers make of hidden states."""
-    seen = mask[:, None, None, :].bool()
-    for layer in layers:
-        made = layer(hidden, seen)
-        hidden = made[0] if isinstance(made, tuple) else made
-    return hidden
-
-
-def mean(hidden: Tensor, mask: Tensor) -> Tensor:
-    """Return the mean over the tokens of a mask."""
-    weights = mask.unsqueeze(-1).to(hidden.dtype)
-    return (hidden * weights).sum(1) / weights.sum(1)
 
 
 def batch_of(alone: Alone, examples: Sequence[Example]) -> tuple[Tensor, Tensor, Tensor]:
@@ -124,7 +109,7 @@ def batch_of(alone: Alone, examples: Sequence[Example]) -> tuple[Tensor, Tensor,
     held = [(alone.hidden[one.when], alone.hidden[one.text]) for one in examples]
     longest = max(len(when) + len(text) for when, text in held)
     hidden, masks = torch.zeros(len(held), longest, WIDTH), torch.zeros(2, len(held), longest)
-    beside = []
+    likeness = []
     for at, ((when, text), example) in enumerate(zip(held, examples, strict=True)):
         end = len(when) + len(text)
         hidden[at, : len(when)], hidden[at, len(when) : end] = when.float(), text.float()
@@ -132,9 +117,8 @@ def batch_of(alone: Alone, examples: Sequence[Example]) -> tuple[Tensor, Tensor,
         vector = alone.vector[example.when]
         whole = float(vector @ alone.vector[example.text])
         best = max(float(vector @ alone.vector[one]) for one in sentences(example.text))
-        cosines = (whole, best, max(whole, best))
-        beside.append([*(4 * one - 1.5 for one in cosines), np.log1p(len(text)) / 4 - 0.8])
-    return hidden, masks, torch.tensor(beside, dtype=torch.float32)
+        likeness.append(beside(whole, best, len(text)))
+    return hidden, masks, torch.tensor(likeness)
 
 
 def nearest(alone: Alone, found: Situations) -> list[list[Told]]:
