@@ -25,7 +25,7 @@ class _Trees(NamedTuple):
     """All trees as arrays, `[trees, nodes]`; a leaf is its own child."""
 
     feature: NDArray[np.int64]
-    at_most: NDArray[np.float32]  # goes left
+    at_most: NDArray[np.float64]  # goes left
     left: NDArray[np.int64]
     right: NDArray[np.int64]
     value: NDArray[np.float64]
@@ -79,7 +79,7 @@ def _trees() -> _Trees:
 
     return _Trees(
         stacked("feature", np.int64),
-        stacked("at_most", np.float32),
+        stacked("at_most", np.float64),
         stacked("left", np.int64, own=True),
         stacked("right", np.int64, own=True),
         stacked("value", np.float64),

@@ -55,14 +55,18 @@ class ConditionReader:
 
     `condition_reader` returns the one that all memories of a process share.
 
+    Args:
+        weights: what was trained, as `training.matching.read` writes it.
+
     Raises:
         MissingExtra: if torch or the bundled model is not installed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, weights: Path = WEIGHTS) -> None:
         if not is_installed():
             raise MissingExtra("lessons that apply by meaning", "local")
         self._lock = threading.Lock()
+        self._weights = weights
 
     def alone(self, texts: Sequence[str]) -> list[ReadAlone]:
         """Return each text as it is read alone, in order."""
@@ -94,7 +98,7 @@ class ConditionReader:
 
     @cached_property
     def _model(self) -> _Layers:
-        return _Layers(WEIGHTS)
+        return _Layers(self._weights)
 
 
 @cache

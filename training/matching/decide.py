@@ -101,7 +101,7 @@ def fit(rows: NDArray[np.float32], right: NDArray[np.bool_], least: float) -> di
         trees.append(
             {
                 "feature": nodes["feature_idx"].tolist(),
-                "at_most": [round(float(value), 5) for value in nodes["num_threshold"]],
+                "at_most": nodes["num_threshold"].tolist(),
                 "left": np.where(leaf, own, nodes["left"]).tolist(),
                 "right": np.where(leaf, own, nodes["right"]).tolist(),
                 "value": [round(float(value), 6) for value in np.where(leaf, nodes["value"], 0)],

