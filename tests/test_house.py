@@ -29,11 +29,12 @@ ARROWS: Final[Mapping[str, str]] = {
     "retrieval": "errors store text",
     "guidance": "errors lessons store text",
     "jobs": "errors process store text",
-    "memory": "errors files guidance jobs lessons models retrieval store text",
-    "agents": "envs errors guidance lessons memory models retrieval store text",
-    "bench": "agents envs errors guidance jobs lessons memory models process retrieval store text",
-    "cli": "agents bench envs errors files guidance jobs lessons memory models process retrieval store text",
-    "testing": "agents envs errors files guidance jobs lessons memory models process retrieval store text",
+    "statements": "errors models store text",
+    "memory": "errors files guidance jobs lessons models retrieval statements store text",
+    "agents": "envs errors guidance lessons memory models retrieval statements store text",
+    "bench": "agents envs errors guidance jobs lessons memory models process retrieval statements store text",
+    "cli": "agents bench envs errors files guidance jobs lessons memory models process retrieval statements store text",
+    "testing": "agents envs errors files guidance jobs lessons memory models process retrieval statements store text",
 }
 
 

@@ -20,7 +20,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-import agentcl.store.episodes  # noqa: F401  # its kinds of records register themselves
+import agentcl.store.conversations
+import agentcl.store.episodes  # noqa: F401  # their kinds of records register themselves
 from agentcl.errors import NotFound, StoreCorrupt
 from agentcl.store.jobs import Job, Price, State
 from agentcl.store.records import Record, Scope, ScopeView, from_micros

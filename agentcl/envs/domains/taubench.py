@@ -46,19 +46,19 @@ _IMPORTING: Final = threading.Lock()  # the names of imported modules are the wh
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class Utterance:
     """Something said in a conversation."""
 
     speaker: Literal["user", "agent"]
     text: str
 
 
-UserSimulator = Callable[[str, Sequence[Turn]], str]
+UserSimulator = Callable[[str, Sequence[Utterance]], str]
 """Plays the user: from the instruction and all that was said so far to what the user says next. The first
 call has no turns; an answer with `STOP` in it ends the conversation."""
 
 
-def scripted_user(instruction: str, turns: Sequence[Turn]) -> str:
+def scripted_user(instruction: str, turns: Sequence[Utterance]) -> str:
     """Tell the instruction, and leave at the first answer."""
     return STOP if turns else instruction
 
@@ -212,14 +212,14 @@ class _User:
     def __init__(self, simulator: UserSimulator) -> None:
         self._simulator = simulator
         self._instruction = ""
-        self._turns: list[Turn] = []
+        self._turns: list[Utterance] = []
 
     def reset(self, instruction: str) -> str:
         self._instruction, self._turns = instruction, []
         return self._next()
 
     def step(self, content: str) -> str:
-        self._turns.append(Turn("agent", content))
+        self._turns.append(Utterance("agent", content))
         return self._next()
 
     def get_total_cost(self) -> float:
@@ -227,7 +227,7 @@ class _User:
 
     def _next(self) -> str:
         said = self._simulator(self._instruction, tuple(self._turns))
-        self._turns.append(Turn("user", said))
+        self._turns.append(Utterance("user", said))
         return said
 
 

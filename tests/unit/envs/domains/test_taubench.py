@@ -7,7 +7,7 @@ import pytest
 
 from agentcl.envs.base import Task
 from agentcl.envs.checking import check
-from agentcl.envs.domains.taubench import STOP, TauBenchDomain, Turn
+from agentcl.envs.domains.taubench import STOP, TauBenchDomain, Utterance
 from agentcl.envs.policies import NullPolicy, ReplayPolicy, play
 from agentcl.envs.registry import open_domain
 from agentcl.errors import EnvironmentFailed, InvalidInput, MissingExtra
@@ -176,7 +176,7 @@ def test_actions_that_are_none_take_a_step_and_say_why(checkout: Path) -> None:
 
 
 def test_a_user_of_your_own_answers_and_may_fail(checkout: Path) -> None:
-    heard: list[tuple[Turn, ...]] = []
+    heard: list[tuple[Utterance, ...]] = []
 
     def user(instruction: str, turns: object) -> str:
         assert isinstance(turns, tuple)
@@ -194,7 +194,7 @@ def test_a_user_of_your_own_answers_and_may_fail(checkout: Path) -> None:
     assert not environment.step("Why?").terminated
     with pytest.raises(EnvironmentFailed, match="the model is gone"):
         environment.step("Really?")
-    assert heard[1] == (Turn("user", "Do nothing. Please."), Turn("agent", "Why?"))
+    assert heard[1] == (Utterance("user", "Do nothing. Please."), Utterance("agent", "Why?"))
     assert environment.reset(task, seed=0).text == "Do nothing. Please."
 
 

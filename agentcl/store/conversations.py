@@ -1,0 +1,122 @@
+"""What was said, and what is said to hold: conversations, their turns, and statements.
+
+A conversation is found by its turns: each has passages of its own, as a document has. Turns are never
+rewritten. What holds now follows from the statements alone (`agentcl.statements.currency`), so that it can be
+computed again at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal, get_args
+
+from agentcl.store.records import Record, register
+
+Sort = Literal["fact", "preference", "plan", "event", "instruction", "relation"]
+Polarity = Literal["holds", "ended"]
+SORTS: Final[tuple[Sort, ...]] = get_args(Sort)
+
+
+@register("conversation")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation(Record):
+    """A session: turns that follow each other. Its `key` is the session's name, empty for the one without.
+
+    It grows without a new version: its turns lead to it.
+    """
+
+    title: str = ""
+
+
+@register("turn")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn(Record):
+    """One message, as it came. `sources[0]` is the conversation's id.
+
+    `key` is the conversation's id with the message's own id, if it has one. `text` is what can be read of it, and
+    what its passages are pieces of; `content` is what came, where that is more than the text.
+    """
+
+    role: str  # "user", "assistant", "system", "developer", "tool", or what else came
+    text: str
+    said_at: str  # ISO 8601 with the speaker's own offset, which relative dates are told from
+    ordinal: int = 0  # its place in the conversation, from 0
+    name: str = ""  # of who speaks, where it was told
+    message: str = ""  # the message's own id
+    content: Any = None  # JSON: parts, calls of tools and their results; None where `text` is all
+    more: Mapping[str, Any] | None = None  # what else the message had, e.g. `tool_calls`
+
+    @property
+    def conversation_id(self) -> str:
+        """The id of the conversation that it is a part of."""
+        return self.sources[0]
+
+    @property
+    def speaker(self) -> str:
+        """Who speaks: the name, else the role."""
+        return self.name or self.role
+
+    @property
+    def moment(self) -> datetime:
+        """When it was said."""
+        return datetime.fromisoformat(self.said_at)
+
+
+@register("statement")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement(Record):
+    """What somebody said to hold: a subject, an attribute, a value. `sources` are the turns that say so.
+
+    `valid_from` and `valid_to` are when it holds, as far as all statements of its slot tell; `since` and `until`
+    are what was said of that, perhaps only a month or a year. A statement that something has ended
+    (`polarity="ended"`) is kept as what it is, and closes others.
+    """
+
+    text: str  # one plain sentence
+    subject: str  # "user", or whom or what it is about
+    attribute: str
+    value: str
+    slot: (
+        str  # subject and attribute, canonical: statements of one slot say the same thing's values
+    )
+    said_at: str  # ISO 8601 with offset, of the first turn that says so
+    sort: Sort = "fact"
+    polarity: Polarity = "holds"
+    is_member: bool = False  # one of several that hold beside each other, as of what somebody likes
+    since: str = ""  # ISO 8601: a moment, a day, a month or a year; empty: not said
+    until: str = ""
+    confidence: float = 1.0
+    digester: str = ""  # what read it out of its turns
+    replaced_by: str = ""  # the id of the statement that ended it
+
+    @property
+    def moment(self) -> datetime:
+        """When it was first said."""
+        return datetime.fromisoformat(self.said_at)
+
+    def search_text(self) -> str:
+        """Return the sentence, as it is encoded."""
+        return self.text
+
+
+@register("digestion")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digestion(Record):
+    """How far a digester has read a conversation. `sources[0]` is the conversation's id.
+
+    `key` is the conversation's id with the digester's name: each has one.
+    """
+
+    digester: str
+    read: int = 0  # turns, from the first
+    statements: int = 0  # that were kept
+    dropped: int = 0  # that the turns do not bear out, or that could not be kept
+    error: str = ""  # why the newest turns could not be read
+    attempts: int = 1
+
+    @property
+    def conversation_id(self) -> str:
+        """The id of the conversation that was read."""
+        return self.sources[0]
