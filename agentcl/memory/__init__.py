@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from agentcl.memory.memory import UNCHANGED, Memory
     from agentcl.memory.settings import Setting
     from agentcl.memory.storage import Stats, Storage
+    from agentcl.memory.syncing import Synced
 
 __all__ = [
     "UNCHANGED",
@@ -56,6 +57,7 @@ __all__ = [
     "Setting",
     "Stats",
     "Storage",
+    "Synced",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:
@@ -76,4 +78,5 @@ if not TYPE_CHECKING:
         "memory": "UNCHANGED Memory",
         "settings": "Setting",
         "storage": "Stats Storage",
+        "syncing": "Synced",
     })  # fmt: skip

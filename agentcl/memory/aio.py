@@ -234,6 +234,7 @@ class AsyncMemory(_Awaited[Memory]):
     list = _awaitable(Memory.list)
     update = _awaitable(Memory.update)
     move = _awaitable(Memory.move)
+    sync = _awaitable(Memory.sync)
     delete = _awaitable(Memory.delete)
     forget = _awaitable(Memory.forget)
     history = _awaitable(Memory.history)

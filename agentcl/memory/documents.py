@@ -352,6 +352,13 @@ def _is_as_stored(document: Document, held: Document) -> bool:
     return replace(document, id=held.id, version=held.version, created_at=held.created_at) == held
 
 
+def withdraw(writing: Writing, journal: Store, document: Document) -> None:
+    """Delete a document with its passages; their history stays."""
+    for passage in passages_of(journal, document):
+        discard(writing, journal, passage)
+    writing.delete(document)
+
+
 def discard(writing: Writing, journal: Store, passage: Passage) -> None:
     """Delete a passage, and what it was found to state."""
     for record in [*readable(derived_rows(journal, passage))]:

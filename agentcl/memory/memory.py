@@ -49,6 +49,7 @@ from agentcl.store.checks import (
     check_count,
     check_each,
     check_label,
+    check_path,
     check_time,
     check_unicode,
 )
@@ -67,11 +68,13 @@ from agentcl.store.rows import Version, fields_of, readable
 from agentcl.store.vectors import SupportsList
 
 if TYPE_CHECKING:
+    from agentcl.files import ReadLimits
     from agentcl.memory.episode import EpisodeOptions, EpisodeRecorder
     from agentcl.memory.episodes import Episodes
     from agentcl.memory.graph import Graph
     from agentcl.memory.jobs import Jobs
     from agentcl.memory.lessons import Lessons
+    from agentcl.memory.syncing import Synced
     from agentcl.retrieval.graph.search import Recognise
 
 
@@ -459,9 +462,55 @@ class Memory:
         with journal.writing() as writing:
             record = self._changeable(id, uri, owner)
             if isinstance(record, Document):
-                for passage in documents.passages_of(journal, record):
-                    documents.discard(writing, journal, passage)
-            writing.delete(record)
+                documents.withdraw(writing, journal, record)
+            else:
+                writing.delete(record)
+
+    def sync(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        dry_run: bool = False,
+        limits: ReadLimits | None = None,
+        progress: Callable[[int], None] | None = None,
+        encoded: Callable[[int, int], None] | None = None,
+        **scope: Unpack[WriteScope],
+    ) -> Synced:
+        """Make the documents of a folder what its files are now.
+
+        A file that is new is added, one that changed becomes the next version, one that was renamed moves, and
+        one that is gone is deleted: its history stays. What a `.gitignore` leaves out and what is hidden counts
+        as not there. A file that is there and cannot be read keeps what is stored of it. Every few seconds what
+        is done is stored, and the same call goes on where the last one was cut off.
+
+        Only documents of exactly the named scope whose uri lies in the folder are touched.
+
+        Args:
+            path: the folder.
+            dry_run: only say what would be done.
+            limits: what reading one file may take.
+            progress: called now and then with the number of new documents that are stored.
+            encoded: called now and then with how many passages of new documents are encoded, and how many are
+                known by then.
+            scope: `tenant`, `user`, `agent`, `session`; see the class.
+
+        Raises:
+            InvalidInput: if the path is no folder, or if no file of it can be read while documents came from it.
+            LoadError: if a `.gitignore` cannot be read.
+        """
+        from agentcl.files import ReadLimits
+        from agentcl.memory import syncing
+
+        owner = self._bound.owner(scope)
+        return syncing.sync(
+            self._opened,
+            check_path(path),
+            owner,
+            limits=limits or ReadLimits(),
+            dry_run=dry_run,
+            add=lambda drafts: self.add_many(drafts, progress=progress, encoded=encoded, **scope),
+            rewrite=lambda id, changed: self._rewrite(id, None, changed, owner, None),
+        )
 
     def forget(self, *ids: str, everything: bool = False, **scope: Unpack[WriteScope]) -> Receipt:
         """Remove records for good: every version, all that was derived from them, and their bytes.

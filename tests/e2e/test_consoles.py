@@ -74,7 +74,7 @@ def commands_about(odd: str, folder: Path, *, admitted: str = ODD) -> list[list[
         "--baseline", "none", "--encoder", "hashing", "--seeds", "1", "--out",
     ]  # fmt: skip
     return [
-        ["add", "."], ["add", f"/no/{odd}"], ["list"], ["list", "--kind", "passage"],
+        ["add", "."], ["add", f"/no/{odd}"], ["add", ".", "--sync"], ["add", ".", "--sync", "--dry-run"], ["list"], ["list", "--kind", "passage"],
         ["search", odd], ["search", odd, "--json"], ["search", odd, "--prompt", "200"],
         ["search", odd, "--mode", "graph", "--explain"],
         ["show", note.id], ["show", odd], ["show", odd, "--json"], ["history", note.id],

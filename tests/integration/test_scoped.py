@@ -157,7 +157,7 @@ def test_a_representation_is_one_line_whatever_the_state(tmp_path: Path) -> None
 # What each verb that takes a scope needs beside it, by room; "" is the memory itself.
 NEEDS: dict[str, dict[str, tuple[Any, ...]]] = {
     "": {
-        "add": ("text",), "add_many": (["text"],), "update": ("id",), "move": ("a", "b"),
+        "add": ("text",), "add_many": (["text"],), "update": ("id",), "move": ("a", "b"), "sync": (".",),
         "delete": ("id",), "forget": ("id",), "search": ("words",), "get": ("id",), "list": (),
         "history": ("id",), "scoped": (),
     },
