@@ -37,7 +37,7 @@ def load(
     Args:
         path: the file or folder.
         skipped: takes what was left out.
-        limits: what reading one document may take. PDF, HTML and mail are parsed in a child process.
+        limits: what reading one document may take. PDF, HTML, mail, Office and EPUB files are parsed in a child process.
         leave_out: files and folders, with links followed, that are passed over without a note in a folder.
 
     Raises:
@@ -219,6 +219,7 @@ def _is_folder(path: Path) -> bool:
 
 _Reader = Callable[[BinaryIO, Path, ReadLimits], Iterator[Source]]
 _HTML: Final[tuple[Parser, str]] = ("html", "text/html")
+_WORD: Final = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 _READERS: Final[dict[str, _Reader | tuple[Parser, str]]] = {
     ".txt": read_plain,
     ".text": read_plain,
@@ -229,7 +230,11 @@ _READERS: Final[dict[str, _Reader | tuple[Parser, str]]] = {
     ".htm": _HTML,
     ".xhtml": _HTML,
     ".eml": ("mail", "message/rfc822"),
-    ".pdf": ("pdf", pages.MEDIA_TYPE),
+    ".pdf": ("pdf", pages.PDF),
+    ".docx": ("word", _WORD),
+    ".pptx": ("slides", pages.SLIDES),
+    ".xlsx": ("workbook", pages.WORKBOOK),
+    ".epub": ("epub", pages.EPUB),
     ".jsonl": read_json_lines,
     ".ndjson": read_json_lines,
     ".csv": read_table,

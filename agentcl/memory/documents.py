@@ -425,7 +425,7 @@ def _check(draft: Draft, scope: Scope, passage_limit: int) -> tuple[Document, tu
         uri=uri,
         media_type=check_label(draft.media_type, "media_type"),
     )
-    has_pages = document.media_type == pages.MEDIA_TYPE and draft.vector is None
+    has_pages = document.media_type in pages.MEDIA_TYPES and draft.vector is None
     passages = tuple(
         Passage(
             id="",
@@ -449,7 +449,7 @@ def _spans(text: str, draft: Draft, passage_limit: int) -> Iterator[tuple[int, i
     """Yield where each passage begins and ends, and on which page it is."""
     if draft.vector is not None:
         yield 0, len(text), 1
-    elif draft.media_type == pages.MEDIA_TYPE:
+    elif draft.media_type in pages.MEDIA_TYPES:
         yield from split_pages(text, limit=passage_limit)
     else:
         yield from ((start, end, 1) for start, end in split(text, limit=passage_limit))
