@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from functools import partial
 from types import FrameType
 
 import pytest
@@ -11,10 +11,11 @@ from click.testing import CliRunner
 
 from agentcl import Memory
 from agentcl.cli.main import main
+from agentcl.retrieval.modes import Mode
 from agentcl.text.asked import MOST_READ
 
 LONG = 200_000  # words
-MODES = ("text", "dense", "hybrid", "graph")
+MODES: tuple[Mode, ...] = ("text", "dense", "hybrid", "graph")
 FERRY = "The ferry sails at seven."
 
 
@@ -68,15 +69,15 @@ def recalled(memory: Memory, text: str) -> object:
         return episode.recall(text, documents=1, demonstrations=2).prompt()
 
 
-def searched(memory: Memory, text: str, mode: str) -> object:
-    recall = memory.search(text, mode=mode, user="ada")  # type: ignore[arg-type]  # it is one
+def searched(memory: Memory, text: str, mode: Mode) -> object:
+    recall = memory.search(text, mode=mode, user="ada")
     assert [hit.text for hit in recall] == [FERRY]
     assert recall.query == text
     return recall.prompt(), [hit.why() for hit in recall]
 
 
 ACTS: dict[str, Callable[[Memory, str], object]] = {
-    **{mode: lambda memory, text, mode=mode: searched(memory, text, mode) for mode in MODES},
+    **{mode: partial(searched, mode=mode) for mode in MODES},
     "recall": recalled,
     "matching": lambda memory, text: memory.lessons.matching(text, user="ada"),
     "why not": lambda memory, text: memory.lessons.why_not(
@@ -88,7 +89,7 @@ ACTS: dict[str, Callable[[Memory, str], object]] = {
 
 @pytest.mark.parametrize("act", ACTS)
 def test_the_work_is_bounded(memory: Memory, act: str) -> None:
-    work = []
+    work: list[int] = []
     for is_long in (False, False, True):  # the first time, indexes are opened
         text = asked(is_long=is_long, beside=f"{len(work)} ferry")  # vectors of questions are kept
         with counted() as count:
@@ -106,7 +107,7 @@ def test_what_a_long_situation_ends_with_is_read(memory: Memory) -> None:
 
 @pytest.mark.parametrize("command", [["search"], ["guidance", "match"]])
 def test_the_work_of_a_command_is_bounded(memory: Memory, command: list[str]) -> None:
-    work = []
+    work: list[int] = []
     for is_long in (False, False, True):
         text = asked(is_long=is_long, beside="ferry a queue is slow at gate 7")
         with counted() as count:
