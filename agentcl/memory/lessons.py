@@ -45,6 +45,7 @@ from agentcl.store.episodes import (
 from agentcl.store.records import Scope, ScopeView, to_micros
 from agentcl.store.rows import readable
 from agentcl.store.usage import NO_USAGE, Usage
+from agentcl.text.asked import read_of
 from agentcl.text.saving import save_text
 from agentcl.text.tokens import estimate_tokens
 
@@ -706,7 +707,7 @@ class Lessons:
 def _situation(text: str) -> str:
     if not check_unicode(text, "situation").strip():
         raise InvalidInput("the situation is empty; say what an agent sees")
-    return text
+    return read_of(text)
 
 
 def _is_lesson(one: object) -> bool:
