@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import signal
 import time
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 import click
 
@@ -18,6 +19,11 @@ from agentcl.models.base import ChatModel
 from agentcl.models.check import check as check_endpoint
 from agentcl.models.ledger import By, Ledger, Prices
 from agentcl.models.reference.shipped import REFERENCE_NAME
+
+if TYPE_CHECKING:
+    from agentcl.agents.tuning import Measured
+
+_PATIENCE_S: Final = 900.0  # for one answer of many under way, of a model on a processor
 
 
 @click.command()
@@ -139,14 +145,12 @@ def check(screen: Screen, url: str, name: str | None) -> None:
     help="Forget what was measured of the model, and ask nothing but its fingerprint.",
 )
 @command
-def tune(
-    screen: Screen, source: str, name: str | None, forget: bool, cases: int, **given: Any
-) -> None:
+def tune(screen: Screen, source: str, name: str | None, forget: bool, **given: Any) -> None:
     """Measure how a model is best asked, and remember it.
 
     URL_OR_NAME is an endpoint, like http://localhost:8000/v1, or a name of `agentcl model list`. The model answers small questions of a world that is nobody's: following a lesson in six ways of asking, writing one, objects with and without a schema, reading. `Student`, `Teacher` and extraction then ask these very weights in the way that was best. Other weights under the same name are not taken for them.
     """
-    from agentcl.agents.tuning import probes_of_tuning, tune
+    from agentcl.agents.tuning import tune
     from agentcl.models.tuned import forget_asking, remember_asking
 
     asked = _opened(source, name)
@@ -157,12 +161,36 @@ def tune(
             {"forgotten": gone}, told if gone else f"nothing was measured of {asked.name}"
         )
         return
-    with screen.progress("measuring", total=cases * probes_of_tuning()) as bar:
-        found = tune(asked, cases=cases, on_case=lambda: bar.advance(bar.task_ids[0]), **given)
+    with _measuring(screen) as on_progress:
+        found = tune(asked, on_progress=on_progress, **given)
     file = remember_asking(
         found.fingerprint, found.asking, model=asked.name, figures=found.shares()
     )
     screen.json(found) if screen.as_json else screen.tuning(found, file)
+
+
+@contextmanager
+def _measuring(screen: Screen) -> Iterator[Callable[[Measured], None]]:
+    """Show each figure as soon as it is known, how far measuring is, and how long the rest takes."""
+    started = time.monotonic()
+    with screen.progress("measuring", total=100) as bar:
+
+        def on_progress(one: Measured) -> None:
+            took_s = time.monotonic() - started
+            left = _lasting(took_s / one.share - took_s)
+            done = round(100 * one.share)
+            bar.update(bar.task_ids[0], completed=done, description=f"measuring, {left} left")
+            if one.figure:
+                told = f"{one.figure.name}: {one.figure.right} of {one.figure.cases}"
+                screen.note(f"{told}; {done} %, {left} left")
+
+        yield on_progress
+    screen.note(f"measured in {_lasting(time.monotonic() - started)}")
+
+
+def _lasting(seconds: float) -> str:
+    """Return a time in words, to the minute from one minute on."""
+    return f"{seconds:.0f} s" if seconds < 60 else f"{seconds / 60:.0f} min"
 
 
 def _opened(source: str, name: str | None) -> ChatModel:
@@ -177,7 +205,7 @@ def _opened(source: str, name: str | None) -> ChatModel:
         )
     from agentcl.models.openai import OpenAIChat
 
-    return OpenAIChat(name, base_url=source)
+    return OpenAIChat(name, base_url=source, timeout_s=_PATIENCE_S)
 
 
 @model.command(context_settings={"ignore_unknown_options": True})

@@ -24,13 +24,13 @@ from agentcl.agents.probes import (
 from agentcl.agents.prompts import ACTING_BY_NUMBER, ACTING_THINKING
 from agentcl.agents.student import Student
 from agentcl.agents.teacher import Teacher
-from agentcl.agents.tuning import Prober, probes_of_tuning, tune
+from agentcl.agents.tuning import Figure, Measured, Prober, best_way, tune
 from agentcl.envs.acting import Situation
 from agentcl.errors import InvalidInput, ModelChanged, ModelUnavailable, NoAnswer
 from agentcl.models.base import GREEDY, Message, Reply, Sampling, Schema, TokenLogprob, ToolCall
 from agentcl.models.scripted import ScriptedModel
 from agentcl.models.tuned import WAYS, Asking, asking_of, remember_asking
-from agentcl.store.usage import Usage
+from agentcl.store.usage import NO_USAGE, Usage
 
 pytest.importorskip("jsonschema")
 CASES: Final = 5
@@ -230,6 +230,18 @@ def test_a_model_that_rambles_is_asked_once_a_case() -> None:
     assert (figure.right, len(model.asked)) == (0, CASES)
 
 
+@pytest.mark.parametrize(("right", "way"), [(40, "text"), (39, "thought")])
+def test_a_form_is_chosen_by_its_share_however_many_cases_it_was_asked(
+    right: int, way: str
+) -> None:
+    figures = [
+        Figure("following", "number", "lesson", 6, 20, NO_USAGE, {}),
+        Figure("following", "text", "lesson", right, 100, NO_USAGE, {}),
+        Figure("following", "shown", "none", 100, 100, NO_USAGE, {}),  # decides nothing
+    ]
+    assert best_way(figures) == way
+
+
 def test_of_forms_that_are_as_good_the_default_is_kept() -> None:
     model = ScriptedModel(
         lambda messages: right_action(messages) if "Actions: " in messages[-1].content else "{}"
@@ -237,10 +249,18 @@ def test_of_forms_that_are_as_good_the_default_is_kept() -> None:
     assert tune(model, cases=CASES).asking.way == Asking().way
 
 
-def test_all_cases_are_told_of() -> None:
-    done: list[None] = []
-    tune(ScriptedModel(lambda _: "1"), cases=3, on_case=lambda: done.append(None))
-    assert len(done) == 3 * (probes_of_tuning() - 3)  # "scored" is left out
+@given(st.integers(1, 4))
+def test_measuring_tells_how_far_it_is_and_each_figure_once(cases: int) -> None:
+    told: list[Measured] = []
+    lost = ScriptedModel(lambda _: "I am lost.")
+    found = tune(lost, cases=cases, concurrency=1, on_progress=told.append)
+    figures = [one.figure for one in told if one.figure]
+    assert figures == list(found.figures)
+    assert len(told) == (cases + 1) * len(figures)
+    shares = [one.share for one in told]
+    assert shares == sorted(shares)
+    assert 0 < shares[0] < 0.05
+    assert shares[-1] == pytest.approx(1)
 
 
 def test_examples_and_schema_are_those_that_served_best() -> None:
