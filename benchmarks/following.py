@@ -207,9 +207,9 @@ def row_of(figure: Figure) -> dict[str, Any]:
 
 def figure_of(row: Mapping[str, Any]) -> Figure:
     """Return the figure that a row was made of."""
-    names = ("probe", "asked", "condition", "right", "cases")
     used = Usage(row["cases"], row["prompt_tokens"], row["completion_tokens"])
-    return Figure(*(row[name] for name in names), used, row["also"])
+    told = {name: row[name] for name in ("probe", "asked", "condition", "right", "cases", "also")}
+    return Figure(**told, usage=used)
 
 
 def cells(figure: Figure) -> list[str]:

@@ -413,9 +413,9 @@ def best_way(figures: Sequence[Figure]) -> Way:
 
     def rank(way: Way) -> tuple[Fraction, bool, Fraction]:
         some = [one for one in deciding if one.asked == way]
-        right = sum(Fraction(one.right, one.cases) for one in some) / len(some)
-        tokens = sum(Fraction(one.usage.tokens, one.cases) for one in some)
-        return right, way == UNTUNED.way, -tokens
+        right = sum((Fraction(one.right, one.cases) for one in some), Fraction())
+        tokens = sum((Fraction(one.usage.tokens, one.cases) for one in some), Fraction())
+        return right / len(some), way == UNTUNED.way, -tokens
 
     best = max((way for way in FORMS if any(one.asked == way for one in deciding)), key=rank)
     return best if rank(best)[0] >= _FOLLOWS else UNTUNED.way
