@@ -19,6 +19,7 @@ _MEMORIES: Final[dict[str, str]] = {
     "rules-told": "told them, the model shown no examples",
     "outcomes": "guidance, taught by `OutcomeTeacher`",
     "all-shown": "all that `OutcomeTeacher` proposed, unselected",
+    "edited": "guidance, taught by `OutcomeTeacher`, its lessons worded or refused by the model",
     "taught": "guidance, taught by the model itself",
 }
 
