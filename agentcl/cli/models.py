@@ -22,6 +22,7 @@ from agentcl.models.reference.shipped import REFERENCE_NAME
 
 if TYPE_CHECKING:
     from agentcl.agents.tuning import Measured
+    from agentcl.models.server import ModelServer
 
 _PATIENCE_S: Final = 900.0  # for one answer of many under way, of a model on a processor
 
@@ -210,35 +211,38 @@ def _opened(source: str, name: str | None) -> ChatModel:
 
 @model.command(context_settings={"ignore_unknown_options": True})
 @click.argument("source", metavar="MODEL")
-@click.argument("arguments", nargs=-1, metavar="[-- VLLM_OPTIONS...]")
+@click.argument("arguments", nargs=-1, metavar="[-- OPTIONS...]")
+@click.option(
+    "--with",
+    "program",
+    type=click.Choice(("vllm", "llamacpp")),
+    default="vllm",
+    show_default=True,
+    help="What serves it.",
+)
 @click.option("--port", type=int, help="Default: a free one.")
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--name", help="What requests call it; default: the last part of MODEL.")
-@click.option("--python", type=click.Path(), help="The Python that vLLM is installed in.")
-@click.option("--lora", is_flag=True, help="Let LoRA adapters be loaded while it runs.")
-@click.option("--prompt-embeds", is_flag=True, help="Accept embeddings instead of a prompt.")
-@click.option("--log", type=click.Path(path_type=Path), help="Where vLLM's log goes.")
+@click.option(
+    "--python", type=click.Path(), help="The Python that vLLM or llama-cpp-python is installed in."
+)
+@click.option("--lora", is_flag=True, help="Let LoRA adapters be loaded while it runs (vLLM).")
+@click.option("--prompt-embeds", is_flag=True, help="Accept embeddings instead of a prompt (vLLM).")
+@click.option("--log", type=click.Path(path_type=Path), help="Where the log goes.")
 @command
 def serve(
-    screen: Screen, source: str, arguments: tuple[str, ...], name: str | None, **given: Any
+    screen: Screen, source: str, arguments: tuple[str, ...], program: str, **given: Any
 ) -> None:
-    """Serve a model with vLLM until Ctrl-C or SIGTERM.
+    """Serve a model with vLLM or llama.cpp until Ctrl-C or SIGTERM.
 
-    It prints the endpoint, and keeps the beginnings of prompts. MODEL is a name of `agentcl model list`, a folder, or a name that vLLM finds; `reference` is the small model that comes with agentcl.
+    It prints the endpoint, and keeps the beginnings of prompts. MODEL is a name of `agentcl model list`, a folder, or a name that vLLM finds; `reference` is the small model that comes with agentcl. llama.cpp serves a GGUF. What stands after `--` are options of the server's own.
     """
-    from agentcl.models.named import served
-    from agentcl.models.vllm import SMALL_ARGUMENTS, SMALL_ENVIRONMENT, VllmServer, check_installed
-
-    if source == REFERENCE_NAME and not Path(source).exists():
-        arguments = (*SMALL_ARGUMENTS, *arguments)
-        given["environment"] = SMALL_ENVIRONMENT
-    check_installed(given["python"])  # before a GGUF is unpacked for it
-    loaded, called = served(source)
-    screen.note(f"starting vLLM for {source}; this takes a minute or more")
-    # `docker stop` and service managers send SIGTERM; vLLM's processes must not outlive this one.
+    named, given["arguments"] = given.pop("name"), arguments
+    start = _llamacpp if program == "llamacpp" else _vllm
+    # `docker stop` and service managers send SIGTERM; a server's processes must not outlive this one.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with VllmServer(loaded, served_name=name or called, arguments=arguments, **given) as server:
+        with start(screen, source, named, given) as server:
             found = {"url": server.url, "model": server.name}
             screen.answer(found, f"{server.name} at {server.url}")
             while server.is_running():
@@ -248,4 +252,32 @@ def serve(
         return
     finally:
         signal.signal(signal.SIGTERM, before)
-    raise ModelUnavailable("vLLM ended by itself; see its log (--log FILE)")
+    raise ModelUnavailable("the server ended by itself; see its log (--log FILE)")
+
+
+def _vllm(screen: Screen, source: str, name: str | None, given: dict[str, Any]) -> ModelServer:
+    """Return vLLM as it is to serve a model."""
+    from agentcl.models.named import served
+    from agentcl.models.vllm import SMALL_ARGUMENTS, SMALL_ENVIRONMENT, VllmServer, check_installed
+
+    if source == REFERENCE_NAME and not Path(source).exists():
+        given["arguments"] = (*SMALL_ARGUMENTS, *given["arguments"])
+        given["environment"] = SMALL_ENVIRONMENT
+    check_installed(given["python"])  # before a GGUF is unpacked for it
+    loaded, called = served(source)
+    screen.note(f"starting vLLM for {source}; this takes a minute or more")
+    return VllmServer(loaded, served_name=name or called, **given)
+
+
+def _llamacpp(screen: Screen, source: str, name: str | None, given: dict[str, Any]) -> ModelServer:
+    """Return llama.cpp as it is to serve a GGUF. Raises InvalidInput for what only vLLM can do."""
+    from agentcl.models.llamacpp import LlamaCppServer
+    from agentcl.models.named import gguf_path
+
+    if any([given.pop("lora"), given.pop("prompt_embeds")]):
+        raise InvalidInput("--lora and --prompt-embeds are for vLLM; leave out `--with llamacpp`")
+    file = gguf_path(source)
+    called = None if Path(source).expanduser().exists() else source
+    server = LlamaCppServer(file, served_name=name or called, **given)
+    screen.note(f"starting llama.cpp for {source}")
+    return server
