@@ -11,6 +11,7 @@ The probes are those of `agentcl model tune`:
 - following: five actions, one of which a lesson names. The lesson stands alone, among four that name the other actions, stands
   among four that are nearly about the same, is missing, or is replaced by one about something else. Right by chance is 20 %.
 - lessons: what `Teacher` writes of a record of two steps, after no, one and three examples, with a schema and without.
+- edits: what `OutcomeTeacher` draws of the same records, after the model worded or refused it.
 - objects, tools, reading: an object from a sentence, or a tool called with it; an answer from a passage.
 
 Answers are greedy and kept in `.bench`, so that a run which was cut off asks nothing twice. Each row is printed as soon as it is
@@ -37,7 +38,7 @@ from agentcl.models import CachedModel, ChatModel, Message, OpenAIChat, Scripted
 from agentcl.models.tuned import Way
 from agentcl.store.usage import Usage
 
-PROBES: Final = ("following", "lessons", "objects", "reading", "tools")
+PROBES: Final = ("following", "lessons", "edits", "objects", "reading", "tools")
 Probe = Callable[[], Figure]
 
 
@@ -133,6 +134,8 @@ def rows_of(model: ChatModel, asked: argparse.Namespace) -> Iterator[Probe]:
         for is_constrained in (True, False):
             for examples in EXAMPLES:
                 yield partial(prober.lessons, examples, is_constrained=is_constrained)
+    if "edits" in probes:
+        yield prober.edits
     if "objects" in probes:
         for is_constrained in (True, False):
             yield partial(prober.objects, is_constrained=is_constrained)
@@ -150,6 +153,9 @@ def estimate(asked: argparse.Namespace) -> None:
         if last.endswith("Next action?"):
             is_thinking = "Thought: " in messages[0].content
             return f"{'Thought: it is torn, and guidance says to wax it then. ' * is_thinking}\nAction: wax Sarn"
+        if "Check them as JSON" in last:
+            edits = [{"number": n, "keep": n == 1, "when": "a loom is torn"} for n in (1, 2)]
+            return json.dumps({"lessons": edits})
         if "guidance as JSON" in last:
             lesson = {"when": "a loom is torn", "claim": "do", "what": "wax it", "level": "family"}
             return json.dumps({"guidance": [lesson, lesson]})

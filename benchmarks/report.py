@@ -450,6 +450,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "sharing": report_runs.sharing,
     "following": report_asking.following,
     "written": report_asking.written,
+    "edited": report_asking.edited,
     "outcomes": report_asking.outcomes,
     "desk": report_asking.desk,
     "demonstrations": report_asking.demonstrations,

@@ -69,6 +69,20 @@ def written() -> str:
     return table(["model", "asked", "true", "in form", "not copied"], rows)
 
 
+def edited() -> str:
+    """What a model makes of lessons that the record shows."""
+    rows = []
+    for model, found in _models():
+        for row in found["rows"]:
+            if row["probe"] == "edits":
+                also = [
+                    f"{100 * row['also'][name] / row['cases']:.0f}"
+                    for name in ("worded", "refused", "unread")
+                ]
+                rows.append([_of(model, row), _share(row), *also])
+    return table(["model", "still true", "one worded", "one refused", "answer unread"], rows)
+
+
 def other_probes() -> str:
     """Objects and reading."""
     rows = [

@@ -18,6 +18,7 @@ from typing import Final, TypeVar
 
 from agentcl.agents.demonstrations import DISTILLED
 from agentcl.agents.forms import FORMS
+from agentcl.agents.outcomes import OutcomeTeacher
 from agentcl.agents.probes import (
     CALLING,
     CONDITIONS,
@@ -244,6 +245,22 @@ class Prober:
             }
 
         return self._figure("lessons", _asked(examples, is_constrained), "", ask, writing)
+
+    def edits(self) -> Figure:
+        """Measure how often lessons that the same records show are true after an editor's hand. Raises ModelUnavailable."""
+
+        def ask(case: WritingCase, model: ChatModel) -> dict[str, bool]:
+            editor = Teacher(model, max_tokens=_LESSON_TOKENS)
+            drawn = OutcomeTeacher().distil(case.transcript).lessons
+            found = OutcomeTeacher(editor).distil(case.transcript)
+            return {
+                "right": case.is_true(found.lessons),
+                "worded": not set(found.lessons) <= set(drawn),
+                "refused": len(found.lessons) < len(drawn),
+                "unread": bool(found.problem),
+            }
+
+        return self._figure("edits", "one example", "", ask, writing)
 
     def objects(self, *, is_constrained: bool) -> Figure:
         """Measure how often the first answer is the object that was asked for. Raises ModelUnavailable."""

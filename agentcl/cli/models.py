@@ -233,9 +233,9 @@ def _opened(source: str, name: str | None) -> ChatModel:
 def serve(
     screen: Screen, source: str, arguments: tuple[str, ...], program: str, **given: Any
 ) -> None:
-    """Serve a model with vLLM or llama.cpp until Ctrl-C or SIGTERM.
+    """Serve a model until Ctrl-C or SIGTERM.
 
-    It prints the endpoint, and keeps the beginnings of prompts. MODEL is a name of `agentcl model list`, a folder, or a name that vLLM finds; `reference` is the small model that comes with agentcl. llama.cpp serves a GGUF. What stands after `--` are options of the server's own.
+    vLLM does it, or llama.cpp. It prints the endpoint, and keeps the beginnings of prompts. MODEL is a name of `agentcl model list`, a folder, or a name that vLLM finds; `reference` is the small model that comes with agentcl. llama.cpp serves a GGUF. What stands after `--` are options of the server's own.
     """
     named, given["arguments"] = given.pop("name"), arguments
     start = _llamacpp if program == "llamacpp" else _vllm

@@ -172,6 +172,22 @@ def test_lessons_are_true_where_they_name_the_action_that_worked(
     assert (figure.right, figure.cases) == (CASES if is_true else 0, CASES)
 
 
+@pytest.mark.parametrize(
+    ("keep", "when", "right", "counts"),
+    [
+        (True, "", CASES, {"worded": 0, "refused": 0, "unread": 0}),
+        (True, "a thing is odd", 0, {"worded": CASES, "refused": 0, "unread": 0}),
+        (False, "", 0, {"worded": 0, "refused": CASES, "unread": 0}),
+    ],
+)
+def test_what_an_editor_does_to_true_lessons_is_counted(
+    keep: bool, when: str, right: int, counts: dict[str, int]
+) -> None:
+    answer = json.dumps({"lessons": [{"number": 1, "keep": keep, "when": when}]})
+    figure = Prober(ScriptedModel(lambda _: answer), cases=CASES).edits()
+    assert (figure.right, figure.also) == (right, counts)
+
+
 def test_a_lesson_that_names_the_thing_itself_is_not_true() -> None:
     case = writing(0)
     lesson = {"when": f"{case.name} is {case.state}", "claim": "do", "what": f"{case.good} it"}
