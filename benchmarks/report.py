@@ -452,6 +452,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "written": report_asking.written,
     "edited": report_asking.edited,
     "outcomes": report_asking.outcomes,
+    "serving": report_asking.serving,
     "desk": report_asking.desk,
     "demonstrations": report_asking.demonstrations,
     "other_probes": report_asking.other_probes,

@@ -51,7 +51,7 @@ def following() -> str:
                 cells = {row["condition"]: _share(row) for row in asked}
                 name = f"**{way}**" if way == found["chosen"] else way
                 shown = [cells.get(condition, "") for condition in CONDITIONS]
-                rows.append([_of(model, asked[0]), name, form.about, *shown])
+                rows.append([_of(model, *asked), name, form.about, *shown])
     return table(["model", "form", "asked for", *CONDITIONS], rows)
 
 
@@ -139,6 +139,33 @@ def _lives(kind: str, memories: Mapping[str, str]) -> str:
     return table(header, rows)
 
 
+def serving() -> str:
+    """How fast servers answer, and what their cache of beginnings is worth."""
+    rows = []
+    for file in sorted(RESULTS.glob("serving-*.json")):
+        found = result(file.stem)
+        alone = found["rows"]["apart, 1"]
+        for one in found["rows"].values():
+            rows.append(
+                [
+                    found["model"],
+                    found["server"],
+                    one["kind"],
+                    str(one["streams"]),
+                    f"{one['tokens']}",
+                    f"{one['first_s']:.1f}",
+                    f"{one['written_per_s']:.1f}",
+                    f"{one['prompts_per_s'] / alone['prompts_per_s']:.1f}",
+                    "" if one["cached"] is None else f"{one['cached']:.0%}",
+                ]
+            )
+    header = [
+        *("model", "server", "prompts", "at once", "tokens of a prompt", "s to the first token"),
+        *("tokens written a s", "answers, times one alone", "read before"),
+    ]
+    return table(header, rows)
+
+
 def demonstrations() -> str:
     """What past stretches in a prompt are worth, beside lessons and whole records."""
     rows = []
@@ -177,8 +204,10 @@ def _models() -> Iterator[tuple[str, Mapping[str, Any]]]:
     yield from result("following")["models"].items()
 
 
-def _of(model: str, row: Mapping[str, Any]) -> str:
-    return f"{model}, {row['cases']} cases"
+def _of(model: str, *rows: Mapping[str, Any]) -> str:
+    """Return a model with how many cases it was asked; in some conditions it may be fewer than in others."""
+    cases = sorted({row["cases"] for row in rows})
+    return f"{model}, {' or '.join(map(str, cases))} cases"
 
 
 def _share(row: Mapping[str, Any]) -> str:
