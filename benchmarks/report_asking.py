@@ -85,13 +85,21 @@ def edited() -> str:
 
 def other_probes() -> str:
     """Objects and reading."""
-    rows = [
-        [_of(model, row), row["probe"], row["asked"], _share(row)]
-        for model, found in _models()
-        for row in found["rows"]
-        if row["probe"] in ("objects", "tools", "reading")
-    ]
-    return table(["model", "probe", "asked", "right"], rows)
+    rows = []
+    for model, found in _models():
+        for row in found["rows"]:
+            if row["probe"] in ("objects", "tools", "reading"):
+                fits = [row["also"][name] for name in ("in form", "called") if name in row["also"]]
+                shares = [f"{100 * one / row['cases']:.0f}" for one in fits] or [""]
+                rows.append([_of(model, row), row["probe"], row["asked"], *shares, _share(row)])
+            if "in words" in row["also"]:
+                in_words = row["also"]["in words"]
+                low, high = wilson(in_words, row["cases"])
+                share = {"share": in_words / row["cases"], "low": low, "high": high}
+                rows.append(
+                    [_of(model, row), "tools", "the call is in the answer", "", _share(share)]
+                )
+    return table(["model", "probe", "asked", "in form", "right"], rows)
 
 
 def outcomes() -> str:

@@ -41,6 +41,7 @@ from agentcl.agents.probes import (
 from agentcl.agents.prompts import READING, ask_answer
 from agentcl.agents.student import FIRST_TOKEN, Student
 from agentcl.agents.teacher import COPIED, Teacher
+from agentcl.agents.tool_prompts import calls_in
 from agentcl.errors import InvalidInput, ModelChanged, NoAnswer, RequestRefused, SchemaViolation
 from agentcl.models.base import (
     GREEDY,
@@ -279,7 +280,7 @@ class Prober:
         return self._figure("objects", _schema(is_constrained), "", ask, record)
 
     def tools(self) -> Figure:
-        """Measure how often the one tool is called with what a sentence says.
+        """Measure how often the one tool is called with what a sentence says, and how often so only in words.
 
         Raises:
             RequestRefused: if the model takes no tools.
@@ -292,8 +293,13 @@ class Prober:
                 [TOOL],
                 sampling=Sampling(max_tokens=_SHORT),
             )
-            called = [(call.name, _arguments(call)) for call in reply.calls]
-            return {"right": called == [(TOOL["name"], case.value)], "called": bool(called)}
+            called, written = (
+                [(call.name, _arguments(call)) for call in calls]
+                for calls in (reply.calls, calls_in(reply.text)[1])
+            )
+            wanted = [(TOOL["name"], case.value)]
+            is_unseen = not called and written == wanted  # by the endpoint; `ToolAgent` sees it
+            return {"right": called == wanted, "called": bool(called), "in words": is_unseen}
 
         return self._figure("tools", "one tool", "", ask, record)
 

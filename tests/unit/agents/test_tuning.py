@@ -313,17 +313,17 @@ def test_a_server_that_ends_midway_is_told_and_nothing_is_half_done() -> None:
 
 
 class Caller(ScriptedModel):
-    """Calls the tool with what it is told to."""
+    """Calls the tool with what it is told to, and says something."""
 
-    def __init__(self, *calls: ToolCall) -> None:
+    def __init__(self, *calls: ToolCall, said: str = "") -> None:
         super().__init__(lambda _: "1")
-        self._calls = calls
+        self._calls, self._said = calls, said
 
     def chat_with_tools(
         self, messages: Sequence[Message], tools: Sequence[Schema], *, sampling: Sampling = GREEDY
     ) -> Reply:
         assert [tool["name"] for tool in tools] == ["keep"]
-        return Reply("", Usage(1), self.name, "other", calls=self._calls)
+        return Reply(self._said, Usage(1), self.name, "other", calls=self._calls)
 
 
 RIGHT: Final = ToolCall("1", "keep", json.dumps(record(0).value))
@@ -343,7 +343,18 @@ def test_a_tool_is_called_once_with_what_the_sentence_says(
     calls: tuple[ToolCall, ...], right: int, called: int
 ) -> None:
     figure = Prober(Caller(*calls), cases=1).tools()
-    assert (figure.right, figure.also) == (right, {"called": called})
+    assert (figure.right, figure.also) == (right, {"called": called, "in words": 0})
+
+
+@pytest.mark.parametrize(
+    ("name", "calls", "in_words"), [("keep", (), 1), ("drop", (), 0), ("keep", (RIGHT,), 0)]
+)
+def test_a_call_that_stands_in_the_answer_is_counted_apart(
+    name: str, calls: tuple[ToolCall, ...], in_words: int
+) -> None:
+    said = json.dumps({"name": name, "arguments": record(0).value})
+    figure = Prober(Caller(*calls, said=f"```json\n{said}\n```"), cases=1).tools()
+    assert (figure.right, figure.also["in words"]) == (len(calls), in_words)
 
 
 def test_a_model_that_takes_no_tools_is_tuned_all_the_same() -> None:
