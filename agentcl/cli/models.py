@@ -94,6 +94,8 @@ def path(screen: Screen, name: str, is_unpacked: bool) -> None:
     """Print where a kept model lies."""
     from agentcl.models.named import model_path
 
+    if is_unpacked:
+        _tell_unpacking(screen, name)
     found = str(model_path(name, is_unpacked=is_unpacked))
     screen.answer({"path": found}, found)
 
@@ -264,9 +266,19 @@ def _vllm(screen: Screen, source: str, name: str | None, given: dict[str, Any]) 
         given["arguments"] = (*SMALL_ARGUMENTS, *given["arguments"])
         given["environment"] = SMALL_ENVIRONMENT
     check_installed(given["python"])  # before a GGUF is unpacked for it
+    _tell_unpacking(screen, source)
     loaded, called = served(source)
     screen.note(f"starting vLLM for {source}; this takes a minute or more")
     return VllmServer(loaded, served_name=name or called, **given)
+
+
+def _tell_unpacking(screen: Screen, source: str) -> None:
+    """Say that a kept GGUF is unpacked now, if it is."""
+    from agentcl.models.kept import is_unpacked, kept_model
+
+    held = kept_model(source)
+    if held is not None and not is_unpacked(held) and not Path(source).exists():
+        screen.note(f"unpacking {source}, this once; it takes a minute or more")
 
 
 def _llamacpp(screen: Screen, source: str, name: str | None, given: dict[str, Any]) -> ModelServer:
