@@ -449,6 +449,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "credit": report_runs.credit,
     "sharing": report_runs.sharing,
     "following": report_asking.following,
+    "tuned": report_asking.tuned,
     "written": report_asking.written,
     "edited": report_asking.edited,
     "outcomes": report_asking.outcomes,

@@ -55,6 +55,23 @@ def following() -> str:
     return table(["model", "form", "asked for", *CONDITIONS], rows)
 
 
+def tuned() -> str:
+    """What `agentcl model tune` chose by a few cases."""
+    rows = []
+    if (RESULTS / "tuned.json").exists():
+        for model, one in result("tuned")["models"].items():
+            others = {
+                form: found for form, found in one["followed"].items() if form != one["chosen"]
+            }
+            following = max(others, key=lambda form: others[form][0])
+            cells = [
+                f"{form}: {_percent(*one['followed'][form])}" for form in (one["chosen"], following)
+            ]
+            schema = "with" if one["is_constrained"] else "without"
+            rows.append([model, *cells, f"{one['examples']}, {schema} schema"])
+    return table(["model", "chosen", "best of the others", "examples before lessons"], rows)
+
+
 def written() -> str:
     """After how many examples lessons are true."""
     rows = []
@@ -93,12 +110,9 @@ def other_probes() -> str:
                 shares = [f"{100 * one / row['cases']:.0f}" for one in fits] or [""]
                 rows.append([_of(model, row), row["probe"], row["asked"], *shares, _share(row)])
             if "in words" in row["also"]:
-                in_words = row["also"]["in words"]
-                low, high = wilson(in_words, row["cases"])
-                share = {"share": in_words / row["cases"], "low": low, "high": high}
-                rows.append(
-                    [_of(model, row), "tools", "the call is in the answer", "", _share(share)]
-                )
+                share = _percent(row["also"]["in words"], row["cases"])
+                asked = "the call is in the answer"
+                rows.append([_of(model, row), row["probe"], asked, "", share])
     return table(["model", "probe", "asked", "in form", "right"], rows)
 
 
@@ -216,6 +230,11 @@ def _of(model: str, *rows: Mapping[str, Any]) -> str:
     """Return a model with how many cases it was asked; in some conditions it may be fewer than in others."""
     cases = sorted({row["cases"] for row in rows})
     return f"{model}, {' or '.join(map(str, cases))} cases"
+
+
+def _percent(right: int, cases: int) -> str:
+    low, high = wilson(right, cases)
+    return _share({"share": right / cases, "low": low, "high": high})
 
 
 def _share(row: Mapping[str, Any]) -> str:
