@@ -126,27 +126,35 @@ DISTILLED: Final[Turns] = (
         ),
     ),
 )
-# A situation in other words, and a lesson that says nothing of use.
+# Situations in other words, and a lesson that says nothing of use. Small models do as it was done in the same place, so what
+# the record shows first is kept.
+_DRAWN: Final = "report of the morning: a pump is loud again"
 EDITED: Final[Turns] = (
     (
         ask_edits(
             Transcript(
                 "repair the pump Tibe.",
                 "Report of the morning: the pump Tibe is loud again.",
-                (("look at Tibe", "nothing changes"), ("cool Tibe", "the pump Tibe runs")),
+                (
+                    ("look at Tibe", "nothing changes"),
+                    ("oil Tibe", "nothing changes"),
+                    ("cool Tibe", "the pump Tibe runs"),
+                ),
                 1.0,
             ),
             (
-                Lesson("report of the morning: a pump is loud again", "do", "cool it"),
-                Lesson("report of the morning: a pump is loud again", "useless", "look at it"),
+                Lesson(_DRAWN, "do", "cool it"),
+                Lesson(_DRAWN, "useless", "oil it"),
+                Lesson(_DRAWN, "useless", "look at it"),
             ),
-            recent=2,
+            recent=3,
         ),
         json.dumps(
             {
                 "lessons": [
                     {"number": 1, "keep": True, "when": "a pump is loud"},
-                    {"number": 2, "keep": False, "when": ""},
+                    {"number": 2, "keep": True, "when": "a pump is loud"},
+                    {"number": 3, "keep": False, "when": ""},
                 ]
             }
         ),

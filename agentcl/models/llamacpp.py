@@ -189,8 +189,9 @@ class LlamaCppServer(ModelServer):
         name, port = served_name or Path(file).stem, port or free_port(host)
         program = find_server(python, environment)
         place = ("--host", host, "--port", str(port))
-        of_its_own = ("-m", str(file), "--alias", name, "-c", str(context), "--jinja")
-        of_python = ("--model", str(file), "--model_alias", name, "--n_ctx", str(context))
+        of_its_own = ["-m", str(file), "--alias", name, "-c", str(context), "--jinja"]
+        of_python = ["--model", str(file), "--model_alias", name, "--n_ctx", str(context)]
+        of_python += ["--interrupt_requests", "false"]  # else a new one ends what is under way
         is_python = len(program) > 1
         super().__init__(
             program="llama.cpp",
