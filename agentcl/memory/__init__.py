@@ -6,6 +6,7 @@ from agentcl import _face
 
 if TYPE_CHECKING:
     from agentcl.memory.aio import AsyncEpisode, AsyncMemory
+    from agentcl.memory.conversations import Conversations
     from agentcl.memory.doctor import Problem, Report
     from agentcl.memory.documents import Draft
     from agentcl.memory.episode import EpisodeRecall, EpisodeRecorder
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from agentcl.memory.jobs import Jobs
     from agentcl.memory.lessons import Lessons
     from agentcl.memory.memory import UNCHANGED, Memory
+    from agentcl.memory.remembering import Remembered
     from agentcl.memory.settings import Setting
     from agentcl.memory.storage import Stats, Storage
     from agentcl.memory.syncing import Synced
@@ -27,6 +29,7 @@ __all__ = [
     "UNCHANGED",
     "AsyncEpisode",
     "AsyncMemory",
+    "Conversations",
     "Draft",
     "EpisodeHit",
     "EpisodeRecall",
@@ -52,6 +55,7 @@ __all__ = [
     "Problem",
     "Receipt",
     "Recognition",
+    "Remembered",
     "Replay",
     "Report",
     "Setting",
@@ -63,6 +67,7 @@ __all__ = [
 if not TYPE_CHECKING:
     __getattr__, __dir__ = _face(__name__, {
         "aio": "AsyncEpisode AsyncMemory",
+        "conversations": "Conversations",
         "doctor": "Problem Report",
         "documents": "Draft",
         "episode": "EpisodeRecall EpisodeRecorder",
@@ -76,6 +81,7 @@ if not TYPE_CHECKING:
         "jobs": "Jobs",
         "lessons": "Lessons",
         "memory": "UNCHANGED Memory",
+        "remembering": "Remembered",
         "settings": "Setting",
         "storage": "Stats Storage",
         "syncing": "Synced",

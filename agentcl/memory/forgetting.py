@@ -84,7 +84,9 @@ def check_forgettable(opened: Opened, id: str, scope: Scope) -> None:
         raise NotFound(f"no record {id!r} is visible from this scope; nothing was forgotten")
     refuse_other_scope(id, rows[-1].scope, scope)
     if rows[-1].kind == "passage":
-        raise InvalidInput(f"{id!r} is a passage: forget the document that it is a piece of")
+        raise InvalidInput(
+            f"{id!r} is a passage: forget the document or the turn that it is a piece of"
+        )
 
 
 def refuse_other_scope(id: str, actual: Scope, named: Scope) -> None:

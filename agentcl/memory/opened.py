@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from agentcl.errors import EncoderMismatch, EraseIncomplete, StoreBusy, StoreUnavailable
+from agentcl.memory.aligning import Transcripts
 from agentcl.memory.documents import encode
 from agentcl.memory.settings import Setting, resolve
 from agentcl.memory.trusted import confirm, confirmed_encoder
@@ -103,6 +104,7 @@ class Opened:
         self._index = None if isinstance(index, str | None) else index
         self._retriever: Retriever | None = None
         self._queries: OrderedDict[str, bytes] = OrderedDict()
+        self.transcripts = Transcripts()
         if not read_only:
             _make_folder(self.path)
         self.journal = open_store(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
 from agentcl.store.checks import check_count
+from agentcl.store.conversations import Turn
 from agentcl.store.records import Scope, clause
+from agentcl.store.turns import Beside
 from agentcl.text.escaping import inline, quoted
 from agentcl.text.pages import PAGE_END
 from agentcl.text.terms import matched_terms
@@ -32,6 +34,7 @@ _MONTHS: Final = [
     "Nov",
     "Dec",
 ]
+_ROLES: Final = frozenset({"user", "assistant", "system", "developer", "tool"})  # our own words
 _SPACE: Final = re.compile(r"\s+")
 _SHOWN: Final = 60  # characters of a text where a hit is shown in a line
 
@@ -96,20 +99,23 @@ class Hit:
     """One passage that was found, and why."""
 
     id: str  # the passage
-    document_id: str  # the document it is a piece of; what `get`, `update` and `forget` take
+    document_id: str  # the document, or the turn, it is a piece of; what `get` and `forget` take
     text: str
     title: str
     uri: str
     score: float  # higher is better; comparable within one recall only
     parts: tuple[ScorePart, ...]
     scope: Scope
-    metadata: dict[str, object]  # the document's; a passage of a PDF has its `page` there, from 1
+    # The document's; a passage of a PDF has its `page` there, from 1, and one of a turn its `role`, `speaker`,
+    # `said_at`, `turn` and `conversation`.
+    metadata: dict[str, object]
     created_at: datetime
     valid_from: datetime | None
     valid_to: datetime | None
     seq: int  # the journal's number of this version
     query: str  # what was asked
     copies: int = 1  # passages that were found with the same text; of its title this is the newest
+    beside: Beside | None = field(default=None, compare=False)  # the way back, for `around`
 
     def __repr__(self) -> str:
         return (
@@ -123,6 +129,38 @@ class Hit:
     def matched_terms(self) -> tuple[str, ...]:
         """Words of the query that title or text have, as full text sees them."""
         return tuple(matched_terms(self.query, f"{self.title}\n{self.text}"))
+
+    @property
+    def said_at(self) -> datetime | None:
+        """When it was said, in UTC; None if it is not of a conversation."""
+        said, turn = self.metadata.get("said_at"), self.metadata.get("turn")
+        if not isinstance(said, str) or not isinstance(turn, int):
+            return None
+        try:
+            return datetime.fromisoformat(said).astimezone(UTC)
+        except (ValueError, OverflowError):
+            return None
+
+    @property
+    def speaker(self) -> str:
+        """Who said it: a name, else a role; empty if it is not of a conversation."""
+        return str(self.metadata.get("speaker", "")) if self.said_at else ""
+
+    def around(self, *, before: int = 1, after: int = 1) -> tuple[Turn, ...]:
+        """Return the turn that this is of, with those before and after it. It reads the memory.
+
+        Args:
+            before: how many turns before it.
+            after: how many after it.
+
+        Raises:
+            InvalidInput: if it is a piece of a document, or was copied out of its memory.
+            NotFound: if the turn was deleted meanwhile.
+        """
+        before = check_count(before, "before", least=0)
+        after = check_count(after, "after", least=0)
+        way = self.beside or Beside(None, self.scope.view())
+        return way.turns(self.document_id, before=before, after=after)
 
     def why(self) -> str:
         """Return one line that tells why this hit is there."""
@@ -190,9 +228,9 @@ class Recall:
     ) -> str:
         """Return the hits as one block of quoted data for a prompt, best first.
 
-        Each hit begins a line, with its number in brackets, and what tells it apart: its day where not all are
-        of one day (the head says the day, or the year, of all), how many have its text, since and until when it is valid, and its title, or without one its
-        uri. Further lines of it begin with `>`. Stored text is escaped, so that it can neither begin a line nor
+        Each hit begins a line, with its number in brackets, and what tells it apart: who said it, if it was said;
+        the day when it was said or recorded, where not all are of one day (the head says the day, or the year, of
+        all); how many have its text; since and until when it is valid; and its title, or without one its uri. Further lines of it begin with `>`. Stored text is escaped, so that it can neither begin a line nor
         spell a control token. What follows the block begins a line of its own.
 
         The block never has more than `budget_tokens` tokens as `count_tokens` counts them. A hit that
@@ -211,7 +249,7 @@ class Recall:
         """
         check_count(budget_tokens, "budget_tokens", least=0)
         count = count_tokens or estimate_tokens
-        common = _common_day([_day(hit.created_at) for hit in self.hits])
+        common = _common_day([_day(_told_at(hit)) for hit in self.hits])
         block = _HEAD.format(day=f", {common}" if common else "")
         for number, hit in enumerate(self.hits, start=1):
             label = _label(number, hit, common)
@@ -279,7 +317,9 @@ def _common_day(days: Sequence[str]) -> str:
 def _label(number: int, hit: Hit, common: str) -> str:
     """Return what tells a hit apart. Stored is only the name, which comes last, and has quotes around it."""
     about = [str(number)]
-    if day := _day(hit.created_at).removesuffix(common).strip():
+    if hit.speaker in _ROLES:
+        about.append(hit.speaker)
+    if day := _day(_told_at(hit)).removesuffix(common).strip():
         about.append(day)
     if hit.copies > 1:
         about.append(f"{hit.copies} copies")
@@ -289,6 +329,11 @@ def _label(number: int, hit: Hit, common: str) -> str:
     if name := shortened(" ".join(hit.title.split()), _SHOWN) or hit.uri:
         about.append('"' + inline(name).replace('"', "&#34;") + '"')
     return f"[{', '.join(about)}]"
+
+
+def _told_at(hit: Hit) -> datetime:
+    """Return when it was said; of what was not said, when it was recorded."""
+    return hit.said_at or hit.created_at
 
 
 def _moment(at: datetime) -> str:
