@@ -17,13 +17,14 @@ from typing import Final, NamedTuple
 from agentcl.store.base import Store
 from agentcl.store.conversations import Turn
 from agentcl.store.records import ScopeView, to_micros
-from agentcl.store.rows import Row, readable
+from agentcl.store.rows import Row
+from agentcl.store.turns import turns_of
 
 _MOST_PLACES: Final = 200_000  # kept of all conversations together
 _EVERYONE: Final = ScopeView(None, None, None, None)
 
 
-class Place(NamedTuple):
+class Heard(NamedTuple):
     """A turn, or a message, as far as it is compared."""
 
     words: bytes  # a digest of who speaks and what
@@ -31,23 +32,48 @@ class Place(NamedTuple):
     message: str  # its own id; empty: none
 
 
-def place(role: str, name: str, text: str, at: int | None, message: str) -> Place:
+def place(role: str, name: str, text: str, at: int | None, message: str) -> Heard:
     """Return what is compared of a turn or a message."""
     said = f"{role}\0{name}\0{text}"
-    return Place(blake2b(said.encode(), digest_size=16).digest(), at, message)
+    return Heard(blake2b(said.encode(), digest_size=16).digest(), at, message)
+
+
+class Script:
+    """What is stored of a conversation, by place; None where a turn was taken away."""
+
+    def __init__(self) -> None:
+        self.words: list[bytes | None] = []
+        self.timed: list[tuple[bytes, int | None] | None] = []
+        self.ids: dict[str, Heard] = {}  # by the messages' own ids
+        self.nameless: set[int] = set()  # places of turns without one
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def add(self, one: Heard | None) -> None:
+        """Add what stands in the next place."""
+        if one is not None and one.message:
+            self.ids[one.message] = one
+        elif one is not None:
+            self.nameless.add(len(self.words))
+        self.words.append(None if one is None else one.words)
+        self.timed.append(None if one is None else (one.words, one.at))
 
 
 class Transcripts:
-    """The places of conversations that this process writes to, kept in step with the journal. Safe for threads."""
+    """The places of conversations that this process writes to, kept in step with the journal. Safe for threads.
+
+    They only grow, by what was committed: who holds the right to write sees all of it, and nothing more comes.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._held: OrderedDict[str, list[Place | None]] = OrderedDict()
+        self._held: OrderedDict[str, Script] = OrderedDict()
         self._seq = 0
         self._count = 0
 
-    def of(self, journal: Store, conversation: str) -> list[Place | None]:
-        """Return the places of a conversation, by ordinal; None where a turn was taken away."""
+    def of(self, journal: Store, conversation: str) -> Script:
+        """Return the places of a conversation."""
         with self._lock:
             self._catch_up(journal)
             if conversation not in self._held:
@@ -57,7 +83,7 @@ class Transcripts:
             while self._count > _MOST_PLACES and len(self._held) > 1:
                 _, dropped = self._held.popitem(last=False)
                 self._count -= len(dropped)
-            return list(self._held[conversation])
+            return self._held[conversation]
 
     def _catch_up(self, journal: Store) -> None:
         last = journal.last_seq()
@@ -69,7 +95,7 @@ class Transcripts:
             for row in journal.since(self._seq, kinds=(Turn.kind,)):
                 if row.seq > last:
                     break
-                if row.op != "put" or row.version > 1:  # taken away, or merged: it is read anew
+                if row.op != "put" or row.version > 1:  # taken away, or merged: all is read anew
                     self._forget()
                     break
                 self._take(row)
@@ -85,67 +111,64 @@ class Transcripts:
         if turn.ordinal < len(held):  # it fills a gap
             self._count -= len(self._held.pop(conversation))
             return
-        gap = turn.ordinal - len(held)
-        held += [*[None] * gap, _of(turn)]
-        self._count += gap + 1
+        before = len(held)
+        _add(held, turn)
+        self._count += len(held) - before
 
     def _forget(self) -> None:
         self._held.clear()
         self._count = 0
 
 
-def _read(journal: Store, conversation: str) -> list[Place | None]:
-    rows = journal.live(view=_EVERYONE, kinds=(Turn.kind,), source=conversation)
-    turns = [turn for turn in readable(rows) if isinstance(turn, Turn)]
-    places: list[Place | None] = []
-    for turn in sorted(turns, key=lambda one: (one.ordinal, one.moment, one.id)):
-        places += [None] * (turn.ordinal - len(places))
-        places.append(_of(turn))
-    return places
+def _read(journal: Store, conversation: str) -> Script:
+    script = Script()
+    for turn in turns_of(journal, conversation, view=_EVERYONE):
+        _add(script, turn)
+    return script
 
 
-def _of(turn: Turn) -> Place:
-    return place(turn.role, turn.name, turn.text, to_micros(turn.moment), turn.message)
+def _add(script: Script, turn: Turn) -> None:
+    for _ in range(turn.ordinal - len(script)):
+        script.add(None)
+    at = to_micros(turn.moment)
+    script.add(place(turn.role, turn.name, turn.text, at, turn.message))
 
 
-def align(held: Sequence[Place | None], coming: Sequence[Place]) -> list[int | None]:
+def align(held: Script, coming: Sequence[Heard]) -> list[int | None]:
     """Return for each message the place that it fits; None for what follows all that is there.
 
     - Messages that lie wholly within what is there are there. A single one must be the last: people say the same
       thing twice.
     - Else the longest beginning of the messages with which what is there ends is there, and the rest follows.
     """
-    is_timed = all(one.at is not None for one in coming)
-
-    def told(one: Place | None) -> object:
-        return None if one is None else (one.words, one.at) if is_timed else one.words
-
-    there, asked = [told(one) for one in held], [told(one) for one in coming]
+    there: Sequence[object] = held.words
+    asked: Sequence[object] = [one.words for one in coming]
+    if all(one.at is not None for one in coming):
+        there, asked = held.timed, [(one.words, one.at) for one in coming]
     if (start := _within(there, asked)) is not None:
         return [*range(start, start + len(asked))]
     for length in range(min(len(there), len(asked)), 0, -1):
         start = len(there) - length
-        if _fit(there[start:], asked[:length]):
+        if _fit(there, start, asked[:length]):
             return [*range(start, len(there)), *[None] * (len(asked) - length)]
     return [None] * len(asked)
 
 
 def _within(there: Sequence[object], asked: Sequence[object]) -> int | None:
     """Return where messages lie within what is there, as late as possible."""
+    last = len(there) - len(asked)
     if len(asked) == 1:
-        return len(there) - 1 if there and there[-1] == asked[0] else None
-    for start in range(len(there) - len(asked), -1, -1):
-        if _fit(there[start : start + len(asked)], asked):
-            return start
-    return None
+        return last if there and there[-1] == asked[0] else None
+    return next((start for start in range(last, -1, -1) if _fit(there, start, asked)), None)
 
 
-def _fit(there: Sequence[object], asked: Sequence[object]) -> bool:
-    """Return whether messages fit places of which most have not been taken away."""
-    if there[0] is not None and there[0] != asked[0]:
+def _fit(there: Sequence[object], start: int, asked: Sequence[object]) -> bool:
+    """Return whether messages fit the places from one on, of which most must not have been taken away."""
+    if there[start] is not None and there[start] != asked[0]:
         return False
-    gaps = there.count(None)
+    held = there[start : start + len(asked)]
+    gaps = held.count(None)
     if gaps == 0:
-        return there == asked
-    fits = all(one is None or one == other for one, other in zip(there, asked, strict=True))
+        return held == asked
+    fits = all(one is None or one == other for one, other in zip(held, asked, strict=True))
     return fits and 2 * gaps < len(asked)

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from agentcl.errors import InvalidInput
 from agentcl.memory import documents
-from agentcl.memory.aligning import Place, align, place
+from agentcl.memory.aligning import Heard, Script, align, place
 from agentcl.memory.messages import Messages, Said, read_messages
 from agentcl.memory.opened import Opened
 from agentcl.memory.passages import split
@@ -113,35 +113,34 @@ def remember(
 
 def _new(opened: Opened, held: Conversation | None, said: Sequence[Said], limit: int) -> list[_New]:
     """Return the messages that are not stored yet, with their places."""
-    places = [] if held is None else opened.transcripts.of(opened.journal, held.id)
+    script = Script() if held is None else opened.transcripts.of(opened.journal, held.id)
     coming = [_place(one) for one in said]
-    by_id = {one.message: one for one in places if one is not None and one.message}
+    ids: dict[str, Heard] = {}  # of these
     new: list[_New] = []
-    end = len(places)
-    fits = align(places, coming)
+    end = len(script)
+    fits = align(script, coming)
     for number, (one, own, at) in enumerate(zip(said, coming, fits, strict=True), start=1):
-        known = None if at is None else places[at]
+        is_there = at is not None and script.words[at] is not None
         if own.message:
-            other = by_id.get(own.message)
+            other = ids.get(own.message) or script.ids.get(own.message)
             if other is not None and other.words != own.words:
                 raise InvalidInput(
                     f"message {number} has the id {own.message!r} of a turn that says something else. What was "
                     "said is not changed: give it an id of its own. Nothing was stored"
                 )
-            is_known = other is not None or (known is not None and not known.message)
-            by_id[own.message] = own
-        else:
-            is_known = known is not None
-        if is_known:
+            ids[own.message] = own
+            if other is not None or at in script.nameless:
+                continue
+        elif is_there:
             continue
-        ordinal = end if at is None or known is not None else at
+        ordinal = end if at is None or is_there else at
         end += ordinal == end
         spans = split(one.text, limit=limit) if one.text.strip() else ()
         new.append(_New(one, ordinal, tuple(spans)))
     return new
 
 
-def _place(said: Said) -> Place:
+def _place(said: Said) -> Heard:
     at = None if said.moment is None else to_micros(said.moment)
     return place(said.role, said.name, said.text, at, said.message)
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from agentcl.memory.aligning import Place, align, place
+from agentcl.memory.aligning import Heard, Script, align, place
 
 
-def places(words: str, times: Sequence[int] | None = None) -> list[Place | None]:
+def places(words: str, times: Sequence[int] | None = None) -> list[Heard | None]:
     """Return a place for each letter; a dot is one that was taken away."""
     return [
         None if one == "." else place("user", "", one, None if times is None else times[at], "")
@@ -15,9 +15,16 @@ def places(words: str, times: Sequence[int] | None = None) -> list[Place | None]
     ]
 
 
+def script(held: Sequence[Heard | None]) -> Script:
+    made = Script()
+    for one in held:
+        made.add(one)
+    return made
+
+
 def fits(held: str, coming: str) -> list[int | None]:
     asked = [one for one in places(coming) if one is not None]
-    return align(places(held, range(len(held))), asked)
+    return align(script(places(held, range(len(held)))), asked)
 
 
 @pytest.mark.parametrize(
@@ -44,13 +51,13 @@ def test_messages_fit(held: str, coming: str, expected: list[int | None]) -> Non
 
 
 def test_times_tell_the_same_words_apart() -> None:
-    held = places("ab", [1, 2])
+    held = script(places("ab", [1, 2]))
     assert align(held, [place("user", "", "b", 3, "")]) == [None]
     assert align(held, [place("user", "", "b", 2, "")]) == [1]
     assert align(held, [place("user", "", "a", 1, ""), place("user", "", "b", 3, "")]) == [None] * 2
 
 
 def test_who_speaks_tells_the_same_words_apart() -> None:
-    held = places("a", [1])
+    held = script(places("a", [1]))
     assert align(held, [place("assistant", "", "a", None, "")]) == [None]
     assert align(held, [place("user", "Ada", "a", None, "")]) == [None]
