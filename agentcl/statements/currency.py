@@ -215,7 +215,9 @@ def _twin(one: Statement, lines: Sequence[_Line]) -> _Line | None:
             if not line.is_past
             and line.is_alive()
             and (line.end is None or line.end > one.moment)
-            and not (line.is_plan and not _is_open_plan(one))  # a plan that comes true is no repetition
+            and not (
+                line.is_plan and not _is_open_plan(one)
+            )  # a plan that comes true is no repetition
         )
     found = [
         line
