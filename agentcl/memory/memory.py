@@ -27,7 +27,7 @@ from agentcl.errors import (
     StoreUnavailable,
     VersionConflict,
 )
-from agentcl.memory import documents, forgetting, searching
+from agentcl.memory import documents, forgetting, searching, statement_writing
 from agentcl.memory.beliefs import Beliefs
 from agentcl.memory.bound import UNBOUND
 from agentcl.memory.documents import DUPLICATES, Draft, Duplicates
@@ -52,6 +52,7 @@ from agentcl.store.checks import (
     check_time,
     check_unicode,
 )
+from agentcl.store.conversations import Statement
 from agentcl.store.records import (
     KINDS,
     AnyScope,
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
     from agentcl.memory.graph import Graph
     from agentcl.memory.jobs import Jobs
     from agentcl.memory.lessons import Lessons
+    from agentcl.memory.statements import Statements
     from agentcl.retrieval.graph.search import Recognise
 
 
@@ -89,7 +91,7 @@ class Memory:
     """A persistent memory in one folder.
 
     Here are the verbs of everyday work. The rest stands in rooms: `facts`, `graph`, `episodes`, `lessons`,
-    `store`, `jobs`.
+    `statements`, `store`, `jobs`.
 
     Several processes and threads may open the same folder. All may read, and writers take turns. A search
     sees every write that was acknowledged before it began.
@@ -250,6 +252,13 @@ class Memory:
         from agentcl.memory.lessons import Lessons
 
         return Lessons(self._opened, self._beliefs, self._bound)
+
+    @cached_property
+    def statements(self) -> Statements:
+        """What is said to hold, what held before, and the turns behind it."""
+        from agentcl.memory.statements import Statements
+
+        return Statements(self._opened, self._bound)
 
     @cached_property
     def store(self) -> Storage:
@@ -462,6 +471,8 @@ class Memory:
                 for passage in documents.passages_of(journal, record):
                     documents.discard(writing, journal, passage)
             writing.delete(record)
+            if isinstance(record, Statement):
+                statement_writing.resettle(writing, journal, record.scope, {record.slot})
 
     def forget(self, *ids: str, everything: bool = False, **scope: Unpack[WriteScope]) -> Receipt:
         """Remove records for good: every version, all that was derived from them, and their bytes.

@@ -10,7 +10,7 @@ in it. For an attribute of one value:
 - What was to come and was called off never holds.
 - A plan without a date ends nothing. What comes true ends it.
 - The same value again changes nothing, unless it says another date.
-- Two values said at the same moment both hold, and are a contradiction.
+- Two values said at the same moment to hold by then both do, and are a contradiction.
 
 Of an attribute of several values each value follows the rule alone.
 """
@@ -18,7 +18,7 @@ Of an attribute of several values each value follows the rule alone.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
@@ -65,13 +65,12 @@ def is_set(statements: Iterable[Statement]) -> bool:
     return any(one.is_member for one in statements)
 
 
-def contradictions(
-    statements: Iterable[Statement], spans: Mapping[str, Span], at: datetime
-) -> list[Statement]:
+def contradictions(statements: Iterable[Statement], at: datetime) -> list[Statement]:
     """Return those of the statements of one slot that contradict each other at a moment, newest first."""
     given = list(statements)
     if is_set(given):
         return []
+    spans = settle(given)
     held = [
         one
         for one in given
@@ -159,7 +158,7 @@ def _current(one: Statement, lines: Sequence[_Line]) -> _Line:
     new = _Line(one, said, since, until)
     is_coming = since is not None and since > said
     for line in lines:
-        if line.is_past or (line.said == said and line.statement.polarity == "holds"):
+        if line.is_past or _is_at_once(line, new):
             continue
         if line.statement.polarity == "ended":
             if not line.statement.value or _key(line.statement) == _key(one):
@@ -171,6 +170,13 @@ def _current(one: Statement, lines: Sequence[_Line]) -> _Line:
         elif not line.is_plan or _key(line.statement) == _key(one):
             line.cut(since or said, one.id)
     return new
+
+
+def _is_at_once(one: _Line, other: _Line) -> bool:
+    """Return whether two values are said at the same moment to hold by then, so that neither is the newer."""
+    if one.said != other.said or one.statement.polarity == "ended":
+        return False
+    return all(line.start is None or line.start <= line.said for line in (one, other))
 
 
 def _ended(one: Statement, lines: Sequence[_Line]) -> _Line:
@@ -299,7 +305,7 @@ def _key(one: Statement) -> str:
 
 def _order(one: Statement) -> tuple[object, ...]:
     """Order by when it was said, then by what is said: never by ids, which tell when something arrived."""
-    said = (_key(one), one.value, one.sort, one.since, one.until, one.text, one.id)
+    said = (one.since, one.until, _key(one), one.value, one.sort, one.text, one.id)
     return (one.moment, one.polarity != "ended", *said)
 
 

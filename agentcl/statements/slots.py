@@ -13,7 +13,6 @@ from typing import Final
 from agentcl.text.terms import signs, terms
 
 USER: Final = "user"
-INSTRUCTION: Final = "instruction"
 _SELF: Final = frozenset({"i", "me", "myself", "user", "my", "speaker", "human"})
 _LEADING: Final = frozenset({"a", "an", "the", "my", "our", "user", "s", "current", "new"})
 # Attributes of one value, each with other words for it.

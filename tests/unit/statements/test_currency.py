@@ -168,7 +168,7 @@ def test_what_was_to_come_and_is_said_to_hold_has_come() -> None:
 def test_a_plan_without_a_date_replaces_nothing_until_it_comes_true() -> None:
     gent, plan = said("Gent", 1), said("Lisbon", 10, sort="plan")
     assert holding([gent, plan], at(20)) == {"Gent", "Lisbon"}
-    assert contradictions([gent, plan], settle([gent, plan]), at(20)) == []
+    assert contradictions([gent, plan], at(20)) == []
     moved = said("Lisbon", 30)
     assert settle([gent, plan, moved]) == {
         gent.id: Span(None, at(30), moved.id),
@@ -188,13 +188,19 @@ def test_a_plan_that_was_cancelled_never_holds() -> None:
 
 def test_two_values_said_at_once_are_a_contradiction() -> None:
     statements = [said("Gent", 1), said("Leuven", 20), said("Antwerp", 20)]
-    spans = settle(statements)
     assert holding(statements, at(30)) == {"Leuven", "Antwerp"}
-    found = contradictions(statements, spans, at(30))
+    found = contradictions(statements, at(30))
     assert {one.value for one in found} == {"Leuven", "Antwerp"}
-    assert contradictions(statements, spans, at(10)) == []
+    assert contradictions(statements, at(10)) == []
     later = [*statements, said("Gent", 40)]
-    assert contradictions(later, settle(later), at(50)) == []
+    assert contradictions(later, at(50)) == []
+
+
+def test_what_holds_and_what_is_to_come_may_be_said_at_once() -> None:
+    for first, second in (("Gent", "Leuven"), ("Leuven", "Gent")):
+        statements = [said(first, 10), said(second, 10, sort="plan", since="2025-03-31")]
+        assert holding(statements, at(20)) == {first}
+        assert holding(statements, at(100)) == {second}
 
 
 def test_an_event_is_known_from_when_it_was_said() -> None:
