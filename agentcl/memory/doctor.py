@@ -10,6 +10,7 @@ from itertools import islice
 
 from agentcl.errors import AgentclError, StoreCorrupt
 from agentcl.memory import fact_writing as facts
+from agentcl.memory import statement_writing
 from agentcl.memory.facts import Facts
 from agentcl.memory.opened import Opened
 from agentcl.memory.settings import Setting
@@ -65,6 +66,7 @@ def examine(opened: Opened) -> Report:
         "documents and turns are the sum of their passages": _passages,
         "turns belong to conversations": _turns,
         "facts are stated by passages": _facts,
+        "what holds follows from what was said": _statements,
         "every searchable row has a sound vector": _vectors,
         "natural keys are unique": _keys,
         "nothing waits to be erased": _erasure,
@@ -204,6 +206,14 @@ def _facts(opened: Opened) -> Iterator[str]:
             yield f"{row.kind} {row.id} is live, and the passage that it comes from is not"
         elif scopes[sources[0]] != row.scope:
             yield f"{row.kind} {row.id} is in another scope than its passage"
+
+
+def _statements(opened: Opened) -> Iterator[str]:
+    for one in statement_writing.unsettled(opened.journal):
+        yield (
+            f"statement {one.id} does not hold as the statements of {one.slot!r} say; "
+            "`memory.statements.settle()` computes it again"
+        )
 
 
 def _extraction_notes(opened: Opened) -> Iterator[str]:

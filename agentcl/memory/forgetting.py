@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agentcl.errors import InvalidInput, NotFound
+from agentcl.memory import statement_writing
 from agentcl.memory.opened import ERASING, Opened
 from agentcl.store.base import Copy, Removed
 from agentcl.store.checks import check_unicode, named_scope
@@ -43,6 +44,7 @@ class LostLesson:
 
 def forget(opened: Opened, ids: Sequence[str], view: ScopeView) -> Receipt:
     """Remove records with all that was derived from them; `Memory.forget` documents it."""
+    statement_writing.release(opened, ids)
     with opened.waiting_lock(ERASING):
         erased = opened.journal.erase(ids, view=view)
     opened.forget_queries()

@@ -27,7 +27,7 @@ from agentcl.errors import (
     StoreUnavailable,
     VersionConflict,
 )
-from agentcl.memory import documents, forgetting, remembering, searching
+from agentcl.memory import documents, forgetting, remembering, searching, statement_writing
 from agentcl.memory.beliefs import Beliefs
 from agentcl.memory.bound import UNBOUND
 from agentcl.memory.documents import DUPLICATES, Draft, Duplicates
@@ -55,7 +55,7 @@ from agentcl.store.checks import (
     check_time,
     check_unicode,
 )
-from agentcl.store.conversations import Conversation, Turn
+from agentcl.store.conversations import Conversation, Statement, Turn
 from agentcl.store.records import (
     KINDS,
     AnyScope,
@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     from agentcl.memory.graph import Graph
     from agentcl.memory.jobs import Jobs
     from agentcl.memory.lessons import Lessons
+    from agentcl.memory.statements import Statements
     from agentcl.memory.syncing import Synced
     from agentcl.retrieval.graph.search import Recognise
 
@@ -95,8 +96,8 @@ UNCHANGED: Final = Unchanged()
 class Memory:
     """A persistent memory in one folder.
 
-    Here are the verbs of everyday work. The rest stands in rooms: `conversations`, `facts`, `graph`, `episodes`,
-    `lessons`, `store`, `jobs`.
+    Here are the verbs of everyday work. The rest stands in rooms: `conversations`, `statements`, `facts`, `graph`,
+    `episodes`, `lessons`, `store`, `jobs`.
 
     Several processes and threads may open the same folder. All may read, and writers take turns. A search
     sees every write that was acknowledged before it began.
@@ -257,6 +258,13 @@ class Memory:
         from agentcl.memory.lessons import Lessons
 
         return Lessons(self._opened, self._beliefs, self._bound)
+
+    @cached_property
+    def statements(self) -> Statements:
+        """What is said to hold, what held before, and the turns behind it."""
+        from agentcl.memory.statements import Statements
+
+        return Statements(self._opened, self._bound)
 
     @cached_property
     def store(self) -> Storage:
@@ -531,6 +539,8 @@ class Memory:
                 remembering.discard(writing, journal, record)
             elif isinstance(record, Conversation):
                 remembering.discard_all(writing, journal, record)
+            elif isinstance(record, Statement):
+                statement_writing.withdraw(writing, journal, record)
             else:
                 writing.delete(record)
 

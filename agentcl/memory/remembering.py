@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from agentcl.errors import InvalidInput
-from agentcl.memory import documents
+from agentcl.memory import documents, statement_writing
 from agentcl.memory.aligning import Heard, Script, align, place
 from agentcl.memory.messages import Messages, Said, read_messages
 from agentcl.memory.opened import Opened
@@ -206,8 +206,9 @@ def discard(writing: Writing, journal: Store, turn: Turn) -> None:
     own = ScopeView(frozenset({turn.scope.tenant}), None, None, None)
     rows = [*journal.live(view=own, kinds=(Statement.kind,), source=turn.id)]
     for statement in readable(rows):
+        assert isinstance(statement, Statement)
         if not writing.live_versions(statement.sources):
-            writing.delete(statement)
+            statement_writing.withdraw(writing, journal, statement)
 
 
 def discard_all(writing: Writing, journal: Store, conversation: Conversation) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Unpack
 from agentcl.errors import InvalidInput, StoreUnavailable, TransferError
 from agentcl.jobs.queue import Queue
 from agentcl.jobs.runner import Runner
-from agentcl.memory import documents
+from agentcl.memory import documents, statement_writing
 from agentcl.memory.bound import UNBOUND, Bound
 from agentcl.memory.kinds import Reembed
 from agentcl.memory.opened import Opened
@@ -191,6 +191,8 @@ class Storage:
             raise TransferError(f"cannot read {source}: {error}") from error
         except UnicodeDecodeError as error:
             raise TransferError(f"{source} is not an agentcl export: {error}") from error
+        if not dry_run:
+            statement_writing.resettle_all(self._opened.journal)
         if imported.erased and not dry_run:
             self._opened.finish_erasure()
         return imported

@@ -18,6 +18,7 @@ from agentcl.store.ulid import derived_ulid
 
 Sort = Literal["fact", "preference", "plan", "event", "instruction", "relation"]
 Polarity = Literal["holds", "ended"]
+Verdict = Literal["open", "accepted", "refused"]
 SORTS: Final[tuple[Sort, ...]] = get_args(Sort)
 _NO_MOMENT: Final = "0" * 26
 
@@ -122,7 +123,7 @@ class Statement(Record):
     slot: (
         str  # subject and attribute, canonical: statements of one slot say the same thing's values
     )
-    said_at: str  # ISO 8601 with offset, of the first turn that says so
+    said_at: str  # ISO 8601 with offset, of the turn that says it first, or most exactly
     sort: Sort = "fact"
     polarity: Polarity = "holds"
     is_member: bool = False  # one of several that hold beside each other, as of what somebody likes
@@ -161,3 +162,23 @@ class Digestion(Record):
     def conversation_id(self) -> str:
         """The id of the conversation that was read."""
         return self.sources[0]
+
+
+@register("proposal")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal(Record):
+    """That somebody wished something to be forgotten. `sources` are the turns that say so.
+
+    Nothing is done until it is accepted: no word of a conversation takes anything away by itself.
+    """
+
+    text: str  # the wish, as it was said
+    said_at: str  # ISO 8601 with offset
+    statements: tuple[str, ...] = ()  # ids of those that it seems to mean
+    verdict: Verdict = "open"
+    ended: tuple[str, ...] = ()  # ids of the statements by which it was carried out
+
+    def __post_init__(self) -> None:
+        """Make the ids tuples again after JSON."""
+        object.__setattr__(self, "statements", tuple(self.statements))
+        object.__setattr__(self, "ended", tuple(self.ended))
