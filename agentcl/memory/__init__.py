@@ -6,6 +6,7 @@ from agentcl import _face
 
 if TYPE_CHECKING:
     from agentcl.memory.aio import AsyncEpisode, AsyncMemory
+    from agentcl.memory.context import Context
     from agentcl.memory.conversations import Conversations
     from agentcl.memory.doctor import Problem, Report
     from agentcl.memory.documents import Draft
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from agentcl.memory.memory import UNCHANGED, Memory
     from agentcl.memory.remembering import Remembered
     from agentcl.memory.settings import Setting
+    from agentcl.memory.showing import Shown
     from agentcl.memory.storage import Stats, Storage
     from agentcl.memory.syncing import Synced
 
@@ -29,6 +31,7 @@ __all__ = [
     "UNCHANGED",
     "AsyncEpisode",
     "AsyncMemory",
+    "Context",
     "Conversations",
     "Draft",
     "EpisodeHit",
@@ -59,6 +62,7 @@ __all__ = [
     "Replay",
     "Report",
     "Setting",
+    "Shown",
     "Stats",
     "Storage",
     "Synced",
@@ -67,6 +71,7 @@ __all__ = [
 if not TYPE_CHECKING:
     __getattr__, __dir__ = _face(__name__, {
         "aio": "AsyncEpisode AsyncMemory",
+        "context": "Context",
         "conversations": "Conversations",
         "doctor": "Problem Report",
         "documents": "Draft",
@@ -83,6 +88,7 @@ if not TYPE_CHECKING:
         "memory": "UNCHANGED Memory",
         "remembering": "Remembered",
         "settings": "Setting",
+        "showing": "Shown",
         "storage": "Stats Storage",
         "syncing": "Synced",
     })  # fmt: skip

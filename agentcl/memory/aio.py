@@ -240,6 +240,8 @@ class AsyncMemory(_Awaited[Memory]):
     add = _awaitable(Memory.add)
     add_many = _awaitable(Memory.add_many)
     remember = _awaitable(Memory.remember)
+    context = _awaitable(Memory.context)
+    profile = _awaitable(Memory.profile)
     search = _awaitable(Memory.search)
     get = _awaitable(Memory.get)
     list = _awaitable(Memory.list)

@@ -48,6 +48,7 @@ def forget(opened: Opened, ids: Sequence[str], view: ScopeView) -> Receipt:
     with opened.waiting_lock(ERASING):
         erased = opened.journal.erase(ids, view=view)
     opened.forget_queries()
+    opened.contexts.clear()
     opened.retriever.remove([removed.id for removed in erased.removed])
     cleared = opened.finish_erasure()
     return Receipt(

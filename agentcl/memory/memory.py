@@ -69,9 +69,11 @@ from agentcl.store.records import (
 )
 from agentcl.store.rows import Version, fields_of, readable
 from agentcl.store.vectors import SupportsList
+from agentcl.text.tokens import TokenCounter
 
 if TYPE_CHECKING:
     from agentcl.files import ReadLimits
+    from agentcl.memory.context import Context
     from agentcl.memory.conversations import Conversations
     from agentcl.memory.episode import EpisodeOptions, EpisodeRecorder
     from agentcl.memory.episodes import Episodes
@@ -693,6 +695,76 @@ class Memory:
             vector=vector,
             recognise=recognise,
             distinct=distinct,
+        )
+
+    def context(
+        self,
+        messages: Messages,
+        *,
+        budget_tokens: int = 800,
+        count_tokens: TokenCounter | None = None,
+        hops: int = 1,
+        **scope: Unpack[WriteScope],
+    ) -> Context:
+        """Return what a model should be shown of this memory before it answers: one call before each model call.
+
+            found = memory.context(messages, user="ada", session="chat-7")
+            reply = model(found.into(messages))
+
+        It shows what holds of the user, and what the user's last message finds: statements that hold, what was
+        said, and documents. They are ranked together, newer ones higher. What was said and holds no longer is
+        left out in favour of what does, or says until when it held. What the messages say already is not repeated.
+
+        Within a session the block only grows at its end, and what was shown stays as it was, so that a server finds
+        it in its cache. When the budget is spent, or something that was shown was deleted, a new block begins.
+        That is kept in this process: another one begins with a new block.
+
+        Args:
+            messages: as the model gets them; see `remember`. Nothing of them is stored.
+            budget_tokens: a hard ceiling for the block.
+            count_tokens: the model's own counter; default: an estimate that errs on the high side.
+            hops: 2 asks again with what the first look found, for a question whose answer hangs on another one.
+            scope: `tenant`, `user`, `agent`, `session`; see the class.
+
+        Returns:
+            The block: its `text`, what of it is new, what it shows with ids, and `into`, which puts it into messages.
+
+        Raises:
+            InvalidInput: if a message cannot be read, or a number is none.
+            EncoderMismatch: if the folder's vectors are another encoder's.
+        """
+        from agentcl.memory.context import context
+
+        return context(
+            self._opened,
+            messages,
+            self._bound.owner(scope),
+            budget_tokens=budget_tokens,
+            count_tokens=count_tokens,
+            hops=hops,
+        )
+
+    def profile(
+        self,
+        *,
+        budget_tokens: int = 300,
+        count_tokens: TokenCounter | None = None,
+        **scope: Unpack[WriteScope],
+    ) -> Context:
+        """Return what holds about a user, as a short block for a prompt: instructions and preferences first.
+
+        Args:
+            budget_tokens: a hard ceiling for the block.
+            count_tokens: the model's own counter; default: an estimate that errs on the high side.
+            scope: `tenant`, `user`, `agent`, `session`; see the class.
+        """
+        from agentcl.memory.context import profile
+
+        return profile(
+            self._opened,
+            self._bound.owner(scope),
+            budget_tokens=budget_tokens,
+            count_tokens=count_tokens,
         )
 
     def get(

@@ -18,6 +18,8 @@ VERBS: tuple[Callable[[AsyncMemory], Awaitable[object]], ...] = (
     lambda memory: memory.add("late"),
     lambda memory: memory.search("late"),
     lambda memory: memory.remember("late"),
+    lambda memory: memory.context("late"),
+    lambda memory: memory.profile(),
     lambda memory: memory.conversations.list(),
     lambda memory: memory.list(),
     lambda memory: memory.warm_up(),

@@ -94,6 +94,9 @@ def test_rooms_are_bound_too(memory: Memory) -> None:
     assert ada.conversations.turns(session="s") == [*said.turns]
     assert len(ada.conversations.around(said.turns[0].id)) == 2
     assert memory.conversations.list() == []
+    assert "Oslo" in ada.context("Where is Oslo?").text
+    assert memory.context("Where is Oslo?").text == ""
+    assert ada.profile().text == ""
     told = ada.lessons.add("When a queue is slow, drain it.")
     assert told.scope.user == "ada"
     assert [one.guidance.id for one in ada.lessons.list()] == [told.id]
