@@ -109,6 +109,12 @@ class _Look:
         self._said = "\n".join(one.text for one in said)
         self.statements = opened.contexts.statements(opened.journal, view)
         self._holding = [one for one in self.statements if self._holds(one)]
+        self._told: dict[
+            str, list[Statement]
+        ] = {}  # by what a block can show of them: itself, its turns
+        for one in self.statements:
+            for id in (one.id, *one.sources):
+                self._told.setdefault(id, []).append(one)
 
     def _holds(self, one: Statement) -> bool:
         is_over = one.valid_to is not None and one.valid_to <= self.now
@@ -122,7 +128,7 @@ class _Look:
 
     def instead(self, shown: Shown) -> list[_Item]:
         """Return what follows something shown that holds no longer; nothing if it does hold."""
-        told = [one for one in self.statements if shown.id in (one.id, *one.sources)]
+        told = self._told.get(shown.id, [])
         if shown.is_past or not told or any(map(self._holds, told)):
             return []
         slots = {one.slot for one in told}
@@ -175,7 +181,7 @@ class _Look:
         at = hit.said_at or hit.created_at
         age = max(self.now - at, timedelta()) / _HALF_LIFE
         score = relevance * (1 - _RECENCY + _RECENCY / (1 + age))
-        told = [one for one in self.statements if hit.document_id in one.sources]
+        told = self._told.get(hit.document_id, [])
         is_past = bool(told) and not any(map(self._holds, told))
         about = self._who(hit)
         if is_past:

@@ -182,7 +182,7 @@ def test_messages_with_memory_in_them_only_grow(memory: Memory) -> None:
     assert "closes at nine" in cut[0]["content"]
     parts = [{"role": "user", "content": [{"type": "text", "text": said[0]["content"]}]}]
     again = memory.context(parts, user="ada", session="parts").into(parts)
-    assert again[0]["content"][1] == parts[0]["content"][0]  # type: ignore[index]
+    assert again[0]["content"][1] == parts[0]["content"][0]
     assert parts == [{"role": "user", "content": [{"type": "text", "text": said[0]["content"]}]}]
 
 
