@@ -19,6 +19,7 @@ from agentcl.store.checks import (
     check_text,
     check_validity,
 )
+from agentcl.store.conversations import Turn
 from agentcl.store.records import (
     Document,
     Fact,
@@ -391,11 +392,11 @@ def _revise(
                 writing.revise(changed, vector=journal.vectors([row.seq])[row.seq])
 
 
-def passages_of(journal: Store, document: Document) -> list[Passage]:
-    """Return the live passages of a document, in order."""
-    own = frozenset({document.scope.tenant})
+def passages_of(journal: Store, whole: Document | Turn) -> list[Passage]:
+    """Return the live passages of a document or a turn, in order."""
+    own = frozenset({whole.scope.tenant})
     view = ScopeView(own, None, None, None)
-    rows = journal.live(view=view, kinds=("passage",), source=document.id)
+    rows = journal.live(view=view, kinds=("passage",), source=whole.id)
     found = [record for record in readable(rows) if isinstance(record, Passage)]
     return sorted(found, key=lambda passage: passage.ordinal)
 

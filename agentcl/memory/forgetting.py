@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agentcl.errors import InvalidInput, NotFound
+from agentcl.memory import statement_writing
 from agentcl.memory.opened import ERASING, Opened
 from agentcl.store.base import Copy, Removed
 from agentcl.store.checks import check_unicode, named_scope
@@ -43,9 +44,11 @@ class LostLesson:
 
 def forget(opened: Opened, ids: Sequence[str], view: ScopeView) -> Receipt:
     """Remove records with all that was derived from them; `Memory.forget` documents it."""
+    statement_writing.release(opened, ids)
     with opened.waiting_lock(ERASING):
         erased = opened.journal.erase(ids, view=view)
     opened.forget_queries()
+    opened.contexts.clear()
     opened.retriever.remove([removed.id for removed in erased.removed])
     cleared = opened.finish_erasure()
     return Receipt(
@@ -84,7 +87,9 @@ def check_forgettable(opened: Opened, id: str, scope: Scope) -> None:
         raise NotFound(f"no record {id!r} is visible from this scope; nothing was forgotten")
     refuse_other_scope(id, rows[-1].scope, scope)
     if rows[-1].kind == "passage":
-        raise InvalidInput(f"{id!r} is a passage: forget the document that it is a piece of")
+        raise InvalidInput(
+            f"{id!r} is a passage: forget the document or the turn that it is a piece of"
+        )
 
 
 def refuse_other_scope(id: str, actual: Scope, named: Scope) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Unpack
 from agentcl.errors import InvalidInput, StoreUnavailable, TransferError
 from agentcl.jobs.queue import Queue
 from agentcl.jobs.runner import Runner
-from agentcl.memory import documents
+from agentcl.memory import documents, statement_writing
 from agentcl.memory.bound import UNBOUND, Bound
 from agentcl.memory.kinds import Reembed
 from agentcl.memory.opened import Opened
@@ -29,6 +29,7 @@ from agentcl.store.checks import (
     check_path,
     check_unicode,
 )
+from agentcl.store.conversations import Turn
 from agentcl.store.records import SCOPE_FIELDS, Document, Passage, Scope
 from agentcl.store.rows import Counters, EncoderSpec
 from agentcl.store.transfer import Grants, Imported
@@ -190,6 +191,8 @@ class Storage:
             raise TransferError(f"cannot read {source}: {error}") from error
         except UnicodeDecodeError as error:
             raise TransferError(f"{source} is not an agentcl export: {error}") from error
+        if not dry_run:
+            statement_writing.resettle_all(self._opened.journal)
         if imported.erased and not dry_run:
             self._opened.finish_erasure()
         return imported
@@ -250,16 +253,18 @@ class Storage:
         return examine(self._opened)
 
     def passages(self, id: str, **scope: Unpack[ReadScope]) -> Sequence[Passage]:
-        """Return the passages of a document, in order.
+        """Return the passages of a document, or of a turn, in order.
 
         Raises:
             NotFound: if the scope sees no such record.
-            InvalidInput: if it is no document.
+            InvalidInput: if it is neither.
         """
         journal = self._opened.journal
         record = journal.get(check_unicode(id, "id"), view=self._bound.view(scope))
-        if not isinstance(record, Document):
-            raise InvalidInput(f"{id!r} is a {record.kind}, and only documents have passages")
+        if not isinstance(record, Document | Turn):
+            raise InvalidInput(
+                f"{id!r} is a {record.kind}, and only documents and turns have passages"
+            )
         return documents.passages_of(journal, record)
 
     def credit(

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 from agentcl import _face
 
 if TYPE_CHECKING:
-    from agentcl.statements.reading import Assertion, Digested, Digester
+    from agentcl.statements.reading import Assertion, Digested, Digester, Wish
 
-__all__ = ["Assertion", "Digested", "Digester"]
+__all__ = ["Assertion", "Digested", "Digester", "Wish"]
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = _face(__name__, {
-        "reading": "Assertion Digested Digester",
+        "reading": "Assertion Digested Digester Wish",
     })  # fmt: skip

@@ -27,11 +27,21 @@ class Assertion:
 
 
 @dataclass(frozen=True, slots=True)
+class Wish:
+    """That somebody wishes something to be forgotten."""
+
+    text: str  # as it was said
+    about: str  # what is to be forgotten, in words; empty: what was said right before
+    turn: int  # the place, among those that were read, of the turn that says it
+
+
+@dataclass(frozen=True, slots=True)
 class Digested:
     """What was read out of some turns."""
 
     said: tuple[Assertion, ...]
     dropped: int = 0  # that the turns do not bear out
+    wishes: tuple[Wish, ...] = ()
 
 
 class Digester(Protocol):

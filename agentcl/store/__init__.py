@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from agentcl.store.backends import holds_store, open_store
     from agentcl.store.base import Copy, Erasure, Reembedding, Removed, Store, Writing
     from agentcl.store.checks import ReadScope, WriteScope
-    from agentcl.store.conversations import Conversation, Digestion, Statement, Turn
+    from agentcl.store.conversations import Conversation, Digestion, Proposal, Statement, Turn
     from agentcl.store.episodes import (
         Decision,
         Episode,
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ANY", "AnyScope", "Conversation", "Copy", "Counters", "Decision", "Digestion", "Document",
     "EncoderSpec", "Episode", "Erasure", "Exposure", "Extraction", "Fact", "Guidance", "Imported",
-    "Job", "Passage", "Price", "ReadScope", "Record", "Reembedding", "Reflection", "Removed", "Row",
+    "Job", "Passage", "Price", "Proposal", "ReadScope", "Record", "Reembedding", "Reflection", "Removed", "Row",
     "Scope", "ScopeView", "Showing", "Stated", "Statement", "Step", "Store", "SupportsList", "Turn",
     "Usage", "Version", "WriteScope", "Writing", "holds_store", "open_store", "pack", "register",
     "unpack",
@@ -50,7 +50,7 @@ if not TYPE_CHECKING:
     __getattr__, __dir__ = _face(__name__, {
         "base": "Copy Erasure Reembedding Removed Store Writing",
         "checks": "ReadScope WriteScope",
-        "conversations": "Conversation Digestion Statement Turn",
+        "conversations": "Conversation Digestion Proposal Statement Turn",
         "episodes": "Decision Episode Exposure Guidance Reflection Showing Stated Step",
         "jobs": "Job Price",
         "backends": "holds_store open_store",

@@ -1,0 +1,79 @@
+"""Finding statements by meaning and by words: all that hold are compared, since they are few."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from agentcl.errors import EncoderMismatch, EncoderUnavailable
+from agentcl.memory.opened import Opened
+from agentcl.store.conversations import Statement
+from agentcl.store.rows import mismatch
+from agentcl.store.vectors import unpack
+from agentcl.text.function_words import content_terms
+from agentcl.text.terms import terms
+
+_BY_MEANING: Final = 0.6  # of a score; the rest is by words
+
+
+def search(
+    opened: Opened, query: str, statements: Sequence[Statement], limit: int
+) -> list[tuple[Statement, float]]:
+    """Return the statements nearest to a query, best first, each with a score from 0 to 1.
+
+    Raises:
+        EncoderMismatch: if the folder's vectors are another encoder's.
+    """
+    if not statements:
+        return []
+    words = _by_words(query, statements)
+    meaning = None if opened.is_lexical else _by_meaning(opened, query, statements)
+    scores = (
+        words
+        if meaning is None
+        else [_BY_MEANING * m + (1 - _BY_MEANING) * w for m, w in zip(meaning, words, strict=True)]
+    )
+    ranked = sorted(zip(statements, scores, strict=True), key=lambda one: (-one[1], one[0].id))
+    return [(one, score) for one, score in ranked if score > 0][:limit]
+
+
+def _by_words(query: str, statements: Sequence[Statement]) -> list[float]:
+    """Return the share of a query's words that each statement has, rare words counting more."""
+    asked = content_terms(query)
+    texts = [set(terms(f"{one.text} {one.slot} {one.value}")) for one in statements]
+    counts = Counter(term for text in texts for term in text)
+    weight = {term: math.log(1 + len(texts) / (1 + counts[term])) for term in asked}
+    whole = sum(weight.values()) or 1.0
+    return [sum(weight[term] for term in asked if term in text) / whole for text in texts]
+
+
+def _by_meaning(opened: Opened, query: str, statements: Sequence[Statement]) -> list[float] | None:
+    """Return the cosines of statements with a query, at least 0; None if the encoder gives no vector."""
+    import numpy as np
+
+    journal = opened.journal
+    held = journal.encoder()
+    if held is None:
+        return None
+    try:
+        vector = opened.encode_query(query)
+        if held != opened.spec:
+            raise EncoderMismatch(mismatch(held, opened.spec, opened.path))
+    except EncoderUnavailable:
+        return None
+    seqs = {one.id: journal.seq_of(one) for one in statements}
+    vectors = journal.vectors(list(seqs.values()))
+    nothing = (0.0,) * held.dim
+    matrix = np.array(
+        [
+            unpack(vectors[seqs[one.id]]) if seqs[one.id] in vectors else nothing
+            for one in statements
+        ],
+        dtype=np.float32,
+    )
+    asked = np.array(unpack(vector), dtype=np.float32)
+    norms = np.linalg.norm(matrix, axis=1) * (np.linalg.norm(asked) or 1.0)
+    cosines = (matrix @ asked) / np.where(norms > 0, norms, 1.0)
+    return [float(max(0.0, min(1.0, one))) for one in cosines]

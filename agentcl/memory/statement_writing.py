@@ -1,0 +1,249 @@
+"""Writing statements: beside those of their slot, settled by the rule, as one change of the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from agentcl.errors import NotFound
+from agentcl.memory.opened import Opened, vector_of
+from agentcl.statements.currency import settle, slots
+from agentcl.statements.joining import NEW, joined, settled
+from agentcl.statements.slots import value_key
+from agentcl.store.base import Store, Writing
+from agentcl.store.conversations import Statement, Turn
+from agentcl.store.records import Scope, ScopeView
+from agentcl.store.rows import Row, content_hash, readable
+
+EVERYBODY = ScopeView(None, None, None, None)
+
+
+def write(
+    writing: Writing, journal: Store, new: Sequence[Statement], vectors: Mapping[bytes, bytes]
+) -> list[Statement]:
+    """Store statements of one scope; return what of each slot they belong to is stored, in their order.
+
+    Args:
+        writing: the right to write.
+        journal: where to.
+        new: without ids.
+        vectors: of their texts, by content hash.
+    """
+    if not new:
+        return []
+    wanted = {one.slot for one in new}
+    held = [one for one in live(journal, new[0].scope.exactly()) if one.slot in wanted]
+    moments = _moments(journal, [*held, *new])
+    stored: list[Statement] = []
+    for slot in dict.fromkeys(one.slot for one in new):
+        own = [one for one in held if one.slot == slot]
+        coming = [one for one in new if one.slot == slot]
+        stored += _store(writing, journal, own, joined(own, coming, moments), vectors)
+    return [_kept_as(one, stored) for one in new]
+
+
+def resettle(
+    writing: Writing,
+    journal: Store,
+    scope: Scope,
+    among: Collection[str] | None = None,
+    *,
+    without: Collection[str] = (),
+) -> int:
+    """Compute again what holds in a scope; return how many statements changed.
+
+    Args:
+        writing: the right to write.
+        journal: where to.
+        scope: exactly this one.
+        among: the slots; None: all.
+        without: ids of statements that count no more.
+    """
+    found = [one for one in live(journal, scope.exactly()) if one.id not in without]
+    changed = 0
+    for group in slots(one for one in found if among is None or one.slot in among):
+        spans = settle(group)
+        changed += len(_revise(writing, journal, group, [settled(o, spans[o.id]) for o in group]))
+    return changed
+
+
+def resettle_all(journal: Store, view: ScopeView = EVERYBODY) -> int:
+    """Compute again what holds in a view, where it is not stored so; return how many statements changed."""
+    wrong = [one.scope for one in unsettled(journal, view)]
+    if not wrong:
+        return 0
+    with journal.writing() as writing:
+        return sum(resettle(writing, journal, scope) for scope in dict.fromkeys(wrong))
+
+
+def withdraw(writing: Writing, journal: Store, statement: Statement) -> None:
+    """Delete a statement, and compute again what holds without it."""
+    writing.delete(statement)
+    resettle(writing, journal, statement.scope, {statement.slot}, without={statement.id})
+
+
+def release(opened: Opened, ids: Collection[str]) -> None:
+    """Keep of statements what others say too, before turns or conversations are forgotten.
+
+    A statement that is said elsewhere goes on as a new record from there, since the old one goes with what is
+    forgotten. What holds is computed as it is afterwards.
+    """
+    journal = opened.journal
+    named = set(ids)
+    statements = live(journal, EVERYBODY)
+    going = {id for one in statements for id in one.sources if _goes(journal, id, named)} | named
+    lost = {one.id: one for one in statements if going.intersection((one.id, *one.sources))}
+    if not lost:
+        return
+    kept = [_without(journal, one, going) for one in lost.values() if one.id not in going]
+    left = [one for one in kept if one.sources]
+    vectors = opened.vectors(left)
+    with journal.writing() as writing:
+        for one in left:
+            writing.create(one, vector=vector_of(one, vectors))
+        for scope in {one.scope for one in lost.values()}:
+            among = {one.slot for one in lost.values() if one.scope == scope}
+            resettle(writing, journal, scope, among, without=lost)
+
+
+def _goes(journal: Store, turn: str, named: Collection[str]) -> bool:
+    """Return whether a turn is among what is named, or its conversation is."""
+    if turn in named:
+        return True
+    rows = [row for row in journal.versions(turn) if row.op == "put"]
+    return any(source in named for row in rows[-1:] for source in row.parts()[0])
+
+
+def live(journal: Store, view: ScopeView, at: int | None = None) -> list[Statement]:
+    """Return the statements that a view sees, in the order of their last change."""
+    return list(_statements(journal.live(view=view, kinds=("statement",), at=at)))
+
+
+def unsettled(journal: Store, view: ScopeView = EVERYBODY) -> Iterator[Statement]:
+    """Yield the statements that are not stored as the rule has them."""
+    for group in slots(live(journal, view)):
+        spans = settle(group)
+        yield from (one for one in group if settled(one, spans[one.id]) != one)
+
+
+def _statements(rows: Iterable[Row]) -> Iterator[Statement]:
+    return (one for one in readable(rows) if isinstance(one, Statement))
+
+
+def _without(journal: Store, one: Statement, going: Collection[str]) -> Statement:
+    """Return a statement as its other turns say it."""
+    sources = tuple(id for id in one.sources if id not in going)
+    moments = [_turn(journal, id).said_at for id in sources]
+    said_at = min(moments, key=datetime.fromisoformat, default=one.said_at)
+    return replace(one, id="", version=1, sources=sources, said_at=said_at, replaced_by="")
+
+
+def _moments(journal: Store, statements: Sequence[Statement]) -> dict[str, datetime]:
+    """Return when turns were said, as far as several of one statement could be told apart."""
+    ids = dict.fromkeys(id for one in statements for id in one.sources)
+    found: dict[str, datetime] = {}
+    for id in ids:
+        try:
+            found[id] = _turn(journal, id).moment
+        except NotFound:
+            continue
+    return found
+
+
+def _turn(journal: Store, id: str) -> Turn:
+    record = journal.versions(id)[-1].record() if journal.versions(id) else None
+    if not isinstance(record, Turn):
+        raise NotFound(f"there is no turn {id!r}")
+    return record
+
+
+def _store(
+    writing: Writing,
+    journal: Store,
+    held: Sequence[Statement],
+    wanted: Sequence[Statement],
+    vectors: Mapping[bytes, bytes],
+) -> list[Statement]:
+    """Create and revise the statements of one slot; return all of them."""
+    ids: dict[str, str] = {}
+    stored: list[Statement] = []
+    # What replaces others comes first, so that these can name it.
+    new = sorted((one for one in wanted if one.id.startswith(NEW)), key=lambda one: one.moment)
+    for one in reversed(new):
+        named = replace(one, id="", replaced_by=_named(one.replaced_by, ids))
+        made = writing.create(named, vector=_vector(journal, named, vectors))
+        assert isinstance(made, Statement)
+        ids[one.id] = made.id
+        stored.append(made)
+    by_id = {one.id: one for one in (*held, *stored)}
+    final = [
+        replace(
+            one, id=ids.get(one.id, one.id), replaced_by=ids.get(one.replaced_by, one.replaced_by)
+        )
+        for one in wanted
+    ]
+    final = [
+        replace(one, version=by_id[one.id].version, created_at=by_id[one.id].created_at)
+        for one in final
+    ]
+    return _revise(writing, journal, by_id.values(), final, vectors, all_of=True)
+
+
+def _named(id: str, ids: Mapping[str, str]) -> str:
+    return "" if id.startswith(NEW) and id not in ids else ids.get(id, id)
+
+
+def _revise(
+    writing: Writing,
+    journal: Store,
+    held: Iterable[Statement],
+    wanted: Iterable[Statement],
+    vectors: Mapping[bytes, bytes] = {},  # never changed
+    *,
+    all_of: bool = False,
+) -> list[Statement]:
+    """Write the next versions of those statements that differ; return them, or all."""
+    known = {one.id: one for one in held}
+    done: list[Statement] = []
+    for one in wanted:
+        if known[one.id] == one:
+            done += [one] if all_of else []
+            continue
+        revised = writing.revise(one, vector=_vector(journal, one, vectors, known[one.id]))
+        assert isinstance(revised, Statement)
+        done.append(revised)
+    return done
+
+
+def _vector(
+    journal: Store,
+    one: Statement,
+    vectors: Mapping[bytes, bytes],
+    held: Statement | None = None,
+) -> bytes | None:
+    """Return the vector of a statement: what was encoded, or what the journal has of the same text."""
+    found = vectors.get(content_hash(one.text))
+    if found is not None:
+        return found
+    if held is not None and held.text == one.text:
+        seq = journal.seq_of(held)
+        return journal.vectors([seq]).get(seq)
+    return journal.encodings([content_hash(one.text)]).get(content_hash(one.text))
+
+
+def _kept_as(one: Statement, stored: Sequence[Statement]) -> Statement:
+    """Return the record that a new statement became."""
+    own = [
+        other
+        for other in stored
+        if other.slot == one.slot and other.polarity == one.polarity and _is_same_value(other, one)
+    ]
+    with_turns = [other for other in own if set(one.sources) <= set(other.sources)]
+    exact = [other for other in with_turns if other.said_at == one.said_at]
+    return (exact or with_turns or own)[-1]
+
+
+def _is_same_value(one: Statement, other: Statement) -> bool:
+    """Return whether two statements of a slot give the same value."""
+    return value_key(one.value) == value_key(other.value)
