@@ -278,6 +278,7 @@ class EpisodeRecorder:
                 id,
                 chosen,
                 read=matches.read,
+                used=matches.used,
                 actions=actions,
                 in_vain=in_vain,
                 count_tokens=self._count_tokens,
