@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from agentcl.memory.lessons import Lessons
     from agentcl.memory.memory import UNCHANGED, Memory
     from agentcl.memory.settings import Setting
+    from agentcl.memory.statements import DigestReport, FoundStatement, Statements
     from agentcl.memory.storage import Stats, Storage
 
 __all__ = [
     "UNCHANGED",
     "AsyncEpisode",
     "AsyncMemory",
+    "DigestReport",
     "Draft",
     "EpisodeHit",
     "EpisodeRecall",
@@ -38,6 +40,7 @@ __all__ = [
     "Facts",
     "FactsImported",
     "Filter",
+    "FoundStatement",
     "Graph",
     "GraphStats",
     "GraphView",
@@ -54,6 +57,7 @@ __all__ = [
     "Replay",
     "Report",
     "Setting",
+    "Statements",
     "Stats",
     "Storage",
 ]  # fmt: skip
@@ -75,5 +79,6 @@ if not TYPE_CHECKING:
         "lessons": "Lessons",
         "memory": "UNCHANGED Memory",
         "settings": "Setting",
+        "statements": "DigestReport FoundStatement Statements",
         "storage": "Stats Storage",
     })  # fmt: skip

@@ -421,6 +421,6 @@ _PATTERNS: Final = (
     _rule(rf"\bI(?:'ve| have)(?: just)?(?: got| bought)? an? (?P<value>(?:[A-Z]\w*|[A-Z]+\d+)(?: (?:[A-Z0-9][\w-]*))*)(?P<noun> (?:phone|laptop|tablet|car|bike|camera|tent|keyboard|printer|watch|van|guitar|piano))?{_END}", _device),
     _rule(rf"\bI(?: now)? drive an? (?P<value>[\w ]+?){_END}", _one("car", "drives a {}")),
     _rule(rf"\b(?:[Mm]y|[Oo]ur) (?P<what>(?:[a-z][\w-]*(?:'s)? ){{0,3}}[a-z][\w-]*?)(?: is|'s)(?: now| still| actually| called)? (?P<value>[\w#'\"&.@/-]+(?: [\w#'&.@/-]+){{0,6}}?){_END}", _owned),
-    _rule(r"\b(?P<what>(?:[Mm]y|[Oo]ur|[Tt]he) (?:[a-z][\w-]* ){0,3}(?:number|code|pin|PIN|id|ID|reference|plate|iban|IBAN))(?: is|'s|:)(?: now)? (?P<value>[A-Z0-9][\w./-]*)", _identifier),
+    _rule(r"\b(?P<what>(?:[Mm]y|[Oo]ur|[Tt]he) (?:[A-Za-z][\w-]* ){0,3}(?:number|code|pin|PIN|id|ID|reference|plate|iban|IBAN))(?: is|'s|:)(?: now)? (?P<value>[A-Z0-9][\w./-]*)", _identifier),
     _rule(r"\b[Mm]y e-?mail(?: address)?(?: is|'s|:)(?: now)? (?P<value>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)", _one("email", "has the e-mail address {}", dated=False)),
 )  # fmt: skip

@@ -48,8 +48,7 @@ _TRIP: Final = re.compile(
 )
 _MOVED_OUT: Final = re.compile(r"\b(?P<who>[A-Z][a-z]+) (?:has |just )?moved out\b")
 _PARTED: Final = re.compile(
-    r"\b(?:(?P<who>[A-Z][a-z]+) and I|(?:[Mm]y (?:%s)|[Ww]e) (?:and I )?|I )(?:have |'ve |just |got )*(?:broke up|split up|separated|divorced|are divorced|parted)"
-    % "wife|husband|partner|girlfriend|boyfriend"
+    r"\b(?:(?P<who>[A-Z][a-z]+) and I|(?:[Mm]y (?:wife|husband|partner|girlfriend|boyfriend)|[Ww]e) (?:and I )?|I )(?:have |'ve |just |got )*(?:broke up|split up|separated|divorced|are divorced|parted)"
 )
 _PRONOUN: Final = re.compile(
     r"\b(?:[Ss]he|[Hh]e)(?P<verb>'s from| is from| comes from| lives in|'s living in| works (?:at|for)) (?P<value>[A-Z][\w'-]*(?: [A-Z][\w'-]*)*)"

@@ -119,7 +119,7 @@ def test_what_ended_is_closed_and_named(memory: Memory) -> None:
     over = say.add("user", "loves", "tea", ended=True, said_at=MARCH + timedelta(days=3))
     assert values(memory) == ["coffee"]
     assert say.get(tea.id).replaced_by == over.id
-    assert over.text == "The user, loves: tea, no longer."
+    assert over.text == "No longer: The user loves tea."
     assert [one.id for one in say.list(all=True)][-1] == over.id
 
 
