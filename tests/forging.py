@@ -43,6 +43,10 @@ def lived(folder: Path) -> Path:
         note = memory.add("The ferry leaves at seven.", uri="ferry", user="ada", metadata={"n": 1})
         (passage,) = memory.store.passages(note.id, user="ada")
         memory.facts.add(passage.id, [("the ferry", "leaves at", "seven")], user="ada")
+        memory.remember(
+            [{"role": "user", "content": "I moved to Oslo.", "id": "m1", "time": "2025-03-29T10:00:00+01:00"}],
+            user="ada", session="s", title="Moving",
+        )  # fmt: skip
         gone = memory.add("Rye bread.", user="ada")
         memory.delete(gone.id, user="ada")
         for _ in range(2):

@@ -35,6 +35,7 @@ _COMMANDS: Final = {  # where each is, and the first line of its help
     ),
     "reembed": ("agentcl.cli.store:reembed", "Replace all vectors by another encoder's."),
     "reindex": ("agentcl.cli.store:reindex", "Build every index anew from the journal."),
+    "remember": ("agentcl.cli.remember:remember", "Remember the messages of a conversation."),
     "search": ("agentcl.cli.memory:search", "Find what is remembered, best first, and say why."),
     "show": ("agentcl.cli.memory:show", "Print one record in full."),
     "snapshot": ("agentcl.cli.store:snapshot", "Copy a memory into a new folder."),

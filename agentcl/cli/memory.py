@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -46,6 +46,10 @@ _NAME: Final = click.argument("name", metavar="ID|URI|PATH")
     metavar="LIMIT=NUMBER",
     help="Let reading a file take more: megabytes, seconds, pages, columns or memory.",
 )
+@click.option(
+    "--sync", "follows", is_flag=True, help="Of a folder: also move and delete what did there."
+)
+@click.option("--dry-run", is_flag=True, help="With --sync: only say what would be done.")
 @scope_options
 @memory_options
 @command
@@ -55,13 +59,25 @@ def add(
     valid_from: datetime | None,
     valid_to: datetime | None,
     allow: tuple[str, ...],
+    follows: bool,
+    dry_run: bool,
     **given: Any,
 ) -> None:
     """Remember files, folders, or standard input (-).
 
-    It reads .txt, .md, .rst, .html, .pdf, .eml, .jsonl, .csv and .tsv. A file that was added before is
-    updated, however its path is spelled.
+    It reads .txt, .md, .rst, .html, .pdf, .eml, .epub, .jsonl, .csv and .tsv, and with the extra `office` .docx,
+    .pptx and .xlsx. A file that was added before is
+    updated, however its path is spelled. In a folder, what is hidden and what a .gitignore names is left out.
     """
+    if follows:
+        if valid_from is not None or valid_to is not None:
+            raise InvalidInput(
+                "--sync follows what files say; --valid-from and --valid-to are none of that"
+            )
+        _sync(screen, paths, read_limits(allow), dry_run, given)
+        return
+    if dry_run:
+        raise InvalidInput("--dry-run goes with --sync")
     from agentcl.memory.documents import Draft  # here: with it comes the whole of `Memory`
 
     scope = scope_of(given)
@@ -99,18 +115,84 @@ def add(
             "added": added,
             "updated": len(fresh) - added,
             "unchanged": len(stored) - len(fresh),
-            "skipped": len(skipped),
+            **_left_out(skipped),
         }
         if screen.as_json:
             screen.json({**counts, "ids": [d.id for d in stored], "skipped_files": skipped})
             return
-        screen.line(
-            ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-            or "nothing to add"
-        )
-        for skip in skipped:
-            screen.note(f"skipped {from_here(skip.path)}: {skip.reason}")
+        _tell(screen, counts, skipped, "nothing to add")
         screen.note(f"{memory.path}, {describe_encoder(memory)}")
+
+
+def _sync(
+    screen: Screen,
+    paths: tuple[str, ...],
+    limits: ReadLimits,
+    dry_run: bool,
+    given: dict[str, Any],
+) -> None:
+    """Make the documents of folders what their files are."""
+    scope = scope_of(given)
+    with (
+        open_memory(given, begins=not dry_run) as memory,
+        screen.progress("reading", None) as progress,
+    ):
+        (shown,) = progress.task_ids
+        done = [
+            memory.sync(
+                path,
+                dry_run=dry_run,
+                limits=limits,
+                progress=lambda far: progress.update(shown, completed=far, total=None),
+                encoded=lambda far, known: progress.update(
+                    shown, description="encoding", completed=far, total=known
+                ),
+                **scope,
+            )
+            for path in paths
+        ]
+    changes = {
+        name: [one for synced in done for one in getattr(synced, name)]
+        for name in ("added", "updated", "moved", "removed")
+    }
+    skipped = [one for synced in done for one in synced.skipped]
+    unchanged = sum(synced.unchanged for synced in done)
+    if screen.as_json:
+        screen.json({**changes, "unchanged": unchanged, "skipped_files": skipped})
+        return
+    if dry_run:
+        for name, uris in changes.items():
+            for uri in uris:
+                where = " to ".join(map(from_here, (uri,) if isinstance(uri, str) else uri))
+                screen.line(f"{name} {where}")
+    counts = {
+        **{name: len(uris) for name, uris in changes.items()},
+        "unchanged": unchanged,
+        **_left_out(skipped),
+    }
+    _tell(screen, counts, skipped, "nothing to follow")
+    if dry_run:
+        screen.note("nothing was changed: this was a dry run")
+
+
+def _left_out(skipped: Sequence[Skipped]) -> dict[str, int]:
+    sorts = [one.sort for one in skipped]
+    return {
+        "skipped": sorts.count("unread"),
+        "ignored": sorts.count("ignored"),
+        "hidden": sorts.count("hidden"),
+    }
+
+
+def _tell(
+    screen: Screen, counts: dict[str, int], skipped: Sequence[Skipped], otherwise: str
+) -> None:
+    """Print what was done, and which files were not read and why."""
+    said = [f"{count} {what}" for what, count in counts.items() if count]
+    screen.line(", ".join(said) or otherwise)
+    for skip in skipped:
+        if skip.sort == "unread":
+            screen.note(f"skipped {from_here(skip.path)}: {skip.reason}")
 
 
 def _sources(

@@ -52,7 +52,8 @@ def to_json(value: object) -> Any:  # JSON
         own = {f.name: to_json(getattr(value, f.name)) for f in fields(value)}
         return {"kind": value.kind, **own}
     if isinstance(value, Hit):
-        own = {f.name: to_json(getattr(value, f.name)) for f in fields(value)}
+        names = (f.name for f in fields(value) if f.name != "beside")
+        own = {name: to_json(getattr(value, name)) for name in names}
         return {**own, "matched_terms": list(value.matched_terms)}
     if is_dataclass(value) and not isinstance(value, type):
         return {f.name: to_json(getattr(value, f.name)) for f in fields(value)}
@@ -159,6 +160,8 @@ class Screen:
             self.out.print(f"[bold]{number}. {safe(name)}[/]  [dim]{hit.document_id}[/]")
             self.out.print(f"   {safe(shorten(hit.text))}")
             about = [hit.why(), f"recorded {hit.created_at:%Y-%m-%d %H:%M}"]
+            if hit.said_at:
+                about[1:] = [f"said by {hit.speaker}, {hit.said_at:%Y-%m-%d %H:%M}"]
             if uri and uri != name:
                 about.append(uri)
             if page := hit.metadata.get("page"):

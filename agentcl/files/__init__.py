@@ -1,4 +1,4 @@
-"""Reading files: text, Markdown, tables, HTML, PDF and mail become sources of documents."""
+"""Reading files: text, Markdown, tables, HTML, PDF, mail, Office files and books become sources of documents."""
 
 from typing import TYPE_CHECKING
 

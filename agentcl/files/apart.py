@@ -1,6 +1,6 @@
 """Parsing documents in a child process: one that is a bomb costs what is allowed, and no more.
 
-The parsers of PDF, HTML and mail are other people's, and so are the files. No list of tricks that they fall for is
+The parsers of PDF, HTML, mail and Office files are other people's, and so are the files. No list of tricks that they fall for is
 complete, so the system bounds their time and memory.
 """
 
@@ -18,7 +18,7 @@ from agentcl.files.limits import ReadLimits
 from agentcl.files.source import Parsed
 from agentcl.process import ChildProcess
 
-Parser = Literal["html", "mail", "pdf"]
+Parser = Literal["epub", "html", "mail", "pdf", "slides", "word", "workbook"]
 # Not `-m`: the working folder must not be on the child's path, and we must, wherever this process found us.
 _PROGRAM: Final = (
     f"import sys; sys.path.append({str(Path(__file__).resolve().parents[2])!r}); "

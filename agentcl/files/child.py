@@ -11,13 +11,24 @@ import signal
 import sys
 from contextlib import suppress
 from dataclasses import asdict
-from typing import Any, BinaryIO, Final
+from importlib import import_module
+from typing import Any, BinaryIO, Final, cast
 
 from agentcl.errors import LoadError
 from agentcl.files.limits import MEGABYTE, ReadLimits
 from agentcl.files.source import Parsed
 from agentcl.store.checks import MAX_TEXT
 
+# The module and the function of each; a parser is imported when a document needs it.
+_PARSERS: Final = {
+    "epub": ("epub", "parse_epub"),
+    "html": ("html", "parse_html"),
+    "mail": ("mail", "parse_mail"),
+    "pdf": ("pdf", "parse_pdf"),
+    "slides": ("office", "parse_slides"),
+    "word": ("office", "parse_word"),
+    "workbook": ("office", "parse_workbook"),
+}
 _GRACE_S: Final = 5  # after which it ends itself, should nobody be left to end it
 
 
@@ -50,17 +61,9 @@ def _answer(request: dict[str, Any], requests: BinaryIO) -> dict[str, Any]:
 
 
 def _parse(parser: str, raw: bytes, where: str, limits: ReadLimits) -> Parsed:
-    if parser == "pdf":
-        from agentcl.files.pdf import parse_pdf
-
-        return parse_pdf(raw, where, limits)
-    if parser == "mail":
-        from agentcl.files.mail import parse_mail
-
-        return parse_mail(raw, where, limits)
-    from agentcl.files.html import parse_html
-
-    return parse_html(raw, where, limits)
+    module, name = _PARSERS[parser]
+    parse = getattr(import_module(f"agentcl.files.{module}"), name)
+    return cast(Parsed, parse(raw, where, limits))
 
 
 def _bound(limits: ReadLimits, seconds: float) -> None:

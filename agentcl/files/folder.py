@@ -11,6 +11,7 @@ from typing import BinaryIO, Final, NoReturn
 
 from agentcl.errors import LoadError
 from agentcl.files.apart import Apart, Parser
+from agentcl.files.ignored import NAME, Ignored
 from agentcl.files.kinds import HEAD, named_as, refuse_foreign
 from agentcl.files.limits import DEFAULT, ReadLimits
 from agentcl.files.source import Skipped, Source, checked, document, read_all, shown, uri_of
@@ -29,13 +30,14 @@ def load(
     """Yield the documents of a file, or of all files below a folder in the order of their names.
 
     A file that is named is read by its suffix, or as plain text if that is unknown. In a folder,
-    hidden files are passed over, and what cannot be read is noted in `skipped`, as are empty texts
-    anywhere, and pages of a PDF without text. A folder is walked without following links to other folders, or out of it.
+    hidden files are passed over, and what its `.gitignore` files leave out. Both are noted in `skipped`, and so are what
+    cannot be read, empty texts anywhere, and pages of a PDF without text. A folder is walked without following links to
+    other folders, or out of it.
 
     Args:
         path: the file or folder.
         skipped: takes what was left out.
-        limits: what reading one document may take. PDF, HTML and mail are parsed in a child process.
+        limits: what reading one document may take. PDF, HTML, mail, Office and EPUB files are parsed in a child process.
         leave_out: files and folders, with links followed, that are passed over without a note in a folder.
 
     Raises:
@@ -112,19 +114,31 @@ def _walk(folder: Path, skipped: list[Skipped], leave_out: Collection[Path] = ()
     def note(error: OSError) -> None:
         skipped.append(Skipped(shown(Path(error.filename)), f"cannot be read: {error.strerror}"))
 
+    ignored = Ignored(folder)
+
+    def left(here: Path, names: Iterable[str], *, are_folders: bool) -> Iterator[Path]:
+        """Yield what is neither hidden nor ignored, nor to be left out; note the rest."""
+        for name in sorted(names):
+            path = Path(root, name)
+            if name in own:
+                continue
+            if name.startswith("."):
+                skipped.append(Skipped(shown(path), "is hidden", "hidden"))
+            elif ignored.leaves_out(here / name, is_folder=are_folders):
+                skipped.append(Skipped(shown(path), f"is ignored by a {NAME}", "ignored"))
+            else:
+                yield path
+
     for root, names, files in os.walk(folder, onerror=note):
         here = Path(root).resolve()
-        hidden = {path.name for path in leave_out if path.parent == here}
-        visible = sorted(n for n in names if not n.startswith(".") and n not in hidden)
-        links = [name for name in visible if Path(root, name).is_symlink()]
-        names[:] = [name for name in visible if name not in links]
-        for name in links:
-            reason = "is a link to a folder; name it itself to read it"
-            skipped.append(Skipped(shown(Path(root, name)), reason))
-        for name in sorted(files):
-            path = Path(root, name)
-            if name.startswith(".") or name in hidden:
-                continue
+        own = {path.name for path in leave_out if path.parent == here}
+        folders = list(left(here, names, are_folders=True))
+        names[:] = [path.name for path in folders if not path.is_symlink()]
+        for path in folders:
+            if path.is_symlink():
+                reason = "is a link to a folder; name it itself to read it"
+                skipped.append(Skipped(shown(path), reason))
+        for path in left(here, files, are_folders=False):
             if path.suffix.lower() not in _READERS:
                 skipped.append(Skipped(shown(path), _unread(path)))
             elif path.exists() and not path.is_file():
@@ -134,6 +148,9 @@ def _walk(folder: Path, skipped: list[Skipped], leave_out: Collection[Path] = ()
                 skipped.append(Skipped(shown(path), reason))
             else:
                 yield path
+    for path, pattern in ignored.passed_over:
+        reason = f"{pattern!r} has too many stars; what it names is read"
+        skipped.append(Skipped(shown(path), reason))
 
 
 def _leads_out(path: Path, folder: Path) -> bool:
@@ -202,6 +219,7 @@ def _is_folder(path: Path) -> bool:
 
 _Reader = Callable[[BinaryIO, Path, ReadLimits], Iterator[Source]]
 _HTML: Final[tuple[Parser, str]] = ("html", "text/html")
+_WORD: Final = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 _READERS: Final[dict[str, _Reader | tuple[Parser, str]]] = {
     ".txt": read_plain,
     ".text": read_plain,
@@ -212,7 +230,11 @@ _READERS: Final[dict[str, _Reader | tuple[Parser, str]]] = {
     ".htm": _HTML,
     ".xhtml": _HTML,
     ".eml": ("mail", "message/rfc822"),
-    ".pdf": ("pdf", pages.MEDIA_TYPE),
+    ".pdf": ("pdf", pages.PDF),
+    ".docx": ("word", _WORD),
+    ".pptx": ("slides", pages.SLIDES),
+    ".xlsx": ("workbook", pages.WORKBOOK),
+    ".epub": ("epub", pages.EPUB),
     ".jsonl": read_json_lines,
     ".ndjson": read_json_lines,
     ".csv": read_table,

@@ -37,6 +37,7 @@ _OFFICE: Final = {
     ".msg": "an Outlook message",
     ".epub": "an EPUB book",
 }
+_READ: Final = frozenset({".docx", ".xlsx", ".pptx", ".epub"})  # by what they are called
 # What an archive is by the name of a file in it; the first that is found counts.
 _IN_ZIP: Final = (
     (b"mimetypeapplication/vnd.oasis.opendocument.text", ".odt"),
@@ -89,7 +90,7 @@ _MOST_SECTORS: Final = 1 << 20
 
 def named_as(suffix: str) -> str | None:
     """Return what is said of a file that has such a suffix and no reader; None if it may be text."""
-    what = _OFFICE.get(suffix)
+    what = None if suffix in _READ else _OFFICE.get(suffix)
     return what and f"is {what} by its suffix, which agentcl cannot read; {_SAVE}"
 
 
@@ -105,7 +106,12 @@ def refuse_foreign(file: BinaryIO, head: bytes, where: str, suffix: str = "") ->
     Raises:
         LoadError: saying what it is, and what to do.
     """
-    for what, advice in _found(file, head, suffix):
+    own = _zipped(file, head, suffix) if head.startswith(_ZIP) else ""
+    if own in _READ and own != suffix:
+        raise LoadError(
+            f"{where} is {_OFFICE[own]} that is not called so; rename it to end in {own}"
+        )
+    for what, advice in () if own in _READ else _found(file, head, suffix, own):
         raise LoadError(f"{where} is {what}, which agentcl cannot read; {advice}")
     if suffix != ".pdf" and _PDF.match(head):
         raise LoadError(f"{where} is a PDF that is not called so; rename it to end in .pdf")
@@ -113,11 +119,15 @@ def refuse_foreign(file: BinaryIO, head: bytes, where: str, suffix: str = "") ->
         raise LoadError(f"{where} is a page that is called {suffix}; rename it to end in .html")
 
 
-def _found(file: BinaryIO, head: bytes, suffix: str) -> Iterator[tuple[str, str]]:
+def _zipped(file: BinaryIO, head: bytes, suffix: str) -> str:
+    """Return what an archive should be called by what is in it; what it is called, where that tells nothing."""
+    names = head + _end(file)
+    return next((kind for mark, kind in _IN_ZIP if mark in names), suffix)
+
+
+def _found(file: BinaryIO, head: bytes, suffix: str, own: str) -> Iterator[tuple[str, str]]:
     """Yield what a file is, if it is known, and what to do with it."""
     if head.startswith(_ZIP):
-        names = head + _end(file)
-        own = next((kind for mark, kind in _IN_ZIP if mark in names), suffix)
         yield (_OFFICE[own], _SAVE) if own in _OFFICE else ("a zip archive", _UNPACK)
     if head.startswith(_OLE):
         names = head + _directory(file, head)

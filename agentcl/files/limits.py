@@ -19,11 +19,11 @@ class ReadLimits:
     Nothing here bounds how many files a folder has, or a table rows.
     """
 
-    megabytes: int = 200  # of a document as it is stored, and of what the pages of a PDF unpack to
-    seconds: int = 20  # for PDF, HTML and mail; 10 are added for each megabyte of the file
+    megabytes: int = 200  # of a document as it is stored, and of what it unpacks to
+    seconds: int = 20  # for what is parsed apart; 10 are added for each megabyte of the file
     pages: int = 10_000  # of a PDF
     columns: int = 16_384  # of a table; as many as spreadsheets have
-    memory: int = 2_000  # megabytes, for PDF, HTML and mail; where the system can bound it
+    memory: int = 2_000  # megabytes, for what is parsed apart; where the system can bound it
 
     def __post_init__(self) -> None:
         for one in fields(self):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, Literal
 
 from agentcl.errors import InvalidInput, LoadError
 from agentcl.files.limits import ReadLimits
@@ -25,12 +25,16 @@ class Source:
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
+Left = Literal["unread", "hidden", "ignored"]
+
+
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A file, or a part of one, that was left out, and why."""
+    """A file, a folder, or a part of a file, that was left out, and why."""
 
     path: str
     reason: str
+    sort: Left = "unread"  # hidden by its name, ignored by a `.gitignore`, or not read
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from agentcl import _face
 
 if TYPE_CHECKING:
     from agentcl.memory.aio import AsyncEpisode, AsyncMemory
+    from agentcl.memory.context import Context
+    from agentcl.memory.conversations import Conversations
     from agentcl.memory.doctor import Problem, Report
     from agentcl.memory.documents import Draft
     from agentcl.memory.episode import EpisodeRecall, EpisodeRecorder
@@ -19,14 +21,19 @@ if TYPE_CHECKING:
     from agentcl.memory.jobs import Jobs
     from agentcl.memory.lessons import Lessons
     from agentcl.memory.memory import UNCHANGED, Memory
+    from agentcl.memory.remembering import Remembered
     from agentcl.memory.settings import Setting
+    from agentcl.memory.showing import Shown
     from agentcl.memory.statements import DigestReport, FoundStatement, Statements
     from agentcl.memory.storage import Stats, Storage
+    from agentcl.memory.syncing import Synced
 
 __all__ = [
     "UNCHANGED",
     "AsyncEpisode",
     "AsyncMemory",
+    "Context",
+    "Conversations",
     "DigestReport",
     "Draft",
     "EpisodeHit",
@@ -54,17 +61,22 @@ __all__ = [
     "Problem",
     "Receipt",
     "Recognition",
+    "Remembered",
     "Replay",
     "Report",
     "Setting",
+    "Shown",
     "Statements",
     "Stats",
     "Storage",
+    "Synced",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = _face(__name__, {
         "aio": "AsyncEpisode AsyncMemory",
+        "context": "Context",
+        "conversations": "Conversations",
         "doctor": "Problem Report",
         "documents": "Draft",
         "episode": "EpisodeRecall EpisodeRecorder",
@@ -78,7 +90,10 @@ if not TYPE_CHECKING:
         "jobs": "Jobs",
         "lessons": "Lessons",
         "memory": "UNCHANGED Memory",
+        "remembering": "Remembered",
         "settings": "Setting",
+        "showing": "Shown",
         "statements": "DigestReport FoundStatement Statements",
         "storage": "Stats Storage",
+        "syncing": "Synced",
     })  # fmt: skip

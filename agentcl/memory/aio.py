@@ -22,6 +22,7 @@ from typing import (
 )
 
 from agentcl.errors import MemoryClosed
+from agentcl.memory.conversations import Conversations
 from agentcl.memory.episode import EpisodeOptions, EpisodeRecall, EpisodeRecorder
 from agentcl.memory.episodes import Episodes
 from agentcl.memory.facts import Facts
@@ -92,6 +93,15 @@ class AsyncGraph(_Awaited[Graph]):
     export = _awaitable(Graph.export)
     draw = _awaitable(Graph.draw)
     explain = _awaitable(Graph.explain)
+
+
+class AsyncConversations(_Awaited[Conversations]):
+    """`Memory.conversations`, awaited."""
+
+    list = _awaitable(Conversations.list)
+    get = _awaitable(Conversations.get)
+    turns = _awaitable(Conversations.turns)
+    around = _awaitable(Conversations.around)
 
 
 class AsyncEpisodes(_Awaited[Episodes]):
@@ -249,14 +259,23 @@ class AsyncMemory(_Awaited[Memory]):
     warm_up = _awaitable(Memory.warm_up)
     add = _awaitable(Memory.add)
     add_many = _awaitable(Memory.add_many)
+    remember = _awaitable(Memory.remember)
+    context = _awaitable(Memory.context)
+    profile = _awaitable(Memory.profile)
     search = _awaitable(Memory.search)
     get = _awaitable(Memory.get)
     list = _awaitable(Memory.list)
     update = _awaitable(Memory.update)
     move = _awaitable(Memory.move)
+    sync = _awaitable(Memory.sync)
     delete = _awaitable(Memory.delete)
     forget = _awaitable(Memory.forget)
     history = _awaitable(Memory.history)
+
+    @cached_property
+    def conversations(self) -> AsyncConversations:
+        """What was said."""
+        return AsyncConversations(self._target.conversations, self._threads)
 
     @cached_property
     def facts(self) -> AsyncFacts:

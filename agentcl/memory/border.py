@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
 from agentcl.errors import InvalidInput
@@ -11,7 +12,18 @@ from agentcl.lessons import CLAIMS, folded
 from agentcl.memory.fact_writing import LONGEST_PART, MOST_FACTS
 from agentcl.memory.lessons import MOST_LESSONS
 from agentcl.retrieval.graph.phrases import normalise
-from agentcl.store.checks import check_count, check_label, check_score, check_text, check_unicode
+from agentcl.store.checks import (
+    MAX_SCOPE,
+    MAX_TEXT,
+    check_count,
+    check_json,
+    check_label,
+    check_score,
+    check_text,
+    check_time,
+    check_unicode,
+)
+from agentcl.store.conversations import Conversation, Turn, turn_key
 from agentcl.store.episodes import Decision, Episode, Guidance, Reflection, Step
 from agentcl.store.records import Document, Extraction, Fact, Passage, Record, to_micros
 from agentcl.store.rows import FIRST_MOMENT
@@ -21,6 +33,8 @@ from agentcl.store.usage import Usage
 _LABELS: Final = {
     "document": ("title", "uri", "media_type"),
     "passage": ("title", "uri"),
+    "conversation": ("title",),
+    "turn": ("role", "name", "message"),
     "fact": ("extractor",),
     "extraction": ("extractor", "text_hash"),
     "episode": ("application", "family", "world", "judge", "lane", "agent_model", "fingerprint"),
@@ -30,6 +44,7 @@ _LABELS: Final = {
 }
 _COUNTS: Final = {
     "passage": ("ordinal", "start", "end"),
+    "turn": ("ordinal",),
     "extraction": ("attempts", "dropped"),
     "episode": ("steps",),
     "step": ("ordinal",),
@@ -59,6 +74,14 @@ def check_record(record: Record, *, is_trusted: bool) -> None:
             if record.end - record.start != len(record.text):
                 raise InvalidInput("a passage is as long as the piece of its document")
             _check_key(record, None)
+        case Conversation():
+            if record.sources or len(record.key or "") > MAX_SCOPE:
+                raise InvalidInput(
+                    "a conversation comes from nothing, and its key is a session's name"
+                )
+            _check_key(record, record.key or "")
+        case Turn():
+            _check_turn(record)
         case Fact():
             parts = (record.subject, record.predicate, record.object)
             if max(map(len, parts)) > LONGEST_PART or not all(map(normalise, parts[::2])):
@@ -86,6 +109,27 @@ def check_record(record: Record, *, is_trusted: bool) -> None:
 def _check_key(record: Record, key: str | None) -> None:
     if record.key != key:
         raise InvalidInput(f"the key of a {record.kind} is {key!r}, not {record.key!r}")
+
+
+def _check_turn(turn: Turn) -> None:
+    check_unicode(turn.text, "text")
+    if len(turn.text) > MAX_TEXT:
+        raise InvalidInput(f"a turn of {len(turn.text):,} characters")
+    if not turn.role.isprintable() or not turn.role.strip():
+        raise InvalidInput(f"a turn's role is a word, not {turn.role!r}")
+    check_time(parsed_time(turn.said_at), "said_at")
+    if turn.more is not None:
+        check_json(dict(turn.more), "more", most=MAX_TEXT)
+    check_json(turn.content, "content", most=MAX_TEXT)
+    _check_key(turn, turn_key(turn.conversation_id, turn.message))
+
+
+def parsed_time(text: str) -> datetime:
+    """Return a time of ISO 8601 that a record holds. Raises InvalidInput."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidInput(f"said_at {text[:60]!r} is no time of ISO 8601") from error
 
 
 def _check_episode(episode: Episode) -> None:

@@ -16,6 +16,7 @@ from agentcl.memory.opened import Opened
 from agentcl.memory.settings import Setting
 from agentcl.retrieval.folders import strangers
 from agentcl.retrieval.retriever import IndexState
+from agentcl.store.conversations import Turn
 from agentcl.store.families import PARENTS
 from agentcl.store.records import ANY, Document, Passage, ScopeView
 from agentcl.store.rows import Row, readable
@@ -62,7 +63,8 @@ def examine(opened: Opened) -> Report:
         "every row matches its checksum": _checksums,
         "versions follow each other": _versions,
         "provenance leads to records": _provenance,
-        "documents are the sum of their passages": _passages,
+        "documents and turns are the sum of their passages": _passages,
+        "turns belong to conversations": _turns,
         "facts are stated by passages": _facts,
         "what holds follows from what was said": _statements,
         "every searchable row has a sound vector": _vectors,
@@ -174,15 +176,24 @@ def _passages(opened: Opened) -> Iterator[str]:
     for passage in readable(journal.live(view=_EVERYONE, kinds=("passage",))):
         assert isinstance(passage, Passage)
         parts.setdefault(passage.document_id, []).append(passage)
-    for document in readable(journal.live(view=_EVERYONE, kinds=("document",))):
-        assert isinstance(document, Document)
-        own = sorted(parts.pop(document.id, []), key=lambda passage: passage.ordinal)
-        if "".join(passage.text for passage in own) != document.text:
-            yield f"the {len(own)} passages of document {document.id} do not add up to its text"
-        if any(passage.scope != document.scope for passage in own):
-            yield f"a passage of document {document.id} is in another scope"
+    for whole in readable(journal.live(view=_EVERYONE, kinds=("document", "turn"))):
+        assert isinstance(whole, Document | Turn)
+        own = sorted(parts.pop(whole.id, []), key=lambda passage: passage.ordinal)
+        is_silent = whole.kind == "turn" and not whole.text.strip()
+        if "".join(passage.text for passage in own) != whole.text and (own or not is_silent):
+            yield f"the {len(own)} passages of {whole.kind} {whole.id} do not add up to its text"
+        if any(passage.scope != whole.scope for passage in own):
+            yield f"a passage of {whole.kind} {whole.id} is in another scope"
     for id, orphans in parts.items():
-        yield f"{len(orphans)} live passages belong to document {id}, which is not live"
+        yield f"{len(orphans)} live passages belong to {id}, which is not live"
+
+
+def _turns(opened: Opened) -> Iterator[str]:
+    """A turn belongs to a conversation of its scope, though that may have given way to another one."""
+    kinds = {row.id: (row.kind, row.scope) for row in _sound(opened) if row.kind == "conversation"}
+    for row in opened.journal.live(view=_EVERYONE, kinds=("turn",)):
+        if any(kinds.get(source) != ("conversation", row.scope) for source in _sources(row)):
+            yield f"turn {row.id} belongs to no conversation of its scope"
 
 
 def _facts(opened: Opened) -> Iterator[str]:

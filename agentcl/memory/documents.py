@@ -19,6 +19,7 @@ from agentcl.store.checks import (
     check_text,
     check_validity,
 )
+from agentcl.store.conversations import Turn
 from agentcl.store.records import (
     Document,
     Fact,
@@ -352,6 +353,13 @@ def _is_as_stored(document: Document, held: Document) -> bool:
     return replace(document, id=held.id, version=held.version, created_at=held.created_at) == held
 
 
+def withdraw(writing: Writing, journal: Store, document: Document) -> None:
+    """Delete a document with its passages; their history stays."""
+    for passage in passages_of(journal, document):
+        discard(writing, journal, passage)
+    writing.delete(document)
+
+
 def discard(writing: Writing, journal: Store, passage: Passage) -> None:
     """Delete a passage, and what it was found to state."""
     for record in [*readable(derived_rows(journal, passage))]:
@@ -384,11 +392,11 @@ def _revise(
                 writing.revise(changed, vector=journal.vectors([row.seq])[row.seq])
 
 
-def passages_of(journal: Store, document: Document) -> list[Passage]:
-    """Return the live passages of a document, in order."""
-    own = frozenset({document.scope.tenant})
+def passages_of(journal: Store, whole: Document | Turn) -> list[Passage]:
+    """Return the live passages of a document or a turn, in order."""
+    own = frozenset({whole.scope.tenant})
     view = ScopeView(own, None, None, None)
-    rows = journal.live(view=view, kinds=("passage",), source=document.id)
+    rows = journal.live(view=view, kinds=("passage",), source=whole.id)
     found = [record for record in readable(rows) if isinstance(record, Passage)]
     return sorted(found, key=lambda passage: passage.ordinal)
 
@@ -418,7 +426,7 @@ def _check(draft: Draft, scope: Scope, passage_limit: int) -> tuple[Document, tu
         uri=uri,
         media_type=check_label(draft.media_type, "media_type"),
     )
-    has_pages = document.media_type == pages.MEDIA_TYPE and draft.vector is None
+    has_pages = document.media_type in pages.MEDIA_TYPES and draft.vector is None
     passages = tuple(
         Passage(
             id="",
@@ -442,7 +450,7 @@ def _spans(text: str, draft: Draft, passage_limit: int) -> Iterator[tuple[int, i
     """Yield where each passage begins and ends, and on which page it is."""
     if draft.vector is not None:
         yield 0, len(text), 1
-    elif draft.media_type == pages.MEDIA_TYPE:
+    elif draft.media_type in pages.MEDIA_TYPES:
         yield from split_pages(text, limit=passage_limit)
     else:
         yield from ((start, end, 1) for start, end in split(text, limit=passage_limit))

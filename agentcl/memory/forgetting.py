@@ -48,6 +48,7 @@ def forget(opened: Opened, ids: Sequence[str], view: ScopeView) -> Receipt:
     with opened.waiting_lock(ERASING):
         erased = opened.journal.erase(ids, view=view)
     opened.forget_queries()
+    opened.contexts.clear()
     opened.retriever.remove([removed.id for removed in erased.removed])
     cleared = opened.finish_erasure()
     return Receipt(
@@ -86,7 +87,9 @@ def check_forgettable(opened: Opened, id: str, scope: Scope) -> None:
         raise NotFound(f"no record {id!r} is visible from this scope; nothing was forgotten")
     refuse_other_scope(id, rows[-1].scope, scope)
     if rows[-1].kind == "passage":
-        raise InvalidInput(f"{id!r} is a passage: forget the document that it is a piece of")
+        raise InvalidInput(
+            f"{id!r} is a passage: forget the document or the turn that it is a piece of"
+        )
 
 
 def refuse_other_scope(id: str, actual: Scope, named: Scope) -> None:

@@ -27,14 +27,16 @@ from agentcl.errors import (
     StoreUnavailable,
     VersionConflict,
 )
-from agentcl.memory import documents, forgetting, searching, statement_writing
+from agentcl.memory import documents, forgetting, remembering, searching, statement_writing
 from agentcl.memory.beliefs import Beliefs
 from agentcl.memory.bound import UNBOUND
 from agentcl.memory.documents import DUPLICATES, Draft, Duplicates
 from agentcl.memory.facts import Facts
 from agentcl.memory.forgetting import Receipt
+from agentcl.memory.messages import Messages
 from agentcl.memory.opened import Opened
 from agentcl.memory.pacing import batches
+from agentcl.memory.remembering import Remembered
 from agentcl.memory.storage import Storage
 from agentcl.retrieval.encoders import Encoder
 from agentcl.retrieval.filters import Filters
@@ -49,10 +51,11 @@ from agentcl.store.checks import (
     check_count,
     check_each,
     check_label,
+    check_path,
     check_time,
     check_unicode,
 )
-from agentcl.store.conversations import Statement
+from agentcl.store.conversations import Conversation, Statement, Turn
 from agentcl.store.records import (
     KINDS,
     AnyScope,
@@ -66,14 +69,19 @@ from agentcl.store.records import (
 )
 from agentcl.store.rows import Version, fields_of, readable
 from agentcl.store.vectors import SupportsList
+from agentcl.text.tokens import TokenCounter
 
 if TYPE_CHECKING:
+    from agentcl.files import ReadLimits
+    from agentcl.memory.context import Context
+    from agentcl.memory.conversations import Conversations
     from agentcl.memory.episode import EpisodeOptions, EpisodeRecorder
     from agentcl.memory.episodes import Episodes
     from agentcl.memory.graph import Graph
     from agentcl.memory.jobs import Jobs
     from agentcl.memory.lessons import Lessons
     from agentcl.memory.statements import Statements
+    from agentcl.memory.syncing import Synced
     from agentcl.retrieval.graph.search import Recognise
 
 
@@ -90,8 +98,8 @@ UNCHANGED: Final = Unchanged()
 class Memory:
     """A persistent memory in one folder.
 
-    Here are the verbs of everyday work. The rest stands in rooms: `facts`, `graph`, `episodes`, `lessons`,
-    `statements`, `store`, `jobs`.
+    Here are the verbs of everyday work. The rest stands in rooms: `conversations`, `statements`, `facts`, `graph`,
+    `episodes`, `lessons`, `store`, `jobs`.
 
     Several processes and threads may open the same folder. All may read, and writers take turns. A search
     sees every write that was acknowledged before it began.
@@ -100,7 +108,7 @@ class Memory:
 
     - A verb that reads (`search`, `get`, `list`, `history`) sees what is shared, and what belongs to the
       fields that you name. `ANY` opens a field. Tenants never share.
-    - A verb that changes records (`add`, `update`, `move`, `delete`, `forget` by id) names their scope
+    - A verb that changes records (`add`, `remember`, `update`, `move`, `delete`, `forget` by id) names their scope
       exactly.
     - A verb that works on a whole (`forget(everything=True)`, `store.export`, `store.stats`) takes the named
       scope and all below it.
@@ -272,6 +280,13 @@ class Memory:
 
         return Jobs(self._opened, self._bound)
 
+    @cached_property
+    def conversations(self) -> Conversations:
+        """What was said, session by session, turn by turn."""
+        from agentcl.memory.conversations import Conversations
+
+        return Conversations(self._opened, self._bound)
+
     def episode(self, task: str, **given: Unpack[EpisodeOptions]) -> EpisodeRecorder:
         """Begin an episode, to be used in a `with`; the short way to `memory.episodes.begin`."""
         return self.episodes.begin(task, **given)
@@ -378,6 +393,57 @@ class Memory:
             self._opened.retriever.catch_up()
         return stored
 
+    def remember(
+        self,
+        messages: Messages,
+        *,
+        title: str = "",
+        metadata: Mapping[str, Any] | None = None,
+        **scope: Unpack[WriteScope],
+    ) -> Remembered:
+        """Remember what was said. It is stored as it is, and can be found when this returns; no model is called.
+
+            memory.remember(
+                [
+                    {"role": "user", "content": "I moved to Oslo last week."},
+                    {"role": "assistant", "content": "How do you like it there?"},
+                ],
+                user="ada",
+                session="chat-7",
+            )
+
+        The session names the conversation, and each message becomes a turn of it. With a user or an agent the
+        conversation belongs to that user or agent, so that every session of theirs finds it:
+        `search(..., user="ada")`. With neither it belongs to the session alone, and only a search that names the
+        session finds it.
+
+        What was sent before is stored once: retries, windows that overlap, the whole history each time. A message
+        is known by its `id` where it has one. Else the messages are laid onto what is stored: they lie within it,
+        or begin with its end. A single message is known if the last turn says the same; its time, if it tells one,
+        must be the same too. A turn that was deleted or forgotten, and is sent again, is stored again.
+
+        Args:
+            messages: a text (said by the user), a message, or a list of them. A message has a `role`, a `content`
+                (a text, or parts as OpenAI and Anthropic have them), and perhaps a `name`, an `id`, and a `time`
+                (or `timestamp`, `created_at`): ISO 8601 with an offset, an aware datetime, or seconds since 1970;
+                default: now. Calls of tools and their results are kept as they are. Of images, audio and files
+                only type and size are kept.
+            title: a name for the conversation.
+            metadata: JSON values of your own for each of these turns, to filter by. A hit has `role`, `speaker`,
+                `said_at`, `turn` and `conversation` beside them.
+            scope: `tenant`, `user`, `agent`, `session`; see the class.
+
+        Returns:
+            The turns that were stored, and how many messages were known already.
+
+        Raises:
+            InvalidInput: if a message cannot be kept exactly, naming its number; nothing was stored.
+            StoreUnavailable: (or a subclass, as EncoderUnavailable) if it could not be stored.
+        """
+        return remembering.remember(
+            self._opened, messages, self._bound.owner(scope), title=title, metadata=metadata
+        )
+
     def update(
         self,
         id: str | None = None,
@@ -454,6 +520,8 @@ class Memory:
     ) -> None:
         """Stop finding a record; its history stays. `forget` removes it for good.
 
+        A conversation goes with its turns, and a turn with the statements that no other turn bears out.
+
         Args:
             id: which record; or name a document's `uri`.
             uri: which document.
@@ -468,11 +536,61 @@ class Memory:
         with journal.writing() as writing:
             record = self._changeable(id, uri, owner)
             if isinstance(record, Document):
-                for passage in documents.passages_of(journal, record):
-                    documents.discard(writing, journal, passage)
-            writing.delete(record)
-            if isinstance(record, Statement):
-                statement_writing.resettle(writing, journal, record.scope, {record.slot})
+                documents.withdraw(writing, journal, record)
+            elif isinstance(record, Turn):
+                remembering.discard(writing, journal, record)
+            elif isinstance(record, Conversation):
+                remembering.discard_all(writing, journal, record)
+            elif isinstance(record, Statement):
+                statement_writing.withdraw(writing, journal, record)
+            else:
+                writing.delete(record)
+
+    def sync(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        dry_run: bool = False,
+        limits: ReadLimits | None = None,
+        progress: Callable[[int], None] | None = None,
+        encoded: Callable[[int, int], None] | None = None,
+        **scope: Unpack[WriteScope],
+    ) -> Synced:
+        """Make the documents of a folder what its files are now.
+
+        A file that is new is added, one that changed becomes the next version, one that was renamed moves, and
+        one that is gone is deleted: its history stays. What a `.gitignore` leaves out and what is hidden counts
+        as not there. A file that is there and cannot be read keeps what is stored of it. Every few seconds what
+        is done is stored, and the same call goes on where the last one was cut off.
+
+        Only documents of exactly the named scope whose uri lies in the folder are touched.
+
+        Args:
+            path: the folder.
+            dry_run: only say what would be done.
+            limits: what reading one file may take.
+            progress: called now and then with the number of new documents that are stored.
+            encoded: called now and then with how many passages of new documents are encoded, and how many are
+                known by then.
+            scope: `tenant`, `user`, `agent`, `session`; see the class.
+
+        Raises:
+            InvalidInput: if the path is no folder, or if no file of it can be read while documents came from it.
+            LoadError: if a `.gitignore` cannot be read.
+        """
+        from agentcl.files import ReadLimits
+        from agentcl.memory import syncing
+
+        owner = self._bound.owner(scope)
+        return syncing.sync(
+            self._opened,
+            check_path(path),
+            owner,
+            limits=limits or ReadLimits(),
+            dry_run=dry_run,
+            add=lambda drafts: self.add_many(drafts, progress=progress, encoded=encoded, **scope),
+            rewrite=lambda id, changed: self._rewrite(id, None, changed, owner, None),
+        )
 
     def forget(self, *ids: str, everything: bool = False, **scope: Unpack[WriteScope]) -> Receipt:
         """Remove records for good: every version, all that was derived from them, and their bytes.
@@ -484,7 +602,8 @@ class Memory:
 
         Args:
             ids: which records, live or deleted; all in exactly the named scope.
-            everything: instead of ids: all records of the named scope and of every scope below it.
+            everything: instead of ids: all records of the named scope and of every scope below it. A session
+                takes the conversation of its name along, though that belongs to the user.
             scope: `tenant`, `user`, `agent`, `session`; see the class.
 
         Raises:
@@ -501,9 +620,12 @@ class Memory:
                     "to forget everything takes no ids, and needs a tenant, user, agent or session; "
                     "to forget the whole memory, delete its folder"
                 )
-            chosen = self._opened.journal.ids(view)
+            said = remembering.in_sessions(self._opened.journal, view)
+            chosen = [*dict.fromkeys([*self._opened.journal.ids(view), *said])]
             if not chosen:
                 raise NotFound("there is nothing in that scope; nothing was forgotten")
+            if said and view.session is not None:
+                view = replace(view, session=view.session | {""})
             return self._forget(chosen, view)
         if not ids:
             raise InvalidInput(
@@ -573,6 +695,76 @@ class Memory:
             vector=vector,
             recognise=recognise,
             distinct=distinct,
+        )
+
+    def context(
+        self,
+        messages: Messages,
+        *,
+        budget_tokens: int = 800,
+        count_tokens: TokenCounter | None = None,
+        hops: int = 1,
+        **scope: Unpack[WriteScope],
+    ) -> Context:
+        """Return what a model should be shown of this memory before it answers: one call before each model call.
+
+            found = memory.context(messages, user="ada", session="chat-7")
+            reply = model(found.into(messages))
+
+        It shows what holds of the user, and what the user's last message finds: statements that hold, what was
+        said, and documents. They are ranked together, newer ones higher. What was said and holds no longer is
+        left out in favour of what does, or says until when it held. What the messages say already is not repeated.
+
+        Within a session the block only grows at its end, and what was shown stays as it was, so that a server finds
+        it in its cache. When the budget is spent, or something that was shown was deleted, a new block begins.
+        That is kept in this process: another one begins with a new block.
+
+        Args:
+            messages: as the model gets them; see `remember`. Nothing of them is stored.
+            budget_tokens: a hard ceiling for the block.
+            count_tokens: the model's own counter; default: an estimate that errs on the high side.
+            hops: 2 asks again with what the first look found, for a question whose answer hangs on another one.
+            scope: `tenant`, `user`, `agent`, `session`; see the class.
+
+        Returns:
+            The block: its `text`, what of it is new, what it shows with ids, and `into`, which puts it into messages.
+
+        Raises:
+            InvalidInput: if a message cannot be read, or a number is none.
+            EncoderMismatch: if the folder's vectors are another encoder's.
+        """
+        from agentcl.memory.context import context
+
+        return context(
+            self._opened,
+            messages,
+            self._bound.owner(scope),
+            budget_tokens=budget_tokens,
+            count_tokens=count_tokens,
+            hops=hops,
+        )
+
+    def profile(
+        self,
+        *,
+        budget_tokens: int = 300,
+        count_tokens: TokenCounter | None = None,
+        **scope: Unpack[WriteScope],
+    ) -> Context:
+        """Return what holds about a user, as a short block for a prompt: instructions and preferences first.
+
+        Args:
+            budget_tokens: a hard ceiling for the block.
+            count_tokens: the model's own counter; default: an estimate that errs on the high side.
+            scope: `tenant`, `user`, `agent`, `session`; see the class.
+        """
+        from agentcl.memory.context import profile
+
+        return profile(
+            self._opened,
+            self._bound.owner(scope),
+            budget_tokens=budget_tokens,
+            count_tokens=count_tokens,
         )
 
     def get(
@@ -707,6 +899,10 @@ class Memory:
         if if_version is not None:
             check_count(if_version, "if_version")
         held = self._changeable(id, uri, owner)
+        if isinstance(held, Turn | Conversation):
+            raise InvalidInput(
+                f"{id!r} is a {held.kind}: what was said is not changed. Remember what is said now, or delete it"
+            )
         if not isinstance(held, Document):
             raise InvalidInput(f"{id!r} is a {held.kind}; only documents can be updated")
         if if_version is not None and held.version != if_version:
@@ -725,7 +921,7 @@ class Memory:
         forgetting.refuse_other_scope(id, record.scope, scope)
         if isinstance(record, Passage):
             raise InvalidInput(
-                f"{id!r} is a passage of document {record.document_id!r}; change the document"
+                f"{id!r} is a passage: it goes with the document or the turn {record.document_id!r}; name that"
             )
         return record
 
@@ -744,13 +940,18 @@ class Memory:
     def _state(self) -> str:
         """Return in words what is in the folder."""
         try:
-            count = self._opened.journal.count(self._bound.view({}))[0].get(Document.kind, 0)
+            counts = self._opened.journal.count(self._bound.view({}))[0]
             encoder = self._opened.encoder_name()
         except StoreUnavailable as error:
             return f"cannot be read: {error}"
         except MemoryClosed:
             return "closed"
-        return f"{count:,} document{'s' * (count != 1)}, {encoder}"
+        told = [
+            f"{counts.get(Document.kind, 0):,} document{'s' * (counts.get(Document.kind) != 1)}"
+        ]
+        if said := counts.get(Turn.kind):
+            told.append(f"{said:,} turn{'s' * (said != 1)}")
+        return f"{', '.join(told)}, {encoder}"
 
 
 def _checked(drafts: object) -> Iterable[object]:
@@ -767,7 +968,7 @@ def _draft(one: object, number: int) -> Draft:
         return Draft(text=one)
     if isinstance(one, Draft):
         return one
-    advice = "; of a message, add its content" if isinstance(one, Mapping) else ""
+    advice = "; messages go to `remember`" if isinstance(one, Mapping) else ""
     raise InvalidInput(
         f"number {number} is a {type(one).__name__}, and add_many takes texts or Drafts{advice}"
     )

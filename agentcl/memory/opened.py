@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from agentcl.errors import EncoderMismatch, EraseIncomplete, StoreBusy, StoreUnavailable
+from agentcl.memory.aligning import Transcripts
 from agentcl.memory.documents import encode
 from agentcl.memory.settings import Setting, resolve
+from agentcl.memory.showing import Contexts
 from agentcl.memory.trusted import confirm, confirmed_encoder
 from agentcl.retrieval.encoders import Encoder, default_encoder_name, open_encoder
 from agentcl.retrieval.encoders.base import GivenVectors
@@ -105,6 +107,8 @@ class Opened:
         self._index = None if isinstance(index, str | None) else index
         self._retriever: Retriever | None = None
         self._queries: OrderedDict[str, bytes] = OrderedDict()
+        self.transcripts = Transcripts()
+        self.contexts = Contexts()
         if not read_only:
             _make_folder(self.path)
         self.journal = open_store(

@@ -29,6 +29,7 @@ from agentcl.store.checks import (
     check_path,
     check_unicode,
 )
+from agentcl.store.conversations import Turn
 from agentcl.store.records import SCOPE_FIELDS, Document, Passage, Scope
 from agentcl.store.rows import Counters, EncoderSpec
 from agentcl.store.transfer import Grants, Imported
@@ -252,16 +253,18 @@ class Storage:
         return examine(self._opened)
 
     def passages(self, id: str, **scope: Unpack[ReadScope]) -> Sequence[Passage]:
-        """Return the passages of a document, in order.
+        """Return the passages of a document, or of a turn, in order.
 
         Raises:
             NotFound: if the scope sees no such record.
-            InvalidInput: if it is no document.
+            InvalidInput: if it is neither.
         """
         journal = self._opened.journal
         record = journal.get(check_unicode(id, "id"), view=self._bound.view(scope))
-        if not isinstance(record, Document):
-            raise InvalidInput(f"{id!r} is a {record.kind}, and only documents have passages")
+        if not isinstance(record, Document | Turn):
+            raise InvalidInput(
+                f"{id!r} is a {record.kind}, and only documents and turns have passages"
+            )
         return documents.passages_of(journal, record)
 
     def credit(

@@ -22,6 +22,7 @@ from agentcl.store.base import Store
 from agentcl.store.episodes import Episode, Step
 from agentcl.store.records import Passage, from_micros
 from agentcl.store.rows import Row
+from agentcl.store.turns import Beside
 from agentcl.text.identifiers import Identifiers
 
 if TYPE_CHECKING:
@@ -342,18 +343,18 @@ class Retriever:
     ) -> list[Hit]:
         """Return the hits of entries; what cannot be read is noted in `damaged`."""
         copies: dict[str, list[Hit]] = {}  # by their text; each by its id where all are wanted
-        last = 0.0
+        last, beside = 0.0, Beside(self._journal, query.view)
         while len(copies) < limit and (some := list(islice(fused, limit - len(copies)))):
             last = some[-1].score
             for found, row in self._rows(some, query, damaged):
-                hit = _hit(with_link(found, steps_to(found.seq)), row, query.text)
+                hit = _hit(with_link(found, steps_to(found.seq)), row, query.text, beside)
                 copies.setdefault(hit.text.strip() if query.is_distinct else hit.id, []).append(hit)
         if not query.is_distinct:
             return [hit for (hit,) in copies.values()]
         # What has the same title and text as a hit has its score, so copies of the last one come next.
         tied = list(takewhile(lambda one: one.score > last - _TIE, fused))
         for found, row in self._rows(tied, query, damaged):
-            hit = _hit(found, row, query.text)
+            hit = _hit(found, row, query.text, beside)
             if hit.text.strip() in copies:
                 copies[hit.text.strip()].append(hit)
         return [_as_one(same) for same in copies.values()]
@@ -472,7 +473,7 @@ def _as_one(same: Sequence[Hit]) -> Hit:
     return replace(newest, score=best.score, parts=best.parts, copies=len(same))
 
 
-def _hit(found: Fused, readable: Readable, query: str) -> Hit:
+def _hit(found: Fused, readable: Readable, query: str, beside: Beside) -> Hit:
     """Return a passage as a hit; straight from its row, since no search needs the record between."""
     row, sources, metadata, own = readable
     return Hit(
@@ -490,4 +491,5 @@ def _hit(found: Fused, readable: Readable, query: str) -> Hit:
         valid_to=None if row.valid_to is None else from_micros(row.valid_to),
         seq=row.seq,
         query=query,
+        beside=beside,
     )

@@ -70,7 +70,12 @@ class Writing(ABC):
 
     @abstractmethod
     def create(
-        self, record: Record, *, vector: bytes | None = None, is_given: bool = False
+        self,
+        record: Record,
+        *,
+        vector: bytes | None = None,
+        is_given: bool = False,
+        id: str | None = None,
     ) -> Record:
         """Append a new record; its id, version and time are set here.
 
@@ -78,6 +83,7 @@ class Writing(ABC):
             record: what to store.
             vector: of its searchable text, packed.
             is_given: the vector came with the record; the encoder would make another one.
+            id: one that follows from what the record is, and that no record ever had; default: a fresh one.
 
         Raises:
             InvalidInput: if a live record of its kind and scope has its key already, or if one of its

@@ -285,10 +285,16 @@ def check_json_object(value: Mapping[str, Any], what: str) -> dict[str, Any]:
     """Return a mapping that JSON can hold exactly, of bounded length. Raises InvalidInput."""
     if not isinstance(value, Mapping):
         raise InvalidInput(f"{what} must be a mapping, not {type(value).__name__}")
-    checked = _check_json(dict(value), what, 0)
-    if len(canonical_json(checked)) > MAX_METADATA:
-        raise InvalidInput(f"{what} is longer than {MAX_METADATA:,} characters of JSON")
+    checked = check_json(dict(value), what)
     assert isinstance(checked, dict)
+    return checked
+
+
+def check_json(value: object, what: str, *, most: int = MAX_METADATA) -> Any:  # noqa: ANN401  # any JSON
+    """Return a value that JSON can hold exactly, in at most so many characters. Raises InvalidInput."""
+    checked = _check_json(value, what, 0)
+    if len(canonical_json(checked)) > most:
+        raise InvalidInput(f"{what} is longer than {most:,} characters of JSON")
     return checked
 
 

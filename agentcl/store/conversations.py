@@ -7,17 +7,20 @@ computed again at any time.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, Literal, get_args
 
-from agentcl.store.records import Record, register
+from agentcl.store.records import Record, Scope, register
+from agentcl.store.ulid import derived_ulid
 
 Sort = Literal["fact", "preference", "plan", "event", "instruction", "relation"]
 Polarity = Literal["holds", "ended"]
 Verdict = Literal["open", "accepted", "refused"]
 SORTS: Final[tuple[Sort, ...]] = get_args(Sort)
+_NO_MOMENT: Final = "0" * 26
 
 
 @register("conversation")
@@ -25,10 +28,28 @@ SORTS: Final[tuple[Sort, ...]] = get_args(Sort)
 class Conversation(Record):
     """A session: turns that follow each other. Its `key` is the session's name, empty for the one without.
 
-    It grows without a new version: its turns lead to it.
+    It grows without a new version: its turns lead to it. Its id follows from its scope and its name, so that two
+    memories that took part in it hold one conversation once they are merged.
     """
 
     title: str = ""
+
+
+def conversation_id(scope: Scope, name: str, *, times: int = 0) -> str:
+    """Return the id of a session's conversation.
+
+    Args:
+        scope: whose it is.
+        name: the session's; empty for the one without.
+        times: how often the conversation of that name was deleted or forgotten: it then begins as another one.
+    """
+    parts = (scope.tenant, scope.user, scope.agent, scope.session, name, str(times))
+    return derived_ulid(_NO_MOMENT, "\0".join(parts))
+
+
+def turn_key(conversation: str, message: str) -> str | None:
+    """Return the natural key of a turn: the conversation's id with the message's own, if it has one."""
+    return f"{conversation}/{message}" if message else None
 
 
 @register("turn")
@@ -63,6 +84,26 @@ class Turn(Record):
     def moment(self) -> datetime:
         """When it was said."""
         return datetime.fromisoformat(self.said_at)
+
+
+def told_of(turn: Mapping[str, Any], metadata: str, conversation: str) -> dict[str, Any]:
+    """Return the metadata of a turn's passages: what it tells of itself, to filter by, and the caller's own.
+
+    Args:
+        turn: its own fields.
+        metadata: the caller's, as JSON.
+        conversation: the name of its session.
+    """
+    role, name = turn["role"], turn.get("name", "")
+    said_at = datetime.fromisoformat(turn["said_at"]).astimezone(UTC)
+    return {
+        "role": role,
+        "speaker": name or role,
+        "said_at": said_at.isoformat(),  # of one spelling, so that conditions can compare it
+        "turn": turn.get("ordinal", 0),
+        "conversation": conversation,
+        **json.loads(metadata),
+    }
 
 
 @register("statement")

@@ -8,14 +8,16 @@ from itertools import pairwise
 from typing import Final, NoReturn
 
 from agentcl.errors import TransferError
+from agentcl.store.conversations import told_of
 from agentcl.store.rows import Row, superseded_by
 
-# By kind of what cannot be without it, the kind of the record that it was made from.
-PARENTS: Final[Mapping[str, str]] = {
-    "passage": "document",
-    "fact": "passage",
-    "extraction": "passage",
-    "step": "episode",
+# By kind of what cannot be without it, the kinds of the record that it was made from.
+PARENTS: Final[Mapping[str, Sequence[str]]] = {
+    "passage": ("document", "turn"),
+    "turn": ("conversation",),
+    "fact": ("passage",),
+    "extraction": ("passage",),
+    "step": ("episode",),
 }
 
 
@@ -43,6 +45,7 @@ def check_families(rows: Sequence[tuple[Row, object, object]], lines: Sequence[i
             if wrong := _misplaced(row, versions):
                 _refuse(line_of[id], wrong)
     _check_passages(versions, line_of)
+    _check_told(versions, line_of)
 
 
 def _follows(row: Row, before: Row) -> bool:
@@ -68,8 +71,9 @@ def _misplaced(row: Row, versions: Mapping[str, Sequence[Row]]) -> str:
     if row.kind in PARENTS:
         (source,) = sources
         held = versions.get(source)
-        if not held or held[0].kind != PARENTS[row.kind] or held[0][5:9] != row[5:9]:
-            return f"the {row.kind} {row.id} has no {PARENTS[row.kind]} of its scope in the export"
+        if not held or held[0].kind not in PARENTS[row.kind] or held[0][5:9] != row[5:9]:
+            kinds = " or ".join(PARENTS[row.kind])
+            return f"the {row.kind} {row.id} has no {kinds} of its scope in the export"
     return ""
 
 
@@ -91,6 +95,23 @@ def _check_passages(versions: Mapping[str, Sequence[Row]], line_of: Mapping[str,
     for source, own_spans in spans.items():
         if overlap(own_spans):
             _refuse(line_of[source], f"passages of document {source} overlap")
+
+
+def _check_told(versions: Mapping[str, Sequence[Row]], line_of: Mapping[str, int]) -> None:
+    """Refuse a passage that tells another speaker, time or place than its turn."""
+    for id, held in versions.items():
+        row = held[-1]
+        if row.kind != "passage" or row.op != "put":
+            continue
+        turn = versions[json.loads(row.sources)[0]][-1]
+        if turn.kind != "turn" or turn.op != "put":
+            continue
+        (conversation,) = json.loads(turn.sources)
+        keys = {one.key or "" for one in versions[conversation] if one.op == "put"}
+        own, told, title = json.loads(turn.body), json.loads(row.metadata), json.loads(row.body)
+        wanted = [told_of(own, turn.metadata, key) for key in keys]
+        if told not in wanted or title.get("title", "") != own.get("name", ""):
+            _refuse(line_of[id], f"the passage {id} tells something else than its turn")
 
 
 def overlap(spans: Sequence[tuple[int, int]]) -> bool:

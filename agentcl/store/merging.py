@@ -245,8 +245,9 @@ class Merge:
         for id, row in self._candidates():
             if row.key is not None:
                 groups.setdefault((row.kind, row.scope, row.key), []).append(row)
-            elif row.kind == "document" and not self._chains[id].is_given:
-                same = (row.kind, row.scope, None, row.body, row.metadata, *row[10:12])
+            elif row.kind in ("document", "turn") and not self._chains[id].is_given:
+                # Of a turn, the conversation is part of what it says.
+                same = (row.kind, row.scope, None, row.sources, row.body, row.metadata, *row[10:12])
                 groups.setdefault(same, []).append(row)
         for group in groups.values():
             chains = [self._chains[row.id] for row in group]

@@ -185,14 +185,14 @@ class Document(Record):
 @register("passage")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passage(Record):
-    """A retrievable piece of a document: `document.text[start:end]`.
+    """A retrievable piece of a document, or of a turn of a conversation: `document.text[start:end]`.
 
     The passages of a document follow each other without gap or overlap, so that joined in order
-    they are its text. `sources[0]` is the document's id.
+    they are its text. `sources[0]` is the document's id, or the turn's.
     """
 
     text: str
-    title: str = ""  # the document's, so that a passage can be read alone
+    title: str = ""  # the document's, or who speaks, so that a passage can be read alone
     uri: str = ""  # the document's
     ordinal: int = 0  # position among the document's passages, from 0
     start: int = 0  # offsets into the document's text, in characters
@@ -200,7 +200,7 @@ class Passage(Record):
 
     @property
     def document_id(self) -> str:
-        """The id of the document that this passage is a piece of."""
+        """The id of the document, or of the turn, that this passage is a piece of."""
         return self.sources[0]
 
     def search_text(self) -> str:

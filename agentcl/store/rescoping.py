@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from agentcl.store.border import Coming
 from agentcl.store.checks import canonical_json
+from agentcl.store.conversations import Conversation, Turn, conversation_id
+from agentcl.store.records import Scope
 from agentcl.store.rows import Row, fields_of
 from agentcl.store.ulid import derived_ulid
 
@@ -26,12 +28,20 @@ def rescope(
     ids: dict[str, str] = {}
     for row, _, _ in coming:
         if row.op != "erase" and (scope := replace(row.scope, **fields)) != row.scope:
-            ids[row.id] = derived_ulid(row.id, _SIGN.join(fields_of(scope)))
+            ids.setdefault(row.id, derived_ulid(row.id, _SIGN.join(fields_of(scope))))
+            if row.id == _own_id(row, row.scope):
+                ids[row.id] = _own_id(row, scope)
     return [
         (_rescoped(row, fields, ids), vector, is_given)
         for row, vector, is_given in coming
         if row.op != "erase"
     ], ids
+
+
+def _own_id(row: Row, scope: Scope) -> str:
+    """Return the id that follows from what a row is, in a scope; empty if its kind has none."""
+    is_conversation = row.kind == Conversation.kind and row.key is not None
+    return conversation_id(scope, row.key or "") if is_conversation else ""
 
 
 def _rescoped(row: Row, fields: Mapping[str, str], ids: Mapping[str, str]) -> Row:
@@ -42,12 +52,20 @@ def _rescoped(row: Row, fields: Mapping[str, str], ids: Mapping[str, str]) -> Ro
         user=user,
         agent=agent,
         session=session,
-        key=row.key if row.key is None else ids.get(row.key, row.key),
+        key=_key(row, ids),
         sources=_renamed(row.sources, ids),
         body=_renamed(row.body, ids),
         metadata=_renamed(row.metadata, ids) if row.op == "delete" else row.metadata,
     )
     return moved._replace(checksum=moved.digest())
+
+
+def _key(row: Row, ids: Mapping[str, str]) -> str | None:
+    """Return a key in which an id is the new one: it is all of the key, or of a turn's the first part."""
+    if row.key is None:
+        return None
+    head, slash, rest = row.key.partition("/") if row.kind == Turn.kind else (row.key, "", "")
+    return ids.get(head, head) + slash + rest
 
 
 def _renamed(text: str, ids: Mapping[str, str]) -> str:

@@ -46,6 +46,7 @@ from agentcl.store.records import (
     to_micros,
 )
 from agentcl.store.rows import Counters, EncoderSpec, content_hash
+from agentcl.store.ulid import new_ulid
 from agentcl.store.vectors import pack
 
 EVERYBODY: Final = ScopeView(None, None, None, None)
@@ -314,6 +315,26 @@ class StoreContract(ABC):
         assert store.find(kind="document", scope=Scope(), key="k") is None
         self.add(store, document("again", key="k"))
         assert self.texts(store) == ["elsewhere", "again"]
+
+    def test_a_record_may_come_with_the_id_that_follows_from_what_it_is(self, store: Store) -> None:
+        id = new_ulid(1)
+        with store.writing() as writing:
+            held = writing.create(document("one"), id=id)
+        assert (held.id, held.version) == (id, 1)
+        assert store.get(id, view=EVERYBODY) == held
+
+    def test_what_was_derived_from_one_of_many_records_is_found(self, store: Store) -> None:
+        one, two = self.add(store, document("one"), document("two"))
+        with store.writing() as writing:
+            parts = [writing.create(replace(document(f"{n}"), sources=(s.id,)))
+                     for n in range(450) for s in (one, two)]  # fmt: skip
+            writing.delete(parts[0])
+        found = [row.id for row in store.live(view=EVERYBODY, source=one.id)]
+        assert found == [part.id for part in parts[2::2]]
+        last = store.seq_of(parts[-4])
+        assert [row.id for row in store.live(view=EVERYBODY, source=one.id, after=last)] == [
+            parts[-2].id
+        ]
 
     def test_a_key_that_was_given_up_is_not_found(self, store: Store) -> None:
         (held,) = self.add(store, document("one", key="old"))

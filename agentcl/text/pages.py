@@ -6,7 +6,11 @@ from collections.abc import Iterable
 from typing import Final
 
 PAGE_END: Final = "\f"
-MEDIA_TYPE: Final = "application/pdf"  # of a text that has pages
+PDF: Final = "application/pdf"
+SLIDES: Final = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+WORKBOOK: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+EPUB: Final = "application/epub+zip"
+MEDIA_TYPES: Final = frozenset({PDF, SLIDES, WORKBOOK, EPUB})  # of texts that have pages
 
 
 def join_pages(pages: Iterable[str]) -> str:

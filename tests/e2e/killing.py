@@ -121,7 +121,8 @@ def _done(logs: list[Path]) -> int:
 
 
 def _check(folder: Path, logs: list[Path], errors: Path) -> tuple[int, int]:
-    assert errors.read_text() == "", "a worker failed by itself"
+    faults = errors.read_text()
+    assert not faults, f"a worker failed by itself: {faults[-3_000:]}"
     expected: dict[str, str | None] = {}  # id: its text, or None when it is gone
     open_ids: set[str] = set()  # a change of these was cut off
     said: dict[str, list[str]] = {}  # id: all that it ever said

@@ -67,6 +67,8 @@ def commands_about(odd: str, folder: Path, *, admitted: str = ODD) -> list[list[
     ledger.close()
     (folder / f"{file}.txt").write_text(odd, "utf-8")
     (folder / f"{file}.xyz").touch()
+    spoken = {"role": odd if odd.isprintable() else "user", "content": odd, "name": odd}
+    (folder / "talk.jsonl").write_text(json.dumps(spoken), "utf-8")
     facts = {"text": f"{odd}\n{odd} is steered by Ilka Renn.", "facts": [["a", odd, "b"]]}
     (folder / "facts.jsonl").write_text(json.dumps(facts), "utf-8")
     run = [
@@ -74,10 +76,11 @@ def commands_about(odd: str, folder: Path, *, admitted: str = ODD) -> list[list[
         "--baseline", "none", "--encoder", "hashing", "--seeds", "1", "--out",
     ]  # fmt: skip
     return [
-        ["add", "."], ["add", f"/no/{odd}"], ["list"], ["list", "--kind", "passage"],
+        ["add", "."], ["add", f"/no/{odd}"], ["add", ".", "--sync"], ["add", ".", "--sync", "--dry-run"], ["list"], ["list", "--kind", "passage"],
         ["search", odd], ["search", odd, "--json"], ["search", odd, "--prompt", "200"],
         ["search", odd, "--mode", "graph", "--explain"],
         ["show", note.id], ["show", odd], ["show", odd, "--json"], ["history", note.id],
+        ["remember", "talk.jsonl", "--session", odd, "--title", odd], ["search", odd, "--session", odd],
         ["stats"], ["doctor"], ["export", f"{file}.jsonl"], ["import", "copy.jsonl", "--path", odd],
         ["snapshot", f"{file}-copy"], ["reindex"],
         ["graph", "stats"], ["graph", "neighbors", "Ilka Renn"], ["graph", "neighbors", odd],

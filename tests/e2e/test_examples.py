@@ -4,6 +4,8 @@ import json
 import re
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -33,10 +35,13 @@ def run(file: Path, folder: Path, *options: str) -> str:
     return done.stdout
 
 
-def ended(file: Path, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+def ended(
+    file: Path, folder: Path, *options: str, said: str = ""
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-W", "error", str(file), *options],
         cwd=folder,
+        input=said,
         capture_output=True,
         text=True,
         check=False,
@@ -45,7 +50,14 @@ def ended(file: Path, folder: Path, *options: str) -> subprocess.CompletedProces
 
 
 def test_every_example_is_run_here() -> None:
-    demos = {"memory_demo.py", "picture.py", "learning_demo.py", "curves.py", "real_demo.py"}
+    demos = {
+        "memory_demo.py",
+        "picture.py",
+        "learning_demo.py",
+        "curves.py",
+        "real_demo.py",
+        "chat_that_remembers.py",
+    }
     found = {path.name for path in EXAMPLES.glob("*.py")} - demos
     assert found == set(PRINTS)
 
@@ -106,6 +118,47 @@ def test_the_demo_with_a_real_model_says_what_it_lacks(
     without_vllm = ended(EXAMPLES / "real_demo.py", tmp_path, "--model", "ours")
     assert (without_vllm.returncode, without_vllm.stderr) == (1, "")
     assert "vLLM is not installed" in without_vllm.stdout
+
+
+class _Parrot(BaseHTTPRequestHandler):
+    """Answers with the number of its messages, and keeps what the last one says."""
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        said = asked["messages"]
+        self.server.heard.append(said[-1]["content"])  # type: ignore[attr-defined]  # a list of ours
+        message = {"role": "assistant", "content": f"{len(said)} messages"}
+        choice = {"index": 0, "message": message, "finish_reason": "stop"}
+        answer = {"id": "x", "object": "chat.completion", "created": 0, "model": "m"}
+        body = json.dumps({**answer, "choices": [choice]}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+def test_a_chat_remembers_from_one_session_to_the_next(tmp_path: Path) -> None:
+    without_server = ended(EXAMPLES / "chat_that_remembers.py", tmp_path)
+    assert without_server.returncode == 1
+    assert "agentcl model serve" in without_server.stderr
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Parrot) as server:
+        heard: list[str] = []
+        server.heard = heard  # type: ignore[attr-defined]  # a list of ours
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/v1"
+        for line in ("My cat is called Momo.", "What is my cat called?"):
+            done = ended(EXAMPLES / "chat_that_remembers.py", tmp_path, url, "m", said=line)
+            assert done.returncode == 0, done.stderr
+            assert "1 messages" in done.stdout
+        server.shutdown()
+    assert heard[0] == "My cat is called Momo."
+    assert "My cat is called Momo." in heard[1]
+    assert heard[1].endswith("What is my cat called?")
+    assert len((EXAMPLES / "chat_that_remembers.py").read_text("utf-8").splitlines()) <= 40
 
 
 def test_the_corpus_is_whole() -> None:

@@ -144,3 +144,27 @@ def test_what_comes_through_a_pipe_has_no_name(run: Run, tmp_path: Path) -> None
         assert "1 added" in run("add", f"/dev/fd/{read}").stdout
         os.close(read)
     assert [(one["uri"], one["title"]) for one in documents(run)] == [("", "")] * 2
+
+
+def test_a_folder_is_followed(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a" / ".gitignore").write_text("draft*\n")
+    (tmp_path / "a" / "draft.txt").write_text("not yet")
+    (tmp_path / "a" / "old.txt").write_text("an old page")
+    assert run("add", "a", "--sync").stdout.strip() == "2 added, 1 ignored, 1 hidden"
+    (tmp_path / "a" / "old.txt").rename(tmp_path / "a" / "new.txt")
+    (tmp_path / "a" / "README.md").unlink()
+    said = run("add", "a", "--sync", "--dry-run")
+    assert said.stdout.splitlines()[:2] == ["moved a/old.txt to a/new.txt", "removed a/README.md"]
+    assert "nothing was changed" in said.stderr
+    assert len(documents(run)) == 2
+    told = json.loads(run("add", ".", "--sync", "--json", at="a").stdout)
+    assert [len(told[name]) for name in ("added", "updated", "moved", "removed")] == [0, 0, 1, 1]
+    assert [Path(one["uri"]).name for one in documents(run)] == ["new.txt"]
+
+
+def test_what_cannot_be_followed_is_said(run: Run) -> None:
+    assert "is no folder" in run("add", "a/README.md", "--sync", code=1).stderr
+    assert "does not exist" in run("add", "nowhere", "--sync", code=1).stderr
+    assert "goes with --sync" in run("add", "a", "--dry-run", code=1).stderr
+    told = run("add", "a", "--sync", "--valid-to", "2030-01-01", code=1).stderr
+    assert "--valid-from" in told

@@ -17,6 +17,10 @@ from agentcl.retrieval.encoders import HashingEncoder, Role
 VERBS: tuple[Callable[[AsyncMemory], Awaitable[object]], ...] = (
     lambda memory: memory.add("late"),
     lambda memory: memory.search("late"),
+    lambda memory: memory.remember("late"),
+    lambda memory: memory.context("late"),
+    lambda memory: memory.profile(),
+    lambda memory: memory.conversations.list(),
     lambda memory: memory.list(),
     lambda memory: memory.warm_up(),
     lambda memory: memory.lessons.list(),
@@ -102,3 +106,17 @@ def test_warming_up_brings_encoder_and_indexes_up_to_date(tmp_path: Path, encode
         assert memory.search("text", vector=vector).hits
     with pytest.raises(MemoryClosed):
         memory.warm_up()
+
+
+def test_what_was_said_is_remembered_and_shown_by_turns(tmp_path: Path) -> None:
+    async def talk() -> None:
+        async with AsyncMemory(tmp_path / "m", encoder="hashing") as memory:
+            await memory.remember(["I moved to Oslo.", "It rains."], user="ada", session="s")
+            assert len(await memory.conversations.turns(user="ada", session="s")) == 2
+            (hit, *_) = await memory.search("Oslo", user="ada")
+            assert [turn.text for turn in await memory.conversations.around(hit, user="ada")] == [
+                "I moved to Oslo.",
+                "It rains.",
+            ]
+
+    asyncio.run(talk())

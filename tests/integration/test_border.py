@@ -90,11 +90,21 @@ def erased_and_more(rows: list[Value]) -> list[Value]:
     return [*rows, {**rows[0], **gone, "given": False, "valid_from": None, "valid_to": None}]
 
 
-def deep(rows: list[Value]) -> None:
+def nested(levels: int) -> Any:
     value: Any = 1
-    for _ in range(100):
+    for _ in range(levels):
         value = [value]
-    rows[0]["metadata"] = {"x": value}
+    return value
+
+
+def deep(rows: list[Value]) -> None:
+    rows[0]["metadata"] = {"x": nested(100)}
+
+
+def said_of(rows: list[Value]) -> Value:
+    """Return the passage of what was said."""
+    turn = of_kind(rows, "turn")["id"]
+    return next(row for row in rows if row["kind"] == "passage" and row["sources"] == [turn])
 
 
 FORGED: dict[str, Forgery] = {
@@ -170,6 +180,33 @@ FORGED: dict[str, Forgery] = {
     "fact without a passage": without("passage"),
     "fact without a subject": body("fact", subject=" "),
     "fact with a key": of("fact", key="k"),
+    "conversation with a source": lambda rows: of_kind(rows, "conversation").update(
+        sources=[rows[0]["id"]]
+    ),
+    "conversation without a key": of("conversation", key=None),
+    "conversation's title": body("conversation", title="t" * 10_000),
+    "turn without a conversation": without("conversation"),
+    "turn of a document": lambda rows: of_kind(rows, "turn").update(sources=[rows[0]["id"]]),
+    "turn of two conversations": lambda rows: of_kind(rows, "turn").update(
+        sources=of_kind(rows, "turn")["sources"] * 2
+    ),
+    "turn's key": of("turn", key="k"),
+    "turn without a key": of("turn", key=None),
+    "turn's words": body("turn", text="I moved to Rome."),
+    "turn's role": body("turn", role="a\nb"),
+    "turn's role empty": body("turn", role=" "),
+    "turn's speaker": body("turn", name="Bo"),
+    "turn's other role": body("turn", role="assistant"),
+    "turn's time": body("turn", said_at="yesterday"),
+    "turn's time without a zone": body("turn", said_at="2025-03-29T10:00:00"),
+    "turn's other time": body("turn", said_at="2024-03-29T10:00:00+01:00"),
+    "turn's place": body("turn", ordinal=-1),
+    "turn's other place": body("turn", ordinal=7),
+    "turn's content deep": lambda rows: of_kind(rows, "turn")["body"].update(content=nested(100)),
+    "turn's more": body("turn", more=[1]),
+    "passage of another speaker": lambda rows: said_of(rows)["metadata"].update(speaker="Bo"),
+    "passage of another session": lambda rows: said_of(rows)["metadata"].update(conversation="t"),
+    "passage that tells nothing": lambda rows: said_of(rows).update(metadata={}),
     "step without an episode": without("episode"),
     "step's number": body("step", ordinal=-1),
     "step's reward": body("step", reward="much"),

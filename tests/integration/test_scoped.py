@@ -87,6 +87,16 @@ def test_rooms_are_bound_too(memory: Memory) -> None:
     assert ada.facts.add(noted.id, [("Ada", "lives in", "Tessary")]) == 1
     assert ada.graph.stats().facts == 1
     assert memory.graph.stats().facts == 0
+    said = ada.remember(["I moved to Oslo.", "It rains."], session="s")
+    assert {turn.scope.user for turn in said.turns} == {"ada"}
+    assert [one.key for one in ada.conversations.list()] == ["s"]
+    assert ada.conversations.get(session="s").id == said.conversation
+    assert ada.conversations.turns(session="s") == [*said.turns]
+    assert len(ada.conversations.around(said.turns[0].id)) == 2
+    assert memory.conversations.list() == []
+    assert "Oslo" in ada.context("Where is Oslo?").text
+    assert memory.context("Where is Oslo?").text == ""
+    assert ada.profile().text == ""
     told = ada.lessons.add("When a queue is slow, drain it.")
     assert told.scope.user == "ada"
     assert [one.guidance.id for one in ada.lessons.list()] == [told.id]
@@ -157,7 +167,7 @@ def test_a_representation_is_one_line_whatever_the_state(tmp_path: Path) -> None
 # What each verb that takes a scope needs beside it, by room; "" is the memory itself.
 NEEDS: dict[str, dict[str, tuple[Any, ...]]] = {
     "": {
-        "add": ("text",), "add_many": (["text"],), "update": ("id",), "move": ("a", "b"),
+        "add": ("text",), "add_many": (["text"],), "update": ("id",), "move": ("a", "b"), "sync": (".",),
         "delete": ("id",), "forget": ("id",), "search": ("words",), "get": ("id",), "list": (),
         "history": ("id",), "scoped": (),
     },

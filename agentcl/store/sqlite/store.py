@@ -130,7 +130,8 @@ class SqliteStore(Store):
         if kinds is not None:
             conditions.append(f"r.kind IN ({_marks(kinds)})")
             parameters.extend(kinds)
-        if source is not None:
+        is_keyed = key is not None or prefix
+        if source is not None and is_keyed:
             conditions.append("r.id IN (SELECT record_id FROM source WHERE source_id = ?)")
             parameters.append(source)
         moment = _FOREVER if at is None else at
@@ -147,6 +148,13 @@ class SqliteStore(Store):
             bounds = (low,) if high is None else (low, high)
             yield from self._by_key(below, bounds, after, wanted, parameters)
             return
+        if source is not None:
+            # A cross join is made in this order: from what was derived, which may be few of many records.
+            origin = "source AS o CROSS JOIN record AS r ON r.id = o.record_id"
+            yield from self._numbered(
+                origin, "o.source_id = ?", (source,), after, wanted, parameters
+            )
+            return
         sql = f"SELECT {_COLUMNS} FROM {_FROM} WHERE r.seq > ? AND {wanted} ORDER BY r.seq LIMIT {_BATCH}"
         while rows := self.database.read(sql, (after, *parameters)):
             yield from map(_row, rows)
@@ -160,12 +168,25 @@ class SqliteStore(Store):
         wanted: str,
         parameters: Sequence[object],
     ) -> Iterator[Row]:
-        """Yield rows by a condition on their keys: found by the keys' index, so all numbers at once."""
+        """Yield rows by a condition on their keys."""
+        origin = "record AS r INDEXED BY record_key"
+        yield from self._numbered(origin, condition, keys, after, wanted, parameters)
+
+    def _numbered(
+        self,
+        origin: str,
+        condition: str,
+        values: Sequence[str],
+        after: int,
+        wanted: str,
+        parameters: Sequence[object],
+    ) -> Iterator[Row]:
+        """Yield rows that an index finds, which has them in another order: so all numbers at once."""
         sql = (
-            "SELECT r.seq FROM record AS r INDEXED BY record_key LEFT JOIN scope AS s ON s.id = r.scope"
+            f"SELECT r.seq FROM {origin} LEFT JOIN scope AS s ON s.id = r.scope"
             f" WHERE {condition} AND r.seq > ? AND {wanted} ORDER BY r.seq"
         )
-        seqs = [cast(int, row[0]) for row in self.database.read(sql, (*keys, after, *parameters))]
+        seqs = [cast(int, row[0]) for row in self.database.read(sql, (*values, after, *parameters))]
         for start in range(0, len(seqs), _BATCH):
             rows = self.rows(seqs[start : start + _BATCH])
             yield from (rows[seq] for seq in sorted(rows))

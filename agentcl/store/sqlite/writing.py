@@ -53,14 +53,22 @@ class SqliteWriting(Writing):
         self._encoder: EncoderSpec | None = None
 
     def create(
-        self, record: Record, *, vector: bytes | None = None, is_given: bool = False
+        self,
+        record: Record,
+        *,
+        vector: bytes | None = None,
+        is_given: bool = False,
+        id: str | None = None,
     ) -> Record:
         if record.key is not None:
             other = self._store.find(kind=record.kind, scope=record.scope, key=record.key)
             if other is not None:
                 raise InvalidInput(f"{record.kind} {other.id} already has the key {record.key!r}")
         record = replace(
-            record, id=new_ulid(self.now // 1_000), version=1, created_at=from_micros(self.now)
+            record,
+            id=new_ulid(self.now // 1_000) if id is None else id,
+            version=1,
+            created_at=from_micros(self.now),
         )
         self._append(record, vector, is_given)
         self._sources.add((record.id, record.scope.tenant))

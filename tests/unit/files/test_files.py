@@ -270,7 +270,13 @@ def test_a_folder_is_read_in_order_and_what_is_left_out_is_said(write: Any, tmp_
     found = [source.text for source in load(tmp_path / "in", skipped=skipped)]
     assert found == ["a", "# B\n\ntext", "c"]
     reasons = {Path(note.path).name: note.reason for note in skipped}
-    assert set(reasons) == {"photo.png", "empty.txt", "bad.txt", "loop", "gone.txt"}
+    assert {Path(one.path).name for one in skipped if one.sort == "hidden"} == {
+        ".git",
+        ".hidden.txt",
+    }
+    assert set(reasons) - {".git", ".hidden.txt"} == {
+        "photo.png", "empty.txt", "bad.txt", "loop", "gone.txt",
+    }  # fmt: skip
     assert "no reader for .png" in reasons["photo.png"]
     assert reasons["empty.txt"] == "holds no text"
     assert reasons["bad.txt"].startswith("is ")  # its path is said once

@@ -1,0 +1,79 @@
+"""The command that remembers a conversation."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agentcl.cli.options import (
+    ReadFile,
+    command,
+    memory_options,
+    open_memory,
+    scope_of,
+    scope_options,
+)
+from agentcl.cli.screen import Screen, describe_encoder
+from agentcl.errors import InvalidInput, StoreUnavailable
+from agentcl.text.json_values import fault_of_line
+
+if TYPE_CHECKING:
+    from agentcl.memory.messages import Message
+
+
+@click.command()
+@click.argument("file", type=ReadFile(), metavar="FILE|-")
+@click.option("--title", default="", help="A name for the conversation.")
+@scope_options
+@memory_options
+@command
+def remember(screen: Screen, file: Path, title: str, **given: Any) -> None:
+    """Remember the messages of a conversation.
+
+    FILE has a message a line, as JSON: {"role": "user", "content": "...", "time": "2026-03-01T12:00:00Z"}; name, id
+    and time may be left out. A line may also be a list of messages. --session names the conversation. What was sent
+    before is stored once, so the same file can be given again when it has grown.
+    """
+    scope = scope_of(given)
+    messages = _read(file)
+    with open_memory(given, begins=True) as memory:
+        done = memory.remember(messages, title=title, **scope)
+        if screen.as_json:
+            screen.json({
+                "conversation": done.conversation,
+                "remembered": len(done.turns),
+                "known": done.known,
+                "ids": [turn.id for turn in done.turns],
+            })  # fmt: skip
+            return
+        counts = {"remembered": len(done.turns), "known already": done.known}
+        screen.line(
+            ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+            or "nothing to remember"
+        )
+        screen.note(f"{memory.path}, {describe_encoder(memory)}")
+
+
+def _read(file: Path) -> list[Message]:
+    """Return the messages of a file. Raises InvalidInput, naming the line that holds none."""
+    try:
+        text = file.read_text("utf-8-sig")
+    except OSError as error:
+        raise StoreUnavailable(f"cannot read {file}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{file} is not UTF-8, byte {error.start}: convert it first") from error
+    found: list[Message] = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise InvalidInput(
+                f"line {number} of {file} is no message: {fault_of_line(error)}. Give one JSON object a line"
+            ) from error
+        found.extend(value if isinstance(value, list) else [value])
+    return found

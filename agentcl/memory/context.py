@@ -1,0 +1,373 @@
+"""What a model is shown of a memory before a call: what holds, what was said and what documents say, in one block.
+
+Within a session the block only grows at its end, so that a server finds its beginning in its cache. What was shown
+and holds no longer is followed by what does. When the budget is spent, a new block begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from agentcl.memory import searching, statement_search
+from agentcl.memory.messages import Messages, Said, read_messages
+from agentcl.memory.opened import Opened
+from agentcl.memory.remembering import home_of
+from agentcl.memory.showing import BEGINNING, Kind, Session, Shown
+from agentcl.retrieval.framing import ROLES, cut_entry, day_of, entry_of, named
+from agentcl.retrieval.recall import Hit
+from agentcl.statements.slots import USER, subject_key
+from agentcl.store.checks import check_count
+from agentcl.store.conversations import SORTS, Statement
+from agentcl.store.records import EPOCH, Scope, ScopeView, from_micros
+from agentcl.text.tokens import TokenCounter, estimate_tokens
+from agentcl.text.visible import shortened
+
+_FOUND: Final = 8  # that a new block begins with at the most
+_LATER: Final = 3  # that a call adds to it at the most
+_CLOSE: Final = 0.5  # of the best one's score: what is less is not added to a block
+_ASKED: Final = 12  # hits looked at
+_STATED: Final = 6  # statements that a question finds
+_FLOOR: Final = 0.35  # of the best hit's score: what is less is not shown
+_FRESH: Final = 0.7  # of the budget that a new block takes, so that later calls can add to it
+_PROFILE: Final = 0.4  # of the budget for what holds of the user
+_LONGEST: Final = 0.34  # of the budget for one text; it is cut there
+_RECENCY: Final = 0.2  # of a hit's score; the rest is by relevance
+_HALF_LIFE: Final = timedelta(days=7)
+_HOP: Final = 0.6  # what a second look counts, of what it begins with
+_HOPS_FROM: Final = 2  # texts that a second look begins with
+_DAY_TOKENS: Final = 8  # that the line of a day may take
+_UNKNOWN: Final = "?"
+_NAME_SHOWN: Final = 60  # characters of a title
+_ENDED: Final = "/ended"  # behind the id of a statement, where a block says that it holds no longer
+_GONE: Final = ("turn", "document", "passage", "statement")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A block for a prompt, and what it is made of."""
+
+    text: str  # the whole block; empty if there is nothing to show
+    added: str  # its new end: what the last context of this session did not have
+    shown: tuple[Shown, ...]
+    tokens: int
+    kept: float  # share of the last block with which this one begins; 1 if it was only added to, or is the first
+    is_new: bool  # the block began anew: it is the first, or the last one was full or showed what is gone
+    warning: str = ""  # why it was searched by words alone
+    placed: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # see `into`
+
+    def __str__(self) -> str:
+        return self.text
+
+    def into(self, messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Return messages for a model, each addition in front of the user's message that it was found for.
+
+        So all that was sent before stays as it was, and a server finds it in its cache.
+        """
+        made = [dict(one) for one in messages]
+        texts = [one.text for one in read_messages(made)]
+        at = [number for number, one in enumerate(made) if one.get("role") == "user"]
+        for text, block in reversed(self.placed):
+            place = next((one for one in reversed(at) if texts[one] == text), at[0] if at else None)
+            if place is None:
+                made.insert(0, {"role": "user", "content": block.rstrip("\n")})
+            else:
+                made[place]["content"] = _in_front(block, made[place].get("content"))
+                at = [one for one in at if one <= place]
+        return made
+
+
+def _in_front(block: str, content: object) -> object:
+    if isinstance(content, list):
+        return [{"type": "text", "text": block}, *content]
+    return f"{block}\n{content or ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """Something that could be shown."""
+
+    id: str
+    kind: Kind
+    text: str
+    score: float = 0.0
+    about: str = ""  # what stands in brackets behind the number
+    at: datetime | None = None  # when it was said or recorded
+    is_past: bool = False
+
+
+class _Look:
+    """One look into a memory: what could be shown for some messages."""
+
+    def __init__(self, opened: Opened, view: ScopeView, said: Sequence[Said], hops: int) -> None:
+        self._opened, self._view, self._hops = opened, view, hops
+        self.now = from_micros(opened.clock())
+        self.query = _question(said)
+        self.warning = ""
+        self._said = "\n".join(one.text for one in said)
+        self.statements = opened.contexts.statements(opened.journal, view)
+        self._holding = [one for one in self.statements if self._holds(one)]
+        self._told: dict[
+            str, list[Statement]
+        ] = {}  # by what a block can show of them: itself, its turns
+        for one in self.statements:
+            for id in (one.id, *one.sources):
+                self._told.setdefault(id, []).append(one)
+
+    def _holds(self, one: Statement) -> bool:
+        is_over = one.valid_to is not None and one.valid_to <= self.now
+        return one.polarity == "holds" and not is_over
+
+    def profile(self) -> list[_Item]:
+        """Return what holds of the user: what he asks for first, then what he is like."""
+        own = [one for one in self._holding if subject_key(one.subject) == USER]
+        own.sort(key=lambda one: (_RANK[one.sort], one.moment, one.id))
+        return [self.item(one) for one in own]
+
+    def instead(self, shown: Shown) -> list[_Item]:
+        """Return what follows something shown that holds no longer; nothing if it does hold."""
+        told = self._told.get(shown.id, [])
+        if shown.is_past or not told or any(map(self._holds, told)):
+            return []
+        slots = {one.slot for one in told}
+        new = [self.item(one) for one in self._holding if one.slot in slots]
+        if new or shown.kind != "statement":
+            return [replace(one, about=f"instead of {shown.number}") for one in new]
+        (held,) = told
+        until = "" if held.valid_to is None else f" since {day_of(held.valid_to)}"
+        return [
+            _Item(held.id + _ENDED, "statement", held.text, about=f"no longer{until}", is_past=True)
+        ]
+
+    def item(self, one: Statement, score: float = 1.0) -> _Item:
+        """Return a statement to be shown."""
+        about = ""
+        if one.valid_from is not None and one.valid_from > self.now:
+            about = f"from {day_of(one.valid_from)}"
+        elif one.valid_from is not None and one.since:
+            about = f"since {day_of(one.valid_from)}"
+        return _Item(one.id, "statement", one.text, score, about)
+
+    def found(self) -> list[_Item]:
+        """Return what the question finds, best first."""
+        if not self.query:
+            return []
+        first = self._ask(self.query, 1.0)
+        if self._hops > 1:
+            for one in first[:_HOPS_FROM]:
+                first += self._ask(one.text, _HOP * one.score)
+        best: dict[str, _Item] = {}
+        for one in first:
+            if one.id not in best or best[one.id].score < one.score:
+                best[one.id] = one
+        return sorted(best.values(), key=lambda one: -one.score)
+
+    def _ask(self, query: str, weight: float) -> list[_Item]:
+        recall = searching.search(self._opened, query, self._view, limit=_ASKED)
+        self.warning = self.warning or recall.warning
+        stated = statement_search.search(self._opened, query, self._holding, _STATED)
+        top = max((score for _, score in stated), default=1.0) or 1.0
+        items = [self.item(one, weight * score / top) for one, score in stated]
+        highest = max((hit.score for hit in recall), default=0.0) or 1.0
+        for hit in recall:
+            if hit.text.strip() not in self._said:  # the messages show it already
+                items += self._of_hit(hit, weight * hit.score / highest)
+        return [one for one in items if one.score >= _FLOOR * weight]
+
+    def _of_hit(self, hit: Hit, relevance: float) -> list[_Item]:
+        """Return a hit to be shown; of one that says what holds no longer, what does instead."""
+        at = hit.said_at or hit.created_at
+        age = max(self.now - at, timedelta()) / _HALF_LIFE
+        score = relevance * (1 - _RECENCY + _RECENCY / (1 + age))
+        told = self._told.get(hit.document_id, [])
+        is_past = bool(told) and not any(map(self._holds, told))
+        about = self._who(hit)
+        if is_past:
+            slots = {one.slot for one in told}
+            if instead := [one for one in self._holding if one.slot in slots]:
+                return [self.item(one, score) for one in instead]
+            ends = [one.valid_to for one in told if one.valid_to is not None]
+            about = ", ".join(filter(None, (about, f"until {day_of(max(ends))}" if ends else "")))
+        kind: Kind = "turn" if hit.said_at else "document"
+        return [_Item(hit.document_id, kind, hit.text, score, about, at, is_past)]
+
+    def _who(self, hit: Hit) -> str:
+        """Return who said it, where it was not the user; of a document, its name."""
+        if hit.said_at and not hit.title:
+            return hit.speaker if hit.speaker in ROLES - {"user"} else ""
+        name = shortened(" ".join(hit.title.split()), _NAME_SHOWN) or hit.uri
+        return named(name) if name else ""
+
+
+_RANK: Final = {
+    sort: rank
+    for rank, sort in enumerate(("instruction", "preference", "fact", "relation", "plan", "event"))
+}
+assert set(_RANK) == set(SORTS)
+
+
+class _Block:
+    """A block that is filled up to a budget."""
+
+    def __init__(self, session: Session, budget: int, count: TokenCounter) -> None:
+        self.budget, self.count = budget, count
+        self.shown = list(session.shown)
+        self.lines: list[str] = []
+        self.tokens = count(session.text or BEGINNING)
+        self._ids = {f"{one.id}{_ENDED * _is_ended(one)}" for one in self.shown}
+        self._texts = {one.text.strip() for one in self.shown}
+        # Under which day the next line would stand; what holds stands under none.
+        self._day = _UNKNOWN if any(one.kind != "statement" for one in self.shown) else ""
+
+    def has(self, item: _Item) -> bool:
+        """Return whether something is shown already."""
+        is_said = item.text.strip() in self._texts and not item.id.endswith(_ENDED)
+        return item.id in self._ids or is_said
+
+    def add(self, item: _Item, most: float) -> bool:
+        """Add a line, if the block then has at most so many tokens; return whether it was added."""
+        line = self._line(item)
+        size = self.count(line)
+        if not line or self.tokens + size > most:
+            return False
+        self.lines.append(line)
+        self.tokens += size
+        self._day = _day(item)
+        self._ids.add(item.id)
+        self._texts.add(item.text.strip())
+        id = item.id.removesuffix(_ENDED)
+        self.shown.append(Shown(len(self.shown) + 1, id, item.kind, item.text, item.is_past))
+        return True
+
+    def _line(self, item: _Item) -> str:
+        number, day = len(self.shown) + 1, _day(item)
+        label = f"[{number}, {item.about}]" if item.about else f"[{number}]"
+        head = "" if day == self._day else f"{day or 'Now'}:\n"
+        line = entry_of(label, item.text)
+        room = int(self.budget * _LONGEST)
+        if self.count(line) > room:
+            line = cut_entry(label, item.text, "", self.count, room)
+        return head + line if line else ""
+
+    def fill(self, items: Iterable[_Item], most: float) -> bool:
+        """Add what is not shown yet, in its order; return whether all of it had room."""
+        is_full = False
+        for item in items:
+            is_full |= not (self.has(item) or self.add(item, most))
+        return not is_full
+
+    def fill_best(self, items: Sequence[_Item], most: float) -> bool:
+        """Add the best of what is not shown yet, in order of time; return whether the very best is shown then."""
+        fits: list[_Item] = []
+        tokens = self.tokens
+        for item in items:
+            size = 0 if self.has(item) else self.count(self._line(item))
+            if size and tokens + size + _DAY_TOKENS <= most:
+                fits.append(item)
+                tokens += size + _DAY_TOKENS
+        self.fill(sorted(fits, key=lambda one: (one.at is not None, one.at or EPOCH)), most)
+        return not items or self.has(items[0])
+
+
+def _is_ended(shown: Shown) -> bool:
+    return shown.is_past and shown.kind == "statement"
+
+
+def _day(item: _Item) -> str:
+    """Return under which day something stands; what holds stands under none."""
+    return "" if item.at is None else day_of(item.at)
+
+
+def context(
+    opened: Opened,
+    messages: Messages,
+    owner: Scope,
+    *,
+    budget_tokens: int,
+    count_tokens: TokenCounter | None = None,
+    hops: int = 1,
+) -> Context:
+    """Return what a model is to be shown; `Memory.context` documents the arguments."""
+    budget = check_count(budget_tokens, "budget_tokens", least=0)
+    hops = min(check_count(hops, "hops"), 2)
+    count = count_tokens or estimate_tokens
+    said = read_messages(messages)
+    look = _Look(opened, owner.view(), said, hops)
+    key = home_of(owner)
+    seq = opened.journal.last_seq()
+    last = opened.contexts.session(key)
+    found = look.found()
+    is_new = not last.shown or _shows_what_is_gone(opened, last)
+    block = _Block(last, budget, count)
+    if not is_new:
+        close = [one for one in found if one.score >= _CLOSE * found[0].score][:_LATER]
+        instead = [item for one in last.shown for item in look.instead(one)]
+        is_new = not (block.fill(instead, budget) and block.fill_best(close, budget))
+    if is_new:
+        block = _Block(Session(), budget, count)
+        block.fill(look.profile(), budget * _PROFILE)
+        block.fill_best(found[:_FOUND], budget * _FRESH)
+    added = "".join(block.lines)
+    kept = [] if is_new else last.pieces
+    pieces = [*kept, (_last_user(said), added)] if added else [*kept]
+    session = Session(pieces, block.shown, seq)
+    opened.contexts.keep(key, session)
+    return Context(
+        text=session.text,
+        added=BEGINNING + added if is_new and added else added,
+        shown=tuple(block.shown),
+        tokens=count(session.text) if session.text else 0,
+        kept=_kept(last.text, session.text),
+        is_new=is_new,
+        warning=look.warning,
+        placed=tuple((text, BEGINNING + piece) for text, piece in pieces),
+    )
+
+
+def profile(
+    opened: Opened, owner: Scope, *, budget_tokens: int, count_tokens: TokenCounter | None = None
+) -> Context:
+    """Return what holds of a user; `Memory.profile` documents the arguments."""
+    budget = check_count(budget_tokens, "budget_tokens", least=0)
+    count = count_tokens or estimate_tokens
+    block = _Block(Session(), budget, count)
+    block.fill(_Look(opened, owner.view(), (), 1).profile(), budget)
+    added = "".join(block.lines)
+    text = BEGINNING + added if added else ""
+    return Context(text, text, tuple(block.shown), count(text) if text else 0, 1.0, True)
+
+
+def _question(said: Sequence[Said]) -> str:
+    """Return the last that the user said: all messages since somebody else spoke, or else his last one."""
+    lines: list[str] = []
+    for one in reversed(said):
+        if one.role == "user" and one.text.strip():
+            lines.append(one.text)
+        elif lines:
+            break
+    return "\n".join(reversed(lines))
+
+
+def _last_user(said: Sequence[Said]) -> str:
+    return next((one.text for one in reversed(said) if one.role == "user"), "")
+
+
+def _shows_what_is_gone(opened: Opened, session: Session) -> bool:
+    """Return whether something that was shown was deleted, forgotten or rewritten since."""
+    ids = {one.id for one in session.shown}
+    rows = opened.journal.since(session.seq, kinds=_GONE)
+    return any(row.id in ids and (row.op != "put" or row.kind == "document") for row in rows)
+
+
+def _kept(before: str, after: str) -> float:
+    """Return the share of a text with which another one begins."""
+    if not before:
+        return 1.0
+    same = next(_differences(before, after), min(len(before), len(after)))
+    return same / len(before)
+
+
+def _differences(before: str, after: str) -> Iterator[int]:
+    return (at for at, (a, b) in enumerate(zip(before, after, strict=False)) if a != b)

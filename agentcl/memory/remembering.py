@@ -1,0 +1,261 @@
+"""Remembering what was said: messages become turns of a conversation, each with passages that are searched for.
+
+One call is one transaction, and no model is asked. What was stored before is told by `aligning`, outside of the
+transaction first, so that nothing is encoded while others wait, and again inside of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+from agentcl.errors import InvalidInput
+from agentcl.memory import documents, statement_writing
+from agentcl.memory.aligning import Heard, Script, align, place
+from agentcl.memory.messages import Messages, Said, read_messages
+from agentcl.memory.opened import Opened
+from agentcl.memory.passages import split
+from agentcl.store.base import Store, Writing
+from agentcl.store.checks import canonical_json, check_label, check_metadata
+from agentcl.store.conversations import (
+    Conversation,
+    Digestion,
+    Statement,
+    Turn,
+    conversation_id,
+    told_of,
+    turn_key,
+)
+from agentcl.store.records import Passage, Scope, ScopeView, body, from_micros, to_micros
+from agentcl.store.rows import content_hash, readable
+from agentcl.store.turns import turns_of
+
+# What a passage of a turn has in its metadata, and what no metadata of the caller may say.
+TOLD: Final = ("role", "speaker", "said_at", "turn", "conversation")
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What came of a call of `Memory.remember`."""
+
+    conversation: str  # its id; empty if there was no message
+    turns: tuple[Turn, ...]  # that were stored now, in order
+    known: int  # messages that were stored before
+
+
+@dataclass(frozen=True, slots=True)
+class _New:
+    """A message that is not stored yet, and its place in the conversation."""
+
+    said: Said
+    ordinal: int
+    spans: tuple[tuple[int, int], ...]  # of its passages
+
+    def texts(self) -> Iterator[str]:
+        """Yield what its passages are searched by."""
+        for start, end in self.spans:
+            yield _piece(self.said, start, end).search_text()
+
+
+def home_of(owner: Scope) -> tuple[Scope, str]:
+    """Return the scope that a conversation belongs to, and its name.
+
+    A user's (or an agent's) conversations are his in all his sessions. One that is nobody's stays its session's.
+    """
+    if owner.user or owner.agent:
+        return replace(owner, session=""), owner.session
+    return owner, owner.session
+
+
+def find(journal: Store, owner: Scope) -> Conversation | None:
+    """Return the live conversation that a scope names."""
+    scope, name = home_of(owner)
+    held = journal.find(kind=Conversation.kind, scope=scope, key=name)
+    assert held is None or isinstance(held, Conversation)
+    return held
+
+
+def remember(
+    opened: Opened,
+    messages: Messages,
+    owner: Scope,
+    *,
+    title: str = "",
+    metadata: Mapping[str, Any] | None = None,
+) -> Remembered:
+    """Store messages that are not stored yet; `Memory.remember` documents the arguments."""
+    title, own = check_label(title, "title"), check_metadata(metadata)
+    if taken := own.keys() & set(TOLD):
+        raise InvalidInput(
+            f"metadata holds {min(taken)!r}, which each turn tells by itself; name yours otherwise"
+        )
+    said = read_messages(messages)
+    journal, limit = opened.journal, opened.setting("passage_limit")
+    vectors: dict[bytes, bytes] = {}
+    while True:
+        held = find(journal, owner)
+        if not said:
+            return Remembered("" if held is None else held.id, (), 0)
+        _encode_new(opened, _new(opened, held, said, limit), vectors)
+        with journal.writing() as writing:
+            held = find(journal, owner)
+            new = _new(opened, held, said, limit)
+            if not all(content_hash(text) in vectors for one in new for text in one.texts()):
+                continue  # another writer changed meanwhile what is new: look again
+            if new:
+                opened.claim(writing)
+            stored = _conversation(writing, journal, held, owner, title)
+            turns = _write(writing, stored, new, vectors, own)
+            return Remembered(stored.id, turns, len(said) - len(turns))
+
+
+def _new(opened: Opened, held: Conversation | None, said: Sequence[Said], limit: int) -> list[_New]:
+    """Return the messages that are not stored yet, with their places."""
+    script = Script() if held is None else opened.transcripts.of(opened.journal, held.id)
+    coming = [_place(one) for one in said]
+    ids: dict[str, Heard] = {}  # of these
+    new: list[_New] = []
+    end = len(script)
+    fits = align(script, coming)
+    for number, (one, own, at) in enumerate(zip(said, coming, fits, strict=True), start=1):
+        is_there = at is not None and script.words[at] is not None
+        if own.message:
+            other = ids.get(own.message) or script.ids.get(own.message)
+            if other is not None and other.words != own.words:
+                raise InvalidInput(
+                    f"message {number} has the id {own.message!r} of a turn that says something else. What was "
+                    "said is not changed: give it an id of its own. Nothing was stored"
+                )
+            ids[own.message] = own
+            if other is not None or at in script.nameless:
+                continue
+        elif is_there:
+            continue
+        ordinal = end if at is None or is_there else at
+        end += ordinal == end
+        spans = split(one.text, limit=limit) if one.text.strip() else ()
+        new.append(_New(one, ordinal, tuple(spans)))
+    return new
+
+
+def _place(said: Said) -> Heard:
+    at = None if said.moment is None else to_micros(said.moment)
+    return place(said.role, said.name, said.text, at, said.message)
+
+
+def _encode_new(opened: Opened, new: Sequence[_New], vectors: dict[bytes, bytes]) -> None:
+    texts = {content_hash(text): text for one in new for text in one.texts()}
+    missing = {hash: text for hash, text in texts.items() if hash not in vectors}
+    if missing:
+        vectors |= documents.encode(missing, encoder=opened.encoder, journal=opened.journal)
+
+
+def _conversation(
+    writing: Writing, journal: Store, held: Conversation | None, owner: Scope, title: str
+) -> Conversation:
+    """Return the conversation, made or renamed if need be."""
+    if held is not None:
+        if not title or title == held.title:
+            return held
+        renamed = writing.revise(replace(held, title=title))
+        assert isinstance(renamed, Conversation)
+        return renamed
+    scope, name = home_of(owner)
+    times = 0
+    while journal.versions(id := conversation_id(scope, name, times=times)):
+        times += 1  # it was deleted or forgotten, and begins anew
+    made = writing.create(Conversation(id="", scope=scope, key=name, title=title), id=id)
+    assert isinstance(made, Conversation)
+    return made
+
+
+def _write(
+    writing: Writing,
+    conversation: Conversation,
+    new: Sequence[_New],
+    vectors: Mapping[bytes, bytes],
+    metadata: Mapping[str, Any],
+) -> tuple[Turn, ...]:
+    now = from_micros(writing.now)
+    drafts = [_turn(conversation, one, now, metadata) for one in new]
+    ids = writing.create_many(drafts, {}, count=len(drafts))
+    turns = [replace(turn, id=id, created_at=now) for id, turn in zip(ids, drafts, strict=True)]
+    own = canonical_json(dict(metadata))
+    passages = [
+        replace(
+            _piece(one.said, start, end),
+            scope=turn.scope,
+            sources=(turn.id,),
+            metadata=told_of(body(turn), own, conversation.key or ""),
+            ordinal=ordinal,
+        )
+        for turn, one in zip(turns, new, strict=True)
+        for ordinal, (start, end) in enumerate(one.spans)
+    ]
+    writing.create_many(passages, vectors, count=len(passages))
+    return tuple(turns)
+
+
+def discard(writing: Writing, journal: Store, turn: Turn) -> None:
+    """Delete a turn with its passages, and the statements that no other turn bears out."""
+    for passage in documents.passages_of(journal, turn):
+        documents.discard(writing, journal, passage)
+    writing.delete(turn)
+    own = ScopeView(frozenset({turn.scope.tenant}), None, None, None)
+    rows = [*journal.live(view=own, kinds=(Statement.kind,), source=turn.id)]
+    for statement in readable(rows):
+        assert isinstance(statement, Statement)
+        if not writing.live_versions(statement.sources):
+            statement_writing.withdraw(writing, journal, statement)
+
+
+def discard_all(writing: Writing, journal: Store, conversation: Conversation) -> None:
+    """Delete a conversation with all its turns."""
+    own = ScopeView(frozenset({conversation.scope.tenant}), None, None, None)
+    for turn in turns_of(journal, conversation.id, view=own):
+        discard(writing, journal, turn)
+    for row in [*journal.live(view=own, kinds=(Digestion.kind,), source=conversation.id)]:
+        writing.delete(row.record())
+    writing.delete(conversation)
+
+
+def in_sessions(journal: Store, view: ScopeView) -> list[str]:
+    """Return the ids of the conversations, deleted ones too, that belong to sessions of a view.
+
+    Those of a user lie in his own scope; their names tell their sessions.
+    """
+    if view.session is None:
+        return []
+    wide = replace(view, session=frozenset({""}))
+    rows = journal.since(0, kinds=(Conversation.kind,))
+    found = (row.id for row in rows if row.key in view.session and wide.sees(row.scope))
+    left = {id: None for id in found if journal.versions(id)[-1].op != "erase"}
+    return list(left)
+
+
+def _turn(
+    conversation: Conversation, new: _New, now: datetime, metadata: Mapping[str, Any]
+) -> Turn:
+    said = new.said
+    return Turn(
+        id="",
+        scope=conversation.scope,
+        sources=(conversation.id,),
+        key=turn_key(conversation.id, said.message),
+        metadata=metadata,
+        role=said.role,
+        text=said.text,
+        said_at=(said.moment or now).isoformat(),
+        ordinal=new.ordinal,
+        name=said.name,
+        message=said.message,
+        content=said.content,
+        more=said.more,
+    )
+
+
+def _piece(said: Said, start: int, end: int) -> Passage:
+    """Return a piece of what was said. It is titled by who says it, so that it can be read alone."""
+    return Passage(id="", text=said.text[start:end], title=said.name, start=start, end=end)

@@ -1,0 +1,218 @@
+"""A folder that a memory follows: what changed there is changed here, and nothing else is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from agentcl.errors import InvalidInput, NotFound
+from agentcl.files import ReadLimits, Skipped, Source, load
+from agentcl.memory import documents
+from agentcl.memory.documents import Draft
+from agentcl.memory.opened import Opened
+from agentcl.store.records import Document, Record, Scope
+from agentcl.store.rows import content_hash, readable
+
+_AT_ONCE: Final = 256  # documents that are withdrawn in one transaction
+
+Add = Callable[[Iterator[Draft]], Sequence[Document]]  # in batches, each stored when it is encoded
+Rewrite = Callable[[str, Callable[[Document], Draft]], Document]  # by id, the next version
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """What following a folder did, or would do: documents by their uri."""
+
+    added: tuple[str, ...]
+    updated: tuple[str, ...]
+    moved: tuple[tuple[str, str], ...]  # from, to
+    removed: tuple[str, ...]  # no longer found; their history stays
+    unchanged: int
+    skipped: tuple[Skipped, ...]  # hidden, ignored, or not read
+
+
+@dataclass(slots=True)
+class _Held:
+    """A document of the folder as it is stored."""
+
+    id: str
+    digest: bytes  # of its text
+    is_seen: bool = False
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What was found, as it is found."""
+
+    added: list[str] = field(default_factory=list)
+    updated: list[str] = field(default_factory=list)
+    moved: list[tuple[str, str]] = field(default_factory=list)
+    unchanged: int = 0
+
+
+def sync(
+    opened: Opened,
+    path: Path,
+    owner: Scope,
+    *,
+    limits: ReadLimits,
+    dry_run: bool,
+    add: Add,
+    rewrite: Rewrite,
+) -> Synced:
+    """Make the documents of a folder what its files are; `Memory.sync` documents it."""
+    folder = _folder(path)
+    held = _held(opened, folder, owner)
+    skipped: list[Skipped] = []
+    plan = _Plan()
+
+    def new() -> Iterator[Draft]:
+        """Yield what is to be added, and do at once what is to be changed."""
+        gone = _Gone(held)
+        for source in load(folder, skipped=skipped, limits=limits, leave_out=opened.own_paths()):
+            known = held.get(source.uri)
+            if known is None and (before := gone.twin(source)):
+                plan.moved.append((before, source.uri))
+                known = held[before]
+                known.is_seen = True
+                if not dry_run:
+                    rewrite(known.id, partial(_next, source=source))
+            elif known is None:
+                plan.added.append(source.uri)
+                yield _draft(source)
+            elif not known.is_seen:
+                known.is_seen = True
+                if _says_the_same(opened.journal.get(known.id, view=owner.exactly()), source):
+                    plan.unchanged += 1
+                    continue
+                plan.updated.append(source.uri)
+                if not dry_run:
+                    rewrite(known.id, partial(_next, source=source))
+
+    if dry_run:
+        for _ in new():
+            pass
+    else:
+        add(new())
+    lost = _lost(held, skipped)
+    if lost and not (plan.added or plan.updated or plan.moved or plan.unchanged):
+        raise InvalidInput(
+            f"{folder} has no file that can be read, and {len(lost):,} documents came from it: is a disk not "
+            "mounted? Nothing was changed. If they are to go, delete or forget them by name"
+        )
+    if not dry_run:
+        _withdraw(opened, [held[uri].id for uri in lost], owner)
+    return Synced(
+        tuple(plan.added),
+        tuple(plan.updated),
+        tuple(plan.moved),
+        tuple(lost),
+        plan.unchanged,
+        tuple(skipped),
+    )
+
+
+def _folder(path: Path) -> Path:
+    if not path.exists():
+        raise InvalidInput(f"{path} does not exist; nothing was changed. Check the path")
+    if not path.is_dir():
+        raise InvalidInput(f"{path} is no folder; add a file by its name")
+    return path.resolve()
+
+
+def _held(opened: Opened, folder: Path, owner: Scope) -> dict[str, _Held]:
+    """Return what is stored of a folder in exactly one scope, by uri."""
+    rows = opened.journal.live(
+        view=owner.exactly(), kinds=(Document.kind,), prefix=f"{folder.as_posix().rstrip('/')}/"
+    )
+    return {
+        record.uri: _Held(record.id, content_hash(record.text))
+        for record in readable(rows)
+        if isinstance(record, Document)
+    }
+
+
+class _Gone:
+    """The stored documents whose file is not there any more, to be known again under another name."""
+
+    def __init__(self, held: Mapping[str, _Held]) -> None:
+        self._held = held
+        self._by_digest: dict[bytes, list[str]] = {}
+        for uri, one in held.items():
+            if not _is_there(uri):
+                self._by_digest.setdefault(one.digest, []).append(uri)
+
+    def twin(self, source: Source) -> str:
+        """Return the uri that had this text before; empty if there is none that is not taken."""
+        uris = self._by_digest.get(content_hash(source.text), [])
+        free = [uri for uri in uris if not self._held[uri].is_seen]
+        same_name = [uri for uri in free if Path(uri).name == Path(source.uri).name]
+        return next(iter(same_name or free), "")
+
+
+def _is_there(uri: str) -> bool:
+    """Return whether the file of a document is there; of a row of a table, the table's."""
+    return any(os.path.lexists(name) for name in (uri, uri.rpartition("#")[0]) if name)
+
+
+def _lost(held: Mapping[str, _Held], skipped: Sequence[Skipped]) -> list[str]:
+    """Return what is stored and was not met, but for what is there and could not be read this time."""
+    unread = {
+        Path(one.path).resolve().as_posix() for one in skipped if one.sort == "unread" and one.path
+    }
+    return [uri for uri, one in held.items() if not one.is_seen and not _is_within(uri, unread)]
+
+
+def _is_within(uri: str, paths: set[str]) -> bool:
+    """Return whether a document is one of these files, a row of one, or lies in one of these folders."""
+    file = uri if os.path.lexists(uri) else uri.rpartition("#")[0] or uri
+    return bool(paths.intersection((file, *map(str, Path(file).parents))))
+
+
+def _says_the_same(record: Record, source: Source) -> bool:
+    assert isinstance(record, Document)
+    return (
+        (record.text, record.title, record.media_type)
+        == (source.text, source.title, source.media_type)
+    ) and all(record.metadata.get(name) == value for name, value in source.metadata.items())
+
+
+def _draft(source: Source) -> Draft:
+    return Draft(
+        text=source.text,
+        title=source.title,
+        uri=source.uri,
+        media_type=source.media_type,
+        metadata=source.metadata,
+    )
+
+
+def _next(document: Document, source: Source) -> Draft:
+    """Return the next version of a document: the file's words, and what was said of it here."""
+    return Draft(
+        text=source.text,
+        title=source.title,
+        uri=source.uri,
+        media_type=source.media_type,
+        metadata={**document.metadata, **source.metadata},
+        valid_from=document.valid_from,
+        valid_to=document.valid_to,
+    )
+
+
+def _withdraw(opened: Opened, ids: Sequence[str], owner: Scope) -> None:
+    """Stop finding documents, some in each transaction."""
+    journal = opened.journal
+    for begin in range(0, len(ids), _AT_ONCE):
+        with journal.writing() as writing:
+            for id in ids[begin : begin + _AT_ONCE]:
+                try:
+                    record = journal.get(id, view=owner.exactly())
+                except NotFound:  # somebody deleted it meanwhile
+                    continue
+                assert isinstance(record, Document)
+                documents.withdraw(writing, journal, record)

@@ -1,0 +1,63 @@
+"""Where messages fit onto what is stored."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from agentcl.memory.aligning import Heard, Script, align, place
+
+
+def places(words: str, times: Sequence[int] | None = None) -> list[Heard | None]:
+    """Return a place for each letter; a dot is one that was taken away."""
+    return [
+        None if one == "." else place("user", "", one, None if times is None else times[at], "")
+        for at, one in enumerate(words)
+    ]
+
+
+def script(held: Sequence[Heard | None]) -> Script:
+    made = Script()
+    for one in held:
+        made.add(one)
+    return made
+
+
+def fits(held: str, coming: str) -> list[int | None]:
+    asked = [one for one in places(coming) if one is not None]
+    return align(script(places(held, range(len(held)))), asked)
+
+
+@pytest.mark.parametrize(
+    ("held", "coming", "expected"),
+    [
+        ("", "ab", [None, None]),
+        ("ab", "abc", [0, 1, None]),
+        ("abc", "bcd", [1, 2, None]),
+        ("abcd", "bc", [1, 2]),
+        ("abc", "c", [2]),
+        ("abc", "b", [None]),  # said again
+        ("abc", "de", [None, None]),
+        ("aaa", "aaaa", [0, 1, 2, None]),
+        ("abab", "ab", [2, 3]),
+        ("abca", "ab", [0, 1]),
+        ("a.c", "abcd", [0, 1, 2, None]),
+        (".bc", "abcd", [0, 1, 2, None]),
+        ("a...e", "xy", [None, None]),  # gaps alone fit nothing
+        ("a..d", "ab", [None, None]),
+    ],
+)
+def test_messages_fit(held: str, coming: str, expected: list[int | None]) -> None:
+    assert fits(held, coming) == expected
+
+
+def test_times_tell_the_same_words_apart() -> None:
+    held = script(places("ab", [1, 2]))
+    assert align(held, [place("user", "", "b", 3, "")]) == [None]
+    assert align(held, [place("user", "", "b", 2, "")]) == [1]
+    assert align(held, [place("user", "", "a", 1, ""), place("user", "", "b", 3, "")]) == [None] * 2
+
+
+def test_who_speaks_tells_the_same_words_apart() -> None:
+    held = script(places("a", [1]))
+    assert align(held, [place("assistant", "", "a", None, "")]) == [None]
+    assert align(held, [place("user", "Ada", "a", None, "")]) == [None]
