@@ -60,5 +60,5 @@ def _names(turn: Turn, date: str) -> bool:
     if date in text:
         return True
     at = turn.moment
-    found = {one.date for tense in ("past", "future", "") for one in mentions(text, at, tense)}  # type: ignore[arg-type]  # tenses
+    found = {one.date for tense in ("past", "future", "") for one in mentions(text, at, tense)}
     return any(one.startswith(date) for one in found)

@@ -282,7 +282,8 @@ class _Heard:
     def _given_up(self, reading: Reading) -> Reading:
         """Return what ends with what is given up, if it is known: the newest that the words are about."""
         words = set(terms(reading.value))
-        for one in (*reversed(self.said), *reversed(self._known)):
+        newest: list[Assertion | Statement] = [*reversed(self.said), *reversed(self._known)]
+        for one in newest:
             if (
                 one.subject == "user"
                 and one.polarity == "holds"

@@ -94,8 +94,9 @@ def turn(text: str) -> Turn:
 
 
 def statement(text: str) -> Statement:
-    said = {"subject": text, "attribute": text, "value": text, "slot": text}
-    return Statement(id="s", text=text, said_at=SOME_DAY.isoformat(), **said)
+    return Statement(
+        id="s", text=text, subject=text, attribute=text, value=text, slot=text, said_at=SOME_DAY.isoformat()
+    )  # fmt: skip
 
 
 FACT: Final = LinkedFact(1, "f", "", "", "", "p", 1.0)
