@@ -252,7 +252,7 @@ def _known(opened: Opened, part: Part) -> list[Statement]:
         and (one.valid_to is None or one.valid_to > at)
         and one.moment <= at
     ]
-    return sorted(found, key=lambda one: (one.moment, one.id))
+    return sorted(found, key=lambda one: one.moment)
 
 
 def _borne_out(found: Digested, turns: Sequence[Turn]) -> Digested:

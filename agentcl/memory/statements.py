@@ -478,5 +478,6 @@ def _ending(one: Statement, now: str) -> Statement:
     )
 
 
-def _said(one: Statement) -> tuple[datetime, datetime, str]:
-    return one.moment.astimezone(UTC), one.created_at, one.id
+def _said(one: Statement) -> tuple[datetime, str, str]:
+    """Order by when it was said; what was said at once by what it is about."""
+    return one.moment.astimezone(UTC), one.slot, one.value
