@@ -8,6 +8,7 @@ from typing import Any
 
 from agentcl import Memory
 from agentcl.lessons import Lesson
+from agentcl.statements import RuleDigester
 from agentcl.store.rows import Row, content_hash
 
 Value = dict[str, Any]
@@ -44,9 +45,13 @@ def lived(folder: Path) -> Path:
         (passage,) = memory.store.passages(note.id, user="ada")
         memory.facts.add(passage.id, [("the ferry", "leaves at", "seven")], user="ada")
         memory.remember(
-            [{"role": "user", "content": "I moved to Oslo.", "id": "m1", "time": "2025-03-29T10:00:00+01:00"}],
+            [
+                {"role": "user", "content": "I moved to Oslo.", "id": "m1", "time": "2025-03-29T10:00:00+01:00"},
+                {"role": "user", "content": "Forget that.", "id": "m2", "time": "2025-03-29T10:01:00+01:00"},
+            ],
             user="ada", session="s", title="Moving",
         )  # fmt: skip
+        memory.statements.digest(RuleDigester(), user="ada")
         gone = memory.add("Rye bread.", user="ada")
         memory.delete(gone.id, user="ada")
         for _ in range(2):

@@ -99,7 +99,7 @@ def open_extractor(name: str, url: str | None, *, ledger: Path | None = None) ->
     """Open the model that reads passages. Raises InvalidInput if it is not known where it is served."""
     from agentcl.memory.extraction import INSTRUCTIONS, ModelExtractor
 
-    model = _model(name, url)
+    model = open_model(name, url)
     if ledger is not None:
         from agentcl.models.ledger import Ledger, RecordedModel
 
@@ -110,7 +110,8 @@ def open_extractor(name: str, url: str | None, *, ledger: Path | None = None) ->
     )
 
 
-def _model(name: str, url: str | None) -> ChatModel:
+def open_model(name: str, url: str | None) -> ChatModel:
+    """Open a model by its endpoint; the reference model needs none. Raises InvalidInput without one."""
     if url is not None:
         from agentcl.models.openai import OpenAIChat
 

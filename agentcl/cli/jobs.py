@@ -105,8 +105,21 @@ def retry(screen: Screen, memory: Memory, id: str) -> None:
 
 
 def _add_extractors(jobs: Jobs, waiting: Sequence[Job], url: str | None, workers: int) -> None:
-    """Hand over the models that jobs name, as far as it is known where they are served."""
+    """Hand over the models that jobs name, as far as it is known where they are served; rules are at hand."""
     for job in waiting:
         kind, _, name = str(job.spec.get("extractor")).partition(":")
         if job.kind == "extract" and kind == "model" and (url or name == REFERENCE_NAME):
             jobs.add_extractor(open_extractor(name, url), workers=workers)
+        if job.kind == "digest":
+            _add_digester(jobs, str(job.spec.get("digester")), url)
+
+
+def _add_digester(jobs: Jobs, named: str, url: str | None) -> None:
+    from agentcl.cli.statements import open_digester
+    from agentcl.statements.rules import RuleDigester
+
+    kind, _, name = named.partition(":")
+    if named == RuleDigester.name:
+        jobs.add_digester(RuleDigester())
+    elif kind == "model" and url:
+        jobs.add_digester(open_digester(name, url))

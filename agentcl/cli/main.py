@@ -12,6 +12,7 @@ _COMMANDS: Final = {  # where each is, and the first line of its help
     "add": ("agentcl.cli.memory:add", "Remember files, folders, or standard input (-)."),
     "bench": ("agentcl.cli.bench:bench", "Compare memories on tasks and on questions."),
     "delete": ("agentcl.cli.memory:delete", "Stop finding a record; its history stays."),
+    "digest": ("agentcl.cli.statements:digest", "Read conversations for what they state."),
     "doctor": ("agentcl.cli.store:doctor", "Check the whole folder, and print the settings."),
     "envs": ("agentcl.cli.envs:envs", "Look at the domains that agents are tested in."),
     "episodes": ("agentcl.cli.episodes:episodes", "Look at what agents went through."),
@@ -40,6 +41,10 @@ _COMMANDS: Final = {  # where each is, and the first line of its help
     "search": ("agentcl.cli.memory:search", "Find what is remembered, best first, and say why."),
     "show": ("agentcl.cli.memory:show", "Print one record in full."),
     "snapshot": ("agentcl.cli.store:snapshot", "Copy a memory into a new folder."),
+    "statements": (
+        "agentcl.cli.statements:statements",
+        "Look at what is said to hold, and decide about it.",
+    ),
     "stats": ("agentcl.cli.store:stats", "Print how much is stored."),
     "trust": (
         "agentcl.cli.trust:trust",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from agentcl.memory.remembering import Remembered
     from agentcl.memory.settings import Setting
     from agentcl.memory.showing import Shown
+    from agentcl.memory.statements import DigestReport, FoundStatement, Statements
     from agentcl.memory.storage import Stats, Storage
     from agentcl.memory.syncing import Synced
 
@@ -33,6 +34,7 @@ __all__ = [
     "AsyncMemory",
     "Context",
     "Conversations",
+    "DigestReport",
     "Draft",
     "EpisodeHit",
     "EpisodeRecall",
@@ -45,6 +47,7 @@ __all__ = [
     "Facts",
     "FactsImported",
     "Filter",
+    "FoundStatement",
     "Graph",
     "GraphStats",
     "GraphView",
@@ -63,6 +66,7 @@ __all__ = [
     "Report",
     "Setting",
     "Shown",
+    "Statements",
     "Stats",
     "Storage",
     "Synced",
@@ -89,6 +93,7 @@ if not TYPE_CHECKING:
         "remembering": "Remembered",
         "settings": "Setting",
         "showing": "Shown",
+        "statements": "DigestReport FoundStatement Statements",
         "storage": "Stats Storage",
         "syncing": "Synced",
     })  # fmt: skip

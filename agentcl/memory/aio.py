@@ -30,6 +30,7 @@ from agentcl.memory.graph import Graph
 from agentcl.memory.jobs import Jobs
 from agentcl.memory.lessons import Lessons
 from agentcl.memory.memory import Memory
+from agentcl.memory.statements import Statements
 from agentcl.memory.storage import Storage
 from agentcl.store.checks import ReadScope, WriteScope
 
@@ -167,6 +168,24 @@ class AsyncStorage(_Awaited[Storage]):
     counters = _awaitable(Storage.counters)
 
 
+class AsyncStatements(_Awaited[Statements]):
+    """`Memory.statements`, awaited."""
+
+    add = _awaitable(Statements.add)
+    digest = _awaitable(Statements.digest)
+    list = _awaitable(Statements.list)
+    get = _awaitable(Statements.get)
+    history = _awaitable(Statements.history)
+    why = _awaitable(Statements.why)
+    search = _awaitable(Statements.search)
+    contradictions = _awaitable(Statements.contradictions)
+    proposals = _awaitable(Statements.proposals)
+    accept = _awaitable(Statements.accept)
+    refuse = _awaitable(Statements.refuse)
+    undo = _awaitable(Statements.undo)
+    settle = _awaitable(Statements.settle)
+
+
 class AsyncJobs(_Awaited[Jobs]):
     """`Memory.jobs`, awaited."""
 
@@ -178,6 +197,7 @@ class AsyncJobs(_Awaited[Jobs]):
     cancel = _awaitable(Jobs.cancel)
     retry = _awaitable(Jobs.retry)
     add_extractor = _awaitable(Jobs.add_extractor)
+    add_digester = _awaitable(Jobs.add_digester)
     add_kind = _awaitable(Jobs.add_kind)
     run = _awaitable(Jobs.run)
     run_all = _awaitable(Jobs.run_all)
@@ -277,6 +297,11 @@ class AsyncMemory(_Awaited[Memory]):
     def lessons(self) -> AsyncLessons:
         """What was learned."""
         return AsyncLessons(self._target.lessons, self._threads)
+
+    @cached_property
+    def statements(self) -> AsyncStatements:
+        """What is said to hold."""
+        return AsyncStatements(self._target.statements, self._threads)
 
     @cached_property
     def store(self) -> AsyncStorage:

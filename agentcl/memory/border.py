@@ -11,6 +11,7 @@ from agentcl.guidance.state import lesson_of
 from agentcl.lessons import CLAIMS, folded
 from agentcl.memory.fact_writing import LONGEST_PART, MOST_FACTS
 from agentcl.memory.lessons import MOST_LESSONS
+from agentcl.memory.statement_border import check_digestion, check_proposal, check_statement
 from agentcl.retrieval.graph.phrases import normalise
 from agentcl.store.checks import (
     MAX_SCOPE,
@@ -23,7 +24,14 @@ from agentcl.store.checks import (
     check_time,
     check_unicode,
 )
-from agentcl.store.conversations import Conversation, Turn, turn_key
+from agentcl.store.conversations import (
+    Conversation,
+    Digestion,
+    Proposal,
+    Statement,
+    Turn,
+    turn_key,
+)
 from agentcl.store.episodes import Decision, Episode, Guidance, Reflection, Step
 from agentcl.store.records import Document, Extraction, Fact, Passage, Record, to_micros
 from agentcl.store.rows import FIRST_MOMENT
@@ -35,6 +43,7 @@ _LABELS: Final = {
     "passage": ("title", "uri"),
     "conversation": ("title",),
     "turn": ("role", "name", "message"),
+    "digestion": ("digester", "error"),
     "fact": ("extractor",),
     "extraction": ("extractor", "text_hash"),
     "episode": ("application", "family", "world", "judge", "lane", "agent_model", "fingerprint"),
@@ -45,6 +54,7 @@ _LABELS: Final = {
 _COUNTS: Final = {
     "passage": ("ordinal", "start", "end"),
     "turn": ("ordinal",),
+    "digestion": ("read", "statements", "dropped", "attempts"),
     "extraction": ("attempts", "dropped"),
     "episode": ("steps",),
     "step": ("ordinal",),
@@ -82,6 +92,14 @@ def check_record(record: Record, *, is_trusted: bool) -> None:
             _check_key(record, record.key or "")
         case Turn():
             _check_turn(record)
+        case Statement():
+            check_statement(record)
+            _check_key(record, None)
+        case Digestion():
+            check_digestion(record)
+        case Proposal():
+            check_proposal(record)
+            _check_key(record, None)
         case Fact():
             parts = (record.subject, record.predicate, record.object)
             if max(map(len, parts)) > LONGEST_PART or not all(map(normalise, parts[::2])):

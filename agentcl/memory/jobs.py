@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Unpack, cast, get_args
+from typing import TYPE_CHECKING, Any, Unpack, cast, get_args
 
 from agentcl.errors import InvalidInput
 from agentcl.jobs.queue import Queue
 from agentcl.jobs.runner import Kind, Progress, Runner
 from agentcl.memory.bound import UNBOUND, Bound
+from agentcl.memory.digesting import Digest, as_digester
 from agentcl.memory.kinds import Extract, Reembed
 from agentcl.memory.opened import Opened
 from agentcl.retrieval.encoders.naming import identity
@@ -16,14 +17,19 @@ from agentcl.retrieval.graph.names import Extractor
 from agentcl.store.checks import ReadScope, WriteScope, check_choice, check_count, check_each
 from agentcl.store.jobs import Job, Price, State
 
+if TYPE_CHECKING:
+    from agentcl.models.base import ChatModel
+    from agentcl.statements.reading import Digester
+
 
 class Jobs:
     """The jobs of a memory. Made by `Memory.jobs`.
 
-    A memory knows two kinds. `extract` lets an extractor read passages for facts; its spec is
+    A memory knows three kinds. `extract` lets an extractor read passages for facts; its spec is
     `{"extractor": NAME, "retry": false, "limit": null}`. `reembed` replaces all vectors; its spec is
-    `{"encoder": NAME}`. `memory.facts.extract` and `memory.store.reembed` ask for such jobs and run them at
-    once.
+    `{"encoder": NAME}`. `digest` lets a digester read conversations; its spec is `{"digester": NAME, "limit": null,
+    "budget_tokens": null, "retry": false}`. `memory.facts.extract`, `memory.store.reembed` and
+    `memory.statements.digest` ask for such jobs and run them at once.
     """
 
     def __init__(self, opened: Opened, bound: Bound = UNBOUND) -> None:
@@ -70,7 +76,7 @@ class Jobs:
         """Ask for a job, to be run later by `run` or `run_all`, in this process or another.
 
         Args:
-            kind: "extract", "reembed", or one that was added.
+            kind: "extract", "reembed", "digest", or one that was added.
             spec: JSON values that the kind understands; see the class.
             scope: `tenant`, `user`, `agent`, `session`: these and all below; see `Memory`.
 
@@ -108,13 +114,22 @@ class Jobs:
         workers = check_count(workers, "workers")
         self._opened.extractors[extractor.name] = extractor, workers
 
+    def add_digester(self, digester: Digester | ChatModel) -> None:
+        """Hand over a digester, for the digest jobs that name it.
+
+        Args:
+            digester: e.g. `agentcl.statements.RuleDigester()`, or a chat model.
+        """
+        reader = as_digester(digester)
+        self._opened.digesters[reader.name] = reader
+
     def add_kind(self, kind: Kind) -> None:
         """Hand over who does the jobs of a further kind.
 
         Raises:
             InvalidInput: if the memory does such jobs itself.
         """
-        if kind.name in (Extract.name, Reembed.name):
+        if kind.name in (Extract.name, Reembed.name, Digest.name):
             raise InvalidInput(
                 f"a memory does {kind.name} jobs itself; give your kind another name"
             )
@@ -177,5 +192,9 @@ class Jobs:
         return Queue(self._opened.journal, view=self._bound.subtree(scope or {}))
 
     def _runner(self) -> Runner:
-        own = (Extract(self._opened, self._opened.extractors), Reembed(self._opened))
+        own = (
+            Extract(self._opened, self._opened.extractors),
+            Digest(self._opened, self._opened.digesters),
+            Reembed(self._opened),
+        )
         return Runner(self._queue(), [*own, *self._opened.kinds.values()])

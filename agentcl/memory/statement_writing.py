@@ -5,14 +5,25 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import cast
 
-from agentcl.errors import NotFound
+from agentcl.errors import InvalidInput, NotFound
 from agentcl.memory.opened import Opened, vector_of
 from agentcl.statements.currency import settle, slots
 from agentcl.statements.joining import NEW, joined, settled
-from agentcl.statements.slots import value_key
+from agentcl.statements.periods import check_period
+from agentcl.statements.reading import Assertion
+from agentcl.statements.slots import slot_of, value_key
 from agentcl.store.base import Store, Writing
-from agentcl.store.conversations import Statement, Turn
+from agentcl.store.checks import (
+    check_a,
+    check_choice,
+    check_label,
+    check_score,
+    check_text,
+    check_unicode,
+)
+from agentcl.store.conversations import SORTS, Sort, Statement, Turn
 from agentcl.store.records import Scope, ScopeView
 from agentcl.store.rows import Row, content_hash, readable
 
@@ -115,6 +126,45 @@ def _goes(journal: Store, turn: str, named: Collection[str]) -> bool:
     return any(source in named for row in rows[-1:] for source in row.parts()[0])
 
 
+def stated(
+    said: Assertion, scope: Scope, said_at: str, *, sources: tuple[str, ...], digester: str
+) -> Statement:
+    """Return the statement that an assertion is, without id, and not settled yet.
+
+    Raises:
+        InvalidInput: if it cannot be kept.
+    """
+    check_a(said, Assertion, "an assertion")
+    subject, attribute, value = (
+        _line(getattr(said, name), name) for name in ("subject", "attribute", "value")
+    )
+    for name, part in (("subject", subject), ("attribute", attribute), ("value", value)):
+        if not part and not (name == "value" and said.polarity == "ended"):
+            raise InvalidInput(f"a statement's {name} is empty; only what has ended needs no value")
+    return Statement(
+        id="",
+        scope=scope,
+        sources=sources,
+        text=check_text(said.text),
+        subject=subject,
+        attribute=attribute,
+        value=value,
+        slot=slot_of(said.subject, said.attribute),
+        said_at=said_at,
+        sort=cast(Sort, check_choice(said.sort, SORTS, "sort")),
+        polarity=said.polarity,
+        is_member=bool(said.is_member),
+        since=check_period(said.since),
+        until=check_period(said.until),
+        confidence=check_score(said.confidence) or 0.0,
+        digester=check_label(digester, "digester"),
+    )
+
+
+def _line(text: object, what: str) -> str:
+    return check_label(" ".join(check_unicode(text, what).split()), what)
+
+
 def live(journal: Store, view: ScopeView, at: int | None = None) -> list[Statement]:
     """Return the statements that a view sees, in the order of their last change."""
     return list(_statements(journal.live(view=view, kinds=("statement",), at=at)))
@@ -134,8 +184,8 @@ def _statements(rows: Iterable[Row]) -> Iterator[Statement]:
 def _without(journal: Store, one: Statement, going: Collection[str]) -> Statement:
     """Return a statement as its other turns say it."""
     sources = tuple(id for id in one.sources if id not in going)
-    moments = [_turn(journal, id).said_at for id in sources]
-    said_at = min(moments, key=datetime.fromisoformat, default=one.said_at)
+    moments = _moments(journal, [replace(one, sources=sources)])
+    said_at = min(moments.values()).isoformat() if moments else one.said_at
     return replace(one, id="", version=1, sources=sources, said_at=said_at, replaced_by="")
 
 

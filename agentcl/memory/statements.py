@@ -2,38 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Final, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Final, TypeVar, Unpack, cast
 
 from agentcl.errors import InvalidInput, NotFound
+from agentcl.jobs.queue import Queue
+from agentcl.jobs.runner import Progress, Runner
 from agentcl.memory import forgetting, statement_search, statement_writing
 from agentcl.memory.bound import UNBOUND, Bound
+from agentcl.memory.digesting import Digest, as_digester, pending
 from agentcl.memory.forgetting import refuse_other_scope
 from agentcl.memory.opened import Opened
 from agentcl.statements.currency import contradictions, slots
 from agentcl.statements.joining import NEW
-from agentcl.statements.periods import check_period
-from agentcl.statements.reading import Assertion
-from agentcl.statements.slots import USER, has_several, slot_of, subject_key
+from agentcl.statements.phrasing import sentence
+from agentcl.statements.reading import Assertion, Digester
+from agentcl.statements.slots import has_several, slot_of, subject_key
 from agentcl.store.base import Writing
 from agentcl.store.checks import (
     ReadScope,
     WriteScope,
-    check_a,
     check_choice,
     check_count,
     check_each,
-    check_label,
-    check_score,
-    check_text,
     check_time,
     check_unicode,
 )
-from agentcl.store.conversations import SORTS, Proposal, Sort, Statement, Turn, Verdict
-from agentcl.store.records import AnyScope, Record, Scope, ScopeView, from_micros
+from agentcl.store.conversations import Proposal, Sort, Statement, Turn, Verdict
+from agentcl.store.records import AnyScope, Record, ScopeView, from_micros
 from agentcl.store.rows import readable
+
+if TYPE_CHECKING:
+    from agentcl.models.base import ChatModel
 
 R = TypeVar("R", bound=Record)
 BY_HAND: Final = "by hand"
@@ -45,6 +47,20 @@ class FoundStatement:
 
     statement: Statement
     score: float  # from 0 to 1; comparable within one search only
+
+
+@dataclass(frozen=True, slots=True)
+class DigestReport:
+    """What one run of a digester did, or would do."""
+
+    read: int = 0  # turns
+    failed: int = 0  # parts of conversations
+    statements: int = 0  # kept, with those that were known and are said again
+    dropped: int = 0  # that the turns do not bear out, or that could not be kept
+    proposals: int = 0  # wishes to forget
+    tokens: int = 0  # of a model, by a high estimate
+    remaining: int = 0  # turns that are still to be read
+    job: str = ""  # its id in `memory.jobs`; empty for a dry run
 
 
 class Statements:
@@ -122,7 +138,9 @@ class Statements:
         given = tuple(
             check_unicode(one, "a source") for one in check_each(sources, "sources", "ids")
         )
-        draft = stated(said, owner, moment.isoformat(), sources=given, digester=BY_HAND)
+        draft = statement_writing.stated(
+            said, owner, moment.isoformat(), sources=given, digester=BY_HAND
+        )
         vectors = self._opened.vectors([draft])
         with self._opened.journal.writing() as writing:
             if vectors:
@@ -130,7 +148,58 @@ class Statements:
             (stored,) = statement_writing.write(writing, self._opened.journal, [draft], vectors)
         return stored
 
-    # Reading
+    # Reading what was said
+
+    def digest(
+        self,
+        digester: Digester | ChatModel,
+        *,
+        limit: int | None = None,
+        budget_tokens: int | None = None,
+        retry: bool = False,
+        dry_run: bool = False,
+        progress: Progress = lambda done, total: None,
+        should_stop: Callable[[], bool] = lambda: False,
+        **scope: Unpack[ReadScope],
+    ) -> DigestReport:
+        """Read all turns that a digester has not read yet, and keep what they state.
+
+        Can be stopped at any time, killed even, and called again: what was read is stored and is not read again. A
+        conversation that it fails on is noted with the reason, and the others go on. What turns do not bear out in
+        their words is left out and counted. It is a job in `memory.jobs`.
+
+        Args:
+            digester: e.g. `agentcl.statements.RuleDigester()`, or a chat model.
+            limit: read about so many turns at most in this call.
+            budget_tokens: take at most so many tokens of a model, by a high estimate, in this call.
+            retry: read also conversations that it failed on three times.
+            dry_run: read nothing; return how many turns wait, and what they would take.
+            progress: called with the numbers of turns read and to read.
+            should_stop: asked after each part; True ends the run early.
+            scope: `tenant`, `user`, `agent`, `session`: these and all below; see `Memory`.
+
+        Raises:
+            StoreBusy: if another run is at work on this memory.
+            ModelUnavailable: if the model cannot be asked; what was read before is stored.
+        """
+        reader = as_digester(digester)
+        kind = Digest(self._opened, {reader.name: reader})
+        bounds = {
+            name: None if value is None else check_count(value, name, least=0)
+            for name, value in (("limit", limit), ("budget_tokens", budget_tokens))
+        }
+        spec = kind.spec(reader.name, retry=bool(retry), **bounds)
+        root, view = self._bound.root(scope), self._bound.subtree(scope)
+        price = kind.price(spec, scope=root)
+        if dry_run:
+            return DigestReport(remaining=price.units, tokens=price.tokens or 0)
+        job = Runner(Queue(self._opened.journal), [kind]).run_now(
+            kind.name, spec, scope=root, progress=progress, should_stop=should_stop
+        )
+        left = sum(len(part.turns) for part in pending(self._opened, view, reader.name, retry=True))
+        return DigestReport(**kind.totals, remaining=left, job=job.id)
+
+    # Reading what holds
 
     def list(
         self,
@@ -286,14 +355,16 @@ class Statements:
             InvalidInput: if it is decided already.
         """
         proposal = self._open_proposal(id, scope)
-        meant = self._live(proposal)
+        meant = _meant(self._opened, proposal)
         if erase:
             turns = [source for one in meant for source in one.sources]
-            going = dict.fromkeys((*(one.id for one in meant), *turns, proposal.id))
+            going = dict.fromkeys(
+                (*(one.id for one in meant), *turns, *proposal.sources, proposal.id)
+            )
             forgetting.forget(self._opened, list(going), proposal.scope.exactly())
             return None
         now = from_micros(self._opened.clock()).isoformat()
-        drafts = [_ending(one, proposal, now) for one in meant]
+        drafts = [_ending(one, now) for one in meant]
         vectors = self._opened.vectors(drafts)
         with self._opened.journal.writing() as writing:
             ended = statement_writing.write(writing, self._opened.journal, drafts, vectors)
@@ -358,10 +429,6 @@ class Statements:
             )
         return proposal
 
-    def _live(self, proposal: Proposal) -> list[Statement]:
-        live = statement_writing.live(self._opened.journal, proposal.scope.exactly())
-        return [one for one in live if one.id in proposal.statements]
-
     def _get(self, id: str, kind: type[R], view: ScopeView) -> R:
         record = self._opened.journal.get(check_unicode(id, "id"), view=view)
         if not isinstance(record, kind):
@@ -386,53 +453,21 @@ def holds(one: Statement, at: datetime, *, coming: bool = False) -> bool:
     return not is_over and (has_begun or coming)
 
 
-def stated(
-    said: Assertion, scope: Scope, said_at: str, *, sources: tuple[str, ...], digester: str
-) -> Statement:
-    """Return the statement that an assertion is, without id, and not settled yet.
-
-    Raises:
-        InvalidInput: if it cannot be kept.
-    """
-    check_a(said, Assertion, "an assertion")
-    parts = {name: _line(getattr(said, name), name) for name in ("subject", "attribute", "value")}
-    for name, part in parts.items():
-        if not part and not (name == "value" and said.polarity == "ended"):
-            raise InvalidInput(f"a statement's {name} is empty; only what has ended needs no value")
-    return Statement(
-        id="",
-        scope=scope,
-        sources=sources,
-        text=check_text(said.text),
-        **parts,
-        slot=slot_of(said.subject, said.attribute),
-        said_at=said_at,
-        sort=cast(Sort, check_choice(said.sort, SORTS, "sort")),
-        polarity=said.polarity,
-        is_member=bool(said.is_member),
-        since=check_period(said.since),
-        until=check_period(said.until),
-        confidence=check_score(said.confidence) or 0.0,
-        digester=check_label(digester, "digester"),
-    )
+def _meant(opened: Opened, proposal: Proposal) -> list[Statement]:
+    """Return the live statements that a proposal is about."""
+    live = statement_writing.live(opened.journal, proposal.scope.exactly())
+    return [one for one in live if one.id in proposal.statements]
 
 
-def sentence(subject: str, attribute: str, value: str, *, ended: bool = False) -> str:
-    """Return three parts as one plain sentence."""
-    who = "The user" if subject_key(check_unicode(subject, "subject")) == USER else subject
-    what = f"{check_unicode(attribute, 'attribute')}: {check_unicode(value, 'value')}".strip(" :")
-    return f"{who}, {what}, no longer." if ended else f"{who}, {what}."
-
-
-def _ending(one: Statement, proposal: Proposal, now: str) -> Statement:
-    """Return the statement that another one holds no longer."""
+def _ending(one: Statement, now: str) -> Statement:
+    """Return the statement that another one holds no longer, which goes wherever that one goes."""
     return replace(
         one,
         id=NEW,
         version=1,
         valid_from=None,
         valid_to=None,
-        sources=proposal.sources,
+        sources=(one.id,),
         text=f"No longer: {one.text}",
         polarity="ended",
         since="",
@@ -443,9 +478,6 @@ def _ending(one: Statement, proposal: Proposal, now: str) -> Statement:
     )
 
 
-def _line(text: object, what: str) -> str:
-    return check_label(" ".join(check_unicode(text, what).split()), what)
-
-
-def _said(one: Statement) -> tuple[datetime, datetime, str]:
-    return one.moment.astimezone(UTC), one.created_at, one.id
+def _said(one: Statement) -> tuple[datetime, str, str]:
+    """Order by when it was said; what was said at once by what it is about."""
+    return one.moment.astimezone(UTC), one.slot, one.value

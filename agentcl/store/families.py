@@ -21,6 +21,14 @@ PARENTS: Final[Mapping[str, Sequence[str]]] = {
 }
 
 
+# By kind of what says where it comes from, the kinds of these; a statement that was added by hand comes from none.
+_SAID_BY: Final[Mapping[str, Sequence[str]]] = {
+    "statement": ("turn", "statement"),
+    "proposal": ("turn",),
+    "digestion": ("conversation",),
+}
+
+
 def check_families(rows: Sequence[tuple[Row, object, object]], lines: Sequence[int]) -> None:
     """Refuse rows that no memory can hold together.
 
@@ -68,13 +76,23 @@ def _misplaced(row: Row, versions: Mapping[str, Sequence[Row]]) -> str:
         held = versions.get(source)
         if held and held[0].op != "erase" and held[0].tenant != row.tenant:
             return f"{row.id} is derived from {source}, which belongs to another tenant"
+    for source in sources if row.kind in _SAID_BY else ():
+        held = versions.get(source)
+        is_gone = held is not None and held[0].op == "erase"
+        if not is_gone and not (held and _is_of(row, held[0], _SAID_BY[row.kind])):
+            kinds = " or ".join(_SAID_BY[row.kind])
+            return f"the {row.kind} {row.id} comes from {source}, which is no {kinds} of its scope in the export"
     if row.kind in PARENTS:
         (source,) = sources
         held = versions.get(source)
-        if not held or held[0].kind not in PARENTS[row.kind] or held[0][5:9] != row[5:9]:
+        if not (held and _is_of(row, held[0], PARENTS[row.kind])):
             kinds = " or ".join(PARENTS[row.kind])
             return f"the {row.kind} {row.id} has no {kinds} of its scope in the export"
     return ""
+
+
+def _is_of(row: Row, source: Row, kinds: Sequence[str]) -> bool:
+    return source.kind in kinds and source[5:9] == row[5:9]
 
 
 def _check_passages(versions: Mapping[str, Sequence[Row]], line_of: Mapping[str, int]) -> None:

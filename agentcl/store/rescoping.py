@@ -9,11 +9,17 @@ from typing import Any, Final
 
 from agentcl.store.border import Coming
 from agentcl.store.checks import canonical_json
-from agentcl.store.conversations import Conversation, Turn, conversation_id
+from agentcl.store.conversations import (
+    Conversation,
+    Digestion,
+    Turn,
+    conversation_id,
+)
 from agentcl.store.records import Scope
 from agentcl.store.rows import Row, fields_of
 from agentcl.store.ulid import derived_ulid
 
+_KEYED_BY_ID: Final = (Turn.kind, Digestion.kind)  # their keys begin with a conversation's id
 _SIGN: Final = "\0"  # between the parts of what an id is derived from: no field of a scope has it
 
 
@@ -61,10 +67,10 @@ def _rescoped(row: Row, fields: Mapping[str, str], ids: Mapping[str, str]) -> Ro
 
 
 def _key(row: Row, ids: Mapping[str, str]) -> str | None:
-    """Return a key in which an id is the new one: it is all of the key, or of a turn's the first part."""
+    """Return a key in which an id is the new one: it is all of the key, or the first part."""
     if row.key is None:
         return None
-    head, slash, rest = row.key.partition("/") if row.kind == Turn.kind else (row.key, "", "")
+    head, slash, rest = row.key.partition("/") if row.kind in _KEYED_BY_ID else (row.key, "", "")
     return ids.get(head, head) + slash + rest
 
 

@@ -58,6 +58,7 @@ def commands_about(odd: str, folder: Path, *, admitted: str = ODD) -> list[list[
         with memory.episode(f"clear {odd}", application=odd, first=odd) as episode:
             episode.step(odd, odd, odd)
             played = episode.finish(1.0)
+        said = memory.statements.add("user", odd[:9], odd[:9], text=odd, user="ada")
         job = memory.jobs.enqueue("reembed", {"encoder": "hashing:64"})
         memory.lessons.export("lessons.md", name=odd, with_candidates=True)
         memory.store.export("copy.jsonl")
@@ -87,6 +88,12 @@ def commands_about(odd: str, folder: Path, *, admitted: str = ODD) -> list[list[
         ["graph", "path", "Ilka Renn", "Tessary"], ["graph", "export", f"{file}.json"],
         ["graph", "draw", f"{file}.svg", "--phrase", "Ilka Renn"], ["graph", "import", "facts.jsonl"],
         ["extract", "--model", odd, "--dry-run"], ["extract", "--model", odd],
+        ["digest"], ["digest", "--model", odd, "--dry-run"], ["digest", "--model", odd],
+        ["statements", "list", "--user", "ada"], ["statements", "list", "--ever", "--user", "ada"],
+        ["statements", "history", said.id, "--user", "ada"], ["statements", "history", f"user / {odd}"],
+        ["statements", "why", said.id, "--user", "ada"], ["statements", "proposals"],
+        ["statements", "accept", odd, "--yes"], ["statements", "refuse", odd],
+        ["statements", "undo", said.id, "--user", "ada"],
         ["episodes", "list"], ["episodes", "show", played.id], ["episodes", "replay", played.id],
         ["episodes", "search", odd], ["episodes", "demonstrations"], ["episodes", "skills"],
         ["practise", odd], ["practise", "incidents", "-n", "1", "--student", "responder"],

@@ -27,6 +27,8 @@ from agentcl.memory import extraction
 from agentcl.memory.episode import EpisodeRecall
 from agentcl.models import structured
 from agentcl.retrieval.recall import LinkedFact
+from agentcl.statements import model_digester
+from agentcl.store import Statement, Turn
 from agentcl.text.unseen import is_unseen
 
 PACKAGE: Final = Path(__file__).resolve().parents[2] / "agentcl"
@@ -85,6 +87,16 @@ def recall(text: str, *, is_titled: bool = True) -> Recall:
 
 def recalled(text: str) -> EpisodeRecall:
     return EpisodeRecall((text, "x"), Choice((), (), (), ()), recall(text), stretches(text))
+
+
+def turn(text: str) -> Turn:
+    return Turn(id="t", sources=("c",), role=text, text=text, said_at=SOME_DAY.isoformat())
+
+
+def statement(text: str) -> Statement:
+    return Statement(
+        id="s", text=text, subject=text, attribute=text, value=text, slot=text, said_at=SOME_DAY.isoformat()
+    )  # fmt: skip
 
 
 FACT: Final = LinkedFact(1, "f", "", "", "", "p", 1.0)
@@ -149,6 +161,9 @@ BUILDERS: Final[dict[str, Builder]] = {
     "agentcl.memory.extraction.ask_facts": extraction.ask_facts,
     "agentcl.memory.extraction.ask_helpful": lambda text: extraction.ask_helpful(
         text, [replace(FACT, subject=text, predicate=text, object=text), FACT]
+    ),
+    "agentcl.statements.model_digester.ask_statements": lambda text: model_digester.ask_statements(
+        [turn(text), turn("x")], [statement(text), statement("x")]
     ),
     "agentcl.models.structured.ask_again": lambda text: structured.ask_again(
         text, {"type": "object"}

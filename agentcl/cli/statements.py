@@ -1,0 +1,208 @@
+"""The commands about what is said to hold: reading conversations for it, and looking at it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agentcl.cli.options import Moment, on_memory
+from agentcl.cli.screen import Screen
+from agentcl.cli.stopping import stopping
+from agentcl.store.records import ANY
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agentcl.memory.memory import Memory
+    from agentcl.statements.reading import Digester
+    from agentcl.store.conversations import Statement
+
+_STOPPING = "stopping after the exchange under way; once more ends at once"
+
+
+@click.command()
+@click.option("--model", "name", help="What the endpoint calls the model; without it rules read.")
+@click.option("--url", help="An OpenAI-compatible endpoint, e.g. http://localhost:8000/v1.")
+@click.option("--dry-run", is_flag=True, help="Say what it would take, and read nothing.")
+@click.option("--limit", type=click.IntRange(1), help="About so many turns at most.")
+@click.option("--budget", type=click.IntRange(0), help="At most so many tokens of the model.")
+@click.option("--retry", is_flag=True, help="Also conversations that failed three times.")
+@click.option(
+    "--ledger", "file", type=click.Path(path_type=Path), help="Note each call's cost here."
+)
+@on_memory(across=True)
+def digest(
+    screen: Screen,
+    memory: Memory,
+    name: str | None,
+    url: str | None,
+    dry_run: bool,
+    limit: int | None,
+    budget: int | None,
+    retry: bool,
+    file: Path | None,
+    scope: dict[str, Any],
+) -> None:
+    """Read conversations for what they state.
+
+    It reads every turn that it has not read yet: by rules, or with --model by a language model. It can be stopped
+    with Ctrl-C and run again: it goes on where it stopped.
+    """
+    digester = open_digester(name, url, ledger=file, needs_model=not dry_run)
+    with stopping(_STOPPING) as is_stopped, screen.progress("reading", None) as bar:
+        report = memory.statements.digest(
+            digester,
+            limit=limit,
+            budget_tokens=budget,
+            retry=retry,
+            dry_run=dry_run,
+            progress=lambda done, total: bar.update(bar.task_ids[0], completed=done, total=total),
+            should_stop=is_stopped,
+            **scope,
+        )
+    if dry_run:
+        screen.answer(report, f"{report.remaining} turns to read, about {report.tokens:,} tokens")
+        return
+    more = [
+        (report.dropped, "left out"),
+        (report.proposals, "wishes to forget"),
+        (report.failed, "parts failed"),
+    ]
+    said = "".join(f", {count} {what}" for count, what in more if count)
+    screen.answer(report, f"{report.read} turns read, {report.statements} statements{said}")
+    if not screen.as_json:
+        screen.note(f"job {report.job}")
+        if report.remaining:
+            screen.note(f"{report.remaining} turns are still to be read")
+
+
+@click.group()
+def statements() -> None:
+    """Look at what is said to hold, and decide about it."""
+
+
+@statements.command(name="list")
+@click.option("--subject", help="Only what is about this one, e.g. user.")
+@click.option("--at", "valid_at", type=Moment(), help="What held then.")
+@click.option("--ever", is_flag=True, help="What held at any time, and what ended it.")
+@click.option("--coming", is_flag=True, help="Also what is said to begin later.")
+@on_memory(across=True, may_be_empty=True)
+def list_(
+    screen: Screen,
+    memory: Memory,
+    subject: str | None,
+    valid_at: datetime | None,
+    ever: bool,
+    coming: bool,
+    scope: dict[str, Any],
+) -> None:
+    """Print what holds, one a line.
+
+    Contradictions are told behind it.
+    """
+    when = ANY if ever else valid_at
+    room = memory.statements
+    _show(screen, room.list(subject=subject, valid_at=when, all=ever, coming=coming, **scope))
+    if not screen.as_json:
+        for group in room.contradictions(valid_at=valid_at, **scope):
+            values = ", or ".join(f"{one.value} ({one.id})" for one in group)
+            screen.note(f"a contradiction: {group[0].slot} is {values}")
+
+
+@statements.command()
+@click.argument("of", metavar="ID|SLOT")
+@on_memory(across=True)
+def history(screen: Screen, memory: Memory, of: str, scope: dict[str, Any]) -> None:
+    """Print all that was said of one attribute.
+
+    Name a statement by its id, or a slot, e.g. "user / home".
+    """
+    _show(screen, memory.statements.history(of, **scope))
+
+
+@statements.command()
+@click.argument("id")
+@on_memory(across=True)
+def why(screen: Screen, memory: Memory, id: str, scope: dict[str, Any]) -> None:
+    """Print the turns that say a statement."""
+    turns = memory.statements.why(id, **scope)
+    lines = [f"{turn.said_at}  {turn.speaker}: {turn.text}" for turn in turns]
+    screen.answer(turns, *(lines or ["no turn says it: it was added by hand"]))
+
+
+@statements.command()
+@on_memory(across=True, may_be_empty=True)
+def proposals(screen: Screen, memory: Memory, scope: dict[str, Any]) -> None:
+    """Print what somebody wished to be forgotten.
+
+    Nothing is done until you accept it.
+    """
+    found = memory.statements.proposals(**scope)
+    lines = [
+        f"{one.id}  “{one.text}”  {len(one.statements)} statements: {', '.join(one.statements)}"
+        for one in found
+    ]
+    screen.answer(found, *(lines or ["nobody wishes anything to be forgotten"]))
+
+
+@statements.command()
+@click.argument("id")
+@click.option("--erase", is_flag=True, help="Forget the statements and their turns for good.")
+@click.confirmation_option("--yes", prompt="What the proposal means holds no longer then. Go on?")
+@on_memory()
+def accept(screen: Screen, memory: Memory, id: str, erase: bool, scope: dict[str, Any]) -> None:
+    """Do what somebody wished to be forgotten."""
+    done = memory.statements.accept(id, erase=erase, **scope)
+    ended = 0 if done is None else len(done.ended)
+    screen.answer(done, f"forgotten {id}" if done is None else f"{ended} statements ended")
+
+
+@statements.command()
+@click.argument("id")
+@on_memory()
+def refuse(screen: Screen, memory: Memory, id: str, scope: dict[str, Any]) -> None:
+    """Decide against what somebody wished to be forgotten."""
+    screen.answer(memory.statements.refuse(id, **scope), f"refused {id}")
+
+
+@statements.command()
+@click.argument("id")
+@on_memory()
+def undo(screen: Screen, memory: Memory, id: str, scope: dict[str, Any]) -> None:
+    """Take back a statement, or a decision on a proposal."""
+    memory.statements.undo(id, **scope)
+    screen.answer({"undone": id}, f"taken back {id}")
+
+
+def _show(screen: Screen, found: Sequence[Statement]) -> None:
+    lines = [f"{one.id}  {_when(one):<24}  {one.text}" for one in found]
+    screen.answer(found, *(lines or ["nothing is said to hold"]))
+
+
+def _when(one: Statement) -> str:
+    since = "" if one.valid_from is None else f"{one.valid_from:%Y-%m-%d}"
+    until = "" if one.valid_to is None else f"{one.valid_to:%Y-%m-%d}"
+    return f"{since} … {until}".strip()
+
+
+def open_digester(
+    name: str | None, url: str | None, *, ledger: Path | None = None, needs_model: bool = True
+) -> Digester:
+    """Return who reads. Raises InvalidInput if it is not known where the model is served."""
+    if name is None:
+        from agentcl.statements.rules import RuleDigester
+
+        return RuleDigester()
+    from agentcl.cli.graph import open_model
+    from agentcl.models.scripted import ScriptedModel
+    from agentcl.statements.model_digester import ModelDigester
+
+    model = open_model(name, url) if url or needs_model else ScriptedModel([], name=name)
+    if ledger is not None:
+        from agentcl.models.ledger import Ledger, RecordedModel
+
+        model = RecordedModel(model, Ledger(ledger), purpose="digest")
+    return ModelDigester(model, name=f"model:{name}")

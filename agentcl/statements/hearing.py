@@ -1,0 +1,92 @@
+"""What of a turn its speaker says himself, and means: no quotes, no questions, nothing that is only supposed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from agentcl.store.conversations import Turn
+
+_FENCE: Final = re.compile(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)", re.DOTALL)
+_QUOTED_LINE: Final = re.compile(r"^\s*(?:>|\|).*$", re.MULTILINE)
+# From such a line on, a text is somebody else's.
+_FOREIGN: Final = re.compile(
+    r"^.*(?:-{2,}\s*(?:forwarded|original) message|begin forwarded message|^from:\s.*\n(?:.*\n)?.*(?:subject|sent|to):|"
+    r"(?:pasted|paste|forwarded?|here(?:'s| is)|following|below|this) [^\n]{0,80}:\s*$|"
+    r"(?:summari[sz]e|translate|proofread|rewrite|edit|shorten|correct|check|review|fix)\b[^\n]{0,80}:\s*$).*\Z",
+    re.IGNORECASE | re.MULTILINE | re.DOTALL,
+)
+_ORDERS: Final = re.compile(
+    r"\b(?:ignore|disregard|forget|override)\b[^.!?\n]{0,30}\b(?:previous|prior|above|earlier|all|your|system)\b[^.!?\n]{0,30}"
+    r"\b(?:instruction|prompt|rule|message|direction|context)s?\b|\bsystem prompt\b|<\|",
+    re.IGNORECASE,
+)
+# What stands in quotation marks is said by somebody, unless it is a name or a word.
+_QUOTE: Final = re.compile(
+    r"\"[^\"\n]*\"|\u201c[^\u201d\n]*\u201d|\u00ab[^\u00bb\n]*\u00bb|(?<!\w)'[^'\n]{12,}'(?!\w)"
+)
+_WORDS_OF_A_NAME: Final = 3
+_SENTENCE: Final = re.compile(
+    r"(?:(?<=[!?\u2026])|(?<=(?<!\bDr)(?<!\bMr)(?<!\bMs)(?<!\bMrs)(?<!\bSt)(?<!\bno)(?<!\be\.g)(?<!\bi\.e)\.))[\"')\]]*\s+|\n+"
+)
+_HYPOTHETICAL: Final = re.compile(
+    r"\b(?:if|unless|suppose|supposing|imagine|imagining|pretend|hypothetically|wish|dream(?:s|ed|ing)?|would|wouldn't|"
+    r"might|maybe|perhaps|probably|possibly|hopefully|in theory|as if|role-?play|just kidding|kidding|joking|just joking|"
+    r"in another life|one day|some ?day|considering|thinking (?:of|about)|toying|tempted|not sure|wonder(?:ing)?|"
+    r"should i|could i|let's say|say i|for example|for instance|e\.g)\b|\b(?:i|we|he|she|they|you)'d\b|\b(?:lol|haha|jk)\b",
+    re.IGNORECASE,
+)
+_ASKING: Final = re.compile(
+    r"^\W*(?:(?:and|so|but|ok|okay|right|well|oh|hey|also|quick one|next|please)\W+)*(?:can|could|do|does|did|is|are|was|were|what|what's|how|how's|why|"
+    r"who|who's|where|when|which|whose|should|would|will|shall|have you|has|any|am i|may i|isn't|aren't|don't you)\b",
+    re.IGNORECASE,
+)
+_CURLY: Final = str.maketrans({"\u2019": "'", "\u2018": "'"})
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence that a speaker says himself."""
+
+    text: str
+    turn: int  # the place of its turn
+    is_question: bool = False
+    is_supposed: bool = False  # what it says need not be so
+
+    @property
+    def stated(self) -> str:
+        """What it states: of a question only what stands before what is asked; nothing that is only supposed."""
+        if self.is_supposed:
+            return ""
+        if not self.is_question:
+            return self.text
+        if _ASKING.match(self.text):
+            return ""
+        return self.text.rpartition(",")[0]
+
+
+def own_words(text: str) -> str:
+    """Return what of a text is its writer's own, and not quoted, pasted, or an order that somebody slipped in."""
+    if _ORDERS.search(text):
+        return ""
+    own = _FENCE.sub(" ", text.translate(_CURLY))
+    own = _QUOTED_LINE.sub(" ", own)
+    own = _FOREIGN.sub(" ", own)
+    return _QUOTE.sub(_unquoted, own)
+
+
+def sentences(turn: Turn, place: int) -> Iterator[Sentence]:
+    """Yield the sentences of a turn that its speaker says himself."""
+    for part in _SENTENCE.split(own_words(turn.text)):
+        text = " ".join(part.split())
+        if text:
+            is_question = text.rstrip("\"')]").endswith("?")
+            yield Sentence(text, place, is_question, _HYPOTHETICAL.search(text) is not None)
+
+
+def _unquoted(found: re.Match[str]) -> str:
+    inside = found.group()[1:-1].strip()
+    is_name = len(inside.split()) <= _WORDS_OF_A_NAME and inside[:1].isupper()
+    return inside if is_name else "\u2026"
