@@ -2,6 +2,7 @@
 
     python benchmarks/hostile.py
     python benchmarks/hostile.py --old FOLDER     # with the times of an older agentcl in that folder beside
+    python benchmarks/hostile.py --pairs 4        # only the last way, without and with hostile users by the same coins
 
 200 users of one tenant play 5,000 episodes. 20 of them are hostile: whenever a lesson of the operator's is shown
 to them they report a failure, else a success, and each of their episodes teaches that what helps does harm, and
@@ -31,7 +32,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from results import machine, save, table
+from results import FOLDER, machine, save, table
 
 from agentcl import Memory
 from agentcl.lessons import Lesson, read_sentence
@@ -68,7 +69,15 @@ def main() -> None:
     parser.add_argument("--old", type=Path, help="the folder of an older agentcl, to compare times")
     parser.add_argument("--episodes", type=int, default=EPISODES)
     parser.add_argument("--times", action="store_true", help="print times alone, as JSON")
+    parser.add_argument(
+        "--pairs", type=int, help="play so many pairs of the last way, and keep them"
+    )
     chosen = parser.parse_args()
+    if chosen.pairs:
+        held = json.loads((FOLDER / "hostile.json").read_text("utf-8"))
+        held["pairs"] = [paired(chosen.episodes, coins) for coins in range(chosen.pairs)]
+        save("hostile", held)
+        return
     if chosen.times:
         with_all = play(chosen.episodes, "", 2, is_attacked=True)
         print(json.dumps(medians(with_all)))
@@ -115,6 +124,21 @@ def measured(episodes: int, share: str, users: int) -> Mapping[str, Mapping[str,
             ("other coins", noise),
         )
     }
+
+
+def paired(episodes: int, coins: int) -> Mapping[str, Mapping[str, float]]:
+    """Return the mean score by thing without and with hostile users, where more have to learn alike than are hostile."""
+    pair = {}
+    for name, is_attacked in (("without", False), ("with", True)):
+        one = play(
+            episodes, *WAYS[f"shared by {HOSTILE + 1}"], is_attacked=is_attacked, coins=coins
+        )
+        by_thing: dict[str, list[float]] = {}
+        for number, score in one.scores.items():
+            by_thing.setdefault(random.Random(number).choice(THINGS), []).append(score)
+        means = {thing: statistics.mean(scores) for thing, scores in sorted(by_thing.items())}
+        pair[name] = {"all": statistics.mean(one.scores.values()), **means}
+    return pair
 
 
 def play(

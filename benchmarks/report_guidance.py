@@ -297,6 +297,9 @@ def shifts() -> str:
     return table(header, rows)
 
 
+_LOST: Final = 0.05  # of a mean score
+
+
 def hostile() -> str:
     """What hostile users of a tenant change for the others, and what keeping users apart costs."""
     found = result("hostile")
@@ -309,7 +312,25 @@ def hostile() -> str:
     times = ", ".join(f"{verb} {one['ratio']:.2f}" for verb, one in found["times"].items())
     return (
         f"{table(header, rows)}\n{found['hostile']} of {found['users']} users are hostile, in {found['episodes']:,} "
-        f"episodes. Times against an agentcl that did not keep users apart: {times}.\n"
+        f"episodes. Times against an agentcl that did not keep users apart: {times}.\n\n{_pairs(found['pairs'])}\n"
+    )
+
+
+def _pairs(pairs: Sequence[Mapping[str, Mapping[str, float]]]) -> str:
+    """Say what hostile users cost by the same coins, and in how many situations."""
+    scores = "; ".join(f"{one['without']['all']:.3f} and {one['with']['all']:.3f}" for one in pairs)
+    lost = [
+        [
+            name
+            for name in one["with"]
+            if name != "all" and one["without"][name] - one["with"][name] > _LOST
+        ]
+        for one in pairs
+    ]
+    each = " and ".join([", ".join(str(len(names)) for names in lost[:-1]), str(len(lost[-1]))])
+    return (
+        f"Mean scores of {len(pairs)} pairs with the same coins, shared by 21, without and with hostile users: {scores}. In {each} of "
+        f"8 kinds of situation the score fell by more than {_LOST:g}; in the others it stayed."
     )
 
 
