@@ -63,6 +63,12 @@ def unpack(packed: bytes) -> array[float]:
     return values
 
 
+def has_direction(packed: bytes) -> bool:
+    """Return whether a packed vector can be compared with others: `pack` makes no other."""
+    values = unpack(packed)
+    return any(values) and math.isfinite(sum(values))
+
+
 def dimension(packed: bytes) -> int:
     """Return how many numbers a packed vector holds."""
     return len(packed) // 4

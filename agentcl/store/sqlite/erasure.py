@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Final
 
 from agentcl.errors import EraseIncomplete, NotFound, StoreUnavailable
 from agentcl.store.base import Erasure, Removed, Store, Writing
+from agentcl.store.fields import fits
 from agentcl.store.records import Scope, ScopeView, from_micros
 from agentcl.store.rows import Row
 from agentcl.store.sqlite import jobs
@@ -74,8 +75,26 @@ def finish(store: Store, database: Database, before: Callable[[], object]) -> No
 def _due(database: Database) -> dict[str, list[str]]:
     """Return the notes of what is still to be done, and the records that each has still to remove."""
     rows = database.read("SELECT key, value FROM meta WHERE key GLOB ?", (f"{_DUE}*",))
-    # A note of an earlier version says "1".
-    return {str(key): [] if value == "1" else json.loads(str(value)) for key, value in rows}
+    read = {str(key): _ids(value) for key, value in rows}
+    return {key: ids for key, ids in read.items() if ids is not None}
+
+
+def faults(database: Database) -> Iterator[str]:
+    """Yield in words which notes cannot be read, so that what they name may still be there."""
+    for key, value in database.read("SELECT key, value FROM meta WHERE key GLOB ?", (f"{_DUE}*",)):
+        if _ids(value) is None:
+            yield f"the note {str(key)!r} of what is to be forgotten cannot be read; forget it again"
+
+
+def _ids(value: object) -> list[str] | None:
+    """Return the records that a note names; None if it cannot be read."""
+    if value == "1":  # of an earlier version
+        return []
+    try:
+        ids = json.loads(str(value))
+    except (ValueError, RecursionError):
+        return None
+    return ids if fits(tuple[str, ...])(ids) else None
 
 
 class _Removal:
@@ -105,7 +124,8 @@ class _Removal:
         while self.left and time.monotonic() < self._begun + STEP_S:
             id = self.left[-1]
             derived = self._database.read("SELECT record_id FROM source WHERE source_id = ?", (id,))
-            first = [str(other) for (other,) in derived if other not in self._source_of]
+            named = (str(other) for (other,) in derived)  # whatever a damaged row holds
+            first = [other for other in named if other not in self._source_of]
             self._source_of.update(dict.fromkeys(first, id))
             if first:
                 self.left += first

@@ -37,7 +37,10 @@ class SqliteReembedding(Reembedding):
 
     def _is_begun(self) -> bool:
         held = self._store.meta("encoder_next")
-        return held is not None and EncoderSpec.from_json(json.loads(held)) == self._spec
+        try:
+            return held is not None and EncoderSpec.from_json(json.loads(held)) == self._spec
+        except (ValueError, RecursionError, TypeError):  # it is begun anew
+            return False
 
     def _begin(self) -> None:
         with self._store.writing() as writing:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeGuard, TypeVar, cast
 
 from agentcl.errors import NotFound, StoreCorrupt, StoreReadOnly
 from agentcl.store.base import Copy, Erasure, Store
@@ -22,6 +22,7 @@ from agentcl.store.sqlite.database import Database
 from agentcl.store.sqlite.locks import held_lock, is_held
 from agentcl.store.sqlite.reembedding import SqliteReembedding
 from agentcl.store.sqlite.writing import SqliteWriting
+from agentcl.store.vectors import dimension, has_direction
 
 T = TypeVar("T")
 FILE: Final = "journal.db"
@@ -84,6 +85,7 @@ class SqliteStore(Store):
     def faults(self) -> Iterator[str]:
         yield from health.faults(self.database)
         yield from jobs.faults(self.database)
+        yield from erasure.faults(self.database)
 
     # Reading
 
@@ -249,9 +251,12 @@ class SqliteStore(Store):
         sql = (
             f"SELECT {_COLUMNS} FROM {_FROM} WHERE r.seq > ?{chosen} ORDER BY r.seq LIMIT {_BATCH}"
         )
-        while rows := self.database.read(sql, (seq, *(kinds or ()))):
+        rows = self.database.read(sql, (seq, *(kinds or ())))
+        while rows:
             yield from map(_row, rows)
-            seq = cast(int, rows[-1][0])
+            if len(rows) < _BATCH:
+                return  # a search after each write would ask twice, for nothing
+            rows = self.database.read(sql, (rows[-1][0], *(kinds or ())))
 
     def with_derived(self, ids: Sequence[str]) -> set[str]:
         sql = f"SELECT DISTINCT source_id FROM source WHERE source_id IN ({_marks(ids)})"
@@ -274,9 +279,9 @@ class SqliteStore(Store):
                         f"the vector of row {number} has {len(data) // 4} dimensions, not {spec}; "
                         "run `agentcl reembed` to compute all vectors anew"
                     )
-                if type(data) is not bytes or zlib.crc32(data) != crc:
+                if not _is_sound(data, crc):
                     raise StoreCorrupt(
-                        f"the vector of row {number} does not match its checksum; "
+                        f"the vector of row {number} does not match its checksum, or holds what none can; "
                         "run `agentcl reembed` to compute all vectors anew"
                     )
                 found[number] = data, given == 1
@@ -284,15 +289,18 @@ class SqliteStore(Store):
 
     def encodings(self, hashes: Sequence[bytes]) -> dict[bytes, bytes]:
         found: dict[bytes, bytes] = {}
+        spec = self.encoder()
         for some in _some(hashes):
             # One for each, found by the index: a text that an agent sees in every episode is in many rows.
             sql = (
                 f"WITH asked (hash) AS (VALUES {', '.join(['(?)'] * len(some))})"
-                " SELECT hash, (SELECT v.data FROM record AS r JOIN vector AS v USING (seq)"
-                " WHERE r.content_hash = hash AND NOT v.given LIMIT 1) FROM asked"
+                " SELECT hash, data, crc FROM asked JOIN vector ON seq = (SELECT v.seq FROM record AS r"
+                " JOIN vector AS v USING (seq) WHERE r.content_hash = hash AND NOT v.given LIMIT 1)"
             )
-            rows = cast(Iterable[tuple[bytes, bytes | None]], self.database.read(sql, some))
-            found.update((hash, vector) for hash, vector in rows if vector is not None)
+            for hash, data, crc in self.database.read(sql, some):
+                # Else the damage of one row would be that of whoever says the same.
+                if _is_sound(data, crc) and spec is not None and dimension(data) == spec.dim:
+                    found[cast(bytes, hash)] = data
         return found
 
     def seq_of(self, record: Record) -> int:
@@ -395,6 +403,11 @@ class SqliteStore(Store):
         if not found:
             raise NotFound(f"no job {id!r} is visible from this scope")
         return found[0]
+
+
+def _is_sound(data: object, crc: object) -> TypeGuard[bytes]:
+    """Return whether a vector is what was written, and one that can be compared."""
+    return type(data) is bytes and zlib.crc32(data) == crc and has_direction(data)
 
 
 _FOREVER: Final = (1 << 63) - 1
