@@ -150,7 +150,6 @@ def search(
     limit = check_count(limit, "limit")
     chosen = check_a(Filter() if chosen is None else chosen, Filter, "chosen")
     asked_for = check_text(text, "what is searched for")
-    asked_for = check_text(text, "what is searched for")
     query = Query(view=view, text=read_of(asked_for), kinds=_KINDS[by])
     mode = opened.journal.mode()
     folder = claim(opened.retriever.folder / _FOLDER, mode=mode)

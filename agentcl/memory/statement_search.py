@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from agentcl.errors import EncoderMismatch, EncoderUnavailable
+from agentcl.errors import EncoderMismatch, EncoderUnavailable, StoreCorrupt
 from agentcl.memory.opened import Opened
+from agentcl.store.base import Store
 from agentcl.store.conversations import Statement
 from agentcl.store.rows import mismatch
 from agentcl.store.vectors import unpack
+from agentcl.text.asked import read_of
 from agentcl.text.function_words import content_terms
 from agentcl.text.terms import terms
 
@@ -28,6 +30,7 @@ def search(
     """
     if not statements:
         return []
+    query = read_of(query)
     words = _by_words(query, statements)
     meaning = None if opened.is_lexical else _by_meaning(opened, query, statements)
     scores = (
@@ -64,7 +67,7 @@ def _by_meaning(opened: Opened, query: str, statements: Sequence[Statement]) -> 
     except EncoderUnavailable:
         return None
     seqs = {one.id: journal.seq_of(one) for one in statements}
-    vectors = journal.vectors(list(seqs.values()))
+    vectors = _vectors(journal, list(seqs.values()))
     nothing = (0.0,) * held.dim
     matrix = np.array(
         [
@@ -77,3 +80,14 @@ def _by_meaning(opened: Opened, query: str, statements: Sequence[Statement]) -> 
     norms = np.linalg.norm(matrix, axis=1) * (np.linalg.norm(asked) or 1.0)
     cosines = (matrix @ asked) / np.where(norms > 0, norms, 1.0)
     return [float(max(0.0, min(1.0, one))) for one in cosines]
+
+
+def _vectors(journal: Store, seqs: Sequence[int]) -> dict[int, bytes]:
+    """Return the vectors of rows; a damaged one, which `agentcl doctor` names, is left out."""
+    try:
+        return journal.vectors(seqs)
+    except StoreCorrupt:
+        if len(seqs) == 1:
+            return {}
+    half = len(seqs) // 2
+    return _vectors(journal, seqs[:half]) | _vectors(journal, seqs[half:])

@@ -14,7 +14,9 @@ from click.testing import CliRunner
 
 from agentcl import AgentclError, Memory
 from agentcl.cli.main import main
+from agentcl.retrieval.encoders.hashing import HashingEncoder
 from agentcl.retrieval.modes import Mode
+from agentcl.statements import RuleDigester
 from agentcl.store.sqlite.store import FILE
 from tests.integration.test_damaged_rows import MODES, lived, serve
 
@@ -196,3 +198,26 @@ def test_a_healthy_folder_has_no_problems(lived: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(lived, tmp_path / "m")
     assert told(folder) == ""
     assert json.loads(str(rows(folder, "SELECT value FROM meta WHERE key = 'encoder'")[0][0]))
+
+
+class Meaning(HashingEncoder):
+    """An encoder that says of itself that it compares meaning."""
+
+    is_lexical = False
+
+
+def test_a_statement_with_a_damaged_vector_is_found_by_its_words(tmp_path: Path) -> None:
+    with Memory(tmp_path / "m", encoder=Meaning(16), durability="normal") as memory:
+        memory.remember(
+            [{"role": "user", "content": "I live in Gent. I'm allergic to nuts."}], user="ada"
+        )
+        ada = memory.scoped(user="ada")
+        ada.statements.digest(RuleDigester())
+        assert len(ada.statements.list()) == 2
+        change(
+            tmp_path / "m",
+            "UPDATE vector SET crc = 0 WHERE seq IN (SELECT seq FROM record WHERE kind = 'statement' AND body LIKE ?)",
+            "%Gent%",
+        )
+        for question, word in (("Gent", "Gent"), ("allergic to nuts", "nuts")):
+            assert word in ada.statements.search(question)[0].statement.text
