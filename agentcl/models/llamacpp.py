@@ -90,7 +90,10 @@ class LlamaCppChat:
         )
 
     def stream(self, messages: Sequence[Message], *, sampling: Sampling = GREEDY) -> Iterator[str]:
-        """Yield the answer piece by piece; closing the iterator stops the model. Raises as `chat`."""
+        """Yield the answer piece by piece; closing the iterator stops the model. Raises as `chat`.
+
+        A character that is several tokens, such as a rare emoji, may be missing: llama-cpp-python leaves it out of streams.
+        """
         with self._lock:
             events = self._asked(messages, sampling, None, is_streamed=True)
             yield from held_back(filter(None, map(piece_of, events)), sampling.stop)
