@@ -147,7 +147,7 @@ class EpisodeRecorder:
         self._rng = random.Random(f"{episode.task}:{seed}" if seed is not None else None)
         self._exposures: dict[str, Exposure] = {}
         self._finder, self._demonstrated = Finder(records, episode), Demonstrated()
-        self._on_actions: dict[str, float] = {}  # lessons that were shown before something was done
+        self._on_actions: dict[str, None] = {}  # lessons that were shown before something was done
         self._in_vain: dict[str, int] = {}  # how often an action was taken that gained nothing
         self._shown: tuple[str, ...] = ()
         self._documents: tuple[str, ...] = ()
@@ -247,15 +247,15 @@ class EpisodeRecorder:
             application=self.record.application,
             world=self.record.world,
         )
+        # What was told on an action stays, although what is seen then does not speak of it.
+        on_actions = dict.fromkeys((id for id in self._on_actions if id in state.lessons), 1.0)
         place = Place(
             text="\n".join((seen, *actions)),
             application=self.record.application,
             cluster=self.record.cluster,
             world=self.record.world,
             view=view,
-            # What was told on an action stays, although what is seen then does not speak of it.
-            matched=matches.by_id
-            | {id: share for id, share in self._on_actions.items() if id in state.lessons},
+            matched={**matches.by_id, **on_actions},
         )
         in_vain = [action for action, times in self._in_vain.items() if times >= _STUCK]
         chosen = choose(
@@ -274,7 +274,7 @@ class EpisodeRecorder:
         before = set(self._exposures)
         self._exposures.update({one.guidance: one for one in chosen.exposures})
         if about_to:
-            self._on_actions |= {one.guidance.id: 1.0 for one in chosen.shown}
+            self._on_actions.update(dict.fromkeys(one.guidance.id for one in chosen.shown))
         stay = tuple(line_of(state.lessons[id].guidance) for id in standing)
         self._shown = (*standing, *(offer.guidance.id for offer in chosen.shown))
         if demonstrations:
