@@ -9,6 +9,7 @@ every lesson. Customers use the usual phrasings, and in the last fifth of a life
 - none: nothing is remembered.
 - rules: the true policy on such tickets stands in the prompt. What a perfect memory could be worth.
 - outcomes: `OutcomeTeacher` proposes lessons from what followed what; agentcl keeps those that hold.
+- again: as outcomes, and lessons are recalled once more before an action that changes something.
 - taught: the player itself proposes them: the model as `Teacher` asks it, the clerk what it learned.
 
 Answers of a model are kept in `.bench`, so that a run which was cut off asks nothing twice. Solved is a ticket with the score 1.0.
@@ -33,7 +34,7 @@ from agentcl.envs.acting import Actor
 from agentcl.models import CachedModel, ChatModel
 from agentcl.store import Episode
 
-MEMORIES: Final = ("none", "rules", "outcomes", "taught")
+MEMORIES: Final = ("none", "rules", "outcomes", "again", "taught")
 DOMAIN: Final = DeskDomain()
 
 
@@ -79,11 +80,13 @@ def main() -> None:
 def life(model: ChatModel | None, name: str, seed: int, asked: argparse.Namespace) -> list[Episode]:
     """Play one life in one shop."""
     actor, itself = player(model)
-    teachers: dict[str, Distiller] = {"outcomes": OutcomeTeacher(), "taught": itself}
+    teachers: dict[str, Distiller] = {
+        "outcomes": OutcomeTeacher(), "again": OutcomeTeacher(), "taught": itself,
+    }  # fmt: skip
     environment, played = DOMAIN.make(), list[Episode]()
     with tempfile.TemporaryDirectory() as folder, Memory(folder, encoder=asked.encoder) as memory:
         acting = Told(actor, DOMAIN) if name == "rules" else actor
-        agent = Agent(memory, acting, teacher=teachers.get(name))
+        agent = Agent(memory, acting, teacher=teachers.get(name), looks_again=name == "again")
         for item in items(80 + seed, asked.family, asked.episodes, seed):
             played.append(
                 agent.play(environment, item.task, seed=item.seed, world=f"shop {80 + seed}")

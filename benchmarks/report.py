@@ -461,7 +461,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "guidance": report_guidance.guidance,
     "matching": report_guidance.matching,
     "alike": report_guidance.alike,
-    "as-nearest": report_guidance.as_nearest,
+    "nearest": report_guidance.as_nearest,
     "alarms": report_guidance.alarms,
     "guidance_bars": report_guidance.guidance_bars,
     "transfer": report_guidance.transfer,

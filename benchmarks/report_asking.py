@@ -20,6 +20,7 @@ _MEMORIES: Final[dict[str, str]] = {
     "outcomes": "guidance, taught by `OutcomeTeacher`",
     "all-shown": "all that `OutcomeTeacher` proposed, unselected",
     "edited": "guidance, taught by `OutcomeTeacher`, its lessons worded or refused by the model",
+    "again": "the same, with lessons recalled once more before something is changed",
     "taught": "guidance, taught by the model itself",
 }
 

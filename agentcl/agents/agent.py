@@ -21,7 +21,7 @@ from agentcl.agents.student import ModelAct, Plan
 from agentcl.agents.supervisor import Familiarity, Supervisor
 from agentcl.agents.teacher import Correction, Distiller, Review
 from agentcl.envs.acting import Act, Actor, Situation, act_until_over
-from agentcl.envs.base import Domain, Environment, Observation, Outcome, Split, Task
+from agentcl.envs.base import Domain, Environment, Foreseen, Observation, Outcome, Split, Task
 from agentcl.errors import InvalidInput
 from agentcl.memory.episode import EpisodeRecorder
 from agentcl.store.checks import WriteScope, check_count, check_scope
@@ -86,6 +86,8 @@ class Agent:
         documents: passages that are searched for at each step.
         demonstrations: past stretches that are taken for each situation (`EpisodeRecorder.recall`). A model that was
             trained on the form of its prompts is shown none.
+        looks_again: whether lessons are recalled once more before an action that may change something, as the environment
+            tells (`Foreseen`). Where there are new ones, the student is asked again.
         count_tokens: of the model.
         name: of the model that acts.
         fingerprint: of its weights; kept with each episode.
@@ -108,6 +110,7 @@ class Agent:
         budget: Budget | None = None,
         documents: int = 0,
         demonstrations: int = 0,
+        looks_again: bool = False,
         count_tokens: TokenCounter = estimate_tokens,
         name: str = "",
         fingerprint: str = "",
@@ -121,6 +124,7 @@ class Agent:
         self.budget = budget or Budget()
         self.documents, self._count_tokens = documents, count_tokens
         self.demonstrations = check_count(demonstrations, "demonstrations", least=0)
+        self.looks_again = looks_again
         self._name, self._fingerprint = name, fingerprint
         self.clock = clock
         self._scope = scope
@@ -169,7 +173,7 @@ class Agent:
             is_frozen=is_frozen,
             **self._scope,
         ) as episode:
-            acting = _Acting(self, episode, lane)
+            acting = _Acting(self, episode, lane, environment)
             start = Situation(seen.goal, seen.text, task=task, seed=seed)
             end = act_until_over(environment, acting, start, on_step=acting.keep)
             score = environment.score()
@@ -288,9 +292,12 @@ class Agent:
 class _Acting:
     """One episode of an agent: it recalls, and lets act and look on who is to in its lane."""
 
-    def __init__(self, agent: Agent, episode: EpisodeRecorder, lane: Lane) -> None:
+    def __init__(
+        self, agent: Agent, episode: EpisodeRecorder, lane: Lane, environment: Environment
+    ) -> None:
         self.over = ""  # the part of the budget that is used up
         self._agent, self._episode, self._lane = agent, episode, lane
+        self._environment = environment
         self._started = agent.clock()
         self._plan = ""
         self._by = ""  # who chose the last action
@@ -304,7 +311,17 @@ class _Acting:
         if self._lane == "reviewed" and not self._plan:
             self._plan = self._planned(situation)
             situation = replace(situation, plan=self._plan)
-        return self._chosen(situation)
+        act = self._chosen(situation)
+        if act is None or not (self._agent.looks_again and self._is_change(act.action)):
+            return act
+        told = self._episode.recall(
+            self._text(situation), about_to=act.action, actions=situation.actions or ()
+        )
+        return self._chosen(replace(situation, guidance=told.lessons)) if told.new else act
+
+    def _is_change(self, action: str) -> bool:
+        environment = self._environment
+        return not isinstance(environment, Foreseen) or environment.changes(action)
 
     def keep(self, situation: Situation, act: Act, outcome: Outcome) -> None:
         """Record a step."""
@@ -321,10 +338,9 @@ class _Acting:
     def _recall(self, situation: Situation) -> Situation:
         """Return the situation with what memory has to say of it."""
         agent = self._agent
-        told = [outcome for _, outcome in situation.history[-_LAST_SEEN:]]
         is_reader = getattr(agent.student, "instructions", None) != ""
         recalled = self._episode.recall(
-            "\n".join([situation.goal, situation.first, *told]),
+            self._text(situation),
             actions=situation.actions or (),
             documents=agent.documents,
             demonstrations=agent.demonstrations if is_reader else 0,
@@ -336,6 +352,11 @@ class _Acting:
             plan=self._plan,
             stretches=recalled.demonstrations,
         )
+
+    def _text(self, situation: Situation) -> str:
+        """Return what lessons are recalled for."""
+        told = [outcome for _, outcome in situation.history[-_LAST_SEEN:]]
+        return "\n".join([situation.goal, situation.first, *told])
 
     def _chosen(self, situation: Situation) -> Act | None:
         """Return the next action; who chose it is noted."""

@@ -160,7 +160,7 @@ class _Work:
         self._done: dict[str, str] = {}  # by call, what came of it
         self.usage, self.stopped = NO_USAGE, ""
         self._agent, self._episode, self._task = agent, episode, task
-        self._told, self._seen = set(recalled.lessons), task
+        self._seen = task
         self._turns, self._vain, self._started = 0, 0, time.monotonic()
 
     def until_over(self) -> str:
@@ -219,10 +219,9 @@ class _Work:
         changes = [call.line for call in wanted if _is_change(call)]
         if not changes:
             return None
-        recalled = self._episode.recall("\n".join([self._task, self._seen, *changes]))
-        new = tuple(lesson for lesson in recalled.lessons if lesson not in self._told)
-        self._told.update(new)
-        return replace(recalled, lessons=new) if new else None
+        seen = "\n".join(dict.fromkeys((self._task, self._seen)))
+        recalled = self._episode.recall(seen, about_to="\n".join(changes))
+        return replace(recalled, lessons=recalled.new) if recalled.new else None
 
     def _result(self, call: Wanted, news: EpisodeRecall | None) -> ToolResult:
         fate, told = self._come_of(call, news)

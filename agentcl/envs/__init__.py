@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         Determinism,
         Domain,
         Environment,
+        Foreseen,
         Instructive,
         Observation,
         Oracle,
@@ -94,7 +95,7 @@ if TYPE_CHECKING:
 __all__ = [
     "READ_ONLY", "SPLITS", "Act", "Actor", "Arrival", "Bounded", "Bounds", "DeskDomain", "Determinism", "Domain",
     "EngineEnvironment", "Environment", "EnvironmentBatch", "ExcytinDomain", "Finding",
-    "FromGymnasium", "IncidentDomain", "IncidentLogsDomain", "Instructive", "IsolatedEnvironment",
+    "Foreseen", "FromGymnasium", "IncidentDomain", "IncidentLogsDomain", "Instructive", "IsolatedEnvironment",
     "Names", "NullPolicy", "Observation", "Oracle", "OraclePolicy", "Outcome", "Played", "Policy",
     "Pools", "Question", "QuestionStream", "RandomPolicy", "ReplayPolicy", "Score", "Situation",
     "Split", "StreamItem", "Task", "TaskStream", "TauBenchDomain", "ToGymnasium", "act_until_over",
@@ -111,7 +112,7 @@ __all__ = [
 if not TYPE_CHECKING:
     __getattr__, __dir__ = _face(__name__, {
         "acting": "Act Actor Situation act_until_over",
-        "base": "SPLITS Bounded Bounds Determinism Domain Environment Instructive Observation Oracle Outcome Score Split Task",
+        "base": "SPLITS Bounded Bounds Determinism Domain Environment Foreseen Instructive Observation Oracle Outcome Score Split Task",
         "batch": "EnvironmentBatch",
         "checking": "Finding check",
         "engines": "EngineEnvironment",

@@ -127,6 +127,15 @@ class Environment(Protocol):
 
 
 @runtime_checkable
+class Foreseen(Protocol):
+    """An environment that says what an action would do. Where one does not, any action may change something."""
+
+    def changes(self, action: str) -> bool:
+        """Return whether an action may change something, and does not only look."""
+        ...
+
+
+@runtime_checkable
 class Oracle(Protocol):
     """Knows what solves a task. Kept apart from the environment, so that no agent can ask it."""
 

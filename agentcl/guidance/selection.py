@@ -96,6 +96,7 @@ def choose(
     decided: Mapping[str, Exposure] | None = None,
     actions: Collection[str] = (),
     in_vain: Collection[str] = (),
+    standing: Collection[str] = (),
 ) -> Choice:
     """Return the lessons that are expected to help most for their tokens, none if none is.
 
@@ -110,13 +111,24 @@ def choose(
         decided: coins of this episode that were thrown already; they are not thrown again.
         actions: that can be taken, if they are known.
         in_vain: actions of this episode that no lesson should say again.
+        standing: lessons that stay in the prompt whatever is chosen. They are not in the choice, take room, and count
+            among those on trial.
     """
+    there = [_standing(state, place, id, count_tokens) for id in standing]
+    budget_tokens -= sum(offer.tokens for offer in there)
     found = [
         offer
         for offer in _offers(state, place, count_tokens, price, is_frozen=is_frozen)
-        if can_be_done(offer.guidance, actions, in_vain)
+        if can_be_done(offer.guidance, actions, in_vain) and offer.guidance.id not in standing
     ]
-    offers = _on_trial(_without_needless(_without_beaten(state, _without_twins(found), place)))
+    found = [*there, *found]
+    offers = [
+        offer
+        for offer in _on_trial(
+            _without_needless(_without_beaten(state, _without_twins(found), place))
+        )
+        if offer.guidance.id not in standing
+    ]
     held = decided or {}
     drawn: list[Offer] = []
     withheld: list[Offer] = []
@@ -125,8 +137,9 @@ def choose(
         is_drawn = before.is_shown if before else rng.random() < offer.probability
         (drawn if is_drawn else withheld).append(offer)
     shown, left_out = _pack(drawn, budget_tokens, held)
-    # What stood there before comes first, so that a server's prefix cache still knows the head.
-    shown.sort(key=lambda offer: (offer.guidance.id not in held, offer.number))
+    # What stood there before comes first, in its order, so that a server's prefix cache still knows the head.
+    places = {id: place for place, id in enumerate(held)}
+    shown.sort(key=lambda offer: (places.get(offer.guidance.id, len(places)), offer.number))
     exposures = [
         held.get(offer.guidance.id)
         or Exposure(offer.guidance.id, offer.probability, is_shown, tokens=offer.tokens)
@@ -160,6 +173,14 @@ def _offers(
             found.append(Offer(guidance, held.number, belief, probability, gain, tokens))
     found.sort(key=lambda offer: (-offer.gain / offer.tokens, offer.number))
     return found
+
+
+def _standing(state: GuidanceState, place: Place, id: str, count_tokens: TokenCounter) -> Offer:
+    """Return what stands in the prompt, as an offer."""
+    held = state.lessons[id]
+    belief = state.belief(id, cluster=place.cluster, world=place.world, view=place.view)
+    tokens = count_tokens(line_of(held.guidance)) + 1
+    return Offer(held.guidance, held.number, belief, 1.0, belief.uplift, tokens)
 
 
 def can_be_done(guidance: Guidance, actions: Collection[str], in_vain: Collection[str]) -> bool:

@@ -68,6 +68,7 @@ class EpisodeRecall:
         Stretch, ...
     ] = ()  # by a coin, to measure the worth of showing them
     explain: Callable[[str], str] | None = None  # why a lesson, by its id, is not shown
+    new: tuple[str, ...] = ()  # of the lessons, those that the episode was not shown before
     nearest: tuple[str, ...] = ()  # where none is shown: the lessons that came nearest
 
     def __repr__(self) -> str:
@@ -146,6 +147,7 @@ class EpisodeRecorder:
         self._rng = random.Random(f"{episode.task}:{seed}" if seed is not None else None)
         self._exposures: dict[str, Exposure] = {}
         self._finder, self._demonstrated = Finder(records, episode), Demonstrated()
+        self._on_actions: dict[str, None] = {}  # lessons that were shown before something was done
         self._in_vain: dict[str, int] = {}  # how often an action was taken that gained nothing
         self._shown: tuple[str, ...] = ()
         self._documents: tuple[str, ...] = ()
@@ -201,6 +203,7 @@ class EpisodeRecorder:
         self,
         situation: str,
         *,
+        about_to: str = "",
         actions: Sequence[str] = (),
         documents: int = 0,
         query: str | None = None,
@@ -213,9 +216,14 @@ class EpisodeRecorder:
         within the same budget. What a lesson says to do is not told where that action cannot be taken, nor once
         it was taken twice in vain.
 
+            recalled = episode.recall(situation, about_to="refund order A17")
+            if recalled.new: ...  # let the agent decide again
+
         Args:
             situation: what the agent sees, its goal too where that matters. Of one of more than 20,000 characters,
                 the first and the last 10,000 are read.
+            about_to: what it is going to do. Lessons on that are added, for the rest of the episode. All that were shown
+                last stay in their places, also those that do not speak of it, and the new ones stand behind them.
             actions: what it could do; a lesson on what has to come before one of them applies as well.
             documents: how many passages to search for.
             query: what to search for; default: the situation.
@@ -229,22 +237,25 @@ class EpisodeRecorder:
         self._check_open()
         check_count(demonstrations, "demonstrations", least=0)
         state, view = self._state(), self.scope.view()
-        seen = read_of(situation)
+        seen = read_of(f"{situation}\n{about_to}" if about_to else situation)
+        standing = [id for id in self._shown if id in state.lessons] if about_to else []
         matches = self._match(
             state,
             seen,
             view,
-            actions=actions,
+            actions=(*actions, about_to) if about_to else actions,
             application=self.record.application,
             world=self.record.world,
         )
+        # What was told on an action stays, although what is seen then does not speak of it.
+        on_actions = dict.fromkeys((id for id in self._on_actions if id in state.lessons), 1.0)
         place = Place(
             text="\n".join((seen, *actions)),
             application=self.record.application,
             cluster=self.record.cluster,
             world=self.record.world,
             view=view,
-            matched=matches.by_id,
+            matched={**matches.by_id, **on_actions},
         )
         in_vain = [action for action, times in self._in_vain.items() if times >= _STUCK]
         chosen = choose(
@@ -258,11 +269,17 @@ class EpisodeRecorder:
             decided=self._exposures,
             actions=actions,
             in_vain=in_vain,
+            standing=standing,
         )
+        before = set(self._exposures)
         self._exposures.update({one.guidance: one for one in chosen.exposures})
-        self._shown = tuple(offer.guidance.id for offer in chosen.shown)
+        if about_to:
+            self._on_actions.update(dict.fromkeys(one.guidance.id for one in chosen.shown))
+        stay = tuple(line_of(state.lessons[id].guidance) for id in standing)
+        self._shown = (*standing, *(offer.guidance.id for offer in chosen.shown))
         if demonstrations:
-            self._demonstrate(seen, demonstrations, self._budget_tokens - chosen.tokens)
+            taken = chosen.tokens + sum(self._exposures[id].tokens for id in standing)
+            self._demonstrate(seen, demonstrations, self._budget_tokens - taken)
         found = None
         if documents:
             found = self._search(query or situation, self.scope.view(), limit=documents)
@@ -270,6 +287,8 @@ class EpisodeRecorder:
             self._all_documents.update(dict.fromkeys(self._documents))
 
         def explain(id: str) -> str:
+            if id in standing:
+                return "it is shown"
             if id not in state.lessons or not view.sees(state.lessons[id].guidance.scope):
                 raise NotFound(f"there is no lesson {id!r}; `agentcl guidance list` shows them")
             return why_not(
@@ -284,11 +303,16 @@ class EpisodeRecorder:
                 count_tokens=self._count_tokens,
             )
 
-        near = () if chosen.shown or chosen.withheld else islice(matches.read or (), _NEAREST)
+        new = tuple(line_of(one.guidance) for one in chosen.shown if one.guidance.id not in before)
+        near = (
+            ()
+            if standing or chosen.shown or chosen.withheld
+            else islice(matches.read or (), _NEAREST)
+        )
         nearest = tuple(line_of(state.lessons[id].guidance) for id in near)
         past = self._demonstrated if demonstrations else Demonstrated()
         return EpisodeRecall(
-            chosen.lines, chosen, found, past.shown, past.withheld, explain, nearest
+            (*stay, *chosen.lines), chosen, found, past.shown, past.withheld, explain, new, nearest
         )
 
     def _demonstrate(self, situation: str, limit: int, budget_tokens: int) -> None:

@@ -17,7 +17,7 @@ from agentcl.agents.supervisor import Supervisor
 from agentcl.agents.teacher import Correction, Distilled, Review
 from agentcl.agents.transcript import Transcript
 from agentcl.envs.acting import Act, Situation
-from agentcl.envs.base import Task
+from agentcl.envs.base import Determinism, Observation, Outcome, Score, Task
 from agentcl.envs.domains.incidents.domain import IncidentEnvironment, IncidentOracle
 from agentcl.errors import EnvironmentFailed, InvalidInput, ModelUnavailable
 from agentcl.lessons import Lesson, read_sentence
@@ -291,3 +291,74 @@ def test_no_past_stretch_is_taken_for_who_asks_for_none_or_reads_none(memory: Me
         assert not any(one.demonstrations for one in played)
     with pytest.raises(InvalidInput, match="demonstrations"):
         Agent(memory, Imitator(), demonstrations=-1)
+
+
+class Ward:
+    """A world that lists no actions: a queue is to be paused before it is drained."""
+
+    name = "ward"
+    determinism: Determinism = "bitwise"
+
+    def reset(self, task: Task, *, seed: int) -> Observation:
+        self._done: list[str] = []
+        return Observation("Something is wrong with Tavon.", goal="clear it")
+
+    def step(self, action: str) -> Outcome:
+        self._done.append(action)
+        return Outcome(Observation("Done."), 0.0, action.startswith("drain"), len(self._done) > 3)
+
+    def admissible_actions(self, limit: int | None = None) -> None:
+        return None
+
+    def score(self) -> Score:
+        value = float(self._done[-2:] == ["pause the queue Tavon", "drain the queue Tavon"])
+        return Score(value, value, value > 0)
+
+    def close(self) -> None:
+        """There is nothing to release."""
+
+
+class ForeseenWard(Ward):
+    """One that says that nothing changes."""
+
+    def changes(self, action: str) -> bool:
+        return False
+
+
+class Rash:
+    """Drains the queue, unless guidance says to pause it first and that was not done."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, ...]] = []
+
+    def act(self, situation: Situation) -> ModelAct:
+        self.told.append(situation.guidance)
+        is_paused = any(action.startswith("pause") for action, _ in situation.history)
+        is_told = any("pause it" in line for line in situation.guidance)
+        verb = "pause" if is_told and not is_paused else "drain"
+        return ModelAct(f"{verb} the queue Tavon", "", Usage(1, 100, 10, 0.1))
+
+
+@pytest.mark.parametrize(
+    ("ward", "looks_again", "score"),
+    [(Ward(), True, 1.0), (Ward(), False, 0.0), (ForeseenWard(), True, 0.0)],
+    ids=["looks again", "does not", "nothing would change"],
+)
+def test_lessons_on_what_would_be_done_are_told_before_it_is_done(
+    memory: Memory, ward: Ward, looks_again: bool, score: float
+) -> None:
+    memory.lessons.add("When something is wrong, look closer.", author="one")
+    memory.lessons.add("Before you drain a queue, pause it.", author="other")
+    student = Rash()
+    agent = Agent(memory, student, teacher=None, looks_again=looks_again)
+    task = Task("ward", "queue", 0)
+    seeds = (seed for seed in range(100) if agent.play(ward, task, seed=seed).score == score)
+    seed = next(seeds)
+    student.told.clear()
+    played = agent.play(ward, task, seed=seed)
+    assert played.score == score
+    if score:
+        first, again, *rest = student.told
+        assert again == (*first, "Before you drain a queue, pause it.")
+        assert all(told == again for told in rest)
+        assert played.usage["act"].calls == len(student.told) == 3

@@ -43,11 +43,16 @@ class Clerk:
 
     def __init__(self) -> None:
         self._last = ""  # what was done last
+        self._asked = 0  # after how many steps it was chosen
 
     def act(self, situation: Situation) -> Act | None:
         """Return the next action; None when nothing is left to try."""
         if not situation.history:
             self._begin(situation)
+        if self._last and len(situation.history) == self._asked:  # asked again: it was not done
+            self._tried.discard(self._last)
+            self._last = ""
+        self._asked = len(situation.history)
         if self._last:
             self._judge(self._last, situation.seen)
         actions = situation.actions or ()

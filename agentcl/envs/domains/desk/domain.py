@@ -94,6 +94,10 @@ class DeskEnvironment(EngineEnvironment):
         """The tables of the shop as they are now. An agent sees them by its actions only."""
         return self._database
 
+    def changes(self, action: str) -> bool:
+        """Return whether an action does more than look something up."""
+        return not action.startswith("look up ")
+
     def _check(self, task: Task) -> None:
         require_own(task, NAME, FAMILIES)
 
