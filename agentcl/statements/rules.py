@@ -330,26 +330,9 @@ def _is_coming(reading: Reading, clause: str) -> bool:
 
 
 _PRONOUNS: Final = frozenset(
-    [
-        "it",
-        "that",
-        "this",
-        "he",
-        "she",
-        "they",
-        "we",
-        "i",
-        "you",
-        "there",
-        "what",
-        "which",
-        "who",
-        "everything",
-        "here",
-        "mine",
-        "one",
-        "today",
-    ]
+    """
+    it that this he she they we i you there what which who everything here mine one today
+    """.split()  # noqa: SIM905  # as a list it takes many lines
 )
 
 

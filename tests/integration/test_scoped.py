@@ -22,6 +22,7 @@ from agentcl import (
 )
 from agentcl.memory.extraction import ModelExtractor
 from agentcl.models import ScriptedModel
+from agentcl.statements import RuleDigester
 
 
 @pytest.fixture
@@ -188,6 +189,11 @@ NEEDS: dict[str, dict[str, tuple[Any, ...]]] = {
         "rollback": (datetime(2026, 1, 1, tzinfo=UTC),), "list": (), "get": ("id",), "why": ("id",),
         "changed": (datetime(2026, 1, 1, tzinfo=UTC),), "export": ("x.md",), "import_": ("x.md",),
         "adopt": (None,), "reflect": ([],), "outlook": (), "changes": (), "matching": ("a",), "why_not": ("id", "a"),
+    },
+    "statements": {
+        "add": ("user", "home", "Gent"), "digest": (RuleDigester(),), "list": (), "get": ("id",),
+        "history": ("user / home",), "why": ("id",), "search": ("words",), "contradictions": (),
+        "proposals": (), "accept": ("id",), "refuse": ("id",), "undo": ("id",), "settle": (),
     },
     "store": {
         "stats": (), "export": ("x.jsonl",), "import_": ("x.jsonl",), "passages": ("id",), "credit": ("id",),
