@@ -2,6 +2,7 @@
 
     agentcl model serve qwen2.5-coder-1.5b -- --dtype bfloat16 --enforce-eager --max-model-len 4096
     python benchmarks/following.py --url URL --model NAME [--cases 100] [--seed 0] [--only following,lessons]
+    python benchmarks/following.py --url URL --model NAME --only following --forms text,thought --conditions lesson,none
     python benchmarks/following.py --model smollm2-135m           (in this process)
     python benchmarks/following.py --estimate                     (how many tokens a run takes; asks nobody)
 
@@ -10,6 +11,7 @@ The probes are those of `agentcl model tune`:
 - following: five actions, one of which a lesson names. The lesson stands alone, among four that name the other actions, stands
   among four that are nearly about the same, is missing, or is replaced by one about something else. Right by chance is 20 %.
 - lessons: what `Teacher` writes of a record of two steps, after no, one and three examples, with a schema and without.
+- edits: what `OutcomeTeacher` draws of the same records, after the model worded or refused it.
 - objects, tools, reading: an object from a sentence, or a tool called with it; an answer from a passage.
 
 Answers are greedy and kept in `.bench`, so that a run which was cut off asks nothing twice. Each row is printed as soon as it is
@@ -34,8 +36,9 @@ from agentcl.agents.tuning import EXAMPLES, Figure, Prober, best_way, tells_like
 from agentcl.errors import AgentclError, RequestRefused
 from agentcl.models import CachedModel, ChatModel, Message, OpenAIChat, ScriptedModel, open_model
 from agentcl.models.tuned import Way
+from agentcl.store.usage import Usage
 
-PROBES: Final = ("following", "lessons", "objects", "reading", "tools")
+PROBES: Final = ("following", "lessons", "edits", "objects", "reading", "tools")
 Probe = Callable[[], Figure]
 
 
@@ -54,6 +57,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--concurrency", type=int, default=8, help="cases under way at once")
     parser.add_argument("--only", default=",".join(PROBES), help="some of the probes")
+    asked_in = [way for way in FORMS if way != "bare"]  # that is for models that were trained on it
+    parser.add_argument("--forms", default=",".join(asked_in), help="some of the forms")
+    parser.add_argument("--conditions", default=",".join(CONDITIONS), help="some of the conditions")
     parser.add_argument(
         "--estimate", action="store_true", help="say what a run takes, and ask nobody"
     )
@@ -97,35 +103,39 @@ def run(asked: argparse.Namespace) -> None:
     held = models.get(asked.model, {})
     if held.get("fingerprint") != before:
         held = {}
+    rows = joined(held.get("rows", []), [row_of(figure) for figure in figures])
     models[asked.model] = {
         "machine": machine("openai"),
         "fingerprint": before,
         "is_frozen": own.fingerprint() == before,
         "seed": asked.seed,
-        "chosen": chosen(figures) or held.get("chosen", ""),
-        "rows": joined(held.get("rows", []), [row_of(figure) for figure in figures]),
+        "chosen": chosen(rows),
+        "rows": rows,
     }
     save("following", {"models": models})
 
 
 def rows_of(model: ChatModel, asked: argparse.Namespace) -> Iterator[Probe]:
-    """Yield what measures each row; the prompt alone is for models that were trained on it, and not asked."""
+    """Yield what measures each row."""
     prober = Prober(
         model, cases=asked.cases, seed=asked.seed, concurrency=asked.concurrency if asked.url else 1
     )
     probes = asked.only.split(",")
-    ways: list[Way] = [way for way in FORMS if way != "bare"]
+    forms, conditions = asked.forms.split(","), asked.conditions.split(",")
+    ways: list[Way] = [way for way in FORMS if way in forms]
     if "scored" in ways and not asked.estimate and not tells_likelihoods(model):
         print("the model tells no log-probabilities: the form 'scored' is left out")
         ways.remove("scored")
     if "following" in probes:
         for way in ways:
-            for condition in CONDITIONS:
+            for condition in filter(conditions.__contains__, CONDITIONS):
                 yield partial(prober.following, way, condition)
     if "lessons" in probes:
         for is_constrained in (True, False):
             for examples in EXAMPLES:
                 yield partial(prober.lessons, examples, is_constrained=is_constrained)
+    if "edits" in probes:
+        yield prober.edits
     if "objects" in probes:
         for is_constrained in (True, False):
             yield partial(prober.objects, is_constrained=is_constrained)
@@ -143,6 +153,9 @@ def estimate(asked: argparse.Namespace) -> None:
         if last.endswith("Next action?"):
             is_thinking = "Thought: " in messages[0].content
             return f"{'Thought: it is torn, and guidance says to wax it then. ' * is_thinking}\nAction: wax Sarn"
+        if "Check them as JSON" in last:
+            edits = [{"number": n, "keep": n == 1, "when": "a loom is torn"} for n in (1, 2)]
+            return json.dumps({"lessons": edits})
         if "guidance as JSON" in last:
             lesson = {"when": "a loom is torn", "claim": "do", "what": "wax it", "level": "family"}
             return json.dumps({"guidance": [lesson, lesson]})
@@ -165,9 +178,9 @@ def estimate(asked: argparse.Namespace) -> None:
     )
 
 
-def chosen(figures: Sequence[Figure]) -> str:
-    """Return the form that `agentcl model tune` would choose by these figures; empty without any."""
-    following = [one for one in figures if one.probe == "following"]
+def chosen(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the form that `agentcl model tune` would choose by these rows; empty without any."""
+    following = [figure_of(row) for row in rows if row["probe"] == "following"]
     return best_way(following) if following else ""
 
 
@@ -196,6 +209,13 @@ def row_of(figure: Figure) -> dict[str, Any]:
         "prompt_tokens": figure.usage.prompt_tokens,
         "completion_tokens": figure.usage.completion_tokens,
     }
+
+
+def figure_of(row: Mapping[str, Any]) -> Figure:
+    """Return the figure that a row was made of."""
+    used = Usage(row["cases"], row["prompt_tokens"], row["completion_tokens"])
+    told = {name: row[name] for name in ("probe", "asked", "condition", "right", "cases", "also")}
+    return Figure(**told, usage=used)
 
 
 def cells(figure: Figure) -> list[str]:

@@ -14,6 +14,7 @@ last fifth of a life is told in phrases that did not come before:
 - outcomes: `OutcomeTeacher` proposes lessons from what followed what; agentcl keeps those that hold.
 - all-shown: what `OutcomeTeacher` proposed of all episodes so far stands in the prompt, newest first. Beside outcomes it tells
   what was not taught from what was not recalled. Without a model only: no prompt of one holds so much.
+- edited: the same, but the model words each lesson's situation, or refuses it, before it is tried.
 - taught: the same model, as `Teacher` asks it, proposes them instead.
 
 Lives are played side by side, one a seed. Answers are greedy and kept in `.bench`, so that a run which was cut off asks nothing twice. Solved is an episode with the
@@ -43,9 +44,9 @@ from agentcl.envs.streams.builders import pools_of, random_stream
 from agentcl.models import CachedModel, ChatModel
 from agentcl.store import Episode
 
-MEMORIES: Final = ("none", "rules", "rules-told", "outcomes", "all-shown", "taught")
+MEMORIES: Final = ("none", "rules", "rules-told", "outcomes", "all-shown", "edited", "taught")
 UNASKED: Final = ("all-shown",)  # need that there is none
-ASKED: Final = ("rules-told", "taught")  # need a model
+ASKED: Final = ("rules-told", "edited", "taught")  # need a model
 PARTS: Final = 5  # of a life
 MAX_TOKENS: Final = 64  # of a thought and an action
 
@@ -169,6 +170,8 @@ def teacher(model: ChatModel | None, name: str) -> Distiller | None:
     """Return who says what an episode teaches; None: nobody."""
     if name == "taught" and model is not None:
         return Teacher(model)
+    if name == "edited" and model is not None:
+        return OutcomeTeacher(Teacher(model))
     return OutcomeTeacher() if name == "outcomes" else None
 
 

@@ -19,6 +19,7 @@ _MEMORIES: Final[dict[str, str]] = {
     "rules-told": "told them, the model shown no examples",
     "outcomes": "guidance, taught by `OutcomeTeacher`",
     "all-shown": "all that `OutcomeTeacher` proposed, unselected",
+    "edited": "guidance, taught by `OutcomeTeacher`, its lessons worded or refused by the model",
     "taught": "guidance, taught by the model itself",
 }
 
@@ -50,8 +51,25 @@ def following() -> str:
                 cells = {row["condition"]: _share(row) for row in asked}
                 name = f"**{way}**" if way == found["chosen"] else way
                 shown = [cells.get(condition, "") for condition in CONDITIONS]
-                rows.append([_of(model, asked[0]), name, form.about, *shown])
+                rows.append([_of(model, *asked), name, form.about, *shown])
     return table(["model", "form", "asked for", *CONDITIONS], rows)
+
+
+def tuned() -> str:
+    """What `agentcl model tune` chose by a few cases."""
+    rows = []
+    if (RESULTS / "tuned.json").exists():
+        for model, one in result("tuned")["models"].items():
+            others = {
+                form: found for form, found in one["followed"].items() if form != one["chosen"]
+            }
+            following = max(others, key=lambda form: others[form][0])
+            cells = [
+                f"{form}: {_percent(*one['followed'][form])}" for form in (one["chosen"], following)
+            ]
+            schema = "with" if one["is_constrained"] else "without"
+            rows.append([model, *cells, f"{one['examples']}, {schema} schema"])
+    return table(["model", "chosen", "best of the others", "examples before lessons"], rows)
 
 
 def written() -> str:
@@ -68,15 +86,34 @@ def written() -> str:
     return table(["model", "asked", "true", "in form", "not copied"], rows)
 
 
+def edited() -> str:
+    """What a model makes of lessons that the record shows."""
+    rows = []
+    for model, found in _models():
+        for row in found["rows"]:
+            if row["probe"] == "edits":
+                also = [
+                    f"{100 * row['also'][name] / row['cases']:.0f}"
+                    for name in ("worded", "refused", "unread")
+                ]
+                rows.append([_of(model, row), _share(row), *also])
+    return table(["model", "still true", "one worded", "one refused", "answer unread"], rows)
+
+
 def other_probes() -> str:
     """Objects and reading."""
-    rows = [
-        [_of(model, row), row["probe"], row["asked"], _share(row)]
-        for model, found in _models()
-        for row in found["rows"]
-        if row["probe"] in ("objects", "tools", "reading")
-    ]
-    return table(["model", "probe", "asked", "right"], rows)
+    rows = []
+    for model, found in _models():
+        for row in found["rows"]:
+            if row["probe"] in ("objects", "tools", "reading"):
+                fits = [row["also"][name] for name in ("in form", "called") if name in row["also"]]
+                shares = [f"{100 * one / row['cases']:.0f}" for one in fits] or [""]
+                rows.append([_of(model, row), row["probe"], row["asked"], *shares, _share(row)])
+            if "in words" in row["also"]:
+                share = _percent(row["also"]["in words"], row["cases"])
+                asked = "the call is in the answer"
+                rows.append([_of(model, row), row["probe"], asked, "", share])
+    return table(["model", "probe", "asked", "in form", "right"], rows)
 
 
 def outcomes() -> str:
@@ -124,6 +161,33 @@ def _lives(kind: str, memories: Mapping[str, str]) -> str:
     return table(header, rows)
 
 
+def serving() -> str:
+    """How fast servers answer, and what their cache of beginnings is worth."""
+    rows = []
+    for file in sorted(RESULTS.glob("serving-*.json")):
+        found = result(file.stem)
+        alone = found["rows"]["apart, 1"]
+        for one in found["rows"].values():
+            rows.append(
+                [
+                    found["model"],
+                    found["server"],
+                    one["kind"],
+                    str(one["streams"]),
+                    f"{one['tokens']}",
+                    f"{one['first_s']:.1f}",
+                    f"{one['written_per_s']:.1f}",
+                    f"{one['prompts_per_s'] / alone['prompts_per_s']:.1f}",
+                    "" if one["cached"] is None else f"{one['cached']:.0%}",
+                ]
+            )
+    header = [
+        *("model", "server", "prompts", "at once", "tokens of a prompt", "s to the first token"),
+        *("tokens written a s", "answers, times one alone", "read before"),
+    ]
+    return table(header, rows)
+
+
 def demonstrations() -> str:
     """What past stretches in a prompt are worth, beside lessons and whole records."""
     rows = []
@@ -162,8 +226,15 @@ def _models() -> Iterator[tuple[str, Mapping[str, Any]]]:
     yield from result("following")["models"].items()
 
 
-def _of(model: str, row: Mapping[str, Any]) -> str:
-    return f"{model}, {row['cases']} cases"
+def _of(model: str, *rows: Mapping[str, Any]) -> str:
+    """Return a model with how many cases it was asked; in some conditions it may be fewer than in others."""
+    cases = sorted({row["cases"] for row in rows})
+    return f"{model}, {' or '.join(map(str, cases))} cases"
+
+
+def _percent(right: int, cases: int) -> str:
+    low, high = wilson(right, cases)
+    return _share({"share": right / cases, "low": low, "high": high})
 
 
 def _share(row: Mapping[str, Any]) -> str:

@@ -101,6 +101,30 @@ def alarms() -> str:
     return table(["shown by", *(kind.replace("_", " ") for kind in kinds)], rows)
 
 
+def alike() -> str:
+    """What texts that are like one in which a lesson was used tell of it."""
+    rows = []
+    for name, one in result("alike")["sets"].items():
+        for band in one["bands"]:
+            shares = (
+                f"{100 * band[kind]:.0f} of {band[f'{kind} pairs']:,}"
+                if band[f"{kind} pairs"]
+                else ""
+                for kind in ("applied", "did not apply")
+            )
+            rows.append([f"{name}, {one['lessons']} lessons", band["cosine"], *shares])
+    return table(["set", "cosine", "it applied there", "it did not apply there"], rows)
+
+
+def as_nearest() -> str:
+    """How often the most similar used text tells whether a lesson applies."""
+    rows = [
+        [name, *(f"{100 * share:.0f}" for share in one["nearest"].values())]
+        for name, one in result("alike")["sets"].items()
+    ]
+    return table(["set", "after 3 uses", "after 10 uses"], rows)
+
+
 def guidance() -> str:
     """What guidance is worth beside everything simpler, and what it costs."""
     rows = []

@@ -68,3 +68,58 @@ def tiny_llama() -> Callable[..., Path]:
         return folder
 
     return make
+
+
+@pytest.fixture(scope="session")
+def tiny_gguf() -> Callable[[Path], Path]:
+    """A maker of GGUF files: a Llama of one layer, always the same, reading bytes; untrained."""
+    gguf = pytest.importorskip("gguf")
+    import numpy as np
+    from tokenizers import pre_tokenizers
+
+    hidden, wide, heads = 64, 128, 2
+
+    def make(file: Path) -> Path:
+        words = [*sorted(pre_tokenizers.ByteLevel.alphabet()), "ab", "</s>"]
+        writer = gguf.GGUFWriter(str(file), "llama")
+        writer.add_context_length(1024)
+        writer.add_embedding_length(hidden)
+        writer.add_block_count(1)
+        writer.add_feed_forward_length(wide)
+        writer.add_head_count(heads)
+        writer.add_head_count_kv(heads)
+        writer.add_layer_norm_rms_eps(1e-6)
+        writer.add_rope_dimension_count(hidden // heads)
+        writer.add_vocab_size(len(words))
+        writer.add_tokenizer_model("gpt2")
+        writer.add_tokenizer_pre("gpt-2")
+        writer.add_token_list(words)
+        writer.add_token_types([1] * (len(words) - 1) + [3])  # the last one is no text
+        writer.add_token_merges(["a b"])
+        writer.add_eos_token_id(len(words) - 1)
+        writer.add_bos_token_id(len(words) - 1)
+        writer.add_add_bos_token(False)
+        writer.add_chat_template(TEMPLATE)
+        square, vector = (hidden, hidden), (hidden,)
+        shapes = {
+            "token_embd": (len(words), hidden),
+            "output": (len(words), hidden),
+            **{f"blk.0.attn_{part}": square for part in ("q", "k", "v", "output")},
+            "blk.0.ffn_gate": (wide, hidden),
+            "blk.0.ffn_up": (wide, hidden),
+            "blk.0.ffn_down": (hidden, wide),
+            "output_norm": vector,
+            "blk.0.attn_norm": vector,
+            "blk.0.ffn_norm": vector,
+        }
+        drawn = np.random.default_rng(0)
+        for name, shape in shapes.items():
+            weights = drawn.standard_normal(shape) * 0.2  # wide, so that it has opinions
+            writer.add_tensor(f"{name}.weight", weights.astype(np.float32))
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+        return file
+
+    return make

@@ -11,14 +11,23 @@ if TYPE_CHECKING:
     from agentcl.agents.practice import KindPractised, Practice, PracticeBudget, Practised
     from agentcl.agents.student import ModelAct, Plan, Student
     from agentcl.agents.supervisor import Familiarity, Supervisor
-    from agentcl.agents.teacher import Correction, Distilled, Distiller, Judgement, Review, Teacher
+    from agentcl.agents.teacher import (
+        Correction,
+        Distilled,
+        Distiller,
+        Edited,
+        Editor,
+        Judgement,
+        Review,
+        Teacher,
+    )
     from agentcl.agents.tool_agent import ToolAgent, ToolResult, ToolRun
     from agentcl.agents.tools import Tool
     from agentcl.agents.transcript import Transcript
     from agentcl.agents.tuning import Figure, Prober, Tuning, tune
 
 __all__ = [
-    "Agent", "Budget", "Coach", "Correction", "Distilled", "Distiller", "Familiarity", "Figure", "Judge",
+    "Agent", "Budget", "Coach", "Correction", "Distilled", "Distiller", "Edited", "Editor", "Familiarity", "Figure", "Judge",
     "Judgement", "KindPractised", "ModelAct", "OutcomeTeacher", "Plan", "Planner", "Practice", "PracticeBudget", "Practised", "Prober", "Review", "Student", "Supervisor",
     "Teacher", "Tool", "ToolAgent", "ToolResult", "ToolRun", "Transcript", "Tuning", "judge", "learn_from",
     "transcript_of", "tune",
@@ -32,7 +41,7 @@ if not TYPE_CHECKING:
         "practice": "KindPractised Practice PracticeBudget Practised",
         "student": "ModelAct Plan Student",
         "supervisor": "Familiarity Supervisor",
-        "teacher": "Correction Distilled Distiller Judgement Review Teacher",
+        "teacher": "Correction Distilled Distiller Edited Editor Judgement Review Teacher",
         "tool_agent": "ToolAgent ToolResult ToolRun",
         "tools": "Tool",
         "transcript": "Transcript",

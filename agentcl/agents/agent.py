@@ -239,7 +239,11 @@ class Agent:
         outlook = self.memory.lessons.outlook(**self._scope)
         cluster = cluster_of(task.env, task.family)
         expected = outlook.expected(cluster, world)
-        trusted = outlook.trusted(f"{seen.goal}\n{seen.text}", cluster, world)
+        text = f"{seen.goal}\n{seen.text}"
+        # Only a supervisor asks how new a situation is; by meaning, that takes a while.
+        trusted = (
+            outlook.trusted(text, cluster, world, application=task.env) if self.supervisor else ()
+        )
         return Familiarity(
             attempts=expected.n,
             mean=min(1.0, max(0.0, expected.mean)),

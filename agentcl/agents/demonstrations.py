@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable
 from typing import Final
 
-from agentcl.agents.prompts import ask_abstractions, ask_action
+from agentcl.agents.prompts import ask_abstractions, ask_action, ask_edits
 from agentcl.agents.transcript import Transcript
 from agentcl.envs.acting import History, Situation
 from agentcl.lessons import Lesson
@@ -123,6 +123,40 @@ DISTILLED: Final[Turns] = (
         (
             Lesson("a lamp is dim", "do", "tighten it"),
             Lesson("a lamp is dim", "useless", "open it"),
+        ),
+    ),
+)
+# Situations in other words, and a lesson that says nothing of use. Small models do as it was done in the same place, so what
+# the record shows first is kept.
+_DRAWN: Final = "report of the morning: a pump is loud again"
+EDITED: Final[Turns] = (
+    (
+        ask_edits(
+            Transcript(
+                "repair the pump Tibe.",
+                "Report of the morning: the pump Tibe is loud again.",
+                (
+                    ("look at Tibe", "nothing changes"),
+                    ("oil Tibe", "nothing changes"),
+                    ("cool Tibe", "the pump Tibe runs"),
+                ),
+                1.0,
+            ),
+            (
+                Lesson(_DRAWN, "do", "cool it"),
+                Lesson(_DRAWN, "useless", "oil it"),
+                Lesson(_DRAWN, "useless", "look at it"),
+            ),
+            recent=3,
+        ),
+        json.dumps(
+            {
+                "lessons": [
+                    {"number": 1, "keep": True, "when": "a pump is loud"},
+                    {"number": 2, "keep": True, "when": "a pump is loud"},
+                    {"number": 3, "keep": False, "when": ""},
+                ]
+            }
         ),
     ),
 )

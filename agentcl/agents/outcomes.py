@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from agentcl.agents.teacher import Distilled
+from agentcl.agents.teacher import Distilled, Edited, Editor
 from agentcl.agents.transcript import Transcript
 from agentcl.guidance.admission import names_of, refusal
 from agentcl.guidance.effects import Effect, effect_of
@@ -32,7 +32,7 @@ _ARTICLE: Final = r"(?:the|a|an|this|that|your|my)"
 
 
 class OutcomeTeacher:
-    """Draws lessons from what was done and what followed. It asks no model and costs no tokens.
+    """Draws lessons from what was done and what followed. Alone it asks no model and costs no tokens.
 
     - *do*: the action after which the goal was reached, and the one that showed what it was done about; of a failed
       attempt, the one that showed what a later one was done about.
@@ -42,10 +42,21 @@ class OutcomeTeacher:
 
     Names of the episode become what they are names of: "The queue Orvo is slow" and "drain Orvo" give "When a queue is slow,
     drain it". A lesson that still holds a name which only this episode knows is left out.
+
+    Args:
+        editor: a model that is given the lessons, to say when each holds in words of its own, or to refuse it; `Teacher(model)`
+            is one. Words that no lesson may have leave it as it was drawn. Default: nobody.
     """
 
+    def __init__(self, editor: Editor | None = None) -> None:
+        self._editor = editor
+
     def distil(self, transcript: Transcript, *, contrast: Transcript | None = None) -> Distilled:
-        """Return what an episode shows, given another of its kind that went otherwise. It never raises."""
+        """Return what an episode shows, given another of its kind that went otherwise.
+
+        Raises:
+            ModelUnavailable: if the editor cannot be asked.
+        """
         told = [*_shown(transcript), *(_contrasted(transcript, contrast) if contrast else ())]
         lessons: dict[Lesson, None] = {}
         useless = 0
@@ -57,8 +68,22 @@ class OutcomeTeacher:
                 if useless > _MOST_USELESS:
                     continue
             lessons.setdefault(lesson)
+        kept, usage, problem = tuple(lessons), Usage(), ""
+        if self._editor is not None and kept:
+            edited = self._editor.edit(transcript, kept, contrast=contrast)
+            kept = _worded(kept, edited, _names(transcript))
+            usage, problem = edited.usage, edited.problem
         family: Level = "family"
-        return Distilled(tuple(lessons), Usage(), (family,) * len(lessons))
+        return Distilled(kept, usage, (family,) * len(kept), problem)
+
+
+def _worded(drawn: Sequence[Lesson], edited: Edited, names: Collection[str]) -> tuple[Lesson, ...]:
+    """Return what an editor left of lessons, as drawn where its words are none that a lesson may have."""
+    kept: dict[Lesson, None] = {}
+    for lesson, worded in zip(drawn, edited.lessons, strict=True):
+        if worded is not None:
+            kept.setdefault(lesson if refusal(worded, names=names) else worded)
+    return tuple(kept)
 
 
 @dataclass(frozen=True, slots=True)

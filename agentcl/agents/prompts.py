@@ -15,7 +15,7 @@ from typing import Any, Final, get_args
 
 from agentcl.agents.transcript import Transcript
 from agentcl.envs.acting import Situation
-from agentcl.lessons import CLAIMS, Stretch
+from agentcl.lessons import CLAIMS, Lesson, Stretch
 from agentcl.models.schemas import strict
 from agentcl.store.episodes import Level
 from agentcl.text.escaping import Prompt, inline, prompt_of, quoted
@@ -108,6 +108,13 @@ CONTRASTING: Final = (
     "You study two attempts of an agent at tasks of one kind: one went well, one badly. Look for what the good one "
     f"did that the bad one did not, and the other way round. {_ABSTRACTIONS}"
 )
+EDITING: Final = (
+    "You check lessons that were drawn by rule from an attempt of an agent at a task. Keep a lesson if it will help "
+    "with other things of that kind. Refuse it if it holds for this very thing only, or says nothing of use. Say of "
+    "each that you keep when it holds, in a few words of your own: the kind of thing and its state, never names of "
+    "this episode. What was done, and what came of it, stays as it was. Answer as JSON: for each lesson its "
+    f'"number", "keep" and "when". {_DATA}'
+)
 REVIEW_FORM: Final[dict[str, Any]] = {
     "type": "object",
     "properties": {"problems": {"type": "string"}, "plan": {"type": "string"}},
@@ -151,6 +158,26 @@ ABSTRACTIONS_FORM: Final[dict[str, Any]] = {
     "required": ["guidance"],
 }
 ABSTRACTIONS: Final = strict(ABSTRACTIONS_FORM)
+
+EDITS_FORM: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {
+        "lessons": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "number": {"type": "integer"},
+                    "keep": {"type": "boolean"},
+                    "when": {"type": "string"},
+                },
+                "required": ["number", "keep"],
+            },
+        }
+    },
+    "required": ["lessons"],
+}
+EDITS: Final = strict(EDITS_FORM)
 
 
 def ask_action(
@@ -236,6 +263,22 @@ def ask_contrast(good: Transcript, bad: Transcript, *, recent: int) -> Prompt:
     lines = [*_record("Good episode", good, recent), f"Score: {_score(good)}", ""]
     lines += [*_record("Bad episode", bad, recent), f"Score: {_score(bad)}", ""]
     return prompt_of(*lines, "Write guidance as JSON.")
+
+
+def ask_edits(
+    transcript: Transcript,
+    lessons: Sequence[Lesson],
+    *,
+    recent: int,
+    contrast: Transcript | None = None,
+) -> Prompt:
+    """Return the prompt for what becomes of lessons that were proposed of an attempt, and of another one beside it."""
+    lines = [*_record("Episode", transcript, recent), f"Score: {_score(transcript)}"]
+    if contrast is not None:
+        lines += [*_record("Another episode", contrast, recent), f"Score: {_score(contrast)}"]
+    lines.append("Lessons:")
+    lines += [f"{n}. {quoted(lesson.sentence())}" for n, lesson in enumerate(lessons, 1)]
+    return prompt_of(*lines, "Check them as JSON.")
 
 
 def ask_note(*, goal: str, scene: str, history: Sequence[tuple[str, str]], score: float) -> Prompt:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final, Protocol
 
-from agentcl.agents.demonstrations import DISTILLED, EXAMPLES
+from agentcl.agents.demonstrations import DISTILLED, EDITED, EXAMPLES
 from agentcl.agents.matching import meant_action
 from agentcl.agents.prompts import (
     ABSTRACTIONS,
@@ -18,6 +19,9 @@ from agentcl.agents.prompts import (
     CORRECTION,
     CORRECTION_FORM,
     DISTILLING,
+    EDITING,
+    EDITS,
+    EDITS_FORM,
     JUDGEMENT,
     JUDGEMENT_FORM,
     JUDGING,
@@ -29,6 +33,7 @@ from agentcl.agents.prompts import (
     ask_abstractions,
     ask_contrast,
     ask_correction,
+    ask_edits,
     ask_judgement,
     ask_lessons,
     ask_review,
@@ -50,6 +55,7 @@ _Form = tuple[Schema, Schema]  # what a server is asked for, and what an answer 
 # Above it a judge's score is missing: the threshold at which ATLAS asks a stronger judge.
 _UNSURE: Final = 0.3
 COPIED: Final = "was copied from our example"
+_WHEN: Final = re.compile(r"^when\s+", re.IGNORECASE)
 _MOST: Final = 8  # lessons of one answer; what comes after them is dropped
 
 
@@ -90,6 +96,37 @@ class Distilled:
     usage: Usage
     levels: tuple[Level, ...] = ()  # how general each lesson is; "family" where that was not said
     problem: str = ""  # what could not be used of the answer, and why
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """What becomes of proposed lessons."""
+
+    lessons: tuple[Lesson | None, ...]  # in the order in which they were proposed; None: refused
+    usage: Usage
+    problem: str = (
+        ""  # what could not be used of the answer, and why; such lessons stay as proposed
+    )
+
+
+class Editor(Protocol):
+    """Words lessons that were proposed, or refuses them; `Teacher` does."""
+
+    def edit(
+        self,
+        transcript: Transcript,
+        lessons: Sequence[Lesson],
+        *,
+        contrast: Transcript | None = None,
+    ) -> Edited:
+        """Return what becomes of each lesson that was proposed of an episode, and of another one beside it.
+
+        An answer that cannot be used leaves them as they are; it never raises.
+
+        Raises:
+            ModelUnavailable: if the model cannot be asked.
+        """
+        ...
 
 
 class Distiller(Protocol):
@@ -214,6 +251,35 @@ class Teacher:
             lessons.setdefault(lesson, one.get("level", "family"))
         return Distilled(tuple(lessons), usage, tuple(lessons.values()), "; ".join(problems))
 
+    def edit(
+        self,
+        transcript: Transcript,
+        lessons: Sequence[Lesson],
+        *,
+        contrast: Transcript | None = None,
+    ) -> Edited:
+        """Return lessons that were proposed of an episode with their situation in other words, or refused.
+
+        What was done and what came of it is the record's: only the situation is taken from the model. Of "needs" that is an
+        action, and stays too. A lesson that the answer does not speak of stays as it was proposed.
+
+        Raises:
+            ModelUnavailable: if the model cannot be asked.
+        """
+        prompt = ask_edits(transcript, lessons, recent=self._recent, contrast=contrast)
+        value, usage, problem = self._ask(EDITING, prompt, (EDITS, EDITS_FORM), EDITED)
+        said = {one["number"]: one for one in value["lessons"]} if value else {}
+        found, problems = list[Lesson | None](), [problem] if problem else []
+        for number, lesson in enumerate(lessons, 1):
+            one = said.get(number, {"keep": True})
+            when = _clause(one.get("when", "")) if lesson.claim != "needs" else ""
+            worded = replace(lesson, when=when) if when else lesson
+            if copied := _copied(worded, prompt):
+                problems.append(f"the situation of a {copied} {COPIED}")
+                worded = lesson
+            found.append(worded if one["keep"] else None)
+        return Edited(tuple(found), usage, "; ".join(problems))
+
     @cached_property
     def _asking(self) -> Asking:
         """How the model is asked, where that is not said."""
@@ -273,6 +339,11 @@ def _ordered(one: Transcript, other: Transcript | None) -> tuple[Transcript, Tra
     if other is None or one.score is None or other.score is None or one.score == other.score:
         return None
     return (one, other) if one.score > other.score else (other, one)
+
+
+def _clause(when: str) -> str:
+    """Return a situation without what a sentence begins and ends with."""
+    return _WHEN.sub("", when.strip(), count=1).rstrip(" .,;:!?")
 
 
 def _copied(lesson: Lesson, prompt: Prompt) -> str:

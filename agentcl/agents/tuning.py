@@ -9,14 +9,16 @@ What is measured is what is used: `Student` and `Teacher` ask.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
 from typing import Final, TypeVar
 
 from agentcl.agents.demonstrations import DISTILLED
 from agentcl.agents.forms import FORMS
+from agentcl.agents.outcomes import OutcomeTeacher
 from agentcl.agents.probes import (
     CALLING,
     CONDITIONS,
@@ -39,6 +41,7 @@ from agentcl.agents.probes import (
 from agentcl.agents.prompts import READING, ask_answer
 from agentcl.agents.student import FIRST_TOKEN, Student
 from agentcl.agents.teacher import COPIED, Teacher
+from agentcl.agents.tool_prompts import calls_in
 from agentcl.errors import InvalidInput, ModelChanged, NoAnswer, RequestRefused, SchemaViolation
 from agentcl.models.base import (
     GREEDY,
@@ -57,6 +60,13 @@ from agentcl.store.usage import NO_USAGE, Usage
 from agentcl.text.answers import final_answer
 
 T = TypeVar("T")
+_Probe = Callable[[], "Figure"]
+
+# How long a case takes beside others: hundreds of tokens that are read, and tens that are written.
+_WORK: Final[Mapping[str, int]] = {
+    "bare": 3, "number": 3, "text": 3, "shown": 6, "thought": 9, "scored": 11,
+    "lessons": 17, "objects": 4, "reading": 5, "tools": 4,
+}  # fmt: skip
 
 EXAMPLES: Final = (0, 1, len(DISTILLED))  # before a request for lessons
 _ACTION_TOKENS: Final = 32
@@ -66,7 +76,9 @@ _THINKING: Final = (
     "bare",
 )  # a model that was trained on the form may give its reason first
 _LESSON_TOKENS: Final = 300
-_FOLLOWS: Final = 0.4  # of the cases; twice of what is right by chance, and less is guessing
+_FOLLOWS: Final = Fraction(
+    2, 5
+)  # of the cases; twice of what is right by chance, and less is guessing
 _SHORT: Final = 64  # tokens of any other answer
 
 
@@ -93,6 +105,11 @@ class Figure:
     also: dict[str, int]
 
     @property
+    def name(self) -> str:
+        """The probe, the way and the condition, in words."""
+        return ", ".join(filter(None, (self.probe, self.asked, self.condition)))
+
+    @property
     def share(self) -> float:
         """Right ones of all."""
         return self.right / self.cases
@@ -109,12 +126,41 @@ class Tuning:
 
     def shares(self) -> dict[str, str]:
         """Return what was measured, in words."""
-        return {
-            ", ".join(
-                filter(None, (one.probe, one.asked, one.condition))
-            ): f"{one.right} of {one.cases}"
-            for one in self.figures
-        }
+        return {one.name: f"{one.right} of {one.cases}" for one in self.figures}
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """How far measuring is.
+
+    Attributes:
+        share: of the whole that is done, from 0 to 1, by the time that the parts usually take.
+        figure: that is now known; None after a single case.
+    """
+
+    share: float
+    figure: Figure | None = None
+
+
+class _Course:
+    """Measures one row after the other, and tells how far that is."""
+
+    def __init__(self, rows: Sequence[str], cases: int, tell: Callable[[Measured], None]) -> None:
+        self._total, self._tell = cases * sum(_WORK[row] for row in rows), tell
+        self._done = self._each = 0
+
+    def measured(self, row: str, probe: _Probe) -> Figure:
+        self._each = _WORK[row]
+        figure = probe()
+        self._tell(Measured(self._share(), figure))
+        return figure
+
+    def case_done(self) -> None:
+        self._done += self._each  # by one thread: see `Prober._figure`
+        self._tell(Measured(self._share()))
+
+    def _share(self) -> float:
+        return min(1.0, self._done / self._total)  # the form of the last rows was only supposed
 
 
 class _Brief(MeteredModel):
@@ -201,6 +247,22 @@ class Prober:
 
         return self._figure("lessons", _asked(examples, is_constrained), "", ask, writing)
 
+    def edits(self) -> Figure:
+        """Measure how often lessons that the same records show are true after an editor's hand. Raises ModelUnavailable."""
+
+        def ask(case: WritingCase, model: ChatModel) -> dict[str, bool]:
+            editor = Teacher(model, max_tokens=_LESSON_TOKENS)
+            drawn = OutcomeTeacher().distil(case.transcript).lessons
+            found = OutcomeTeacher(editor).distil(case.transcript)
+            return {
+                "right": case.is_true(found.lessons),
+                "worded": not set(found.lessons) <= set(drawn),
+                "refused": len(found.lessons) < len(drawn),
+                "unread": bool(found.problem),
+            }
+
+        return self._figure("edits", "one example", "", ask, writing)
+
     def objects(self, *, is_constrained: bool) -> Figure:
         """Measure how often the first answer is the object that was asked for. Raises ModelUnavailable."""
 
@@ -218,7 +280,7 @@ class Prober:
         return self._figure("objects", _schema(is_constrained), "", ask, record)
 
     def tools(self) -> Figure:
-        """Measure how often the one tool is called with what a sentence says.
+        """Measure how often the one tool is called with what a sentence says, and how often so only in words.
 
         Raises:
             RequestRefused: if the model takes no tools.
@@ -231,8 +293,13 @@ class Prober:
                 [TOOL],
                 sampling=Sampling(max_tokens=_SHORT),
             )
-            called = [(call.name, _arguments(call)) for call in reply.calls]
-            return {"right": called == [(TOOL["name"], case.value)], "called": bool(called)}
+            called, written = (
+                [(call.name, _arguments(call)) for call in calls]
+                for calls in (reply.calls, calls_in(reply.text)[1])
+            )
+            wanted = [(TOOL["name"], case.value)]
+            is_unseen = not called and written == wanted  # by the endpoint; `ToolAgent` sees it
+            return {"right": called == wanted, "called": bool(called), "in words": is_unseen}
 
         return self._figure("tools", "one tool", "", ask, record)
 
@@ -263,7 +330,6 @@ class Prober:
                 found = ask(make(number, seed=self._seed), model)
             except (NoAnswer, SchemaViolation):
                 found = {}
-            self._on_case()
             return found, model.usage
 
         counts: dict[str, int] = {"right": 0}
@@ -271,6 +337,7 @@ class Prober:
         with ThreadPoolExecutor(self._concurrency, thread_name_prefix="agentcl-tune") as pool:
             try:
                 for found, used in pool.map(one, range(self._cases)):
+                    self._on_case()
                     usage += used
                     for name, is_so in found.items():
                         counts[name] = counts.get(name, 0) + is_so
@@ -287,7 +354,7 @@ def tune(
     cases: int = 15,
     seed: int = 0,
     concurrency: int = 8,
-    on_case: Callable[[], None] = lambda: None,
+    on_progress: Callable[[Measured], None] = lambda measured: None,
 ) -> Tuning:
     """Measure how a model is best asked. Nothing is remembered.
 
@@ -298,34 +365,47 @@ def tune(
         cases: of each probe in each way.
         seed: of the cases.
         concurrency: cases under way at once.
-        on_case: told of each case that is done; `cases * probes_of_tuning()` at the most.
+        on_progress: told of each case that is done, and of each figure that is known.
 
     Raises:
         ModelUnavailable: if the model cannot be asked.
         ModelChanged: if it is another one in the end.
         InvalidInput: if there are no cases.
     """
-    prober = Prober(model, cases=cases, seed=seed, concurrency=concurrency, on_case=on_case)
+    ways, left_out = list(FORMS), []
+    prober = Prober(
+        model,
+        cases=cases,
+        seed=seed,
+        concurrency=concurrency,
+        on_case=lambda: course.case_done(),
+    )
     fingerprint = model.fingerprint()
-    left_out = []
-    ways = list(FORMS)
     if not tells_likelihoods(model):
         ways.remove("scored")
         left_out.append("scored: the model tells no log-probabilities of other tokens")
-    figures = [prober.following(way, condition) for way in ways for condition in DECIDING]
+    course = _Course(_rows(ways), cases, on_progress)
+
+    def follow(way: Way, condition: Condition) -> Figure:
+        return course.measured(way, partial(prober.following, way, condition))
+
+    def write(examples: int, *, is_constrained: bool) -> Figure:
+        probe = partial(prober.lessons, examples, is_constrained=is_constrained)
+        return course.measured("lessons", probe)
+
+    figures = [follow(way, condition) for way in ways for condition in DECIDING]
     way = best_way(figures)
-    figures += [
-        prober.following(way, condition) for condition in CONDITIONS if condition not in DECIDING
+    figures += [follow(way, condition) for condition in CONDITIONS if condition not in DECIDING]
+    objects = [
+        course.measured("objects", partial(prober.objects, is_constrained=is_so))
+        for is_so in (True, False)
     ]
-    objects = [prober.objects(is_constrained=is_so) for is_so in (True, False)]
-    lessons = {
-        (examples, True): prober.lessons(examples, is_constrained=True) for examples in EXAMPLES
-    }
+    lessons = {(examples, True): write(examples, is_constrained=True) for examples in EXAMPLES}
     examples = _best_examples(lessons)
-    lessons[examples, False] = prober.lessons(examples, is_constrained=False)
-    figures += [*objects, *lessons.values(), prober.reading()]
+    lessons[examples, False] = write(examples, is_constrained=False)
+    figures += [*objects, *lessons.values(), course.measured("reading", prober.reading)]
     try:
-        figures.append(prober.tools())
+        figures.append(course.measured("tools", prober.tools))
     except RequestRefused as error:
         left_out.append(f"tools: {error}")
     with_schema = objects[0].right + lessons[examples, True].right
@@ -339,11 +419,11 @@ def tune(
     )
 
 
-def probes_of_tuning() -> int:
-    """Return how many times `cases` cases are asked when a model is tuned."""
-    return (
-        len(DECIDING) * len(FORMS) + len(CONDITIONS) - len(DECIDING) + 2 + len(EXAMPLES) + 1 + 1 + 1
-    )
+def _rows(ways: Sequence[Way]) -> list[str]:
+    """Return what `tune` measures, each with all cases, if the default turns out to be best."""
+    others = [UNTUNED.way] * (len(CONDITIONS) - len(DECIDING))
+    forms = [way for way in ways for _ in DECIDING]
+    return [*forms, *others, "objects", "objects", *["lessons"] * (len(EXAMPLES) + 1), "reading", "tools"]  # fmt: skip
 
 
 def best_way(figures: Sequence[Figure]) -> Way:
@@ -352,16 +432,16 @@ def best_way(figures: Sequence[Figure]) -> Way:
     Of several that are as good it is the default, or the one that took the fewest tokens. Where the best is hardly better
     than chance, it is the default.
     """
+    deciding = [one for one in figures if one.probe == "following" and one.condition in DECIDING]
 
-    def rank(way: Way) -> tuple[int, bool, int]:
-        some = [one for one in figures if one.probe == "following" and one.asked == way]
-        right = sum(one.right for one in some if one.condition in DECIDING)
-        return right, way == UNTUNED.way, -sum(one.usage.tokens for one in some)
+    def rank(way: Way) -> tuple[Fraction, bool, Fraction]:
+        some = [one for one in deciding if one.asked == way]
+        right = sum((Fraction(one.right, one.cases) for one in some), Fraction())
+        tokens = sum((Fraction(one.usage.tokens, one.cases) for one in some), Fraction())
+        return right / len(some), way == UNTUNED.way, -tokens
 
-    best = max((way for way in FORMS if any(one.asked == way for one in figures)), key=rank)
-    asked = [one for one in figures if one.asked == best and one.condition in DECIDING]
-    is_followed = rank(best)[0] >= _FOLLOWS * sum(one.cases for one in asked)
-    return best if is_followed else UNTUNED.way
+    best = max((way for way in FORMS if any(one.asked == way for one in deciding)), key=rank)
+    return best if rank(best)[0] >= _FOLLOWS else UNTUNED.way
 
 
 def tells_likelihoods(model: ChatModel) -> bool:

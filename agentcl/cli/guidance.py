@@ -133,6 +133,38 @@ def match(
 
 
 @guidance.command()
+@click.argument("id")
+@click.argument("situation")
+@click.option(
+    "--applies/--not",
+    "applies",
+    required=True,
+    help="Whether the lesson has anything to say there.",
+)
+@click.option("--episode", default="", metavar="ID", help="In which it was seen.")
+@_REASON
+@on_memory()
+def report(
+    screen: Screen,
+    memory: Memory,
+    id: str,
+    situation: str,
+    applies: bool,
+    episode: str,
+    reason: str,
+    scope: dict[str, Any],
+) -> None:
+    """Say that a lesson applies in a situation, or does not.
+
+    Where the same is seen again, that holds. What is believed of the lesson stays as it is.
+    """
+    made = memory.lessons.report(
+        id, situation, applies=applies, episode=episode, reason=reason, **scope
+    )
+    screen.answer({"id": made.id}, f"{made.id}  {made.what}")
+
+
+@guidance.command()
 @click.option("--since", type=Moment(), required=True, help="Compared with this moment.")
 @on_memory(across=True)
 def diff(screen: Screen, memory: Memory, since: datetime, scope: dict[str, Any]) -> None:

@@ -26,6 +26,7 @@ _COMMANDS: Final = {  # where each is, and the first line of its help
     "jobs": ("agentcl.cli.jobs:jobs", "Look at long work, run it, or decide against it."),
     "ledger": ("agentcl.cli.models:ledger", "Print what calls to language models cost."),
     "list": ("agentcl.cli.memory:list_", "List records, one a line."),
+    "mcp": ("agentcl.cli.mcp:mcp", "Serve a memory to editors and agents (MCP)."),
     "model": (
         "agentcl.cli.models:model",
         "Fetch a language model, serve one, or find out what one can do.",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import signal
 import time
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 import click
 
@@ -18,6 +19,12 @@ from agentcl.models.base import ChatModel
 from agentcl.models.check import check as check_endpoint
 from agentcl.models.ledger import By, Ledger, Prices
 from agentcl.models.reference.shipped import REFERENCE_NAME
+
+if TYPE_CHECKING:
+    from agentcl.agents.tuning import Measured
+    from agentcl.models.server import ModelServer
+
+_PATIENCE_S: Final = 900.0  # for one answer of many under way, of a model on a processor
 
 
 @click.command()
@@ -87,6 +94,8 @@ def path(screen: Screen, name: str, is_unpacked: bool) -> None:
     """Print where a kept model lies."""
     from agentcl.models.named import model_path
 
+    if is_unpacked:
+        _tell_unpacking(screen, name)
     found = str(model_path(name, is_unpacked=is_unpacked))
     screen.answer({"path": found}, found)
 
@@ -139,14 +148,12 @@ def check(screen: Screen, url: str, name: str | None) -> None:
     help="Forget what was measured of the model, and ask nothing but its fingerprint.",
 )
 @command
-def tune(
-    screen: Screen, source: str, name: str | None, forget: bool, cases: int, **given: Any
-) -> None:
+def tune(screen: Screen, source: str, name: str | None, forget: bool, **given: Any) -> None:
     """Measure how a model is best asked, and remember it.
 
     URL_OR_NAME is an endpoint, like http://localhost:8000/v1, or a name of `agentcl model list`. The model answers small questions of a world that is nobody's: following a lesson in six ways of asking, writing one, objects with and without a schema, reading. `Student`, `Teacher` and extraction then ask these very weights in the way that was best. Other weights under the same name are not taken for them.
     """
-    from agentcl.agents.tuning import probes_of_tuning, tune
+    from agentcl.agents.tuning import tune
     from agentcl.models.tuned import forget_asking, remember_asking
 
     asked = _opened(source, name)
@@ -157,12 +164,36 @@ def tune(
             {"forgotten": gone}, told if gone else f"nothing was measured of {asked.name}"
         )
         return
-    with screen.progress("measuring", total=cases * probes_of_tuning()) as bar:
-        found = tune(asked, cases=cases, on_case=lambda: bar.advance(bar.task_ids[0]), **given)
+    with _measuring(screen) as on_progress:
+        found = tune(asked, on_progress=on_progress, **given)
     file = remember_asking(
         found.fingerprint, found.asking, model=asked.name, figures=found.shares()
     )
     screen.json(found) if screen.as_json else screen.tuning(found, file)
+
+
+@contextmanager
+def _measuring(screen: Screen) -> Iterator[Callable[[Measured], None]]:
+    """Show each figure as soon as it is known, how far measuring is, and how long the rest takes."""
+    started = time.monotonic()
+    with screen.progress("measuring", total=100) as bar:
+
+        def on_progress(one: Measured) -> None:
+            took_s = time.monotonic() - started
+            left = _lasting(took_s / one.share - took_s)
+            done = round(100 * one.share)
+            bar.update(bar.task_ids[0], completed=done, description=f"measuring, {left} left")
+            if one.figure:
+                told = f"{one.figure.name}: {one.figure.right} of {one.figure.cases}"
+                screen.note(f"{told}; {done} %, {left} left")
+
+        yield on_progress
+    screen.note(f"measured in {_lasting(time.monotonic() - started)}")
+
+
+def _lasting(seconds: float) -> str:
+    """Return a time in words, to the minute from one minute on."""
+    return f"{seconds:.0f} s" if seconds < 60 else f"{seconds / 60:.0f} min"
 
 
 def _opened(source: str, name: str | None) -> ChatModel:
@@ -177,40 +208,43 @@ def _opened(source: str, name: str | None) -> ChatModel:
         )
     from agentcl.models.openai import OpenAIChat
 
-    return OpenAIChat(name, base_url=source)
+    return OpenAIChat(name, base_url=source, timeout_s=_PATIENCE_S)
 
 
 @model.command(context_settings={"ignore_unknown_options": True})
 @click.argument("source", metavar="MODEL")
-@click.argument("arguments", nargs=-1, metavar="[-- VLLM_OPTIONS...]")
+@click.argument("arguments", nargs=-1, metavar="[-- OPTIONS...]")
+@click.option(
+    "--with",
+    "program",
+    type=click.Choice(("vllm", "llamacpp")),
+    default="vllm",
+    show_default=True,
+    help="What serves it.",
+)
 @click.option("--port", type=int, help="Default: a free one.")
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--name", help="What requests call it; default: the last part of MODEL.")
-@click.option("--python", type=click.Path(), help="The Python that vLLM is installed in.")
-@click.option("--lora", is_flag=True, help="Let LoRA adapters be loaded while it runs.")
-@click.option("--prompt-embeds", is_flag=True, help="Accept embeddings instead of a prompt.")
-@click.option("--log", type=click.Path(path_type=Path), help="Where vLLM's log goes.")
+@click.option(
+    "--python", type=click.Path(), help="The Python that vLLM or llama-cpp-python is installed in."
+)
+@click.option("--lora", is_flag=True, help="Let LoRA adapters be loaded while it runs (vLLM).")
+@click.option("--prompt-embeds", is_flag=True, help="Accept embeddings instead of a prompt (vLLM).")
+@click.option("--log", type=click.Path(path_type=Path), help="Where the log goes.")
 @command
 def serve(
-    screen: Screen, source: str, arguments: tuple[str, ...], name: str | None, **given: Any
+    screen: Screen, source: str, arguments: tuple[str, ...], program: str, **given: Any
 ) -> None:
-    """Serve a model with vLLM until Ctrl-C or SIGTERM.
+    """Serve a model until Ctrl-C or SIGTERM.
 
-    It prints the endpoint, and keeps the beginnings of prompts. MODEL is a name of `agentcl model list`, a folder, or a name that vLLM finds; `reference` is the small model that comes with agentcl.
+    vLLM does it, or llama.cpp. It prints the endpoint, and keeps the beginnings of prompts. MODEL is a name of `agentcl model list`, a folder, or a name that vLLM finds; `reference` is the small model that comes with agentcl. llama.cpp serves a GGUF. What stands after `--` are options of the server's own.
     """
-    from agentcl.models.named import served
-    from agentcl.models.vllm import SMALL_ARGUMENTS, SMALL_ENVIRONMENT, VllmServer, check_installed
-
-    if source == REFERENCE_NAME and not Path(source).exists():
-        arguments = (*SMALL_ARGUMENTS, *arguments)
-        given["environment"] = SMALL_ENVIRONMENT
-    check_installed(given["python"])  # before a GGUF is unpacked for it
-    loaded, called = served(source)
-    screen.note(f"starting vLLM for {source}; this takes a minute or more")
-    # `docker stop` and service managers send SIGTERM; vLLM's processes must not outlive this one.
+    named, given["arguments"] = given.pop("name"), arguments
+    start = _llamacpp if program == "llamacpp" else _vllm
+    # `docker stop` and service managers send SIGTERM; a server's processes must not outlive this one.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with VllmServer(loaded, served_name=name or called, arguments=arguments, **given) as server:
+        with start(screen, source, named, given) as server:
             found = {"url": server.url, "model": server.name}
             screen.answer(found, f"{server.name} at {server.url}")
             while server.is_running():
@@ -220,4 +254,42 @@ def serve(
         return
     finally:
         signal.signal(signal.SIGTERM, before)
-    raise ModelUnavailable("vLLM ended by itself; see its log (--log FILE)")
+    raise ModelUnavailable("the server ended by itself; see its log (--log FILE)")
+
+
+def _vllm(screen: Screen, source: str, name: str | None, given: dict[str, Any]) -> ModelServer:
+    """Return vLLM as it is to serve a model."""
+    from agentcl.models.named import served
+    from agentcl.models.vllm import SMALL_ARGUMENTS, SMALL_ENVIRONMENT, VllmServer, check_installed
+
+    if source == REFERENCE_NAME and not Path(source).exists():
+        given["arguments"] = (*SMALL_ARGUMENTS, *given["arguments"])
+        given["environment"] = SMALL_ENVIRONMENT
+    check_installed(given["python"])  # before a GGUF is unpacked for it
+    _tell_unpacking(screen, source)
+    loaded, called = served(source)
+    screen.note(f"starting vLLM for {source}; this takes a minute or more")
+    return VllmServer(loaded, served_name=name or called, **given)
+
+
+def _tell_unpacking(screen: Screen, source: str) -> None:
+    """Say that a kept GGUF is unpacked now, if it is."""
+    from agentcl.models.kept import is_unpacked, kept_model
+
+    held = kept_model(source)
+    if held is not None and not is_unpacked(held) and not Path(source).exists():
+        screen.note(f"unpacking {source}, this once; it takes a minute or more")
+
+
+def _llamacpp(screen: Screen, source: str, name: str | None, given: dict[str, Any]) -> ModelServer:
+    """Return llama.cpp as it is to serve a GGUF. Raises InvalidInput for what only vLLM can do."""
+    from agentcl.models.llamacpp import LlamaCppServer
+    from agentcl.models.named import gguf_path
+
+    if any([given.pop("lora"), given.pop("prompt_embeds")]):
+        raise InvalidInput("--lora and --prompt-embeds are for vLLM; leave out `--with llamacpp`")
+    file = gguf_path(source)
+    called = None if Path(source).expanduser().exists() else source
+    server = LlamaCppServer(file, served_name=name or called, **given)
+    screen.note(f"starting llama.cpp for {source}")
+    return server

@@ -27,6 +27,7 @@ class _Lesson(NamedTuple):
     tests: tuple[tuple[str, bool, int | None], ...]
     balance: _Counts
     decided: str
+    examples: tuple[tuple[str, bool, str, str], ...]
 
 
 class _Change(NamedTuple):
@@ -57,6 +58,7 @@ _STATE: Final[Mapping[str, Any]] = {
     "changes": tuple[_Change, ...],
     "attempts": tuple[tuple[str, bool, tuple[tuple[_Scope, tuple[int, str]], ...]], ...],
     "episodes": Mapping[str, tuple[str, str, bool, bool, _Scope | None]],
+    "openings": Mapping[str, _Ids],
     "tested": Mapping[str, _Ids],
 }
 _TRUST: Final[Mapping[str, Any]] = {

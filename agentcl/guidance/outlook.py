@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import get_args
 
 from agentcl.guidance.expectation import ExpectedScore
@@ -15,8 +15,13 @@ from agentcl.store.records import Scope
 class Outlook:
     """The state of guidance as one scope sees it. Made by `Lessons.outlook`."""
 
-    def __init__(self, state: GuidanceState, scope: Scope) -> None:
-        self._state, self._scope = state, scope
+    def __init__(
+        self,
+        state: GuidanceState,
+        scope: Scope,
+        speaking: Callable[[str, str | None, str], Iterable[str]],
+    ) -> None:
+        self._state, self._scope, self._speaking = state, scope, speaking
         self._view = scope.view()
 
     @property
@@ -28,10 +33,19 @@ class Outlook:
         """Return what is expected of the next episode of a kind of task in a world."""
         return self._state.expected(cluster, world, self._scope)
 
-    def trusted(self, text: str, cluster: str, world: str) -> Iterator[float]:
-        """Yield how far each lesson that speaks of a situation is trusted, for a kind of task in a world."""
+    def trusted(
+        self, text: str, cluster: str, world: str, *, application: str | None = None
+    ) -> Iterator[float]:
+        """Yield how far each lesson that speaks of a situation is trusted, for a kind of task in a world.
+
+        Args:
+            text: the situation.
+            cluster: the kind of task.
+            world: where the same rules hold.
+            application: where the agent works; None: anywhere.
+        """
         state, view = self._state, self._view
-        for id in state.covering(text, view):
+        for id in self._speaking(text, application, world):
             if view.sees(state.lessons[id].guidance.scope):
                 yield state.belief(id, cluster=cluster, world=world, view=view).trust
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from agentcl.guidance.decision import threshold
+from agentcl.guidance.examples import Example
 from agentcl.guidance.relevance import COVERED
 from agentcl.guidance.same import content
 from agentcl.guidance.selection import Choice, Place, can_be_done, line_of
@@ -19,6 +20,7 @@ def why_not(
     choice: Choice,
     *,
     read: Mapping[str, float] | None = None,
+    used: Mapping[str, Example] | None = None,
     actions: Collection[str] = (),
     in_vain: Collection[str] = (),
     count_tokens: TokenCounter = estimate_tokens,
@@ -31,6 +33,7 @@ def why_not(
         id: of a lesson that the view sees.
         choice: what was chosen there.
         read: the chances of the lessons that were read; None: they were matched by their words.
+        used: by lesson, what was found of it in this very situation before.
         actions: that could be taken, if they are known.
         in_vain: actions that were taken in vain.
         count_tokens: of the model.
@@ -43,7 +46,7 @@ def why_not(
     if id in by_id:
         offer = by_id[id]
         if offer in choice.shown:
-            return "it is shown"
+            return f"it is shown{_decided(used, id, is_matched=True)}"
         if offer in choice.withheld:
             return (
                 f"a coin left it out of this episode, to measure its worth; it is shown in {offer.probability:.0%} of "
@@ -54,7 +57,7 @@ def why_not(
         where = f"in world {made.world!r}" if made.level == "instance" else ""
         return f"it is offered only {where or f'in application {made.application!r}'}"
     if place.matched is not None and id not in place.matched:
-        return _unmatched(held.guidance.when, place.text, id, read)
+        return f"{_unmatched(held.guidance.when, place.text, id, read)}{_decided(used, id, is_matched=False)}"
     belief = state.belief(id, cluster=place.cluster, world=place.world, view=place.view)
     if belief.stage in ("quarantined", "retired"):
         return f"it is {belief.stage}: {belief.why}"
@@ -63,6 +66,15 @@ def why_not(
     if belief.uplift <= 0:
         return f"it is not expected to help: {belief.uplift:+.2f} of the score"
     return "another lesson for this situation is more certain, or enough are on trial already"
+
+
+def _decided(used: Mapping[str, Example] | None, id: str, *, is_matched: bool) -> str:
+    """Return in words which earlier use decided, if one did."""
+    one = (used or {}).get(id)
+    if one is None or one.applies is not is_matched:
+        return ""
+    how = "applied" if one.applies else "did not apply"
+    return f"; it {how} when the same was seen before ({one.record})"
 
 
 def _unmatched(when: str, text: str, id: str, read: Mapping[str, float] | None) -> str:

@@ -17,6 +17,7 @@ from typing import Any, Final, Literal, NamedTuple
 from agentcl.guidance.change import ScoreChange
 from agentcl.guidance.course import Course
 from agentcl.guidance.credit import Credit, Posterior
+from agentcl.guidance.examples import Example, key_of_situation, newest_of, with_example
 from agentcl.guidance.expectation import Expectation, ExpectedScore
 from agentcl.guidance.lanes import LANES, LaneRecord
 from agentcl.guidance.relevance import Situations, words_of
@@ -130,6 +131,7 @@ class LessonState:
     tests: list[LessonTest] = field(default_factory=list)
     balance: dict[Line, int] = field(default_factory=dict)  # of tests for and against it, by whose
     decided: str = ""  # "retire", while somebody's decision holds
+    examples: list[Example] = field(default_factory=list)
     matter: str = ""  # what it is on, by its first version
 
     @property
@@ -184,6 +186,10 @@ class GuidanceState:
         # By kind of task and how it went, and by user, agent and session: the last episode and its number.
         self._attempts: dict[tuple[str, bool], dict[tuple[str, str, str], tuple[int, str]]] = {}
         self._episodes: dict[str, _Attempted] = {}
+        self._openings: dict[
+            str, list[str]
+        ] = {}  # by episode: what was seen first, alone and after its goal
+        self._used_in: dict[str, dict[str, None]] = {}  # by situation: lessons with examples of it
         self._tested: dict[str, set[str]] = {}  # by episode: the lessons that it tested
         self.ignored: list[Rollback] = []
         self.aside: set[str] = set()  # ids of what was imported, and is evidence of nothing
@@ -231,6 +237,9 @@ class GuidanceState:
                 return False
             if superseded_by(row) is not None:
                 return row.kind != Guidance.kind or row.id in self.successors
+            if row.kind == Episode.kind:
+                for held in self.lessons.values():
+                    held.examples = [one for one in held.examples if one.record != row.id]
             if row.kind == Guidance.kind and row.id in self.lessons:
                 self.lessons[row.id].decided = "retire"
                 self._situations_of(self.lessons[row.id].guidance).remove(row.id)
@@ -264,6 +273,9 @@ class GuidanceState:
                 return record.id not in self.successors  # or it came back
             case Decision(what="rollback"):
                 return rollback_of(record) in self.ignored
+            case Decision(what="applies" | "does not apply"):
+                if not self.is_ignored(record.scope, at):
+                    self._report(record)
             case Decision():
                 self._decide(record)
             case Episode() if not self.is_ignored(record.scope, at):
@@ -333,6 +345,22 @@ class GuidanceState:
         if held is not None and decision.scope.user == held.guidance.scope.user:
             held.decided = "retire" if decision.what == "retire" else ""
 
+    def _report(self, report: Decision) -> None:
+        held = self.lessons.get(report.guidance)
+        if held is not None and may_test(report.scope, held.guidance.scope):
+            by = line_of(report.scope)
+            self._note(
+                held, report.id, report.what == "applies", by, key_of_situation(report.situation)
+            )
+
+    def _note(
+        self, held: LessonState, record: str, applies: bool, by: Line, situation: str
+    ) -> None:
+        if situation:
+            new = Example(record, applies, by, situation)
+            held.examples = with_example(held.examples, new)
+            self._used_in.setdefault(situation, {})[held.guidance.id] = None
+
     def _finish(self, episode: Episode) -> None:
         is_credited = self._episodes.get(episode.id, _Attempted()).is_credited
         is_counted = episode.status == "finished" and episode.score is not None and not is_credited
@@ -344,6 +372,9 @@ class GuidanceState:
             bool(episode.is_success),
             scope,
         )
+        if episode.first:
+            told = (episode.first, f"{episode.goal}\n{episode.first}")
+            self._openings[episode.id] = list(dict.fromkeys(map(key_of_situation, told)))
         if not is_counted or episode.score is None:
             return
         by = line_of(episode.scope)
@@ -445,6 +476,8 @@ class GuidanceState:
             return
         tested.add(held.guidance.id)
         held.tests.append(test)
+        for situation in self._openings.get(test.episode, ()) if test.is_confirmed else ():
+            self._note(held, test.episode, True, by, situation)
         held.balance[by] = held.balance.get(by, 0) + (1 if test.is_confirmed else -1)
         self.trust.test(
             held.guidance.id, world, held.class_name, is_confirmed=test.is_confirmed, by=by
@@ -548,6 +581,15 @@ class GuidanceState:
         """Return the kinds of task in which a coin decided of a scope's stretches that ended so, sorted."""
         return self.credit.clusters(_arm_of(ended, scope), sight_of(scope.view()))
 
+    def used_in(self, situation: str, view: ScopeView) -> dict[str, Example]:
+        """Return, by lesson, what a reader found of it when he saw this very situation last."""
+        key, sight = key_of_situation(situation), sight_of(view)
+        found = {
+            id: newest_of(self.lessons[id].examples, key, sight)
+            for id in self._used_in.get(key, ())
+        }
+        return {id: one for id, one in found.items() if one is not None}
+
     def sight(self, id: str, view: ScopeView | None = None) -> Sight:
         """Return whose evidence of a lesson counts in full for a view; an open one sees as its owner does."""
         if view is not None and view.user is not None:
@@ -637,7 +679,7 @@ class GuidanceState:
         """Return a digest of all that is believed; equal for equal records."""
         plain = {
             "lessons": {
-                id: [held.uses, held.wins, held.losses, held.tests, held.decided]
+                id: [held.uses, held.wins, held.losses, held.tests, held.decided, held.examples]
                 for id, held in self.lessons.items()
             },
             "trust": self.trust.to_plain(),
@@ -659,7 +701,7 @@ class GuidanceState:
             "aside": sorted(self.aside),
             "lessons": [
                 [held.first_seq, held.seq, held.uses, held.wins, held.losses, held.tests,
-                 held.balance, held.decided]
+                 held.balance, held.decided, held.examples]
                 for held in self.lessons.values()
             ],
             "situations": {user: one.to_plain() for user, one in self.situations.items()},
@@ -669,6 +711,7 @@ class GuidanceState:
             "changes": self.changes,
             "attempts": [[*kind, list(held.items())] for kind, held in self._attempts.items()],
             "episodes": self._episodes,
+            "openings": self._openings,
             "tested": {id: sorted(lessons) for id, lessons in self._tested.items()},
         }  # fmt: skip
 
@@ -694,15 +737,18 @@ class GuidanceState:
         state.successors = dict(plain["successors"])
         state.ignored = [Rollback(*one) for one in plain["ignored"]]
         state.aside, state._aside_seq = set(plain["aside"]), state.watermark
-        for number, (first, seq, uses, wins, losses, tests, balance, decided) in enumerate(
-            plain["lessons"]
-        ):
+        for number, (
+            first, seq, uses, wins, losses, tests, balance, decided, examples,
+        ) in enumerate(plain["lessons"]):  # fmt: skip
             guidance = state._in_force(versions[seq])
             if versions[seq].id in state.aside:
                 guidance = replace(guidance, origin="imported")
             made = [LessonTest(*test) for test in tests]
+            cases = [Example(*one) for one in examples]
+            for one in cases:
+                state._used_in.setdefault(one.situation, {})[guidance.id] = None
             state.lessons[guidance.id] = LessonState(
-                guidance, number, first, seq, uses, wins, losses, made, balance, decided
+                guidance, number, first, seq, uses, wins, losses, made, balance, decided, cases
             )
             state._index(state.lessons[guidance.id], state._in_force(versions[first]))
         whens = {id: held.guidance.when for id, held in state.lessons.items()}
@@ -722,6 +768,7 @@ class GuidanceState:
             id: _Attempted(cluster, world, is_credited, is_success, scope and tuple(scope))
             for id, (cluster, world, is_credited, is_success, scope) in plain["episodes"].items()
         }
+        state._openings = {id: list(keys) for id, keys in plain["openings"].items()}
         state._tested = {id: set(lessons) for id, lessons in plain["tested"].items()}
         return state
 

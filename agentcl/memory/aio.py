@@ -139,6 +139,7 @@ class AsyncLessons(_Awaited[Lessons]):
     get = _awaitable(Lessons.get)
     why = _awaitable(Lessons.why)
     matching = _awaitable(Lessons.matching)
+    report = _awaitable(Lessons.report)
     why_not = _awaitable(Lessons.why_not)
     changed = _awaitable(Lessons.changed)
     retire = _awaitable(Lessons.retire)

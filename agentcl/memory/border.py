@@ -208,5 +208,10 @@ def _check_decision(decision: Decision) -> None:
         is_sound = bool(decision.guidance) and (decision.since, decision.until) == (0, 0)
     if not is_sound:
         raise InvalidInput("a decision is about one lesson, or about a time before it")
+    is_report = decision.what in ("applies", "does not apply")
+    if is_report != bool(decision.situation.strip()):
+        raise InvalidInput(
+            "a report of where a lesson applies has a situation, and nothing else has one"
+        )
     check_unicode(decision.reason, "reason")
     _check_key(decision, None)

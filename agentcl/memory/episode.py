@@ -23,6 +23,7 @@ from agentcl.store.checks import WriteScope, check_count, check_score
 from agentcl.store.episodes import Episode, Exposure, Step
 from agentcl.store.records import Scope
 from agentcl.store.usage import NO_USAGE, Usage
+from agentcl.text.asked import read_of
 from agentcl.text.escaping import quoted
 from agentcl.text.tokens import TokenCounter, estimate_tokens
 
@@ -213,7 +214,8 @@ class EpisodeRecorder:
         it was taken twice in vain.
 
         Args:
-            situation: what the agent sees, its goal too where that matters.
+            situation: what the agent sees, its goal too where that matters. Of one of more than 20,000 characters,
+                the first and the last 10,000 are read.
             actions: what it could do; a lesson on what has to come before one of them applies as well.
             documents: how many passages to search for.
             query: what to search for; default: the situation.
@@ -227,16 +229,17 @@ class EpisodeRecorder:
         self._check_open()
         check_count(demonstrations, "demonstrations", least=0)
         state, view = self._state(), self.scope.view()
+        seen = read_of(situation)
         matches = self._match(
             state,
-            situation,
+            seen,
             view,
             actions=actions,
             application=self.record.application,
             world=self.record.world,
         )
         place = Place(
-            text="\n".join((situation, *actions)),
+            text="\n".join((seen, *actions)),
             application=self.record.application,
             cluster=self.record.cluster,
             world=self.record.world,
@@ -259,7 +262,7 @@ class EpisodeRecorder:
         self._exposures.update({one.guidance: one for one in chosen.exposures})
         self._shown = tuple(offer.guidance.id for offer in chosen.shown)
         if demonstrations:
-            self._demonstrate(situation, demonstrations, self._budget_tokens - chosen.tokens)
+            self._demonstrate(seen, demonstrations, self._budget_tokens - chosen.tokens)
         found = None
         if documents:
             found = self._search(query or situation, self.scope.view(), limit=documents)
@@ -275,6 +278,7 @@ class EpisodeRecorder:
                 id,
                 chosen,
                 read=matches.read,
+                used=matches.used,
                 actions=actions,
                 in_vain=in_vain,
                 count_tokens=self._count_tokens,

@@ -24,6 +24,7 @@ from agentcl.store.checks import check_a, check_choice, check_count, check_text,
 from agentcl.store.episodes import Episode, Guidance, Step
 from agentcl.store.records import ScopeView, from_micros
 from agentcl.store.rows import readable
+from agentcl.text.asked import read_of
 
 By = Literal["task", "situation", "either"]
 _KINDS: Final[Mapping[By, frozenset[str]]] = {
@@ -148,7 +149,9 @@ def search(
     check_choice(by, _KINDS, "by")
     limit = check_count(limit, "limit")
     chosen = check_a(Filter() if chosen is None else chosen, Filter, "chosen")
-    query = Query(view=view, text=check_text(text, "what is searched for"), kinds=_KINDS[by])
+    asked_for = check_text(text, "what is searched for")
+    asked_for = check_text(text, "what is searched for")
+    query = Query(view=view, text=read_of(asked_for), kinds=_KINDS[by])
     mode = opened.journal.mode()
     folder = claim(opened.retriever.folder / _FOLDER, mode=mode)
     index = FullTextIndex(folder, mode=mode)

@@ -45,6 +45,7 @@ from agentcl.store.episodes import (
 from agentcl.store.records import Scope, ScopeView, to_micros
 from agentcl.store.rows import readable
 from agentcl.store.usage import NO_USAGE, Usage
+from agentcl.text.asked import read_of
 from agentcl.text.saving import save_text
 from agentcl.text.tokens import estimate_tokens
 
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
 
 MOST_LESSONS: Final = 50  # of one reflection; a teacher that says more has not distilled anything
 _LEVELS: Final[tuple[Level, ...]] = get_args(Level)
+_NAMES: Final[Mapping[type, str]] = {Guidance: "lesson", Episode: "episode"}
 _FORMS: Final = (
     "“When …, ….”, “When …, do not ….”, “When …, it does not help to ….”, “When …, expect that ….” or "
     "“Before …, ….”"
@@ -243,6 +245,54 @@ class Lessons:
         """Let a lesson that somebody retired be judged by its evidence again. Raises as `retire`."""
         return self._decide("restore", id, reason, scope)
 
+    def report(
+        self,
+        id: str,
+        situation: str,
+        applies: bool,
+        *,
+        episode: str = "",
+        reason: str = "",
+        **scope: Unpack[WriteScope],
+    ) -> Decision:
+        """Say that a lesson applies in a situation, or does not: where the same is seen again, that holds.
+
+        The same are situations in the same words, apart from function words, endings and case. It counts for your own
+        user. What is believed of the lesson stays as it is. To take a report back, `delete` it.
+
+        Args:
+            id: of a lesson that the scope sees.
+            situation: what an agent saw.
+            applies: whether the lesson has anything to say there.
+            episode: the id of the episode in which it was seen, with which the report goes.
+            reason: kept with it.
+            scope: `tenant`, `user`, `agent`, `session`; see `Memory`.
+
+        Raises:
+            NotFound: if the scope sees no such lesson, or no such episode.
+            InvalidInput: if the id is another record's, or the situation is empty.
+        """
+        owner = self._bound.owner(scope)
+        text, journal = _situation(situation), self._opened.journal
+        kinds: dict[str, type[Guidance | Episode]] = {id: Guidance} | (
+            {episode: Episode} if episode else {}
+        )
+        for source, kind in kinds.items():
+            held = journal.get(check_unicode(source, "an id"), view=owner.view())
+            if not isinstance(held, kind):
+                raise InvalidInput(f"{source!r} is a {held.kind}, and no {_NAMES[kind]}")
+        return self._opened.create(
+            Decision(
+                id="",
+                scope=owner,
+                sources=tuple(kinds),
+                what="applies" if applies else "does not apply",
+                guidance=id,
+                reason=check_unicode(reason, "reason"),
+                situation=text,
+            )
+        )
+
     def rollback(
         self, since: datetime, *, reason: str = "", **scope: Unpack[WriteScope]
     ) -> Decision:
@@ -413,7 +463,9 @@ class Lessons:
             matched=matches.by_id,
         )
         choice = choose(state, place, Random(0), is_frozen=True, actions=actions)
-        return why_not(state, place, id, choice, read=matches.read, actions=actions)
+        return why_not(
+            state, place, id, choice, read=matches.read, used=matches.used, actions=actions
+        )
 
     def changed(self, since: datetime, **scope: Unpack[ReadScope]) -> Sequence[StageDifference]:
         """Return which lessons are new since a moment, and which came into another stage."""
@@ -480,7 +532,13 @@ class Lessons:
         from agentcl.guidance.outlook import Outlook
 
         owner = self._bound.owner(scope)
-        return Outlook(self._beliefs.state(owner.tenant), owner)
+        state = self._beliefs.state(owner.tenant)
+
+        def speaking(text: str, application: str | None, world: str) -> Iterable[str]:
+            match = self._beliefs.matcher.match
+            return match(state, text, owner.view(), application=application, world=world).by_id
+
+        return Outlook(state, owner, speaking)
 
     @property
     def rules(self) -> GuidanceRules:
@@ -706,7 +764,7 @@ class Lessons:
 def _situation(text: str) -> str:
     if not check_unicode(text, "situation").strip():
         raise InvalidInput("the situation is empty; say what an agent sees")
-    return text
+    return read_of(text)
 
 
 def _is_lesson(one: object) -> bool:

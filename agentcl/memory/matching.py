@@ -10,7 +10,7 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Final
 
@@ -31,6 +31,7 @@ from agentcl.retrieval.conditions import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from agentcl.guidance.examples import Example
     from agentcl.guidance.state import GuidanceState, LessonState
     from agentcl.store.records import ScopeView
 
@@ -48,6 +49,8 @@ class Matches:
     read: Mapping[str, float] | None = (
         None  # all that were read, likeliest first; None: matched by words
     )
+    # By lesson: what was found of it when this very situation was seen before; that decides.
+    used: Mapping[str, Example] = field(default_factory=dict)
 
 
 class Matcher:
@@ -80,6 +83,22 @@ class Matcher:
             application: where the agent works; None: anywhere.
             world: where the same rules hold.
         """
+        place = _Place(view, application, world)
+        used = {
+            id: one
+            for id, one in state.used_in(situation, view).items()
+            if place.is_offered(state.lessons[id])
+        }
+        matches = self._matches(state, situation, place, actions)
+        found = {id: chance for id, chance in matches.by_id.items() if id not in used}
+        found |= {id: 1.0 for id, one in used.items() if one.applies}
+        return replace(matches, by_id=found, used=used)
+
+    def _matches(
+        self, state: GuidanceState, situation: str, place: _Place, actions: Sequence[str]
+    ) -> Matches:
+        """Return what speaks of a situation by words and meaning."""
+        view = place.view
         by_words = state.covering("\n".join((situation, *actions)), view)
         if not self.is_by_meaning() or not situation.strip():
             return Matches(by_words)
@@ -89,7 +108,6 @@ class Matcher:
             if (made := state.lessons[id].guidance).claim == "needs"
             or is_stated(made.when, situation)
         }
-        place = _Place(view, application, world)
         ids, chances = self._chances(state, situation, place, by_words)
         least = threshold()
         found = {id: chance for id, chance in zip(ids, chances, strict=True) if chance >= least}

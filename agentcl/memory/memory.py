@@ -663,7 +663,7 @@ class Memory:
         Without its encoder a search that compares words too answers by words; `Recall.warning` says so.
 
         Args:
-            query: a question or words.
+            query: a question or words; of one of more than 20,000 characters, the first and the last 10,000 are read.
             limit: how many hits at the most.
             mode: "hybrid" joins both rankings, "dense" is by vector only, "text" by words only;
                 "graph" goes on from what these find to passages that name the same things.

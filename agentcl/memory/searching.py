@@ -18,6 +18,7 @@ from agentcl.store.checks import check_count, check_time, check_unicode
 from agentcl.store.records import AnyScope, ScopeView, to_micros
 from agentcl.store.rows import EncoderSpec, mismatch
 from agentcl.store.vectors import SupportsList, pack
+from agentcl.text.asked import read_of
 
 if TYPE_CHECKING:
     from agentcl.retrieval.graph.search import Recognise
@@ -55,7 +56,7 @@ def search(
         packed = pack(vector, dim=opened.encoder.dim if held is None else held.dim)
     asked = Query(
         view=view,
-        text=query,
+        text=read_of(query),
         vector=packed,
         at=None if moment is None else to_micros(moment),
         valid_at=holding,

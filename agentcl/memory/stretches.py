@@ -24,6 +24,7 @@ from agentcl.retrieval.index import Query
 from agentcl.store.episodes import Episode, Step
 from agentcl.store.records import to_micros
 from agentcl.store.rows import readable
+from agentcl.text.asked import read_of
 
 if TYPE_CHECKING:
     from agentcl.guidance.state import GuidanceState
@@ -47,7 +48,7 @@ class Finder:
     def __init__(self, opened: Opened, current: Episode) -> None:
         self._opened, self._current = opened, current
         self._view = current.scope.view()
-        self._task = current.search_text()
+        self._task = read_of(current.search_text())
 
     def find(self, state: GuidanceState, situation: str, *, limit: int) -> list[Stretch]:
         """Return stretches of the same kind of task and world, at most `limit` that ended well and as many that failed.
@@ -91,7 +92,7 @@ class Finder:
         counts = {True: 0, False: 0}
         found: dict[str, float] = {}
         for record, cosine in self._entries(text, kind):
-            own = set(content(record.search_text()))
+            own = set(content(read_of(record.search_text())))
             if isinstance(record, Step) and not _says_something(record.seen, own):
                 continue
             share = len(own & words) / len(own) if own else 0.0

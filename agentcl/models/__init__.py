@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         unpacked,
     )
     from agentcl.models.ledger import Call, Ledger, LedgerLine, Prices, RecordedModel
+    from agentcl.models.llamacpp import LlamaCppChat, LlamaCppServer
     from agentcl.models.local import LocalChat
     from agentcl.models.metered import MeteredModel
     from agentcl.models.named import open_model
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "GREEDY", "REFERENCE_FOLDER", "SHIPPED", "Asking", "CachedModel", "Call", "Capability", "ChatModel",
-    "Endpoint", "KeptModel", "Ledger", "LedgerLine", "LocalChat", "Message", "MeteredModel",
+    "Endpoint", "KeptModel", "Ledger", "LedgerLine", "LlamaCppChat", "LlamaCppServer", "LocalChat", "Message", "MeteredModel",
     "OpenAIChat", "Prices", "RecordedModel", "Reply", "Sampling", "ScriptedModel", "Shipped",
     "TokenLogprob", "ToolCall", "ToolModel", "Usage", "VllmServer", "ask_object", "ask_text", "asking_of",
     "forget_asking", "get_model", "kept_model", "kept_models", "models_folder", "open_model", "open_reference",
@@ -56,8 +57,9 @@ if not TYPE_CHECKING:
         "fetching": "SHIPPED Shipped get_model",
         "kept": "KeptModel kept_model kept_models models_folder remove_model unpacked",
         "ledger": "Call Ledger LedgerLine Prices RecordedModel",
-        "metered": "MeteredModel",
+        "llamacpp": "LlamaCppChat LlamaCppServer",
         "local": "LocalChat",
+        "metered": "MeteredModel",
         "named": "open_model",
         "openai": "OpenAIChat",
         "reference.shipped": "REFERENCE_FOLDER open_reference",

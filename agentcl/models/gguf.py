@@ -6,11 +6,14 @@ Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, version 2 and
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from agentcl.errors import MissingExtra, ModelUnavailable
+from agentcl.text.bars import without_bars
 
 _MAGIC: Final = b"GGUF"
 _SCALARS: Final = {
@@ -55,11 +58,12 @@ def unpack(file: Path, folder: Path) -> None:
 
     Raises:
         MissingExtra: if transformers or gguf is not installed.
-        ModelUnavailable: if transformers does not know its architecture.
+        ModelUnavailable: if transformers does not know its architecture, or cannot read it.
     """
     model, tokenizer = load(file, "bfloat16")
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    with without_bars():
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
 
 
 def load(file: Path, dtype: str) -> tuple[Any, Any]:
@@ -71,18 +75,33 @@ def load(file: Path, dtype: str) -> tuple[Any, Any]:
     named = about_gguf(file).get("general.architecture", "")
     place = {"pretrained_model_name_or_path": str(file.parent), "gguf_file": file.name}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(**place)
-        # Else the weights stay packed: such a model cannot be saved, and each call unpacks them again.
-        whole: Any = GgufConfig(dequantize=True)
-        model = AutoModelForCausalLM.from_pretrained(
-            **place, dtype=dtype, quantization_config=whole
-        )
-    except (OSError, ValueError, KeyError, NotImplementedError) as error:
+        with without_bars(), _without_its_bar():
+            tokenizer = AutoTokenizer.from_pretrained(**place)
+            # Else the weights stay packed: such a model cannot be saved, and each call unpacks them again.
+            whole: Any = GgufConfig(dequantize=True)
+            model = AutoModelForCausalLM.from_pretrained(
+                **place, dtype=dtype, quantization_config=whole
+            )
+    except Exception as error:  # the reader of vocabularies raises nothing narrower
         raise ModelUnavailable(
             f"cannot unpack {file} (architecture {named!r}): {error}; llama.cpp may serve it: "
             f"`llama-server -m {file}`, then name its endpoint"
         ) from error
     return model, tokenizer
+
+
+@contextmanager
+def _without_its_bar() -> Iterator[None]:
+    """Unpack without the bar that transformers draws for that; it has no switch."""
+    from transformers import modeling_gguf_pytorch_utils as untyped
+
+    unpacking: Any = untyped
+    drawn = getattr(unpacking, "tqdm", None)
+    unpacking.tqdm = lambda tensors, **_: tensors
+    try:
+        yield
+    finally:
+        unpacking.tqdm = drawn
 
 
 def _head(opened: BinaryIO, file: Path) -> dict[str, str]:

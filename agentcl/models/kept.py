@@ -207,6 +207,11 @@ def digest_of(file: Path) -> str:
     return digest.hexdigest()
 
 
+def is_unpacked(model: KeptModel) -> bool:
+    """Return whether `unpacked` has nothing to do any more."""
+    return model.format == "safetensors" or (model.path.parent / _UNPACKED).is_dir()
+
+
 def unpacked(model: KeptModel) -> Path:
     """Return a folder of safetensors that transformers and vLLM load; a GGUF is unpacked once, in bfloat16.
 

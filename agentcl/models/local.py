@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -25,6 +25,7 @@ from agentcl.models.base import (
 from agentcl.models.gguf import load
 from agentcl.models.stopping import held_back, until
 from agentcl.store.usage import Usage
+from agentcl.text.bars import without_bars
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -174,9 +175,12 @@ def _loaded(source: str) -> tuple[Any, Any]:
         return load(Path(source), "bfloat16")
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    is_here = Path(source).is_dir()
     try:
-        tokenizer: Any = AutoTokenizer.from_pretrained(source)
-        model: Any = AutoModelForCausalLM.from_pretrained(source, dtype="auto")
+        # What is fetched shows its progress; what lies here is loaded at once.
+        with without_bars() if is_here else nullcontext():
+            tokenizer: Any = AutoTokenizer.from_pretrained(source)
+            model: Any = AutoModelForCausalLM.from_pretrained(source, dtype="auto")
     except (OSError, ValueError) as error:
         raise ModelUnavailable(f"cannot load the model {source!r}: {error}") from error
     return model, tokenizer

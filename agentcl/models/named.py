@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from agentcl.errors import InvalidInput
 from agentcl.models.base import ChatModel
 from agentcl.models.kept import kept_model, not_kept, unpacked
 from agentcl.models.reference.shipped import REFERENCE_NAME, open_reference, reference_folder
 
+Engine = Literal["transformers", "llamacpp"]
+_GGUF: Final = ".gguf"
 _HUB_ID: Final = re.compile(r"\w[\w.-]*/[\w.-]+")
 
 
-def open_model(source: str, *, device: str | None = None) -> ChatModel:
+def open_model(
+    source: str, *, device: str | None = None, engine: Engine | None = None
+) -> ChatModel:
     """Open a model in this process.
 
     Args:
         source: "reference"; a name of `agentcl model list`; a folder of safetensors; or a GGUF file.
         device: "cpu", "cuda" ...; default: cuda where there is one.
+        engine: what runs it. Default: for a GGUF llama.cpp where llama-cpp-python is installed, else transformers.
 
     Raises:
-        InvalidInput: if it is the address of an endpoint.
-        MissingExtra: if transformers (or, for a GGUF, gguf) is not installed.
+        InvalidInput: if it is the address of an endpoint, or llama.cpp is to run what is no GGUF.
+        MissingExtra: if what runs it is not installed: for a GGUF llama-cpp-python, or transformers and gguf.
         ModelUnavailable: if there is no such model, or it cannot be loaded.
     """
     if source == REFERENCE_NAME and not Path(source).exists():
@@ -32,9 +37,34 @@ def open_model(source: str, *, device: str | None = None) -> ChatModel:
         raise InvalidInput(
             f"{source} is an endpoint, which has a model's name too: OpenAIChat(MODEL, base_url={source!r})"
         )
+    from agentcl.models.llamacpp import LlamaCppChat, is_installed
+
+    name = f"local:{source}"
+    if engine == "llamacpp" or (engine is None and is_installed() and is_gguf(source)):
+        return LlamaCppChat(gguf_path(source), device=device, name=name)
     from agentcl.models.local import LocalChat
 
-    return LocalChat(str(model_path(source)), device=device, name=f"local:{source}")
+    return LocalChat(str(model_path(source)), device=device, name=name)
+
+
+def gguf_path(source: str) -> Path:
+    """Return the GGUF that a name or a path leads to.
+
+    Raises:
+        InvalidInput: if it leads to something else.
+        ModelUnavailable: if there is no such model.
+    """
+    found = model_path(source, is_unpacked=False)
+    if found.suffix != _GGUF:
+        raise InvalidInput(
+            f"llama.cpp runs GGUF files, and {source} is none; transformers and vLLM run a folder of safetensors"
+        )
+    return found
+
+
+def is_gguf(source: str) -> bool:
+    """Return whether a name or a path leads to a GGUF. Raises ModelUnavailable if there is no such model."""
+    return model_path(source, is_unpacked=False).suffix == _GGUF
 
 
 def model_path(source: str, *, is_unpacked: bool = True) -> Path:

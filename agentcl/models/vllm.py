@@ -3,37 +3,23 @@
 from __future__ import annotations
 
 import os
-import re
-import signal
-import socket
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Self
-from urllib.request import urlopen
 
-from agentcl.errors import ModelUnavailable, ProcessFailed
-from agentcl.process import ChildProcess
+from agentcl.models.server import ModelServer, free_port, require_module
 
 _MODULE: Final = "vllm.entrypoints.openai.api_server"
-_MISSING: Final = 3  # an exit status that no Python has by itself
-_LOOK: Final = (
-    f"import importlib.util as u; raise SystemExit(0 if u.find_spec('vllm') else {_MISSING})"
-)
-_LOOK_S: Final = 60.0  # for a Python to say whether it has vLLM
-_STOP_S: Final = 30.0  # for a clean end, before it is killed
 _CACHE: Final = "VLLM_CPU_KVCACHE_SPACE"  # GiB for the keys and values of a model on the CPU
 _CACHE_GIB: Final = "4"
-_LOGGED: Final = 500_000  # characters of a log that are searched for the reason of an end
-_REASON: Final = re.compile(r"\b(?:[A-Z]\w+(?:Error|Exception)|error): .+")
-_VAGUE: Final = ("WARNING", "See root cause above")  # lines that name an error and do not tell why
 
 # vLLM takes nine tenths of the memory, and ends where that is not free; a model of a few megabytes needs little.
 SMALL_ARGUMENTS: Final = ("--gpu-memory-utilization", "0.5")
 SMALL_ENVIRONMENT: Final = {_CACHE: "1"}
 
 
-class VllmServer:
+class VllmServer(ModelServer):
     """A vLLM server in processes of its own, for the length of a `with` block.
 
     Prefix caching is on, so that prompts which share their beginning are read once.
@@ -72,88 +58,40 @@ class VllmServer:
         log: Path | None = None,
         start_timeout_s: float = 600.0,
     ) -> None:
-        self.name = served_name or model.rstrip("/").rsplit("/", 1)[-1]
-        self.port = port or _free_port(host)
-        self.url = f"http://{host}:{self.port}/v1"
-        self._health = f"http://{host}:{self.port}/health"
-        self._log = log
-        self._start_timeout_s = start_timeout_s
-        self._process: ChildProcess | None = None
-        self._variables = {_CACHE: os.environ.get(_CACHE, _CACHE_GIB), **(environment or {})}
-        if lora:
-            self._variables["VLLM_ALLOW_RUNTIME_LORA_UPDATING"] = "1"
-        self._command = [
-            *(str(python or sys.executable), "-m", _MODULE),
-            *("--model", model, "--served-model-name", self.name),
-            *("--host", host, "--port", str(self.port)),
-            "--enable-prefix-caching",
-            *(["--enable-lora"] if lora else []),
-            *(["--enable-prompt-embeds"] if prompt_embeds else []),
-            *arguments,
-        ]
+        name = served_name or model.rstrip("/").rsplit("/", 1)[-1]
+        port = port or free_port(host)
+        self._python = python
+        super().__init__(
+            program="vLLM",
+            name=name,
+            host=host,
+            port=port,
+            command=[
+                *(str(python or sys.executable), "-m", _MODULE),
+                *("--model", model, "--served-model-name", name),
+                *("--host", host, "--port", str(port)),
+                "--enable-prefix-caching",
+                *(["--enable-lora"] if lora else []),
+                *(["--enable-prompt-embeds"] if prompt_embeds else []),
+                *arguments,
+            ],
+            ready="/health",
+            variables={
+                _CACHE: os.environ.get(_CACHE, _CACHE_GIB),
+                **(environment or {}),
+                **({"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1"} if lora else {}),
+            },
+            log=log,
+            start_timeout_s=start_timeout_s,
+        )
 
     def __enter__(self) -> Self:
-        check_installed(self._command[0], self._variables)
-        try:
-            self._process = ChildProcess(
-                self._command, name="vLLM", variables=self._variables, log=self._log
-            )
-            self._process.wait_ready(self._answers, timeout_s=self._start_timeout_s)
-        except ProcessFailed as error:
-            raise ModelUnavailable(f"{self._reason()}{error}") from error
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.stop()
-
-    def is_running(self) -> bool:
-        """Return whether the server's process lives."""
-        return self._process is not None and self._process.is_running()
-
-    def stop(self) -> None:
-        """End the server and all its processes; calling it twice is allowed."""
-        if self._process is not None:
-            self._process.send(signal.SIGINT)
-            self._process.close(patience_s=_STOP_S)
-
-    def kill(self) -> None:
-        """End it at once, as a crash would; `with` still cleans up."""
-        if self._process is not None:
-            self._process.kill()
-
-    def _reason(self) -> str:
-        """Return the first error of the log in a line of its own; empty if there is none."""
-        logged = self._process.tail(_LOGGED) if self._process is not None else ""
-        lines = (line for line in logged.splitlines() if not any(one in line for one in _VAGUE))
-        found = next(filter(None, map(_REASON.search, lines)), None)
-        return f"{found.group(0).strip()}\n" if found else ""
-
-    def _answers(self) -> bool:
-        try:
-            urlopen(self._health, timeout=5).close()
-        except OSError:  # a URLError is one
-            return False
-        return True
+        check_installed(self._python, self._variables)
+        return super().__enter__()
 
 
 def check_installed(
     python: str | os.PathLike[str] | None = None, environment: Mapping[str, str] | None = None
 ) -> None:
     """Look whether a Python has vLLM, without importing it; default: this one. Raises ModelUnavailable."""
-    program = str(python or sys.executable)
-    try:
-        with ChildProcess([program, "-c", _LOOK], variables=environment) as child:
-            is_missing = child.wait(_LOOK_S) == _MISSING
-    except ProcessFailed as error:
-        raise ModelUnavailable(str(error)) from error
-    if is_missing:
-        raise ModelUnavailable(
-            f"vLLM is not installed for {program}: pip install 'agentcl[vllm]' there, or name the "
-            "Python of an environment that has it (--python PATH, or python=)"
-        )
-
-
-def _free_port(host: str) -> int:
-    with socket.socket() as free:
-        free.bind((host, 0))
-        return int(free.getsockname()[1])
+    require_module("vLLM", "vllm", "vllm", python, environment)

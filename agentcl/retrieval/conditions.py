@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from agentcl.errors import MissingExtra
-from agentcl.retrieval.encoders.local import bundled, quiet
+from agentcl.retrieval.encoders.local import bundled
+from agentcl.text.bars import without_bars
 
 if TYPE_CHECKING:
     import numpy as np
@@ -120,7 +121,7 @@ class _Layers:
         from transformers import AutoModel, AutoTokenizer
 
         folder = str(bundled())
-        with quiet():
+        with without_bars():
             self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
             self._bert: Any = AutoModel.from_pretrained(folder, local_files_only=True).eval()
         held = load_file(weights)

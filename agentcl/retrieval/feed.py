@@ -12,6 +12,7 @@ from typing import Final
 from agentcl.errors import AgentclError, StoreCorrupt
 from agentcl.retrieval.index import NOTHING, Change, Entry, Index, Match, Query
 from agentcl.store.base import Store
+from agentcl.store.fields import defaults
 from agentcl.store.rows import Row, is_moment
 
 logger = logging.getLogger(__name__)
@@ -172,7 +173,8 @@ def _entry(row: Row, text: str, vector: bytes | None, *, reads_fields: bool) -> 
     sources: tuple[str, ...] = ()
     metadata = fields = NOTHING
     if reads_fields:
-        sources, own_metadata, fields = row.parts()
+        sources, own_metadata, own = row.parts()
+        fields = {**defaults(row.kind), **own}
         metadata = own_metadata or NOTHING
     else:
         if not row.has_times:

@@ -217,7 +217,7 @@ class FullTextIndex:
                 break  # a single segment
             pages = -_MERGED if is_idle else _MERGED
             self._database.rest(begun)
-        self._database.clear_leftovers()
+        self._database.clear_leftovers(is_derived=True)
 
     def search(self, query: Query, *, limit: int) -> list[Match]:
         """Return the entries with the highest BM25 for the query's terms."""

@@ -192,13 +192,14 @@ class Reflection(Record):
 @register("decision")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision(Record):
-    """What somebody decided about lessons, over all evidence."""
+    """What somebody decided about lessons, over all evidence, or reports of where one applies."""
 
-    what: Literal["retire", "restore", "rollback"]
+    what: Literal["retire", "restore", "rollback", "applies", "does not apply"]
     guidance: str = ""  # the id that it concerns
     since: int = 0  # of a rollback: evidence from this moment on (microseconds) does not count ...
     until: int = 0  # ... up to this one
     reason: str = ""
+    situation: str = ""  # of a report: where the lesson applies, or does not
 
 
 @register("aside")

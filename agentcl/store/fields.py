@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import MISSING
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Final, Literal, NewType, Union, cast, get_args, get_origin, get_type_hints
@@ -37,6 +38,16 @@ def misfit(kind: str, own: Mapping[str, Any]) -> str:
 
 
 @cache
+def defaults(kind: str) -> Mapping[str, Any]:
+    """Return what the fields of a kind hold that a row may leave out."""
+    cls = KINDS[kind]
+    held = cast(Any, cls).__dataclass_fields__
+    return {
+        name: held[name].default for name in own_fields(cls) if held[name].default is not MISSING
+    }
+
+
+@cache
 def _fields(kind: str) -> tuple[Mapping[str, _Fits], frozenset[str]]:
     """Return how the values of each field are tested, and which fields must be there."""
     cls = KINDS[kind]
@@ -51,9 +62,7 @@ def _fields(kind: str) -> tuple[Mapping[str, _Fits], frozenset[str]]:
 
 
 def _has_default(field: Any) -> bool:  # noqa: ANN401  # dataclasses' own type says less
-    return any(
-        type(one).__name__ != "_MISSING_TYPE" for one in (field.default, field.default_factory)
-    )
+    return field.default is not MISSING or field.default_factory is not MISSING
 
 
 @cache

@@ -98,7 +98,8 @@ def commands_about(odd: str, folder: Path, *, admitted: str = ODD) -> list[list[
         ["episodes", "search", odd], ["episodes", "demonstrations"], ["episodes", "skills"],
         ["practise", odd], ["practise", "incidents", "-n", "1", "--student", "responder"],
         ["guidance", "list"], ["guidance", "show", told.id], ["guidance", "why", told.id],
-        ["guidance", "match", odd], ["guidance", "why", told.id, "--situation", odd],
+        ["guidance", "match", odd], ["guidance", "report", told.id, odd, "--not", "--reason", odd],
+        ["guidance", "why", told.id, "--situation", odd],
         ["guidance", "diff", "--since", "2020-01-01"], ["guidance", "add", f"When {odd} is, do {odd}."],
         ["guidance", "add", odd], ["guidance", "export", f"{file}.md", "--candidates"],
         ["guidance", "import", "lessons.md"], ["guidance", "retire", told.id, "--reason", odd],
@@ -116,7 +117,7 @@ def commands_about(odd: str, folder: Path, *, admitted: str = ODD) -> list[list[
         ["model", "tune", "http://127.0.0.1:9/v1", "--model", odd],
         ["model", "serve", odd, "--python", f"/no/{odd}"],
         ["model", "get", odd], ["model", "list"], ["model", "path", odd], ["model", "remove", odd],
-        ["trust", odd, "--yes"], ["guidance", "changes"],
+        ["mcp", "--port", odd], ["trust", odd, "--yes"], ["guidance", "changes"],
         ["reembed", "--encoder", odd], ["delete", gone.id], ["delete", odd],
         ["forget", note.id, "--yes"], ["--help"], ["add", "--help"], ["nonsense", odd],
     ]  # fmt: skip

@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing, suppress
+from dataclasses import MISSING, fields
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from agentcl import ANY, AgentclError, Document, Memory, StoreCorrupt
 from agentcl.lessons import Lesson
 from agentcl.retrieval.modes import Mode
-from agentcl.store.records import Scope
+from agentcl.store.records import KINDS, Scope
 from agentcl.store.rows import Row
 from agentcl.store.sqlite.store import FILE
 
@@ -191,6 +192,36 @@ def test_learning_goes_on_beside_damage(tmp_path: Path, how: Damage, kind: str) 
         assert not memory.store.examine().is_healthy
 
 
+@pytest.mark.parametrize("kind", ["passage", "fact", "extraction", "document"])
+def test_a_row_without_a_field_that_has_a_default_is_read_with_it(
+    tmp_path: Path, kind: str
+) -> None:
+    with Memory(tmp_path / "m", encoder="hashing:64") as memory:
+        note = memory.add("The alpha ferry sails to Tessary.", title="Ferries", user="ada")
+        (passage,) = memory.store.passages(note.id, user="ada")
+        memory.facts.add(passage.id, [("alpha", "sails to", "Tessary")], user="ada")
+    with closing(sqlite3.connect(tmp_path / "m" / FILE)) as connection:
+        where = f"kind = '{kind}' AND op = 'put'"
+        seq, body = connection.execute(f"SELECT seq, body FROM record WHERE {where}").fetchone()
+    has_default = {one.name for one in fields(KINDS[kind]) if one.default is not MISSING}
+    optional = [name for name in json.loads(body) if name in has_default]
+    assert optional
+    for name in optional:
+        folder = shutil.copytree(tmp_path / "m", tmp_path / name)
+        less = {one: value for one, value in json.loads(body).items() if one != name}
+        with closing(sqlite3.connect(folder / FILE)) as connection, connection:
+            connection.execute("UPDATE record SET body = ? WHERE seq = ?", (json.dumps(less), seq))
+            sign(connection, seq)
+        with Memory(folder) as memory:
+            for mode in MODES:
+                (hit,) = memory.search("alpha ferry", mode=mode, user="ada")
+                assert hit.text == note.text
+            assert memory.graph.view(user="ada").stats().passages == 1
+            memory.graph.networkx(user="ada")
+            assert passage.id in str(memory.graph.near("alpha", user="ada"))
+
+
+MODES: tuple[Mode, ...] = ("text", "dense", "hybrid", "graph")
 ODD: list[object] = ["soon", b"\xff", -5, 2**63 - 1, 1.5]
 RECORD = (
     "id", "version", "kind", "created_at", "valid_from", "valid_to", "key", "sources", "body", "metadata",

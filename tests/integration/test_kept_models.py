@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
@@ -270,6 +270,19 @@ def test_where_a_gguf_lies_is_told_without_unpacking_it(
     done = CliRunner().invoke(main, ["model", "path", "tiny", "--unpacked"])
     assert done.exit_code == 1
     assert "agentcl[gguf]" in done.stderr
+
+
+def test_unpacking_is_told_before_it_begins_and_done_once(
+    tmp_path: Path, tiny_gguf: Callable[[Path], Path]
+) -> None:
+    pytest.importorskip("transformers")
+    get_model(str(tiny_gguf(tmp_path / "tiny.gguf")))
+    asked = ["model", "path", "tiny", "--unpacked"]
+    first, second = (CliRunner().invoke(main, asked) for _ in range(2))
+    assert "unpacking tiny" in first.stderr
+    assert first.stdout == second.stdout
+    assert "unpacking" not in second.stderr
+    assert (Path(first.stdout.strip()) / "model.safetensors").exists()
 
 
 class Hub(BaseHTTPRequestHandler):

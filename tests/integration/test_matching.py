@@ -120,6 +120,14 @@ def test_what_is_denied_or_beside_the_point_matches_nothing(
 
 
 @needs_reader
+def test_how_new_a_situation_is_follows_from_lessons_that_speak_of_it(by_meaning: Memory) -> None:
+    outlook = by_meaning.lessons.outlook()
+    known = [*outlook.trusted("I want my money back for these shoes.", "desk/return", "")]
+    assert known == [by_meaning.lessons.list()[0].belief.trust]
+    assert not [*outlook.trusted("The weather in Tavon was fine on Sunday.", "desk/return", "")]
+
+
+@needs_reader
 def test_where_nothing_is_shown_the_nearest_are_named(by_meaning: Memory) -> None:
     recalled = by_meaning.episode("t").recall("The weather in Tavon was fine on Sunday.")
     assert recalled.lessons == ()

@@ -22,7 +22,7 @@ from agentcl.agents import probes, prompts, tool_prompts
 from agentcl.agents.transcript import Transcript
 from agentcl.envs.acting import Situation
 from agentcl.guidance.selection import Choice
-from agentcl.lessons import Stretch
+from agentcl.lessons import Lesson, Stretch
 from agentcl.memory import extraction
 from agentcl.memory.episode import EpisodeRecall
 from agentcl.models import structured
@@ -134,6 +134,12 @@ BUILDERS: Final[dict[str, Builder]] = {
     ),
     "agentcl.agents.prompts.ask_contrast": lambda text: prompts.ask_contrast(
         transcript(text), transcript(text), recent=9
+    ),
+    "agentcl.agents.prompts.ask_edits": lambda text: prompts.ask_edits(
+        transcript(text),
+        [Lesson(text, "do", text), Lesson("x", "needs", text)],
+        recent=9,
+        contrast=transcript(text),
     ),
     "agentcl.agents.prompts.ask_note": lambda text: prompts.ask_note(
         goal=text, scene=text, history=[(text, text)], score=0.5

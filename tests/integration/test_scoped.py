@@ -189,6 +189,7 @@ NEEDS: dict[str, dict[str, tuple[Any, ...]]] = {
         "rollback": (datetime(2026, 1, 1, tzinfo=UTC),), "list": (), "get": ("id",), "why": ("id",),
         "changed": (datetime(2026, 1, 1, tzinfo=UTC),), "export": ("x.md",), "import_": ("x.md",),
         "adopt": (None,), "reflect": ([],), "outlook": (), "changes": (), "matching": ("a",), "why_not": ("id", "a"),
+        "report": ("id", "a", True),
     },
     "statements": {
         "add": ("user", "home", "Gent"), "digest": (RuleDigester(),), "list": (), "get": ("id",),

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -15,6 +16,7 @@ from click.testing import CliRunner
 
 from agentcl import ModelUnavailable
 from agentcl.cli.main import main
+from agentcl.models.llamacpp import LlamaCppServer
 from agentcl.models.reference.shipped import REFERENCE_FOLDER
 from agentcl.models.vllm import VllmServer
 
@@ -159,4 +161,74 @@ def test_without_vllm_nothing_is_said_to_start() -> None:
     done = CliRunner().invoke(main, ["model", "serve", "reference"])
     assert done.exit_code == 1
     assert "vLLM is not installed" in done.stderr
+    assert "starting" not in done.stderr
+
+
+@pytest.fixture
+def llamacpp(environment: dict[str, str]) -> dict[str, str]:
+    """The same with a server where that of llama-cpp-python would be."""
+    package = Path(environment["PYTHONPATH"]) / "llama_cpp" / "server"
+    package.mkdir(parents=True)
+    for folder in (package, package.parent):
+        (folder / "__init__.py").touch()
+    (package / "__main__.py").write_text(STAND_IN)
+    return environment
+
+
+@pytest.fixture
+def gguf(tmp_path: Path) -> Path:
+    file = tmp_path / "tiny.gguf"
+    file.write_bytes(b"GGUF")
+    return file
+
+
+def test_a_gguf_is_served_by_the_server_of_llama_cpp_python(
+    llamacpp: dict[str, str], gguf: Path
+) -> None:
+    given: dict[str, Any] = {"python": sys.executable, "environment": llamacpp}
+    with LlamaCppServer(gguf, arguments=["--x", "1"], **given) as server:
+        assert (server.name, server.is_running()) == ("tiny", True)
+        with urlopen(server.url) as response:
+            argv = json.load(response)["argv"]
+    assert argv[argv.index("--model") + 1] == str(gguf)
+    assert argv[argv.index("--model_alias") + 1] == "tiny"
+    assert argv[-2:] == ["--x", "1"]
+    assert not answers(server.url)
+
+
+def test_the_program_of_llama_cpp_itself_is_taken_where_it_is_found(
+    tmp_path: Path, gguf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "stand_in.py").write_text(STAND_IN)
+    program = tmp_path / "llama-server"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} {tmp_path}/stand_in.py "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    with LlamaCppServer(gguf) as server, urlopen(server.url) as response:
+        argv = json.load(response)["argv"]
+    assert argv[argv.index("-m") + 1] == str(gguf)
+    assert argv[argv.index("--alias") + 1] == "tiny"
+
+
+def test_the_command_serves_with_llama_cpp(
+    llamacpp: dict[str, str], gguf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", llamacpp["PYTHONPATH"])
+    command = ["model", "serve", str(gguf), "--with", "llamacpp", "--python", sys.executable]
+    done = CliRunner().invoke(main, [*command, "--", "--fail"])
+    assert "starting llama.cpp" in done.stderr
+    assert "no such device" in done.stderr
+    refused = CliRunner().invoke(main, [*command, "--lora"])
+    assert "are for vLLM" in refused.stderr
+    folder = CliRunner().invoke(main, [*command[:2], str(gguf.parent), *command[3:]])
+    assert "llama.cpp runs GGUF files" in folder.stderr
+    assert {done.exit_code, refused.exit_code, folder.exit_code} == {1}
+
+
+@pytest.mark.skipif(find_spec("llama_cpp") is not None, reason="needs a Python without llama.cpp")
+def test_without_llama_cpp_nothing_is_said_to_start(gguf: Path) -> None:
+    command = ["model", "serve", str(gguf), "--with", "llamacpp", "--python", sys.executable]
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 1
+    assert "agentcl[llamacpp]" in done.stderr
     assert "starting" not in done.stderr

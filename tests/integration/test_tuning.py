@@ -113,6 +113,13 @@ def test_the_form_that_is_followed_is_shown_kept_and_used(
     assert form_at(server) is FORMS["number"]
 
 
+def test_rows_are_shown_as_they_come_with_how_long_the_rest_takes(server: Server) -> None:
+    said = tune(server.url, "--model", "m", "--cases", str(CASES)).stderr
+    assert re.search(r"following, number, lesson: 5 of 5; \d+ %, .* left\n", said)
+    assert said.index("following, number, lesson") < said.index("reading, told what to do")
+    assert "measured in " in said
+
+
 def test_other_weights_behind_the_same_address_are_asked_as_before(server: Server) -> None:
     tune(server.url, "--model", "m", "--cases", str(CASES))
     server.weights = "second"

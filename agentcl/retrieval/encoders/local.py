@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from agentcl.errors import ConfigError, MissingExtra
 from agentcl.retrieval.encoders.base import Role
 from agentcl.store.vectors import pack
+from agentcl.text.bars import without_bars
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -81,7 +82,7 @@ class SentenceTransformerEncoder:
                 is_here = Path(self._source).is_dir()
                 try:
                     # What is fetched shows its progress; what lies here is loaded at once.
-                    with quiet() if is_here else nullcontext():
+                    with without_bars() if is_here else nullcontext():
                         self._model = SentenceTransformer(
                             self._source, device=None, local_files_only=is_here
                         )
@@ -106,22 +107,6 @@ class SentenceTransformerEncoder:
                 )  # fmt: skip
                 return True
         return False
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Load without the bars that transformers draws on standard error, unless they are off already."""
-    from transformers.utils import logging as untyped
-
-    drawn: Any = untyped
-    if not drawn.is_progress_bar_enabled():
-        yield
-        return
-    drawn.disable_progress_bar()
-    try:
-        yield
-    finally:
-        drawn.enable_progress_bar()
 
 
 def bundled() -> Path:

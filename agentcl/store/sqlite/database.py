@@ -43,6 +43,7 @@ _FLUSH_S: Final = 0.5  # between two times that a long work moves the WAL into t
 _LOOK_S: Final = (
     0.004  # between two looks at the turn; SQLite itself would look every 100 ms in the end
 )
+_BROKEN: Final = "*** in database"  # begins what SQLite says of pages
 _PAUSE_S: Final = 0.02  # between two looks whether somebody is still in the way
 _BRIEF_MS: Final = 20
 
@@ -165,7 +166,7 @@ class Database:
                 if not checks_references:
                     connection.execute("PRAGMA foreign_keys = ON")
 
-    def clear_leftovers(self) -> None:
+    def clear_leftovers(self, *, is_derived: bool = False) -> None:
         """Overwrite what is left of deleted rows, in steps that leave others their turns; then empty the WAL.
 
         A step is made while nobody else writes and the WAL holds nothing that is not in the file as well. So
@@ -173,11 +174,17 @@ class Database:
         sees that the pages that it may have kept in memory, leftovers included, are old. The first step
         commits whatever it finds: a process that was killed may have cleared pages and not said so.
 
+        Args:
+            is_derived: whether the file can be made again. Else its pages are compared with each other first: in a
+                damaged file, what is unused by one row may be another's.
+
         Raises:
             StoreBusy: if somebody keeps an old state open for `busy_timeout_s`.
             StoreCorrupt: if the file is damaged.
             OSError: if the disk fails.
         """
+        if not is_derived:
+            self._refuse_damage()
         deadline = time.monotonic() + self._busy_timeout_s
         file = bare.opened(self.path)
         # A connection of its own: it has no page in memory but the schema's.
@@ -206,6 +213,15 @@ class Database:
                     self.rest(begun)
             os.fsync(file.fileno())
         self.empty_log()
+
+    def _refuse_damage(self) -> None:
+        """Raise StoreCorrupt if a page belongs to two, or the pages of the file do not add up otherwise."""
+        for (verdict,) in self.read("PRAGMA quick_check(1)"):
+            if str(verdict).startswith(
+                _BROKEN
+            ):  # else a row says what it may not, in a page that is sound
+                said = " ".join(str(verdict).splitlines()[1:])
+                raise StoreCorrupt(f"{self.path} is damaged ({said}). {self._remedy}")
 
     def rest(self, begun: float) -> None:
         """Leave others their turn after a step of a long work that was begun at a time, and keep the WAL short.

@@ -13,7 +13,8 @@ to nothing:
 Not looked for are fragments, at most three bytes each.
 
 Nothing is overwritten on the word of a damaged file: the cells and the room of a page must make it up exactly,
-a chain must end where its row ends, and the list of free pages must be as long as the file says.
+a chain must end where its row ends, and the list of free pages must be as long as the file says. Whether two rows end in
+the same page is not seen here: who cannot make the file again lets SQLite compare its pages first (`Database.clear_leftovers`).
 """
 
 from __future__ import annotations

@@ -24,13 +24,13 @@ from agentcl.agents.probes import (
 from agentcl.agents.prompts import ACTING_BY_NUMBER, ACTING_THINKING
 from agentcl.agents.student import Student
 from agentcl.agents.teacher import Teacher
-from agentcl.agents.tuning import Prober, probes_of_tuning, tune
+from agentcl.agents.tuning import Figure, Measured, Prober, best_way, tune
 from agentcl.envs.acting import Situation
 from agentcl.errors import InvalidInput, ModelChanged, ModelUnavailable, NoAnswer
 from agentcl.models.base import GREEDY, Message, Reply, Sampling, Schema, TokenLogprob, ToolCall
 from agentcl.models.scripted import ScriptedModel
 from agentcl.models.tuned import WAYS, Asking, asking_of, remember_asking
-from agentcl.store.usage import Usage
+from agentcl.store.usage import NO_USAGE, Usage
 
 pytest.importorskip("jsonschema")
 CASES: Final = 5
@@ -172,6 +172,22 @@ def test_lessons_are_true_where_they_name_the_action_that_worked(
     assert (figure.right, figure.cases) == (CASES if is_true else 0, CASES)
 
 
+@pytest.mark.parametrize(
+    ("keep", "when", "right", "counts"),
+    [
+        (True, "", CASES, {"worded": 0, "refused": 0, "unread": 0}),
+        (True, "a thing is odd", 0, {"worded": CASES, "refused": 0, "unread": 0}),
+        (False, "", 0, {"worded": 0, "refused": CASES, "unread": 0}),
+    ],
+)
+def test_what_an_editor_does_to_true_lessons_is_counted(
+    keep: bool, when: str, right: int, counts: dict[str, int]
+) -> None:
+    answer = json.dumps({"lessons": [{"number": 1, "keep": keep, "when": when}]})
+    figure = Prober(ScriptedModel(lambda _: answer), cases=CASES).edits()
+    assert (figure.right, figure.also) == (right, counts)
+
+
 def test_a_lesson_that_names_the_thing_itself_is_not_true() -> None:
     case = writing(0)
     lesson = {"when": f"{case.name} is {case.state}", "claim": "do", "what": f"{case.good} it"}
@@ -230,6 +246,18 @@ def test_a_model_that_rambles_is_asked_once_a_case() -> None:
     assert (figure.right, len(model.asked)) == (0, CASES)
 
 
+@pytest.mark.parametrize(("right", "way"), [(40, "text"), (39, "thought")])
+def test_a_form_is_chosen_by_its_share_however_many_cases_it_was_asked(
+    right: int, way: str
+) -> None:
+    figures = [
+        Figure("following", "number", "lesson", 6, 20, NO_USAGE, {}),
+        Figure("following", "text", "lesson", right, 100, NO_USAGE, {}),
+        Figure("following", "shown", "none", 100, 100, NO_USAGE, {}),  # decides nothing
+    ]
+    assert best_way(figures) == way
+
+
 def test_of_forms_that_are_as_good_the_default_is_kept() -> None:
     model = ScriptedModel(
         lambda messages: right_action(messages) if "Actions: " in messages[-1].content else "{}"
@@ -237,10 +265,18 @@ def test_of_forms_that_are_as_good_the_default_is_kept() -> None:
     assert tune(model, cases=CASES).asking.way == Asking().way
 
 
-def test_all_cases_are_told_of() -> None:
-    done: list[None] = []
-    tune(ScriptedModel(lambda _: "1"), cases=3, on_case=lambda: done.append(None))
-    assert len(done) == 3 * (probes_of_tuning() - 3)  # "scored" is left out
+@given(st.integers(1, 4))
+def test_measuring_tells_how_far_it_is_and_each_figure_once(cases: int) -> None:
+    told: list[Measured] = []
+    lost = ScriptedModel(lambda _: "I am lost.")
+    found = tune(lost, cases=cases, concurrency=1, on_progress=told.append)
+    figures = [one.figure for one in told if one.figure]
+    assert figures == list(found.figures)
+    assert len(told) == (cases + 1) * len(figures)
+    shares = [one.share for one in told]
+    assert shares == sorted(shares)
+    assert 0 < shares[0] < 0.05
+    assert shares[-1] == pytest.approx(1)
 
 
 def test_examples_and_schema_are_those_that_served_best() -> None:
@@ -277,17 +313,17 @@ def test_a_server_that_ends_midway_is_told_and_nothing_is_half_done() -> None:
 
 
 class Caller(ScriptedModel):
-    """Calls the tool with what it is told to."""
+    """Calls the tool with what it is told to, and says something."""
 
-    def __init__(self, *calls: ToolCall) -> None:
+    def __init__(self, *calls: ToolCall, said: str = "") -> None:
         super().__init__(lambda _: "1")
-        self._calls = calls
+        self._calls, self._said = calls, said
 
     def chat_with_tools(
         self, messages: Sequence[Message], tools: Sequence[Schema], *, sampling: Sampling = GREEDY
     ) -> Reply:
         assert [tool["name"] for tool in tools] == ["keep"]
-        return Reply("", Usage(1), self.name, "other", calls=self._calls)
+        return Reply(self._said, Usage(1), self.name, "other", calls=self._calls)
 
 
 RIGHT: Final = ToolCall("1", "keep", json.dumps(record(0).value))
@@ -307,7 +343,18 @@ def test_a_tool_is_called_once_with_what_the_sentence_says(
     calls: tuple[ToolCall, ...], right: int, called: int
 ) -> None:
     figure = Prober(Caller(*calls), cases=1).tools()
-    assert (figure.right, figure.also) == (right, {"called": called})
+    assert (figure.right, figure.also) == (right, {"called": called, "in words": 0})
+
+
+@pytest.mark.parametrize(
+    ("name", "calls", "in_words"), [("keep", (), 1), ("drop", (), 0), ("keep", (RIGHT,), 0)]
+)
+def test_a_call_that_stands_in_the_answer_is_counted_apart(
+    name: str, calls: tuple[ToolCall, ...], in_words: int
+) -> None:
+    said = json.dumps({"name": name, "arguments": record(0).value})
+    figure = Prober(Caller(*calls, said=f"```json\n{said}\n```"), cases=1).tools()
+    assert (figure.right, figure.also["in words"]) == (len(calls), in_words)
 
 
 def test_a_model_that_takes_no_tools_is_tuned_all_the_same() -> None:

@@ -80,6 +80,7 @@ episodes = st.builds(
     application=st.just("ops"),
     family=st.sampled_from(["queues", "caches"]),
     world=st.sampled_from(WORLDS),
+    first=st.sampled_from(["", "The queue is slow."]),
     status=st.sampled_from(["finished", "finished", "open", "interrupted"]),
     lane=st.sampled_from(["", "alone", "taught"]),
     exposures=st.lists(exposures, max_size=4, unique_by=lambda one: in_force(one.guidance)).map(
@@ -103,8 +104,10 @@ reflections = st.builds(
 decisions = st.builds(
     Decision,
     id=st.sampled_from(["d0", "d1"]),
-    what=st.sampled_from(["retire", "restore", "rollback"]),
+    what=st.sampled_from(["retire", "restore", "rollback", "applies", "does not apply"]),
     guidance=st.sampled_from(ALL),
+    scope=scopes,
+    situation=st.sampled_from(["The queue is slow.", "The cache is full."]),
     since=st.integers(0, 30),
     until=st.integers(10, 60),
 )
@@ -193,6 +196,7 @@ def test_what_a_fold_gives_changes_only_together_with_the_format() -> None:
         records += [
             Episode(
                 id=f"e{n}", task="t", application="ops", family="queues", world=WORLDS[n % 7 == 0],
+                first=WHENS[n % 3],
                 status="finished", score=float(n < 30), is_success=n < 30,
                 exposures=shown, demonstrations=(Showing("success", 0.6, n % 3 > 0),), lane="alone",
             ),
@@ -203,4 +207,4 @@ def test_what_a_fold_gives_changes_only_together_with_the_format() -> None:
         ]  # fmt: skip
     state = GuidanceState.of([row(n, one) for n, one in enumerate(records, start=1)])
     assert state.changes
-    assert (FORMAT, ANALYSIS, state.digest()[:16]) == (5, 2, "4e4f1e482bdac2a0")
+    assert (FORMAT, ANALYSIS, state.digest()[:16]) == (6, 2, "3a9666b42be8d5b3")

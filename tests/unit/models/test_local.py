@@ -9,6 +9,7 @@ import torch
 
 from agentcl import ModelUnavailable
 from agentcl.models import ChatModel, Message, Sampling
+from agentcl.models.gguf import unpack
 from agentcl.models.local import LocalChat
 
 ASK = [Message("system", "Be brief."), Message("user", "When does the ferry leave?")]
@@ -104,3 +105,42 @@ def test_a_stream_that_fails_says_so_instead_of_waiting(
             parameter.fill_(float("nan"))
     with pytest.raises(RuntimeError, match="nan"):
         list(broken.stream(ASK, sampling=Sampling(max_tokens=4, temperature=1.0)))
+
+
+def test_what_lies_here_is_loaded_without_bars_and_they_are_as_they_were(
+    tmp_path: Path,
+    tiny_llama: Callable[..., Path],
+    tiny_gguf: Callable[[Path], Path],
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    from transformers.utils.logging import is_progress_bar_enabled
+
+    were_drawn = is_progress_bar_enabled()
+    sources = [tiny_llama(tmp_path / "folder"), tiny_gguf(tmp_path / "tiny.gguf")]
+    capfd.readouterr()  # what is saved draws bars, too
+    for source in sources:
+        assert LocalChat(str(source), device="cpu").chat(ASK, sampling=Sampling(max_tokens=2)).text
+    unpack(tmp_path / "tiny.gguf", tmp_path / "unpacked")
+    assert capfd.readouterr() == ("", "")
+    assert is_progress_bar_enabled() == were_drawn
+
+
+def test_a_gguf_answers_as_the_folder_that_is_unpacked_of_it(
+    tmp_path: Path, tiny_gguf: Callable[[Path], Path]
+) -> None:
+    file = tiny_gguf(tmp_path / "tiny.gguf")
+    unpack(file, tmp_path / "unpacked")
+    packed, whole = (LocalChat(str(one), device="cpu") for one in (file, tmp_path / "unpacked"))
+    sampling = Sampling(max_tokens=12)
+    assert packed.chat(ASK, sampling=sampling).text == whole.chat(ASK, sampling=sampling).text
+
+
+def test_a_gguf_whose_vocabulary_is_broken_is_refused_by_name(
+    tmp_path: Path, tiny_gguf: Callable[[Path], Path]
+) -> None:
+    file = tiny_gguf(tmp_path / "tiny.gguf")
+    whole = file.read_bytes()
+    assert whole.count(b"a b") == 1
+    file.write_bytes(whole.replace(b"a b", b"abx"))  # a merge that joins nothing
+    with pytest.raises(ModelUnavailable, match="llama-server"):
+        LocalChat(str(file)).chat(ASK)

@@ -1,6 +1,9 @@
 """Pages of a database file hold nothing of what was deleted, and everything of what was not."""
 
+import io
+import itertools
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -10,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentcl.errors import StoreBusy, StoreCorrupt
+from agentcl.errors import StoreBusy, StoreCorrupt, StoreUnavailable
 from agentcl.store.sqlite.database import Database
 from agentcl.store.sqlite.leftovers import Leftovers
 
@@ -191,7 +194,7 @@ def test_a_damaged_page_is_left_as_it_is() -> None:
         content[(root - 1) * 4_096 + 5 : (root - 1) * 4_096 + 7] = b"\xff\xff"
         database.path.write_bytes(content)
         with pytest.raises(StoreCorrupt, match=f"page {root}"):
-            database.clear_leftovers()
+            database.clear_leftovers(is_derived=True)
         assert database.path.read_bytes()[(root - 1) * 4_096 :][:4_096] == bytes(
             content[(root - 1) * 4_096 :][:4_096]
         )
@@ -248,7 +251,7 @@ def test_a_free_block_that_reaches_into_a_row_is_not_believed() -> None:
         content[block + 2] += 1  # 256 bytes longer
         database.path.write_bytes(content)
         with pytest.raises(StoreCorrupt, match=f"page {root}"):
-            database.clear_leftovers()
+            database.clear_leftovers(is_derived=True)
         assert database.path.read_bytes()[at : at + 4_096] == content[at : at + 4_096]
 
 
@@ -276,8 +279,54 @@ def test_a_chain_that_goes_on_behind_the_end_of_its_row_is_not_believed() -> Non
         content[pointer : pointer + 4] = middle.to_bytes(4, "big")
         database.path.write_bytes(content)
         with pytest.raises(StoreCorrupt, match=f"page {root}"):
+            database.clear_leftovers(is_derived=True)
+        assert database.path.read_bytes()[4_096:] == content[4_096:]
+
+
+def _last_page(content: bytes, word: bytes) -> int:
+    """Return the number of the page in which the chain of a row full of a word ends."""
+    pages = (content[at : at + 4_096] for at in range(0, len(content), 4_096))
+    return next(n for n, page in enumerate(pages, 1) if not any(page[:4]) and page.count(word) > 10)
+
+
+def test_a_page_that_the_chains_of_two_rows_end_in_is_not_believed() -> None:
+    """Seen alone, the chain of either is as long as it should be, and the shorter row leaves more room."""
+    with _database() as database:
+        with database.write() as connection:
+            connection.execute("INSERT INTO named VALUES ('long', ?)", ("text " * 4_000,))
+            connection.execute("INSERT INTO named VALUES ('short', ?)", ("word " * 300,))
+        database.empty_log()
+        content = bytearray(database.path.read_bytes())
+        fuller, emptier = _last_page(bytes(content), b"text "), _last_page(bytes(content), b"word ")
+        ((root,),) = database.read("SELECT rootpage FROM sqlite_schema WHERE name = 'named'")
+        assert isinstance(root, int)
+        at = content.index(emptier.to_bytes(4, "big"), (root - 1) * 4_096, root * 4_096)
+        content[at : at + 4] = fuller.to_bytes(4, "big")
+        database.path.write_bytes(content)
+        with pytest.raises(StoreCorrupt, match="reference to page"):
             database.clear_leftovers()
         assert database.path.read_bytes()[4_096:] == content[4_096:]
+        ((body,),) = database.read("SELECT body FROM named WHERE name = 'long'")
+        assert body == "text " * 4_000
+
+
+def test_a_row_that_says_what_it_may_not_keeps_nothing_from_being_cleared(tmp_path: Path) -> None:
+    def migrate(connection: sqlite3.Connection) -> None:
+        connection.execute("CREATE TABLE noted (body TEXT CHECK (body <> 'odd'))")
+
+    database = Database(tmp_path / "file.db", migrations=(migrate,))
+    with closing(database), closing(sqlite3.connect(database.path)) as other:
+        other.execute("PRAGMA ignore_check_constraints = ON")
+        other.execute("PRAGMA secure_delete = OFF")
+        with other:
+            other.execute("INSERT INTO noted VALUES ('odd'), ('a secret')")
+        with other:
+            other.execute("DELETE FROM noted WHERE body = 'a secret'")
+        ((verdict,),) = database.read("PRAGMA quick_check")
+        assert "CHECK" in str(verdict)
+        assert b"a secret" in _content(database)
+        database.clear_leftovers()
+        assert b"a secret" not in _content(database)
 
 
 def test_a_list_of_free_pages_that_is_not_as_long_as_it_should_be_is_not_believed() -> None:
@@ -293,5 +342,55 @@ def test_a_list_of_free_pages_that_is_not_as_long_as_it_should_be_is_not_believe
         content[39] += 1
         database.path.write_bytes(content)
         with pytest.raises(StoreCorrupt, match="free pages"):
-            database.clear_leftovers()
+            database.clear_leftovers(is_derived=True)
         assert database.path.read_bytes()[40:] == bytes(content[40:])
+
+
+class _Full(io.FileIO):
+    """A file on a disk that takes only a part of what is written."""
+
+    def write(self, given: bytes, /) -> int:  # type: ignore[override]  # it is given nothing else
+        return super().write(given[:-1])
+
+
+def test_a_disk_that_takes_only_a_part_is_told() -> None:
+    with _database() as database, closing(sqlite3.connect(database.path)) as other:
+        _leave_behind(database, other)
+        database.empty_log()
+        with _Full(database.path, "r+") as file:
+            found = Leftovers(file)
+            with pytest.raises(StoreUnavailable, match="only a part"):
+                found.clear(1, found.pages)
+
+
+def test_who_is_in_the_way_late_in_a_long_clearing_is_waited_for_as_long_as_at_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, turns = itertools.count(), 0
+    with _database() as database, closing(sqlite3.connect(database.path)) as other:
+        _leave_behind(database, other)
+        with database.write() as connection:
+            for number in range(1_000, 1_600):
+                connection.execute("INSERT INTO noted VALUES (?, ?)", (number, "text " * 1_000))
+
+        def sleep(seconds: float) -> None:
+            """Let others have their turn: in the eighth an old state is opened, and closed when it is waited for."""
+            nonlocal turns
+            turns += 1
+            if other.in_transaction:
+                other.rollback()
+            elif turns == 8:
+                other.execute("BEGIN")
+                other.execute("SELECT count(*) FROM noted").fetchone()
+                with database.write() as connection:
+                    connection.execute("UPDATE noted SET body = 'new' WHERE number = 1000")
+
+        # Each look at the clock takes a second, so that each step clears what it reads at once; a turn takes some.
+        monkeypatch.setattr(database, "_busy_timeout_s", 20)
+        monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
+        monkeypatch.setattr(time, "sleep", sleep)
+        database.clear_leftovers()
+        assert turns > 8
+        assert next(clock) > 20
+        content = _content(database)
+        assert not any(_secret(turn, 0).encode() in content for turn in range(1, 300, 2))

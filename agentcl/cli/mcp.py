@@ -1,0 +1,40 @@
+"""`agentcl mcp`: a memory for editors and agents that speak the Model Context Protocol."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agentcl.cli.options import on_memory
+from agentcl.cli.screen import Screen
+
+if TYPE_CHECKING:
+    from agentcl.memory.memory import Memory
+
+
+@click.command()
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65_535),
+    help="Serve many clients over HTTP on this port of this machine, instead of one by standard streams.",
+)
+@click.option("--application", default="", help="Offer only the lessons of this application.")
+@on_memory(begins=True)
+def mcp(
+    screen: Screen,
+    memory: Memory,
+    port: int | None,
+    application: str,
+    scope: dict[str, Any],
+) -> None:
+    """Serve a memory to editors and agents (MCP).
+
+    An editor starts this command and talks to it by standard streams. With --port one process serves many
+    clients at http://127.0.0.1:PORT/mcp. Scope options bind whose memory it is.
+    """
+    from agentcl.mcp import serve
+
+    if port is not None:
+        screen.note(f"{memory.path} at http://127.0.0.1:{port}/mcp; Ctrl-C ends it")
+    serve(memory.scoped(**scope) if scope else memory, application=application, port=port)

@@ -1,0 +1,216 @@
+"""A memory served to editors: the official client, over standard streams and HTTP, in both ways of the protocol."""
+
+import asyncio
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentcl import Memory
+
+pytest.importorskip("mcp")
+
+from mcp import Client, StdioServerParameters
+
+ENVIRONMENT = {"AGENTCL_ENCODER": "hashing", "PATH": ""}
+TOOLS = {
+    "remember", "recall", "get", "update", "forget", "start_task", "report_outcome", "explain",
+}  # fmt: skip
+
+
+def started(folder: Path, *options: str) -> StdioServerParameters:
+    return StdioServerParameters(
+        command=sys.executable,
+        args=[
+            "-c",
+            "from agentcl.cli.main import main; main()",
+            "mcp",
+            "--path",
+            str(folder),
+            *options,
+        ],
+        env=ENVIRONMENT,
+    )
+
+
+def value(result: Any) -> dict[str, Any]:
+    assert not result.is_error, result.content
+    read: dict[str, Any] = json.loads(result.content[0].text)
+    return read
+
+
+@pytest.mark.parametrize("mode", ["legacy", "2026-07-28", "auto"])
+def test_an_editor_remembers_recalls_and_learns(tmp_path: Path, mode: str) -> None:
+    async def work() -> None:
+        async with Client(started(tmp_path / "m"), mode=mode) as client:
+            tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+            assert set(tools) == TOOLS
+            hints = {name: tool.annotations for name, tool in tools.items()}
+            assert {name for name, one in hints.items() if one and one.read_only_hint} == {
+                "recall", "get", "explain",
+            }  # fmt: skip
+            assert [name for name, one in hints.items() if one and one.destructive_hint] == [
+                "forget"
+            ]
+            assert all(tool.description for tool in tools.values())
+            stored = value(
+                await client.call_tool("remember", {"text": "The ferry leaves at seven."})
+            )
+            found = value(await client.call_tool("recall", {"query": "ferry"}))
+            assert "at seven" in found["memory"]
+            assert found["sources"][0]["id"] == stored["id"]
+            task = value(await client.call_tool("start_task", {"task": "find the boat"}))
+            done = value(
+                await client.call_tool("report_outcome", {"task": task["task"], "score": 1})
+            )
+            assert done["score"] == 1
+            read = await client.read_resource(f"agentcl://documents/{stored['id']}")
+            assert read.contents[0].text == "The ferry leaves at seven."  # type: ignore[union-attr]
+            asked = await client.get_prompt("what_do_you_remember", {"about": "ferries"})
+            assert "ferries" in asked.messages[0].content.text  # type: ignore[union-attr]
+
+    asyncio.run(asyncio.wait_for(work(), 120))
+    with Memory(tmp_path / "m") as memory:
+        assert [one.text for one in memory.list()] == ["The ferry leaves at seven."]  # type: ignore[attr-defined]
+        assert [one.score for one in memory.episodes.list()] == [1.0]
+
+
+@pytest.mark.parametrize(
+    ("tool", "given", "told"),
+    [
+        ("get", {"name": "no such"}, "NotFound: no record"),
+        ("recall", {"query": " "}, "InvalidInput: the query is empty"),
+        ("recall", {"query": "x", "user": "bob"}, "bound to user='ada'"),
+        ("recall", {"query": "x", "limit": "many"}, "limit"),
+        ("report_outcome", {"task": "no such", "score": 1}, "NotFound"),
+        ("report_outcome", {"task": "no such", "score": 7}, "score"),
+        ("forget", {"ids": []}, "name the ids"),
+        ("remember", {"text": ""}, "InvalidInput"),
+        ("remember", {}, "text"),
+        ("no_such_tool", {}, "no_such_tool"),
+    ],
+)
+def test_wrong_input_is_told_to_the_model_and_the_server_goes_on(
+    tmp_path: Path, tool: str, given: dict[str, Any], told: str
+) -> None:
+    async def work() -> None:
+        async with Client(started(tmp_path / "m", "--user", "ada")) as client:
+            result = await client.call_tool(tool, given)
+            assert result.is_error
+            text = result.content[0].text  # type: ignore[union-attr]
+            assert told in text
+            assert "Traceback" not in text
+            assert value(await client.call_tool("remember", {"text": "still here"}))["id"]
+
+    asyncio.run(asyncio.wait_for(work(), 120))
+
+
+def test_many_editors_share_one_folder(tmp_path: Path) -> None:
+    texts = asyncio.run(asyncio.wait_for(_crowd(tmp_path / "m", 4), 240))
+    with Memory(tmp_path / "m") as memory:
+        assert {one.text for one in memory.list()} == texts  # type: ignore[attr-defined]
+        assert memory.store.examine().is_healthy
+
+
+async def _crowd(folder: Path, editors: int) -> set[str]:
+    """Let several editors, each with a server of its own, write into one folder at once."""
+
+    async def write(number: int) -> set[str]:
+        texts = {f"note {number}-{turn}" for turn in range(3)}
+        async with Client(started(folder)) as client:
+            for text in sorted(texts):
+                value(await client.call_tool("remember", {"text": text}))
+        return texts
+
+    return set[str]().union(*await asyncio.gather(*map(write, range(editors))))
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Serve a folder over HTTP; yield the address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    arguments = ["-c", "from agentcl.cli.main import main; main()", "mcp", "--port", str(port)]
+    process = subprocess.Popen(
+        [sys.executable, *arguments, "--path", str(folder), "--encoder", "hashing"],
+        stderr=subprocess.PIPE,
+    )
+    try:
+        for _ in range(600):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}/mcp"
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) in (0, 1, 130, -signal.SIGINT)
+        assert process.stderr is not None
+        process.stderr.close()
+
+
+def test_one_server_serves_many_clients_over_http(tmp_path: Path) -> None:
+    with served(tmp_path / "m") as address:
+
+        async def write(number: int, mode: str) -> None:
+            async with Client(address, mode=mode) as client:
+                text = f"note {number}"
+                value(await client.call_tool("remember", {"text": text}))
+                begun = value(await client.call_tool("start_task", {"task": text}))
+            # Another connection goes on with the task: it is named by its id.
+            async with Client(address, mode=mode) as client:
+                given = {"task": begun["task"], "score": 0.5}
+                assert value(await client.call_tool("report_outcome", given))["score"] == 0.5
+
+        async def work() -> None:
+            modes = ["legacy", "2026-07-28", "auto"]
+            await asyncio.gather(*(write(n, modes[n % 3]) for n in range(6)))
+
+        asyncio.run(asyncio.wait_for(work(), 240))
+    with Memory(tmp_path / "m") as memory:
+        assert len(memory.list()) == 6
+        assert [one.score for one in memory.episodes.list()] == [0.5] * 6
+
+
+def test_a_request_for_another_host_is_refused(tmp_path: Path) -> None:
+    import http.client
+
+    with served(tmp_path / "m") as address:
+        port = int(address.split(":")[2].split("/")[0])
+        for headers in (
+            {"Host": "evil.example"},
+            {"Host": f"127.0.0.1:{port}", "Origin": "http://evil.example"},
+        ):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+            body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
+            connection.putrequest("POST", "/mcp", skip_host=True)
+            for name, text in {**headers, "Content-Type": "application/json", "Content-Length": str(len(body)),
+                               "Accept": "application/json, text/event-stream"}.items():  # fmt: skip
+                connection.putheader(name, text)
+            connection.endheaders(body.encode())
+            assert connection.getresponse().status in (403, 421)
+            connection.close()
+
+
+def test_without_the_extra_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from agentcl.cli.main import main
+
+    for name in [name for name in sys.modules if name.split(".")[0] in ("mcp",)]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delitem(sys.modules, "agentcl.mcp.server", raising=False)
+    monkeypatch.setitem(sys.modules, "mcp", None)
+    with pytest.raises(SystemExit) as ended:
+        main(["mcp", "--path", str(tmp_path / "m"), "--encoder", "hashing"])
+    assert ended.value.code == 1
+    assert "pip install 'agentcl[mcp]'" in capsys.readouterr().err
