@@ -56,29 +56,10 @@ PEOPLE: Final = (
 )
 PETS: Final = "cat|dog|puppy|kitten|hamster|parrot|budgie|horse|pony|rabbit|tortoise|turtle|goldfish|guinea pig|ferret|canary|hen|goat|donkey"
 _SEVERAL_PEOPLE: Final = frozenset(
-    [
-        "sister",
-        "brother",
-        "son",
-        "daughter",
-        "aunt",
-        "uncle",
-        "cousin",
-        "niece",
-        "nephew",
-        "neighbour",
-        "neighbor",
-        "colleague",
-        "coworker",
-        "friend",
-        "flatmate",
-        "roommate",
-        "housemate",
-        "client",
-        "granddaughter",
-        "grandson",
-        "teacher",
-    ]
+    """
+    sister brother son daughter aunt uncle cousin niece nephew neighbour neighbor colleague coworker friend
+    flatmate roommate housemate client granddaughter grandson teacher
+    """.split()  # noqa: SIM905  # as a list it takes many lines
 )
 _TRADES: Final = re.compile(
     r"(?:[a-z-]+\s+){0,3}(?:nurse|chef|cook|clerk|pilot|vet|surgeon|judge|coach|guide|scientist|analyst|architect|plumber|"
@@ -86,55 +67,12 @@ _TRADES: Final = re.compile(
     r"[a-z-]{3,}(?:er|or|ist|ian|eer|smith|man|woman))"
 )
 _NO_TRADES: Final = frozenset(
-    [
-        "parent",
-        "mother",
-        "father",
-        "brother",
-        "sister",
-        "daughter",
-        "owner",
-        "member",
-        "reader",
-        "user",
-        "lover",
-        "hater",
-        "beginner",
-        "newcomer",
-        "stranger",
-        "sucker",
-        "believer",
-        "number",
-        "vegetarian",
-        "winner",
-        "loser",
-        "eater",
-        "drinker",
-        "sleeper",
-        "learner",
-        "mentor",
-        "whatever",
-        "monster",
-        "disaster",
-        "customer",
-        "better",
-        "bigger",
-        "later",
-        "other",
-        "another",
-        "foreigner",
-        "over",
-        "mirror",
-        "former",
-        "killer",
-        "keeper",
-        "outsider",
-        "insider",
-        "human",
-        "cyclist",
-        "runner",
-        "walker",
-    ]
+    """
+    parent mother father brother sister daughter owner member reader user lover hater beginner newcomer
+    stranger sucker believer number vegetarian winner loser eater drinker sleeper learner mentor whatever
+    monster disaster customer better bigger later other another foreigner over mirror former killer keeper
+    outsider insider human cyclist runner walker
+    """.split()  # noqa: SIM905  # as a list it takes many lines
 )
 _EMPTY: Final = re.compile(
     r"^(?:it|that|this|those|these|them|him|her|you|your|me|us|one|how|what|when|the (?:idea|way|fact|look|sound)|to|not|being|"
@@ -240,13 +178,17 @@ def _trade(match: re.Match[str]) -> Iterator[Reading]:
             )
 
 
+def _a(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
 def _person(match: re.Match[str]) -> Iterator[Reading]:
     who, name = match["who"].lower(), match["value"].strip(" .'")
     name = name.removesuffix("'s")
     yield Reading(
         who,
         name,
-        f"has a {who} called {name}",
+        f"has {_a(who)} called {name}",
         sort="relation",
         is_member=who in _SEVERAL_PEOPLE,
         is_dated=False,
@@ -256,7 +198,7 @@ def _person(match: re.Match[str]) -> Iterator[Reading]:
 def _pet(match: re.Match[str]) -> Iterator[Reading]:
     name, who = match["value"].strip(" .'").removesuffix("'s"), match["who"].lower()
     yield Reading(
-        "pet", f"{name}, a {who}", f"has a {who} called {name}", sort="relation", is_member=True
+        "pet", f"{name}, a {who}", f"has {_a(who)} called {name}", sort="relation", is_member=True
     )
 
 
@@ -293,7 +235,7 @@ def _person_trade(match: re.Match[str]) -> Iterator[Reading]:
     trade = match["value"].strip()
     who = (match["name"] or match["who"]).strip(" .,")
     if _TRADES.fullmatch(trade) and trade.split()[-1] not in _NO_TRADES:
-        yield Reading("job", trade, f"is a {trade}", subject=who)
+        yield Reading("job", trade, f"is {_a(trade)}", subject=who)
 
 
 def _owned(match: re.Match[str]) -> Iterator[Reading]:
@@ -340,6 +282,35 @@ def _device(match: re.Match[str]) -> Iterator[Reading]:
     yield Reading(noun or "has", value, f"has a {value} {noun}".strip(), is_member=not noun)
 
 
+def _trade_of_mine(match: re.Match[str]) -> Iterator[Reading]:
+    """Return a trade of "as a nurse, I ..." and "my job as a nurse"."""
+    is_mine = match.group().startswith(("My", "my")) or match.group().endswith(" I")
+    if is_mine:
+        yield from _trade(match)
+
+
+def _count(match: re.Match[str]) -> Iterator[Reading]:
+    what, number = match["what"], match["number"]
+    if what not in (
+        "days",
+        "weeks",
+        "months",
+        "years",
+        "hours",
+        "minutes",
+        "questions",
+        "things",
+        "options",
+        "problems",
+    ):
+        yield Reading(f"number of {what}", number, f"has {number} {what}")
+
+
+def _dose(match: re.Match[str]) -> Iterator[Reading]:
+    value = match["value"] or match["other"]
+    yield Reading("medication", value, f"takes {value}", is_member=True)
+
+
 def _move_between(match: re.Match[str]) -> Iterator[Reading]:
     value = _clean(match["value"])
     yield Reading("job", value, f"works as {value}")
@@ -356,6 +327,9 @@ def _rule(pattern: str, build: _Builder) -> tuple[re.Pattern[str], _Builder]:
     return re.compile(pattern), build
 
 
+_WEEKDAYS: Final = (
+    r"(?:(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?|weekends?|morning|evening|week)"
+)
 _FEW: Final = rf"(?P<value>[\w'&-]+(?:\s+[\w'&-]+){{0,5}}?){_END}"
 _ITEM: Final = r"[\w'&-]+(?:\s(?!and\b|or\b|but\b|so\b|since\b|because\b)[\w'&-]+){0,2}"
 _MANY: Final = rf"(?P<value>{_ITEM}(?:(?:,\s(?:and\s)?|\sand\s)(?!I\b|my\b|we\b|so\b|it\b|he\b|she\b){_ITEM})*){_WIDE}"
@@ -363,7 +337,7 @@ _AS_NAME: Final = rf"(?P<value>{_NAME})"
 _PATTERNS: Final = (
     # Names and age
     _rule(rf"\b[Mm]y (?:full )?name(?:'s| is) {_AS_NAME}", _one("name", "is called {}", dated=False)),
-    _rule(rf"\b[Ss]ign it (?:as |with )?{_AS_NAME}", _one("name", "is called {}", dated=False)),
+    _rule(rf"\b[Ss]ign (?:it|them|that)(?: off)? (?:as |with )?{_AS_NAME}", _one("name", "is called {}", dated=False)),
     _rule(rf"^(?:[Hh]i|[Hh]ello|[Hh]ey|[Gg]ood \w+)\b[^.]{{0,20}}?\bI(?:'m| am) {_AS_NAME}(?=[,.!]|$| here)", _one("name", "is called {}", dated=False)),
     _rule(rf"\b(?:[Cc]all me|I go by|people call me|friends call me) {_AS_NAME}", _one("nickname", "goes by {}", dated=False)),
     _rule(r"\bI(?:'m| am)(?: only| already| now)? (?P<value>\d{2})(?: years old)?(?=[,.!]|$| and\b| now\b| already\b)", _age),
@@ -417,6 +391,16 @@ _PATTERNS: Final = (
     _rule(rf"\bI(?:'m| am)(?: just)? getting into {_FEW}", _one("hobby", "has as a hobby {}", member=True)),
     _rule(rf"\bI{_ADVERB} (?:play|practise|practice)(?: the)? (?P<value>[a-z]+(?: in (?:an?|the) [a-z]+)?)(?=[,.!]|$| on\b| every\b| at\b| with\b| and\b| in\b)", _one("hobby", "plays {}", member=True, dated=False)),
     _rule(rf"{_I}{_HAVE}{_ADVERB} (?:gave up|given up|quit|stopped)(?: the| with the| doing| going to(?: the)?| playing(?: the)?)? {_FEW}", _given_up),
+    # Ways of life
+    _rule(rf"\b(?:[Hh]ere in|at home in|back home in|[Mm]y (?:flat|house|place|apartment|home) in) {_AS_NAME}", _one("home", "lives in {}", dated=False)),
+    _rule(rf"\b[Mm]y (?:company|firm|employer|workplace)(?: is|,)?(?: called)? {_AS_NAME}", _one("employer", "works for {}", dated=False)),
+    _rule(rf"\b(?:[Aa]s|[Mm]y (?:job|work) as) an? (?P<value>[a-z][a-z -]+?)(?:,? I\b|{_END})", _trade_of_mine),
+    _rule(r"\bI(?: now| only|'ll| will)? work (?P<value>(?:\w+ days a week|nights|night shifts|part[- ]time|full[- ]time|from home|shifts|weekends|mornings|evenings|\w+ hours a week))\b", _one("work time", "works {}")),
+    _rule(rf"\bI(?: now)? (?P<value>(?:do|sing|swim|run|paint|dance|bake|row|climb|box|knit|volunteer|train|teach|cook|cycle|hike|sew)(?: [a-z]+){{0,4}}? (?:on|every|each) {_WEEKDAYS})", _one("hobby", "regularly does this: {}", member=True, dated=False)),
+    _rule(rf"\bI(?:'ve| have)?(?: just| recently)? started (?P<value>(?!being|having|using|feeling|thinking|to\b|work|eating|drinking)[a-z]+ing(?: [a-z]+)?){_END}", _one("hobby", "has started {}", member=True)),
+    _rule(rf"{_I}(?:'ve got|'ve| have| keep| own| now have| now keep) (?P<number>\d+|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve) (?P<what>[a-z]+s)(?=[,.!]| now\b|$)", _count),
+    _rule(r"\bI(?:'m| am) on (?P<value>\d+ ?(?:mg|mcg|ml) of [a-z]+)|\bI take (?P<other>\d+ ?(?:mg|mcg|ml) of [a-z]+)", _dose),
+    _rule(rf"(?P<value>{_NAME})[^.]*?\b(?:[Ss]he|[Hh]e)(?:'s| is) my (?:\w+ )?(?P<who>{PEOPLE})\b", _person),
     # Things
     _rule(rf"\bI(?:'ve| have)(?: just)?(?: got| bought)? an? (?P<value>(?:[A-Z]\w*|[A-Z]+\d+)(?: (?:[A-Z0-9][\w-]*))*)(?P<noun> (?:phone|laptop|tablet|car|bike|camera|tent|keyboard|printer|watch|van|guitar|piano))?{_END}", _device),
     _rule(rf"\bI(?: now)? drive an? (?P<value>[\w ]+?){_END}", _one("car", "drives a {}")),

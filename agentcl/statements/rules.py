@@ -184,7 +184,8 @@ class _Heard:
         at = self._turns[sentence.turn].moment
         for one in mentions(text, at):
             before = _DATED_THING.search(text[: one.start])
-            if before is None or one.role or len(one.date) < len("2025-01"):
+            is_vague = one.said.endswith("now") or len(one.date) < len("2025-01")
+            if before is None or one.role or is_vague:
                 continue
             subject = re.sub(
                 r"^(?:and|so|but|that|then|now|ok|right|good|also|bad news|next)\s+",
@@ -196,7 +197,7 @@ class _Heard:
             subject = re.sub(
                 r"^(?:my|our|the|their|his|her)\s+", "", subject, flags=re.IGNORECASE
             ).strip(" ,")
-            if not subject or subject.lower() in _PRONOUNS or len(subject.split()) > 3:
+            if not subject or subject.lower().split()[-1] in _PRONOUNS or len(subject.split()) > 3:
                 continue
             if subject.lower() == "birthday":
                 value = text[one.end - len(one.said) : one.end]  # of every year
@@ -329,26 +330,9 @@ def _is_coming(reading: Reading, clause: str) -> bool:
 
 
 _PRONOUNS: Final = frozenset(
-    [
-        "it",
-        "that",
-        "this",
-        "he",
-        "she",
-        "they",
-        "we",
-        "i",
-        "you",
-        "there",
-        "what",
-        "which",
-        "who",
-        "everything",
-        "here",
-        "mine",
-        "one",
-        "today",
-    ]
+    """
+    it that this he she they we i you there what which who everything here mine one today
+    """.split()  # noqa: SIM905  # as a list it takes many lines
 )
 
 

@@ -22,6 +22,7 @@ from agentcl import (
 )
 from agentcl.memory.extraction import ModelExtractor
 from agentcl.models import ScriptedModel
+from agentcl.statements import RuleDigester
 
 
 @pytest.fixture
@@ -189,6 +190,11 @@ NEEDS: dict[str, dict[str, tuple[Any, ...]]] = {
         "changed": (datetime(2026, 1, 1, tzinfo=UTC),), "export": ("x.md",), "import_": ("x.md",),
         "adopt": (None,), "reflect": ([],), "outlook": (), "changes": (), "matching": ("a",), "why_not": ("id", "a"),
         "report": ("id", "a", True),
+    },
+    "statements": {
+        "add": ("user", "home", "Gent"), "digest": (RuleDigester(),), "list": (), "get": ("id",),
+        "history": ("user / home",), "why": ("id",), "search": ("words",), "contradictions": (),
+        "proposals": (), "accept": ("id",), "refuse": ("id",), "undo": ("id",), "settle": (),
     },
     "store": {
         "stats": (), "export": ("x.jsonl",), "import_": ("x.jsonl",), "passages": ("id",), "credit": ("id",),
