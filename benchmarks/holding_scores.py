@@ -21,6 +21,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from agentcl.envs.questions.grading import is_no_answer, normalise
 from agentcl.envs.questions.histories import (
     UNANSWERED,
     HoldingQuestion,
@@ -31,7 +32,9 @@ _BY_CHANCE: Final = re.compile(
     r"yes|no|\d{1,2}|one|two|three|four|five|six|seven|eight|nine|ten", re.IGNORECASE
 )
 _DAY: Final = r"\d{4}(?:-\d\d){0,2}"
-_UNTIL: Final = re.compile(rf"\b(?:until|till|ended|to|past)\b[^:]{{0,12}}{_DAY}|\b(?:past|ended|before)\b", re.IGNORECASE)
+_UNTIL: Final = re.compile(
+    rf"\b(?:until|till|ended|to|past)\b[^:]{{0,12}}{_DAY}|\b(?:past|ended|before)\b", re.IGNORECASE
+)
 _SINCE: Final = re.compile(rf"\b(?:since|from)\b[^:]{{0,12}}{_DAY}", re.IGNORECASE)
 _OVER: Final = re.compile(
     r"\bno longer\b|\bany ?more\b|\bused to\b|\b(?:formerly|previously|former)\b|\b(?:gave|given) up\b"
@@ -102,9 +105,7 @@ def _standing(text: str, values: Sequence[str]) -> list[tuple[str, str, int]]:
     if not values:
         return []
     longest = sorted({value.lower() for value in values}, key=lambda value: (-len(value), value))
-    pattern = re.compile(
-        rf"(?<!\w)(?:{'|'.join(map(re.escape, longest))})(?!\w)", re.IGNORECASE
-    )
+    pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest))})(?!\w)", re.IGNORECASE)
     return [
         (match[0].lower(), line, match.start())
         for line in _entries(text)
@@ -127,3 +128,20 @@ def _is_past(line: str, place: int, *, is_then: bool) -> bool:
     end = min(border for border in borders if border > place)
     sentence = line[max(begin, len(label)) : end]
     return bool(_OVER.search(sentence) or _LEFT.search(line[:place]))
+
+
+def is_right_answer(question: HoldingQuestion, answer: str) -> bool:
+    """Tell whether a reader's answer is right: the same words, a set in any order; `unknown` where nothing was said."""
+    if question.kind in UNANSWERED:
+        return is_no_answer(answer) or any(
+            normalise(answer) == normalise(right) for right in question.right
+        )
+    given = normalise(answer)
+    if question.kind == "set" and _set(answer) == _set(question.answer):
+        return True
+    return any(given == normalise(right) for right in question.right)
+
+
+def _set(text: str) -> frozenset[str]:
+    parts = re.split(r",| and ", text)
+    return frozenset(filter(None, map(normalise, parts)))
