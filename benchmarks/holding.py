@@ -20,6 +20,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,7 +37,6 @@ from agentcl.envs.questions.histories import History, HoldingQuestion, load_hist
 from agentcl.envs.questions.holding import holding_histories
 from agentcl.models import CachedModel, ChatModel, open_model
 from agentcl.retrieval.encoders import Encoder
-from agentcl.store import Statement, Turn
 from agentcl.text import estimate_tokens
 
 HITS: Final = 8
@@ -112,7 +112,7 @@ class Remembered(Arm):
 
 
 class InContext(Remembered):
-    """What `Memory.context` puts together, with the statements that a digester read."""
+    """What `Memory.context` puts together of turns, and of statements if a digester read some."""
 
     digester: Any = None
 
@@ -120,7 +120,7 @@ class InContext(Remembered):
         """Remember each session, and digest what was said."""
         super().read(history)
         if self.digester is not None:
-            self.memory.digest(self.digester, user=history.id)
+            self.memory.statements.digest(self.digester, user=history.id)
 
     def prompt(self, history: History, question: HoldingQuestion) -> str:
         """Return the context of a session that begins with the question."""
@@ -132,13 +132,48 @@ class InContext(Remembered):
 
     def reading(self, history: History) -> Reading | None:
         """Compare all statements, those that hold no longer too."""
-        if self.digester is None:
+        found = self.memory.statements.list(user=history.id, valid_at=ANY)
+        if not found:
             return None
-        scope: dict[str, Any] = {"user": history.id, "session": ANY}
-        turns = self.memory.list(kind="turn", **scope)
-        message_of = {one.id: one.message for one in turns if isinstance(one, Turn)}
-        found = self.memory.list(kind="statement", **scope)
-        return compared(history, [one for one in found if isinstance(one, Statement)], message_of)
+        message_of = {
+            turn.id: turn.message
+            for session in history.sessions
+            for turn in self.memory.conversations.turns(user=history.id, session=session.id)
+        }
+        return compared(history, found, message_of)
+
+
+class Gold(InContext):
+    """The gold statements, told by hand: what a perfect digester would be worth."""
+
+    def read(self, history: History) -> None:
+        """Remember each session, and state what holds, what ended, and since when."""
+        super().read(history)
+        ids = {
+            turn.message: turn.id
+            for session in history.sessions
+            for turn in self.memory.conversations.turns(user=history.id, session=session.id)
+        }
+        times = {turn.id: datetime.fromisoformat(turn.time) for turn in history.turns}
+        begun = {(one.subject, one.attribute, one.holds_from) for one in history.statements}
+        for gold in history.statements:
+            since = gold.holds_from or ""
+            said = min(times[turn] for turn in gold.turns)
+            if "T" in since:  # a moment of a turn
+                said, since = datetime.fromisoformat(since), ""
+            elif since:
+                said = max((times[turn] for turn in gold.turns), default=said)
+            sources = [ids[turn] for turn in gold.turns]
+            tell: dict[str, Any] = {
+                "sources": sources, "user": history.id, "several": gold.kind == "set",
+                "sort": "instruction" if gold.kind == "instruction" else "fact",
+            }  # fmt: skip
+            key = (gold.subject, gold.attribute, gold.value)
+            self.memory.statements.add(*key, since=since, said_at=said, **tell)
+            if gold.holds_to and (gold.subject, gold.attribute, gold.holds_to) not in begun:
+                until = "" if "T" in gold.holds_to else gold.holds_to
+                last = max(times[turn] for turn in gold.turns)
+                self.memory.statements.add(*key, ended=True, since=until, said_at=last, **tell)
 
 
 @dataclass(slots=True)
@@ -216,7 +251,8 @@ def _arms(model: ChatModel | None) -> dict[str, Callable[[Path, Encoder], Arm]]:
         arms["raw turns, remember"] = Remembered
     if hasattr(Memory, "context"):
         arms["context, turns"] = InContext
-    if hasattr(Memory, "digest"):
+        arms["context, gold statements"] = Gold
+    if hasattr(Memory, "context") and find_spec("agentcl.statements.rules"):
         from agentcl.statements import ModelDigester, RuleDigester
 
         arms["context, rules"] = type("ByRules", (InContext,), {"digester": RuleDigester()})

@@ -17,7 +17,7 @@ from typing import Final
 from agentcl.envs.names import Names
 from agentcl.envs.questions.histories import History
 from agentcl.envs.questions.holding_phrases import NEVER, SLOTS
-from agentcl.envs.questions.holding_story import LONGEST, SHORTEST, Story, tell
+from agentcl.envs.questions.holding_tale import LONGEST, SHORTEST, Tale, tell
 from agentcl.envs.questions.holding_threads import CHANGING, STEADY, THREADS, changing, steady
 from agentcl.errors import InvalidInput
 
@@ -52,22 +52,22 @@ def _history(number: int, seed: int, *, held_out: bool) -> History:
     days = [date(2024, 1, 8) + timedelta(days=rng.randint(0, 600))]
     for _ in range(rng.randint(2, 4)):
         days.append(days[-1] + timedelta(days=rng.randint(35, 70)))
-    story = Story(rng, Names(rng, held_out=held_out), days, held_out, [[] for _ in days])
+    tale = Tale(rng, Names(rng, held_out=held_out), days, held_out, [[] for _ in days])
     turns = rng.randint(SHORTEST, LONGEST)
     first, *more = _threads(rng)
-    first[0](story)
+    first[0](tale)
     for thread, longest in more:
-        if 2 * (story.said + longest) <= turns:
-            thread(story)
+        if 2 * (tale.said + longest) <= turns:
+            thread(tale)
     for question in rng.sample(NEVER, _NEVER):
-        story.ask("never", question, "unknown", [], accept=("not stated",))
-    return tell(story, f"{'held-out' if held_out else 'made'}-{seed}-{number}", turns)
+        tale.ask("never", question, "unknown", [], accept=("not stated",))
+    return tell(tale, f"{'held-out' if held_out else 'made'}-{seed}-{number}", turns)
 
 
-def _threads(rng: random.Random) -> list[tuple[Callable[[Story], None], int]]:
+def _threads(rng: random.Random) -> list[tuple[Callable[[Tale], None], int]]:
     """Draw an order of threads, an attribute that changes first; each with the most that it says."""
     slots = rng.sample(SLOTS, _SLOTS)
-    threads: list[tuple[Callable[[Story], None], int]] = [
+    threads: list[tuple[Callable[[Tale], None], int]] = [
         *((partial(changing, slot=slot), CHANGING) for slot in slots[:-1]),
         (partial(steady, slot=slots[-1]), STEADY),
         *THREADS.items(),

@@ -55,7 +55,7 @@ class Claim:
 
 
 @dataclass(eq=False, slots=True)
-class Story:
+class Tale:
     """One person's history while it is made up."""
 
     rng: random.Random
@@ -122,22 +122,22 @@ class Story:
         return sorted(self.rng.sample(range(len(self.days) - before_last), count))
 
 
-def tell(story: Story, name: str, turns: int) -> History:
+def tell(tale: Tale, name: str, turns: int) -> History:
     """Put small talk between up to a number of turns, give ids and moments, and resolve what hung on them."""
-    rng = story.rng
-    for beats in story.beats:
+    rng = tale.rng
+    for beats in tale.beats:
         if not beats:
-            beats.append(Beat(*story.request()))
-    for _ in range(turns // 2 - story.said):
-        beats = rng.choice(story.beats)
-        beats.insert(_between(rng, beats), Beat(*story.request()))
+            beats.append(Beat(*tale.request()))
+    for _ in range(turns // 2 - tale.said):
+        beats = rng.choice(tale.beats)
+        beats.insert(_between(rng, beats), Beat(*tale.request()))
     zone = timezone(timedelta(hours=rng.choice((-8, -5, 0, 1, 2, 10))))
     sessions = []
-    for number, (day, beats) in enumerate(zip(story.days, story.beats, strict=True), start=1):
+    for number, (day, beats) in enumerate(zip(tale.days, tale.beats, strict=True), start=1):
         at = datetime.combine(day, time(rng.randint(7, 19), rng.randint(0, 59)), zone)
         sessions.append(_sitting(rng, f"{name}-s{number}", at, beats))
     return History(
-        name, tuple(sessions), tuple(map(_gold, story.claims)), tuple(map(_posed, story.asked))
+        name, tuple(sessions), tuple(map(_gold, tale.claims)), tuple(map(_posed, tale.asked))
     )
 
 
