@@ -103,6 +103,67 @@ def _quantiles(took: Sequence[float]) -> dict[str, float]:
     return {"p50": statistics.median(took), "p95": float(np.percentile(took, 95)), "n": len(took)}
 
 
+def heads(folder: Path, *, people: int = 10) -> dict[str, Any]:
+    """Return which share of each prompt over a session is, byte for byte, the head of the one before.
+
+    A prompt is what a chat program sends: the context, then the messages so far. What is new stands at its end.
+    """
+    shares: list[float] = []
+    reported: list[float] = []
+    with Memory(folder, encoder=ByHash()) as memory:
+        for history in holding_histories(people, seed=2):
+            for session in history.sessions[:-1]:
+                said = [{"role": t.role, "content": t.content} for t in session.turns]
+                memory.remember(said, user=history.id, session=session.id)
+            asked = [q.q for q in history.questions] * 2
+            messages: list[dict[str, str]] = []
+            before = ""
+            for question in asked[:TURNS]:
+                messages.append({"role": "user", "content": question})
+                context = memory.context(messages, budget_tokens=BUDGET, user=history.id, session="now")
+                prompt = context.prompt(messages)
+                if before:
+                    shares.append(_shared(before, prompt) / estimate_tokens(before))
+                reported.append(context.kept)
+                before = prompt
+                messages.append({"role": "assistant", "content": "I see."})
+    return {"turns": TURNS, "people": people, "share": 100 * statistics.mean(shares), "n": len(shares)}
+
+
+def _shared(before: str, now: str) -> int:
+    """Return how many tokens of the prompt before stand at the head of this one."""
+    same = next(
+        (place for place, (a, b) in enumerate(zip(before, now, strict=False)) if a != b),
+        min(len(before), len(now)),
+    )
+    return estimate_tokens(before[:same])
+
+
+async def leaks(folder: Path) -> dict[str, int]:
+    """Let users write and ask at once, each with words of their own; count what one sees of another."""
+    found = {"shown": 0, "leaked": 0}
+
+    async def live(memory: AsyncMemory, number: int) -> None:
+        own = f"u{number:02d}"
+        rng = random.Random(number)
+        for turn in range(25):
+            said = f"My code for door {turn} is {own}-{rng.randint(1000, 9999)}."
+            await memory.remember([{"role": "user", "content": said}], user=own, session=f"s{turn % 3}")
+            await asyncio.sleep(0)
+            recall = await memory.search("What is my code for the door?", user=own, session=ANY)
+            context = await memory.context(
+                [{"role": "user", "content": "What is my code?"}], user=own, session=f"s{turn % 3}",
+                budget_tokens=BUDGET,
+            )  # fmt: skip
+            for text in (recall.prompt(), str(context)):
+                found["shown"] += text.count(f"{own}-")
+                found["leaked"] += sum(text.count(f"u{n:02d}-") for n in range(USERS) if n != number)
+
+    async with AsyncMemory(folder, encoder=ByHash()) as memory:
+        await asyncio.gather(*(live(memory, number) for number in range(USERS)))
+    return {"users": USERS, **found}
+
+
 def main() -> None:
     """Measure, print and save."""
     parser = argparse.ArgumentParser(
