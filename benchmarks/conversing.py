@@ -13,7 +13,9 @@ what does not belong there, or die in the middle.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import hashlib
+import random
 import statistics
 import tempfile
 import time
@@ -23,9 +25,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from agentcl import ANY, Memory
+from agentcl import ANY, AsyncMemory, Memory
 from agentcl.envs.questions.holding import holding_histories
 from agentcl.retrieval.encoders import Role
+from agentcl.text import estimate_tokens
 
 DIM: Final = 384
 TURNS: Final = 20
@@ -120,14 +123,21 @@ def heads(folder: Path, *, people: int = 10) -> dict[str, Any]:
             before = ""
             for question in asked[:TURNS]:
                 messages.append({"role": "user", "content": question})
-                context = memory.context(messages, budget_tokens=BUDGET, user=history.id, session="now")
+                context = memory.context(
+                    messages, budget_tokens=BUDGET, user=history.id, session="now"
+                )
                 prompt = context.prompt(messages)
                 if before:
                     shares.append(_shared(before, prompt) / estimate_tokens(before))
                 reported.append(context.kept)
                 before = prompt
                 messages.append({"role": "assistant", "content": "I see."})
-    return {"turns": TURNS, "people": people, "share": 100 * statistics.mean(shares), "n": len(shares)}
+    return {
+        "turns": TURNS,
+        "people": people,
+        "share": 100 * statistics.mean(shares),
+        "n": len(shares),
+    }
 
 
 def _shared(before: str, now: str) -> int:
@@ -148,7 +158,9 @@ async def leaks(folder: Path) -> dict[str, int]:
         rng = random.Random(number)
         for turn in range(25):
             said = f"My code for door {turn} is {own}-{rng.randint(1000, 9999)}."
-            await memory.remember([{"role": "user", "content": said}], user=own, session=f"s{turn % 3}")
+            await memory.remember(
+                [{"role": "user", "content": said}], user=own, session=f"s{turn % 3}"
+            )
             await asyncio.sleep(0)
             recall = await memory.search("What is my code for the door?", user=own, session=ANY)
             context = await memory.context(
@@ -157,7 +169,9 @@ async def leaks(folder: Path) -> dict[str, int]:
             )  # fmt: skip
             for text in (recall.prompt(), str(context)):
                 found["shown"] += text.count(f"{own}-")
-                found["leaked"] += sum(text.count(f"u{n:02d}-") for n in range(USERS) if n != number)
+                found["leaked"] += sum(
+                    text.count(f"u{n:02d}-") for n in range(USERS) if n != number
+                )
 
     async with AsyncMemory(folder, encoder=ByHash()) as memory:
         await asyncio.gather(*(live(memory, number) for number in range(USERS)))

@@ -37,6 +37,7 @@ from agentcl.envs.questions.histories import History, HoldingQuestion, load_hist
 from agentcl.envs.questions.holding import holding_histories
 from agentcl.models import CachedModel, ChatModel, open_model
 from agentcl.retrieval.encoders import Encoder
+from agentcl.statements import Digester
 from agentcl.text import estimate_tokens
 
 HITS: Final = 8
@@ -114,13 +115,13 @@ class Remembered(Arm):
 class InContext(Remembered):
     """What `Memory.context` puts together of turns, and of statements if a digester read some."""
 
-    digester: Any = None
+    digester: Digester | None = None
 
     def read(self, history: History) -> None:
-        """Remember each session, and digest what was said."""
+        """Remember each session, and keep what the digester reads."""
         super().read(history)
         if self.digester is not None:
-            self.memory.statements.digest(self.digester, user=history.id)
+            keep_read(self.memory, self.digester, history)
 
     def prompt(self, history: History, question: HoldingQuestion) -> str:
         """Return the context of a session that begins with the question."""
@@ -174,6 +175,20 @@ class Gold(InContext):
                 until = "" if "T" in gold.holds_to else gold.holds_to
                 last = max(times[turn] for turn in gold.turns)
                 self.memory.statements.add(*key, ended=True, since=until, said_at=last, **tell)
+
+
+def keep_read(memory: Memory, digester: Digester, history: History) -> None:
+    """Let a digester read each session, with what holds by then, and keep what it says."""
+    for session in history.sessions:
+        turns = memory.conversations.turns(user=history.id, session=session.id)
+        known = memory.statements.list(user=history.id)
+        for said in digester.digest(turns, known).said:
+            memory.statements.add(
+                said.subject, said.attribute, said.value, text=said.text, sort=said.sort,
+                ended=said.polarity == "ended", several=said.is_member, since=said.since,
+                until=said.until, said_at=turns[min(said.turns)].moment,
+                sources=[turns[place].id for place in said.turns], user=history.id,
+            )  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -253,10 +268,12 @@ def _arms(model: ChatModel | None) -> dict[str, Callable[[Path, Encoder], Arm]]:
         arms["context, turns"] = InContext
         arms["context, gold statements"] = Gold
     if hasattr(Memory, "context") and find_spec("agentcl.statements.rules"):
-        from agentcl.statements import ModelDigester, RuleDigester
+        from agentcl.statements import RuleDigester
 
         arms["context, rules"] = type("ByRules", (InContext,), {"digester": RuleDigester()})
         if model is not None:
+            from agentcl.statements import ModelDigester
+
             arms[f"context, {model.name}"] = type(
                 "ByModel", (InContext,), {"digester": ModelDigester(model)}
             )

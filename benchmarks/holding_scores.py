@@ -4,8 +4,8 @@ The same rules hold for every arm: they read the text and nothing else. A value 
 as whole words, in any case. Where one string contains another, the longest at a place counts alone. A wrong value
 is *marked as past* where
 
-- its line begins with a label that says until when it held ("until 2025-03-29: ..."), for `then` questions also one
-  that says since when, since there a dated history is what is asked for; or
+- its line begins with a label, in brackets or before a colon, that says until when it held ("[2, until 29 Mar 2025]"),
+  for `then` questions also one that says since when, since there a dated history is what is asked for; or
 - its own sentence says that it is over: "no longer", "not ... any more", "used to", "formerly", "gave up", "until" with
   a date, and the like; or
 - right before it stands what it was left for: "instead of", "no more", "moved from", "stopped being a".
@@ -31,7 +31,22 @@ from agentcl.text import unescape
 _BY_CHANCE: Final = re.compile(
     r"yes|no|\d{1,2}|one|two|three|four|five|six|seven|eight|nine|ten", re.IGNORECASE
 )
-_DAY: Final = r"\d{4}(?:-\d\d){0,2}"
+_ISO: Final = re.compile(r"(\d{4})-(\d\d)(?:-(\d\d))?")
+_MONTHS: Final = (
+    "Jan",
+    "Feb",
+    "Mar",
+    "Apr",
+    "May",
+    "Jun",
+    "Jul",
+    "Aug",
+    "Sep",
+    "Oct",
+    "Nov",
+    "Dec",
+)
+_DAY: Final = r"(?:\d{4}(?:-\d\d){0,2}|(?:\d{1,2} )?(?:[A-Z][a-z]+ )\d{4})"
 _UNTIL: Final = re.compile(
     rf"\b(?:until|till|ended|to|past)\b[^:]{{0,12}}{_DAY}|\b(?:past|ended|before)\b", re.IGNORECASE
 )
@@ -46,6 +61,7 @@ _LEFT: Final = re.compile(
     r"|\breplaced(?: the| my)?|\bsold(?: the| my)?|\bwent off)\s+$",
     re.IGNORECASE,
 )  # fmt: skip
+_LABEL: Final = re.compile(r"(?:\[[^\]]*\])?(?:[^.?!]{0,60}?: )?")
 _SENTENCE: Final = re.compile(r"[.?!](?=\s|$)")
 
 
@@ -90,14 +106,23 @@ def _telling(values: Iterable[str]) -> list[str]:
 
 def _members(question: HoldingQuestion) -> list[str]:
     parts = question.answer.split(", ") if question.kind == "set" else []
-    return _telling((*question.right, *parts))
+    return _telling((*_right(question), *parts))
+
+
+def _right(question: HoldingQuestion) -> tuple[str, ...]:
+    """Return all right strings; a day or month of ISO 8601 also as labels of prompts write it."""
+    if found := _ISO.fullmatch(question.answer):
+        year, month, day = found[1], _MONTHS[int(found[2]) - 1], found[3]
+        short = f"{int(day)} {month} {year}" if day else f"{month} {year}"
+        return (*question.right, short)
+    return question.right
 
 
 def _is_right(question: HoldingQuestion, found: set[str]) -> bool:
     """A set is right where each member stands; the order and what stands between do not count."""
     if question.kind == "set" and all(p.lower() in found for p in question.answer.split(", ")):
         return True
-    return any(value.lower() in found for value in question.right)
+    return any(value.lower() in found for value in _right(question))
 
 
 def _standing(text: str, values: Sequence[str]) -> list[tuple[str, str, int]]:
@@ -119,8 +144,8 @@ def _entries(text: str) -> list[str]:
 
 
 def _is_past(line: str, place: int, *, is_then: bool) -> bool:
-    colon = line.find(": ")
-    label = line[:colon] if 0 <= colon < place else ""
+    found = _LABEL.match(line)
+    label = found[0] if found and found.end() <= place else ""
     if _UNTIL.search(label) or (is_then and _SINCE.search(label)):
         return True
     borders = [0, *(match.end() for match in _SENTENCE.finditer(line)), len(line)]

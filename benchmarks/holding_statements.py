@@ -8,9 +8,9 @@ A statement of the memory and a gold one are the same where
   memory's sentence and dates count as part of its value, since a gold value may be a date or have words that stand
   beside it.
 
-Each is matched once, best values first. A statement of the memory is *invented* where less than half of the words of
-its value stand in its turns, or where it matches no gold one and gives as a fact of the user what a question names as a
-lure, or what a pasted text orders to store.
+Each is matched once, best values first. A statement of the memory is *invented* where it matches no gold one, and less
+than half of the words of its value stand in its turns, or it gives as a fact of the user what a question names as a lure;
+and wherever it says what a pasted text orders to store.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def compared(
             of_gold[place] = number
     rest = [one for number, one in enumerate(held) if number not in of_gold.values()]
     lures, injected = _lures(history)
-    unborne = [one for one in held if not _is_borne_out(one, [words[s] for s in sources[one.id]])]
+    unborne = [one for one in rest if not _is_borne_out(one, [words[s] for s in sources[one.id]])]
     lured = [one for one in rest if one.subject == "user" and normalise(one.value) in lures]
     ordered = [one for one in held if any(_stands(value, one) for value in injected)]
     dated = {p: date for p, gold in enumerate(history.statements) if (date := _date(gold))}

@@ -97,6 +97,15 @@ def test_answers_that_stand_anywhere_by_chance_are_left_to_the_reader(
     assert (found.right, found.stale, found.wrong) == (None, None, None)
 
 
+@pytest.mark.parametrize(
+    "line", ["[1, since 29 Mar 2025] Leuven", "It began 2025-03-29.", "the 29th of March"]
+)
+def test_a_day_is_right_however_it_is_written(scores: ModuleType, line: str) -> None:
+    asked = HoldingQuestion("Since when?", "since", "2025-03-29", ("the 29th of March",))
+    assert scores.scored(asked, line).right
+    assert not scores.scored(asked, "[1, since 28 Mar 2025] Leuven").right
+
+
 def test_escaped_text_counts_as_what_it_says(scores: ModuleType) -> None:
     firm = HoldingQuestion("Employer?", "now", "Brandt & Loos")
     assert scores.scored(firm, "[1] I work for Brandt &amp; Loos.").right
