@@ -118,10 +118,10 @@ class InContext(Remembered):
     digester: Digester | None = None
 
     def read(self, history: History) -> None:
-        """Remember each session, and keep what the digester reads."""
+        """Remember each session, and let the digester read it."""
         super().read(history)
         if self.digester is not None:
-            keep_read(self.memory, self.digester, history)
+            self.memory.statements.digest(self.digester, user=history.id)
 
     def prompt(self, history: History, question: HoldingQuestion) -> str:
         """Return the context of a session that begins with the question."""
@@ -175,20 +175,6 @@ class Gold(InContext):
                 until = "" if "T" in gold.holds_to else gold.holds_to
                 last = max(times[turn] for turn in gold.turns)
                 self.memory.statements.add(*key, ended=True, since=until, said_at=last, **tell)
-
-
-def keep_read(memory: Memory, digester: Digester, history: History) -> None:
-    """Let a digester read each session, with what holds by then, and keep what it says."""
-    for session in history.sessions:
-        turns = memory.conversations.turns(user=history.id, session=session.id)
-        known = memory.statements.list(user=history.id)
-        for said in digester.digest(turns, known).said:
-            memory.statements.add(
-                said.subject, said.attribute, said.value, text=said.text, sort=said.sort,
-                ended=said.polarity == "ended", several=said.is_member, since=said.since,
-                until=said.until, said_at=turns[min(said.turns)].moment,
-                sources=[turns[place].id for place in said.turns], user=history.id,
-            )  # fmt: skip
 
 
 @dataclass(slots=True)
