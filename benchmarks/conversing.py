@@ -199,7 +199,20 @@ class Broken:
                     RuntimeError("dead"),
                 )
             )
-        return Digested(tuple(self._said(turns, known) for _ in range(rng.randint(0, 6))))
+        made = rng.choice(((self._likely,), (self._likely,), (self._likely, self._said)))
+        return Digested(tuple(rng.choice(made)(turns, known) for _ in range(rng.randint(0, 6))))
+
+    def _likely(self, turns: Sequence[Turn], known: Sequence[Statement]) -> Assertion:
+        """Return what some turn bears out by its words, whatever it means."""
+        rng = self._rng
+        place = rng.randrange(len(turns))
+        value = rng.choice([*turns[place].text.split(), *(one.value for one in known)])
+        attribute = rng.choice(("home", "likes", "phone"))
+        ended = rng.random() < 0.3
+        text = f"The user, {attribute}{' no longer' * ended}: {value}."
+        return Assertion(subject="user", attribute=attribute, value=value, text=text, turns=(place,),
+                         polarity="ended" if ended else "holds", is_member=rng.random() < 0.2,
+                         since=rng.choice(("", "", "2025-03-01", "2031")))  # fmt: skip
 
     def _said(self, turns: Sequence[Turn], known: Sequence[Statement]) -> Assertion:
         rng = self._rng
@@ -257,8 +270,8 @@ def fuzzed(folder: Path, runs: int) -> dict[str, int]:
                     {"role": t.role, "content": t.content, "time": t.time}
                     for t in session.turns[:8]
                 ]
-                memory.remember(said, user=user, session="s")
-                for _ in range(2):
+                for end in (2, 4, 6, 8):
+                    memory.remember(said[:end], user=user, session="s")
                     digester = Broken(rng) if number % 2 else _garbled(rng)
                     try:
                         memory.statements.digest(digester, user=user, retry=True)
