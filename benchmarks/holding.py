@@ -134,7 +134,7 @@ class InContext(Remembered):
     def reading(self, history: History) -> Reading | None:
         """Compare all statements, those that hold no longer too."""
         found = self.memory.statements.list(user=history.id, valid_at=ANY)
-        if not found:
+        if not found and self.digester is None:
             return None
         message_of = {
             turn.id: turn.message
@@ -164,17 +164,24 @@ class Gold(InContext):
                 said, since = datetime.fromisoformat(since), ""
             elif since:
                 said = max((times[turn] for turn in gold.turns), default=said)
-            sources = [ids[turn] for turn in gold.turns]
+            end = gold.holds_to if gold.holds_to and len(gold.holds_to) > 9 else "9999-12-31"
+            until = datetime.fromisoformat(end).astimezone()
+            # A turn that ends a value does not say once more that it holds.
+            saying = [turn for turn in gold.turns if times[turn] < until] or [*gold.turns[:1]]
             tell: dict[str, Any] = {
-                "sources": sources, "user": history.id, "several": gold.kind == "set",
+                "user": history.id, "several": gold.kind == "set",
                 "sort": "instruction" if gold.kind == "instruction" else "fact",
             }  # fmt: skip
             key = (gold.subject, gold.attribute, gold.value)
-            self.memory.statements.add(*key, since=since, said_at=said, **tell)
+            self.memory.statements.add(
+                *key, since=since, said_at=said, sources=[ids[turn] for turn in saying], **tell
+            )
             if gold.holds_to and (gold.subject, gold.attribute, gold.holds_to) not in begun:
-                until = "" if "T" in gold.holds_to else gold.holds_to
-                last = max(times[turn] for turn in gold.turns)
-                self.memory.statements.add(*key, ended=True, since=until, said_at=last, **tell)
+                since = "" if "T" in gold.holds_to else gold.holds_to
+                last = max(gold.turns, key=times.__getitem__)
+                self.memory.statements.add(
+                    *key, ended=True, since=since, said_at=times[last], sources=[ids[last]], **tell
+                )
 
 
 @dataclass(slots=True)
