@@ -158,16 +158,15 @@ class Gold(InContext):
         times = {turn.id: datetime.fromisoformat(turn.time) for turn in history.turns}
         begun = {(one.subject, one.attribute, one.holds_from) for one in history.statements}
         for gold in history.statements:
-            since = gold.holds_from or ""
-            said = min(times[turn] for turn in gold.turns)
-            if "T" in since:  # a moment of a turn
-                said, since = datetime.fromisoformat(since), ""
-            elif since:
-                said = max((times[turn] for turn in gold.turns), default=said)
-            end = gold.holds_to if gold.holds_to and len(gold.holds_to) > 9 else "9999-12-31"
+            end = gold.holds_to if gold.holds_to and len(gold.holds_to) > 9 else "9999-12-30"
             until = datetime.fromisoformat(end).astimezone()
             # A turn that ends a value does not say once more that it holds.
             saying = [turn for turn in gold.turns if times[turn] < until] or [*gold.turns[:1]]
+            since, said = gold.holds_from or "", max(times[turn] for turn in saying)
+            if "T" in since:  # a moment of a turn
+                said, since = datetime.fromisoformat(since), ""
+            elif not since:
+                said = min(times[turn] for turn in saying)
             tell: dict[str, Any] = {
                 "user": history.id, "several": gold.kind == "set",
                 "sort": "instruction" if gold.kind == "instruction" else "fact",

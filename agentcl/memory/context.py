@@ -240,20 +240,25 @@ class _Look:
             ends = [one.valid_to for one in told if one.valid_to is not None]
             about = ", ".join(filter(None, (about, f"until {day_of(max(ends))}" if ends else "")))
         else:
-            about = ", ".join(filter(None, (about, *self._ended_in(hit.text))))
+            about = ", ".join(filter(None, (about, *self._ended_in(hit))))
         kind: Kind = "turn" if hit.said_at else "document"
         return [_Item(hit.document_id, kind, hit.text, score, about, at, is_past)]
 
-    def _ended_in(self, text: str) -> list[str]:
+    def _ended_in(self, hit: Hit) -> list[str]:
         """Return which values that a text says hold no longer, each with its end."""
-        said, held = f" {' '.join(terms(text))} ", {value_key(one.value) for one in self._holding}
+        said, held = set(terms(hit.text)), {value_key(one.value) for one in self._holding}
         found: dict[str, str] = {}
         for one in self._past:
-            words = " ".join(terms(one.value))
-            if len(words) < _TELLING or value_key(one.value) in held or f" {words} " not in said:
+            words = set(content_terms(one.value))
+            is_said = hit.document_id in one.sources or words <= said
+            if (
+                not is_said
+                or max(map(len, words), default=0) < _TELLING
+                or value_key(one.value) in held
+            ):
                 continue
             value = shortened(" ".join(one.value.split()), _NAME_SHOWN)
-            found.setdefault(words, f"{named(value)} until {self._end_of(one)}")
+            found.setdefault(value, f"{named(value)} until {self._end_of(one)}")
         return [*islice(found.values(), _NAMED)]
 
     def _who(self, hit: Hit) -> str:
