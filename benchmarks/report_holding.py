@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -117,3 +117,76 @@ def _pair(measures: Mapping[str, Any]) -> str:
         return ""
     beside = f", {wrong['share']:.0f}" if wrong["n"] else ""
     return f"{right['share']:.0f}{beside} ({right['n']})"
+
+
+def locomo_turns() -> str:
+    """Return what a turn is found by, and how often it is."""
+    rows = []
+    for name, found in result("locomo_turns")["rows"].items():
+        better = "" if name == "words of the turn" else _signed(found["against the turn"])
+        each = ", ".join(f"{one:.0f}" for one in found["by conversation"])
+        rows.append([name, _mean(found["recall"]), better, each])
+    return table(["found by", "recall@10", "against the turn alone", "by conversation"], rows)
+
+
+def second_look() -> str:
+    """Return what one look and two find of facts that override each other."""
+    rows = []
+    for arm, found in result("second_look")["arms"].items():
+        for measure in ("found", "stale", "exact"):
+            cells = [_mean(found[kind][measure]) for kind in ("unchanged", "single-hop", "two-hop")]
+            rows.append([arm, measure, *cells])
+    return table(["shown by", "%", "unchanged", "single-hop", "two-hop"], rows)
+
+
+def conversing() -> str:
+    """Return what conversations cost, what leaks and what is lost."""
+    found = result("conversing")
+    costs, heads, fuzz = found["costs"], found["heads"], found["fuzz"]
+    remember, context = costs["remember_ms"], costs["context_ms"]
+    lines = [
+        [
+            "`remember` of two messages, nothing encoded",
+            f"{remember['p50']:.1f} ms, p95 {remember['p95']:.1f}",
+            "5 ms",
+        ],
+        [
+            f"`context` over {costs['turns']:,} turns and {costs['statements']:,} statements of a user",
+            f"{context['p50']:.1f} ms, p95 {context['p95']:.1f}",
+            "15 ms",
+        ],
+        [
+            f"tokens at the head of each prompt that are the last one's, {heads['turns']} turns",
+            f"{heads['share']:.1f} %",
+            "95 %",
+        ],
+        [
+            "tokens that a model takes to digest, for each token remembered, by a high estimate",
+            f"{found['spent']['for each']:.1f}",
+            "1",
+        ],
+        [
+            f"words of another among {found['leaks']['shown']:,} shown to {found['leaks']['users']} users at once",
+            f"{found['leaks']['leaked']}",
+            "0",
+        ],
+        [
+            f"turns lost in {fuzz['runs']:,} conversations that broken digesters read",
+            f"{fuzz['lost']}",
+            "0",
+        ],
+        [
+            f"of {fuzz['statements']:,} statements then, closed without a newer one or an end",
+            f"{fuzz['closed for nothing']}",
+            "0",
+        ],
+    ]
+    return table(["", "measured", "aim"], lines)
+
+
+def _mean(found: Sequence[float]) -> str:
+    return f"{found[0]:.1f} [{found[1]:.0f}, {found[2]:.0f}]"
+
+
+def _signed(found: Sequence[float]) -> str:
+    return f"{found[0]:+.1f} [{found[1]:+.1f}, {found[2]:+.1f}]"
