@@ -15,6 +15,7 @@ from typing import Any
 
 import report_asking
 import report_guidance
+import report_holding
 import report_retrieval
 import report_runs
 from report_tables import result, table
@@ -436,6 +437,12 @@ PARTS: dict[str, Callable[[], str]] = {
     "forgetting": forgetting,
     "gates": gates,
     "made": made,
+    "holding": report_holding.holding,
+    "holding_kinds": report_holding.holding_kinds,
+    "holding_statements": report_holding.holding_statements,
+    "locomo_turns": report_holding.locomo_turns,
+    "second_look": report_holding.second_look,
+    "conversing": report_holding.conversing,
     "learning": report_runs.learning,
     "leak": report_runs.leak,
     "practice": report_runs.practice,

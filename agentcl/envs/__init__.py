@@ -54,6 +54,16 @@ if TYPE_CHECKING:
         reciprocal_rank,
         token_f1,
     )
+    from agentcl.envs.questions.histories import (
+        GoldStatement,
+        History,
+        HoldingQuestion,
+        Sitting,
+        Utterance,
+        load_histories,
+        save_histories,
+    )
+    from agentcl.envs.questions.holding import holding_histories
     from agentcl.envs.questions.locomo import read_locomo
     from agentcl.envs.questions.longmemeval import longmemeval_streams
     from agentcl.envs.questions.memory_agent_bench import memory_agent_bench_streams
@@ -93,20 +103,22 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "READ_ONLY", "SPLITS", "Act", "Actor", "Arrival", "Bounded", "Bounds", "DeskDomain", "Determinism", "Domain",
-    "EngineEnvironment", "Environment", "EnvironmentBatch", "ExcytinDomain", "Finding",
-    "Foreseen", "FromGymnasium", "IncidentDomain", "IncidentLogsDomain", "Instructive", "IsolatedEnvironment",
-    "Names", "NullPolicy", "Observation", "Oracle", "OraclePolicy", "Outcome", "Played", "Policy",
-    "Pools", "Question", "QuestionStream", "RandomPolicy", "ReplayPolicy", "Score", "Situation",
-    "Split", "StreamItem", "Task", "TaskStream", "TauBenchDomain", "ToGymnasium", "act_until_over",
-    "adapt_stream", "alternating_stream", "block_stream", "by_difficulty", "by_similarity",
-    "changing_stream", "check", "desk_tools", "difficulty", "domain_names", "exact_match",
-    "fact_consolidation_stream", "gen_env_stream", "gen_task_stream", "has_all_at",
-    "hotpotqa_stream", "interleaved_stream", "is_no_answer", "load_stream", "longmemeval_streams",
+    "READ_ONLY", "SPLITS", "Act", "Actor", "Arrival", "Bounded", "Bounds", "DeskDomain", "Determinism",
+    "Domain", "EngineEnvironment", "Environment", "EnvironmentBatch", "ExcytinDomain", "Finding",
+    "Foreseen", "FromGymnasium", "GoldStatement", "History", "HoldingQuestion", "IncidentDomain",
+    "IncidentLogsDomain", "Instructive", "IsolatedEnvironment", "Names", "NullPolicy", "Observation",
+    "Oracle", "OraclePolicy", "Outcome", "Played", "Policy", "Pools", "Question", "QuestionStream",
+    "RandomPolicy", "ReplayPolicy", "Score", "Sitting", "Situation", "Split", "StreamItem", "Task",
+    "TaskStream", "TauBenchDomain", "ToGymnasium", "Utterance", "act_until_over", "adapt_stream",
+    "alternating_stream", "block_stream", "by_difficulty", "by_similarity", "changing_stream", "check",
+    "desk_tools", "difficulty", "domain_names", "exact_match", "fact_consolidation_stream",
+    "gen_env_stream", "gen_task_stream", "has_all_at", "holding_histories", "hotpotqa_stream",
+    "interleaved_stream", "is_no_answer", "load_histories", "load_stream", "longmemeval_streams",
     "memory_agent_bench_streams", "ndcg_at", "newest", "normalise", "open_domain", "oracle_steps",
     "paragraphs_stream", "play", "policies_of", "pools_of", "random_stream", "read_facts",
-    "read_locomo", "recall_at", "reciprocal_rank", "recurring_stream", "reused_stream", "revisited_stream",
-    "save_stream", "scripted_user", "squad_stream", "token_f1", "two_passes", "unrelated_stream",
+    "read_locomo", "recall_at", "reciprocal_rank", "recurring_stream", "reused_stream",
+    "revisited_stream", "save_histories", "save_stream", "scripted_user", "squad_stream", "token_f1",
+    "two_passes", "unrelated_stream",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:
@@ -126,6 +138,8 @@ if not TYPE_CHECKING:
         "policies": "NullPolicy OraclePolicy Played Policy RandomPolicy ReplayPolicy play policies_of",
         "questions.fact_consolidation": "fact_consolidation_stream",
         "questions.grading": "exact_match has_all_at is_no_answer ndcg_at normalise recall_at reciprocal_rank token_f1",
+        "questions.histories": "GoldStatement History HoldingQuestion Sitting Utterance load_histories save_histories",
+        "questions.holding": "holding_histories",
         "questions.locomo": "read_locomo",
         "questions.longmemeval": "longmemeval_streams",
         "questions.memory_agent_bench": "memory_agent_bench_streams",

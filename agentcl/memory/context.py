@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any, Final
 
 from agentcl.memory import searching, statement_search
@@ -18,14 +19,16 @@ from agentcl.memory.remembering import home_of
 from agentcl.memory.showing import BEGINNING, Kind, Session, Shown
 from agentcl.retrieval.framing import ROLES, cut_entry, day_of, entry_of, named
 from agentcl.retrieval.recall import Hit
-from agentcl.statements.slots import USER, subject_key
+from agentcl.statements.slots import USER, subject_key, value_key
 from agentcl.store.checks import check_count
 from agentcl.store.conversations import SORTS, Statement
 from agentcl.store.records import EPOCH, Scope, ScopeView, from_micros
+from agentcl.text.function_words import content_terms
+from agentcl.text.terms import terms
 from agentcl.text.tokens import TokenCounter, estimate_tokens
 from agentcl.text.visible import shortened
 
-_FOUND: Final = 8  # that a new block begins with at the most
+_FOUND: Final = 12  # that a new block begins with at the most
 _LATER: Final = 3  # that a call adds to it at the most
 _CLOSE: Final = 0.5  # of the best one's score: what is less is not added to a block
 _ASKED: Final = 12  # hits looked at
@@ -37,9 +40,13 @@ _LONGEST: Final = 0.34  # of the budget for one text; it is cut there
 _RECENCY: Final = 0.2  # of a hit's score; the rest is by relevance
 _HALF_LIFE: Final = timedelta(days=7)
 _HOP: Final = 0.6  # what a second look counts, of what it begins with
-_HOPS_FROM: Final = 2  # texts that a second look begins with
+_HOPS_FROM: Final = 3  # texts that a second look begins with
+_EARLIER: Final = 2  # values of a slot that are shown as what held before
+_OLDER: Final = 0.95  # what an earlier value counts, of the one that it comes with
+_NAMED: Final = 2  # ended values that the label of a turn names
 _DAY_TOKENS: Final = 8  # that the line of a day may take
 _UNKNOWN: Final = "?"
+_TELLING: Final = 3  # characters of a value that a text does not hold by chance
 _NAME_SHOWN: Final = 60  # characters of a title
 _ENDED: Final = "/ended"  # behind the id of a statement, where a block says that it holds no longer
 _GONE: Final = ("turn", "document", "passage", "statement")
@@ -109,6 +116,8 @@ class _Look:
         self._said = "\n".join(one.text for one in said)
         self.statements = opened.contexts.statements(opened.journal, view)
         self._holding = [one for one in self.statements if self._holds(one)]
+        self._by_id = {one.id: one for one in self.statements}
+        self._past = sorted(filter(self._is_over, self.statements), key=_until, reverse=True)
         self._told: dict[
             str, list[Statement]
         ] = {}  # by what a block can show of them: itself, its turns
@@ -119,6 +128,12 @@ class _Look:
     def _holds(self, one: Statement) -> bool:
         is_over = one.valid_to is not None and one.valid_to <= self.now
         return one.polarity == "holds" and not is_over
+
+    def _is_over(self, one: Statement) -> bool:
+        """Return whether it once held, and does no longer."""
+        if one.polarity != "holds" or one.valid_to is None or one.valid_to > self.now:
+            return False
+        return one.valid_from is None or one.valid_to - one.valid_from > timedelta(microseconds=1)
 
     def profile(self) -> list[_Item]:
         """Return what holds of the user: what he asks for first, then what he is like."""
@@ -143,33 +158,66 @@ class _Look:
 
     def item(self, one: Statement, score: float = 1.0) -> _Item:
         """Return a statement to be shown."""
+        if self._is_over(one):
+            about = f"until {self._end_of(one)}"
+            return _Item(one.id + _ENDED, "statement", one.text, score, about, is_past=True)
         about = ""
         if one.valid_from is not None and one.valid_from > self.now:
-            about = f"from {day_of(one.valid_from)}"
+            about = f"from {_as_said(one.valid_from, one.since)}"
         elif one.valid_from is not None and one.since:
-            about = f"since {day_of(one.valid_from)}"
+            about = f"since {_as_said(one.valid_from, one.since)}"
         return _Item(one.id, "statement", one.text, score, about)
+
+    def _end_of(self, one: Statement) -> str:
+        """Return until when it held, as exactly as what ended it says."""
+        assert one.valid_to is not None
+        by = self._by_id.get(one.replaced_by)
+        return _as_said(one.valid_to, "" if by is None else by.since)
+
+    def _before(self, one: Statement, score: float) -> list[_Item]:
+        """Return what held in the slot of a statement before, the latest first."""
+        past = (other for other in self._past if other.slot == one.slot and other.id != one.id)
+        return [self.item(other, _OLDER * score) for other in islice(past, _EARLIER)]
 
     def found(self) -> list[_Item]:
         """Return what the question finds, best first."""
         if not self.query:
             return []
-        first = self._ask(self.query, 1.0)
+        first = sorted(self._ask(self.query, 1.0), key=_by_score)
         if self._hops > 1:
             for one in first[:_HOPS_FROM]:
-                first += self._ask(one.text, _HOP * one.score)
+                first += self._ask_on(one)
         best: dict[str, _Item] = {}
         for one in first:
             if one.id not in best or best[one.id].score < one.score:
                 best[one.id] = one
-        return sorted(best.values(), key=lambda one: -one.score)
+        return sorted(best.values(), key=_by_score)
+
+    def _ask_on(self, found: _Item) -> list[_Item]:
+        """Ask again with what was found: a statement leads to what holds of its value, and a text to its like."""
+        stated = self._by_id.get(found.id)
+        if stated is None:
+            return self._ask(found.text, _HOP * found.score)
+        asked, subject = content_terms(self.query), subject_key(stated.value)
+        reached = [one for one in self._holding if subject_key(one.subject) == subject]
+        items = []
+        for one in reached:
+            said = set(terms(f"{one.attribute} {one.text}"))
+            share = sum(term in said for term in asked) / (len(asked) or 1)
+            items.append(self.item(one, found.score * (_HOP + (1 - _HOP) * share)))
+        return sorted(items, key=_by_score) + self._ask(
+            f"{stated.value} {self.query}", _HOP * found.score
+        )
 
     def _ask(self, query: str, weight: float) -> list[_Item]:
         recall = searching.search(self._opened, query, self._view, limit=_ASKED)
         self.warning = self.warning or recall.warning
-        stated = statement_search.search(self._opened, query, self._holding, _STATED)
+        known = [*self._holding, *self._past]
+        stated = statement_search.search(self._opened, query, known, _STATED)
         top = max((score for _, score in stated), default=1.0) or 1.0
         items = [self.item(one, weight * score / top) for one, score in stated]
+        for one, score in stated:
+            items += self._before(one, weight * score / top)
         highest = max((hit.score for hit in recall), default=0.0) or 1.0
         for hit in recall:
             if hit.text.strip() not in self._said:  # the messages show it already
@@ -187,11 +235,31 @@ class _Look:
         if is_past:
             slots = {one.slot for one in told}
             if instead := [one for one in self._holding if one.slot in slots]:
-                return [self.item(one, score) for one in instead]
+                past = [self.item(one, _OLDER * score) for one in told if self._is_over(one)]
+                return [*(self.item(one, score) for one in instead), *past]
             ends = [one.valid_to for one in told if one.valid_to is not None]
             about = ", ".join(filter(None, (about, f"until {day_of(max(ends))}" if ends else "")))
+        else:
+            about = ", ".join(filter(None, (about, *self._ended_in(hit))))
         kind: Kind = "turn" if hit.said_at else "document"
         return [_Item(hit.document_id, kind, hit.text, score, about, at, is_past)]
+
+    def _ended_in(self, hit: Hit) -> list[str]:
+        """Return which values that a text says hold no longer, each with its end."""
+        said, held = set(terms(hit.text)), {value_key(one.value) for one in self._holding}
+        found: dict[str, str] = {}
+        for one in self._past:
+            words = set(content_terms(one.value))
+            is_said = hit.document_id in one.sources or words <= said
+            if (
+                not is_said
+                or max(map(len, words), default=0) < _TELLING
+                or value_key(one.value) in held
+            ):
+                continue
+            value = shortened(" ".join(one.value.split()), _NAME_SHOWN)
+            found.setdefault(value, f"{named(value)} until {self._end_of(one)}")
+        return [*islice(found.values(), _NAMED)]
 
     def _who(self, hit: Hit) -> str:
         """Return who said it, where it was not the user; of a document, its name."""
@@ -206,6 +274,20 @@ _RANK: Final = {
     for rank, sort in enumerate(("instruction", "preference", "fact", "relation", "plan", "event"))
 }
 assert set(_RANK) == set(SORTS)
+
+
+def _by_score(item: _Item) -> float:
+    return -item.score
+
+
+def _until(one: Statement) -> datetime:
+    return one.valid_to or EPOCH
+
+
+def _as_said(moment: datetime, said: str) -> str:
+    """Return a day, or the month or year where no more was said."""
+    day, month, year = day_of(moment).split()
+    return {4: year, 7: f"{month} {year}"}.get(len(said), f"{day} {month} {year}")
 
 
 class _Block:

@@ -126,7 +126,8 @@ def _weights(present: Mapping[str, Sequence[Match]], *, is_lexical: bool) -> dic
 def _spread(ranking: Sequence[Match], first: int) -> float:
     """Return how far the first of a ranking lie below its best, from 0 to 1; who is not there has 0."""
     best = max(ranking[0].score, _SMALL)
-    return 1.0 - sum(max(match.score, 0.0) for match in ranking[:first]) / (first * best)
+    told = sum(max(match.score, 0.0) for match in ranking[:first]) / (first * best)
+    return max(0.0, 1.0 - told)  # equal scores may add up to a little more than they are
 
 
 def fuse(rankings: Mapping[str, Sequence[Match]], *, is_lexical: bool = False) -> Iterator[Fused]:

@@ -67,6 +67,15 @@ def test_rankings_that_tell_nothing_are_weighed_as_ever() -> None:
     assert [part.contribution for part in found.parts] == [DENSE_WEIGHT, 1 - DENSE_WEIGHT]
 
 
+@given(st.floats(1e-6, 100), st.integers(2, 30))
+def test_entries_of_one_score_are_ranked_whatever_their_sum_rounds_to(
+    score: float, count: int
+) -> None:
+    same = ranking(*((seq, score) for seq in range(count)))
+    fused = fuse({"text": same, "dense": ranking((1, 0.5), (2, 0.4))})
+    assert {entry.seq for entry in fused} == {*range(count), 1, 2}
+
+
 def test_what_holds_an_identifier_comes_before_all_that_does_not() -> None:
     rankings = {
         "dense": ranking((1, 0.9), (2, 0.8), (3, 0.1)),

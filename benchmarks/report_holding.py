@@ -1,0 +1,192 @@
+"""The tables of conversations: what stands in the prompt, what statements are worth, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from report_tables import RESULTS, result, table
+
+SUITES = {
+    "natural": "natural dialogues",
+    "made": "made by seed",
+    "held-out": "made, held-out phrasings",
+}
+KINDS = ("now", "then", "since", "date", "who", "set", "instruction")
+
+
+def holding() -> str:
+    """Return for each suite and arm what stands in the prompt."""
+    rows = []
+    for suite, found in _suites().items():
+        for arm, of_arm in found["arms"].items():
+            measures = of_arm["all"]
+            answers = measures.get("answers", {"n": 0})
+            rows.append(
+                [
+                    SUITES[suite],
+                    arm,
+                    f"{of_arm['tokens']:.0f}",
+                    _cell(measures["right"]),
+                    _cell(measures["stale"]),
+                    _cell(measures["lure"]),
+                    _cell(measures["wrong of all"]),
+                    _cell(answers),
+                ]
+            )
+    header = [
+        "suite",
+        "arm",
+        "tokens",
+        "right",
+        "stale beside it",
+        "lure beside it",
+        "either, of all",
+        "answers",
+    ]
+    return table(header, rows)
+
+
+def holding_kinds() -> str:
+    """Return for each suite and arm the share of right values, and of wrong ones beside them, by kind."""
+    rows = []
+    for suite, found in _suites().items():
+        for arm, of_arm in found["arms"].items():
+            cells = []
+            for kind in KINDS:
+                measures = of_arm["kinds"].get(kind)
+                cells.append("" if measures is None else _pair(measures))
+            rows.append([SUITES[suite], arm, *cells])
+    return table(["suite", "arm", *KINDS], rows)
+
+
+def holding_statements() -> str:
+    """Return how the statements of each arm compare with the gold ones."""
+    rows = []
+    for suite, found in _suites().items():
+        for arm, of_arm in found["arms"].items():
+            if (held := of_arm.get("statements")) is None:
+                continue
+            rows.append(
+                [
+                    SUITES[suite],
+                    arm,
+                    f"{held['gold']:,}",
+                    f"{held['found']:,}",
+                    *(
+                        f"{held[name]:.1f}"
+                        for name in ("recall", "precision", "f1", "invented share")
+                    ),
+                    f"{held['injected']}",
+                    f"{held['dates resolved']:.1f} ({held['dated']})",
+                ]
+            )
+    header = [
+        "suite",
+        "arm",
+        "gold",
+        "found",
+        "recall",
+        "precision",
+        "F1",
+        "invented",
+        "injected",
+        "dates resolved",
+    ]
+    return table(header, rows)
+
+
+def _suites() -> dict[str, Any]:
+    return {
+        suite: result(f"holding-{suite}")
+        for suite in SUITES
+        if Path(RESULTS / f"holding-{suite}.json").exists()
+    }
+
+
+def _cell(found: Mapping[str, Any]) -> str:
+    if not found["n"]:
+        return ""
+    return f"{found['share']:.1f} [{found['low']:.0f}, {found['high']:.0f}] ({found['n']:,})"
+
+
+def _pair(measures: Mapping[str, Any]) -> str:
+    right, wrong = measures["right"], measures["wrong"]
+    if not right["n"]:
+        return ""
+    beside = f", {wrong['share']:.0f}" if wrong["n"] else ""
+    return f"{right['share']:.0f}{beside} ({right['n']})"
+
+
+def locomo_turns() -> str:
+    """Return what a turn is found by, and how often it is."""
+    rows = []
+    for name, found in result("locomo_turns")["rows"].items():
+        better = "" if name == "words of the turn" else _signed(found["against the turn"])
+        each = ", ".join(f"{one:.0f}" for one in found["by conversation"])
+        rows.append([name, _mean(found["recall"]), better, each])
+    return table(["found by", "recall@10", "against the turn alone", "by conversation"], rows)
+
+
+def second_look() -> str:
+    """Return what one look and two find of facts that override each other."""
+    rows = []
+    for arm, found in result("second_look")["arms"].items():
+        for measure in ("found", "stale", "exact"):
+            cells = [_mean(found[kind][measure]) for kind in ("unchanged", "single-hop", "two-hop")]
+            rows.append([arm, measure, *cells])
+    return table(["shown by", "%", "unchanged", "single-hop", "two-hop"], rows)
+
+
+def conversing() -> str:
+    """Return what conversations cost, what leaks and what is lost."""
+    found = result("conversing")
+    costs, heads, fuzz = found["costs"], found["heads"], found["fuzz"]
+    remember, context = costs["remember_ms"], costs["context_ms"]
+    lines = [
+        [
+            "`remember` of two messages, nothing encoded",
+            f"{remember['p50']:.1f} ms, p95 {remember['p95']:.1f}",
+            "5 ms",
+        ],
+        [
+            f"`context` over {costs['turns']:,} turns and {costs['statements']:,} statements of a user",
+            f"{context['p50']:.1f} ms, p95 {context['p95']:.1f}",
+            "15 ms",
+        ],
+        [
+            f"tokens at the head of each prompt that are the last one's, {heads['turns']} turns",
+            f"{heads['share']:.1f} %",
+            "95 %",
+        ],
+        [
+            "tokens that a model takes to digest, for each token remembered, by a high estimate",
+            f"{found['spent']['for each']:.1f}",
+            "1",
+        ],
+        [
+            f"words of another among {found['leaks']['shown']:,} shown to {found['leaks']['users']} users at once",
+            f"{found['leaks']['leaked']}",
+            "0",
+        ],
+        [
+            f"turns lost in {fuzz['runs']:,} conversations that broken digesters read",
+            f"{fuzz['lost']}",
+            "0",
+        ],
+        [
+            f"of {fuzz['statements']:,} statements then, closed without a newer one or an end",
+            f"{fuzz['closed for nothing']}",
+            "0",
+        ],
+    ]
+    return table(["", "measured", "aim"], lines)
+
+
+def _mean(found: Sequence[float]) -> str:
+    return f"{found[0]:.1f} [{found[1]:.0f}, {found[2]:.0f}]"
+
+
+def _signed(found: Sequence[float]) -> str:
+    return f"{found[0]:+.1f} [{found[1]:+.1f}, {found[2]:+.1f}]"
