@@ -37,6 +37,7 @@ _FLOOR: Final = 0.35  # of the best hit's score: what is less is not shown
 _FRESH: Final = 0.7  # of the budget that a new block takes, so that later calls can add to it
 _PROFILE: Final = 0.4  # of the budget for what holds of the user
 _LONGEST: Final = 0.34  # of the budget for one text; it is cut there
+_MOST_ASKED: Final = 2_000  # characters of a question, from its end
 _RECENCY: Final = 0.2  # of a hit's score; the rest is by relevance
 _HALF_LIFE: Final = timedelta(days=7)
 _HOP: Final = 0.6  # what a second look counts, of what it begins with
@@ -429,7 +430,7 @@ def _question(said: Sequence[Said]) -> str:
             lines.append(one.text)
         elif lines:
             break
-    return "\n".join(reversed(lines))
+    return "\n".join(reversed(lines))[-_MOST_ASKED:]
 
 
 def _last_user(said: Sequence[Said]) -> str:

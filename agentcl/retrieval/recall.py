@@ -220,8 +220,9 @@ class Recall:
 
         Each hit begins a line, with its number in brackets, and what tells it apart: who said it, if it was said;
         the day when it was said or recorded, where not all are of one day (the head says the day, or the year, of
-        all); how many have its text; since and until when it is valid; and its title, or without one its uri. Further lines of it begin with `>`. Stored text is escaped, so that it can neither begin a line nor
-        spell a control token. What follows the block begins a line of its own.
+        all); how many have its text; since and until when it is valid; and its title, or without one its uri.
+        Further lines of it begin with `>`. Stored text is escaped, so that it can neither begin a line nor spell a
+        control token. What follows the block begins a line of its own.
 
         The block never has more than `budget_tokens` tokens as `count_tokens` counts them. A hit that
         does not fit whole is cut at a word, and the last one that fits at all ends the block.

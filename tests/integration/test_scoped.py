@@ -170,8 +170,9 @@ NEEDS: dict[str, dict[str, tuple[Any, ...]]] = {
     "": {
         "add": ("text",), "add_many": (["text"],), "update": ("id",), "move": ("a", "b"), "sync": (".",),
         "delete": ("id",), "forget": ("id",), "search": ("words",), "get": ("id",), "list": (),
-        "history": ("id",), "scoped": (),
+        "history": ("id",), "scoped": (), "remember": ("x",), "context": ("x",), "profile": (),
     },
+    "conversations": {"list": (), "get": (), "turns": (), "around": ("id",)},
     "facts": {
         "add": ("id", [("a", "b", "c")]), "import_": ("no such file",),
         "extract": (ModelExtractor(ScriptedModel([])),), "state": ("model:x",),
