@@ -152,7 +152,7 @@ class _Look:
         if new or shown.kind != "statement":
             return [replace(one, about=f"instead of {shown.number}") for one in new]
         (held,) = told
-        until = "" if held.valid_to is None else f" since {day_of(held.valid_to)}"
+        until = "" if held.valid_to is None else f" since {_as_said(held.valid_to, '', held)}"
         return [
             _Item(held.id + _ENDED, "statement", held.text, about=f"no longer{until}", is_past=True)
         ]
@@ -164,16 +164,16 @@ class _Look:
             return _Item(one.id + _ENDED, "statement", one.text, score, about, is_past=True)
         about = ""
         if one.valid_from is not None and one.valid_from > self.now:
-            about = f"from {_as_said(one.valid_from, one.since)}"
+            about = f"from {_as_said(one.valid_from, one.since, one)}"
         elif one.valid_from is not None and one.since:
-            about = f"since {_as_said(one.valid_from, one.since)}"
+            about = f"since {_as_said(one.valid_from, one.since, one)}"
         return _Item(one.id, "statement", one.text, score, about)
 
     def _end_of(self, one: Statement) -> str:
         """Return until when it held, as exactly as what ended it says."""
         assert one.valid_to is not None
         by = self._by_id.get(one.replaced_by)
-        return _as_said(one.valid_to, "" if by is None else by.since)
+        return _as_said(one.valid_to, "" if by is None else by.since, by or one)
 
     def _before(self, one: Statement, score: float) -> list[_Item]:
         """Return what held in the slot of a statement before, the latest first."""
@@ -238,8 +238,9 @@ class _Look:
             if instead := [one for one in self._holding if one.slot in slots]:
                 past = [self.item(one, _OLDER * score) for one in told if self._is_over(one)]
                 return [*(self.item(one, score) for one in instead), *past]
-            ends = [one.valid_to for one in told if one.valid_to is not None]
-            about = ", ".join(filter(None, (about, f"until {day_of(max(ends))}" if ends else "")))
+            ended = [one for one in told if one.valid_to is not None]
+            until = f"until {self._end_of(max(ended, key=_until))}" if ended else ""
+            about = ", ".join(filter(None, (about, until)))
         else:
             about = ", ".join(filter(None, (about, *self._ended_in(hit))))
         kind: Kind = "turn" if hit.said_at else "document"
@@ -285,9 +286,9 @@ def _until(one: Statement) -> datetime:
     return one.valid_to or EPOCH
 
 
-def _as_said(moment: datetime, said: str) -> str:
-    """Return a day, or the month or year where no more was said."""
-    day, month, year = day_of(moment).split()
+def _as_said(moment: datetime, said: str, by: Statement) -> str:
+    """Return the day where a statement was told, or the month or year where no more was said."""
+    day, month, year = day_of(moment.astimezone(by.moment.tzinfo)).split()
     return {4: year, 7: f"{month} {year}"}.get(len(said), f"{day} {month} {year}")
 
 
