@@ -469,6 +469,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "matching": report_guidance.matching,
     "alike": report_guidance.alike,
     "nearest": report_guidance.as_nearest,
+    "sameness": report_guidance.sameness,
     "alarms": report_guidance.alarms,
     "guidance_bars": report_guidance.guidance_bars,
     "transfer": report_guidance.transfer,
