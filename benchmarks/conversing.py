@@ -20,7 +20,7 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -332,13 +332,14 @@ def main() -> None:
     result: dict[str, Any] = {"machine": machine()}
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        for name, act in {
+        acts: dict[str, Callable[[], Any]] = {
             "spent": lambda: spent(folder / "spent"),
             "heads": lambda: heads(folder / "heads"),
             "leaks": lambda: asyncio.run(leaks(folder / "leaks")),
             "fuzz": lambda: fuzzed(folder / "fuzz", arguments.runs),
             "costs": lambda: costs(folder / "costs", arguments.turns),
-        }.items():
+        }
+        for name, act in acts.items():
             result[name] = act()
             print(name, result[name], flush=True)
     save("conversing", result)

@@ -38,7 +38,9 @@ HANG_S = 10  # of processor time ...
 WAITS_S = 300  # ... and by the clock: who waits for a lock uses no processor
 MEMORY = 3 << 30  # bytes of address space that a run may take beyond what it begins with
 # What an export of a part, or one that was salvaged, may lack; the doctor names it where it was taken in.
-GAPS = re.compile(r"which does not exist|passages of (?:document|turn) \S+ do not add up to its text")
+GAPS = re.compile(
+    r"which does not exist|passages of (?:document|turn) \S+ do not add up to its text"
+)
 ODD: Sequence[Any] = (
     None, True, False, 0, 1, -1, 5, 2**31, 2**53, 2**63 - 1, 2**63, -(2**63), 10**30, 0.5, -0.0, 1e308, -1e308,
     "", " ", "x", "0", "\0", "\n", "\x1b[2J", "\u202e", "\ud7ff", "😀" * 3, "x" * 5_000, "../../x", "[]", "{}",

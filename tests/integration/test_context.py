@@ -242,12 +242,13 @@ def test_no_stored_text_breaks_out_and_the_budget_is_a_ceiling(
 def test_a_profile_tells_what_holds_of_the_user(memory: Memory) -> None:
     lives_in(memory, "Oslo", day=1)
     lives_in(memory, "Rome", day=20)
-    memory.statements.add("user", "prefers", "short answers", sort="instruction", user="ada")
+    told = "The user wants short answers."
+    memory.statements.add(
+        "user", "prefers", "short answers", text=told, sort="instruction", user="ada"
+    )
     memory.statements.add("Momo", "is", "a cat", user="ada")
     profile = memory.profile(user="ada")
-    assert [one.text for one in profile.shown] == [
-        "The user, prefers: short answers.", "The user lives in Rome.",
-    ]  # fmt: skip
+    assert [one.text for one in profile.shown] == [told, "The user lives in Rome."]
     assert profile.tokens <= 300
     assert memory.profile(budget_tokens=0, user="ada").text == ""
     assert memory.profile(user="bob").text == ""

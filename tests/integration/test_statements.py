@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agentcl import ANY, InvalidInput, Memory, NotFound
-from agentcl.store import Conversation, Scope, Statement, Turn
+from agentcl.store import Scope, Statement, Turn
 
 ADA = Scope(user="ada")
 MARCH = datetime(2025, 3, 3, 18, 40, tzinfo=UTC)
@@ -25,30 +25,22 @@ Talk = Callable[..., list[Turn]]
 
 @pytest.fixture
 def talk(memory: Memory) -> Talk:
-    """Store a conversation as `remember` does: `talk("hello", "hi")`, user and assistant in turns."""
+    """Remember a conversation: `talk("hello", "hi")`, user and assistant in turns."""
     return lambda *texts, **more: talked(memory, *texts, **more)
 
 
 def talked(
     memory: Memory, *texts: str, at: datetime = MARCH, name: str = "s", user: str = "ada"
 ) -> list[Turn]:
-    scope = Scope(user=user)
-    with memory._opened.journal.writing() as writing:
-        conversation = writing.create(Conversation(id="", scope=scope, key=name))
-        return [
-            writing.create(  # type: ignore[misc]  # a turn
-                Turn(
-                    id="",
-                    scope=scope,
-                    sources=(conversation.id,),
-                    role="assistant" if place % 2 else "user",
-                    text=text,
-                    said_at=(at + timedelta(minutes=place)).isoformat(),
-                    ordinal=place,
-                )
-            )
-            for place, text in enumerate(texts)
-        ]
+    messages = [
+        {
+            "role": "assistant" if place % 2 else "user",
+            "content": text,
+            "time": at + timedelta(minutes=place),
+        }
+        for place, text in enumerate(texts)
+    ]
+    return [*memory.remember(messages, user=user, session=name).turns]
 
 
 def values(memory: Memory, **asked: object) -> list[str]:
@@ -84,12 +76,13 @@ def test_whatever_order_statements_come_in_the_same_holds(tmp_path: Path) -> Non
     seen = set()
     for number, order in enumerate(permutations(said)):
         with Memory(tmp_path / f"m{number}", encoder="hashing") as memory:
-            turns = dict(zip(said, talked(memory, *map(str, said)), strict=True))
+            turns = {
+                (value, day): talked(memory, value, at=MARCH + timedelta(days=day))[0]
+                for value, day in said
+            }
             for value, day in order:
-                moment = MARCH + timedelta(days=day)
                 turn = turns[value, day]
-                with memory._opened.journal.writing() as writing:
-                    writing.revise(_at(turn, moment))
+                moment = turn.moment
                 memory.statements.add(
                     "user", "home", value, said_at=moment, sources=[turn.id], user="ada"
                 )
@@ -104,12 +97,6 @@ def test_whatever_order_statements_come_in_the_same_holds(tmp_path: Path) -> Non
             assert memory.store.examine().is_healthy
     assert len(seen) == 1
     assert [value for value, *_ in seen.pop()] == ["Gent", "Leuven", "Gent"]
-
-
-def _at(turn: Turn, moment: datetime) -> Turn:
-    from dataclasses import replace
-
-    return replace(turn, said_at=moment.isoformat())
 
 
 def test_what_ended_is_closed_and_named(memory: Memory) -> None:

@@ -6,6 +6,7 @@ from dataclasses import fields
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -82,7 +83,7 @@ def test_what_was_never_said_has_no_right_value_in_the_text(history: History) ->
 @given(made)
 @settings(deadline=None)
 def test_a_value_ends_when_the_next_one_begins(history: History) -> None:
-    ends = {}
+    ends: dict[str, Any] = {}
     for statement in history.statements:
         if (
             statement.kind in ("single", "identifier", "instruction")
