@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import cast
 
 from agentcl.errors import InvalidInput, NotFound
-from agentcl.memory.opened import Opened, vector_of
+from agentcl.memory.opened import Opened
 from agentcl.statements.currency import settle, slots
 from agentcl.statements.joining import NEW, joined, settled
 from agentcl.statements.periods import check_period
@@ -107,12 +107,12 @@ def release(opened: Opened, ids: Collection[str]) -> None:
     lost = {one.id: one for one in statements if going.intersection((one.id, *one.sources))}
     if not lost:
         return
-    kept = [_without(journal, one, going) for one in lost.values() if one.id not in going]
-    left = [one for one in kept if one.sources]
-    vectors = opened.vectors(left)
+    kept = [(one, _without(journal, one, going)) for one in lost.values() if one.id not in going]
+    # Without an encoder: to forget must not wait for one, and the texts are those that are stored.
+    left = [(old, new) for old, new in kept if new.sources]
     with journal.writing() as writing:
-        for one in left:
-            writing.create(one, vector=vector_of(one, vectors))
+        for old, new in left:
+            writing.create(new, vector=_vector(journal, new, {}, old))
         for scope in {one.scope for one in lost.values()}:
             among = {one.slot for one in lost.values() if one.scope == scope}
             resettle(writing, journal, scope, among, without=lost)

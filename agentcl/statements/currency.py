@@ -20,13 +20,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from agentcl.statements.periods import Period, period
 from agentcl.statements.slots import value_key
 from agentcl.store.conversations import Statement
 
+_LAST: Final = datetime.max.replace(tzinfo=UTC)
 _NEVER: Final = timedelta(microseconds=1)  # the shortest span that a record can have
 
 
@@ -52,12 +53,21 @@ def settle(statements: Iterable[Statement]) -> dict[str, Span]:
     ordered = sorted(statements, key=_order)
     if not is_set(ordered):
         return _settled(ordered)
-    spans: dict[str, Span] = {}
-    for key in dict.fromkeys(_key(one) for one in ordered):
-        # "No longer" without a value is about each of them.
-        own = [one for one in ordered if _key(one) == key or not (one.value or key == "")]
-        spans.update({id: span for id, span in _settled(own).items() if id not in spans or key})
+    groups: dict[str, list[Statement]] = defaultdict(list)
+    for one in ordered:
+        groups[_key(one)].append(one)
+    of_all = groups.pop("", [])  # "no longer" without a value is about each of them
+    spans = _settled(of_all)
+    for own in groups.values():
+        found = _settled(sorted((*own, *of_all), key=_order) if of_all else own)
+        for one in of_all:  # what begins again ends it
+            found[one.id] = min(found[one.id], spans[one.id], key=_ends)
+        spans.update(found)
     return spans
+
+
+def _ends(span: Span) -> datetime:
+    return _LAST if span.valid_to is None else span.valid_to
 
 
 def is_set(statements: Iterable[Statement]) -> bool:

@@ -107,7 +107,7 @@ def mentions(text: str, at: datetime, tense: Tense = "") -> list[Mention]:
 def _all(plain: str, at: date, tense: Tense) -> Iterator[Mention]:
     for pattern, resolver in _GRAMMAR:
         for found in pattern.finditer(plain):
-            before = _BEFORE.search(plain, 0, found.start())
+            before = _BEFORE.search(plain, max(0, found.start() - _WORD), found.start())
             word = before["preposition"] if before else ""
             if not word and _needs_preposition(found, resolver):
                 continue
@@ -490,6 +490,7 @@ _GRAMMAR: Final = (
     ),
     _rule(r"this\s+time\s+(?P<which>last|next)\s+year", _time_last_year),
 )
+_WORD: Final = 40  # characters before a date in which its preposition stands
 _PREPOSITION: Final = (
     r"(?P<preposition>(?:ever\s+)?since|starting(?:\s+(?:from|on|in))?|effective|as\s+of|from|until|till|up\s+to|"
     r"through|by|before|after|on|in|at|over|around|during|for)"

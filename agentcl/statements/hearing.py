@@ -5,18 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Final
 
 from agentcl.store.conversations import Turn
 
+_LONGEST: Final = 20_000  # characters of a turn that are read: nobody writes more himself
+_LONGEST_SENTENCE: Final = 400
 _FENCE: Final = re.compile(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)", re.DOTALL)
-_QUOTED_LINE: Final = re.compile(r"^\s*(?:>|\|).*$", re.MULTILINE)
+_QUOTED_LINE: Final = re.compile(r"^[ \t]*(?:>|\|).*$", re.MULTILINE)
 # From such a line on, a text is somebody else's.
 _FOREIGN: Final = re.compile(
-    r"^.*(?:-{2,}\s*(?:forwarded|original) message|begin forwarded message|^from:\s.*\n(?:.*\n)?.*(?:subject|sent|to):|"
-    r"(?:pasted|paste|forwarded?|here(?:'s| is)|following|below|this) [^\n]{0,80}:\s*$|"
-    r"(?:summari[sz]e|translate|proofread|rewrite|edit|shorten|correct|check|review|fix)\b[^\n]{0,80}:\s*$).*\Z",
-    re.IGNORECASE | re.MULTILINE | re.DOTALL,
+    r"-{2,}\s*(?:forwarded|original) message|begin forwarded message|^(?:from|subject):\s|"
+    r"\b(?:pasted|paste|forwarded?|here(?:'s| is)|following|below|this|summari[sz]e|translate|proofread|rewrite|edit|shorten|"
+    r"correct|check|review|fix)\b[^\n]{0,80}:\s*$",
+    re.IGNORECASE,
 )
 _ORDERS: Final = re.compile(
     r"\b(?:ignore|disregard|forget|override)\b[^.!?\n]{0,30}\b(?:previous|prior|above|earlier|all|your|system)\b[^.!?\n]{0,30}"
@@ -71,9 +74,9 @@ def own_words(text: str) -> str:
     """Return what of a text is its writer's own, and not quoted, pasted, or an order that somebody slipped in."""
     if _ORDERS.search(text):
         return ""
+    text = text[:_LONGEST]
     own = _FENCE.sub(" ", text.translate(_CURLY))
-    own = _QUOTED_LINE.sub(" ", own)
-    own = _FOREIGN.sub(" ", own)
+    own = "\n".join(takewhile(_is_own, _QUOTED_LINE.sub(" ", own).split("\n")))
     return _QUOTE.sub(_unquoted, own)
 
 
@@ -81,9 +84,13 @@ def sentences(turn: Turn, place: int) -> Iterator[Sentence]:
     """Yield the sentences of a turn that its speaker says himself."""
     for part in _SENTENCE.split(own_words(turn.text)):
         text = " ".join(part.split())
-        if text:
+        if text and len(text) <= _LONGEST_SENTENCE:
             is_question = text.rstrip("\"')]").endswith("?")
             yield Sentence(text, place, is_question, _HYPOTHETICAL.search(text) is not None)
+
+
+def _is_own(line: str) -> bool:
+    return _FOREIGN.search(line[:_LONGEST_SENTENCE]) is None
 
 
 def _unquoted(found: re.Match[str]) -> str:

@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 from agentcl.statements.hearing import Sentence
 
 _FILLERS: Final = (
-    r"^(?:\W*(?:ok|okay|and|also|but|so|please|by the way|btw|good|great|thanks|thank you|right|yes|no|one more thing|oh|hey|"
-    r"actually|well|lovely|perfect|quick one|another thing|from now on|in (?:the )?future|going forward|whenever [^,]+)\b\W*)*"
+    r"^\W*(?:(?:ok|okay|and|also|but|so|please|by the way|btw|good|great|thanks|thank you|right|yes|no|one more thing|oh|hey|"
+    r"actually|well|lovely|perfect|quick one|another thing|from now on|in (?:the )?future|going forward|whenever [^,]+)\b\W*)*+"
 )
 _REQUEST: Final = r"(?:(?:can|could|would|will) you (?:please |maybe )?|please |I(?:'d like| want| need) you to |you (?:should|must) )?"
 _VERB: Final = (

@@ -23,6 +23,10 @@ from agentcl.store.conversations import Statement, Turn
 from agentcl.text.terms import terms
 
 NAME: Final = "rules"
+_FIRST_WORDS: Final = (
+    100  # characters of an answer in which a number is looked for that was asked for
+)
+_LAST_WORDS: Final = 400  # ... and of what asks for it
 _CLAUSE: Final = re.compile(
     r";|\u2014|\s-\s|,?\s(?:but|so|because|and then)\s|,\s(?=(?:and\s)?(?:I|we|my|he|she|they|it)\b)"
 )
@@ -101,8 +105,8 @@ class _Heard:
     def begin(self, place: int) -> None:
         self._person = ""
         before = self._turns[place - 1].text if place else ""
-        asked = _ASKED_FOR.search(before)
-        answered = _ANSWERED.match(self._turns[place].text)
+        asked = _ASKED_FOR.search(before[-_LAST_WORDS:])
+        answered = _ANSWERED.match(self._turns[place].text[:_FIRST_WORDS])
         if asked and answered and self._turns[place - 1].role == "assistant":
             what, value = asked["what"].lower(), answered["value"].rstrip(".")
             said = f"has as {what}: {value}"

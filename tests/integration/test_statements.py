@@ -190,6 +190,19 @@ def test_forgetting_a_turn_forgets_what_only_it_states(memory: Memory, talk: Tal
     assert memory.store.examine().is_healthy
 
 
+def test_forgetting_needs_no_encoder(
+    memory: Memory, talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, _, other = talk("I live in Gent.", "Fine.", "I live in Gent.")
+    say = memory.scoped(user="ada").statements
+    for turn in (one, other):
+        say.add("user", "home", "Gent", said_at=turn.moment, sources=[turn.id])
+    monkeypatch.setattr(memory._opened.encoder, "encode", None)
+    memory.forget(one.id, user="ada")
+    assert [held.value for held in say.list()] == ["Gent"]
+    assert memory.store.examine().is_healthy
+
+
 def test_forgetting_a_conversation_forgets_all_of_it(memory: Memory, talk: Talk) -> None:
     (first,) = talk("I live in Gent.")
     (second,) = talk("I live in Leuven.", at=MARCH + timedelta(days=9), name="t")

@@ -118,6 +118,20 @@ def test_ended_without_a_value_closes_all_values() -> None:
         assert holding(statements, at(30)) == set()
 
 
+def test_all_ended_lasts_until_one_of_them_begins_again() -> None:
+    over = said("", 20, ended=True, member=True)
+    statements = [
+        said("tea", 1, member=True),
+        over,
+        said("coffee", 30, member=True),
+        said("tea", 40, member=True),
+    ]
+    assert settle(statements)[over.id] == Span(at(20), at(30), "coffee-30")
+    assert [holding(statements, at(day)) for day in (10, 25, 35, 45)] == [
+        {"tea"}, set(), {"coffee"}, {"coffee", "tea"},
+    ]  # fmt: skip
+
+
 def test_ended_at_a_date_to_come_closes_at_the_end_of_that_day() -> None:
     statements = [said("Brandt", 1), said("Brandt", 10, ended=True, until="2025-04-30")]
     assert holding(statements, at(120)) == {"Brandt"}

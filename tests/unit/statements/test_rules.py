@@ -300,3 +300,27 @@ def test_said_twice_in_an_exchange_is_said_once_by_two_turns() -> None:
 )
 def test_other_languages_and_odd_texts_are_read_past(text: str) -> None:
     assert digest(text).said == ()
+
+
+LONG = [
+    " ",
+    "a",
+    "A ",
+    "I am a ",
+    "my x is ",
+    "ok ok ",
+    "from: a\n",
+    '"',
+    "Ab ",
+    "I love a, b, ",
+    "1",
+    "a.",
+    "\n",
+    "no, wait, ",
+]
+
+
+@pytest.mark.parametrize("piece", LONG)
+def test_a_text_of_a_hundred_thousand_characters_is_read_to_its_end(piece: str) -> None:
+    said = digest("I live in Gent.\n" + piece * (100_000 // len(piece)), "Ok.", "I like tea.").said
+    assert {"Gent", "tea"} <= {one.value for one in said}
