@@ -440,6 +440,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "holding": report_holding.holding,
     "holding_kinds": report_holding.holding_kinds,
     "holding_statements": report_holding.holding_statements,
+    "aims": report_holding.aims,
     "locomo_turns": report_holding.locomo_turns,
     "second_look": report_holding.second_look,
     "conversing": report_holding.conversing,

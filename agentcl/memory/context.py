@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Final
 
 from agentcl.memory import searching, statement_search
@@ -118,6 +118,7 @@ class _Look:
         self.statements = opened.contexts.statements(opened.journal, view)
         self._holding = [one for one in self.statements if self._holds(one)]
         self._by_id = {one.id: one for one in self.statements}
+        self._near: list[Statement] = []  # of these, those of the slots that a question finds
         self._past = sorted(filter(self._is_over, self.statements), key=_until, reverse=True)
         self._told: dict[
             str, list[Statement]
@@ -169,6 +170,11 @@ class _Look:
             about = f"since {_as_said(one.valid_from, one.since, one)}"
         return _Item(one.id, "statement", one.text, score, about)
 
+    def _holds_again(self, one: Statement) -> bool:
+        """Return whether its slot has the same value now."""
+        slot = (other for other in self._holding if other.slot == one.slot)
+        return any(value_key(other.value) == value_key(one.value) for other in slot)
+
     def _end_of(self, one: Statement) -> str:
         """Return until when it held, as exactly as what ended it says."""
         assert one.valid_to is not None
@@ -215,6 +221,8 @@ class _Look:
         self.warning = self.warning or recall.warning
         known = [*self._holding, *self._past]
         stated = statement_search.search(self._opened, query, known, _STATED)
+        slots = {one.slot for one, _ in stated}
+        self._near = [one for one in self._past if one.slot in slots]
         top = max((score for _, score in stated), default=1.0) or 1.0
         items = [self.item(one, weight * score / top) for one, score in stated]
         for one, score in stated:
@@ -248,16 +256,13 @@ class _Look:
 
     def _ended_in(self, hit: Hit) -> list[str]:
         """Return which values that a text says hold no longer, each with its end."""
-        said, held = set(terms(hit.text)), {value_key(one.value) for one in self._holding}
+        told = [one for one in self._told.get(hit.document_id, []) if self._is_over(one)]
+        said = set(terms(hit.text)) if self._near else set()
+        near = (one for one in self._near if set(content_terms(one.value)) <= said)
         found: dict[str, str] = {}
-        for one in self._past:
-            words = set(content_terms(one.value))
-            is_said = hit.document_id in one.sources or words <= said
-            if (
-                not is_said
-                or max(map(len, words), default=0) < _TELLING
-                or value_key(one.value) in held
-            ):
+        for one in chain(told, near):
+            is_telling = max(map(len, content_terms(one.value)), default=0) >= _TELLING
+            if not is_telling or self._holds_again(one):
                 continue
             value = shortened(" ".join(one.value.split()), _NAME_SHOWN)
             found.setdefault(value, f"{named(value)} until {self._end_of(one)}")
