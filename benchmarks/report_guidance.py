@@ -26,6 +26,7 @@ _SHOWN_BY: Final = {
     "bm25": "BM25, best threshold",
     "cosine": "cosine of MiniLM, best threshold",
     "agentcl": "agentcl, with MiniLM",
+    "agentcl, small memories": "agentcl, in memories of eight lessons",
 }
 
 
