@@ -58,8 +58,8 @@ def memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Memory]:
         memory.add("The ferry of others.", user="bob")
         for number in range(20):
             memory.lessons.add(f"When a queue is slow at gate {number}, drain it.", user="ada")
-        memory.remember([{"role": "user", "content": "I live in Gent."}], user="ada")
-        memory.scoped(user="ada").statements.digest(RuleDigester())
+        memory.remember([{"role": "user", "content": "I live in Gent."}], user="eve")
+        memory.scoped(user="eve").statements.digest(RuleDigester())
         for score in (1.0, 0.0):
             with memory.episode("t", application="ops", user="ada") as episode:
                 episode.step(f"{words(LONG // 20)} a queue is slow", "drain it", "it runs")
@@ -87,7 +87,7 @@ ACTS: dict[str, Callable[[Memory, str], object]] = {
         memory.lessons.list(user="ada")[0].guidance.id, text, user="ada"
     ),
     "episodes": lambda memory, text: memory.episodes.search(text, user="ada"),
-    "statements": lambda memory, text: memory.statements.search(text, user="ada"),
+    "statements": lambda memory, text: memory.statements.search(text, user="eve"),
 }
 
 
