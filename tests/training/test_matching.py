@@ -17,7 +17,7 @@ from agentcl.guidance import decision
 from agentcl.guidance.features import NAMES, sentences
 from agentcl.retrieval.conditions import ConditionReader, Pair
 from training.matching import decide, read
-from training.matching.examples import set_among_others
+from training.matching.examples import Example, set_among_others
 from training.matching.situations import Situations, domains, load
 
 
@@ -40,9 +40,7 @@ def test_what_the_trainer_saves_is_read_with_the_same_odds(tmp_path: Path) -> No
     read.save(trained, alone, tmp_path / "weights.safetensors")
     reader = ConditionReader(tmp_path / "weights.safetensors")
     examples = [
-        read.Example(lesson.when, one.text, 0.0)
-        for one in texts[:3]
-        for lesson in found.lessons[:3]
+        Example(lesson.when, one.text, 0.0) for one in texts[:3] for lesson in found.lessons[:3]
     ]
     expected = trained(*read.batch_of(alone, examples)).tolist()
     pairs = []

@@ -209,7 +209,8 @@ def train(
     optimiser = torch.optim.AdamW(
         [{"params": some, "lr": own} for own, some in groups], weight_decay=0.02
     )
-    averaged = AveragedModel(reader, multi_avg_fn=get_ema_multi_avg_fn(DECAY))
+    of_steps = get_ema_multi_avg_fn(DECAY)  # type: ignore[no-untyped-call]
+    averaged = AveragedModel(reader, multi_avg_fn=of_steps)
     plan = [
         batch
         for epoch in range(epochs)
@@ -243,8 +244,9 @@ def train(
                 whole = {"step": step + 1, "reader": reader.state_dict()}
                 whole |= {"averaged": averaged.state_dict(), "optimiser": optimiser.state_dict()}
                 _write(whole, file)
-    trained: Reader = averaged.module
-    return trained.eval(), alone
+    trained = averaged.module.eval()
+    assert isinstance(trained, Reader)
+    return trained, alone
 
 
 def _write(what: object, file: Path) -> None:
