@@ -1,6 +1,6 @@
 """Do texts that are like one in which a lesson applied tell that it applies? By hand-written situations in real language.
 
-    python benchmarks/alike.py                  (the set beside the checkout, if it is there, and the 40 domains of training/matching)
+    python benchmarks/alike.py                  (the set beside the checkout, if it is there, and the domains of training/matching)
 
 Each lesson has texts in which it applies, and as many that look alike and in which it does not. All pairs of texts of one
 lesson are compared by the cosine of MiniLM:

@@ -250,7 +250,7 @@ class Broken:
         )
 
 
-def fuzzed(folder: Path, runs: int) -> dict[str, int]:
+def fuzzed(folder: Path, runs: int, longest_s: float) -> dict[str, int]:
     """Let broken digesters, and models that answer with garbage, read conversations; count what they spoil."""
     found = {
         "runs": 0,
@@ -261,9 +261,12 @@ def fuzzed(folder: Path, runs: int) -> dict[str, int]:
         "not ours": 0,
     }
     histories = holding_histories(50, seed=3)
-    for begin in range(0, runs, 100):
+    began = time.monotonic()
+    for begin in range(0, runs, 50):
+        if time.monotonic() - began > longest_s:
+            break
         with Memory(folder / str(begin), encoder=ByHash(), durability="normal") as memory:
-            for number in range(begin, min(runs, begin + 100)):
+            for number in range(begin, min(runs, begin + 50)):
                 rng = random.Random(number)
                 user, session = f"u{number}", rng.choice(rng.choice(histories).sessions)
                 said = [
@@ -328,6 +331,9 @@ def main() -> None:
     )
     parser.add_argument("--turns", type=int, default=10_000)
     parser.add_argument("--runs", type=int, default=2_000)
+    parser.add_argument(
+        "--longest", type=float, default=3_600, help="seconds after which no more runs begin"
+    )
     arguments = parser.parse_args()
     result: dict[str, Any] = {"machine": machine()}
     with tempfile.TemporaryDirectory() as scratch:
@@ -336,8 +342,8 @@ def main() -> None:
             "spent": lambda: spent(folder / "spent"),
             "heads": lambda: heads(folder / "heads"),
             "leaks": lambda: asyncio.run(leaks(folder / "leaks")),
-            "fuzz": lambda: fuzzed(folder / "fuzz", arguments.runs),
             "costs": lambda: costs(folder / "costs", arguments.turns),
+            "fuzz": lambda: fuzzed(folder / "fuzz", arguments.runs, arguments.longest),
         }
         for name, act in acts.items():
             result[name] = act()

@@ -26,6 +26,7 @@ _SHOWN_BY: Final = {
     "bm25": "BM25, best threshold",
     "cosine": "cosine of MiniLM, best threshold",
     "agentcl": "agentcl, with MiniLM",
+    "agentcl, small memories": "agentcl, in memories of eight lessons",
 }
 
 
@@ -123,6 +124,23 @@ def as_nearest() -> str:
         for name, one in result("alike")["sets"].items()
     ]
     return table(["set", "after 3 uses", "after 10 uses"], rows)
+
+
+def sameness() -> str:
+    """Which lessons would be merged, rightly and wrongly."""
+    found = result("sameness")
+    kinds = [kind for kind in found["pairs"] if kind != "same"]
+    rows = [
+        [
+            name,
+            f"{100 * one['precision']:.0f}" if one["recall"] else "",
+            f"{100 * one['recall']:.1f}",
+            *(f"{100 * one['wrong'][kind]:.1f}" for kind in kinds),
+        ]
+        for name, one in found["merged by"].items()
+    ]
+    said = [f"{kind}, of {found['pairs'][kind]:,}" for kind in ("same", *kinds)]
+    return table(["merged by", "right", *said], rows)
 
 
 def guidance() -> str:

@@ -13,6 +13,36 @@ SUITES = {
     "made": "made by seed",
     "held-out": "made, held-out phrasings",
 }
+RULES, GOLD = "context, rules", "context, gold statements"
+MEASURED = {
+    "right value in the prompt": "right",
+    "stale value beside it": "stale",
+    "stale or lure beside it, of all questions": "wrong of all",
+}
+STATED = {
+    "statements F1": "f1",
+    "invented statements": "invented share",
+    "dates resolved": "dates resolved",
+}
+# By suite: what, how much, and whether it is a ceiling.
+AIMS = {
+    "natural": (
+        ("right value in the prompt", 92, False),
+        ("stale or lure beside it, of all questions", 8, True),
+        ("statements F1", 70, False),
+        ("dates resolved", 80, False),
+    ),
+    "made": (
+        ("right value in the prompt", 99, False),
+        ("stale value beside it", 2, True),
+        ("invented statements", 1, True),
+    ),
+    "held-out": (
+        ("right value in the prompt", 99, False),
+        ("stale value beside it", 2, True),
+        ("invented statements", 1, True),
+    ),
+}
 KINDS = ("now", "then", "since", "date", "who", "set", "instruction")
 
 
@@ -117,6 +147,38 @@ def _pair(measures: Mapping[str, Any]) -> str:
         return ""
     beside = f", {wrong['share']:.0f}" if wrong["n"] else ""
     return f"{right['share']:.0f}{beside} ({right['n']})"
+
+
+def aims() -> str:
+    """Return what was aimed at, what the best of our arms that needs no gold statements reaches, and what gold would."""
+    rows = []
+    for suite, goals in AIMS.items():
+        if not Path(RESULTS / f"holding-{suite}.json").exists():
+            continue
+        arms = result(f"holding-{suite}")["arms"]
+        for name, aim, at_most in goals:
+            cells = [
+                _reached(_value(arms.get(arm), name), aim, at_most=at_most) for arm in (RULES, GOLD)
+            ]
+            rows.append(
+                [SUITES[suite], name, f"{'at most' if at_most else 'at least'} {aim}", *cells]
+            )
+    return table(["suite", "%", "aim", "rules", "gold statements, by hand"], rows)
+
+
+def _value(arm: Mapping[str, Any] | None, name: str) -> float | None:
+    if arm is None:
+        return None
+    if name in MEASURED:
+        return float(arm["all"][MEASURED[name]]["share"])
+    return float(arm["statements"][STATED[name]])
+
+
+def _reached(value: float | None, aim: float, *, at_most: bool) -> str:
+    if value is None:
+        return ""
+    is_reached = value <= aim if at_most else value >= aim
+    return f"{value:.1f}{'' if is_reached else ', **missed**'}"
 
 
 def locomo_turns() -> str:

@@ -203,7 +203,17 @@ def fuzz() -> str:
     return (
         f"{sum(cases.values()):,} cases ({kinds}): {len(found['faults']) + len(found['mended'])} ended in anything else. "
         f"{len(found['mended'])} of these were mended, and run again: they do so no more. The longest case took "
-        f"{found['longest_s']:.1f} s. The process never had more than {found['peak_mb']} MB.\n"
+        f"{found['longest_s']:.1f} s. The process never had more than {found['peak_mb']} MB.\n\n"
+        f"{' '.join(map(_slice, result('fuzz_slices')['slices']))}\n"
+    )
+
+
+def _slice(found: Mapping[str, Any]) -> str:
+    """Say what became of a part of a run, on later code."""
+    wrong = len(found["faults"]) + len(found["mended"])
+    return (
+        f"On later code, {sum(found['cases'].values()):,} cases of seed {found['seed']} were run: {wrong} ended in anything else, "
+        f"and {len(found['mended'])} of these were mended. The longest took {found['longest_s']:.1f} s of processor time."
     )
 
 

@@ -2,7 +2,7 @@
 
     python benchmarks/sameness.py
 
-Each lesson of the 40 domains of `training/matching` has the same one in other words, a near one and an opposite one. All pairs of
+Each lesson of the domains in `training/matching` has the same one in other words, a near one and an opposite one. All pairs of
 these four are judged, and pairs of one domain's lessons. Only two that say the same may be merged.
 
 - words: what agentcl does: the same stems in the same order, and the same claim.

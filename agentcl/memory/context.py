@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Final
 
 from agentcl.memory import searching, statement_search
@@ -118,6 +118,7 @@ class _Look:
         self.statements = opened.contexts.statements(opened.journal, view)
         self._holding = [one for one in self.statements if self._holds(one)]
         self._by_id = {one.id: one for one in self.statements}
+        self._near: list[Statement] = []  # of these, those of the slots that a question finds
         self._past = sorted(filter(self._is_over, self.statements), key=_until, reverse=True)
         self._told: dict[
             str, list[Statement]
@@ -152,7 +153,7 @@ class _Look:
         if new or shown.kind != "statement":
             return [replace(one, about=f"instead of {shown.number}") for one in new]
         (held,) = told
-        until = "" if held.valid_to is None else f" since {day_of(held.valid_to)}"
+        until = "" if held.valid_to is None else f" since {_as_said(held.valid_to, '', held)}"
         return [
             _Item(held.id + _ENDED, "statement", held.text, about=f"no longer{until}", is_past=True)
         ]
@@ -164,16 +165,21 @@ class _Look:
             return _Item(one.id + _ENDED, "statement", one.text, score, about, is_past=True)
         about = ""
         if one.valid_from is not None and one.valid_from > self.now:
-            about = f"from {_as_said(one.valid_from, one.since)}"
+            about = f"from {_as_said(one.valid_from, one.since, one)}"
         elif one.valid_from is not None and one.since:
-            about = f"since {_as_said(one.valid_from, one.since)}"
+            about = f"since {_as_said(one.valid_from, one.since, one)}"
         return _Item(one.id, "statement", one.text, score, about)
+
+    def _holds_again(self, one: Statement) -> bool:
+        """Return whether its slot has the same value now."""
+        slot = (other for other in self._holding if other.slot == one.slot)
+        return any(value_key(other.value) == value_key(one.value) for other in slot)
 
     def _end_of(self, one: Statement) -> str:
         """Return until when it held, as exactly as what ended it says."""
         assert one.valid_to is not None
         by = self._by_id.get(one.replaced_by)
-        return _as_said(one.valid_to, "" if by is None else by.since)
+        return _as_said(one.valid_to, "" if by is None else by.since, by or one)
 
     def _before(self, one: Statement, score: float) -> list[_Item]:
         """Return what held in the slot of a statement before, the latest first."""
@@ -215,6 +221,8 @@ class _Look:
         self.warning = self.warning or recall.warning
         known = [*self._holding, *self._past]
         stated = statement_search.search(self._opened, query, known, _STATED)
+        slots = {one.slot for one, _ in stated}
+        self._near = [one for one in self._past if one.slot in slots]
         top = max((score for _, score in stated), default=1.0) or 1.0
         items = [self.item(one, weight * score / top) for one, score in stated]
         for one, score in stated:
@@ -238,8 +246,9 @@ class _Look:
             if instead := [one for one in self._holding if one.slot in slots]:
                 past = [self.item(one, _OLDER * score) for one in told if self._is_over(one)]
                 return [*(self.item(one, score) for one in instead), *past]
-            ends = [one.valid_to for one in told if one.valid_to is not None]
-            about = ", ".join(filter(None, (about, f"until {day_of(max(ends))}" if ends else "")))
+            ended = [one for one in told if one.valid_to is not None]
+            until = f"until {self._end_of(max(ended, key=_until))}" if ended else ""
+            about = ", ".join(filter(None, (about, until)))
         else:
             about = ", ".join(filter(None, (about, *self._ended_in(hit))))
         kind: Kind = "turn" if hit.said_at else "document"
@@ -247,16 +256,13 @@ class _Look:
 
     def _ended_in(self, hit: Hit) -> list[str]:
         """Return which values that a text says hold no longer, each with its end."""
-        said, held = set(terms(hit.text)), {value_key(one.value) for one in self._holding}
+        told = [one for one in self._told.get(hit.document_id, []) if self._is_over(one)]
+        said = set(terms(hit.text)) if self._near else set()
+        near = (one for one in self._near if set(content_terms(one.value)) <= said)
         found: dict[str, str] = {}
-        for one in self._past:
-            words = set(content_terms(one.value))
-            is_said = hit.document_id in one.sources or words <= said
-            if (
-                not is_said
-                or max(map(len, words), default=0) < _TELLING
-                or value_key(one.value) in held
-            ):
+        for one in chain(told, near):
+            is_telling = max(map(len, content_terms(one.value)), default=0) >= _TELLING
+            if not is_telling or self._holds_again(one):
                 continue
             value = shortened(" ".join(one.value.split()), _NAME_SHOWN)
             found.setdefault(value, f"{named(value)} until {self._end_of(one)}")
@@ -285,9 +291,9 @@ def _until(one: Statement) -> datetime:
     return one.valid_to or EPOCH
 
 
-def _as_said(moment: datetime, said: str) -> str:
-    """Return a day, or the month or year where no more was said."""
-    day, month, year = day_of(moment).split()
+def _as_said(moment: datetime, said: str, by: Statement) -> str:
+    """Return the day where a statement was told, or the month or year where no more was said."""
+    day, month, year = day_of(moment.astimezone(by.moment.tzinfo)).split()
     return {4: year, 7: f"{month} {year}"}.get(len(said), f"{day} {month} {year}")
 
 

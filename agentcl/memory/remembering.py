@@ -36,13 +36,19 @@ from agentcl.store.turns import turns_of
 TOLD: Final = ("role", "speaker", "said_at", "turn", "conversation")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Remembered:
     """What came of a call of `Memory.remember`."""
 
     conversation: str  # its id; empty if there was no message
     turns: tuple[Turn, ...]  # that were stored now, in order
     known: int  # messages that were stored before
+
+    def __repr__(self) -> str:
+        stored = f"{len(self.turns)} turn{'s' * (len(self.turns) != 1)} stored"
+        return (
+            f"Remembered({stored}, {self.known} known before, conversation {self.conversation!r})"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.util import find_spec
@@ -129,14 +129,7 @@ class _Layers:
         layers = self._bert.encoder.layer
         self._lower, self._above = layers[: len(layers) - joined], layers[len(layers) - joined :]
         self._upper = copy.deepcopy(self._above)
-        for name, module in self._upper.named_modules():
-            if f"layers.{name}.down" in held:  # the difference to the unchanged layer, of low rank
-                module.weight.data += (
-                    held[f"layers.{name}.up"].float() @ held[f"layers.{name}.down"].float()
-                )
-            for own in ("weight", "bias"):
-                if f"layers.{name}.{own}" in held:
-                    getattr(module, own).data.copy_(held[f"layers.{name}.{own}"])
+        add_trained(self._upper, held)
         self._side = held["side"].float()  # [2, 384]: of the condition, and of the text
         self._first = held["head.0.weight"].float(), held["head.0.bias"].float()
         self._last = held["head.3.weight"].float(), held["head.3.bias"].float()
@@ -182,6 +175,17 @@ class _Layers:
         inner = torch.nn.functional.gelu(linear(seen, *self._first))
         found: list[float] = linear(inner, *self._last).squeeze(-1).tolist()
         return found
+
+
+def add_trained(layers: Any, held: Mapping[str, Tensor]) -> None:  # noqa: ANN401  # untyped there
+    """Make of unchanged layers the trained ones: a file of weights holds the difference, of low rank."""
+    for name, module in layers.named_modules():
+        if f"layers.{name}.down" in held:
+            up, down = held[f"layers.{name}.up"], held[f"layers.{name}.down"]
+            module.weight.data += up.float() @ down.float()
+        for own in ("weight", "bias"):
+            if f"layers.{name}.{own}" in held:
+                getattr(module, own).data.copy_(held[f"layers.{name}.{own}"])
 
 
 def beside(whole: float, best: float, tokens: int) -> tuple[float, ...]:

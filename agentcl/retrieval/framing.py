@@ -70,19 +70,15 @@ def common_day(days: Sequence[str]) -> str:
 
 
 def moment_of(at: datetime) -> str:
-    """Return the day, and the time of day where it is not midnight."""
-    time = at.astimezone(UTC).time()
-    return (
-        day_of(at)
-        if not any((time.hour, time.minute, time.second))
-        else f"{day_of(at)} {time:%H:%M} UTC"
-    )
+    """Return the day of a moment in UTC, and the time of day where it is not midnight."""
+    there = at.astimezone(UTC)
+    is_midnight = not any((there.hour, there.minute, there.second))
+    return day_of(there) if is_midnight else f"{day_of(there)} {there:%H:%M} UTC"
 
 
 def day_of(at: datetime) -> str:
-    """Return the day of a moment in UTC: half the tokens of an ISO date."""
-    day = at.astimezone(UTC)
-    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+    """Return the day of a moment where it was told: half the tokens of an ISO date."""
+    return f"{at.day} {_MONTHS[at.month - 1]} {at.year}"
 
 
 def named(name: str) -> str:

@@ -252,3 +252,17 @@ def test_a_profile_tells_what_holds_of_the_user(memory: Memory) -> None:
     assert profile.tokens <= 300
     assert memory.profile(budget_tokens=0, user="ada").text == ""
     assert memory.profile(user="bob").text == ""
+
+
+@pytest.mark.parametrize("offset", ["+02:00", "-09:00", "+14:00", "+00:00"])
+def test_what_holds_does_so_from_the_day_where_it_was_said(memory: Memory, offset: str) -> None:
+    said = f"2025-06-20T00:30:00{offset}"
+    later = f"2025-08-01T23:45:00{offset}"
+    for city, since, at in (("Oslo", "2025-07-01", said), ("Rome", "2025-08-01", later)):
+        memory.statements.add(
+            "user", "lives in", city, text=f"The user lives in {city}.", since=since,
+            said_at=datetime.fromisoformat(at), user="ada",
+        )  # fmt: skip
+    shown = memory.context("Where did I live?", user="ada").text
+    assert "since 1 Aug 2025] The user lives in Rome." in shown
+    assert "until 1 Aug 2025] The user lives in Oslo." in shown

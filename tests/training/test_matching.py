@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from agentcl.guidance import decision
 from agentcl.guidance.features import NAMES, sentences
 from agentcl.retrieval.conditions import ConditionReader, Pair
 from training.matching import decide, read
+from training.matching.examples import set_among_others
 from training.matching.situations import Situations, domains, load
 
 
@@ -49,6 +52,60 @@ def test_what_the_trainer_saves_is_read_with_the_same_odds(tmp_path: Path) -> No
         pairs.append(Pair(when, text, best))
     assert reader.together(pairs) == pytest.approx(expected, abs=0.2)
     assert np.std(expected) > 0
+
+
+def test_a_run_that_was_broken_off_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = load(domains()[:1])
+    texts = [one for one in whole.texts if len(one.text) < 120][:24]
+    found, steps, honest = Situations(whole.lessons, tuple(texts)), list[int](), read._loss
+    monkeypatch.setattr(read, "OFTEN", 1)
+    monkeypatch.setattr(read, "TOKENS", 200)
+    monkeypatch.setattr(read, "set_among_others", lambda *_: [])
+
+    def broken(*given: Any) -> Any:
+        steps.append(1)
+        if len(steps) == 3:
+            raise KeyboardInterrupt
+        return honest(*given)
+
+    def counted(*given: Any) -> Any:
+        steps.append(1)
+        return honest(*given)
+
+    def run(loss: Any, kept: Path) -> int:
+        steps.clear()
+        monkeypatch.setattr(read, "_loss", loss)
+        try:
+            read.train(found, epochs=1, rate=1e-3, seed=0, kept=kept)
+        except KeyboardInterrupt:
+            return len(steps) - 1
+        return len(steps)
+
+    for name in ("unbroken", "broken"):
+        (tmp_path / name).mkdir()
+    count = run(counted, tmp_path / "unbroken")
+    assert run(broken, tmp_path / "broken") == 2
+    assert run(counted, tmp_path / "broken") == count - 2 > 0
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_what_is_set_among_other_sentences_keeps_its_words_and_its_lessons(seed: int) -> None:
+    found = load(domains()[:3])
+    made = set_among_others(found, random.Random(seed))
+    by_id = {one.id: one for one in found.lessons}
+    written = {one.text for one in found.texts} | {
+        f"{when[:1].upper()}{when[1:]}." for one in found.lessons for when in (*one.alike, one.near)
+    }
+    assert len(made) > len(found.lessons)
+    for one in made:
+        inside = [text for text in written if text in one.text and len(text) < len(one.text)]
+        assert inside
+        assert one.right <= by_id.keys()
+        assert one.lesson in by_id
+        assert one.unknown
+        assert one.lesson not in one.unknown
 
 
 def test_trees_are_written_as_they_were_fitted(

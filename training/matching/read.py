@@ -3,12 +3,11 @@
     python -m training.matching.read --out agentcl/retrieval/weights/conditions.safetensors [--epochs 7]
 
 The lower three layers of all-MiniLM-L6-v2 stay as they are and read each text alone, once. Copies of its upper three
-layers read a condition and a text together. They start from the originals, so that both are understood from the first
-step on, and a head of two layers says how likely the condition holds. What is kept of them is the difference to the
-originals, of low rank.
+layers read a condition and a text together. They start from the originals, or from weights that were trained before
+(`--start`), so that both are understood from the first step on, and a head of two layers says how likely the condition
+holds. What is kept is the running mean of the weights, as the difference to the originals, of low rank.
 
-Each text is paired with the lesson that it was written for, with that lesson in other words, with one that looks alike
-and is another, and with other lessons of all domains that look alike to the unchanged model.
+With `--kept FOLDER` a run that was broken off goes on where it was, when it is called again in the same way.
 """
 
 from __future__ import annotations
@@ -17,55 +16,54 @@ import argparse
 import copy
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from transformers import AutoModel, AutoTokenizer
 
 from agentcl.guidance.features import sentences
-from agentcl.retrieval.conditions import MOST_TOKENS, WEIGHTS, beside, mean, through
+from agentcl.retrieval.conditions import MOST_TOKENS, WEIGHTS, add_trained, beside, mean, through
 from agentcl.retrieval.encoders.local import bundled
-from training.matching.situations import Situations, Told, domains, load
+from training.matching.examples import FARTHER, Example, examples_of, set_among_others
+from training.matching.situations import Situations, Text, Told, domains, load
 
 JOINED: Final = 3  # upper layers that read both
 WIDTH: Final = 384
-RANK: Final = 48
-TOKENS: Final = 2_500  # of a batch
+RANK: Final = 64
+TOKENS: Final = 1_500  # of a batch
 CHUNK: Final = 1_024  # pairs among which a batch is of one length
-LIKE: Final = 8  # nearest other lessons, of which most pairs are drawn ...
-FARTHER: Final = 30  # ... and the others
-
-
-class Example(NamedTuple):
-    """One pair, and whether the condition holds."""
-
-    when: str
-    text: str
-    holds: float
-    weight: float = 1.0
+DECAY: Final = 0.995  # of the running mean, by step
+AGAIN: Final = 0.1  # of the texts that the weights it starts from know, in an epoch
+OFTEN: Final = 50  # steps after which all is written that a run goes on from
 
 
 class Alone:
-    """What the lower layers make of texts, kept."""
+    """What the lower layers make of texts, kept; in a file too if one is named."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: Path | None = None) -> None:
         folder = str(bundled())
         self.tokenizer: Any = AutoTokenizer.from_pretrained(folder)
         self.bert: Any = AutoModel.from_pretrained(folder).eval()
+        self.file = file
         self.hidden: dict[str, Tensor] = {}
-        self.vector: dict[str, np.ndarray[Any, Any]] = {}
+        self.vector: dict[str, Tensor] = {}
+        if file and file.exists():
+            self.hidden, self.vector = torch.load(file)
 
     @torch.no_grad()
-    def read(self, texts: Sequence[str]) -> None:
+    def read(self, texts: Sequence[str], *, only_vectors: bool = False) -> None:
         """Read what was not read yet."""
         layers = self.bert.encoder.layer
-        todo = sorted({text for text in texts if text not in self.hidden}, key=len)
+        held = self.vector if only_vectors else self.hidden
+        todo = sorted({text for text in texts if text not in held}, key=len)
         for start in range(0, len(todo), 64):
             batch = todo[start : start + 64]
             made = self.tokenizer(
@@ -75,10 +73,13 @@ class Alone:
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 hidden = through(layers[:-JOINED], self.bert.embeddings(made["input_ids"]), mask)
                 top = through(layers[-JOINED:], hidden, mask)
-            pooled = functional.normalize(mean(top.float(), mask), dim=-1).numpy()
+            pooled = functional.normalize(mean(top.float(), mask), dim=-1)
             for at, (text, length) in enumerate(zip(batch, mask.sum(1).tolist(), strict=True)):
-                self.hidden[text] = hidden[at, :length].to(torch.bfloat16).clone()
-                self.vector[text] = pooled[at]
+                self.vector[text] = pooled[at].clone()
+                if not only_vectors:
+                    self.hidden[text] = hidden[at, :length].to(torch.bfloat16).clone()
+        if todo and self.file:
+            _write((self.hidden, self.vector), self.file)
 
 
 class Reader(nn.Module):
@@ -103,6 +104,19 @@ class Reader(nn.Module):
         odds: Tensor = self.head(seen).squeeze(-1)
         return odds
 
+    def go_on_from(self, weights: Path) -> None:
+        """Take what was trained before."""
+        held = load_file(weights)
+        add_trained(self.layers, held)
+        self.side.data.copy_(held["side"])
+        self.head.load_state_dict(
+            {
+                name.removeprefix("head."): value
+                for name, value in held.items()
+                if name.startswith("head.")
+            }
+        )
+
 
 def batch_of(alone: Alone, examples: Sequence[Example]) -> tuple[Tensor, Tensor, Tensor]:
     """Return what the reader takes of some examples."""
@@ -123,34 +137,16 @@ def batch_of(alone: Alone, examples: Sequence[Example]) -> tuple[Tensor, Tensor,
 
 def nearest(alone: Alone, found: Situations) -> list[list[Told]]:
     """Return for each text the other lessons that look most alike and do not speak of it."""
-    whens = np.stack([alone.vector[one.when] for one in found.lessons])
+    whens = torch.stack([alone.vector[one.when] for one in found.lessons])
     rows = []
     for text in found.texts:
-        seen = np.stack([alone.vector[one] for one in (text.text, *sentences(text.text))])
-        order = np.argsort(-(whens @ seen.T).max(1))
+        seen = torch.stack([alone.vector[one] for one in (text.text, *sentences(text.text))])
+        order = (whens @ seen.T).amax(1).argsort(descending=True).tolist()
         some = (found.lessons[at] for at in order)
-        others = (one for one in some if one.id not in text.right and one.id != text.lesson)
+        left_out = text.right | text.unknown | {text.lesson}
+        others = (one for one in some if one.id not in left_out)
         rows.append([one for one, _ in zip(others, range(FARTHER), strict=False)])
     return rows
-
-
-def examples_of(
-    found: Situations, near: Sequence[Sequence[Told]], rng: random.Random
-) -> Iterator[Example]:
-    """Yield the pairs of one epoch."""
-    by_id = {one.id: one for one in found.lessons}
-    for text, others in zip(found.texts, near, strict=True):
-        own = by_id[text.lesson]
-        holds = float(own.id in text.right)
-        yield Example(own.when, text.text, holds)
-        if own.alike and rng.random() < 0.4:
-            yield Example(rng.choice(own.alike), text.text, holds, 0.8)
-        if holds and own.near and rng.random() < 0.5:
-            yield Example(own.near, text.text, 0.0, 0.7)
-        for id in sorted(text.right - {own.id}):
-            yield Example(by_id[id].when, text.text, 1.0)
-        for other in (*rng.sample(others[:LIKE], 2), rng.choice(others[LIKE:])):
-            yield Example(other.when, text.text, 0.0)
 
 
 def batches(alone: Alone, examples: Sequence[Example], rng: random.Random) -> list[list[Example]]:
@@ -172,49 +168,118 @@ def batches(alone: Alone, examples: Sequence[Example], rng: random.Random) -> li
     return made
 
 
-def train(found: Situations, *, epochs: int, rate: float, seed: int) -> tuple[Reader, Alone]:
-    """Return the trained reader; prints the loss."""
+def train(
+    found: Situations,
+    *,
+    epochs: int,
+    rate: float,
+    seed: int,
+    others: int = 3,
+    start: Path | None = None,
+    known: Collection[str] = (),
+    kept: Path | None = None,
+) -> tuple[Reader, Alone]:
+    """Return the trained reader; prints the loss.
+
+    Args:
+        found: what it learns from.
+        epochs: how often.
+        rate: of the layers, at its highest.
+        seed: of all that is drawn.
+        others: lessons of other texts, with each text.
+        start: weights that were trained before.
+        known: domains that they were trained on; a part of their texts is drawn for each epoch.
+        kept: a folder for what a run goes on from.
+    """
     torch.manual_seed(seed)
-    rng = random.Random(seed)
-    alone = Alone()
+    alone = Alone(kept / "alone.pt" if kept else None)
+    among = set_among_others(found, random.Random(seed))
+    drawn = [AGAIN if _domain(text) in known else 1.0 for text in found.texts] + [1.0] * len(among)
+    found = replace(found, texts=(*found.texts, *among))
     alone.read(
         [one for lesson in found.lessons for one in (lesson.when, *lesson.alike, lesson.near)]
     )
-    alone.read([one for text in found.texts for one in (text.text, *sentences(text.text))])
+    alone.read([text.text for text in found.texts])
+    alone.read([one for text in found.texts for one in sentences(text.text)], only_vectors=True)
     near, reader = nearest(alone, found), Reader(alone.bert)
+    if start:
+        reader.go_on_from(start)
     new = [*reader.head.parameters(), reader.side]
-    groups = [(rate, list(reader.layers.parameters())), (1e-3, new)]
+    groups = [(rate, list(reader.layers.parameters())), (8 * rate, new)]
     optimiser = torch.optim.AdamW(
         [{"params": some, "lr": own} for own, some in groups], weight_decay=0.02
     )
-    started, step, losses = time.monotonic(), 0, list[float]()
-    for epoch in range(epochs):
-        examples = list(examples_of(found, near, rng))
-        rng.shuffle(examples)
-        planned = batches(alone, examples, rng)
-        for batch in planned:
-            done = step / (epochs * len(planned))
-            pace = min(1.0, (done + 1e-3) / 0.06) * max(0.02, 1 - done)
-            for group, (own, _) in zip(optimiser.param_groups, groups, strict=True):
-                group["lr"] = own * pace
-            with torch.autocast("cpu", dtype=torch.bfloat16):
-                odds = reader(*batch_of(alone, batch)).float()
-            holds = torch.tensor([one.holds for one in batch]) * 0.96 + 0.02
-            each = functional.binary_cross_entropy_with_logits(odds, holds, reduction="none")
-            loss = (each * torch.tensor([one.weight for one in batch])).mean()
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(reader.parameters(), 1.0)
-            optimiser.step()
-            optimiser.zero_grad()
-            losses.append(loss.item())
-            step += 1
-            if step % 100 == 0:
-                minutes = (time.monotonic() - started) / 60
-                print(
-                    f"epoch {epoch}, step {step}, {minutes:.1f} min: {np.mean(losses[-100:]):.4f}",
-                    flush=True,
-                )
-    return reader.eval(), alone
+    averaged = AveragedModel(reader, multi_avg_fn=get_ema_multi_avg_fn(DECAY))
+    plan = [
+        batch
+        for epoch in range(epochs)
+        for batch in _epoch(alone, found, near, drawn, random.Random(seed + epoch), others)
+    ]
+    file, first = (kept / "run.pt" if kept else None), 0
+    if file and file.exists():
+        held = torch.load(file)
+        first = held["step"]
+        reader.load_state_dict(held["reader"])
+        averaged.load_state_dict(held["averaged"])
+        optimiser.load_state_dict(held["optimiser"])
+    started, losses = time.monotonic(), list[float]()
+    for step in range(first, len(plan)):
+        done = step / len(plan)
+        pace = min(1.0, (done + 1e-3) / 0.06) * max(0.02, 1 - done)
+        for group, (own, _) in zip(optimiser.param_groups, groups, strict=True):
+            group["lr"] = own * pace
+        loss = _loss(reader, alone, plan[step])
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(reader.parameters(), 1.0)
+        optimiser.step()
+        optimiser.zero_grad()
+        averaged.update_parameters(reader)
+        losses.append(loss.item())
+        if (step + 1) % OFTEN == 0:
+            minutes = (time.monotonic() - started) / 60
+            lately = np.mean(losses[-2 * OFTEN :])
+            print(f"step {step + 1} of {len(plan)}, {minutes:.1f} min: {lately:.4f}", flush=True)
+            if file:
+                whole = {"step": step + 1, "reader": reader.state_dict()}
+                whole |= {"averaged": averaged.state_dict(), "optimiser": optimiser.state_dict()}
+                _write(whole, file)
+    trained: Reader = averaged.module
+    return trained.eval(), alone
+
+
+def _write(what: object, file: Path) -> None:
+    """Write a file that a run goes on from; if it is broken off now, the last one stays."""
+    fresh = file.with_suffix(".new")
+    torch.save(what, fresh)
+    fresh.replace(file)
+
+
+def _domain(text: Text) -> str:
+    return text.lesson.partition(":")[0]
+
+
+def _epoch(
+    alone: Alone,
+    found: Situations,
+    near: Sequence[Sequence[Told]],
+    drawn: Sequence[float],
+    rng: random.Random,
+    others: int,
+) -> list[list[Example]]:
+    """Return the batches of an epoch: of each text as often as it is drawn."""
+    some = [at for at, share in enumerate(drawn) if rng.random() < share]
+    part = replace(found, texts=tuple(found.texts[at] for at in some))
+    examples = list(examples_of(part, [near[at] for at in some], rng, others))
+    rng.shuffle(examples)
+    return batches(alone, examples, rng)
+
+
+def _loss(reader: Reader, alone: Alone, batch: Sequence[Example]) -> Tensor:
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        odds = reader(*batch_of(alone, batch)).float()
+    holds = torch.tensor([one.holds for one in batch]) * 0.96 + 0.02
+    each = functional.binary_cross_entropy_with_logits(odds, holds, reduction="none")
+    return (each * torch.tensor([one.weight for one in batch])).mean()
 
 
 def save(reader: Reader, alone: Alone, file: Path) -> None:
@@ -245,12 +310,27 @@ def main() -> None:
     parser.add_argument("--without", default="", help="domains that are left out, for `decide`")
     parser.add_argument("--epochs", type=int, default=7)
     parser.add_argument("--rate", type=float, default=1.2e-4)
+    parser.add_argument("--others", type=int, default=3, help="lessons of other texts, with each")
+    parser.add_argument("--start", type=Path, help="weights that were trained before")
+    parser.add_argument("--known", default="", help="domains that those were trained on")
+    parser.add_argument("--kept", type=Path, help="a folder for what a run goes on from")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     left_out = asked.without.split(",")
     found = load(file for file in domains() if file.stem not in left_out)
-    print(f"{len(found.lessons)} lessons, {len(found.texts)} texts")
-    reader, alone = train(found, epochs=asked.epochs, rate=asked.rate, seed=asked.seed)
+    print(f"{len(found.lessons)} lessons, {len(found.texts)} texts", flush=True)
+    if asked.kept:
+        asked.kept.mkdir(parents=True, exist_ok=True)
+    reader, alone = train(
+        found,
+        epochs=asked.epochs,
+        rate=asked.rate,
+        seed=asked.seed,
+        others=asked.others,
+        start=asked.start,
+        known=asked.known.split(","),
+        kept=asked.kept,
+    )
     save(reader, alone, asked.out)
     print(f"written to {asked.out}")
 

@@ -28,6 +28,7 @@ class Text:
     text: str
     lesson: str  # that it was written for
     right: frozenset[str]  # ids
+    unknown: frozenset[str] = frozenset()  # of which nobody said whether they speak of it
 
 
 @dataclass(frozen=True, slots=True)
