@@ -12,7 +12,7 @@ from agentcl import ANY, InvalidInput, Memory
 from agentcl.errors import ModelUnavailable
 from agentcl.models import ScriptedModel
 from agentcl.statements import Assertion, Digested, ModelDigester, RuleDigester, Wish
-from agentcl.store import Conversation, Scope, Statement, Turn
+from agentcl.store import Statement, Turn
 
 MARCH = datetime(2025, 3, 3, 18, 40, tzinfo=UTC)
 
@@ -26,22 +26,22 @@ def memory(tmp_path: Path) -> Iterator[Memory]:
 def talk(
     memory: Memory, *texts: str, name: str = "s", at: datetime = MARCH, user: str = "ada"
 ) -> list[Turn]:
-    """Store a conversation as `remember` does; the same name goes on with it."""
-    scope, journal = Scope(user=user), memory._opened.journal
-    with journal.writing() as writing:
-        held = journal.find(kind="conversation", scope=scope, key=name) or writing.create(
-            Conversation(id="", scope=scope, key=name)
-        )
-        first = sum(1 for _ in journal.live(view=scope.view(), kinds=("turn",), source=held.id))
-        return [
-            writing.create(  # type: ignore[misc]  # a turn
-                Turn(
-                    id="", scope=scope, sources=(held.id,), role="assistant" if place % 2 else "user", text=text,
-                    said_at=(at + timedelta(minutes=place)).isoformat(), ordinal=place,
-                )
-            )
-            for place, text in enumerate(texts, first)
-        ]  # fmt: skip
+    """Remember a conversation in which the user speaks first; the same name goes on with it."""
+    known = (
+        len(memory.conversations.turns(user=user, session=name))
+        if any(one.key == name for one in memory.conversations.list(user=user))
+        else 0
+    )
+    messages = [
+        {
+            "role": "assistant" if place % 2 else "user",
+            "content": text,
+            "time": at + timedelta(minutes=place),
+            "id": f"{name}-{place}",
+        }
+        for place, text in enumerate(texts, known)
+    ]
+    return list(memory.remember(messages, user=user, session=name).turns)
 
 
 def values(memory: Memory, **asked: object) -> dict[str, str]:
@@ -288,7 +288,7 @@ def test_a_model_reads_statements_and_rules_resolve_its_dates(memory: Memory) ->
     )  # fmt: skip
     report = memory.statements.digest(model, user="ada")
     assert (report.statements, report.dropped) == (2, 1)
-    home, age = memory.statements.list(user="ada")
+    age, home = memory.statements.list(user="ada")
     assert (home.value, home.since, home.text) == (
         "Leuven",
         "2025-02-28",
