@@ -42,6 +42,7 @@ _RECENCY: Final = 0.2  # of a hit's score; the rest is by relevance
 _HALF_LIFE: Final = timedelta(days=7)
 _HOP: Final = 0.6  # what a second look counts, of what it begins with
 _HOPS_FROM: Final = 3  # texts that a second look begins with
+_PAST_ASKED: Final = 50  # that ended last, and are asked of too
 _EARLIER: Final = 2  # values of a slot that are shown as what held before
 _OLDER: Final = 0.95  # what an earlier value counts, of the one that it comes with
 _NAMED: Final = 2  # ended values that the label of a turn names
@@ -219,7 +220,7 @@ class _Look:
     def _ask(self, query: str, weight: float) -> list[_Item]:
         recall = searching.search(self._opened, query, self._view, limit=_ASKED)
         self.warning = self.warning or recall.warning
-        known = [*self._holding, *self._past]
+        known = [*self._holding, *self._past[:_PAST_ASKED]]
         stated = statement_search.search(self._opened, query, known, _STATED)
         slots = {one.slot for one, _ in stated}
         self._near = [one for one in self._past if one.slot in slots]
