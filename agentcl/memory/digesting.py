@@ -41,7 +41,7 @@ _MOST_ERROR: Final = 200  # characters of why turns could not be read
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Unread:
     """Some turns of a conversation that were not read yet: whole exchanges."""
 
     conversation: Conversation
@@ -51,7 +51,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    part: Part
+    part: Unread
     found: Digested
     error: str = ""
     tokens: int = 0
@@ -111,7 +111,7 @@ class Digest:
         total = self.price(job.spec, scope=job.scope).units
         self.totals = totals = self._nothing()
 
-        def affordable() -> Iterator[Part]:
+        def affordable() -> Iterator[Unread]:
             for part in _limited(pending(self._opened, view, name, retry=retry), limit):
                 known = _known(self._opened, part)
                 cost = self._tokens(name, part, known)
@@ -119,7 +119,7 @@ class Digest:
                     return
                 yield part
 
-        def read(part: Part) -> _Read:
+        def read(part: Unread) -> _Read:
             known = _known(self._opened, part)
             cost = self._tokens(name, part, known)
             try:
@@ -142,7 +142,7 @@ class Digest:
 
         work(affordable(), read, keep=keep, should_stop=should_stop)
 
-    def _tokens(self, name: str, part: Part, known: Sequence[Statement]) -> int:
+    def _tokens(self, name: str, part: Unread, known: Sequence[Statement]) -> int:
         """Estimate what reading some turns takes; what a digester does not say costs nothing."""
         estimate = getattr(self._digesters.get(name), "tokens", None)
         if estimate is not None:
@@ -166,7 +166,7 @@ def as_digester(given: Digester | ChatModel) -> Digester:
 
 def pending(
     opened: Opened, view: ScopeView, digester: str, *, retry: bool = False
-) -> Iterator[Part]:
+) -> Iterator[Unread]:
     """Yield the turns that a digester has not read yet, in whole exchanges, what was said first before the rest.
 
     Args:
@@ -196,7 +196,7 @@ def pending(
     waiting.sort(key=lambda one: (one[1][0].moment, one[0].id))
     for conversation, turns, held in waiting:
         for some in _parts(turns):
-            yield Part(conversation, some, held)
+            yield Unread(conversation, some, held)
             if is_stuck(journal, conversation, digester):
                 break
 
@@ -241,7 +241,7 @@ def _exchanges(turns: Sequence[Turn]) -> Iterator[list[Turn]]:
         yield exchange
 
 
-def _known(opened: Opened, part: Part) -> list[Statement]:
+def _known(opened: Opened, part: Unread) -> list[Statement]:
     """Return what holds already when some turns are said, in the order it was said."""
     held = statement_writing.live(opened.journal, part.conversation.scope.view())
     at = part.turns[-1].moment
@@ -290,7 +290,7 @@ def _store(opened: Opened, result: _Read, digester: str) -> tuple[int, int]:
     return len(drafts), len(wishes)
 
 
-def _statement(one: Assertion, part: Part, digester: str) -> Statement:
+def _statement(one: Assertion, part: Unread, digester: str) -> Statement:
     turns = [part.turns[place] for place in one.turns]
     said_at = min(turns, key=lambda turn: turn.moment).said_at
     sources = tuple(turn.id for turn in turns)
@@ -299,7 +299,7 @@ def _statement(one: Assertion, part: Part, digester: str) -> Statement:
     )
 
 
-def _proposal(opened: Opened, wish: Wish, part: Part) -> Proposal:
+def _proposal(opened: Opened, wish: Wish, part: Unread) -> Proposal:
     """Return a wish with the statements that it seems to mean."""
     turn = part.turns[wish.turn]
     live = statement_writing.live(opened.journal, part.conversation.scope.exactly())
@@ -348,7 +348,7 @@ def _note(writing: Writing, opened: Opened, result: _Read, digester: str, kept: 
         writing.create(note)
 
 
-def _limited(parts: Iterator[Part], limit: int | None) -> Iterator[Part]:
+def _limited(parts: Iterator[Unread], limit: int | None) -> Iterator[Unread]:
     """Yield parts until a number of turns is reached."""
     left = limit
     for part in parts:

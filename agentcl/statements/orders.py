@@ -62,7 +62,7 @@ _CORRECTION: Final = re.compile(
 _ALIKE: Final = 0.55  # of the characters of a correction and what it corrects
 
 
-class Order(NamedTuple):
+class StandingOrder(NamedTuple):
     """What is asked of the assistant for good, or no longer."""
 
     attribute: str
@@ -71,14 +71,14 @@ class Order(NamedTuple):
     is_member: bool = False
 
 
-def order_of(sentence: Sentence) -> Order | None:
+def order_of(sentence: Sentence) -> StandingOrder | None:
     """Return what a sentence asks of the assistant for good."""
     text = sentence.text
     if found := _FREE_AGAIN.search(text):
         topic = _topic(found["what"])
-        return Order(f"instruction on {topic}", "", is_ended=True) if topic else None
+        return StandingOrder(f"instruction on {topic}", "", is_ended=True) if topic else None
     if (found := _STOPPED.match(text)) and (topic := _topic(found["what"])):
-        return Order(f"instruction on {topic}", "", is_ended=True)
+        return StandingOrder(f"instruction on {topic}", "", is_ended=True)
     found = _ORDER.match(text)
     if found is None:
         return None
@@ -92,9 +92,9 @@ def order_of(sentence: Sentence) -> Order | None:
     if len(value.split()) < 2:
         return None
     return (
-        Order(f"instruction on {topic}", value)
+        StandingOrder(f"instruction on {topic}", value)
         if topic
-        else Order("instruction", value, is_member=True)
+        else StandingOrder("instruction", value, is_member=True)
     )
 
 

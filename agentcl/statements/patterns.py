@@ -14,7 +14,7 @@ from agentcl.store.conversations import Polarity, Sort
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Undated:
     """What a pattern reads: an assertion whose dates are still to be told."""
 
     attribute: str
@@ -84,12 +84,12 @@ _VAGUE: Final = re.compile(
     r"only|main|biggest|next (?:question|step)|first question|turn|way|mind|head|back|wrists?|knees?|legs?|pleasure)\b",
     re.IGNORECASE,
 )
-_Builder = Callable[[re.Match[str]], Iterator[Reading]]
+_Builder = Callable[[re.Match[str]], Iterator[Undated]]
 
 
-def read(sentence: str) -> list[Reading]:
+def read(sentence: str) -> list[Undated]:
     """Return what a sentence states, in the order of where it stands."""
-    found: list[Reading] = []
+    found: list[Undated] = []
     for pattern, build in _PATTERNS:
         for match in pattern.finditer(sentence):
             found += [_at(reading, match) for reading in build(match) if _is_sound(reading)]
@@ -97,11 +97,11 @@ def read(sentence: str) -> list[Reading]:
     return found
 
 
-def _at(reading: Reading, match: re.Match[str]) -> Reading:
+def _at(reading: Undated, match: re.Match[str]) -> Undated:
     return replace(reading, spots=match.span())
 
 
-def _is_sound(reading: Reading) -> bool:
+def _is_sound(reading: Undated) -> bool:
     value = reading.value
     return (
         bool(value)
@@ -136,9 +136,9 @@ def _one(
 ) -> _Builder:
     """Return what makes one reading of a value, of which `said` tells with {} for it."""
 
-    def build(match: re.Match[str]) -> Iterator[Reading]:
+    def build(match: re.Match[str]) -> Iterator[Undated]:
         value = _clean(match["value"])
-        yield Reading(
+        yield Undated(
             attribute,
             value,
             said.format(value),
@@ -154,26 +154,26 @@ def _one(
 def _each(
     attribute: str, said: str, *, sort: Sort = "fact", polarity: Polarity = "holds"
 ) -> _Builder:
-    def build(match: re.Match[str]) -> Iterator[Reading]:
+    def build(match: re.Match[str]) -> Iterator[Undated]:
         for value in _members(match["value"]):
-            yield Reading(
+            yield Undated(
                 attribute, value, said.format(value), sort=sort, polarity=polarity, is_member=True
             )
 
     return build
 
 
-def _age(match: re.Match[str]) -> Iterator[Reading]:
-    yield Reading("age", match["value"], f"is {match['value']} years old", is_dated=False)
+def _age(match: re.Match[str]) -> Iterator[Undated]:
+    yield Undated("age", match["value"], f"is {match['value']} years old", is_dated=False)
 
 
-def _trade(match: re.Match[str]) -> Iterator[Reading]:
+def _trade(match: re.Match[str]) -> Iterator[Undated]:
     trade = match["value"].strip()
     held = _TRADES.fullmatch(trade)
     if held and trade.split()[-1] not in _NO_TRADES:
-        yield Reading("job", trade, f"works as {trade}")
+        yield Undated("job", trade, f"works as {trade}")
         if match.groupdict().get("firm"):
-            yield Reading(
+            yield Undated(
                 "employer", match["firm"].strip(" ."), f"works for {match['firm'].strip(' .')}"
             )
 
@@ -182,10 +182,10 @@ def _a(noun: str) -> str:
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
-def _person(match: re.Match[str]) -> Iterator[Reading]:
+def _person(match: re.Match[str]) -> Iterator[Undated]:
     who, name = match["who"].lower(), match["value"].strip(" .'")
     name = name.removesuffix("'s")
-    yield Reading(
+    yield Undated(
         who,
         name,
         f"has {_a(who)} called {name}",
@@ -195,21 +195,21 @@ def _person(match: re.Match[str]) -> Iterator[Reading]:
     )
 
 
-def _pet(match: re.Match[str]) -> Iterator[Reading]:
+def _pet(match: re.Match[str]) -> Iterator[Undated]:
     name, who = match["value"].strip(" .'").removesuffix("'s"), match["who"].lower()
-    yield Reading(
+    yield Undated(
         "pet", f"{name}, a {who}", f"has {_a(who)} called {name}", sort="relation", is_member=True
     )
 
 
-def _of_person(match: re.Match[str]) -> Iterator[Reading]:
+def _of_person(match: re.Match[str]) -> Iterator[Undated]:
     """Return what is said of somebody of the user's: where he lives, works, is from."""
     parts = match.groupdict()
     who = (parts.get("name") or parts["who"] or "").strip(" .,")
     verb, value = parts["verb"].lower(), _clean(parts["value"])
     for words, attribute, said in _OF_PEOPLE:
         if re.fullmatch(words, verb):
-            yield Reading(attribute, value, f"{said} {value}", subject=who)
+            yield Undated(attribute, value, f"{said} {value}", subject=who)
             return
 
 
@@ -231,14 +231,14 @@ _PERSON_VERB: Final = (
 )
 
 
-def _person_trade(match: re.Match[str]) -> Iterator[Reading]:
+def _person_trade(match: re.Match[str]) -> Iterator[Undated]:
     trade = match["value"].strip()
     who = (match["name"] or match["who"]).strip(" .,")
     if _TRADES.fullmatch(trade) and trade.split()[-1] not in _NO_TRADES:
-        yield Reading("job", trade, f"is {_a(trade)}", subject=who)
+        yield Undated("job", trade, f"is {_a(trade)}", subject=who)
 
 
-def _owned(match: re.Match[str]) -> Iterator[Reading]:
+def _owned(match: re.Match[str]) -> Iterator[Undated]:
     """Return "my X is Y": of a closed kind of X, or where Y is a name, a number, or a thing."""
     attribute, value = match["what"].strip().lower(), match["value"].strip(" .,;!'\"")
     if (
@@ -254,7 +254,7 @@ def _owned(match: re.Match[str]) -> Iterator[Reading]:
     )
     if is_favourite or is_thing or is_told:
         value = _clean(value)
-        yield Reading(
+        yield Undated(
             attribute,
             value,
             f"has as {attribute}: {value}",
@@ -269,27 +269,27 @@ _DATE_LIKE: Final = re.compile(
 )
 
 
-def _identifier(match: re.Match[str]) -> Iterator[Reading]:
+def _identifier(match: re.Match[str]) -> Iterator[Undated]:
     attribute = re.sub(r"^(?:my|our|the|your|their)\s+", "", match["what"].strip().lower())
     value = match["value"].strip(" .,;!")
     if any(char.isdigit() for char in value):
-        yield Reading(attribute, value, f"has as {attribute}: {value}", is_dated=False)
+        yield Undated(attribute, value, f"has as {attribute}: {value}", is_dated=False)
 
 
-def _device(match: re.Match[str]) -> Iterator[Reading]:
+def _device(match: re.Match[str]) -> Iterator[Undated]:
     noun = (match["noun"] or "").strip()
     value = match["value"].strip(" .")
-    yield Reading(noun or "has", value, f"has a {value} {noun}".strip(), is_member=not noun)
+    yield Undated(noun or "has", value, f"has a {value} {noun}".strip(), is_member=not noun)
 
 
-def _trade_of_mine(match: re.Match[str]) -> Iterator[Reading]:
+def _trade_of_mine(match: re.Match[str]) -> Iterator[Undated]:
     """Return a trade of "as a nurse, I ..." and "my job as a nurse"."""
     is_mine = match.group().startswith(("My", "my")) or match.group().endswith(" I")
     if is_mine:
         yield from _trade(match)
 
 
-def _count(match: re.Match[str]) -> Iterator[Reading]:
+def _count(match: re.Match[str]) -> Iterator[Undated]:
     what, number = match["what"], match["number"]
     if what not in (
         "days",
@@ -303,24 +303,24 @@ def _count(match: re.Match[str]) -> Iterator[Reading]:
         "options",
         "problems",
     ):
-        yield Reading(f"number of {what}", number, f"has {number} {what}")
+        yield Undated(f"number of {what}", number, f"has {number} {what}")
 
 
-def _dose(match: re.Match[str]) -> Iterator[Reading]:
+def _dose(match: re.Match[str]) -> Iterator[Undated]:
     value = match["value"] or match["other"]
-    yield Reading("medication", value, f"takes {value}", is_member=True)
+    yield Undated("medication", value, f"takes {value}", is_member=True)
 
 
-def _move_between(match: re.Match[str]) -> Iterator[Reading]:
+def _move_between(match: re.Match[str]) -> Iterator[Undated]:
     value = _clean(match["value"])
-    yield Reading("job", value, f"works as {value}")
+    yield Undated("job", value, f"works as {value}")
 
 
-def _given_up(match: re.Match[str]) -> Iterator[Reading]:
+def _given_up(match: re.Match[str]) -> Iterator[Undated]:
     value = _clean(match["value"])
     if re.search(r"\b(?:it|that|them|this|there)\b", value):
         return
-    yield Reading("given up", value, f"gave up {value}", polarity="holds", is_member=True)
+    yield Undated("given up", value, f"gave up {value}", polarity="holds", is_member=True)
 
 
 def _rule(pattern: str, build: _Builder) -> tuple[re.Pattern[str], _Builder]:

@@ -15,7 +15,7 @@ from typing import Final
 from agentcl.statements.dates import Mention, Tense, mentions, resolve
 from agentcl.statements.hearing import Sentence, sentences
 from agentcl.statements.orders import corrected, order_of, wish_of
-from agentcl.statements.patterns import PEOPLE, Reading, read
+from agentcl.statements.patterns import PEOPLE, Undated, read
 from agentcl.statements.periods import period
 from agentcl.statements.reading import Assertion, Digested, Wish
 from agentcl.statements.slots import has_several, slot_of, value_key
@@ -110,7 +110,7 @@ class _Heard:
         if asked and answered and self._turns[place - 1].role == "assistant":
             what, value = asked["what"].lower(), answered["value"].rstrip(".")
             said = f"has as {what}: {value}"
-            self._add(Reading(what, value, said, is_dated=False), Sentence(said, place))
+            self._add(Undated(what, value, said, is_dated=False), Sentence(said, place))
 
     def hear(self, sentence: Sentence) -> None:
         about = wish_of(sentence)
@@ -143,11 +143,11 @@ class _Heard:
 
     # What is read
 
-    def _others(self, text: str) -> Iterator[Reading]:
+    def _others(self, text: str) -> Iterator[Undated]:
         """Yield what hangs on who was spoken of before, and on other verbs."""
         if self._person and (found := _PRONOUN.search(text)):
             attribute, said = _VERBS[found["verb"].split()[-1]]
-            yield Reading(
+            yield Undated(
                 attribute,
                 found["value"],
                 f"{said} {found['value']}",
@@ -155,17 +155,17 @@ class _Heard:
                 spots=found.span(),
             )
         if found := _MOVED_OUT.search(text):
-            yield Reading(
+            yield Undated(
                 "lives with the user", "yes", "no longer lives with the user",
                 subject=found["who"], polarity="ended", spots=found.span(),
             )  # fmt: skip
         if found := _PARTED.search(text):
-            yield Reading(
+            yield Undated(
                 "partner", "", "has parted from the partner", polarity="ended", spots=found.span()
             )
         if found := _APPOINTMENT.search(text):
             value = found["value"].strip()
-            yield Reading(
+            yield Undated(
                 "appointment",
                 value,
                 f"has an appointment: {value}",
@@ -174,7 +174,7 @@ class _Heard:
                 spots=found.span(),
             )
         if found := _TRIP.search(text):
-            yield Reading(
+            yield Undated(
                 "trip",
                 found["value"],
                 f"travels to {found['value']}",
@@ -206,7 +206,7 @@ class _Heard:
             if subject.lower() == "birthday":
                 value = text[one.end - len(one.said) : one.end]  # of every year
                 said = f"is born on {value}"
-                self._add(Reading("birthday", value, said, is_dated=False), sentence)
+                self._add(Undated("birthday", value, said, is_dated=False), sentence)
                 continue
             said = f"The {'user has the ' if is_own else ''}{subject} on {one.date}."
             self._put(
@@ -248,7 +248,7 @@ class _Heard:
                 )
                 return
 
-    def _add(self, reading: Reading, sentence: Sentence) -> None:
+    def _add(self, reading: Undated, sentence: Sentence) -> None:
         if reading.attribute == "given up":
             reading = self._given_up(reading)
         who = (
@@ -284,7 +284,7 @@ class _Heard:
                 return
         self.said.append(new)
 
-    def _given_up(self, reading: Reading) -> Reading:
+    def _given_up(self, reading: Undated) -> Undated:
         """Return what ends with what is given up, if it is known: the newest that the words are about."""
         words = set(terms(reading.value))
         newest: list[Assertion | Statement] = [*reversed(self.said), *reversed(self._known)]
@@ -312,7 +312,7 @@ class _Heard:
 
     # When it holds
 
-    def _dates(self, reading: Reading, sentence: Sentence) -> tuple[str, str]:
+    def _dates(self, reading: Undated, sentence: Sentence) -> tuple[str, str]:
         """Return since when and until when something holds, as the clause says that tells it."""
         text, at = sentence.text, self._turns[sentence.turn].moment
         start, end = reading.spots
@@ -327,7 +327,7 @@ class _Heard:
         return _of_mentions(found, reading, at)
 
 
-def _is_coming(reading: Reading, clause: str) -> bool:
+def _is_coming(reading: Undated, clause: str) -> bool:
     if reading.sort == "event":
         return not _OVER.search(clause)
     return reading.sort == "plan" or _COMING.search(clause) is not None
@@ -340,7 +340,7 @@ _PRONOUNS: Final = frozenset(
 )
 
 
-def _of_mentions(found: Sequence[Mention], reading: Reading, at: datetime) -> tuple[str, str]:
+def _of_mentions(found: Sequence[Mention], reading: Undated, at: datetime) -> tuple[str, str]:
     until = next((one.date for one in found if one.role == "until"), "")
     since = next((one.date for one in found if one.role != "until"), "")
     if reading.polarity == "ended" and since:
