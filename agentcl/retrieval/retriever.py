@@ -17,6 +17,7 @@ from agentcl.retrieval.fulltext import MOST_SCORED, FullTextIndex
 from agentcl.retrieval.fusion import Fused, Fusion, by_walk, fuse, join, with_link
 from agentcl.retrieval.index import Index, Match, Query
 from agentcl.retrieval.modes import Mode, SearchMode, search_mode
+from agentcl.retrieval.neighbours import Neighbours
 from agentcl.retrieval.recall import Hit, LinkedFact
 from agentcl.store.base import Store
 from agentcl.store.episodes import Episode, Step
@@ -80,6 +81,7 @@ class Retriever:
         graph_settings: GraphSettings | None = None,
     ) -> None:
         self._journal = journal
+        self._neighbours = Neighbours(journal)
         self._is_lexical = is_lexical
         self._encode = encode
         self._graph_settings = graph_settings
@@ -228,7 +230,8 @@ class Retriever:
         if "dense" in asked.rankings and query.vector is not None:
             rankings["dense"] = self.dense.search(self._journal, query, limit=depth)
         if "text" in asked.rankings and query.text:
-            rankings["text"] = self.text.search(self._journal, query, limit=depth)
+            text = self.text.search(self._journal, query, limit=depth)
+            rankings["text"] = self._neighbours.given_on(text, rankings.get("dense", ()))
         fusion = Fusion(rankings, is_lexical=self._is_lexical)
         if asked.walks:
             walked = self.graph.walk(query, fusion, limit=times * limit, recognise=recognise)
@@ -272,6 +275,7 @@ class Retriever:
     def remove(self, ids: Collection[str]) -> None:
         """Take erased records out of every index that is open; their bytes may stay on disk."""
         with self._lock:
+            self._neighbours.forget()
             for feed in self.feeds:
                 feed.index.remove(ids)
 
