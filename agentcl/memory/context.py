@@ -46,6 +46,7 @@ _PAST_ASKED: Final = 50  # that ended last, and are asked of too
 _EARLIER: Final = 2  # values of a slot that are shown as what held before
 _OLDER: Final = 0.95  # what an earlier value counts, of the one that it comes with
 _NAMED: Final = 2  # ended values that the label of a turn names
+_MISSED: Final = 8  # that had no room, after which no shorter one is looked for
 _DAY_TOKENS: Final = 8  # that the line of a day may take
 _UNKNOWN: Final = "?"
 _TELLING: Final = 3  # characters of a value that a text does not hold by chance
@@ -343,10 +344,12 @@ class _Block:
 
     def fill(self, items: Iterable[_Item], most: float) -> bool:
         """Add what is not shown yet, in its order; return whether all of it had room."""
-        is_full = False
+        missed = 0
         for item in items:
-            is_full |= not (self.has(item) or self.add(item, most))
-        return not is_full
+            missed += not (self.has(item) or self.add(item, most))
+            if missed == _MISSED:
+                break
+        return not missed
 
     def fill_best(self, items: Sequence[_Item], most: float) -> bool:
         """Add the best of what is not shown yet, in order of time; return whether the very best is shown then."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agentcl.errors import InvalidInput, NotFound
-from agentcl.memory import statement_writing
+from agentcl.memory import statement_search, statement_writing
 from agentcl.memory.opened import ERASING, Opened
 from agentcl.store.base import Copy, Removed
 from agentcl.store.checks import check_unicode, named_scope
@@ -49,6 +49,7 @@ def forget(opened: Opened, ids: Sequence[str], view: ScopeView) -> Receipt:
         erased = opened.journal.erase(ids, view=view)
     opened.forget_queries()
     opened.contexts.clear()
+    statement_search.forget()
     opened.retriever.remove([removed.id for removed in erased.removed])
     cleared = opened.finish_erasure()
     return Receipt(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from agentcl.errors import StoreCorrupt
 from agentcl.retrieval.framing import HEAD
 from agentcl.store.base import Store
 from agentcl.store.conversations import Statement
@@ -16,6 +18,7 @@ from agentcl.store.rows import readable
 Kind = Literal["statement", "turn", "document"]
 BEGINNING: Final = HEAD.format(day="")
 _MOST_SESSIONS: Final = 1_000
+_MOST_VECTORS: Final = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class Contexts:
         self._lock = threading.Lock()
         self._sessions: OrderedDict[tuple[Scope, str], Session] = OrderedDict()
         self._stated: OrderedDict[ScopeView, tuple[int, list[Statement]]] = OrderedDict()
+        self._vectors: dict[tuple[str, int, int], bytes] = {}  # by id, version and epoch
 
     def session(self, key: tuple[Scope, str]) -> Session:
         """Return what was shown in a session."""
@@ -80,13 +84,43 @@ class Contexts:
                 self._stated.popitem(last=False)
             return held
 
+    def vectors(self, journal: Store, statements: Sequence[Statement]) -> list[bytes]:
+        """Return the vectors of statements; empty for one that is damaged, which `agentcl doctor` names."""
+        epoch = journal.epoch()
+        keys = [(one.id, one.version, epoch) for one in statements]
+        with self._lock:
+            if len(self._vectors) > _MOST_VECTORS:
+                self._vectors.clear()
+            new = [
+                (key, journal.seq_of(one))
+                for key, one in zip(keys, statements, strict=True)
+                if key not in self._vectors
+            ]
+            read = _vectors(journal, [seq for _, seq in new])
+            self._vectors.update({key: read.get(seq, b"") for key, seq in new})
+            return [self._vectors[key] for key in keys]
+
     def clear(self) -> None:
         """Drop all: some of it was forgotten."""
         with self._lock:
             self._sessions.clear()
             self._stated.clear()
+            self._vectors.clear()
 
 
 def _live(journal: Store, view: ScopeView) -> list[Statement]:
     rows = journal.live(view=view, kinds=(Statement.kind,))
     return [one for one in readable(rows) if isinstance(one, Statement)]
+
+
+def _vectors(journal: Store, seqs: Sequence[int]) -> dict[int, bytes]:
+    """Return the vectors of rows, without damaged ones."""
+    if not seqs:
+        return {}
+    try:
+        return journal.vectors(seqs)
+    except StoreCorrupt:
+        if len(seqs) == 1:
+            return {}
+    half = len(seqs) // 2
+    return _vectors(journal, seqs[:half]) | _vectors(journal, seqs[half:])

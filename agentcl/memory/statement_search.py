@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
-from agentcl.errors import EncoderMismatch, EncoderUnavailable, StoreCorrupt
+from agentcl.errors import EncoderMismatch, EncoderUnavailable
 from agentcl.memory.opened import Opened
-from agentcl.store.base import Store
 from agentcl.store.conversations import Statement
 from agentcl.store.rows import mismatch
 from agentcl.store.vectors import unpack
@@ -45,11 +45,21 @@ def search(
 def _by_words(query: str, statements: Sequence[Statement]) -> list[float]:
     """Return the share of a query's words that each statement has, rare words counting more."""
     asked = content_terms(query)
-    texts = [set(terms(f"{one.text} {one.slot} {one.value}")) for one in statements]
+    texts = [_terms_of(one.text, one.slot, one.value) for one in statements]
     counts = Counter(term for text in texts for term in text)
     weight = {term: math.log(1 + len(texts) / (1 + counts[term])) for term in asked}
     whole = sum(weight.values()) or 1.0
     return [sum(weight[term] for term in asked if term in text) / whole for text in texts]
+
+
+def forget() -> None:
+    """Drop what was read of statements: some of them were forgotten."""
+    _terms_of.cache_clear()
+
+
+@lru_cache(maxsize=50_000)
+def _terms_of(text: str, slot: str, value: str) -> frozenset[str]:
+    return frozenset(terms(f"{text} {slot} {value}"))
 
 
 def _by_meaning(opened: Opened, query: str, statements: Sequence[Statement]) -> list[float] | None:
@@ -66,28 +76,11 @@ def _by_meaning(opened: Opened, query: str, statements: Sequence[Statement]) -> 
             raise EncoderMismatch(mismatch(held, opened.spec, opened.path))
     except EncoderUnavailable:
         return None
-    seqs = {one.id: journal.seq_of(one) for one in statements}
-    vectors = _vectors(journal, list(seqs.values()))
-    nothing = (0.0,) * held.dim
-    matrix = np.array(
-        [
-            unpack(vectors[seqs[one.id]]) if seqs[one.id] in vectors else nothing
-            for one in statements
-        ],
-        dtype=np.float32,
-    )
+    nothing = bytes(4 * held.dim)
+    packed = opened.contexts.vectors(journal, statements)
+    whole = b"".join(one if len(one) == len(nothing) else nothing for one in packed)
+    matrix = np.frombuffer(whole, dtype="<f4").reshape(len(packed), held.dim)
     asked = np.array(unpack(vector), dtype=np.float32)
     norms = np.linalg.norm(matrix, axis=1) * (np.linalg.norm(asked) or 1.0)
     cosines = (matrix @ asked) / np.where(norms > 0, norms, 1.0)
     return [float(max(0.0, min(1.0, one))) for one in cosines]
-
-
-def _vectors(journal: Store, seqs: Sequence[int]) -> dict[int, bytes]:
-    """Return the vectors of rows; a damaged one, which `agentcl doctor` names, is left out."""
-    try:
-        return journal.vectors(seqs)
-    except StoreCorrupt:
-        if len(seqs) == 1:
-            return {}
-    half = len(seqs) // 2
-    return _vectors(journal, seqs[:half]) | _vectors(journal, seqs[half:])
