@@ -132,6 +132,12 @@ def _walk(folder: Path, skipped: list[Skipped], leave_out: Collection[Path] = ()
     for root, names, files in os.walk(folder, onerror=note):
         here = Path(root).resolve()
         own = {path.name for path in leave_out if path.parent == here}
+        # A memory in a hidden folder: nobody wants to be told.
+        own |= {
+            path.parent.name
+            for path in leave_out
+            if path.parent.parent == here and path.parent.name[0] == "."
+        }
         folders = list(left(here, names, are_folders=True))
         names[:] = [path.name for path in folders if not path.is_symlink()]
         for path in folders:

@@ -203,6 +203,7 @@ class GuidanceState:
     ) -> GuidanceState:
         """Fold rows from the beginning; evidence of spans that were rolled back does not count."""
         held = list(rows)
+        last = max((row.seq for row in held), default=0)
         undone = {row.id for row in held if row.op == "delete" and row.kind == Decision.kind}
         held = [row for row in held if row.id not in undone]
         state = cls(tenant, rules=rules)
@@ -220,6 +221,7 @@ class GuidanceState:
         state._read_aside(row for row in held if row.tenant == tenant)
         for row in held:
             state.apply(row)
+        state.watermark = last
         return state
 
     def apply(self, row: Row) -> bool:

@@ -16,7 +16,7 @@ _FENCE: Final = re.compile(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)", re.DOTALL)
 _QUOTED_LINE: Final = re.compile(r"^[ \t]*(?:>|\|).*$", re.MULTILINE)
 # From such a line on, a text is somebody else's.
 _FOREIGN: Final = re.compile(
-    r"-{2,}\s*(?:forwarded|original) message|begin forwarded message|^(?:from|subject):\s|"
+    r"--\s{0,9}(?:forwarded|original) message|begin forwarded message|^(?:from|subject):\s|"
     r"\b(?:pasted|paste|forwarded?|here(?:'s| is)|following|below|this|summari[sz]e|translate|proofread|rewrite|edit|shorten|"
     r"correct|check|review|fix)\b[^\n]{0,80}:\s*$",
     re.IGNORECASE,

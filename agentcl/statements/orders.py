@@ -45,7 +45,7 @@ _TOPICS: Final = (
     ("invention", r"make (?:things|stuff|it) up|guess\w*|invent\w*"),
 )  # fmt: skip
 _TRIM: Final = re.compile(
-    r"\s*,?\s*\b(?:from now on|from here on|going forward|in (?:the )?future|by default|as a rule|please|then|actually)\b\s*,?\s*",
+    r"\s{0,3},?\s{0,3}\b(?:from now on|from here on|going forward|in (?:the )?future|by default|as a rule|please|then|actually)\b\s{0,3},?\s{0,3}",
     re.IGNORECASE,
 )
 _WISH: Final = re.compile(

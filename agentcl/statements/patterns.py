@@ -34,7 +34,7 @@ _NO_NAME: Final = (
     r"Who|Why|How|Then|Now|Yes|No|Not|Please|Thanks|Ok|OK|Okay|Well|Just|Any|Some|All|Is|Are|Was|Do|Does|Can|Could|I|I'm|I've|I'll)\b)"
 )
 _NAME: Final = _NO_NAME + (
-    r"[A-Z\u00c0-\u00de][\w'&.-]*(?:\s+(?:(?:&|of|de|van|der|den|von|la|le|du|da)\s+)?(?:&\s+)?[A-Z\u00c0-\u00de0-9][\w'&.-]*)*"
+    r"[A-Z\u00c0-\u00de][\w'&.-]{0,40}(?:\s{1,3}(?:(?:&|of|de|van|der|den|von|la|le|du|da)\s{1,3})?(?:&\s{1,3})?[A-Z\u00c0-\u00de0-9][\w'&.-]{0,40}){0,6}"
 )
 _END: Final = (
     r"(?=\s*(?:[,.;:!?()\u2026\u2013\u2014]|$)|\s+(?:and|but|so|because|since|from|until|till|as|when|while|which|who|where|that|now|"
@@ -120,7 +120,7 @@ def _members(text: str) -> list[str]:
     """Return the parts of a list: "nuts, eggs and milk"."""
     return [
         _clean(part)
-        for part in re.split(r",\s*(?:and\s+)?|\s+and\s+|\s*&\s*", text)
+        for part in re.split(r",\s{0,3}(?:and\s{1,3})?|\s{1,3}and\s{1,3}|\s{0,3}&\s{0,3}", text)
         if _clean(part)
     ]
 
@@ -400,7 +400,7 @@ _PATTERNS: Final = (
     _rule(rf"\bI(?:'ve| have)?(?: just| recently)? started (?P<value>(?!being|having|using|feeling|thinking|to\b|work|eating|drinking)[a-z]+ing(?: [a-z]+)?){_END}", _one("hobby", "has started {}", member=True)),
     _rule(rf"{_I}(?:'ve got|'ve| have| keep| own| now have| now keep) (?P<number>\d+|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve) (?P<what>[a-z]+s)(?=[,.!]| now\b|$)", _count),
     _rule(r"\bI(?:'m| am) on (?P<value>\d+ ?(?:mg|mcg|ml) of [a-z]+)|\bI take (?P<other>\d+ ?(?:mg|mcg|ml) of [a-z]+)", _dose),
-    _rule(rf"(?P<value>{_NAME})[^.]*?\b(?:[Ss]he|[Hh]e)(?:'s| is) my (?:\w+ )?(?P<who>{PEOPLE})\b", _person),
+    _rule(rf"(?<![\w'&.-])(?P<value>{_NAME})[^.]{{0,120}}?\b(?:[Ss]he|[Hh]e)(?:'s| is) my (?:\w+ )?(?P<who>{PEOPLE})\b", _person),
     # Things
     _rule(rf"\bI(?:'ve| have)(?: just)?(?: got| bought)? an? (?P<value>(?:[A-Z]\w*|[A-Z]+\d+)(?: (?:[A-Z0-9][\w-]*))*)(?P<noun> (?:phone|laptop|tablet|car|bike|camera|tent|keyboard|printer|watch|van|guitar|piano))?{_END}", _device),
     _rule(rf"\bI(?: now)? drive an? (?P<value>[\w ]+?){_END}", _one("car", "drives a {}")),

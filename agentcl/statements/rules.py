@@ -44,8 +44,8 @@ _APPOINTMENT: Final = re.compile(
     r"(?= (?:on|this|next|tomorrow|in|at|the)\b|[,.]|$)"
 )
 _DATED_THING: Final = re.compile(
-    r"\b(?P<subject>(?:[Mm]y|[Oo]ur|[Tt]he|[Tt]heir|[Hh]is|[Hh]er)? ?(?:[\w'-]+ ){0,3}?[\w'-]+?)(?: is| are|'s| will be| takes place| starts?| begins?| opens?| closes?| ends?|"
-    r" (?:has )?(?:moved|slips|slipped|been moved|been postponed|was moved|is moved|got moved|is postponed)[^,.;]*? to)(?: on| in| for)?\s*$"
+    r"\b(?P<subject>(?:[Mm]y|[Oo]ur|[Tt]he|[Tt]heir|[Hh]is|[Hh]er)? ?(?:[\w'-]{1,40} ){0,3}?[\w'-]{1,40}?)(?: is| are|'s| will be| takes place| starts?| begins?| opens?| closes?| ends?|"
+    r" (?:has )?(?:moved|slips|slipped|been moved|been postponed|was moved|is moved|got moved|is postponed)[^,.;]{0,60}? to)(?: on| in| for)?\s{0,9}$"
 )
 _TRIP: Final = re.compile(
     r"\b(?:I|we)(?:'m|'re| am| are|'ll be) (?:flying|travelling|traveling|going|off|driving) to (?P<value>[A-Z][\w'-]*(?: [A-Z][\w'-]*)*)"
@@ -68,7 +68,7 @@ _ASKED_FOR: Final = re.compile(
     re.IGNORECASE,
 )
 _ANSWERED: Final = re.compile(
-    r"(?i:^(?:yes|sure|yep|yeah|ok|it's|that's|here|of course|\W)*(?:it's|it is|that's)?\W*)(?P<value>[A-Z0-9][\w./-]*\d[\w./-]*)"
+    r"(?i:^(?:yes|sure|yep|yeah|ok|it's|that's|here|of course|\W){0,12}(?:it's|it is|that's)?\W{0,9})(?P<value>[A-Z0-9][\w./-]*\d[\w./-]*)"
 )
 
 

@@ -360,7 +360,7 @@ def test_what_is_no_list_of_texts_is_refused_and_nothing_of_it_stored(
 
 
 def test_of_what_is_read_lazily_the_wrong_one_is_numbered(memory: Memory) -> None:
-    with pytest.raises(InvalidInput, match=r"number 300 is a dict.*its content"):
+    with pytest.raises(InvalidInput, match=r"number 300 is a dict.*messages go to `remember`"):
         memory.add_many(f"text {n}" if n < 300 else {"role": "user"} for n in range(1, 400))  # type: ignore[misc]
     # What was committed before, and the bystander: all but the batch of the wrong one.
     assert 300 - 256 <= len(memory.list(limit=1_000)) <= 300
