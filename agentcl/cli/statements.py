@@ -183,8 +183,12 @@ def _show(screen: Screen, found: Sequence[Statement]) -> None:
 
 
 def _when(one: Statement) -> str:
-    since = "" if one.valid_from is None else f"{one.valid_from:%Y-%m-%d}"
-    until = "" if one.valid_to is None else f"{one.valid_to:%Y-%m-%d}"
+    """Return from when to when it holds, as days where it was said."""
+    there = one.moment.tzinfo
+    since, until = (
+        "" if at is None else f"{at.astimezone(there):%Y-%m-%d}"
+        for at in (one.valid_from, one.valid_to)
+    )
     return f"{since} … {until}".strip()
 
 

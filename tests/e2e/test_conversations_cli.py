@@ -1,0 +1,64 @@
+"""Conversations by the command line: remembered, read for what they state, and told by the day where it was said."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from agentcl.cli.main import main
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("AGENTCL_ENCODER", "hashing")
+    monkeypatch.setenv("AGENTCL_PATH", str(tmp_path / "memory"))
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str, code: int = 0) -> Result:
+        result = CliRunner().invoke(main, [*arguments, "--user", "ada"])
+        assert result.exit_code == code, result.output
+        return result
+
+    return call
+
+
+@pytest.fixture
+def chat(tmp_path: Path) -> str:
+    turns = [
+        {"role": "user", "content": "I live in Oslo.", "time": "2026-11-01T10:00:00+01:00"},
+        {"role": "assistant", "content": "Noted.", "time": "2026-11-01T10:00:05+01:00"},
+        {
+            "role": "user",
+            "content": "I moved to Bergen yesterday.",
+            "time": "2026-11-20T10:00:00+01:00",
+        },
+    ]
+    path = tmp_path / "chat.jsonl"
+    path.write_text("".join(f"{json.dumps(turn)}\n" for turn in turns), "utf-8")
+    return str(path)
+
+
+def test_what_holds_is_told_by_the_day_where_it_was_said(run: Run, chat: str) -> None:
+    assert "3 remembered" in run("remember", chat, "--session", "s").stdout
+    assert "3 known already" in run("remember", chat, "--session", "s").stdout
+    assert "2 statements" in run("digest").stdout
+    (now,) = run("statements", "list").stdout.splitlines()
+    assert "2026-11-19 …" in now
+    assert "Bergen" in now
+    ever = run("statements", "list", "--ever").stdout
+    assert "… 2026-11-19" in ever
+    assert "Oslo" in ever
+
+
+def test_a_line_that_is_no_message_is_named_and_nothing_is_stored(
+    run: Run, chat: str, tmp_path: Path
+) -> None:
+    run("remember", chat)
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text('{"role": "user", "content": "kept out"}\n{"role": "user"\n', "utf-8")
+    assert "line 2" in run("remember", str(bad), code=1).stderr
+    assert "kept out" not in run("list", "--kind", "turn").stdout
