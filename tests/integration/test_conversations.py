@@ -321,7 +321,7 @@ def test_a_conversation_is_deleted_whole_and_begins_anew(memory: Memory) -> None
     assert memory.store.stats(session="s").records == {}
     second = memory.remember(TALK, session="s").conversation
     assert second != first
-    assert len(memory.search("Oslo flat", session="s")) == 2
+    assert len(memory.search("Oslo flat", session="s", mode="text")) == 2
     assert memory.store.examine().problems == ()
 
 
@@ -443,7 +443,7 @@ def test_a_handle_remembers_for_its_user(memory: Memory) -> None:
     ada = memory.scoped(user="ada", session="s")
     ada.remember(TALK)
     assert said(ada) == [one["content"] for one in TALK]
-    assert len(ada.search("Oslo")) == len(ada.conversations.list()) == 1
+    assert len(ada.search("Oslo", mode="text")) == len(ada.conversations.list()) == 1
     assert "4 turns" in repr(memory.scoped(user="ada"))
     assert len(memory.scoped(user="bob").conversations.list()) == 0
 
