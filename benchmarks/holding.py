@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -61,16 +62,16 @@ class Clock:
         return self.now
 
 
-class Arm:
+class Arm(ABC):
     """One way to remember. A memory of its own, of which each person is a user."""
 
     def __init__(self, folder: Path, encoder: Encoder) -> None:
         self.clock = Clock()
         self.memory = Memory(folder, encoder=encoder, clock=self.clock, durability="normal")
 
+    @abstractmethod
     def read(self, history: History) -> None:
         """Remember what was said."""
-        raise NotImplementedError
 
     def prompt(self, history: History, question: HoldingQuestion) -> str:
         """Return the text for the prompt."""

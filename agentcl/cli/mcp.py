@@ -33,8 +33,9 @@ def mcp(
     An editor starts this command and talks to it by standard streams. With --port one process serves many
     clients at http://127.0.0.1:PORT/mcp. Scope options bind whose memory it is.
     """
-    from agentcl.mcp import serve
+    from agentcl.mcp.server import check_free, serve
 
     if port is not None:
+        check_free(port)  # before it is said to be served
         screen.note(f"{memory.path} at http://127.0.0.1:{port}/mcp; Ctrl-C ends it")
     serve(memory.scoped(**scope) if scope else memory, application=application, port=port)

@@ -78,7 +78,7 @@ def add(
         return
     if dry_run:
         raise InvalidInput("--dry-run goes with --sync")
-    from agentcl.memory.documents import Draft  # here: with it comes the whole of `Memory`
+    from agentcl.memory.syncing import draft_of  # here: with it comes the whole of `Memory`
 
     scope = scope_of(given)
     limits = read_limits(allow)
@@ -86,15 +86,7 @@ def add(
 
     def drafts() -> Iterator[Draft]:
         for source in _sources(paths, skipped, limits, memory.store.own_paths):
-            yield Draft(
-                text=source.text,
-                title=source.title,
-                uri=source.uri,
-                media_type=source.media_type,
-                metadata=source.metadata,
-                valid_from=valid_from,
-                valid_to=valid_to,
-            )
+            yield replace(draft_of(source), valid_from=valid_from, valid_to=valid_to)
 
     total = count(Path(path) for path in paths)
     with open_memory(given, begins=True) as memory:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from importlib.metadata import version
+from socket import SO_REUSEADDR, SOL_SOCKET, socket
 from typing import TYPE_CHECKING, Annotated, Any, Final, ParamSpec, TypeVar
 
-from agentcl.errors import AgentclError, needs
+from agentcl.errors import AgentclError, InvalidInput, needs
 from agentcl.mcp.tools import BUDGET_TOKENS, Tools
 
 with needs("the server for editors", "mcp"):
@@ -70,7 +71,12 @@ def serve(memory: Memory, *, application: str = "", port: int | None = None) -> 
         memory: what is served; closed by who opened it. A scope that is bound to it cannot be left.
         application: the program in whose tasks lessons are offered; empty for any.
         port: of this machine; None for standard streams.
+
+    Raises:
+        InvalidInput: if the port is taken, or not this user's to take.
     """
+    if port is not None:
+        check_free(port)
     tools = Tools(memory, application=application)
     server = memory_server(tools)
     try:
@@ -80,6 +86,19 @@ def serve(memory: Memory, *, application: str = "", port: int | None = None) -> 
             server.run("streamable-http", host=HOST, port=port)
     finally:
         tools.close()
+
+
+def check_free(port: int) -> None:
+    """Refuse a port that cannot be listened on. Raises InvalidInput."""
+    with socket() as probe:
+        probe.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)  # as the server does
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise InvalidInput(
+                f"port {port} cannot be listened on: {error.strerror or error}. Another server may run there: use its "
+                "address, or name another --port"
+            ) from error
 
 
 def _told(tool: Callable[P, T]) -> Callable[P, T]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -83,7 +83,7 @@ def sync(
                     rewrite(known.id, partial(_next, source=source))
             elif known is None:
                 plan.added.append(source.uri)
-                yield _draft(source)
+                yield draft_of(source)
             elif not known.is_seen:
                 known.is_seen = True
                 if _says_the_same(opened.journal.get(known.id, view=owner.exactly()), source):
@@ -181,7 +181,8 @@ def _says_the_same(record: Record, source: Source) -> bool:
     ) and all(record.metadata.get(name) == value for name, value in source.metadata.items())
 
 
-def _draft(source: Source) -> Draft:
+def draft_of(source: Source) -> Draft:
+    """Return what is remembered of a file."""
     return Draft(
         text=source.text,
         title=source.title,
@@ -193,11 +194,8 @@ def _draft(source: Source) -> Draft:
 
 def _next(document: Document, source: Source) -> Draft:
     """Return the next version of a document: the file's words, and what was said of it here."""
-    return Draft(
-        text=source.text,
-        title=source.title,
-        uri=source.uri,
-        media_type=source.media_type,
+    return replace(
+        draft_of(source),
         metadata={**document.metadata, **source.metadata},
         valid_from=document.valid_from,
         valid_to=document.valid_to,

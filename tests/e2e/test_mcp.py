@@ -201,6 +201,23 @@ def test_a_request_for_another_host_is_refused(tmp_path: Path) -> None:
             connection.close()
 
 
+def test_a_second_server_on_a_port_is_told_of_the_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from agentcl.cli.main import main
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        with pytest.raises(SystemExit) as ended:
+            main(["mcp", "--path", str(tmp_path / "m"), "--encoder", "hashing", "--port", port])
+    assert ended.value.code == 1
+    said = capsys.readouterr().err
+    assert f"port {port} cannot be listened on" in said
+    assert "Ctrl-C" not in said
+
+
 def test_without_the_extra_it_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
