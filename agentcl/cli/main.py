@@ -24,6 +24,7 @@ _COMMANDS: Final = {  # where each is, and the first line of its help
     "history": ("agentcl.cli.memory:history", "Print every version of a record."),
     "import": ("agentcl.cli.store:import_", "Merge the records of an export."),
     "jobs": ("agentcl.cli.jobs:jobs", "Look at long work, run it, or decide against it."),
+    "key": ("agentcl.cli.serve:key", "Say who gets into a served memory."),
     "ledger": ("agentcl.cli.models:ledger", "Print what calls to language models cost."),
     "list": ("agentcl.cli.memory:list_", "List records, one a line."),
     "mcp": ("agentcl.cli.mcp:mcp", "Serve a memory to editors and agents (MCP)."),
@@ -39,6 +40,7 @@ _COMMANDS: Final = {  # where each is, and the first line of its help
     "reindex": ("agentcl.cli.store:reindex", "Build every index anew from the journal."),
     "remember": ("agentcl.cli.remember:remember", "Remember the messages of a conversation."),
     "search": ("agentcl.cli.memory:search", "Find what is remembered, best first, and say why."),
+    "serve": ("agentcl.cli.serve:serve", "Serve a memory over HTTP."),
     "show": ("agentcl.cli.memory:show", "Print one record in full."),
     "snapshot": ("agentcl.cli.store:snapshot", "Copy a memory into a new folder."),
     "statements": (

@@ -1,0 +1,127 @@
+"""`agentcl serve` and `agentcl key`: a memory behind HTTP, and who gets in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from agentcl.cli.lazy import LazyGroup
+from agentcl.cli.options import on_folder, on_memory, scope_of, scope_options
+from agentcl.cli.screen import Screen
+
+if TYPE_CHECKING:
+    from agentcl.memory.memory import Memory
+    from agentcl.server.keys import Key
+    from agentcl.store.checks import WriteScope
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65_535), default=8321, show_default=True)
+@click.option("--allow-host", "hosts", multiple=True, help="A name it goes by, as behind nginx.")
+@click.option("--allow-origin", "origins", multiple=True, help="A page that may ask in a browser.")
+@click.option("--rate", type=click.FloatRange(0), default=0.0, help="Requests a second of one key.")
+@on_memory(begins=True)
+def serve(
+    screen: Screen,
+    memory: Memory,
+    host: str,
+    port: int,
+    hosts: tuple[str, ...],
+    origins: tuple[str, ...],
+    rate: float,
+    scope: dict[str, Any],
+) -> None:
+    """Serve a memory over HTTP.
+
+    Other processes may use the same folder meanwhile. Only this machine is listened to, unless --host names another
+    address, which needs a key (agentcl key add). Scope options bind whose memory it is.
+    """
+    # Here, so that `--help` does not wait for it.
+    from agentcl.server.serving import serve as run
+    from agentcl.server.settings import ServerSettings
+
+    settings = ServerSettings(
+        host=host, port=port, hosts=hosts, origins=origins, rate_per_second=rate
+    )
+    run(
+        memory.scoped(**scope) if scope else memory,
+        settings=settings,
+        began=lambda address: screen.note(f"{memory.path} at {address}; Ctrl-C ends it"),
+    )
+
+
+@click.group(
+    cls=LazyGroup,
+    table={
+        "add": ("agentcl.cli.serve:add", "Make a key, and print it once."),
+        "list": ("agentcl.cli.serve:list_", "List the keys: what each opens."),
+        "remove": ("agentcl.cli.serve:remove", "Remove a key; it opens nothing from now on."),
+    },
+)
+def key() -> None:
+    """Say who gets into a served memory.
+
+    Once there is a key, every request needs one. Keys are kept in your own configuration, by their hash.
+    """
+
+
+@click.command()
+@click.option("--name", default="", help="What it is for.")
+@click.option("--rights", default="read,write,learn", show_default=True, help="By commas.")
+@scope_options
+@on_folder
+def add(screen: Screen, memory: Memory, name: str, rights: str, **given: Any) -> None:
+    """Make a key, and print it once.
+
+    Scope options bind it: it then opens nothing else. read finds and lists, write remembers, changes and forgets,
+    learn records episodes and decides about lessons.
+    """
+    from agentcl.server.keys import Keys
+
+    secret, made = Keys(memory.path).add(
+        name=name,
+        rights=[right.strip() for right in rights.split(",")],
+        scope=cast("WriteScope", scope_of(given)),
+    )
+    screen.note("this is shown once; keep it safe")
+    screen.answer({"key": secret, **_told(made)}, secret)
+
+
+@click.command(name="list")
+@on_folder
+def list_(screen: Screen, memory: Memory) -> None:
+    """List the keys: what each opens."""
+    from agentcl.server.keys import Keys
+
+    held = Keys(memory.path).all()
+    lines = [
+        f"{one.id}  {','.join(one.rights)}  {_scope(one) or 'the whole memory'}  {one.made_at}  {one.name}"
+        for one in held
+    ]
+    screen.answer([_told(one) for one in held], *(lines or ["there is no key"]))
+
+
+@click.command()
+@click.argument("id")
+@on_folder
+def remove(screen: Screen, memory: Memory, id: str) -> None:
+    """Remove a key; it opens nothing from now on."""
+    from agentcl.server.keys import Keys
+
+    keys = Keys(memory.path)
+    gone = keys.remove(id)
+    if not keys:
+        screen.note("that was the last key: a server on this machine now lets everybody on it in")
+    screen.answer(_told(gone), f"removed {gone.id}")
+
+
+def _scope(key: Key) -> str:
+    return " ".join(f"{name}={value}" for name, value in key.scope.items())
+
+
+def _told(key: Key) -> dict[str, Any]:
+    return {
+        "id": key.id, "name": key.name, "rights": list(key.rights), "scope": key.scope, "made_at": key.made_at,
+    }  # fmt: skip

@@ -1,0 +1,104 @@
+"""Who asks, and what that opens: a key's scope and rights, narrowed by what a request says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from agentcl.errors import InvalidInput
+from agentcl.server.keys import RIGHTS, Keys, Right
+from agentcl.server.problems import Refused
+from agentcl.store.checks import WriteScope
+from agentcl.store.records import SCOPE_FIELDS
+
+if TYPE_CHECKING:
+    from agentcl.memory.memory import Memory
+
+HEADERS: Final[Mapping[str, str]] = {field: f"x-agentcl-{field}" for field in SCOPE_FIELDS}
+_BEARER: Final = "bearer "
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a request may reach.
+
+    Attributes:
+        memory: a handle on the memory to which the key's scope is bound; nothing can widen it.
+        scope: the fields that are bound.
+        rights: what may be done with it.
+        key: the id of the key; empty where none is asked for.
+    """
+
+    memory: Memory
+    scope: WriteScope
+    rights: frozenset[Right]
+    key: str = ""
+
+    def need(self, right: Right) -> Access:
+        """Return this if it has a right. Raises Refused."""
+        if right not in self.rights:
+            raise Refused(403, f"this key has not the right to {right}; see `agentcl key list`")
+        return self
+
+    def narrowed(self, fields: Mapping[str, str]) -> Access:
+        """Return this with further fields bound.
+
+        Raises:
+            Refused: if one of them is bound to something else by the key.
+            InvalidInput: if a value is none that a scope can have.
+        """
+        new: WriteScope = {}
+        for name, value in fields.items():
+            bound = self.scope.get(name)
+            if bound is not None and bound != value:
+                raise Refused(403, f"this key opens {name}={bound!r} only, and not {value!r}")
+            new[name] = value  # type: ignore[literal-required]  # one of SCOPE_FIELDS
+        return Access(self.memory.scoped(**new), {**self.scope, **new}, self.rights, self.key)
+
+
+def access_of(memory: Memory, keys: Keys, headers: Mapping[str, str], *, is_local: bool) -> Access:
+    """Return what the headers of a request open.
+
+    Once there is a key, every request needs one: `Authorization: Bearer KEY`, or `x-agentcl-key`, which leaves the
+    other for the model behind a proxy. The headers `x-agentcl-tenant`, `-user`, `-agent` and `-session` narrow it.
+
+    Args:
+        memory: the whole of it.
+        keys: of this memory.
+        headers: by their names in lower case.
+        is_local: whether only this machine can ask; if others can, nobody gets in without a key, whatever was removed.
+
+    Raises:
+        Refused: if a key is needed and missing or unknown, or if a header names what the key does not open.
+        InvalidInput: if a header names no scope.
+        ConfigError: if the keys cannot be read: then nobody gets in.
+    """
+    named = {field: headers[name] for field, name in HEADERS.items() if name in headers}
+    for field, value in named.items():
+        if not value:
+            raise InvalidInput(f"the header {HEADERS[field]} is empty; leave it out")
+    needs_key = bool(keys) or not is_local
+    return _opened(memory, keys, _secret(headers), needs_key=needs_key).narrowed(named)
+
+
+def _opened(memory: Memory, keys: Keys, secret: str, *, needs_key: bool) -> Access:
+    if not needs_key:
+        return Access(memory, {}, frozenset(RIGHTS))
+    key = keys.of(secret) if secret else None
+    if key is None:
+        raise Refused(
+            401,
+            "this key opens nothing here"
+            if secret
+            else "this server asks for a key: Authorization: Bearer KEY",
+        )
+    bound = memory.scoped(**key.scope) if key.scope else memory
+    return Access(bound, key.scope, frozenset(key.rights), key.id)
+
+
+def _secret(headers: Mapping[str, str]) -> str:
+    if own := headers.get("x-agentcl-key"):
+        return own
+    said = headers.get("authorization", "")
+    return said[len(_BEARER) :].strip() if said.lower().startswith(_BEARER) else ""

@@ -1,0 +1,65 @@
+"""The server as an ASGI application: its rooms, behind the guards."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Final
+
+from agentcl.errors import AgentclError, needs
+from agentcl.server import health
+from agentcl.server.guards import Guards
+from agentcl.server.keys import Keys
+from agentcl.server.parts import Parts
+from agentcl.server.problems import problem_of
+from agentcl.server.settings import ServerSettings
+
+with needs("the server", "serve"):
+    from fastapi import FastAPI, Request
+    from fastapi.exceptions import RequestValidationError
+    from starlette.exceptions import HTTPException
+    from starlette.responses import Response
+
+if TYPE_CHECKING:
+    from agentcl.memory.memory import Memory
+
+_ABOUT: Final = """\
+One memory behind HTTP. Errors are problem documents (RFC 9457). Once a key was made (`agentcl key add`), every request
+names one: `Authorization: Bearer KEY`. The headers `x-agentcl-tenant`, `-user`, `-agent` and `-session` say whose
+memory is meant, within what the key opens."""
+
+
+def create_app(
+    memory: Memory, *, settings: ServerSettings | None = None, keys: Keys | None = None
+) -> FastAPI:
+    """Return the server of a memory, to be run by an ASGI server; `agentcl.server.serve` runs it.
+
+    Args:
+        memory: what is served; closed by who opened it. A scope that is bound to it cannot be left.
+        settings: default: on this machine only, without a model behind it.
+        keys: who gets in; default: those made for this folder by `agentcl key add`.
+
+    Raises:
+        InvalidInput: if everybody could get in.
+    """
+    settings = settings or ServerSettings()
+    keys = keys if keys is not None else Keys(memory.path)
+    settings.check(has_keys=bool(keys))
+    parts = Parts(memory, keys, settings)
+    app = FastAPI(
+        title="agentcl",
+        summary="A memory that learns, for language models that do not change.",
+        description=_ABOUT,
+        version=version("agentcl"),
+        docs_url=None,  # its page loads scripts from elsewhere
+        redoc_url=None,
+    )
+    for kind in (AgentclError, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, _tell)
+    for room in (health,):
+        room.add_to(app, parts)
+    app.add_middleware(Guards, parts=parts)
+    return app
+
+
+def _tell(request: Request, error: Exception) -> Response:
+    return problem_of(error, request=request.scope.get("agentcl.request", ""))

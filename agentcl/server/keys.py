@@ -1,0 +1,176 @@
+"""Keys of a server: each opens one scope of one memory, with rights, and only its hash is kept.
+
+Keys stand in the user's own configuration and not in the memory's folder: whoever sends somebody a folder must not
+bring a key for it along. A key has 256 random bits, so that one round of SHA-256 keeps it safe.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import sqlite3
+import threading
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Literal, get_args
+
+from agentcl.errors import ConfigError, InvalidInput, NotFound
+from agentcl.store.checks import WriteScope, check_label, check_scope, named_scope
+from agentcl.text.homes import config_folder
+from agentcl.text.saving import make_folder
+
+Right = Literal["read", "write", "learn"]
+RIGHTS: Final[tuple[Right, ...]] = get_args(Right)
+_PREFIX: Final = "agentcl-"  # by which scanners of secrets know one
+_BYTES: Final = 32
+_BUSY_S: Final = 30.0
+_TABLE: Final = """\
+CREATE TABLE IF NOT EXISTS keys (
+    memory TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, hash TEXT NOT NULL, scope TEXT NOT NULL,
+    rights TEXT NOT NULL, made_at TEXT NOT NULL, PRIMARY KEY (memory, hash), UNIQUE (memory, id)
+) STRICT"""
+_COLUMNS: Final = "id, name, scope, rights, made_at"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What is told of a key.
+
+    Attributes:
+        id: by which it is named and removed.
+        name: what it is for, in the words of who made it.
+        scope: the fields that it binds; empty for the whole memory.
+        rights: what it may do: "read"; "write" (remember, change, forget); "learn" (episodes and lessons).
+        made_at: when, ISO 8601.
+    """
+
+    id: str
+    name: str
+    scope: WriteScope
+    rights: tuple[Right, ...]
+    made_at: str
+
+
+class Keys:
+    """The keys of one memory. Safe for threads and processes: what one adds or removes holds at once for all.
+
+    Args:
+        folder: of the memory.
+        file: where keys are kept; default: in the user's own configuration.
+
+    Raises:
+        ConfigError: if there is no place for them, here and in every verb.
+    """
+
+    def __init__(self, folder: Path, *, file: Path | None = None) -> None:
+        self._memory = os.path.realpath(folder)
+        self.file = file or config_folder("") / "keys.db"
+        self._lock = threading.Lock()
+        self._open: sqlite3.Connection | None = None
+
+    def add(
+        self, *, name: str = "", rights: Sequence[str] = RIGHTS, scope: WriteScope | None = None
+    ) -> tuple[str, Key]:
+        """Make a key.
+
+        Args:
+            name: what it is for.
+            rights: what it may do.
+            scope: the fields that it binds.
+
+        Returns:
+            The key itself, which is kept nowhere, and what is told of it.
+
+        Raises:
+            InvalidInput: if a right or a field of the scope is none.
+        """
+        unknown = [right for right in rights if right not in RIGHTS]
+        if unknown or not rights:
+            raise InvalidInput(
+                f"a key has rights of {', '.join(RIGHTS)}; not {', '.join(unknown) or 'none'}"
+            )
+        secret = _PREFIX + secrets.token_urlsafe(_BYTES)
+        key = Key(
+            id=secrets.token_hex(4),
+            name=check_label(name, "name"),
+            scope=named_scope(check_scope(scope or {})),
+            rights=tuple(right for right in RIGHTS if right in rights),
+            made_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        row = (
+            self._memory, key.id, key.name, _hash(secret), json.dumps(key.scope), " ".join(key.rights), key.made_at,
+        )  # fmt: skip
+        self._run("INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?)", *row, writes=True)
+        return secret, key
+
+    def all(self) -> Sequence[Key]:
+        """Return what is told of each key, oldest first."""
+        return self._found("memory = ? ORDER BY rowid", self._memory)
+
+    def remove(self, id: str) -> Key:
+        """Remove a key; it opens nothing from now on. Raises NotFound."""
+        found = self._found("memory = ? AND id = ?", self._memory, id)
+        if not found:
+            raise NotFound(
+                f"there is no key {id!r} for the memory at {self._memory}; see `agentcl key list`"
+            )
+        self._run("DELETE FROM keys WHERE memory = ? AND id = ?", self._memory, id, writes=True)
+        return found[0]
+
+    def of(self, secret: str) -> Key | None:
+        """Return what is told of a key; None if there is no such key."""
+        # It is looked for by its hash, so how long that takes tells nothing of a key.
+        found = self._found("memory = ? AND hash = ?", self._memory, _hash(secret))
+        return found[0] if found else None
+
+    def __bool__(self) -> bool:
+        return bool(self._run("SELECT 1 FROM keys WHERE memory = ? LIMIT 1", self._memory))
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            if self._open is not None:
+                self._open.close()
+            self._open = None
+
+    def _found(self, where: str, *values: str) -> Sequence[Key]:
+        rows = self._run(f"SELECT {_COLUMNS} FROM keys WHERE {where}", *values)
+        return [_key(*row) for row in rows]
+
+    def _run(self, sql: str, *values: str, writes: bool = False) -> Sequence[tuple[str, ...]]:
+        try:
+            with self._lock:
+                if self._open is None:
+                    if not writes and not self.file.exists():
+                        return []
+                    self._open = self._begun()
+                with closing(self._open.execute(sql, values)) as cursor:
+                    return cursor.fetchall()
+        except (OSError, sqlite3.Error) as error:
+            raise ConfigError(
+                f"the keys in {self.file} cannot be used: {error}. Nobody gets in before that is mended; if you "
+                "remove the file, all keys are gone"
+            ) from error
+
+    def _begun(self) -> sqlite3.Connection:
+        make_folder(self.file.parent)
+        os.close(os.open(self.file, os.O_CREAT | os.O_RDWR, 0o600))
+        connection = sqlite3.connect(
+            self.file, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
+        )
+        connection.execute(_TABLE)
+        return connection
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _key(id: str, name: str, scope: str, rights: str, made_at: str) -> Key:
+    known = tuple(right for right in RIGHTS if right in rights.split())
+    return Key(id, name, named_scope(check_scope(json.loads(scope))), known, made_at)

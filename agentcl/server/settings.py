@@ -1,0 +1,71 @@
+"""How a server is set up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Final
+
+from agentcl.errors import InvalidInput
+
+HOST: Final = "127.0.0.1"
+PORT: Final = 8321
+_LOCAL: Final = ("localhost", "127.0.0.1", "[::1]", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """What a server listens to, and what it bears.
+
+    Attributes:
+        host: the address to listen on.
+        port: 0 takes a free one.
+        hosts: further names under which it is reached, without port, as behind nginx.
+        origins: pages of other servers that may ask in a browser, as `https://notes.example.org`.
+        most_body: bytes of a request.
+        body_seconds: in which the body of a request has to come.
+        rate_per_second: requests of one key, or of one address without keys, in the long run; 0 for any number.
+        burst: requests that may come at once before `rate_per_second` counts.
+        stop_seconds: that requests under way get to end when the server is stopped.
+        upstream: the OpenAI-compatible endpoint that the proxy asks; empty for no proxy.
+        application: the program in whose tasks lessons are offered; empty for any.
+    """
+
+    host: str = HOST
+    port: int = PORT
+    hosts: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    most_body: int = 8 * 1024 * 1024
+    body_seconds: float = 30.0
+    rate_per_second: float = 0.0
+    burst: int = 100
+    stop_seconds: int = 10
+    upstream: str = ""
+    application: str = ""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach it."""
+        if self.host in _LOCAL:
+            return True
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def answers_to(self, host: str) -> bool:
+        """Return whether a `Host` header names this server; only one on this machine looks (DNS rebinding)."""
+        if not self.is_local and not self.hosts:
+            return True
+        name = host.lower()
+        if not name.endswith("]"):
+            name = name.rpartition(":")[0] or name
+        return name in (*_LOCAL, self.host, *map(str.lower, self.hosts))
+
+    def check(self, *, has_keys: bool) -> None:
+        """Refuse what would let everybody in. Raises InvalidInput."""
+        if not self.is_local and not has_keys:
+            raise InvalidInput(
+                f"everybody who reaches {self.host} could read and change this memory; make a key first "
+                "(agentcl key add), or listen on this machine only (--host 127.0.0.1)"
+            )
