@@ -10,6 +10,7 @@ import uvicorn
 
 from agentcl import Memory
 from agentcl.server import Keys, ServerSettings, create_app
+from agentcl.server.patience import PatientProtocol
 from agentcl.server.serving import _listening
 
 
@@ -34,6 +35,7 @@ def listening(app: object, settings: ServerSettings | None = None) -> Iterator[s
     with _listening(replace(settings or ServerSettings(), port=0)) as listener:
         config = uvicorn.Config(
             app,  # type: ignore[arg-type]  # any ASGI application
+            http=PatientProtocol,
             log_config=None,
             ws="none",
             timeout_graceful_shutdown=3,

@@ -76,6 +76,12 @@ class Guards:
     def _admit(self, scope: Scope, request: _Request) -> None:
         headers = _headers(scope)
         settings = self._parts.settings
+        if "content-length" in headers and "transfer-encoding" in headers:
+            raise Refused(  # a server before this one may have cut it elsewhere (request smuggling)
+                400,
+                "a request tells its length by Content-Length or by Transfer-Encoding, not by both",
+                headers={"connection": "close"},
+            )
         if not settings.answers_to(headers.get("host", "")):
             raise Refused(
                 421,

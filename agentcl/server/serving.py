@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from agentcl.errors import InvalidInput, needs
 from agentcl.server.app import create_app
 from agentcl.server.keys import Keys
+from agentcl.server.patience import PatientProtocol
 from agentcl.server.settings import ServerSettings
 
 with needs("the server", "serve"):
@@ -45,6 +46,7 @@ def serve(
         began(f"http://{host}:{listener.getsockname()[1]}")
         config = uvicorn.Config(
             app,
+            http=PatientProtocol,
             log_config=None,
             access_log=False,
             server_header=False,

@@ -10,6 +10,7 @@ import pytest
 
 from agentcl import InvalidInput, Memory
 from agentcl.server import Keys, ServerSettings, create_app
+from agentcl.server.patience import PatientProtocol
 from tests.served import served
 
 
@@ -126,6 +127,48 @@ def test_a_body_that_never_comes_is_given_up(memory: Memory) -> None:
         with socket.create_connection((host, int(port)), timeout=10) as link:
             link.sendall(b"POST /ready HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\n\r\nab")
             assert b" 408 " in link.recv(10_000).splitlines()[0]
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /health HTTP/1.1\r\nhost: loc"])
+def test_a_head_that_never_comes_is_given_up(
+    memory: Memory, sent: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PatientProtocol, "head_seconds", 0.2)
+    with served(memory) as address:
+        host, port = address.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=10) as link:
+            link.sendall(sent)
+            assert link.recv(1_000) == b""
+        with httpx.Client(base_url=address) as client:  # one connection, many requests
+            assert [client.get("/ready").status_code for _ in range(5)] == [200] * 5
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"content-length: 5\r\ntransfer-encoding: chunked\r\n",
+        b"content-length: 5\r\ncontent-length: 6\r\n",
+        b"transfer-encoding: xchunked\r\n",
+        b"transfer-encoding: chunked, identity\r\n",
+        b"content-length: +5\r\n",
+        b"content-length : 5\r\n",
+    ],
+)
+def test_a_request_that_two_servers_would_cut_differently_is_refused(
+    memory: Memory, head: bytes
+) -> None:
+    smuggled = b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n"
+    with served(memory) as address:
+        host, port = address.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=10) as link:
+            link.sendall(
+                b"GET /health HTTP/1.1\r\nhost: localhost\r\n" + head + b"\r\n0\r\n\r\n" + smuggled
+            )
+            answer = b""
+            while part := link.recv(10_000):
+                answer += part
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert b"agentcl_requests" not in answer
 
 
 def test_too_many_requests_of_one_caller_are_told_to_wait(memory: Memory) -> None:
