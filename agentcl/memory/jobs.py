@@ -123,6 +123,16 @@ class Jobs:
         reader = as_digester(digester)
         self._opened.digesters[reader.name] = reader
 
+    @property
+    def extractors(self) -> Mapping[str, Extractor]:
+        """The extractors that were handed over, by name."""
+        return {name: extractor for name, (extractor, _) in self._opened.extractors.items()}
+
+    @property
+    def digesters(self) -> Mapping[str, Digester]:
+        """The digesters that were handed over, by name."""
+        return dict(self._opened.digesters)
+
     def add_kind(self, kind: Kind) -> None:
         """Hand over who does the jobs of a further kind.
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 from agentcl.errors import AgentclError, needs
-from agentcl.server import health
+from agentcl.server import health, verbs
 from agentcl.server.guards import Guards
 from agentcl.server.keys import Keys
 from agentcl.server.parts import Parts
@@ -45,6 +47,12 @@ def create_app(
     keys = keys if keys is not None else Keys(memory.path)
     settings.check(has_keys=bool(keys))
     parts = Parts(memory, keys, settings)
+
+    @asynccontextmanager
+    async def living(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        parts.underway.close("the server ended")
+
     app = FastAPI(
         title="agentcl",
         summary="A memory that learns, for language models that do not change.",
@@ -52,10 +60,11 @@ def create_app(
         version=version("agentcl"),
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
+        lifespan=living,
     )
     for kind in (AgentclError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, _tell)
-    for room in (health,):
+    for room in (health, verbs):
         room.add_to(app, parts)
     app.add_middleware(Guards, parts=parts)
     return app

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 from agentcl.errors import needs
+from agentcl.memory.underway import Underway
 from agentcl.server.access import Access
 from agentcl.server.keys import Keys, Right
 from agentcl.server.metering import Meters
@@ -28,12 +29,14 @@ class Parts:
         keys: that open it.
         settings: of the server.
         meters: what is counted.
+        underway: episodes whose steps come one request at a time.
     """
 
     memory: Memory
     keys: Keys
     settings: ServerSettings
     meters: Meters = field(default_factory=Meters)
+    underway: Underway = field(default_factory=Underway)
 
 
 def _needing(right: Right) -> Callable[[Request], Access]:

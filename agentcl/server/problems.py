@@ -22,6 +22,24 @@ with needs("the server", "serve"):
 logger = logging.getLogger(__name__)
 MEDIA_TYPE: Final = "application/problem+json"
 _RETRY_S: Final = 1
+PROBLEM: Final[Mapping[str, Any]] = {
+    "type": "object",
+    "description": "What was refused or failed, and what to do (RFC 9457).",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {
+            "type": "string",
+            "description": "The name of the error that Python would raise.",
+        },
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "request": {
+            "type": "string",
+            "description": "The id under which the server's log tells more.",
+        },
+    },
+}
 
 # The nearest class counts, so one line may stand for many.
 _STATUS: Final[Mapping[type[AgentclError], int]] = {
