@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, cast
 
 import click
@@ -9,6 +10,7 @@ import click
 from agentcl.cli.lazy import LazyGroup
 from agentcl.cli.options import on_folder, on_memory, scope_of, scope_options
 from agentcl.cli.screen import Screen
+from agentcl.errors import InvalidInput
 
 if TYPE_CHECKING:
     from agentcl.memory.memory import Memory
@@ -22,6 +24,11 @@ if TYPE_CHECKING:
 @click.option("--allow-host", "hosts", multiple=True, help="A name it goes by, as behind nginx.")
 @click.option("--allow-origin", "origins", multiple=True, help="A page that may ask in a browser.")
 @click.option("--rate", type=click.FloatRange(0), default=0.0, help="Requests a second of one key.")
+@click.option("--upstream", default="", help="A model's endpoint, to be asked with memory.")
+@click.option("--upstream-key-env", metavar="NAME", help="The variable that holds its key.")
+@click.option("--upstream-seconds", type=click.FloatRange(1), default=600.0, show_default=True)
+@click.option("--memory-tokens", type=click.IntRange(0), default=800, show_default=True)
+@click.option("--max-body", type=click.IntRange(1), help="MiB of a request  [8; a proxy's 32]")
 @on_memory(begins=True)
 def serve(
     screen: Screen,
@@ -31,25 +38,54 @@ def serve(
     hosts: tuple[str, ...],
     origins: tuple[str, ...],
     rate: float,
+    upstream: str,
+    upstream_key_env: str | None,
+    upstream_seconds: float,
+    memory_tokens: int,
+    max_body: int | None,
     scope: dict[str, Any],
 ) -> None:
     """Serve a memory over HTTP.
 
     Other processes may use the same folder meanwhile. Only this machine is listened to, unless --host names another
     address, which needs a key (agentcl key add). Scope options bind whose memory it is.
+
+    With --upstream it stands before a language model that speaks OpenAI's interface: point a client at
+    http://127.0.0.1:8321/v1, and the model knows what was said before.
     """
     # Here, so that `--help` does not wait for it.
     from agentcl.server.serving import serve as run
     from agentcl.server.settings import ServerSettings
 
     settings = ServerSettings(
-        host=host, port=port, hosts=hosts, origins=origins, rate_per_second=rate
+        host=host,
+        port=port,
+        hosts=hosts,
+        origins=origins,
+        rate_per_second=rate,
+        most_body=(max_body or (32 if upstream else 8)) * 1024 * 1024,
+        upstream=upstream,
+        upstream_key=_of_variable(upstream_key_env),
+        upstream_seconds=upstream_seconds,
+        memory_tokens=memory_tokens,
     )
     run(
         memory.scoped(**scope) if scope else memory,
         settings=settings,
         began=lambda address: screen.note(f"{memory.path} at {address}; Ctrl-C ends it"),
     )
+
+
+def _of_variable(name: str | None) -> str:
+    """Return the key that a variable of the environment holds. Raises InvalidInput."""
+    if name is None:
+        return ""
+    key = os.environ.get(name, "").strip()
+    if not key.isascii() or not key.isprintable() or not key:
+        raise InvalidInput(
+            f"the variable {name} holds no key; set it, or leave out --upstream-key-env"
+        )
+    return key
 
 
 @click.group(

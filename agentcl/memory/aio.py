@@ -253,6 +253,11 @@ class AsyncMemory(_Awaited[Memory]):
         return self._target.path
 
     @property
+    def scope(self) -> WriteScope:
+        """The fields that `scoped` has bound."""
+        return self._target.scope
+
+    @property
     def memory(self) -> Memory:
         """The same memory for code that does not await."""
         return self._target

@@ -77,16 +77,28 @@ class Context:
         So all that was sent before stays as it was, and a server finds it in its cache.
         """
         made = [dict(one) for one in messages]
-        texts = [one.text for one in read_messages(made)]
-        at = [number for number, one in enumerate(made) if one.get("role") == "user"]
-        for text, block in reversed(self.placed):
-            place = next((one for one in reversed(at) if texts[one] == text), at[0] if at else None)
+        for place, block in self.places(made):
             if place is None:
                 made.insert(0, {"role": "user", "content": block.rstrip("\n")})
             else:
                 made[place]["content"] = _in_front(block, made[place].get("content"))
-                at = [one for one in at if one <= place]
         return made
+
+    def places(self, messages: Messages) -> list[tuple[int | None, str]]:
+        """Return in front of which message each addition belongs, by its number from 0, the last addition first.
+
+        It is the user's message that it was found for; if that is no longer there, his first one; None if there
+        is none of his.
+        """
+        said = read_messages(messages)
+        at = [number for number, one in enumerate(said) if one.role == "user"]
+        found: list[tuple[int | None, str]] = []
+        for text, block in reversed(self.placed):
+            first = at[0] if at else None
+            place = next((one for one in reversed(at) if said[one].text == text), first)
+            at = [one for one in at if place is not None and one <= place]
+            found.append((place, block))
+        return found
 
 
 def _in_front(block: str, content: object) -> object:

@@ -25,7 +25,7 @@ class Access:
 
     Attributes:
         memory: a handle on the memory to which the key's scope is bound; nothing can widen it.
-        scope: the fields that are bound.
+        scope: the fields that are bound, by the key, by the request and where the server was started.
         rights: what may be done with it.
         key: the id of the key; empty where none is asked for.
     """
@@ -52,7 +52,8 @@ class Access:
         for name, value in fields.items():
             bound = self.scope.get(name)
             if bound is not None and bound != value:
-                raise Refused(403, f"this key opens {name}={bound!r} only, and not {value!r}")
+                what = "this key" if self.key else "this server"
+                raise Refused(403, f"{what} opens {name}={bound!r} only, and not {value!r}")
             new[name] = value  # type: ignore[literal-required]  # one of SCOPE_FIELDS
         return Access(self.memory.scoped(**new), {**self.scope, **new}, self.rights, self.key)
 
@@ -84,7 +85,7 @@ def access_of(memory: Memory, keys: Keys, headers: Mapping[str, str], *, is_loca
 
 def _opened(memory: Memory, keys: Keys, secret: str, *, needs_key: bool) -> Access:
     if not needs_key:
-        return Access(memory, {}, frozenset(RIGHTS))
+        return Access(memory, memory.scope, frozenset(RIGHTS))
     key = keys.of(secret) if secret else None
     if key is None:
         raise Refused(
@@ -94,7 +95,7 @@ def _opened(memory: Memory, keys: Keys, secret: str, *, needs_key: bool) -> Acce
             else "this server asks for a key: Authorization: Bearer KEY",
         )
     bound = memory.scoped(**key.scope) if key.scope else memory
-    return Access(bound, key.scope, frozenset(key.rights), key.id)
+    return Access(bound, bound.scope, frozenset(key.rights), key.id)
 
 
 def _secret(headers: Mapping[str, str]) -> str:

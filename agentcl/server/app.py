@@ -13,6 +13,7 @@ from agentcl.server.guards import Guards
 from agentcl.server.keys import Keys
 from agentcl.server.parts import Parts
 from agentcl.server.problems import problem_of
+from agentcl.server.proxy import routes as proxy
 from agentcl.server.settings import ServerSettings
 
 with needs("the server", "serve"):
@@ -66,6 +67,7 @@ def create_app(
         app.add_exception_handler(kind, _tell)
     for room in (health, verbs):
         room.add_to(app, parts)
+    proxy.add_to(app, parts)  # the last one: what nobody else takes is the upstream's
     app.add_middleware(Guards, parts=parts)
     return app
 

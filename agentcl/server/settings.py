@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Final
 
@@ -28,6 +28,9 @@ class ServerSettings:
         burst: requests that may come at once before `rate_per_second` counts.
         stop_seconds: that requests under way get to end when the server is stopped.
         upstream: the OpenAI-compatible endpoint that the proxy asks; empty for no proxy.
+        upstream_key: sent to it where a client brings none of its own.
+        upstream_seconds: that it may say nothing before it is given up.
+        memory_tokens: of the block that the proxy puts into a prompt, at the most.
         application: the program in whose tasks lessons are offered; empty for any.
     """
 
@@ -41,6 +44,9 @@ class ServerSettings:
     burst: int = 100
     stop_seconds: int = 10
     upstream: str = ""
+    upstream_key: str = field(default="", repr=False)
+    upstream_seconds: float = 600.0
+    memory_tokens: int = 800
     application: str = ""
 
     @property

@@ -1,0 +1,1 @@
+"""The proxy: a client of a language model points at it, and has a memory."""

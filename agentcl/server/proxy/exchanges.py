@@ -1,0 +1,182 @@
+"""What happened in the latest exchanges, for who wants to see what the memory did; kept in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import zlib
+from array import array
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from agentcl.errors import AgentclError, NotFound
+from agentcl.memory.showing import Shown
+from agentcl.server.access import Access
+from agentcl.store.checks import WriteScope
+
+if TYPE_CHECKING:
+    from agentcl.memory.memory import Memory
+
+State = Literal["open", "done", "left", "broken"]
+_MOST: Final = 300  # exchanges
+_MOST_PROMPTS: Final = 2_000  # sessions whose last prompt is compared
+_MOST_BLOCKS: Final = 4_000_000  # of all of them together
+_BLOCK: Final = 64  # characters
+
+
+@dataclass(slots=True)
+class Exchange:
+    """A request and its answer.
+
+    Attributes:
+        id: in the header `x-agentcl-exchange`.
+        at: when it came.
+        model: as the request names it.
+        scope: whose it is, with its session.
+        memory: what was wanted of the memory: "on", "off", "read" or "write".
+        state: "open" while the answer passes; then "done", "left" if the client went away, "broken" if the model did.
+        status: of the answer, as HTTP has it; 0 before there is one.
+        shown: what the block in the prompt shows.
+        tokens: of the block.
+        is_new: whether the block began anew.
+        kept: the share of the prompt with which the session's last one began; None if that is not known.
+        conversation: the id of the conversation that it was remembered in.
+        remembered: ids of the turns that were stored.
+        known: messages that were stored before.
+        usage: as the model counts it.
+        recall_s: seconds that the recall took.
+        first_s: seconds until the answer began.
+        whole_s: seconds until it ended.
+        warning: what the memory could not do; empty if nothing.
+    """
+
+    id: str
+    at: datetime
+    model: str = ""
+    scope: WriteScope = field(default_factory=lambda: WriteScope())
+    memory: str = "on"
+    state: State = "open"
+    status: int = 0
+    shown: tuple[Shown, ...] = ()
+    tokens: int = 0
+    is_new: bool = False
+    kept: float | None = None
+    conversation: str = ""
+    remembered: tuple[str, ...] = ()
+    known: int = 0
+    usage: Mapping[str, Any] | None = None
+    recall_s: float = 0.0
+    first_s: float | None = None
+    whole_s: float | None = None
+    warning: str = ""
+    ended: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+
+
+class Exchanges:
+    """The latest exchanges of a server. Safe for threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: OrderedDict[str, Exchange] = OrderedDict()
+
+    def keep(self, exchange: Exchange) -> None:
+        """Keep an exchange; of many, the latest."""
+        with self._lock:
+            self._held[exchange.id] = exchange
+            if len(self._held) > _MOST:
+                self._held.popitem(last=False)
+
+    def get(self, id: str, access: Access) -> Exchange:
+        """Return an exchange of somebody's own. Raises NotFound."""
+        with self._lock:
+            found = self._held.get(id)
+        if found is None or any(found.scope.get(k) != v for k, v in access.scope.items()):
+            raise NotFound(f"there is no exchange {id!r} of yours among the latest {_MOST}")
+        return found
+
+
+def told(exchange: Exchange, memory: Memory) -> dict[str, Any]:
+    """Return what happened in an exchange as JSON. What was forgotten since is not told.
+
+    Args:
+        exchange: the exchange.
+        memory: with the scope of who asks.
+    """
+    return {
+        "id": exchange.id,
+        "at": exchange.at.isoformat(timespec="milliseconds"),
+        "model": exchange.model,
+        "scope": dict(exchange.scope),
+        "memory": exchange.memory,
+        "state": exchange.state,
+        "status": exchange.status,
+        "shown": [_shown(one, memory) for one in exchange.shown],
+        "tokens": exchange.tokens,
+        "is_new": exchange.is_new,
+        "kept": exchange.kept,
+        "conversation": exchange.conversation,
+        "remembered": list(exchange.remembered),
+        "known": exchange.known,
+        "usage": exchange.usage,
+        "seconds": {
+            "recall": exchange.recall_s,
+            "first": exchange.first_s,
+            "whole": exchange.whole_s,
+        },
+        "warning": exchange.warning,
+    }
+
+
+def _shown(one: Shown, memory: Memory) -> dict[str, Any]:
+    told: dict[str, Any] = {"number": one.number, "id": one.id, "kind": one.kind}
+    try:
+        memory.get(one.id)
+    except AgentclError:
+        return {**told, "is_gone": True}
+    return {**told, "text": one.text, "is_past": one.is_past, "is_gone": False}
+
+
+class Prompts:
+    """The last prompt of each session, as digests of its beginnings. Safe for threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: OrderedDict[str, array[int]] = OrderedDict()
+        self._blocks = 0
+
+    def __contains__(self, session: str) -> bool:
+        with self._lock:
+            return session in self._held
+
+    def kept(self, session: str, prompt: str) -> float | None:
+        """Return the share of a prompt with which the last one began, and keep it in its place; None for the first."""
+        new = _digests(prompt.encode("utf-8", "surrogatepass"))
+        with self._lock:
+            held = self._held.pop(session, None)
+            self._held[session] = new
+            self._blocks += len(new) - len(held or ())
+            while len(self._held) > 1 and (
+                len(self._held) > _MOST_PROMPTS or self._blocks > _MOST_BLOCKS
+            ):
+                _, dropped = self._held.popitem(last=False)
+                self._blocks -= len(dropped)
+        if held is None:
+            return None
+        same = 0
+        for one, other in zip(held, new, strict=False):
+            if one != other:
+                break
+            same += 1
+        return round(same / len(new), 4) if new else 1.0
+
+
+def _digests(text: bytes) -> array[int]:
+    """Return a digest of each beginning of a text that ends with a block."""
+    made, digest = array("L"), 0
+    for at in range(0, len(text), _BLOCK):
+        digest = zlib.crc32(text[at : at + _BLOCK], digest)
+        made.append(digest)
+    return made

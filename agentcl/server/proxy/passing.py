@@ -1,0 +1,177 @@
+"""Passing a request on and its answer back, chunk by chunk, until one side goes away."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from agentcl.errors import ModelUnavailable, needs
+from agentcl.server.problems import problem_of
+from agentcl.server.proxy.assembling import Assembly, Nothing, assembly_of
+from agentcl.server.proxy.exchanges import Exchange
+from agentcl.server.proxy.upstream import Headers, Upstream, passed_back
+
+with needs("the server", "serve"):
+    import httpx
+    from starlette.concurrency import run_in_threadpool
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.types import Receive, Scope, Send
+
+if TYPE_CHECKING:
+    from agentcl.server.proxy.preparing import Outgoing
+
+logger = logging.getLogger(__name__)
+_MOST_NAMED: Final = 100  # memories in a header
+
+
+class Passing(Response):
+    """An answer that is the upstream's.
+
+    Args:
+        upstream: who is asked.
+        request: that came.
+        body: that is sent.
+        outgoing: of an exchange; None where no memory takes part.
+        remember: what is done with the whole answer, in a thread.
+    """
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        request: Request,
+        body: bytes,
+        outgoing: Outgoing | None = None,
+        remember: Callable[[Outgoing, Mapping[str, Any]], None] | None = None,
+    ) -> None:
+        super().__init__()
+        self._upstream = upstream
+        self._request = request
+        self._body = body
+        self._outgoing = outgoing
+        self._exchange = outgoing.exchange if outgoing else None
+        self._remember = remember
+        self._assembly: Assembly = Nothing()
+        self._began = time.perf_counter()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the answer. If the client goes away, the upstream's work is cancelled at once."""
+        relay = asyncio.ensure_future(self._relay(send))
+        gone = asyncio.ensure_future(_gone(receive))
+        try:
+            await asyncio.wait((relay, gone), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            is_gone = not relay.done()
+            relay.cancel()
+            gone.cancel()
+            await asyncio.gather(relay, gone, return_exceptions=True)
+            await asyncio.shield(self._end("left" if is_gone else ""))
+        if not is_gone and relay.result():
+            await send({"type": "http.response.body", "body": b""})
+
+    async def _relay(self, send: Send) -> bool:
+        """Pass the answer; return whether it came to its end."""
+        try:
+            response = await self._upstream.ask(
+                self._request.method,
+                _path(self._request),
+                self._request.scope["query_string"],
+                self._request.scope["headers"],
+                self._body,
+            )
+        except ModelUnavailable as error:
+            await self._refuse(error, send)
+            return False
+        try:
+            await self._start(response, send)
+            async for chunk in response.aiter_raw():
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                self._assembly.feed(chunk)
+        except httpx.HTTPError as error:
+            # The client sees an answer that breaks off, as the upstream's did.
+            logger.warning("the model at %s broke off: %s", self._upstream.address, error)
+            self._note("broken")
+            return False
+        finally:
+            await response.aclose()
+        self._note("done")
+        return True
+
+    async def _start(self, response: httpx.Response, send: Send) -> None:
+        if self._exchange is not None and self._outgoing is not None:
+            kind = response.headers.get("content-type", "")
+            self._assembly = assembly_of(kind, is_chat=self._outgoing.interface.is_chat)
+            self._exchange.status = response.status_code
+            self._exchange.first_s = time.perf_counter() - self._began
+        headers = [*passed_back(response), *self._told()]
+        await send(
+            {"type": "http.response.start", "status": response.status_code, "headers": headers}
+        )
+
+    async def _refuse(self, error: ModelUnavailable, send: Send) -> None:
+        """Tell that there is no answer, as a problem document that OpenAI's clients read as well."""
+        problem = problem_of(error, request=self._request.scope.get("agentcl.request", ""))
+        told = json.loads(bytes(problem.body))
+        told["error"] = {"message": told["detail"], "type": told["title"], "code": told["title"]}
+        body = json.dumps(told).encode()
+        headers = [
+            (b"content-type", problem.media_type.encode() if problem.media_type else b""),
+            (b"content-length", str(len(body)).encode()),
+            *self._told(),
+        ]
+        self._note("broken")
+        if self._exchange is not None:
+            self._exchange.status = problem.status_code
+        await send(
+            {"type": "http.response.start", "status": problem.status_code, "headers": headers}
+        )
+        await send({"type": "http.response.body", "body": body})
+
+    async def _end(self, state: str) -> None:
+        """Remember what was said, and note that it is over."""
+        if state:
+            self._note("left")
+        if self._exchange is None or self._outgoing is None or self._remember is None:
+            return
+        self._exchange.whole_s = time.perf_counter() - self._began
+        answer = self._assembly.whole() if self._exchange.state == "done" else {}
+        try:
+            await run_in_threadpool(self._remember, self._outgoing, answer)
+        finally:
+            self._exchange.ended.set()
+
+    def _note(self, state: Any) -> None:  # noqa: ANN401  # a State
+        if self._exchange is not None:
+            self._exchange.state = state
+
+    def _told(self) -> Headers:
+        """Return the headers that tell what the memory did."""
+        return [] if self._exchange is None else told_in_headers(self._exchange)
+
+
+def told_in_headers(exchange: Exchange) -> Headers:
+    """Return what an answer's headers tell of an exchange."""
+    told = {"exchange": exchange.id, "memory-tokens": str(exchange.tokens)}
+    if exchange.shown:
+        told["memories"] = ",".join(one.id for one in exchange.shown[:_MOST_NAMED])
+    if exchange.kept is not None:
+        told["prompt-kept"] = f"{exchange.kept:.4f}"
+    if exchange.warning:
+        told["warning"] = exchange.warning.encode("ascii", "replace").decode()[:500]
+    return [(f"x-agentcl-{name}".encode(), value.encode()) for name, value in told.items()]
+
+
+def _path(request: Request) -> bytes:
+    """Return what stands behind `/v1`, as it was written."""
+    raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
+    return raw.removeprefix(b"/v1")
+
+
+async def _gone(receive: Receive) -> None:
+    """Return when the client has gone away."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

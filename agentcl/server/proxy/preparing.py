@@ -1,0 +1,185 @@
+"""What is done with a request before it goes on, and with the exchange when it is over."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from secrets import token_hex
+from typing import Any
+
+from agentcl.errors import AgentclError, InvalidInput
+from agentcl.memory.messages import read_messages
+from agentcl.server.access import Access
+from agentcl.server.parts import Parts
+from agentcl.server.problems import Refused
+from agentcl.server.proxy.editing import Body
+from agentcl.server.proxy.exchanges import Exchange, Exchanges, Prompts
+from agentcl.server.proxy.identity import OURS, Sessions, mode_of, named_by, narrowed_by
+from agentcl.server.proxy.interfaces import Interface, Message
+
+logger = logging.getLogger(__name__)
+_TOOLS: frozenset[str] = frozenset(["tool", "function"])
+
+
+@dataclass(slots=True)
+class Outgoing:
+    """A request as it goes on, and what there is to remember of it.
+
+    Attributes:
+        body: that the model gets.
+        exchange: what is told of it.
+        interface: of the request.
+        access: whose memory it is, with the session; None for no memory.
+        said: the messages of the request.
+    """
+
+    body: bytes
+    exchange: Exchange
+    interface: Interface
+    access: Access | None = None
+    said: Sequence[Message] = field(default=())
+
+
+class Preparation:
+    """The memory's part in the exchanges of a server. Its verbs block, and are for threads.
+
+    Args:
+        parts: of the server.
+        exchanges: where they are kept.
+    """
+
+    def __init__(self, parts: Parts, exchanges: Exchanges) -> None:
+        self._settings = parts.settings
+        self._keys = parts.keys
+        self._exchanges = exchanges
+        self._sessions = Sessions()
+        self._prompts = Prompts()
+
+    def prepare(
+        self, raw: bytes, headers: Mapping[str, str], access: Access, interface: Interface
+    ) -> Outgoing:
+        """Return a request with what the memory shows, and without what is said to us.
+
+        A memory that cannot serve does not take the model away: the request goes on without it, and the exchange
+        tells why. Only a request for what the key does not open is refused.
+
+        Args:
+            raw: the body as it came.
+            headers: by their names in lower case.
+            access: what the request may reach.
+            interface: of the request.
+
+        Raises:
+            Refused: if a field names what the key does not open.
+            InvalidInput: if a field of ours says nothing that it can say.
+        """
+        exchange = Exchange(id=token_hex(8), at=datetime.now(UTC))
+        try:
+            body = Body(raw)
+        except InvalidInput as error:
+            exchange.memory, exchange.warning = "off", str(error)
+            return self._kept(Outgoing(raw, exchange, interface))
+        values = body.values
+        if isinstance(model := values.get("model"), str):
+            exchange.model = model
+        exchange.memory = mode_of(headers, values)
+        access = narrowed_by(access, values)
+        exchange.scope = access.scope
+        body.drop(lambda name: name.startswith(OURS))
+        outgoing = Outgoing(body.bytes(), exchange, interface)
+        if exchange.memory != "off":
+            self._allow(access, exchange.memory)
+            try:
+                self._recall(outgoing, body, values, access)
+            except Refused:
+                raise
+            except AgentclError as error:
+                self._warn(exchange, error)
+        return self._kept(outgoing)
+
+    def _kept(self, outgoing: Outgoing) -> Outgoing:
+        self._exchanges.keep(outgoing.exchange)
+        return outgoing
+
+    def _allow(self, access: Access, mode: str) -> None:
+        """Refuse what is asked for by name and not allowed."""
+        if mode in ("read", "write"):
+            access.need("read" if mode == "read" else "write")
+
+    def _recall(
+        self, outgoing: Outgoing, body: Body, values: Mapping[str, Any], access: Access
+    ) -> None:
+        interface, exchange = outgoing.interface, outgoing.exchange
+        messages = interface.said(values)
+        said = read_messages(messages)
+        if not said:
+            return
+        is_alone = self._settings.is_local and not self._keys
+        access = named_by(access, values, is_alone=is_alone)
+        session = access.scope.get("session") or self._sessions.of(
+            access, said, values, interface.instructions(values)
+        )
+        access = access.narrowed({"session": session})
+        exchange.scope = access.scope
+        outgoing.access, outgoing.said = access, messages
+        key = "\0".join(f"{name}={value}" for name, value in access.scope.items())
+        if exchange.memory != "write" and "read" in access.rights:
+            began = time.perf_counter()
+            # While tools answer, the block stays as it is: what follows it was read by the model already.
+            is_round = said[-1].role in _TOOLS and key in self._prompts
+            found = access.memory.context(
+                () if is_round else messages, budget_tokens=self._settings.memory_tokens
+            )
+            exchange.recall_s = time.perf_counter() - began
+            if found.text:
+                interface.insert(body, found)
+                outgoing.body = body.bytes()
+            exchange.shown, exchange.tokens = found.shown, found.tokens
+            exchange.is_new, exchange.warning = found.is_new, found.warning
+        if not values.get("previous_response_id"):
+            exchange.kept = self._prompts.kept(key, interface.prompt(body))
+
+    def remember(self, outgoing: Outgoing, answer: Mapping[str, Any]) -> None:
+        """Remember an exchange that is over.
+
+        Args:
+            outgoing: the request.
+            answer: the whole answer; empty if it broke off: what the client keeps of it comes with its next request.
+        """
+        exchange, access = outgoing.exchange, outgoing.access
+        if isinstance(usage := answer.get("usage"), Mapping):
+            exchange.usage = usage
+        if access is None:
+            return
+        heard = _readable(outgoing.interface.answer(answer))
+        messages = [*outgoing.said, *heard]
+        if heard:
+            session, id = access.scope.get("session", ""), answer.get("id")
+            response = id if isinstance(id, str) else ""
+            self._sessions.answered(access, session, read_messages(messages), response)
+        if exchange.memory == "read" or "write" not in access.rights:
+            return
+        try:
+            stored = access.memory.remember(messages)
+        except AgentclError as error:
+            self._warn(exchange, error)
+            return
+        exchange.conversation = stored.conversation
+        exchange.remembered = tuple(turn.id for turn in stored.turns)
+        exchange.known = stored.known
+
+    def _warn(self, exchange: Exchange, error: AgentclError) -> None:
+        exchange.warning = " ".join(str(error).split())
+        logger.warning("exchange %s: memory: %s", exchange.id, type(error).__name__)
+
+
+def _readable(messages: list[Message]) -> list[Message]:
+    """Return messages, or none if they are of a form that nobody can read: the user's words are kept all the same."""
+    try:
+        read_messages(messages)
+    except InvalidInput:
+        return []
+    return messages

@@ -1,0 +1,110 @@
+"""The routes of the proxy: what a client of OpenAI's asks, with a memory; and all else of the upstream's, as it is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Annotated, Any, Final
+
+from agentcl.errors import needs
+from agentcl.server.access import Access
+from agentcl.server.parts import Parts, Reading
+from agentcl.server.problems import Refused
+from agentcl.server.proxy.exchanges import Exchanges, told
+from agentcl.server.proxy.interfaces import Chat, Interface, Responses
+from agentcl.server.proxy.passing import Passing
+from agentcl.server.proxy.preparing import Preparation
+from agentcl.server.proxy.upstream import Upstream
+
+with needs("the server", "serve"):
+    from fastapi import APIRouter, FastAPI, Query, Request
+    from starlette.concurrency import run_in_threadpool
+    from starlette.responses import Response
+
+_METHODS: Final = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
+_OWN: Final = ("memory", "exchanges")  # what stands under /v1 and is ours
+_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"description": "The model's answer, as it came"},
+    502: {"description": "The model gives no answer"},
+}
+
+
+def add_to(app: FastAPI, parts: Parts) -> None:
+    """Add what a client of a language model asks, if there is an upstream."""
+    if not parts.settings.upstream:
+        return
+    upstream = Upstream(parts.settings)
+    exchanges = Exchanges()
+    preparation = Preparation(parts, exchanges)
+    app.router.lifespan_context = _with(upstream, app.router.lifespan_context)
+    router = APIRouter(tags=["proxy"])
+
+    async def answer(request: Request, interface: Interface) -> Response:
+        access: Access = request.scope["agentcl.access"]
+        outgoing = await run_in_threadpool(
+            preparation.prepare, await request.body(), dict(request.headers), access, interface
+        )
+        return Passing(upstream, request, outgoing.body, outgoing, preparation.remember)
+
+    @router.post(
+        "/v1/chat/completions",
+        summary="A chat with the model, with memory",
+        response_class=Response,
+        responses=_ANSWERS,
+    )
+    async def chat(request: Request) -> Response:
+        return await answer(request, Chat())
+
+    @router.post(
+        "/v1/responses",
+        summary="A response of the model, with memory",
+        response_class=Response,
+        responses=_ANSWERS,
+    )
+    async def responses(request: Request) -> Response:
+        return await answer(request, Responses())
+
+    @router.get("/v1/exchanges/{id}", summary="What the memory did in an exchange")
+    async def exchange(
+        id: str, access: Reading, wait: Annotated[float, Query(ge=0, le=60)] = 0.0
+    ) -> dict[str, Any]:
+        """Tell what was shown to the model, and what was remembered.
+
+        With `wait`, it is told once the exchange is over, or after so many seconds.
+        """
+        found = exchanges.get(id, access)
+        if wait:
+            await _over(found.ended, wait)
+        return await run_in_threadpool(told, found, access.memory)
+
+    @router.api_route("/v1/{path:path}", methods=_METHODS, include_in_schema=False)
+    async def other(request: Request, path: str) -> Response:
+        if path.split("/")[0] in _OWN:
+            raise Refused(404, f"there is no {request.method} /v1/{path} here")
+        return Passing(upstream, request, await request.body())
+
+    app.include_router(router)
+
+
+async def _over(ended: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(ended.wait(), seconds)
+    except TimeoutError:
+        return
+
+
+def _with(upstream: Upstream, within: Any) -> Any:  # noqa: ANN401  # Starlette's lifespans
+    """Return a lifespan in which the upstream is open, around another one."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[Any]:
+        upstream.begin()
+        try:
+            inner: AbstractAsyncContextManager[Any] = within(app)
+            async with inner as state:
+                yield state
+        finally:
+            await upstream.close()
+
+    return lifespan
