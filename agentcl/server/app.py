@@ -6,7 +6,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 from agentcl.errors import AgentclError, needs
-from agentcl.server import health
+from agentcl.server import editors, health
 from agentcl.server.guards import Guards
 from agentcl.server.keys import Keys
 from agentcl.server.parts import Parts
@@ -55,7 +55,7 @@ def create_app(
     )
     for kind in (AgentclError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, _tell)
-    for room in (health,):
+    for room in (health, editors):
         room.add_to(app, parts)
     app.add_middleware(Guards, parts=parts)
     return app
