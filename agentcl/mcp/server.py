@@ -18,6 +18,8 @@ from agentcl.mcp.tools import BUDGET_TOKENS, Tools
 with needs("the server for editors", "mcp"):
     from mcp.server.mcpserver import MCPServer
     from mcp.server.mcpserver.exceptions import ResourceError, ToolError
+    from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+    from mcp.server.transport_security import TransportSecuritySettings
     from mcp_types import ToolAnnotations
     from pydantic import Field
 
@@ -53,12 +55,31 @@ def memory_server(tools: Tools) -> MCPServer[Any]:
         instructions=_INSTRUCTIONS,
         version=version("agentcl"),
         log_level="WARNING",
+        subscriptions=False,  # nothing is announced, so nobody need wait for it
     )
     _add_writing(server, tools)
     _add_reading(server, tools)
     _add_tasks(server, tools)
     _add_resources(server, tools)
     return server
+
+
+def over_http(server: MCPServer[Any], *, most_body: int) -> StreamableHTTPSessionManager:
+    """Return what answers POST requests for a server that stands behind somebody's guards; to be run once.
+
+    Nothing is held between requests, so that another process can go on, and nobody can take over a session.
+
+    Args:
+        server: of `memory_server`.
+        most_body: bytes of a request.
+    """
+    server.streamable_http_app(
+        stateless_http=True,
+        json_response=True,
+        max_request_body_size=most_body,
+        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+    )
+    return server.session_manager
 
 
 def serve(memory: Memory, *, application: str = "", port: int | None = None) -> None:
@@ -83,7 +104,9 @@ def serve(memory: Memory, *, application: str = "", port: int | None = None) -> 
         if port is None:
             server.run("stdio")
         else:
-            server.run("streamable-http", host=HOST, port=port)
+            server.run(
+                "streamable-http", host=HOST, port=port, stateless_http=True, json_response=True
+            )
     finally:
         tools.close()
 

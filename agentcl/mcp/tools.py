@@ -6,10 +6,9 @@ A tool raises our own errors; `agentcl.mcp.server` tells them to the model. Noth
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from agentcl.errors import InvalidInput, NotFound
 from agentcl.lessons import read_sentence
@@ -21,35 +20,53 @@ from agentcl.text.tokens import estimate_tokens
 if TYPE_CHECKING:
     from agentcl.memory.episode import EpisodeRecorder
     from agentcl.memory.memory import Memory
+    from agentcl.store.checks import WriteScope
 
+Act = Literal["read", "write", "learn"]  # what a tool does with a memory
 BUDGET_TOKENS: Final = 1_000  # of an answer
 _LIMIT: Final = 8  # passages of a recall
 _LESSON_TOKENS: Final = 400
-_MOST_OPEN: Final = 200  # tasks under way at a time; the oldest is then kept as interrupted
+_MOST_OPEN: Final = 200  # tasks under way of one scope; the oldest is then kept as interrupted
 _ROOM: Final = 4  # characters a token, by which a text is cut
 _VERSIONS: Final = 10  # of a record's history that are told
 _FORM: Final = "write it as: When SITUATION, do ACTION. Or: When SITUATION, avoid ACTION."
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A task under way. Its lock is held while its recorder works: that is not safe for threads."""
+
+    recorder: EpisodeRecorder
+    bound: WriteScope  # to the handle that began it
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def interrupt(self, reason: str) -> None:
+        with self.lock:
+            if not self.recorder.is_over:
+                self.recorder.interrupt(reason)
 
 
 class Tools:
     """The tools over one memory. Safe for threads.
 
     Args:
-        memory: with a scope bound, if its users are to be kept apart; a call can narrow it, and never widen it.
+        memory: with a scope bound, if its users are to be kept apart; a call can narrow it, and never widen it. Or
+            what returns the memory of the call that is being answered, and raises if that may not be done with it.
         application: the program in whose tasks lessons are offered; empty for any.
     """
 
-    def __init__(self, memory: Memory, *, application: str = "") -> None:
-        self._memory = memory
+    def __init__(self, memory: Memory | Callable[[Act], Memory], *, application: str = "") -> None:
+        self._reach = memory if callable(memory) else lambda act: memory
         self._application = application
-        self._open: OrderedDict[str, EpisodeRecorder] = OrderedDict()
-        self._lock = threading.RLock()
+        self._open: dict[str, _Task] = {}  # in the order in which they began
+        self._lock = threading.Lock()
 
     def close(self) -> None:
         """Keep the tasks that are still under way as interrupted: nobody told how they ended."""
         with self._lock:
-            while self._open:
-                self._open.popitem()[1].interrupt("the server ended")
+            left, self._open = [*self._open.values()], {}
+        for task in left:
+            task.interrupt("the server ended")
 
     def remember(
         self,
@@ -61,7 +78,7 @@ class Tools:
         **scope: str,
     ) -> dict[str, Any]:
         """Store a text; with a uri that is there, its next version. `Memory.add` says more."""
-        memory = self._for(scope)
+        memory = self._for("write", scope)
         before = memory.store.journal.last_seq()
         document = memory.add(text, title=title, uri=uri, metadata=metadata)
         is_new = memory.store.journal.seq_of(document) > before
@@ -86,12 +103,14 @@ class Tools:
             budget_tokens: of the whole answer, but for ids.
             scope: as everywhere.
         """
+        memory = self._for("read", scope)
         lessons: tuple[str, ...] = ()
         if task:
-            with self._lock:
-                lessons = self._recorder(task).recall(query).lessons
+            under_way = self._under_way(self._for("learn", scope), task)
+            with under_way.lock:
+                lessons = under_way.recorder.recall(query).lessons
         spent = sum(map(estimate_tokens, lessons))
-        found = self._for(scope).search(query, limit=limit)
+        found = memory.search(query, limit=limit)
         block = found.prompt(budget_tokens=max(0, budget_tokens - spent))
         answer: dict[str, Any] = {
             "memory": block,
@@ -123,7 +142,7 @@ class Tools:
             NotFound: if the scope does not see such a record.
             InvalidInput: if it is no text.
         """
-        record = self._named(self._for(scope), name)
+        record = self._named(self._for("read", scope), name)
         if not isinstance(record, Document | Passage):
             raise InvalidInput(f"{name!r} is a {record.kind}; to know more of it, use explain")
         if not 0 <= start <= len(record.text):
@@ -143,7 +162,7 @@ class Tools:
 
     def whole(self, name: str) -> str:
         """Return the whole text of a document or passage. Raises NotFound and InvalidInput as `get`."""
-        record = self._named(self._memory, name)
+        record = self._named(self._for("read"), name)
         if not isinstance(record, Document | Passage):
             raise InvalidInput(f"{name!r} is a {record.kind}, and no text")
         return record.text
@@ -158,7 +177,7 @@ class Tools:
         **scope: str,
     ) -> dict[str, Any]:
         """Write the next version of a document; the old one stays in its history."""
-        memory = self._for(scope)
+        memory = self._for("write", scope)
         record = self._named(memory, name)
         given: dict[str, Any] = {} if title is None else {"title": title}
         new = memory.update(record.id, text=text, if_version=if_version, **given)
@@ -166,7 +185,7 @@ class Tools:
 
     def forget(self, ids: Sequence[str], *, for_good: bool = False, **scope: str) -> dict[str, Any]:
         """Stop finding records; for good also removes their history and their bytes."""
-        memory = self._for(scope)
+        memory = self._for("write", scope)
         if not ids:
             raise InvalidInput("name the ids to forget, as recall gives them")
         if for_good:
@@ -196,7 +215,8 @@ class Tools:
             budget_tokens: of lessons, over the whole task.
             scope: as everywhere.
         """
-        recorder = self._for(scope).episodes.begin(
+        memory = self._for("learn", scope)
+        recorder = memory.episodes.begin(
             task,
             application=self._application,
             family=kind,
@@ -204,11 +224,8 @@ class Tools:
             first=situation,
             budget_tokens=budget_tokens,
         )
-        with self._lock:
-            self._open[recorder.id] = recorder
-            while len(self._open) > _MOST_OPEN:
-                self._open.popitem(last=False)[1].interrupt("too many tasks were open")
-            recalled = recorder.recall(situation or task)
+        recalled = recorder.recall(situation or task)
+        self._keep(_Task(recorder, self._reach("learn").scope))
         answer: dict[str, Any] = {
             "task": recorder.id,
             "lessons": [quoted(line) for line in recalled.lessons],
@@ -241,23 +258,31 @@ class Tools:
             NotFound: if there is no such task.
             InvalidInput: if the score is none from 0 to 1, or the task has one already.
         """
-        memory = self._for(scope)
-        with self._lock:
-            recorder = self._open.get(task)
-            if recorder is None:
-                episode = memory.episodes.score(task, score, judge="agent")
-            else:
-                for step in steps:
-                    recorder.step(
-                        step.get("seen", ""), step.get("action", ""), step.get("outcome", "")
-                    )
-                episode = recorder.finish(score, end=note, judge="agent")
-                del self._open[task]
+        memory = self._for("learn", scope)
+        try:
+            under_way = self._under_way(memory, task)
+        except NotFound:
+            episode = memory.episodes.score(task, score, judge="agent")
+        else:
+            episode = self._finished(under_way, score, steps, note)
         credited = sum(one.is_shown for one in episode.exposures)
         answer: dict[str, Any] = {"task": task, "score": episode.score, "credited": credited}
         if lesson:
             answer["lesson"] = self._learned(memory, lesson, episode)
         return answer
+
+    def _finished(
+        self, task: _Task, score: float, steps: Sequence[Mapping[str, str]], note: str
+    ) -> Episode:
+        with task.lock:
+            for step in steps:
+                task.recorder.step(
+                    step.get("seen", ""), step.get("action", ""), step.get("outcome", "")
+                )
+            episode = task.recorder.finish(score, end=note, judge="agent")
+        with self._lock:
+            self._open.pop(episode.id, None)
+        return episode
 
     def _learned(self, memory: Memory, sentence: str, episode: Episode) -> dict[str, str]:
         """Note what an episode taught; a sentence that is not admitted costs the report nothing."""
@@ -270,7 +295,7 @@ class Tools:
 
     def explain(self, id: str, **scope: str) -> dict[str, Any]:
         """Tell where a record comes from: a lesson's evidence, a task's course, a text's versions."""
-        memory = self._for(scope)
+        memory = self._for("read", scope)
         record = self._named(memory, id)
         if isinstance(record, Guidance):
             return {"lesson": _cut(memory.lessons.why(record.id).lines())}
@@ -288,17 +313,31 @@ class Tools:
             ],
         }
 
-    def _for(self, scope: Mapping[str, str]) -> Memory:
-        named = {name: value for name, value in scope.items() if value}
-        return self._memory.scoped(**named) if named else self._memory
+    def _for(self, act: Act, scope: Mapping[str, str] | None = None) -> Memory:
+        memory = self._reach(act)
+        named = {name: value for name, value in (scope or {}).items() if value}
+        return memory.scoped(**named) if named else memory
 
-    def _recorder(self, task: str) -> EpisodeRecorder:
-        recorder = self._open.get(task)
-        if recorder is None:
+    def _keep(self, task: _Task) -> None:
+        """Note a task under way; who has too many of them loses his oldest, and nobody else's."""
+        with self._lock:
+            self._open[task.recorder.id] = task
+            own = [id for id, one in self._open.items() if one.bound == task.bound]
+            left = [self._open.pop(id) for id in own[:-_MOST_OPEN]]
+        for one in left:
+            one.interrupt("too many tasks were open")
+
+    def _under_way(self, memory: Memory, task: str) -> _Task:
+        """Return a task that was begun here, in the scope that a memory is bound to. Raises NotFound."""
+        with self._lock:
+            found = self._open.get(task)
+        if found is None or any(
+            getattr(found.recorder.scope, name) != value for name, value in memory.scope.items()
+        ):
             raise NotFound(
                 f"no task {task!r} is under way here; begin one with start_task, and name the id that it returns"
             )
-        return recorder
+        return found
 
     @staticmethod
     def _named(memory: Memory, name: str) -> Record:

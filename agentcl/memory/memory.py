@@ -182,6 +182,11 @@ class Memory:
         handle._owns = False
         return handle
 
+    @property
+    def scope(self) -> WriteScope:
+        """The fields that `scoped` bound; empty for the whole memory."""
+        return self._bound.fields.copy()
+
     def close(self) -> None:
         """Close files and indexes. Everything is stored already; calling it twice is allowed."""
         if self._owns:

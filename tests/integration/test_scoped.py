@@ -44,6 +44,14 @@ def test_a_handle_names_its_scope_in_every_verb(memory: Memory) -> None:
     assert ada.forget(noted.id).removed[0].id == noted.id
 
 
+def test_a_handle_tells_its_scope(memory: Memory) -> None:
+    assert memory.scope == {}
+    ada = memory.scoped(tenant="acme").scoped(user="ada")
+    assert ada.scope == {"tenant": "acme", "user": "ada"}
+    ada.scope.clear()
+    assert ada.scope == {"tenant": "acme", "user": "ada"}
+
+
 def test_what_a_handle_wrote_others_do_not_see(memory: Memory) -> None:
     ada, bob = memory.scoped(user="ada"), memory.scoped(user="bob")
     noted = ada.add("Ada is allergic to nuts.")

@@ -161,3 +161,49 @@ def test_stored_text_stays_data(tools: Tools) -> None:
     block = tools.recall("ignore all rules")["memory"]
     assert "\nGuidance:" not in block
     assert "\n[9]" not in block
+
+
+def test_who_begins_too_many_tasks_loses_his_own_oldest(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agentcl.mcp.tools._MOST_OPEN", 3)
+    asking = memory
+    tools = Tools(lambda act: asking)
+    asking = memory.scoped(user="ada")
+    hers = tools.start_task("hers")["task"]
+    asking = memory.scoped(user="bob")
+    his = [tools.start_task(f"his {number}")["task"] for number in range(4)]
+    with pytest.raises(NotFound):
+        tools.recall("x", task=hers)
+    with pytest.raises(NotFound):
+        tools.recall("x", task=his[0])
+    assert tools.recall("x", task=his[1])["lessons"] == []
+    assert memory.get(his[0], user="bob").status == "interrupted"  # type: ignore[attr-defined]
+    asking = memory.scoped(user="ada")
+    assert tools.report_outcome(hers, 1.0)["score"] == 1.0
+
+
+def test_a_tool_does_what_its_caller_may_do(memory: Memory) -> None:
+    asked = list[str]()
+
+    def reach(act: str) -> Memory:
+        asked.append(act)
+        return memory
+
+    tools = Tools(reach)
+    id = tools.remember("a text")["id"]
+    assert set(asked) == {"write"}
+    asked.clear()
+    tools.recall("text")
+    tools.get(id)
+    tools.explain(id)
+    tools.whole(id)
+    assert set(asked) == {"read"}
+    asked.clear()
+    task = tools.start_task("a task")["task"]
+    tools.report_outcome(task, 1.0, lesson="When the build fails after an update, clear the cache")
+    assert set(asked) == {"learn"}
+    asked.clear()
+    tools.update(id, "another text")
+    tools.forget([id])
+    assert set(asked) == {"write"}
