@@ -238,11 +238,6 @@ class Memory:
         """The folder."""
         return self._opened.path
 
-    @property
-    def scope(self) -> WriteScope:
-        """The fields that `scoped` has bound."""
-        return {**self._bound.fields}
-
     # Rooms
 
     @cached_property
