@@ -29,7 +29,7 @@ ARROWS: Final[Mapping[str, str]] = {
     "retrieval": "errors store text",
     "guidance": "errors lessons store text",
     "jobs": "errors process store text",
-    "statements": "errors models store text",
+    "statements": "errors models retrieval store text",
     "memory": "errors files guidance jobs lessons models retrieval statements store text",
     "agents": "envs errors guidance lessons memory models retrieval statements store text",
     "bench": "agents envs errors guidance jobs lessons memory models process retrieval statements store text",

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 from agentcl.models.base import ChatModel, Message, Sampling, conversation
 from agentcl.models.schemas import strict
 from agentcl.models.structured import ask_object, require_checker
-from agentcl.statements.dates import mentions, resolve
 from agentcl.statements.grounding import is_borne_out
-from agentcl.statements.periods import period
-from agentcl.statements.phrasing import sentence
 from agentcl.statements.reading import Assertion, Digested, Wish
 from agentcl.statements.rules import RuleDigester
-from agentcl.statements.slots import has_several
+from agentcl.statements.telling import assertion_of
 from agentcl.store.conversations import SORTS, Sort, Statement, Turn
 from agentcl.text.escaping import Prompt, inline, prompt_of, quoted, unescape
 from agentcl.text.tokens import estimate_tokens
@@ -159,19 +155,15 @@ def _assertion(answer: Mapping[str, Any], turns: Sequence[Turn], prompt: str) ->
     if not places:
         return None
     sort = answer.get("kind", "fact")
-    since, until = _dates(told["when"], turns[places[0]], ended=ended)
-    several = has_several(attribute)
-    return Assertion(
-        subject=subject,
-        attribute=attribute,
-        value=value,
-        text=sentence(subject, attribute, value, ended=ended),
-        turns=tuple(places),
+    return assertion_of(
+        subject,
+        attribute,
+        value,
+        when=told["when"],
+        ended=ended,
+        places=places,
+        turns=turns,
         sort=cast(Sort, sort if sort in SORTS else "fact"),
-        polarity="ended" if ended else "holds",
-        is_member=sort == "preference" if several is None else several,
-        since=since,
-        until=until,
     )
 
 
@@ -181,16 +173,3 @@ def _saying(value: str, turns: Sequence[Turn]) -> list[int]:
         if turn.role == "user" and value and value.casefold() in turn.text.casefold():
             return [place]
     return []
-
-
-def _dates(when: str, turn: Turn, *, ended: bool) -> tuple[str, str]:
-    """Return since and until when, of words that stand in a turn: a date that a model made up is none."""
-    if not when or when.casefold() not in turn.text.casefold():
-        return "", ""
-    at = turn.moment
-    is_until = re.match(r"(?:until|till|up to)\b", when, re.IGNORECASE) is not None
-    found = resolve(when, at) or next((one.date for one in mentions(when, at)), None)
-    if found is None:
-        return "", ""
-    is_to_come = period(found, at.tzinfo).start > at
-    return ("", found) if is_until or (ended and is_to_come) else (found, "")

@@ -1,0 +1,286 @@
+"""What a sentence states, read by a small model: where values stand, of what, of whom, since when, and whether they ended.
+
+Layers of all-MiniLM-L6-v2, its upper ones changed by training, read a sentence behind the one before it. Four heads tag
+the tokens that say a value, what it is of, of whom it is, and when (in the form B, I, O of Ramshaw and Marcus 1995). For
+each value others tell its slot and whether it ended, and choose among the tagged spans those that belong to it. What it
+was trained on, and how, says `training/statements/README.md`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from agentcl.errors import MissingExtra
+from agentcl.retrieval.conditions import add_trained, is_installed, through
+from agentcl.retrieval.encoders.local import bundled
+from agentcl.text.bars import without_bars
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+WEIGHTS: Final = Path(__file__).parent / "weights" / "sentences.safetensors"
+SLOTS: Final = (
+    "name", "nickname", "home", "address", "origin", "nationality", "job", "employer", "work_time", "phone_number",
+    "phone", "email", "partner", "marital_status", "diet", "age", "birthday", "car", "bike", "landlord", "doctor",
+    "allergy", "language", "language_learnt", "likes", "dislikes", "hobby", "pet", "child", "sibling", "parent",
+    "friend", "colleague", "course", "appointment", "medication", "plan", "instruction", "relation", "health",
+    "event", "identifier", "possession", "school", "other",
+)  # fmt: skip
+TYPES: Final = ("value", "who", "attr", "when")
+OUTSIDE, BEGIN, INSIDE = range(3)
+MOST_TOKENS: Final = 160
+_BEFORE_TOKENS: Final = 48  # of the sentence before, from its end
+_BATCH: Final = 32
+_SURE: Final = 0.5  # of a token, that it begins a value
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """One thing that a sentence states. Its parts are words of the sentence, or of the one before."""
+
+    slot: str
+    value: str
+    who: str = "user"
+    attr: str = ""  # what the value is of, where words say it
+    when: str = ""
+    ended: bool = False
+    sure: float = 1.0  # that the value is one
+
+
+class StatementTagger:
+    """Says what sentences state. Loads its model with the first sentence; safe for threads.
+
+    `statement_tagger` returns the one that all memories of a process share.
+
+    Args:
+        weights: what was trained, as `training.statements.read` writes it.
+
+    Raises:
+        MissingExtra: if torch or the bundled model is not installed.
+    """
+
+    def __init__(self, weights: Path = WEIGHTS) -> None:
+        if not is_installed():
+            raise MissingExtra("reading statements without a language model", "local")
+        self._lock = threading.Lock()
+        self._weights = weights
+
+    def read(
+        self, sentences: Sequence[tuple[str, str]], *, sure: float = _SURE
+    ) -> list[list[Stated]]:
+        """Return what each sentence states, in the order of its words.
+
+        Args:
+            sentences: each with what was said right before it, which may be empty.
+            sure: how likely a value has to be one.
+        """
+        import torch
+
+        found: list[list[Stated]] = [[] for _ in sentences]
+        order = sorted(range(len(sentences)), key=lambda at: sum(map(len, sentences[at])))
+        with self._lock, torch.inference_mode():
+            for start in range(0, len(order), _BATCH):
+                some = order[start : start + _BATCH]
+                read = self._model.read([sentences[at] for at in some], sure)
+                for at, stated in zip(some, read, strict=True):
+                    found[at] = stated
+        return found
+
+    @cached_property
+    def _model(self) -> _Loaded:
+        return _Loaded(self._weights)
+
+
+@cache
+def statement_tagger() -> StatementTagger:
+    """Return the tagger of this process. Raises MissingExtra."""
+    return StatementTagger()
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Some tokens of a pair of sentences: the first, and the one behind the last."""
+
+    start: int
+    end: int
+
+
+class Pairs:
+    """Pairs of sentences as tokens."""
+
+    def __init__(self, tokenizer: Any, sentences: Sequence[tuple[str, str]]) -> None:  # noqa: ANN401  # untyped there
+        self.sentences = sentences
+        heads = [_end(tokenizer, before) for before, _ in sentences]
+        made = tokenizer(
+            [before for before, _ in heads],
+            [text for _, text in sentences],
+            truncation="only_second",
+            max_length=MOST_TOKENS,
+            padding=True,
+            return_offsets_mapping=True,
+            return_tensors="pt",
+        )
+        self.ids, self.types, self.mask = (
+            made[name] for name in ("input_ids", "token_type_ids", "attention_mask")
+        )
+        self._offsets = made["offset_mapping"].tolist()
+        self._shifts = [shift for _, shift in heads]
+        self.parts = [made.sequence_ids(at) for at in range(len(sentences))]  # 0, 1, or None
+
+    def words(self, at: int, span: Span) -> str:
+        """Return what a span says."""
+        part = self.parts[at][span.start]
+        begin, end = self._offsets[at][span.start][0], self._offsets[at][span.end - 1][1]
+        shift = self._shifts[at] if part == 0 else 0
+        return self.sentences[at][part][begin + shift : end + shift]
+
+    def span(self, at: int, part: int, begin: int, end: int) -> Span | None:
+        """Return the tokens of some characters of one of the two sentences; None if none is read."""
+        shift = self._shifts[at] if part == 0 else 0
+        held = [
+            token
+            for token, (one, other) in enumerate(self._offsets[at])
+            if self.parts[at][token] == part and one + shift < end and other + shift > begin
+        ]
+        return Span(held[0], held[-1] + 1) if held else None
+
+
+def _end(tokenizer: Any, text: str) -> tuple[str, int]:  # noqa: ANN401  # untyped there
+    """Return the end of a text that is read, and at which character it begins."""
+    offsets = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)[
+        "offset_mapping"
+    ]
+    start = offsets[-_BEFORE_TOKENS][0] if len(offsets) > _BEFORE_TOKENS else 0
+    return text[start:], start
+
+
+def mean_of(hidden: Tensor, span: Span) -> Tensor:
+    """Return the mean over a span, `[384]`, of `[tokens, 384]`."""
+    return hidden[span.start : span.end].mean(0)
+
+
+def spans_of(tags: Sequence[int], parts: Sequence[int | None]) -> list[Span]:
+    """Return the spans that tags tell; one does not go over from a sentence to the next."""
+    found: list[Span] = []
+    begun: int | None = None
+    for at in range(len(tags) + 1):
+        tag = tags[at] if at < len(tags) and parts[at] is not None else OUTSIDE
+        goes_on = begun is not None and tag == INSIDE and parts[at] == parts[begun]
+        if begun is not None and not goes_on:
+            found.append(Span(begun, at))
+            begun = None
+        if tag == BEGIN or (tag == INSIDE and not goes_on):
+            begun = at
+    return found
+
+
+def tags_to_values(odds: Tensor, sure: float) -> tuple[list[int], list[float]]:
+    """Return the tag of each token of `[tokens, 3]`, and how likely it is no token outside."""
+    inside = (1 - odds.softmax(-1)[:, OUTSIDE]).tolist()
+    kinds = (odds[:, BEGIN] >= odds[:, INSIDE]).tolist()
+    tags = [
+        (BEGIN if begins else INSIDE) if held >= sure else OUTSIDE
+        for begins, held in zip(kinds, inside, strict=True)
+    ]
+    return tags, inside
+
+
+class _Loaded:
+    """The layers and the heads."""
+
+    def __init__(self, weights: Path) -> None:
+        from safetensors.torch import load_file
+        from transformers import AutoModel, AutoTokenizer
+
+        folder = str(bundled())
+        with without_bars():
+            self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            self._bert: Any = AutoModel.from_pretrained(folder, local_files_only=True).eval()
+        held = {name: value.float() for name, value in load_file(weights).items()}
+        joined = 1 + max(int(name.split(".")[1]) for name in held if name.startswith("layers."))
+        add_trained(self._bert.encoder.layer[-joined:], held)
+        self._held = held
+
+    def read(self, sentences: Sequence[tuple[str, str]], sure: float) -> list[list[Stated]]:
+        pairs = Pairs(self._tokenizer, sentences)
+        hidden = through(
+            self._bert.encoder.layer,
+            self._bert.embeddings(input_ids=pairs.ids, token_type_ids=pairs.types),
+            pairs.mask,
+        )
+        return [self._stated(hidden[at], pairs, at, sure) for at in range(len(sentences))]
+
+    def _stated(self, hidden: Tensor, pairs: Pairs, at: int, sure: float) -> list[Stated]:
+        odds = heads(self._held, hidden)
+        parts = pairs.parts[at]
+        tags, inside = tags_to_values(odds[0], sure)
+        values = [one for one in spans_of(tags, parts) if parts[one.start] == 1]
+        others = {
+            kind: spans_of(odds[number].argmax(-1).tolist(), parts)
+            for number, kind in enumerate(TYPES)
+            if number
+        }
+        found = []
+        for value in values:
+            slot, ended = slot_and_end(self._held, hidden, value)
+            told = {
+                kind: self._chosen(hidden, value, spans, kind, pairs, at)
+                for kind, spans in others.items()
+            }
+            found.append(
+                Stated(
+                    slot=SLOTS[int(slot.argmax())],
+                    value=pairs.words(at, value),
+                    who=told["who"] or "user",
+                    attr=told["attr"],
+                    when=told["when"],
+                    ended=bool(ended > 0),
+                    sure=max(inside[value.start : value.end]),
+                )
+            )
+        return found
+
+    def _chosen(
+        self, hidden: Tensor, value: Span, spans: Sequence[Span], kind: str, pairs: Pairs, at: int
+    ) -> str:
+        best = int(links(self._held, hidden, value, spans, kind).argmax())
+        return pairs.words(at, spans[best - 1]) if best else ""
+
+
+def heads(held: Mapping[str, Tensor], hidden: Tensor) -> Tensor:
+    """Return the odds of tags, `[4, tokens, 3]`, of hidden states `[tokens, 384]`."""
+    odds = hidden @ held["tags.weight"].T + held["tags.bias"]
+    return odds.reshape(len(hidden), len(TYPES), 3).transpose(0, 1)
+
+
+def slot_and_end(held: Mapping[str, Tensor], hidden: Tensor, value: Span) -> tuple[Tensor, Tensor]:
+    """Return the odds of each slot, `[45]`, and that the value has ended, for a span."""
+    import torch
+
+    seen = torch.cat([mean_of(hidden, value), hidden[0]])
+    inner = torch.nn.functional.gelu(seen @ held["kind.0.weight"].T + held["kind.0.bias"])
+    made = inner @ held["kind.1.weight"].T + held["kind.1.bias"]
+    return made[:-1], made[-1]
+
+
+def links(
+    held: Mapping[str, Tensor], hidden: Tensor, value: Span, spans: Sequence[Span], kind: str
+) -> Tensor:
+    """Return how much each span belongs to a value, `[1 + spans]`; first that none does."""
+    import torch
+
+    asking = mean_of(hidden, value) @ held[f"link.{kind}.value"]
+    none = asking @ held[f"link.{kind}.none"]
+    scores = [none]
+    for span in spans:
+        given = mean_of(hidden, span) @ held[f"link.{kind}.span"]
+        apart = max(span.start - value.end, value.start - span.end, 0)
+        scores.append(
+            asking @ given / given.numel() ** 0.5 - held[f"link.{kind}.apart"] * apart / 10
+        )
+    return torch.stack([score.reshape(()) for score in scores])

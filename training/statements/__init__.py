@@ -1,0 +1,1 @@
+"""Training what reads statements out of sentences. `README.md` says how."""

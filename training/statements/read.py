@@ -1,0 +1,254 @@
+"""Train the tagger that reads statements out of sentences.
+
+    python -m training.statements.read [--folds 5]      # with folds: only says how well it reads what it has not seen
+
+The upper layers of all-MiniLM-L6-v2 get an addition of low rank (Hu et al. 2021, "LoRA"), which is trained with the heads
+that `agentcl.statements.tagging` names. The rest stays as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import AutoModel, AutoTokenizer
+
+from agentcl.retrieval.conditions import through
+from agentcl.retrieval.encoders.local import bundled
+from agentcl.statements.tagging import (
+    SLOTS,
+    TYPES,
+    WEIGHTS,
+    Pairs,
+    StatementTagger,
+    heads,
+    links,
+    slot_and_end,
+)
+from training.statements.sentences import Labelled, Target, load, target, varied
+
+JOINED: Final = 4  # upper layers that are trained
+WIDTH: Final = 384
+RANK: Final = 24
+INNER: Final = 128
+BATCH: Final = 24
+CHUNK: Final = 20  # batches among which one is of about one length
+
+
+class _Added(nn.Module):
+    """A linear layer with an addition of low rank."""
+
+    def __init__(self, base: nn.Linear, up: Tensor, down: Tensor) -> None:
+        super().__init__()
+        self.base, self.up, self.down = base, up, down
+
+    def forward(self, given: Tensor) -> Tensor:
+        made: Tensor = self.base(given) + (given @ self.down.T) @ self.up.T
+        return made
+
+
+class Model:
+    """The encoder with what is trained of it, by the names under which it is written."""
+
+    def __init__(self) -> None:
+        folder = str(bundled())
+        self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        self.bert: Any = AutoModel.from_pretrained(folder, local_files_only=True)
+        self.bert.requires_grad_(False)
+        self.held: dict[str, Tensor] = {}
+        layers = self.bert.encoder.layer[-JOINED:]
+        for name, module in list(layers.named_modules()):
+            if isinstance(module, nn.Linear):
+                up = self._new(f"layers.{name}.up", module.out_features, RANK, scale=0.0)
+                down = self._new(f"layers.{name}.down", RANK, module.in_features, scale=0.02)
+                layers.get_submodule(name.rpartition(".")[0]).__setattr__(
+                    name.rpartition(".")[2], _Added(module, up, down)
+                )
+        self._new("tags.weight", 3 * len(TYPES), WIDTH, scale=0.02)
+        self._new("tags.bias", 3 * len(TYPES), scale=0.0)
+        self._new("kind.0.weight", INNER, 2 * WIDTH, scale=0.03)
+        self._new("kind.0.bias", INNER, scale=0.0)
+        self._new("kind.1.weight", len(SLOTS) + 1, INNER, scale=0.05)
+        self._new("kind.1.bias", len(SLOTS) + 1, scale=0.0)
+        for kind in TYPES[1:]:
+            self._new(f"link.{kind}.value", WIDTH, 64, scale=0.05)
+            self._new(f"link.{kind}.span", WIDTH, 64, scale=0.05)
+            self._new(f"link.{kind}.none", 64, scale=0.05)
+            self._new(f"link.{kind}.apart", 1, scale=0.0)
+
+    def _new(self, name: str, *shape: int, scale: float) -> Tensor:
+        made = nn.Parameter(scale * torch.randn(shape))
+        self.held[name] = made
+        return made
+
+    def hidden(self, pairs: Pairs) -> Tensor:
+        """Return the hidden states, `[pairs, tokens, 384]`."""
+        begun = self.bert.embeddings(input_ids=pairs.ids, token_type_ids=pairs.types)
+        return through(self.bert.encoder.layer, begun, pairs.mask)
+
+
+def loss_of(model: Model, hidden: Tensor, parts: Sequence[int | None], wanted: Target) -> Tensor:
+    """Return what is wrong with what is made of one sentence."""
+    seen = [at for at, part in enumerate(parts) if part is not None]
+    odds = heads(model.held, hidden)[:, seen].reshape(-1, 3)
+    tags = torch.tensor([[tags[at] for at in seen] for tags in wanted.tags]).reshape(-1)
+    total = functional.cross_entropy(odds, tags, reduction="sum") / 8
+    for value in wanted.values:
+        slot, ended = slot_and_end(model.held, hidden, value.span)
+        total = total + functional.cross_entropy(slot[None], torch.tensor([value.slot]))
+        total = total + functional.binary_cross_entropy_with_logits(
+            ended, torch.tensor(float(value.ended))
+        )
+        for kind, place in value.goes_with.items():
+            scores = links(model.held, hidden, value.span, wanted.spans[kind], kind)
+            total = total + functional.cross_entropy(scores[None], torch.tensor([place]))
+    return total
+
+
+def train(sentences: Sequence[Labelled], *, epochs: int, rate: float, seed: int) -> Model:
+    """Return the trained model; prints the loss."""
+    torch.manual_seed(seed)
+    rng = random.Random(seed)
+    model = Model()
+    model.bert.train()
+    added = [value for name, value in model.held.items() if name.startswith("layers.")]
+    new = [value for name, value in model.held.items() if not name.startswith("layers.")]
+    groups = [(rate, added), (2 * rate, new)]
+    optimiser = torch.optim.AdamW(
+        [{"params": some, "lr": own} for own, some in groups], weight_decay=0.01
+    )
+    plan = [batch for _ in range(epochs) for batch in _batches(sentences, rng)]
+    started, losses = time.monotonic(), list[float]()
+    for step, batch in enumerate(plan):
+        done = step / len(plan)
+        pace = min(1.0, (done + 1e-3) / 0.06) * max(0.02, 1 - done)
+        for group, (own, _) in zip(optimiser.param_groups, groups, strict=True):
+            group["lr"] = own * pace
+        some = [varied(one, rng) for one in batch]
+        pairs = Pairs(model.tokenizer, [(one.before, one.text) for one in some])
+        hidden = model.hidden(pairs)
+        each = [
+            loss_of(model, hidden[at], pairs.parts[at], target(one, pairs, at))
+            for at, one in enumerate(some)
+        ]
+        loss = torch.stack(each).mean()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_([*added, *new], 1.0)
+        optimiser.step()
+        optimiser.zero_grad()
+        losses.append(loss.item())
+        if (step + 1) % 50 == 0:
+            minutes = (time.monotonic() - started) / 60
+            lately = sum(losses[-50:]) / 50
+            print(f"step {step + 1} of {len(plan)}, {minutes:.1f} min: {lately:.3f}", flush=True)
+    return model
+
+
+def _batches(sentences: Sequence[Labelled], rng: random.Random) -> list[list[Labelled]]:
+    order = rng.sample(sentences, len(sentences))
+    made = []
+    for start in range(0, len(order), CHUNK * BATCH):
+        chunk = sorted(
+            order[start : start + CHUNK * BATCH], key=lambda one: len(one.before) + len(one.text)
+        )
+        made += [chunk[at : at + BATCH] for at in range(0, len(chunk), BATCH)]
+    rng.shuffle(made)
+    return made
+
+
+def save(model: Model, file: Path) -> None:
+    """Write what was trained, as half precision."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    save_file(
+        {name: value.detach().half().contiguous() for name, value in model.held.items()}, file
+    )
+
+
+def measured(tagger: StatementTagger, sentences: Sequence[Labelled], sure: float) -> Counter[str]:
+    """Return how many values are found, and of these how many have the right slot, owner and end."""
+    told: Counter[str] = Counter()
+    found = tagger.read([(one.before, one.text) for one in sentences], sure=sure)
+    for one, given in zip(sentences, found, strict=True):
+        wanted = list({said.value: said for said in one.says}.values())
+        told["wanted"] += len(wanted)
+        told["given"] += len(given)
+        for said in wanted:
+            like = max(given, key=lambda other: _likeness(said.value, other.value), default=None)
+            if like is None or _likeness(said.value, like.value) < 0.5:
+                continue
+            told["found"] += 1
+            told["same words"] += like.value == said.value
+            told["slot"] += like.slot == said.slot
+            told["who"] += _bare(like.who) == _bare(said.who)
+            told["ended"] += like.ended == said.ended
+            told["when"] += like.when == said.when
+    return told
+
+
+def _bare(who: str) -> str:
+    return who.lower().removeprefix("my ")
+
+
+def _likeness(one: str, other: str) -> float:
+    words = Counter(one.lower().split()), Counter(other.lower().split())
+    return 2 * (words[0] & words[1]).total() / (words[0].total() + words[1].total())
+
+
+def report(told: Counter[str]) -> str:
+    """Return a line of shares in percent."""
+    found = told["found"]
+    f1 = 200 * found / max(1, told["wanted"] + told["given"])
+    shares = ", ".join(
+        f"{name} {100 * told[name] / max(1, found):.0f}"
+        for name in ("same words", "slot", "who", "ended", "when")
+    )
+    return (
+        f"found {100 * found / max(1, told['wanted']):.1f} of {told['wanted']}, "
+        f"right {100 * found / max(1, told['given']):.1f} of {told['given']}, F1 {f1:.1f}; of these {shares}"
+    )
+
+
+def main() -> None:
+    """Train and write, or measure."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--out", type=Path, default=WEIGHTS)
+    parser.add_argument("--epochs", type=int, default=14)
+    parser.add_argument("--rate", type=float, default=8e-4)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--folds", type=int, help="leave so many parts out in turns, and measure on them"
+    )
+    parser.add_argument("--only", type=int, help="only the first so many folds")
+    asked = parser.parse_args()
+    sentences = load()
+    stating = sum(bool(one.says) for one in sentences)
+    print(f"{len(sentences)} sentences, {stating} of which state something", flush=True)
+    if not asked.folds:
+        save(train(sentences, epochs=asked.epochs, rate=asked.rate, seed=asked.seed), asked.out)
+        print(f"written to {asked.out}")
+        return
+    order = random.Random(1).sample(sentences, len(sentences))
+    told = {sure: Counter[str]() for sure in (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)}
+    for fold in range(asked.only or asked.folds):
+        kept = [one for at, one in enumerate(order) if at % asked.folds != fold]
+        model = train(kept, epochs=asked.epochs, rate=asked.rate, seed=asked.seed)
+        file = asked.out.with_suffix(".fold")
+        save(model, file)
+        for sure, counts in told.items():
+            counts.update(measured(StatementTagger(file), order[fold :: asked.folds], sure))
+        file.unlink()
+        for sure, counts in told.items():
+            print(f"fold {fold}, sure {sure}: {report(counts)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
