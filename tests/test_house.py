@@ -35,6 +35,7 @@ ARROWS: Final[Mapping[str, str]] = {
     "bench": "agents envs errors guidance jobs lessons memory models process retrieval statements store text",
     "mcp": "errors lessons memory store text",
     "wire": "errors guidance jobs lessons memory models retrieval statements store text",
+    "client": "errors guidance lessons memory models retrieval statements store text wire",
     "server": "errors jobs lessons mcp memory models retrieval statements store text wire",
     "cli": "agents bench envs errors files guidance jobs lessons mcp memory models process retrieval server statements store text",
     "testing": "agents envs errors files guidance jobs lessons memory models process retrieval statements store text",

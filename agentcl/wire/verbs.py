@@ -216,7 +216,13 @@ class Verb:
     def hints(self) -> Mapping[str, Any]:
         """What may be sent, by name."""
         own = {one.name: one.hint for one in self.parameters}
-        return own if self.scope is None else {**own, **dict.fromkeys(SCOPE_FIELDS, self.scope)}
+        return {**dict.fromkeys(SCOPE_FIELDS, self.scope or str), **own}
+
+    @cached_property
+    def binds(self) -> tuple[str, ...]:
+        """Fields of a scope that may be sent although the verb takes none: they bind the handle that it works on."""
+        own = {one.name for one in self.parameters}
+        return () if self.scope else tuple(name for name in SCOPE_FIELDS if name not in own)
 
     @cached_property
     def callbacks(self) -> frozenset[str]:
