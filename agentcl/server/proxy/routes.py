@@ -76,7 +76,7 @@ def add_to(app: FastAPI, parts: Parts) -> None:
         found = exchanges.get(id, access)
         if wait:
             await _over(found.ended, wait)
-        return await run_in_threadpool(told, found, access.memory)
+        return await run_in_threadpool(told, found, access.narrowed(found.scope).memory)
 
     @router.api_route("/v1/{path:path}", methods=_METHODS, include_in_schema=False)
     async def other(request: Request, path: str) -> Response:
