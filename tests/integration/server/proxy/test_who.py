@@ -45,7 +45,7 @@ def test_a_request_tells_whose_it_is(
 
 def test_headers_go_before_fields_and_may_be_of_any_letters(memory: Memory) -> None:
     with proxied(memory, Upstream([completion()])) as client:
-        headers = {"x-agentcl-user": "Zoë ☃".encode(), "x-agentcl-session": b"chat 1"}
+        headers = {b"x-agentcl-user": "Zoë ☃".encode(), b"x-agentcl-session": b"chat 1"}
         answer = client.post("/v1/chat/completions", json={**ASK, "user": "bob"}, headers=headers)
         told = over(client, answer)
         other = client.post(
