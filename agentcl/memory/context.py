@@ -18,7 +18,7 @@ from agentcl.memory.opened import Opened
 from agentcl.memory.remembering import home_of
 from agentcl.memory.showing import BEGINNING, Kind, Session, Shown
 from agentcl.retrieval.framing import ROLES, cut_entry, day_of, entry_of, named
-from agentcl.retrieval.recall import Hit
+from agentcl.retrieval.recall import Hit, ScorePart
 from agentcl.statements.slots import USER, subject_key, value_key
 from agentcl.store.checks import check_count
 from agentcl.store.conversations import SORTS, Statement
@@ -118,6 +118,7 @@ class _Item:
     about: str = ""  # what stands in brackets behind the number
     at: datetime | None = None  # when it was said or recorded
     is_past: bool = False
+    parts: tuple[ScorePart, ...] = ()  # of the score of a text that was found
 
 
 class _Look:
@@ -266,7 +267,7 @@ class _Look:
         else:
             about = ", ".join(filter(None, (about, *self._ended_in(hit))))
         kind: Kind = "turn" if hit.said_at else "document"
-        return [_Item(hit.document_id, kind, hit.text, score, about, at, is_past)]
+        return [_Item(hit.document_id, kind, hit.text, score, about, at, is_past, hit.parts)]
 
     def _ended_in(self, hit: Hit) -> list[str]:
         """Return which values that a text says hold no longer, each with its end."""
@@ -341,7 +342,9 @@ class _Block:
         self._ids.add(item.id)
         self._texts.add(item.text.strip())
         id = item.id.removesuffix(_ENDED)
-        self.shown.append(Shown(len(self.shown) + 1, id, item.kind, item.text, item.is_past))
+        number = len(self.shown) + 1
+        shown = Shown(number, id, item.kind, item.text, item.is_past, item.score, item.parts)
+        self.shown.append(shown)
         return True
 
     def _line(self, item: _Item) -> str:

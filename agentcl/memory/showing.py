@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from agentcl.errors import StoreCorrupt
 from agentcl.retrieval.framing import HEAD
+from agentcl.retrieval.recall import ScorePart
 from agentcl.store.base import Store
 from agentcl.store.conversations import Statement
 from agentcl.store.records import Scope, ScopeView
@@ -30,6 +31,8 @@ class Shown:
     kind: Kind
     text: str
     is_past: bool = False  # it held, and does no longer
+    score: float = 1.0  # when it was found, of that question's best
+    parts: tuple[ScorePart, ...] = ()  # what each ranking had to say of a text; none of a statement
 
 
 @dataclass(slots=True)

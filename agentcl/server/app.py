@@ -73,4 +73,5 @@ def create_app(
 
 
 def _tell(request: Request, error: Exception) -> Response:
-    return problem_of(error, request=request.scope.get("agentcl.request", ""))
+    scope = request.scope
+    return problem_of(error, request=scope.get("agentcl.request", ""), path=scope["path"])
