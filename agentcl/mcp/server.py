@@ -44,7 +44,7 @@ _Name = Annotated[str, Field(description="An id, or the uri of a document.")]
 
 
 def memory_server(tools: Tools) -> MCPServer[Any]:
-    """Return a server of eight tools, the documents as resources, and a prompt.
+    """Return a server of eight tools, the documents and the profile as resources, and a prompt.
 
     Args:
         tools: over the memory; close them when the server has ended.
@@ -135,6 +135,19 @@ def _told(tool: Callable[P, T]) -> Callable[P, T]:
             raise ToolError(f"{type(error).__name__}: {error}") from error
 
     return call
+
+
+def _read(resource: Callable[P, T]) -> Callable[P, T]:
+    """Make our errors ones of a resource that cannot be read."""
+
+    @wraps(resource)
+    def read(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return resource(*args, **kwargs)
+        except AgentclError as error:
+            raise ResourceError(str(error)) from error
+
+    return read
 
 
 def _add_reading(server: MCPServer[Any], tools: Tools) -> None:
@@ -292,22 +305,36 @@ def _add_tasks(server: MCPServer[Any], tools: Tools) -> None:
 
 def _add_resources(server: MCPServer[Any], tools: Tools) -> None:
     @server.resource(
+        "agentcl://profile",
+        name="profile",
+        title="What holds of the user",
+        description="Instructions, preferences and facts that hold now, as far as conversations were read for them.",
+        mime_type="text/plain",
+    )
+    @_read
+    def profile() -> str:
+        return tools.profile()
+
+    @server.resource(
         "agentcl://documents/{id}",
         name="document",
         title="A remembered document",
         mime_type="text/plain",
     )
+    @_read
     def document(id: str) -> str:
         """Return the whole text of a document, by its id."""
-        try:
-            return tools.whole(id)
-        except AgentclError as error:
-            raise ResourceError(str(error)) from error
+        return tools.whole(id)
 
     @server.prompt(title="What do you remember?")
-    def what_do_you_remember(about: str) -> str:
-        """Ask for what is remembered about something, with its sources."""
+    def what_do_you_remember(about: str = "") -> str:
+        """Ask for what is remembered, of the user or about something, with its sources."""
+        if about:
+            return (
+                f"Use recall to find what you remember about this: {about}\n"
+                "Say what you found, and name the source of each point. If nothing fits, say so."
+            )
         return (
-            f"Use recall to find what you remember about this: {about}\n"
-            "Say what you found, and name the source of each point. If nothing fits, say so."
+            f"{tools.profile()}\n\nSay in a few sentences what you remember of me, and use recall for what we did "
+            "lately. Name the source of each point. If nothing is there, say so."
         )

@@ -28,6 +28,7 @@ _LIMIT: Final = 8  # passages of a recall
 _LESSON_TOKENS: Final = 400
 _MOST_OPEN: Final = 200  # tasks under way of one scope; the oldest is then kept as interrupted
 _ROOM: Final = 4  # characters a token, by which a text is cut
+_NOTHING_HELD: Final = "Nothing is known of the user."
 _VERSIONS: Final = 10  # of a record's history that are told
 _FORM: Final = "write it as: When SITUATION, do ACTION. Or: When SITUATION, avoid ACTION."
 
@@ -166,6 +167,10 @@ class Tools:
         if not isinstance(record, Document | Passage):
             raise InvalidInput(f"{name!r} is a {record.kind}, and no text")
         return record.text
+
+    def profile(self) -> str:
+        """Return what holds of the user, as a block of text that says what it is. `Memory.profile` says more."""
+        return self._for("read").profile(budget_tokens=BUDGET_TOKENS).text or _NOTHING_HELD
 
     def update(
         self,

@@ -48,7 +48,7 @@ def test_a_handle_tells_its_scope(memory: Memory) -> None:
     assert memory.scope == {}
     ada = memory.scoped(tenant="acme").scoped(user="ada")
     assert ada.scope == {"tenant": "acme", "user": "ada"}
-    ada.scope.clear()
+    ada.scope["user"] = "bob"
     assert ada.scope == {"tenant": "acme", "user": "ada"}
 
 
