@@ -135,6 +135,18 @@ def test_the_profile_is_a_resource_and_a_question(tmp_path: Path) -> None:
     asyncio.run(asyncio.wait_for(work(), 120))
 
 
+def test_a_client_of_another_memory_server_finds_its_tools(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with Client(started(tmp_path / "m", "--compat", "mem0")) as client:
+            added = value(await client.call_tool("add_memories", {"text": "Ada drinks tea."}))
+            assert added["results"][0]["event"] == "ADD"
+        async with Client(started(tmp_path / "m", "--compat", "reference")) as client:
+            found = value(await client.call_tool("search_nodes", {"query": "who drinks tea"}))
+            assert found["entities"][0]["observations"] == ["Ada drinks tea."]
+
+    asyncio.run(asyncio.wait_for(work(), 120))
+
+
 def test_many_editors_share_one_folder(tmp_path: Path) -> None:
     texts = asyncio.run(asyncio.wait_for(_crowd(tmp_path / "m", 4), 240))
     with Memory(tmp_path / "m") as memory:
