@@ -48,6 +48,7 @@ _COMMANDS: Final = {  # where each is, and the first line of its help
         "Look at what is said to hold, and decide about it.",
     ),
     "stats": ("agentcl.cli.store:stats", "Print how much is stored."),
+    "tidy": ("agentcl.cli.statements:tidy", "Put statements in order; nothing said is lost."),
     "trust": (
         "agentcl.cli.trust:trust",
         "Confirm what a folder names: an encoder, a server, a path.",

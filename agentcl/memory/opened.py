@@ -48,6 +48,7 @@ from agentcl.text.saving import make_folder
 if TYPE_CHECKING:
     from agentcl.jobs.runner import Kind
     from agentcl.statements.reading import Digester
+    from agentcl.statements.summarising import Summariser
 
 logger = logging.getLogger(__name__)
 R = TypeVar("R", bound=Record)
@@ -98,9 +99,11 @@ class Opened:
         self.clock = clock
         self.graph_settings = graph or GraphSettings()
         self.lock = threading.RLock()
-        # Who does jobs: extractors with how many passages each reads at once, digesters, and further kinds; by name.
+        # Who does jobs: extractors with how many passages each reads at once, digesters, summarisers, and further
+        # kinds; by name.
         self.extractors: dict[str, tuple[Extractor, int]] = {}
         self.digesters: dict[str, Digester] = {}
+        self.summarisers: dict[str, Summariser] = {}
         self.kinds: dict[str, Kind] = {}
         self._encoder = None if isinstance(encoder, str | None) else encoder
         self._spec: EncoderSpec | None = None

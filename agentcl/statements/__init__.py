@@ -8,13 +8,16 @@ if TYPE_CHECKING:
     from agentcl.statements.currency import Span, contradictions, settle
     from agentcl.statements.dates import Mention, mentions, resolve
     from agentcl.statements.model_digester import ModelDigester
+    from agentcl.statements.model_summariser import ModelSummariser
     from agentcl.statements.reading import Assertion, Digested, Digester, Wish
     from agentcl.statements.rules import RuleDigester
     from agentcl.statements.slots import slot_of
+    from agentcl.statements.strengths import strength
+    from agentcl.statements.summarising import Gist, Summariser
 
 __all__ = [
-    "Assertion", "Digested", "Digester", "Mention", "ModelDigester", "RuleDigester", "Span", "Wish", "contradictions", "mentions",
-    "resolve", "settle", "slot_of",
+    "Assertion", "Digested", "Digester", "Gist", "Mention", "ModelDigester", "ModelSummariser", "RuleDigester", "Span", "Summariser",
+    "Wish", "contradictions", "mentions", "resolve", "settle", "slot_of", "strength",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:
@@ -22,7 +25,10 @@ if not TYPE_CHECKING:
         "currency": "Span contradictions settle",
         "dates": "Mention mentions resolve",
         "model_digester": "ModelDigester",
+        "model_summariser": "ModelSummariser",
         "reading": "Assertion Digested Digester Wish",
         "rules": "RuleDigester",
         "slots": "slot_of",
+        "strengths": "strength",
+        "summarising": "Gist Summariser",
     })  # fmt: skip

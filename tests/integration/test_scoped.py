@@ -201,7 +201,7 @@ NEEDS: dict[str, dict[str, tuple[Any, ...]]] = {
         "report": ("id", "a", True),
     },
     "statements": {
-        "add": ("user", "home", "Gent"), "digest": (RuleDigester(),), "list": (), "get": ("id",),
+        "add": ("user", "home", "Gent"), "digest": (RuleDigester(),), "tidy": (), "summaries": (), "list": (), "get": ("id",),
         "history": ("user / home",), "why": ("id",), "search": ("words",), "contradictions": (),
         "proposals": (), "accept": ("id",), "refuse": ("id",), "undo": ("id",), "settle": (),
     },
