@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from agentcl.memory.jobs import Jobs
     from agentcl.memory.lessons import Lessons
     from agentcl.memory.memory import UNCHANGED, Memory
+    from agentcl.memory.paging import Page
     from agentcl.memory.remembering import Remembered
     from agentcl.memory.settings import Setting
     from agentcl.memory.showing import Shown
@@ -58,6 +59,7 @@ __all__ = [
     "ModelExtractor",
     "Near",
     "Node",
+    "Page",
     "Problem",
     "Receipt",
     "Recognition",
@@ -90,6 +92,7 @@ if not TYPE_CHECKING:
         "jobs": "Jobs",
         "lessons": "Lessons",
         "memory": "UNCHANGED Memory",
+        "paging": "Page",
         "remembering": "Remembered",
         "settings": "Setting",
         "showing": "Shown",
