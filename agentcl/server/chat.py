@@ -23,6 +23,7 @@ _SHOWN: Final = 240  # characters of a text in a list
 _LOOK_S: Final = 3.0  # for an endpoint to name its models
 _MOST: Final = 200  # records of a page
 _KEPT: Final = 50  # fingerprints
+_COUNTED: Final = ("document", "conversation", "statement", "guidance")
 _DATED: Final = ("document", "turn", "statement", "episode")
 _TOLD: Final = (
     "title",
@@ -49,7 +50,9 @@ def add_to(app: FastAPI, parts: Parts) -> None:
             "version": version("agentcl"),
             "scope": dict(access.scope),
             "rights": sorted(access.rights),
-            "records": dict(stats.records),
+            "records": {
+                kind: access.memory.store.page(kind=kind, limit=1).total for kind in _COUNTED
+            },
             "began": _began(access.memory),
             "encoder": "" if stats.encoder is None else stats.encoder.name,
             "has_model": bool(parts.settings.upstream),

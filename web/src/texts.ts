@@ -106,7 +106,7 @@ export const t = {
     lexical: "spelling",
     no: (rank: number): string => `no. ${rank}`,
     stated: "It holds, and speaks of what you asked.",
-    asBefore: (count: number): string => `${count} shown as before`,
+    others: (count: number): string => `${count} more in the block`,
     profile: "It holds of you. That stands at the beginning of each block.",
     earlier: "It was found for an earlier message of this conversation, and stays in its place.",
     chain: "Chain through the graph",

@@ -42,7 +42,7 @@ export function places(count: number, edges: readonly (readonly [number, number,
       const long = Math.max(1, Math.hypot(move.x, move.y));
       const here = found[at]!;
       here.x = Math.max(70, Math.min(width - 70, here.x + (move.x / long) * Math.min(long, heat)));
-      here.y = Math.max(34, Math.min(height - 34, here.y + (move.y / long) * Math.min(long, heat)));
+      here.y = Math.max(34, Math.min(height - 62, here.y + (move.y / long) * Math.min(long, heat)));
     }
   }
   return found;

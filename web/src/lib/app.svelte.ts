@@ -15,6 +15,7 @@ class App {
   part = $state("search"); // of the memory's view
   id = $state(""); // of what is open
   about = $state<About | null>(null);
+  isFixed = $state(false); // a key, or the server, opens one user's memory
   needsKey = $state(false);
   problem = $state("");
   user = $state(localStorage.getItem(USER) ?? "me");
@@ -28,7 +29,7 @@ class App {
 
   // Whose memory is read: what a key opens stands, and may be narrowed to a user.
   get scope(): Scope {
-    return this.about?.scope.user ? {} : { user: this.user };
+    return this.isFixed ? {} : { user: this.user };
   }
 
   get moment(): string | undefined {
@@ -51,21 +52,14 @@ class App {
 
   async look(): Promise<void> {
     try {
-      this.about = await read<About>("/v1/page/about", {}, { user: this.about?.scope.user ? undefined : this.user });
+      const bare = await read<About>("/v1/page/about", {});
+      this.isFixed = Boolean(bare.scope.user);
+      if (this.isFixed) this.user = bare.scope.user!;
+      this.about = this.isFixed || !this.user ? bare : await read<About>("/v1/page/about", {}, this.scope);
       this.needsKey = false;
       this.problem = "";
-      this.model = this.about.models[0] ?? "";
-      if (this.about.scope.user) this.user = this.about.scope.user;
+      this.model ||= this.about.models[0] ?? "";
     } catch (error) {
-      if (error instanceof Problem && error.status === 403) {
-        this.user = ""; // the key opens another user's memory: ask without naming one
-        if (!this.about) this.about = await read<About>("/v1/page/about", {}).catch(() => null);
-        if (this.about) {
-          this.user = this.about.scope.user ?? "";
-          this.model = this.about.models[0] ?? "";
-          return;
-        }
-      }
       if (error instanceof Problem && error.status === 401) {
         this.needsKey = true;
         this.problem = heldKey() ? t.key.wrong : "";

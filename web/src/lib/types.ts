@@ -158,6 +158,7 @@ export interface Near {
   passages: [string, string][];
   facts: [string, string, string, string][];
   phrases: [string, number][];
+  named: [string, string][]; // the id of a passage, and a phrase that it names
 }
 
 export interface Receipt {
