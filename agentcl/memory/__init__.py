@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from agentcl.memory.lessons import Lessons
     from agentcl.memory.memory import UNCHANGED, Memory
     from agentcl.memory.merging import Edit
+    from agentcl.memory.paging import Page
     from agentcl.memory.remembering import Remembered
     from agentcl.memory.settings import Setting
     from agentcl.memory.showing import Shown
@@ -63,6 +64,7 @@ __all__ = [
     "ModelExtractor",
     "Near",
     "Node",
+    "Page",
     "Problem",
     "Receipt",
     "Recognition",
@@ -98,6 +100,7 @@ if not TYPE_CHECKING:
         "lessons": "Lessons",
         "memory": "UNCHANGED Memory",
         "merging": "Edit",
+        "paging": "Page",
         "remembering": "Remembered",
         "settings": "Setting",
         "showing": "Shown",

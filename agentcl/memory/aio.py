@@ -164,6 +164,7 @@ class AsyncStorage(_Awaited[Storage]):
     snapshot = _awaitable(Storage.snapshot)
     reembed = _awaitable(Storage.reembed)
     passages = _awaitable(Storage.passages)
+    page = _awaitable(Storage.page)
     credit = _awaitable(Storage.credit)
     counters = _awaitable(Storage.counters)
 

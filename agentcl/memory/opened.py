@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 from agentcl.errors import EncoderMismatch, EraseIncomplete, StoreBusy, StoreUnavailable
 from agentcl.memory.aligning import Transcripts
 from agentcl.memory.documents import encode
+from agentcl.memory.paging import Listings
 from agentcl.memory.settings import Setting, resolve
 from agentcl.memory.showing import Contexts
 from agentcl.memory.trusted import confirm, confirmed_encoder
@@ -112,6 +113,7 @@ class Opened:
         self._queries: OrderedDict[str, bytes] = OrderedDict()
         self.transcripts = Transcripts()
         self.contexts = Contexts()
+        self.listings = Listings()
         if not read_only:
             _make_folder(self.path)
         self.journal = open_store(

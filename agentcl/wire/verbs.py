@@ -70,7 +70,11 @@ _RIGHTS: Final[Mapping[str, Mapping[Right, str]]] = {
         "read": "list get why matching why_not changed changes changed_by_rollback",
         "learn": "add reflect retire restore report rollback adopt",
     },
-    "store": {"read": "stats examine passages counters", "write": "reembed", "learn": "credit"},
+    "store": {
+        "read": "stats examine passages page counters",
+        "write": "reembed",
+        "learn": "credit",
+    },
     "jobs": {"read": "list get is_cut_off price", "write": "enqueue cancel retry run run_all"},
 }
 _HANDLE: Final = "it makes a handle in this process; over HTTP each request names its scope"

@@ -43,6 +43,7 @@ class Exchange:
         state: "open" while the answer passes; then "done", "left" if the client went away, "broken" if the model did.
         status: of the answer, as HTTP has it; 0 before there is one.
         shown: what the block in the prompt shows.
+        text: the block, as it stands in the prompt.
         tokens: of the block.
         is_new: whether the block began anew.
         kept: the share of the prompt with which the session's last one began; None if that is not known.
@@ -64,6 +65,7 @@ class Exchange:
     state: State = "open"
     status: int = 0
     shown: tuple[Shown, ...] = ()
+    text: str = field(default="", repr=False)
     tokens: int = 0
     is_new: bool = False
     kept: float | None = None
@@ -108,6 +110,8 @@ def told(exchange: Exchange, memory: Memory) -> dict[str, Any]:
         exchange: the exchange.
         memory: with the scope of who asks.
     """
+    shown = [_shown(one, memory) for one in exchange.shown]
+    is_gone = any(one["is_gone"] for one in shown)
     return {
         "id": exchange.id,
         "at": exchange.at.isoformat(timespec="milliseconds"),
@@ -116,7 +120,8 @@ def told(exchange: Exchange, memory: Memory) -> dict[str, Any]:
         "memory": exchange.memory,
         "state": exchange.state,
         "status": exchange.status,
-        "shown": [_shown(one, memory) for one in exchange.shown],
+        "shown": shown,
+        "text": "" if is_gone else exchange.text,
         "tokens": exchange.tokens,
         "is_new": exchange.is_new,
         "kept": exchange.kept,

@@ -139,7 +139,7 @@ class Preparation:
             if found.text:
                 interface.insert(body, found)
                 outgoing.body = body.bytes()
-            exchange.shown, exchange.tokens = found.shown, found.tokens
+            exchange.shown, exchange.text, exchange.tokens = found.shown, found.text, found.tokens
             exchange.is_new, exchange.warning = found.is_new, found.warning
         if not values.get("previous_response_id"):
             exchange.kept = self._prompts.kept(key, interface.prompt(body))
