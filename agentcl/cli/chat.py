@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -146,7 +147,7 @@ class Talk:
 
 def _lines() -> Iterator[str]:
     """Yield what is typed, line by line, until the end of the input."""
-    stream = click.get_text_stream("stdin")
+    stream = sys.stdin
     is_terminal = stream.isatty()
     while True:
         if is_terminal:

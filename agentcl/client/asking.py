@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar, cast
 
-from agentcl.client.link import Link
+from agentcl.client.link import HttpLink
 from agentcl.errors import InvalidInput
 from agentcl.memory.bound import Bound
 from agentcl.memory.memory import Unchanged
@@ -38,7 +38,7 @@ class Remote:
         bound: fields of a scope that every call names by itself.
     """
 
-    link: Link
+    link: HttpLink
     bound: Bound
     room = ""
 

@@ -14,7 +14,7 @@ from typing import Any, Final, NoReturn, Self, Unpack
 
 from agentcl.client.asking import Remote, ask, remote
 from agentcl.client.episode import RemoteEpisode
-from agentcl.client.link import Link
+from agentcl.client.link import HttpLink
 from agentcl.memory.bound import UNBOUND
 from agentcl.memory.conversations import Conversations
 from agentcl.memory.documents import Draft, Duplicates
@@ -207,7 +207,7 @@ class Client(Remote):
         timeout_s: float = _TIMEOUT_S,
         tries: int = _TRIES,
     ) -> None:
-        super().__init__(Link(url, key=key, timeout_s=timeout_s, tries=tries), UNBOUND)
+        super().__init__(HttpLink(url, key=key, timeout_s=timeout_s, tries=tries), UNBOUND)
         self._owns = True
 
     def scoped(self, **scope: Unpack[WriteScope]) -> Client:

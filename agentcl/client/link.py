@@ -36,7 +36,7 @@ _TITLES: Final[Mapping[str, type[AgentclError]]] = {
 }
 
 
-class Link:
+class HttpLink:
     """A connection that is kept open. Safe for threads.
 
     Args:

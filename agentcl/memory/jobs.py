@@ -142,6 +142,11 @@ class Jobs:
         return {name: extractor for name, (extractor, _) in self._opened.extractors.items()}
 
     @property
+    def summarisers(self) -> Mapping[str, Summariser]:
+        """The summarisers that were handed over, by name."""
+        return dict(self._opened.summarisers)
+
+    @property
     def digesters(self) -> Mapping[str, Digester]:
         """The digesters that were handed over, by name."""
         return dict(self._opened.digesters)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from secrets import token_hex
 from socket import socket
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from agentcl.errors import AgentclError, InvalidInput, needs
 from agentcl.models.base import ChatModel, Message, Role, Sampling
@@ -98,7 +98,7 @@ def _text(content: object) -> str:
     if isinstance(content, Sequence) and not isinstance(content, str):
         parts = (one.get("text") for one in content if isinstance(one, Mapping))
         return "\n".join(part for part in parts if isinstance(part, str))
-    return cast("str", content) if isinstance(content, str) else ""
+    return content if isinstance(content, str) else ""
 
 
 def _events(pieces: Iterator[str], name: str) -> Iterator[str]:

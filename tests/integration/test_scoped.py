@@ -206,7 +206,7 @@ NEEDS: dict[str, dict[str, tuple[Any, ...]]] = {
         "proposals": (), "accept": ("id",), "refuse": ("id",), "undo": ("id",), "settle": (),
     },
     "store": {
-        "stats": (), "export": ("x.jsonl",), "import_": ("x.jsonl",), "passages": ("id",), "credit": ("id",),
+        "stats": (), "export": ("x.jsonl",), "import_": ("x.jsonl",), "passages": ("id",), "credit": ("id",), "page": (),
         "counters": ("id",),
     },
     "jobs": {"list": (), "price": ("extract", {}), "enqueue": ("extract", {})},
