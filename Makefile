@@ -7,7 +7,7 @@ MODEL ?= qwen2.5-coder-1.5b
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 # The other benchmarks need data, and `pip install -e '.[bench]'`; see docs/results/index.md.
-.PHONY: demo demo-real demo-memory test test-vllm test-domains check docs bench model clean
+.PHONY: demo demo-real demo-memory test test-vllm test-npm test-domains check docs bench model clean
 .NOTPARALLEL:
 
 demo: .venv/.base
@@ -26,6 +26,11 @@ test: .venv/.full
 # Real vLLM on the CPU in an environment of its own.
 test-vllm: .venv/.full $(if $(filter $(CURDIR)/%,$(VLLM_PYTHON)),.venv/vllm/.done)
 	VLLM_PYTHON=$(VLLM_PYTHON) $(BIN)/python -m pytest tests/vllm
+
+# The clients of OpenAI's interface that node has, against the proxy.
+test-npm: .venv/.full
+	npm ci --prefix tests/node
+	$(BIN)/python -m pytest tests/integration/server/proxy/test_node.py
 
 # Worlds with engines of their own, in an environment of their own; ScienceWorld also needs a Java, and
 # TAU_BENCH=... names a checkout of tau-bench. What cannot be had is skipped.

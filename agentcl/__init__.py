@@ -1,7 +1,7 @@
 """A memory that learns, beside a frozen language model.
 
 `Memory` keeps documents, facts, episodes and lessons in a folder and finds them again. `AsyncMemory` is its
-twin for asyncio. `Agent` plays with a frozen model and learns into a memory.
+twin for asyncio, and `Client` for one that `agentcl serve` serves. `Agent` plays with a frozen model and learns into a memory.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from agentcl.errors import (
+    AccessDenied,
     AgentclError,
     BaselineFailed,
     ConfigError,
@@ -31,6 +32,7 @@ from agentcl.errors import (
     RequestRefused,
     SchemaTooNew,
     SchemaViolation,
+    ServerUnavailable,
     StorageFull,
     StoreBusy,
     StoreCorrupt,
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
         Tool,
         ToolAgent,
     )
+    from agentcl.client import Client
     from agentcl.envs import Domain, Environment, Task, open_domain
     from agentcl.guidance import Pamphlet, Standing
     from agentcl.lessons import Lesson
@@ -102,15 +105,15 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
-    "ANY", "UNCHANGED", "Agent", "AgentclError", "AsyncMemory", "BaselineFailed", "Budget",
-    "ChatModel", "ConfigError", "Counters", "Document", "Domain", "Draft", "Duplicate", "Encoder",
+    "ANY", "UNCHANGED", "AccessDenied", "Agent", "AgentclError", "AsyncMemory", "BaselineFailed", "Budget",
+    "ChatModel", "Client", "ConfigError", "Counters", "Document", "Domain", "Draft", "Duplicate", "Encoder",
     "EncoderMismatch", "EncoderUnavailable", "Environment", "EnvironmentFailed", "Episode", "EpisodeRecall",
     "EpisodeRecorder", "EraseIncomplete", "Extraction", "Fact", "GraphSettings", "Hit", "Index",
     "InvalidInput", "Lesson", "LoadError", "LocalChat", "Memory", "MemoryClosed", "Message",
     "MissingExtra", "MissingPeer", "ModelChanged", "ModelExtractor", "ModelUnavailable",
     "NoAnswer", "NotEquipped", "NotFound", "NotTrusted", "OpenAIChat", "OutcomeTeacher", "Pamphlet", "Passage", "Recall", "Receipt", "Record", "RequestRefused",
     "Retriever", "Sampling", "SchemaTooNew", "SchemaViolation", "Scope", "ScriptedModel",
-    "Standing", "Stats", "Step", "StorageFull", "StoreBusy", "StoreCorrupt", "StoreReadOnly",
+    "ServerUnavailable", "Standing", "Stats", "Step", "StorageFull", "StoreBusy", "StoreCorrupt", "StoreReadOnly",
     "StoreUnavailable", "Student", "Supervisor", "Task", "Teacher", "Tool", "ToolAgent", "TransferError", "Usage",
     "Version", "VersionConflict", "__version__", "open_domain", "open_encoder", "open_model", "open_reference",
 ]  # fmt: skip
@@ -145,6 +148,7 @@ if not TYPE_CHECKING:
         __name__,
         {
             "agents": "Agent Budget OutcomeTeacher Student Supervisor Teacher Tool ToolAgent",
+            "client": "Client",
             "envs": "Domain Environment Task open_domain",
             "guidance": "Pamphlet Standing",
             "lessons": "Lesson",

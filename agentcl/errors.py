@@ -13,6 +13,8 @@ AgentclError
 ├── LoadError             a file that cannot be read as documents
 ├── TransferError         an export that cannot be imported
 ├── MemoryClosed          a verb on a memory after `close()`
+├── AccessDenied          a server's key is missing or unknown, or does not open what was asked for
+├── ServerUnavailable     a server of a memory cannot be reached, or failed; names its address
 ├── ModelUnavailable      a language model cannot be asked; names the endpoint and the remedy
 │   └── RequestRefused    it can, but it refuses this request
 ├── ModelChanged          a frozen model is not the one that it was
@@ -84,6 +86,14 @@ class TransferError(AgentclError):
 
 class MemoryClosed(AgentclError):
     """A verb was called after `close()`."""
+
+
+class AccessDenied(AgentclError):
+    """A server asks for a key, or this one does not open what was asked for."""
+
+
+class ServerUnavailable(AgentclError):
+    """A server of a memory cannot be reached, takes too long, or failed."""
 
 
 class ModelUnavailable(AgentclError):

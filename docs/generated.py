@@ -20,7 +20,7 @@ import click
 ROOT: Final = Path(__file__).resolve().parent.parent
 ROOMS: Final = (
     "memory", "store", "retrieval", "statements", "guidance", "agents", "models", "envs", "bench", "files", "jobs", "mcp",
-    "server", "testing", "errors",
+    "server", "client", "testing", "errors",
 )  # fmt: skip
 _SHARED: Final = (
     "all_scopes", "tenant", "user", "agent", "session", "path", "encoder", "index", "as_json",

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ import httpx
 
 from agentcl import Memory
 from agentcl.server import Keys, ServerSettings
+from agentcl.store import Conversation
 from tests.served import listening, served
 
 Send = Callable[[Any], Awaitable[None]]
@@ -181,3 +183,85 @@ def over(client: httpx.Client, answer: httpx.Response, **headers: str) -> dict[s
     assert told.status_code == 200, told.text
     found: dict[str, Any] = told.json()
     return found
+
+
+def settled(memory: Memory, turns: int) -> Conversation:
+    """Return the one conversation of the user, once it has so many turns; the last is stored as its answer ends."""
+    while True:
+        found = memory.conversations.list(user="me")
+        if found and len(memory.conversations.turns(found[0].id, user="me")) >= turns:
+            (conversation,) = found
+            assert len(memory.conversations.turns(conversation.id, user="me")) == turns
+            return conversation
+        time.sleep(0.01)
+
+
+async def speaking(asked: Asked, send: Send, receive: Any) -> None:
+    """Answer as a model does: call each tool that is offered, once; else repeat what it was told last."""
+    body = asked.json
+    messages = body.get("messages") or body["input"]
+    last = messages[-1] if isinstance(messages, list) else {"role": "user", "content": messages}
+    text = f"You said: {last.get('content') or last.get('output')}"
+    calls = [] if "tool" in last.get("role", "") or "output" in last else body.get("tools", [])
+    if "messages" in body:
+        made = [
+            {"index": n, "id": f"call_{n}", "type": "function",
+             "function": {"name": tool["function"]["name"], "arguments": '{"town": "Oslo"}'}}
+            for n, tool in enumerate(calls)
+        ]  # fmt: skip
+        await (
+            _chatting(text, made)
+            if body.get("stream")
+            else completion(text, tool_calls=made or None)
+        )(asked, send, receive)
+    else:
+        await _responding(body, text)(asked, send, receive)
+
+
+def _chatting(text: str, calls: Sequence[dict[str, Any]]) -> Play:
+    chunks = [delta(role="assistant", content="")]
+    if calls:
+        for call in calls:
+            function = call["function"]
+            chunks.append(delta(tool_calls=[{**call, "function": {**function, "arguments": ""}}]))
+        for call in calls:  # in pieces, one call after a piece of the other
+            for piece in (call["function"]["arguments"][:5], call["function"]["arguments"][5:]):
+                chunks.append(
+                    delta(tool_calls=[{"index": call["index"], "function": {"arguments": piece}}])
+                )
+        chunks.append(delta("tool_calls"))
+    else:
+        chunks += [delta(content=word) for word in text.split(" ")]
+        chunks.append(delta("stop"))
+    return stream([*(events([one]) for one in chunks), b"data: [DONE]\n\n"])
+
+
+def _responding(body: Any, text: str) -> Play:
+    part = {"type": "output_text", "text": text, "annotations": []}
+    item = {
+        "type": "message",
+        "id": "msg_1",
+        "status": "completed",
+        "role": "assistant",
+        "content": [part],
+    }
+    whole = {
+        "id": "resp_1", "object": "response", "created_at": 1, "model": "scripted", "status": "completed",
+        "output": [item], "parallel_tool_calls": True, "tool_choice": "auto", "tools": [], "metadata": {},
+        "usage": {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2,
+                  "input_tokens_details": {"cached_tokens": 0}, "output_tokens_details": {"reasoning_tokens": 0}},
+    }  # fmt: skip
+    if not body.get("stream"):
+        return document(whole)
+    place = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
+    played: list[dict[str, Any]] = [
+        {"type": "response.created", "response": {**whole, "status": "in_progress", "output": []}},
+        {"type": "response.output_item.added", "output_index": 0, "item": {**item, "content": []}},
+        {"type": "response.content_part.added", **place, "part": {**part, "text": ""}},
+        {"type": "response.output_text.delta", **place, "delta": text},
+        {"type": "response.output_text.done", **place, "text": text},
+        {"type": "response.output_item.done", "output_index": 0, "item": item},
+        {"type": "response.completed", "response": whole},
+    ]
+    numbered = [{**one, "sequence_number": number} for number, one in enumerate(played)]
+    return stream([events([one]) for one in numbered])

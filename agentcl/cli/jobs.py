@@ -112,6 +112,11 @@ def _add_extractors(jobs: Jobs, waiting: Sequence[Job], url: str | None, workers
             jobs.add_extractor(open_extractor(name, url), workers=workers)
         if job.kind == "digest":
             _add_digester(jobs, str(job.spec.get("digester")), url)
+        if job.kind == "tidy" and url and job.spec.get("summariser"):
+            from agentcl.cli.statements import open_summariser
+
+            named = str(job.spec["summariser"]).removeprefix("model:")
+            jobs.add_summariser(open_summariser(named, url))
 
 
 def _add_digester(jobs: Jobs, named: str, url: str | None) -> None:

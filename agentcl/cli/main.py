@@ -11,6 +11,7 @@ from agentcl.cli.lazy import LazyGroup
 _COMMANDS: Final = {  # where each is, and the first line of its help
     "add": ("agentcl.cli.memory:add", "Remember files, folders, or standard input (-)."),
     "bench": ("agentcl.cli.bench:bench", "Compare memories on tasks and on questions."),
+    "chat": ("agentcl.cli.chat:chat", "Talk to a model that remembers."),
     "delete": ("agentcl.cli.memory:delete", "Stop finding a record; its history stays."),
     "digest": ("agentcl.cli.statements:digest", "Read conversations for what they state."),
     "doctor": ("agentcl.cli.store:doctor", "Check the whole folder, and print the settings."),
@@ -48,6 +49,7 @@ _COMMANDS: Final = {  # where each is, and the first line of its help
         "Look at what is said to hold, and decide about it.",
     ),
     "stats": ("agentcl.cli.store:stats", "Print how much is stored."),
+    "tidy": ("agentcl.cli.statements:tidy", "Put statements in order; nothing said is lost."),
     "trust": (
         "agentcl.cli.trust:trust",
         "Confirm what a folder names: an encoder, a server, a path.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -20,12 +20,18 @@ if TYPE_CHECKING:
     help="Serve many clients over HTTP on this port of this machine, instead of one by standard streams.",
 )
 @click.option("--application", default="", help="Offer only the lessons of this application.")
+@click.option(
+    "--compat",
+    type=click.Choice(["reference", "mem0"]),
+    help="Answer to the tools of another memory server, instead of ours.",
+)
 @on_memory(begins=True)
 def mcp(
     screen: Screen,
     memory: Memory,
     port: int | None,
     application: str,
+    compat: Literal["reference", "mem0"] | None,
     scope: dict[str, Any],
 ) -> None:
     """Serve a memory to editors and agents (MCP).
@@ -38,4 +44,9 @@ def mcp(
     if port is not None:
         check_free(port)  # before it is said to be served
         screen.note(f"{memory.path} at http://127.0.0.1:{port}/mcp; Ctrl-C ends it")
-    serve(memory.scoped(**scope) if scope else memory, application=application, port=port)
+    serve(
+        memory.scoped(**scope) if scope else memory,
+        application=application,
+        port=port,
+        compat=compat,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +15,14 @@ from agentcl.cli.stopping import stopping
 from agentcl.store.records import ANY
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from agentcl.memory.memory import Memory
     from agentcl.statements.reading import Digester
-    from agentcl.store.conversations import Statement
+    from agentcl.statements.summarising import Summariser
+    from agentcl.store.conversations import Statement, Synopsis
 
+_STOPPING_STEP = "stopping after the step under way; once more ends at once"
 _STOPPING = "stopping after the exchange under way; once more ends at once"
 
 
@@ -79,6 +82,81 @@ def digest(
             screen.note(f"{report.remaining} turns are still to be read")
 
 
+def _alone(act: Callable[..., None]) -> Callable[..., None]:
+    """Make what a group does when no command of it is named."""
+
+    @wraps(act)
+    def run(**given: Any) -> None:
+        if click.get_current_context().invoked_subcommand is None:
+            act(**given)
+
+    return run
+
+
+@click.group(invoke_without_command=True)
+@_alone
+@click.option("--dry-run", is_flag=True, help="Show what would be changed, and change nothing.")
+@click.option("--keep", type=click.IntRange(0), help="So many stay in sight, the rest is archived.")
+@click.option("--near", type=click.FloatRange(0, 1), help="The cosine from which values are one.")
+@click.option("--model", "name", help="What the endpoint calls the model that writes summaries.")
+@click.option("--url", help="An OpenAI-compatible endpoint, e.g. http://localhost:8000/v1.")
+@click.option("--budget", type=click.IntRange(0), help="At most so many tokens of the model.")
+@on_memory(across=True, may_be_empty=True)
+def tidy(
+    screen: Screen,
+    memory: Memory,
+    dry_run: bool,
+    keep: int | None,
+    near: float | None,
+    name: str | None,
+    url: str | None,
+    budget: int | None,
+    scope: dict[str, Any],
+) -> None:
+    """Put statements in order; nothing said is lost.
+
+    What is said twice in other words is taken for one, conversations and users get summaries, and with --keep what is weak
+    goes into the archive. No turn is touched, and `agentcl tidy undo JOB` takes all of it back.
+    """
+    summariser = None if name is None else open_summariser(name, url, needs_model=not dry_run)
+    with stopping(_STOPPING_STEP) as is_stopped, screen.progress("tidying", None) as bar:
+        report = memory.statements.tidy(
+            summariser,
+            keep=keep,
+            near=near,
+            budget_tokens=budget,
+            dry_run=dry_run,
+            progress=lambda done, total: bar.update(bar.task_ids[0], completed=done, total=total),
+            should_stop=is_stopped,
+            **scope,
+        )
+    if screen.as_json:
+        screen.json(report)
+        return
+    for edit in report.edits:
+        screen.line(str(edit))
+    said = {"merged": "merged", "archived": "archived", "back": "brought back"}
+    counts = [f"{count} {what}" for name, what in said.items() if (count := report.count(name))]
+    told = report.count("summary") + report.count("profile")
+    counts += [f"{told} summaries"] if told else []
+    counts += [f"{report.dropped} sentences left out"] if report.dropped else []
+    counts += [f"{report.failed} summaries failed"] if report.failed else []
+    screen.line(", ".join(counts) or "all is in order")
+    if report.tokens:
+        screen.note(f"about {report.tokens:,} tokens")
+    if report.job:
+        screen.note(f"job {report.job}; agentcl tidy undo {report.job} takes it back")
+
+
+@tidy.command(name="undo")
+@click.argument("job")
+@on_memory(across=True)
+def undo_tidy(screen: Screen, memory: Memory, job: str, scope: dict[str, Any]) -> None:
+    """Take back what a job of tidying did."""
+    memory.statements.undo(job, **scope)
+    screen.answer({"undone": job}, f"taken back {job}")
+
+
 @click.group()
 def statements() -> None:
     """Look at what is said to hold, and decide about it."""
@@ -89,6 +167,7 @@ def statements() -> None:
 @click.option("--at", "valid_at", type=Moment(), help="What held then.")
 @click.option("--ever", is_flag=True, help="What held at any time, and what ended it.")
 @click.option("--coming", is_flag=True, help="Also what is said to begin later.")
+@click.option("--archived", is_flag=True, help="Also what tidying put into the archive.")
 @on_memory(across=True, may_be_empty=True)
 def list_(
     screen: Screen,
@@ -97,6 +176,7 @@ def list_(
     valid_at: datetime | None,
     ever: bool,
     coming: bool,
+    archived: bool,
     scope: dict[str, Any],
 ) -> None:
     """Print what holds, one a line.
@@ -105,7 +185,10 @@ def list_(
     """
     when = ANY if ever else valid_at
     room = memory.statements
-    _show(screen, room.list(subject=subject, valid_at=when, all=ever, coming=coming, **scope))
+    found = room.list(
+        subject=subject, valid_at=when, all=ever, coming=coming, archived=archived, **scope
+    )
+    _show(screen, found)
     if not screen.as_json:
         for group in room.contradictions(valid_at=valid_at, **scope):
             values = ", or ".join(f"{one.value} ({one.id})" for one in group)
@@ -131,6 +214,23 @@ def why(screen: Screen, memory: Memory, id: str, scope: dict[str, Any]) -> None:
     turns = memory.statements.why(id, **scope)
     lines = [f"{turn.said_at}  {turn.speaker}: {turn.text}" for turn in turns]
     screen.answer(turns, *(lines or ["no turn says it: it was added by hand"]))
+
+
+@statements.command()
+@on_memory(across=True, may_be_empty=True)
+def summaries(screen: Screen, memory: Memory, scope: dict[str, Any]) -> None:
+    """Print what `agentcl tidy` summed up."""
+    found = memory.statements.summaries(**scope)
+    lines = [f"{_of(memory, one)}: {one.text}" for one in found]
+    screen.answer(found, *(lines or ["nothing is summed up; `agentcl tidy` does that"]))
+
+
+def _of(memory: Memory, one: Synopsis) -> str:
+    """Return what a summary is of."""
+    if one.key == "profile":
+        return f"{one.scope}, what holds"
+    held = memory.store.journal.get(one.sources[0], view=one.scope.view())
+    return f"{one.scope}, {getattr(held, 'title', '') or held.key or 'the conversation'}"
 
 
 @statements.command()
@@ -172,7 +272,7 @@ def refuse(screen: Screen, memory: Memory, id: str, scope: dict[str, Any]) -> No
 @click.argument("id")
 @on_memory()
 def undo(screen: Screen, memory: Memory, id: str, scope: dict[str, Any]) -> None:
-    """Take back a statement, or a decision on a proposal."""
+    """Take back a statement, a decision, or a tidying."""
     memory.statements.undo(id, **scope)
     screen.answer({"undone": id}, f"taken back {id}")
 
@@ -190,6 +290,16 @@ def _when(one: Statement) -> str:
         for at in (one.valid_from, one.valid_to)
     )
     return f"{since} … {until}".strip()
+
+
+def open_summariser(name: str, url: str | None, *, needs_model: bool = True) -> Summariser:
+    """Return a model that writes summaries. Raises InvalidInput if it is not known where it is served."""
+    from agentcl.cli.graph import open_model
+    from agentcl.models.scripted import ScriptedModel
+    from agentcl.statements.model_summariser import ModelSummariser
+
+    model = open_model(name, url) if url or needs_model else ScriptedModel([], name=name)
+    return ModelSummariser(model, name=f"model:{name}")
 
 
 def open_digester(

@@ -16,6 +16,7 @@ afterwards. Lessons of one coin (all shown or none) cannot be told apart.
 
 Evidence is kept by whose it is (`agentcl.guidance.sight`). To a reader, what other users found of a lesson is what
 another kind of task is: it says what to expect. One user, however busy, weighs no more there than ten episodes do.
+What a user found of a lesson of his own counts, to others, for the shared one that was drawn from it.
 """
 
 from __future__ import annotations
@@ -155,6 +156,10 @@ class Credit:
         self._noise: dict[Line, tuple[float, float]] = {}  # sum of squares, episodes
         # By lesson: what each user found of it, as a precision and a mean times that.
         self._found: dict[str, dict[str, tuple[float, float]]] = {}
+        self._drawn: dict[str, dict[str, str]] = {}  # shared lesson -> a user's own -> the user
+        self._shared: dict[
+            str, list[str]
+        ] = {}  # a user's own lesson -> the shared ones drawn from it
 
     @property
     def noise(self) -> float:
@@ -195,9 +200,16 @@ class Credit:
             self._evidence(one.lesson, by, cluster).learn(x_i, unexplained + own)
         for one in ordered:
             self._evidence(one.lesson, by, cluster).count(one, residual)
-            self._found.get(one.lesson, {}).pop(user_of(by), None)
+            for lesson in (one.lesson, *self._shared.get(one.lesson, ())):
+                self._found.get(lesson, {}).pop(user_of(by), None)
         squares, episodes = self._noise.get(by, (_NOISE * _NOISE_WEIGHT, _NOISE_WEIGHT))
         self._noise[by] = squares + unexplained**2, episodes + 1
+
+    def draw(self, shared: str, own: str, user: str) -> None:
+        """Note that a shared lesson was drawn from what a user learned by himself."""
+        self._drawn.setdefault(shared, {})[own] = user
+        self._shared.setdefault(own, []).append(shared)
+        self._found.pop(shared, None)
 
     def posterior(
         self, lesson: str, cluster: str, *, prior_mean: float = 0.0, sight: Sight = EVERYBODY
@@ -334,13 +346,15 @@ class Credit:
 
     def _others(self, lesson: str, sight: Sight) -> tuple[float, float]:
         """Return what users whom the reader does not see found of a lesson, each weighing little."""
-        held = self._lessons.get(lesson)
-        if held is None or sight.sees_all(held):
+        held, drawn = self._lessons.get(lesson, {}), self._drawn.get(lesson, {})
+        if sight.users is None or (not drawn and sight.sees_all(held)):
             return 0.0, 0.0
         known = self._found.setdefault(lesson, {})
         sums: dict[str, _Evidence] = {}
-        for line, clusters in held.items():
-            user = user_of(line)
+        own = ((user, self._lessons.get(id, {})) for id, user in drawn.items())
+        found_by = [(user_of(line), one) for line, one in held.items()]
+        found_by += ((user, one) for user, lines in own for one in lines.values())
+        for user, clusters in found_by:
             if user not in known:
                 sums[user] = sum(clusters.values(), sums.get(user, _Evidence()))
         known.update((user, _bounded(one)) for user, one in sums.items())

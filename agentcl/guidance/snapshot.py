@@ -26,7 +26,7 @@ from agentcl.text.terms import ANALYSIS
 
 logger = logging.getLogger(__name__)
 # Raise it with every change of what a fold of the same rows gives, or of how it is written.
-FORMAT: Final = 6
+FORMAT: Final = 7
 
 
 def save(path: Path, state: GuidanceState, journal: Store) -> None:

@@ -183,6 +183,9 @@ class GuidanceState:
         ] = {}  # by line and where: the place of its last change
         self._courses: dict[Line, Course] = {}
         self._matters: dict[tuple[str, str], list[str]] = {}  # ids, by matter and user
+        self._made_of: dict[
+            str, list[str]
+        ] = {}  # by id: the shared lessons that name it as a source
         # By kind of task and how it went, and by user, agent and session: the last episode and its number.
         self._attempts: dict[tuple[str, bool], dict[tuple[str, str, str], tuple[int, str]]] = {}
         self._episodes: dict[str, _Attempted] = {}
@@ -334,6 +337,22 @@ class GuidanceState:
         """Note on which matter a lesson is, by its first version."""
         held.matter = matter_of(lesson_of(first))
         self._matters.setdefault((held.matter, held.guidance.scope.user), []).append(first.id)
+        if not first.scope.user:
+            for source in dict.fromkeys(first.sources):
+                self._made_of.setdefault(source, []).append(first.id)
+                self._draw(held, source)
+        for id in self._made_of.get(first.id, ()):
+            self._draw(self.lessons[id], first.id)
+
+    def _draw(self, shared: LessonState, source: str) -> None:
+        """Let who learned a shared lesson by himself be a witness of it, by what he finds of his own."""
+        own = self.lessons.get(source)
+        if own is None or not own.guidance.scope.user:
+            return
+        if own.matter == shared.matter and own.lesson.claim == shared.lesson.claim:
+            user = own.guidance.scope.user
+            self.trust.draw(shared.guidance.id, source, user)
+            self.credit.draw(shared.guidance.id, source, user)
 
     def _move(self, held: LessonState, user: str) -> None:
         """Take a lesson to where another user's are."""
@@ -739,6 +758,8 @@ class GuidanceState:
         state.successors = dict(plain["successors"])
         state.ignored = [Rollback(*one) for one in plain["ignored"]]
         state.aside, state._aside_seq = set(plain["aside"]), state.watermark
+        state.trust = Trust.from_plain(plain["trust"])
+        state.credit = Credit.from_plain(plain["credit"])
         for number, (
             first, seq, uses, wins, losses, tests, balance, decided, examples,
         ) in enumerate(plain["lessons"]):  # fmt: skip
@@ -757,8 +778,6 @@ class GuidanceState:
         state.situations = {
             user: Situations.from_plain(one, whens) for user, one in plain["situations"].items()
         }
-        state.trust = Trust.from_plain(plain["trust"])
-        state.credit = Credit.from_plain(plain["credit"])
         state._courses = {line: Course.from_plain(one) for line, one in plain["courses"].items()}
         state.changes = [ScoreChange(*one) for one in plain["changes"]]
         state._newest = {(one.line, one.where): at for at, one in enumerate(state.changes)}

@@ -11,7 +11,8 @@ tested: this is CLIN's meta-memory (Majumder et al. 2023, section 3.3) as the to
 
 So are those who tested it (`agentcl.guidance.sight`). A reader's own tests count in full. Of everybody else who
 may see the lesson, each user has one vote, his newest test; their votes are no more than the prior, and alone
-they never take a lesson from a reader.
+they never take a lesson from a reader. Who learned by himself what a shared lesson says has a vote from the
+beginning: that of his own lesson. Else those who see it first would decide.
 """
 
 from __future__ import annotations
@@ -70,6 +71,10 @@ class Trust:
         self._carried: dict[Line, _Class] = {}
         self._aging: dict[Line, dict[str, int]] = {}  # world -> changes seen
         self._number = 0
+        self._drawn: dict[str, dict[str, str]] = {}  # shared lesson -> a user's own -> the user
+        self._shared: dict[
+            str, list[str]
+        ] = {}  # a user's own lesson -> the shared ones drawn from it
         # By lesson and world, what each user's newest test says; read from the tests when asked for first.
         self._votes: dict[tuple[str, str], dict[str, bool]] = {}
 
@@ -86,11 +91,18 @@ class Trust:
         self._number += 1
         if (lesson, world) in self._votes:
             self._votes[lesson, world][user_of(by)] = is_confirmed
+        for shared in self._shared.get(lesson, ()):
+            self._votes.pop((shared, world), None)
         self._classes.setdefault(by, {}).setdefault(class_name, _Class()).add(is_confirmed)
 
     def born(self, lesson: str, world: str) -> None:
         """Note where a lesson was drawn from; that is no test of it."""
         self._born.setdefault(lesson, world)
+
+    def draw(self, shared: str, own: str, user: str) -> None:
+        """Note that a shared lesson was drawn from what a user learned by himself."""
+        self._drawn.setdefault(shared, {})[own] = user
+        self._shared.setdefault(own, []).append(shared)
 
     def change(self, world: str, *, by: Line = NOBODY) -> None:
         """Lower what was tested in a world before now: its rules seem to have changed, for `by`."""
@@ -150,17 +162,27 @@ class Trust:
 
     def votes(self, lesson: str, world: str, sight: Sight) -> tuple[int, int]:
         """Return how many other users' newest test confirmed and refuted a lesson in a world."""
-        tests = self._tests.get(lesson, {}).get(world)
-        if tests is None or sight.sees_all(tests):
+        tests = self._tests.get(lesson, {}).get(world, {})
+        if sight.users is None or (lesson not in self._drawn and sight.sees_all(tests)):
             return 0, 0
         held = self._votes.get((lesson, world))
         if held is None:
-            newest = sorted((made[-1].number, line) for line, made in tests.items())
-            held = {user_of(line): tests[line][-1].is_confirmed for _, line in newest}
-            self._votes[lesson, world] = held
+            cast = sorted(self._cast(lesson, world))
+            held = self._votes[lesson, world] = {user: vote for _, user, vote in cast}
         own = [held[user] for user in sight.users or () if user in held]
         good = sum(held.values()) - sum(own)
         return good, len(held) - len(own) - good
+
+    def _cast(self, lesson: str, world: str) -> Iterator[tuple[int, str, bool]]:
+        """Yield what users found of a lesson in a world: the number of a test, the user, and what it said."""
+        for line, made in self._tests.get(lesson, {}).get(world, {}).items():
+            yield made[-1].number, user_of(line), made[-1].is_confirmed
+        for own, user in self._drawn.get(lesson, {}).items():
+            if self._born.get(own) == world:
+                yield -1, user, True
+            for line, made in self._tests.get(own, {}).get(world, {}).items():
+                if user_of(line) == user:
+                    yield made[-1].number, user, made[-1].is_confirmed
 
     def is_refuted_last(self, lesson: str, world: str, sight: Sight = EVERYBODY) -> bool:
         """Return whether the newest test in a world went against a lesson."""
@@ -204,20 +226,19 @@ class Trust:
 
     def _local(self, lesson: str, world: str, expected: float, sight: Sight) -> float:
         good = bad = 0.0
-        tests = self._tests.get(lesson, {}).get(world)
-        if tests is not None:
-            good_votes, bad_votes = self.votes(lesson, world, sight)
-            if good_votes or bad_votes:
-                voted = (good_votes + _VOTES_WEIGHT * expected) / (
-                    good_votes + bad_votes + _VOTES_WEIGHT
-                )
-                expected = max(voted, min(expected, _LEAST_BY_VOTES))
-            for k, (is_confirmed, age) in enumerate(self._newest(tests, world, sight), start=1):
-                weight = (k + _CHANGE_AGE * age) ** -_DECAY
-                if is_confirmed:
-                    good += weight
-                else:
-                    bad += weight
+        good_votes, bad_votes = self.votes(lesson, world, sight)
+        if good_votes or bad_votes:
+            voted = (good_votes + _VOTES_WEIGHT * expected) / (
+                good_votes + bad_votes + _VOTES_WEIGHT
+            )
+            expected = max(voted, min(expected, _LEAST_BY_VOTES))
+        tests = self._tests.get(lesson, {}).get(world, {})
+        for k, (is_confirmed, age) in enumerate(self._newest(tests, world, sight), start=1):
+            weight = (k + _CHANGE_AGE * age) ** -_DECAY
+            if is_confirmed:
+                good += weight
+            else:
+                bad += weight
         return (good + _PRIOR_WEIGHT * expected) / (good + bad + _PRIOR_WEIGHT)
 
     def _newest(

@@ -6,28 +6,23 @@ session (2026-07-28).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
 from importlib.metadata import version
 from socket import SO_REUSEADDR, SOL_SOCKET, socket
-from typing import TYPE_CHECKING, Annotated, Any, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from agentcl.errors import AgentclError, InvalidInput, needs
+from agentcl.errors import InvalidInput, needs
+from agentcl.mcp.answering import ADDING, CHANGING, READING, REMOVING, read, told
+from agentcl.mcp.compat import Compat, add_mem0, add_reference
 from agentcl.mcp.tools import BUDGET_TOKENS, Tools
 
 with needs("the server for editors", "mcp"):
     from mcp.server.mcpserver import MCPServer
-    from mcp.server.mcpserver.exceptions import ResourceError, ToolError
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
     from mcp.server.transport_security import TransportSecuritySettings
-    from mcp_types import ToolAnnotations
     from pydantic import Field
 
 if TYPE_CHECKING:
     from agentcl.memory.memory import Memory
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 HOST: Final = "127.0.0.1"
 _INSTRUCTIONS: Final = """\
@@ -43,23 +38,27 @@ _Budget = Annotated[int, Field(ge=50, le=20_000, description="Tokens of the answ
 _Name = Annotated[str, Field(description="An id, or the uri of a document.")]
 
 
-def memory_server(tools: Tools) -> MCPServer[Any]:
-    """Return a server of eight tools, the documents as resources, and a prompt.
+def memory_server(tools: Tools, *, compat: Compat | None = None) -> MCPServer[Any]:
+    """Return a server of eight tools, the documents and the profile as resources, and a prompt.
 
     Args:
         tools: over the memory; close them when the server has ended.
+        compat: answer to the tools of another memory server instead of ours.
     """
     server: MCPServer[Any] = MCPServer(
         "agentcl",
         title="agentcl memory",
-        instructions=_INSTRUCTIONS,
+        instructions=_INSTRUCTIONS if compat is None else None,
         version=version("agentcl"),
         log_level="WARNING",
         subscriptions=False,  # nothing is announced, so nobody need wait for it
     )
-    _add_writing(server, tools)
-    _add_reading(server, tools)
-    _add_tasks(server, tools)
+    if compat is None:
+        _add_writing(server, tools)
+        _add_reading(server, tools)
+        _add_tasks(server, tools)
+    else:
+        {"reference": add_reference, "mem0": add_mem0}[compat](server, tools)
     _add_resources(server, tools)
     return server
 
@@ -82,7 +81,13 @@ def over_http(server: MCPServer[Any], *, most_body: int) -> StreamableHTTPSessio
     return server.session_manager
 
 
-def serve(memory: Memory, *, application: str = "", port: int | None = None) -> None:
+def serve(
+    memory: Memory,
+    *,
+    application: str = "",
+    port: int | None = None,
+    compat: Compat | None = None,
+) -> None:
     """Answer until standard input ends; with a port, over HTTP until the process is stopped.
 
     Over HTTP any number of clients share the one memory, at `http://127.0.0.1:PORT/mcp`. Only this machine is
@@ -92,6 +97,7 @@ def serve(memory: Memory, *, application: str = "", port: int | None = None) -> 
         memory: what is served; closed by who opened it. A scope that is bound to it cannot be left.
         application: the program in whose tasks lessons are offered; empty for any.
         port: of this machine; None for standard streams.
+        compat: see `memory_server`.
 
     Raises:
         InvalidInput: if the port is taken, or not this user's to take.
@@ -99,7 +105,7 @@ def serve(memory: Memory, *, application: str = "", port: int | None = None) -> 
     if port is not None:
         check_free(port)
     tools = Tools(memory, application=application)
-    server = memory_server(tools)
+    server = memory_server(tools, compat=compat)
     try:
         if port is None:
             server.run("stdio")
@@ -124,24 +130,9 @@ def check_free(port: int) -> None:
             ) from error
 
 
-def _told(tool: Callable[P, T]) -> Callable[P, T]:
-    """Make our errors ones that the model is told."""
-
-    @wraps(tool)
-    def call(*args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            return tool(*args, **kwargs)
-        except AgentclError as error:
-            raise ToolError(f"{type(error).__name__}: {error}") from error
-
-    return call
-
-
 def _add_reading(server: MCPServer[Any], tools: Tools) -> None:
-    reading = ToolAnnotations(read_only_hint=True, open_world_hint=False)
-
-    @server.tool(title="Recall", annotations=reading)
-    @_told
+    @server.tool(title="Recall", annotations=READING)
+    @told
     def recall(
         query: Annotated[str, Field(description="A question, words, or the situation you are in.")],
         task: Annotated[str, Field(description="The id of the task, to get its lessons too.")] = "",
@@ -159,8 +150,8 @@ def _add_reading(server: MCPServer[Any], tools: Tools) -> None:
             query, task=task, limit=limit, budget_tokens=budget_tokens, user=user, session=session
         )
 
-    @server.tool(title="Read", annotations=reading)
-    @_told
+    @server.tool(title="Read", annotations=READING)
+    @told
     def get(
         name: _Name,
         start: Annotated[int, Field(ge=0, description="The character to begin at.")] = 0,
@@ -171,8 +162,8 @@ def _add_reading(server: MCPServer[Any], tools: Tools) -> None:
         """Read a remembered text; next_start tells where to go on if it is longer."""
         return tools.get(name, start=start, budget_tokens=budget_tokens, user=user, session=session)
 
-    @server.tool(title="Explain", annotations=reading)
-    @_told
+    @server.tool(title="Explain", annotations=READING)
+    @told
     def explain(
         id: Annotated[str, Field(description="Of a lesson, a task, a document or a passage.")],
         user: _User = "",
@@ -183,12 +174,8 @@ def _add_reading(server: MCPServer[Any], tools: Tools) -> None:
 
 
 def _add_writing(server: MCPServer[Any], tools: Tools) -> None:
-    adding = ToolAnnotations(destructive_hint=False, idempotent_hint=True, open_world_hint=False)
-    changing = ToolAnnotations(destructive_hint=False, open_world_hint=False)
-    removing = ToolAnnotations(destructive_hint=True, idempotent_hint=True, open_world_hint=False)
-
-    @server.tool(title="Remember", annotations=adding)
-    @_told
+    @server.tool(title="Remember", annotations=ADDING)
+    @told
     def remember(
         text: Annotated[str, Field(description="What to remember, understandable by itself.")],
         title: Annotated[str, Field(description="A short name for it.")] = "",
@@ -206,8 +193,8 @@ def _add_writing(server: MCPServer[Any], tools: Tools) -> None:
             text, title=title, uri=uri, metadata=metadata, user=user, session=session
         )
 
-    @server.tool(title="Update", annotations=changing)
-    @_told
+    @server.tool(title="Update", annotations=CHANGING)
+    @told
     def update(
         name: _Name,
         text: Annotated[str, Field(description="The whole new text.")],
@@ -225,8 +212,8 @@ def _add_writing(server: MCPServer[Any], tools: Tools) -> None:
             name, text, title=title, if_version=if_version, user=user, session=session
         )
 
-    @server.tool(title="Forget", annotations=removing)
-    @_told
+    @server.tool(title="Forget", annotations=REMOVING)
+    @told
     def forget(
         ids: Annotated[list[str], Field(description="As recall gives them.")],
         for_good: Annotated[
@@ -240,10 +227,8 @@ def _add_writing(server: MCPServer[Any], tools: Tools) -> None:
 
 
 def _add_tasks(server: MCPServer[Any], tools: Tools) -> None:
-    noting = ToolAnnotations(destructive_hint=False, open_world_hint=False)
-
-    @server.tool(title="Start a task", annotations=noting)
-    @_told
+    @server.tool(title="Start a task", annotations=CHANGING)
+    @told
     def start_task(
         task: Annotated[str, Field(description="What is to be done, in a sentence.")],
         situation: Annotated[str, Field(description="What you see at the beginning.")] = "",
@@ -262,8 +247,8 @@ def _add_tasks(server: MCPServer[Any], tools: Tools) -> None:
             task, situation=situation, kind=kind, world=world, user=user, session=session
         )
 
-    @server.tool(title="Report the outcome", annotations=noting)
-    @_told
+    @server.tool(title="Report the outcome", annotations=CHANGING)
+    @told
     def report_outcome(
         task: _Task,
         score: Annotated[float, Field(ge=0, le=1, description="0 failed, 1 solved.")],
@@ -292,22 +277,36 @@ def _add_tasks(server: MCPServer[Any], tools: Tools) -> None:
 
 def _add_resources(server: MCPServer[Any], tools: Tools) -> None:
     @server.resource(
+        "agentcl://profile",
+        name="profile",
+        title="What holds of the user",
+        description="Instructions, preferences and facts that hold now, as far as conversations were read for them.",
+        mime_type="text/plain",
+    )
+    @read
+    def profile() -> str:
+        return tools.profile()
+
+    @server.resource(
         "agentcl://documents/{id}",
         name="document",
         title="A remembered document",
         mime_type="text/plain",
     )
+    @read
     def document(id: str) -> str:
         """Return the whole text of a document, by its id."""
-        try:
-            return tools.whole(id)
-        except AgentclError as error:
-            raise ResourceError(str(error)) from error
+        return tools.whole(id)
 
     @server.prompt(title="What do you remember?")
-    def what_do_you_remember(about: str) -> str:
-        """Ask for what is remembered about something, with its sources."""
+    def what_do_you_remember(about: str = "") -> str:
+        """Ask for what is remembered, of the user or about something, with its sources."""
+        if about:
+            return (
+                f"Use recall to find what you remember about this: {about}\n"
+                "Say what you found, and name the source of each point. If nothing fits, say so."
+            )
         return (
-            f"Use recall to find what you remember about this: {about}\n"
-            "Say what you found, and name the source of each point. If nothing fits, say so."
+            f"{tools.profile()}\n\nSay in a few sentences what you remember of me, and use recall for what we did "
+            "lately. Name the source of each point. If nothing is there, say so."
         )

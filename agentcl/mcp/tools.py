@@ -28,6 +28,7 @@ _LIMIT: Final = 8  # passages of a recall
 _LESSON_TOKENS: Final = 400
 _MOST_OPEN: Final = 200  # tasks under way of one scope; the oldest is then kept as interrupted
 _ROOM: Final = 4  # characters a token, by which a text is cut
+_NOTHING_HELD: Final = "Nothing is known of the user."
 _VERSIONS: Final = 10  # of a record's history that are told
 _FORM: Final = "write it as: When SITUATION, do ACTION. Or: When SITUATION, avoid ACTION."
 
@@ -78,7 +79,7 @@ class Tools:
         **scope: str,
     ) -> dict[str, Any]:
         """Store a text; with a uri that is there, its next version. `Memory.add` says more."""
-        memory = self._for("write", scope)
+        memory = self.handle("write", scope)
         before = memory.store.journal.last_seq()
         document = memory.add(text, title=title, uri=uri, metadata=metadata)
         is_new = memory.store.journal.seq_of(document) > before
@@ -103,10 +104,10 @@ class Tools:
             budget_tokens: of the whole answer, but for ids.
             scope: as everywhere.
         """
-        memory = self._for("read", scope)
+        memory = self.handle("read", scope)
         lessons: tuple[str, ...] = ()
         if task:
-            under_way = self._under_way(self._for("learn", scope), task)
+            under_way = self._under_way(self.handle("learn", scope), task)
             with under_way.lock:
                 lessons = under_way.recorder.recall(query).lessons
         spent = sum(map(estimate_tokens, lessons))
@@ -142,7 +143,7 @@ class Tools:
             NotFound: if the scope does not see such a record.
             InvalidInput: if it is no text.
         """
-        record = self._named(self._for("read", scope), name)
+        record = self._named(self.handle("read", scope), name)
         if not isinstance(record, Document | Passage):
             raise InvalidInput(f"{name!r} is a {record.kind}; to know more of it, use explain")
         if not 0 <= start <= len(record.text):
@@ -162,10 +163,14 @@ class Tools:
 
     def whole(self, name: str) -> str:
         """Return the whole text of a document or passage. Raises NotFound and InvalidInput as `get`."""
-        record = self._named(self._for("read"), name)
+        record = self._named(self.handle("read"), name)
         if not isinstance(record, Document | Passage):
             raise InvalidInput(f"{name!r} is a {record.kind}, and no text")
         return record.text
+
+    def profile(self) -> str:
+        """Return what holds of the user, as a block of text that says what it is. `Memory.profile` says more."""
+        return self.handle("read").profile(budget_tokens=BUDGET_TOKENS).text or _NOTHING_HELD
 
     def update(
         self,
@@ -177,7 +182,7 @@ class Tools:
         **scope: str,
     ) -> dict[str, Any]:
         """Write the next version of a document; the old one stays in its history."""
-        memory = self._for("write", scope)
+        memory = self.handle("write", scope)
         record = self._named(memory, name)
         given: dict[str, Any] = {} if title is None else {"title": title}
         new = memory.update(record.id, text=text, if_version=if_version, **given)
@@ -185,7 +190,7 @@ class Tools:
 
     def forget(self, ids: Sequence[str], *, for_good: bool = False, **scope: str) -> dict[str, Any]:
         """Stop finding records; for good also removes their history and their bytes."""
-        memory = self._for("write", scope)
+        memory = self.handle("write", scope)
         if not ids:
             raise InvalidInput("name the ids to forget, as recall gives them")
         if for_good:
@@ -215,7 +220,7 @@ class Tools:
             budget_tokens: of lessons, over the whole task.
             scope: as everywhere.
         """
-        memory = self._for("learn", scope)
+        memory = self.handle("learn", scope)
         recorder = memory.episodes.begin(
             task,
             application=self._application,
@@ -258,7 +263,7 @@ class Tools:
             NotFound: if there is no such task.
             InvalidInput: if the score is none from 0 to 1, or the task has one already.
         """
-        memory = self._for("learn", scope)
+        memory = self.handle("learn", scope)
         try:
             under_way = self._under_way(memory, task)
         except NotFound:
@@ -295,7 +300,7 @@ class Tools:
 
     def explain(self, id: str, **scope: str) -> dict[str, Any]:
         """Tell where a record comes from: a lesson's evidence, a task's course, a text's versions."""
-        memory = self._for("read", scope)
+        memory = self.handle("read", scope)
         record = self._named(memory, id)
         if isinstance(record, Guidance):
             return {"lesson": _cut(memory.lessons.why(record.id).lines())}
@@ -313,7 +318,8 @@ class Tools:
             ],
         }
 
-    def _for(self, act: Act, scope: Mapping[str, str] | None = None) -> Memory:
+    def handle(self, act: Act, scope: Mapping[str, str] | None = None) -> Memory:
+        """Return the memory of a call, narrowed by the fields that are named; an empty one names nothing."""
         memory = self._reach(act)
         named = {name: value for name, value in (scope or {}).items() if value}
         return memory.scoped(**named) if named else memory

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from agentcl.memory.aio import AsyncEpisode, AsyncMemory
     from agentcl.memory.context import Context
     from agentcl.memory.conversations import Conversations
+    from agentcl.memory.digesting import DigestReport
     from agentcl.memory.doctor import Problem, Report
     from agentcl.memory.documents import Draft
     from agentcl.memory.episode import EpisodeRecall, EpisodeRecorder
@@ -21,12 +22,16 @@ if TYPE_CHECKING:
     from agentcl.memory.jobs import Jobs
     from agentcl.memory.lessons import Lessons
     from agentcl.memory.memory import UNCHANGED, Memory
+    from agentcl.memory.merging import Edit
+    from agentcl.memory.paging import Page
     from agentcl.memory.remembering import Remembered
     from agentcl.memory.settings import Setting
     from agentcl.memory.showing import Shown
-    from agentcl.memory.statements import DigestReport, FoundStatement, Statements
+    from agentcl.memory.statement_search import FoundStatement
+    from agentcl.memory.statements import Statements
     from agentcl.memory.storage import Stats, Storage
     from agentcl.memory.syncing import Synced
+    from agentcl.memory.tidying import TidyReport
 
 __all__ = [
     "UNCHANGED",
@@ -36,6 +41,7 @@ __all__ = [
     "Conversations",
     "DigestReport",
     "Draft",
+    "Edit",
     "EpisodeHit",
     "EpisodeRecall",
     "EpisodeRecorder",
@@ -58,6 +64,7 @@ __all__ = [
     "ModelExtractor",
     "Near",
     "Node",
+    "Page",
     "Problem",
     "Receipt",
     "Recognition",
@@ -70,6 +77,7 @@ __all__ = [
     "Stats",
     "Storage",
     "Synced",
+    "TidyReport",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:
@@ -78,6 +86,7 @@ if not TYPE_CHECKING:
         "context": "Context",
         "conversations": "Conversations",
         "doctor": "Problem Report",
+        "digesting": "DigestReport",
         "documents": "Draft",
         "episode": "EpisodeRecall EpisodeRecorder",
         "episode_search": "EpisodeHit EpisodesFound Filter Replay",
@@ -90,10 +99,14 @@ if not TYPE_CHECKING:
         "jobs": "Jobs",
         "lessons": "Lessons",
         "memory": "UNCHANGED Memory",
+        "merging": "Edit",
+        "paging": "Page",
         "remembering": "Remembered",
         "settings": "Setting",
         "showing": "Shown",
-        "statements": "DigestReport FoundStatement Statements",
+        "statement_search": "FoundStatement",
+        "statements": "Statements",
         "storage": "Stats Storage",
         "syncing": "Synced",
+        "tidying": "TidyReport",
     })  # fmt: skip

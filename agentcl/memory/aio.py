@@ -164,6 +164,7 @@ class AsyncStorage(_Awaited[Storage]):
     snapshot = _awaitable(Storage.snapshot)
     reembed = _awaitable(Storage.reembed)
     passages = _awaitable(Storage.passages)
+    page = _awaitable(Storage.page)
     credit = _awaitable(Storage.credit)
     counters = _awaitable(Storage.counters)
 
@@ -173,6 +174,8 @@ class AsyncStatements(_Awaited[Statements]):
 
     add = _awaitable(Statements.add)
     digest = _awaitable(Statements.digest)
+    tidy = _awaitable(Statements.tidy)
+    summaries = _awaitable(Statements.summaries)
     list = _awaitable(Statements.list)
     get = _awaitable(Statements.get)
     history = _awaitable(Statements.history)
@@ -198,6 +201,7 @@ class AsyncJobs(_Awaited[Jobs]):
     retry = _awaitable(Jobs.retry)
     add_extractor = _awaitable(Jobs.add_extractor)
     add_digester = _awaitable(Jobs.add_digester)
+    add_summariser = _awaitable(Jobs.add_summariser)
     add_kind = _awaitable(Jobs.add_kind)
     run = _awaitable(Jobs.run)
     run_all = _awaitable(Jobs.run_all)

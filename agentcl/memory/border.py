@@ -11,7 +11,13 @@ from agentcl.guidance.state import lesson_of
 from agentcl.lessons import CLAIMS, folded
 from agentcl.memory.fact_writing import LONGEST_PART, MOST_FACTS
 from agentcl.memory.lessons import MOST_LESSONS
-from agentcl.memory.statement_border import check_digestion, check_proposal, check_statement
+from agentcl.memory.statement_border import (
+    check_digestion,
+    check_proposal,
+    check_statement,
+    check_synopsis,
+    check_tidying,
+)
 from agentcl.retrieval.graph.phrases import normalise
 from agentcl.store.checks import (
     MAX_SCOPE,
@@ -29,6 +35,8 @@ from agentcl.store.conversations import (
     Digestion,
     Proposal,
     Statement,
+    Synopsis,
+    Tidying,
     Turn,
     turn_key,
 )
@@ -44,6 +52,7 @@ _LABELS: Final = {
     "conversation": ("title",),
     "turn": ("role", "name", "message"),
     "digestion": ("digester", "error"),
+    "synopsis": ("by",),
     "fact": ("extractor",),
     "extraction": ("extractor", "text_hash"),
     "episode": ("application", "family", "world", "judge", "lane", "agent_model", "fingerprint"),
@@ -55,6 +64,7 @@ _COUNTS: Final = {
     "passage": ("ordinal", "start", "end"),
     "turn": ("ordinal",),
     "digestion": ("read", "statements", "dropped", "attempts"),
+    "synopsis": ("read",),
     "extraction": ("attempts", "dropped"),
     "episode": ("steps",),
     "step": ("ordinal",),
@@ -100,6 +110,10 @@ def check_record(record: Record, *, is_trusted: bool) -> None:
         case Proposal():
             check_proposal(record)
             _check_key(record, None)
+        case Tidying():
+            check_tidying(record)
+        case Synopsis():
+            check_synopsis(record)
         case Fact():
             parts = (record.subject, record.predicate, record.object)
             if max(map(len, parts)) > LONGEST_PART or not all(map(normalise, parts[::2])):

@@ -27,23 +27,23 @@ class Bound:
 
     def narrowed(self, scope: WriteScope) -> Bound:
         """Return this with further fields bound. Raises InvalidInput if one is bound otherwise."""
-        return Bound(**cast(WriteScope, self._joined(scope)))
+        return Bound(**cast(WriteScope, self.joined(scope)))
 
     def owner(self, scope: WriteScope) -> Scope:
         """Return the one scope that a write names."""
-        return check_scope(cast(WriteScope, self._joined(scope)))
+        return check_scope(cast(WriteScope, self.joined(scope)))
 
     def view(self, scope: ReadScope) -> ScopeView:
         """Return what a read sees: its own scope and what is shared with it."""
-        return check_view(self._joined(scope))
+        return check_view(self.joined(scope))
 
     def subtree(self, scope: ReadScope | WriteScope) -> ScopeView:
         """Return a scope with everything below it: fields left out are open."""
-        return check_subtree(self._joined(scope))
+        return check_subtree(self.joined(scope))
 
     def root(self, scope: ReadScope | WriteScope) -> Scope:
         """Return the scope that a subtree hangs on: fields left out, or open, are empty."""
-        named = {k: v for k, v in self._joined(scope).items() if not isinstance(v, AnyScope)}
+        named = {k: v for k, v in self.joined(scope).items() if not isinstance(v, AnyScope)}
         return check_scope(cast(WriteScope, named))
 
     def check(self, scope: Scope) -> None:
@@ -74,9 +74,10 @@ class Bound:
 
     def names(self, scope: ReadScope | WriteScope) -> bool:
         """Return whether any field is named."""
-        return any(self._joined(scope).values())
+        return any(self.joined(scope).values())
 
-    def _joined(self, scope: ReadScope | WriteScope) -> ReadScope:
+    def joined(self, scope: ReadScope | WriteScope) -> ReadScope:
+        """Return these fields with those of a call. Raises InvalidInput if one is bound otherwise."""
         joined: dict[str, object] = dict(self.fields)
         for name, value in scope.items():
             bound = joined.get(name)

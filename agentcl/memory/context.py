@@ -17,9 +17,10 @@ from agentcl.memory.messages import Messages, Said, read_messages
 from agentcl.memory.opened import Opened
 from agentcl.memory.remembering import home_of
 from agentcl.memory.showing import BEGINNING, Kind, Session, Shown
+from agentcl.memory.statement_search import words_of
 from agentcl.retrieval.framing import ROLES, cut_entry, day_of, entry_of, named
-from agentcl.retrieval.recall import Hit
-from agentcl.statements.slots import USER, subject_key, value_key
+from agentcl.retrieval.recall import Hit, ScorePart
+from agentcl.statements.slots import subject_key, value_key
 from agentcl.store.checks import check_count
 from agentcl.store.conversations import SORTS, Statement
 from agentcl.store.records import EPOCH, Scope, ScopeView, from_micros
@@ -118,6 +119,7 @@ class _Item:
     about: str = ""  # what stands in brackets behind the number
     at: datetime | None = None  # when it was said or recorded
     is_past: bool = False
+    parts: tuple[ScorePart, ...] = ()  # of the score of a text that was found
 
 
 class _Look:
@@ -129,17 +131,14 @@ class _Look:
         self.query = _question(said)
         self.warning = ""
         self._said = "\n".join(one.text for one in said)
-        self.statements = opened.contexts.statements(opened.journal, view)
+        stated = opened.contexts.stated(opened.journal, view)
+        self.statements = [one for one in stated.statements if one.id not in stated.archived]
         self._holding = [one for one in self.statements if self._holds(one)]
         self._by_id = {one.id: one for one in self.statements}
         self._near: list[Statement] = []  # of these, those of the slots that a question finds
         self._past = sorted(filter(self._is_over, self.statements), key=_until, reverse=True)
-        self._told: dict[
-            str, list[Statement]
-        ] = {}  # by what a block can show of them: itself, its turns
-        for one in self.statements:
-            for id in (one.id, *one.sources):
-                self._told.setdefault(id, []).append(one)
+        self._stated = stated
+        self._told = stated.told()
 
     def _holds(self, one: Statement) -> bool:
         is_over = one.valid_to is not None and one.valid_to <= self.now
@@ -153,7 +152,8 @@ class _Look:
 
     def profile(self) -> list[_Item]:
         """Return what holds of the user: what he asks for first, then what he is like."""
-        own = [one for one in self._holding if subject_key(one.subject) == USER]
+        archived = self._stated.archived
+        own = [one for one in self._stated.of_user() if self._holds(one) and one.id not in archived]
         own.sort(key=lambda one: (_RANK[one.sort], one.moment, one.id))
         return [self.item(one) for one in own]
 
@@ -234,7 +234,7 @@ class _Look:
         recall = searching.search(self._opened, query, self._view, limit=_ASKED)
         self.warning = self.warning or recall.warning
         known = [*self._holding, *self._past[:_PAST_ASKED]]
-        stated = statement_search.search(self._opened, query, known, _STATED)
+        stated = statement_search.search(self._opened, query, known, _STATED, self._stated.uses)
         slots = {one.slot for one, _ in stated}
         self._near = [one for one in self._past if one.slot in slots]
         top = max((score for _, score in stated), default=1.0) or 1.0
@@ -266,16 +266,16 @@ class _Look:
         else:
             about = ", ".join(filter(None, (about, *self._ended_in(hit))))
         kind: Kind = "turn" if hit.said_at else "document"
-        return [_Item(hit.document_id, kind, hit.text, score, about, at, is_past)]
+        return [_Item(hit.document_id, kind, hit.text, score, about, at, is_past, hit.parts)]
 
     def _ended_in(self, hit: Hit) -> list[str]:
         """Return which values that a text says hold no longer, each with its end."""
         told = [one for one in self._told.get(hit.document_id, []) if self._is_over(one)]
         said = set(terms(hit.text)) if self._near else set()
-        near = (one for one in self._near if set(content_terms(one.value)) <= said)
+        near = (one for one in self._near if words_of(one.value) <= said)
         found: dict[str, str] = {}
         for one in chain(told, near):
-            is_telling = max(map(len, content_terms(one.value)), default=0) >= _TELLING
+            is_telling = max(map(len, words_of(one.value)), default=0) >= _TELLING
             if not is_telling or self._holds_again(one):
                 continue
             value = shortened(" ".join(one.value.split()), _NAME_SHOWN)
@@ -341,7 +341,9 @@ class _Block:
         self._ids.add(item.id)
         self._texts.add(item.text.strip())
         id = item.id.removesuffix(_ENDED)
-        self.shown.append(Shown(len(self.shown) + 1, id, item.kind, item.text, item.is_past))
+        number = len(self.shown) + 1
+        shown = Shown(number, id, item.kind, item.text, item.is_past, item.score, item.parts)
+        self.shown.append(shown)
         return True
 
     def _line(self, item: _Item) -> str:

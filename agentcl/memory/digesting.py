@@ -41,6 +41,20 @@ _MOST_ERROR: Final = 200  # characters of why turns could not be read
 
 
 @dataclass(frozen=True, slots=True)
+class DigestReport:
+    """What one run of a digester did, or would do."""
+
+    read: int = 0  # turns
+    failed: int = 0  # parts of conversations
+    statements: int = 0  # kept, with those that were known and are said again
+    dropped: int = 0  # that the turns do not bear out, or that could not be kept
+    proposals: int = 0  # wishes to forget
+    tokens: int = 0  # of a model, by a high estimate
+    remaining: int = 0  # turns that are still to be read
+    job: str = ""  # its id in `memory.jobs`; empty for a dry run
+
+
+@dataclass(frozen=True, slots=True)
 class Unread:
     """Some turns of a conversation that were not read yet: whole exchanges."""
 
@@ -243,7 +257,7 @@ def _exchanges(turns: Sequence[Turn]) -> Iterator[list[Turn]]:
 
 def _known(opened: Opened, part: Unread) -> list[Statement]:
     """Return what holds already when some turns are said, in the order it was said."""
-    held = statement_writing.live(opened.journal, part.conversation.scope.view())
+    held = opened.contexts.stated(opened.journal, part.conversation.scope.view()).statements
     at = part.turns[-1].moment
     found = [
         one
@@ -274,12 +288,15 @@ def _store(opened: Opened, result: _Read, digester: str) -> tuple[int, int]:
     drafts = [_statement(one, part, digester) for one in result.found.said]
     vectors = opened.vectors(drafts)
     journal = opened.journal
+    opened.contexts.stated(journal, part.conversation.scope.exactly())
     with journal.writing() as writing:
         if vectors:
             opened.claim(writing)
         alive = writing.live_versions([turn.id for turn in part.turns])
         drafts = [one for one in drafts if all(id in alive for id in one.sources)]
-        statement_writing.write(writing, journal, drafts, vectors)
+        own = part.conversation.scope.exactly()
+        held = opened.contexts.stated(journal, own, is_kept=False).statements
+        statement_writing.write(writing, journal, drafts, vectors, held)
         wishes = [
             _proposal(opened, wish, part)
             for wish in result.found.wishes

@@ -71,6 +71,9 @@ class Near:
     passages: tuple[tuple[str, str], ...]  # id and title of those that name it
     facts: tuple[tuple[str, str, str, str], ...]  # subject, predicate, object, id of the passage
     phrases: tuple[tuple[str, int], ...]  # named in the same passages, most often first
+    named: tuple[
+        tuple[str, str], ...
+    ] = ()  # of these: the id of a passage, and a phrase that it names
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +201,7 @@ class GraphView:
         with self._index.lock:
             nodes = set(self._nodes(phrase))
             passages: list[tuple[str, str]] = []
-            others: dict[str, int] = {}
+            others: dict[str, list[str]] = {}  # by phrase, the passages that name it too
             facts: list[int] = []
             for passage in self._passages():
                 view = self._index.view(self._query, self._edges)
@@ -209,16 +212,22 @@ class GraphView:
                 for other in phrases:
                     if other not in nodes:
                         name = self._index.contents.spelling[other]
-                        others[name] = others.get(name, 0) + 1
+                        others.setdefault(name, []).append(passage.entry.id)
                 facts += [
                     fact.seq
                     for fact in self._index.contents.facts.of(passage.entry.id, self._query.at)
                     if {fact.subject, fact.object} & nodes
                 ]
             spelt = self._index.contents.spelling[min(nodes)]
-        best = sorted(others.items(), key=lambda item: (-item[1], item[0]))
+        best = sorted(others, key=lambda name: (-len(others[name]), name))[:limit]
+        shown = passages[:limit]
+        ids = {id for id, _ in shown}
         return Near(
-            spelt, tuple(passages[:limit]), tuple(self._stated(facts[:limit])), tuple(best[:limit])
+            spelt,
+            tuple(shown),
+            tuple(self._stated(facts[:limit])),
+            tuple((name, len(others[name])) for name in best),
+            tuple((id, name) for name in best for id in others[name] if id in ids),
         )
 
     def path(self, start: str, end: str) -> tuple[Node, ...]:

@@ -12,6 +12,8 @@ from agentcl.memory.bound import UNBOUND, Bound
 from agentcl.memory.digesting import Digest, as_digester
 from agentcl.memory.kinds import Extract, Reembed
 from agentcl.memory.opened import Opened
+from agentcl.memory.summaries import as_summariser
+from agentcl.memory.tidying import Tidy
 from agentcl.retrieval.encoders.naming import identity
 from agentcl.retrieval.graph.names import Extractor
 from agentcl.store.checks import ReadScope, WriteScope, check_choice, check_count, check_each
@@ -20,16 +22,18 @@ from agentcl.store.jobs import Job, Price, State
 if TYPE_CHECKING:
     from agentcl.models.base import ChatModel
     from agentcl.statements.reading import Digester
+    from agentcl.statements.summarising import Summariser
 
 
 class Jobs:
     """The jobs of a memory. Made by `Memory.jobs`.
 
-    A memory knows three kinds. `extract` lets an extractor read passages for facts; its spec is
+    A memory knows four kinds. `extract` lets an extractor read passages for facts; its spec is
     `{"extractor": NAME, "retry": false, "limit": null}`. `reembed` replaces all vectors; its spec is
     `{"encoder": NAME}`. `digest` lets a digester read conversations; its spec is `{"digester": NAME, "limit": null,
-    "budget_tokens": null, "retry": false}`. `memory.facts.extract`, `memory.store.reembed` and
-    `memory.statements.digest` ask for such jobs and run them at once.
+    "budget_tokens": null, "retry": false}`. `tidy` puts statements in order; its spec is `{"summariser": null, "keep":
+    null, "near": null, "budget_tokens": null}`. `memory.facts.extract`, `memory.store.reembed`,
+    `memory.statements.digest` and `memory.statements.tidy` ask for such jobs and run them at once.
     """
 
     def __init__(self, opened: Opened, bound: Bound = UNBOUND) -> None:
@@ -76,7 +80,7 @@ class Jobs:
         """Ask for a job, to be run later by `run` or `run_all`, in this process or another.
 
         Args:
-            kind: "extract", "reembed", "digest", or one that was added.
+            kind: "extract", "reembed", "digest", "tidy", or one that was added.
             spec: JSON values that the kind understands; see the class.
             scope: `tenant`, `user`, `agent`, `session`: these and all below; see `Memory`.
 
@@ -123,10 +127,24 @@ class Jobs:
         reader = as_digester(digester)
         self._opened.digesters[reader.name] = reader
 
+    def add_summariser(self, summariser: Summariser | ChatModel) -> None:
+        """Hand over a summariser, for the tidy jobs that name it.
+
+        Args:
+            summariser: a chat model, or what `agentcl.statements.Summariser` describes.
+        """
+        teller = as_summariser(summariser)
+        self._opened.summarisers[teller.name] = teller
+
     @property
     def extractors(self) -> Mapping[str, Extractor]:
         """The extractors that were handed over, by name."""
         return {name: extractor for name, (extractor, _) in self._opened.extractors.items()}
+
+    @property
+    def summarisers(self) -> Mapping[str, Summariser]:
+        """The summarisers that were handed over, by name."""
+        return dict(self._opened.summarisers)
 
     @property
     def digesters(self) -> Mapping[str, Digester]:
@@ -139,7 +157,7 @@ class Jobs:
         Raises:
             InvalidInput: if the memory does such jobs itself.
         """
-        if kind.name in (Extract.name, Reembed.name, Digest.name):
+        if kind.name in (Extract.name, Reembed.name, Digest.name, Tidy.name):
             raise InvalidInput(
                 f"a memory does {kind.name} jobs itself; give your kind another name"
             )
@@ -205,6 +223,7 @@ class Jobs:
         own = (
             Extract(self._opened, self._opened.extractors),
             Digest(self._opened, self._opened.digesters),
+            Tidy(self._opened, self._opened.summarisers),
             Reembed(self._opened),
         )
         return Runner(self._queue(), [*own, *self._opened.kinds.values()])

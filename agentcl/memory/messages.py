@@ -306,7 +306,8 @@ def _strings(value: Any) -> list[str]:  # noqa: ANN401  # any JSON
 def _beside(more: Mapping[str, Any]) -> list[str]:
     """Return what can be read of a message beside its content: calls of tools, a refusal, speech."""
     found: list[str] = []
-    for call in more.get("tool_calls") or ():
+    calls = more.get("tool_calls")
+    for call in calls if isinstance(calls, list) else ():
         match call:
             case {"function": {"name": str(name), **function}}:
                 found.append(_call(name, function.get("arguments", "")))

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 from agentcl.errors import EncoderMismatch, EraseIncomplete, StoreBusy, StoreUnavailable
 from agentcl.memory.aligning import Transcripts
 from agentcl.memory.documents import encode
+from agentcl.memory.paging import Listings
 from agentcl.memory.settings import Setting, resolve
 from agentcl.memory.showing import Contexts
 from agentcl.memory.trusted import confirm, confirmed_encoder
@@ -48,6 +49,7 @@ from agentcl.text.saving import make_folder
 if TYPE_CHECKING:
     from agentcl.jobs.runner import Kind
     from agentcl.statements.reading import Digester
+    from agentcl.statements.summarising import Summariser
 
 logger = logging.getLogger(__name__)
 R = TypeVar("R", bound=Record)
@@ -98,9 +100,11 @@ class Opened:
         self.clock = clock
         self.graph_settings = graph or GraphSettings()
         self.lock = threading.RLock()
-        # Who does jobs: extractors with how many passages each reads at once, digesters, and further kinds; by name.
+        # Who does jobs: extractors with how many passages each reads at once, digesters, summarisers, and further
+        # kinds; by name.
         self.extractors: dict[str, tuple[Extractor, int]] = {}
         self.digesters: dict[str, Digester] = {}
+        self.summarisers: dict[str, Summariser] = {}
         self.kinds: dict[str, Kind] = {}
         self._encoder = None if isinstance(encoder, str | None) else encoder
         self._spec: EncoderSpec | None = None
@@ -109,6 +113,7 @@ class Opened:
         self._queries: OrderedDict[str, bytes] = OrderedDict()
         self.transcripts = Transcripts()
         self.contexts = Contexts()
+        self.listings = Listings()
         if not read_only:
             _make_folder(self.path)
         self.journal = open_store(

@@ -209,6 +209,7 @@ def discard(writing: Writing, journal: Store, turn: Turn) -> None:
     for passage in documents.passages_of(journal, turn):
         documents.discard(writing, journal, passage)
     writing.delete(turn)
+    statement_writing.withdraw_told(writing, journal, turn)
     own = ScopeView(frozenset({turn.scope.tenant}), None, None, None)
     rows = [*journal.live(view=own, kinds=(Statement.kind,), source=turn.id)]
     for statement in readable(rows):
@@ -224,6 +225,7 @@ def discard_all(writing: Writing, journal: Store, conversation: Conversation) ->
         discard(writing, journal, turn)
     for row in [*journal.live(view=own, kinds=(Digestion.kind,), source=conversation.id)]:
         writing.delete(row.record())
+    statement_writing.withdraw_told(writing, journal, conversation)
     writing.delete(conversation)
 
 

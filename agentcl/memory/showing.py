@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections import OrderedDict, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from agentcl.errors import StoreCorrupt
 from agentcl.retrieval.framing import HEAD
+from agentcl.retrieval.recall import ScorePart
+from agentcl.statements.slots import USER, subject_key
 from agentcl.store.base import Store
-from agentcl.store.conversations import Statement
+from agentcl.store.conversations import Statement, Tidying
 from agentcl.store.records import Scope, ScopeView
-from agentcl.store.rows import readable
+from agentcl.store.rows import Row, readable
 
 Kind = Literal["statement", "turn", "document"]
 BEGINNING: Final = HEAD.format(day="")
@@ -30,6 +32,8 @@ class Shown:
     kind: Kind
     text: str
     is_past: bool = False  # it held, and does no longer
+    score: float = 1.0  # when it was found, of that question's best
+    parts: tuple[ScorePart, ...] = ()  # what each ranking had to say of a text; none of a statement
 
 
 @dataclass(slots=True)
@@ -49,13 +53,103 @@ class Session:
         return BEGINNING + lines if lines else ""
 
 
+class KnownStatements:
+    """The statements that a view sees, and what tidying noted of them; followed row by row. One is never changed."""
+
+    def __init__(self, view: ScopeView, seq: int = 0, of: KnownStatements | None = None) -> None:
+        self.view = view
+        self.seq = seq  # of the journal, up to which it was followed
+        self._by_id: dict[str, Statement] = dict(of._by_id) if of else {}
+        self._tidied: dict[str, Tidying] = dict(of._tidied) if of else {}
+        self.statements: list[Statement] = of.statements if of else []
+        self._scopes: set[Scope] = of._scopes if of else set()
+        self.uses: Mapping[str, int] = of.uses if of else {}
+        self.archived: frozenset[str] = of.archived if of else frozenset()
+        self._told: dict[str, list[Statement]] | None = None
+        self._of_user: list[Statement] | None = None
+
+    def told(self) -> Mapping[str, Sequence[Statement]]:
+        """Return statements by what a block can show of them: their own ids, and those of their turns."""
+        if self._told is None:
+            found: dict[str, list[Statement]] = defaultdict(list)
+            for one in self.statements:
+                for id in (one.id, *one.sources):
+                    found[id].append(one)
+                if same := self._by_id.get(one.same_as):
+                    for id in one.sources:
+                        found[id].append(same)
+            self._told = found
+        return self._told
+
+    def of_user(self) -> Sequence[Statement]:
+        """Return the statements that are about the user."""
+        if self._of_user is None:
+            self._of_user = [one for one in self.statements if subject_key(one.subject) == USER]
+        return self._of_user
+
+    def after(self, journal: Store) -> KnownStatements:
+        """Return this with what was written since."""
+        last = journal.last_seq()
+        if last == self.seq:
+            return self
+        kinds = (Statement.kind, Tidying.kind)
+        rows = [*journal.since(self.seq, kinds=kinds)] if self.seq else _alive(journal, self.view)
+        new = KnownStatements(self.view, max([last, *(row.seq for row in rows)]), self)
+        if not rows:
+            return new
+        for row in rows:
+            new._follow(row)
+        new._look()
+        return new
+
+    def seen_by(self, view: ScopeView) -> KnownStatements:
+        """Return what of this a narrower view sees."""
+        if all(map(view.sees, self._scopes)):
+            return self
+        new = KnownStatements(view, self.seq)
+        new._by_id = {id: one for id, one in self._by_id.items() if view.sees(one.scope)}
+        new._tidied = {id: one for id, one in self._tidied.items() if view.sees(one.scope)}
+        new._look()
+        return new
+
+    def _follow(self, row: Row) -> None:
+        self._by_id.pop(row.id, None)
+        self._tidied.pop(row.id, None)
+        if row.op != "put" or not self.view.sees(row.scope):
+            return
+        for record in readable((row,)):
+            if isinstance(record, Statement):
+                self._by_id[row.id] = record
+            elif isinstance(record, Tidying) and not record.is_undone:
+                self._tidied[row.id] = record
+
+    def _look(self) -> None:
+        """See which statements there are, and what the newest tidying of each scope says."""
+        self.statements = list(self._by_id.values())
+        self._scopes = {one.scope for one in (*self.statements, *self._tidied.values())}
+        newest: dict[Scope, Tidying] = {}
+        for _, one in sorted(self._tidied.items()):
+            newest[one.scope] = one
+        self.uses = {id: uses for one in newest.values() for id, uses in one.used}
+        self.archived = frozenset(id for one in newest.values() for id in one.archived)
+
+
+def _over_sessions(view: ScopeView) -> ScopeView:
+    """Return a view of all sessions, where it is a user's: his statements are read once, not in each of them."""
+    return replace(view, session=None) if view.user and any(view.user) else view
+
+
+def _alive(journal: Store, view: ScopeView) -> list[Row]:
+    return [*journal.live(view=view, kinds=(Statement.kind, Tidying.kind))]
+
+
 class Contexts:
     """What this process showed in each session, and the statements it reads. Safe for threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._sessions: OrderedDict[tuple[Scope, str], Session] = OrderedDict()
-        self._stated: OrderedDict[ScopeView, tuple[int, list[Statement]]] = OrderedDict()
+        self._stated: OrderedDict[ScopeView, KnownStatements] = OrderedDict()
         self._vectors: dict[tuple[str, int, int], bytes] = {}  # by id, version and epoch
 
     def session(self, key: tuple[Scope, str]) -> Session:
@@ -71,18 +165,23 @@ class Contexts:
             if len(self._sessions) > _MOST_SESSIONS:
                 self._sessions.popitem(last=False)
 
-    def statements(self, journal: Store, view: ScopeView) -> list[Statement]:
-        """Return all statements that a view sees; read again only when some were written."""
+    def stated(self, journal: Store, view: ScopeView, *, is_kept: bool = True) -> KnownStatements:
+        """Return the statements that a view sees; only what was written since the last time is read.
+
+        Args:
+            journal: where they are.
+            view: who looks.
+            is_kept: whether the next call goes on from this one; not inside a transaction, which may be undone.
+        """
+        wide = _over_sessions(view)
         with self._lock:
-            seq, held = self._stated.get(view, (-1, []))
-            last = journal.last_seq()
-            if seq < 0 or any(journal.since(seq, kinds=(Statement.kind,))):
-                held = _live(journal, view)
-            self._stated[view] = last, held
-            self._stated.move_to_end(view)
-            if len(self._stated) > _MOST_SESSIONS:
-                self._stated.popitem(last=False)
-            return held
+            found = self._stated.get(wide, KnownStatements(wide)).after(journal)
+            if is_kept:
+                self._stated[wide] = found
+                self._stated.move_to_end(wide)
+                if len(self._stated) > _MOST_SESSIONS:
+                    self._stated.popitem(last=False)
+        return found.seen_by(view)
 
     def vectors(self, journal: Store, statements: Sequence[Statement]) -> list[bytes]:
         """Return the vectors of statements; empty for one that is damaged, which `agentcl doctor` names."""
@@ -106,11 +205,6 @@ class Contexts:
             self._sessions.clear()
             self._stated.clear()
             self._vectors.clear()
-
-
-def _live(journal: Store, view: ScopeView) -> list[Statement]:
-    rows = journal.live(view=view, kinds=(Statement.kind,))
-    return [one for one in readable(rows) if isinstance(one, Statement)]
 
 
 def _vectors(journal: Store, seqs: Sequence[int]) -> dict[int, bytes]:

@@ -8,7 +8,7 @@ from agentcl.errors import InvalidInput
 from agentcl.memory.digesting import key_of
 from agentcl.statements.periods import check_period
 from agentcl.store.checks import check_label, check_score, check_text, check_time
-from agentcl.store.conversations import Digestion, Proposal, Statement
+from agentcl.store.conversations import Digestion, Proposal, Statement, Synopsis, Tidying
 from agentcl.store.ulid import is_ulid
 
 
@@ -29,6 +29,8 @@ def check_statement(one: Statement) -> None:
     check_score(one.confidence)
     if one.replaced_by and not is_ulid(one.replaced_by):
         raise InvalidInput("what replaced a statement is named by its id")
+    if one.same_as and not is_ulid(one.same_as):
+        raise InvalidInput("what a statement says in other words is named by its id")
 
 
 def check_digestion(one: Digestion) -> None:
@@ -47,6 +49,28 @@ def check_proposal(one: Proposal) -> None:
         raise InvalidInput("a proposal names statements by their ids")
     if (one.verdict != "accepted") and one.ended:
         raise InvalidInput("only what was accepted has ended something")
+
+
+def check_tidying(one: Tidying) -> None:
+    """Refuse a note of tidying that cannot be one."""
+    named = [id for row in one.joined for id in row if id] + [row.id for row in one.used]
+    if not all(map(is_ulid, (one.key or "", *named, *one.archived))):
+        raise InvalidInput("a tidying names a job and records by their ids")
+    if one.sources:
+        raise InvalidInput("a tidying comes from nothing")
+    if not all(row.uses > 0 for row in one.used):
+        raise InvalidInput("a tidying counts uses from 1")
+
+
+def check_synopsis(one: Synopsis) -> None:
+    """Refuse a summary that cannot be one."""
+    if not one.sentences or not one.sources or not is_ulid(one.job):
+        raise InvalidInput("a summary has sentences, what it was made from, and the id of a job")
+    for sentence in one.sentences:
+        if check_text(sentence) != " ".join(sentence.split()):
+            raise InvalidInput(f"a sentence of a summary is one line, not {sentence[:60]!r}")
+    if one.key not in ("profile", one.sources[0]):
+        raise InvalidInput("the key of a summary is its conversation's id, or 'profile'")
 
 
 def check_said(said_at: str) -> None:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from typing import Final
 
 from agentcl.errors import EncoderMismatch, EncoderUnavailable
 from agentcl.memory.opened import Opened
+from agentcl.statements import slots
+from agentcl.statements.strengths import strength
 from agentcl.store.conversations import Statement
+from agentcl.store.records import from_micros
 from agentcl.store.rows import mismatch
 from agentcl.store.vectors import unpack
 from agentcl.text.asked import read_of
@@ -18,12 +23,34 @@ from agentcl.text.function_words import content_terms
 from agentcl.text.terms import terms
 
 _BY_MEANING: Final = 0.6  # of a score; the rest is by words
+BY_STRENGTH: Final = 0.1  # of a score at the most
+
+
+@dataclass(frozen=True, slots=True)
+class FoundStatement:
+    """A statement that a search found."""
+
+    statement: Statement
+    score: float  # from 0 to 1; comparable within one search only
 
 
 def search(
-    opened: Opened, query: str, statements: Sequence[Statement], limit: int
+    opened: Opened,
+    query: str,
+    statements: Sequence[Statement],
+    limit: int,
+    uses: Mapping[str, int] | None = None,
 ) -> list[tuple[Statement, float]]:
     """Return the statements nearest to a query, best first, each with a score from 0 to 1.
+
+    Of what is as near, the stronger comes first; see `agentcl.statements.strength`.
+
+    Args:
+        opened: the memory.
+        query: a question or words.
+        statements: among which.
+        limit: how many at the most.
+        uses: how often later turns took up what statements say, by id, as far as `tidy` counted.
 
     Raises:
         EncoderMismatch: if the folder's vectors are another encoder's.
@@ -38,8 +65,25 @@ def search(
         if meaning is None
         else [_BY_MEANING * m + (1 - _BY_MEANING) * w for m, w in zip(meaning, words, strict=True)]
     )
-    ranked = sorted(zip(statements, scores, strict=True), key=lambda one: (-one[1], one[0].id))
-    return [(one, score) for one, score in ranked if score > 0][:limit]
+    found = [pair for pair in zip(statements, scores, strict=True) if pair[1] > 0]
+    found.sort(key=lambda pair: -pair[1])
+    # What is further down cannot rise above these, however strong it is.
+    least = (1 - BY_STRENGTH) * found[limit - 1][1] if len(found) > limit else 0.0
+    near = [pair for pair in found if pair[1] >= least]
+    weighed = _by_strength(near, uses or {}, from_micros(opened.clock()))
+    return sorted(weighed, key=lambda pair: (-pair[1], pair[0].id))[:limit]
+
+
+def _by_strength(
+    found: Sequence[tuple[Statement, float]], uses: Mapping[str, int], now: datetime
+) -> list[tuple[Statement, float]]:
+    """Return what was found, the weak with a little less of their scores."""
+    strengths = [strength(one, uses.get(one.id, 0), now) for one, _ in found]
+    most = max(strengths, default=1.0)
+    return [
+        (one, score * (1 - BY_STRENGTH + BY_STRENGTH * own / most))
+        for (one, score), own in zip(found, strengths, strict=True)
+    ]
 
 
 def _by_words(query: str, statements: Sequence[Statement]) -> list[float]:
@@ -55,6 +99,14 @@ def _by_words(query: str, statements: Sequence[Statement]) -> list[float]:
 def forget() -> None:
     """Drop what was read of statements: some of them were forgotten."""
     _terms_of.cache_clear()
+    words_of.cache_clear()
+    slots.forget()
+
+
+@lru_cache(maxsize=50_000)
+def words_of(value: str) -> frozenset[str]:
+    """Return the words that tell a value."""
+    return frozenset(content_terms(value))
 
 
 @lru_cache(maxsize=50_000)

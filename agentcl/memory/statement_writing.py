@@ -23,15 +23,19 @@ from agentcl.store.checks import (
     check_text,
     check_unicode,
 )
-from agentcl.store.conversations import SORTS, Sort, Statement, Turn
-from agentcl.store.records import Scope, ScopeView
+from agentcl.store.conversations import SORTS, Sort, Statement, Synopsis, Turn
+from agentcl.store.records import Record, Scope, ScopeView
 from agentcl.store.rows import Row, content_hash, readable
 
 EVERYBODY = ScopeView(None, None, None, None)
 
 
 def write(
-    writing: Writing, journal: Store, new: Sequence[Statement], vectors: Mapping[bytes, bytes]
+    writing: Writing,
+    journal: Store,
+    new: Sequence[Statement],
+    vectors: Mapping[bytes, bytes],
+    held: Iterable[Statement] | None = None,
 ) -> list[Statement]:
     """Store statements of one scope; return what of each slot they belong to is stored, in their order.
 
@@ -40,12 +44,16 @@ def write(
         journal: where to.
         new: without ids.
         vectors: of their texts, by content hash.
+        held: all statements of the scope, as they are now; default: they are read.
     """
     if not new:
         return []
     wanted = {one.slot for one in new}
-    held = [one for one in live(journal, new[0].scope.exactly()) if one.slot in wanted]
-    moments = _moments(journal, [*held, *new])
+    stated = live(journal, new[0].scope.exactly()) if held is None else held
+    held = [one for one in stated if one.slot in wanted]
+    # The only turn of a statement was said when the statement was: it need not be read.
+    single = {one.sources[0]: one.moment for one in (*held, *new) if len(one.sources) == 1}
+    moments = single | _moments(journal, [one for one in (*held, *new) if len(one.sources) > 1])
     stored: list[Statement] = []
     for slot in dict.fromkeys(one.slot for one in new):
         own = [one for one in held if one.slot == slot]
@@ -79,6 +87,20 @@ def resettle(
     return changed
 
 
+def revise_all(
+    writing: Writing, journal: Store, held: Iterable[Statement], wanted: Iterable[Statement]
+) -> int:
+    """Write those of the statements that are to be otherwise; return how many.
+
+    Args:
+        writing: the right to write.
+        journal: where to.
+        held: as they are stored.
+        wanted: as they are to be, some or all of them.
+    """
+    return len(_revise(writing, journal, held, wanted))
+
+
 def resettle_all(journal: Store, view: ScopeView = EVERYBODY) -> int:
     """Compute again what holds in a view, where it is not stored so; return how many statements changed."""
     wrong = [one.scope for one in unsettled(journal, view)]
@@ -91,7 +113,15 @@ def resettle_all(journal: Store, view: ScopeView = EVERYBODY) -> int:
 def withdraw(writing: Writing, journal: Store, statement: Statement) -> None:
     """Delete a statement, and compute again what holds without it."""
     writing.delete(statement)
+    withdraw_told(writing, journal, statement)
     resettle(writing, journal, statement.scope, {statement.slot}, without={statement.id})
+
+
+def withdraw_told(writing: Writing, journal: Store, source: Record) -> None:
+    """Delete the summaries that were made from a record: the next tidying writes them anew."""
+    view = source.scope.exactly()
+    for row in [*journal.live(view=view, kinds=(Synopsis.kind,), source=source.id)]:
+        writing.delete(row.record())
 
 
 def release(opened: Opened, ids: Collection[str]) -> None:

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, TypeVar, Unpack
 
 from agentcl.errors import InvalidInput, NotFound
 from agentcl.jobs.queue import Queue
 from agentcl.jobs.runner import Progress, Runner
-from agentcl.memory import forgetting, statement_search, statement_writing
+from agentcl.memory import proposals, statement_search, statement_writing
 from agentcl.memory.bound import UNBOUND, Bound
-from agentcl.memory.digesting import Digest, as_digester, pending
+from agentcl.memory.digesting import Digest, DigestReport, as_digester, pending
 from agentcl.memory.forgetting import refuse_other_scope
 from agentcl.memory.opened import Opened
+from agentcl.memory.statement_search import FoundStatement
+from agentcl.memory.summaries import as_summariser
+from agentcl.memory.tidying import Tidy, TidyReport, undo
 from agentcl.statements.currency import contradictions, slots
-from agentcl.statements.joining import NEW
 from agentcl.statements.phrasing import sentence
 from agentcl.statements.reading import Assertion, Digester
 from agentcl.statements.slots import has_several, slot_of, subject_key
-from agentcl.store.base import Writing
 from agentcl.store.checks import (
     ReadScope,
     WriteScope,
@@ -30,37 +31,15 @@ from agentcl.store.checks import (
     check_time,
     check_unicode,
 )
-from agentcl.store.conversations import Proposal, Sort, Statement, Turn, Verdict
+from agentcl.store.conversations import Proposal, Sort, Statement, Synopsis, Turn, Verdict
 from agentcl.store.records import AnyScope, Record, ScopeView, from_micros
 from agentcl.store.rows import readable
 
 if TYPE_CHECKING:
     from agentcl.models.base import ChatModel
+    from agentcl.statements.summarising import Summariser
 
 R = TypeVar("R", bound=Record)
-BY_HAND: Final = "by hand"
-
-
-@dataclass(frozen=True, slots=True)
-class FoundStatement:
-    """A statement that a search found."""
-
-    statement: Statement
-    score: float  # from 0 to 1; comparable within one search only
-
-
-@dataclass(frozen=True, slots=True)
-class DigestReport:
-    """What one run of a digester did, or would do."""
-
-    read: int = 0  # turns
-    failed: int = 0  # parts of conversations
-    statements: int = 0  # kept, with those that were known and are said again
-    dropped: int = 0  # that the turns do not bear out, or that could not be kept
-    proposals: int = 0  # wishes to forget
-    tokens: int = 0  # of a model, by a high estimate
-    remaining: int = 0  # turns that are still to be read
-    job: str = ""  # its id in `memory.jobs`; empty for a dry run
 
 
 class Statements:
@@ -139,7 +118,7 @@ class Statements:
             check_unicode(one, "a source") for one in check_each(sources, "sources", "ids")
         )
         draft = statement_writing.stated(
-            said, owner, moment.isoformat(), sources=given, digester=BY_HAND
+            said, owner, moment.isoformat(), sources=given, digester=proposals.BY_HAND
         )
         vectors = self._opened.vectors([draft])
         with self._opened.journal.writing() as writing:
@@ -199,6 +178,72 @@ class Statements:
         left = sum(len(part.turns) for part in pending(self._opened, view, reader.name, retry=True))
         return DigestReport(**kind.totals, remaining=left, job=job.id)
 
+    # Putting in order
+
+    def tidy(
+        self,
+        summariser: Summariser | ChatModel | None = None,
+        *,
+        keep: int | None = None,
+        near: float | None = None,
+        budget_tokens: int | None = None,
+        dry_run: bool = False,
+        progress: Progress = lambda done, total: None,
+        should_stop: Callable[[], bool] = lambda: False,
+        **scope: Unpack[ReadScope],
+    ) -> TidyReport:
+        """Put statements in order: one wording for what is the same, summaries, and in sight what is used.
+
+        No turn is touched, and what holds stays the same but for its words. It is a job in `memory.jobs`, and
+        `undo(report.job)` takes it back. A summariser that answers with garbage, or with nothing, changes nothing.
+
+        Args:
+            summariser: a chat model, or what `agentcl.statements.Summariser` describes; default: summaries are
+                made of the statements themselves.
+            keep: how many statements of a scope stay in sight; the weakest of the others go into the archive, where
+                `archived=True` finds them. Default: all stay. It has to be said each time.
+            near: cosine of the memory's encoder from which two values of which one has all words of the other are the
+                same; default: 0.9 with the encoder that it was measured with, and otherwise only words count.
+            budget_tokens: take at most so many tokens of a model, by a high estimate.
+            dry_run: change nothing, and ask no model; return what would be changed.
+            progress: called with the numbers of steps done and to do.
+            should_stop: asked after each step; True ends the run early.
+            scope: `tenant`, `user`, `agent`, `session`: these and all below; see `Memory`.
+
+        Raises:
+            StoreBusy: if another run is at work on this memory.
+            ModelUnavailable: if the model cannot be asked; what was done before is kept.
+        """
+        teller = None if summariser is None else as_summariser(summariser)
+        kind = Tidy(self._opened, {} if teller is None else {teller.name: teller})
+        spec = kind.spec(
+            None if teller is None else teller.name,
+            keep=None if keep is None else check_count(keep, "keep", least=0),
+            near=near,
+            budget_tokens=None
+            if budget_tokens is None
+            else check_count(budget_tokens, "budget_tokens", least=0),
+        )
+        root = self._bound.root(scope)
+        if dry_run:
+            price = kind.price(spec, scope=root)
+            return TidyReport(tuple(kind.preview(spec, scope=root)), tokens=price.tokens or 0)
+        job = Runner(Queue(self._opened.journal), [kind]).run_now(
+            kind.name, spec, scope=root, progress=progress, should_stop=should_stop
+        )
+        return TidyReport(tuple(kind.edits), **kind.totals, job=job.id)
+
+    def summaries(self, **scope: Unpack[ReadScope]) -> Sequence[Synopsis]:
+        """Return what `tidy` wrote: for each conversation a summary, and what held of each user, oldest first.
+
+        Args:
+            scope: `tenant`, `user`, `agent`, `session`; see `Memory`.
+        """
+        view = self._bound.view(scope)
+        rows = self._opened.journal.live(view=view, kinds=(Synopsis.kind,))
+        found = [one for one in readable(rows) if isinstance(one, Synopsis)]
+        return sorted(found, key=lambda one: one.id)
+
     # Reading what holds
 
     def list(
@@ -208,6 +253,7 @@ class Statements:
         valid_at: datetime | AnyScope | None = None,
         all: bool = False,
         coming: bool = False,
+        archived: bool = False,
         limit: int | None = None,
         **scope: Unpack[ReadScope],
     ) -> Sequence[Statement]:
@@ -218,15 +264,18 @@ class Statements:
             valid_at: what held at this moment, as far as is known today; default: now; `ANY`: at any time.
             all: return also what says that something has ended.
             coming: return also what is said to begin later.
+            archived: return also what `tidy` put into the archive.
             limit: the newest so many.
             scope: `tenant`, `user`, `agent`, `session`; see `Memory`.
         """
         view = self._bound.view(scope)
         wanted = None if subject is None else subject_key(check_unicode(subject, "subject"))
+        stated = self._opened.contexts.stated(self._opened.journal, view)
         found = [
             one
-            for one in statement_writing.live(self._opened.journal, view)
+            for one in stated.statements
             if (all or one.polarity == "holds")
+            and (archived or one.id not in stated.archived)
             and (wanted is None or subject_key(one.subject) == wanted)
             and self._is_meant(one, valid_at, coming=coming)
         ]
@@ -266,14 +315,19 @@ class Statements:
         return sorted(found, key=_said)
 
     def why(self, id: str, **scope: Unpack[ReadScope]) -> Sequence[Turn]:
-        """Return the turns that say a statement, in the order they were said; none, if it was added by hand.
+        """Return the turns that say a statement, also in other words, in the order they were said.
+
+        There are none if it was added by hand.
 
         Raises:
             NotFound: if the scope sees no such statement.
         """
         view = self._bound.view(scope)
+        own = self._get(id, Statement, view)
+        known = self._opened.contexts.stated(self._opened.journal, view).statements
+        same = (one for one in known if one.same_as == own.id)
         turns: list[Turn] = []
-        for source in self._get(id, Statement, view).sources:
+        for source in dict.fromkeys(id for one in (own, *same) for id in one.sources):
             record = next(readable(reversed(self._opened.journal.versions(source))), None)
             if isinstance(record, Turn) and view.sees(record.scope):
                 turns.append(record)
@@ -287,6 +341,7 @@ class Statements:
         subject: str | None = None,
         valid_at: datetime | AnyScope | None = None,
         coming: bool = False,
+        archived: bool = False,
         **scope: Unpack[ReadScope],
     ) -> Sequence[FoundStatement]:
         """Find statements that hold by meaning and by words, best first.
@@ -297,6 +352,7 @@ class Statements:
             subject: only what is about this one.
             valid_at: what held at this moment; default: now; `ANY`: at any time.
             coming: find also what is said to begin later.
+            archived: find also what `tidy` put into the archive.
             scope: `tenant`, `user`, `agent`, `session`; see `Memory`.
 
         Raises:
@@ -305,8 +361,13 @@ class Statements:
         """
         if not check_unicode(query, "query").strip():
             raise InvalidInput("the query is empty; ask something, or use list()")
-        wanted = self.list(subject=subject, valid_at=valid_at, coming=coming, all=True, **scope)
-        found = statement_search.search(self._opened, query, wanted, check_count(limit, "limit"))
+        wanted = self.list(
+            subject=subject, valid_at=valid_at, coming=coming, archived=archived, all=True, **scope
+        )
+        uses = self._opened.contexts.stated(self._opened.journal, self._bound.view(scope)).uses
+        found = statement_search.search(
+            self._opened, query, wanted, check_count(limit, "limit"), uses
+        )
         return [FoundStatement(one, score) for one, score in found]
 
     def contradictions(
@@ -355,21 +416,10 @@ class Statements:
             InvalidInput: if it is decided already.
         """
         proposal = self._open_proposal(id, scope)
-        meant = _meant(self._opened, proposal)
         if erase:
-            turns = [source for one in meant for source in one.sources]
-            going = dict.fromkeys(
-                (*(one.id for one in meant), *turns, *proposal.sources, proposal.id)
-            )
-            forgetting.forget(self._opened, list(going), proposal.scope.exactly())
+            proposals.erase(self._opened, proposal)
             return None
-        now = from_micros(self._opened.clock()).isoformat()
-        drafts = [_ending(one, now) for one in meant]
-        vectors = self._opened.vectors(drafts)
-        with self._opened.journal.writing() as writing:
-            ended = statement_writing.write(writing, self._opened.journal, drafts, vectors)
-            done = replace(proposal, verdict="accepted", ended=tuple(one.id for one in ended))
-            return cast(Proposal, writing.revise(done))
+        return proposals.accept(self._opened, proposal)
 
     def refuse(self, id: str, **scope: Unpack[WriteScope]) -> Proposal:
         """Decide against a proposal. Raises as `accept` does."""
@@ -377,26 +427,30 @@ class Statements:
         return self._opened.revise(replace(proposal, verdict="refused"))
 
     def undo(self, id: str, **scope: Unpack[WriteScope]) -> None:
-        """Take something back: a statement that is wrong, or a decision on a proposal, which is open again then.
+        """Take something back: a wrong statement, a decision on a proposal, or all that a job of `tidy` did.
 
-        What was taken back stays in the history, and what holds is computed again without it.
+        What was taken back stays in the history, and what holds is computed again without it. A proposal is open
+        again then. What was said, decided or forgotten since a job stays so.
 
         Args:
-            id: of the statement or the proposal.
-            scope: `tenant`, `user`, `agent`, `session`: exactly its own.
+            id: of the statement, the proposal or the job.
+            scope: `tenant`, `user`, `agent`, `session`: exactly its own; of a job this scope and all below.
 
         Raises:
             NotFound: if there is none in exactly this scope.
             InvalidInput: if the id is of something else, or the proposal is open.
         """
+        if not self._opened.journal.versions(check_unicode(id, "id")):
+            undo(self._opened.journal, id, self._bound.subtree(scope))
+            return
         owner = self._bound.owner(scope)
-        record = self._opened.journal.get(check_unicode(id, "id"), view=owner.view())
+        record = self._opened.journal.get(id, view=owner.view())
         refuse_other_scope(id, record.scope, owner)
         with self._opened.journal.writing() as writing:
             if isinstance(record, Statement):
                 statement_writing.withdraw(writing, self._opened.journal, record)
             elif isinstance(record, Proposal) and record.verdict != "open":
-                self._reopen(writing, record)
+                proposals.reopen(writing, self._opened.journal, record)
             else:
                 raise InvalidInput(
                     f"{id!r} is a {record.kind}, and there is nothing to be taken back; name a statement, or a "
@@ -412,12 +466,6 @@ class Statements:
             scope: `tenant`, `user`, `agent`, `session`: these and all below; see `Memory`.
         """
         return statement_writing.resettle_all(self._opened.journal, self._bound.subtree(scope))
-
-    def _reopen(self, writing: Writing, proposal: Proposal) -> None:
-        for one in statement_writing.live(self._opened.journal, proposal.scope.exactly()):
-            if one.id in proposal.ended:
-                statement_writing.withdraw(writing, self._opened.journal, one)
-        writing.revise(replace(proposal, verdict="open", ended=()))
 
     def _open_proposal(self, id: str, scope: WriteScope) -> Proposal:
         owner = self._bound.owner(scope)
@@ -451,31 +499,6 @@ def holds(one: Statement, at: datetime, *, coming: bool = False) -> bool:
     has_begun = one.valid_from is None or one.valid_from <= at
     is_over = one.valid_to is not None and one.valid_to <= at
     return not is_over and (has_begun or coming)
-
-
-def _meant(opened: Opened, proposal: Proposal) -> list[Statement]:
-    """Return the live statements that a proposal is about."""
-    live = statement_writing.live(opened.journal, proposal.scope.exactly())
-    return [one for one in live if one.id in proposal.statements]
-
-
-def _ending(one: Statement, now: str) -> Statement:
-    """Return the statement that another one holds no longer, which goes wherever that one goes."""
-    return replace(
-        one,
-        id=NEW,
-        version=1,
-        valid_from=None,
-        valid_to=None,
-        sources=(one.id,),
-        text=f"No longer: {one.text}",
-        polarity="ended",
-        since="",
-        until="",
-        said_at=now,
-        replaced_by="",
-        digester=BY_HAND,
-    )
 
 
 def _said(one: Statement) -> tuple[datetime, str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Unpack
@@ -16,6 +17,7 @@ from agentcl.memory import documents, statement_writing
 from agentcl.memory.bound import UNBOUND, Bound
 from agentcl.memory.kinds import Reembed
 from agentcl.memory.opened import Opened
+from agentcl.memory.paging import Page
 from agentcl.memory.settings import Setting
 from agentcl.retrieval.encoders import Encoder, open_encoder
 from agentcl.retrieval.retriever import IndexState, Retriever
@@ -27,10 +29,11 @@ from agentcl.store.checks import (
     WriteScope,
     check_count,
     check_path,
+    check_time,
     check_unicode,
 )
 from agentcl.store.conversations import Turn
-from agentcl.store.records import SCOPE_FIELDS, Document, Passage, Scope
+from agentcl.store.records import KINDS, SCOPE_FIELDS, Document, Passage, Scope, to_micros
 from agentcl.store.rows import Counters, EncoderSpec
 from agentcl.store.transfer import Grants, Imported
 from agentcl.text.saving import is_stream, opened, saving
@@ -266,6 +269,39 @@ class Storage:
                 f"{id!r} is a {record.kind}, and only documents and turns have passages"
             )
         return documents.passages_of(journal, record)
+
+    def page(
+        self,
+        *,
+        kind: str = Document.kind,
+        offset: int = 0,
+        limit: int = 50,
+        as_of: datetime | None = None,
+        **scope: Unpack[ReadScope],
+    ) -> Page:
+        """Return a page of records, newest change first, and how many there are; any page of very many at once.
+
+        Args:
+            kind: which kind of record.
+            offset: how many newer ones to pass over.
+            limit: how many at the most.
+            as_of: as recorded at this moment.
+            scope: `tenant`, `user`, `agent`, `session`; see `Memory`.
+
+        Raises:
+            InvalidInput: if there is no such kind, or a number is none.
+        """
+        if check_unicode(kind, "kind") not in KINDS:
+            raise InvalidInput(f"unknown kind {kind!r}; known kinds: {', '.join(sorted(KINDS))}")
+        moment = check_time(as_of, "as_of")
+        return self._opened.listings.page(
+            self._opened.journal,
+            self._bound.view(scope),
+            kind,
+            None if moment is None else to_micros(moment),
+            check_count(offset, "offset", least=0),
+            check_count(limit, "limit"),
+        )
 
     def credit(
         self,

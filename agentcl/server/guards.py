@@ -65,7 +65,8 @@ class Guards:
             await self._app(scope, _replayed(body, receive), request.send)
         except Exception as error:  # whatever it is, it is told as a problem
             if not request.status:
-                await problem_of(error, request=request.id)(scope, receive, request.send)
+                problem = problem_of(error, request=request.id, path=scope["path"])
+                await problem(scope, receive, request.send)
             elif isinstance(error, AgentclError):
                 logger.warning("request %s broke off: %s", request.id, error)
             else:

@@ -96,7 +96,7 @@ def status_of(error: Exception) -> int:
     return 500
 
 
-def problem_of(error: Exception, *, request: str = "") -> Response:
+def problem_of(error: Exception, *, request: str = "", path: str = "") -> Response:
     """Return the answer that tells an error.
 
     One of ours is told as it is. Of one that nobody meant only the request's id is told, and the rest is logged.
@@ -104,6 +104,7 @@ def problem_of(error: Exception, *, request: str = "") -> Response:
     Args:
         error: what happened.
         request: the id of the request.
+        path: that was asked. A client of a language model gets the error as OpenAI's look, too.
     """
     status = status_of(error)
     body: dict[str, Any] = {"status": status}
@@ -133,6 +134,8 @@ def problem_of(error: Exception, *, request: str = "") -> Response:
     body = {"type": f"urn:agentcl:error:{title}", "title": title, **body, "detail": detail}
     if request:
         body["request"] = request
+    if path.startswith("/v1/") and not path.startswith("/v1/memory/"):
+        body["error"] = {"message": detail, "type": title, "code": title}
     return Response(json.dumps(body), status, headers, MEDIA_TYPE)
 
 

@@ -43,6 +43,8 @@ def resolved(memory: Memory, stands_for: StandsFor, named: Any) -> object:  # no
         return _named(
             named, {RuleDigester.name: RuleDigester(), **memory.jobs.digesters}, "digester"
         )
+    if stands_for == "summariser":
+        return _named(named, memory.jobs.summarisers, "summariser")
     return _named(
         named, {NameExtractor.name: NameExtractor(), **memory.jobs.extractors}, "extractor"
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from agentcl.errors import InvalidInput, NotFound, needs
@@ -60,7 +60,7 @@ def add_to(app: FastAPI, parts: Parts) -> None:
 def _endpoint(verb: Verb, parts: Parts) -> Callable[..., Any]:
     async def answer(request: Request) -> Response:
         access: Access = request.scope["agentcl.access"].need(verb.right)
-        asked = _Asked(verb, access, parts, arguments_of(await request.body()))
+        asked = _Asked(verb, access, parts, arguments_of(await request.body())).bound()
         if verb.callbacks & {"progress"} and wants_events(request):
             return streamed(request, verb, asked.run)
         return json_response(await run_in_threadpool(asked.run))
@@ -100,6 +100,15 @@ class _Asked:
     access: Access
     parts: Parts
     sent: Mapping[str, Any]
+
+    def bound(self) -> _Asked:
+        """Return this with the scope that was sent for a verb that takes none bound to its handle."""
+        named = {name: self.sent[name] for name in self.verb.binds if name in self.sent}
+        if not named:
+            return self
+        fields = {name: from_json(str, value, name) for name, value in named.items()}
+        sent = {name: value for name, value in self.sent.items() if name not in named}
+        return replace(self, access=self.access.narrowed(fields), sent=sent)
 
     def run(self, **callbacks: Callable[..., Any]) -> object:
         """Run it. Raises what the verb raises, and InvalidInput for an argument that it cannot take."""

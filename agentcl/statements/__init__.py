@@ -9,13 +9,16 @@ if TYPE_CHECKING:
     from agentcl.statements.dates import Mention, mentions, resolve
     from agentcl.statements.learned import LearnedDigester
     from agentcl.statements.model_digester import ModelDigester
+    from agentcl.statements.model_summariser import ModelSummariser
     from agentcl.statements.reading import Assertion, Digested, Digester, Wish
     from agentcl.statements.rules import RuleDigester
     from agentcl.statements.slots import slot_of
+    from agentcl.statements.strengths import strength
+    from agentcl.statements.summarising import Gist, Summariser
 
 __all__ = [
-    "Assertion", "Digested", "Digester", "LearnedDigester", "Mention", "ModelDigester", "RuleDigester", "Span", "Wish", "contradictions", "mentions",
-    "resolve", "settle", "slot_of",
+    "Assertion", "Digested", "Digester", "Gist", "LearnedDigester", "Mention", "ModelDigester", "ModelSummariser", "RuleDigester", "Span", "Summariser",
+    "Wish", "contradictions", "mentions", "resolve", "settle", "slot_of", "strength",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:
@@ -24,7 +27,10 @@ if not TYPE_CHECKING:
         "dates": "Mention mentions resolve",
         "learned": "LearnedDigester",
         "model_digester": "ModelDigester",
+        "model_summariser": "ModelSummariser",
         "reading": "Assertion Digested Digester Wish",
         "rules": "RuleDigester",
         "slots": "slot_of",
+        "strengths": "strength",
+        "summarising": "Gist Summariser",
     })  # fmt: skip

@@ -11,6 +11,7 @@ in it. For an attribute of one value:
 - A plan without a date ends nothing. What comes true ends it.
 - The same value again changes nothing, unless it says another date.
 - Two values said at the same moment to hold by then both do, and are a contradiction.
+- Values that a statement notes as the same in other words (`same_as`) are one value.
 
 Of an attribute of several values each value follows the rule alone.
 """
@@ -18,8 +19,8 @@ Of an attribute of several values each value follows the rule alone.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -50,7 +51,7 @@ def settle(statements: Iterable[Statement]) -> dict[str, Span]:
 
     A statement that never came to hold has a span of one microsecond.
     """
-    ordered = sorted(statements, key=_order)
+    ordered = sorted(in_one_wording(statements), key=_order)
     if not is_set(ordered):
         return _settled(ordered)
     groups: dict[str, list[Statement]] = defaultdict(list)
@@ -70,6 +71,28 @@ def _ends(span: Span) -> datetime:
     return _LAST if span.valid_to is None else span.valid_to
 
 
+def in_one_wording(statements: Iterable[Statement]) -> list[Statement]:
+    """Return the statements of one slot with one value for those that are noted as the same in other words."""
+    given = list(statements)
+    by_id = {one.id: one for one in given}
+    words: dict[str, str] = {}
+    for one in sorted(given, key=lambda one: one.id):
+        if one.same_as in by_id:
+            words.setdefault(_key(one), by_id[one.same_as].value)
+    if not words:
+        return given
+    return [replace(one, value=_followed(one.value, words)) for one in given]
+
+
+def _followed(value: str, words: Mapping[str, str]) -> str:
+    """Return what a value leads to; what leads in a circle is left where it is met again."""
+    met: set[str] = set()
+    while value and (key := value_key(value)) in words and key not in met:
+        met.add(key)
+        value = words[key]
+    return value
+
+
 def is_set(statements: Iterable[Statement]) -> bool:
     """Return whether values of a slot hold beside each other: if one of its statements says so."""
     return any(one.is_member for one in statements)
@@ -81,12 +104,13 @@ def contradictions(statements: Iterable[Statement], at: datetime) -> list[Statem
     if is_set(given):
         return []
     spans = settle(given)
+    worded = {one.id: value_key(one.value) for one in in_one_wording(given)}
     held = [
         one
         for one in given
         if one.polarity == "holds" and not _is_open_plan(one) and spans[one.id].covers(at)
     ]
-    if len({value_key(one.value) for one in held}) < 2:
+    if len({worded[one.id] for one in held}) < 2:
         return []
     return sorted(held, key=_order, reverse=True)
 

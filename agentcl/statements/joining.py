@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from agentcl.statements.currency import Span, settle
+from agentcl.statements.slots import value_key
 from agentcl.store.conversations import Statement
 
 NEW = "+"  # begins the id of what is not stored yet
@@ -32,12 +33,10 @@ def joined(
 
 def settled(one: Statement, span: Span) -> Statement:
     """Return a statement with the times at which it holds."""
-    return replace(
-        one,
-        valid_from=_utc(span.valid_from),
-        valid_to=_utc(span.valid_to),
-        replaced_by=span.replaced_by,
-    )
+    since, until = _utc(span.valid_from), _utc(span.valid_to)
+    if (one.valid_from, one.valid_to, one.replaced_by) == (since, until, span.replaced_by):
+        return one
+    return replace(one, valid_from=since, valid_to=until, replaced_by=span.replaced_by)
 
 
 def _join(
@@ -53,6 +52,8 @@ def _join(
                 statements[place : place + 1] = parts
     spans = settle([*statements, one])
     for place, other in enumerate(statements):
+        if value_key(other.value) != value_key(one.value):
+            continue  # in other words: each keeps its own, so that either can be forgotten alone
         if spans[one.id].is_again and spans[one.id].replaced_by == other.id:
             statements[place] = _with_evidence(other, one, said)
             return

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from agentcl.text.terms import signs, terms
@@ -101,13 +102,19 @@ def has_several(attribute: str) -> bool | None:
     return False if name in _SINGLE else None
 
 
+@lru_cache(maxsize=20_000)
 def value_key(value: str) -> str:
-    """Return what makes two values the same."""
+    """Return what makes two values the same; who forgets something calls `forget`, since the last ones are kept."""
     words = terms(value)
     while len(words) > 1 and words[0] in ("a", "an", "the"):
         del words[0]
     bare = " ".join(words) + signs(value)
     return bare or re.sub(r"\s+", " ", value.strip().casefold())
+
+
+def forget() -> None:
+    """Drop what was computed of values."""
+    value_key.cache_clear()
 
 
 def _bare(text: str) -> list[str]:

@@ -8,7 +8,15 @@ if TYPE_CHECKING:
     from agentcl.store.backends import holds_store, open_store
     from agentcl.store.base import Copy, Erasure, Reembedding, Removed, Store, Writing
     from agentcl.store.checks import ReadScope, WriteScope
-    from agentcl.store.conversations import Conversation, Digestion, Proposal, Statement, Turn
+    from agentcl.store.conversations import (
+        Conversation,
+        Digestion,
+        Proposal,
+        Statement,
+        Synopsis,
+        Tidying,
+        Turn,
+    )
     from agentcl.store.episodes import (
         Decision,
         Episode,
@@ -41,8 +49,8 @@ __all__ = [
     "ANY", "AnyScope", "Conversation", "Copy", "Counters", "Decision", "Digestion", "Document",
     "EncoderSpec", "Episode", "Erasure", "Exposure", "Extraction", "Fact", "Guidance", "Imported",
     "Job", "Passage", "Price", "Proposal", "ReadScope", "Record", "Reembedding", "Reflection", "Removed", "Row",
-    "Scope", "ScopeView", "Showing", "Stated", "Statement", "Step", "Store", "SupportsList", "Turn",
-    "Usage", "Version", "WriteScope", "Writing", "holds_store", "open_store", "pack", "register",
+    "Scope", "ScopeView", "Showing", "Stated", "Statement", "Step", "Store", "SupportsList", "Synopsis",
+    "Tidying", "Turn", "Usage", "Version", "WriteScope", "Writing", "holds_store", "open_store", "pack", "register",
     "unpack",
 ]  # fmt: skip
 
@@ -50,7 +58,7 @@ if not TYPE_CHECKING:
     __getattr__, __dir__ = _face(__name__, {
         "base": "Copy Erasure Reembedding Removed Store Writing",
         "checks": "ReadScope WriteScope",
-        "conversations": "Conversation Digestion Proposal Statement Turn",
+        "conversations": "Conversation Digestion Proposal Statement Synopsis Tidying Turn",
         "episodes": "Decision Episode Exposure Guidance Reflection Showing Stated Step",
         "jobs": "Job Price",
         "backends": "holds_store open_store",

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 from agentcl.store.records import Record, Scope, register
 from agentcl.store.ulid import derived_ulid
@@ -132,6 +132,7 @@ class Statement(Record):
     confidence: float = 1.0
     digester: str = ""  # what read it out of its turns
     replaced_by: str = ""  # the id of the statement that ended it
+    same_as: str = ""  # the id of a statement of its slot that says the same in other words
 
     @property
     def moment(self) -> datetime:
@@ -182,3 +183,61 @@ class Proposal(Record):
         """Make the ids tuples again after JSON."""
         object.__setattr__(self, "statements", tuple(self.statements))
         object.__setattr__(self, "ended", tuple(self.ended))
+
+
+class Joined(NamedTuple):
+    """A statement that was noted to say the same as another one."""
+
+    id: str
+    same_as: str  # the id of the other one
+    before: str  # what stood there before; mostly empty
+
+
+class Used(NamedTuple):
+    """How often what a statement says was taken up later."""
+
+    id: str
+    uses: int  # turns
+
+
+@register("tidying")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tidying(Record):
+    """What one job of tidying did to the statements of a scope. `key` is the job's id.
+
+    It names records, and quotes none. Of those of a scope that were not undone the newest tells what is in the archive.
+    """
+
+    joined: tuple[Joined, ...] = ()
+    used: tuple[Used, ...] = ()  # all that were, by then
+    archived: tuple[str, ...] = ()  # ids of all statements in the archive, by then
+    is_undone: bool = False
+
+    def __post_init__(self) -> None:
+        """Make the rows tuples again after JSON."""
+        object.__setattr__(self, "joined", tuple(Joined(*one) for one in self.joined))
+        object.__setattr__(self, "used", tuple(Used(*one) for one in self.used))
+        object.__setattr__(self, "archived", tuple(self.archived))
+
+
+@register("synopsis")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Synopsis(Record):
+    """A conversation in a few sentences, or what holds of a user. `sources` are what it was made from.
+
+    `key` is the conversation's id, or "profile". A forgotten source takes it along; the next tidying writes it anew.
+    """
+
+    sentences: tuple[str, ...]
+    by: str  # who wrote it
+    job: str  # the id of the job that did
+    read: int = 0  # turns, from the first
+
+    def __post_init__(self) -> None:
+        """Make the sentences a tuple again after JSON."""
+        object.__setattr__(self, "sentences", tuple(self.sentences))
+
+    @property
+    def text(self) -> str:
+        """The sentences, one after another."""
+        return " ".join(self.sentences)

@@ -26,6 +26,7 @@ _SAID_BY: Final[Mapping[str, Sequence[str]]] = {
     "statement": ("turn", "statement"),
     "proposal": ("turn",),
     "digestion": ("conversation",),
+    "synopsis": ("conversation", "turn", "statement"),
 }
 
 

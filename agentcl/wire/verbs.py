@@ -30,6 +30,7 @@ from agentcl.retrieval.graph.names import Extractor
 from agentcl.retrieval.modes import SearchMode
 from agentcl.retrieval.recall import Hit, Recall
 from agentcl.statements.reading import Digester
+from agentcl.statements.summarising import Summariser
 from agentcl.store.conversations import Statement
 from agentcl.store.episodes import Episode
 from agentcl.store.jobs import Job
@@ -38,7 +39,7 @@ from agentcl.store.vectors import SupportsList
 from agentcl.wire.hints import hint_of
 
 Right = Literal["read", "write", "learn"]
-StandsFor = Literal["", "record", "job", "digester", "extractor", "recall"]
+StandsFor = Literal["", "record", "job", "digester", "summariser", "extractor", "recall"]
 ROOMS: Final[Mapping[str, type]] = {
     "": Memory,
     "conversations": Conversations,
@@ -57,8 +58,8 @@ _RIGHTS: Final[Mapping[str, Mapping[Right, str]]] = {
     },
     "conversations": {"read": "list get turns around"},
     "statements": {
-        "read": "list get history why search contradictions proposals",
-        "write": "add digest accept refuse undo settle",
+        "read": "list get history why search contradictions proposals summaries",
+        "write": "add digest tidy accept refuse undo settle",
     },
     "facts": {"read": "state", "write": "add extract"},
     "graph": {"read": "stats near path explain"},
@@ -70,7 +71,11 @@ _RIGHTS: Final[Mapping[str, Mapping[Right, str]]] = {
         "read": "list get why matching why_not changed changes changed_by_rollback",
         "learn": "add reflect retire restore report rollback adopt",
     },
-    "store": {"read": "stats examine passages counters", "write": "reembed", "learn": "credit"},
+    "store": {
+        "read": "stats examine passages page counters",
+        "write": "reembed",
+        "learn": "credit",
+    },
     "jobs": {"read": "list get is_cut_off price", "write": "enqueue cancel retry run run_all"},
 }
 _HANDLE: Final = "it makes a handle in this process; over HTTP each request names its scope"
@@ -96,6 +101,7 @@ LEFT_OUT: Final[Mapping[tuple[str, str], str]] = {
     ("store", "snapshot"): _DISK,
     ("jobs", "add_extractor"): _OBJECT,
     ("jobs", "add_digester"): _OBJECT,
+    ("jobs", "add_summariser"): _OBJECT,
     ("jobs", "add_kind"): _OBJECT,
 }
 # Verbs of an episode under way; each takes its `id` beside what it takes itself.
@@ -120,6 +126,7 @@ _DROPPED: Final[tuple[Any, ...]] = (
 )
 _NAMED: Final[Mapping[Any, StandsFor]] = {
     Digester: "digester",
+    Summariser: "summariser",
     Extractor: "extractor",
 }  # of which a name is sent
 
@@ -216,7 +223,13 @@ class Verb:
     def hints(self) -> Mapping[str, Any]:
         """What may be sent, by name."""
         own = {one.name: one.hint for one in self.parameters}
-        return own if self.scope is None else {**own, **dict.fromkeys(SCOPE_FIELDS, self.scope)}
+        return {**dict.fromkeys(SCOPE_FIELDS, self.scope or str), **own}
+
+    @cached_property
+    def binds(self) -> tuple[str, ...]:
+        """Fields of a scope that may be sent although the verb takes none: they bind the handle that it works on."""
+        own = {one.name for one in self.parameters}
+        return () if self.scope else tuple(name for name in SCOPE_FIELDS if name not in own)
 
     @cached_property
     def callbacks(self) -> frozenset[str]:

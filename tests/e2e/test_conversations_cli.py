@@ -62,3 +62,21 @@ def test_a_line_that_is_no_message_is_named_and_nothing_is_stored(
     bad.write_text('{"role": "user", "content": "kept out"}\n{"role": "user"\n', "utf-8")
     assert "line 2" in run("remember", str(bad), code=1).stderr
     assert "kept out" not in run("list", "--kind", "turn").stdout
+
+
+def test_tidying_shows_the_diff_first_and_is_taken_back(run: Run, chat: str) -> None:
+    run("remember", chat, "--session", "s")
+    run("digest")
+    shown = run("tidy", "--dry-run", "--keep", "1").stdout
+    assert "into the archive: The user lives in Oslo." in shown
+    assert "2 summaries" in shown
+    assert "nothing is summed up" in run("statements", "summaries").stdout
+    report = json.loads(run("tidy", "--keep", "1", "--json").stdout)
+    assert [one["what"] for one in report["edits"]] == ["archived", "summary", "profile"]
+    assert "user 'ada', s: The user lives in Oslo." in run("statements", "summaries").stdout
+    assert "Oslo" not in run("statements", "list", "--ever").stdout
+    assert "Oslo" in run("statements", "list", "--ever", "--archived").stdout
+    assert "all is in order" in run("tidy", "--keep", "1").stdout
+    assert "taken back" in run("tidy", "undo", report["job"]).stdout
+    assert "Oslo" in run("statements", "list", "--ever").stdout
+    assert "undone already" in run("tidy", "undo", report["job"], code=1).output

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from agentcl import Memory
+from agentcl.statements import RuleDigester
 
 pytest.importorskip("mcp")
 
@@ -109,6 +110,39 @@ def test_wrong_input_is_told_to_the_model_and_the_server_goes_on(
             assert told in text
             assert "Traceback" not in text
             assert value(await client.call_tool("remember", {"text": "still here"}))["id"]
+
+    asyncio.run(asyncio.wait_for(work(), 120))
+
+
+def test_the_profile_is_a_resource_and_a_question(tmp_path: Path) -> None:
+    with Memory(tmp_path / "m", encoder="hashing") as memory:
+        ada = memory.scoped(user="ada")
+        ada.remember([{"role": "user", "content": "I live in Tessary."}], session="s1")
+        ada.statements.digest(RuleDigester())
+
+    async def work() -> None:
+        async with Client(started(tmp_path / "m", "--user", "ada")) as client:
+            listed = [str(one.uri) for one in (await client.list_resources()).resources]
+            assert listed == ["agentcl://profile"]
+            read = await client.read_resource("agentcl://profile")
+            assert "Tessary" in read.contents[0].text  # type: ignore[union-attr]
+            asked = await client.get_prompt("what_do_you_remember", {})
+            assert "Tessary" in asked.messages[0].content.text  # type: ignore[union-attr]
+        async with Client(started(tmp_path / "m", "--user", "bob")) as client:
+            read = await client.read_resource("agentcl://profile")
+            assert read.contents[0].text == "Nothing is known of the user."  # type: ignore[union-attr]
+
+    asyncio.run(asyncio.wait_for(work(), 120))
+
+
+def test_a_client_of_another_memory_server_finds_its_tools(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with Client(started(tmp_path / "m", "--compat", "mem0")) as client:
+            added = value(await client.call_tool("add_memories", {"text": "Ada drinks tea."}))
+            assert added["results"][0]["event"] == "ADD"
+        async with Client(started(tmp_path / "m", "--compat", "reference")) as client:
+            found = value(await client.call_tool("search_nodes", {"query": "who drinks tea"}))
+            assert found["entities"][0]["observations"] == ["Ada drinks tea."]
 
     asyncio.run(asyncio.wait_for(work(), 120))
 

@@ -27,7 +27,7 @@ from agentcl.memory import extraction
 from agentcl.memory.episode import EpisodeRecall
 from agentcl.models import structured
 from agentcl.retrieval.recall import LinkedFact
-from agentcl.statements import model_digester
+from agentcl.statements import model_digester, model_summariser
 from agentcl.store import Statement, Turn
 from agentcl.text.unseen import is_unseen
 
@@ -161,6 +161,9 @@ BUILDERS: Final[dict[str, Builder]] = {
     "agentcl.memory.extraction.ask_facts": extraction.ask_facts,
     "agentcl.memory.extraction.ask_helpful": lambda text: extraction.ask_helpful(
         text, [replace(FACT, subject=text, predicate=text, object=text), FACT]
+    ),
+    "agentcl.statements.model_summariser.ask_summary": lambda text: model_summariser.ask_summary(
+        [text, "x"], "what holds"
     ),
     "agentcl.statements.model_digester.ask_statements": lambda text: model_digester.ask_statements(
         [turn(text), turn("x")], [statement(text), statement("x")]

@@ -201,12 +201,12 @@ NEEDS: dict[str, dict[str, tuple[Any, ...]]] = {
         "report": ("id", "a", True),
     },
     "statements": {
-        "add": ("user", "home", "Gent"), "digest": (RuleDigester(),), "list": (), "get": ("id",),
+        "add": ("user", "home", "Gent"), "digest": (RuleDigester(),), "tidy": (), "summaries": (), "list": (), "get": ("id",),
         "history": ("user / home",), "why": ("id",), "search": ("words",), "contradictions": (),
         "proposals": (), "accept": ("id",), "refuse": ("id",), "undo": ("id",), "settle": (),
     },
     "store": {
-        "stats": (), "export": ("x.jsonl",), "import_": ("x.jsonl",), "passages": ("id",), "credit": ("id",),
+        "stats": (), "export": ("x.jsonl",), "import_": ("x.jsonl",), "passages": ("id",), "credit": ("id",), "page": (),
         "counters": ("id",),
     },
     "jobs": {"list": (), "price": ("extract", {}), "enqueue": ("extract", {})},

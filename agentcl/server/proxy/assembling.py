@@ -12,7 +12,17 @@ MOST: Final = (
 
 
 class Assembly(Protocol):
-    """An answer that is made whole while it passes."""
+    """An answer that is made whole while it passes.
+
+    `is_whole` tells that no more of it is to come. Where `ends_late`, only its last byte shows that.
+    """
+
+    ends_late: bool
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is missing."""
+        ...
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes."""
@@ -39,6 +49,8 @@ def assembly_of(kind: str, *, is_chat: bool) -> Assembly:
 class Nothing:
     """An answer of a kind that is not read."""
 
+    ends_late = is_whole = False
+
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes."""
 
@@ -49,6 +61,8 @@ class Nothing:
 
 class AtOnce:
     """An answer in one piece of JSON."""
+
+    ends_late, is_whole = True, False
 
     def __init__(self) -> None:
         self._chunks: list[bytes] = []
@@ -92,6 +106,8 @@ class _Events:
 class ChatStream:
     """Chunks of `chat/completions`, put together as the answer that would have come without streaming."""
 
+    ends_late = False
+
     def __init__(self) -> None:
         self._events = _Events()
         self._choices: dict[int, dict[str, Any]] = {}
@@ -110,6 +126,12 @@ class ChatStream:
             for choice in choices if isinstance(choices, list) else ():
                 if isinstance(choice, Mapping):
                     self._take(choice)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every choice has come to its end."""
+        choices = self._choices.values()
+        return bool(choices) and all("finish_reason" in one for one in choices)
 
     def _take(self, choice: Mapping[str, Any]) -> None:
         index = choice.get("index") or 0
@@ -136,11 +158,12 @@ class ChatStream:
 class ResponsesStream:
     """Events of `responses`: the last one brings the whole answer, and each item comes whole before."""
 
+    ends_late = is_whole = False
+
     def __init__(self) -> None:
         self._events = _Events()
         self._items: dict[int, Any] = {}
         self._response: Mapping[str, Any] = {}
-        self._is_whole = False
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes."""
@@ -151,12 +174,12 @@ class ResponsesStream:
                 self._items[event["output_index"]] = event.get("item")
             if isinstance(response, Mapping):
                 self._response = response
-                self._is_whole = kind in ("response.completed", "response.incomplete")
+                self.is_whole = kind in ("response.completed", "response.incomplete")
 
     def whole(self) -> Mapping[str, Any]:
         """Return the answer; of one that broke off only its id and status."""
         told = dict(self._response)
-        if not self._is_whole:
+        if not self.is_whole:
             return {name: told[name] for name in ("id", "usage") if name in told}
         if not told.get("output"):
             told["output"] = [self._items[index] for index in sorted(self._items)]

@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from agentcl.errors import AgentclError, NotFound
 from agentcl.memory.showing import Shown
+from agentcl.retrieval.recall import ScorePart
 from agentcl.server.access import Access
 from agentcl.store.checks import WriteScope
+from agentcl.store.conversations import Statement, Turn
+from agentcl.store.records import Document, Record
 
 if TYPE_CHECKING:
     from agentcl.memory.memory import Memory
@@ -40,6 +43,7 @@ class Exchange:
         state: "open" while the answer passes; then "done", "left" if the client went away, "broken" if the model did.
         status: of the answer, as HTTP has it; 0 before there is one.
         shown: what the block in the prompt shows.
+        text: the block, as it stands in the prompt.
         tokens: of the block.
         is_new: whether the block began anew.
         kept: the share of the prompt with which the session's last one began; None if that is not known.
@@ -61,6 +65,7 @@ class Exchange:
     state: State = "open"
     status: int = 0
     shown: tuple[Shown, ...] = ()
+    text: str = field(default="", repr=False)
     tokens: int = 0
     is_new: bool = False
     kept: float | None = None
@@ -105,6 +110,8 @@ def told(exchange: Exchange, memory: Memory) -> dict[str, Any]:
         exchange: the exchange.
         memory: with the scope of who asks.
     """
+    shown = [_shown(one, memory) for one in exchange.shown]
+    is_gone = any(one["is_gone"] for one in shown)
     return {
         "id": exchange.id,
         "at": exchange.at.isoformat(timespec="milliseconds"),
@@ -113,7 +120,8 @@ def told(exchange: Exchange, memory: Memory) -> dict[str, Any]:
         "memory": exchange.memory,
         "state": exchange.state,
         "status": exchange.status,
-        "shown": [_shown(one, memory) for one in exchange.shown],
+        "shown": shown,
+        "text": "" if is_gone else exchange.text,
         "tokens": exchange.tokens,
         "is_new": exchange.is_new,
         "kept": exchange.kept,
@@ -133,10 +141,48 @@ def told(exchange: Exchange, memory: Memory) -> dict[str, Any]:
 def _shown(one: Shown, memory: Memory) -> dict[str, Any]:
     told: dict[str, Any] = {"number": one.number, "id": one.id, "kind": one.kind}
     try:
-        memory.get(one.id)
+        record = memory.get(one.id)
     except AgentclError:
         return {**told, "is_gone": True}
-    return {**told, "text": one.text, "is_past": one.is_past, "is_gone": False}
+    return {
+        **told,
+        "is_gone": False,
+        "text": one.text,
+        "is_past": one.is_past,
+        "score": one.score,
+        "parts": [_part(part) for part in one.parts],
+        "source": _source(record),
+    }
+
+
+def _part(part: ScorePart) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "ranking": part.source, "rank": part.rank, "score": part.score, "contribution": part.contribution,
+    }  # fmt: skip
+    if part.link is not None:
+        told["link"] = [
+            {"passage": passage, "phrase": phrase} for passage, phrase in part.link.steps
+        ]
+    return told
+
+
+def _source(record: Record) -> dict[str, Any]:
+    """Return where something comes from."""
+    told: dict[str, Any] = {"version": record.version, "stored_at": record.created_at.isoformat()}
+    match record:
+        case Turn():
+            told |= {
+                "conversation": record.conversation_id, "turn": record.ordinal, "role": record.role,
+                "speaker": record.speaker, "said_at": record.said_at,
+            }  # fmt: skip
+        case Document():
+            told |= {"title": record.title, "uri": record.uri}
+        case Statement():
+            told |= {
+                "subject": record.subject, "attribute": record.attribute, "value": record.value,
+                "turns": list(record.sources), "since": record.since, "until": record.until,
+            }  # fmt: skip
+    return told
 
 
 class Prompts:

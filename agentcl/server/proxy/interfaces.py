@@ -25,7 +25,11 @@ _SYSTEM: Final = ("system", "developer")
 _CALLS: Final = frozenset(
     ["function_call", "custom_tool_call", "function_call_output", "custom_tool_call_output"]
 )
-_UNSAID: Final = frozenset(["reasoning", "reasoning_content", "reasoning_details", "logprobs"])
+# What a model only thought, and what tells nothing. An id of its server may stand for two things, or be another one
+# when it comes back: messages are known by their words.
+_UNSAID: Final = frozenset(
+    ["reasoning", "reasoning_content", "reasoning_details", "logprobs", "id"]
+)
 
 
 class Interface(Protocol):
@@ -139,19 +143,17 @@ def _listed(body: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
 
 def _heard(message: Mapping[str, Any]) -> Message:
     """Return a message without what the model only thought."""
-    kept = {name: value for name, value in message.items() if name not in _UNSAID}
+    kept = _told(message)
     if isinstance(parts := kept.get("content"), list):
-        kept["content"] = [_without_logprobs(part) for part in parts]
+        kept["content"] = [_told(part) if isinstance(part, Mapping) else part for part in parts]
     if kept.get("type") == "message":
         del kept["type"]
         kept.pop("status", None)
     return kept
 
 
-def _without_logprobs(part: object) -> object:
-    if not isinstance(part, Mapping):
-        return part
-    return {name: value for name, value in part.items() if name not in _UNSAID}
+def _told(message: Mapping[str, Any]) -> Message:
+    return {name: value for name, value in message.items() if name not in _UNSAID}
 
 
 def _texts(messages: Iterable[Message | Mapping[str, Any]]) -> str:

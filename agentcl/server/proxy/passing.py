@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
-from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from agentcl.errors import ModelUnavailable, needs
@@ -23,7 +21,7 @@ with needs("the server", "serve"):
     from starlette.types import Receive, Scope, Send
 
 if TYPE_CHECKING:
-    from agentcl.server.proxy.preparing import Outgoing
+    from agentcl.server.proxy.preparing import Outgoing, Preparation
 
 logger = logging.getLogger(__name__)
 _MOST_NAMED: Final = 100  # memories in a header
@@ -37,7 +35,7 @@ class Passing(Response):
         request: that came.
         body: that is sent.
         outgoing: of an exchange; None where no memory takes part.
-        remember: what is done with the whole answer, in a thread.
+        preparation: that made it.
     """
 
     def __init__(
@@ -46,7 +44,7 @@ class Passing(Response):
         request: Request,
         body: bytes,
         outgoing: Outgoing | None = None,
-        remember: Callable[[Outgoing, Mapping[str, Any]], None] | None = None,
+        preparation: Preparation | None = None,
     ) -> None:
         super().__init__()
         self._upstream = upstream
@@ -54,7 +52,7 @@ class Passing(Response):
         self._body = body
         self._outgoing = outgoing
         self._exchange = outgoing.exchange if outgoing else None
-        self._remember = remember
+        self._preparation = preparation
         self._assembly: Assembly = Nothing()
         self._began = time.perf_counter()
 
@@ -88,9 +86,17 @@ class Passing(Response):
             return False
         try:
             await self._start(response, send)
+            held = b""
             async for chunk in response.aiter_raw():
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
                 self._assembly.feed(chunk)
+                if self._assembly.is_whole:
+                    self._hear()
+                ready, held = (held, chunk) if self._assembly.ends_late else (chunk, b"")
+                if ready:
+                    await send({"type": "http.response.body", "body": ready, "more_body": True})
+            self._hear()
+            if held:
+                await send({"type": "http.response.body", "body": held, "more_body": True})
         except httpx.HTTPError as error:
             # The client sees an answer that breaks off, as the upstream's did.
             logger.warning("the model at %s broke off: %s", self._upstream.address, error)
@@ -113,34 +119,28 @@ class Passing(Response):
         )
 
     async def _refuse(self, error: ModelUnavailable, send: Send) -> None:
-        """Tell that there is no answer, as a problem document that OpenAI's clients read as well."""
-        problem = problem_of(error, request=self._request.scope.get("agentcl.request", ""))
-        told = json.loads(bytes(problem.body))
-        told["error"] = {"message": told["detail"], "type": told["title"], "code": told["title"]}
-        body = json.dumps(told).encode()
-        headers = [
-            (b"content-type", problem.media_type.encode() if problem.media_type else b""),
-            (b"content-length", str(len(body)).encode()),
-            *self._told(),
-        ]
+        """Tell that there is no answer."""
+        scope = self._request.scope
+        problem = problem_of(error, request=scope.get("agentcl.request", ""), path=scope["path"])
+        problem.raw_headers += self._told()
         self._note("broken")
         if self._exchange is not None:
             self._exchange.status = problem.status_code
-        await send(
-            {"type": "http.response.start", "status": problem.status_code, "headers": headers}
-        )
-        await send({"type": "http.response.body", "body": body})
+        await problem(scope, self._request.receive, send)
+
+    def _hear(self) -> None:
+        if self._preparation is not None and self._outgoing is not None:
+            self._preparation.hear(self._outgoing, self._assembly.whole())
 
     async def _end(self, state: str) -> None:
         """Remember what was said, and note that it is over."""
         if state:
             self._note("left")
-        if self._exchange is None or self._outgoing is None or self._remember is None:
+        if self._exchange is None or self._outgoing is None or self._preparation is None:
             return
         self._exchange.whole_s = time.perf_counter() - self._began
-        answer = self._assembly.whole() if self._exchange.state == "done" else {}
         try:
-            await run_in_threadpool(self._remember, self._outgoing, answer)
+            await run_in_threadpool(self._preparation.remember, self._outgoing)
         finally:
             self._exchange.ended.set()
 

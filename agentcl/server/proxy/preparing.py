@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from secrets import token_hex
 from typing import Any
@@ -34,13 +34,15 @@ class Outgoing:
         interface: of the request.
         access: whose memory it is, with the session; None for no memory.
         said: the messages of the request.
+        heard: those of the answer; empty until it is whole.
     """
 
     body: bytes
     exchange: Exchange
     interface: Interface
     access: Access | None = None
-    said: Sequence[Message] = field(default=())
+    said: Sequence[Message] = ()
+    heard: Sequence[Message] = ()
 
 
 class Preparation:
@@ -137,33 +139,40 @@ class Preparation:
             if found.text:
                 interface.insert(body, found)
                 outgoing.body = body.bytes()
-            exchange.shown, exchange.tokens = found.shown, found.tokens
+            exchange.shown, exchange.text, exchange.tokens = found.shown, found.text, found.tokens
             exchange.is_new, exchange.warning = found.is_new, found.warning
         if not values.get("previous_response_id"):
             exchange.kept = self._prompts.kept(key, interface.prompt(body))
 
-    def remember(self, outgoing: Outgoing, answer: Mapping[str, Any]) -> None:
-        """Remember an exchange that is over.
+    def hear(self, outgoing: Outgoing, answer: Mapping[str, Any]) -> None:
+        """Take an answer that became whole.
+
+        It does not block, and goes before the answer's last bytes: who has read them may go on at once, and is
+        known by them.
 
         Args:
             outgoing: the request.
-            answer: the whole answer; empty if it broke off: what the client keeps of it comes with its next request.
+            answer: the whole answer.
         """
         exchange, access = outgoing.exchange, outgoing.access
         if isinstance(usage := answer.get("usage"), Mapping):
             exchange.usage = usage
-        if access is None:
+        if access is None or outgoing.heard:
             return
-        heard = _readable(outgoing.interface.answer(answer))
-        messages = [*outgoing.said, *heard]
-        if heard:
-            session, id = access.scope.get("session", ""), answer.get("id")
+        outgoing.heard = _readable(outgoing.interface.answer(answer))
+        if outgoing.heard:
+            said = read_messages([*_since_the_user(outgoing.said), *outgoing.heard])
+            id = answer.get("id")
             response = id if isinstance(id, str) else ""
-            self._sessions.answered(access, session, read_messages(messages), response)
-        if exchange.memory == "read" or "write" not in access.rights:
+            self._sessions.answered(access, access.scope.get("session", ""), said, response)
+
+    def remember(self, outgoing: Outgoing) -> None:
+        """Remember an exchange that is over. Of an answer that broke off, the client's next request tells what is left."""
+        exchange, access = outgoing.exchange, outgoing.access
+        if access is None or exchange.memory == "read" or "write" not in access.rights:
             return
         try:
-            stored = access.memory.remember(messages)
+            stored = access.memory.remember([*outgoing.said, *outgoing.heard])
         except AgentclError as error:
             self._warn(exchange, error)
             return
@@ -183,3 +192,9 @@ def _readable(messages: list[Message]) -> list[Message]:
     except InvalidInput:
         return []
     return messages
+
+
+def _since_the_user(messages: Sequence[Message]) -> Sequence[Message]:
+    """Return the messages from the user's last one on."""
+    asked = (at for at in reversed(range(len(messages))) if messages[at].get("role") == "user")
+    return messages[next(asked, 0) :]

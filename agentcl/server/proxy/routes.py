@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Annotated, Any, Final
+from contextlib import asynccontextmanager
+from typing import Annotated, Any, Final, cast
 
 from agentcl.errors import needs
 from agentcl.server.access import Access
@@ -37,15 +37,21 @@ def add_to(app: FastAPI, parts: Parts) -> None:
     upstream = Upstream(parts.settings)
     exchanges = Exchanges()
     preparation = Preparation(parts, exchanges)
-    app.router.lifespan_context = _with(upstream, app.router.lifespan_context)
-    router = APIRouter(tags=["proxy"])
+
+    @asynccontextmanager
+    async def living(app: FastAPI) -> AsyncIterator[None]:
+        upstream.begin()
+        yield
+        await upstream.close()
+
+    router = APIRouter(tags=["proxy"], lifespan=living)
 
     async def answer(request: Request, interface: Interface) -> Response:
         access: Access = request.scope["agentcl.access"]
         outgoing = await run_in_threadpool(
             preparation.prepare, await request.body(), dict(request.headers), access, interface
         )
-        return Passing(upstream, request, outgoing.body, outgoing, preparation.remember)
+        return Passing(upstream, request, outgoing.body, outgoing, preparation)
 
     @router.post(
         "/v1/chat/completions",
@@ -76,7 +82,9 @@ def add_to(app: FastAPI, parts: Parts) -> None:
         found = exchanges.get(id, access)
         if wait:
             await _over(found.ended, wait)
-        return await run_in_threadpool(told, found, access.memory)
+        return await run_in_threadpool(
+            told, found, access.narrowed(cast("dict[str, str]", found.scope)).memory
+        )
 
     @router.api_route("/v1/{path:path}", methods=_METHODS, include_in_schema=False)
     async def other(request: Request, path: str) -> Response:
@@ -92,19 +100,3 @@ async def _over(ended: asyncio.Event, seconds: float) -> None:
         await asyncio.wait_for(ended.wait(), seconds)
     except TimeoutError:
         return
-
-
-def _with(upstream: Upstream, within: Any) -> Any:  # noqa: ANN401  # Starlette's lifespans
-    """Return a lifespan in which the upstream is open, around another one."""
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[Any]:
-        upstream.begin()
-        try:
-            inner: AbstractAsyncContextManager[Any] = within(app)
-            async with inner as state:
-                yield state
-        finally:
-            await upstream.close()
-
-    return lifespan

@@ -155,6 +155,40 @@ def test_what_enough_users_learned_and_shared_is_shown_to_others(memory: Memory)
     assert len(memory.lessons.list(user="eve")) == 1
 
 
+@pytest.mark.parametrize("learners", [3, 8])
+def test_who_learned_what_is_shared_by_himself_has_a_vote_before_anybody_sees_it(
+    memory: Memory, learners: int
+) -> None:
+    memory.lessons.share_from = learners
+    shared(memory, *(f"u{number}" for number in range(learners)))
+    (fresh,) = memory.lessons.list(user="eve")
+    for number in range(learners):
+        memory.lessons.reflect([NOT_DRAIN], episode=live(memory, f"m{number}", 0.0))
+    (after,) = memory.lessons.list(user="eve")
+    assert fresh.belief.trust > after.belief.trust > 0.55  # as many say so as say otherwise
+    for number in range(learners):  # those who learned it change their minds
+        played = live(memory, f"u{number}", 0.0, seed=1)
+        memory.lessons.reflect([NOT_DRAIN], episode=played)
+    (left,) = memory.lessons.list(user="eve")
+    assert left.belief.trust <= 0.5
+
+
+def test_what_learners_find_of_their_own_lesson_counts_for_the_shared_one(memory: Memory) -> None:
+    shared(memory, "ada", "bo")
+    (before,) = memory.lessons.list(user="eve")
+    for seed in range(1, 25):
+        for user in ("ada", "bo"):
+            where: Any = {"application": "ops", "family": "queue", "world": "north"}
+            episode = memory.episode("clear it", user=user, seed=seed, **where)
+            helped = bool(episode.recall(SEEN).lessons)
+            episode.step(SEEN, "drain it" if helped else "wait", "it ends")
+            episode.finish(float(helped))
+    (after,) = memory.lessons.list(user="eve")
+    assert after.belief.uplift > before.belief.uplift + 0.05
+    assert after.belief.sd < before.belief.sd
+    assert (after.belief.shown, after.belief.confirmed) == (0, 0)  # what eve sees is nobody else's
+
+
 def test_who_knows_what_helps_is_told_what_others_say_once_that_was_in_vain(memory: Memory) -> None:
     for number in range(3):
         memory.lessons.reflect([DRAIN], episode=live(memory, "eve", seed=number))

@@ -215,3 +215,30 @@ def test_nobody_speaks_of_another_users_episode(user: str) -> None:
     assert state.trust.counts("it", sight=Sight(frozenset({"", "ada"}), None)) == (0, 0)
     own = fold([lesson, lived, replace(said, scope=ADA)])
     assert own.trust.counts("it", sight=Sight(frozenset({"", "ada"}), None)) == (1, 0)
+
+
+def test_a_kept_state_knows_who_learned_a_shared_lesson_by_himself() -> None:
+    def lesson(id: str, user: str, *sources: str) -> Guidance:
+        return Guidance(
+            id=id, scope=Scope(user=user), sources=sources, application="ops", world="north",
+            when=WHENS[0], claim="do", what=WHATS[0],
+        )  # fmt: skip
+
+    own = [lesson(f"own-{user}", user) for user in ("bob", "eve")]
+    lessons = [own[0], lesson("shared", "", "own-bob", "own-eve"), own[1]]
+    played = Episode(
+        id="e1", scope=Scope(user="mallory"), task="t", application="ops", family="queues",
+        world="north", status="finished", score=0.0, is_success=False,
+    )  # fmt: skip
+    against = Reflection(
+        id="r1", scope=Scope(user="mallory"), sources=("e1",),
+        stated=(Stated(WHENS[0], "avoid", WHATS[0], "against"),),
+    )  # fmt: skip
+    state = fold([*lessons, played, against])
+    plain = json.loads(json.dumps(state.to_plain()))
+    kept = GuidanceState.from_plain(plain, dict(enumerate(lessons, 1)))
+    sight = Sight(frozenset({"", "ada"}), None)
+    assert state.trust.votes("shared", "north", sight) == (2, 1)
+    assert kept.trust.votes("shared", "north", sight) == (2, 1)
+    of_bob = Sight(frozenset({"", "bob"}), None)
+    assert state.trust.votes("shared", "north", of_bob) == (1, 1)  # his own is no other's

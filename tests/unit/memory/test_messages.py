@@ -171,3 +171,10 @@ def test_nothing_said_is_a_message_too() -> None:
     assert one({"role": "assistant", "content": ""}).text == ""
     assert one({"role": "assistant", "content": None, "refusal": "No."}).text == "No."
     assert read_messages([]) == []
+
+
+@pytest.mark.parametrize("calls", [3, "text", {"a": 1}, [3, None, {"function": 5}]])
+def test_calls_of_an_odd_form_are_kept_and_not_read_out(calls: object) -> None:
+    (said,) = read_messages({"role": "assistant", "content": "Hm.", "tool_calls": calls})
+    assert said.text == "Hm."
+    assert said.more == {"tool_calls": calls}

@@ -1,8 +1,6 @@
 """A client of a language model gets a memory by its address."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,12 +10,6 @@ from agentcl import Memory
 from tests.upstreams import Upstream, completion, delta, document, events, over, proxied, stream
 
 MOVED = "I moved to Oslo last week."
-
-
-@pytest.fixture
-def memory(tmp_path: Path) -> Iterator[Memory]:
-    with Memory(tmp_path / "m", encoder="hashing") as memory:
-        yield memory
 
 
 def user(text: str) -> dict[str, Any]:
@@ -48,6 +40,11 @@ def test_what_was_said_in_one_chat_is_known_in_the_next(memory: Memory) -> None:
     assert MOVED in question["content"]
     assert question["content"].endswith("\nWhere is Oslo?")
     shown = [one["id"] for one in seen["shown"]]
+    first_shown = seen["shown"][shown.index(told["remembered"][0])]
+    assert (first_shown["text"], first_shown["source"]["role"]) == (MOVED, "user")
+    assert first_shown["source"]["conversation"] == told["conversation"]
+    assert {part["ranking"] for part in first_shown["parts"]} <= {"text", "dense", "exact"}
+    assert 0 < first_shown["score"] <= 1
     assert second.headers["x-agentcl-memories"] == ",".join(shown)
     assert int(second.headers["x-agentcl-memory-tokens"]) == seen["tokens"] > 0
     assert told["remembered"][0] in shown

@@ -1,0 +1,147 @@
+"""What the page reads beside the verbs of a memory: whom it speaks with, and what is stored, page by page."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from agentcl.errors import InvalidInput, needs
+from agentcl.server.parts import Parts, Reading
+from agentcl.store.records import SCOPE_FIELDS, Record, body
+from agentcl.text.visible import shortened
+
+with needs("the server", "serve"):
+    import httpx
+    from fastapi import APIRouter, FastAPI, Query
+
+if TYPE_CHECKING:
+    from agentcl.memory.memory import Memory
+
+_SHOWN: Final = 240  # characters of a text in a list
+_LOOK_S: Final = 3.0  # for an endpoint to name its models
+_MOST: Final = 200  # records of a page
+_KEPT: Final = 50  # fingerprints
+_COUNTED: Final = ("document", "conversation", "statement", "guidance")
+_DATED: Final = ("document", "turn", "statement", "episode")
+_TOLD: Final = (
+    "title",
+    "uri",
+    "text",
+    "media_type",
+    "task",
+    "application",
+    "score",
+    "role",
+    "said_at",
+)
+
+
+def add_to(app: FastAPI, parts: Parts) -> None:
+    """Add `/v1/page/about`, `/v1/page/model` and `/v1/page/records`."""
+    router = APIRouter(prefix="/v1/page", tags=["page"])
+    upstream = Upstream(parts.settings.upstream)
+
+    @router.get("/about", summary="What this server holds, and what this key opens")
+    def about(access: Reading) -> dict[str, Any]:
+        stats = access.memory.store.stats()
+        return {
+            "version": version("agentcl"),
+            "scope": dict(access.scope),
+            "rights": sorted(access.rights),
+            "records": {
+                kind: access.memory.store.page(kind=kind, limit=1).total for kind in _COUNTED
+            },
+            "began": _began(access.memory),
+            "encoder": "" if stats.encoder is None else stats.encoder.name,
+            "has_model": bool(parts.settings.upstream),
+            "models": upstream.models(),
+        }
+
+    @router.get("/model", summary="The fingerprint of the model, measured now")
+    def model(access: Reading, name: str = "") -> dict[str, Any]:
+        return upstream.measured(name)
+
+    @router.get("/records", summary="A page of records, newest change first")
+    def records(
+        access: Reading,
+        kind: str = "document",
+        offset: Annotated[int, Query(ge=0)] = 0,
+        limit: Annotated[int, Query(ge=1, le=_MOST)] = 50,
+        as_of: datetime | None = None,
+    ) -> dict[str, Any]:
+        page = access.memory.store.page(kind=kind, offset=offset, limit=limit, as_of=as_of)
+        return {"total": page.total, "records": [_told(one) for one in page.records]}
+
+    app.include_router(router)
+
+
+class Upstream:
+    """The endpoint of the model, as the page shows it.
+
+    Args:
+        url: its address; empty for none.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/")
+        self._lock = threading.Lock()
+        self._measured: dict[str, list[tuple[str, str]]] = {}  # by model: when, and the fingerprint
+
+    def models(self) -> list[str]:
+        """Return the names of the models that it serves; none where it does not answer."""
+        if not self._url:
+            return []
+        try:
+            answer = httpx.get(f"{self._url}/models", timeout=_LOOK_S).raise_for_status().json()
+            return [str(one["id"]) for one in answer["data"]]
+        except (httpx.HTTPError, ValueError, TypeError, KeyError):
+            return []
+
+    def measured(self, name: str) -> dict[str, Any]:
+        """Measure the fingerprint of a model, and return it with all that were measured before.
+
+        Raises:
+            ModelUnavailable: if the model cannot be asked.
+            InvalidInput: if there is no endpoint.
+            MissingExtra: if the client for it is not installed.
+        """
+        if not self._url:
+            raise InvalidInput("this server has no model behind it; start it with --upstream URL")
+        from agentcl.models.openai import OpenAIChat
+
+        with self._lock, OpenAIChat(name, base_url=self._url, retries=0) as model:
+            at = datetime.now(UTC).isoformat(timespec="seconds")
+            measured = self._measured.setdefault(name, [])
+            measured.append((at, model.fingerprint()))
+            del measured[:-_KEPT]
+        return {
+            "model": name,
+            "fingerprint": measured[-1][1],
+            "measured": [{"at": at, "fingerprint": one} for at, one in measured],
+            "is_unchanged": len({one for _, one in measured}) == 1,
+        }
+
+
+def _began(memory: Memory) -> str | None:
+    """Return when the oldest of what is stored was recorded."""
+    oldest = [one for kind in _DATED for one in memory.list(kind=kind, limit=1)]
+    return min((_iso(one.created_at) for one in oldest), default=None)
+
+
+def _told(record: Record) -> dict[str, Any]:
+    """Return a record as a line of a list: what it is called, and how it begins."""
+    own = body(record)
+    return {
+        "id": record.id,
+        "version": record.version,
+        "scope": {name: value for name in SCOPE_FIELDS if (value := getattr(record.scope, name))},
+        "created_at": _iso(record.created_at),
+        "key": record.key or "",
+        **{name: shortened(str(own[name]), _SHOWN) for name in _TOLD if name in own},
+    }
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat()

@@ -1,0 +1,69 @@
+"""The web page: static files that come with the package, and a browser that may load nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from agentcl.errors import needs
+from agentcl.server.parts import Parts
+from agentcl.server.problems import Refused
+
+with needs("the server", "serve"):
+    from fastapi import FastAPI
+    from starlette.responses import Response
+
+FOLDER: Final = Path(__file__).with_name("page")
+_TYPES: Final = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+# Nothing of elsewhere, nothing written into the page, and stored text is never taken for a script.
+_POLICY: Final = "; ".join([
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "connect-src 'self'",
+    "img-src 'self' data:",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+])  # fmt: skip
+_HEADERS: Final = {
+    "content-security-policy": _POLICY,
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+    "cross-origin-opener-policy": "same-origin",
+}
+_FOREVER: Final = "public, max-age=31536000, immutable"  # an asset's name has its hash
+
+
+def add_to(app: FastAPI, parts: Parts) -> None:
+    """Add `/`, `/favicon.ico` and `/page/…`. They are open to everybody: they hold nothing of a memory."""
+    held = {path.relative_to(FOLDER).as_posix(): path for path in _files()}
+
+    def answer(name: str, cache: str) -> Response:
+        path = held.get(name)
+        if path is None:
+            raise Refused(404, "there is no such file of the page")
+        return Response(
+            path.read_bytes(), 200, {**_HEADERS, "cache-control": cache}, _TYPES[path.suffix]
+        )
+
+    @app.get("/", include_in_schema=False)
+    def index() -> Response:
+        return answer("index.html", "no-cache")
+
+    @app.get("/favicon.ico", include_in_schema=False)
+    def icon() -> Response:
+        return answer("icon.svg", "no-cache")
+
+    @app.get("/page/{name:path}", include_in_schema=False)
+    def asset(name: str) -> Response:
+        return answer(name, _FOREVER if name.startswith("assets/") else "no-cache")
+
+
+def _files() -> Iterable[Path]:
+    return (path for path in FOLDER.rglob("*") if path.suffix in _TYPES)

@@ -1,0 +1,256 @@
+// The conversation: what was asked, what was answered with and without memory, and what memory did for it.
+import { ask, events, Problem, read, verb } from "../lib/api";
+import { ANY, digest } from "../lib/acts";
+import { app, told } from "../lib/app.svelte";
+import type { Counters, Hit, Recall, ScorePart, Shown, Statement, Turn } from "../lib/types";
+import { t } from "../texts";
+
+export type Mode = "on" | "off" | "compare";
+
+export interface Memory extends Shown {
+  isNew: boolean; // it was not in the block of the turn before
+  hit: Hit | null; // how a search found it
+  score: number;
+  parts: ScorePart[];
+}
+
+export interface Learned {
+  statements: Statement[]; // that this turn states
+  replaced: Statement[]; // that held until then
+}
+
+export interface Exchange {
+  id: string;
+  shown: Memory[];
+  text: string; // the block as the model read it
+  tokens: number;
+  added: number; // tokens
+  isNew: boolean;
+  isFirst: boolean;
+  same: number | null; // share of the prompt that is as the last one was
+  warning: string;
+  usage: { prompt: number; cached: number | null } | null;
+  remembered: string[]; // ids of turns
+}
+
+export interface Side {
+  hasMemory: boolean;
+  answer: string;
+  state: "waiting" | "streaming" | "done" | "failed";
+  problem: string;
+  exchange: Exchange | null;
+  learned: Learned | null;
+  thumb: "" | "up" | "down";
+  credited: number;
+}
+
+export interface Exchanged {
+  number: number;
+  question: string;
+  sides: Side[];
+}
+
+// As the proxy tells it.
+interface Told {
+  id: string;
+  shown: (Shown & { is_gone?: boolean })[];
+  text?: string;
+  tokens: number;
+  is_new: boolean;
+  kept: number | null;
+  warning: string;
+  usage: { prompt_tokens?: number; prompt_tokens_details?: { cached_tokens?: number } } | null;
+  remembered: string[];
+}
+
+const WAIT_S = 10; // for an exchange to be stored
+
+interface Message {
+  role: "user" | "assistant";
+  content: string;
+}
+
+class Talk {
+  session = $state(fresh());
+  turns = $state<Exchanged[]>([]);
+  mode = $state<Mode>("on");
+  busy = $state(false);
+  chosen = $state<{ turn: number; side: number } | null>(null); // whose panel is shown
+  private stopper: AbortController | null = null;
+
+  get side(): Side | null {
+    const at = this.chosen;
+    return at ? (this.turns[at.turn]?.sides[at.side] ?? null) : null;
+  }
+
+  begin(): void {
+    this.stop();
+    this.session = fresh();
+    this.turns = [];
+    this.chosen = null;
+  }
+
+  // Go on with a conversation that is stored.
+  resume(session: string, turns: Turn[]): void {
+    this.begin();
+    this.session = session;
+    for (const turn of turns) {
+      if (turn.role === "user") this.turns.push({ number: this.turns.length, question: turn.text, sides: [] });
+      else if (turn.role === "assistant") this.turns.at(-1)?.sides.push({ ...blank(true), answer: turn.text, state: "done" });
+    }
+  }
+
+  stop(): void {
+    this.stopper?.abort();
+  }
+
+  async say(question: string): Promise<void> {
+    const before = this.messages();
+    const wanted = this.mode === "compare" ? [true, false] : [this.mode === "on"];
+    this.turns.push({ number: this.turns.length, question, sides: wanted.map(blank) });
+    const turn = this.turns.at(-1)!;
+    this.chosen = { turn: turn.number, side: 0 };
+    this.busy = true;
+    this.stopper = new AbortController();
+    const asked: Message[] = [...before, { role: "user", content: question }];
+    for (const side of turn.sides) await this.answer(side, asked, this.stopper.signal);
+    this.busy = false;
+    const first = turn.sides[0]!;
+    if (first.hasMemory && first.exchange) await this.learn(first);
+    app.changes++;
+    if (app.measured === null) void app.measure();
+  }
+
+  private messages(): Message[] {
+    return this.turns.flatMap((turn) => {
+      const answer = turn.sides[0]?.answer;
+      const said: Message[] = [{ role: "user", content: turn.question }];
+      return answer ? [...said, { role: "assistant", content: answer } as Message] : said;
+    });
+  }
+
+  private async answer(side: Side, messages: Message[], signal: AbortSignal): Promise<void> {
+    try {
+      const answer = await ask("/v1/chat/completions", {
+        method: "POST",
+        signal,
+        scope: { ...app.scope, session: this.session },
+        headers: { "content-type": "application/json", "x-agentcl-memory": side.hasMemory ? "on" : "off" },
+        body: JSON.stringify({ model: app.model, messages, stream: true, stream_options: { include_usage: true } }),
+      });
+      const id = answer.headers.get("x-agentcl-exchange") ?? "";
+      const looking = id && side.hasMemory ? this.look(side, id, messages.at(-1)!.content, 0) : null;
+      for await (const data of events(answer)) {
+        if (data === "[DONE]") break;
+        const chunk = JSON.parse(data);
+        if (chunk.error) throw new Problem(502, "Problem", chunk.error.message ?? String(chunk.error));
+        const piece = chunk.choices?.[0]?.delta?.content;
+        if (piece) {
+          side.state = "streaming";
+          side.answer += piece;
+        }
+      }
+      side.state = "done";
+      await looking;
+      if (id && side.hasMemory) await this.look(side, id, messages.at(-1)!.content, WAIT_S); // now with what was kept
+    } catch (error) {
+      const stopped = signal.aborted;
+      side.state = stopped && side.answer ? "done" : "failed";
+      side.problem = stopped ? t.chat.stopped : told(error);
+    }
+  }
+
+  private async look(side: Side, id: string, question: string, wait: number): Promise<void> {
+    try {
+      const before = this.turns
+        .flatMap((turn) => turn.sides)
+        .filter((one) => one !== side && one.exchange)
+        .at(-1)?.exchange;
+      const raw = await read<Told>(`/v1/exchanges/${encodeURIComponent(id)}`, { wait: wait || undefined }, app.scope);
+      const found = exchangeOf(raw, before ?? null);
+      found.shown = side.exchange?.shown.length === found.shown.length ? side.exchange.shown : await explained(found.shown, question);
+      side.exchange = found;
+    } catch (error) {
+      side.problem ||= told(error);
+    }
+  }
+
+  // Read what was just said for what it states, and tell what that replaced.
+  private async learn(side: Side): Promise<void> {
+    const turns = new Set(side.exchange!.remembered);
+    try {
+      if (!app.about?.rights.includes("write") || !turns.size) throw new Error();
+      await digest(app.scope);
+      const all = await verb<Statement[]>("statements/list", { valid_at: ANY, all: true, coming: true }, app.scope);
+      const statements = all.filter((one) => one.sources.some((id) => turns.has(id)));
+      const ids = new Set(statements.map((one) => one.id));
+      side.learned = { statements, replaced: all.filter((one) => ids.has(one.replaced_by)) };
+    } catch {
+      side.learned = { statements: [], replaced: [] };
+    }
+  }
+
+  // Count for what was shown whether the answer was good.
+  async rate(side: Side, thumb: "up" | "down"): Promise<void> {
+    if (side.thumb) return;
+    side.thumb = thumb;
+    const shown = side.exchange?.shown ?? [];
+    const counts = { uses: 1, wins: thumb === "up" ? 1 : 0, losses: thumb === "down" ? 1 : 0 };
+    for (const one of shown) {
+      try {
+        await verb<Counters>("store/credit", { id: one.id, ...counts }, app.scope);
+        side.credited++;
+      } catch {
+        // it was forgotten meanwhile
+      }
+    }
+    app.say(t.chat.credited(side.credited));
+  }
+}
+
+function fresh(): string {
+  const now = new Date().toISOString().slice(0, 19).replace(/\D/g, "");
+  return `page-${now}-${crypto.getRandomValues(new Uint32Array(1))[0]!.toString(36)}`;
+}
+
+function blank(hasMemory: boolean): Side {
+  return { hasMemory, answer: "", state: "waiting", problem: "", exchange: null, learned: null, thumb: "", credited: 0 };
+}
+
+function exchangeOf(raw: Told, before: Exchange | null): Exchange {
+  const known = new Set(before?.shown.map((one) => one.id));
+  const shown = raw.shown.filter((one) => !one.is_gone);
+  return {
+    id: raw.id,
+    shown: shown.map((one) => ({ ...one, isNew: !known.has(one.id), hit: null, score: 0, parts: [] })),
+    text: raw.text ?? "",
+    tokens: raw.tokens,
+    added: raw.is_new || !before ? raw.tokens : Math.max(0, raw.tokens - before.tokens),
+    isNew: raw.is_new,
+    isFirst: before === null,
+    same: raw.kept,
+    warning: raw.warning,
+    usage: raw.usage && { prompt: raw.usage.prompt_tokens ?? 0, cached: raw.usage.prompt_tokens_details?.cached_tokens ?? null },
+    remembered: raw.remembered,
+  };
+}
+
+// Say how each memory was found, by asking again with the same words; scores are shares of the best one's.
+async function explained(shown: Memory[], question: string): Promise<Memory[]> {
+  if (!shown.length) return shown;
+  const query = question.slice(-2000);
+  const [recall, stated] = await Promise.all([
+    verb<Recall>("search", { query, limit: 20, mode: "graph" }, app.scope).catch(() => null),
+    verb<{ statement: Statement; score: number }[]>("statements/search", { query, limit: 20 }, app.scope).catch(() => []),
+  ]);
+  const best = Math.max(...(recall?.hits.map((hit) => hit.score) ?? []), 0) || 1;
+  const top = Math.max(...stated.map((one) => one.score), 0) || 1;
+  return shown.map((one) => {
+    const hit = recall?.hits.find((found) => found.document_id === one.id) ?? null;
+    if (hit) return { ...one, hit, score: hit.score / best, parts: hit.parts };
+    const found = stated.find((other) => other.statement.id === one.id);
+    return found ? { ...one, score: found.score / top } : one;
+  });
+}
+
+export const talk = new Talk();

@@ -1,0 +1,128 @@
+// What the whole page knows: where it is, whose memory it shows, and as of when.
+import { t } from "../texts";
+import { heldKey, Problem, read } from "./api";
+import type { About, Measured, Scope } from "./types";
+
+export type View = "chat" | "memory" | "graph";
+export type Theme = "system" | "light" | "dark";
+
+const VIEWS: readonly string[] = ["chat", "memory", "graph"];
+const USER = "agentcl.user";
+const THEME = "agentcl.theme";
+
+class App {
+  view = $state<View>("chat");
+  part = $state("search"); // of the memory's view
+  id = $state(""); // of what is open
+  about = $state<About | null>(null);
+  isFixed = $state(false); // a key, or the server, opens one user's memory
+  needsKey = $state(false);
+  problem = $state("");
+  user = $state(localStorage.getItem(USER) ?? "me");
+  theme = $state<Theme>((localStorage.getItem(THEME) as Theme | null) ?? "system");
+  asOf = $state<number | null>(null); // milliseconds; null is now
+  note = $state(""); // what was just done
+  measured = $state<Measured | null>(null);
+  measuring = $state(false);
+  changes = $state(0); // grows when something stored was changed, so that lists read again
+  model = $state("");
+
+  // Whose memory is read: what a key opens stands, and may be narrowed to a user.
+  get scope(): Scope {
+    return this.isFixed ? {} : { user: this.user };
+  }
+
+  get moment(): string | undefined {
+    return this.asOf === null ? undefined : new Date(this.asOf).toISOString();
+  }
+
+  get mayWrite(): boolean {
+    return this.asOf === null && (this.about?.rights.includes("write") ?? false);
+  }
+
+  get mayLearn(): boolean {
+    return this.asOf === null && (this.about?.rights.includes("learn") ?? false);
+  }
+
+  async begin(): Promise<void> {
+    this.readPlace();
+    this.wear();
+    await this.look();
+  }
+
+  async look(): Promise<void> {
+    try {
+      const bare = await read<About>("/v1/page/about", {});
+      this.isFixed = Boolean(bare.scope.user);
+      if (this.isFixed) this.user = bare.scope.user!;
+      this.about = this.isFixed || !this.user ? bare : await read<About>("/v1/page/about", {}, this.scope);
+      this.needsKey = false;
+      this.problem = "";
+      this.model ||= this.about.models[0] ?? "";
+    } catch (error) {
+      if (error instanceof Problem && error.status === 401) {
+        this.needsKey = true;
+        this.problem = heldKey() ? t.key.wrong : "";
+      } else this.problem = told(error);
+    }
+  }
+
+  go(view: View, part = "", id = ""): void {
+    const place = [view, part, id].filter(Boolean).map(encodeURIComponent).join("/");
+    location.hash = `#/${place}`;
+  }
+
+  readPlace(): void {
+    const [view = "", part = "", ...rest] = location.hash.replace(/^#\/?/, "").split("/").map(decoded);
+    this.view = VIEWS.includes(view) ? (view as View) : "chat";
+    if (this.view === "memory") this.part = part || "search";
+    this.id = this.view === "graph" ? part : rest.join("/");
+  }
+
+  name(user: string): void {
+    this.user = user.trim();
+    localStorage.setItem(USER, this.user);
+    void this.look();
+    this.changes++;
+  }
+
+  wear(theme = this.theme): void {
+    this.theme = theme;
+    localStorage.setItem(THEME, theme);
+    const dark = theme === "dark" || (theme === "system" && matchMedia("(prefers-color-scheme: dark)").matches);
+    document.documentElement.dataset.theme = dark ? "dark" : "light";
+  }
+
+  say(note: string): void {
+    this.note = note;
+    setTimeout(() => {
+      if (this.note === note) this.note = "";
+    }, 5000);
+  }
+
+  async measure(): Promise<void> {
+    if (!this.model || this.measuring) return;
+    this.measuring = true;
+    try {
+      this.measured = await read<Measured>("/v1/page/model", { name: this.model }, {});
+    } catch (error) {
+      this.say(told(error));
+    } finally {
+      this.measuring = false;
+    }
+  }
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+export function told(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+export const app = new App();

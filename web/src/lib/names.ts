@@ -1,0 +1,23 @@
+// What records are called, asked once.
+import { t } from "../texts";
+import { verb } from "./api";
+import { app } from "./app.svelte";
+
+const held = new Map<string, Promise<string>>();
+
+export function titleOf(id: string): Promise<string> {
+  let found = held.get(id);
+  if (!found) {
+    found = verb<{ title?: string; text?: string }>("get", { id }, app.scope).then(
+      (record) => record.title || shortened(record.text ?? "") || t.browse.untitled,
+      () => t.browse.untitled,
+    );
+    held.set(id, found);
+  }
+  return found;
+}
+
+export function shortened(text: string, most = 60): string {
+  const line = text.replace(/\s+/g, " ").trim();
+  return line.length <= most ? line : `${line.slice(0, most - 1)}…`;
+}
