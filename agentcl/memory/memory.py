@@ -521,7 +521,12 @@ class Memory:
             return documents.move(writing, journal, held, to)
 
     def delete(
-        self, id: str | None = None, *, uri: str | None = None, **scope: Unpack[WriteScope]
+        self,
+        id: str | None = None,
+        *,
+        uri: str | None = None,
+        if_version: int | None = None,
+        **scope: Unpack[WriteScope],
     ) -> None:
         """Stop finding a record; its history stays. `forget` removes it for good.
 
@@ -530,16 +535,19 @@ class Memory:
         Args:
             id: which record; or name a document's `uri`.
             uri: which document.
+            if_version: the version that you have seen; anything else is refused.
             scope: `tenant`, `user`, `agent`, `session`; see the class.
 
         Raises:
             NotFound: if there is no such record in exactly this scope.
+            VersionConflict: if it is not `if_version` any more: somebody was faster.
             InvalidInput: if the id is a passage's.
         """
         owner = self._bound.owner(scope)
         journal = self._opened.journal
         with journal.writing() as writing:
             record = self._changeable(id, uri, owner)
+            _check_version(record, if_version)
             if isinstance(record, Document):
                 documents.withdraw(writing, journal, record)
             elif isinstance(record, Turn):
@@ -901,8 +909,6 @@ class Memory:
     def _document(
         self, id: str | None, uri: str | None, owner: Scope, if_version: int | None
     ) -> Document:
-        if if_version is not None:
-            check_count(if_version, "if_version")
         held = self._changeable(id, uri, owner)
         if isinstance(held, Turn | Conversation):
             raise InvalidInput(
@@ -910,11 +916,7 @@ class Memory:
             )
         if not isinstance(held, Document):
             raise InvalidInput(f"{id!r} is a {held.kind}; only documents can be updated")
-        if if_version is not None and held.version != if_version:
-            raise VersionConflict(
-                f"document {held.id} is at version {held.version}, not {if_version}: somebody changed "
-                "it meanwhile. Read it again, and change what it says now"
-            )
+        _check_version(held, if_version)
         return held
 
     def _changeable(self, id: str | None, uri: str | None, scope: Scope) -> Record:
@@ -977,6 +979,15 @@ def _draft(one: object, number: int) -> Draft:
     raise InvalidInput(
         f"number {number} is a {type(one).__name__}, and add_many takes texts or Drafts{advice}"
     )
+
+
+def _check_version(record: Record, seen: int | None) -> None:
+    """Refuse a record that is not at the version that the caller has seen. Raises VersionConflict."""
+    if seen is not None and record.version != check_count(seen, "if_version"):
+        raise VersionConflict(
+            f"{record.kind} {record.id} is at version {record.version}, not {seen}: somebody changed "
+            "it meanwhile. Read it again, and change what it says now"
+        )
 
 
 def _one_of(id: str | None, uri: str | None) -> str:
