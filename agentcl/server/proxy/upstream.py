@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
-from agentcl.errors import ModelUnavailable, needs
+from agentcl.errors import ConfigError, ModelUnavailable, needs
 from agentcl.server.problems import Refused
 from agentcl.text.endpoint import check_address, is_loopback
 
@@ -55,6 +55,11 @@ class Upstream:
     """
 
     def __init__(self, settings: ServerSettings) -> None:
+        if "@" in settings.upstream:
+            raise ConfigError(
+                "the address of --upstream holds a user or a password, which messages would show; name the variable "
+                "that holds the key by --upstream-key-env"
+            )
         check_address(settings.upstream, "the model behind the proxy (--upstream)")
         self.address = settings.upstream.rstrip("/")
         self._base = httpx.URL(self.address)
