@@ -140,7 +140,8 @@ class Passing(Response):
             return
         self._exchange.whole_s = time.perf_counter() - self._began
         try:
-            await run_in_threadpool(self._preparation.remember, self._outgoing)
+            if self._outgoing.access is not None:
+                await run_in_threadpool(self._preparation.remember, self._outgoing)
         finally:
             self._exchange.ended.set()
 
