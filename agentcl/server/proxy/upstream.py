@@ -102,7 +102,7 @@ class Upstream:
 
         Raises:
             ModelUnavailable: if it gives no answer.
-            Refused: if the path leads elsewhere, or the query holds a key of ours.
+            Refused: if the path leads elsewhere, the query holds a key of ours, or a header cannot be sent.
         """
         assert self._open is not None
         if any(part in (".", "..") for part in unquote(path.decode("latin-1")).split("/")):
@@ -120,6 +120,8 @@ class Upstream:
         )
         try:
             return await self._open.send(request, stream=True)
+        except httpx.LocalProtocolError as error:
+            raise Refused(400, f"this request cannot be sent on: {error}") from error
         except httpx.HTTPError as error:
             raise self._fault(error) from error
 
