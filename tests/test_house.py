@@ -33,7 +33,7 @@ ARROWS: Final[Mapping[str, str]] = {
     "memory": "errors files guidance jobs lessons models retrieval statements store text",
     "agents": "envs errors guidance lessons memory models retrieval statements store text",
     "bench": "agents envs errors guidance jobs lessons memory models process retrieval statements store text",
-    "mcp": "errors lessons memory store text",
+    "mcp": "errors lessons memory retrieval store text",
     "wire": "errors guidance jobs lessons memory models retrieval statements store text",
     "client": "errors guidance lessons memory models retrieval statements store text wire",
     "server": "errors jobs lessons mcp memory models retrieval statements store text wire",
