@@ -52,6 +52,29 @@ def startup() -> str:
     return table(["", "packages", "MB of the environment", "import time, agentcl = 1"], rows)
 
 
+def editors() -> str:
+    """The door for editors."""
+    found = result("mcp_clients")
+    cold, crowd, here = found["cold"], found["crowd"], found["recall"]["in process"]
+    rows = [
+        [
+            name,
+            *(f"{row[cut]:.1f}" for cut in ("p5_ms", "p50_ms", "p95_ms")),
+            *(f"{row[cut] - here[cut]:+.1f}" for cut in ("p5_ms", "p50_ms")),
+        ]
+        for name, row in found["recall"].items()
+    ]
+    header = ["a recall", "p5, ms", "p50, ms", "p95, ms", "more than in process, p5", "p50"]
+    return (
+        f"{table(header, rows)}\n"
+        f"From a cold start the list of tools takes {cold['tools_s']:.1f} s, and a first recall {cold['recall_s']:.1f} s (the "
+        f"fastest {cold['fastest_recall_s']:.1f} s).\n\n"
+        f"{crowd['clients']} clients wrote into one folder, and {crowd['kills']} servers were killed: {crowd['acknowledged']} "
+        f"notes acknowledged, {crowd['stored']} stored, {crowd['lost']} lost, {crowd['refused']} refused.\n\n"
+        f"The machine had {found['machine']['processors']} processors and other work: a load of {found['load']:.0f} when it began.\n"
+    )
+
+
 def writes() -> str:
     """Adding one by one."""
     found = result("writes")
@@ -429,6 +452,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "joining_graph": report_retrieval.joining_graph,
     "identifiers": report_retrieval.identifiers,
     "startup": startup,
+    "editors": editors,
     "writes": writes,
     "vectors": vector_search,
     "fulltext": fulltext,
