@@ -56,7 +56,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class Drafted:
     """A summary before it is stored."""
 
     sentences: tuple[str, ...]
@@ -121,7 +121,7 @@ def is_due(subject: Subject, summariser: Summariser | None) -> bool:
     return held is None or held.by != by or _stated(subject) != set(held.sources)
 
 
-def extract(subject: Subject) -> Written:
+def extract(subject: Subject) -> Drafted:
     """Return a summary without a model: the statements themselves, in the order they were said."""
     most = _MOST if subject.key != PROFILE else _MOST_OF_PROFILE
     chosen = [one for one in subject.statements if one.polarity == "holds"]
@@ -132,10 +132,10 @@ def extract(subject: Subject) -> Written:
     own = {turn.id for turn in subject.turns}
     turns = (id for one in chosen for id in one.sources if id in own)
     ids = (one.id for one in chosen)
-    return Written(tuple(told), tuple(dict.fromkeys((*ids, *turns))))
+    return Drafted(tuple(told), tuple(dict.fromkeys((*ids, *turns))))
 
 
-def tell(subject: Subject, summariser: Summariser) -> Written:
+def tell(subject: Subject, summariser: Summariser) -> Drafted:
     """Return a summary by a summariser, without the sentences that the lines do not bear out.
 
     What it cannot tell now is noted as an error, and what was written before stays.
@@ -151,16 +151,16 @@ def tell(subject: Subject, summariser: Summariser) -> Written:
         try:
             gists = [_checked(one) for one in summariser.summarise(given, about=_about(subject))]
         except UNREADABLE as error:
-            return Written((), (), dropped, tokens, f"{type(error).__name__}: {error}"[:200])
+            return Drafted((), (), dropped, tokens, f"{type(error).__name__}: {error}"[:200])
         good = [one for one in gists if one is not None and is_told(one, given)]
         dropped += len(gists) - len(good)
         if not good:
-            return Written((), (), dropped, tokens, "nothing of it is borne out")
+            return Drafted((), (), dropped, tokens, "nothing of it is borne out")
         named = {place - len(told) for one in good for place in one.of}
         is_profile = subject.key == PROFILE  # is due again only when other statements hold
         sources += ids if is_profile else [ids[place] for place in sorted(named) if place >= 0]
         told = list(dict.fromkeys(one.text for one in good))
-    return Written(tuple(told), tuple(dict.fromkeys(sources)), dropped, tokens)
+    return Drafted(tuple(told), tuple(dict.fromkeys(sources)), dropped, tokens)
 
 
 def price(subject: Subject, summariser: Summariser | None) -> int:
@@ -172,7 +172,7 @@ def price(subject: Subject, summariser: Summariser | None) -> int:
 
 
 def store(
-    writing: Writing, journal: Store, subject: Subject, written: Written, by: str, job: str
+    writing: Writing, journal: Store, subject: Subject, written: Drafted, by: str, job: str
 ) -> bool:
     """Store a summary if all that it was made from is still there; return whether it was."""
     if not written.sentences:
