@@ -12,10 +12,11 @@ from agentcl.errors import InvalidInput, NoAnswer, RequestRefused, SchemaViolati
 from agentcl.memory.merging import Edit
 from agentcl.statements.hearing import own_words
 from agentcl.statements.slots import USER, subject_key
+from agentcl.statements.strengths import RANK
 from agentcl.statements.summarising import Gist, Summariser, is_told
 from agentcl.store.base import Store, Writing
 from agentcl.store.checks import check_label
-from agentcl.store.conversations import SORTS, Statement, Synopsis, Turn
+from agentcl.store.conversations import Statement, Synopsis, Turn
 from agentcl.store.records import Scope
 from agentcl.store.rows import readable
 from agentcl.text.tokens import estimate_tokens
@@ -33,11 +34,6 @@ _MOST_HELD: Final = 60  # statements that a profile is made from
 _MOST_TOKENS: Final = 1_500  # that are told at a time
 # Of lines below which no model is asked: it would read more of its instructions than of them.
 _WORTH_TELLING: Final = 300
-_RANK: Final = {
-    sort: rank
-    for rank, sort in enumerate(("instruction", "preference", "fact", "relation", "plan", "event"))
-}
-assert set(_RANK) == set(SORTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +92,7 @@ def subjects(
         yield Subject(scope, id, held.get(id), own, list(said.values()))
     holding = [one for one in statements if subject_key(one.subject) == USER and _holds(one, now)]
     if holding:
-        holding.sort(key=lambda one: (_RANK[one.sort], one.moment, one.id))
+        holding.sort(key=lambda one: (RANK[one.sort], one.moment, one.id))
         some = holding[:_MOST_HELD]
         yield Subject(scope, PROFILE, held.get(PROFILE), statements=some)
 
@@ -125,7 +121,7 @@ def extract(subject: Subject) -> Drafted:
     """Return a summary without a model: the statements themselves, in the order they were said."""
     most = _MOST if subject.key != PROFILE else _MOST_OF_PROFILE
     chosen = [one for one in subject.statements if one.polarity == "holds"]
-    chosen = sorted(chosen, key=lambda one: (_RANK[one.sort], one.moment, one.id))[:most]
+    chosen = sorted(chosen, key=lambda one: (RANK[one.sort], one.moment, one.id))[:most]
     if subject.key != PROFILE:
         chosen.sort(key=lambda one: (one.moment, one.slot, one.value))
     told = {" ".join(one.text.split()): one for one in chosen}
