@@ -468,6 +468,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "locomo_turns": report_holding.locomo_turns,
     "second_look": report_holding.second_look,
     "conversing": report_holding.conversing,
+    "tidying": report_holding.tidying,
     "learning": report_runs.learning,
     "leak": report_runs.leak,
     "practice": report_runs.practice,
