@@ -146,6 +146,11 @@ class Jobs:
         """The digesters that were handed over, by name."""
         return dict(self._opened.digesters)
 
+    @property
+    def summarisers(self) -> Mapping[str, Summariser]:
+        """The summarisers that were handed over, by name."""
+        return dict(self._opened.summarisers)
+
     def add_kind(self, kind: Kind) -> None:
         """Hand over who does the jobs of a further kind.
 

@@ -43,6 +43,8 @@ def resolved(memory: Memory, stands_for: StandsFor, named: Any) -> object:  # no
         return _named(
             named, {RuleDigester.name: RuleDigester(), **memory.jobs.digesters}, "digester"
         )
+    if stands_for == "summariser":
+        return _named(named, memory.jobs.summarisers, "summariser")
     return _named(
         named, {NameExtractor.name: NameExtractor(), **memory.jobs.extractors}, "extractor"
     )
@@ -88,6 +90,6 @@ def _seen(memory: Memory, recall: Recall) -> Recall:
 
 def _named(name: str, known: Mapping[str, T], what: str) -> T:
     if name not in known:
-        meant = did_you_mean(name[:60], known, f"this server has {', '.join(known)}")
+        meant = did_you_mean(name[:60], known, f"this server has {', '.join(known) or 'none'}")
         raise InvalidInput(f"there is no {what} {name[:60]!r} here{meant}")
     return known[name]

@@ -30,6 +30,7 @@ from agentcl.retrieval.graph.names import Extractor
 from agentcl.retrieval.modes import SearchMode
 from agentcl.retrieval.recall import Hit, Recall
 from agentcl.statements.reading import Digester
+from agentcl.statements.summarising import Summariser
 from agentcl.store.conversations import Statement
 from agentcl.store.episodes import Episode
 from agentcl.store.jobs import Job
@@ -38,7 +39,7 @@ from agentcl.store.vectors import SupportsList
 from agentcl.wire.hints import hint_of
 
 Right = Literal["read", "write", "learn"]
-StandsFor = Literal["", "record", "job", "digester", "extractor", "recall"]
+StandsFor = Literal["", "record", "job", "digester", "extractor", "summariser", "recall"]
 ROOMS: Final[Mapping[str, type]] = {
     "": Memory,
     "conversations": Conversations,
@@ -57,8 +58,8 @@ _RIGHTS: Final[Mapping[str, Mapping[Right, str]]] = {
     },
     "conversations": {"read": "list get turns around"},
     "statements": {
-        "read": "list get history why search contradictions proposals",
-        "write": "add digest accept refuse undo settle",
+        "read": "list get history why search contradictions proposals summaries",
+        "write": "add digest tidy accept refuse undo settle",
     },
     "facts": {"read": "state", "write": "add extract"},
     "graph": {"read": "stats near path explain"},
@@ -100,6 +101,7 @@ LEFT_OUT: Final[Mapping[tuple[str, str], str]] = {
     ("store", "snapshot"): _DISK,
     ("jobs", "add_extractor"): _OBJECT,
     ("jobs", "add_digester"): _OBJECT,
+    ("jobs", "add_summariser"): _OBJECT,
     ("jobs", "add_kind"): _OBJECT,
 }
 # Verbs of an episode under way; each takes its `id` beside what it takes itself.
@@ -125,6 +127,7 @@ _DROPPED: Final[tuple[Any, ...]] = (
 _NAMED: Final[Mapping[Any, StandsFor]] = {
     Digester: "digester",
     Extractor: "extractor",
+    Summariser: "summariser",
 }  # of which a name is sent
 
 
