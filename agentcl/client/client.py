@@ -78,6 +78,8 @@ class RemoteStatements(Remote):
     proposals = remote(Statements.proposals)
     add = remote(Statements.add)
     digest = remote(Statements.digest)
+    tidy = remote(Statements.tidy)
+    summaries = remote(Statements.summaries)
     accept = remote(Statements.accept)
     refuse = remote(Statements.refuse)
     undo = remote(Statements.undo)
