@@ -16,6 +16,7 @@ from typing import Any
 import report_asking
 import report_guidance
 import report_holding
+import report_proxy
 import report_retrieval
 import report_runs
 from report_tables import result, table
@@ -506,6 +507,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "hostile": report_guidance.hostile,
     "shifts": report_guidance.shifts,
     "engine": report_guidance.engine,
+    **report_proxy.PARTS,
 }
 
 

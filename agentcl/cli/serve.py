@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 @click.option("--upstream-key-env", metavar="NAME", help="The variable that holds its key.")
 @click.option("--upstream-seconds", type=click.FloatRange(1), default=600.0, show_default=True)
 @click.option("--memory-tokens", type=click.IntRange(0), default=800, show_default=True)
+@click.option("--digest", is_flag=True, help="Read statements out of what was said, by rules.")
 @click.option("--max-body", type=click.IntRange(1), help="MiB of a request  [8; a proxy's 32]")
 @on_memory(begins=True)
 def serve(
@@ -42,6 +43,7 @@ def serve(
     upstream_key_env: str | None,
     upstream_seconds: float,
     memory_tokens: int,
+    digest: bool,
     max_body: int | None,
     scope: dict[str, Any],
 ) -> None:
@@ -68,6 +70,7 @@ def serve(
         upstream_key=_of_variable(upstream_key_env),
         upstream_seconds=upstream_seconds,
         memory_tokens=memory_tokens,
+        digest=digest,
     )
     run(
         memory.scoped(**scope) if scope else memory,
