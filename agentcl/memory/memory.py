@@ -27,7 +27,14 @@ from agentcl.errors import (
     StoreUnavailable,
     VersionConflict,
 )
-from agentcl.memory import documents, forgetting, remembering, searching, statement_writing
+from agentcl.memory import (
+    documents,
+    forgetting,
+    remembering,
+    searching,
+    statement_writing,
+    watching,
+)
 from agentcl.memory.beliefs import Beliefs
 from agentcl.memory.bound import UNBOUND
 from agentcl.memory.documents import DUPLICATES, Draft, Duplicates
@@ -298,6 +305,7 @@ class Memory:
 
     # Writing
 
+    @watching.watched("create_memory", watching.of_record)
     def add(
         self,
         text: str,
@@ -352,6 +360,7 @@ class Memory:
         )
         return self._add([draft], self._bound.owner(scope), duplicates)[0]
 
+    @watching.watched("create_memory", watching.of_records)
     def add_many(
         self,
         drafts: Iterable[str | Draft],
@@ -398,6 +407,7 @@ class Memory:
             self._opened.retriever.catch_up()
         return stored
 
+    @watching.watched("create_memory", watching.of_records)
     def remember(
         self,
         messages: Messages,
@@ -449,6 +459,7 @@ class Memory:
             self._opened, messages, self._bound.owner(scope), title=title, metadata=metadata
         )
 
+    @watching.watched("update_memory", watching.of_record)
     def update(
         self,
         id: str | None = None,
@@ -499,6 +510,7 @@ class Memory:
 
         return self._rewrite(id, uri, changed, self._bound.owner(scope), if_version)
 
+    @watching.watched("update_memory", watching.of_record)
     def move(self, uri: str, to: str, **scope: Unpack[WriteScope]) -> Document:
         """Give a document another uri. It keeps its id, its history and its vectors.
 
@@ -520,6 +532,7 @@ class Memory:
                 )
             return documents.move(writing, journal, held, to)
 
+    @watching.watched("delete_memory", watching.of_deleted)
     def delete(
         self,
         id: str | None = None,
@@ -605,6 +618,7 @@ class Memory:
             rewrite=lambda id, changed: self._rewrite(id, None, changed, owner, None),
         )
 
+    @watching.watched("delete_memory", watching.of_receipt)
     def forget(self, *ids: str, everything: bool = False, **scope: Unpack[WriteScope]) -> Receipt:
         """Remove records for good: every version, all that was derived from them, and their bytes.
 
@@ -657,6 +671,7 @@ class Memory:
 
     # Reading
 
+    @watching.watched("search_memory", watching.of_hits)
     def search(
         self,
         query: str,
@@ -710,6 +725,7 @@ class Memory:
             distinct=distinct,
         )
 
+    @watching.watched("search_memory", watching.of_shown)
     def context(
         self,
         messages: Messages,
@@ -757,6 +773,7 @@ class Memory:
             hops=hops,
         )
 
+    @watching.watched("search_memory", watching.of_shown)
     def profile(
         self,
         *,
