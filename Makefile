@@ -7,7 +7,7 @@ MODEL ?= qwen2.5-coder-1.5b
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 # The other benchmarks need data, and `pip install -e '.[bench]'`; see docs/results/index.md.
-.PHONY: demo demo-real demo-memory test test-vllm test-npm test-domains check docs bench model clean
+.PHONY: demo demo-real demo-memory chat test test-vllm test-npm test-domains test-page check docs web bench model clean
 .NOTPARALLEL:
 
 demo: .venv/.base
@@ -19,6 +19,11 @@ demo-real: model $(if $(filter $(CURDIR)/%,$(VLLM_PYTHON)),.venv/vllm/.done)
 
 demo-memory: .venv/.base
 	$(BIN)/python examples/memory_demo.py
+
+# A page to talk with a real model and see what its memory does. Once `make model MODEL=qwen2.5-coder-0.5b` has fetched it
+# (0.5 GB), no network is needed; without a model the page shows what is stored. CHAT takes further options, e.g. --url.
+chat: .venv/.full
+	$(BIN)/agentcl chat --web $(CHAT)
 
 test: .venv/.full
 	$(BIN)/python -m pytest -n 2 --dist worksteal
@@ -37,6 +42,11 @@ test-npm: .venv/.full
 test-domains: .venv/domains/.done
 	.venv/domains/bin/python -m pytest tests/domains
 
+# The page in a real Chromium, which has to be installed; else its tests are skipped.
+test-page: .venv/.full
+	test -d web/node_modules || (cd web && npm ci --silent)
+	$(BIN)/python -m pytest tests/page
+
 check: .venv/.full
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -45,6 +55,10 @@ check: .venv/.full
 # The site, into site/. It needs no network, and nobody needs one to read it.
 docs: .venv/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+# The page of the server, from web/ into the package.
+web:
+	cd web && npm ci --silent && npm run check && npm run build
 
 # The real models of the benchmarks, into the cache of `agentcl model`.
 model: .venv/.full

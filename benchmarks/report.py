@@ -16,6 +16,7 @@ from typing import Any
 import report_asking
 import report_guidance
 import report_holding
+import report_proxy
 import report_retrieval
 import report_runs
 from report_tables import result, table
@@ -50,6 +51,29 @@ def startup() -> str:
         if name != "empty"
     ]
     return table(["", "packages", "MB of the environment", "import time, agentcl = 1"], rows)
+
+
+def editors() -> str:
+    """The door for editors."""
+    found = result("mcp_clients")
+    cold, crowd, here = found["cold"], found["crowd"], found["recall"]["in process"]
+    rows = [
+        [
+            name,
+            *(f"{row[cut]:.1f}" for cut in ("p5_ms", "p50_ms", "p95_ms")),
+            *(f"{row[cut] - here[cut]:+.1f}" for cut in ("p5_ms", "p50_ms")),
+        ]
+        for name, row in found["recall"].items()
+    ]
+    header = ["a recall", "p5, ms", "p50, ms", "p95, ms", "more than in process, p5", "p50"]
+    return (
+        f"{table(header, rows)}\n"
+        f"From a cold start the list of tools takes {cold['tools_s']:.1f} s, and a first recall {cold['recall_s']:.1f} s (the "
+        f"fastest {cold['fastest_recall_s']:.1f} s).\n\n"
+        f"{crowd['clients']} clients wrote into one folder, and {crowd['kills']} servers were killed: {crowd['acknowledged']} "
+        f"notes acknowledged, {crowd['stored']} stored, {crowd['lost']} lost, {crowd['refused']} refused.\n\n"
+        f"The machine had {found['machine']['processors']} processors and other work: a load of {found['load']:.0f} when it began.\n"
+    )
 
 
 def writes() -> str:
@@ -429,6 +453,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "joining_graph": report_retrieval.joining_graph,
     "identifiers": report_retrieval.identifiers,
     "startup": startup,
+    "editors": editors,
     "writes": writes,
     "vectors": vector_search,
     "fulltext": fulltext,
@@ -444,6 +469,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "locomo_turns": report_holding.locomo_turns,
     "second_look": report_holding.second_look,
     "conversing": report_holding.conversing,
+    "tidying": report_holding.tidying,
     "learning": report_runs.learning,
     "leak": report_runs.leak,
     "practice": report_runs.practice,
@@ -481,6 +507,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "hostile": report_guidance.hostile,
     "shifts": report_guidance.shifts,
     "engine": report_guidance.engine,
+    **report_proxy.PARTS,
 }
 
 

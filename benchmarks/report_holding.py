@@ -252,3 +252,48 @@ def _mean(found: Sequence[float]) -> str:
 
 def _signed(found: Sequence[float]) -> str:
     return f"{found[0]:+.1f} [{found[1]:+.1f}, {found[2]:+.1f}]"
+
+
+def tidying() -> str:
+    """Return what tidying spoils, what it costs, and what it changes of what is shown."""
+    found, alike = result("tidying"), result("alike_values")
+    fuzz, took = found["fuzz"], found["took"]
+    lines = [
+        [
+            f"turns or statements lost in {fuzz['runs']:,} histories with broken summarisers",
+            f"{fuzz['lost']}",
+            "0",
+        ],
+        [
+            f"of {fuzz['statements']:,} statements then, closed without another one that holds",
+            f"{fuzz['closed for nothing']}",
+            "0",
+        ],
+        ["of these histories, not as before once all was undone", f"{fuzz['not as before']}", "0"],
+        [
+            "tokens that a model takes to summarise sessions of 100 turns, for each token remembered",
+            f"{found['spent']['for each']:.2f}",
+            "1, with digesting",
+        ],
+    ]
+    for one in took:
+        turns = f"{one['turns']:,} turns of a user with {one['statements']:,} statements"
+        lines.append([f"reading {turns} by rules", f"{one['digest_s']:.1f} s", ""])
+        lines.append([f"tidying {turns}", f"{one['tidy_s']:.1f} s", ""])
+    same, differ = alike["same"], alike["differ"]
+    lines += [
+        [
+            f"of {differ['pairs']:,} pairs of values that differ, taken for one",
+            f"{differ['by words'] + differ['that only add words']['>= 0.9']}",
+            "0",
+        ],
+        [
+            f"of {same['pairs']:,} pairs in other words, taken for one",
+            f"{same['by words'] + same['that only add words']['>= 0.9']}",
+            "",
+        ],
+    ]
+    for one in found["harm"]:
+        shares = ", ".join(f"{name} {one[name]['share']:.1f} %" for name in ("right", "stale"))
+        lines.append([f"made people, statements by rules, {one['what']}", shares, ""])
+    return table(["", "measured", "aim"], lines)

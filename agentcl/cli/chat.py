@@ -142,6 +142,7 @@ class Talk:
         if not meant:
             raise InvalidInput("name a number that /why shows: /forget 3")
         receipt = self._memory.forget(meant[0].id)
+        self._shown = None  # it holds what is gone
         click.echo(f"forgotten: {len(receipt.removed)} records, receipt {receipt.id}")
 
 

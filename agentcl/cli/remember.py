@@ -17,6 +17,7 @@ from agentcl.cli.options import (
     scope_options,
 )
 from agentcl.cli.screen import Screen, describe_encoder
+from agentcl.cli.transcripts import read_hook, said_in
 from agentcl.errors import InvalidInput, StoreUnavailable
 from agentcl.text.json_values import fault_of_line
 
@@ -27,16 +28,24 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("file", type=ReadFile(), metavar="FILE|-")
 @click.option("--title", default="", help="A name for the conversation.")
+@click.option("--hook", is_flag=True, help="FILE is what a hook of a coding agent is told.")
 @scope_options
 @memory_options
 @command
-def remember(screen: Screen, file: Path, title: str, **given: Any) -> None:
+def remember(screen: Screen, file: Path, title: str, hook: bool, **given: Any) -> None:
     """Remember the messages of a conversation.
 
     FILE has a message a line, as JSON: {"role": "user", "content": "...", "time": "2026-03-01T12:00:00Z"}; name, id
     and time may be left out. A line may also be a list of messages. --session names the conversation. What was sent
     before is stored once, so the same file can be given again when it has grown.
+
+    FILE may also be the transcript of a session of Claude Code or Codex: what user and assistant said is remembered,
+    and no call of a tool. With --hook and - a hook of theirs names transcript and session on standard input.
     """
+    if hook:
+        told = read_hook(_text(file))
+        file = told.file
+        given["session"] = given.get("session") or told.session
     scope = scope_of(given)
     messages = _read(file)
     with open_memory(given, begins=True) as memory:
@@ -59,12 +68,7 @@ def remember(screen: Screen, file: Path, title: str, **given: Any) -> None:
 
 def _read(file: Path) -> list[Message]:
     """Return the messages of a file. Raises InvalidInput, naming the line that holds none."""
-    try:
-        text = file.read_text("utf-8-sig")
-    except OSError as error:
-        raise StoreUnavailable(f"cannot read {file}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise InvalidInput(f"{file} is not UTF-8, byte {error.start}: convert it first") from error
+    text = _text(file)
     found: list[Message] = []
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
@@ -76,4 +80,15 @@ def _read(file: Path) -> list[Message]:
                 f"line {number} of {file} is no message: {fault_of_line(error)}. Give one JSON object a line"
             ) from error
         found.extend(value if isinstance(value, list) else [value])
-    return found
+    said = said_in(found)
+    return found if said is None else [*said]
+
+
+def _text(file: Path) -> str:
+    """Return what a file says."""
+    try:
+        return file.read_text("utf-8-sig")
+    except OSError as error:
+        raise StoreUnavailable(f"cannot read {file}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{file} is not UTF-8, byte {error.start}: convert it first") from error

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from agentcl.cli.lazy import LazyGroup
-from agentcl.cli.options import on_folder, on_memory, scope_of, scope_options
+from agentcl.cli.options import ReadFile, on_folder, on_memory, scope_of, scope_options
 from agentcl.cli.screen import Screen
 from agentcl.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from agentcl.memory.memory import Memory
     from agentcl.server.keys import Key
     from agentcl.store.checks import WriteScope
@@ -24,10 +28,16 @@ if TYPE_CHECKING:
 @click.option("--allow-host", "hosts", multiple=True, help="A name it goes by, as behind nginx.")
 @click.option("--allow-origin", "origins", multiple=True, help="A page that may ask in a browser.")
 @click.option("--rate", type=click.FloatRange(0), default=0.0, help="Requests a second of one key.")
+@click.option("--key-file", type=ReadFile(), help="Holds a key for all; made if it is not there.")
+@click.option(
+    "--log", "log", type=click.Choice(["json"]), help="Write down what happens, to stderr."
+)
+@click.option("--otel", is_flag=True, help="Tell OpenTelemetry what is done with the memory.")
 @click.option("--upstream", default="", help="A model's endpoint, to be asked with memory.")
 @click.option("--upstream-key-env", metavar="NAME", help="The variable that holds its key.")
 @click.option("--upstream-seconds", type=click.FloatRange(1), default=600.0, show_default=True)
 @click.option("--memory-tokens", type=click.IntRange(0), default=800, show_default=True)
+@click.option("--digest", is_flag=True, help="Read statements out of what was said, by rules.")
 @click.option("--max-body", type=click.IntRange(1), help="MiB of a request  [8; a proxy's 32]")
 @on_memory(begins=True)
 def serve(
@@ -38,22 +48,29 @@ def serve(
     hosts: tuple[str, ...],
     origins: tuple[str, ...],
     rate: float,
+    key_file: Path | None,
+    log: str | None,
+    otel: bool,
     upstream: str,
     upstream_key_env: str | None,
     upstream_seconds: float,
     memory_tokens: int,
+    digest: bool,
     max_body: int | None,
     scope: dict[str, Any],
 ) -> None:
     """Serve a memory over HTTP.
 
     Other processes may use the same folder meanwhile. Only this machine is listened to, unless --host names another
-    address, which needs a key (agentcl key add). Scope options bind whose memory it is.
+    address, which needs a key (agentcl key add, or --key-file for a container). Scope options bind whose memory it is.
 
     With --upstream it stands before a language model that speaks OpenAI's interface: point a client at
     http://127.0.0.1:8321/v1, and the model knows what was said before.
     """
     # Here, so that `--help` does not wait for it.
+    from agentcl.memory.tracing import trace_memories
+    from agentcl.server.keys import Keys
+    from agentcl.server.logs import logging_to
     from agentcl.server.serving import serve as run
     from agentcl.server.settings import ServerSettings
 
@@ -68,12 +85,20 @@ def serve(
         upstream_key=_of_variable(upstream_key_env),
         upstream_seconds=upstream_seconds,
         memory_tokens=memory_tokens,
+        digest=digest,
     )
-    run(
-        memory.scoped(**scope) if scope else memory,
-        settings=settings,
-        began=lambda address: screen.note(f"{memory.path} at {address}; Ctrl-C ends it"),
-    )
+    keys = Keys(memory.path)
+    if key_file is not None:
+        screen.note(f"the key {keys.of_file(key_file).id} in {key_file} opens all of it")
+    if otel:
+        trace_memories()
+    with logging_to(sys.stderr) if log else nullcontext():
+        run(
+            memory.scoped(**scope) if scope else memory,
+            settings=settings,
+            keys=keys,
+            began=lambda address: screen.note(f"{memory.path} at {address}; Ctrl-C ends it"),
+        )
 
 
 def _of_variable(name: str | None) -> str:

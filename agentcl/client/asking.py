@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar, cast
 
-from agentcl.client.link import HttpLink
+from agentcl.client.connection import Connection
 from agentcl.errors import InvalidInput
 from agentcl.memory.bound import Bound
 from agentcl.memory.memory import Unchanged
@@ -34,11 +34,11 @@ class Remote:
     """A room, or the memory itself, at a server.
 
     Attributes:
-        link: to the server.
+        connection: to the server.
         bound: fields of a scope that every call names by itself.
     """
 
-    link: HttpLink
+    connection: Connection
     bound: Bound
     room = ""
 
@@ -81,7 +81,7 @@ def ask(self: Remote, verb: Verb, given: Mapping[str, Any]) -> Any:  # noqa: ANN
         if one.name in given and not isinstance(given[one.name], Unchanged)
     }
     sent.update(_scope(self.bound, verb, named))
-    return from_json(verb.answer, self.link.ask(verb, sent, callbacks))
+    return from_json(verb.answer, self.connection.ask(verb, sent, callbacks))
 
 
 def _sent(one: Parameter, value: object) -> object:
@@ -92,7 +92,7 @@ def _sent(one: Parameter, value: object) -> object:
         return value.document_id
     if isinstance(value, Statement | Job):
         return value.id
-    if one.stands_for in ("digester", "extractor") or isinstance(value, SearchMode):
+    if one.stands_for in ("digester", "extractor", "summariser") or isinstance(value, SearchMode):
         return getattr(value, "name", value)
     if one.name in _JSON and isinstance(value, Mapping):
         return check_json_object(value, one.name)

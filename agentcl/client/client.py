@@ -13,8 +13,8 @@ from types import TracebackType
 from typing import Any, Final, NoReturn, Self, Unpack
 
 from agentcl.client.asking import Remote, ask, remote
+from agentcl.client.connection import Connection
 from agentcl.client.episode import RemoteEpisode
-from agentcl.client.link import HttpLink
 from agentcl.memory.bound import UNBOUND
 from agentcl.memory.conversations import Conversations
 from agentcl.memory.documents import Draft, Duplicates
@@ -78,6 +78,8 @@ class RemoteStatements(Remote):
     proposals = remote(Statements.proposals)
     add = remote(Statements.add)
     digest = remote(Statements.digest)
+    tidy = remote(Statements.tidy)
+    summaries = remote(Statements.summaries)
     accept = remote(Statements.accept)
     refuse = remote(Statements.refuse)
     undo = remote(Statements.undo)
@@ -207,20 +209,20 @@ class Client(Remote):
         timeout_s: float = _TIMEOUT_S,
         tries: int = _TRIES,
     ) -> None:
-        super().__init__(HttpLink(url, key=key, timeout_s=timeout_s, tries=tries), UNBOUND)
+        super().__init__(Connection(url, key=key, timeout_s=timeout_s, tries=tries), UNBOUND)
         self._owns = True
 
     def scoped(self, **scope: Unpack[WriteScope]) -> Client:
         """Return a handle that names a scope by itself, in every verb and room; see `Memory.scoped`."""
         handle = object.__new__(type(self))
-        Remote.__init__(handle, self.link, self.bound.narrowed(scope))
+        Remote.__init__(handle, self.connection, self.bound.narrowed(scope))
         handle._owns = False
         return handle
 
     def close(self) -> None:
         """Close the connection; calling it twice is allowed."""
         if self._owns:
-            self.link.close()
+            self.connection.close()
 
     def __enter__(self) -> Self:
         return self
@@ -235,11 +237,11 @@ class Client(Remote):
 
     def __repr__(self) -> str:
         bound = "".join(f", {name}={value!r}" for name, value in self.bound.fields.items())
-        return f"Client({self.link.url!r}{bound})"
+        return f"Client({self.connection.url!r}{bound})"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
-            f"a client is neither copied nor pickled: make Client({self.link.url!r}) where you need it"
+            f"a client is neither copied nor pickled: make Client({self.connection.url!r}) where you need it"
         )
 
     def episode(self, task: str, **given: Unpack[EpisodeOptions]) -> RemoteEpisode:
@@ -288,39 +290,39 @@ class Client(Remote):
     @cached_property
     def conversations(self) -> RemoteConversations:
         """What was said, session by session, turn by turn."""
-        return RemoteConversations(self.link, self.bound)
+        return RemoteConversations(self.connection, self.bound)
 
     @cached_property
     def statements(self) -> RemoteStatements:
         """What is said to hold, and what held before."""
-        return RemoteStatements(self.link, self.bound)
+        return RemoteStatements(self.connection, self.bound)
 
     @cached_property
     def facts(self) -> RemoteFacts:
         """What passages state."""
-        return RemoteFacts(self.link, self.bound)
+        return RemoteFacts(self.connection, self.bound)
 
     @cached_property
     def graph(self) -> RemoteGraph:
         """The graph of what passages name and state."""
-        return RemoteGraph(self.link, self.bound)
+        return RemoteGraph(self.connection, self.bound)
 
     @cached_property
     def episodes(self) -> RemoteEpisodes:
         """What agents went through."""
-        return RemoteEpisodes(self.link, self.bound)
+        return RemoteEpisodes(self.connection, self.bound)
 
     @cached_property
     def lessons(self) -> RemoteLessons:
         """What was learned."""
-        return RemoteLessons(self.link, self.bound)
+        return RemoteLessons(self.connection, self.bound)
 
     @cached_property
     def store(self) -> RemoteStore:
         """The memory as a whole."""
-        return RemoteStore(self.link, self.bound)
+        return RemoteStore(self.connection, self.bound)
 
     @cached_property
     def jobs(self) -> RemoteJobs:
         """Long work."""
-        return RemoteJobs(self.link, self.bound)
+        return RemoteJobs(self.connection, self.bound)

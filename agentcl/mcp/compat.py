@@ -132,8 +132,13 @@ def add_reference(server: MCPServer[Any], tools: Tools) -> None:
         memory = tools.handle("read")
         hits = memory.search(query, limit=_FOUND).hits
         found = _Graph(memory).read([name for hit in hits for name in _names(hit.metadata)])
-        others = [_text_of(hit) for hit in hits if not _names(hit.metadata)]
-        return {**found, "entities": [*found["entities"], *others]}
+        held = {one["name"]: one for one in found["entities"]}
+        ranked: list[dict[str, Any]] = []
+        for hit in hits:
+            names = _names(hit.metadata)
+            ranked += [held.pop(name) for name in names if name in held]
+            ranked += [] if names else [_text_of(hit)]
+        return {"entities": ranked, "relations": found["relations"]}
 
     @server.tool(annotations=READING)
     @told

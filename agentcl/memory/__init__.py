@@ -32,9 +32,12 @@ if TYPE_CHECKING:
     from agentcl.memory.storage import Stats, Storage
     from agentcl.memory.syncing import Synced
     from agentcl.memory.tidying import TidyReport
+    from agentcl.memory.tracing import trace_memories
+    from agentcl.memory.watching import Act, watch
 
 __all__ = [
     "UNCHANGED",
+    "Act",
     "AsyncEpisode",
     "AsyncMemory",
     "Context",
@@ -78,6 +81,8 @@ __all__ = [
     "Storage",
     "Synced",
     "TidyReport",
+    "trace_memories",
+    "watch",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:
@@ -109,4 +114,6 @@ if not TYPE_CHECKING:
         "storage": "Stats Storage",
         "syncing": "Synced",
         "tidying": "TidyReport",
+        "tracing": "trace_memories",
+        "watching": "Act watch",
     })  # fmt: skip

@@ -21,8 +21,9 @@ from agentcl.memory.statement_search import words_of
 from agentcl.retrieval.framing import ROLES, cut_entry, day_of, entry_of, named
 from agentcl.retrieval.recall import Hit, ScorePart
 from agentcl.statements.slots import subject_key, value_key
+from agentcl.statements.strengths import RANK, strength
 from agentcl.store.checks import check_count
-from agentcl.store.conversations import SORTS, Statement
+from agentcl.store.conversations import Statement
 from agentcl.store.records import EPOCH, Scope, ScopeView, from_micros
 from agentcl.text.function_words import content_terms
 from agentcl.text.terms import terms
@@ -151,10 +152,12 @@ class _Look:
         return one.valid_from is None or one.valid_to - one.valid_from > timedelta(microseconds=1)
 
     def profile(self) -> list[_Item]:
-        """Return what holds of the user: what he asks for first, then what he is like."""
+        """Return what holds of the user: what he asks for first, then what he is like; of a sort the strongest first."""
         archived = self._stated.archived
         own = [one for one in self._stated.of_user() if self._holds(one) and one.id not in archived]
-        own.sort(key=lambda one: (_RANK[one.sort], one.moment, one.id))
+        uses = self._stated.uses
+        strengths = {one.id: strength(one, uses.get(one.id, 0), self.now) for one in own}
+        own.sort(key=lambda one: (RANK[one.sort], -strengths[one.id], one.id))
         return [self.item(one) for one in own]
 
     def instead(self, shown: Shown) -> list[_Item]:
@@ -288,13 +291,6 @@ class _Look:
             return hit.speaker if hit.speaker in ROLES - {"user"} else ""
         name = shortened(" ".join(hit.title.split()), _NAME_SHOWN) or hit.uri
         return named(name) if name else ""
-
-
-_RANK: Final = {
-    sort: rank
-    for rank, sort in enumerate(("instruction", "preference", "fact", "relation", "plan", "event"))
-}
-assert set(_RANK) == set(SORTS)
 
 
 def _by_score(item: _Item) -> float:

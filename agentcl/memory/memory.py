@@ -27,7 +27,14 @@ from agentcl.errors import (
     StoreUnavailable,
     VersionConflict,
 )
-from agentcl.memory import documents, forgetting, remembering, searching, statement_writing
+from agentcl.memory import (
+    documents,
+    forgetting,
+    remembering,
+    searching,
+    statement_writing,
+    watching,
+)
 from agentcl.memory.beliefs import Beliefs
 from agentcl.memory.bound import UNBOUND
 from agentcl.memory.documents import DUPLICATES, Draft, Duplicates
@@ -298,6 +305,7 @@ class Memory:
 
     # Writing
 
+    @watching.watched("create_memory", watching.of_record)
     def add(
         self,
         text: str,
@@ -352,6 +360,7 @@ class Memory:
         )
         return self._add([draft], self._bound.owner(scope), duplicates)[0]
 
+    @watching.watched("create_memory", watching.of_records)
     def add_many(
         self,
         drafts: Iterable[str | Draft],
@@ -398,6 +407,7 @@ class Memory:
             self._opened.retriever.catch_up()
         return stored
 
+    @watching.watched("create_memory", watching.of_records)
     def remember(
         self,
         messages: Messages,
@@ -449,6 +459,7 @@ class Memory:
             self._opened, messages, self._bound.owner(scope), title=title, metadata=metadata
         )
 
+    @watching.watched("update_memory", watching.of_record)
     def update(
         self,
         id: str | None = None,
@@ -499,6 +510,7 @@ class Memory:
 
         return self._rewrite(id, uri, changed, self._bound.owner(scope), if_version)
 
+    @watching.watched("update_memory", watching.of_record)
     def move(self, uri: str, to: str, **scope: Unpack[WriteScope]) -> Document:
         """Give a document another uri. It keeps its id, its history and its vectors.
 
@@ -520,8 +532,14 @@ class Memory:
                 )
             return documents.move(writing, journal, held, to)
 
+    @watching.watched("delete_memory", watching.of_deleted)
     def delete(
-        self, id: str | None = None, *, uri: str | None = None, **scope: Unpack[WriteScope]
+        self,
+        id: str | None = None,
+        *,
+        uri: str | None = None,
+        if_version: int | None = None,
+        **scope: Unpack[WriteScope],
     ) -> None:
         """Stop finding a record; its history stays. `forget` removes it for good.
 
@@ -530,16 +548,19 @@ class Memory:
         Args:
             id: which record; or name a document's `uri`.
             uri: which document.
+            if_version: the version that you have seen; anything else is refused.
             scope: `tenant`, `user`, `agent`, `session`; see the class.
 
         Raises:
             NotFound: if there is no such record in exactly this scope.
+            VersionConflict: if it is not `if_version` any more: somebody was faster.
             InvalidInput: if the id is a passage's.
         """
         owner = self._bound.owner(scope)
         journal = self._opened.journal
         with journal.writing() as writing:
             record = self._changeable(id, uri, owner)
+            _check_version(record, if_version)
             if isinstance(record, Document):
                 documents.withdraw(writing, journal, record)
             elif isinstance(record, Turn):
@@ -597,6 +618,7 @@ class Memory:
             rewrite=lambda id, changed: self._rewrite(id, None, changed, owner, None),
         )
 
+    @watching.watched("delete_memory", watching.of_receipt)
     def forget(self, *ids: str, everything: bool = False, **scope: Unpack[WriteScope]) -> Receipt:
         """Remove records for good: every version, all that was derived from them, and their bytes.
 
@@ -649,6 +671,7 @@ class Memory:
 
     # Reading
 
+    @watching.watched("search_memory", watching.of_hits)
     def search(
         self,
         query: str,
@@ -702,6 +725,7 @@ class Memory:
             distinct=distinct,
         )
 
+    @watching.watched("search_memory", watching.of_shown)
     def context(
         self,
         messages: Messages,
@@ -749,6 +773,7 @@ class Memory:
             hops=hops,
         )
 
+    @watching.watched("search_memory", watching.of_shown)
     def profile(
         self,
         *,
@@ -901,8 +926,6 @@ class Memory:
     def _document(
         self, id: str | None, uri: str | None, owner: Scope, if_version: int | None
     ) -> Document:
-        if if_version is not None:
-            check_count(if_version, "if_version")
         held = self._changeable(id, uri, owner)
         if isinstance(held, Turn | Conversation):
             raise InvalidInput(
@@ -910,11 +933,7 @@ class Memory:
             )
         if not isinstance(held, Document):
             raise InvalidInput(f"{id!r} is a {held.kind}; only documents can be updated")
-        if if_version is not None and held.version != if_version:
-            raise VersionConflict(
-                f"document {held.id} is at version {held.version}, not {if_version}: somebody changed "
-                "it meanwhile. Read it again, and change what it says now"
-            )
+        _check_version(held, if_version)
         return held
 
     def _changeable(self, id: str | None, uri: str | None, scope: Scope) -> Record:
@@ -977,6 +996,15 @@ def _draft(one: object, number: int) -> Draft:
     raise InvalidInput(
         f"number {number} is a {type(one).__name__}, and add_many takes texts or Drafts{advice}"
     )
+
+
+def _check_version(record: Record, seen: int | None) -> None:
+    """Refuse a record that is not at the version that the caller has seen. Raises VersionConflict."""
+    if seen is not None and record.version != check_count(seen, "if_version"):
+        raise VersionConflict(
+            f"{record.kind} {record.id} is at version {record.version}, not {seen}: somebody changed "
+            "it meanwhile. Read it again, and change what it says now"
+        )
 
 
 def _one_of(id: str | None, uri: str | None) -> str:

@@ -12,10 +12,11 @@ from agentcl.errors import InvalidInput, NoAnswer, RequestRefused, SchemaViolati
 from agentcl.memory.merging import Edit
 from agentcl.statements.hearing import own_words
 from agentcl.statements.slots import USER, subject_key
+from agentcl.statements.strengths import RANK
 from agentcl.statements.summarising import Gist, Summariser, is_told
 from agentcl.store.base import Store, Writing
 from agentcl.store.checks import check_label
-from agentcl.store.conversations import SORTS, Statement, Synopsis, Turn
+from agentcl.store.conversations import Statement, Synopsis, Turn
 from agentcl.store.records import Scope
 from agentcl.store.rows import readable
 from agentcl.text.tokens import estimate_tokens
@@ -33,11 +34,6 @@ _MOST_HELD: Final = 60  # statements that a profile is made from
 _MOST_TOKENS: Final = 1_500  # that are told at a time
 # Of lines below which no model is asked: it would read more of its instructions than of them.
 _WORTH_TELLING: Final = 300
-_RANK: Final = {
-    sort: rank
-    for rank, sort in enumerate(("instruction", "preference", "fact", "relation", "plan", "event"))
-}
-assert set(_RANK) == set(SORTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +52,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Summed:
+class Drafted:
     """A summary before it is stored."""
 
     sentences: tuple[str, ...]
@@ -96,7 +92,7 @@ def subjects(
         yield Subject(scope, id, held.get(id), own, list(said.values()))
     holding = [one for one in statements if subject_key(one.subject) == USER and _holds(one, now)]
     if holding:
-        holding.sort(key=lambda one: (_RANK[one.sort], one.moment, one.id))
+        holding.sort(key=lambda one: (RANK[one.sort], one.moment, one.id))
         some = holding[:_MOST_HELD]
         yield Subject(scope, PROFILE, held.get(PROFILE), statements=some)
 
@@ -121,21 +117,21 @@ def is_due(subject: Subject, summariser: Summariser | None) -> bool:
     return held is None or held.by != by or _stated(subject) != set(held.sources)
 
 
-def extract(subject: Subject) -> Summed:
+def extract(subject: Subject) -> Drafted:
     """Return a summary without a model: the statements themselves, in the order they were said."""
     most = _MOST if subject.key != PROFILE else _MOST_OF_PROFILE
     chosen = [one for one in subject.statements if one.polarity == "holds"]
-    chosen = sorted(chosen, key=lambda one: (_RANK[one.sort], one.moment, one.id))[:most]
+    chosen = sorted(chosen, key=lambda one: (RANK[one.sort], one.moment, one.id))[:most]
     if subject.key != PROFILE:
         chosen.sort(key=lambda one: (one.moment, one.slot, one.value))
     told = {" ".join(one.text.split()): one for one in chosen}
     own = {turn.id for turn in subject.turns}
     turns = (id for one in chosen for id in one.sources if id in own)
     ids = (one.id for one in chosen)
-    return Summed(tuple(told), tuple(dict.fromkeys((*ids, *turns))))
+    return Drafted(tuple(told), tuple(dict.fromkeys((*ids, *turns))))
 
 
-def tell(subject: Subject, summariser: Summariser) -> Summed:
+def tell(subject: Subject, summariser: Summariser) -> Drafted:
     """Return a summary by a summariser, without the sentences that the lines do not bear out.
 
     What it cannot tell now is noted as an error, and what was written before stays.
@@ -151,16 +147,16 @@ def tell(subject: Subject, summariser: Summariser) -> Summed:
         try:
             gists = [_checked(one) for one in summariser.summarise(given, about=_about(subject))]
         except UNREADABLE as error:
-            return Summed((), (), dropped, tokens, f"{type(error).__name__}: {error}"[:200])
+            return Drafted((), (), dropped, tokens, f"{type(error).__name__}: {error}"[:200])
         good = [one for one in gists if one is not None and is_told(one, given)]
         dropped += len(gists) - len(good)
         if not good:
-            return Summed((), (), dropped, tokens, "nothing of it is borne out")
+            return Drafted((), (), dropped, tokens, "nothing of it is borne out")
         named = {place - len(told) for one in good for place in one.of}
         is_profile = subject.key == PROFILE  # is due again only when other statements hold
         sources += ids if is_profile else [ids[place] for place in sorted(named) if place >= 0]
         told = list(dict.fromkeys(one.text for one in good))
-    return Summed(tuple(told), tuple(dict.fromkeys(sources)), dropped, tokens)
+    return Drafted(tuple(told), tuple(dict.fromkeys(sources)), dropped, tokens)
 
 
 def price(subject: Subject, summariser: Summariser | None) -> int:
@@ -172,7 +168,7 @@ def price(subject: Subject, summariser: Summariser | None) -> int:
 
 
 def store(
-    writing: Writing, journal: Store, subject: Subject, written: Summed, by: str, job: str
+    writing: Writing, journal: Store, subject: Subject, written: Drafted, by: str, job: str
 ) -> bool:
     """Store a summary if all that it was made from is still there; return whether it was."""
     if not written.sentences:

@@ -19,7 +19,7 @@ from agentcl.memory import merging, summaries
 from agentcl.memory.merging import Edit
 from agentcl.memory.opened import Opened
 from agentcl.memory.statement_writing import live
-from agentcl.memory.summaries import EXTRACTS, Subject, Summed, teller_of
+from agentcl.memory.summaries import EXTRACTS, Drafted, Subject, teller_of
 from agentcl.statements.summarising import Summariser
 from agentcl.store.base import Store
 from agentcl.store.checks import check_subtree, named_scope
@@ -147,14 +147,14 @@ class Tidy:
                     if wanted.budget is None or self.totals["tokens"] + cost <= wanted.budget:
                         yield one
 
-        def do(step: _Order | Subject) -> tuple[_Order | Subject, Summed | None]:
+        def do(step: _Order | Subject) -> tuple[_Order | Subject, Drafted | None]:
             if isinstance(step, _Order):
                 return step, None
             teller = teller_of(step, summariser)
             written = summaries.extract(step) if teller is None else summaries.tell(step, teller)
             return step, written
 
-        def keep(results: Sequence[tuple[_Order | Subject, Summed | None]]) -> None:
+        def keep(results: Sequence[tuple[_Order | Subject, Drafted | None]]) -> None:
             nonlocal done
             for step, written in results:
                 if isinstance(step, _Order):
@@ -213,7 +213,7 @@ class Tidy:
             )
         self.edits += edits
 
-    def _keep(self, subject: Subject, written: Summed, by: str, job: str) -> None:
+    def _keep(self, subject: Subject, written: Drafted, by: str, job: str) -> None:
         self.totals["dropped"] += written.dropped
         self.totals["tokens"] += written.tokens
         self.totals["failed"] += bool(written.error)

@@ -31,6 +31,10 @@ class _Place(NamedTuple):
     turn: int  # from 0
     start: int  # of the passage in its turn, in characters
 
+    def of_turn(self, later: int = 0) -> tuple[Scope, str, int]:
+        """Return the place of its turn, or of one that is so many turns later."""
+        return self.scope, self.conversation, self.turn + later
+
 
 class Neighbours:
     """Gives scores by words on to the turns around. Safe for threads.
@@ -59,18 +63,16 @@ class Neighbours:
             return text
         ids = {match.seq: match.id for ranking in (dense, text) for match in ranking}
         places = self._placed(ids)
-        first: dict[
-            _Place, int
-        ] = {}  # of each turn, by its place without a start, its first passage
+        first: dict[tuple[Scope, str, int], int] = {}  # of each turn its first passage
         for seq in sorted(places, key=lambda seq: (places[seq].start, seq)):
-            first.setdefault(places[seq]._replace(start=0), seq)
+            first.setdefault(places[seq].of_turn(), seq)
         scores = {match.seq: match.score for match in text}
         gained = dict(scores)
         for seq, score in scores.items():
             if (place := places.get(seq)) is None or score <= 0:
                 continue
             for step, part in _PARTS.items():
-                near = first.get(place._replace(turn=place.turn + step, start=0))
+                near = first.get(place.of_turn(step))
                 if near is not None:
                     gained[near] = gained.get(near, 0.0) + part * score
         ordered = sorted(gained.items(), key=lambda one: (-one[1], one[0]))

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 from agentcl.errors import AgentclError, needs
-from agentcl.server import chat, editors, health, page, verbs
+from agentcl.server import chat, documents, editors, health, page, verbs
 from agentcl.server.guards import Guards
 from agentcl.server.keys import Keys
 from agentcl.server.parts import Parts
@@ -65,7 +65,7 @@ def create_app(
     )
     for kind in (AgentclError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, _tell)
-    for room in (health, verbs, editors, chat, page):
+    for room in (health, documents, verbs, editors, chat, page):
         room.add_to(app, parts)
     proxy.add_to(app, parts)  # the last one: what nobody else takes is the upstream's
     app.add_middleware(Guards, parts=parts)

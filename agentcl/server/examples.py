@@ -31,6 +31,7 @@ EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
     "statements.list": {"valid_at": {"any": True}, "all": True, "user": "ada"},
     "statements.search": {"query": "home", "user": "ada"},
     "statements.digest": {"digester": "rules", "user": "ada"},
+    "statements.tidy": {"keep": 500, "dry_run": True, "user": "ada"},
     "graph.stats": {"hubs": 5},
     "episodes.begin": {
         "task": "clear the alert of Tavon",

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from agentcl.errors import AgentclError, needs
 from agentcl.server.access import access_of
+from agentcl.server.logs import REQUEST
 from agentcl.server.problems import Refused, problem_of
 from agentcl.server.settings import ServerSettings
 
@@ -59,6 +60,7 @@ class Guards:
                 await self._app(scope, receive, send)
             return
         request = _Request(scope, send)
+        REQUEST.set(request.id)
         try:
             self._admit(scope, request)
             body = await self._body(scope, receive)
@@ -68,11 +70,12 @@ class Guards:
                 problem = problem_of(error, request=request.id, path=scope["path"])
                 await problem(scope, receive, request.send)
             elif isinstance(error, AgentclError):
-                logger.warning("request %s broke off: %s", request.id, error)
+                logger.warning("request %s broke off: %s", request.id, type(error).__name__)
             else:
                 logger.error("request %s broke off", request.id, exc_info=error)
         finally:
             self._parts.meters.observe(scope, request.status or 499, request.seconds)
+            logger.info("request", extra={"fields": request.told(scope)})
 
     def _admit(self, scope: Scope, request: _Request) -> None:
         headers = _headers(scope)
@@ -142,6 +145,18 @@ class _Request:
     def seconds(self) -> float:
         """How long it has taken so far."""
         return time.perf_counter() - self._began
+
+    def told(self, scope: Scope) -> Mapping[str, object]:
+        """Return what is written down of it: no path, which may name what is stored, but its route."""
+        access = scope.get("agentcl.access")
+        return {
+            "request": self.id,
+            "method": scope["method"],
+            "route": getattr(scope.get("route"), "path", "none"),
+            "status": self.status or 499,
+            "ms": round(1_000 * self.seconds, 2),
+            **({"key": access.key} if access is not None and access.key else {}),
+        }
 
     async def send(self, message: Message) -> None:
         """Hand on a part of the answer, with the headers that every answer has."""

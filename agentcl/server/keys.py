@@ -22,12 +22,13 @@ from typing import Final, Literal, get_args
 from agentcl.errors import ConfigError, InvalidInput, NotFound
 from agentcl.store.checks import WriteScope, check_label, check_scope, named_scope
 from agentcl.text.homes import config_folder
-from agentcl.text.saving import make_folder
+from agentcl.text.saving import make_folder, saving
 
 Right = Literal["read", "write", "learn"]
 RIGHTS: Final[tuple[Right, ...]] = get_args(Right)
 _PREFIX: Final = "agentcl-"  # by which scanners of secrets know one
 _BYTES: Final = 32
+_LEAST: Final = 40  # characters of a key that somebody else made
 _BUSY_S: Final = 30.0
 _TABLE: Final = """\
 CREATE TABLE IF NOT EXISTS keys (
@@ -95,18 +96,31 @@ class Keys:
                 f"a key has rights of {', '.join(RIGHTS)}; not {', '.join(unknown) or 'none'}"
             )
         secret = _PREFIX + secrets.token_urlsafe(_BYTES)
-        key = Key(
-            id=secrets.token_hex(4),
-            name=check_label(name, "name"),
-            scope=named_scope(check_scope(scope or {})),
-            rights=tuple(right for right in RIGHTS if right in rights),
-            made_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        )
-        row = (
-            self._memory, key.id, key.name, _hash(secret), json.dumps(key.scope), " ".join(key.rights), key.made_at,
-        )  # fmt: skip
-        self._run("INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?)", *row, writes=True)
-        return secret, key
+        return secret, self._kept(secret, name, rights, scope or {})
+
+    def of_file(self, file: Path) -> Key:
+        """Return the key that a file holds, which from now on opens all; of a file that is not there it is made.
+
+        So a server in a container has a key from its first start, and one that is handed to it as a secret is taken.
+
+        Raises:
+            ConfigError: if the file cannot be read or written.
+            InvalidInput: if it holds no key.
+        """
+        try:
+            if not file.exists():
+                make_folder(file.absolute().parent)
+                with saving(file, mode=0o600) as made:  # for its owner's eyes only
+                    made.write(f"{_PREFIX}{secrets.token_urlsafe(_BYTES)}\n".encode())
+            secret = file.read_text("ascii").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"the key in {file} cannot be used: {error}") from error
+        if not secret.startswith(_PREFIX) or len(secret) < _LEAST:
+            raise InvalidInput(
+                f"{file} holds no key: one begins with {_PREFIX!r} and has {_LEAST} characters or more. Name a file that "
+                "is not there, and one is made"
+            )
+        return self.of(secret) or self._kept(secret, f"of {file}"[:100], RIGHTS, {})
 
     def all(self) -> Sequence[Key]:
         """Return what is told of each key, oldest first."""
@@ -137,6 +151,20 @@ class Keys:
             if self._open is not None:
                 self._open.close()
             self._open = None
+
+    def _kept(self, secret: str, name: str, rights: Sequence[str], scope: WriteScope) -> Key:
+        key = Key(
+            id=secrets.token_hex(4),
+            name=check_label(name, "name"),
+            scope=named_scope(check_scope(scope)),
+            rights=tuple(right for right in RIGHTS if right in rights),
+            made_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        row = (
+            self._memory, key.id, key.name, _hash(secret), json.dumps(key.scope), " ".join(key.rights), key.made_at,
+        )  # fmt: skip
+        self._run("INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?)", *row, writes=True)
+        return key
 
     def _found(self, where: str, *values: str) -> Sequence[Key]:
         rows = self._run(f"SELECT {_COLUMNS} FROM keys WHERE {where}", *values)

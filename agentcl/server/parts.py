@@ -11,6 +11,7 @@ from agentcl.memory.underway import Underway
 from agentcl.server.access import Access
 from agentcl.server.keys import Keys, Right
 from agentcl.server.metering import Meters
+from agentcl.server.once import Once
 from agentcl.server.settings import ServerSettings
 
 with needs("the server", "serve"):
@@ -30,6 +31,7 @@ class Parts:
         settings: of the server.
         meters: what is counted.
         underway: episodes whose steps come one request at a time.
+        once: writes that were done for an idempotency key.
     """
 
     memory: Memory
@@ -37,6 +39,10 @@ class Parts:
     settings: ServerSettings
     meters: Meters = field(default_factory=Meters)
     underway: Underway = field(default_factory=Underway)
+    once: Once = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "once", Once(self.memory))
 
 
 def _needing(right: Right) -> Callable[[Request], Access]:

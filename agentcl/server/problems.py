@@ -145,10 +145,13 @@ _REFUSALS: Final = {
     404: "NotFound",
     405: "MethodNotAllowed",
     408: "TooSlow",
+    409: "NotAgain",
+    410: "NotFound",
     412: "VersionConflict",
     413: "TooLarge",
     415: "NotJSON",
     421: "OtherHost",
+    422: "InvalidInput",
     429: "TooMany",
 }
 

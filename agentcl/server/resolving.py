@@ -1,4 +1,4 @@
-"""What stays at the server where a request names it: records, jobs, digesters and extractors."""
+"""What stays at the server where a request names it: records, jobs, digesters, summarisers and extractors."""
 
 from __future__ import annotations
 
@@ -90,6 +90,6 @@ def _seen(memory: Memory, recall: Recall) -> Recall:
 
 def _named(name: str, known: Mapping[str, T], what: str) -> T:
     if name not in known:
-        meant = did_you_mean(name[:60], known, f"this server has {', '.join(known)}")
+        meant = did_you_mean(name[:60], known, f"this server has {', '.join(known) or 'none'}")
         raise InvalidInput(f"there is no {what} {name[:60]!r} here{meant}")
     return known[name]

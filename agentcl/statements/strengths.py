@@ -7,14 +7,20 @@ the times that something was met, L the time since it was met first, and d = 0.5
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from agentcl.store.conversations import Statement, Turn
+from agentcl.store.conversations import SORTS, Statement, Turn
 from agentcl.text.function_words import content_terms
 from agentcl.text.terms import terms
 
+# What of several things is told first: what somebody asks for, then what he is like.
+RANK: Final[Mapping[str, int]] = {
+    sort: rank
+    for rank, sort in enumerate(("instruction", "preference", "fact", "relation", "plan", "event"))
+}
+assert set(RANK) == set(SORTS)
 _DECAY: Final = 0.5
 _DAY: Final = timedelta(days=1)
 _TELLING: Final = 3  # characters of a value's longest word: a shorter one stands anywhere

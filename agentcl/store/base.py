@@ -145,6 +145,10 @@ class Writing(ABC):
         """Set one of the store's own settings."""
 
     @abstractmethod
+    def clear_meta(self, start: str, end: str) -> None:
+        """Remove the store's own settings whose keys lie from `start` to before `end`."""
+
+    @abstractmethod
     def credit(
         self, id: str, *, uses: int = 0, wins: int = 0, losses: int = 0, repeats: int = 0
     ) -> None:

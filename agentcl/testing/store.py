@@ -34,6 +34,7 @@ from agentcl.errors import (
 )
 from agentcl.store.base import Store, Writing
 from agentcl.store.jobs import Price
+from agentcl.store.noting import noting
 from agentcl.store.records import (
     Document,
     Fact,
@@ -584,6 +585,38 @@ class StoreContract(ABC):
                 writing.set_meta("é", "2")
         with self.opened(tmp_path) as store:
             assert (store.meta("é"), store.meta("id")) == ("2", own)
+
+    def test_settings_of_its_own_are_removed_by_their_keys(self, store: Store) -> None:
+        with store.writing() as writing:
+            for key in ("a:1", "a:2", "a:3", "b"):
+                writing.set_meta(key, "x")
+            writing.clear_meta("a:1", "a:3")
+        assert [store.meta(key) for key in ("a:1", "a:2", "a:3", "b")] == [None, None, "x", "x"]
+
+    def test_a_transaction_notes_what_its_caller_wants(self, store: Store) -> None:
+        told: list[tuple[int, int]] = []
+
+        def note(writing: Writing, before: int, after: int) -> None:
+            writing.set_meta("noted", f"{before}-{after}")
+            told.append((before, after))
+
+        with store.writing() as writing:
+            writing.create(document("before"))
+        with noting(note), store.writing() as writing:
+            writing.create(document("one"))
+            writing.create(document("two"))
+        with store.writing() as writing:
+            writing.create(document("after"))
+        assert told == [(1, 3)]
+        assert store.meta("noted") == "1-3"
+
+    def test_a_note_that_cannot_be_made_undoes_the_transaction(self, store: Store) -> None:
+        def note(writing: Writing, before: int, after: int) -> None:
+            raise NotFound("no")
+
+        with pytest.raises(NotFound), noting(note), store.writing() as writing:
+            writing.create(document("lost"))
+        assert self.texts(store) == []
 
     def test_one_at_a_time_holds_a_lock(self, tmp_path: Path) -> None:
         with self.opened(tmp_path) as one, self.opened(tmp_path) as two:

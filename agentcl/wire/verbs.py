@@ -39,7 +39,7 @@ from agentcl.store.vectors import SupportsList
 from agentcl.wire.hints import hint_of
 
 Right = Literal["read", "write", "learn"]
-StandsFor = Literal["", "record", "job", "digester", "summariser", "extractor", "recall"]
+StandsFor = Literal["", "record", "job", "digester", "extractor", "summariser", "recall"]
 ROOMS: Final[Mapping[str, type]] = {
     "": Memory,
     "conversations": Conversations,
@@ -126,8 +126,8 @@ _DROPPED: Final[tuple[Any, ...]] = (
 )
 _NAMED: Final[Mapping[Any, StandsFor]] = {
     Digester: "digester",
-    Summariser: "summariser",
     Extractor: "extractor",
+    Summariser: "summariser",
 }  # of which a name is sent
 
 

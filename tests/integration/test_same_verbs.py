@@ -147,6 +147,8 @@ def test_conversations_and_what_holds(memory: Either) -> None:
     assert ada.statements.get(given.id).value == "tea"
     assert "Oslo" in ada.profile().text
     assert ada.statements.contradictions() == []
+    assert ada.statements.tidy().job
+    assert {one.scope.user for one in ada.statements.summaries()} == {"ada"}
     ada.statements.undo(given.id)
     with pytest.raises(NotFound):
         ada.statements.get(given.id)

@@ -236,6 +236,16 @@ def test_what_later_turns_take_up_rises_in_a_search(memory: Memory) -> None:
     assert search("What does the user like?", user="ada")[0].statement == old
 
 
+def test_a_short_profile_has_what_is_strong(memory: Memory) -> None:
+    for day in range(30):
+        said(memory, f"game {day}", day, attribute="likes", several=True)
+    said(memory, "game 3", 40, attribute="likes", several=True)
+    told = memory.profile(budget_tokens=80, user="ada").text
+    assert "game 3." in told
+    assert "game 29." in told
+    assert "game 4." not in told
+
+
 def test_undoing_leaves_what_was_said_since(memory: Memory) -> None:
     said(memory, "the city of Gent")
     said(memory, "Gent city", 9)

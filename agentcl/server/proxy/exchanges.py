@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 State = Literal["open", "done", "left", "broken"]
 _MOST: Final = 300  # exchanges
 _MOST_PROMPTS: Final = 2_000  # sessions whose last prompt is compared
+_MOST_SIZES: Final = 1_000  # sessions whose blocks a memory remembers
 _MOST_BLOCKS: Final = 4_000_000  # of all of them together
 _BLOCK: Final = 64  # characters
 
@@ -186,16 +187,26 @@ def _source(record: Record) -> dict[str, Any]:
 
 
 class Prompts:
-    """The last prompt of each session, as digests of its beginnings. Safe for threads."""
+    """The last prompt of each session: digests of its beginnings, and its memory's tokens. Safe for threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._held: OrderedDict[str, array[int]] = OrderedDict()
         self._blocks = 0
+        self._tokens: OrderedDict[str, int] = OrderedDict()
 
-    def __contains__(self, session: str) -> bool:
+    def tokens(self, session: str) -> int | None:
+        """Return how many tokens the memory's block had last; None if the session is new."""
         with self._lock:
-            return session in self._held
+            return self._tokens.get(session)
+
+    def note(self, session: str, tokens: int) -> None:
+        """Note how many tokens the memory's block has."""
+        with self._lock:
+            self._tokens[session] = tokens
+            self._tokens.move_to_end(session)
+            if len(self._tokens) > _MOST_SIZES:
+                self._tokens.popitem(last=False)
 
     def kept(self, session: str, prompt: str) -> float | None:
         """Return the share of a prompt with which the last one began, and keep it in its place; None for the first."""

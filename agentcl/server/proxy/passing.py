@@ -7,8 +7,8 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from agentcl.errors import ModelUnavailable, needs
-from agentcl.server.problems import problem_of
+from agentcl.errors import AgentclError, ModelUnavailable, needs
+from agentcl.server.problems import Refused, problem_of
 from agentcl.server.proxy.assembling import Assembly, Nothing, assembly_of
 from agentcl.server.proxy.exchanges import Exchange
 from agentcl.server.proxy.upstream import Headers, Upstream, passed_back
@@ -81,7 +81,7 @@ class Passing(Response):
                 self._request.scope["headers"],
                 self._body,
             )
-        except ModelUnavailable as error:
+        except (ModelUnavailable, Refused) as error:
             await self._refuse(error, send)
             return False
         try:
@@ -118,7 +118,7 @@ class Passing(Response):
             {"type": "http.response.start", "status": response.status_code, "headers": headers}
         )
 
-    async def _refuse(self, error: ModelUnavailable, send: Send) -> None:
+    async def _refuse(self, error: AgentclError, send: Send) -> None:
         """Tell that there is no answer."""
         scope = self._request.scope
         problem = problem_of(error, request=scope.get("agentcl.request", ""), path=scope["path"])
@@ -140,7 +140,8 @@ class Passing(Response):
             return
         self._exchange.whole_s = time.perf_counter() - self._began
         try:
-            await run_in_threadpool(self._preparation.remember, self._outgoing)
+            if self._outgoing.access is not None:
+                await run_in_threadpool(self._preparation.remember, self._outgoing)
         finally:
             self._exchange.ended.set()
 

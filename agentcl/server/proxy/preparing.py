@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from secrets import token_hex
-from typing import Any
+from typing import Any, Final
 
-from agentcl.errors import AgentclError, InvalidInput
+from agentcl.errors import AgentclError, InvalidInput, StoreBusy
 from agentcl.memory.messages import read_messages
 from agentcl.server.access import Access
 from agentcl.server.parts import Parts
@@ -19,9 +19,11 @@ from agentcl.server.proxy.editing import Body
 from agentcl.server.proxy.exchanges import Exchange, Exchanges, Prompts
 from agentcl.server.proxy.identity import OURS, Sessions, mode_of, named_by, narrowed_by
 from agentcl.server.proxy.interfaces import Interface, Message
+from agentcl.statements import RuleDigester
 
 logger = logging.getLogger(__name__)
-_TOOLS: frozenset[str] = frozenset(["tool", "function"])
+_GROWTH: Final = 4  # times the tokens of its beginning that a session's block may have
+_TOOLS: Final[frozenset[str]] = frozenset(["tool", "function"])
 
 
 @dataclass(slots=True)
@@ -54,6 +56,7 @@ class Preparation:
     """
 
     def __init__(self, parts: Parts, exchanges: Exchanges) -> None:
+        self._memory = parts.memory  # for what the server does by itself
         self._settings = parts.settings
         self._keys = parts.keys
         self._exchanges = exchanges
@@ -131,10 +134,11 @@ class Preparation:
         if exchange.memory != "write" and "read" in access.rights:
             began = time.perf_counter()
             # While tools answer, the block stays as it is: what follows it was read by the model already.
-            is_round = said[-1].role in _TOOLS and key in self._prompts
+            is_round = said[-1].role in _TOOLS and self._prompts.tokens(key) is not None
             found = access.memory.context(
-                () if is_round else messages, budget_tokens=self._settings.memory_tokens
+                () if is_round else messages, budget_tokens=self._budget(key)
             )
+            self._prompts.note(key, found.tokens)
             exchange.recall_s = time.perf_counter() - began
             if found.text:
                 interface.insert(body, found)
@@ -143,6 +147,15 @@ class Preparation:
             exchange.is_new, exchange.warning = found.is_new, found.warning
         if not values.get("previous_response_id"):
             exchange.kept = self._prompts.kept(key, interface.prompt(body))
+
+    def _budget(self, session: str) -> int:
+        """Return how many tokens a session's block may have now.
+
+        One that begins has few. Then it grows to several times that: each new beginning throws away what the model's
+        server has read of the whole conversation.
+        """
+        first, held = self._settings.memory_tokens, self._prompts.tokens(session) or 0
+        return _GROWTH * first if 0 < held <= (_GROWTH - 1) * first else first
 
     def hear(self, outgoing: Outgoing, answer: Mapping[str, Any]) -> None:
         """Take an answer that became whole.
@@ -179,6 +192,20 @@ class Preparation:
         exchange.conversation = stored.conversation
         exchange.remembered = tuple(turn.id for turn in stored.turns)
         exchange.known = stored.known
+        if self._settings.digest and stored.turns:
+            self._digest(exchange)
+
+    def _digest(self, exchange: Exchange) -> None:
+        """Read statements out of what was said. Where somebody is at it, he or the next exchange reads this too."""
+        whose = exchange.scope.copy()
+        if "user" in whose or "agent" in whose:  # whose conversations are his in all his sessions
+            whose.pop("session", None)
+        try:
+            self._memory.scoped(**whose).statements.digest(RuleDigester())
+        except StoreBusy:
+            return
+        except AgentclError as error:
+            self._warn(exchange, error)
 
     def _warn(self, exchange: Exchange, error: AgentclError) -> None:
         exchange.warning = " ".join(str(error).split())

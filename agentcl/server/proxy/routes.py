@@ -86,13 +86,17 @@ def add_to(app: FastAPI, parts: Parts) -> None:
             told, found, access.narrowed(cast("dict[str, str]", found.scope)).memory
         )
 
-    @router.api_route("/v1/{path:path}", methods=_METHODS, include_in_schema=False)
+    app.include_router(router)
+    app.router.routes.insert(0, app.router.routes.pop())  # asked most often, and looked at first
+    rest = APIRouter()
+
+    @rest.api_route("/v1/{path:path}", methods=_METHODS, include_in_schema=False)
     async def other(request: Request, path: str) -> Response:
         if path.split("/")[0] in _OWN:
             raise Refused(404, f"there is no {request.method} /v1/{path} here")
         return Passing(upstream, request, await request.body())
 
-    app.include_router(router)
+    app.include_router(rest)
 
 
 async def _over(ended: asyncio.Event, seconds: float) -> None:

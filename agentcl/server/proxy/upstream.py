@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
-from agentcl.errors import ModelUnavailable, needs
+from agentcl.errors import ConfigError, ModelUnavailable, needs
 from agentcl.server.problems import Refused
 from agentcl.text.endpoint import check_address, is_loopback
 
@@ -55,6 +55,11 @@ class Upstream:
     """
 
     def __init__(self, settings: ServerSettings) -> None:
+        if "@" in settings.upstream:
+            raise ConfigError(
+                "the address of --upstream holds a user or a password, which messages would show; name the variable "
+                "that holds the key by --upstream-key-env"
+            )
         check_address(settings.upstream, "the model behind the proxy (--upstream)")
         self.address = settings.upstream.rstrip("/")
         self._base = httpx.URL(self.address)
@@ -97,7 +102,7 @@ class Upstream:
 
         Raises:
             ModelUnavailable: if it gives no answer.
-            Refused: if the path leads elsewhere, or the query holds a key of ours.
+            Refused: if the path leads elsewhere, the query holds a key of ours, or a header cannot be sent.
         """
         assert self._open is not None
         if any(part in (".", "..") for part in unquote(path.decode("latin-1")).split("/")):
@@ -115,6 +120,8 @@ class Upstream:
         )
         try:
             return await self._open.send(request, stream=True)
+        except httpx.LocalProtocolError as error:
+            raise Refused(400, f"this request cannot be sent on: {error}") from error
         except httpx.HTTPError as error:
             raise self._fault(error) from error
 

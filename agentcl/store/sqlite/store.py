@@ -12,6 +12,7 @@ from typing import Any, Final, TypeGuard, TypeVar, cast
 from agentcl.errors import NotFound, StoreCorrupt, StoreReadOnly
 from agentcl.store.base import Copy, Erasure, Store
 from agentcl.store.jobs import Job, State
+from agentcl.store.noting import note_of
 from agentcl.store.records import Record, Scope, ScopeView, from_micros, now_micros
 from agentcl.store.rows import LAST_MOMENT, Counters, EncoderSpec, Row, fields_of, is_moment
 from agentcl.store.sqlite import erasure, health, jobs
@@ -354,7 +355,14 @@ class SqliteStore(Store):
             )
             # A damaged time is none: the clock goes on from what else there is.
             held = [at for (at,) in times if type(at) is int and at < LAST_MOMENT]
-            yield SqliteWriting(self, connection, max([self._clock(), *(at + 1 for at in held)]))
+            writing = SqliteWriting(
+                self, connection, max([self._clock(), *(at + 1 for at in held)])
+            )
+            note = note_of()
+            before = 0 if note is None else self.last_seq()
+            yield writing
+            if note is not None:
+                note(writing, before, self.last_seq())
 
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:

@@ -154,6 +154,9 @@ class SqliteWriting(Writing):
             (key, value),
         )
 
+    def clear_meta(self, start: str, end: str) -> None:
+        self._connection.execute("DELETE FROM meta WHERE key >= ? AND key < ?", (start, end))
+
     def credit(
         self, id: str, *, uses: int = 0, wins: int = 0, losses: int = 0, repeats: int = 0
     ) -> None:

@@ -20,6 +20,7 @@ from agentcl import (
     errors,
 )
 from agentcl.server import Keys, ServerSettings
+from agentcl.wire import VERBS
 from tests.served import listening, served
 
 
@@ -142,3 +143,11 @@ def test_without_httpx_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.delitem(sys.modules, name)
     with pytest.raises(MissingExtra, match=r"agentcl\[client\]"):
         import agentcl.client.client  # noqa: F401
+
+
+def test_the_client_has_each_verb_of_the_table() -> None:
+    with Client("http://127.0.0.1:1") as client:
+        for verb in VERBS.values():
+            if not verb.is_under_way:
+                room = getattr(client, verb.room) if verb.room else client
+                assert callable(getattr(room, verb.name)), verb.key

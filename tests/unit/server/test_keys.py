@@ -86,3 +86,44 @@ def test_a_damaged_file_lets_nobody_in(keys: Keys) -> None:
     for use in (keys.all, lambda: keys.of("agentcl-x"), lambda: bool(keys)):
         with pytest.raises(ConfigError, match="Nobody gets in"):
             use()
+
+
+def test_a_file_that_is_not_there_gets_a_key_and_later_starts_take_it(
+    keys: Keys, tmp_path: Path
+) -> None:
+    file = tmp_path / "volume" / "key"
+    made = keys.of_file(file)
+    assert made.rights == ("read", "write", "learn")
+    assert made.scope == {}
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert keys.of(file.read_text().strip()) == made
+    assert keys.of_file(file) == made
+    assert [key.id for key in keys.all()] == [made.id]
+
+
+def test_a_secret_that_is_handed_over_is_taken_as_a_key(keys: Keys, tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("agentcl-" + "s" * 40 + "\n")
+    assert keys.of("agentcl-" + "s" * 40) is None
+    taken = keys.of_file(file)
+    assert keys.of("agentcl-" + "s" * 40) == taken
+
+
+@pytest.mark.parametrize("text", ["", "hunter2", "agentcl-short", "x" * 60])
+def test_a_file_that_holds_no_key_is_refused_and_left_alone(
+    keys: Keys, tmp_path: Path, text: str
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text(text)
+    with pytest.raises(InvalidInput, match="holds no key"):
+        keys.of_file(file)
+    assert file.read_text() == text
+    assert not keys
+
+
+def test_a_key_file_that_cannot_be_read_is_told(keys: Keys, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be used"):
+        keys.of_file(tmp_path)
+    (tmp_path / "bytes").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="cannot be used"):
+        keys.of_file(tmp_path / "bytes")

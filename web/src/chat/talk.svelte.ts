@@ -53,6 +53,7 @@ export interface Exchanged {
 // As the proxy tells it.
 interface Told {
   id: string;
+  at: string;
   shown: (Shown & { is_gone?: boolean })[];
   text?: string;
   tokens: number;
@@ -112,11 +113,16 @@ class Talk {
     this.chosen = { turn: turn.number, side: 0 };
     this.busy = true;
     this.stopper = new AbortController();
+    await app.ready;
     const asked: Message[] = [...before, { role: "user", content: question }];
-    for (const side of turn.sides) await this.answer(side, asked, this.stopper.signal);
+    const ids: string[] = [];
+    for (const side of turn.sides) ids.push(await this.answer(side, asked, this.stopper.signal));
     this.busy = false;
     const first = turn.sides[0]!;
-    if (first.hasMemory && first.exchange) await this.learn(first);
+    if (first.hasMemory && ids[0]) {
+      await this.look(first, ids[0], question, WAIT_S); // now with what was kept
+      if (first.exchange) await this.learn(first);
+    }
     app.changes++;
     if (app.measured === null) void app.measure();
   }
@@ -129,7 +135,9 @@ class Talk {
     });
   }
 
-  private async answer(side: Side, messages: Message[], signal: AbortSignal): Promise<void> {
+  // Stream an answer; return the id under which the proxy tells of it.
+  private async answer(side: Side, messages: Message[], signal: AbortSignal): Promise<string> {
+    let id = "";
     try {
       const answer = await ask("/v1/chat/completions", {
         method: "POST",
@@ -138,8 +146,8 @@ class Talk {
         headers: { "content-type": "application/json", "x-agentcl-memory": side.hasMemory ? "on" : "off" },
         body: JSON.stringify({ model: app.model, messages, stream: true, stream_options: { include_usage: true } }),
       });
-      const id = answer.headers.get("x-agentcl-exchange") ?? "";
-      const looking = id && side.hasMemory ? this.look(side, id, messages.at(-1)!.content, 0) : null;
+      id = answer.headers.get("x-agentcl-exchange") ?? "";
+      if (id && side.hasMemory) void this.look(side, id, messages.at(-1)!.content, 0);
       for await (const data of events(answer)) {
         if (data === "[DONE]") break;
         const chunk = JSON.parse(data);
@@ -151,13 +159,12 @@ class Talk {
         }
       }
       side.state = "done";
-      await looking;
-      if (id && side.hasMemory) await this.look(side, id, messages.at(-1)!.content, WAIT_S); // now with what was kept
     } catch (error) {
       const stopped = signal.aborted;
       side.state = stopped && side.answer ? "done" : "failed";
       side.problem = stopped ? t.chat.stopped : told(error);
     }
+    return id;
   }
 
   private async look(side: Side, id: string, question: string, wait: number): Promise<void> {
@@ -168,8 +175,12 @@ class Talk {
         .at(-1)?.exchange;
       const raw = await read<Told>(`/v1/exchanges/${encodeURIComponent(id)}`, { wait: wait || undefined }, app.scope);
       const found = exchangeOf(raw, before ?? null);
-      found.shown = side.exchange?.shown.length === found.shown.length ? side.exchange.shown : await explained(found.shown, question);
+      const isKnown = side.exchange !== null;
+      if (isKnown) found.shown = side.exchange!.shown;
       side.exchange = found;
+      if (isKnown) return;
+      const shown = await explained(found.shown, question, raw.at);
+      side.exchange = { ...side.exchange, shown };
     } catch (error) {
       side.problem ||= told(error);
     }
@@ -235,12 +246,12 @@ function exchangeOf(raw: Told, before: Exchange | null): Exchange {
   };
 }
 
-// Say how each memory was found, by asking again with the same words; scores are shares of the best one's.
-async function explained(shown: Memory[], question: string): Promise<Memory[]> {
+// Say how each memory was found, by asking again with the same words as of then; scores are shares of the best one's.
+async function explained(shown: Memory[], question: string, as_of: string): Promise<Memory[]> {
   if (!shown.length) return shown;
   const query = question.slice(-2000);
   const [recall, stated] = await Promise.all([
-    verb<Recall>("search", { query, limit: 20, mode: "graph" }, app.scope).catch(() => null),
+    verb<Recall>("search", { query, limit: 20, mode: "graph", as_of }, app.scope).catch(() => null),
     verb<{ statement: Statement; score: number }[]>("statements/search", { query, limit: 20 }, app.scope).catch(() => []),
   ]);
   const best = Math.max(...(recall?.hits.map((hit) => hit.score) ?? []), 0) || 1;

@@ -44,10 +44,12 @@ class App {
     return this.asOf === null && (this.about?.rights.includes("learn") ?? false);
   }
 
-  async begin(): Promise<void> {
+  ready: Promise<void> = Promise.resolve(); // once it is known what the server holds
+
+  begin(): void {
     this.readPlace();
     this.wear();
-    await this.look();
+    this.ready = this.look();
   }
 
   async look(): Promise<void> {

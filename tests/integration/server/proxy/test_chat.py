@@ -226,6 +226,29 @@ def test_the_place_of_a_block_is_kept_so_that_a_prompt_begins_as_the_last_one(
                 assert kept == pytest.approx(len(sent[-2]) / len(sent[-1]), abs=64 / len(sent[-1]))
 
 
+def test_a_block_grows_before_a_new_one_begins(memory: Memory) -> None:
+    towns = [f"Town{letter}" for letter in "abcdefghijkl"]
+    for town in towns:
+        memory.add(f"{town} has a harbour with {len(town)} ferries, which leave at noon.")
+    messages: list[Any] = []
+    sizes: list[int] = []
+    begun: list[bool] = []
+    with proxied(memory, Upstream([completion("It has.")]), memory_tokens=150) as client:
+        for town in towns:
+            messages.append(user(f"What has {town}?"))
+            answer = ask(client, *messages)
+            told = over(client, answer)
+            sizes.append(told["tokens"])
+            begun.append(told["is_new"])
+            messages.append(answer.json()["choices"][0]["message"])
+    assert max(sizes) > 150
+    assert max(sizes) <= 4 * 150
+    new = [number for number, is_new in enumerate(begun) if is_new]
+    assert new[0] == 0
+    assert all(sizes[number] <= 150 for number in new)
+    assert all(sizes[number - 1] > 300 for number in new[1:])
+
+
 def test_answers_to_choose_from_are_remembered_once_one_was_chosen(memory: Memory) -> None:
     choices = [
         {"index": index, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
@@ -260,3 +283,15 @@ def test_what_is_not_the_memorys_goes_to_the_upstream_as_it_is(memory: Memory) -
         assert client.get("/v1/exchanges/nothing").status_code == 404
         assert len(upstream.asked) == asked
     assert memory.conversations.list(user="me") == []
+
+
+def test_statements_are_read_out_of_what_was_said_where_that_is_switched_on(memory: Memory) -> None:
+    upstream = Upstream([completion("Nice.")])
+    with proxied(memory, upstream, digest=True) as client:
+        for place in ("Oslo", "Bergen"):
+            over(
+                client, ask(client, user(f"I live in {place} now."), **{"x-agentcl-session": place})
+            )
+        over(client, ask(client, user("Where do I live?"), **{"x-agentcl-session": "other"}))
+    assert [one.value for one in memory.statements.list(user="me")] == ["Bergen"]
+    assert "Bergen" in upstream.last.body.decode()

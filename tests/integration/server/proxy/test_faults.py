@@ -269,6 +269,17 @@ def test_no_path_leads_beyond_the_upstreams_own(memory: Memory, path: str) -> No
     assert upstream.asked == []
 
 
+def test_a_header_that_cannot_be_sent_on_is_the_clients_fault(memory: Memory) -> None:
+    upstream = Upstream([document({})])
+    with proxied(memory, upstream) as client:
+        address = ("127.0.0.1", client.base_url.port or 80)
+        with socket.create_connection(address, timeout=10) as link:
+            link.sendall(b"GET /v1/models HTTP/1.1\r\nhost: localhost\r\nx-odd: a\x0cb\r\n\r\n")
+            status = link.recv(12)
+    assert status == b"HTTP/1.1 400"
+    assert upstream.asked == []
+
+
 def test_a_redirection_is_not_followed(memory: Memory) -> None:
     elsewhere = Upstream([document({})])
     with listening(elsewhere) as address:

@@ -36,7 +36,7 @@ _TITLES: Final[Mapping[str, type[AgentclError]]] = {
 }
 
 
-class HttpLink:
+class Connection:
     """A connection that is kept open. Safe for threads.
 
     Args:
@@ -88,27 +88,25 @@ class HttpLink:
         request = self._http.build_request(
             "POST", verb.path, content=json.dumps(sent).encode(), headers=headers
         )
-        return self._tried(request, callbacks, may_repeat=verb.right == "read")
+        return self._tried(request, callbacks)
 
     def _tried(
         self,
         request: httpx.Request,
         callbacks: Mapping[str, Callable[..., Any]],
-        *,
-        may_repeat: bool,
     ) -> Any:  # noqa: ANN401  # any JSON
-        tries = self._tries if may_repeat else 1
-        for number in range(1, tries + 1):
+        for number in range(1, self._tries + 1):
             try:
                 response = self._http.send(request, stream=True)
                 try:
-                    if response.status_code not in _AGAIN or number == tries:
+                    is_busy = response.status_code in _AGAIN or "retry-after" in response.headers
+                    if not is_busy or number == self._tries:
                         return _answer(response, callbacks)
                     wait = _wait(response, number)
                 finally:
                     response.close()
             except (httpx.TransportError, httpx.StreamError) as error:
-                if number == tries:
+                if number == self._tries:
                     raise ServerUnavailable(
                         f"{self.url} does not answer: {error or type(error).__name__}; is `agentcl serve` running?"
                     ) from error

@@ -1,0 +1,197 @@
+"""Does a model's server go on finding a conversation in its cache when a memory writes into the prompt?
+
+    VLLM_PYTHON=.venv/vllm/bin/python python benchmarks/proxy_cache.py --model smollm2-135m
+
+A real vLLM with prefix caching stands behind `agentcl serve`. A user asks 20 questions in one conversation; each answer is written by
+the model and sent back with the next question, as chat programs do. The memory holds 300 sentences, of which each question needs others.
+Three ways are compared, each with a system's prompt of its own, so that none finds the other's beginnings:
+
+- off: no memory.
+- on: the proxy's block, which stays where it was put.
+- rewritten: the naive way. A block in front of the last question, searched anew for each, and gone from the history.
+
+Told is the share of the prompts' tokens that vLLM found in its cache, over all 20 turns and over the last 10, and the tokens it had
+to read. vLLM caches whole blocks of tokens; their size is told, too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Final
+from urllib.request import urlopen
+
+import httpx
+from proxy import running
+from results import machine, save, table
+
+from agentcl import Memory
+from agentcl.models import VllmServer, kept_model, unpacked
+from agentcl.models.vllm import SMALL_ENVIRONMENT
+
+TURNS: Final = 20
+BUDGET: Final = 800  # tokens of a block, the proxy's default
+_CACHE: Final = re.compile(r"^vllm:prefix_cache_(hits|queries)_total\{.*\} ([\d.e+]+)$", re.M)
+_BLOCK: Final = re.compile(r'block_size="(\d+)"')
+ISLANDS: Final = ("Tessary", "Brannoch", "Ulva", "Corra", "Skerry")
+THINGS: Final = ("ferry", "bakery", "harbour master", "library", "doctor", "cinema")
+
+
+def main() -> None:
+    """Talk, show and save."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", default="smollm2-135m", help="kept by benchmarks/models.py")
+    parser.add_argument("--context", type=int, default=8192, help="tokens that the server reads")
+    asked = parser.parse_args()
+    kept = kept_model(asked.model)
+    if kept is None:
+        sys.exit(f"{asked.model} is not kept here; python benchmarks/models.py {asked.model}")
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        vllm = stack.enter_context(
+            VllmServer(
+                str(unpacked(kept)),
+                served_name=kept.name,
+                python=os.environ.get("VLLM_PYTHON", ""),
+                arguments=("--dtype", "bfloat16", "--enforce-eager", "--max-model-len", str(asked.context)),
+                environment={**SMALL_ENVIRONMENT, "HF_HUB_OFFLINE": "1"},
+            )
+        )  # fmt: skip
+        memory = stack.enter_context(Memory(folder / "memory", encoder="hashing"))
+        memory.add_many(list(sentences()))
+        proxy = stack.enter_context(proxied(folder / "memory", vllm.url))
+        ways: dict[str, Callable[[list[Any]], tuple[list[Any], dict[str, str]]]] = {
+            "off": lambda talk: (talk, {"x-agentcl-memory": "off"}),
+            "on": lambda talk: (talk, {}),
+            "rewritten": lambda talk: (rewritten(memory, talk), {"x-agentcl-memory": "off"}),
+        }
+        metrics = vllm.url.removesuffix("/v1") + "/metrics"
+        rows = {
+            name: conversation(name, way, proxy, kept.name, metrics) for name, way in ways.items()
+        }
+        size = _BLOCK.search(urlopen(metrics).read().decode())
+    result = {
+        "model": asked.model,
+        "turns": TURNS,
+        "block_of_tokens": int(size[1]) if size else None,
+        "machine": machine("httpx"),
+        "ways": rows,
+    }
+    show(rows)
+    save("proxy_cache", result)
+
+
+def sentences() -> Iterator[str]:
+    """Yield 300 sentences that questions need."""
+    for number in range(300):
+        island, thing = ISLANDS[number % 5], THINGS[number // 5 % 6]
+        yield (
+            f"On {island} the {thing} of street {number // 30} opens at {number % 12 + 6}:{number % 60:02} "
+            f"and is called number {number}."
+        )
+
+
+def questions() -> Iterator[str]:
+    """Yield what is asked."""
+    for number in range(TURNS):
+        island, thing = ISLANDS[number * 3 % 5], THINGS[number % 6]
+        yield f"When does the {thing} of street {number % 10} on {island} open, and what is it called?"
+
+
+@contextmanager
+def proxied(folder: Path, upstream: str) -> Iterator[str]:
+    """Yield the address of a proxy."""
+    command = [
+        sys.executable,
+        "-c",
+        "from agentcl.cli.main import main; main()",
+        "serve",
+        "--port",
+        "0",
+    ]
+    options = ["--upstream", upstream, "--path", str(folder), "--encoder", "hashing"]
+    with running([*command, *options]) as (_, address):
+        yield address
+
+
+def rewritten(memory: Memory, talk: list[Any]) -> list[Any]:
+    """Return a conversation as the naive way sends it."""
+    *before, last = talk
+    block = memory.search(last["content"], limit=12).prompt(budget_tokens=BUDGET)
+    return [*before, {"role": "user", "content": f"{block}\n{last['content']}"}]
+
+
+def conversation(
+    name: str,
+    way: Callable[[list[Any]], tuple[list[Any], dict[str, str]]],
+    proxy: str,
+    model: str,
+    metrics: str,
+) -> dict[str, Any]:
+    """Talk in one way; return what the server found in its cache."""
+    talk: list[Any] = [
+        {
+            "role": "system",
+            "content": f"Way {name}. You are a guide to five islands. Answer in one short sentence.",
+        }
+    ]
+    counts = [cache(metrics)]
+    with httpx.Client(base_url=proxy, timeout=1_800) as client:
+        for question in questions():
+            talk.append({"role": "user", "content": question})
+            sent, headers = way(talk)
+            body = {
+                "model": model, "messages": sent, "max_tokens": 24, "temperature": 0,
+                "user": "ada", "x-agentcl-session": name,
+            }  # fmt: skip
+            answer = client.post("/v1/chat/completions", json=body, headers=headers)
+            answer.raise_for_status()
+            talk.append(
+                {"role": "assistant", "content": answer.json()["choices"][0]["message"]["content"]}
+            )
+            counts.append(cache(metrics))
+            print(f"{name}: turn {len(counts) - 1}", flush=True)
+    half = counts[TURNS // 2]
+    queries = counts[-1][1] - counts[0][1]
+    return {
+        "prompt_tokens": queries,
+        "share": share(counts[0], counts[-1]),
+        "share_of_last_half": share(half, counts[-1]),
+        "read_tokens": queries - (counts[-1][0] - counts[0][0]),
+    }
+
+
+def cache(metrics: str) -> tuple[int, int]:
+    """Return how many tokens of prompts the server found in its cache, and how many it was asked."""
+    found = dict(_CACHE.findall(urlopen(metrics).read().decode()))
+    return int(float(found.get("hits", 0))), int(float(found.get("queries", 0)))
+
+
+def share(before: tuple[int, int], after: tuple[int, int]) -> float:
+    """Return the share of tokens that were found between two counts."""
+    return round((after[0] - before[0]) / max(1, after[1] - before[1]), 4)
+
+
+def show(rows: dict[str, Any]) -> None:
+    """Print the ways beside each other."""
+    off = rows["off"]["share"]
+    table(
+        ["memory", "prompt tokens", "found in the cache", "of the last 10 turns", "had to be read", "of that without memory"],
+        [
+            [name, f"{row['prompt_tokens']:,}", f"{100 * row['share']:.1f} %", f"{100 * row['share_of_last_half']:.1f} %",
+             f"{row['read_tokens']:,}", f"{100 * row['share'] / off:.1f} %" if off else "-"]
+            for name, row in rows.items()
+        ],
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

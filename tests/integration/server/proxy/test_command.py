@@ -1,0 +1,121 @@
+"""`agentcl serve --upstream`, as a user runs it."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from click.testing import CliRunner
+
+from agentcl import Memory
+from agentcl.cli.main import main
+from tests.served import listening
+from tests.upstreams import Upstream, completion, delta, events, over, stream
+
+ASK: dict[str, Any] = {"messages": [{"role": "user", "content": "I moved to Oslo."}]}
+
+
+@contextmanager
+def serving(folder: Path, upstream: str, *options: str, **environment: str) -> Iterator[Any]:
+    """Yield a process of the command, and its address."""
+    command = [
+        sys.executable,
+        "-c",
+        "from agentcl.cli.main import main; main()",
+        "serve",
+        "--port",
+        "0",
+    ]
+    given = ["--path", str(folder), "--encoder", "hashing", "--upstream", upstream, *options]
+    with subprocess.Popen(
+        [*command, *given],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, **environment},
+    ) as process:
+        assert process.stderr
+        said = process.stderr.readline()
+        try:
+            yield process, said.split(" at ")[1].split(";")[0]
+        finally:
+            process.kill()
+
+
+def test_the_command_serves_with_the_key_of_a_variable(tmp_path: Path) -> None:
+    upstream = Upstream([completion()])
+    with (
+        listening(upstream) as address,
+        serving(
+            tmp_path / "m", f"{address}/v1", "--upstream-key-env", "MODEL_KEY", MODEL_KEY="sk-1"
+        ) as (process, at),
+        httpx.Client(base_url=at) as client,
+    ):
+        told = over(client, client.post("/v1/chat/completions", json=ASK))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    assert upstream.last.header("authorization") == "Bearer sk-1"
+    with Memory(tmp_path / "m", encoder="hashing") as memory:
+        assert len(memory.conversations.turns(told["conversation"], user="me")) == 2
+
+
+def test_what_is_under_way_may_end_when_the_server_is_stopped(tmp_path: Path) -> None:
+    chunks = [events([delta(content=f"{number} ")]) for number in range(40)]
+    last = events([delta("stop")]) + b"data: [DONE]\n\n"
+    with (
+        listening(Upstream([stream([*chunks, last])])) as address,
+        serving(tmp_path / "m", f"{address}/v1") as (process, at),
+        httpx.Client(base_url=at) as client,
+    ):
+        with client.stream("POST", "/v1/chat/completions", json={**ASK, "stream": True}) as answer:
+            pieces = answer.iter_raw()
+            came = next(pieces)
+            process.send_signal(signal.SIGTERM)
+            came += b"".join(pieces)
+        assert process.wait(20) == 0
+    assert came == b"".join(chunks) + last
+    with Memory(tmp_path / "m", encoder="hashing") as memory:
+        assert [hit.text for hit in memory.search("Oslo", user="me", limit=1)] == [
+            "I moved to Oslo."
+        ]
+
+
+def test_what_was_told_as_remembered_outlives_a_kill(tmp_path: Path) -> None:
+    with (
+        listening(Upstream([completion()])) as address,
+        serving(tmp_path / "m", f"{address}/v1") as (process, at),
+        httpx.Client(base_url=at) as client,
+    ):
+        told = over(client, client.post("/v1/chat/completions", json=ASK))
+        process.kill()
+        process.wait(20)
+    with Memory(tmp_path / "m", encoder="hashing") as memory:
+        assert len(memory.conversations.turns(told["conversation"], user="me")) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--upstream", "localhost:8000"], "is no address"),
+        (["--upstream", "http://ada:secret@localhost/v1"], "by --upstream-key-env"),
+        (
+            ["--upstream", "http://localhost/v1", "--upstream-key-env", "NO_SUCH"],
+            "NO_SUCH holds no key",
+        ),
+    ],
+)
+def test_an_upstream_that_cannot_be_is_refused_before_anything_is_served(
+    tmp_path: Path, options: list[str], said: str
+) -> None:
+    done = CliRunner().invoke(
+        main, ["serve", "--port", "0", "--path", str(tmp_path / "m"), *options]
+    )
+    assert done.exit_code == 1
+    assert said in done.stderr
+    assert "secret" not in done.stderr

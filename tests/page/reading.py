@@ -1,0 +1,48 @@
+"""What the tests of the page share: a model that says what it is shown, and what a reader does."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agentcl import Memory
+from agentcl.models import Message
+
+MODEL = "scripted-0.5b"
+SIZES = {"phone": (390, 844), "desktop": (1280, 800)}
+
+
+def answer(messages: Sequence[Message]) -> str:
+    """Say what was shown, as a model would that reads it."""
+    shown = [line for one in messages for line in one.content.splitlines() if line.startswith("[")]
+    if not shown:
+        return "I cannot know that."
+    return "I know: " + re.sub(r"^\[[^\]]*\]\s*", "", shown[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A served memory."""
+
+    url: str
+    memory: Memory
+
+
+def say(page: Any, words: str) -> None:
+    """Say something, and wait until it is answered and stored."""
+    page.get_by_label("Say something").fill(words)
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Send").wait_for()
+    page.get_by_role("button", name=re.compile("shown")).last.wait_for()
+
+
+def panel(page: Any, size: str) -> Any:
+    """Return what memory did for the last answer, opened where the screen is small."""
+    if size == "phone":
+        page.get_by_role("button", name=re.compile("shown")).last.click()
+    return page.get_by_role("complementary", name="What memory did")
+
+
+def said(page: Any, words: str) -> None:
+    """Wait until something stands in the conversation."""
+    page.get_by_role("log").get_by_text(words).last.wait_for()

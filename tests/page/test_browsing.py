@@ -1,0 +1,113 @@
+"""Looking at what is stored: search, documents, what holds, lessons, the graph, and all of it as it was."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentcl import Memory
+from agentcl.memory import Draft
+from tests.page.reading import Site
+from tests.served import served
+
+
+def test_a_search_through_the_graph_shows_its_chain(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    page = opened(f"{site.url}/#/memory/search")
+    page.get_by_label("How to search").select_option("graph")
+    page.get_by_label("Find what is remembered").fill("Who steers the evening boat?")
+    found = page.locator("li", has_text="born in Upper Mossling")
+    found.get_by_text("Chain through the graph").first.click()
+    assert "ilka renn" in found.locator(".chain").inner_text().lower()
+    found.get_by_role("button", name="A life").click()
+    page.get_by_role("heading", name="A life").wait_for()
+
+
+def test_a_statement_shows_what_held_before_and_who_says_so(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    page = opened(f"{site.url}/#/memory/statements")
+    page.get_by_role("link", name=re.compile("moved to Leuven")).click()
+    history = page.locator(".history").inner_text()
+    assert history.index("Leuven") < history.index("Gent")
+    assert "until 29 Mar 2025" in history
+    page.get_by_text("I moved to Leuven last Saturday!").wait_for()
+
+
+def test_the_time_slider_shows_what_held_then(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    page = opened(f"{site.url}/#/memory/documents")
+    page.get_by_role("link", name=re.compile("Ferry")).wait_for()
+    slider = page.get_by_label("Show the memory as it was on")
+    slider.focus()
+    slider.press("Home")
+    page.get_by_text("Nothing can be changed there.").wait_for()
+    page.get_by_text("No documents.").wait_for()
+    page.get_by_role("button", name="Back to now").click()
+    page.get_by_role("link", name=re.compile("Ferry")).wait_for()
+
+
+def test_a_document_is_edited_and_keeps_its_versions(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    (ferry,) = [one for one in site.memory.list() if getattr(one, "title", "") == "Ferry"]
+    page = opened(f"{site.url}/#/memory/documents/{ferry.id}")
+    page.get_by_role("button", name="Correct").click()
+    page.get_by_label("Edit the text").fill("The evening boat is steered by Bram.")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("Saved as a new version.").wait_for()
+    page.get_by_role("button", name="version 1").click()
+    page.get_by_text("The evening boat is steered by Ilka Renn.").wait_for()
+    assert site.memory.get(ferry.id).version == 2
+
+
+def test_a_lesson_shows_its_evidence_and_can_be_retired(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    page = opened(f"{site.url}/#/memory/lessons")
+    page.get_by_role("link", name=re.compile("When a specimen is damp")).click()
+    page.get_by_text("press a specimen").first.wait_for()
+    page.get_by_text("Is it still true?").wait_for()
+    page.get_by_label("Describe a situation").fill("It is damp here.")
+    page.get_by_role("button", name="It applies").click()
+    page.get_by_text("Noted. Where the same is seen again, that counts.").wait_for()
+    page.get_by_role("button", name="Retire").click()
+    page.get_by_role("button", name="Restore").wait_for()
+    (standing,) = site.memory.lessons.list(user="me")
+    assert standing.belief.stage == "retired"
+
+
+def test_one_walks_through_the_graph(site: Site, opened: Callable[[str], Any], size: str) -> None:
+    page = opened(f"{site.url}/#/graph")
+    page.get_by_role("link", name="ilka renn").first.click()
+    picture = page.get_by_role("group", name=re.compile("ilka renn and"))
+    node = picture.get_by_role("button", name="upper mossling, a name")
+    node.focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("group", name=re.compile("upper mossling and")).wait_for()
+    page.get_by_role("navigation", name="Way so far").get_by_role("link", name="ilka renn").click()
+    picture.get_by_role("button", name="A life, a passage").click()
+    page.get_by_role("heading", name="A life").wait_for()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", ["desktop"])
+def test_thousands_of_documents_are_scrolled_in_one_list(
+    tmp_path: Path, opened: Callable[[str], Any], size: str
+) -> None:
+    with Memory(tmp_path / "m", encoder="hashing") as memory:
+        memory.add_many(Draft(text=f"Text {n}", title=f"Document {n}") for n in range(2_000))
+        with served(memory) as url:
+            page = opened(f"{url}/#/memory/documents")
+            page.get_by_role("link", name=re.compile("Document 1999")).wait_for()
+            assert page.locator("[data-row]").count() < 60
+            page.get_by_role("link", name=re.compile("Document 1999")).focus()
+            page.keyboard.press("End")
+            last = page.get_by_role("link", name=re.compile(r"^Document 0\b"))
+            last.wait_for()
+            row = page.locator("[data-row='1999']")
+            assert row.get_attribute("aria-posinset") == row.get_attribute("aria-setsize") == "2000"

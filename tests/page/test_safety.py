@@ -1,0 +1,127 @@
+"""Stored text is always text, whatever it looks like, and the page is for everybody who can read it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentcl.statements import RuleDigester
+from tests.page.reading import Site, panel, say
+
+AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
+HOSTILE = (
+    "<script>window.hit = 1</script>",
+    '<img src="x" onerror="window.hit = 1">',
+    '<svg onload="window.hit = 1"><circle r="9"/></svg>',
+    "[click](javascript:window.hit=1)",
+    "</textarea></template><iframe srcdoc='<script>parent.hit=1</script>'></iframe>",
+    "{{constructor.constructor('window.hit=1')()}}",
+)
+PLACES = (
+    "#/chat",
+    "#/memory/search",
+    "#/memory/statements",
+    "#/memory/documents",
+    "#/memory/conversations",
+    "#/memory/lessons",
+    "#/graph",
+)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("size", ["desktop"])
+def test_stored_markup_stays_text(
+    site: Site, opened: Callable[[str], Any], size: str, text: str
+) -> None:
+    me = site.memory.scoped(user="me")
+    document = site.memory.add(f"Boat: {text}", title=text, uri=f"u/{text}", metadata={"m": text})
+    me.remember([{"role": "user", "content": f"I like {text}", "name": text}], session=text)
+    me.statements.add("user", text, text)
+    me.statements.digest(RuleDigester())
+    site.memory.facts.add(document.id, [("Boat", text[:40], "Quay")])
+    page = opened(site.url)
+    say(page, f"What about the boat {text}?")
+    shown = panel(page, size)
+    for summary in shown.locator(".memory summary").all():
+        summary.click()
+    for place in PLACES[1:]:
+        page.goto(f"{site.url}/{place}")
+        page.locator("main").wait_for()
+        line = page.locator("main .line, main .all a").first
+        if place not in ("#/graph", "#/memory/search"):
+            line.click()
+            page.locator(".detail h2").wait_for()
+    page.goto(f"{site.url}/#/memory/documents/{document.id}")
+    page.get_by_role("heading", name=text).wait_for()
+    page.goto(f"{site.url}/#/graph/Boat")
+    page.get_by_role("group").wait_for()
+    assert page.evaluate("window.hit") is None
+    assert page.locator("iframe, main img, a[href^='javascript']").count() == 0
+
+
+def test_nothing_of_elsewhere_is_loaded(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    page = opened("about:blank")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(site.url)
+    say(page, "Where do I live?")
+    assert asked
+    assert all(url.startswith(site.url) for url in asked)
+
+
+def test_a_script_that_is_put_into_the_page_does_not_run(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    page = opened(site.url)
+    page.get_by_label("Say something").wait_for()
+    page.evaluate("console.error = () => undefined")
+    refused = page.evaluate(
+        """() => new Promise((told) => {
+            addEventListener("securitypolicyviolation", (event) => told(event.effectiveDirective));
+            const script = document.createElement("script");
+            script.src = "data:text/javascript,window.hit=1";
+            document.body.append(script);
+        })"""
+    )
+    assert refused == "script-src-elem"
+    assert page.evaluate("window.hit") is None
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("place", PLACES)
+def test_axe_finds_no_serious_fault(
+    site: Site, opened: Callable[[str], Any], size: str, place: str, theme: str
+) -> None:
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed: npm ci in web/")
+    page = opened("about:blank")
+    page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+    page.goto(f"{site.url}/{place}")
+    page.locator("nav").first.wait_for()
+    if place == "#/chat":
+        page.get_by_text("Compare both").click()
+        say(page, "I moved to Antwerp yesterday. Who steers the boat?")
+        shown = panel(page, size)
+        shown.get_by_text("2 turns kept").wait_for()
+        shown.locator(".memory summary").first.click()
+    elif place == "#/graph":
+        page.goto(f"{site.url}/#/graph/Ilka%20Renn")
+        page.get_by_role("group").wait_for()
+    elif place == "#/memory/search":
+        page.get_by_label("Find what is remembered").fill("boat")
+        page.locator(".hit").first.wait_for()
+    else:
+        page.locator("main .line, main .all a").first.click()
+        page.locator(".detail h2").wait_for()
+    page.evaluate(AXE.read_text("utf-8"))
+    page.wait_for_timeout(400)
+    found = page.evaluate("axe.run()")["violations"]
+    serious = [
+        (one["id"], [node["target"] for node in one["nodes"]])
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ]
+    assert serious == []

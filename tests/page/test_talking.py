@@ -1,0 +1,204 @@
+"""Talking on the page: what the model was shown and why, what was kept, and what one can do with it."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from agentcl import Memory, NotFound
+from agentcl.store import Turn
+from tests.page.reading import MODEL, Site, panel, said, say
+from tests.served import served
+
+FIRST = "I live in Gent. I'm allergic to nuts."
+
+
+def test_an_answer_shows_what_was_put_before_the_model_and_what_was_kept(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    page = opened(site.url)
+    say(page, "I moved to Antwerp yesterday. Where do I live?")
+    said(page, "I know:")
+    shown = panel(page, size)
+    shown.locator(".memory").get_by_text("The user moved to Leuven.").first.wait_for()
+    shown.get_by_text(re.compile(r"^\d+ tokens$")).wait_for()
+    shown.get_by_text("2 turns kept").wait_for()
+    shown.get_by_role("button", name="The user moved to Antwerp.").wait_for()
+    replaced = shown.locator("li", has_text="held before").filter(has=page.locator("s"))
+    assert replaced.inner_text().startswith("The user moved to Leuven.")
+    turns = site.memory.list(kind="turn", user="me")
+    assert isinstance(turns[-2], Turn)
+    assert turns[-2].text == "I moved to Antwerp yesterday. Where do I live?"
+
+
+def test_a_memory_says_why_it_is_there(site: Site, opened: Callable[[str], Any], size: str) -> None:
+    page = opened(site.url)
+    say(page, "Who steers the evening boat?")
+    card = panel(page, size).locator("details", has_text="steered by Ilka Renn").last
+    card.locator("summary").click()
+    card.get_by_text(re.compile(r"words \d+ %")).wait_for()
+    card.get_by_text("not rated yet").wait_for()
+
+
+def test_the_model_shows_one_fingerprint_however_often_it_is_measured(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    page = opened(site.url)
+    say(page, "Where do I live?")
+    shown = panel(page, size)
+    shown.get_by_text(MODEL).wait_for()
+    shown.get_by_text("unchanged").wait_for()
+    before = shown.locator(".print").get_attribute("aria-label")
+    shown.get_by_role("button", name="Check now").click()
+    shown.get_by_text(re.compile("2 checks since .*, all the same")).wait_for()
+    assert shown.locator(".print").get_attribute("aria-label") == before
+    assert len(before or "") == 32
+
+
+def test_what_is_forgotten_is_gone_and_a_receipt_says_so(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    page = opened(site.url)
+    say(page, "What am I allergic to?")
+    card = panel(page, size).locator("details", has_text="The user is allergic to nuts.").last
+    card.locator("summary").click()
+    card.get_by_role("button", name="Forget").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Forget for good").click()
+    dialog.get_by_text("Holds no byte of it").wait_for()
+    assert re.search(r"[0-9A-Z]{26}", dialog.inner_text())
+    dialog.get_by_role("button", name="Close").last.click()
+    held = [one.text for one in site.memory.statements.list(user="me")]
+    assert "The user is allergic to nuts." not in held
+
+
+def test_what_is_corrected_replaces_what_held(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    page = opened(site.url)
+    say(page, "Where do I live?")
+    card = panel(page, size).locator("details", has_text="The user moved to Leuven.").last
+    card.locator("summary").click()
+    card.get_by_role("button", name="Correct").click()
+    page.get_by_role("textbox", name="What holds now?").fill("Brugge")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("Corrected.").wait_for()
+    history = site.memory.statements.history("user / home", user="me")
+    assert [one.value for one in history] == ["Gent", "Leuven", "Brugge"]
+
+
+def test_what_is_pinned_stands_first_in_the_next_block(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    page = opened(site.url)
+    say(page, "Who steers the evening boat?")
+    card = panel(page, size).locator("details", has_text="steered by Ilka Renn").last
+    card.locator("summary").click()
+    card.get_by_role("button", name="Pin").click()
+    card.get_by_role("button", name="Pinned").wait_for()
+    found = site.memory.context("Hello", user="me", session="another")
+    assert found.shown[0].text == "The evening boat is steered by Ilka Renn."
+
+
+def test_memory_can_be_off_and_nothing_is_kept_then(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    before = len(site.memory.list(kind="turn", user="me"))
+    page = opened(site.url)
+    page.get_by_text("Memory off").click()
+    page.get_by_label("Say something").fill("Where do I live?")
+    page.keyboard.press("Enter")
+    said(page, "I cannot know that.")
+    page.get_by_role("button", name="Send").wait_for()
+    assert len(site.memory.list(kind="turn", user="me")) == before
+
+
+def test_two_answers_stand_beside_each_other(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    page = opened(site.url)
+    page.get_by_text("Compare both").click()
+    say(page, "Where do I live?")
+    with_memory, without = page.locator(".answer").all()
+    assert with_memory.inner_text().split("\n\n")[:2] == ["With memory", f"I know: {FIRST}"]
+    assert without.inner_text().split("\n\n") == ["Without memory", "I cannot know that."]
+    one, other = with_memory.bounding_box(), without.bounding_box()
+    assert (one["y"] == other["y"]) == (size == "desktop")
+
+
+def test_thumbs_credit_what_was_shown(site: Site, opened: Callable[[str], Any], size: str) -> None:
+    page = opened(site.url)
+    say(page, "Where do I live?")
+    page.get_by_role("button", name="That was a good answer").click()
+    page.get_by_text(re.compile(r"Counted for \d+ memories.")).wait_for()
+    (home,) = [one for one in site.memory.statements.list(user="me") if one.slot == "user / home"]
+    counters = site.memory.store.counters(home.id, user="me")
+    assert (counters.uses, counters.wins, counters.losses) == (1, 1, 0)
+
+
+def test_an_answer_can_be_stopped_and_the_next_question_is_answered(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    page = opened(site.url)
+    page.route("**/v1/chat/completions", lambda route: None)  # it never answers
+    page.get_by_label("Say something").fill("Where do I live?")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_text("No answer came.").wait_for()
+    page.unroute("**/v1/chat/completions")
+    say(page, "And now?")
+    said(page, "I know:")
+
+
+def test_without_a_model_the_page_says_what_to_do(
+    filled: Memory, opened: Callable[[str], Any], size: str
+) -> None:
+    with served(filled) as url:
+        page = opened(url)
+        page.get_by_text("No model stands behind this server.").wait_for()
+        page.get_by_text("agentcl chat --web").wait_for()
+        page.goto(f"{url}/#/memory/documents")
+        page.get_by_role("link", name="Ferry").wait_for()
+
+
+def test_a_key_is_asked_for_and_opens_its_own_user(
+    locked: tuple[Site, str], opened: Callable[[str], Any], size: str
+) -> None:
+    site, secret = locked
+    page = opened(site.url)
+    page.get_by_role("textbox", name="Key").fill("agentcl-wrong")
+    page.get_by_role("button", name="Open").click()
+    page.get_by_text("This key opens nothing here.").wait_for()
+    page.get_by_role("textbox", name="Key").fill(secret)
+    page.get_by_role("button", name="Open").click()
+    say(page, "Where do I live?")
+    said(page, "I know:")
+    assert page.evaluate("localStorage.length") <= 1
+    assert secret not in page.evaluate("JSON.stringify(localStorage)")
+    page.reload()
+    page.get_by_role("button", name=re.compile("Whose memory: me")).wait_for()
+
+
+def test_a_conversation_goes_on_where_it_was(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    page = opened(f"{site.url}/#/memory/conversations")
+    page.get_by_role("link", name=re.compile("2025-04-01")).click()
+    page.get_by_role("button", name="Continue this conversation").click()
+    say(page, "It is near the harbour.")
+    (held,) = [c for c in site.memory.conversations.list(user="me") if c.key == "2025-04-01"]
+    texts = [one.text for one in site.memory.conversations.turns(held.id, user="me")]
+    assert texts[:2] == ["I moved to Leuven last Saturday!", "It is near the harbour."]
+
+
+def test_a_whole_conversation_is_forgotten_with_its_turns(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    (held,) = [c for c in site.memory.conversations.list(user="me") if c.key == "2025-04-01"]
+    page = opened(f"{site.url}/#/memory/conversations/{held.id}")
+    page.get_by_role("button", name="Forget", exact=True).click()
+    page.get_by_role("button", name="Forget for good").click()
+    page.get_by_text("Holds no byte of it").wait_for()
+    with pytest.raises(NotFound):
+        site.memory.get(held.id, user="me")
