@@ -261,9 +261,10 @@ def _arms(model: ChatModel | None) -> dict[str, Callable[[Path, Encoder], Arm]]:
         arms["context, turns"] = InContext
         arms["context, gold statements"] = Gold
     if hasattr(Memory, "context") and find_spec("agentcl.statements.rules"):
-        from agentcl.statements import RuleDigester
+        from agentcl.statements import LearnedDigester, RuleDigester
 
         arms["context, rules"] = type("ByRules", (InContext,), {"digester": RuleDigester()})
+        arms["context, learned"] = type("Learned", (InContext,), {"digester": LearnedDigester()})
         if model is not None:
             from agentcl.statements import ModelDigester
 

@@ -120,11 +120,13 @@ def _add_extractors(jobs: Jobs, waiting: Sequence[Job], url: str | None, workers
 
 
 def _add_digester(jobs: Jobs, named: str, url: str | None) -> None:
-    from agentcl.cli.statements import open_digester
+    from agentcl.cli.statements import open_digester, open_learned
     from agentcl.statements.rules import RuleDigester
 
     kind, _, name = named.partition(":")
     if named == RuleDigester.name:
         jobs.add_digester(RuleDigester())
+    elif named == "learned":
+        jobs.add_digester(open_learned())
     elif kind == "model" and url:
         jobs.add_digester(open_digester(name, url))

@@ -12,6 +12,7 @@ import click
 from agentcl.cli.options import Moment, on_memory
 from agentcl.cli.screen import Screen
 from agentcl.cli.stopping import stopping
+from agentcl.errors import InvalidInput
 from agentcl.store.records import ANY
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ _STOPPING = "stopping after the exchange under way; once more ends at once"
 
 @click.command()
 @click.option("--model", "name", help="What the endpoint calls the model; without it rules read.")
+@click.option("--learned", is_flag=True, help="Besides rules, let a small trained model read.")
 @click.option("--url", help="An OpenAI-compatible endpoint, e.g. http://localhost:8000/v1.")
 @click.option("--dry-run", is_flag=True, help="Say what it would take, and read nothing.")
 @click.option("--limit", type=click.IntRange(1), help="About so many turns at most.")
@@ -41,6 +43,7 @@ def digest(
     screen: Screen,
     memory: Memory,
     name: str | None,
+    learned: bool,
     url: str | None,
     dry_run: bool,
     limit: int | None,
@@ -54,7 +57,13 @@ def digest(
     It reads every turn that it has not read yet: by rules, or with --model by a language model. It can be stopped
     with Ctrl-C and run again: it goes on where it stopped.
     """
-    digester = open_digester(name, url, ledger=file, needs_model=not dry_run)
+    if learned and name:
+        raise InvalidInput("name --model or --learned: one of them reads")
+    digester = (
+        open_learned()
+        if learned
+        else open_digester(name, url, ledger=file, needs_model=not dry_run)
+    )
     with stopping(_STOPPING) as is_stopped, screen.progress("reading", None) as bar:
         report = memory.statements.digest(
             digester,
@@ -300,6 +309,13 @@ def open_summariser(name: str, url: str | None, *, needs_model: bool = True) -> 
 
     model = open_model(name, url) if url or needs_model else ScriptedModel([], name=name)
     return ModelSummariser(model, name=f"model:{name}")
+
+
+def open_learned() -> Digester:
+    """Return who reads with the small trained model. Raises MissingExtra."""
+    from agentcl.statements.learned import LearnedDigester
+
+    return LearnedDigester()
 
 
 def open_digester(

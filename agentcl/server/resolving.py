@@ -40,9 +40,8 @@ def resolved(memory: Memory, stands_for: StandsFor, named: Any) -> object:  # no
     if stands_for == "recall":
         return _seen(memory, named)
     if stands_for == "digester":
-        return _named(
-            named, {RuleDigester.name: RuleDigester(), **memory.jobs.digesters}, "digester"
-        )
+        known = {RuleDigester.name: RuleDigester(), **memory.jobs.digesters}
+        return _named(named, known, "digester")
     if stands_for == "summariser":
         return _named(named, memory.jobs.summarisers, "summariser")
     return _named(

@@ -30,7 +30,7 @@ _SORTS: Final[dict[str, Sort]] = {
 }  # fmt: skip
 _NAMES: Final = {"identifier": "number", "other": "fact"}
 _LEADING: Final = ("my ", "our ", "the ", "a ", "an ", "her ", "his ", "their ")
-_SURE: Final = 0.5  # of a value, that it is one
+_SURE: Final = 0.7  # of a value, that it is one
 _SAME: Final = 0.5  # of the words of a value, that a rule has read already
 _LAST_WORDS: Final = 300  # characters of what somebody else said before
 

@@ -245,7 +245,8 @@ def main() -> None:
         save(model, file)
         for sure, counts in told.items():
             counts.update(measured(StatementTagger(file), order[fold :: asked.folds], sure))
-        file.unlink()
+        if asked.only is None:
+            file.unlink()
         for sure, counts in told.items():
             print(f"fold {fold}, sure {sure}: {report(counts)}", flush=True)
 

@@ -1,0 +1,148 @@
+"""What rules and the small trained model read out of chat."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pytest
+
+from agentcl.retrieval.conditions import is_installed
+from agentcl.statements import LearnedDigester
+from agentcl.statements.reading import Assertion
+from agentcl.statements.tagging import OUTSIDE, Span, Stated, StatementTagger, spans_of
+from agentcl.store.conversations import Turn
+
+AT = datetime(2026, 3, 4, 12, tzinfo=UTC)  # a Wednesday
+
+
+def turns(*said: str) -> list[Turn]:
+    """The user speaks first, and the assistant answers."""
+    roles = ("user", "assistant")
+    return [
+        Turn(id=str(n), role=roles[n % 2], text=text, ordinal=n, said_at=AT.isoformat())
+        for n, text in enumerate(said)
+    ]
+
+
+class Scripted(StatementTagger):
+    """A tagger that says what it is told, and notes what it was given."""
+
+    def __init__(self, *says: Stated) -> None:
+        self.says, self.given = says, list[tuple[str, str]]()
+
+    def read(
+        self, sentences: Sequence[tuple[str, str]], *, sure: float = 0.5
+    ) -> list[list[Stated]]:
+        self.given += sentences
+        return [
+            [one for one in self.says if one.value in text and one.sure >= sure]
+            for _, text in sentences
+        ]
+
+
+def read(said: Sequence[Turn], *says: Stated, sure: float = 0.5) -> Sequence[Assertion]:
+    return LearnedDigester(Scripted(*says), sure=sure).digest(said, ()).said
+
+
+def test_what_the_model_reads_becomes_an_assertion_with_its_date_and_owner() -> None:
+    said = turns("Our Corva died last Friday, my aunt drives it to the scrapyard.")
+    stated = Stated("possession", "Corva", "my aunt", "our thing", "last Friday", ended=True)
+    made = next(one for one in read(said, stated) if one.value == "Corva")
+    assert (made.subject, made.attribute, made.value) == ("aunt", "thing", "Corva")
+    assert (made.polarity, made.since, made.turns) == ("ended", "2026-02-27", (0,))
+
+
+def test_a_slot_without_words_for_it_has_a_plain_name() -> None:
+    said = turns("Zurvane starts at seven and Pollix at nine on QX-77.")
+    made = read(
+        said,
+        Stated("work_time", "seven"),
+        Stated("other", "Pollix"),
+        Stated("identifier", "QX-77"),
+    )
+    assert [one.attribute for one in made] == ["work time", "fact", "number"]
+
+
+def test_what_rules_have_read_is_not_read_twice() -> None:
+    made = read(turns("I live in Tarvo."), Stated("home", "Tarvo"), Stated("likes", "Tarvo"))
+    assert [(one.attribute, one.value) for one in made] == [("home", "Tarvo")]
+
+
+def test_what_the_words_do_not_bear_out_is_left_out_and_counted() -> None:
+    digester = LearnedDigester(Scripted(Stated("home", "Tarvo", who="Grell")))
+    found = digester.digest(turns("The trams of Tarvo are late."), ())
+    assert (found.said, found.dropped) == ((), 1)
+
+
+def test_only_what_is_sure_enough_counts() -> None:
+    said = turns("Tarvo again, as ever.")
+    assert not read(said, Stated("home", "Tarvo", sure=0.6), sure=0.7)
+    assert read(said, Stated("home", "Tarvo", sure=0.6), sure=0.5)[0].confidence == 0.6
+
+
+def test_a_sentence_is_read_behind_the_one_before_and_nothing_that_is_quoted_is_read() -> None:
+    tagger = Scripted()
+    LearnedDigester(tagger).digest(
+        turns(
+            'Nice. Translate "I live in Rome for ever and ever": please.',
+            "Which size?",
+            "42, and thanks.",
+        ),
+        (),
+    )
+    assert ("Which size?", "42, and thanks.") in tagger.given
+    assert not any("Rome" in text for _, text in tagger.given)
+
+
+def test_spans_do_not_go_over_from_one_sentence_to_the_next() -> None:
+    begin, inside = 1, 2
+    tags = [begin, inside, inside, OUTSIDE, inside, begin]
+    assert spans_of(tags, [0, 0, 1, 1, 1, None]) == [Span(0, 2), Span(2, 3), Span(4, 5)]
+
+
+needs_model = pytest.mark.skipif(not is_installed(), reason="the model needs agentcl[local]")
+
+
+@needs_model
+def test_what_is_said_by_the_way_is_read() -> None:
+    found = LearnedDigester().digest(
+        turns(
+            "How do I get wax out of a coat? My sister Ilka works as a baker in Oudra, she asked me.",
+            "With an iron and brown paper.",
+            "Thanks! Since we moved to Tessary in January everything is dusty.",
+        ),
+        (),
+    )
+    values = {one.value for one in found.said}
+    assert any("baker" in value for value in values)
+    assert any("Tessary" in value for value in values)
+    assert not any("wax" in value or "paper" in value for value in values)
+
+
+@needs_model
+@pytest.mark.parametrize(
+    "text",
+    [
+        "How warm is lava?",
+        "Thanks, that will do.",
+        "\u200b",
+        "?" * 5_000,
+        "word " * 30_000,
+        "漢字 🍕 \x00",
+    ],
+)
+def test_what_states_nothing_is_read_without_harm(text: str) -> None:
+    assert not LearnedDigester().digest(turns(text), ()).said
+
+
+@needs_model
+def test_the_same_is_read_each_time_in_any_company() -> None:
+    tagger = StatementTagger()
+    one = ("", "We live in Tessary and our dog is called Bru.")
+    others = [
+        ("", "Ok."),
+        ("Which size?", "42, and send it to the office in Oudra, not to my flat."),
+    ]
+    alone, among = tagger.read([one])[0], tagger.read([*others, one])[-1]
+    assert [(s.slot, s.value, s.who, s.ended) for s in alone] == [
+        (s.slot, s.value, s.who, s.ended) for s in among
+    ]
