@@ -32,10 +32,11 @@ test: .venv/.full
 test-vllm: .venv/.full $(if $(filter $(CURDIR)/%,$(VLLM_PYTHON)),.venv/vllm/.done)
 	VLLM_PYTHON=$(VLLM_PYTHON) $(BIN)/python -m pytest tests/vllm
 
-# The clients of OpenAI's interface that node has, against the proxy.
+# The clients of OpenAI's interface that node has, against the proxy; and our own client, built and tested.
 test-npm: .venv/.full
 	npm ci --prefix tests/node
-	$(BIN)/python -m pytest tests/integration/server/proxy/test_node.py
+	npm ci --prefix clients/npm
+	$(BIN)/python -m pytest tests/integration/server/proxy/test_node.py tests/integration/server/test_npm.py
 
 # Worlds with engines of their own, in an environment of their own; ScienceWorld also needs a Java, and
 # TAU_BENCH=... names a checkout of tau-bench. What cannot be had is skipped.

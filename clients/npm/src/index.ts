@@ -1,0 +1,179 @@
+/** A client of a memory that `agentcl serve` serves: its verbs and rooms, typed from the server's OpenAPI document. */
+
+import type { components, paths } from "./schema.js";
+
+const BASE = "/v1/memory/";
+const ROOMS = [
+  "conversations", "statements", "facts", "graph", "episodes", "lessons", "store", "jobs",
+] as const;
+const FIRST_WAIT_MS = 100;
+const MOST_WAIT_MS = 5_000;
+const BUSY = new Set([429, 502, 503, 504]);
+
+/** The kinds of records and answers, by name. */
+export type Schemas = components["schemas"];
+type RoomName = (typeof ROOMS)[number];
+type Json<T> = T extends { content: { "application/json": infer B } } ? B : never;
+type Post<P extends keyof paths> = paths[P] extends { post: infer O } ? O : never;
+type Sent<O> = O extends { requestBody?: infer B } ? Json<NonNullable<B>> : never;
+type Answer<O> = O extends { responses: { 200: infer R } } ? Json<R> : never;
+type Verb<P extends keyof paths> =
+  Record<never, never> extends Sent<Post<P>>
+    ? (sent?: Sent<Post<P>>, how?: How) => Promise<Answer<Post<P>>>
+    : (sent: Sent<Post<P>>, how?: How) => Promise<Answer<Post<P>>>;
+type Verbs = {
+  [P in keyof paths as P extends `/v1/memory/${infer V}`
+    ? V extends `${string}/${string}` ? never : [Sent<Post<P>>] extends [never] ? never : V
+    : never]: Verb<P>;
+};
+type Room<R extends string> = {
+  [P in keyof paths as P extends `/v1/memory/${R}/${infer V}` ? V : never]: Verb<P>;
+};
+
+/** How far long work is. */
+export interface Progress {
+  done?: number;
+  total?: number;
+  share?: number;
+  job?: Schemas["Job"];
+}
+
+/** How one request is made. */
+export interface How {
+  /** Called while long work goes on; the server sends events then. */
+  progress?: (far: Progress) => void;
+  /** Ends the request; work that can be stopped is stopped at the server. */
+  signal?: AbortSignal;
+  /** Under which a write is done once, however often it is sent; default: a fresh one for each call. */
+  idempotencyKey?: string;
+}
+
+/** What a client is made from. */
+export interface Options {
+  /** That the server asks for. */
+  key?: string;
+  /** Whose memory is meant, in every request. */
+  scope?: { tenant?: string; user?: string; agent?: string; session?: string };
+  /** How often a request is sent at the most while the server is busy or does not answer; default: 4. */
+  tries?: number;
+  /** Instead of the global one. */
+  fetch?: typeof fetch;
+}
+
+/** What the server refused, or where it failed; `name` is that of the error in Python, e.g. "NotFound". */
+export class AgentclError extends Error {
+  constructor(
+    name: string,
+    message: string,
+    /** Of HTTP; 0 if the server did not answer. */
+    readonly status: number,
+    /** Under which the server's log tells more. */
+    readonly request: string = "",
+  ) {
+    super(message);
+    this.name = name;
+  }
+}
+
+/** A served memory: `client.search({ query })`, `client.statements.list({ all: true })`. */
+export type Client = Verbs & { [R in RoomName]: Room<R> };
+
+/**
+ * Return a client of the server at an address.
+ *
+ * @param url of the server, e.g. `http://127.0.0.1:8321`
+ * @param options the key, the scope, and how often a request is tried
+ */
+export function createClient(url: string, options: Options = {}): Client {
+  const base = new URL(url.replace(/\/*$/, BASE));
+  const asked = (path: string) => (sent?: object, how?: How) =>
+    ask(new URL(path, base), { ...options.scope, ...sent }, options, how ?? {});
+  const room = (name: string) =>
+    new Proxy({}, { get: (_, verb) => (isVerb(verb) ? asked(`${name}/${verb}`) : undefined) });
+  const rooms = Object.fromEntries(ROOMS.map((name) => [name, room(name)]));
+  const found = (name: string | symbol) => (isVerb(name) ? (rooms[name] ?? asked(name)) : undefined);
+  return new Proxy({}, { get: (_, name) => found(name) }) as Client;
+}
+
+/** Whether a property is a verb's name; a promise asks each object for `then`. */
+function isVerb(name: string | symbol): name is string {
+  return typeof name === "string" && name !== "then" && /^[a-z_]+$/.test(name);
+}
+
+async function ask(url: URL, sent: object, options: Options, how: How): Promise<unknown> {
+  const request: RequestInit = {
+    method: "POST",
+    body: JSON.stringify(sent),
+    headers: {
+      "content-type": "application/json",
+      "idempotency-key": how.idempotencyKey ?? crypto.randomUUID(),
+      ...(options.key ? { authorization: `Bearer ${options.key}` } : {}),
+      ...(how.progress ? { accept: "text/event-stream" } : {}),
+    },
+    ...(how.signal ? { signal: how.signal } : {}),
+  };
+  for (let left = (options.tries ?? 4) - 1, wait = FIRST_WAIT_MS; ; left--, wait *= 2) {
+    let response: Response;
+    try {
+      response = await (options.fetch ?? fetch)(url, request);
+    } catch (error) {
+      if (how.signal?.aborted) throw error;
+      if (left <= 0) throw new AgentclError("ServerUnavailable", `${url.origin} does not answer`, 0);
+      await paused(wait);
+      continue;
+    }
+    const told = response.headers.get("retry-after");
+    if (left <= 0 || !(BUSY.has(response.status) || told)) return answered(response, how);
+    await response.body?.cancel();
+    await paused(Number(told) * 1_000 || wait);
+  }
+}
+
+function paused(wait: number): Promise<void> {
+  return new Promise((done) => setTimeout(done, Math.min(wait, MOST_WAIT_MS) * (1 + Math.random() / 4)));
+}
+
+async function answered(response: Response, how: How): Promise<unknown> {
+  if (response.headers.get("content-type")?.startsWith("text/event-stream")) {
+    for await (const [name, told] of events(response)) {
+      if (name === "result") return told;
+      if (name === "problem") throw refused(told, 0);
+      if (name === "progress") how.progress?.(told as Progress);
+    }
+    throw new AgentclError("ServerUnavailable", "the server ended before its work did; what was done is kept", 0);
+  }
+  const told: unknown = await response.json().catch(() => undefined);
+  if (!response.ok) throw refused(told, response.status);
+  return told;
+}
+
+/** Return the error that a problem document tells. */
+function refused(told: unknown, status: number): AgentclError {
+  const problem = (typeof told === "object" && told ? told : {}) as Partial<Schemas["Problem"]>;
+  return new AgentclError(
+    problem.title ?? "ServerUnavailable",
+    problem.detail ?? `the server answers ${status}`,
+    problem.status ?? status,
+    problem.request,
+  );
+}
+
+/** Yield server-sent events, each with its name and what it tells. */
+async function* events(response: Response): AsyncGenerator<[string, unknown]> {
+  let held = "";
+  const text = response.body!.pipeThrough(new TextDecoderStream());
+  const reader = text.getReader();
+  try {
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      const whole = (held + part.value).split("\n\n");
+      held = whole.pop()!;
+      for (const event of whole) {
+        const name = /^event: (.*)$/m.exec(event)?.[1];
+        const told = /^data: (.*)$/m.exec(event)?.[1];
+        if (name && told) yield [name, JSON.parse(told)];
+      }
+    }
+  } finally {
+    await reader.cancel();
+  }
+}
