@@ -32,10 +32,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
-from results import machine, save, table
+from results import FOLDER, machine, save, table
 
 from agentcl import Memory
 
+PARTS: Final = ["overhead", "streams", "memory"]
 CHUNKS: Final = 40
 EVERY_S: Final = 0.05
 TALK: Final = [
@@ -56,6 +57,9 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=400, help="of each kind, for the overhead")
     parser.add_argument("--streams", type=int, default=200, help="at once")
     parser.add_argument("--many", type=int, default=50_000, help="requests for the memory")
+    parser.add_argument(
+        "--parts", nargs="+", choices=PARTS, default=PARTS, help="to be measured; others stay"
+    )
     parser.add_argument("--play-upstream", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.play_upstream:
@@ -72,14 +76,24 @@ def main() -> None:
                  "--path", str(folder / "memory"), "--encoder", "hashing"]
             )
         )  # fmt: skip
-        result: dict[str, Any] = {
-            "requests": asked.requests,
-            "machine": machine("httpx", "uvicorn"),
-        }
-        result["overhead"] = overhead(upstream, proxy, asked.requests)
-        result["streams"] = asyncio.run(streams(upstream, proxy, asked.streams))
-        result["memory"] = asyncio.run(memory(proxy, server.pid, asked.many))
+        result = earlier() if asked.parts != PARTS else {}
+        result |= {"machine": machine("httpx", "uvicorn")}
+        if "overhead" in asked.parts:
+            result |= {
+                "requests": asked.requests,
+                "overhead": overhead(upstream, proxy, asked.requests),
+            }
+        if "streams" in asked.parts:
+            result["streams"] = asyncio.run(streams(upstream, proxy, asked.streams))
+        if "memory" in asked.parts:
+            result["memory"] = asyncio.run(memory(proxy, server.pid, asked.many))
     save("proxy", result)
+
+
+def earlier() -> dict[str, Any]:
+    """Return the result of an earlier run."""
+    found: dict[str, Any] = json.loads((FOLDER / "proxy.json").read_text("utf-8"))
+    return found
 
 
 def fill(folder: Path) -> None:
@@ -117,9 +131,7 @@ def overhead(upstream: str, proxy: str, requests: int) -> dict[str, Any]:
         for number in range(requests + 20):
             for name, address in (("direct", upstream), ("proxy", proxy)):
                 for kind, ask in (("whole", whole), ("first", first)):
-                    began = time.perf_counter()
-                    answer = ask(client, address, number)
-                    ms = 1_000 * (time.perf_counter() - began)
+                    answer, ms = ask(client, address, number)
                     if number < 20:  # until all is warm
                         continue
                     taken.setdefault(f"{name}, {kind}", []).append(ms)
@@ -151,19 +163,25 @@ def body(number: int, *, is_stream: bool, user: str = "") -> dict[str, Any]:
     }  # fmt: skip
 
 
-def whole(client: httpx.Client, address: str, number: int) -> httpx.Response:
-    """Ask for an answer at once."""
+def whole(client: httpx.Client, address: str, number: int) -> tuple[httpx.Response, float]:
+    """Ask for an answer at once; return it, and the milliseconds that it took."""
+    began = time.perf_counter()
     answer = client.post(f"{address}/v1/chat/completions", json=body(number, is_stream=False))
     answer.raise_for_status()
-    return answer
+    return answer, 1_000 * (time.perf_counter() - began)
 
 
-def first(client: httpx.Client, address: str, number: int) -> httpx.Response:
-    """Ask for a stream, and leave at its first chunk."""
+def first(client: httpx.Client, address: str, number: int) -> tuple[httpx.Response, float]:
+    """Read a stream to its end; return the milliseconds that its first chunk took."""
     ask = body(number, is_stream=True)
+    began = time.perf_counter()
     with client.stream("POST", f"{address}/v1/chat/completions", json=ask) as answer:
-        next(answer.iter_raw())
-    return answer
+        pieces = answer.iter_raw()
+        next(pieces)
+        ms = 1_000 * (time.perf_counter() - began)
+        for _ in pieces:
+            pass
+    return answer, ms
 
 
 def recall_of(client: httpx.Client, proxy: str, answer: httpx.Response) -> float:

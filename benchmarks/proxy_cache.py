@@ -3,7 +3,8 @@
     VLLM_PYTHON=.venv/vllm/bin/python python benchmarks/proxy_cache.py --model smollm2-135m
 
 A real vLLM with prefix caching stands behind `agentcl serve`. A user asks 20 questions in one conversation; each answer is written by
-the model and sent back with the next question, as chat programs do. The memory holds 300 sentences, of which each question needs others.
+the model and sent back with the next question, as chat programs do. The memory holds 300 sentences, of which each question needs others;
+with --long they are passages of some 120 tokens, so that the block's budget is spent sooner.
 Three ways are compared, each with a system's prompt of its own, so that none finds the other's beginnings:
 
 - off: no memory.
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import random
 import re
 import sys
 import tempfile
@@ -40,6 +42,22 @@ BUDGET: Final = 800  # tokens of a block, the proxy's default
 _CACHE: Final = re.compile(r"^vllm:prefix_cache_(hits|queries)_total\{.*\} ([\d.e+]+)$", re.M)
 _BLOCK: Final = re.compile(r'block_size="(\d+)"')
 ISLANDS: Final = ("Tessary", "Brannoch", "Ulva", "Corra", "Skerry")
+INSIDE: Final = [
+    "desk",
+    "lamp",
+    "stove",
+    "chair",
+    "rope",
+    "bell",
+    "map",
+    "shelf",
+    "stool",
+    "clock",
+    "carpet",
+    "mirror",
+    "ladder",
+    "bench",
+]
 THINGS: Final = ("ferry", "bakery", "harbour master", "library", "doctor", "cinema")
 
 
@@ -49,6 +67,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--model", default="smollm2-135m", help="kept by benchmarks/models.py")
+    parser.add_argument("--long", action="store_true", help="passages of some 120 tokens")
     parser.add_argument("--context", type=int, default=8192, help="tokens that the server reads")
     asked = parser.parse_args()
     kept = kept_model(asked.model)
@@ -66,7 +85,7 @@ def main() -> None:
             )
         )  # fmt: skip
         memory = stack.enter_context(Memory(folder / "memory", encoder="hashing"))
-        memory.add_many(list(sentences()))
+        memory.add_many(list(sentences(is_long=asked.long)))
         proxy = stack.enter_context(proxied(folder / "memory", vllm.url))
         ways: dict[str, Callable[[list[Any]], tuple[list[Any], dict[str, str]]]] = {
             "off": lambda talk: (talk, {"x-agentcl-memory": "off"}),
@@ -86,16 +105,18 @@ def main() -> None:
         "ways": rows,
     }
     show(rows)
-    save("proxy_cache", result)
+    save("proxy_cache_long" if asked.long else "proxy_cache", result)
 
 
-def sentences() -> Iterator[str]:
-    """Yield 300 sentences that questions need."""
+def sentences(*, is_long: bool) -> Iterator[str]:
+    """Yield 300 sentences that questions need; long ones say more."""
+    drawn = random.Random(1)
     for number in range(300):
         island, thing = ISLANDS[number % 5], THINGS[number // 5 % 6]
         yield (
             f"On {island} the {thing} of street {number // 30} opens at {number % 12 + 6}:{number % 60:02} "
             f"and is called number {number}."
+            + (" Inside: " + ", ".join(drawn.choices(INSIDE, k=40)) + "." if is_long else "")
         )
 
 

@@ -41,15 +41,20 @@ def resident() -> str:
 
 def cache() -> str:
     """What a model's server finds in its cache."""
-    ways = result("proxy_cache")["ways"]
-    off = ways["off"]["share"]
-    rows = [
-        [name, f"{row['prompt_tokens']:,}", f"{100 * row['share']:.1f}", f"{100 * row['share_of_last_half']:.1f}",
+    rows = []
+    for kind, file in (("sentences", "proxy_cache"), ("passages", "proxy_cache_long")):
+        ways = result(file)["ways"]
+        rows += _ways(kind, ways, ways["off"]["share"])
+    head = ["memory of", "", "prompt tokens", "% in the cache", "of the last 10 turns", "tokens read", "share, off = 100 %"]  # fmt: skip
+    return table(head, rows)
+
+
+def _ways(kind: str, ways: dict[str, dict[str, float]], off: float) -> list[list[str]]:
+    return [
+        [kind, name, f"{row['prompt_tokens']:,}", f"{100 * row['share']:.1f}", f"{100 * row['share_of_last_half']:.1f}",
          f"{row['read_tokens']:,}", f"{100 * row['share'] / off:.0f} %"]
         for name, row in ways.items()
     ]  # fmt: skip
-    head = ["memory", "prompt tokens", "% in the cache", "of the last 10 turns", "tokens read", "share, off = 100 %"]  # fmt: skip
-    return table(head, rows)
 
 
 PARTS = {

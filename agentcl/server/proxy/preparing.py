@@ -145,7 +145,7 @@ class Preparation:
                 outgoing.body = body.bytes()
             exchange.shown, exchange.text, exchange.tokens = found.shown, found.text, found.tokens
             exchange.is_new, exchange.warning = found.is_new, found.warning
-        if not values.get("previous_response_id"):
+        if not (values.get("previous_response_id") or values.get("conversation")):
             exchange.kept = self._prompts.kept(key, interface.prompt(body))
 
     def _budget(self, session: str) -> int:
@@ -158,7 +158,7 @@ class Preparation:
         return _GROWTH * first if 0 < held <= (_GROWTH - 1) * first else first
 
     def hear(self, outgoing: Outgoing, answer: Mapping[str, Any]) -> None:
-        """Take an answer that became whole.
+        """Take an answer that became whole; the last call counts, for one may have several to choose from.
 
         It does not block, and goes before the answer's last bytes: who has read them may go on at once, and is
         known by them.
@@ -170,7 +170,7 @@ class Preparation:
         exchange, access = outgoing.exchange, outgoing.access
         if isinstance(usage := answer.get("usage"), Mapping):
             exchange.usage = usage
-        if access is None or outgoing.heard:
+        if access is None:
             return
         outgoing.heard = _readable(outgoing.interface.answer(answer))
         if outgoing.heard:

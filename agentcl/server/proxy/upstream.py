@@ -112,15 +112,15 @@ class Upstream:
                 400, "a key stands in the address, where logs keep it; send it as x-agentcl-key"
             )
         target = self._base.raw_path.rstrip(b"/") + path + (b"?" + query if query else b"")
-        request = self._open.build_request(
-            method,
-            self._base.copy_with(raw_path=target),
-            headers=[*self._sent(headers)],
-            content=body or None,
-        )
         try:
+            request = self._open.build_request(
+                method,
+                self._base.copy_with(raw_path=target),
+                headers=[*self._sent(headers)],
+                content=body or None,
+            )
             return await self._open.send(request, stream=True)
-        except httpx.LocalProtocolError as error:
+        except (httpx.LocalProtocolError, httpx.InvalidURL) as error:
             raise Refused(400, f"this request cannot be sent on: {error}") from error
         except httpx.HTTPError as error:
             raise self._fault(error) from error

@@ -255,9 +255,13 @@ def test_answers_to_choose_from_are_remembered_once_one_was_chosen(memory: Memor
         for index, text in enumerate(["One.", "Two."])
     ]
     upstream = Upstream([document({"choices": choices}), completion("Three.")])
+    one_by_one = [delta("stop", content="One."), delta("stop", index=1, content="Two.")]
+    upstream.plays = [stream([events([one]) for one in one_by_one]), *upstream.plays]
     with proxied(memory, upstream) as client:
+        streamed = over(client, ask(client, user("Count."), n=2, stream=True))
+        assert len(streamed["remembered"]) == 1
         first = over(client, ask(client, user("Count."), n=2))
-        assert len(first["remembered"]) == 1
+        assert (first["known"], len(first["remembered"])) == (1, 0)
         second = over(client, ask(client, user("Count."), choices[1]["message"], user("On.")))
     assert (second["known"], len(second["remembered"])) == (1, 3)
 
