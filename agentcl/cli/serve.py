@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from contextlib import nullcontext
@@ -88,16 +89,17 @@ def serve(
         digest=digest,
     )
     keys = Keys(memory.path)
-    if key_file is not None:
-        screen.note(f"the key {keys.of_file(key_file).id} in {key_file} opens all of it")
     if otel:
         trace_memories()
     with logging_to(sys.stderr) if log else nullcontext():
+        say = logging.getLogger(__name__).info if log else screen.note
+        if key_file is not None:
+            say(f"the key {keys.of_file(key_file).id} in {key_file} opens all of it")
         run(
             memory.scoped(**scope) if scope else memory,
             settings=settings,
             keys=keys,
-            began=lambda address: screen.note(f"{memory.path} at {address}; Ctrl-C ends it"),
+            began=lambda address: say(f"{memory.path} at {address}; Ctrl-C ends it"),
         )
 
 

@@ -6,6 +6,9 @@ session (2026-07-28).
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from socket import SO_REUSEADDR, SOL_SOCKET, socket
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -45,14 +48,15 @@ def memory_server(tools: Tools, *, compat: Compat | None = None) -> MCPServer[An
         tools: over the memory; close them when the server has ended.
         compat: answer to the tools of another memory server instead of ours.
     """
-    server: MCPServer[Any] = MCPServer(
-        "agentcl",
-        title="agentcl memory",
-        instructions=_INSTRUCTIONS if compat is None else None,
-        version=version("agentcl"),
-        log_level="WARNING",
-        subscriptions=False,  # nothing is announced, so nobody need wait for it
-    )
+    with _logging_as_it_was():
+        server: MCPServer[Any] = MCPServer(
+            "agentcl",
+            title="agentcl memory",
+            instructions=_INSTRUCTIONS if compat is None else None,
+            version=version("agentcl"),
+            log_level="WARNING",
+            subscriptions=False,  # nothing is announced, so nobody need wait for it
+        )
     if compat is None:
         _add_writing(server, tools)
         _add_reading(server, tools)
@@ -61,6 +65,18 @@ def memory_server(tools: Tools, *, compat: Compat | None = None) -> MCPServer[An
         {"reference": add_reference, "mem0": add_mem0}[compat](server, tools)
     _add_resources(server, tools)
     return server
+
+
+@contextmanager
+def _logging_as_it_was() -> Iterator[None]:
+    """Undo what the package does to the root logger as it makes a server: that is the program's."""
+    root = logging.getLogger()
+    handlers, level = [*root.handlers], root.level
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
 
 
 def over_http(server: MCPServer[Any], *, most_body: int) -> StreamableHTTPSessionManager:

@@ -72,7 +72,7 @@ def watched(
 
     def decorate(verb: Callable[Concatenate[Memory, P], T]) -> Callable[Concatenate[Memory, P], T]:
         @wraps(verb)
-        def call(memory: Memory, *args: P.args, **kwargs: P.kwargs) -> T:
+        def call(memory: Memory, /, *args: P.args, **kwargs: P.kwargs) -> T:
             if not _watchers:
                 return verb(memory, *args, **kwargs)
             act = _act(operation, memory, args, kwargs)

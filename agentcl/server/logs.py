@@ -31,11 +31,11 @@ _acts: Final = logging.getLogger("agentcl.memory.acts")
 
 @contextmanager
 def logging_to(stream: TextIO) -> Iterator[None]:
-    """Write what happens to a stream while the block lasts."""
+    """Write what happens to a stream while the block lasts; what libraries warn of comes as lines too."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(_Lines())
-    before = _ours.level
-    _ours.addHandler(handler)
+    root, before = logging.getLogger(), _ours.level
+    root.addHandler(handler)
     _ours.setLevel(logging.INFO)
     end = watch(_told(_salt()))
     try:
@@ -43,7 +43,7 @@ def logging_to(stream: TextIO) -> Iterator[None]:
     finally:
         end()
         _ours.setLevel(before)
-        _ours.removeHandler(handler)
+        root.removeHandler(handler)
 
 
 class _Lines(logging.Formatter):
@@ -54,13 +54,18 @@ class _Lines(logging.Formatter):
         told: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
-            "what": record.getMessage(),
+            "what": record.getMessage() if _is_ours(record) else f"{record.name}: {record.msg}",
             **getattr(record, "fields", {}),
         }
         if record.exc_info and record.exc_info[0] is not None:
             told["error"] = record.exc_info[0].__name__
             told["at"] = _place(record.exc_info[2])
         return json.dumps(told, ensure_ascii=False, default=str)
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Return whether its arguments are told: what libraries put there nobody knows."""
+    return record.name == _ours.name or record.name.startswith(f"{_ours.name}.")
 
 
 def _place(traceback: Any) -> str:  # noqa: ANN401  # of an exception

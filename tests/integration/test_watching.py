@@ -182,3 +182,27 @@ def test_an_error_that_nobody_meant_is_written_down_without_its_words() -> None:
     assert (line["what"], line["error"]) == ("request 5f0c failed", "ValueError")
     assert line["at"].split(":")[1].isdigit()
     assert "4711" not in stream.getvalue()
+
+
+def test_what_a_library_warns_of_is_a_line_without_what_it_put_in() -> None:
+    import logging
+
+    from agentcl.server.logs import logging_to
+
+    stream = io.StringIO()
+    with logging_to(stream):
+        logging.getLogger("uvicorn.error").warning("bad request: %s", SECRET)
+    logging.getLogger("uvicorn.error").warning("after the end")
+    assert json.loads(stream.getvalue())["what"] == "uvicorn.error: bad request: %s"
+
+
+def test_a_server_for_editors_leaves_the_programs_own_logging_alone(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import logging
+
+    from agentcl.mcp import Tools, memory_server
+
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    memory_server(Tools(memory))
+    assert logging.getLogger().handlers == []
