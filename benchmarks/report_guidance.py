@@ -26,7 +26,9 @@ _SHOWN_BY: Final = {
     "bm25": "BM25, best threshold",
     "cosine": "cosine of MiniLM, best threshold",
     "agentcl": "agentcl, with MiniLM",
-    "agentcl, small memories": "agentcl, in memories of eight lessons",
+    "agentcl, of 5 lessons": "agentcl, in memories of 5 lessons",
+    "agentcl, of 10 lessons": "agentcl, in memories of 10 lessons",
+    "agentcl, of 20 lessons": "agentcl, in memories of 20 lessons",
 }
 
 

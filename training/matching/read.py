@@ -41,7 +41,6 @@ RANK: Final = 64
 TOKENS: Final = 1_500  # of a batch
 CHUNK: Final = 1_024  # pairs among which a batch is of one length
 DECAY: Final = 0.995  # of the running mean, by step
-AGAIN: Final = 0.1  # of the texts that the weights it starts from know, in an epoch
 OFTEN: Final = 50  # steps after which all is written that a run goes on from
 
 
@@ -177,6 +176,7 @@ def train(
     others: int = 3,
     start: Path | None = None,
     known: Collection[str] = (),
+    again: float = 0.1,
     kept: Path | None = None,
 ) -> tuple[Reader, Alone]:
     """Return the trained reader; prints the loss.
@@ -188,13 +188,14 @@ def train(
         seed: of all that is drawn.
         others: lessons of other texts, with each text.
         start: weights that were trained before.
-        known: domains that they were trained on; a part of their texts is drawn for each epoch.
+        known: domains that they were trained on.
+        again: the share of the texts of known domains that is drawn for each epoch.
         kept: a folder for what a run goes on from.
     """
     torch.manual_seed(seed)
     alone = Alone(kept / "alone.pt" if kept else None)
     among = set_among_others(found, random.Random(seed))
-    drawn = [AGAIN if _domain(text) in known else 1.0 for text in found.texts] + [1.0] * len(among)
+    drawn = [again if _domain(text) in known else 1.0 for text in found.texts] + [1.0] * len(among)
     found = replace(found, texts=(*found.texts, *among))
     alone.read(
         [one for lesson in found.lessons for one in (lesson.when, *lesson.alike, lesson.near)]
@@ -315,6 +316,7 @@ def main() -> None:
     parser.add_argument("--others", type=int, default=3, help="lessons of other texts, with each")
     parser.add_argument("--start", type=Path, help="weights that were trained before")
     parser.add_argument("--known", default="", help="domains that those were trained on")
+    parser.add_argument("--again", type=float, default=0.1, help="share of their texts in an epoch")
     parser.add_argument("--kept", type=Path, help="a folder for what a run goes on from")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
@@ -331,6 +333,7 @@ def main() -> None:
         others=asked.others,
         start=asked.start,
         known=asked.known.split(","),
+        again=asked.again,
         kept=asked.kept,
     )
     save(reader, alone, asked.out)
