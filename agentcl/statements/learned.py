@@ -10,7 +10,7 @@ from agentcl.statements.hearing import Sentence, sentences
 from agentcl.statements.reading import Assertion, Digested
 from agentcl.statements.rules import RuleDigester
 from agentcl.statements.slots import subject_key
-from agentcl.statements.tagging import Stated, StatementTagger, statement_tagger
+from agentcl.statements.tagging import StatementTagger, Tagged, statement_tagger
 from agentcl.statements.telling import assertion_of
 from agentcl.store.conversations import Sort, Statement, Turn
 from agentcl.text.function_words import FUNCTION_WORDS
@@ -86,7 +86,7 @@ def _heard(turns: Sequence[Turn]) -> Iterator[tuple[str, Sentence]]:
             before = sentence.text
 
 
-def _assertion(one: Stated, sentence: Sentence, turns: Sequence[Turn]) -> Assertion:
+def _assertion(one: Tagged, sentence: Sentence, turns: Sequence[Turn]) -> Assertion:
     attribute = one.attr if one.attr and one.slot in _OWN else _NAMES.get(one.slot, one.slot)
     return assertion_of(
         _bare(one.who),

@@ -40,7 +40,7 @@ _SURE: Final = 0.5  # of a token, that it begins a value
 
 
 @dataclass(frozen=True, slots=True)
-class Stated:
+class Tagged:
     """One thing that a sentence states. Its parts are words of the sentence, or of the one before."""
 
     slot: str
@@ -72,7 +72,7 @@ class StatementTagger:
 
     def read(
         self, sentences: Sequence[tuple[str, str]], *, sure: float = _SURE
-    ) -> list[list[Stated]]:
+    ) -> list[list[Tagged]]:
         """Return what each sentence states, in the order of its words.
 
         Args:
@@ -81,7 +81,7 @@ class StatementTagger:
         """
         import torch
 
-        found: list[list[Stated]] = [[] for _ in sentences]
+        found: list[list[Tagged]] = [[] for _ in sentences]
         order = sorted(range(len(sentences)), key=lambda at: sum(map(len, sentences[at])))
         with self._lock, torch.inference_mode():
             for start in range(0, len(order), _BATCH):
@@ -206,7 +206,7 @@ class _Loaded:
         add_trained(self._bert.encoder.layer[-joined:], held)
         self._held = held
 
-    def read(self, sentences: Sequence[tuple[str, str]], sure: float) -> list[list[Stated]]:
+    def read(self, sentences: Sequence[tuple[str, str]], sure: float) -> list[list[Tagged]]:
         pairs = Pairs(self._tokenizer, sentences)
         hidden = through(
             self._bert.encoder.layer,
@@ -215,7 +215,7 @@ class _Loaded:
         )
         return [self._stated(hidden[at], pairs, at, sure) for at in range(len(sentences))]
 
-    def _stated(self, hidden: Tensor, pairs: Pairs, at: int, sure: float) -> list[Stated]:
+    def _stated(self, hidden: Tensor, pairs: Pairs, at: int, sure: float) -> list[Tagged]:
         odds = heads(self._held, hidden)
         parts = pairs.parts[at]
         tags, inside = tags_to_values(odds[0], sure)
@@ -233,7 +233,7 @@ class _Loaded:
                 for kind, spans in others.items()
             }
             found.append(
-                Stated(
+                Tagged(
                     slot=SLOTS[int(slot.argmax())],
                     value=pairs.words(at, value),
                     who=told["who"] or "user",

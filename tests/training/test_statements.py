@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from agentcl.retrieval.conditions import is_installed
-from agentcl.statements.tagging import Stated, StatementTagger
+from agentcl.statements.tagging import StatementTagger, Tagged
 from training.statements.sentences import Labelled, load, varied
 
 
@@ -28,7 +28,7 @@ def test_a_label_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_sentence_typed_otherwise_says_the_same() -> None:
-    one = Labelled("Grell came.", "She lives in Oudra.", (Stated("home", "Oudra", who="Grell"),))
+    one = Labelled("Grell came.", "She lives in Oudra.", (Tagged("home", "Oudra", who="Grell"),))
     for seed in range(30):
         other = varied(one, random.Random(seed))
         assert other.says[0].value in other.text

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from agentcl.statements.tagging import BEGIN, INSIDE, OUTSIDE, SLOTS, TYPES, Pairs, Span, Stated
+from agentcl.statements.tagging import BEGIN, INSIDE, OUTSIDE, SLOTS, TYPES, Pairs, Span, Tagged
 
 FOLDER: Final = Path(__file__).parent / "sentences"
 _LOWER: Final = 0.15  # of the sentences are read without capitals, as many people type
@@ -22,7 +22,7 @@ class Labelled:
 
     before: str
     text: str
-    says: tuple[Stated, ...]
+    says: tuple[Tagged, ...]
 
 
 def load(files: Iterable[Path] | None = None) -> list[Labelled]:
@@ -35,7 +35,7 @@ def load(files: Iterable[Path] | None = None) -> list[Labelled]:
     for file in sorted(FOLDER.glob("*.jsonl")) if files is None else files:
         for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):
             held = json.loads(line)
-            says = tuple(Stated(**one) for one in held["says"])
+            says = tuple(Tagged(**one) for one in held["says"])
             for one in says:
                 both = f"{held['text']}\n{held['before']}"
                 is_there = (
@@ -62,7 +62,7 @@ def varied(one: Labelled, rng: random.Random) -> Labelled:
     if rng.random() >= _LOWER:
         return Labelled(before, one.text, one.says)
     says = tuple(
-        Stated(
+        Tagged(
             said.slot,
             said.value.lower(),
             said.who.lower(),

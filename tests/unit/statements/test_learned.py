@@ -8,7 +8,7 @@ import pytest
 from agentcl.retrieval.conditions import is_installed
 from agentcl.statements import LearnedDigester
 from agentcl.statements.reading import Assertion
-from agentcl.statements.tagging import OUTSIDE, Span, Stated, StatementTagger, spans_of
+from agentcl.statements.tagging import OUTSIDE, Span, StatementTagger, Tagged, spans_of
 from agentcl.store.conversations import Turn
 
 AT = datetime(2026, 3, 4, 12, tzinfo=UTC)  # a Wednesday
@@ -26,12 +26,12 @@ def turns(*said: str) -> list[Turn]:
 class Scripted(StatementTagger):
     """A tagger that says what it is told, and notes what it was given."""
 
-    def __init__(self, *says: Stated) -> None:
+    def __init__(self, *says: Tagged) -> None:
         self.says, self.given = says, list[tuple[str, str]]()
 
     def read(
         self, sentences: Sequence[tuple[str, str]], *, sure: float = 0.5
-    ) -> list[list[Stated]]:
+    ) -> list[list[Tagged]]:
         self.given += sentences
         return [
             [one for one in self.says if one.value in text and one.sure >= sure]
@@ -39,13 +39,13 @@ class Scripted(StatementTagger):
         ]
 
 
-def read(said: Sequence[Turn], *says: Stated, sure: float = 0.5) -> Sequence[Assertion]:
+def read(said: Sequence[Turn], *says: Tagged, sure: float = 0.5) -> Sequence[Assertion]:
     return LearnedDigester(Scripted(*says), sure=sure).digest(said, ()).said
 
 
 def test_what_the_model_reads_becomes_an_assertion_with_its_date_and_owner() -> None:
     said = turns("Our Corva died last Friday, my aunt drives it to the scrapyard.")
-    stated = Stated("possession", "Corva", "my aunt", "our thing", "last Friday", ended=True)
+    stated = Tagged("possession", "Corva", "my aunt", "our thing", "last Friday", ended=True)
     made = next(one for one in read(said, stated) if one.value == "Corva")
     assert (made.subject, made.attribute, made.value) == ("aunt", "thing", "Corva")
     assert (made.polarity, made.since, made.turns) == ("ended", "2026-02-27", (0,))
@@ -55,28 +55,28 @@ def test_a_slot_without_words_for_it_has_a_plain_name() -> None:
     said = turns("Zurvane starts at seven and Pollix at nine on QX-77.")
     made = read(
         said,
-        Stated("work_time", "seven"),
-        Stated("other", "Pollix"),
-        Stated("identifier", "QX-77"),
+        Tagged("work_time", "seven"),
+        Tagged("other", "Pollix"),
+        Tagged("identifier", "QX-77"),
     )
     assert [one.attribute for one in made] == ["work time", "fact", "number"]
 
 
 def test_what_rules_have_read_is_not_read_twice() -> None:
-    made = read(turns("I live in Tarvo."), Stated("home", "Tarvo"), Stated("likes", "Tarvo"))
+    made = read(turns("I live in Tarvo."), Tagged("home", "Tarvo"), Tagged("likes", "Tarvo"))
     assert [(one.attribute, one.value) for one in made] == [("home", "Tarvo")]
 
 
 def test_what_the_words_do_not_bear_out_is_left_out_and_counted() -> None:
-    digester = LearnedDigester(Scripted(Stated("home", "Tarvo", who="Grell")))
+    digester = LearnedDigester(Scripted(Tagged("home", "Tarvo", who="Grell")))
     found = digester.digest(turns("The trams of Tarvo are late."), ())
     assert (found.said, found.dropped) == ((), 1)
 
 
 def test_only_what_is_sure_enough_counts() -> None:
     said = turns("Tarvo again, as ever.")
-    assert not read(said, Stated("home", "Tarvo", sure=0.6), sure=0.7)
-    assert read(said, Stated("home", "Tarvo", sure=0.6), sure=0.5)[0].confidence == 0.6
+    assert not read(said, Tagged("home", "Tarvo", sure=0.6), sure=0.7)
+    assert read(said, Tagged("home", "Tarvo", sure=0.6), sure=0.5)[0].confidence == 0.6
 
 
 def test_a_sentence_is_read_behind_the_one_before_and_nothing_that_is_quoted_is_read() -> None:
