@@ -5,46 +5,29 @@ A tool raises our own errors; `agentcl.mcp.server` tells them to the model. Noth
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from agentcl.errors import InvalidInput, NotFound
 from agentcl.lessons import read_sentence
+from agentcl.memory.underway import Underway
 from agentcl.store.episodes import Episode, Guidance
 from agentcl.store.records import Document, Passage, Record
 from agentcl.text.escaping import quoted
 from agentcl.text.tokens import estimate_tokens
 
 if TYPE_CHECKING:
-    from agentcl.memory.episode import EpisodeRecorder
     from agentcl.memory.memory import Memory
-    from agentcl.store.checks import WriteScope
 
 Act = Literal["read", "write", "learn"]  # what a tool does with a memory
 BUDGET_TOKENS: Final = 1_000  # of an answer
 _LIMIT: Final = 8  # passages of a recall
 _LESSON_TOKENS: Final = 400
-_MOST_OPEN: Final = 200  # tasks under way of one scope; the oldest is then kept as interrupted
 _ROOM: Final = 4  # characters a token, by which a text is cut
 _NOTHING_HELD: Final = "Nothing is known of the user."
 _VERSIONS: Final = 10  # of a record's history that are told
 _FORM: Final = "write it as: When SITUATION, do ACTION. Or: When SITUATION, avoid ACTION."
-
-
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """A task under way. Its lock is held while its recorder works: that is not safe for threads."""
-
-    recorder: EpisodeRecorder
-    bound: WriteScope  # to the handle that began it
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def interrupt(self, reason: str) -> None:
-        with self.lock:
-            if not self.recorder.is_over:
-                self.recorder.interrupt(reason)
 
 
 class Tools:
@@ -59,15 +42,11 @@ class Tools:
     def __init__(self, memory: Memory | Callable[[Act], Memory], *, application: str = "") -> None:
         self._reach = memory if callable(memory) else lambda act: memory
         self._application = application
-        self._open: dict[str, _Task] = {}  # in the order in which they began
-        self._lock = threading.Lock()
+        self._underway = Underway(what="task", begun_by="start_task")
 
     def close(self) -> None:
         """Keep the tasks that are still under way as interrupted: nobody told how they ended."""
-        with self._lock:
-            left, self._open = [*self._open.values()], {}
-        for task in left:
-            task.interrupt("the server ended")
+        self._underway.close("the server ended")
 
     def remember(
         self,
@@ -107,9 +86,8 @@ class Tools:
         memory = self.handle("read", scope)
         lessons: tuple[str, ...] = ()
         if task:
-            under_way = self._under_way(self.handle("learn", scope), task)
-            with under_way.lock:
-                lessons = under_way.recorder.recall(query).lessons
+            with self._underway.at(task, self.handle("learn", scope).scope) as held:
+                lessons = held.recorder.recall(query).lessons
         spent = sum(map(estimate_tokens, lessons))
         found = memory.search(query, limit=limit)
         block = found.prompt(budget_tokens=max(0, budget_tokens - spent))
@@ -230,7 +208,7 @@ class Tools:
             budget_tokens=budget_tokens,
         )
         recalled = recorder.recall(situation or task)
-        self._keep(_Task(recorder, self._reach("learn").scope))
+        self._underway.keep(recorder, self._reach("learn").scope)
         answer: dict[str, Any] = {
             "task": recorder.id,
             "lessons": [quoted(line) for line in recalled.lessons],
@@ -264,12 +242,10 @@ class Tools:
             InvalidInput: if the score is none from 0 to 1, or the task has one already.
         """
         memory = self.handle("learn", scope)
-        try:
-            under_way = self._under_way(memory, task)
-        except NotFound:
-            episode = memory.episodes.score(task, score, judge="agent")
+        if self._underway.holds(task, memory.scope):
+            episode = self._finished(memory, task, score, steps, note)
         else:
-            episode = self._finished(under_way, score, steps, note)
+            episode = memory.episodes.score(task, score, judge="agent")
         credited = sum(one.is_shown for one in episode.exposures)
         answer: dict[str, Any] = {"task": task, "score": episode.score, "credited": credited}
         if lesson:
@@ -277,17 +253,19 @@ class Tools:
         return answer
 
     def _finished(
-        self, task: _Task, score: float, steps: Sequence[Mapping[str, str]], note: str
+        self,
+        memory: Memory,
+        task: str,
+        score: float,
+        steps: Sequence[Mapping[str, str]],
+        note: str,
     ) -> Episode:
-        with task.lock:
+        with self._underway.at(task, memory.scope) as held:
             for step in steps:
-                task.recorder.step(
+                held.recorder.step(
                     step.get("seen", ""), step.get("action", ""), step.get("outcome", "")
                 )
-            episode = task.recorder.finish(score, end=note, judge="agent")
-        with self._lock:
-            self._open.pop(episode.id, None)
-        return episode
+            return held.recorder.finish(score, end=note, judge="agent")
 
     def _learned(self, memory: Memory, sentence: str, episode: Episode) -> dict[str, str]:
         """Note what an episode taught; a sentence that is not admitted costs the report nothing."""
@@ -323,27 +301,6 @@ class Tools:
         memory = self._reach(act)
         named = {name: value for name, value in (scope or {}).items() if value}
         return memory.scoped(**named) if named else memory
-
-    def _keep(self, task: _Task) -> None:
-        """Note a task under way; who has too many of them loses his oldest, and nobody else's."""
-        with self._lock:
-            self._open[task.recorder.id] = task
-            own = [id for id, one in self._open.items() if one.bound == task.bound]
-            left = [self._open.pop(id) for id in own[:-_MOST_OPEN]]
-        for one in left:
-            one.interrupt("too many tasks were open")
-
-    def _under_way(self, memory: Memory, task: str) -> _Task:
-        """Return a task that was begun here, in the scope that a memory is bound to. Raises NotFound."""
-        with self._lock:
-            found = self._open.get(task)
-        if found is None or any(
-            getattr(found.recorder.scope, name) != value for name, value in memory.scope.items()
-        ):
-            raise NotFound(
-                f"no task {task!r} is under way here; begin one with start_task, and name the id that it returns"
-            )
-        return found
 
     @staticmethod
     def _named(memory: Memory, name: str) -> Record:

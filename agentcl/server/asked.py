@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
-from agentcl.errors import InvalidInput, NotFound, needs
+from agentcl.errors import InvalidInput, needs
 from agentcl.server.access import Access
 from agentcl.server.parts import Parts
 from agentcl.server.resolving import check_encoder, resolved
@@ -63,16 +63,13 @@ class Asked:
         room = getattr(memory, verb.room) if verb.room else memory
         answer = getattr(room, verb.name)(*each, **given, **callbacks)
         if verb.key == "episodes.begin":
-            return Begun(self.parts.underway.keep(answer), answer.record)
+            return Begun(self.parts.underway.keep(answer, self.access.memory.scope), answer.record)
         return answer
 
     def _step(self, given: dict[str, Any]) -> object:
         """Go on with an episode under way: one that this key's scope has."""
         id = given.pop("id")
-        with self.parts.underway.at(id) as held:
-            own = held.recorder.scope
-            if any(getattr(own, name) != value for name, value in self.access.scope.items()):
-                raise NotFound(f"no episode {id!r} is under way here")
+        with self.parts.underway.at(id, self.access.memory.scope) as held:
             if self.verb.name == "why_not":
                 if held.recalled is None:
                     raise InvalidInput(
