@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from socket import AF_INET, AF_INET6, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, socket
+from socket import AF_INET, AF_INET6, IPPROTO_TCP, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, socket
 from typing import TYPE_CHECKING, Any
 
 from agentcl.errors import InvalidInput, needs
@@ -60,7 +60,9 @@ def serve(
 @contextmanager
 def _listening(settings: ServerSettings) -> Iterator[socket]:
     """Yield what listens; a port that is taken is told before anything is said to be served."""
-    listener = socket(AF_INET6 if ":" in settings.host else AF_INET, SOCK_STREAM)
+    family = AF_INET6 if ":" in settings.host else AF_INET
+    # Named, since asyncio turns off the delay of small packets only where it knows that they go by TCP.
+    listener = socket(family, SOCK_STREAM, IPPROTO_TCP)
     try:
         listener.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
         listener.bind((settings.host, settings.port))

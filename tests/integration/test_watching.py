@@ -124,7 +124,7 @@ def test_watchers_that_have_ended_are_told_nothing(memory: Memory) -> None:
     from contextlib import nullcontext
 
     seen: list[str] = []
-    end = watch(lambda act: seen.append(act.operation) or nullcontext())
+    end = watch(lambda act: nullcontext(seen.append(act.operation)))
     memory.add("x")
     end()
     end()
