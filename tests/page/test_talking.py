@@ -168,6 +168,7 @@ def test_a_key_is_asked_for_and_opens_its_own_user(
     page.get_by_text("This key opens nothing here.").wait_for()
     page.get_by_role("textbox", name="Key").fill(secret)
     page.get_by_role("button", name="Open").click()
+    page.get_by_role("dialog").wait_for(state="hidden")
     say(page, "Where do I live?")
     said(page, "I know:")
     assert page.evaluate("localStorage.length") <= 1
