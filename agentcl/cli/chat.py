@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _ALONE: Final = "me"
 _MOST_TOKENS: Final = 512  # of an answer
+_SYSTEM: Final = """\
+You talk with a person. The lines under Memory are what you know about this person; answer by the newest of them, in a \
+sentence or two."""
 _HELP: Final = """\
 /why       what the model was shown before its last answer
 /forget N  remove number N of that for good
@@ -112,7 +115,8 @@ class Talk:
             self._memory.context(asked, session=self._session) if self._has_memory else None
         )
         prompt = self._shown.into(asked) if self._shown else asked
-        messages = [Message(one["role"], one["content"]) for one in prompt]
+        said_before = [Message(one["role"], one["content"]) for one in prompt]
+        messages = [Message("system", _SYSTEM), *said_before]
         pieces = []
         for piece in self.model.stream(messages, sampling=Sampling(max_tokens=_MOST_TOKENS)):
             pieces.append(piece)

@@ -49,7 +49,7 @@ def endpoint_of(model: ChatModel, name: str) -> FastAPI:
         try:
             body = json.loads(await request.body())
             messages, sampling = _asked(body)
-        except (ValueError, TypeError, AttributeError, InvalidInput) as error:
+        except (ValueError, TypeError, LookupError, AttributeError, InvalidInput) as error:
             return _failed(InvalidInput(f"this request cannot be read: {error}"))
         if body.get("stream"):
             pieces = model.stream(messages, sampling=sampling)
@@ -77,7 +77,7 @@ def endpoint_of(model: ChatModel, name: str) -> FastAPI:
 
 
 def _asked(body: Mapping[str, Any]) -> tuple[list[Message], Sampling]:
-    """Return what a request asks. Raises ValueError, TypeError, AttributeError or InvalidInput if it is none."""
+    """Return what a request asks. Raises one of several errors if it is none."""
     messages = [
         Message(_ROLES.get(str(one.get("role")), "user"), _text(one.get("content")))
         for one in body["messages"]

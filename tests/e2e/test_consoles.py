@@ -121,6 +121,7 @@ def commands_about(odd: str, folder: Path, *, admitted: str = ODD) -> list[list[
         ["model", "serve", odd, "--python", f"/no/{odd}"],
         ["model", "get", odd], ["model", "list"], ["model", "path", odd], ["model", "remove", odd],
         ["mcp", "--port", odd], ["serve", "--port", odd], ["serve", "--upstream", odd],
+        ["chat", "--url", odd], ["chat", "--model", odd],
         ["key", "add", "--name", odd, "--user", odd], ["key", "list"], ["key", "remove", odd], ["trust", odd, "--yes"], ["guidance", "changes"],
         ["reembed", "--encoder", odd], ["delete", gone.id], ["delete", odd],
         ["forget", note.id, "--yes"], ["--help"], ["add", "--help"], ["nonsense", odd],

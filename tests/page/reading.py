@@ -37,10 +37,22 @@ def say(page: Any, words: str) -> None:
 
 
 def panel(page: Any, size: str) -> Any:
-    """Return what memory did for the last answer, opened where the screen is small."""
+    """Return what memory did for the last answer, opened where the screen is small, once it is all there."""
     if size == "phone":
         page.get_by_role("button", name=re.compile("shown")).last.click()
-    return page.get_by_role("complementary", name="What memory did")
+    shown = page.get_by_role("complementary", name="What memory did")
+    shown.locator(".cards[aria-busy=false]").wait_for()
+    return shown
+
+
+def opened_card(shown: Any, text: str) -> Any:
+    """Return the card of a memory, opened, also if it stands among the others of its block."""
+    others = shown.locator("details.others")
+    if others.count() and others.get_by_text(text).count():
+        others.locator("summary").first.click()
+    card = shown.locator("details.memory", has_text=text).last
+    card.locator("summary").click()
+    return card
 
 
 def said(page: Any, words: str) -> None:

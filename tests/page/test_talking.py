@@ -8,7 +8,7 @@ import pytest
 
 from agentcl import Memory, NotFound
 from agentcl.store import Turn
-from tests.page.reading import MODEL, Site, panel, said, say
+from tests.page.reading import MODEL, Site, opened_card, panel, said, say
 from tests.served import served
 
 FIRST = "I live in Gent. I'm allergic to nuts."
@@ -25,7 +25,7 @@ def test_an_answer_shows_what_was_put_before_the_model_and_what_was_kept(
     shown.get_by_text(re.compile(r"^\d+ tokens$")).wait_for()
     shown.get_by_text("2 turns kept").wait_for()
     shown.get_by_role("button", name="The user moved to Antwerp.").wait_for()
-    replaced = shown.locator("li", has_text="held before").filter(has=page.locator("s"))
+    replaced = shown.locator("li.minus")
     assert replaced.inner_text().startswith("The user moved to Leuven.")
     turns = site.memory.list(kind="turn", user="me")
     assert isinstance(turns[-2], Turn)
@@ -35,8 +35,7 @@ def test_an_answer_shows_what_was_put_before_the_model_and_what_was_kept(
 def test_a_memory_says_why_it_is_there(site: Site, opened: Callable[[str], Any], size: str) -> None:
     page = opened(site.url)
     say(page, "Who steers the evening boat?")
-    card = panel(page, size).locator("details", has_text="steered by Ilka Renn").last
-    card.locator("summary").click()
+    card = opened_card(panel(page, size), "steered by Ilka Renn")
     card.get_by_text(re.compile(r"words \d+ %")).wait_for()
     card.get_by_text("not rated yet").wait_for()
 
@@ -61,8 +60,7 @@ def test_what_is_forgotten_is_gone_and_a_receipt_says_so(
 ) -> None:
     page = opened(site.url)
     say(page, "What am I allergic to?")
-    card = panel(page, size).locator("details", has_text="The user is allergic to nuts.").last
-    card.locator("summary").click()
+    card = opened_card(panel(page, size), "The user is allergic to nuts.")
     card.get_by_role("button", name="Forget").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name="Forget for good").click()
@@ -78,8 +76,7 @@ def test_what_is_corrected_replaces_what_held(
 ) -> None:
     page = opened(site.url)
     say(page, "Where do I live?")
-    card = panel(page, size).locator("details", has_text="The user moved to Leuven.").last
-    card.locator("summary").click()
+    card = opened_card(panel(page, size), "The user moved to Leuven.")
     card.get_by_role("button", name="Correct").click()
     page.get_by_role("textbox", name="What holds now?").fill("Brugge")
     page.get_by_role("button", name="Save").click()
@@ -93,8 +90,7 @@ def test_what_is_pinned_stands_first_in_the_next_block(
 ) -> None:
     page = opened(site.url)
     say(page, "Who steers the evening boat?")
-    card = panel(page, size).locator("details", has_text="steered by Ilka Renn").last
-    card.locator("summary").click()
+    card = opened_card(panel(page, size), "steered by Ilka Renn")
     card.get_by_role("button", name="Pin").click()
     card.get_by_role("button", name="Pinned").wait_for()
     found = site.memory.context("Hello", user="me", session="another")
@@ -172,6 +168,7 @@ def test_a_key_is_asked_for_and_opens_its_own_user(
     page.get_by_text("This key opens nothing here.").wait_for()
     page.get_by_role("textbox", name="Key").fill(secret)
     page.get_by_role("button", name="Open").click()
+    page.get_by_role("dialog").wait_for(state="hidden")
     say(page, "Where do I live?")
     said(page, "I know:")
     assert page.evaluate("localStorage.length") <= 1

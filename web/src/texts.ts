@@ -35,6 +35,7 @@ export const t = {
     ask: "Say something",
     send: "Send",
     stop: "Stop",
+    system: "You talk with a person. The lines under Memory are what you know about this person; answer by the newest of them, in a sentence or two.",
     you: "You",
     model: "Model",
     with: "With memory",

@@ -31,6 +31,7 @@ export interface Exchange {
   warning: string;
   usage: { prompt: number; cached: number | null } | null;
   remembered: string[]; // ids of turns
+  isExplained: boolean; // it is known how each memory was found
 }
 
 export interface Side {
@@ -67,7 +68,7 @@ interface Told {
 const WAIT_S = 10; // for an exchange to be stored
 
 interface Message {
-  role: "user" | "assistant";
+  role: "system" | "user" | "assistant";
   content: string;
 }
 
@@ -114,7 +115,7 @@ class Talk {
     this.busy = true;
     this.stopper = new AbortController();
     await app.ready;
-    const asked: Message[] = [...before, { role: "user", content: question }];
+    const asked: Message[] = [{ role: "system", content: t.chat.system }, ...before, { role: "user", content: question }];
     const ids: string[] = [];
     for (const side of turn.sides) ids.push(await this.answer(side, asked, this.stopper.signal));
     this.busy = false;
@@ -176,11 +177,11 @@ class Talk {
       const raw = await read<Told>(`/v1/exchanges/${encodeURIComponent(id)}`, { wait: wait || undefined }, app.scope);
       const found = exchangeOf(raw, before ?? null);
       const isKnown = side.exchange !== null;
-      if (isKnown) found.shown = side.exchange!.shown;
+      if (isKnown) Object.assign(found, { shown: side.exchange!.shown, isExplained: side.exchange!.isExplained });
       side.exchange = found;
       if (isKnown) return;
       const shown = await explained(found.shown, question, raw.at);
-      side.exchange = { ...side.exchange, shown };
+      side.exchange = { ...side.exchange, shown, isExplained: true };
     } catch (error) {
       side.problem ||= told(error);
     }
@@ -243,6 +244,7 @@ function exchangeOf(raw: Told, before: Exchange | null): Exchange {
     warning: raw.warning,
     usage: raw.usage && { prompt: raw.usage.prompt_tokens ?? 0, cached: raw.usage.prompt_tokens_details?.cached_tokens ?? null },
     remembered: raw.remembered,
+    isExplained: false,
   };
 }
 
