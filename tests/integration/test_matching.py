@@ -94,7 +94,7 @@ def test_an_unknown_lesson_is_refused(by_words: Memory) -> None:
     [
         ("I want my money back for these shoes.", "a customer asks for a refund"),
         ("ld: error while linking: undefined symbol main", "the build fails at linking"),
-        ("Could you send my parcel to another address? We moved.",
+        ("Please deliver it to my new address instead.",
          "a customer wants to change the delivery address"),
         ("It is pitch black in here. You carry a lantern.", "the room is dark and you have a lamp"),
         ("Your search returned 0 results.", "the search finds no results"),
