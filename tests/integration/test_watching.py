@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -121,10 +122,13 @@ def test_a_memory_is_used_without_opentelemetry_being_imported(tmp_path: Path) -
 
 
 def test_watchers_that_have_ended_are_told_nothing(memory: Memory) -> None:
-    from contextlib import nullcontext
-
     seen: list[str] = []
-    end = watch(lambda act: nullcontext(seen.append(act.operation)))
+
+    def noting(act: Any) -> AbstractContextManager[None]:
+        seen.append(act.operation)
+        return nullcontext()
+
+    end = watch(noting)
     memory.add("x")
     end()
     end()
