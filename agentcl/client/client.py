@@ -158,6 +158,7 @@ class RemoteStore(Remote):
     stats = remote(Storage.stats)
     examine = remote(Storage.examine)
     passages = remote(Storage.passages)
+    page = remote(Storage.page)
     counters = remote(Storage.counters)
     reembed = remote(Storage.reembed)
     credit = remote(Storage.credit)
