@@ -33,15 +33,15 @@ if TYPE_CHECKING:
     from agentcl.memory.syncing import Synced
     from agentcl.memory.tidying import TidyReport
     from agentcl.memory.tracing import trace_memories
-    from agentcl.memory.watching import Act, watch
+    from agentcl.memory.watching import Deed, watch
 
 __all__ = [
     "UNCHANGED",
-    "Act",
     "AsyncEpisode",
     "AsyncMemory",
     "Context",
     "Conversations",
+    "Deed",
     "DigestReport",
     "Draft",
     "Edit",
@@ -115,5 +115,5 @@ if not TYPE_CHECKING:
         "syncing": "Synced",
         "tidying": "TidyReport",
         "tracing": "trace_memories",
-        "watching": "Act watch",
+        "watching": "Deed watch",
     })  # fmt: skip

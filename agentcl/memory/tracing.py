@@ -10,7 +10,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 from agentcl.errors import needs
-from agentcl.memory.watching import Act, watch
+from agentcl.memory.watching import Deed, watch
 
 if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
@@ -53,7 +53,7 @@ def trace_memories(
         contents = os.environ.get(_CONTENT, "").strip().lower() == "true"
 
     @contextmanager
-    def span(act: Act) -> Iterator[None]:
+    def span(act: Deed) -> Iterator[None]:
         with tracer.start_as_current_span(
             act.operation,
             kind=SpanKind.INTERNAL,

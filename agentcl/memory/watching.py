@@ -8,13 +8,24 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, Final, Literal, ParamSpec, TypeVar
+from pathlib import Path
+from typing import Any, Concatenate, Final, Literal, ParamSpec, Protocol, TypeVar
 
+from agentcl.store.checks import WriteScope
 from agentcl.store.records import SCOPE_FIELDS
 
-if TYPE_CHECKING:
-    from agentcl.memory.memory import Memory
 
+class _Held(Protocol):
+    """What is asked of a memory."""
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def scope(self) -> WriteScope: ...
+
+
+M = TypeVar("M", bound=_Held)
 P = ParamSpec("P")
 T = TypeVar("T")
 # As OpenTelemetry's conventions for memories name them.
@@ -24,7 +35,7 @@ Told = Callable[[Any, Sequence[Any], Mapping[str, Any]], Sequence[tuple[str, str
 
 
 @dataclass(slots=True)
-class Act:
+class Deed:
     """Something that is done with a memory, and what came of it once it is done.
 
     Attributes:
@@ -42,7 +53,7 @@ class Act:
     records: Sequence[tuple[str, str]] = ()
 
 
-Watcher = Callable[[Act], AbstractContextManager[object]]
+Watcher = Callable[[Deed], AbstractContextManager[object]]
 _watchers: Final[list[Watcher]] = []
 
 
@@ -67,12 +78,12 @@ def watch(watcher: Watcher) -> Callable[[], None]:
 
 def watched(
     operation: Operation, told: Told
-) -> Callable[[Callable[Concatenate[Memory, P], T]], Callable[Concatenate[Memory, P], T]]:
+) -> Callable[[Callable[Concatenate[M, P], T]], Callable[Concatenate[M, P], T]]:
     """Return a decorator that lets watchers stand around a verb."""
 
-    def decorate(verb: Callable[Concatenate[Memory, P], T]) -> Callable[Concatenate[Memory, P], T]:
+    def decorate(verb: Callable[Concatenate[M, P], T]) -> Callable[Concatenate[M, P], T]:
         @wraps(verb)
-        def call(memory: Memory, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        def call(memory: M, /, *args: P.args, **kwargs: P.kwargs) -> T:
             if not _watchers:
                 return verb(memory, *args, **kwargs)
             act = _act(operation, memory, args, kwargs)
@@ -121,14 +132,14 @@ def of_receipt(result: Any, *asked: object) -> Sequence[tuple[str, str]]:  # noq
 
 
 def _act(
-    operation: Operation, memory: Memory, args: Sequence[Any], kwargs: Mapping[str, Any]
-) -> Act:
+    operation: Operation, memory: _Held, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> Deed:
     named = {name: kwargs[name] for name in SCOPE_FIELDS if isinstance(kwargs.get(name), str)}
     if operation == "create_memory" and kwargs.get("uri"):
         operation = "upsert_memory"  # a text with this uri may be there already
     asked = kwargs.get("query", args[0] if args else "") if operation == "search_memory" else ""
     path = os.path.realpath(memory.path)
-    return Act(
+    return Deed(
         operation,
         hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:16],
         {**memory.scope, **named},  # type: ignore[dict-item]  # its fields are texts

@@ -18,7 +18,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
-from agentcl.memory.watching import Act, watch
+from agentcl.memory.watching import Deed, watch
 from agentcl.text.homes import config_folder
 from agentcl.text.saving import create, make_folder
 
@@ -77,9 +77,9 @@ def _place(traceback: Any) -> str:  # noqa: ANN401  # of an exception
     return f"{traceback.tb_frame.f_globals.get('__name__', '')}:{traceback.tb_lineno}"
 
 
-def _told(salt: bytes) -> Callable[[Act], Any]:
+def _told(salt: bytes) -> Callable[[Deed], Any]:
     @contextmanager
-    def around(act: Act) -> Iterator[None]:
+    def around(act: Deed) -> Iterator[None]:
         began, fields = time.perf_counter(), dict[str, Any]()
         try:
             yield

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from agentcl import InvalidInput, Memory, MissingExtra, NotFound
-from agentcl.memory import trace_memories, watch
+from agentcl.memory import Deed, trace_memories, watch
 
 SECRET = "The harbour code is 4711."
 
@@ -124,11 +124,11 @@ def test_a_memory_is_used_without_opentelemetry_being_imported(tmp_path: Path) -
 def test_watchers_that_have_ended_are_told_nothing(memory: Memory) -> None:
     seen: list[str] = []
 
-    def noting(act: Any) -> AbstractContextManager[None]:
+    def see(act: Deed) -> AbstractContextManager[None]:
         seen.append(act.operation)
         return nullcontext()
 
-    end = watch(noting)
+    end = watch(see)
     memory.add("x")
     end()
     end()
