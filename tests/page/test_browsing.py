@@ -31,6 +31,7 @@ def test_a_statement_shows_what_held_before_and_who_says_so(
 ) -> None:
     page = opened(f"{site.url}/#/memory/statements")
     page.get_by_role("link", name=re.compile("moved to Leuven")).click()
+    page.locator(".history").get_by_text("Gent").wait_for()
     history = page.locator(".history").inner_text()
     assert history.index("Leuven") < history.index("Gent")
     assert "until 29 Mar 2025" in history
@@ -42,6 +43,7 @@ def test_the_time_slider_shows_what_held_then(
 ) -> None:
     page = opened(f"{site.url}/#/memory/documents")
     page.get_by_role("link", name=re.compile("Ferry")).wait_for()
+    page.locator("input[type=range]:enabled").wait_for()
     slider = page.get_by_label("Show the memory as it was on")
     slider.focus()
     slider.press("Home")
