@@ -88,7 +88,7 @@ def opened(chromium: Any, size: str) -> Iterator[Callable[[str], Any]]:
     faults: list[str] = []
     width, height = SIZES[size]
     context = chromium.new_context(viewport={"width": width, "height": height})
-    context.set_default_timeout(25_000)
+    context.set_default_timeout(60_000)
 
     def open_(url: str) -> Any:
         page = context.new_page()
