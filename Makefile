@@ -45,7 +45,7 @@ test-domains: .venv/domains/.done
 
 # The page in a real Chromium, which has to be installed; else its tests are skipped.
 test-page: .venv/.full
-	test -d web/node_modules || (cd web && npm ci --silent)
+	test -d web/node_modules || (cd web && npm install --silent)
 	$(BIN)/python -m pytest tests/page
 
 check: .venv/.full
@@ -59,7 +59,7 @@ docs: .venv/.docs
 
 # The page of the server, from web/ into the package.
 web:
-	cd web && npm ci --silent && npm run check && npm run build
+	cd web && npm install --silent && npm run check && npm run build
 
 # The real models of the benchmarks, into the cache of `agentcl model`.
 model: .venv/.full

@@ -96,7 +96,7 @@ def test_axe_finds_no_serious_fault(
     site: Site, opened: Callable[[str], Any], size: str, place: str, theme: str
 ) -> None:
     if not AXE.exists():
-        pytest.skip("axe-core is not installed: npm ci in web/")
+        pytest.skip("axe-core is not installed: npm install in web/")
     page = opened("about:blank")
     page.emulate_media(color_scheme=theme, reduced_motion="reduce")
     page.goto(f"{site.url}/{place}")
