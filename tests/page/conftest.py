@@ -106,5 +106,7 @@ def opened(chromium: Any, size: str) -> Iterator[Callable[[str], Any]]:
 
 
 def is_fault(said: Any) -> bool:
-    # Chromium writes down a status, e.g. that a key is missing; the page tells it to its reader.
-    return said.type == "error" and not said.text.startswith("Failed to load resource")
+    # Chromium writes down a status, e.g. that a key is missing, which the page tells to its reader; and a script that
+    # is refused, which one test puts there itself.
+    is_told = said.text.startswith("Failed to load resource") or "data:text/javascript" in said.text
+    return said.type == "error" and not is_told
