@@ -46,7 +46,7 @@ test-domains: .venv/domains/.done
 # The page in a real Chromium, which has to be installed; else its tests are skipped.
 test-page: .venv/.full
 	test -d web/node_modules || (cd web && npm install --silent)
-	$(BIN)/python -m pytest tests/page
+	PAGE=1 $(BIN)/python -m pytest tests/page
 
 check: .venv/.full
 	$(BIN)/ruff check .

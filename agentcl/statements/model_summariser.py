@@ -26,9 +26,8 @@ _MOST_TOKENS: Final = 300  # of an answer
 _ANSWER_SHARE: Final = 0.5  # tokens of an answer for each of what is told
 _MOST_SENTENCES: Final = 5
 _LINE: Final = 400  # characters of a line that are shown
-_SENTENCE: Final = re.compile(
-    r"\W*(?P<text>\w[^\n]*?[^\s\[])\s*\[(?P<of>\d{1,4}(?:\s*[,;]\s*\d{1,4})*)\]\W*$"
-)
+_OF: Final = re.compile(r"(?P<of>\d{1,4}(?:\s{0,3}[,;]\s{0,3}\d{1,4}){0,50})\]\W*$")
+_BEGINNING: Final = re.compile(r"\W+")  # a bullet is no part of a sentence
 
 
 def ask_summary(lines: Sequence[str], about: str) -> Prompt:
@@ -74,7 +73,9 @@ class ModelSummariser:
 
 def _sentences(text: str, prompt: str) -> Iterator[Gist]:
     for line in text.split("\n"):
-        if found := _SENTENCE.match(line.strip()):
-            said = " ".join(unescape(found["text"], seen_in=prompt).split())
+        told, _, sources = line.rpartition("[")
+        begun = _BEGINNING.match(told)
+        said = told[begun.end() if begun else 0 :]
+        if said.strip() and (found := _OF.match(sources)):
             of = tuple(int(one) - 1 for one in re.findall(r"\d+", found["of"]))
-            yield Gist(said, of)
+            yield Gist(" ".join(unescape(said, seen_in=prompt).split()), of)

@@ -179,6 +179,9 @@ class ReadScope(TypedDict, total=False):
 
 
 # What other libraries call the fields of a scope, and what reads take beside them.
+_WATCHING: Final = (
+    "agentcl.memory.watching"  # whose wrappers take any keyword, for the verbs behind them
+)
 _SYNONYMS: Final = {
     "user_id": "user",
     "agent_id": "agent",
@@ -218,7 +221,8 @@ def _keywords_of_verb() -> tuple[str, ...]:
     while frame is not None:
         code = frame.f_code
         names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        is_ours = str(frame.f_globals.get("__name__")).startswith("agentcl.")
+        module = str(frame.f_globals.get("__name__"))
+        is_ours = module.startswith("agentcl.") and module != _WATCHING
         if is_ours and code.co_flags & inspect.CO_VARKEYWORDS:
             found = names  # the outermost one is what somebody called
         frame = frame.f_back

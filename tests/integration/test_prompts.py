@@ -272,7 +272,10 @@ def test_every_message_to_a_model_holds_a_prompt_or_words_of_our_own() -> None:
         if not (isinstance(call.args[1], ast.Name) and call.args[1].id.isupper())
     }
     # Where a conversation begins, and where it goes on: with the model's own words, and a prompt.
-    assert saying == {"agentcl.models.base", "agentcl.models.structured", "agentcl.models.calling"}
+    asking = {"agentcl.models.base", "agentcl.models.structured", "agentcl.models.calling"}
+    # Where the words are those of who talks: in a chat, and of who asks a model as a server.
+    handing_on = {"agentcl.cli.chat", "agentcl.server.endpoint"}
+    assert saying == asking | handing_on
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The page in a real Chromium, in front of a real server whose model says what it is told to say."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,9 @@ from agentcl.statements import RuleDigester
 from tests.page.reading import MODEL, SIZES, Site, answer
 from tests.served import served
 
+# They take minutes, and a browser may be too slow for them where others are at work: `make test-page` runs them.
+if not os.environ.get("PAGE"):
+    collect_ignore_glob = ["test_*.py"]
 sync_api = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
