@@ -24,15 +24,24 @@ with needs("the server", "serve"):
 
 _METHODS: Final = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 _OWN: Final = ("memory", "exchanges")  # what stands under /v1 and is ours
+_MODELS: Final = ("/v1/chat/completions", "/v1/responses", "/v1/models")
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     200: {"description": "The model's answer, as it came"},
     502: {"description": "The model gives no answer"},
 }
 
 
+def _nobody() -> None:
+    raise Refused(
+        404, "no model stands behind this server: start it with --upstream http://HOST:PORT/v1"
+    )
+
+
 def add_to(app: FastAPI, parts: Parts) -> None:
     """Add what a client of a language model asks, if there is an upstream."""
     if not parts.settings.upstream:
+        for path in _MODELS:
+            app.add_api_route(path, _nobody, methods=["GET", "POST"], include_in_schema=False)
         return
     upstream = Upstream(parts.settings)
     exchanges = Exchanges()

@@ -186,3 +186,11 @@ def test_what_is_not_there_is_a_problem_too(memory: Memory) -> None:
     assert (wrong.status_code, wrong.json()["title"]) == (405, "MethodNotAllowed")
     assert missing.json()["request"] == missing.headers["x-request-id"]
     assert missing.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("path", ["chat/completions", "responses"])
+def test_a_server_without_a_model_says_what_it_lacks(memory: Memory, path: str) -> None:
+    with served(memory) as address:
+        answer = httpx.post(f"{address}/v1/{path}", json={"model": "m", "messages": []})
+    assert answer.status_code == 404
+    assert "--upstream" in answer.json()["detail"]
