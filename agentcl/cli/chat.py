@@ -25,6 +25,11 @@ _MOST_TOKENS: Final = 512  # of an answer
 _SYSTEM: Final = """\
 You talk with a person. The lines under Memory are what you know about this person; answer by the newest of them, in a \
 sentence or two."""
+# A small model reads it right only when it is told whom "the user" means.
+_TALK: Final = (
+    'You talk with a user whom you know. Lines in brackets after "Memory" say what is true of the user now; "the user" is '
+    'the person you talk to. Answer from them in a short sentence, and say "you" to the user.'
+)
 _HELP: Final = """\
 /why       what the model was shown before its last answer
 /forget N  remove number N of that for good
@@ -85,7 +90,7 @@ class Talk:
         self._session = session
         self.is_over = False
         self._memory = memory
-        self._messages: list[dict[str, Any]] = []
+        self._messages: list[dict[str, Any]] = [{"role": "system", "content": _TALK}]
         self._shown: Context | None = None
         self._has_memory = True
 

@@ -35,7 +35,8 @@ export const t = {
     ask: "Say something",
     send: "Send",
     stop: "Stop",
-    system: "You talk with a person. The lines under Memory are what you know about this person; answer by the newest of them, in a sentence or two.",
+    system:
+      'You talk with a user whom you know. Lines in brackets after "Memory" say what is true of the user now; "the user" is the person you talk to. Answer from them in a sentence or two, and say "you" to the user.',
     you: "You",
     model: "Model",
     with: "With memory",
