@@ -103,6 +103,8 @@ class Trust:
         """Note that a shared lesson was drawn from what a user learned by himself."""
         self._drawn.setdefault(shared, {})[own] = user
         self._shared.setdefault(own, []).append(shared)
+        for known in [one for one in self._votes if one[0] == shared]:
+            del self._votes[known]
 
     def change(self, world: str, *, by: Line = NOBODY) -> None:
         """Lower what was tested in a world before now: its rules seem to have changed, for `by`."""

@@ -242,3 +242,12 @@ def test_a_kept_state_knows_who_learned_a_shared_lesson_by_himself() -> None:
     assert kept.trust.votes("shared", "north", sight) == (2, 1)
     of_bob = Sight(frozenset({"", "bob"}), None)
     assert state.trust.votes("shared", "north", of_bob) == (1, 1)  # his own is no other's
+
+
+def test_who_learned_it_is_counted_though_votes_were_asked_for_before_he_was_known() -> None:
+    trust, sight = Trust(), Sight(frozenset({"", "ada"}), None)
+    trust.test("shared", "", "experience:do", is_confirmed=False, by="mallory\n")
+    assert trust.votes("shared", "", sight) == (0, 1)
+    trust.born("own", "")
+    trust.draw("shared", "own", "bob")
+    assert trust.votes("shared", "", sight) == (1, 1)
