@@ -6,13 +6,20 @@ holds beyond its episode is for evidence to say, as with any other teacher.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from agentcl.agents.clauses import (
+    a,
+    after_lead,
+    clauses,
+    kind_of,
+    mention_of,
+    sentences,
+    with_kinds,
+)
 from agentcl.agents.teacher import Distilled, Edited, Editor
 from agentcl.agents.transcript import Transcript
 from agentcl.guidance.admission import names_of, refusal
@@ -27,8 +34,6 @@ _SUCCESS: Final = 1.0  # the score from which the goal was reached, where nobody
 _PLAIN: Final = 2  # words of an action in which a name is "it"
 _TELLING: Final = 3  # words of a sentence that says how things are now, beside names; "Done." leaves them as they were
 _WORDS: Final = 20  # of a situation; a longer one is that of this episode alone
-_SENTENCE: Final = re.compile(r"(?<=[.!?])\s+|\n+")
-_ARTICLE: Final = r"(?:the|a|an|this|that|your|my)"
 
 
 class OutcomeTeacher:
@@ -171,7 +176,7 @@ def _steps(transcript: Transcript) -> list[_Step]:
 
 def _is_telling(outcome: str, names: Collection[str]) -> bool:
     """Return whether a sentence says how one of the things is now. A field of a form, such as "host: Orvo", does not."""
-    for sentence in _sentences(outcome):
+    for sentence in sentences(outcome):
         about = sum(_is_in(name, sentence) for name in names)
         if len(sentence.split()) - about >= _TELLING and (about or not names):
             return True
@@ -198,7 +203,7 @@ class _Writer:
     def __init__(self, transcript: Transcript) -> None:
         texts = [transcript.goal, transcript.first]
         texts += [text for step in transcript.steps for text in step]
-        self._kinds = {name: _kind_of(name, texts) for name in _names(transcript)}
+        self._kinds = {name: kind_of(name, texts) for name in _names(transcript)}
 
     def lesson(self, step: _Step, claim: Claim) -> Iterator[Lesson]:
         """Yield the lesson of a step, if its situation can be said in a clause."""
@@ -217,37 +222,25 @@ class _Writer:
         is_plain = len(found) == 1 and len(action.split()) == _PLAIN and article == "the"
         for name in found:
             kind = self._kinds[name]
-            said = "it" if is_plain else _a(kind) if article == "a" else f"the {kind}"
-            action = _named(kind, name).sub(said, action)
+            said = "it" if is_plain else a(kind) if article == "a" else f"the {kind}"
+            action = mention_of(name, kind).sub(said, action)
         return action.strip().rstrip(".")
 
     def _situation(self, seen: str, action: str) -> str:
-        """Return the sentence that an action is about, as a clause; empty if none is short enough."""
+        """Return the clause that an action is about; empty if none is short enough."""
         words = set(folded(action).split())
-        short = [one for one in _sentences(seen) if len(one.split()) <= _WORDS]
-        if not short:
+        acted = [name for name in self._kinds if _is_in(name, action)]
+        short = [one for one in clauses(seen) if len(one.split()) <= _WORDS]
+        about = [one for one in short if any(_is_in(name, one) for name in acted)] or short
+        if not about:
             return ""
         # Of those that speak of the action alike, the longest says most: "Host: Orvo" says nothing.
-        clause = max(short, key=lambda one: (len(words & set(folded(one).split())), len(one)))
-        for name, kind in self._kinds.items():
-            clause = _named(kind, name).sub(_a(kind), clause) if kind else clause
-        clause = clause.rstrip(".!? ")
+        clause = max(about, key=lambda one: (len(words & set(folded(one).split())), len(one)))
+        for name in acted:
+            if found := mention_of(name, self._kinds[name]).search(clause):
+                clause = after_lead(clause, found)
+        clause = with_kinds(clause, self._kinds)
         return clause[:1].lower() + clause[1:] if clause.partition(" ")[0].istitle() else clause
-
-
-def _sentences(text: str) -> list[str]:
-    """Return the sentences and lines of a text; of a JSON object, those of its texts."""
-    if text.lstrip().startswith("{"):
-        with suppress(ValueError, RecursionError):
-            text = "\n".join(said for said in json.loads(text).values() if isinstance(said, str))
-    return [one.strip() for one in _SENTENCE.split(text) if one.strip()]
-
-
-def _kind_of(name: str, texts: Sequence[str]) -> str:
-    """Return the one word before a name wherever an article leads it: of "the queue Orvo", "queue"."""
-    led = re.compile(rf"\b{_ARTICLE}\s+(\w+)\s+#?{re.escape(name)}\b", re.IGNORECASE)
-    kinds = {found.lower() for text in texts for found in led.findall(text)}
-    return kinds.pop() if len(kinds) == 1 else ""
 
 
 def _is_in(name: str, text: str) -> bool:
@@ -255,17 +248,4 @@ def _is_in(name: str, text: str) -> bool:
 
 
 def _mentions(kind: str, name: str, text: str) -> bool:
-    return bool(kind) and _named(kind, name).search(text) is not None
-
-
-def _named(kind: str, name: str) -> re.Pattern[str]:
-    """Return what finds a name with or without its kind before it; a number alone is nobody's name."""
-    optional = "" if name.isdigit() else "?"
-    return re.compile(
-        rf"(?:\b(?:{_ARTICLE}\s+)?{re.escape(kind)}\s+){optional}#?\b{re.escape(name)}\b",
-        re.IGNORECASE,
-    )
-
-
-def _a(kind: str) -> str:
-    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
+    return bool(kind) and mention_of(name, kind).search(text) is not None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -172,7 +172,16 @@ def _offers(
         if probability > 0:
             found.append(Offer(guidance, held.number, belief, probability, gain, tokens))
     found.sort(key=lambda offer: (-offer.gain / offer.tokens, offer.number))
-    return found
+    return list(_telling_first(found))
+
+
+def _telling_first(offers: Iterable[Offer]) -> Iterator[Offer]:
+    """Yield the lessons on one situation together, at the place of the best: what to do before what not to do."""
+    situations: dict[tuple[str, ...], list[Offer]] = {}
+    for offer in offers:
+        situations.setdefault(tuple(content(offer.guidance.when)), []).append(offer)
+    for alike in situations.values():
+        yield from sorted(alike, key=lambda offer: offer.guidance.claim in AGAINST)
 
 
 def _standing(state: GuidanceState, place: Place, id: str, count_tokens: TokenCounter) -> Offer:

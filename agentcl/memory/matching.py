@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Final
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from agentcl.errors import EncoderUnavailable
-from agentcl.guidance.decision import background, decide, threshold
+from agentcl.guidance.decision import background, before_reading, decide, threshold
 from agentcl.guidance.features import features, is_stated, sentences
 from agentcl.memory.opened import Opened
 from agentcl.retrieval.conditions import (
@@ -36,8 +36,10 @@ if TYPE_CHECKING:
     from agentcl.store.records import ScopeView
 
 logger = logging.getLogger(__name__)
-_CANDIDATES: Final = 16  # lessons that are read for one situation
+_CANDIDATES: Final = 16  # conditions that are read for one situation
 _MOST_BY_WORDS: Final = 8  # of them by their words; thousands may share one condition
+_MOST_OF_ONE: Final = 4  # lessons with the same condition, on average
+_MOST_ALIKE: Final = 3  # lessons of experience that only may speak of it, in one situation
 _KEPT: Final = 4_000  # conditions as they were read alone; 20 KB each
 
 
@@ -109,10 +111,11 @@ class Matcher:
             or is_stated(made.when, situation)
         }
         ids, chances = self._chances(state, situation, place, by_words)
-        least = threshold()
-        found = {id: chance for id, chance in zip(ids, chances, strict=True) if chance >= least}
-        order = sorted(zip(ids, chances, strict=True), key=lambda one: -one[1])
-        return Matches(found | held, dict(order))
+        order = dict(sorted(zip(ids, chances, strict=True), key=lambda one: -one[1]))
+        found = {id: chance for id, chance in order.items() if chance >= threshold()}
+        sure = sum(state.lessons[id].guidance.claim == "do" for id in found)
+        found |= dict(islice(_alike(state, order), max(0, _MOST_ALIKE - sure)))
+        return Matches(found | held, order)
 
     def is_by_meaning(self) -> bool:
         """Return whether lessons are matched by more than their words."""
@@ -134,11 +137,10 @@ class Matcher:
         seen = np.stack([text.vector, *(part.vector for part in parts)])
         likely = chain(islice(by_words, _MOST_BY_WORDS), self._by_likeness(state, situation, seen))
         offered = (id for id in likely if place.is_offered(state.lessons[id]))
-        ids = list(dict.fromkeys(islice(offered, _CANDIDATES)))
-        if not ids:  # the encoder is out of reach
+        conditions_of = _by_condition(state, offered)
+        if not conditions_of:  # the encoder is out of reach
             return [], []
-        whens = [state.lessons[id].guidance.when for id in ids]
-        whens += background()[: max(0, _CANDIDATES - len(whens))]
+        whens = [*conditions_of, *background()[: max(0, _CANDIDATES - len(conditions_of))]]
         conditions = self._alone(reader, whens)
         cosines = np.stack([one.vector for one in conditions]) @ seen.T
         best = cosines[:, 1:].max(1)
@@ -150,7 +152,9 @@ class Matcher:
             parts=cosines[:, 1:],
             read=np.asarray(reader.together(pairs), np.float32),
         )
-        return ids, decide(numbers)[: len(ids)]
+        read = dict(zip(conditions_of, decide(numbers), strict=False))
+        chances = {id: read[when] for when, ids in conditions_of.items() for id in ids}
+        return [*chances], [*chances.values()]
 
     def forget(self) -> None:
         """Drop what is kept of lessons."""
@@ -206,6 +210,29 @@ class Matcher:
                 matrix = matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
                 held = self._matrices[state.tenant] = signature, ids, matrix
             return held[1], held[2]
+
+
+def _by_condition(state: GuidanceState, ids: Iterable[str]) -> dict[str, dict[str, None]]:
+    """Return the first conditions of lessons, each with those that have it."""
+    found: dict[str, dict[str, None]] = {}
+    for id in islice(ids, _CANDIDATES * _MOST_OF_ONE):
+        when = state.lessons[id].guidance.when
+        if when in found or len(found) < _CANDIDATES:
+            found.setdefault(when, {})[id] = None
+    return found
+
+
+def _alike(state: GuidanceState, read: Mapping[str, float]) -> Iterator[tuple[str, float]]:
+    """Yield lessons of experience that say what to do in a situation which may be like this one, likeliest first.
+
+    Such a lesson names the one situation that it was drawn from, and not all in which it holds. So it is tried wherever reading
+    made it likelier that it speaks of the situation, and outcomes tell what it is worth there.
+    """
+    for id, chance in read.items():
+        made = state.lessons[id].guidance
+        is_likelier = before_reading() < chance < threshold()
+        if is_likelier and made.claim == "do" and made.origin == "experience":
+            yield id, chance
 
 
 @dataclass(frozen=True, slots=True)
