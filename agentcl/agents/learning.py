@@ -8,11 +8,11 @@ learn_from(memory, teacher, episode.record)
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from agentcl.agents.teacher import Distiller, Judgement
+from agentcl.agents.teacher import Distilled, Distiller, Judgement
 from agentcl.agents.transcript import ANSWERED, Transcript
 from agentcl.guidance.admission import names_of
 from agentcl.store.checks import named_scope
@@ -27,6 +27,25 @@ class Judge(Protocol):
 
     def judge(self, transcript: Transcript) -> Judgement:
         """Return how well an episode went; no score where that is not sure."""
+        ...
+
+
+@runtime_checkable
+class Inducer(Protocol):
+    """Draws lessons from many episodes at once; `OutcomeTeacher` does."""
+
+    @property
+    def looks_back(self) -> int:
+        """How many earlier attempts it is given."""
+
+    def distil_among(
+        self,
+        transcript: Transcript,
+        earlier: Sequence[Transcript],
+        *,
+        contrast: Transcript | None = None,
+    ) -> Distilled:
+        """Return what an episode shows beside earlier attempts at the same kind of task in the same world."""
         ...
 
 
@@ -70,7 +89,11 @@ def learn_from(
     transcript = transcript_of(memory, episode)
     contrast = _contrast(memory, episode)
     other = None if contrast is None else transcript_of(memory, contrast)
-    distilled = teacher.distil(transcript, contrast=other)
+    if isinstance(teacher, Inducer):
+        earlier = _earlier(memory, episode, teacher.looks_back)
+        distilled = teacher.distil_among(transcript, earlier, contrast=other)
+    else:
+        distilled = teacher.distil(transcript, contrast=other)
     shown = (transcript,) if other is None else (transcript, other)
     memory.lessons.reflect(
         distilled.lessons,
@@ -109,6 +132,18 @@ def judge(memory: Memory, judging: Judge, episode: Episode) -> Episode:
         usage={"judge": judgement.usage},
         **named_scope(episode.scope),
     )
+
+
+def _earlier(memory: Memory, episode: Episode, most: int) -> list[Transcript]:
+    """Return the last attempts at the same kind of task in the same world, of those in the episode's view."""
+    scope = named_scope(episode.scope)
+    ids = memory.lessons.outlook(**scope).attempts(episode.cluster, episode.world, most=most + 1)
+    found = []
+    for id in ids:
+        one = memory.get(id, **scope) if id != episode.id else None
+        if isinstance(one, Episode):
+            found.append(transcript_of(memory, one))
+    return found
 
 
 def _contrast(memory: Memory, episode: Episode) -> Episode | None:

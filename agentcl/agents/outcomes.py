@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
 from typing import Final, Literal
 
 from agentcl.agents.clauses import (
@@ -20,6 +22,7 @@ from agentcl.agents.clauses import (
     sentences,
     with_kinds,
 )
+from agentcl.agents.induction import Trial, conditions, count, parts, with_clauses
 from agentcl.agents.teacher import Distilled, Edited, Editor
 from agentcl.agents.transcript import Transcript
 from agentcl.guidance.admission import names_of, refusal
@@ -43,6 +46,8 @@ class OutcomeTeacher:
       attempt, the one that showed what a later one was done about.
     - *needs*: what was done between an action that failed and the same action when it reached the goal, in one episode or
       against its contrast.
+    - *do*, of several clauses: what was seen wherever an action reached the goal, and nowhere that it failed, in all attempts
+      that `distil_among` is given (`agentcl.agents.induction`).
     - *avoid* and *useless*: actions after which things were worse, or nothing changed.
 
     Names of the episode become what they are names of: "The queue Orvo is slow" and "drain Orvo" give "When a queue is slow,
@@ -56,13 +61,33 @@ class OutcomeTeacher:
     def __init__(self, editor: Editor | None = None) -> None:
         self._editor = editor
 
+    looks_back: int = 64  # earlier attempts that `distil_among` is given
+
     def distil(self, transcript: Transcript, *, contrast: Transcript | None = None) -> Distilled:
         """Return what an episode shows, given another of its kind that went otherwise.
 
         Raises:
             ModelUnavailable: if the editor cannot be asked.
         """
-        told = [*_shown(transcript), *(_contrasted(transcript, contrast) if contrast else ())]
+        return self.distil_among(transcript, (), contrast=contrast)
+
+    def distil_among(
+        self,
+        transcript: Transcript,
+        earlier: Sequence[Transcript],
+        *,
+        contrast: Transcript | None = None,
+    ) -> Distilled:
+        """Return what an episode shows beside earlier attempts at the same kind of task in the same world.
+
+        Raises:
+            ModelUnavailable: if the editor cannot be asked.
+        """
+        told = [
+            *_induced(transcript, earlier),
+            *(one for one in _shown(transcript) if not _is_beaten(one, earlier)),
+            *(_contrasted(transcript, contrast) if contrast else ()),
+        ]
         lessons: dict[Lesson, None] = {}
         useless = 0
         for lesson in told:
@@ -122,6 +147,79 @@ def _shown(transcript: Transcript) -> Iterator[Lesson]:
     for step in reversed(steps):
         if step.came == "nothing" and step.action not in done:
             yield from write.lesson(step, "useless")
+
+
+def _induced(transcript: Transcript, earlier: Sequence[Transcript]) -> Iterator[Lesson]:
+    """Yield when the action that reached the goal does so, and when another one has to come before it, by all attempts."""
+    attempts = [*earlier, transcript]
+    trials = [*_trials(transcript)]
+    if not earlier or not trials or not trials[-1].is_reached:
+        return
+    others = [one for attempt in attempts for one in _trials(attempt)]
+    for told in islice(conditions(others, trials[-1]), 1):
+        yield Lesson(" and ".join(sorted(told)), "do", trials[-1].action)
+    last, before = trials[-1].action, _before_last(transcript)
+    if before:
+        led = [one for attempt in attempts if (one := _led(attempt, last, before.action))]
+        for told in islice(conditions(led, before), 1):
+            acting = _Writer(transcript).said(transcript.steps[-1][0], "a")
+            yield Lesson(f"you {with_clauses(acting, sorted(told))}", "needs", before.action)
+
+
+def _before_last(transcript: Transcript) -> Trial | None:
+    """Return what was done right before the action that reached the goal, if it changed something without telling anything."""
+    steps, write = _steps(transcript), _Writer(transcript)
+    if len(steps) < 2 or steps[-1].came != "goal" or steps[-2].came != "change":
+        return None
+    if _is_telling(transcript.steps[-2][1], _names(transcript)):
+        return None
+    return Trial(write.said(steps[-2].action), _known(transcript), is_reached=True)
+
+
+def _led(transcript: Transcript, last: str, before: str) -> Trial | None:
+    """Return whether an action led to another one that reached the goal; None if that other one did not reach it."""
+    trials = _trials(transcript)
+    if not trials or not trials[-1].is_reached or trials[-1].action != last:
+        return None
+    led = _before_last(transcript)
+    return Trial(before, _known(transcript), is_reached=led is not None and led.action == before)
+
+
+@lru_cache(maxsize=1_024)
+def _known(transcript: Transcript) -> tuple[str, ...]:
+    """Return what was known when an attempt was over."""
+    write, names = _Writer(transcript), _names(transcript)
+    told = [transcript.first]
+    told += [seen for _, seen in transcript.steps if _is_telling(seen, names)]
+    return tuple(dict.fromkeys(one for seen in told for one in write.known(seen, names)))
+
+
+def _is_beaten(lesson: Lesson, earlier: Sequence[Transcript]) -> bool:
+    """Return whether what a lesson says to do failed more often than not, earlier, where it says so."""
+    if lesson.claim != "do":
+        return False
+    others = [one for attempt in earlier for one in _trials(attempt)]
+    fared = count(others, lesson.what, [lesson.when])
+    return fared.failed > fared.reached + 1
+
+
+@lru_cache(maxsize=1_024)
+def _trials(transcript: Transcript) -> tuple[Trial, ...]:
+    """Return the actions of an attempt that could have reached its goal, with what was known before each."""
+    write, names = _Writer(transcript), _names(transcript)
+    known = write.known(transcript.first, names)
+    found: list[Trial] = []
+    steps = _steps(transcript)
+    worked = {step.action for step in steps if step.came == "goal"}
+    for step, (_, outcome) in zip(steps, transcript.steps, strict=True):
+        action = write.said(step.action)
+        # What failed and then reached the goal had come too early, and says nothing of what was known.
+        is_early = step.came != "goal" and step.action in worked
+        if step.came in ("goal", "harm", "nothing") and action and not is_early:
+            found.append(Trial(action, known, step.came == "goal"))
+        if step.came == "change" and _is_telling(outcome, names):
+            known = tuple(dict.fromkeys((*known, *write.known(outcome, names))))
+    return tuple(found)
 
 
 def _needed(steps: Sequence[_Step], write: _Writer) -> Iterator[Lesson]:
@@ -226,6 +324,12 @@ class _Writer:
             action = mention_of(name, kind).sub(said, action)
         return action.strip().rstrip(".")
 
+    def known(self, seen: str, names: Collection[str]) -> tuple[str, ...]:
+        """Return what is seen clause by clause, of things by their kind; what names a single one is left out."""
+        said = [with_kinds(one, self._kinds) for one in clauses(seen) if len(one.split()) <= _WORDS]
+        found = [part for one in said for part in parts(_uncapital(one))]
+        return tuple(one for one in found if not any(_is_in(name, one) for name in names))
+
     def _situation(self, seen: str, action: str) -> str:
         """Return the clause that an action is about; empty if none is short enough."""
         words = set(folded(action).split())
@@ -239,8 +343,11 @@ class _Writer:
         for name in acted:
             if found := mention_of(name, self._kinds[name]).search(clause):
                 clause = after_lead(clause, found)
-        clause = with_kinds(clause, self._kinds)
-        return clause[:1].lower() + clause[1:] if clause.partition(" ")[0].istitle() else clause
+        return _uncapital(with_kinds(clause, self._kinds))
+
+
+def _uncapital(clause: str) -> str:
+    return clause[:1].lower() + clause[1:] if clause.partition(" ")[0].istitle() else clause
 
 
 def _is_in(name: str, text: str) -> bool:

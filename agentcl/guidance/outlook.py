@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import get_args
 
 from agentcl.guidance.expectation import ExpectedScore
@@ -65,3 +66,7 @@ class Outlook:
     def last_attempt(self, cluster: str, world: str, *, is_success: bool) -> str | None:
         """Return the id of the last episode of a kind of task in a world that ended so; None if there is none."""
         return self._state.last_attempt(cluster, world, is_success=is_success, view=self._view)
+
+    def attempts(self, cluster: str, world: str, *, most: int) -> list[str]:
+        """Return the ids of the last scored episodes of a kind of task in a world, the newest first."""
+        return list(islice(self._state.attempts(cluster, world, self._view), most))

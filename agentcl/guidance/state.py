@@ -540,6 +540,20 @@ class GuidanceState:
         )
         return max(seen, default=(0, None))[1]
 
+    def attempts(self, cluster: str, world: str, view: ScopeView) -> Iterator[str]:
+        """Yield the ids of the episodes of a kind of task in a world that count, of those in view, the newest first."""
+        allowed = (view.user, view.agent, view.session)
+        for id in reversed(self._episodes):
+            one = self._episodes[id]
+            if (
+                one.scope is None
+                or not one.is_credited
+                or (one.cluster, one.world) != (cluster, world)
+            ):
+                continue
+            if all(some is None or of in some for of, some in zip(one.scope, allowed, strict=True)):
+                yield id
+
     def covering(self, text: str, view: ScopeView) -> dict[str, float]:
         """Return the lessons that speak of a situation and that a view may show, with how much they do."""
         words = words_of(text)

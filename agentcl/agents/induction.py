@@ -1,0 +1,113 @@
+"""In which situations an action reached the goal and in which it did not: conditions drawn from many episodes at once.
+
+An episode shows that an action worked, and not which of the things that were seen made it work. Beside the episodes in which
+the same action failed, what was seen in the good ones alone is told. This is rule induction by covering (Clark and Niblett 1989,
+"The CN2 Induction Algorithm"; Cohen 1995, "Fast Effective Rule Induction"), with clauses of the record as its tests and
+no more than two of them in one condition.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Final
+
+from agentcl.text.terms import terms
+
+_LEAST: Final = (
+    2  # episodes in which an action reached the goal, before anything is drawn from them
+)
+_SURE: Final = 0.7  # that it reaches the goal
+_MOST_CLAUSES: Final = 12  # of one situation
+_AND: Final = re.compile(r"\s+and\s+")
+# A verb that says how something is, without its subject: "pays by card", "was handed over".
+_SAYS: Final = re.compile(r"(?:is|was|are|were|has|have|had|does|did|cost|[a-z]{2,}[^s]s)\b")
+_THING: Final = re.compile(r"an? [\w-]+ ")
+_FEWEST: Final = 2  # words of a clause that says something
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """An action in an episode: what was known before it, and whether it reached the goal."""
+
+    action: str  # as a lesson says it
+    known: tuple[str, ...]  # clauses, as they were seen
+    is_reached: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """How often an action reached the goal where something was known, and how often not."""
+
+    reached: int
+    failed: int
+
+
+def parts(clause: str) -> list[str]:
+    """Return what a clause says one by one, each with its subject: of "Its owner is a member and pays by card", two."""
+    first, *others = _AND.split(clause)
+    said = _SAYS.search(first)
+    subject = first[: said.start()].strip() if said else ""
+    found = [first]
+    for other in others:
+        if _SAYS.match(other) and subject:
+            found.append(f"{subject} {other}")
+        else:
+            found[-1] += f" and {other}"
+    return [one for one in found if len(one.split()) >= _FEWEST]
+
+
+def count(trials: Iterable[Trial], action: str, known: Iterable[str]) -> Found:
+    """Return how an action fared where all of some clauses were known."""
+    needed = {_key(one) for one in known}
+    fared = [
+        one.is_reached
+        for one in trials
+        if one.action == action and needed <= {_key(said) for said in one.known}
+    ]
+    return Found(sum(fared), len(fared) - sum(fared))
+
+
+def conditions(trials: Sequence[Trial], trial: Trial) -> Iterator[tuple[str, ...]]:
+    """Yield the clauses of one successful trial under which its action reaches the goal, the surest first.
+
+    Nothing is drawn of an action that never failed, or that reached the goal only once. How sure is Laplace's estimate of the share
+    that reached it: (reached + 1) / (all + 2). A condition has to be surer than the action is without one, and a second clause
+    has to make it surer. Of conditions that are as sure, the shortest comes first.
+    """
+    alike = [one for one in trials if one.action == trial.action]
+    known = [({_key(said) for said in one.known}, one.is_reached) for one in alike]
+    reached = sum(one.is_reached for one in alike)
+    if reached < _LEAST or reached == len(alike):
+        return
+    said = list({_key(one): one for one in trial.known[:_MOST_CLAUSES]}.values())
+    found = []
+    for size in (1, 2):
+        for clauses in combinations(said, size):
+            keys = {_key(one) for one in clauses}
+            held = [is_reached for have, is_reached in known if keys <= have]
+            sure = (sum(held) + 1) / (len(held) + 2)
+            if sum(held) >= _LEAST and sure >= _SURE and sure > reached / len(alike):
+                found.append((-sure, size, clauses))
+    yield from (clauses for *_, clauses in sorted(found, key=lambda one: one[:2]))
+
+
+def with_clauses(action: str, clauses: Iterable[str]) -> str:
+    """Return an action with what is said of its thing: "refund an order" as "refund an order that is glassware"."""
+    joint = " that "
+    for clause in clauses:
+        thing = _THING.match(clause)
+        if clause.lower().startswith("its "):
+            action += f"{' whose ' if joint == ' that ' else ' and whose '}{clause[4:]}"
+        elif thing and action.endswith(thing[0].strip()):
+            action += f"{joint}{clause[thing.end() :]}"
+        else:
+            action += f" and {clause}"
+        joint = " and "
+    return action
+
+
+def _key(clause: str) -> str:
+    return " ".join(terms(clause))
