@@ -36,6 +36,7 @@ _MOST_USELESS: Final = 3  # of these, that only say what did not help
 _SUCCESS: Final = 1.0  # the score from which the goal was reached, where nobody said whether it was
 _PLAIN: Final = 2  # words of an action in which a name is "it"
 _TELLING: Final = 3  # words of a sentence that says how things are now, beside names; "Done." leaves them as they were
+_CODE: Final = re.compile(r"\b(?=\w*\d)(?=\w*[^\W\d_])\w{2,}\b")
 _WORDS: Final = 20  # of a situation; a longer one is that of this episode alone
 
 
@@ -301,7 +302,11 @@ class _Writer:
     def __init__(self, transcript: Transcript) -> None:
         texts = [transcript.goal, transcript.first]
         texts += [text for step in transcript.steps for text in step]
-        self._kinds = {name: kind_of(name, texts) for name in _names(transcript)}
+        named = _names(transcript)
+        # A code that nothing was done to names a single thing, too: "the order T939".
+        codes = {code for text in texts for code in _CODE.findall(text)} - named
+        self._kinds = {name: kind_of(name, texts) for name in sorted(named)}
+        self._kinds |= {code: kind for code in sorted(codes) if (kind := kind_of(code, texts))}
 
     def lesson(self, step: _Step, claim: Claim) -> Iterator[Lesson]:
         """Yield the lesson of a step, if its situation can be said in a clause."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from agentcl.guidance.relevance import COVERED
+from agentcl.guidance.relevance import COVERED, clauses_of
 from agentcl.guidance.same import content
 
 if TYPE_CHECKING:
@@ -45,7 +45,10 @@ def sentences(text: str) -> list[str]:
 
 
 def is_stated(when: str, text: str) -> bool:
-    """Return whether a sentence of a situation says a condition in its words, and hardly anything else."""
+    """Return whether sentences of a situation say each clause of a condition in its words, and hardly anything else."""
+    clauses = clauses_of(when)
+    if len(clauses) > 1:
+        return all(is_stated(one, text) for one in clauses)
     words = set(content(when))
     for sentence in sentences(text):
         said = set(content(sentence))

@@ -7,6 +7,7 @@ what is rare among few lessons is chance.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Self
@@ -14,6 +15,12 @@ from typing import Final, Self
 from agentcl.guidance.same import content
 
 COVERED: Final = 0.8  # of the words of a "when": both of two, four of five
+_AND: Final = re.compile(r",?\s+and\s+")
+
+
+def clauses_of(when: str) -> list[str]:
+    """Return what a "when" asks for one by one: of "an order is late and its customer is a member", two clauses."""
+    return [one for one in _AND.split(when) if content(one)]
 
 
 def words_of(situation: str) -> list[str]:
@@ -26,6 +33,7 @@ class Situations:
 
     def __init__(self) -> None:
         self._words: dict[str, frozenset[str]] = {}  # by lesson
+        self._clauses: dict[str, list[frozenset[str]]] = {}  # by lesson, of several clauses
         # Dictionaries for their order.
         self._lessons: dict[frozenset[str], dict[str, None]] = {}  # by their words
         self._situations: dict[str, dict[frozenset[str], None]] = {}  # by word
@@ -34,6 +42,8 @@ class Situations:
         """Note when a lesson applies. One without words of its own applies always."""
         self.remove(lesson)
         self._words[lesson] = words = frozenset(content(when))
+        if len(clauses := clauses_of(when)) > 1:
+            self._clauses[lesson] = [frozenset(content(one)) for one in clauses]
         held = self._lessons.setdefault(words, {})
         if not held:
             for word in words:
@@ -43,6 +53,7 @@ class Situations:
     def remove(self, lesson: str) -> None:
         """Forget a lesson, if it is known."""
         words = self._words.pop(lesson, None)
+        self._clauses.pop(lesson, None)
         if words is None:
             return
         held = self._lessons[words]
@@ -71,11 +82,17 @@ class Situations:
     def covering(self, situation: Sequence[str]) -> dict[str, float]:
         """Return the lessons that speak of a situation, given its words, with the share of their "when" that it has."""
         found: Counter[frozenset[str]] = Counter()
+        told = frozenset(situation)
         for word in situation:
             found.update(self._situations.get(word, {}).keys())
         covered: dict[str, float] = {}
         for words, count in found.items():
             share = count / len(words)
             if share >= COVERED:
-                covered |= dict.fromkeys(self._lessons[words], share)
+                covered |= {one: share for one in self._lessons[words] if self._is_whole(one, told)}
         return covered | dict.fromkeys(self._lessons.get(frozenset(), {}), 1.0)
+
+    def _is_whole(self, lesson: str, told: frozenset[str]) -> bool:
+        """Return whether a situation has each clause of a "when", and not only most of its words."""
+        parts = self._clauses.get(lesson, ())
+        return all(len(part & told) >= COVERED * len(part) for part in parts)

@@ -125,7 +125,9 @@ def choose(
     offers = [
         offer
         for offer in _on_trial(
-            _without_needless(_without_beaten(state, _without_twins(found), place))
+            _without_needless(
+                _without_beaten(state, _without_general(_without_twins(found)), place)
+            )
         )
         if offer.guidance.id not in standing
     ]
@@ -274,6 +276,22 @@ def _without_beaten(state: GuidanceState, offers: Iterable[Offer], place: Place)
         offer
         for offer in held
         if offer.guidance.id not in doubted or content(offer.guidance.when) not in trusted
+    ]
+
+
+def _without_general(offers: Iterable[Offer]) -> list[Offer]:
+    """Drop what to do in a situation where it is known what to do in a more particular one, which this is."""
+    held = list(offers)
+    particular = [
+        frozenset(content(offer.guidance.when))
+        for offer in held
+        if offer.guidance.claim == "do" and offer.belief.stage == "active" and offer.gain > 0
+    ]
+    return [
+        offer
+        for offer in held
+        if offer.guidance.claim != "do"
+        or not any(frozenset(content(offer.guidance.when)) < one for one in particular)
     ]
 
 
