@@ -6,7 +6,7 @@ from agentcl import _face
 
 if TYPE_CHECKING:
     from agentcl.agents.agent import Agent, Budget, Coach, Planner
-    from agentcl.agents.learning import Judge, judge, learn_from, transcript_of
+    from agentcl.agents.learning import Inducer, Judge, judge, learn_from, transcript_of
     from agentcl.agents.outcomes import OutcomeTeacher
     from agentcl.agents.practice import KindPractised, Practice, PracticeBudget, Practised
     from agentcl.agents.student import ModelAct, Plan, Student
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from agentcl.agents.tuning import Figure, Prober, Tuning, tune
 
 __all__ = [
-    "Agent", "Budget", "Coach", "Correction", "Distilled", "Distiller", "Edited", "Editor", "Familiarity", "Figure", "Judge",
+    "Agent", "Budget", "Coach", "Correction", "Distilled", "Distiller", "Edited", "Editor", "Familiarity", "Figure", "Inducer", "Judge",
     "Judgement", "KindPractised", "ModelAct", "OutcomeTeacher", "Plan", "Planner", "Practice", "PracticeBudget", "Practised", "Prober", "Review", "Student", "Supervisor",
     "Teacher", "Tool", "ToolAgent", "ToolResult", "ToolRun", "Transcript", "Tuning", "judge", "learn_from",
     "transcript_of", "tune",
@@ -36,7 +36,7 @@ __all__ = [
 if not TYPE_CHECKING:
     __getattr__, __dir__ = _face(__name__, {
         "agent": "Agent Budget Coach Planner",
-        "learning": "Judge judge learn_from transcript_of",
+        "learning": "Inducer Judge judge learn_from transcript_of",
         "outcomes": "OutcomeTeacher",
         "practice": "KindPractised Practice PracticeBudget Practised",
         "student": "ModelAct Plan Student",

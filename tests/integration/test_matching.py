@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agentcl import Memory
+from agentcl import Lesson, Memory
 from agentcl.errors import EncoderUnavailable, InvalidInput, NotFound
 from agentcl.memory import matching
 from agentcl.retrieval.conditions import condition_reader, is_installed
@@ -207,3 +207,40 @@ def test_an_empty_situation_is_refused(by_words: Memory) -> None:
         by_words.lessons.matching(" ")
     with pytest.raises(InvalidInput, match="the situation is empty"):
         by_words.lessons.why_not(id, "")
+
+
+@needs_reader
+def test_what_was_lived_through_is_tried_where_a_situation_is_only_alike(tmp_path: Path) -> None:
+    """A told condition is all that is meant; one from an episode is one case of it."""
+    situation = "The router wadis5 does not let anything through."
+    jammed = Lesson("a router is jammed", "do", "rotate the credentials of the router")
+    for folder, is_lived in (("told", False), ("lived", True)):
+        with Memory(tmp_path / folder, encoder="minilm") as memory:
+            for sentence in (REFUND, *OTHERS):
+                memory.lessons.add(sentence)
+            if is_lived:
+                with memory.episode("clear the alert", application="ops", world="w") as episode:
+                    episode.finish(1.0, is_success=True)
+                memory.lessons.reflect([jammed], episode=episode.record)
+            else:
+                memory.lessons.add(jammed.sentence())
+            found = [one.lesson.when for one in memory.lessons.matching(situation)]
+            assert (jammed.when in found) is is_lived
+
+
+@needs_reader
+def test_many_lessons_on_one_condition_crowd_no_other_out(tmp_path: Path) -> None:
+    with Memory(tmp_path / "many", encoder="minilm") as memory:
+        for n in range(40):
+            memory.lessons.add(f"When a customer asks for a refund, do step {n} of the list.")
+        memory.lessons.add("When a customer asks to have the money sent back, check the date.")
+        found = {one.lesson.when for one in memory.lessons.matching("Can I have my money back?")}
+        assert "a customer asks to have the money sent back" in found
+
+
+def test_a_condition_of_several_clauses_holds_where_each_of_them_does(by_words: Memory) -> None:
+    when = "an order was delivered last week and its customer is a club member"
+    by_words.lessons.add(f"When {when}, refund it.")
+    told = "The order T9 was delivered last week. Its customer is {}."
+    assert said(by_words, told.format("a club member")) == [when]
+    assert said(by_words, told.format("a new customer")) == []

@@ -179,3 +179,32 @@ def test_a_budget_is_never_exceeded(sizes: Sequence[int], budget: int, seed: int
     assert choice.tokens <= budget
     assert choice.tokens == sum(offer.tokens for offer in choice.shown)
     assert list(choice.lines) == [line_of(offer.guidance) for offer in choice.shown]
+
+
+def test_on_trial_what_to_do_comes_before_what_not_to_do_in_the_same_situation() -> None:
+    useless = [
+        lesson(f"n{n}", f"call {n}", claim="useless", when="a queue is slow") for n in range(5)
+    ]
+    state = state_of(*useless, lesson("do", "drain every single one of all the things in it"))
+    offered = {one.guidance for one in chosen(state).exposures}
+    assert "do" in offered
+
+
+def test_what_is_known_of_the_particular_situation_comes_before_the_general() -> None:
+    general, particular = (
+        lesson("g", "drain it"),
+        lesson("p", "flush it", when="a red queue is slow"),
+    )
+    text = "The red queue Tavon is slow."
+    proved = [
+        Episode(id="e", task="t", application="ops", status="finished", score=1.0, is_success=True),
+        Reflection(
+            id="r", sources=("e",), stated=(Stated("a red queue is slow", "do", "flush it", "p"),)
+        ),
+    ]
+    both = chosen(state_of(general, particular), text=text, is_frozen=True)
+    assert {one.guidance.id for one in both.shown} == {"g", "p"}
+    known = chosen(state_of(general, particular, *proved), text=text, is_frozen=True)
+    assert {one.guidance.id for one in known.shown} == {"p"}
+    elsewhere = chosen(state_of(general, particular, *proved), text=SLOW, is_frozen=True)
+    assert {one.guidance.id for one in elsewhere.shown} == {"g"}
