@@ -29,7 +29,7 @@ _FEWEST: Final = 2  # words of a clause that says something
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class Tried:
     """An action in an episode: what was known before it, and whether it reached the goal."""
 
     action: str  # as a lesson says it
@@ -59,7 +59,7 @@ def parts(clause: str) -> list[str]:
     return [one for one in found if len(one.split()) >= _FEWEST]
 
 
-def count(trials: Iterable[Trial], action: str, known: Iterable[str]) -> Found:
+def count(trials: Iterable[Tried], action: str, known: Iterable[str]) -> Found:
     """Return how an action fared where all of some clauses were known."""
     needed = {_key(one) for one in known}
     fared = [
@@ -70,7 +70,7 @@ def count(trials: Iterable[Trial], action: str, known: Iterable[str]) -> Found:
     return Found(sum(fared), len(fared) - sum(fared))
 
 
-def conditions(trials: Sequence[Trial], trial: Trial) -> Iterator[tuple[str, ...]]:
+def conditions(trials: Sequence[Tried], trial: Tried) -> Iterator[tuple[str, ...]]:
     """Yield the clauses of one successful trial under which its action reaches the goal, the surest first.
 
     Nothing is drawn of an action that never failed, or that reached the goal only once. How sure is Laplace's estimate of the share

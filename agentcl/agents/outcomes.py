@@ -22,7 +22,7 @@ from agentcl.agents.clauses import (
     sentences,
     with_kinds,
 )
-from agentcl.agents.induction import Trial, conditions, count, parts, with_clauses
+from agentcl.agents.induction import Tried, conditions, count, parts, with_clauses
 from agentcl.agents.teacher import Distilled, Edited, Editor
 from agentcl.agents.transcript import Transcript
 from agentcl.guidance.admission import names_of, refusal
@@ -167,23 +167,23 @@ def _induced(transcript: Transcript, earlier: Sequence[Transcript]) -> Iterator[
             yield Lesson(f"you {with_clauses(acting, sorted(told))}", "needs", before.action)
 
 
-def _before_last(transcript: Transcript) -> Trial | None:
+def _before_last(transcript: Transcript) -> Tried | None:
     """Return what was done right before the action that reached the goal, if it changed something without telling anything."""
     steps, write = _steps(transcript), _Writer(transcript)
     if len(steps) < 2 or steps[-1].came != "goal" or steps[-2].came != "change":
         return None
     if _is_telling(transcript.steps[-2][1], _names(transcript)):
         return None
-    return Trial(write.said(steps[-2].action), _known(transcript), is_reached=True)
+    return Tried(write.said(steps[-2].action), _known(transcript), is_reached=True)
 
 
-def _led(transcript: Transcript, last: str, before: str) -> Trial | None:
+def _led(transcript: Transcript, last: str, before: str) -> Tried | None:
     """Return whether an action led to another one that reached the goal; None if that other one did not reach it."""
     trials = _trials(transcript)
     if not trials or not trials[-1].is_reached or trials[-1].action != last:
         return None
     led = _before_last(transcript)
-    return Trial(before, _known(transcript), is_reached=led is not None and led.action == before)
+    return Tried(before, _known(transcript), is_reached=led is not None and led.action == before)
 
 
 @lru_cache(maxsize=1_024)
@@ -205,11 +205,11 @@ def _is_beaten(lesson: Lesson, earlier: Sequence[Transcript]) -> bool:
 
 
 @lru_cache(maxsize=1_024)
-def _trials(transcript: Transcript) -> tuple[Trial, ...]:
+def _trials(transcript: Transcript) -> tuple[Tried, ...]:
     """Return the actions of an attempt that could have reached its goal, with what was known before each."""
     write, names = _Writer(transcript), _names(transcript)
     known = write.known(transcript.first, names)
-    found: list[Trial] = []
+    found: list[Tried] = []
     steps = _steps(transcript)
     worked = {step.action for step in steps if step.came == "goal"}
     for step, (_, outcome) in zip(steps, transcript.steps, strict=True):
@@ -217,7 +217,7 @@ def _trials(transcript: Transcript) -> tuple[Trial, ...]:
         # What failed and then reached the goal had come too early, and says nothing of what was known.
         is_early = step.came != "goal" and step.action in worked
         if step.came in ("goal", "harm", "nothing") and action and not is_early:
-            found.append(Trial(action, known, step.came == "goal"))
+            found.append(Tried(action, known, step.came == "goal"))
         if step.came == "change" and _is_telling(outcome, names):
             known = tuple(dict.fromkeys((*known, *write.known(outcome, names))))
     return tuple(found)

@@ -79,11 +79,8 @@ class Situations:
                 situations.add(lesson, whens[lesson])
         return situations
 
-    def covering(self, situation: Sequence[str], least: float = COVERED) -> dict[str, float]:
-        """Return the lessons that speak of a situation, given its words, with the share of their "when" that it has.
-
-        With `least`, also those of which it has less; of several clauses, it has to have that share of each.
-        """
+    def covering(self, situation: Sequence[str]) -> dict[str, float]:
+        """Return the lessons that speak of a situation, given its words, with the share of their "when" that it has."""
         found: Counter[frozenset[str]] = Counter()
         told = frozenset(situation)
         for word in situation:
@@ -91,12 +88,12 @@ class Situations:
         covered: dict[str, float] = {}
         for words, count in found.items():
             share = count / len(words)
-            if share >= least:
+            if share >= COVERED:
                 alike = self._lessons[words]
-                covered |= {one: share for one in alike if self._is_whole(one, told, least)}
+                covered |= {one: share for one in alike if self._is_whole(one, told)}
         return covered | dict.fromkeys(self._lessons.get(frozenset(), {}), 1.0)
 
-    def _is_whole(self, lesson: str, told: frozenset[str], least: float) -> bool:
+    def _is_whole(self, lesson: str, told: frozenset[str]) -> bool:
         """Return whether a situation has each clause of a "when", and not only most of its words."""
         parts = self._clauses.get(lesson, ())
-        return all(len(part & told) >= least * len(part) for part in parts)
+        return all(len(part & told) >= COVERED * len(part) for part in parts)

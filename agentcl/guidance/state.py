@@ -20,7 +20,7 @@ from agentcl.guidance.credit import Credit, Posterior
 from agentcl.guidance.examples import Example, key_of_situation, newest_of, with_example
 from agentcl.guidance.expectation import Expectation, ExpectedScore
 from agentcl.guidance.lanes import LANES, LaneRecord
-from agentcl.guidance.relevance import COVERED, Situations, words_of
+from agentcl.guidance.relevance import Situations, words_of
 from agentcl.guidance.rules import GuidanceRules
 from agentcl.guidance.same import matter_of, oppose
 from agentcl.guidance.sight import Line, Sight, line_of, may_test, sight_of, sight_of_line
@@ -554,14 +554,14 @@ class GuidanceState:
             if all(some is None or of in some for of, some in zip(one.scope, allowed, strict=True)):
                 yield id
 
-    def covering(self, text: str, view: ScopeView, least: float = COVERED) -> dict[str, float]:
+    def covering(self, text: str, view: ScopeView) -> dict[str, float]:
         """Return the lessons that speak of a situation and that a view may show, with how much they do."""
         words = words_of(text)
         users = self.situations if view.user is None else sorted(view.user)
         found: dict[str, float] = {}
         for user in users:
             if user in self.situations:
-                found |= self.situations[user].covering(words, least)
+                found |= self.situations[user].covering(words)
         return found
 
     def belief(self, id: str, *, cluster: str, world: str, view: ScopeView | None = None) -> Belief:

@@ -40,7 +40,6 @@ _CANDIDATES: Final = 16  # conditions that are read for one situation
 _MOST_BY_WORDS: Final = 8  # of them by their words; thousands may share one condition
 _MOST_OF_ONE: Final = 4  # lessons with the same condition, on average
 _MOST_ALIKE: Final = 3  # lessons of experience that only may speak of it, in one situation
-_LEAST_ALIKE: Final = 0.5  # of the words of a condition, for a situation that may be like it
 _KEPT: Final = 4_000  # conditions as they were read alone; 20 KB each
 
 
@@ -104,7 +103,7 @@ class Matcher:
         view = place.view
         by_words = state.covering("\n".join((situation, *actions)), view)
         if not self.is_by_meaning() or not situation.strip():
-            return Matches(by_words | self._alike_by_words(state, situation, place, by_words))
+            return Matches(by_words)
         held = {
             id: share
             for id, share in by_words.items()
@@ -118,21 +117,6 @@ class Matcher:
         likelier = {id: one for id, one in order.items() if before_reading() < one < threshold()}
         found |= dict(islice(_of_experience(state, likelier), max(0, _MOST_ALIKE - sure)))
         return Matches(found | held, order)
-
-    def _alike_by_words(
-        self,
-        state: GuidanceState,
-        situation: str,
-        place: _Place,
-        known: Mapping[str, float],
-    ) -> dict[str, float]:
-        """Return lessons of experience whose condition a situation has in part, if nothing says what to do in it."""
-        if any(state.lessons[id].guidance.claim == "do" for id in known):
-            return {}
-        shares = state.covering(situation, place.view, _LEAST_ALIKE)
-        order = dict(sorted(shares.items(), key=lambda one: -one[1]))
-        offered = {id: share for id, share in order.items() if place.is_offered(state.lessons[id])}
-        return dict(islice(_of_experience(state, offered), _MOST_ALIKE))
 
     def is_by_meaning(self) -> bool:
         """Return whether lessons are matched by more than their words."""

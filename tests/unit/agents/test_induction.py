@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentcl.agents import OutcomeTeacher, Transcript
-from agentcl.agents.induction import Trial, conditions, count, parts, with_clauses
+from agentcl.agents.induction import Tried, conditions, count, parts, with_clauses
 
 LATE, NEW, MEMBER = (
     "an order is late",
@@ -13,8 +13,8 @@ LATE, NEW, MEMBER = (
 )
 
 
-def tried(*known: str, reached: bool, action: str = "refund it") -> Trial:
-    return Trial(action, known, reached)
+def tried(*known: str, reached: bool, action: str = "refund it") -> Tried:
+    return Tried(action, known, reached)
 
 
 def test_what_was_seen_in_the_good_attempts_alone_is_the_condition() -> None:
