@@ -39,6 +39,13 @@ def meant_action(said: str, actions: Iterable[str] | None) -> str | None:
     return best[0] if len(best) == 1 else None
 
 
+def nearest_action(said: str, actions: Sequence[str]) -> str | None:
+    """Return the action that has most words in common with what was said, of equal ones the first; None if none has any."""
+    words = set(_stems(said))
+    common = [len(words.intersection(_stems(action))) for action in actions]
+    return actions[common.index(max(common))] if any(common) else None
+
+
 def _common(said: Sequence[str], action: Sequence[str]) -> int:
     """Return how many words are common to both if one holds the other, else 0."""
     if not action or action[0] not in said:

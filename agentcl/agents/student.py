@@ -10,7 +10,7 @@ from typing import Final
 from agentcl.agents.demonstrations import ACTED, LETTERS
 from agentcl.agents.effects import still_worth_trying
 from agentcl.agents.forms import FORMS, Form, form_of, likelihoods, orders_of
-from agentcl.agents.matching import meant_action
+from agentcl.agents.matching import meant_action, nearest_action
 from agentcl.agents.prompts import (
     ACTING,
     AIMING,
@@ -99,7 +99,9 @@ class Student:
         """Return the next action; one call, with a planner two.
 
         What brought nothing since something last changed is not offered again, unless nothing else is left.
-        An answer that means no admissible action is taken as it stands: the environment says what it makes of it.
+        An answer that speaks of what is offered and means none of it becomes the action that has most words in common with it: one that
+        cannot be taken, or was in vain, would be a step lost. Any other answer is taken as it stands: the environment says
+        what it makes of it.
         A thought is never taken for one, and neither is an answer that was cut off: both are asked for again.
 
         Raises:
@@ -123,7 +125,9 @@ class Student:
         answer = unescape(final_answer(reply.text), seen_in=prompt)
         if actions is not None:  # where nobody knows them, an object may be one
             answer = unwrapped(answer)
-        action = form.labelled(answer, offered) or meant_action(answer, actions) or answer
+        action = form.labelled(answer, offered) or meant_action(answer, offered) or answer
+        if offered and action not in offered and self.instructions:
+            action = nearest_action(answer, offered) or action
         said = f"{reply.thought}\n{reply.text}".strip()
         return ModelAct(action, said, reply.usage, planning, sub_goal)
 

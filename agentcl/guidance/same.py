@@ -7,6 +7,8 @@ is close to "a cache is full" for any encoder, and another lesson.
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from typing import Final
 
 from agentcl.lessons import Lesson
@@ -15,6 +17,8 @@ from agentcl.text.terms import terms
 
 AGAINST: Final = frozenset({"avoid", "useless"})  # claims that speak against what they name
 _NEGATIONS: Final = frozenset({"not", "no", "never", "without", "nor"})
+_KIND: Final = re.compile(r"\b(?:the|an?)\s+([^\W\d_]+)\b", re.IGNORECASE)
+_NAME: Final = re.compile(r"(?<!^)\b(?:[^\W\d_]*\d\w*|[A-Z]\w*)\b")
 _EMPTY: Final = FUNCTION_WORDS - _NEGATIONS
 
 
@@ -34,10 +38,18 @@ def key_of(lesson: Lesson) -> str:
     return f"{lesson.claim}: {matter_of(lesson)}"
 
 
+@lru_cache(maxsize=16_384)
 def names(what: str, action: str) -> bool:
-    """Return whether a lesson speaks of an action by name: all its words are in it."""
-    words = set(content(what))
-    return bool(words) and words <= set(content(action))
+    """Return whether a lesson speaks of an action by name: all its words are in it.
+
+    One kind of thing may stand for one with a name of its own: "restart the cache" for "restart Orvo".
+    """
+    words, done = set(content(what)), set(content(action))
+    missing = words - done
+    if len(missing) != 1:
+        return bool(words) and not missing
+    kinds = {word for kind in _KIND.findall(what) for word in content(kind)}
+    return missing <= kinds and any(words.isdisjoint(content(one)) for one in _NAME.findall(action))
 
 
 def oppose(one: Lesson, other: Lesson) -> bool:

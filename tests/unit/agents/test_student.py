@@ -237,3 +237,17 @@ def test_what_brought_nothing_is_not_offered_again_until_something_changes() -> 
     all_vain = (("flush Tavon", "nothing changes"), ("drain Tavon", "nothing changes"))
     student.act(replace(SEEN, history=all_vain))
     assert "Actions: drain Tavon; flush Tavon." in model.asked[-1][-1].content
+
+
+def test_an_answer_that_cannot_be_taken_becomes_the_nearest_one_that_can() -> None:
+    said = ["flush the buffers of Tavon", "I am lost"]
+    actions = ("pause Tavon", "flush the cache of Tavon", "drain Tavon")
+    student = Student(ScriptedModel(said))
+    situation = replace(SEEN, offered=actions)
+    assert student.act(situation).action == "flush the cache of Tavon"
+    assert student.act(situation).action == "I am lost"
+
+
+def test_what_was_in_vain_is_not_done_again_because_the_model_says_so() -> None:
+    situation = Situation("clear it", "The queue Tavon is slow.", offered=["drain Tavon", "pause Tavon"], history=(("drain Tavon", "Nothing changes."),))  # fmt: skip
+    assert Student(ScriptedModel(["drain Tavon"])).act(situation).action == "pause Tavon"

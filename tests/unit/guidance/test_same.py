@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agentcl.guidance.relevance import Situations, words_of
-from agentcl.guidance.same import key_of, oppose
+from agentcl.guidance.same import key_of, names, oppose
 from agentcl.lessons import Lesson
 
 
@@ -90,3 +90,22 @@ def test_the_newest_when_of_a_lesson_counts() -> None:
     situations.remove("it")
     situations.remove("it")
     assert not situations.covering(words_of("The queue is full."))
+
+
+@pytest.mark.parametrize(
+    ("what", "action", "is_named"),
+    [
+        ("drain it", "drain Tavon", True),
+        ("rebuild the index of the ledger", "rebuild the index of kegul6", True),
+        ("take the proxy out of rotation", "take Orvo out of rotation", True),
+        ("restart the cache", "restart the queue", False),  # another kind of thing
+        ("restart the cache", "drain Orvo", False),
+        ("read the logs of the queue", "read the metrics of Orvo", False),
+        ("restart the cache", "restart", False),  # of nothing
+        ("restart the cache", "Restart now", False),
+    ],
+)  # fmt: skip
+def test_a_kind_stands_for_a_thing_with_a_name_of_its_own(
+    what: str, action: str, is_named: bool
+) -> None:
+    assert names(what, action) is is_named
