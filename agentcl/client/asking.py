@@ -92,7 +92,9 @@ def _sent(one: Parameter, value: object) -> object:
         return value.document_id
     if isinstance(value, Statement | Job):
         return value.id
-    if one.stands_for in ("digester", "extractor", "summariser") or isinstance(value, SearchMode):
+    if one.stands_for in ("codec", "digester", "extractor", "summariser") or isinstance(
+        value, SearchMode
+    ):
         return getattr(value, "name", value)
     if one.name in _JSON and isinstance(value, Mapping):
         return check_json_object(value, one.name)

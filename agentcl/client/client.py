@@ -16,6 +16,7 @@ from agentcl.client.asking import Remote, ask, remote
 from agentcl.client.connection import Connection
 from agentcl.client.episode import RemoteEpisode
 from agentcl.memory.bound import UNBOUND
+from agentcl.memory.compressed import Compressed
 from agentcl.memory.conversations import Conversations
 from agentcl.memory.documents import Draft, Duplicates
 from agentcl.memory.episode import EpisodeOptions
@@ -84,6 +85,18 @@ class RemoteStatements(Remote):
     refuse = remote(Statements.refuse)
     undo = remote(Statements.undo)
     settle = remote(Statements.settle)
+
+
+class RemoteCompressed(Remote):
+    """Passages as soft tokens of a base model; see `Memory.compressed`."""
+
+    room = "compressed"
+    compress = remote(Compressed.compress)
+    state = remote(Compressed.state)
+    list = remote(Compressed.list)
+    get = remote(Compressed.get)
+    explain = remote(Compressed.explain)
+    ways = remote(Compressed.ways)
 
 
 class RemoteFacts(Remote):
@@ -297,6 +310,11 @@ class Client(Remote):
     def statements(self) -> RemoteStatements:
         """What is said to hold, and what held before."""
         return RemoteStatements(self.connection, self.bound)
+
+    @cached_property
+    def compressed(self) -> RemoteCompressed:
+        """Passages as soft tokens of a base model."""
+        return RemoteCompressed(self.connection, self.bound)
 
     @cached_property
     def facts(self) -> RemoteFacts:

@@ -6,6 +6,12 @@ from agentcl import _face
 
 if TYPE_CHECKING:
     from agentcl.memory.aio import AsyncEpisode, AsyncMemory
+    from agentcl.memory.compressed import (
+        Compressed,
+        CompressedPassage,
+        CompressionReport,
+        CompressionState,
+    )
     from agentcl.memory.context import Context
     from agentcl.memory.conversations import Conversations
     from agentcl.memory.digesting import DigestReport
@@ -39,6 +45,10 @@ __all__ = [
     "UNCHANGED",
     "AsyncEpisode",
     "AsyncMemory",
+    "Compressed",
+    "CompressedPassage",
+    "CompressionReport",
+    "CompressionState",
     "Context",
     "Conversations",
     "Deed",
@@ -88,6 +98,7 @@ __all__ = [
 if not TYPE_CHECKING:
     __getattr__, __dir__ = _face(__name__, {
         "aio": "AsyncEpisode AsyncMemory",
+        "compressed": "Compressed CompressedPassage CompressionReport CompressionState",
         "context": "Context",
         "conversations": "Conversations",
         "doctor": "Problem Report",

@@ -22,6 +22,7 @@ from typing import (
 )
 
 from agentcl.errors import MemoryClosed
+from agentcl.memory.compressed import Compressed
 from agentcl.memory.conversations import Conversations
 from agentcl.memory.episode import EpisodeOptions, EpisodeRecall, EpisodeRecorder
 from agentcl.memory.episodes import Episodes
@@ -189,6 +190,17 @@ class AsyncStatements(_Awaited[Statements]):
     settle = _awaitable(Statements.settle)
 
 
+class AsyncCompressed(_Awaited[Compressed]):
+    """`Memory.compressed`, awaited."""
+
+    compress = _awaitable(Compressed.compress)
+    state = _awaitable(Compressed.state)
+    list = _awaitable(Compressed.list)
+    get = _awaitable(Compressed.get)
+    explain = _awaitable(Compressed.explain)
+    ways = _awaitable(Compressed.ways)
+
+
 class AsyncJobs(_Awaited[Jobs]):
     """`Memory.jobs`, awaited."""
 
@@ -202,6 +214,7 @@ class AsyncJobs(_Awaited[Jobs]):
     add_extractor = _awaitable(Jobs.add_extractor)
     add_digester = _awaitable(Jobs.add_digester)
     add_summariser = _awaitable(Jobs.add_summariser)
+    add_codec = _awaitable(Jobs.add_codec)
     add_kind = _awaitable(Jobs.add_kind)
     run = _awaitable(Jobs.run)
     run_all = _awaitable(Jobs.run_all)
@@ -311,6 +324,11 @@ class AsyncMemory(_Awaited[Memory]):
     def statements(self) -> AsyncStatements:
         """What is said to hold."""
         return AsyncStatements(self._target.statements, self._threads)
+
+    @cached_property
+    def compressed(self) -> AsyncCompressed:
+        """Passages as soft tokens."""
+        return AsyncCompressed(self._target.compressed, self._threads)
 
     @cached_property
     def store(self) -> AsyncStorage:

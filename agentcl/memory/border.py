@@ -41,7 +41,7 @@ from agentcl.store.conversations import (
     turn_key,
 )
 from agentcl.store.episodes import Decision, Episode, Guidance, Reflection, Step
-from agentcl.store.records import Document, Extraction, Fact, Passage, Record, to_micros
+from agentcl.store.records import OWN_KINDS, Document, Extraction, Fact, Passage, Record, to_micros
 from agentcl.store.rows import FIRST_MOMENT
 from agentcl.store.usage import Usage
 
@@ -82,6 +82,10 @@ def check_record(record: Record, *, is_trusted: bool) -> None:
     Raises:
         InvalidInput: naming the field.
     """
+    if record.kind in OWN_KINDS:
+        raise InvalidInput(
+            f"a {record.kind} record says where something lies in a folder, and no export holds one"
+        )
     for name in _LABELS.get(record.kind, ()):
         check_label(getattr(record, name), name)
     for name in _COUNTS.get(record.kind, ()):

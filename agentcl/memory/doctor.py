@@ -11,6 +11,8 @@ from itertools import islice
 from agentcl.errors import AgentclError, StoreCorrupt
 from agentcl.memory import fact_writing as facts
 from agentcl.memory import statement_writing
+from agentcl.memory.compressed import Compressed
+from agentcl.memory.compressing import place_of
 from agentcl.memory.facts import Facts
 from agentcl.memory.opened import Opened
 from agentcl.memory.settings import Setting
@@ -18,7 +20,7 @@ from agentcl.retrieval.folders import strangers
 from agentcl.retrieval.retriever import IndexState
 from agentcl.store.conversations import Turn
 from agentcl.store.families import PARENTS
-from agentcl.store.records import ANY, Document, Passage, ScopeView
+from agentcl.store.records import ANY, Compression, Document, Passage, ScopeView
 from agentcl.store.rows import Row, readable
 from agentcl.store.vectors import dimension
 
@@ -68,6 +70,7 @@ def examine(opened: Opened) -> Report:
         "facts are stated by passages": _facts,
         "what holds follows from what was said": _statements,
         "every searchable row has a sound vector": _vectors,
+        "soft tokens are what was written": _compressions,
         "natural keys are unique": _keys,
         "nothing waits to be erased": _erasure,
         "indexes hold what the journal holds": _indexes,
@@ -92,6 +95,7 @@ def examine(opened: Opened) -> Report:
     ]
     with suppress(AgentclError):  # the damage is among the problems
         notes += _extraction_notes(opened)
+        notes += _compression_notes(opened)
     settings = tuple(opened.settings.values())
     return Report(settings, tuple(checks), rows, states, tuple(problems), tuple(notes))
 
@@ -197,10 +201,10 @@ def _turns(opened: Opened) -> Iterator[str]:
 
 
 def _facts(opened: Opened) -> Iterator[str]:
-    """A fact or an extraction lives in its passage's scope, and no longer than the passage."""
+    """What is derived of a passage lives in its scope, and no longer than the passage."""
     journal = opened.journal
     scopes = {row.id: row.scope for row in journal.live(view=_EVERYONE, kinds=("passage",))}
-    for row in journal.live(view=_EVERYONE, kinds=("fact", "extraction")):
+    for row in journal.live(view=_EVERYONE, kinds=("fact", "extraction", "compression")):
         sources = _sources(row)
         if len(sources) != 1 or sources[0] not in scopes:
             yield f"{row.kind} {row.id} is live, and the passage that it comes from is not"
@@ -216,6 +220,27 @@ def _statements(opened: Opened) -> Iterator[str]:
         )
 
 
+def _compressions(opened: Opened) -> Iterator[str]:
+    """Name each shard that lacks soft tokens, or has others than the records say."""
+    bank = opened.bank()
+    lost: Counter[tuple[str, str]] = Counter()
+    for one in readable(opened.journal.live(view=_EVERYONE, kinds=(Compression.kind,))):
+        if not isinstance(one, Compression) or not one.slots:
+            continue
+        try:
+            if bank is not None:
+                bank.read(place_of(one))
+        except StoreCorrupt as error:
+            lost[one.shard, one.codec_name] += 1
+            if lost[one.shard, one.codec_name] == 1:
+                yield str(error)
+    for (shard, codec), count in lost.items():
+        yield (
+            f"{count} passages lost their soft tokens with {shard}; their text is read instead. `agentcl compress` with "
+            f"the codec {codec!r} makes them anew"
+        )
+
+
 def _extraction_notes(opened: Opened) -> Iterator[str]:
     """Say how far each extractor has come, and on what it failed."""
     found = list(facts.extractions(opened.journal, view=_EVERYONE))
@@ -227,6 +252,17 @@ def _extraction_notes(opened: Opened) -> Iterator[str]:
         )
         for error, count in state.errors[:_ERRORS_SHOWN]:
             yield f"  {count}x {error}"
+
+
+def _compression_notes(opened: Opened) -> Iterator[str]:
+    """Say how many passages each codec compressed, and which it left as text."""
+    for state in Compressed(opened).state(tenant=ANY):
+        yield (
+            f"compressed by {state.codec}: {state.passages} passages of {state.tokens:,} tokens, as {state.slots:,} soft "
+            "tokens"
+        )
+        for reason, count in sorted(state.as_text.items()):
+            yield f"  {count}x left as text: {reason}"
 
 
 def _vectors(opened: Opened) -> Iterator[str]:

@@ -368,9 +368,9 @@ def discard(writing: Writing, journal: Store, passage: Passage) -> None:
 
 
 def derived_rows(journal: Store, passage: Passage) -> Iterator[Row]:
-    """Yield the live facts of a passage, and its extraction if it has one."""
+    """Yield the live facts of a passage, its extraction if it has one, and that it was compressed."""
     view = ScopeView(frozenset({passage.scope.tenant}), None, None, None)
-    return journal.live(view=view, kinds=("fact", "extraction"), source=passage.id)
+    return journal.live(view=view, kinds=("fact", "extraction", "compression"), source=passage.id)
 
 
 def _revise(

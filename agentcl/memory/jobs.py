@@ -9,6 +9,8 @@ from agentcl.errors import InvalidInput
 from agentcl.jobs.queue import Queue
 from agentcl.jobs.runner import Kind, Progress, Runner
 from agentcl.memory.bound import UNBOUND, Bound
+from agentcl.memory.codecs import as_codec
+from agentcl.memory.compressing import Compress
 from agentcl.memory.digesting import Digest, as_digester
 from agentcl.memory.kinds import Extract, Reembed
 from agentcl.memory.opened import Opened
@@ -20,6 +22,7 @@ from agentcl.store.checks import ReadScope, WriteScope, check_choice, check_coun
 from agentcl.store.jobs import Job, Price, State
 
 if TYPE_CHECKING:
+    from agentcl.compression.base import Codec
     from agentcl.models.base import ChatModel
     from agentcl.statements.reading import Digester
     from agentcl.statements.summarising import Summariser
@@ -28,12 +31,14 @@ if TYPE_CHECKING:
 class Jobs:
     """The jobs of a memory. Made by `Memory.jobs`.
 
-    A memory knows four kinds. `extract` lets an extractor read passages for facts; its spec is
+    A memory knows five kinds. `extract` lets an extractor read passages for facts; its spec is
     `{"extractor": NAME, "retry": false, "limit": null}`. `reembed` replaces all vectors; its spec is
     `{"encoder": NAME}`. `digest` lets a digester read conversations; its spec is `{"digester": NAME, "limit": null,
     "budget_tokens": null, "retry": false}`. `tidy` puts statements in order; its spec is `{"summariser": null, "keep":
-    null, "near": null, "budget_tokens": null}`. `memory.facts.extract`, `memory.store.reembed`,
-    `memory.statements.digest` and `memory.statements.tidy` ask for such jobs and run them at once.
+    null, "near": null, "budget_tokens": null}`. `compress` lets a codec compress passages; its spec is `{"codec": NAME,
+    "reencode": false, "limit": null, "slots": null, "form": "float16"}`. `memory.facts.extract`, `memory.store.reembed`,
+    `memory.statements.digest`, `memory.statements.tidy` and `memory.compressed.compress` ask for such jobs and run them
+    at once.
     """
 
     def __init__(self, opened: Opened, bound: Bound = UNBOUND) -> None:
@@ -80,7 +85,7 @@ class Jobs:
         """Ask for a job, to be run later by `run` or `run_all`, in this process or another.
 
         Args:
-            kind: "extract", "reembed", "digest", "tidy", or one that was added.
+            kind: "extract", "reembed", "digest", "tidy", "compress", or one that was added.
             spec: JSON values that the kind understands; see the class.
             scope: `tenant`, `user`, `agent`, `session`: these and all below; see `Memory`.
 
@@ -136,6 +141,20 @@ class Jobs:
         teller = as_summariser(summariser)
         self._opened.summarisers[teller.name] = teller
 
+    def add_codec(self, codec: Codec) -> None:
+        """Hand over a codec, for the compress jobs that name it, and for `context` to read its soft tokens.
+
+        Args:
+            codec: what `agentcl.compression.Codec` describes.
+        """
+        held = as_codec(codec)
+        self._opened.codecs[held.name] = held
+
+    @property
+    def codecs(self) -> Mapping[str, Codec]:
+        """The codecs that were handed over, by name."""
+        return dict(self._opened.codecs)
+
     @property
     def extractors(self) -> Mapping[str, Extractor]:
         """The extractors that were handed over, by name."""
@@ -157,7 +176,7 @@ class Jobs:
         Raises:
             InvalidInput: if the memory does such jobs itself.
         """
-        if kind.name in (Extract.name, Reembed.name, Digest.name, Tidy.name):
+        if kind.name in (Extract.name, Reembed.name, Digest.name, Tidy.name, Compress.name):
             raise InvalidInput(
                 f"a memory does {kind.name} jobs itself; give your kind another name"
             )
@@ -225,5 +244,6 @@ class Jobs:
             Digest(self._opened, self._opened.digesters),
             Tidy(self._opened, self._opened.summarisers),
             Reembed(self._opened),
+            Compress(self._opened, self._opened.codecs),
         )
         return Runner(self._queue(), [*own, *self._opened.kinds.values()])

@@ -80,6 +80,7 @@ from agentcl.text.tokens import TokenCounter
 
 if TYPE_CHECKING:
     from agentcl.files import ReadLimits
+    from agentcl.memory.compressed import Compressed
     from agentcl.memory.context import Context
     from agentcl.memory.conversations import Conversations
     from agentcl.memory.episode import EpisodeOptions, EpisodeRecorder
@@ -106,7 +107,7 @@ class Memory:
     """A persistent memory in one folder.
 
     Here are the verbs of everyday work. The rest stands in rooms: `conversations`, `statements`, `facts`, `graph`,
-    `episodes`, `lessons`, `store`, `jobs`.
+    `episodes`, `lessons`, `compressed`, `store`, `jobs`.
 
     Several processes and threads may open the same folder. All may read, and writers take turns. A search
     sees every write that was acknowledged before it began.
@@ -291,6 +292,13 @@ class Memory:
         from agentcl.memory.jobs import Jobs
 
         return Jobs(self._opened, self._bound)
+
+    @cached_property
+    def compressed(self) -> Compressed:
+        """Passages as soft tokens that a base model reads in place of their text."""
+        from agentcl.memory.compressed import Compressed
+
+        return Compressed(self._opened, self._bound)
 
     @cached_property
     def conversations(self) -> Conversations:

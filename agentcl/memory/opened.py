@@ -7,16 +7,18 @@ import json
 import logging
 import math
 import os
+import shutil
 import threading
 import time
 import weakref
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
+from agentcl.compression.bank import Bank
 from agentcl.errors import EncoderMismatch, EraseIncomplete, StoreBusy, StoreUnavailable
 from agentcl.memory.aligning import Transcripts
 from agentcl.memory.documents import encode
@@ -33,7 +35,7 @@ from agentcl.retrieval.encoders.naming import (
     is_complete,
     is_own,
 )
-from agentcl.retrieval.folders import FOLDER
+from agentcl.retrieval.folders import FOLDER, claim, clear, home
 from agentcl.retrieval.graph.names import Extractor
 from agentcl.retrieval.graph.settings import GraphSettings
 from agentcl.retrieval.index import Index
@@ -41,12 +43,13 @@ from agentcl.retrieval.modes import Mode, SearchMode
 from agentcl.retrieval.retriever import Retriever, clear_closed
 from agentcl.store.backends import holds_store, open_store
 from agentcl.store.base import Writing
-from agentcl.store.records import Record, now_micros
-from agentcl.store.rows import EncoderSpec, content_hash, mismatch
+from agentcl.store.records import Compression, Record, ScopeView, now_micros
+from agentcl.store.rows import EncoderSpec, content_hash, mismatch, readable
 from agentcl.store.vectors import unpack
 from agentcl.text.saving import make_folder
 
 if TYPE_CHECKING:
+    from agentcl.compression.base import Codec
     from agentcl.jobs.runner import Kind
     from agentcl.statements.reading import Digester
     from agentcl.statements.summarising import Summariser
@@ -100,11 +103,12 @@ class Opened:
         self.clock = clock
         self.graph_settings = graph or GraphSettings()
         self.lock = threading.RLock()
-        # Who does jobs: extractors with how many passages each reads at once, digesters, summarisers, and further
-        # kinds; by name.
+        # Who does jobs: extractors with how many passages each reads at once, digesters, summarisers, codecs, and
+        # further kinds; by name.
         self.extractors: dict[str, tuple[Extractor, int]] = {}
         self.digesters: dict[str, Digester] = {}
         self.summarisers: dict[str, Summariser] = {}
+        self.codecs: dict[str, Codec] = {}
         self.kinds: dict[str, Kind] = {}
         self._encoder = None if isinstance(encoder, str | None) else encoder
         self._spec: EncoderSpec | None = None
@@ -114,6 +118,9 @@ class Opened:
         self.transcripts = Transcripts()
         self.contexts = Contexts()
         self.listings = Listings()
+        self.ways: Counter[str] = (
+            Counter()
+        )  # how often soft tokens were shown, or text for which reason
         if not read_only:
             _make_folder(self.path)
         self.journal = open_store(
@@ -251,6 +258,7 @@ class Opened:
 
         def clear_indexes() -> None:
             cleared[:] = clear_closed(self.journal) if retriever is None else retriever.clear()
+            cleared.extend(self.clear_bank())
 
         with self.waiting_lock(_CLEARING):
             if self.journal.is_erasure_due():  # else who held the lock before cleared all
@@ -258,6 +266,62 @@ class Opened:
                     self.journal.resume_erasure()
                 self.journal.finish_erasure(clear_indexes)
         return ("journal", *cleared)
+
+    def bank(self) -> Bank | None:
+        """Return where soft tokens of passages lie; None where the folder for it is not to be trusted."""
+        folder = home(self.journal)
+        return None if folder is None else Bank(folder / Bank.name, mode=self.journal.mode())
+
+    def clear_bank(self) -> list[str]:
+        """Clear the soft tokens that no live record names; return the name of the bank, if there is one.
+
+        Others write between two shards. What they write meanwhile is not cleared.
+        """
+        bank = self.bank()
+        if bank is None:  # nobody can say which of it is ours
+            folder = self.path / FOLDER / Bank.name
+            is_cleared = not folder.parent.is_symlink() and clear(folder)
+            return [f"{Bank.name} (unused, deleted)"] if is_cleared else []
+        shards = bank.shards()
+        named: dict[str, set[int]] = {}
+        seq = 0
+        for shard in shards:
+            with self.journal.writing():
+                seq = self._follow_compressions(named, seq)
+                bank.clear(named, only=shard)
+        bank.clear_partial()
+        return [Bank.name] if shards else []
+
+    def copy_bank(self, folder: Path) -> None:
+        """Copy the soft tokens to another memory's folder. Raises StoreUnavailable."""
+        bank = self.bank()
+        shards = [] if bank is None else bank.shards()
+        if bank is None or not shards:
+            return
+        target = claim(folder / FOLDER / Bank.name, mode=self.journal.mode())
+        try:
+            for shard in shards:
+                with suppress(FileNotFoundError):  # somebody forgot what was in it
+                    shutil.copy(bank.folder / shard, target / shard)
+        except OSError as error:
+            raise StoreUnavailable(
+                f"cannot copy soft tokens to {target}: {error.strerror or error}"
+            ) from error
+
+    def _follow_compressions(self, named: dict[str, set[int]], seq: int) -> int:
+        """Add to the rows that live records name those of what was written since; return the newest number."""
+        view = ScopeView(None, None, None, None)
+        kinds = (Compression.kind,)
+        last = self.journal.last_seq()
+        rows = (
+            self.journal.since(seq, kinds=kinds)
+            if seq
+            else self.journal.live(view=view, kinds=kinds)
+        )
+        for one in readable(row for row in rows if row.op == "put"):
+            if isinstance(one, Compression) and one.slots:
+                named.setdefault(one.shard, set()).add(one.row)
+        return last
 
     def _finish_cut_off(self) -> None:
         """Finish an erasure that is due, unless another process is at it; what cannot be finished stays due."""

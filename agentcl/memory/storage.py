@@ -205,9 +205,13 @@ class Storage:
 
         Raises:
             InvalidInput: if the folder holds a memory already, or this one is bound to a scope.
+            StoreUnavailable: if it cannot be written.
         """
         self._bound.check_whole("a snapshot, which copies everybody's records,")
-        return self._opened.journal.snapshot(check_path(folder))
+        target = check_path(folder)
+        copied = self._opened.journal.snapshot(target)
+        self._opened.copy_bank(target)
+        return copied
 
     def reembed(
         self,

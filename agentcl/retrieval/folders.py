@@ -31,8 +31,10 @@ _NAMES: Final = {
     "episodes": re.compile(r"fulltext\.db(-wal|-shm|-journal)?"),
     "graph": re.compile(rf"graph\.npz(\.partial)?|{_PARTIAL}"),
     "guidance": re.compile(rf"[0-9a-f]{{32}}\.json|{_PARTIAL}"),
+    "compressed": re.compile(rf"[0-9a-f]{{16}}-[0-9]{{6}}\.safetensors|{_PARTIAL}"),
     "chroma": re.compile(r"(marks\.db|chroma\.sqlite3)(-wal|-shm|-journal)?|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
 }  # fmt: skip
+_DEAR: Final = frozenset({"compressed"})  # takes a model to make: it is cleared row by row
 _DELETIONS: Final = 10  # tries to delete a folder while another process writes files there
 
 
@@ -94,7 +96,7 @@ def clear(folder: Path, *, kind: str = "") -> bool:
 
 def clear_others(folder: Path, used: set[str]) -> list[str]:
     """Clear the folders of indexes that are not in use; return their names."""
-    return [name for name in sorted(_NAMES.keys() - used) if clear(folder / name)]
+    return [name for name in sorted(_NAMES.keys() - used - _DEAR) if clear(folder / name)]
 
 
 def strangers(journal: Store) -> Iterator[str]:

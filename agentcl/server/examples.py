@@ -33,6 +33,7 @@ EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
     "statements.digest": {"digester": "rules", "user": "ada"},
     "statements.tidy": {"keep": 500, "dry_run": True, "user": "ada"},
     "graph.stats": {"hubs": 5},
+    "compressed.compress": {"codec": "reference", "dry_run": True, "user": "ada"},
     "episodes.begin": {
         "task": "clear the alert of Tavon",
         "application": "incidents",

@@ -42,7 +42,7 @@ _RECORD: Final = "$record"
 _JSON: Final = "$json"
 # Work that goes on where it was: to run it again does nothing twice.
 _AGAIN: Final = frozenset(
-    ["add_many", "statements.digest", "statements.tidy", "statements.settle", "facts.extract", "store.reembed", "jobs.run", "jobs.run_all",
+    ["add_many", "statements.digest", "statements.tidy", "statements.settle", "facts.extract", "compressed.compress", "store.reembed", "jobs.run", "jobs.run_all",
      "lessons.adopt", "jobs.cancel"]
 )  # fmt: skip
 _BESIDE_ROWS: Final = frozenset(

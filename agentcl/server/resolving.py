@@ -1,4 +1,4 @@
-"""What stays at the server where a request names it: records, jobs, digesters, summarisers and extractors."""
+"""What stays at the server where a request names it: records, jobs, codecs, digesters, summarisers and extractors."""
 
 from __future__ import annotations
 
@@ -39,6 +39,8 @@ def resolved(memory: Memory, stands_for: StandsFor, named: Any) -> object:  # no
         return memory.jobs.get(named)
     if stands_for == "recall":
         return _seen(memory, named)
+    if stands_for == "codec":
+        return _named(named, memory.jobs.codecs, "codec")
     if stands_for == "digester":
         known = {RuleDigester.name: RuleDigester(), **memory.jobs.digesters}
         return _named(named, known, "digester")

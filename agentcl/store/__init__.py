@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from agentcl.store.records import (
         ANY,
         AnyScope,
+        Compression,
         Document,
         Extraction,
         Fact,
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from agentcl.store.vectors import SupportsList, pack, unpack
 
 __all__ = [
-    "ANY", "AnyScope", "Conversation", "Copy", "Counters", "Decision", "Digestion", "Document",
+    "ANY", "AnyScope", "Compression", "Conversation", "Copy", "Counters", "Decision", "Digestion", "Document",
     "EncoderSpec", "Episode", "Erasure", "Exposure", "Extraction", "Fact", "Guidance", "Imported",
     "Job", "Passage", "Price", "Proposal", "ReadScope", "Record", "Reembedding", "Reflection", "Removed", "Row",
     "Scope", "ScopeView", "Showing", "Stated", "Statement", "Step", "Store", "SupportsList", "Synopsis",
@@ -62,7 +63,7 @@ if not TYPE_CHECKING:
         "episodes": "Decision Episode Exposure Guidance Reflection Showing Stated Step",
         "jobs": "Job Price",
         "backends": "holds_store open_store",
-        "records": "ANY AnyScope Document Extraction Fact Passage Record Scope ScopeView register",
+        "records": "ANY AnyScope Compression Document Extraction Fact Passage Record Scope ScopeView register",
         "rows": "Counters EncoderSpec Row Version",
         "transfer": "Imported",
         "usage": "Usage",

@@ -17,6 +17,7 @@ PARENTS: Final[Mapping[str, Sequence[str]]] = {
     "turn": ("conversation",),
     "fact": ("passage",),
     "extraction": ("passage",),
+    "compression": ("passage",),
     "step": ("episode",),
 }
 

@@ -23,11 +23,13 @@ from typing import Final, Literal, NamedTuple
 from agentcl.store.base import Store, Writing
 from agentcl.store.border import Coming
 from agentcl.store.checks import canonical_json
-from agentcl.store.records import Scope, ScopeView
+from agentcl.store.records import OWN_KINDS, Scope, ScopeView
 from agentcl.store.rows import Row, superseded_by
 
 Side = Literal["here", "there", "both"]
-_DERIVED: Final = frozenset({"passage", "fact", "extraction"})  # they live as long as their source
+_DERIVED: Final = frozenset(
+    {"passage", "fact", "extraction", *OWN_KINDS}
+)  # they live as long as their source
 _EVERYTHING: Final = ScopeView(None, None, None, None)
 
 
@@ -261,7 +263,7 @@ class Merge:
         """Look up what is live here of texts that give way, or of which another version is in force."""
         for id, chain in list(self._chains.items()):
             row = chain.newest
-            if row is None or not chain.lives_here or row.kind == "fact":
+            if row is None or not chain.lives_here or row.kind in ("fact", *OWN_KINDS):
                 continue
             if row.kind == "extraction":
                 if id in self._superseded:
@@ -288,6 +290,8 @@ class Merge:
         parent = self._chains.get(source)
         if parent is None:
             return chain.lives_on("both")
+        if row.kind in OWN_KINDS:
+            return chain.lives_on("here") and self._is_wanted(source)
         side = parent.side if row.kind == "passage" else self._reading_side(source)
         return chain.lives_on(side) and self._is_wanted(source)
 
@@ -394,7 +398,7 @@ def digest(store: Store) -> str:
     """
     versions: dict[str, list[Row]] = {}
     for row in store.since(0):
-        if row.kind != "aside":  # each memory's own
+        if row.kind not in ("aside", *OWN_KINDS):  # each memory's own
             versions.setdefault(row.id, []).append(row)
     lines = [repr((id, *_state(rows))) for id, rows in versions.items()]
     return hashlib.blake2b("\n".join(sorted(lines)).encode(), digest_size=16).hexdigest()

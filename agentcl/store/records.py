@@ -124,6 +124,7 @@ class Record:
 
 _HEADER: Final = frozenset(f.name for f in fields(Record))
 KINDS: Final[dict[str, type[Record]]] = {}
+OWN_KINDS: Final = frozenset({"compression"})  # of what lies in this folder: no export has them
 R = TypeVar("R", bound=Record)
 
 
@@ -260,6 +261,32 @@ class Extraction(Record):
     @property
     def passage_id(self) -> str:
         """The id of the passage that was read."""
+        return self.sources[0]
+
+
+@register("compression")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compression(Record):
+    """That a passage was compressed for one base model, and where its soft tokens lie.
+
+    `sources[0]` is the passage's id; `key` is that and the base, so that several bases stand side by side. The soft
+    tokens lie in a file beside the journal, and count only if they are what this record says.
+    """
+
+    codec: str  # its fingerprint
+    codec_name: str
+    base: str  # the fingerprint of the model that reads them
+    text_hash: str  # of what was compressed; a passage with another text is pending again
+    tokens: int  # of the text, as the base counts them
+    slots: int = 0  # how many soft tokens there are; 0: the passage is left as text
+    shard: str = ""  # the name of the file
+    row: int = 0  # in the file, from 0
+    digest: str = ""  # of the row's bytes
+    reason: str = ""  # why it is left as text
+
+    @property
+    def passage_id(self) -> str:
+        """The id of the passage that was compressed."""
         return self.sources[0]
 
 

@@ -30,7 +30,7 @@ LAST_MOMENT: Final = to_micros(datetime.max.replace(tzinfo=UTC))
 MOST_DIMENSIONS: Final = 65_536
 _MOST_VERSIONS: Final = 1 << 31  # of a record; more could not be counted on
 _ADDRESS: Final = re.compile(r"(?s)\A(openai:[^#]+?)@[A-Za-z][A-Za-z0-9+.-]*://[^#]*")
-_DERIVED: Final = frozenset({"passage", "fact", "extraction", "step", "turn"})
+_DERIVED: Final = frozenset({"passage", "fact", "extraction", "compression", "step", "turn"})
 _REMEDY: Final = "Run `agentcl doctor`; restore it from a snapshot or an export"
 
 

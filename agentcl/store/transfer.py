@@ -20,7 +20,7 @@ from agentcl.store.base import Store
 from agentcl.store.border import COUNTS, FORMAT
 from agentcl.store.checks import canonical_json
 from agentcl.store.merging import Conflict, Merge
-from agentcl.store.records import Record, ScopeView, from_micros, now_micros
+from agentcl.store.records import OWN_KINDS, Record, ScopeView, from_micros, now_micros
 from agentcl.store.rescoping import rescope
 from agentcl.store.rows import Counters, EncoderSpec, Row, readable
 from agentcl.text.visible import for_json
@@ -80,6 +80,8 @@ def export(store: Store, *, view: ScopeView = _EVERYTHING, salvage: bool = False
     exported: dict[str, None] = {}
     for row in _readable(store) if salvage else store.since(0):
         if view != _EVERYTHING and (row.tenant is None or not view.sees(row.scope)):
+            continue
+        if row.kind in OWN_KINDS:
             continue
         if not salvage:
             row.check()

@@ -14,6 +14,8 @@ from operator import or_
 from types import UnionType
 from typing import Any, Final, Literal, Union, get_args, get_origin
 
+from agentcl.compression.base import Codec
+from agentcl.memory.compressed import Compressed
 from agentcl.memory.conversations import Conversations
 from agentcl.memory.episode import EpisodeRecall, EpisodeRecorder
 from agentcl.memory.episodes import Episodes
@@ -39,7 +41,7 @@ from agentcl.store.vectors import SupportsList
 from agentcl.wire.hints import hint_of
 
 Right = Literal["read", "write", "learn"]
-StandsFor = Literal["", "record", "job", "digester", "extractor", "summariser", "recall"]
+StandsFor = Literal["", "record", "job", "codec", "digester", "extractor", "summariser", "recall"]
 ROOMS: Final[Mapping[str, type]] = {
     "": Memory,
     "conversations": Conversations,
@@ -48,6 +50,7 @@ ROOMS: Final[Mapping[str, type]] = {
     "graph": Graph,
     "episodes": Episodes,
     "lessons": Lessons,
+    "compressed": Compressed,
     "store": Storage,
     "jobs": Jobs,
 }
@@ -71,6 +74,7 @@ _RIGHTS: Final[Mapping[str, Mapping[Right, str]]] = {
         "read": "list get why matching why_not changed changes changed_by_rollback",
         "learn": "add reflect retire restore report rollback adopt",
     },
+    "compressed": {"read": "state list get explain ways", "write": "compress"},
     "store": {
         "read": "stats examine passages page counters",
         "write": "reembed",
@@ -86,6 +90,7 @@ LEFT_OUT: Final[Mapping[tuple[str, str], str]] = {
     ("", "close"): _HANDLE,
     ("", "episode"): "the short way to episodes.begin",
     ("", "sync"): _DISK,
+    ("compressed", "codec"): _OBJECT,
     ("facts", "import_"): _DISK,
     ("graph", "view"): _OBJECT,
     ("graph", "networkx"): _OBJECT,
@@ -100,6 +105,7 @@ LEFT_OUT: Final[Mapping[tuple[str, str], str]] = {
     ("store", "import_"): _DISK,
     ("store", "snapshot"): _DISK,
     ("jobs", "add_extractor"): _OBJECT,
+    ("jobs", "add_codec"): _OBJECT,
     ("jobs", "add_digester"): _OBJECT,
     ("jobs", "add_summariser"): _OBJECT,
     ("jobs", "add_kind"): _OBJECT,
@@ -125,6 +131,7 @@ _DROPPED: Final[tuple[Any, ...]] = (
     ChatModel,
 )
 _NAMED: Final[Mapping[Any, StandsFor]] = {
+    Codec: "codec",
     Digester: "digester",
     Extractor: "extractor",
     Summariser: "summariser",

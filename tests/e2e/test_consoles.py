@@ -88,6 +88,7 @@ def commands_about(odd: str, folder: Path, *, admitted: str = ODD) -> list[list[
         ["graph", "path", "Ilka Renn", "Tessary"], ["graph", "export", f"{file}.json"],
         ["graph", "draw", f"{file}.svg", "--phrase", "Ilka Renn"], ["graph", "import", "facts.jsonl"],
         ["extract", "--model", odd, "--dry-run"], ["extract", "--model", odd],
+        ["compress"], ["compress", "--base", odd, "--dry-run"],
         ["digest"], ["digest", "--model", odd, "--dry-run"], ["digest", "--model", odd],
         ["statements", "list", "--user", "ada"], ["statements", "list", "--ever", "--user", "ada"],
         ["statements", "history", said.id, "--user", "ada"], ["statements", "history", f"user / {odd}"],

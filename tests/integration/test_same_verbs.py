@@ -23,7 +23,8 @@ from agentcl import (
     VersionConflict,
 )
 from agentcl.statements import RuleDigester
-from agentcl.store import Document, Turn, Usage
+from agentcl.store import Compression, Document, Turn, Usage
+from tests.hashed_codec import HashedCodec
 from tests.served import served
 
 Either = Memory | Client
@@ -35,6 +36,7 @@ def memory(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Either]:
         if request.param == "here":
             yield memory
             return
+        memory.jobs.add_codec(HashedCodec())
         with served(memory) as address, Client(address, tries=1) as client:
             yield client
 
@@ -205,6 +207,20 @@ def test_facts_and_jobs(memory: Either) -> None:
     assert memory.jobs.run_all() == []
     assert memory.store.reembed("hashing:64") is True
     assert memory.store.examine().problems == ()
+
+
+def test_compressed_memories(memory: Either) -> None:
+    noted = memory.add(
+        "The ferry to Tessary leaves the old quay at seven in the morning.", user="ada"
+    )
+    ada = memory.scoped(user="ada")
+    report = ada.compressed.compress(HashedCodec())
+    assert (report.compressed, report.as_text) == (1, {})
+    (one,) = ada.compressed.list()
+    assert isinstance(one, Compression)
+    assert ada.compressed.explain(noted.id) == [ada.compressed.get(one.passage_id)]
+    assert [state.passages for state in ada.compressed.state()] == [1]
+    assert memory.compressed.ways() == {}
 
 
 def test_a_scope_that_is_bound_is_not_left(memory: Either) -> None:

@@ -23,6 +23,7 @@ from agentcl import (
 from agentcl.memory.extraction import ModelExtractor
 from agentcl.models import ScriptedModel
 from agentcl.statements import RuleDigester
+from tests.hashed_codec import HashedCodec
 
 
 @pytest.fixture
@@ -204,6 +205,9 @@ NEEDS: dict[str, dict[str, tuple[Any, ...]]] = {
         "add": ("user", "home", "Gent"), "digest": (RuleDigester(),), "tidy": (), "summaries": (), "list": (), "get": ("id",),
         "history": ("user / home",), "why": ("id",), "search": ("words",), "contradictions": (),
         "proposals": (), "accept": ("id",), "refuse": ("id",), "undo": ("id",), "settle": (),
+    },
+    "compressed": {
+        "compress": (HashedCodec(),), "state": (), "list": (), "get": ("id",), "explain": ("id",),
     },
     "store": {
         "stats": (), "export": ("x.jsonl",), "import_": ("x.jsonl",), "passages": ("id",), "credit": ("id",), "page": (),

@@ -1,0 +1,49 @@
+"""Which codec is meant: one that was handed over, by its name or by the model that it was made for."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from agentcl.compression.base import Codec
+from agentcl.errors import InvalidInput, NotEquipped
+from agentcl.memory.opened import Opened
+from agentcl.text.suggesting import did_you_mean
+
+_NAMES: Final = ("name", "base", "fingerprint", "width", "sizes", "limit", "encode", "count")
+
+
+def as_codec(given: Codec) -> Codec:
+    """Return a codec. Raises InvalidInput for anything else."""
+    missing = [name for name in _NAMES if not hasattr(given, name)]
+    if missing:
+        raise InvalidInput(
+            f"a codec is needed, as `agentcl.compression.Codec` describes it, not {given!r}: it has no {missing[0]}"
+        )
+    return given
+
+
+def codec_named(opened: Opened, named: str | Codec | None) -> Codec:
+    """Return the codec that is meant.
+
+    Args:
+        opened: the memory, with the codecs that were handed over.
+        named: a codec, its name, or the fingerprint of its base; None: the only one that was handed over.
+
+    Raises:
+        NotEquipped: if there is none.
+    """
+    if named is not None and not isinstance(named, str):
+        return as_codec(named)
+    known = opened.codecs
+    if named is None and len(known) == 1:
+        return next(iter(known.values()))
+    for one in known.values():
+        if named in (one.name, one.base):
+            return one
+    if named is None:
+        has = f"there are several: {', '.join(sorted(known))}" if known else "none is at hand"
+        raise NotEquipped(f"name the codec that soft tokens are read with: {has}")
+    meant = did_you_mean(named[:60], known, f"known: {', '.join(sorted(known)) or 'none'}")
+    raise NotEquipped(
+        f"nobody here has the codec {named[:60]!r}{meant}; hand it over with `memory.jobs.add_codec(...)`"
+    )
