@@ -21,8 +21,8 @@ from agentcl.store.sql import jobs
 from agentcl.store.sql.tables import EVERYBODY, STEP_S, Tables
 from agentcl.store.ulid import new_ulid
 
-_DUE: Final = "erasure_due"  # begins the names of settings that say what an erasure has still to do
-_NOTHING: Final = "[]"  # no record is left to be removed, but bytes are to be cleared
+DUE: Final = "erasure_due"  # begins the names of settings that say what an erasure has still to do
+NOTHING: Final = "[]"  # no record is left to be removed, but bytes are to be cleared
 
 
 def erase(store: Store, tables: Tables, ids: Collection[str], *, view: ScopeView) -> Erasure:
@@ -32,10 +32,10 @@ def erase(store: Store, tables: Tables, ids: Collection[str], *, view: ScopeView
             raise NotFound(f"no record {id!r} is visible from this scope; nothing was forgotten")
     removal = _Removal(store, tables, ids)
     with store.writing() as writing:
-        note = f"{_DUE}-{new_ulid(writing.now // 1_000)}"
+        note = f"{DUE}-{new_ulid(writing.now // 1_000)}"
         at = writing.now
         removal.step(writing)
-        writing.set_meta(note, json.dumps(list(ids)) if removal.left else _NOTHING)
+        writing.set_meta(note, json.dumps(list(ids)) if removal.left else NOTHING)
     removal.finish(note)
     _drop_scopes(tables)
     return Erasure(
@@ -89,7 +89,7 @@ def _due(tables: Tables) -> dict[str, list[str]]:
 
 def _notes(tables: Tables) -> list[tuple[object, object]]:
     sql = "SELECT key, value FROM meta WHERE substr(key, 1, ?) = ?"
-    return tables.query(sql, (len(_DUE), _DUE), view=EVERYBODY)
+    return tables.query(sql, (len(DUE), DUE), view=EVERYBODY)
 
 
 def faults(tables: Tables) -> Iterator[str]:
@@ -129,7 +129,7 @@ class _Removal:
             with self._store.writing() as writing:
                 self.step(writing)
                 if not self.left:
-                    writing.set_meta(note, _NOTHING)
+                    writing.set_meta(note, NOTHING)
 
     def step(self, writing: Writing) -> None:
         """Remove records until none is left, or the step has taken long enough."""

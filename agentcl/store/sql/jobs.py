@@ -14,7 +14,7 @@ from agentcl.store.jobs import Job, Price, State
 from agentcl.store.records import Scope, ScopeView, from_micros, to_micros
 from agentcl.store.rows import fields_of, is_moment
 from agentcl.store.sql.conditions import view_sql
-from agentcl.store.sql.tables import EVERYBODY, Connection, Tables, marks
+from agentcl.store.sql.tables import EVERYBODY, SqlConnection, Tables, marks
 
 _NAMES: Final = (
     'id, kind, state, spec, tenant, "user", agent, session, units, tokens, done, total, attempts, error,'
@@ -44,19 +44,19 @@ def new(
     )
 
 
-def insert(connection: Connection, job: Job) -> None:
+def insert(connection: SqlConnection, job: Job) -> None:
     """Add a job."""
     connection.execute(f"INSERT INTO job ({_NAMES}) VALUES ({_MARKS})", _values(job))
 
 
-def update(connection: Connection, job: Job) -> None:
+def update(connection: SqlConnection, job: Job) -> None:
     """Put a job in the place of what it was. Raises NotFound."""
     sql = f"UPDATE job SET ({_NAMES}) = ({_MARKS}) WHERE id = ?"
     if not connection.execute(sql, (*_values(job), job.id)).rowcount:
         raise NotFound(f"job {job.id!r} is not there any more")
 
 
-def delete(connection: Connection, ids: Iterable[str]) -> None:
+def delete(connection: SqlConnection, ids: Iterable[str]) -> None:
     """Delete jobs."""
     connection.executemany("DELETE FROM job WHERE id = ?", [(id,) for id in ids])
 
@@ -90,7 +90,7 @@ def faults(tables: Tables) -> Iterator[str]:
             yield f"job {number} is none that agentcl wrote, and is left out"
 
 
-def delete_orphans(connection: Connection, emptied: Collection[Scope]) -> None:
+def delete_orphans(connection: SqlConnection, emptied: Collection[Scope]) -> None:
     """Delete the jobs of scopes that lost records and now have none, nor has any scope below them."""
     owners = connection.execute(
         'SELECT DISTINCT tenant, "user", agent, session FROM job'

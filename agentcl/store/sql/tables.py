@@ -32,7 +32,7 @@ class Result(Protocol):
         ...
 
 
-class Connection(Protocol):
+class SqlConnection(Protocol):
     """A connection in a transaction that may write."""
 
     def execute(self, sql: str, parameters: Sequence[Any] = ..., /) -> Result:
@@ -48,7 +48,7 @@ class Tables(Protocol):
     """A database with the tables of one memory. Every error leaves it as one of ours."""
 
     @property
-    def connection(self) -> Connection:
+    def connection(self) -> SqlConnection:
         """The connection of the transaction that this thread is in."""
         ...
 

@@ -26,7 +26,7 @@ from agentcl.store.rows import (
     mismatch,
 )
 from agentcl.store.sql import jobs
-from agentcl.store.sql.tables import Connection, marks
+from agentcl.store.sql.tables import SqlConnection, marks
 from agentcl.store.ulid import new_ulid, new_ulids
 from agentcl.store.vectors import dimension
 
@@ -46,7 +46,7 @@ _INSERT_VECTOR: Final = "INSERT INTO vector (seq, given, crc, data) VALUES (?, ?
 class SqlWriting(Writing):
     """The right to write, for the length of one transaction of a connection."""
 
-    def __init__(self, store: Store, connection: Connection, now: int) -> None:
+    def __init__(self, store: Store, connection: SqlConnection, now: int) -> None:
         self.now = now
         self._store = store
         self._connection = connection
@@ -201,6 +201,13 @@ class SqlWriting(Writing):
         sources = json.loads(row.sources) if row.op == "put" else ()
         given = FOREIGN if is_foreign and not is_given else is_given
         self._attach(self._insert(self._values(row)), row.id, sources, vector, given)
+
+    def keep(self, row: Row) -> None:
+        """Append a row of another store with its number, which is above all that there ever were."""
+        sql = f"INSERT INTO record (seq, {NAMES}) VALUES (?, {MARKS})"
+        self._connection.execute(sql, (row.seq, *self._values(row)))
+        sources = json.loads(row.sources) if row.op == "put" else ()
+        self._attach(row.seq, row.id, sources, None, 0)
 
     def _refuse_taken(self, records: Sequence[Record]) -> None:
         keys = [(record.key, record.kind, record.scope) for record in records]

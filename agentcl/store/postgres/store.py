@@ -1,0 +1,106 @@
+"""The store in a schema of a PostgreSQL database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from agentcl.errors import StoreReadOnly
+from agentcl.store.noting import note_of
+from agentcl.store.postgres.address import Address
+from agentcl.store.postgres.copying import written_into
+from agentcl.store.postgres.database import Server
+from agentcl.store.postgres.locks import held_lock, is_held
+from agentcl.store.postgres.schema import POLICIES
+from agentcl.store.postgres.writing import PostgresWriting
+from agentcl.store.records import now_micros
+from agentcl.store.rows import LAST_MOMENT
+from agentcl.store.sql import erasure
+from agentcl.store.sql.conditions import prefix_range
+from agentcl.store.sql.reading import SqlStore
+
+_INDEXED = 400  # characters of a key that an index holds; see the schema
+
+
+class PostgresStore(SqlStore):
+    """The records of one schema of a database.
+
+    Args:
+        address: where it is; the tables are made there (unless `read_only`).
+        folder: for what is derived from the records, on this machine.
+        busy_timeout_s: how long a writer waits for its turn, and everybody for a server that is restarted.
+        read_only: never write, not even to migrate.
+        clock: microseconds since 1970; record times rise strictly even when it steps back.
+
+    Raises:
+        StoreUnavailable: (or a subclass) if the database cannot be opened.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        folder: Path,
+        *,
+        busy_timeout_s: float = 30.0,
+        read_only: bool = False,
+        clock: Callable[[], int] = now_micros,
+    ) -> None:
+        self.folder = folder
+        self.read_only = read_only
+        self._clock = clock
+        self.tables = self.server = Server(
+            address, busy_timeout_s=busy_timeout_s, read_only=read_only
+        )
+
+    def close(self) -> None:
+        self.server.close()
+
+    def files(self) -> frozenset[str]:
+        return frozenset()
+
+    def _damage(self) -> Iterator[str]:
+        return iter(())
+
+    def _beginning(self, prefix: str) -> tuple[str, tuple[str, ...]]:
+        low, high = prefix_range(prefix)
+        narrow = f"left(r.key, {_INDEXED})"
+        begins = f"r.key >= ? AND {narrow} >= left(?, {_INDEXED})"
+        if high is None:
+            return begins, (low, low)
+        return f"{begins} AND r.key < ? AND {narrow} <= left(?, {_INDEXED})", (low, low, high, high)
+
+    @contextmanager
+    def writing(self) -> Iterator[PostgresWriting]:
+        with self.server.write() as turn:
+            held = turn.execute(
+                "SELECT value::bigint FROM meta WHERE key = 'clock' AND value ~ '^[0-9]{1,18}$'"
+            ).fetchone()
+            times = [turn.clock, *([] if held is None else held)]
+            known = [at + 1 for at in times if at < LAST_MOMENT]
+            turn.clock = max([self._clock(), *known])
+            writing = PostgresWriting(self, turn, turn.clock)
+            note, before = note_of(), turn.seq
+            yield writing
+            if note is not None:
+                note(writing, before, turn.seq)
+
+    @contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        if self.read_only:
+            raise StoreReadOnly(f"{self.server.address} was opened with read_only=True")
+        with held_lock(self.server, name):
+            yield
+
+    def is_locked(self, name: str) -> bool:
+        return is_held(self.server, name)
+
+    def finish_erasure(self, before: Callable[[], object] = lambda: None) -> None:
+        erasure.finish(self, self.tables, before, lambda: self.server.vacuum(POLICIES))
+
+    def snapshot(self, folder: Path) -> Path:
+        target = written_into(folder, self)
+        if not self.read_only:
+            with self.writing() as writing:
+                writing.note_copy(target.parent, "snapshot")
+        return target
