@@ -12,6 +12,10 @@ _COMMANDS: Final = {  # where each is, and the first line of its help
     "add": ("agentcl.cli.memory:add", "Remember files, folders, or standard input (-)."),
     "bench": ("agentcl.cli.bench:bench", "Compare memories on tasks and on questions."),
     "chat": ("agentcl.cli.chat:chat", "Talk to a model that remembers."),
+    "copy": (
+        "agentcl.cli.store:copy",
+        "Copy a memory into an empty place, in a folder or a database.",
+    ),
     "delete": ("agentcl.cli.memory:delete", "Stop finding a record; its history stays."),
     "digest": ("agentcl.cli.statements:digest", "Read conversations for what they state."),
     "doctor": ("agentcl.cli.store:doctor", "Check the whole folder, and print the settings."),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
@@ -14,21 +13,22 @@ _SCHEMA: Final = re.compile(r"[a-z_][a-z0-9_]{0,40}")
 _SHOWN: Final = "postgresql://USER:PASSWORD@HOST:PORT/DATABASE?schema=NAME"
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
-    """A memory in a database. As text it has no password, so it may be shown and logged."""
+class Address(str):
+    """A memory in a database. As text it has no password, so it may be shown, logged and written down."""
 
-    url: str = field(repr=False)  # as libpq reads it
-    shown: str  # the same without the password
+    url: str  # as libpq reads it
     schema: str  # that holds the memory's tables
-    password: str = field(default="", repr=False)
+    _password: str
 
-    def __str__(self) -> str:
-        return self.shown
+    def __new__(cls, shown: str, *, url: str, schema: str, password: str = "") -> Address:
+        """Make one of its text and of what that leaves out."""
+        made = super().__new__(cls, shown)
+        made.url, made.schema, made._password = url, schema, password
+        return made
 
     def hidden(self, text: str) -> str:
         """Return a text, such as an error's, without the password."""
-        for word in {self.password, quote(self.password, safe="")} - {""}:
+        for word in {self._password, quote(self._password, safe="")} - {""}:
             text = text.replace(word, "***")
         return text
 
@@ -77,7 +77,7 @@ def parse(text: str) -> Address:
         not parts.netloc
     ):  # a socket's folder is named in the query; urlunsplit would drop the slashes
         url, shown = (_with_slashes(one) for one in (url, shown))
-    return Address(url, shown, schema, password)
+    return Address(shown, url=url, schema=schema, password=password)
 
 
 def _with_slashes(url: str) -> str:

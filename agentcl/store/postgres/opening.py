@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from contextlib import closing
 
+import psycopg
 from psycopg import sql
 
 from agentcl.errors import SchemaTooNew, StoreCorrupt, StoreReadOnly, StoreUnavailable
 from agentcl.store.postgres.address import Address
-from agentcl.store.postgres.connecting import Link, key_of
+from agentcl.store.postgres.connecting import Connector, Link, key_of
+from agentcl.store.postgres.failures import translate
 from agentcl.store.postgres.schema import MIGRATIONS, POLICIES, SCOPE_SQL
 
 logger = logging.getLogger(__name__)
@@ -39,6 +42,15 @@ def version_of(link: Link, address: Address) -> int:
             )
         ((version,),) = link.execute("SELECT version FROM head").fetchall()
         return int(version)
+
+
+def holds_memory(address: Address) -> bool:
+    """Return whether there is a memory. Raises StoreUnavailable."""
+    try:
+        with closing(Connector(address, read_only=True).connect()) as link:
+            return version_of(link, address) > 0
+    except psycopg.Error as error:
+        raise translate(error, address) from error
 
 
 def open_schema(link: Link, address: Address, *, read_only: bool) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar, Final
 
-from agentcl.errors import StoreReadOnly
+from agentcl.errors import StoreReadOnly, StoreUnavailable
 from agentcl.store.noting import note_of
 from agentcl.store.postgres.address import Address
 from agentcl.store.postgres.copying import written_into
@@ -19,8 +20,11 @@ from agentcl.store.rows import LAST_MOMENT
 from agentcl.store.sql import erasure
 from agentcl.store.sql.conditions import prefix_range
 from agentcl.store.sql.reading import SqlStore
+from agentcl.text.homes import data_folder
+from agentcl.text.saving import make_folder
 
-_INDEXED = 400  # characters of a key that an index holds; see the schema
+_PRIVATE: Final = 0o700
+_INDEXED: Final = 400  # characters of a key that an index holds; see the schema
 
 
 class PostgresStore(SqlStore):
@@ -28,7 +32,8 @@ class PostgresStore(SqlStore):
 
     Args:
         address: where it is; the tables are made there (unless `read_only`).
-        folder: for what is derived from the records, on this machine.
+        folder: for what is derived from the records, on this machine; default: one of the user's own for
+            each memory.
         busy_timeout_s: how long a writer waits for its turn, and everybody for a server that is restarted.
         read_only: never write, not even to migrate.
         clock: microseconds since 1970; record times rise strictly even when it steps back.
@@ -37,21 +42,45 @@ class PostgresStore(SqlStore):
         StoreUnavailable: (or a subclass) if the database cannot be opened.
     """
 
+    beyond: ClassVar[tuple[str, ...]] = (
+        "free room in the pages of the database, until it is used again (VACUUM FULL rewrites the pages)",
+        "the write-ahead log and its archive",
+        "backups of the database",
+        "replicas of the database",
+    )
+
     def __init__(
         self,
         address: Address,
-        folder: Path,
+        folder: Path | None = None,
         *,
         busy_timeout_s: float = 30.0,
         read_only: bool = False,
         clock: Callable[[], int] = now_micros,
     ) -> None:
-        self.folder = folder
         self.read_only = read_only
         self._clock = clock
         self.tables = self.server = Server(
             address, busy_timeout_s=busy_timeout_s, read_only=read_only
         )
+        try:
+            self.folder = self._own_folder() if folder is None else folder
+        except BaseException:
+            self.close()
+            raise
+
+    def _own_folder(self) -> Path:
+        folder = data_folder("databases") / str(self.meta("id"))
+        if not self.read_only:
+            try:
+                make_folder(folder)
+                folder.chmod(_PRIVATE)
+            except OSError as error:
+                raise StoreUnavailable(
+                    f"cannot keep indexes of {self.server.address} in {folder}: {error}; set XDG_DATA_HOME to "
+                    "another place"
+                ) from error
+        return folder
 
     def close(self) -> None:
         self.server.close()
