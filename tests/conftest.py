@@ -3,11 +3,15 @@
 import os
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from tests.postgres import Cluster
 
 # A shell that starts the suite in the background ignores Ctrl-C, and so would every program that a test starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -24,6 +28,7 @@ def own_configuration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path
     folder = tmp_path_factory.mktemp("configuration")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CONFIG_HOME", str(folder))
+        patch.setenv("XDG_DATA_HOME", str(folder / "data"))
         yield folder
 
 
@@ -123,3 +128,16 @@ def tiny_gguf() -> Callable[[Path], Path]:
         return file
 
     return make
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator["Cluster"]:
+    """A PostgreSQL server of the session's own; skipped where none can be had."""
+    from tests.postgres import NoServer, running
+
+    with ExitStack() as stack:
+        try:
+            started = stack.enter_context(running())
+        except NoServer as error:
+            pytest.skip(f"no PostgreSQL server: {error}")
+        yield started

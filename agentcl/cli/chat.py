@@ -63,7 +63,7 @@ def chat(
     session = scope.pop("session", None) or _session()
     talk = Talk(memory.scoped(**{"user": _ALONE, **scope}), session, _opened(name, url))
     screen.note(
-        f"{talk.model.name}, remembering in {memory.path}; /help lists what else can be said"
+        f"{talk.model.name}, remembering in {memory.place}; /help lists what else can be said"
     )
     for line in _lines():
         try:

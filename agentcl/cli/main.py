@@ -16,6 +16,10 @@ _COMMANDS: Final = {  # where each is, and the first line of its help
         "agentcl.cli.compress:compress",
         "Make soft tokens of passages, for a base model to read.",
     ),
+    "copy": (
+        "agentcl.cli.store:copy",
+        "Copy a memory into an empty place, in a folder or a database.",
+    ),
     "delete": ("agentcl.cli.memory:delete", "Stop finding a record; its history stays."),
     "digest": ("agentcl.cli.statements:digest", "Read conversations for what they state."),
     "doctor": ("agentcl.cli.store:doctor", "Check the whole folder, and print the settings."),

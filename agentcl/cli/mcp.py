@@ -43,7 +43,7 @@ def mcp(
 
     if port is not None:
         check_free(port)  # before it is said to be served
-        screen.note(f"{memory.path} at http://127.0.0.1:{port}/mcp; Ctrl-C ends it")
+        screen.note(f"{memory.place} at http://127.0.0.1:{port}/mcp; Ctrl-C ends it")
     serve(
         memory.scoped(**scope) if scope else memory,
         application=application,

@@ -113,7 +113,7 @@ def add(
             screen.json({**counts, "ids": [d.id for d in stored], "skipped_files": skipped})
             return
         _tell(screen, counts, skipped, "nothing to add")
-        screen.note(f"{memory.path}, {describe_encoder(memory)}")
+        screen.note(f"{memory.place}, {describe_encoder(memory)}")
 
 
 def _sync(

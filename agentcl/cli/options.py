@@ -80,12 +80,26 @@ class NewFolder(click.ParamType[Path]):
         return Path(value)
 
 
+class MemoryPlace(click.ParamType[Path | str]):
+    """Where a memory is: a folder, or a database by its URL."""
+
+    name = "path"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Path | str:
+        """Return it as it was named; a URL is no path."""
+        from agentcl.store.postgres.address import is_address
+
+        return str(value) if is_address(value) else Path(value)
+
+
 def memory_options(command: F) -> F:
     """Options that say which memory."""
     for option in (
         click.option("--index", help="exact, chroma or chroma:http://HOST:PORT."),
         click.option("--encoder", help="hashing, minilm, sentence-transformers:NAME, ..."),
-        click.option("--path", type=click.Path(path_type=Path), help="The memory's folder."),
+        click.option("--path", type=MemoryPlace(), help="The memory's folder, or postgresql://..."),
     ):
         command = option(command)
     return command
@@ -146,10 +160,10 @@ def on_memory(
 def on_folder(act: Callable[..., None]) -> Callable[..., None]:
     """Make a command that gets its screen and the memory of a folder, whatever its encoder."""
 
-    @click.option("--path", type=click.Path(path_type=Path), help="The memory's folder.")
+    @click.option("--path", type=MemoryPlace(), help="The memory's folder, or postgresql://...")
     @command
     @wraps(act)
-    def run(screen: Screen, path: Path | None, **given: Any) -> None:
+    def run(screen: Screen, path: Path | str | None, **given: Any) -> None:
         with open_folder(path) as memory:
             act(screen, memory, **given)
 
@@ -201,7 +215,7 @@ def open_memory(
         yield memory
 
 
-def open_folder(path: Path | None) -> Memory:
+def open_folder(path: Path | str | None) -> Memory:
     """Open a memory with the encoder that is in its folder; the settings may name the next one already."""
     from agentcl.memory.memory import Memory
     from agentcl.memory.settings import resolve

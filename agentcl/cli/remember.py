@@ -63,7 +63,7 @@ def remember(screen: Screen, file: Path, title: str, hook: bool, **given: Any) -
             ", ".join(f"{count} {what}" for what, count in counts.items() if count)
             or "nothing to remember"
         )
-        screen.note(f"{memory.path}, {describe_encoder(memory)}")
+        screen.note(f"{memory.place}, {describe_encoder(memory)}")
 
 
 def _read(file: Path) -> list[Message]:

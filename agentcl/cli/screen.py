@@ -360,12 +360,16 @@ class Screen:
         self.line(
             f"no byte of them left since {receipt.cleared_at.isoformat()} in: {', '.join(receipt.cleared)}"
         )
+        for place in receipt.beyond:
+            self.line(f"for the database's administrator to clear: {place}")
         for copy in receipt.copies:
             self.line(f"may still be in the {copy.what} {copy.path} of {copy.made_at:%Y-%m-%d}")
 
     def stats(self, stats: Stats) -> None:
         """Print the size and state of a memory."""
         table = _table()
+        if stats.place:
+            table.add_row("database", safe(stats.place))
         table.add_row("folder", safe(str(stats.path)))
         for kind, count in sorted(stats.records.items()):
             table.add_row(f"{kind}s", f"{count:,}")

@@ -99,7 +99,7 @@ def serve(
             memory.scoped(**scope) if scope else memory,
             settings=settings,
             keys=keys,
-            began=lambda address: say(f"{memory.path} at {address}; Ctrl-C ends it"),
+            began=lambda address: say(f"{memory.place} at {address}; Ctrl-C ends it"),
         )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from agentcl.cli.options import (
+    MemoryPlace,
     NewFolder,
     ReadFile,
     WrittenFile,
@@ -24,7 +25,7 @@ from agentcl.cli.options import (
     scope_options,
 )
 from agentcl.cli.screen import Screen
-from agentcl.errors import InvalidInput, TransferError
+from agentcl.errors import InvalidInput, StoreUnavailable, TransferError
 from agentcl.store.records import SCOPE_FIELDS
 
 if TYPE_CHECKING:
@@ -166,6 +167,32 @@ def snapshot(screen: Screen, memory: Memory, folder: Path) -> None:
     """
     memory.store.snapshot(folder)
     screen.answer({"folder": folder}, f"copied to {folder}")
+
+
+@click.command()
+@click.argument("source", type=MemoryPlace(), metavar="FROM")
+@click.argument("target", type=MemoryPlace(), metavar="TO")
+@command
+def copy(screen: Screen, source: Path | str, target: Path | str) -> None:
+    """Copy a memory into an empty place, in a folder or a database.
+
+    Each is a folder, or postgresql://.... Nothing is lost: versions, times, vectors, counters and jobs go along. One
+    that was cut off goes on when it is called again. Encoders and keys that you named for a place stay with it.
+    """
+    from agentcl.store.backends import copy_store, holds_store, place_of, removing_new_folder
+
+    one, other = place_of(source), place_of(target)
+    if not holds_store(one):
+        raise StoreUnavailable(f"there is no memory at {one}; name another one")
+    with removing_new_folder(other), screen.progress("copying", None) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.update(bar.task_ids[0], completed=done, total=total)
+
+        count = copy_store(one, other, progress)
+    screen.answer(
+        {"from": str(one), "to": str(other), "rows": count}, f"{count} rows copied to {other}"
+    )
 
 
 @click.command()

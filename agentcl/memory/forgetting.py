@@ -28,6 +28,8 @@ class Receipt:
     cleared_at: datetime  # when that was reached
     copies: tuple[Copy, ...]  # earlier snapshots and exports, which may still hold them
     lessons: tuple[LostLesson, ...] = ()  # those among what went
+    # Where bytes of them may stay that only who runs the database can clear; nothing for a folder.
+    beyond: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ def forget(opened: Opened, ids: Sequence[str], view: ScopeView) -> Receipt:
         cleared_at=from_micros(opened.clock()),
         copies=erased.copies,
         lessons=_lost(opened, erased.removed),
+        beyond=opened.journal.beyond,
     )
 
 

@@ -203,7 +203,7 @@ class Reembed:
             except NotTrusted as error:
                 raise NotEquipped(
                     f"the job names the encoder {name!r}, and you never did; nothing was asked or loaded. If you "
-                    f"want it, say so: agentcl reembed --path {self._opened.path} --encoder ..."
+                    f"want it, say so: agentcl reembed --path {self._opened.place} --encoder ..."
                 ) from error
             except ConfigError as error:
                 raise NotEquipped(

@@ -122,7 +122,8 @@ class Memory:
       scope and all below it.
 
     Args:
-        path: the folder; made if absent. Default: the setting `path`, else `agentcl-memory`.
+        path: the folder; made if absent. Or a database, as in "postgresql://USER@HOST/DATABASE". Default: the
+            setting `path`, else `agentcl-memory`.
         encoder: a name (see `agentcl.retrieval.open_encoder`) or an `Encoder`. Default: the
             one this folder was filled with, which you named for it once; for a new folder "minilm" if
             installed, else "hashing".
@@ -234,17 +235,22 @@ class Memory:
 
     def __repr__(self) -> str:
         bound = "".join(f", {name}={value!r}" for name, value in self._bound.fields.items())
-        return f"Memory({str(self.path)!r}{bound}: {self._state()})"
+        return f"Memory({str(self.place)!r}{bound}: {self._state()})"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
-            f"a memory is neither copied nor pickled: open Memory({str(self.path)!r}) where you need it"
+            f"a memory is neither copied nor pickled: open Memory({str(self.place)!r}) where you need it"
         )
 
     @property
     def path(self) -> Path:
-        """The folder."""
+        """The folder; of a memory in a database the one that its indexes are in, on this machine."""
         return self._opened.path
+
+    @property
+    def place(self) -> Path | str:
+        """Where the memory is: its folder, or the address of its database, without a password."""
+        return self._opened.place
 
     # Rooms
 

@@ -41,7 +41,7 @@ from agentcl.retrieval.graph.settings import GraphSettings
 from agentcl.retrieval.index import Index
 from agentcl.retrieval.modes import Mode, SearchMode
 from agentcl.retrieval.retriever import Retriever, clear_closed
-from agentcl.store.backends import holds_store, open_store
+from agentcl.store.backends import Place, holds_store, open_store
 from agentcl.store.base import Writing
 from agentcl.store.records import Compression, Record, ScopeView, now_micros
 from agentcl.store.rows import EncoderSpec, content_hash, mismatch, readable
@@ -96,9 +96,10 @@ class Opened:
                 "passage_limit": passage_limit,
             }
         )
-        self.path: Path = self.setting("path")
+        self.place: Place = self.setting("path")
         check_named(self.setting("encoder"))
-        if not holds_store(self.path):  # before a folder is made for it
+        is_folder = isinstance(self.place, Path)
+        if not (is_folder and holds_store(self.place)):  # before a folder is made for it
             self._check_known(encoder)
         self.clock = clock
         self.graph_settings = graph or GraphSettings()
@@ -118,18 +119,18 @@ class Opened:
         self.transcripts = Transcripts()
         self.contexts = Contexts()
         self.listings = Listings()
-        self.ways: Counter[str] = (
-            Counter()
-        )  # how often soft tokens were shown, or text for which reason
-        if not read_only:
-            _make_folder(self.path)
+        # How often soft tokens were shown, or text for which reason.
+        self.ways: Counter[str] = Counter()
+        if isinstance(self.place, Path) and not read_only:
+            _make_folder(self.place)
         self.journal = open_store(
-            self.path,
+            self.place,
             busy_timeout_s=self.setting("busy_timeout_s"),
             durability=self.setting("durability"),
             read_only=read_only,
             clock=clock,
         )
+        self.path: Path = self.journal.folder  # of what lies beside the journal
         try:
             self.check_encoder()
             self.confirm(self._named())
@@ -265,7 +266,7 @@ class Opened:
                 with self.waiting_lock(ERASING):
                     self.journal.resume_erasure()
                 self.journal.finish_erasure(clear_indexes)
-        return ("journal", *cleared)
+        return tuple(cleared) if self.journal.beyond else ("journal", *cleared)
 
     def bank(self) -> Bank | None:
         """Return where soft tokens of passages lie; None where the folder for it is not to be trusted."""
@@ -370,7 +371,7 @@ class Opened:
         held = self.journal.encoder()
         if held is not None and held.name != self.encoder_name():
             self._check_known(self._encoder)
-            raise EncoderMismatch(mismatch(held, self._named() or self.encoder_name(), self.path))
+            raise EncoderMismatch(mismatch(held, self._named() or self.encoder_name(), self.place))
 
     def _check_known(self, encoder: str | Encoder | None) -> None:
         """Refuse a name that no encoder has; one that is given as an object may have any. Raises ConfigError."""
@@ -409,9 +410,9 @@ class Opened:
         cosine /= math.hypot(*one) * math.hypot(*other)
         if cosine < _ALIKE:
             raise EncoderMismatch(
-                f"{self._named()} gives other vectors than those that {self.path} was filled with (cosine "
+                f"{self._named()} gives other vectors than those that {self.place} was filled with (cosine "
                 f"{cosine:.2f}): another model answers to the name {self.encoder.name!r}. Serve the former one "
-                f"there, or embed everything anew: agentcl reembed --path {self.path} --encoder {self._named()}"
+                f"there, or embed everything anew: agentcl reembed --path {self.place} --encoder {self._named()}"
             )
 
     # Single records, with their vectors

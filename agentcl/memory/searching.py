@@ -104,12 +104,12 @@ def vector_of_query(opened: Opened, asked: Query, held: EncoderSpec) -> bytes:
     """
     if asked.vector is not None:
         if held.name != opened.encoder_name():
-            raise EncoderMismatch(mismatch(held, opened.encoder_name(), opened.path))
+            raise EncoderMismatch(mismatch(held, opened.encoder_name(), opened.place))
         return asked.vector
     # First: an encoder that is down says so at once, and `spec` may have to ask it too.
     vector = opened.encode_query(asked.text)
     if held != opened.spec:
-        raise EncoderMismatch(mismatch(held, opened.spec, opened.path))
+        raise EncoderMismatch(mismatch(held, opened.spec, opened.place))
     return vector
 
 

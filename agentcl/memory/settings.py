@@ -20,6 +20,7 @@ from typing import Any, Final
 from agentcl.errors import ConfigError, NotTrusted
 from agentcl.memory.trusted import confirmed
 from agentcl.retrieval.encoders.naming import is_own
+from agentcl.store.backends import Place, place_of
 from agentcl.text.suggesting import did_you_mean
 
 FILE: Final = "agentcl.toml"
@@ -62,10 +63,10 @@ def _name(value: object) -> str:
     return value
 
 
-def _path(value: object) -> Path:
+def _path(value: object) -> Place:
     if not isinstance(value, str | os.PathLike) or not str(value):
-        raise ValueError("it must be a path")
-    return Path(value).expanduser()
+        raise ValueError("it must be a path, or the URL of a database")
+    return place_of(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ def _effective(
         value, origin = known.default, "default"
     parsed = _parsed(name, value, origin)
     if file is not None and origin == str(file):
-        if name == "path":
+        if isinstance(parsed, Path):
             parsed = file.parent / parsed
         if _is_foreign(name, parsed, file) and confirmed(file).get(name) != str(parsed):
             raise NotTrusted(
@@ -158,7 +159,7 @@ def foreign(folder: Path) -> dict[str, str]:
     if file is None or file.parent != folder:
         return {}
     known = {name: _parsed(name, table[name], str(file)) for name in _KNOWN if name in table}
-    if "path" in known:
+    if isinstance(known.get("path"), Path):
         known["path"] = file.parent / known["path"]
     return {name: str(value) for name, value in known.items() if _is_foreign(name, value, file)}
 
@@ -178,6 +179,8 @@ def _is_foreign(name: str, value: Any, file: Path) -> bool:  # noqa: ANN401  # e
         return ":" in value  # the others lie in the memory's folder
     if name != "path":
         return False
+    if not isinstance(value, Path):
+        return True  # a server
     inside = Path(os.path.realpath(value)).is_relative_to(os.path.realpath(file.parent))
     return not inside or not _is_ours(file)
 

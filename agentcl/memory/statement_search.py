@@ -125,7 +125,7 @@ def _by_meaning(opened: Opened, query: str, statements: Sequence[Statement]) -> 
     try:
         vector = opened.encode_query(query)
         if held != opened.spec:
-            raise EncoderMismatch(mismatch(held, opened.spec, opened.path))
+            raise EncoderMismatch(mismatch(held, opened.spec, opened.place))
     except EncoderUnavailable:
         return None
     nothing = bytes(4 * held.dim)

@@ -57,6 +57,7 @@ class Stats:
     encoder: EncoderSpec | None  # None before the first text was added
     indexes: tuple[IndexState, ...]
     bytes: Mapping[str, int]  # size of the folder's files by their relative path
+    place: str = ""  # the address of the database, if the memory is in one; `path` is then the indexes' folder
 
 
 class Storage:
@@ -90,6 +91,7 @@ class Storage:
                 for file in sorted(self._opened.path.rglob("*"))
                 if file.is_file()
             },
+            place="" if isinstance(self._opened.place, Path) else str(self._opened.place),
         )
 
     def export(

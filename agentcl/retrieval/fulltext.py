@@ -26,8 +26,9 @@ from agentcl.errors import SchemaTooNew, StoreCorrupt
 from agentcl.retrieval.index import Change, Entry, Match, Query
 from agentcl.retrieval.weighing import Having, Statistics, size_of, weighed
 from agentcl.store.records import Scope, ScopeView
-from agentcl.store.sqlite.conditions import view_sql
-from agentcl.store.sqlite.database import STEP_S, Database
+from agentcl.store.sql.conditions import view_sql
+from agentcl.store.sql.tables import STEP_S
+from agentcl.store.sqlite.database import Database
 from agentcl.text.function_words import content_terms
 from agentcl.text.identifiers import FORMS, Identifiers
 from agentcl.text.saving import create, make_folder

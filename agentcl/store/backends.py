@@ -1,41 +1,60 @@
-"""Which store a folder of memory holds, whatever it is made of."""
+"""Which store a memory is in: one in its folder, or one in a database."""
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from agentcl.errors import needs
 from agentcl.store.base import Store
+from agentcl.store.postgres.address import Address, is_address, parse
 from agentcl.store.records import now_micros
+from agentcl.store.sql.reading import SqlStore
 from agentcl.store.sqlite.connecting import Durability
 from agentcl.store.sqlite.store import FILE, SqliteStore
+from agentcl.text.saving import make_folder
+
+Place = Path | Address  # of a memory
+
+
+def place_of(text: str | os.PathLike[str]) -> Place:
+    """Return the place that a text names: a database by its URL, else a folder. Raises ConfigError."""
+    if isinstance(text, Address):
+        return text
+    return parse(str(text)) if is_address(text) else Path(text).expanduser()
 
 
 def open_store(
-    folder: Path,
+    place: Place,
     *,
     busy_timeout_s: float = 30.0,
     durability: Durability = "full",
     read_only: bool = False,
     clock: Callable[[], int] = now_micros,
 ) -> Store:
-    """Open the store of a folder; a new one is made there unless `read_only`.
+    """Open the store of a memory; a new one is made there unless `read_only`.
 
     Args:
-        folder: that exists.
+        place: a folder that exists, or a database.
         busy_timeout_s: how long a writer waits for its turn.
         durability: "full" survives a power cut after each write; "normal" may lose the last writes
-            in a power cut, but nothing in a crash of the process.
+            in a power cut, but nothing in a crash of the process. A database has a setting of its own.
         read_only: never write, not even to migrate.
         clock: microseconds since 1970; record times rise strictly even when it steps back.
 
     Raises:
         StoreUnavailable: (or a subclass) if it cannot be opened.
+        MissingExtra: if what it needs is not installed.
     """
+    if isinstance(place, Address):
+        with _needed():
+            from agentcl.store.postgres.store import PostgresStore
+        return PostgresStore(place, busy_timeout_s=busy_timeout_s, read_only=read_only, clock=clock)
     return SqliteStore(
-        folder,
+        place,
         busy_timeout_s=busy_timeout_s,
         durability=durability,
         read_only=read_only,
@@ -43,12 +62,48 @@ def open_store(
     )
 
 
+def copy_store(
+    source: Place, target: Place, progress: Callable[[int, int], None] = lambda done, total: None
+) -> int:
+    """Copy a memory with all that it is into an empty place; one that was cut off goes on.
+
+    Args:
+        source: what is copied.
+        target: a folder, which is made if absent, or a database.
+        progress: called with the numbers of the newest row that is copied, and of the newest there is.
+
+    Returns:
+        How many rows were new in the target.
+
+    Raises:
+        InvalidInput: if the target holds anything else.
+        StoreCorrupt: if a row is not what was written.
+    """
+    from agentcl.store.sql.mirroring import Mirroring
+
+    with ExitStack() as stack:
+        opened = [open_store(source, read_only=isinstance(source, Path))]
+        stack.callback(opened[0].close)
+        if isinstance(target, Path):
+            make_folder(target)
+        opened.append(open_store(target))
+        stack.callback(opened[1].close)
+        one, other = opened
+        assert isinstance(one, SqlStore)
+        assert isinstance(other, SqlStore)
+        return Mirroring(one, other).run(progress)
+
+
 @contextmanager
-def removing_new_folder(folder: Path) -> Iterator[None]:
+def removing_new_folder(folder: Place) -> Iterator[None]:
     """Take away a folder without records that the block made, and those above it, if it raises.
 
-    Nothing else is touched: a folder that was there stays, and one in which something else was put.
+    Nothing else is touched: a folder that was there stays, and one in which something else was put. So does
+    what was made in a database.
     """
+    if isinstance(folder, Address):
+        yield
+        return
     new = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         yield
@@ -69,6 +124,14 @@ def _is_empty(folder: Path) -> bool:
         store.close()
 
 
-def holds_store(folder: Path) -> bool:
-    """Return whether there is a store in a folder."""
-    return (folder / FILE).exists()
+def holds_store(place: Place) -> bool:
+    """Return whether there is a store in a folder or a database. Raises StoreUnavailable and MissingExtra."""
+    if isinstance(place, Address):
+        with _needed():
+            from agentcl.store.postgres.opening import holds_memory
+        return holds_memory(place)
+    return (place / FILE).exists()
+
+
+def _needed() -> AbstractContextManager[None]:
+    return needs("a memory in PostgreSQL", "postgres")

@@ -18,7 +18,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import agentcl.store.conversations
 import agentcl.store.episodes  # noqa: F401  # their kinds of records register themselves
@@ -221,6 +221,8 @@ class Store(ABC):
 
     folder: Path  # of the memory: what is derived from the store, e.g. indexes, lies in it
     read_only: bool  # nothing is ever written, whoever asks
+    # Where bytes of what was erased may stay that only who runs the store can clear; nothing for a file.
+    beyond: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def close(self) -> None:

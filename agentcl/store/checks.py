@@ -26,6 +26,7 @@ MAX_SCOPE: Final = 1_000  # characters of a tenant, user, agent or session
 MAX_METADATA: Final = 262_144  # characters of metadata as JSON
 MAX_DEPTH: Final = 32  # levels of nesting in metadata
 _INT64: Final = 1 << 63
+_LOCK: Final = re.compile("[a-z0-9-]+")
 _MOST: Final = 1 << 31  # of anything that is counted
 _SHOWN: Final = 60  # characters of a wrong value in a message
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -76,6 +77,13 @@ def check_label(text: object, what: str) -> str:
     if "\0" in checked:
         raise InvalidInput(f"{what} holds a NUL character")
     return checked
+
+
+def check_lock(name: str) -> str:
+    """Return the name of a lock. Raises InvalidInput."""
+    if not _LOCK.fullmatch(name):
+        raise InvalidInput(f"{name!r} names no lock: use lower-case letters, digits and hyphens")
+    return name
 
 
 def check_a(value: object, kind: type[T], what: str) -> T:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import product
-from pathlib import Path
 from types import NoneType
 from typing import Any, Final, Literal, NamedTuple
 
@@ -220,13 +219,13 @@ class EncoderSpec:
         raise ValueError(f"{held!r} names no encoder")
 
 
-def mismatch(held: EncoderSpec, wanted: EncoderSpec | str, folder: Path) -> str:
+def mismatch(held: EncoderSpec, wanted: EncoderSpec | str, place: object) -> str:
     """Return the message of an `EncoderMismatch`: both encoders, and both ways out."""
     name = wanted if isinstance(wanted, str) else wanted.name
     return (
-        f"the memory at {folder} was embedded with {held}, but {wanted} was asked for. "
+        f"the memory at {place} was embedded with {held}, but {wanted} was asked for. "
         f"Open it with encoder={held.name!r}, or embed everything anew: "
-        f"agentcl reembed --path {folder} --encoder {name}"
+        f"agentcl reembed --path {place} --encoder {name}"
     )
 
 

@@ -774,7 +774,7 @@ class StoreContract(ABC):
             (mark,) = store.versions(one.id)
             assert mark.seq > last
             assert (mark.op, mark.tenant, mark.key, mark.body) == ("erase", None, None, "{}")
-            assert mark.created_at == to_micros(done.at)
+            assert mark.created_at >= to_micros(done.at)  # many go in steps
             assert mark.digest() == mark.checksum
             (version,) = store.history(one.id, view=EVERYBODY)
             assert (version.op, version.record) == ("erase", None)

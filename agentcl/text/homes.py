@@ -21,6 +21,11 @@ def config_folder(name: str) -> Path:
     return _home("XDG_CONFIG_HOME", "~/.config") / _OURS / name
 
 
+def data_folder(name: str) -> Path:
+    """Return the folder for what belongs to the user and is not made again; it need not exist. Raises ConfigError."""
+    return _home("XDG_DATA_HOME", "~/.local/share") / _OURS / name
+
+
 def _home(variable: str, default: str) -> Path:
     # A relative one is to be ignored, says the specification.
     for home in (os.environ.get(variable, ""), os.path.expanduser(default)):  # noqa: PTH111  # it does not raise

@@ -1,4 +1,4 @@
-"""Copies of the file: made whole, and remembered."""
+"""Copies of the file, made whole."""
 
 from __future__ import annotations
 
@@ -10,9 +10,6 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from agentcl.errors import InvalidInput, StoreUnavailable
-from agentcl.store.base import Copy
-from agentcl.store.records import from_micros
-from agentcl.store.rows import is_moment
 from agentcl.store.sqlite.database import Database
 from agentcl.text.saving import make_folder
 
@@ -53,12 +50,3 @@ def copy_into(folder: Path, name: str, database: Database) -> Path:
         with suppress(NotADirectoryError):  # the folder is a file
             partial.unlink(missing_ok=True)
     return target
-
-
-def copies(database: Database) -> tuple[Copy, ...]:
-    """Return the copies that were noted, oldest first."""
-    rows = database.read("SELECT path, what, made_at FROM copy ORDER BY made_at, path")
-    return tuple(
-        Copy(Path(str(path)), str(what), from_micros(at if is_moment(at) else 0))  # type: ignore[arg-type]  # it is checked
-        for path, what, at in rows
-    )

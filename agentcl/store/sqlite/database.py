@@ -22,6 +22,8 @@ from agentcl.errors import (
     StoreReadOnly,
     StoreUnavailable,
 )
+from agentcl.store.records import ScopeView
+from agentcl.store.sql.tables import STEP_S
 from agentcl.store.sqlite import bare, schema
 from agentcl.store.sqlite.connecting import Connector, Durability
 from agentcl.store.sqlite.leftovers import Leftovers
@@ -36,7 +38,6 @@ _REMEDY: Final = (
     "`agentcl export --salvage`"
 )
 
-STEP_S: Final = 0.02  # how long one turn of a long work is to take
 _RESTS: Final = 1.5  # times as long the next turn is left to others: who waits is in no queue
 _LONGEST_REST_S: Final = 0.3
 _FLUSH_S: Final = 0.5  # between two times that a long work moves the WAL into the file
@@ -136,6 +137,12 @@ class Database:
                 return connection.execute(sql, parameters).fetchall()
             finally:
                 connection.text_factory = str
+
+    def query(
+        self, sql: str, parameters: Sequence[object] = (), *, view: ScopeView
+    ) -> list[tuple[object, ...]]:
+        """Run one query; a file knows nobody, so `view` holds only as far as the query says so itself."""
+        return self.read(sql, parameters)
 
     @contextmanager
     def write(self, *, checks_references: bool = True) -> Iterator[sqlite3.Connection]:

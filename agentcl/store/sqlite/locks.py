@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from agentcl.errors import InvalidInput, StoreBusy, StoreUnavailable
+from agentcl.errors import StoreBusy, StoreUnavailable
+from agentcl.store.checks import check_lock
 from agentcl.text.saving import create, make_folder
 
 _GLANCE_S: Final = 0.1  # longer than `is_held` looks at a lock
-_NAME: Final = re.compile("[a-z0-9-]+")
 
 
 @contextmanager
@@ -24,8 +23,7 @@ def held_lock(folder: Path, name: str, *, mode: int) -> Iterator[None]:
         StoreBusy: at once, if another thread or process holds it.
         InvalidInput: if the name has other signs than lower-case letters, digits and hyphens.
     """
-    if not _NAME.fullmatch(name):
-        raise InvalidInput(f"{name!r} names no lock: use lower-case letters, digits and hyphens")
+    check_lock(name)
     try:
         make_folder(folder)
         file = folder / f"{name}.lock"

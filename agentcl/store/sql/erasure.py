@@ -1,7 +1,7 @@
 """Forgetting for good: a record, everything derived from it, and their bytes on disk.
 
 Rows go in steps, and so do their bytes, so that other writers wait for a step at the most. What an erasure
-has still to do is noted in the file from its first step on. If it is cut off, the next one to open the folder
+has still to do is noted beside the rows from its first step on. If it is cut off, the next one to open the memory
 finishes the work.
 """
 
@@ -17,52 +17,61 @@ from agentcl.store.base import Erasure, Removed, Store, Writing
 from agentcl.store.fields import fits
 from agentcl.store.records import Scope, ScopeView, from_micros
 from agentcl.store.rows import Row
-from agentcl.store.sqlite import jobs
-from agentcl.store.sqlite.database import STEP_S, Database
+from agentcl.store.sql import jobs
+from agentcl.store.sql.tables import EVERYBODY, STEP_S, Tables
 from agentcl.store.ulid import new_ulid
 
-_DUE: Final = "erasure_due"  # begins the names of settings that say what an erasure has still to do
-_NOTHING: Final = "[]"  # no record is left to be removed, but bytes are to be cleared
+DUE: Final = "erasure_due"  # begins the names of settings that say what an erasure has still to do
+NOTHING: Final = "[]"  # no record is left to be removed, but bytes are to be cleared
 
 
-def erase(store: Store, database: Database, ids: Collection[str], *, view: ScopeView) -> Erasure:
+def erase(store: Store, tables: Tables, ids: Collection[str], *, view: ScopeView) -> Erasure:
     """Remove records with all that was derived from them; see `Store.erase`."""
     for id in ids:
         if not any(view.sees(row.scope) for row in _rows(store, id)):
             raise NotFound(f"no record {id!r} is visible from this scope; nothing was forgotten")
-    removal = _Removal(store, database, ids)
+    removal = _Removal(store, tables, ids)
     with store.writing() as writing:
-        note = f"{_DUE}-{new_ulid(writing.now // 1_000)}"
+        note = f"{DUE}-{new_ulid(writing.now // 1_000)}"
         at = writing.now
         removal.step(writing)
-        writing.set_meta(note, json.dumps(list(ids)) if removal.left else _NOTHING)
+        writing.set_meta(note, json.dumps(list(ids)) if removal.left else NOTHING)
     removal.finish(note)
-    _drop_scopes(database)
+    _drop_scopes(tables)
     return Erasure(
         from_micros(at), tuple(reversed(removal.removed)), removal.vectors, store.copies()
     )
 
 
-def is_due(database: Database) -> bool:
+def is_due(tables: Tables) -> bool:
     """Return whether bytes or records wait to be cleared."""
-    return bool(_due(database))
+    return bool(_due(tables))
 
 
-def resume(store: Store, database: Database) -> None:
+def resume(store: Store, tables: Tables) -> None:
     """Remove what erasures that were cut off had still to remove; see `Store.resume_erasure`."""
-    for note, left in _due(database).items():
-        _Removal(store, database, left).finish(note)
-    _drop_scopes(database)
+    for note, left in _due(tables).items():
+        _Removal(store, tables, left).finish(note)
+    _drop_scopes(tables)
 
 
-def finish(store: Store, database: Database, before: Callable[[], object]) -> None:
-    """Clear the bytes of erased records from the file and its log; see `Store.finish_erasure`."""
-    notes = [note for note, left in _due(database).items() if not left]
+def finish(
+    store: Store, tables: Tables, before: Callable[[], object], clear: Callable[[], object]
+) -> None:
+    """Clear the bytes of erased records; see `Store.finish_erasure`.
+
+    Args:
+        store: whose.
+        tables: its tables.
+        before: clears what was derived from them.
+        clear: clears their own files.
+    """
+    notes = [note for note, left in _due(tables).items() if not left]
     try:
         before()
-        database.clear_leftovers()
+        clear()
         with store.writing():
-            database.connection.executemany(
+            tables.connection.executemany(
                 "DELETE FROM meta WHERE key = ?", [(note,) for note in notes]
             )
     except (StoreUnavailable, OSError) as error:
@@ -72,16 +81,20 @@ def finish(store: Store, database: Database, before: Callable[[], object]) -> No
         ) from error
 
 
-def _due(database: Database) -> dict[str, list[str]]:
+def _due(tables: Tables) -> dict[str, list[str]]:
     """Return the notes of what is still to be done, and the records that each has still to remove."""
-    rows = database.read("SELECT key, value FROM meta WHERE key GLOB ?", (f"{_DUE}*",))
-    read = {str(key): _ids(value) for key, value in rows}
+    read = {str(key): _ids(value) for key, value in _notes(tables)}
     return {key: ids for key, ids in read.items() if ids is not None}
 
 
-def faults(database: Database) -> Iterator[str]:
+def _notes(tables: Tables) -> list[tuple[object, object]]:
+    sql = "SELECT key, value FROM meta WHERE substr(key, 1, ?) = ?"
+    return tables.query(sql, (len(DUE), DUE), view=EVERYBODY)
+
+
+def faults(tables: Tables) -> Iterator[str]:
     """Yield in words which notes cannot be read, so that what they name may still be there."""
-    for key, value in database.read("SELECT key, value FROM meta WHERE key GLOB ?", (f"{_DUE}*",)):
+    for key, value in _notes(tables):
         if _ids(value) is None:
             yield f"the note {str(key)!r} of what is to be forgotten cannot be read; forget it again"
 
@@ -100,9 +113,9 @@ def _ids(value: object) -> list[str] | None:
 class _Removal:
     """Takes records out of all tables, those derived from them first."""
 
-    def __init__(self, store: Store, database: Database, ids: Iterable[str]) -> None:
+    def __init__(self, store: Store, tables: Tables, ids: Iterable[str]) -> None:
         self._store = store
-        self._database = database
+        self._tables = tables
         self.left = list(ids)  # the last one is the next
         self._source_of = dict.fromkeys(self.left, "")  # by all that was met
         self.removed: list[Removed] = []
@@ -112,18 +125,20 @@ class _Removal:
     def finish(self, note: str) -> None:
         """Take more steps until nothing is left but bytes, and note that."""
         while self.left:
-            self._database.rest(self._begun)
+            self._tables.rest(self._begun)
             with self._store.writing() as writing:
                 self.step(writing)
                 if not self.left:
-                    writing.set_meta(note, _NOTHING)
+                    writing.set_meta(note, NOTHING)
 
     def step(self, writing: Writing) -> None:
         """Remove records until none is left, or the step has taken long enough."""
         self._begun = time.monotonic()
         while self.left and time.monotonic() < self._begun + STEP_S:
             id = self.left[-1]
-            derived = self._database.read("SELECT record_id FROM source WHERE source_id = ?", (id,))
+            derived = self._tables.query(
+                "SELECT record_id FROM source WHERE source_id = ?", (id,), view=EVERYBODY
+            )
             named = (str(other) for (other,) in derived)  # whatever a damaged row holds
             first = [other for other in named if other not in self._source_of]
             self._source_of.update(dict.fromkeys(first, id))
@@ -137,7 +152,7 @@ class _Removal:
         rows = _rows(self._store, id)
         if not rows:
             return
-        connection = self._database.connection
+        connection = self._tables.connection
         seqs = [(row.seq,) for row in rows]
         for seq in seqs:
             self.vectors += connection.execute("DELETE FROM vector WHERE seq = ?", seq).rowcount
@@ -150,22 +165,23 @@ class _Removal:
         self.removed.append(Removed(id, rows[-1].kind, versions, self._source_of[id]))
 
 
-def _drop_scopes(database: Database) -> None:
+def _drop_scopes(tables: Tables) -> None:
     """Delete the names of scopes that have no record any more, and their jobs.
 
     Which these are is found out while others write. What they wrote meanwhile is looked at afterwards. No
     reference is checked, since that would look through all records.
     """
-    empty = database.read(
-        "SELECT tenant, user, agent, session, id, (SELECT coalesce(max(seq), 0) FROM record)"
-        " FROM scope WHERE id NOT IN (SELECT scope FROM record WHERE scope IS NOT NULL)"
+    empty = tables.query(
+        'SELECT tenant, "user", agent, session, id, (SELECT coalesce(max(seq), 0) FROM record)'
+        " FROM scope WHERE id NOT IN (SELECT scope FROM record WHERE scope IS NOT NULL)",
+        view=EVERYBODY,
     )
     if not empty:
         return
-    with database.write(checks_references=False) as connection:
+    with tables.write(checks_references=False) as connection:
         connection.executemany(
             "DELETE FROM scope WHERE id = ?"
-            " AND NOT EXISTS (SELECT 1 FROM record WHERE seq > ? AND scope = scope.id)",
+            " AND NOT EXISTS (SELECT 1 FROM record AS r WHERE r.seq > ? AND r.scope = scope.id)",
             [row[4:] for row in empty],
         )
         jobs.delete_orphans(connection, [Scope(*map(str, row[:4])) for row in empty])

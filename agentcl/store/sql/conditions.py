@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from agentcl.store.records import SCOPE_FIELDS, ScopeView
+from agentcl.store.sql.tables import marks
 
 _LAST_CHARACTER: Final = chr(0x10FFFF)
 _FIRST_SURROGATE: Final = 0xD800
@@ -13,11 +14,11 @@ _AFTER_SURROGATES: Final = 0xE000
 
 def view_sql(view: ScopeView, alias: str = "s") -> tuple[str, list[object]]:
     """Return an SQL condition on a scope table, and its parameters, that lets `view` through."""
-    conditions, parameters = ["1"], list[object]()
+    conditions, parameters = ["1 = 1"], list[object]()
     for name in SCOPE_FIELDS:
         allowed: frozenset[str] | None = getattr(view, name)
         if allowed is not None:
-            conditions.append(f"{alias}.{name} IN ({', '.join('?' * len(allowed))})")
+            conditions.append(f'{alias}."{name}" IN ({marks(allowed)})')
             parameters.extend(sorted(allowed))
     return " AND ".join(conditions), parameters
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -14,11 +13,11 @@ from agentcl.store.fields import fits
 from agentcl.store.jobs import Job, Price, State
 from agentcl.store.records import Scope, ScopeView, from_micros, to_micros
 from agentcl.store.rows import fields_of, is_moment
-from agentcl.store.sqlite.conditions import view_sql
-from agentcl.store.sqlite.database import Database
+from agentcl.store.sql.conditions import view_sql
+from agentcl.store.sql.tables import EVERYBODY, SqlConnection, Tables, marks
 
 _NAMES: Final = (
-    "id, kind, state, spec, tenant, user, agent, session, units, tokens, done, total, attempts, error,"
+    'id, kind, state, spec, tenant, "user", agent, session, units, tokens, done, total, attempts, error,'
     " created_at, started_at, ended_at"
 )
 _MARKS: Final = ", ".join("?" * 17)
@@ -45,25 +44,25 @@ def new(
     )
 
 
-def insert(connection: sqlite3.Connection, job: Job) -> None:
+def insert(connection: SqlConnection, job: Job) -> None:
     """Add a job."""
     connection.execute(f"INSERT INTO job ({_NAMES}) VALUES ({_MARKS})", _values(job))
 
 
-def update(connection: sqlite3.Connection, job: Job) -> None:
+def update(connection: SqlConnection, job: Job) -> None:
     """Put a job in the place of what it was. Raises NotFound."""
     sql = f"UPDATE job SET ({_NAMES}) = ({_MARKS}) WHERE id = ?"
     if not connection.execute(sql, (*_values(job), job.id)).rowcount:
         raise NotFound(f"job {job.id!r} is not there any more")
 
 
-def delete(connection: sqlite3.Connection, ids: Iterable[str]) -> None:
+def delete(connection: SqlConnection, ids: Iterable[str]) -> None:
     """Delete jobs."""
     connection.executemany("DELETE FROM job WHERE id = ?", [(id,) for id in ids])
 
 
 def select(
-    database: Database,
+    tables: Tables,
     view: ScopeView,
     *,
     states: Collection[State] | None = None,
@@ -72,39 +71,42 @@ def select(
     """Return the jobs of a view, oldest first; one that cannot be read is left out, and `faults` names it."""
     condition, parameters = view_sql(view, "j")
     if states is not None:
-        condition += f" AND j.state IN ({', '.join('?' * len(states))})"
+        condition += f" AND j.state IN ({marks(states)})"
         parameters += sorted(states)
     if id is not None:
         condition += " AND j.id = ?"
         parameters.append(id)
-    rows = database.read(
-        f"SELECT {_NAMES} FROM job AS j WHERE {condition} ORDER BY j.number", parameters
+    rows = tables.query(
+        f"SELECT {_NAMES} FROM job AS j WHERE {condition} ORDER BY j.number", parameters, view=view
     )
     return [job for row in rows if (job := _job(row)) is not None]
 
 
-def faults(database: Database) -> Iterator[str]:
+def faults(tables: Tables) -> Iterator[str]:
     """Yield in words which jobs cannot be read."""
-    for number, *row in database.read(f"SELECT number, {_NAMES} FROM job ORDER BY number"):
+    sql = f"SELECT number, {_NAMES} FROM job ORDER BY number"
+    for number, *row in tables.query(sql, view=EVERYBODY):
         if _job(tuple(row)) is None:
             yield f"job {number} is none that agentcl wrote, and is left out"
 
 
-def delete_orphans(connection: sqlite3.Connection, emptied: Collection[Scope]) -> None:
+def delete_orphans(connection: SqlConnection, emptied: Collection[Scope]) -> None:
     """Delete the jobs of scopes that lost records and now have none, nor has any scope below them."""
-    owners = connection.execute("SELECT DISTINCT tenant, user, agent, session FROM job").fetchall()
+    owners = connection.execute(
+        'SELECT DISTINCT tenant, "user", agent, session FROM job'
+    ).fetchall()
     for fields in owners:
         owner = Scope(*fields)
         if not any(_is_below(scope, owner) for scope in emptied):
             continue
         left = connection.execute(
-            "SELECT 1 FROM scope WHERE ? IN (tenant, '') AND ? IN (user, '') AND ? IN (agent, '')"
+            """SELECT 1 FROM scope WHERE ? IN (tenant, '') AND ? IN ("user", '') AND ? IN (agent, '')"""
             " AND ? IN (session, '') LIMIT 1",
             fields,
         )
         if left.fetchone() is None:
             connection.execute(
-                "DELETE FROM job WHERE tenant = ? AND user = ? AND agent = ? AND session = ?",
+                'DELETE FROM job WHERE tenant = ? AND "user" = ? AND agent = ? AND session = ?',
                 fields,
             )
 

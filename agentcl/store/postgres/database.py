@@ -1,0 +1,282 @@
+"""The database under the store: reads, write turns, locks, and connections that come back after a restart."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any, Final, TypeVar
+
+import psycopg
+
+from agentcl.errors import MemoryClosed, StoreBusy, StoreReadOnly, StoreUnavailable
+from agentcl.store.postgres.address import Address
+from agentcl.store.postgres.connecting import Connector, Link
+from agentcl.store.postgres.failures import is_broken, translate
+from agentcl.store.postgres.opening import open_schema
+from agentcl.store.postgres.pool import Pool
+from agentcl.store.postgres.schema import SCOPE_SQL
+from agentcl.store.records import ScopeView
+from agentcl.store.sql.tables import EVERYBODY
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+_RETRY_S: Final = 0.1  # between two tries to reach a server that went away
+_RESTS: Final = 1.0  # as long as a step of a long work took, others have their turn
+_LONGEST_REST_S: Final = 0.3
+
+
+@lru_cache(maxsize=4_096)
+def _marked(sql: str) -> bytes:
+    """Return a statement of ours with PostgreSQL's marks; `?` stands for nothing else in any of them."""
+    return sql.replace("%", "%%").replace("?", "%s").encode()
+
+
+class Turn:
+    """A transaction that has the right to write; see `agentcl.store.sql.tables.Connection`."""
+
+    def __init__(self, link: Link, *, seq: int, clock: int) -> None:
+        self.link = link
+        self.seq = seq  # of the newest row there ever was, counting on while rows are appended
+        self.clock = clock  # record time of the transaction before; set to that of this one
+
+    def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> psycopg.Cursor[Any]:
+        """Run one statement."""
+        return self.link.execute(_marked(sql), parameters or None)
+
+    def executemany(self, sql: str, parameters: Iterable[Sequence[Any]], /) -> None:
+        """Run one statement with each of several lists of values."""
+        if values := list(parameters):
+            self.link.cursor().executemany(_marked(sql), values)
+
+
+class Server:
+    """One database that threads share and forked processes may go on using: one write turn at a time.
+
+    Every error of PostgreSQL leaves as one of ours.
+    """
+
+    def __init__(self, address: Address, *, busy_timeout_s: float, read_only: bool) -> None:
+        self.address = address
+        self.read_only = read_only
+        self.busy_timeout_s = busy_timeout_s
+        self.pool = Pool(Connector(address, read_only=read_only).connect)
+        self._turns = threading.local()
+        self._is_closed = False
+        try:
+            with self.lent() as link:
+                open_schema(link, address, read_only=read_only)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def connection(self) -> Turn:
+        """The transaction that this thread is in."""
+        turn = self._turn()
+        assert turn is not None, "there is none outside of `write`"
+        return turn
+
+    def _turn(self) -> Turn | None:
+        return getattr(self._turns, "held", None)
+
+    def query(
+        self, sql: str, parameters: Sequence[object] = (), *, view: ScopeView
+    ) -> list[tuple[Any, ...]]:
+        """Run one query to its end; it sees no row of another tenant than those of the view."""
+        turn = self._turn()
+        if turn is None:
+            return self._retried(lambda link: _asked(link, sql, parameters, view))
+        with self._errors():
+            if view.tenant is None:
+                return turn.execute(sql, parameters).fetchall()
+            try:
+                return _asked(turn.link, sql, parameters, view)
+            finally:
+                turn.execute(SCOPE_SQL, _settings(EVERYBODY))
+
+    def _retried(self, ask: Callable[[Link], T]) -> T:
+        """Ask, and ask again while the server is being restarted: reading twice does no harm."""
+        deadline = time.monotonic() + self.busy_timeout_s
+        while True:
+            try:
+                with self.lent(keeps_errors=True) as link:
+                    return ask(link)
+            except psycopg.Error as error:
+                if not is_broken(error) or time.monotonic() > deadline:
+                    raise translate(error, self.address) from error
+                self.pool.drop_idle()
+                time.sleep(_RETRY_S)
+
+    @contextmanager
+    def write(self, *, checks_references: bool = True) -> Iterator[Turn]:
+        """Take the write turn: everything inside is one transaction, durable when this returns.
+
+        The turn is the lock of the one row of `head`. Who has it gets the next numbers, so numbers are seen in
+        their order: whoever sees one sees all that are smaller.
+
+        Args:
+            checks_references: the database always does.
+
+        Raises:
+            StoreReadOnly: if this database was opened for reading only.
+            StoreBusy: if others kept the turn for `busy_timeout_s`.
+        """
+        if self.read_only:
+            raise StoreReadOnly(f"{self.address} was opened with read_only=True")
+        assert self._turn() is None, "a transaction is not begun inside another one"
+        link, number, turn = self._begun()
+        self._turns.held = turn
+        try:
+            with self._errors():
+                yield turn
+                self._turns.held = None
+                self._commit(turn, number)
+        finally:
+            self._turns.held = None
+            # Whatever is not committed is undone, by a rollback or, if the connection is gone, by the server.
+            try:
+                if not link.closed:
+                    link.rollback()
+            except psycopg.Error:
+                link.close()
+            self.pool.give_back(link)
+
+    def _begun(self) -> tuple[Link, str, Turn]:
+        """Begin a transaction that has the turn; while the server is being restarted, try again."""
+        deadline = time.monotonic() + self.busy_timeout_s
+        while True:
+            link: Link | None = None
+            try:
+                with self._open():
+                    link = self.pool.take()
+                left_ms = max(1, int(1_000 * (deadline - time.monotonic())))
+                with link.pipeline():
+                    link.execute("BEGIN")
+                    link.execute("SELECT set_config('lock_timeout', %s, true)", (str(left_ms),))
+                    link.execute(_marked(SCOPE_SQL), _settings(EVERYBODY))
+                    found = link.execute(
+                        "SELECT seq, clock, pg_current_xact_id()::text FROM head FOR UPDATE"
+                    )
+                row = found.fetchone()
+                if row is None:
+                    raise StoreUnavailable(f"{self.address} is no memory any more")
+                return link, row[2], Turn(link, seq=row[0], clock=row[1])
+            except BaseException as error:
+                if link is not None:
+                    link.close()
+                    self.pool.give_back(link)
+                if not isinstance(error, psycopg.Error):
+                    raise
+                if not is_broken(error) or time.monotonic() > deadline:
+                    raise translate(error, self.address) from error
+                self.pool.drop_idle()
+                time.sleep(_RETRY_S)
+
+    def _commit(self, turn: Turn, number: str) -> None:
+        """End a transaction; if the server is lost meanwhile, ask it afterwards what became of it."""
+        turn.execute("UPDATE head SET seq = ?, clock = ?", (turn.seq, turn.clock))
+        turn.execute("SELECT pg_notify(?, ?)", (f"agentcl_{self.address.schema}", str(turn.seq)))
+        try:
+            turn.link.execute("COMMIT")
+        except psycopg.Error as error:
+            if not is_broken(error) or not self._was_committed(number):
+                raise
+
+    def _was_committed(self, number: str) -> bool:
+        def ask(link: Link) -> str | None:
+            sql = "SELECT pg_xact_status(%s::xid8)"
+            while True:
+                ((state,),) = link.execute(sql, (number,)).fetchall()
+                if state != "in progress":
+                    return None if state is None else str(state)
+                time.sleep(_RETRY_S)
+
+        state = self._retried(ask)
+        if state is None:  # too old for the server to know
+            raise StoreUnavailable(
+                f"{self.address} was lost while it stored something, and does not know whether it is stored"
+            )
+        return state == "committed"
+
+    @contextmanager
+    def lent(self, *, keeps_errors: bool = False) -> Iterator[Link]:
+        """Use a connection of the pool that is in no transaction."""
+        with self._open():
+            if keeps_errors:
+                link = self.pool.take()
+            else:
+                with self._errors():
+                    link = self.pool.take()
+        try:
+            if keeps_errors:
+                yield link
+            else:
+                with self._errors():
+                    yield link
+        finally:
+            self.pool.give_back(link)
+
+    @contextmanager
+    def _open(self) -> Iterator[None]:
+        if self._is_closed:
+            raise MemoryClosed(f"the memory at {self.address} is closed")
+        yield
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Turn PostgreSQL's errors into ours."""
+        try:
+            yield
+        except psycopg.Error as error:
+            raise translate(error, self.address) from error
+
+    def rest(self, begun: float) -> None:
+        """Leave others their turn after a step of a long work that was begun at a time."""
+        time.sleep(min(_RESTS * (time.monotonic() - begun), _LONGEST_REST_S))
+
+    def vacuum(self, tables: Iterable[str]) -> None:
+        """Take dead rows out of tables, as soon as nobody sees them any more. Raises StoreBusy."""
+        deadline = time.monotonic() + self.busy_timeout_s
+        with self.lent() as link:
+            link.execute("SET statement_timeout = 0")
+            try:
+                ((number,),) = link.execute("SELECT pg_current_xact_id()::text").fetchall()
+                sql = (
+                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                    " AND pid <> pg_backend_pid() AND age(backend_xmin) > age(%s::xid8::xid)"
+                )
+                while link.execute(sql, (number,)).fetchall() != [(0,)]:
+                    if time.monotonic() > deadline:
+                        raise StoreBusy(f"somebody keeps reading an old state of {self.address}")
+                    time.sleep(_RETRY_S)
+                for table in tables:
+                    link.execute(f"VACUUM {table}".encode())
+            finally:
+                link.execute("RESET statement_timeout")
+
+    def close(self) -> None:
+        """Close the connections as soon as nobody reads or writes; calling it twice is allowed."""
+        self._is_closed = True
+        self.pool.close()
+
+
+def _settings(view: ScopeView) -> tuple[str, object]:
+    """Return what a transaction says of whose rows it is about."""
+    if view.tenant is None:
+        return "on", ""
+    quoted = (one.replace("\\", "\\\\").replace('"', '\\"') for one in sorted(view.tenant))
+    return "off", "{" + ",".join(f'"{one}"' for one in quoted) + "}"
+
+
+def _asked(
+    link: Link, sql: str, parameters: Sequence[object], view: ScopeView
+) -> list[tuple[Any, ...]]:
+    """Run one query in a transaction that says whose rows it is about; one turn to the server and back."""
+    with link.pipeline():  # what is sent in one go is one transaction
+        link.execute(_marked(SCOPE_SQL), _settings(view))
+        found = link.execute(_marked(sql), parameters or None)
+    return found.fetchall()

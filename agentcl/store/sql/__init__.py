@@ -1,0 +1,1 @@
+"""What stores that ask their tables in SQL have in common."""

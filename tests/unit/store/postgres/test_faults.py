@@ -1,0 +1,287 @@
+"""What becomes of a memory when its server, a client or an address is not as it should be."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from agentcl.errors import (
+    ConfigError,
+    SchemaTooNew,
+    StoreBusy,
+    StoreCorrupt,
+    StoreReadOnly,
+    StoreUnavailable,
+)
+from agentcl.testing.store import EVERYBODY, document
+
+pytest.importorskip("psycopg")
+
+from agentcl.store.postgres.address import parse
+from agentcl.store.postgres.connecting import Connector
+from agentcl.store.postgres.opening import WHOLE, WHOLE_SQL
+from agentcl.store.postgres.store import PostgresStore
+from tests.postgres import LOCKED, PASSWORD, NoServer, running
+
+if TYPE_CHECKING:
+    from tests.postgres import Cluster
+
+Opener = Callable[..., PostgresStore]
+
+
+def texts(store: PostgresStore) -> list[str]:
+    return [row.record().text for row in store.live(view=EVERYBODY)]  # type: ignore[attr-defined]  # documents
+
+
+def add(store: PostgresStore, text: str) -> None:
+    with store.writing() as writing:
+        writing.create(document(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown", "schema"),
+    [
+        ("postgresql://ada:pw@db:5433/memories", "postgresql://ada@db:5433/memories", "agentcl"),
+        ("postgres://db/memories?schema=b", "postgresql://db/memories?schema=b", "b"),
+        ("postgresql:///memories", "postgresql:///memories", "agentcl"),
+        ("postgresql://u@/m?password=pw&sslmode=require", "postgresql://u@/m?sslmode=require", "agentcl"),
+        ("postgresql://u:pw@[::1]:1/m", "postgresql://u@[::1]:1/m", "agentcl"),
+    ],
+)  # fmt: skip
+def test_an_address_is_shown_without_its_password(text: str, shown: str, schema: str) -> None:
+    address = parse(text)
+    assert (str(address), address.schema) == (shown, schema)
+    assert "pw" not in repr(address)
+    assert "schema" not in address.url
+    assert parse(str(address)) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "postgresql://u:hid/den@h/d", "postgresql://u:hid@den@h:x/d", "postgresql://u:hid#den@h/d",
+        "postgresql://h/d?schema=A-b", "postgresql://h/d?schema=pg_x", "postgresql://[h/d",
+    ],
+)  # fmt: skip
+def test_an_address_that_cannot_be_read_is_not_repeated(text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(text)
+    assert "hid" not in str(caught.value)
+    assert "den" not in str(caught.value)
+
+
+def test_a_wrong_password_is_never_printed(cluster: "Cluster", tmp_path: Path) -> None:
+    for password in ("wr0ng-w0rd", ""):
+        url = cluster.url(LOCKED).replace(f"{LOCKED}@", f"{LOCKED}:{password}@")
+        with pytest.raises(StoreUnavailable, match="password") as caught:
+            PostgresStore(parse(url), tmp_path)
+        assert "wr0ng" not in str(caught.value)
+    url = cluster.url(LOCKED, password=PASSWORD, schema="locked")
+    with closing(PostgresStore(parse(url), tmp_path)) as store:
+        add(store, "one")
+
+
+def test_a_server_that_is_not_there_is_named(tmp_path: Path) -> None:
+    address = parse(f"postgresql://u:pw@/d?host={tmp_path}")
+    with pytest.raises(StoreUnavailable, match="cannot be reached") as caught:
+        PostgresStore(address, tmp_path, busy_timeout_s=0.1)
+    assert "pw" not in str(caught.value)
+
+
+def test_a_database_that_is_not_there_is_named(cluster: "Cluster", tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailable, match=r"nowhere.*database's name"):
+        PostgresStore(parse(cluster.url(database="nowhere")), tmp_path)
+
+
+def test_a_database_that_cannot_hold_every_text_is_refused(
+    cluster: "Cluster", tmp_path: Path
+) -> None:
+    cluster.execute("CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0")
+    with pytest.raises(StoreUnavailable, match="encoding LATIN1"):
+        PostgresStore(parse(cluster.url(database="latin")), tmp_path)
+
+
+def test_a_schema_of_somebody_else_is_left_alone(
+    cluster: "Cluster", schema: str, opened: Opener
+) -> None:
+    cluster.execute(f"CREATE SCHEMA {schema}", f"CREATE TABLE {schema}.orders (id int)",
+                    f"GRANT ALL ON SCHEMA {schema} TO owner")  # fmt: skip
+    with pytest.raises(StoreCorrupt, match="not agentcl's alone"):
+        opened()
+
+
+def test_what_is_not_there_is_not_made_to_be_read(opened: Opener) -> None:
+    with pytest.raises(StoreUnavailable, match="there is no memory"):
+        opened(read_only=True)
+    opened()
+    with pytest.raises(StoreReadOnly), opened(read_only=True).writing():
+        pass
+
+
+def test_tables_of_a_newer_agentcl_are_refused_and_left(opened: Opener) -> None:
+    store = opened()
+    with store.server.lent() as link, link.transaction():
+        link.execute(WHOLE_SQL, WHOLE)
+        link.execute("UPDATE head SET version = 99")
+    with pytest.raises(SchemaTooNew, match="Upgrade"):
+        opened()
+
+
+def test_many_may_make_the_tables_at_once(opened: Opener) -> None:
+    stores: list[PostgresStore] = []
+    threads = [threading.Thread(target=lambda: stores.append(opened())) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({store.meta("id") for store in stores}) == 1
+    assert len(stores) == 6
+
+
+def test_who_waits_too_long_for_the_turn_is_told(opened: Opener) -> None:
+    one, two = opened(), opened(busy_timeout_s=0.1)
+    with one.writing(), pytest.raises(StoreBusy, match="busy_timeout_s"), two.writing():
+        pass
+    add(two, "afterwards")
+
+
+def test_a_clock_that_is_behind_goes_on_from_the_newest_record(opened: Opener) -> None:
+    ahead, behind = opened(clock=lambda: 2_000_000), opened(clock=lambda: 1_000_000)
+    for store in (ahead, behind, ahead, behind):
+        add(store, "text")
+    times = [row.created_at for row in behind.since(0)]
+    assert times == [2_000_000, 2_000_001, 2_000_002, 2_000_003]
+
+
+def test_a_reader_never_passes_over_a_number_that_is_committed_later(opened: Opener) -> None:
+    stores = [opened() for _ in range(3)]
+    reader, seen, is_over = opened(), list[int](), threading.Event()
+
+    def write(store: PostgresStore) -> None:
+        for n in range(20):
+            try:
+                with store.writing() as writing:
+                    writing.create(document("text"))
+                    if n % 3 == 0:
+                        raise ZeroDivisionError  # its number is not given away
+                    writing.create(document("text"))
+            except ZeroDivisionError:
+                pass
+
+    def follow() -> None:
+        while not is_over.is_set():
+            seen.extend(row.seq for row in reader.since(seen[-1] if seen else 0))
+
+    follower = threading.Thread(target=follow)
+    follower.start()
+    threads = [threading.Thread(target=write, args=(store,)) for store in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    is_over.set()
+    follower.join()
+    seen += [row.seq for row in reader.since(seen[-1] if seen else 0)]
+    assert seen == list(range(1, 3 * 13 * 2 + 1))
+
+
+def test_a_connection_that_is_cut_undoes_its_transaction_and_comes_back(opened: Opener) -> None:
+    store, other = opened(), opened()
+    add(store, "kept")
+
+    def write_and_be_cut() -> None:
+        with store.writing() as writing, other.server.lent() as link:
+            writing.create(document("lost"))
+            pid = store.server.connection.link.info.backend_pid
+            link.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+            writing.create(document("lost, too"))
+
+    with pytest.raises(StoreUnavailable, match="What was acknowledged is kept"):
+        write_and_be_cut()
+    assert texts(store) == ["kept"]
+    add(store, "afterwards")
+    assert texts(other) == ["kept", "afterwards"]
+
+
+def test_idle_connections_that_were_cut_are_not_noticed(opened: Opener) -> None:
+    store, other = opened(), opened()
+    add(store, "one")
+    with other.server.lent() as link:
+        cut = (
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE usename = current_user AND pid <> pg_backend_pid()"
+        )
+        link.execute(cut)
+        add(store, "two")
+        link.execute(cut)
+        assert texts(store) == ["one", "two"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
+def test_a_forked_process_leaves_its_parents_connections_alone(opened: Opener) -> None:
+    store = opened()
+    add(store, "parent")
+    child = os.fork()
+    if child == 0:
+        try:
+            add(store, "child")
+            os._exit(0 if texts(store) == ["parent", "child"] else 2)
+        finally:
+            os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
+    add(store, "again")
+    assert texts(store) == ["parent", "child", "again"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
+def test_nothing_acknowledged_is_lost_when_clients_are_killed_and_the_server_is_restarted(
+    tmp_path: Path,
+) -> None:
+    try:
+        with running(is_durable=True) as cluster:
+            address = parse(cluster.url())
+            with closing(PostgresStore(address, tmp_path)) as store:
+                store.last_seq()
+            writers = [_writer(cluster, tmp_path / str(n), n) for n in range(3)]
+            for kill in (False, True):
+                time.sleep(1)
+                os.kill(writers[0], signal.SIGKILL)
+                os.waitpid(writers[0], 0)
+                cluster.restart(kill=kill)
+                writers = [*writers[1:], _writer(cluster, tmp_path / f"k{kill}", 9 - kill)]
+            time.sleep(1)
+            for writer in writers:
+                os.kill(writer, signal.SIGKILL)
+                os.waitpid(writer, 0)
+            said = {line for file in tmp_path.iterdir() for line in file.read_text().split()}
+            with closing(PostgresStore(address, tmp_path)) as store:
+                held = texts(store)
+            assert len(said) > 30
+            assert said <= set(held)
+            assert len(held) == len(set(held))
+            with closing(Connector(address, read_only=True).connect()) as link:
+                assert link.execute("SELECT count(*) FROM record").fetchall() == [(0,)]
+    except NoServer as error:
+        pytest.skip(str(error))
+
+
+def _writer(cluster: "Cluster", acknowledged: Path, number: int) -> int:
+    """Start a process that writes, and says of each text that it is stored; return its id."""
+    child = os.fork()
+    if child:
+        return child
+    try:
+        store = PostgresStore(parse(cluster.url()), acknowledged.parent)
+        with acknowledged.open("w", buffering=1) as file:
+            for n in range(1_000_000):
+                add(store, f"{number}-{n}")
+                file.write(f"{number}-{n}\n")
+    finally:
+        os._exit(1)

@@ -1,0 +1,138 @@
+"""The database itself keeps tenants apart, also when our own code forgets to."""
+
+import random
+from collections.abc import Callable
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from agentcl.store.records import Scope
+from agentcl.store.vectors import pack
+from agentcl.testing.store import ACME, ADA, EVERYBODY, OTHER, SPEC, VECTOR, document, passage
+
+pytest.importorskip("psycopg")
+
+from agentcl.store.postgres.connecting import Connector, Link
+from agentcl.store.postgres.schema import POLICIES
+from agentcl.store.postgres.store import PostgresStore
+
+if TYPE_CHECKING:
+    from tests.postgres import Cluster
+
+Opener = Callable[..., PostgresStore]
+CONDITIONS = (
+    "true",
+    "1 = 1 OR {0} IS NULL",
+    "{0} IS NOT NULL",
+    "NOT ({0} IS NULL)",
+    "{0}::text >= ''",
+)
+
+
+def filled(store: PostgresStore) -> None:
+    """Put something into every table."""
+    with store.writing() as writing:
+        writing.claim_encoder(SPEC)
+        for scope in (Scope(), ADA, ACME, Scope(tenant="acme", user="ada")):
+            one = writing.create(document("text", scope=scope, key="k"))
+            writing.create(passage("part", one), vector=VECTOR)
+            writing.credit(one.id, uses=1)
+            writing.enqueue("kind", {"n": 1}, scope=scope)
+        writing.note_copy(store.folder, "export")
+    change = store.reembedding(OTHER)
+    seqs = change.missing(limit=3)
+    change.keep(seqs, [pack([1.0, 2.0])] * len(seqs))
+
+
+def columns(link: Link) -> dict[str, list[str]]:
+    rows = link.execute(
+        "SELECT table_name, quote_ident(column_name) FROM information_schema.columns"
+        " WHERE table_schema = current_schema() ORDER BY 1, ordinal_position"
+    ).fetchall()
+    found: dict[str, list[str]] = {}
+    for table, column in rows:
+        found.setdefault(table, []).append(column)
+    return found
+
+
+@pytest.fixture
+def link(opened: Opener) -> Any:
+    """A connection as the store opens them, of which nobody said whose rows it is about."""
+    store = opened()
+    filled(store)
+    with closing(Connector(store.server.address, read_only=False).connect()) as link:
+        yield link
+
+
+def test_every_table_has_a_policy_and_holds_something(link: Link, opened: Opener) -> None:
+    assert columns(link).keys() == POLICIES.keys()
+    store = opened()
+    for table in POLICIES:
+        assert store.server.query(f"SELECT 1 FROM {table} LIMIT 1", view=EVERYBODY) == [(1,)], table
+
+
+def test_a_query_that_says_no_scope_sees_nothing_whatever_it_asks(link: Link) -> None:
+    draw = random.Random(20)
+    tables = columns(link)
+    for _ in range(300):
+        one, two = draw.choices(sorted(tables), k=2)
+        a, b = draw.choice(tables[one]), draw.choice(tables[two])
+        condition = draw.choice(CONDITIONS).format(f"x.{a}")
+        sql = draw.choice(
+            [
+                f"SELECT x.{a} FROM {one} AS x WHERE {condition}",
+                f"SELECT x.{a}, y.{b} FROM {one} AS x, {two} AS y WHERE {condition}",
+                f"SELECT x.{a} FROM {one} AS x WHERE EXISTS (SELECT 1 FROM {two} AS y) OR {condition}",
+                f"SELECT x.{a} FROM {one} AS x UNION ALL SELECT NULL FROM {two} AS y",
+                f"SELECT max(x.{a}::text) FROM {one} AS x GROUP BY x.{a}",
+                f"DELETE FROM {one} AS x WHERE {condition} RETURNING 1",
+                f"UPDATE {one} AS x SET {a} = DEFAULT WHERE {condition} RETURNING 1",
+            ]
+        )
+        if "SET id = DEFAULT" in sql or "SET number = DEFAULT" in sql:
+            continue
+        assert link.execute(sql.encode()).fetchall() == [], sql
+
+
+def test_a_scope_ends_with_the_transaction_that_said_it(link: Link, opened: Opener) -> None:
+    store = opened()
+    assert store.count(EVERYBODY)[1] == 8
+    with store.server.lent() as used:
+        assert used.execute("SELECT count(*) FROM record").fetchall() == [(0,)]
+
+
+def test_a_query_that_forgets_its_condition_sees_the_tenant_that_it_is_about(
+    opened: Opener,
+) -> None:
+    store = opened()
+    filled(store)
+    for view, count in ((ACME.view(), 4), (Scope().view(), 4), (Scope(tenant="x").view(), 0)):
+        for sql in ("SELECT 1 FROM record", "SELECT 1 FROM vector UNION ALL SELECT 1 FROM counter"):
+            found = store.server.query(sql, view=view)
+            assert len(found) == count, (sql, view)
+        assert len(store.server.query("SELECT 1 FROM job", view=view)) == count // 2
+        assert store.server.query("SELECT 1 FROM meta", view=view) == []
+    with store.writing():  # the same inside of a transaction that may write everywhere
+        assert len(store.server.query("SELECT 1 FROM record", view=ACME.view())) == 4
+        assert len(store.server.query("SELECT 1 FROM record", view=EVERYBODY)) == 8
+
+
+def test_names_of_tenants_say_nothing_but_themselves(opened: Opener) -> None:
+    store = opened()
+    names = ["a", "*", "on", 'a"b', "a\\", "{a,b}", "a,b", "NULL", "", "é", "x" * 1_000]
+    with store.writing() as writing:
+        for name in names:
+            writing.create(document(name, scope=Scope(tenant=name)))
+    for name in names:
+        found = store.server.query("SELECT tenant FROM scope", view=Scope(tenant=name).exactly())
+        assert found == [(name,)]
+
+
+def test_a_superuser_is_kept_out_like_everybody_else(cluster: "Cluster", opened: Opener) -> None:
+    store = opened("postgres")
+    filled(store)
+    with store.server.lent() as link:
+        assert link.execute("SELECT current_user").fetchall() == [("agentcl",)]
+        assert link.execute("SELECT count(*) FROM record").fetchall() == [(0,)]
+    assert store.count(EVERYBODY)[1] == 8
