@@ -349,7 +349,7 @@ class _Block:
         line = entry_of(label, item.text)
         room = int(self.budget * _LONGEST)
         if self.count(line) > room:
-            line = cut_entry(label, item.text, "", self.count, room)
+            line, _ = cut_entry(label, item.text, "", self.count, room)
         return head + line if line else ""
 
     def fill(self, items: Iterable[_Item], most: float) -> bool:

@@ -35,14 +35,16 @@ _MONTHS: Final = [
 _SPACE: Final = re.compile(r"\s+")
 
 
-def cut_entry(label: str, text: str, block: str, count: TokenCounter, budget_tokens: int) -> str:
-    """Return the entry with as many whole words of the text as fit; empty if not even one does."""
+def cut_entry(
+    label: str, text: str, block: str, count: TokenCounter, budget_tokens: int
+) -> tuple[str, int]:
+    """Return the entry with as many whole words of the text as fit, and where these end; empty if none does."""
 
     def entry(cut: str) -> str:
         return entry_of(label, cut + " […]")
 
     cut = _longest_cut(text, lambda cut: count(block + entry(cut)) <= budget_tokens)
-    return entry(cut) if cut else ""
+    return entry(cut) if cut else "", len(cut)
 
 
 def _longest_cut(text: str, fits: Callable[[str], bool]) -> str:
