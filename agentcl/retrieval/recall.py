@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Final, get_args
 
 from agentcl.retrieval.extracting.extracts import Extract, Form, Span, extracts
-from agentcl.retrieval.extracting.scoring import Source, question_of
+from agentcl.retrieval.extracting.scoring import Source
 from agentcl.retrieval.framing import (
     HEAD,
     ROLES,
@@ -293,10 +293,10 @@ class Recall:
             return block.packed(every, tokens)
         if form == "whole" or not self.hits:
             return block.cut(budget_tokens, tokens)
-        sources = block.sources()
         chosen = extracts(
-            question_of(self.query, self.weights, sources),
-            sources,
+            self.query,
+            block.sources(),
+            weights=self.weights,
             budget=budget_tokens,
             count=count,
             size=block.size,

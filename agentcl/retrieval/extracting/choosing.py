@@ -1,8 +1,8 @@
 """Which sentences of several texts to show for a question, chosen together under one budget.
 
 Greedy by worth for each token (Lin and Bilmes 2010, for a budgeted submodular aim): the first sentence of a text also
-costs its label, and a sentence that says what a chosen one says is worth less (maximal marginal relevance, Carbonell
-and Goldstein 1998).
+costs its label, and a sentence that says what a chosen one says is worth less, or nothing where it has the same words
+(maximal marginal relevance, Carbonell and Goldstein 1998).
 """
 
 from __future__ import annotations
@@ -37,52 +37,63 @@ class Choice:
         candidates: all sentences, in the order of the texts and of their places.
         labels: by text, the tokens that its label takes once.
         budget: tokens that all may take.
+        least: what a sentence must be worth by itself.
     """
 
-    def __init__(self, candidates: Sequence[Candidate], labels: Sequence[int], budget: int) -> None:
+    def __init__(
+        self,
+        candidates: Sequence[Candidate],
+        labels: Sequence[int],
+        budget: int,
+        *,
+        least: float = 0.0,
+    ) -> None:
         self._at = {(one.text, one.place): one for one in candidates}
         self._labels = labels
         self._left = budget
         self._shown: set[int] = set()  # texts
         self.order: list[Candidate] = []  # as they were chosen
         self._chosen: set[tuple[int, int]] = set()
-        self._fill(candidates)
+        self._fill(candidates, least)
 
     def places(self, text: int) -> list[int]:
         """Return the chosen places of a text, in its order."""
         return sorted(place for of, place in self._chosen if of == text)
 
-    def _fill(self, candidates: Sequence[Candidate]) -> None:
+    def _fill(self, candidates: Sequence[Candidate], least: float) -> None:
         """Take what is worth most for its tokens, until nothing fits.
 
         Worth only falls and the cost of a text's sentences only falls once, when its label is paid; so an entry
         of the heap is looked at anew before it counts, and entries of a text are put in again when it is first shown.
         """
-        by_text: dict[int, list[Candidate]] = {}
-        for one in candidates:
-            by_text.setdefault(one.text, []).append(one)
-        heap = [(-self._rate(one), number, one) for number, one in enumerate(candidates)]
-        numbers = {id(one): number for _, number, one in heap}
+        pool = [one for one in candidates if one.worth >= least]
+        by_text: dict[int, list[int]] = {}
+        for number, one in enumerate(pool):
+            by_text.setdefault(one.text, []).append(number)
+        heap = [(-self._rate(one), number) for number, one in enumerate(pool)]
         heapq.heapify(heap)
         while heap:
-            rate, number, one = heapq.heappop(heap)
+            rate, number = heapq.heappop(heap)
+            one = pool[number]
             if (one.text, one.place) in self._chosen or self._cost(one) > self._left:
                 continue
             now = -self._rate(one)
+            if not now:
+                continue
             if heap and now > rate and now > heap[0][0]:
-                heapq.heappush(heap, (now, number, one))
+                heapq.heappush(heap, (now, number))
                 continue
             is_new = one.text not in self._shown
             self._take(one)
             if is_new:
-                for other in by_text[one.text]:
-                    heapq.heappush(heap, (-self._rate(other), numbers[id(other)], other))
+                for again in by_text[one.text]:
+                    heapq.heappush(heap, (-self._rate(pool[again]), again))
 
     def _with(self, one: Candidate) -> list[Candidate]:
         """Return a sentence, behind the one that it needs where that is not chosen yet."""
-        if one.needs is None or (one.text, one.needs) in self._chosen:
-            return [one]
-        return [self._at[one.text, one.needs], one]
+        needs = None if one.needs is None else self._at.get((one.text, one.needs))
+        is_there = needs is None or (one.text, needs.place) in self._chosen
+        return [one] if is_there else [needs, one]
 
     def _cost(self, one: Candidate) -> int:
         label = 0 if one.text in self._shown else self._labels[one.text]
@@ -94,6 +105,8 @@ class Choice:
 
     def _novelty(self, one: Candidate) -> float:
         for other in self.order:
+            if one.terms and one.terms == other.terms:
+                return 0.0
             fewer = min(len(one.terms), len(other.terms))
             if fewer and len(one.terms & other.terms) >= _REPEATS * fewer:
                 return _REPEATED

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from agentcl.retrieval.extracting.choosing import Choice
-from agentcl.retrieval.extracting.scoring import GAP, Question, Source, candidates
+from agentcl.retrieval.extracting.scoring import (
+    GAP,
+    Source,
+    candidates,
+    parts_of,
+    question_of,
+)
 from agentcl.text.sentences import Sentence
 from agentcl.text.tokens import TokenCounter
 
 Span = tuple[int, int]
 Form = Literal["auto", "whole", "sentences"]
 """How texts that were found stand in a prompt."""
+
+LEAST: Final = (
+    0.003  # of the best sentence's worth: what is less is not shown, even where it has room
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,31 +35,37 @@ class Extract:
 
 
 def extracts(
-    question: Question,
+    query: str,
     sources: Sequence[Source],
     *,
+    weights: Mapping[str, float],
     budget: int,
     count: TokenCounter,
+    least: float = LEAST,
     size: Callable[[Sequence[Extract | None]], int],
 ) -> list[Extract | None]:
     """Return what to show of each text, so that all together takes at most a budget; None for nothing.
 
     Args:
-        question: what is asked.
+        query: what is asked.
         sources: the texts, best first.
+        weights: of the question's terms, as an index has them; where there are none, by the texts.
         budget: tokens.
         count: counts those of a sentence.
+        least: what a sentence must be worth, of what the best one is.
         size: returns the tokens of everything as it will stand in the prompt. Sentences counted alone seldom add
             up to just that.
     """
-    found, places = candidates(question, sources, count)
+    parts = [parts_of(source) for source in sources]
+    found = candidates(question_of(query, weights, parts), sources, parts, count)
+    best = max((one.worth for one in found), default=0.0)
     labels = [source.label for source in sources]
 
     def chosen(room: int) -> list[Extract | None]:
-        choice = Choice(found, labels, room)
+        choice = Choice(found, labels, room, least=least * best)
         return [
-            extract_of(source.text, parts, choice.places(number))
-            for number, (source, parts) in enumerate(zip(sources, places, strict=True))
+            extract_of(source.text, [part.place for part in some], choice.places(number))
+            for number, (source, some) in enumerate(zip(sources, parts, strict=True))
         ]
 
     room, made = budget, chosen(budget)

@@ -20,14 +20,16 @@ from agentcl.text.sentences import Sentence, is_row, sentences
 from agentcl.text.terms import terms
 
 GAP: Final = "…"  # stands where sentences were left out
-# Log odds for a share of 1.
-_OWN: Final = 5.5  # of the question's words, by weight, in the sentence
-_TITLED: Final = 0.7  # only in the title
-_BEFORE: Final = 1.5  # only in the sentence before it
-_FOUND: Final = 8.0  # of the best text's score
-_FIRST: Final = 1.5  # the best text
-_CUED: Final = 1.0  # a cue of the answer's sort
-_SOME: Final = -12.0  # with none of them
+# What is known of each sentence, and the log odds that it adds for 1.
+ODDS: Final = {
+    "own": 5.5,  # share of the question's words, by weight, in the sentence
+    "titled": 0.7,  # only in the title
+    "before": 1.5,  # only in the sentence before it
+    "found": 8.0,  # its text's score, of the best one's
+    "first": 1.5,  # whether its text is the best
+    "cued": 1.0,  # whether it holds the sort of answer that is asked for
+}
+BASE: Final = -12.0  # with none of them
 # Words that point to what the sentence before says, where a sentence begins with them.
 _POINTS: Final = re.compile(
     r"(?:he|she|it|they|his|her|hers|its|their|theirs|this|that|these|those|such|er|sie|es|ihre?|sein|seine|dies\w*"
@@ -45,6 +47,17 @@ class Source:
     score: float = 1.0  # of the best one's
     label: int = 0  # tokens of what stands before it
     is_whole: bool = False  # it is shown whole or not at all
+    known: tuple[tuple[int, int], ...] = ()  # the characters of it that were shown before
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A sentence of a text, or a text that is shown whole."""
+
+    place: Sentence
+    text: str
+    terms: frozenset[str]
+    needs: int | None = None  # the number of the one without which it is hard to read
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,72 +75,101 @@ class Question:
         )
 
 
-def parts_of(source: Source) -> list[Sentence]:
+def parts_of(source: Source) -> list[Part]:
     """Return what may be shown of a text by itself: its sentences, or the whole."""
-    if source.is_whole:
-        return [Sentence(0, len(source.text))]
-    return sentences(source.text)
+    text = source.text
+    places = [Sentence(0, len(text))] if source.is_whole else sentences(text)
+    said = [text[one.start : one.end] for one in places]
+    return [
+        Part(place, one, frozenset(terms(one)), _needs(places, said, number))
+        for number, (place, one) in enumerate(zip(places, said, strict=True))
+    ]
 
 
-def _needs(parts: Sequence[Sentence], said: Sequence[str], place: int) -> int | None:
-    """Return the place of what a sentence is hard to read without: the one before "He …", the head of a table."""
-    if not place:
+def _needs(places: Sequence[Sentence], said: Sequence[str], number: int) -> int | None:
+    """Return the number of the sentence before "He …", or of the head of a table."""
+    if not number:
         return None
-    if parts[place].sort == "sentence":
-        return place - 1 if _POINTS.match(said[place]) else None
-    head = place
-    while head and parts[head].sort == parts[head - 1].sort == "line":
+    if places[number].sort == "sentence":
+        return number - 1 if _POINTS.match(said[number]) else None
+    head = number
+    while head and places[head].sort == places[head - 1].sort == "line":
         head -= 1
-    return head if head < place and is_row(said[head]) else None
+    return head if head < number and is_row(said[number]) else None
 
 
-def question_of(text: str, weights: Mapping[str, float], sources: Sequence[Source]) -> Question:
+def question_of(
+    text: str, weights: Mapping[str, float], parts: Sequence[Sequence[Part]]
+) -> Question:
     """Return a question with the weights of its terms; where an index gave none, by the texts that were found."""
     if weights:
         return Question(text, weights)
-    asked = content_terms(text)
-    pieces = [
-        frozenset(terms(source.text[one.start : one.end]))
-        for source in sources
-        for one in sentences(source.text)
-    ]
-    having = {term: sum(term in piece for piece in pieces) for term in asked}
+    said = [part.terms for some in parts for part in some]
+    having = {term: sum(term in one for one in said) for term in content_terms(text)}
     # idf as in BM25, kept above 0 (Lucene's form), since few texts are compared.
-    whole = len(pieces)
     own = {
-        term: math.log1p((whole - count + 0.5) / (count + 0.5))
+        term: math.log1p((len(said) - count + 0.5) / (count + 0.5))
         for term, count in having.items()
         if count
     }
     return Question(text, own)
 
 
+def signs(
+    question: Question, sources: Sequence[Source], parts: Sequence[Sequence[Part]]
+) -> list[list[tuple[float, ...]]]:
+    """Return by text and by sentence what `ODDS` weighs, in its order."""
+    cue = cue_of(question.text)
+    found = []
+    for number, (source, some) in enumerate(zip(sources, parts, strict=True)):
+        titled, before = frozenset(terms(source.title)), frozenset[str]()
+        rows = []
+        for part in some:
+            own = question.share(part.terms)
+            known = question.share(part.terms | titled)
+            near = question.share(part.terms | titled | before)
+            rows.append(
+                (own, known - own, near - known, source.score, float(not number), cue(part.text))
+            )
+            before = part.terms
+        found.append(rows)
+    return found
+
+
 def candidates(
-    question: Question, sources: Sequence[Source], count: Callable[[str], int]
-) -> tuple[list[Candidate], list[list[Sentence]]]:
-    """Return every sentence of the texts with what it is worth, and by text where they are.
+    question: Question,
+    sources: Sequence[Source],
+    parts: Sequence[Sequence[Part]],
+    count: Callable[[str], int],
+) -> list[Candidate]:
+    """Return every sentence of the texts with what it is worth.
 
     Args:
         question: what is asked.
         sources: the texts, best first.
+        parts: of each.
         count: counts tokens.
     """
-    cue, gap = cue_of(question.text), count(f" {GAP}")
-    found: list[Candidate] = []
-    places: list[list[Sentence]] = []
-    for number, source in enumerate(sources):
-        parts = parts_of(source)
-        said = [source.text[one.start : one.end] for one in parts]
-        words = [frozenset(terms(one)) for one in said]
-        titled = frozenset(terms(source.title))
-        prior = _SOME + _FOUND * source.score + _FIRST * (number == 0)
-        for place, (one, own) in enumerate(zip(said, words, strict=True)):
-            before = words[place - 1] if place else frozenset()
-            shares = [question.share(some) for some in (own, own | titled, own | titled | before)]
-            odds = prior + _CUED * cue(one) + _OWN * shares[0]
-            odds += _TITLED * (shares[1] - shares[0]) + _BEFORE * (shares[2] - shares[1])
-            found.append(
-                Candidate(number, place, 1 / (1 + math.exp(-odds)), count(one) + gap, own, _needs(parts, said, place))
-            )  # fmt: skip
-        places.append(parts)
-    return found, places
+    gap = count(f" {GAP}")
+    known = [_known(source, some) for source, some in zip(sources, parts, strict=True)]
+    return [
+        Candidate(number, place, _chance(row), count(part.text) + gap, part.terms, part.needs)
+        for number, (some, rows) in enumerate(zip(parts, signs(question, sources, parts), strict=True))
+        for place, (part, row) in enumerate(zip(some, rows, strict=True))
+        if part.terms not in known[number]
+    ]  # fmt: skip
+
+
+def _known(source: Source, parts: Sequence[Part]) -> set[frozenset[str]]:
+    """Return what the sentences of a text say that were shown before; others may say it again."""
+    return {
+        part.terms
+        for part in parts
+        for start, end in source.known
+        if start < part.place.end and part.place.start < end
+    }
+
+
+def _chance(row: Sequence[float]) -> float:
+    odds = BASE + sum(weight * value for weight, value in zip(ODDS.values(), row, strict=True))
+    return 1 / (1 + math.exp(-odds))

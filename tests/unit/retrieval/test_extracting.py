@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from agentcl.retrieval.extracting.choosing import Candidate, Choice
 from agentcl.retrieval.extracting.cues import cue_of
 from agentcl.retrieval.extracting.extracts import Extract, extract_of, extracts
-from agentcl.retrieval.extracting.scoring import Source, question_of
+from agentcl.retrieval.extracting.scoring import Source
 from agentcl.text.sentences import sentences
 from agentcl.text.tokens import estimate_tokens
 
@@ -26,8 +26,9 @@ def shown(question: str, sources: Sequence[Source], budget: int) -> list[Extract
             if one
         )
 
-    asked = question_of(question, {}, sources)
-    return extracts(asked, sources, budget=budget, count=estimate_tokens, size=size)
+    return extracts(
+        question, sources, weights={}, budget=budget, count=estimate_tokens, size=size
+    )
 
 
 def text_of(made: Extract | None) -> str:
