@@ -6,7 +6,7 @@ from agentcl import _face
 
 if TYPE_CHECKING:
     from agentcl.memory.aio import AsyncEpisode, AsyncMemory
-    from agentcl.memory.context import Context
+    from agentcl.memory.context import Context, ContextForm
     from agentcl.memory.conversations import Conversations
     from agentcl.memory.digesting import DigestReport
     from agentcl.memory.doctor import Problem, Report
@@ -40,6 +40,7 @@ __all__ = [
     "AsyncEpisode",
     "AsyncMemory",
     "Context",
+    "ContextForm",
     "Conversations",
     "Deed",
     "DigestReport",
@@ -88,7 +89,7 @@ __all__ = [
 if not TYPE_CHECKING:
     __getattr__, __dir__ = _face(__name__, {
         "aio": "AsyncEpisode AsyncMemory",
-        "context": "Context",
+        "context": "Context ContextForm",
         "conversations": "Conversations",
         "doctor": "Problem Report",
         "digesting": "DigestReport",

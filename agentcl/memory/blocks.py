@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Final
 
 from agentcl.memory.showing import BEGINNING, Kind, Session, Shown
-from agentcl.retrieval.extracting.extracts import LEAST, Extract, Form, Span, extracts
+from agentcl.retrieval.extracting.extracts import LEAST, Extract, Span, extracts
 from agentcl.retrieval.extracting.scoring import Source
-from agentcl.retrieval.framing import cut_entry, day_of, entry_of
+from agentcl.retrieval.framing import Form, cut_entry, day_of, entry_of
 from agentcl.retrieval.recall import ScorePart
 from agentcl.store.records import EPOCH
 from agentcl.text.tokens import TokenCounter

@@ -19,8 +19,7 @@ from agentcl.memory.opened import Opened
 from agentcl.memory.remembering import home_of
 from agentcl.memory.showing import BEGINNING, Kind, Session, Shown
 from agentcl.memory.statement_search import words_of
-from agentcl.retrieval.extracting.extracts import Form
-from agentcl.retrieval.framing import ROLES, day_of, named
+from agentcl.retrieval.framing import ROLES, Form, day_of, named
 from agentcl.retrieval.recall import Hit
 from agentcl.statements.slots import subject_key, value_key
 from agentcl.statements.strengths import RANK, strength

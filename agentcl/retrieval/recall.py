@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, get_args
 
-from agentcl.retrieval.extracting.extracts import Extract, Form, Span, extracts
+from agentcl.retrieval.extracting.extracts import Extract, Span, extracts
 from agentcl.retrieval.extracting.scoring import Source
 from agentcl.retrieval.framing import (
     HEAD,
     ROLES,
+    Form,
     common_day,
     cut_entry,
     day_of,

@@ -92,8 +92,9 @@ class Choice:
     def _with(self, one: Candidate) -> list[Candidate]:
         """Return a sentence, behind the one that it needs where that is not chosen yet."""
         needs = None if one.needs is None else self._at.get((one.text, one.needs))
-        is_there = needs is None or (one.text, needs.place) in self._chosen
-        return [one] if is_there else [needs, one]
+        if needs is None or (one.text, needs.place) in self._chosen:
+            return [one]
+        return [needs, one]
 
     def _cost(self, one: Candidate) -> int:
         label = 0 if one.text in self._shown else self._labels[one.text]

@@ -67,4 +67,4 @@ def _has_name(sentence: str, said: Set[str]) -> float:
     if _UNCASED.search(sentence):
         return UNKNOWN
     names = (word for word in _INNER.findall(sentence) if word[0].isupper())
-    return float(any(not said.issuperset(terms(name)) for name in names))
+    return float(any(not set(terms(name)) <= said for name in names))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from agentcl.retrieval.extracting.choosing import Choice
 from agentcl.retrieval.extracting.scoring import (
@@ -18,8 +18,6 @@ from agentcl.text.sentences import Sentence
 from agentcl.text.tokens import TokenCounter
 
 Span = tuple[int, int]
-Form = Literal["auto", "whole", "sentences"]
-"""How texts that were found stand in a prompt."""
 
 LEAST: Final = (
     0.003  # of the best sentence's worth: what is less is not shown, even where it has room
@@ -57,8 +55,7 @@ def extracts(
             up to just that.
     """
     parts = [parts_of(source) for source in sources]
-    found = candidates(question_of(query, weights, parts), sources, parts, count)
-    best = max((one.worth for one in found), default=0.0)
+    found, best = candidates(question_of(query, weights, parts), sources, parts, count)
     labels = [source.label for source in sources]
 
     def chosen(room: int) -> list[Extract | None]:

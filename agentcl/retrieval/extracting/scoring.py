@@ -120,10 +120,10 @@ def signs(
 ) -> list[list[tuple[float, ...]]]:
     """Return by text and by sentence what `ODDS` weighs, in its order."""
     cue = cue_of(question.text)
-    found = []
+    found: list[list[tuple[float, ...]]] = []
     for number, (source, some) in enumerate(zip(sources, parts, strict=True)):
         titled, before = frozenset(terms(source.title)), frozenset[str]()
-        rows = []
+        rows: list[tuple[float, ...]] = []
         for part in some:
             own = question.share(part.terms)
             known = question.share(part.terms | titled)
@@ -141,8 +141,8 @@ def candidates(
     sources: Sequence[Source],
     parts: Sequence[Sequence[Part]],
     count: Callable[[str], int],
-) -> list[Candidate]:
-    """Return every sentence of the texts with what it is worth.
+) -> tuple[list[Candidate], float]:
+    """Return every sentence that was not shown before with its worth, and the worth of the best of all.
 
     Args:
         question: what is asked.
@@ -151,13 +151,17 @@ def candidates(
         count: counts tokens.
     """
     gap = count(f" {GAP}")
-    known = [_known(source, some) for source, some in zip(sources, parts, strict=True)]
-    return [
-        Candidate(number, place, _chance(row), count(part.text) + gap, part.terms, part.needs)
-        for number, (some, rows) in enumerate(zip(parts, signs(question, sources, parts), strict=True))
-        for place, (part, row) in enumerate(zip(some, rows, strict=True))
-        if part.terms not in known[number]
-    ]  # fmt: skip
+    best, found = 0.0, list[Candidate]()
+    every = zip(sources, parts, signs(question, sources, parts), strict=True)
+    for number, (source, some, rows) in enumerate(every):
+        known = _known(source, some)
+        for place, (part, row) in enumerate(zip(some, rows, strict=True)):
+            worth = _chance(row)
+            best = max(best, worth)
+            if part.terms not in known:
+                tokens = count(part.text) + gap
+                found.append(Candidate(number, place, worth, tokens, part.terms, part.needs))
+    return found, best
 
 
 def _known(source: Source, parts: Sequence[Part]) -> set[frozenset[str]]:

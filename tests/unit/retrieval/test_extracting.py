@@ -26,9 +26,7 @@ def shown(question: str, sources: Sequence[Source], budget: int) -> list[Extract
             if one
         )
 
-    return extracts(
-        question, sources, weights={}, budget=budget, count=estimate_tokens, size=size
-    )
+    return extracts(question, sources, weights={}, budget=budget, count=estimate_tokens, size=size)
 
 
 def text_of(made: Extract | None) -> str:
