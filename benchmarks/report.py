@@ -452,6 +452,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "joining_halves": report_retrieval.joining_halves,
     "joining_graph": report_retrieval.joining_graph,
     "identifiers": report_retrieval.identifiers,
+    "extraction": report_retrieval.extraction,
     "startup": startup,
     "editors": editors,
     "writes": writes,

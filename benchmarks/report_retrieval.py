@@ -102,3 +102,28 @@ def identifiers() -> str:
 
 def _cell(found: Sequence[float]) -> str:
     return f"{found[0]:+.1f} [{found[1]:+.1f}, {found[2]:+.1f}]"
+
+
+def extraction() -> str:
+    """What a part of the tokens keeps of the answers."""
+    rows = []
+    for row in result("extraction")["rows"]:
+        if row["share"] == 1:
+            continue
+        better = "" if row["way"] == "ours" else _cell(row["ours_better_by"])
+        support = "" if row["support"] is None else f"{row['support'][0]:.1f}"
+        rows.append(
+            [
+                f"{row['set']} ({row['questions']:,})",
+                f"1/{1 / row['share']:.0f}",
+                row["way"],
+                f"{row['answer'][0]:.1f} [{row['answer'][1]:.0f}, {row['answer'][2]:.0f}]",
+                better,
+                support,
+                f"{row['tokens']:.2f}",
+                f"{row['ms'] / row['search_ms']:.2f}",
+            ]
+        )
+    heads = ["set (questions)", "budget", "", "answers held, %", "ours better by", "support held, %",
+             "tokens taken", "time, a search = 1"]  # fmt: skip
+    return table(heads, rows)

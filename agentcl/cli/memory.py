@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 import click
 
@@ -27,6 +27,7 @@ from agentcl.cli.screen import Screen, describe_encoder, to_json
 from agentcl.errors import InvalidInput
 from agentcl.files import ReadLimits, Skipped, Source, count, load, load_stream
 from agentcl.files.limits import read_limits
+from agentcl.retrieval.framing import Form
 from agentcl.retrieval.modes import MODES
 
 if TYPE_CHECKING:
@@ -216,6 +217,13 @@ def _sources(
 @click.option(
     "--prompt", "budget", type=int, metavar="TOKENS", help="Print hits packed for a prompt."
 )
+@click.option(
+    "--form",
+    type=click.Choice(list(get_args(Form))),
+    default="auto",
+    show_default=True,
+    help="With --prompt: texts whole, or their sentences for the question; auto: sentences where not all fit.",
+)
 @on_memory(across=True)
 def search(
     screen: Screen,
@@ -226,6 +234,7 @@ def search(
     filters: tuple[str, ...],
     as_of: datetime | None,
     budget: int | None,
+    form: Form,
     explain: bool,
     scope: dict[str, Any],
 ) -> None:
@@ -241,8 +250,9 @@ def search(
     )
     if budget is not None:
         hits = tuple(replace(hit, uri=from_here(hit.uri)) for hit in recall)
-        text = replace(recall, hits=hits).prompt(budget_tokens=budget)
-        screen.json({"prompt": text}) if screen.as_json else screen.raw(text)
+        packed = replace(recall, hits=hits).pack(budget_tokens=budget, form=form)
+        told = {"prompt": packed.text, **to_json(packed)}
+        screen.json(told) if screen.as_json else screen.raw(packed.text)
     elif screen.as_json:
         chains = {"explanations": memory.graph.explain(recall)} if explain else {}
         screen.json({**to_json(recall), **chains})

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
         CompressionReport,
         CompressionState,
     )
-    from agentcl.memory.context import Context
+    from agentcl.memory.context import Context, ContextForm
     from agentcl.memory.conversations import Conversations
     from agentcl.memory.digesting import DigestReport
     from agentcl.memory.doctor import Problem, Report
@@ -50,6 +50,7 @@ __all__ = [
     "CompressionReport",
     "CompressionState",
     "Context",
+    "ContextForm",
     "Conversations",
     "Deed",
     "DigestReport",
@@ -99,7 +100,7 @@ if not TYPE_CHECKING:
     __getattr__, __dir__ = _face(__name__, {
         "aio": "AsyncEpisode AsyncMemory",
         "compressed": "Compressed CompressedPassage CompressionReport CompressionState",
-        "context": "Context",
+        "context": "Context ContextForm",
         "conversations": "Conversations",
         "doctor": "Problem Report",
         "digesting": "DigestReport",

@@ -10,19 +10,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import chain, islice
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 
 from agentcl.memory import searching, statement_search
+from agentcl.memory.blocks import ENDED, Block, Item
 from agentcl.memory.messages import Messages, Said, read_messages
 from agentcl.memory.opened import Opened
 from agentcl.memory.remembering import home_of
 from agentcl.memory.showing import BEGINNING, Kind, Session, Shown
 from agentcl.memory.statement_search import words_of
-from agentcl.retrieval.framing import ROLES, cut_entry, day_of, entry_of, named
-from agentcl.retrieval.recall import Hit, ScorePart
+from agentcl.retrieval.framing import ROLES, Form, day_of, named
+from agentcl.retrieval.recall import Hit
 from agentcl.statements.slots import subject_key, value_key
 from agentcl.statements.strengths import RANK, strength
-from agentcl.store.checks import check_count
+from agentcl.store.checks import check_choice, check_count
 from agentcl.store.conversations import Statement
 from agentcl.store.records import EPOCH, Scope, ScopeView, from_micros
 from agentcl.text.function_words import content_terms
@@ -38,7 +39,6 @@ _STATED: Final = 6  # statements that a question finds
 _FLOOR: Final = 0.35  # of the best hit's score: what is less is not shown
 _FRESH: Final = 0.7  # of the budget that a new block takes, so that later calls can add to it
 _PROFILE: Final = 0.4  # of the budget for what holds of the user
-_LONGEST: Final = 0.34  # of the budget for one text; it is cut there
 _MOST_ASKED: Final = 2_000  # characters of a question, from its end
 _RECENCY: Final = 0.2  # of a hit's score; the rest is by relevance
 _HALF_LIFE: Final = timedelta(days=7)
@@ -48,13 +48,14 @@ _PAST_ASKED: Final = 50  # that ended last, and are asked of too
 _EARLIER: Final = 2  # values of a slot that are shown as what held before
 _OLDER: Final = 0.95  # what an earlier value counts, of the one that it comes with
 _NAMED: Final = 2  # ended values that the label of a turn names
-_MISSED: Final = 8  # that had no room, after which no shorter one is looked for
-_DAY_TOKENS: Final = 8  # that the line of a day may take
-_UNKNOWN: Final = "?"
+_TELLING_ENOUGH: Final = 0.05  # of the best sentence's worth: what is less is not added to a block
 _TELLING: Final = 3  # characters of a value that a text does not hold by chance
 _NAME_SHOWN: Final = 60  # characters of a title
-_ENDED: Final = "/ended"  # behind the id of a statement, where a block says that it holds no longer
 _GONE: Final = ("turn", "document", "passage", "statement")
+
+
+ContextForm = Literal[Form, "statements"]
+"""In which form texts stand in a context; with "statements" none do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +69,21 @@ class Context:
     kept: float  # share of the last block with which this one begins; 1 if it was only added to, or is the first
     is_new: bool  # the block began anew: it is the first, or the last one was full or showed what is gone
     warning: str = ""  # why it was searched by words alone
+    left_out: int = 0  # how many of what this call found had no room
+    cut_tokens: int = 0  # that what this call found would take besides
     placed: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # see `into`
 
     def __str__(self) -> str:
         return self.text
+
+    @property
+    def report(self) -> str:
+        """What is shown, what was cut of it, and how much: one line."""
+        parts = sum(bool(one.spans) for one in self.shown)
+        return (
+            f"{len(self.shown)} shown, {parts} of them in part, {self.left_out} left out: "
+            f"{self.tokens:,} tokens, {self.cut_tokens:,} cut"
+        )
 
     def into(self, messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Return messages for a model, each addition in front of the user's message that it was found for.
@@ -109,28 +121,22 @@ def _in_front(block: str, content: object) -> object:
     return f"{block}\n{content or ''}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """Something that could be shown."""
-
-    id: str
-    kind: Kind
-    text: str
-    score: float = 0.0
-    about: str = ""  # what stands in brackets behind the number
-    at: datetime | None = None  # when it was said or recorded
-    is_past: bool = False
-    parts: tuple[ScorePart, ...] = ()  # of the score of a text that was found
-
-
 class _Look:
     """One look into a memory: what could be shown for some messages."""
 
-    def __init__(self, opened: Opened, view: ScopeView, said: Sequence[Said], hops: int) -> None:
-        self._opened, self._view, self._hops = opened, view, hops
+    def __init__(
+        self,
+        opened: Opened,
+        view: ScopeView,
+        said: Sequence[Said],
+        hops: int = 1,
+        form: ContextForm = "auto",
+    ) -> None:
+        self._opened, self._view, self._hops, self._form = opened, view, hops, form
         self.now = from_micros(opened.clock())
         self.query = _question(said)
         self.warning = ""
+        self.weights: Mapping[str, float] = {}  # of the question's terms
         self._said = "\n".join(one.text for one in said)
         stated = opened.contexts.stated(opened.journal, view)
         self.statements = [one for one in stated.statements if one.id not in stated.archived]
@@ -151,7 +157,7 @@ class _Look:
             return False
         return one.valid_from is None or one.valid_to - one.valid_from > timedelta(microseconds=1)
 
-    def profile(self) -> list[_Item]:
+    def profile(self) -> list[Item]:
         """Return what holds of the user: what he asks for first, then what he is like; of a sort the strongest first."""
         archived = self._stated.archived
         own = [one for one in self._stated.of_user() if self._holds(one) and one.id not in archived]
@@ -160,7 +166,7 @@ class _Look:
         own.sort(key=lambda one: (RANK[one.sort], -strengths[one.id], one.id))
         return [self.item(one) for one in own]
 
-    def instead(self, shown: Shown) -> list[_Item]:
+    def instead(self, shown: Shown) -> list[Item]:
         """Return what follows something shown that holds no longer; nothing if it does hold."""
         told = self._told.get(shown.id, [])
         if shown.is_past or not told or any(map(self._holds, told)):
@@ -172,20 +178,20 @@ class _Look:
         (held,) = told
         until = "" if held.valid_to is None else f" since {_as_said(held.valid_to, '', held)}"
         return [
-            _Item(held.id + _ENDED, "statement", held.text, about=f"no longer{until}", is_past=True)
+            Item(held.id + ENDED, "statement", held.text, about=f"no longer{until}", is_past=True)
         ]
 
-    def item(self, one: Statement, score: float = 1.0) -> _Item:
+    def item(self, one: Statement, score: float = 1.0) -> Item:
         """Return a statement to be shown."""
         if self._is_over(one):
             about = f"until {self._end_of(one)}"
-            return _Item(one.id + _ENDED, "statement", one.text, score, about, is_past=True)
+            return Item(one.id + ENDED, "statement", one.text, score, about, is_past=True)
         about = ""
         if one.valid_from is not None and one.valid_from > self.now:
             about = f"from {_as_said(one.valid_from, one.since, one)}"
         elif one.valid_from is not None and one.since:
             about = f"since {_as_said(one.valid_from, one.since, one)}"
-        return _Item(one.id, "statement", one.text, score, about)
+        return Item(one.id, "statement", one.text, score, about)
 
     def _holds_again(self, one: Statement) -> bool:
         """Return whether its slot has the same value now."""
@@ -198,12 +204,12 @@ class _Look:
         by = self._by_id.get(one.replaced_by)
         return _as_said(one.valid_to, "" if by is None else by.since, by or one)
 
-    def _before(self, one: Statement, score: float) -> list[_Item]:
+    def _before(self, one: Statement, score: float) -> list[Item]:
         """Return what held in the slot of a statement before, the latest first."""
         past = (other for other in self._past if other.slot == one.slot and other.id != one.id)
         return [self.item(other, _OLDER * score) for other in islice(past, _EARLIER)]
 
-    def found(self) -> list[_Item]:
+    def found(self) -> list[Item]:
         """Return what the question finds, best first."""
         if not self.query:
             return []
@@ -211,13 +217,13 @@ class _Look:
         if self._hops > 1:
             for one in first[:_HOPS_FROM]:
                 first += self._ask_on(one)
-        best: dict[str, _Item] = {}
+        best: dict[str, Item] = {}
         for one in first:
             if one.id not in best or best[one.id].score < one.score:
                 best[one.id] = one
         return sorted(best.values(), key=_by_score)
 
-    def _ask_on(self, found: _Item) -> list[_Item]:
+    def _ask_on(self, found: Item) -> list[Item]:
         """Ask again with what was found: a statement leads to what holds of its value, and a text to its like."""
         stated = self._by_id.get(found.id)
         if stated is None:
@@ -233,9 +239,13 @@ class _Look:
             f"{stated.value} {self.query}", _HOP * found.score
         )
 
-    def _ask(self, query: str, weight: float) -> list[_Item]:
-        recall = searching.search(self._opened, query, self._view, limit=_ASKED)
-        self.warning = self.warning or recall.warning
+    def _ask(self, query: str, weight: float) -> list[Item]:
+        hits: Sequence[Hit] = ()
+        if self._form != "statements":
+            recall = searching.search(self._opened, query, self._view, limit=_ASKED)
+            self.warning = self.warning or recall.warning
+            self.weights = self.weights or recall.weights
+            hits = recall.hits
         known = [*self._holding, *self._past[:_PAST_ASKED]]
         stated = statement_search.search(self._opened, query, known, _STATED, self._stated.uses)
         slots = {one.slot for one, _ in stated}
@@ -244,13 +254,13 @@ class _Look:
         items = [self.item(one, weight * score / top) for one, score in stated]
         for one, score in stated:
             items += self._before(one, weight * score / top)
-        highest = max((hit.score for hit in recall), default=0.0) or 1.0
-        for hit in recall:
+        highest = max((hit.score for hit in hits), default=0.0) or 1.0
+        for hit in hits:
             if hit.text.strip() not in self._said:  # the messages show it already
                 items += self._of_hit(hit, weight * hit.score / highest)
         return [one for one in items if one.score >= _FLOOR * weight]
 
-    def _of_hit(self, hit: Hit, relevance: float) -> list[_Item]:
+    def _of_hit(self, hit: Hit, relevance: float) -> list[Item]:
         """Return a hit to be shown; of one that says what holds no longer, what does instead."""
         at = hit.said_at or hit.created_at
         age = max(self.now - at, timedelta()) / _HALF_LIFE
@@ -269,7 +279,9 @@ class _Look:
         else:
             about = ", ".join(filter(None, (about, *self._ended_in(hit))))
         kind: Kind = "turn" if hit.said_at else "document"
-        return [_Item(hit.document_id, kind, hit.text, score, about, at, is_past, hit.parts)]
+        return [
+            Item(hit.document_id, kind, hit.text, score, about, at, is_past, hit.parts, hit.title, hit.id)
+        ]  # fmt: skip
 
     def _ended_in(self, hit: Hit) -> list[str]:
         """Return which values that a text says hold no longer, each with its end."""
@@ -293,7 +305,7 @@ class _Look:
         return named(name) if name else ""
 
 
-def _by_score(item: _Item) -> float:
+def _by_score(item: Item) -> float:
     return -item.score
 
 
@@ -307,82 +319,6 @@ def _as_said(moment: datetime, said: str, by: Statement) -> str:
     return {4: year, 7: f"{month} {year}"}.get(len(said), f"{day} {month} {year}")
 
 
-class _Block:
-    """A block that is filled up to a budget."""
-
-    def __init__(self, session: Session, budget: int, count: TokenCounter) -> None:
-        self.budget, self.count = budget, count
-        self.shown = list(session.shown)
-        self.lines: list[str] = []
-        self.tokens = count(session.text or BEGINNING)
-        self._ids = {f"{one.id}{_ENDED * _is_ended(one)}" for one in self.shown}
-        self._texts = {one.text.strip() for one in self.shown}
-        # Under which day the next line would stand; what holds stands under none.
-        self._day = _UNKNOWN if any(one.kind != "statement" for one in self.shown) else ""
-
-    def has(self, item: _Item) -> bool:
-        """Return whether something is shown already."""
-        is_said = item.text.strip() in self._texts and not item.id.endswith(_ENDED)
-        return item.id in self._ids or is_said
-
-    def add(self, item: _Item, most: float) -> bool:
-        """Add a line, if the block then has at most so many tokens; return whether it was added."""
-        line = self._line(item)
-        size = self.count(line)
-        if not line or self.tokens + size > most:
-            return False
-        self.lines.append(line)
-        self.tokens += size
-        self._day = _day(item)
-        self._ids.add(item.id)
-        self._texts.add(item.text.strip())
-        id = item.id.removesuffix(_ENDED)
-        number = len(self.shown) + 1
-        shown = Shown(number, id, item.kind, item.text, item.is_past, item.score, item.parts)
-        self.shown.append(shown)
-        return True
-
-    def _line(self, item: _Item) -> str:
-        number, day = len(self.shown) + 1, _day(item)
-        label = f"[{number}, {item.about}]" if item.about else f"[{number}]"
-        head = "" if day == self._day else f"{day or 'Now'}:\n"
-        line = entry_of(label, item.text)
-        room = int(self.budget * _LONGEST)
-        if self.count(line) > room:
-            line = cut_entry(label, item.text, "", self.count, room)
-        return head + line if line else ""
-
-    def fill(self, items: Iterable[_Item], most: float) -> bool:
-        """Add what is not shown yet, in its order; return whether all of it had room."""
-        missed = 0
-        for item in items:
-            missed += not (self.has(item) or self.add(item, most))
-            if missed == _MISSED:
-                break
-        return not missed
-
-    def fill_best(self, items: Sequence[_Item], most: float) -> bool:
-        """Add the best of what is not shown yet, in order of time; return whether the very best is shown then."""
-        fits: list[_Item] = []
-        tokens = self.tokens
-        for item in items:
-            size = 0 if self.has(item) else self.count(self._line(item))
-            if size and tokens + size + _DAY_TOKENS <= most:
-                fits.append(item)
-                tokens += size + _DAY_TOKENS
-        self.fill(sorted(fits, key=lambda one: (one.at is not None, one.at or EPOCH)), most)
-        return not items or self.has(items[0])
-
-
-def _is_ended(shown: Shown) -> bool:
-    return shown.is_past and shown.kind == "statement"
-
-
-def _day(item: _Item) -> str:
-    """Return under which day something stands; what holds stands under none."""
-    return "" if item.at is None else day_of(item.at)
-
-
 def context(
     opened: Opened,
     messages: Messages,
@@ -391,25 +327,31 @@ def context(
     budget_tokens: int,
     count_tokens: TokenCounter | None = None,
     hops: int = 1,
+    form: ContextForm = "auto",
 ) -> Context:
     """Return what a model is to be shown; `Memory.context` documents the arguments."""
     budget = check_count(budget_tokens, "budget_tokens", least=0)
     hops = min(check_count(hops, "hops"), 2)
+    check_choice(form, get_args(ContextForm), "form")
     count = count_tokens or estimate_tokens
     said = read_messages(messages)
-    look = _Look(opened, owner.view(), said, hops)
+    look = _Look(opened, owner.view(), said, hops, form)
     key = home_of(owner)
     seq = opened.journal.last_seq()
     last = opened.contexts.session(key)
     found = look.found()
     is_new = not last.shown or _shows_what_is_gone(opened, last)
-    block = _Block(last, budget, count)
+    shape: Form = "whole" if form == "statements" else form
+    asked = (look.query, look.weights)
+    block = Block(last, budget, count, shape, asked)
     if not is_new:
         close = [one for one in found if one.score >= _CLOSE * found[0].score][:_LATER]
         instead = [item for one in last.shown for item in look.instead(one)]
-        is_new = not (block.fill(instead, budget) and block.fill_best(close, budget))
+        is_new = not (
+            block.fill(instead, budget) and block.fill_best(close, budget, least=_TELLING_ENOUGH)
+        )
     if is_new:
-        block = _Block(Session(), budget, count)
+        block = Block(Session(), budget, count, shape, asked)
         block.fill(look.profile(), budget * _PROFILE)
         block.fill_best(found[:_FOUND], budget * _FRESH)
     added = "".join(block.lines)
@@ -425,6 +367,8 @@ def context(
         kept=_kept(last.text, session.text),
         is_new=is_new,
         warning=look.warning,
+        left_out=block.left_out,
+        cut_tokens=block.cut_tokens,
         placed=tuple((text, BEGINNING + piece) for text, piece in pieces),
     )
 
@@ -435,8 +379,8 @@ def profile(
     """Return what holds of a user; `Memory.profile` documents the arguments."""
     budget = check_count(budget_tokens, "budget_tokens", least=0)
     count = count_tokens or estimate_tokens
-    block = _Block(Session(), budget, count)
-    block.fill(_Look(opened, owner.view(), (), 1).profile(), budget)
+    block = Block(Session(), budget, count)
+    block.fill(_Look(opened, owner.view(), ()).profile(), budget)
     added = "".join(block.lines)
     text = BEGINNING + added if added else ""
     return Context(text, text, tuple(block.shown), count(text) if text else 0, 1.0, True)

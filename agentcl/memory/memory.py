@@ -81,7 +81,7 @@ from agentcl.text.tokens import TokenCounter
 if TYPE_CHECKING:
     from agentcl.files import ReadLimits
     from agentcl.memory.compressed import Compressed
-    from agentcl.memory.context import Context
+    from agentcl.memory.context import Context, ContextForm
     from agentcl.memory.conversations import Conversations
     from agentcl.memory.episode import EpisodeOptions, EpisodeRecorder
     from agentcl.memory.episodes import Episodes
@@ -747,6 +747,7 @@ class Memory:
         budget_tokens: int = 800,
         count_tokens: TokenCounter | None = None,
         hops: int = 1,
+        form: ContextForm = "auto",
         **scope: Unpack[WriteScope],
     ) -> Context:
         """Return what a model should be shown of this memory before it answers: one call before each model call.
@@ -767,6 +768,9 @@ class Memory:
             budget_tokens: a hard ceiling for the block.
             count_tokens: the model's own counter; default: an estimate that errs on the high side.
             hops: 2 asks again with what the first look found, for a question whose answer hangs on another one.
+            form: "auto" shows texts whole where all have room, and else their best sentences for the question;
+                "sentences" says the same; "whole" shows texts whole, the best first, a long one cut; "statements"
+                shows statements alone.
             scope: `tenant`, `user`, `agent`, `session`; see the class.
 
         Returns:
@@ -785,6 +789,7 @@ class Memory:
             budget_tokens=budget_tokens,
             count_tokens=count_tokens,
             hops=hops,
+            form=form,
         )
 
     @watching.watched("search_memory", watching.of_shown)

@@ -92,6 +92,7 @@ def search(
         facts=found.facts,
         damaged=found.damaged,
         warning=warning,
+        weights=found.weights,
     )
 
 

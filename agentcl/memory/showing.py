@@ -34,6 +34,10 @@ class Shown:
     is_past: bool = False  # it held, and does no longer
     score: float = 1.0  # when it was found, of that question's best
     parts: tuple[ScorePart, ...] = ()  # what each ranking had to say of a text; none of a statement
+    passage: str = ""  # the id of the passage that a text is; empty for a statement
+    spans: tuple[
+        tuple[int, int], ...
+    ] = ()  # the characters of `text` that are shown; empty if all are
 
 
 @dataclass(slots=True)

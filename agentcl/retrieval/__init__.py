@@ -16,19 +16,20 @@ if TYPE_CHECKING:
     from agentcl.retrieval.encoders.openai import OpenAIEncoder
     from agentcl.retrieval.exact import ExactIndex
     from agentcl.retrieval.filters import Filters
+    from agentcl.retrieval.framing import Form
     from agentcl.retrieval.fulltext import FullTextIndex
     from agentcl.retrieval.graph.names import Extracted, Extractor, NameExtractor, Triple
     from agentcl.retrieval.graph.settings import Edges, GraphSettings
     from agentcl.retrieval.index import Change, Condition, Entry, Index, Match, Query
     from agentcl.retrieval.modes import MODES, PUBLISHED, Mode, SearchMode
-    from agentcl.retrieval.recall import Hit, Link, LinkedFact, Recall, ScorePart
+    from agentcl.retrieval.recall import Hit, Link, LinkedFact, Packed, Quote, Recall, ScorePart
     from agentcl.retrieval.retriever import IndexState, Retrieved, Retriever
 
 __all__ = [
     "MODES", "PUBLISHED", "Change", "ChromaIndex", "Condition", "Edges", "Encoder", "Entry",
-    "ExactIndex", "Extracted", "Extractor", "Filters", "FullTextIndex", "GivenVectors",
+    "ExactIndex", "Extracted", "Extractor", "Filters", "Form", "FullTextIndex", "GivenVectors",
     "GraphSettings", "HashingEncoder", "Hit", "Index", "IndexState", "Link", "LinkedFact", "Match",
-    "Mode", "NameExtractor", "OpenAIEncoder", "Query", "Recall", "Retrieved", "Retriever", "ScorePart", "SearchMode",
+    "Mode", "NameExtractor", "OpenAIEncoder", "Packed", "Query", "Quote", "Recall", "Retrieved", "Retriever", "ScorePart", "SearchMode",
     "Triple", "default_encoder_name", "open_encoder",
 ]  # fmt: skip
 
@@ -39,11 +40,12 @@ if not TYPE_CHECKING:
         "encoders.openai": "OpenAIEncoder",
         "exact": "ExactIndex",
         "filters": "Filters",
+        "framing": "Form",
         "fulltext": "FullTextIndex",
         "graph.names": "Extracted Extractor NameExtractor Triple",
         "graph.settings": "Edges GraphSettings",
         "index": "Change Condition Entry Index Match Query",
         "modes": "MODES PUBLISHED Mode SearchMode",
-        "recall": "Hit Link LinkedFact Recall ScorePart",
+        "recall": "Hit Link LinkedFact Packed Quote Recall ScorePart",
         "retriever": "IndexState Retrieved Retriever",
     })  # fmt: skip

@@ -237,6 +237,21 @@ class FullTextIndex:
                 return matches[:limit]
             wanted *= 4
 
+    def weights(self, query: Query) -> dict[str, float]:
+        """Return how telling each term of a query is, which is its idf among what the query sees.
+
+        Terms that nothing has are left out. What a search has counted is not counted again.
+        """
+        words, known = content_terms(query.text)[:_MAX_TERMS], self._up_to_date()
+        seen = self._seen(query, known)
+        if not words or not seen.behind:
+            return {}
+        is_live = "live" in seen.tags
+        counts = self._counts(words, query, seen, known, is_live=is_live, most=self._most(seen))
+        return {
+            word: seen.view.idf(count) for word, count in zip(words, counts, strict=True) if count
+        }
+
     def live_seqs(self) -> Iterable[int]:
         """Return the numbers of all live entries that full text holds."""
         rows = self._database.read(
@@ -515,9 +530,7 @@ class FullTextIndex:
         Counting stops where a term is frequent, and scoring is bounded: both are what FTS5 spends its
         time on.
         """
-        most = MOST_SCORED
-        if seen.behind >= _FREQUENT_FROM:
-            most = min(most, int(self._frequent * seen.behind))
+        most = self._most(seen)
         is_live = "live" in seen.tags
         each = self._counts(words, query, seen, known, is_live=is_live, most=most)
         counts = dict(zip(words, each, strict=True))
@@ -531,6 +544,12 @@ class FullTextIndex:
             for word, total in zip(telling, scored, strict=True)
             if total <= MOST_SCORED or word == telling[0]
         ][:_MAX_TERMS]
+
+    def _most(self, seen: _Seen) -> int:
+        """Return how many entries a term may have that is not frequent."""
+        if seen.behind < _FREQUENT_FROM:
+            return MOST_SCORED
+        return min(MOST_SCORED, int(self._frequent * seen.behind))
 
     def _counts(
         self,

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, get_args
 
+from agentcl.retrieval.extracting.extracts import Extract, Span, extracts
+from agentcl.retrieval.extracting.scoring import Source
 from agentcl.retrieval.framing import (
     HEAD,
     ROLES,
+    Form,
     common_day,
     cut_entry,
     day_of,
@@ -18,7 +21,7 @@ from agentcl.retrieval.framing import (
     moment_of,
     named,
 )
-from agentcl.store.checks import check_count
+from agentcl.store.checks import check_choice, check_count
 from agentcl.store.conversations import Turn
 from agentcl.store.records import Scope, clause
 from agentcl.store.turns import Beside
@@ -179,6 +182,30 @@ class Hit:
             yield f"by {_BY.get(part.source, part.source)} as no. {part.rank}{share}"
 
 
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What a block shows of one hit."""
+
+    number: int  # in brackets, in the block; the hit's place from 1
+    id: str  # the passage
+    document_id: str
+    spans: tuple[Span, ...]  # the characters of the hit's text that are shown, in order
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Hits as one block for a prompt, and what it shows of each."""
+
+    text: str
+    tokens: int
+    whole_tokens: int  # that all hits would take, uncut
+    quotes: tuple[Quote, ...]
+    left_out: int  # hits of which it shows nothing
+
+    def __str__(self) -> str:
+        return self.text
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Recall:
     """The answer to one search: hits, best first, and the path that was taken to them."""
@@ -194,6 +221,8 @@ class Recall:
     facts: tuple[LinkedFact, ...] = ()  # that the graph search linked the question to, best first
     damaged: tuple[str, ...] = ()  # what was left out since its bytes were changed on disk
     warning: str = ""  # why the question was answered by words alone; empty if it was not
+    # How telling each term of the question is, in BM25's idf of what the search sees; empty if no words were asked.
+    weights: Mapping[str, float] = field(default_factory=dict, compare=False)
 
     def __repr__(self) -> str:
         best = (
@@ -214,9 +243,23 @@ class Recall:
         return len(self.hits)
 
     def prompt(
-        self, *, budget_tokens: int = 1_000, count_tokens: TokenCounter | None = None
+        self,
+        *,
+        budget_tokens: int = 1_000,
+        count_tokens: TokenCounter | None = None,
+        form: Form = "auto",
     ) -> str:
-        """Return the hits as one block of quoted data for a prompt, best first.
+        """Return the hits as one block of quoted data for a prompt, best first; see `pack`."""
+        return self.pack(budget_tokens=budget_tokens, count_tokens=count_tokens, form=form).text
+
+    def pack(
+        self,
+        *,
+        budget_tokens: int = 1_000,
+        count_tokens: TokenCounter | None = None,
+        form: Form = "auto",
+    ) -> Packed:
+        """Return the hits as one block of quoted data for a prompt, and what of each it shows.
 
         Each hit begins a line, with its number in brackets, and what tells it apart: who said it, if it was said;
         the day when it was said or recorded, where not all are of one day (the head says the day, or the year, of
@@ -224,32 +267,109 @@ class Recall:
         Further lines of it begin with `>`. Stored text is escaped, so that it can neither begin a line nor spell a
         control token. What follows the block begins a line of its own.
 
-        The block never has more than `budget_tokens` tokens as `count_tokens` counts them. A hit that
-        does not fit whole is cut at a word, and the last one that fits at all ends the block.
+        The block never has more than `budget_tokens` tokens as `count_tokens` counts them. Where not all hits fit,
+        their best sentences for the question are chosen together, and stand in the order of their text; "…" stands
+        for what lies between. No model is asked.
 
         Args:
             budget_tokens: a hard ceiling for the whole block, its frame included.
             count_tokens: the model's own counter, e.g. `lambda text: len(tokenizer.encode(text))`;
                 without one, `estimate_tokens`, which errs on the high side.
+            form: "auto" chooses sentences where not all hits fit; "sentences" always does; "whole" shows hits whole
+                from the best on, cuts the first that does not fit at a word, and ends there.
 
         Returns:
-            The block, or an empty string when not even one cut hit fits.
+            The block, which is empty when not even one sentence or one cut hit fits.
 
         Raises:
-            InvalidInput: if the budget is no whole number, or negative.
+            InvalidInput: if the budget is no whole number, or negative, or if there is no such form.
         """
         check_count(budget_tokens, "budget_tokens", least=0)
+        check_choice(form, get_args(Form), "form")
         count = count_tokens or estimate_tokens
-        common = common_day([day_of(_told_at(hit)) for hit in self.hits])
-        block = HEAD.format(day=f", {common}" if common else "")
-        for number, hit in enumerate(self.hits, start=1):
-            label = _label(number, hit, common)
-            whole = entry_of(label, hit.text)
-            if count(block + whole) > budget_tokens:
-                cut = cut_entry(label, hit.text, block, count, budget_tokens)
-                return block + cut if cut or number > 1 else ""
-            block += whole
-        return block if self.hits else ""
+        block = _Block(self.hits, count)
+        every = [Extract(hit.text, ((0, len(hit.text)),)) for hit in self.hits]
+        tokens = block.size(every) if self.hits else 0
+        if tokens <= budget_tokens and self.hits:
+            return block.packed(every, tokens)
+        if form == "whole" or not self.hits:
+            return block.cut(budget_tokens, tokens)
+        chosen = extracts(
+            self.query,
+            block.sources(),
+            weights=self.weights,
+            budget=budget_tokens,
+            count=count,
+            size=block.size,
+        )
+        return block.packed(chosen, tokens) if any(chosen) else block.cut(budget_tokens, tokens)
+
+
+class _Block:
+    """Hits as they stand in a block.
+
+    Args:
+        hits: best first.
+        count: counts tokens.
+    """
+
+    def __init__(self, hits: Sequence[Hit], count: TokenCounter) -> None:
+        self._hits, self._count = hits, count
+        common = common_day([day_of(_told_at(hit)) for hit in hits])
+        self._head = HEAD.format(day=f", {common}" if common else "")
+        self._labels = [_label(number, hit, common) for number, hit in enumerate(hits, start=1)]
+
+    def sources(self) -> list[Source]:
+        """Return the hits as sentences are taken from them."""
+        best = max((hit.score for hit in self._hits), default=0.0) or 1.0
+        return [
+            Source(
+                hit.text, hit.title, max(hit.score, 0.0) / best, self._count(entry_of(label, ""))
+            )
+            for hit, label in zip(self._hits, self._labels, strict=True)
+        ]
+
+    def text(self, shown: Sequence[Extract | None]) -> str:
+        """Return the block with what is shown of each hit."""
+        lines = [
+            entry_of(label, one.text)
+            for label, one in zip(self._labels, shown, strict=True)
+            if one is not None
+        ]
+        return self._head + "".join(lines) if lines else ""
+
+    def size(self, shown: Sequence[Extract | None]) -> int:
+        """Return its tokens."""
+        return self._count(self.text(shown))
+
+    def packed(self, shown: Sequence[Extract | None], whole_tokens: int) -> Packed:
+        """Return the block, and what it shows."""
+        text = self.text(shown)
+        quotes = tuple(
+            Quote(number, hit.id, hit.document_id, one.spans)
+            for number, (hit, one) in enumerate(zip(self._hits, shown, strict=True), start=1)
+            if one is not None
+        )
+        left_out = len(self._hits) - len(quotes)
+        return Packed(text, self._count(text) if text else 0, whole_tokens, quotes, left_out)
+
+    def cut(self, budget_tokens: int, whole_tokens: int) -> Packed:
+        """Return the hits from the best on, the first that does not fit cut at a word."""
+        block, quotes = self._head, list[Quote]()
+        for number, (hit, label) in enumerate(zip(self._hits, self._labels, strict=True), start=1):
+            end = len(hit.text)
+            line = entry_of(label, hit.text)
+            if is_last := self._count(block + line) > budget_tokens:
+                line, end = cut_entry(label, hit.text, block, self._count, budget_tokens)
+            if line:
+                block += line
+                quotes.append(Quote(number, hit.id, hit.document_id, ((0, end),)))
+            if is_last:
+                break
+        text = block if quotes else ""
+        left_out = len(self._hits) - len(quotes)
+        tokens = self._count(text) if text else 0
+        return Packed(text, tokens, whole_tokens, tuple(quotes), left_out)
 
 
 def _beginning(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -58,6 +58,7 @@ class Retrieved:
     way: str = ""
     facts: tuple[LinkedFact, ...] = ()
     damaged: tuple[str, ...] = ()  # what was left out, and why
+    weights: Mapping[str, float] = field(default_factory=dict)  # of the question's terms
 
 
 class Retriever:
@@ -100,7 +101,8 @@ class Retriever:
         self._index = index
         self._epoch = journal.epoch()
         fulltext = claim(self.folder / "fulltext", mode=self._mode)
-        self.text = Feed(FullTextIndex(fulltext, mode=self._mode), reads_text=True)
+        self._words = FullTextIndex(fulltext, mode=self._mode)
+        self.text = Feed(self._words, reads_text=True)
         self.dense = self._open_dense()
         self._graph: GraphSearch | None = None  # made when it is first asked, and so is this:
         self._experience: Feed | None = None
@@ -223,6 +225,7 @@ class Retriever:
         The indexes are asked for so many `times` the entries that hits without copies need.
         """
         rankings: dict[str, Sequence[Match]] = {}
+        weights: Mapping[str, float] = {}
         if "text" in asked.rankings and (exact := self._exact(query)):
             rankings["exact"] = exact
         is_alone = asked.joins == "none" and not rankings
@@ -232,19 +235,19 @@ class Retriever:
         if "text" in asked.rankings and query.text:
             text = self.text.search(self._journal, query, limit=depth)
             rankings["text"] = self._neighbours.given_on(text, rankings.get("dense", ()))
+            weights = self._words.weights(query)
         fusion = Fusion(rankings, is_lexical=self._is_lexical)
         if asked.walks:
             walked = self.graph.walk(query, fusion, limit=times * limit, recognise=recognise)
             joined = join(fusion, walked.walk.found)
             hits = self._hits(joined, query, limit, damaged, walked.walk.steps_to)
-            return Retrieved(hits, walked.way, walked.facts), _is_filled(
-                hits, limit, rankings, depth
-            )
+            found = Retrieved(hits, walked.way, walked.facts, weights=weights)
+            return found, _is_filled(hits, limit, rankings, depth)
         fused: Iterator[Fused] = map(fusion.entry, fusion.ordered())
         if asked.joins == "sum":  # what neither ranking speaks for is no hit, however few there are
             fused = takewhile(lambda entry: entry.score > 0, fused)
         hits = self._hits(fused, query, limit, damaged)
-        return Retrieved(hits), _is_filled(hits, limit, rankings, depth)
+        return Retrieved(hits, weights=weights), _is_filled(hits, limit, rankings, depth)
 
     def _exact(self, query: Query) -> Sequence[Match]:
         """Return what holds the identifiers that a query asks for; nothing if too much holds them."""

@@ -266,3 +266,74 @@ def test_what_holds_does_so_from_the_day_where_it_was_said(memory: Memory, offse
     shown = memory.context("Where did I live?", user="ada").text
     assert "since 1 Aug 2025] The user lives in Rome." in shown
     assert "until 1 Aug 2025] The user lives in Oslo." in shown
+
+
+FILLER = (
+    "Nobody knows who built the old mill. The church has two towers. Its bell was cast abroad. "
+)
+GUIDE = f"{FILLER * 4}The ferry to Hallin leaves at seven. {FILLER * 4}"
+
+
+def test_of_a_long_text_what_answers_is_shown_with_its_place(memory: Memory) -> None:
+    noted = memory.add(GUIDE, title="Guide", user="ada")
+    found = memory.context("When does the ferry leave?", budget_tokens=150, user="ada")
+    assert "The ferry to Hallin leaves at seven." in found.text
+    (shown,) = found.shown
+    assert (shown.id, shown.text, shown.passage != "") == (noted.id, GUIDE.strip(), True) or (
+        GUIDE.startswith(shown.text)
+    )
+    said = [shown.text[start:end] for start, end in shown.spans]
+    assert any("The ferry to Hallin leaves at seven." in one for one in said)
+    assert all(one in found.text for one in said)
+    assert found.tokens <= 150
+    assert found.cut_tokens > 0
+    assert "1 of them in part" in found.report
+
+
+def test_a_form_can_be_forced(memory: Memory) -> None:
+    lives_in(memory, "Oslo", day=1)
+    memory.add(GUIDE, title="Guide", user="ada")
+    asked = "When does the ferry to Oslo leave?"
+
+    def shown(form: Any) -> str:
+        found = memory.context(asked, budget_tokens=150, form=form, user="ada", session=form)
+        assert found.tokens <= 150
+        return found.text
+
+    assert "leaves at seven" not in shown("whole")
+    assert "leaves at seven" in shown("sentences")
+    assert "Guide" not in shown("statements")
+    assert "lives in Oslo" in shown("statements")
+    with pytest.raises(
+        InvalidInput, match="form must be one of auto, whole, sentences, statements"
+    ):
+        memory.context(asked, form="short", user="ada")  # type: ignore[arg-type]
+
+
+def test_a_later_question_adds_more_of_a_text_and_leaves_what_was_shown(memory: Memory) -> None:
+    bell = (
+        "The bell was cast in Lund by two brothers whose name hardly anybody there remembers today."
+    )
+    memory.add(GUIDE + bell, title="Guide", user="ada")
+    talked = [{"role": "user", "content": "When does the ferry to Hallin leave?"}]
+    first = memory.context(talked, budget_tokens=140, user="ada", session="new")
+    assert "Lund" not in first.text
+    talked += [
+        {"role": "assistant", "content": "At seven."},
+        {"role": "user", "content": "Where was the bell cast in?"},
+    ]
+    later = memory.context(talked, budget_tokens=140, user="ada", session="new")
+    assert (later.is_new, later.kept) == (False, 1.0)
+    assert "[2, more of 1]" in later.added
+    assert "Lund" in later.added
+    shown = [span for one in later.shown for span in one.spans]
+    assert len({place for start, end in shown for place in range(start, end)}) == sum(
+        end - start for start, end in shown
+    )
+
+
+def test_what_fits_whole_is_shown_whole(memory: Memory) -> None:
+    memory.add(GUIDE, user="ada")
+    found = memory.context("When does the ferry leave?", budget_tokens=3_000, user="ada")
+    assert [one.spans for one in found.shown] == [()]
+    assert (found.cut_tokens, found.left_out) == (0, 0)

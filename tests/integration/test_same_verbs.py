@@ -134,6 +134,7 @@ def test_conversations_and_what_holds(memory: Either) -> None:
     hit = ada.search("Gent").hits[0]
     assert ada.conversations.around(hit)[0] == said.turns[0]
     assert "Gent" in ada.context("Where do I live?").text
+    assert "Gent" in ada.context("Where do I live?", form="statements", session="other").text
     report = ada.statements.digest(RuleDigester())
     assert (report.read, report.remaining) == (2, 0)
     held = ada.statements.list(subject="user")
@@ -304,3 +305,25 @@ def test_what_was_closed_says_so(memory: Either) -> None:
     memory.close()
     with pytest.raises(MemoryClosed):
         memory.list()
+
+
+def test_a_context_and_a_prompt_show_the_sentences_that_answer(memory: Either) -> None:
+    filler = "Nobody knows who built the old mill. The church has two towers. " * 6
+    memory.add(f"{filler}The ferry to Hallin leaves at seven. {filler}", title="Guide", user="ada")
+    asked = "When does the ferry leave?"
+    found = memory.context(asked, budget_tokens=120, form="sentences", user="ada")
+    assert "leaves at seven" in found.text
+    assert found.shown[0].spans
+    assert found.cut_tokens > 0
+    cut = memory.context(asked, budget_tokens=120, form="whole", user="ada", session="x")
+    assert "leaves at seven" not in cut.text
+    recall = memory.search(asked, user="ada")
+    assert recall.weights["ferry"] > 0
+    packed = recall.pack(budget_tokens=60)
+    (quote,) = packed.quotes
+    assert quote.id == recall.hits[0].id
+    said = [recall.hits[0].text[start:end] for start, end in quote.spans]
+    assert any("leaves at seven" in one for one in said)
+    assert "leaves at seven" not in recall.prompt(budget_tokens=60, form="whole")
+    with pytest.raises(InvalidInput, match="form"):
+        memory.context(asked, form="short", user="ada")  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""Sentences of what was found, chosen for a question within a budget: no model is asked."""

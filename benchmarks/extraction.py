@@ -1,0 +1,404 @@
+"""Does the answer stand in a prompt that has room for a part of what was found? Extraction beside its baselines.
+
+    python benchmarks/extraction.py [--fit] [--read http://127.0.0.1:8000/v1 --questions 100]
+
+For each question ten passages are found (hybrid, MiniLM). A budget is a share of the tokens that all of them take in a
+block, by agentcl's estimate. Each way of filling it uses the same block: passages whole from the best on, the last
+cut at a word; the first sentences of each passage; sentences by BM25; sentences by the cosine of their MiniLM
+vectors; and `Recall.pack`. An answer is held if its words stand in the block (SQuAD's normalisation). Of SQuAD the
+sentence with the answer, and of HotpotQA the annotated ones, are the support. Intervals are 95 % by bootstrap over
+questions, differences are paired. Times are of the processor, beside that of the search with its vector.
+
+`--fit` fits the odds of `scoring` on SQuAD without one article, and asks that one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import math
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agentcl import Draft, Memory, Recall
+from agentcl.envs import load_histories
+from agentcl.memory import ContextForm
+from agentcl.retrieval.encoders import open_encoder
+from agentcl.retrieval.extracting import scoring
+from agentcl.retrieval.extracting.extracts import extract_of
+from agentcl.store.vectors import unpack
+from agentcl.text import estimate_tokens
+from agentcl.text.sentences import sentences
+from agentcl.text.terms import terms
+
+sys.path.insert(0, str(Path(__file__).parent))
+from kept_vectors import KeptVectors
+from recalls import SEED, interval
+from results import machine, save, table
+
+SHARES: Final = (1 / 8, 1 / 4, 1 / 2, 1.0)
+HITS: Final = 10
+BUDGETS: Final = (150, 300, 800)  # tokens of a context
+FORMS: Final[tuple[ContextForm, ...]] = ("whole", "auto")
+UNSAID: Final = ("never", "hostile", "count")  # kinds whose answer no turn says
+TIMED: Final = 40  # questions whose time is taken
+OURS: Final = "ours"
+_ARTICLES: Final = re.compile(r"\b(?:a|an|the)\b")
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question, what answers it, and the sentences that support the answer."""
+
+    text: str
+    answers: tuple[str, ...]
+    support: tuple[str, ...] = ()
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Documents, as title and text, and questions."""
+
+    name: str
+    documents: list[tuple[str, str]]
+    questions: list[Asked] = field(default_factory=list)
+
+
+def load(folder: Path) -> list[Data]:
+    """Return SQuAD part A, MuSiQue-train dev50 and HotpotQA distractor."""
+    return [_squad(folder / "squad"), _musique(folder / "multihop"), _hotpotqa(folder / "multihop")]
+
+
+def _read(path: Path) -> Any:  # noqa: ANN401  # JSON
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        return json.load(file)
+
+
+def _squad(folder: Path) -> Data:
+    found = Data("SQuAD part A", [])
+    for article in _read(folder / "squad2-dev-A.json.gz")["data"]:
+        for paragraph in article["paragraphs"]:
+            text = paragraph["context"]
+            found.documents.append((article["title"].replace("_", " "), text))
+            for row in paragraph["qas"]:
+                if row["is_impossible"]:
+                    continue
+                first = min(one["answer_start"] for one in row["answers"])
+                holding = [
+                    text[s.start : s.end] for s in sentences(text) if s.start <= first < s.end
+                ]
+                answers = tuple(one["text"] for one in row["answers"])
+                found.questions.append(
+                    Asked(row["question"], answers, tuple(holding), article["title"])
+                )
+    return found
+
+
+def _musique(folder: Path) -> Data:
+    found = Data("MuSiQue-train dev50", [])
+    rows = _read(folder / "musique_train_corpus.json.gz")
+    found.documents.extend((row["title"], row["text"]) for row in rows)
+    for row in _read(folder / "musique_train_dev50.json.gz"):
+        answers = (row["answer"], *row["answer_aliases"])
+        found.questions.append(Asked(row["question"], answers, group=row["id"]))
+    return found
+
+
+def _hotpotqa(folder: Path) -> Data:
+    """Questions that are answered by yes or no are left out: no passage says that."""
+    found = Data("HotpotQA distractor", [])
+    for row in _read(folder / "hotpotqa_distractor_100.json.gz"):
+        context = dict(zip(row["context"]["title"], row["context"]["sentences"], strict=True))
+        found.documents.extend((title, "".join(said)) for title, said in context.items())
+        if row["answer"].casefold() in ("yes", "no"):
+            continue
+        facts = row["supporting_facts"]
+        support = tuple(
+            context[title][number].strip()
+            for title, number in zip(facts["title"], facts["sent_id"], strict=True)
+            if number < len(context.get(title, []))
+        )
+        found.questions.append(Asked(row["question"], (row["answer"],), support, row["id"]))
+    return found
+
+
+def normal(text: str) -> str:
+    """Return a text as SQuAD's scorer compares it, between spaces."""
+    bare = re.sub(r"[^\w\s]", " ", text.casefold())
+    return f" {' '.join(_ARTICLES.sub(' ', bare).split())} "
+
+
+def holds(block: str, some: Sequence[str]) -> list[bool]:
+    """Return for each text whether its words stand in a block one behind the other."""
+    whole = normal(block.replace("\n> ", "\n"))
+    return [normal(one) in whole for one in some]
+
+
+# A way to fill a budget: the block for a recall.
+Way = Callable[[Recall, int], str]
+
+
+def ways(encoder: KeptVectors) -> dict[str, Way]:
+    """Return the ways that are compared."""
+    return {
+        "whole passages": lambda recall, budget: recall.prompt(budget_tokens=budget, form="whole"),
+        "lead sentences": lambda recall, budget: in_order(recall, budget, _lead(recall)),
+        "BM25 sentences": lambda recall, budget: in_order(recall, budget, _bm25(recall)),
+        "MiniLM sentences": lambda recall, budget: in_order(
+            recall, budget, _cosines(recall, encoder)
+        ),
+        OURS: lambda recall, budget: recall.prompt(budget_tokens=budget),
+    }
+
+
+def _said(recall: Recall) -> Iterator[tuple[int, int, str]]:
+    for number, hit in enumerate(recall):
+        for place, one in enumerate(sentences(hit.text)):
+            yield number, place, hit.text[one.start : one.end]
+
+
+def _lead(recall: Recall) -> list[float]:
+    return [-place - number / 100 for number, place, _ in _said(recall)]
+
+
+def _bm25(recall: Recall) -> list[float]:
+    """Return BM25 of each sentence, with the index's own idf (k1 = 1.2, b = 0.75)."""
+    said = [terms(one) for *_, one in _said(recall)]
+    mean = sum(map(len, said)) / max(len(said), 1)
+
+    def score(one: list[str]) -> float:
+        least = 1.2 * (0.25 + 0.75 * len(one) / mean)
+        counts = {term: one.count(term) for term in recall.weights}
+        return sum(recall.weights[t] * n * 2.2 / (n + least) for t, n in counts.items() if n)
+
+    return [score(one) for one in said]
+
+
+def _cosines(recall: Recall, encoder: KeptVectors) -> list[float]:
+    (asked,) = encoder.encode([recall.query], role="query")
+    vectors = encoder.encode([one for *_, one in _said(recall)], role="passage")
+    query = np.array(unpack(asked))
+    return [float(query @ np.array(unpack(one))) for one in vectors]
+
+
+def in_order(recall: Recall, budget: int, scores: Sequence[float]) -> str:
+    """Return a block of the best sentences, each taken where it still has room."""
+    said = list(_said(recall))
+    parts = [sentences(hit.text) for hit in recall]
+    frames = [estimate_tokens(f'[{n}, "{hit.title}"] \n') for n, hit in enumerate(recall, 1)]
+    left = budget - 8  # the head
+    chosen: dict[int, list[int]] = {}
+    for at in sorted(range(len(said)), key=lambda at: -scores[at]):
+        number, place, one = said[at]
+        cost = estimate_tokens(one) + 3 + (0 if number in chosen else frames[number])
+        if cost <= left:
+            left -= cost
+            chosen.setdefault(number, []).append(place)
+    hits = []
+    for number, places in sorted(chosen.items()):
+        hit = recall.hits[number]
+        made = extract_of(hit.text, parts[number], sorted(places))
+        hits.append(replace(hit, text=made.text if made else ""))
+    return replace(recall, hits=tuple(hits)).prompt(budget_tokens=budget, form="whole")
+
+
+def measure(found: Data, encoder: KeptVectors, folder: Path) -> tuple[list[Row], list[Recall]]:
+    """Fill a memory, and fill the budgets; return a row for each way and budget, and what was found."""
+    with Memory(folder, encoder=encoder) as memory:
+        memory.add_many(
+            Draft(text=text, title=title) for title, text in dict.fromkeys(found.documents)
+        )
+        recalls = [memory.search(one.text, limit=HITS) for one in found.questions]
+        search_ms, encode_ms = _searching_ms(memory, found, recalls)
+    whole = [recall.pack(budget_tokens=10**9) for recall in recalls]
+    held = [any(holds(p.text, q.answers)) for p, q in zip(whole, found.questions, strict=True)]
+    supported = [
+        bool(q.support) and all(holds(p.text, q.support))
+        for p, q in zip(whole, found.questions, strict=True)
+    ]
+    rows: list[Row] = []
+    for share in SHARES:
+        kept: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
+        for name, way in ways(encoder).items():
+            if share == 1 and name not in (OURS, "whole passages"):
+                continue  # everything has room
+            began = time.process_time()
+            blocks = [
+                way(recall, int(share * p.tokens)) for recall, p in zip(recalls, whole, strict=True)
+            ]
+            ms = (time.process_time() - began) / len(blocks) * 1e3
+            ms += encode_ms if name == "MiniLM sentences" else 0.0  # their vectors were kept
+            tokens = np.mean(
+                [estimate_tokens(b) / p.tokens for b, p in zip(blocks, whole, strict=True)]
+            )
+            answers = [
+                float(any(holds(b, q.answers)))
+                for b, q, is_held in zip(blocks, found.questions, held, strict=True)
+                if is_held
+            ]
+            support = [
+                float(all(holds(b, q.support)))
+                for b, q, is_held in zip(blocks, found.questions, supported, strict=True)
+                if is_held
+            ]
+            kept[name] = np.array(answers), np.array(support)
+            rows.append({
+                "set": found.name, "share": share, "way": name, "questions": sum(held), "supported": sum(supported),
+                "answer": interval(kept[name][0]), "support": interval(kept[name][1]) if support else None,
+                "tokens": float(tokens), "ms": ms, "search_ms": search_ms,
+            })  # fmt: skip
+            print(found.name, f"{share:.3f}", name, rows[-1]["answer"], rows[-1]["support"],
+                  f"{tokens:.2f} of the tokens, {ms:.1f} ms", flush=True)  # fmt: skip
+        for row in rows[-len(kept) :]:
+            answers_by = kept[OURS][0] - kept[row["way"]][0]
+            row["ours_better_by"] = interval(answers_by)
+            if row["support"]:
+                row["ours_supports_by"] = interval(kept[OURS][1] - kept[row["way"]][1])
+    return rows, recalls
+
+
+def _searching_ms(memory: Memory, found: Data, recalls: Sequence[Recall]) -> tuple[float, float]:
+    """Return the ms of the processor that a search takes with the vector of its question, and the vectors of all sentences."""
+    bare = open_encoder(memory.store.encoder.name)
+    bare.encode(["warm"], role="query")
+    some = found.questions[:TIMED]
+    began = time.process_time()
+    for one in some:
+        (vector,) = bare.encode([one.text], role="query")
+        memory.search(one.text, limit=HITS, vector=list(unpack(vector)))
+    searched = time.process_time()
+    for recall in recalls[: TIMED // 8]:
+        bare.encode([one for *_, one in _said(recall)], role="passage")
+    encoded = time.process_time()
+    return (searched - began) / len(some) * 1e3, (encoded - searched) / (TIMED // 8) * 1e3
+
+
+def contexts(path: Path, folder: Path) -> list[Row]:
+    """Ask `Memory.context` what holds, whole and by itself; does an answer stand in the block?"""
+    rows: list[Row] = []
+    histories = load_histories(path)
+    with Memory(folder, encoder="hashing") as memory:
+        for one in histories:
+            for session in one.sessions:
+                messages = [
+                    {"role": t.role, "content": t.content, "time": t.time, "id": t.id}
+                    for t in session.turns
+                ]
+                memory.remember(messages, user=one.id, session=session.id)
+        for budget in BUDGETS:
+            held: dict[str, NDArray[np.float64]] = {}
+            for form in FORMS:
+                found: list[float] = []
+                tokens: list[int] = []
+                for one in histories:
+                    for number, asked in enumerate(one.questions):
+                        if asked.kind in UNSAID:
+                            continue
+                        shown = memory.context(asked.q, budget_tokens=budget, form=form, user=one.id,
+                                               session=f"{budget} {form} {number}")  # fmt: skip
+                        tokens.append(shown.tokens)
+                        found.append(float(any(holds(shown.text, (asked.answer, *asked.accept)))))
+                held[form] = np.array(found)
+                rows.append({"budget": budget, "form": form, "questions": len(found),
+                             "answer": interval(held[form]), "tokens": float(np.mean(tokens))})  # fmt: skip
+            rows[-1]["better_by"] = interval(held["auto"] - held["whole"])
+            print(rows[-2:], flush=True)
+    return rows
+
+
+def fit(found: Data, recalls: Sequence[Recall]) -> Row:
+    """Fit the odds on SQuAD without one article, and ask that one; return what a quarter of the tokens holds."""
+    rows = []
+    for asked, recall in zip(found.questions, recalls, strict=True):
+        best = max((hit.score for hit in recall), default=0.0) or 1.0
+        sources = [scoring.Source(hit.text, hit.title, hit.score / best) for hit in recall]
+        parts = [scoring.parts_of(source) for source in sources]
+        question = scoring.question_of(asked.text, recall.weights, parts)
+        for some, signs in zip(parts, scoring.signs(question, sources, parts), strict=True):
+            rows += [(asked.group, *sign, float(part.text in asked.support))
+                     for part, sign in zip(some, signs, strict=True)]  # fmt: skip
+    groups = np.array([row[0] for row in rows])
+    numbers = np.array([row[1:] for row in rows], dtype=float)
+    shipped = scoring.BASE, dict(scoring.ODDS)
+    held: dict[str, list[float]] = {"shipped": [], "left out": []}
+    odds: dict[str, list[float]] = {}
+    for group in sorted(set(groups)):
+        odds[group] = [float(x) for x in _logistic(numbers[groups != group])]
+        for name in held:
+            if name == "left out":
+                scoring.BASE = odds[group][0]  # type: ignore[misc]
+                scoring.ODDS.update(zip(scoring.ODDS, odds[group][1:], strict=True))
+            for asked, recall in zip(found.questions, recalls, strict=True):
+                whole = recall.pack(budget_tokens=10**9)
+                if asked.group == group and any(holds(whole.text, asked.answers)):
+                    block = recall.prompt(budget_tokens=whole.tokens // 4)
+                    held[name].append(float(any(holds(block, asked.answers))))
+            scoring.BASE = shipped[0]  # type: ignore[misc]
+            scoring.ODDS.update(shipped[1])
+    by = np.array(held["left out"]) - np.array(held["shipped"])
+    return {"odds": odds, "signs": list(scoring.ODDS), "shipped": interval(np.array(held["shipped"])),
+            "left_out": interval(np.array(held["left out"])), "left_out_better_by": interval(by)}  # fmt: skip
+
+
+def _logistic(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the odds of signs by Newton's method; the last column says whether a sentence answers."""
+    x = np.c_[np.ones(len(rows)), rows[:, :-1]]
+    odds = np.zeros(x.shape[1])
+    for _ in range(30):
+        chance = 1 / (1 + np.exp(-x @ odds))
+        slope = (x * (chance * (1 - chance))[:, None]).T @ x + np.eye(len(odds))
+        odds += np.linalg.solve(slope, x.T @ (rows[:, -1] - chance) - odds)
+    return odds
+
+
+def main() -> None:
+    """Measure, print and save."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)  # fmt: skip
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--fit", action="store_true")
+    arguments = parser.parse_args()
+    if not (arguments.data / "squad").is_dir():
+        parser.error(f"there is no folder {arguments.data / 'squad'}; --data must name the data")
+    encoder = KeptVectors("minilm")
+    rows: list[Row] = []
+    fitted: Row | None = None
+    with tempfile.TemporaryDirectory() as folder:
+        held = contexts(arguments.data / "holding" / "holding-dev.json", Path(folder) / "held")
+        for number, found in enumerate(load(arguments.data)):
+            some, recalls = measure(found, encoder, Path(folder) / str(number))
+            rows += some
+            if arguments.fit and not number:
+                fitted = fit(found, recalls)
+                print(json.dumps(fitted, indent=1), flush=True)
+    table(
+        ["set", "budget", "way", "answer held", "support held", "tokens", "ours better by", "ms", "of a search"],
+        [
+            [row["set"], f"1/{1 / row['share']:.0f}", row["way"], _cell(row["answer"]), _cell(row["support"]),
+             f"{row['tokens']:.2f}", _cell(row["ours_better_by"], "+"), f"{row['ms']:.1f}", f"{row['ms'] / row['search_ms']:.2f}"]
+            for row in rows
+        ],
+    )  # fmt: skip
+    save("extraction", {"machine": machine("numpy", "torch", "sentence-transformers"), "seed": SEED, "hits": HITS,
+                        "rows": rows, "contexts": held, "fit": fitted})  # fmt: skip
+
+
+def _cell(found: Sequence[float] | None, sign: str = "") -> str:
+    if found is None or any(map(math.isnan, found)):
+        return ""
+    return f"{found[0]:{sign}.1f} [{found[1]:{sign}.1f}, {found[2]:{sign}.1f}]"
+
+
+if __name__ == "__main__":
+    main()
