@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from agentcl import _face
 
 if TYPE_CHECKING:
-    from agentcl.memory.aio import AsyncEpisode, AsyncMemory
+    from agentcl.memory.aio import AsyncEpisode, AsyncMemory, AsyncVerbs
     from agentcl.memory.context import Context
     from agentcl.memory.conversations import Conversations
     from agentcl.memory.digesting import DigestReport
@@ -39,6 +39,7 @@ __all__ = [
     "UNCHANGED",
     "AsyncEpisode",
     "AsyncMemory",
+    "AsyncVerbs",
     "Context",
     "Conversations",
     "Deed",
@@ -87,7 +88,7 @@ __all__ = [
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = _face(__name__, {
-        "aio": "AsyncEpisode AsyncMemory",
+        "aio": "AsyncEpisode AsyncMemory AsyncVerbs",
         "context": "Context",
         "conversations": "Conversations",
         "doctor": "Problem Report",
