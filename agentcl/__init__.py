@@ -1,7 +1,7 @@
 """A memory that learns, beside a frozen language model.
 
 `Memory` keeps documents, facts, episodes and lessons in a folder and finds them again. `AsyncMemory` is its
-twin for asyncio, and `Client` for one that `agentcl serve` serves. `Agent` plays with a frozen model and learns into a memory.
+twin for asyncio, and `Client` (`AsyncClient`) for one that `agentcl serve` serves. `Agent` plays with a frozen model and learns into a memory.
 """
 
 from collections.abc import Callable, Mapping
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
         Tool,
         ToolAgent,
     )
-    from agentcl.client import Client
+    from agentcl.client import AsyncClient, Client
     from agentcl.envs import Domain, Environment, Task, open_domain
     from agentcl.guidance import Pamphlet, Standing
     from agentcl.lessons import Lesson
@@ -105,7 +105,7 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
-    "ANY", "UNCHANGED", "AccessDenied", "Agent", "AgentclError", "AsyncMemory", "BaselineFailed", "Budget",
+    "ANY", "UNCHANGED", "AccessDenied", "Agent", "AgentclError", "AsyncClient", "AsyncMemory", "BaselineFailed", "Budget",
     "ChatModel", "Client", "ConfigError", "Counters", "Document", "Domain", "Draft", "Duplicate", "Encoder",
     "EncoderMismatch", "EncoderUnavailable", "Environment", "EnvironmentFailed", "Episode", "EpisodeRecall",
     "EpisodeRecorder", "EraseIncomplete", "Extraction", "Fact", "GraphSettings", "Hit", "Index",
@@ -148,7 +148,7 @@ if not TYPE_CHECKING:
         __name__,
         {
             "agents": "Agent Budget OutcomeTeacher Student Supervisor Teacher Tool ToolAgent",
-            "client": "Client",
+            "client": "AsyncClient Client",
             "envs": "Domain Environment Task open_domain",
             "guidance": "Pamphlet Standing",
             "lessons": "Lesson",

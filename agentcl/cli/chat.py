@@ -60,6 +60,9 @@ def chat(
     if web:
         _serve(screen, memory, name, url, port, scope)
         return
+    from agentcl.memory.warming import WarmUp
+
+    WarmUp(memory).begin()
     session = scope.pop("session", None) or _session()
     talk = Talk(memory.scoped(**{"user": _ALONE, **scope}), session, _opened(name, url))
     screen.note(

@@ -17,6 +17,7 @@ from agentcl.errors import InvalidInput, needs
 from agentcl.mcp.answering import ADDING, CHANGING, READING, REMOVING, read, told
 from agentcl.mcp.compat import Compat, add_mem0, add_reference
 from agentcl.mcp.tools import BUDGET_TOKENS, Tools
+from agentcl.memory.warming import WarmUp
 
 with needs("the server for editors", "mcp"):
     from mcp.server.mcpserver import MCPServer
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from agentcl.memory.memory import Memory
 
 HOST: Final = "127.0.0.1"
+_FIRST_S: Final = 1.0  # in which a client has its first answer; only then the encoder is loaded
 _INSTRUCTIONS: Final = """\
 A memory that outlives this conversation. At the beginning of a task call start_task: it returns lessons from earlier \
 tasks. Call recall when you need to know something, and, with the task's id, before an action that changes something. \
@@ -122,6 +124,11 @@ def serve(
         check_free(port)
     tools = Tools(memory, application=application)
     server = memory_server(tools, compat=compat)
+    warming = WarmUp(memory)
+    if (
+        memory.store.journal.encoder() is not None
+    ):  # else there is nothing to recall, and many editors never ask
+        warming.begin(after_s=_FIRST_S)
     try:
         if port is None:
             server.run("stdio")
@@ -130,6 +137,7 @@ def serve(
                 "streamable-http", host=HOST, port=port, stateless_http=True, json_response=True
             )
     finally:
+        warming.end()
         tools.close()
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from agentcl import _face
 
 if TYPE_CHECKING:
-    from agentcl.memory.aio import AsyncEpisode, AsyncMemory
+    from agentcl.memory.aio import AsyncEpisode, AsyncMemory, AsyncVerbs
     from agentcl.memory.compressed import (
         Compressed,
         CompressedPassage,
@@ -45,6 +45,7 @@ __all__ = [
     "UNCHANGED",
     "AsyncEpisode",
     "AsyncMemory",
+    "AsyncVerbs",
     "Compressed",
     "CompressedPassage",
     "CompressionReport",
@@ -98,7 +99,7 @@ __all__ = [
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = _face(__name__, {
-        "aio": "AsyncEpisode AsyncMemory",
+        "aio": "AsyncEpisode AsyncMemory AsyncVerbs",
         "compressed": "Compressed CompressedPassage CompressionReport CompressionState",
         "context": "Context ContextForm",
         "conversations": "Conversations",

@@ -21,7 +21,7 @@ from typing import (
     Unpack,
 )
 
-from agentcl.errors import MemoryClosed
+from agentcl.errors import InvalidInput, MemoryClosed
 from agentcl.memory.compressed import Compressed
 from agentcl.memory.conversations import Conversations
 from agentcl.memory.episode import EpisodeOptions, EpisodeRecall, EpisodeRecorder
@@ -61,6 +61,17 @@ class _Awaited(Generic[R]):
             raise MemoryClosed("this memory is closed; open it again to go on") from error
         return await running
 
+    def _verb(self, name: str) -> Callable[..., Any]:
+        """Return a verb of the target. Raises InvalidInput for one that a served memory has not."""
+        try:
+            found: Callable[..., Any] = getattr(self._target, name)
+        except AttributeError:
+            raise InvalidInput(
+                f"{name} does not go over HTTP: it needs the server's disk, or a function of this process; call it "
+                "where the memory is"
+            ) from None
+        return found
+
 
 def _awaitable(
     verb: Callable[Concatenate[R, P], T],
@@ -69,7 +80,7 @@ def _awaitable(
 
     @wraps(verb)
     async def run(self: _Awaited[R], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._run(partial(verb, self._target, *args, **kwargs))
+        return await self._run(partial(self._verb(verb.__name__), *args, **kwargs))
 
     return run
 
@@ -220,19 +231,14 @@ class AsyncJobs(_Awaited[Jobs]):
     run_all = _awaitable(Jobs.run_all)
 
 
-class AsyncMemory(_Awaited[Memory]):
-    """A `Memory` whose verbs are awaited. Takes the same arguments, and has the same rooms.
+class AsyncVerbs(_Awaited[Memory]):
+    """The verbs and rooms of a memory, awaited, wherever it is: of `AsyncMemory` and of `AsyncClient`."""
 
-    No verb runs on the event loop. The first one that encodes opens the encoder, in its thread; `warm_up` does
-    so before somebody waits for it. Cancelling an awaited write does not undo it: it has begun in a thread and runs to its end there.
-    """
-
-    def __init__(self, path: str | os.PathLike[str] | None = None, **settings: Any) -> None:  # noqa: ANN401  # those of Memory
-        threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="agentcl")
-        super().__init__(Memory(path, **settings), threads)
+    def __init__(self, target: Memory, *, threads: int) -> None:
+        super().__init__(target, ThreadPoolExecutor(threads, thread_name_prefix="agentcl"))
         self._owns = True
 
-    def scoped(self, **scope: Unpack[WriteScope]) -> AsyncMemory:
+    def scoped(self, **scope: Unpack[WriteScope]) -> Self:
         """Return a handle that names a scope by itself; see `Memory.scoped`."""
         handle = object.__new__(type(self))
         _Awaited.__init__(handle, self._target.scoped(**scope), self._threads)
@@ -263,21 +269,6 @@ class AsyncMemory(_Awaited[Memory]):
         if self._owns:
             await to_thread(self._threads.shutdown)
             self._target.close()
-
-    @property
-    def path(self) -> Path:
-        """The folder."""
-        return self._target.path
-
-    @property
-    def scope(self) -> WriteScope:
-        """The fields that `scoped` has bound."""
-        return self._target.scope
-
-    @property
-    def memory(self) -> Memory:
-        """The same memory for code that does not await."""
-        return self._target
 
     warm_up = _awaitable(Memory.warm_up)
     add = _awaitable(Memory.add)
@@ -345,8 +336,38 @@ class AsyncMemory(_Awaited[Memory]):
         return self.episodes.begin(task, **given)
 
 
+class AsyncMemory(AsyncVerbs):
+    """A `Memory` whose verbs are awaited. Takes the same arguments, and has the same rooms.
+
+    No verb runs on the event loop. The first one that encodes opens the encoder, in its thread; `warm_up` does
+    so before somebody waits for it. Cancelling an awaited write does not undo it: it has begun in a thread and runs to its end there.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | None = None, **settings: Any) -> None:  # noqa: ANN401  # those of Memory
+        super().__init__(Memory(path, **settings), threads=_THREADS)
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return self._target.path
+
+    @property
+    def scope(self) -> WriteScope:
+        """The fields that `scoped` has bound."""
+        return self._target.scope
+
+    @property
+    def memory(self) -> Memory:
+        """The same memory for code that does not await."""
+        return self._target
+
+
 class AsyncEpisode:
-    """An episode whose verbs are awaited; see `EpisodeRecorder`, which `recorder` is."""
+    """An episode whose verbs are awaited; see `EpisodeRecorder`, which `recorder` is.
+
+    Attributes:
+        recorder: of the episode, once it was begun; of a served memory a `RemoteEpisode`.
+    """
 
     def __init__(self, episodes: AsyncEpisodes, begin: Callable[[], EpisodeRecorder]) -> None:
         self._episodes, self._begin = episodes, begin
@@ -364,6 +385,21 @@ class AsyncEpisode:
     ) -> None:
         await self._episodes._run(partial(self.recorder.__exit__, kind, error, traceback))
 
+    @property
+    def id(self) -> str:
+        """By which a score can be given later."""
+        return self.recorder.id
+
+    @property
+    def record(self) -> Episode:
+        """The episode as it was begun, or as it ended."""
+        return self.recorder.record
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it was finished or interrupted."""
+        return self.recorder.is_over
+
     async def recall(self, situation: str, **given: Any) -> EpisodeRecall:  # noqa: ANN401  # as there
         """Return the lessons for what the agent sees."""
         return await self._episodes._run(partial(self.recorder.recall, situation, **given))
@@ -373,6 +409,14 @@ class AsyncEpisode:
         return await self._episodes._run(
             partial(self.recorder.step, seen, action, outcome, **given)
         )
+
+    async def spend(self, *given: Any, **named: Any) -> None:  # noqa: ANN401  # as there
+        """Add what was spent."""
+        await self._episodes._run(partial(self.recorder.spend, *given, **named))
+
+    async def interrupt(self, reason: str) -> Episode:
+        """End the episode as one that was cut off."""
+        return await self._episodes._run(partial(self.recorder.interrupt, reason))
 
     async def finish(self, score: float | None, **given: Any) -> Episode:  # noqa: ANN401  # as there
         """End the episode."""

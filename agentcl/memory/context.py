@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, get_args
 
 from agentcl.memory import searching, statement_search
 from agentcl.memory.blocks import ENDED, Block, Item
+from agentcl.memory.evidence import Evidence
 from agentcl.memory.messages import Messages, Said, read_messages
 from agentcl.memory.opened import Opened
 from agentcl.memory.remembering import home_of
@@ -35,6 +36,7 @@ _FOUND: Final = 12  # that a new block begins with at the most
 _LATER: Final = 3  # that a call adds to it at the most
 _CLOSE: Final = 0.5  # of the best one's score: what is less is not added to a block
 _ASKED: Final = 12  # hits looked at
+_MOST_LOOKED_AT: Final = 192  # where echoes of the question stand before what answers it
 _STATED: Final = 6  # statements that a question finds
 _FLOOR: Final = 0.35  # of the best hit's score: what is less is not shown
 _FRESH: Final = 0.7  # of the budget that a new block takes, so that later calls can add to it
@@ -240,12 +242,6 @@ class _Look:
         )
 
     def _ask(self, query: str, weight: float) -> list[Item]:
-        hits: Sequence[Hit] = ()
-        if self._form != "statements":
-            recall = searching.search(self._opened, query, self._view, limit=_ASKED)
-            self.warning = self.warning or recall.warning
-            self.weights = self.weights or recall.weights
-            hits = recall.hits
         known = [*self._holding, *self._past[:_PAST_ASKED]]
         stated = statement_search.search(self._opened, query, known, _STATED, self._stated.uses)
         slots = {one.slot for one, _ in stated}
@@ -254,11 +250,28 @@ class _Look:
         items = [self.item(one, weight * score / top) for one, score in stated]
         for one, score in stated:
             items += self._before(one, weight * score / top)
-        highest = max((hit.score for hit in hits), default=0.0) or 1.0
-        for hit in hits:
-            if hit.text.strip() not in self._said:  # the messages show it already
-                items += self._of_hit(hit, weight * hit.score / highest)
+        for hit, relevance in self._weighed(query, [one.text for one, _ in stated]):
+            items += self._of_hit(hit, weight * relevance)
         return [one for one in items if one.score >= _FLOOR * weight]
+
+    def _weighed(self, query: str, stated: Sequence[str]) -> list[tuple[Hit, float]]:
+        """Return what texts a question finds, each with its relevance, but what the messages show already.
+
+        Where echoes of the question leave few, more is asked for.
+        """
+        if self._form == "statements":
+            return []
+        evidence = Evidence(query, stated)
+        limit = _ASKED
+        while True:
+            recall = searching.search(self._opened, query, self._view, limit=limit)
+            self.warning = self.warning or recall.warning
+            self.weights = self.weights or recall.weights
+            hits = [hit for hit in recall if hit.text.strip() not in self._said]
+            found = evidence.weigh(hits)
+            if len(found) >= _ASKED // 2 or len(recall) < limit or limit >= _MOST_LOOKED_AT:
+                return found
+            limit *= 4
 
     def _of_hit(self, hit: Hit, relevance: float) -> list[Item]:
         """Return a hit to be shown; of one that says what holds no longer, what does instead."""

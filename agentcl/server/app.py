@@ -51,6 +51,7 @@ def create_app(
 
     @asynccontextmanager
     async def living(app: FastAPI) -> AsyncIterator[None]:
+        parts.warming.begin()
         yield
         parts.underway.close("the server ended")
 

@@ -20,8 +20,9 @@ def add_to(app: FastAPI, parts: Parts) -> None:
 
     @router.get("/ready", summary="The memory can be read", responses={503: {}})
     def ready() -> dict[str, str]:
+        """Tell of the encoder: "loading", "ready", or the error that keeps it from being so."""
         parts.memory.store.journal.last_seq()
-        return {"status": "ready"}
+        return {"status": "ready", "encoder": parts.warming.state}
 
     @router.get("/metrics", summary="Counters for Prometheus", response_class=Response)
     def metrics(access: Reading) -> Response:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from agentcl.errors import needs
 from agentcl.memory.underway import Underway
+from agentcl.memory.warming import WarmUp
 from agentcl.server.access import Access
 from agentcl.server.keys import Keys, Right
 from agentcl.server.metering import Meters
@@ -32,6 +33,7 @@ class Parts:
         meters: what is counted.
         underway: episodes whose steps come one request at a time.
         once: writes that were done for an idempotency key.
+        warming: the encoder, which is loaded while the server begins to answer.
     """
 
     memory: Memory
@@ -40,9 +42,11 @@ class Parts:
     meters: Meters = field(default_factory=Meters)
     underway: Underway = field(default_factory=Underway)
     once: Once = field(init=False)
+    warming: WarmUp = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "once", Once(self.memory))
+        object.__setattr__(self, "warming", WarmUp(self.memory))
 
 
 def _needing(right: Right) -> Callable[[Request], Access]:

@@ -30,6 +30,7 @@ class ServerSettings:
         upstream: the OpenAI-compatible endpoint that the proxy asks; empty for no proxy.
         upstream_key: sent to it where a client brings none of its own.
         upstream_seconds: that it may say nothing before it is given up.
+        recall_seconds: that the proxy's first calls wait for the encoder to be loaded; then they go on without recall.
         memory_tokens: of the block that the proxy puts into a prompt, when it begins; it grows to four times that.
         digest: whether the proxy reads statements out of what was said, by rules, after each exchange.
         application: the program in whose tasks lessons are offered; empty for any.
@@ -47,6 +48,7 @@ class ServerSettings:
     upstream: str = ""
     upstream_key: str = field(default="", repr=False)
     upstream_seconds: float = 600.0
+    recall_seconds: float = 30.0
     memory_tokens: int = 800
     digest: bool = False
     application: str = ""

@@ -46,6 +46,21 @@ _ASKING: Final = re.compile(
     r"who|who's|where|when|which|whose|should|would|will|shall|have you|has|any|am i|may i|isn't|aren't|don't you)\b",
     re.IGNORECASE,
 )
+# Asked without a question mark: the verb stands in front, or somebody is told to tell.
+_ASKED: Final = re.compile(
+    r"^\W*(?:(?:and|so|but|ok|okay|well|oh|hey|hi|hello|please|also)\W+)*(?:"
+    r"(?:(?:what|which|whose|how)(?:\W+(?!(?:i|you|we|they|he|she|it|the|my|your)\b)\w+){0,2}|who|where|when|why)\W+"
+    r"(?:is|are|was|were|do|does|did|can|could|will|would|should|has|have|had)\b|"
+    r"(?:what|who|where|when|how)'?s\W|"
+    r"(?:is|are|was|were|do|does|did|can|could|will|would|should|has|have)\W+(?:i|you|we|they|he|she|it|the|my|your|our|there)\b|"
+    r"(?:tell|remind|show)\W+me\b)",
+    re.IGNORECASE,
+)
+_GREETING: Final = re.compile(
+    r"\W*(?:(?:hi|hello|hey|dear|there|again|good|morning|evening|afternoon|please|thanks|thank|you|ok|okay|so|well|now|"
+    r"quick|question|one|more|another|sorry)\b\W*)*",
+    re.IGNORECASE,
+)
 _CURLY: Final = str.maketrans({"\u2019": "'", "\u2018": "'"})
 
 
@@ -78,6 +93,19 @@ def own_words(text: str) -> str:
     own = _FENCE.sub(" ", text.translate(_CURLY))
     own = "\n".join(takewhile(_is_own, _QUOTED_LINE.sub(" ", own).split("\n")))
     return _QUOTE.sub(_unquoted, own)
+
+
+def asked_in(text: str) -> str:
+    """Return what a text asks, without greetings; nothing if it states something beside it."""
+    spoken = [part.strip() for part in _SENTENCE.split(text[:_LONGEST].translate(_CURLY))]
+    spoken = [part for part in spoken if part and not _GREETING.fullmatch(part)]
+    return " ".join(spoken) if all(map(_asks, spoken)) else ""
+
+
+def _asks(sentence: str) -> bool:
+    if sentence.rstrip("\"')]*_ ").endswith(("?", "\uff1f", "\u061f")):
+        return True
+    return not sentence.endswith("!") and _ASKED.match(sentence) is not None
 
 
 def sentences(turn: Turn, place: int) -> Iterator[Sentence]:

@@ -337,3 +337,92 @@ def test_what_fits_whole_is_shown_whole(memory: Memory) -> None:
     found = memory.context("When does the ferry leave?", budget_tokens=3_000, user="ada")
     assert [one.spans for one in found.shown] == [()]
     assert (found.cut_tokens, found.left_out) == (0, 0)
+
+
+FACT = "My sister Mira lives in Tessary, in the old house behind the harbour, and she keeps bees."
+ASKED = "Where does my sister live?"
+
+
+def ask_again(
+    memory: Memory, *asked: str, answer: str = "Your sister Mira lives in Tessary."
+) -> None:
+    for n, one in enumerate(asked):
+        memory.remember(talk(one, answer), user="ada", session=f"asked {n}")
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        ASKED,
+        "where does my sister live",
+        "Hi! Where does my sister live?",
+        "WHERE does my SISTER live ?!?",
+        "Tell me where my sister lives.",
+        "In which town does my sister live?",
+    ],
+)
+def test_a_question_asked_again_finds_what_answers_it_and_not_itself(
+    memory: Memory, again: str
+) -> None:
+    memory.remember(talk(FACT, "Lovely."), user="ada", session="told")
+    memory.remember(talk("My brother lives in Oslo."), user="ada", session="more")
+    ask_again(memory, again)
+    shown = memory.context(ASKED, user="ada", session="then").shown
+    assert max(shown, key=lambda one: one.score).text == FACT
+    assert not {again, "Your sister Mira lives in Tessary."} & {one.text for one in shown}
+
+
+def test_however_often_it_was_asked_a_fact_is_found(memory: Memory) -> None:
+    memory.remember(talk(FACT), user="ada", session="told")
+    ask_again(memory, *(f"Where does my sister live{'?' * n} {'Hi! ' * n}" for n in range(1, 40)))
+    ask_again(memory, ASKED, answer="I do not know where your sister lives.")
+    shown = memory.context(ASKED, user="ada", session="then").shown
+    assert FACT in [one.text for one in shown]
+
+
+@given(
+    texts=st.lists(st.sampled_from([ASKED, ASKED.lower(), "My sister lives where?"]), max_size=6)
+)
+@settings(max_examples=10)
+def test_asking_changes_nothing_in_what_answers(
+    tmp_path_factory: pytest.TempPathFactory, texts: list[str]
+) -> None:
+    with Memory(tmp_path_factory.mktemp("m"), encoder="hashing:64") as memory:
+        memory.add(FACT, user="ada")
+        ask_again(memory, *texts)
+        (shown,) = memory.context(ASKED, user="ada", session="then").shown
+        assert shown.text == FACT
+        assert shown.score > 0.99
+
+
+def test_what_an_assistant_adds_is_evidence(memory: Memory) -> None:
+    memory.remember(
+        talk("Where should my sister and I eat?", "Your sister would like the Zorvan by the mill."),
+        user="ada", session="told",
+    )  # fmt: skip
+    ask_again(memory, "Where should my sister eat?", answer="Your sister would like the Zorvan.")
+    shown = memory.context("Where should my sister eat?", user="ada", session="then").shown
+    assert [one.text for one in shown] == ["Your sister would like the Zorvan by the mill."]
+
+
+def test_a_question_that_tells_something_is_evidence(memory: Memory) -> None:
+    told = "What can I cook for my daughter Ida, who must not eat nuts?"
+    memory.remember(told, user="ada", session="told")
+    shown = memory.context("What must Ida not eat?", user="ada", session="then").shown
+    assert [one.text for one in shown] == [told]
+
+
+def test_what_a_question_repeats_word_for_word_answers_it(memory: Memory) -> None:
+    memory.remember("Mira keeps bees.", user="ada", session="told")
+    memory.add("Does the harbour close? See the harbour's page.", user="ada")
+    for question, told in (
+        ("Does Mira keep bees?", "Mira keeps bees."),
+        ("Does the harbour close?", "Does the harbour close? See the harbour's page."),
+    ):
+        shown = memory.context(question, user="ada", session=question).shown
+        assert told in [one.text for one in shown]
+
+
+def test_what_is_said_again_is_not_shown_to_itself(memory: Memory) -> None:
+    memory.remember("I moved to Rome!", user="ada", session="told")
+    assert memory.context("i moved to Rome", user="ada", session="then").text == ""

@@ -1,10 +1,15 @@
-"""One contract for a memory in this process and for one that a server serves."""
+"""One contract for a memory in this process and for one that a server serves, awaited and not."""
 
+import asyncio
+import inspect
 import math
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self, cast
 
 import pytest
 
@@ -12,6 +17,8 @@ from agentcl import (
     ANY,
     UNCHANGED,
     AgentclError,
+    AsyncClient,
+    AsyncMemory,
     Client,
     Draft,
     Duplicate,
@@ -30,15 +37,68 @@ from tests.served import served
 Either = Memory | Client
 
 
-@pytest.fixture(params=["here", "served"])
-def memory(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Either]:
-    with Memory(tmp_path / "m", encoder="hashing") as memory:
+class Awaited:
+    """Something whose verbs are awaited, for a test that awaits none: each is run by a loop in a thread."""
+
+    def __init__(self, target: Any, loop: asyncio.AbstractEventLoop) -> None:
+        self._target, self._loop = target, loop
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._target, name)
+        if inspect.iscoroutinefunction(found):
+            return partial(self._run, found)
+        if type(found).__module__.endswith(".aio"):
+            return Awaited(found, self._loop)
+        return found if not callable(found) else lambda *a, **k: Awaited(found(*a, **k), self._loop)
+
+    def _run(self, verb: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(verb(*args, **kwargs), self._loop).result(60)
+
+    def __enter__(self) -> Self:
+        self._run(self._target.__aenter__)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._run(self._target.__aexit__, kind, error, traceback)
+
+
+@pytest.fixture(scope="module")
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    yield loop
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(10)
+    loop.close()
+
+
+@pytest.fixture(params=["here", "served", "here awaited", "served awaited"])
+def memory(
+    request: pytest.FixtureRequest, tmp_path: Path, loop: asyncio.AbstractEventLoop
+) -> Iterator[Either]:
+    path = tmp_path / "m"
+    if request.param == "here awaited":
+        with Awaited(AsyncMemory(path, encoder="hashing"), loop) as awaited:
+            yield cast("Memory", awaited)
+        return
+    with Memory(path, encoder="hashing") as memory:
         if request.param == "here":
             yield memory
             return
         memory.jobs.add_codec(HashedCodec())
-        with served(memory) as address, Client(address, tries=1) as client:
-            yield client
+        with served(memory) as address:
+            if request.param == "served":
+                with Client(address, tries=1) as client:
+                    yield client
+                return
+            with Awaited(AsyncClient(address, tries=1), loop) as awaited:
+                yield cast("Client", awaited)
 
 
 def test_documents(memory: Either) -> None:
@@ -295,6 +355,13 @@ def test_what_is_wrong_raises_the_same_error(tmp_path: Path, name: str) -> None:
             with pytest.raises(type(own.value)):
                 WRONG[name](client)
             assert client.list() == [kept]
+
+            async def wrong() -> None:
+                async with AsyncClient(address, tries=1) as awaited:
+                    await WRONG[name](awaited)  # type: ignore[misc]  # each is a verb
+
+            with pytest.raises(type(own.value)):
+                asyncio.run(wrong())
 
 
 def test_what_was_closed_says_so(memory: Either) -> None:

@@ -59,6 +59,7 @@ class Preparation:
         self._memory = parts.memory  # for what the server does by itself
         self._settings = parts.settings
         self._keys = parts.keys
+        self._warming = parts.warming
         self._exchanges = exchanges
         self._sessions = Sessions()
         self._prompts = Prompts()
@@ -131,7 +132,7 @@ class Preparation:
         exchange.scope = access.scope
         outgoing.access, outgoing.said = access, messages
         key = "\0".join(f"{name}={value}" for name, value in access.scope.items())
-        if exchange.memory != "write" and "read" in access.rights:
+        if exchange.memory != "write" and "read" in access.rights and self._is_warm(exchange):
             began = time.perf_counter()
             # While tools answer, the block stays as it is: what follows it was read by the model already.
             is_round = said[-1].role in _TOOLS and self._prompts.tokens(key) is not None
@@ -147,6 +148,15 @@ class Preparation:
             exchange.is_new, exchange.warning = found.is_new, found.warning
         if not (values.get("previous_response_id") or values.get("conversation")):
             exchange.kept = self._prompts.kept(key, interface.prompt(body))
+
+    def _is_warm(self, exchange: Exchange) -> bool:
+        """Wait for the encoder as long as a call may; if it is not there then, say so in the exchange."""
+        if self._warming.wait(self._settings.recall_seconds):
+            return True
+        exchange.warning = (
+            "nothing was recalled: the encoder is still being loaded; /ready tells when it is there"
+        )
+        return False
 
     def _budget(self, session: str) -> int:
         """Return how many tokens a session's block may have now.

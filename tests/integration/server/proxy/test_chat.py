@@ -299,3 +299,22 @@ def test_statements_are_read_out_of_what_was_said_where_that_is_switched_on(memo
         over(client, ask(client, user("Where do I live?"), **{"x-agentcl-session": "other"}))
     assert [one.value for one in memory.statements.list(user="me")] == ["Bergen"]
     assert "Bergen" in upstream.last.body.decode()
+
+
+def test_a_question_asked_again_is_shown_the_fact_and_neither_itself_nor_its_old_answer(
+    memory: Memory,
+) -> None:
+    fact, asked = (
+        "My sister Mira lives in Tessary and she keeps bees.",
+        "Where does she live, Mira?",
+    )
+    echo = "Mira lives in Tessary."
+    upstream = Upstream([completion("Lovely."), completion(echo)])
+    with proxied(memory, upstream) as client:
+        over(client, ask(client, user(fact)))
+        for number in range(3):
+            system = {"role": "system", "content": f"Chat {'abc'[number]}"}
+            seen = over(client, ask(client, system, user(asked)))
+            texts = {one["text"]: one["score"] for one in seen["shown"]}
+            assert max(texts, key=lambda text: texts[text]) == fact
+            assert not {asked, echo} & set(texts)
