@@ -3,6 +3,7 @@
     agentcl model serve qwen2.5-coder-1.5b -- --dtype bfloat16 --enforce-eager --max-model-len 4096
     python benchmarks/outcomes.py --url URL --model NAME [--seeds 3] [--episodes 60] [--only none,outcomes]
     python benchmarks/outcomes.py --seeds 5 --family needs [--voice natural]   (without a model: the scripted responder)
+    python benchmarks/outcomes.py ... --only none,rules,outcomes --picture docs/learning-real.svg
 
 Incidents of one deployment a seed are played by the model, asked as `Student` asks any model, or by the scripted responder,
 which follows every lesson. In the natural voice it understands every phrase (`listening.py`), and the
@@ -29,6 +30,7 @@ import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 from listening import Listener
@@ -43,11 +45,14 @@ from agentcl.envs.domains.incidents.responder import Responder
 from agentcl.envs.streams.builders import pools_of, random_stream
 from agentcl.models import CachedModel, ChatModel
 from agentcl.store import Episode
+from agentcl.text.svg import Axis, Series, chart
 
 MEMORIES: Final = ("none", "rules", "rules-told", "outcomes", "all-shown", "edited", "taught")
 UNASKED: Final = ("all-shown",)  # need that there is none
 ASKED: Final = ("rules-told", "edited", "taught")  # need a model
 PARTS: Final = 5  # of a life
+WINDOW: Final = 10  # episodes that a point of a curve is the mean of
+LABELS: Final = {"none": "no memory", "outcomes": "agentcl", "rules": "told the true rules"}
 MAX_TOKENS: Final = 64  # of a thought and an action
 
 
@@ -94,6 +99,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--episodes", type=int, default=60, help="of a seed")
     parser.add_argument("--only", default=",".join(MEMORIES), help="some of the memories")
+    parser.add_argument("--picture", type=Path, help="to draw the learning curves in")
     asked = parser.parse_args()
     endpoint = OpenAIChat(asked.model, base_url=asked.url) if asked.url else None
     before = endpoint.fingerprint() if endpoint else ""
@@ -121,7 +127,10 @@ def main() -> None:
     voiced = "" if asked.voice == VOICES[0] else f"-{asked.voice}"
     encoded = "" if asked.encoder == "hashing" else f"-{asked.encoder}"
     name = f"outcomes-{asked.model}-{asked.family}{voiced}{encoded}"
-    save(name, with_earlier(name, result, "memories"))
+    result = with_earlier(name, result, "memories")
+    save(name, result)
+    if asked.picture:
+        draw(result, asked.picture)
 
 
 def life(model: ChatModel | None, name: str, seed: int, asked: argparse.Namespace) -> list[Episode]:
@@ -188,6 +197,7 @@ def summary(lives: Sequence[Sequence[Episode]]) -> dict[str, Any]:
         "solved": solved(every),
         "score": statistics.fmean(one.score or 0.0 for one in every),
         "solved by fifths": fifths,
+        "solved by number": [solved(alike) for alike in zip(*lives, strict=True)],
         "tokens": statistics.fmean(used),
     }
 
@@ -208,6 +218,35 @@ def show(found: dict[str, Any]) -> None:
             for name, one in found.items()
         ],
     )
+
+
+def draw(result: dict[str, Any], path: Path) -> None:
+    """Draw the learning curves of the memories that `LABELS` names."""
+    curves = {name: one for name, one in result["memories"].items() if name in LABELS}
+    picture = chart(
+        [
+            Series(
+                LABELS[name],
+                [
+                    (number, share)
+                    for number, share in enumerate(smooth(one["solved by number"]), 1)
+                ],
+                list(LABELS).index(name),
+                weight="strong" if name == "outcomes" else "plain",
+            )
+            for name, one in curves.items()
+        ],
+        title=f"Tickets of one deployment, {result['player']}, frozen, {result['seeds']} seeds",
+        across=Axis("episode", result["episodes"]),
+        up=Axis(f"solved, of the last {WINDOW}"),
+        size=(760, 360),
+    )
+    path.write_text(picture.file(), "utf-8")
+
+
+def smooth(shares: Sequence[float]) -> list[float]:
+    """Return at each place the mean of the last shares."""
+    return [statistics.fmean(shares[max(0, n + 1 - WINDOW) : n + 1]) for n in range(len(shares))]
 
 
 def solved(episodes: Sequence[Episode]) -> float:
