@@ -14,7 +14,7 @@ pytest.importorskip("peft")
 from agentcl.compression import open_codec
 from agentcl.errors import InvalidInput
 from agentcl.models import open_reference
-from training.compressor.bases import load_base
+from training.compressor.bases import find_base
 from training.compressor.data import Document, Size, from_rows, made_up
 from training.compressor.export import export
 from training.compressor.frames import FRAMES, Framer
@@ -27,13 +27,15 @@ from training.compressor.train import Training, train
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
 EIGHT = replace(
     PRESETS["cpu"],
-    minutes=0.8,
-    steps=120,
+    minutes=60,
+    steps=100,
     documents=8,
+    learning_rate=8e-3,
     rank=16,
     slots=16,
     gates=1,
-    stages=(Stage(1.0, 2.0, Size(2, 2), {16: 1.0}, 2, is_matching=True),),
+    stages=(Stage(1.0, 2.0, Size(2, 2), {16: 1.0}, 1, is_matching=True),),
+    weights=Weights(whole=False, matching=0.3),
 )
 FEW = replace(PRESETS["smoke"], steps=4, documents=2)
 
@@ -48,7 +50,7 @@ def one_thread() -> Iterator[None]:
 
 def begin(preset: Preset, folder: Path, documents: list[Document] | None = None) -> Training:
     torch.manual_seed(0)
-    base, tokenizer = load_base("reference")
+    base, tokenizer = find_base("reference").load()
     model = Compressor(base, slots=preset.slots, rank=preset.rank).to(torch.bfloat16)
     framer = Framer(tokenizer, FRAMES["reference"])
     held = documents or [made_up()(random.Random(0), Size(2, 2)) for _ in range(4)]
@@ -71,22 +73,20 @@ def test_the_compressor_learns_eight_documents(tmp_path: Path) -> None:
     while len(documents) < 8:
         one = draw(rng, Size(2, 2))
         stated = tuple(a for a in one.asked if "not stated" not in a.answer)
-        if len(stated) >= 2:
-            documents.append(replace(one, asked=stated[:2]))
+        if stated:
+            documents.append(replace(one, asked=stated[:1]))
     training = begin(EIGHT, tmp_path, documents)
     before = training._gates.shares(training.model)
     train(training, is_quiet=True)
     after = training._gates.shares(training.model)
-    assert before["text"] == 1.0
     assert before["16"] <= 0.5
-    assert after["16"] == 1.0
-    assert after["other"] <= 0.25
-    assert after["found"] == 1.0
+    assert after["16"] == after["found"] == 1.0
+    assert after["other"] <= 0.25  # it is the memory that answers, and not what LoRA has learned by heart
 
 
 def test_numpy_makes_the_memories_that_torch_makes(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    base, tokenizer = load_base("reference")
+    base, tokenizer = find_base("reference").load()
     model = Compressor(base.float(), slots=32, rank=4)
     for name, weight in model.learned():
         if "lora_B" in name:
@@ -97,7 +97,14 @@ def test_numpy_makes_the_memories_that_torch_makes(tmp_path: Path) -> None:
     batch = framer.batch(documents)
     reader = open_reference()
     export(
-        model, tmp_path, name="t", base=reader.fingerprint(), limit=128, frame=framer.frame, made={}
+        model,
+        tmp_path,
+        name="t",
+        base=reader.fingerprint(),
+        engine="numpy",
+        limit=128,
+        frame=framer.frame,
+        made={},
     )
     codec = open_codec(tmp_path)
     memories = codec.encode([one.text for one in documents], slots=16)

@@ -20,6 +20,7 @@ def export(
     *,
     name: str,
     base: str,
+    engine: str,
     limit: int,
     frame: Frame,
     made: dict[str, Any],
@@ -31,6 +32,7 @@ def export(
         folder: where to.
         name: how people will name it.
         base: the fingerprint of the frozen model.
+        engine: what runs it: `numpy` or `transformers`.
         limit: the longest passage, in tokens.
         frame: of the base.
         made: how it was trained.
@@ -39,6 +41,7 @@ def export(
     about = About(
         name=name,
         base=base,
+        engine=engine,
         sizes=tuple(size for size in (4, 8, 16, 32, 64) if size <= slots),
         limit=limit,
         mark=frame.mark,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from peft import LoraConfig, get_peft_model
 from torch import Tensor, nn
 from torch.nn import functional
@@ -142,7 +144,7 @@ class Compressor(nn.Module):
         ).last_hidden_state
         return hidden
 
-    def _tensor(self, array: Any) -> Tensor:
+    def _tensor(self, array: NDArray[np.int64]) -> Tensor:
         return torch.from_numpy(array).to(self.device)
 
 

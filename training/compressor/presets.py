@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from training.compressor.data import Size
@@ -88,8 +88,3 @@ REAL_PRESETS: Final = {
     "cpu": Preset(240, 100_000, 4, 32, 64, 1e-3, 512, 20, 64, PROSE),
     "gpu": Preset(11, 100_000, 64, 64, 64, 1e-3, 512, 20, 256, PROSE, Weights(distilling=1.0)),
 }
-
-
-def lengthened(preset: Preset, minutes: float) -> Preset:
-    """Return a preset that ends after another time."""
-    return replace(preset, minutes=minutes)

@@ -29,6 +29,7 @@ class About:
     Attributes:
         name: how people name it.
         base: the fingerprint of the frozen model that it was trained for.
+        engine: what runs that model: `numpy` or `transformers`.
         sizes: how many soft tokens a passage may become, ascending.
         limit: the longest passage, in tokens of the base.
         mark: the special token that stands before everything, if one does.
@@ -41,6 +42,7 @@ class About:
 
     name: str
     base: str
+    engine: str
     sizes: tuple[int, ...]
     limit: int
     mark: str

@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentcl.compression import open_codec
+from agentcl.compression import Codec, open_codec
 from agentcl.compression.codecs.folder import About, slot_parts, write_codec
-from agentcl.compression.codecs.reference import ReferenceCodec
 from agentcl.errors import InvalidInput, ModelChanged, ModelUnavailable
 from agentcl.models import REFERENCE_FOLDER, open_reference
 from agentcl.models.reference.chat import ReferenceChat
@@ -36,6 +35,7 @@ def write_untrained(folder: Path, *, base: str, seed: int = 0) -> Path:
     about = About(
         name="untrained",
         base=base,
+        engine="numpy",
         sizes=(4, 8, 16, 32),
         limit=128,
         mark="<|user|>",
@@ -59,9 +59,9 @@ def write_untrained(folder: Path, *, base: str, seed: int = 0) -> Path:
 
 
 @pytest.fixture(scope="module")
-def codec(tmp_path_factory: pytest.TempPathFactory, model: ReferenceChat) -> ReferenceCodec:
+def codec(tmp_path_factory: pytest.TempPathFactory, model: ReferenceChat) -> Codec:
     folder = write_untrained(tmp_path_factory.mktemp("codec"), base=model.fingerprint())
-    return ReferenceCodec(folder, REFERENCE_FOLDER)
+    return open_codec(folder)
 
 
 def test_a_text_given_as_its_own_embeddings_is_answered_alike(model: ReferenceChat) -> None:
@@ -80,7 +80,7 @@ def test_what_is_read_of_one_memory_is_not_kept_for_another(model: ReferenceChat
     assert model.complete([model.embeddings(text), QUESTION]).text == right
 
 
-def test_soft_tokens_leave_the_model_as_it_was(model: ReferenceChat, codec: ReferenceCodec) -> None:
+def test_soft_tokens_leave_the_model_as_it_was(model: ReferenceChat, codec: Codec) -> None:
     before = model.fingerprint()
     soft = codec.encode([PASSAGE], slots=16)[0]
     model.complete(["<|user|>Passage: ", soft, QUESTION])
@@ -104,7 +104,7 @@ def test_soft_tokens_that_are_no_numbers_are_refused(model: ReferenceChat) -> No
 @settings(max_examples=20, deadline=None)
 @given(st.text(min_size=1, max_size=120), st.sampled_from([4, 8, 16]))
 def test_the_first_slots_of_a_memory_are_the_memory_of_so_many(
-    codec: ReferenceCodec, text: str, slots: int
+    codec: Codec, text: str, slots: int
 ) -> None:
     if not text.strip() or codec.count(text) > codec.limit:
         return
@@ -113,13 +113,13 @@ def test_the_first_slots_of_a_memory_are_the_memory_of_so_many(
     assert np.isfinite(large).all()
 
 
-def test_soft_tokens_are_as_large_as_embeddings(codec: ReferenceCodec) -> None:
+def test_soft_tokens_are_as_large_as_embeddings(codec: Codec) -> None:
     memory = codec.encode([PASSAGE])[0]
     assert memory.shape == (32, WIDTH)
     assert np.allclose(np.sqrt((memory**2).mean(axis=1)), 0.22, rtol=1e-2)
 
 
-def test_codes_are_directions_of_one_width(codec: ReferenceCodec) -> None:
+def test_codes_are_directions_of_one_width(codec: Codec) -> None:
     memories = codec.encode([PASSAGE, "The trade of Ceber is tea."], slots=8)
     codes, asked = codec.codes(memories), codec.questions(["Who is the mayor of Ceber?"])
     assert codes.shape == (2, 128)
@@ -128,20 +128,20 @@ def test_codes_are_directions_of_one_width(codec: ReferenceCodec) -> None:
     assert np.allclose(codec.codes(codec.encode([PASSAGE])), codes[:1], atol=1e-5)
 
 
-def test_nothing_becomes_no_memory(codec: ReferenceCodec) -> None:
+def test_nothing_becomes_no_memory(codec: Codec) -> None:
     assert codec.encode([]).shape == (0, 32, WIDTH)
     assert codec.questions([]).shape == (0, 128)
 
 
 @pytest.mark.parametrize("text", ["", " \n\t"], ids=["nothing", "spaces"])
-def test_an_empty_passage_is_refused(codec: ReferenceCodec, text: str) -> None:
+def test_an_empty_passage_is_refused(codec: Codec, text: str) -> None:
     with pytest.raises(InvalidInput, match="empty"):
         codec.encode([PASSAGE, text])
     with pytest.raises(InvalidInput, match="empty"):
         codec.questions([text])
 
 
-def test_a_passage_that_is_too_long_is_refused_and_says_what_to_do(codec: ReferenceCodec) -> None:
+def test_a_passage_that_is_too_long_is_refused_and_says_what_to_do(codec: Codec) -> None:
     text = "the " * 50_000
     with pytest.raises(InvalidInput, match=r"50,00. tokens.*128.*split"):
         codec.encode([text])
@@ -158,12 +158,12 @@ def test_a_passage_that_is_too_long_is_refused_and_says_what_to_do(codec: Refere
     ],
     ids=["Chinese", "code", "base64", "marks"],
 )
-def test_any_text_within_the_limit_becomes_a_memory(codec: ReferenceCodec, text: str) -> None:
+def test_any_text_within_the_limit_becomes_a_memory(codec: Codec, text: str) -> None:
     assert codec.count(text) > 2  # a mark that a passage spells is no special token
     assert np.isfinite(codec.encode([text], slots=4)).all()
 
 
-def test_a_number_of_slots_that_is_none_of_the_sizes_is_refused(codec: ReferenceCodec) -> None:
+def test_a_number_of_slots_that_is_none_of_the_sizes_is_refused(codec: Codec) -> None:
     with pytest.raises(InvalidInput, match="4, 8, 16, 32"):
         codec.encode([PASSAGE], slots=5)
 
@@ -184,7 +184,7 @@ def test_a_codec_of_another_base_of_the_same_shape_is_refused(
 
 
 def test_what_a_codec_computes_with_is_in_its_fingerprint(
-    tmp_path: Path, model: ReferenceChat, codec: ReferenceCodec
+    tmp_path: Path, model: ReferenceChat, codec: Codec
 ) -> None:
     base = model.fingerprint()
     same = open_codec(write_untrained(tmp_path / "same", base=base))
