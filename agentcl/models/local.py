@@ -147,6 +147,11 @@ class LocalChat:
             digest.update(json.dumps(about).encode())
             return digest.hexdigest()
 
+    def opened(self) -> tuple[Any, Any]:
+        """Return the model and its tokenizer, loaded. Raises ModelUnavailable."""
+        with self._lock:
+            return self._load()
+
     def _load(self) -> tuple[Any, Any]:
         if self._loaded is None:
             import torch

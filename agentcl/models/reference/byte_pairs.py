@@ -44,11 +44,11 @@ class BytePairs:
         self._marks = re.compile(f"({'|'.join(map(re.escape, self.special))})")
         self._held: dict[str, list[int]] = {}
 
-    def encode(self, text: str) -> list[int]:
-        """Return the tokens of a text; what is spelled like a special token is one."""
+    def encode(self, text: str, *, is_plain: bool = False) -> list[int]:
+        """Return the tokens of a text; what is spelled like a special token is one, unless the text `is_plain`."""
         found: list[int] = []
-        for part in self._marks.split(text):
-            if part in self.special:
+        for part in [text] if is_plain else self._marks.split(text):
+            if part in self.special and not is_plain:
                 found.append(self.special[part])
             elif part:
                 for piece in self._pieces(part):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from agentcl.errors import ModelUnavailable, RequestRefused
+from agentcl.errors import InvalidInput, ModelUnavailable, RequestRefused
 from agentcl.models.base import GREEDY, Message, Reply, Sampling, Schema, TokenLogprob
 from agentcl.models.reference.byte_pairs import BytePairs
 from agentcl.models.reference.inference import PromptReading, Weights, read_tensors
@@ -23,7 +23,7 @@ from agentcl.store.usage import Usage
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from agentcl.models.reference.inference import Floats
+    from agentcl.models.reference.inference import Floats, Token
 
 # It was trained on 512 tokens and is told to read 1,024. More is read, ever worse; this is where it would only
 # cost memory.
@@ -74,7 +74,23 @@ class ReferenceChat:
         Raises:
             RequestRefused: if the conversation is longer than 8,192 tokens.
         """
-        prompt = self._prompt(messages)
+        return self.complete([_templated(messages)], sampling=sampling)
+
+    def complete(
+        self, pieces: Sequence[str | NDArray[np.floating[Any]]], *, sampling: Sampling = GREEDY
+    ) -> Reply:
+        """Return what the model writes after texts and soft tokens in a row.
+
+        Args:
+            pieces: texts, in which marks like `<|user|>` are read as such, and soft tokens (tokens, width), which
+                are read in place of the embeddings of text.
+            sampling: how the answer is drawn.
+
+        Raises:
+            InvalidInput: if soft tokens have another shape, or hold what is no number.
+            RequestRefused: if all of it is longer than 8,192 tokens.
+        """
+        prompt = self._prompt(pieces)
         written: list[_Token] = []
         text, is_stopped = "", False
         started = time.perf_counter()
@@ -96,26 +112,22 @@ class ReferenceChat:
 
     def stream(self, messages: Sequence[Message], *, sampling: Sampling = GREEDY) -> Iterator[str]:
         """Yield the answer piece by piece; closing the iterator stops the model."""
-        prompt = self._prompt(messages)
+        prompt = self._prompt([_templated(messages)])
         with self._lock:
             yield from held_back(self._pieces(prompt, sampling), sampling.stop)
 
     def fingerprint(self) -> str:
         """Return a hash of weights, vocabulary and chat template; the one that transformers' copy has."""
-        digest = hashlib.blake2b(digest_size=16)
-        tensors = read_tensors(self._folder / "model.safetensors")
-        tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"]  # they are tied
-        for name, (data, _) in sorted(tensors.items()):
-            digest.update(name.encode())
-            digest.update(data)
-        template = (self._folder / "chat_template.jinja").read_text("utf-8")
-        about = [sorted(self._tokenizer.vocabulary.items()), template]
-        digest.update(json.dumps(about).encode())
-        return digest.hexdigest()
+        return fingerprint_of(self._folder)
 
-    def _prompt(self, messages: Sequence[Message]) -> list[int]:
-        turns = "".join(f"<|{message.role}|>{message.content}<|end|>" for message in messages)
-        prompt = self._tokenizer.encode(f"{turns}<|assistant|>")
+    def embeddings(self, text: str) -> Floats:
+        """Return what the model reads where a text stands, (tokens, width)."""
+        return self._weights.embed(self._tokenizer.encode(text))
+
+    def _prompt(self, pieces: Sequence[str | NDArray[np.floating[Any]]]) -> list[Token]:
+        prompt: list[Token] = []
+        for piece in pieces:
+            prompt += self._tokenizer.encode(piece) if isinstance(piece, str) else self._soft(piece)
         if len(prompt) > _LONGEST:
             raise RequestRefused(
                 f"{self.name} was asked with {len(prompt):,} tokens; it was made for 1,024 and reads "
@@ -123,7 +135,18 @@ class ReferenceChat:
             )
         return prompt
 
-    def _tokens(self, prompt: Sequence[int], sampling: Sampling) -> Iterator[_Token]:
+    def _soft(self, vectors: NDArray[np.floating[Any]]) -> list[Token]:
+        width = self._weights.embedding.shape[1]
+        if vectors.ndim != 2 or vectors.shape[1] != width:
+            raise InvalidInput(
+                f"soft tokens of {self.name} have the shape (tokens, {width}), and these {vectors.shape}: "
+                "encode the passage with a codec of this model"
+            )
+        if not np.isfinite(vectors).all():
+            raise InvalidInput("soft tokens hold what is no number: encode the passage again")
+        return [row.tobytes() for row in np.ascontiguousarray(vectors, np.float32)]
+
+    def _tokens(self, prompt: Sequence[Token], sampling: Sampling) -> Iterator[_Token]:
         """Yield what the model writes, the token that ends it included."""
         rng = np.random.default_rng(sampling.seed)
         if self._reading.length > _KEPT:
@@ -137,7 +160,7 @@ class ReferenceChat:
                 return
             logits = reading.read([chosen])
 
-    def _pieces(self, prompt: Sequence[int], sampling: Sampling) -> Iterator[str]:
+    def _pieces(self, prompt: Sequence[Token], sampling: Sampling) -> Iterator[str]:
         """Yield what the model writes as text, whole characters only."""
         written: list[int] = []
         text, told = "", 0
@@ -157,6 +180,30 @@ class ReferenceChat:
             TokenLogprob(names.get(one.id) or self._tokenizer.decode([one.id]), one.logprob)
             for one in written
         )
+
+
+def fingerprint_of(folder: Path) -> str:
+    """Return the fingerprint of a checkpoint without opening it for use.
+
+    Raises:
+        OSError: if a file is missing.
+        ValueError: if one is damaged.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    tensors = read_tensors(folder / "model.safetensors")
+    tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"]  # they are tied
+    for name, (data, _) in sorted(tensors.items()):
+        digest.update(name.encode())
+        digest.update(data)
+    template = (folder / "chat_template.jinja").read_text("utf-8")
+    about = [sorted(BytePairs(folder).vocabulary.items()), template]
+    digest.update(json.dumps(about).encode())
+    return digest.hexdigest()
+
+
+def _templated(messages: Sequence[Message]) -> str:
+    turns = "".join(f"<|{message.role}|>{message.content}<|end|>" for message in messages)
+    return f"{turns}<|assistant|>"
 
 
 def _drawn(logits: Floats, sampling: Sampling, rng: np.random.Generator) -> int:

@@ -17,6 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
+Token = (
+    int | bytes
+)  # a token of the vocabulary, or the float32 bytes of a vector that is read in its place
 _ROOM: Final = 64  # tokens more than are read at first
 BLOCK: Final = 64  # tokens that are read together, and kept together
 _AHEAD: Final = np.triu(np.full((BLOCK, BLOCK), -np.inf, np.float32), k=1)
@@ -38,12 +41,16 @@ class _Layer:
 class Weights:
     """A checkpoint folder of the reference model's architecture, read into float32.
 
+    Args:
+        folder: of the checkpoint.
+        changes: what is added to its matrices, by their names without `.weight`, e.g. what LoRA has learned.
+
     Raises:
         OSError: if a file is missing.
         ValueError: if it is another architecture, or its numbers are stored in another way.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, changes: Mapping[str, Floats] | None = None) -> None:
         config: dict[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))
         if config.get("model_type") != "qwen3" or not config.get("tie_word_embeddings"):
             raise ValueError(f"{folder} holds a {config.get('model_type')}, not a small Qwen3")
@@ -58,11 +65,22 @@ class Weights:
         tensors = {
             name: _as_float32(data).reshape(shape) for name, (data, shape) in self.raw.items()
         }
+        for name, change in (changes or {}).items():
+            tensors[f"{name}.weight"] = tensors[f"{name}.weight"] + change
         self.embedding = tensors["model.embed_tokens.weight"]
         self.unembedding = np.ascontiguousarray(self.embedding.T)
         self.norm = tensors["model.norm.weight"]
         self.layers = [_layer(tensors, number) for number in range(layers)]
         self._base: float = config["rope_parameters"]["rope_theta"]
+
+    def embed(self, tokens: Sequence[Token]) -> Floats:
+        """Return what the first layer reads, tokens x width."""
+        ids = [0 if isinstance(token, bytes) else token for token in tokens]
+        x: Floats = self.embedding[np.asarray(ids, np.intp)]
+        for place, token in enumerate(tokens):
+            if isinstance(token, bytes):
+                x[place] = np.frombuffer(token, np.float32)
+        return x
 
     def rotations(self, length: int) -> tuple[Floats, Floats]:
         """Return the cosines and sines of positions from 0 on, `length` x half a head."""
@@ -101,13 +119,13 @@ class PromptReading:
     def __init__(self, weights: Weights) -> None:
         self._weights = weights
         self.length = 0
-        self._blocks: list[int] = []  # tokens at the head that were read in whole blocks
+        self._blocks: list[Token] = []  # tokens at the head that were read in whole blocks
         self._keys = self._values = np.empty(
             (len(weights.layers), weights.heads, 0, weights.head_size), np.float32
         )
         self._cosines, self._sines = weights.rotations(0)
 
-    def begin(self, tokens: Sequence[int]) -> Floats:
+    def begin(self, tokens: Sequence[Token]) -> Floats:
         """Read a sequence from its beginning, and return the logits of what comes next.
 
         Whole blocks at its head that were read just so before are not read again: from step to step of an
@@ -124,23 +142,36 @@ class PromptReading:
         self._blocks = list(tokens[:last])
         return logits
 
-    def read(self, tokens: Sequence[int]) -> Floats:
+    def read(self, tokens: Sequence[Token]) -> Floats:
         """Read on, and return the logits of what comes next."""
         for start in range(0, len(tokens), BLOCK):
-            x = self._advance(tokens[start : start + BLOCK])
+            x = self._advance(self._weights.embed(tokens[start : start + BLOCK]))
         logits: Floats = (
             _normed(x[-1], self._weights.norm, self._weights.epsilon) @ self._weights.unembedding
         )
         return logits
 
-    def _advance(self, tokens: Sequence[int]) -> Floats:
+    def states(self, x: Floats, positions: NDArray[np.intp]) -> Floats:
+        """Read vectors on, and return the last layer's normed state of each, tokens x width.
+
+        Args:
+            x: tokens x width; each sees those before it.
+            positions: where each is said to stand, from 0 on; nobody has to stand in the order of reading.
+        """
+        found = [
+            self._advance(x[start : start + BLOCK], positions[start : start + BLOCK])
+            for start in range(0, len(x), BLOCK)
+        ]
+        return _normed(np.concatenate(found), self._weights.norm, self._weights.epsilon)
+
+    def _advance(self, x: Floats, positions: NDArray[np.intp] | None = None) -> Floats:
         """Read a block on, and return what the layers make of each token."""
         weights = self._weights
-        begin, end = self.length, self.length + len(tokens)
+        begin, end = self.length, self.length + len(x)
         self._make_room(end)
-        x: Floats = weights.embedding[np.asarray(tokens)]
+        places: slice | NDArray[np.intp] = slice(begin, end) if positions is None else positions
         for number, layer in enumerate(weights.layers):
-            x = x + self._attend(number, layer, x, begin, end)
+            x = x + self._attend(number, layer, x, places)
             both = _normed(x, layer.feed_norm, weights.epsilon) @ layer.gate_up
             hidden = both.shape[-1] // 2
             gate, up = both[:, :hidden], both[:, hidden:]
@@ -158,13 +189,16 @@ class PromptReading:
         self._keys, self._values = np.pad(self._keys, wider), np.pad(self._values, wider)
         self._cosines, self._sines = self._weights.rotations(held + more)
 
-    def _attend(self, number: int, layer: _Layer, x: Floats, begin: int, end: int) -> Floats:
+    def _attend(
+        self, number: int, layer: _Layer, x: Floats, places: slice | NDArray[np.intp]
+    ) -> Floats:
         weights = self._weights
+        begin, end = self.length, self.length + len(x)
         projected = _normed(x, layer.attention_norm, weights.epsilon) @ layer.queries_keys_values
         split = projected.reshape(len(x), 3, weights.heads, weights.head_size)
         parts = split.transpose(1, 2, 0, 3)  # queries, keys, values: heads x tokens x head size
         normed = _normed(parts[:2], layer.queries_keys_norm, weights.epsilon)
-        queries, keys = self._turned(normed, begin, end)
+        queries, keys = self._turned(normed, places)
         self._keys[number, :, begin:end] = keys
         self._values[number, :, begin:end] = parts[2]
         scores = queries @ self._keys[number, :, :end].transpose(0, 2, 1)
@@ -178,9 +212,9 @@ class PromptReading:
         joined: Floats = mixed.transpose(1, 0, 2).reshape(len(x), -1) @ layer.output
         return joined
 
-    def _turned(self, x: Floats, begin: int, end: int) -> Floats:
+    def _turned(self, x: Floats, places: slice | NDArray[np.intp]) -> Floats:
         """Rotate by position (Su et al. 2021), the halves of a head being the two coordinates."""
-        cosines, sines = self._cosines[begin:end], self._sines[begin:end]
+        cosines, sines = self._cosines[places], self._sines[places]
         half = x.shape[-1] // 2
         first, second = x[..., :half], x[..., half:]
         return np.concatenate(

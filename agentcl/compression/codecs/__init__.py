@@ -1,0 +1,1 @@
+"""Codecs that come with the package, and those that `training.compressor` wrote."""

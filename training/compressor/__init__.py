@@ -1,0 +1,1 @@
+"""How codecs are trained: passages as a few soft tokens that one frozen model reads (`agentcl.compression`)."""
