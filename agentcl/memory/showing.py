@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from agentcl.errors import StoreCorrupt
+from agentcl.memory.weaving import SoftMemory
 from agentcl.retrieval.framing import HEAD
 from agentcl.retrieval.recall import ScorePart
 from agentcl.statements.slots import USER, subject_key
@@ -49,6 +50,9 @@ class Session:
     )  # the user's message, and what it added
     shown: list[Shown] = field(default_factory=list)
     seq: int = 0  # of the journal, when it was made
+    soft: Sequence[
+        tuple[str, tuple[SoftMemory, ...]]
+    ] = ()  # the user's message, and what was shown as soft tokens
 
     @property
     def text(self) -> str:
