@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from agentcl.compression.bank import Bank
 from agentcl.compression.base import Codec
 from agentcl.errors import NotEquipped
 from agentcl.memory import searching
@@ -87,18 +88,19 @@ def _softened(
         codec = codec_named(opened, base)
     except NotEquipped as error:
         return Soft(f"text: {NO_CODEC}; {error}")
+    bank = opened.bank()
     about = {"codec": codec.name, "base": codec.base, "salt": _salt(codec)}
     why = _against(question, codec, share)
     if why:
         return Soft(f"text: {why}", **about)
-    found, others = _found(opened, question, view, codec)
-    held = [*held] if _is_whole(opened, held, view, codec) else []
+    found, others = _found(opened, question, view, codec, bank)
+    held = [*held] if _is_whole(opened, held, view, codec, bank) else []
     shown = {one.id for _, own in held for one in own}
     room = share - sum(one.slots + _FRAME for _, own in held for one in own)
-    new = _sized(opened, codec, [one for one in found if one.passage_id not in shown], room)
+    new = _sized(opened, codec, bank, [one for one in found if one.passage_id not in shown], room)
     if not new and any(one.passage_id not in shown for one in found):
         held = []  # no room beside what was shown before: begin anew with what answers now
-        new = _sized(opened, codec, found, share)
+        new = _sized(opened, codec, bank, found, share)
     placed = (*held, *([(spoken, new)] if new else []))
     if not placed:
         told = ", ".join(f"{count} by {name!r}" for name, count in others.items())
@@ -128,7 +130,7 @@ def _against(question: str, codec: Codec, share: int) -> str:
 
 
 def _found(
-    opened: Opened, question: str, view: ScopeView, codec: Codec
+    opened: Opened, question: str, view: ScopeView, codec: Codec, bank: Bank | None
 ) -> tuple[list[Compression], Counter[str]]:
     """Return what of the passages that a question finds has sound soft tokens, and by whom others were compressed."""
     found: list[Compression] = []
@@ -137,7 +139,7 @@ def _found(
         for one in _compressions(opened, hit.id, view):
             if one.codec != codec.fingerprint:
                 others[one.codec_name] += bool(one.slots)
-            elif _state(opened, one, view) == "done":
+            elif _state(opened, one, view, bank) == "done":
                 found.append(one)
     return found, others
 
@@ -147,28 +149,28 @@ def _compressions(opened: Opened, passage: str, view: ScopeView) -> list[Compres
     return [one for one in readable(rows) if isinstance(one, Compression)]
 
 
-def _state(opened: Opened, one: Compression, view: ScopeView) -> str:
+def _state(opened: Opened, one: Compression, view: ScopeView, bank: Bank | None) -> str:
     passage = opened.journal.get(one.passage_id, view=view)
     assert isinstance(passage, Passage)
-    return state_of(passage, one, one.codec, opened.bank())[0]
+    return state_of(passage, one, one.codec, bank)[0]
 
 
 def _sized(
-    opened: Opened, codec: Codec, found: Sequence[Compression], room: int
+    opened: Opened, codec: Codec, bank: Bank | None, found: Sequence[Compression], room: int
 ) -> tuple[SoftMemory, ...]:
     """Return the best of what was found, each with as many soft tokens as fit for all."""
+    if bank is None:
+        return ()
     for many in range(min(_MOST, len(found)), 0, -1):
         for size in reversed(codec.sizes):
             if many * (size + _FRAME) <= room:
                 chosen = [one for one in found if size <= one.slots and size < one.tokens][:many]
                 if chosen:
-                    return tuple(_memory(opened, codec, one, size) for one in chosen)
+                    return tuple(_memory(opened, codec, bank, one, size) for one in chosen)
     return ()
 
 
-def _memory(opened: Opened, codec: Codec, one: Compression, size: int) -> SoftMemory:
-    bank = opened.bank()
-    assert bank is not None, "it was read from there just now"
+def _memory(opened: Opened, codec: Codec, bank: Bank, one: Compression, size: int) -> SoftMemory:
     # Slots are nested: the first ones are a smaller memory of the same passage.
     vectors = bank.read(place_of(one))[:size]
     passage = opened.journal.newest(one.passage_id, view=one.scope.exactly()).record()
@@ -190,6 +192,7 @@ def _is_whole(
     held: Sequence[tuple[str, tuple[SoftMemory, ...]]],
     view: ScopeView,
     codec: Codec,
+    bank: Bank | None,
 ) -> bool:
     """Return whether all that was shown is still there, for this codec."""
     for one in (one for _, own in held for one in own):
@@ -197,7 +200,7 @@ def _is_whole(
         if not any(
             other.digest == one.digest
             and other.codec == codec.fingerprint
-            and _state(opened, other, view) == "done"
+            and _state(opened, other, view, bank) == "done"
             for other in known
         ):
             return False
