@@ -6,10 +6,9 @@ import threading
 from collections import OrderedDict, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from agentcl.errors import StoreCorrupt
-from agentcl.memory.weaving import SoftMemory
 from agentcl.retrieval.framing import HEAD
 from agentcl.retrieval.recall import ScorePart
 from agentcl.statements.slots import USER, subject_key
@@ -17,6 +16,9 @@ from agentcl.store.base import Store
 from agentcl.store.conversations import Statement, Tidying
 from agentcl.store.records import Scope, ScopeView
 from agentcl.store.rows import Row, readable
+
+if TYPE_CHECKING:
+    from agentcl.memory.weaving import SoftMemory
 
 Kind = Literal["statement", "turn", "document"]
 BEGINNING: Final = HEAD.format(day="")

@@ -89,10 +89,10 @@ def _softened(
     except NotEquipped as error:
         return Soft(f"text: {NO_CODEC}; {error}")
     bank = opened.bank()
-    about = {"codec": codec.name, "base": codec.base, "salt": _salt(codec)}
+    nothing = Soft("", codec.name, codec.base, _salt(codec))
     why = _against(question, codec, share)
     if why:
-        return Soft(f"text: {why}", **about)
+        return replace(nothing, way=f"text: {why}")
     found, others = _found(opened, question, view, codec, bank)
     held = [*held] if _is_whole(opened, held, view, codec, bank) else []
     shown = {one.id for _, own in held for one in own}
@@ -110,8 +110,8 @@ def _softened(
             if told
             else f"; agentcl compress --base {codec.name} makes soft tokens"
         )
-        return Soft(f"text: {UNCOMPRESSED}{made}", **about)
-    made_soft = Soft("", **about, placed=placed)
+        return replace(nothing, way=f"text: {UNCOMPRESSED}{made}")
+    made_soft = replace(nothing, placed=placed)
     many = len(made_soft.memories)
     way = (
         f"{many} passage{'s' * (many != 1)} as {made_soft.tokens} soft tokens of {codec.name}, {made_soft.saved:,} tokens "

@@ -75,8 +75,8 @@ def inert(value: Any) -> Any:  # noqa: ANN401  # any JSON
 def _joined(parts: Sequence[Any]) -> list[Any]:
     found: list[Any] = []
     for part in parts:
-        own = {"type": "text", "text": part} if isinstance(part, str) else part
-        last = found[-1] if found else None
+        own: Any = {"type": "text", "text": part} if isinstance(part, str) else part
+        last: Any = found[-1] if found else None
         if _is_text(own) and _is_text(last):
             found[-1] = {**last, "text": f"{last['text']}\n{own['text']}"}
         else:

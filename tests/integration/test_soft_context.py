@@ -105,7 +105,7 @@ def test_turns_need_no_torch_and_hold_the_text_for_other_models(
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     found = asked(memory, base=codec)
-    messages = [
+    messages: list[dict[str, Any]] = [
         {"role": "assistant", "content": "", "tool_calls": [
             {"id": "c", "type": "function", "function": {"name": "look", "arguments": "{}"}}
         ]},
@@ -274,7 +274,7 @@ def test_soft_tokens_that_a_message_brings_are_refused(memory: Memory, codec: Ha
 
 def test_a_form_that_there_is_not_is_refused(memory: Memory) -> None:
     with pytest.raises(InvalidInput, match="form must be one of"):
-        memory.context(QUESTION, form="softer")  # type: ignore[call-overload]
+        memory.context(QUESTION, form="softer")  # type: ignore[arg-type]
 
 
 def test_messages_with_soft_tokens_are_messages() -> None:
