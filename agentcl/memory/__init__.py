@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from agentcl.memory.tidying import TidyReport
     from agentcl.memory.tracing import trace_memories
     from agentcl.memory.watching import Deed, watch
+    from agentcl.memory.weaving import Soft, SoftMemory
 
 __all__ = [
     "UNCHANGED",
@@ -88,6 +89,8 @@ __all__ = [
     "Report",
     "Setting",
     "Shown",
+    "Soft",
+    "SoftMemory",
     "Statements",
     "Stats",
     "Storage",
@@ -129,4 +132,5 @@ if not TYPE_CHECKING:
         "tidying": "TidyReport",
         "tracing": "trace_memories",
         "watching": "Deed watch",
+        "weaving": "Soft SoftMemory",
     })  # fmt: skip

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Unpack
 
-from agentcl.compression.bank import Form
+from agentcl.compression.bank import Bank, Form
 from agentcl.compression.base import Codec
 from agentcl.errors import InvalidInput, NotFound
 from agentcl.jobs.queue import Queue
@@ -216,7 +216,7 @@ class Compressed:
                 f"{id!r} was not compressed{by}; `agentcl compress` does that, and `memory.store.passages` tells the "
                 "passages of a document"
             )
-        return self._told(passage, own[-1])
+        return _told(passage, own[-1], self._opened.bank())
 
     def explain(self, id: str, **scope: Unpack[ReadScope]) -> Sequence[CompressedPassage]:
         """Return how the passages of a document, or of a turn, stand, in order, for each codec that was at them.
@@ -239,8 +239,9 @@ class Compressed:
             raise InvalidInput(
                 f"{id!r} is a {record.kind}, and only documents and turns have passages"
             )
+        bank = self._opened.bank()
         return [
-            self._told(passage, one)
+            _told(passage, one, bank)
             for passage in passages
             for one in readable(
                 [*journal.live(view=view, kinds=(Compression.kind,), source=passage.id)]
@@ -257,11 +258,6 @@ class Compressed:
         self._bound.check_whole("counting what everybody was shown")
         return dict(self._opened.ways)
 
-    def _told(self, passage: Passage, one: Compression) -> CompressedPassage:
-        _, reason = state_of(passage, one, one.codec, self._opened.bank())
-        slots = 0 if reason else one.slots
-        return CompressedPassage(passage, one.codec_name, one.base, one.tokens, slots, reason)
-
     def _others(self, codec: Codec, scope: ReadScope) -> dict[str, int]:
         """Return by name how many memories other codecs of the base made, which this one does not read."""
         view = self._bound.subtree(scope)
@@ -271,3 +267,9 @@ class Compressed:
             if held is not None and held.codec != codec.fingerprint
         )
         return dict(found)
+
+
+def _told(passage: Passage, one: Compression, bank: Bank | None) -> CompressedPassage:
+    _, reason = state_of(passage, one, one.codec, bank)
+    slots = 0 if reason else one.slots
+    return CompressedPassage(passage, one.codec_name, one.base, one.tokens, slots, reason)

@@ -20,6 +20,8 @@ from agentcl.memory.opened import Opened
 from agentcl.memory.remembering import home_of
 from agentcl.memory.showing import BEGINNING, Kind, Session, Shown
 from agentcl.memory.statement_search import words_of
+from agentcl.memory.weaving import Soft, as_turns, places_of, with_soft_tokens, with_texts
+from agentcl.models.base import Message
 from agentcl.retrieval.framing import ROLES, Form, day_of, named
 from agentcl.retrieval.recall import Hit
 from agentcl.statements.slots import subject_key, value_key
@@ -67,13 +69,14 @@ class Context:
     text: str  # the whole block; empty if there is nothing to show
     added: str  # its new end: what the last context of this session did not have
     shown: tuple[Shown, ...]
-    tokens: int
+    tokens: int  # of the block, and of what is shown as soft tokens
     kept: float  # share of the last block with which this one begins; 1 if it was only added to, or is the first
     is_new: bool  # the block began anew: it is the first, or the last one was full or showed what is gone
     warning: str = ""  # why it was searched by words alone
     left_out: int = 0  # how many of what this call found had no room
     cut_tokens: int = 0  # that what this call found would take besides
     placed: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # see `into`
+    soft: Soft | None = None  # what is shown as soft tokens; None: nobody asked for that
 
     def __str__(self) -> str:
         return self.text
@@ -90,15 +93,28 @@ class Context:
     def into(self, messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Return messages for a model, each addition in front of the user's message that it was found for.
 
-        So all that was sent before stays as it was, and a server finds it in its cache.
+        So all that was sent before stays as it was, and a server finds it in its cache. Soft tokens are content parts
+        of the type `prompt_embeds`, as vLLM takes them.
+
+        Raises:
+            MissingExtra: if there are soft tokens, and PyTorch, whose format they are sent in, is not installed.
+            InvalidInput: if there are, and a message brings some of its own.
         """
         made = [dict(one) for one in messages]
-        for place, block in self.places(made):
-            if place is None:
-                made.insert(0, {"role": "user", "content": block.rstrip("\n")})
-            else:
-                made[place]["content"] = _in_front(block, made[place].get("content"))
-        return made
+        if self.soft is not None and self.soft.placed:
+            soft = places_of(made, self.soft.placed)
+            return with_soft_tokens(made, self.places(made), soft)
+        return with_texts(made, self.places(made))
+
+    def turns(self, messages: Iterable[Mapping[str, Any]]) -> list[Message]:
+        """Return messages as `into` does, for a `ChatModel`: soft tokens are its `parts`, and its text stands alone, too.
+
+        Raises:
+            InvalidInput: if a message brings soft tokens of its own.
+        """
+        made = [dict(one) for one in messages]
+        soft = () if self.soft is None else self.soft.placed
+        return as_turns(made, self.places(made), places_of(made, soft))
 
     def places(self, messages: Messages) -> list[tuple[int | None, str]]:
         """Return in front of which message each addition belongs, by its number from 0, the last addition first.
@@ -106,21 +122,7 @@ class Context:
         It is the user's message that it was found for; if that is no longer there, his first one; None if there
         is none of his.
         """
-        said = read_messages(messages)
-        at = [number for number, one in enumerate(said) if one.role == "user"]
-        found: list[tuple[int | None, str]] = []
-        for text, block in reversed(self.placed):
-            first = at[0] if at else None
-            place = next((one for one in reversed(at) if said[one].text == text), first)
-            at = [one for one in at if place is not None and one <= place]
-            found.append((place, block))
-        return found
-
-
-def _in_front(block: str, content: object) -> object:
-    if isinstance(content, list):
-        return [{"type": "text", "text": block}, *content]
-    return f"{block}\n{content or ''}"
+        return places_of(messages, self.placed)
 
 
 class _Look:
@@ -136,7 +138,7 @@ class _Look:
     ) -> None:
         self._opened, self._view, self._hops, self._form = opened, view, hops, form
         self.now = from_micros(opened.clock())
-        self.query = _question(said)
+        self.query = asked(said)
         self.warning = ""
         self.weights: Mapping[str, float] = {}  # of the question's terms
         self._said = "\n".join(one.text for one in said)
@@ -369,7 +371,7 @@ def context(
         block.fill_best(found[:_FOUND], budget * _FRESH)
     added = "".join(block.lines)
     kept = [] if is_new else last.pieces
-    pieces = [*kept, (_last_user(said), added)] if added else [*kept]
+    pieces = [*kept, (last_user(said), added)] if added else [*kept]
     session = Session(pieces, block.shown, seq)
     opened.contexts.keep(key, session)
     return Context(
@@ -399,7 +401,7 @@ def profile(
     return Context(text, text, tuple(block.shown), count(text) if text else 0, 1.0, True)
 
 
-def _question(said: Sequence[Said]) -> str:
+def asked(said: Sequence[Said]) -> str:
     """Return the last that the user said: all messages since somebody else spoke, or else his last one."""
     lines: list[str] = []
     for one in reversed(said):
@@ -410,7 +412,8 @@ def _question(said: Sequence[Said]) -> str:
     return "\n".join(reversed(lines))[-_MOST_ASKED:]
 
 
-def _last_user(said: Sequence[Said]) -> str:
+def last_user(said: Sequence[Said]) -> str:
+    """Return the last message of the user."""
     return next((one.text for one in reversed(said) if one.role == "user"), "")
 
 

@@ -79,6 +79,7 @@ from agentcl.store.vectors import SupportsList
 from agentcl.text.tokens import TokenCounter
 
 if TYPE_CHECKING:
+    from agentcl.compression.base import Codec
     from agentcl.files import ReadLimits
     from agentcl.memory.compressed import Compressed
     from agentcl.memory.context import Context, ContextForm
@@ -747,7 +748,8 @@ class Memory:
         budget_tokens: int = 800,
         count_tokens: TokenCounter | None = None,
         hops: int = 1,
-        form: ContextForm = "auto",
+        form: ContextForm | Literal["soft"] = "auto",
+        base: str | Codec | None = None,
         **scope: Unpack[WriteScope],
     ) -> Context:
         """Return what a model should be shown of this memory before it answers: one call before each model call.
@@ -763,6 +765,10 @@ class Memory:
         it in its cache. When the budget is spent, or something that was shown was deleted, a new block begins.
         That is kept in this process: another one begins with a new block.
 
+        With `form="soft"` passages that `compressed.compress` made soft tokens of are shown so, in up to half of the
+        budget, and the other half is text. It is all text where there is no codec, where nothing that was found is
+        compressed for it, and where the question asks for exact words or numbers; `Context.soft.way` says so.
+
         Args:
             messages: as the model gets them; see `remember`. Nothing of them is stored.
             budget_tokens: a hard ceiling for the block.
@@ -770,7 +776,8 @@ class Memory:
             hops: 2 asks again with what the first look found, for a question whose answer hangs on another one.
             form: "auto" shows texts whole where all have room, and else their best sentences for the question;
                 "sentences" says the same; "whole" shows texts whole, the best first, a long one cut; "statements"
-                shows statements alone.
+                shows statements alone; "soft" shows passages as soft tokens, for the base model that they were made for.
+            base: the codec of that model, by its name or its base's fingerprint; default: the only one at hand.
             scope: `tenant`, `user`, `agent`, `session`; see the class.
 
         Returns:
@@ -782,6 +789,18 @@ class Memory:
         """
         from agentcl.memory.context import context
 
+        if form == "soft":
+            from agentcl.memory.soft import soft_context
+
+            return soft_context(
+                self._opened,
+                messages,
+                self._bound.owner(scope),
+                base=base,
+                budget_tokens=budget_tokens,
+                count_tokens=count_tokens,
+                hops=hops,
+            )
         return context(
             self._opened,
             messages,

@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from agentcl.errors import StoreCorrupt
 from agentcl.retrieval.framing import HEAD
@@ -16,6 +16,9 @@ from agentcl.store.base import Store
 from agentcl.store.conversations import Statement, Tidying
 from agentcl.store.records import Scope, ScopeView
 from agentcl.store.rows import Row, readable
+
+if TYPE_CHECKING:
+    from agentcl.memory.weaving import SoftMemory
 
 Kind = Literal["statement", "turn", "document"]
 BEGINNING: Final = HEAD.format(day="")
@@ -49,6 +52,9 @@ class Session:
     )  # the user's message, and what it added
     shown: list[Shown] = field(default_factory=list)
     seq: int = 0  # of the journal, when it was made
+    soft: Sequence[
+        tuple[str, tuple[SoftMemory, ...]]
+    ] = ()  # the user's message, and what was shown as soft tokens
 
     @property
     def text(self) -> str:

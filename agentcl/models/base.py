@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Literal, Protocol, runtime_checkable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, runtime_checkable
 
 from agentcl.errors import InvalidInput
 from agentcl.store.usage import Usage
 from agentcl.text.escaping import Prompt
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Role = Literal["system", "user", "assistant", "tool"]
 Finish = Literal["stop", "length", "other"]
@@ -32,6 +36,10 @@ class Message:
     content: str
     calls: tuple[ToolCall, ...] = ()  # what the assistant called
     call_id: str = ""  # the call that a tool's turn answers
+    # Texts and soft tokens, of shape (tokens, width), for a model that reads these; for others there is `content`.
+    parts: tuple[str | NDArray[np.floating[Any]], ...] = field(
+        default=(), repr=False, compare=False
+    )
 
     def plain(self) -> dict[str, Any]:
         """Return the turn as OpenAI's API writes it."""
@@ -116,6 +124,9 @@ class Reply:
     thought: str = ""  # what was thought before it, where that is told apart from the answer
     dropped: int = 0  # parts of the value that did not fit the schema, and were left out
     calls: tuple[ToolCall, ...] = ()  # of the tools that it was offered
+    unread: str = (
+        ""  # why soft tokens of the messages were not read, and text was; empty if they were
+    )
 
 
 @runtime_checkable

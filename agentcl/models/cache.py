@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from agentcl.models.base import (
     GREEDY,
@@ -24,6 +24,10 @@ from agentcl.models.metered import AskingModel
 from agentcl.store.checks import canonical_json
 from agentcl.store.sqlite.database import Database
 from agentcl.store.usage import Usage
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _SCHEMA: Final = "CREATE TABLE answer (request BLOB PRIMARY KEY, reply TEXT NOT NULL) WITHOUT ROWID"
 
@@ -119,6 +123,8 @@ class CachedModel(AskingModel):
             "sampling": drawn,
             "schema": None if schema is None else dict(schema),
         }
+        if soft := [_digest(one) for message in messages for one in message.parts]:
+            asked["parts"] = soft
         if tools:
             asked["tools"] = [dict(tool) for tool in tools]
         return hashlib.blake2b(canonical_json(asked).encode(), digest_size=32).digest()
@@ -135,3 +141,8 @@ def _reply(kept: dict[str, Any]) -> Reply:
 def _token(kept: dict[str, Any]) -> TokenLogprob:
     others = tuple((str(token), float(logprob)) for token, logprob in kept.get("others", ()))
     return TokenLogprob(kept["token"], kept["logprob"], others)
+
+
+def _digest(part: str | NDArray[np.floating[Any]]) -> str:
+    """Return a text, or what tells soft tokens from others."""
+    return part if isinstance(part, str) else hashlib.blake2b(part.tobytes()).hexdigest()

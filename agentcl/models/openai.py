@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, Self, TypeVar
 
 from agentcl.errors import ModelUnavailable, RequestRefused
 from agentcl.models.base import GREEDY, Message, Reply, Sampling, Schema
 from agentcl.models.completion import Completion, piece_of, read_completion
 from agentcl.models.dialect import Body, Dialect
+from agentcl.models.soft_tokens import parts_of
 from agentcl.models.stopping import held_back, until
 from agentcl.store.usage import Usage
 from agentcl.text.endpoint import (
@@ -26,6 +30,7 @@ from agentcl.text.endpoint import (
 )
 from agentcl.text.tokens import estimate_tokens
 
+logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 # What `fingerprint` asks: words that tokenizers cut differently, answered greedily.
@@ -36,6 +41,9 @@ _REFUSED: Final = (400, 413, 422)  # the request is wrong or too large, not the 
 # Some say so what they do not know of a request.
 _UNSUPPORTED: Final = (*_REFUSED, 403, 404, 405, 415, 500, 501)
 _WRONG: Final = (400, 415, 422)
+_NO_SOFT: Final = "the endpoint takes no soft tokens, so it read text (vLLM takes them with --enable-prompt-embeds)"
+# What a refusal speaks of where it means the soft tokens, and not, say, the length of all.
+_ABOUT_PARTS: Final = re.compile(r"prompt.?embeds|content|\bparts?\b|\btype\b", re.IGNORECASE)
 _MOST_TRIES: Final = 10  # of one request: what can be replaced or left out, and some
 
 
@@ -85,6 +93,9 @@ class OpenAIChat:
         self._base_url = base_url
         self._turn = threading.BoundedSemaphore(concurrency)
         self._dialect = Dialect()
+        self.takes_soft: bool | None = (
+            None  # whether it reads soft tokens; None: nobody sent any yet
+        )
         self._client = open_client(
             base_url,
             feature=f"the model openai:{model}",
@@ -117,7 +128,7 @@ class OpenAIChat:
             RequestRefused: if the endpoint refuses the request, or answers with something else.
             ModelUnavailable: if it cannot be asked.
         """
-        return self._answered(messages, self._request(messages, sampling), sampling, schema)
+        return self._answered(messages, {}, sampling, schema)
 
     def chat_with_tools(
         self, messages: Sequence[Message], tools: Sequence[Schema], *, sampling: Sampling = GREEDY
@@ -128,14 +139,13 @@ class OpenAIChat:
             RequestRefused: if the endpoint refuses the request, as one that takes no tools does.
             ModelUnavailable: if it cannot be asked.
         """
-        request = self._request(messages, sampling)
-        request["tools"] = [{"type": "function", "function": dict(tool)} for tool in tools]
-        return self._answered(messages, request, sampling, None)
+        more = {"tools": [{"type": "function", "function": dict(tool)} for tool in tools]}
+        return self._answered(messages, more, sampling, None)
 
     def _answered(
         self,
         messages: Sequence[Message],
-        request: Body,
+        more: Body,
         sampling: Sampling,
         schema: Schema | None,
     ) -> Reply:
@@ -144,7 +154,7 @@ class OpenAIChat:
 
         with self._turn:
             started = time.perf_counter()
-            found = self._adapting(ask, request, schema)
+            found, why = self._asked(ask, messages, sampling, more, schema)
             duration_s = time.perf_counter() - started
         if found.refusal:
             raise RequestRefused(f"{self._model!r} at {self._base_url} refuses: {found.refusal}")
@@ -157,6 +167,7 @@ class OpenAIChat:
             logprobs=found.logprobs,
             thought=found.thought,
             calls=found.calls,
+            unread=why,
         )
 
     def stream(self, messages: Sequence[Message], *, sampling: Sampling = GREEDY) -> Iterator[str]:
@@ -173,8 +184,8 @@ class OpenAIChat:
             )
 
         with self._turn:
-            request = self._request(messages, sampling)
-            with self._adapting(begin, request, None) as events:
+            answer, _ = self._asked(begin, messages, sampling, {}, None)
+            with answer as events:
                 try:
                     yield from held_back(_pieces(events), sampling.stop)
                 except OpenAIError as error:
@@ -197,7 +208,7 @@ class OpenAIChat:
         """Return a request; what any server does unasked is not asked for."""
         request: dict[str, Any] = {
             "model": self._model,
-            "messages": [message.plain() for message in messages],
+            "messages": [self._said(message) for message in messages],
             "max_tokens": sampling.max_tokens,
             "temperature": sampling.temperature,
         }
@@ -212,6 +223,40 @@ class OpenAIChat:
         if sampling.top_logprobs:
             request["top_logprobs"] = sampling.top_logprobs
         return request
+
+    def _said(self, message: Message) -> dict[str, Any]:
+        """Return a message as the endpoint takes it: with soft tokens, unless it refused some."""
+        said = message.plain()
+        if message.parts and self.takes_soft is not False:
+            said["content"] = parts_of(message.parts)
+        return said
+
+    def _asked(
+        self,
+        ask: Callable[[Body], T],
+        messages: Sequence[Message],
+        sampling: Sampling,
+        more: Body,
+        schema: Schema | None,
+    ) -> tuple[T, str]:
+        """Ask; where the endpoint takes no soft tokens, ask with the text alone, and say why."""
+        has_soft = any(message.parts for message in messages)
+        if not has_soft or self.takes_soft is False:
+            answer = self._adapting(ask, {**self._request(messages, sampling), **more}, schema)
+            return answer, _NO_SOFT if has_soft else ""
+        try:
+            answer = self._adapting(ask, {**self._request(messages, sampling), **more}, schema)
+        except ModelUnavailable as error:
+            if getattr(error.__cause__, "status_code", 0) not in _UNSUPPORTED:
+                raise
+            plain = [replace(message, parts=()) for message in messages]
+            answer = self._adapting(ask, {**self._request(plain, sampling), **more}, schema)
+            if _ABOUT_PARTS.search(str(error)):
+                self.takes_soft = False
+            logger.warning("%s takes no soft tokens, so text is sent: %s", self._base_url, error)
+            return answer, f"{_NO_SOFT}: {error}"
+        self.takes_soft = True
+        return answer, ""
 
     def _adapting(
         self, ask: Callable[[Body], T], request: Mapping[str, Any], schema: Schema | None

@@ -18,6 +18,7 @@ _ROOMS: Final = (
     "jobs",
     "lessons",
     "models",
+    "compression",
 )
 _UNSENT: Final = ("Beside", "Callable")  # of which a field is left where it is
 

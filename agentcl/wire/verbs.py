@@ -129,6 +129,7 @@ _DROPPED: Final[tuple[Any, ...]] = (
     Hit,
     Statement,
     ChatModel,
+    Codec,
 )
 _NAMED: Final[Mapping[Any, StandsFor]] = {
     Codec: "codec",

@@ -6,13 +6,17 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from agentcl import ModelUnavailable, RequestRefused
 from agentcl.models import ChatModel, Message, Sampling, ask_object
+from agentcl.models.cache import CachedModel
 from agentcl.models.check import check
 from agentcl.models.openai import OpenAIChat
 
@@ -77,6 +81,9 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(failures[model], {"error": {"message": f"no {model}"}})
         elif model == "busy-once" and self.server.attempts[model] == 1:
             self._answer(429, {"error": {"message": "slow down"}}, retry_after="0.01")
+        elif model == "no-soft" and not isinstance(asked["messages"][0]["content"], str):
+            said = "You must set `--enable-prompt-embeds` to input `prompt_embeds`"
+            self._answer(400, {"error": {"message": said}})
         elif asked.get("stream"):
             self._stream(["at ", "seven"])
         else:
@@ -237,3 +244,48 @@ def test_a_request_that_is_refused_is_told_from_an_outage(server: Server) -> Non
     with pytest.raises(RequestRefused, match="refused this request to 'short'"):
         OpenAIChat("short", base_url=server.url).chat(ASK)
     assert server.attempts["short"] == 1
+
+
+SOFT = [Message("user", "text alone", parts=("Passage: ", np.ones((2, 4), np.float32), "\nask"))]
+
+
+def test_soft_tokens_go_out_as_content_parts(server: Server) -> None:
+    pytest.importorskip("torch")
+    model = OpenAIChat("good", base_url=server.url)
+    assert model.chat(SOFT).unread == ""
+    assert model.takes_soft is True
+    (asked,) = server.seen
+    kinds = [part["type"] for part in asked["messages"][0]["content"]]
+    assert kinds == ["text", "prompt_embeds", "text"]
+
+
+def test_an_endpoint_without_soft_tokens_is_noticed_once_and_reads_the_text(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("torch")
+    model = OpenAIChat("no-soft", base_url=server.url)
+    reply = model.chat(SOFT)
+    assert reply.text == "at seven"
+    assert "--enable-prompt-embeds" in reply.unread
+    assert model.takes_soft is False
+    assert "takes no soft tokens" in caplog.text
+    assert "--enable-prompt-embeds" in model.chat(SOFT).unread
+    assert list(model.stream(SOFT)) == ["at ", "seven"]
+    sent = [asked["messages"][0]["content"] for asked in server.seen]
+    assert [isinstance(one, str) for one in sent] == [False, True, True, True]
+    assert model.chat(ASK).unread == ""
+
+
+def test_a_refusal_of_both_is_a_refusal(server: Server) -> None:
+    pytest.importorskip("torch")
+    model = OpenAIChat("short", base_url=server.url)
+    with pytest.raises(RequestRefused):
+        model.chat(SOFT)
+    assert model.takes_soft is None
+
+
+def test_answers_to_other_soft_tokens_are_other_answers(server: Server, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    model = CachedModel(OpenAIChat("good", base_url=server.url), tmp_path / "answers.db")
+    other = [replace(SOFT[0], parts=("Passage: ", np.zeros((2, 4), np.float32), "\nask"))]
+    assert [model.chat(one).is_cached for one in (SOFT, other, SOFT)] == [False, False, True]

@@ -1,0 +1,92 @@
+"""Soft tokens in a request: as vLLM's chat takes them, and what must not stand beside them."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from agentcl.errors import InvalidInput, MissingExtra
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+KIND: Final = "prompt_embeds"  # of a content part
+# What vLLM writes where soft tokens go, and reads again: in any text it would be taken for such a place.
+_PLACEHOLDER: Final = "<prompt_embeds>"
+_INERT: Final = "&lt;prompt_embeds>"
+_DIMENSIONS: Final = 2
+
+
+def part_of(vectors: NDArray[np.floating[Any]]) -> dict[str, str]:
+    """Return soft tokens, of shape (tokens, width), as a content part of vLLM's chat.
+
+    Raises:
+        MissingExtra: if PyTorch, whose format it is, is not installed.
+        InvalidInput: if they have another shape, or hold what is no number: a server may end at that.
+    """
+    import numpy as np
+
+    if vectors.ndim != _DIMENSIONS or not vectors.size or not np.isfinite(vectors).all():
+        raise InvalidInput(
+            f"soft tokens have the shape (tokens, width) and hold numbers; these have {vectors.shape}"
+        )
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingExtra("sending soft tokens, in the format of PyTorch,", "local") from error
+    file = io.BytesIO()
+    torch.save(torch.from_numpy(np.ascontiguousarray(vectors, np.float16)), file)
+    return {"type": KIND, "data": base64.b64encode(file.getvalue()).decode()}
+
+
+def parts_of(pieces: Sequence[str | NDArray[np.floating[Any]]]) -> list[dict[str, str]]:
+    """Return texts and soft tokens as content parts. Raises as `part_of`."""
+    return [
+        {"type": "text", "text": one} if isinstance(one, str) else part_of(one) for one in pieces
+    ]
+
+
+def inert(value: Any) -> Any:  # noqa: ANN401  # any JSON
+    """Return a message with which soft tokens may be sent: no text of it names a place for them.
+
+    Texts that follow each other become one, since a server joins them, too.
+
+    Raises:
+        InvalidInput: if it brings soft tokens of its own.
+    """
+    match value:
+        case str():
+            return value.replace(_PLACEHOLDER, _INERT)
+        case Mapping():
+            if value.get("type") == KIND:
+                raise InvalidInput(
+                    "a message brings soft tokens of its own; a server trusts those, so only ones that this memory made "
+                    "are sent"
+                )
+            return {name: inert(one) for name, one in value.items()}
+        case list() | tuple():
+            return [inert(one) for one in _joined(value)]
+    return value
+
+
+def _joined(parts: Sequence[Any]) -> list[Any]:
+    found: list[Any] = []
+    for part in parts:
+        own: Any = {"type": "text", "text": part} if isinstance(part, str) else part
+        last: Any = found[-1] if found else None
+        if _is_text(own) and _is_text(last):
+            found[-1] = {**last, "text": f"{last['text']}\n{own['text']}"}
+        else:
+            found.append(own)
+    return found
+
+
+def _is_text(part: object) -> bool:
+    return (
+        isinstance(part, Mapping)
+        and part.get("type") == "text"
+        and isinstance(part.get("text"), str)
+    )
