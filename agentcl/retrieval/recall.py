@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, get_args
 
-from agentcl.retrieval.extracting.extracts import Extract, Span, extracts
-from agentcl.retrieval.extracting.scoring import Source
+from agentcl.retrieval.extracting.extracts import Excerpt, Span, extracts
+from agentcl.retrieval.extracting.scoring import FoundText
 from agentcl.retrieval.framing import (
     HEAD,
     ROLES,
@@ -288,7 +288,7 @@ class Recall:
         check_choice(form, get_args(Form), "form")
         count = count_tokens or estimate_tokens
         block = _Block(self.hits, count)
-        every = [Extract(hit.text, ((0, len(hit.text)),)) for hit in self.hits]
+        every = [Excerpt(hit.text, ((0, len(hit.text)),)) for hit in self.hits]
         tokens = block.size(every) if self.hits else 0
         if tokens <= budget_tokens and self.hits:
             return block.packed(every, tokens)
@@ -319,17 +319,17 @@ class _Block:
         self._head = HEAD.format(day=f", {common}" if common else "")
         self._labels = [_label(number, hit, common) for number, hit in enumerate(hits, start=1)]
 
-    def sources(self) -> list[Source]:
+    def sources(self) -> list[FoundText]:
         """Return the hits as sentences are taken from them."""
         best = max((hit.score for hit in self._hits), default=0.0) or 1.0
         return [
-            Source(
+            FoundText(
                 hit.text, hit.title, max(hit.score, 0.0) / best, self._count(entry_of(label, ""))
             )
             for hit, label in zip(self._hits, self._labels, strict=True)
         ]
 
-    def text(self, shown: Sequence[Extract | None]) -> str:
+    def text(self, shown: Sequence[Excerpt | None]) -> str:
         """Return the block with what is shown of each hit."""
         lines = [
             entry_of(label, one.text)
@@ -338,11 +338,11 @@ class _Block:
         ]
         return self._head + "".join(lines) if lines else ""
 
-    def size(self, shown: Sequence[Extract | None]) -> int:
+    def size(self, shown: Sequence[Excerpt | None]) -> int:
         """Return its tokens."""
         return self._count(self.text(shown))
 
-    def packed(self, shown: Sequence[Extract | None], whole_tokens: int) -> Packed:
+    def packed(self, shown: Sequence[Excerpt | None], whole_tokens: int) -> Packed:
         """Return the block, and what it shows."""
         text = self.text(shown)
         quotes = tuple(

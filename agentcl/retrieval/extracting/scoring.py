@@ -16,7 +16,7 @@ from typing import Final
 from agentcl.retrieval.extracting.choosing import Candidate
 from agentcl.retrieval.extracting.cues import cue_of
 from agentcl.text.function_words import content_terms
-from agentcl.text.sentences import Sentence, is_row, sentences
+from agentcl.text.sentences import SentenceSpan, is_row, sentences
 from agentcl.text.terms import terms
 
 GAP: Final = "…"  # stands where sentences were left out
@@ -39,7 +39,7 @@ _POINTS: Final = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class FoundText:
     """A text that was found, out of which sentences are chosen."""
 
     text: str
@@ -51,17 +51,17 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Piece:
     """A sentence of a text, or a text that is shown whole."""
 
-    place: Sentence
+    place: SentenceSpan
     text: str
     terms: frozenset[str]
     needs: int | None = None  # the number of the one without which it is hard to read
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class WeighedQuestion:
     """A question, and how telling its words are."""
 
     text: str
@@ -75,18 +75,18 @@ class Question:
         )
 
 
-def parts_of(source: Source) -> list[Part]:
+def parts_of(source: FoundText) -> list[Piece]:
     """Return what may be shown of a text by itself: its sentences, or the whole."""
     text = source.text
-    places = [Sentence(0, len(text))] if source.is_whole else sentences(text)
+    places = [SentenceSpan(0, len(text))] if source.is_whole else sentences(text)
     said = [text[one.start : one.end] for one in places]
     return [
-        Part(place, one, frozenset(terms(one)), _needs(places, said, number))
+        Piece(place, one, frozenset(terms(one)), _needs(places, said, number))
         for number, (place, one) in enumerate(zip(places, said, strict=True))
     ]
 
 
-def _needs(places: Sequence[Sentence], said: Sequence[str], number: int) -> int | None:
+def _needs(places: Sequence[SentenceSpan], said: Sequence[str], number: int) -> int | None:
     """Return the number of the sentence before "He …", or of the head of a table."""
     if not number:
         return None
@@ -99,11 +99,11 @@ def _needs(places: Sequence[Sentence], said: Sequence[str], number: int) -> int 
 
 
 def question_of(
-    text: str, weights: Mapping[str, float], parts: Sequence[Sequence[Part]]
-) -> Question:
+    text: str, weights: Mapping[str, float], parts: Sequence[Sequence[Piece]]
+) -> WeighedQuestion:
     """Return a question with the weights of its terms; where an index gave none, by the texts that were found."""
     if weights:
-        return Question(text, weights)
+        return WeighedQuestion(text, weights)
     said = [part.terms for some in parts for part in some]
     having = {term: sum(term in one for one in said) for term in content_terms(text)}
     # idf as in BM25, kept above 0 (Lucene's form), since few texts are compared.
@@ -112,11 +112,11 @@ def question_of(
         for term, count in having.items()
         if count
     }
-    return Question(text, own)
+    return WeighedQuestion(text, own)
 
 
 def signs(
-    question: Question, sources: Sequence[Source], parts: Sequence[Sequence[Part]]
+    question: WeighedQuestion, sources: Sequence[FoundText], parts: Sequence[Sequence[Piece]]
 ) -> list[list[tuple[float, ...]]]:
     """Return by text and by sentence what `ODDS` weighs, in its order."""
     cue = cue_of(question.text)
@@ -137,9 +137,9 @@ def signs(
 
 
 def candidates(
-    question: Question,
-    sources: Sequence[Source],
-    parts: Sequence[Sequence[Part]],
+    question: WeighedQuestion,
+    sources: Sequence[FoundText],
+    parts: Sequence[Sequence[Piece]],
     count: Callable[[str], int],
 ) -> tuple[list[Candidate], float]:
     """Return every sentence that was not shown before with its worth, and the worth of the best of all.
@@ -164,7 +164,7 @@ def candidates(
     return found, best
 
 
-def _known(source: Source, parts: Sequence[Part]) -> set[frozenset[str]]:
+def _known(source: FoundText, parts: Sequence[Piece]) -> set[frozenset[str]]:
     """Return what the sentences of a text say that were shown before; others may say it again."""
     return {
         part.terms
