@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
+from operator import mul
 from typing import Final, get_args
 
+from agentcl.retrieval.encoders.base import Encoder
 from agentcl.retrieval.extracting.extracts import Excerpt, Span, extracts
 from agentcl.retrieval.extracting.scoring import FoundText
 from agentcl.retrieval.framing import (
@@ -25,6 +29,7 @@ from agentcl.store.checks import check_choice, check_count
 from agentcl.store.conversations import Turn
 from agentcl.store.records import Scope, clause
 from agentcl.store.turns import Beside
+from agentcl.store.vectors import unpack
 from agentcl.text.terms import matched_terms
 from agentcl.text.tokens import TokenCounter, estimate_tokens
 from agentcl.text.visible import shortened, visible
@@ -258,6 +263,7 @@ class Recall:
         budget_tokens: int = 1_000,
         count_tokens: TokenCounter | None = None,
         form: Form = "auto",
+        encoder: Encoder | None = None,
     ) -> Packed:
         """Return the hits as one block of quoted data for a prompt, and what of each it shows.
 
@@ -277,6 +283,8 @@ class Recall:
                 without one, `estimate_tokens`, which errs on the high side.
             form: "auto" chooses sentences where not all hits fit; "sentences" always does; "whole" shows hits whole
                 from the best on, cuts the first that does not fit at a word, and ends there.
+            encoder: compares sentences with the question by meaning too, e.g. `memory.store.encoder`. It has to encode
+                each sentence of the hits, which takes many times as long as the search.
 
         Returns:
             The block, which is empty when not even one sentence or one cut hit fits.
@@ -300,6 +308,7 @@ class Recall:
             weights=self.weights,
             budget=budget_tokens,
             count=count,
+            near=None if encoder is None else partial(_cosines, encoder, self.query),
             size=block.size,
         )
         return block.packed(chosen, tokens) if any(chosen) else block.cut(budget_tokens, tokens)
@@ -370,6 +379,16 @@ class _Block:
         left_out = len(self._hits) - len(quotes)
         tokens = self._count(text) if text else 0
         return Packed(text, tokens, whole_tokens, tuple(quotes), left_out)
+
+
+def _cosines(encoder: Encoder, query: str, texts: Sequence[str]) -> list[float]:
+    """Return the cosine of each text with a question."""
+    (asked,) = map(unpack, encoder.encode([query], role="query"))
+    vectors = map(unpack, encoder.encode(texts, role="passage") if texts else ())
+    length = math.hypot(*asked)
+    return [
+        sum(map(mul, asked, vector)) / (length * math.hypot(*vector) or 1.0) for vector in vectors
+    ]
 
 
 def _beginning(text: str) -> str:

@@ -10,6 +10,7 @@ from agentcl.retrieval.extracting.choosing import Chosen
 from agentcl.retrieval.extracting.scoring import (
     GAP,
     FoundText,
+    Nearness,
     candidates,
     parts_of,
     question_of,
@@ -40,6 +41,7 @@ def extracts(
     budget: int,
     count: TokenCounter,
     least: float = LEAST,
+    near: Nearness | None = None,
     size: Callable[[Sequence[Excerpt | None]], int],
 ) -> list[Excerpt | None]:
     """Return what to show of each text, so that all together takes at most a budget; None for nothing.
@@ -51,11 +53,12 @@ def extracts(
         budget: tokens.
         count: counts those of a sentence.
         least: what a sentence must be worth, of what the best one is.
+        near: returns the cosine of each of several sentences with the question; without it words decide.
         size: returns the tokens of everything as it will stand in the prompt. Sentences counted alone seldom add
             up to just that.
     """
     parts = [parts_of(source) for source in sources]
-    found, best = candidates(question_of(query, weights, parts), sources, parts, count)
+    found, best = candidates(question_of(query, weights, parts), sources, parts, count, near)
     labels = [source.label for source in sources]
 
     def chosen(room: int) -> list[Excerpt | None]:

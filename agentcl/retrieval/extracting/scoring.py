@@ -2,7 +2,8 @@
 
 A sign is the share of the question's telling words that stands in the sentence, in the title, or in the sentences
 beside it; how well its text was found; and whether it holds the sort of answer that is asked for. The odds of each
-sign were fitted on SQuAD by articles and rounded (`benchmarks/extraction.py --fit` repeats that).
+sign are near those of a logistic fit on SQuAD, which `benchmarks/extraction.py --fit` repeats by articles, and round; that
+of the text's score is lower than there, since a question in several steps is answered by what was found less well.
 """
 
 from __future__ import annotations
@@ -22,20 +23,24 @@ from agentcl.text.terms import terms
 GAP: Final = "…"  # stands where sentences were left out
 # What is known of each sentence, and the log odds that it adds for 1.
 ODDS: Final = {
-    "own": 5.5,  # share of the question's words, by weight, in the sentence
-    "titled": 0.7,  # only in the title
-    "before": 1.5,  # only in the sentence before it
-    "found": 8.0,  # its text's score, of the best one's
-    "first": 1.5,  # whether its text is the best
+    "own": 5.0,  # share of the question's words, by weight, in the sentence
+    "titled": 0.5,  # only in the title
+    "before": 1.0,  # only in the sentence before it
+    "found": 4.0,  # its text's score, of the best one's
+    "first": 1.0,  # whether its text is the best
     "cued": 1.0,  # whether it holds the sort of answer that is asked for
 }
-BASE: Final = -12.0  # with none of them
+NEAR: Final = 6.0  # the cosine with the question, where sentences have vectors
+BASE: Final = -11.0  # with none of them
 # Words that point to what the sentence before says, where a sentence begins with them.
 _POINTS: Final = re.compile(
     r"(?:he|she|it|they|his|her|hers|its|their|theirs|this|that|these|those|such|er|sie|es|ihre?|sein|seine|dies\w*"
     r"|il|elle|ils|elles|ce|cette|ces|\u00e9l|ella|ellos|ellas|esto|esta|este)\b|[\u4ed6\u5979\u5b83\u8fd9\u5176\u6b64]",
     re.IGNORECASE,
 )
+
+
+Nearness = Callable[[Sequence[str]], Sequence[float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +146,7 @@ def candidates(
     sources: Sequence[FoundText],
     parts: Sequence[Sequence[Piece]],
     count: Callable[[str], int],
+    near: Nearness | None = None,
 ) -> tuple[list[Candidate], float]:
     """Return every sentence that was not shown before with its worth, and the worth of the best of all.
 
@@ -149,14 +155,16 @@ def candidates(
         sources: the texts, best first.
         parts: of each.
         count: counts tokens.
+        near: returns the cosine of each of several sentences with the question.
     """
+    cosines = iter(near([part.text for some in parts for part in some]) if near else ())
     gap = count(f" {GAP}")
     best, found = 0.0, list[Candidate]()
     every = zip(sources, parts, signs(question, sources, parts), strict=True)
     for number, (source, some, rows) in enumerate(every):
         known = _known(source, some)
         for place, (part, row) in enumerate(zip(some, rows, strict=True)):
-            worth = _chance(row)
+            worth = _chance(row, next(cosines) if near else 0.0)
             best = max(best, worth)
             if part.terms not in known:
                 tokens = count(part.text) + gap
@@ -174,6 +182,10 @@ def _known(source: FoundText, parts: Sequence[Piece]) -> set[frozenset[str]]:
     }
 
 
-def _chance(row: Sequence[float]) -> float:
-    odds = BASE + sum(weight * value for weight, value in zip(ODDS.values(), row, strict=True))
+def _chance(row: Sequence[float], cosine: float) -> float:
+    odds = (
+        BASE
+        + NEAR * cosine
+        + sum(weight * value for weight, value in zip(ODDS.values(), row, strict=True))
+    )
     return 1 / (1 + math.exp(-odds))

@@ -150,7 +150,13 @@ def test_a_query_may_be_as_long_as_a_document(tmp_path: Path, mode: Mode, count:
 
 def test_the_weights_of_a_question_tell_nothing_of_what_others_have(tmp_path: Path) -> None:
     with Memory(tmp_path / "m", encoder="hashing") as memory:
-        for text in ("the ferry leaves", "the boat leaves", "a ferry and a boat", "nothing", "rain"):
+        for text in (
+            "the ferry leaves",
+            "the boat leaves",
+            "a ferry and a boat",
+            "nothing",
+            "rain",
+        ):
             memory.add(text, user="ada")
         before = memory.search("ferry zebra boat", user="ada").weights
         assert set(before) == {"ferry", "boat"}
