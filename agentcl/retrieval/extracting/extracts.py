@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from agentcl.retrieval.extracting.choosing import Chosen
+from agentcl.retrieval.extracting.choosing import ChosenSentences
 from agentcl.retrieval.extracting.scoring import (
     GAP,
     FoundText,
@@ -62,7 +62,7 @@ def extracts(
     labels = [source.label for source in sources]
 
     def chosen(room: int) -> list[Excerpt | None]:
-        choice = Chosen(found, labels, room, least=least * best)
+        choice = ChosenSentences(found, labels, room, least=least * best)
         return [
             extract_of(source.text, [part.place for part in some], choice.places(number))
             for number, (source, some) in enumerate(zip(sources, parts, strict=True))

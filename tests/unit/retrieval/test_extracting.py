@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentcl.retrieval.extracting.choosing import Candidate, Chosen
+from agentcl.retrieval.extracting.choosing import Candidate, ChosenSentences
 from agentcl.retrieval.extracting.cues import cue_of
 from agentcl.retrieval.extracting.extracts import Excerpt, extract_of, extracts
 from agentcl.retrieval.extracting.scoring import FoundText
@@ -125,7 +125,7 @@ def test_the_budget_holds_and_every_span_is_what_is_shown(
 
 def test_a_better_sentence_is_taken_before_a_longer_one() -> None:
     some = [Candidate(0, 0, 0.9, 10, frozenset("a")), Candidate(1, 0, 0.5, 10, frozenset("b"))]
-    assert [one.worth for one in Chosen(some, [0, 0], 10).order] == [0.9]
+    assert [one.worth for one in ChosenSentences(some, [0, 0], 10).order] == [0.9]
 
 
 def test_sentences_that_follow_each_other_have_no_gap() -> None:
