@@ -1,6 +1,8 @@
 """Does the answer stand in a prompt that has room for a part of what was found? Extraction beside its baselines.
 
-    python benchmarks/extraction.py [--fit] [--read http://127.0.0.1:8000/v1 --questions 100]
+    python benchmarks/extraction.py
+    python benchmarks/extraction.py --fit
+    python benchmarks/extraction.py --read http://127.0.0.1:8000/v1 --model NAME --questions 60
 
 For each question ten passages are found (hybrid, MiniLM). A budget is a share of the tokens that all of them take in a
 block, by agentcl's estimate. Each way of filling it uses the same block: passages whole from the best on, the last
@@ -9,7 +11,8 @@ vectors; and `Recall.pack`. An answer is held if its words stand in the block (S
 sentence with the answer, and of HotpotQA the annotated ones, are the support. Intervals are 95 % by bootstrap over
 questions, differences are paired. Times are of the processor, beside that of the search with its vector.
 
-`--fit` fits the odds of `scoring` on SQuAD without one article, and asks that one.
+`--fit` fits the odds of `scoring` on SQuAD without one article, and asks that one. `--read` lets a model answer questions
+of SQuAD from whole passages and from sentences at the same budget.
 """
 
 from __future__ import annotations
@@ -22,7 +25,9 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -44,7 +49,7 @@ from agentcl.text.terms import terms
 sys.path.insert(0, str(Path(__file__).parent))
 from kept_vectors import KeptVectors
 from recalls import SEED, interval
-from results import machine, save, table
+from results import CACHE, machine, save, table
 
 SHARES: Final = (1 / 8, 1 / 4, 1 / 2, 1.0)
 HITS: Final = 10
@@ -53,6 +58,7 @@ FORMS: Final[tuple[ContextForm, ...]] = ("whole", "auto")
 UNSAID: Final = ("never", "hostile", "count")  # kinds whose answer no turn says
 TIMED: Final = 40  # questions whose time is taken
 OURS: Final = "ours"
+WITH_VECTORS: Final = "ours, with MiniLM on sentences"
 _ARTICLES: Final = re.compile(r"\b(?:a|an|the)\b")
 Row = dict[str, Any]
 
@@ -160,6 +166,9 @@ def ways(encoder: KeptVectors) -> dict[str, Way]:
             recall, budget, _cosines(recall, encoder)
         ),
         OURS: lambda recall, budget: recall.prompt(budget_tokens=budget),
+        WITH_VECTORS: lambda recall, budget: (
+            recall.pack(budget_tokens=budget, encoder=encoder).text
+        ),
     }
 
 
@@ -214,8 +223,8 @@ def in_order(recall: Recall, budget: int, scores: Sequence[float]) -> str:
     return replace(recall, hits=tuple(hits)).prompt(budget_tokens=budget, form="whole")
 
 
-def measure(found: Data, encoder: KeptVectors, folder: Path) -> tuple[list[Row], list[Recall]]:
-    """Fill a memory, and fill the budgets; return a row for each way and budget, and what was found."""
+def measure(found: Data, encoder: KeptVectors, folder: Path) -> list[Row]:
+    """Fill a memory, and fill the budgets; return a row for each way and budget."""
     with Memory(folder, encoder=encoder) as memory:
         memory.add_many(
             Draft(text=text, title=title) for title, text in dict.fromkeys(found.documents)
@@ -239,7 +248,7 @@ def measure(found: Data, encoder: KeptVectors, folder: Path) -> tuple[list[Row],
                 way(recall, int(share * p.tokens)) for recall, p in zip(recalls, whole, strict=True)
             ]
             ms = (time.process_time() - began) / len(blocks) * 1e3
-            ms += encode_ms if name == "MiniLM sentences" else 0.0  # their vectors were kept
+            ms += encode_ms if "MiniLM" in name else 0.0  # their vectors were kept
             tokens = np.mean(
                 [estimate_tokens(b) / p.tokens for b, p in zip(blocks, whole, strict=True)]
             )
@@ -266,7 +275,7 @@ def measure(found: Data, encoder: KeptVectors, folder: Path) -> tuple[list[Row],
             row["ours_better_by"] = interval(answers_by)
             if row["support"]:
                 row["ours_supports_by"] = interval(kept[OURS][1] - kept[row["way"]][1])
-    return rows, recalls
+    return rows
 
 
 def _searching_ms(memory: Memory, found: Data, recalls: Sequence[Recall]) -> tuple[float, float]:
@@ -318,38 +327,54 @@ def contexts(path: Path, folder: Path) -> list[Row]:
     return rows
 
 
-def fit(found: Data, recalls: Sequence[Recall]) -> Row:
+def fit(found: Data, encoder: KeptVectors, folder: Path) -> Row:
     """Fit the odds on SQuAD without one article, and ask that one; return what a quarter of the tokens holds."""
-    rows = []
-    for asked, recall in zip(found.questions, recalls, strict=True):
-        best = max((hit.score for hit in recall), default=0.0) or 1.0
-        sources = [scoring.Source(hit.text, hit.title, hit.score / best) for hit in recall]
-        parts = [scoring.parts_of(source) for source in sources]
-        question = scoring.question_of(asked.text, recall.weights, parts)
-        for some, signs in zip(parts, scoring.signs(question, sources, parts), strict=True):
-            rows += [(asked.group, *sign, float(part.text in asked.support))
-                     for part, sign in zip(some, signs, strict=True)]  # fmt: skip
-    groups = np.array([row[0] for row in rows])
-    numbers = np.array([row[1:] for row in rows], dtype=float)
+    with Memory(folder, encoder=encoder) as memory:
+        memory.add_many(
+            Draft(text=text, title=title) for title, text in dict.fromkeys(found.documents)
+        )
+        recalls = [memory.search(one.text, limit=HITS) for one in found.questions]
+    signs = [_signs(asked, recall) for asked, recall in zip(found.questions, recalls, strict=True)]
+    groups = np.array([one.group for one in found.questions])
     shipped = scoring.BASE, dict(scoring.ODDS)
     held: dict[str, list[float]] = {"shipped": [], "left out": []}
     odds: dict[str, list[float]] = {}
     for group in sorted(set(groups)):
-        odds[group] = [float(x) for x in _logistic(numbers[groups != group])]
+        others = np.array(
+            [row for rows, own in zip(signs, groups, strict=True) if own != group for row in rows]
+        )
+        odds[group] = [float(x) for x in _logistic(others)]
         for name in held:
             if name == "left out":
-                scoring.BASE = odds[group][0]  # type: ignore[misc]
-                scoring.ODDS.update(zip(scoring.ODDS, odds[group][1:], strict=True))
+                _set_odds(odds[group][0], dict(zip(scoring.ODDS, odds[group][1:], strict=True)))
             for asked, recall in zip(found.questions, recalls, strict=True):
                 whole = recall.pack(budget_tokens=10**9)
                 if asked.group == group and any(holds(whole.text, asked.answers)):
                     block = recall.prompt(budget_tokens=whole.tokens // 4)
                     held[name].append(float(any(holds(block, asked.answers))))
-            scoring.BASE = shipped[0]  # type: ignore[misc]
-            scoring.ODDS.update(shipped[1])
+            _set_odds(*shipped)
+        print(group, odds[group], {name: np.mean(some) for name, some in held.items()}, flush=True)
     by = np.array(held["left out"]) - np.array(held["shipped"])
     return {"odds": odds, "signs": list(scoring.ODDS), "shipped": interval(np.array(held["shipped"])),
             "left_out": interval(np.array(held["left out"])), "left_out_better_by": interval(by)}  # fmt: skip
+
+
+def _set_odds(base: float, odds: Mapping[str, float]) -> None:
+    scoring.BASE = base  # type: ignore[misc]
+    scoring.ODDS.update(odds)
+
+
+def _signs(asked: Asked, recall: Recall) -> list[tuple[float, ...]]:
+    """Return the signs of each sentence of what was found, and last whether it is the one with the answer."""
+    best = max((hit.score for hit in recall), default=0.0) or 1.0
+    sources = [scoring.FoundText(hit.text, hit.title, hit.score / best) for hit in recall]
+    parts = [scoring.parts_of(source) for source in sources]
+    question = scoring.question_of(asked.text, recall.weights, parts)
+    return [
+        (*row, float(part.text in asked.support))
+        for some, rows in zip(parts, scoring.signs(question, sources, parts), strict=True)
+        for part, row in zip(some, rows, strict=True)
+    ]
 
 
 def _logistic(rows: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -363,25 +388,107 @@ def _logistic(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     return odds
 
 
+class Reader:
+    """A chat model at an address, asked one question at a time; its answers are kept in the cache of the benchmarks."""
+
+    def __init__(self, url: str, model: str) -> None:
+        self._url, self._model = url.rstrip("/") + "/chat/completions", model
+        CACHE.mkdir(exist_ok=True)
+        self._file = CACHE / f"extraction-{model}.json"
+        self._kept: dict[str, str] = (
+            json.loads(self._file.read_text("utf-8")) if self._file.exists() else {}
+        )
+
+    def answer(self, block: str, question: str) -> str:
+        """Return what the model says, without the full stop at its end."""
+        asked = f"{block}\nQuestion: {question}\nAnswer with a few words of the memory, and nothing else."
+        if asked not in self._kept:
+            body = {"model": self._model, "temperature": 0, "max_tokens": 24,
+                    "messages": [{"role": "user", "content": asked}]}  # fmt: skip
+            request = urllib.request.Request(  # the user names the address
+                self._url, json.dumps(body).encode(), {"Content-Type": "application/json"}
+            )
+            with urllib.request.urlopen(request, timeout=600) as reply:
+                told = json.load(reply)
+            self._kept[asked] = told["choices"][0]["message"]["content"]
+            self._file.write_text(json.dumps(self._kept, ensure_ascii=False), "utf-8")
+        return self._kept[asked].strip().rstrip(".")
+
+
+def read(found: Data, encoder: KeptVectors, folder: Path, reader: Reader, most: int) -> list[Row]:
+    """Let a reader answer questions from whole passages and from extracts of the same budget; strict EM and token F1."""
+    some = found.questions[:: max(len(found.questions) // most, 1)][:most]
+    with Memory(folder, encoder=encoder) as memory:
+        memory.add_many(
+            Draft(text=text, title=title) for title, text in dict.fromkeys(found.documents)
+        )
+        recalls = [memory.search(one.text, limit=HITS) for one in some]
+    chosen = {name: way for name, way in ways(encoder).items() if name in (OURS, "whole passages")}
+    rows: list[Row] = []
+    for share in (1 / 4, 1 / 8):
+        scores: dict[str, NDArray[np.float64]] = {}
+        for name, way in chosen.items():
+            each: list[tuple[float, float, float]] = []
+            for asked, recall in zip(some, recalls, strict=True):
+                block = way(recall, int(share * recall.pack(budget_tokens=10**9).tokens))
+                said = reader.answer(block, asked.text)
+                each.append((*_scores(said, asked.answers), estimate_tokens(block)))
+            scores[name] = np.array(each)
+            rows.append({"share": share, "way": name, "questions": len(some), "em": interval(scores[name][:, 0]),
+                         "f1": interval(scores[name][:, 1]), "tokens": float(scores[name][:, 2].mean())})  # fmt: skip
+            print(rows[-1], flush=True)
+        by = scores[OURS] - scores["whole passages"]
+        rows[-1] |= {"em_better_by": interval(by[:, 0]), "f1_better_by": interval(by[:, 1])}
+        print(rows[-1], flush=True)
+    return rows
+
+
+def _scores(said: str, answers: Sequence[str]) -> tuple[float, float]:
+    """Return exact match and token F1 with the best of the answers, as SQuAD's scorer has them."""
+    words = normal(said).split()
+
+    def f1(answer: str) -> float:
+        gold = normal(answer).split()
+        same = sum((Counter(words) & Counter(gold)).values())
+        return 2 * same / (len(words) + len(gold)) if same else 0.0
+
+    return float(any(normal(said) == normal(one) for one in answers)), max(map(f1, answers))
+
+
 def main() -> None:
     """Measure, print and save."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)  # fmt: skip
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--fit", action="store_true")
+    parser.add_argument(
+        "--read", metavar="URL", help="only let the model there answer questions of SQuAD"
+    )
+    parser.add_argument("--model", default="qwen2.5-coder-1.5b")
+    parser.add_argument("--questions", type=int, default=60)
     arguments = parser.parse_args()
     if not (arguments.data / "squad").is_dir():
         parser.error(f"there is no folder {arguments.data / 'squad'}; --data must name the data")
     encoder = KeptVectors("minilm")
+    if arguments.read:
+        reader = Reader(arguments.read, arguments.model)
+        with tempfile.TemporaryDirectory() as folder:
+            squad = _squad(arguments.data / "squad")
+            answered = read(squad, encoder, Path(folder), reader, arguments.questions)
+        save(
+            "extraction_read",
+            {"machine": machine(), "model": arguments.model, "hits": HITS, "rows": answered},
+        )
+        return
+    if arguments.fit:
+        with tempfile.TemporaryDirectory() as folder:
+            fitted = fit(_squad(arguments.data / "squad"), encoder, Path(folder))
+        save("extraction_fit", {"machine": machine("numpy"), "seed": SEED, **fitted})
+        return
     rows: list[Row] = []
-    fitted: Row | None = None
     with tempfile.TemporaryDirectory() as folder:
         held = contexts(arguments.data / "holding" / "holding-dev.json", Path(folder) / "held")
         for number, found in enumerate(load(arguments.data)):
-            some, recalls = measure(found, encoder, Path(folder) / str(number))
-            rows += some
-            if arguments.fit and not number:
-                fitted = fit(found, recalls)
-                print(json.dumps(fitted, indent=1), flush=True)
+            rows += measure(found, encoder, Path(folder) / str(number))
     table(
         ["set", "budget", "way", "answer held", "support held", "tokens", "ours better by", "ms", "of a search"],
         [
@@ -391,7 +498,7 @@ def main() -> None:
         ],
     )  # fmt: skip
     save("extraction", {"machine": machine("numpy", "torch", "sentence-transformers"), "seed": SEED, "hits": HITS,
-                        "rows": rows, "contexts": held, "fit": fitted})  # fmt: skip
+                        "rows": rows, "contexts": held})  # fmt: skip
 
 
 def _cell(found: Sequence[float] | None, sign: str = "") -> str:

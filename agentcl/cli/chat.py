@@ -146,7 +146,7 @@ class Talk:
             click.echo("nothing was shown to the model")
             return
         click.echo(visible(self._shown.text).rstrip())
-        click.echo(f"({self._shown.tokens} tokens)")
+        click.echo(f"({self._shown.report})")
 
     def _forget(self, number: str) -> None:
         shown = self._shown.shown if self._shown else ()

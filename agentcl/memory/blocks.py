@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Final
 
 from agentcl.memory.showing import BEGINNING, Kind, Session, Shown
-from agentcl.retrieval.extracting.extracts import LEAST, Extract, Span, extracts
-from agentcl.retrieval.extracting.scoring import Source
+from agentcl.retrieval.extracting.extracts import LEAST, Excerpt, Span, extracts
+from agentcl.retrieval.extracting.scoring import FoundText
 from agentcl.retrieval.framing import Form, cut_entry, day_of, entry_of
 from agentcl.retrieval.recall import ScorePart
 from agentcl.store.records import EPOCH
@@ -23,7 +23,7 @@ ENDED: Final = "/ended"  # behind the id of a statement, where a block says that
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class Showable:
     """Something that could be shown."""
 
     id: str
@@ -38,7 +38,7 @@ class Item:
     passage: str = ""  # its id, of a text that was found
 
 
-class Block:
+class ContextBlock:
     """A block that is filled up to a budget.
 
     Args:
@@ -69,12 +69,12 @@ class Block:
         # Under which day the next line would stand; what holds stands under none.
         self._day = _UNKNOWN if any(one.kind != "statement" for one in self.shown) else ""
 
-    def has(self, item: Item) -> bool:
+    def has(self, item: Showable) -> bool:
         """Return whether something is shown already, at least in part."""
         is_said = item.text.strip() in self._texts and not item.id.endswith(ENDED)
         return item.id in self._ids or is_said
 
-    def fill(self, items: Iterable[Item], most: float) -> bool:
+    def fill(self, items: Iterable[Showable], most: float) -> bool:
         """Add what is not shown yet, in its order; return whether all of it had room."""
         missed = 0
         for item in items:
@@ -83,7 +83,7 @@ class Block:
                 break
         return not missed
 
-    def fill_best(self, items: Sequence[Item], most: float, *, least: float = LEAST) -> bool:
+    def fill_best(self, items: Sequence[Showable], most: float, *, least: float = LEAST) -> bool:
         """Add the best of what is not shown yet, in order of time; return whether the very best is shown then.
 
         Where not all of it fits whole, sentences are chosen of the texts, of what is shown in part those that are not.
@@ -94,7 +94,7 @@ class Block:
             least: what a sentence must be worth, of what the best one is.
         """
         new = [item for item in items if not self.has(item)]
-        whole = [Extract(item.text, ()) for item in new]
+        whole = [Excerpt(item.text, ()) for item in new]
         room = int(most) - self.tokens
         tokens = [self.count(line) for line in self._lines(zip(new, whole, strict=True))]
         before = self.tokens
@@ -106,7 +106,7 @@ class Block:
                 chosen = [item for item in items if item in new or item in parts]
                 self._fill_sentences(chosen, int(most), least)
         else:
-            fits: list[Item] = []
+            fits: list[Showable] = []
             taken = self.tokens
             for item in new:
                 size = self.count(self._line(item, self._cut(item)))
@@ -118,21 +118,21 @@ class Block:
         self.cut_tokens += max(sum(tokens) - (self.tokens - before), 0)
         return not items or self.has(items[0])
 
-    def _fill_sentences(self, items: Sequence[Item], most: int, least: float) -> None:
+    def _fill_sentences(self, items: Sequence[Showable], most: int, least: float) -> None:
         best = max((item.score for item in items), default=0.0) or 1.0
         sources = [
-            Source(
+            FoundText(
                 item.text,
                 item.title,
                 item.score / best,
-                self.count(self._line(item, Extract("", ()))),
+                self.count(self._line(item, Excerpt("", ()))),
                 is_whole=item.kind == "statement",
                 known=self._known(item),
             )
             for item in items
         ]
 
-        def size(made: Sequence[Extract | None]) -> int:
+        def size(made: Sequence[Excerpt | None]) -> int:
             return sum(map(self.count, self._lines(_shown_of(items, made))))
 
         query, weights = self._asked
@@ -142,17 +142,17 @@ class Block:
         )  # fmt: skip
         self._fill(_shown_of(items, made), most)
 
-    def _known(self, item: Item) -> tuple[Span, ...]:
+    def _known(self, item: Showable) -> tuple[Span, ...]:
         """Return what is shown of a text that is shown in part; empty for any other."""
         return tuple(
             span for one in self.shown if one.id == item.id and one.text == item.text for span in one.spans
         )  # fmt: skip
 
-    def _fill(self, pairs: Iterable[tuple[Item, Extract]], most: float) -> None:
+    def _fill(self, pairs: Iterable[tuple[Showable, Excerpt]], most: float) -> None:
         for item, made in sorted(pairs, key=_by_time):
             self._add(item, made, most)
 
-    def _add(self, item: Item, made: Extract, most: float) -> bool:
+    def _add(self, item: Showable, made: Excerpt, most: float) -> bool:
         """Add a line, if the block then has at most so many tokens; return whether it was added."""
         line = self._line(item, made)
         size = self.count(line)
@@ -171,7 +171,7 @@ class Block:
         )  # fmt: skip
         return True
 
-    def _lines(self, pairs: Iterable[tuple[Item, Extract]]) -> list[str]:
+    def _lines(self, pairs: Iterable[tuple[Showable, Excerpt]]) -> list[str]:
         """Return the lines that would be added."""
         lines, day, number = [], self._day, len(self.shown)
         for item, made in sorted(pairs, key=_by_time):
@@ -180,7 +180,9 @@ class Block:
             day = _day(item)
         return lines
 
-    def _line(self, item: Item, made: Extract, number: int = 0, before: str | None = None) -> str:
+    def _line(
+        self, item: Showable, made: Excerpt, number: int = 0, before: str | None = None
+    ) -> str:
         number, day = number or len(self.shown) + 1, _day(item)
         about = item.about
         if self._known(item):
@@ -190,25 +192,25 @@ class Block:
         head = "" if day == (self._day if before is None else before) else f"{day or 'Now'}:\n"
         return head + entry_of(label, made.text)
 
-    def _cut(self, item: Item) -> Extract:
+    def _cut(self, item: Showable) -> Excerpt:
         """Return an item whole, or its beginning where it takes too much of the budget; empty if nothing fits."""
         room = int(self.budget * _LONGEST)
-        if self.count(self._line(item, Extract(item.text, ()), before=_day(item))) <= room:
-            return Extract(item.text, ())
+        if self.count(self._line(item, Excerpt(item.text, ()), before=_day(item))) <= room:
+            return Excerpt(item.text, ())
         label = (
             f"[{len(self.shown) + 1}, {item.about}]" if item.about else f"[{len(self.shown) + 1}]"
         )
         _, end = cut_entry(label, item.text, "", self.count, room)
-        return Extract(f"{item.text[:end]} […]" if end else "", ((0, end),))
+        return Excerpt(f"{item.text[:end]} […]" if end else "", ((0, end),))
 
 
 def _shown_of(
-    items: Sequence[Item], made: Sequence[Extract | None]
-) -> Iterator[tuple[Item, Extract]]:
+    items: Sequence[Showable], made: Sequence[Excerpt | None]
+) -> Iterator[tuple[Showable, Excerpt]]:
     return ((item, one) for item, one in zip(items, made, strict=True) if one)
 
 
-def _by_time(pair: tuple[Item, Extract]) -> tuple[bool, datetime]:
+def _by_time(pair: tuple[Showable, Excerpt]) -> tuple[bool, datetime]:
     at = pair[0].at
     return at is not None, at or EPOCH
 
@@ -217,6 +219,6 @@ def _is_ended(shown: Shown) -> bool:
     return shown.is_past and shown.kind == "statement"
 
 
-def _day(item: Item) -> str:
+def _day(item: Showable) -> str:
     """Return under which day something stands; what holds stands under none."""
     return "" if item.at is None else day_of(item.at)

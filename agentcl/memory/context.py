@@ -13,7 +13,7 @@ from itertools import chain, islice
 from typing import Any, Final, Literal, get_args
 
 from agentcl.memory import searching, statement_search
-from agentcl.memory.blocks import ENDED, Block, Item
+from agentcl.memory.blocks import ENDED, ContextBlock, Showable
 from agentcl.memory.evidence import Evidence
 from agentcl.memory.messages import Messages, Said, read_messages
 from agentcl.memory.opened import Opened
@@ -161,7 +161,7 @@ class _Look:
             return False
         return one.valid_from is None or one.valid_to - one.valid_from > timedelta(microseconds=1)
 
-    def profile(self) -> list[Item]:
+    def profile(self) -> list[Showable]:
         """Return what holds of the user: what he asks for first, then what he is like; of a sort the strongest first."""
         archived = self._stated.archived
         own = [one for one in self._stated.of_user() if self._holds(one) and one.id not in archived]
@@ -170,7 +170,7 @@ class _Look:
         own.sort(key=lambda one: (RANK[one.sort], -strengths[one.id], one.id))
         return [self.item(one) for one in own]
 
-    def instead(self, shown: Shown) -> list[Item]:
+    def instead(self, shown: Shown) -> list[Showable]:
         """Return what follows something shown that holds no longer; nothing if it does hold."""
         told = self._told.get(shown.id, [])
         if shown.is_past or not told or any(map(self._holds, told)):
@@ -182,20 +182,22 @@ class _Look:
         (held,) = told
         until = "" if held.valid_to is None else f" since {_as_said(held.valid_to, '', held)}"
         return [
-            Item(held.id + ENDED, "statement", held.text, about=f"no longer{until}", is_past=True)
+            Showable(
+                held.id + ENDED, "statement", held.text, about=f"no longer{until}", is_past=True
+            )
         ]
 
-    def item(self, one: Statement, score: float = 1.0) -> Item:
+    def item(self, one: Statement, score: float = 1.0) -> Showable:
         """Return a statement to be shown."""
         if self._is_over(one):
             about = f"until {self._end_of(one)}"
-            return Item(one.id + ENDED, "statement", one.text, score, about, is_past=True)
+            return Showable(one.id + ENDED, "statement", one.text, score, about, is_past=True)
         about = ""
         if one.valid_from is not None and one.valid_from > self.now:
             about = f"from {_as_said(one.valid_from, one.since, one)}"
         elif one.valid_from is not None and one.since:
             about = f"since {_as_said(one.valid_from, one.since, one)}"
-        return Item(one.id, "statement", one.text, score, about)
+        return Showable(one.id, "statement", one.text, score, about)
 
     def _holds_again(self, one: Statement) -> bool:
         """Return whether its slot has the same value now."""
@@ -208,12 +210,12 @@ class _Look:
         by = self._by_id.get(one.replaced_by)
         return _as_said(one.valid_to, "" if by is None else by.since, by or one)
 
-    def _before(self, one: Statement, score: float) -> list[Item]:
+    def _before(self, one: Statement, score: float) -> list[Showable]:
         """Return what held in the slot of a statement before, the latest first."""
         past = (other for other in self._past if other.slot == one.slot and other.id != one.id)
         return [self.item(other, _OLDER * score) for other in islice(past, _EARLIER)]
 
-    def found(self) -> list[Item]:
+    def found(self) -> list[Showable]:
         """Return what the question finds, best first."""
         if not self.query:
             return []
@@ -221,13 +223,13 @@ class _Look:
         if self._hops > 1:
             for one in first[:_HOPS_FROM]:
                 first += self._ask_on(one)
-        best: dict[str, Item] = {}
+        best: dict[str, Showable] = {}
         for one in first:
             if one.id not in best or best[one.id].score < one.score:
                 best[one.id] = one
         return sorted(best.values(), key=_by_score)
 
-    def _ask_on(self, found: Item) -> list[Item]:
+    def _ask_on(self, found: Showable) -> list[Showable]:
         """Ask again with what was found: a statement leads to what holds of its value, and a text to its like."""
         stated = self._by_id.get(found.id)
         if stated is None:
@@ -243,7 +245,7 @@ class _Look:
             f"{stated.value} {self.query}", _HOP * found.score
         )
 
-    def _ask(self, query: str, weight: float) -> list[Item]:
+    def _ask(self, query: str, weight: float) -> list[Showable]:
         known = [*self._holding, *self._past[:_PAST_ASKED]]
         stated = statement_search.search(self._opened, query, known, _STATED, self._stated.uses)
         slots = {one.slot for one, _ in stated}
@@ -275,7 +277,7 @@ class _Look:
                 return found
             limit *= 4
 
-    def _of_hit(self, hit: Hit, relevance: float) -> list[Item]:
+    def _of_hit(self, hit: Hit, relevance: float) -> list[Showable]:
         """Return a hit to be shown; of one that says what holds no longer, what does instead."""
         at = hit.said_at or hit.created_at
         age = max(self.now - at, timedelta()) / _HALF_LIFE
@@ -295,7 +297,7 @@ class _Look:
             about = ", ".join(filter(None, (about, *self._ended_in(hit))))
         kind: Kind = "turn" if hit.said_at else "document"
         return [
-            Item(hit.document_id, kind, hit.text, score, about, at, is_past, hit.parts, hit.title, hit.id)
+            Showable(hit.document_id, kind, hit.text, score, about, at, is_past, hit.parts, hit.title, hit.id)
         ]  # fmt: skip
 
     def _ended_in(self, hit: Hit) -> list[str]:
@@ -320,7 +322,7 @@ class _Look:
         return named(name) if name else ""
 
 
-def _by_score(item: Item) -> float:
+def _by_score(item: Showable) -> float:
     return -item.score
 
 
@@ -358,7 +360,7 @@ def context(
     is_new = not last.shown or _shows_what_is_gone(opened, last)
     shape: Form = "whole" if form == "statements" else form
     asked = (look.query, look.weights)
-    block = Block(last, budget, count, shape, asked)
+    block = ContextBlock(last, budget, count, shape, asked)
     if not is_new:
         close = [one for one in found if one.score >= _CLOSE * found[0].score][:_LATER]
         instead = [item for one in last.shown for item in look.instead(one)]
@@ -366,7 +368,7 @@ def context(
             block.fill(instead, budget) and block.fill_best(close, budget, least=_TELLING_ENOUGH)
         )
     if is_new:
-        block = Block(Session(), budget, count, shape, asked)
+        block = ContextBlock(Session(), budget, count, shape, asked)
         block.fill(look.profile(), budget * _PROFILE)
         block.fill_best(found[:_FOUND], budget * _FRESH)
     added = "".join(block.lines)
@@ -394,7 +396,7 @@ def profile(
     """Return what holds of a user; `Memory.profile` documents the arguments."""
     budget = check_count(budget_tokens, "budget_tokens", least=0)
     count = count_tokens or estimate_tokens
-    block = Block(Session(), budget, count)
+    block = ContextBlock(Session(), budget, count)
     block.fill(_Look(opened, owner.view(), ()).profile(), budget)
     added = "".join(block.lines)
     text = BEGINNING + added if added else ""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
+from operator import mul
 from typing import Final, get_args
 
-from agentcl.retrieval.extracting.extracts import Extract, Span, extracts
-from agentcl.retrieval.extracting.scoring import Source
+from agentcl.retrieval.encoders.base import Encoder
+from agentcl.retrieval.extracting.extracts import Excerpt, Span, extracts
+from agentcl.retrieval.extracting.scoring import FoundText
 from agentcl.retrieval.framing import (
     HEAD,
     ROLES,
@@ -25,6 +29,7 @@ from agentcl.store.checks import check_choice, check_count
 from agentcl.store.conversations import Turn
 from agentcl.store.records import Scope, clause
 from agentcl.store.turns import Beside
+from agentcl.store.vectors import unpack
 from agentcl.text.terms import matched_terms
 from agentcl.text.tokens import TokenCounter, estimate_tokens
 from agentcl.text.visible import shortened, visible
@@ -258,6 +263,7 @@ class Recall:
         budget_tokens: int = 1_000,
         count_tokens: TokenCounter | None = None,
         form: Form = "auto",
+        encoder: Encoder | None = None,
     ) -> Packed:
         """Return the hits as one block of quoted data for a prompt, and what of each it shows.
 
@@ -277,6 +283,8 @@ class Recall:
                 without one, `estimate_tokens`, which errs on the high side.
             form: "auto" chooses sentences where not all hits fit; "sentences" always does; "whole" shows hits whole
                 from the best on, cuts the first that does not fit at a word, and ends there.
+            encoder: compares sentences with the question by meaning too, e.g. `memory.store.encoder`. It has to encode
+                each sentence of the hits, which takes many times as long as the search.
 
         Returns:
             The block, which is empty when not even one sentence or one cut hit fits.
@@ -288,7 +296,7 @@ class Recall:
         check_choice(form, get_args(Form), "form")
         count = count_tokens or estimate_tokens
         block = _Block(self.hits, count)
-        every = [Extract(hit.text, ((0, len(hit.text)),)) for hit in self.hits]
+        every = [Excerpt(hit.text, ((0, len(hit.text)),)) for hit in self.hits]
         tokens = block.size(every) if self.hits else 0
         if tokens <= budget_tokens and self.hits:
             return block.packed(every, tokens)
@@ -300,6 +308,7 @@ class Recall:
             weights=self.weights,
             budget=budget_tokens,
             count=count,
+            near=None if encoder is None else partial(_cosines, encoder, self.query),
             size=block.size,
         )
         return block.packed(chosen, tokens) if any(chosen) else block.cut(budget_tokens, tokens)
@@ -319,17 +328,17 @@ class _Block:
         self._head = HEAD.format(day=f", {common}" if common else "")
         self._labels = [_label(number, hit, common) for number, hit in enumerate(hits, start=1)]
 
-    def sources(self) -> list[Source]:
+    def sources(self) -> list[FoundText]:
         """Return the hits as sentences are taken from them."""
         best = max((hit.score for hit in self._hits), default=0.0) or 1.0
         return [
-            Source(
+            FoundText(
                 hit.text, hit.title, max(hit.score, 0.0) / best, self._count(entry_of(label, ""))
             )
             for hit, label in zip(self._hits, self._labels, strict=True)
         ]
 
-    def text(self, shown: Sequence[Extract | None]) -> str:
+    def text(self, shown: Sequence[Excerpt | None]) -> str:
         """Return the block with what is shown of each hit."""
         lines = [
             entry_of(label, one.text)
@@ -338,11 +347,11 @@ class _Block:
         ]
         return self._head + "".join(lines) if lines else ""
 
-    def size(self, shown: Sequence[Extract | None]) -> int:
+    def size(self, shown: Sequence[Excerpt | None]) -> int:
         """Return its tokens."""
         return self._count(self.text(shown))
 
-    def packed(self, shown: Sequence[Extract | None], whole_tokens: int) -> Packed:
+    def packed(self, shown: Sequence[Excerpt | None], whole_tokens: int) -> Packed:
         """Return the block, and what it shows."""
         text = self.text(shown)
         quotes = tuple(
@@ -370,6 +379,16 @@ class _Block:
         left_out = len(self._hits) - len(quotes)
         tokens = self._count(text) if text else 0
         return Packed(text, tokens, whole_tokens, tuple(quotes), left_out)
+
+
+def _cosines(encoder: Encoder, query: str, texts: Sequence[str]) -> list[float]:
+    """Return the cosine of each text with a question."""
+    (asked,) = map(unpack, encoder.encode([query], role="query"))
+    vectors = map(unpack, encoder.encode(texts, role="passage") if texts else ())
+    length = math.hypot(*asked)
+    return [
+        sum(map(mul, asked, vector)) / (length * math.hypot(*vector) or 1.0) for vector in vectors
+    ]
 
 
 def _beginning(text: str) -> str:

@@ -48,7 +48,7 @@ _CODE_LINE: Final = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Sentence:
+class SentenceSpan:
     """One sentence, line or block of code of a text; `text[start:end]` has no space at its ends."""
 
     start: int
@@ -56,7 +56,7 @@ class Sentence:
     sort: Sort = "sentence"
 
 
-def sentences(text: str) -> list[Sentence]:
+def sentences(text: str) -> list[SentenceSpan]:
     """Return the sentences of a text in their order; all that can be seen stands in exactly one of them.
 
     A fenced block of code is one, unless it is very long. Rows of tables, lines of code, items of lists and headings
@@ -76,11 +76,11 @@ def is_row(line: str) -> bool:
     return bool(_ROW.search(line))
 
 
-def _trimmed(text: str, found: Sentence) -> Sentence | None:
+def _trimmed(text: str, found: SentenceSpan) -> SentenceSpan | None:
     piece = text[found.start : found.end]
     start = found.start + len(piece) - len(piece.lstrip())
     end = found.start + len(piece.rstrip())
-    return Sentence(start, end, found.sort) if start < end else None
+    return SentenceSpan(start, end, found.sort) if start < end else None
 
 
 def _blocks(text: str) -> Iterator[tuple[int, int, Sort]]:
@@ -137,7 +137,7 @@ def _paragraph(text: str, lines: list[tuple[int, int]]) -> Iterator[tuple[int, i
         yield begun, lines[-1][1], "sentence"
 
 
-def _cut(text: str, start: int, end: int, sort: Sort) -> Iterator[Sentence]:
+def _cut(text: str, start: int, end: int, sort: Sort) -> Iterator[SentenceSpan]:
     """Yield the sentences of a block."""
     if sort == "sentence":
         for stop in _END.finditer(text, start, end):
@@ -145,7 +145,7 @@ def _cut(text: str, start: int, end: int, sort: Sort) -> Iterator[Sentence]:
                 yield from _short(text, start, stop.end(), sort)
                 start = stop.end()
     if sort == "code":
-        yield Sentence(start, end, sort)
+        yield SentenceSpan(start, end, sort)
     else:
         yield from _short(text, start, end, sort)
 
@@ -179,13 +179,13 @@ _SAYS: Final = re.compile(
 )
 
 
-def _short(text: str, start: int, end: int, sort: Sort) -> Iterator[Sentence]:
+def _short(text: str, start: int, end: int, sort: Sort) -> Iterator[SentenceSpan]:
     """Yield a sentence, in pieces where it is too long to be one."""
     while end - start > _LONGEST:
         least, most = start + _LONGEST // 3, start + _LONGEST
         pauses = list(_PAUSE.finditer(text, least, most))
         marked = [one for one in pauses if not one.group().isspace()]
         place = (marked or pauses)[-1].end() if pauses else most
-        yield Sentence(start, place, sort)
+        yield SentenceSpan(start, place, sort)
         start = place
-    yield Sentence(start, end, sort)
+    yield SentenceSpan(start, end, sort)

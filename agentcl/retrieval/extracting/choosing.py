@@ -30,7 +30,7 @@ class Candidate:
     needs: int | None = None  # the place of a sentence before it, without which it is hard to read
 
 
-class Choice:
+class ChosenSentences:
     """The sentences chosen so far, and what they cost.
 
     Args:

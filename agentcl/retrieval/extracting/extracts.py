@@ -6,15 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from agentcl.retrieval.extracting.choosing import Choice
+from agentcl.retrieval.extracting.choosing import ChosenSentences
 from agentcl.retrieval.extracting.scoring import (
     GAP,
-    Source,
+    FoundText,
+    Nearness,
     candidates,
     parts_of,
     question_of,
 )
-from agentcl.text.sentences import Sentence
+from agentcl.text.sentences import SentenceSpan
 from agentcl.text.tokens import TokenCounter
 
 Span = tuple[int, int]
@@ -25,7 +26,7 @@ LEAST: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Extract:
+class Excerpt:
     """What is shown of one text."""
 
     text: str  # with "…" where something was left out
@@ -34,14 +35,15 @@ class Extract:
 
 def extracts(
     query: str,
-    sources: Sequence[Source],
+    sources: Sequence[FoundText],
     *,
     weights: Mapping[str, float],
     budget: int,
     count: TokenCounter,
     least: float = LEAST,
-    size: Callable[[Sequence[Extract | None]], int],
-) -> list[Extract | None]:
+    near: Nearness | None = None,
+    size: Callable[[Sequence[Excerpt | None]], int],
+) -> list[Excerpt | None]:
     """Return what to show of each text, so that all together takes at most a budget; None for nothing.
 
     Args:
@@ -51,15 +53,16 @@ def extracts(
         budget: tokens.
         count: counts those of a sentence.
         least: what a sentence must be worth, of what the best one is.
+        near: returns the cosine of each of several sentences with the question; without it words decide.
         size: returns the tokens of everything as it will stand in the prompt. Sentences counted alone seldom add
             up to just that.
     """
     parts = [parts_of(source) for source in sources]
-    found, best = candidates(question_of(query, weights, parts), sources, parts, count)
+    found, best = candidates(question_of(query, weights, parts), sources, parts, count, near)
     labels = [source.label for source in sources]
 
-    def chosen(room: int) -> list[Extract | None]:
-        choice = Choice(found, labels, room, least=least * best)
+    def chosen(room: int) -> list[Excerpt | None]:
+        choice = ChosenSentences(found, labels, room, least=least * best)
         return [
             extract_of(source.text, [part.place for part in some], choice.places(number))
             for number, (source, some) in enumerate(zip(sources, parts, strict=True))
@@ -75,12 +78,12 @@ def extracts(
     return made
 
 
-def extract_of(text: str, parts: Sequence[Sentence], places: Sequence[int]) -> Extract | None:
+def extract_of(text: str, parts: Sequence[SentenceSpan], places: Sequence[int]) -> Excerpt | None:
     """Return some sentences of a text, in its order; all of them are the text as it is."""
     if not places:
         return None
     if len(places) == len(parts):
-        return Extract(text, ((0, len(text)),))
+        return Excerpt(text, ((0, len(text)),))
     shown = [GAP] * (places[0] > 0)
     spans: list[Span] = []
     for number, place in enumerate(places):
@@ -96,4 +99,4 @@ def extract_of(text: str, parts: Sequence[Sentence], places: Sequence[int]) -> E
         shown.append(text[start : one.end])
     shown += [GAP] * (places[-1] < len(parts) - 1)
     has_lines = any(parts[place].sort != "sentence" for place in places)
-    return Extract(("\n" if has_lines else " ").join(shown), tuple(spans))
+    return Excerpt(("\n" if has_lines else " ").join(shown), tuple(spans))

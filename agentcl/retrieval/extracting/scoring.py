@@ -2,7 +2,8 @@
 
 A sign is the share of the question's telling words that stands in the sentence, in the title, or in the sentences
 beside it; how well its text was found; and whether it holds the sort of answer that is asked for. The odds of each
-sign were fitted on SQuAD by articles and rounded (`benchmarks/extraction.py --fit` repeats that).
+sign are near those of a logistic fit on SQuAD, which `benchmarks/extraction.py --fit` repeats by articles, and round; that
+of the text's score is lower than there, since a question in several steps is answered by what was found less well.
 """
 
 from __future__ import annotations
@@ -16,20 +17,21 @@ from typing import Final
 from agentcl.retrieval.extracting.choosing import Candidate
 from agentcl.retrieval.extracting.cues import cue_of
 from agentcl.text.function_words import content_terms
-from agentcl.text.sentences import Sentence, is_row, sentences
+from agentcl.text.sentences import SentenceSpan, is_row, sentences
 from agentcl.text.terms import terms
 
 GAP: Final = "…"  # stands where sentences were left out
 # What is known of each sentence, and the log odds that it adds for 1.
 ODDS: Final = {
-    "own": 5.5,  # share of the question's words, by weight, in the sentence
-    "titled": 0.7,  # only in the title
-    "before": 1.5,  # only in the sentence before it
-    "found": 8.0,  # its text's score, of the best one's
-    "first": 1.5,  # whether its text is the best
+    "own": 5.0,  # share of the question's words, by weight, in the sentence
+    "titled": 0.5,  # only in the title
+    "before": 1.0,  # only in the sentence before it
+    "found": 4.0,  # its text's score, of the best one's
+    "first": 1.0,  # whether its text is the best
     "cued": 1.0,  # whether it holds the sort of answer that is asked for
 }
-BASE: Final = -12.0  # with none of them
+NEAR: Final = 6.0  # the cosine with the question, where sentences have vectors
+BASE: Final = -11.0  # with none of them
 # Words that point to what the sentence before says, where a sentence begins with them.
 _POINTS: Final = re.compile(
     r"(?:he|she|it|they|his|her|hers|its|their|theirs|this|that|these|those|such|er|sie|es|ihre?|sein|seine|dies\w*"
@@ -38,8 +40,11 @@ _POINTS: Final = re.compile(
 )
 
 
+Nearness = Callable[[Sequence[str]], Sequence[float]]
+
+
 @dataclass(frozen=True, slots=True)
-class Source:
+class FoundText:
     """A text that was found, out of which sentences are chosen."""
 
     text: str
@@ -51,17 +56,17 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Piece:
     """A sentence of a text, or a text that is shown whole."""
 
-    place: Sentence
+    place: SentenceSpan
     text: str
     terms: frozenset[str]
     needs: int | None = None  # the number of the one without which it is hard to read
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class WeighedQuestion:
     """A question, and how telling its words are."""
 
     text: str
@@ -75,18 +80,18 @@ class Question:
         )
 
 
-def parts_of(source: Source) -> list[Part]:
+def parts_of(source: FoundText) -> list[Piece]:
     """Return what may be shown of a text by itself: its sentences, or the whole."""
     text = source.text
-    places = [Sentence(0, len(text))] if source.is_whole else sentences(text)
+    places = [SentenceSpan(0, len(text))] if source.is_whole else sentences(text)
     said = [text[one.start : one.end] for one in places]
     return [
-        Part(place, one, frozenset(terms(one)), _needs(places, said, number))
+        Piece(place, one, frozenset(terms(one)), _needs(places, said, number))
         for number, (place, one) in enumerate(zip(places, said, strict=True))
     ]
 
 
-def _needs(places: Sequence[Sentence], said: Sequence[str], number: int) -> int | None:
+def _needs(places: Sequence[SentenceSpan], said: Sequence[str], number: int) -> int | None:
     """Return the number of the sentence before "He …", or of the head of a table."""
     if not number:
         return None
@@ -99,11 +104,11 @@ def _needs(places: Sequence[Sentence], said: Sequence[str], number: int) -> int 
 
 
 def question_of(
-    text: str, weights: Mapping[str, float], parts: Sequence[Sequence[Part]]
-) -> Question:
+    text: str, weights: Mapping[str, float], parts: Sequence[Sequence[Piece]]
+) -> WeighedQuestion:
     """Return a question with the weights of its terms; where an index gave none, by the texts that were found."""
     if weights:
-        return Question(text, weights)
+        return WeighedQuestion(text, weights)
     said = [part.terms for some in parts for part in some]
     having = {term: sum(term in one for one in said) for term in content_terms(text)}
     # idf as in BM25, kept above 0 (Lucene's form), since few texts are compared.
@@ -112,11 +117,11 @@ def question_of(
         for term, count in having.items()
         if count
     }
-    return Question(text, own)
+    return WeighedQuestion(text, own)
 
 
 def signs(
-    question: Question, sources: Sequence[Source], parts: Sequence[Sequence[Part]]
+    question: WeighedQuestion, sources: Sequence[FoundText], parts: Sequence[Sequence[Piece]]
 ) -> list[list[tuple[float, ...]]]:
     """Return by text and by sentence what `ODDS` weighs, in its order."""
     cue = cue_of(question.text)
@@ -137,10 +142,11 @@ def signs(
 
 
 def candidates(
-    question: Question,
-    sources: Sequence[Source],
-    parts: Sequence[Sequence[Part]],
+    question: WeighedQuestion,
+    sources: Sequence[FoundText],
+    parts: Sequence[Sequence[Piece]],
     count: Callable[[str], int],
+    near: Nearness | None = None,
 ) -> tuple[list[Candidate], float]:
     """Return every sentence that was not shown before with its worth, and the worth of the best of all.
 
@@ -149,14 +155,16 @@ def candidates(
         sources: the texts, best first.
         parts: of each.
         count: counts tokens.
+        near: returns the cosine of each of several sentences with the question.
     """
+    cosines = iter(near([part.text for some in parts for part in some]) if near else ())
     gap = count(f" {GAP}")
     best, found = 0.0, list[Candidate]()
     every = zip(sources, parts, signs(question, sources, parts), strict=True)
     for number, (source, some, rows) in enumerate(every):
         known = _known(source, some)
         for place, (part, row) in enumerate(zip(some, rows, strict=True)):
-            worth = _chance(row)
+            worth = _chance(row, next(cosines) if near else 0.0)
             best = max(best, worth)
             if part.terms not in known:
                 tokens = count(part.text) + gap
@@ -164,7 +172,7 @@ def candidates(
     return found, best
 
 
-def _known(source: Source, parts: Sequence[Part]) -> set[frozenset[str]]:
+def _known(source: FoundText, parts: Sequence[Piece]) -> set[frozenset[str]]:
     """Return what the sentences of a text say that were shown before; others may say it again."""
     return {
         part.terms
@@ -174,6 +182,10 @@ def _known(source: Source, parts: Sequence[Part]) -> set[frozenset[str]]:
     }
 
 
-def _chance(row: Sequence[float]) -> float:
-    odds = BASE + sum(weight * value for weight, value in zip(ODDS.values(), row, strict=True))
+def _chance(row: Sequence[float], cosine: float) -> float:
+    odds = (
+        BASE
+        + NEAR * cosine
+        + sum(weight * value for weight, value in zip(ODDS.values(), row, strict=True))
+    )
     return 1 / (1 + math.exp(-odds))

@@ -149,6 +149,7 @@ def _shown(one: Shown, memory: Memory) -> dict[str, Any]:
         **told,
         "is_gone": False,
         "text": one.text,
+        "spans": one.spans,
         "is_past": one.is_past,
         "score": one.score,
         "parts": [_part(part) for part in one.parts],

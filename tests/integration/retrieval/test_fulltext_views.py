@@ -146,3 +146,21 @@ def test_a_query_may_be_as_long_as_a_document(tmp_path: Path, mode: Mode, count:
         words = " ".join(f"w{number}" for number in range(count))
         recall = memory.search(f"{words} ferry", mode=mode, user="ada")
         assert [hit.text for hit in recall] == ["A ferry sails."]
+
+
+def test_the_weights_of_a_question_tell_nothing_of_what_others_have(tmp_path: Path) -> None:
+    with Memory(tmp_path / "m", encoder="hashing") as memory:
+        for text in (
+            "the ferry leaves",
+            "the boat leaves",
+            "a ferry and a boat",
+            "nothing",
+            "rain",
+        ):
+            memory.add(text, user="ada")
+        before = memory.search("ferry zebra boat", user="ada").weights
+        assert set(before) == {"ferry", "boat"}
+        for number in range(20):
+            memory.add(f"zebra ferry {number}", user="bob")
+        assert memory.search("ferry zebra boat", user="ada").weights == pytest.approx(before)
+        assert memory.search("ferry zebra", user="bob").weights.keys() == {"ferry", "zebra"}

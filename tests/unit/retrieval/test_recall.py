@@ -1,4 +1,5 @@
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -8,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentcl import Hit, InvalidInput, Recall, Scope
+from agentcl.retrieval.encoders import Role
 from agentcl.retrieval.recall import ScorePart
+from agentcl.store import pack
 from agentcl.text.escaping import unescape
 from agentcl.text.pages import PAGE_END
 from agentcl.text.tokens import estimate_tokens
@@ -156,3 +159,39 @@ def test_a_representation_says_what_was_asked_and_found() -> None:
     assert repr(recall()) == "Recall('ferry times': 0 hits, text)"
     assert repr(hit("at seven")) == "Hit('at seven', score=1.000, id='p')"
     assert "ferry times" in recall(hit("at seven"))._repr_html_()
+
+
+class Knows:
+    """An encoder for which only one sentence is like the question."""
+
+    name, dim, is_lexical = "knows", 2, False
+
+    def encode(self, texts: Sequence[str], *, role: Role) -> list[bytes]:
+        return [
+            pack([1.0, 0.0] if role == "query" or "quay" in text else [0.0, 1.0]) for text in texts
+        ]
+
+
+def test_with_an_encoder_sentences_are_compared_by_meaning_too() -> None:
+    text = "The mill is old. The boat is at the quay. The church is new. Rain fell all day long. "
+    found = recall(hit(text + "The market is held here. The tower leans. " * 3))
+    assert "quay" not in found.prompt(budget_tokens=45)
+    packed = found.pack(budget_tokens=45, encoder=Knows())
+    assert "The boat is at the quay." in packed.text
+    assert packed.tokens <= 45 < packed.whole_tokens
+
+
+def test_a_block_says_what_it_shows_of_each_hit_and_what_it_leaves_out() -> None:
+    found = recall(hit("Alone stands the mill. The query is here. Rain fell."), hit("Snow. " * 50))
+    packed = found.pack(budget_tokens=60)
+    for quote in packed.quotes:
+        for start, end in quote.spans:
+            assert found.hits[quote.number - 1].text[start:end] in packed.text
+    assert len(packed.quotes) + packed.left_out == 2
+    whole = found.pack(budget_tokens=1_000)
+    assert (whole.left_out, whole.tokens) == (0, packed.whole_tokens)
+    cut = found.pack(budget_tokens=60, form="whole")
+    assert [quote.spans[0][0] for quote in cut.quotes] == [0] * len(cut.quotes)
+    assert cut.text.rstrip().endswith("[\u2026]")
+    with pytest.raises(InvalidInput, match="form must be one of auto, whole, sentences"):
+        found.pack(form="short")  # type: ignore[arg-type]
