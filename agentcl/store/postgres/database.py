@@ -27,6 +27,11 @@ T = TypeVar("T")
 _RETRY_S: Final = 0.1  # between two tries to reach a server that went away
 _RESTS: Final = 1.0  # as long as a step of a long work took, others have their turn
 _LONGEST_REST_S: Final = 0.3
+# An import may have brought records that are newer than what was written here; see `Merge`.
+_TAKE_TURN: Final = (
+    "SELECT seq, greatest(clock, (SELECT value::bigint FROM meta WHERE key = 'clock' AND value ~ '^[0-9]{1,18}$')),"
+    " pg_current_xact_id()::text FROM head FOR UPDATE"
+)
 
 
 @lru_cache(maxsize=4_096)
@@ -158,9 +163,7 @@ class Server:
                     link.execute("BEGIN")
                     link.execute("SELECT set_config('lock_timeout', %s, true)", (str(left_ms),))
                     link.execute(_marked(SCOPE_SQL), _settings(EVERYBODY))
-                    found = link.execute(
-                        "SELECT seq, clock, pg_current_xact_id()::text FROM head FOR UPDATE"
-                    )
+                    found = link.execute(_TAKE_TURN)
                 row = found.fetchone()
                 if row is None:
                     raise StoreUnavailable(f"{self.address} is no memory any more")
@@ -178,10 +181,12 @@ class Server:
 
     def _commit(self, turn: Turn, number: str) -> None:
         """End a transaction; if the server is lost meanwhile, ask it afterwards what became of it."""
-        turn.execute("UPDATE head SET seq = ?, clock = ?", (turn.seq, turn.clock))
-        turn.execute("SELECT pg_notify(?, ?)", (f"agentcl_{self.address.schema}", str(turn.seq)))
         try:
-            turn.link.execute("COMMIT")
+            with turn.link.pipeline():  # one turn to the server and back
+                turn.execute("UPDATE head SET seq = ?, clock = ?", (turn.seq, turn.clock))
+                told = (f"agentcl_{self.address.schema}", str(turn.seq))
+                turn.execute("SELECT pg_notify(?, ?)", told)
+                turn.execute("COMMIT")
         except psycopg.Error as error:
             if not is_broken(error) or not self._was_committed(number):
                 raise

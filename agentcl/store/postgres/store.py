@@ -102,12 +102,7 @@ class PostgresStore(SqlStore):
     @contextmanager
     def writing(self) -> Iterator[PostgresWriting]:
         with self.server.write() as turn:
-            held = turn.execute(
-                "SELECT value::bigint FROM meta WHERE key = 'clock' AND value ~ '^[0-9]{1,18}$'"
-            ).fetchone()
-            times = [turn.clock, *([] if held is None else held)]
-            known = [at + 1 for at in times if at < LAST_MOMENT]
-            turn.clock = max([self._clock(), *known])
+            turn.clock = max(self._clock(), min(turn.clock + 1, LAST_MOMENT))
             writing = PostgresWriting(self, turn, turn.clock)
             note, before = note_of(), turn.seq
             yield writing
