@@ -203,9 +203,12 @@ class Server:
                 left_ms = max(1, int(1_000 * (deadline - time.monotonic())))
                 with link.pipeline():
                     link.execute("BEGIN")
+                    # Only while it waits: what is done in the turn has the time-out of all statements.
+                    link.execute("SET LOCAL statement_timeout TO 0")
                     link.execute("SELECT set_config('lock_timeout', %s, true)", (str(left_ms),))
                     link.execute(_marked(SCOPE_SQL), _settings(EVERYBODY))
                     found = link.execute(_TAKE_TURN)
+                    link.execute("SET LOCAL statement_timeout TO DEFAULT")
                 row = found.fetchone()
                 if row is None:
                     raise StoreUnavailable(f"{self.address} is no memory any more")

@@ -9,6 +9,7 @@ from typing import ClassVar, Final
 
 from agentcl.errors import StoreReadOnly, StoreUnavailable
 from agentcl.store.noting import note_of
+from agentcl.store.postgres import health
 from agentcl.store.postgres.address import Address
 from agentcl.store.postgres.copying import written_into
 from agentcl.store.postgres.database import Server
@@ -89,7 +90,7 @@ class PostgresStore(SqlStore):
         return frozenset()
 
     def _damage(self) -> Iterator[str]:
-        return iter(())
+        return health.faults(self.tables)
 
     def _beginning(self, prefix: str) -> tuple[str, tuple[str, ...]]:
         low, high = prefix_range(prefix)

@@ -151,6 +151,18 @@ def test_who_waits_too_long_for_the_turn_is_told(opened: Opener) -> None:
     add(two, "afterwards")
 
 
+def test_waiting_for_the_turn_is_no_statement_that_takes_too_long(
+    cluster: "Cluster", schema: str, opened: Opener, tmp_path: Path
+) -> None:
+    url = cluster.url(schema=schema, options="-c statement_timeout=50ms")
+    with closing(PostgresStore(parse(url), tmp_path, busy_timeout_s=0.5)) as hasty:
+        with opened().writing(), pytest.raises(StoreBusy, match="busy_timeout_s"), hasty.writing():
+            pass
+        with pytest.raises(StoreBusy, match="time-out"), hasty.writing():
+            hasty.server.connection.execute("SELECT pg_sleep(9)").fetchall()
+        add(hasty, "afterwards")
+
+
 def test_a_clock_that_is_behind_goes_on_from_the_newest_record(opened: Opener) -> None:
     ahead, behind = opened(clock=lambda: 2_000_000), opened(clock=lambda: 1_000_000)
     for store in (ahead, behind, ahead, behind):
