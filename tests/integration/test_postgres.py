@@ -13,7 +13,14 @@ from click.testing import CliRunner, Result
 
 from agentcl import Memory
 from agentcl.cli.main import main
-from agentcl.errors import ConfigError, EncoderMismatch, NotFound, NotTrusted, StoreUnavailable
+from agentcl.errors import (
+    ConfigError,
+    EncoderMismatch,
+    EraseIncomplete,
+    NotFound,
+    NotTrusted,
+    StoreUnavailable,
+)
 
 if TYPE_CHECKING:
     from tests.postgres import Cluster
@@ -93,6 +100,26 @@ def test_a_receipt_names_what_only_the_administrator_can_clear(filled: str) -> N
         assert "journal" not in receipt.cleared
         assert any("backups" in place for place in receipt.beyond)
         assert memory.store.examine().problems == ()
+
+
+def test_while_somebody_reads_an_old_state_an_erasure_stays_due(filled: str) -> None:
+    from contextlib import closing
+
+    from agentcl.store.postgres.address import parse
+    from agentcl.store.postgres.connecting import Connector
+
+    with Memory(filled, busy_timeout_s=0.3) as memory:
+        note = memory.add("zyzzyva")
+        with closing(Connector(parse(filled), read_only=True).connect()) as link:
+            link.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+            link.execute("SELECT 1 FROM record")
+            with pytest.raises(EraseIncomplete, match="keeps reading an old state"):
+                memory.forget(note.id)
+        with pytest.raises(NotFound):
+            memory.get(note.id)
+        assert memory.store.journal.is_erasure_due()
+    with Memory(filled) as memory:
+        assert not memory.store.journal.is_erasure_due()
 
 
 def test_the_command_line_takes_an_address(address: str, tmp_path: Path) -> None:
