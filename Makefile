@@ -7,7 +7,7 @@ MODEL ?= qwen2.5-coder-1.5b
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 # The other benchmarks need data, and `pip install -e '.[bench]'`; see docs/results/index.md.
-.PHONY: demo demo-real demo-memory chat test test-vllm test-npm test-domains test-page check docs web bench model clean
+.PHONY: demo demo-real demo-memory chat test test-postgres test-vllm test-npm test-domains test-page check docs web bench model clean
 .NOTPARALLEL:
 
 demo: .venv/.base
@@ -42,6 +42,14 @@ test-npm: .venv/.full
 # TAU_BENCH=... names a checkout of tau-bench. What cannot be had is skipped.
 test-domains: .venv/domains/.done
 	.venv/domains/bin/python -m pytest tests/domains
+
+# The same tests of memories with their journals in PostgreSQL: a server of its own is started.
+test-postgres: .venv/.full
+	STORE=postgres $(BIN)/python -m pytest -n 2 --dist worksteal tests/integration/test_memory.py tests/integration/test_transfer.py \
+		tests/integration/test_statements.py tests/integration/test_conversations.py tests/integration/test_facts.py \
+		tests/integration/test_episodes.py tests/integration/test_jobs.py tests/integration/test_scoped.py \
+		tests/integration/test_uris.py tests/integration/test_paging.py \
+		tests/integration/guidance/test_whose.py tests/integration/guidance/test_episodes.py
 
 # The page in a real Chromium, which has to be installed; else its tests are skipped.
 test-page: .venv/.full

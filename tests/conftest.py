@@ -1,5 +1,6 @@
 """What several parts of the suite share."""
 
+import hashlib
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -141,3 +142,38 @@ def cluster() -> Iterator["Cluster"]:
         except NoServer as error:
             pytest.skip(f"no PostgreSQL server: {error}")
         yield started
+
+
+# With STORE=postgres a memory's journal is in a database while its folder stays what tests know; see the Makefile.
+# These tests read the file itself, or start a process of their own, which would open a folder.
+OF_A_FILE = frozenset(
+    {
+        "test_forgetting_a_document_takes_its_facts_and_names_away",
+        "test_what_was_read_before_a_kill_is_never_read_again",
+        "test_a_killed_job_is_gone_on_with",
+    }
+)
+
+
+@pytest.fixture(autouse=True)
+def stored(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where memories keep their journals: in their folders, or in a database."""
+    if os.environ.get("STORE") != "postgres":
+        return
+    if request.node.name.partition("[")[0] in OF_A_FILE:
+        pytest.skip("it is about the file")
+    import agentcl.memory.opened
+    from agentcl.store.backends import holds_store, open_store
+    from agentcl.store.base import Store
+    from agentcl.store.postgres.address import parse
+    from agentcl.store.postgres.store import PostgresStore
+
+    cluster: Cluster = request.getfixturevalue("cluster")
+
+    def opened(place: Path, *, durability: Any = "full", **options: Any) -> Store:
+        if not isinstance(place, Path) or holds_store(place):  # a snapshot is a folder
+            return open_store(place, durability=durability, **options)
+        name = "t" + hashlib.md5(str(place.resolve()).encode()).hexdigest()
+        return PostgresStore(parse(cluster.url(schema=name)), place, **options)
+
+    monkeypatch.setattr(agentcl.memory.opened, "open_store", opened)

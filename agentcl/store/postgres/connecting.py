@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Final
 
@@ -12,6 +13,8 @@ from psycopg import sql
 from agentcl.errors import StoreUnavailable
 from agentcl.store.postgres.address import Address
 
+# It says on a lost connection what the error says that we raise.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
 Link = psycopg.Connection[tuple[Any, ...]]
 OLDEST: Final = 14  # version of PostgreSQL
 ROLE: Final = "agentcl"  # taken by who could see past the policies of rows

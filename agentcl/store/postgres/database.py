@@ -27,6 +27,11 @@ T = TypeVar("T")
 _RETRY_S: Final = 0.1  # between two tries to reach a server that went away
 _RESTS: Final = 1.0  # as long as a step of a long work took, others have their turn
 _LONGEST_REST_S: Final = 0.3
+# An import may have brought records that are newer than what was written here; see `Merge`.
+_TAKE_TURN: Final = (
+    "SELECT seq, greatest(clock, (SELECT value::bigint FROM meta WHERE key = 'clock' AND value ~ '^[0-9]{1,18}$')),"
+    " pg_current_xact_id()::text FROM head FOR UPDATE"
+)
 
 
 @lru_cache(maxsize=4_096)
@@ -35,20 +40,48 @@ def _marked(sql: str) -> bytes:
     return sql.replace("%", "%%").replace("?", "%s").encode()
 
 
+class Sent:
+    """A statement that is on its way; what it gave is waited for when it is asked for."""
+
+    def __init__(self, cursor: psycopg.Cursor[Any], pipeline: psycopg.Pipeline) -> None:
+        self._cursor = cursor
+        self._pipeline = pipeline
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows it changed."""
+        self._pipeline.sync()
+        return self._cursor.rowcount
+
+    def fetchone(self) -> Any:  # noqa: ANN401  # a row of any columns
+        """Return the next row, or None."""
+        return self._cursor.fetchone()
+
+    def fetchall(self) -> list[Any]:
+        """Return all rows."""
+        return self._cursor.fetchall()
+
+
 class Turn:
-    """A transaction that has the right to write; see `agentcl.store.sql.tables.Connection`."""
+    """A transaction that has the right to write; see `agentcl.store.sql.tables.SqlConnection`.
+
+    Statements are sent one after the other without waiting for what each gives: others wait for the turn. One
+    that fails is told of by the next whose result is asked for, or by the commit.
+    """
+
+    pipeline: psycopg.Pipeline  # entered as long as the turn lasts
 
     def __init__(self, link: Link, *, seq: int, clock: int) -> None:
         self.link = link
         self.seq = seq  # of the newest row there ever was, counting on while rows are appended
         self.clock = clock  # record time of the transaction before; set to that of this one
 
-    def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> psycopg.Cursor[Any]:
-        """Run one statement."""
-        return self.link.execute(_marked(sql), parameters or None)
+    def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> Sent:
+        """Send one statement."""
+        return Sent(self.link.execute(_marked(sql), parameters or None), self.pipeline)
 
     def executemany(self, sql: str, parameters: Iterable[Sequence[Any]], /) -> None:
-        """Run one statement with each of several lists of values."""
+        """Send one statement with each of several lists of values."""
         if values := list(parameters):
             self.link.cursor().executemany(_marked(sql), values)
 
@@ -130,11 +163,19 @@ class Server:
         assert self._turn() is None, "a transaction is not begun inside another one"
         link, number, turn = self._begun()
         self._turns.held = turn
+        is_ending = False
         try:
             with self._errors():
-                yield turn
-                self._turns.held = None
-                self._commit(turn, number)
+                try:
+                    with link.pipeline() as turn.pipeline:
+                        yield turn
+                        is_ending = True
+                        self._end(turn)
+                except psycopg.Error as error:
+                    # If the server is lost meanwhile, it is asked afterwards what became of the transaction.
+                    self._turns.held = None
+                    if not (is_ending and is_broken(error) and self._was_committed(number)):
+                        raise
         finally:
             self._turns.held = None
             # Whatever is not committed is undone, by a rollback or, if the connection is gone, by the server.
@@ -144,6 +185,12 @@ class Server:
             except psycopg.Error:
                 link.close()
             self.pool.give_back(link)
+
+    def _end(self, turn: Turn) -> None:
+        turn.execute("UPDATE head SET seq = ?, clock = ?", (turn.seq, turn.clock))
+        told = (f"agentcl_{self.address.schema}", str(turn.seq))
+        turn.execute("SELECT pg_notify(?, ?)", told)
+        turn.execute("COMMIT")
 
     def _begun(self) -> tuple[Link, str, Turn]:
         """Begin a transaction that has the turn; while the server is being restarted, try again."""
@@ -156,11 +203,12 @@ class Server:
                 left_ms = max(1, int(1_000 * (deadline - time.monotonic())))
                 with link.pipeline():
                     link.execute("BEGIN")
+                    # Only while it waits: what is done in the turn has the time-out of all statements.
+                    link.execute("SET LOCAL statement_timeout TO 0")
                     link.execute("SELECT set_config('lock_timeout', %s, true)", (str(left_ms),))
                     link.execute(_marked(SCOPE_SQL), _settings(EVERYBODY))
-                    found = link.execute(
-                        "SELECT seq, clock, pg_current_xact_id()::text FROM head FOR UPDATE"
-                    )
+                    found = link.execute(_TAKE_TURN)
+                    link.execute("SET LOCAL statement_timeout TO DEFAULT")
                 row = found.fetchone()
                 if row is None:
                     raise StoreUnavailable(f"{self.address} is no memory any more")
@@ -175,16 +223,6 @@ class Server:
                     raise translate(error, self.address) from error
                 self.pool.drop_idle()
                 time.sleep(_RETRY_S)
-
-    def _commit(self, turn: Turn, number: str) -> None:
-        """End a transaction; if the server is lost meanwhile, ask it afterwards what became of it."""
-        turn.execute("UPDATE head SET seq = ?, clock = ?", (turn.seq, turn.clock))
-        turn.execute("SELECT pg_notify(?, ?)", (f"agentcl_{self.address.schema}", str(turn.seq)))
-        try:
-            turn.link.execute("COMMIT")
-        except psycopg.Error as error:
-            if not is_broken(error) or not self._was_committed(number):
-                raise
 
     def _was_committed(self, number: str) -> bool:
         def ask(link: Link) -> str | None:

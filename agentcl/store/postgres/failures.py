@@ -25,6 +25,8 @@ _GONE: Final = ("08", "57P01", "57P02", "57P03", "57P05", "25P03", "53300")
 def is_broken(error: psycopg.Error) -> bool:
     """Return whether the server went away, or does not take connections now; it may come back."""
     state = error.sqlstate
+    if isinstance(error, psycopg.errors.PipelineAborted):
+        return False  # a statement before it failed
     if state is None:  # libpq itself: there is no connection, or no more
         return isinstance(error, psycopg.OperationalError) and not _is_refused(error)
     return state.startswith(_GONE)

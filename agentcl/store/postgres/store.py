@@ -9,6 +9,7 @@ from typing import ClassVar, Final
 
 from agentcl.errors import StoreReadOnly, StoreUnavailable
 from agentcl.store.noting import note_of
+from agentcl.store.postgres import health
 from agentcl.store.postgres.address import Address
 from agentcl.store.postgres.copying import written_into
 from agentcl.store.postgres.database import Server
@@ -89,7 +90,7 @@ class PostgresStore(SqlStore):
         return frozenset()
 
     def _damage(self) -> Iterator[str]:
-        return iter(())
+        return health.faults(self.tables)
 
     def _beginning(self, prefix: str) -> tuple[str, tuple[str, ...]]:
         low, high = prefix_range(prefix)
@@ -102,12 +103,7 @@ class PostgresStore(SqlStore):
     @contextmanager
     def writing(self) -> Iterator[PostgresWriting]:
         with self.server.write() as turn:
-            held = turn.execute(
-                "SELECT value::bigint FROM meta WHERE key = 'clock' AND value ~ '^[0-9]{1,18}$'"
-            ).fetchone()
-            times = [turn.clock, *([] if held is None else held)]
-            known = [at + 1 for at in times if at < LAST_MOMENT]
-            turn.clock = max([self._clock(), *known])
+            turn.clock = max(self._clock(), min(turn.clock + 1, LAST_MOMENT))
             writing = PostgresWriting(self, turn, turn.clock)
             note, before = note_of(), turn.seq
             yield writing

@@ -136,3 +136,19 @@ def test_a_superuser_is_kept_out_like_everybody_else(cluster: "Cluster", opened:
         assert link.execute("SELECT current_user").fetchall() == [("agentcl",)]
         assert link.execute("SELECT count(*) FROM record").fetchall() == [(0,)]
     assert store.count(EVERYBODY)[1] == 8
+
+
+def test_the_doctor_names_a_wall_that_was_taken_down_and_what_was_put_in(opened: Opener) -> None:
+    store = opened()
+    assert list(store.faults()) == []
+    with store.server.lent() as link:
+        link.execute("ALTER TABLE job NO FORCE ROW LEVEL SECURITY")
+        link.execute("CREATE POLICY more ON record USING (true)")
+        link.execute(
+            "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'"
+        )
+        link.execute("CREATE TRIGGER spy BEFORE INSERT ON record FOR EACH ROW EXECUTE FUNCTION f()")
+    job, policy, trigger = store.faults()
+    assert "table job has not the policy" in job
+    assert "table record has not the policy" in policy
+    assert "spy" in trigger
