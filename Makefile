@@ -7,7 +7,7 @@ MODEL ?= qwen2.5-coder-1.5b
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 # The other benchmarks need data, and `pip install -e '.[bench]'`; see docs/results/index.md.
-.PHONY: demo demo-real demo-memory chat test test-postgres test-vllm test-npm test-domains test-page check docs web bench model clean
+.PHONY: demo demo-real demo-memory chat test test-postgres test-vllm test-npm test-domains test-page check docs web pictures bench model clean
 .NOTPARALLEL:
 
 demo: .venv/.base
@@ -68,6 +68,10 @@ docs: .venv/.docs
 # The page of the server, from web/ into the package.
 web:
 	cd web && npm install --silent && npm run check && npm run build
+
+# The pictures of the chat in README and docs, taken in a Chromium; what the model says in them is scripted.
+pictures: .venv/.full
+	$(BIN)/python benchmarks/pictures.py
 
 # The real models of the benchmarks, into the cache of `agentcl model`.
 model: .venv/.full

@@ -6,7 +6,7 @@ one that was told or imported, where it has been tried most.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, get_args
 
@@ -165,13 +165,19 @@ def begin(
     return state, [row for row in held if row.id not in undone]
 
 
+def rows_at(rows: Iterable[Row], moment: int | None) -> Iterator[Row]:
+    """Yield the rows that there were at a moment, in microseconds since 1970; without one, all."""
+    # What was imported has the times that it had elsewhere, but what is kept aside was aside from the start.
+    return (
+        row for row in rows if moment is None or row.created_at <= moment or row.kind == Aside.kind
+    )
+
+
 def state_at(
     rows: Iterable[Row], moment: int, *, tenant: str, rules: GuidanceRules | None = None
 ) -> GuidanceState:
     """Return what was believed at a moment, in microseconds since 1970."""
-    # What was imported has the times that it had elsewhere, but what is kept aside was aside from the start.
-    before = (row for row in rows if row.created_at <= moment or row.kind == Aside.kind)
-    return GuidanceState.of(before, tenant=tenant, rules=rules)
+    return GuidanceState.of(rows_at(rows, moment), tenant=tenant, rules=rules)
 
 
 def state_without(

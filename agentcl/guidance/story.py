@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final
 
 from agentcl.errors import InvalidInput, NotFound
-from agentcl.guidance.overview import Standing, begin, home_of, standing_of
+from agentcl.guidance.overview import Standing, begin, home_of, rows_at, standing_of
 from agentcl.guidance.rules import GuidanceRules
 from agentcl.guidance.state import (
     KINDS,
@@ -148,17 +148,19 @@ def story(
     *,
     view: ScopeView = _EVERYBODY,
     rules: GuidanceRules | None = None,
+    at: int | None = None,
 ) -> Story:
-    """Tell what the journal knows of a lesson, a deleted one too.
+    """Tell what the journal knows of a lesson, a deleted one too; of a moment, what it knew then.
 
     Evidence of a time that was rolled back is named, and counts for nothing, as in the state. `rules` are
-    those of the memory.
+    those of the memory, and `at` is in microseconds since 1970.
 
     Raises:
-        NotFound: if the view sees no such record, or it was forgotten.
+        NotFound: if the view sees no such record, it was not there yet, or it was forgotten.
         InvalidInput: if it is no lesson.
     """
-    versions = [row for row in journal.versions(id) if row.op == "put" and view.sees(row.scope)]
+    known = rows_at(journal.versions(id), at)
+    versions = [row for row in known if row.op == "put" and view.sees(row.scope)]
     if not versions:
         raise NotFound(
             f"no lesson {id!r} is visible from this scope; see `agentcl guidance list`, and check "
@@ -167,7 +169,7 @@ def story(
     newest = versions[-1].record()
     if not isinstance(newest, Guidance):
         raise InvalidInput(f"{id!r} is a {newest.kind}, and no lesson; try `agentcl show {id}`")
-    rows = list(journal.since(0, kinds=KINDS))
+    rows = [*rows_at(journal.since(0, kinds=KINDS), at)]
     tenant = versions[-1].tenant or ""
     state = GuidanceState.of(rows, tenant=tenant, rules=rules)
     in_force = state.successors.get(id, id)

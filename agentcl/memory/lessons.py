@@ -329,6 +329,7 @@ class Lessons:
         family: str | None = None,
         world: str | None = None,
         limit: int | None = None,
+        as_of: datetime | None = None,
         **scope: Unpack[ReadScope],
     ) -> Sequence[Standing]:
         """Return lessons with what is believed of them: the proved first, then the most useful.
@@ -339,6 +340,7 @@ class Lessons:
             family: only at home in this kind of task.
             world: only at home where the same rules hold.
             limit: how many at the most.
+            as_of: as it was believed at this moment; the journal is read once for it.
             scope: `tenant`, `user`, `agent`, `session`; see `Memory`.
 
         Raises:
@@ -347,16 +349,16 @@ class Lessons:
         from agentcl.guidance.overview import STAGES, standings
 
         wanted = None if limit is None else check_count(limit, "limit")
-        view = self._bound.view(scope)
+        view, at = self._bound.view(scope), _moment(as_of)
         for stage in check_each(STAGES if stages is None else stages, "stages", ", ".join(STAGES)):
             check_choice(stage, STAGES, "a stage")
         for place, what in ((application, "application"), (family, "family"), (world, "world")):
             check_label("" if place is None else place, what)
         found = (
             one
-            for tenant in self._tenants(view)
+            for tenant in self._tenants(view, at=at)
             for one in standings(
-                self._beliefs.state(tenant),
+                self._believed(tenant, at),
                 view,
                 stages=STAGES if stages is None else stages,
                 application=application,
@@ -382,17 +384,22 @@ class Lessons:
             raise InvalidInput(f"{id!r} is a {record.kind}, and no lesson; try `agentcl show {id}`")
         return standing_of(state, id, view)
 
-    def why(self, id: str, **scope: Unpack[ReadScope]) -> Story:
+    def why(self, id: str, *, as_of: datetime | None = None, **scope: Unpack[ReadScope]) -> Story:
         """Return the whole story of a lesson, a deleted one too: each test, each decision.
 
+        Args:
+            id: of the lesson.
+            as_of: the story as far as it was known at this moment.
+            scope: `tenant`, `user`, `agent`, `session`; see `Memory`.
+
         Raises:
-            NotFound: if the scope sees no such record, or it was forgotten.
+            NotFound: if the scope sees no such record, it was not there yet, or it was forgotten.
             InvalidInput: if it is no lesson.
         """
         from agentcl.guidance.story import story
 
         view = self._bound.view(scope)
-        return story(self._opened.journal, id, view=view, rules=self.rules)
+        return story(self._opened.journal, id, view=view, rules=self.rules, at=_moment(as_of))
 
     def matching(
         self,
@@ -753,11 +760,23 @@ class Lessons:
         """Return the tenant that is meant, empty for none. Raises InvalidInput."""
         return self._bound.owner({} if tenant == "" else {"tenant": tenant}).tenant
 
-    def _tenants(self, view: ScopeView, *, kind: str = Guidance.kind) -> Sequence[str]:
+    def _believed(self, tenant: str, at: int | None) -> GuidanceState:
+        """Return what is believed in a tenant, or was at a moment."""
+        from agentcl.guidance.overview import state_at
+        from agentcl.guidance.state import KINDS
+
+        if at is None:
+            return self._beliefs.state(tenant)
+        rows = self._opened.journal.since(0, kinds=KINDS)
+        return state_at(rows, at, tenant=tenant, rules=self.rules)
+
+    def _tenants(
+        self, view: ScopeView, *, kind: str = Guidance.kind, at: int | None = None
+    ) -> Sequence[str]:
         """Return the tenants of a view: lessons are believed tenant by tenant."""
         if view.tenant is not None:
             return sorted(view.tenant)
-        rows = self._opened.journal.live(view=view, kinds=(kind,))
+        rows = self._opened.journal.live(view=view, kinds=(kind,), at=at)
         return sorted({row.scope.tenant for row in rows})
 
 
@@ -816,6 +835,11 @@ def _with_lesson(
         key=f"{drawn.application}: {key_of(lesson)}",
         tokens=estimate_tokens(lesson.sentence()),
     )
+
+
+def _moment(as_of: datetime | None) -> int | None:
+    moment = check_time(as_of, "as_of")
+    return None if moment is None else to_micros(moment)
 
 
 def _micros(since: datetime) -> int:

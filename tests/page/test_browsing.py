@@ -53,6 +53,24 @@ def test_the_time_slider_shows_what_held_then(
     page.get_by_role("link", name=re.compile("Ferry")).wait_for()
 
 
+def test_the_time_slider_shows_lessons_as_they_were_believed(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    (lesson,) = site.memory.lessons.list(user="me")
+    site.memory.lessons.retire(lesson.guidance.id, user="me")
+    page = opened(f"{site.url}/#/memory/lessons")
+    held = page.get_by_role("link", name=re.compile("When a specimen is damp"))
+    held.get_by_text("retired", exact=False).wait_for()
+    page.locator("input[type=range]:enabled").wait_for()
+    slider = page.get_by_label("Show the memory as it was on")
+    slider.focus()
+    slider.press("Home")
+    page.get_by_text("Nothing can be changed there.").wait_for()
+    held.wait_for(state="hidden")
+    page.get_by_role("button", name="Back to now").click()
+    held.get_by_text("retired", exact=False).wait_for()
+
+
 def test_a_document_is_edited_and_keeps_its_versions(
     site: Site, opened: Callable[[str], Any], size: str
 ) -> None:
