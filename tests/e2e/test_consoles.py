@@ -83,7 +83,7 @@ def commands_about(odd: str, folder: Path, *, admitted: str = ODD) -> list[list[
         ["show", note.id], ["show", odd], ["show", odd, "--json"], ["history", note.id],
         ["remember", "talk.jsonl", "--session", odd, "--title", odd], ["search", odd, "--session", odd],
         ["stats"], ["doctor"], ["export", f"{file}.jsonl"], ["import", "copy.jsonl", "--path", odd],
-        ["snapshot", f"{file}-copy"], ["copy", ".", f"{file}-copy"], ["reindex"],
+        ["snapshot", f"{file}-copy"], ["copy", "agentcl-memory", f"{file}-twin"], ["reindex"],
         ["graph", "stats"], ["graph", "neighbors", "Ilka Renn"], ["graph", "neighbors", odd],
         ["graph", "path", "Ilka Renn", "Tessary"], ["graph", "export", f"{file}.json"],
         ["graph", "draw", f"{file}.svg", "--phrase", "Ilka Renn"], ["graph", "import", "facts.jsonl"],

@@ -16,7 +16,7 @@ from agentcl.errors import MemoryClosed, StoreBusy, StoreReadOnly, StoreUnavaila
 from agentcl.store.postgres.address import Address
 from agentcl.store.postgres.connecting import Connector, Link
 from agentcl.store.postgres.failures import is_broken, translate
-from agentcl.store.postgres.opening import open_schema
+from agentcl.store.postgres.opening import open_schema, refuse_newer
 from agentcl.store.postgres.pool import Pool
 from agentcl.store.postgres.schema import SCOPE_SQL
 from agentcl.store.records import ScopeView
@@ -30,7 +30,7 @@ _LONGEST_REST_S: Final = 0.3
 # An import may have brought records that are newer than what was written here; see `Merge`.
 _TAKE_TURN: Final = (
     "SELECT seq, greatest(clock, (SELECT value::bigint FROM meta WHERE key = 'clock' AND value ~ '^[0-9]{1,18}$')),"
-    " pg_current_xact_id()::text FROM head FOR UPDATE"
+    " pg_current_xact_id()::text, version FROM head FOR UPDATE"
 )
 
 
@@ -212,7 +212,11 @@ class Server:
                 row = found.fetchone()
                 if row is None:
                     raise StoreUnavailable(f"{self.address} is no memory any more")
-                return link, row[2], Turn(link, seq=row[0], clock=row[1])
+                seq, clock, number, version = row
+                refuse_newer(
+                    version, self.address
+                )  # another process may have migrated it meanwhile
+                return link, number, Turn(link, seq=seq, clock=clock)
             except BaseException as error:
                 if link is not None:
                     link.close()

@@ -40,7 +40,9 @@ def version_of(link: Link, address: Address) -> int:
                 f"the schema {address.schema!r} of {address} is not agentcl's alone ({odd}); name another one with "
                 "?schema=NAME"
             )
-        ((version,),) = link.execute("SELECT version FROM head").fetchall()
+        # By its full name: who may not look into a schema is told that nothing is there else.
+        head = sql.Identifier(address.schema, "head")
+        ((version,),) = link.execute(sql.SQL("SELECT version FROM {}").format(head)).fetchall()
         return int(version)
 
 
@@ -62,11 +64,7 @@ def open_schema(link: Link, address: Address, *, read_only: bool) -> None:
         StoreUnavailable: if there is nothing to be read.
     """
     held = version_of(link, address)
-    if held > len(MIGRATIONS):
-        raise SchemaTooNew(
-            f"{address} has schema {held}; this agentcl knows up to {len(MIGRATIONS)}. "
-            "Upgrade: pip install --upgrade agentcl"
-        )
+    refuse_newer(held, address)
     if held == len(MIGRATIONS):
         return
     if read_only and not held:
@@ -77,6 +75,15 @@ def open_schema(link: Link, address: Address, *, read_only: bool) -> None:
             "to migrate it"
         )
     _migrate(link, address)
+
+
+def refuse_newer(version: int, address: Address) -> None:
+    """Raise SchemaTooNew for tables of a shape that this agentcl does not know."""
+    if version > len(MIGRATIONS):
+        raise SchemaTooNew(
+            f"{address} has schema {version}; this agentcl knows up to {len(MIGRATIONS)}. "
+            "Upgrade: pip install --upgrade agentcl"
+        )
 
 
 def _migrate(link: Link, address: Address) -> None:

@@ -125,12 +125,31 @@ def test_what_is_not_there_is_not_made_to_be_read(opened: Opener) -> None:
 
 
 def test_tables_of_a_newer_agentcl_are_refused_and_left(opened: Opener) -> None:
-    store = opened()
+    store, old = opened(), opened()
+    add(old, "before")
     with store.server.lent() as link, link.transaction():
         link.execute(WHOLE_SQL, WHOLE)
         link.execute("UPDATE head SET version = 99")
     with pytest.raises(SchemaTooNew, match="Upgrade"):
         opened()
+    with pytest.raises(SchemaTooNew, match="Upgrade"):  # also of who had it open before
+        add(old, "after")
+    assert texts(old) == ["before"]
+
+
+def test_an_older_server_is_refused(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agentcl.store.postgres.connecting.OLDEST", 99)
+    with pytest.raises(StoreUnavailable, match="needs 99 or newer"):
+        opened()
+
+
+def test_who_may_not_read_the_tables_is_told_whose_they_are(
+    cluster: "Cluster", opened: Opener
+) -> None:
+    opened()
+    cluster.execute("DROP ROLE IF EXISTS stranger", "CREATE ROLE stranger LOGIN")
+    with pytest.raises(StoreUnavailable, match="belongs to another role"):
+        opened("stranger")
 
 
 def test_many_may_make_the_tables_at_once(opened: Opener) -> None:
