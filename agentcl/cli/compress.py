@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -12,6 +13,7 @@ from agentcl.cli.stopping import stopping
 from agentcl.compression.bank import FORMS
 
 if TYPE_CHECKING:
+    from agentcl.compression import Codec
     from agentcl.compression.bank import Form
     from agentcl.memory.compressed import CompressionReport
     from agentcl.memory.memory import Memory
@@ -20,9 +22,8 @@ _STOPPING: Final = "stopping after the batch under way; once more ends at once"
 
 
 @click.command()
-@click.option(
-    "--base", help="The codec, by its name or its base model's; default: the shipped one."
-)
+@click.option("--base", help="`reference`, the default, or the folder of a trained codec.")
+@click.option("--model", help="The base model that such a codec was trained for.")
 @click.option("--dry-run", is_flag=True, help="Say what it would take, and compress nothing.")
 @click.option(
     "--reencode", is_flag=True, help="Also what another codec of the base compressed before."
@@ -35,6 +36,7 @@ def compress(
     screen: Screen,
     memory: Memory,
     base: str | None,
+    model: str | None,
     dry_run: bool,
     reencode: bool,
     slots: int | None,
@@ -47,7 +49,7 @@ def compress(
     Only what is new is compressed. It can be stopped with Ctrl-C and run again: it goes on where it stopped. The text
     stays as it is, and is read wherever soft tokens cannot be.
     """
-    codec = memory.compressed.codec(base)
+    codec = _open(memory, base, model)
     with stopping(_STOPPING) as is_stopped, screen.progress("compressing", None) as bar:
         report = memory.compressed.compress(
             codec,
@@ -70,6 +72,15 @@ def compress(
         screen.note(
             f"not used with {codec.name}: {made}. `agentcl compress --reencode` makes them anew from the text"
         )
+
+
+def _open(memory: Memory, base: str | None, model: str | None) -> Codec:
+    from agentcl.compression import open_codec
+    from agentcl.models.reference.shipped import REFERENCE_NAME
+
+    if base is not None and Path(base).is_dir():
+        return open_codec(base, base=model or REFERENCE_NAME)
+    return memory.compressed.codec(base or REFERENCE_NAME)
 
 
 def _lines(report: CompressionReport, codec: str) -> list[str]:

@@ -110,6 +110,12 @@ def _add_extractors(jobs: Jobs, waiting: Sequence[Job], url: str | None, workers
         kind, _, name = str(job.spec.get("extractor")).partition(":")
         if job.kind == "extract" and kind == "model" and (url or name == REFERENCE_NAME):
             jobs.add_extractor(open_extractor(name, url), workers=workers)
+        if job.kind == "compress":
+            from agentcl.memory.codecs import shipped_codec
+
+            shipped = shipped_codec()
+            if shipped is not None and shipped.name == job.spec.get("codec"):
+                jobs.add_codec(shipped)
         if job.kind == "digest":
             _add_digester(jobs, str(job.spec.get("digester")), url)
         if job.kind == "tidy" and url and job.spec.get("summariser"):

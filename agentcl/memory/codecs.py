@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from agentcl.compression.base import Codec
-from agentcl.errors import InvalidInput, NotEquipped
+from agentcl.errors import InvalidInput, ModelUnavailable, NotEquipped
 from agentcl.memory.opened import Opened
+from agentcl.models.reference.shipped import REFERENCE_NAME
 from agentcl.text.suggesting import did_you_mean
 
 _NAMES: Final = ("name", "base", "fingerprint", "width", "sizes", "limit", "encode", "count")
@@ -22,12 +23,23 @@ def as_codec(given: Codec) -> Codec:
     return given
 
 
+def shipped_codec() -> Codec | None:
+    """Return the codec of the reference model that comes with the package; None if none does."""
+    from agentcl.compression.codecs.opening import open_codec
+
+    try:
+        return open_codec(REFERENCE_NAME)
+    except (InvalidInput, ModelUnavailable):
+        return None
+
+
 def codec_named(opened: Opened, named: str | Codec | None) -> Codec:
     """Return the codec that is meant.
 
     Args:
         opened: the memory, with the codecs that were handed over.
-        named: a codec, its name, or the fingerprint of its base; None: the only one that was handed over.
+        named: a codec, its name, the fingerprint of its base, or "reference" for the one that comes with the package;
+            None: the only one that was handed over.
 
     Raises:
         NotEquipped: if there is none.
@@ -37,6 +49,11 @@ def codec_named(opened: Opened, named: str | Codec | None) -> Codec:
     known = opened.codecs
     if named is None and len(known) == 1:
         return next(iter(known.values()))
+    if named == REFERENCE_NAME and named not in known:
+        shipped = shipped_codec()
+        known.update({} if shipped is None else {named: shipped})
+        if shipped is not None:
+            return shipped
     for one in known.values():
         if named in (one.name, one.base):
             return one

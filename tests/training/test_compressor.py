@@ -81,7 +81,9 @@ def test_the_compressor_learns_eight_documents(tmp_path: Path) -> None:
     after = training._gates.shares(training.model)
     assert before["16"] <= 0.5
     assert after["16"] == after["found"] == 1.0
-    assert after["other"] <= 0.25  # it is the memory that answers, and not what LoRA has learned by heart
+    assert (
+        after["other"] <= 0.25
+    )  # it is the memory that answers, and not what LoRA has learned by heart
 
 
 def test_numpy_makes_the_memories_that_torch_makes(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ class ReferenceChat:
         Raises:
             RequestRefused: if the conversation is longer than 8,192 tokens.
         """
-        return self.complete([_templated(messages)], sampling=sampling)
+        return self.complete(_templated(messages), sampling=sampling)
 
     def complete(
         self, pieces: Sequence[str | NDArray[np.floating[Any]]], *, sampling: Sampling = GREEDY
@@ -112,7 +112,7 @@ class ReferenceChat:
 
     def stream(self, messages: Sequence[Message], *, sampling: Sampling = GREEDY) -> Iterator[str]:
         """Yield the answer piece by piece; closing the iterator stops the model."""
-        prompt = self._prompt([_templated(messages)])
+        prompt = self._prompt(_templated(messages))
         with self._lock:
             yield from held_back(self._pieces(prompt, sampling), sampling.stop)
 
@@ -201,9 +201,20 @@ def fingerprint_of(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _templated(messages: Sequence[Message]) -> str:
-    turns = "".join(f"<|{message.role}|>{message.content}<|end|>" for message in messages)
-    return f"{turns}<|assistant|>"
+def _templated(messages: Sequence[Message]) -> list[str | NDArray[np.floating[Any]]]:
+    """Return a conversation as the model reads it: texts, and soft tokens where messages have some."""
+    text = ""
+    pieces: list[str | NDArray[np.floating[Any]]] = []
+    for message in messages:
+        text += f"<|{message.role}|>"
+        for part in message.parts or (message.content,):
+            if isinstance(part, str):
+                text += part  # joined, so that it is cut into tokens as the whole text would be
+            else:
+                pieces += [text, part]
+                text = ""
+        text += "<|end|>"
+    return [*pieces, f"{text}<|assistant|>"]
 
 
 def _drawn(logits: Floats, sampling: Sampling, rng: np.random.Generator) -> int:
