@@ -89,7 +89,7 @@ def measure(
         pairs = [_ask(model, document, of(n)) for n, document in enumerate(documents)]
         right = [final_answer(document.asked[0].answer) for document in documents]
         said = [final_answer(text) for text, _ in pairs]
-        read_tokens = np.mean([_length(model, of(n)) for n in own])
+        read_tokens = np.mean([_length(model, of(n)) for n in range(len(texts))])
         return Row(
             name,
             read,
@@ -97,11 +97,17 @@ def measure(
             interval(np.array([token_f1(a, [b]) for a, b in zip(said, right, strict=True)])),
             float(np.mean([tokens for _, tokens in pairs])),
             float(read_tokens),
-            float(np.mean([kept(n) for n in own])),
+            float(np.mean([kept(n) for n in range(len(texts))])),
         )
 
     def soft(slots: int, chosen: NDArray[np.intp]) -> Callable[[int], Piece]:
         return lambda n: memories[chosen[n], :slots]
+
+    def soft_bytes(slots: int) -> Callable[[int], float]:
+        return lambda n: slots * codec.width * 2  # float16
+
+    def lead(tokens: int) -> Callable[[int], Piece]:
+        return lambda n: _lead(codec, texts[n], tokens)
 
     def text_bytes(n: int) -> float:
         return len(texts[n].encode())
@@ -109,20 +115,15 @@ def measure(
     yield row("nothing", lambda n: "", lambda n: 0)
     yield row("whole document", lambda n: texts[n], text_bytes)
     for slots in reversed(codec.sizes):
-        size = slots * codec.width * 2  # float16
-        yield row(f"its memory, k = {slots}", soft(slots, own), lambda n, size=size: size)
-    yield row(
-        f"another's memory, k = {_READ}", soft(_READ, np.roll(own, 1)), lambda n: _READ * codec.width * 2
-    )  # fmt: skip
+        yield row(f"its memory, k = {slots}", soft(slots, own), soft_bytes(slots))
+    yield row(f"another's memory, k = {_READ}", soft(_READ, np.roll(own, 1)), soft_bytes(_READ))
     for slots in reversed(codec.sizes[:-1]):
-        yield row(f"lead tokens, {slots}", lambda n, k=slots: _lead(codec, texts[n], k), text_bytes)
+        yield row(f"lead tokens, {slots}", lead(slots), text_bytes)
     codes = codec.codes(memories)
     asked = codec.questions([_question(one) for one in documents])
     by_codes, by_words = (asked @ codes.T).argmax(axis=1), _found(documents)
     for how, chosen in (("codes", by_codes), ("BM25", by_words)):
-        yield row(
-            f"memory found by {how}, k = {_READ}", soft(_READ, chosen), lambda n: _READ * codec.width * 2
-        )  # fmt: skip
+        yield row(f"memory found by {how}, k = {_READ}", soft(_READ, chosen), soft_bytes(_READ))
     yield row("document found by BM25", lambda n: texts[by_words[n]], text_bytes)
 
 

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
 EIGHT = replace(
     PRESETS["cpu"],
     minutes=60,
-    steps=100,
+    steps=60,
     documents=8,
     learning_rate=8e-3,
     rank=16,
@@ -77,7 +77,9 @@ def test_the_compressor_learns_eight_documents(tmp_path: Path) -> None:
             documents.append(replace(one, asked=stated[:1]))
     training = begin(EIGHT, tmp_path, documents)
     before = training._gates.shares(training.model)
-    train(training, is_quiet=True)
+    batch = training.framer.batch(documents, is_whole=False)
+    for _ in range(EIGHT.steps):
+        training.learn(batch)
     after = training._gates.shares(training.model)
     assert before["16"] <= 0.5
     assert after["16"] == after["found"] == 1.0
@@ -120,17 +122,17 @@ def test_numpy_makes_the_memories_that_torch_makes(tmp_path: Path) -> None:
     assert np.abs(codec.codes(memories) - said.numpy()).max() < 1e-4
 
 
-def test_a_stopped_training_goes_on_as_if_it_had_not_stopped(tmp_path: Path) -> None:
-    whole, parts = begin(FEW, tmp_path / "whole"), begin(FEW, tmp_path / "parts")
-    train(whole, is_quiet=True)
-    asked = iter([False, False, False, True])
-    train(parts, is_quiet=True, should_stop=lambda: next(asked, True))
-    assert 0 < parts.progress.steps < 4
-    again = begin(FEW, tmp_path / "parts")
-    assert again.progress.steps == parts.progress.steps
-    for batch in again.chunk()[: 4 - again.progress.steps]:
-        again.learn(batch)
-    assert again.progress.steps == whole.progress.steps == 4
+def test_a_stopped_training_goes_on_where_it_was(tmp_path: Path) -> None:
+    stopped = begin(FEW, tmp_path)
+    asked = iter([False, False, False])
+    train(stopped, is_quiet=True, should_stop=lambda: next(asked, True))
+    assert 0 < stopped.progress.steps < FEW.steps
+    again = begin(FEW, tmp_path)
+    assert again.progress == stopped.progress
+    weights = zip(again.model.learned(), stopped.model.learned(), strict=True)
+    assert all(torch.equal(one, other) for (_, one), (_, other) in weights)
+    train(again, is_quiet=True)
+    assert again.progress.steps == FEW.steps
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ class Framer:
     def __init__(self, tokenizer: PreTrainedTokenizerBase, frame: Frame) -> None:
         self.frame = frame
         self._tokenizer = tokenizer
-        self._encode = tokenizer.backend_tokenizer.encode_batch  # type: ignore[attr-defined]  # fast ones have it
+        self._encode = tokenizer.backend_tokenizer.encode_batch
         self.pad = int(tokenizer.pad_token_id or 0)
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:

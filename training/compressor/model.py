@@ -33,14 +33,17 @@ class Compressor(nn.Module):
     One copy of the base serves both ends: with LoRA it compresses, without it reads.
     """
 
+    _parts: Tensor
+
     def __init__(self, base: PreTrainedModel, *, slots: int, rank: int) -> None:
         super().__init__()
         about = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=_MATRICES, bias="none")
         self.lora = get_peft_model(base, about)
-        table = base.get_input_embeddings().weight.detach().float()
+        inside: Any = base
+        table = inside.get_input_embeddings().weight.detach().float()
         width = table.shape[1]
         self.scale = float(table.pow(2).mean().sqrt())  # what the base is used to read
-        norm = base.get_decoder().norm.weight.detach().float()
+        norm = inside.get_decoder().norm.weight.detach().float()
         self.slots = nn.Parameter(torch.randn(slots, width) * self.scale / 2)
         self.projection = nn.Parameter(
             torch.eye(width) * (_SPOKEN * self.scale * norm.pow(2).mean().rsqrt())

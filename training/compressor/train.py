@@ -1,4 +1,4 @@
-"""The training of a codec: one that can be stopped at any time, and goes on with the very next batch."""
+"""The training of a codec. It can be stopped at any time, and goes on with the next batches that it draws."""
 
 from __future__ import annotations
 

@@ -110,7 +110,8 @@ class Learned:
     def parts(self, length: int, slots: int) -> NDArray[np.intp]:
         """Return for each slot which tokens of `length` are its part, from and to: (slots, 2)."""
         shares = np.array(slot_parts(slots), np.float32)
-        return np.ceil(np.float32(length) * shares).astype(np.intp)
+        bounds: NDArray[np.intp] = np.ceil(np.float32(length) * shares).astype(np.intp)
+        return bounds
 
     def codes(self, memories: Floats) -> Floats:
         """Return what memories are found by, rows of length 1."""
@@ -135,10 +136,12 @@ class Learned:
         )
         codes: Floats = joined.astype(np.float32) @ head.T
         lengths = np.linalg.norm(codes, axis=1, keepdims=True)
-        return codes / np.maximum(lengths, np.float32(1e-12))
+        directed: Floats = codes / np.maximum(lengths, np.float32(1e-12))
+        return directed
 
     def _matrix(self, name: str) -> Floats:
-        return self._tensors[name].astype(np.float32)
+        matrix: Floats = self._tensors[name].astype(np.float32)
+        return matrix
 
 
 def write_codec(

@@ -61,7 +61,7 @@ class LearnedCodec:
     @property
     def width(self) -> int:
         """The length of one soft token."""
-        return self._learned.slots.shape[1]
+        return int(self._learned.slots.shape[1])
 
     @property
     def sizes(self) -> tuple[int, ...]:

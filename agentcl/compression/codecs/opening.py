@@ -12,7 +12,7 @@ from agentcl.errors import InvalidInput
 from agentcl.models.named import model_path
 from agentcl.models.reference.shipped import REFERENCE_NAME
 
-SHIPPED: Final = Path(__file__).parent / "reference"
+SHIPPED: Final = Path(__file__).parent / "weights"
 
 
 def open_codec(

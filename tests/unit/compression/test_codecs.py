@@ -228,3 +228,18 @@ def test_slots_stand_within_the_passage_each_at_a_place_of_its_own(slots: int) -
     assert len({end for _, end in parts}) == slots
     if slots >= 8:
         assert sum(end - begin for begin, end in parts[:8]) == 1
+
+
+def test_the_model_in_the_package_reads_what_the_codec_in_the_package_writes(
+    model: ReferenceChat,
+) -> None:
+    shipped = open_codec("reference")
+    assert shipped.base == model.fingerprint()
+    passage = (
+        "The mayor of Medom is Zazor. The trade of Medom is salt. Of Kruler, the setting is Bamel."
+    )
+    question = "\nQuestion: Who is the mayor of Medom?<|end|><|assistant|>"
+    own, other = shipped.encode([passage, PASSAGE], slots=16)
+    said = [model.complete(["<|user|>Passage: ", m, question]).text for m in (own, other)]
+    assert said[0] == "The mayor of Medom is Zazor. Answer: Zazor"
+    assert "Zazor" not in said[1]
