@@ -202,7 +202,9 @@ def take(page: Page, url: str, out: Path) -> None:
     say(page, COOK, story)
     page.get_by_text("Memory on").click()
     say(page, GENTIAN, story)
-    panel.locator("details.memory", has_text="alpine gentian").last.locator("summary").click()
+    card = panel.locator("details.memory", has_text="alpine gentian").last
+    card.locator("summary").click()
+    card.evaluate("one => one.scrollIntoView({block: 'end'})")
     story.frame(STILL_MS)
     picture(page).save(out / "chat.webp", quality=80)
 

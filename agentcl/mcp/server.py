@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from socket import SO_REUSEADDR, SOL_SOCKET, socket
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from agentcl.errors import InvalidInput, needs
 from agentcl.mcp.answering import ADDING, CHANGING, READING, REMOVING, read, told
-from agentcl.mcp.compat import Compat, add_mem0, add_reference
+from agentcl.mcp.mem0 import add_mem0
+from agentcl.mcp.reference import add_reference
 from agentcl.mcp.tools import BUDGET_TOKENS, Tools
 from agentcl.memory.warming import WarmUp
 
@@ -28,6 +29,7 @@ with needs("the server for editors", "mcp"):
 if TYPE_CHECKING:
     from agentcl.memory.memory import Memory
 
+Compat = Literal["reference", "mem0"]
 HOST: Final = "127.0.0.1"
 _FIRST_S: Final = 1.0  # in which a client has its first answer; only then the encoder is loaded
 _INSTRUCTIONS: Final = """\
