@@ -20,6 +20,10 @@ _COMMANDS: Final = {  # where each is, and the first line of its help
         "agentcl.cli.store:copy",
         "Copy a memory into an empty place, in a folder or a database.",
     ),
+    "consolidate": (
+        "agentcl.cli.consolidate:consolidate",
+        "Move proved memory into an adapter of the model.",
+    ),
     "delete": ("agentcl.cli.memory:delete", "Stop finding a record; its history stays."),
     "digest": ("agentcl.cli.statements:digest", "Read conversations for what they state."),
     "doctor": ("agentcl.cli.store:doctor", "Check the whole folder, and print the settings."),

@@ -108,6 +108,7 @@ def commands_about(odd: str, folder: Path, *, admitted: str = ODD) -> list[list[
         ["guidance", "add", odd], ["guidance", "export", f"{file}.md", "--candidates"],
         ["guidance", "import", "lessons.md"], ["guidance", "retire", told.id, "--reason", odd],
         ["guidance", "restore", told.id], ["guidance", "rollback", "--since", "2999-01-01", "--yes"],
+        ["consolidate", "--dry-run"], ["consolidate", "--dry-run", "--user", "ada", "--personal"],
         ["jobs", "list"], ["jobs", "show", job.id], ["jobs", "cancel", job.id], ["jobs", "retry", job.id],
         ["jobs", "run", job.id], ["jobs", "show", odd],
         ["envs", "list"], ["envs", "check", "incidents", "--tasks", "1"], ["envs", "check", odd],
