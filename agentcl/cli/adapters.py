@@ -129,6 +129,5 @@ def revoke(screen: Screen, memory: Memory, name: str, reason: str) -> None:
 
 
 def _line(one: Adapter) -> str:
-    rows = sum(one.counts.values())
     share = f" for {one.share:.0%}" if one.state == "canary" else ""
-    return f"{one.name}  {one.state}{share}  {len(one.holds)} records, {rows} rows, on {one.base}: {one.reason}"
+    return f"{one.name}  {one.state}{share}  {len(one.holds)} records, on {one.base}: {one.reason}"

@@ -110,7 +110,7 @@ def save(folder: Path, rows: Sequence[Row], selection: Selection) -> Manifest:
         StorageFull: if the disk is full.
         StoreUnavailable: if they cannot be written.
     """
-    text = "".join(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in rows)
+    text = rows_text(rows)
     manifest = Manifest(
         rows_sha256=hashlib.sha256(text.encode()).hexdigest(),
         records={one.record.id: one.record.version for one in selection.chosen},
@@ -124,6 +124,11 @@ def save(folder: Path, rows: Sequence[Row], selection: Selection) -> Manifest:
     write(folder / ROWS, text)
     write(folder / MANIFEST, json.dumps(asdict(manifest), indent=2, sort_keys=True) + "\n")
     return manifest
+
+
+def rows_text(rows: Sequence[Row]) -> str:
+    """Return rows as JSON lines."""
+    return "".join(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in rows)
 
 
 def load(file: Path) -> list[Row]:

@@ -232,7 +232,7 @@ class Adapters:
         whose = "-".join(filter(None, (owner.tenant, owner.user, owner.agent, owner.session)))
         slug = re.sub(r"[^a-z0-9]+", "-", whose.casefold()).strip("-")[:40].strip("-") or "all"
         versions = self._memory.store.journal.since(0, kinds=(Adapter.kind,))
-        number = 1 + len({row.id for row in versions if row.op != "erase"})
+        number = 1 + len({row.id for row in versions})
         name = f"{slug}-v{number}-{digest[:8]}"
         while self.folder(name).exists():  # left over from a memory that was deleted
             number += 1

@@ -35,7 +35,7 @@ class Adapter(Record):
     lineage: tuple[str, ...] = ()  # ids of what these records were made from
     parents: tuple[str, ...] = ()  # ids of the adapters that it was trained on from
     rows: str = ""  # hash of the rows
-    counts: Mapping[str, int] = field(default_factory=dict)  # rows by what they teach
+    counts: Mapping[str, int] = field(default_factory=dict)  # records by what they are
     method: Mapping[str, Any] = field(default_factory=dict)  # how it was trained
     files: Mapping[str, str] = field(default_factory=dict)  # by name, the SHA-256
     gate: Mapping[str, Any] = field(default_factory=dict)  # the report

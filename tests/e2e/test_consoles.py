@@ -111,7 +111,7 @@ def commands_about(odd: str, folder: Path, *, admitted: str = ODD) -> list[list[
         ["guidance", "restore", told.id], ["guidance", "rollback", "--since", "2999-01-01", "--yes"],
         ["adapters", "list"], ["adapters", "show", odd], ["adapters", "why", odd], ["adapters", "diff", odd, odd],
         ["adapters", "route", odd, "--to", "off"], ["adapters", "rollback"], ["adapters", "revoke", odd, "--reason", odd],
-        ["consolidate", "--dry-run"], ["consolidate", "--dry-run", "--user", "ada", "--personal"],
+        ["consolidate"], ["consolidate", "--base", odd], ["consolidate", "--dry-run"], ["consolidate", "--dry-run", "--user", "ada", "--personal"],
         ["jobs", "list"], ["jobs", "show", job.id], ["jobs", "cancel", job.id], ["jobs", "retry", job.id],
         ["jobs", "run", job.id], ["jobs", "show", odd],
         ["envs", "list"], ["envs", "check", "incidents", "--tasks", "1"], ["envs", "check", odd],
