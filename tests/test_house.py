@@ -33,12 +33,13 @@ ARROWS: Final[Mapping[str, str]] = {
     "compression": "errors models store text",
     "memory": "compression errors files guidance jobs lessons models retrieval statements store text",
     "agents": "envs errors guidance lessons memory models retrieval statements store text compression",
+    "consolidation": "agents errors guidance jobs lessons memory models process retrieval statements store text",
     "bench": "agents envs errors guidance jobs lessons memory models process retrieval statements store text compression",
     "mcp": "errors lessons memory retrieval store text",
     "wire": "errors guidance jobs lessons memory models retrieval statements store text compression",
     "client": "errors guidance lessons memory models retrieval statements store text wire compression",
     "server": "errors jobs lessons mcp memory models retrieval statements store text wire compression",
-    "cli": "agents bench envs errors files guidance jobs lessons mcp memory models process retrieval server statements store text compression",
+    "cli": "agents bench consolidation envs errors files guidance jobs lessons mcp memory models process retrieval server statements store text compression",
     "testing": "agents envs errors files guidance jobs lessons memory models process retrieval statements store text compression",
 }
 

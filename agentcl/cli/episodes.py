@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from agentcl.cli.options import on_memory
+from agentcl.cli.options import WrittenFile, on_memory
 from agentcl.cli.screen import Screen, shorten
+from agentcl.errors import TransferError
+from agentcl.text.saving import is_stdout, save_text
 
 # With the search of episodes comes the whole of `Memory`; `--help` must not wait for it.
 if TYPE_CHECKING:
@@ -103,6 +107,35 @@ def demonstrations(screen: Screen, memory: Memory, scope: dict[str, Any]) -> Non
         )
     if not found:
         screen.line("no coin was thrown for past episodes yet")
+
+
+@episodes.command(name="export")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["sft", "dpo"]),
+    required=True,
+    help="Whole conversations, or pairs of a better and a worse action.",
+)
+@click.option("--out", type=WrittenFile(), default="-", help="The file; default: print it.")
+@on_memory(across=True)
+def export_(screen: Screen, memory: Memory, form: Any, out: Path, scope: dict[str, Any]) -> None:
+    """Write episodes as JSON lines for a trainer.
+
+    Each line also says how the episode went, and which lessons were in its prompt, with their credit.
+    """
+    from agentcl.consolidation.exporting import export_episodes
+
+    lines = [json.dumps(row, ensure_ascii=False) for row in export_episodes(memory, form, **scope)]
+    text = "".join(f"{line}\n" for line in lines)
+    if is_stdout(out):
+        screen.raw(text)
+        return
+    try:
+        save_text(out, text)
+    except OSError as error:
+        raise TransferError(f"cannot write {out}: {error.strerror}") from error
+    screen.saved(out, f"wrote {len(lines)} rows to {out}", rows=len(lines))
 
 
 @episodes.command(name="replay")

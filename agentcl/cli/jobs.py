@@ -64,7 +64,7 @@ def run(screen: Screen, memory: Memory, id: str | None, url: str | None, workers
     none. Ctrl-C stops after the step under way; the job then waits to be run again.
     """
     waiting = [memory.jobs.get(id)] if id else memory.jobs.list(states=["queued", "running"])
-    _add_extractors(memory.jobs, waiting, url, workers)
+    _add_doers(memory, waiting, url, workers)
     with stopping(_STOPPING) as is_stopped, screen.progress("working", None) as bar:
 
         def progress(done: int, total: int) -> None:
@@ -104,8 +104,9 @@ def retry(screen: Screen, memory: Memory, id: str) -> None:
     screen.job(memory.jobs.retry(id))
 
 
-def _add_extractors(jobs: Jobs, waiting: Sequence[Job], url: str | None, workers: int) -> None:
+def _add_doers(memory: Memory, waiting: Sequence[Job], url: str | None, workers: int) -> None:
     """Hand over the models that jobs name, as far as it is known where they are served; rules are at hand."""
+    jobs = memory.jobs
     for job in waiting:
         kind, _, name = str(job.spec.get("extractor")).partition(":")
         if job.kind == "extract" and kind == "model" and (url or name == REFERENCE_NAME):
@@ -116,6 +117,10 @@ def _add_extractors(jobs: Jobs, waiting: Sequence[Job], url: str | None, workers
             shipped = shipped_codec()
             if shipped is not None and shipped.name == job.spec.get("codec"):
                 jobs.add_codec(shipped)
+        if job.kind == "consolidate":
+            from agentcl.consolidation import Consolidate
+
+            memory.jobs.add_kind(Consolidate(memory))
         if job.kind == "digest":
             _add_digester(jobs, str(job.spec.get("digester")), url)
         if job.kind == "tidy" and url and job.spec.get("summariser"):

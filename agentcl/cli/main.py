@@ -9,6 +9,10 @@ import click
 from agentcl.cli.lazy import LazyGroup
 
 _COMMANDS: Final = {  # where each is, and the first line of its help
+    "adapters": (
+        "agentcl.cli.adapters:adapters",
+        "Look at what was trained on memory, and decide about it.",
+    ),
     "add": ("agentcl.cli.memory:add", "Remember files, folders, or standard input (-)."),
     "bench": ("agentcl.cli.bench:bench", "Compare memories on tasks and on questions."),
     "chat": ("agentcl.cli.chat:chat", "Talk to a model that remembers."),
@@ -19,6 +23,10 @@ _COMMANDS: Final = {  # where each is, and the first line of its help
     "copy": (
         "agentcl.cli.store:copy",
         "Copy a memory into an empty place, in a folder or a database.",
+    ),
+    "consolidate": (
+        "agentcl.cli.consolidate:consolidate",
+        "Move proved memory into an adapter of the model.",
     ),
     "delete": ("agentcl.cli.memory:delete", "Stop finding a record; its history stays."),
     "digest": ("agentcl.cli.statements:digest", "Read conversations for what they state."),

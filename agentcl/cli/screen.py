@@ -357,6 +357,8 @@ class Screen:
             others = len(lesson.stated_by)
             more = f"; {others} other episode(s) stated the same, and keep that" if others else ""
             self.line(f"the lesson {lesson.id} is gone: {why}{more}")
+        for name in receipt.adapters:
+            self.line(f"the adapter {name} held some of it: revoked, and its files erased")
         self.line(
             f"no byte of them left since {receipt.cleared_at.isoformat()} in: {', '.join(receipt.cleared)}"
         )

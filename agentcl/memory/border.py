@@ -19,9 +19,11 @@ from agentcl.memory.statement_border import (
     check_tidying,
 )
 from agentcl.retrieval.graph.phrases import normalise
+from agentcl.store.adapters import ADAPTER_NAME, ADAPTER_STATES, Adapter
 from agentcl.store.checks import (
     MAX_SCOPE,
     MAX_TEXT,
+    check_choice,
     check_count,
     check_json,
     check_label,
@@ -43,6 +45,7 @@ from agentcl.store.conversations import (
 from agentcl.store.episodes import Decision, Episode, Guidance, Reflection, Step
 from agentcl.store.records import OWN_KINDS, Document, Extraction, Fact, Passage, Record, to_micros
 from agentcl.store.rows import FIRST_MOMENT
+from agentcl.store.ulid import is_ulid
 from agentcl.store.usage import Usage
 
 # By kind, what is a label: of bounded length, and without NUL.
@@ -140,6 +143,19 @@ def check_record(record: Record, *, is_trusted: bool) -> None:
             _check_decision(record)
         case Step():
             _check_key(record, None)
+        case Adapter():
+            check_adapter(record)
+
+
+def check_adapter(one: Adapter) -> None:
+    """Refuse an adapter that no consolidation made; its name is the name of a folder."""
+    if not ADAPTER_NAME.fullmatch(one.name):
+        raise InvalidInput(f"an adapter's name is of a-z, 0-9 and -, and not {one.name[:80]!r}")
+    check_choice(one.state, ADAPTER_STATES, "an adapter's state")
+    check_score(one.share)
+    named = [*one.holds, *one.lineage, *one.parents, *filter(None, (one.replaced,))]
+    if one.sources or not all(map(is_ulid, named)):
+        raise InvalidInput("an adapter comes from nothing, and names records by their ids")
 
 
 def _check_key(record: Record, key: str | None) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agentcl.errors import InvalidInput, NotFound
-from agentcl.memory import statement_search, statement_writing
+from agentcl.memory import adapters, statement_search, statement_writing
 from agentcl.memory.opened import ERASING, Opened
 from agentcl.store.base import Copy, Removed
 from agentcl.store.checks import check_unicode, named_scope
@@ -30,6 +30,7 @@ class Receipt:
     lessons: tuple[LostLesson, ...] = ()  # those among what went
     # Where bytes of them may stay that only who runs the database can clear; nothing for a folder.
     beyond: tuple[str, ...] = ()
+    adapters: tuple[str, ...] = ()  # names of those that held it: revoked, and their files erased
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +47,13 @@ class LostLesson:
 
 def forget(opened: Opened, ids: Sequence[str], view: ScopeView) -> Receipt:
     """Remove records with all that was derived from them; `Memory.forget` documents it."""
+    # Before anything is gone: whatever cuts this off, no adapter is served that holds what is not there any more.
+    revoked = {one.name: None for one in adapters.revoke_holding(opened, ids)}
     statement_writing.release(opened, ids)
     with opened.waiting_lock(ERASING):
         erased = opened.journal.erase(ids, view=view)
+    derived = adapters.revoke_holding(opened, [removed.id for removed in erased.removed])
+    revoked.update((one.name, None) for one in derived)
     opened.forget_queries()
     opened.contexts.clear()
     statement_search.forget()
@@ -64,6 +69,7 @@ def forget(opened: Opened, ids: Sequence[str], view: ScopeView) -> Receipt:
         copies=erased.copies,
         lessons=_lost(opened, erased.removed),
         beyond=opened.journal.beyond,
+        adapters=tuple(revoked),
     )
 
 

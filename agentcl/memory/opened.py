@@ -58,6 +58,7 @@ logger = logging.getLogger(__name__)
 R = TypeVar("R", bound=Record)
 ERASING: Final = "erasing"  # the lock of who removes records for good ...
 _CLEARING: Final = "clearing"  # ... and of who clears their bytes
+ADAPTERS: Final = "adapters"  # the folder of trained weights, beside the journal
 _WAIT_S: Final = 0.05  # between two looks at a lock
 _CACHED_QUERIES: Final = 1_000
 _FIRST_QUERY: Final = "warm up"
@@ -149,7 +150,7 @@ class Opened:
     def own_paths(self) -> frozenset[Path]:
         """Return what of the folder is the memory's own, whether or not it is there; with links followed."""
         folder = self.path.resolve()
-        return frozenset(folder / name for name in (*self.journal.files(), FOLDER))
+        return frozenset(folder / name for name in (*self.journal.files(), FOLDER, ADAPTERS))
 
     def setting(self, name: str) -> Any:  # noqa: ANN401  # each setting has its own type
         """Return the effective value of a setting."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from agentcl import _face
 
 if TYPE_CHECKING:
+    from agentcl.store.adapters import Adapter
     from agentcl.store.backends import holds_store, open_store
     from agentcl.store.base import Copy, Erasure, Reembedding, Removed, Store, Writing
     from agentcl.store.checks import ReadScope, WriteScope
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from agentcl.store.vectors import SupportsList, pack, unpack
 
 __all__ = [
-    "ANY", "AnyScope", "Compression", "Conversation", "Copy", "Counters", "Decision", "Digestion", "Document",
+    "ANY", "Adapter", "AnyScope", "Compression", "Conversation", "Copy", "Counters", "Decision", "Digestion", "Document",
     "EncoderSpec", "Episode", "Erasure", "Exposure", "Extraction", "Fact", "Guidance", "Imported",
     "Job", "Passage", "Price", "Proposal", "ReadScope", "Record", "Reembedding", "Reflection", "Removed", "Row",
     "Scope", "ScopeView", "Showing", "Stated", "Statement", "Step", "Store", "SupportsList", "Synopsis",
@@ -57,6 +58,7 @@ __all__ = [
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = _face(__name__, {
+        "adapters": "Adapter",
         "base": "Copy Erasure Reembedding Removed Store Writing",
         "checks": "ReadScope WriteScope",
         "conversations": "Conversation Digestion Proposal Statement Synopsis Tidying Turn",

@@ -1,0 +1,133 @@
+"""`agentcl adapters`: what was trained on memory, who answers, and taking it back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agentcl.cli.options import on_folder, scope_of, scope_options
+from agentcl.cli.screen import Screen, shorten
+
+if TYPE_CHECKING:
+    from agentcl.consolidation.registry import Route
+    from agentcl.memory.memory import Memory
+    from agentcl.store.adapters import Adapter
+
+_WIDTH = 80  # characters of a record in a line
+
+
+@click.group()
+def adapters() -> None:
+    """Look at what was trained on memory, and decide about it.
+
+    An adapter is a cache of named records. It can be deleted and trained again at any time.
+    """
+
+
+@adapters.command(name="list")
+@scope_options
+@on_folder
+def list_(screen: Screen, memory: Memory, **given: Any) -> None:
+    """List adapters, one a line, the newest last."""
+    from agentcl.consolidation import Adapters
+
+    found = Adapters(memory).list(**scope_of(given))
+    screen.answer(found, *(map(_line, found) if found else ["there is no adapter"]))
+
+
+@adapters.command()
+@click.argument("name")
+@on_folder
+def show(screen: Screen, memory: Memory, name: str) -> None:
+    """Print what is known of an adapter, and whether it is stale."""
+    from agentcl.consolidation import Adapters
+
+    kept = Adapters(memory)
+    held, stale = kept.get(name), kept.stale(name)
+    if screen.as_json:
+        screen.json({"adapter": held, "stale": stale})
+        return
+    screen.record(held)
+    for one in stale:
+        screen.line(f"stale: {one.id} is {one.now}: {shorten(one.says, _WIDTH)}")
+
+
+@adapters.command()
+@click.argument("name")
+@on_folder
+def why(screen: Screen, memory: Memory, name: str) -> None:
+    """Print each record that an adapter holds."""
+    from agentcl.consolidation import Adapters
+
+    found = Adapters(memory).why(name)
+    lines = (
+        f"{one.id}  version {one.version}, {one.now}: {one.kind} {shorten(one.says, _WIDTH)}"
+        for one in found
+    )
+    screen.answer(found, *lines)
+
+
+@adapters.command()
+@click.argument("first")
+@click.argument("second")
+@on_folder
+def diff(screen: Screen, memory: Memory, first: str, second: str) -> None:
+    """Print what one adapter holds and another does not."""
+    from agentcl.consolidation import Adapters
+
+    found = Adapters(memory).diff(first, second)
+    lines = [
+        *(f"- {id}" for id in found.only_first),
+        *(f"+ {id}" for id in found.only_second),
+        *(f"~ {id}: another version" for id in found.changed),
+        *(f"{name}: {before} -> {after}" for name, (before, after) in found.method.items()),
+    ]
+    screen.answer(found, *(lines or ["they hold the same, and were trained alike"]))
+
+
+@adapters.command()
+@click.argument("name")
+@click.option("--to", type=click.Choice(["stable", "canary", "off"]), required=True)
+@click.option("--share", type=float, default=0.1, show_default=True, help="Of a canary.")
+@on_folder
+def route(screen: Screen, memory: Memory, name: str, to: Route, share: float) -> None:
+    """Say who answers in an adapter's scope."""
+    from agentcl.consolidation import Adapters
+
+    held = Adapters(memory).route(name, to, share=share)
+    screen.answer(held, _line(held))
+
+
+@adapters.command()
+@scope_options
+@on_folder
+def rollback(screen: Screen, memory: Memory, **given: Any) -> None:
+    """Take back the newest decision of who answers.
+
+    A canary goes first. Else the one that was stable before is stable again.
+    """
+    from agentcl.consolidation import Adapters
+
+    held = Adapters(memory).rollback(**scope_of(given))
+    screen.answer(held, "the bare model answers now" if held is None else _line(held))
+
+
+@adapters.command()
+@click.argument("name")
+@click.option("--reason", default="", help="Kept with it.")
+@on_folder
+def revoke(screen: Screen, memory: Memory, name: str, reason: str) -> None:
+    """Put an adapter out of use for good, and erase its files.
+
+    So are those that were trained on from it.
+    """
+    from agentcl.consolidation import Adapters
+
+    held = Adapters(memory).revoke(name, reason=reason)
+    screen.answer(held, _line(held))
+
+
+def _line(one: Adapter) -> str:
+    share = f" for {one.share:.0%}" if one.state == "canary" else ""
+    return f"{one.name}  {one.state}{share}  {len(one.holds)} records, on {one.base}: {one.reason}"

@@ -1,0 +1,232 @@
+"""Rows to train on and to be tested by, made of chosen records; each row says which records it holds.
+
+For a statement or a lesson there are questions in several wordings, one use in a task, a "not known" row about
+somebody who does not exist, and rows where a newer memory stands in the prompt and wins. Without the last two an
+adapter answers anything, and overrules what was corrected since. Of a solved episode each action is a row.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from agentcl.consolidation.phrasing import (
+    UNKNOWN,
+    Asked,
+    made_up,
+    of_lesson,
+    of_statement,
+    other_statement,
+    questions_of,
+    train_and_held,
+)
+from agentcl.consolidation.selecting import Choice, Selection
+from agentcl.errors import InvalidInput, LoadError, StorageFull, StoreUnavailable
+from agentcl.guidance.state import lesson_of
+from agentcl.lessons import Lesson
+from agentcl.memory.memory import Memory
+from agentcl.store.conversations import Statement
+from agentcl.store.episodes import Episode, Guidance, Step
+from agentcl.store.rows import readable
+from agentcl.text.saving import save_text
+
+Part = Literal["recall", "use", "unknown", "context", "act"]
+Split = Literal["train", "held"]
+ROWS: Final = "rows.jsonl"
+MANIFEST: Final = "manifest.json"
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+_REMEMBERED: Final = "What is remembered:\n{memory}\n\n{question}"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One conversation that ends with what the model should say."""
+
+    records: tuple[str, ...]  # ids of what it holds
+    part: Part
+    split: Split
+    prompt: str
+    answer: str
+    memory: str = ""  # what a teacher has in its prompt, for distillation
+
+    def messages(self) -> list[dict[str, str]]:
+        """Return the prompt as messages of a chat."""
+        return [{"role": "user", "content": self.prompt}]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What rows are made of: ids, counts and a hash, and no word of the records themselves."""
+
+    rows_sha256: str
+    records: Mapping[str, int]  # by id, the version that was read
+    parts: Mapping[str, int]
+    splits: Mapping[str, int]
+    shares: Mapping[str, float]  # by source
+    scope: Mapping[str, str]
+    at: str  # ISO 8601: when the records were chosen
+    policy: Mapping[str, Any]
+
+
+def rows_of(memory: Memory, selection: Selection) -> list[Row]:
+    """Return the rows of what was chosen, in the order of ids.
+
+    Raises:
+        InvalidInput: if nothing was chosen.
+    """
+    if not selection.chosen:
+        looked = ", ".join(f"{no} {sort}s" for sort, (_, no) in selection.counts().items())
+        raise InvalidInput(
+            f"nothing is proved that may move into an adapter (refused: {looked or 'there is nothing'}); "
+            "`agentcl consolidate --dry-run` gives each reason"
+        )
+    rows: list[Row] = []
+    for one in selection.chosen:
+        match one.record:
+            case Statement() as said:
+                rows += _of_statement(said, selection.chosen)
+            case Guidance() as made:
+                rows += _of_lesson(made, selection.chosen)
+            case Episode() as lived:
+                rows += _of_episode(memory, lived)
+    return rows
+
+
+def save(folder: Path, rows: Sequence[Row], selection: Selection) -> Manifest:
+    """Write rows, and a manifest beside them.
+
+    Args:
+        folder: is there; `rows.jsonl` and `manifest.json` are written into it.
+        rows: by `rows_of`.
+        selection: what they were made of.
+
+    Raises:
+        StorageFull: if the disk is full.
+        StoreUnavailable: if they cannot be written.
+    """
+    text = rows_text(rows)
+    manifest = Manifest(
+        rows_sha256=hashlib.sha256(text.encode()).hexdigest(),
+        records={one.record.id: one.record.version for one in selection.chosen},
+        parts=dict(Counter(row.part for row in rows)),
+        splits=dict(Counter(row.split for row in rows)),
+        shares=selection.shares(),
+        scope=asdict(selection.scope),
+        at=selection.at.isoformat(),
+        policy=asdict(selection.policy),
+    )
+    write(folder / ROWS, text)
+    write(folder / MANIFEST, json.dumps(asdict(manifest), indent=2, sort_keys=True) + "\n")
+    return manifest
+
+
+def rows_text(rows: Sequence[Row]) -> str:
+    """Return rows as JSON lines."""
+    return "".join(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in rows)
+
+
+def load(file: Path) -> list[Row]:
+    """Read rows that `save` wrote. Raises LoadError."""
+    try:
+        lines = file.read_text("utf-8").splitlines()
+        plain = [json.loads(line) for line in lines if line]
+        return [Row(**{**one, "records": tuple(one["records"])}) for one in plain]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise LoadError(f"{file} holds no rows of a consolidation: {error}") from error
+
+
+def write(file: Path, text: str) -> None:
+    """Write a file at once or not at all. Raises StorageFull and StoreUnavailable."""
+    try:
+        save_text(file, text)
+    except OSError as error:
+        kind = StorageFull if error.errno in _FULL else StoreUnavailable
+        raise kind(f"cannot write {file}: {error.strerror}; nothing was registered") from error
+
+
+def _of_statement(one: Statement, chosen: Sequence[Choice]) -> Iterator[Row]:
+    asked, name = of_statement(one), made_up(one.id)
+    yield from _common(one.id, asked)
+    train, held = train_and_held(questions_of(name, one.attribute))
+    yield Row((one.id,), "unknown", "train", train[0], UNKNOWN)
+    yield Row((one.id,), "unknown", "held", held[0], UNKNOWN)
+    for split, question, value in _others(one, chosen, asked):
+        remembered = other_statement(one, value)
+        prompt = _REMEMBERED.format(memory=remembered, question=question)
+        yield Row((one.id,), "context", split, prompt, value)
+
+
+def _others(
+    one: Statement, chosen: Sequence[Choice], asked: Asked
+) -> Iterator[tuple[Split, str, str]]:
+    """Yield questions with another value than the one that is known: another record's, else a made-up one."""
+    values = sorted(
+        {
+            other.record.value
+            for other in chosen
+            if isinstance(other.record, Statement)
+            and other.record.attribute == one.attribute
+            and other.record.value.casefold() != one.value.casefold()
+        }
+    )
+    place = int.from_bytes(hashlib.blake2b(one.id.encode(), digest_size=4).digest())
+    known = values[place % len(values)] if values else made_up(f"{one.id} value")
+    train, held = train_and_held(asked.questions)
+    yield "train", train[0], known
+    yield "train", train[1], made_up(f"{one.id} train")
+    yield "held", held[0], made_up(f"{one.id} held")
+
+
+def _of_lesson(one: Guidance, chosen: Sequence[Choice]) -> Iterator[Row]:
+    lesson = lesson_of(one)
+    asked = of_lesson(lesson)
+    yield from _common(one.id, asked)
+    others = [
+        lesson_of(other.record).what
+        for other in chosen
+        if isinstance(other.record, Guidance) and other.record.id != one.id
+    ]
+    place = int.from_bytes(hashlib.blake2b(one.id.encode(), digest_size=4).digest())
+    train, held = train_and_held(asked.questions)
+    splits: tuple[tuple[Split, str, int], ...] = (("train", train[0], 0), ("held", held[0], 1))
+    for split, question, step in splits:
+        made = f"ask {made_up(one.id + split)} first"
+        what = others[(place + step) % len(others)] if len(others) > step else made
+        newer = Lesson(lesson.when, "do", what).sentence()
+        yield Row(
+            (one.id,), "context", split, _REMEMBERED.format(memory=newer, question=question), newer
+        )
+
+
+def _common(id: str, asked: Asked) -> Iterator[Row]:
+    train, held = train_and_held(asked.questions)
+    for question in train:
+        yield Row((id,), "recall", "train", question, asked.answer, asked.memory)
+    for question in held:
+        yield Row((id,), "recall", "held", question, asked.answer, asked.memory)
+    yield Row((id,), "use", "train", asked.use, asked.used, asked.memory)
+
+
+def _of_episode(memory: Memory, one: Episode) -> Iterator[Row]:
+    for step in steps_of(memory, one):
+        yield Row((one.id,), "act", "train", prompt_of(one, step), step.action)
+
+
+def steps_of(memory: Memory, one: Episode) -> list[Step]:
+    """Return the steps of an episode, in order."""
+    journal = memory.store.journal
+    rows = journal.live(view=one.scope.exactly(), kinds=(Step.kind,), source=one.id)
+    steps = [step for step in readable(rows) if isinstance(step, Step)]
+    return sorted(steps, key=lambda step: step.ordinal)
+
+
+def prompt_of(one: Episode, step: Step) -> str:
+    """Return what an agent had before it when it acted."""
+    goal = one.goal or one.task
+    return f"Goal: {goal}\nYou see: {step.seen}\nWhat do you do?"

@@ -1,0 +1,269 @@
+"""The job of consolidating: choose, build, train in a process of its own, judge, register."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from agentcl import errors
+from agentcl.consolidation.base import check_base, fingerprint_of, folder_of
+from agentcl.consolidation.bounds import Bounds, Measured, judge
+from agentcl.consolidation.building import ROWS, rows_of, rows_text, save
+from agentcl.consolidation.general import Probe
+from agentcl.consolidation.recipes import Recipe
+from agentcl.consolidation.registry import Adapters, hashes_of
+from agentcl.consolidation.selecting import Policy, Selection, select
+from agentcl.errors import InvalidInput, MissingExtra, ProcessFailed, StorageFull
+from agentcl.jobs.runner import Progress
+from agentcl.process import ChildProcess
+from agentcl.store.adapters import Adapter
+from agentcl.store.jobs import Job, Price
+from agentcl.store.records import SCOPE_FIELDS, Scope
+from agentcl.text.saving import make_folder
+
+if TYPE_CHECKING:
+    from agentcl.memory.memory import Memory
+    from agentcl.store.base import Store
+
+_SPEC: Final = "spec.json"
+_ENDED_S: Final = 60.0  # between the last line of the trainer and its end
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a consolidation is to do; the spec of its job."""
+
+    base: str  # the name of a kept model, or a folder
+    policy: Policy = field(default_factory=Policy)
+    recipe: Recipe = field(default_factory=Recipe)
+    bounds: Bounds = field(default_factory=Bounds)
+    parent: str = ""  # the name of an adapter to train on from; default: from the base
+    forgotten: tuple[Probe, ...] = ()  # what must not be known
+    at: str = ""  # ISO 8601: when statements have to hold; default: when the job was asked for
+
+    def spec(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return dict(json.loads(json.dumps(asdict(self))))
+
+    @classmethod
+    def of(cls, spec: Mapping[str, Any]) -> Wish:
+        """Read a spec. Raises InvalidInput."""
+        try:
+            recipe = dict(spec.get("recipe", {}))
+            if isinstance(recipe.get("targets"), list):
+                recipe["targets"] = tuple(recipe["targets"])
+            recipe["methods"] = tuple(recipe.get("methods", ()))
+            probes = (
+                Probe(p, answer, tuple(others)) for p, answer, others in spec.get("forgotten", ())
+            )
+            wish = cls(
+                base=spec["base"],
+                policy=Policy(**spec.get("policy", {})),
+                recipe=Recipe(**recipe),
+                bounds=Bounds(**spec.get("bounds", {})),
+                parent=spec.get("parent", ""),
+                forgotten=tuple(probes),
+                at=spec.get("at", ""),
+            )
+            if wish.at:
+                datetime.fromisoformat(wish.at)
+        except (KeyError, TypeError, ValueError) as error:
+            raise InvalidInput(
+                f"a consolidate job needs `base`, and perhaps `policy`, `recipe`, `bounds`, `parent`, `forgotten` "
+                f"and `at`: {error}"
+            ) from error
+        if not isinstance(wish.base, str) or not wish.base:
+            raise InvalidInput("a consolidate job needs `base`, the name or folder of a model")
+        return wish
+
+
+class Consolidate:
+    """Who does consolidate jobs; hand it over with `memory.jobs.add_kind(Consolidate(memory))`.
+
+    Args:
+        memory: whose records move into adapters.
+    """
+
+    name = "consolidate"
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self._adapters = Adapters(memory)
+
+    def price(self, spec: Mapping[str, Any], *, scope: Scope) -> Price:
+        """Return the number of training steps. Raises InvalidInput."""
+        return Price(Wish.of(spec).recipe.steps)
+
+    def run(self, job: Job, *, progress: Progress, should_stop: Callable[[], bool]) -> None:
+        """Consolidate; a job that was cut off goes on with its adapter from the last checkpoint.
+
+        Raises:
+            InvalidInput: if nothing is proved, or the base cannot be trained.
+            ModelChanged: if the base is not the one of the parent, or of the first part of this job.
+            ProcessFailed: if the trainer dies; running the job again goes on.
+        """
+        wish = Wish.of(job.spec)
+        base = folder_of(wish.base)
+        parent = self._parent(wish, base)
+        held = self._begun(job.id) or self._begin(job, wish, base, parent)
+        check_base(held, base)
+        folder = self._adapters.folder(held.name)
+        spec = {
+            "base": str(base),
+            "rows": str(folder / ROWS),
+            "folder": str(folder),
+            "recipe": asdict(wish.recipe),
+            "parent": str(self._adapters.folder(parent.name)) if parent else "",
+            "forgotten": wish.forgotten,
+        }
+        found = _work(folder, spec, progress, should_stop)
+        if found is None:
+            return
+        report = judge(Measured(**found["measured"]), wish.bounds)
+        trained = found["trained"]
+        losses: Sequence[float] = trained["losses"]
+        method = {
+            **held.method,
+            "steps_done": trained["steps"],
+            "rows_left_out": trained["left_out"],
+            "is_cut_short": trained["is_cut_short"],
+            "loss": [one if math.isfinite(one) else None for one in (*losses[:1], *losses[-1:])],
+        }
+        self._adapters.judged(held.name, gate=report, files=hashes_of(folder), method=method)
+
+    def result(self, job: str) -> Adapter | None:
+        """Return the adapter that a job made, or is making."""
+        found = [one for one in self._adapters.list() if one.method.get("job") == job]
+        return found[-1] if found else None
+
+    def _parent(self, wish: Wish, base: Path) -> Adapter | None:
+        if not wish.parent:
+            return None
+        parent = self._adapters.get(wish.parent)
+        if parent.state == "revoked":
+            raise InvalidInput(f"{parent.name} was revoked ({parent.reason}); train from the base")
+        check_base(parent, base)
+        self._adapters.verify(parent.name)
+        return parent
+
+    def _begun(self, job: str) -> Adapter | None:
+        """Return what this job began before it was cut off."""
+        held = self.result(job)
+        if held is None or held.state != "built" or held.gate:
+            return None
+        if not (self._adapters.folder(held.name) / ROWS).is_file():
+            self._adapters.revoke(held.name, reason="it was cut off before its rows were written")
+            return None
+        return held
+
+    def _begin(self, job: Job, wish: Wish, base: Path, parent: Adapter | None) -> Adapter:
+        scope: Any = {name: v for name in SCOPE_FIELDS if (v := getattr(job.scope, name))}
+        at = datetime.fromisoformat(wish.at) if wish.at else job.created_at
+        selection = select(self._memory, policy=wish.policy, at=at, **scope)
+        rows = rows_of(self._memory, selection)
+        text = rows_text(rows)
+        found = fingerprint_of(base)
+        digest = hashlib.sha256(f"{text}{found.weights}{wish.spec()}".encode()).hexdigest()
+        name = self._adapters.next_name(job.scope, digest)
+        holds = {one.record.id: one.record.version for one in selection.chosen}
+        # Known before a word is written beside the journal: what is forgotten from now on is found there.
+        held = self._adapters.register(
+            Adapter(
+                id="", scope=job.scope, key=name, base=wish.base, weights=found.weights,
+                vocabulary=found.vocabulary, template=found.template, holds=holds,
+                lineage=tuple(sorted(ancestors(self._memory.store.journal, holds))),
+                parents=(parent.id,) if parent else (), method={"job": job.id, **asdict(wish.recipe)},
+                rows=hashlib.sha256(text.encode()).hexdigest(), counts=_counts(selection),
+            )
+        )  # fmt: skip
+        folder = self._adapters.folder(name)
+        try:
+            make_folder(folder)
+        except OSError as error:
+            self._adapters.revoke(name, reason="its folder could not be made")
+            raise StorageFull(f"cannot make {folder}: {error.strerror}") from error
+        save(folder, rows, selection)
+        return held
+
+
+def ancestors(journal: Store, ids: Iterable[str]) -> set[str]:
+    """Return the ids of all records that some records were made from, step by step."""
+    found: set[str] = set()
+    waiting = list(ids)
+    while waiting:
+        rows = journal.versions(waiting.pop())
+        for source in rows[-1].record().sources if rows and rows[-1].op == "put" else ():
+            if source not in found:
+                found.add(source)
+                waiting.append(source)
+    return found
+
+
+def _counts(selection: Selection) -> dict[str, int]:
+    return {f"{sort}s": chosen for sort, (chosen, _) in selection.counts().items() if chosen}
+
+
+def _work(
+    folder: Path,
+    spec: Mapping[str, Any],
+    progress: Progress,
+    should_stop: Callable[[], bool],
+) -> Mapping[str, Any] | None:
+    """Let a process train and measure; None if it was to stop. Raises what went wrong there."""
+    file = folder / _SPEC
+    file.write_text(json.dumps(spec), "utf-8")
+    command = [sys.executable, "-m", "agentcl.consolidation.worker", str(file)]
+    result: Mapping[str, Any] | None = None
+    with ChildProcess(command, name="the trainer", is_piped=True) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        with child.stdin, child.stdout as lines:
+            for line in lines:
+                told = _parsed(line)
+                if "error" in told:
+                    raise _raised(told["error"], told["message"])
+                result = told.get("result", result)
+                if "step" in told:
+                    progress(told["step"], told["steps"])
+                if should_stop():
+                    return None
+        child.wait(_ENDED_S)
+        if result is None:
+            raise ProcessFailed(
+                f"the trainer ended before it was done ({child.fate()}); run the job again, and it goes on from its "
+                f"last checkpoint. The end of what it said:\n{child.tail()}"
+            )
+    file.unlink()
+    return result
+
+
+def _parsed(line: bytes) -> Mapping[str, Any]:
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return {}  # a library that prints
+    return told if isinstance(told, dict) else {}
+
+
+def _raised(name: str, message: str) -> Exception:
+    if name == MissingExtra.__name__:
+        return MissingExtra("training adapters", "train")
+    kind = getattr(errors, name, None)
+    is_ours = isinstance(kind, type) and issubclass(kind, errors.AgentclError)
+    return kind(message) if is_ours and kind is not None else ProcessFailed(message)
+
+
+def unfinished(memory: Memory, wish: Wish, scope: Scope) -> Job | None:
+    """Return the newest job of a scope with this wish that waits, was cut off, or failed."""
+    spec = wish.spec()
+    for job in reversed(memory.jobs.list(states=["queued", "running", "failed"])):
+        if job.kind == Consolidate.name and job.scope == scope and job.spec == spec:
+            return job
+    return None

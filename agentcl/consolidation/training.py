@@ -1,0 +1,293 @@
+"""Training an adapter: seeded, in small steps, and resumable to the same weights after a kill.
+
+The order of rows and the samples of the model follow from the seed and the number of the step, so a checkpoint holds
+the weights and the optimizer's state, and nothing else.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any, Final
+
+from agentcl.consolidation.base import IGNORED, Encoded, encode, load_base
+from agentcl.consolidation.building import Row
+from agentcl.consolidation.methods import Method, Run, open_methods
+from agentcl.consolidation.recipes import Recipe
+from agentcl.errors import InvalidInput, StorageFull, StoreUnavailable, needs
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+with needs("training adapters", "train"):
+    import torch
+    from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
+    from peft.utils import set_peft_model_state_dict
+    from torch.nn import functional
+
+WORK: Final = "work"  # in the adapter's folder, while it is trained
+_CHECKPOINT: Final = "checkpoint.pt"
+_CLIP: Final = 1.0  # the norm that gradients are clipped to
+_SAMPLED: Final = 32  # tokens that the student says in a step of distillation
+_STEP_PRIME: Final = 1_000_003  # so that no two pairs of seed and step draw alike
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What became of a training."""
+
+    steps: int
+    losses: tuple[float, ...]  # of each step
+    left_out: int  # rows that were too long
+    is_cut_short: bool  # the time budget ended before the steps did
+
+
+@dataclass(slots=True)
+class _State:
+    step: int = 0
+    losses: list[float] = field(default_factory=list)
+
+
+def train(
+    base: Path,
+    rows: Sequence[Row],
+    folder: Path,
+    recipe: Recipe,
+    *,
+    parent: Path | None = None,
+    methods: Sequence[Method] | None = None,
+    progress: Callable[[int, int, float], None] = lambda step, steps, loss: None,
+) -> Trained:
+    """Train an adapter, and write it as a plain PEFT folder.
+
+    Args:
+        base: the folder of the frozen model.
+        rows: of which those of the split "train" are learned.
+        folder: of the adapter; a checkpoint in it is gone on with.
+        recipe: how.
+        parent: the folder of an adapter to begin from; default: the base.
+        methods: default: those of the recipe.
+        progress: told after each step its number, how many there are, and the loss.
+
+    Raises:
+        InvalidInput: if there is nothing to learn, or the template cannot be used.
+        StorageFull: if the disk is full; the last checkpoint is whole.
+    """
+    used = open_methods(recipe.methods) if methods is None else methods
+    model, tokenizer = load_base(base)
+    tuned = _with_adapter(model, recipe, parent)
+    mixed: Sequence[Row] = [row for row in rows if row.split == "train"]
+    for method in used:
+        mixed = method.mix(mixed, Random(f"{recipe.seed} {method.name}"))
+    loss_on = _Objective(tuned, tokenizer, recipe)
+    fitting = [row for row in mixed if loss_on.fits(row)]
+    if not fitting:
+        raise InvalidInput(f"no row fits into {recipe.most_tokens} tokens; raise `most_tokens`")
+    run = Run(tuned, {n: p for n, p in tuned.named_parameters() if p.requires_grad}, loss_on)
+    for method in used:
+        method.prepare(run)
+    optimizer = torch.optim.AdamW(
+        list(run.weights.values()), lr=recipe.learning_rate, weight_decay=0.0
+    )
+    state = _resume(folder, tuned, optimizer)
+    ends = None if recipe.budget_s is None else time.monotonic() + recipe.budget_s
+    while state.step < recipe.steps and (ends is None or time.monotonic() < ends):
+        run.step = loss_on.step = state.step
+        loss = _step(run, used, optimizer, _batch(fitting, recipe, state.step))
+        state.losses.append(loss)
+        state.step += 1
+        if state.step % recipe.checkpoint_every == 0:
+            _checkpoint(folder, tuned, optimizer, state)
+        progress(state.step, recipe.steps, loss)
+    for method in used:
+        method.finish(run)
+    _save(tuned, base, folder)
+    return Trained(
+        state.step, tuple(state.losses), len(mixed) - len(fitting), state.step < recipe.steps
+    )
+
+
+def _with_adapter(model: Any, recipe: Recipe, parent: Path | None) -> Any:  # noqa: ANN401  # transformers'
+    if parent is not None:
+        return PeftModel.from_pretrained(model, str(parent), is_trainable=True)
+    targets = recipe.targets if isinstance(recipe.targets, str) else list(recipe.targets)
+    config = LoraConfig(
+        r=recipe.rank, lora_alpha=recipe.alpha, target_modules=targets, lora_dropout=0.0, bias="none",
+        task_type="CAUSAL_LM",
+    )  # fmt: skip
+    torch.manual_seed(recipe.seed)  # of the first weights
+    return get_peft_model(model, config)
+
+
+def _batch(rows: Sequence[Row], recipe: Recipe, step: int) -> list[Row]:
+    """Return the rows of a step: each epoch is an order of its own."""
+    found: list[Row] = []
+    place = step * recipe.batch
+    while len(found) < min(recipe.batch, len(rows)):
+        epoch, within = divmod(place + len(found), len(rows))
+        order = Random(f"{recipe.seed} {epoch}").sample(range(len(rows)), len(rows))
+        found.append(rows[order[within]])
+    return found
+
+
+def _step(
+    run: Run, methods: Sequence[Method], optimizer: torch.optim.Optimizer, batch: Sequence[Row]
+) -> float:
+    optimizer.zero_grad(set_to_none=True)
+    loss = run.loss_on(batch)
+    for method in methods:
+        if (extra := method.loss(run)) is not None:
+            loss = loss + extra
+    loss.backward()  # type: ignore[no-untyped-call]  # torch's
+    torch.nn.utils.clip_grad_norm_(list(run.weights.values()), _CLIP)
+    for method in methods:
+        method.before_step(run)
+    optimizer.step()
+    for method in methods:
+        method.after_step(run)
+    return float(loss.detach())
+
+
+class _Objective:
+    """The mean loss on some rows.
+
+    "supervised": cross-entropy on the tokens of the answer. "distillation": on-policy context distillation. The
+    student answers without the memory; the teacher, the same frozen model with the memory in its prompt and the
+    adapter off, is asked for its distribution at each token of that answer; the loss is KL(student || teacher), mean
+    over tokens (Agarwal et al. 2024; Shenfeld et al. 2026). Rows without a memory are supervised.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, recipe: Recipe) -> None:  # noqa: ANN401
+        self._model, self._tokenizer, self._recipe = model, tokenizer, recipe
+        self._encoded: dict[Row, Encoded] = {}
+        self.step = 0
+
+    def __call__(self, rows: Sequence[Row]) -> Tensor:
+        taught = [row for row in rows if row.memory and self._recipe.objective == "distillation"]
+        told = [row for row in rows if row not in taught]
+        parts = [self._supervised(told) * len(told)] if told else []
+        parts += [self._distilled(row) for row in taught]
+        return torch.stack(parts).sum() / len(rows)
+
+    def fits(self, row: Row) -> bool:
+        """Return whether a row is short enough."""
+        one = self._of(row)
+        return len(one.prompt) + len(one.answer) <= self._recipe.most_tokens
+
+    def _of(self, row: Row) -> Encoded:
+        if row not in self._encoded:
+            self._encoded[row] = encode(self._tokenizer, row)
+        return self._encoded[row]
+
+    def _supervised(self, rows: Sequence[Row]) -> Tensor:
+        pairs = [(self._of(row).prompt, self._of(row).answer) for row in rows]
+        logits, labels = answer_logits(self._model, pairs)
+        flat = logits.transpose(1, 2)
+        per_token = functional.cross_entropy(flat, labels, ignore_index=IGNORED, reduction="none")
+        learned = labels != IGNORED
+        return (per_token.sum(1) / learned.sum(1)).mean()
+
+    def _distilled(self, row: Row) -> Tensor:
+        one = self._of(row)
+        said = self._say(one.prompt)
+        with torch.no_grad(), self._model.disable_adapter():
+            teacher, _ = answer_logits(self._model, [(one.taught, said)])
+        student, _ = answer_logits(self._model, [(one.prompt, said)])
+        size = len(said)
+        own = functional.log_softmax(student[0, -size:], dim=-1)
+        wanted = functional.log_softmax(teacher[0, -size:], dim=-1)
+        return (own.exp() * (own - wanted)).sum(-1).mean()
+
+    def _say(self, prompt: Sequence[int]) -> tuple[int, ...]:
+        ids = torch.tensor([prompt], device=self._model.device)
+        with torch.random.fork_rng(), torch.no_grad():
+            torch.manual_seed(self._recipe.seed * _STEP_PRIME + self.step)
+            out = self._model.generate(
+                input_ids=ids, attention_mask=torch.ones_like(ids), do_sample=True, top_k=0, top_p=1.0,
+                temperature=1.0, max_new_tokens=_SAMPLED, pad_token_id=self._tokenizer.eos_token_id,
+            )  # fmt: skip
+        return tuple(int(token) for token in out[0, len(prompt) :])
+
+
+def answer_logits(
+    model: Any,  # noqa: ANN401  # PEFT's
+    pairs: Sequence[tuple[Sequence[int], Sequence[int]]],
+) -> tuple[Tensor, Tensor]:
+    """Return the logits that predict each next token, and these tokens where they belong to an answer.
+
+    Args:
+        model: of a causal language model.
+        pairs: of the tokens of a prompt and of its answer.
+
+    Returns:
+        Logits (pairs, longest - 1, vocabulary), and labels (pairs, longest - 1) with `IGNORED` elsewhere. Pairs are
+        padded on the left, so that the last answer's tokens are the last ones.
+    """
+    longest = max(len(prompt) + len(answer) for prompt, answer in pairs)
+    ids = torch.zeros(len(pairs), longest, dtype=torch.long)
+    mask, labels = torch.zeros_like(ids), torch.full_like(ids, IGNORED)
+    for place, (prompt, answer) in enumerate(pairs):
+        size = len(prompt) + len(answer)
+        ids[place, -size:] = torch.tensor([*prompt, *answer])
+        mask[place, -size:] = 1
+        labels[place, -len(answer) :] = torch.tensor(list(answer))
+    device = model.device
+    positions = (mask.cumsum(1) - 1).clamp(min=0)
+    out = model(
+        input_ids=ids.to(device), attention_mask=mask.to(device), position_ids=positions.to(device)
+    )
+    return out.logits[:, :-1].float(), labels[:, 1:].to(device)
+
+
+def _checkpoint(
+    folder: Path,
+    model: Any,  # noqa: ANN401
+    optimizer: torch.optim.Optimizer,
+    state: _State,
+) -> None:
+    work = folder / WORK
+    partial = work / f"{_CHECKPOINT}.partial"
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        torch.save(
+            {
+                "weights": get_peft_model_state_dict(model),
+                "optimizer": optimizer.state_dict(),
+                "state": asdict(state),
+            },
+            partial,
+        )
+        partial.replace(work / _CHECKPOINT)
+    except (OSError, RuntimeError) as error:  # torch says so of a full disk
+        raise StorageFull(f"cannot write a checkpoint into {work}: {error}") from error
+
+
+def _resume(folder: Path, model: Any, optimizer: torch.optim.Optimizer) -> _State:  # noqa: ANN401
+    file = folder / WORK / _CHECKPOINT
+    if not file.is_file():
+        return _State()
+    held = torch.load(file, weights_only=True)
+    set_peft_model_state_dict(model, held["weights"])
+    optimizer.load_state_dict(held["optimizer"])
+    return _State(**held["state"])
+
+
+def _save(model: Any, base: Path, folder: Path) -> None:  # noqa: ANN401
+    """Write the adapter's two files; the checkpoint goes."""
+    try:
+        model.save_pretrained(folder)
+        (folder / "README.md").unlink(missing_ok=True)  # a form that nobody filled in
+        config = folder / "adapter_config.json"
+        told = json.loads(config.read_text("utf-8"))
+        told |= {"base_model_name_or_path": str(base), "inference_mode": True}
+        config.write_text(json.dumps(told, indent=2, sort_keys=True) + "\n", "utf-8")
+        shutil.rmtree(folder / WORK, ignore_errors=True)
+    except OSError as error:
+        kind = StorageFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else StoreUnavailable
+        raise kind(f"cannot write the adapter into {folder}: {error}") from error
