@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import report_asking
+import report_compression
 import report_guidance
 import report_holding
 import report_proxy
@@ -508,6 +509,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "hostile": report_guidance.hostile,
     "shifts": report_guidance.shifts,
     "engine": report_guidance.engine,
+    **report_compression.PARTS,
     **report_proxy.PARTS,
 }
 

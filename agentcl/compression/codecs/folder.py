@@ -53,7 +53,7 @@ class About:
     made: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Learned:
+class CodecFolder:
     """A codec's folder, read.
 
     Raises:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentcl.compression.base import Vectors
-from agentcl.compression.codecs.folder import CODE_SLOTS, Learned, checked, chosen
+from agentcl.compression.codecs.folder import CODE_SLOTS, CodecFolder, checked, chosen
 from agentcl.errors import InvalidInput
 
 
@@ -40,7 +40,7 @@ class LearnedCodec:
         engine: of its base.
     """
 
-    def __init__(self, learned: Learned, engine: Engine) -> None:
+    def __init__(self, learned: CodecFolder, engine: Engine) -> None:
         self._learned, self._engine = learned, engine
 
     @property

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from agentcl.compression.base import Codec
-from agentcl.compression.codecs.folder import Learned
+from agentcl.compression.codecs.folder import CodecFolder
 from agentcl.compression.codecs.learned import LearnedCodec
 from agentcl.errors import InvalidInput
 from agentcl.models.named import model_path
@@ -37,7 +37,7 @@ def open_codec(
             f"there is no codec {source}: name `{REFERENCE_NAME}`, or a folder that "
             "`python -m training.compressor` wrote"
         )
-    learned = Learned(folder)
+    learned = CodecFolder(folder)
     path = model_path(str(base))
     if learned.about.engine == "numpy":
         from agentcl.compression.codecs.reference import NumpyEngine

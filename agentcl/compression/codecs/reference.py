@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentcl.compression.base import Vectors
-from agentcl.compression.codecs.folder import Learned
+from agentcl.compression.codecs.folder import CodecFolder
 from agentcl.errors import ModelUnavailable
 from agentcl.models.reference.byte_pairs import BytePairs
 from agentcl.models.reference.chat import fingerprint_of
@@ -28,7 +28,7 @@ class NumpyEngine:
         ModelChanged: if the model is another one.
     """
 
-    def __init__(self, learned: Learned, base: Path) -> None:
+    def __init__(self, learned: CodecFolder, base: Path) -> None:
         try:
             learned.check_base(fingerprint_of(base))
             self._weights = Weights(base, learned.changes())

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentcl.compression.base import Vectors
-from agentcl.compression.codecs.folder import Learned
+from agentcl.compression.codecs.folder import CodecFolder
 from agentcl.errors import ModelUnavailable
 from agentcl.models.local import LocalChat
 
@@ -28,7 +28,7 @@ class TorchEngine:
         ModelChanged: if the model is another one.
     """
 
-    def __init__(self, learned: Learned, base: str, *, device: str | None = None) -> None:
+    def __init__(self, learned: CodecFolder, base: str, *, device: str | None = None) -> None:
         chat = LocalChat(base, device=device)
         learned.check_base(chat.fingerprint())
         self._model: Any
@@ -72,7 +72,7 @@ class TorchEngine:
         states: Vectors = hidden[0].float().cpu().numpy()
         return states
 
-    def _add(self, learned: Learned) -> None:
+    def _add(self, learned: CodecFolder) -> None:
         import torch
 
         weights = dict(self._model.named_parameters())
