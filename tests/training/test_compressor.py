@@ -69,7 +69,7 @@ def begin(preset: Preset, folder: Path, documents: list[Document] | None = None)
 def test_the_compressor_learns_eight_documents(tmp_path: Path) -> None:
     rng = random.Random(1)
     draw = made_up(questions=12)
-    documents = []
+    documents: list[Document] = []
     while len(documents) < 8:
         one = draw(rng, Size(2, 2))
         stated = tuple(a for a in one.asked if "not stated" not in a.answer)
@@ -91,7 +91,8 @@ def test_the_compressor_learns_eight_documents(tmp_path: Path) -> None:
 def test_numpy_makes_the_memories_that_torch_makes(tmp_path: Path) -> None:
     torch.manual_seed(0)
     base, tokenizer = find_base("reference").load()
-    model = Compressor(base.float(), slots=32, rank=4)
+    model = Compressor(base, slots=32, rank=4)
+    torch.nn.Module.float(model)
     for name, weight in model.learned():
         if "lora_B" in name:
             torch.nn.init.normal_(weight, std=0.05)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from training.compressor.frames import Batch
 from training.compressor.objectives import Weights
@@ -41,8 +41,9 @@ def parameters_of(folder: Path) -> int:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
+    opening: Any = AutoModelForCausalLM
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(str(folder)))
+        model = opening.from_config(AutoConfig.from_pretrained(str(folder)))
     return sum(weight.numel() for weight in model.parameters())
 
 
