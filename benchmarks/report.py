@@ -454,6 +454,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "joining_graph": report_retrieval.joining_graph,
     "identifiers": report_retrieval.identifiers,
     "extraction": report_retrieval.extraction,
+    "extraction_contexts": report_retrieval.extraction_contexts,
+    "extraction_read": report_retrieval.extraction_read,
     "startup": startup,
     "editors": editors,
     "writes": writes,

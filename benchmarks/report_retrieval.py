@@ -110,7 +110,8 @@ def extraction() -> str:
     for row in result("extraction")["rows"]:
         if row["share"] == 1:
             continue
-        better = "" if row["way"] == "ours" else _cell(row["ours_better_by"])
+        is_told = row["way"] != "ours" and row["ours_better_by"] is not None
+        better = _cell(row["ours_better_by"]) if is_told else ""
         support = "" if row["support"] is None else f"{row['support'][0]:.1f}"
         rows.append(
             [
@@ -127,3 +128,24 @@ def extraction() -> str:
     heads = ["set (questions)", "budget", "", "answers held, %", "ours better by", "support held, %",
              "tokens taken", "time, a search = 1"]  # fmt: skip
     return table(heads, rows)
+
+
+def extraction_contexts() -> str:
+    """What a context of conversations holds, with texts whole and with sentences."""
+    rows = []
+    for row in result("extraction")["contexts"]:
+        better = "" if "better_by" not in row else _cell(row["better_by"])
+        low, high = row["answer"][1:]
+        rows.append([f"{row['budget']}", row["form"], f"{row['answer'][0]:.1f} [{low:.0f}, {high:.0f}]", better,
+                     f"{row['tokens']:.0f}"])  # fmt: skip
+    return table(["budget, tokens", "form", "answers held, %", "better by", "tokens taken"], rows)
+
+
+def extraction_read() -> str:
+    """What a reader answers from whole passages and from sentences of the same budget."""
+    rows = []
+    for row in result("extraction_read")["rows"]:
+        better = "" if "em_better_by" not in row else _cell(row["em_better_by"])
+        rows.append([f"1/{1 / row['share']:.0f}", row["way"], f"{row['em'][0]:.1f}", f"{row['f1'][0]:.1f}", better,
+                     f"{row['tokens']:.0f}"])  # fmt: skip
+    return table(["budget", "", "EM", "F1", "EM better by", "tokens taken"], rows)
