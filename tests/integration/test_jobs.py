@@ -239,7 +239,7 @@ class Shout:
 def test_a_memory_runs_kinds_that_it_is_given(memory: Memory) -> None:
     shout = Shout()
     ada = memory.scoped(user="ada")
-    with pytest.raises(InvalidInput, match="known: digest, extract, reembed"):
+    with pytest.raises(InvalidInput, match="known: compress, digest, extract, reembed"):
         ada.jobs.enqueue("shout", {"word": "ahoy"})
     memory.jobs.add_kind(shout)
     job = ada.jobs.enqueue("shout", {"word": "ahoy"})
