@@ -49,7 +49,9 @@ def codec_named(opened: Opened, named: str | Codec | None) -> Codec:
     known = opened.codecs
     if named is None and len(known) == 1:
         return next(iter(known.values()))
-    if named == REFERENCE_NAME and named not in known:
+    if named is not None and named in known:
+        return known[named]
+    if named == REFERENCE_NAME:
         shipped = shipped_codec()
         known.update({} if shipped is None else {named: shipped})
         if shipped is not None:
