@@ -110,8 +110,7 @@ def extraction() -> str:
     for row in result("extraction")["rows"]:
         if row["share"] == 1:
             continue
-        is_told = row["way"] != "ours" and row["ours_better_by"] is not None
-        better = _cell(row["ours_better_by"]) if is_told else ""
+        better = "" if row["way"] == "ours" else _cell(row["ours_better_by"])
         support = "" if row["support"] is None else f"{row['support'][0]:.1f}"
         rows.append(
             [
