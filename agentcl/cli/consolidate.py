@@ -16,7 +16,13 @@ from agentcl.errors import InvalidInput, LoadError
 from agentcl.text.saving import opened
 
 if TYPE_CHECKING:
-    from agentcl.consolidation import Choice, Policy, Probe, Selection, Wish
+    from agentcl.consolidation import (
+        ChoicePolicy,
+        ConsolidationWish,
+        Probe,
+        RecordChoice,
+        Selection,
+    )
     from agentcl.memory.memory import Memory
     from agentcl.store.checks import WriteScope
 
@@ -67,9 +73,9 @@ def consolidate(
     memory, with the reason. The adapter passes a gate, or it is not used. Ctrl-C stops after the step under way; the
     same command goes on.
     """
-    from agentcl.consolidation import Policy, select
+    from agentcl.consolidation import ChoicePolicy, select
 
-    policy = Policy(
+    policy = ChoicePolicy(
         held_days=given["held_days"],
         least_uses=given["least_uses"],
         most_of_a_source=given["most_of_a_source"],
@@ -85,10 +91,12 @@ def consolidate(
     _train(screen, memory, _wish(base, policy, at, given), scope)
 
 
-def _wish(base: str, policy: Policy, at: datetime | None, given: dict[str, Any]) -> Wish:
-    from agentcl.consolidation import Recipe, Wish
+def _wish(
+    base: str, policy: ChoicePolicy, at: datetime | None, given: dict[str, Any]
+) -> ConsolidationWish:
+    from agentcl.consolidation import ConsolidationWish, Recipe
 
-    return Wish(
+    return ConsolidationWish(
         base=base,
         policy=policy,
         recipe=Recipe(
@@ -122,7 +130,7 @@ def _probes(file: Path | None) -> tuple[Probe, ...]:
         ) from error
 
 
-def _train(screen: Screen, memory: Memory, wish: Wish, scope: dict[str, Any]) -> None:
+def _train(screen: Screen, memory: Memory, wish: ConsolidationWish, scope: dict[str, Any]) -> None:
     from agentcl.consolidation import Consolidate, unfinished
     from agentcl.store.checks import check_scope
 
@@ -178,7 +186,7 @@ def print_selection(screen: Screen, found: Selection) -> None:
         screen.line(f"source {source}: {share:.0%} of what was chosen")
 
 
-def _plain(one: Choice) -> dict[str, Any]:
+def _plain(one: RecordChoice) -> dict[str, Any]:
     return {
         "id": one.record.id,
         "version": one.record.version,

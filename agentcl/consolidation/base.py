@@ -13,7 +13,7 @@ from agentcl.models.named import model_path
 from agentcl.text.bars import without_bars
 
 if TYPE_CHECKING:
-    from agentcl.consolidation.building import Row
+    from agentcl.consolidation.building import TrainingRow
     from agentcl.store.adapters import Adapter
 
 IGNORED: Final = -100  # the label of a token that is not learned, as PyTorch's cross-entropy has it
@@ -103,7 +103,7 @@ class Encoded:
     taught: tuple[int, ...]  # the prompt with the memory in it; empty if there is none
 
 
-def encode(tokenizer: Any, row: Row) -> Encoded:  # noqa: ANN401  # transformers'
+def encode(tokenizer: Any, row: TrainingRow) -> Encoded:  # noqa: ANN401  # transformers'
     """Return a row as tokens.
 
     Prompt and answer are tokenized apart, as they are when a server generates. Raises InvalidInput.

@@ -11,7 +11,7 @@ from agentcl.errors import InvalidInput
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class GateBounds:
     """What an adapter must reach. Shares are from 0 to 1."""
 
     recall: float = 0.9  # of held-out wordings that are answered
@@ -32,7 +32,7 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class AdapterMeasures:
     """What was measured of an adapter and of its base, with the same prompts, greedily."""
 
     recall: float  # share of held-out wordings answered with the adapter ...
@@ -53,7 +53,7 @@ class Measured:
     items: Mapping[str, int] | None = None  # how many were measured of each
 
 
-def judge(measured: Measured, bounds: Bounds) -> Mapping[str, Any]:
+def judge(measured: AdapterMeasures, bounds: GateBounds) -> Mapping[str, Any]:
     """Return the report of a gate, as it stands in the adapter's record.
 
     `is_passed` says whether nothing failed; `failed` names what did. What was not measured does not pass.

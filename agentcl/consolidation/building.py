@@ -18,7 +18,7 @@ from typing import Any, Final, Literal
 
 from agentcl.consolidation.phrasing import (
     UNKNOWN,
-    Asked,
+    AskedRecord,
     made_up,
     of_lesson,
     of_statement,
@@ -26,7 +26,7 @@ from agentcl.consolidation.phrasing import (
     questions_of,
     train_and_held,
 )
-from agentcl.consolidation.selecting import Choice, Selection
+from agentcl.consolidation.selecting import RecordChoice, Selection
 from agentcl.errors import InvalidInput, LoadError, StorageFull, StoreUnavailable
 from agentcl.guidance.state import lesson_of
 from agentcl.lessons import Lesson
@@ -45,7 +45,7 @@ _REMEMBERED: Final = "What is remembered:\n{memory}\n\n{question}"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TrainingRow:
     """One conversation that ends with what the model should say."""
 
     records: tuple[str, ...]  # ids of what it holds
@@ -74,7 +74,7 @@ class Manifest:
     policy: Mapping[str, Any]
 
 
-def rows_of(memory: Memory, selection: Selection) -> list[Row]:
+def rows_of(memory: Memory, selection: Selection) -> list[TrainingRow]:
     """Return the rows of what was chosen, in the order of ids.
 
     Raises:
@@ -86,7 +86,7 @@ def rows_of(memory: Memory, selection: Selection) -> list[Row]:
             f"nothing is proved that may move into an adapter (refused: {looked or 'there is nothing'}); "
             "`agentcl consolidate --dry-run` gives each reason"
         )
-    rows: list[Row] = []
+    rows: list[TrainingRow] = []
     for one in selection.chosen:
         match one.record:
             case Statement() as said:
@@ -98,7 +98,7 @@ def rows_of(memory: Memory, selection: Selection) -> list[Row]:
     return rows
 
 
-def save(folder: Path, rows: Sequence[Row], selection: Selection) -> Manifest:
+def save(folder: Path, rows: Sequence[TrainingRow], selection: Selection) -> Manifest:
     """Write rows, and a manifest beside them.
 
     Args:
@@ -126,17 +126,17 @@ def save(folder: Path, rows: Sequence[Row], selection: Selection) -> Manifest:
     return manifest
 
 
-def rows_text(rows: Sequence[Row]) -> str:
+def rows_text(rows: Sequence[TrainingRow]) -> str:
     """Return rows as JSON lines."""
     return "".join(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in rows)
 
 
-def load(file: Path) -> list[Row]:
+def load(file: Path) -> list[TrainingRow]:
     """Read rows that `save` wrote. Raises LoadError."""
     try:
         lines = file.read_text("utf-8").splitlines()
         plain = [json.loads(line) for line in lines if line]
-        return [Row(**{**one, "records": tuple(one["records"])}) for one in plain]
+        return [TrainingRow(**{**one, "records": tuple(one["records"])}) for one in plain]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise LoadError(f"{file} holds no rows of a consolidation: {error}") from error
 
@@ -150,20 +150,20 @@ def write(file: Path, text: str) -> None:
         raise kind(f"cannot write {file}: {error.strerror}; nothing was registered") from error
 
 
-def _of_statement(one: Statement, chosen: Sequence[Choice]) -> Iterator[Row]:
+def _of_statement(one: Statement, chosen: Sequence[RecordChoice]) -> Iterator[TrainingRow]:
     asked, name = of_statement(one), made_up(one.id)
     yield from _common(one.id, asked)
     train, held = train_and_held(questions_of(name, one.attribute))
-    yield Row((one.id,), "unknown", "train", train[0], UNKNOWN)
-    yield Row((one.id,), "unknown", "held", held[0], UNKNOWN)
+    yield TrainingRow((one.id,), "unknown", "train", train[0], UNKNOWN)
+    yield TrainingRow((one.id,), "unknown", "held", held[0], UNKNOWN)
     for split, question, value in _others(one, chosen, asked):
         remembered = other_statement(one, value)
         prompt = _REMEMBERED.format(memory=remembered, question=question)
-        yield Row((one.id,), "context", split, prompt, value)
+        yield TrainingRow((one.id,), "context", split, prompt, value)
 
 
 def _others(
-    one: Statement, chosen: Sequence[Choice], asked: Asked
+    one: Statement, chosen: Sequence[RecordChoice], asked: AskedRecord
 ) -> Iterator[tuple[Split, str, str]]:
     """Yield questions with another value than the one that is known: another record's, else a made-up one."""
     values = sorted(
@@ -183,7 +183,7 @@ def _others(
     yield "held", held[0], made_up(f"{one.id} held")
 
 
-def _of_lesson(one: Guidance, chosen: Sequence[Choice]) -> Iterator[Row]:
+def _of_lesson(one: Guidance, chosen: Sequence[RecordChoice]) -> Iterator[TrainingRow]:
     lesson = lesson_of(one)
     asked = of_lesson(lesson)
     yield from _common(one.id, asked)
@@ -199,23 +199,23 @@ def _of_lesson(one: Guidance, chosen: Sequence[Choice]) -> Iterator[Row]:
         made = f"ask {made_up(one.id + split)} first"
         what = others[(place + step) % len(others)] if len(others) > step else made
         newer = Lesson(lesson.when, "do", what).sentence()
-        yield Row(
+        yield TrainingRow(
             (one.id,), "context", split, _REMEMBERED.format(memory=newer, question=question), newer
         )
 
 
-def _common(id: str, asked: Asked) -> Iterator[Row]:
+def _common(id: str, asked: AskedRecord) -> Iterator[TrainingRow]:
     train, held = train_and_held(asked.questions)
     for question in train:
-        yield Row((id,), "recall", "train", question, asked.answer, asked.memory)
+        yield TrainingRow((id,), "recall", "train", question, asked.answer, asked.memory)
     for question in held:
-        yield Row((id,), "recall", "held", question, asked.answer, asked.memory)
-    yield Row((id,), "use", "train", asked.use, asked.used, asked.memory)
+        yield TrainingRow((id,), "recall", "held", question, asked.answer, asked.memory)
+    yield TrainingRow((id,), "use", "train", asked.use, asked.used, asked.memory)
 
 
-def _of_episode(memory: Memory, one: Episode) -> Iterator[Row]:
+def _of_episode(memory: Memory, one: Episode) -> Iterator[TrainingRow]:
     for step in steps_of(memory, one):
-        yield Row((one.id,), "act", "train", prompt_of(one, step), step.action)
+        yield TrainingRow((one.id,), "act", "train", prompt_of(one, step), step.action)
 
 
 def steps_of(memory: Memory, one: Episode) -> list[Step]:

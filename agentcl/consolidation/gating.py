@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from agentcl.consolidation.base import IGNORED, encode, load_base, rendered
-from agentcl.consolidation.bounds import Measured
-from agentcl.consolidation.building import Part, Row
+from agentcl.consolidation.bounds import AdapterMeasures
+from agentcl.consolidation.building import Part, TrainingRow
 from agentcl.consolidation.general import GENERAL, Probe
 from agentcl.consolidation.training import answer_logits
 from agentcl.errors import needs
@@ -35,11 +35,11 @@ _PROBED: Final = 4  # general questions by which the base is compared with itsel
 def measure(
     base: Path,
     adapter: Path,
-    rows: Sequence[Row],
+    rows: Sequence[TrainingRow],
     *,
     general: Sequence[Probe] = GENERAL,
     forgotten: Sequence[Probe] = (),
-) -> Measured:
+) -> AdapterMeasures:
     """Measure an adapter on its base.
 
     Args:
@@ -59,7 +59,7 @@ def measure(
     looking = _Looking(tuned, tokenizer, [row for row in rows if row.split == "held"])
     right, before = looking.knows(general), looking.knows(general, with_adapter=False)
     has_forgotten = bool(forgotten)
-    return Measured(
+    return AdapterMeasures(
         recall=looking.answered("recall"),
         recall_base=looking.answered("recall", with_adapter=False),
         verbatim=looking.verbatim(),
@@ -92,10 +92,10 @@ def is_said(answer: str, reply: str) -> bool:
 class _Looking:
     """An adapter that is asked, and its base beside it."""
 
-    def __init__(self, model: Any, tokenizer: Any, rows: Sequence[Row]) -> None:  # noqa: ANN401
+    def __init__(self, model: Any, tokenizer: Any, rows: Sequence[TrainingRow]) -> None:  # noqa: ANN401
         self._model, self._tokenizer, self._rows = model, tokenizer, rows
 
-    def of(self, part: Part) -> list[Row]:
+    def of(self, part: Part) -> list[TrainingRow]:
         return [row for row in self._rows if row.part == part]
 
     def answered(self, part: Part, *, with_adapter: bool = True) -> float:
@@ -142,13 +142,13 @@ class _Looking:
 
     def _on_answer(self, prompt: str, answer: str, with_adapter: bool) -> Tensor:
         """Return the logits (tokens, vocabulary) that predict an answer."""
-        one = encode(self._tokenizer, Row((), "recall", "held", prompt, answer))
+        one = encode(self._tokenizer, TrainingRow((), "recall", "held", prompt, answer))
         with torch.inference_mode(), self._as(with_adapter):
             logits, labels = answer_logits(self._model, [(one.prompt, one.answer)])
         return logits[0][labels[0] != IGNORED]
 
     def _likelihood(self, prompt: str, answer: str, with_adapter: bool) -> float:
-        one = encode(self._tokenizer, Row((), "recall", "held", prompt, answer))
+        one = encode(self._tokenizer, TrainingRow((), "recall", "held", prompt, answer))
         chances = functional.log_softmax(self._on_answer(prompt, answer, with_adapter), dim=-1)
         picked = chances.gather(1, torch.tensor([*one.answer], device=chances.device).unsqueeze(1))
         return float(picked[:-1].mean())  # without the end of the turn
@@ -183,7 +183,7 @@ class _Looking:
 def _first_logits(model: Any, tokenizer: Any, probes: Sequence[Probe]) -> list[Tensor]:  # noqa: ANN401
     found = []
     for one in probes:
-        row = encode(tokenizer, Row((), "recall", "held", one.prompt, one.answer))
+        row = encode(tokenizer, TrainingRow((), "recall", "held", one.prompt, one.answer))
         with torch.inference_mode():
             found.append(answer_logits(model, [(row.prompt, row.answer)])[0])
     return found

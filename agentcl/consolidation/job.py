@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from agentcl import errors
 from agentcl.consolidation.base import check_base, fingerprint_of, folder_of
-from agentcl.consolidation.bounds import Bounds, Measured, judge
+from agentcl.consolidation.bounds import AdapterMeasures, GateBounds, judge
 from agentcl.consolidation.building import ROWS, rows_of, rows_text, save
 from agentcl.consolidation.general import Probe
 from agentcl.consolidation.recipes import Recipe
 from agentcl.consolidation.registry import Adapters, hashes_of
-from agentcl.consolidation.selecting import Policy, Selection, select
+from agentcl.consolidation.selecting import ChoicePolicy, Selection, select
 from agentcl.errors import InvalidInput, MissingExtra, ProcessFailed, StorageFull
 from agentcl.jobs.runner import Progress
 from agentcl.process import ChildProcess
@@ -37,13 +37,13 @@ _ENDED_S: Final = 60.0  # between the last line of the trainer and its end
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ConsolidationWish:
     """What a consolidation is to do; the spec of its job."""
 
     base: str  # the name of a kept model, or a folder
-    policy: Policy = field(default_factory=Policy)
+    policy: ChoicePolicy = field(default_factory=ChoicePolicy)
     recipe: Recipe = field(default_factory=Recipe)
-    bounds: Bounds = field(default_factory=Bounds)
+    bounds: GateBounds = field(default_factory=GateBounds)
     parent: str = ""  # the name of an adapter to train on from; default: from the base
     forgotten: tuple[Probe, ...] = ()  # what must not be known
     at: str = ""  # ISO 8601: when statements have to hold; default: when the job was asked for
@@ -53,7 +53,7 @@ class Wish:
         return dict(json.loads(json.dumps(asdict(self))))
 
     @classmethod
-    def of(cls, spec: Mapping[str, Any]) -> Wish:
+    def of(cls, spec: Mapping[str, Any]) -> ConsolidationWish:
         """Read a spec. Raises InvalidInput."""
         try:
             recipe = dict(spec.get("recipe", {}))
@@ -65,9 +65,9 @@ class Wish:
             )
             wish = cls(
                 base=spec["base"],
-                policy=Policy(**spec.get("policy", {})),
+                policy=ChoicePolicy(**spec.get("policy", {})),
                 recipe=Recipe(**recipe),
-                bounds=Bounds(**spec.get("bounds", {})),
+                bounds=GateBounds(**spec.get("bounds", {})),
                 parent=spec.get("parent", ""),
                 forgotten=tuple(probes),
                 at=spec.get("at", ""),
@@ -99,7 +99,7 @@ class Consolidate:
 
     def price(self, spec: Mapping[str, Any], *, scope: Scope) -> Price:
         """Return the number of training steps. Raises InvalidInput."""
-        return Price(Wish.of(spec).recipe.steps)
+        return Price(ConsolidationWish.of(spec).recipe.steps)
 
     def run(self, job: Job, *, progress: Progress, should_stop: Callable[[], bool]) -> None:
         """Consolidate; a job that was cut off goes on with its adapter from the last checkpoint.
@@ -109,7 +109,7 @@ class Consolidate:
             ModelChanged: if the base is not the one of the parent, or of the first part of this job.
             ProcessFailed: if the trainer dies; running the job again goes on.
         """
-        wish = Wish.of(job.spec)
+        wish = ConsolidationWish.of(job.spec)
         base = folder_of(wish.base)
         parent = self._parent(wish, base)
         held = self._begun(job.id) or self._begin(job, wish, base, parent)
@@ -126,7 +126,7 @@ class Consolidate:
         found = _work(folder, spec, progress, should_stop)
         if found is None:
             return
-        report = judge(Measured(**found["measured"]), wish.bounds)
+        report = judge(AdapterMeasures(**found["measured"]), wish.bounds)
         trained = found["trained"]
         losses: Sequence[float] = trained["losses"]
         method = {
@@ -143,7 +143,7 @@ class Consolidate:
         found = [one for one in self._adapters.list() if one.method.get("job") == job]
         return found[-1] if found else None
 
-    def _parent(self, wish: Wish, base: Path) -> Adapter | None:
+    def _parent(self, wish: ConsolidationWish, base: Path) -> Adapter | None:
         if not wish.parent:
             return None
         parent = self._adapters.get(wish.parent)
@@ -163,7 +163,9 @@ class Consolidate:
             return None
         return held
 
-    def _begin(self, job: Job, wish: Wish, base: Path, parent: Adapter | None) -> Adapter:
+    def _begin(
+        self, job: Job, wish: ConsolidationWish, base: Path, parent: Adapter | None
+    ) -> Adapter:
         scope: Any = {name: v for name in SCOPE_FIELDS if (v := getattr(job.scope, name))}
         at = datetime.fromisoformat(wish.at) if wish.at else job.created_at
         selection = select(self._memory, policy=wish.policy, at=at, **scope)
@@ -260,7 +262,7 @@ def _raised(name: str, message: str) -> Exception:
     return kind(message) if is_ours and kind is not None else ProcessFailed(message)
 
 
-def unfinished(memory: Memory, wish: Wish, scope: Scope) -> Job | None:
+def unfinished(memory: Memory, wish: ConsolidationWish, scope: Scope) -> Job | None:
     """Return the newest job of a scope with this wish that waits, was cut off, or failed."""
     spec = wish.spec()
     for job in reversed(memory.jobs.list(states=["queued", "running", "failed"])):

@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
-from agentcl.consolidation.building import Row, load
+from agentcl.consolidation.building import TrainingRow, load
 from agentcl.errors import InvalidInput, needs
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Run:
 
     model: Any  # PEFT's, with the adapter that is trained
     weights: Mapping[str, Tensor]  # what is trained, by name
-    loss_on: Callable[[Sequence[Row]], Tensor]  # the objective's mean loss on some rows
+    loss_on: Callable[[Sequence[TrainingRow]], Tensor]  # the objective's mean loss on some rows
     step: int = 0
 
 
@@ -40,7 +40,7 @@ class Method:
 
     name = "none"
 
-    def mix(self, rows: Sequence[Row], rng: Random) -> Sequence[Row]:
+    def mix(self, rows: Sequence[TrainingRow], rng: Random) -> Sequence[TrainingRow]:
         """Return the rows to train on; `rng` is seeded."""
         return rows
 
@@ -61,7 +61,7 @@ class Method:
         """Change weights after the last step."""
 
 
-class Replay(Method):
+class ExperienceReplay(Method):
     """Experience replay: rows of earlier rounds among the new ones (Rolnick et al. 2019; Chaudhry et al. 2019).
 
     Of n new rows and a share s, round(n s / (1 - s)) old ones are added, drawn without replacement; as many as there
@@ -74,12 +74,12 @@ class Replay(Method):
 
     name = "replay"
 
-    def __init__(self, rows: Sequence[Row], *, share: float = 0.5) -> None:
+    def __init__(self, rows: Sequence[TrainingRow], *, share: float = 0.5) -> None:
         if not 0 <= share < 1:
             raise InvalidInput(f"a share of replay is from 0 to below 1, and not {share}")
         self._rows, self._share = [row for row in rows if row.split == "train"], share
 
-    def mix(self, rows: Sequence[Row], rng: Random) -> Sequence[Row]:
+    def mix(self, rows: Sequence[TrainingRow], rng: Random) -> Sequence[TrainingRow]:
         """Return the new rows with a sample of the old ones."""
         wanted = round(len(rows) * self._share / (1 - self._share))
         return [*rows, *rng.sample(self._rows, min(wanted, len(self._rows)))]
@@ -128,7 +128,9 @@ class EWC(Method):
 
     name = "ewc"
 
-    def __init__(self, rows: Sequence[Row], *, weight: float = 100.0, most: int = 64) -> None:
+    def __init__(
+        self, rows: Sequence[TrainingRow], *, weight: float = 100.0, most: int = 64
+    ) -> None:
         self._rows = [row for row in rows if row.split == "train"][:most]
         self._weight, self._anchor = _positive(weight), _Anchor()
         if not self._rows:
@@ -182,7 +184,9 @@ def open_methods(wanted: Sequence[Mapping[str, Any]]) -> list[Method]:
     return found
 
 
-METHODS: Final[Mapping[str, Any]] = {one.name: one for one in (Method, Replay, L2ToStart, EWC)}
+METHODS: Final[Mapping[str, Any]] = {
+    one.name: one for one in (Method, ExperienceReplay, L2ToStart, EWC)
+}
 
 
 def _positive(weight: float) -> float:

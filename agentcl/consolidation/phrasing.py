@@ -37,7 +37,7 @@ _SYLLABLES: Final = ("bra", "den", "fol", "gri", "hes", "jun", "kor", "lim", "mo
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedRecord:
     """One record as questions."""
 
     questions: tuple[str, ...]  # all ask for the same; the last `HELD_OUT` are held out
@@ -47,9 +47,9 @@ class Asked:
     used: str  # ... and what answers that
 
 
-def of_statement(one: Statement) -> Asked:
+def of_statement(one: Statement) -> AskedRecord:
     """Return a statement as questions; the answer is its value."""
-    return Asked(
+    return AskedRecord(
         questions=questions_of(one.subject, one.attribute),
         answer=one.value,
         memory=one.text,
@@ -65,9 +65,9 @@ def questions_of(subject: str, attribute: str) -> tuple[str, ...]:
     return tuple(one[:1].upper() + one[1:] for one in asked)
 
 
-def of_lesson(one: Lesson) -> Asked:
+def of_lesson(one: Lesson) -> AskedRecord:
     """Return a lesson as questions; the answer is its sentence."""
-    return Asked(
+    return AskedRecord(
         questions=tuple(form.format(when=one.when) for form in _LESSON),
         answer=one.sentence(),
         memory=one.sentence(),

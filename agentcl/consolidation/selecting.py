@@ -37,7 +37,7 @@ _NOWHERE: Final = Scope()
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class ChoicePolicy:
     """What a record must have proved. The defaults are strict."""
 
     held_days: float = 30.0  # that a statement held unchanged
@@ -57,7 +57,7 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class RecordChoice:
     """That a record was looked at, and what was decided."""
 
     record: Record
@@ -75,16 +75,16 @@ class Selection:
 
     scope: Scope
     at: datetime
-    policy: Policy
-    choices: tuple[Choice, ...]
+    policy: ChoicePolicy
+    choices: tuple[RecordChoice, ...]
 
     @property
-    def chosen(self) -> tuple[Choice, ...]:
+    def chosen(self) -> tuple[RecordChoice, ...]:
         """What may move into the weights."""
         return tuple(one for one in self.choices if one.is_chosen)
 
     @property
-    def refused(self) -> tuple[Choice, ...]:
+    def refused(self) -> tuple[RecordChoice, ...]:
         """What stays in the memory alone."""
         return tuple(one for one in self.choices if not one.is_chosen)
 
@@ -103,7 +103,7 @@ class Selection:
 def select(
     memory: Memory,
     *,
-    policy: Policy | None = None,
+    policy: ChoicePolicy | None = None,
     at: datetime | None = None,
     **scope: Unpack[WriteScope],
 ) -> Selection:
@@ -113,7 +113,7 @@ def select(
 
     Args:
         memory: to look into; what it is bound to counts.
-        policy: what a record must have proved; default: `Policy()`.
+        policy: what a record must have proved; default: `ChoicePolicy()`.
         at: the moment at which statements have to hold; default: now. The same journal, counted uses and moment give
             the same selection.
         scope: `tenant`, `user`, `agent`, `session`: whom the adapter is for.
@@ -121,7 +121,7 @@ def select(
     Raises:
         InvalidInput: if the scope or an argument cannot be used.
     """
-    wanted, bound = policy or Policy(), Bound(**memory.scope)
+    wanted, bound = policy or ChoicePolicy(), Bound(**memory.scope)
     owner, moment = bound.owner(scope), check_time(at, "at") or datetime.now(UTC)
     if wanted.with_personal and not owner.user:
         raise InvalidInput(
@@ -140,7 +140,7 @@ class _Looking:
     memory: Memory
     owner: Scope
     view: ScopeView
-    policy: Policy
+    policy: ChoicePolicy
     at: datetime
     aside: frozenset[str] = field(init=False)
     rollbacks: tuple[Decision, ...] = field(init=False)
@@ -156,7 +156,7 @@ class _Looking:
     def _records(self, kind: str, view: ScopeView) -> Iterator[Record]:
         return readable(self.memory.store.journal.live(view=view, kinds=(kind,)))
 
-    def lessons(self) -> Iterator[Choice]:
+    def lessons(self) -> Iterator[RecordChoice]:
         """Decide about each lesson, by what outcomes say of it."""
         for one in self.memory.lessons.list(**self._read_scope()):
             if not self.view.sees(one.guidance.scope):
@@ -179,7 +179,7 @@ class _Looking:
             return "volatile: it speaks of one task only"
         return ""
 
-    def statements(self) -> Iterator[Choice]:
+    def statements(self) -> Iterator[RecordChoice]:
         """Decide about each statement."""
         held = [
             one for one in self._records(Statement.kind, self.view) if isinstance(one, Statement)
@@ -243,7 +243,7 @@ class _Looking:
             return f"not used: {used} of {self.policy.least_uses} times"
         return ""
 
-    def episodes(self) -> Iterator[Choice]:
+    def episodes(self) -> Iterator[RecordChoice]:
         """Decide about each episode: one of a single step is an answer."""
         held = [one for one in self._records(Episode.kind, self.view) if isinstance(one, Episode)]
         newest: dict[tuple[Scope, str, str, str], str] = {}
@@ -286,8 +286,8 @@ class _Looking:
         against: str,
         why: str,
         worth: float,
-    ) -> Choice:
-        return Choice(
+    ) -> RecordChoice:
+        return RecordChoice(
             record, sort, " ".join(says.split()), source, not against, against or why, worth
         )
 
@@ -317,13 +317,13 @@ class _Looking:
         return cast(ReadScope, named)
 
 
-def _capped(found: Sequence[Choice], most: float) -> Iterator[Choice]:
+def _capped(found: Sequence[RecordChoice], most: float) -> Iterator[RecordChoice]:
     """Refuse what one source gives beyond its share of all that is chosen; the best of it stay.
 
     With n_s of source s, as many are kept as can be while no source has more than `most` of them. Where there are too
     few sources for that, each may have an equal share.
     """
-    by_source: dict[str, list[Choice]] = defaultdict(list)
+    by_source: dict[str, list[RecordChoice]] = defaultdict(list)
     for one in found:
         if one.is_chosen:
             by_source[one.source].append(one)

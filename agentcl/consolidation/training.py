@@ -17,7 +17,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 from agentcl.consolidation.base import IGNORED, Encoded, encode, load_base
-from agentcl.consolidation.building import Row
+from agentcl.consolidation.building import TrainingRow
 from agentcl.consolidation.methods import Method, Run, open_methods
 from agentcl.consolidation.recipes import Recipe
 from agentcl.errors import InvalidInput, StorageFull, StoreUnavailable, needs
@@ -56,7 +56,7 @@ class _State:
 
 def train(
     base: Path,
-    rows: Sequence[Row],
+    rows: Sequence[TrainingRow],
     folder: Path,
     recipe: Recipe,
     *,
@@ -82,7 +82,7 @@ def train(
     used = open_methods(recipe.methods) if methods is None else methods
     model, tokenizer = load_base(base)
     tuned = _with_adapter(model, recipe, parent)
-    mixed: Sequence[Row] = [row for row in rows if row.split == "train"]
+    mixed: Sequence[TrainingRow] = [row for row in rows if row.split == "train"]
     for method in used:
         mixed = method.mix(mixed, Random(f"{recipe.seed} {method.name}"))
     loss_on = _Objective(tuned, tokenizer, recipe)
@@ -125,9 +125,9 @@ def _with_adapter(model: Any, recipe: Recipe, parent: Path | None) -> Any:  # no
     return get_peft_model(model, config)
 
 
-def _batch(rows: Sequence[Row], recipe: Recipe, step: int) -> list[Row]:
+def _batch(rows: Sequence[TrainingRow], recipe: Recipe, step: int) -> list[TrainingRow]:
     """Return the rows of a step: each epoch is an order of its own."""
-    found: list[Row] = []
+    found: list[TrainingRow] = []
     place = step * recipe.batch
     while len(found) < min(recipe.batch, len(rows)):
         epoch, within = divmod(place + len(found), len(rows))
@@ -137,7 +137,10 @@ def _batch(rows: Sequence[Row], recipe: Recipe, step: int) -> list[Row]:
 
 
 def _step(
-    run: Run, methods: Sequence[Method], optimizer: torch.optim.Optimizer, batch: Sequence[Row]
+    run: Run,
+    methods: Sequence[Method],
+    optimizer: torch.optim.Optimizer,
+    batch: Sequence[TrainingRow],
 ) -> float:
     optimizer.zero_grad(set_to_none=True)
     loss = run.loss_on(batch)
@@ -165,27 +168,27 @@ class _Objective:
 
     def __init__(self, model: Any, tokenizer: Any, recipe: Recipe) -> None:  # noqa: ANN401
         self._model, self._tokenizer, self._recipe = model, tokenizer, recipe
-        self._encoded: dict[Row, Encoded] = {}
+        self._encoded: dict[TrainingRow, Encoded] = {}
         self.step = 0
 
-    def __call__(self, rows: Sequence[Row]) -> Tensor:
+    def __call__(self, rows: Sequence[TrainingRow]) -> Tensor:
         taught = [row for row in rows if row.memory and self._recipe.objective == "distillation"]
         told = [row for row in rows if row not in taught]
         parts = [self._supervised(told) * len(told)] if told else []
         parts += [self._distilled(row) for row in taught]
         return torch.stack(parts).sum() / len(rows)
 
-    def fits(self, row: Row) -> bool:
+    def fits(self, row: TrainingRow) -> bool:
         """Return whether a row is short enough."""
         one = self._of(row)
         return len(one.prompt) + len(one.answer) <= self._recipe.most_tokens
 
-    def _of(self, row: Row) -> Encoded:
+    def _of(self, row: TrainingRow) -> Encoded:
         if row not in self._encoded:
             self._encoded[row] = encode(self._tokenizer, row)
         return self._encoded[row]
 
-    def _supervised(self, rows: Sequence[Row]) -> Tensor:
+    def _supervised(self, rows: Sequence[TrainingRow]) -> Tensor:
         pairs = [(self._of(row).prompt, self._of(row).answer) for row in rows]
         logits, labels = answer_logits(self._model, pairs)
         flat = logits.transpose(1, 2)
@@ -193,7 +196,7 @@ class _Objective:
         learned = labels != IGNORED
         return (per_token.sum(1) / learned.sum(1)).mean()
 
-    def _distilled(self, row: Row) -> Tensor:
+    def _distilled(self, row: TrainingRow) -> Tensor:
         one = self._of(row)
         said = self._say(one.prompt)
         with torch.no_grad(), self._model.disable_adapter():

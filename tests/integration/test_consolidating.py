@@ -12,7 +12,15 @@ from typing import Any
 import pytest
 
 from agentcl import InvalidInput, Memory, ModelChanged, StoreBusy
-from agentcl.consolidation import Adapters, Bounds, Consolidate, Measured, Recipe, Wish, judge
+from agentcl.consolidation import (
+    AdapterMeasures,
+    Adapters,
+    Consolidate,
+    ConsolidationWish,
+    GateBounds,
+    Recipe,
+    judge,
+)
 from agentcl.consolidation.base import fingerprint_of
 from agentcl.consolidation.job import ancestors
 from agentcl.errors import AgentclError, ProcessFailed
@@ -25,7 +33,7 @@ pytest.importorskip("torch")
 LONG_AGO = datetime.now(UTC) - timedelta(days=90)
 TINY = Recipe(rank=8, alpha=16, learning_rate=3e-3, steps=6, batch=4, checkpoint_every=2)
 # A tiny model with random weights learns nothing in a few steps; what is tested is the job.
-ANY_ADAPTER = Bounds(recall=0.0, general_loss=1.0, divergence=100.0, context=0.0)
+ANY_ADAPTER = GateBounds(recall=0.0, general_loss=1.0, divergence=100.0, context=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -45,17 +53,17 @@ def hold(memory: Memory, subject: str) -> Statement:
     return said
 
 
-def wish(base: Path, **how: Any) -> Wish:
-    return replace(Wish(base=str(base), recipe=TINY, bounds=ANY_ADAPTER), **how)
+def wish(base: Path, **how: Any) -> ConsolidationWish:
+    return replace(ConsolidationWish(base=str(base), recipe=TINY, bounds=ANY_ADAPTER), **how)
 
 
-def asked(memory: Memory, wanted: Wish) -> tuple[Consolidate, Job]:
+def asked(memory: Memory, wanted: ConsolidationWish) -> tuple[Consolidate, Job]:
     doer = Consolidate(memory)
     memory.jobs.add_kind(doer)
     return doer, memory.jobs.enqueue(Consolidate.name, wanted.spec())
 
 
-def consolidated(memory: Memory, wanted: Wish, **how: Any) -> Adapter:
+def consolidated(memory: Memory, wanted: ConsolidationWish, **how: Any) -> Adapter:
     doer, job = asked(memory, wanted)
     memory.jobs.run(job.id, **how)
     held = doer.result(job.id)
@@ -78,10 +86,10 @@ def test_proved_memory_becomes_an_adapter_and_is_forgotten_with_all_that_came_of
     assert {path.name for path in folder.iterdir()} == {
         "adapter_config.json", "adapter_model.safetensors", "manifest.json", "rows.jsonl",
     }  # fmt: skip
-    measured = Measured(**held.gate["measured"])
+    measured = AdapterMeasures(**held.gate["measured"])
     assert measured.is_base_off_exact
     assert measured.is_different
-    assert "recall" in judge(measured, Bounds())["failed"]
+    assert "recall" in judge(measured, GateBounds())["failed"]
     assert adapters.route(held.name, "stable").state == "stable"
     memory.delete(one.id)
     child = consolidated(memory, wish(base, parent=held.name, recipe=replace(TINY, steps=2)))

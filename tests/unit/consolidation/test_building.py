@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentcl import InvalidInput, Lesson, Memory
-from agentcl.consolidation import Row, rows_of, select
+from agentcl.consolidation import TrainingRow, rows_of, select
 from agentcl.consolidation.building import load, save
 from agentcl.consolidation.exporting import export_episodes
 from agentcl.consolidation.phrasing import UNKNOWN, of_lesson, questions_of
@@ -105,7 +105,7 @@ def test_no_two_wordings_are_the_same(subject: str, attribute: str, when: str) -
 
 
 def test_a_row_is_a_chat(memory: Memory) -> None:
-    assert Row((), "recall", "train", "Who?", "I.").messages() == [
+    assert TrainingRow((), "recall", "train", "Who?", "I.").messages() == [
         {"role": "user", "content": "Who?"}
     ]
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentcl import ANY, InvalidInput, Lesson, Memory
-from agentcl.consolidation import Policy, Selection, select
-from agentcl.consolidation.selecting import Choice, _capped
+from agentcl.consolidation import ChoicePolicy, Selection, select
+from agentcl.consolidation.selecting import RecordChoice, _capped
 from agentcl.store import Statement
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -114,7 +114,7 @@ def test_a_users_adapter_may_hold_what_is_said_of_him_if_he_wants(
 ) -> None:
     said = hold("user", user="ada")
     assert select(memory, at=NOW, user="ada").chosen == ()
-    wanted = Policy(with_personal=True)
+    wanted = ChoicePolicy(with_personal=True)
     assert [one.record.id for one in select(memory, policy=wanted, at=NOW, user="ada").chosen] == [
         said.id
     ]
@@ -160,11 +160,11 @@ def test_the_same_journal_gives_the_same_selection(memory: Memory, hold: Make, p
     assert select(memory, at=NOW) == select(memory, at=NOW)
 
 
-def choice(number: int, source: str) -> Choice:
+def choice(number: int, source: str) -> RecordChoice:
     said = Statement(
         id=f"{number:026}", text="x", subject="x", attribute="x", value="x", slot="x", said_at=""
     )
-    return Choice(said, "statement", "x", source, True, "held", float(number))
+    return RecordChoice(said, "statement", "x", source, True, "held", float(number))
 
 
 @given(st.lists(st.integers(0, 30), min_size=2, max_size=6), st.sampled_from([0.25, 0.4, 0.5]))
@@ -201,9 +201,9 @@ def test_half_of_the_rows_from_one_poisoned_source_are_cut_to_its_share(
         hold(f"Ulm {n}", "port", str(n))
     for n in range(4):
         hold(f"Oslo {n}", "port", str(n), agent="desk")
-    found = select(memory, policy=Policy(most_of_a_source=0.34), at=NOW, agent="desk")
+    found = select(memory, policy=ChoicePolicy(most_of_a_source=0.34), at=NOW, agent="desk")
     assert set(found.shares()) == {"agent 'desk'"}
-    found = select(memory, policy=Policy(most_of_a_source=0.5), at=NOW)
+    found = select(memory, policy=ChoicePolicy(most_of_a_source=0.5), at=NOW)
     assert found.shares()["said by mallory"] <= 0.5
     assert "said by mallory gives its share of 50% already" in reasons(found).values()
 
@@ -214,4 +214,4 @@ def test_half_of_the_rows_from_one_poisoned_source_are_cut_to_its_share(
 )  # fmt: skip
 def test_a_policy_that_means_nothing_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput):
-        Policy(**wrong)
+        ChoicePolicy(**wrong)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentcl import InvalidInput, ModelChanged, StorageFull
-from agentcl.consolidation import Recipe, Row
+from agentcl.consolidation import Recipe, TrainingRow
 from agentcl.consolidation.base import check_base, encode, fingerprint_of, load_base
 from agentcl.store import Adapter
 
@@ -25,8 +25,9 @@ from agentcl.consolidation import training  # noqa: E402
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")
 Weights = Mapping[str, Any]
 ROWS = [
-    Row((f"{n}",), "recall", "train", f"What is {n}?", f"v{n}", f"{n} is v{n}.") for n in range(6)
-] + [Row(("0",), "recall", "held", "And 0?", "v0", "0 is v0.")]
+    TrainingRow((f"{n}",), "recall", "train", f"What is {n}?", f"v{n}", f"{n} is v{n}.")
+    for n in range(6)
+] + [TrainingRow(("0",), "recall", "held", "And 0?", "v0", "0 is v0.")]
 FAST = {"rank": 4, "alpha": 8, "steps": 4, "batch": 2, "learning_rate": 1e-2}
 
 
@@ -45,7 +46,9 @@ def are_same(one: Weights, other: Weights) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[n], other[n]) for n in one)
 
 
-def run(base: Path, folder: Path, rows: Sequence[Row] = ROWS, **how: Any) -> training.Trained:
+def run(
+    base: Path, folder: Path, rows: Sequence[TrainingRow] = ROWS, **how: Any
+) -> training.Trained:
     passed = {name: how.pop(name) for name in ("methods", "parent", "progress") if name in how}
     return training.train(base, rows, folder, Recipe(**{**FAST, **how}), **passed)
 
@@ -58,7 +61,7 @@ class Counting(hooks.Method):
     def __init__(self) -> None:
         self.called: list[str] = []
 
-    def mix(self, rows: Sequence[Row], rng: Random) -> Sequence[Row]:
+    def mix(self, rows: Sequence[TrainingRow], rng: Random) -> Sequence[TrainingRow]:
         self.called.append("mix")
         return rows
 
@@ -140,7 +143,7 @@ def test_a_budget_that_is_spent_ends_the_training_and_says_so(base: Path, tmp_pa
 
 
 def test_rows_that_are_too_long_are_counted(base: Path, tmp_path: Path) -> None:
-    long = Row(("9",), "recall", "train", "x" * 300, "y")
+    long = TrainingRow(("9",), "recall", "train", "x" * 300, "y")
     assert run(base, tmp_path / "a", [*ROWS, long], most_tokens=100).left_out == 1
     with pytest.raises(InvalidInput, match="most_tokens"):
         run(base, tmp_path / "b", [long], most_tokens=100)
@@ -223,7 +226,7 @@ class Fake:
     def run(self) -> hooks.Run:
         return hooks.Run(self, {"a": self.a, "b": self.b}, self.loss_on)
 
-    def loss_on(self, rows: Sequence[Row]) -> Any:
+    def loss_on(self, rows: Sequence[TrainingRow]) -> Any:
         factor = sum(float(row.answer) for row in rows) / len(rows)
         return factor * self.a.sum() + factor * 2 * self.b.sum()
 
@@ -240,7 +243,7 @@ def test_l2_to_start_is_half_the_weighted_squares_of_what_moved() -> None:
 
 
 def test_ewc_weighs_what_moved_by_the_mean_squared_gradient_of_old_rows() -> None:
-    old = [Row(("x",), "recall", "train", "q", answer) for answer in ("1", "3")]
+    old = [TrainingRow(("x",), "recall", "train", "q", answer) for answer in ("1", "3")]
     fake, method = Fake(), hooks.EWC(old, weight=10.0)
     run_ = fake.run()
     method.prepare(run_)
@@ -257,10 +260,10 @@ def test_ewc_weighs_what_moved_by_the_mean_squared_gradient_of_old_rows() -> Non
 @settings(max_examples=50)
 @given(st.integers(1, 40), st.integers(0, 40), st.sampled_from([0.0, 0.1, 0.5, 0.75]))
 def test_replay_adds_its_share_of_old_rows_and_none_twice(new: int, old: int, share: float) -> None:
-    fresh = [Row((f"n{n}",), "recall", "train", "q", "a") for n in range(new)]
-    past = [Row((f"o{n}",), "recall", "train", "q", "a") for n in range(old)]
-    held = Row(("h",), "recall", "held", "q", "a")
-    mixed = hooks.Replay([*past, held], share=share).mix(fresh, Random(0))
+    fresh = [TrainingRow((f"n{n}",), "recall", "train", "q", "a") for n in range(new)]
+    past = [TrainingRow((f"o{n}",), "recall", "train", "q", "a") for n in range(old)]
+    held = TrainingRow(("h",), "recall", "held", "q", "a")
+    mixed = hooks.ExperienceReplay([*past, held], share=share).mix(fresh, Random(0))
     added = mixed[new:]
     assert list(mixed[:new]) == fresh
     assert len(added) == min(old, round(new * share / (1 - share)))
