@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from agentcl.errors import InvalidInput, NotFound
+from agentcl.memory.codecs import shipped_codec
+from agentcl.models.reference.shipped import REFERENCE_NAME
 from agentcl.retrieval.encoders.naming import is_own
 from agentcl.retrieval.graph.names import NameExtractor
 from agentcl.retrieval.recall import Recall
@@ -40,7 +42,9 @@ def resolved(memory: Memory, stands_for: StandsFor, named: Any) -> object:  # no
     if stands_for == "recall":
         return _seen(memory, named)
     if stands_for == "codec":
-        return _named(named, memory.jobs.codecs, "codec")
+        shipped = shipped_codec() if named == REFERENCE_NAME else None
+        known = {} if shipped is None else {REFERENCE_NAME: shipped}
+        return _named(named, {**known, **memory.jobs.codecs}, "codec")
     if stands_for == "digester":
         known = {RuleDigester.name: RuleDigester(), **memory.jobs.digesters}
         return _named(named, known, "digester")
