@@ -18,6 +18,7 @@ from agentcl.text.suggesting import did_you_mean
 from agentcl.wire.verbs import Reference, StandsFor
 
 if TYPE_CHECKING:
+    from agentcl.compression.base import Codec
     from agentcl.memory.memory import Memory
 
 T = TypeVar("T")
@@ -42,9 +43,7 @@ def resolved(memory: Memory, stands_for: StandsFor, named: Any) -> object:  # no
     if stands_for == "recall":
         return _seen(memory, named)
     if stands_for == "codec":
-        shipped = shipped_codec() if named == REFERENCE_NAME else None
-        known = {} if shipped is None else {REFERENCE_NAME: shipped}
-        return _named(named, {**known, **memory.jobs.codecs}, "codec")
+        return _named(named, _codecs(memory, named), "codec")
     if stands_for == "digester":
         known = {RuleDigester.name: RuleDigester(), **memory.jobs.digesters}
         return _named(named, known, "digester")
@@ -69,6 +68,12 @@ def check_encoder(given: Mapping[str, Any]) -> None:
             f"the encoder {name[:60]!r} is asked or loaded by its name, which only who runs this server may choose: "
             "agentcl reembed --encoder ...",
         )
+
+
+def _codecs(memory: Memory, named: object) -> dict[str, Codec]:
+    """Return the codecs by name, with the one that comes with the package if that is meant."""
+    shipped = shipped_codec() if named == REFERENCE_NAME else None
+    return {**({} if shipped is None else {REFERENCE_NAME: shipped}), **memory.jobs.codecs}
 
 
 def _record(memory: Memory, named: Reference) -> Record:
