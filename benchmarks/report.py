@@ -24,7 +24,7 @@ from report_tables import result, table
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs" / "results").glob("*.md")))
-_IN_README = ("spoken", "real", "solved", "wrong", "locomo", "facts", "install", "add", "torture")
+_IN_README = ("spoken", "solved", "wrong", "locomo", "facts", "install", "add", "torture")
 _MARKED = re.compile(r"(<!-- measured: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
