@@ -11,6 +11,7 @@ from agentcl.cli.options import on_memory
 from agentcl.cli.screen import Screen
 from agentcl.cli.stopping import stopping
 from agentcl.compression.bank import FORMS
+from agentcl.errors import InvalidInput
 
 if TYPE_CHECKING:
     from agentcl.compression import Codec
@@ -80,11 +81,17 @@ def _open(memory: Memory, base: str | None, model: str | None) -> Codec:
 
     if base is not None and Path(base).is_dir():
         return open_codec(base, base=model or REFERENCE_NAME)
-    return memory.compressed.codec(base or REFERENCE_NAME)
+    if base not in (None, REFERENCE_NAME):
+        raise InvalidInput(
+            f"--base {base}: there is no such folder; it is `{REFERENCE_NAME}`, or the folder of a codec that was trained"
+        )
+    return memory.compressed.codec(REFERENCE_NAME)
 
 
 def _lines(report: CompressionReport, codec: str) -> list[str]:
     """Return in words what was done, or would be."""
+    if not report.remaining + report.compressed + sum(report.as_text.values()):
+        return [f"there is no passage here that {codec} did not compress already"]
     if not report.job:
         return [
             f"{report.remaining:,} passages of {report.tokens:,} tokens are to be compressed by {codec}"

@@ -80,7 +80,11 @@ def test_the_command_line_compresses_with_a_codec_s_folder(
     done = CliRunner().invoke(main, asked)
     assert "1 passages are 32 soft tokens of untrained now" in done.output, done.output
     assert [one.codec_name for one in memory.compressed.list()] == ["untrained"]
-    assert "0 passages are 0 soft tokens" in CliRunner().invoke(main, asked).output
+    again = CliRunner().invoke(main, asked)
+    assert "no passage here that untrained did not compress already" in again.output
+    wrong = CliRunner().invoke(main, [*asked[:-1], "qwen"])
+    assert "--base qwen: there is no such folder" in wrong.output
+    assert wrong.exit_code == 1
 
 
 def test_the_shipped_codec_is_found_by_its_name(memory: Memory, model: ReferenceChat) -> None:
