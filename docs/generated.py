@@ -19,7 +19,7 @@ import click
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 ROOMS: Final = (
-    "memory", "store", "retrieval", "statements", "guidance", "agents", "models", "envs", "bench", "consolidation", "files", "jobs", "mcp",
+    "memory", "store", "retrieval", "statements", "guidance", "agents", "models", "envs", "bench", "consolidation", "files", "compression", "jobs", "mcp",
     "server", "client", "testing", "errors",
 )  # fmt: skip
 _SHARED: Final = (

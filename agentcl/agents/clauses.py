@@ -14,16 +14,16 @@ from typing import Final
 
 _ARTICLE: Final = r"(?:the|an?|this|that|our|your|my|their|its)"
 _SENTENCE: Final = re.compile(r"(?<=[.!?;])\s+|\n+")
-_FIELD: Final = re.compile(r"""\b[\w.-]+=(?:"([^"]*)"|'([^']*)'|\S+)""")
+_FIELD: Final = re.compile(r"""(?<![\w.-])[\w.-]+=(?:"([^"]*)"|'([^']*)'|\S+)""")
 _BEFORE: Final = re.compile(
     r"(?:[-*>\u2022|]+|\(?\d+[.)]|<\d+>|\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?Z?)?|\d\d:\d\d(?::\d\d)?"
     r"|(?:TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|ALERT|CRIT(?:ICAL)?|FATAL)\b)[\s,:]*"
 )
 _MOMENT: Final = re.compile(
-    r"\s*\b(?:(?:since|at|from|by|until|till|on)\s+)?(?:\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?Z?)?|\d{1,2}:\d\d(?::\d\d)?)\b",
+    r" ?\b(?:(?:since|at|from|by|until|till|on) )?(?:\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?Z?)?|\d{1,2}:\d\d(?::\d\d)?)\b",
     re.IGNORECASE,
 )
-_LABEL: Final = re.compile(r"^.*:\s+(?=\S+\s+\S+\s+\S)")  # of at least three words
+_LABELLED: Final = 3  # words behind a label, at the least
 _LED: Final = 3  # words of a chunk that only leads to what follows: "Heads up,"
 _CONDITIONS: Final = frozenset(
     [
@@ -128,8 +128,18 @@ def _told(sentence: str) -> Iterator[str]:
 
 def _bare(said: str) -> str:
     """Return a sentence without the labels and moments before and in it."""
-    while found := _BEFORE.match(said):
-        said = said[found.end() :]
-    said = _LABEL.sub("", said)
+    at = 0
+    while found := _BEFORE.match(said, at):
+        at = found.end()
+    said = _unlabelled(said[at:])
     said = _MOMENT.sub("", said).strip(" ,;:|\"'")
     return said.rstrip(".!? ")
+
+
+def _unlabelled(said: str) -> str:
+    """Return what stands behind the last label that something is said of: of "Ines (03:06): it is slow", the rest."""
+    at = len(said)
+    while (at := said.rfind(": ", 0, at)) >= 0:
+        if len((rest := said[at + 2 :]).split()) >= _LABELLED:
+            return rest
+    return said

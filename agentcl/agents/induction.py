@@ -21,9 +21,9 @@ _LEAST: Final = (
 )
 _SURE: Final = 0.7  # that it reaches the goal
 _MOST_CLAUSES: Final = 12  # of one situation
-_AND: Final = re.compile(r"\s+and\s+")
-# A verb that says how something is, without its subject: "pays by card", "was handed over".
-_SAYS: Final = re.compile(r"(?:is|was|are|were|has|have|had|does|did|cost|[a-z]{2,}[^s]s)\b")
+# Verbs that say how something is; of others, the ending: "its customer pays by card".
+_SAYS: Final = frozenset(["is", "was", "are", "were", "has", "have", "had", "does", "did", "cost"])
+_LONG: Final = 4  # letters of a verb with that ending, such as "pays"
 _THING: Final = re.compile(r"an? [\w-]+ ")
 _FEWEST: Final = 2  # words of a clause that says something
 
@@ -47,12 +47,13 @@ class Found:
 
 def parts(clause: str) -> list[str]:
     """Return what a clause says one by one, each with its subject: of "Its owner is a member and pays by card", two."""
-    first, *others = _AND.split(clause)
-    said = _SAYS.search(first)
-    subject = first[: said.start()].strip() if said else ""
+    first, *others = " ".join(clause.split()).split(" and ")
+    words = first.split()
+    said = next((at for at, word in enumerate(words) if _is_saying(word)), 0)
+    subject = " ".join(words[:said])
     found = [first]
     for other in others:
-        if _SAYS.match(other) and subject:
+        if subject and _is_saying(other.partition(" ")[0]):
             found.append(f"{subject} {other}")
         else:
             found[-1] += f" and {other}"
@@ -107,6 +108,11 @@ def with_clauses(action: str, clauses: Iterable[str]) -> str:
             action += f" and {clause}"
         joint = " and "
     return action
+
+
+def _is_saying(word: str) -> bool:
+    is_ending = word.endswith("s") and not word.endswith("ss") and len(word) >= _LONG
+    return word in _SAYS or (is_ending and word.isalpha() and word.islower())
 
 
 def _key(clause: str) -> str:

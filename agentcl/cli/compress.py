@@ -10,7 +10,6 @@ import click
 from agentcl.cli.options import on_memory
 from agentcl.cli.screen import Screen
 from agentcl.cli.stopping import stopping
-from agentcl.compression.bank import FORMS
 from agentcl.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -30,7 +29,9 @@ _STOPPING: Final = "stopping after the batch under way; once more ends at once"
     "--reencode", is_flag=True, help="Also what another codec of the base compressed before."
 )
 @click.option("--slots", type=click.IntRange(1), help="Soft tokens a passage; default: all.")
-@click.option("--form", type=click.Choice(FORMS), default="float16", help="How they are kept.")
+@click.option(
+    "--form", type=click.Choice(["float16", "int8"]), default="float16", help="How they are kept."
+)
 @click.option("--limit", type=click.IntRange(1), help="At most so many passages.")
 @on_memory(across=True)
 def compress(

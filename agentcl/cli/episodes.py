@@ -15,6 +15,7 @@ from agentcl.cli.options import WrittenFile, on_memory
 from agentcl.cli.screen import Screen, shorten
 from agentcl.errors import TransferError
 from agentcl.text.saving import is_stdout, save_text
+from agentcl.text.visible import for_json
 
 # With the search of episodes comes the whole of `Memory`; `--help` must not wait for it.
 if TYPE_CHECKING:
@@ -126,7 +127,10 @@ def export_(screen: Screen, memory: Memory, form: Any, out: Path, scope: dict[st
     """
     from agentcl.consolidation.exporting import export_episodes
 
-    lines = [json.dumps(row, ensure_ascii=False) for row in export_episodes(memory, form, **scope)]
+    lines = [
+        for_json(json.dumps(row, ensure_ascii=False))
+        for row in export_episodes(memory, form, **scope)
+    ]
     text = "".join(f"{line}\n" for line in lines)
     if is_stdout(out):
         screen.raw(text)

@@ -51,7 +51,7 @@ _COMMANDS: Final = {  # where each is, and the first line of its help
     ),
     "practise": (
         "agentcl.cli.practise:practise",
-        "Let an agent play where it learns most, and keep what it learns.",
+        "Let an agent play where it learns most.",
     ),
     "reembed": ("agentcl.cli.store:reembed", "Replace all vectors by another encoder's."),
     "reindex": ("agentcl.cli.store:reindex", "Build every index anew from the journal."),

@@ -15,7 +15,7 @@ from typing import Final, Self
 from agentcl.guidance.same import content
 
 COVERED: Final = 0.8  # of the words of a "when": both of two, four of five
-_AND: Final = re.compile(r",?\s+and\s+")
+_AND: Final = re.compile(r",? and ")
 
 
 def clauses_of(when: str) -> list[str]:

@@ -164,7 +164,8 @@ def test_no_command_ends_for_a_character_that_the_console_lacks(
     assert "codec can't encode" not in said
     assert done.stdout.decode(encoding.partition(":")[0])
     fails = [one for one, code in ended.items() if code]
-    assert all(ODD in one or "/no/" in one for one in fails), fails
+    wrong = {one for one in fails if ODD not in one and "/no/" not in one}
+    assert wrong <= {"adapters rollback", "consolidate"}  # there is no adapter, and no base
 
 
 @pytest.mark.parametrize("is_json", [False, True], ids=["text", "json"])
