@@ -16,8 +16,8 @@ _ARTICLE: Final = r"(?:the|an?|this|that|our|your|my|their|its)"
 _SENTENCE: Final = re.compile(r"(?<=[.!?;])\s+|\n+")
 _FIELD: Final = re.compile(r"""(?<![\w.-])[\w.-]+=(?:"([^"]*)"|'([^']*)'|\S+)""")
 _BEFORE: Final = re.compile(
-    r"(?:[-*>\u2022|]+|\(?\d+[.)]|<\d+>|\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?Z?)?|\d\d:\d\d(?::\d\d)?"
-    r"|(?:TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|ALERT|CRIT(?:ICAL)?|FATAL)\b)[\s,:]*"
+    r"(?:[-*>\u2022|]{1,8}|\(?\d{1,3}[.)]|<\d{1,8}>|\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?Z?)?|\d\d:\d\d(?::\d\d)?"
+    r"|(?:TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|ALERT|CRIT(?:ICAL)?|FATAL)\b)[\s,:]{0,8}"
 )
 _MOMENT: Final = re.compile(
     r" ?\b(?:(?:since|at|from|by|until|till|on) )?(?:\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?Z?)?|\d{1,2}:\d\d(?::\d\d)?)\b",

@@ -35,12 +35,12 @@ _ABBREVIATED: Final = frozenset(
     mme mlle env av boul sra dra ud uds pág art núm
     """.split()  # noqa: SIM905  # as a list it takes 80 lines
 )
-_FENCE: Final = re.compile(r"\s*(`{3,}|~{3,})")
+_FENCE: Final = re.compile(r"\s{0,40}(`{3,}|~{3,})")
 _HEADING: Final = re.compile(r"\s{0,3}#{1,6}\s+\S")
-_ITEM: Final = re.compile(r"\s*(?:[-*+\u2022\u25e6\u2023]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])\s+\S")
+_ITEM: Final = re.compile(r"\s{0,40}(?:[-*+\u2022\u25e6\u2023]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])\s+\S")
 _PAUSE: Final = re.compile(r"[;:,\uff0c\u3001\uff1b\uff1a]\s*|\s+")
 # A line that is a row, or a line of code, though no fence says so.
-_ROW: Final = re.compile(r"\t|\s\|\s|^\s*\||\|\s*$")
+_ROW: Final = re.compile(r"\t|\s\|\s|^\s{0,40}\||\|\s{0,40}$")
 _CODE_LINE: Final = re.compile(
     r"^\s*(?:[}\])]+[;,]?|.*[;{}]|(?:def|class|import|from|return|if|for|while|const|let|var|func|fn|pub|#include)\b"
     r".*[:;(){}=].*|[\w.\[\]]+\s*(?:=|\+=|:=)\s*\S.*|.*\)\s*:?|\$ .*|>>> .*)$"
