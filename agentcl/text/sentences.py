@@ -24,7 +24,7 @@ _END: Final = re.compile(
     rf"[{_WIDE_STOPS}]+[{_CLOSERS}]*\s*|[{_STOPS}]+[{_CLOSERS}]*(?:\[\d+\])*\s+"
 )
 _NEXT: Final = re.compile(rf"[{_OPENERS}]*(\w)")
-_LAST_WORD: Final = re.compile(r"(?:[^\W_]+\.)*[^\W_]+\Z")
+_LAST_WORD: Final = re.compile(r"(?:[^\W_]{1,24}\.){0,12}[^\W_]{1,24}\Z")
 # After these a full stop ends no sentence, whatever follows.
 _ABBREVIATED: Final = frozenset(
     """
@@ -37,12 +37,14 @@ _ABBREVIATED: Final = frozenset(
 )
 _FENCE: Final = re.compile(r"\s{0,40}(`{3,}|~{3,})")
 _HEADING: Final = re.compile(r"\s{0,3}#{1,6}\s+\S")
-_ITEM: Final = re.compile(r"\s{0,40}(?:[-*+\u2022\u25e6\u2023]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])\s+\S")
+_ITEM: Final = re.compile(
+    r"\s{0,40}(?:[-*+\u2022\u25e6\u2023]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])\s+\S"
+)
 _PAUSE: Final = re.compile(r"[;:,\uff0c\u3001\uff1b\uff1a]\s*|\s+")
 # A line that is a row, or a line of code, though no fence says so.
 _ROW: Final = re.compile(r"\t|\s\|\s|^\s{0,40}\||\|\s{0,40}$")
 _CODE_LINE: Final = re.compile(
-    r"^\s*(?:[}\])]+[;,]?|.*[;{}]|(?:def|class|import|from|return|if|for|while|const|let|var|func|fn|pub|#include)\b"
+    r"^\s*+(?:[}\])]+[;,]?|.*[;{}]|(?:def|class|import|from|return|if|for|while|const|let|var|func|fn|pub|#include)\b"
     r".*[:;(){}=].*|[\w.\[\]]+\s*(?:=|\+=|:=)\s*\S.*|.*\)\s*:?|\$ .*|>>> .*)$"
 )
 
