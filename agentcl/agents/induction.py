@@ -75,8 +75,8 @@ def conditions(trials: Sequence[Tried], trial: Tried) -> Iterator[tuple[str, ...
     """Yield the clauses of one successful trial under which its action reaches the goal, the surest first.
 
     Nothing is drawn of an action that never failed, or that reached the goal only once. How sure is Laplace's estimate of the share
-    that reached it: (reached + 1) / (all + 2). A condition has to be surer than the action is without one, and a second clause
-    has to make it surer. Of conditions that are as sure, the shortest comes first.
+    that reached it: (reached + 1) / (all + 2). A condition has to be surer than the action is without one. Of conditions
+    that are as sure, the shortest comes first.
     """
     alike = [one for one in trials if one.action == trial.action]
     known = [({_key(said) for said in one.known}, one.is_reached) for one in alike]

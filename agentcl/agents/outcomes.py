@@ -47,8 +47,8 @@ class OutcomeTeacher:
       attempt, the one that showed what a later one was done about.
     - *needs*: what was done between an action that failed and the same action when it reached the goal, in one episode or
       against its contrast.
-    - *do*, of several clauses: what was seen wherever an action reached the goal, and nowhere that it failed, in all attempts
-      that `distil_among` is given (`agentcl.agents.induction`).
+    - *do* and *needs*, by many attempts: what was seen where an action reached the goal and not where it failed, in one or two
+      clauses, of all attempts that `distil_among` is given (`agentcl.agents.induction`).
     - *avoid* and *useless*: actions after which things were worse, or nothing changed.
 
     Names of the episode become what they are names of: "The queue Orvo is slow" and "drain Orvo" give "When a queue is slow,
