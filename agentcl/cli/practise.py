@@ -57,9 +57,9 @@ _LATELY: Final = 10  # episodes that a score is told of
 )  # fmt: skip
 @on_memory(begins=True)
 def practise(screen: Screen, memory: Memory, **given: Any) -> None:
-    """Let an agent play where it learns most, and keep what it learns.
+    """Let an agent play where it learns most.
 
-    DOMAIN is a name of `agentcl envs list`, or module:Class of your own. The next task is the one from which most is expected to be learned, by the memory's own record. Ctrl-C ends it after the episode under way. Called again, it goes on from the record.
+    DOMAIN is a name of `agentcl envs list`, or module:Class of your own. The next task is the one from which most is expected to be learned, by the memory's own record; what an episode teaches is kept. Ctrl-C ends it after the episode under way. Called again, it goes on from the record.
     """
     done = _practise(screen, memory, given)
     if screen.as_json:
