@@ -23,7 +23,9 @@ TINY = (16, 24, 200)  # characters
 SHORT, LONG = 2_000, 6_000
 NOTICED_S = 0.004  # at SHORT; what is linear takes a hundredth of it
 WORSE = 5.0  # times as long on three times the text
-TRIES = 8  # a machine that is taken away for a moment makes one run slow, and not every one of these
+TRIES = (
+    8  # a machine that is taken away for a moment makes one run slow, and not every one of these
+)
 
 PREFIXES = [
     "", "# a", "title:", "---\n", "```", "```json\n", "When a, ", "<a", "<a b=", "<think",
