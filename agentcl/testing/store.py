@@ -14,7 +14,8 @@ import signal
 import tempfile
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import count
@@ -220,11 +221,35 @@ class StoreContract(ABC):
                 thread.join()
             rows = list(one.since(0))
             assert [row.seq for row in rows] == sorted({row.seq for row in rows})
+            # Each transaction has a record time of its own, later than that of the one before.
             times = [row.created_at for row in rows]
             assert times == sorted(times)
+            assert Counter(times) == {at: 1 + (at > times[0]) for at in times}
             assert one.get(counted.id, view=EVERYBODY).metadata == {"n": 40}
             assert [row.version for row in two.versions(counted.id)] == list(range(1, 42))
             assert two.counters(counted.id).uses == 40
+
+    def test_what_is_counted_with_the_turn_holds_in_the_turn(self, tmp_path: Path) -> None:
+        scope, hashes = Scope(), [hash_of("text"), hash_of("other")]
+        with self.opened(tmp_path) as one, self.opened(tmp_path) as two:
+            begun = threading.Event()
+            (source,) = self.add(one, document("source"))
+
+            def wait_and_count() -> None:
+                begun.set()
+                with two.writing(counting={scope: hashes}) as writing:
+                    found.append(two.content_counts(scope, hashes))
+                    writing.create(passage("other", source))
+                    found.append(two.content_counts(scope, hashes))
+
+            found: list[Mapping[bytes, int]] = []
+            with one.writing() as writing:
+                waiting = threading.Thread(target=wait_and_count)
+                waiting.start()
+                begun.wait()
+                writing.create(passage("text", source))
+            waiting.join()
+        assert found == [{hashes[0]: 1}, {hashes[0]: 1, hashes[1]: 1}]
 
     # Versions
 
