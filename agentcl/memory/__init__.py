@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from agentcl.memory.storage import Stats, Storage
     from agentcl.memory.syncing import Synced
     from agentcl.memory.tidying import TidyReport
+    from agentcl.memory.tiers import Tier
     from agentcl.memory.tracing import trace_memories
     from agentcl.memory.watching import Deed, watch
     from agentcl.memory.weaving import Soft, SoftMemory
@@ -96,6 +97,7 @@ __all__ = [
     "Storage",
     "Synced",
     "TidyReport",
+    "Tier",
     "trace_memories",
     "watch",
 ]  # fmt: skip
@@ -130,6 +132,7 @@ if not TYPE_CHECKING:
         "storage": "Stats Storage",
         "syncing": "Synced",
         "tidying": "TidyReport",
+        "tiers": "Tier",
         "tracing": "trace_memories",
         "watching": "Deed watch",
         "weaving": "Soft SoftMemory",
