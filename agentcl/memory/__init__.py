@@ -6,6 +6,7 @@ from agentcl import _face
 
 if TYPE_CHECKING:
     from agentcl.memory.aio import AsyncEpisode, AsyncMemory, AsyncVerbs
+    from agentcl.memory.checking import ModelChecker
     from agentcl.memory.compressed import (
         Compressed,
         CompressedPassage,
@@ -78,6 +79,7 @@ __all__ = [
     "Lessons",
     "LostLesson",
     "Memory",
+    "ModelChecker",
     "ModelExtractor",
     "Near",
     "Node",
@@ -105,6 +107,7 @@ __all__ = [
 if not TYPE_CHECKING:
     __getattr__, __dir__ = _face(__name__, {
         "aio": "AsyncEpisode AsyncMemory AsyncVerbs",
+        "checking": "ModelChecker",
         "compressed": "Compressed CompressedPassage CompressionReport CompressionState",
         "context": "Context ContextForm",
         "conversations": "Conversations",
