@@ -21,7 +21,7 @@ def why_not(
     *,
     read: Mapping[str, float] | None = None,
     used: Mapping[str, Example] | None = None,
-    checked: Mapping[str, bool] | None = None,
+    checked: Mapping[str, float] | None = None,
     actions: Collection[str] = (),
     in_vain: Collection[str] = (),
     count_tokens: TokenCounter = estimate_tokens,
@@ -35,7 +35,7 @@ def why_not(
         choice: what was chosen there.
         read: the chances of the lessons that were read; None: they were matched by their words.
         used: by lesson, what was found of it in this very situation before.
-        checked: by lesson, what a model said of it.
+        checked: by lesson, the log-odds by a model's word.
         actions: that could be taken, if they are known.
         in_vain: actions that were taken in vain.
         count_tokens: of the model.
@@ -59,7 +59,9 @@ def why_not(
         where = f"in world {made.world!r}" if made.level == "instance" else ""
         return f"it is offered only {where or f'in application {made.application!r}'}"
     if place.matched is not None and id not in place.matched:
-        denied = "; a model was asked, and says that it does not" if id in (checked or {}) else ""
+        denied = ""
+        if id in (checked or {}):
+            denied = f"; a model was asked, and says that it does{'' if (checked or {})[id] > 0 else ' not'}"
         return f"{_unmatched(held.guidance.when, place.text, id, read)}{denied}{_decided(used, id, is_matched=False)}"
     belief = state.belief(id, cluster=place.cluster, world=place.world, view=place.view)
     if belief.stage in ("quarantined", "retired"):
@@ -82,8 +84,7 @@ def _decided(used: Mapping[str, Example] | None, id: str, *, is_matched: bool) -
 
 def _unmatched(when: str, text: str, id: str, read: Mapping[str, float] | None) -> str:
     if read is not None and id in read:
-        likely = f"it speaks of this situation with a probability of {read[id]:.2f}"
-        return likely if read[id] >= threshold() else f"{likely}; {threshold():.2f} are needed"
+        return f"it speaks of this situation with a probability of {read[id]:.2f}; {threshold():.2f} are needed"
     if read is not None:
         return f"{len(read)} other lessons are more like this situation"
     words, seen = list(dict.fromkeys(content(when))), set(content(text))

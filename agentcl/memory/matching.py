@@ -19,7 +19,7 @@ import numpy as np
 from agentcl.errors import EncoderUnavailable
 from agentcl.guidance.decision import background, before_reading, decide, threshold
 from agentcl.guidance.features import features, is_stated, sentences
-from agentcl.memory.checking import ModelChecker
+from agentcl.memory.checking import ModelChecker, weighed
 from agentcl.memory.opened import Opened
 from agentcl.retrieval.conditions import (
     ConditionReader,
@@ -58,7 +58,9 @@ class Matches:
     )
     # By lesson: what was found of it when this very situation was seen before; that decides.
     used: Mapping[str, Example] = field(default_factory=dict)
-    checked: Mapping[str, bool] = field(default_factory=dict)  # by lesson, what a model said of it
+    checked: Mapping[str, float] = field(
+        default_factory=dict
+    )  # by lesson, the log-odds by a model's word
     usage: Usage = NO_USAGE  # of that model
 
 
@@ -120,16 +122,18 @@ class Matcher:
         }
         ids, chances = self._chances(state, situation, place, by_words)
         order = dict(sorted(zip(ids, chances, strict=True), key=lambda one: -one[1]))
-        said, usage = self._checked(state, situation, order, held)
-        found = {id: chance for id, chance in order.items() if said.get(id, chance >= threshold())}
+        odds, usage = self._checked(state, situation, order, held)
+        after = {id: weighed(chance, odds.get(id)) for id, chance in order.items()}
+        order = dict(sorted(after.items(), key=lambda one: -one[1]))
+        found = {id: chance for id, chance in order.items() if chance >= threshold()}
         sure = sum(state.lessons[id].guidance.claim == "do" for id in found)
         likelier = {
             id: one
             for id, one in order.items()
-            if id not in said and before_reading() < one < threshold()
+            if id not in odds and before_reading() < one < threshold()
         }
         found |= dict(islice(_of_experience(state, likelier), max(0, _MOST_ALIKE - sure)))
-        return Matches(found | held, order, checked=said, usage=usage)
+        return Matches(found | held, order, checked=odds, usage=usage)
 
     def _checked(
         self,
@@ -137,7 +141,7 @@ class Matcher:
         situation: str,
         chances: Mapping[str, float],
         sure: Collection[str],
-    ) -> tuple[dict[str, bool], Usage]:
+    ) -> tuple[dict[str, float], Usage]:
         """Return what a model says of the lessons that are in doubt, by lesson, and what it took."""
         if self.checker is None:
             return {}, NO_USAGE
@@ -149,8 +153,8 @@ class Matcher:
         }
         conditions = [*islice(dict.fromkeys(doubtful.values()), self.checker.most)]
         checked = self.checker.check(situation, conditions)
-        said = {id: checked.holds[when] for id, when in doubtful.items() if when in checked.holds}
-        return said, checked.usage
+        odds = {id: checked.odds[when] for id, when in doubtful.items() if when in checked.odds}
+        return odds, checked.usage
 
     def is_by_meaning(self) -> bool:
         """Return whether lessons are matched by more than their words."""

@@ -1,5 +1,6 @@
 """A model that is asked about lessons of which the learned decision is in doubt."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,9 @@ from agentcl.cli.main import main
 from agentcl.errors import InvalidInput, ModelUnavailable
 from agentcl.guidance.decision import threshold
 from agentcl.memory import ModelChecker
-from agentcl.memory.checking import INSTRUCTIONS
-from agentcl.models import ScriptedModel
-from agentcl.store import Episode
+from agentcl.memory.checking import INSTRUCTIONS, weighed
+from agentcl.models import GREEDY, Reply, Sampling, ScriptedModel, TokenLogprob
+from agentcl.store import Episode, Usage
 
 pytest.importorskip("torch")
 REFUND = "When a customer asks for a refund, check the order first."
@@ -136,6 +137,40 @@ def test_the_command_line_names_the_model_and_counts(tmp_path: Path) -> None:
     assert "no lesson speaks of this situation" in done.stdout
 
 
-def test_a_number_that_is_none_is_refused() -> None:
+class Sure(ScriptedModel):
+    """A model that tells how likely each answer was to it."""
+
+    def __init__(self, yes: float) -> None:
+        super().__init__([])
+        self.yes = yes
+
+    def chat(
+        self,
+        messages: Sequence[Message],
+        *,
+        sampling: Sampling = GREEDY,
+        schema: Schema | None = None,
+    ) -> Reply:
+        assert sampling.logprobs
+        assert sampling.top_logprobs
+        others = (("Yes", math.log(self.yes)), ("No", math.log(1 - self.yes)))
+        first = TokenLogprob(*max(others, key=lambda one: one[1]), others)
+        return Reply(first.token, Usage(1, 90, 1), self.name, "stop", logprobs=(first,))
+
+
+def test_how_sure_a_model_is_counts() -> None:
+    checked = {
+        yes: ModelChecker(Sure(yes)).check(TEXT, ["a"]).odds["a"] for yes in (0.01, 0.4, 0.6, 0.95)
+    }
+    assert [*checked.values()] == sorted(checked.values())
+    assert checked[0.4] < 0 < checked[0.6] < checked[0.95] < 5
+    assert weighed(0.1, None) == 0.1
+    assert weighed(0.1, checked[0.95]) > 0.6 > 0.1 > weighed(0.1, checked[0.4])
+    assert weighed(0.5, math.log(4)) == pytest.approx(0.8)
+
+
+def test_numbers_that_are_none_are_refused() -> None:
     with pytest.raises(InvalidInput, match="most"):
         ModelChecker(scripted("yes"), most=0)
+    with pytest.raises(InvalidInput, match="accuracy"):
+        ModelChecker(scripted("yes"), accuracy=1.0)
