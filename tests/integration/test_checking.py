@@ -1,6 +1,7 @@
 """A model that is asked about lessons of which the learned decision is in doubt."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from agentcl.errors import InvalidInput, ModelUnavailable
 from agentcl.guidance.decision import threshold
 from agentcl.memory import ModelChecker
 from agentcl.memory.checking import INSTRUCTIONS, weighed
-from agentcl.models import GREEDY, Reply, Sampling, ScriptedModel, TokenLogprob
+from agentcl.models import GREEDY, Message, Reply, Sampling, Schema, ScriptedModel, TokenLogprob
 from agentcl.store import Episode, Usage
 
 pytest.importorskip("torch")
