@@ -13,7 +13,8 @@ from agentcl.errors import InvalidInput, ModelUnavailable
 from agentcl.guidance.decision import threshold
 from agentcl.memory import ModelChecker
 from agentcl.memory.checking import INSTRUCTIONS, weighed
-from agentcl.models import GREEDY, Message, Reply, Sampling, Schema, ScriptedModel, TokenLogprob
+from agentcl.models import GREEDY, Message, Reply, Sampling, ScriptedModel, TokenLogprob
+from agentcl.models.base import Schema
 from agentcl.store import Episode, Usage
 
 pytest.importorskip("torch")
