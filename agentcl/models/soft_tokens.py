@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from agentcl.errors import InvalidInput, MissingExtra
@@ -86,6 +86,43 @@ def decoded(data: str) -> NDArray[np.floating[Any]]:
     ):
         raise InvalidInput("these soft tokens have another shape than (tokens, width)")
     found: NDArray[np.floating[Any]] = vectors.astype(np.float32)
+    return found
+
+
+def in_a_row(
+    pieces: Sequence[str | NDArray[np.floating[Any]]],
+    embed: Callable[[str], NDArray[np.floating[Any]]],
+) -> NDArray[np.floating[Any]]:
+    """Return texts and soft tokens as one matrix of what a model's first layer reads, (tokens, width).
+
+    Texts that follow each other are cut into tokens as one.
+
+    Args:
+        pieces: texts, and soft tokens of shape (tokens, width).
+        embed: returns what the model reads where a text stands.
+
+    Raises:
+        InvalidInput: if something has another shape or width, or there is nothing to read.
+    """
+    import numpy as np
+
+    joined: list[str | NDArray[np.floating[Any]]] = []
+    for piece in pieces:
+        if isinstance(piece, str) and joined and isinstance(joined[-1], str):
+            joined[-1] += piece
+        elif not isinstance(piece, str) or piece:
+            joined.append(piece)
+    rows = [np.asarray(embed(one) if isinstance(one, str) else one) for one in joined]
+    if not rows:
+        raise InvalidInput("there is nothing to read: give texts, soft tokens, or both")
+    width = rows[-1].shape[-1] if rows[-1].ndim else 0
+    for number, one in enumerate(rows, start=1):
+        if one.ndim != _DIMENSIONS or one.shape[1] != width or not np.isfinite(one).all():
+            raise InvalidInput(
+                f"piece {number} has the shape {one.shape}, and the last one a width of {width}: all are of the shape "
+                "(tokens, width), of one model, and hold numbers"
+            )
+    found: NDArray[np.floating[Any]] = np.concatenate(rows)
     return found
 
 
