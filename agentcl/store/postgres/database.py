@@ -124,7 +124,7 @@ class Server:
         self.busy_timeout_s = busy_timeout_s
         self.pool = Pool(Connector(address, read_only=read_only).connect)
         self._turns = threading.local()
-        self._is_closed = False
+        self.is_closed = False
         try:
             with self.lent() as link:
                 open_schema(link, address, read_only=read_only)
@@ -292,7 +292,7 @@ class Server:
 
     @contextmanager
     def _open(self) -> Iterator[None]:
-        if self._is_closed:
+        if self.is_closed:
             raise MemoryClosed(f"the memory at {self.address} is closed")
         yield
 
@@ -330,7 +330,7 @@ class Server:
 
     def close(self) -> None:
         """Close the connections as soon as nobody reads or writes; calling it twice is allowed."""
-        self._is_closed = True
+        self.is_closed = True
         self.pool.close()
 
 

@@ -257,6 +257,28 @@ def test_a_connection_that_is_cut_undoes_its_transaction_and_comes_back(opened: 
     assert texts(other) == ["kept", "afterwards"]
 
 
+def test_who_waits_for_rows_goes_on_when_connections_are_cut_and_the_server_is_restarted(
+    cluster: "Cluster", opened: Opener
+) -> None:
+    waiter, writer = opened(), opened()
+    add(writer, "before")
+    listens = (
+        "SELECT pid FROM pg_stat_activity WHERE query LIKE 'LISTEN%' OR query LIKE 'UNLISTEN%'"
+    )
+    woken: list[int] = []
+    waiting = threading.Thread(target=lambda: woken.append(waiter.wait(1, timeout_s=600)))
+    waiting.start()
+    with writer.server.lent() as link:
+        cut = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+        while not link.execute(listens).fetchall():
+            pass
+        link.execute(f"{cut} AND usename = current_user")
+    cluster.restart()
+    add(writer, "afterwards")
+    waiting.join()
+    assert woken == [2]
+
+
 def test_idle_connections_that_were_cut_are_not_noticed(opened: Opener) -> None:
     store, other = opened(), opened()
     add(store, "one")
