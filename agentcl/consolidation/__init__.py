@@ -12,12 +12,11 @@ if TYPE_CHECKING:
     from agentcl.consolidation.job import Consolidate, ConsolidationWish, unfinished
     from agentcl.consolidation.methods import EWC, ExperienceReplay, L2ToStart, Method, Run
     from agentcl.consolidation.recipes import Recipe
-    from agentcl.consolidation.registry import AdapterDifference, Adapters, HeldRecord
     from agentcl.consolidation.selecting import ChoicePolicy, RecordChoice, Selection, select
 
 __all__ = [
-    "EWC", "GENERAL", "AdapterDifference", "AdapterMeasures", "Adapters", "ChoicePolicy", "Consolidate",
-    "ConsolidationWish", "ExperienceReplay", "GateBounds", "HeldRecord", "L2ToStart", "Manifest", "Method",
+    "EWC", "GENERAL", "AdapterMeasures", "ChoicePolicy", "Consolidate",
+    "ConsolidationWish", "ExperienceReplay", "GateBounds", "L2ToStart", "Manifest", "Method",
     "Probe", "Recipe", "RecordChoice", "Run", "Selection", "TrainingRow", "export_episodes", "judge",
     "rows_of", "select", "unfinished",
 ]  # fmt: skip
@@ -31,6 +30,5 @@ if not TYPE_CHECKING:
         "job": "Consolidate ConsolidationWish unfinished",
         "methods": "EWC L2ToStart Method ExperienceReplay Run",
         "recipes": "Recipe",
-        "registry": "AdapterDifference Adapters HeldRecord",
         "selecting": "RecordChoice ChoicePolicy Selection select",
     })  # fmt: skip
