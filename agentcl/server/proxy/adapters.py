@@ -64,7 +64,7 @@ class ServedModels:
     async def _asked(self, headers: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:
         try:
             listed = _listed(await _models(self._upstream, headers))
-        except (ModelUnavailable, Refused, httpx.HTTPError):
+        except (ModelUnavailable, Refused):
             return {}
         return {
             one["id"]: parent
@@ -88,10 +88,10 @@ async def adapt(
 
 
 async def list_models(
-    upstream: Upstream, access: Access, headers: Iterable[tuple[bytes, bytes]]
+    upstream: Upstream, access: Access, headers: Iterable[tuple[bytes, bytes]], query: bytes
 ) -> Response:
-    """Return the server's list of models, without the adapters of others."""
-    response = await _models(upstream, headers)
+    """Return the server's list of models, without the adapters of others. Raises as `Upstream.ask` does."""
+    response = await _models(upstream, headers, query)
     listed = _listed(response)
     if not listed:
         return _passed(response, response.content)
@@ -106,11 +106,15 @@ async def list_models(
     return _passed(response, json.dumps({**response.json(), "data": kept}).encode())
 
 
-async def _models(upstream: Upstream, headers: Iterable[tuple[bytes, bytes]]) -> httpx.Response:
+async def _models(
+    upstream: Upstream, headers: Iterable[tuple[bytes, bytes]], query: bytes = b""
+) -> httpx.Response:
     """Return the server's answer about its models, wholly read."""
-    response = await upstream.ask("GET", _MODELS, b"", headers, b"")
+    response = await upstream.ask("GET", _MODELS, query, headers, b"")
     try:
         await response.aread()
+    except httpx.HTTPError as error:
+        raise ModelUnavailable(f"the model at {upstream.address} broke off: {error}") from error
     finally:
         await response.aclose()
     return response

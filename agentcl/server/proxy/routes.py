@@ -113,7 +113,9 @@ def add_to(app: FastAPI, parts: Parts) -> None:
             )
         access: Access = request.scope["agentcl.access"]
         if request.method == "GET" and path == "models":
-            return await list_models(upstream, access, request.scope["headers"])
+            return await list_models(
+                upstream, access, request.scope["headers"], request.scope["query_string"]
+            )
         body = await request.body()
         if (model := _model_of(body)) is not None:
             await run_in_threadpool(check_model, model, access)
