@@ -15,6 +15,7 @@ from typing import Any, Final, NoReturn, Self, Unpack
 from agentcl.client.asking import Remote, ask, remote
 from agentcl.client.connection import Connection
 from agentcl.client.episode import RemoteEpisode
+from agentcl.client.exchanges import RemoteExchanges
 from agentcl.memory.adapters import Adapters
 from agentcl.memory.bound import UNBOUND
 from agentcl.memory.compressed import Compressed
@@ -367,3 +368,8 @@ class Client(Remote):
     def jobs(self) -> RemoteJobs:
         """Long work."""
         return RemoteJobs(self.connection, self.bound)
+
+    @cached_property
+    def exchanges(self) -> RemoteExchanges:
+        """Exchanges with the model behind the server: what the memory did, and how they turned out."""
+        return RemoteExchanges(self.connection, self.bound)

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from agentcl.memory.storage import Stats, Storage
     from agentcl.memory.syncing import Synced
     from agentcl.memory.tidying import TidyReport
+    from agentcl.memory.tiers import Tier
     from agentcl.memory.tracing import trace_memories
     from agentcl.memory.watching import Deed, watch
     from agentcl.memory.weaving import Soft, SoftMemory
@@ -102,6 +103,7 @@ __all__ = [
     "Storage",
     "Synced",
     "TidyReport",
+    "Tier",
     "trace_memories",
     "watch",
 ]  # fmt: skip
@@ -138,6 +140,7 @@ if not TYPE_CHECKING:
         "storage": "Stats Storage",
         "syncing": "Synced",
         "tidying": "TidyReport",
+        "tiers": "Tier",
         "tracing": "trace_memories",
         "watching": "Deed watch",
         "weaving": "Soft SoftMemory",

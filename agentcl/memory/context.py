@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
 from typing import Any, Final, Literal, get_args
 
@@ -23,6 +23,8 @@ from agentcl.memory.weaving import Soft, as_turns, places_of, with_soft_tokens, 
 from agentcl.models.base import Message
 from agentcl.retrieval.framing import ROLES, Form, day_of, named
 from agentcl.retrieval.recall import Hit
+from agentcl.statements.dating import dated
+from agentcl.statements.periods import period
 from agentcl.statements.slots import subject_key, value_key
 from agentcl.statements.strengths import RANK, strength
 from agentcl.store.checks import check_choice, check_count
@@ -54,6 +56,8 @@ _NAMED: Final = 2  # ended values that the label of a turn names
 _TELLING_ENOUGH: Final = 0.05  # of the best sentence's worth: what is less is not added to a block
 _TELLING: Final = 3  # characters of a value that a text does not hold by chance
 _NAME_SHOWN: Final = 60  # characters of a title
+_DATES: Final = 4  # that the label of a turn resolves
+_OF_PAST: Final = ("past", "before")  # words that a label has only of what holds no longer
 _GONE: Final = ("turn", "document", "passage", "statement")
 
 
@@ -322,6 +326,26 @@ class _Look:
         return named(name) if name else ""
 
 
+def _with_dates(item: Showable) -> Showable:
+    """Return a turn whose label says which days its words mean: "last Friday" tells nothing weeks later."""
+    if item.kind != "turn" or item.at is None:
+        return item
+    told: dict[str, str] = {}
+    for one in dated(item.text, item.at):
+        day = _written(one.date)
+        said = " ".join(one.said.rstrip(".").split())
+        if day != day_of(item.at) and day.lower() != said.lower():
+            told.setdefault(day, "" if any(word in said for word in _OF_PAST) else said)
+    named = (f"{said}: {day}" if said else day for day, said in islice(told.items(), _DATES))
+    return replace(item, about=", ".join(filter(None, (item.about, *named))))
+
+
+def _written(date: str) -> str:
+    """Return an ISO 8601 day, month or year as labels have it."""
+    day, month, year = day_of(period(date, UTC).start).split()
+    return {4: year, 7: f"{month} {year}"}.get(len(date), f"{day} {month} {year}")
+
+
 def _by_score(item: Showable) -> float:
     return -item.score
 
@@ -363,6 +387,7 @@ def context(
     block = ContextBlock(last, budget, count, shape, asked)
     if not is_new:
         close = [one for one in found if one.score >= _CLOSE * found[0].score][:_LATER]
+        close = [*map(_with_dates, close)]
         instead = [item for one in last.shown for item in look.instead(one)]
         is_new = not (
             block.fill(instead, budget) and block.fill_best(close, budget, least=_TELLING_ENOUGH)
@@ -370,7 +395,7 @@ def context(
     if is_new:
         block = ContextBlock(Session(), budget, count, shape, asked)
         block.fill(look.profile(), budget * _PROFILE)
-        block.fill_best(found[:_FOUND], budget * _FRESH)
+        block.fill_best([*map(_with_dates, found[:_FOUND])], budget * _FRESH)
     added = "".join(block.lines)
     kept = [] if is_new else last.pieces
     pieces = [*kept, (last_user(said), added)] if added else [*kept]

@@ -66,6 +66,10 @@ class Prepared:
     vectors: tuple[bytes, ...]  # one for each passage
     is_given: bool  # the vector came with the draft
 
+    def hashes(self) -> Sequence[bytes]:
+        """Return the content hashes of the passages."""
+        return [content_hash(passage.search_text()) for passage in self.passages]
+
 
 def prepare(
     drafts: Sequence[Draft],
@@ -114,10 +118,7 @@ def encode(
     """
     if not texts:
         return {}
-    held = journal.encoder()
-    found = {}
-    if held == EncoderSpec(encoder.name, encoder.dim):
-        found = journal.encodings(list(texts))
+    found = journal.encodings(list(texts), of=EncoderSpec(encoder.name, encoder.dim))
     # Texts of like length stand together: an encoder that takes several at once fills all up to the longest.
     new = sorted((key for key in texts if key not in found), key=lambda key: len(texts[key]))
     vectors: list[bytes] = []
@@ -214,14 +215,12 @@ def _stored(journal: Store, prepared: Sequence[Prepared]) -> dict[tuple[object, 
     to few candidates, however many documents begin with the same lines. Of the documents that say the
     same with other metadata, the store leaves out nearly all.
     """
-    asked: dict[Scope, list[tuple[Document, list[bytes]]]] = {}
-    for one in prepared:
-        if one.document.key is None and not one.is_given:
-            hashes = [content_hash(passage.search_text()) for passage in one.passages]
-            asked.setdefault(one.document.scope, []).append((one.document, hashes))
+    asked: dict[Scope, list[tuple[Document, Sequence[bytes]]]] = {}
+    for one in _comparable(prepared):
+        asked.setdefault(one.document.scope, []).append((one.document, one.hashes()))
     stored: dict[tuple[object, ...], Document] = {}
-    for scope, wanted in asked.items():
-        counts = journal.content_counts(scope, {hash for _, some in wanted for hash in some})
+    for scope, hashes in counting(prepared).items():
+        wanted, counts = asked[scope], journal.content_counts(scope, hashes)
         known = [(new, some) for new, some in wanted if all(hash in counts for hash in some)]
         found = journal.having_content(
             Passage.kind,
@@ -238,6 +237,19 @@ def _stored(journal: Store, prepared: Sequence[Prepared]) -> dict[tuple[object, 
             assert isinstance(document, Document)
             stored.setdefault(_identity(document), document)
     return stored
+
+
+def counting(prepared: Sequence[Prepared]) -> dict[Scope, set[bytes]]:
+    """Return which texts `write` will count to find what is there already; see `Store.writing`."""
+    asked: dict[Scope, set[bytes]] = {}
+    for one in _comparable(prepared):
+        asked.setdefault(one.document.scope, set()).update(one.hashes())
+    return asked
+
+
+def _comparable(prepared: Sequence[Prepared]) -> Iterator[Prepared]:
+    """Yield what is compared by its text: it has no uri, and no vector of its own."""
+    return (one for one in prepared if one.document.key is None and not one.is_given)
 
 
 def _identity(document: Document) -> tuple[object, ...]:

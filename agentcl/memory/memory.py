@@ -945,7 +945,8 @@ class Memory:
         if duplicates not in DUPLICATES:
             raise InvalidInput(f"duplicates={duplicates!r}; choose one of {', '.join(DUPLICATES)}")
         prepared = self._prepare(drafts, scope, told)
-        with self._opened.journal.writing() as writing:
+        counting = {} if duplicates == "keep" else documents.counting(prepared)
+        with self._opened.journal.writing(counting=counting) as writing:
             self._opened.claim(writing)
             return documents.write(writing, self._opened.journal, prepared, duplicates)
 

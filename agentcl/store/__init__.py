@@ -43,13 +43,13 @@ if TYPE_CHECKING:
         ScopeView,
         register,
     )
-    from agentcl.store.rows import Counters, EncoderSpec, Row, Version
+    from agentcl.store.rows import Churn, Counters, EncoderSpec, Row, Version
     from agentcl.store.transfer import Imported
     from agentcl.store.usage import Usage
     from agentcl.store.vectors import SupportsList, pack, unpack
 
 __all__ = [
-    "ANY", "Adapter", "AdapterCoin", "AnyScope", "Compression", "Conversation", "Copy", "Counters", "Decision", "Digestion", "Document",
+    "ANY", "Adapter", "AdapterCoin", "AnyScope", "Churn", "Compression", "Conversation", "Copy", "Counters", "Decision", "Digestion", "Document",
     "EncoderSpec", "Episode", "Erasure", "Exposure", "Extraction", "Fact", "Guidance", "Imported",
     "Job", "Passage", "Price", "Proposal", "ReadScope", "Record", "Reembedding", "Reflection", "Removed", "Row",
     "Scope", "ScopeView", "Showing", "Stated", "Statement", "Step", "Store", "SupportsList", "Synopsis",
@@ -67,7 +67,7 @@ if not TYPE_CHECKING:
         "jobs": "Job Price",
         "backends": "holds_store open_store",
         "records": "ANY AnyScope Compression Document Extraction Fact Passage Record Scope ScopeView register",
-        "rows": "Counters EncoderSpec Row Version",
+        "rows": "Churn Counters EncoderSpec Row Version",
         "transfer": "Imported",
         "usage": "Usage",
         "vectors": "SupportsList pack unpack",

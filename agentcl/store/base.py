@@ -25,8 +25,9 @@ import agentcl.store.episodes  # noqa: F401  # their kinds of records register t
 from agentcl.errors import NotFound, StoreCorrupt
 from agentcl.store.jobs import Job, Price, State
 from agentcl.store.records import Record, Scope, ScopeView, from_micros
-from agentcl.store.rows import Counters, EncoderSpec, Row, Version
+from agentcl.store.rows import Churn, Counters, EncoderSpec, Row, Version
 
+NOTHING: Final[Mapping[Scope, Collection[bytes]]] = {}
 _MOST_DIGITS: Final = 19  # of a number that a store keeps
 
 
@@ -358,6 +359,10 @@ class Store(ABC):
         """Return the live records by kind, all rows, and the scopes with live records, of a view."""
 
     @abstractmethod
+    def written(self, view: ScopeView, *, since: int) -> dict[str, Churn]:
+        """Return what was written of each kind of record in a view, from a moment on."""
+
+    @abstractmethod
     def counters(self, id: str) -> Counters:
         """Return how a record fared; all zero for one never used."""
 
@@ -365,7 +370,10 @@ class Store(ABC):
 
     def encoder(self) -> EncoderSpec | None:
         """Return the encoder of the stored vectors, or None before the first one. Raises StoreCorrupt."""
-        value = self.meta("encoder")
+        return self._spec_of(self.meta("encoder"))
+
+    def _spec_of(self, value: str | None) -> EncoderSpec | None:
+        """Return what the setting "encoder" says."""
         try:
             return None if value is None else EncoderSpec.from_json(json.loads(value))
         except (ValueError, RecursionError) as error:
@@ -393,8 +401,15 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def encodings(self, hashes: Sequence[bytes]) -> dict[bytes, bytes]:
-        """Return vectors that the encoder already made for texts with these content hashes."""
+    def encodings(
+        self, hashes: Sequence[bytes], *, of: EncoderSpec | None = None
+    ) -> dict[bytes, bytes]:
+        """Return vectors that the encoder already made for texts with these content hashes.
+
+        Args:
+            hashes: of the texts.
+            of: the encoder that is meant; none is returned where the vectors are another's.
+        """
 
     # The store itself
 
@@ -419,8 +434,14 @@ class Store(ABC):
     # Writing
 
     @abstractmethod
-    def writing(self) -> AbstractContextManager[Writing]:
+    def writing(
+        self, *, counting: Mapping[Scope, Collection[bytes]] = NOTHING
+    ) -> AbstractContextManager[Writing]:
         """Take the write turn. What happens inside happens wholly or not at all.
+
+        Args:
+            counting: what `content_counts` will be asked first. A store that is far away answers it together with
+                giving the turn, so that others wait for it less long.
 
         Raises:
             StoreReadOnly: if the store was opened for reading only.

@@ -127,6 +127,20 @@ def test_a_turn_that_says_what_ended_and_more_names_what_ended(memory: Memory) -
     assert '"Gent" until' in line
 
 
+def test_the_label_of_a_turn_says_which_days_its_words_mean(memory: Memory) -> None:
+    told = "We met last Friday, the harbour tour is on the 3rd. Nothing happened today."
+    memory.remember({"role": "user", "content": told, "time": DAY}, user="ada", session="old")
+    found = memory.context("When is the harbour tour?", user="ada", session="new").text
+    assert f"[1, last friday: 28 Mar 2025, the 3rd: 3 Apr 2025] {told}\n" in found
+    memory.remember(
+        {"role": "user", "content": "The day before yesterday the crane fell.", "time": DAY},
+        user="ada", session="old",
+    )  # fmt: skip
+    crane = memory.context("Who saw the crane fall?", user="ada", session="other").text
+    assert "27 Mar 2025] The day before yesterday the crane" in crane
+    assert "before" not in crane.split("]")[0], "only what has ended is labelled so"
+
+
 def test_a_second_look_goes_from_a_value_to_what_is_said_of_it(memory: Memory) -> None:
     memory.statements.add("Tavon", "rival", "Merizar", user="ada")
     memory.statements.add("Merizar", "teacher", "Holunda", user="ada")

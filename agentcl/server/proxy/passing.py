@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from agentcl.server.proxy.preparing import Outgoing, Preparation
 
 logger = logging.getLogger(__name__)
-_MOST_NAMED: Final = 100  # memories in a header
+_MOST_NAMED: Final = 100  # memories, or lessons, in a header
 _NOT_FOUND: Final = 404
 
 
@@ -174,6 +174,10 @@ def told_in_headers(exchange: Exchange) -> Headers:
     told = {"exchange": exchange.id, "memory-tokens": str(exchange.tokens)}
     if exchange.shown:
         told["memories"] = ",".join(one.id for one in exchange.shown[:_MOST_NAMED])
+    if exchange.lessons:
+        told["lessons"] = ",".join(id for id, _ in exchange.lessons[:_MOST_NAMED])
+    if exchange.episode:
+        told["episode"] = exchange.episode
     if exchange.kept is not None:
         told["prompt-kept"] = f"{exchange.kept:.4f}"
     if exchange.adapter:

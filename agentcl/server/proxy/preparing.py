@@ -13,15 +13,16 @@ from secrets import token_hex
 from typing import Any, Final
 
 from agentcl.errors import AgentclError, InvalidInput, StoreBusy
-from agentcl.memory.messages import read_messages
+from agentcl.memory.messages import Said, read_messages
 from agentcl.memory.routing import AdapterRoute
 from agentcl.server.access import Access
 from agentcl.server.parts import Parts
 from agentcl.server.problems import Refused
+from agentcl.server.proxy.advising import Advised, Advising, with_lessons
 from agentcl.server.proxy.editing import Body
 from agentcl.server.proxy.exchanges import Exchange, Exchanges, Prompts
 from agentcl.server.proxy.identity import OURS, Sessions, mode_of, named_by, narrowed_by
-from agentcl.server.proxy.interfaces import Interface, Message
+from agentcl.server.proxy.interfaces import CALLS, Interface, Message
 from agentcl.statements import RuleDigester
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ class Outgoing:
         heard: those of the answer; empty until it is whole.
         route: who is to answer.
         adapted: the body that its adapter gets; empty if there is none.
+        advised: the lessons of its session; None where none may be shown.
     """
 
     body: bytes
@@ -52,6 +54,7 @@ class Outgoing:
     access: Access | None = None
     said: Sequence[Message] = ()
     heard: Sequence[Message] = ()
+    advised: Advised | None = None
     route: AdapterRoute = field(default_factory=AdapterRoute)
     adapted: bytes = b""
 
@@ -91,6 +94,7 @@ class Preparation:
         self._exchanges = exchanges
         self._sessions = Sessions()
         self._prompts = Prompts()
+        self.advising = Advising(parts.memory, parts.settings.application)
 
     def prepare(
         self, raw: bytes, headers: Mapping[str, str], access: Access, interface: Interface
@@ -160,7 +164,7 @@ class Preparation:
         access = access.narrowed({"session": session})
         exchange.scope = access.scope
         outgoing.access, outgoing.said = access, messages
-        key = "\0".join(f"{name}={value}" for name, value in access.scope.items())
+        key = exchange.session
         is_read = exchange.memory != "write" and "read" in access.rights
         if is_read:
             outgoing.route = access.memory.adapters.answering()
@@ -172,17 +176,32 @@ class Preparation:
                 () if is_round else messages, budget_tokens=self._budget(key)
             )
             self._prompts.note(key, found.tokens)
-            exchange.recall_s = time.perf_counter() - began
-            if found.text:
-                interface.insert(body, found)
-                outgoing.body = body.bytes()
             exchange.shown, exchange.text, exchange.tokens = found.shown, found.text, found.tokens
             exchange.is_new, exchange.warning = found.is_new, found.warning
+            outgoing.advised = self._advised(exchange, access, said, is_round=is_round)
+            exchange.recall_s = time.perf_counter() - began
+            told = with_lessons(found, outgoing.advised, messages)
+            if told.placed:
+                interface.insert(body, told)
+                outgoing.body = body.bytes()
         if outgoing.route.name and exchange.model:
             body.replace("model", json.dumps(outgoing.route.name))
             outgoing.adapted = body.bytes()
         if not (values.get("previous_response_id") or values.get("conversation")):
             exchange.kept = self._prompts.kept(key, interface.prompt(body))
+
+    def _advised(
+        self, exchange: Exchange, access: Access, said: Sequence[Said], *, is_round: bool
+    ) -> Advised | None:
+        """Return the lessons of a session. If they cannot be had, what else is recalled is shown all the same."""
+        if not self._settings.lessons:
+            return None
+        begins = exchange.is_new and bool(exchange.shown)
+        try:
+            return self.advising.advise(exchange, access, said, is_round=is_round, begins=begins)
+        except AgentclError as error:
+            self._warn(exchange, error)
+            return None
 
     def _is_warm(self, exchange: Exchange) -> bool:
         """Wait for the encoder as long as a call may; if it is not there then, say so in the exchange."""
@@ -227,8 +246,25 @@ class Preparation:
     def remember(self, outgoing: Outgoing) -> None:
         """Remember an exchange that is over. Of an answer that broke off, the client's next request tells what is left."""
         exchange, access = outgoing.exchange, outgoing.access
-        if access is None or exchange.memory == "read" or "write" not in access.rights:
+        if access is None:
             return
+        if exchange.memory != "read" and "write" in access.rights:
+            self._store(outgoing, access)
+        if outgoing.advised is not None and exchange.episode:
+            self._end(outgoing, outgoing.advised)
+
+    def _end(self, outgoing: Outgoing, advised: Advised) -> None:
+        exchange, heard = outgoing.exchange, outgoing.heard
+        try:
+            seen = read_messages(outgoing.said)[-1].text
+            answer = "\n".join(one.text for one in read_messages(heard))
+            calls = any(one.get("tool_calls") or one.get("type") in CALLS for one in heard)
+            self.advising.end(exchange, advised, seen, answer, goes_on=calls)
+        except AgentclError as error:
+            self._warn(exchange, error)
+
+    def _store(self, outgoing: Outgoing, access: Access) -> None:
+        exchange = outgoing.exchange
         try:
             stored = access.memory.remember([*outgoing.said, *outgoing.heard])
         except AgentclError as error:
@@ -242,11 +278,8 @@ class Preparation:
 
     def _digest(self, exchange: Exchange) -> None:
         """Read statements out of what was said. Where somebody is at it, he or the next exchange reads this too."""
-        whose = exchange.scope.copy()
-        if "user" in whose or "agent" in whose:  # whose conversations are his in all his sessions
-            whose.pop("session", None)
         try:
-            self._memory.scoped(**whose).statements.digest(RuleDigester())
+            self._memory.scoped(**exchange.home).statements.digest(RuleDigester())
         except StoreBusy:
             return
         except AgentclError as error:

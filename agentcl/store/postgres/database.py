@@ -27,11 +27,21 @@ T = TypeVar("T")
 _RETRY_S: Final = 0.1  # between two tries to reach a server that went away
 _RESTS: Final = 1.0  # as long as a step of a long work took, others have their turn
 _LONGEST_REST_S: Final = 0.3
-# An import may have brought records that are newer than what was written here; see `Merge`.
-_TAKE_TURN: Final = (
-    "SELECT seq, greatest(clock, (SELECT value::bigint FROM meta WHERE key = 'clock' AND value ~ '^[0-9]{1,18}$')),"
-    " pg_current_xact_id()::text, version FROM head FOR UPDATE"
+_BEGIN: Final = (
+    # No time-out of statements while it waits: what is done in the turn has that of all.
+    "SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', %s, true),"
+    " set_config('agentcl.whole', 'on', true)"
 )
+_TAKE_TURN: Final = "SELECT seq, clock, pg_current_xact_id()::text, version FROM head FOR UPDATE"
+# An import may have brought records that are newer than what was written here; see `Merge`. A statement of its own:
+# the one that waited for the turn sees other tables as they were before it waited.
+_IMPORTED: Final = (
+    "SELECT max(value::bigint) FROM meta WHERE key = 'clock' AND value ~ '^[0-9]{1,18}$'"
+)
+_END: Final = "UPDATE head SET seq = ?, clock = ? RETURNING pg_notify(?, ?)"
+# A query, its values, and whose rows it may see.
+Question = tuple[str, Sequence[object], ScopeView]
+_Answers = dict[tuple[str, tuple[object, ...], ScopeView], list[tuple[Any, ...]]]
 
 
 @lru_cache(maxsize=4_096)
@@ -71,19 +81,35 @@ class Turn:
 
     pipeline: psycopg.Pipeline  # entered as long as the turn lasts
 
-    def __init__(self, link: Link, *, seq: int, clock: int) -> None:
+    def __init__(self, link: Link, *, seq: int, clock: int, answers: _Answers) -> None:
         self.link = link
         self.seq = seq  # of the newest row there ever was, counting on while rows are appended
         self.clock = clock  # record time of the transaction before; set to that of this one
+        self._answers = (
+            answers  # to what was asked with the turn; they hold until something is written here
+        )
 
     def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> Sent:
         """Send one statement."""
+        if not sql.startswith("SELECT"):
+            self._answers = {}
         return Sent(self.link.execute(_marked(sql), parameters or None), self.pipeline)
 
     def executemany(self, sql: str, parameters: Iterable[Sequence[Any]], /) -> None:
         """Send one statement with each of several lists of values."""
         if values := list(parameters):
+            self._answers = {}
             self.link.cursor().executemany(_marked(sql), values)
+
+    def query(
+        self, sql: str, parameters: Sequence[object] = (), *, view: ScopeView
+    ) -> list[tuple[Any, ...]]:
+        """Run one query to its end; it sees no row of another tenant than those of the view."""
+        held = self._answers.get((sql, tuple(parameters), view))
+        if held is not None:
+            return held
+        (sent,) = _sent(self.link, [(sql, parameters, view)])
+        return sent.fetchall()
 
 
 class Server:
@@ -124,12 +150,7 @@ class Server:
         if turn is None:
             return self._retried(lambda link: _asked(link, sql, parameters, view))
         with self._errors():
-            if view.tenant is None:
-                return turn.execute(sql, parameters).fetchall()
-            try:
-                return _asked(turn.link, sql, parameters, view)
-            finally:
-                turn.execute(SCOPE_SQL, _settings(EVERYBODY))
+            return turn.query(sql, parameters, view=view)
 
     def _retried(self, ask: Callable[[Link], T]) -> T:
         """Ask, and ask again while the server is being restarted: reading twice does no harm."""
@@ -145,7 +166,9 @@ class Server:
                 time.sleep(_RETRY_S)
 
     @contextmanager
-    def write(self, *, checks_references: bool = True) -> Iterator[Turn]:
+    def write(
+        self, *, checks_references: bool = True, first: Sequence[Question] = ()
+    ) -> Iterator[Turn]:
         """Take the write turn: everything inside is one transaction, durable when this returns.
 
         The turn is the lock of the one row of `head`. Who has it gets the next numbers, so numbers are seen in
@@ -153,6 +176,8 @@ class Server:
 
         Args:
             checks_references: the database always does.
+            first: what will be asked before anything is written. The answers come with the turn, in the same
+                round trip: the others wait for who has it.
 
         Raises:
             StoreReadOnly: if this database was opened for reading only.
@@ -161,7 +186,7 @@ class Server:
         if self.read_only:
             raise StoreReadOnly(f"{self.address} was opened with read_only=True")
         assert self._turn() is None, "a transaction is not begun inside another one"
-        link, number, turn = self._begun()
+        link, number, turn = self._begun(first)
         self._turns.held = turn
         is_ending = False
         try:
@@ -187,12 +212,11 @@ class Server:
             self.pool.give_back(link)
 
     def _end(self, turn: Turn) -> None:
-        turn.execute("UPDATE head SET seq = ?, clock = ?", (turn.seq, turn.clock))
         told = (f"agentcl_{self.address.schema}", str(turn.seq))
-        turn.execute("SELECT pg_notify(?, ?)", told)
+        turn.execute(_END, (turn.seq, turn.clock, *told))
         turn.execute("COMMIT")
 
-    def _begun(self) -> tuple[Link, str, Turn]:
+    def _begun(self, first: Sequence[Question]) -> tuple[Link, str, Turn]:
         """Begin a transaction that has the turn; while the server is being restarted, try again."""
         deadline = time.monotonic() + self.busy_timeout_s
         while True:
@@ -203,20 +227,24 @@ class Server:
                 left_ms = max(1, int(1_000 * (deadline - time.monotonic())))
                 with link.pipeline():
                     link.execute("BEGIN")
-                    # Only while it waits: what is done in the turn has the time-out of all statements.
-                    link.execute("SET LOCAL statement_timeout TO 0")
-                    link.execute("SELECT set_config('lock_timeout', %s, true)", (str(left_ms),))
-                    link.execute(_marked(SCOPE_SQL), _settings(EVERYBODY))
+                    link.execute(_BEGIN, (str(left_ms),))
                     found = link.execute(_TAKE_TURN)
                     link.execute("SET LOCAL statement_timeout TO DEFAULT")
+                    imported = link.execute(_IMPORTED)
+                    asked = _sent(link, first)
                 row = found.fetchone()
                 if row is None:
                     raise StoreUnavailable(f"{self.address} is no memory any more")
                 seq, clock, number, version = row
+                clock = max(clock, *(one for (one,) in imported.fetchall() if one is not None), 0)
                 refuse_newer(
                     version, self.address
                 )  # another process may have migrated it meanwhile
-                return link, number, Turn(link, seq=seq, clock=clock)
+                answers = {
+                    (sql, tuple(values), view): one.fetchall()
+                    for (sql, values, view), one in zip(first, asked, strict=True)
+                }
+                return link, number, Turn(link, seq=seq, clock=clock, answers=answers)
             except BaseException as error:
                 if link is not None:
                     link.close()
@@ -322,3 +350,15 @@ def _asked(
         link.execute(_marked(SCOPE_SQL), _settings(view))
         found = link.execute(_marked(sql), parameters or None)
     return found.fetchall()
+
+
+def _sent(link: Link, questions: Sequence[Question]) -> list[psycopg.Cursor[tuple[Any, ...]]]:
+    """Send queries in a transaction that is about everybody, each for its view, without waiting for the answers."""
+    sent = []
+    for sql, parameters, view in questions:
+        if view.tenant is not None:
+            link.execute(_marked(SCOPE_SQL), _settings(view))
+        sent.append(link.execute(_marked(sql), parameters or None))
+        if view.tenant is not None:
+            link.execute(_marked(SCOPE_SQL), _settings(EVERYBODY))
+    return sent

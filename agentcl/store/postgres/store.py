@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar, Final
 
 from agentcl.errors import StoreReadOnly, StoreUnavailable
+from agentcl.store.base import NOTHING
 from agentcl.store.noting import note_of
 from agentcl.store.postgres import health
 from agentcl.store.postgres.address import Address
 from agentcl.store.postgres.copying import written_into
-from agentcl.store.postgres.database import Server
+from agentcl.store.postgres.database import Question, Server
 from agentcl.store.postgres.locks import held_lock, is_held
 from agentcl.store.postgres.schema import POLICIES
-from agentcl.store.postgres.writing import PostgresWriting
-from agentcl.store.records import now_micros
-from agentcl.store.rows import LAST_MOMENT
+from agentcl.store.postgres.writing import SCOPE_SQL, PostgresWriting
+from agentcl.store.records import Scope, now_micros
+from agentcl.store.rows import LAST_MOMENT, fields_of
 from agentcl.store.sql import erasure
 from agentcl.store.sql.conditions import prefix_range
-from agentcl.store.sql.reading import SqlStore
+from agentcl.store.sql.reading import META_SQL, SqlStore, counting_questions
+from agentcl.store.sql.tables import EVERYBODY
 from agentcl.text.homes import data_folder
 from agentcl.text.saving import make_folder
 
@@ -101,8 +103,14 @@ class PostgresStore(SqlStore):
         return f"{begins} AND r.key < ? AND {narrow} <= left(?, {_INDEXED})", (low, low, high, high)
 
     @contextmanager
-    def writing(self) -> Iterator[PostgresWriting]:
-        with self.server.write() as turn:
+    def writing(
+        self, *, counting: Mapping[Scope, Collection[bytes]] = NOTHING
+    ) -> Iterator[PostgresWriting]:
+        first: list[Question] = [(META_SQL, ("encoder",), EVERYBODY)]
+        for scope, hashes in counting.items():
+            first.append((SCOPE_SQL, fields_of(scope), EVERYBODY))
+            first += counting_questions(scope, hashes)
+        with self.server.write(first=first) as turn:
             turn.clock = max(self._clock(), min(turn.clock + 1, LAST_MOMENT))
             writing = PostgresWriting(self, turn, turn.clock)
             note, before = note_of(), turn.seq

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from agentcl.store.base import Store
 from agentcl.store.postgres.database import Turn
 from agentcl.store.records import Scope
 from agentcl.store.rows import Row, fields_of
+from agentcl.store.sql.tables import EVERYBODY
 from agentcl.store.sql.writing import MARKS, NAMES, SqlWriting
+
+SCOPE_SQL: Final = (
+    'SELECT id FROM scope WHERE md5(tenant) = md5(?) AND md5("user") = md5(?)'
+    " AND md5(agent) = md5(?) AND md5(session) = md5(?)"
+)
 
 
 class PostgresWriting(SqlWriting):
@@ -31,9 +39,5 @@ class PostgresWriting(SqlWriting):
         self._turn.seq = row.seq
 
     def _held_scope(self, scope: Scope) -> int | None:
-        found = self._turn.execute(
-            'SELECT id FROM scope WHERE md5(tenant) = md5(?) AND md5("user") = md5(?)'
-            " AND md5(agent) = md5(?) AND md5(session) = md5(?)",
-            fields_of(scope),
-        ).fetchone()
-        return None if found is None else int(found[0])
+        found = self._turn.query(SCOPE_SQL, fields_of(scope), view=EVERYBODY)
+        return int(found[0][0]) if found else None

@@ -12,7 +12,7 @@ from agentcl.errors import NotFound, StoreCorrupt
 from agentcl.store.base import Copy, Erasure, Store
 from agentcl.store.jobs import Job, State
 from agentcl.store.records import Record, Scope, ScopeView, from_micros
-from agentcl.store.rows import Counters, EncoderSpec, Row, fields_of, is_moment
+from agentcl.store.rows import Churn, Counters, EncoderSpec, Row, fields_of, is_moment
 from agentcl.store.sql import erasure, jobs
 from agentcl.store.sql.conditions import prefix_range, view_sql
 from agentcl.store.sql.copies import copies
@@ -30,6 +30,7 @@ _COLUMNS: Final = (
     " r.valid_from, r.valid_to, r.key, r.sources, r.body, r.metadata, r.content_hash, r.checksum"
 )
 _FROM: Final = "record AS r LEFT JOIN scope AS s ON s.id = r.scope"
+META_SQL: Final = "SELECT value FROM meta WHERE key = ?"
 _EXACTLY: Final = 's.tenant = ? AND s."user" = ? AND s.agent = ? AND s.session = ?'
 
 
@@ -42,7 +43,7 @@ class SqlStore(Store):
     derived: ClassVar[str] = "source AS o JOIN record AS r ON r.id = o.record_id"
 
     def meta(self, key: str) -> str | None:
-        rows = self.tables.query("SELECT value FROM meta WHERE key = ?", (key,), view=EVERYBODY)
+        rows = self.tables.query(META_SQL, (key,), view=EVERYBODY)
         return cast(str, rows[0][0]) if rows else None
 
     def faults(self) -> Iterator[str]:
@@ -191,13 +192,8 @@ class SqlStore(Store):
 
     def content_counts(self, scope: Scope, hashes: Collection[bytes]) -> dict[bytes, int]:
         counts: dict[bytes, int] = {}
-        for some in _some(list(hashes)):
-            sql = (
-                f"SELECT r.content_hash, count(*) FROM {_FROM} WHERE r.content_hash IN ({marks(some)})"
-                f" AND {_EXACTLY}"
-                " GROUP BY r.content_hash"
-            )
-            counted = self.tables.query(sql, (*some, *fields_of(scope)), view=scope.exactly())
+        for sql, values, view in counting_questions(scope, hashes):
+            counted = self.tables.query(sql, values, view=view)
             counts.update(cast(list[tuple[bytes, int]], counted))
         return counts
 
@@ -251,17 +247,22 @@ class SqlStore(Store):
                 found[number] = data, given == 1
         return found
 
-    def encodings(self, hashes: Sequence[bytes]) -> dict[bytes, bytes]:
+    def encodings(
+        self, hashes: Sequence[bytes], *, of: EncoderSpec | None = None
+    ) -> dict[bytes, bytes]:
         found: dict[bytes, bytes] = {}
-        spec = self.encoder()
+        spec: EncoderSpec | None = None
         for some in _some(hashes):
             # One for each, found by the index: a text that an agent sees in every episode is in many rows.
             sql = (
                 f"WITH asked (hash) AS (VALUES {', '.join(['(?)'] * len(some))})"
-                " SELECT hash, data, crc FROM asked JOIN vector ON seq = (SELECT v.seq FROM record AS r"
+                " SELECT hash, data, crc, (SELECT value FROM meta WHERE key = 'encoder') FROM asked JOIN vector ON seq = (SELECT v.seq FROM record AS r"
                 " JOIN vector AS v USING (seq) WHERE r.content_hash = hash AND v.given = 0 LIMIT 1)"
             )
-            for hash, data, crc in self.tables.query(sql, some, view=EVERYBODY):
+            for hash, data, crc, said in self.tables.query(sql, some, view=EVERYBODY):
+                spec = spec or self._spec_of(said)
+                if of is not None and spec != of:
+                    return {}
                 # Else the damage of one row would be that of whoever says the same.
                 if _is_sound(data, crc) and spec is not None and dimension(data) == spec.dim:
                     found[cast(bytes, hash)] = data
@@ -298,6 +299,24 @@ class SqlStore(Store):
             view=view,
         )
         return dict(cast(list[tuple[str, int]], kinds)), cast(int, rows), cast(int, scopes)
+
+    def written(self, view: ScopeView, *, since: int) -> dict[str, Churn]:
+        condition, parameters = view_sql(view)
+        rows = self.tables.query(
+            "SELECT r.kind, sum(CASE WHEN r.created_at >= ? THEN 1 ELSE 0 END),"
+            " sum(CASE WHEN r.created_at >= ? AND r.version = 1 THEN 1 ELSE 0 END), max(r.created_at)"
+            f" FROM {_FROM} WHERE {condition} AND r.op <> 'erase' GROUP BY r.kind",
+            (since, since, *parameters),
+            view=view,
+        )
+        return {
+            cast(str, kind): Churn(
+                int(cast(int, rows)),
+                int(cast(int, new)),
+                from_micros(cast(int, last)) if is_moment(last) else None,
+            )
+            for kind, rows, new, last in rows
+        }
 
     def counters(self, id: str) -> Counters:
         rows = self.tables.query(
@@ -356,6 +375,18 @@ _IS_NEWEST: Final = (
 
 # As `Row._make`, which counts the columns of every row once more.
 _row: Final[Callable[[tuple[Any, ...]], Row]] = partial(tuple.__new__, Row)
+
+
+def counting_questions(
+    scope: Scope, hashes: Collection[bytes]
+) -> Iterator[tuple[str, Sequence[object], ScopeView]]:
+    """Yield the queries that count the texts of a scope, with their values and whose rows they may see."""
+    for some in _some(sorted(hashes)):
+        sql = (
+            f"SELECT r.content_hash, count(*) FROM {_FROM} WHERE r.content_hash IN ({marks(some)})"
+            f" AND {_EXACTLY} GROUP BY r.content_hash"
+        )
+        yield sql, (*some, *fields_of(scope)), scope.exactly()
 
 
 def _some(values: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar, Final
 
 from agentcl.errors import StoreReadOnly
+from agentcl.store.base import NOTHING
 from agentcl.store.noting import note_of
-from agentcl.store.records import now_micros
+from agentcl.store.records import Scope, now_micros
 from agentcl.store.rows import LAST_MOMENT
 from agentcl.store.sql import erasure
 from agentcl.store.sql.reading import SqlStore
@@ -73,7 +74,9 @@ class SqliteStore(SqlStore):
     # Writing
 
     @contextmanager
-    def writing(self) -> Iterator[SqliteWriting]:
+    def writing(
+        self, *, counting: Mapping[Scope, Collection[bytes]] = NOTHING
+    ) -> Iterator[SqliteWriting]:
         with self.database.write() as connection:
             times = connection.execute(
                 "SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'clock' UNION ALL"

@@ -190,6 +190,23 @@ def test_a_clock_that_is_behind_goes_on_from_the_newest_record(opened: Opener) -
     assert times == [2_000_000, 2_000_001, 2_000_002, 2_000_003]
 
 
+def test_who_waited_while_records_of_the_future_were_imported_writes_after_them(
+    opened: Opener,
+) -> None:
+    importer, waiter = opened(clock=lambda: 1_000_000), opened(clock=lambda: 1_000_000)
+    add(importer, "before")
+    waiting = threading.Thread(target=add, args=(waiter, "after"))
+    with importer.writing() as writing:
+        waiting.start()
+        with importer.server.lent() as link:  # until the other one waits for the turn
+            asked = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+            while link.execute(asked).fetchall() == [(0,)]:
+                pass
+        writing.set_meta("clock", "9000000")  # as an import does
+    waiting.join()
+    assert [row.created_at for row in waiter.since(0)] == [1_000_000, 9_000_001]
+
+
 def test_a_reader_never_passes_over_a_number_that_is_committed_later(opened: Opener) -> None:
     stores = [opened() for _ in range(3)]
     reader, seen, is_over = opened(), list[int](), threading.Event()
