@@ -18,7 +18,6 @@ from agentcl.memory.blocks import ENDED, ContextBlock, Showable
 from agentcl.memory.evidence import Evidence
 from agentcl.memory.messages import Messages, Said, read_messages
 from agentcl.memory.opened import Opened
-from agentcl.memory.remembering import home_of
 from agentcl.memory.showing import BEGINNING, Kind, Session, Shown
 from agentcl.memory.statement_search import words_of
 from agentcl.memory.turn_days import with_days
@@ -29,7 +28,7 @@ from agentcl.retrieval.recall import Hit
 from agentcl.statements.slots import subject_key, value_key
 from agentcl.statements.strengths import RANK, strength
 from agentcl.store.checks import check_choice, check_count
-from agentcl.store.conversations import Statement
+from agentcl.store.conversations import Statement, home_of
 from agentcl.store.records import EPOCH, Scope, ScopeView, from_micros
 from agentcl.text.function_words import content_terms
 from agentcl.text.terms import terms
@@ -79,6 +78,7 @@ class Context:
     cut_tokens: int = 0  # that what this call found would take besides
     placed: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # see `into`
     soft: Soft | None = None  # what is shown as soft tokens; None: nobody asked for that
+    adapter: str = ""  # who is to be asked, as `model`; empty: the bare model
 
     def __str__(self) -> str:
         return self.text
@@ -412,6 +412,7 @@ def context(
         left_out=block.left_out,
         cut_tokens=block.cut_tokens,
         placed=tuple((text, BEGINNING + piece) for text, piece in pieces),
+        adapter=opened.routes.route(owner).name,
     )
 
 
