@@ -23,6 +23,9 @@ TINY = (16, 24, 200)  # characters
 SHORT, LONG = 2_000, 6_000
 NOTICED_S = 0.004  # at SHORT; what is linear takes a hundredth of it
 WORSE = 5.0  # times as long on three times the text
+TRIES = (
+    8  # a machine that is taken away for a moment makes one run slow, and not every one of these
+)
 
 PREFIXES = [
     "", "# a", "title:", "---\n", "```", "```json\n", "When a, ", "<a", "<a b=", "<think",
@@ -116,12 +119,12 @@ def is_worse_than_linear(run: Callable[[str], object], text: Callable[[int], str
     if not is_noticed(run, text(SHORT)):
         return False
     short = min(cost(run, text(SHORT)) for _ in range(3))
-    return min(cost(run, text(LONG)) for _ in range(2)) > WORSE * short
+    return all(cost(run, text(LONG)) > WORSE * short for _ in range(TRIES))
 
 
 def is_noticed(run: Callable[[str], object], text: str) -> bool:
-    """Return whether a run takes longer than anything linear does, twice."""
-    return all(cost(run, text) > NOTICED_S for _ in range(2))
+    """Return whether a run takes longer than anything linear does, however often it is tried."""
+    return all(cost(run, text) > NOTICED_S for _ in range(TRIES))
 
 
 def slow_text(run: Callable[[str], object]) -> str | None:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from agentcl.memory.graph import GraphStats, Near
     from agentcl.memory.memory import Memory
     from agentcl.memory.storage import Stats
+    from agentcl.memory.tiers import Tier
     from agentcl.models.check import Endpoint
     from agentcl.models.kept import KeptModel
     from agentcl.models.ledger import LedgerLine
@@ -382,6 +383,25 @@ class Screen:
             lag = f", {state.lag} rows behind" if state.lag else ""
             table.add_row(f"index {state.name}", f"at row {state.watermark:,}{lag}")
         table.add_row("on disk", f"{sum(stats.bytes.values()) / 1e6:,.1f} MB")
+        self.out.print(table)
+        self.tiers(stats.tiers)
+
+    def tiers(self, tiers: Sequence[Tier]) -> None:
+        """Print how often each tier of a memory is written."""
+        table = _table("tier", "holds", "last written", "rows", "new", "jobs", "took", "tokens")
+        for tier in tiers:
+            table.add_row(
+                tier.name,
+                f"{tier.records:,}",
+                f"{tier.last:%Y-%m-%d %H:%M}" if tier.last else "never",
+                f"{tier.rows:,}",
+                f"{tier.moved_up:,}",
+                f"{tier.jobs:,}",
+                f"{tier.busy_s:,.0f} s",
+                f"{tier.tokens:,}",
+            )
+        self.out.print()
+        self.line("rows, new, jobs, took and tokens are of the last 7 days")
         self.out.print(table)
 
     def report(self, report: Report) -> None:

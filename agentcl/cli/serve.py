@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 @click.option("--upstream-seconds", type=click.FloatRange(1), default=600.0, show_default=True)
 @click.option("--memory-tokens", type=click.IntRange(0), default=800, show_default=True)
 @click.option("--digest", is_flag=True, help="Read statements out of what was said, by rules.")
+@click.option("--lessons/--no-lessons", default=True, help="Show lessons in the prompt  [on]")
+@click.option("--application", default="", help="Offer only the lessons of this application.")
 @click.option("--max-body", type=click.IntRange(1), help="MiB of a request  [8; a proxy's 32]")
 @on_memory(begins=True)
 def serve(
@@ -57,6 +59,8 @@ def serve(
     upstream_seconds: float,
     memory_tokens: int,
     digest: bool,
+    lessons: bool,
+    application: str,
     max_body: int | None,
     scope: dict[str, Any],
 ) -> None:
@@ -87,6 +91,8 @@ def serve(
         upstream_seconds=upstream_seconds,
         memory_tokens=memory_tokens,
         digest=digest,
+        lessons=lessons,
+        application=application,
     )
     keys = Keys(memory.path)
     if otel:

@@ -90,6 +90,33 @@ class Connection:
         )
         return self._tried(request, callbacks)
 
+    def request(
+        self,
+        method: str,
+        path: str,
+        sent: Mapping[str, Any] | None = None,
+        *,
+        query: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:  # noqa: ANN401  # any JSON
+        """Return what an address answers that is no verb, as JSON.
+
+        Args:
+            method: of HTTP; sent again where the server does not answer, so it must do no harm twice.
+            path: of the server.
+            sent: as JSON; default: nothing.
+            query: behind the path.
+            headers: beside the key's; what is no ASCII goes as UTF-8.
+
+        Raises:
+            AgentclError: what was raised at the server; AccessDenied and ServerUnavailable beside it.
+        """
+        told = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
+        request = self._http.build_request(
+            method, path, json=sent, params=query or None, headers=told
+        )
+        return self._tried(request, {})
+
     def _tried(
         self,
         request: httpx.Request,

@@ -199,6 +199,37 @@ class EpisodeRecorder:
 
         await to_thread(self.__exit__, kind, error, traceback)
 
+    def take_over(self, before: EpisodeRecorder) -> bool:
+        """Begin where an episode before this one left the prompt: with the lessons that stand in it, and its coins.
+
+        So a lesson that stands there counts as shown in both, and one that a coin withheld is withheld in both.
+
+        Returns:
+            Whether all that stands there may go on to stand. If one was forgotten or retired, nothing is taken over.
+        """
+        state, view = self._state(), self.scope.view()
+        for id, one in before._exposures.items():
+            in_force = state.successors.get(id, id)
+            if in_force not in state.lessons:
+                return False
+            belief = state.belief(
+                in_force, cluster=self.record.cluster, world=self.record.world, view=view
+            )
+            if one.is_shown and belief.stage in ("quarantined", "retired"):
+                return False
+        self._exposures.update(before._exposures)
+        return True
+
+    def draw_on(self, ids: Sequence[str]) -> None:
+        """Note the records that hold what this episode is about, as turns do: it is forgotten with them.
+
+        Raises:
+            InvalidInput: if the episode is over, or there is no such record in its tenant.
+        """
+        self._check_open()
+        made = replace(self.record, sources=(*self.record.sources, *ids))
+        self.record = made if self.is_frozen else self._records.revise(made)
+
     def recall(
         self,
         situation: str,

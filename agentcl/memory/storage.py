@@ -22,6 +22,7 @@ from agentcl.memory.kinds import Reembed
 from agentcl.memory.opened import Opened
 from agentcl.memory.paging import Page
 from agentcl.memory.settings import Setting
+from agentcl.memory.tiers import Tier, tiers_of
 from agentcl.retrieval.encoders import Encoder, open_encoder
 from agentcl.retrieval.retriever import IndexState, Retriever
 from agentcl.store import transfer
@@ -61,6 +62,7 @@ class Stats:
     indexes: tuple[IndexState, ...]
     bytes: Mapping[str, int]  # size of the folder's files by their relative path
     place: str = ""  # the address of the database, if the memory is in one; `path` is then the indexes' folder
+    tiers: tuple[Tier, ...] = ()  # the one that is written most often first
 
 
 class Storage:
@@ -95,6 +97,7 @@ class Storage:
                 if file.is_file()
             },
             place="" if isinstance(self._opened.place, Path) else str(self._opened.place),
+            tiers=tiers_of(self._opened.journal, view, live=records, now=self._opened.clock()),
         )
 
     def wait(

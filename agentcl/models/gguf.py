@@ -53,6 +53,12 @@ def about_gguf(file: Path) -> dict[str, str]:
         raise ModelUnavailable(f"cannot read {file}: {error}") from error
 
 
+def check_unpacks(file: Path) -> None:
+    """Raise MissingExtra if a package that unpacks a GGUF is not installed."""
+    if any(find_spec(package) is None for package in ("transformers", "torch", "gguf")):
+        raise MissingExtra(f"the model {str(file)!r}", "gguf")
+
+
 def unpack(file: Path, folder: Path) -> None:
     """Write a GGUF's weights as safetensors in bfloat16, with its tokenizer, into a new folder.
 
@@ -68,8 +74,7 @@ def unpack(file: Path, folder: Path) -> None:
 
 def load(file: Path, dtype: str) -> tuple[Any, Any]:
     """Return the model and the tokenizer of a GGUF, as transformers loads them; see `unpack`."""
-    if any(find_spec(package) is None for package in ("transformers", "torch", "gguf")):
-        raise MissingExtra(f"the model {str(file)!r}", "gguf")
+    check_unpacks(file)
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
     named = about_gguf(file).get("general.architecture", "")

@@ -224,14 +224,14 @@ def unpacked(model: KeptModel) -> Path:
     target = model.path.parent / _UNPACKED
     if target.is_dir():
         return target
-    from agentcl.models.gguf import unpack
+    from agentcl.models.unpacking import unpack_apart
 
     with alone(model.name):
         if not target.is_dir():  # else another has done it meanwhile
             partial = target.with_name(f"{_UNPACKED}.partial")
             shutil.rmtree(partial, ignore_errors=True)
             need_room(model.path.parent, 4 * model.size)  # some 4.5 bits a weight become 16
-            unpack(model.path, partial)
+            unpack_apart(model.path, partial)
             partial.rename(target)
     return target
 

@@ -33,6 +33,7 @@ class ServerSettings:
         recall_seconds: that the proxy's first calls wait for the encoder to be loaded; then they go on without recall.
         memory_tokens: of the block that the proxy puts into a prompt, when it begins; it grows to four times that.
         digest: whether the proxy reads statements out of what was said, by rules, after each exchange.
+        lessons: whether the proxy shows lessons, and keeps what is reported of an exchange as an episode.
         application: the program in whose tasks lessons are offered; empty for any.
     """
 
@@ -51,6 +52,7 @@ class ServerSettings:
     recall_seconds: float = 30.0
     memory_tokens: int = 800
     digest: bool = False
+    lessons: bool = True
     application: str = ""
 
     @property

@@ -25,7 +25,7 @@ import agentcl.store.episodes  # noqa: F401  # their kinds of records register t
 from agentcl.errors import NotFound, StoreCorrupt
 from agentcl.store.jobs import Job, Price, State
 from agentcl.store.records import Record, Scope, ScopeView, from_micros
-from agentcl.store.rows import Counters, EncoderSpec, Row, Version
+from agentcl.store.rows import Churn, Counters, EncoderSpec, Row, Version
 
 NOTHING: Final[Mapping[Scope, Collection[bytes]]] = {}
 _MOST_DIGITS: Final = 19  # of a number that a store keeps
@@ -374,6 +374,10 @@ class Store(ABC):
     @abstractmethod
     def count(self, view: ScopeView) -> tuple[dict[str, int], int, int]:
         """Return the live records by kind, all rows, and the scopes with live records, of a view."""
+
+    @abstractmethod
+    def written(self, view: ScopeView, *, since: int) -> dict[str, Churn]:
+        """Return what was written of each kind of record in a view, from a moment on."""
 
     @abstractmethod
     def counters(self, id: str) -> Counters:

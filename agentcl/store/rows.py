@@ -240,6 +240,15 @@ class Counters:
     repeats: int = 0  # how often the same thing was added again
 
 
+@dataclass(frozen=True, slots=True)
+class Churn:
+    """How much of one kind of record was written since a moment."""
+
+    rows: int = 0  # versions and deletions
+    new: int = 0  # records, by their first version
+    last: datetime | None = None  # when the newest row was written, ever
+
+
 def checksum(
     header: tuple[object, ...], sources: str, body: str, metadata: str, hash: bytes | None
 ) -> bytes:

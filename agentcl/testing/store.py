@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -534,6 +535,30 @@ class StoreContract(ABC):
             hash_of("same")
         }
         assert store.having_content("passage", Scope(), []) == {}
+
+    def test_what_was_written_is_counted_by_kind_from_a_moment_on(self, tmp_path: Path) -> None:
+        moments = count(1_000_000, 1_000_000)
+        with self.opened(tmp_path, clock=lambda: next(moments)) as store:
+            assert store.written(EVERYBODY, since=0) == {}
+            (old,) = self.add(store, document("old"))
+            (hers,) = self.add(store, document("hers", scope=ADA))
+            since = to_micros(hers.created_at)
+            with store.writing() as writing:
+                writing.revise(replace(old, metadata={"n": 1}))
+            self.add(store, passage("of it", old), vector=VECTOR)
+            written = store.written(EVERYBODY, since=since)
+            assert {kind: (one.rows, one.new) for kind, one in written.items()} == {
+                "document": (2, 1),
+                "passage": (1, 1),
+            }
+            last = max(one.last for one in written.values() if one.last)
+            later = store.written(ADA.view(), since=to_micros(last) + 1)
+            assert later["document"] == replace(written["document"], rows=0, new=0)
+            ours = store.written(Scope().view(), since=0)["document"]
+            assert (ours.rows, ours.new) == (2, 1)
+            with store.writing() as writing:
+                writing.delete(store.get(old.id, view=EVERYBODY))
+            assert store.written(EVERYBODY, since=since)["document"].rows == 3
 
     def test_content_is_counted_within_a_scope(self, store: Store) -> None:
         one, other = self.add(store, document("1"), document("2", scope=ADA))

@@ -285,6 +285,33 @@ def test_unpacking_is_told_before_it_begins_and_done_once(
     assert (Path(first.stdout.strip()) / "model.safetensors").exists()
 
 
+def test_unpacking_leaves_none_of_its_libraries_behind(
+    tmp_path: Path, tiny_gguf: Callable[[Path], Path]
+) -> None:
+    pytest.importorskip("transformers")
+    get_model(str(tiny_gguf(tmp_path / "tiny.gguf")))
+    look = (
+        "import sys; from agentcl.models.named import model_path; print(model_path('tiny')); "
+        "print([name for name in ('torch', 'transformers') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-P", "-c", look], capture_output=True, text=True)
+    folder, loaded = done.stdout.splitlines()
+    assert (Path(folder) / "model.safetensors").exists()
+    assert loaded == "[]"
+
+
+def test_a_gguf_that_cannot_be_unpacked_is_refused_with_the_reason(
+    tmp_path: Path, tiny_gguf: Callable[[Path], Path]
+) -> None:
+    pytest.importorskip("transformers")
+    file = tiny_gguf(tmp_path / "tiny.gguf")
+    file.write_bytes(file.read_bytes().replace(b"llama", b"lhama"))
+    get_model(str(file))
+    with pytest.raises(ModelUnavailable, match="llama-server"):
+        model_path("tiny")
+    assert not any(one.is_dir() for one in model_path("tiny", is_unpacked=False).parent.iterdir())
+
+
 class Hub(BaseHTTPRequestHandler):
     """As much of a model hub as fetching asks for."""
 

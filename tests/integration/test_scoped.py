@@ -235,6 +235,7 @@ NEEDS: dict[str, dict[str, tuple[Any, ...]]] = {
     "compressed": {
         "compress": (HashedCodec(),), "state": (), "list": (), "get": ("id",), "explain": ("id",),
     },
+    "adapters": {"list": (), "answering": (), "allows": ("a",), "rollback": ()},
     "store": {
         "stats": (), "export": ("x.jsonl",), "import_": ("x.jsonl",), "passages": ("id",), "credit": ("id",), "page": (),
         "counters": ("id",), "wait": (),

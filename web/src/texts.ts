@@ -55,8 +55,10 @@ export const t = {
     noModelCommands: ["agentcl chat --web", "agentcl serve --upstream http://localhost:8000/v1"],
     up: "That was a good answer",
     down: "That was a bad answer",
-    credited: (count: number): string =>
-      count ? `Counted for ${many(count, "memory", "memories")}.` : "Thank you. No memory was shown, so none is credited.",
+    credited: (memories: number, lessons: number): string => {
+      const counted = [memories && many(memories, "memory", "memories"), lessons && many(lessons, "lesson")].filter(Boolean);
+      return counted.length ? `Counted for ${counted.join(" and ")}.` : "Thank you. No memory was shown, so none is credited.";
+    },
     shown: (count: number): string => (count ? `${many(count, "memory", "memories")} shown` : "nothing shown"),
     kept: (count: number): string => `${many(count, "turn")} kept`,
     keyboard: "Enter sends, Shift + Enter begins a new line",
@@ -100,7 +102,8 @@ export const t = {
     reading: "Reading what was said …",
     usage: (prompt: number, cached: number | null): string =>
       `${many(prompt, "token")} in the prompt` + (cached === null ? "" : `, ${cached.toLocaleString("en")} of them from the cache`),
-    lessons: "Lessons",
+    lessons: "Lessons in the prompt",
+    withheld: (count: number): string => `${many(count, "lesson")} left out by a coin, to measure what ${count === 1 ? "it is" : "they are"} worth`,
   },
   why: {
     title: "Why it is there",

@@ -45,7 +45,11 @@ class Exchange:
         status: of the answer, as HTTP has it; 0 before there is one.
         shown: what the block in the prompt shows.
         text: the block, as it stands in the prompt.
-        tokens: of the block.
+        lessons: that stand in the prompt, each by its id and as a sentence.
+        withheld: how many lessons a coin left out, to measure what they are worth.
+        episode: the id of the episode that this is, or is a part of; empty if none is kept.
+        outcome: the score that was reported for it, and what that credited; None: nobody reported any.
+        tokens: of the block, and of lessons.
         is_new: whether the block began anew.
         kept: the share of the prompt with which the session's last one began; None if that is not known.
         conversation: the id of the conversation that it was remembered in.
@@ -56,6 +60,7 @@ class Exchange:
         first_s: seconds until the answer began.
         whole_s: seconds until it ended.
         warning: what the memory could not do; empty if nothing.
+        adapter: that answers, with "; stale" if it is, or "none" where it could not; empty if none was to.
     """
 
     id: str
@@ -67,6 +72,10 @@ class Exchange:
     status: int = 0
     shown: tuple[Shown, ...] = ()
     text: str = field(default="", repr=False)
+    lessons: tuple[tuple[str, str], ...] = ()
+    withheld: int = 0
+    episode: str = ""
+    outcome: Mapping[str, Any] | None = None
     tokens: int = 0
     is_new: bool = False
     kept: float | None = None
@@ -78,7 +87,22 @@ class Exchange:
     first_s: float | None = None
     whole_s: float | None = None
     warning: str = ""
+    adapter: str = ""
     ended: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)  # while it is scored
+
+    @property
+    def session(self) -> str:
+        """By what its session is known in this process."""
+        return "\0".join(f"{name}={value}" for name, value in self.scope.items())
+
+    @property
+    def home(self) -> WriteScope:
+        """The scope that its turns are kept in: who is named has his conversations in all his sessions."""
+        whose = self.scope.copy()
+        if "user" in whose or "agent" in whose:
+            whose.pop("session", None)
+        return whose
 
 
 class Exchanges:
@@ -123,6 +147,10 @@ def told(exchange: Exchange, memory: Memory) -> dict[str, Any]:
         "status": exchange.status,
         "shown": shown,
         "text": "" if is_gone else exchange.text,
+        "lessons": [_lesson(one, memory) for one in exchange.lessons],
+        "withheld": exchange.withheld,
+        "episode": exchange.episode,
+        "outcome": exchange.outcome,
         "tokens": exchange.tokens,
         "is_new": exchange.is_new,
         "kept": exchange.kept,
@@ -136,6 +164,7 @@ def told(exchange: Exchange, memory: Memory) -> dict[str, Any]:
             "whole": exchange.whole_s,
         },
         "warning": exchange.warning,
+        "adapter": exchange.adapter,
     }
 
 
@@ -155,6 +184,15 @@ def _shown(one: Shown, memory: Memory) -> dict[str, Any]:
         "parts": [_part(part) for part in one.parts],
         "source": _source(record),
     }
+
+
+def _lesson(one: tuple[str, str], memory: Memory) -> dict[str, Any]:
+    id, line = one
+    try:
+        memory.get(id)
+    except AgentclError:
+        return {"id": id, "is_gone": True}
+    return {"id": id, "is_gone": False, "text": line}
 
 
 def _part(part: ScorePart) -> dict[str, Any]:

@@ -22,9 +22,8 @@ from agentcl.server.proxy.editing import (
 
 Message = dict[str, Any]
 _SYSTEM: Final = ("system", "developer")
-_CALLS: Final = frozenset(
-    ["function_call", "custom_tool_call", "function_call_output", "custom_tool_call_output"]
-)
+CALLS: Final = frozenset(["function_call", "custom_tool_call"])  # items by which a model calls
+_CALLS: Final = CALLS | {"function_call_output", "custom_tool_call_output"}
 # What a model only thought, and what tells nothing. An id of its server may stand for two things, or be another one
 # when it comes back: messages are known by their words.
 _UNSAID: Final = frozenset(

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from secrets import token_hex
 from typing import Any, Final
 
 from agentcl.errors import AgentclError, InvalidInput, StoreBusy
-from agentcl.memory.messages import read_messages
+from agentcl.memory.messages import Said, read_messages
+from agentcl.memory.routing import AdapterRoute
 from agentcl.server.access import Access
 from agentcl.server.parts import Parts
 from agentcl.server.problems import Refused
+from agentcl.server.proxy.advising import Advised, Advising, with_lessons
 from agentcl.server.proxy.editing import Body
 from agentcl.server.proxy.exchanges import Exchange, Exchanges, Prompts
 from agentcl.server.proxy.identity import OURS, Sessions, mode_of, named_by, narrowed_by
-from agentcl.server.proxy.interfaces import Interface, Message
+from agentcl.server.proxy.interfaces import CALLS, Interface, Message
 from agentcl.statements import RuleDigester
 
 logger = logging.getLogger(__name__)
 _GROWTH: Final = 4  # times the tokens of its beginning that a session's block may have
+_ADAPTER: Final = re.compile(r"-v[0-9]{1,9}-[0-9a-f]{8}\Z")  # how names of adapters end
+NO_ADAPTER: Final = "none"  # in an exchange: one was to answer, and could not
 _TOOLS: Final[frozenset[str]] = frozenset(["tool", "function"])
 
 
@@ -31,12 +37,15 @@ class Outgoing:
     """A request as it goes on, and what there is to remember of it.
 
     Attributes:
-        body: that the model gets.
+        body: that the bare model gets.
         exchange: what is told of it.
         interface: of the request.
         access: whose memory it is, with the session; None for no memory.
         said: the messages of the request.
         heard: those of the answer; empty until it is whole.
+        route: who is to answer.
+        adapted: the body that its adapter gets; empty if there is none.
+        advised: the lessons of its session; None where none may be shown.
     """
 
     body: bytes
@@ -45,6 +54,28 @@ class Outgoing:
     access: Access | None = None
     said: Sequence[Message] = ()
     heard: Sequence[Message] = ()
+    advised: Advised | None = None
+    route: AdapterRoute = field(default_factory=AdapterRoute)
+    adapted: bytes = b""
+
+    @property
+    def sent(self) -> bytes:
+        """The body that is sent."""
+        return (
+            self.adapted
+            if self.adapted and self.exchange.adapter not in ("", NO_ADAPTER)
+            else self.body
+        )
+
+    def fall_back(self) -> None:
+        """Note that the bare model answers, since its server does not have the adapter."""
+        name = self.route.name
+        self.exchange.adapter = NO_ADAPTER
+        self.exchange.warning = (
+            self.exchange.warning
+            or f"the adapter {name} is not loaded where the model is, so the bare model answered; "
+            f"`agentcl adapters load {name}` loads it"
+        )
 
 
 class Preparation:
@@ -63,6 +94,7 @@ class Preparation:
         self._exchanges = exchanges
         self._sessions = Sessions()
         self._prompts = Prompts()
+        self.advising = Advising(parts.memory, parts.settings.application)
 
     def prepare(
         self, raw: bytes, headers: Mapping[str, str], access: Access, interface: Interface
@@ -94,6 +126,7 @@ class Preparation:
         exchange.memory = mode_of(headers, values)
         access = narrowed_by(access, values)
         exchange.scope = access.scope
+        check_model(exchange.model, access)
         body.drop(lambda name: name.startswith(OURS))
         outgoing = Outgoing(body.bytes(), exchange, interface)
         if exchange.memory != "off":
@@ -131,8 +164,11 @@ class Preparation:
         access = access.narrowed({"session": session})
         exchange.scope = access.scope
         outgoing.access, outgoing.said = access, messages
-        key = "\0".join(f"{name}={value}" for name, value in access.scope.items())
-        if exchange.memory != "write" and "read" in access.rights and self._is_warm(exchange):
+        key = exchange.session
+        is_read = exchange.memory != "write" and "read" in access.rights
+        if is_read:
+            outgoing.route = access.memory.adapters.answering()
+        if is_read and self._is_warm(exchange):
             began = time.perf_counter()
             # While tools answer, the block stays as it is: what follows it was read by the model already.
             is_round = said[-1].role in _TOOLS and self._prompts.tokens(key) is not None
@@ -140,14 +176,32 @@ class Preparation:
                 () if is_round else messages, budget_tokens=self._budget(key)
             )
             self._prompts.note(key, found.tokens)
-            exchange.recall_s = time.perf_counter() - began
-            if found.text:
-                interface.insert(body, found)
-                outgoing.body = body.bytes()
             exchange.shown, exchange.text, exchange.tokens = found.shown, found.text, found.tokens
             exchange.is_new, exchange.warning = found.is_new, found.warning
+            outgoing.advised = self._advised(exchange, access, said, is_round=is_round)
+            exchange.recall_s = time.perf_counter() - began
+            told = with_lessons(found, outgoing.advised, messages)
+            if told.placed:
+                interface.insert(body, told)
+                outgoing.body = body.bytes()
+        if outgoing.route.name and exchange.model:
+            body.replace("model", json.dumps(outgoing.route.name))
+            outgoing.adapted = body.bytes()
         if not (values.get("previous_response_id") or values.get("conversation")):
             exchange.kept = self._prompts.kept(key, interface.prompt(body))
+
+    def _advised(
+        self, exchange: Exchange, access: Access, said: Sequence[Said], *, is_round: bool
+    ) -> Advised | None:
+        """Return the lessons of a session. If they cannot be had, what else is recalled is shown all the same."""
+        if not self._settings.lessons:
+            return None
+        begins = exchange.is_new and bool(exchange.shown)
+        try:
+            return self.advising.advise(exchange, access, said, is_round=is_round, begins=begins)
+        except AgentclError as error:
+            self._warn(exchange, error)
+            return None
 
     def _is_warm(self, exchange: Exchange) -> bool:
         """Wait for the encoder as long as a call may; if it is not there then, say so in the exchange."""
@@ -192,8 +246,25 @@ class Preparation:
     def remember(self, outgoing: Outgoing) -> None:
         """Remember an exchange that is over. Of an answer that broke off, the client's next request tells what is left."""
         exchange, access = outgoing.exchange, outgoing.access
-        if access is None or exchange.memory == "read" or "write" not in access.rights:
+        if access is None:
             return
+        if exchange.memory != "read" and "write" in access.rights:
+            self._store(outgoing, access)
+        if outgoing.advised is not None and exchange.episode:
+            self._end(outgoing, outgoing.advised)
+
+    def _end(self, outgoing: Outgoing, advised: Advised) -> None:
+        exchange, heard = outgoing.exchange, outgoing.heard
+        try:
+            seen = read_messages(outgoing.said)[-1].text
+            answer = "\n".join(one.text for one in read_messages(heard))
+            calls = any(one.get("tool_calls") or one.get("type") in CALLS for one in heard)
+            self.advising.end(exchange, advised, seen, answer, goes_on=calls)
+        except AgentclError as error:
+            self._warn(exchange, error)
+
+    def _store(self, outgoing: Outgoing, access: Access) -> None:
+        exchange = outgoing.exchange
         try:
             stored = access.memory.remember([*outgoing.said, *outgoing.heard])
         except AgentclError as error:
@@ -207,11 +278,8 @@ class Preparation:
 
     def _digest(self, exchange: Exchange) -> None:
         """Read statements out of what was said. Where somebody is at it, he or the next exchange reads this too."""
-        whose = exchange.scope.copy()
-        if "user" in whose or "agent" in whose:  # whose conversations are his in all his sessions
-            whose.pop("session", None)
         try:
-            self._memory.scoped(**whose).statements.digest(RuleDigester())
+            self._memory.scoped(**exchange.home).statements.digest(RuleDigester())
         except StoreBusy:
             return
         except AgentclError as error:
@@ -220,6 +288,16 @@ class Preparation:
     def _warn(self, exchange: Exchange, error: AgentclError) -> None:
         exchange.warning = " ".join(str(error).split())
         logger.warning("exchange %s: memory: %s", exchange.id, type(error).__name__)
+
+
+def check_model(name: str, access: Access) -> None:
+    """Refuse a model that is somebody else's adapter, or may be one while the memory cannot tell. Raises Refused."""
+    try:
+        is_allowed = not name or access.memory.adapters.allows(name)
+    except AgentclError:
+        is_allowed = _ADAPTER.search(name) is None
+    if not is_allowed:
+        raise Refused(404, f"the model {name!r} does not exist")
 
 
 def _readable(messages: list[Message]) -> list[Message]:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, Final, Literal, cast
 
-from agentcl.errors import needs
+from agentcl.errors import InvalidInput, needs
 from agentcl.server.access import Access
-from agentcl.server.parts import Parts, Reading
+from agentcl.server.parts import Learning, Parts, Reading
 from agentcl.server.problems import Refused
+from agentcl.server.proxy.adapters import ADMIN, ServedModels, adapt, list_models
+from agentcl.server.proxy.editing import Body
 from agentcl.server.proxy.exchanges import Exchanges, told
 from agentcl.server.proxy.interfaces import Chat, Interface, Responses
 from agentcl.server.proxy.passing import Passing
-from agentcl.server.proxy.preparing import Preparation
+from agentcl.server.proxy.preparing import Preparation, check_model
 from agentcl.server.proxy.upstream import Upstream
 
 with needs("the server", "serve"):
     from fastapi import APIRouter, FastAPI, Query, Request
+    from pydantic import BaseModel, ConfigDict, Field
     from starlette.concurrency import run_in_threadpool
     from starlette.responses import Response
 
@@ -29,6 +32,23 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     200: {"description": "The model's answer, as it came"},
     502: {"description": "The model gives no answer"},
 }
+_WAIT_S: Final = 10.0  # for an exchange to be stored whose outcome is reported
+
+
+class Reported(BaseModel):
+    """How an exchange turned out: one of the two."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"thumb": "up"}, {"score": 0.8}]}
+    )
+    score: float | None = Field(None, ge=0, le=1, description="From 0, failed, to 1, solved.")
+    thumb: Literal["up", "down"] | None = None
+
+    def as_score(self) -> float:
+        """Return it as a score. Raises InvalidInput if none or both are said."""
+        if (self.score is None) == (self.thumb is None):
+            raise InvalidInput('say either {"score": 0 to 1} or {"thumb": "up" or "down"}')
+        return float(self.thumb == "up") if self.score is None else self.score
 
 
 def _nobody() -> None:
@@ -44,6 +64,7 @@ def add_to(app: FastAPI, parts: Parts) -> None:
             app.add_api_route(path, _nobody, methods=["GET", "POST"], include_in_schema=False)
         return
     upstream = Upstream(parts.settings)
+    served = ServedModels(upstream)
     exchanges = Exchanges()
     preparation = Preparation(parts, exchanges)
 
@@ -52,6 +73,7 @@ def add_to(app: FastAPI, parts: Parts) -> None:
         upstream.begin()
         yield
         await upstream.close()
+        await run_in_threadpool(preparation.advising.close, "the server ended")
 
     router = APIRouter(tags=["proxy"], lifespan=living)
 
@@ -60,7 +82,8 @@ def add_to(app: FastAPI, parts: Parts) -> None:
         outgoing = await run_in_threadpool(
             preparation.prepare, await request.body(), dict(request.headers), access, interface
         )
-        return Passing(upstream, request, outgoing.body, outgoing, preparation)
+        await adapt(outgoing, served, request.scope["headers"])
+        return Passing(upstream, request, outgoing.sent, outgoing, preparation)
 
     @router.post(
         "/v1/chat/completions",
@@ -95,6 +118,19 @@ def add_to(app: FastAPI, parts: Parts) -> None:
             told, found, access.narrowed(cast("dict[str, str]", found.scope)).memory
         )
 
+    @router.post(
+        "/v1/exchanges/{id}/outcome",
+        summary="Report how an exchange turned out",
+    )
+    async def outcome(id: str, told: Reported, access: Learning) -> Mapping[str, Any]:
+        """Credit the memories and lessons that an exchange was shown, by a score or a thumb.
+
+        To report the same again changes nothing. What nobody reports stays unknown, and counts neither way.
+        """
+        found = exchanges.get(id, access)
+        await _over(found.ended, _WAIT_S)
+        return await run_in_threadpool(preparation.advising.report, found, told.as_score())
+
     app.include_router(router)
     app.router.routes.insert(0, app.router.routes.pop())  # asked most often, and looked at first
     rest = APIRouter()
@@ -103,9 +139,30 @@ def add_to(app: FastAPI, parts: Parts) -> None:
     async def other(request: Request, path: str) -> Response:
         if path.split("/")[0] in _OWN:
             raise Refused(404, f"there is no {request.method} /v1/{path} here")
-        return Passing(upstream, request, await request.body())
+        if path.strip("/") in ADMIN:
+            raise Refused(
+                403, f"/v1/{path} is for who runs the model's server, and does not pass the proxy"
+            )
+        access: Access = request.scope["agentcl.access"]
+        if request.method == "GET" and path == "models":
+            return await list_models(
+                upstream, access, request.scope["headers"], request.scope["query_string"]
+            )
+        body = await request.body()
+        if (model := _model_of(body)) is not None:
+            await run_in_threadpool(check_model, model, access)
+        return Passing(upstream, request, body)
 
     app.include_router(rest)
+
+
+def _model_of(body: bytes) -> str | None:
+    """Return the model that a body names; None if it is no JSON object, or names none."""
+    try:
+        model = Body(body).values.get("model")
+    except InvalidInput:
+        return None
+    return model if isinstance(model, str) else None
 
 
 async def _over(ended: asyncio.Event, seconds: float) -> None:

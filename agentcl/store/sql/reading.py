@@ -12,7 +12,7 @@ from agentcl.errors import NotFound, StoreCorrupt
 from agentcl.store.base import Copy, Erasure, Store
 from agentcl.store.jobs import Job, State
 from agentcl.store.records import Record, Scope, ScopeView, from_micros
-from agentcl.store.rows import Counters, EncoderSpec, Row, fields_of, is_moment
+from agentcl.store.rows import Churn, Counters, EncoderSpec, Row, fields_of, is_moment
 from agentcl.store.sql import erasure, jobs
 from agentcl.store.sql.conditions import prefix_range, view_sql
 from agentcl.store.sql.copies import copies
@@ -299,6 +299,24 @@ class SqlStore(Store):
             view=view,
         )
         return dict(cast(list[tuple[str, int]], kinds)), cast(int, rows), cast(int, scopes)
+
+    def written(self, view: ScopeView, *, since: int) -> dict[str, Churn]:
+        condition, parameters = view_sql(view)
+        rows = self.tables.query(
+            "SELECT r.kind, sum(CASE WHEN r.created_at >= ? THEN 1 ELSE 0 END),"
+            " sum(CASE WHEN r.created_at >= ? AND r.version = 1 THEN 1 ELSE 0 END), max(r.created_at)"
+            f" FROM {_FROM} WHERE {condition} AND r.op <> 'erase' GROUP BY r.kind",
+            (since, since, *parameters),
+            view=view,
+        )
+        return {
+            cast(str, kind): Churn(
+                int(cast(int, rows)),
+                int(cast(int, new)),
+                from_micros(cast(int, last)) if is_moment(last) else None,
+            )
+            for kind, rows, new, last in rows
+        }
 
     def counters(self, id: str) -> Counters:
         rows = self.tables.query(

@@ -1,8 +1,8 @@
 // The conversation: what was asked, what was answered with and without memory, and what memory did for it.
 import { ask, events, Problem, read, verb } from "../lib/api";
-import { ANY, digest } from "../lib/acts";
+import { ANY, digest, report } from "../lib/acts";
 import { app, told } from "../lib/app.svelte";
-import type { Counters, Hit, Recall, ScorePart, Shown, Statement, Turn } from "../lib/types";
+import type { Hit, Recall, ScorePart, Shown, Statement, Turn } from "../lib/types";
 import { t } from "../texts";
 
 export type Mode = "on" | "off" | "compare";
@@ -28,6 +28,8 @@ export interface Exchange {
   isNew: boolean;
   isFirst: boolean;
   same: number | null; // share of the prompt that is as the last one was
+  lessons: { id: string; text: string }[]; // that stand in the prompt
+  withheld: number; // lessons that a coin left out
   warning: string;
   usage: { prompt: number; cached: number | null } | null;
   remembered: string[]; // ids of turns
@@ -42,7 +44,6 @@ export interface Side {
   exchange: Exchange | null;
   learned: Learned | null;
   thumb: "" | "up" | "down";
-  credited: number;
 }
 
 export interface Exchanged {
@@ -57,6 +58,8 @@ interface Told {
   at: string;
   shown: (Shown & { is_gone?: boolean })[];
   text?: string;
+  lessons: { id: string; text?: string; is_gone: boolean }[];
+  withheld: number;
   tokens: number;
   is_new: boolean;
   kept: number | null;
@@ -202,21 +205,17 @@ class Talk {
     }
   }
 
-  // Count for what was shown whether the answer was good.
+  // Count for what was shown, memories and lessons, whether the answer was good.
   async rate(side: Side, thumb: "up" | "down"): Promise<void> {
-    if (side.thumb) return;
+    if (side.thumb || !side.exchange) return;
     side.thumb = thumb;
-    const shown = side.exchange?.shown ?? [];
-    const counts = { uses: 1, wins: thumb === "up" ? 1 : 0, losses: thumb === "down" ? 1 : 0 };
-    for (const one of shown) {
-      try {
-        await verb<Counters>("store/credit", { id: one.id, ...counts }, app.scope);
-        side.credited++;
-      } catch {
-        // it was forgotten meanwhile
-      }
+    try {
+      const credited = await report(side.exchange.id, thumb, app.scope);
+      app.say(t.chat.credited(credited.memories.length, credited.lessons.length));
+    } catch (error) {
+      side.thumb = "";
+      app.say(told(error));
     }
-    app.say(t.chat.credited(side.credited));
   }
 }
 
@@ -226,7 +225,7 @@ function fresh(): string {
 }
 
 function blank(hasMemory: boolean): Side {
-  return { hasMemory, answer: "", state: "waiting", problem: "", exchange: null, learned: null, thumb: "", credited: 0 };
+  return { hasMemory, answer: "", state: "waiting", problem: "", exchange: null, learned: null, thumb: "" };
 }
 
 function exchangeOf(raw: Told, before: Exchange | null): Exchange {
@@ -241,6 +240,8 @@ function exchangeOf(raw: Told, before: Exchange | null): Exchange {
     isNew: raw.is_new,
     isFirst: before === null,
     same: raw.kept,
+    lessons: raw.lessons.filter((one) => !one.is_gone).map((one) => ({ id: one.id, text: one.text ?? "" })),
+    withheld: raw.withheld,
     warning: raw.warning,
     usage: raw.usage && { prompt: raw.usage.prompt_tokens ?? 0, cached: raw.usage.prompt_tokens_details?.cached_tokens ?? null },
     remembered: raw.remembered,

@@ -1,5 +1,5 @@
 // What one can do with something stored.
-import { verb } from "./api";
+import { ask, verb } from "./api";
 import type { Doc, Receipt, RecordHead, Scope, Statement, Turn } from "./types";
 
 export const PIN = "wants to be kept in mind";
@@ -40,3 +40,14 @@ export async function restates(one: Turn, text: string, session: string): Promis
 }
 
 export const digest = (scope: Scope): Promise<unknown> => verb("statements/digest", { digester: DIGESTER }, scope);
+
+// What an exchange was shown is credited by how it turned out.
+export async function report(exchange: string, thumb: "up" | "down", scope: Scope): Promise<{ memories: string[]; lessons: string[] }> {
+  const answer = await ask(`/v1/exchanges/${encodeURIComponent(exchange)}/outcome`, {
+    method: "POST",
+    scope,
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ thumb }),
+  });
+  return (await answer.json()) as { memories: string[]; lessons: string[] };
+}

@@ -60,9 +60,9 @@ def test_it_streams(client: openai.OpenAI, memory: Memory) -> None:
     assert pieces == ["", "You", "said:", "I", "moved", "to", "Oslo", "last", "week.", ""]
     with client.chat.completions.stream(model="m", messages=MOVED) as stream:
         assert stream.get_final_completion().choices[0].message.content
-    assert "YousaidImoved" in "".join(hit.text for hit in memory.search("Oslo", user="me")).replace(
-        ":", ""
-    )
+    conversation = settled(memory, 4)
+    turns = memory.conversations.turns(conversation.id, user="me")
+    assert "YousaidImoved" in "".join(turn.text for turn in turns).replace(":", "")
 
 
 @pytest.mark.parametrize("is_stream", [False, True])
