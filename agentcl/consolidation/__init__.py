@@ -10,16 +10,21 @@ if TYPE_CHECKING:
     from agentcl.consolidation.exporting import export_episodes
     from agentcl.consolidation.general import GENERAL, Probe
     from agentcl.consolidation.job import Consolidate, ConsolidationWish, unfinished
+    from agentcl.consolidation.masks import HalfMask, MagnitudeGate
+    from agentcl.consolidation.merging import merge_adapters
     from agentcl.consolidation.methods import EWC, ExperienceReplay, L2ToStart, Method, Run
     from agentcl.consolidation.recipes import Recipe
-    from agentcl.consolidation.registry import AdapterDifference, Adapters, HeldRecord
     from agentcl.consolidation.selecting import ChoicePolicy, RecordChoice, Selection, select
+    from agentcl.consolidation.slow import Interpolation, Reptile, SlowCopy
+    from agentcl.consolidation.stacks import IncrementalLora, OrthogonalLora
+    from agentcl.consolidation.teachers import EarlierSelf, GeneralStates, SelectedLayers
 
 __all__ = [
-    "EWC", "GENERAL", "AdapterDifference", "AdapterMeasures", "Adapters", "ChoicePolicy", "Consolidate",
-    "ConsolidationWish", "ExperienceReplay", "GateBounds", "HeldRecord", "L2ToStart", "Manifest", "Method",
-    "Probe", "Recipe", "RecordChoice", "Run", "Selection", "TrainingRow", "export_episodes", "judge",
-    "rows_of", "select", "unfinished",
+    "EWC", "GENERAL", "AdapterMeasures", "ChoicePolicy", "Consolidate",
+    "ConsolidationWish", "EarlierSelf", "ExperienceReplay", "GateBounds", "GeneralStates", "HalfMask",
+    "IncrementalLora", "Interpolation", "L2ToStart", "MagnitudeGate", "Manifest", "Method",
+    "OrthogonalLora", "Probe", "Recipe", "RecordChoice", "Reptile", "Run", "SelectedLayers", "Selection",
+    "SlowCopy", "TrainingRow", "export_episodes", "judge", "merge_adapters", "rows_of", "select", "unfinished",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:
@@ -29,8 +34,12 @@ if not TYPE_CHECKING:
         "exporting": "export_episodes",
         "general": "GENERAL Probe",
         "job": "Consolidate ConsolidationWish unfinished",
+        "masks": "HalfMask MagnitudeGate",
+        "merging": "merge_adapters",
         "methods": "EWC L2ToStart Method ExperienceReplay Run",
         "recipes": "Recipe",
-        "registry": "AdapterDifference Adapters HeldRecord",
         "selecting": "RecordChoice ChoicePolicy Selection select",
+        "slow": "Interpolation Reptile SlowCopy",
+        "stacks": "IncrementalLora OrthogonalLora",
+        "teachers": "EarlierSelf GeneralStates SelectedLayers",
     })  # fmt: skip

@@ -73,7 +73,7 @@ def check_base(adapter: Adapter, folder: Path) -> None:
 
 
 def load_base(folder: Path) -> tuple[Any, Any]:
-    """Return the model, in float32, and the tokenizer of a folder.
+    """Return the model, in float32 and on a GPU where there is one, and the tokenizer of a folder.
 
     Raises:
         MissingExtra: if the extra `train` is not installed.
@@ -91,7 +91,7 @@ def load_base(folder: Path) -> tuple[Any, Any]:
         raise ModelUnavailable(f"cannot load the model in {folder}: {error}") from error
     if tokenizer.chat_template is None:
         raise InvalidInput(f"the tokenizer in {folder} has no chat template, so nobody talks to it")
-    return model, tokenizer
+    return model.to("cuda" if torch.cuda.is_available() else "cpu"), tokenizer
 
 
 @dataclass(frozen=True, slots=True)

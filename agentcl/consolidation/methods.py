@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from agentcl.consolidation.building import TrainingRow, load
+from agentcl.consolidation.building import TrainingRow
 from agentcl.errors import InvalidInput, needs
 
 if TYPE_CHECKING:
@@ -32,7 +31,12 @@ class Run:
     model: Any  # PEFT's, with the adapter that is trained
     weights: Mapping[str, Tensor]  # what is trained, by name
     loss_on: Callable[[Sequence[TrainingRow]], Tensor]  # the objective's mean loss on some rows
+    logits_on: Callable[[Sequence[TrainingRow]], Tensor]  # (tokens of their answers, vocabulary)
+    states_on: Callable[
+        [Sequence[TrainingRow]], Tensor
+    ]  # (tokens of their answers, width): the last layer's
     step: int = 0
+    served: str = "default"  # which of PEFT's adapters is written in the end
 
 
 class Method:
@@ -59,6 +63,13 @@ class Method:
 
     def finish(self, run: Run) -> None:
         """Change weights after the last step."""
+
+    def state(self) -> Mapping[str, Any]:
+        """Return what changes from step to step, for a checkpoint: tensors, numbers and texts."""
+        return {}
+
+    def restore(self, held: Mapping[str, Any]) -> None:
+        """Take over what `state` returned; called after `prepare`."""
 
 
 class ExperienceReplay(Method):
@@ -95,7 +106,7 @@ class L2ToStart(Method):
     name = "l2"
 
     def __init__(self, *, weight: float = 0.01) -> None:
-        self._weight = _positive(weight)
+        self._weight = positive(weight)
         self._start: dict[str, Tensor] = {}
 
     def prepare(self, run: Run) -> None:
@@ -131,10 +142,8 @@ class EWC(Method):
     def __init__(
         self, rows: Sequence[TrainingRow], *, weight: float = 100.0, most: int = 64
     ) -> None:
-        self._rows = [row for row in rows if row.split == "train"][:most]
-        self._weight, self._anchor = _positive(weight), _Anchor()
-        if not self._rows:
-            raise InvalidInput("EWC needs rows of an earlier round to measure what matters to them")
+        self._rows = trained(rows, "EWC")[:most]
+        self._weight, self._anchor = positive(weight), _Anchor()
 
     @property
     def fisher(self) -> Mapping[str, Tensor]:
@@ -160,36 +169,23 @@ class EWC(Method):
         return self._weight / 2 * torch.stack(terms).sum()
 
 
-def open_methods(wanted: Sequence[Mapping[str, Any]]) -> list[Method]:
-    """Return the methods that a recipe names: each `{"name": ..., "rows": FILE, ...}` with its own arguments.
+def drawn(rows: Sequence[TrainingRow], count: int, step: int) -> list[TrainingRow]:
+    """Return some rows of earlier rounds for a step; the same ones for the same step."""
+    return Random(f"drawn {step}").sample(rows, min(count, len(rows)))
 
-    Raises:
-        InvalidInput: if there is no such method, or an argument does not belong to it.
-        LoadError: if the old rows cannot be read.
-    """
-    found = []
-    for one in wanted:
-        given = dict(one)
-        kind = METHODS.get(str(given.pop("name", "")))
-        if kind is None:
-            raise InvalidInput(
-                f"there is no method {one.get('name')!r}; known: {', '.join(METHODS)}"
-            )
-        if "rows" in given:
-            given["rows"] = load(Path(given["rows"]))
-        try:
-            found.append(kind(**given))
-        except TypeError as error:
-            raise InvalidInput(f"the method {kind.name} cannot be made so: {error}") from error
+
+def trained(rows: Sequence[TrainingRow], whose: str) -> list[TrainingRow]:
+    """Return the rows that are learned, for a method that cannot do without. Raises InvalidInput."""
+    found = [row for row in rows if row.split == "train"]
+    if not found:
+        raise InvalidInput(
+            f"{whose} needs rows of an earlier round to measure what matters to them"
+        )
     return found
 
 
-METHODS: Final[Mapping[str, Any]] = {
-    one.name: one for one in (Method, ExperienceReplay, L2ToStart, EWC)
-}
-
-
-def _positive(weight: float) -> float:
+def positive(weight: float) -> float:
+    """Return a weight of a penalty. Raises InvalidInput if it is below 0."""
     if not weight >= 0:
         raise InvalidInput(f"a penalty weighs from 0 on, and not {weight}")
     return weight

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from agentcl.consolidation.base import IGNORED, Encoded, encode, load_base
 from agentcl.consolidation.building import TrainingRow
-from agentcl.consolidation.methods import Method, Run, open_methods
+from agentcl.consolidation.methods import Method, Run
+from agentcl.consolidation.opening import open_methods
 from agentcl.consolidation.recipes import Recipe
 from agentcl.errors import InvalidInput, StorageFull, StoreUnavailable, needs
 
@@ -89,13 +90,14 @@ def train(
     fitting = [row for row in mixed if loss_on.fits(row)]
     if not fitting:
         raise InvalidInput(f"no row fits into {recipe.most_tokens} tokens; raise `most_tokens`")
-    run = Run(tuned, {n: p for n, p in tuned.named_parameters() if p.requires_grad}, loss_on)
+    weights = {n: p for n, p in tuned.named_parameters() if p.requires_grad}
+    run = Run(tuned, weights, loss_on, loss_on.logits_on, loss_on.states_on)
     for method in used:
         method.prepare(run)
     optimizer = torch.optim.AdamW(
         list(run.weights.values()), lr=recipe.learning_rate, weight_decay=0.0
     )
-    state = _resume(folder, tuned, optimizer)
+    state = _resume(folder, tuned, optimizer, used)
     ends = None if recipe.budget_s is None else time.monotonic() + recipe.budget_s
     while state.step < recipe.steps and (ends is None or time.monotonic() < ends):
         run.step = loss_on.step = state.step
@@ -103,11 +105,11 @@ def train(
         state.losses.append(loss)
         state.step += 1
         if state.step % recipe.checkpoint_every == 0:
-            _checkpoint(folder, tuned, optimizer, state)
+            _checkpoint(folder, tuned, optimizer, used, state)
         progress(state.step, recipe.steps, loss)
     for method in used:
         method.finish(run)
-    _save(tuned, base, folder)
+    write_adapter(tuned, base, folder, name=run.served)
     return Trained(
         state.step, tuple(state.losses), len(mixed) - len(fitting), state.step < recipe.steps
     )
@@ -183,14 +185,33 @@ class _Objective:
         one = self._of(row)
         return len(one.prompt) + len(one.answer) <= self._recipe.most_tokens
 
+    def logits_on(self, rows: Sequence[TrainingRow]) -> Tensor:
+        """Return the logits (tokens, vocabulary) of each token of the answers of some rows."""
+        logits, labels = answer_logits(self._model, self._pairs(rows))
+        return logits[labels != IGNORED]
+
+    def states_on(self, rows: Sequence[TrainingRow]) -> Tensor:
+        """Return the last layer's states (tokens, width) from which the answers of some rows are read."""
+        ids, mask, labels = padded(self._pairs(rows), self._model.device)
+        out = self._model(
+            input_ids=ids,
+            attention_mask=mask,
+            position_ids=_positions(mask),
+            output_hidden_states=True,
+        )
+        states: Tensor = out.hidden_states[-1]
+        return states[:, :-1][labels[:, 1:] != IGNORED].float()
+
+    def _pairs(self, rows: Sequence[TrainingRow]) -> list[tuple[Sequence[int], Sequence[int]]]:
+        return [(self._of(row).prompt, self._of(row).answer) for row in rows]
+
     def _of(self, row: TrainingRow) -> Encoded:
         if row not in self._encoded:
             self._encoded[row] = encode(self._tokenizer, row)
         return self._encoded[row]
 
     def _supervised(self, rows: Sequence[TrainingRow]) -> Tensor:
-        pairs = [(self._of(row).prompt, self._of(row).answer) for row in rows]
-        logits, labels = answer_logits(self._model, pairs)
+        logits, labels = answer_logits(self._model, self._pairs(rows))
         flat = logits.transpose(1, 2)
         per_token = functional.cross_entropy(flat, labels, ignore_index=IGNORED, reduction="none")
         learned = labels != IGNORED
@@ -232,6 +253,15 @@ def answer_logits(
         Logits (pairs, longest - 1, vocabulary), and labels (pairs, longest - 1) with `IGNORED` elsewhere. Pairs are
         padded on the left, so that the last answer's tokens are the last ones.
     """
+    ids, mask, labels = padded(pairs, model.device)
+    out = model(input_ids=ids, attention_mask=mask, position_ids=_positions(mask))
+    return out.logits[:, :-1].float(), labels[:, 1:]
+
+
+def padded(
+    pairs: Sequence[tuple[Sequence[int], Sequence[int]]], device: torch.device
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return tokens, mask and labels of prompts with their answers, each (pairs, longest), padded on the left."""
     longest = max(len(prompt) + len(answer) for prompt, answer in pairs)
     ids = torch.zeros(len(pairs), longest, dtype=torch.long)
     mask, labels = torch.zeros_like(ids), torch.full_like(ids, IGNORED)
@@ -240,18 +270,18 @@ def answer_logits(
         ids[place, -size:] = torch.tensor([*prompt, *answer])
         mask[place, -size:] = 1
         labels[place, -len(answer) :] = torch.tensor(list(answer))
-    device = model.device
-    positions = (mask.cumsum(1) - 1).clamp(min=0)
-    out = model(
-        input_ids=ids.to(device), attention_mask=mask.to(device), position_ids=positions.to(device)
-    )
-    return out.logits[:, :-1].float(), labels[:, 1:].to(device)
+    return ids.to(device), mask.to(device), labels.to(device)
+
+
+def _positions(mask: Tensor) -> Tensor:
+    return (mask.cumsum(1) - 1).clamp(min=0)
 
 
 def _checkpoint(
     folder: Path,
     model: Any,  # noqa: ANN401
     optimizer: torch.optim.Optimizer,
+    methods: Sequence[Method],
     state: _State,
 ) -> None:
     work = folder / WORK
@@ -262,6 +292,7 @@ def _checkpoint(
             {
                 "weights": get_peft_model_state_dict(model),
                 "optimizer": optimizer.state_dict(),
+                "methods": [dict(one.state()) for one in methods],
                 "state": asdict(state),
             },
             partial,
@@ -271,20 +302,48 @@ def _checkpoint(
         raise StorageFull(f"cannot write a checkpoint into {work}: {error}") from error
 
 
-def _resume(folder: Path, model: Any, optimizer: torch.optim.Optimizer) -> _State:  # noqa: ANN401
+def _resume(
+    folder: Path,
+    model: Any,  # noqa: ANN401
+    optimizer: torch.optim.Optimizer,
+    methods: Sequence[Method],
+) -> _State:
     file = folder / WORK / _CHECKPOINT
     if not file.is_file():
         return _State()
     held = torch.load(file, weights_only=True)
     set_peft_model_state_dict(model, held["weights"])
     optimizer.load_state_dict(held["optimizer"])
+    for method, state in zip(methods, held["methods"], strict=True):
+        method.restore(state)
     return _State(**held["state"])
 
 
-def _save(model: Any, base: Path, folder: Path) -> None:  # noqa: ANN401
-    """Write the adapter's two files; the checkpoint goes."""
+def write_adapter(
+    model: Any,  # noqa: ANN401  # PEFT's
+    base: Path,
+    folder: Path,
+    *,
+    name: str = "default",
+) -> None:
+    """Write an adapter's two files; a checkpoint beside them goes.
+
+    Args:
+        model: that has the adapter.
+        base: the folder of the frozen model.
+        folder: where they are written.
+        name: which of PEFT's adapters.
+
+    Raises:
+        StorageFull: if the disk is full.
+        StoreUnavailable: if they cannot be written.
+    """
     try:
-        model.save_pretrained(folder)
+        model.save_pretrained(folder, selected_adapters=[name])
+        if name != "default":  # PEFT writes the others into folders of their own
+            for file in (folder / name).iterdir():
+                file.replace(folder / file.name)
+            (folder / name).rmdir()
         (folder / "README.md").unlink(missing_ok=True)  # a form that nobody filled in
         config = folder / "adapter_config.json"
         told = json.loads(config.read_text("utf-8"))

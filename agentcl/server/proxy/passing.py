@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 _MOST_NAMED: Final = 100  # memories, or lessons, in a header
+_NOT_FOUND: Final = 404
 
 
 class Passing(Response):
@@ -103,9 +104,12 @@ class Passing(Response):
         return True
 
     async def _asked(self) -> httpx.Response:
-        """Ask the upstream; where it refuses soft tokens, once more with text in their place."""
+        """Ask the upstream; once more where it has no such adapter, or refuses soft tokens."""
         response = await self._ask(self._body)
         outgoing, preparation = self._outgoing, self._preparation
+        if response.status_code == _NOT_FOUND and self._fell_back():
+            await response.aclose()
+            return await self._ask(self._body)
         is_soft = outgoing is not None and outgoing.has_soft
         if not is_soft or response.status_code not in REFUSED:
             return response
@@ -126,6 +130,14 @@ class Passing(Response):
             self._request.scope["headers"],
             body,
         )
+
+    def _fell_back(self) -> bool:
+        """Take the bare model in the place of an adapter that was unloaded meanwhile; return whether one was asked."""
+        if self._outgoing is None or self._body is not self._outgoing.adapted:
+            return False
+        self._outgoing.fall_back()
+        self._body = self._outgoing.body
+        return True
 
     async def _start(self, response: httpx.Response, send: Send) -> None:
         if self._exchange is not None and self._outgoing is not None:
@@ -188,6 +200,8 @@ def told_in_headers(exchange: Exchange) -> Headers:
         told["episode"] = exchange.episode
     if exchange.kept is not None:
         told["prompt-kept"] = f"{exchange.kept:.4f}"
+    if exchange.adapter:
+        told["adapter"] = exchange.adapter
     if exchange.warning:
         told["warning"] = exchange.warning.encode("ascii", "replace").decode()[:500]
     return [(f"x-agentcl-{name}".encode(), value.encode()) for name, value in told.items()]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from secrets import token_hex
 from typing import Any, Final
@@ -15,6 +16,8 @@ from agentcl.compression.base import Codec
 from agentcl.errors import AgentclError, InvalidInput, StoreBusy
 from agentcl.memory.context import Context
 from agentcl.memory.messages import Said, read_messages
+from agentcl.memory.routing import AdapterRoute
+from agentcl.memory.weaving import Soft
 from agentcl.server.access import Access
 from agentcl.server.parts import Parts
 from agentcl.server.problems import Refused
@@ -30,12 +33,14 @@ from agentcl.server.proxy.identity import (
     wants_soft,
 )
 from agentcl.server.proxy.interfaces import CALLS, Interface, Message
-from agentcl.server.proxy.softening import Softening, refused_with
+from agentcl.server.proxy.softening import ADAPTED, Softening, refused_with
 from agentcl.statements import RuleDigester
 
 logger = logging.getLogger(__name__)
 _GROWTH: Final = 4  # times the tokens of its beginning that a session's block may have
 _COMPRESSED: Final = 20  # passages after an exchange; more are left to a job
+_ADAPTER: Final = re.compile(r"-v[0-9]{1,9}-[0-9a-f]{8}\Z")  # how names of adapters end
+NO_ADAPTER: Final = "none"  # in an exchange: one was to answer, and could not
 _TOOLS: Final[frozenset[str]] = frozenset(["tool", "function"])
 
 
@@ -44,12 +49,14 @@ class Outgoing:
     """A request as it goes on, and what there is to remember of it.
 
     Attributes:
-        body: that the model gets.
+        body: that the bare model gets.
         exchange: what is told of it.
         interface: of the request.
         access: whose memory it is, with the session; None for no memory.
         said: the messages of the request.
         heard: those of the answer; empty until it is whole.
+        route: who is to answer.
+        adapted: the body that its adapter gets; empty if there is none.
         advised: the lessons of its session; None where none may be shown.
         raw: the body as it came, but for what is ours.
         codec: by which soft tokens are shown; None for text.
@@ -64,6 +71,27 @@ class Outgoing:
     advised: Advised | None = None
     raw: bytes = b""
     codec: Codec | None = None
+    route: AdapterRoute = field(default_factory=AdapterRoute)
+    adapted: bytes = b""
+
+    @property
+    def sent(self) -> bytes:
+        """The body that is sent."""
+        return (
+            self.adapted
+            if self.adapted and self.exchange.adapter not in ("", NO_ADAPTER)
+            else self.body
+        )
+
+    def fall_back(self) -> None:
+        """Note that the bare model answers, since its server does not have the adapter."""
+        name = self.route.name
+        self.exchange.adapter = NO_ADAPTER
+        self.exchange.warning = (
+            self.exchange.warning
+            or f"the adapter {name} is not loaded where the model is, so the bare model answered; "
+            f"`agentcl adapters load {name}` loads it"
+        )
 
     @property
     def has_soft(self) -> bool:
@@ -121,6 +149,7 @@ class Preparation:
         is_soft = wants_soft(headers, values, default=self._settings.soft.is_on)
         access = narrowed_by(access, values)
         exchange.scope = access.scope
+        check_model(exchange.model, access)
         body.drop(lambda name: name.startswith(OURS))
         outgoing = Outgoing(body.bytes(), exchange, interface, raw=body.bytes())
         if is_soft and exchange.memory in ("on", "read"):
@@ -161,7 +190,12 @@ class Preparation:
         exchange.scope = access.scope
         outgoing.access, outgoing.said = access, messages
         key = exchange.session
-        if exchange.memory != "write" and "read" in access.rights and self._is_warm(exchange):
+        is_read = exchange.memory != "write" and "read" in access.rights
+        if is_read:
+            outgoing.route = access.memory.adapters.answering()
+            if outgoing.route.name and outgoing.codec is not None:
+                outgoing.codec, exchange.soft = None, Soft(f"text: {ADAPTED}")
+        if is_read and self._is_warm(exchange):
             began = time.perf_counter()
             # While tools answer, the block stays as it is: what follows it was read by the model already.
             is_round = said[-1].role in _TOOLS and self._prompts.tokens(key) is not None
@@ -173,6 +207,9 @@ class Preparation:
             exchange.recall_s = time.perf_counter() - began
             told = with_lessons(found, outgoing.advised, messages)
             self._insert(outgoing, body, told)
+        if outgoing.route.name and exchange.model:
+            body.replace("model", json.dumps(outgoing.route.name))
+            outgoing.adapted = body.bytes()
         if not (values.get("previous_response_id") or values.get("conversation")):
             exchange.kept = self._prompts.kept(key, interface.prompt(body))
 
@@ -330,6 +367,16 @@ class Preparation:
     def _warn(self, exchange: Exchange, error: AgentclError) -> None:
         exchange.warning = " ".join(str(error).split())
         logger.warning("exchange %s: memory: %s", exchange.id, type(error).__name__)
+
+
+def check_model(name: str, access: Access) -> None:
+    """Refuse a model that is somebody else's adapter, or may be one while the memory cannot tell. Raises Refused."""
+    try:
+        is_allowed = not name or access.memory.adapters.allows(name)
+    except AgentclError:
+        is_allowed = _ADAPTER.search(name) is None
+    if not is_allowed:
+        raise Refused(404, f"the model {name!r} does not exist")
 
 
 def _readable(messages: list[Message]) -> list[Message]:

@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 REFUSED: Final = frozenset([400, 404, 415, 422, 500, 501])
 _TAKES_NONE: Final = "the model's server takes no soft tokens (it answered {status}; vLLM takes them with --enable-prompt-embeds)"
 _CHAT_ALONE: Final = "soft tokens go with chat/completions, and with no other request"
+ADAPTED: Final = "an adapter answers, and soft tokens are read by the bare model alone"
 
 
 class Softening:

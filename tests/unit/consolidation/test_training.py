@@ -19,7 +19,7 @@ pytest.importorskip("peft")
 torch = pytest.importorskip("torch")
 
 from agentcl.consolidation import methods as hooks  # noqa: E402  # they need torch
-from agentcl.consolidation import training  # noqa: E402
+from agentcl.consolidation import opening, training  # noqa: E402
 
 # PEFT asks transformers by a name that is to be dropped.
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")
@@ -224,7 +224,7 @@ class Fake:
         self.b = torch.nn.Parameter(torch.tensor([[0.5]]))
 
     def run(self) -> hooks.Run:
-        return hooks.Run(self, {"a": self.a, "b": self.b}, self.loss_on)
+        return hooks.Run(self, {"a": self.a, "b": self.b}, self.loss_on, self.loss_on, self.loss_on)
 
     def loss_on(self, rows: Sequence[TrainingRow]) -> Any:
         factor = sum(float(row.answer) for row in rows) / len(rows)
@@ -286,10 +286,10 @@ def test_a_penalty_keeps_weights_near_their_start(base: Path, tmp_path: Path) ->
 
 
 def test_methods_are_opened_by_name_and_a_wrong_one_is_refused(tmp_path: Path) -> None:
-    (one,) = hooks.open_methods([{"name": "l2", "weight": 0.5}])
+    (one,) = opening.open_methods([{"name": "l2", "weight": 0.5}])
     assert isinstance(one, hooks.L2ToStart)
     for wrong in ({"name": "magic"}, {"name": "l2", "wait": 1}, {"name": "l2", "weight": -1}):
         with pytest.raises(InvalidInput):
-            hooks.open_methods([wrong])
+            opening.open_methods([wrong])
     with pytest.raises(InvalidInput, match="earlier round"):
         hooks.EWC([])

@@ -1,0 +1,391 @@
+"""What an adapter keeps of a memory: a made-up company's lessons and facts, consolidated into a real model.
+
+    python benchmarks/models.py smollm2-135m
+    OMP_NUM_THREADS=1 python benchmarks/consolidation.py --preset small    # some 25 minutes of one processor
+    OMP_NUM_THREADS=2 python benchmarks/consolidation.py                   # some 60 minutes of two processors
+    python benchmarks/consolidation.py --preset smoke                      # two minutes
+    python benchmarks/consolidation.py --preset gpu                        # the 0.5B, some minutes of one large GPU
+    python benchmarks/consolidation.py --preset gpu --dry-run              # what that would do; loads and trains nothing
+
+Arms: the base; told (the right record alone in the prompt); memory (what a search finds in the prompt); the adapter; the
+adapter with what a search finds. They answer held-out wordings. Then a newer memory in the prompt says something else,
+and must win. General: which of two answers is the more probable, of 24 plain questions and of questions about a passage.
+
+Everything is kept in `.bench/consolidation`: a run that was stopped goes on, in training too. The adapter goes the
+product's way: chosen, built, trained, judged by the gate.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import os
+import random
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import company
+from results import CACHE, machine, save, table, wilson
+from talking import Talker
+
+from agentcl import Memory
+from agentcl.consolidation import (
+    GENERAL,
+    Consolidate,
+    ConsolidationWish,
+    Probe,
+    Recipe,
+    TrainingRow,
+    rows_of,
+    select,
+    unfinished,
+)
+from agentcl.consolidation.gating import is_said
+from agentcl.consolidation.phrasing import UNKNOWN
+from agentcl.guidance.state import lesson_of
+from agentcl.store import Adapter, Scope
+
+_REMEMBERED: Final = "What is remembered:\n{memory}\n\n{question}"
+_SHOWN: Final = (
+    3  # statements that a search puts into a prompt, beside the lesson that speaks of it
+)
+_DRAWS: Final = 2000
+_ARMS: Final = ("base", "told", "memory", "adapter", "adapter+memory")
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """How much is consolidated, and how."""
+
+    base: str
+    facts: int
+    lessons: int
+    reading: int  # general questions about a passage
+    recipe: Recipe
+    minutes: float  # that it takes, for the dry run
+    hardware: str
+
+
+PRESETS: Final = {
+    "smoke": Preset(
+        "smollm2-135m", 4, 2, 4, Recipe(steps=12, batch=4, checkpoint_every=5), 2, "one processor"
+    ),
+    "small": Preset("smollm2-135m", 24, 16, 40, Recipe(steps=120, batch=8), 25, "one processor"),
+    "cpu": Preset("smollm2-135m", 60, 40, 100, Recipe(steps=330, batch=8), 60, "two processors"),
+    "gpu": Preset(
+        "qwen2.5-coder-0.5b", 60, 40, 300, Recipe(steps=660, batch=16, learning_rate=5e-4), 12,
+        "one large GPU",
+    ),
+}  # fmt: skip
+
+
+def main() -> None:
+    """Live, train, ask, save."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--preset", choices=PRESETS, default="cpu")
+    parser.add_argument("--base", help="another model than the preset's")
+    parser.add_argument("--steps", type=int, help="another number of training steps")
+    parser.add_argument(
+        "--data", type=Path, default=Path("../shared/data"), help="with squad/ in it"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done")
+    given = parser.parse_args()
+    preset = PRESETS[given.preset]
+    preset = replace(
+        preset,
+        base=given.base or preset.base,
+        recipe=replace(preset.recipe, steps=given.steps or preset.recipe.steps),
+    )
+    name = given.preset if not given.base else f"{given.preset}-{given.base}"
+    folder = CACHE / "consolidation" / name
+    if given.dry_run:
+        _tell(preset, folder)
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with Memory(folder / "memory", encoder="hashing") as memory:
+        result = measured(memory, preset, folder, given.data)
+    _show(result)
+    if given.preset != "smoke":  # which learns nothing
+        save(f"consolidation-{name}", result)
+
+
+def measured(memory: Memory, preset: Preset, folder: Path, data: Path) -> dict[str, Any]:
+    """Return everything that was measured, from what is kept where it is there."""
+    wanted = _kept(
+        folder / "wanted.json",
+        lambda: company.live(memory, company.facts(preset.facts), company.lessons(preset.lessons)),
+    )
+    selection = select(memory)
+    rows = [row for row in rows_of(memory, selection) if row.split == "held"]
+    reading = _reading(data / "squad" / "squad2-dev-A.json.gz", preset.reading)
+    base = _kept(folder / "base.json", lambda: _before(preset, memory, rows, reading))
+    began = time.monotonic()
+    adapter = _consolidated(memory, preset)
+    spent = _kept(folder / "seconds.json", lambda: time.monotonic() - began)
+    weights = memory.adapters.folder(adapter.name)
+    after = _kept(folder / "adapter.json", lambda: _after(preset, memory, rows, reading, weights))
+    sets = _judged(rows, wanted, {**base["replies"], **after["replies"]})
+    return {
+        "machine": machine("torch", "transformers", "peft"),
+        "base": preset.base,
+        "facts": preset.facts,
+        "lessons": preset.lessons,
+        "recipe": asdict(preset.recipe),
+        "rows": {"trained": len(rows_of(memory, selection)) - len(rows), "held out": len(rows)},
+        "training_s": spent,
+        "threads": os.environ.get("OMP_NUM_THREADS", "all"),
+        "gate": adapter.gate,
+        "sets": sets,
+        "kept": _share_kept(rows, wanted, {**base["replies"], **after["replies"]}),
+        "tokens": {**base["tokens"], **after["tokens"]},
+        "found": _found_share(memory, rows),
+        "general": _paired(base["general"], after["general"]),
+        "reading": _paired(base["reading"], after["reading"]),
+    }
+
+
+def _before(
+    preset: Preset, memory: Memory, rows: Sequence[TrainingRow], reading: Sequence[Probe]
+) -> dict[str, Any]:
+    talker = Talker(preset.base)
+    recall = [row for row in rows if row.part == "recall"]
+    return {
+        "replies": {
+            "base": talker.say([row.prompt for row in recall]),
+            "told": talker.say([_with(row.prompt, [row.memory]) for row in recall]),
+            "memory": talker.say([_with(row.prompt, _found(memory, row.prompt)) for row in recall]),
+            **{
+                f"base, {part}": talker.say([row.prompt for row in rows if row.part == part])
+                for part in ("context", "unknown")
+            },
+        },
+        "tokens": {
+            "base": 0.0,
+            "told": _extra(talker, recall, lambda row: [row.memory]),
+            "memory": _extra(talker, recall, lambda row: _found(memory, row.prompt)),
+        },
+        "general": talker.prefers(GENERAL),
+        "reading": talker.prefers(reading),
+    }
+
+
+def _after(
+    preset: Preset,
+    memory: Memory,
+    rows: Sequence[TrainingRow],
+    reading: Sequence[Probe],
+    weights: Path,
+) -> dict[str, Any]:
+    talker = Talker(preset.base, weights)
+    recall = [row for row in rows if row.part == "recall"]
+    return {
+        "replies": {
+            "adapter": talker.say([row.prompt for row in recall]),
+            "adapter+memory": talker.say(
+                [_with(row.prompt, _found(memory, row.prompt)) for row in recall]
+            ),
+            **{
+                f"adapter, {part}": talker.say([row.prompt for row in rows if row.part == part])
+                for part in ("context", "unknown")
+            },
+        },
+        "tokens": {
+            "adapter": 0.0,
+            "adapter+memory": _extra(talker, recall, lambda row: _found(memory, row.prompt)),
+        },
+        "general": talker.prefers(GENERAL),
+        "reading": talker.prefers(reading),
+    }
+
+
+def _consolidated(memory: Memory, preset: Preset) -> Adapter:
+    """Return the adapter of a finished job, of one that is gone on with, or of a new one."""
+    doer = Consolidate(memory)
+    memory.jobs.add_kind(doer)
+    wish = ConsolidationWish(base=preset.base, recipe=preset.recipe)
+    job = next(
+        (one for one in memory.jobs.list(states=["done"]) if one.spec == wish.spec()), None
+    ) or unfinished(memory, wish, Scope())
+    job = job or memory.jobs.enqueue(Consolidate.name, wish.spec())
+    if job.state != "done":
+        memory.jobs.run(job.id, progress=_progress)
+    held = doer.result(job.id)
+    assert held is not None
+    return held
+
+
+def _progress(done: int, total: int) -> None:
+    if done % 10 == 0 or done == total:
+        print(f"step {done} of {total}", file=sys.stderr)
+
+
+def _found(memory: Memory, question: str) -> list[str]:
+    """Return what a search puts into the prompt: statements, and the lesson that speaks of the situation."""
+    said = [one.statement.text for one in memory.statements.search(question, limit=_SHOWN)]
+    learned = [lesson_of(one.lesson).sentence() for one in memory.lessons.matching(question)[:1]]
+    return [*learned, *said]
+
+
+def _found_share(memory: Memory, rows: Sequence[TrainingRow]) -> float:
+    recall = [row for row in rows if row.part == "recall"]
+    return sum(row.memory in _found(memory, row.prompt) for row in recall) / len(recall)
+
+
+def _with(question: str, lines: Sequence[str]) -> str:
+    return _REMEMBERED.format(memory="\n".join(lines), question=question) if lines else question
+
+
+def _extra(
+    talker: Talker, rows: Sequence[TrainingRow], lines: Callable[[TrainingRow], Sequence[str]]
+) -> float:
+    """Return how many tokens of a prompt the memory takes, on average."""
+    more = [
+        talker.tokens(_with(row.prompt, lines(row))) - talker.tokens(row.prompt) for row in rows
+    ]
+    return sum(more) / len(more)
+
+
+def _judged(
+    rows: Sequence[TrainingRow], wanted: dict[str, str], replies: dict[str, list[str]]
+) -> dict[str, Any]:
+    """Return by set and arm how many of how many were right, with Wilson's interval."""
+    recall = [row for row in rows if row.part == "recall"]
+    is_lesson = [row.answer != wanted[row.records[0]] for row in recall]
+    found: dict[str, Any] = {"facts": {}, "lessons": {}, "context": {}, "unknown": {}}
+    for arm in _ARMS:
+        right = _right(recall, wanted, replies[arm])
+        for name, sort in (("facts", False), ("lessons", True)):
+            found[name][arm] = _share(
+                [one for one, is_one in zip(right, is_lesson, strict=True) if is_one is sort]
+            )
+    for arm in ("base", "adapter"):
+        for part in ("context", "unknown"):
+            asked = [row for row in rows if row.part == part]
+            said = replies[f"{arm}, {part}"]
+            found[part][arm] = _share(
+                [
+                    is_said(UNKNOWN if part == "unknown" else _gist(row.answer), reply)
+                    for row, reply in zip(asked, said, strict=True)
+                ]
+            )
+    return found
+
+
+def _right(
+    recall: Sequence[TrainingRow], wanted: dict[str, str], replies: Sequence[str]
+) -> list[bool]:
+    return [
+        is_said(wanted[row.records[0]], reply) for row, reply in zip(recall, replies, strict=True)
+    ]
+
+
+def _gist(answer: str) -> str:
+    """Return what must be said of a newer memory: of a lesson its advice, else the value."""
+    return answer.split(", ", 1)[1] if answer.startswith("When ") else answer
+
+
+def _share(right: Sequence[bool]) -> list[float]:
+    """Return right, cases, and the interval in percent."""
+    low, high = wilson(sum(right), len(right))
+    return [sum(right), len(right), 100 * low, 100 * high]
+
+
+def _share_kept(
+    rows: Sequence[TrainingRow], wanted: dict[str, str], replies: dict[str, list[str]]
+) -> dict[str, list[float]]:
+    """Return which share of the gain of memory in the prompt the adapter alone has: (adapter - base) / (memory - base).
+
+    In percent, with a 95 % bootstrap interval over records, since two wordings ask for the same one.
+    """
+    recall = [row for row in rows if row.part == "recall"]
+    scores = {arm: _right(recall, wanted, replies[arm]) for arm in _ARMS}
+    by_record: dict[str, list[int]] = {}
+    for place, row in enumerate(recall):
+        by_record.setdefault(row.records[0], []).append(place)
+    rng, ids = random.Random(0), sorted(by_record)
+    found = {}
+    for against in ("memory", "told"):
+
+        def kept(drawn: Sequence[str], against: str = against) -> float:
+            base, best, own = (
+                sum(scores[arm][place] for one in drawn for place in by_record[one])
+                for arm in ("base", against, "adapter")
+            )
+            return 100 * (own - base) / (best - base) if best > base else float("nan")
+
+        draws = sorted(kept(rng.choices(ids, k=len(ids))) for _ in range(_DRAWS))
+        cut = int(0.025 * _DRAWS)
+        found[against] = [kept(ids), draws[cut], draws[-cut - 1]]
+    return found
+
+
+def _paired(before: Sequence[bool], after: Sequence[bool]) -> dict[str, Any]:
+    """Return both shares in percent, and the difference with a 95 % bootstrap interval over questions."""
+    rng, places = random.Random(0), range(len(before))
+    each = [int(after[n]) - int(before[n]) for n in places]
+    draws = sorted(sum(rng.choices(each, k=len(each))) for _ in range(_DRAWS))
+    cut, scale = int(0.025 * _DRAWS), 100 / len(each)
+    return {
+        "questions": len(each),
+        "base": scale * sum(before),
+        "adapter": scale * sum(after),
+        "difference": [scale * sum(each), scale * draws[cut], scale * draws[-cut - 1]],
+    }
+
+
+def _reading(file: Path, count: int) -> list[Probe]:
+    """Return questions about a passage, whose other answer is that of another question about the same passage."""
+    with gzip.open(file, "rt", encoding="utf-8") as opened:
+        held = json.load(opened)
+    passages = [part for article in held["data"] for part in article["paragraphs"]]
+    rng, found = random.Random(0), []
+    for part in rng.sample(passages, len(passages)):
+        asked = [one for one in part["qas"] if one["answers"]]
+        answers = [one["answers"][0]["text"] for one in asked]
+        if len(set(answers)) > 1 and len(part["context"]) < 700:
+            other = next(text for text in answers[1:] if text != answers[0])
+            prompt = f"{part['context']}\n\n{asked[0]['question']}"
+            found.append(Probe(prompt, answers[0], (other,)))
+        if len(found) == count:
+            break
+    return found
+
+
+def _kept(file: Path, make: Callable[[], Any]) -> Any:  # noqa: ANN401  # JSON
+    """Return what a file holds, or make it and keep it there."""
+    if not file.exists():
+        text = json.dumps(make(), indent=1)
+        file.write_text(text, "utf-8")
+    return json.loads(file.read_text("utf-8"))
+
+
+def _tell(preset: Preset, folder: Path) -> None:
+    rows = 4 * (preset.facts + preset.lessons)
+    print(
+        f"{preset.facts} facts and {preset.lessons} lessons into {preset.base}: {preset.recipe.steps} steps of "
+        f"{preset.recipe.batch} rows at rank {preset.recipe.rank}; about {rows} held-out answers and "
+        f"{2 * (preset.reading + len(GENERAL))} general questions; some {preset.minutes:.0f} minutes of "
+        f"{preset.hardware}. Kept in {folder}; the same command goes on."
+    )
+
+
+def _show(result: dict[str, Any]) -> None:
+    table(
+        ["set", *_ARMS],
+        [
+            [name, *(f"{by[arm][0]:.0f}/{by[arm][1]:.0f}" if arm in by else "" for arm in _ARMS)]
+            for name, by in result["sets"].items()
+        ],
+    )
+    for name in ("kept", "tokens", "found", "general", "reading"):
+        print(f"{name}: {result[name]}")
+    print(f"gate: {result['gate']['failed'] or 'passed'}; trained in {result['training_s']:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
