@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from agentcl.consolidation.recipes import Recipe
     from agentcl.consolidation.registry import AdapterDifference, Adapters, HeldRecord
     from agentcl.consolidation.selecting import ChoicePolicy, RecordChoice, Selection, select
+    from agentcl.consolidation.sequences import LearnedTask, load_task, task_names
     from agentcl.consolidation.slow import Interpolation, Reptile, SlowCopy
     from agentcl.consolidation.stacks import IncrementalLora, OrthogonalLora
     from agentcl.consolidation.teachers import EarlierSelf, GeneralStates, SelectedLayers
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
 __all__ = [
     "EWC", "GENERAL", "AdapterDifference", "AdapterMeasures", "Adapters", "ChoicePolicy", "Consolidate",
     "ConsolidationWish", "EarlierSelf", "ExperienceReplay", "GateBounds", "GeneralStates", "HalfMask",
-    "HeldRecord", "IncrementalLora", "Interpolation", "L2ToStart", "MagnitudeGate", "Manifest", "Method",
-    "OrthogonalLora", "Probe", "Recipe", "RecordChoice", "Reptile", "Run", "SelectedLayers", "Selection",
-    "SlowCopy", "TrainingRow", "export_episodes", "judge", "merge_adapters", "rows_of", "select", "unfinished",
+    "HeldRecord", "IncrementalLora", "Interpolation", "L2ToStart", "LearnedTask", "MagnitudeGate", "Manifest",
+    "Method", "OrthogonalLora", "Probe", "Recipe", "RecordChoice", "Reptile", "Run", "SelectedLayers", "Selection",
+    "SlowCopy", "TrainingRow", "export_episodes", "judge", "load_task", "merge_adapters", "rows_of", "select",
+    "task_names", "unfinished",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:
@@ -41,6 +43,7 @@ if not TYPE_CHECKING:
         "recipes": "Recipe",
         "registry": "AdapterDifference Adapters HeldRecord",
         "selecting": "RecordChoice ChoicePolicy Selection select",
+        "sequences": "LearnedTask load_task task_names",
         "slow": "Interpolation Reptile SlowCopy",
         "stacks": "IncrementalLora OrthogonalLora",
         "teachers": "EarlierSelf GeneralStates SelectedLayers",
