@@ -36,7 +36,6 @@ from talking import Talker
 from agentcl import Memory
 from agentcl.consolidation import (
     GENERAL,
-    Adapters,
     Consolidate,
     ConsolidationWish,
     Probe,
@@ -128,7 +127,7 @@ def measured(memory: Memory, preset: Preset, folder: Path, data: Path) -> dict[s
     began = time.monotonic()
     adapter = consolidated(memory, preset.base, preset.recipe)
     spent = kept(folder / "seconds.json", lambda: time.monotonic() - began)
-    weights = Adapters(memory).folder(adapter.name)
+    weights = memory.adapters.folder(adapter.name)
     after = kept(folder / "adapter.json", lambda: _after(preset, memory, rows, reading, weights))
     sets = _judged(rows, wanted, {**base["replies"], **after["replies"]})
     return {

@@ -14,6 +14,7 @@ import argparse
 import os
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -24,7 +25,7 @@ from results import CACHE, machine, save, table, wilson
 from talking import Talker
 
 from agentcl import Memory
-from agentcl.consolidation import Adapters, Probe, Recipe
+from agentcl.consolidation import Probe, Recipe
 from agentcl.consolidation.gating import is_said
 from agentcl.consolidation.phrasing import questions_of, train_and_held
 
@@ -68,9 +69,10 @@ def measured(
         if not file.exists():
             began = time.monotonic()
             adapter = consolidated(memory, base, recipe, is_anew=name == "without")
-            kept(spent, lambda began=began: time.monotonic() - began)
-            weights = Adapters(memory).folder(adapter.name)
-            kept(file, lambda weights=weights: _asked(Talker(base, weights), said))
+            took = time.monotonic() - began
+            kept(spent, partial(float, took))
+            weights = memory.adapters.folder(adapter.name)
+            kept(file, partial(_asked, Talker(base, weights), said))
         known[name], seconds[name] = kept(file, dict), kept(spent, float)
     return {
         "machine": machine("torch", "transformers", "peft"),
@@ -133,7 +135,7 @@ def _others(one: company.SaidFact, said: Sequence[company.SaidFact]) -> list[str
 
 def _forget(memory: Memory, said: Sequence[company.SaidFact]) -> dict[str, Any]:
     """Forget facts; return what the receipt and the disk say of it."""
-    adapters = Adapters(memory)
+    adapters = memory.adapters
     (before,) = [one for one in adapters.list() if one.state != "revoked"]
     began = time.monotonic()
     for one in said:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from agentcl.consolidation.merging import merge_adapters
     from agentcl.consolidation.methods import EWC, ExperienceReplay, L2ToStart, Method, Run
     from agentcl.consolidation.recipes import Recipe
-    from agentcl.consolidation.registry import AdapterDifference, Adapters, HeldRecord
     from agentcl.consolidation.selecting import ChoicePolicy, RecordChoice, Selection, select
     from agentcl.consolidation.sequences import LearnedTask, load_task, task_names
     from agentcl.consolidation.slow import Interpolation, Reptile, SlowCopy
@@ -22,9 +21,9 @@ if TYPE_CHECKING:
     from agentcl.consolidation.teachers import EarlierSelf, GeneralStates, SelectedLayers
 
 __all__ = [
-    "EWC", "GENERAL", "AdapterDifference", "AdapterMeasures", "Adapters", "ChoicePolicy", "Consolidate",
+    "EWC", "GENERAL", "AdapterMeasures", "ChoicePolicy", "Consolidate",
     "ConsolidationWish", "EarlierSelf", "ExperienceReplay", "GateBounds", "GeneralStates", "HalfMask",
-    "HeldRecord", "IncrementalLora", "Interpolation", "L2ToStart", "LearnedTask", "MagnitudeGate", "Manifest",
+    "IncrementalLora", "Interpolation", "L2ToStart", "LearnedTask", "MagnitudeGate", "Manifest",
     "Method", "OrthogonalLora", "Probe", "Recipe", "RecordChoice", "Reptile", "Run", "SelectedLayers", "Selection",
     "SlowCopy", "TrainingRow", "export_episodes", "judge", "load_task", "merge_adapters", "rows_of", "select",
     "task_names", "unfinished",
@@ -41,7 +40,6 @@ if not TYPE_CHECKING:
         "merging": "merge_adapters",
         "methods": "EWC L2ToStart Method ExperienceReplay Run",
         "recipes": "Recipe",
-        "registry": "AdapterDifference Adapters HeldRecord",
         "selecting": "RecordChoice ChoicePolicy Selection select",
         "sequences": "LearnedTask load_task task_names",
         "slow": "Interpolation Reptile SlowCopy",

@@ -60,6 +60,7 @@ class Exchange:
         first_s: seconds until the answer began.
         whole_s: seconds until it ended.
         warning: what the memory could not do; empty if nothing.
+        adapter: that answers, with "; stale" if it is, or "none" where it could not; empty if none was to.
     """
 
     id: str
@@ -86,6 +87,7 @@ class Exchange:
     first_s: float | None = None
     whole_s: float | None = None
     warning: str = ""
+    adapter: str = ""
     ended: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)  # while it is scored
 
@@ -162,6 +164,7 @@ def told(exchange: Exchange, memory: Memory) -> dict[str, Any]:
             "whole": exchange.whole_s,
         },
         "warning": exchange.warning,
+        "adapter": exchange.adapter,
     }
 
 

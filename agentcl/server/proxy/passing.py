@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 _MOST_NAMED: Final = 100  # memories, or lessons, in a header
+_NOT_FOUND: Final = 404
 
 
 class Passing(Response):
@@ -74,13 +75,10 @@ class Passing(Response):
     async def _relay(self, send: Send) -> bool:
         """Pass the answer; return whether it came to its end."""
         try:
-            response = await self._upstream.ask(
-                self._request.method,
-                _path(self._request),
-                self._request.scope["query_string"],
-                self._request.scope["headers"],
-                self._body,
-            )
+            response = await self._ask(self._body)
+            if response.status_code == _NOT_FOUND and self._fell_back():
+                await response.aclose()
+                response = await self._ask(self._body)
         except (ModelUnavailable, Refused) as error:
             await self._refuse(error, send)
             return False
@@ -105,6 +103,23 @@ class Passing(Response):
         finally:
             await response.aclose()
         self._note("done")
+        return True
+
+    async def _ask(self, body: bytes) -> httpx.Response:
+        return await self._upstream.ask(
+            self._request.method,
+            _path(self._request),
+            self._request.scope["query_string"],
+            self._request.scope["headers"],
+            body,
+        )
+
+    def _fell_back(self) -> bool:
+        """Take the bare model in the place of an adapter that was unloaded meanwhile; return whether one was asked."""
+        if self._outgoing is None or self._body is not self._outgoing.adapted:
+            return False
+        self._outgoing.fall_back()
+        self._body = self._outgoing.body
         return True
 
     async def _start(self, response: httpx.Response, send: Send) -> None:
@@ -165,6 +180,8 @@ def told_in_headers(exchange: Exchange) -> Headers:
         told["episode"] = exchange.episode
     if exchange.kept is not None:
         told["prompt-kept"] = f"{exchange.kept:.4f}"
+    if exchange.adapter:
+        told["adapter"] = exchange.adapter
     if exchange.warning:
         told["warning"] = exchange.warning.encode("ascii", "replace").decode()[:500]
     return [(f"x-agentcl-{name}".encode(), value.encode()) for name, value in told.items()]

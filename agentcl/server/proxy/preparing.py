@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from secrets import token_hex
 from typing import Any, Final
 
 from agentcl.errors import AgentclError, InvalidInput, StoreBusy
 from agentcl.memory.messages import Said, read_messages
+from agentcl.memory.routing import AdapterRoute
 from agentcl.server.access import Access
 from agentcl.server.parts import Parts
 from agentcl.server.problems import Refused
@@ -24,6 +27,8 @@ from agentcl.statements import RuleDigester
 
 logger = logging.getLogger(__name__)
 _GROWTH: Final = 4  # times the tokens of its beginning that a session's block may have
+_ADAPTER: Final = re.compile(r"-v[0-9]{1,9}-[0-9a-f]{8}\Z")  # how names of adapters end
+NO_ADAPTER: Final = "none"  # in an exchange: one was to answer, and could not
 _TOOLS: Final[frozenset[str]] = frozenset(["tool", "function"])
 
 
@@ -32,12 +37,14 @@ class Outgoing:
     """A request as it goes on, and what there is to remember of it.
 
     Attributes:
-        body: that the model gets.
+        body: that the bare model gets.
         exchange: what is told of it.
         interface: of the request.
         access: whose memory it is, with the session; None for no memory.
         said: the messages of the request.
         heard: those of the answer; empty until it is whole.
+        route: who is to answer.
+        adapted: the body that its adapter gets; empty if there is none.
         advised: the lessons of its session; None where none may be shown.
     """
 
@@ -48,6 +55,27 @@ class Outgoing:
     said: Sequence[Message] = ()
     heard: Sequence[Message] = ()
     advised: Advised | None = None
+    route: AdapterRoute = field(default_factory=AdapterRoute)
+    adapted: bytes = b""
+
+    @property
+    def sent(self) -> bytes:
+        """The body that is sent."""
+        return (
+            self.adapted
+            if self.adapted and self.exchange.adapter not in ("", NO_ADAPTER)
+            else self.body
+        )
+
+    def fall_back(self) -> None:
+        """Note that the bare model answers, since its server does not have the adapter."""
+        name = self.route.name
+        self.exchange.adapter = NO_ADAPTER
+        self.exchange.warning = (
+            self.exchange.warning
+            or f"the adapter {name} is not loaded where the model is, so the bare model answered; "
+            f"`agentcl adapters load {name}` loads it"
+        )
 
 
 class Preparation:
@@ -98,6 +126,7 @@ class Preparation:
         exchange.memory = mode_of(headers, values)
         access = narrowed_by(access, values)
         exchange.scope = access.scope
+        check_model(exchange.model, access)
         body.drop(lambda name: name.startswith(OURS))
         outgoing = Outgoing(body.bytes(), exchange, interface)
         if exchange.memory != "off":
@@ -136,7 +165,10 @@ class Preparation:
         exchange.scope = access.scope
         outgoing.access, outgoing.said = access, messages
         key = exchange.session
-        if exchange.memory != "write" and "read" in access.rights and self._is_warm(exchange):
+        is_read = exchange.memory != "write" and "read" in access.rights
+        if is_read:
+            outgoing.route = access.memory.adapters.answering()
+        if is_read and self._is_warm(exchange):
             began = time.perf_counter()
             # While tools answer, the block stays as it is: what follows it was read by the model already.
             is_round = said[-1].role in _TOOLS and self._prompts.tokens(key) is not None
@@ -152,6 +184,9 @@ class Preparation:
             if told.placed:
                 interface.insert(body, told)
                 outgoing.body = body.bytes()
+        if outgoing.route.name and exchange.model:
+            body.replace("model", json.dumps(outgoing.route.name))
+            outgoing.adapted = body.bytes()
         if not (values.get("previous_response_id") or values.get("conversation")):
             exchange.kept = self._prompts.kept(key, interface.prompt(body))
 
@@ -253,6 +288,16 @@ class Preparation:
     def _warn(self, exchange: Exchange, error: AgentclError) -> None:
         exchange.warning = " ".join(str(error).split())
         logger.warning("exchange %s: memory: %s", exchange.id, type(error).__name__)
+
+
+def check_model(name: str, access: Access) -> None:
+    """Refuse a model that is somebody else's adapter, or may be one while the memory cannot tell. Raises Refused."""
+    try:
+        is_allowed = not name or access.memory.adapters.allows(name)
+    except AgentclError:
+        is_allowed = _ADAPTER.search(name) is None
+    if not is_allowed:
+        raise Refused(404, f"the model {name!r} does not exist")
 
 
 def _readable(messages: list[Message]) -> list[Message]:
