@@ -10,7 +10,7 @@ from agentcl.cli.options import on_folder, scope_of, scope_options
 from agentcl.cli.screen import Screen, shorten
 
 if TYPE_CHECKING:
-    from agentcl.consolidation.registry import Route
+    from agentcl.memory.adapters import Route
     from agentcl.memory.memory import Memory
     from agentcl.store.adapters import Adapter
 
@@ -30,9 +30,7 @@ def adapters() -> None:
 @on_folder
 def list_(screen: Screen, memory: Memory, **given: Any) -> None:
     """List adapters, one a line, the newest last."""
-    from agentcl.consolidation import Adapters
-
-    found = Adapters(memory).list(**scope_of(given))
+    found = memory.adapters.list(**scope_of(given))
     screen.answer(found, *(map(_line, found) if found else ["there is no adapter"]))
 
 
@@ -41,9 +39,7 @@ def list_(screen: Screen, memory: Memory, **given: Any) -> None:
 @on_folder
 def show(screen: Screen, memory: Memory, name: str) -> None:
     """Print what is known of an adapter, and whether it is stale."""
-    from agentcl.consolidation import Adapters
-
-    kept = Adapters(memory)
+    kept = memory.adapters
     held, stale = kept.get(name), kept.stale(name)
     if screen.as_json:
         screen.json({"adapter": held, "stale": stale})
@@ -58,9 +54,7 @@ def show(screen: Screen, memory: Memory, name: str) -> None:
 @on_folder
 def why(screen: Screen, memory: Memory, name: str) -> None:
     """Print each record that an adapter holds."""
-    from agentcl.consolidation import Adapters
-
-    found = Adapters(memory).why(name)
+    found = memory.adapters.why(name)
     lines = (
         f"{one.id}  version {one.version}, {one.now}: {one.kind} {shorten(one.says, _WIDTH)}"
         for one in found
@@ -74,9 +68,7 @@ def why(screen: Screen, memory: Memory, name: str) -> None:
 @on_folder
 def diff(screen: Screen, memory: Memory, first: str, second: str) -> None:
     """Print what one adapter holds and another does not."""
-    from agentcl.consolidation import Adapters
-
-    found = Adapters(memory).diff(first, second)
+    found = memory.adapters.diff(first, second)
     lines = [
         *(f"- {id}" for id in found.only_first),
         *(f"+ {id}" for id in found.only_second),
@@ -93,9 +85,7 @@ def diff(screen: Screen, memory: Memory, first: str, second: str) -> None:
 @on_folder
 def route(screen: Screen, memory: Memory, name: str, to: Route, share: float) -> None:
     """Say who answers in an adapter's scope."""
-    from agentcl.consolidation import Adapters
-
-    held = Adapters(memory).route(name, to, share=share)
+    held = memory.adapters.route(name, to, share=share)
     screen.answer(held, _line(held))
 
 
@@ -107,9 +97,7 @@ def rollback(screen: Screen, memory: Memory, **given: Any) -> None:
 
     A canary goes first. Else the one that was stable before is stable again.
     """
-    from agentcl.consolidation import Adapters
-
-    held = Adapters(memory).rollback(**scope_of(given))
+    held = memory.adapters.rollback(**scope_of(given))
     screen.answer(held, "the bare model answers now" if held is None else _line(held))
 
 
@@ -122,9 +110,7 @@ def revoke(screen: Screen, memory: Memory, name: str, reason: str) -> None:
 
     So are those that were trained on from it.
     """
-    from agentcl.consolidation import Adapters
-
-    held = Adapters(memory).revoke(name, reason=reason)
+    held = memory.adapters.revoke(name, reason=reason)
     screen.answer(held, _line(held))
 
 

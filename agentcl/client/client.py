@@ -16,6 +16,7 @@ from agentcl.client.asking import Remote, ask, remote
 from agentcl.client.connection import Connection
 from agentcl.client.episode import RemoteEpisode
 from agentcl.client.exchanges import RemoteExchanges
+from agentcl.memory.adapters import Adapters
 from agentcl.memory.bound import UNBOUND
 from agentcl.memory.compressed import Compressed
 from agentcl.memory.conversations import Conversations
@@ -98,6 +99,22 @@ class RemoteCompressed(Remote):
     get = remote(Compressed.get)
     explain = remote(Compressed.explain)
     ways = remote(Compressed.ways)
+
+
+class RemoteAdapters(Remote):
+    """What was trained on memory, and who answers; see `Memory.adapters`."""
+
+    room = "adapters"
+    list = remote(Adapters.list)
+    get = remote(Adapters.get)
+    why = remote(Adapters.why)
+    stale = remote(Adapters.stale)
+    diff = remote(Adapters.diff)
+    answering = remote(Adapters.answering)
+    allows = remote(Adapters.allows)
+    route = remote(Adapters.route)
+    rollback = remote(Adapters.rollback)
+    revoke = remote(Adapters.revoke)
 
 
 class RemoteFacts(Remote):
@@ -311,6 +328,11 @@ class Client(Remote):
     def statements(self) -> RemoteStatements:
         """What is said to hold, and what held before."""
         return RemoteStatements(self.connection, self.bound)
+
+    @cached_property
+    def adapters(self) -> RemoteAdapters:
+        """What was trained on memory, and who answers."""
+        return RemoteAdapters(self.connection, self.bound)
 
     @cached_property
     def compressed(self) -> RemoteCompressed:

@@ -18,10 +18,11 @@ from agentcl.consolidation.bounds import AdapterMeasures, GateBounds, judge
 from agentcl.consolidation.building import ROWS, rows_of, rows_text, save
 from agentcl.consolidation.general import Probe
 from agentcl.consolidation.recipes import Recipe
-from agentcl.consolidation.registry import Adapters, hashes_of
+from agentcl.consolidation.registry import judged, next_name, register
 from agentcl.consolidation.selecting import ChoicePolicy, Selection, select
 from agentcl.errors import InvalidInput, MissingExtra, ProcessFailed, StorageFull
 from agentcl.jobs.runner import Progress
+from agentcl.memory.adapters import hashes_of
 from agentcl.process import ChildProcess
 from agentcl.store.adapters import Adapter
 from agentcl.store.jobs import Job, Price
@@ -95,7 +96,7 @@ class Consolidate:
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
-        self._adapters = Adapters(memory)
+        self._adapters = memory.adapters
 
     def price(self, spec: Mapping[str, Any], *, scope: Scope) -> Price:
         """Return the number of training steps. Raises InvalidInput."""
@@ -136,7 +137,7 @@ class Consolidate:
             "is_cut_short": trained["is_cut_short"],
             "loss": [one if math.isfinite(one) else None for one in (*losses[:1], *losses[-1:])],
         }
-        self._adapters.judged(held.name, gate=report, files=hashes_of(folder), method=method)
+        judged(self._memory, held.name, gate=report, files=hashes_of(folder), method=method)
 
     def result(self, job: str) -> Adapter | None:
         """Return the adapter that a job made, or is making."""
@@ -173,10 +174,11 @@ class Consolidate:
         text = rows_text(rows)
         found = fingerprint_of(base)
         digest = hashlib.sha256(f"{text}{found.weights}{wish.spec()}".encode()).hexdigest()
-        name = self._adapters.next_name(job.scope, digest)
+        name = next_name(self._memory, job.scope, digest)
         holds = {one.record.id: one.record.version for one in selection.chosen}
         # Known before a word is written beside the journal: what is forgotten from now on is found there.
-        held = self._adapters.register(
+        held = register(
+            self._memory,
             Adapter(
                 id="", scope=job.scope, key=name, base=wish.base, weights=found.weights,
                 vocabulary=found.vocabulary, template=found.template, holds=holds,

@@ -1,327 +1,74 @@
-"""The adapters of a memory: what they hold, in which state they are, and who answers.
-
-An adapter is a cache of named records. Its folder lies beside the journal under its name, is written once, and is
-checked against the hashes in its record before it is put to use. Which one answers is a row of the journal, so that
-taking one back is one transaction.
-"""
+"""What the job does to the record of an adapter: name it, register it before it is trained, and note what came of it."""
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, Unpack
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from agentcl.errors import InvalidInput, NotFound, StoreCorrupt, VersionConflict
-from agentcl.memory.adapters import erase_files
-from agentcl.memory.bound import Bound
-from agentcl.memory.opened import ADAPTERS
-from agentcl.store.adapters import ADAPTER_NAME, ADAPTER_STATES, Adapter, AdapterState
+from agentcl.errors import VersionConflict
+from agentcl.memory.adapters import become
+from agentcl.store.adapters import ADAPTER_NAME, Adapter
 from agentcl.store.base import Writing
-from agentcl.store.checks import ReadScope, WriteScope, check_choice, check_unicode
-from agentcl.store.conversations import Statement
-from agentcl.store.episodes import Guidance
-from agentcl.store.records import Record, Scope, ScopeView
-from agentcl.store.rows import readable
+from agentcl.store.records import Scope
 
 if TYPE_CHECKING:
     from agentcl.memory.memory import Memory
 
-Held = Literal["as it was", "changed", "deleted", "forgotten"]
-Route = Literal["stable", "canary", "off"]
-_EVERYBODY: Final = ScopeView(None, None, None, None)
-_SERVED: Final[tuple[AdapterState, ...]] = ("canary", "stable")
-_JUDGED: Final[tuple[AdapterState, ...]] = ("passed", "canary", "stable", "retired")
 
-
-@dataclass(frozen=True, slots=True)
-class HeldRecord:
-    """One record that an adapter holds, and what became of it since."""
-
-    id: str
-    version: int  # that was trained on
-    kind: str
-    says: str  # as it was then; empty for one that was forgotten
-    now: Held
-
-
-@dataclass(frozen=True, slots=True)
-class AdapterDifference:
-    """What one adapter holds and another does not."""
-
-    only_first: tuple[str, ...]  # ids of records
-    only_second: tuple[str, ...]
-    changed: tuple[str, ...]  # that they hold in different versions
-    method: Mapping[str, tuple[Any, Any]]  # what they were trained by differently
-
-
-class Adapters:
-    """The adapters of a memory's scope.
-
-    Args:
-        memory: what it is bound to counts.
-    """
-
-    def __init__(self, memory: Memory) -> None:
-        self._memory = memory
-        self._bound = Bound(**memory.scope)
-
-    # Reading
-
-    def list(self, **scope: Unpack[ReadScope]) -> Sequence[Adapter]:
-        """Return the adapters of a scope and below, oldest first."""
-        return self._all(self._bound.subtree(scope))
-
-    def get(self, name: str) -> Adapter:
-        """Return an adapter by its name. Raises NotFound."""
-        for one in self._all(self._bound.subtree({})):
-            if one.name == check_unicode(name, "name"):
-                return one
-        raise NotFound(
-            f"there is no adapter {name!r} here; `agentcl adapters list` names those that there are"
-        )
-
-    def folder(self, name: str) -> Path:
-        """Return where the files of an adapter are, or were."""
-        return self._memory.path / ADAPTERS / name
-
-    def why(self, name: str) -> Sequence[HeldRecord]:
-        """Return each record that an adapter holds, and what became of it since. Raises NotFound."""
-        return [self._held(id, version) for id, version in sorted(self.get(name).holds.items())]
-
-    def stale(self, name: str) -> Sequence[HeldRecord]:
-        """Return the records that say something else by now than the adapter learned, or are gone.
-
-        An adapter with any is stale: what a search finds is newer. Raises NotFound.
-        """
-        return [one for one in self.why(name) if one.now != "as it was"]
-
-    def diff(self, first: str, second: str) -> AdapterDifference:
-        """Return what differs between two adapters. Raises NotFound."""
-        a, b = self.get(first), self.get(second)
-        both = a.holds.keys() & b.holds.keys()
-        names = sorted({*a.method, *b.method, "base"})
-        one, other = ({**of.method, "base": of.base} for of in (a, b))
-        return AdapterDifference(
-            only_first=tuple(sorted(a.holds.keys() - both)),
-            only_second=tuple(sorted(b.holds.keys() - both)),
-            changed=tuple(sorted(id for id in both if a.holds[id] != b.holds[id])),
-            method={
-                name: (one.get(name), other.get(name))
-                for name in names
-                if one.get(name) != other.get(name)
-            },
-        )
-
-    def verify(self, name: str) -> Path:
-        """Compare an adapter's files with the hashes in its record; return their folder.
-
-        Raises:
-            NotFound: if there is no such adapter.
-            StoreCorrupt: if a file is missing, was changed, or is too many.
-        """
-        held, folder = self.get(name), self.folder(name)
-        try:
-            found = hashes_of(folder)
-        except OSError as error:
-            raise StoreCorrupt(
-                f"the files of the adapter {name} cannot be read: {error}"
-            ) from error
-        if found != dict(held.files) or not found:
-            wrong = sorted({*found.items()} ^ {*held.files.items()}) or [("no file", "")]
-            raise StoreCorrupt(
-                f"{folder / wrong[0][0]} is not what was trained: an adapter's folder is never changed. "
-                f"Train anew with `agentcl consolidate`; `agentcl adapters revoke {name}` puts it out of use"
-            )
-        return folder
-
-    # Deciding
-
-    def route(self, name: str, to: Route, *, share: float = 0.1) -> Adapter:
-        """Say who answers in an adapter's scope.
-
-        Args:
-            name: of the adapter.
-            to: "stable" for all conversations, in the place of the one that was; "canary" for a share of them;
-                "off".
-            share: of conversations, above 0 and below 1, for a canary.
-
-        Raises:
-            NotFound: if there is no such adapter.
-            InvalidInput: if it never passed its gate, or was revoked.
-            StoreCorrupt: if its files are not those that were trained.
-        """
-        check_choice(to, ("stable", "canary", "off"), "a route")
-        held = self.get(name)
-        if held.state not in _JUDGED:
-            failed = "it was revoked" if held.state == "revoked" else "it has not passed its gate"
-            raise InvalidInput(
-                f"the adapter {name} cannot answer: {failed}; see `agentcl adapters show {name}`"
-            )
-        if to == "canary" and not 0 < share < 1:
-            raise InvalidInput(f"a canary answers a share between 0 and 1, and not {share}")
-        if to != "off":
-            self.verify(name)
-            if gone := [one.id for one in self.why(name) if one.now == "forgotten"]:
-                raise InvalidInput(f"the adapter {name} holds what was forgotten: {gone[0]}")
-        with self._memory.store.journal.writing() as writing:
-            before = self._served(held.scope, "stable")
-            if to == "off":
-                return _become(writing, held, "retired", "somebody switched it off")
-            if to == "canary":
-                return _become(writing, held, "canary", "on trial", share=share)
-            if before and before.id != held.id:
-                _become(writing, before, "retired", f"{name} took its place")
-                held = replace(held, replaced=before.id)
-            return _become(writing, held, "stable", "somebody chose it")
-
-    def rollback(self, **scope: Unpack[WriteScope]) -> Adapter | None:
-        """Take back the newest decision of who answers in exactly this scope.
-
-        A canary goes first. Else the stable adapter retires, and the one that it replaced is stable again, if its files
-        are as they were.
-
-        Returns:
-            The adapter that answers now; None: the bare model.
-
-        Raises:
-            NotFound: if no adapter answers there.
-        """
-        owner = self._bound.owner(scope)
-        with self._memory.store.journal.writing() as writing:
-            canary, stable = self._served(owner, "canary"), self._served(owner, "stable")
-            if canary:
-                _become(writing, canary, "retired", "rolled back")
-                return stable
-            if not stable:
-                raise NotFound("no adapter answers in that scope, so there is nothing to roll back")
-            _become(writing, stable, "retired", "rolled back")
-            earlier = next((one for one in self._exactly(owner) if one.id == stable.replaced), None)
-            if earlier is None or earlier.state == "revoked" or not self._is_whole(earlier):
-                return None
-            return _become(writing, earlier, "stable", f"{stable.name} was rolled back")
-
-    def revoke(self, name: str, *, reason: str = "") -> Adapter:
-        """Put an adapter, and all that were trained on from it, out of use for good; their files are erased.
-
-        Raises:
-            NotFound: if there is no such adapter.
-            EraseIncomplete: if files cannot be deleted; it is revoked then.
-        """
-        held, why = self.get(name), check_unicode(reason, "reason") or "somebody revoked it"
-        family, gone = {held.id}, [held]
-        for one in self._all(_EVERYBODY):
-            if family & set(one.parents):
-                family.add(one.id)
-                gone.append(one)
-        with self._memory.store.journal.writing() as writing:
-            revoked = [
-                _become(writing, one, "revoked", why if one.id == held.id else f"{name}: {why}")
-                for one in gone
-                if one.state != "revoked"
-            ]
-        erase_files(self._memory.path, [one.name for one in gone])
-        return revoked[0] if revoked and revoked[0].id == held.id else held
-
-    # For the job
-
-    def next_name(self, owner: Scope, digest: str) -> str:
-        """Return a name that no adapter of the memory ever had: scope, number, and the beginning of a hash."""
-        whose = "-".join(filter(None, (owner.tenant, owner.user, owner.agent, owner.session)))
-        slug = re.sub(r"[^a-z0-9]+", "-", whose.casefold()).strip("-")[:40].strip("-") or "all"
-        versions = self._memory.store.journal.since(0, kinds=(Adapter.kind,))
-        number = 1 + len({row.id for row in versions})
+def next_name(memory: Memory, owner: Scope, digest: str) -> str:
+    """Return a name that no adapter of the memory ever had: scope, number, and the beginning of a hash."""
+    whose = "-".join(filter(None, (owner.tenant, owner.user, owner.agent, owner.session)))
+    slug = re.sub(r"[^a-z0-9]+", "-", whose.casefold()).strip("-")[:40].strip("-") or "all"
+    versions = memory.store.journal.since(0, kinds=(Adapter.kind,))
+    number = 1 + len({row.id for row in versions})
+    name = f"{slug}-v{number}-{digest[:8]}"
+    while memory.adapters.folder(name).exists():  # left over from a memory that was deleted
+        number += 1
         name = f"{slug}-v{number}-{digest[:8]}"
-        while self.folder(name).exists():  # left over from a memory that was deleted
-            number += 1
-            name = f"{slug}-v{number}-{digest[:8]}"
-        assert ADAPTER_NAME.fullmatch(name)
-        return name
-
-    def register(self, adapter: Adapter) -> Adapter:
-        """Store an adapter that is about to be trained, if what it holds is still there.
-
-        Raises:
-            VersionConflict: if a record was changed, deleted or forgotten since it was chosen.
-        """
-        with self._memory.store.journal.writing() as writing:
-            _check_live(writing, adapter)
-            stored = writing.create(adapter)
-        assert isinstance(stored, Adapter)
-        return stored
-
-    def judged(
-        self,
-        name: str,
-        *,
-        gate: Mapping[str, Any],
-        files: Mapping[str, str],
-        method: Mapping[str, Any],
-    ) -> Adapter:
-        """Note what became of the training: the files, and the report of the gate.
-
-        It passes only if the report says so, and nothing that it holds was forgotten meanwhile.
-
-        Raises:
-            VersionConflict: if it was revoked meanwhile, or a record is gone.
-        """
-        with self._memory.store.journal.writing() as writing:
-            held = self.get(name)
-            if held.state != "built":
-                raise VersionConflict(f"the adapter {name} is {held.state} by now ({held.reason})")
-            _check_live(writing, held)
-            noted = replace(held, gate=gate, files=files, method=method)
-            if gate.get("is_passed") is True:
-                return _become(writing, noted, "passed", "it passed its gate")
-            failed = ", ".join(str(one) for one in gate.get("failed", ())) or "no gate"
-            return _become(writing, noted, "built", f"its gate failed: {failed}")
-
-    def _all(self, view: ScopeView) -> Sequence[Adapter]:
-        rows = self._memory.store.journal.live(view=view, kinds=(Adapter.kind,))
-        found = [one for one in readable(rows) if isinstance(one, Adapter)]
-        return sorted(found, key=lambda one: one.id)
-
-    def _exactly(self, owner: Scope) -> Sequence[Adapter]:
-        return self._all(owner.exactly())
-
-    def _served(self, owner: Scope, state: AdapterState) -> Adapter | None:
-        found = [one for one in self._exactly(owner) if one.state == state]
-        return found[-1] if found else None
-
-    def _is_whole(self, one: Adapter) -> bool:
-        try:
-            self.verify(one.name)
-        except StoreCorrupt:
-            return False
-        return True
-
-    def _held(self, id: str, version: int) -> HeldRecord:
-        rows = self._memory.store.journal.versions(id)
-        learned = next((row for row in rows if row.op == "put" and row.version == version), None)
-        if learned is None or not rows:
-            return HeldRecord(id, version, "", "", "forgotten")
-        then, last = learned.record(), rows[-1]
-        if last.op != "put":
-            return HeldRecord(id, version, then.kind, _says(then), "deleted")
-        is_same = _matter(then) == _matter(last.record())
-        return HeldRecord(
-            id, version, then.kind, _says(then), "as it was" if is_same else "changed"
-        )
+    assert ADAPTER_NAME.fullmatch(name)
+    return name
 
 
-def hashes_of(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of each file of a folder, by its path in it. Raises OSError."""
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_symlink() or not path.is_dir():
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            found[path.relative_to(folder).as_posix()] = "a link" if path.is_symlink() else digest
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{folder} is not there")
-    return found
+def register(memory: Memory, adapter: Adapter) -> Adapter:
+    """Store an adapter that is about to be trained, if what it holds is still there.
+
+    Raises:
+        VersionConflict: if a record was changed, deleted or forgotten since it was chosen.
+    """
+    with memory.store.journal.writing() as writing:
+        _check_live(writing, adapter)
+        stored = writing.create(adapter)
+    assert isinstance(stored, Adapter)
+    return stored
+
+
+def judged(
+    memory: Memory,
+    name: str,
+    *,
+    gate: Mapping[str, Any],
+    files: Mapping[str, str],
+    method: Mapping[str, Any],
+) -> Adapter:
+    """Note what became of the training: the files, and the report of the gate.
+
+    It passes only if the report says so, and nothing that it holds was forgotten meanwhile.
+
+    Raises:
+        VersionConflict: if it was revoked meanwhile, or a record is gone.
+    """
+    with memory.store.journal.writing() as writing:
+        held = memory.adapters.get(name)
+        if held.state != "built":
+            raise VersionConflict(f"the adapter {name} is {held.state} by now ({held.reason})")
+        _check_live(writing, held)
+        noted = replace(held, gate=gate, files=files, method=method)
+        if gate.get("is_passed") is True:
+            return become(writing, noted, "passed", "it passed its gate")
+        failed = ", ".join(str(one) for one in gate.get("failed", ())) or "no gate"
+        return become(writing, noted, "built", f"its gate failed: {failed}")
 
 
 def _check_live(writing: Writing, adapter: Adapter) -> None:
@@ -331,31 +78,3 @@ def _check_live(writing: Writing, adapter: Adapter) -> None:
         raise VersionConflict(
             f"{changed[0]} was changed, deleted or forgotten since it was chosen; consolidate anew"
         )
-
-
-def _become(
-    writing: Writing, one: Adapter, state: AdapterState, reason: str, *, share: float = 0.0
-) -> Adapter:
-    assert state in ADAPTER_STATES
-    stored = writing.revise(replace(one, state=state, reason=reason, share=share))
-    assert isinstance(stored, Adapter)
-    return stored
-
-
-def _matter(record: Record) -> tuple[object, ...]:
-    """Return what of a record an adapter learns: whether that changed makes it stale."""
-    match record:
-        case Statement():
-            return record.text, record.value, record.polarity, record.valid_to, record.replaced_by
-        case Guidance():
-            return record.when, record.claim, record.what
-    return (record.search_text(),)
-
-
-def _says(record: Record) -> str:
-    match record:
-        case Statement():
-            return record.text
-        case Guidance():
-            return record.search_text()
-    return getattr(record, "goal", "") or getattr(record, "task", "")

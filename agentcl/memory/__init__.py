@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from agentcl import _face
 
 if TYPE_CHECKING:
+    from agentcl.memory.adapters import AdapterDifference, Adapters, HeldRecord
     from agentcl.memory.aio import AsyncEpisode, AsyncMemory, AsyncVerbs
     from agentcl.memory.checking import ModelChecker
     from agentcl.memory.compressed import (
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from agentcl.memory.merging import Edit
     from agentcl.memory.paging import Page
     from agentcl.memory.remembering import Remembered
+    from agentcl.memory.routing import AdapterRoute
     from agentcl.memory.settings import Setting
     from agentcl.memory.showing import Shown
     from agentcl.memory.statement_search import FoundStatement
@@ -46,6 +48,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "UNCHANGED",
+    "AdapterDifference",
+    "AdapterRoute",
+    "Adapters",
     "AsyncEpisode",
     "AsyncMemory",
     "AsyncVerbs",
@@ -75,6 +80,7 @@ __all__ = [
     "Graph",
     "GraphStats",
     "GraphView",
+    "HeldRecord",
     "Jobs",
     "Lessons",
     "LostLesson",
@@ -106,6 +112,7 @@ __all__ = [
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = _face(__name__, {
+        "adapters": "AdapterDifference Adapters HeldRecord",
         "aio": "AsyncEpisode AsyncMemory AsyncVerbs",
         "checking": "ModelChecker",
         "compressed": "Compressed CompressedPassage CompressionReport CompressionState",
@@ -128,6 +135,7 @@ if not TYPE_CHECKING:
         "merging": "Edit",
         "paging": "Page",
         "remembering": "Remembered",
+        "routing": "AdapterRoute",
         "settings": "Setting",
         "showing": "Shown",
         "statement_search": "FoundStatement",

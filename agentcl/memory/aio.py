@@ -22,6 +22,7 @@ from typing import (
 )
 
 from agentcl.errors import InvalidInput, MemoryClosed
+from agentcl.memory.adapters import Adapters
 from agentcl.memory.compressed import Compressed
 from agentcl.memory.conversations import Conversations
 from agentcl.memory.episode import EpisodeOptions, EpisodeRecall, EpisodeRecorder
@@ -212,6 +213,23 @@ class AsyncCompressed(_Awaited[Compressed]):
     ways = _awaitable(Compressed.ways)
 
 
+class AsyncAdapters(_Awaited[Adapters]):
+    """`Memory.adapters`, awaited."""
+
+    list = _awaitable(Adapters.list)
+    get = _awaitable(Adapters.get)
+    folder = _awaitable(Adapters.folder)
+    why = _awaitable(Adapters.why)
+    stale = _awaitable(Adapters.stale)
+    diff = _awaitable(Adapters.diff)
+    verify = _awaitable(Adapters.verify)
+    answering = _awaitable(Adapters.answering)
+    allows = _awaitable(Adapters.allows)
+    route = _awaitable(Adapters.route)
+    rollback = _awaitable(Adapters.rollback)
+    revoke = _awaitable(Adapters.revoke)
+
+
 class AsyncJobs(_Awaited[Jobs]):
     """`Memory.jobs`, awaited."""
 
@@ -320,6 +338,11 @@ class AsyncVerbs(_Awaited[Memory]):
     def compressed(self) -> AsyncCompressed:
         """Passages as soft tokens."""
         return AsyncCompressed(self._target.compressed, self._threads)
+
+    @cached_property
+    def adapters(self) -> AsyncAdapters:
+        """What was trained on memory."""
+        return AsyncAdapters(self._target.adapters, self._threads)
 
     @cached_property
     def store(self) -> AsyncStorage:

@@ -195,6 +195,9 @@ def _check_episode(episode: Episode) -> None:
         if not 0 <= shown.probability <= 1:
             raise InvalidInput(f"a probability of {shown.probability}")
         check_count(shown.tokens, "tokens", least=0)
+    for coin in episode.adapters:
+        if not 0 <= coin.probability <= 1:
+            raise InvalidInput(f"a probability of {coin.probability}")
     for usage in episode.usage.values():
         _check_usage(usage)
     _check_key(episode, None)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agentcl.errors import InvalidInput, NotFound
-from agentcl.memory import adapters, statement_search, statement_writing
+from agentcl.memory import revoking, statement_search, statement_writing
 from agentcl.memory.opened import ERASING, Opened
 from agentcl.store.base import Copy, Removed
 from agentcl.store.checks import check_unicode, named_scope
@@ -48,11 +48,11 @@ class LostLesson:
 def forget(opened: Opened, ids: Sequence[str], view: ScopeView) -> Receipt:
     """Remove records with all that was derived from them; `Memory.forget` documents it."""
     # Before anything is gone: whatever cuts this off, no adapter is served that holds what is not there any more.
-    revoked = {one.name: None for one in adapters.revoke_holding(opened, ids)}
+    revoked = {one.name: None for one in revoking.revoke_holding(opened, ids)}
     statement_writing.release(opened, ids)
     with opened.waiting_lock(ERASING):
         erased = opened.journal.erase(ids, view=view)
-    derived = adapters.revoke_holding(opened, [removed.id for removed in erased.removed])
+    derived = revoking.revoke_holding(opened, [removed.id for removed in erased.removed])
     revoked.update((one.name, None) for one in derived)
     opened.forget_queries()
     opened.contexts.clear()

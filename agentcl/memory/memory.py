@@ -81,6 +81,7 @@ from agentcl.text.tokens import TokenCounter
 if TYPE_CHECKING:
     from agentcl.compression.base import Codec
     from agentcl.files import ReadLimits
+    from agentcl.memory.adapters import Adapters
     from agentcl.memory.compressed import Compressed
     from agentcl.memory.context import Context, ContextForm
     from agentcl.memory.conversations import Conversations
@@ -108,7 +109,7 @@ class Memory:
     """A persistent memory in one folder.
 
     Here are the verbs of everyday work. The rest stands in rooms: `conversations`, `statements`, `facts`, `graph`,
-    `episodes`, `lessons`, `compressed`, `store`, `jobs`.
+    `episodes`, `lessons`, `compressed`, `adapters`, `store`, `jobs`.
 
     Several processes and threads may open the same folder. All may read, and writers take turns. A search
     sees every write that was acknowledged before it began.
@@ -306,6 +307,13 @@ class Memory:
         from agentcl.memory.compressed import Compressed
 
         return Compressed(self._opened, self._bound)
+
+    @cached_property
+    def adapters(self) -> Adapters:
+        """What was trained on memory, and who answers."""
+        from agentcl.memory.adapters import Adapters
+
+        return Adapters(self._opened, self._bound)
 
     @cached_property
     def conversations(self) -> Conversations:

@@ -23,6 +23,7 @@ from agentcl.errors import EncoderMismatch, EraseIncomplete, StoreBusy, StoreUna
 from agentcl.memory.aligning import Transcripts
 from agentcl.memory.documents import encode
 from agentcl.memory.paging import Listings
+from agentcl.memory.routing import AdapterRoutes
 from agentcl.memory.settings import Setting, resolve
 from agentcl.memory.showing import Contexts
 from agentcl.memory.trusted import confirm, confirmed_encoder
@@ -132,6 +133,7 @@ class Opened:
             clock=clock,
         )
         self.path: Path = self.journal.folder  # of what lies beside the journal
+        self.routes = AdapterRoutes(self.journal)
         try:
             self.check_encoder()
             self.confirm(self._named())

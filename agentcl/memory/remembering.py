@@ -25,6 +25,7 @@ from agentcl.store.conversations import (
     Statement,
     Turn,
     conversation_id,
+    home_of,
     told_of,
     turn_key,
 )
@@ -63,16 +64,6 @@ class _New:
         """Yield what its passages are searched by."""
         for start, end in self.spans:
             yield _piece(self.said, start, end).search_text()
-
-
-def home_of(owner: Scope) -> tuple[Scope, str]:
-    """Return the scope that a conversation belongs to, and its name.
-
-    A user's (or an agent's) conversations are his in all his sessions. One that is nobody's stays its session's.
-    """
-    if owner.user or owner.agent:
-        return replace(owner, session=""), owner.session
-    return owner, owner.session
 
 
 def find(journal: Store, owner: Scope) -> Conversation | None:

@@ -18,9 +18,9 @@ from agentcl.memory.compressing import place_of, state_of
 from agentcl.memory.context import Context, asked, context, last_user
 from agentcl.memory.messages import Messages, read_messages
 from agentcl.memory.opened import Opened
-from agentcl.memory.remembering import home_of
 from agentcl.memory.weaving import Soft, SoftMemory
 from agentcl.store.checks import check_count
+from agentcl.store.conversations import home_of
 from agentcl.store.records import Compression, Passage, Scope, ScopeView
 from agentcl.store.rows import readable
 from agentcl.text.tokens import TokenCounter

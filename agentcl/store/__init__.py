@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Turn,
     )
     from agentcl.store.episodes import (
+        AdapterCoin,
         Decision,
         Episode,
         Exposure,
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from agentcl.store.vectors import SupportsList, pack, unpack
 
 __all__ = [
-    "ANY", "Adapter", "AnyScope", "Churn", "Compression", "Conversation", "Copy", "Counters", "Decision", "Digestion", "Document",
+    "ANY", "Adapter", "AdapterCoin", "AnyScope", "Churn", "Compression", "Conversation", "Copy", "Counters", "Decision", "Digestion", "Document",
     "EncoderSpec", "Episode", "Erasure", "Exposure", "Extraction", "Fact", "Guidance", "Imported",
     "Job", "Passage", "Price", "Proposal", "ReadScope", "Record", "Reembedding", "Reflection", "Removed", "Row",
     "Scope", "ScopeView", "Showing", "Stated", "Statement", "Step", "Store", "SupportsList", "Synopsis",
@@ -62,7 +63,7 @@ if not TYPE_CHECKING:
         "base": "Copy Erasure Reembedding Removed Store Writing",
         "checks": "ReadScope WriteScope",
         "conversations": "Conversation Digestion Proposal Statement Synopsis Tidying Turn",
-        "episodes": "Decision Episode Exposure Guidance Reflection Showing Stated Step",
+        "episodes": "AdapterCoin Decision Episode Exposure Guidance Reflection Showing Stated Step",
         "jobs": "Job Price",
         "backends": "holds_store open_store",
         "records": "ANY AnyScope Compression Document Extraction Fact Passage Record Scope ScopeView register",

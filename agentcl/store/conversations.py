@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, NamedTuple, get_args
 
@@ -33,6 +33,16 @@ class Conversation(Record):
     """
 
     title: str = ""
+
+
+def home_of(owner: Scope) -> tuple[Scope, str]:
+    """Return the scope that a conversation belongs to, and its name.
+
+    A user's (or an agent's) conversations are his in all his sessions. One that is nobody's stays its session's.
+    """
+    if owner.user or owner.agent:
+        return replace(owner, session=""), owner.session
+    return owner, owner.session
 
 
 def conversation_id(scope: Scope, name: str, *, times: int = 0) -> str:

@@ -45,6 +45,14 @@ class Showing(NamedTuple):
     tokens: int = 0  # of their lines in the prompt
 
 
+class AdapterCoin(NamedTuple):
+    """That an adapter on trial could have answered in an episode, and whether it did."""
+
+    adapter: str  # its id
+    probability: float  # with which it was to answer; a coin decided
+    is_shown: bool  # it answered
+
+
 class Stated(NamedTuple):
     """One lesson as a reflection stated it, and what became of it."""
 
@@ -81,6 +89,7 @@ class Episode(Record):
     steps: int = 0
     exposures: tuple[Exposure, ...] = ()
     demonstrations: tuple[Showing, ...] = ()
+    adapters: tuple[AdapterCoin, ...] = ()
     memories: tuple[str, ...] = ()  # ids of the documents that were in a prompt
     usage: Mapping[str, Usage] = field(default_factory=dict)  # by role
 
@@ -88,6 +97,7 @@ class Episode(Record):
         """Make tuples and usages again after JSON."""
         _restore(self, "exposures", tuple(Exposure(*one) for one in self.exposures))
         _restore(self, "demonstrations", tuple(_showing(*one) for one in self.demonstrations))
+        _restore(self, "adapters", tuple(AdapterCoin(*one) for one in self.adapters))
         _restore(self, "memories", tuple(self.memories))
         _restore(self, "usage", {role: _kept(one) for role, one in self.usage.items()})
 

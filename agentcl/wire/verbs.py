@@ -15,6 +15,7 @@ from types import UnionType
 from typing import Any, Final, Literal, Union, get_args, get_origin
 
 from agentcl.compression.base import Codec
+from agentcl.memory.adapters import Adapters
 from agentcl.memory.compressed import Compressed
 from agentcl.memory.conversations import Conversations
 from agentcl.memory.episode import EpisodeRecall, EpisodeRecorder
@@ -51,6 +52,7 @@ ROOMS: Final[Mapping[str, type]] = {
     "episodes": Episodes,
     "lessons": Lessons,
     "compressed": Compressed,
+    "adapters": Adapters,
     "store": Storage,
     "jobs": Jobs,
 }
@@ -75,6 +77,10 @@ _RIGHTS: Final[Mapping[str, Mapping[Right, str]]] = {
         "learn": "add reflect retire restore report rollback adopt",
     },
     "compressed": {"read": "state list get explain ways", "write": "compress"},
+    "adapters": {
+        "read": "list get why stale diff answering allows",
+        "learn": "route rollback revoke",
+    },
     "store": {
         "read": "stats examine passages page counters",
         "write": "reembed",
@@ -91,6 +97,8 @@ LEFT_OUT: Final[Mapping[tuple[str, str], str]] = {
     ("", "episode"): "the short way to episodes.begin",
     ("", "sync"): _DISK,
     ("compressed", "codec"): _OBJECT,
+    ("adapters", "folder"): _DISK,
+    ("adapters", "verify"): _DISK,
     ("facts", "import_"): _DISK,
     ("graph", "view"): _OBJECT,
     ("graph", "networkx"): _OBJECT,
@@ -101,6 +109,7 @@ LEFT_OUT: Final[Mapping[tuple[str, str], str]] = {
     ("lessons", "outlook"): _OBJECT,
     ("lessons", "export"): _DISK,
     ("lessons", "import_"): _DISK,
+    ("store", "wait"): "it waits, and a server has a thread for each of few requests at once",
     ("store", "export"): _DISK,
     ("store", "import_"): _DISK,
     ("store", "snapshot"): _DISK,

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentcl import InvalidInput, Memory, NotFound, StoreCorrupt, VersionConflict
-from agentcl.consolidation import Adapters
-from agentcl.consolidation.registry import hashes_of
+from agentcl.consolidation.registry import judged, next_name, register
+from agentcl.memory.adapters import hashes_of
 from agentcl.store import Adapter, Record, Scope
 
 
@@ -32,9 +32,10 @@ def train(
     **method: Any,
 ) -> Adapter:
     """Register an adapter as the job does, with files that stand for weights."""
-    kept = Adapters(memory)
-    name = kept.next_name(scope, "0123456789abcdef")
-    kept.register(
+    kept = memory.adapters
+    name = next_name(memory, scope, "0123456789abcdef")
+    register(
+        memory,
         Adapter(
             id="", scope=scope, key=name, base="tiny", parents=parents, lineage=lineage,
             holds={one.id: one.version for one in records}, counts={"recall": 6},
@@ -44,7 +45,7 @@ def train(
     folder.mkdir(parents=True)
     (folder / "adapter_model.safetensors").write_bytes(b"weights of " + name.encode())
     gate = {"is_passed": is_passed, "failed": [] if is_passed else ["recall"]}
-    return kept.judged(name, gate=gate, files=hashes_of(folder), method=method)
+    return judged(memory, name, gate=gate, files=hashes_of(folder), method=method)
 
 
 def said(memory: Memory, value: str = "room 1", subject: str = "Orla") -> Any:
@@ -56,7 +57,7 @@ def test_no_name_comes_twice_even_after_everything_was_revoked(memory: Memory) -
     names = []
     for _ in range(3):
         names.append(train(memory, one).name)
-        Adapters(memory).revoke(names[-1])
+        memory.adapters.revoke(names[-1])
     assert len(set(names)) == 3
     assert all(re.fullmatch("[a-z0-9-]+", name) for name in names)
 
@@ -68,12 +69,11 @@ def test_a_name_is_safe_as_a_folder_and_a_model(tenant: str, user: str) -> None:
             return []
 
     class Fake:
-        scope: dict[str, str] = {}  # noqa: RUF012  # read only
-        path = Path("/nowhere")
         store = type("Store", (), {"journal": Journal()})()
+        adapters = type("Adapters", (), {"folder": lambda self, name: Path("/nowhere") / name})()
 
     fake: Any = Fake()
-    name = Adapters(fake).next_name(Scope(tenant, user), "0123456789")
+    name = next_name(fake, Scope(tenant, user), "0123456789")
     assert re.fullmatch("[a-z0-9]([a-z0-9-]*[a-z0-9])?", name)
 
 
@@ -83,7 +83,7 @@ def test_forgetting_a_record_revokes_every_adapter_that_holds_it_and_erases_its_
     gone, kept = said(memory), said(memory, subject="Ilka")
     holding, other = train(memory, gone, kept), train(memory, kept)
     child = train(memory, kept, parents=(holding.id,))
-    adapters = Adapters(memory)
+    adapters = memory.adapters
     adapters.route(holding.name, "stable")
     receipt = memory.forget(gone.id)
     assert set(receipt.adapters) == {holding.name, child.name}
@@ -102,15 +102,15 @@ def test_forgetting_what_a_held_record_was_made_of_revokes_too(memory: Memory) -
     one = memory.statements.add("Orla", "office", "room 1", sources=[turn.id])
     held = train(memory, one)
     assert memory.forget(turn.id, session="s").adapters == (held.name,)
-    assert Adapters(memory).get(held.name).state == "revoked"
-    assert [one.now for one in Adapters(memory).why(held.name)] == ["forgotten"]
+    assert memory.adapters.get(held.name).state == "revoked"
+    assert [one.now for one in memory.adapters.why(held.name)] == ["forgotten"]
 
 
 def test_a_forgetting_that_is_repeated_erases_files_that_were_left(memory: Memory) -> None:
     one, two = said(memory), said(memory, subject="Ilka")
     held = train(memory, one, two)
     memory.forget(one.id)
-    folder = Adapters(memory).folder(held.name)
+    folder = memory.adapters.folder(held.name)
     folder.mkdir()  # as if the process had been killed before
     assert memory.forget(two.id).adapters == (held.name,)
     assert not folder.exists()
@@ -119,7 +119,7 @@ def test_a_forgetting_that_is_repeated_erases_files_that_were_left(memory: Memor
 def test_a_link_in_the_place_of_an_adapter_is_not_followed(memory: Memory, tmp_path: Path) -> None:
     one = said(memory)
     held = train(memory, one)
-    folder = Adapters(memory).folder(held.name)
+    folder = memory.adapters.folder(held.name)
     mine = tmp_path / "mine"
     folder.rename(mine)
     folder.symlink_to(mine)
@@ -130,9 +130,9 @@ def test_a_link_in_the_place_of_an_adapter_is_not_followed(memory: Memory, tmp_p
 def test_a_corrected_record_makes_an_adapter_stale(memory: Memory) -> None:
     one = said(memory)
     held = train(memory, one)
-    assert Adapters(memory).stale(held.name) == []
+    assert memory.adapters.stale(held.name) == []
     said(memory, "room 2")
-    (stale,) = Adapters(memory).stale(held.name)
+    (stale,) = memory.adapters.stale(held.name)
     assert (stale.id, stale.now, stale.says) == (one.id, "changed", one.text)
     found = memory.search("Where is Orla's office?")
     assert all("room 1" not in hit.text for hit in found.hits)
@@ -142,7 +142,7 @@ def test_a_record_that_was_deleted_makes_an_adapter_stale(memory: Memory) -> Non
     one = said(memory)
     held = train(memory, one)
     memory.delete(one.id)
-    assert [one.now for one in Adapters(memory).stale(held.name)] == ["deleted"]
+    assert [one.now for one in memory.adapters.stale(held.name)] == ["deleted"]
 
 
 def test_only_what_passed_its_gate_answers(memory: Memory) -> None:
@@ -150,11 +150,11 @@ def test_only_what_passed_its_gate_answers(memory: Memory) -> None:
     assert failed.state == "built"
     assert "recall" in failed.reason
     with pytest.raises(InvalidInput, match="gate"):
-        Adapters(memory).route(failed.name, "canary")
+        memory.adapters.route(failed.name, "canary")
 
 
 def test_one_adapter_is_stable_and_a_rollback_brings_the_former_back(memory: Memory) -> None:
-    one, adapters = said(memory), Adapters(memory)
+    one, adapters = said(memory), memory.adapters
     first, second = train(memory, one), train(memory, one)
     adapters.route(first.name, "stable")
     adapters.route(second.name, "stable")
@@ -169,7 +169,7 @@ def test_one_adapter_is_stable_and_a_rollback_brings_the_former_back(memory: Mem
 
 
 def test_a_canary_goes_first(memory: Memory) -> None:
-    one, adapters = said(memory), Adapters(memory)
+    one, adapters = said(memory), memory.adapters
     first, second = train(memory, one), train(memory, one)
     adapters.route(first.name, "stable")
     assert adapters.route(second.name, "canary", share=0.2).share == 0.2
@@ -183,13 +183,13 @@ def test_a_canary_goes_first(memory: Memory) -> None:
 def test_a_canary_answers_a_part(memory: Memory, share: float) -> None:
     held = train(memory, said(memory))
     with pytest.raises(InvalidInput, match="between 0 and 1"):
-        Adapters(memory).route(held.name, "canary", share=share)
+        memory.adapters.route(held.name, "canary", share=share)
 
 
 @pytest.mark.parametrize("how", ["changed", "missing", "more", "gone"])
 def test_a_folder_that_was_changed_by_hand_never_answers(memory: Memory, how: str) -> None:
     held = train(memory, said(memory))
-    adapters = Adapters(memory)
+    adapters = memory.adapters
     folder = adapters.folder(held.name)
     file = folder / "adapter_model.safetensors"
     match how:
@@ -208,12 +208,12 @@ def test_a_folder_that_was_changed_by_hand_never_answers(memory: Memory, how: st
 
 
 def test_what_was_forgotten_while_it_was_trained_does_not_pass(memory: Memory) -> None:
-    one, adapters = said(memory), Adapters(memory)
-    name = adapters.next_name(Scope(), "0" * 8)
-    adapters.register(Adapter(id="", key=name, base="tiny", holds={one.id: one.version}))
+    one = said(memory)
+    name = next_name(memory, Scope(), "0" * 8)
+    register(memory, Adapter(id="", key=name, base="tiny", holds={one.id: one.version}))
     memory.forget(one.id)
     with pytest.raises(VersionConflict, match="revoked"):
-        adapters.judged(name, gate={"is_passed": True}, files={}, method={})
+        judged(memory, name, gate={"is_passed": True}, files={}, method={})
 
 
 def test_what_changed_since_it_was_chosen_is_not_trained(memory: Memory) -> None:
@@ -226,7 +226,7 @@ def test_what_changed_since_it_was_chosen_is_not_trained(memory: Memory) -> None
 def test_two_adapters_are_compared_by_what_they_hold(memory: Memory) -> None:
     one, two = said(memory), said(memory, subject="Ilka")
     first, second = train(memory, one, steps=10), train(memory, two, steps=20)
-    found = Adapters(memory).diff(first.name, second.name)
+    found = memory.adapters.diff(first.name, second.name)
     assert (found.only_first, found.only_second) == ((one.id,), (two.id,))
     assert found.method == {"steps": (10, 20)}
 
@@ -234,10 +234,10 @@ def test_two_adapters_are_compared_by_what_they_hold(memory: Memory) -> None:
 def test_a_handle_sees_the_adapters_of_its_scope(memory: Memory) -> None:
     hers = memory.statements.add("user", "office", "room 1", user="ada")
     held = train(memory, hers, scope=Scope(user="ada"))
-    assert [one.name for one in Adapters(memory.scoped(user="ada")).list()] == [held.name]
-    assert Adapters(memory.scoped(user="bob")).list() == []
+    assert [one.name for one in memory.scoped(user="ada").adapters.list()] == [held.name]
+    assert memory.scoped(user="bob").adapters.list() == []
     with pytest.raises(NotFound):
-        Adapters(memory.scoped(user="bob")).route(held.name, "stable")
+        memory.scoped(user="bob").adapters.route(held.name, "stable")
     assert held.name.startswith("ada-")
 
 
@@ -250,7 +250,7 @@ def test_an_export_carries_adapters_and_refuses_a_name_that_is_a_path(
     with Memory(tmp_path / "other", encoder="hashing") as other:
         other.store.import_(file, trusted=True)
         with pytest.raises(StoreCorrupt):
-            Adapters(other).route(held.name, "stable")
+            other.adapters.route(held.name, "stable")
 
 
 def test_the_doctor_takes_the_folder_of_adapters_for_ours(memory: Memory) -> None:

@@ -14,7 +14,6 @@ import pytest
 from agentcl import InvalidInput, Memory, ModelChanged, StoreBusy
 from agentcl.consolidation import (
     AdapterMeasures,
-    Adapters,
     Consolidate,
     ConsolidationWish,
     GateBounds,
@@ -23,6 +22,7 @@ from agentcl.consolidation import (
 )
 from agentcl.consolidation.base import fingerprint_of
 from agentcl.consolidation.job import ancestors
+from agentcl.consolidation.registry import next_name, register
 from agentcl.errors import AgentclError, ProcessFailed
 from agentcl.jobs import Job
 from agentcl.store import Adapter, Scope, Statement
@@ -77,7 +77,7 @@ def test_proved_memory_becomes_an_adapter_and_is_forgotten_with_all_that_came_of
     one, two = hold(memory, "Orla"), hold(memory, "Ilka")
     told: list[tuple[int, int]] = []
     held = consolidated(memory, wish(base), progress=lambda *step: told.append(step))
-    adapters = Adapters(memory)
+    adapters = memory.adapters
     assert told == [(n, 6) for n in range(1, 7)]
     assert held.state == "passed", held.gate
     assert held.holds == {one.id: one.version, two.id: two.version}
@@ -109,12 +109,11 @@ def test_an_adapter_is_not_trained_on_from_another_base(
     weights = other / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-4] + b"\0\0\0\1")
     found = fingerprint_of(other)
-    adapters = Adapters(memory)
     parent = Adapter(
-        id="", key=adapters.next_name(Scope(), "0" * 8), base="other", weights=found.weights,
+        id="", key=next_name(memory, Scope(), "0" * 8), base="other", weights=found.weights,
         vocabulary=found.vocabulary, template=found.template,
     )  # fmt: skip
-    adapters.register(parent)
+    register(memory, parent)
     _, job = asked(memory, wish(base, parent=parent.name))
     with pytest.raises(ModelChanged, match=parent.name):
         memory.jobs.run(job.id)
@@ -156,7 +155,7 @@ def test_nothing_that_is_proved_is_refused_before_anything_is_written(
     _, job = asked(memory, wish(base))
     with pytest.raises(InvalidInput, match="nothing is proved"):
         memory.jobs.run(job.id)
-    assert Adapters(memory).list() == []
+    assert memory.adapters.list() == []
     assert not (memory.path / "adapters").exists()
 
 

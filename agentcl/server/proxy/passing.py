@@ -11,6 +11,7 @@ from agentcl.errors import AgentclError, ModelUnavailable, needs
 from agentcl.server.problems import Refused, problem_of
 from agentcl.server.proxy.assembling import Assembly, Nothing, assembly_of
 from agentcl.server.proxy.exchanges import Exchange
+from agentcl.server.proxy.softening import REFUSED
 from agentcl.server.proxy.upstream import Headers, Upstream, passed_back
 
 with needs("the server", "serve"):
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 _MOST_NAMED: Final = 100  # memories, or lessons, in a header
+_NOT_FOUND: Final = 404
 
 
 class Passing(Response):
@@ -74,13 +76,7 @@ class Passing(Response):
     async def _relay(self, send: Send) -> bool:
         """Pass the answer; return whether it came to its end."""
         try:
-            response = await self._upstream.ask(
-                self._request.method,
-                _path(self._request),
-                self._request.scope["query_string"],
-                self._request.scope["headers"],
-                self._body,
-            )
+            response = await self._asked()
         except (ModelUnavailable, Refused) as error:
             await self._refuse(error, send)
             return False
@@ -105,6 +101,42 @@ class Passing(Response):
         finally:
             await response.aclose()
         self._note("done")
+        return True
+
+    async def _asked(self) -> httpx.Response:
+        """Ask the upstream; once more where it has no such adapter, or refuses soft tokens."""
+        response = await self._ask(self._body)
+        outgoing, preparation = self._outgoing, self._preparation
+        if response.status_code == _NOT_FOUND and self._fell_back():
+            await response.aclose()
+            return await self._ask(self._body)
+        is_soft = outgoing is not None and outgoing.has_soft
+        if not is_soft or response.status_code not in REFUSED:
+            return response
+        assert outgoing is not None
+        assert preparation is not None
+        await response.aclose()
+        body = await run_in_threadpool(preparation.without_soft, outgoing, response.status_code)
+        again = await self._ask(body)
+        if again.status_code not in REFUSED:
+            preparation.softening.refuse(response.status_code)
+        return again
+
+    async def _ask(self, body: bytes) -> httpx.Response:
+        return await self._upstream.ask(
+            self._request.method,
+            _path(self._request),
+            self._request.scope["query_string"],
+            self._request.scope["headers"],
+            body,
+        )
+
+    def _fell_back(self) -> bool:
+        """Take the bare model in the place of an adapter that was unloaded meanwhile; return whether one was asked."""
+        if self._outgoing is None or self._body is not self._outgoing.adapted:
+            return False
+        self._outgoing.fall_back()
+        self._body = self._outgoing.body
         return True
 
     async def _start(self, response: httpx.Response, send: Send) -> None:
@@ -159,12 +191,17 @@ def told_in_headers(exchange: Exchange) -> Headers:
     told = {"exchange": exchange.id, "memory-tokens": str(exchange.tokens)}
     if exchange.shown:
         told["memories"] = ",".join(one.id for one in exchange.shown[:_MOST_NAMED])
+    if exchange.soft is not None:
+        told["soft-tokens"] = str(exchange.soft.tokens)
+        told["tokens-saved"] = str(exchange.soft.saved)
     if exchange.lessons:
         told["lessons"] = ",".join(id for id, _ in exchange.lessons[:_MOST_NAMED])
     if exchange.episode:
         told["episode"] = exchange.episode
     if exchange.kept is not None:
         told["prompt-kept"] = f"{exchange.kept:.4f}"
+    if exchange.adapter:
+        told["adapter"] = exchange.adapter
     if exchange.warning:
         told["warning"] = exchange.warning.encode("ascii", "replace").decode()[:500]
     return [(f"x-agentcl-{name}".encode(), value.encode()) for name, value in told.items()]

@@ -11,10 +11,12 @@ from agentcl.errors import InvalidInput, needs
 from agentcl.server.access import Access
 from agentcl.server.parts import Learning, Parts, Reading
 from agentcl.server.problems import Refused
+from agentcl.server.proxy.adapters import ADMIN, ServedModels, adapt, list_models
+from agentcl.server.proxy.editing import Body
 from agentcl.server.proxy.exchanges import Exchanges, told
 from agentcl.server.proxy.interfaces import Chat, Interface, Responses
 from agentcl.server.proxy.passing import Passing
-from agentcl.server.proxy.preparing import Preparation
+from agentcl.server.proxy.preparing import Preparation, check_model
 from agentcl.server.proxy.upstream import Upstream
 
 with needs("the server", "serve"):
@@ -62,6 +64,7 @@ def add_to(app: FastAPI, parts: Parts) -> None:
             app.add_api_route(path, _nobody, methods=["GET", "POST"], include_in_schema=False)
         return
     upstream = Upstream(parts.settings)
+    served = ServedModels(upstream)
     exchanges = Exchanges()
     preparation = Preparation(parts, exchanges)
 
@@ -79,7 +82,8 @@ def add_to(app: FastAPI, parts: Parts) -> None:
         outgoing = await run_in_threadpool(
             preparation.prepare, await request.body(), dict(request.headers), access, interface
         )
-        return Passing(upstream, request, outgoing.body, outgoing, preparation)
+        await adapt(outgoing, served, request.scope["headers"])
+        return Passing(upstream, request, outgoing.sent, outgoing, preparation)
 
     @router.post(
         "/v1/chat/completions",
@@ -135,9 +139,30 @@ def add_to(app: FastAPI, parts: Parts) -> None:
     async def other(request: Request, path: str) -> Response:
         if path.split("/")[0] in _OWN:
             raise Refused(404, f"there is no {request.method} /v1/{path} here")
-        return Passing(upstream, request, await request.body())
+        if path.strip("/") in ADMIN:
+            raise Refused(
+                403, f"/v1/{path} is for who runs the model's server, and does not pass the proxy"
+            )
+        access: Access = request.scope["agentcl.access"]
+        if request.method == "GET" and path == "models":
+            return await list_models(
+                upstream, access, request.scope["headers"], request.scope["query_string"]
+            )
+        body = await request.body()
+        if (model := _model_of(body)) is not None:
+            await run_in_threadpool(check_model, model, access)
+        return Passing(upstream, request, body)
 
     app.include_router(rest)
+
+
+def _model_of(body: bytes) -> str | None:
+    """Return the model that a body names; None if it is no JSON object, or names none."""
+    try:
+        model = Body(body).values.get("model")
+    except InvalidInput:
+        return None
+    return model if isinstance(model, str) else None
 
 
 async def _over(ended: asyncio.Event, seconds: float) -> None:
