@@ -502,6 +502,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "nearest": report_guidance.as_nearest,
     "sameness": report_guidance.sameness,
     "alarms": report_guidance.alarms,
+    "checking": report_guidance.checking,
     "guidance_bars": report_guidance.guidance_bars,
     "transfer": report_guidance.transfer,
     "signs": report_guidance.signs,

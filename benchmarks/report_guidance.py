@@ -32,6 +32,11 @@ _SHOWN_BY: Final = {
 }
 
 
+def _shown_by(name: str) -> str:
+    """Return who decided what is shown, in words; a model that checked is named."""
+    return _SHOWN_BY.get(name) or name.replace("agentcl, checked", "agentcl, with MiniLM, checked")
+
+
 def highlights() -> dict[str, list[str]]:
     """Return the claims on guidance, as `report._claims` has them."""
     learns = result("guidance")["parts"]["learns"]
@@ -79,7 +84,7 @@ def matching() -> str:
         low, high = one["interval"]
         rows.append(
             [
-                _SHOWN_BY[name],
+                _shown_by(name),
                 f"{100 * one['precision']:.0f}",
                 f"{100 * one['recall']:.0f}",
                 f"{100 * one['f1']:.0f} [{100 * low:.0f}, {100 * high:.0f}]",
@@ -92,12 +97,24 @@ def matching() -> str:
     return table([*header, "others"], rows)
 
 
+def checking() -> str:
+    """What a model adds that is asked about doubtful lessons, and what that takes."""
+    rows = []
+    for name, one in result("situations")["shown by"].items():
+        if "gain" in one:
+            gain, low, high = (100 * value for value in one["gain"])
+            by = name.rpartition(" ")[2]
+            costs = [f"{one['questions']:.1f}", f"{one['tokens']:,.0f}"]
+            rows.append([by, f"{gain:+.1f} [{low:.1f}, {high:.1f}]", *costs])
+    return table(["checked by", "F1, more", "questions a text", "tokens a text"], rows)
+
+
 def alarms() -> str:
     """For which reasons lessons do not apply, and are shown all the same."""
     found = result("situations")["shown by"]
     kinds = [*found["agentcl"]["false alarms by kind"]]
     rows = [
-        [_SHOWN_BY[name], *(f"{100 * one['false alarms by kind'][kind]:.0f}" for kind in kinds)]
+        [_shown_by(name), *(f"{100 * one['false alarms by kind'][kind]:.0f}" for kind in kinds)]
         for name, one in found.items()
         if name != "nothing"
     ]

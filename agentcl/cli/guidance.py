@@ -157,7 +157,7 @@ def match(
         screen.line("no lesson speaks of this situation")
     if memory.lessons.checker is not None:
         usage = memory.lessons.checker.usage
-        screen.note(f"the model was asked {usage.calls} times, {usage.tokens:,} tokens")
+        screen.note(f"questions to the model: {usage.calls}, {usage.tokens:,} tokens")
 
 
 def _check_by(memory: Memory, model: str | None, url: str | None) -> None:

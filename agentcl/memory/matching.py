@@ -44,7 +44,7 @@ _MOST_OF_ONE: Final = 4  # lessons with the same condition, on average
 _MOST_ALIKE: Final = 3  # lessons of experience that only may speak of it, in one situation
 # How likely a lesson speaks of a situation that a model is asked about. On twelve domains (`training/matching`) a reader that is
 # always right would lift F1 from 49 to 80 with 1.3 questions a situation; from 0.03 on, to 82 with 1.7.
-_DOUBTFUL: Final = (0.05, 0.8)
+DOUBTFUL: Final = (0.05, 0.8)
 _KEPT: Final = 4_000  # conditions as they were read alone; 20 KB each
 
 
@@ -145,7 +145,7 @@ class Matcher:
         """Return what a model says of the lessons that are in doubt, by lesson, and what it took."""
         if self.checker is None:
             return {}, NO_USAGE
-        least, most = _DOUBTFUL
+        least, most = DOUBTFUL
         doubtful = {
             id: state.lessons[id].guidance.when
             for id, chance in chances.items()

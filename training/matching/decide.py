@@ -13,7 +13,7 @@ import json
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import torch
@@ -74,8 +74,16 @@ def _half() -> torch.autocast:
     return torch.autocast("cpu", dtype=torch.bfloat16)
 
 
-def rows_of(seen: Seen, found: Situations) -> list[tuple[NDArray[np.float32], list[bool]]]:
-    """Return for each text the features of the lessons that are most like it, and which of them are right."""
+class Rows(NamedTuple):
+    """What is read of one text: of the lessons that are most like it, `n`."""
+
+    whens: list[str]
+    features: NDArray[np.float32]  # [n, len(NAMES)]
+    right: list[bool]
+
+
+def rows_of(seen: Seen, found: Situations) -> list[Rows]:
+    """Return what is read of each text."""
     whens = np.stack([one.vector for one in seen.alone([one.when for one in found.lessons])])
     told = [[text.text, *sentences(text.text)] for text in found.texts]
     seen.alone([one for parts in told for one in parts])
@@ -91,9 +99,10 @@ def rows_of(seen: Seen, found: Situations) -> list[tuple[NDArray[np.float32], li
         )
     )
     return [
-        (
+        Rows(
+            conditions := [found.lessons[at].when for at in some],
             features(
-                [found.lessons[at].when for at in some],
+                conditions,
                 text.text,
                 whole=alike[some, 0],
                 parts=alike[some, 1:],
@@ -166,10 +175,10 @@ def main() -> None:
     rows, right, of = list[NDArray[np.float32]](), list[bool](), list[int]()
     for group in groups:
         found = load([FOLDER / f"{name}.json" for name in group])
-        for text, (made, is_right) in zip(found.texts, rows_of(seen, found), strict=True):
-            rows.append(made)
-            right += is_right
-            of += [names.index(text.lesson.partition(":")[0])] * len(is_right)
+        for text, made in zip(found.texts, rows_of(seen, found), strict=True):
+            rows.append(made.features)
+            right += made.right
+            of += [names.index(text.lesson.partition(":")[0])] * len(made.right)
     all_rows, all_right = np.concatenate(rows), np.asarray(right)
     least = best_threshold(all_rows, all_right, np.asarray(of))
     asked.out.parent.mkdir(exist_ok=True)
