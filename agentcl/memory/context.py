@@ -8,23 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from itertools import chain, islice
+from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any, Final, Literal, get_args
 
 from agentcl.memory import searching, statement_search
+from agentcl.memory.asked_times import said_in_time, time_asked
 from agentcl.memory.blocks import ENDED, ContextBlock, Showable
 from agentcl.memory.evidence import Evidence
 from agentcl.memory.messages import Messages, Said, read_messages
 from agentcl.memory.opened import Opened
 from agentcl.memory.showing import BEGINNING, Kind, Session, Shown
 from agentcl.memory.statement_search import words_of
+from agentcl.memory.turn_days import with_days
 from agentcl.memory.weaving import Soft, as_turns, places_of, with_soft_tokens, with_texts
 from agentcl.models.base import Message
+from agentcl.models.soft_tokens import Sending
 from agentcl.retrieval.framing import ROLES, Form, day_of, named
 from agentcl.retrieval.recall import Hit
-from agentcl.statements.dating import dated
-from agentcl.statements.periods import period
 from agentcl.statements.slots import subject_key, value_key
 from agentcl.statements.strengths import RANK, strength
 from agentcl.store.checks import check_choice, check_count
@@ -56,8 +57,6 @@ _NAMED: Final = 2  # ended values that the label of a turn names
 _TELLING_ENOUGH: Final = 0.05  # of the best sentence's worth: what is less is not added to a block
 _TELLING: Final = 3  # characters of a value that a text does not hold by chance
 _NAME_SHOWN: Final = 60  # characters of a title
-_DATES: Final = 4  # that the label of a turn resolves
-_OF_PAST: Final = ("past", "before")  # words that a label has only of what holds no longer
 _GONE: Final = ("turn", "document", "passage", "statement")
 
 
@@ -94,11 +93,17 @@ class Context:
             f"{self.tokens:,} tokens, {self.cut_tokens:,} cut"
         )
 
-    def into(self, messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    def into(
+        self, messages: Iterable[Mapping[str, Any]], *, sending: Sending = "torch"
+    ) -> list[dict[str, Any]]:
         """Return messages for a model, each addition in front of the user's message that it was found for.
 
         So all that was sent before stays as it was, and a server finds it in its cache. Soft tokens are content parts
         of the type `prompt_embeds`, as vLLM takes them.
+
+        Args:
+            messages: as they would be sent without a memory.
+            sending: "numpy" for a model that `agentcl chat` runs in its own process; vLLM reads PyTorch's format.
 
         Raises:
             MissingExtra: if there are soft tokens, and PyTorch, whose format they are sent in, is not installed.
@@ -107,7 +112,7 @@ class Context:
         made = [dict(one) for one in messages]
         if self.soft is not None and self.soft.placed:
             soft = places_of(made, self.soft.placed)
-            return with_soft_tokens(made, self.places(made), soft)
+            return with_soft_tokens(made, self.places(made), soft, sending=sending)
         return with_texts(made, self.places(made))
 
     def turns(self, messages: Iterable[Mapping[str, Any]]) -> list[Message]:
@@ -143,17 +148,24 @@ class _Look:
         self._opened, self._view, self._hops, self._form = opened, view, hops, form
         self.now = from_micros(opened.clock())
         self.query = asked(said)
+        self.asked_of = time_asked(self.query, self.now)
         self.warning = ""
         self.weights: Mapping[str, float] = {}  # of the question's terms
         self._said = "\n".join(one.text for one in said)
         stated = opened.contexts.stated(opened.journal, view)
-        self.statements = [one for one in stated.statements if one.id not in stated.archived]
+        told = [one for one in stated.statements if one.id not in stated.archived]
+        self.statements = [one for one in told if self._is_told(one)]
         self._holding = [one for one in self.statements if self._holds(one)]
-        self._by_id = {one.id: one for one in self.statements}
+        self._by_id = {one.id: one for one in told}
         self._near: list[Statement] = []  # of these, those of the slots that a question finds
         self._past = sorted(filter(self._is_over, self.statements), key=_until, reverse=True)
         self._stated = stated
         self._told = stated.told()
+
+    def _is_told(self, one: Statement) -> bool:
+        """Return whether it had begun by the time that is asked of."""
+        begun = one.valid_from
+        return self.asked_of is None or begun is None or begun < self.asked_of.end
 
     def _holds(self, one: Statement) -> bool:
         is_over = one.valid_to is not None and one.valid_to <= self.now
@@ -168,7 +180,8 @@ class _Look:
     def profile(self) -> list[Showable]:
         """Return what holds of the user: what he asks for first, then what he is like; of a sort the strongest first."""
         archived = self._stated.archived
-        own = [one for one in self._stated.of_user() if self._holds(one) and one.id not in archived]
+        told = (one for one in self._stated.of_user() if self._holds(one) and self._is_told(one))
+        own = [one for one in told if one.id not in archived]
         uses = self._stated.uses
         strengths = {one.id: strength(one, uses.get(one.id, 0), self.now) for one in own}
         own.sort(key=lambda one: (RANK[one.sort], -strengths[one.id], one.id))
@@ -201,11 +214,13 @@ class _Look:
             about = f"from {_as_said(one.valid_from, one.since, one)}"
         elif one.valid_from is not None and one.since:
             about = f"since {_as_said(one.valid_from, one.since, one)}"
+        if one.valid_to is not None:
+            about = ", ".join(filter(None, (about, f"until {self._end_of(one)}")))
         return Showable(one.id, "statement", one.text, score, about)
 
     def _holds_again(self, one: Statement) -> bool:
-        """Return whether its slot has the same value now."""
-        slot = (other for other in self._holding if other.slot == one.slot)
+        """Return whether its slot has the same value now, by another statement."""
+        slot = (other for other in self._holding if other.slot == one.slot and other.id != one.id)
         return any(value_key(other.value) == value_key(one.value) for other in slot)
 
     def _end_of(self, one: Statement) -> str:
@@ -277,6 +292,8 @@ class _Look:
             self.weights = self.weights or recall.weights
             hits = [hit for hit in recall if hit.text.strip() not in self._said]
             found = evidence.weigh(hits)
+            if self.asked_of is not None:
+                found = said_in_time(found, self.asked_of)
             if len(found) >= _ASKED // 2 or len(recall) < limit or limit >= _MOST_LOOKED_AT:
                 return found
             limit *= 4
@@ -284,14 +301,16 @@ class _Look:
     def _of_hit(self, hit: Hit, relevance: float) -> list[Showable]:
         """Return a hit to be shown; of one that says what holds no longer, what does instead."""
         at = hit.said_at or hit.created_at
-        age = max(self.now - at, timedelta()) / _HALF_LIFE
+        now = self.now if self.asked_of is None else self.asked_of.end
+        age = max(now - at, timedelta()) / _HALF_LIFE
         score = relevance * (1 - _RECENCY + _RECENCY / (1 + age))
         told = self._told.get(hit.document_id, [])
         is_past = bool(told) and not any(map(self._holds, told))
         about = self._who(hit)
         if is_past:
             slots = {one.slot for one in told}
-            if instead := [one for one in self._holding if one.slot in slots]:
+            instead = [one for one in self._holding if one.slot in slots]
+            if instead and self.asked_of is None:
                 past = [self.item(one, _OLDER * score) for one in told if self._is_over(one)]
                 return [*(self.item(one, score) for one in instead), *past]
             ended = [one for one in told if one.valid_to is not None]
@@ -306,17 +325,19 @@ class _Look:
 
     def _ended_in(self, hit: Hit) -> list[str]:
         """Return which values that a text says hold no longer, each with its end."""
-        told = [one for one in self._told.get(hit.document_id, []) if self._is_over(one)]
-        said = set(terms(hit.text)) if self._near else set()
-        near = (one for one in self._near if words_of(one.value) <= said)
+        said = set(terms(hit.text)) if self._told else set()
+        told = [one for one in self._told.get(hit.document_id, []) if self._ends(one)]
+        near = [one for one in self._near if _is_telling(one) and words_of(one.value) <= said]
         found: dict[str, str] = {}
-        for one in chain(told, near):
-            is_telling = max(map(len, words_of(one.value)), default=0) >= _TELLING
-            if not is_telling or self._holds_again(one):
-                continue
-            value = shortened(" ".join(one.value.split()), _NAME_SHOWN)
-            found.setdefault(value, f"{named(value)} until {self._end_of(one)}")
+        for one in (*told, *near):
+            if not self._holds_again(one) and set(terms(one.value)) & said:
+                value = shortened(" ".join(one.value.split()), _NAME_SHOWN)
+                found.setdefault(value, f"{named(value)} until {self._end_of(one)}")
         return [*islice(found.values(), _NAMED)]
+
+    def _ends(self, one: Statement) -> bool:
+        """Return whether it has ended, or is known to end."""
+        return self._is_over(one) or (self._holds(one) and one.valid_to is not None)
 
     def _who(self, hit: Hit) -> str:
         """Return who said it, where it was not the user; of a document, its name."""
@@ -326,28 +347,13 @@ class _Look:
         return named(name) if name else ""
 
 
-def _with_dates(item: Showable) -> Showable:
-    """Return a turn whose label says which days its words mean: "last Friday" tells nothing weeks later."""
-    if item.kind != "turn" or item.at is None:
-        return item
-    told: dict[str, str] = {}
-    for one in dated(item.text, item.at):
-        day = _written(one.date)
-        said = " ".join(one.said.rstrip(".").split())
-        if day != day_of(item.at) and day.lower() != said.lower():
-            told.setdefault(day, "" if any(word in said for word in _OF_PAST) else said)
-    named = (f"{said}: {day}" if said else day for day, said in islice(told.items(), _DATES))
-    return replace(item, about=", ".join(filter(None, (item.about, *named))))
-
-
-def _written(date: str) -> str:
-    """Return an ISO 8601 day, month or year as labels have it."""
-    day, month, year = day_of(period(date, UTC).start).split()
-    return {4: year, 7: f"{month} {year}"}.get(len(date), f"{day} {month} {year}")
-
-
 def _by_score(item: Showable) -> float:
     return -item.score
+
+
+def _is_telling(one: Statement) -> bool:
+    """Return whether no text has a value by chance."""
+    return max(map(len, words_of(one.value)), default=0) >= _TELLING
 
 
 def _until(one: Statement) -> datetime:
@@ -387,7 +393,7 @@ def context(
     block = ContextBlock(last, budget, count, shape, asked)
     if not is_new:
         close = [one for one in found if one.score >= _CLOSE * found[0].score][:_LATER]
-        close = [*map(_with_dates, close)]
+        close = [with_days(opened, owner.view(), one) for one in close]
         instead = [item for one in last.shown for item in look.instead(one)]
         is_new = not (
             block.fill(instead, budget) and block.fill_best(close, budget, least=_TELLING_ENOUGH)
@@ -395,7 +401,8 @@ def context(
     if is_new:
         block = ContextBlock(Session(), budget, count, shape, asked)
         block.fill(look.profile(), budget * _PROFILE)
-        block.fill_best([*map(_with_dates, found[:_FOUND])], budget * _FRESH)
+        best = [with_days(opened, owner.view(), one) for one in found[:_FOUND]]
+        block.fill_best(best, budget * _FRESH)
     added = "".join(block.lines)
     kept = [] if is_new else last.pieces
     pieces = [*kept, (last_user(said), added)] if added else [*kept]

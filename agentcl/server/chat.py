@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from agentcl.errors import InvalidInput, needs
 from agentcl.server.parts import Parts, Reading
+from agentcl.server.settings import SoftServing
 from agentcl.store.records import SCOPE_FIELDS, Record, body
 from agentcl.text.visible import shortened
 
@@ -58,6 +59,7 @@ def add_to(app: FastAPI, parts: Parts) -> None:
             "encoder": "" if encoder is None else encoder.name,
             "has_model": bool(parts.settings.upstream),
             "models": upstream.models(),
+            "soft": _soft(parts.settings.soft),
         }
 
     @router.get("/model", summary="The fingerprint of the model, measured now")
@@ -123,6 +125,16 @@ class Upstream:
             "measured": [{"at": at, "fingerprint": one} for at, one in measured],
             "is_unchanged": len({one for _, one in measured}) == 1,
         }
+
+
+def _soft(serving: SoftServing) -> dict[str, Any]:
+    """Return whether the model can have soft memories; if not, why."""
+    codec = serving.codec
+    return {
+        "codec": "" if codec is None else codec.name,
+        "is_on": codec is not None and serving.is_on,
+        "reason": serving.reason if codec is None else "",
+    }
 
 
 def _began(memory: Memory) -> str | None:

@@ -109,6 +109,7 @@ LEFT_OUT: Final[Mapping[tuple[str, str], str]] = {
     ("lessons", "outlook"): _OBJECT,
     ("lessons", "export"): _DISK,
     ("lessons", "import_"): _DISK,
+    ("store", "wait"): "it waits, and a server has a thread for each of few requests at once",
     ("store", "export"): _DISK,
     ("store", "import_"): _DISK,
     ("store", "snapshot"): _DISK,

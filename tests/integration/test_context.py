@@ -141,6 +141,53 @@ def test_the_label_of_a_turn_says_which_days_its_words_mean(memory: Memory) -> N
     assert "before" not in crane.split("]")[0], "only what has ended is labelled so"
 
 
+def test_the_day_of_a_turn_is_that_of_its_speaker(memory: Memory) -> None:
+    late = "2025-03-18T20:30:00-05:00"  # the next day in UTC, and a Tuesday
+    message = {"role": "user", "content": "Caspian joined the team last Tuesday.", "time": late}
+    memory.remember(message, user="ada", session="old")
+    found = memory.context("Who joined the team?", user="ada", session="new").text
+    assert "18 Mar 2025:\n[1, last tuesday: 11 Mar 2025] Caspian" in found
+
+
+def tell(memory: Memory, text: str, day: datetime) -> None:
+    memory.remember({"role": "user", "content": text, "time": day}, user="ada", session="old")
+
+
+def test_a_question_about_a_time_is_answered_by_what_was_said_by_then(memory: Memory) -> None:
+    tell(memory, "My phone is a Corva.", DAY.replace(month=1))
+    tell(memory, "My phone is a Fernlite now.", DAY.replace(month=6))
+    tell(memory, "My phone fell into the harbour two months ago.", DAY)
+    then = memory.context("Which phone did I have in January 2025?", user="ada", session="a").text
+    assert "Corva" in then
+    assert "Fernlite" not in then
+    assert "fell into the harbour" in then, "said later, of that time"
+    for question in ("Which phone do I have?", "Which phone do I have since May 2025?"):
+        assert "Fernlite" in memory.context(question, user="ada", session=question).text
+
+
+def test_where_nothing_was_said_in_time_what_was_said_later_is_shown(memory: Memory) -> None:
+    tell(memory, "My phone is a Fernlite now.", DAY.replace(month=6))
+    found = memory.context("Which phone did I have in January 2025?", user="ada", session="a")
+    assert "Fernlite" in found.text
+
+
+def test_a_question_about_a_time_is_shown_what_had_begun_by_then(memory: Memory) -> None:
+    memory.statements.add("user", "lives in", "Gent", said_at=DAY.replace(year=2024), user="ada")
+    memory.statements.add("user", "lives in", "Leuven", since="2025-03", said_at=DAY, user="ada")
+    found = memory.context("Where did I live in May 2024?", user="ada", session="new").text
+    assert "until Mar 2025] The user lives in Gent" in found
+    assert "Leuven" not in found
+
+
+def test_what_is_known_to_end_says_when(memory: Memory) -> None:
+    source = memory.remember("My rent is 590.", user="ada", session="s").turns[0].id
+    memory.statements.add("user", "rent", "590", user="ada", said_at=DAY, sources=[source])
+    memory.statements.add("user", "rent", "640", user="ada", said_at=DAY, since="9000-01-01")
+    found = memory.context("What is my rent?", user="ada", session="new").text
+    assert "until 1 Jan 9000] The user's rent is 590." in found
+    assert '"590" until 1 Jan 9000] My rent is 590.' in found
+
+
 def test_a_second_look_goes_from_a_value_to_what_is_said_of_it(memory: Memory) -> None:
     memory.statements.add("Tavon", "rival", "Merizar", user="ada")
     memory.statements.add("Merizar", "teacher", "Holunda", user="ada")
