@@ -14,6 +14,13 @@ export const t = {
   more: "More",
   loading: "Loading …",
   nothing: "Nothing here.",
+  wait: {
+    search: "The index is being made ready for the first search",
+    graph: "The graph is being built from what is stored",
+    list: "The list is being read",
+    far: (share: number | null, seconds: number): string => (share === null ? "" : `${Math.round(share * 100)} % · `) + many(seconds, "second"),
+    once: "The first time takes longest. What is done is kept.",
+  },
   theme: { light: "Light", dark: "Dark", system: "As the system", label: "Colours" },
   who: {
     label: "Whose memory",
@@ -105,7 +112,7 @@ export const t = {
     usage: (prompt: number, cached: number | null): string =>
       `${many(prompt, "token")} in the prompt` + (cached === null ? "" : `, ${cached.toLocaleString("en")} of them from the cache`),
     softTitle: "As soft tokens",
-    softSaved: (saved: number): string => `${many(saved, "token")} fewer than the text`,
+    softSaved: (saved: number): string => `${many(saved, "token")} saved`,
     softSize: (tokens: number, slots: number): string => `${many(tokens, "token")} of text → ${slots.toLocaleString("en")} soft`,
     softNone: "Shown as text:",
     softBy: (codec: string): string => `made by ${codec}, for this model alone; the text stays what is true`,

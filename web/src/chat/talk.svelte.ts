@@ -1,6 +1,6 @@
 // The conversation: what was asked, what was answered with and without memory, and what memory did for it.
 import { ask, events, Problem, read, verb } from "../lib/api";
-import { ANY, digest, report } from "../lib/acts";
+import { digest, report } from "../lib/acts";
 import { app, told } from "../lib/app.svelte";
 import type { Hit, Recall, ScorePart, Shown, SoftShown, Statement, Turn } from "../lib/types";
 import { t } from "../texts";
@@ -209,10 +209,8 @@ class Talk {
     try {
       if (!app.about?.rights.includes("write") || !turns.size) throw new Error();
       await digest(app.scope);
-      const all = await verb<Statement[]>("statements/list", { valid_at: ANY, all: true, coming: true }, app.scope);
-      const statements = all.filter((one) => one.sources.some((id) => turns.has(id)));
-      const ids = new Set(statements.map((one) => one.id));
-      side.learned = { statements, replaced: all.filter((one) => ids.has(one.replaced_by)) };
+      const search = new URLSearchParams([...turns].map((id) => ["turns", id]));
+      side.learned = (await (await ask(`/v1/page/learned?${search}`, { scope: app.scope })).json()) as Learned;
     } catch {
       side.learned = { statements: [], replaced: [] };
     }
