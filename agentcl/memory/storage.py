@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Unpack
 
@@ -96,6 +99,43 @@ class Storage:
             place="" if isinstance(self._opened.place, Path) else str(self._opened.place),
             tiers=tiers_of(self._opened.journal, view, live=records, now=self._opened.clock()),
         )
+
+    def wait(
+        self,
+        after: int = 0,
+        *,
+        timeout_s: float = 30.0,
+        **scope: Unpack[ReadScope],
+    ) -> int:
+        """Wait until somebody writes something, in this process, another one or on another machine.
+
+            seen = memory.store.wait(timeout_s=0)
+            while True:
+                seen = memory.store.wait(seen, timeout_s=60)
+                ...  # look at what is new
+
+        Args:
+            after: what was returned before; 0 for the beginning.
+            timeout_s: when to return all the same; 0 does not wait.
+            scope: only what is written below it counts, and what is forgotten, whosever it was.
+
+        Returns:
+            The number of the newest change of the memory, to be handed in next time.
+
+        Raises:
+            StoreUnavailable: if the memory cannot be read for longer than `busy_timeout_s`.
+        """
+        view = self._bound.subtree(scope)
+        check_count(after, "after", least=0)
+        if not isinstance(timeout_s, int | float) or not 0 <= timeout_s < math.inf:
+            raise InvalidInput(f"timeout_s={timeout_s!r} is no number of seconds, 0 or more")
+        journal, deadline = self._opened.journal, time.monotonic() + timeout_s
+        while True:
+            last = journal.wait(after, timeout_s=max(0.0, deadline - time.monotonic()))
+            rows = islice(journal.since(after), max(0, last - after))
+            if last <= after or any(row.op == "erase" or view.sees(row.scope) for row in rows):
+                return last
+            after = last
 
     def export(
         self,

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 from agentcl.errors import AgentclError, needs
+from agentcl.memory.following import Following
 from agentcl.server import chat, documents, editors, health, page, verbs
 from agentcl.server.guards import Guards
 from agentcl.server.keys import Keys
@@ -52,7 +53,10 @@ def create_app(
     @asynccontextmanager
     async def living(app: FastAPI) -> AsyncIterator[None]:
         parts.warming.begin()
+        following = Following(memory)
+        following.begin()
         yield
+        following.end()
         parts.underway.close("the server ended")
 
     app = FastAPI(

@@ -236,6 +236,23 @@ class Store(ABC):
         """Return the number of the newest row, 0 in an empty store."""
 
     @abstractmethod
+    def wait(
+        self, seq: int, *, timeout_s: float, should_stop: Callable[[], bool] = lambda: False
+    ) -> int:
+        """Wait until there is a row after `seq`, whoever writes it.
+
+        It goes on through a restart of a database's server. Others are not kept from anything meanwhile.
+
+        Args:
+            seq: of a row.
+            timeout_s: when to return all the same.
+            should_stop: looked at several times a second; True ends it as if the time were over.
+
+        Returns:
+            The number of the newest row; at most `seq` if the time was over before there was another.
+        """
+
+    @abstractmethod
     def since(self, seq: int, *, kinds: Sequence[str] | None = None) -> Iterator[Row]:
         """Yield every row after `seq`, in order; only those of some kinds, where these are named."""
 

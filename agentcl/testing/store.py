@@ -251,6 +251,44 @@ class StoreContract(ABC):
             waiting.join()
         assert found == [{hashes[0]: 1}, {hashes[0]: 1, hashes[1]: 1}]
 
+    def test_who_waits_for_rows_is_woken_by_whoever_writes_one(self, tmp_path: Path) -> None:
+        with self.opened(tmp_path) as one, self.opened(tmp_path) as two:
+            assert one.wait(0, timeout_s=0) == 0
+            self.add(two, document("first"))
+            assert one.wait(0, timeout_s=600) == 1
+            assert one.wait(1, timeout_s=0.01) == 1
+            woken: list[int] = []
+            threads = [
+                threading.Thread(target=lambda s=s, n=n: woken.append(s.wait(n, timeout_s=600)))
+                for s, n in ((one, 1), (one, 2), (one, 1), (two, 3))
+            ]
+            for thread in threads:
+                thread.start()
+            for n in range(3):
+                self.add(one, document(str(n)))
+            for thread in threads:
+                thread.join()
+        assert len(woken) == 4
+        assert all(1 < seq <= 4 for seq in woken)
+
+    def test_who_waits_is_told_that_the_store_is_closed(self, tmp_path: Path) -> None:
+        told: list[type[Exception]] = []
+        with self.opened(tmp_path) as store:
+
+            def wait() -> None:
+                begun.set()
+                try:
+                    store.wait(0, timeout_s=600)
+                except MemoryClosed as error:
+                    told.append(type(error))
+
+            begun = threading.Event()
+            waiting = threading.Thread(target=wait)
+            waiting.start()
+            begun.wait()
+        waiting.join()
+        assert told == [MemoryClosed]
+
     # Versions
 
     def test_versions_follow_without_gaps_and_the_past_stays(self, store: Store) -> None:

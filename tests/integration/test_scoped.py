@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import json
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -122,6 +123,31 @@ def test_rooms_are_bound_too(memory: Memory) -> None:
         bob.examine()
 
 
+def test_a_handle_is_woken_by_what_its_scope_sees(memory: Memory) -> None:
+    ada = memory.scoped(user="ada")
+    hers = ada.add("hers")
+    seen = memory.store.wait(timeout_s=0)
+    assert ada.store.wait(0) == seen == memory.store.wait(0)
+    his = memory.add("his", user="bob")
+    assert memory.store.wait(seen) > seen
+    assert memory.store.wait(seen, user="bob") > seen
+    last = ada.store.wait(seen, timeout_s=0)
+    assert last == memory.store.wait(last, timeout_s=0)
+    writing = threading.Thread(
+        target=lambda: (memory.delete(his.id, user="bob"), ada.delete(hers.id))
+    )
+    writing.start()
+    woken = ada.store.wait(last, timeout_s=600)
+    writing.join()
+    (row,) = memory.store.journal.rows([woken]).values()
+    assert row.id != his.id
+    for wrong in (-1.0, float("nan"), float("inf"), "1"):
+        with pytest.raises(InvalidInput, match="timeout_s"):
+            memory.store.wait(timeout_s=wrong)  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match="after"):
+        memory.store.wait(-1)
+
+
 def test_a_handle_learns_from_no_others_episode(memory: Memory) -> None:
     with memory.episode("clear it", user="bob") as episode:
         episode.finish(0.0)
@@ -209,10 +235,10 @@ NEEDS: dict[str, dict[str, tuple[Any, ...]]] = {
     "compressed": {
         "compress": (HashedCodec(),), "state": (), "list": (), "get": ("id",), "explain": ("id",),
     },
-    "adapters": {"list": (), "answering": (), "allows": ("a",), "rollback": ()},
+    "adapters": {"list": (), "answering": (), "allows": ("a",), "rollback": (), "settle": ()},
     "store": {
         "stats": (), "export": ("x.jsonl",), "import_": ("x.jsonl",), "passages": ("id",), "credit": ("id",), "page": (),
-        "counters": ("id",),
+        "counters": ("id",), "wait": (),
     },
     "jobs": {"list": (), "price": ("extract", {}), "enqueue": ("extract", {})},
 }  # fmt: skip

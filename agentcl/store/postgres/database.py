@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -38,7 +39,8 @@ _TAKE_TURN: Final = "SELECT seq, clock, pg_current_xact_id()::text, version FROM
 _IMPORTED: Final = (
     "SELECT max(value::bigint) FROM meta WHERE key = 'clock' AND value ~ '^[0-9]{1,18}$'"
 )
-_END: Final = "UPDATE head SET seq = ?, clock = ? RETURNING pg_notify(?, ?)"
+_END: Final = "UPDATE head SET seq = ?, clock = ?, turn = ? RETURNING pg_notify(?, ?)"
+_STATE: Final = "SELECT pg_xact_status(%s::xid8), (SELECT turn FROM head)"
 # A query, its values, and whose rows it may see.
 Question = tuple[str, Sequence[object], ScopeView]
 _Answers = dict[tuple[str, tuple[object, ...], ScopeView], list[tuple[Any, ...]]]
@@ -81,8 +83,11 @@ class Turn:
 
     pipeline: psycopg.Pipeline  # entered as long as the turn lasts
 
-    def __init__(self, link: Link, *, seq: int, clock: int, answers: _Answers) -> None:
+    def __init__(self, link: Link, *, number: str, seq: int, clock: int, answers: _Answers) -> None:
         self.link = link
+        self.number = number  # of the transaction, to the server
+        self.name = secrets.token_hex(8)  # which no other one ever has
+        self.proof: tuple[int, object] | None = None  # number and checksum of its newest row
         self.seq = seq  # of the newest row there ever was, counting on while rows are appended
         self.clock = clock  # record time of the transaction before; set to that of this one
         self._answers = (
@@ -124,7 +129,7 @@ class Server:
         self.busy_timeout_s = busy_timeout_s
         self.pool = Pool(Connector(address, read_only=read_only).connect)
         self._turns = threading.local()
-        self._is_closed = False
+        self.is_closed = False
         try:
             with self.lent() as link:
                 open_schema(link, address, read_only=read_only)
@@ -186,7 +191,7 @@ class Server:
         if self.read_only:
             raise StoreReadOnly(f"{self.address} was opened with read_only=True")
         assert self._turn() is None, "a transaction is not begun inside another one"
-        link, number, turn = self._begun(first)
+        link, turn = self._begun(first)
         self._turns.held = turn
         is_ending = False
         try:
@@ -199,7 +204,7 @@ class Server:
                 except psycopg.Error as error:
                     # If the server is lost meanwhile, it is asked afterwards what became of the transaction.
                     self._turns.held = None
-                    if not (is_ending and is_broken(error) and self._was_committed(number)):
+                    if not (is_ending and is_broken(error) and self.was_committed(turn)):
                         raise
         finally:
             self._turns.held = None
@@ -213,10 +218,10 @@ class Server:
 
     def _end(self, turn: Turn) -> None:
         told = (f"agentcl_{self.address.schema}", str(turn.seq))
-        turn.execute(_END, (turn.seq, turn.clock, *told))
+        turn.execute(_END, (turn.seq, turn.clock, turn.name, *told))
         turn.execute("COMMIT")
 
-    def _begun(self, first: Sequence[Question]) -> tuple[Link, str, Turn]:
+    def _begun(self, first: Sequence[Question]) -> tuple[Link, Turn]:
         """Begin a transaction that has the turn; while the server is being restarted, try again."""
         deadline = time.monotonic() + self.busy_timeout_s
         while True:
@@ -244,7 +249,7 @@ class Server:
                     (sql, tuple(values), view): one.fetchall()
                     for (sql, values, view), one in zip(first, asked, strict=True)
                 }
-                return link, number, Turn(link, seq=seq, clock=clock, answers=answers)
+                return link, Turn(link, number=number, seq=seq, clock=clock, answers=answers)
             except BaseException as error:
                 if link is not None:
                     link.close()
@@ -256,21 +261,39 @@ class Server:
                 self.pool.drop_idle()
                 time.sleep(_RETRY_S)
 
-    def _was_committed(self, number: str) -> bool:
-        def ask(link: Link) -> str | None:
-            sql = "SELECT pg_xact_status(%s::xid8)"
+    def was_committed(self, turn: Turn) -> bool:
+        """Return whether a transaction is stored, the answer to whose commit was lost.
+
+        After a crash a server may give the number of one that it lost to another one. So what says that the number was
+        committed says nothing before something of the transaction is found.
+        """
+
+        def ask(link: Link) -> tuple[str | None, str]:
             while True:
-                ((state,),) = link.execute(sql, (number,)).fetchall()
+                try:
+                    with link.transaction():
+                        link.execute(_marked(SCOPE_SQL), _settings(EVERYBODY))
+                        ((state, newest),) = link.execute(_STATE, (turn.number,)).fetchall()
+                except psycopg.errors.InvalidParameterValue:  # a number that is still to be given
+                    return "aborted", ""
                 if state != "in progress":
-                    return None if state is None else str(state)
+                    return state, newest
                 time.sleep(_RETRY_S)
 
-        state = self._retried(ask)
-        if state is None:  # too old for the server to know
-            raise StoreUnavailable(
-                f"{self.address} was lost while it stored something, and does not know whether it is stored"
-            )
-        return state == "committed"
+        state, newest = self._retried(ask)
+        if state == "aborted":
+            return False
+        if newest == turn.name:
+            return True
+        if state is not None and turn.proof is not None:
+            seq, checksum = turn.proof
+            sql = "SELECT checksum FROM record WHERE seq = ?"
+            held = self.query(sql, (seq,), view=EVERYBODY)
+            if held:
+                return bool(held[0][0] == checksum)
+        raise StoreUnavailable(
+            f"{self.address} was lost while it stored something, and does not know whether it is stored"
+        )
 
     @contextmanager
     def lent(self, *, keeps_errors: bool = False) -> Iterator[Link]:
@@ -292,7 +315,7 @@ class Server:
 
     @contextmanager
     def _open(self) -> Iterator[None]:
-        if self._is_closed:
+        if self.is_closed:
             raise MemoryClosed(f"the memory at {self.address} is closed")
         yield
 
@@ -330,7 +353,7 @@ class Server:
 
     def close(self) -> None:
         """Close the connections as soon as nobody reads or writes; calling it twice is allowed."""
-        self._is_closed = True
+        self.is_closed = True
         self.pool.close()
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 _KEY: Final = 400  # characters of a key that an index holds: B-trees take rows of 2,700 bytes
 
 # A sub-select is computed once for a query, not for each row.
@@ -125,5 +125,9 @@ def _policies() -> Iterator[str]:
 
 
 # MIGRATIONS[n] leads from version n to n + 1, inside one transaction.
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = ((_VERSION_1, *_policies()),)
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
+    (_VERSION_1, *_policies()),
+    # The name of the newest transaction, by which one whose answer was lost finds out whether it is stored.
+    ("ALTER TABLE head ADD COLUMN turn text NOT NULL DEFAULT ''",),
+)
 assert len(MIGRATIONS) == VERSION

@@ -14,6 +14,7 @@ from agentcl.store.postgres import health
 from agentcl.store.postgres.address import Address
 from agentcl.store.postgres.copying import written_into
 from agentcl.store.postgres.database import Question, Server
+from agentcl.store.postgres.listening import Listening
 from agentcl.store.postgres.locks import held_lock, is_held
 from agentcl.store.postgres.schema import POLICIES
 from agentcl.store.postgres.writing import SCOPE_SQL, PostgresWriting
@@ -66,6 +67,7 @@ class PostgresStore(SqlStore):
         self.tables = self.server = Server(
             address, busy_timeout_s=busy_timeout_s, read_only=read_only
         )
+        self._listening = Listening(self.server, self.last_seq)
         try:
             self.folder = self._own_folder() if folder is None else folder
         except BaseException:
@@ -87,6 +89,11 @@ class PostgresStore(SqlStore):
 
     def close(self) -> None:
         self.server.close()
+
+    def wait(
+        self, seq: int, *, timeout_s: float, should_stop: Callable[[], bool] = lambda: False
+    ) -> int:
+        return self._listening.wait(seq, timeout_s=timeout_s, should_stop=should_stop)
 
     def files(self) -> frozenset[str]:
         return frozenset()

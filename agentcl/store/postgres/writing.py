@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, cast
 
 from agentcl.store.base import Store
 from agentcl.store.postgres.database import Turn
 from agentcl.store.records import Scope
 from agentcl.store.rows import Row, fields_of
 from agentcl.store.sql.tables import EVERYBODY
-from agentcl.store.sql.writing import MARKS, NAMES, SqlWriting
+from agentcl.store.sql.writing import SqlWriting
 
 SCOPE_SQL: Final = (
     'SELECT id FROM scope WHERE md5(tenant) = md5(?) AND md5("user") = md5(?)'
@@ -31,8 +32,13 @@ class PostgresWriting(SqlWriting):
 
     def _insert(self, values: tuple[object, ...]) -> int:
         seq = self._reserve(1)
-        self._turn.execute(f"INSERT INTO record (seq, {NAMES}) VALUES (?, {MARKS})", (seq, *values))
+        self._insert_many([(seq, *values)])
         return seq
+
+    def _insert_many(self, rows: Sequence[tuple[object, ...]]) -> None:
+        super()._insert_many(rows)
+        number, *_, checksum = rows[-1]
+        self._turn.proof = cast(int, number), checksum
 
     def keep(self, row: Row) -> None:
         super().keep(row)

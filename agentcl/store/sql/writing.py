@@ -105,7 +105,7 @@ class SqlWriting(Writing):
             sources += [(source, id) for source in record.sources]
             if hash is not None:
                 held.append(self._vector(seq, vectors[hash], is_given=False))
-        self._connection.executemany(f"INSERT INTO record (seq, {NAMES}) VALUES (?, {MARKS})", rows)
+        self._insert_many(rows)
         self._connection.executemany(_INSERT_SOURCE, sources)
         self._connection.executemany(_INSERT_VECTOR, held)
         self._sources.update((id, r.scope.tenant) for id, r in zip(ids, records, strict=True))
@@ -204,8 +204,7 @@ class SqlWriting(Writing):
 
     def keep(self, row: Row) -> None:
         """Append a row of another store with its number, which is above all that there ever were."""
-        sql = f"INSERT INTO record (seq, {NAMES}) VALUES (?, {MARKS})"
-        self._connection.execute(sql, (row.seq, *self._values(row)))
+        self._insert_many([(row.seq, *self._values(row))])
         sources = json.loads(row.sources) if row.op == "put" else ()
         self._attach(row.seq, row.id, sources, None, 0)
 
@@ -308,6 +307,10 @@ class SqlWriting(Writing):
     @abstractmethod
     def _insert(self, values: tuple[object, ...]) -> int:
         """Append a row and return its number."""
+
+    def _insert_many(self, rows: Sequence[tuple[object, ...]]) -> None:
+        """Append rows that have their numbers, each with its checksum last."""
+        self._connection.executemany(f"INSERT INTO record (seq, {NAMES}) VALUES (?, {MARKS})", rows)
 
     def _scope_id(self, scope: Scope) -> int:
         if scope not in self._scopes:

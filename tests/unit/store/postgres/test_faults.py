@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ pytest.importorskip("psycopg")
 
 from agentcl.store.postgres.address import parse
 from agentcl.store.postgres.connecting import Connector
+from agentcl.store.postgres.database import Turn
 from agentcl.store.postgres.opening import WHOLE, WHOLE_SQL
 from agentcl.store.postgres.store import PostgresStore
 from tests.postgres import LOCKED, PASSWORD, NoServer, running
@@ -255,6 +256,79 @@ def test_a_connection_that_is_cut_undoes_its_transaction_and_comes_back(opened: 
     assert texts(store) == ["kept"]
     add(store, "afterwards")
     assert texts(other) == ["kept", "afterwards"]
+
+
+def test_who_waits_for_rows_goes_on_when_connections_are_cut_and_the_server_is_restarted(
+    cluster: "Cluster", opened: Opener
+) -> None:
+    waiter, writer = opened(), opened()
+    add(writer, "before")
+    listens = (
+        "SELECT pid FROM pg_stat_activity WHERE query LIKE 'LISTEN%' OR query LIKE 'UNLISTEN%'"
+    )
+    woken: list[int] = []
+    waiting = threading.Thread(target=lambda: woken.append(waiter.wait(1, timeout_s=600)))
+    waiting.start()
+    with writer.server.lent() as link:
+        cut = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+        while not link.execute(listens).fetchall():
+            pass
+        link.execute(f"{cut} AND usename = current_user")
+    cluster.restart()
+    add(writer, "afterwards")
+    waiting.join()
+    assert woken == [2]
+
+
+def test_who_lost_the_answer_to_a_commit_does_not_take_anothers_transaction_for_his_own(
+    opened: Opener,
+) -> None:
+    store, other = opened(), opened()
+    turns: list[Turn] = []
+
+    def lose(*texts: str) -> None:
+        """Write something that is undone, as if the server had crashed before it was on the disk."""
+        with suppress(ZeroDivisionError), store.writing() as writing:
+            for text in texts:
+                writing.create(document(text))
+            writing.credit("somebody", uses=1)
+            turns.append(store.server.connection)
+            raise ZeroDivisionError
+
+    lose("lost")
+    lose()
+    with other.writing() as writing:
+        writing.create(document("another"))
+        turns.append(other.server.connection)
+    lost, without_rows, stored = turns
+    with closing(Connector(other.server.address, read_only=False).connect()) as link:
+        for one in turns:
+            (state,) = (
+                link.execute("SELECT pg_xact_status(%s::xid8)", (one.number,)).fetchone() or ()
+            )
+            assert state == ("committed" if one is stored else "aborted")
+    assert [store.server.was_committed(one) for one in turns] == [False, False, True]
+    lost.number = without_rows.number = stored.number  # which a server that crashed may give again
+    assert not store.server.was_committed(lost)
+    with pytest.raises(StoreUnavailable, match="does not know"):
+        store.server.was_committed(without_rows)
+    add(other, "later")
+    assert store.server.was_committed(stored)
+    stored.number = "9999999"  # of the future
+    assert not store.server.was_committed(stored)
+
+
+def test_tables_of_an_older_agentcl_are_brought_up_to_date(opened: Opener, schema: str) -> None:
+    old = opened()
+    add(old, "before")
+    with old.server.lent() as link, link.transaction():
+        link.execute(WHOLE_SQL, WHOLE)
+        link.execute("ALTER TABLE head DROP COLUMN turn")
+        link.execute("UPDATE head SET version = 1")
+    with pytest.raises(StoreReadOnly, match="has schema 1"):
+        opened(read_only=True)
+    add(opened(), "after")
+    assert texts(old) == ["before", "after"]
 
 
 def test_idle_connections_that_were_cut_are_not_noticed(opened: Opener) -> None:
