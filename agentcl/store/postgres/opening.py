@@ -93,7 +93,7 @@ def _migrate(link: Link, address: Address) -> None:
         link.execute(WHOLE_SQL, WHOLE)
         held = version_of(link, address)  # another process may have been faster
         if not held:
-            _make_schema(link, address.schema)
+            make_schema(link, address.schema)
         for number in range(held, len(MIGRATIONS)):
             logger.info("migrating %s from schema %s to %s", address, number, number + 1)
             for statements in MIGRATIONS[number]:
@@ -102,7 +102,7 @@ def _migrate(link: Link, address: Address) -> None:
             link.execute("UPDATE head SET version = %s", (len(MIGRATIONS),))
 
 
-def _make_schema(link: Link, name: str) -> None:
+def make_schema(link: Link, name: str) -> None:
     """Make a schema for the role that we act as, by the right of who logged in."""
     ((ours, theirs),) = link.execute("SELECT current_user, session_user").fetchall()
     role = sql.Identifier(ours)

@@ -12,12 +12,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from agentcl.store.records import ScopeView
+
 VERSION: Final = 2
 _KEY: Final = 400  # characters of a key that an index holds: B-trees take rows of 2,700 bytes
 
 # A sub-select is computed once for a query, not for each row.
 _WHOLE: Final = "(SELECT current_setting('agentcl.whole', true) = 'on')"
-_TENANT: Final = f"{_WHOLE} OR tenant = ANY ((SELECT nullif(current_setting('agentcl.tenants', true), '')::text[])::text[])"
+TENANT_SQL: Final = f"{_WHOLE} OR tenant = ANY ((SELECT nullif(current_setting('agentcl.tenants', true), '')::text[])::text[])"
+ANYBODY_SQL: Final = (  # who says anything
+    f"{_WHOLE} OR (SELECT nullif(current_setting('agentcl.tenants', true), '') IS NOT NULL)"
+)
 SCOPE_SQL: Final = (
     "SELECT set_config('agentcl.whole', ?, true), set_config('agentcl.tenants', ?, true)"
 )
@@ -25,8 +30,8 @@ POLICIES: Final = {
     "head": _WHOLE,
     "meta": _WHOLE,
     "copy": _WHOLE,
-    "scope": _TENANT,
-    "job": _TENANT,
+    "scope": TENANT_SQL,
+    "job": TENANT_SQL,
     "record": f"{_WHOLE} OR EXISTS (SELECT 1 FROM scope AS s WHERE s.id = record.scope)",
     "source": f"{_WHOLE} OR EXISTS (SELECT 1 FROM record AS r WHERE r.id = source.record_id)",
     "vector": f"{_WHOLE} OR EXISTS (SELECT 1 FROM record AS r WHERE r.seq = vector.seq)",
@@ -115,6 +120,19 @@ CREATE TABLE job (
     created_at bigint NOT NULL, started_at bigint, ended_at bigint
 );
 """
+
+
+def settings_of(view: ScopeView) -> tuple[str, str]:
+    """Return what a transaction says of whose rows it is about, the values of `SCOPE_SQL`."""
+    if view.tenant is None:
+        return "on", ""
+    quoted = (one.replace("\\", "\\\\").replace('"', '\\"') for one in sorted(view.tenant))
+    return "off", "{" + ",".join(f'"{one}"' for one in quoted) + "}"
+
+
+def vectors_schema(schema: str) -> str:
+    """Return the schema of the index "pgvector" of a memory in a schema."""
+    return f"{schema}_pgvector"
 
 
 def _policies() -> Iterator[str]:
