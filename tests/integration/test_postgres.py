@@ -162,6 +162,48 @@ def test_the_password_is_never_shown(cluster: "Cluster", monkeypatch: pytest.Mon
         assert "wr0ng" not in text
 
 
+def test_servers_of_one_memory_share_keys_and_rates(address: str) -> None:
+    from starlette.testclient import TestClient
+
+    from agentcl.server.app import create_app
+    from agentcl.server.settings import ServerSettings
+    from agentcl.server.shared import keys_of
+
+    settings = ServerSettings(rate_per_second=1e-6, burst=4)
+    with Memory(address, encoder="hashing:64") as one, Memory(address) as two:
+        servers = [create_app(memory, settings=settings) for memory in (one, two)]
+        clients = [TestClient(server, base_url="http://localhost") for server in servers]
+
+        def asked(key: str = "") -> list[int]:
+            headers = {"authorization": f"Bearer {key}"} if key else {}
+            return [client.get("/metrics", headers=headers).status_code for client in clients]
+
+        assert asked() == [200, 200]
+        (first, made), (second, _) = (keys_of(memory).add(name="k") for memory in (one, two))
+        assert keys_of(one).all() == keys_of(two).all()
+        assert asked() == [401, 401]
+        assert asked("agentcl-" + "x" * 40) == [401, 401]
+        assert [asked(first) for _ in range(3)] == [[200, 200], [200, 200], [429, 429]]
+        keys_of(two).remove(made.id)
+        assert asked(first) == [401, 401]
+        assert asked(second) == [200, 200]
+        with pytest.raises(NotFound, match="agentcl key list"):
+            keys_of(one).remove(made.id)
+        written = one.store.journal.server.aside("SELECT * FROM access_key")  # type: ignore[attr-defined]  # in PostgreSQL
+        assert second not in str(written)
+
+
+def test_a_key_is_made_and_listed_on_any_machine(address: str) -> None:
+    with Memory(address, encoder="hashing:64"):
+        pass
+    made = json.loads(agentcl("key", "add", "--path", address, "--user", "ada", "--json").stdout)
+    assert made["key"].startswith("agentcl-")
+    (listed,) = json.loads(agentcl("key", "list", "--path", address, "--json").stdout)
+    assert listed["scope"] == {"user": "ada"}
+    assert agentcl("key", "remove", made["id"], "--path", address).exit_code == 0
+    assert json.loads(agentcl("key", "list", "--path", address, "--json").stdout) == []
+
+
 @pytest.fixture
 def with_pgvector(cluster: "Cluster", filled: str) -> str:
     cluster.execute("CREATE EXTENSION IF NOT EXISTS vector")

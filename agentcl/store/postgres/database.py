@@ -157,6 +157,16 @@ class Server:
         with self._errors():
             return turn.query(sql, parameters, view=view)
 
+    def aside(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Run one statement on what is kept beside the records, without the turn; return what it returns.
+
+        It may be run twice, should the server be restarted meanwhile.
+
+        Raises:
+            StoreReadOnly: if this database was opened for reading only, and it writes.
+        """
+        return self._retried(lambda link: _asked(link, sql, parameters, EVERYBODY))
+
     def _retried(self, ask: Callable[[Link], T]) -> T:
         """Ask, and ask again while the server is being restarted: reading twice does no harm."""
         deadline = time.monotonic() + self.busy_timeout_s
@@ -364,7 +374,7 @@ def _asked(
     with link.pipeline():  # what is sent in one go is one transaction
         link.execute(_marked(SCOPE_SQL), settings_of(view))
         found = link.execute(_marked(sql), parameters or None)
-    return found.fetchall()
+    return found.fetchall() if found.description is not None else []
 
 
 def _sent(link: Link, questions: Sequence[Question]) -> list[psycopg.Cursor[tuple[Any, ...]]]:
