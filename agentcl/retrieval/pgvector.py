@@ -155,13 +155,14 @@ class PgvectorIndex:
     def rebuild(self, changes: Iterable[Change], *, watermark: int) -> None:
         """Forget everything, then apply `changes`; others search what was there until it is done."""
         fresh, entries, dim = f"fresh_{self._epoch}", 0, None
+        known: set[str] = set()
         with self._writing() as link:
             self._noted(link.execute(_mark_sql(locked=True), (self._epoch,)).fetchall())
             link.execute(f"DROP TABLE IF EXISTS {fresh}".encode())
             link.execute(_MAKE_ENTRIES.format(name=fresh).encode())
             iterator = iter(changes)
             while batch := list(islice(iterator, _BATCH)):
-                added, dim = self._write(link, fresh, batch, dim)
+                added, dim = self._write(link, fresh, batch, dim, known)
                 entries += added
             has_graph = dim is not None and dim <= _MOST_DIM and entries >= self._graph_from
             if has_graph:
@@ -277,15 +278,31 @@ class PgvectorIndex:
     # Writing
 
     def _write(
-        self, link: Link, table: str, changes: Sequence[Change], dim: int | None
+        self,
+        link: Link,
+        table: str,
+        changes: Sequence[Change],
+        dim: int | None,
+        known: set[str] | None = None,
     ) -> tuple[int, int | None]:
-        """Write changes in a transaction; return how many entries they add, and the dimension."""
+        """Write changes in a transaction; return how many entries they add, and the dimension.
+
+        `known` are the records that the table has, and those that come to it; None if that is not known.
+        """
         count = 0
-        end = f"UPDATE {table} SET ended = %s WHERE id = %s AND ended = {_FOREVER} AND seq < %s"
+        # The table may have grown a thousandfold since a plan was made, so each batch has its own.
+        end = (
+            f"UPDATE {table} AS t SET ended = c.at FROM unnest(%s::text[], %s::bigint[], %s::bigint[]) AS c (id, at, seq)"
+            f" WHERE t.id = c.id AND t.ended = {_FOREVER} AND t.seq < c.seq"
+        )
         insert = f"INSERT INTO {table} ({_COLUMNS}) VALUES ({', '.join(['%s'] * 13)})"
         for batch in _without_repeats(changes):
-            ends = [(change.at, change.id, change.seq) for change in batch]
-            link.cursor().executemany(end.encode(), ends)
+            ends = [change for change in batch if known is None or change.id in known]
+            if ends:
+                given = ([c.id for c in ends], [c.at for c in ends], [c.seq for c in ends])
+                link.execute(end.encode(), given, prepare=False)
+            if known is not None:
+                known.update(change.id for change in batch)
             entries = [c.added for c in batch if c.added is not None and c.added.vector is not None]
             if not entries:
                 continue
