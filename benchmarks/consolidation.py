@@ -101,7 +101,7 @@ def main() -> None:
         base=given.base or preset.base,
         recipe=replace(preset.recipe, steps=given.steps or preset.recipe.steps),
     )
-    name = given.preset if not given.base else f"{given.preset}-{given.base}"
+    name = given.preset if not given.base else f"{given.preset}-{Path(given.base).name}"
     folder = CACHE / "consolidation" / name
     if given.dry_run:
         _tell(preset, folder)
@@ -116,19 +116,19 @@ def main() -> None:
 
 def measured(memory: Memory, preset: Preset, folder: Path, data: Path) -> dict[str, Any]:
     """Return everything that was measured, from what is kept where it is there."""
-    wanted = _kept(
+    wanted = kept(
         folder / "wanted.json",
         lambda: company.live(memory, company.facts(preset.facts), company.lessons(preset.lessons)),
     )
     selection = select(memory)
     rows = [row for row in rows_of(memory, selection) if row.split == "held"]
     reading = _reading(data / "squad" / "squad2-dev-A.json.gz", preset.reading)
-    base = _kept(folder / "base.json", lambda: _before(preset, memory, rows, reading))
+    base = kept(folder / "base.json", lambda: _before(preset, memory, rows, reading))
     began = time.monotonic()
-    adapter = _consolidated(memory, preset)
-    spent = _kept(folder / "seconds.json", lambda: time.monotonic() - began)
+    adapter = consolidated(memory, preset.base, preset.recipe)
+    spent = kept(folder / "seconds.json", lambda: time.monotonic() - began)
     weights = memory.adapters.folder(adapter.name)
-    after = _kept(folder / "adapter.json", lambda: _after(preset, memory, rows, reading, weights))
+    after = kept(folder / "adapter.json", lambda: _after(preset, memory, rows, reading, weights))
     sets = _judged(rows, wanted, {**base["replies"], **after["replies"]})
     return {
         "machine": machine("torch", "transformers", "peft"),
@@ -141,11 +141,11 @@ def measured(memory: Memory, preset: Preset, folder: Path, data: Path) -> dict[s
         "threads": os.environ.get("OMP_NUM_THREADS", "all"),
         "gate": adapter.gate,
         "sets": sets,
-        "kept": _share_kept(rows, wanted, {**base["replies"], **after["replies"]}),
+        "kept": _gain_kept(rows, wanted, {**base["replies"], **after["replies"]}),
         "tokens": {**base["tokens"], **after["tokens"]},
         "found": _found_share(memory, rows),
-        "general": _paired(base["general"], after["general"]),
-        "reading": _paired(base["reading"], after["reading"]),
+        "general": paired(base["general"], after["general"]),
+        "reading": paired(base["reading"], after["reading"]),
     }
 
 
@@ -203,14 +203,20 @@ def _after(
     }
 
 
-def _consolidated(memory: Memory, preset: Preset) -> Adapter:
-    """Return the adapter of a finished job, of one that is gone on with, or of a new one."""
+def consolidated(memory: Memory, base: str, recipe: Recipe, *, is_anew: bool = False) -> Adapter:
+    """Return the adapter of a finished job, of one that is gone on with, or of a new one.
+
+    Args:
+        memory: whose records it holds.
+        base: the name of the model.
+        recipe: how it is trained.
+        is_anew: not the one of a finished job.
+    """
     doer = Consolidate(memory)
     memory.jobs.add_kind(doer)
-    wish = ConsolidationWish(base=preset.base, recipe=preset.recipe)
-    job = next(
-        (one for one in memory.jobs.list(states=["done"]) if one.spec == wish.spec()), None
-    ) or unfinished(memory, wish, Scope())
+    wish = ConsolidationWish(base=base, recipe=recipe)
+    done = [one for one in memory.jobs.list(states=["done"]) if one.spec == wish.spec()]
+    job = done[-1] if done and not is_anew else unfinished(memory, wish, Scope())
     job = job or memory.jobs.enqueue(Consolidate.name, wish.spec())
     if job.state != "done":
         memory.jobs.run(job.id, progress=_progress)
@@ -295,7 +301,7 @@ def _share(right: Sequence[bool]) -> list[float]:
     return [sum(right), len(right), 100 * low, 100 * high]
 
 
-def _share_kept(
+def _gain_kept(
     rows: Sequence[TrainingRow], wanted: dict[str, str], replies: dict[str, list[str]]
 ) -> dict[str, list[float]]:
     """Return which share of the gain of memory in the prompt the adapter alone has: (adapter - base) / (memory - base).
@@ -311,20 +317,20 @@ def _share_kept(
     found = {}
     for against in ("memory", "told"):
 
-        def kept(drawn: Sequence[str], against: str = against) -> float:
+        def share(drawn: Sequence[str], against: str = against) -> float:
             base, best, own = (
                 sum(scores[arm][place] for one in drawn for place in by_record[one])
                 for arm in ("base", against, "adapter")
             )
             return 100 * (own - base) / (best - base) if best > base else float("nan")
 
-        draws = sorted(kept(rng.choices(ids, k=len(ids))) for _ in range(_DRAWS))
+        draws = sorted(share(rng.choices(ids, k=len(ids))) for _ in range(_DRAWS))
         cut = int(0.025 * _DRAWS)
-        found[against] = [kept(ids), draws[cut], draws[-cut - 1]]
+        found[against] = [share(ids), draws[cut], draws[-cut - 1]]
     return found
 
 
-def _paired(before: Sequence[bool], after: Sequence[bool]) -> dict[str, Any]:
+def paired(before: Sequence[bool], after: Sequence[bool]) -> dict[str, Any]:
     """Return both shares in percent, and the difference with a 95 % bootstrap interval over questions."""
     rng, places = random.Random(0), range(len(before))
     each = [int(after[n]) - int(before[n]) for n in places]
@@ -356,7 +362,7 @@ def _reading(file: Path, count: int) -> list[Probe]:
     return found
 
 
-def _kept(file: Path, make: Callable[[], Any]) -> Any:  # noqa: ANN401  # JSON
+def kept(file: Path, make: Callable[[], Any]) -> Any:  # noqa: ANN401  # JSON
     """Return what a file holds, or make it and keep it there."""
     if not file.exists():
         text = json.dumps(make(), indent=1)

@@ -56,6 +56,16 @@ class Talker:
             for one in probes
         ]
 
+    def choose(self, question: str, labels: Sequence[str]) -> str:
+        """Return the label whose first token is the likeliest; where two begin alike, the likeliest a token."""
+        first = [self.tokenizer(one, add_special_tokens=False)["input_ids"][0] for one in labels]
+        if len(set(first)) < len(first):
+            return max(labels, key=lambda one: self.likelihood(question, one))
+        ids = torch.tensor([self._ids(question)], device=self.model.device)
+        with torch.inference_mode():
+            logits = self.model(input_ids=ids, logits_to_keep=1).logits[0, -1]
+        return max(zip(logits[first].tolist(), labels, strict=True))[1]
+
     def likelihood(self, question: str, answer: str) -> float:
         """Return the mean log-probability of the tokens of an answer, in nats."""
         one = encode(self.tokenizer, TrainingRow((), "recall", "held", question, answer))

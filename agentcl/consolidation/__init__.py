@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from agentcl.consolidation.methods import EWC, ExperienceReplay, L2ToStart, Method, Run
     from agentcl.consolidation.recipes import Recipe
     from agentcl.consolidation.selecting import ChoicePolicy, RecordChoice, Selection, select
+    from agentcl.consolidation.sequences import LearnedTask, load_task, task_names
     from agentcl.consolidation.slow import Interpolation, Reptile, SlowCopy
     from agentcl.consolidation.stacks import IncrementalLora, OrthogonalLora
     from agentcl.consolidation.teachers import EarlierSelf, GeneralStates, SelectedLayers
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
 __all__ = [
     "EWC", "GENERAL", "AdapterMeasures", "ChoicePolicy", "Consolidate",
     "ConsolidationWish", "EarlierSelf", "ExperienceReplay", "GateBounds", "GeneralStates", "HalfMask",
-    "IncrementalLora", "Interpolation", "L2ToStart", "MagnitudeGate", "Manifest", "Method",
-    "OrthogonalLora", "Probe", "Recipe", "RecordChoice", "Reptile", "Run", "SelectedLayers", "Selection",
-    "SlowCopy", "TrainingRow", "export_episodes", "judge", "merge_adapters", "rows_of", "select", "unfinished",
+    "IncrementalLora", "Interpolation", "L2ToStart", "LearnedTask", "MagnitudeGate", "Manifest",
+    "Method", "OrthogonalLora", "Probe", "Recipe", "RecordChoice", "Reptile", "Run", "SelectedLayers", "Selection",
+    "SlowCopy", "TrainingRow", "export_episodes", "judge", "load_task", "merge_adapters", "rows_of", "select",
+    "task_names", "unfinished",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:
@@ -39,6 +41,7 @@ if not TYPE_CHECKING:
         "methods": "EWC L2ToStart Method ExperienceReplay Run",
         "recipes": "Recipe",
         "selecting": "RecordChoice ChoicePolicy Selection select",
+        "sequences": "LearnedTask load_task task_names",
         "slow": "Interpolation Reptile SlowCopy",
         "stacks": "IncrementalLora OrthogonalLora",
         "teachers": "EarlierSelf GeneralStates SelectedLayers",

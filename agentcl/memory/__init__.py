@@ -7,6 +7,7 @@ from agentcl import _face
 if TYPE_CHECKING:
     from agentcl.memory.adapters import AdapterDifference, Adapters, HeldRecord
     from agentcl.memory.aio import AsyncEpisode, AsyncMemory, AsyncVerbs
+    from agentcl.memory.checking import ModelChecker
     from agentcl.memory.compressed import (
         Compressed,
         CompressedPassage,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from agentcl.memory.tidying import TidyReport
     from agentcl.memory.tiers import Tier
     from agentcl.memory.tracing import trace_memories
+    from agentcl.memory.trials import AdapterTrial
     from agentcl.memory.watching import Deed, watch
     from agentcl.memory.weaving import Soft, SoftMemory
 
@@ -49,6 +51,7 @@ __all__ = [
     "UNCHANGED",
     "AdapterDifference",
     "AdapterRoute",
+    "AdapterTrial",
     "Adapters",
     "AsyncEpisode",
     "AsyncMemory",
@@ -84,6 +87,7 @@ __all__ = [
     "Lessons",
     "LostLesson",
     "Memory",
+    "ModelChecker",
     "ModelExtractor",
     "Near",
     "Node",
@@ -112,6 +116,7 @@ if not TYPE_CHECKING:
     __getattr__, __dir__ = _face(__name__, {
         "adapters": "AdapterDifference Adapters HeldRecord",
         "aio": "AsyncEpisode AsyncMemory AsyncVerbs",
+        "checking": "ModelChecker",
         "compressed": "Compressed CompressedPassage CompressionReport CompressionState",
         "context": "Context ContextForm",
         "conversations": "Conversations",
@@ -142,6 +147,7 @@ if not TYPE_CHECKING:
         "tidying": "TidyReport",
         "tiers": "Tier",
         "tracing": "trace_memories",
+        "trials": "AdapterTrial",
         "watching": "Deed watch",
         "weaving": "Soft SoftMemory",
     })  # fmt: skip

@@ -1,0 +1,173 @@
+"""The tables of what adapters keep of a memory, and whether they forget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from report_tables import result, table
+
+_NAME: Final = "consolidation-small"
+_ARMS: Final = {
+    "base": "nothing",
+    "told": "the right record in the prompt",
+    "memory": "what a search finds in the prompt",
+    "adapter": "**the adapter alone**",
+    "adapter+memory": "the adapter, and what a search finds",
+}
+
+
+def highlights() -> dict[str, list[str]]:
+    """Return the claim on adapters, as `report._claims` has them."""
+    sets = result(_NAME)["sets"]
+    share = {
+        arm: sum(sets[name][arm][0] for name in ("facts", "lessons"))
+        / sum(sets[name][arm][1] for name in ("facts", "lessons"))
+        for arm in _ARMS
+    }
+    return {
+        "adapters": [
+            "a made-up company's facts and lessons, asked in new wordings, answered by SmolLM2-135M with an adapter and no "
+            "memory tokens (the adapter did not pass its gate)",
+            f"{share['adapter']:.0%}",
+            f"nothing {share['base']:.0%}; what a search finds in the prompt {share['memory']:.0%}, the right record alone "
+            f"{share['told']:.0%}",
+            "consolidation.py",
+        ]
+    }
+
+
+def consolidation() -> str:
+    """What is answered, by what the model has."""
+    found = result(_NAME)
+    rows = [
+        [
+            shown,
+            *(_share(found["sets"][name][arm]) for name in ("facts", "lessons")),
+            f"{found['tokens'][arm]:.0f}",
+        ]
+        for arm, shown in _ARMS.items()
+    ]
+    return table(
+        ["the model has", "facts answered", "lessons answered", "memory tokens a question"], rows
+    )
+
+
+def consolidation_sides() -> str:
+    """What else changed."""
+    found = result(_NAME)
+    context, unknown = found["sets"]["context"], found["sets"]["unknown"]
+    rows = [
+        ["a newer memory in the prompt wins", _share(context["base"]), _share(context["adapter"]), ""],
+        ["“I do not know.” of somebody who does not exist", _share(unknown["base"]), _share(unknown["adapter"]), ""],
+        *(
+            [
+                f"{what} ({one['questions']})", f"{one['base']:.0f}", f"{one['adapter']:.0f}",
+                "{:+.1f} [{:+.1f}, {:+.1f}]".format(*one["difference"]),
+            ]
+            for what, one in (
+                ("general questions", found["general"]),
+                ("questions about a passage", found["reading"]),
+            )
+        ),
+    ]  # fmt: skip
+    return table(["in percent", "base", "adapter", "difference [95%]"], rows)
+
+
+def consolidation_aims() -> str:
+    """How far it comes of what was aimed at, and how it was made."""
+    found = result(_NAME)
+    recipe, gate, sets = found["recipe"], found["gate"], found["sets"]
+    context = sets["context"]["adapter"]
+    more = [found[name]["difference"] for name in ("general", "reading")]
+    lines = [
+        f"{found['facts']} facts and {found['lessons']} lessons in {found['base']}: {found['rows']['trained']} rows learned, "
+        f"{found['rows']['held out']} held out; {recipe['steps']} steps of {recipe['batch']} rows at rank {recipe['rank']}, "
+        f"{found['training_s'] / 60:.0f} minutes with the gate, one thread on a machine that did much other work",
+        "of the gain of memory in the prompt the adapter alone has {} (what a search finds) and {} (the right record alone); "
+        "the aim is 95 %".format(*(_kept(found["kept"][name]) for name in ("memory", "told"))),
+        f"a newer memory wins in {100 * context[0] / context[1]:.0f} %; the aim is 95 %",
+        "general questions change by {:+.1f} points, questions about a passage by {:+.1f}; the aim is no more than -1".format(
+            *(one[0] for one in more)
+        ),
+        f"the gate: {_gate(gate)}",
+        f"the right record is among what a search finds for {found['found']:.0%} of the questions",
+    ]
+    return "".join(f"- {line}\n" for line in lines)
+
+
+def unlearning() -> str:
+    """What is known of what was forgotten, and of the rest."""
+    found = result("unlearning")
+    arms = {
+        "base": "no adapter",
+        "all": "adapter of everything",
+        "without": "**trained anew after `forget`**",
+    }
+    rows = [
+        [
+            arms[arm],
+            *(_share(by[group][how]) for group in ("forgotten", "neighbours", "others") for how in ("chosen", "told")),
+        ]
+        for arm, by in found["known"].items()
+    ]  # fmt: skip
+    header = [
+        f"{group} ({found['groups'][group]}), {how}"
+        for group in ("forgotten", "neighbours", "others")
+        for how in ("chosen", "told")
+    ]
+    return table(["", *header], rows)
+
+
+def unlearning_made() -> str:
+    """How it was measured."""
+    found = result("unlearning")
+    receipt, seconds = found["receipt"], found["seconds"]
+    lines = [
+        f"{found['facts']} facts in {found['base']}, {found['steps']} steps of {found['batch']} rows; chance of a choice is "
+        f"{found['chance']:.0f} %",
+        f"`forget` of {receipt['records']} facts took {receipt['seconds']:.1f} s: the adapter was {receipt['state']}, its files "
+        f"were {'still there' if receipt['is_on_disk'] else 'gone'}",
+        f"training anew took {seconds['without'] / seconds['all']:.2f} of the time of the first training, gates counted "
+        f"({seconds['without'] / 60:.0f} and {seconds['all'] / 60:.0f} minutes, on a machine that did much other work)",
+        *(
+            f"{name}, before and after: chosen {_change(one['chosen'])}, told {_change(one['told'])}"
+            for name, one in found["unchanged"].items()
+        ),
+    ]
+    return "".join(f"- {line}\n" for line in lines)
+
+
+def _share(found: Sequence[float]) -> str:
+    right, cases, low, high = found
+    return f"{100 * right / cases:.0f} [{low:.0f}, {high:.0f}]"
+
+
+def _kept(found: Sequence[float]) -> str:
+    return "{:.0f} % [{:.0f}, {:.0f}]".format(*found)
+
+
+def _change(found: Mapping[str, Any]) -> str:
+    return "{:+.0f} points [{:+.0f}, {:+.0f}]".format(*found["difference"])
+
+
+def _gate(gate: Mapping[str, Any]) -> str:
+    if gate["is_passed"]:
+        return "passed"
+    measured, bounds = gate["measured"], gate["bounds"]
+    against = {"general": "general_loss"}
+    return "failed by " + ", ".join(
+        f"{name} ({measured[name]:.2f}, bound {bounds[against.get(name, name)]:g})"
+        if name in measured
+        else name
+        for name in gate["failed"]
+    )
+
+
+PARTS: Final[dict[str, Callable[[], str]]] = {
+    "adapters": consolidation,
+    "adapters_sides": consolidation_sides,
+    "adapters_aims": consolidation_aims,
+    "unlearning": unlearning,
+    "unlearning_made": unlearning_made,
+}
