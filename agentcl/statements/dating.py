@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from agentcl.statements.dates import Mention, Role, Tense, mentions, resolve
@@ -58,9 +59,19 @@ def dated(text: str, at: datetime) -> list[Mention]:
         text: in English, German, Spanish or Chinese, or mixed; of a long one its beginning is read.
         at: when it was said, in the speaker's own time.
     """
-    text = text[:_MOST_READ]
+    # The same moment elsewhere is another day, though the two are equal.
+    return list(_dated(text[:_MOST_READ], at, at.utcoffset()))
+
+
+def forget() -> None:
+    """Drop what was read of texts: some of them were forgotten."""
+    _dated.cache_clear()
+
+
+@lru_cache(maxsize=5_000)
+def _dated(text: str, at: datetime, offset: timedelta | None) -> tuple[Mention, ...]:
     if not _LIKELY.search(text):
-        return []
+        return ()
     found: list[Mention] = []
     begin = 0
     for end, after in _borders(text):
@@ -71,7 +82,7 @@ def dated(text: str, at: datetime) -> list[Mention]:
                 for one in said_in(clause, at, tense_of(clause))
             )
         begin = after
-    return [one for one in found if _is_telling(one, found, text)]
+    return tuple(one for one in found if _is_telling(one, found, text))
 
 
 def _is_telling(one: Mention, found: Sequence[Mention], text: str) -> bool:
