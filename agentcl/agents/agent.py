@@ -82,6 +82,8 @@ class Agent:
         supervisor: picks the lane of each task, and which episodes are worth a reflection; None: the
             student acts alone, and every episode is reflected on.
         expert: who acts in the lane "taught".
+        adapted: returns who acts in the student's place by an adapter of its name; None where the model's server has not
+            loaded it. Then the memory says who answers (`Memory.adapters`), and outcomes credit canaries.
         budget: of one episode.
         documents: passages that are searched for at each step.
         demonstrations: past stretches that are taken for each situation (`EpisodeRecorder.recall`). A model that was
@@ -107,6 +109,7 @@ class Agent:
         teacher: Distiller | None = _SHOWN,
         supervisor: Supervisor | None = None,
         expert: Actor | None = None,
+        adapted: Callable[[str], Actor | None] | None = None,
         budget: Budget | None = None,
         documents: int = 0,
         demonstrations: int = 0,
@@ -121,6 +124,7 @@ class Agent:
         self.memory, self.student, self.teacher = memory, student, teacher
         self._share = share
         self.supervisor, self.expert = supervisor, expert
+        self.adapted = adapted
         self.budget = budget or Budget()
         self.documents, self._count_tokens = documents, count_tokens
         self.demonstrations = check_count(demonstrations, "demonstrations", least=0)
@@ -173,7 +177,7 @@ class Agent:
             is_frozen=is_frozen,
             **self._scope,
         ) as episode:
-            acting = _Acting(self, episode, lane, environment)
+            acting = _Acting(self, episode, lane, environment, self._student(episode))
             start = Situation(seen.goal, seen.text, task=task, seed=seed)
             end = act_until_over(environment, acting, start, on_step=acting.keep)
             score = environment.score()
@@ -255,6 +259,18 @@ class Agent:
             novelty=1 - max(trusted, default=0.0),
         )
 
+    def _student(self, episode: EpisodeRecorder) -> Actor:
+        """Return who acts in an episode: by an adapter, if one is to answer and is there."""
+        if self.adapted is None:
+            return self.student
+        route = episode.answering()
+        if not route.name:
+            return self.student
+        found = self.adapted(route.name)
+        if found is None:
+            episode.answered_by(())  # the coin was not obeyed, so the outcome says nothing of it
+        return found or self.student
+
     def _lane(self, task: Task, familiarity: Familiarity, rng: random.Random) -> Lane:
         if self.supervisor is None:
             return "alone"
@@ -293,10 +309,16 @@ class _Acting:
     """One episode of an agent: it recalls, and lets act and look on who is to in its lane."""
 
     def __init__(
-        self, agent: Agent, episode: EpisodeRecorder, lane: Lane, environment: Environment
+        self,
+        agent: Agent,
+        episode: EpisodeRecorder,
+        lane: Lane,
+        environment: Environment,
+        student: Actor,
     ) -> None:
         self.over = ""  # the part of the budget that is used up
         self._agent, self._episode, self._lane = agent, episode, lane
+        self._student = student
         self._environment = environment
         self._started = agent.clock()
         self._plan = ""
@@ -338,7 +360,7 @@ class _Acting:
     def _recall(self, situation: Situation) -> Situation:
         """Return the situation with what memory has to say of it."""
         agent = self._agent
-        is_reader = getattr(agent.student, "instructions", None) != ""
+        is_reader = getattr(self._student, "instructions", None) != ""
         recalled = self._episode.recall(
             self._text(situation),
             actions=situation.actions or (),
@@ -362,7 +384,7 @@ class _Acting:
         """Return the next action; who chose it is noted."""
         agent, episode = self._agent, self._episode
         is_taught = self._lane == "taught" and agent.expert is not None
-        actor = agent.expert if is_taught and agent.expert is not None else agent.student
+        actor = agent.expert if is_taught and agent.expert is not None else self._student
         act = actor.act(situation)
         if act is None:
             return None
@@ -381,7 +403,7 @@ class _Acting:
 
     def _planned(self, situation: Situation) -> str:
         """Return the student's plan as the teacher would have it."""
-        student, teacher = self._agent.student, self._agent.teacher
+        student, teacher = self._student, self._agent.teacher
         assert isinstance(student, Planner)
         assert isinstance(teacher, Coach)
         plan = student.plan(situation)

@@ -12,6 +12,7 @@ from agentcl.cli.screen import Screen, shorten
 if TYPE_CHECKING:
     from agentcl.memory.adapters import Route
     from agentcl.memory.memory import Memory
+    from agentcl.memory.trials import AdapterTrial
     from agentcl.store.adapters import Adapter
 
 _WIDTH = 80  # characters of a record in a line
@@ -45,6 +46,8 @@ def show(screen: Screen, memory: Memory, name: str) -> None:
         screen.json({"adapter": held, "stale": stale})
         return
     screen.record(held)
+    if held.state == "canary":
+        screen.line(_tried(kept.trial(name)))
     for one in stale:
         screen.line(f"stale: {one.id} is {one.now}: {shorten(one.says, _WIDTH)}")
 
@@ -92,6 +95,18 @@ def route(screen: Screen, memory: Memory, name: str, to: Route, share: float) ->
 @adapters.command()
 @scope_options
 @on_folder
+def settle(screen: Screen, memory: Memory, **given: Any) -> None:
+    """Let outcomes decide about canaries.
+
+    One that is no worse becomes stable, and one that harms goes. This is done by itself after each episode, too.
+    """
+    found = memory.adapters.settle(**scope_of(given))
+    screen.answer(found, *(map(_tried, found) if found else ["there is no canary"]))
+
+
+@adapters.command()
+@scope_options
+@on_folder
 def rollback(screen: Screen, memory: Memory, **given: Any) -> None:
     """Take back the newest decision of who answers.
 
@@ -112,6 +127,13 @@ def revoke(screen: Screen, memory: Memory, name: str, reason: str) -> None:
     """
     held = memory.adapters.revoke(name, reason=reason)
     screen.answer(held, _line(held))
+
+
+def _tried(one: AdapterTrial) -> str:
+    return (
+        f"{one.name}  uplift {one.uplift:+.3f} (sd {one.sd:.3f}), {one.shown:.0f} with it, {one.withheld:.0f} without: "
+        f"{one.verdict}, {one.why}"
+    )
 
 
 def _line(one: Adapter) -> str:

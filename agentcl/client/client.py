@@ -114,6 +114,8 @@ class RemoteAdapters(Remote):
     allows = remote(Adapters.allows)
     route = remote(Adapters.route)
     rollback = remote(Adapters.rollback)
+    trial = remote(Adapters.trial)
+    settle = remote(Adapters.settle)
     revoke = remote(Adapters.revoke)
 
 

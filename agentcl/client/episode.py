@@ -62,6 +62,7 @@ class RemoteEpisode:
         return self.record.scope
 
     recall = _step(EpisodeRecorder.recall)
+    answering = _step(EpisodeRecorder.answering)
     step = _step(EpisodeRecorder.step)
     spend = _step(EpisodeRecorder.spend)
     finish = _step(EpisodeRecorder.finish)

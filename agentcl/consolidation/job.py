@@ -22,7 +22,7 @@ from agentcl.consolidation.registry import judged, next_name, register
 from agentcl.consolidation.selecting import ChoicePolicy, Selection, select
 from agentcl.errors import InvalidInput, MissingExtra, ProcessFailed, StorageFull
 from agentcl.jobs.runner import Progress
-from agentcl.memory.adapters import hashes_of
+from agentcl.memory.adapter_files import hashes_of
 from agentcl.process import ChildProcess
 from agentcl.store.adapters import Adapter
 from agentcl.store.jobs import Job, Price

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from agentcl.errors import VersionConflict
-from agentcl.memory.adapters import become
+from agentcl.memory.trials import become
 from agentcl.store.adapters import ADAPTER_NAME, Adapter
 from agentcl.store.base import Writing
 from agentcl.store.records import Scope

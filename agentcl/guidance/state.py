@@ -418,6 +418,7 @@ class GuidanceState:
             [
                 *((one.guidance, one.probability, one.is_shown) for one in known),
                 *_coins_of_stretches(episode),
+                *((_arm_of_adapter(one.adapter), *one[1:]) for one in episode.adapters),
             ],
             by=by,
         )
@@ -611,6 +612,13 @@ class GuidanceState:
             posterior.withheld,
         )
         return Belief(stage, 1.0, mean, sd, shown, withheld, 0, 0, why)
+
+    def belief_of_adapter(self, id: str) -> Posterior:
+        """Return what outcomes say of the uplift of an adapter, over all kinds of tasks and all users of the tenant.
+
+        Nothing is expected of it: it holds what stood in prompts before.
+        """
+        return self.credit.overall(_arm_of_adapter(id))
 
     def clusters_of_stretches(self, ended: Ended, scope: Scope) -> tuple[str, ...]:
         """Return the kinds of task in which a coin decided of a scope's stretches that ended so, sorted."""
@@ -856,6 +864,11 @@ def _renamed(record: Record, successors: Mapping[str, str]) -> Record:
 def _arm_of(ended: Ended, scope: Scope) -> str:
     """Return by which name credit knows the stretches of a user that ended so; no lesson has such an id."""
     return f"stretches of {ended}: {scope.user}"
+
+
+def _arm_of_adapter(id: str) -> str:
+    """Return by which name credit knows an adapter; no lesson has such an id."""
+    return f"adapter {id}"
 
 
 def _coins_of_stretches(episode: Episode) -> list[tuple[str, float, bool]]:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from agentcl.memory.tidying import TidyReport
     from agentcl.memory.tiers import Tier
     from agentcl.memory.tracing import trace_memories
+    from agentcl.memory.trials import AdapterTrial
     from agentcl.memory.watching import Deed, watch
     from agentcl.memory.weaving import Soft, SoftMemory
 
@@ -49,6 +50,7 @@ __all__ = [
     "UNCHANGED",
     "AdapterDifference",
     "AdapterRoute",
+    "AdapterTrial",
     "Adapters",
     "AsyncEpisode",
     "AsyncMemory",
@@ -142,6 +144,7 @@ if not TYPE_CHECKING:
         "tidying": "TidyReport",
         "tiers": "Tier",
         "tracing": "trace_memories",
+        "trials": "AdapterTrial",
         "watching": "Deed watch",
         "weaving": "Soft SoftMemory",
     })  # fmt: skip

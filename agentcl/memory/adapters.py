@@ -7,19 +7,19 @@ taking one back is one transaction.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, Unpack
 
 from agentcl.errors import InvalidInput, NotFound, StoreCorrupt
+from agentcl.memory.adapter_files import check_files, erase_files
+from agentcl.memory.beliefs import Beliefs
 from agentcl.memory.bound import UNBOUND, Bound
 from agentcl.memory.opened import ADAPTERS, Opened
-from agentcl.memory.revoking import erase_files
 from agentcl.memory.routing import AdapterRoute, Held, all_adapters, became
-from agentcl.store.adapters import ADAPTER_STATES, Adapter, AdapterState
-from agentcl.store.base import Writing
+from agentcl.memory.trials import AdapterTrial, become, put_in_place, settle, trial_of
+from agentcl.store.adapters import Adapter, AdapterState
 from agentcl.store.checks import ReadScope, WriteScope, check_choice, check_unicode
 from agentcl.store.conversations import Statement
 from agentcl.store.episodes import Guidance
@@ -57,8 +57,9 @@ class Adapters:
     `agentcl consolidate` trains them. Who answers is decided here, and read before each answer.
     """
 
-    def __init__(self, opened: Opened, bound: Bound = UNBOUND) -> None:
+    def __init__(self, opened: Opened, beliefs: Beliefs, bound: Bound = UNBOUND) -> None:
         self._opened = opened
+        self._beliefs = beliefs
         self._bound = bound
 
     # Reading
@@ -115,20 +116,7 @@ class Adapters:
             NotFound: if there is no such adapter.
             StoreCorrupt: if a file is missing, was changed, or is too many.
         """
-        held, folder = self.get(name), self.folder(name)
-        try:
-            found = hashes_of(folder)
-        except OSError as error:
-            raise StoreCorrupt(
-                f"the files of the adapter {name} cannot be read: {error}"
-            ) from error
-        if found != dict(held.files) or not found:
-            wrong = sorted({*found.items()} ^ {*held.files.items()}) or [("no file", "")]
-            raise StoreCorrupt(
-                f"{folder / wrong[0][0]} is not what was trained: an adapter's folder is never changed. "
-                f"Train anew with `agentcl consolidate`; `agentcl adapters revoke {name}` puts it out of use"
-            )
-        return folder
+        return check_files(self._opened.path, self.get(name))
 
     def answering(self, **scope: Unpack[WriteScope]) -> AdapterRoute:
         """Return who answers in a scope, as the journal says now.
@@ -182,15 +170,35 @@ class Adapters:
             if gone := [one.id for one in self.why(name) if one.now == "forgotten"]:
                 raise InvalidInput(f"the adapter {name} holds what was forgotten: {gone[0]}")
         with self._opened.journal.writing() as writing:
-            before = self._served(held.scope, "stable")
             if to == "off":
                 return become(writing, held, "retired", "somebody switched it off")
             if to == "canary":
                 return become(writing, held, "canary", "on trial", share=share)
-            if before and before.id != held.id:
-                become(writing, before, "retired", f"{name} took its place")
-                held = replace(held, replaced=before.id)
-            return become(writing, held, "stable", "somebody chose it")
+            return put_in_place(self._opened, writing, held, "somebody chose it")
+
+    def trial(self, name: str) -> AdapterTrial:
+        """Return what outcomes say of an adapter that answers in some sessions and not in others. Raises NotFound."""
+        held = self.get(name)
+        return trial_of(self._beliefs.state(held.scope.tenant), held)
+
+    def settle(self, **scope: Unpack[ReadScope]) -> Sequence[AdapterTrial]:
+        """Let outcomes decide about the canaries of a scope and below, and return what they say of each.
+
+        With ten episodes each with it and without it, a canary becomes stable if it loses less than 0.05 points of score
+        with a probability above 0.975, and goes if it helps with one below 0.025. This is done by itself whenever an episode
+        in which a coin decided gets its score.
+        """
+        canaries = [one for one in self.list(**scope) if one.state == "canary"]
+        tenants = dict.fromkeys(one.scope.tenant for one in canaries)
+        return [
+            trial
+            for tenant in tenants
+            for trial in settle(
+                self._opened,
+                self._beliefs.state(tenant),
+                [one for one in canaries if one.scope.tenant == tenant],
+            )
+        ]
 
     def rollback(self, **scope: Unpack[WriteScope]) -> Adapter | None:
         """Take back the newest decision of who answers in exactly this scope.
@@ -264,29 +272,6 @@ class Adapters:
         return HeldRecord(
             id, version, "" if then is None else then.kind, "" if then is None else _says(then), now
         )
-
-
-def hashes_of(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of each file of a folder, by its path in it. Raises OSError."""
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_symlink() or not path.is_dir():
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            found[path.relative_to(folder).as_posix()] = "a link" if path.is_symlink() else digest
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{folder} is not there")
-    return found
-
-
-def become(
-    writing: Writing, one: Adapter, state: AdapterState, reason: str, *, share: float = 0.0
-) -> Adapter:
-    """Store the next state of an adapter, inside a transaction."""
-    assert state in ADAPTER_STATES
-    stored = writing.revise(replace(one, state=state, reason=reason, share=share))
-    assert isinstance(stored, Adapter)
-    return stored
 
 
 def _says(record: Record) -> str:

@@ -38,6 +38,7 @@ from agentcl.store.checks import ReadScope, WriteScope
 
 if TYPE_CHECKING:
     from agentcl.memory.episode_search import Filter
+    from agentcl.memory.routing import AdapterRoute
     from agentcl.store.episodes import Episode, Step
 
 P = ParamSpec("P")
@@ -227,6 +228,8 @@ class AsyncAdapters(_Awaited[Adapters]):
     allows = _awaitable(Adapters.allows)
     route = _awaitable(Adapters.route)
     rollback = _awaitable(Adapters.rollback)
+    trial = _awaitable(Adapters.trial)
+    settle = _awaitable(Adapters.settle)
     revoke = _awaitable(Adapters.revoke)
 
 
@@ -426,6 +429,10 @@ class AsyncEpisode:
     async def recall(self, situation: str, **given: Any) -> EpisodeRecall:  # noqa: ANN401  # as there
         """Return the lessons for what the agent sees."""
         return await self._episodes._run(partial(self.recorder.recall, situation, **given))
+
+    async def answering(self) -> AdapterRoute:
+        """Return which adapter is to answer in this episode."""
+        return await self._episodes._run(self.recorder.answering)
 
     async def step(self, seen: str, action: str, outcome: str, **given: Any) -> Step:  # noqa: ANN401
         """Record one step."""

@@ -18,9 +18,11 @@ from agentcl.guidance.same import names
 from agentcl.guidance.selection import Choice, Place, choose, line_of
 from agentcl.lessons import Stretch
 from agentcl.memory.opened import Opened
+from agentcl.memory.routing import AdapterRoute
 from agentcl.memory.stretches import Finder
+from agentcl.memory.trials import settle_after
 from agentcl.store.checks import WriteScope, check_count, check_score
-from agentcl.store.episodes import Episode, Exposure, Step
+from agentcl.store.episodes import AdapterCoin, Episode, Exposure, Step
 from agentcl.store.records import Scope
 from agentcl.store.usage import NO_USAGE, Usage
 from agentcl.text.asked import read_of
@@ -150,6 +152,7 @@ class EpisodeRecorder:
         self._on_actions: dict[str, None] = {}  # lessons that were shown before something was done
         self._in_vain: dict[str, int] = {}  # how often an action was taken that gained nothing
         self._shown: tuple[str, ...] = ()
+        self._coins: tuple[AdapterCoin, ...] = ()
         self._documents: tuple[str, ...] = ()
         self._all_documents: dict[str, None] = {}
         self._usage: dict[str, Usage] = {}
@@ -346,6 +349,30 @@ class EpisodeRecorder:
             (*stay, *chosen.lines), chosen, found, past.shown, past.withheld, explain, new, nearest
         )
 
+    def answering(self) -> AdapterRoute:
+        """Return which adapter is to answer in this episode; its outcome credits those that a coin decided about.
+
+        Ask the server for `name` as the model, for the whole episode; where it is empty, for the bare model. The coin is the
+        session's, or the episode's own if it has none. In a frozen one no canary answers.
+
+        Raises:
+            InvalidInput: if the episode is over.
+        """
+        self._check_open()
+        key = self.scope.session or self.id
+        route = self._records.routes.route(self.scope, key, with_coins=not self.is_frozen)
+        self.answered_by(route.coins)
+        return route
+
+    def answered_by(self, coins: Sequence[AdapterCoin]) -> None:
+        """Note by which coins an adapter answered, or did not, in the place of those noted before.
+
+        Raises:
+            InvalidInput: if the episode is over.
+        """
+        self._check_open()
+        self._coins = tuple(coins)
+
     def _demonstrate(self, situation: str, limit: int, budget_tokens: int) -> None:
         """Add past stretches like the situation to those that were shown before."""
         state, cluster = self._state(), self.record.cluster
@@ -457,12 +484,18 @@ class EpisodeRecorder:
             steps=len(self.steps),
             exposures=tuple(self._followed(one, last) for one in self._exposures.values()),
             demonstrations=tuple(self._demonstrated.coins.values()),
+            adapters=self._coins,
             memories=tuple(self._all_documents),
             usage=self._usage,
             **changes,  # type: ignore[arg-type]  # fields of an episode
         )
         self._is_over = True
-        return ended if self.is_frozen else self._records.revise(ended)
+        if self.is_frozen:
+            return ended
+        stored = self._records.revise(ended)
+        if stored.adapters:
+            settle_after(self._records, self._state(), stored.adapters, stored.score)
+        return stored
 
     def _followed(self, exposure: Exposure, action: str) -> Exposure:
         """Note whether the action is what a shown lesson says to do."""

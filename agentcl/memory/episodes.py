@@ -17,6 +17,7 @@ from agentcl.memory.episode import EpisodeRecorder, each_call
 from agentcl.memory.episode_search import By, EpisodesFound, Filter, Replay
 from agentcl.memory.opened import Opened
 from agentcl.memory.searching import search
+from agentcl.memory.trials import settle_after
 from agentcl.store.checks import (
     ReadScope,
     WriteScope,
@@ -203,7 +204,7 @@ class Episodes:
                 "credited by it. Roll back its time (`agentcl guidance rollback`) if it was wrong"
             )
         success = checked is not None and checked >= 0.5 if is_success is None else is_success
-        return self._opened.revise(
+        scored = self._opened.revise(
             replace(
                 held,
                 status="finished",
@@ -213,6 +214,10 @@ class Episodes:
                 usage={**held.usage, **(usage or {})},
             )
         )
+        if scored.adapters:
+            state = self._beliefs.state(scored.scope.tenant)
+            settle_after(self._opened, state, scored.adapters, scored.score)
+        return scored
 
     def spend(self, episode: Episode, role: str, usage: Usage) -> Episode:
         """Note what a role asked of a model for an episode that is over; return its next version."""

@@ -313,7 +313,7 @@ class Memory:
         """What was trained on memory, and who answers."""
         from agentcl.memory.adapters import Adapters
 
-        return Adapters(self._opened, self._bound)
+        return Adapters(self._opened, self._beliefs, self._bound)
 
     @cached_property
     def conversations(self) -> Conversations:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
-from agentcl.errors import EraseIncomplete
-from agentcl.memory.opened import ADAPTERS, Opened
+from agentcl.memory.adapter_files import erase_files
+from agentcl.memory.opened import Opened
 from agentcl.memory.routing import all_adapters
 from agentcl.store.adapters import Adapter
 
@@ -38,29 +36,3 @@ def revoke_holding(opened: Opened, ids: Collection[str]) -> list[Adapter]:
                 writing.revise(replace(one, state="revoked", share=0.0, reason=_FORGOTTEN))
     erase_files(opened.path, [one.name for one in found])
     return found
-
-
-def erase_files(folder: Path, names: Sequence[str]) -> None:
-    """Delete the folders of adapters; nothing behind a link is touched.
-
-    Args:
-        folder: the memory's.
-        names: of the adapters.
-
-    Raises:
-        EraseIncomplete: naming what cannot be deleted.
-    """
-    home = folder / ADAPTERS
-    if home.is_symlink():
-        return
-    for name in names:
-        own = home / name
-        if own.parent != home or own.is_symlink() or not own.is_dir():
-            continue
-        try:
-            shutil.rmtree(own)
-        except OSError as error:
-            raise EraseIncomplete(
-                f"the adapter {name} is revoked, and its files in {own} cannot be deleted: {error.strerror}; "
-                "delete the folder, and forget again"
-            ) from error

@@ -35,7 +35,8 @@ class AdapterRoute:
     base: str = ""  # that it was trained on
     is_canary: bool = False
     is_stale: bool = False  # a record that it holds says something else by now
-    coins: tuple[AdapterCoin, ...] = ()  # that were thrown for canaries, to be kept with an episode
+    withheld: str = ""  # the name of the canary that a coin left out
+    coins: tuple[AdapterCoin, ...] = ()  # by which it does, to be kept with an episode
 
 
 class AdapterRoutes:
@@ -52,7 +53,7 @@ class AdapterRoutes:
         self._adapters: dict[str, Adapter] = {}
         self._stale: dict[str, bool] = {}  # as far as somebody asked
 
-    def route(self, scope: Scope, key: str = "") -> AdapterRoute:
+    def route(self, scope: Scope, key: str = "", *, with_coins: bool = True) -> AdapterRoute:
         """Return who answers in a scope: the adapter of the narrowest scope that has one.
 
         A canary answers by a coin that falls the same for all answers of a conversation, and after a part of the
@@ -60,20 +61,29 @@ class AdapterRoutes:
 
         Args:
             scope: of who asks, with the session if there is one.
-            key: of the coin; default: the session.
+            key: of the coin; default: the session. Without one no canary answers.
+            with_coins: whether canaries may answer.
         """
-        key, coins = key or scope.session, []
+        key, coins, withheld = key or scope.session, [], ""
         for canary, stable in self._by_scope(scope):
-            if canary is not None and key:
+            if canary is not None and key and with_coins:
                 share = self._share(canary, scope)
                 is_shown = coin_of(canary.id, key) < share
                 if share:
                     coins.append(AdapterCoin(canary.id, share, is_shown))
                 if is_shown:
-                    return self._routed(canary, tuple(coins))
+                    return self._routed(canary, withheld, coins)
+                withheld = canary.name if share else withheld
             if stable is not None:
-                return self._routed(stable, tuple(coins))
-        return AdapterRoute(coins=tuple(coins))
+                coins.append(AdapterCoin(stable.id, 1.0, True))
+                return self._routed(stable, withheld, coins)
+        return AdapterRoute(withheld=withheld, coins=tuple(coins))
+
+    def all(self) -> list[Adapter]:
+        """Return the adapters of all scopes, oldest first."""
+        with self._lock:
+            self._follow()
+            return sorted(self._adapters.values(), key=lambda one: one.id)
 
     def named(self, name: str) -> Adapter | None:
         """Return an adapter by its name, of whatever scope."""
@@ -81,7 +91,7 @@ class AdapterRoutes:
             self._follow()
             return next((one for one in self._adapters.values() if one.name == name), None)
 
-    def _routed(self, one: Adapter, coins: tuple[AdapterCoin, ...]) -> AdapterRoute:
+    def _routed(self, one: Adapter, withheld: str, coins: list[AdapterCoin]) -> AdapterRoute:
         with self._lock:
             if one.id not in self._stale:
                 held = one.holds.items()
@@ -89,7 +99,9 @@ class AdapterRoutes:
                     became(self._store, id, version)[1] != "as it was" for id, version in held
                 )
             is_stale = self._stale[one.id]
-        return AdapterRoute(one.name, one.id, one.base, one.state == "canary", is_stale, coins)
+        return AdapterRoute(
+            one.name, one.id, one.base, one.state == "canary", is_stale, withheld, tuple(coins)
+        )
 
     def _by_scope(self, scope: Scope) -> Iterator[tuple[Adapter | None, Adapter | None]]:
         """Yield the canary and the stable adapter of each scope that is seen, the narrowest scope first."""

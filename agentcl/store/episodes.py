@@ -46,10 +46,10 @@ class Showing(NamedTuple):
 
 
 class AdapterCoin(NamedTuple):
-    """That an adapter on trial could have answered in an episode, and whether it did."""
+    """That an adapter could have answered in an episode, and whether it did."""
 
     adapter: str  # its id
-    probability: float  # with which it was to answer; a coin decided
+    probability: float  # with which it was to answer; a coin decided, unless it is 1
     is_shown: bool  # it answered
 
 

@@ -70,7 +70,7 @@ _RIGHTS: Final[Mapping[str, Mapping[Right, str]]] = {
     "graph": {"read": "stats near path explain"},
     "episodes": {
         "read": "list steps replay skills search",
-        "learn": "begin recall why_not step spend finish interrupt score",
+        "learn": "begin recall answering why_not step spend finish interrupt score",
     },
     "lessons": {
         "read": "list get why matching why_not changed changes changed_by_rollback",
@@ -78,8 +78,8 @@ _RIGHTS: Final[Mapping[str, Mapping[Right, str]]] = {
     },
     "compressed": {"read": "state list get explain ways", "write": "compress"},
     "adapters": {
-        "read": "list get why stale diff answering allows",
-        "learn": "route rollback revoke",
+        "read": "list get why stale diff answering allows trial",
+        "learn": "route rollback revoke settle",
     },
     "store": {
         "read": "stats examine passages page counters",
@@ -122,6 +122,7 @@ LEFT_OUT: Final[Mapping[tuple[str, str], str]] = {
 # Verbs of an episode under way; each takes its `id` beside what it takes itself.
 UNDER_WAY: Final[Mapping[str, Callable[..., Any]]] = {
     "recall": EpisodeRecorder.recall,
+    "answering": EpisodeRecorder.answering,
     "why_not": EpisodeRecall.why_not,
     "step": EpisodeRecorder.step,
     "spend": EpisodeRecorder.spend,

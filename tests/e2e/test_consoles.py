@@ -110,7 +110,7 @@ def commands_about(odd: str, folder: Path, *, admitted: str = ODD) -> list[list[
         ["guidance", "import", "lessons.md"], ["guidance", "retire", told.id, "--reason", odd],
         ["guidance", "restore", told.id], ["guidance", "rollback", "--since", "2999-01-01", "--yes"],
         ["adapters", "list"], ["adapters", "show", odd], ["adapters", "why", odd], ["adapters", "diff", odd, odd],
-        ["adapters", "route", odd, "--to", "off"], ["adapters", "rollback"], ["adapters", "revoke", odd, "--reason", odd],
+        ["adapters", "route", odd, "--to", "off"], ["adapters", "rollback"], ["adapters", "settle"], ["adapters", "revoke", odd, "--reason", odd],
         ["consolidate"], ["consolidate", "--base", odd], ["consolidate", "--dry-run"], ["consolidate", "--dry-run", "--user", "ada", "--personal"],
         ["jobs", "list"], ["jobs", "show", job.id], ["jobs", "cancel", job.id], ["jobs", "retry", job.id],
         ["jobs", "run", job.id], ["jobs", "show", odd],

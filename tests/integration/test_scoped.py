@@ -235,7 +235,7 @@ NEEDS: dict[str, dict[str, tuple[Any, ...]]] = {
     "compressed": {
         "compress": (HashedCodec(),), "state": (), "list": (), "get": ("id",), "explain": ("id",),
     },
-    "adapters": {"list": (), "answering": (), "allows": ("a",), "rollback": ()},
+    "adapters": {"list": (), "answering": (), "allows": ("a",), "rollback": (), "settle": ()},
     "store": {
         "stats": (), "export": ("x.jsonl",), "import_": ("x.jsonl",), "passages": ("id",), "credit": ("id",), "page": (),
         "counters": ("id",), "wait": (),

@@ -78,12 +78,15 @@ async def adapt(
 ) -> None:
     """Let the adapter answer that is to, if the server has it on the model that was asked for."""
     route, exchange = outgoing.route, outgoing.exchange
-    if not route.name or not exchange.model or exchange.model == route.name:
+    name = route.name or route.withheld
+    if not name or not exchange.model or exchange.model == name:
         return
-    base = await served.base_of(route.name, headers)
+    base = await served.base_of(name, headers)
     if base == exchange.model:
-        exchange.adapter = route.name + ("; stale" if route.is_stale else "")
-    elif not base:
+        exchange.coins = route.coins  # where a canary was withheld, this is one of its controls
+        if route.name:
+            exchange.adapter = name + ("; stale" if route.is_stale else "")
+    elif not base and route.name:
         outgoing.fall_back()
 
 

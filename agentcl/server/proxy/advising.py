@@ -194,6 +194,7 @@ class Advising:
             recorder = _under_way(held, exchange)
             if recorder is None:
                 return
+            recorder.answered_by(exchange.coins)
             if exchange.remembered:
                 _note(recorder, exchange, seen, answer)
             if not answer:
@@ -260,6 +261,7 @@ class Advising:
         recorder = self._episode(memory, exchange)
         _note(recorder, exchange, texts.get("user", ""), texts.get("assistant", ""))
         exchange.episode = recorder.id
+        recorder.answered_by(exchange.coins)
         return recorder.finish(score)
 
     def close(self, reason: str) -> None:

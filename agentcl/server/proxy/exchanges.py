@@ -18,6 +18,7 @@ from agentcl.retrieval.recall import ScorePart
 from agentcl.server.access import Access
 from agentcl.store.checks import WriteScope
 from agentcl.store.conversations import Statement, Turn
+from agentcl.store.episodes import AdapterCoin
 from agentcl.store.records import Document, Record
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Exchange:
         first_s: seconds until the answer began.
         whole_s: seconds until it ended.
         warning: what the memory could not do; empty if nothing.
+        coins: by which an adapter answers, or does not.
         adapter: that answers, with "; stale" if it is, or "none" where it could not; empty if none was to.
     """
 
@@ -87,6 +89,7 @@ class Exchange:
     first_s: float | None = None
     whole_s: float | None = None
     warning: str = ""
+    coins: tuple[AdapterCoin, ...] = ()
     adapter: str = ""
     ended: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)  # while it is scored

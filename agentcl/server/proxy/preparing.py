@@ -70,7 +70,7 @@ class Outgoing:
     def fall_back(self) -> None:
         """Note that the bare model answers, since its server does not have the adapter."""
         name = self.route.name
-        self.exchange.adapter = NO_ADAPTER
+        self.exchange.adapter, self.exchange.coins = NO_ADAPTER, ()
         self.exchange.warning = (
             self.exchange.warning
             or f"the adapter {name} is not loaded where the model is, so the bare model answered; "

@@ -22,6 +22,7 @@ from agentcl.envs.domains.incidents.domain import IncidentEnvironment, IncidentO
 from agentcl.errors import EnvironmentFailed, InvalidInput, ModelUnavailable
 from agentcl.lessons import Lesson, read_sentence
 from agentcl.models import Usage
+from tests.integration.test_adapters import train
 
 TASK = Task("incidents", "remedy", 0, max_steps=8)
 
@@ -362,3 +363,33 @@ def test_lessons_on_what_would_be_done_are_told_before_it_is_done(
         assert again == (*first, "Before you drain a queue, pause it.")
         assert all(told == again for told in rest)
         assert played.usage["act"].calls == len(student.told) == 3
+
+
+def test_the_adapter_that_is_to_answer_acts_and_a_canary_is_credited(memory: Memory) -> None:
+    held = train(memory, memory.statements.add("Orla", "office", "room 1"))
+    asked: list[str] = []
+
+    class Adapted(Follower):
+        def act(self, situation: Situation) -> ModelAct:
+            asked.append(held.name)
+            return super().act(situation)
+
+    def adapted(name: str) -> Adapted | None:
+        return Adapted() if name == held.name else None
+
+    agent = Agent(memory, Follower(), teacher=None, adapted=adapted)
+    assert agent.play(IncidentEnvironment(), TASK).adapters == ()
+    memory.adapters.route(held.name, "canary", share=0.5)
+    played = [agent.play(IncidentEnvironment(), TASK, seed=seed) for seed in range(12)]
+    shown = [coin.is_shown for one in played for coin in one.adapters]
+    assert len(shown) == 12
+    assert len(set(shown)) == 2
+    assert len(asked) >= sum(shown)
+    trial = memory.adapters.trial(held.name)
+    assert (trial.shown, trial.withheld) == (sum(shown), 12 - sum(shown))
+    memory.adapters.route(held.name, "stable")
+    asked.clear()
+    agent.play(IncidentEnvironment(), TASK)
+    assert asked
+    elsewhere = Agent(memory, Follower(), teacher=None, adapted=lambda name: None)
+    assert elsewhere.play(IncidentEnvironment(), TASK).adapters == ()  # its server has it not

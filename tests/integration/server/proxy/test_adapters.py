@@ -186,3 +186,30 @@ def test_sixteen_at_once_are_answered_while_who_answers_changes(memory: Memory) 
     assert statuses == [200] * 64
     assert set(serving.asked) <= {first.name, second.name}
     assert last.headers["x-agentcl-adapter"] == first.name
+
+
+def test_what_a_user_reports_credits_the_canary_of_his_session(memory: Memory) -> None:
+    held = train(memory, said(memory))
+    memory.adapters.route(held.name, "canary", share=0.5)
+    serving = Serving(held.name)
+    with proxied(memory, serving.upstream) as client:
+        for number in range(40):
+            answer = ask(client, session=f"s{number}")
+            id = answer.headers["x-agentcl-exchange"]
+            thumb = {"thumb": "up" if "x-agentcl-adapter" in answer.headers else "down"}
+            assert client.post(f"/v1/exchanges/{id}/outcome", json=thumb).status_code == 200
+            if memory.adapters.get(held.name).state != "canary":
+                break
+        assert memory.adapters.get(held.name).state == "stable"
+        assert ask(client, session="new").headers["x-agentcl-adapter"] == held.name
+
+
+def test_a_canary_that_no_server_has_is_credited_with_nothing(memory: Memory) -> None:
+    held = train(memory, said(memory))
+    memory.adapters.route(held.name, "canary", share=0.5)
+    with proxied(memory, Serving().upstream) as client:
+        for number in range(6):
+            id = ask(client, session=f"s{number}").headers["x-agentcl-exchange"]
+            client.post(f"/v1/exchanges/{id}/outcome", json={"thumb": "up"})
+    trial = memory.adapters.trial(held.name)
+    assert (trial.shown, trial.withheld) == (0, 0)

@@ -1,0 +1,77 @@
+"""The folders of adapters: written once, compared with their hashes before use, and erased."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from agentcl.errors import EraseIncomplete, StoreCorrupt
+from agentcl.memory.opened import ADAPTERS
+from agentcl.store.adapters import Adapter
+
+
+def check_files(folder: Path, held: Adapter) -> Path:
+    """Compare an adapter's files with the hashes in its record; return their folder.
+
+    Args:
+        folder: the memory's.
+        held: the adapter.
+
+    Raises:
+        StoreCorrupt: if a file is missing, was changed, or is too many.
+    """
+    own = folder / ADAPTERS / held.name
+    try:
+        found = hashes_of(own)
+    except OSError as error:
+        raise StoreCorrupt(
+            f"the files of the adapter {held.name} cannot be read: {error}"
+        ) from error
+    if found != dict(held.files) or not found:
+        wrong = sorted({*found.items()} ^ {*held.files.items()}) or [("no file", "")]
+        raise StoreCorrupt(
+            f"{own / wrong[0][0]} is not what was trained: an adapter's folder is never changed. "
+            f"Train anew with `agentcl consolidate`; `agentcl adapters revoke {held.name}` puts it out of use"
+        )
+    return own
+
+
+def hashes_of(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file of a folder, by its path in it. Raises OSError."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() or not path.is_dir():
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            found[path.relative_to(folder).as_posix()] = "a link" if path.is_symlink() else digest
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder} is not there")
+    return found
+
+
+def erase_files(folder: Path, names: Sequence[str]) -> None:
+    """Delete the folders of adapters; nothing behind a link is touched.
+
+    Args:
+        folder: the memory's.
+        names: of the adapters.
+
+    Raises:
+        EraseIncomplete: naming what cannot be deleted.
+    """
+    home = folder / ADAPTERS
+    if home.is_symlink():
+        return
+    for name in names:
+        own = home / name
+        if own.parent != home or own.is_symlink() or not own.is_dir():
+            continue
+        try:
+            shutil.rmtree(own)
+        except OSError as error:
+            raise EraseIncomplete(
+                f"the adapter {name} is revoked, and its files in {own} cannot be deleted: {error.strerror}; "
+                "delete the folder, and forget again"
+            ) from error
