@@ -29,6 +29,7 @@ def train(
     parents: tuple[str, ...] = (),
     lineage: tuple[str, ...] = (),
     scope: Scope = Scope(),  # noqa: B008  # a value
+    smoke: str = "",
     **method: Any,
 ) -> Adapter:
     """Register an adapter as the job does, with files that stand for weights."""
@@ -44,6 +45,8 @@ def train(
     folder = kept.folder(name)
     folder.mkdir(parents=True)
     (folder / "adapter_model.safetensors").write_bytes(b"weights of " + name.encode())
+    if smoke:
+        (folder / "smoke.json").write_text(smoke, "utf-8")
     gate = {"is_passed": is_passed, "failed": [] if is_passed else ["recall"]}
     return judged(memory, name, gate=gate, files=hashes_of(folder), method=method)
 
