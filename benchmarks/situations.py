@@ -2,6 +2,8 @@
 
     python benchmarks/situations.py                  (the set beside the checkout; any of its form: --file FILE)
     python benchmarks/situations.py --scale 5000     (how long it takes among so many lessons)
+    agentcl model serve qwen2.5-coder-1.5b -- --dtype bfloat16 --enforce-eager --max-model-len 4096
+    python benchmarks/situations.py --check-by NAME --url URL    (beside the kept arms: a model checks what is in doubt)
 
 All lessons stand in one memory. Each text is given on its own, and what speaks of it is what was shown:
 
@@ -11,6 +13,8 @@ All lessons stand in one memory. Each text is given on its own, and what speaks 
 - agentcl: what `memory.lessons.matching` says, with the encoder MiniLM. Neither its weights nor its threshold saw this set.
 - agentcl, of 5, 10 or 20 lessons: the same, where a memory holds half a domain, one, or two, and is asked only of the texts
   that were written for its lessons.
+- agentcl, checked: as agentcl, and a model is asked about the few lessons that are in doubt (`ModelChecker`). Its answers are kept in
+  `.bench`, so that a run which was cut off asks nothing twice.
 
 F1 is over all texts and lessons. Intervals are 95 % by bootstrap over lessons, with all of their texts.
 """
@@ -26,6 +30,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -34,10 +39,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parent))
-from results import machine, save, table
+from results import CACHE, machine, save, table, with_earlier
 
-from agentcl import Lesson, Memory
+from agentcl import Lesson, Memory, OpenAIChat
 from agentcl.guidance.relevance import Situations, words_of
+from agentcl.memory import ModelChecker
+from agentcl.models import CachedModel
 from agentcl.retrieval import open_encoder
 from agentcl.text.terms import terms
 
@@ -52,6 +59,7 @@ KINDS: Final = (
 )  # of the texts to which a lesson applies
 SMALL: Final = (5, 10, 20)  # lessons of a small memory
 SEED: Final = 7
+AT_ONCE: Final = 8  # texts that a model is asked about
 RESAMPLES: Final = 2_000
 
 
@@ -87,14 +95,36 @@ def main() -> None:
     parser.add_argument(
         "--scale", type=int, default=0, help="time it among so many lessons instead"
     )
+    parser.add_argument("--check-by", metavar="MODEL", help="measure only what it adds")
+    parser.add_argument("--url", help="where that model is served")
     asked = parser.parse_args()
+    if (asked.check_by is None) != (asked.url is None):
+        sys.exit("error: --check-by and --url go together")
     if not asked.file.exists():
         sys.exit(f"error: there is no {asked.file}; name a set of situations with --file")
     lessons, texts = load(asked.file)
     if asked.scale:
         scale(lessons, texts, asked.scale)
         return
-    arms: dict[str, Shown] = {
+    if asked.check_by:
+        arms = {"agentcl": by_memory(lessons, texts)}
+        checker = ModelChecker(
+            CachedModel(OpenAIChat(asked.check_by, base_url=asked.url), CACHE / "situations.db")
+        )
+        arms[f"agentcl, checked by {asked.check_by}"] = by_memory(lessons, texts, checker)
+        found = {name: measured(texts, shown) for name, shown in arms.items()}
+        taken = checker.usage
+        found[f"agentcl, checked by {asked.check_by}"] |= {
+            "questions": taken.calls / len(texts),
+            "tokens": taken.tokens / len(texts),
+            "gain": gain(texts, *arms.values()),
+        }
+        show(found)
+        print(f"questions a text: {taken.calls / len(texts):.2f}")
+        print(f"tokens a text: {taken.tokens / len(texts):.0f}")
+        keep(lessons, texts, found)
+        return
+    arms = {
         "nothing": [frozenset[str]()] * len(texts),
         "words": by_words(lessons, texts),
         "bm25": at_best(by_bm25(lessons, texts), texts),
@@ -104,6 +134,12 @@ def main() -> None:
     found = {name: measured(texts, shown) for name, shown in arms.items()}
     for count in SMALL:
         found[f"agentcl, of {count} lessons"] = measured(*in_small_memories(lessons, texts, count))
+    show(found)
+    keep(lessons, texts, found)
+
+
+def show(found: Mapping[str, Mapping[str, Any]]) -> None:
+    """Print how right each arm is."""
     table(
         [
             "shown by",
@@ -127,15 +163,17 @@ def main() -> None:
             for name, one in found.items()
         ],
     )
-    save(
-        "situations",
-        {
-            "machine": machine("torch", "sentence-transformers"),
-            "lessons": len(lessons),
-            "texts": len(texts),
-            "shown by": found,
-        },
-    )
+
+
+def keep(lessons: Sequence[Told], texts: Sequence[Text], found: Mapping[str, Any]) -> None:
+    """Save what was found beside what earlier runs found with the same."""
+    result = {
+        "machine": machine("torch", "sentence-transformers"),
+        "lessons": len(lessons),
+        "texts": len(texts),
+        "shown by": dict(found),
+    }
+    save("situations", with_earlier("situations", result, "shown by"))
 
 
 def load(file: Path) -> tuple[list[Told], list[Text]]:
@@ -199,14 +237,19 @@ def by_cosine(lessons: Sequence[Told], texts: Sequence[Text]) -> Scores:
     return [dict(zip(ids, row.tolist(), strict=True)) for row in likeness]
 
 
-def by_memory(lessons: Sequence[Told], texts: Sequence[Text]) -> Shown:
+def by_memory(
+    lessons: Sequence[Told], texts: Sequence[Text], checker: ModelChecker | None = None
+) -> Shown:
     """Return what a memory with all lessons says."""
     with tempfile.TemporaryDirectory() as folder, Memory(folder, encoder="minilm") as memory:
         ids = fill(memory, lessons)
-        return [
-            frozenset(ids[one.lesson.id] for one in memory.lessons.matching(text.text))
-            for text in texts
-        ]
+        memory.lessons.checker = checker
+
+        def shown(text: Text) -> frozenset[str]:
+            return frozenset(ids[one.lesson.id] for one in memory.lessons.matching(text.text))
+
+        with ThreadPoolExecutor(1 if checker is None else AT_ONCE) as pool:
+            return [*pool.map(shown, texts)]
 
 
 def in_small_memories(
@@ -289,6 +332,24 @@ def interval(pairs: Sequence[tuple[Text, frozenset[str]]]) -> tuple[float, float
     drawn = held[rng.integers(0, len(held), (RESAMPLES, len(held)))].sum(1)
     low, high = np.quantile(drawn[:, 0] / np.maximum(1, drawn[:, 1]), (0.025, 0.975))
     return float(low), float(high)
+
+
+def gain(texts: Sequence[Text], before: Shown, after: Shown) -> tuple[float, float, float]:
+    """Return how much higher F1 is, and its 95 % interval, paired by lesson."""
+    by_lesson: dict[str, list[int]] = {}
+    for one, *ids in zip(texts, before, after, strict=True):
+        counts = by_lesson.setdefault(one.lesson, [0, 0, 0, 0])
+        for at, some in enumerate(ids):
+            counts[2 * at] += 2 * len(one.right & some)
+            counts[2 * at + 1] += len(some) + len(one.right)
+    held, rng = np.array([*by_lesson.values()]), np.random.default_rng(SEED)
+    drawn = held[rng.integers(0, len(held), (RESAMPLES, len(held)))].sum(1)
+
+    def of(sums: NDArray[np.int64]) -> NDArray[np.float64]:
+        return np.asarray(sums[..., 2] / sums[..., 3] - sums[..., 0] / sums[..., 1])
+
+    low, high = np.quantile(of(drawn), (0.025, 0.975))
+    return float(of(held.sum(0))), float(low), float(high)
 
 
 # How long

@@ -200,7 +200,7 @@ def _is_beaten(lesson: Lesson, earlier: Sequence[Transcript]) -> bool:
     if lesson.claim != "do":
         return False
     others = [one for attempt in earlier for one in _trials(attempt)]
-    fared = count(others, lesson.what, [lesson.when])
+    fared = count(others, lesson.what, parts(lesson.when))
     return fared.failed > fared.reached + 1
 
 

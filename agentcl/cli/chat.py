@@ -16,9 +16,11 @@ from agentcl.errors import AgentclError, InvalidInput
 from agentcl.text.visible import visible
 
 if TYPE_CHECKING:
+    from agentcl.compression import Codec
     from agentcl.memory.context import Context
     from agentcl.memory.memory import Memory
     from agentcl.models.base import ChatModel
+    from agentcl.server.settings import SoftServing
 
 _ALONE: Final = "me"
 _MOST_TOKENS: Final = 512  # of an answer
@@ -30,9 +32,20 @@ _TALK: Final = (
     'You talk with a user whom you know. Lines in brackets after "Memory" say what is true of the user now; "the user" is '
     'the person you talk to. Answer from them in a short sentence, and say "you" to the user.'
 )
+_FIRST: Final = 500  # passages that are compressed before the conversation begins
+_COMPRESSED: Final = 20  # after each answer
+_NO_CODEC: Final = (
+    "there is no codec for {name}, which soft memories need: each is trained for one model. --model reference has one in the "
+    "package; --codec FOLDER names one that `python -m training.compressor` made"
+)
+_READS_TEXT: Final = "{name} reads text alone in this process. Serve it by vLLM with --enable-prompt-embeds, and name that by --url"
+_TAKES_NONE: Final = (
+    "the endpoint takes no soft tokens (vLLM takes them with --enable-prompt-embeds)"
+)
 _HELP: Final = """\
 /why       what the model was shown before its last answer
 /forget N  remove number N of that for good
+/soft, /text  show passages as soft tokens, and as text again
 /off, /on  answer without memory, and with it again
 /quit      end (or Ctrl-D)"""
 
@@ -41,6 +54,8 @@ _HELP: Final = """\
 @click.option("--model", "name", help="A name of `agentcl model list`, or at --url.")
 @click.option("--url", default="", help="An endpoint, e.g. http://localhost:8000/v1.")
 @click.option("--web", is_flag=True, help="Talk on a page in the browser.")
+@click.option("--soft", is_flag=True, help="Show passages as soft tokens.")
+@click.option("--codec", help="Its folder, of the model; see `agentcl compress`.")
 @click.option("--port", type=click.IntRange(0, 65_535), default=8321, show_default=True)
 @on_memory(begins=True)
 def chat(
@@ -49,6 +64,8 @@ def chat(
     name: str | None,
     url: str,
     web: bool,
+    soft: bool,
+    codec: str | None,
     port: int,
     scope: dict[str, Any],
 ) -> None:
@@ -57,14 +74,17 @@ def chat(
     The model does not change; what was said and what is stored is shown to it before each answer. Without --model it is
     the first of `agentcl model list`. The user is `me` unless --user names another one.
     """
+    serving = _soft_serving(name or ("" if url else _kept()), url, codec, is_on=soft)
+    if soft and serving.codec is not None:
+        _compress(screen, memory, serving.codec, scope)
     if web:
-        _serve(screen, memory, name, url, port, scope)
+        _serve(screen, memory, name, url, port, serving, scope)
         return
     from agentcl.memory.warming import WarmUp
 
     WarmUp(memory).begin()
     session = scope.pop("session", None) or _session()
-    talk = Talk(memory.scoped(**{"user": _ALONE, **scope}), session, _opened(name, url))
+    talk = Talk(memory.scoped(**{"user": _ALONE, **scope}), session, _opened(name, url), serving)
     screen.note(
         f"{talk.model.name}, remembering in {memory.place}; /help lists what else can be said"
     )
@@ -86,10 +106,16 @@ class Talk:
         memory: a handle that names its user.
         session: the name of the conversation.
         model: that answers.
+        soft: soft memories for it; None for text alone.
     """
 
-    def __init__(self, memory: Memory, session: str, model: ChatModel) -> None:
+    def __init__(
+        self, memory: Memory, session: str, model: ChatModel, soft: SoftServing | None = None
+    ) -> None:
         self.model = model
+        self._codec = soft.codec if soft else None
+        self._no_codec = soft.reason if soft else _NO_CODEC.format(name=model.name)
+        self._is_soft = soft is not None and soft.is_on
         self._session = session
         self.is_over = False
         self._memory = memory
@@ -110,6 +136,8 @@ class Talk:
         elif command in ("/on", "/off"):
             self._has_memory = command == "/on"
             click.echo(f"memory is {command[1:]}")
+        elif command in ("/soft", "/text"):
+            self._switch(is_soft=command == "/soft")
         elif command in ("/quit", "/exit"):
             self.is_over = True
         else:
@@ -119,21 +147,46 @@ class Talk:
         from agentcl.models.base import Message, Sampling
 
         asked = [*self._messages, {"role": "user", "content": said}]
-        self._shown = (
-            self._memory.context(asked, session=self._session) if self._has_memory else None
+        self._shown = self._found(asked) if self._has_memory else None
+        turns = (
+            self._shown.turns(asked)
+            if self._shown
+            else [Message(one["role"], one["content"]) for one in asked]
         )
-        prompt = self._shown.into(asked) if self._shown else asked
-        said_before = [Message(one["role"], one["content"]) for one in prompt]
-        messages = [Message("system", _SYSTEM), *said_before]
+        messages = [Message("system", _SYSTEM), *turns]
         pieces = []
         for piece in self.model.stream(messages, sampling=Sampling(max_tokens=_MOST_TOKENS)):
             pieces.append(piece)
             click.echo(visible(piece), nl=False)
         click.echo()
+        self._tell()
         self._messages = [*asked, {"role": "assistant", "content": "".join(pieces)}]
         if self._has_memory:
             self._memory.remember(self._messages[-2:], session=self._session)
             self._digest()
+            if self._is_soft and self._codec is not None:
+                self._memory.compressed.compress(self._codec, limit=_COMPRESSED)
+
+    def _found(self, asked: list[dict[str, Any]]) -> Context:
+        if not self._is_soft:
+            return self._memory.context(asked, session=self._session)
+        return self._memory.context(asked, session=self._session, form="soft", base=self._codec)
+
+    def _tell(self) -> None:
+        """Say what of the last answer's memory was soft tokens."""
+        soft = self._shown.soft if self._shown else None
+        if soft is None:
+            return
+        # An endpoint that takes no soft tokens is noticed when it is asked.
+        is_text = bool(soft.placed) and getattr(self.model, "takes_soft", None) is False
+        way = f"text: {_TAKES_NONE}" if is_text else soft.way
+        click.secho(visible(f"({way})"), dim=True)
+
+    def _switch(self, *, is_soft: bool) -> None:
+        if is_soft and self._codec is None:
+            raise InvalidInput(self._no_codec)
+        self._is_soft = is_soft
+        click.echo(f"passages are shown as {'soft tokens' if is_soft else 'text'}")
 
     def _digest(self) -> None:
         """Read what was just said for what it states, so that it can replace what held before."""
@@ -142,9 +195,15 @@ class Talk:
         self._memory.statements.digest(RuleDigester())
 
     def _why(self) -> None:
-        if self._shown is None or not self._shown.text:
+        soft = self._shown.soft.memories if self._shown and self._shown.soft else ()
+        if self._shown is None or not (self._shown.text or soft):
             click.echo("nothing was shown to the model")
             return
+        for one in soft:
+            passage = self._memory.compressed.get(one.id).passage
+            click.echo(
+                visible(f"[{one.slots} soft tokens for {one.tokens} of text] {passage.text}")
+            )
         click.echo(visible(self._shown.text).rstrip())
         click.echo(f"({self._shown.report})")
 
@@ -206,8 +265,50 @@ def _session() -> str:
     return f"terminal-{datetime.now(UTC):%Y%m%d%H%M%S%f}"
 
 
+def _soft_serving(name: str, url: str, codec: str | None, *, is_on: bool) -> SoftServing:
+    """Return the codec for a model, or why it has none. Raises InvalidInput where one was asked for."""
+    from agentcl.memory.codecs import shipped_codec
+    from agentcl.models.reference.shipped import REFERENCE_NAME
+    from agentcl.server.settings import SoftServing
+
+    found, reason = None, _NO_CODEC.format(name=name or "this model")
+    is_reference = name == REFERENCE_NAME and not url
+    if codec is not None and (url or is_reference):
+        from agentcl.compression import open_codec
+
+        found = open_codec(codec, base=name)
+    elif codec is not None:
+        reason = _READS_TEXT.format(name=name)
+    elif is_reference:
+        found = shipped_codec()
+    if found is None and (is_on or codec is not None):
+        raise InvalidInput(reason)
+    return SoftServing(found, is_on, reason, "torch" if url else "numpy")
+
+
+def _compress(screen: Screen, memory: Memory, codec: Codec, scope: dict[str, Any]) -> None:
+    """Make soft tokens of what is stored, of much the first part."""
+    with screen.progress("compressing", None) as bar:
+        report = memory.compressed.compress(
+            codec,
+            limit=_FIRST,
+            progress=lambda done, total: bar.update(bar.task_ids[0], completed=done, total=total),
+            **scope,
+        )
+    if report.remaining:
+        screen.note(
+            f"{report.remaining:,} passages are still text; `agentcl compress` makes soft tokens of them all"
+        )
+
+
 def _serve(
-    screen: Screen, memory: Memory, name: str | None, url: str, port: int, scope: dict[str, Any]
+    screen: Screen,
+    memory: Memory,
+    name: str | None,
+    url: str,
+    port: int,
+    soft: SoftServing,
+    scope: dict[str, Any],
 ) -> None:
     """Serve the page, with a model behind it if there is one."""
     from agentcl.server.endpoint import listening
@@ -226,7 +327,7 @@ def _serve(
             )
         serve(
             memory.scoped(**scope) if scope else memory,
-            settings=ServerSettings(port=port, upstream=upstream),
+            settings=ServerSettings(port=port, upstream=upstream, soft=soft),
             began=lambda address: screen.answer(
                 {"url": address, "model": called}, f"open {address} in a browser; Ctrl-C ends it"
             ),

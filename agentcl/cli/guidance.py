@@ -22,6 +22,7 @@ from agentcl.cli.options import (
     scope_options,
 )
 from agentcl.cli.screen import Screen
+from agentcl.errors import InvalidInput
 from agentcl.guidance.overview import STAGES, StageDifference, Standing
 from agentcl.guidance.pamphlet import load
 from agentcl.guidance.shifts import Shift
@@ -32,6 +33,12 @@ from agentcl.text.saving import is_stdout
 if TYPE_CHECKING:
     from agentcl.memory.memory import Memory
 
+_CHECK_BY: Final = click.option(
+    "--check-by", metavar="MODEL", help="Ask this model about the few that are in doubt."
+)
+_URL: Final = click.option(
+    "--url", help="Where that model is served: an OpenAI-compatible endpoint."
+)
 _REASON: Final = click.option("--reason", default="", help="Kept with the decision.")
 
 
@@ -90,15 +97,24 @@ def show(screen: Screen, memory: Memory, id: str, scope: dict[str, Any]) -> None
     metavar="TEXT",
     help="Say instead why the lesson is not shown there, or that it is.",
 )
+@_CHECK_BY
+@_URL
 @on_memory(across=True)
 def why(
-    screen: Screen, memory: Memory, id: str, situation: str | None, scope: dict[str, Any]
+    screen: Screen,
+    memory: Memory,
+    id: str,
+    situation: str | None,
+    check_by: str | None,
+    url: str | None,
+    scope: dict[str, Any],
 ) -> None:
     """Tell the whole story of a lesson, a deleted one too.
 
     It says where the lesson comes from, and names each test and each decision.
     """
     if situation is not None:
+        _check_by(memory, check_by, url)
         reason = memory.lessons.why_not(id, situation, **scope)
         screen.answer({"id": id, "why": reason}, reason)
         return
@@ -109,14 +125,23 @@ def why(
 @guidance.command()
 @click.argument("situation")
 @click.option("--application", help="Only what is offered in this application or environment.")
+@_CHECK_BY
+@_URL
 @on_memory(across=True)
 def match(
-    screen: Screen, memory: Memory, situation: str, application: str | None, scope: dict[str, Any]
+    screen: Screen,
+    memory: Memory,
+    situation: str,
+    application: str | None,
+    check_by: str | None,
+    url: str | None,
+    scope: dict[str, Any],
 ) -> None:
     """Print the lessons that speak of a situation, the likeliest first.
 
     Whether they would be shown depends on what outcomes say of them; see `guidance why --situation`.
     """
+    _check_by(memory, check_by, url)
     found = memory.lessons.matching(situation, application=application, **scope)
     if screen.as_json:
         screen.json(
@@ -130,6 +155,23 @@ def match(
         screen.line(f"{chance:.2f}  {made.id}  {lesson_of(made).sentence()}")
     if not found:
         screen.line("no lesson speaks of this situation")
+    if memory.lessons.checker is not None:
+        usage = memory.lessons.checker.usage
+        screen.note(f"the model was asked {usage.calls} times, {usage.tokens:,} tokens")
+
+
+def _check_by(memory: Memory, model: str | None, url: str | None) -> None:
+    """Let a model check what is in doubt, if one is named."""
+    if model is None:
+        if url is not None:
+            raise InvalidInput(
+                "--url names where a model is served; name the model with --check-by"
+            )
+        return
+    from agentcl.cli.graph import open_model
+    from agentcl.memory.checking import ModelChecker
+
+    memory.lessons.checker = ModelChecker(open_model(model, url))
 
 
 @guidance.command()

@@ -176,9 +176,10 @@ def snapshot(screen: Screen, memory: Memory, folder: Path) -> None:
 def copy(screen: Screen, source: Path | str, target: Path | str) -> None:
     """Copy a memory into an empty place, in a folder or a database.
 
-    Each is a folder, or postgresql://.... Nothing is lost: versions, times, vectors, counters and jobs go along. One
-    that was cut off goes on when it is called again. Encoders and keys that you named for a place stay with it.
+    Each is a folder, or postgresql://.... Nothing is lost: versions, times, vectors, counters, jobs and soft tokens go
+    along. One that was cut off goes on when it is called again. Encoders and keys that you named for a place stay with it.
     """
+    from agentcl.memory.carrying import BankCopy
     from agentcl.store.backends import copy_store, holds_store, place_of, removing_new_folder
 
     one, other = place_of(source), place_of(target)
@@ -189,10 +190,24 @@ def copy(screen: Screen, source: Path | str, target: Path | str) -> None:
         def progress(done: int, total: int) -> None:
             bar.update(bar.task_ids[0], completed=done, total=total)
 
-        count = copy_store(one, other, progress)
+        bank = BankCopy()
+        count = copy_store(one, other, progress, bank)
+    also = f", and soft tokens of {bank.copied:,} passages" if bank.copied else ""
     screen.answer(
-        {"from": str(one), "to": str(other), "rows": count}, f"{count} rows copied to {other}"
+        {
+            "from": str(one),
+            "to": str(other),
+            "rows": count,
+            "compressed": bank.copied,
+            "lost": bank.lost,
+        },
+        f"{count} rows copied to {other}{also}",
     )
+    if bank.lost:
+        screen.note(
+            f"soft tokens of {bank.lost:,} passages are missing or damaged there, and are read as text; `agentcl compress` "
+            "makes them anew"
+        )
 
 
 @click.command()

@@ -21,6 +21,7 @@ def why_not(
     *,
     read: Mapping[str, float] | None = None,
     used: Mapping[str, Example] | None = None,
+    checked: Mapping[str, float] | None = None,
     actions: Collection[str] = (),
     in_vain: Collection[str] = (),
     count_tokens: TokenCounter = estimate_tokens,
@@ -34,6 +35,7 @@ def why_not(
         choice: what was chosen there.
         read: the chances of the lessons that were read; None: they were matched by their words.
         used: by lesson, what was found of it in this very situation before.
+        checked: by lesson, the log-odds by a model's word.
         actions: that could be taken, if they are known.
         in_vain: actions that were taken in vain.
         count_tokens: of the model.
@@ -57,7 +59,10 @@ def why_not(
         where = f"in world {made.world!r}" if made.level == "instance" else ""
         return f"it is offered only {where or f'in application {made.application!r}'}"
     if place.matched is not None and id not in place.matched:
-        return f"{_unmatched(held.guidance.when, place.text, id, read)}{_decided(used, id, is_matched=False)}"
+        denied = ""
+        if id in (checked or {}):
+            denied = f"; a model was asked, and says that it does{'' if (checked or {})[id] > 0 else ' not'}"
+        return f"{_unmatched(held.guidance.when, place.text, id, read)}{denied}{_decided(used, id, is_matched=False)}"
     belief = state.belief(id, cluster=place.cluster, world=place.world, view=place.view)
     if belief.stage in ("quarantined", "retired"):
         return f"it is {belief.stage}: {belief.why}"

@@ -7,6 +7,7 @@ from agentcl import _face
 if TYPE_CHECKING:
     from agentcl.memory.adapters import AdapterDifference, Adapters, HeldRecord
     from agentcl.memory.aio import AsyncEpisode, AsyncMemory, AsyncVerbs
+    from agentcl.memory.checking import ModelChecker
     from agentcl.memory.compressed import (
         Compressed,
         CompressedPassage,
@@ -86,6 +87,7 @@ __all__ = [
     "Lessons",
     "LostLesson",
     "Memory",
+    "ModelChecker",
     "ModelExtractor",
     "Near",
     "Node",
@@ -114,6 +116,7 @@ if not TYPE_CHECKING:
     __getattr__, __dir__ = _face(__name__, {
         "adapters": "AdapterDifference Adapters HeldRecord",
         "aio": "AsyncEpisode AsyncMemory AsyncVerbs",
+        "checking": "ModelChecker",
         "compressed": "Compressed CompressedPassage CompressionReport CompressionState",
         "context": "Context ContextForm",
         "conversations": "Conversations",

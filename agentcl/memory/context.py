@@ -23,6 +23,7 @@ from agentcl.memory.statement_search import words_of
 from agentcl.memory.turn_days import with_days
 from agentcl.memory.weaving import Soft, as_turns, places_of, with_soft_tokens, with_texts
 from agentcl.models.base import Message
+from agentcl.models.soft_tokens import Sending
 from agentcl.retrieval.framing import ROLES, Form, day_of, named
 from agentcl.retrieval.recall import Hit
 from agentcl.statements.slots import subject_key, value_key
@@ -92,11 +93,17 @@ class Context:
             f"{self.tokens:,} tokens, {self.cut_tokens:,} cut"
         )
 
-    def into(self, messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    def into(
+        self, messages: Iterable[Mapping[str, Any]], *, sending: Sending = "torch"
+    ) -> list[dict[str, Any]]:
         """Return messages for a model, each addition in front of the user's message that it was found for.
 
         So all that was sent before stays as it was, and a server finds it in its cache. Soft tokens are content parts
         of the type `prompt_embeds`, as vLLM takes them.
+
+        Args:
+            messages: as they would be sent without a memory.
+            sending: "numpy" for a model that `agentcl chat` runs in its own process; vLLM reads PyTorch's format.
 
         Raises:
             MissingExtra: if there are soft tokens, and PyTorch, whose format they are sent in, is not installed.
@@ -105,7 +112,7 @@ class Context:
         made = [dict(one) for one in messages]
         if self.soft is not None and self.soft.placed:
             soft = places_of(made, self.soft.placed)
-            return with_soft_tokens(made, self.places(made), soft)
+            return with_soft_tokens(made, self.places(made), soft, sending=sending)
         return with_texts(made, self.places(made))
 
     def turns(self, messages: Iterable[Mapping[str, Any]]) -> list[Message]:

@@ -281,6 +281,8 @@ class EpisodeRecorder:
             application=self.record.application,
             world=self.record.world,
         )
+        if matches.usage.calls:
+            self.spend("check", matches.usage)
         # What was told on an action stays, although what is seen then does not speak of it.
         on_actions = dict.fromkeys((id for id in self._on_actions if id in state.lessons), 1.0)
         place = Place(
@@ -332,6 +334,7 @@ class EpisodeRecorder:
                 chosen,
                 read=matches.read,
                 used=matches.used,
+                checked=matches.checked,
                 actions=actions,
                 in_vain=in_vain,
                 count_tokens=self._count_tokens,

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from agentcl.guidance.shifts import Shift
     from agentcl.guidance.state import GuidanceState, LifeStage
     from agentcl.guidance.story import Story
+    from agentcl.memory.checking import ModelChecker
 
 MOST_LESSONS: Final = 50  # of one reflection; a teacher that says more has not distilled anything
 _LEVELS: Final[tuple[Level, ...]] = get_args(Level)
@@ -471,7 +472,14 @@ class Lessons:
         )
         choice = choose(state, place, Random(0), is_frozen=True, actions=actions)
         return why_not(
-            state, place, id, choice, read=matches.read, used=matches.used, actions=actions
+            state,
+            place,
+            id,
+            choice,
+            read=matches.read,
+            used=matches.used,
+            checked=matches.checked,
+            actions=actions,
         )
 
     def changed(self, since: datetime, **scope: Unpack[ReadScope]) -> Sequence[StageDifference]:
@@ -555,6 +563,18 @@ class Lessons:
     @rules.setter
     def rules(self, rules: GuidanceRules) -> None:
         self._beliefs.rules = rules
+
+    @property
+    def checker(self) -> ModelChecker | None:
+        """What asks a model about the few lessons of which it is in doubt whether they speak of a situation; None: nobody does.
+
+        It is of this opened memory, and not stored. What it takes in an episode is counted there as the role "check".
+        """
+        return self._beliefs.matcher.checker
+
+    @checker.setter
+    def checker(self, checker: ModelChecker | None) -> None:
+        self._beliefs.matcher.checker = checker
 
     @property
     def share_from(self) -> int:

@@ -1,6 +1,6 @@
 """Which lessons speak of a situation, by meaning: candidates by their vectors, then a learned decision.
 
-Nothing is asked of a language model. Where the memory's encoder compares spelling, or the model that reads conditions
+Nothing is asked of a language model, unless one is given to check what is in doubt. Where the memory's encoder compares spelling, or the model that reads conditions
 is not installed, lessons are matched by their words (`agentcl.guidance.relevance`).
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Final
@@ -19,6 +19,7 @@ import numpy as np
 from agentcl.errors import EncoderUnavailable
 from agentcl.guidance.decision import background, before_reading, decide, threshold
 from agentcl.guidance.features import features, is_stated, sentences
+from agentcl.memory.checking import ModelChecker, weighed
 from agentcl.memory.opened import Opened
 from agentcl.retrieval.conditions import (
     ConditionReader,
@@ -27,6 +28,7 @@ from agentcl.retrieval.conditions import (
     condition_reader,
     is_installed,
 )
+from agentcl.store.usage import NO_USAGE, Usage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,6 +42,9 @@ _CANDIDATES: Final = 16  # conditions that are read for one situation
 _MOST_BY_WORDS: Final = 8  # of them by their words; thousands may share one condition
 _MOST_OF_ONE: Final = 4  # lessons with the same condition, on average
 _MOST_ALIKE: Final = 3  # lessons of experience that only may speak of it, in one situation
+# How likely a lesson speaks of a situation that a model is asked about. On twelve domains (`training/matching`) a reader that is
+# always right would lift F1 from 49 to 80 with 1.3 questions a situation; from 0.03 on, to 82 with 1.7.
+_DOUBTFUL: Final = (0.05, 0.8)
 _KEPT: Final = 4_000  # conditions as they were read alone; 20 KB each
 
 
@@ -53,6 +58,10 @@ class Matches:
     )
     # By lesson: what was found of it when this very situation was seen before; that decides.
     used: Mapping[str, Example] = field(default_factory=dict)
+    checked: Mapping[str, float] = field(
+        default_factory=dict
+    )  # by lesson, the log-odds by a model's word
+    usage: Usage = NO_USAGE  # of that model
 
 
 class Matcher:
@@ -60,6 +69,7 @@ class Matcher:
 
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
+        self.checker: ModelChecker | None = None  # of what is in doubt
         self._lock = threading.Lock()
         self._read: OrderedDict[str, ReadAlone] = OrderedDict()  # by condition
         # By tenant: of which rows, the lessons, and their vectors.
@@ -112,11 +122,39 @@ class Matcher:
         }
         ids, chances = self._chances(state, situation, place, by_words)
         order = dict(sorted(zip(ids, chances, strict=True), key=lambda one: -one[1]))
+        odds, usage = self._checked(state, situation, order, held)
+        after = {id: weighed(chance, odds.get(id)) for id, chance in order.items()}
+        order = dict(sorted(after.items(), key=lambda one: -one[1]))
         found = {id: chance for id, chance in order.items() if chance >= threshold()}
         sure = sum(state.lessons[id].guidance.claim == "do" for id in found)
-        likelier = {id: one for id, one in order.items() if before_reading() < one < threshold()}
+        likelier = {
+            id: one
+            for id, one in order.items()
+            if id not in odds and before_reading() < one < threshold()
+        }
         found |= dict(islice(_of_experience(state, likelier), max(0, _MOST_ALIKE - sure)))
-        return Matches(found | held, order)
+        return Matches(found | held, order, checked=odds, usage=usage)
+
+    def _checked(
+        self,
+        state: GuidanceState,
+        situation: str,
+        chances: Mapping[str, float],
+        sure: Collection[str],
+    ) -> tuple[dict[str, float], Usage]:
+        """Return what a model says of the lessons that are in doubt, by lesson, and what it took."""
+        if self.checker is None:
+            return {}, NO_USAGE
+        least, most = _DOUBTFUL
+        doubtful = {
+            id: state.lessons[id].guidance.when
+            for id, chance in chances.items()
+            if least <= chance < most and id not in sure
+        }
+        conditions = [*islice(dict.fromkeys(doubtful.values()), self.checker.most)]
+        checked = self.checker.check(situation, conditions)
+        odds = {id: checked.odds[when] for id, when in doubtful.items() if when in checked.odds}
+        return odds, checked.usage
 
     def is_by_meaning(self) -> bool:
         """Return whether lessons are matched by more than their words."""
@@ -162,6 +200,8 @@ class Matcher:
         with self._lock:
             self._read.clear()
             self._matrices.clear()
+        if self.checker is not None:
+            self.checker.forget()
 
     def _alone(self, reader: ConditionReader, whens: Sequence[str]) -> list[ReadAlone]:
         """Return conditions as they are read alone; the last ones are kept."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from agentcl.memory.messages import Messages, read_messages
 from agentcl.models.base import Message, ToolCall
-from agentcl.models.soft_tokens import inert, parts_of
+from agentcl.models.soft_tokens import Sending, inert, parts_of
 
 if TYPE_CHECKING:
     from agentcl.compression.base import Vectors
@@ -116,6 +116,8 @@ def with_soft_tokens(
     messages: Sequence[Mapping[str, Any]],
     texts: Sequence[tuple[int | None, str]],
     soft: Sequence[tuple[int | None, tuple[SoftMemory, ...]]],
+    *,
+    sending: Sending = "torch",
 ) -> list[dict[str, Any]]:
     """Return messages as vLLM's chat takes them: texts, and soft tokens in front of them.
 
@@ -127,7 +129,9 @@ def with_soft_tokens(
     for one, pieces in _woven(messages, texts, soft):
         content = one.get("content")
         rest = content if isinstance(content, list) else [{"type": "text", "text": content or ""}]
-        made.append({**one, "content": [*parts_of(pieces), *rest]} if pieces else one)
+        made.append(
+            {**one, "content": [*parts_of(pieces, sending=sending), *rest]} if pieces else one
+        )
     return made
 
 

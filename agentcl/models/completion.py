@@ -52,6 +52,18 @@ def read_completion(answer: Mapping[str, Any]) -> Completion:
     )
 
 
+def as_chat(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an answer of `/v1/completions` as a chat would give it: its text as a message."""
+    choices = answer.get("choices")
+    found = choices if isinstance(choices, list) else []
+    made = [
+        {**one, "message": {"role": "assistant", "content": one.get("text")}, "logprobs": None}
+        for one in found
+        if isinstance(one, Mapping) and "text" in one
+    ]
+    return {**answer, "choices": made}
+
+
 def piece_of(event: object) -> str:
     """Return what an event of a stream adds to the answer; empty for the many that add nothing."""
     choices = event.get("choices") if isinstance(event, Mapping) else None

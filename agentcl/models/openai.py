@@ -10,13 +10,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from agentcl.errors import ModelUnavailable, RequestRefused
 from agentcl.models.base import GREEDY, Message, Reply, Sampling, Schema
-from agentcl.models.completion import Completion, piece_of, read_completion
+from agentcl.models.completion import Completion, as_chat, piece_of, read_completion
 from agentcl.models.dialect import Body, Dialect
-from agentcl.models.soft_tokens import parts_of
+from agentcl.models.soft_tokens import encoded, in_a_row, parts_of
 from agentcl.models.stopping import held_back, until
 from agentcl.store.usage import Usage
 from agentcl.text.endpoint import (
@@ -30,6 +30,10 @@ from agentcl.text.endpoint import (
 )
 from agentcl.text.tokens import estimate_tokens
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -37,6 +41,7 @@ T = TypeVar("T")
 _PROBE: Final = "Repeat exactly: Größe 314159 ünïcode_snake the the end."
 _PROBE_TOKENS: Final = 24
 _PATH: Final = "/chat/completions"
+_COMPLETIONS: Final = "/completions"
 _REFUSED: Final = (400, 413, 422)  # the request is wrong or too large, not the server
 # Some say so what they do not know of a request.
 _UNSUPPORTED: Final = (*_REFUSED, 403, 404, 405, 415, 500, 501)
@@ -168,6 +173,57 @@ class OpenAIChat:
             thought=found.thought,
             calls=found.calls,
             unread=why,
+        )
+
+    def complete(
+        self,
+        pieces: Sequence[str | NDArray[np.floating[Any]]],
+        *,
+        embed: Callable[[str], NDArray[np.floating[Any]]],
+        sampling: Sampling = GREEDY,
+    ) -> Reply:
+        """Return what the model writes after texts and soft tokens in a row, by vLLM's completions (`prompt_embeds`).
+
+        No chat template is applied: the texts hold its marks. All is sent as one matrix of what the first layer reads.
+        Where the chat is served, `chat` does without the model's embeddings.
+
+        Args:
+            pieces: texts, and soft tokens of shape (tokens, width).
+            embed: of the same model: returns what it reads where a text stands, of shape (tokens, width).
+            sampling: how the answer is drawn.
+
+        Raises:
+            InvalidInput: if something has another shape, or there is nothing to read; nothing is sent then.
+            MissingExtra: if PyTorch, in whose format it is sent, is not installed.
+            RequestRefused: if the endpoint refuses the request, as one does that takes no soft tokens.
+            ModelUnavailable: if it cannot be asked.
+        """
+        whole = in_a_row(pieces, embed)
+        request = {
+            **{k: v for k, v in self._request((), sampling).items() if k != "messages"},
+            "prompt_embeds": encoded(whole),
+        }
+
+        def ask(body: Body) -> Completion:
+            answer = ask_endpoint(self._client, _COMPLETIONS, body)
+            return read_completion(as_chat(answer))
+
+        with self._turn:
+            started = time.perf_counter()
+            try:
+                found = self._adapting(ask, request, None)
+            except RequestRefused as error:
+                raise RequestRefused(
+                    f"{error}. A prompt of soft tokens needs a vLLM that was started with --enable-prompt-embeds"
+                ) from error
+            duration_s = time.perf_counter() - started
+        text, is_stopped = until(found.text, sampling.stop)
+        read, written = found.tokens or (len(whole), estimate_tokens(found.text))
+        return Reply(
+            text=text,
+            usage=Usage(1, read, written, duration_s, is_estimated=found.tokens is None),
+            model=found.model or self._model,
+            finish="stop" if is_stopped else found.finish,
         )
 
     def stream(self, messages: Sequence[Message], *, sampling: Sampling = GREEDY) -> Iterator[str]:

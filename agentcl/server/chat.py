@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from agentcl.errors import InvalidInput, needs
 from agentcl.server.parts import Parts, Reading
-from agentcl.store.records import SCOPE_FIELDS, Record, body
+from agentcl.server.settings import SoftServing
+from agentcl.store.records import ANY, SCOPE_FIELDS, Record, body
 from agentcl.text.visible import shortened
+from agentcl.wire.codec import to_json
 
 with needs("the server", "serve"):
     import httpx
@@ -36,10 +39,13 @@ _TOLD: Final = (
     "role",
     "said_at",
 )
+_MOST_TURNS: Final = 50  # of an exchange
+Offset = Annotated[int, Query(ge=0)]
+Limit = Annotated[int, Query(ge=1, le=_MOST)]
 
 
 def add_to(app: FastAPI, parts: Parts) -> None:
-    """Add `/v1/page/about`, `/v1/page/model` and `/v1/page/records`."""
+    """Add what stands under `/v1/page/`: who is spoken with, and lists of what is stored, page by page."""
     router = APIRouter(prefix="/v1/page", tags=["page"])
     upstream = Upstream(parts.settings.upstream)
 
@@ -58,6 +64,7 @@ def add_to(app: FastAPI, parts: Parts) -> None:
             "encoder": "" if encoder is None else encoder.name,
             "has_model": bool(parts.settings.upstream),
             "models": upstream.models(),
+            "soft": _soft(parts.settings.soft),
         }
 
     @router.get("/model", summary="The fingerprint of the model, measured now")
@@ -68,12 +75,37 @@ def add_to(app: FastAPI, parts: Parts) -> None:
     def records(
         access: Reading,
         kind: str = "document",
-        offset: Annotated[int, Query(ge=0)] = 0,
-        limit: Annotated[int, Query(ge=1, le=_MOST)] = 50,
+        offset: Offset = 0,
+        limit: Limit = 50,
         as_of: datetime | None = None,
     ) -> dict[str, Any]:
         page = access.memory.store.page(kind=kind, offset=offset, limit=limit, as_of=as_of)
         return {"total": page.total, "records": [_told(one) for one in page.records]}
+
+    @router.get("/statements", summary="A page of what holds, or held at a moment, newest first")
+    def statements(
+        access: Reading, offset: Offset = 0, limit: Limit = 50, as_of: datetime | None = None
+    ) -> dict[str, Any]:
+        at: dict[str, Any] = {"coming": True} if as_of is None else {"valid_at": as_of}
+        found = access.memory.statements.list(**at)
+        return _page([*reversed(found)], offset, limit)
+
+    @router.get("/lessons", summary="A page of lessons, the proved first, then the most useful")
+    def lessons(
+        access: Reading, offset: Offset = 0, limit: Limit = 50, as_of: datetime | None = None
+    ) -> dict[str, Any]:
+        return _page(access.memory.lessons.list(as_of=as_of), offset, limit)
+
+    @router.get("/learned", summary="What turns state, and what that replaced")
+    def learned(
+        access: Reading, turns: Annotated[list[str], Query(max_length=_MOST_TURNS)]
+    ) -> dict[str, Any]:
+        wanted = set(turns)
+        known = access.memory.statements.list(valid_at=ANY, all=True, coming=True)
+        said = [one for one in known if wanted & {*one.sources}]
+        ids = {one.id for one in said}
+        replaced = [one for one in known if one.replaced_by in ids]
+        return {"statements": to_json(said), "replaced": to_json(replaced)}
 
     app.include_router(router)
 
@@ -125,10 +157,25 @@ class Upstream:
         }
 
 
+def _soft(serving: SoftServing) -> dict[str, Any]:
+    """Return whether the model can have soft memories; if not, why."""
+    codec = serving.codec
+    return {
+        "codec": "" if codec is None else codec.name,
+        "is_on": codec is not None and serving.is_on,
+        "reason": serving.reason if codec is None else "",
+    }
+
+
 def _began(memory: Memory) -> str | None:
     """Return when the oldest of what is stored was recorded."""
     oldest = [one for kind in _DATED for one in memory.list(kind=kind, limit=1)]
     return min((_iso(one.created_at) for one in oldest), default=None)
+
+
+def _page(found: Sequence[object], offset: int, limit: int) -> dict[str, Any]:
+    """Return a part of a list, with how long the whole of it is."""
+    return {"total": len(found), "records": to_json([*found[offset : offset + limit]])}
 
 
 def _told(record: Record) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from agentcl.errors import AgentclError, InvalidInput, needs
 from agentcl.models.base import ChatModel, Message, Role, Sampling
+from agentcl.models.soft_tokens import KIND, decoded
 from agentcl.server.problems import status_of
 
 with needs("the server", "serve"):
@@ -79,7 +80,11 @@ def endpoint_of(model: ChatModel, name: str) -> FastAPI:
 def _asked(body: Mapping[str, Any]) -> tuple[list[Message], Sampling]:
     """Return what a request asks. Raises one of several errors if it is none."""
     messages = [
-        Message(_ROLES.get(str(one.get("role")), "user"), _text(one.get("content")))
+        Message(
+            _ROLES.get(str(one.get("role")), "user"),
+            _text(one.get("content")),
+            parts=_parts(one.get("content")),
+        )
         for one in body["messages"]
     ]
     if not messages:
@@ -99,6 +104,18 @@ def _text(content: object) -> str:
         parts = (one.get("text") for one in content if isinstance(one, Mapping))
         return "\n".join(part for part in parts if isinstance(part, str))
     return content if isinstance(content, str) else ""
+
+
+def _parts(content: object) -> tuple[Any, ...]:
+    """Return texts and soft tokens; nothing where there are no soft tokens. Raises InvalidInput."""
+    parts = content if isinstance(content, list) else []
+    held = [part for part in parts if isinstance(part, Mapping)]
+    if not any(part.get("type") == KIND for part in held):
+        return ()
+    return tuple(
+        decoded(str(part.get("data"))) if part.get("type") == KIND else str(part.get("text", ""))
+        for part in held
+    )
 
 
 def _events(pieces: Iterator[str], name: str) -> Iterator[str]:

@@ -4,13 +4,34 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from agentcl.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from agentcl.compression.base import Codec
+    from agentcl.models.soft_tokens import Sending
 
 HOST: Final = "127.0.0.1"
 PORT: Final = 8321
 _LOCAL: Final = ("localhost", "127.0.0.1", "[::1]", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class SoftServing:
+    """Soft memories for the model behind a server.
+
+    Attributes:
+        codec: of that model; None: there is none at hand.
+        is_on: whether a request that does not say gets soft tokens.
+        reason: why there are none, in words; empty where there is a codec.
+        sending: in which format they are sent: "torch" to vLLM, "numpy" to a model of this process.
+    """
+
+    codec: Codec | None = None
+    is_on: bool = False
+    reason: str = "this server was started without a codec for its model"
+    sending: Sending = "torch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +55,7 @@ class ServerSettings:
         memory_tokens: of the block that the proxy puts into a prompt, when it begins; it grows to four times that.
         digest: whether the proxy reads statements out of what was said, by rules, after each exchange.
         lessons: whether the proxy shows lessons, and keeps what is reported of an exchange as an episode.
+        soft: soft memories for the model behind the proxy.
         application: the program in whose tasks lessons are offered; empty for any.
     """
 
@@ -54,6 +76,7 @@ class ServerSettings:
     digest: bool = False
     lessons: bool = True
     application: str = ""
+    soft: SoftServing = field(default_factory=SoftServing)
 
     @property
     def is_local(self) -> bool:

@@ -63,7 +63,10 @@ def open_store(
 
 
 def copy_store(
-    source: Place, target: Place, progress: Callable[[int, int], None] = lambda done, total: None
+    source: Place,
+    target: Place,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    beside: Callable[[Store, Store], None] = lambda one, other: None,
 ) -> int:
     """Copy a memory with all that it is into an empty place; one that was cut off goes on.
 
@@ -71,6 +74,7 @@ def copy_store(
         source: what is copied.
         target: a folder, which is made if absent, or a database.
         progress: called with the numbers of the newest row that is copied, and of the newest there is.
+        beside: copies from one to the other what lies beside their rows; called twice.
 
     Returns:
         How many rows were new in the target.
@@ -91,7 +95,7 @@ def copy_store(
         one, other = opened
         assert isinstance(one, SqlStore)
         assert isinstance(other, SqlStore)
-        return Mirroring(one, other).run(progress)
+        return Mirroring(one, other).run(progress, lambda: beside(one, other))
 
 
 @contextmanager

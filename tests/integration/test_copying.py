@@ -2,7 +2,7 @@
 
 import hashlib
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,14 @@ from click.testing import CliRunner
 from agentcl import Memory
 from agentcl.cli.main import main
 from agentcl.errors import InvalidInput, StoreCorrupt
+from agentcl.memory.carrying import BankCopy
+from agentcl.memory.compressing import place_of as place_of_row
 from agentcl.store.backends import Place, copy_store, open_store, place_of
 from agentcl.store.base import Store
 from agentcl.store.sql.mirroring import Mirroring
 from agentcl.store.sqlite.store import FILE, SqliteStore
 from agentcl.testing.store import EVERYBODY
+from tests.hashed_codec import HashedCodec
 
 
 @pytest.fixture(params=["folder to folder", "folder to database", "database to folder"])
@@ -162,3 +165,81 @@ def test_the_command_copies_and_says_so(ways: dict[str, Place]) -> None:
     none = CliRunner().invoke(main, ["copy", "nowhere", "other"])
     assert "no memory at nowhere" in none.stderr
     assert not Path("other").exists()
+
+
+def compressed(place: Place, *, count: int = 3) -> HashedCodec:
+    """Let a memory hold soft tokens of passages."""
+    codec = HashedCodec()
+    with Memory(place, encoder="hashing:16") as memory:
+        memory.add_many([f"Passage {n}: {' '.join(f'w{n}{k}' for k in range(12))}" for n in range(count)])  # fmt: skip
+        memory.compressed.compress(codec)
+    return codec
+
+
+def soft(place: Place) -> dict[str, list[list[float]]]:
+    """Return the soft tokens that a memory shows, by passage; what is damaged is left out."""
+    with Memory(place) as memory:
+        bank = memory._opened.bank()
+        assert bank is not None
+        found = {}
+        for one in memory.compressed.list():
+            with suppress(StoreCorrupt):
+                found[one.passage_id] = bank.read(place_of_row(one)).tolist()
+        return found
+
+
+def test_soft_tokens_go_along_checked(ways: dict[str, Place]) -> None:
+    codec = compressed(ways["one"])
+    before = soft(ways["one"])
+    done = CliRunner().invoke(main, ["copy", str(ways["one"]), str(ways["other"])])
+    assert "soft tokens of 3 passages" in done.stdout, done.output
+    assert soft(ways["other"]) == before
+    assert len(before) == 3
+    with Memory(ways["other"]) as other:
+        assert other.store.examine().problems == ()
+        assert other.compressed.compress(codec).compressed == 0
+
+
+def test_what_is_damaged_is_named_and_not_copied(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    codec = compressed(one)
+    (shard,) = (one / "indexes" / "compressed").glob("*.safetensors")
+    content = bytearray(shard.read_bytes())
+    content[-1] ^= 1  # in the last row
+    shard.write_bytes(content)
+    done = CliRunner().invoke(main, ["copy", str(one), str(other)])
+    assert "soft tokens of 2 passages" in done.stdout
+    assert "soft tokens of 1 passages are missing or damaged" in done.stderr
+    assert len(soft(other)) == 2
+    with Memory(other) as memory:
+        assert memory.compressed.compress(codec).compressed == 1
+    shard.unlink()
+    gone = CliRunner().invoke(main, ["copy", str(one), str(tmp_path / "third")])
+    assert "soft tokens of 3 passages are missing or damaged" in gone.stderr
+
+
+def test_soft_tokens_that_were_cut_off_go_on_and_what_was_forgotten_is_not_there(
+    tmp_path: Path,
+) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    compressed(one)
+    bank = BankCopy()
+
+    def cut(source: Store, target: Store) -> None:
+        bank(source, target)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        copy_store(one, other, beside=cut)
+    assert bank.copied == 3
+    with Memory(one) as memory:
+        gone = memory.list(kind="document")[0]
+        held = memory.compressed.list()[0]
+        memory.forget(gone.id)
+    (shard,) = (other / "indexes" / "compressed").glob("*.safetensors")
+    assert held.shard == shard.name
+    again = BankCopy()
+    copy_store(one, other, beside=again)
+    assert (again.copied, again.lost) == (2, 0)
+    assert shard.read_bytes() == (one / "indexes" / "compressed" / shard.name).read_bytes()
+    assert len(soft(other)) == 2

@@ -23,7 +23,7 @@ from agentcl.agents.transcript import Transcript
 from agentcl.envs.acting import Situation
 from agentcl.guidance.selection import Choice
 from agentcl.lessons import Lesson, Stretch
-from agentcl.memory import extraction
+from agentcl.memory import checking, extraction
 from agentcl.memory.episode import EpisodeRecall
 from agentcl.models import structured
 from agentcl.retrieval.recall import LinkedFact
@@ -158,6 +158,7 @@ BUILDERS: Final[dict[str, Builder]] = {
     ),
     "agentcl.agents.probes.ask_record": probes.ask_record,
     "agentcl.agents.probes.ask_call": probes.ask_call,
+    "agentcl.memory.checking.ask_condition": lambda text: checking.ask_condition(text, text),
     "agentcl.memory.extraction.ask_facts": extraction.ask_facts,
     "agentcl.memory.extraction.ask_helpful": lambda text: extraction.ask_helpful(
         text, [replace(FACT, subject=text, predicate=text, object=text), FACT]

@@ -3,9 +3,15 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from agentcl import Memory
+import pytest
+from click.testing import CliRunner
+
+from agentcl import InvalidInput, Memory
 from agentcl.cli.chat import Talk
+from agentcl.cli.main import main
 from agentcl.models import Message, ScriptedModel
+from agentcl.server.settings import SoftServing
+from tests.hashed_codec import HashedCodec
 
 FACT = "My sister Mira lives in Tessary and she keeps bees."
 ASKED = "Where does Mira live?"
@@ -28,3 +34,63 @@ def test_a_question_asked_again_in_chat_shows_the_fact_that_answers_it(tmp_path:
         assert FACT in prompt
         assert ECHO not in prompt
         assert prompt.count(ASKED) == 1
+
+
+PASSAGE = "Marin Holt keeps the lighthouse of Orvex and paints its green door each spring, as her aunt did before her."
+
+
+def test_soft_memories_are_told_as_what_they_are_and_switched_in_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[Sequence[Message]] = []
+
+    def answer(messages: Sequence[Message]) -> str:
+        asked.append(messages)
+        return "Marin Holt."
+
+    codec = HashedCodec()
+    with Memory(tmp_path / "m", encoder="hashing") as memory:
+        memory.add(PASSAGE)
+        memory.compressed.compress(codec)
+        me = memory.scoped(user="me")
+        talk = Talk(me, "s", ScriptedModel(answer), SoftServing(codec, is_on=True))
+        talk.hear("Who keeps the lighthouse of Orvex?")
+        assert asked[-1][-1].parts[0] == "Passage: "
+        assert "1 passage as 4 soft tokens of" in capsys.readouterr().out
+        talk.hear("/why")
+        assert f"of text] {PASSAGE}" in capsys.readouterr().out
+        talk.hear("How many doors has it?")
+        assert "(text: the question asks for exact words or numbers)" in capsys.readouterr().out
+        talk.hear("/text")
+        talk.hear("Who keeps the lighthouse of Orvex?")
+        assert not asked[-1][-1].parts
+        plain = Talk(me, "t", ScriptedModel(answer))
+        with pytest.raises(InvalidInput, match="no codec"):
+            plain.hear("/soft")
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "says"),
+    [
+        ("smollm2-135m", [], "there is no codec for smollm2-135m"),
+        ("smollm2-135m", ["--codec", "here"], "reads text alone in this process"),
+        ("reference", ["--codec", "nowhere"], "there is no codec nowhere"),
+    ],
+)
+def test_soft_memories_without_a_codec_are_refused_with_what_to_do(
+    tmp_path: Path, name: str, more: list[str], says: str
+) -> None:
+    path = ["--path", str(tmp_path / "m"), "--encoder", "hashing"]
+    told = CliRunner().invoke(main, ["chat", *path, "--model", name, "--soft", *more])
+    assert told.exit_code != 0
+    assert says in told.output
+
+
+def test_the_reference_model_talks_with_soft_memories(tmp_path: Path) -> None:
+    with Memory(tmp_path / "m", encoder="hashing") as memory:
+        memory.add(PASSAGE, user="me")
+    said = "Who keeps the lighthouse?\n/quit\n"
+    asked = ["chat", "--path", str(tmp_path / "m"), "--model", "reference", "--soft"]
+    told = CliRunner().invoke(main, asked, input=said)
+    assert told.exit_code == 0, told.output
+    assert "soft tokens of reference" in told.output

@@ -131,3 +131,27 @@ def test_thousands_of_documents_are_scrolled_in_one_list(
             last.wait_for()
             row = page.locator("[data-row='1999']")
             assert row.get_attribute("aria-posinset") == row.get_attribute("aria-setsize") == "2000"
+
+
+@pytest.mark.parametrize("size", ["desktop"])
+@pytest.mark.parametrize(("place", "words"), [
+    ("#/memory/search", "The index is being made ready for the first search"),
+    ("#/graph", "The graph is being built from what is stored"),
+    ("#/memory/documents", "The list is being read"),
+])  # fmt: skip
+def test_what_takes_long_is_told(
+    site: Site, opened: Callable[[str], Any], size: str, place: str, words: str
+) -> None:
+    page = opened("about:blank")
+    waiting = re.compile("warm_up|page/records")
+    held: list[Any] = []
+    page.route(waiting, lambda route: held.append(route))  # answered when the test says so
+    page.goto(f"{site.url}/{place}")
+    if place == "#/memory/search":
+        page.get_by_label("Find what is remembered").fill("Who steers the evening boat?")
+    page.get_by_role("status").get_by_text(words).first.wait_for()
+    page.get_by_role("progressbar").first.wait_for()
+    for one in held:
+        one.continue_()
+    page.unroute(waiting)
+    page.get_by_role("progressbar").first.wait_for(state="detached")

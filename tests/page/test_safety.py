@@ -6,8 +6,16 @@ from typing import Any
 
 import pytest
 
+from agentcl import Memory
+from agentcl.guidance.rules import GuidanceRules
+from agentcl.models import ScriptedModel
+from agentcl.server import ServerSettings
+from agentcl.server.endpoint import listening
+from agentcl.server.settings import SoftServing
 from agentcl.statements import RuleDigester
-from tests.page.reading import Site, panel, say
+from tests.hashed_codec import HashedCodec
+from tests.page.reading import MODEL, Site, answer, panel, say
+from tests.served import served
 
 AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 HOSTILE = (
@@ -92,6 +100,18 @@ def test_a_script_that_is_put_into_the_page_does_not_run(
     assert page.evaluate("window.hit") is None
 
 
+def serious_faults(page: Any) -> list[Any]:
+    """Return what axe finds on the page that keeps somebody from using it."""
+    page.evaluate(AXE.read_text("utf-8"))
+    page.wait_for_timeout(400)
+    found = page.evaluate("axe.run()")["violations"]
+    return [
+        (one["id"], [node["target"] for node in one["nodes"]])
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ]
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("place", PLACES)
 def test_axe_finds_no_serious_fault(
@@ -118,12 +138,34 @@ def test_axe_finds_no_serious_fault(
     else:
         page.locator("main .line, main .all a").first.click()
         page.locator(".detail h2").wait_for()
-    page.evaluate(AXE.read_text("utf-8"))
-    page.wait_for_timeout(400)
-    found = page.evaluate("axe.run()")["violations"]
-    serious = [
-        (one["id"], [node["target"] for node in one["nodes"]])
-        for one in found
-        if one["impact"] in ("serious", "critical")
-    ]
-    assert serious == []
+    assert serious_faults(page) == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_no_serious_fault_in_soft_memories_lessons_and_waiting(
+    filled: Memory, opened: Callable[[str], Any], size: str, theme: str
+) -> None:
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed: npm install in web/")
+    codec = HashedCodec()
+    filled.compressed.compress(codec)
+    filled.lessons.rules = GuidanceRules(credit=False)
+    filled.lessons.add("When the boat is late, wait at the old quay.", user="me")
+    soft = SoftServing(codec, is_on=True, sending="numpy")
+    with (
+        listening(ScriptedModel(answer), MODEL) as upstream,
+        served(filled, settings=ServerSettings(upstream=upstream, soft=soft)) as url,
+    ):
+        page = opened("about:blank")
+        page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+        page.goto(url)
+        say(page, "The boat is late. Who steers it?")
+        shown = panel(page, size)
+        shown.get_by_text("As soft tokens").wait_for()
+        shown.get_by_text("Lessons in the prompt").wait_for()
+        assert serious_faults(page) == []
+        page.route("**/warm_up", lambda route: None)  # it never answers
+        page.goto(f"{url}/#/graph")
+        page.get_by_role("progressbar").wait_for()
+        assert serious_faults(page) == []
+        page.unroute("**/warm_up")

@@ -1,14 +1,20 @@
 """Talking on the page: what the model was shown and why, what was kept, and what one can do with it."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from agentcl import Memory, NotFound
+from agentcl.guidance.rules import GuidanceRules
+from agentcl.models import ScriptedModel
+from agentcl.server import ServerSettings
+from agentcl.server.endpoint import listening
+from agentcl.server.settings import SoftServing
 from agentcl.store import Turn
-from tests.page.reading import MODEL, Site, opened_card, panel, said, say
+from tests.hashed_codec import HashedCodec
+from tests.page.reading import MODEL, Site, answer, opened_card, panel, said, say
 from tests.served import served
 
 FIRST = "I live in Gent. I'm allergic to nuts."
@@ -199,3 +205,60 @@ def test_a_whole_conversation_is_forgotten_with_its_turns(
     page.get_by_text("Holds no byte of it").wait_for()
     with pytest.raises(NotFound):
         site.memory.get(held.id, user="me")
+
+
+@pytest.fixture
+def soft_site(filled: Memory) -> Iterator[Site]:
+    codec = HashedCodec()
+    filled.compressed.compress(codec)
+    soft = SoftServing(codec, sending="numpy")
+    with (
+        listening(ScriptedModel(answer), MODEL) as upstream,
+        served(filled, settings=ServerSettings(upstream=upstream, soft=soft)) as url,
+    ):
+        yield Site(url, filled)
+
+
+def test_soft_memories_are_switched_on_and_shown_as_what_they_are(
+    soft_site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    page = opened(soft_site.url)
+    page.get_by_role("switch", name="Soft tokens").click()
+    say(page, "Who steers the evening boat?")
+    shown = panel(page, size)
+    shown.get_by_text("As soft tokens").wait_for()
+    shown.get_by_text(re.compile(r"^\d+ tokens of text → 4 soft$")).first.wait_for()
+    shown.get_by_text(re.compile(r"^\d+ tokens saved$")).wait_for()
+    if size == "phone":
+        shown.get_by_role("button", name="Close").click()
+    say(page, "How many boats are there?")
+    panel(page, size).get_by_text("the question asks for exact words or numbers").wait_for()
+
+
+def test_without_a_codec_the_switch_says_why(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    page = opened(site.url)
+    switch = page.get_by_role("switch", name="Soft tokens")
+    assert switch.get_attribute("aria-disabled") == "true"
+    switch.press("Enter")
+    page.get_by_text("this server was started without a codec for its model").wait_for()
+    assert switch.get_attribute("aria-checked") == "false"
+
+
+def test_a_lesson_in_the_prompt_is_shown_and_credited(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    site.memory.lessons.rules = GuidanceRules(credit=False)
+    site.memory.lessons.add("When the boat is late, wait at the old quay.", user="me")
+    page = opened(site.url)
+    say(page, "The boat is late. What now?")
+    shown = panel(page, size)
+    shown.get_by_text("Lessons in the prompt").wait_for()
+    shown.get_by_role("button", name=re.compile("wait at the old quay")).wait_for()
+    if size == "phone":
+        shown.get_by_role("button", name="Close").click()
+    page.get_by_role("button", name="That was a good answer").click()
+    page.get_by_text(re.compile(r"Counted for .*1 lesson\.")).wait_for()
+    (episode,) = [one for one in site.memory.episodes.list(user="me") if one.exposures]
+    assert episode.score == 1.0

@@ -61,12 +61,18 @@ def server(folder: str) -> Iterator[VllmServer]:
 
 
 @pytest.fixture(scope="module")
-def embedded(folder: str) -> Any:
-    """What turns a text into the model's own embeddings, if it is cut into tokens as it would be in its place."""
+def base(folder: str) -> tuple[Any, Any]:
+    """The tokenizer, and the model's own embeddings."""
     transformers = pytest.importorskip("transformers")
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     model = transformers.AutoModelForCausalLM.from_pretrained(folder)
-    matrix = model.get_input_embeddings().weight.detach().float().numpy()
+    return tokenizer, model.get_input_embeddings().weight.detach().float().numpy()
+
+
+@pytest.fixture(scope="module")
+def embedded(base: tuple[Any, Any]) -> Any:
+    """What turns a text into the model's own embeddings, if it is cut into tokens as it would be in its place."""
+    tokenizer, matrix = base
 
     def embed(text: str) -> Any:
         whole = tokenizer.encode(BEFORE + text + ASK, add_special_tokens=False)
@@ -91,6 +97,29 @@ def test_a_text_s_own_embeddings_are_read_as_the_text_is(server: VllmServer, emb
             assert soft.usage.prompt_tokens == plain.usage.prompt_tokens
         other = model.chat(turn(text, embedded(f" {PASSAGES[0]}")), sampling=SAMPLING)
         assert other.text != plain.text
+
+
+def test_a_prompt_of_embeddings_is_completed_as_the_chat_answers(
+    server: VllmServer, base: tuple[Any, Any]
+) -> None:
+    tokenizer, matrix = base
+
+    def embed(text: str) -> Any:
+        return matrix[tokenizer.encode(text, add_special_tokens=False)]
+
+    with OpenAIChat(server.name, base_url=server.url) as model:
+        for passage in PASSAGES:
+            asked = f"{BEFORE} {passage}{ASK}"
+            said = model.chat([Message("user", asked)], sampling=SAMPLING)
+            marked = f"<|im_start|>user\n{asked}<|im_end|>\n<|im_start|>assistant\n"
+            whole = model.complete([marked], embed=embed, sampling=SAMPLING)
+            assert (whole.text, whole.usage.prompt_tokens) == (said.text, said.usage.prompt_tokens)
+            soft = model.complete(
+                [f"<|im_start|>user\n{BEFORE}", embed(f" {passage}"), marked.partition(passage)[2]],
+                embed=embed,
+                sampling=SAMPLING,
+            )
+            assert soft.text == said.text
 
 
 def test_many_at_once_are_answered_as_one_by_one(server: VllmServer, embedded: Any) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from agentcl.errors import AgentclError, NotFound
 from agentcl.memory.showing import Shown
+from agentcl.memory.weaving import Soft
 from agentcl.retrieval.recall import ScorePart
 from agentcl.server.access import Access
 from agentcl.store.checks import WriteScope
@@ -46,6 +47,7 @@ class Exchange:
         status: of the answer, as HTTP has it; 0 before there is one.
         shown: what the block in the prompt shows.
         text: the block, as it stands in the prompt.
+        soft: what is shown as soft tokens, or why nothing is; None where nobody wants that.
         lessons: that stand in the prompt, each by its id and as a sentence.
         withheld: how many lessons a coin left out, to measure what they are worth.
         episode: the id of the episode that this is, or is a part of; empty if none is kept.
@@ -74,6 +76,7 @@ class Exchange:
     status: int = 0
     shown: tuple[Shown, ...] = ()
     text: str = field(default="", repr=False)
+    soft: Soft | None = None
     lessons: tuple[tuple[str, str], ...] = ()
     withheld: int = 0
     episode: str = ""
@@ -150,6 +153,7 @@ def told(exchange: Exchange, memory: Memory) -> dict[str, Any]:
         "status": exchange.status,
         "shown": shown,
         "text": "" if is_gone else exchange.text,
+        "soft": None if exchange.soft is None else _soft(exchange.soft, memory),
         "lessons": [_lesson(one, memory) for one in exchange.lessons],
         "withheld": exchange.withheld,
         "episode": exchange.episode,
@@ -186,6 +190,27 @@ def _shown(one: Shown, memory: Memory) -> dict[str, Any]:
         "score": one.score,
         "parts": [_part(part) for part in one.parts],
         "source": _source(record),
+    }
+
+
+def _soft(soft: Soft, memory: Memory) -> dict[str, Any]:
+    """Return what is shown as soft tokens: of each passage what it says, and how much it takes."""
+    shown: list[dict[str, Any]] = []
+    for one in soft.memories:
+        told: dict[str, Any] = {"id": one.id, "document": one.document_id}
+        try:
+            passage = memory.compressed.get(one.id).passage
+        except AgentclError:
+            shown.append({**told, "is_gone": True})
+            continue
+        told |= {"is_gone": False, "title": one.title, "text": passage.text}
+        shown.append({**told, "tokens": one.tokens, "slots": one.slots})
+    return {
+        "way": soft.way,
+        "codec": soft.codec,
+        "tokens": soft.tokens,
+        "saved": soft.saved,
+        "memories": shown,
     }
 
 

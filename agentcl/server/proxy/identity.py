@@ -26,6 +26,8 @@ Mode = Literal["on", "off", "read", "write"]
 MODES: Final[tuple[Mode, ...]] = get_args(Mode)
 OURS: Final = "x-agentcl-"
 MODE: Final = "x-agentcl-memory"
+SOFT: Final = "x-agentcl-soft"
+_SWITCH: Final = ("on", "off")
 ALONE: Final = "me"  # the user of a server that only this machine reaches, and that has no keys
 _METADATA: Final[Mapping[str, Sequence[str]]] = {
     "user": ("user", "user_id"),
@@ -42,6 +44,14 @@ def mode_of(headers: Mapping[str, str], body: Mapping[str, Any]) -> Mode:
     if said not in MODES:
         raise InvalidInput(f"{MODE} is one of {', '.join(MODES)}, and not {said!r}")
     return cast(Mode, said)
+
+
+def wants_soft(headers: Mapping[str, str], body: Mapping[str, Any], *, default: bool) -> bool:
+    """Return whether a request wants soft memories. Raises InvalidInput."""
+    said = headers.get(SOFT, body.get(SOFT, _SWITCH[not default]))
+    if said not in _SWITCH:
+        raise InvalidInput(f"{SOFT} is on or off, and not {said!r}")
+    return bool(said == "on")
 
 
 def narrowed_by(access: Access, body: Mapping[str, Any]) -> Access:

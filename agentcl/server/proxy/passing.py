@@ -11,6 +11,7 @@ from agentcl.errors import AgentclError, ModelUnavailable, needs
 from agentcl.server.problems import Refused, problem_of
 from agentcl.server.proxy.assembling import Assembly, Nothing, assembly_of
 from agentcl.server.proxy.exchanges import Exchange
+from agentcl.server.proxy.softening import REFUSED
 from agentcl.server.proxy.upstream import Headers, Upstream, passed_back
 
 with needs("the server", "serve"):
@@ -75,10 +76,7 @@ class Passing(Response):
     async def _relay(self, send: Send) -> bool:
         """Pass the answer; return whether it came to its end."""
         try:
-            response = await self._ask(self._body)
-            if response.status_code == _NOT_FOUND and self._fell_back():
-                await response.aclose()
-                response = await self._ask(self._body)
+            response = await self._asked()
         except (ModelUnavailable, Refused) as error:
             await self._refuse(error, send)
             return False
@@ -104,6 +102,25 @@ class Passing(Response):
             await response.aclose()
         self._note("done")
         return True
+
+    async def _asked(self) -> httpx.Response:
+        """Ask the upstream; once more where it has no such adapter, or refuses soft tokens."""
+        response = await self._ask(self._body)
+        outgoing, preparation = self._outgoing, self._preparation
+        if response.status_code == _NOT_FOUND and self._fell_back():
+            await response.aclose()
+            return await self._ask(self._body)
+        is_soft = outgoing is not None and outgoing.has_soft
+        if not is_soft or response.status_code not in REFUSED:
+            return response
+        assert outgoing is not None
+        assert preparation is not None
+        await response.aclose()
+        body = await run_in_threadpool(preparation.without_soft, outgoing, response.status_code)
+        again = await self._ask(body)
+        if again.status_code not in REFUSED:
+            preparation.softening.refuse(response.status_code)
+        return again
 
     async def _ask(self, body: bytes) -> httpx.Response:
         return await self._upstream.ask(
@@ -174,6 +191,9 @@ def told_in_headers(exchange: Exchange) -> Headers:
     told = {"exchange": exchange.id, "memory-tokens": str(exchange.tokens)}
     if exchange.shown:
         told["memories"] = ",".join(one.id for one in exchange.shown[:_MOST_NAMED])
+    if exchange.soft is not None:
+        told["soft-tokens"] = str(exchange.soft.tokens)
+        told["tokens-saved"] = str(exchange.soft.saved)
     if exchange.lessons:
         told["lessons"] = ",".join(id for id, _ in exchange.lessons[:_MOST_NAMED])
     if exchange.episode:

@@ -12,21 +12,33 @@ from datetime import UTC, datetime
 from secrets import token_hex
 from typing import Any, Final
 
+from agentcl.compression.base import Codec
 from agentcl.errors import AgentclError, InvalidInput, StoreBusy
+from agentcl.memory.context import Context
 from agentcl.memory.messages import Said, read_messages
 from agentcl.memory.routing import AdapterRoute
+from agentcl.memory.weaving import Soft
 from agentcl.server.access import Access
 from agentcl.server.parts import Parts
 from agentcl.server.problems import Refused
 from agentcl.server.proxy.advising import Advised, Advising, with_lessons
 from agentcl.server.proxy.editing import Body
 from agentcl.server.proxy.exchanges import Exchange, Exchanges, Prompts
-from agentcl.server.proxy.identity import OURS, Sessions, mode_of, named_by, narrowed_by
+from agentcl.server.proxy.identity import (
+    OURS,
+    Sessions,
+    mode_of,
+    named_by,
+    narrowed_by,
+    wants_soft,
+)
 from agentcl.server.proxy.interfaces import CALLS, Interface, Message
+from agentcl.server.proxy.softening import ADAPTED, Softening, refused_with
 from agentcl.statements import RuleDigester
 
 logger = logging.getLogger(__name__)
 _GROWTH: Final = 4  # times the tokens of its beginning that a session's block may have
+_COMPRESSED: Final = 20  # passages after an exchange; more are left to a job
 _ADAPTER: Final = re.compile(r"-v[0-9]{1,9}-[0-9a-f]{8}\Z")  # how names of adapters end
 NO_ADAPTER: Final = "none"  # in an exchange: one was to answer, and could not
 _TOOLS: Final[frozenset[str]] = frozenset(["tool", "function"])
@@ -46,6 +58,8 @@ class Outgoing:
         route: who is to answer.
         adapted: the body that its adapter gets; empty if there is none.
         advised: the lessons of its session; None where none may be shown.
+        raw: the body as it came, but for what is ours.
+        codec: by which soft tokens are shown; None for text.
     """
 
     body: bytes
@@ -55,6 +69,8 @@ class Outgoing:
     said: Sequence[Message] = ()
     heard: Sequence[Message] = ()
     advised: Advised | None = None
+    raw: bytes = b""
+    codec: Codec | None = None
     route: AdapterRoute = field(default_factory=AdapterRoute)
     adapted: bytes = b""
 
@@ -77,6 +93,11 @@ class Outgoing:
             f"`agentcl adapters load {name}` loads it"
         )
 
+    @property
+    def has_soft(self) -> bool:
+        """Whether there are soft tokens in it."""
+        return self.exchange.soft is not None and bool(self.exchange.soft.placed)
+
 
 class Preparation:
     """The memory's part in the exchanges of a server. Its verbs block, and are for threads.
@@ -94,6 +115,7 @@ class Preparation:
         self._exchanges = exchanges
         self._sessions = Sessions()
         self._prompts = Prompts()
+        self.softening = Softening(parts.settings.soft)
         self.advising = Advising(parts.memory, parts.settings.application)
 
     def prepare(
@@ -124,11 +146,14 @@ class Preparation:
         if isinstance(model := values.get("model"), str):
             exchange.model = model
         exchange.memory = mode_of(headers, values)
+        is_soft = wants_soft(headers, values, default=self._settings.soft.is_on)
         access = narrowed_by(access, values)
         exchange.scope = access.scope
         check_model(exchange.model, access)
         body.drop(lambda name: name.startswith(OURS))
-        outgoing = Outgoing(body.bytes(), exchange, interface)
+        outgoing = Outgoing(body.bytes(), exchange, interface, raw=body.bytes())
+        if is_soft and exchange.memory in ("on", "read"):
+            outgoing.codec, exchange.soft = self.softening.begin(is_chat=interface.is_chat)
         if exchange.memory != "off":
             self._allow(access, exchange.memory)
             try:
@@ -168,27 +193,70 @@ class Preparation:
         is_read = exchange.memory != "write" and "read" in access.rights
         if is_read:
             outgoing.route = access.memory.adapters.answering()
+            if outgoing.route.name and outgoing.codec is not None:
+                outgoing.codec, exchange.soft = None, Soft(f"text: {ADAPTED}")
         if is_read and self._is_warm(exchange):
             began = time.perf_counter()
             # While tools answer, the block stays as it is: what follows it was read by the model already.
             is_round = said[-1].role in _TOOLS and self._prompts.tokens(key) is not None
-            found = access.memory.context(
-                () if is_round else messages, budget_tokens=self._budget(key)
-            )
+            found = self._found(outgoing, access, () if is_round else messages)
             self._prompts.note(key, found.tokens)
             exchange.shown, exchange.text, exchange.tokens = found.shown, found.text, found.tokens
             exchange.is_new, exchange.warning = found.is_new, found.warning
             outgoing.advised = self._advised(exchange, access, said, is_round=is_round)
             exchange.recall_s = time.perf_counter() - began
             told = with_lessons(found, outgoing.advised, messages)
-            if told.placed:
-                interface.insert(body, told)
-                outgoing.body = body.bytes()
+            self._insert(outgoing, body, told)
         if outgoing.route.name and exchange.model:
             body.replace("model", json.dumps(outgoing.route.name))
             outgoing.adapted = body.bytes()
         if not (values.get("previous_response_id") or values.get("conversation")):
             exchange.kept = self._prompts.kept(key, interface.prompt(body))
+
+    def _found(self, outgoing: Outgoing, access: Access, messages: Sequence[Message]) -> Context:
+        """Return what a memory shows; part of it as soft tokens, where that is wanted and can be."""
+        budget = self._budget(outgoing.exchange.session)
+        if outgoing.codec is None:
+            return access.memory.context(messages, budget_tokens=budget)
+        found = access.memory.context(
+            messages, budget_tokens=budget, form="soft", base=outgoing.codec
+        )
+        outgoing.exchange.soft = found.soft
+        return found
+
+    def _insert(self, outgoing: Outgoing, body: Body, told: Context) -> None:
+        """Put what is shown into a request."""
+        made = None
+        if told.soft is not None and told.soft.placed:
+            made = self.softening.into(told, body.values)
+            if made is None:
+                outgoing.codec, outgoing.exchange.soft = None, self.softening.refusal
+        if made is not None:
+            body.replace("messages", json.dumps(made, ensure_ascii=False))
+        elif told.placed:
+            outgoing.interface.insert(body, told)
+        outgoing.body = body.bytes()
+
+    def without_soft(self, outgoing: Outgoing, status: int) -> bytes:
+        """Return a request anew whose soft tokens the model's server refused: with text in their place.
+
+        Args:
+            outgoing: the request.
+            status: of the refusal.
+        """
+        exchange, access = outgoing.exchange, outgoing.access
+        outgoing.codec, exchange.soft = None, refused_with(status)
+        body = Body(outgoing.raw)
+        if access is None:
+            return outgoing.raw
+        try:
+            found = self._found(outgoing, access, outgoing.said)
+        except AgentclError as error:
+            self._warn(exchange, error)
+            return outgoing.raw
+        exchange.shown, exchange.text, exchange.tokens = found.shown, found.text, found.tokens
+        self._insert(outgoing, body, with_lessons(found, outgoing.advised, outgoing.said))
+        return outgoing.body
 
     def _advised(
         self, exchange: Exchange, access: Access, said: Sequence[Said], *, is_round: bool
@@ -273,8 +341,19 @@ class Preparation:
         exchange.conversation = stored.conversation
         exchange.remembered = tuple(turn.id for turn in stored.turns)
         exchange.known = stored.known
+        if outgoing.codec is not None and stored.turns:
+            self._compress(exchange, outgoing.codec)
         if self._settings.digest and stored.turns:
             self._digest(exchange)
+
+    def _compress(self, exchange: Exchange, codec: Codec) -> None:
+        """Make soft tokens of what was said. Where somebody is at it, he or the next exchange does this too."""
+        try:
+            self._memory.scoped(**exchange.home).compressed.compress(codec, limit=_COMPRESSED)
+        except StoreBusy:
+            return
+        except AgentclError as error:
+            self._warn(exchange, error)
 
     def _digest(self, exchange: Exchange) -> None:
         """Read statements out of what was said. Where somebody is at it, he or the next exchange reads this too."""

@@ -56,11 +56,16 @@ class Mirroring:
                 "To bring two memories together, export one and import it"
             )
 
-    def run(self, progress: Callable[[int, int], None] = lambda done, total: None) -> int:
+    def run(
+        self,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+        beside: Callable[[], None] = lambda: None,
+    ) -> int:
         """Copy all that the source holds, and return the number of rows that are new in the target.
 
         Args:
             progress: called with the numbers of the newest row that is copied, and of the newest there is.
+            beside: copies what lies beside the rows; called before others have to wait, and once more while they do.
 
         Raises:
             StoreCorrupt: if a row or a vector is not what was written.
@@ -71,10 +76,12 @@ class Mirroring:
             self._append(batch)
             count += len(batch)
             progress(batch[-1].seq, self._source.last_seq())
+        beside()
         with self._still():
             rest = list(self._source.since(self._target.last_seq()))
             for start in range(0, len(rest), _BATCH):
                 self._append(rest[start : start + _BATCH])
+            beside()
             self._finish()
         return count + len(rest)
 

@@ -115,6 +115,25 @@ def test_what_failed_more_often_than_not_is_not_recommended_for_one_success() ->
     assert "When an order is late, refund it." not in said
 
 
+def test_a_situation_of_two_parts_is_counted_where_both_were_seen() -> None:
+    def scratched(code: str, *, good: bool) -> Transcript:
+        return Transcript(
+            f"close the ticket on {code}.",
+            f"The order {code} is late and has a scratch.",
+            ((f"refund {code}", "Booked." if good else "Nothing changed."),),
+            is_success=good,
+        )
+
+    lesson = "When an order is late and has a scratch, refund it."
+    one, earlier = (
+        scratched("D14", good=True),
+        [scratched(f"A1{n}", good=False) for n in range(4)],
+    )
+    teacher = OutcomeTeacher()
+    assert lesson in [told.sentence() for told in teacher.distil(one).lessons]
+    assert lesson not in [told.sentence() for told in teacher.distil_among(one, earlier).lessons]
+
+
 def test_an_action_that_comes_first_for_some_only() -> None:
     def moved(code: str, kind: str, *, asked: bool) -> Transcript:
         steps = [(f"call the customer of {code}", "Filed."), (f"move {code}", "Booked.")]

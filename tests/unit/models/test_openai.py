@@ -1,5 +1,7 @@
 """The OpenAI-compatible backend against a server on the loopback that misbehaves on demand."""
 
+import base64
+import io
 import json
 import threading
 import time
@@ -14,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agentcl import ModelUnavailable, RequestRefused
+from agentcl import InvalidInput, ModelUnavailable, RequestRefused
 from agentcl.models import ChatModel, Message, Sampling, ask_object
 from agentcl.models.cache import CachedModel
 from agentcl.models.check import check
@@ -54,6 +56,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path == "/v1/completions" and "prompt_embeds" in asked:
+            self.server.seen.append(asked)
+            self._complete(asked)
+            return
         if self.path != "/v1/chat/completions":
             is_there = self.path == "/v1/completions"
             self._answer(200 if is_there else 404, {"detail": "nothing of the kind"})
@@ -93,6 +99,16 @@ class Handler(BaseHTTPRequestHandler):
             if model == "unusable":
                 text = "seven"
             self._answer(200, self._completion(asked, text))
+
+    def _complete(self, asked: dict[str, Any]) -> None:
+        if asked["model"] == "no-soft":
+            said = "You must set `--enable-prompt-embeds` to input `prompt_embeds`"
+            self._answer(400, {"error": {"message": said}})
+            return
+        choice = {"index": 0, "text": " at seven", "finish_reason": "stop", "logprobs": None}
+        choices = [] if asked["model"] == "mute" else [choice]
+        usage = {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}
+        self._answer(200, {"id": "c", "model": "good", "choices": choices, "usage": usage})
 
     def _completion(self, asked: dict[str, Any], text: str) -> dict[str, Any]:
         choice: dict[str, Any] = {
@@ -289,3 +305,45 @@ def test_answers_to_other_soft_tokens_are_other_answers(server: Server, tmp_path
     model = CachedModel(OpenAIChat("good", base_url=server.url), tmp_path / "answers.db")
     other = [replace(SOFT[0], parts=("Passage: ", np.zeros((2, 4), np.float32), "\nask"))]
     assert [model.chat(one).is_cached for one in (SOFT, other, SOFT)] == [False, False, True]
+
+
+def embedded(text: str) -> Any:
+    """A row for each letter of a text."""
+    return np.array([[float(ord(letter))] * 4 for letter in text], np.float32).reshape(-1, 4)
+
+
+def test_soft_tokens_go_to_completions_as_one_matrix(server: Server) -> None:
+    torch = pytest.importorskip("torch")
+    model = OpenAIChat("good", base_url=server.url)
+    reply = model.complete(
+        ["<|user|>", "ab", np.ones((2, 4)), "c"], embed=embedded, sampling=Sampling(max_tokens=5)
+    )
+    assert (reply.text, reply.usage.prompt_tokens, reply.finish) == (" at seven", 9, "stop")
+    (asked,) = server.seen
+    assert "prompt" not in asked
+    assert "messages" not in asked
+    assert asked["max_tokens"] == 5
+    sent = torch.load(io.BytesIO(base64.b64decode(asked["prompt_embeds"])), weights_only=True)
+    expected = np.concatenate([embedded("<|user|>ab"), np.ones((2, 4)), embedded("c")])
+    np.testing.assert_array_equal(sent.numpy(), expected.astype(np.float16))
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [[], [""], [np.ones((2, 3)), "a"], [np.ones(4)], [np.full((1, 4), np.nan)], [np.ones((0, 4))]],
+    ids=["nothing", "no text", "another width", "one row flat", "no number", "no token"],
+)
+def test_what_is_no_prompt_of_soft_tokens_is_refused_before_it_is_sent(
+    server: Server, pieces: Any
+) -> None:
+    pytest.importorskip("torch")
+    with pytest.raises(InvalidInput):
+        OpenAIChat("good", base_url=server.url).complete(pieces, embed=embedded)
+    assert not server.seen
+
+
+def test_completions_that_take_no_soft_tokens_say_what_is_needed(server: Server) -> None:
+    pytest.importorskip("torch")
+    for name in ("no-soft", "mute"):
+        with pytest.raises(RequestRefused, match="--enable-prompt-embeds"):
+            OpenAIChat(name, base_url=server.url).complete(["a"], embed=embedded)

@@ -15,6 +15,7 @@ from agentcl.models import ScriptedModel
 from agentcl.server import ServerSettings
 from agentcl.server.endpoint import listening
 from agentcl.server.page import FOLDER
+from agentcl.statements import RuleDigester
 from tests.served import served
 
 WEB = Path(__file__).parents[3] / "web"
@@ -152,3 +153,34 @@ def test_without_a_model_there_is_no_fingerprint(client: httpx.Client) -> None:
     answer = client.get("/v1/page/model?name=any")
     assert answer.status_code == 400
     assert "--upstream" in answer.json()["detail"]
+
+
+def test_what_holds_and_lessons_are_read_page_by_page(client: httpx.Client, memory: Memory) -> None:
+    for number in range(5):
+        memory.statements.add(f"lamp {number}", "colour", "red")
+        memory.lessons.add(f"When lamp {number} is dark, change the bulb.")
+    held = client.get("/v1/page/statements?offset=1&limit=2").json()
+    assert held["total"] == 5
+    assert [one["subject"] for one in held["records"]] == ["lamp 3", "lamp 2"]
+    memory.statements.add("lamp 0", "colour", "blue", since="2020-01-01")
+    past = client.get("/v1/page/statements?limit=200&as_of=2001-01-01T00:00:00Z").json()
+    assert "blue" not in [one["value"] for one in past["records"]]
+    lessons = client.get("/v1/page/lessons?offset=3&limit=4").json()
+    assert (lessons["total"], len(lessons["records"])) == (5, 2)
+    assert lessons["records"][0]["guidance"]["what"] == "change the bulb"
+    assert client.get("/v1/page/lessons?limit=1000").status_code == 422
+
+
+def test_what_turns_state_comes_with_what_that_replaced(
+    client: httpx.Client, memory: Memory
+) -> None:
+    ada, turns = memory.scoped(user="ada"), []
+    for number, said in enumerate(("I live in Gent.", "I moved to Leuven.")):
+        stored = ada.remember([{"role": "user", "content": said}], session=f"s{number}")
+        turns.append(stored.turns[0].id)
+    ada.statements.digest(RuleDigester())
+    client.headers["x-agentcl-user"] = "ada"
+    told = client.get("/v1/page/learned", params={"turns": turns[1]}).json()
+    assert [one["value"] for one in told["statements"]] == ["Leuven"]
+    assert [one["value"] for one in told["replaced"]] == ["Gent"]
+    assert client.get("/v1/page/learned").status_code == 422

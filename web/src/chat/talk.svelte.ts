@@ -1,8 +1,8 @@
 // The conversation: what was asked, what was answered with and without memory, and what memory did for it.
 import { ask, events, Problem, read, verb } from "../lib/api";
-import { ANY, digest, report } from "../lib/acts";
+import { digest, report } from "../lib/acts";
 import { app, told } from "../lib/app.svelte";
-import type { Hit, Recall, ScorePart, Shown, Statement, Turn } from "../lib/types";
+import type { Hit, Recall, ScorePart, Shown, SoftShown, Statement, Turn } from "../lib/types";
 import { t } from "../texts";
 
 export type Mode = "on" | "off" | "compare";
@@ -28,6 +28,7 @@ export interface Exchange {
   isNew: boolean;
   isFirst: boolean;
   same: number | null; // share of the prompt that is as the last one was
+  soft: SoftShown | null; // null: nobody wanted soft tokens
   lessons: { id: string; text: string }[]; // that stand in the prompt
   withheld: number; // lessons that a coin left out
   warning: string;
@@ -58,6 +59,7 @@ interface Told {
   at: string;
   shown: (Shown & { is_gone?: boolean })[];
   text?: string;
+  soft: SoftShown | null;
   lessons: { id: string; text?: string; is_gone: boolean }[];
   withheld: number;
   tokens: number;
@@ -79,6 +81,7 @@ class Talk {
   session = $state(fresh());
   turns = $state<Exchanged[]>([]);
   mode = $state<Mode>("on");
+  wantsSoft = $state<boolean | null>(null); // null: as the server was started
   busy = $state(false);
   chosen = $state<{ turn: number; side: number } | null>(null); // whose panel is shown
   private stopper: AbortController | null = null;
@@ -86,6 +89,16 @@ class Talk {
   get side(): Side | null {
     const at = this.chosen;
     return at ? (this.turns[at.turn]?.sides[at.side] ?? null) : null;
+  }
+
+  get soft(): boolean {
+    return Boolean(app.about?.soft.codec) && (this.wantsSoft ?? app.about?.soft.is_on ?? false);
+  }
+
+  // Show passages as soft tokens, or as text again; where the model has no codec, say so.
+  switchSoft(): void {
+    if (app.about?.soft.codec) this.wantsSoft = !this.soft;
+    else app.say(app.about?.soft.reason ?? "");
   }
 
   begin(): void {
@@ -147,7 +160,7 @@ class Talk {
         method: "POST",
         signal,
         scope: { ...app.scope, session: this.session },
-        headers: { "content-type": "application/json", "x-agentcl-memory": side.hasMemory ? "on" : "off" },
+        headers: { "content-type": "application/json", "x-agentcl-memory": side.hasMemory ? "on" : "off", "x-agentcl-soft": side.hasMemory && this.soft ? "on" : "off" },
         body: JSON.stringify({ model: app.model, messages, stream: true, stream_options: { include_usage: true } }),
       });
       id = answer.headers.get("x-agentcl-exchange") ?? "";
@@ -196,10 +209,8 @@ class Talk {
     try {
       if (!app.about?.rights.includes("write") || !turns.size) throw new Error();
       await digest(app.scope);
-      const all = await verb<Statement[]>("statements/list", { valid_at: ANY, all: true, coming: true }, app.scope);
-      const statements = all.filter((one) => one.sources.some((id) => turns.has(id)));
-      const ids = new Set(statements.map((one) => one.id));
-      side.learned = { statements, replaced: all.filter((one) => ids.has(one.replaced_by)) };
+      const search = new URLSearchParams([...turns].map((id) => ["turns", id]));
+      side.learned = (await (await ask(`/v1/page/learned?${search}`, { scope: app.scope })).json()) as Learned;
     } catch {
       side.learned = { statements: [], replaced: [] };
     }
@@ -240,6 +251,7 @@ function exchangeOf(raw: Told, before: Exchange | null): Exchange {
     isNew: raw.is_new,
     isFirst: before === null,
     same: raw.kept,
+    soft: raw.soft,
     lessons: raw.lessons.filter((one) => !one.is_gone).map((one) => ({ id: one.id, text: one.text ?? "" })),
     withheld: raw.withheld,
     warning: raw.warning,

@@ -3,7 +3,6 @@ import { ask, verb } from "./api";
 import type { Doc, Receipt, RecordHead, Scope, Statement, Turn } from "./types";
 
 export const PIN = "wants to be kept in mind";
-export const ANY = { any: true };
 export const DIGESTER = "rules";
 
 // A record is changed in exactly its own scope.

@@ -14,6 +14,7 @@ export interface About {
   began: string | null;
   encoder: string;
   has_model: boolean;
+  soft: { codec: string; is_on: boolean; reason: string };
   models: string[];
 }
 
@@ -65,6 +66,14 @@ export interface Shown {
   kind: "statement" | "turn" | "document";
   text: string;
   is_past: boolean;
+}
+
+export interface SoftShown {
+  way: string; // what is shown as soft tokens, or why all is text
+  codec: string;
+  tokens: number;
+  saved: number;
+  memories: { id: string; document: string; is_gone: boolean; title?: string; text?: string; tokens?: number; slots?: number }[];
 }
 
 export interface RecordHead {
