@@ -200,7 +200,7 @@ def test_a_canary_answers_some_sessions_and_outcomes_credit_it(
     held = adapters[0]
     memory.adapters.route(held.name, "canary", share=0.5)
     with proxied(memory, vllm.url) as client:
-        answers = [ask(client, f"canary{number}", max_tokens=1) for number in range(12)]
+        answers = [ask(client, f"canary{number}", max_tokens=1) for number in range(20)]
         by = ["x-agentcl-adapter" in answer.headers for answer in answers]
         assert len(set(by)) == 2
         for answer in answers:
@@ -208,7 +208,7 @@ def test_a_canary_answers_some_sessions_and_outcomes_credit_it(
             told = client.post(f"/v1/exchanges/{id}/outcome", json={"thumb": "up"})
             assert told.status_code == 200
     trial = memory.adapters.trial(held.name)
-    assert (trial.shown, trial.withheld) == (sum(by), 12 - sum(by))
+    assert (trial.shown, trial.withheld) == (sum(by), 20 - sum(by))
     memory.adapters.route(held.name, "stable")
 
 
