@@ -15,6 +15,7 @@ from typing import Any
 
 import report_asking
 import report_compression
+import report_consolidation
 import report_guidance
 import report_holding
 import report_proxy
@@ -261,6 +262,7 @@ def _claims() -> dict[str, list[str]]:
         **report_runs.highlights(),
         **report_guidance.highlights(),
         **report_asking.highlights(),
+        **report_consolidation.highlights(),
         "index": [
             "indexing, adding one passage, nothing encoded",
             "1",
@@ -512,6 +514,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "shifts": report_guidance.shifts,
     "engine": report_guidance.engine,
     **report_compression.PARTS,
+    **report_consolidation.PARTS,
     **report_proxy.PARTS,
 }
 

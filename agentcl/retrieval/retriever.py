@@ -22,6 +22,7 @@ from agentcl.retrieval.neighbours import Neighbours
 from agentcl.retrieval.recall import Hit, LinkedFact
 from agentcl.store.base import Store
 from agentcl.store.episodes import Episode, Step
+from agentcl.store.postgres.address import Address
 from agentcl.store.records import Passage, from_micros
 from agentcl.store.rows import Row
 from agentcl.store.turns import Beside
@@ -68,7 +69,8 @@ class Retriever:
 
     Args:
         journal: what is searched.
-        index: the dense index: "exact", "chroma", "chroma:http://HOST:PORT", or any `Index`.
+        index: the dense index: "exact", "chroma", "chroma:http://HOST:PORT", "pgvector" where the
+            journal is in PostgreSQL, or any `Index`.
         is_lexical: whether the encoder compares spelling only; its ranking then counts less.
         encode: gives vectors of phrases, where the graph needs them.
         graph_settings: how `mode="graph"` looks for passages.
@@ -370,6 +372,8 @@ class Retriever:
         if isinstance(index, str):
             if index == "chroma":
                 claim(self.folder / index, mode=self._mode)
+            if index == "pgvector":
+                return Feed(_open_pgvector(self._journal, self._epoch), reads_vectors=True)
             name = f"agentcl-{self._journal.meta('id')}-{self._epoch}"
             index = open_index(index, self.folder, collection=name)
         return Feed(index, reads_vectors=True)
@@ -477,8 +481,27 @@ def open_index(name: str, folder: Path, *, collection: str) -> Index:
         host, port = parts.hostname or "localhost", parts.port or 8000
         return ChromaIndex(collection, host=host, port=port)
     raise ConfigError(
-        f"unknown index {name!r}; choose 'exact', 'chroma' or 'chroma:http://HOST:PORT'"
+        f"unknown index {name!r}; choose 'exact', 'pgvector', 'chroma' or 'chroma:http://HOST:PORT'"
     )
+
+
+def _open_pgvector(journal: Store, epoch: int) -> Index:
+    """Open the index in the database of a memory; one that is only read is held in this process.
+
+    Raises:
+        ConfigError: if the memory is in no database, or its server has no pgvector.
+    """
+    address = getattr(journal, "address", None)
+    if not isinstance(address, Address):
+        raise ConfigError(
+            "the index 'pgvector' is in the database of a memory, and this memory is a folder; use index='exact', or copy it: "
+            "agentcl copy FOLDER postgresql://HOST/DATABASE"
+        )
+    if journal.read_only:
+        return open_index("exact", journal.folder, collection="")
+    from agentcl.retrieval.pgvector import PgvectorIndex
+
+    return PgvectorIndex(address, epoch=epoch)
 
 
 def _is_at(feed: Feed, seq: int) -> bool:
