@@ -18,6 +18,7 @@ import report_compression
 import report_consolidation
 import report_guidance
 import report_holding
+import report_postgres
 import report_proxy
 import report_retrieval
 import report_runs
@@ -462,6 +463,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "editors": editors,
     "writes": writes,
     "vectors": vector_search,
+    "shared": report_postgres.shared_writes,
+    "walls": report_postgres.walls,
     "fulltext": fulltext,
     "torture": torture,
     "blocks": blocks,

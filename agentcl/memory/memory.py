@@ -217,8 +217,8 @@ class Memory:
 
         Args:
             mode: what the searches will be.
-            progress: called now and then with the share that is done, 0 to 1, while a graph is filled for
-                the first time, which for a large memory takes long.
+            progress: called now and then with the share that is done, 0 to 1, while indexes are filled, which for a
+                large memory takes long the first time.
 
         Raises:
             MissingExtra: if the encoder or the index needs a part that is not installed.

@@ -47,7 +47,7 @@ EXACT_BELOW: Final = (
     10_000  # entries that a query may see: so many are compared about as fast as a graph is asked
 )
 _MOST_DIM: Final = 4_000  # of half precision that pgvector's graph takes
-_FOUND: Final = 200  # entries that the graph is asked for at the least, to be compared in full ...
+_FOUND: Final = 400  # entries that the graph is asked for at the least, to be compared in full ...
 _MOST_FOUND: Final = 1_000  # ... and at the most
 _CONSTRUCTION: Final = 128  # neighbours that are looked at when one is put into the graph
 _BATCH: Final = 500

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice, takewhile
 from pathlib import Path
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 # Modules of the standard library that few searches need are imported where they are used.
 logger = logging.getLogger(__name__)
+_LOOK_S: Final = 0.25  # between two looks of who waits while another one fills indexes
 _TIE: Final = 1e-9  # scores that differ by less are equal
 Readable = tuple[Row, tuple[str, ...], dict[str, Any], dict[str, Any]]  # sources, metadata, fields
 _DEPTH: Final = 200  # entries asked of each index, so that fusion knows both scores of most
@@ -89,6 +91,7 @@ class Retriever:
         self._encode = encode
         self._graph_settings = graph_settings
         self._lock = threading.RLock()
+        self._share = 0.0  # of what indexes are filled with, that is done
         self._scratch: TemporaryDirectory[str] | None = None
         self._mode = journal.mode()
         own = None if journal.read_only else home(journal)
@@ -155,24 +158,55 @@ class Retriever:
     ) -> None:
         """Bring the indexes that a mode asks up to the journal, whoever wrote it.
 
-        `progress` is called now and then with the share that is done, 0 to 1, if the graph is filled.
+        `progress` is called now and then with the share that is done, 0 to 1, while indexes are filled, also if somebody
+        else does it.
         """
         asked = search_mode(mode)
-        with self._lock:
+        with self._entered(progress):
             self._look_for_new_vectors()
             feeds = (
                 *((self.dense,) if "dense" in asked.rankings else ()),
                 *((self.text,) if "text" in asked.rankings else ()),
                 *(self.graph.feeds if asked.walks else ()),
             )
-            if asked.walks:
-                self.graph.fill(progress)
             last = self._journal.last_seq()
-            for feed in feeds:
-                if not _is_at(feed, last):
-                    feed.catch_up(self._journal)
+            behind = [feed for feed in feeds if not _is_at(feed, last)]
+            parts = len(behind)
+            if asked.walks:
+                walked = sum(feed in behind for feed in self.graph.feeds)
+                told = self._told(progress, 0, walked, parts) if progress else None
+                self.graph.fill(told)
+                behind = [feed for feed in behind if not _is_at(feed, last)]
+            for number, feed in enumerate(behind, start=parts - len(behind)):
+                feed.catch_up(self._journal, self._told(progress, number, 1, parts))
+            self._share = 0.0
             if asked.walks:
                 self._keep_graph()
+
+    def _told(
+        self, progress: Callable[[float], None] | None, done: int, weight: int, parts: int
+    ) -> Callable[[float], None]:
+        """Return what is told the share of some parts, behind those that are done, and tells the share of all."""
+
+        def tell(share: float) -> None:
+            self._share = (done + weight * share) / parts if parts else 1.0
+            if progress is not None:
+                progress(self._share)
+
+        return tell
+
+    @contextmanager
+    def _entered(self, progress: Callable[[float], None] | None) -> Iterator[None]:
+        """Hold the lock; who waits for it while another one fills indexes is told how far that is."""
+        if progress is None:
+            self._lock.acquire()
+        else:
+            while not self._lock.acquire(timeout=_LOOK_S):
+                progress(self._share)
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     def states(self) -> list[IndexState]:
         """Return how far each index is."""
