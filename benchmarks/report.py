@@ -15,8 +15,10 @@ from typing import Any
 
 import report_asking
 import report_compression
+import report_consolidation
 import report_guidance
 import report_holding
+import report_postgres
 import report_proxy
 import report_retrieval
 import report_runs
@@ -261,6 +263,7 @@ def _claims() -> dict[str, list[str]]:
         **report_runs.highlights(),
         **report_guidance.highlights(),
         **report_asking.highlights(),
+        **report_consolidation.highlights(),
         "index": [
             "indexing, adding one passage, nothing encoded",
             "1",
@@ -460,6 +463,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "editors": editors,
     "writes": writes,
     "vectors": vector_search,
+    "shared": report_postgres.shared_writes,
+    "walls": report_postgres.walls,
     "fulltext": fulltext,
     "torture": torture,
     "blocks": blocks,
@@ -513,6 +518,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "shifts": report_guidance.shifts,
     "engine": report_guidance.engine,
     **report_compression.PARTS,
+    **report_consolidation.PARTS,
     **report_proxy.PARTS,
 }
 

@@ -10,6 +10,7 @@ from agentcl.cli.options import on_folder, scope_of, scope_options
 from agentcl.cli.screen import Screen, shorten
 
 if TYPE_CHECKING:
+    from agentcl.consolidation.serving import ServedAdapter
     from agentcl.memory.adapters import Route
     from agentcl.memory.memory import Memory
     from agentcl.memory.trials import AdapterTrial
@@ -81,6 +82,63 @@ def diff(screen: Screen, memory: Memory, first: str, second: str) -> None:
     screen.answer(found, *(lines or ["they hold the same, and were trained alike"]))
 
 
+_URL = click.option(
+    "--url", required=True, help="Of the vLLM server, such as http://localhost:8000/v1."
+)
+_MODEL = click.option("--model", default="", help="The base there; default: the only one.")
+
+
+@adapters.command()
+@click.argument("name")
+@_URL
+@_MODEL
+@on_folder
+def load(screen: Screen, memory: Memory, name: str, url: str, model: str) -> None:
+    """Load an adapter into a running vLLM.
+
+    What it serves then is compared with what was trained; one that differs is unloaded again. Who answers stays as it is.
+    Start vLLM with --enable-lora, --max-lora-rank 64 and VLLM_ALLOW_RUNTIME_LORA_UPDATING=1.
+    """
+    from agentcl.consolidation import AdapterServer
+
+    with AdapterServer(url, model=model) as server:
+        found = server.load(memory, name)
+    screen.answer(found, _served(found))
+
+
+@adapters.command()
+@click.argument("name")
+@_URL
+@_MODEL
+@on_folder
+def check(screen: Screen, memory: Memory, name: str, url: str, model: str) -> None:
+    """Compare what a vLLM serves with what was trained.
+
+    Do so again after the server woke from sleep.
+    """
+    from agentcl.consolidation import AdapterServer
+
+    with AdapterServer(url, model=model) as server:
+        found = server.check(memory, name)
+    screen.answer(found, _served(found))
+
+
+@adapters.command()
+@click.argument("name")
+@_URL
+@on_folder
+def unload(screen: Screen, memory: Memory, name: str, url: str) -> None:
+    """Unload an adapter from a running vLLM.
+
+    Its weights stay in the server's memory until it needs the place.
+    """
+    from agentcl.consolidation import AdapterServer
+
+    with AdapterServer(url) as server:
+        server.unload(name)
+    screen.answer({"unloaded": name}, f"{name} is unloaded")
+
+
 @adapters.command()
 @click.argument("name")
 @click.option("--to", type=click.Choice(["stable", "canary", "off"]), required=True)
@@ -127,6 +185,13 @@ def revoke(screen: Screen, memory: Memory, name: str, reason: str) -> None:
     """
     held = memory.adapters.revoke(name, reason=reason)
     screen.answer(held, _line(held))
+
+
+def _served(one: ServedAdapter) -> str:
+    return (
+        f"{one.name} is served on {one.base}: {one.error:.3f} nats a token from the trainer's, and {one.change:.3f} from "
+        "the bare model"
+    )
 
 
 def _tried(one: AdapterTrial) -> str:

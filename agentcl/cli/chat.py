@@ -74,6 +74,8 @@ def chat(
     The model does not change; what was said and what is stored is shown to it before each answer. Without --model it is
     the first of `agentcl model list`. The user is `me` unless --user names another one.
     """
+    if soft and not (name or url or codec):
+        name = _with_codec(screen)
     serving = _soft_serving(name or ("" if url else _kept()), url, codec, is_on=soft)
     if soft and serving.codec is not None:
         _compress(screen, memory, serving.codec, scope)
@@ -263,6 +265,17 @@ def _kept() -> str:
 
 def _session() -> str:
     return f"terminal-{datetime.now(UTC):%Y%m%d%H%M%S%f}"
+
+
+def _with_codec(screen: Screen) -> str:
+    """Return the model whose codec is in the package, and say that it is asked."""
+    from agentcl.models.reference.shipped import REFERENCE_NAME
+
+    screen.note(
+        f"soft memories need a model that has a codec: {REFERENCE_NAME}, which is tiny and talks badly. --url and --codec "
+        "name another one"
+    )
+    return REFERENCE_NAME
 
 
 def _soft_serving(name: str, url: str, codec: str | None, *, is_on: bool) -> SoftServing:

@@ -359,7 +359,12 @@ class Screen:
             more = f"; {others} other episode(s) stated the same, and keep that" if others else ""
             self.line(f"the lesson {lesson.id} is gone: {why}{more}")
         for name in receipt.adapters:
-            self.line(f"the adapter {name} held some of it: revoked, and its files erased")
+            files = sum(one.startswith(f"{name}/") for one in receipt.adapter_files)
+            self.line(
+                f"the adapter {name} held some of it: revoked, and its {files} file(s) erased"
+            )
+        for job in receipt.rebuilds:
+            self.line(f"job {job} waits to train one without it: agentcl jobs run {job}")
         self.line(
             f"no byte of them left since {receipt.cleared_at.isoformat()} in: {', '.join(receipt.cleared)}"
         )

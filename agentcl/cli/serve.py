@@ -74,10 +74,10 @@ def serve(
     """
     # Here, so that `--help` does not wait for it.
     from agentcl.memory.tracing import trace_memories
-    from agentcl.server.keys import Keys
     from agentcl.server.logs import logging_to
     from agentcl.server.serving import serve as run
     from agentcl.server.settings import ServerSettings
+    from agentcl.server.shared import keys_of
 
     settings = ServerSettings(
         host=host,
@@ -94,7 +94,7 @@ def serve(
         lessons=lessons,
         application=application,
     )
-    keys = Keys(memory.path)
+    keys = keys_of(memory)
     if otel:
         trace_memories()
     with logging_to(sys.stderr) if log else nullcontext():
@@ -132,7 +132,8 @@ def _of_variable(name: str | None) -> str:
 def key() -> None:
     """Say who gets into a served memory.
 
-    Once there is a key, every request needs one. Keys are kept in your own configuration, by their hash.
+    Once there is a key, every request needs one. Keys are kept in your own configuration, or in the memory's database, by
+    their hash.
     """
 
 
@@ -147,9 +148,9 @@ def add(screen: Screen, memory: Memory, name: str, rights: str, **given: Any) ->
     Scope options bind it: it then opens nothing else. read finds and lists, write remembers, changes and forgets,
     learn records episodes and decides about lessons.
     """
-    from agentcl.server.keys import Keys
+    from agentcl.server.shared import keys_of
 
-    secret, made = Keys(memory.path).add(
+    secret, made = keys_of(memory).add(
         name=name,
         rights=[right.strip() for right in rights.split(",")],
         scope=cast("WriteScope", scope_of(given)),
@@ -162,9 +163,9 @@ def add(screen: Screen, memory: Memory, name: str, rights: str, **given: Any) ->
 @on_folder
 def list_(screen: Screen, memory: Memory) -> None:
     """List the keys: what each opens."""
-    from agentcl.server.keys import Keys
+    from agentcl.server.shared import keys_of
 
-    held = Keys(memory.path).all()
+    held = keys_of(memory).all()
     lines = [
         f"{one.id}  {','.join(one.rights)}  {_scope(one) or 'the whole memory'}  {one.made_at}  {one.name}"
         for one in held
@@ -177,9 +178,9 @@ def list_(screen: Screen, memory: Memory) -> None:
 @on_folder
 def remove(screen: Screen, memory: Memory, id: str) -> None:
     """Remove a key; it opens nothing from now on."""
-    from agentcl.server.keys import Keys
+    from agentcl.server.shared import keys_of
 
-    keys = Keys(memory.path)
+    keys = keys_of(memory)
     gone = keys.remove(id)
     if not keys:
         screen.note("that was the last key: a server on this machine now lets everybody on it in")

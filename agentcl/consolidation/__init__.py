@@ -16,15 +16,16 @@ if TYPE_CHECKING:
     from agentcl.consolidation.recipes import Recipe
     from agentcl.consolidation.selecting import ChoicePolicy, RecordChoice, Selection, select
     from agentcl.consolidation.sequences import LearnedTask, load_task, task_names
+    from agentcl.consolidation.serving import AdapterServer, ServedAdapter
     from agentcl.consolidation.slow import Interpolation, Reptile, SlowCopy
     from agentcl.consolidation.stacks import IncrementalLora, OrthogonalLora
     from agentcl.consolidation.teachers import EarlierSelf, GeneralStates, SelectedLayers
 
 __all__ = [
-    "EWC", "GENERAL", "AdapterMeasures", "ChoicePolicy", "Consolidate",
+    "EWC", "GENERAL", "AdapterMeasures", "AdapterServer", "ChoicePolicy", "Consolidate",
     "ConsolidationWish", "EarlierSelf", "ExperienceReplay", "GateBounds", "GeneralStates", "HalfMask",
     "IncrementalLora", "Interpolation", "L2ToStart", "LearnedTask", "MagnitudeGate", "Manifest",
-    "Method", "OrthogonalLora", "Probe", "Recipe", "RecordChoice", "Reptile", "Run", "SelectedLayers", "Selection",
+    "Method", "OrthogonalLora", "Probe", "Recipe", "RecordChoice", "Reptile", "Run", "SelectedLayers", "Selection", "ServedAdapter",
     "SlowCopy", "TrainingRow", "export_episodes", "judge", "load_task", "merge_adapters", "rows_of", "select",
     "task_names", "unfinished",
 ]  # fmt: skip
@@ -42,6 +43,7 @@ if not TYPE_CHECKING:
         "recipes": "Recipe",
         "selecting": "RecordChoice ChoicePolicy Selection select",
         "sequences": "LearnedTask load_task task_names",
+        "serving": "AdapterServer ServedAdapter",
         "slow": "Interpolation Reptile SlowCopy",
         "stacks": "IncrementalLora OrthogonalLora",
         "teachers": "EarlierSelf GeneralStates SelectedLayers",

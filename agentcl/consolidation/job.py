@@ -20,9 +20,17 @@ from agentcl.consolidation.general import Probe
 from agentcl.consolidation.recipes import Recipe
 from agentcl.consolidation.registry import judged, next_name, register
 from agentcl.consolidation.selecting import ChoicePolicy, Selection, select
-from agentcl.errors import InvalidInput, MissingExtra, ProcessFailed, StorageFull
+from agentcl.errors import (
+    InvalidInput,
+    MissingExtra,
+    NotFound,
+    ProcessFailed,
+    StorageFull,
+    VersionConflict,
+)
 from agentcl.jobs.runner import Progress
-from agentcl.memory.adapter_files import hashes_of
+from agentcl.memory.adapter_files import erase_files, hashes_of
+from agentcl.memory.revoking import CONSOLIDATE
 from agentcl.process import ChildProcess
 from agentcl.store.adapters import Adapter
 from agentcl.store.jobs import Job, Price
@@ -92,7 +100,7 @@ class Consolidate:
         memory: whose records move into adapters.
     """
 
-    name = "consolidate"
+    name = CONSOLIDATE
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
@@ -124,7 +132,16 @@ class Consolidate:
             "parent": str(self._adapters.folder(parent.name)) if parent else "",
             "forgotten": wish.forgotten,
         }
-        found = _work(folder, spec, progress, should_stop)
+        try:
+            found = _work(folder, spec, progress, lambda: should_stop() or self._is_revoked(held))
+        finally:
+            if self._is_revoked(held):  # its trainer may have written after the files were erased
+                erase_files(self._memory.path, [held.name])
+        if self._is_revoked(held):
+            raise VersionConflict(
+                f"the adapter {held.name} was revoked while it was trained, as when what it holds is forgotten; "
+                "consolidate anew"
+            )
         if found is None:
             return
         report = judge(AdapterMeasures(**found["measured"]), wish.bounds)
@@ -143,6 +160,12 @@ class Consolidate:
         """Return the adapter that a job made, or is making."""
         found = [one for one in self._adapters.list() if one.method.get("job") == job]
         return found[-1] if found else None
+
+    def _is_revoked(self, held: Adapter) -> bool:
+        try:
+            return self._adapters.get(held.name).state == "revoked"
+        except NotFound:  # all of its scope was forgotten
+            return True
 
     def _parent(self, wish: ConsolidationWish, base: Path) -> Adapter | None:
         if not wish.parent:

@@ -277,6 +277,19 @@ def _positions(mask: Tensor) -> Tensor:
     return (mask.cumsum(1) - 1).clamp(min=0)
 
 
+def log_probabilities(
+    model: Any,  # noqa: ANN401  # PEFT's
+    prompt: Sequence[int],
+    answer: Sequence[int],
+) -> tuple[float, ...]:
+    """Return the log-probability of each token of an answer behind its prompt, in nats."""
+    with torch.inference_mode():
+        logits, labels = answer_logits(model, [(prompt, answer)])
+    own = functional.log_softmax(logits[0, -len(answer) :], dim=-1)
+    picked = own.gather(1, labels[0, -len(answer) :].unsqueeze(1))
+    return tuple(float(one) for one in picked[:, 0])
+
+
 def _checkpoint(
     folder: Path,
     model: Any,  # noqa: ANN401

@@ -22,6 +22,7 @@ def main(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     from agentcl.consolidation.gating import measure
     from agentcl.consolidation.general import Probe
     from agentcl.consolidation.recipes import Recipe
+    from agentcl.consolidation.smoke import write_smoke
     from agentcl.consolidation.training import train
 
     base, folder = Path(spec["base"]), Path(spec["folder"])
@@ -30,6 +31,7 @@ def main(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     parent = Path(spec["parent"]) if spec.get("parent") else None
     trained = train(base, rows, folder, Recipe(**how), parent=parent, progress=_tell)
     forgotten = [Probe(one[0], one[1], tuple(one[2])) for one in spec.get("forgotten", ())]
+    write_smoke(base, folder, rows)
     measured = measure(base, folder, rows, forgotten=forgotten)
     return {"trained": asdict(trained), "measured": asdict(measured)}
 

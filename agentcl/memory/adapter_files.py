@@ -51,23 +51,27 @@ def hashes_of(folder: Path) -> dict[str, str]:
     return found
 
 
-def erase_files(folder: Path, names: Sequence[str]) -> None:
-    """Delete the folders of adapters; nothing behind a link is touched.
+def erase_files(folder: Path, names: Sequence[str]) -> list[str]:
+    """Delete the folders of adapters, with rows and checkpoints in them; nothing behind a link is touched.
 
     Args:
         folder: the memory's.
         names: of the adapters.
 
+    Returns:
+        The files that were deleted, each behind the name of its adapter.
+
     Raises:
         EraseIncomplete: naming what cannot be deleted.
     """
-    home = folder / ADAPTERS
+    home, erased = folder / ADAPTERS, list[str]()
     if home.is_symlink():
-        return
+        return erased
     for name in names:
         own = home / name
         if own.parent != home or own.is_symlink() or not own.is_dir():
             continue
+        held = [one.relative_to(home).as_posix() for one in own.rglob("*") if not one.is_dir()]
         try:
             shutil.rmtree(own)
         except OSError as error:
@@ -75,3 +79,5 @@ def erase_files(folder: Path, names: Sequence[str]) -> None:
                 f"the adapter {name} is revoked, and its files in {own} cannot be deleted: {error.strerror}; "
                 "delete the folder, and forget again"
             ) from error
+        erased += sorted(held)
+    return erased

@@ -24,7 +24,7 @@ _BORDERS: Final = (
 
 
 def time_asked(query: str, now: datetime) -> Period | None:
-    """Return the time before now that a question names, and asks about; None if it is about now, or several times."""
+    """Return the day or month before now that a question names, and asks about; None if it asks about now, or of several."""
     found = set()
     for one in dated(query, now):
         led = query[one.start : one.end].lower()
@@ -34,6 +34,8 @@ def time_asked(query: str, now: datetime) -> Period | None:
     if len(found) != 1:
         return None
     (named,) = found
+    if len(named) == len("2025"):  # of what happened in a year people tell long after it
+        return None
     asked = period(named, now.tzinfo)
     return asked if asked.end <= now else None
 

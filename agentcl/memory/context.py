@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, get_args
 from agentcl.memory import searching, statement_search
 from agentcl.memory.asked_times import said_in_time, time_asked
 from agentcl.memory.blocks import ENDED, ContextBlock, Showable
+from agentcl.memory.covering import asks_what_is_so, covered
 from agentcl.memory.evidence import Evidence
 from agentcl.memory.messages import Messages, Said, read_messages
 from agentcl.memory.opened import Opened
@@ -149,12 +150,13 @@ class _Look:
         self.now = from_micros(opened.clock())
         self.query = asked(said)
         self.asked_of = time_asked(self.query, self.now)
+        self._covered: frozenset[str] = frozenset()  # turns that newer ones stand for
         self.warning = ""
         self.weights: Mapping[str, float] = {}  # of the question's terms
         self._said = "\n".join(one.text for one in said)
         stated = opened.contexts.stated(opened.journal, view)
         told = [one for one in stated.statements if one.id not in stated.archived]
-        self.statements = [one for one in told if self._is_told(one)]
+        self.statements = told if self.asked_of is None else [*filter(self._is_told, told)]
         self._holding = [one for one in self.statements if self._holds(one)]
         self._by_id = {one.id: one for one in told}
         self._near: list[Statement] = []  # of these, those of the slots that a question finds
@@ -177,15 +179,16 @@ class _Look:
             return False
         return one.valid_from is None or one.valid_to - one.valid_from > timedelta(microseconds=1)
 
-    def profile(self) -> list[Showable]:
-        """Return what holds of the user: what he asks for first, then what he is like; of a sort the strongest first."""
-        archived = self._stated.archived
-        told = (one for one in self._stated.of_user() if self._holds(one) and self._is_told(one))
-        own = [one for one in told if one.id not in archived]
+    def profile(self) -> Iterator[Showable]:
+        """Yield what holds of the user: what he asks for first, then what he is like; of a sort the strongest first."""
+        holding = {one.id for one in self._holding}
+        own = [
+            one for one in self._stated.of_user() if one.id in holding and not self._is_covered(one)
+        ]
         uses = self._stated.uses
         strengths = {one.id: strength(one, uses.get(one.id, 0), self.now) for one in own}
         own.sort(key=lambda one: (RANK[one.sort], -strengths[one.id], one.id))
-        return [self.item(one) for one in own]
+        yield from map(self.item, own)
 
     def instead(self, shown: Shown) -> list[Showable]:
         """Return what follows something shown that holds no longer; nothing if it does hold."""
@@ -217,6 +220,10 @@ class _Look:
         if one.valid_to is not None:
             about = ", ".join(filter(None, (about, f"until {self._end_of(one)}")))
         return Showable(one.id, "statement", one.text, score, about)
+
+    def _is_covered(self, one: Statement) -> bool:
+        """Return whether it holds by turns alone that newer ones stand for."""
+        return bool(one.sources) and self._covered.issuperset(one.sources) and self._holds(one)
 
     def _holds_again(self, one: Statement) -> bool:
         """Return whether its slot has the same value now, by another statement."""
@@ -270,11 +277,17 @@ class _Look:
         slots = {one.slot for one, _ in stated}
         self._near = [one for one in self._past if one.slot in slots]
         top = max((score for _, score in stated), default=1.0) or 1.0
-        items = [self.item(one, weight * score / top) for one, score in stated]
+        hits = self._weighed(query, [one.text for one, _ in stated])
+        of_one_time = asks_what_is_so(query, at_a_time=self.asked_of is not None)
+        self._covered = covered(self._opened, hits, of_one_time=of_one_time)
+        items = []
         for one, score in stated:
+            if not self._is_covered(one):
+                items.append(self.item(one, weight * score / top))
             items += self._before(one, weight * score / top)
-        for hit, relevance in self._weighed(query, [one.text for one, _ in stated]):
-            items += self._of_hit(hit, weight * relevance)
+        for hit, relevance in hits:
+            if hit.document_id not in self._covered:
+                items += self._of_hit(hit, weight * relevance)
         return [one for one in items if one.score >= _FLOOR * weight]
 
     def _weighed(self, query: str, stated: Sequence[str]) -> list[tuple[Hit, float]]:

@@ -11,10 +11,11 @@ from itertools import islice
 from agentcl.errors import AgentclError, StoreCorrupt
 from agentcl.memory import fact_writing as facts
 from agentcl.memory import statement_writing
+from agentcl.memory.adapter_files import check_files
 from agentcl.memory.compressed import Compressed
 from agentcl.memory.compressing import place_of
 from agentcl.memory.facts import Facts
-from agentcl.memory.opened import Opened
+from agentcl.memory.opened import ADAPTERS, Opened
 from agentcl.memory.settings import Setting
 from agentcl.retrieval.folders import strangers
 from agentcl.retrieval.retriever import IndexState
@@ -71,6 +72,7 @@ def examine(opened: Opened) -> Report:
         "what holds follows from what was said": _statements,
         "every searchable row has a sound vector": _vectors,
         "soft tokens are what was written": _compressions,
+        "adapters are what was trained": _adapters,
         "natural keys are unique": _keys,
         "nothing waits to be erased": _erasure,
         "indexes hold what the journal holds": _indexes,
@@ -239,6 +241,23 @@ def _compressions(opened: Opened) -> Iterator[str]:
             f"{count} passages lost their soft tokens with {shard}; their text is read instead. `agentcl compress` with "
             f"the codec {codec!r} makes them anew"
         )
+
+
+def _adapters(opened: Opened) -> Iterator[str]:
+    home = opened.path / ADAPTERS
+    known = {one.name: one for one in opened.routes.all()}
+    for own in sorted(home.iterdir()) if home.is_dir() and not home.is_symlink() else ():
+        held = known.get(own.name)
+        if held is None or held.state == "revoked":
+            why = "no record names it" if held is None else "it was revoked"
+            yield f"{own} is there, and {why}: it may hold what was forgotten; delete the folder"
+    for one in known.values():
+        # One whose folder is gone as a whole may be trained anew, and is not served meanwhile.
+        if one.state in ("canary", "stable") and (home / one.name).is_dir():
+            try:
+                check_files(opened.path, one)
+            except StoreCorrupt as error:
+                yield str(error)
 
 
 def _extraction_notes(opened: Opened) -> Iterator[str]:

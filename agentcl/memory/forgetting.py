@@ -31,6 +31,8 @@ class Receipt:
     # Where bytes of them may stay that only who runs the database can clear; nothing for a folder.
     beyond: tuple[str, ...] = ()
     adapters: tuple[str, ...] = ()  # names of those that held it: revoked, and their files erased
+    adapter_files: tuple[str, ...] = ()  # these files: weights, rows and checkpoints
+    rebuilds: tuple[str, ...] = ()  # ids of jobs that train them anew from the base, without it
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +50,13 @@ class LostLesson:
 def forget(opened: Opened, ids: Sequence[str], view: ScopeView) -> Receipt:
     """Remove records with all that was derived from them; `Memory.forget` documents it."""
     # Before anything is gone: whatever cuts this off, no adapter is served that holds what is not there any more.
-    revoked = {one.name: None for one in revoking.revoke_holding(opened, ids)}
+    done = revoking.Revoked()
+    revoking.revoke_holding(opened, ids, done)
     statement_writing.release(opened, ids)
     with opened.waiting_lock(ERASING):
         erased = opened.journal.erase(ids, view=view)
-    derived = revoking.revoke_holding(opened, [removed.id for removed in erased.removed])
-    revoked.update((one.name, None) for one in derived)
+    revoking.revoke_holding(opened, [removed.id for removed in erased.removed], done)
+    rebuilds = revoking.queue_rebuilds(opened, done)
     opened.forget_queries()
     opened.contexts.clear()
     statement_search.forget()
@@ -69,7 +72,9 @@ def forget(opened: Opened, ids: Sequence[str], view: ScopeView) -> Receipt:
         copies=erased.copies,
         lessons=_lost(opened, erased.removed),
         beyond=opened.journal.beyond,
-        adapters=tuple(revoked),
+        adapters=tuple(one.name for one in done.adapters.values()),
+        adapter_files=tuple(done.files),
+        rebuilds=tuple(rebuilds),
     )
 
 

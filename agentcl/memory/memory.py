@@ -129,7 +129,8 @@ class Memory:
         encoder: a name (see `agentcl.retrieval.open_encoder`) or an `Encoder`. Default: the
             one this folder was filled with, which you named for it once; for a new folder "minilm" if
             installed, else "hashing".
-        index: the dense index: "exact", "chroma", "chroma:http://HOST:PORT", or an `Index`.
+        index: the dense index: "exact", "chroma", "chroma:http://HOST:PORT", "pgvector" for a memory in PostgreSQL, or
+            an `Index`.
         durability: "full" (survives a power cut) or "normal" (survives a crash of the process).
         busy_timeout_s: how long to wait for another process's write.
         passage_limit: the longest passage in characters.
@@ -216,8 +217,8 @@ class Memory:
 
         Args:
             mode: what the searches will be.
-            progress: called now and then with the share that is done, 0 to 1, while a graph is filled for
-                the first time, which for a large memory takes long.
+            progress: called now and then with the share that is done, 0 to 1, while indexes are filled, which for a
+                large memory takes long the first time.
 
         Raises:
             MissingExtra: if the encoder or the index needs a part that is not installed.

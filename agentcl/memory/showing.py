@@ -205,7 +205,7 @@ class Contexts:
                 for key, one in zip(keys, statements, strict=True)
                 if key not in self._vectors
             ]
-            read = _vectors(journal, [seq for _, seq in new])
+            read = sound_vectors(journal, [seq for _, seq in new])
             self._vectors.update({key: read.get(seq, b"") for key, seq in new})
             return [self._vectors[key] for key in keys]
 
@@ -217,8 +217,8 @@ class Contexts:
             self._vectors.clear()
 
 
-def _vectors(journal: Store, seqs: Sequence[int]) -> dict[int, bytes]:
-    """Return the vectors of rows, without damaged ones."""
+def sound_vectors(journal: Store, seqs: Sequence[int]) -> dict[int, bytes]:
+    """Return the vectors of rows by their numbers, without damaged ones."""
     if not seqs:
         return {}
     try:
@@ -227,4 +227,4 @@ def _vectors(journal: Store, seqs: Sequence[int]) -> dict[int, bytes]:
         if len(seqs) == 1:
             return {}
     half = len(seqs) // 2
-    return _vectors(journal, seqs[:half]) | _vectors(journal, seqs[half:])
+    return sound_vectors(journal, seqs[:half]) | sound_vectors(journal, seqs[half:])

@@ -12,7 +12,7 @@ from typing import Final
 
 from agentcl.errors import EncoderMismatch, EncoderUnavailable
 from agentcl.memory.opened import Opened
-from agentcl.statements import slots
+from agentcl.statements import dating, slots
 from agentcl.statements.strengths import strength
 from agentcl.store.conversations import Statement
 from agentcl.store.records import from_micros
@@ -97,10 +97,11 @@ def _by_words(query: str, statements: Sequence[Statement]) -> list[float]:
 
 
 def forget() -> None:
-    """Drop what was read of statements: some of them were forgotten."""
+    """Drop what was read of statements and turns: some of them were forgotten."""
     _terms_of.cache_clear()
     words_of.cache_clear()
     slots.forget()
+    dating.forget()
 
 
 @lru_cache(maxsize=50_000)

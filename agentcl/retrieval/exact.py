@@ -175,7 +175,7 @@ class ExactIndex:
             if count == 0:
                 return []
             wanted = np.empty((1, len(query.vector) // 4), np.float32)
-            _to_units(np.frombuffer(query.vector, "<f4").reshape(1, -1), wanted)
+            to_units(np.frombuffer(query.vector, "<f4").reshape(1, -1), wanted)
             wanted = wanted[0]
             if count > SCAN_FROM and self._signs.is_useful:
                 rows = self._signs.near(wanted, rows, limit=limit)
@@ -278,7 +278,7 @@ class ExactIndex:
         self._reserve(len(added), vectors.shape[1])
         new = slice(self._size, self._size + len(added))
         self._size = new.stop
-        _to_units(vectors, self._vectors[new])
+        to_units(vectors, self._vectors[new])
         self._seqs[new] = [entry.seq for entry in entries]
         self._scope[new] = [self._scopes.setdefault(e.scope, len(self._scopes)) for e in entries]
         self._kind[new] = [self._kinds.setdefault(e.kind, len(self._kinds)) for e in entries]
@@ -312,7 +312,7 @@ class ExactIndex:
             setattr(self, name, grown(getattr(self, name), (room,)))
 
 
-def _to_units(vectors: Floats, units: Floats) -> None:
+def to_units(vectors: Floats, units: Floats) -> None:
     """Fill `units` with the vectors, each brought to length 1.
 
     Squares of very large and very small numbers are beyond float32: these are computed in float64.

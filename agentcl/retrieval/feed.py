@@ -35,16 +35,19 @@ class Feed:
     # Rows that were left out, since they are not what was written, with what is wrong with them.
     damaged: dict[int, tuple[Row, str]] = field(default_factory=dict, compare=False)
 
-    def catch_up(self, journal: Store) -> int:
+    def catch_up(
+        self, journal: Store, progress: Callable[[float], None] = lambda share: None
+    ) -> int:
         """Apply everything the journal has and the index lacks; return how many rows that were.
 
-        An index that is empty, damaged, or ahead of the journal (which then lost rows), is rebuilt.
+        An index that is empty, damaged, or ahead of the journal (which then lost rows), is rebuilt. `progress` is called
+        now and then with the share that is read, 0 to 1, while it is.
         """
         try:
-            return self._catch_up(journal)
+            return self._catch_up(journal, progress)
         except _DAMAGED as error:
             self._heal(journal, error)
-            return self._catch_up(journal)
+            return self._catch_up(journal, progress)
 
     def search(self, journal: Store, query: Query, *, limit: int) -> list[Match]:
         """Ask the index; if it turns out to be damaged, it is rebuilt and asked again."""
@@ -54,14 +57,16 @@ class Feed:
             self._heal(journal, error)
             return self.index.search(query, limit=limit)
 
-    def rebuild(self, journal: Store) -> None:
+    def rebuild(
+        self, journal: Store, progress: Callable[[float], None] = lambda share: None
+    ) -> None:
         """Build the index anew from the journal alone; no encoder is needed."""
         try:
-            self._rebuild(journal)
+            self._rebuild(journal, progress)
         except StoreCorrupt:
             # An index that finds its own files damaged has thrown them away, and is empty now. Damage
             # of the journal is raised again.
-            self._rebuild(journal)
+            self._rebuild(journal, progress)
 
     def _heal(self, journal: Store, error: Exception) -> None:
         if isinstance(error, AgentclError) and not isinstance(error, StoreCorrupt):
@@ -69,13 +74,13 @@ class Feed:
         logger.warning("index %s: %s; rebuilding it from the journal", self.index.name, error)
         self.rebuild(journal)
 
-    def _catch_up(self, journal: Store) -> int:
+    def _catch_up(self, journal: Store, progress: Callable[[float], None]) -> int:
         last = journal.last_seq()
         held = self.index.watermark()
         if held == last:
             return 0
         if held == 0 or held > last:
-            self.rebuild(journal)
+            self.rebuild(journal, progress)
             return last
         rows = [row for row in journal.since(held, kinds=self._kinds) if row.seq <= last]
         erased = [row.id for row in rows if row.op == "erase"]
@@ -94,12 +99,15 @@ class Feed:
     def _kinds(self) -> list[str]:
         return sorted(self.kinds)
 
-    def _rebuild(self, journal: Store) -> None:
+    def _rebuild(self, journal: Store, progress: Callable[[float], None]) -> None:
         last = journal.last_seq()
         rows = takewhile(lambda row: row.seq <= last, journal.since(0, kinds=self._kinds))
-        changes = chain.from_iterable(
-            _changes(journal, batch, (self,)) for batch in _batches(rows, _READ)
-        )
+
+        def read(batch: Sequence[Row]) -> Sequence[Change]:
+            progress(batch[-1].seq / last)
+            return _changes(journal, batch, (self,))
+
+        changes = chain.from_iterable(map(read, _batches(rows, _READ)))
         self.index.rebuild(changes, watermark=last)
 
 

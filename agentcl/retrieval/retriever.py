@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice, takewhile
 from pathlib import Path
@@ -21,6 +22,7 @@ from agentcl.retrieval.neighbours import Neighbours
 from agentcl.retrieval.recall import Hit, LinkedFact
 from agentcl.store.base import Store
 from agentcl.store.episodes import Episode, Step
+from agentcl.store.postgres.address import Address
 from agentcl.store.records import Passage, from_micros
 from agentcl.store.rows import Row
 from agentcl.store.turns import Beside
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
 # Modules of the standard library that few searches need are imported where they are used.
 logger = logging.getLogger(__name__)
+_LOOK_S: Final = 0.25  # between two looks of who waits while another one fills indexes
 _TIE: Final = 1e-9  # scores that differ by less are equal
 Readable = tuple[Row, tuple[str, ...], dict[str, Any], dict[str, Any]]  # sources, metadata, fields
 _DEPTH: Final = 200  # entries asked of each index, so that fusion knows both scores of most
@@ -66,7 +69,8 @@ class Retriever:
 
     Args:
         journal: what is searched.
-        index: the dense index: "exact", "chroma", "chroma:http://HOST:PORT", or any `Index`.
+        index: the dense index: "exact", "chroma", "chroma:http://HOST:PORT", "pgvector" where the
+            journal is in PostgreSQL, or any `Index`.
         is_lexical: whether the encoder compares spelling only; its ranking then counts less.
         encode: gives vectors of phrases, where the graph needs them.
         graph_settings: how `mode="graph"` looks for passages.
@@ -87,6 +91,7 @@ class Retriever:
         self._encode = encode
         self._graph_settings = graph_settings
         self._lock = threading.RLock()
+        self._share = 0.0  # of what indexes are filled with, that is done
         self._scratch: TemporaryDirectory[str] | None = None
         self._mode = journal.mode()
         own = None if journal.read_only else home(journal)
@@ -153,24 +158,55 @@ class Retriever:
     ) -> None:
         """Bring the indexes that a mode asks up to the journal, whoever wrote it.
 
-        `progress` is called now and then with the share that is done, 0 to 1, if the graph is filled.
+        `progress` is called now and then with the share that is done, 0 to 1, while indexes are filled, also if somebody
+        else does it.
         """
         asked = search_mode(mode)
-        with self._lock:
+        with self._entered(progress):
             self._look_for_new_vectors()
             feeds = (
                 *((self.dense,) if "dense" in asked.rankings else ()),
                 *((self.text,) if "text" in asked.rankings else ()),
                 *(self.graph.feeds if asked.walks else ()),
             )
-            if asked.walks:
-                self.graph.fill(progress)
             last = self._journal.last_seq()
-            for feed in feeds:
-                if not _is_at(feed, last):
-                    feed.catch_up(self._journal)
+            behind = [feed for feed in feeds if not _is_at(feed, last)]
+            parts = len(behind)
+            if asked.walks:
+                walked = sum(feed in behind for feed in self.graph.feeds)
+                told = self._told(progress, 0, walked, parts) if progress else None
+                self.graph.fill(told)
+                behind = [feed for feed in behind if not _is_at(feed, last)]
+            for number, feed in enumerate(behind, start=parts - len(behind)):
+                feed.catch_up(self._journal, self._told(progress, number, 1, parts))
+            self._share = 0.0
             if asked.walks:
                 self._keep_graph()
+
+    def _told(
+        self, progress: Callable[[float], None] | None, done: int, weight: int, parts: int
+    ) -> Callable[[float], None]:
+        """Return what is told the share of some parts, behind those that are done, and tells the share of all."""
+
+        def tell(share: float) -> None:
+            self._share = (done + weight * share) / parts if parts else 1.0
+            if progress is not None:
+                progress(self._share)
+
+        return tell
+
+    @contextmanager
+    def _entered(self, progress: Callable[[float], None] | None) -> Iterator[None]:
+        """Hold the lock; who waits for it while another one fills indexes is told how far that is."""
+        if progress is None:
+            self._lock.acquire()
+        else:
+            while not self._lock.acquire(timeout=_LOOK_S):
+                progress(self._share)
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     def states(self) -> list[IndexState]:
         """Return how far each index is."""
@@ -336,6 +372,8 @@ class Retriever:
         if isinstance(index, str):
             if index == "chroma":
                 claim(self.folder / index, mode=self._mode)
+            if index == "pgvector":
+                return Feed(_open_pgvector(self._journal, self._epoch), reads_vectors=True)
             name = f"agentcl-{self._journal.meta('id')}-{self._epoch}"
             index = open_index(index, self.folder, collection=name)
         return Feed(index, reads_vectors=True)
@@ -443,8 +481,27 @@ def open_index(name: str, folder: Path, *, collection: str) -> Index:
         host, port = parts.hostname or "localhost", parts.port or 8000
         return ChromaIndex(collection, host=host, port=port)
     raise ConfigError(
-        f"unknown index {name!r}; choose 'exact', 'chroma' or 'chroma:http://HOST:PORT'"
+        f"unknown index {name!r}; choose 'exact', 'pgvector', 'chroma' or 'chroma:http://HOST:PORT'"
     )
+
+
+def _open_pgvector(journal: Store, epoch: int) -> Index:
+    """Open the index in the database of a memory; one that is only read is held in this process.
+
+    Raises:
+        ConfigError: if the memory is in no database, or its server has no pgvector.
+    """
+    address = getattr(journal, "address", None)
+    if not isinstance(address, Address):
+        raise ConfigError(
+            "the index 'pgvector' is in the database of a memory, and this memory is a folder; use index='exact', or copy it: "
+            "agentcl copy FOLDER postgresql://HOST/DATABASE"
+        )
+    if journal.read_only:
+        return open_index("exact", journal.folder, collection="")
+    from agentcl.retrieval.pgvector import PgvectorIndex
+
+    return PgvectorIndex(address, epoch=epoch)
 
 
 def _is_at(feed: Feed, seq: int) -> bool:

@@ -16,6 +16,7 @@ from agentcl.server.parts import Parts
 from agentcl.server.problems import problem_of
 from agentcl.server.proxy import routes as proxy
 from agentcl.server.settings import ServerSettings
+from agentcl.server.shared import keys_of, rates_of
 
 with needs("the server", "serve"):
     from fastapi import FastAPI, Request
@@ -40,13 +41,13 @@ def create_app(
     Args:
         memory: what is served; closed by who opened it. A scope that is bound to it cannot be left.
         settings: default: on this machine only, without a model behind it.
-        keys: who gets in; default: those made for this folder by `agentcl key add`.
+        keys: who gets in; default: those made for this memory by `agentcl key add`.
 
     Raises:
         InvalidInput: if everybody could get in.
     """
     settings = settings or ServerSettings()
-    keys = keys if keys is not None else Keys(memory.path)
+    keys = keys if keys is not None else keys_of(memory)
     settings.check(has_keys=bool(keys))
     parts = Parts(memory, keys, settings)
 
@@ -73,7 +74,7 @@ def create_app(
     for room in (health, documents, verbs, editors, chat, page):
         room.add_to(app, parts)
     proxy.add_to(app, parts)  # the last one: what nobody else takes is the upstream's
-    app.add_middleware(Guards, parts=parts)
+    app.add_middleware(Guards, parts=parts, rates=rates_of(memory, settings))
     return app
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Mapping
 from secrets import token_hex
 from typing import TYPE_CHECKING, Final
@@ -18,9 +17,11 @@ from agentcl.errors import AgentclError, needs
 from agentcl.server.access import access_of
 from agentcl.server.logs import REQUEST
 from agentcl.server.problems import Refused, problem_of
+from agentcl.server.rates import Rates
 from agentcl.server.settings import ServerSettings
 
 with needs("the server", "serve"):
+    from starlette.concurrency import run_in_threadpool
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ _PLAIN: Final = {
     b"x-frame-options": b"DENY",
     b"cross-origin-resource-policy": b"same-origin",
 }
-_MOST_CALLERS: Final = 10_000  # whose rate is kept
 
 
 class Guards:
@@ -46,12 +46,13 @@ class Guards:
     Args:
         app: what is guarded.
         parts: of the server.
+        rates: how many requests each caller makes.
     """
 
-    def __init__(self, app: ASGIApp, parts: Parts) -> None:
+    def __init__(self, app: ASGIApp, parts: Parts, rates: Rates) -> None:
         self._app = app
         self._parts = parts
-        self._rates = Rates(parts.settings)
+        self._rates = rates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or hand it on. A websocket is refused."""
@@ -62,7 +63,10 @@ class Guards:
         request = _Request(scope, send)
         REQUEST.set(request.id)
         try:
-            self._admit(scope, request)
+            if self._parts.keys.is_far:  # others go on meanwhile
+                await run_in_threadpool(self._admit, scope, request)
+            else:
+                self._admit(scope, request)
             body = await self._body(scope, receive)
             await self._app(scope, _replayed(body, receive), request.send)
         except Exception as error:  # whatever it is, it is told as a problem
@@ -169,38 +173,6 @@ class _Request:
             new = [(name, value) for name, value in more.items() if name not in held]
             message = {**message, "headers": [*message.get("headers", []), *new]}
         await self._send(message)
-
-
-class Rates:
-    """How many requests each caller has made: a bucket of tokens that fills with time.
-
-    Args:
-        settings: with the rate; 0 counts nothing.
-    """
-
-    def __init__(self, settings: ServerSettings) -> None:
-        self._rate = settings.rate_per_second
-        self._burst = settings.burst
-        self._held: OrderedDict[str, tuple[float, float]] = OrderedDict()  # tokens, when
-
-    def count(self, caller: str) -> None:
-        """Count a request. Raises Refused if it is one too many."""
-        if not self._rate:
-            return
-        now = time.monotonic()
-        tokens, then = self._held.pop(caller, (float(self._burst), now))
-        tokens = min(float(self._burst), tokens + (now - then) * self._rate)
-        allowed = tokens >= 1
-        self._held[caller] = (tokens - allowed, now)
-        if len(self._held) > _MOST_CALLERS:
-            self._held.popitem(last=False)
-        if not allowed:
-            wait = max(1, round((1 - tokens) / self._rate))
-            raise Refused(
-                429,
-                f"more than {self._rate:g} requests a second came from here; wait {wait} s",
-                headers={"retry-after": str(wait)},
-            )
 
 
 def _headers(scope: Scope) -> Mapping[str, str]:

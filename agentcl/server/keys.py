@@ -17,7 +17,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import ClassVar, Final, Literal, get_args
 
 from agentcl.errors import ConfigError, InvalidInput, NotFound
 from agentcl.store.checks import WriteScope, check_label, check_scope, named_scope
@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS keys (
     memory TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, hash TEXT NOT NULL, scope TEXT NOT NULL,
     rights TEXT NOT NULL, made_at TEXT NOT NULL, PRIMARY KEY (memory, hash), UNIQUE (memory, id)
 ) STRICT"""
-_COLUMNS: Final = "id, name, scope, rights, made_at"
+COLUMNS: Final = "id, name, scope, rights, made_at"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,10 @@ class Keys:
     Raises:
         ConfigError: if there is no place for them, here and in every verb.
     """
+
+    is_far: ClassVar[bool] = (
+        False  # whether to look for one takes long enough that others go on meanwhile
+    )
 
     def __init__(self, folder: Path, *, file: Path | None = None) -> None:
         self._memory = os.path.realpath(folder)
@@ -124,23 +128,23 @@ class Keys:
 
     def all(self) -> Sequence[Key]:
         """Return what is told of each key, oldest first."""
-        return self._found("memory = ? ORDER BY rowid", self._memory)
+        return [_key(*row) for row in self._rows()]
 
     def remove(self, id: str) -> Key:
         """Remove a key; it opens nothing from now on. Raises NotFound."""
-        found = self._found("memory = ? AND id = ?", self._memory, id)
+        found = [_key(*row) for row in self._rows("id", id)]
         if not found:
             raise NotFound(
                 f"there is no key {id!r} for the memory at {self._memory}; see `agentcl key list`"
             )
-        self._run("DELETE FROM keys WHERE memory = ? AND id = ?", self._memory, id, writes=True)
+        self._drop(id)
         return found[0]
 
     def of(self, secret: str) -> Key | None:
         """Return what is told of a key; None if there is no such key."""
         # It is looked for by its hash, so how long that takes tells nothing of a key.
-        found = self._found("memory = ? AND hash = ?", self._memory, _hash(secret))
-        return found[0] if found else None
+        found = self._rows("hash", _hash(secret))
+        return _key(*found[0]) if found else None
 
     def __bool__(self) -> bool:
         return bool(self._run("SELECT 1 FROM keys WHERE memory = ? LIMIT 1", self._memory))
@@ -161,14 +165,24 @@ class Keys:
             made_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
         row = (
-            self._memory, key.id, key.name, _hash(secret), json.dumps(key.scope), " ".join(key.rights), key.made_at,
+            key.id, key.name, _hash(secret), json.dumps(key.scope), " ".join(key.rights), key.made_at,
         )  # fmt: skip
-        self._run("INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?)", *row, writes=True)
+        self._put(row)
         return key
 
-    def _found(self, where: str, *values: str) -> Sequence[Key]:
-        rows = self._run(f"SELECT {_COLUMNS} FROM keys WHERE {where}", *values)
-        return [_key(*row) for row in rows]
+    def _rows(
+        self, column: Literal["", "id", "hash"] = "", value: str = ""
+    ) -> Sequence[tuple[str, ...]]:
+        """Return the columns of all keys in their order, or of the one that has a value."""
+        where, values = (f" AND {column} = ?", [value]) if column else ("", [])
+        sql = f"SELECT {COLUMNS} FROM keys WHERE memory = ?{where} ORDER BY rowid"
+        return self._run(sql, self._memory, *values)
+
+    def _put(self, row: tuple[str, ...]) -> None:
+        self._run("INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?)", self._memory, *row, writes=True)
+
+    def _drop(self, id: str) -> None:
+        self._run("DELETE FROM keys WHERE memory = ? AND id = ?", self._memory, id, writes=True)
 
     def _run(self, sql: str, *values: str, writes: bool = False) -> Sequence[tuple[str, ...]]:
         try:

@@ -316,3 +316,10 @@ _RULES: Final = (
     ),
     _rule("|".join(_ZH_NAMED), _zh_named),
 )  # fmt: skip
+# Without one of these a text has no date in other words; most texts are not read further.
+MAY_BE_REWORDED: Final = re.compile(
+    rf"\b(?:{'|'.join(_NTH)}){_SPACE}(?:of|{'|'.join(_ENGLISH_DAYS)})\b|\b(?:{_any(_DE_DAYS)}|{_any(_DE_MONTHS)}|{_any(_ES_DAYS)}|{_any(_ES_MONTHS)}|"
+    rf"(?:{'|'.join(_DE_UNITS)})(?:en|n|e|es)?|(?:{'|'.join(_ES_UNITS)})(?:es|s)?|(?:\u00fcber)?morgen|(?:vor)?gestern|ayer|anteayer|anoche|ma\u00f1ana)\b|"
+    r"[\u4e00-\u9fff]",
+    re.IGNORECASE,
+)

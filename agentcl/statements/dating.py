@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from agentcl.statements.dates import Mention, Role, Tense, mentions, resolve
-from agentcl.statements.dates_reworded import reworded
+from agentcl.statements.dates_reworded import MAY_BE_REWORDED, reworded
 from agentcl.statements.periods import period
 
 _MOST_READ: Final = 2_000  # characters of a text
@@ -58,18 +59,30 @@ def dated(text: str, at: datetime) -> list[Mention]:
         text: in English, German, Spanish or Chinese, or mixed; of a long one its beginning is read.
         at: when it was said, in the speaker's own time.
     """
-    text = text[:_MOST_READ]
+    # The same moment elsewhere is another day, though the two are equal.
+    return list(_dated(text[:_MOST_READ], at, at.utcoffset()))
+
+
+def forget() -> None:
+    """Drop what was read of texts: some of them were forgotten."""
+    _dated.cache_clear()
+
+
+@lru_cache(maxsize=5_000)
+def _dated(text: str, at: datetime, offset: timedelta | None) -> tuple[Mention, ...]:
     if not _LIKELY.search(text):
-        return []
+        return ()
     found: list[Mention] = []
     begin = 0
     for end, after in _borders(text):
-        found += (
-            replace(one, start=one.start + begin, end=one.end + begin)
-            for one in said_in(text[begin:end], at, tense_of(text[begin:end]))
-        )
+        clause = text[begin:end]
+        if _LIKELY.search(clause):
+            found += (
+                replace(one, start=one.start + begin, end=one.end + begin)
+                for one in said_in(clause, at, tense_of(clause))
+            )
         begin = after
-    return [one for one in found if _is_telling(one, found, text)]
+    return tuple(one for one in found if _is_telling(one, found, text))
 
 
 def _is_telling(one: Mention, found: Sequence[Mention], text: str) -> bool:
@@ -103,7 +116,7 @@ def _has_weekday(one: Mention, day: str) -> bool:
 def said_in(clause: str, at: datetime, tense: Tense) -> list[Mention]:
     """Return the dates of a clause, in whatever words they are, in order; of two that overlap the longer one."""
     every = list(_said_in(clause, at, tense))
-    if tense:
+    if every and tense:
         nearest = {(one.start, one.end): one for one in _said_in(clause, at, "")}
         every = [_nearer(one, nearest.get((one.start, one.end), one), at) for one in every]
     kept: list[Mention] = []
@@ -115,7 +128,8 @@ def said_in(clause: str, at: datetime, tense: Tense) -> list[Mention]:
 
 def _said_in(clause: str, at: datetime, tense: Tense) -> Iterator[Mention]:
     yield from mentions(clause, at, tense)
-    yield from _in_other_words(clause, at, tense)
+    if MAY_BE_REWORDED.search(clause):
+        yield from _in_other_words(clause, at, tense)
 
 
 def _nearer(one: Mention, nearest: Mention, at: datetime) -> Mention:

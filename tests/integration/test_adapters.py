@@ -29,6 +29,7 @@ def train(
     parents: tuple[str, ...] = (),
     lineage: tuple[str, ...] = (),
     scope: Scope = Scope(),  # noqa: B008  # a value
+    smoke: str = "",
     **method: Any,
 ) -> Adapter:
     """Register an adapter as the job does, with files that stand for weights."""
@@ -44,6 +45,8 @@ def train(
     folder = kept.folder(name)
     folder.mkdir(parents=True)
     (folder / "adapter_model.safetensors").write_bytes(b"weights of " + name.encode())
+    if smoke:
+        (folder / "smoke.json").write_text(smoke, "utf-8")
     gate = {"is_passed": is_passed, "failed": [] if is_passed else ["recall"]}
     return judged(memory, name, gate=gate, files=hashes_of(folder), method=method)
 
@@ -251,6 +254,27 @@ def test_an_export_carries_adapters_and_refuses_a_name_that_is_a_path(
         other.store.import_(file, trusted=True)
         with pytest.raises(StoreCorrupt):
             other.adapters.route(held.name, "stable")
+
+
+def test_the_doctor_names_files_that_are_not_what_was_trained_or_should_be_gone(
+    memory: Memory,
+) -> None:
+    one = said(memory)
+    changed, revoked = train(memory, one), train(memory, one)
+    memory.adapters.route(changed.name, "stable")
+    assert memory.store.examine().is_healthy
+    (memory.adapters.folder(changed.name) / "adapter_model.safetensors").write_bytes(b"other")
+    memory.adapters.revoke(revoked.name)
+    memory.adapters.folder(revoked.name).mkdir()  # as a trainer leaves it that was killed late
+    (memory.path / "adapters" / "stranger").mkdir()
+    found = [found.message for found in memory.store.examine().problems]
+    assert len(found) == 3
+    for name, why in (
+        (revoked.name, "it was revoked"),
+        ("stranger", "no record names it"),
+        (changed.name, "never changed"),
+    ):
+        assert any(name in message and why in message for message in found)
 
 
 def test_the_doctor_takes_the_folder_of_adapters_for_ours(memory: Memory) -> None:

@@ -246,6 +246,7 @@ FORGED: dict[str, Forgery] = {
     "episode's demonstrations": body("episode", demonstrations=[["draw", 0.5, True, [], 5]]),
     "episode's coin": body("episode", demonstrations=[["success", 5.0, True, [], 5]]),
     "episode's coin's tokens": body("episode", demonstrations=[["success", 0.5, True, [], -5]]),
+    "episode's adapter's coin": body("episode", adapters=[["x", 5.0, True]]),
     "episode's usage": body("episode", usage={"student": [-1, 0, 0, 0.0]}),
     "episode without a task": body("episode", task=""),
     "lesson's when int": body("guidance", when=5),

@@ -24,11 +24,18 @@ def canary(memory: Memory) -> Adapter:
     return memory.adapters.route(held.name, "canary", share=0.5)
 
 
-def live(memory: Memory, count: int, *, gain: float, start: int = 0) -> None:
+def sessions(canary: Adapter, count: int) -> Iterator[str]:
+    """Yield sessions whose coins fall the same in every run: one with the adapter, one without it."""
+    for number in range(count):
+        names = (f"s{number}.{tried}" for tried in range(1_000))
+        yield next(name for name in names if (coin_of(canary.id, name) < 0.5) == (number % 2 == 0))
+
+
+def live(memory: Memory, canary: Adapter, count: int, *, gain: float) -> None:
     """Play episodes in sessions of their own; the adapter adds to the share that succeeds."""
-    rng = random.Random(start)
-    for number in range(start, start + count):
-        with memory.episode("ask", application="chat", session=f"s{number}") as episode:
+    rng = random.Random(1)
+    for session in sessions(canary, count):
+        with memory.episode("ask", application="chat", session=session) as episode:
             answers = bool(episode.answering().name)
             is_solved = rng.random() < 0.5 + (gain if answers else 0.0)
             episode.finish(float(is_solved))
@@ -54,7 +61,7 @@ def test_the_coin_of_an_episode_is_its_sessions_and_is_kept(
 
 def test_one_that_helps_becomes_stable_by_outcomes_alone(memory: Memory, canary: Adapter) -> None:
     before = memory.adapters.route(train(memory, said(memory)).name, "stable")
-    live(memory, 60, gain=0.5)
+    live(memory, canary, 80, gain=0.5)
     held = memory.adapters.get(canary.name)
     assert held.state == "stable"
     assert "promoted by outcomes" in held.reason
@@ -66,7 +73,7 @@ def test_one_that_helps_becomes_stable_by_outcomes_alone(memory: Memory, canary:
 
 
 def test_one_that_harms_is_taken_back_by_outcomes_alone(memory: Memory, canary: Adapter) -> None:
-    live(memory, 80, gain=-0.5)
+    live(memory, canary, 80, gain=-0.5)
     held = memory.adapters.get(canary.name)
     assert held.state == "retired"
     assert "taken back by outcomes" in held.reason
@@ -74,7 +81,7 @@ def test_one_that_harms_is_taken_back_by_outcomes_alone(memory: Memory, canary: 
 
 
 def test_few_outcomes_decide_nothing(memory: Memory, canary: Adapter) -> None:
-    live(memory, 12, gain=0.5)
+    live(memory, canary, 12, gain=0.5)
     (trial,) = memory.adapters.settle()
     assert trial.verdict == "go on"
     assert "of at least 10" in trial.why
@@ -82,18 +89,18 @@ def test_few_outcomes_decide_nothing(memory: Memory, canary: Adapter) -> None:
 
 
 def test_a_score_that_comes_later_counts_as_well(memory: Memory, canary: Adapter) -> None:
-    for number in range(60):
-        with memory.episode("ask", session=f"s{number}") as episode:
+    for session in sessions(canary, 60):
+        with memory.episode("ask", session=session) as episode:
             is_shown = bool(episode.answering().name)
             episode.finish(None)
         if memory.adapters.get(canary.name).state == "canary":
-            memory.episodes.score(episode.id, float(is_shown), session=f"s{number}")
+            memory.episodes.score(episode.id, float(is_shown), session=session)
     assert memory.adapters.get(canary.name).state == "stable"
 
 
 def test_one_whose_files_were_changed_is_not_promoted(memory: Memory, canary: Adapter) -> None:
     (memory.adapters.folder(canary.name) / "adapter_model.safetensors").write_bytes(b"other")
-    live(memory, 60, gain=0.5)
+    live(memory, canary, 80, gain=0.5)
     held = memory.adapters.get(canary.name)
     assert held.state == "retired"
     assert "not what was trained" in held.reason
@@ -135,6 +142,6 @@ def test_outcomes_of_one_tenant_say_nothing_in_another(memory: Memory) -> None:
     ours = memory.statements.add("Orla", "office", "room 1", tenant="acme")
     held = train(memory, ours, scope=Scope(tenant="acme"))
     memory.adapters.route(held.name, "canary", share=0.5)
-    live(memory, 40, gain=0.5)
+    live(memory, held, 40, gain=0.5)
     assert memory.adapters.trial(held.name).shown == 0
     assert memory.scoped(tenant="acme").adapters.answering(session="s").coins != ()

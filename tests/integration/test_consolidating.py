@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from agentcl import InvalidInput, Memory, ModelChanged, StoreBusy
+from agentcl import InvalidInput, Memory, ModelChanged, StoreBusy, VersionConflict
 from agentcl.consolidation import (
     AdapterMeasures,
     Consolidate,
@@ -84,7 +84,7 @@ def test_proved_memory_becomes_an_adapter_and_is_forgotten_with_all_that_came_of
     assert held.method["steps_done"] == 6
     folder = adapters.verify(held.name)
     assert {path.name for path in folder.iterdir()} == {
-        "adapter_config.json", "adapter_model.safetensors", "manifest.json", "rows.jsonl",
+        "adapter_config.json", "adapter_model.safetensors", "manifest.json", "rows.jsonl", "smoke.json",
     }  # fmt: skip
     measured = AdapterMeasures(**held.gate["measured"])
     assert measured.is_base_off_exact
@@ -95,7 +95,9 @@ def test_proved_memory_becomes_an_adapter_and_is_forgotten_with_all_that_came_of
     child = consolidated(memory, wish(base, parent=held.name, recipe=replace(TINY, steps=2)))
     assert child.parents == (held.id,)
     assert child.holds == {two.id: two.version}
-    assert set(memory.forget(one.id).adapters) == {held.name, child.name}
+    receipt = memory.forget(one.id)
+    assert set(receipt.adapters) == {held.name, child.name}
+    assert f"{held.name}/rows.jsonl" in receipt.adapter_files
     assert not folder.exists()
     assert list((memory.path / "adapters").iterdir()) == []
 
@@ -190,3 +192,39 @@ def test_a_base_that_is_not_there_is_told(memory: Memory, tmp_path: Path) -> Non
     _, job = asked(memory, wish(tmp_path / "nowhere"))
     with pytest.raises(AgentclError, match="nowhere"):
         memory.jobs.run(job.id)
+
+
+def test_what_was_forgotten_is_trained_anew_without_it(memory: Memory, base: Path) -> None:
+    gone, kept = hold(memory, "Orla"), hold(memory, "Ilka")
+    held = consolidated(memory, wish(base))
+    memory.adapters.route(held.name, "stable")
+    receipt = memory.forget(gone.id)
+    assert memory.adapters.answering().name == ""
+    (rebuild,) = receipt.rebuilds
+    assert memory.forget(hold(memory, "Una").id).rebuilds == ()  # no adapter held it
+    (ran,) = memory.jobs.run_all()
+    assert (ran.id, ran.state) == (rebuild, "done")
+    anew = memory.adapters.list()[-1]
+    assert (anew.state, anew.holds, anew.parents) == ("passed", {kept.id: kept.version}, ())
+    assert anew.name != held.name
+    rows = (memory.adapters.folder(anew.name) / "rows.jsonl").read_text("utf-8")
+    assert "Ilka" in rows
+    assert "Orla" not in rows
+    assert gone.id not in rows
+
+
+def test_what_is_forgotten_while_it_is_trained_leaves_no_file(memory: Memory, base: Path) -> None:
+    gone = hold(memory, "Orla")
+    hold(memory, "Ilka")
+    doer, job = asked(memory, wish(base, recipe=replace(TINY, steps=60)))
+
+    def forget(step: int, steps: int) -> None:
+        if step == 3:
+            memory.forget(gone.id)
+
+    with pytest.raises(VersionConflict, match="revoked while it was trained"):
+        memory.jobs.run(job.id, progress=forget)
+    held = doer.result(job.id)
+    assert held is not None
+    assert held.state == "revoked"
+    assert [*(memory.path / "adapters").iterdir()] == []

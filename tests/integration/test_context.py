@@ -161,7 +161,12 @@ def test_a_question_about_a_time_is_answered_by_what_was_said_by_then(memory: Me
     assert "Corva" in then
     assert "Fernlite" not in then
     assert "fell into the harbour" in then, "said later, of that time"
-    for question in ("Which phone do I have?", "Which phone do I have since May 2025?"):
+    others = (
+        "Which phone do I have?",
+        "Which phone do I have since May 2025?",
+        "My phone in 2024?",
+    )
+    for question in others:
         assert "Fernlite" in memory.context(question, user="ada", session=question).text
 
 

@@ -48,7 +48,7 @@ def test_a_sound_folder_has_no_problems(folder: Path) -> None:
     found = report(folder)
     assert found.is_healthy
     assert found.rows == 6
-    assert len(found.checks) == 14
+    assert len(found.checks) == 15
 
 
 def test_a_row_with_a_wrong_checksum(folder: Path) -> None:

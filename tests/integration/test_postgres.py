@@ -162,6 +162,122 @@ def test_the_password_is_never_shown(cluster: "Cluster", monkeypatch: pytest.Mon
         assert "wr0ng" not in text
 
 
+def test_servers_of_one_memory_share_keys_and_rates(address: str) -> None:
+    from starlette.testclient import TestClient
+
+    from agentcl.server.app import create_app
+    from agentcl.server.settings import ServerSettings
+    from agentcl.server.shared import keys_of
+
+    settings = ServerSettings(rate_per_second=1e-6, burst=4)
+    with Memory(address, encoder="hashing:64") as one, Memory(address) as two:
+        servers = [create_app(memory, settings=settings) for memory in (one, two)]
+        clients = [TestClient(server, base_url="http://localhost") for server in servers]
+
+        def asked(key: str = "") -> list[int]:
+            headers = {"authorization": f"Bearer {key}"} if key else {}
+            return [client.get("/metrics", headers=headers).status_code for client in clients]
+
+        assert asked() == [200, 200]
+        (first, made), (second, _) = (keys_of(memory).add(name="k") for memory in (one, two))
+        assert keys_of(one).all() == keys_of(two).all()
+        assert asked() == [401, 401]
+        assert asked("agentcl-" + "x" * 40) == [401, 401]
+        assert [asked(first) for _ in range(3)] == [[200, 200], [200, 200], [429, 429]]
+        keys_of(two).remove(made.id)
+        assert asked(first) == [401, 401]
+        assert asked(second) == [200, 200]
+        with pytest.raises(NotFound, match="agentcl key list"):
+            keys_of(one).remove(made.id)
+        written = one.store.journal.server.aside("SELECT * FROM access_key")  # type: ignore[attr-defined]  # in PostgreSQL
+        assert second not in str(written)
+
+
+def test_a_key_is_made_and_listed_on_any_machine(address: str) -> None:
+    with Memory(address, encoder="hashing:64"):
+        pass
+    made = json.loads(agentcl("key", "add", "--path", address, "--user", "ada", "--json").stdout)
+    assert made["key"].startswith("agentcl-")
+    (listed,) = json.loads(agentcl("key", "list", "--path", address, "--json").stdout)
+    assert listed["scope"] == {"user": "ada"}
+    assert agentcl("key", "remove", made["id"], "--path", address).exit_code == 0
+    assert json.loads(agentcl("key", "list", "--path", address, "--json").stdout) == []
+
+
+@pytest.fixture
+def with_pgvector(cluster: "Cluster", filled: str) -> str:
+    cluster.execute("CREATE EXTENSION IF NOT EXISTS vector")
+    return filled
+
+
+def kept_vectors(cluster: "Cluster", address: str) -> int:
+    """Return how many vectors the index of a memory has in the database."""
+    import psycopg
+
+    schema = address.rpartition("schema=")[2]
+    with psycopg.connect(cluster.url("postgres")) as link:
+        found = link.execute(f"SELECT count(*) FROM {schema}_pgvector.entry_0".encode()).fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+def test_machines_share_one_index_of_vectors(
+    cluster: "Cluster", with_pgvector: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Memory(with_pgvector, index="pgvector") as one, Memory(with_pgvector) as exact:
+        for query in ASKED:
+            wanted = exact.search(query, mode="dense", user="ada").hits
+            found = one.search(query, mode="dense", user="ada").hits
+            assert [hit.text for hit in found] == [hit.text for hit in wanted]
+            assert [hit.score for hit in found] == pytest.approx([hit.score for hit in wanted])
+        assert not one.search("ferry", mode="dense", user="bob").hits
+        assert kept_vectors(cluster, with_pgvector) == len(TEXTS)
+        monkeypatch.setenv("AGENTCL_INDEX", "pgvector")
+        with Memory(with_pgvector) as other:  # on another machine
+            other.add("The mill is closed on Mondays.", user="ada", metadata={"n": 1})
+            (hit,) = other.search("mill", mode="dense", user="ada", filters={"n": 1}).hits
+            assert one.search("mill", mode="dense", user="ada", limit=1).hits == (hit,)
+            assert one.store.examine().problems == ()
+            other.store.reembed("hashing:32")
+    with Memory(with_pgvector) as later:
+        assert later.search("mill is closed", mode="dense", user="ada").hits[0].text == hit.text
+    monkeypatch.delenv("AGENTCL_INDEX")
+    with Memory(with_pgvector, read_only=True, index="pgvector") as reader:  # its index is its own
+        assert reader.search("mill is closed", mode="dense", user="ada").hits[0].text == hit.text
+
+
+def test_what_is_forgotten_goes_out_of_an_index_that_nobody_has_open(
+    cluster: "Cluster", with_pgvector: str
+) -> None:
+    with Memory(with_pgvector, index="pgvector") as memory:
+        assert memory.search("ferry", mode="dense", user="ada").hits
+        noted = memory.add("The mill is closed on Mondays.", user="ada")
+        assert memory.search("mill", mode="dense", user="ada").hits
+    with Memory(with_pgvector) as memory:
+        memory.forget(noted.id, user="ada")
+    assert kept_vectors(cluster, with_pgvector) == len(TEXTS)
+    with Memory(with_pgvector, index="pgvector") as memory:
+        texts = [hit.text for hit in memory.search("mill", mode="dense", user="ada").hits]
+        assert sorted(texts) == sorted(TEXTS)
+        memory.forget(everything=True, user="ada")
+        assert kept_vectors(cluster, with_pgvector) == 0
+
+
+def test_a_database_without_the_extension_is_told_what_to_do(
+    cluster: "Cluster", tmp_path: Path
+) -> None:
+    cluster.execute("CREATE DATABASE plain OWNER owner")
+    place = cluster.url(database="plain")
+    with Memory(place, encoder="hashing:64", index="pgvector") as memory:
+        memory.add("The ferry leaves at seven.")
+        with pytest.raises(ConfigError, match="CREATE EXTENSION vector"):
+            memory.search("ferry")
+    with Memory(tmp_path, encoder="hashing:64", index="pgvector") as memory:
+        memory.add("The ferry leaves at seven.")
+        with pytest.raises(ConfigError, match="this memory is a folder"):
+            memory.search("ferry")
+
+
 def test_vectors_of_two_encoders_are_not_mixed(filled: str) -> None:
     with pytest.raises(EncoderMismatch, match="postgresql://"):
         Memory(filled, encoder="hashing:32")

@@ -39,6 +39,8 @@ def test_the_adapter_of_the_narrowest_scope_answers(memory: Memory) -> None:
     assert memory.scoped(user="ada").adapters.answering().name == own.name
     assert memory.adapters.answering(user="bob").name == everybody.name
     assert memory.adapters.answering(tenant="acme").name == ""
+    assert memory.context("Where is Orla?", user="ada").adapter == own.name
+    assert memory.context("Where is Orla?", tenant="acme").adapter == ""
 
 
 def test_a_canary_answers_its_share_of_sessions_and_each_wholly(memory: Memory) -> None:

@@ -86,11 +86,12 @@ def test_soft_memories_without_a_codec_are_refused_with_what_to_do(
     assert says in told.output
 
 
-def test_the_reference_model_talks_with_soft_memories(tmp_path: Path) -> None:
+@pytest.mark.parametrize("named", [["--model", "reference"], []])
+def test_the_reference_model_talks_with_soft_memories(tmp_path: Path, named: list[str]) -> None:
     with Memory(tmp_path / "m", encoder="hashing") as memory:
         memory.add(PASSAGE, user="me")
     said = "Who keeps the lighthouse?\n/quit\n"
-    asked = ["chat", "--path", str(tmp_path / "m"), "--model", "reference", "--soft"]
+    asked = ["chat", "--path", str(tmp_path / "m"), *named, "--soft"]
     told = CliRunner().invoke(main, asked, input=said)
     assert told.exit_code == 0, told.output
     assert "soft tokens of reference" in told.output

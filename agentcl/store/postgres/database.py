@@ -19,7 +19,7 @@ from agentcl.store.postgres.connecting import Connector, Link
 from agentcl.store.postgres.failures import is_broken, translate
 from agentcl.store.postgres.opening import open_schema, refuse_newer
 from agentcl.store.postgres.pool import Pool
-from agentcl.store.postgres.schema import SCOPE_SQL
+from agentcl.store.postgres.schema import SCOPE_SQL, settings_of
 from agentcl.store.records import ScopeView
 from agentcl.store.sql.tables import EVERYBODY
 
@@ -157,6 +157,16 @@ class Server:
         with self._errors():
             return turn.query(sql, parameters, view=view)
 
+    def aside(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Run one statement on what is kept beside the records, without the turn; return what it returns.
+
+        It may be run twice, should the server be restarted meanwhile.
+
+        Raises:
+            StoreReadOnly: if this database was opened for reading only, and it writes.
+        """
+        return self._retried(lambda link: _asked(link, sql, parameters, EVERYBODY))
+
     def _retried(self, ask: Callable[[Link], T]) -> T:
         """Ask, and ask again while the server is being restarted: reading twice does no harm."""
         deadline = time.monotonic() + self.busy_timeout_s
@@ -272,7 +282,7 @@ class Server:
             while True:
                 try:
                     with link.transaction():
-                        link.execute(_marked(SCOPE_SQL), _settings(EVERYBODY))
+                        link.execute(_marked(SCOPE_SQL), settings_of(EVERYBODY))
                         ((state, newest),) = link.execute(_STATE, (turn.number,)).fetchall()
                 except psycopg.errors.InvalidParameterValue:  # a number that is still to be given
                     return "aborted", ""
@@ -357,22 +367,14 @@ class Server:
         self.pool.close()
 
 
-def _settings(view: ScopeView) -> tuple[str, object]:
-    """Return what a transaction says of whose rows it is about."""
-    if view.tenant is None:
-        return "on", ""
-    quoted = (one.replace("\\", "\\\\").replace('"', '\\"') for one in sorted(view.tenant))
-    return "off", "{" + ",".join(f'"{one}"' for one in quoted) + "}"
-
-
 def _asked(
     link: Link, sql: str, parameters: Sequence[object], view: ScopeView
 ) -> list[tuple[Any, ...]]:
     """Run one query in a transaction that says whose rows it is about; one turn to the server and back."""
     with link.pipeline():  # what is sent in one go is one transaction
-        link.execute(_marked(SCOPE_SQL), _settings(view))
+        link.execute(_marked(SCOPE_SQL), settings_of(view))
         found = link.execute(_marked(sql), parameters or None)
-    return found.fetchall()
+    return found.fetchall() if found.description is not None else []
 
 
 def _sent(link: Link, questions: Sequence[Question]) -> list[psycopg.Cursor[tuple[Any, ...]]]:
@@ -380,8 +382,8 @@ def _sent(link: Link, questions: Sequence[Question]) -> list[psycopg.Cursor[tupl
     sent = []
     for sql, parameters, view in questions:
         if view.tenant is not None:
-            link.execute(_marked(SCOPE_SQL), _settings(view))
+            link.execute(_marked(SCOPE_SQL), settings_of(view))
         sent.append(link.execute(_marked(sql), parameters or None))
         if view.tenant is not None:
-            link.execute(_marked(SCOPE_SQL), _settings(EVERYBODY))
+            link.execute(_marked(SCOPE_SQL), settings_of(EVERYBODY))
     return sent

@@ -12,7 +12,7 @@ from agentcl.errors import SchemaTooNew, StoreCorrupt, StoreReadOnly, StoreUnava
 from agentcl.store.postgres.address import Address
 from agentcl.store.postgres.connecting import Connector, Link, key_of
 from agentcl.store.postgres.failures import translate
-from agentcl.store.postgres.schema import MIGRATIONS, POLICIES, SCOPE_SQL
+from agentcl.store.postgres.schema import FIRST_TABLES, MIGRATIONS, POLICIES, SCOPE_SQL
 
 logger = logging.getLogger(__name__)
 WHOLE_SQL = SCOPE_SQL.replace("?", "%s")
@@ -34,16 +34,27 @@ def version_of(link: Link, address: Address) -> int:
         names = {str(name) for (name,) in rows}
         if not names:
             return 0
-        if names != set(POLICIES):
+        version = _version_in(link, address.schema) if "head" in names else None
+        is_ours = FIRST_TABLES <= names <= set(POLICIES)
+        if version is None or (version <= len(MIGRATIONS) and not is_ours):
             odd = ", ".join(sorted(names ^ set(POLICIES))[:3])
             raise StoreCorrupt(
                 f"the schema {address.schema!r} of {address} is not agentcl's alone ({odd}); name another one with "
                 "?schema=NAME"
             )
-        # By its full name: who may not look into a schema is told that nothing is there else.
-        head = sql.Identifier(address.schema, "head")
-        ((version,),) = link.execute(sql.SQL("SELECT version FROM {}").format(head)).fetchall()
-        return int(version)
+        return version
+
+
+def _version_in(link: Link, schema: str) -> int | None:
+    """Return the version that the table `head` tells; None if it is somebody else's. A newer agentcl has other tables."""
+    # By its full name: who may not look into a schema is told that nothing is there else.
+    head = sql.Identifier(schema, "head")
+    try:
+        with link.transaction():
+            found = link.execute(sql.SQL("SELECT version FROM {}").format(head)).fetchall()
+    except psycopg.errors.UndefinedColumn:
+        return None
+    return int(found[0][0]) if len(found) == 1 and isinstance(found[0][0], int) else None
 
 
 def holds_memory(address: Address) -> bool:
@@ -93,7 +104,7 @@ def _migrate(link: Link, address: Address) -> None:
         link.execute(WHOLE_SQL, WHOLE)
         held = version_of(link, address)  # another process may have been faster
         if not held:
-            _make_schema(link, address.schema)
+            make_schema(link, address.schema)
         for number in range(held, len(MIGRATIONS)):
             logger.info("migrating %s from schema %s to %s", address, number, number + 1)
             for statements in MIGRATIONS[number]:
@@ -102,7 +113,7 @@ def _migrate(link: Link, address: Address) -> None:
             link.execute("UPDATE head SET version = %s", (len(MIGRATIONS),))
 
 
-def _make_schema(link: Link, name: str) -> None:
+def make_schema(link: Link, name: str) -> None:
     """Make a schema for the role that we act as, by the right of who logged in."""
     ((ours, theirs),) = link.execute("SELECT current_user, session_user").fetchall()
     role = sql.Identifier(ours)

@@ -9,15 +9,20 @@ What is no tenant's, such as settings, is seen with the whole only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
-VERSION: Final = 2
+from agentcl.store.records import ScopeView
+
+VERSION: Final = 3
 _KEY: Final = 400  # characters of a key that an index holds: B-trees take rows of 2,700 bytes
 
 # A sub-select is computed once for a query, not for each row.
 _WHOLE: Final = "(SELECT current_setting('agentcl.whole', true) = 'on')"
-_TENANT: Final = f"{_WHOLE} OR tenant = ANY ((SELECT nullif(current_setting('agentcl.tenants', true), '')::text[])::text[])"
+TENANT_SQL: Final = f"{_WHOLE} OR tenant = ANY ((SELECT nullif(current_setting('agentcl.tenants', true), '')::text[])::text[])"
+ANYBODY_SQL: Final = (  # who says anything
+    f"{_WHOLE} OR (SELECT nullif(current_setting('agentcl.tenants', true), '') IS NOT NULL)"
+)
 SCOPE_SQL: Final = (
     "SELECT set_config('agentcl.whole', ?, true), set_config('agentcl.tenants', ?, true)"
 )
@@ -25,14 +30,18 @@ POLICIES: Final = {
     "head": _WHOLE,
     "meta": _WHOLE,
     "copy": _WHOLE,
-    "scope": _TENANT,
-    "job": _TENANT,
+    "scope": TENANT_SQL,
+    "job": TENANT_SQL,
     "record": f"{_WHOLE} OR EXISTS (SELECT 1 FROM scope AS s WHERE s.id = record.scope)",
     "source": f"{_WHOLE} OR EXISTS (SELECT 1 FROM record AS r WHERE r.id = source.record_id)",
     "vector": f"{_WHOLE} OR EXISTS (SELECT 1 FROM record AS r WHERE r.seq = vector.seq)",
     "vector_next": f"{_WHOLE} OR EXISTS (SELECT 1 FROM record AS r WHERE r.seq = vector_next.seq)",
     "counter": f"{_WHOLE} OR EXISTS (SELECT 1 FROM record AS r WHERE r.id = counter.id)",
+    "access_key": _WHOLE,
+    "rate": _WHOLE,
 }
+_SINCE_3: Final = ("access_key", "rate")
+FIRST_TABLES: Final = POLICIES.keys() - set(_SINCE_3)  # which every version has
 
 _VERSION_1: Final = f"""
 CREATE TABLE head (                         -- one row: who locks it has the right to write
@@ -117,8 +126,35 @@ CREATE TABLE job (
 """
 
 
-def _policies() -> Iterator[str]:
-    for table, sees in POLICIES.items():
+_VERSION_3: Final = """
+CREATE TABLE access_key (                   -- who gets in at a server of this memory; see `agentcl.server.shared`
+    number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id text COLLATE "C" NOT NULL UNIQUE, name text NOT NULL, hash text COLLATE "C" NOT NULL UNIQUE,
+    scope text NOT NULL, rights text NOT NULL, made_at text NOT NULL
+);
+CREATE UNLOGGED TABLE rate (                -- how many requests a caller may make now; a crash forgets it
+    caller text COLLATE "C" PRIMARY KEY, tokens double precision NOT NULL, is_allowed boolean NOT NULL,
+    at timestamptz NOT NULL
+) WITH (fillfactor = 50);
+"""
+
+
+def settings_of(view: ScopeView) -> tuple[str, str]:
+    """Return what a transaction says of whose rows it is about, the values of `SCOPE_SQL`."""
+    if view.tenant is None:
+        return "on", ""
+    quoted = (one.replace("\\", "\\\\").replace('"', '\\"') for one in sorted(view.tenant))
+    return "off", "{" + ",".join(f'"{one}"' for one in quoted) + "}"
+
+
+def vectors_schema(schema: str) -> str:
+    """Return the schema of the index "pgvector" of a memory in a schema."""
+    return f"{schema}_pgvector"
+
+
+def _policies(tables: Iterable[str]) -> Iterator[str]:
+    for table in sorted(tables):
+        sees = POLICIES[table]
         yield f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"
         yield f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY"  # for the owner, too
         yield f"CREATE POLICY agentcl ON {table} USING ({sees})"
@@ -126,8 +162,9 @@ def _policies() -> Iterator[str]:
 
 # MIGRATIONS[n] leads from version n to n + 1, inside one transaction.
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
-    (_VERSION_1, *_policies()),
+    (_VERSION_1, *_policies(FIRST_TABLES)),
     # The name of the newest transaction, by which one whose answer was lost finds out whether it is stored.
     ("ALTER TABLE head ADD COLUMN turn text NOT NULL DEFAULT ''",),
+    (_VERSION_3, *_policies(_SINCE_3)),
 )
 assert len(MIGRATIONS) == VERSION

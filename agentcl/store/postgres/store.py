@@ -16,7 +16,8 @@ from agentcl.store.postgres.copying import written_into
 from agentcl.store.postgres.database import Question, Server
 from agentcl.store.postgres.listening import Listening
 from agentcl.store.postgres.locks import held_lock, is_held
-from agentcl.store.postgres.schema import POLICIES
+from agentcl.store.postgres.opening import WHOLE, WHOLE_SQL
+from agentcl.store.postgres.schema import POLICIES, vectors_schema
 from agentcl.store.postgres.writing import SCOPE_SQL, PostgresWriting
 from agentcl.store.records import Scope, now_micros
 from agentcl.store.rows import LAST_MOMENT, fields_of
@@ -62,6 +63,7 @@ class PostgresStore(SqlStore):
         read_only: bool = False,
         clock: Callable[[], int] = now_micros,
     ) -> None:
+        self.address = address
         self.read_only = read_only
         self._clock = clock
         self.tables = self.server = Server(
@@ -136,7 +138,22 @@ class PostgresStore(SqlStore):
         return is_held(self.server, name)
 
     def finish_erasure(self, before: Callable[[], object] = lambda: None) -> None:
-        erasure.finish(self, self.tables, before, lambda: self.server.vacuum(POLICIES))
+        erasure.finish(self, self.tables, before, self._clear_bytes)
+
+    def _clear_bytes(self) -> None:
+        """Take dead rows out of the tables, and what was erased out of vectors that an index keeps beside them."""
+        place = vectors_schema(self.address.schema)
+        asked = "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(?) AND relname ~ '^entry_[0-9]+$'"
+        tables = [
+            f"{place}.{name}" for (name,) in self.tables.query(asked, (place,), view=EVERYBODY)
+        ]
+        for table in tables:
+            with self.server.lent() as link, link.transaction():
+                link.execute(WHOLE_SQL, WHOLE)
+                link.execute(
+                    f"DELETE FROM {table} AS v WHERE NOT EXISTS (SELECT 1 FROM record AS r WHERE r.seq = v.seq)".encode()
+                )
+        self.server.vacuum([*POLICIES, *tables])
 
     def snapshot(self, folder: Path) -> Path:
         target = written_into(folder, self)

@@ -4,7 +4,8 @@ import type { components, paths } from "./schema.js";
 
 const BASE = "/v1/memory/";
 const ROOMS = [
-  "conversations", "statements", "facts", "graph", "episodes", "lessons", "store", "jobs",
+  "conversations", "statements", "facts", "graph", "episodes", "lessons", "compressed", "adapters",
+  "store", "jobs",
 ] as const;
 const FIRST_WAIT_MS = 100;
 const MOST_WAIT_MS = 5_000;

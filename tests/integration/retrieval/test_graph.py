@@ -1,5 +1,7 @@
 """Going on from what answers the question to passages that name the same things."""
 
+import shutil
+import threading
 from collections.abc import Iterator
 from itertools import permutations
 from pathlib import Path
@@ -258,3 +260,33 @@ def test_filling_the_graph_tells_how_far_it_is(tmp_path: Path) -> None:
             .hits[0]
             .text.startswith("Ilka Renn7 ")
         )
+
+
+def test_filling_the_other_indexes_tells_how_far_it_is(tmp_path: Path) -> None:
+    with Memory(tmp_path, encoder="hashing:64") as memory:
+        memory.add_many(f"Ilka Renn{n} steers the ferry Aurora{n}." for n in range(700))
+    shutil.rmtree(tmp_path / "indexes")
+    with Memory(tmp_path, encoder="hashing:64") as memory:
+        shares: list[float] = []
+        memory.warm_up(progress=shares.append)
+        assert len(shares) > 4
+        assert shares == sorted(shares)
+        assert 0 < shares[0] < 0.3
+        assert 0.9 < shares[-1] <= 1
+
+
+def test_who_waits_for_indexes_that_another_one_fills_is_told_how_far_they_are(
+    tmp_path: Path,
+) -> None:
+    with Memory(tmp_path, encoder="hashing:64") as memory:
+        memory.add("Ilka Renn steers the ferry Aurora.")
+        retriever = memory.store.retriever
+        is_told = threading.Event()
+        with retriever._lock:  # as if it were filled here
+            waiting = threading.Thread(
+                target=retriever.catch_up, kwargs={"progress": lambda share: is_told.set()}
+            )
+            waiting.start()
+            assert is_told.wait(60)
+        waiting.join(60)
+        assert not waiting.is_alive()

@@ -380,13 +380,13 @@ def test_the_adapter_that_is_to_answer_acts_and_a_canary_is_credited(memory: Mem
     agent = Agent(memory, Follower(), teacher=None, adapted=adapted)
     assert agent.play(IncidentEnvironment(), TASK).adapters == ()
     memory.adapters.route(held.name, "canary", share=0.5)
-    played = [agent.play(IncidentEnvironment(), TASK, seed=seed) for seed in range(12)]
+    played = [agent.play(IncidentEnvironment(), TASK, seed=seed) for seed in range(20)]
     shown = [coin.is_shown for one in played for coin in one.adapters]
-    assert len(shown) == 12
+    assert len(shown) == 20
     assert len(set(shown)) == 2
     assert len(asked) >= sum(shown)
     trial = memory.adapters.trial(held.name)
-    assert (trial.shown, trial.withheld) == (sum(shown), 12 - sum(shown))
+    assert (trial.shown, trial.withheld) == (sum(shown), 20 - sum(shown))
     memory.adapters.route(held.name, "stable")
     asked.clear()
     agent.play(IncidentEnvironment(), TASK)

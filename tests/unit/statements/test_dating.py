@@ -68,6 +68,12 @@ def test_a_verb_of_the_past_does_not_carry_a_near_date_back_a_year() -> None:
     assert found.date == "2025-07-26"
 
 
+def test_the_same_moment_elsewhere_is_another_day() -> None:
+    (here,) = dated("I left yesterday.", FRIDAY)
+    (there,) = dated("I left yesterday.", FRIDAY.astimezone(timezone(timedelta(hours=9))))
+    assert (here.date, there.date) == ("2025-06-19", "2025-06-20")
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.text(max_size=80), st.datetimes(timezones=st.just(FRIDAY.tzinfo)))
 def test_any_text_is_read(text: str, at: datetime) -> None:

@@ -10,6 +10,7 @@ from agentcl import Memory
 from agentcl.server import Keys
 from agentcl.store import Adapter, Scope
 from tests.integration.test_adapters import said, train
+from tests.integration.test_canary import sessions
 from tests.upstreams import Asked, Upstream, completion, document, over, proxied
 
 BASE = "tiny"
@@ -193,8 +194,8 @@ def test_what_a_user_reports_credits_the_canary_of_his_session(memory: Memory) -
     memory.adapters.route(held.name, "canary", share=0.5)
     serving = Serving(held.name)
     with proxied(memory, serving.upstream) as client:
-        for number in range(40):
-            answer = ask(client, session=f"s{number}")
+        for session in sessions(held, 40):
+            answer = ask(client, session=session)
             id = answer.headers["x-agentcl-exchange"]
             thumb = {"thumb": "up" if "x-agentcl-adapter" in answer.headers else "down"}
             assert client.post(f"/v1/exchanges/{id}/outcome", json=thumb).status_code == 200

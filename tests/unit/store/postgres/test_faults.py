@@ -117,6 +117,15 @@ def test_a_schema_of_somebody_else_is_left_alone(
         opened()
 
 
+def test_a_table_of_another_program_is_not_taken_for_ours(
+    cluster: "Cluster", schema: str, opened: Opener
+) -> None:
+    cluster.execute(f"CREATE SCHEMA {schema}", f"CREATE TABLE {schema}.head (id int)",
+                    f"GRANT ALL ON SCHEMA {schema} TO owner", f"GRANT ALL ON {schema}.head TO owner")  # fmt: skip
+    with pytest.raises(StoreCorrupt, match="not agentcl's alone"):
+        opened()
+
+
 def test_what_is_not_there_is_not_made_to_be_read(opened: Opener) -> None:
     with pytest.raises(StoreUnavailable, match="there is no memory"):
         opened(read_only=True)
@@ -131,6 +140,7 @@ def test_tables_of_a_newer_agentcl_are_refused_and_left(opened: Opener) -> None:
     with store.server.lent() as link, link.transaction():
         link.execute(WHOLE_SQL, WHOLE)
         link.execute("UPDATE head SET version = 99")
+        link.execute("CREATE TABLE of_tomorrow (id int)")
     with pytest.raises(SchemaTooNew, match="Upgrade"):
         opened()
     with pytest.raises(SchemaTooNew, match="Upgrade"):  # also of who had it open before
@@ -323,6 +333,7 @@ def test_tables_of_an_older_agentcl_are_brought_up_to_date(opened: Opener, schem
     add(old, "before")
     with old.server.lent() as link, link.transaction():
         link.execute(WHOLE_SQL, WHOLE)
+        link.execute("DROP TABLE access_key, rate")
         link.execute("ALTER TABLE head DROP COLUMN turn")
         link.execute("UPDATE head SET version = 1")
     with pytest.raises(StoreReadOnly, match="has schema 1"):

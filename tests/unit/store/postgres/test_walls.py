@@ -8,52 +8,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agentcl.store.records import Scope
-from agentcl.store.vectors import pack
-from agentcl.testing.store import ACME, ADA, EVERYBODY, OTHER, SPEC, VECTOR, document, passage
+from agentcl.testing.store import ACME, EVERYBODY, document
 
 pytest.importorskip("psycopg")
 
 from agentcl.store.postgres.connecting import Connector, Link
-from agentcl.store.postgres.schema import POLICIES
+from agentcl.store.postgres.opening import WHOLE_SQL
+from agentcl.store.postgres.schema import POLICIES, settings_of
 from agentcl.store.postgres.store import PostgresStore
+from tests.walls import CONDITIONS, columns, filled, random_query
 
 if TYPE_CHECKING:
     from tests.postgres import Cluster
 
 Opener = Callable[..., PostgresStore]
-CONDITIONS = (
-    "true",
-    "1 = 1 OR {0} IS NULL",
-    "{0} IS NOT NULL",
-    "NOT ({0} IS NULL)",
-    "{0}::text >= ''",
-)
-
-
-def filled(store: PostgresStore) -> None:
-    """Put something into every table."""
-    with store.writing() as writing:
-        writing.claim_encoder(SPEC)
-        for scope in (Scope(), ADA, ACME, Scope(tenant="acme", user="ada")):
-            one = writing.create(document("text", scope=scope, key="k"))
-            writing.create(passage("part", one), vector=VECTOR)
-            writing.credit(one.id, uses=1)
-            writing.enqueue("kind", {"n": 1}, scope=scope)
-        writing.note_copy(store.folder, "export")
-    change = store.reembedding(OTHER)
-    seqs = change.missing(limit=3)
-    change.keep(seqs, [pack([1.0, 2.0])] * len(seqs))
-
-
-def columns(link: Link) -> dict[str, list[str]]:
-    rows = link.execute(
-        "SELECT table_name, quote_ident(column_name) FROM information_schema.columns"
-        " WHERE table_schema = current_schema() ORDER BY 1, ordinal_position"
-    ).fetchall()
-    found: dict[str, list[str]] = {}
-    for table, column in rows:
-        found.setdefault(table, []).append(column)
-    return found
 
 
 @pytest.fixture
@@ -73,26 +41,31 @@ def test_every_table_has_a_policy_and_holds_something(link: Link, opened: Opener
 
 
 def test_a_query_that_says_no_scope_sees_nothing_whatever_it_asks(link: Link) -> None:
-    draw = random.Random(20)
-    tables = columns(link)
+    draw, tables = random.Random(20), columns(link)
     for _ in range(300):
-        one, two = draw.choices(sorted(tables), k=2)
-        a, b = draw.choice(tables[one]), draw.choice(tables[two])
-        condition = draw.choice(CONDITIONS).format(f"x.{a}")
-        sql = draw.choice(
-            [
-                f"SELECT x.{a} FROM {one} AS x WHERE {condition}",
-                f"SELECT x.{a}, y.{b} FROM {one} AS x, {two} AS y WHERE {condition}",
-                f"SELECT x.{a} FROM {one} AS x WHERE EXISTS (SELECT 1 FROM {two} AS y) OR {condition}",
-                f"SELECT x.{a} FROM {one} AS x UNION ALL SELECT NULL FROM {two} AS y",
-                f"SELECT max(x.{a}::text) FROM {one} AS x GROUP BY x.{a}",
-                f"DELETE FROM {one} AS x WHERE {condition} RETURNING 1",
-                f"UPDATE {one} AS x SET {a} = DEFAULT WHERE {condition} RETURNING 1",
-            ]
-        )
-        if "SET id = DEFAULT" in sql or "SET number = DEFAULT" in sql:
-            continue
+        sql = random_query(draw, tables)
         assert link.execute(sql.encode()).fetchall() == [], sql
+
+
+def test_an_index_of_vectors_has_the_same_walls(cluster: "Cluster", opened: Opener) -> None:
+    from agentcl.retrieval.pgvector import PgvectorIndex
+    from agentcl.testing.index import added, entry
+
+    cluster.execute("CREATE EXTENSION IF NOT EXISTS vector")
+    address = opened().server.address
+    with closing(PgvectorIndex(address)) as index:
+        index.apply([added(entry(1)), added(entry(2, scope=ACME))], watermark=2)
+    with closing(Connector(address, read_only=False).connect()) as link:
+        link.execute(f"SET search_path TO {address.schema}_pgvector, public".encode())
+        assert columns(link).keys() == {"entry_0", "mark"}
+        for table, names in columns(link).items():
+            for condition in CONDITIONS:
+                for name in names:
+                    sql = f"SELECT {name} FROM {table} WHERE {condition.format(name)}"
+                    assert link.execute(sql.encode()).fetchall() == [], sql
+        with link.transaction():
+            link.execute(WHOLE_SQL, settings_of(ACME.view()))
+            assert link.execute("SELECT seq FROM entry_0").fetchall() == [(2,)]
 
 
 def test_a_scope_ends_with_the_transaction_that_said_it(link: Link, opened: Opener) -> None:
