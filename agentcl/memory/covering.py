@@ -22,8 +22,8 @@ from agentcl.statements.alike import MEASURED
 from agentcl.statements.hearing import asked_in
 from agentcl.store.records import EPOCH
 
-# Chosen on natural dialogues, where things change, and on LoCoMo, where little does: there a quarter of a point of the
-# evidence is left out. Without the words of change it would be twelve points.
+# Chosen on the natural dialogues of `benchmarks/holding.py`, where things change, and on LoCoMo, where little does: there a
+# quarter of a point of the evidence is left out. Without the words of change it would be twelve points.
 _ALIKE: Final = 0.3  # cosine of MiniLM from which two turns are about the same
 _AS_WELL: Final = 0.6  # of the older one's relevance
 _SAYS_SO: Final = 0.25  # of the newer turn's characters, in sentences that state a change
