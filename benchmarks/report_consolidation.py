@@ -122,14 +122,12 @@ def unlearning() -> str:
 def unlearning_made() -> str:
     """How it was measured."""
     found = result("unlearning")
-    receipt, seconds = found["receipt"], found["seconds"]
+    receipt = found["receipt"]
     lines = [
         f"{found['facts']} facts in {found['base']}, {found['steps']} steps of {found['batch']} rows; chance of a choice is "
         f"{found['chance']:.0f} %",
         f"`forget` of {receipt['records']} facts took {receipt['seconds']:.1f} s: the adapter was {receipt['state']}, its files "
         f"were {'still there' if receipt['is_on_disk'] else 'gone'}",
-        f"training anew took {seconds['without'] / seconds['all']:.2f} of the time of the first training, gates counted "
-        f"({seconds['without'] / 60:.0f} and {seconds['all'] / 60:.0f} minutes, on a machine that did much other work)",
         *(
             f"{name}, before and after: chosen {_change(one['chosen'])}, told {_change(one['told'])}"
             for name, one in found["unchanged"].items()
