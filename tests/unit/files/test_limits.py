@@ -68,7 +68,7 @@ def refusal(path: Path, **limits: int) -> str:
         ("a.csv", 'a,b\n"x,y,z",' + "," * 9, {"columns": 2}, "line 2 has 11 columns"),
         ("a.pdf", pdf(PAGE, pages=3), {"pages": 2}, "has 3 pages"),
         ("a.pdf", pdf(PAGE * 9_000, pages=9), {"megabytes": 1}, "unpacks to more than 1 mega"),
-        ("a.pdf", pdf(PAGE * 99_000), {"seconds": 1}, "took more than 1 seconds"),
+        ("a.pdf", pdf(PAGE * 99_000, pages=20), {"seconds": 1}, "took more than 1 seconds"),
     ],
 )
 def test_what_takes_more_is_refused_with_its_limit_and_how_to_raise_it(
@@ -89,7 +89,7 @@ def test_a_file_that_takes_too_much_memory_is_refused(write: Write) -> None:
 
 def test_one_bomb_in_a_folder_is_left_out_and_the_rest_is_read(write: Write) -> None:
     write("a.html", "<p>before")
-    write("b.pdf", pdf(PAGE * 99_000))
+    write("b.pdf", pdf(PAGE * 99_000, pages=20))
     write("c.html", "<p>after")
     skipped: list[Skipped] = []
     folder = write("d.txt", "text").parent
