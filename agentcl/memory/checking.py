@@ -16,6 +16,7 @@ from agentcl.models.base import ChatModel, Reply, Sampling, conversation
 from agentcl.models.structured import ask_text
 from agentcl.store.checks import check_count
 from agentcl.store.usage import NO_USAGE, Usage
+from agentcl.text.asked import read_of
 from agentcl.text.escaping import Prompt, prompt_of, quoted
 
 logger = logging.getLogger(__name__)
@@ -118,7 +119,7 @@ class ModelChecker:
 
     def check(self, situation: str, conditions: Sequence[str]) -> Checked:
         """Return what the model says of some conditions in a situation."""
-        text = _cut(situation)
+        text = read_of(situation, _MOST_CHARACTERS)
         with self._lock:
             kept = {one: self._kept[text, one] for one in conditions if (text, one) in self._kept}
         new = [one for one in dict.fromkeys(conditions) if one not in kept]
@@ -179,11 +180,3 @@ def _word(text: str) -> str:
     """Return the first word of an answer, in small letters."""
     words = text.lower().replace(".", " ").replace(",", " ").split()
     return words[0].strip("*'\"") if words else ""
-
-
-def _cut(situation: str) -> str:
-    """Return a situation, or the first and last part of a very long one."""
-    if len(situation) <= _MOST_CHARACTERS:
-        return situation
-    half = _MOST_CHARACTERS // 2
-    return f"{situation[:half]} ... {situation[-half:]}"

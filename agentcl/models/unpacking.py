@@ -1,6 +1,6 @@
 """Unpacking a GGUF in a process of its own.
 
-The libraries that unpack keep some 1.7 GB with a model of 1.5 billion weights, and whoever has it unpacked goes on for days.
+The libraries that unpack keep memory of the size of the model, and whoever has it unpacked, such as a server, goes on for days.
 """
 
 from __future__ import annotations
