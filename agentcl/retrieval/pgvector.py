@@ -42,9 +42,9 @@ _OLDEST: Final = (
     8,
 )  # version of pgvector: the first one whose graph looks on until a filter is filled
 _FOREVER: Final = (1 << 63) - 1  # `ended` of a live entry
-GRAPH_FROM: Final = 20_000  # entries that have a graph; see `benchmarks/pgvector_search.py`
+GRAPH_FROM: Final = 20_000  # entries that have a graph: chosen, and not yet measured to the end (`benchmarks/pgvector_search.py`)
 EXACT_BELOW: Final = (
-    10_000  # entries that a query may see: so many are compared about as fast as a graph is asked
+    10_000  # entries that a query may see: so many are compared in full, so that nothing is missed
 )
 _MOST_DIM: Final = 4_000  # of half precision that pgvector's graph takes
 _FOUND: Final = 400  # entries that the graph is asked for at the least, to be compared in full ...
