@@ -32,7 +32,7 @@ def erase(store: Store, tables: Tables, ids: Collection[str], *, view: ScopeView
             raise NotFound(f"no record {id!r} is visible from this scope; nothing was forgotten")
     removal = _Removal(store, tables, ids)
     with store.writing() as writing:
-        note = f"{DUE}-{new_ulid(writing.now // 1_000)}"
+        note = f"{DUE}-{new_ulid(writing.now)}"
         at = writing.now
         removal.step(writing)
         writing.set_meta(note, json.dumps(list(ids)) if removal.left else NOTHING)

@@ -27,7 +27,7 @@ from agentcl.store.rows import (
 )
 from agentcl.store.sql import jobs
 from agentcl.store.sql.tables import SqlConnection, marks
-from agentcl.store.ulid import new_ulid, new_ulids
+from agentcl.store.ulid import new_ulids
 from agentcl.store.vectors import dimension
 
 NAMES: Final = (
@@ -54,6 +54,7 @@ class SqlWriting(Writing):
         self._sources: set[tuple[str, str]] = set()  # (id, tenant)
         self._scopes: dict[Scope, int] = {}
         self._encoder: EncoderSpec | None = None
+        self._made = 0  # how many times ids were made in this turn
 
     def create(
         self,
@@ -69,7 +70,7 @@ class SqlWriting(Writing):
                 raise InvalidInput(f"{record.kind} {other.id} already has the key {record.key!r}")
         record = replace(
             record,
-            id=new_ulid(self.now // 1_000) if id is None else id,
+            id=self._new_ids(1)[0] if id is None else id,
             version=1,
             created_at=from_micros(self.now),
         )
@@ -81,13 +82,17 @@ class SqlWriting(Writing):
         self, records: Iterable[Record], vectors: Mapping[bytes, bytes], *, count: int
     ) -> list[str]:
         first = self._reserve(count)
-        ids = new_ulids(self.now // 1_000, count)
+        ids = self._new_ids(count)
         iterator = iter(records)
         for start in range(0, count, _CHUNK):
             some = list(islice(iterator, _CHUNK))
             self._refuse_taken([record for record in some if record.key is not None])
             self._create_chunk(first + start, ids[start : start + _CHUNK], some, vectors)
         return ids
+
+    def _new_ids(self, count: int) -> list[str]:
+        self._made += 1
+        return new_ulids(self.now, count, self._made)
 
     def _create_chunk(
         self,
@@ -185,7 +190,7 @@ class SqlWriting(Writing):
         scope: Scope,
         price: Price | None = None,
     ) -> Job:
-        job = jobs.new(new_ulid(self.now // 1_000), kind, spec, scope, price, now=self.now)
+        job = jobs.new(self._new_ids(1)[0], kind, spec, scope, price, now=self.now)
         jobs.insert(self._connection, job)
         return job
 

@@ -51,18 +51,36 @@ def test_arrays_are_taken_as_they_are() -> None:
 
 
 def test_ids_are_ulids_that_sort_by_time() -> None:
-    ids = [new_ulid(millis) for millis in (0, 1, 1_700_000_000_000, (1 << 48) - 1, 1 << 60, -5)]
+    ids = [
+        new_ulid(micros)
+        for micros in (
+            0,
+            1,
+            999,
+            1_000,
+            1_700_000_000_000_000,
+            ((1 << 48) - 1) * 1_000,
+            1 << 60,
+            -5,
+        )
+    ]
     assert all(is_ulid(id) for id in ids)
-    assert ids[:4] == sorted(ids[:4])
+    assert ids[:6] == sorted(ids[:6])
     assert len({new_ulid(7) for _ in range(1_000)}) == 1_000
     assert not is_ulid("8" + ids[0][1:])
     assert not is_ulid(ids[0].lower() + "x")
-    assert new_ulid(1_469_918_176_385)[:10] == "01ARYZ6S41"  # the specification's example
+    assert new_ulid(1_469_918_176_385_000)[:10] == "01ARYZ6S41"  # the specification's example
 
 
 def test_ids_made_together_rise_and_differ() -> None:
-    ids = new_ulids(1_469_918_176_385, 1_000)
+    ids = new_ulids(1_469_918_176_385_000, 1_000)
     assert all(is_ulid(id) and id.startswith("01ARYZ6S41") for id in ids)
     assert ids == sorted(set(ids))
-    assert {id[10:][n] for id in ids for n in range(16)} == set("0123456789ABCDEFGHJKMNPQRSTVWXYZ")
+    assert {id[16:][n] for id in ids for n in range(10)} == set("0123456789ABCDEFGHJKMNPQRSTVWXYZ")
     assert new_ulids(0, 0) == []
+
+
+def test_ids_of_one_moment_sort_in_the_order_in_which_they_were_made() -> None:
+    ids = [id for place in range(2_000) for id in new_ulids(1_469_918_176_385_123, 2, place)]
+    assert ids == sorted(set(ids))
+    assert all(is_ulid(new_ulid(7, place)) for place in (0, 1 << 20, 1 << 40))
