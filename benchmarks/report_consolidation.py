@@ -12,6 +12,7 @@ _ARMS: Final = {
     "base": "nothing",
     "told": "the right record in the prompt",
     "memory": "what a search finds in the prompt",
+    "plain": "an adapter without general rows",
     "adapter": "**the adapter alone**",
     "adapter+memory": "the adapter, and what a search finds",
 }
@@ -24,6 +25,7 @@ def highlights() -> dict[str, list[str]]:
         arm: sum(sets[name][arm][0] for name in ("facts", "lessons"))
         / sum(sets[name][arm][1] for name in ("facts", "lessons"))
         for arm in _ARMS
+        if arm in sets["facts"]
     }
     return {
         "adapters": [
@@ -47,6 +49,7 @@ def consolidation() -> str:
             f"{found['tokens'][arm]:.0f}",
         ]
         for arm, shown in _ARMS.items()
+        if arm in found["sets"]["facts"]
     ]
     return table(
         ["the model has", "facts answered", "lessons answered", "memory tokens a question"], rows
