@@ -28,6 +28,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -101,6 +102,9 @@ def main() -> None:
     parser.add_argument(
         "--data", type=Path, default=Path("../shared/data"), help="with squad/ in it"
     )
+    parser.add_argument(
+        "--gates", action="store_true", help="train, and say what the gate measured; ask no more"
+    )
     parser.add_argument("--dry-run", action="store_true", help="say what would be done")
     given = parser.parse_args()
     preset = PRESETS[given.preset]
@@ -116,18 +120,39 @@ def main() -> None:
         return
     folder.mkdir(parents=True, exist_ok=True)
     with Memory(folder / "memory", encoder="hashing") as memory:
+        if given.gates:
+            save(f"consolidation-gates-{name}", gates(memory, preset, folder))
+            return
         result = measured(memory, preset, folder, given.data)
     _show(result)
     if given.preset != "smoke":  # which learns nothing
         save(f"consolidation-{name}", result)
 
 
+def gates(memory: Memory, preset: Preset, folder: Path) -> dict[str, Any]:
+    """Return what the gate measured of an adapter with general rows, and of one without."""
+    kept(folder / "wanted.json", partial(_lived, memory, preset))
+    recipes = {"adapter": preset.recipe, "plain": replace(preset.recipe, general=0.0)}
+    found = {arm: consolidated(memory, preset.base, recipe).gate for arm, recipe in recipes.items()}
+    for arm, gate in found.items():
+        print(f"{arm}: {gate['failed'] or 'passed'}: {gate['measured']}")
+    return {
+        "machine": machine("torch", "transformers", "peft"),
+        "base": preset.base,
+        "facts": preset.facts,
+        "lessons": preset.lessons,
+        "recipe": asdict(preset.recipe),
+        "gates": found,
+    }
+
+
+def _lived(memory: Memory, preset: Preset) -> dict[str, str]:
+    return company.live(memory, company.facts(preset.facts), company.lessons(preset.lessons))
+
+
 def measured(memory: Memory, preset: Preset, folder: Path, data: Path) -> dict[str, Any]:
     """Return everything that was measured, from what is kept where it is there."""
-    wanted = kept(
-        folder / "wanted.json",
-        lambda: company.live(memory, company.facts(preset.facts), company.lessons(preset.lessons)),
-    )
+    wanted = kept(folder / "wanted.json", partial(_lived, memory, preset))
     selection = select(memory)
     rows = [row for row in rows_of(memory, selection) if row.split == "held"]
     reading = reading_probes(data / "squad" / "squad2-dev-A.json.gz", preset.reading)
@@ -137,10 +162,7 @@ def measured(memory: Memory, preset: Preset, folder: Path, data: Path) -> dict[s
     spent = kept(folder / "seconds.json", lambda: time.monotonic() - began)
     plain = consolidated(memory, preset.base, replace(preset.recipe, general=0.0))
     after, without = (
-        kept(
-            folder / f"{arm}.json",
-            lambda one=one, arm=arm: _after(preset, memory, rows, reading, one, arm),
-        )
+        kept(folder / f"{arm}.json", partial(_after, preset, memory, rows, reading, one, arm))
         for arm, one in (("adapter", adapter), ("plain", plain))
     )
     replies = {**base["replies"], **without["replies"], **after["replies"]}

@@ -139,6 +139,29 @@ def unlearning_made() -> str:
     return "".join(f"- {line}\n" for line in lines)
 
 
+def choosing() -> str:
+    """Which adapter a prompt goes to."""
+    found = {name: result(f"choosing-{name}") for name in _ENCODERS}
+    asked = next(iter(found.values()))["chosen"]
+    rows = [
+        [f"{what} ({asked[what][1]})", *(_share(one["chosen"][what]) for one in found.values())]
+        for what in asked
+    ]
+    return table(["goes where it belongs, in percent", *(_ENCODERS[name] for name in found)], rows)
+
+
+def choosing_made() -> str:
+    """What a selector learned, and what forgetting left."""
+    found = result("choosing-hashing")
+    gone, rows = found["forgotten"], found["rows"]
+    return (
+        f"- learned from {rows['facts']} rows of facts and {rows['lessons']} of lessons, general rows with them\n"
+        f"- {gone['records']} records with {gone['rows']} rows were unlearned in {gone['forget_s']:.1f} s; the largest "
+        f"difference to the weights of a selector that never saw them is {gone['difference']:g}; learning that one anew took "
+        f"{gone['anew_s']:.1f} s\n"
+    )
+
+
 def _share(found: Sequence[float]) -> str:
     right, cases, low, high = found
     return f"{100 * right / cases:.0f} [{low:.0f}, {high:.0f}]"
@@ -165,10 +188,13 @@ def _gate(gate: Mapping[str, Any]) -> str:
     )
 
 
+_ENCODERS: Final = {"hashing": "words and letter groups"}
 PARTS: Final[dict[str, Callable[[], str]]] = {
     "adapters": consolidation,
     "adapters_sides": consolidation_sides,
     "adapters_aims": consolidation_aims,
+    "choosing": choosing,
+    "choosing_made": choosing_made,
     "unlearning": unlearning,
     "unlearning_made": unlearning_made,
 }
