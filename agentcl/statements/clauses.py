@@ -77,7 +77,7 @@ _LEAD: Final = re.compile(
     re.IGNORECASE,
 )
 _BREAK: Final = re.compile(
-    r"\s*[;:\u2014]\s+|\s-\s|,?\s(?:but|so|because|and then|while|although|though|which is why)\s"
+    r"[;:\u2014]\s|\s-\s|,?\s(?:but|so|because|and then|while|although|though|which is why)\s"
     r"|(?:,\s(?:and\s)?|\sand\s)(?=(?:I|we|he|she|they|it|my|our)\b[ '])"
     rf"|,\s(?:who|which)\s|,\s(?=(?:[Tt]he|[Mm]y|[Oo]ur)\s)|,?\sand\s(?=(?:{_ADVERBS})?\s?(?:{_FORM})\s)|,\s(?=(?:{_FORM})\s)"
 )
@@ -86,7 +86,7 @@ _STOP: Final = re.compile(
     r"by the way|anyway|please|for now|thinks?|says?)\b"
 )
 _TRAILING: Final = re.compile(
-    r"(?:(?:^|\s+)(?:now|too|again|already|anyway|either|though|then|also|any more|anymore|on|in|at|from|to|for|since|until|of|and|with|last|this|next|as))+$",
+    r"(?:(?:^|\s)(?:now|too|again|already|anyway|either|though|then|also|any more|anymore|on|in|at|from|to|for|since|until|of|and|with|last|this|next|as))+$",
     re.IGNORECASE,
 )
 _ARTICLE: Final = re.compile(r"^(?:an?|the|my|our|some|the user's|his|her|their)\s+", re.IGNORECASE)
