@@ -89,7 +89,10 @@ _TRAILING: Final = re.compile(
     r"(?:(?:^|\s)(?:now|too|again|already|anyway|either|though|then|also|any more|anymore|on|in|at|from|to|for|since|until|of|and|with|last|this|next|as))+$",
     re.IGNORECASE,
 )
-_ARTICLE: Final = re.compile(r"^(?:an?|the|my|our|some|the user's|his|her|their)\s+", re.IGNORECASE)
+_ARTICLE: Final = re.compile(
+    r"^(?:(?:now|also|just|still) )?(?:an?|the|my|our|some|now|also|just|still|the user's|his|her|their)\s+",
+    re.IGNORECASE,
+)
 _PREPOSITION: Final = re.compile(r"(?P<word>up for|in|at|to|for|as|from|on|with|of|near|into)\s+")
 _OBJECT: Final = re.compile(
     r"(?:it|that|this|those|these|them|him|her|you|your|me|us|one|how|what|why|when|where|so|all|both|not|nothing|everything|anything|something|"
