@@ -10,7 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from agentcl.guidance.state import GuidanceState, LessonState
+    from agentcl.guidance.belief import LessonState
+    from agentcl.guidance.state import GuidanceState
     from agentcl.store.base import Store
 
     Vectors = NDArray[np.float32]

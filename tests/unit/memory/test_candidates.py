@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from agentcl import Lesson, Memory
-from agentcl.guidance.state import LessonState
+from agentcl.guidance.belief import LessonState
 from agentcl.memory.candidates import Candidates, by_condition
 from agentcl.retrieval import HashingEncoder
 from agentcl.store import WriteScope
