@@ -33,8 +33,9 @@ from agentcl.store.usage import NO_USAGE, Usage
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from agentcl.guidance.belief import LessonState
     from agentcl.guidance.examples import Example
-    from agentcl.guidance.state import GuidanceState, LessonState
+    from agentcl.guidance.state import GuidanceState
     from agentcl.store.records import ScopeView
 
 logger = logging.getLogger(__name__)
