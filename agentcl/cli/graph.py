@@ -67,10 +67,7 @@ def extract(
         job = memory.jobs.enqueue("extract", spec, **scope)
         screen.job(job)
         return
-    if on is not None and file is not None:
-        raise InvalidInput(
-            "--ledger notes calls in a file of this machine, and with --on other machines ask: leave one of both out"
-        )
+    place = workplace(on, ledger=file)
     extractor = open_extractor(name, url, ledger=file)
     with stopping(_STOPPING) as is_stopped, screen.progress("reading", None) as bar:
         report = memory.facts.extract(
@@ -78,7 +75,7 @@ def extract(
             limit=limit,
             retry=retry,
             workers=workers,
-            on=workplace(on),
+            on=place,
             progress=lambda done, total: bar.update(bar.task_ids[0], completed=done, total=total),
             should_stop=is_stopped,
             **scope,

@@ -99,10 +99,19 @@ class MemoryPlace(click.ParamType[Path | str]):
         return str(value) if is_address(value) else Path(value)
 
 
-def workplace(on: str | None) -> Workplace | None:
-    """Return where `--on` says that work is done. Raises InvalidInput, or MissingExtra without Ray."""
+def workplace(on: str | None, *, ledger: Path | None = None) -> Workplace | None:
+    """Return where `--on` says that work is done.
+
+    Raises:
+        InvalidInput: if it means nothing, or calls are to be noted in a ledger of this machine.
+        MissingExtra: without Ray.
+    """
     from agentcl.jobs.cluster import Ray
 
+    if on is not None and ledger is not None:
+        raise InvalidInput(
+            "--ledger notes calls in a file of this machine, and with --on other machines ask: leave one of both out"
+        )
     return None if on is None else Ray.named(on)
 
 

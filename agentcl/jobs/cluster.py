@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from agentcl.errors import ClusterUnavailable, InvalidInput, MissingExtra
 from agentcl.jobs.crew import Foreman, pack, unpack
-from agentcl.jobs.loop import work_in
+from agentcl.jobs.loop import OrLater, work_in
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -96,7 +96,7 @@ class Ray:
 
     def work(
         self,
-        items: Iterable[T],
+        items: Iterable[T | OrLater],
         do: Callable[[T], R],
         *,
         keep: Callable[[Sequence[R]], None],

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, TypeVar, runtime_checkable
 
 from agentcl.errors import InvalidInput
-from agentcl.jobs.loop import work
+from agentcl.jobs.loop import LATER, OrLater, work
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -18,7 +18,7 @@ class Workplace(Protocol):
 
     def work(
         self,
-        items: Iterable[T],
+        items: Iterable[T | OrLater],
         do: Callable[[T], R],
         *,
         keep: Callable[[Sequence[R]], None],
@@ -34,7 +34,8 @@ class Workplace(Protocol):
         kept. Then the failure is raised.
 
         Args:
-            items: what is to be done; read lazily, in the calling thread.
+            items: what is to be done; read lazily, in the calling thread. `LATER` among them: the next hangs on what is
+                under way.
             do: does one; knows nothing of the memory, and can be pickled.
             keep: stores some results; called in the calling thread.
             job: the id of the job. Work that was cut off goes on under the same.
@@ -54,7 +55,7 @@ class Here:
 
     def work(
         self,
-        items: Iterable[T],
+        items: Iterable[T | OrLater],
         do: Callable[[T], R],
         *,
         keep: Callable[[Sequence[R]], None],
@@ -65,7 +66,8 @@ class Here:
         should_stop: Callable[[], bool] = lambda: False,
     ) -> bool:
         """Do every item in this process; see `agentcl.jobs.work`."""
-        return work(items, do, keep=keep, workers=workers, should_stop=should_stop)
+        now: Iterable[T] = (one for one in items if one is not LATER)
+        return work(now, do, keep=keep, workers=workers, should_stop=should_stop)
 
 
 def as_workplace(given: Workplace | None) -> Workplace:

@@ -248,9 +248,9 @@ class Jobs:
     def _runner(self, on: Workplace | None = None) -> Runner:
         own = (
             Extract(self._opened, self._opened.extractors, on),
-            Digest(self._opened, self._opened.digesters),
+            Digest(self._opened, self._opened.digesters, on),
             Tidy(self._opened, self._opened.summarisers),
             Reembed(self._opened, on=on),
-            Compress(self._opened, self._opened.codecs),
+            Compress(self._opened, self._opened.codecs, on),
         )
         return Runner(self._queue(), [*own, *self._opened.kinds.values()])
