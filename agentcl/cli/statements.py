@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agentcl.cli.options import Moment, on_memory
+from agentcl.cli.options import ON, Moment, on_memory, workplace
 from agentcl.cli.screen import Screen
 from agentcl.cli.stopping import stopping
 from agentcl.errors import InvalidInput
@@ -38,6 +38,7 @@ _STOPPING = "stopping after the exchange under way; once more ends at once"
 @click.option(
     "--ledger", "file", type=click.Path(path_type=Path), help="Note each call's cost here."
 )
+@ON
 @on_memory(across=True)
 def digest(
     screen: Screen,
@@ -50,6 +51,7 @@ def digest(
     budget: int | None,
     retry: bool,
     file: Path | None,
+    on: str | None,
     scope: dict[str, Any],
 ) -> None:
     """Read conversations for what they state.
@@ -59,6 +61,7 @@ def digest(
     """
     if learned and name:
         raise InvalidInput("name --model or --learned: one of them reads")
+    place = workplace(on, ledger=file)
     digester = (
         open_learned()
         if learned
@@ -71,6 +74,7 @@ def digest(
             budget_tokens=budget,
             retry=retry,
             dry_run=dry_run,
+            on=place,
             progress=lambda done, total: bar.update(bar.task_ids[0], completed=done, total=total),
             should_stop=is_stopped,
             **scope,

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -60,6 +61,10 @@ class LocalChat:
         self._device = device
         self._lock = threading.RLock()
         self._loaded: tuple[Any, Any] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let it travel to another process, which loads the model where it computes."""
+        return partial(type(self), self._source, device=self._device, name=self.name), ()
 
     def chat(
         self,
