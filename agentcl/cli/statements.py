@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agentcl.cli.options import Moment, on_memory
+from agentcl.cli.options import ON, Moment, on_memory, workplace
 from agentcl.cli.screen import Screen
 from agentcl.cli.stopping import stopping
 from agentcl.errors import InvalidInput
@@ -39,6 +39,7 @@ _STOPPING = "stopping after the exchange under way; once more ends at once"
 @click.option(
     "--ledger", "file", type=click.Path(path_type=Path), help="Note each call's cost here."
 )
+@ON
 @on_memory(across=True)
 def digest(
     screen: Screen,
@@ -52,6 +53,7 @@ def digest(
     budget: int | None,
     retry: bool,
     file: Path | None,
+    on: str | None,
     scope: dict[str, Any],
 ) -> None:
     """Read conversations for what they state.
@@ -63,6 +65,7 @@ def digest(
         raise InvalidInput("name --model or --learned: one of them reads")
     if sentences and not name:
         raise InvalidInput("--sentences are asked of a model; name it with --model")
+    place = workplace(on, ledger=file)
     digester = (
         open_learned()
         if learned
@@ -75,6 +78,7 @@ def digest(
             budget_tokens=budget,
             retry=retry,
             dry_run=dry_run,
+            on=place,
             progress=lambda done, total: bar.update(bar.task_ids[0], completed=done, total=total),
             should_stop=is_stopped,
             **scope,
