@@ -50,7 +50,7 @@ from agentcl.consolidation import (
 )
 from agentcl.consolidation.gating import is_said
 from agentcl.consolidation.phrasing import UNKNOWN
-from agentcl.guidance.state import lesson_of
+from agentcl.guidance.belief import lesson_of
 from agentcl.store import Adapter, Scope
 
 _REMEMBERED: Final = "What is remembered:\n{memory}\n\n{question}"

@@ -12,6 +12,7 @@ import httpx
 
 from agentcl import Memory
 from agentcl.server import Keys, ServerSettings
+from agentcl.server.proxy.answers import ToldExchange
 from agentcl.store import Conversation
 from tests.served import listening, served
 
@@ -182,6 +183,7 @@ def over(client: httpx.Client, answer: httpx.Response, **headers: str) -> dict[s
     told = client.get(f"/v1/exchanges/{id}", params={"wait": 20}, headers=headers)
     assert told.status_code == 200, told.text
     found: dict[str, Any] = told.json()
+    ToldExchange.model_validate(found)  # as the OpenAPI document says
     return found
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final, Literal
-from urllib.parse import quote
 
 from agentcl.client.asking import Remote
 from agentcl.errors import InvalidInput
@@ -12,6 +12,7 @@ from agentcl.store.checks import check_score, check_unicode
 
 Thumb = Literal["up", "down"]
 _THUMBS: Final = ("up", "down")
+_ID: Final = re.compile(r"[\w-]+", re.ASCII)  # what else is in a path would lead elsewhere
 
 
 class RemoteExchanges(Remote):
@@ -69,6 +70,6 @@ class RemoteExchanges(Remote):
 
 
 def _path(id: str) -> str:
-    if not check_unicode(id, "id"):
-        raise InvalidInput("name the exchange: its id is in the header x-agentcl-exchange")
-    return f"/v1/exchanges/{quote(id, safe='')}"
+    if not _ID.fullmatch(check_unicode(id, "id")):
+        raise InvalidInput(f"{id!r} is no exchange: its id is in the header x-agentcl-exchange")
+    return f"/v1/exchanges/{id}"

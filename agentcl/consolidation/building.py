@@ -29,7 +29,7 @@ from agentcl.consolidation.phrasing import (
 from agentcl.consolidation.rehearsing import Rehearsal
 from agentcl.consolidation.selecting import RecordChoice, Selection
 from agentcl.errors import InvalidInput, LoadError, StorageFull, StoreUnavailable
-from agentcl.guidance.state import lesson_of
+from agentcl.guidance.belief import lesson_of
 from agentcl.lessons import Lesson
 from agentcl.memory.memory import Memory
 from agentcl.store.conversations import Statement

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from agentcl import _face
 
 if TYPE_CHECKING:
+    from agentcl.guidance.belief import Belief, LessonState, LifeStage, lesson_of
     from agentcl.guidance.credit import Credit, Posterior
     from agentcl.guidance.expectation import ExpectedScore
     from agentcl.guidance.lanes import LANES, Lane, LaneRecord
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from agentcl.guidance.rules import BUDGET_TOKENS, PRICE, GuidanceRules
     from agentcl.guidance.selection import Choice, Offer, Place
     from agentcl.guidance.shifts import ScoreShift, Shift, SituationShift
-    from agentcl.guidance.state import Belief, GuidanceState, LessonState, LifeStage, lesson_of
+    from agentcl.guidance.state import GuidanceState
     from agentcl.guidance.story import Story
     from agentcl.guidance.trust import Trust
 

@@ -11,8 +11,8 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from agentcl.guidance.belief import Belief
 from agentcl.guidance.selection import probability_of
-from agentcl.guidance.state import Belief
 from agentcl.lessons import Stretch
 from agentcl.store.episodes import Ended, Showing
 from agentcl.text.tokens import TokenCounter

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import get_args
 
+from agentcl.guidance.belief import Belief
 from agentcl.guidance.expectation import ExpectedScore
 from agentcl.guidance.lanes import LaneRecord
-from agentcl.guidance.state import Belief, GuidanceState
+from agentcl.guidance.state import GuidanceState
 from agentcl.store.episodes import Ended, Episode
 from agentcl.store.records import Scope
 

@@ -17,8 +17,9 @@ from typing import Any, Final, get_args
 
 from agentcl.errors import InvalidInput, TransferError
 from agentcl.guidance.admission import refusal
+from agentcl.guidance.belief import LifeStage, lesson_of
 from agentcl.guidance.overview import Standing, standings
-from agentcl.guidance.state import GuidanceState, LifeStage, lesson_of
+from agentcl.guidance.state import GuidanceState
 from agentcl.lessons import Lesson, read_json
 from agentcl.store.checks import check_label, check_unicode
 from agentcl.store.episodes import Level, Stated

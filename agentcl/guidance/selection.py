@@ -16,10 +16,11 @@ from itertools import islice
 from typing import Final
 
 from agentcl.guidance.admission import refusal
+from agentcl.guidance.belief import Belief, lesson_of
 from agentcl.guidance.rules import BUDGET_TOKENS, PRICE
 from agentcl.guidance.same import AGAINST, content, names
 from agentcl.guidance.sight import sight_of
-from agentcl.guidance.state import LEAST_ARM, Belief, GuidanceState, lesson_of
+from agentcl.guidance.state import LEAST_ARM, GuidanceState
 from agentcl.lessons import Lesson
 from agentcl.store.episodes import Exposure, Guidance
 from agentcl.store.records import Scope, ScopeView

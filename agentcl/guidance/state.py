@@ -11,9 +11,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal, NamedTuple
+from dataclasses import replace
+from typing import Any, Final, NamedTuple
 
+from agentcl.guidance.belief import (
+    Belief,
+    LessonState,
+    LessonTest,
+    LifeStage,
+    Rollback,
+    lesson_of,
+    rollback_of,
+)
 from agentcl.guidance.change import ScoreChange
 from agentcl.guidance.course import Course
 from agentcl.guidance.credit import Credit, Posterior
@@ -24,8 +33,9 @@ from agentcl.guidance.relevance import Situations, words_of
 from agentcl.guidance.rules import GuidanceRules
 from agentcl.guidance.same import matter_of, oppose
 from agentcl.guidance.sight import Line, Sight, line_of, may_test, sight_of, sight_of_line
+from agentcl.guidance.successors import renamed, successors_of
 from agentcl.guidance.trust import Trust
-from agentcl.lessons import Claim, Lesson
+from agentcl.lessons import Lesson
 from agentcl.store.checks import canonical_json
 from agentcl.store.episodes import (
     Aside,
@@ -35,13 +45,11 @@ from agentcl.store.episodes import (
     Exposure,
     Guidance,
     Reflection,
-    Stated,
 )
 from agentcl.store.records import Record, Scope, ScopeView, to_micros
 from agentcl.store.rows import Row, readable, superseded_by
 
 KINDS: Final = (Episode.kind, Guidance.kind, Reflection.kind, Decision.kind, Aside.kind)
-LifeStage = Literal["candidate", "trial", "active", "quarantined", "retired"]
 
 # The reliability of a class of lessons that was never tested. What an agent lived through is believed
 # until tests say otherwise; what it was told has to prove itself.
@@ -60,53 +68,6 @@ _EXPECTED_KEEPS: Final = 0.2  # ... and of the expectation, which else goes on r
 _NOBODY: Final = Scope()
 
 
-@dataclass(frozen=True, slots=True)
-class Belief:
-    """What is known of a lesson, for one kind of task in one world."""
-
-    stage: LifeStage
-    trust: float  # probability that it holds there
-    uplift: float  # expected gain in score from showing it
-    sd: float  # of that
-    shown: float  # episodes that it was shown in, by a coin; discounted ones count less
-    withheld: float  # episodes that it was withheld from: its controls
-    confirmed: int  # as far as the reader sees
-    refuted: int
-    why: str  # the rule that put it into its stage
-
-    @property
-    def tests(self) -> int:
-        """How often later episodes spoke of it."""
-        return self.confirmed + self.refuted
-
-
-class LessonTest(NamedTuple):
-    """What one later episode said of a lesson."""
-
-    episode: str
-    is_confirmed: bool
-    stated: int | None  # place in the reflection of what says so; None: the episode followed it
-
-
-class Rollback(NamedTuple):
-    """That what a scope, and all below it, learned in a time (microseconds) does not count."""
-
-    since: int
-    until: int
-    user: str = ""
-    agent: str = ""
-    session: str = ""
-
-    def covers(self, scope: Scope, at: int) -> bool:
-        """Return whether a record of a scope and moment is taken back."""
-        return (
-            self.since <= at <= self.until
-            and self.user in ("", scope.user)
-            and self.agent in ("", scope.agent)
-            and self.session in ("", scope.session)
-        )
-
-
 class _Attempted(NamedTuple):
     """What is kept of an episode."""
 
@@ -115,47 +76,6 @@ class _Attempted(NamedTuple):
     is_credited: bool = False
     is_success: bool = False
     scope: tuple[str, str, str] | None = None  # user, agent, session; None: it is not known
-
-
-@dataclass(slots=True)
-class LessonState:
-    """One lesson and what happened to it."""
-
-    guidance: Guidance
-    number: int  # of its arrival, from 0; ids of one millisecond are in no order
-    first_seq: int  # the row that it came with ...
-    seq: int  # ... and the row of its newest version
-    uses: int = 0
-    wins: int = 0  # uses that ended better than was expected of the task
-    losses: int = 0
-    tests: list[LessonTest] = field(default_factory=list)
-    balance: dict[Line, int] = field(default_factory=dict)  # of tests for and against it, by whose
-    decided: str = ""  # "retire", while somebody's decision holds
-    examples: list[Example] = field(default_factory=list)
-    matter: str = ""  # what it is on, by its first version
-
-    @property
-    def lesson(self) -> Lesson:
-        """What it says."""
-        return lesson_of(self.guidance)
-
-    def is_offered(self, application: str, world: str) -> bool:
-        """Return whether it is general enough to be offered somewhere."""
-        made = self.guidance
-        is_at_home = made.level == "anywhere" or made.application == application
-        return is_at_home and (made.level != "instance" or made.world == world)
-
-    @property
-    def class_name(self) -> str:
-        """The class that it shares its prior with."""
-        made = self.guidance
-        by = "" if made.origin == "experience" else f":{made.author}"
-        return f"{made.origin}{by}:{made.claim}"
-
-
-def lesson_of(guidance: Guidance | Stated) -> Lesson:
-    """Return what a record of guidance, or one statement of a reflection, says."""
-    return Lesson(guidance.when, _claim(guidance.claim), guidance.what)
 
 
 class GuidanceState:
@@ -300,7 +220,7 @@ class GuidanceState:
 
     def renamed(self, record: Record) -> Record:
         """Return evidence of lessons as evidence of those that took their places."""
-        return _renamed(record, self.successors) if self.successors else record
+        return renamed(record, self.successors) if self.successors else record
 
     def _in_force(self, guidance: Guidance) -> Guidance:
         """Return a lesson as the one that took its place, if one did."""
@@ -816,49 +736,9 @@ class GuidanceState:
         return state
 
 
-def rollback_of(decision: Decision) -> Rollback:
-    """Return what a decision took back."""
-    scope = decision.scope
-    return Rollback(decision.since, decision.until, scope.user, scope.agent, scope.session)
-
-
 def seqs_of(plain: Mapping[str, Any]) -> list[int]:
     """Return the numbers of the rows that say what the lessons of a kept state are."""
     return sorted({seq for first, newest, *_ in plain["lessons"] for seq in (first, newest)})
-
-
-def successors_of(rows: Iterable[Row]) -> dict[str, str]:
-    """Return which lessons gave way to which, all the way to the one in force."""
-    gave: dict[str, str] = {}
-    for row in rows:
-        by = superseded_by(row)
-        if row.kind == Guidance.kind and by:
-            gave[row.id] = by
-        elif row.op == "put":
-            gave.pop(row.id, None)  # it came back
-    for id in gave:
-        while gave[id] in gave:
-            gave[id] = gave[gave[id]]
-    return gave
-
-
-def _renamed(record: Record, successors: Mapping[str, str]) -> Record:
-    match record:
-        case Episode():
-            exposures = (
-                one._replace(guidance=successors.get(one.guidance, one.guidance))
-                for one in record.exposures
-            )
-            return replace(record, exposures=tuple(exposures))
-        case Reflection():
-            stated = (
-                one._replace(guidance=successors.get(one.guidance, one.guidance))
-                for one in record.stated
-            )
-            return replace(record, stated=tuple(stated))
-        case Decision():
-            return replace(record, guidance=successors.get(record.guidance, record.guidance))
-    return record
 
 
 def _arm_of(ended: Ended, scope: Scope) -> str:
@@ -895,10 +775,6 @@ def _stage_by_worth(posterior: Posterior) -> tuple[LifeStage, str] | None:
 def _may_both(spoke: Scope, lived: Scope, held: LessonState) -> bool:
     """Return whether both who said something and who lived through it may see a lesson."""
     return all(may_test(scope, held.guidance.scope) for scope in (spoke, lived))
-
-
-def _claim(text: str) -> Claim:
-    return text  # type: ignore[return-value]  # records hold what admission let through
 
 
 def _tested(confirmed: int, refuted: int) -> str:

@@ -12,16 +12,10 @@ from datetime import datetime
 from typing import Final
 
 from agentcl.errors import InvalidInput, NotFound
+from agentcl.guidance.belief import Belief, LessonTest, LifeStage, lesson_of
 from agentcl.guidance.overview import Standing, begin, home_of, rows_at, standing_of
 from agentcl.guidance.rules import GuidanceRules
-from agentcl.guidance.state import (
-    KINDS,
-    Belief,
-    GuidanceState,
-    LessonTest,
-    LifeStage,
-    lesson_of,
-)
+from agentcl.guidance.state import KINDS, GuidanceState
 from agentcl.store.base import Store
 from agentcl.store.episodes import Decision, Episode, Exposure, Guidance, Reflection
 from agentcl.store.records import Record, ScopeView, from_micros

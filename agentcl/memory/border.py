@@ -7,7 +7,7 @@ from typing import Final
 
 from agentcl.errors import InvalidInput
 from agentcl.guidance.admission import refusal
-from agentcl.guidance.state import lesson_of
+from agentcl.guidance.belief import lesson_of
 from agentcl.lessons import CLAIMS, folded
 from agentcl.memory.fact_writing import LONGEST_PART, MOST_FACTS
 from agentcl.memory.lessons import MOST_LESSONS

@@ -51,11 +51,12 @@ from agentcl.text.tokens import estimate_tokens
 
 if TYPE_CHECKING:
     from agentcl.guidance.admission import PrivateWords
+    from agentcl.guidance.belief import LifeStage
     from agentcl.guidance.outlook import Outlook
     from agentcl.guidance.overview import StageDifference, Standing
     from agentcl.guidance.pamphlet import Adopted, Pamphlet
     from agentcl.guidance.shifts import Shift
-    from agentcl.guidance.state import GuidanceState, LifeStage
+    from agentcl.guidance.state import GuidanceState
     from agentcl.guidance.story import Story
     from agentcl.memory.checking import ModelChecker
 

@@ -25,11 +25,11 @@ from agentcl.errors import (
     MemoryClosed,
     NotFound,
     StoreUnavailable,
-    VersionConflict,
 )
 from agentcl.memory import (
     documents,
     forgetting,
+    naming,
     remembering,
     searching,
     statement_writing,
@@ -37,7 +37,7 @@ from agentcl.memory import (
 )
 from agentcl.memory.beliefs import Beliefs
 from agentcl.memory.bound import UNBOUND
-from agentcl.memory.documents import DUPLICATES, Draft, Duplicates
+from agentcl.memory.documents import Draft, Duplicates
 from agentcl.memory.facts import Facts
 from agentcl.memory.forgetting import Receipt
 from agentcl.memory.messages import Messages
@@ -56,7 +56,6 @@ from agentcl.store.checks import (
     WriteScope,
     check_a,
     check_count,
-    check_each,
     check_label,
     check_path,
     check_time,
@@ -67,14 +66,12 @@ from agentcl.store.records import (
     KINDS,
     AnyScope,
     Document,
-    Passage,
     Record,
-    Scope,
     ScopeView,
     now_micros,
     to_micros,
 )
-from agentcl.store.rows import Version, fields_of, readable
+from agentcl.store.rows import Version, readable
 from agentcl.store.vectors import SupportsList
 from agentcl.text.tokens import TokenCounter
 
@@ -382,7 +379,7 @@ class Memory:
             valid_to=valid_to,
             vector=vector,
         )
-        return self._add([draft], self._bound.owner(scope), duplicates)[0]
+        return naming.add(self._opened, [draft], self._bound.owner(scope), duplicates)[0]
 
     @watching.watched("create_memory", watching.of_records)
     def add_many(
@@ -421,9 +418,9 @@ class Memory:
             if encoded is not None:
                 encoded(known[0] + done, known[0] + total)
 
-        numbered = enumerate(_checked(drafts), start=1)
-        for batch in batches(_draft(one, number) for number, one in numbered):
-            stored.extend(self._add(batch, owner, duplicates, told))
+        numbered = enumerate(naming.checked(drafts), start=1)
+        for batch in batches(naming.draft_of(one, number) for number, one in numbered):
+            stored.extend(naming.add(self._opened, batch, owner, duplicates, told))
             known[:] = [sum(known), 0]
             if progress is not None:
                 progress(len(stored))
@@ -532,7 +529,7 @@ class Memory:
                 else vector,
             )
 
-        return self._rewrite(id, uri, changed, self._bound.owner(scope), if_version)
+        return naming.rewrite(self._opened, id, uri, changed, self._bound.owner(scope), if_version)
 
     @watching.watched("update_memory", watching.of_record)
     def move(self, uri: str, to: str, **scope: Unpack[WriteScope]) -> Document:
@@ -547,7 +544,7 @@ class Memory:
             raise InvalidInput("the new uri is empty; name where the document is to go")
         owner, journal = self._bound.owner(scope), self._opened.journal
         with journal.writing() as writing:
-            held = self._document(None, uri, owner, None)
+            held = naming.document(self._opened, None, uri, owner, None)
             other = journal.find(kind=Document.kind, scope=owner, key=to)
             if other is not None and other.id != held.id:
                 raise Duplicate(
@@ -583,8 +580,8 @@ class Memory:
         owner = self._bound.owner(scope)
         journal = self._opened.journal
         with journal.writing() as writing:
-            record = self._changeable(id, uri, owner)
-            _check_version(record, if_version)
+            record = naming.changeable(self._opened, id, uri, owner)
+            naming.check_version(record, if_version)
             if isinstance(record, Document):
                 documents.withdraw(writing, journal, record)
             elif isinstance(record, Turn):
@@ -639,7 +636,9 @@ class Memory:
             limits=limits or ReadLimits(),
             dry_run=dry_run,
             add=lambda drafts: self.add_many(drafts, progress=progress, encoded=encoded, **scope),
-            rewrite=lambda id, changed: self._rewrite(id, None, changed, owner, None),
+            rewrite=lambda id, changed: naming.rewrite(
+                self._opened, id, None, changed, owner, None
+            ),
         )
 
     @watching.watched("delete_memory", watching.of_receipt)
@@ -868,8 +867,8 @@ class Memory:
         """
         view, at = self._bound.view(scope), _micros(as_of)
         if id is None:
-            return self._at_uri(_one_of(id, uri), view, at)
-        _one_of(id, uri)
+            return naming.at_uri(self._opened, naming.one_of(id, uri), view, at)
+        naming.one_of(id, uri)
         return self._opened.journal.get(check_unicode(id, "id"), view=view, at=at)
 
     def list(
@@ -924,91 +923,6 @@ class Memory:
         view = self._bound.view(scope)
         return self._opened.journal.history(check_unicode(id, "id"), view=view)
 
-    def _prepare(
-        self, drafts: Sequence[Draft], scope: Scope, told: documents.Told = lambda done, total: None
-    ) -> Sequence[documents.Prepared]:
-        return documents.prepare(
-            drafts,
-            scope=scope,
-            encoder=self._opened.encoder,
-            journal=self._opened.journal,
-            passage_limit=self._opened.setting("passage_limit"),
-            told=told,
-        )
-
-    def _add(
-        self,
-        drafts: Sequence[Draft],
-        scope: Scope,
-        duplicates: Duplicates,
-        told: documents.Told = lambda done, total: None,
-    ) -> Sequence[Document]:
-        if duplicates not in DUPLICATES:
-            raise InvalidInput(f"duplicates={duplicates!r}; choose one of {', '.join(DUPLICATES)}")
-        prepared = self._prepare(drafts, scope, told)
-        counting = {} if duplicates == "keep" else documents.counting(prepared)
-        with self._opened.journal.writing(counting=counting) as writing:
-            self._opened.claim(writing)
-            return documents.write(writing, self._opened.journal, prepared, duplicates)
-
-    def _rewrite(
-        self,
-        id: str | None,
-        uri: str | None,
-        changed: Callable[[Document], Draft],
-        owner: Scope,
-        if_version: int | None,
-    ) -> Document:
-        """Write the next version of a document, made from the newest one."""
-        journal = self._opened.journal
-        while True:
-            held = self._document(id, uri, owner, if_version)
-            (prepared,) = self._prepare([changed(held)], owner)
-            with journal.writing() as writing:
-                self._opened.claim(writing)
-                if self._document(id, uri, owner, if_version).version != held.version:
-                    continue  # another writer was faster while this text was encoded: look again
-                document = replace(prepared.document, id=held.id)
-                return documents.rewrite(writing, journal, prepared, document, held)
-
-    def _document(
-        self, id: str | None, uri: str | None, owner: Scope, if_version: int | None
-    ) -> Document:
-        held = self._changeable(id, uri, owner)
-        if isinstance(held, Turn | Conversation):
-            raise InvalidInput(
-                f"{id!r} is a {held.kind}: what was said is not changed. Remember what is said now, or delete it"
-            )
-        if not isinstance(held, Document):
-            raise InvalidInput(f"{id!r} is a {held.kind}; only documents can be updated")
-        _check_version(held, if_version)
-        return held
-
-    def _changeable(self, id: str | None, uri: str | None, scope: Scope) -> Record:
-        """Return the live record that may be changed from exactly this scope."""
-        if id is None:
-            return self._at_uri(_one_of(id, uri), scope.exactly(), None)
-        _one_of(id, uri)
-        record = self._opened.journal.get(check_unicode(id, "id"), view=scope.view())
-        forgetting.refuse_other_scope(id, record.scope, scope)
-        if isinstance(record, Passage):
-            raise InvalidInput(
-                f"{id!r} is a passage: it goes with the document or the turn {record.document_id!r}; name that"
-            )
-        return record
-
-    def _at_uri(self, uri: str, view: ScopeView, at: int | None) -> Record:
-        """Return the document with a uri that is nearest to a view."""
-        check_label(uri, "uri")
-        kinds = (Document.kind,)
-        found = [*self._opened.journal.live(view=view, kinds=kinds, key=uri, at=at)]
-        if not found:
-            raise NotFound(
-                f"no document with the uri {uri!r} is visible from this scope; see `list` for what "
-                "is, and check tenant, user, agent and session"
-            )
-        return max(found, key=lambda row: (sum(map(bool, fields_of(row.scope))), row.seq)).record()
-
     def _state(self) -> str:
         """Return in words what is in the folder."""
         try:
@@ -1024,42 +938,6 @@ class Memory:
         if said := counts.get(Turn.kind):
             told.append(f"{said:,} turn{'s' * (said != 1)}")
         return f"{', '.join(told)}, {encoder}"
-
-
-def _checked(drafts: object) -> Iterable[object]:
-    """Return what holds drafts; what can be looked at without using it up holds nothing else."""
-    several = check_each(drafts, "drafts", "texts or Drafts")
-    if isinstance(several, Sequence):
-        for number, one in enumerate(several, start=1):
-            _draft(one, number)
-    return several
-
-
-def _draft(one: object, number: int) -> Draft:
-    if isinstance(one, str):
-        return Draft(text=one)
-    if isinstance(one, Draft):
-        return one
-    advice = "; messages go to `remember`" if isinstance(one, Mapping) else ""
-    raise InvalidInput(
-        f"number {number} is a {type(one).__name__}, and add_many takes texts or Drafts{advice}"
-    )
-
-
-def _check_version(record: Record, seen: int | None) -> None:
-    """Refuse a record that is not at the version that the caller has seen. Raises VersionConflict."""
-    if seen is not None and record.version != check_count(seen, "if_version"):
-        raise VersionConflict(
-            f"{record.kind} {record.id} is at version {record.version}, not {seen}: somebody changed "
-            "it meanwhile. Read it again, and change what it says now"
-        )
-
-
-def _one_of(id: str | None, uri: str | None) -> str:
-    """Return the one name that was given. Raises InvalidInput for none or both."""
-    if (id is None) == (uri is None):
-        raise InvalidInput("name a record by its id, or a document by its uri: one of them")
-    return id if uri is None else uri  # type: ignore[return-value]  # one is there
 
 
 def _micros(moment: datetime | None) -> int | None:

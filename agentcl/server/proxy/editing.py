@@ -61,6 +61,12 @@ class Body:
         self._parts[at] = rewritten(self._parts[at], text)
         self._is_same = False
 
+    def add(self, name: str, value: object) -> None:
+        """Write a member behind the others; one of that name stays as it is."""
+        if name not in self.values:
+            self._parts.append(Written(name, json.dumps(value), value, json.dumps(name)))
+            self._is_same = False
+
     def drop(self, is_ours: Callable[[str], bool]) -> None:
         """Take out the members whose names are ours."""
         kept = [part for part in self._parts if not is_ours(part.name)]

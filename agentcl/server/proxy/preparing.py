@@ -226,14 +226,11 @@ class Preparation:
 
     def _insert(self, outgoing: Outgoing, body: Body, told: Context) -> None:
         """Put what is shown into a request."""
-        made = None
-        if told.soft is not None and told.soft.placed:
-            made = self.softening.into(told, body.values)
-            if made is None:
-                outgoing.codec, outgoing.exchange.soft = None, self.softening.refusal
-        if made is not None:
-            body.replace("messages", json.dumps(made, ensure_ascii=False))
-        elif told.placed:
+        is_soft = told.soft is not None and bool(told.soft.placed)
+        if is_soft and not self.softening.insert(told, body):
+            outgoing.codec, outgoing.exchange.soft = None, self.softening.refusal
+            is_soft = False
+        if not is_soft and told.placed:
             outgoing.interface.insert(body, told)
         outgoing.body = body.bytes()
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, Final, Literal, cast
 
 from agentcl.errors import InvalidInput, needs
 from agentcl.server.access import Access
+from agentcl.server.asked import json_response
 from agentcl.server.parts import Learning, Parts, Reading
-from agentcl.server.problems import Refused
+from agentcl.server.problems import MEDIA_TYPE, Refused
 from agentcl.server.proxy.adapters import ADMIN, ServedModels, adapt, list_models
+from agentcl.server.proxy.answers import ToldExchange, ToldOutcome
 from agentcl.server.proxy.editing import Body
 from agentcl.server.proxy.exchanges import Exchanges, told
 from agentcl.server.proxy.interfaces import Chat, Interface, Responses
@@ -32,6 +34,10 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     200: {"description": "The model's answer, as it came"},
     502: {"description": "The model gives no answer"},
 }
+_PROBLEM: Final = {
+    "description": "A problem document (RFC 9457).",
+    "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
 _WAIT_S: Final = 10.0  # for an exchange to be stored whose outcome is reported
 
 
@@ -49,6 +55,11 @@ class Reported(BaseModel):
         if (self.score is None) == (self.thumb is None):
             raise InvalidInput('say either {"score": 0 to 1} or {"thumb": "up" or "down"}')
         return float(self.thumb == "up") if self.score is None else self.score
+
+
+def _told_as(kind: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
+    """Return what the OpenAPI document says of an answer, which is sent as it is."""
+    return {200: {"model": kind, "description": "What is told."}, "default": _PROBLEM}
 
 
 def _nobody() -> None:
@@ -103,10 +114,14 @@ def add_to(app: FastAPI, parts: Parts) -> None:
     async def responses(request: Request) -> Response:
         return await answer(request, Responses())
 
-    @router.get("/v1/exchanges/{id}", summary="What the memory did in an exchange")
+    @router.get(
+        "/v1/exchanges/{id}",
+        summary="What the memory did in an exchange",
+        responses=_told_as(ToldExchange),
+    )
     async def exchange(
         id: str, access: Reading, wait: Annotated[float, Query(ge=0, le=60)] = 0.0
-    ) -> dict[str, Any]:
+    ) -> Response:
         """Tell what was shown to the model, and what was remembered.
 
         With `wait`, it is told once the exchange is over, or after so many seconds.
@@ -114,22 +129,23 @@ def add_to(app: FastAPI, parts: Parts) -> None:
         found = exchanges.get(id, access)
         if wait:
             await _over(found.ended, wait)
-        return await run_in_threadpool(
-            told, found, access.narrowed(cast("dict[str, str]", found.scope)).memory
-        )
+        memory = access.narrowed(cast("dict[str, str]", found.scope)).memory
+        return json_response(await run_in_threadpool(told, found, memory))
 
     @router.post(
         "/v1/exchanges/{id}/outcome",
         summary="Report how an exchange turned out",
+        responses=_told_as(ToldOutcome),
     )
-    async def outcome(id: str, told: Reported, access: Learning) -> Mapping[str, Any]:
+    async def outcome(id: str, told: Reported, access: Learning) -> Response:
         """Credit the memories and lessons that an exchange was shown, by a score or a thumb.
 
         To report the same again changes nothing. What nobody reports stays unknown, and counts neither way.
         """
         found = exchanges.get(id, access)
         await _over(found.ended, _WAIT_S)
-        return await run_in_threadpool(preparation.advising.report, found, told.as_score())
+        score = told.as_score()
+        return json_response(await run_in_threadpool(preparation.advising.report, found, score))
 
     app.include_router(router)
     app.router.routes.insert(0, app.router.routes.pop())  # asked most often, and looked at first

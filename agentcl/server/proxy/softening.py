@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from agentcl.compression.base import Codec
 from agentcl.errors import MissingExtra
 from agentcl.memory.context import Context
 from agentcl.memory.weaving import Soft
+from agentcl.server.proxy.editing import Body
 from agentcl.server.settings import SoftServing
 
 logger = logging.getLogger(__name__)
 # A server that knows no soft tokens refuses the request, or fails at it.
 REFUSED: Final = frozenset([400, 404, 415, 422, 500, 501])
+_SALT: Final = "cache_salt"  # of vLLM: what was read with another one is not used again
 _TAKES_NONE: Final = "the model's server takes no soft tokens (it answered {status}; vLLM takes them with --enable-prompt-embeds)"
 _CHAT_ALONE: Final = "soft tokens go with chat/completions, and with no other request"
 ADAPTED: Final = "an adapter answers, and soft tokens are read by the bare model alone"
@@ -38,16 +40,23 @@ class Softening:
         why = why or self._refused or ("" if is_chat else _CHAT_ALONE)
         return (None, Soft(f"text: {why}")) if why else (codec, Soft(""))
 
-    def into(self, found: Context, body: Mapping[str, Any]) -> list[dict[str, Any]] | None:
-        """Return the messages of a request with soft tokens; None where they cannot be sent from here."""
-        messages = body.get("messages")
+    def insert(self, found: Context, body: Body) -> bool:
+        """Put soft tokens into a request; return whether they can be sent from here.
+
+        vLLM keeps what it read of them apart by their codec, unless the caller keeps his own requests apart.
+        """
+        messages = body.values.get("messages")
         try:
-            return found.into(
+            made = found.into(
                 messages if isinstance(messages, list) else (), sending=self._serving.sending
             )
         except MissingExtra as error:
             self._refused = str(error)
-            return None
+            return False
+        body.replace("messages", json.dumps(made, ensure_ascii=False))
+        if found.soft is not None and self._serving.sending == "torch":
+            body.add(_SALT, found.soft.salt)
+        return True
 
     def refuse(self, status: int) -> None:
         """Note that the model's server took text where it had refused soft tokens with a status."""

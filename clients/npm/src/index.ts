@@ -31,6 +31,20 @@ type Room<R extends string> = {
   [P in keyof paths as P extends `/v1/memory/${R}/${infer V}` ? V : never]: Verb<P>;
 };
 
+type Asked = { method?: string; body?: string; headers: Record<string, string> };
+type Scope = { tenant?: string; user?: string; agent?: string; session?: string };
+
+/** How an exchange turned out: by a score from 0, failed, to 1, solved, or by a thumb. */
+export type Outcome = { score: number; thumb?: never } | { thumb: "up" | "down"; score?: never };
+
+/** Exchanges with the model behind a server, by the ids in the header `x-agentcl-exchange` of its answers. */
+export interface Exchanges {
+  /** Return what the memory did in an exchange; `wait_s`, at the most 60, is how long it may take to end. */
+  get(sent: { id: string; wait_s?: number } & Scope, how?: How): Promise<Schemas["ToldExchange"]>;
+  /** Report how an exchange turned out, so that the memories and lessons that it was shown are credited, once. */
+  report(sent: { id: string } & Outcome & Scope, how?: How): Promise<Schemas["ToldOutcome"]>;
+}
+
 /** How far long work is. */
 export interface Progress {
   done?: number;
@@ -54,7 +68,7 @@ export interface Options {
   /** That the server asks for. */
   key?: string;
   /** Whose memory is meant, in every request. */
-  scope?: { tenant?: string; user?: string; agent?: string; session?: string };
+  scope?: Scope;
   /** How often a request is sent at the most while the server is busy or does not answer; default: 4. */
   tries?: number;
   /** Instead of the global one. */
@@ -77,7 +91,7 @@ export class AgentclError extends Error {
 }
 
 /** A served memory: `client.search({ query })`, `client.statements.list({ all: true })`. */
-export type Client = Verbs & { [R in RoomName]: Room<R> };
+export type Client = Verbs & { [R in RoomName]: Room<R> } & { exchanges: Exchanges };
 
 /**
  * Return a client of the server at an address.
@@ -88,10 +102,11 @@ export type Client = Verbs & { [R in RoomName]: Room<R> };
 export function createClient(url: string, options: Options = {}): Client {
   const base = new URL(url.replace(/\/*$/, BASE));
   const asked = (path: string) => (sent?: object, how?: How) =>
-    ask(new URL(path, base), { ...options.scope, ...sent }, options, how ?? {});
+    ask(new URL(path, base), posted({ ...options.scope, ...sent }, how ?? {}), options, how ?? {});
   const room = (name: string) =>
     new Proxy({}, { get: (_, verb) => (isVerb(verb) ? asked(`${name}/${verb}`) : undefined) });
-  const rooms = Object.fromEntries(ROOMS.map((name) => [name, room(name)]));
+  const rooms = Object.fromEntries<unknown>(ROOMS.map((name) => [name, room(name)]));
+  rooms.exchanges = exchangesOf(url, options);
   const found = (name: string | symbol) => (isVerb(name) ? (rooms[name] ?? asked(name)) : undefined);
   return new Proxy({}, { get: (_, name) => found(name) }) as Client;
 }
@@ -101,16 +116,48 @@ function isVerb(name: string | symbol): name is string {
   return typeof name === "string" && name !== "then" && /^[a-z_]+$/.test(name);
 }
 
-async function ask(url: URL, sent: object, options: Options, how: How): Promise<unknown> {
-  const request: RequestInit = {
-    method: "POST",
-    body: JSON.stringify(sent),
-    headers: {
-      "content-type": "application/json",
-      "idempotency-key": how.idempotencyKey ?? crypto.randomUUID(),
-      ...(options.key ? { authorization: `Bearer ${options.key}` } : {}),
-      ...(how.progress ? { accept: "text/event-stream" } : {}),
+function exchangesOf(url: string, options: Options): Exchanges {
+  const at = (id: string, rest = "") => {
+    if (!/^[\w-]+$/.test(id)) {
+      throw new AgentclError("InvalidInput", `'${id}' is no exchange: its id is in the header x-agentcl-exchange`, 0);
+    }
+    return new URL(url.replace(/\/*$/, `/v1/exchanges/${id}${rest}`));
+  };
+  return {
+    async get({ id, wait_s, ...scope }, how = {}) {
+      const asked = at(id, wait_s ? `?wait=${wait_s}` : "");
+      const headers = named({ ...options.scope, ...scope });
+      return (await ask(asked, { headers }, options, how)) as Schemas["ToldExchange"];
     },
+    async report({ id, score, thumb, ...scope }, how = {}) {
+      const headers = { "content-type": "application/json", ...named({ ...options.scope, ...scope }) };
+      // The same report changes nothing, so it may be sent again.
+      const request = { method: "POST", body: JSON.stringify({ score, thumb }), headers };
+      return (await ask(at(id, "/outcome"), request, options, how)) as Schemas["ToldOutcome"];
+    },
+  };
+}
+
+/** Return the headers that say whose memory is meant; a header holds bytes, so what is beyond Latin-1 goes as UTF-8. */
+function named(scope: Scope): Record<string, string> {
+  const bytes = (text: string) => String.fromCharCode(...new TextEncoder().encode(text));
+  return Object.fromEntries(Object.entries(scope).map(([name, value]) => [`x-agentcl-${name}`, bytes(value)]));
+}
+
+/** Return the request of a verb. */
+function posted(sent: object, how: How): Asked {
+  const headers = {
+    "content-type": "application/json",
+    "idempotency-key": how.idempotencyKey ?? crypto.randomUUID(),
+    ...(how.progress ? { accept: "text/event-stream" } : {}),
+  };
+  return { method: "POST", body: JSON.stringify(sent), headers };
+}
+
+async function ask(url: URL, asked: Asked, options: Options, how: How): Promise<unknown> {
+  const request: RequestInit = {
+    ...asked,
+    headers: { ...asked.headers, ...(options.key ? { authorization: `Bearer ${options.key}` } : {}) },
     ...(how.signal ? { signal: how.signal } : {}),
   };
   for (let left = (options.tries ?? 4) - 1, wait = FIRST_WAIT_MS; ; left--, wait *= 2) {

@@ -53,6 +53,33 @@ test("a write is done once for its key, and tried again while the server is busy
   assert.deepEqual((await client.list({})).map((one) => one.id), [added.id]);
 });
 
+test("an exchange with the model is told, and credited by how it turned out", async () => {
+  const scope = { user: "zoë ⛴" };
+  const client = createClient(url, { scope });
+  const { id } = await client.add({ text: "The harbour of Bergen lies by the tram." });
+  const lesson = await client.lessons.add({ lesson: "When it rains in Bergen, do take the tram." });
+  const body = JSON.stringify({ messages: [{ role: "user", content: "It rains in Bergen. How do I get to the harbour?" }] });
+  const headers = { "x-agentcl-user": String.fromCharCode(...new TextEncoder().encode(scope.user)) };
+  const answer = await fetch(`${url}/v1/chat/completions`, { method: "POST", body, headers });
+  assert.equal(answer.status, 200);
+  const exchange = answer.headers.get("x-agentcl-exchange");
+  const told = await client.exchanges.get({ id: exchange, wait_s: 30 });
+  assert.deepEqual([told.state, told.scope.user, told.outcome], ["done", scope.user, null]);
+  assert.equal(told.shown.find((one) => one.id === id).text, "The harbour of Bergen lies by the tram.");
+  const credited = await client.exchanges.report({ id: exchange, thumb: "up" });
+  assert.deepEqual([credited.score, credited.memories.includes(id)], [1, true]);
+  assert.deepEqual(credited.lessons, answer.headers.get("x-agentcl-lessons")?.split(",") ?? []);
+  assert.equal(told.lessons.length + told.withheld, 1, JSON.stringify(lesson));
+  assert.deepEqual(await client.exchanges.report({ id: exchange, score: 1 }), credited);
+  await assert.rejects(client.exchanges.report({ id: exchange, thumb: "down" }), /already/);
+  await assert.rejects(client.exchanges.report({ id: exchange }), named("InvalidInput"));
+  await assert.rejects(client.exchanges.get({ id: exchange, user: "bob" }), named("NotFound"));
+  await assert.rejects(client.exchanges.get({ id: ".." }), named("InvalidInput"));
+  await client.forget({ ids: [id] });
+  const later = await client.exchanges.get({ id: exchange });
+  assert.deepEqual(later.shown.find((one) => one.id === id).is_gone, true);
+});
+
 test("a server that is not there, and a request that is ended", async () => {
   await assert.rejects(createClient("http://127.0.0.1:1", { tries: 2 }).list(), named("ServerUnavailable"));
   const ended = AbortSignal.abort();

@@ -12,7 +12,20 @@ export async function typed(): Promise<void> {
   const value: string | undefined = held[0]?.value;
   await client.store.stats();
   const nothing: null = await client.delete({ id: document.id });
-  void [version, score, value, nothing];
+  const told = await client.exchanges.get({ id: "5f0c2a9e", wait_s: 10, user: "ada" });
+  const [shown] = told.shown;
+  const text: string | undefined = shown && !shown.is_gone ? shown.text : undefined;
+  const credited: string[] = (await client.exchanges.report({ id: told.id, thumb: "up" })).lessons;
+  await client.exchanges.report({ id: told.id, score: 0.5 });
+  void [version, score, value, nothing, text, credited];
+  // @ts-expect-error what was forgotten has no text
+  void shown?.text;
+  // @ts-expect-error an outcome is a score or a thumb
+  await client.exchanges.report({ id: told.id });
+  // @ts-expect-error and not both
+  await client.exchanges.report({ id: told.id, score: 1, thumb: "up" });
+  // @ts-expect-error there is no such thumb
+  await client.exchanges.report({ id: told.id, thumb: "left" });
   // @ts-expect-error a text is needed
   await client.add({});
   // @ts-expect-error a text is no number

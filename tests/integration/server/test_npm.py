@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from agentcl import Memory
-from agentcl.server import Keys, create_app
-from tests.served import served
+from agentcl.server import Keys, ServerSettings, create_app
+from tests.served import listening, served
+from tests.upstreams import Upstream, completion
 
 FOLDER = Path(__file__).resolve().parents[3] / "clients" / "npm"
 NODE, NPM = shutil.which("node"), shutil.which("npm")
@@ -36,15 +37,17 @@ def run(*command: str, **environment: str) -> str:
 def test_the_client_for_node_is_built_from_the_document_and_works(tmp_path: Path) -> None:
     assert NODE
     assert NPM
-    with Memory(tmp_path / "m", encoder="hashing") as memory:
+    upstream = Upstream([completion()])
+    with Memory(tmp_path / "m", encoder="hashing") as memory, listening(upstream) as model:
         keys = Keys(memory.path, file=tmp_path / "keys.db")
-        document = create_app(memory, keys=keys).openapi()
+        settings = ServerSettings(upstream=f"{model}/v1")
+        document = create_app(memory, settings=settings, keys=keys).openapi()
         (FOLDER / "openapi.json").write_text(json.dumps(document), "utf-8")
         run(NPM, "run", "build")
         run(NPM, "run", "check")
-        with served(memory) as address:
+        with served(memory, settings=settings) as address:
             told = run(NODE, "--test", "--test-reporter=tap", AGENTCL_SERVER=address)
-    assert "# pass 5" in told
+    assert "# pass 6" in told
     assert "# skipped 0" in told
 
 

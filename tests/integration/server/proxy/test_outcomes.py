@@ -10,6 +10,7 @@ import pytest
 from agentcl import AsyncClient, Client, InvalidInput, Memory, NotFound
 from agentcl.guidance.rules import GuidanceRules
 from agentcl.server import Keys
+from agentcl.server.proxy.answers import ToldOutcome
 from tests.upstreams import Upstream, completion, document, over, proxied
 
 RAIN = "When it rains in Bergen, do take the tram."
@@ -70,6 +71,7 @@ def test_a_lesson_stands_in_the_prompt_and_is_named_and_credited(
         assert answer.headers["x-agentcl-episode"] == episode.id
         assert shown(taught, lesson) == (0, 0)
         credited = report(client, answer, thumb="up").json()
+        ToldOutcome.model_validate(credited)  # as the OpenAPI document says
         assert (credited["score"], credited["lessons"]) == (1.0, [lesson])
         assert shown(taught, lesson) == (1, 1)
         assert over(client, answer)["outcome"] == credited
@@ -259,8 +261,9 @@ def test_the_client_reports_too(asked: tuple[str, str], lesson: str) -> None:
         for wrong in ({}, {"score": 1, "thumb": "up"}, {"thumb": "left"}, {"score": 3}):
             with pytest.raises(InvalidInput):
                 client.exchanges.report(id, **wrong)
-        with pytest.raises(InvalidInput, match="x-agentcl-exchange"):
-            client.exchanges.get("")
+        for elsewhere in ("", "..", "a/b", "é"):
+            with pytest.raises(InvalidInput, match="x-agentcl-exchange"):
+                client.exchanges.get(elsewhere)
 
 
 def test_the_client_of_asyncio_reports_too(asked: tuple[str, str], lesson: str) -> None:

@@ -62,6 +62,7 @@ def test_passages_are_sent_as_soft_tokens_and_told_as_what_they_are(
     with proxied(compressed, upstream, soft=soft) as client:
         answer = ask(client)
         (part,) = parts(upstream)
+        assert "cache_salt" not in upstream.last.json  # a model of this process keeps no cache
         vectors = np.load(io.BytesIO(base64.b64decode(part["data"])))
         np.testing.assert_allclose(vectors, codec.encode([ORVEX])[0], atol=0.01)
         told = over(client, answer)["soft"]
@@ -73,6 +74,41 @@ def test_passages_are_sent_as_soft_tokens_and_told_as_what_they_are(
         assert upstream.last.json["messages"][-1]["content"][-1]["text"].endswith(ASKED)
         compressed.forget(one["document"])
         assert over(client, answer)["soft"]["memories"][0]["is_gone"]
+
+
+def test_a_server_keeps_soft_tokens_of_each_codec_apart_in_its_cache(
+    compressed: Memory, codec: HashedCodec
+) -> None:
+    pytest.importorskip("torch")
+    upstream = Upstream([completion()])
+    with proxied(compressed, upstream, soft=SoftServing(codec, is_on=True)) as client:
+        ask(client)
+        assert parts(upstream)
+        salt = upstream.last.json["cache_salt"]
+        ask(client)
+        assert upstream.last.json["cache_salt"] == salt
+        ask(client, EXACT)
+        assert not parts(upstream)
+        assert "cache_salt" not in upstream.last.json
+        ask(client, soft="off")
+        assert "cache_salt" not in upstream.last.json
+    other = HashedCodec(base="another-base")
+    compressed.compressed.compress(other)
+    with proxied(compressed, upstream, soft=SoftServing(other, is_on=True)) as client:
+        ask(client)
+        assert upstream.last.json["cache_salt"] not in (salt, "")
+
+
+@pytest.mark.parametrize("own", ["mine", "", None])
+def test_a_salt_of_the_caller_stays(compressed: Memory, codec: HashedCodec, own: Any) -> None:
+    pytest.importorskip("torch")
+    upstream = Upstream([completion()])
+    with proxied(compressed, upstream, soft=SoftServing(codec, is_on=True)) as client:
+        body = {"messages": [{"role": "user", "content": ASKED}], "cache_salt": own}
+        assert client.post("/v1/chat/completions", json=body).status_code == 200
+    assert parts(upstream)
+    assert upstream.last.json["cache_salt"] == own
+    assert upstream.last.body.count(b"cache_salt") == 1
 
 
 def test_a_question_for_exact_words_is_answered_from_text(
@@ -121,6 +157,7 @@ def test_a_server_that_refuses_them_gets_text_once_and_from_then_on(
         assert "takes no soft tokens (it answered 400" in told["way"]
         assert told["memories"] == []
         assert ORVEX in upstream.last.body.decode()
+        assert b"cache_salt" not in upstream.last.body
         assert len(upstream.asked) == 2
         ask(client, f"{ASKED} And who painted the door?")
         assert len(upstream.asked) == 3

@@ -1,0 +1,148 @@
+"""Documents of a memory as its callers name them: by id or uri, in exactly one scope, at the version that they saw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from agentcl.errors import InvalidInput, NotFound, VersionConflict
+from agentcl.memory import documents, forgetting
+from agentcl.memory.documents import DUPLICATES, Draft, Duplicates
+from agentcl.memory.opened import Opened
+from agentcl.store.checks import check_count, check_each, check_label, check_unicode
+from agentcl.store.conversations import Conversation, Turn
+from agentcl.store.records import Document, Passage, Record, Scope, ScopeView
+from agentcl.store.rows import fields_of
+
+
+def _prepare(
+    opened: Opened,
+    drafts: Sequence[Draft],
+    scope: Scope,
+    told: documents.Told = lambda done, total: None,
+) -> Sequence[documents.Prepared]:
+    return documents.prepare(
+        drafts,
+        scope=scope,
+        encoder=opened.encoder,
+        journal=opened.journal,
+        passage_limit=opened.setting("passage_limit"),
+        told=told,
+    )
+
+
+def add(
+    opened: Opened,
+    drafts: Sequence[Draft],
+    scope: Scope,
+    duplicates: Duplicates,
+    told: documents.Told = lambda done, total: None,
+) -> Sequence[Document]:
+    """Store drafts in one transaction; they are encoded before it. Raises what `Memory.add` raises."""
+    if duplicates not in DUPLICATES:
+        raise InvalidInput(f"duplicates={duplicates!r}; choose one of {', '.join(DUPLICATES)}")
+    prepared = _prepare(opened, drafts, scope, told)
+    counting = {} if duplicates == "keep" else documents.counting(prepared)
+    with opened.journal.writing(counting=counting) as writing:
+        opened.claim(writing)
+        return documents.write(writing, opened.journal, prepared, duplicates)
+
+
+def rewrite(
+    opened: Opened,
+    id: str | None,
+    uri: str | None,
+    changed: Callable[[Document], Draft],
+    owner: Scope,
+    if_version: int | None,
+) -> Document:
+    """Write the next version of a document, made from the newest one."""
+    journal = opened.journal
+    while True:
+        held = document(opened, id, uri, owner, if_version)
+        (prepared,) = _prepare(opened, [changed(held)], owner)
+        with journal.writing() as writing:
+            opened.claim(writing)
+            if document(opened, id, uri, owner, if_version).version != held.version:
+                continue  # another writer was faster while this text was encoded: look again
+            new = replace(prepared.document, id=held.id)
+            return documents.rewrite(writing, journal, prepared, new, held)
+
+
+def document(
+    opened: Opened, id: str | None, uri: str | None, owner: Scope, if_version: int | None
+) -> Document:
+    """Return the live document that may be changed from exactly this scope, at the version that was seen."""
+    held = changeable(opened, id, uri, owner)
+    if isinstance(held, Turn | Conversation):
+        raise InvalidInput(
+            f"{id!r} is a {held.kind}: what was said is not changed. Remember what is said now, or delete it"
+        )
+    if not isinstance(held, Document):
+        raise InvalidInput(f"{id!r} is a {held.kind}; only documents can be updated")
+    check_version(held, if_version)
+    return held
+
+
+def changeable(opened: Opened, id: str | None, uri: str | None, scope: Scope) -> Record:
+    """Return the live record that may be changed from exactly this scope."""
+    if id is None:
+        return at_uri(opened, one_of(id, uri), scope.exactly(), None)
+    one_of(id, uri)
+    record = opened.journal.get(check_unicode(id, "id"), view=scope.view())
+    forgetting.refuse_other_scope(id, record.scope, scope)
+    if isinstance(record, Passage):
+        raise InvalidInput(
+            f"{id!r} is a passage: it goes with the document or the turn {record.document_id!r}; name that"
+        )
+    return record
+
+
+def at_uri(opened: Opened, uri: str, view: ScopeView, at: int | None) -> Record:
+    """Return the document with a uri that is nearest to a view."""
+    check_label(uri, "uri")
+    kinds = (Document.kind,)
+    found = [*opened.journal.live(view=view, kinds=kinds, key=uri, at=at)]
+    if not found:
+        raise NotFound(
+            f"no document with the uri {uri!r} is visible from this scope; see `list` for what "
+            "is, and check tenant, user, agent and session"
+        )
+    return max(found, key=lambda row: (sum(map(bool, fields_of(row.scope))), row.seq)).record()
+
+
+def checked(drafts: object) -> Iterable[object]:
+    """Return what holds drafts; what can be looked at without using it up holds nothing else."""
+    several = check_each(drafts, "drafts", "texts or Drafts")
+    if isinstance(several, Sequence):
+        for number, one in enumerate(several, start=1):
+            draft_of(one, number)
+    return several
+
+
+def draft_of(one: object, number: int) -> Draft:
+    """Return one of several texts or drafts as a draft; its number is told if it is something else."""
+    if isinstance(one, str):
+        return Draft(text=one)
+    if isinstance(one, Draft):
+        return one
+    advice = "; messages go to `remember`" if isinstance(one, Mapping) else ""
+    raise InvalidInput(
+        f"number {number} is a {type(one).__name__}, and add_many takes texts or Drafts{advice}"
+    )
+
+
+def check_version(record: Record, seen: int | None) -> None:
+    """Refuse a record that is not at the version that the caller has seen. Raises VersionConflict."""
+    if seen is not None and record.version != check_count(seen, "if_version"):
+        raise VersionConflict(
+            f"{record.kind} {record.id} is at version {record.version}, not {seen}: somebody changed "
+            "it meanwhile. Read it again, and change what it says now"
+        )
+
+
+def one_of(id: str | None, uri: str | None) -> str:
+    """Return the one name that was given. Raises InvalidInput for none or both."""
+    if (id is None) == (uri is None):
+        raise InvalidInput("name a record by its id, or a document by its uri: one of them")
+    return id if uri is None else uri  # type: ignore[return-value]  # one is there
