@@ -38,6 +38,7 @@ from agentcl.statements import RuleDigester
 
 logger = logging.getLogger(__name__)
 _GROWTH: Final = 4  # times the tokens of its beginning that a session's block may have
+_ADDED: Final = 4  # a question adds at most this part of the beginning: what it adds, the model's server has to read
 _COMPRESSED: Final = 20  # passages after an exchange; more are left to a job
 _ADAPTER: Final = re.compile(r"-v[0-9]{1,9}-[0-9a-f]{8}\Z")  # how names of adapters end
 NO_ADAPTER: Final = "none"  # in an exchange: one was to answer, and could not
@@ -216,10 +217,11 @@ class Preparation:
     def _found(self, outgoing: Outgoing, access: Access, messages: Sequence[Message]) -> Context:
         """Return what a memory shows; part of it as soft tokens, where that is wanted and can be."""
         budget = self._budget(outgoing.exchange.session)
+        added = max(1, self._settings.memory_tokens // _ADDED)
         if outgoing.codec is None:
-            return access.memory.context(messages, budget_tokens=budget)
+            return access.memory.context(messages, budget_tokens=budget, added_tokens=added)
         found = access.memory.context(
-            messages, budget_tokens=budget, form="soft", base=outgoing.codec
+            messages, budget_tokens=budget, added_tokens=added, form="soft", base=outgoing.codec
         )
         outgoing.exchange.soft = found.soft
         return found
