@@ -7,7 +7,7 @@ MODEL ?= qwen2.5-coder-1.5b
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 # The other benchmarks need data, and `pip install -e '.[bench]'`; see docs/results/index.md.
-.PHONY: demo demo-real demo-memory chat test test-postgres test-vllm test-npm test-domains test-page check docs web pictures bench model clean
+.PHONY: demo demo-real demo-memory chat test test-postgres test-ray test-vllm test-npm test-domains test-page check docs web pictures bench model clean
 .NOTPARALLEL:
 
 demo: .venv/.base
@@ -50,6 +50,10 @@ test-postgres: .venv/.full
 		tests/integration/test_episodes.py tests/integration/test_jobs.py tests/integration/test_scoped.py \
 		tests/integration/test_uris.py tests/integration/test_paging.py \
 		tests/integration/guidance/test_whose.py tests/integration/guidance/test_episodes.py
+
+# Long jobs on a Ray cluster of several processes, in an environment of its own.
+test-ray: .venv/ray/.done
+	.venv/ray/bin/python -m pytest tests/ray
 
 # The page in a real Chromium, which has to be installed; else its tests are skipped.
 test-page: .venv/.full
@@ -109,4 +113,9 @@ clean:
 .venv/domains/.done: pyproject.toml constraints.txt
 	test -x .venv/domains/bin/python || $(PYTHON) -m venv .venv/domains
 	.venv/domains/bin/pip install -q -c constraints.txt -e '.[alfworld,scienceworld,taubench]' pytest hypothesis
+	touch $@
+
+.venv/ray/.done: pyproject.toml constraints.txt
+	test -x .venv/ray/bin/python || $(PYTHON) -m venv .venv/ray
+	.venv/ray/bin/pip install -q -c constraints.txt -e '.[ray,reference]' pytest hypothesis
 	touch $@

@@ -15,6 +15,7 @@ AgentclError
 ├── MemoryClosed          a verb on a memory after `close()`
 ├── AccessDenied          a server's key is missing or unknown, or does not open what was asked for
 ├── ServerUnavailable     a server of a memory cannot be reached, or failed; names its address
+├── ClusterUnavailable    a Ray cluster does not answer, was lost, or its workers keep dying
 ├── ModelUnavailable      a language model cannot be asked; names the endpoint and the remedy
 │   └── RequestRefused    it can, but it refuses this request
 ├── ModelChanged          a frozen model is not the one that it was
@@ -102,6 +103,10 @@ class ModelUnavailable(AgentclError):
 
 class RequestRefused(ModelUnavailable):
     """The endpoint answers, but not this request; e.g. it is longer than the model can read."""
+
+
+class ClusterUnavailable(AgentclError):
+    """The machines that long work was given to do not answer; what was done until then is kept."""
 
 
 class ModelChanged(AgentclError):

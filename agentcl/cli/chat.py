@@ -38,7 +38,10 @@ _NO_CODEC: Final = (
     "there is no codec for {name}, which soft memories need: each is trained for one model. --model reference has one in the "
     "package; --codec FOLDER names one that `python -m training.compressor` made"
 )
-_READS_TEXT: Final = "{name} reads text alone in this process. Serve it by vLLM with --enable-prompt-embeds, and name that by --url"
+_READS_TEXT: Final = (
+    "llama.cpp runs {name}, and reads text alone. Serve it by vLLM with --enable-prompt-embeds, and name that by --url; or name a "
+    "folder of safetensors, which transformers runs"
+)
 _TAKES_NONE: Final = (
     "the endpoint takes no soft tokens (vLLM takes them with --enable-prompt-embeds)"
 )
@@ -281,18 +284,18 @@ def _with_codec(screen: Screen) -> str:
 def _soft_serving(name: str, url: str, codec: str | None, *, is_on: bool) -> SoftServing:
     """Return the codec for a model, or why it has none. Raises InvalidInput where one was asked for."""
     from agentcl.memory.codecs import shipped_codec
+    from agentcl.models.named import is_for_llamacpp
     from agentcl.models.reference.shipped import REFERENCE_NAME
     from agentcl.server.settings import SoftServing
 
     found, reason = None, _NO_CODEC.format(name=name or "this model")
-    is_reference = name == REFERENCE_NAME and not url
-    if codec is not None and (url or is_reference):
+    if codec is not None and name and (url or not is_for_llamacpp(name)):
         from agentcl.compression import open_codec
 
         found = open_codec(codec, base=name)
-    elif codec is not None:
+    elif codec is not None and name:
         reason = _READS_TEXT.format(name=name)
-    elif is_reference:
+    elif name == REFERENCE_NAME and not url:
         found = shipped_codec()
     if found is None and (is_on or codec is not None):
         raise InvalidInput(reason)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from agentcl.cli.options import on_memory
+from agentcl.cli.options import ON, on_memory, workplace
 from agentcl.cli.screen import Screen
 from agentcl.cli.stopping import stopping
 from agentcl.errors import InvalidInput
@@ -33,6 +33,7 @@ _STOPPING: Final = "stopping after the batch under way; once more ends at once"
     "--form", type=click.Choice(["float16", "int8"]), default="float16", help="How they are kept."
 )
 @click.option("--limit", type=click.IntRange(1), help="At most so many passages.")
+@ON
 @on_memory(across=True)
 def compress(
     screen: Screen,
@@ -44,6 +45,7 @@ def compress(
     slots: int | None,
     form: Form,
     limit: int | None,
+    on: str | None,
     scope: dict[str, Any],
 ) -> None:
     """Make soft tokens of passages, for a base model to read.
@@ -60,6 +62,7 @@ def compress(
             form=form,
             limit=limit,
             dry_run=dry_run,
+            on=workplace(on),
             progress=lambda done, total: bar.update(bar.task_ids[0], completed=done, total=total),
             should_stop=is_stopped,
             **scope,

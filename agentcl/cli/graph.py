@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agentcl.cli.options import PRICES, ReadFile, WrittenFile, on_memory
+from agentcl.cli.options import ON, PRICES, ReadFile, WrittenFile, on_memory, workplace
 from agentcl.cli.screen import Screen
 from agentcl.cli.stopping import stopping
 from agentcl.errors import InvalidInput
@@ -33,6 +33,7 @@ _STOPPING = "stopping after the passages under way; once more ends at once"
 @click.option("--retry", is_flag=True, help="Also passages that failed before.")
 @click.option("--limit", type=click.IntRange(1), help="At most so many passages in one run.")
 @click.option("--workers", type=click.IntRange(1), default=8, show_default=True)
+@ON
 @click.option(
     "--ledger", "file", type=click.Path(path_type=Path), help="Note each call's cost here."
 )
@@ -48,6 +49,7 @@ def extract(
     retry: bool,
     limit: int | None,
     workers: int,
+    on: str | None,
     file: Path | None,
     scope: dict[str, Any],
 ) -> None:
@@ -65,6 +67,7 @@ def extract(
         job = memory.jobs.enqueue("extract", spec, **scope)
         screen.job(job)
         return
+    place = workplace(on, ledger=file)
     extractor = open_extractor(name, url, ledger=file)
     with stopping(_STOPPING) as is_stopped, screen.progress("reading", None) as bar:
         report = memory.facts.extract(
@@ -72,6 +75,7 @@ def extract(
             limit=limit,
             retry=retry,
             workers=workers,
+            on=place,
             progress=lambda done, total: bar.update(bar.task_ids[0], completed=done, total=total),
             should_stop=is_stopped,
             **scope,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agentcl.cli.graph import open_extractor
-from agentcl.cli.options import on_folder, scope_of, scope_options
+from agentcl.cli.options import ON, on_folder, scope_of, scope_options, workplace
 from agentcl.cli.screen import Screen
 from agentcl.cli.stopping import stopping
 from agentcl.models.reference.shipped import REFERENCE_NAME
@@ -56,13 +56,17 @@ def show(screen: Screen, memory: Memory, id: str) -> None:
 @click.argument("id", required=False)
 @click.option("--url", help="The OpenAI-compatible endpoint of the models that jobs name.")
 @click.option("--workers", type=click.IntRange(1), default=8, show_default=True)
+@ON
 @on_folder
-def run(screen: Screen, memory: Memory, id: str | None, url: str | None, workers: int) -> None:
+def run(
+    screen: Screen, memory: Memory, id: str | None, url: str | None, workers: int, on: str | None
+) -> None:
     """Run a job from where it is; without an ID all that wait.
 
     A model reads passages for `extract` jobs: name its endpoint with --url. The reference model needs
     none. Ctrl-C stops after the step under way; the job then waits to be run again.
     """
+    place = workplace(on)
     waiting = [memory.jobs.get(id)] if id else memory.jobs.list(states=["queued", "running"])
     _add_doers(memory, waiting, url, workers)
     with stopping(_STOPPING) as is_stopped, screen.progress("working", None) as bar:
@@ -71,10 +75,12 @@ def run(screen: Screen, memory: Memory, id: str | None, url: str | None, workers
             bar.update(bar.task_ids[0], completed=done, total=total)
 
         if id:
-            job = memory.jobs.run(id, progress=progress, should_stop=is_stopped)
+            job = memory.jobs.run(id, on=place, progress=progress, should_stop=is_stopped)
         else:
             ran = memory.jobs.run_all(
-                progress=lambda job, *step: progress(*step), should_stop=is_stopped
+                on=place,
+                progress=lambda job, *step: progress(*step),
+                should_stop=is_stopped,
             )
     if id:
         screen.job(job)
@@ -139,5 +145,5 @@ def _add_digester(jobs: Jobs, named: str, url: str | None) -> None:
         jobs.add_digester(RuleDigester())
     elif named == "learned":
         jobs.add_digester(open_learned())
-    elif kind == "model" and url:
-        jobs.add_digester(open_digester(name, url))
+    elif kind in ("model", "sentences") and url:
+        jobs.add_digester(open_digester(name, url, by_sentences=kind == "sentences"))

@@ -18,6 +18,7 @@ from agentcl.store.records import ANY, SCOPE_FIELDS
 from agentcl.text.saving import STDIN, STDOUT
 
 if TYPE_CHECKING:
+    from agentcl.jobs.cluster import Ray
     from agentcl.memory.memory import Memory
 
 DOMAIN_OPTIONS: Final = click.option(
@@ -30,6 +31,10 @@ DOMAIN_OPTIONS: Final = click.option(
 F = TypeVar("F", bound=Callable[..., Any])
 PRICES: Final = click.option(
     "--prices", type=click.Path(path_type=Path), help="A TOML file of prices by model."
+)
+
+ON: Final = click.option(
+    "--on", metavar="ray[://HOST:PORT]", help="Do it on a Ray cluster; default: here."
 )
 
 
@@ -92,6 +97,22 @@ class MemoryPlace(click.ParamType[Path | str]):
         from agentcl.store.postgres.address import is_address
 
         return str(value) if is_address(value) else Path(value)
+
+
+def workplace(on: str | None, *, ledger: Path | None = None) -> Ray | None:
+    """Return where `--on` says that work is done.
+
+    Raises:
+        InvalidInput: if it means nothing, or calls are to be noted in a ledger of this machine.
+        MissingExtra: without Ray.
+    """
+    from agentcl.jobs.cluster import Ray
+
+    if on is not None and ledger is not None:
+        raise InvalidInput(
+            "--ledger notes calls in a file of this machine, and with --on other machines ask: leave one of both out"
+        )
+    return None if on is None else Ray.named(on)
 
 
 def memory_options(command: F) -> F:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from agentcl.cli.options import (
+    ON,
     MemoryPlace,
     NewFolder,
     ReadFile,
@@ -23,6 +24,7 @@ from agentcl.cli.options import (
     open_memory,
     scope_of,
     scope_options,
+    workplace,
 )
 from agentcl.cli.screen import Screen
 from agentcl.errors import InvalidInput, StoreUnavailable, TransferError
@@ -233,8 +235,9 @@ def doctor(screen: Screen, memory: Memory) -> None:
 
 @click.command()
 @click.option("--encoder", required=True, help="The new encoder.")
+@ON
 @on_folder
-def reembed(screen: Screen, memory: Memory, encoder: str) -> None:
+def reembed(screen: Screen, memory: Memory, encoder: str, on: str | None) -> None:
     """Replace all vectors by another encoder's.
 
     It can be interrupted and run again.
@@ -242,6 +245,7 @@ def reembed(screen: Screen, memory: Memory, encoder: str) -> None:
     with screen.progress("embedding", None) as progress:
         is_done = memory.store.reembed(
             encoder,
+            on=workplace(on),
             progress=lambda done, total: progress.update(
                 progress.task_ids[0], completed=done, total=total
             ),

@@ -74,7 +74,7 @@ def ask(self: Remote, verb: Verb, given: Mapping[str, Any]) -> Any:  # noqa: ANN
         callbacks["progress"] = lambda job, *numbers: progress(from_json(Job, job), *numbers)
     for name in verb.callbacks - {*_TOLD}:
         if given.get(name) is not None:
-            raise InvalidInput(f"{name} is a function of this process, and does not go over HTTP")
+            raise InvalidInput(f"{name} is an object of this process, and does not go over HTTP")
     sent = {
         one.name: _sent(one, given[one.name])
         for one in verb.parameters

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 
@@ -44,28 +45,68 @@ def sentences(text: str) -> list[str]:
     return found if len(found) <= MOST_SENTENCES else [*found[:half], *found[-half:]]
 
 
-def is_stated(when: str, text: str) -> bool:
+@dataclass(frozen=True, slots=True)
+class When:
+    """A condition, and what of it counts in every situation."""
+
+    text: str
+    words: frozenset[str]  # of content
+    numbers: frozenset[str]
+    is_negative: bool
+
+    @classmethod
+    def of(cls, when: str) -> Self:
+        """Return a condition in its parts."""
+        numbers = frozenset(_NUMBER.findall(when))
+        return cls(when, frozenset(content(when)), numbers, _is_negative(when))
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A situation, and what of it counts for every condition."""
+
+    text: str
+    words: frozenset[str]  # of content
+    numbers: frozenset[str]
+    sentences: tuple[str, ...]
+    words_of: tuple[frozenset[str], ...]  # by sentence
+    is_negative: tuple[bool, ...]  # by sentence
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """Return a situation in its parts."""
+        told = tuple(sentences(text))
+        return cls(
+            text,
+            frozenset(content(text)),
+            frozenset(_NUMBER.findall(text)),
+            told,
+            tuple(frozenset(content(one)) for one in told),
+            tuple(map(_is_negative, told)),
+        )
+
+
+def _is_negative(text: str) -> bool:
+    return bool(_NOT.search(text))
+
+
+def is_stated(when: str, seen: Seen) -> bool:
     """Return whether sentences of a situation say each clause of a condition in its words, and hardly anything else."""
     clauses = clauses_of(when)
     if len(clauses) > 1:
-        return all(is_stated(one, text) for one in clauses)
-    words = set(content(when))
-    for sentence in sentences(text):
-        said = set(content(sentence))
-        is_covered = len(words & said) >= COVERED * len(words)
-        if is_covered and len(said - words) <= _BESIDE and not _is_denied(when, sentence):
-            return True
-    return False
-
-
-def _is_denied(when: str, sentence: str) -> bool:
-    """Return whether one of both has a negation, and the other has none."""
-    return bool(_NOT.search(sentence)) != bool(_NOT.search(when))
+        return all(is_stated(one, seen) for one in clauses)
+    words, is_negative = frozenset(content(when)), _is_negative(when)
+    return any(
+        len(words & said) >= COVERED * len(words)
+        and len(said - words) <= _BESIDE
+        and is_denied == is_negative
+        for said, is_denied in zip(seen.words_of, seen.is_negative, strict=True)
+    )
 
 
 def features(
-    whens: Sequence[str],
-    text: str,
+    whens: Sequence[When],
+    seen: Seen,
     *,
     whole: Numbers,
     parts: Numbers,
@@ -75,7 +116,7 @@ def features(
 
     Args:
         whens: the conditions of the lessons, `n`.
-        text: the situation.
+        seen: the situation.
         whole: cosines of the conditions with it, `[n]`.
         parts: cosines of the conditions with its sentences, `[n, sentences]`.
         read: log-odds that they hold in it, `[n]`.
@@ -83,45 +124,45 @@ def features(
     Returns:
         `[n, len(NAMES)]`, in the order of `NAMES`.
     """
-    told = sentences(text)
-    own, numbers = set(content(text)), set(_NUMBER.findall(text))
-    by_sentence = [set(content(one)) for one in told]
-    best = parts.argmax(1)
+    best = parts.argmax(1).tolist()
     top = np.sort(parts, 1)
     likeness = np.maximum(whole, top[:, -1])
-    rows = []
-    for at, when in enumerate(whens):
-        words = set(content(when))
-        count = max(1, len(words))
-        needed = set(_NUMBER.findall(when))
-        sentence = told[best[at]]
-        rows.append(
-            [
-                whole[at],
-                top[at, -1],
-                top[at, -2] if len(told) > 1 else top[at, -1],
-                parts[at, -1],
-                parts[at, 0],
-                read[at],
-                len(words & own) / count,
-                len(words & by_sentence[best[at]]) / count,
-                len(words),
-                len(words & own),
-                len(needed - numbers),
-                _is_denied(when, sentence),
-                len(told),
-                np.log1p(len(text)),
-                *_standing(likeness, at),
-                (likeness[at] - likeness.mean()) / (likeness.std() + 1e-3),
-                *_standing(read, at),
-            ]
-        )
-    return np.asarray(rows, np.float32).reshape(len(whens), len(NAMES))
+    count = np.array([max(1, len(when.words)) for when in whens], np.float32)
+    shared = np.array([len(when.words & seen.words) for when in whens], np.float32)
+    by_best = [len(when.words & seen.words_of[at]) for when, at in zip(whens, best, strict=True)]
+    denied = [
+        when.is_negative != seen.is_negative[at] for when, at in zip(whens, best, strict=True)
+    ]
+    columns = (
+        whole,
+        top[:, -1],
+        top[:, -min(2, top.shape[1])],
+        parts[:, -1],
+        parts[:, 0],
+        read,
+        shared / count,
+        np.array(by_best, np.float32) / count,
+        [len(when.words) for when in whens],
+        shared,
+        [len(when.numbers - seen.numbers) for when in whens],
+        denied,
+        [len(seen.sentences)] * len(whens),
+        [np.log1p(len(seen.text))] * len(whens),
+        *_standing(likeness),
+        (likeness - likeness.mean()) / (likeness.std() + 1e-3),
+        *_standing(read),
+    )
+    found = np.empty((len(whens), len(NAMES)), np.float32)
+    for at, column in enumerate(columns):
+        found[:, at] = column
+    return found
 
 
-def _standing(values: Numbers, at: int) -> tuple[float, float, float]:
-    """Return how many are above one, how far it is behind the first, and ahead of the next one."""
-    above = int((values > values[at]).sum())
-    others = np.delete(values, at)
-    ahead = float(values[at] - others.max()) if len(others) else 1.0
-    return float(above), float(values.max() - values[at]), ahead
+def _standing(values: Numbers) -> tuple[Numbers, Numbers, Numbers]:
+    """Return for each how many are above it, how far it is behind the first, and ahead of the best of the others."""
+    above = (values[None] > values[:, None]).sum(1).astype(np.float32)
+    if len(values) == 1:
+        return above, np.zeros_like(values), np.ones_like(values)
+    second, first = np.sort(values)[-2:]
+    rival = np.where(values == first, second, first)  # of two that are first, the second is as high
+    return above, first - values, values - rival

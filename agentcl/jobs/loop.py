@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from enum import Enum
 from itertools import islice
-from typing import TypeVar
+from typing import Final, Literal, TypeVar
 
 from agentcl.errors import InvalidInput
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+class Later(Enum):
+    """What stands for an item that cannot be told before more is kept."""
+
+    LATER = "later"
+
+
+LATER: Final = Later.LATER
+OrLater = Literal[Later.LATER]
 
 
 def work(
@@ -53,7 +64,7 @@ def work(
 
 def work_in(
     pool: Executor,
-    items: Iterable[T],
+    items: Iterable[T | OrLater],
     do: Callable[[T], R],
     *,
     keep: Callable[[Sequence[R]], None],
@@ -70,7 +81,8 @@ def work_in(
 
     Args:
         pool: who does the items; the caller's to close.
-        items: what is to be done; read lazily, in the calling thread.
+        items: what is to be done; read lazily, in the calling thread. `LATER` among them: the next hangs on what is
+            under way, and is asked for when some of that was kept.
         do: does one; processes must be able to import it.
         keep: stores some results; called in the calling thread.
         ahead: how many items are handed to the pool at a time.
@@ -87,7 +99,7 @@ def work_in(
     failure: BaseException | None = None
     is_over = False
     try:
-        while begun := begun | {pool.submit(do, one) for one in islice(coming, ahead - len(begun))}:
+        while begun := begun | {pool.submit(do, one) for one in _now(coming, ahead - len(begun))}:
             ended, begun = wait(begun, timeout=tick_s, return_when=FIRST_COMPLETED)
             tick()
             done = [future for future in ended if not future.cancelled()]
@@ -107,6 +119,14 @@ def work_in(
     if failure:
         raise failure
     return not is_over
+
+
+def _now(coming: Iterator[T | OrLater], most: int) -> Iterator[T]:
+    """Yield the next items, until there is one that hangs on what is under way."""
+    for one in islice(coming, most):
+        if one is LATER:
+            return
+        yield one
 
 
 def _cancel(begun: Iterable[Future[R]]) -> None:

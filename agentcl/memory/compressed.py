@@ -13,6 +13,7 @@ from agentcl.compression.base import Codec
 from agentcl.errors import InvalidInput, NotFound
 from agentcl.jobs.queue import Queue
 from agentcl.jobs.runner import Progress, Runner
+from agentcl.jobs.workplace import Workplace
 from agentcl.memory import documents
 from agentcl.memory.bound import UNBOUND, Bound
 from agentcl.memory.codecs import as_codec, codec_named
@@ -102,6 +103,7 @@ class Compressed:
         form: Form = "float16",
         limit: int | None = None,
         dry_run: bool = False,
+        on: Workplace | None = None,
         progress: Progress = lambda done, total: None,
         should_stop: Callable[[], bool] = lambda: False,
         **scope: Unpack[ReadScope],
@@ -121,6 +123,7 @@ class Compressed:
             form: how they are kept: "float16", or "int8", which takes half of that.
             limit: at most so many passages in this call.
             dry_run: compress nothing; return how many passages wait, and their tokens.
+            on: where they are compressed, e.g. `agentcl.jobs.Ray()`; default: in this process.
             progress: called with the numbers of passages done and to do.
             should_stop: asked after each batch; True ends the run early.
             scope: `tenant`, `user`, `agent`, `session`: these and all below; see `Memory`.
@@ -129,9 +132,10 @@ class Compressed:
             StoreBusy: if another run is at work on this memory.
             InvalidInput: if the codec does not make so many soft tokens, or makes others than it promises.
             StoreUnavailable: if they cannot be kept; what was compressed before is.
+            ClusterUnavailable: if the machines of `on` do not answer; likewise.
         """
         held = as_codec(codec)
-        kind = Compress(self._opened, {held.name: held})
+        kind = Compress(self._opened, {held.name: held}, on)
         limit = None if limit is None else check_count(limit, "limit", least=0)
         spec = kind.spec(held.name, reencode=bool(reencode), limit=limit, slots=slots, form=form)
         root = self._bound.root(scope)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final, Literal, cast
 
 import numpy as np
@@ -12,8 +13,8 @@ import numpy as np
 from agentcl.compression.bank import FORMS, Bank, Form, ShardRow
 from agentcl.compression.base import Codec, Vectors
 from agentcl.errors import InvalidInput, NotEquipped, StoreCorrupt, StoreUnavailable
-from agentcl.jobs.loop import work
 from agentcl.jobs.runner import Progress
+from agentcl.jobs.workplace import Workplace, as_workplace
 from agentcl.memory.opened import Opened
 from agentcl.retrieval.folders import claim
 from agentcl.store.base import Store
@@ -61,11 +62,15 @@ class Compress:
     Args:
         opened: the memory.
         codecs: by name.
+        on: where passages are compressed; default: here.
     """
 
     name = "compress"
 
-    def __init__(self, opened: Opened, codecs: Mapping[str, Codec]) -> None:
+    def __init__(
+        self, opened: Opened, codecs: Mapping[str, Codec], on: Workplace | None = None
+    ) -> None:
+        self._on = as_workplace(on)
         self._opened = opened
         self._codecs = codecs
         self.totals: Counter[str] = Counter()  # of the newest run
@@ -120,15 +125,20 @@ class Compress:
 
         batches = (todo[at : at + _BATCH] for at in range(0, len(todo), _BATCH))
 
-        def encode(batch: Sequence[Passage]) -> list[_Made]:
-            return _encoded(codec, batch, wanted.slots)
-
         def keep(results: Sequence[list[_Made]]) -> None:
             for made in results:
                 used.update(self._keep(bank, codec, made, used, wanted.form))
                 progress(self.totals["read"], len(todo))
 
-        if work(batches, encode, keep=keep, should_stop=should_stop):
+        if self._on.work(
+            batches,
+            partial(_encoded, codec, wanted.slots),
+            keep=keep,
+            job=job.id,
+            key=lambda batch: ",".join(f"{one.id}/{one.version}" for one in batch),
+            computes=True,
+            should_stop=should_stop,
+        ):
             self._opened.clear_bank()
 
     def _todo(self, codec: Codec, wanted: _Spec, scope: Scope) -> list[Passage]:
@@ -256,7 +266,7 @@ def _text(passage: Passage) -> str:
     return passage.search_text()
 
 
-def _encoded(codec: Codec, batch: Sequence[Passage], slots: int | None) -> list[_Made]:
+def _encoded(codec: Codec, slots: int | None, batch: Sequence[Passage]) -> list[_Made]:
     """Compress some passages; what cannot be, is left as text with the reason."""
     made: list[_Made] = []
     for passage in batch:

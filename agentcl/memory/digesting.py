@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, cast
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from agentcl.errors import (
     InvalidInput,
@@ -13,8 +16,9 @@ from agentcl.errors import (
     RequestRefused,
     SchemaViolation,
 )
-from agentcl.jobs.loop import work
+from agentcl.jobs.loop import LATER, OrLater
 from agentcl.jobs.runner import Progress
+from agentcl.jobs.workplace import Workplace, as_workplace
 from agentcl.memory import statement_writing
 from agentcl.memory.opened import Opened
 from agentcl.statements.grounding import is_borne_out
@@ -38,6 +42,7 @@ _MOST_TURNS: Final = 24  # read at a time
 _MOST_TOKENS: Final = 2_000  # of their texts
 _MOST_ATTEMPTS: Final = 3  # at the same turns, unless somebody says "again"
 _MOST_ERROR: Final = 200  # characters of why turns could not be read
+P = TypeVar("P", bound="Unread | OrLater")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,15 @@ class Unread:
 
 
 @dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a digester is asked."""
+
+    part: Unread
+    known: tuple[Statement, ...]  # what holds already
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Read:
     part: Unread
     found: Digested
@@ -80,12 +94,16 @@ class Digest:
     Args:
         opened: the memory.
         digesters: by name.
+        on: where they read; default: here.
     """
 
     name = "digest"
 
-    def __init__(self, opened: Opened, digesters: Mapping[str, Digester]) -> None:
+    def __init__(
+        self, opened: Opened, digesters: Mapping[str, Digester], on: Workplace | None = None
+    ) -> None:
         self._opened = opened
+        self._on = as_workplace(on)
         self._digesters = digesters
         self.totals = self._nothing()
 
@@ -125,27 +143,26 @@ class Digest:
         total = self.price(job.spec, scope=job.scope).units
         self.totals = totals = self._nothing()
 
-        def affordable() -> Iterator[Unread]:
-            for part in _limited(pending(self._opened, view, name, retry=retry), limit):
-                known = _known(self._opened, part)
-                cost = self._tokens(name, part, known)
-                if budget is not None and totals["tokens"] + cost > budget:
-                    return
-                yield part
+        reading: list[Scope] = []  # of what is being read
 
-        def read(part: Unread) -> _Read:
-            known = _known(self._opened, part)
-            cost = self._tokens(name, part, known)
-            try:
-                found = digester.digest(part.turns, known)
-                return _Read(part, _borne_out(found, part.turns), tokens=cost)
-            except _UNREADABLE as error:
-                message = f"{type(error).__name__}: {error}"[:_MOST_ERROR]
-                return _Read(part, Digested(()), error=message, tokens=cost)
+        def affordable() -> Iterator[_Asked | OrLater]:
+            asked = 0
+            for part in _limited(_in_turn(self._opened, view, name, retry, reading), limit):
+                if part is LATER:
+                    yield LATER
+                    continue
+                known = tuple(_known(self._opened, part))
+                cost = self._tokens(name, part, known)
+                if budget is not None and asked + cost > budget:
+                    return
+                asked += cost
+                reading.append(part.conversation.scope)
+                yield _Asked(part, known, cost)
 
         def keep(results: Sequence[_Read]) -> None:
             for result in results:
                 kept, wishes = _store(self._opened, result, name)
+                reading.remove(result.part.conversation.scope)
                 totals["read"] += 0 if result.error else len(result.part.turns)
                 totals["failed"] += bool(result.error)
                 totals["statements"] += kept
@@ -154,7 +171,14 @@ class Digest:
                 totals["tokens"] += result.tokens
                 progress(min(totals["read"], total), total)
 
-        work(affordable(), read, keep=keep, should_stop=should_stop)
+        self._on.work(
+            affordable(),
+            partial(_read, digester),
+            keep=keep,
+            job=job.id,
+            key=_key,
+            should_stop=should_stop,
+        )
 
     def _tokens(self, name: str, part: Unread, known: Sequence[Statement]) -> int:
         """Estimate what reading some turns takes; what a digester does not say costs nothing."""
@@ -163,6 +187,22 @@ class Digest:
             return int(estimate(part.turns, known))
         is_model = name.startswith("model:") and name not in self._digesters
         return sum(estimate_tokens(turn.text) for turn in part.turns) if is_model else 0
+
+
+def _read(digester: Digester, asked: _Asked) -> _Read:
+    """Read some turns; what is wrong with them alone is noted, and the others go on."""
+    part = asked.part
+    try:
+        found = digester.digest(part.turns, asked.known)
+        return _Read(part, _borne_out(found, part.turns), tokens=asked.tokens)
+    except _UNREADABLE as error:
+        message = f"{type(error).__name__}: {error}"[:_MOST_ERROR]
+        return _Read(part, Digested(()), error=message, tokens=asked.tokens)
+
+
+def _key(asked: _Asked) -> str:
+    """Return what names some turns; their versions tell what they say."""
+    return ",".join(f"{turn.id}/{turn.version}" for turn in asked.part.turns)
 
 
 def as_digester(given: Digester | ChatModel) -> Digester:
@@ -189,13 +229,34 @@ def pending(
         digester: its name.
         retry: also those that it failed on three times.
     """
+    for one in _waiting(opened, view, digester, retry):
+        while one.parts:
+            yield one.next()
+            if is_stuck(opened.journal, one.conversation, digester):
+                break
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """A conversation with the parts of it that were not read yet."""
+
+    conversation: Conversation
+    held: Digestion | None
+    parts: deque[tuple[Turn, ...]]
+
+    def next(self) -> Unread:
+        return Unread(self.conversation, self.parts.popleft(), self.held)
+
+
+def _waiting(opened: Opened, view: ScopeView, digester: str, retry: bool) -> list[_Waiting]:
+    """Return the conversations with turns that a digester has not read yet, what was said first before the rest."""
     journal = opened.journal
     done = {
         record.sources[0]: record
         for record in readable(journal.live(view=view, kinds=(Digestion.kind,)))
         if isinstance(record, Digestion) and record.digester == digester
     }
-    waiting: list[tuple[Conversation, list[Turn], Digestion | None]] = []
+    waiting: list[tuple[datetime, _Waiting]] = []
     for conversation in readable(journal.live(view=view, kinds=(Conversation.kind,))):
         assert isinstance(conversation, Conversation)
         held = done.get(conversation.id)
@@ -206,13 +267,45 @@ def pending(
         turns = [one for one in readable(rows) if isinstance(one, Turn) and one.ordinal >= first]
         if turns:
             turns.sort(key=lambda turn: (turn.ordinal, turn.moment))
-            waiting.append((conversation, turns, held))
-    waiting.sort(key=lambda one: (one[1][0].moment, one[0].id))
-    for conversation, turns, held in waiting:
-        for some in _parts(turns):
-            yield Unread(conversation, some, held)
-            if is_stuck(journal, conversation, digester):
+            left = _Waiting(conversation, held, deque(_parts(turns)))
+            waiting.append((turns[0].moment, left))
+    waiting.sort(key=lambda one: (one[0], one[1].conversation.id))
+    return [left for _, left in waiting]
+
+
+def _in_turn(
+    opened: Opened, view: ScopeView, digester: str, retry: bool, reading: Sequence[Scope]
+) -> Iterator[Unread | OrLater]:
+    """Yield what `pending` does, but what need not wait for what is being read, nor for what was said before it.
+
+    Turns wait for others whose statements their reader is told of: those of the same scope, of one that it sees, or of one
+    that sees it.
+    """
+    waiting = _waiting(opened, view, digester, retry)
+    begun: set[str] = set()
+    while waiting:
+        before = [*reading]
+        for one in waiting:  # the one that is found is used below
+            scope = one.conversation.scope
+            if not any(_is_told_of(scope, other) for other in before):
                 break
+            if scope not in before:
+                before.append(scope)
+        else:
+            yield LATER
+            continue
+        is_over = one.conversation.id in begun and is_stuck(
+            opened.journal, one.conversation, digester
+        )
+        if not is_over:
+            begun.add(one.conversation.id)
+            yield one.next()
+        if is_over or not one.parts:
+            waiting.remove(one)
+
+
+def _is_told_of(one: Scope, other: Scope) -> bool:
+    return one.view().sees(other) or other.view().sees(one)
 
 
 def is_stuck(journal: Any, conversation: Conversation, digester: str) -> bool:  # noqa: ANN401  # a store
@@ -365,14 +458,15 @@ def _note(writing: Writing, opened: Opened, result: _Read, digester: str, kept: 
         writing.create(note)
 
 
-def _limited(parts: Iterator[Unread], limit: int | None) -> Iterator[Unread]:
+def _limited(parts: Iterator[P], limit: int | None) -> Iterator[P]:
     """Yield parts until a number of turns is reached."""
     left = limit
     for part in parts:
         if left is not None and left <= 0:
             return
         yield part
-        left = None if left is None else left - len(part.turns)
+        if left is not None and isinstance(part, Unread):
+            left -= len(part.turns)
 
 
 def _view(scope: Scope) -> ScopeView:

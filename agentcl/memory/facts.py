@@ -11,6 +11,7 @@ from typing import Final, Unpack
 from agentcl.errors import InvalidInput
 from agentcl.jobs.queue import Queue
 from agentcl.jobs.runner import Runner
+from agentcl.jobs.workplace import Workplace
 from agentcl.memory import fact_writing
 from agentcl.memory.bound import UNBOUND, Bound
 from agentcl.memory.fact_files import Places
@@ -173,6 +174,7 @@ class Facts:
         limit: int | None = None,
         retry: bool = False,
         workers: int = 8,
+        on: Workplace | None = None,
         progress: Callable[[int, int], None] | None = None,
         should_stop: Callable[[], bool] = lambda: False,
         **scope: Unpack[ReadScope],
@@ -189,6 +191,8 @@ class Facts:
             limit: read at most so many passages in this call; one that goes on with a job reads as many again.
             retry: read also those again that failed before.
             workers: how many passages are read at once.
+            on: where they are read, e.g. `agentcl.jobs.Ray()`, with so many at once in each of its workers; default: in
+                this process.
             progress: called with the numbers of passages read and to read.
             should_stop: asked after each passage; True ends the run early.
             scope: `tenant`, `user`, `agent`, `session`: these and all below; see `Memory`.
@@ -198,12 +202,13 @@ class Facts:
             RequestRefused: if every passage is refused in the same words, or the first ten are; they are
                 still to be read then.
             ModelUnavailable: if the model cannot be asked; what was read before is stored.
+            ClusterUnavailable: if the machines of `on` do not answer; likewise.
         """
         workers = check_count(workers, "workers")
         if not isinstance(getattr(extractor, "name", None), str):
             raise InvalidInput(f"extractor must be an Extractor, not {extractor!r}")
         journal = self._opened.journal
-        kind = Extract(self._opened, {extractor.name: (extractor, workers)})
+        kind = Extract(self._opened, {extractor.name: (extractor, workers)}, on)
         job = Runner(Queue(journal), [kind]).run_now(
             kind.name,
             kind.spec(extractor.name, retry=retry, limit=limit),

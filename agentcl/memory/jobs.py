@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Unpack, cast, get_args
 from agentcl.errors import InvalidInput
 from agentcl.jobs.queue import Queue
 from agentcl.jobs.runner import Kind, Progress, Runner
+from agentcl.jobs.workplace import Workplace
 from agentcl.memory.bound import UNBOUND, Bound
 from agentcl.memory.codecs import as_codec
 from agentcl.memory.compressing import Compress
@@ -186,6 +187,7 @@ class Jobs:
         self,
         id: str,
         *,
+        on: Workplace | None = None,
         progress: Progress = lambda done, total: None,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> Job:
@@ -193,6 +195,8 @@ class Jobs:
 
         Args:
             id: of the job.
+            on: where its steps are done, e.g. `agentcl.jobs.Ray()`; default: in this process. A kind that was added
+                is done here, unless it has a place of its own.
             progress: told the numbers of units done and to do.
             should_stop: asked between steps; True puts the job back into the queue.
 
@@ -204,13 +208,15 @@ class Jobs:
             InvalidInput: if it is done, of an unknown kind, or if its spec cannot be used.
             NotEquipped: (or MissingExtra) if what it needs is not here, e.g. its extractor; it waits then.
             StoreBusy: if a job of its kind is being run.
+            ClusterUnavailable: if the machines of `on` do not answer; what was done before is kept.
             Exception: whatever it failed with; the job says so, too.
         """
-        return self._runner().run(id, progress=progress, should_stop=should_stop)
+        return self._runner(on).run(id, progress=progress, should_stop=should_stop)
 
     def run_all(
         self,
         *,
+        on: Workplace | None = None,
         progress: Callable[[Job, int, int], None] = lambda job, done, total: None,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> Sequence[Job]:
@@ -219,13 +225,14 @@ class Jobs:
         A job that fails says why, and the next one is run. What needs something that is not here waits on.
 
         Args:
+            on: where the steps of jobs are done; see `run`.
             progress: told the job, and the numbers of its units done and to do.
             should_stop: asked between steps; True ends the run, and its job goes back into the queue.
 
         Returns:
             The jobs that were run, as they are then.
         """
-        return self._runner().run_all(progress=progress, should_stop=should_stop)
+        return self._runner(on).run_all(progress=progress, should_stop=should_stop)
 
     def _named(self, kind: str, spec: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return a spec as it is kept: an encoder without its address, which is the user's to know."""
@@ -238,12 +245,12 @@ class Jobs:
     def _queue(self, scope: ReadScope | None = None) -> Queue:
         return Queue(self._opened.journal, view=self._bound.subtree(scope or {}))
 
-    def _runner(self) -> Runner:
+    def _runner(self, on: Workplace | None = None) -> Runner:
         own = (
-            Extract(self._opened, self._opened.extractors),
-            Digest(self._opened, self._opened.digesters),
+            Extract(self._opened, self._opened.extractors, on),
+            Digest(self._opened, self._opened.digesters, on),
             Tidy(self._opened, self._opened.summarisers),
-            Reembed(self._opened),
-            Compress(self._opened, self._opened.codecs),
+            Reembed(self._opened, on=on),
+            Compress(self._opened, self._opened.codecs, on),
         )
         return Runner(self._queue(), [*own, *self._opened.kinds.values()])

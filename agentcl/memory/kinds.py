@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any, Final
 
 from agentcl.errors import ConfigError, InvalidInput, NotEquipped, NotTrusted, RequestRefused
-from agentcl.jobs.loop import work
 from agentcl.jobs.runner import Progress
+from agentcl.jobs.workplace import Workplace, as_workplace
 from agentcl.memory import fact_writing
 from agentcl.memory.fact_writing import Reading
 from agentcl.memory.opened import Opened
@@ -24,6 +24,7 @@ from agentcl.text.tokens import estimate_tokens
 
 _BATCH: Final = 256  # texts embedded at a time
 _MOST_ERROR: Final = 200  # characters of why a passage could not be read
+_Texts = tuple[list[int], list[str]]  # the numbers of rows, and their texts
 _MOST_ALIKE: Final = 10  # refusals at the beginning of a run, all in the same words
 
 
@@ -36,12 +37,19 @@ class Extract:
     Args:
         opened: the memory.
         extractors: by name, each with how many passages it reads at once.
+        on: where they are read; default: here.
     """
 
     name = "extract"
 
-    def __init__(self, opened: Opened, extractors: Mapping[str, tuple[Extractor, int]]) -> None:
+    def __init__(
+        self,
+        opened: Opened,
+        extractors: Mapping[str, tuple[Extractor, int]],
+        on: Workplace | None = None,
+    ) -> None:
         self._opened = opened
+        self._on = as_workplace(on)
         self._extractors = extractors
         self.totals = {"read": 0, "failed": 0, "facts": 0, "dropped": 0}  # of the newest run
 
@@ -90,7 +98,15 @@ class Extract:
                 progress(totals["read"], len(todo))
 
         read = partial(_read, extractor)
-        is_done = work(todo, read, keep=keep, workers=workers, should_stop=should_stop)
+        is_done = self._on.work(
+            todo,
+            read,
+            keep=keep,
+            job=job.id,
+            key=lambda passage: f"{passage.id}/{passage.version}",
+            workers=workers,
+            should_stop=should_stop,
+        )
         if is_done and len(held) > 1:
             raise _all_refused(held)
         note(held)
@@ -136,18 +152,27 @@ def _all_refused(readings: Sequence[Reading]) -> RequestRefused:
     )
 
 
+def _embedded(encoder: Encoder, batch: _Texts) -> tuple[list[int], Sequence[bytes]]:
+    seqs, texts = batch
+    return seqs, encoder.encode(texts, role="passage")
+
+
 class Reembed:
     """Replaces all vectors of a folder by another encoder's. Its spec: `encoder`, a name.
 
     Args:
         opened: the memory.
         encoder: the one of the spec; default: opened by its name.
+        on: where texts are encoded; default: here.
     """
 
     name = "reembed"
 
-    def __init__(self, opened: Opened, encoder: Encoder | None = None) -> None:
+    def __init__(
+        self, opened: Opened, encoder: Encoder | None = None, on: Workplace | None = None
+    ) -> None:
         self._opened = opened
+        self._on = as_workplace(on)
         self._encoder = encoder
 
     @staticmethod
@@ -167,21 +192,16 @@ class Reembed:
         change = self._change(new)
         total, done = change.remaining(), 0
 
-        def missing() -> Iterator[list[int]]:
-            while True:
-                while seqs := change.missing(limit=_BATCH):
-                    yield seqs
-                if change.swap():
-                    return
-
-        def embed(seqs: list[int]) -> tuple[list[int], Sequence[bytes]]:
-            rows = self._opened.journal.rows(seqs)
-            # A damaged row gets any vector: it must not keep the others from theirs.
-            texts = {
-                seq: next((one.search_text() or "" for one in readable([row])), row.id)
-                for seq, row in rows.items()
-            }
-            return list(texts), new.encode(list(texts.values()), role="passage")
+        def missing() -> Iterator[_Texts]:
+            seqs = [0]
+            while seqs := change.missing(limit=_BATCH, after=seqs[-1]):
+                rows = self._opened.journal.rows(seqs)
+                # A damaged row gets any vector: it must not keep the others from theirs.
+                texts = {
+                    seq: next((one.search_text() or "" for one in readable([row])), row.id)
+                    for seq, row in rows.items()
+                }
+                yield [*texts], [*texts.values()]
 
         def keep(results: Sequence[tuple[list[int], Sequence[bytes]]]) -> None:
             nonlocal done
@@ -190,8 +210,18 @@ class Reembed:
                 done += len(seqs)
                 progress(done, max(total, done))
 
-        if work(missing(), embed, keep=keep, should_stop=should_stop):
-            self._opened.use_encoder(new)
+        while self._on.work(
+            missing(),
+            partial(_embedded, new),
+            keep=keep,
+            job=job.id,
+            key=lambda batch: ",".join(map(str, batch[0])),
+            computes=True,
+            should_stop=should_stop,
+        ):
+            if change.swap():  # else rows came meanwhile
+                self._opened.use_encoder(new)
+                return
 
     def _open(self, spec: Mapping[str, Any]) -> Encoder:
         name = spec.get("encoder")

@@ -18,7 +18,8 @@ import numpy as np
 
 from agentcl.errors import EncoderUnavailable
 from agentcl.guidance.decision import background, before_reading, decide, threshold
-from agentcl.guidance.features import features, is_stated, sentences
+from agentcl.guidance.features import Seen, When, features, is_stated
+from agentcl.memory.candidates import Candidates, by_condition
 from agentcl.memory.checking import ModelChecker, weighed
 from agentcl.memory.opened import Opened
 from agentcl.retrieval.conditions import (
@@ -40,13 +41,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 _CANDIDATES: Final = 16  # conditions that are read for one situation
-_MOST_BY_WORDS: Final = 8  # of them by their words; thousands may share one condition
-_MOST_OF_ONE: Final = 4  # lessons with the same condition, on average
+_MOST_BY_WORDS: Final = 8  # of them by their words
 _MOST_ALIKE: Final = 3  # lessons of experience that only may speak of it, in one situation
 # How likely a lesson speaks of a situation that a model is asked about. On twelve domains (`training/matching`) a reader that is
 # always right would lift F1 from 49 to 80 with 1.3 questions a situation; from 0.03 on, to 82 with 1.7.
 DOUBTFUL: Final = (0.05, 0.8)
-_KEPT: Final = 4_000  # conditions as they were read alone; 20 KB each
+_KEPT: Final = 4_000  # conditions as they were read; 20 KB each
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,8 @@ class Matcher:
         self._opened = opened
         self.checker: ModelChecker | None = None  # of what is in doubt
         self._lock = threading.Lock()
-        self._read: OrderedDict[str, ReadAlone] = OrderedDict()  # by condition
-        # By tenant: of which rows, the lessons, and their vectors.
-        self._matrices: dict[str, tuple[object, list[str], NDArray[np.float32]]] = {}
+        self._read: OrderedDict[str, tuple[When, ReadAlone]] = OrderedDict()  # by condition
+        self._candidates: dict[str, Candidates] = {}  # by tenant
 
     def match(
         self,
@@ -115,14 +114,18 @@ class Matcher:
         by_words = state.covering("\n".join((situation, *actions)), view)
         if not self.is_by_meaning() or not situation.strip():
             return Matches(by_words)
+        seen = Seen.of(situation)
+        said = {
+            when: is_stated(when, seen)
+            for when in dict.fromkeys(state.lessons[id].guidance.when for id in by_words)
+        }
         held = {
             id: share
             for id, share in by_words.items()
-            if (made := state.lessons[id].guidance).claim == "needs"
-            or is_stated(made.when, situation)
+            if (made := state.lessons[id].guidance).claim == "needs" or said[made.when]
         }
-        ids, chances = self._chances(state, situation, place, by_words)
-        order = dict(sorted(zip(ids, chances, strict=True), key=lambda one: -one[1]))
+        chances = self._chances(state, seen, place, by_words)
+        order = dict(sorted(chances.items(), key=lambda one: -one[1]))
         odds, usage = self._checked(state, situation, order, held)
         after = {id: weighed(chance, odds.get(id)) for id, chance in order.items()}
         order = dict(sorted(after.items(), key=lambda one: -one[1]))
@@ -164,52 +167,49 @@ class Matcher:
     def _chances(
         self,
         state: GuidanceState,
-        situation: str,
+        seen: Seen,
         place: _Place,
-        by_words: Mapping[str, float],
-    ) -> tuple[list[str], list[float]]:
-        """Return the lessons that were read, and how likely each speaks of a situation."""
+        by_words: Iterable[str],
+    ) -> dict[str, float]:
+        """Return how likely each lesson that was read speaks of a situation."""
         if not any(map(place.is_offered, state.lessons.values())):
-            return [], []  # without opening a model
+            return {}  # without opening a model
         reader = condition_reader()
-        told = sentences(situation)
-        text, *parts = reader.alone([situation, *told])
-        seen = np.stack([text.vector, *(part.vector for part in parts)])
-        likely = chain(islice(by_words, _MOST_BY_WORDS), self._by_likeness(state, situation, seen))
-        offered = (id for id in likely if place.is_offered(state.lessons[id]))
-        conditions_of = _by_condition(state, offered)
+        text, *parts = reader.alone([seen.text, *seen.sentences])
+        vectors = np.stack([text.vector, *(part.vector for part in parts)])
+        conditions_of = self._nearest(state, seen.text, vectors, place, by_words)
         if not conditions_of:  # the encoder is out of reach
-            return [], []
-        whens = [*conditions_of, *background()[: max(0, _CANDIDATES - len(conditions_of))]]
-        conditions = self._alone(reader, whens)
-        cosines = np.stack([one.vector for one in conditions]) @ seen.T
-        best = cosines[:, 1:].max(1)
-        pairs = [Pair(one, text, float(like)) for one, like in zip(conditions, best, strict=True)]
+            return {}
+        asked = [*conditions_of, *background()[: max(0, _CANDIDATES - len(conditions_of))]]
+        whens, alone = zip(*self._alone(reader, asked), strict=True)
+        cosines = np.stack([one.vector for one in alone]) @ vectors.T
+        best = cosines[:, 1:].max(1).tolist()
+        pairs = [Pair(one, text, like) for one, like in zip(alone, best, strict=True)]
         numbers = features(
             whens,
-            situation,
+            seen,
             whole=cosines[:, 0],
             parts=cosines[:, 1:],
             read=np.asarray(reader.together(pairs), np.float32),
         )
         read = dict(zip(conditions_of, decide(numbers), strict=False))
-        chances = {id: read[when] for when, ids in conditions_of.items() for id in ids}
-        return [*chances], [*chances.values()]
+        return {id: read[when] for when, ids in conditions_of.items() for id in ids}
 
     def forget(self) -> None:
         """Drop what is kept of lessons."""
         with self._lock:
             self._read.clear()
-            self._matrices.clear()
+            self._candidates.clear()
         if self.checker is not None:
             self.checker.forget()
 
-    def _alone(self, reader: ConditionReader, whens: Sequence[str]) -> list[ReadAlone]:
-        """Return conditions as they are read alone; the last ones are kept."""
+    def _alone(self, reader: ConditionReader, whens: Sequence[str]) -> list[tuple[When, ReadAlone]]:
+        """Return conditions in their parts, and as they are read alone; the last ones are kept."""
         with self._lock:
             held = {when: self._read[when] for when in whens if when in self._read}
         new = [when for when in dict.fromkeys(whens) if when not in held]
-        held |= zip(new, reader.alone(new), strict=True) if new else {}
+        if new:
+            held |= zip(new, zip(map(When.of, new), reader.alone(new), strict=True), strict=True)
         with self._lock:
             for when in held:
                 self._read[when] = held[when]
@@ -218,50 +218,29 @@ class Matcher:
                 self._read.popitem(last=False)
         return [held[when] for when in whens]
 
-    def _by_likeness(
-        self, state: GuidanceState, situation: str, seen: NDArray[np.float32]
-    ) -> Iterator[str]:
-        """Yield the lessons by how like their vectors are to those of a situation and its sentences."""
+    def _nearest(
+        self,
+        state: GuidanceState,
+        situation: str,
+        vectors: NDArray[np.float32],
+        place: _Place,
+        by_words: Iterable[str],
+    ) -> dict[str, list[str]]:
+        """Return the conditions that are read with a situation, each with the lessons that have it."""
         if len(state.lessons) <= _CANDIDATES:
-            yield from state.lessons
-            return
+            ids = dict.fromkeys(chain(by_words, list(state.lessons)))
+            return by_condition(state, ids, place.is_offered, most=_CANDIDATES)
+        first = by_condition(state, by_words, place.is_offered, most=_MOST_BY_WORDS)
         if self._opened.encoder_name() != "minilm":
             try:
-                seen = np.frombuffer(self._opened.encode_query(situation), "<f4")[None]
+                vectors = np.frombuffer(self._opened.encode_query(situation), "<f4")[None]
             except EncoderUnavailable as error:
                 logger.warning("lessons are looked for by their words: %s", error)
-                return
-        ids, matrix = self._matrix(state)
-        likeness = (matrix @ seen.T).max(1)
-        yield from (ids[at] for at in np.argsort(-likeness))
-
-    def _matrix(self, state: GuidanceState) -> tuple[list[str], NDArray[np.float32]]:
-        """Return all lessons of a tenant, and their stored vectors, of length 1, as rows."""
-        journal = self._opened.journal
-        seqs = tuple(one.seq for one in state.lessons.values())
-        signature = journal.epoch(), seqs
+                return first
         with self._lock:
-            held = self._matrices.get(state.tenant)
-            if held is None or held[0] != signature:
-                vectors = journal.vectors(seqs)
-                ids = [id for id, one in state.lessons.items() if one.seq in vectors]
-                rows = [np.frombuffer(vectors[state.lessons[id].seq], "<f4") for id in ids]
-                matrix = (
-                    np.stack(rows) if rows else np.zeros((0, self._opened.spec.dim), np.float32)
-                )
-                matrix = matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
-                held = self._matrices[state.tenant] = signature, ids, matrix
-            return held[1], held[2]
-
-
-def _by_condition(state: GuidanceState, ids: Iterable[str]) -> dict[str, dict[str, None]]:
-    """Return the first conditions of lessons, each with those that have it."""
-    found: dict[str, dict[str, None]] = {}
-    for id in islice(ids, _CANDIDATES * _MOST_OF_ONE):
-        when = state.lessons[id].guidance.when
-        if when in found or len(found) < _CANDIDATES:
-            found.setdefault(when, {})[id] = None
-    return found
+            held = self._candidates.setdefault(state.tenant, Candidates())
+            held.follow(state, self._opened.journal)
+            return held.nearest(vectors, first, place.is_offered, most=_CANDIDATES)
 
 
 def _of_experience(state: GuidanceState, read: Mapping[str, float]) -> Iterator[tuple[str, float]]:

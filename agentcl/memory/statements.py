@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar, Unpack
 from agentcl.errors import InvalidInput, NotFound
 from agentcl.jobs.queue import Queue
 from agentcl.jobs.runner import Progress, Runner
+from agentcl.jobs.workplace import Workplace
 from agentcl.memory import proposals, statement_search, statement_writing
 from agentcl.memory.bound import UNBOUND, Bound
 from agentcl.memory.digesting import Digest, DigestReport, as_digester, pending
@@ -137,6 +138,7 @@ class Statements:
         budget_tokens: int | None = None,
         retry: bool = False,
         dry_run: bool = False,
+        on: Workplace | None = None,
         progress: Progress = lambda done, total: None,
         should_stop: Callable[[], bool] = lambda: False,
         **scope: Unpack[ReadScope],
@@ -153,6 +155,8 @@ class Statements:
             budget_tokens: take at most so many tokens of a model, by a high estimate, in this call.
             retry: read also conversations that it failed on three times.
             dry_run: read nothing; return how many turns wait, and what they would take.
+            on: where they are read, e.g. `agentcl.jobs.Ray()`; default: in this process. There, conversations of which
+                none sees what the other states are read at the same time.
             progress: called with the numbers of turns read and to read.
             should_stop: asked after each part; True ends the run early.
             scope: `tenant`, `user`, `agent`, `session`: these and all below; see `Memory`.
@@ -160,9 +164,10 @@ class Statements:
         Raises:
             StoreBusy: if another run is at work on this memory.
             ModelUnavailable: if the model cannot be asked; what was read before is stored.
+            ClusterUnavailable: if the machines of `on` do not answer; likewise.
         """
         reader = as_digester(digester)
-        kind = Digest(self._opened, {reader.name: reader})
+        kind = Digest(self._opened, {reader.name: reader}, on)
         bounds = {
             name: None if value is None else check_count(value, name, least=0)
             for name, value in (("limit", limit), ("budget_tokens", budget_tokens))

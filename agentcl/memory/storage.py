@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Unpack
 from agentcl.errors import InvalidInput, StoreUnavailable, TransferError
 from agentcl.jobs.queue import Queue
 from agentcl.jobs.runner import Runner
+from agentcl.jobs.workplace import Workplace
 from agentcl.memory import documents, statement_writing
 from agentcl.memory.bound import UNBOUND, Bound
 from agentcl.memory.kinds import Reembed
@@ -262,6 +263,7 @@ class Storage:
         self,
         encoder: str | Encoder,
         *,
+        on: Workplace | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> bool:
         """Replace all vectors by another encoder's, past versions' included.
@@ -271,6 +273,7 @@ class Storage:
 
         Args:
             encoder: a name or an `Encoder`.
+            on: where texts are encoded, e.g. `agentcl.jobs.Ray()`; default: in this process.
             progress: called with the numbers of rows done and to do.
 
         Returns:
@@ -278,13 +281,14 @@ class Storage:
 
         Raises:
             StoreBusy: if another run is at it.
+            ClusterUnavailable: if the machines of `on` do not answer; what was encoded before is kept.
         """
         self._bound.check_whole("embedding anew, which concerns all vectors,")
         new = open_encoder(encoder) if isinstance(encoder, str) else encoder
         if not isinstance(new, Encoder):
             raise InvalidInput(f"encoder must be a name or an Encoder, not {encoder!r}")
         self._opened.confirm(getattr(new, "named", new.name))
-        kind = Reembed(self._opened, new)
+        kind = Reembed(self._opened, new, on)
         job = Runner(Queue(self._opened.journal), [kind]).run_now(
             kind.name,
             kind.spec(new.name),

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -22,12 +23,15 @@ from agentcl.models.base import (
     Schema,
     TokenLogprob,
 )
+from agentcl.models.embedded import embedded_prompt
 from agentcl.models.gguf import load
 from agentcl.models.stopping import held_back, until
 from agentcl.store.usage import Usage
 from agentcl.text.bars import without_bars
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
 _WAIT_S: Final = 600.0  # for the next piece of a stream
@@ -37,7 +41,7 @@ class LocalChat:
     """A causal language model and its tokenizer, from a folder or by name.
 
     One call runs at a time; the model is loaded by the first one. A schema is not enforced: say it in
-    the prompt, and use `ask_object`, which checks.
+    the prompt, and use `ask_object`, which checks. Soft tokens of messages (`Message.parts`) are read where they stand.
 
     Args:
         source: a folder with weights and a tokenizer that has a chat template, a GGUF file, which is unpacked in
@@ -58,6 +62,10 @@ class LocalChat:
         self._lock = threading.RLock()
         self._loaded: tuple[Any, Any] | None = None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let it travel to another process, which loads the model where it computes."""
+        return partial(type(self), self._source, device=self._device, name=self.name), ()
+
     def chat(
         self,
         messages: Sequence[Message],
@@ -65,7 +73,13 @@ class LocalChat:
         sampling: Sampling = GREEDY,
         schema: Schema | None = None,
     ) -> Reply:
-        """Return the model's answer. Raises ModelUnavailable."""
+        """Return the model's answer.
+
+        Raises:
+            ModelUnavailable: if it cannot be loaded.
+            InvalidInput: if soft tokens have another shape than the model reads, or hold what is no number.
+            RequestRefused: if the chat template leaves soft tokens out.
+        """
         import torch
 
         with self._lock:
@@ -147,6 +161,17 @@ class LocalChat:
             digest.update(json.dumps(about).encode())
             return digest.hexdigest()
 
+    def embeddings(self, text: str) -> NDArray[np.float32]:
+        """Return what the model reads where a text stands, (tokens, width). Raises ModelUnavailable."""
+        import torch
+
+        with self._lock, torch.inference_mode():
+            model, tokenizer = self._load()
+            ids = tokenizer(text, add_special_tokens=False, return_tensors="pt").input_ids
+            rows = model.get_input_embeddings()(ids.to(model.device).long())[0]
+            found: NDArray[np.float32] = rows.float().cpu().numpy()
+        return found
+
     def opened(self) -> tuple[Any, Any]:
         """Return the model and its tokenizer, loaded. Raises ModelUnavailable."""
         with self._lock:
@@ -168,6 +193,8 @@ class LocalChat:
 
     def _encode(self, messages: Sequence[Message]) -> dict[str, Any]:
         model, tokenizer = self._load()
+        if any(message.parts for message in messages):
+            return embedded_prompt(model, tokenizer, messages)
         turns = [{"role": message.role, "content": message.content} for message in messages]
         encoded = tokenizer.apply_chat_template(
             turns, add_generation_prompt=True, return_tensors="pt", return_dict=True

@@ -37,14 +37,21 @@ def open_model(
         raise InvalidInput(
             f"{source} is an endpoint, which has a model's name too: OpenAIChat(MODEL, base_url={source!r})"
         )
-    from agentcl.models.llamacpp import LlamaCppChat, is_installed
+    from agentcl.models.llamacpp import LlamaCppChat
 
     name = f"local:{source}"
-    if engine == "llamacpp" or (engine is None and is_installed() and is_gguf(source)):
+    if engine == "llamacpp" or (engine is None and is_for_llamacpp(source)):
         return LlamaCppChat(gguf_path(source), device=device, name=name)
     from agentcl.models.local import LocalChat
 
     return LocalChat(str(model_path(source)), device=device, name=name)
+
+
+def is_for_llamacpp(source: str) -> bool:
+    """Return whether llama.cpp runs what `open_model` opens. Raises ModelUnavailable if there is no such model."""
+    from agentcl.models.llamacpp import is_installed
+
+    return source != REFERENCE_NAME and is_installed() and is_gguf(source)
 
 
 def gguf_path(source: str) -> Path:

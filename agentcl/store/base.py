@@ -201,8 +201,8 @@ class Reembedding(ABC):
         """Return how many rows still lack a new vector."""
 
     @abstractmethod
-    def missing(self, *, limit: int) -> list[int]:
-        """Return the numbers of some rows that still lack a new vector, oldest first."""
+    def missing(self, *, limit: int, after: int = 0) -> list[int]:
+        """Return the numbers of some rows that still lack a new vector, oldest first, from after a number on."""
 
     @abstractmethod
     def keep(self, seqs: Sequence[int], vectors: Sequence[bytes]) -> None:

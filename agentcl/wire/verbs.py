@@ -129,8 +129,11 @@ UNDER_WAY: Final[Mapping[str, Callable[..., Any]]] = {
     "finish": EpisodeRecorder.finish,
     "interrupt": EpisodeRecorder.interrupt,
 }
-# Arguments that stay where they are: functions. Progress comes as events instead.
-UNSENT: Final = ("progress", "encoded", "should_stop", "count_tokens", "recognise", "limits")
+# Arguments that stay where they are: functions, and where work is done, which is the server's to choose. Progress comes as
+# events instead.
+UNSENT: Final = (
+    "progress", "encoded", "should_stop", "count_tokens", "recognise", "limits", "on",
+)  # fmt: skip
 _DROPPED: Final[tuple[Any, ...]] = (
     SupportsList,
     Unchanged,

@@ -11,8 +11,9 @@ from agentcl import Memory, Message
 from agentcl.cli.main import main
 from agentcl.compression import Codec, open_codec
 from agentcl.memory.codecs import shipped_codec
-from agentcl.models import open_reference
+from agentcl.models import LocalChat, open_reference
 from agentcl.models.reference.chat import ReferenceChat
+from agentcl.models.reference.shipped import reference_folder
 from tests.unit.compression.test_codecs import PASSAGE, write_untrained
 
 QUESTION = "Question: Name the mayor of Ceber."
@@ -68,6 +69,22 @@ def test_a_memory_is_compressed_found_and_read_by_the_frozen_model(
     assert abs(reply.usage.prompt_tokens - rest.usage.prompt_tokens - one.slots) <= 2
     assert "".join(model.stream([turn])) == reply.text
     assert model.fingerprint() == before == codec.base
+
+
+def test_transformers_reads_soft_memories_as_numpy_does(
+    memory: Memory, model: ReferenceChat, codec: Codec
+) -> None:
+    pytest.importorskip("transformers")
+    memory.compressed.compress(codec)
+    messages = [{"role": "user", "content": QUESTION}]
+    found = memory.context(messages, form="soft", base=codec, budget_tokens=100)
+    turns = found.turns(messages)
+    assert any(not isinstance(part, str) for part in turns[-1].parts)
+    there = LocalChat(str(reference_folder()), device="cpu")
+    one, other = there.chat(turns), model.chat(turns)
+    assert (one.text, one.usage.prompt_tokens) == (other.text, other.usage.prompt_tokens)
+    assert "".join(there.stream(turns)) == one.text
+    np.testing.assert_allclose(there.embeddings(PASSAGE), model.embeddings(PASSAGE), atol=1e-6)
 
 
 def test_the_command_line_compresses_with_a_codec_s_folder(

@@ -9,9 +9,11 @@ from click.testing import CliRunner
 from agentcl import InvalidInput, Memory
 from agentcl.cli.chat import Talk
 from agentcl.cli.main import main
-from agentcl.models import Message, ScriptedModel
+from agentcl.models import Message, ScriptedModel, open_reference
+from agentcl.models.reference.shipped import reference_folder
 from agentcl.server.settings import SoftServing
 from tests.hashed_codec import HashedCodec
+from tests.unit.compression.test_codecs import write_untrained
 
 FACT = "My sister Mira lives in Tessary and she keeps bees."
 ASKED = "Where does Mira live?"
@@ -73,7 +75,7 @@ def test_soft_memories_are_told_as_what_they_are_and_switched_in_the_terminal(
     ("name", "more", "says"),
     [
         ("smollm2-135m", [], "there is no codec for smollm2-135m"),
-        ("smollm2-135m", ["--codec", "here"], "reads text alone in this process"),
+        ("smollm2-135m", ["--codec", "nowhere"], "there is no codec nowhere"),
         ("reference", ["--codec", "nowhere"], "there is no codec nowhere"),
     ],
 )
@@ -95,3 +97,29 @@ def test_the_reference_model_talks_with_soft_memories(tmp_path: Path, named: lis
     told = CliRunner().invoke(main, asked, input=said)
     assert told.exit_code == 0, told.output
     assert "soft tokens of reference" in told.output
+
+
+def test_a_model_that_transformers_runs_talks_with_soft_memories(tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
+    model = str(reference_folder())
+    codec = str(write_untrained(tmp_path / "c", base=open_reference().fingerprint()))
+    with Memory(tmp_path / "m", encoder="hashing") as memory:
+        memory.add(PASSAGE, user="me")
+    asked = ["chat", "--path", str(tmp_path / "m"), "--model", model, "--codec", codec, "--soft"]
+    told = CliRunner().invoke(main, asked, input="Who keeps the lighthouse?\n/quit\n")
+    assert told.exit_code == 0, told.output
+    assert "soft tokens of untrained" in told.output
+
+
+def test_what_llama_cpp_runs_reads_text_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "packages" / "llama_cpp").mkdir(parents=True)
+    (tmp_path / "packages" / "llama_cpp" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path / "packages")
+    (tmp_path / "model.gguf").write_bytes(b"GGUF")
+    path = ["--path", str(tmp_path / "m"), "--encoder", "hashing", "--soft"]
+    asked = ["chat", *path, "--model", str(tmp_path / "model.gguf"), "--codec", "here"]
+    told = CliRunner().invoke(main, asked)
+    assert told.exit_code != 0
+    assert "reads text alone" in told.output

@@ -24,7 +24,7 @@ from agentcl.guidance.decision import threshold
 from agentcl.memory.checking import ModelChecker
 from agentcl.memory.matching import DOUBTFUL
 from agentcl.models import OpenAIChat
-from training.matching.decide import Seen, model, rows_of
+from training.matching.decide import Reading, model, rows_of
 from training.matching.situations import FOLDER, load
 
 MOST: Final = 4  # questions a text
@@ -46,12 +46,12 @@ class Read:
 
 def read(groups: Sequence[Sequence[str]]) -> tuple[list[Read], int]:
     """Return all that is read of the texts of some domains, and how many lessons speak of these in all."""
-    seen = Seen()
+    reading = Reading()
     whens, said, rows, right, text_of, domain_of = [], [], [], [], [], []
     speaking = texts = 0
     for group in groups:
         found = load([FOLDER / f"{name}.json" for name in group])
-        for text, made in zip(found.texts, rows_of(seen, found), strict=True):
+        for text, made in zip(found.texts, rows_of(reading, found), strict=True):
             count = len(made.right)
             whens += made.whens
             said += [text.text] * count

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from agentcl.guidance.decision import FILE
-from agentcl.guidance.features import NAMES, features, sentences
+from agentcl.guidance.features import NAMES, Seen, When, features, sentences
 from agentcl.retrieval.conditions import WEIGHTS, ConditionReader, Pair, ReadAlone
 from training.matching.situations import FOLDER, Situations, domains, load
 
@@ -37,7 +37,7 @@ TREES: Final = {
 }
 
 
-class Seen:
+class Reading:
     """Reads each text, and each pair, once."""
 
     def __init__(self, weights: Path = WEIGHTS) -> None:
@@ -82,15 +82,15 @@ class Rows(NamedTuple):
     right: list[bool]
 
 
-def rows_of(seen: Seen, found: Situations) -> list[Rows]:
+def rows_of(reading: Reading, found: Situations) -> list[Rows]:
     """Return what is read of each text."""
-    whens = np.stack([one.vector for one in seen.alone([one.when for one in found.lessons])])
+    whens = np.stack([one.vector for one in reading.alone([one.when for one in found.lessons])])
     told = [[text.text, *sentences(text.text)] for text in found.texts]
-    seen.alone([one for parts in told for one in parts])
-    cosines = [whens @ np.stack([one.vector for one in seen.alone(parts)]).T for parts in told]
+    reading.alone([one for parts in told for one in parts])
+    cosines = [whens @ np.stack([one.vector for one in reading.alone(parts)]).T for parts in told]
     nearest = [np.argsort(-one.max(1))[:CANDIDATES] for one in cosines]
     read = iter(
-        seen.together(
+        reading.together(
             [
                 (found.lessons[at].when, text.text, float(alike[at, 1:].max()))
                 for text, alike, some in zip(found.texts, cosines, nearest, strict=True)
@@ -102,8 +102,8 @@ def rows_of(seen: Seen, found: Situations) -> list[Rows]:
         Rows(
             conditions := [found.lessons[at].when for at in some],
             features(
-                conditions,
-                text.text,
+                [When.of(one) for one in conditions],
+                Seen.of(text.text),
                 whole=alike[some, 0],
                 parts=alike[some, 1:],
                 read=np.asarray([*islice(read, len(some))], np.float32),
@@ -171,11 +171,11 @@ def main() -> None:
     asked = parser.parse_args()
     groups = [group.split(",") for group in asked.domains]
     names = [name for group in groups for name in group]
-    seen = Seen()
+    reading = Reading()
     rows, right, of = list[NDArray[np.float32]](), list[bool](), list[int]()
     for group in groups:
         found = load([FOLDER / f"{name}.json" for name in group])
-        for text, made in zip(found.texts, rows_of(seen, found), strict=True):
+        for text, made in zip(found.texts, rows_of(reading, found), strict=True):
             rows.append(made.features)
             right += made.right
             of += [names.index(text.lesson.partition(":")[0])] * len(made.right)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from agentcl.errors import ConfigError, MissingExtra
 from agentcl.retrieval.encoders.base import Role
@@ -47,6 +47,10 @@ class SentenceTransformerEncoder:
         self._model: SentenceTransformer | None = None
         self._is_cut = False  # whether a text was longer than the model's window
         self._dim = _configured_dim(Path(self._source))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let it travel by its name to another process, which loads the model where it computes."""
+        return type(self), (self.name,)
 
     @property
     def dim(self) -> int:

@@ -8,6 +8,7 @@ import sys
 import threading
 from array import array
 from collections.abc import Mapping, Sequence
+from functools import partial
 from time import monotonic
 from typing import Any, Final
 
@@ -66,6 +67,10 @@ class OpenAIEncoder:
     ) -> None:
         if batch < 1:
             raise InvalidInput(f"batch must be at least 1, and is {batch}")
+        self._given: Mapping[str, Any] = {
+            "base_url": base_url, "api_key": api_key, "dim": dim, "timeout_s": timeout_s, "retries": retries,
+            "batch": batch, "query_prefix": query_prefix, "passage_prefix": passage_prefix, "headers": headers,
+        }  # fmt: skip
         prefixes = {"query_prefix": query_prefix, "passage_prefix": passage_prefix}
         self.name = openai_name(model, prefixes)
         self.named = self.name.replace(f"openai:{model}", f"openai:{model}@{base_url}", 1)
@@ -88,6 +93,10 @@ class OpenAIEncoder:
             retries=retries,
             headers=headers,
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let it travel to another process, which opens connections of its own."""
+        return partial(type(self), self._model, **self._given), ()
 
     @property
     def dim(self) -> int:

@@ -29,11 +29,12 @@ class SqlReembedding(Reembedding):
         counted = _MISSING if self._is_begun() else _EMBEDDED
         return cast(int, self._tables.query(f"SELECT count(*) {counted}", view=EVERYBODY)[0][0])
 
-    def missing(self, *, limit: int) -> list[int]:
+    def missing(self, *, limit: int, after: int = 0) -> list[int]:
         if not self._is_begun():
             self._begin()
-        sql = f"SELECT r.seq {_MISSING} ORDER BY r.seq LIMIT ?"
-        return [cast(int, row[0]) for row in self._tables.query(sql, (limit,), view=EVERYBODY)]
+        sql = f"SELECT r.seq {_MISSING} AND r.seq > ? ORDER BY r.seq LIMIT ?"
+        rows = self._tables.query(sql, (after, limit), view=EVERYBODY)
+        return [cast(int, row[0]) for row in rows]
 
     def _is_begun(self) -> bool:
         held = self._store.meta("encoder_next")

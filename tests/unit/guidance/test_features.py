@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import random
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agentcl.guidance.decision import decide, threshold
-from agentcl.guidance.features import MOST_SENTENCES, NAMES, features, is_stated, sentences
+from agentcl.guidance.features import (
+    MOST_SENTENCES,
+    NAMES,
+    Seen,
+    When,
+    features,
+    is_stated,
+    sentences,
+)
+from agentcl.guidance.same import content
 
 TEXT = "The queue is full. Nobody drained it yet!"
 
@@ -16,8 +28,8 @@ TEXT = "The queue is full. Nobody drained it yet!"
 def numbers(whens: list[str], text: str, *, like: float = 0.5) -> np.ndarray:
     count = len(whens)
     return features(
-        whens,
-        text,
+        [When.of(when) for when in whens],
+        Seen.of(text),
         whole=np.full(count, like, np.float32),
         parts=np.full((count, len(sentences(text))), like, np.float32),
         read=np.linspace(0, 1, count, dtype=np.float32),
@@ -64,11 +76,11 @@ def test_covered_words_missing_numbers_and_a_denial_are_seen() -> None:
 def test_a_condition_is_stated_by_a_sentence_that_says_hardly_more(
     text: str, *, expected: bool
 ) -> None:
-    assert is_stated("the queue is full", text) is expected
+    assert is_stated("the queue is full", Seen.of(text)) is expected
 
 
 def test_what_has_no_words_of_its_own_is_stated_everywhere() -> None:
-    assert is_stated("it is", "Anything.")
+    assert is_stated("it is", Seen.of("Anything."))
 
 
 def test_the_decision_is_a_probability_and_rises_with_what_was_read() -> None:
@@ -78,3 +90,54 @@ def test_the_decision_is_a_probability_and_rises_with_what_was_read() -> None:
     assert all(0 <= chance <= 1 for chance in chances)
     assert chances[0] < threshold()
     assert chances[-1] > chances[0]
+
+
+def one_by_one(
+    whens: list[str], text: str, whole: np.ndarray, parts: np.ndarray, read: np.ndarray
+) -> list[list[float]]:
+    """Return the features as each is defined, lesson by lesson."""
+    told, rows = sentences(text), []
+    words = [set(content(one)) for one in (text, *told)]
+    likeness = [max(own, *row) for own, row in zip(whole, parts, strict=True)]
+    for at, when in enumerate(whens):
+        needed, best = set(content(when)), int(parts[at].argmax())
+        order = sorted(parts[at], reverse=True)
+        standing = []
+        for values in (likeness, [*read]):
+            rivals = values[:at] + values[at + 1 :]
+            above = sum(one > values[at] for one in values)
+            ahead = values[at] - max(rivals) if rivals else 1
+            standing.append([above, max(values) - values[at], ahead])
+        spread = (likeness[at] - np.mean(likeness)) / (np.std(likeness) + 1e-3)
+        is_negative = ["not" in content(one) for one in (when, told[best])]
+        numbers = set(re.findall("[0-9]+", when)) - set(re.findall("[0-9]+", text))
+        rows.append(
+            [
+                whole[at],
+                order[0],
+                order[min(1, len(told) - 1)],
+                parts[at, -1],
+                parts[at, 0],
+                read[at],
+            ]
+            + [len(needed & some) / max(1, len(needed)) for some in (words[0], words[1 + best])]
+            + [len(needed), len(needed & words[0]), len(numbers)]
+            + [is_negative[0] != is_negative[1], len(told), np.log1p(len(text))]
+            + [*standing[0], spread, *standing[1]]
+        )
+    return rows
+
+
+@given(st.integers(0, 10_000), st.integers(1, 20))
+def test_features_of_all_lessons_at_once_are_those_of_each(seed: int, count: int) -> None:
+    rng, draw = random.Random(seed), np.random.default_rng(seed)
+    some = ("queue", "full", "not", "7", "the", "drained", "pump", "42", "slow", "yet")
+    whens = [" ".join(rng.choices(some, k=rng.randint(1, 6))) for _ in range(count)]
+    told = [" ".join(rng.choices(some, k=rng.randint(1, 8))) for _ in range(rng.randint(1, 5))]
+    text = " ".join(f"{one}." for one in told)
+    whole, read = draw.integers(0, 9, (2, count)).astype(np.float32) / 8  # some are the same
+    parts = draw.integers(0, 9, (count, len(told))).astype(np.float32) / 8
+    given_parts = {"whole": whole, "parts": parts, "read": read}
+    found = features([When.of(when) for when in whens], Seen.of(text), **given_parts)
+    expected = one_by_one(whens, text, whole, parts, read)
+    assert found == pytest.approx(np.asarray(expected, np.float32), abs=1e-5)

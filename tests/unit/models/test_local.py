@@ -4,14 +4,17 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
-from agentcl import ModelUnavailable
+from agentcl import InvalidInput, ModelUnavailable, RequestRefused
 from agentcl.models import ChatModel, Message, Sampling
 from agentcl.models.gguf import unpack
 from agentcl.models.local import LocalChat
 
+Floats = NDArray[np.float32]
 ASK = [Message("system", "Be brief."), Message("user", "When does the ferry leave?")]
 
 
@@ -69,6 +72,88 @@ def test_a_stream_is_the_same_answer_and_can_be_cancelled(model: LocalChat) -> N
     stream.close()  # type: ignore[attr-defined]  # it is a generator
     assert all("agentcl-generate" not in thread.name for thread in threading.enumerate())
     assert model.chat(ASK, sampling=Sampling(max_tokens=16)).text == whole
+
+
+def soft(*parts: str | Floats, content: str = "not read") -> list[Message]:
+    return [ASK[0], Message("user", content, parts=parts)]
+
+
+def test_soft_tokens_that_are_a_text_s_own_embeddings_are_answered_as_the_text(
+    model: LocalChat,
+) -> None:
+    plain = model.chat(ASK, sampling=Sampling(max_tokens=24, logprobs=True))
+    text = ASK[1].content
+    own = model.embeddings(text[5:15])
+    assert own.shape == (10, 128)
+    mixed = soft(text[:5], own, text[15:])
+    for parts in (mixed, soft(model.embeddings(text)), soft(text[:5], text[5:])):
+        read = model.chat(parts, sampling=Sampling(max_tokens=24, logprobs=True))
+        assert (read.text, read.usage.prompt_tokens) == (plain.text, plain.usage.prompt_tokens)
+        assert read.logprobs is not None
+        assert plain.logprobs is not None
+        for one, other in zip(read.logprobs, plain.logprobs, strict=True):
+            assert one.logprob == pytest.approx(other.logprob, abs=1e-4)
+    assert "".join(model.stream(mixed, sampling=Sampling(max_tokens=24))) == plain.text
+    stop = (plain.text[4:6],)
+    stopped = model.chat(mixed, sampling=Sampling(max_tokens=24, stop=stop))
+    assert stopped.text == model.chat(ASK, sampling=Sampling(max_tokens=24, stop=stop)).text
+    drawn = Sampling(max_tokens=16, temperature=1.5, seed=3)
+    assert model.chat(mixed, sampling=drawn).text == model.chat(ASK, sampling=drawn).text
+
+
+def test_soft_tokens_decide_the_answer_and_several_stand_in_their_order(model: LocalChat) -> None:
+    sampling = Sampling(max_tokens=24)
+    one, two = model.embeddings("Tessary"), model.embeddings("Orvex!!")
+    answers = {
+        model.chat(soft("a ", *parts, " b"), sampling=sampling).text
+        for parts in ((one, " and ", two), (two, " and ", one), (one, two), (np.zeros_like(one),))
+    }
+    assert len(answers) == 4
+    assert (
+        model.chat(soft("a ", one, two), sampling=sampling).text
+        == model.chat([ASK[0], Message("user", "a TessaryOrvex!!")], sampling=sampling).text
+    )
+
+
+def test_a_penalty_of_repetitions_counts_no_soft_token(
+    model: LocalChat, tmp_path: Path, tiny_llama: Callable[..., Path]
+) -> None:
+    penal = LocalChat(str(tiny_llama(tmp_path)), device="cpu")
+    penal.opened()[0].generation_config.repetition_penalty = 1.8
+    sampling = Sampling(max_tokens=24)
+    text = "abc"  # all of it stands in the rest of the prompt, too
+    said = [ASK[0], Message("user", f"{text} cab {text}")]
+    plain = penal.chat(said, sampling=sampling)
+    assert plain.text != model.chat(said, sampling=sampling).text
+    read = penal.chat(soft(penal.embeddings(text), f" cab {text}"), sampling=sampling)
+    assert read.text == plain.text
+
+
+@pytest.mark.parametrize(
+    ("vectors", "what"),
+    [
+        (np.zeros((2, 64), np.float32), r"shape \(tokens, 128\)"),
+        (np.zeros((0, 128), np.float32), r"shape \(tokens, 128\)"),
+        (np.zeros(128, np.float32), r"shape \(tokens, 128\)"),
+        (np.full((1, 128), np.nan, np.float32), "no number"),
+    ],
+)
+def test_soft_tokens_that_the_model_cannot_read_are_refused(
+    model: LocalChat, vectors: Floats, what: str
+) -> None:
+    with pytest.raises(InvalidInput, match=what):
+        model.chat(soft("a", vectors))
+
+
+def test_a_template_that_leaves_out_a_message_with_soft_tokens_is_noticed(
+    tmp_path: Path, tiny_llama: Callable[..., Path]
+) -> None:
+    last = "{{ messages[-1]['content'] }}"
+    chat = LocalChat(str(tiny_llama(tmp_path, template=last)), device="cpu")
+    lost = Message("user", "", parts=(chat.embeddings("a"),))
+    with pytest.raises(RequestRefused, match="chat template"):
+        chat.chat([lost, Message("user", "b")])
+    assert chat.chat([lost], sampling=Sampling(max_tokens=2)).usage.prompt_tokens == 1
 
 
 def test_the_fingerprint_changes_with_a_single_weight(
