@@ -145,5 +145,5 @@ def _add_digester(jobs: Jobs, named: str, url: str | None) -> None:
         jobs.add_digester(RuleDigester())
     elif named == "learned":
         jobs.add_digester(open_learned())
-    elif kind == "model" and url:
-        jobs.add_digester(open_digester(name, url))
+    elif kind in ("model", "sentences") and url:
+        jobs.add_digester(open_digester(name, url, by_sentences=kind == "sentences"))

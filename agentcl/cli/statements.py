@@ -30,6 +30,7 @@ _STOPPING = "stopping after the exchange under way; once more ends at once"
 @click.command()
 @click.option("--model", "name", help="What the endpoint calls the model; without it rules read.")
 @click.option("--learned", is_flag=True, help="Besides rules, let a small trained model read.")
+@click.option("--sentences", is_flag=True, help="Ask a small --model for sentences, by turns.")
 @click.option("--url", help="An OpenAI-compatible endpoint, e.g. http://localhost:8000/v1.")
 @click.option("--dry-run", is_flag=True, help="Say what it would take, and read nothing.")
 @click.option("--limit", type=click.IntRange(1), help="About so many turns at most.")
@@ -45,6 +46,7 @@ def digest(
     memory: Memory,
     name: str | None,
     learned: bool,
+    sentences: bool,
     url: str | None,
     dry_run: bool,
     limit: int | None,
@@ -61,11 +63,13 @@ def digest(
     """
     if learned and name:
         raise InvalidInput("name --model or --learned: one of them reads")
+    if sentences and not name:
+        raise InvalidInput("--sentences are asked of a model; name it with --model")
     place = workplace(on, ledger=file)
     digester = (
         open_learned()
         if learned
-        else open_digester(name, url, ledger=file, needs_model=not dry_run)
+        else open_digester(name, url, ledger=file, needs_model=not dry_run, by_sentences=sentences)
     )
     with stopping(_STOPPING) as is_stopped, screen.progress("reading", None) as bar:
         report = memory.statements.digest(
@@ -323,9 +327,14 @@ def open_learned() -> Digester:
 
 
 def open_digester(
-    name: str | None, url: str | None, *, ledger: Path | None = None, needs_model: bool = True
+    name: str | None,
+    url: str | None,
+    *,
+    ledger: Path | None = None,
+    needs_model: bool = True,
+    by_sentences: bool = False,
 ) -> Digester:
-    """Return who reads. Raises InvalidInput if it is not known where the model is served."""
+    """Return who reads; by sentences a model is asked for these, turn by turn. Raises InvalidInput if it is not known where the model is served."""
     if name is None:
         from agentcl.statements.rules import RuleDigester
 
@@ -333,10 +342,13 @@ def open_digester(
     from agentcl.cli.graph import open_model
     from agentcl.models.scripted import ScriptedModel
     from agentcl.statements.model_digester import ModelDigester
+    from agentcl.statements.sentence_digester import SentenceDigester
 
     model = open_model(name, url) if url or needs_model else ScriptedModel([], name=name)
     if ledger is not None:
         from agentcl.models.ledger import Ledger, RecordedModel
 
         model = RecordedModel(model, Ledger(ledger), purpose="digest")
+    if by_sentences:
+        return SentenceDigester(model, name=f"sentences:{name}")
     return ModelDigester(model, name=f"model:{name}")

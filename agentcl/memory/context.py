@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any, Final, Literal, get_args
 
 from agentcl.memory import searching, statement_search
+from agentcl.memory.asked_of import is_only_of_others, of_others, subject_asked
 from agentcl.memory.asked_times import said_in_time, time_asked
 from agentcl.memory.blocks import ENDED, ContextBlock, Showable
 from agentcl.memory.covering import asks_what_is_so, covered
@@ -27,6 +28,7 @@ from agentcl.models.base import Message
 from agentcl.models.soft_tokens import Sending
 from agentcl.retrieval.framing import ROLES, Form, day_of, named
 from agentcl.retrieval.recall import Hit
+from agentcl.statements.hearing import only_supposes
 from agentcl.statements.slots import subject_key, value_key
 from agentcl.statements.strengths import RANK, strength
 from agentcl.store.checks import check_choice, check_count
@@ -45,6 +47,7 @@ _MOST_LOOKED_AT: Final = 192  # where echoes of the question stand before what a
 _STATED: Final = 6  # statements that a question finds
 _FLOOR: Final = 0.35  # of the best hit's score: what is less is not shown
 _FRESH: Final = 0.7  # of the budget that a new block takes, so that later calls can add to it
+_FOUND_ALONE: Final = ("relation", "event", "plan")
 _PROFILE: Final = 0.4  # of the budget for what holds of the user
 _MOST_ASKED: Final = 2_000  # characters of a question, from its end
 _RECENCY: Final = 0.2  # of a hit's score; the rest is by relevance
@@ -185,6 +188,8 @@ class _Look:
         own = [
             one for one in self._stated.of_user() if one.id in holding and not self._is_covered(one)
         ]
+        if self.query:  # whom he knows and what is planned is shown where a question finds it
+            own = [one for one in own if one.sort not in _FOUND_ALONE]
         uses = self._stated.uses
         strengths = {one.id: strength(one, uses.get(one.id, 0), self.now) for one in own}
         own.sort(key=lambda one: (RANK[one.sort], -strengths[one.id], one.id))
@@ -280,12 +285,19 @@ class _Look:
         hits = self._weighed(query, [one.text for one, _ in stated])
         of_one_time = asks_what_is_so(query, at_a_time=self.asked_of is not None)
         self._covered = covered(self._opened, hits, of_one_time=of_one_time)
+        asked_of, attributes = subject_asked(query), of_others(query, stated)
         items = []
         for one, score in stated:
+            if is_only_of_others((one,), asked_of, attributes):
+                continue
             if not self._is_covered(one):
                 items.append(self.item(one, weight * score / top))
             items += self._before(one, weight * score / top)
         for hit, relevance in hits:
+            told = self._told.get(hit.document_id, ())
+            is_idle = of_one_time and hit.speaker == "user" and only_supposes(hit.text)
+            if is_idle or is_only_of_others(told, asked_of, attributes):
+                continue
             if hit.document_id not in self._covered:
                 items += self._of_hit(hit, weight * relevance)
         return [one for one in items if one.score >= _FLOOR * weight]

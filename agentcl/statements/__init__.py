@@ -12,12 +12,13 @@ if TYPE_CHECKING:
     from agentcl.statements.model_summariser import ModelSummariser
     from agentcl.statements.reading import Assertion, Digested, Digester, Wish
     from agentcl.statements.rules import RuleDigester
+    from agentcl.statements.sentence_digester import SentenceDigester
     from agentcl.statements.slots import slot_of
     from agentcl.statements.strengths import strength
     from agentcl.statements.summarising import Gist, Summariser
 
 __all__ = [
-    "Assertion", "Digested", "Digester", "Gist", "LearnedDigester", "Mention", "ModelDigester", "ModelSummariser", "RuleDigester", "Span", "Summariser",
+    "Assertion", "Digested", "Digester", "Gist", "LearnedDigester", "Mention", "ModelDigester", "ModelSummariser", "RuleDigester", "SentenceDigester", "Span", "Summariser",
     "Wish", "contradictions", "mentions", "resolve", "settle", "slot_of", "strength",
 ]  # fmt: skip
 
@@ -30,6 +31,7 @@ if not TYPE_CHECKING:
         "model_summariser": "ModelSummariser",
         "reading": "Assertion Digested Digester Wish",
         "rules": "RuleDigester",
+        "sentence_digester": "SentenceDigester",
         "slots": "slot_of",
         "strengths": "strength",
         "summarising": "Gist Summariser",

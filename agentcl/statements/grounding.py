@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from agentcl.statements.dates import mentions
+from agentcl.statements.dating import said_in
 from agentcl.statements.hearing import own_words
 from agentcl.statements.reading import Assertion
 from agentcl.statements.slots import USER, subject_key
@@ -60,5 +60,5 @@ def _names(turn: Turn, date: str) -> bool:
     if date in text:
         return True
     at = turn.moment
-    found = {one.date for tense in ("past", "future", "") for one in mentions(text, at, tense)}
+    found = {one.date for tense in ("past", "future", "") for one in said_in(text, at, tense)}
     return any(one.startswith(date) for one in found)

@@ -41,6 +41,11 @@ _HYPOTHETICAL: Final = re.compile(
     r"should i|could i|let's say|say i|for example|for instance|e\.g)\b|\b(?:i|we|he|she|they|you)'d\b|\b(?:lol|haha|jk)\b",
     re.IGNORECASE,
 )
+_SUPPOSING: Final = re.compile(
+    r"^\W*(?:(?:and|so|but|ok|okay|well|oh|ha|haha|yes|no)\W+)*(?:if|suppose|supposing|imagine|pretend|say|let's say)\b",
+    re.IGNORECASE,
+)
+_SHORT: Final = 2  # words: "Maybe.", "Ha, true."
 _ASKING: Final = re.compile(
     r"^\W*(?:(?:and|so|but|ok|okay|right|well|oh|hey|also|quick one|next|please)\W+)*(?:can|could|do|does|did|is|are|was|were|what|what's|how|how's|why|"
     r"who|who's|where|when|which|whose|should|would|will|shall|have you|has|any|am i|may i|isn't|aren't|don't you)\b",
@@ -108,9 +113,19 @@ def _asks(sentence: str) -> bool:
     return not sentence.endswith("!") and _ASKED.match(sentence) is not None
 
 
+def only_supposes(text: str) -> bool:
+    """Return whether all that a text says is only supposed, as in "If I were rich I'd live in Lisbon"."""
+    said = [one for one in _sentences(text, 0) if len(one.text.split()) > _SHORT]
+    return bool(said) and all(_SUPPOSING.match(one.text) and not one.is_question for one in said)
+
+
 def sentences(turn: Turn, place: int) -> Iterator[Sentence]:
     """Yield the sentences of a turn that its speaker says himself."""
-    for part in _SENTENCE.split(own_words(turn.text)):
+    yield from _sentences(turn.text, place)
+
+
+def _sentences(said: str, place: int) -> Iterator[Sentence]:
+    for part in _SENTENCE.split(own_words(said)):
         text = " ".join(part.split())
         if text and len(text) <= _LONGEST_SENTENCE:
             is_question = text.rstrip("\"')]").endswith("?")

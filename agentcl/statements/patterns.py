@@ -97,6 +97,11 @@ def read(sentence: str) -> list[Undated]:
     return found
 
 
+def is_vague(attribute: str) -> bool:
+    """Return whether "my X is" tells nothing that lasts: a question, a point, a sore wrist."""
+    return _VAGUE.match(attribute) is not None
+
+
 def _at(reading: Undated, match: re.Match[str]) -> Undated:
     return replace(reading, spots=match.span())
 

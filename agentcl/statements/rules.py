@@ -12,7 +12,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from agentcl.statements.dates import Mention, Tense, mentions, resolve
+from agentcl.statements.clauses import clauses, is_same, person_in, told_of
+from agentcl.statements.dates import Mention, Tense, resolve
+from agentcl.statements.dating import said_in, tense_of
 from agentcl.statements.hearing import Sentence, sentences
 from agentcl.statements.orders import corrected, order_of, wish_of
 from agentcl.statements.patterns import PEOPLE, Undated, read
@@ -63,6 +65,14 @@ _VERBS: Final = {
     "at": ("employer", "works for"),
     "for": ("employer", "works for"),
 }
+_DAY: Final = re.compile(r"\d{4}-\d\d(?:-\d\d)?")
+_CORRECTS: Final = re.compile(
+    r"\W*(?:(?:oh|ah|oops|no|wait|sorry|hang on|hold on|correction|scratch that|actually|i mean|i meant|make that|it's)\b\W*)+",
+    re.IGNORECASE,
+)
+_DAY_OF: Final = re.compile(
+    r"\s(?:is|was|will be)\s(?P<whose>[Mm]y|[Oo]ur|[Tt]he|[Hh]is|[Hh]er|[A-Z][\w-]{1,40}'s)\s(?P<subject>[^\W\d_][\w-]{1,40}(?:\s[^\W\d_][\w-]{1,40}){0,2})(?=[,.!]|$)"
+)
 _ASKED_FOR: Final = re.compile(
     r"\b(?:your|a|the)\s+(?P<what>(?:[a-z]+ ){0,2}(?:number|code|reference|id|pin))\b[^?.]*\?",
     re.IGNORECASE,
@@ -101,9 +111,12 @@ class _Heard:
         self.said: list[Assertion] = []
         self.wishes: list[Wish] = []
         self._person = ""  # whom a pronoun means
+        self._person_before = ""
 
     def begin(self, place: int) -> None:
-        self._person = ""
+        if self._person == self._person_before:
+            self._person = ""  # nobody spoke of him in the last turn
+        self._person_before = self._person
         before = self._turns[place - 1].text if place else ""
         asked = _ASKED_FOR.search(before[-_LAST_WORDS:])
         answered = _ANSWERED.match(self._turns[place].text[:_FIRST_WORDS])
@@ -126,8 +139,10 @@ class _Heard:
                 is_ended=order.is_ended,
                 is_member=order.is_member,
             )
+            self._clauses(sentence.stated.partition(", ")[2], sentence)
             return
-        self._correct(sentence)
+        if self._correct(sentence) or self._correct_date(sentence):
+            return
         text = sentence.stated
         if not text:
             return
@@ -140,8 +155,17 @@ class _Heard:
         for reading in self._others(text):
             self._add(reading, sentence)
         self._dated_things(text, sentence)
+        self._clauses(text, sentence)
 
     # What is read
+
+    def _clauses(self, text: str, sentence: Sentence) -> None:
+        """Read what no pattern has read: who, a verb, and of what."""
+        for told in clauses(text, self._turns[sentence.turn].moment, self._person):
+            made = told_of(told, sentence.turn)
+            if not any(is_same(made, one) for one in self.said):
+                self._put(made)
+        self._person = person_in(text) or self._person
 
     def _others(self, text: str) -> Iterator[Undated]:
         """Yield what hangs on who was spoken of before, and on other verbs."""
@@ -186,7 +210,8 @@ class _Heard:
     def _dated_things(self, text: str, sentence: Sentence) -> None:
         """Read "the release moved to April 4", "my exam is on Friday"."""
         at = self._turns[sentence.turn].moment
-        for one in mentions(text, at):
+        for one in said_in(text, at, tense_of(text)):
+            self._day_of(one, text, sentence)
             before = _DATED_THING.search(text[: one.start])
             is_vague = one.said.endswith("now") or len(one.date) < len("2025-01")
             if before is None or one.role or is_vague:
@@ -217,6 +242,29 @@ class _Heard:
                 )
             )  # fmt: skip
 
+    def _day_of(self, one: Mention, text: str, sentence: Sentence) -> None:
+        """Read "Thursday is her birthday", "the 27th is the party"."""
+        found = _DAY_OF.match(text, one.end)
+        if found is None:
+            return
+        whose, thing = found["whose"].lower().removesuffix("'s"), found["subject"]
+        owner = (
+            "user" if whose in ("my", "our") else self._person if whose in ("his", "her") else ""
+        )
+        if whose not in ("my", "our", "the", "his", "her"):
+            owner = found["whose"].removesuffix("'s")
+        if owner or whose == "the":
+            subject, attribute = (owner, thing) if owner else (thing, "date")
+            who = (
+                f"{'The user' if owner == 'user' else owner}'s {thing}" if owner else f"The {thing}"
+            )
+            said = f"{who} is on {one.date}."
+            self._put(
+                Assertion(
+                    subject=subject, attribute=attribute, value=one.date, text=said, turns=(sentence.turn,), sort="event",
+                )
+            )  # fmt: skip
+
     def _order(
         self, attribute: str, value: str, sentence: Sentence, *, is_ended: bool, is_member: bool
     ) -> None:
@@ -234,7 +282,7 @@ class _Heard:
             )
         )  # fmt: skip
 
-    def _correct(self, sentence: Sentence) -> None:
+    def _correct(self, sentence: Sentence) -> bool:
         """Take "Oh sorry, Ransaart" for what was meant before, in this exchange."""
         for place in range(len(self.said) - 1, -1, -1):
             old = self.said[place]
@@ -244,9 +292,25 @@ class _Heard:
                     old,
                     value=new,
                     text=old.text.replace(old.value, new),
-                    turns=(*old.turns, sentence.turn),
+                    turns=tuple(dict.fromkeys((*old.turns, sentence.turn))),
                 )
-                return
+                return True
+        return False
+
+    def _correct_date(self, sentence: Sentence) -> bool:
+        """Take "No, hang on, June 20" for the date that was said right before it."""
+        led = _CORRECTS.match(sentence.text)
+        if led is None or not self.said:
+            return False
+        at, old = self._turns[sentence.turn].moment, self.said[-1]
+        found = said_in(sentence.text[led.end() :], at, "future")
+        if not found or found[0].start > 0 or not _DAY.fullmatch(old.value):
+            return False
+        new, turns = found[0].date, tuple(dict.fromkeys((*old.turns, sentence.turn)))
+        since = new if old.since == old.value else old.since
+        text = old.text.replace(old.value, new)
+        self.said[-1] = replace(old, value=new, text=text, turns=turns, since=since)
+        return False
 
     def _add(self, reading: Undated, sentence: Sentence) -> None:
         if reading.attribute == "given up":
@@ -320,7 +384,7 @@ class _Heard:
         begin = max((found.end() for found in _CLAUSE.finditer(text, 0, start + 1)), default=0)
         clause = text[begin : after.start() if after else len(text)]
         tense: Tense = "future" if _is_coming(reading, clause) else "past"
-        found = mentions(clause, at, tense)
+        found = said_in(clause, at, tense)
         if not found and (lasted := _FOR.search(clause)):
             since = resolve(f"{lasted['span']} ago", at)
             return (since or "", "")
@@ -335,7 +399,7 @@ def _is_coming(reading: Undated, clause: str) -> bool:
 
 _PRONOUNS: Final = frozenset(
     """
-    it that this he she they we i you there what which who everything here mine one today
+    now it that this he she they we i you there what which who everything here mine one today
     """.split()  # noqa: SIM905  # as a list it takes many lines
 )
 

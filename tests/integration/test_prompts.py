@@ -27,7 +27,7 @@ from agentcl.memory import checking, extraction
 from agentcl.memory.episode import EpisodeRecall
 from agentcl.models import structured
 from agentcl.retrieval.recall import LinkedFact
-from agentcl.statements import model_digester, model_summariser
+from agentcl.statements import model_digester, model_summariser, sentence_digester
 from agentcl.store import Statement, Turn
 from agentcl.text.unseen import is_unseen
 
@@ -169,6 +169,9 @@ BUILDERS: Final[dict[str, Builder]] = {
     "agentcl.statements.model_digester.ask_statements": lambda text: model_digester.ask_statements(
         [turn(text), turn("x")], [statement(text), statement("x")]
     ),
+    "agentcl.statements.sentence_digester.ask_sentences": lambda text: (
+        sentence_digester.ask_sentences(text, turn("x").moment, text)
+    ),
     "agentcl.models.structured.ask_again": lambda text: structured.ask_again(
         text, {"type": "object"}
     ),
@@ -190,7 +193,7 @@ def own_lines(prompt: str) -> list[str]:
 
 def label(line: str) -> str:
     """Return what a line begins with, before any stored text."""
-    found = re.match(r"[A-Z][\w -]*[:?.]|\d+\. |- |\[\d+", line)
+    found = re.match(r"[A-Z][\w -]*(?:\([\w -]+\))?[:?.]|\d+\. |- |\[\d+", line)
     return found.group() if found else line
 
 

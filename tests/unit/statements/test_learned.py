@@ -52,7 +52,7 @@ def test_what_the_model_reads_becomes_an_assertion_with_its_date_and_owner() -> 
 
 
 def test_a_slot_without_words_for_it_has_a_plain_name() -> None:
-    said = turns("Zurvane starts at seven and Pollix at nine on QX-77.")
+    said = turns("At seven for Zurvane and at nine for Pollix, on QX-77.")
     made = read(
         said,
         Tagged("work_time", "seven"),

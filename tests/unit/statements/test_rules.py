@@ -271,8 +271,9 @@ def test_events_have_their_dates() -> None:
     assert (one.attribute, one.value, one.since, one.sort) == (
         "appointment", "interview in Burlington", "2025-06-26", "event",
     )  # fmt: skip
-    moved = the_one("The release moved from March 21 to April 4.")
+    moved, before = digest("The release moved from March 21 to April 4.").said
     assert (moved.subject, moved.attribute, moved.value) == ("release", "date", "2025-04-04")
+    assert (before.attribute, before.value, before.until) == ("date", "2025-03-21", "2025-06-20")
     exam = the_one("My driving test is on 3 July.")
     assert (exam.subject, exam.attribute, exam.value) == ("user", "driving test", "2025-07-03")
     born = the_one("My birthday is May 5th.")
