@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from importlib.util import find_spec
 from itertools import chain, islice
+from pickle import PicklingError
 from typing import Any, Final, TypeVar, cast
 from urllib.parse import parse_qsl, urlsplit
 
@@ -105,10 +106,14 @@ class Ray:
         workers: int = 1,
         computes: bool = False,
         should_stop: Callable[[], bool] = lambda: False,
+        on_stop: Callable[[], None] = lambda: None,
+        tick: Callable[[], None] = lambda: None,
+        tick_s: float | None = None,
     ) -> bool:
         """Do every item on the cluster, and keep each result as soon as it is there; see `Workplace`.
 
-        A worker that dies is replaced, and what it had at hand is given to another one.
+        A worker that dies is replaced, and what it had at hand is given to another one. `on_stop`, `tick` and `tick_s` are
+        those of `work_in`.
 
         Raises:
             ClusterUnavailable: if the cluster does not answer, or three workers die with the same item.
@@ -117,7 +122,7 @@ class Ray:
         """
         try:
             packed = pack(do)
-        except (TypeError, AttributeError, OSError) as error:
+        except (TypeError, AttributeError, OSError, PicklingError) as error:
             raise InvalidInput(
                 f"{do!r} cannot be sent to other machines ({error}): it must be possible to pickle what reads, "
                 "encodes or compresses"
@@ -145,6 +150,9 @@ class Ray:
                     keep=keep_all,
                     ahead=ahead,
                     should_stop=should_stop,
+                    on_stop=on_stop,
+                    tick=tick,
+                    tick_s=tick_s,
                 )
             finally:
                 crew.end()
@@ -167,7 +175,8 @@ class Ray:
         except (OSError, RuntimeError, ValueError) as error:
             where = self.address or "on this machine"
             raise ClusterUnavailable(
-                f"cannot join the Ray cluster {where}: {error}. Begin one with `ray start --head`"
+                f"cannot join the Ray cluster {where}: {error}. Begin one with `ray start --head`; if it wants a token, set "
+                "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
             ) from error
         try:
             yield ray
