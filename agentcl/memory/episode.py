@@ -23,7 +23,7 @@ from agentcl.memory.stretches import Finder
 from agentcl.memory.trials import settle_after
 from agentcl.store.checks import WriteScope, check_count, check_score
 from agentcl.store.episodes import AdapterCoin, Episode, Exposure, Step
-from agentcl.store.records import Scope
+from agentcl.store.records import Scope, ScopeView
 from agentcl.store.usage import NO_USAGE, Usage
 from agentcl.text.asked import read_of
 from agentcl.text.escaping import quoted
@@ -150,6 +150,9 @@ class EpisodeRecorder:
         self._exposures: dict[str, Exposure] = {}
         self._finder, self._demonstrated = Finder(records, episode), Demonstrated()
         self._on_actions: dict[str, None] = {}  # lessons that were shown before something was done
+        self._by_outcome: dict[
+            str, Mapping[str, float]
+        ] = {}  # what spoke of an outcome, by its text
         self._in_vain: dict[str, int] = {}  # how often an action was taken that gained nothing
         self._shown: tuple[str, ...] = ()
         self._coins: tuple[AdapterCoin, ...] = ()
@@ -283,6 +286,8 @@ class EpisodeRecorder:
         )
         if matches.usage.calls:
             self.spend("check", matches.usage)
+        if not about_to:
+            self._look_at_outcome(state, situation, view)
         # What was told on an action stays, although what is seen then does not speak of it.
         on_actions = dict.fromkeys((id for id in self._on_actions if id in state.lessons), 1.0)
         place = Place(
@@ -291,7 +296,7 @@ class EpisodeRecorder:
             cluster=self.record.cluster,
             world=self.record.world,
             view=view,
-            matched={**matches.by_id, **on_actions},
+            matched=self._with_outcomes(state, situation, matches.by_id) | on_actions,
         )
         in_vain = [action for action, times in self._in_vain.items() if times >= _STUCK]
         chosen = choose(
@@ -375,6 +380,33 @@ class EpisodeRecorder:
         """
         self._check_open()
         self._coins = tuple(coins)
+
+    def _look_at_outcome(self, state: GuidanceState, situation: str, view: ScopeView) -> None:
+        """Match lessons with what the last step brought, by itself: a long situation hides what is new in it."""
+        newest = self.steps[-1].outcome if self.steps else ""
+        if not newest.strip() or newest in self._by_outcome or newest not in situation:
+            return
+        matches = self._match(
+            state,
+            read_of(newest),
+            view,
+            application=self.record.application,
+            world=self.record.world,
+        )
+        if matches.usage.calls:
+            self.spend("check", matches.usage)
+        self._by_outcome[newest] = matches.by_id
+
+    def _with_outcomes(
+        self, state: GuidanceState, situation: str, found: Mapping[str, float]
+    ) -> dict[str, float]:
+        """Return what speaks of a situation as a whole, or of an outcome that stands in it."""
+        whole = dict(found)
+        for outcome, by_id in self._by_outcome.items():
+            for id, chance in by_id.items() if outcome in situation else ():
+                if id in state.lessons:
+                    whole[id] = max(chance, whole.get(id, 0.0))
+        return whole
 
     def _demonstrate(self, situation: str, limit: int, budget_tokens: int) -> None:
         """Add past stretches like the situation to those that were shown before."""
