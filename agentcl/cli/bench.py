@@ -15,6 +15,7 @@ import click
 from agentcl.bench.settings import Shape, from_mapping, load_settings, merge
 from agentcl.cli.options import ON, PRICES, NewFolder, command, workplace
 from agentcl.cli.screen import Screen
+from agentcl.cli.state_bench import state_bench
 from agentcl.cli.stopping import stopping
 from agentcl.errors import ConfigError, InvalidInput
 
@@ -35,6 +36,9 @@ def bench() -> None:
 
     An agent plays the tasks; the questions are about documents.
     """
+
+
+bench.add_command(state_bench)
 
 
 @bench.command(name="list")
