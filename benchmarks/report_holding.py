@@ -13,6 +13,7 @@ SUITES = {
     "made": "made by seed",
     "held-out": "made, held-out phrasings",
 }
+PARTS = {"seen": "six, on which it was built", "others": "the other eight"}
 RULES, GOLD = "context, rules", "context, gold statements"
 MEASURED = {
     "right value in the prompt": "right",
@@ -125,6 +126,37 @@ def holding_statements() -> str:
         "dates resolved",
     ]
     return table(header, rows)
+
+
+def holding_parts() -> str:
+    """Return the natural dialogues apart: people that were looked at while it was built, and the others."""
+    rows = []
+    for part, arms in result("holding-natural").get("parts", {}).items():
+        for arm, of_arm in arms.items():
+            if (held := of_arm.get("statements")) is not None:
+                rows.append([PARTS[part], arm, *_part(of_arm["all"], held)])
+    header = [
+        "people",
+        "arm",
+        "right",
+        "either, of all",
+        "found",
+        "F1",
+        "invented",
+        "dates resolved",
+    ]
+    return table(header, rows)
+
+
+def _part(measures: Mapping[str, Any], held: Mapping[str, Any]) -> list[str]:
+    return [
+        _cell(measures["right"]),
+        _cell(measures["wrong of all"]),
+        f"{held['found']:,}",
+        f"{held['f1']:.1f}",
+        f"{held['invented share']:.1f}",
+        f"{held['dates resolved']:.1f} ({held['dated']})",
+    ]
 
 
 def _suites() -> dict[str, Any]:

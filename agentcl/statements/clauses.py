@@ -79,14 +79,14 @@ _LEAD: Final = re.compile(
 _BREAK: Final = re.compile(
     r"[;:\u2014]\s|\s-\s|,?\s(?:but|so|because|and then|while|although|though|which is why)\s"
     r"|(?:,\s(?:and\s)?|\sand\s)(?=(?:I|we|he|she|they|it|my|our)\b[ '])"
-    rf"|,\s(?:who|which)\s|,\s(?=(?:[Tt]he|[Mm]y|[Oo]ur)\s)|,?\sand\s(?=(?:{_ADVERBS})?\s?(?:{_FORM})\s)|,\s(?=(?:{_FORM})\s)"
+    rf"|,\s(?:who|which)\s|(?:,|\sand)\s(?=(?:[Tt]he|[Mm]y|[Oo]ur)\s)|,?\sand\s(?=(?:{_ADVERBS})?\s?(?:{_FORM})\s)|,\s(?=(?:{_FORM})\s)"
 )
 _STOP: Final = re.compile(
     r"\s*(?:[,.;!?()\u2026\u2013\u2014]|$)|\s+(?:because|since|when|while|who|which|where|that|if|although|though|instead|until|till|"
     r"by the way|anyway|please|for now|thinks?|says?)\b"
 )
 _TRAILING: Final = re.compile(
-    r"(?:(?:^|\s)(?:now|too|again|already|anyway|either|though|then|also|any more|anymore|on|in|at|from|to|for|since|until|of|and|with|last|this|next|as))+$",
+    r"(?:(?:^|\s)(?:now|too|again|already|anyway|either|though|then|also|any more|anymore|on|in|at|from|to|for|since|until|of|and|with|last|this|next|as|the))+$",
     re.IGNORECASE,
 )
 _ARTICLE: Final = re.compile(
@@ -100,7 +100,7 @@ _OBJECT: Final = re.compile(
     re.IGNORECASE,
 )
 _CHAT: Final = re.compile(
-    r"\b(?:it|that|this|them|you|your|questions?|problems?|things?|options?|fan)\b|^(?:lunch|home|work|bed)$",
+    r"\b(?:it|that|this|them|you|your|questions?|problems?|things?|options?|fan|nothing|everything|anything|something|somebody|someone)\b|^(?:lunch|home|work|bed)$",
     re.IGNORECASE,
 )
 _TELLING: Final = re.compile(r"(allergic|called|named|based|born)\s+", re.IGNORECASE)
@@ -112,9 +112,13 @@ _DOING: Final = re.compile(rf"(?P<verb>(?=\w+ing\b)(?:{_FORM}))(?![\w'-])\s*")
 _NOT: Final = re.compile(r"(?:not|no longer)\s+")
 _ANY_MORE: Final = re.compile(r"\bany ?more\b", re.IGNORECASE)
 _CHANGES: Final = frozenset({"move", "switch", "change", "slip", "rename", "postpone"})
-_PERSON: Final = re.compile(rf"(?:\w+ )?(?:{PEOPLE})", re.IGNORECASE)
+_PERSON: Final = re.compile(rf"(?:\w{{1,40}} )?(?:{PEOPLE})", re.IGNORECASE)
 _BESIDE: Final = re.compile(
     r"(?:my|our|the user's)\s+(?P<relation>(?:new |old )?[a-z-]+(?: [a-z-]+)?)", re.IGNORECASE
+)
+_CHANGING: Final = re.compile(
+    rf"(?:[Tt]he |[Mm]y |[Oo]ur )?[\w-]{{1,30}} (?:has |have |just )?(?:raised|lowered|increased|cut|changed|moved|pushed|postponed|put|brought forward|set|renamed) "
+    rf"(?:the|my|our) (?P<what>{_WORD}(?: {_WORD})?)(?: back| up| down)?(?: from [^,.;]{{1,40}}?)? to "
 )
 _FROM: Final = re.compile(r"from\s(?P<value>.{1,60}?)\sto\s")
 _MY_THING: Final = re.compile(
@@ -165,6 +169,9 @@ def clauses(sentence: str, at: datetime, person: str = "") -> Iterator[Clause]:
         parts = found.groupdict() if found else {}
         subject, attribute = _about(parts, subject, person, thing)
         person = person_in(text) or person
+        if led := _CHANGING.match(text):
+            yield from _changed(led, text, at)
+            continue
         if found is None or not subject:
             continue
         if parts.get("relation") and subject != USER:
@@ -181,6 +188,22 @@ def clauses(sentence: str, at: datetime, person: str = "") -> Iterator[Clause]:
                 thing = subject
         if mine := _MY_THING.search(text):
             thing = mine[0]
+
+
+def _changed(led: re.Match[str], text: str, at: datetime) -> Iterator[Clause]:
+    """Yield what a thing was set to: "They raised our rent to 640 euros"."""
+    thing, rest = led["what"], text[led.end() :]
+    dates = [one for one in said_in(text, at, tense_of(text)) if one.start >= led.end("what")]
+    value = _value(_without(rest, text, dates))
+    since = dates[0].date if dates else ""
+    if not value and dates:
+        yield Clause(
+            thing, "date", since, since, "", False, False, True, True, f"The {thing} is on {since}."
+        )
+    elif is_told(value):
+        when = f" from {since}" if since else ""
+        said = f"The user's {thing} is {value}{when}."
+        yield Clause(USER, thing, value, since, "", False, False, False, True, said)
 
 
 def _before(told: Clause, rest: str, at: datetime) -> Iterator[Clause]:
@@ -281,8 +304,10 @@ def _told(
         return None
     if lemma == "be" and not verb:
         made = _is(attribute, value, rest)
-        if made is None:
-            return None
+        if made is None or (
+            subject == USER and not attribute and is_told(value[:1]) and not value[:1].isdigit()
+        ):
+            return None  # "We're Orlo on bass and Jettra on keys"
         name, value = made
     else:
         name = " ".join(filter(None, (attribute, verb)))
@@ -357,8 +382,8 @@ def _is(attribute: str, value: str, rest: str) -> tuple[str, str] | None:
         return "relation", found["relation"]
     if re.fullmatch(r"\d{1,3}(?: years old)?", value) and not attribute:
         return "age", value
-    if not (re.match(r"(?:an?|the)\s", rest) or is_told(value)):
-        return None
+    if not (re.match(r"(?:(?:now|also|still) )?(?:an?|the)\s", rest) or is_told(value[:1])):
+        return None  # "better than the one in Ghent"
     if attribute:
         return attribute, value
     return None if _PREPOSITION.match(rest) else ("is", value)
@@ -442,6 +467,8 @@ def is_same(one: Assertion, other: Assertion) -> bool:
     """Return whether something was read of the same turn already: most of its words, of the same subject."""
     if not set(one.turns) & set(other.turns):
         return False
+    if one.attribute == "relation" and _content(other.value) == _content(one.subject):
+        return True  # "my sister Jettra": the same from her side
     if subject_key(one.subject) != subject_key(other.subject):
         return False
     words, held = (_content(value.value) for value in (one, other))

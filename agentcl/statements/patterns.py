@@ -343,6 +343,7 @@ _PATTERNS: Final = (
     # Names and age
     _rule(rf"\b[Mm]y (?:full )?name(?:'s| is) {_AS_NAME}", _one("name", "is called {}", dated=False)),
     _rule(rf"\b[Ss]ign (?:it|them|that)(?: off)? (?:as |with )?{_AS_NAME}", _one("name", "is called {}", dated=False)),
+    _rule(rf"\b[Ss]ign (?:it|them|that)(?: off)? (?:as |with )?{_NAME}, (?P<value>[a-z][a-z -]+?){_END}", _trade),
     _rule(rf"^(?:[Hh]i|[Hh]ello|[Hh]ey|[Gg]ood \w+)\b[^.]{{0,20}}?\bI(?:'m| am) {_AS_NAME}(?=[,.!]|$| here)", _one("name", "is called {}", dated=False)),
     _rule(rf"\b(?:[Cc]all me|I go by|people call me|friends call me) {_AS_NAME}", _one("nickname", "goes by {}", dated=False)),
     _rule(r"\bI(?:'m| am)(?: only| already| now)? (?P<value>\d{2})(?: years old)?(?=[,.!]|$| and\b| now\b| already\b)", _age),
