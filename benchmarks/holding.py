@@ -290,7 +290,7 @@ def _arms(
         if model is not None:
             from agentcl.statements import ModelDigester, SentenceDigester
 
-            short = model.name.rpartition("/")[2]
+            short = model.name.partition("@")[0].rpartition(":")[2]  # without where it is served
             by = SentenceDigester(model) if ask == "sentences" else ModelDigester(model)
             arms[f"context, {ask} of {short}"] = type("ByModel", (InContext,), {"digester": by})
     return arms

@@ -15,6 +15,7 @@ SUITES = {
 }
 PARTS = {"seen": "six, on which it was built", "others": "the other eight"}
 RULES, GOLD = "context, rules", "context, gold statements"
+SENTENCES = "context, sentences of qwen2.5-coder-1.5b"
 MEASURED = {
     "right value in the prompt": "right",
     "stale value beside it": "stale",
@@ -190,12 +191,15 @@ def aims() -> str:
         arms = result(f"holding-{suite}")["arms"]
         for name, aim, at_most in goals:
             cells = [
-                _reached(_value(arms.get(arm), name), aim, at_most=at_most) for arm in (RULES, GOLD)
+                _reached(_value(arms.get(arm), name), aim, at_most=at_most)
+                for arm in (RULES, SENTENCES, GOLD)
             ]
             rows.append(
                 [SUITES[suite], name, f"{'at most' if at_most else 'at least'} {aim}", *cells]
             )
-    return table(["suite", "%", "aim", "rules", "gold statements, by hand"], rows)
+    return table(
+        ["suite", "%", "aim", "rules", "sentences of a 1.5B", "gold statements, by hand"], rows
+    )
 
 
 def _value(arm: Mapping[str, Any] | None, name: str) -> float | None:

@@ -12,7 +12,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from agentcl.statements.clauses import clauses, is_same, person_in, told_of
+from agentcl.statements.asserting import is_same, told_of
+from agentcl.statements.clauses import clauses, person_in
 from agentcl.statements.dates import Mention, Tense, resolve
 from agentcl.statements.dating import said_in, tense_of
 from agentcl.statements.hearing import Sentence, sentences
