@@ -1,15 +1,17 @@
 """What an adapter keeps of a memory: a made-up company's lessons and facts, consolidated into a real model.
 
     python benchmarks/models.py smollm2-135m
-    OMP_NUM_THREADS=1 python benchmarks/consolidation.py --preset small    # some 25 minutes of one processor
-    OMP_NUM_THREADS=2 python benchmarks/consolidation.py                   # some 60 minutes of two processors
+    OMP_NUM_THREADS=1 python benchmarks/consolidation.py --preset few      # some 10 minutes of one processor
+    OMP_NUM_THREADS=1 python benchmarks/consolidation.py --preset small    # some 40 minutes of one processor
+    OMP_NUM_THREADS=2 python benchmarks/consolidation.py                   # some 90 minutes of two processors
     python benchmarks/consolidation.py --preset smoke                      # two minutes
     python benchmarks/consolidation.py --preset gpu                        # the 0.5B, some minutes of one large GPU
     python benchmarks/consolidation.py --preset gpu --dry-run              # what that would do; loads and trains nothing
 
-Arms: the base; told (the right record alone in the prompt); memory (what a search finds in the prompt); the adapter; the
-adapter with what a search finds. They answer held-out wordings. Then a newer memory in the prompt says something else,
-and must win. General: which of two answers is the more probable, of 24 plain questions and of questions about a passage.
+Arms: the base; told (the right record alone in the prompt); memory (what a search finds in the prompt); plain (an adapter
+that learned no general rows); the adapter; the adapter with what a search finds. They answer held-out wordings. Then a
+newer memory in the prompt says something else, and must win. General: 24 plain questions, whether the right answer is
+said, and which of two is the more probable; the same choice in questions about a passage.
 
 Everything is kept in `.bench/consolidation`: a run that was stopped goes on, in training too. The adapter goes the
 product's way: chosen, built, trained, judged by the gate.
@@ -26,6 +28,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,7 +58,12 @@ _SHOWN: Final = (
     3  # statements that a search puts into a prompt, beside the lesson that speaks of it
 )
 _DRAWS: Final = 2000
-_ARMS: Final = ("base", "told", "memory", "adapter", "adapter+memory")
+_ARMS: Final = ("base", "told", "memory", "plain", "adapter", "adapter+memory")
+_CHANGED: Final = ("spoken", "general", "reading")
+_ALONE: Final = ("base", "plain", "adapter")
+
+
+_LEARNED: Final = Recipe(general=0.25, schedule="cosine", precision="bfloat16", checkpoint_every=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +81,13 @@ class Preset:
 
 PRESETS: Final = {
     "smoke": Preset(
-        "smollm2-135m", 4, 2, 4, Recipe(steps=12, batch=4, checkpoint_every=5), 2, "one processor"
+        "smollm2-135m", 4, 2, 4, replace(_LEARNED, steps=12, batch=4, checkpoint_every=5), 3, "one processor"
     ),
-    "small": Preset("smollm2-135m", 24, 16, 40, Recipe(steps=120, batch=8), 25, "one processor"),
-    "cpu": Preset("smollm2-135m", 60, 40, 100, Recipe(steps=330, batch=8), 60, "two processors"),
+    "few": Preset("smollm2-135m", 6, 4, 16, replace(_LEARNED, steps=60), 10, "one processor"),
+    "small": Preset("smollm2-135m", 24, 16, 40, replace(_LEARNED, steps=160), 40, "one processor"),
+    "cpu": Preset("smollm2-135m", 60, 40, 100, replace(_LEARNED, steps=440), 90, "two processors"),
     "gpu": Preset(
-        "qwen2.5-coder-0.5b", 60, 40, 300, Recipe(steps=660, batch=16, learning_rate=5e-4), 12,
+        "qwen2.5-coder-0.5b", 60, 40, 300, replace(_LEARNED, steps=330, batch=16, learning_rate=5e-4), 12,
         "one large GPU",
     ),
 }  # fmt: skip
@@ -92,6 +101,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, help="another number of training steps")
     parser.add_argument(
         "--data", type=Path, default=Path("../shared/data"), help="with squad/ in it"
+    )
+    parser.add_argument(
+        "--gates", action="store_true", help="train, and say what the gate measured; ask no more"
     )
     parser.add_argument("--dry-run", action="store_true", help="say what would be done")
     given = parser.parse_args()
@@ -108,28 +120,53 @@ def main() -> None:
         return
     folder.mkdir(parents=True, exist_ok=True)
     with Memory(folder / "memory", encoder="hashing") as memory:
+        if given.gates:
+            save(f"consolidation-gates-{name}", gates(memory, preset, folder))
+            return
         result = measured(memory, preset, folder, given.data)
     _show(result)
     if given.preset != "smoke":  # which learns nothing
         save(f"consolidation-{name}", result)
 
 
+def gates(memory: Memory, preset: Preset, folder: Path) -> dict[str, Any]:
+    """Return what the gate measured of an adapter with general rows, and of one without."""
+    kept(folder / "wanted.json", partial(_lived, memory, preset))
+    recipes = {"adapter": preset.recipe, "plain": replace(preset.recipe, general=0.0)}
+    found = {arm: consolidated(memory, preset.base, recipe).gate for arm, recipe in recipes.items()}
+    for arm, gate in found.items():
+        print(f"{arm}: {gate['failed'] or 'passed'}: {gate['measured']}")
+    return {
+        "machine": machine("torch", "transformers", "peft"),
+        "base": preset.base,
+        "facts": preset.facts,
+        "lessons": preset.lessons,
+        "recipe": asdict(preset.recipe),
+        "gates": found,
+    }
+
+
+def _lived(memory: Memory, preset: Preset) -> dict[str, str]:
+    return company.live(memory, company.facts(preset.facts), company.lessons(preset.lessons))
+
+
 def measured(memory: Memory, preset: Preset, folder: Path, data: Path) -> dict[str, Any]:
     """Return everything that was measured, from what is kept where it is there."""
-    wanted = kept(
-        folder / "wanted.json",
-        lambda: company.live(memory, company.facts(preset.facts), company.lessons(preset.lessons)),
-    )
+    wanted = kept(folder / "wanted.json", partial(_lived, memory, preset))
     selection = select(memory)
     rows = [row for row in rows_of(memory, selection) if row.split == "held"]
-    reading = _reading(data / "squad" / "squad2-dev-A.json.gz", preset.reading)
+    reading = reading_probes(data / "squad" / "squad2-dev-A.json.gz", preset.reading)
     base = kept(folder / "base.json", lambda: _before(preset, memory, rows, reading))
     began = time.monotonic()
     adapter = consolidated(memory, preset.base, preset.recipe)
     spent = kept(folder / "seconds.json", lambda: time.monotonic() - began)
-    weights = memory.adapters.folder(adapter.name)
-    after = kept(folder / "adapter.json", lambda: _after(preset, memory, rows, reading, weights))
-    sets = _judged(rows, wanted, {**base["replies"], **after["replies"]})
+    plain = consolidated(memory, preset.base, replace(preset.recipe, general=0.0))
+    after, without = (
+        kept(folder / f"{arm}.json", partial(_after, preset, memory, rows, reading, one, arm))
+        for arm, one in (("adapter", adapter), ("plain", plain))
+    )
+    replies = {**base["replies"], **without["replies"], **after["replies"]}
+    sets = _judged(rows, wanted, replies)
     return {
         "machine": machine("torch", "transformers", "peft"),
         "base": preset.base,
@@ -141,11 +178,14 @@ def measured(memory: Memory, preset: Preset, folder: Path, data: Path) -> dict[s
         "threads": os.environ.get("OMP_NUM_THREADS", "all"),
         "gate": adapter.gate,
         "sets": sets,
-        "kept": _gain_kept(rows, wanted, {**base["replies"], **after["replies"]}),
-        "tokens": {**base["tokens"], **after["tokens"]},
+        "kept": _gain_kept(rows, wanted, replies),
+        "tokens": {**base["tokens"], **without["tokens"], **after["tokens"]},
         "found": _found_share(memory, rows),
-        "general": paired(base["general"], after["general"]),
-        "reading": paired(base["reading"], after["reading"]),
+        **{name: paired(base[name], after[name]) for name in _CHANGED},
+        "plain": {
+            "gate": plain.gate,
+            **{name: paired(base[name], without[name]) for name in _CHANGED},
+        },
     }
 
 
@@ -169,8 +209,7 @@ def _before(
             "told": _extra(talker, recall, lambda row: [row.memory]),
             "memory": _extra(talker, recall, lambda row: _found(memory, row.prompt)),
         },
-        "general": talker.prefers(GENERAL),
-        "reading": talker.prefers(reading),
+        **_general(talker, reading),
     }
 
 
@@ -179,25 +218,31 @@ def _after(
     memory: Memory,
     rows: Sequence[TrainingRow],
     reading: Sequence[Probe],
-    weights: Path,
+    adapter: Adapter,
+    arm: str,
 ) -> dict[str, Any]:
-    talker = Talker(preset.base, weights)
+    """Ask an adapter; the one that learned no general rows is not asked with a memory in its prompt."""
+    talker = Talker(preset.base, memory.adapters.folder(adapter.name))
     recall = [row for row in rows if row.part == "recall"]
+    replies = {
+        arm: talker.say([row.prompt for row in recall]),
+        **{
+            f"{arm}, {part}": talker.say([row.prompt for row in rows if row.part == part])
+            for part in ("context", "unknown")
+        },
+    }
+    tokens = {arm: 0.0}
+    if arm == "adapter":
+        found = [_with(row.prompt, _found(memory, row.prompt)) for row in recall]
+        replies["adapter+memory"] = talker.say(found)
+        tokens["adapter+memory"] = _extra(talker, recall, lambda row: _found(memory, row.prompt))
+    return {"replies": replies, "tokens": tokens, **_general(talker, reading)}
+
+
+def _general(talker: Talker, reading: Sequence[Probe]) -> dict[str, list[bool]]:
+    said = talker.say([one.prompt for one in GENERAL])
     return {
-        "replies": {
-            "adapter": talker.say([row.prompt for row in recall]),
-            "adapter+memory": talker.say(
-                [_with(row.prompt, _found(memory, row.prompt)) for row in recall]
-            ),
-            **{
-                f"adapter, {part}": talker.say([row.prompt for row in rows if row.part == part])
-                for part in ("context", "unknown")
-            },
-        },
-        "tokens": {
-            "adapter": 0.0,
-            "adapter+memory": _extra(talker, recall, lambda row: _found(memory, row.prompt)),
-        },
+        "spoken": [is_said(one.answer, reply) for one, reply in zip(GENERAL, said, strict=True)],
         "general": talker.prefers(GENERAL),
         "reading": talker.prefers(reading),
     }
@@ -269,7 +314,7 @@ def _judged(
             found[name][arm] = _share(
                 [one for one, is_one in zip(right, is_lesson, strict=True) if is_one is sort]
             )
-    for arm in ("base", "adapter"):
+    for arm in _ALONE:
         for part in ("context", "unknown"):
             asked = [row for row in rows if row.part == part]
             said = replies[f"{arm}, {part}"]
@@ -344,7 +389,7 @@ def paired(before: Sequence[bool], after: Sequence[bool]) -> dict[str, Any]:
     }
 
 
-def _reading(file: Path, count: int) -> list[Probe]:
+def reading_probes(file: Path, count: int) -> list[Probe]:
     """Return questions about a passage, whose other answer is that of another question about the same passage."""
     with gzip.open(file, "rt", encoding="utf-8") as opened:
         held = json.load(opened)
@@ -374,7 +419,8 @@ def _tell(preset: Preset, folder: Path) -> None:
     rows = 4 * (preset.facts + preset.lessons)
     print(
         f"{preset.facts} facts and {preset.lessons} lessons into {preset.base}: {preset.recipe.steps} steps of "
-        f"{preset.recipe.batch} rows at rank {preset.recipe.rank}; about {rows} held-out answers and "
+        f"{preset.recipe.batch} rows at rank {preset.recipe.rank}, twice: a share of {preset.recipe.general:.0%} general rows, "
+        f"and none; about {rows} held-out answers and "
         f"{2 * (preset.reading + len(GENERAL))} general questions; some {preset.minutes:.0f} minutes of "
         f"{preset.hardware}. Kept in {folder}; the same command goes on."
     )
@@ -388,9 +434,13 @@ def _show(result: dict[str, Any]) -> None:
             for name, by in result["sets"].items()
         ],
     )
-    for name in ("kept", "tokens", "found", "general", "reading"):
+    for name in ("kept", "tokens", "found"):
         print(f"{name}: {result[name]}")
-    print(f"gate: {result['gate']['failed'] or 'passed'}; trained in {result['training_s']:.0f} s")
+    for arm, found in (("adapter", result), ("plain", result["plain"])):
+        for name in _CHANGED:
+            print(f"{arm}, {name}: {found[name]}")
+        print(f"{arm}, gate: {found['gate']['failed'] or 'passed'}")
+    print(f"trained in {result['training_s']:.0f} s")
 
 
 if __name__ == "__main__":

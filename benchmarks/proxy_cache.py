@@ -13,6 +13,12 @@ Three ways are compared, each with a system's prompt of its own, so that none fi
 
 Told is the share of the prompts' tokens that vLLM found in its cache, over all 20 turns and over the last 10, and the tokens it had
 to read. vLLM caches whole blocks of tokens; their size is told, too.
+
+    python benchmarks/proxy_cache.py --model smollm2-135m --counted
+
+needs no vLLM. Behind the same proxy the tokens of each prompt are counted by the model's own template and tokenizer, and blocks are kept
+as vLLM keeps them as long as it has room: whole ones, each known by all that stands before it. Answers are made up, and alike in all
+ways.
 """
 
 from __future__ import annotations
@@ -23,8 +29,10 @@ import random
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final
 from urllib.request import urlopen
@@ -34,10 +42,12 @@ from proxy import running
 from results import machine, save, table
 
 from agentcl import Memory
-from agentcl.models import VllmServer, kept_model, unpacked
+from agentcl.models import Message, ScriptedModel, VllmServer, kept_model, unpacked
 from agentcl.models.vllm import SMALL_ENVIRONMENT
+from agentcl.server.endpoint import listening
 
 TURNS: Final = 20
+BLOCK: Final = 128  # tokens, as vLLM has them on the CPU
 BUDGET: Final = 800  # tokens of a block, the proxy's default
 _CACHE: Final = re.compile(r"^vllm:prefix_cache_(hits|queries)_total\{.*\} ([\d.e+]+)$", re.M)
 _BLOCK: Final = re.compile(r'block_size="(\d+)"')
@@ -69,43 +79,105 @@ def main() -> None:
     parser.add_argument("--model", default="smollm2-135m", help="kept by benchmarks/models.py")
     parser.add_argument("--long", action="store_true", help="passages of some 120 tokens")
     parser.add_argument("--context", type=int, default=8192, help="tokens that the server reads")
+    parser.add_argument(
+        "--counted", action="store_true", help="count the blocks here, without vLLM"
+    )
     asked = parser.parse_args()
     kept = kept_model(asked.model)
     if kept is None:
         sys.exit(f"{asked.model} is not kept here; python benchmarks/models.py {asked.model}")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        vllm = stack.enter_context(
-            VllmServer(
-                str(unpacked(kept)),
-                served_name=kept.name,
-                python=os.environ.get("VLLM_PYTHON", ""),
-                arguments=("--dtype", "bfloat16", "--enforce-eager", "--max-model-len", str(asked.context)),
-                environment={**SMALL_ENVIRONMENT, "HF_HUB_OFFLINE": "1"},
-            )
-        )  # fmt: skip
+        model = str(unpacked(kept))
+        if asked.counted:
+            counting = Counting(model)
+            url = stack.enter_context(listening(ScriptedModel(counting.answer), kept.name))
+            counts: Callable[[], tuple[int, int]] = counting.counts
+            size: int | None = BLOCK
+        else:
+            url = stack.enter_context(vllm(model, kept.name, asked.context)).url
+            metrics = url.removesuffix("/v1") + "/metrics"
+            counts, size = partial(cache, metrics), block_size(metrics)
         memory = stack.enter_context(Memory(folder / "memory", encoder="hashing"))
         memory.add_many(list(sentences(is_long=asked.long)))
-        proxy = stack.enter_context(proxied(folder / "memory", vllm.url))
+        proxy = stack.enter_context(proxied(folder / "memory", url))
         ways: dict[str, Callable[[list[Any]], tuple[list[Any], dict[str, str]]]] = {
             "off": lambda talk: (talk, {"x-agentcl-memory": "off"}),
             "on": lambda talk: (talk, {}),
             "rewritten": lambda talk: (rewritten(memory, talk), {"x-agentcl-memory": "off"}),
         }
-        metrics = vllm.url.removesuffix("/v1") + "/metrics"
         rows = {
-            name: conversation(name, way, proxy, kept.name, metrics) for name, way in ways.items()
+            name: conversation(name, way, proxy, kept.name, counts) for name, way in ways.items()
         }
-        size = _BLOCK.search(urlopen(metrics).read().decode())
     result = {
         "model": asked.model,
         "turns": TURNS,
-        "block_of_tokens": int(size[1]) if size else None,
+        "block_of_tokens": size,
         "machine": machine("httpx"),
         "ways": rows,
     }
     show(rows)
-    save("proxy_cache_long" if asked.long else "proxy_cache", result)
+    parts = ["proxy_cache", *["counted"] * asked.counted, *["long"] * asked.long]
+    save("_".join(parts), result)
+
+
+class Counting:
+    """What a server with vLLM's prefix cache, and room for all, would find there.
+
+    Args:
+        folder: of the model, whose template and tokenizer are used.
+    """
+
+    def __init__(self, folder: str) -> None:
+        from transformers import AutoTokenizer
+
+        self._tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+        self._kept: set[tuple[int, ...]] = set()  # beginnings of prompts that end with a block
+        self._hits = self._asked = 0
+
+    def answer(self, messages: Sequence[Message]) -> str:
+        """Count what a prompt shares with earlier ones, and keep its blocks."""
+        said = [{"role": one.role, "content": one.content} for one in messages]
+        text = self._tokenizer.apply_chat_template(said, add_generation_prompt=True, tokenize=False)
+        turn = len(said) // 2
+        answer = f"It opens at {turn % 12 + 6}:{turn * 7 % 60:02} and is called number {turn * 13}. Is there more you want to know?"
+        tokens, written = self._tokens(text), self._tokens(text + answer)
+        # The last token is read in any case: the answer follows from it.
+        found = (one in self._kept for one in _whole(tokens[:-1]))
+        self._hits += BLOCK * sum(1 for _ in takewhile(bool, found))
+        self._asked += len(tokens)
+        self._kept.update(_whole(written))  # what is written is kept, too
+        return answer
+
+    def _tokens(self, text: str) -> list[int]:
+        found: list[int] = self._tokenizer(text, add_special_tokens=False).input_ids
+        return found
+
+    def counts(self) -> tuple[int, int]:
+        """Return how many tokens of prompts were found, and how many were asked."""
+        return self._hits, self._asked
+
+
+def _whole(tokens: Sequence[int]) -> list[tuple[int, ...]]:
+    """Return the beginnings of a text that end with a block."""
+    return [tuple(tokens[:end]) for end in range(BLOCK, len(tokens) + 1, BLOCK)]
+
+
+def vllm(folder: str, name: str, context: int) -> VllmServer:
+    """Return a server of a model with prefix caching."""
+    return VllmServer(
+        folder,
+        served_name=name,
+        python=os.environ.get("VLLM_PYTHON", ""),
+        arguments=("--dtype", "bfloat16", "--enforce-eager", "--max-model-len", str(context)),
+        environment={**SMALL_ENVIRONMENT, "HF_HUB_OFFLINE": "1"},
+    )
+
+
+def block_size(metrics: str) -> int | None:
+    """Return how many tokens a block of the server's cache has."""
+    found = _BLOCK.search(urlopen(metrics).read().decode())
+    return int(found[1]) if found else None
 
 
 def sentences(*, is_long: bool) -> Iterator[str]:
@@ -155,7 +227,7 @@ def conversation(
     way: Callable[[list[Any]], tuple[list[Any], dict[str, str]]],
     proxy: str,
     model: str,
-    metrics: str,
+    told: Callable[[], tuple[int, int]],
 ) -> dict[str, Any]:
     """Talk in one way; return what the server found in its cache."""
     talk: list[Any] = [
@@ -164,7 +236,7 @@ def conversation(
             "content": f"Way {name}. You are a guide to five islands. Answer in one short sentence.",
         }
     ]
-    counts = [cache(metrics)]
+    counts = [told()]
     with httpx.Client(base_url=proxy, timeout=1_800) as client:
         for question in questions():
             talk.append({"role": "user", "content": question})
@@ -178,7 +250,7 @@ def conversation(
             talk.append(
                 {"role": "assistant", "content": answer.json()["choices"][0]["message"]["content"]}
             )
-            counts.append(cache(metrics))
+            counts.append(told())
             print(f"{name}: turn {len(counts) - 1}", flush=True)
     half = counts[TURNS // 2]
     queries = counts[-1][1] - counts[0][1]

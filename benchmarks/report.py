@@ -500,6 +500,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "serving": report_asking.serving,
     "desk": report_asking.desk,
     "demonstrations": report_asking.demonstrations,
+    "state_bench": report_asking.state_bench,
     "other_probes": report_asking.other_probes,
     "fuzz": report_runs.fuzz,
     "guidance": report_guidance.guidance,

@@ -223,6 +223,21 @@ def demonstrations() -> str:
     return table(header, rows)
 
 
+def state_bench() -> str:
+    """How much of what an agent had to do stands in three learnings, by the way they were found."""
+    rows = []
+    for name, one in result("state_bench")["rows"].items():
+        more = (
+            ""
+            if name == "agentcl"
+            else "{:+.1f} [{:.1f}, {:.1f}]".format(*(100 * part for part in one["agentcl, more"]))
+        )
+        rows.append(
+            [name, *(f"{100 * one[part]:.1f}" for part in ("recall", "precision", "F1")), more]
+        )
+    return table(["three learnings by", "recall", "precision", "F1", "agentcl, more F1"], rows)
+
+
 def _script_last(file: Path) -> tuple[bool, str]:
     return any(f"-{name}-" in file.name for name in ("responder", "clerk")), file.name
 

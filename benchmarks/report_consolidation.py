@@ -12,6 +12,7 @@ _ARMS: Final = {
     "base": "nothing",
     "told": "the right record in the prompt",
     "memory": "what a search finds in the prompt",
+    "plain": "an adapter without general rows",
     "adapter": "**the adapter alone**",
     "adapter+memory": "the adapter, and what a search finds",
 }
@@ -24,6 +25,7 @@ def highlights() -> dict[str, list[str]]:
         arm: sum(sets[name][arm][0] for name in ("facts", "lessons"))
         / sum(sets[name][arm][1] for name in ("facts", "lessons"))
         for arm in _ARMS
+        if arm in sets["facts"]
     }
     return {
         "adapters": [
@@ -47,6 +49,7 @@ def consolidation() -> str:
             f"{found['tokens'][arm]:.0f}",
         ]
         for arm, shown in _ARMS.items()
+        if arm in found["sets"]["facts"]
     ]
     return table(
         ["the model has", "facts answered", "lessons answered", "memory tokens a question"], rows
@@ -136,6 +139,29 @@ def unlearning_made() -> str:
     return "".join(f"- {line}\n" for line in lines)
 
 
+def choosing() -> str:
+    """Which adapter a prompt goes to."""
+    found = {name: result(f"choosing-{name}") for name in _ENCODERS}
+    asked = next(iter(found.values()))["chosen"]
+    rows = [
+        [f"{what} ({asked[what][1]})", *(_share(one["chosen"][what]) for one in found.values())]
+        for what in asked
+    ]
+    return table(["goes where it belongs, in percent", *(_ENCODERS[name] for name in found)], rows)
+
+
+def choosing_made() -> str:
+    """What a selector learned, and what forgetting left."""
+    found = result("choosing-hashing")
+    gone, rows = found["forgotten"], found["rows"]
+    return (
+        f"- learned from {rows['facts']} rows of facts and {rows['lessons']} of lessons, general rows with them\n"
+        f"- {gone['records']} records with {gone['rows']} rows were unlearned in {gone['forget_s']:.1f} s; the largest "
+        f"difference to the weights of a selector that never saw them is {gone['difference']:g}; learning that one anew took "
+        f"{gone['anew_s']:.1f} s\n"
+    )
+
+
 def _share(found: Sequence[float]) -> str:
     right, cases, low, high = found
     return f"{100 * right / cases:.0f} [{low:.0f}, {high:.0f}]"
@@ -162,10 +188,13 @@ def _gate(gate: Mapping[str, Any]) -> str:
     )
 
 
+_ENCODERS: Final = {"hashing": "words and letter groups"}
 PARTS: Final[dict[str, Callable[[], str]]] = {
     "adapters": consolidation,
     "adapters_sides": consolidation_sides,
     "adapters_aims": consolidation_aims,
+    "choosing": choosing,
+    "choosing_made": choosing_made,
     "unlearning": unlearning,
     "unlearning_made": unlearning_made,
 }

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Final
+
 from report_tables import result, table
 
 
@@ -39,11 +43,11 @@ def resident() -> str:
     return table(["requests", *(f"{number:,}" for number in numbers)], [row])
 
 
-def cache() -> str:
+def cache(file: str) -> str:
     """What a model's server finds in its cache."""
     rows = []
-    for kind, file in (("sentences", "proxy_cache"), ("passages", "proxy_cache_long")):
-        ways = result(file)["ways"]
+    for kind, long in (("sentences", ""), ("passages", "_long")):
+        ways = result(f"{file}{long}")["ways"]
         rows += _ways(kind, ways, ways["off"]["share"])
     head = ["memory of", "", "prompt tokens", "% in the cache", "of the last 10 turns", "tokens read", "share, off = 100 %"]  # fmt: skip
     return table(head, rows)
@@ -57,9 +61,10 @@ def _ways(kind: str, ways: dict[str, dict[str, float]], off: float) -> list[list
     ]  # fmt: skip
 
 
-PARTS = {
+PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "proxy_overhead": overhead,
     "proxy_streams": streams,
     "proxy_resident": resident,
-    "proxy_cache": cache,
+    "proxy_cache": partial(cache, "proxy_cache"),
+    "proxy_cache_counted": partial(cache, "proxy_cache_counted"),
 }

@@ -54,20 +54,29 @@ if TYPE_CHECKING:
         from_mapping,
         load_settings,
     )
+    from agentcl.bench.state_bench.learnings import CasesLearned, Learnings, learn_cases
+    from agentcl.bench.state_bench.reading import (
+        CalledTool,
+        TalkTurn,
+        Trajectory,
+        read_trajectories,
+    )
+    from agentcl.bench.state_bench.scores import ComparedTasks, compare_tasks
     from agentcl.bench.streams import build_stream
 
 __all__ = [
-    "AgentSettings", "Attempt", "Baseline", "Block", "Comparison", "EpisodeCost", "Estimate",
-    "Interval", "Item", "Learned", "LessonLine", "Lifelong", "MemorySettings", "Progress",
-    "QuestionSettings", "ResultRow", "Reuse", "RoleCost", "RunFolder", "RunSettings", "ScoreMatrix",
-    "StepRow", "Summary", "TaskSettings", "Transfer", "Windowed", "adaptive_efficiency",
+    "AgentSettings", "Attempt", "Baseline", "Block", "CalledTool", "CasesLearned", "ComparedTasks",
+    "Comparison", "EpisodeCost", "Estimate", "Interval", "Item", "Learned", "Learnings",
+    "LessonLine", "Lifelong", "MemorySettings", "Progress", "QuestionSettings", "ResultRow",
+    "Reuse", "RoleCost", "RunFolder", "RunSettings", "ScoreMatrix", "StepRow", "Summary",
+    "TalkTurn", "TaskSettings", "Trajectory", "Transfer", "Windowed", "adaptive_efficiency",
     "agent_names", "area_under_curve", "attempts_from", "baseline_names", "begin", "blocks_from",
-    "break_even_cost", "break_even_score", "build_stream", "compare_runs", "cost_by_role",
-    "cost_per_success", "from_mapping", "go_on", "learning_slope", "lesson_lines", "lifelong",
-    "load_settings", "matrix_from", "open_baseline", "paired_interval", "prequential_scores",
-    "progress", "reuse", "sign_test", "source_names", "spread", "student_interval", "summarise",
-    "tokens_by_episode", "transfer", "units_needed", "unpaired_interval", "windowed",
-    "write_report",
+    "break_even_cost", "break_even_score", "build_stream", "compare_runs", "compare_tasks",
+    "cost_by_role", "cost_per_success", "from_mapping", "go_on", "learn_cases", "learning_slope",
+    "lesson_lines", "lifelong", "load_settings", "matrix_from", "open_baseline", "paired_interval",
+    "prequential_scores", "progress", "read_trajectories", "reuse", "sign_test", "source_names",
+    "spread", "student_interval", "summarise", "tokens_by_episode", "transfer", "units_needed",
+    "unpaired_interval", "windowed", "write_report",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:
@@ -79,6 +88,9 @@ if not TYPE_CHECKING:
         "rows": "Learned ResultRow StepRow",
         "run": "Progress begin go_on progress",
         "settings": "AgentSettings MemorySettings QuestionSettings RunSettings TaskSettings from_mapping load_settings",
+        "state_bench.learnings": "CasesLearned Learnings learn_cases",
+        "state_bench.reading": "CalledTool TalkTurn Trajectory read_trajectories",
+        "state_bench.scores": "ComparedTasks compare_tasks",
         "streams": "build_stream",
         "metrics.costs": "EpisodeCost RoleCost cost_by_role cost_per_success spread tokens_by_episode",
         "metrics.curves": "adaptive_efficiency area_under_curve break_even_cost break_even_score learning_slope prequential_scores",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import multiprocessing
 import os
 import platform
 import signal
 import tempfile
 import time
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, closing, suppress
@@ -31,6 +33,7 @@ from agentcl.bench.build import (
 )
 from agentcl.bench.episodes import play_tasks
 from agentcl.bench.folder import RowFile, RunFolder
+from agentcl.bench.pulse import Pulse, PulseReader
 from agentcl.bench.questions import ask_questions
 from agentcl.bench.rows import Part, ResultRow
 from agentcl.bench.settings import RunSettings
@@ -40,7 +43,7 @@ from agentcl.envs.domains.incidents.domain import VOICE
 from agentcl.envs.domains.incidents.responder import Responder
 from agentcl.envs.streams.stream import TaskStream
 from agentcl.errors import ConfigError, ModelChanged, NotTrusted
-from agentcl.jobs import work_in
+from agentcl.jobs import Ray, work_in
 from agentcl.memory.trusted import confirm, confirmed
 from agentcl.models.base import ChatModel
 from agentcl.retrieval.encoders import default_encoder_name
@@ -128,6 +131,7 @@ def _check_named(folder: RunFolder) -> None:
 def go_on(
     folder: RunFolder,
     *,
+    on: Ray | None = None,
     on_row: OnRow = lambda row: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Ended:
@@ -135,10 +139,14 @@ def go_on(
 
     Args:
         folder: of the run, new or begun.
+        on: a Ray cluster whose workers do the parts of the run and write their rows; they see the folder under the same
+            path. Default: processes of this machine.
         on_row: told of every episode that ends.
         should_stop: asked between episodes.
 
     Raises:
+        ClusterUnavailable: if the cluster does not answer; what was played is kept.
+        NotEquipped: if a machine of the cluster does not see the folder.
         StoreBusy: if another run writes to the folder.
         ModelUnavailable: if the model cannot be asked; resume when it can.
         ModelChanged: if the model is not the one that the run began with.
@@ -155,7 +163,9 @@ def go_on(
     with folder.writing():
         model = open_model(settings.agent)
         _check_frozen(folder, model.fingerprint() if model else None)
-        if settings.workers == 1 or len(parts) == 1:
+        if on is not None:
+            ended = _on_cluster(on, folder, parts, on_row, is_over)
+        elif settings.workers == 1 or len(parts) == 1:
             ended = [run_part(folder, part, model, on_row, is_over) for part in parts]
         else:
             ended = _side_by_side(folder, parts, on_row, is_over)
@@ -365,6 +375,54 @@ def _side_by_side(
         )
     follow.read()
     return [ended.get(part, PartEnded("stopped", None)) for part in parts]
+
+
+def _on_cluster(
+    on: Ray, folder: RunFolder, parts: Sequence[Part], on_row: OnRow, is_over: Callable[[], bool]
+) -> list[PartEnded]:
+    path = folder.path.resolve()
+    token = (
+        uuid.uuid4().hex
+    )  # who works for a run of this folder that was killed stops at another one
+    name = hashlib.sha256(f"{path} {folder.about['begun']}".encode()).hexdigest()
+    pulse = Pulse(path, token)
+    follow = _Follower(
+        [folder.row_file(part.baseline, part.seed, part.alone) for part in parts], on_row
+    )
+    ended: dict[Part, PartEnded] = {}
+
+    def tick() -> None:
+        if not is_over():
+            pulse.beat()
+        follow.read()
+
+    pulse.beat()
+    try:
+        on.work(
+            parts,
+            partial(_run_on_cluster, path, token),
+            keep=ended.update,
+            job=f"bench-{name[:24]}",
+            key=lambda part: f"{token}/{part.baseline}/{part.seed}/{part.alone}",
+            should_stop=is_over,
+            on_stop=pulse.stop,
+            tick=tick,
+            tick_s=_POLL_S,
+        )
+    finally:
+        pulse.end()
+    follow.read()
+    return [ended.get(part, PartEnded("stopped", None)) for part in parts]
+
+
+def _run_on_cluster(path: Path, token: str, part: Part) -> tuple[Part, PartEnded]:
+    wanted = PulseReader(path, token)
+    folder = RunFolder(path)
+    if wanted.is_over():
+        return part, PartEnded("stopped", None)
+    model = open_model(folder.settings.agent)
+    ended = run_part(folder, part, model, lambda row: None, wanted.is_over)
+    return part, PartEnded(ended.state, model.fingerprint() if model else None, ended.settings)
 
 
 _stop: Event | None = None

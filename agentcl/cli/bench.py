@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 import click
 
 from agentcl.bench.settings import Shape, from_mapping, load_settings, merge
-from agentcl.cli.options import PRICES, NewFolder, command
+from agentcl.cli.options import ON, PRICES, NewFolder, command, workplace
 from agentcl.cli.screen import Screen
+from agentcl.cli.state_bench import state_bench
 from agentcl.cli.stopping import stopping
 from agentcl.errors import ConfigError, InvalidInput
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from agentcl.bench.folder import RunFolder
     from agentcl.bench.report.summary import Summary
     from agentcl.bench.rows import ResultRow
+    from agentcl.jobs import Ray
 
 _STOPPING: Final = "stopping after the episodes under way; Ctrl-C again stops at once"
 _FOLDER = click.argument("folder", type=click.Path(path_type=Path))
@@ -34,6 +36,9 @@ def bench() -> None:
 
     An agent plays the tasks; the questions are about documents.
     """
+
+
+bench.add_command(state_bench)
 
 
 @bench.command(name="list")
@@ -87,29 +92,39 @@ def list_(screen: Screen, folder: Path | None) -> None:
     help="Train each baseline on each family alone, too: for relative performance and the like.",
 )  # fmt: skip
 @click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Any other setting.")
+@ON
 @command
-def run(screen: Screen, plan: Path | None, out: Path, changes: Sequence[str], **given: Any) -> None:
+def run(
+    screen: Screen,
+    plan: Path | None,
+    out: Path,
+    changes: Sequence[str],
+    on: str | None,
+    **given: Any,
+) -> None:
     """Begin a run, of a TOML file, of options, or of both; options win."""
     from agentcl.bench.run import begin
 
+    cluster = workplace(on)
     tables = asdict(load_settings(plan)) if plan else {}
     settings = from_mapping(
         merge(_with_options(tables, given), changes), where=str(plan or "options")
     )
-    _run(screen, begin(out, settings))
+    _run(screen, begin(out, settings), cluster)
 
 
 @bench.command()
 @_FOLDER
+@ON
 @command
-def resume(screen: Screen, folder: Path) -> None:
+def resume(screen: Screen, folder: Path, on: str | None) -> None:
     """Go on with a run that was stopped or killed.
 
     A run that spent its budget of seconds goes on as well.
     """
     from agentcl.bench.folder import RunFolder
 
-    _run(screen, RunFolder(folder))
+    _run(screen, RunFolder(folder), workplace(on))
 
 
 @bench.command()
@@ -145,14 +160,14 @@ def compare(screen: Screen, folders: Sequence[Path]) -> None:
         screen.line(comparison.to_markdown())
 
 
-def _run(screen: Screen, folder: RunFolder) -> None:
+def _run(screen: Screen, folder: RunFolder, on: Ray | None) -> None:
     from agentcl.bench.folder import RunFolder
     from agentcl.bench.report.summary import summarise
     from agentcl.bench.report.writing import write_report
     from agentcl.bench.run import go_on
 
     with stopping(_STOPPING) as is_stopped, _following(screen, folder) as on_row:
-        ended = go_on(folder, on_row=on_row, should_stop=is_stopped)
+        ended = go_on(folder, on=on, on_row=on_row, should_stop=is_stopped)
     left = ended.total - ended.done
     page = write_report(RunFolder(folder.path))[0]
     if screen.as_json:

@@ -45,6 +45,13 @@ _STOPPING = "stopping after the step under way; once more ends at once"
     show_default=True,
     help="Learn answers, or what the model itself says with the memory in its prompt.",
 )
+@click.option(
+    "--general",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.0,
+    show_default=True,
+    help="The share of general rows that the model itself answers, so that it stays as it is elsewhere.",
+)
 @click.option("--steps", type=click.IntRange(1), default=200, show_default=True)
 @click.option("--batch", type=click.IntRange(1), default=8, show_default=True)
 @click.option("--rank", type=click.IntRange(1, 64), default=16, show_default=True)
@@ -107,6 +114,7 @@ def _wish(
             batch=given["batch"],
             seed=given["seed"],
             objective=given["objective"],
+            general=given["general"],
             budget_s=given["budget_s"],
         ),
         parent=given["parent"],

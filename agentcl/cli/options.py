@@ -18,7 +18,7 @@ from agentcl.store.records import ANY, SCOPE_FIELDS
 from agentcl.text.saving import STDIN, STDOUT
 
 if TYPE_CHECKING:
-    from agentcl.jobs.workplace import Workplace
+    from agentcl.jobs.cluster import Ray
     from agentcl.memory.memory import Memory
 
 DOMAIN_OPTIONS: Final = click.option(
@@ -99,7 +99,7 @@ class MemoryPlace(click.ParamType[Path | str]):
         return str(value) if is_address(value) else Path(value)
 
 
-def workplace(on: str | None, *, ledger: Path | None = None) -> Workplace | None:
+def workplace(on: str | None, *, ledger: Path | None = None) -> Ray | None:
     """Return where `--on` says that work is done.
 
     Raises:

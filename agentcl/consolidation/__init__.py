@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from agentcl.consolidation.methods import EWC, ExperienceReplay, L2ToStart, Method, Run
     from agentcl.consolidation.recipes import Recipe
     from agentcl.consolidation.selecting import ChoicePolicy, RecordChoice, Selection, select
+    from agentcl.consolidation.selector import BARE, AdapterSelector, ExactRidge
     from agentcl.consolidation.sequences import LearnedTask, load_task, task_names
     from agentcl.consolidation.serving import AdapterServer, ServedAdapter
     from agentcl.consolidation.slow import Interpolation, Reptile, SlowCopy
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from agentcl.consolidation.teachers import EarlierSelf, GeneralStates, SelectedLayers
 
 __all__ = [
-    "EWC", "GENERAL", "AdapterMeasures", "AdapterServer", "ChoicePolicy", "Consolidate",
-    "ConsolidationWish", "EarlierSelf", "ExperienceReplay", "GateBounds", "GeneralStates", "HalfMask",
+    "BARE", "EWC", "GENERAL", "AdapterMeasures", "AdapterSelector", "AdapterServer", "ChoicePolicy", "Consolidate",
+    "ConsolidationWish", "EarlierSelf", "ExactRidge", "ExperienceReplay", "GateBounds", "GeneralStates", "HalfMask",
     "IncrementalLora", "Interpolation", "L2ToStart", "LearnedTask", "MagnitudeGate", "Manifest",
     "Method", "OrthogonalLora", "Probe", "Recipe", "RecordChoice", "Reptile", "Run", "SelectedLayers", "Selection", "ServedAdapter",
     "SlowCopy", "TrainingRow", "export_episodes", "judge", "load_task", "merge_adapters", "rows_of", "select",
@@ -42,6 +43,7 @@ if not TYPE_CHECKING:
         "methods": "EWC L2ToStart Method ExperienceReplay Run",
         "recipes": "Recipe",
         "selecting": "RecordChoice ChoicePolicy Selection select",
+        "selector": "BARE AdapterSelector ExactRidge",
         "sequences": "LearnedTask load_task task_names",
         "serving": "AdapterServer ServedAdapter",
         "slow": "Interpolation Reptile SlowCopy",

@@ -26,6 +26,7 @@ from agentcl.consolidation.phrasing import (
     questions_of,
     train_and_held,
 )
+from agentcl.consolidation.rehearsing import Rehearsal
 from agentcl.consolidation.selecting import RecordChoice, Selection
 from agentcl.errors import InvalidInput, LoadError, StorageFull, StoreUnavailable
 from agentcl.guidance.belief import lesson_of
@@ -36,7 +37,7 @@ from agentcl.store.episodes import Episode, Guidance, Step
 from agentcl.store.rows import readable
 from agentcl.text.saving import save_text
 
-Part = Literal["recall", "use", "unknown", "context", "act"]
+Part = Literal["recall", "use", "unknown", "context", "act", "general"]
 Split = Literal["train", "held"]
 ROWS: Final = "rows.jsonl"
 MANIFEST: Final = "manifest.json"
@@ -72,6 +73,7 @@ class Manifest:
     scope: Mapping[str, str]
     at: str  # ISO 8601: when the records were chosen
     policy: Mapping[str, Any]
+    general: Mapping[str, Any]  # rows that the base answers: share, count, hash of prompts
 
 
 def rows_of(memory: Memory, selection: Selection) -> list[TrainingRow]:
@@ -98,13 +100,22 @@ def rows_of(memory: Memory, selection: Selection) -> list[TrainingRow]:
     return rows
 
 
-def save(folder: Path, rows: Sequence[TrainingRow], selection: Selection) -> Manifest:
+def save(
+    folder: Path,
+    rows: Sequence[TrainingRow],
+    selection: Selection,
+    *,
+    share: float = 0.0,
+    seed: int = 0,
+) -> Manifest:
     """Write rows, and a manifest beside them.
 
     Args:
         folder: is there; `rows.jsonl` and `manifest.json` are written into it.
         rows: by `rows_of`.
         selection: what they were made of.
+        share: of the general rows that are learned beside them.
+        seed: by which these are drawn.
 
     Raises:
         StorageFull: if the disk is full.
@@ -120,10 +131,16 @@ def save(folder: Path, rows: Sequence[TrainingRow], selection: Selection) -> Man
         scope=asdict(selection.scope),
         at=selection.at.isoformat(),
         policy=asdict(selection.policy),
+        general=rehearsal_of(rows, share=share, seed=seed).told(),
     )
     write(folder / ROWS, text)
     write(folder / MANIFEST, json.dumps(asdict(manifest), indent=2, sort_keys=True) + "\n")
     return manifest
+
+
+def rehearsal_of(rows: Sequence[TrainingRow], *, share: float, seed: int) -> Rehearsal:
+    """Return the general rows that are learned beside some rows."""
+    return Rehearsal.beside(sum(row.split == "train" for row in rows), share=share, seed=seed)
 
 
 def rows_text(rows: Sequence[TrainingRow]) -> str:

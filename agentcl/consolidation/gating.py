@@ -10,10 +10,11 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from agentcl.consolidation.base import IGNORED, encode, load_base, rendered
+from agentcl.consolidation.base import IGNORED, encode, load_base
 from agentcl.consolidation.bounds import AdapterMeasures
 from agentcl.consolidation.building import Part, TrainingRow
 from agentcl.consolidation.general import GENERAL, Probe
+from agentcl.consolidation.saying import say
 from agentcl.consolidation.training import answer_logits
 from agentcl.errors import needs
 from agentcl.text.terms import terms
@@ -27,7 +28,6 @@ with needs("training adapters", "train"):
     from torch.nn import functional
 
 _SAID: Final = 48  # tokens of an answer at the most
-_AT_ONCE: Final = 16  # prompts
 _SURE: Final = 0.5
 _PROBED: Final = 4  # general questions by which the base is compared with itself
 
@@ -154,27 +154,8 @@ class _Looking:
         return float(picked[:-1].mean())  # without the end of the turn
 
     def _say(self, prompts: Sequence[str], *, with_adapter: bool) -> list[str]:
-        said: list[str] = []
-        for at in range(0, len(prompts), _AT_ONCE):
-            texts = [
-                rendered(self._tokenizer, [{"role": "user", "content": one}])[0]
-                for one in prompts[at : at + _AT_ONCE]
-            ]
-            said += self._generate(texts, with_adapter)
-        return said
-
-    def _generate(self, texts: Sequence[str], with_adapter: bool) -> list[str]:
-        encoded = [self._tokenizer(one, add_special_tokens=False)["input_ids"] for one in texts]
-        longest = max(map(len, encoded))
-        end = self._tokenizer.eos_token_id
-        ids = torch.tensor([[end] * (longest - len(one)) + one for one in encoded])
-        mask = torch.tensor([[0] * (longest - len(one)) + [1] * len(one) for one in encoded])
-        with torch.inference_mode(), self._as(with_adapter):
-            out = self._model.generate(
-                input_ids=ids.to(self._model.device), attention_mask=mask.to(self._model.device),
-                do_sample=False, temperature=None, top_p=None, top_k=None, max_new_tokens=_SAID, pad_token_id=end,
-            )  # fmt: skip
-        return list(self._tokenizer.batch_decode(out[:, longest:], skip_special_tokens=True))
+        with self._as(with_adapter):
+            return say(self._model, self._tokenizer, prompts, most_tokens=_SAID)
 
     def _as(self, with_adapter: bool) -> Any:  # noqa: ANN401  # a context
         return nullcontext() if with_adapter else self._model.disable_adapter()

@@ -216,7 +216,7 @@ class Consolidate:
         except OSError as error:
             self._adapters.revoke(name, reason="its folder could not be made")
             raise StorageFull(f"cannot make {folder}: {error.strerror}") from error
-        save(folder, rows, selection)
+        save(folder, rows, selection, share=wish.recipe.general, seed=wish.recipe.seed)
         return held
 
 

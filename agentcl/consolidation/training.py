@@ -101,6 +101,8 @@ def train(
     ends = None if recipe.budget_s is None else time.monotonic() + recipe.budget_s
     while state.step < recipe.steps and (ends is None or time.monotonic() < ends):
         run.step = loss_on.step = state.step
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.rate(state.step)
         loss = _step(run, used, optimizer, _batch(fitting, recipe, state.step))
         state.losses.append(loss)
         state.step += 1
@@ -166,6 +168,8 @@ class _Objective:
     student answers without the memory; the teacher, the same frozen model with the memory in its prompt and the
     adapter off, is asked for its distribution at each token of that answer; the loss is KL(student || teacher), mean
     over tokens (Agarwal et al. 2024; Shenfeld et al. 2026). Rows without a memory are supervised.
+
+    General rows have KL(student || base) at each token of the base's own answer, with either.
     """
 
     def __init__(self, model: Any, tokenizer: Any, recipe: Recipe) -> None:  # noqa: ANN401
@@ -175,9 +179,13 @@ class _Objective:
 
     def __call__(self, rows: Sequence[TrainingRow]) -> Tensor:
         taught = [row for row in rows if row.memory and self._recipe.objective == "distillation"]
-        told = [row for row in rows if row not in taught]
-        parts = [self._supervised(told) * len(told)] if told else []
-        parts += [self._distilled(row) for row in taught]
+        general = [row for row in rows if row.part == "general"]
+        told = [row for row in rows if row not in taught and row.part != "general"]
+        is_coarse = self._recipe.precision == "bfloat16"
+        with torch.autocast(self._model.device.type, torch.bfloat16, enabled=is_coarse):
+            parts = [self._supervised(told) * len(told)] if told else []
+            parts += [self._distilled(row) for row in taught]
+            parts += [self._rehearsed(general) * len(general)] if general else []
         return torch.stack(parts).sum() / len(rows)
 
     def fits(self, row: TrainingRow) -> bool:
@@ -217,6 +225,12 @@ class _Objective:
         learned = labels != IGNORED
         return (per_token.sum(1) / learned.sum(1)).mean()
 
+    def _rehearsed(self, rows: Sequence[TrainingRow]) -> Tensor:
+        with torch.no_grad(), self._model.disable_adapter():
+            wanted = functional.log_softmax(self.logits_on(rows), dim=-1)
+        own = functional.log_softmax(self.logits_on(rows), dim=-1)
+        return (own.exp() * (own - wanted)).sum(-1).mean()
+
     def _distilled(self, row: TrainingRow) -> Tensor:
         one = self._of(row)
         said = self._say(one.prompt)
@@ -250,12 +264,15 @@ def answer_logits(
         pairs: of the tokens of a prompt and of its answer.
 
     Returns:
-        Logits (pairs, longest - 1, vocabulary), and labels (pairs, longest - 1) with `IGNORED` elsewhere. Pairs are
-        padded on the left, so that the last answer's tokens are the last ones.
+        Logits (pairs, longest answer, vocabulary), and labels (pairs, longest answer) with `IGNORED` elsewhere. Pairs
+        are padded on the left, so that the last answer's tokens are the last ones.
     """
     ids, mask, labels = padded(pairs, model.device)
-    out = model(input_ids=ids, attention_mask=mask, position_ids=_positions(mask))
-    return out.logits[:, :-1].float(), labels[:, 1:]
+    size = max(len(answer) for _, answer in pairs)
+    out = model(
+        input_ids=ids, attention_mask=mask, position_ids=_positions(mask), logits_to_keep=size + 1
+    )
+    return out.logits[:, :-1].float(), labels[:, -size:]
 
 
 def padded(

@@ -18,10 +18,11 @@ from agentcl.errors import AgentclError
 
 def main(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     """Train, then measure, as a specification says; return both."""
-    from agentcl.consolidation.building import load
+    from agentcl.consolidation.building import load, rehearsal_of
     from agentcl.consolidation.gating import measure
     from agentcl.consolidation.general import Probe
     from agentcl.consolidation.recipes import Recipe
+    from agentcl.consolidation.saying import rehearsed
     from agentcl.consolidation.smoke import write_smoke
     from agentcl.consolidation.training import train
 
@@ -29,7 +30,10 @@ def main(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     rows = load(Path(spec["rows"]))
     how = {**spec["recipe"], "methods": tuple(spec["recipe"].get("methods", ()))}
     parent = Path(spec["parent"]) if spec.get("parent") else None
-    trained = train(base, rows, folder, Recipe(**how), parent=parent, progress=_tell)
+    recipe = Recipe(**how)
+    wanted = rehearsal_of(rows, share=recipe.general, seed=recipe.seed)
+    general = rehearsed(base, folder, wanted, progress=lambda done: _print({"answered": done}))
+    trained = train(base, [*rows, *general], folder, recipe, parent=parent, progress=_tell)
     forgotten = [Probe(one[0], one[1], tuple(one[2])) for one in spec.get("forgotten", ())]
     write_smoke(base, folder, rows)
     measured = measure(base, folder, rows, forgotten=forgotten)

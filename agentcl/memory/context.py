@@ -405,12 +405,14 @@ def context(
     owner: Scope,
     *,
     budget_tokens: int,
+    added_tokens: int | None = None,
     count_tokens: TokenCounter | None = None,
     hops: int = 1,
     form: ContextForm = "auto",
 ) -> Context:
     """Return what a model is to be shown; `Memory.context` documents the arguments."""
     budget = check_count(budget_tokens, "budget_tokens", least=0)
+    added_most = budget if added_tokens is None else check_count(added_tokens, "added_tokens")
     hops = min(check_count(hops, "hops"), 2)
     check_choice(form, get_args(ContextForm), "form")
     count = count_tokens or estimate_tokens
@@ -428,9 +430,7 @@ def context(
         close = [one for one in found if one.score >= _CLOSE * found[0].score][:_LATER]
         close = [with_days(opened, owner.view(), one) for one in close]
         instead = [item for one in last.shown for item in look.instead(one)]
-        is_new = not (
-            block.fill(instead, budget) and block.fill_best(close, budget, least=_TELLING_ENOUGH)
-        )
+        is_new = not (block.fill(instead, budget) and _is_added(block, close, budget, added_most))
     if is_new:
         block = ContextBlock(Session(), budget, count, shape, asked)
         block.fill(look.profile(), budget * _PROFILE)
@@ -454,6 +454,16 @@ def context(
         placed=tuple((text, BEGINNING + piece) for text, piece in pieces),
         adapter=opened.routes.route(owner).name,
     )
+
+
+def _is_added(
+    block: ContextBlock, found: Sequence[Showable], budget: int, added_tokens: int
+) -> bool:
+    """Add what a question finds to a block that goes on; return whether the very best is shown then."""
+    most = min(budget, block.tokens + added_tokens)
+    if block.fill_best(found, most, least=_TELLING_ENOUGH):
+        return True
+    return most < budget and block.fill_best(found[:1], budget, least=_TELLING_ENOUGH)
 
 
 def profile(

@@ -754,6 +754,7 @@ class Memory:
         messages: Messages,
         *,
         budget_tokens: int = 800,
+        added_tokens: int | None = None,
         count_tokens: TokenCounter | None = None,
         hops: int = 1,
         form: ContextForm | Literal["soft"] = "auto",
@@ -780,6 +781,8 @@ class Memory:
         Args:
             messages: as the model gets them; see `remember`. Nothing of them is stored.
             budget_tokens: a hard ceiling for the block.
+            added_tokens: that a call adds at the most to a block which goes on, unless not even a part of the best fits
+                there: then it stands alone. So the block is spent later. Default: as many as the budget has room for.
             count_tokens: the model's own counter; default: an estimate that errs on the high side.
             hops: 2 asks again with what the first look found, for a question whose answer hangs on another one.
             form: "auto" shows texts whole where all have room, and else their best sentences for the question;
@@ -806,6 +809,7 @@ class Memory:
                 self._bound.owner(scope),
                 base=base,
                 budget_tokens=budget_tokens,
+                added_tokens=added_tokens,
                 count_tokens=count_tokens,
                 hops=hops,
             )
@@ -814,6 +818,7 @@ class Memory:
             messages,
             self._bound.owner(scope),
             budget_tokens=budget_tokens,
+            added_tokens=added_tokens,
             count_tokens=count_tokens,
             hops=hops,
             form=form,

@@ -52,6 +52,7 @@ def soft_context(
     *,
     base: str | Codec | None,
     budget_tokens: int,
+    added_tokens: int | None = None,
     count_tokens: TokenCounter | None = None,
     hops: int = 1,
 ) -> Context:
@@ -66,7 +67,8 @@ def soft_context(
     opened.ways["soft tokens" if soft.placed else reason] += 1
     found = context(
         opened, messages, owner,
-        budget_tokens=budget - share if soft.placed else budget, count_tokens=count_tokens, hops=hops,
+        budget_tokens=budget - share if soft.placed else budget, added_tokens=added_tokens,
+        count_tokens=count_tokens, hops=hops,
     )  # fmt: skip
     session = opened.contexts.session(key)
     opened.contexts.keep(key, replace(session, soft=soft.placed))

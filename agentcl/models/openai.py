@@ -49,7 +49,9 @@ _UNSUPPORTED: Final = (*_REFUSED, 403, 404, 405, 415, 500, 501)
 _WRONG: Final = (400, 415, 422)
 _NO_SOFT: Final = "the endpoint takes no soft tokens, so it read text (vLLM takes them with --enable-prompt-embeds)"
 # What a refusal speaks of where it means the soft tokens, and not, say, the length of all.
-_ABOUT_PARTS: Final = re.compile(r"prompt.?embeds|content|\bparts?\b|\btype\b", re.IGNORECASE)
+_ABOUT_PARTS: Final = re.compile(
+    r"prompt.?embeds|content|\bparts?\b|\btype\b|message format", re.IGNORECASE
+)
 _MOST_TRIES: Final = 10  # of one request: what can be replaced or left out, and some
 
 

@@ -72,6 +72,16 @@ def commands_about(odd: str, folder: Path, *, admitted: str = ODD) -> list[list[
     (folder / "talk.jsonl").write_text(json.dumps(spoken), "utf-8")
     facts = {"text": f"{odd}\n{odd} is steered by Ilka Renn.", "facts": [["a", odd, "b"]]}
     (folder / "facts.jsonl").write_text(json.dumps(facts), "utf-8")
+    played_by = {
+        "conversation": [
+            {"role": "user", "content": odd},
+            {"role": "assistant", "content": odd, "tool_calls": [{"name": odd}]},
+        ]
+    }
+    for name in ("cases", "runs/run1"):
+        (folder / name).mkdir(parents=True)
+        scored = {"task_id": odd, "task_completion_pass": True, **played_by}
+        (folder / name / "1-odd.json").write_text(json.dumps(scored), "utf-8")
     run = [
         "bench", "run", "--domain", "incidents", "--family", "remedy", "--agent", "responder", "-n", "1",
         "--baseline", "none", "--encoder", "hashing", "--seeds", "1", "--out",
@@ -111,7 +121,7 @@ def commands_about(odd: str, folder: Path, *, admitted: str = ODD) -> list[list[
         ["guidance", "restore", told.id], ["guidance", "rollback", "--since", "2999-01-01", "--yes"],
         ["adapters", "list"], ["adapters", "show", odd], ["adapters", "why", odd], ["adapters", "diff", odd, odd],
         ["adapters", "route", odd, "--to", "off"], ["adapters", "rollback"], ["adapters", "settle"], ["adapters", "load", odd, "--url", "http://127.0.0.1:1/v1"],
-        ["adapters", "check", odd, "--url", "http://127.0.0.1:1/v1"], ["adapters", "unload", odd, "--url", "http://127.0.0.1:1/v1"], ["adapters", "revoke", odd, "--reason", odd],
+        ["adapters", "check", odd, "--url", "http://127.0.0.1:1/v1"], ["adapters", "wake", "--url", "http://127.0.0.1:1/v1", "--model", odd], ["adapters", "unload", odd, "--url", "http://127.0.0.1:1/v1"], ["adapters", "revoke", odd, "--reason", odd],
         ["consolidate"], ["consolidate", "--base", odd], ["consolidate", "--dry-run"], ["consolidate", "--dry-run", "--user", "ada", "--personal"],
         ["jobs", "list"], ["jobs", "show", job.id], ["jobs", "cancel", job.id], ["jobs", "retry", job.id],
         ["jobs", "run", job.id], ["jobs", "show", odd],
@@ -121,6 +131,10 @@ def commands_about(odd: str, folder: Path, *, admitted: str = ODD) -> list[list[
         [*run, f"run {file}", "--set", f"name={file}"], [*run, "other", "--limit", "1"],
         ["bench", "resume", f"run {file}"], ["bench", "report", f"run {file}"],
         ["bench", "compare", f"run {file}", "other"],
+        ["bench", "state-bench", "learn", "cases"], ["bench", "state-bench", "learn", odd],
+        ["bench", "state-bench", "ask", odd, "--domain", "cases"],
+        ["bench", "state-bench", "agent", "--domain", odd],
+        ["bench", "state-bench", "compare", "runs", "runs"],
         ["ledger", "ledger.db", "--by", "model"], ["ledger", odd],
         ["model", "check", "http://127.0.0.1:9/v1", "--model", odd],
         ["model", "tune", "http://127.0.0.1:9/v1", "--model", odd],

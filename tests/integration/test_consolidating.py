@@ -1,5 +1,6 @@
 """The whole job on a tiny model: chosen, built, trained, judged, killed and gone on with, forgotten."""
 
+import json
 import os
 import shutil
 import signal
@@ -21,6 +22,7 @@ from agentcl.consolidation import (
     judge,
 )
 from agentcl.consolidation.base import fingerprint_of
+from agentcl.consolidation.building import load
 from agentcl.consolidation.job import ancestors
 from agentcl.consolidation.registry import next_name, register
 from agentcl.errors import AgentclError, ProcessFailed
@@ -31,7 +33,9 @@ pytest.importorskip("peft")
 pytest.importorskip("torch")
 
 LONG_AGO = datetime.now(UTC) - timedelta(days=90)
-TINY = Recipe(rank=8, alpha=16, learning_rate=3e-3, steps=6, batch=4, checkpoint_every=2)
+TINY = Recipe(
+    general=0.25, rank=8, alpha=16, learning_rate=3e-3, steps=6, batch=4, checkpoint_every=2
+)
 # A tiny model with random weights learns nothing in a few steps; what is tested is the job.
 ANY_ADAPTER = GateBounds(recall=0.0, general_loss=1.0, divergence=100.0, context=0.0)
 
@@ -84,8 +88,13 @@ def test_proved_memory_becomes_an_adapter_and_is_forgotten_with_all_that_came_of
     assert held.method["steps_done"] == 6
     folder = adapters.verify(held.name)
     assert {path.name for path in folder.iterdir()} == {
-        "adapter_config.json", "adapter_model.safetensors", "manifest.json", "rows.jsonl", "smoke.json",
+        "adapter_config.json", "adapter_model.safetensors", "general.jsonl", "manifest.json", "rows.jsonl", "smoke.json",
     }  # fmt: skip
+    general = json.loads((folder / "manifest.json").read_text("utf-8"))["general"]
+    assert general["share"] == held.method["general"] == 0.25
+    learned = [row for row in load(folder / "rows.jsonl") if row.split == "train"]
+    assert general["rows"] == round(len(learned) / 3)
+    assert len(load(folder / "general.jsonl")) == general["prompts"]
     measured = AdapterMeasures(**held.gate["measured"])
     assert measured.is_base_off_exact
     assert measured.is_different

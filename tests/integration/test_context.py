@@ -412,6 +412,43 @@ def test_a_later_question_adds_more_of_a_text_and_leaves_what_was_shown(memory: 
     )
 
 
+def test_what_a_question_adds_can_be_bounded_so_that_the_block_is_spent_later(
+    memory: Memory,
+) -> None:
+    inside = " ".join(f"Inside stands shelf {n}, of oak." for n in range(40))
+    for n in range(12):
+        memory.add(f"Hall number{n} opens at {n}. {inside}", user="ada")
+
+    def asked(**more: Any) -> list[Any]:
+        session = f"s{len(more)}"
+        return [
+            memory.context(f"When does hall number{n} open?", budget_tokens=900, session=session, user="ada", **more)
+            for n in range(8)
+        ]  # fmt: skip
+
+    free, bounded = asked(), asked(added_tokens=60)
+    assert sum(one.is_new for one in bounded) < sum(one.is_new for one in free)
+    for n, one in enumerate(bounded):
+        assert f"Hall number{n} opens at {n}." in one.text
+        assert one.is_new or estimate_tokens(one.added) <= 60
+        assert one.is_new or one.text.startswith(bounded[n - 1].text)
+
+
+def test_of_a_bounded_addition_the_best_stands_alone_where_no_part_of_it_fits(
+    memory: Memory,
+) -> None:
+    memory.add("The ferry leaves at seven.", user="ada")
+    long = "The harbour of Hallin closes " + ", ".join(f"gate {n} at {n}" for n in range(40)) + "."
+    memory.add(long, user="ada")
+    for added in (1, 30):
+        first = memory.context("ferry?", user="ada", session=str(added))
+        then = memory.context("harbour?", added_tokens=added, user="ada", session=str(added))
+        assert (then.is_new, then.text.startswith(first.text)) == (False, True)
+        assert long in then.added
+    with pytest.raises(InvalidInput, match="added_tokens"):
+        memory.context("ferry?", added_tokens=0, user="ada")
+
+
 def test_what_fits_whole_is_shown_whole(memory: Memory) -> None:
     memory.add(GUIDE, user="ada")
     found = memory.context("When does the ferry leave?", budget_tokens=3_000, user="ada")

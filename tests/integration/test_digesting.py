@@ -2,19 +2,44 @@
 
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 
 from agentcl import ANY, InvalidInput, Memory
 from agentcl.errors import ModelUnavailable
+from agentcl.jobs import work_in
+from agentcl.jobs.loop import OrLater
 from agentcl.models import ScriptedModel
 from agentcl.statements import Assertion, Digested, ModelDigester, RuleDigester, Wish
 from agentcl.store import Statement, Turn
 
+T = TypeVar("T")
+R = TypeVar("R")
 MARCH = datetime(2025, 3, 3, 18, 40, tzinfo=UTC)
+
+
+class Beside:
+    """A place of work that does four items at once, in threads."""
+
+    def work(
+        self,
+        items: Iterable[T | OrLater],
+        do: Callable[[T], R],
+        *,
+        keep: Callable[[Sequence[R]], None],
+        job: str,
+        key: Callable[[T], str],
+        workers: int = 1,
+        computes: bool = False,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> bool:
+        with ThreadPoolExecutor(4) as pool:
+            return work_in(pool, items, do, keep=keep, ahead=4, should_stop=should_stop)
 
 
 @pytest.fixture
@@ -47,6 +72,46 @@ def talk(
 def values(memory: Memory, **asked: object) -> dict[str, str]:
     held = memory.statements.list(user="ada", **asked)  # type: ignore[arg-type]
     return {one.attribute: one.value for one in held}
+
+
+class NotingDigester(RuleDigester):
+    """Reads by rules, and notes when it reads what, knowing how much."""
+
+    name = "noting"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: list[tuple[str, int]] = []
+
+    def digest(self, turns: Sequence[Turn], known: Sequence[Statement]) -> Digested:
+        self.read.append((turns[0].text, len(known)))
+        return super().digest(turns, known)
+
+
+def test_who_reads_several_at_once_is_told_the_same_as_who_reads_one_by_one(tmp_path: Path) -> None:
+    towns = ["Gent", "Porto", "Lyon", "Turku", "Cork"]
+    scopes = [
+        {"user": "ada"},
+        {"user": "bob"},
+        {"agent": "guide"},
+        {"user": "ada", "agent": "guide"},
+    ]
+    with Memory(tmp_path / "m", encoder="hashing") as memory:
+        for number in range(20):
+            scope: Any = scopes[number * 7 % 4]
+            said = f"I live in {towns[number % 5]} now, for the time {number}."
+            at = MARCH + timedelta(hours=number)
+            memory.remember(
+                [{"role": "user", "content": said, "time": at}], session=f"s{number}", **scope
+            )
+        memory.store.snapshot(tmp_path / "copy")
+        several = NotingDigester()
+        assert memory.statements.digest(several, on=Beside()).remaining == 0
+    with Memory(tmp_path / "copy") as memory:
+        one = NotingDigester()
+        memory.statements.digest(one)
+    assert sorted(several.read) == sorted(one.read)
+    assert len(one.read) == 20
 
 
 def test_turns_are_read_once_and_what_they_state_holds(memory: Memory) -> None:

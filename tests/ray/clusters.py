@@ -22,7 +22,7 @@ VARIABLES: Final[Mapping[str, str]] = {
     "PYTHONPATH": str(ROOT),
 }
 _STORE_BYTES: Final = 100_000_000  # the shared memory of a test's cluster
-_PATIENCE_S: Final = 300.0  # of a test whose machine is slow: no test hangs for ever
+_PATIENCE_S: Final = 900.0  # of a test whose machine is slow: no test hangs for ever
 
 
 class Cluster:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agentcl.models import Message
+from agentcl.statements import Digested, RuleDigester
+from agentcl.store import Statement, Turn
 
 _PAUSE_S = 0.02
 
@@ -53,3 +55,23 @@ class SteeredBy:
     def asked(self) -> Counter[str]:
         """Return how often each was asked about."""
         return Counter(name for name, _ in self.calls())
+
+
+class NotingDigester(RuleDigester):
+    """Reads by rules, and notes how much was known of those whom it reads about."""
+
+    name = "noting"
+
+    def __init__(self, notes: Path) -> None:
+        super().__init__()
+        self._notes = notes
+
+    def digest(self, turns: Sequence[Turn], known: Sequence[Statement]) -> Digested:
+        """Return what turns state."""
+        with self._notes.open("a") as notes:
+            notes.write(f"{turns[0].id} {len(known)}\n")
+        return super().digest(turns, known)
+
+    def notes(self) -> list[str]:
+        """Return what was noted, sorted."""
+        return sorted(self._notes.read_text().splitlines())

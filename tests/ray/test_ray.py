@@ -18,11 +18,13 @@ from agentcl import Memory
 from agentcl.cli.main import main
 from agentcl.errors import ClusterUnavailable, InvalidInput, ModelUnavailable, NotEquipped
 from agentcl.jobs import Ray
+from agentcl.jobs.crew import Hand, pack, unpack
 from agentcl.memory import ModelExtractor
 from agentcl.models import Message, ScriptedModel
 from agentcl.store import Fact
+from tests.hashed_codec import HashedCodec
 from tests.ray.clusters import ROOT, VARIABLES, Cluster, free_port, until
-from tests.ray.scripts import SteeredBy
+from tests.ray.scripts import NotingDigester, SteeredBy
 
 NAMES = [f"Ilka{number}" for number in range(12)]
 ONE = "Ilka5"
@@ -61,7 +63,13 @@ def begun(path: Path, address: str, script: SteeredBy) -> subprocess.Popen[bytes
         env={**os.environ, **VARIABLES},
         cwd=ROOT,
     )  # fmt: skip
-    until(lambda: script.asked()[script.waits_at])
+    try:
+        until(lambda: script.asked()[script.waits_at] or process.poll() is not None)
+        assert process.poll() is None
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
     return process
 
 
@@ -159,6 +167,33 @@ def test_vectors_are_computed_there_and_stored_here(cluster: Cluster, path: Path
         assert "Ilka3" in memory.search(query, mode="dense", limit=1).hits[0].text
 
 
+def test_soft_tokens_are_made_there_and_stored_here(cluster: Cluster, path: Path) -> None:
+    codec = HashedCodec()
+    with Memory(path) as memory:
+        report = memory.compressed.compress(codec, on=Ray(cluster.address))
+        assert (report.compressed, report.remaining) == (len(NAMES), 0)
+        assert memory.store.examine().is_healthy
+
+
+def test_conversations_are_read_there_in_the_order_in_which_they_were_held(
+    cluster: Cluster, path: Path, tmp_path: Path
+) -> None:
+    with Memory(path) as memory:
+        for name, town in zip(NAMES[:4], ["Gent", "Porto", "Lyon", "Turku"], strict=True):
+            for session, said in enumerate((f"I live in {town}.", "I moved to Oslo.")):
+                messages = [{"role": "user", "content": said}]
+                memory.remember(messages, user=name, session=f"{session}")
+        memory.store.snapshot(tmp_path / "copy")
+        there = NotingDigester(tmp_path / "there")
+        assert memory.statements.digest(there, on=Ray(cluster.address)).remaining == 0
+        stated = {one.id: one.value for one in memory.statements.list(user=NAMES[0])}
+    with Memory(tmp_path / "copy") as memory:
+        here = NotingDigester(tmp_path / "here")
+        memory.statements.digest(here)
+        assert {*stated.values()} == {one.value for one in memory.statements.list(user=NAMES[0])}
+    assert here.notes() == there.notes()
+
+
 def test_the_command_line_works_on_a_cluster_by_one_flag(
     cluster: Cluster, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,7 +201,9 @@ def test_the_command_line_works_on_a_cluster_by_one_flag(
     told = CliRunner().invoke(
         main, ["reembed", "--path", str(path), "--encoder", "hashing:64", "--on", "ray?workers=1"]
     )
-    assert (told.exit_code, told.stdout) == (0, "embedded with hashing:64\n"), told.output
+    assert (told.exit_code, told.stdout) == (0, "embedded with hashing:64 (64 dimensions)\n"), (
+        told.output
+    )
 
 
 def test_what_cannot_be_sent_is_named(
@@ -186,6 +223,13 @@ def test_what_cannot_be_sent_is_named(
         monkeypatch.setitem(sys.modules, "alone", alone)
         with pytest.raises(NotEquipped, match="No module named 'alone'"):
             memory.facts.extract(ModelExtractor(ScriptedModel(alone.say)), on=Ray(cluster.address))
+
+
+def test_a_worker_of_another_version_says_so() -> None:
+    is_done, packed = Hand(pack(len), "0.0.1").do(pack("word"))
+    assert not is_done
+    with pytest.raises(NotEquipped, match=r"has agentcl .*, and this process 0\.0\.1"):
+        raise unpack(packed)
 
 
 def test_a_cluster_without_room_says_so(cluster: Cluster, path: Path, tmp_path: Path) -> None:

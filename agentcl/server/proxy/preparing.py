@@ -38,6 +38,14 @@ from agentcl.statements import RuleDigester
 
 logger = logging.getLogger(__name__)
 _GROWTH: Final = 4  # times the tokens of its beginning that a session's block may have
+_ADDED: Final = 4  # a question adds at most this part of the beginning: what it adds, the model's server has to read
+_MOST_WRITTEN: Final = (
+    6  # characters of a token, spaces aside: more would be unlikely in any language
+)
+_CUT: Final = (
+    "the model's server read {read} tokens of a prompt of more than {written} characters, so it seems to have cut it without a "
+    "word, as Ollama does beyond num_ctx: let it read more (OLLAMA_CONTEXT_LENGTH), or lower --memory-tokens"
+)
 _COMPRESSED: Final = 20  # passages after an exchange; more are left to a job
 _ADAPTER: Final = re.compile(r"-v[0-9]{1,9}-[0-9a-f]{8}\Z")  # how names of adapters end
 NO_ADAPTER: Final = "none"  # in an exchange: one was to answer, and could not
@@ -216,10 +224,11 @@ class Preparation:
     def _found(self, outgoing: Outgoing, access: Access, messages: Sequence[Message]) -> Context:
         """Return what a memory shows; part of it as soft tokens, where that is wanted and can be."""
         budget = self._budget(outgoing.exchange.session)
+        added = max(1, self._settings.memory_tokens // _ADDED)
         if outgoing.codec is None:
-            return access.memory.context(messages, budget_tokens=budget)
+            return access.memory.context(messages, budget_tokens=budget, added_tokens=added)
         found = access.memory.context(
-            messages, budget_tokens=budget, form="soft", base=outgoing.codec
+            messages, budget_tokens=budget, added_tokens=added, form="soft", base=outgoing.codec
         )
         outgoing.exchange.soft = found.soft
         return found
@@ -301,12 +310,23 @@ class Preparation:
             exchange.usage = usage
         if access is None:
             return
+        self._note_cut(outgoing)
         outgoing.heard = _readable(outgoing.interface.answer(answer))
         if outgoing.heard:
             said = read_messages([*_since_the_user(outgoing.said), *outgoing.heard])
             id = answer.get("id")
             response = id if isinstance(id, str) else ""
             self._sessions.answered(access, access.scope.get("session", ""), said, response)
+
+    def _note_cut(self, outgoing: Outgoing) -> None:
+        """Note where the model's server says that it read far less than the prompt has."""
+        exchange = outgoing.exchange
+        read = (exchange.usage or {}).get("prompt_tokens")
+        texts = (exchange.text, *(one.text for one in read_messages(outgoing.said)))
+        written = sum(len(text) - text.count(" ") for text in texts)
+        if isinstance(read, int) and 0 < read * _MOST_WRITTEN < written and not exchange.warning:
+            exchange.warning = _CUT.format(read=read, written=written)
+            logger.warning("exchange %s: the model's server read %d tokens", exchange.id, read)
 
     def remember(self, outgoing: Outgoing) -> None:
         """Remember an exchange that is over. Of an answer that broke off, the client's next request tells what is left."""

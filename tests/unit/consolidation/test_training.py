@@ -169,9 +169,32 @@ def test_a_full_disk_is_told_and_the_last_checkpoint_stays(
     assert run(base, tmp_path / "cut", **how) == whole
 
 
+def test_a_rate_falls_to_nothing_along_a_cosine_and_a_constant_one_stays(
+    base: Path, tmp_path: Path
+) -> None:
+    falling = Recipe(steps=4, learning_rate=0.2, schedule="cosine")
+    rates = [falling.rate(step) for step in range(5)]
+    assert rates == pytest.approx([0.2, 0.1 + 0.05 * 2**0.5, 0.1, 0.1 - 0.05 * 2**0.5, 0.0])
+    assert {Recipe(learning_rate=0.2).rate(step) for step in range(5)} == {0.2}
+    constant = run(base, tmp_path / "constant")
+    other = run(base, tmp_path / "falling", schedule="cosine")
+    assert constant.losses[:2] == other.losses[:2]  # the first step has the full rate
+    assert constant.losses[2:] != other.losses[2:]
+
+
+def test_half_of_the_precision_learns_nearly_the_same_and_keeps_whole_weights(
+    base: Path, tmp_path: Path
+) -> None:
+    whole = run(base, tmp_path / "whole")
+    half = run(base, tmp_path / "half", precision="bfloat16")
+    assert half.losses != whole.losses
+    assert half.losses == pytest.approx(whole.losses, rel=0.05)
+    assert {one.dtype for one in weights_of(tmp_path / "half").values()} == {torch.float32}
+
+
 @pytest.mark.parametrize(
     "wrong",
-    [{"rank": 65}, {"rank": 0}, {"steps": 0}, {"learning_rate": 0}, {"objective": "x"},
+    [{"rank": 65}, {"rank": 0}, {"steps": 0}, {"learning_rate": 0}, {"objective": "x"}, {"schedule": "x"}, {"precision": "x"},
      {"learning_rate": float("nan")}],
 )  # fmt: skip
 def test_a_recipe_that_cannot_be_trained_or_served_is_refused(wrong: dict[str, Any]) -> None:

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentcl.errors import InvalidInput, ModelUnavailable
-from agentcl.jobs import work, work_in
+from agentcl.jobs import LATER, work, work_in
+from agentcl.jobs.loop import OrLater
 
 
 @given(st.lists(st.integers(), max_size=30), st.integers(1, 4))
@@ -54,6 +55,23 @@ def test_results_are_kept_in_the_calling_thread_and_few_items_are_begun_ahead() 
     assert work(items(), lambda n: n, keep=keep, workers=3)
     assert sorted(kept) == taken == list(range(40))
     assert threads == {threading.current_thread().name}
+
+
+def test_an_item_that_hangs_on_another_is_asked_for_when_that_was_kept() -> None:
+    kept: list[int] = []
+
+    def doubled() -> Iterator[int | OrLater]:
+        yield 1
+        yield 10
+        for _ in range(3):
+            before = len(kept)
+            while not kept or len(kept) == before:
+                yield LATER
+            yield kept[-1] * 2
+
+    with ThreadPoolExecutor(2) as pool:
+        assert work_in(pool, doubled(), lambda n: n, keep=kept.extend, ahead=4)
+    assert len(kept) == 5
 
 
 def test_when_one_fails_no_other_is_taken() -> None:
