@@ -114,13 +114,32 @@ def load(screen: Screen, memory: Memory, name: str, url: str, model: str) -> Non
 def check(screen: Screen, memory: Memory, name: str, url: str, model: str) -> None:
     """Compare what a vLLM serves with what was trained.
 
-    Do so again after the server woke from sleep.
+    Do so again after the server woke from sleep; `wake` does.
     """
     from agentcl.consolidation import AdapterServer
 
     with AdapterServer(url, model=model) as server:
         found = server.check(memory, name)
     screen.answer(found, _served(found))
+
+
+@adapters.command()
+@_URL
+@_MODEL
+@on_folder
+def wake(screen: Screen, memory: Memory, url: str, model: str) -> None:
+    """Wake a vLLM that sleeps, and compare its adapters.
+
+    One that is not what was trained is unloaded, loaded anew and compared again. Start vLLM with --enable-sleep-mode and
+    VLLM_SERVER_DEV_MODE=1.
+    """
+    from agentcl.consolidation import AdapterServer
+
+    with AdapterServer(url, model=model) as server:
+        found = server.wake(memory)
+    screen.answer(
+        found, *([_served(one) for one in found] or ["it is awake, with no adapter of this memory"])
+    )
 
 
 @adapters.command()

@@ -39,6 +39,7 @@ _NO_ROUTE: Final = (
     "it does not load adapters while it runs: start vLLM with --enable-lora and the variable "
     "VLLM_ALLOW_RUNTIME_LORA_UPDATING=1"
 )
+_NO_SLEEP: Final = "it cannot be woken: start vLLM with --enable-sleep-mode and the variable VLLM_SERVER_DEV_MODE=1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,33 @@ class AdapterServer:
                 f"{name} is not loaded at {self.url}: agentcl adapters load {name} --url {self.url}"
             )
         return self._compared(held, self._base(rows, held), probes)
+
+    def wake(self, memory: Memory) -> list[ServedAdapter]:
+        """Wake a server that sleeps, and compare each adapter that it holds of a memory with the trainer's.
+
+        One that is not what was trained is unloaded, loaded anew and compared again. A server that is awake stays so.
+
+        Raises:
+            ModelChanged: if one is not what was trained, also when it is loaded anew; it is unloaded then.
+            ModelUnavailable: if the server cannot be asked, or cannot sleep.
+        """
+        from openai import APIStatusError
+
+        try:
+            self._post(f"{self.url.rstrip('/').removesuffix('/v1')}/wake_up", {})
+        except APIStatusError as error:
+            raise ModelUnavailable(f"{self.url}: {_NO_SLEEP} ({refusal_of(error)})") from error
+        known = {one.name for one in memory.adapters.list() if one.state != "revoked"}
+        found = []
+        for name in self.names():
+            if name not in known:
+                continue  # another memory's
+            try:
+                found.append(self.check(memory, name))
+            except ModelChanged:
+                self.unload(name)
+                found.append(self.load(memory, name))
+        return found
 
     def unload(self, name: str) -> None:
         """Unload an adapter. Its weights stay in the server's memory until it needs the place.

@@ -26,6 +26,7 @@ class Vllm:
     def __init__(self, **told: Any) -> None:
         self.loaded: dict[str, str] = {}
         self.base, self.adapter = PROBE["base"], PROBE["adapter"]
+        self.wakes, self.is_lost = True, False  # lost: what sleep may do to the weights of adapters
         self.refusal: tuple[int, str] | None = None
         self.root = "/models/tiny"
         self.asked: list[str] = []
@@ -46,7 +47,10 @@ class Vllm:
             models = [{"id": "tiny", "root": self.root, "parent": None}]
             models += [{"id": n, "root": at, "parent": "tiny"} for n, at in self.loaded.items()]
             return 200, {"object": "list", "data": models}
+        if path == "/wake_up":
+            return (200, None) if self.wakes else (404, {"detail": "Not Found"})
         if path == "/load_lora_adapter":
+            self.is_lost = False
             if self.refusal:
                 status, message = self.refusal
                 return status, {"error": {"message": message, "code": status}}
@@ -55,7 +59,8 @@ class Vllm:
         if path == "/unload_lora_adapter":
             del self.loaded[body["lora_name"]]
             return 200, "Success"
-        scores: Any = self.adapter if body["model"] in self.loaded else self.base
+        is_adapted = body["model"] in self.loaded and not self.is_lost
+        scores: Any = self.adapter if is_adapted else self.base
         rows = [None, {"2": {"logprob": -9.0}}]
         rows += [{str(t): {"logprob": s}} for t, s in zip((3, 4), scores, strict=True)]
         return 200, {"choices": [{"text": "", "prompt_logprobs": rows}]}
@@ -96,6 +101,37 @@ def test_an_adapter_is_loaded_compared_and_unloaded(memory: Memory, held: Adapte
         with pytest.raises(NotFound, match="adapters load"):
             server.check(memory, held.name)
     assert memory.adapters.get(held.name).state == "passed"  # who answers is decided elsewhere
+
+
+def test_what_a_server_lost_in_its_sleep_is_loaded_anew(memory: Memory, held: Adapter) -> None:
+    vllm = Vllm()
+    with opened(vllm) as server:
+        assert server.wake(memory) == []
+        before = server.load(memory, held.name)
+        vllm.loaded["somebody-elses"] = "/elsewhere"
+        assert server.wake(memory) == [before]
+        assert vllm.asked.count("/load_lora_adapter") == 1
+        vllm.is_lost = True
+        assert server.wake(memory) == [before]
+        assert vllm.asked.count("/load_lora_adapter") == 2
+        assert set(server.names()) == {held.name, "somebody-elses"}
+
+
+def test_a_server_that_cannot_sleep_or_wakes_otherwise_is_told(
+    memory: Memory, held: Adapter
+) -> None:
+    with (
+        opened(Vllm(wakes=False)) as server,
+        pytest.raises(ModelUnavailable, match="--enable-sleep-mode"),
+    ):
+        server.wake(memory)
+    vllm = Vllm()
+    with opened(vllm) as server:
+        server.load(memory, held.name)
+        vllm.adapter = [-1.5, -0.1]  # neither what was trained nor the base
+        with pytest.raises(ModelChanged, match="otherwise than it was trained"):
+            server.wake(memory)
+        assert server.names() == []
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from agentcl.errors import ConfigError, MissingExtra
 from agentcl.retrieval.encoders.base import Role
+from agentcl.retrieval.encoders.together import Together
 from agentcl.store.vectors import pack
 from agentcl.text.bars import without_bars
 
@@ -43,7 +45,11 @@ class SentenceTransformerEncoder:
             raise MissingExtra(f"the encoder {name!r}", "local")
         self.name = name
         self._source = str(bundled()) if name == "minilm" else name.removeprefix(_PREFIX)
-        self._lock = threading.Lock()
+        self._loading, computing = threading.Lock(), threading.Lock()
+        self._together: Mapping[Role, Together] = {
+            role: Together(partial(self._compute, role), lock=computing, most=_BATCH)
+            for role in get_args(Role)
+        }
         self._model: SentenceTransformer | None = None
         self._is_cut = False  # whether a text was longer than the model's window
         self._dim = _configured_dim(Path(self._source))
@@ -60,26 +66,28 @@ class SentenceTransformerEncoder:
         return self._dim
 
     def encode(self, texts: Sequence[str], *, role: Role) -> list[bytes]:
-        """Return one vector for each text.
+        """Return one vector for each text. Texts that several threads ask for at the same time are computed as one batch.
 
         The model cuts what is longer than its window. The first such text is told to the log.
         """
+        return self._together[role](texts)
+
+    def _compute(self, role: Role, texts: Sequence[str]) -> list[bytes]:
         model = self._load()
-        with self._lock:
-            if not self._is_cut:
-                self._is_cut = self._tell_cut(model, texts)
-            encode = model.encode_query if role == "query" else model.encode_document
-            rows = encode(
-                list(texts),
-                batch_size=_BATCH,
-                show_progress_bar=False,
-                convert_to_numpy=True,
-                normalize_embeddings=True,
-            )
+        if not self._is_cut:
+            self._is_cut = self._tell_cut(model, texts)
+        encode = model.encode_query if role == "query" else model.encode_document
+        rows = encode(
+            list(texts),
+            batch_size=_BATCH,
+            show_progress_bar=False,
+            convert_to_numpy=True,
+            normalize_embeddings=True,
+        )
         return [pack(row) for row in rows]
 
     def _load(self) -> SentenceTransformer:
-        with self._lock:
+        with self._loading:
             if self._model is None:
                 from sentence_transformers import SentenceTransformer
 
