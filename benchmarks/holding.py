@@ -3,7 +3,7 @@
     python benchmarks/holding.py                         people made by seed
     python benchmarks/holding.py --held-out              the same, in phrasings that nothing was fitted to
     python benchmarks/holding.py --data FILE             the natural dialogues, or others of that form
-    python benchmarks/holding.py --model URL --name NAME     with statements read by a model, and answers by it
+    python benchmarks/holding.py --model NAME --url URL      with statements read by a model, and answers by it
 
 Every arm is told the same turns and asked the same questions with one encoder and one budget. Nobody reads unless a
 model is named: what counts is the text that goes into the prompt. `holding_scores.py` says what is right, wrong and
@@ -36,7 +36,7 @@ from agentcl import ANY, Draft, Memory
 from agentcl.bench.questions import Reader
 from agentcl.envs.questions.histories import History, HoldingQuestion, load_histories
 from agentcl.envs.questions.holding import holding_histories
-from agentcl.models import CachedModel, ChatModel, open_model
+from agentcl.models import CachedModel, ChatModel, OpenAIChat, open_model
 from agentcl.retrieval.encoders import Encoder
 from agentcl.statements import Digester
 from agentcl.text import estimate_tokens
@@ -206,6 +206,11 @@ def main() -> None:
     parser.add_argument("--encoder", default="minilm")
     parser.add_argument("--arms", nargs="+", help="only these")
     parser.add_argument("--model", help="reads statements, and answers: as `open_model` takes it")
+    parser.add_argument("--url", help="an endpoint that serves the model")
+    parser.add_argument(
+        "--ask", choices=("sentences", "json"), default="sentences", help="for what"
+    )
+    parser.add_argument("--seen", nargs="+", default=[], help="people it was built on: told apart")
     parser.add_argument("--no-answers", action="store_true", help="the model reads statements only")
     parser.add_argument("--show", choices=MEASURES, help="print the prompts that fail")
     arguments = parser.parse_args()
@@ -218,15 +223,11 @@ def main() -> None:
         )
         name = "held-out" if arguments.held_out else "made"
     histories = tuple(sorted(histories, key=lambda one: one.turns[-1].time))
-    model = (
-        CachedModel(open_model(arguments.model), CACHE / "holding-answers.db")
-        if arguments.model
-        else None
-    )
+    model = _model(arguments.model, arguments.url)
     reader = None if model is None or arguments.no_answers else Reader(model)
     chosen = {
         label: arm
-        for label, arm in _arms(model).items()
+        for label, arm in _arms(model, arguments.ask).items()
         if not arguments.arms or label in arguments.arms
     }
     told: dict[str, list[Told]] = {}
@@ -243,13 +244,34 @@ def main() -> None:
         "questions": sum(len(h.questions) for h in histories), "bootstrap": SEED,
         "model": None if model is None else model.name,
         "arms": {label: summary(of_arm) for label, of_arm in told.items()},
+        "parts": _parts(told, [one.id in arguments.seen for one in histories]) if arguments.seen else {},
     }  # fmt: skip
     report(result)
     if not arguments.arms:
         save(f"holding-{name}", result)
 
 
-def _arms(model: ChatModel | None) -> dict[str, Callable[[Path, Encoder], Arm]]:
+def _model(name: str | None, url: str | None) -> ChatModel | None:
+    if name is None:
+        return None
+    opened = OpenAIChat(name, base_url=url, timeout_s=1_200) if url else open_model(name)
+    return CachedModel(opened, CACHE / "holding-answers.db")
+
+
+def _parts(told: Mapping[str, Sequence[Told]], seen: Sequence[bool]) -> dict[str, Any]:
+    """Return the arms' summaries of the people that it was built on, and of the others."""
+    return {
+        part: {
+            label: summary([one for one, own in zip(of_arm, seen, strict=True) if own is is_seen])
+            for label, of_arm in told.items()
+        }
+        for part, is_seen in (("seen", True), ("others", False))
+    }
+
+
+def _arms(
+    model: ChatModel | None, ask: str = "sentences"
+) -> dict[str, Callable[[Path, Encoder], Arm]]:
     """Return the arms that this version of agentcl has."""
     arms: dict[str, Callable[[Path, Encoder], Arm]] = {
         "raw turns, add": Added,
@@ -266,11 +288,11 @@ def _arms(model: ChatModel | None) -> dict[str, Callable[[Path, Encoder], Arm]]:
         arms["context, rules"] = type("ByRules", (InContext,), {"digester": RuleDigester()})
         arms["context, learned"] = type("Learned", (InContext,), {"digester": LearnedDigester()})
         if model is not None:
-            from agentcl.statements import ModelDigester
+            from agentcl.statements import ModelDigester, SentenceDigester
 
-            arms[f"context, {model.name}"] = type(
-                "ByModel", (InContext,), {"digester": ModelDigester(model)}
-            )
+            short = model.name.partition("@")[0].rpartition(":")[2]  # without where it is served
+            by = SentenceDigester(model) if ask == "sentences" else ModelDigester(model)
+            arms[f"context, {ask} of {short}"] = type("ByModel", (InContext,), {"digester": by})
     return arms
 
 

@@ -474,6 +474,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "holding": report_holding.holding,
     "holding_kinds": report_holding.holding_kinds,
     "holding_statements": report_holding.holding_statements,
+    "holding_parts": report_holding.holding_parts,
     "aims": report_holding.aims,
     "locomo_turns": report_holding.locomo_turns,
     "second_look": report_holding.second_look,

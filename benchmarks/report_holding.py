@@ -13,7 +13,9 @@ SUITES = {
     "made": "made by seed",
     "held-out": "made, held-out phrasings",
 }
+PARTS = {"seen": "six, on which it was built", "others": "the other eight"}
 RULES, GOLD = "context, rules", "context, gold statements"
+SENTENCES = "context, sentences of qwen2.5-coder-1.5b"
 MEASURED = {
     "right value in the prompt": "right",
     "stale value beside it": "stale",
@@ -127,6 +129,37 @@ def holding_statements() -> str:
     return table(header, rows)
 
 
+def holding_parts() -> str:
+    """Return the natural dialogues apart: people that were looked at while it was built, and the others."""
+    rows = []
+    for part, arms in result("holding-natural").get("parts", {}).items():
+        for arm, of_arm in arms.items():
+            if (held := of_arm.get("statements")) is not None:
+                rows.append([PARTS[part], arm, *_part(of_arm["all"], held)])
+    header = [
+        "people",
+        "arm",
+        "right",
+        "either, of all",
+        "found",
+        "F1",
+        "invented",
+        "dates resolved",
+    ]
+    return table(header, rows)
+
+
+def _part(measures: Mapping[str, Any], held: Mapping[str, Any]) -> list[str]:
+    return [
+        _cell(measures["right"]),
+        _cell(measures["wrong of all"]),
+        f"{held['found']:,}",
+        f"{held['f1']:.1f}",
+        f"{held['invented share']:.1f}",
+        f"{held['dates resolved']:.1f} ({held['dated']})",
+    ]
+
+
 def _suites() -> dict[str, Any]:
     return {
         suite: result(f"holding-{suite}")
@@ -158,12 +191,15 @@ def aims() -> str:
         arms = result(f"holding-{suite}")["arms"]
         for name, aim, at_most in goals:
             cells = [
-                _reached(_value(arms.get(arm), name), aim, at_most=at_most) for arm in (RULES, GOLD)
+                _reached(_value(arms.get(arm), name), aim, at_most=at_most)
+                for arm in (RULES, SENTENCES, GOLD)
             ]
             rows.append(
                 [SUITES[suite], name, f"{'at most' if at_most else 'at least'} {aim}", *cells]
             )
-    return table(["suite", "%", "aim", "rules", "gold statements, by hand"], rows)
+    return table(
+        ["suite", "%", "aim", "rules", "sentences of a 1.5B", "gold statements, by hand"], rows
+    )
 
 
 def _value(arm: Mapping[str, Any] | None, name: str) -> float | None:

@@ -43,9 +43,10 @@ from results import CACHE, machine, save, table, with_earlier
 
 from agentcl import Lesson, Memory, OpenAIChat
 from agentcl.guidance.relevance import Situations, words_of
-from agentcl.memory import ModelChecker
+from agentcl.memory import ModelChecker, matching
 from agentcl.models import CachedModel
 from agentcl.retrieval import open_encoder
+from agentcl.retrieval.conditions import Pair, ReadAlone, condition_reader
 from agentcl.text.terms import terms
 
 SETS: Final = Path("../shared/data/situations/lessons-dev.json")
@@ -355,6 +356,27 @@ def gain(texts: Sequence[Text], before: Shown, after: Shown) -> tuple[float, flo
 # How long
 
 
+class KeptReader:
+    """Reads nothing twice: what matching takes the second time is what it takes beside reading."""
+
+    def __init__(self) -> None:
+        self._alone: dict[tuple[str, ...], list[ReadAlone]] = {}
+        self._together: dict[tuple[int, ...], list[float]] = {}
+
+    def alone(self, texts: Sequence[str]) -> list[ReadAlone]:
+        """Return what the reader does."""
+        if (key := tuple(texts)) not in self._alone:
+            self._alone[key] = condition_reader().alone(texts)
+        return self._alone[key]
+
+    def together(self, pairs: Sequence[Pair]) -> list[float]:
+        """Return what the reader does."""
+        key = tuple(id(part) for one in pairs for part in (one.condition, one.text))
+        if key not in self._together:
+            self._together[key] = condition_reader().together(pairs)
+        return self._together[key]
+
+
 def scale(lessons: Sequence[Told], texts: Sequence[Text], count: int) -> None:
     """Print how long matching takes among many lessons, beside what reading the texts takes."""
     rng = random.Random(SEED)
@@ -365,11 +387,16 @@ def scale(lessons: Sequence[Told], texts: Sequence[Text], count: int) -> None:
             memory.lessons.add(Lesson(f"{one.when} at site {at}", one.claim, one.what))
         some = rng.sample([one.text for one in texts], 50)
         memory.lessons.matching(some[0])
-        rows = []
+        rows, reader = [], KeptReader()
         for name, verb in (
             ("the encoder alone", lambda text: memory.search(text, limit=1, mode="dense")),
             ("matching", memory.lessons.matching),
+            ("matching, beside reading", memory.lessons.matching),
         ):
+            if name.endswith("reading"):
+                matching.condition_reader = lambda: reader  # type: ignore[assignment, attr-defined]
+                for text in some:
+                    memory.lessons.matching(f"{text} ")
             times = []
             for text in some:
                 started = time.perf_counter(), time.process_time()

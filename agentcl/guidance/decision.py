@@ -58,11 +58,6 @@ def threshold() -> float:
     return _trees().threshold
 
 
-def before_reading() -> float:
-    """Return the probability that any lesson of those that were fitted to speaks of any situation."""
-    return float(1 / (1 + np.exp(-_trees().start)))
-
-
 def background() -> tuple[str, ...]:
     """Return conditions of all sorts, beside which those of a small memory are weighed as among many."""
     return _trees().background

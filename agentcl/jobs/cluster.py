@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 _NAMESPACE: Final = "agentcl"
 _ANSWERS_S: Final = 10.0  # how long an address may take to take a connection
 _MANY: Final = 1_000  # questions to the foreman at once: they only wait for hands
+_TRIES: Final = 5  # to join a cluster whose machine is slow, or to find, or hire, a foreman
+_PAUSE_S: Final = 1.0  # between two of them
 _MOST_SAID: Final = 500  # characters of what Ray says
 _SAY: Final = "ray or ray://HOST:PORT, with ?workers=2&num_cpus=1&num_gpus=1 behind it if you like"
 _NUMBERS: Final[Mapping[str, Callable[[str], float]]] = {
@@ -167,21 +170,30 @@ class Ray:
         _check_answers(self.address or os.environ.get("RAY_ADDRESS", ""))
         # Nothing of what is done here is told to anybody.
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        given = {"address": self.address} if self.address else {}
-        try:
-            ray.init(
-                **given, namespace=_NAMESPACE, log_to_driver=False, logging_level=logging.ERROR
-            )
-        except (OSError, RuntimeError, ValueError) as error:
-            where = self.address or "on this machine"
-            raise ClusterUnavailable(
-                f"cannot join the Ray cluster {where}: {error}. Begin one with `ray start --head`; if it wants a token, set "
-                "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
-            ) from error
+        self._join(ray)
         try:
             yield ray
         finally:
             ray.shutdown()
+
+    def _join(self, ray: Any) -> None:  # noqa: ANN401  # a module without types
+        """Join the cluster. Raises ClusterUnavailable."""
+        given = {"address": self.address} if self.address else {}
+        for left in reversed(range(_TRIES)):
+            try:
+                ray.init(
+                    **given, namespace=_NAMESPACE, log_to_driver=False, logging_level=logging.ERROR
+                )
+                return
+            except (OSError, RuntimeError, ValueError) as error:
+                # The client server begins a process for each client, and gives up where that takes half a minute.
+                if left and "Starting Ray client server failed" in str(error):
+                    continue
+                where = self.address or "on this machine"
+                raise ClusterUnavailable(
+                    f"cannot join the Ray cluster {where}: {error}. Begin one with `ray start --head`; if it wants a token, "
+                    "set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
+                ) from error
 
     def _room(self, has: Mapping[str, float], *, computes: bool) -> tuple[dict[str, float], int]:
         """Return what each worker takes, and how many there are. Raises InvalidInput."""
@@ -215,25 +227,30 @@ class _Crew(Executor):
         self._ray = ray
         self._key = key
         self._out: set[str] = set()  # what was asked for, and not stored yet
-        self._foreman = (
-            ray.remote(Foreman)
-            .options(
-                name=job,
-                namespace=_NAMESPACE,
-                lifetime="detached",
-                get_if_exists=True,
-                num_cpus=0,
-                max_concurrency=_MANY,
-            )
-            .remote()
-        )
+        self._foreman: Any = None
+        self._job = job
 
     def begin(self, do: bytes, made_by: str, **given: Any) -> None:  # noqa: ANN401
         """Hire hands; see `Foreman.begin`. Raises ClusterUnavailable."""
-        try:
-            self._ray.get(self._foreman.begin.remote(do, made_by, **given))
-        except self._ray.exceptions.RayError as error:
-            raise _lost(error) from error
+        named = self._ray.remote(Foreman).options(
+            name=self._job,
+            namespace=_NAMESPACE,
+            lifetime="detached",
+            get_if_exists=True,
+            num_cpus=0,
+            max_concurrency=_MANY,
+        )
+        for left in reversed(range(_TRIES)):
+            self._foreman = named.remote()
+            try:
+                self._ray.get(self._foreman.begin.remote(do, made_by, **given))
+            except self._ray.exceptions.RayError as error:
+                # The foreman of the run before may just be on his way home.
+                if not left or not isinstance(error, self._ray.exceptions.RayActorError):
+                    raise _lost(error) from error
+                time.sleep(_PAUSE_S)
+            else:
+                return
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:  # noqa: ANN401
         """Have the one item that is given done by the hands, who know the function."""

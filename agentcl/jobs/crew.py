@@ -79,6 +79,10 @@ class Hand:
             return False, _packed_error(error)
         return True, pack(done)
 
+    def is_there(self) -> bool:
+        """Return True, once it can be asked."""
+        return True
+
     def _opened(self) -> Any:  # noqa: ANN401  # a function
         """Return the function. Raises NotEquipped if this machine lacks what it needs."""
         here = socket.gethostname()
@@ -127,6 +131,7 @@ class Foreman:
         self._seats: list[_Seat] = []
         self._free: asyncio.Queue[_Seat] = asyncio.Queue()
         self._asked: dict[str, asyncio.Task[Outcome]] = {}
+        self._replacing: set[asyncio.Task[None]] = set()
         self._called_at = time.monotonic()
         self._watching: asyncio.Task[None] | None = None
 
@@ -186,27 +191,45 @@ class Foreman:
     async def _done(self, key: str, item: bytes) -> Outcome:
         from ray.exceptions import RayActorError
 
-        seat = await self._free.get()
-        try:
-            for _ in range(MOST_DEATHS):
-                hand = seat.hand
-                try:
-                    done: Outcome = await hand.do.remote(item)
-                except RayActorError as error:
-                    why = " ".join(str(error).split())
-                    if seat.hand is hand:  # several items may have been with it
-                        self._ray.kill(hand)
-                        seat.hand = self._hired()
-                else:
-                    return done
-        finally:
-            self._free.put_nowait(seat)
+        free = self._free
+        for _ in range(MOST_DEATHS):
+            seat = await free.get()
+            hand, is_back = seat.hand, True
+            try:
+                done: Outcome = await hand.do.remote(item)
+            except RayActorError as error:
+                why, is_back = " ".join(str(error).split()), False
+                # There may be no room for another one, so nobody waits for that at this seat.
+                replacing = asyncio.create_task(self._replace(seat, hand, free))
+                self._replacing.add(replacing)
+                replacing.add_done_callback(self._replacing.discard)
+            else:
+                return done
+            finally:
+                if is_back:
+                    free.put_nowait(seat)
         return False, pack(
             ClusterUnavailable(
                 f"{MOST_DEATHS} workers died one after the other while they had {key} at hand, so it was given up; what "
                 f"was done is kept. Is there enough memory for what they load? Ray says: {why[:_MOST_SAID]}"
             )
         )
+
+    async def _replace(self, seat: _Seat, dead: Any, free: asyncio.Queue[_Seat]) -> None:  # noqa: ANN401
+        """Set a new hand on the seat of one that died, and hand out items to it once it is there."""
+        from ray.exceptions import RayActorError
+
+        for _ in range(MOST_DEATHS):
+            if seat.hand is dead:  # several items may have been with it
+                self._ray.kill(dead)
+                seat.hand = self._hired()
+            hired = seat.hand
+            try:
+                await hired.is_there.remote()
+                break
+            except RayActorError:  # who takes this seat is told why
+                dead = hired
+        free.put_nowait(seat)
 
     def _hired(self) -> Any:  # noqa: ANN401  # Ray's handle
         hired = self._ray.remote(**self._options)(Hand)

@@ -14,7 +14,7 @@ from agentcl.statements.patterns import PEOPLE
 from agentcl.statements.slots import USER, attribute_key, subject_key
 from agentcl.store.conversations import Statement
 
-_PERSON: Final = re.compile(rf"\b(?:my|our|the user's|user's)\s(?:\w+\s)?(?P<who>{PEOPLE})\b", re.IGNORECASE)  # fmt: skip
+_RELATIVE: Final = re.compile(rf"\b(?:my|our|the user's|user's)\s(?:\w{1,40}\s)?(?P<who>{PEOPLE})\b", re.IGNORECASE)  # fmt: skip
 _USER: Final = re.compile(r"\b(?:the user|I|my|me|we|our)\b")
 _WHO: Final = re.compile(r"^\W*(?:who|whose|whom)\b", re.IGNORECASE)
 _NEAR: Final = 0.6  # of the best statement's score: what is less does not say of what is asked
@@ -24,7 +24,7 @@ def subject_asked(query: str) -> str:
     """Return the key of whom a question asks: "user", or a relation of his; empty where that is open."""
     if _WHO.match(query):
         return ""
-    if found := _PERSON.search(query):
+    if found := _RELATIVE.search(query):
         return subject_key(found["who"])
     return USER if _USER.search(query) else ""
 

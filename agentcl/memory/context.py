@@ -29,7 +29,7 @@ from agentcl.models.soft_tokens import Sending
 from agentcl.retrieval.framing import ROLES, Form, day_of, named
 from agentcl.retrieval.recall import Hit
 from agentcl.statements.hearing import only_supposes
-from agentcl.statements.slots import subject_key, value_key
+from agentcl.statements.slots import has_several, subject_key, value_key
 from agentcl.statements.strengths import RANK, strength
 from agentcl.store.checks import check_choice, check_count
 from agentcl.store.conversations import Statement, home_of
@@ -189,7 +189,7 @@ class _Look:
             one for one in self._stated.of_user() if one.id in holding and not self._is_covered(one)
         ]
         if self.query:  # whom he knows and what is planned is shown where a question finds it
-            own = [one for one in own if one.sort not in _FOUND_ALONE]
+            own = [*filter(_is_always_shown, own)]
         uses = self._stated.uses
         strengths = {one.id: strength(one, uses.get(one.id, 0), self.now) for one in own}
         own.sort(key=lambda one: (RANK[one.sort], -strengths[one.id], one.id))
@@ -330,6 +330,7 @@ class _Look:
         age = max(now - at, timedelta()) / _HALF_LIFE
         score = relevance * (1 - _RECENCY + _RECENCY / (1 + age))
         told = self._told.get(hit.document_id, [])
+        told = [one for one in told if one.polarity == "holds"]  # that something ended is no past
         is_past = bool(told) and not any(map(self._holds, told))
         about = self._who(hit)
         if is_past:
@@ -374,6 +375,13 @@ class _Look:
 
 def _by_score(item: Showable) -> float:
     return -item.score
+
+
+def _is_always_shown(one: Statement) -> bool:
+    """Return whether a statement of the user stands in a block whatever is asked: no people, plans and things by the way."""
+    if one.sort == "fact":
+        return has_several(one.attribute) is not None
+    return one.sort not in _FOUND_ALONE
 
 
 def _is_telling(one: Statement) -> bool:

@@ -195,8 +195,8 @@ class Jobs:
 
         Args:
             id: of the job.
-            on: where its steps are done, e.g. `agentcl.jobs.Ray()`; default: in this process. A kind that was added
-                is done here, unless it has a place of its own.
+            on: where its steps are done, e.g. `agentcl.jobs.Ray()`; default: in this process. `tidy`, and a kind that
+                was added, are done here.
             progress: told the numbers of units done and to do.
             should_stop: asked between steps; True puts the job back into the queue.
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from agentcl.errors import EncoderUnavailable
-from agentcl.guidance.decision import background, before_reading, decide, threshold
+from agentcl.guidance.decision import background, decide, threshold
 from agentcl.guidance.features import Seen, When, features, is_stated
 from agentcl.memory.candidates import Candidates, by_condition
 from agentcl.memory.checking import ModelChecker, weighed
@@ -40,9 +40,11 @@ if TYPE_CHECKING:
     from agentcl.store.records import ScopeView
 
 logger = logging.getLogger(__name__)
-_CANDIDATES: Final = 16  # conditions that are read for one situation
+_CANDIDATES: Final = 16  # conditions that are compared with each sentence of a situation
+MOST_READ: Final = 6  # of them; reading all gives a lower F1, and takes more than twice as long (`training/matching`)
 _MOST_BY_WORDS: Final = 8  # of them by their words
 _MOST_ALIKE: Final = 3  # lessons of experience that only may speak of it, in one situation
+_LEAST_ALIKE: Final = 0.03  # how likely each does at least: likelier than any of 16 conditions that are like a situation
 # How likely a lesson speaks of a situation that a model is asked about. On twelve domains (`training/matching`) a reader that is
 # always right would lift F1 from 49 to 80 with 1.3 questions a situation; from 0.03 on, to 82 with 1.7.
 DOUBTFUL: Final = (0.05, 0.8)
@@ -134,7 +136,7 @@ class Matcher:
         likelier = {
             id: one
             for id, one in order.items()
-            if id not in odds and before_reading() < one < threshold()
+            if id not in odds and _LEAST_ALIKE < one < threshold()
         }
         found |= dict(islice(_of_experience(state, likelier), max(0, _MOST_ALIKE - sure)))
         return Matches(found | held, order, checked=odds, usage=usage)
@@ -181,19 +183,21 @@ class Matcher:
         if not conditions_of:  # the encoder is out of reach
             return {}
         asked = [*conditions_of, *background()[: max(0, _CANDIDATES - len(conditions_of))]]
-        whens, alone = zip(*self._alone(reader, asked), strict=True)
-        cosines = np.stack([one.vector for one in alone]) @ vectors.T
+        alone = self._alone(reader, asked)
+        cosines = np.stack([one.vector for _, one in alone]) @ vectors.T
+        some = _read_of(cosines.max(1), len(conditions_of))
+        cosines = cosines[some]
         best = cosines[:, 1:].max(1).tolist()
-        pairs = [Pair(one, text, like) for one, like in zip(alone, best, strict=True)]
+        pairs = [Pair(alone[at][1], text, like) for at, like in zip(some, best, strict=True)]
         numbers = features(
-            whens,
+            [alone[at][0] for at in some],
             seen,
             whole=cosines[:, 0],
             parts=cosines[:, 1:],
             read=np.asarray(reader.together(pairs), np.float32),
         )
-        read = dict(zip(conditions_of, decide(numbers), strict=False))
-        return {id: read[when] for when, ids in conditions_of.items() for id in ids}
+        read = dict(zip((asked[at] for at in some), decide(numbers), strict=True))
+        return {id: read[when] for when, ids in conditions_of.items() if when in read for id in ids}
 
     def forget(self) -> None:
         """Drop what is kept of lessons."""
@@ -241,6 +245,16 @@ class Matcher:
             held = self._candidates.setdefault(state.tenant, Candidates())
             held.follow(state, self._opened.journal)
             return held.nearest(vectors, first, place.is_offered, most=_CANDIDATES)
+
+
+def _read_of(likeness: NDArray[np.float32], count: int) -> list[int]:
+    """Return the places of what is read, the most like first: of all, and of the lessons' own, the first `count`.
+
+    What comes beside the lessons of a small memory is read only where it is more like the situation than they are.
+    """
+    order = np.argsort(-likeness, kind="stable").tolist()
+    own = {*[at for at in order if at < count][:MOST_READ]}
+    return [at for rank, at in enumerate(order) if rank < MOST_READ or at in own]
 
 
 def _of_experience(state: GuidanceState, read: Mapping[str, float]) -> Iterator[tuple[str, float]]:

@@ -16,12 +16,8 @@ from agentcl.statements.dates import Mention
 from agentcl.statements.dating import said_in, tense_of
 from agentcl.statements.patterns import PEOPLE, is_vague
 from agentcl.statements.periods import period
-from agentcl.statements.reading import Assertion
-from agentcl.statements.slots import USER, has_several, subject_key
+from agentcl.statements.slots import USER
 from agentcl.statements.verbs import ENDING, KEPT_UP, LASTING, LEMMA, TOLD, forms, s_form
-from agentcl.store.conversations import Sort
-from agentcl.text.function_words import FUNCTION_WORDS
-from agentcl.text.terms import terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +59,7 @@ _OTHERS: Final = (
     rf"|(?P<whose>[Mm]y|[Oo]ur|[Tt]he user's|{_NAMED}'s)\s(?P<own>{_WORD}(?:\s{_WORD}){{0,3}}?)(?:,?\s(?P<called>{_NAMED}),?)?"
     rf"|(?P<named>{_NAMED}(?:\sand\s{_NAMED})?)(?:,\s(?:my|our|the user's)\s(?P<relation>{_WORD}(?:\s{_WORD})?),)?"
     rf"|(?P<pronoun>[Hh]e|[Ss]he|[Ii]t)"
-    rf"|(?:[Tt]he|[Tt]his)\s(?P<thing>{_WORD}(?:\s{_WORD}){{0,3}}?)"
+    rf"|(?:[Tt]he|[Tt]his)\s(?P<thing>{_WORD}(?:\s{_WORD}){{0,3}}?)(?<! one)"
 )
 # "My driving test is ...": behind such a subject no verb stands in its plain form.
 _MAIN: Final = (
@@ -79,14 +75,14 @@ _LEAD: Final = re.compile(
 _BREAK: Final = re.compile(
     r"[;:\u2014]\s|\s-\s|,?\s(?:but|so|because|and then|while|although|though|which is why)\s"
     r"|(?:,\s(?:and\s)?|\sand\s)(?=(?:I|we|he|she|they|it|my|our)\b[ '])"
-    rf"|,\s(?:who|which)\s|,\s(?=(?:[Tt]he|[Mm]y|[Oo]ur)\s)|,?\sand\s(?=(?:{_ADVERBS})?\s?(?:{_FORM})\s)|,\s(?=(?:{_FORM})\s)"
+    rf"|,\s(?:who|which)\s|(?:,|\sand)\s(?=(?:[Tt]he|[Mm]y|[Oo]ur)\s)|,?\sand\s(?=(?:{_ADVERBS})?\s?(?:{_FORM})\s)|,\s(?=(?:{_FORM})\s)"
 )
 _STOP: Final = re.compile(
-    r"\s*(?:[,.;!?()\u2026\u2013\u2014]|$)|\s+(?:because|since|when|while|who|which|where|that|if|although|though|instead|until|till|"
+    r"\s*(?:[,.](?!\d)|[;!?()\u2026\u2013\u2014]|$)|\s+(?:because|since|when|while|who|which|where|that|if|although|though|instead|until|till|"
     r"by the way|anyway|please|for now|thinks?|says?)\b"
 )
 _TRAILING: Final = re.compile(
-    r"(?:(?:^|\s)(?:now|too|again|already|anyway|either|though|then|also|any more|anymore|on|in|at|from|to|for|since|until|of|and|with|last|this|next|as))+$",
+    r"(?:(?:^|\s)(?:now|too|again|already|anyway|instead|either|though|then|also|any more|anymore|on|in|at|from|to|for|since|until|of|and|with|last|this|next|as|the)){1,8}$",
     re.IGNORECASE,
 )
 _ARTICLE: Final = re.compile(
@@ -100,7 +96,7 @@ _OBJECT: Final = re.compile(
     re.IGNORECASE,
 )
 _CHAT: Final = re.compile(
-    r"\b(?:it|that|this|them|you|your|questions?|problems?|things?|options?|fan)\b|^(?:lunch|home|work|bed)$",
+    r"\b(?:it|that|this|them|you|your|questions?|problems?|things?|options?|fan|nothing|everything|anything|something|somebody|someone)\b|^(?:lunch|home|work|bed)$",
     re.IGNORECASE,
 )
 _TELLING: Final = re.compile(r"(allergic|called|named|based|born)\s+", re.IGNORECASE)
@@ -112,13 +108,24 @@ _DOING: Final = re.compile(rf"(?P<verb>(?=\w+ing\b)(?:{_FORM}))(?![\w'-])\s*")
 _NOT: Final = re.compile(r"(?:not|no longer)\s+")
 _ANY_MORE: Final = re.compile(r"\bany ?more\b", re.IGNORECASE)
 _CHANGES: Final = frozenset({"move", "switch", "change", "slip", "rename", "postpone"})
-_PERSON: Final = re.compile(rf"(?:\w+ )?(?:{PEOPLE})", re.IGNORECASE)
+_PERSON: Final = re.compile(rf"(?:\w{{1,40}} )?(?:{PEOPLE})", re.IGNORECASE)
 _BESIDE: Final = re.compile(
     r"(?:my|our|the user's)\s+(?P<relation>(?:new |old )?[a-z-]+(?: [a-z-]+)?)", re.IGNORECASE
 )
+_CHANGING: Final = re.compile(
+    rf"(?:[Tt]he |[Mm]y |[Oo]ur )?[\w-]{{1,30}} (?:has |have |just )?(?:raised|lowered|increased|cut|changed|moved|pushed|postponed|put|brought forward|set|renamed) "
+    rf"(?:the|my|our) (?P<what>{_WORD}(?: {_WORD})?)(?: back| up| down)?(?: from [^,.;]{{1,40}}?)? to "
+)
+_FROM_THEN: Final = re.compile(r"\b(?:from|as of)\s")
 _FROM: Final = re.compile(r"from\s(?P<value>.{1,60}?)\sto\s")
 _MY_THING: Final = re.compile(
     rf"\b(?:[Mm]y|[Oo]ur)\s(?!(?:{PEOPLE})\b){_WORD}(?=[,.]|$|\s(?:in|on|at|with|from|to|and|is|was)\b)"
+)
+_THEIR_THING: Final = re.compile(rf"({_NAMED})'s ({_WORD})")
+_NAME_FIRST: Final = re.compile(rf"({_NAMED}) (?:has |just |also )?[a-z]{{2,}}")
+_OF_SOMEBODY: Final = re.compile(
+    r"(?:now |still |also )?(?:my|our|the user's|an?|in|at|from|on|allergic|based|called|moving|back)\b",
+    re.IGNORECASE,
 )
 _CHANGED: Final = re.compile(r"^(?:from\s.{1,60}?\s)?to\s+(?=\S)")
 _SPOKEN_OF: Final = re.compile(
@@ -157,15 +164,22 @@ def clauses(sentence: str, at: datetime, person: str = "") -> Iterator[Clause]:
         person: whom "she" means, where nobody is named before it.
     """
     subject = thing = ""
-    for part in _BREAK.split(_written_out(sentence)):
+    for number, part in enumerate(_BREAK.split(_written_out(sentence))):
         text = _LEAD.sub("", (part or "").strip())
         found = _MAIN[0].match(text) or _MAIN[1].match(text)
-        if found is None and subject:
+        if found is None and (subject or not number):
             found = _CARRIED.match(text)
+            if found and not subject:  # "Ordered the bench.": nobody else is left unsaid
+                found = found if _is_past(found["verb"]) else None
+                subject = USER if found else ""
         parts = found.groupdict() if found else {}
         subject, attribute = _about(parts, subject, person, thing)
-        person = person_in(text) or person
-        if found is None or not subject:
+        led = _NAME_FIRST.match(text)
+        person = person_in(text) or (led[1] if led else person)
+        if led := _CHANGING.match(text):
+            yield from _changed(led, text, at)
+            continue
+        if found is None or not subject or (not number and _is_no_name(found)):
             continue
         if parts.get("relation") and subject != USER:
             relation = parts["relation"] or ""
@@ -179,8 +193,25 @@ def clauses(sentence: str, at: datetime, person: str = "") -> Iterator[Clause]:
                 thing = told.value
             elif subject not in (USER, person):
                 thing = subject
-        if mine := _MY_THING.search(text):
+        if mine := _MY_THING.search(text) or _THEIR_THING.search(text):
             thing = mine[0]
+
+
+def _changed(led: re.Match[str], text: str, at: datetime) -> Iterator[Clause]:
+    """Yield what a thing was set to: "They raised our rent to 640 euros"."""
+    thing, rest = led["what"], text[led.end() :]
+    tense = "future" if _FROM_THEN.search(text, led.end()) else tense_of(text)
+    dates = [one for one in said_in(text, at, tense) if one.start >= led.end("what")]
+    value = _value(_without(rest, text, dates))
+    since = dates[0].date if dates else ""
+    if not value and dates:
+        yield Clause(
+            thing, "date", since, since, "", False, False, True, True, f"The {thing} is on {since}."
+        )
+    elif is_told(value):
+        when = f" from {since}" if since else ""
+        said = f"The user's {thing} is {value}{when}."
+        yield Clause(USER, thing, value, since, "", False, False, False, True, said)
 
 
 def _before(told: Clause, rest: str, at: datetime) -> Iterator[Clause]:
@@ -216,12 +247,15 @@ def _about(parts: dict[str, str | None], before: str, person: str, thing: str) -
         is_user = whose.lower() in ("my", "our", "the user")
         if is_user and _PERSON.fullmatch(own):
             return parts["called"] or own, ""
+        if not is_user and _PERSON.fullmatch(own):
+            return f"{whose}'s {own}", ""
         return (USER, own) if is_user else (whose, own)
     if pronoun := parts.get("pronoun"):
         if pronoun.lower() not in ("he", "she") and _MY_THING.fullmatch(thing):
             return USER, thing.partition(" ")[2]
         if pronoun.lower() == "it":
-            return thing, ""
+            theirs = _THEIR_THING.fullmatch(thing)
+            return (theirs[1], theirs[2]) if theirs else (thing, "")
         return (person if pronoun.lower() in ("he", "she") else thing or person), ""
     if parts.get("named") or parts.get("thing"):
         return parts["named"] or parts["thing"] or "", ""
@@ -237,7 +271,7 @@ def _told(
     if led := _NOT.match(rest):  # "I'm not in Ghent any more"
         aux, rest = [*aux, *led[0].split()], rest[led.end() :]
     ended = _is_ended(lemma, aux, rest)
-    if ended is None or _OBJECT.match(rest) or (lemma in _MODAL and rest.startswith("to ")):
+    if ended is None or (lemma in _MODAL and rest.startswith("to ")):
         return None
     if lemma in _PHASES and (led := _DOING.match(rest)):
         form, rest = led["verb"], rest[led.end() :]
@@ -245,6 +279,10 @@ def _told(
     dates = [
         one for one in said_in(text, at, tense_of(text)) if one.role or not _VAGUE.match(one.said)
     ]
+    if led := _OBJECT.match(rest):
+        if not dates or led[0] not in ("it", "them") or lemma == "be":
+            return None
+        rest = rest[led.end() :]
     if not dates and (_is_passing(lemma, form, aux) or _is_under_way(lemma, form)):
         return None  # "I took them to a restaurant", "I'm writing a letter"
     rest = _without(rest, text, dates)
@@ -254,6 +292,8 @@ def _told(
     key, rest = _key(f"be {form}" if is_passive and lemma != "be" else lemma, rest)
     ended = ended and (key == lemma or key in TOLD)
     value = _value(rest)
+    if is_passive and lemma != "be" and key not in TOLD and not dates:
+        return None  # "I'm lost in the forms"
     since, until = _span(dates, ended=ended, at=at)
     ended = ended and not until  # it is still so until then
     is_plan = bool({"will", "going"} & set(aux)) or (
@@ -263,12 +303,16 @@ def _told(
         key = lemma
     verb = TOLD.get(key, "" if lemma == "be" else key)
     said = _retold(subject, attribute, found, text, dates)
+    if attribute and dates and key in ("be in", "be at"):
+        value = ""  # "it's this Saturday in Ghent": when
     if not value:
         if ended and subject != USER:
             return Clause(
                 subject, attribute or verb, "", since, until, True, False, False, False, said
             )
         name = attribute or ("date" if subject != USER else verb)
+        if subject == USER and not attribute and lemma not in LASTING:
+            return None  # "We met last night"
         if not dates or ended or name in ("", "birthday") or len(dates[-1].date) < len("2025-01"):
             return None
         date = dates[-1].date
@@ -281,8 +325,10 @@ def _told(
         return None
     if lemma == "be" and not verb:
         made = _is(attribute, value, rest)
-        if made is None:
-            return None
+        if made is None or (
+            subject == USER and not attribute and is_told(value[:1]) and not value[:1].isdigit()
+        ):
+            return None  # "We're Orlo on bass and Jettra on keys"
         name, value = made
     else:
         name = " ".join(filter(None, (attribute, verb)))
@@ -325,6 +371,19 @@ def _key(lemma: str, rest: str) -> tuple[str, str]:
     return key, rest
 
 
+def _is_no_name(found: re.Match[str]) -> bool:
+    """Return whether one capital at the beginning of a sentence makes no name: "Rate is 9 cents"."""
+    name = found.groupdict().get("named")
+    is_plain = LEMMA[found["verb"]] in ("be", "have") and not _OF_SOMEBODY.match(found["rest"])
+    return name is not None and " " not in name and is_plain
+
+
+def _is_past(form: str) -> bool:
+    lemma = LEMMA[form]
+    is_present = form in (lemma, f"{lemma}s") or form.endswith("ing") or lemma in ("be", "have")
+    return not is_present
+
+
 def _is_passing(lemma: str, form: str, aux: Sequence[str]) -> bool:
     """Return whether a verb tells of what happened once, and left nothing that lasts."""
     if lemma == "be":
@@ -357,8 +416,9 @@ def _is(attribute: str, value: str, rest: str) -> tuple[str, str] | None:
         return "relation", found["relation"]
     if re.fullmatch(r"\d{1,3}(?: years old)?", value) and not attribute:
         return "age", value
-    if not (re.match(r"(?:an?|the)\s", rest) or is_told(value)):
-        return None
+    has_article = re.match(r"(?:(?:now|also|still) )?(?:an?|the)\s", rest) is not None
+    if not (has_article or (attribute and is_told(value[:1]))):
+        return None  # "better than the one in Ghent"
     if attribute:
         return attribute, value
     return None if _PREPOSITION.match(rest) else ("is", value)
@@ -419,52 +479,3 @@ def _written_out(text: str) -> str:
     )
     text = re.sub(r"\bhave got\b", "have", text)
     return re.sub(r"\b(?:is|has) got\b", "has", text)
-
-
-def told_of(one: Clause, turn: int) -> Assertion:
-    """Return what a clause asserts; `turn` is the place of its turn among those that were read."""
-    several = has_several(one.attribute)
-    return Assertion(
-        subject=one.subject,
-        attribute=one.attribute,
-        value=one.value,
-        text=one.text,
-        turns=(turn,),
-        sort=_sort(one),
-        polarity="ended" if one.ended else "holds",
-        is_member=not one.is_own if several is None else several,
-        since=one.since,
-        until=one.until,
-    )
-
-
-def is_same(one: Assertion, other: Assertion) -> bool:
-    """Return whether something was read of the same turn already: most of its words, of the same subject."""
-    if not set(one.turns) & set(other.turns):
-        return False
-    if subject_key(one.subject) != subject_key(other.subject):
-        return False
-    words, held = (_content(value.value) for value in (one, other))
-    return len(words & held) >= _SAME * max(1, min(len(words), len(held)))
-
-
-def _content(text: str) -> set[str]:
-    if _DATE.fullmatch(text):
-        return {text}
-    words = set(terms(text))
-    return words - FUNCTION_WORDS or words
-
-
-def _sort(one: Clause) -> Sort:
-    if one.is_plan:
-        return "plan"
-    if one.is_event:
-        return "event"
-    return _SORTS.get(one.attribute, "fact")
-
-
-_SORTS: Final[dict[str, Sort]] = {
-    "likes": "preference", "dislikes": "preference", "prefers": "preference", "relation": "relation", "partner": "relation", "course": "event",
-}  # fmt: skip
-_DATE: Final = re.compile(r"\d{4}-\d\d(?:-\d\d)?")
-_SAME: Final = 0.5  # of the words of a value

@@ -16,7 +16,7 @@ _REQUEST: Final = r"(?:(?:can|could|would|will) you (?:please |maybe )?|please |
 _VERB: Final = (
     r"(?P<order>(?:always |never |please )?(?:answer|reply|respond|write|use|keep|give|put|call|address|speak|explain|format|show|list|"
     r"include|add|avoid|skip|end|start|begin|sign|spell|round|convert|remember|ask|make|be|talk|quote|mention|don't|do not|"
-    r"leave out|stick to|number|translate|warn|remind)\b[^.;!?]*)"
+    r"leave out|stick to|correct|number|translate|warn|remind)\b[^.;!?]*)"
 )
 _ORDER: Final = re.compile(_FILLERS + _REQUEST + _VERB, re.IGNORECASE)
 _FOR_GOOD: Final = re.compile(
@@ -33,6 +33,10 @@ _STOPPED: Final = re.compile(
     + r"(?:you can )?(?:stop (?:with )?|no more |enough (?:with|of) |drop |no need (?:for|to (?:use|give|write)) )(?:the |using |giving |writing |all (?:the |those )?|those )*"
     r"(?P<what>[\w' -]+)",
     re.IGNORECASE,
+)
+_AT_THE_END: Final = re.compile(r",\s(?:please,?\s)?(?:always|from now on)\W*$", re.IGNORECASE)
+_BARE: Final = re.compile(
+    _FILLERS + r"(?:always|only)\s(?P<what>(?:in\s)?[^.;,!?]{3,60})", re.IGNORECASE
 )
 _FREE_AGAIN: Final = re.compile(r"\byou (?:can|may) (?P<what>[^.;!?,]*?\bagain)\b", re.IGNORECASE)
 _TOPICS: Final = (
@@ -81,11 +85,17 @@ def order_of(sentence: Sentence) -> StandingOrder | None:
         return StandingOrder(f"instruction on {topic}", "", is_ended=True)
     found = _ORDER.match(text)
     if found is None:
-        return None
+        bare = _BARE.match(text)  # "Always numbered lists for steps"
+        topic = _topic(bare["what"]) if bare else ""
+        return (
+            StandingOrder(f"instruction on {topic}", bare["what"].strip())
+            if bare and topic
+            else None
+        )
     order = found["order"]
     topic = _topic(order)
     asked = text[: found.start("order")] + order.split(",")[0]
-    is_for_good = _FOR_GOOD.search(asked) is not None
+    is_for_good = _FOR_GOOD.search(asked) is not None or _AT_THE_END.search(text) is not None
     if not is_for_good and not (topic and _ABOUT_ANSWERS.search(order)):
         return None
     value = _TRIM.sub(" ", order.split(",")[0]).strip()

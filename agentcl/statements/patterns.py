@@ -343,6 +343,7 @@ _PATTERNS: Final = (
     # Names and age
     _rule(rf"\b[Mm]y (?:full )?name(?:'s| is) {_AS_NAME}", _one("name", "is called {}", dated=False)),
     _rule(rf"\b[Ss]ign (?:it|them|that)(?: off)? (?:as |with )?{_AS_NAME}", _one("name", "is called {}", dated=False)),
+    _rule(rf"\b[Ss]ign (?:it|them|that)(?: off)? (?:as |with )?{_NAME}, (?P<value>[a-z][a-z -]+?){_END}", _trade),
     _rule(rf"^(?:[Hh]i|[Hh]ello|[Hh]ey|[Gg]ood \w+)\b[^.]{{0,20}}?\bI(?:'m| am) {_AS_NAME}(?=[,.!]|$| here)", _one("name", "is called {}", dated=False)),
     _rule(rf"\b(?:[Cc]all me|I go by|people call me|friends call me) {_AS_NAME}", _one("nickname", "goes by {}", dated=False)),
     _rule(r"\bI(?:'m| am)(?: only| already| now)? (?P<value>\d{2})(?: years old)?(?=[,.!]|$| and\b| now\b| already\b)", _age),
@@ -366,7 +367,7 @@ _PATTERNS: Final = (
     _rule(rf"\bI(?:'m| am| have been|'ve been) working (?:at|for) (?:the )?{_AS_NAME}", _one("employer", "works for {}")),
     _rule(rf"\bI(?:{_HAVE}|'ll| will|'m| am)?{_ADVERB} (?:start(?:ed|ing)?|join(?:ed|ing)?|got|took|landed|begin|began)(?: (?:an? )?(?:new )?(?:job|position|post|role))?(?: at| with|(?<=joined)|(?<=joining)|(?<=join)) (?:the )?{_AS_NAME}", _one("employer", "works for {}")),
     _rule(rf"\b(?:[Pp]romoted|[Pp]romotion) to (?:an? |the )?(?P<value>[a-z][a-z -]+?){_END}", _move_between),
-    _rule(rf"(?:{_NAME}|[Tt]hey|[Mm]y boss) made me (?:an? |the )?(?P<value>[a-z][a-z -]+?){_END}", _move_between),
+    _rule(rf"(?:{_NAME}|[Tt]hey|[Mm]y boss|[Tt]he \w+) made me (?:an? |the )?(?P<value>[a-z][a-z -]+?){_END}", _move_between),
     _rule(rf"\bI(?: got| was|'ve been| have been)? moved from [a-z ]+? to (?P<value>[a-z][a-z -]+?){_END}", _move_between),
     _rule(rf"\bI(?:{_HAVE}|'ll| will|'m| am)?{_ADVERB} (?:quit(?: my job at)?|left|leave|leaving|finish(?:ed|ing)? at|resigned from|stopped working (?:at|for)|(?:no longer|don't) work (?:at|for)) (?:the )?{_AS_NAME}", _one("employer", "no longer works for {}", polarity="ended")),
     # People and pets

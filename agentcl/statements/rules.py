@@ -12,7 +12,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from agentcl.statements.clauses import clauses, is_same, person_in, told_of
+from agentcl.statements.asserting import is_same, told_of
+from agentcl.statements.clauses import clauses, person_in
 from agentcl.statements.dates import Mention, Tense, resolve
 from agentcl.statements.dating import said_in, tense_of
 from agentcl.statements.hearing import Sentence, sentences
@@ -49,6 +50,7 @@ _DATED_THING: Final = re.compile(
     r"\b(?P<subject>(?:[Mm]y|[Oo]ur|[Tt]he|[Tt]heir|[Hh]is|[Hh]er)? ?(?:[\w'-]{1,40} ){0,3}?[\w'-]{1,40}?)(?: is| are|'s| will be| takes place| starts?| begins?| opens?| closes?| ends?|"
     r" (?:has )?(?:moved|slips|slipped|been moved|been postponed|was moved|is moved|got moved|is postponed)[^,.;]{0,60}? to)(?: on| in| for)?\s{0,9}$"
 )
+_LED: Final = re.compile(r"\s(the|my|our|and)\s", re.IGNORECASE)
 _TRIP: Final = re.compile(
     r"\b(?:I|we)(?:'m|'re| am| are|'ll be) (?:flying|travelling|traveling|going|off|driving) to (?P<value>[A-Z][\w'-]*(?: [A-Z][\w'-]*)*)"
 )
@@ -162,6 +164,8 @@ class _Heard:
     def _clauses(self, text: str, sentence: Sentence) -> None:
         """Read what no pattern has read: who, a verb, and of what."""
         for told in clauses(text, self._turns[sentence.turn].moment, self._person):
+            if told.attribute == "date" and self._is_known("user", told.subject):
+                told = replace(told, subject="user", attribute=told.subject)  # "the exam" is his
             made = told_of(told, sentence.turn)
             if not any(is_same(made, one) for one in self.said):
                 self._put(made)
@@ -223,9 +227,13 @@ class _Heard:
                 flags=re.IGNORECASE,
             )
             is_own = re.match(r"(?:my|our)\s+", subject, re.IGNORECASE) is not None
+            if led := [*_LED.finditer(subject)]:  # "the project and the deadline"
+                is_own = is_own or led[-1][1].lower() in ("my", "our")
+                subject = subject[led[-1].end() :]
             subject = re.sub(
                 r"^(?:my|our|the|their|his|her)\s+", "", subject, flags=re.IGNORECASE
             ).strip(" ,")
+            is_own = is_own or self._is_known("user", subject)
             if not subject or subject.lower().split()[-1] in _PRONOUNS or len(subject.split()) > 3:
                 continue
             if subject.lower() == "birthday":

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from agentcl.models.base import ChatModel, Message, Sampling, conversation
 from agentcl.models.structured import ask_text
-from agentcl.statements.clauses import clauses, is_same, is_told, person_in, told_of
+from agentcl.statements.asserting import is_same, told_of
+from agentcl.statements.clauses import clauses, is_told, person_in
 from agentcl.statements.dating import dated
 from agentcl.statements.grounding import is_borne_out
 from agentcl.statements.hearing import sentences
 from agentcl.statements.patterns import PEOPLE
 from agentcl.statements.reading import Assertion, Digested
 from agentcl.statements.rules import RuleDigester
+from agentcl.statements.slots import USER
 from agentcl.store.conversations import Statement, Turn
 from agentcl.text.escaping import Prompt, prompt_of, quoted, unescape
 from agentcl.text.function_words import FUNCTION_WORDS
@@ -105,7 +108,10 @@ class SentenceDigester:
         for place, prompt, person in _asked(turns, by_rule.said):
             reply = ask_text(self._model, _messages(prompt), sampling=self._sampling)
             for line in _lines(reply.text, prompt):
-                made = _assertions(line, turns, place, person)
+                made = [
+                    _of_user(one, [*known, *said])
+                    for one in _assertions(line, turns, place, person)
+                ]
                 kept = [one for one in made if is_borne_out(one, turns)]
                 dropped += not kept
                 said += [one for one in kept if not any(is_same(one, other) for other in said)]
@@ -196,6 +202,12 @@ def _assertions(line: str, turns: Sequence[Turn], place: int, person: str) -> li
     return [one for one in made if one.attribute != "name" or _NAMING.search(turn.text)]
 
 
+def _of_user(one: Assertion, known: Sequence[Statement | Assertion]) -> Assertion:
+    """Return what a model says of somebody as said of the user, if that is the user's name."""
+    names = {other.value for other in known if (other.subject, other.attribute) == (USER, "name")}
+    return replace(one, subject=USER) if one.subject in names else one
+
+
 def _turned(line: str) -> str:
     """Return "Orlo is the user's name" as "The user's name is Orlo"."""
     found = _BEHIND.match(line)
@@ -212,7 +224,7 @@ def _is_of_user(words: set[str], turn: Turn, place: int) -> bool:
 
 
 _OURS: Final = frozenset(terms("The user user's lives works is has no longer since on until"))
-_NAMES: Final = re.compile(r"\b[A-Z][\w-]+|\S*\d\S*")
+_NAMES: Final = re.compile(r"\b[A-Z][\w-]+|\S{0,40}\d\S{0,40}")
 _BEHIND: Final = re.compile(r"(?P<value>[^,.;]{1,60}) is the user's (?P<what>[^,.;]{1,40})\.?$")
 _NAMING: Final = re.compile(
     r"\b(?:names?|sign|call|called|I am|I'm|soy|llamo|hei\u00dfe|bin)\b", re.IGNORECASE

@@ -69,7 +69,7 @@ _REGULAR: Final = """
 TOLD: Final = {
     "live in": "home", "live at": "home", "live near": "home", "move to": "home", "be from": "origin", "come from": "origin",
     "work at": "employer", "work for": "employer", "work as": "job", "teach at": "employer", "be at": "place", "be in": "place",
-    "start at": "employer", "begin at": "employer", "finish at": "employer", "start as": "job", "begin as": "job", "be based in": "home", "be allergic to": "allergy", "be born in": "origin", "be born on": "birthday", "be called": "name", "be named": "name", "call": "name",
+    "start at": "employer", "begin at": "employer", "finish at": "employer", "start as": "job", "begin as": "job", "be based in": "home", "be allergic to": "allergy", "be born in": "origin", "be born on": "birthday", "be called": "name", "be named": "name",
     "speak": "language", "learn": "learning", "study": "studies", "play": "hobby", "sing in": "hobby", "join": "member of", "drive": "car",
     "like": "likes", "love": "likes", "hate": "dislikes", "prefer": "prefers", "use": "uses", "have": "has", "own": "has", "get": "has",
     "buy": "has", "order": "has", "eat": "eats", "avoid": "avoids", "take": "takes", "sign up for": "course", "marry": "partner",

@@ -104,6 +104,20 @@ def test_a_turn_of_what_ended_says_until_when_it_held(memory: Memory) -> None:
     assert found.shown[0].is_past
 
 
+def test_a_turn_that_says_that_something_ended_is_not_past_itself(memory: Memory) -> None:
+    memory.statements.add("user", "pet", "Amaro", said_at=DAY, user="ada")
+    said = memory.remember(
+        {"role": "user", "content": "Amaro left, and the van has 322,000.", "time": DAY.replace(day=20)},
+        user="ada", session="s",
+    )  # fmt: skip
+    memory.statements.add(
+        "user", "pet", "Amaro", ended=True, said_at=DAY.replace(day=20), user="ada",
+        sources=[said.turns[0].id],
+    )  # fmt: skip
+    memory.statements.add("user", "pet", "Orlo", said_at=DAY.replace(day=21), user="ada")
+    assert "322,000" in memory.context("What has the van?", user="ada", session="new").text
+
+
 def test_what_held_before_stands_beside_what_holds_with_its_end(memory: Memory) -> None:
     memory.statements.add("user", "lives in", "Gent", said_at=DAY.replace(year=2024), user="ada")
     memory.statements.add("user", "lives in", "Leuven", since="2025-03", said_at=DAY, user="ada")

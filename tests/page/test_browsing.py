@@ -155,3 +155,17 @@ def test_what_takes_long_is_told(
         one.continue_()
     page.unroute(waiting)
     page.get_by_role("progressbar").first.wait_for(state="detached")
+
+
+@pytest.mark.parametrize("part", ["search", "statements", "documents", "conversations", "lessons"])
+def test_the_part_that_is_open_is_in_sight_among_all(
+    site: Site, opened: Callable[[str], Any], part: str
+) -> None:
+    page = opened(f"{site.url}/#/memory/{part}")
+    page.wait_for_function(
+        """() => {
+            const current = document.querySelector('nav [aria-current][href^="#/memory/"]');
+            const box = current?.getBoundingClientRect();
+            return box && box.left >= 0 && box.right <= innerWidth;
+        }"""
+    )

@@ -262,3 +262,53 @@ def test_a_lesson_in_the_prompt_is_shown_and_credited(
     page.get_by_text(re.compile(r"Counted for .*1 lesson\.")).wait_for()
     (episode,) = [one for one in site.memory.episodes.list(user="me") if one.exposures]
     assert episode.score == 1.0
+
+
+TABLE = (
+    "# Boats\n\nThese leave:\n| pier | **hour** | remark |\n|---|:--|---|\n| 1 | 7:00 | "
+    + r"a \| b"
+    + " |\n| 2 | 9:00 | <b>late</b> and a remark that is far longer than a phone is wide |\n\n> Tickets are on board.\n> Pay in cash.\n"
+)
+
+
+@pytest.fixture
+def wordy(filled: Memory) -> Iterator[Site]:
+    """A model that answers at length, with a table and a quote."""
+    said = ScriptedModel(lambda _: TABLE + "\nIt is long.\n" * 30)
+    with (
+        listening(said, MODEL) as upstream,
+        served(filled, settings=ServerSettings(upstream=upstream)) as url,
+    ):
+        yield Site(url, filled)
+
+
+def test_tables_quotes_and_headings_of_an_answer_are_seen_as_such(
+    wordy: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    page = opened(wordy.url)
+    say(page, "Which boats are there?")
+    log = page.get_by_role("log")
+    cells = log.get_by_role("cell").all_inner_texts()
+    assert log.get_by_role("columnheader").all_inner_texts() == ["pier", "hour", "remark"]
+    assert cells[:3] == ["1", "7:00", "a | b"]
+    assert cells[5].startswith("<b>late</b>")
+    assert log.locator("blockquote").inner_text() == "Tickets are on board.\nPay in cash."
+    assert log.get_by_text("Boats", exact=True).is_visible()
+    assert log.locator("p", has_text="These leave:").inner_text() == "These leave:"
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= page.viewport_size["width"]  # fmt: skip
+
+
+def test_the_end_of_the_last_answer_is_in_sight_with_what_stands_below_it(
+    wordy: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    page = opened(wordy.url)
+    for question in ("Which boats are there?", "And which trains?"):
+        say(page, question)
+        below = page.get_by_role("button", name=re.compile("shown")).last
+        page.wait_for_function(
+            "one => one.getBoundingClientRect().bottom <= document.querySelector('[role=log]').getBoundingClientRect().bottom",
+            arg=below.element_handle(),
+        )
+    log = page.get_by_role("log")
+    log.evaluate("one => one.scrollTo({top: 0})")  # somebody reads further up
+    page.wait_for_function("() => document.querySelector('[role=log]').scrollTop === 0")

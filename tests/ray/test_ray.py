@@ -18,6 +18,7 @@ from agentcl import Memory
 from agentcl.cli.main import main
 from agentcl.errors import ClusterUnavailable, InvalidInput, ModelUnavailable, NotEquipped
 from agentcl.jobs import Ray
+from agentcl.jobs.crew import Hand, pack, unpack
 from agentcl.memory import ModelExtractor
 from agentcl.models import Message, ScriptedModel
 from agentcl.store import Fact
@@ -62,7 +63,13 @@ def begun(path: Path, address: str, script: SteeredBy) -> subprocess.Popen[bytes
         env={**os.environ, **VARIABLES},
         cwd=ROOT,
     )  # fmt: skip
-    until(lambda: script.asked()[script.waits_at])
+    try:
+        until(lambda: script.asked()[script.waits_at] or process.poll() is not None)
+        assert process.poll() is None
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
     return process
 
 
@@ -216,6 +223,13 @@ def test_what_cannot_be_sent_is_named(
         monkeypatch.setitem(sys.modules, "alone", alone)
         with pytest.raises(NotEquipped, match="No module named 'alone'"):
             memory.facts.extract(ModelExtractor(ScriptedModel(alone.say)), on=Ray(cluster.address))
+
+
+def test_a_worker_of_another_version_says_so() -> None:
+    is_done, packed = Hand(pack(len), "0.0.1").do(pack("word"))
+    assert not is_done
+    with pytest.raises(NotEquipped, match=r"has agentcl .*, and this process 0\.0\.1"):
+        raise unpack(packed)
 
 
 def test_a_cluster_without_room_says_so(cluster: Cluster, path: Path, tmp_path: Path) -> None:

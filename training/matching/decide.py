@@ -22,11 +22,11 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from agentcl.guidance.decision import FILE
 from agentcl.guidance.features import NAMES, Seen, When, features, sentences
+from agentcl.memory.matching import MOST_READ
 from agentcl.retrieval.conditions import WEIGHTS, ConditionReader, Pair, ReadAlone
 from training.matching.situations import FOLDER, Situations, domains, load
 
 FOLDS: Final = 3  # of domains: each is judged by trees of the others
-CANDIDATES: Final = 16  # as many as are read for one situation
 TREES: Final = {
     "max_iter": 150,
     "learning_rate": 0.05,
@@ -88,7 +88,7 @@ def rows_of(reading: Reading, found: Situations) -> list[Rows]:
     told = [[text.text, *sentences(text.text)] for text in found.texts]
     reading.alone([one for parts in told for one in parts])
     cosines = [whens @ np.stack([one.vector for one in reading.alone(parts)]).T for parts in told]
-    nearest = [np.argsort(-one.max(1))[:CANDIDATES] for one in cosines]
+    nearest = [np.argsort(-one.max(1))[:MOST_READ] for one in cosines]
     read = iter(
         reading.together(
             [
@@ -120,16 +120,23 @@ def model() -> HistGradientBoostingClassifier:
 
 
 def best_threshold(
-    rows: NDArray[np.float32], right: NDArray[np.bool_], of: NDArray[np.int64]
+    rows: NDArray[np.float32], right: NDArray[np.bool_], of: NDArray[np.int64], speaking: int
 ) -> float:
-    """Return the threshold with the best F1 where each domain is judged by trees that did not see it."""
+    """Return the threshold with the best F1 where each domain is judged by trees that did not see it.
+
+    Args:
+        rows: features of all that is read.
+        right: whether each speaks of its text.
+        of: the domain of each, by number.
+        speaking: how many speak of their texts in all, read or not.
+    """
     chances = np.zeros(len(right))
     for fold in range(FOLDS):
         own = of % FOLDS == fold
         fitted = model().fit(rows[~own], right[~own])
         chances[own] = fitted.predict_proba(rows[own])[:, 1]
     tried = np.arange(0.1, 0.8, 0.02)
-    f1 = [2 * right[chances >= one].sum() / ((chances >= one).sum() + right.sum()) for one in tried]
+    f1 = [2 * right[chances >= one].sum() / ((chances >= one).sum() + speaking) for one in tried]
     print(f"F1 {max(f1):.3f} at {tried[int(np.argmax(f1))]:.2f}, domains left out in turn")
     return round(float(tried[int(np.argmax(f1))]), 2)
 
@@ -172,15 +179,16 @@ def main() -> None:
     groups = [group.split(",") for group in asked.domains]
     names = [name for group in groups for name in group]
     reading = Reading()
-    rows, right, of = list[NDArray[np.float32]](), list[bool](), list[int]()
+    rows, right, of, speaking = list[NDArray[np.float32]](), list[bool](), list[int](), 0
     for group in groups:
         found = load([FOLDER / f"{name}.json" for name in group])
         for text, made in zip(found.texts, rows_of(reading, found), strict=True):
             rows.append(made.features)
             right += made.right
+            speaking += len(text.right)
             of += [names.index(text.lesson.partition(":")[0])] * len(made.right)
     all_rows, all_right = np.concatenate(rows), np.asarray(right)
-    least = best_threshold(all_rows, all_right, np.asarray(of))
+    least = best_threshold(all_rows, all_right, np.asarray(of), speaking)
     asked.out.parent.mkdir(exist_ok=True)
     fitted = fit(all_rows, all_right, least)
     asked.out.write_text(json.dumps(fitted, separators=(",", ":")) + "\n", "utf-8")

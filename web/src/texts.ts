@@ -70,6 +70,8 @@ export const t = {
     },
     shown: (count: number): string => (count ? `${many(count, "memory", "memories")} shown` : "nothing shown"),
     kept: (count: number): string => `${many(count, "turn")} kept`,
+    code: "code",
+    table: "table",
     keyboard: "Enter sends, Shift + Enter begins a new line",
     show: "What memory did for this answer",
   },

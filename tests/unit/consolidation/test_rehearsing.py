@@ -126,3 +126,25 @@ def test_general_rows_cost_how_far_the_adapter_is_from_the_base(
     )
     own_loss.backward()
     assert any(one.grad is not None and bool(one.grad.any()) for one in tuned.parameters())
+
+
+def test_an_adapter_that_rehearses_stays_nearer_to_its_base_on_what_the_gate_asks(
+    tiny_llama: Callable[..., Path], tmp_path: Path
+) -> None:
+    pytest.importorskip("peft")
+    from agentcl.consolidation.gating import measure
+    from agentcl.consolidation.saying import rehearsed
+    from agentcl.consolidation.training import train
+
+    base = tiny_llama(tmp_path / "tiny")
+    rows = [
+        TrainingRow((f"{n}",), "recall", "train", f"What is {n}?", f"v{n}", "") for n in range(6)
+    ]
+    general = rehearsed(base, tmp_path, Rehearsal.beside(6, share=0.5, seed=0))
+    recipe = Recipe(rank=4, alpha=8, steps=16, batch=4, learning_rate=1e-2)
+    apart = {}
+    for name, learned in (("plain", rows), ("rehearsed", [*rows, *general])):
+        train(base, learned, tmp_path / name, recipe)
+        found = measure(base, tmp_path / name, rows, general=GENERAL[:6])
+        apart[name] = found.divergence
+    assert apart["rehearsed"] < apart["plain"] / 2

@@ -1,7 +1,9 @@
 """Work that is not done here: what a name means, and what is said without Ray."""
 
+import pickle
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -11,7 +13,9 @@ from agentcl.cli.main import main
 from agentcl.errors import InvalidInput, MissingExtra
 from agentcl.jobs import Here, Ray, Workplace
 from agentcl.memory import ModelExtractor
-from agentcl.models import ScriptedModel
+from agentcl.models import LocalChat, OpenAIChat, ScriptedModel
+from agentcl.retrieval.encoders.local import SentenceTransformerEncoder
+from agentcl.retrieval.encoders.openai import OpenAIEncoder
 
 without_ray = pytest.mark.skipif(find_spec("ray") is not None, reason="Ray is installed")
 
@@ -52,6 +56,23 @@ def test_without_ray_the_line_that_installs_it_is_named(tmp_path: Path) -> None:
 def test_a_name_that_means_nothing_is_refused(name: str) -> None:
     with pytest.raises(InvalidInput, match="say ray or ray://HOST:PORT"):
         Ray.named(name)
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        OpenAIChat("m", base_url="http://127.0.0.1:9/v1", api_key="k", extra_body={"top_k": 1}),
+        OpenAIEncoder("m", base_url="http://127.0.0.1:9/v1", api_key="k", query_prefix="q: "),
+        SentenceTransformerEncoder("minilm"),
+        LocalChat("folder", device="cpu"),
+    ],
+)
+def test_what_reads_and_encodes_travels_to_another_process(one: Any) -> None:
+    there = pickle.loads(pickle.dumps(one))
+    assert there.name == one.name
+    (made, arguments), (before, same) = there.__reduce__(), one.__reduce__()
+    assert arguments == same
+    assert getattr(made, "keywords", None) == getattr(before, "keywords", None)
 
 
 def test_what_is_no_place_of_work_is_refused(tmp_path: Path) -> None:

@@ -179,6 +179,8 @@ def test_a_number_that_the_assistant_asked_for_is_what_it_asked_for() -> None:
         ("From now on, write in German.", "instruction on language", "write in German"),
         ("Never use emojis.", "instruction on emoji", "Never use emojis"),
         ("Don't make things up please, ask.", "instruction on invention", "Don't make things up"),
+        ("Always numbered lists for steps.", "instruction on format", "numbered lists for steps"),
+        ("Correct my mistakes please, always.", "instruction", "Correct my mistakes"),
         ("Always sign my letters with O.Q.", "instruction", "Always sign my letters with O"),
     ],
 )
@@ -278,6 +280,39 @@ def test_events_have_their_dates() -> None:
     assert (exam.subject, exam.attribute, exam.value) == ("user", "driving test", "2025-07-03")
     born = the_one("My birthday is May 5th.")
     assert (born.attribute, born.value) == ("birthday", "May 5th")
+
+
+def test_a_date_that_is_corrected_is_the_last_one() -> None:
+    one = the_one("The next regatta is July 27.", "Noted.", "No, hang on, July 20.")
+    assert (one.subject, one.value, one.turns) == ("next regatta", "2025-07-20", (0, 2))
+
+
+def test_what_is_dated_behind_and_is_the_thing_alone() -> None:
+    found = read("I'm on the Brask project and the deadline is the 14th of November.")
+    assert ("deadline", "date", "2025-11-14") in found
+
+
+def test_the_day_of_something_may_stand_in_front() -> None:
+    assert ("regatta", "date", "2025-06-27") in read("The 27th is the regatta.")
+
+
+def test_what_the_user_spoke_of_as_his_own_is_his_when_it_is_moved() -> None:
+    said = digest("My exam is on 12 July.", "Noted.", "The exam was moved to 26 July.").said
+    assert [(one.subject, one.attribute, one.value) for one in said] == [
+        ("user", "exam", "2025-07-12"),
+        ("user", "exam", "2025-07-26"),
+    ]
+
+
+def test_who_else_changes_something_of_the_users_tells_what_it_is() -> None:
+    one = the_one("Quandel raised the rent to 640 euros from the first of January.")
+    assert (one.subject, one.attribute, one.value) == ("user", "rent", "640 euros")
+    assert one.since.startswith("2026-01")
+
+
+def test_a_job_may_stand_behind_the_name_that_signs() -> None:
+    found = read("Sign it Orla Quennell, senior auditor.")
+    assert {("user", "name", "Orla Quennell"), ("user", "job", "senior auditor")} <= found
 
 
 def test_a_pronoun_is_whom_was_spoken_of() -> None:
