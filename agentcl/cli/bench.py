@@ -102,7 +102,7 @@ def run(
     on: str | None,
     **given: Any,
 ) -> None:
-    """Begin a run, of a TOML file, of options, or of both; options win."""
+    """Begin a run, of a TOML file or options; options win."""
     from agentcl.bench.run import begin
 
     cluster = workplace(on)

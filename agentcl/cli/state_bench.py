@@ -31,7 +31,7 @@ class AgentclAgent(StateBenchAgent):
 
 @click.group(name="state-bench")
 def state_bench() -> None:
-    """Give agents of STATE-Bench learnings, in your own checkout of it.
+    """Give agents of STATE-Bench learnings in your own checkout.
 
     Learn from its training trajectories, let its agent ask for what was learned, and compare its runs.
     """

@@ -317,13 +317,13 @@ def test_the_list_of_commands_has_whole_sentences() -> None:
 
 
 def commands() -> list[tuple[str, click.Command]]:
-    found: list[tuple[str, click.Command]] = []
-    for name in sorted(main.commands):
-        command = main.load(name)
-        inner = command.commands if isinstance(command, click.Group) else {}
-        found += [(f"{name} {under}", below) for under, below in sorted(inner.items())]
-        found += [] if inner else [(name, command)]
-    return found
+    def below(name: str, command: click.Command) -> list[tuple[str, click.Command]]:
+        if not isinstance(command, click.Group):
+            return [(name, command)]
+        inner = sorted(command.commands.items())
+        return [one for under, each in inner for one in below(f"{name} {under}", each)]
+
+    return [one for name in sorted(main.commands) for one in below(name, main.load(name))]
 
 
 @pytest.mark.parametrize(("name", "command"), commands())
