@@ -499,6 +499,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "outcomes": report_asking.outcomes,
     "serving": report_asking.serving,
     "desk": report_asking.desk,
+    "consolidation_gates": report_consolidation.gates,
     "demonstrations": report_asking.demonstrations,
     "state_bench": report_asking.state_bench,
     "other_probes": report_asking.other_probes,

@@ -198,3 +198,31 @@ PARTS: Final[dict[str, Callable[[], str]]] = {
     "unlearning": unlearning,
     "unlearning_made": unlearning_made,
 }
+
+
+def gates() -> str:
+    """What the gate measured of adapters with and without general rows."""
+    names = {"adapter": "general rows, a quarter", "plain": "no general rows"}
+    rows = [
+        [
+            names[name],
+            *(
+                f"{100 * measured[part]:.0f}"
+                for part in ("recall", "context", "unknown", "general")
+            ),
+            f"{measured['divergence']:.2f}",
+            ", ".join(one["failed"]) or "nothing",
+        ]
+        for name, one in result("consolidation-gates-few")["gates"].items()
+        for measured in [one["measured"]]
+    ]
+    header = [
+        "trained with",
+        "recall",
+        "newer memory wins",
+        "not known",
+        "general",
+        "divergence",
+        "failed for",
+    ]
+    return table(header, rows)
