@@ -150,9 +150,8 @@ class EpisodeRecorder:
         self._exposures: dict[str, Exposure] = {}
         self._finder, self._demonstrated = Finder(records, episode), Demonstrated()
         self._on_actions: dict[str, None] = {}  # lessons that were shown before something was done
-        self._by_outcome: dict[
-            str, Mapping[str, float]
-        ] = {}  # what spoke of an outcome, by its text
+        # By the text of an outcome, the lessons that speak of it, with how likely each does.
+        self._by_outcome: dict[str, Mapping[str, float]] = {}
         self._in_vain: dict[str, int] = {}  # how often an action was taken that gained nothing
         self._shown: tuple[str, ...] = ()
         self._coins: tuple[AdapterCoin, ...] = ()

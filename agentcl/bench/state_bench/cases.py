@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Final
 
 from agentcl.bench.state_bench.reading import CalledTool, Trajectory
+from agentcl.text.visible import shortened
 
 _OFTEN: Final = 3  # trajectories in which a value stands that is a choice, and no name of one case
 _OPENING: Final = 400  # characters of what a customer says first ...
@@ -18,7 +19,6 @@ _STAGES: Final = 8  # turns of a case that are told
 _TOLD: Final = ("status", "reason", "error", "message")  # of a result
 _CALLS: Final = 8  # of one turn
 _CHOICE: Final = re.compile(r"[a-z]+([_ -][a-z]+){0,4}")  # what names a case has digits or capitals
-_SPACE: Final = re.compile(r"\s+")
 
 Telling = Collection[tuple[str, str, str]]
 
@@ -102,5 +102,4 @@ def _plain(value: Any) -> str:  # noqa: ANN401  # any of JSON
 
 
 def _cut(text: str, most: int) -> str:
-    flat = _SPACE.sub(" ", text).strip()
-    return flat if len(flat) <= most else f"{flat[: most - 3].rstrip()}..."
+    return shortened(" ".join(text.split()), most)
