@@ -56,7 +56,7 @@ def learn(screen: Screen, memory: Memory, source: Path, domain: str) -> None:
     domains = sorted({one.domain for one in found})
     screen.answer(
         {"cases": learned.cases, "known": learned.known, "domains": domains},
-        f"{learned.cases} cases learned, {learned.known} known before; domains {', '.join(domains)}",
+        f"{learned.cases} case{'s' * (learned.cases != 1)} learned, {learned.known} known before; domains {', '.join(domains)}",
     )
 
 

@@ -109,13 +109,13 @@ class Learnings:
         }
         matched = memory.lessons.matching(query, agent=domain) if standing else ()
         lessons = [standing[id] for one in matched if (id := one.lesson.id) in standing]
-        hits = memory.search(query, limit=_PASSAGES * top_k, agent=domain).hits
+        # What else stands in the memory is no case.
+        only = {_CASE: {"exists": True}}
+        hits = memory.search(query, limit=_PASSAGES * top_k, filters=only, agent=domain).hits
         cases = [
             memory.get(id, agent=domain) for id in dict.fromkeys(hit.document_id for hit in hits)
         ]
-        told = (
-            str(one.metadata.get(_CASE) or one.text) for one in cases if isinstance(one, Document)
-        )
+        told = (str(one.metadata[_CASE]) for one in cases if isinstance(one, Document))
         return [*islice(dict.fromkeys((*lessons, *told)), top_k)]
 
     def close(self) -> None:

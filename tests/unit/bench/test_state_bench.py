@@ -153,6 +153,8 @@ def test_the_hook_gets_past_cases_of_its_domain_and_lessons_first(
         assert len(learnings.retrieve("send back a kettle", 1)) == 1
         with pytest.raises(InvalidInput, match="top_k"):
             learnings.retrieve("send back a kettle", 0)
+    with Memory(tmp_path / "m") as memory:
+        memory.add("How to send back a kettle: by post.")
     with Learnings(tmp_path / "m", domain="travel") as learnings:
         assert all("Rome" in one for one in learnings.retrieve("send back a kettle"))
 
