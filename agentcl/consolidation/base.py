@@ -57,13 +57,18 @@ def fingerprint_of(folder: Path) -> Fingerprint:
         raise ModelUnavailable(f"cannot read the model in {folder}: {error}") from error
 
 
-def check_base(adapter: Adapter, folder: Path) -> None:
+def check_base(adapter: Adapter, folder: Path, fingerprint: Fingerprint | None = None) -> None:
     """Refuse to put an adapter on another model than it was trained on.
+
+    Args:
+        adapter: that is to be used.
+        folder: of the model.
+        fingerprint: of the folder, where it is known already.
 
     Raises:
         ModelChanged: naming what differs.
     """
-    found = fingerprint_of(folder)
+    found = fingerprint or fingerprint_of(folder)
     for name in ("weights", "vocabulary", "template"):
         if getattr(adapter, name) != getattr(found, name):
             raise ModelChanged(
