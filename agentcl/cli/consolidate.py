@@ -58,6 +58,13 @@ _STOPPING = "stopping after the step under way; once more ends at once"
 @click.option("--rate", type=float, default=1e-3, show_default=True, help="The learning rate.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--budget-s", type=click.FloatRange(0), help="At most so many seconds of training.")
+@click.option(
+    "--shards",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Parts that are trained apart, so that to forget a record trains one of them anew; their ranks add up.",
+)
 @click.option("--parent", default="", help="Train on from this adapter; default: from the base.")
 @click.option(
     "--forgotten",
@@ -116,6 +123,7 @@ def _wish(
             objective=given["objective"],
             general=given["general"],
             budget_s=given["budget_s"],
+            shards=given["shards"],
         ),
         parent=given["parent"],
         forgotten=_probes(given["forgotten"]),

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from agentcl.consolidation.general import Probe
 from agentcl.consolidation.recipes import Recipe
 from agentcl.consolidation.registry import judged, next_name, register
 from agentcl.consolidation.selecting import ChoicePolicy, Selection, select
+from agentcl.consolidation.sharding import reuse_shards
 from agentcl.errors import (
     InvalidInput,
     MissingExtra,
@@ -30,7 +31,7 @@ from agentcl.errors import (
 )
 from agentcl.jobs.runner import Progress
 from agentcl.memory.adapter_files import erase_files, hashes_of
-from agentcl.memory.revoking import CONSOLIDATE
+from agentcl.memory.revoking import CONSOLIDATE, ancestors
 from agentcl.process import ChildProcess
 from agentcl.store.adapters import Adapter
 from agentcl.store.jobs import Job, Price
@@ -39,7 +40,6 @@ from agentcl.text.saving import make_folder
 
 if TYPE_CHECKING:
     from agentcl.memory.memory import Memory
-    from agentcl.store.base import Store
 
 _SPEC: Final = "spec.json"
 _ENDED_S: Final = 60.0  # between the last line of the trainer and its end
@@ -56,6 +56,7 @@ class ConsolidationWish:
     parent: str = ""  # the name of an adapter to train on from; default: from the base
     forgotten: tuple[Probe, ...] = ()  # what must not be known
     at: str = ""  # ISO 8601: when statements have to hold; default: when the job was asked for
+    only: tuple[str, ...] = ()  # ids of the records that may be chosen; default: all
 
     def spec(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -80,16 +81,22 @@ class ConsolidationWish:
                 parent=spec.get("parent", ""),
                 forgotten=tuple(probes),
                 at=spec.get("at", ""),
+                only=tuple(spec.get("only", ())),
             )
             if wish.at:
                 datetime.fromisoformat(wish.at)
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidInput(
-                f"a consolidate job needs `base`, and perhaps `policy`, `recipe`, `bounds`, `parent`, `forgotten` "
-                f"and `at`: {error}"
+                f"a consolidate job needs `base`, and perhaps `policy`, `recipe`, `bounds`, `parent`, `forgotten`, "
+                f"`at` and `only`: {error}"
             ) from error
         if not isinstance(wish.base, str) or not wish.base:
             raise InvalidInput("a consolidate job needs `base`, the name or folder of a model")
+        if wish.parent and wish.recipe.shards > 1:
+            raise InvalidInput(
+                "shards are trained from the base alone, so that each can be trained anew: leave out the parent, or the "
+                "shards"
+            )
         return wish
 
 
@@ -133,6 +140,8 @@ class Consolidate:
             "forgotten": wish.forgotten,
         }
         try:
+            if wish.recipe.shards > 1:
+                spec["keys"] = reuse_shards(self._memory, held, wish.recipe)
             found = _work(folder, spec, progress, lambda: should_stop() or self._is_revoked(held))
         finally:
             if self._is_revoked(held):  # its trainer may have written after the files were erased
@@ -152,14 +161,26 @@ class Consolidate:
             "steps_done": trained["steps"],
             "rows_left_out": trained["left_out"],
             "is_cut_short": trained["is_cut_short"],
+            **({"shards_trained": trained["shards"]} if wish.recipe.shards > 1 else {}),
             "loss": [one if math.isfinite(one) else None for one in (*losses[:1], *losses[-1:])],
         }
         judged(self._memory, held.name, gate=report, files=hashes_of(folder), method=method)
+        if wish.only:
+            self._erase_shards(job.scope)
 
     def result(self, job: str) -> Adapter | None:
         """Return the adapter that a job made, or is making."""
         found = [one for one in self._adapters.list() if one.method.get("job") == job]
         return found[-1] if found else None
+
+    def _erase_shards(self, scope: Scope) -> None:
+        """Erase what was kept of revoked adapters of a scope, to be trained anew from."""
+        gone = [
+            one.name
+            for one in self._adapters.list()
+            if one.scope == scope and one.state == "revoked" and one.shards > 1
+        ]
+        erase_files(self._memory.path, gone)
 
     def _is_revoked(self, held: Adapter) -> bool:
         try:
@@ -192,8 +213,8 @@ class Consolidate:
     ) -> Adapter:
         scope: Any = {name: v for name in SCOPE_FIELDS if (v := getattr(job.scope, name))}
         at = datetime.fromisoformat(wish.at) if wish.at else job.created_at
-        selection = select(self._memory, policy=wish.policy, at=at, **scope)
-        rows = rows_of(self._memory, selection)
+        selection = select(self._memory, policy=wish.policy, at=at, only=wish.only, **scope)
+        rows = rows_of(self._memory, selection, shards=wish.recipe.shards)
         text = rows_text(rows)
         found = fingerprint_of(base)
         digest = hashlib.sha256(f"{text}{found.weights}{wish.spec()}".encode()).hexdigest()
@@ -216,21 +237,9 @@ class Consolidate:
         except OSError as error:
             self._adapters.revoke(name, reason="its folder could not be made")
             raise StorageFull(f"cannot make {folder}: {error.strerror}") from error
-        save(folder, rows, selection, share=wish.recipe.general, seed=wish.recipe.seed)
+        how = wish.recipe
+        save(folder, rows, selection, share=how.general, seed=how.seed, shards=how.shards)
         return held
-
-
-def ancestors(journal: Store, ids: Iterable[str]) -> set[str]:
-    """Return the ids of all records that some records were made from, step by step."""
-    found: set[str] = set()
-    waiting = list(ids)
-    while waiting:
-        rows = journal.versions(waiting.pop())
-        for source in rows[-1].record().sources if rows and rows[-1].op == "put" else ():
-            if source not in found:
-                found.add(source)
-                waiting.append(source)
-    return found
 
 
 def _counts(selection: Selection) -> dict[str, int]:

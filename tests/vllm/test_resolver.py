@@ -121,7 +121,7 @@ def test_the_proxy_answers_by_an_adapter_that_nobody_loaded(
 def test_what_may_not_be_served_is_not_loaded(
     vllm: VllmServer, log: Path, memory: Memory, base: Path, wrong: str
 ) -> None:
-    said = memory.statements.add("Una", "office", f"room {wrong}", said_at=LONG_AGO)
+    said = memory.statements.add(f"Una {wrong}", "office", "room 9", said_at=LONG_AGO)
     memory.store.credit(said.id, uses=1)
     held: Adapter = trained(memory, base, replace(TINY, steps=2))
     memory.adapters.route(held.name, "stable")
