@@ -87,16 +87,28 @@ def load_base(folder: Path) -> tuple[Any, Any]:
     """
     with needs(_TRAINING, "train"):
         import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers import AutoModelForCausalLM
+    tokenizer = load_tokenizer(folder)
     try:
         with without_bars():
-            tokenizer: Any = AutoTokenizer.from_pretrained(folder)
             model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     except (OSError, ValueError) as error:
         raise ModelUnavailable(f"cannot load the model in {folder}: {error}") from error
+    return model.to("cuda" if torch.cuda.is_available() else "cpu"), tokenizer
+
+
+def load_tokenizer(folder: Path) -> Any:  # noqa: ANN401  # transformers'
+    """Return the tokenizer of a folder. Raises as `load_base`."""
+    with needs(_TRAINING, "train"):
+        from transformers import AutoTokenizer
+    try:
+        with without_bars():
+            tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+    except (OSError, ValueError) as error:
+        raise ModelUnavailable(f"cannot load the tokenizer in {folder}: {error}") from error
     if tokenizer.chat_template is None:
         raise InvalidInput(f"the tokenizer in {folder} has no chat template, so nobody talks to it")
-    return model.to("cuda" if torch.cuda.is_available() else "cpu"), tokenizer
+    return tokenizer
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import errno
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -178,6 +178,21 @@ def load(file: Path) -> list[TrainingRow]:
         return [TrainingRow(**{**one, "records": tuple(one["records"])}) for one in plain]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise LoadError(f"{file} holds no rows of a consolidation: {error}") from error
+
+
+def old_rows(folder: Path, records: Collection[str]) -> list[TrainingRow]:
+    """Return by what an adapter in a folder was asked of some records, in wordings that it never learned.
+
+    Raises:
+        LoadError: if its rows cannot be read.
+    """
+    return [
+        row
+        for row in load(folder / ROWS)
+        if row.split == "held"
+        and row.part in ("recall", "context")
+        and {*row.records} <= {*records}
+    ]
 
 
 def write(file: Path, text: str) -> None:

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any, Final
 from agentcl import errors
 from agentcl.consolidation.base import check_base, fingerprint_of, folder_of
 from agentcl.consolidation.bounds import AdapterMeasures, GateBounds, judge
-from agentcl.consolidation.building import ROWS, rows_of, rows_text, save
+from agentcl.consolidation.building import ROWS, rows_of, rows_text, save, write
 from agentcl.consolidation.general import Probe
 from agentcl.consolidation.recipes import Recipe
 from agentcl.consolidation.registry import judged, next_name, register
 from agentcl.consolidation.selecting import ChoicePolicy, Selection, select
+from agentcl.consolidation.served_gate import measure_served
+from agentcl.consolidation.serving import AdapterServer
 from agentcl.consolidation.sharding import reuse_shards
 from agentcl.errors import (
     InvalidInput,
@@ -27,6 +29,7 @@ from agentcl.errors import (
     NotFound,
     ProcessFailed,
     StorageFull,
+    StoreCorrupt,
     VersionConflict,
 )
 from agentcl.jobs.runner import Progress
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     from agentcl.memory.memory import Memory
 
 _SPEC: Final = "spec.json"
+_FOUND: Final = "found.json"  # what was trained and measured, until it is judged
 _ENDED_S: Final = 60.0  # between the last line of the trainer and its end
 
 
@@ -105,12 +109,14 @@ class Consolidate:
 
     Args:
         memory: whose records move into adapters.
+        server: that will serve the adapter, and is asked by the gate; default: all is measured in the trainer's process.
     """
 
     name = CONSOLIDATE
 
-    def __init__(self, memory: Memory) -> None:
+    def __init__(self, memory: Memory, *, server: AdapterServer | None = None) -> None:
         self._memory = memory
+        self._server = server
         self._adapters = memory.adapters
 
     def price(self, spec: Mapping[str, Any], *, scope: Scope) -> Price:
@@ -127,6 +133,8 @@ class Consolidate:
         """
         wish = ConsolidationWish.of(job.spec)
         base = folder_of(wish.base)
+        if self._server is not None:
+            self._server.names()  # before hours of training: it is there
         parent = self._parent(wish, base)
         held = self._begun(job.id) or self._begin(job, wish, base, parent)
         check_base(held, base)
@@ -138,11 +146,23 @@ class Consolidate:
             "recipe": asdict(wish.recipe),
             "parent": str(self._adapters.folder(parent.name)) if parent else "",
             "forgotten": wish.forgotten,
+            **self._stable(held),
         }
+        served: Mapping[str, Any] = {}
         try:
             if wish.recipe.shards > 1:
                 spec["keys"] = reuse_shards(self._memory, held, wish.recipe)
-            found = _work(folder, spec, progress, lambda: should_stop() or self._is_revoked(held))
+            found = _kept(folder) or _work(
+                folder, spec, progress, lambda: should_stop() or self._is_revoked(held)
+            )
+            if found is not None and self._server is not None and not self._is_revoked(held):
+                write(
+                    folder / _FOUND, json.dumps(found)
+                )  # a server that is away costs no second training
+                served = measure_served(
+                    self._server, self._memory, held, base=base, forgotten=wish.forgotten,
+                    stable=Path(spec["stable"]) if "stable" in spec else None, still=spec.get("old", ()),
+                )  # fmt: skip
         finally:
             if self._is_revoked(held):  # its trainer may have written after the files were erased
                 erase_files(self._memory.path, [held.name])
@@ -153,7 +173,8 @@ class Consolidate:
             )
         if found is None:
             return
-        report = judge(AdapterMeasures(**found["measured"]), wish.bounds)
+        (folder / _FOUND).unlink(missing_ok=True)
+        report = judge(AdapterMeasures(**found["measured"]), wish.bounds, served=served)
         trained = found["trained"]
         losses: Sequence[float] = trained["losses"]
         method = {
@@ -172,6 +193,19 @@ class Consolidate:
         """Return the adapter that a job made, or is making."""
         found = [one for one in self._adapters.list() if one.method.get("job") == job]
         return found[-1] if found else None
+
+    def _stable(self, held: Adapter) -> dict[str, Any]:
+        """Return the folder of the adapter that answers in the same scope now, with the records that are as it learned."""
+        for one in self._adapters.list():
+            if one.scope != held.scope or one.state != "stable" or one.weights != held.weights:
+                continue
+            try:
+                folder = self._adapters.verify(one.name)
+            except StoreCorrupt:
+                return {}
+            still = [kept.id for kept in self._adapters.why(one.name) if kept.now == "as it was"]
+            return {"stable": str(folder), "old": still} if (folder / ROWS).is_file() else {}
+        return {}
 
     def _erase_shards(self, scope: Scope) -> None:
         """Erase what was kept of revoked adapters of a scope, to be trained anew from."""
@@ -278,6 +312,15 @@ def _work(
             )
     file.unlink()
     return result
+
+
+def _kept(folder: Path) -> Mapping[str, Any] | None:
+    """Return what was trained and measured before its server could not be asked."""
+    try:
+        found = json.loads((folder / _FOUND).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _parsed(line: bytes) -> Mapping[str, Any]:

@@ -18,7 +18,7 @@ from agentcl.errors import AgentclError
 
 def main(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     """Train, then measure, as a specification says; return both."""
-    from agentcl.consolidation.building import load, rehearsal_of
+    from agentcl.consolidation.building import load, old_rows, rehearsal_of
     from agentcl.consolidation.gating import measure
     from agentcl.consolidation.general import Probe
     from agentcl.consolidation.recipes import Recipe
@@ -43,7 +43,9 @@ def main(spec: Mapping[str, Any]) -> Mapping[str, Any]:
         trained = train(base, [*rows, *general], folder, recipe, parent=parent, progress=_tell)
     forgotten = [Probe(one[0], one[1], tuple(one[2])) for one in spec.get("forgotten", ())]
     write_smoke(base, folder, rows)
-    measured = measure(base, folder, rows, forgotten=forgotten)
+    stable = Path(spec["stable"]) if spec.get("stable") else None
+    old = old_rows(stable, spec["old"]) if stable else ()
+    measured = measure(base, folder, rows, forgotten=forgotten, stable=stable, old=old)
     return {"trained": asdict(trained), "measured": asdict(measured)}
 
 

@@ -55,7 +55,7 @@ def filled(memory: Memory) -> dict[int, list[Statement]]:
     spare = {0, 1, 2}
     number = 0
     while any(len(found.get(one, ())) < 2 for one in spare):
-        said = hold(memory, f"Person {number}")
+        said = hold(memory, f"Person {number:03}")
         number += 1
         shard = shard_of(said.id, COUNT)
         if shard not in spare or len(found.get(shard, ())) == 2:
