@@ -82,7 +82,8 @@ test("an exchange with the model is told, and credited by how it turned out", as
   assert.deepEqual(await client.exchanges.report({ id: exchange, score: 1 }), credited);
   await assert.rejects(client.exchanges.report({ id: exchange, thumb: "down" }), /already/);
   await assert.rejects(client.exchanges.report({ id: exchange }), named("InvalidInput"));
-  await assert.rejects(client.exchanges.get({ id: exchange, user: "bob" }), named("NotFound"));
+  const other = createClient(url, { scope: { user: "bob" } });
+  await assert.rejects(other.exchanges.get({ id: exchange }), named("NotFound"));
   await assert.rejects(client.exchanges.get({ id: ".." }), named("InvalidInput"));
   await client.forget({ ids: [id] });
   const later = await client.exchanges.get({ id: exchange });
