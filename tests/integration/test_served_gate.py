@@ -143,7 +143,7 @@ def trained(memory: Memory, base: Path) -> Adapter:
 
 @contextmanager
 def asked(memory: Memory, playing: Playing) -> Iterator[AdapterServer]:
-    playing.folders = lambda: sorted(  # type: ignore[method-assign]  # where adapters of this memory are
+    playing.folders = lambda: sorted(
         one.parent for one in (memory.path / "adapters").glob("*/smoke.json")
     )
     with listening(playing) as address, AdapterServer(f"{address}/v1", api_key="none") as server:
