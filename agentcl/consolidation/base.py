@@ -91,7 +91,9 @@ def load_base(folder: Path) -> tuple[Any, Any]:
     tokenizer = load_tokenizer(folder)
     try:
         with without_bars():
-            model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+            model: Any = AutoModelForCausalLM.from_pretrained(
+                folder, dtype=torch.float32, trust_remote_code=False, use_safetensors=True
+            )
     except (OSError, ValueError) as error:
         raise ModelUnavailable(f"cannot load the model in {folder}: {error}") from error
     return model.to("cuda" if torch.cuda.is_available() else "cpu"), tokenizer
@@ -103,7 +105,7 @@ def load_tokenizer(folder: Path) -> Any:  # noqa: ANN401  # transformers'
         from transformers import AutoTokenizer
     try:
         with without_bars():
-            tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+            tokenizer: Any = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise ModelUnavailable(f"cannot load the tokenizer in {folder}: {error}") from error
     if tokenizer.chat_template is None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from agentcl.statements.clause_words import is_told, span_of, value_in, without, written_out
 from agentcl.statements.dates import Mention
 from agentcl.statements.dating import said_in, tense_of
 from agentcl.statements.patterns import PEOPLE, is_vague
@@ -77,18 +78,6 @@ _BREAK: Final = re.compile(
     r"|(?:,\s(?:and\s)?|\sand\s)(?=(?:I|we|he|she|they|it|my|our)\b[ '])"
     rf"|,\s(?:who|which)\s|(?:,|\sand)\s(?=(?:[Tt]he|[Mm]y|[Oo]ur)\s)|,?\sand\s(?=(?:{_ADVERBS})?\s?(?:{_FORM})\s)|,\s(?=(?:{_FORM})\s)"
 )
-_STOP: Final = re.compile(
-    r"\s*(?:[,.](?!\d)|[;!?()\u2026\u2013\u2014]|$)|\s+(?:because|since|when|while|who|which|where|that|if|although|though|instead|until|till|"
-    r"by the way|anyway|please|for now|thinks?|says?)\b"
-)
-_TRAILING: Final = re.compile(
-    r"(?:(?:^|\s)(?:now|too|again|already|anyway|instead|either|though|then|also|any more|anymore|on|in|at|from|to|for|since|until|of|and|with|last|this|next|as|the)){1,8}$",
-    re.IGNORECASE,
-)
-_ARTICLE: Final = re.compile(
-    r"^(?:(?:now|also|just|still) )?(?:an?|the|my|our|some|now|also|just|still|the user's|his|her|their)\s+",
-    re.IGNORECASE,
-)
 _PREPOSITION: Final = re.compile(r"(?P<word>up for|in|at|to|for|as|from|on|with|of|near|into)\s+")
 _OBJECT: Final = re.compile(
     r"(?:it|that|this|those|these|them|him|her|you|your|me|us|one|how|what|why|when|where|so|all|both|not|nothing|everything|anything|something|"
@@ -151,7 +140,6 @@ _THEIRS: Final = {
     "we": "the user",
 }
 _MINE: Final = re.compile(r"\b(?:my|our|me|us|i|we)\b", re.IGNORECASE)
-_MOST_WORDS: Final = 9
 _MOST_OF_A_THING: Final = 4  # words
 
 
@@ -164,7 +152,7 @@ def clauses(sentence: str, at: datetime, person: str = "") -> Iterator[Clause]:
         person: whom "she" means, where nobody is named before it.
     """
     subject = thing = ""
-    for number, part in enumerate(_BREAK.split(_written_out(sentence))):
+    for number, part in enumerate(_BREAK.split(written_out(sentence))):
         text = _LEAD.sub("", (part or "").strip())
         found = _MAIN[0].match(text) or _MAIN[1].match(text)
         if found is None and (subject or not number):
@@ -202,7 +190,7 @@ def _changed(led: re.Match[str], text: str, at: datetime) -> Iterator[Clause]:
     thing, rest = led["what"], text[led.end() :]
     tense = "future" if _FROM_THEN.search(text, led.end()) else tense_of(text)
     dates = [one for one in said_in(text, at, tense) if one.start >= led.end("what")]
-    value = _value(_without(rest, text, dates))
+    value = value_in(without(rest, text, dates))
     since = dates[0].date if dates else ""
     if not value and dates:
         yield Clause(
@@ -221,7 +209,7 @@ def _before(told: Clause, rest: str, at: datetime) -> Iterator[Clause]:
         return
     until = told.since if not told.is_event else at.date().isoformat()
     dates = said_in(led["value"], at, "")
-    old = dates[0].date if dates and told.is_event else _value(led["value"])
+    old = dates[0].date if dates and told.is_event else value_in(led["value"])
     if is_told(old) and bool(dates) is told.is_event:
         whose = "user's" if told.subject == USER else f"{told.subject}'s"
         text = f"The {whose} {told.attribute} was {old} before."
@@ -285,16 +273,16 @@ def _told(
         rest = rest[led.end() :]
     if not dates and (_is_passing(lemma, form, aux) or _is_under_way(lemma, form)):
         return None  # "I took them to a restaurant", "I'm writing a letter"
-    rest = _without(rest, text, dates)
+    rest = without(rest, text, dates)
     if lemma in _CHANGES and (led := _CHANGED.match(rest)):
         rest = f"to {rest[led.end() :]}"
     is_passive = not form.endswith("ing") and bool(_BEING & set(aux))
     key, rest = _key(f"be {form}" if is_passive and lemma != "be" else lemma, rest)
     ended = ended and (key == lemma or key in TOLD)
-    value = _value(rest)
+    value = value_in(rest)
     if is_passive and lemma != "be" and key not in TOLD and not dates:
         return None  # "I'm lost in the forms"
-    since, until = _span(dates, ended=ended, at=at)
+    since, until = span_of(dates, ended=ended, at=at)
     ended = ended and not until  # it is still so until then
     is_plan = bool({"will", "going"} & set(aux)) or (
         form.endswith("ing") and bool(since) and period(since, at.tzinfo).start > at
@@ -424,11 +412,6 @@ def _is(attribute: str, value: str, rest: str) -> tuple[str, str] | None:
     return None if _PREPOSITION.match(rest) else ("is", value)
 
 
-def is_told(value: str) -> bool:
-    """Return whether a value has a name or a number: what is worth to be asked for."""
-    return any(char.isupper() or char.isdigit() for char in value)
-
-
 def _is_ended(lemma: str, aux: Sequence[str], rest: str) -> bool | None:
     """Return whether what a verb tells of is over; None where it says that something was never so."""
     said = " ".join(aux)
@@ -437,45 +420,3 @@ def _is_ended(lemma: str, aux: Sequence[str], rest: str) -> bool | None:
     if re.search(r"\b(?:not|never|\w+n't)\b", said):
         return None
     return lemma in ENDING
-
-
-def _span(dates: Sequence[Mention], *, ended: bool, at: datetime) -> tuple[str, str]:
-    until = next((one.date for one in dates if one.role == "until"), "")
-    since = next((one.date for one in dates if one.role != "until"), "")
-    if ended and since and period(since, at.tzinfo).start > at:
-        return "", since
-    return since, until
-
-
-def _without(rest: str, text: str, dates: Sequence[Mention]) -> str:
-    """Return the end of a clause without the dates in it."""
-    begin = len(text) - len(rest)
-    for one in reversed(dates):
-        if one.start >= begin:
-            rest = rest[: one.start - begin] + rest[one.end - begin :]
-    return " ".join(rest.split())
-
-
-def _value(rest: str) -> str:
-    stop = _STOP.search(rest)
-    value = rest[: stop.start()] if stop else rest
-    value = _ARTICLE.sub("", _TRAILING.sub("", value.strip(" ,.;:!?'\"")))
-    value = _TRAILING.sub("", value).strip(" ,.;:!?'\"")
-    return value if len(value.split()) <= _MOST_WORDS else ""
-
-
-def _written_out(text: str) -> str:
-    """Return a sentence without contractions."""
-    text = text.replace("\u2019", "'")
-    text = re.sub(r"\bI'm\b", "I am", text)
-    text = re.sub(r"\b([Tt]hey|[Ww]e|[Yy]ou)'re\b", r"\1 are", text)
-    text = re.sub(r"(\w)'ve\b", r"\1 have", text)
-    text = re.sub(r"(\w)'ll\b", r"\1 will", text)
-    text = re.sub(r"\b([Hh]e|[Ss]he|[Ii]t|[Tt]hat|[Ww]ho|[Tt]here)'s\b", r"\1 is", text)
-    text = re.sub(
-        r"(\w)'s(?= (?:an?|the|in|at|from|back|on|my|not|now|moved|leaving|coming|moving|starting)\b)",
-        r"\1 is",
-        text,
-    )
-    text = re.sub(r"\bhave got\b", "have", text)
-    return re.sub(r"\b(?:is|has) got\b", "has", text)

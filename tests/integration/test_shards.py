@@ -115,7 +115,7 @@ def test_forgetting_trains_one_shard_anew_to_the_bits_of_what_never_saw_the_reco
     assert not folder.exists()  # what was kept of the old one went with the new one
 
     with Memory(tmp_path / "never", encoder="hashing") as other:
-        other.jobs.add_kind(Consolidate(other))
+        other.jobs.add_kind(Consolidate(other, named=[str(base)]))
         other.jobs.run_all()
         fresh = other.adapters.list()[-1]
         assert fresh.method["shards_trained"] == [0, 1, 2]

@@ -360,3 +360,16 @@ LONG = [
 def test_a_text_of_a_hundred_thousand_characters_is_read_to_its_end(piece: str) -> None:
     said = digest("I live in Gent.\n" + piece * (100_000 // len(piece)), "Ok.", "I like tea.").said
     assert {"Gent", "tea"} <= {one.value for one in said}
+
+
+@pytest.mark.parametrize(
+    ("text", "stated"),
+    [
+        ("I might move, so I sold my Corvo 3.", {"Corvo 3"}),
+        ("If I move, so be it, but I bought a Corvo 3.", set()),
+        ("Jettra's allergic to egg, so should I write that down?", {"egg"}),
+        ("Should I move, so that I could sell my Corvo 3?", set()),
+    ],
+)
+def test_what_stands_beside_what_is_supposed_is_stated(text: str, stated: set[str]) -> None:
+    assert {one.value for one in digest(text).said} == stated
