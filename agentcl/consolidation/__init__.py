@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from agentcl.consolidation.merging import merge_adapters
     from agentcl.consolidation.methods import EWC, ExperienceReplay, L2ToStart, Method, Run
     from agentcl.consolidation.recipes import Recipe
+    from agentcl.consolidation.resolving import AdapterResolver
     from agentcl.consolidation.selecting import ChoicePolicy, RecordChoice, Selection, select
     from agentcl.consolidation.selector import BARE, AdapterSelector, ExactRidge
     from agentcl.consolidation.sequences import LearnedTask, load_task, task_names
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from agentcl.consolidation.teachers import EarlierSelf, GeneralStates, SelectedLayers
 
 __all__ = [
-    "BARE", "EWC", "GENERAL", "AdapterMeasures", "AdapterSelector", "AdapterServer", "ChoicePolicy", "Consolidate",
+    "BARE", "EWC", "GENERAL", "AdapterMeasures", "AdapterResolver", "AdapterSelector", "AdapterServer", "ChoicePolicy", "Consolidate",
     "ConsolidationWish", "EarlierSelf", "ExactRidge", "ExperienceReplay", "GateBounds", "GeneralStates", "HalfMask",
     "IncrementalLora", "Interpolation", "L2ToStart", "LearnedTask", "MagnitudeGate", "Manifest",
     "Method", "OrthogonalLora", "Probe", "Recipe", "RecordChoice", "Reptile", "Run", "SelectedLayers", "Selection", "ServedAdapter",
@@ -42,6 +43,7 @@ if not TYPE_CHECKING:
         "merging": "merge_adapters",
         "methods": "EWC L2ToStart Method ExperienceReplay Run",
         "recipes": "Recipe",
+        "resolving": "AdapterResolver",
         "selecting": "RecordChoice ChoicePolicy Selection select",
         "selector": "BARE AdapterSelector ExactRidge",
         "sequences": "LearnedTask load_task task_names",
