@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from agentcl.memory.graph import Graph, GraphStats, GraphView, Near, Node
     from agentcl.memory.jobs import Jobs
     from agentcl.memory.lessons import Lessons
-    from agentcl.memory.memory import UNCHANGED, Memory
+    from agentcl.memory.memory import Memory
     from agentcl.memory.merging import Edit
+    from agentcl.memory.naming import UNCHANGED
     from agentcl.memory.paging import Page
     from agentcl.memory.remembering import Remembered
     from agentcl.memory.routing import AdapterRoute
@@ -133,7 +134,8 @@ if not TYPE_CHECKING:
         "graph": "Graph GraphStats GraphView Near Node",
         "jobs": "Jobs",
         "lessons": "Lessons",
-        "memory": "UNCHANGED Memory",
+        "memory": "Memory",
+        "naming": "UNCHANGED",
         "merging": "Edit",
         "paging": "Page",
         "remembering": "Remembered",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -13,9 +14,12 @@ from agentcl.guidance.rules import GuidanceRules
 from agentcl.memory.matching import Matcher
 from agentcl.memory.opened import Opened
 from agentcl.retrieval.folders import claim, home
-from agentcl.store.episodes import Episode
+from agentcl.store.episodes import Episode, Guidance
+from agentcl.store.records import Scope, ScopeView
+from agentcl.store.rows import Row
 
 if TYPE_CHECKING:
+    from agentcl.guidance.overview import StageDifference
     from agentcl.guidance.shifts import SituationWatch
     from agentcl.guidance.state import GuidanceState
 
@@ -64,6 +68,46 @@ class Beliefs:
                 self._keep(held)
             return held
 
+    def state_at(self, tenant: str, at: int | None) -> GuidanceState:
+        """Return what was believed in a tenant at a moment; None is now."""
+        from agentcl.guidance.overview import state_at
+
+        if at is None:
+            return self.state(tenant)
+        return state_at(self._rows(), at, tenant=tenant, rules=self.rules)
+
+    def changed(self, view: ScopeView, since: int) -> Sequence[StageDifference]:
+        """Return which lessons that a view sees are new since a moment, or in another stage."""
+        from agentcl.guidance.overview import compare, state_at
+
+        rows = [*self._rows()]
+        return [
+            one
+            for tenant in self.tenants(view)
+            for one in compare(
+                state_at(rows, since, tenant=tenant, rules=self.rules), self.state(tenant), view
+            )
+        ]
+
+    def changed_without(self, tenant: str, since: int) -> Sequence[StageDifference]:
+        """Return which lessons of a tenant would stand elsewhere, did nothing since a moment count."""
+        from agentcl.guidance.overview import compare, state_without
+
+        rows = [*self._rows()]
+        last = rows[-1].created_at if rows else 0
+        after = state_without(rows, since, last, scope=Scope(tenant), rules=self.rules)
+        view = ScopeView(frozenset({tenant}), None, None, None)
+        return compare(self.state(tenant), after, view)
+
+    def tenants(
+        self, view: ScopeView, *, kind: str = Guidance.kind, at: int | None = None
+    ) -> Sequence[str]:
+        """Return the tenants of a view: lessons are believed tenant by tenant."""
+        if view.tenant is not None:
+            return sorted(view.tenant)
+        rows = self._opened.journal.live(view=view, kinds=(kind,), at=at)
+        return sorted({row.scope.tenant for row in rows})
+
     def watch(self, tenant: str = "") -> SituationWatch:
         """Return what was noticed of a tenant's situations. The first call reads all its episodes."""
         from agentcl.guidance.shifts import SituationWatch
@@ -76,6 +120,11 @@ class Beliefs:
             for row in self._opened.journal.since(held.watermark, kinds=(Episode.kind,)):
                 held.take(row)
             return held
+
+    def _rows(self) -> Iterator[Row]:
+        from agentcl.guidance.state import KINDS
+
+        return self._opened.journal.since(0, kinds=KINDS)
 
     def _load(self, tenant: str) -> GuidanceState | None:
         from agentcl.guidance.snapshot import load

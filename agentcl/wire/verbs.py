@@ -24,7 +24,8 @@ from agentcl.memory.facts import Facts
 from agentcl.memory.graph import Graph
 from agentcl.memory.jobs import Jobs
 from agentcl.memory.lessons import Lessons
-from agentcl.memory.memory import Memory, Unchanged
+from agentcl.memory.memory import Memory
+from agentcl.memory.naming import Unchanged
 from agentcl.memory.statements import Statements
 from agentcl.memory.storage import Storage
 from agentcl.models.base import ChatModel
