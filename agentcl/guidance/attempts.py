@@ -11,7 +11,7 @@ from agentcl.store.records import ScopeView
 _Own = tuple[str, str, str]  # user, agent, session
 
 
-class Attempt(NamedTuple):
+class Attempted(NamedTuple):
     """What is kept of an episode."""
 
     cluster: str = ""
@@ -25,16 +25,16 @@ class Attempts:
     """The episodes that were folded, in their order."""
 
     def __init__(self) -> None:
-        self._by_id: dict[str, Attempt] = {}
+        self._by_id: dict[str, Attempted] = {}
         # By where and how it went, and by whom: the last episode and its number.
         self._last: dict[tuple[str, bool], dict[_Own, tuple[int, str]]] = {}
 
-    def __getitem__(self, id: str) -> Attempt:
-        return self._by_id.get(id, Attempt())
+    def __getitem__(self, id: str) -> Attempted:
+        return self._by_id.get(id, Attempted())
 
     def note(self, episode: Episode, *, is_credited: bool) -> None:
         """Keep what an episode is by now."""
-        self._by_id[episode.id] = Attempt(
+        self._by_id[episode.id] = Attempted(
             episode.cluster, episode.world, is_credited, bool(episode.is_success), _own(episode)
         )
 
@@ -72,7 +72,7 @@ class Attempts:
             for where, ended, held in plain["attempts"]
         }
         made._by_id = {
-            id: Attempt(*about, scope and tuple(scope))
+            id: Attempted(*about, scope and tuple(scope))
             for id, (*about, scope) in plain["episodes"].items()
         }
         return made

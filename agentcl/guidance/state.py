@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from agentcl.guidance.attempts import Attempt, Attempts
+from agentcl.guidance.attempts import Attempted, Attempts
 from agentcl.guidance.belief import (
     Belief,
     LessonState,
@@ -364,7 +364,7 @@ class GuidanceState:
         spoke = reflection.scope
         lived = Scope(spoke.tenant, *known.scope) if known.scope else spoke
         if spoke.user and lived.user not in ("", spoke.user):
-            known, lived = Attempt(), spoke  # nobody speaks of another's episode
+            known, lived = Attempted(), spoke  # nobody speaks of another's episode
         by = line_of(lived if lived.user else spoke)
         world, is_success = self.rules.place(known.world), known.is_success
         stated = [(one, lesson_of(one)) for one in reflection.stated]
