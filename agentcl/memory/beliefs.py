@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 from agentcl.errors import StoreUnavailable
 from agentcl.guidance.rules import GuidanceRules
-from agentcl.memory.matching import Matcher
 from agentcl.memory.opened import Opened
 from agentcl.retrieval.folders import claim, home
 from agentcl.store.episodes import Episode, Guidance
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from agentcl.guidance.overview import StageDifference
     from agentcl.guidance.shifts import SituationWatch
     from agentcl.guidance.state import GuidanceState
+    from agentcl.memory.matching import Matcher
 
 logger = logging.getLogger(__name__)
 # A state is written when so many rows, or such a share of all, were folded since it was written last: a start
@@ -36,7 +36,7 @@ class Beliefs:
     def __init__(self, opened: Opened) -> None:
         self.rules = GuidanceRules()
         self.share_from = 2  # users who must share a lesson before others have it
-        self.matcher = Matcher(opened)
+        self._matcher: Matcher | None = None
         self._opened = opened
         self._states: dict[str, GuidanceState] = {}
         self._watches: dict[str, SituationWatch] = {}
@@ -47,6 +47,21 @@ class Beliefs:
         # Looked at when it is used: who asks for no lesson is told nothing of it. `forget` deletes the folder in
         # it like that of any index that is not in use.
         return home(self._opened.journal)
+
+    @property
+    def matcher(self) -> Matcher:
+        """Who matches lessons with situations. It is made when it is first asked: documents need no reader of conditions."""
+        from agentcl.memory.matching import Matcher
+
+        with self._opened.lock:
+            if self._matcher is None:
+                self._matcher = Matcher(self._opened)
+            return self._matcher
+
+    def forget(self) -> None:
+        """Keep nothing of what was matched: something was forgotten."""
+        if self._matcher is not None:
+            self._matcher.forget()
 
     def state(self, tenant: str = "") -> GuidanceState:
         """Return what is believed of a tenant's lessons, with all that the journal has by now."""

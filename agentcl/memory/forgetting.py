@@ -8,9 +8,10 @@ from datetime import datetime
 
 from agentcl.errors import InvalidInput, NotFound
 from agentcl.memory import remembering, revoking, statement_search, statement_writing
+from agentcl.memory.bound import refuse_other_scope
 from agentcl.memory.opened import ERASING, Opened
 from agentcl.store.base import Copy, Removed
-from agentcl.store.checks import check_unicode, named_scope
+from agentcl.store.checks import check_unicode
 from agentcl.store.episodes import Guidance, Reflection
 from agentcl.store.records import Scope, ScopeView, from_micros, to_micros
 from agentcl.store.ulid import new_ulid
@@ -130,14 +131,4 @@ def _check_forgettable(opened: Opened, id: str, scope: Scope) -> None:
     if rows[-1].kind == "passage":
         raise InvalidInput(
             f"{id!r} is a passage: forget the document or the turn that it is a piece of"
-        )
-
-
-def refuse_other_scope(id: str, actual: Scope, named: Scope) -> None:
-    """Refuse to change what is only shared with the scope that was named. Raises NotFound."""
-    if actual != named:
-        words = [f"{name}={value}" for name, value in named_scope(actual).items()]
-        raise NotFound(
-            f"record {id!r} is shared with this scope but does not belong to it; to change it, "
-            f"name exactly its own scope: {', '.join(words) or 'no tenant, user, agent or session'}"
         )

@@ -23,23 +23,12 @@ from agentcl.errors import (
     MemoryClosed,
     StoreUnavailable,
 )
-from agentcl.memory import (
-    forgetting,
-    naming,
-    remembering,
-    searching,
-    watching,
-)
+from agentcl.memory import naming, searching, watching
 from agentcl.memory.beliefs import Beliefs
 from agentcl.memory.bound import UNBOUND
 from agentcl.memory.documents import Draft, Duplicates
-from agentcl.memory.facts import Facts
-from agentcl.memory.forgetting import Receipt
-from agentcl.memory.messages import Messages
 from agentcl.memory.naming import UNCHANGED, Unchanged
 from agentcl.memory.opened import Opened
-from agentcl.memory.remembering import Remembered
-from agentcl.memory.storage import Storage
 from agentcl.retrieval.encoders import Encoder
 from agentcl.retrieval.filters import Filters
 from agentcl.retrieval.graph.settings import GraphSettings
@@ -78,10 +67,15 @@ if TYPE_CHECKING:
     from agentcl.memory.conversations import Conversations
     from agentcl.memory.episode import EpisodeOptions, EpisodeRecorder
     from agentcl.memory.episodes import Episodes
+    from agentcl.memory.facts import Facts
+    from agentcl.memory.forgetting import Receipt
     from agentcl.memory.graph import Graph
     from agentcl.memory.jobs import Jobs
     from agentcl.memory.lessons import Lessons
+    from agentcl.memory.messages import Messages
+    from agentcl.memory.remembering import Remembered
     from agentcl.memory.statements import Statements
+    from agentcl.memory.storage import Storage
     from agentcl.memory.syncing import Synced
     from agentcl.retrieval.graph.search import Recognise
 
@@ -241,6 +235,8 @@ class Memory:
     @cached_property
     def facts(self) -> Facts:
         """What passages state: given, imported, or read by a language model."""
+        from agentcl.memory.facts import Facts
+
         return Facts(self._opened, self._bound)
 
     @cached_property
@@ -274,6 +270,8 @@ class Memory:
     @cached_property
     def store(self) -> Storage:
         """The memory as a whole: count, check, export, import, copy, embed anew."""
+        from agentcl.memory.storage import Storage
+
         return Storage(self._opened, self._bound)
 
     @cached_property
@@ -450,6 +448,8 @@ class Memory:
             InvalidInput: if a message cannot be kept exactly, naming its number; nothing was stored.
             StoreUnavailable: (or a subclass, as EncoderUnavailable) if it could not be stored.
         """
+        from agentcl.memory import remembering
+
         return remembering.remember(
             self._opened, messages, self._bound.owner(scope), title=title, metadata=metadata
         )
@@ -608,6 +608,8 @@ class Memory:
             EraseIncomplete: if the records are gone, but not yet their bytes; opening the memory
                 again finishes that.
         """
+        from agentcl.memory import forgetting
+
         owner = self._bound.owner(scope)
         if not everything:
             chosen, view = forgetting.checked(self._opened, ids, owner), owner.exactly()
@@ -621,7 +623,7 @@ class Memory:
         try:
             return forgetting.forget(self._opened, chosen, view)
         finally:
-            self._beliefs.matcher.forget()
+            self._beliefs.forget()
 
     # Reading
 

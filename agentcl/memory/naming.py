@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from agentcl.errors import Duplicate, InvalidInput, NotFound, VersionConflict
-from agentcl.memory import documents, forgetting, remembering, statement_writing
+from agentcl.memory import documents
+from agentcl.memory.bound import refuse_other_scope
 from agentcl.memory.documents import DUPLICATES, Draft, Duplicates
 from agentcl.memory.opened import Opened
 from agentcl.memory.pacing import batches
@@ -144,6 +145,11 @@ def delete(
     opened: Opened, id: str | None, uri: str | None, owner: Scope, if_version: int | None
 ) -> None:
     """Stop finding a record, and what goes with it. Raises what `Memory.delete` raises."""
+    from agentcl.memory import (  # which no `add` and no `search` needs
+        remembering,
+        statement_writing,
+    )
+
     journal = opened.journal
     with journal.writing() as writing:
         record = changeable(opened, id, uri, owner)
@@ -202,7 +208,7 @@ def changeable(opened: Opened, id: str | None, uri: str | None, scope: Scope) ->
         return at_uri(opened, one_of(id, uri), scope.exactly(), None)
     one_of(id, uri)
     record = opened.journal.get(check_unicode(id, "id"), view=scope.view())
-    forgetting.refuse_other_scope(id, record.scope, scope)
+    refuse_other_scope(id, record.scope, scope)
     if isinstance(record, Passage):
         raise InvalidInput(
             f"{id!r} is a passage: it goes with the document or the turn {record.document_id!r}; name that"
