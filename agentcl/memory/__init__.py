@@ -7,6 +7,7 @@ from agentcl import _face
 if TYPE_CHECKING:
     from agentcl.memory.adapters import AdapterDifference, Adapters, HeldRecord
     from agentcl.memory.aio import AsyncEpisode, AsyncMemory, AsyncVerbs
+    from agentcl.memory.changing import UNCHANGED
     from agentcl.memory.checking import ModelChecker
     from agentcl.memory.compressed import (
         Compressed,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from agentcl.memory.lessons import Lessons
     from agentcl.memory.memory import Memory
     from agentcl.memory.merging import Edit
-    from agentcl.memory.naming import UNCHANGED
     from agentcl.memory.paging import Page
     from agentcl.memory.remembering import Remembered
     from agentcl.memory.routing import AdapterRoute
@@ -135,7 +135,7 @@ if not TYPE_CHECKING:
         "jobs": "Jobs",
         "lessons": "Lessons",
         "memory": "Memory",
-        "naming": "UNCHANGED",
+        "changing": "UNCHANGED",
         "merging": "Edit",
         "paging": "Page",
         "remembering": "Remembered",

@@ -23,11 +23,11 @@ from agentcl.errors import (
     MemoryClosed,
     StoreUnavailable,
 )
-from agentcl.memory import naming, searching, watching
+from agentcl.memory import changing, searching, watching
 from agentcl.memory.beliefs import Beliefs
 from agentcl.memory.bound import UNBOUND
+from agentcl.memory.changing import UNCHANGED, Unchanged
 from agentcl.memory.documents import Draft, Duplicates
-from agentcl.memory.naming import UNCHANGED, Unchanged
 from agentcl.memory.opened import Opened
 from agentcl.retrieval.encoders import Encoder
 from agentcl.retrieval.filters import Filters
@@ -361,7 +361,7 @@ class Memory:
             valid_to=valid_to,
             vector=vector,
         )
-        return naming.add(self._opened, [draft], self._bound.owner(scope), duplicates)[0]
+        return changing.add(self._opened, [draft], self._bound.owner(scope), duplicates)[0]
 
     @watching.watched("create_memory", watching.of_records)
     def add_many(
@@ -391,7 +391,7 @@ class Memory:
                 own are not. Of a list that holds something else, nothing is stored.
             Duplicate: if one is there and `duplicates` is "error"; likewise.
         """
-        return naming.add_many(
+        return changing.add_many(
             self._opened,
             drafts,
             self._bound.owner(scope),
@@ -488,7 +488,7 @@ class Memory:
             VersionConflict: if it is not `if_version` any more: somebody was faster.
             InvalidInput: if a value cannot be kept, or the id is a passage's.
         """
-        return naming.update(
+        return changing.update(
             self._opened,
             id,
             uri,
@@ -511,7 +511,7 @@ class Memory:
             Duplicate: if another document of the scope has the new one.
             InvalidInput: if the new uri is empty or cannot be kept.
         """
-        return naming.move(self._opened, uri, to, self._bound.owner(scope))
+        return changing.move(self._opened, uri, to, self._bound.owner(scope))
 
     @watching.watched("delete_memory", watching.of_deleted)
     def delete(
@@ -537,7 +537,7 @@ class Memory:
             VersionConflict: if it is not `if_version` any more: somebody was faster.
             InvalidInput: if the id is a passage's.
         """
-        naming.delete(self._opened, id, uri, self._bound.owner(scope), if_version)
+        changing.delete(self._opened, id, uri, self._bound.owner(scope), if_version)
 
     def sync(
         self,
@@ -582,7 +582,7 @@ class Memory:
             limits=limits or ReadLimits(),
             dry_run=dry_run,
             add=lambda drafts: self.add_many(drafts, progress=progress, encoded=encoded, **scope),
-            rewrite=lambda id, changed: naming.rewrite(
+            rewrite=lambda id, changed: changing.rewrite(
                 self._opened, id, None, changed, owner, None
             ),
         )
@@ -805,8 +805,8 @@ class Memory:
         """
         view, at = self._bound.view(scope), _micros(as_of)
         if id is None:
-            return naming.at_uri(self._opened, naming.one_of(id, uri), view, at)
-        naming.one_of(id, uri)
+            return changing.at_uri(self._opened, changing.one_of(id, uri), view, at)
+        changing.one_of(id, uri)
         return self._opened.journal.get(check_unicode(id, "id"), view=view, at=at)
 
     def list(

@@ -1,4 +1,4 @@
-"""Records of a memory as its callers name them: by id or uri, in exactly one scope, at the version that they saw."""
+"""Changing what is remembered: records added, rewritten, moved and deleted, as a caller names them: by id or uri, in one scope."""
 
 from __future__ import annotations
 
