@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import threading
 import time
 import unicodedata
@@ -30,7 +31,9 @@ def write(text: str = "", *, is_error: bool = False) -> None:
     """Print a line; a stream that is no terminal gets it without styles, as does a user who wants none."""
     wanted = True if os.environ.get("FORCE_COLOR") else None
     is_plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") in ("dumb", "unknown")
-    click.echo(text, err=is_error, color=False if is_plain else wanted)
+    # The stream is named: one that is left to click turns into UTF-8, whatever the console can show.
+    stream = sys.stderr if is_error else sys.stdout
+    click.echo(text, file=stream, color=False if is_plain else wanted)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, most: int | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from agentcl.errors import ConfigError
@@ -10,6 +11,8 @@ from agentcl.retrieval.fulltext import FullTextIndex
 from agentcl.retrieval.index import Index
 from agentcl.store.base import Store
 from agentcl.store.postgres.address import Address
+
+logger = logging.getLogger(__name__)
 
 
 def clear_closed(journal: Store) -> list[str]:
@@ -30,7 +33,26 @@ def clear_closed(journal: Store) -> list[str]:
         index.clear()
     finally:
         index.close()
-    return [name, *clear_unused(journal, folder, {name})]
+    used = [name, *(["usearch"] if _clear_rows(journal, folder / "usearch", mode) else [])]
+    return [*used, *clear_unused(journal, folder, set(used))]
+
+
+def _clear_rows(journal: Store, folder: Path, mode: int) -> bool:
+    """Clear what was erased from the files of the index "usearch"; return whether it has such files still."""
+    if not folder.is_dir():
+        return False
+    from agentcl.retrieval import row_files
+
+    try:
+        lagging = journal.since(row_files.read_head(folder).watermark)
+        row_files.remove(folder, [row.id for row in lagging if row.op == "erase"], mode=mode)
+        row_files.sweep(folder)
+    except FileNotFoundError:
+        return False
+    except row_files.UNREADABLE as error:
+        logger.warning("%s cannot be cleared row by row (%s)", folder, error)
+        return False
+    return True
 
 
 def clear_unused(journal: Store, folder: Path | None, used: set[str]) -> list[str]:
@@ -48,8 +70,14 @@ def clear_unused(journal: Store, folder: Path | None, used: set[str]) -> list[st
     return [f"{name} (unused, deleted)" for name in cleared]
 
 
-def open_index(name: str, folder: Path, *, collection: str) -> Index:
+def open_index(name: str, folder: Path, *, collection: str, mode: int | None = None) -> Index:
     """Open a dense index by its name in the settings.
+
+    Args:
+        name: of the index.
+        folder: that indexes are kept in.
+        collection: of which memory it is, and which epoch of its vectors.
+        mode: of its files; default: as the umask leaves it.
 
     Raises:
         ConfigError: if there is no such index.
@@ -59,6 +87,10 @@ def open_index(name: str, folder: Path, *, collection: str) -> Index:
         from agentcl.retrieval.exact import ExactIndex
 
         return ExactIndex()
+    if name == "usearch":
+        from agentcl.retrieval.usearch import UsearchIndex
+
+        return UsearchIndex(collection, folder / name, mode=mode)
     if name == "chroma" or name.startswith("chroma:http://"):
         from urllib.parse import urlsplit
 
@@ -70,7 +102,7 @@ def open_index(name: str, folder: Path, *, collection: str) -> Index:
         host, port = parts.hostname or "localhost", parts.port or 8000
         return ChromaIndex(collection, host=host, port=port)
     raise ConfigError(
-        f"unknown index {name!r}; choose 'exact', 'pgvector', 'chroma' or 'chroma:http://HOST:PORT'"
+        f"unknown index {name!r}; choose 'exact', 'usearch', 'pgvector', 'chroma' or 'chroma:http://HOST:PORT'"
     )
 
 

@@ -17,7 +17,7 @@ from agentcl.retrieval.feed import Feed
 from agentcl.retrieval.folders import claim, home
 from agentcl.retrieval.fulltext import FullTextIndex
 from agentcl.retrieval.fusion import Fused, Fusion, by_walk, fuse, join, with_link
-from agentcl.retrieval.index import Index, Match, Query
+from agentcl.retrieval.index import Index, Keeping, Match, Query
 from agentcl.retrieval.indexes import clear_unused, open_index, open_pgvector
 from agentcl.retrieval.modes import Mode, SearchMode, search_mode
 from agentcl.retrieval.neighbours import Neighbours
@@ -70,7 +70,7 @@ class Retriever:
 
     Args:
         journal: what is searched.
-        index: the dense index: "exact", "chroma", "chroma:http://HOST:PORT", "pgvector" where the
+        index: the dense index: "exact", "usearch", "chroma", "chroma:http://HOST:PORT", "pgvector" where the
             journal is in PostgreSQL, or any `Index`.
         is_lexical: whether the encoder compares spelling only; its ranking then counts less.
         encode: gives vectors of phrases, where the graph needs them.
@@ -181,6 +181,8 @@ class Retriever:
             for number, feed in enumerate(behind, start=parts - len(behind)):
                 feed.catch_up(self._journal, self._told(progress, number, 1, parts))
             self._share = 0.0
+            if "dense" in asked.rankings:
+                self._keep_dense()
             if asked.walks:
                 self._keep_graph()
 
@@ -368,15 +370,26 @@ class Retriever:
         if index.keep() and any(row.op == "erase" for row in self._journal.since(mark)):
             index.discard()
 
+    def _keep_dense(self) -> None:
+        """Let the dense index write files, and clear from these what another process erased meanwhile."""
+        index = self.dense.index
+        if not isinstance(index, Keeping):
+            return
+        mark = index.watermark()
+        if index.keep():
+            erased = [row.id for row in self._journal.since(mark) if row.op == "erase"]
+            if erased:
+                index.remove(erased)
+
     def _open_dense(self) -> Feed:
         index = self._index
         if isinstance(index, str):
-            if index == "chroma":
+            if index in ("chroma", "usearch"):
                 claim(self.folder / index, mode=self._mode)
             if index == "pgvector":
                 return Feed(open_pgvector(self._journal, self._epoch), reads_vectors=True)
             name = f"agentcl-{self._journal.meta('id')}-{self._epoch}"
-            index = open_index(index, self.folder, collection=name)
+            index = open_index(index, self.folder, collection=name, mode=self._mode)
         return Feed(index, reads_vectors=True)
 
     def _hits(

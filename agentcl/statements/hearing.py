@@ -41,6 +41,13 @@ _HYPOTHETICAL: Final = re.compile(
     r"should i|could i|let's say|say i|for example|for instance|e\.g)\b|\b(?:i|we|he|she|they|you)'d\b|\b(?:lol|haha|jk)\b",
     re.IGNORECASE,
 )
+# What these say of one clause they say of the whole sentence.
+_REACHING: Final = re.compile(
+    r"\b(?:if|unless|suppose|supposing|imagine|imagining|pretend|hypothetically|wish|dream(?:s|ed|ing)?|in theory|as if|"
+    r"role-?play|just kidding|kidding|joking|in another life|let's say|say i|lol|haha|jk|for example|for instance|e\.g)\b",
+    re.IGNORECASE,
+)
+_BESIDE: Final = re.compile(r"[;\u2014]\s|\s-\s|,?\s(?:but|so|because|though|although)\s")
 _SUPPOSING: Final = re.compile(
     r"^\W*(?:(?:and|so|but|ok|okay|well|oh|ha|haha|yes|no)\W+)*(?:if|suppose|supposing|imagine|pretend|say|let's say)\b",
     re.IGNORECASE,
@@ -82,12 +89,22 @@ class Sentence:
     def stated(self) -> str:
         """What it states: of a question only what stands before what is asked; nothing that is only supposed."""
         if self.is_supposed:
-            return ""
+            return ", ".join(_stated_beside(self.text, is_question=self.is_question))
         if not self.is_question:
             return self.text
         if _ASKING.match(self.text):
             return ""
         return self.text.rpartition(",")[0]
+
+
+def _stated_beside(text: str, *, is_question: bool) -> Iterator[str]:
+    """Yield what stands beside what is supposed: "I might move, so I sold my car" sells one. An "if" reaches over all of it."""
+    if _REACHING.search(text):
+        return
+    parts = _BESIDE.split(text)
+    for part in parts[:-1] if is_question else parts:
+        if not _HYPOTHETICAL.search(part) and not _ASKING.match(part):
+            yield part.rstrip(" .,;!?")
 
 
 def own_words(text: str) -> str:

@@ -11,7 +11,8 @@ from typing import Final
 from agentcl.models.base import ChatModel, Message, Sampling, conversation
 from agentcl.models.structured import ask_text
 from agentcl.statements.asserting import is_same, told_of
-from agentcl.statements.clauses import clauses, is_told, person_in
+from agentcl.statements.clause_words import is_told
+from agentcl.statements.clauses import clauses, person_in
 from agentcl.statements.dating import dated
 from agentcl.statements.grounding import is_borne_out
 from agentcl.statements.hearing import sentences

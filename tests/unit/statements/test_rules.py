@@ -123,15 +123,22 @@ def test_since_and_until_are_told_from_when_it_was_said(
 
 def test_each_of_two_dates_goes_with_its_own_clause() -> None:
     found = digest("I left Brandt on the 30th of April, and I started at Helder on 5 May.").said
-    assert {(one.value, one.polarity, one.since) for one in found} == {
-        ("Brandt", "ended", "2025-04-30"),
-        ("Helder", "holds", "2025-05-05"),
+    assert {(one.value, one.since, one.until) for one in found} == {
+        ("Brandt", "", "2025-04-30"),
+        ("Helder", "2025-05-05", ""),
     }
 
 
 def test_what_ends_later_ends_at_its_date() -> None:
     one = the_one("I finish at Brandt on the 30th of July.")
-    assert (one.polarity, one.since, one.until) == ("ended", "", "2025-07-30")
+    assert (one.polarity, one.since, one.until) == ("holds", "", "2025-07-30")
+
+
+def test_an_end_of_what_nobody_spoke_of_says_what_held_until_then() -> None:
+    one = the_one("I sold the van last Saturday.")
+    assert (one.value, one.polarity, one.until) == ("van", "holds", "2025-06-14")
+    said = digest("I drive a Corvo 3.", "Nice.", "I no longer drive a Corvo 3.").said
+    assert [one.polarity for one in said if one.attribute == "car"] == ["holds", "ended"]
 
 
 def test_what_is_given_up_is_what_was_taken_up() -> None:
@@ -360,3 +367,16 @@ LONG = [
 def test_a_text_of_a_hundred_thousand_characters_is_read_to_its_end(piece: str) -> None:
     said = digest("I live in Gent.\n" + piece * (100_000 // len(piece)), "Ok.", "I like tea.").said
     assert {"Gent", "tea"} <= {one.value for one in said}
+
+
+@pytest.mark.parametrize(
+    ("text", "stated"),
+    [
+        ("I might move, so I sold my Corvo 3.", {"Corvo 3"}),
+        ("If I move, so be it, but I bought a Corvo 3.", set()),
+        ("Jettra's allergic to egg, so should I write that down?", {"egg"}),
+        ("Should I move, so that I could sell my Corvo 3?", set()),
+    ],
+)
+def test_what_stands_beside_what_is_supposed_is_stated(text: str, stated: set[str]) -> None:
+    assert {one.value for one in digest(text).said} == stated
