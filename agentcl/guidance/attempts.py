@@ -72,8 +72,8 @@ class Attempts:
             for where, ended, held in plain["attempts"]
         }
         made._by_id = {
-            id: Attempted(*about, scope and tuple(scope))
-            for id, (*about, scope) in plain["episodes"].items()
+            id: Attempted(cluster, world, is_credited, is_success, scope and tuple(scope))
+            for id, (cluster, world, is_credited, is_success, scope) in plain["episodes"].items()
         }
         return made
 
