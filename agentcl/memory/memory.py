@@ -28,6 +28,7 @@ from agentcl.memory.beliefs import Beliefs
 from agentcl.memory.bound import UNBOUND
 from agentcl.memory.changing import UNCHANGED, Unchanged
 from agentcl.memory.documents import Draft, Duplicates
+from agentcl.memory.messages import Messages
 from agentcl.memory.opened import Opened
 from agentcl.retrieval.encoders import Encoder
 from agentcl.retrieval.filters import Filters
@@ -72,7 +73,6 @@ if TYPE_CHECKING:
     from agentcl.memory.graph import Graph
     from agentcl.memory.jobs import Jobs
     from agentcl.memory.lessons import Lessons
-    from agentcl.memory.messages import Messages
     from agentcl.memory.remembering import Remembered
     from agentcl.memory.statements import Statements
     from agentcl.memory.storage import Storage
