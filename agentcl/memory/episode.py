@@ -367,7 +367,10 @@ class EpisodeRecorder:
         """
         self._check_open()
         key = self.scope.session or self.id
-        route = self._records.routes.route(self.scope, key, with_coins=not self.is_frozen)
+        asked = self.record.goal or self.record.task
+        route = self._records.routes.route(
+            self.scope, key, with_coins=not self.is_frozen, asked=asked
+        )
         self.answered_by(route.coins)
         return route
 

@@ -34,6 +34,8 @@ class Receipt:
     adapters: tuple[str, ...] = ()  # names of those that held it: revoked, and their files erased
     adapter_files: tuple[str, ...] = ()  # these files: weights, rows and checkpoints
     rebuilds: tuple[str, ...] = ()  # ids of jobs that train them anew from the base, without it
+    # Of adapters that are made of shards, those that held it, as NAME/shards/3: only these are trained anew.
+    shards: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ def forget(opened: Opened, ids: Sequence[str], view: ScopeView) -> Receipt:
         adapters=tuple(one.name for one in done.adapters.values()),
         adapter_files=tuple(done.files),
         rebuilds=tuple(rebuilds),
+        shards=tuple(revoking.told_shards(done)),
     )
 
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 from agentcl.compression.bank import Bank
 from agentcl.errors import EncoderMismatch, EraseIncomplete, StoreBusy, StoreUnavailable
 from agentcl.memory.aligning import Transcripts
+from agentcl.memory.choosing import AdapterChooser
 from agentcl.memory.documents import encode
 from agentcl.memory.paging import Listings
 from agentcl.memory.routing import AdapterRoutes
@@ -134,7 +135,12 @@ class Opened:
             clock=clock,
         )
         self.path: Path = self.journal.folder  # of what lies beside the journal
-        self.routes = AdapterRoutes(self.journal)
+        chooser = AdapterChooser(
+            self.path / ADAPTERS,
+            encoder=lambda: "" if self.is_lexical else self.encoder_name(),
+            encode=self.encode_query,
+        )
+        self.routes = AdapterRoutes(self.journal, chooser)
         try:
             self.check_encoder()
             self.confirm(self._named())
