@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from agentcl.consolidation.recipes import Recipe
     from agentcl.consolidation.resolving import AdapterResolver
     from agentcl.consolidation.selecting import ChoicePolicy, RecordChoice, Selection, select
-    from agentcl.consolidation.selector import BARE, AdapterSelector, ExactRidge
+    from agentcl.consolidation.selector import BARE, AdapterSelector
     from agentcl.consolidation.sequences import LearnedTask, load_task, task_names
     from agentcl.consolidation.serving import AdapterServer, ServedAdapter
     from agentcl.consolidation.slow import Interpolation, Reptile, SlowCopy
     from agentcl.consolidation.stacks import IncrementalLora, OrthogonalLora
     from agentcl.consolidation.teachers import EarlierSelf, GeneralStates, SelectedLayers
+    from agentcl.memory.ridge import ExactRidge
 
 __all__ = [
     "BARE", "EWC", "GENERAL", "AdapterMeasures", "AdapterResolver", "AdapterSelector", "AdapterServer", "ChoicePolicy", "Consolidate",
@@ -45,10 +46,11 @@ if not TYPE_CHECKING:
         "recipes": "Recipe",
         "resolving": "AdapterResolver",
         "selecting": "RecordChoice ChoicePolicy Selection select",
-        "selector": "BARE AdapterSelector ExactRidge",
+        "selector": "BARE AdapterSelector",
         "sequences": "LearnedTask load_task task_names",
         "serving": "AdapterServer ServedAdapter",
         "slow": "Interpolation Reptile SlowCopy",
         "stacks": "IncrementalLora OrthogonalLora",
         "teachers": "EarlierSelf GeneralStates SelectedLayers",
+        "agentcl.memory.ridge": "ExactRidge",
     })  # fmt: skip

@@ -36,7 +36,7 @@ from agentcl.store.adapters import shard_of
 from agentcl.store.conversations import Statement
 from agentcl.store.episodes import Episode, Guidance, Step
 from agentcl.store.rows import readable
-from agentcl.text.saving import save_text
+from agentcl.text.saving import saving
 
 Part = Literal["recall", "use", "unknown", "context", "act", "general"]
 Split = Literal["train", "held"]
@@ -195,10 +195,11 @@ def old_rows(folder: Path, records: Collection[str]) -> list[TrainingRow]:
     ]
 
 
-def write(file: Path, text: str) -> None:
+def write(file: Path, content: str | bytes) -> None:
     """Write a file at once or not at all. Raises StorageFull and StoreUnavailable."""
     try:
-        save_text(file, text)
+        with saving(file) as out:
+            out.write(content.encode() if isinstance(content, str) else content)
     except OSError as error:
         kind = StorageFull if error.errno in _FULL else StoreUnavailable
         raise kind(f"cannot write {file}: {error.strerror}; nothing was registered") from error

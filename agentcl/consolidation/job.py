@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import math
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,6 +17,7 @@ from agentcl import errors
 from agentcl.consolidation.base import check_base, fingerprint_of, folder_of
 from agentcl.consolidation.bounds import AdapterMeasures, GateBounds, judge
 from agentcl.consolidation.building import ROWS, rows_of, rows_text, save, write
+from agentcl.consolidation.choosing_rows import write_choosing
 from agentcl.consolidation.general import Probe
 from agentcl.consolidation.recipes import Recipe
 from agentcl.consolidation.registry import judged, next_name, register
@@ -24,10 +26,12 @@ from agentcl.consolidation.served_gate import measure_served
 from agentcl.consolidation.serving import AdapterServer
 from agentcl.consolidation.sharding import reuse_shards
 from agentcl.errors import (
+    EncoderUnavailable,
     InvalidInput,
     MissingExtra,
     NotEquipped,
     NotFound,
+    NotTrusted,
     ProcessFailed,
     StorageFull,
     StoreCorrupt,
@@ -46,6 +50,7 @@ from agentcl.text.saving import make_folder
 if TYPE_CHECKING:
     from agentcl.memory.memory import Memory
 
+logger = logging.getLogger(__name__)
 _SPEC: Final = "spec.json"
 _FOUND: Final = "found.json"  # what was trained and measured, until it is judged
 _ENDED_S: Final = 60.0  # between the last line of the trainer and its end
@@ -193,6 +198,7 @@ class Consolidate:
         if found is None:
             return
         (folder / _FOUND).unlink(missing_ok=True)
+        self._write_vectors(folder)
         report = judge(AdapterMeasures(**found["measured"]), wish.bounds, served=served)
         trained = found["trained"]
         losses: Sequence[float] = trained["losses"]
@@ -212,6 +218,14 @@ class Consolidate:
         """Return the adapter that a job made, or is making."""
         found = [one for one in self._adapters.list() if one.method.get("job") == job]
         return found[-1] if found else None
+
+    def _write_vectors(self, folder: Path) -> None:
+        """Write by what several adapters are chosen between, if the memory has an encoder by meaning that answers."""
+        try:
+            if not (encoder := self._memory.store.encoder).is_lexical:
+                write_choosing(folder, encoder)
+        except (EncoderUnavailable, InvalidInput, MissingExtra, NotTrusted) as error:
+            logger.warning("nothing will choose between this adapter and others: %s", error)
 
     def _stable(self, held: Adapter) -> dict[str, Any]:
         """Return the folder of the adapter that answers in the same scope now, with the records that are as it learned."""

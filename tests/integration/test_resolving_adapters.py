@@ -47,7 +47,7 @@ def resolver(memory: Memory) -> Iterator[AdapterResolver]:
     opened.close()
 
 
-def trained(memory: Memory, base: Path, *, subject: str = "Orla") -> Adapter:
+def trained(memory: Memory, base: Path, *, subject: str = "Orla", smoke: str = "") -> Adapter:
     one, found = said(memory, subject=subject), fingerprint_of(base)
     name = next_name(memory, Scope(), "0123456789abcdef")
     adapter = Adapter(
@@ -58,6 +58,8 @@ def trained(memory: Memory, base: Path, *, subject: str = "Orla") -> Adapter:
     folder = memory.adapters.folder(name)
     folder.mkdir(parents=True)
     (folder / "adapter_model.safetensors").write_bytes(b"weights of " + name.encode())
+    if smoke:
+        (folder / "smoke.json").write_text(smoke, "utf-8")
     return judged(memory, name, gate={"is_passed": True}, files=hashes_of(folder), method={})
 
 

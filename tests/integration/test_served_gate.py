@@ -25,7 +25,9 @@ from agentcl.consolidation.building import load, old_rows, save
 from agentcl.consolidation.registry import judged, next_name, register
 from agentcl.consolidation.served_gate import measure_served
 from agentcl.memory.adapter_files import hashes_of
+from agentcl.memory.choosing import learned_vectors
 from agentcl.store import Adapter, Scope
+from tests.integration.test_choosing_adapters import Meaning
 from tests.integration.test_consolidating import TINY, hold, wish
 from tests.integration.test_serving_adapters import Vllm
 from tests.served import listening
@@ -238,7 +240,7 @@ def test_the_trainer_compares_with_the_stable_adapter_too(
 def test_a_server_that_refuses_costs_no_second_training(base: Path, tmp_path: Path) -> None:
     playing, steps = Playing(base), list[int]()
     playing.refusal = (500, "LoRA rank 8 is greater than max_lora_rank 4.")
-    with Memory(tmp_path / "m", encoder="hashing", durability="normal") as memory:
+    with Memory(tmp_path / "m", encoder=Meaning(), durability="normal") as memory:
         hold(memory, "Orla")
         hold(memory, "Ilka")
         with asked(memory, playing) as server:
@@ -263,6 +265,12 @@ def test_a_server_that_refuses_costs_no_second_training(base: Path, tmp_path: Pa
         assert held.gate["measured"]["divergence"] > 0.0  # of the trainer's process
         assert "divergence" not in held.gate["served"]
         assert "found.json" not in held.files
+        own = memory.adapters.folder(held.name)
+        vectors = learned_vectors(
+            own, held, memory.store.encoder.name
+        )  # by which others are told from it
+        assert vectors is not None
+        assert len(set(vectors[1].tolist())) == 2
         memory.adapters.verify(held.name)
 
 

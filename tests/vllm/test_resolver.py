@@ -13,7 +13,9 @@ import httpx
 import pytest
 
 from agentcl import Memory
-from agentcl.consolidation import AdapterServer
+from agentcl.consolidation import AdapterServer, GateBounds, judge
+from agentcl.consolidation.building import load, old_rows
+from agentcl.consolidation.served_gate import measure_served
 from agentcl.models.vllm import SMALL_ARGUMENTS, SMALL_ENVIRONMENT, VllmServer
 from agentcl.store import Adapter
 from tests.upstreams import proxied
@@ -144,3 +146,26 @@ def test_a_server_that_starts_anew_needs_to_be_told_nothing(
     held = trained(memory, base, replace(TINY, seed=2))
     memory.adapters.route(held.name, "canary", share=0.5)
     assert status(vllm, held.name) == 200
+
+
+def test_the_gate_is_told_by_the_server_what_the_trainer_sees(
+    vllm: VllmServer, memory: Memory, base: Path
+) -> None:
+    from agentcl.consolidation.gating import measure
+
+    stable = trained(memory, base, replace(TINY, steps=40))
+    memory.adapters.route(stable.name, "stable")
+    held = trained(memory, base, replace(TINY, seed=3, steps=40))
+    folder, kept = memory.adapters.folder(held.name), memory.adapters.folder(stable.name)
+    rows, still = load(folder / "rows.jsonl"), [*stable.holds]
+    seen = measure(base, folder, rows, stable=kept, old=old_rows(kept, still))
+    with AdapterServer(vllm.url, api_key="none") as server:
+        told = measure_served(server, memory, held, base=base, stable=kept, still=still)
+        assert held.name not in server.names()
+    assert told["is_base_off_exact"] is True
+    assert {"recall", "context", "general", "old", "verbatim"} <= told.keys()
+    for name, value in told.items():
+        # float32 at both; where two tokens are as probable, rounding decides
+        assert value == pytest.approx(getattr(seen, name), abs=0.15), name
+    report = judge(seen, GateBounds(), served=told)
+    assert report["measured"]["divergence"] == seen.divergence
