@@ -119,8 +119,6 @@ class _Asking:
         return right / len(probes)
 
     def _scores(self, model: str, pairs: Sequence[tuple[str, str]]) -> list[tuple[float, ...]]:
-        # One after the other: with adapters, vLLM 0.32 for the CPU ends when it is asked for the log-probabilities of a
-        # prompt while another request is in the batch.
         found = []
         for pair in pairs:
             one = encode(self._tokenizer, TrainingRow((), "recall", "held", *pair))
