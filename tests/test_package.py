@@ -65,7 +65,7 @@ def test_an_import_is_light_and_leaves_no_trace(tmp_path: Path) -> None:
 def test_a_memory_works_without_any_optional_part(tmp_path: Path) -> None:
     code = """
 import sys
-for name in ("torch", "sentence_transformers", "chromadb", "openai", "httpx", "jsonschema"):
+for name in ("torch", "sentence_transformers", "chromadb", "usearch", "openai", "httpx", "jsonschema"):
     sys.modules[name] = None
 import ast
 import importlib
@@ -83,14 +83,15 @@ for name, extra in (("minilm", "local"), ("openai:m@http://localhost:1/v1", "ope
         open_encoder(name)
     except MissingExtra as error:
         print(error)
-try:
-    Memory("m", index="chroma").search("ferry")
-except MissingExtra as error:
-    print(error)
+for name in ("chroma", "usearch"):
+    try:
+        Memory("m", index=name).search("ferry")
+    except MissingExtra as error:
+        print(error)
 """
     printed = python(code, tmp_path)
     assert "The ferry leaves at seven. exact True" in printed
-    for extra in ("local", "openai", "chroma"):
+    for extra in ("local", "openai", "chroma", "usearch"):
         assert f"pip install 'agentcl[{extra}]'" in printed
 
 

@@ -87,9 +87,10 @@ def chat(
         return
     from agentcl.memory.warming import WarmUp
 
+    model = _opened(name, url)
     WarmUp(memory).begin()
     session = scope.pop("session", None) or _session()
-    talk = Talk(memory.scoped(**{"user": _ALONE, **scope}), session, _opened(name, url), serving)
+    talk = Talk(memory.scoped(**{"user": _ALONE, **scope}), session, model, serving)
     screen.note(
         f"{talk.model.name}, remembering in {memory.place}; /help lists what else can be said"
     )

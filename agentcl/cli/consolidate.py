@@ -144,6 +144,7 @@ def _train(screen: Screen, memory: Memory, wish: ConsolidationWish, scope: dict[
 
     doer = Consolidate(memory)
     memory.jobs.add_kind(doer)
+    doer.confirm(wish.spec())
     job = unfinished(memory, wish, check_scope(cast("WriteScope", scope)))
     job = job or memory.jobs.enqueue(Consolidate.name, wish.spec(), **scope)
     with stopping(_STOPPING) as is_stopped, screen.progress("training", wish.recipe.steps) as bar:

@@ -85,8 +85,10 @@ def load_base(folder: Path) -> tuple[Any, Any]:
         from transformers import AutoModelForCausalLM, AutoTokenizer
     try:
         with without_bars():
-            tokenizer: Any = AutoTokenizer.from_pretrained(folder)
-            model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+            tokenizer: Any = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+            model: Any = AutoModelForCausalLM.from_pretrained(
+                folder, dtype=torch.float32, trust_remote_code=False, use_safetensors=True
+            )
     except (OSError, ValueError) as error:
         raise ModelUnavailable(f"cannot load the model in {folder}: {error}") from error
     if tokenizer.chat_template is None:

@@ -23,6 +23,7 @@ from agentcl.consolidation.selecting import ChoicePolicy, Selection, select
 from agentcl.errors import (
     InvalidInput,
     MissingExtra,
+    NotEquipped,
     NotFound,
     ProcessFailed,
     StorageFull,
@@ -31,6 +32,7 @@ from agentcl.errors import (
 from agentcl.jobs.runner import Progress
 from agentcl.memory.adapter_files import erase_files, hashes_of
 from agentcl.memory.revoking import CONSOLIDATE
+from agentcl.memory.trusted import LOADED, confirm, confirmed
 from agentcl.process import ChildProcess
 from agentcl.store.adapters import Adapter
 from agentcl.store.jobs import Job, Price
@@ -96,15 +98,24 @@ class ConsolidationWish:
 class Consolidate:
     """Who does consolidate jobs; hand it over with `memory.jobs.add_kind(Consolidate(memory))`.
 
+    A job names a model, and perhaps files. A memory that was received may hold such jobs too. So nothing is loaded that
+    the user did not name himself: by asking for the job, by `named`, or by `agentcl trust`.
+
     Args:
         memory: whose records move into adapters.
+        named: the models and files that jobs may load, whoever asked for them.
     """
 
     name = CONSOLIDATE
 
-    def __init__(self, memory: Memory) -> None:
+    def __init__(self, memory: Memory, *, named: Iterable[str] = ()) -> None:
         self._memory = memory
         self._adapters = memory.adapters
+        self._named = frozenset(named)
+
+    def confirm(self, spec: Mapping[str, Any]) -> None:
+        """Keep that the user himself named what a spec loads. Raises InvalidInput."""
+        confirm(self._memory.path, loaded_by(spec))
 
     def price(self, spec: Mapping[str, Any], *, scope: Scope) -> Price:
         """Return the number of training steps. Raises InvalidInput."""
@@ -116,9 +127,11 @@ class Consolidate:
         Raises:
             InvalidInput: if nothing is proved, or the base cannot be trained.
             ModelChanged: if the base is not the one of the parent, or of the first part of this job.
+            NotEquipped: if the user never named what the job loads.
             ProcessFailed: if the trainer dies; running the job again goes on.
         """
         wish = ConsolidationWish.of(job.spec)
+        self._check_named(job.spec)
         base = folder_of(wish.base)
         parent = self._parent(wish, base)
         held = self._begun(job.id) or self._begin(job, wish, base, parent)
@@ -160,6 +173,15 @@ class Consolidate:
         """Return the adapter that a job made, or is making."""
         found = [one for one in self._adapters.list() if one.method.get("job") == job]
         return found[-1] if found else None
+
+    def _check_named(self, spec: Mapping[str, Any]) -> None:
+        known = confirmed(self._memory.path)
+        for key, name in loaded_by(spec).items():
+            if name not in self._named and known.get(key) != name:
+                raise NotEquipped(
+                    f"the job names {name!r}, and you never did; nothing was loaded. If you want it, say so: "
+                    "`agentcl jobs run --load NAME`, or `agentcl trust` for the whole folder"
+                )
 
     def _is_revoked(self, held: Adapter) -> bool:
         try:
@@ -218,6 +240,18 @@ class Consolidate:
             raise StorageFull(f"cannot make {folder}: {error.strerror}") from error
         save(folder, rows, selection, share=wish.recipe.general, seed=wish.recipe.seed)
         return held
+
+
+def loaded_by(spec: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a spec loads from outside of the memory, each by the key under which a user confirms it.
+
+    Raises:
+        InvalidInput: if it is no spec.
+    """
+    wish = ConsolidationWish.of(spec)
+    methods = [one for one in wish.recipe.methods if isinstance(one, Mapping)]
+    files = [str(one["rows"]) for one in methods if "rows" in one]
+    return {f"{LOADED}{name}": name for name in (wish.base, *files)}
 
 
 def ancestors(journal: Store, ids: Iterable[str]) -> set[str]:

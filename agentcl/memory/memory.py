@@ -126,7 +126,7 @@ class Memory:
         encoder: a name (see `agentcl.retrieval.open_encoder`) or an `Encoder`. Default: the
             one this folder was filled with, which you named for it once; for a new folder "minilm" if
             installed, else "hashing".
-        index: the dense index: "exact", "chroma", "chroma:http://HOST:PORT", "pgvector" for a memory in PostgreSQL, or
+        index: the dense index: "exact", "usearch", "chroma", "chroma:http://HOST:PORT", "pgvector" for a memory in PostgreSQL, or
             an `Index`.
         durability: "full" (survives a power cut) or "normal" (survives a crash of the process).
         busy_timeout_s: how long to wait for another process's write.

@@ -7,17 +7,17 @@ import threading
 from array import array
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agentcl.retrieval.index import NOTHING, Change, Condition, Entry, Match, Query
+from agentcl.retrieval.row_files import REMOVED
 from agentcl.retrieval.sign_bits import SCAN_FROM, SignScan
 from agentcl.store.records import Scope
 
-_FOREVER: Final = np.iinfo(np.int64).max
-_REMOVED: Final = np.iinfo(np.int64).min  # when a row ended that no moment sees
+FOREVER: Final = np.iinfo(np.int64).max
 _COLUMNS: Final = ("_seqs", "_scope", "_kind", "_created", "_ended", "_from", "_to")
 _GATHER_BELOW: Final = 0.25  # of all rows; a product with more of them is faster with all in place
 _GATHERED: Final = 256  # rows compared at a time, as many as a core's cache holds
@@ -58,6 +58,19 @@ class _Column:
                 self.codes[row] = 0
 
 
+class Columns(NamedTuple):
+    """What is held of rows: numbers in arrays, and the rest as bytes."""
+
+    vectors: Floats  # of length 1, shape (n, dim)
+    numbers: Mapping[
+        str, NDArray[Any]
+    ]  # "seqs", "scope", "kind", "created", "ended", "from", "to": shape (n,)
+    ids: Sequence[bytes]
+    metadata: Sequence[bytes]  # as JSON; empty for none
+    scopes: Sequence[Scope]  # which "scope" counts
+    kinds: Sequence[str]
+
+
 class ExactIndex:
     """The contract of `Index` for vectors, in this process's memory. A score is a cosine.
 
@@ -68,6 +81,7 @@ class ExactIndex:
 
     def __init__(self) -> None:
         self.name = "exact"
+        self._scan_from = SCAN_FROM
         self._lock = threading.RLock()
         self.close()
 
@@ -131,7 +145,7 @@ class ExactIndex:
             if not rows:
                 return
             self._vectors[rows] = 0
-            self._ended[rows] = _REMOVED
+            self._ended[rows] = REMOVED
             self._signs.remove(rows)
             for row in rows:
                 self._live.pop(self._ids[row], None)
@@ -145,7 +159,7 @@ class ExactIndex:
 
     def _compact(self) -> None:
         """Move the rows together."""
-        rows = np.flatnonzero(self._ended[: self._size] != _REMOVED)
+        rows = np.flatnonzero(self._ended[: self._size] != REMOVED)
         for name in ("_vectors", *_COLUMNS):
             setattr(self, name, getattr(self, name)[rows])
         self._ids = [self._ids[row] for row in rows]
@@ -154,7 +168,19 @@ class ExactIndex:
         self._signs = SignScan()
         self._signs.update(self._vectors)
         self._columns.clear()
-        self._live = {self._ids[row]: int(row) for row in np.flatnonzero(self._ended == _FOREVER)}
+        self._live = {self._ids[row]: int(row) for row in np.flatnonzero(self._ended == FOREVER)}
+
+    def columns(self) -> Columns:
+        """Return what it holds of every row, for files."""
+        numbers = {name.strip("_"): getattr(self, name)[: self._size] for name in _COLUMNS}
+        return Columns(
+            self._vectors[: self._size],
+            numbers,
+            [id.encode() for id in self._ids],
+            [json.dumps(dict(one)).encode() if one else b"" for one in self._metadata],
+            list(self._scopes),
+            list(self._kinds),
+        )
 
     def clear(self) -> None:
         """Do nothing: nothing is on disk."""
@@ -162,7 +188,7 @@ class ExactIndex:
     def live_seqs(self) -> Iterable[int]:
         """Return the numbers of all live entries."""
         with self._lock:
-            live = self._ended[: self._size] == _FOREVER
+            live = self._ended[: self._size] == FOREVER
             return [int(seq) for seq in self._seqs[: self._size][live]]
 
     def search(self, query: Query, *, limit: int) -> list[Match]:
@@ -177,8 +203,8 @@ class ExactIndex:
             wanted = np.empty((1, len(query.vector) // 4), np.float32)
             to_units(np.frombuffer(query.vector, "<f4").reshape(1, -1), wanted)
             wanted = wanted[0]
-            if count > SCAN_FROM and self._signs.is_useful:
-                rows = self._signs.near(wanted, rows, limit=limit)
+            if count > self._scan_from:
+                rows = self._near(query, wanted, rows, limit)
             scores = self._cosines(wanted, rows)
             best = _highest(scores, limit)
             chosen = best if rows is None else rows[best]
@@ -186,6 +212,10 @@ class ExactIndex:
             order = np.lexsort((seqs, -highest))[:limit]
             ids = [self._ids[row] for row in chosen[order].tolist()]
             return list(map(Match, seqs[order].tolist(), ids, highest[order].tolist()))
+
+    def _near(self, query: Query, wanted: Floats, rows: Rows | None, limit: int) -> Rows | None:
+        """Return which of many rows are worth comparing in full; None for all."""
+        return self._signs.near(wanted, rows, limit=limit) if self._signs.is_useful else rows
 
     def _cosines(self, wanted: Floats, rows: Rows | None) -> Floats:
         """Return the cosines of the chosen rows, or of all."""
@@ -229,7 +259,7 @@ class ExactIndex:
         size = self._size
         mask: Mask
         if query.at is None:
-            mask = self._ended[:size] == _FOREVER
+            mask = self._ended[:size] == FOREVER
         else:
             mask = (self._created[:size] <= query.at) & (query.at < self._ended[:size])
         seen = np.array([query.view.sees(scope) for scope in self._scopes], bool)
@@ -283,10 +313,10 @@ class ExactIndex:
         self._scope[new] = [self._scopes.setdefault(e.scope, len(self._scopes)) for e in entries]
         self._kind[new] = [self._kinds.setdefault(e.kind, len(self._kinds)) for e in entries]
         self._created[new] = [entry.created_at for entry in entries]
-        self._ended[new] = _FOREVER
+        self._ended[new] = FOREVER
         begins, ends = [e.valid_from for e in entries], [e.valid_to for e in entries]
-        self._from[new] = [-_FOREVER if begin is None else begin for begin in begins]
-        self._to[new] = [_FOREVER if end is None else end for end in ends]
+        self._from[new] = [-FOREVER if begin is None else begin for begin in begins]
+        self._to[new] = [FOREVER if end is None else end for end in ends]
         self._is_bounded |= any(time is not None for time in (*begins, *ends))
         self._ids += [entry.id for entry in entries]
         self._metadata += [dict(e.metadata) if e.metadata else NOTHING for e in entries]

@@ -192,3 +192,12 @@ class Index(Protocol):
     def close(self) -> None:
         """Release files and memory; calling it twice is allowed."""
         ...
+
+
+@runtime_checkable
+class Keeping(Protocol):
+    """An index that holds what is new in this process's memory, and writes it to files when that is much."""
+
+    def keep(self) -> bool:
+        """Write files if it is time to; return whether any were written since this was last asked."""
+        ...

@@ -16,7 +16,7 @@ from agentcl.retrieval.feed import Feed
 from agentcl.retrieval.folders import FOLDER, claim, clear_others, home
 from agentcl.retrieval.fulltext import MOST_SCORED, FullTextIndex
 from agentcl.retrieval.fusion import Fused, Fusion, by_walk, fuse, join, with_link
-from agentcl.retrieval.index import Index, Match, Query
+from agentcl.retrieval.index import Index, Keeping, Match, Query
 from agentcl.retrieval.modes import Mode, SearchMode, search_mode
 from agentcl.retrieval.neighbours import Neighbours
 from agentcl.retrieval.recall import Hit, LinkedFact
@@ -69,7 +69,7 @@ class Retriever:
 
     Args:
         journal: what is searched.
-        index: the dense index: "exact", "chroma", "chroma:http://HOST:PORT", "pgvector" where the
+        index: the dense index: "exact", "usearch", "chroma", "chroma:http://HOST:PORT", "pgvector" where the
             journal is in PostgreSQL, or any `Index`.
         is_lexical: whether the encoder compares spelling only; its ranking then counts less.
         encode: gives vectors of phrases, where the graph needs them.
@@ -180,6 +180,8 @@ class Retriever:
             for number, feed in enumerate(behind, start=parts - len(behind)):
                 feed.catch_up(self._journal, self._told(progress, number, 1, parts))
             self._share = 0.0
+            if "dense" in asked.rankings:
+                self._keep_dense()
             if asked.walks:
                 self._keep_graph()
 
@@ -367,15 +369,26 @@ class Retriever:
         if index.keep() and any(row.op == "erase" for row in self._journal.since(mark)):
             index.discard()
 
+    def _keep_dense(self) -> None:
+        """Let the dense index write files, and clear from these what another process erased meanwhile."""
+        index = self.dense.index
+        if not isinstance(index, Keeping):
+            return
+        mark = index.watermark()
+        if index.keep():
+            erased = [row.id for row in self._journal.since(mark) if row.op == "erase"]
+            if erased:
+                index.remove(erased)
+
     def _open_dense(self) -> Feed:
         index = self._index
         if isinstance(index, str):
-            if index == "chroma":
+            if index in ("chroma", "usearch"):
                 claim(self.folder / index, mode=self._mode)
             if index == "pgvector":
                 return Feed(_open_pgvector(self._journal, self._epoch), reads_vectors=True)
             name = f"agentcl-{self._journal.meta('id')}-{self._epoch}"
-            index = open_index(index, self.folder, collection=name)
+            index = open_index(index, self.folder, collection=name, mode=self._mode)
         return Feed(index, reads_vectors=True)
 
     def _hits(
@@ -441,7 +454,26 @@ def clear_closed(journal: Store) -> list[str]:
         index.clear()
     finally:
         index.close()
-    return [name, *_clear_unused(journal, folder, {name})]
+    used = [name, *(["usearch"] if _clear_rows(journal, folder / "usearch", mode) else [])]
+    return [*used, *_clear_unused(journal, folder, set(used))]
+
+
+def _clear_rows(journal: Store, folder: Path, mode: int) -> bool:
+    """Clear what was erased from the files of the index "usearch"; return whether it has such files still."""
+    if not folder.is_dir():
+        return False
+    from agentcl.retrieval import row_files
+
+    try:
+        lagging = journal.since(row_files.read_head(folder).watermark)
+        row_files.remove(folder, [row.id for row in lagging if row.op == "erase"], mode=mode)
+        row_files.sweep(folder)
+    except FileNotFoundError:
+        return False
+    except row_files.UNREADABLE as error:
+        logger.warning("%s cannot be cleared row by row (%s)", folder, error)
+        return False
+    return True
 
 
 def _clear_unused(journal: Store, folder: Path | None, used: set[str]) -> list[str]:
@@ -459,8 +491,14 @@ def _clear_unused(journal: Store, folder: Path | None, used: set[str]) -> list[s
     return [f"{name} (unused, deleted)" for name in cleared]
 
 
-def open_index(name: str, folder: Path, *, collection: str) -> Index:
+def open_index(name: str, folder: Path, *, collection: str, mode: int | None = None) -> Index:
     """Open a dense index by its name in the settings.
+
+    Args:
+        name: of the index.
+        folder: that indexes are kept in.
+        collection: of which memory it is, and which epoch of its vectors.
+        mode: of its files; default: as the umask leaves it.
 
     Raises:
         ConfigError: if there is no such index.
@@ -470,6 +508,10 @@ def open_index(name: str, folder: Path, *, collection: str) -> Index:
         from agentcl.retrieval.exact import ExactIndex
 
         return ExactIndex()
+    if name == "usearch":
+        from agentcl.retrieval.usearch import UsearchIndex
+
+        return UsearchIndex(collection, folder / name, mode=mode)
     if name == "chroma" or name.startswith("chroma:http://"):
         from urllib.parse import urlsplit
 
@@ -481,7 +523,7 @@ def open_index(name: str, folder: Path, *, collection: str) -> Index:
         host, port = parts.hostname or "localhost", parts.port or 8000
         return ChromaIndex(collection, host=host, port=port)
     raise ConfigError(
-        f"unknown index {name!r}; choose 'exact', 'pgvector', 'chroma' or 'chroma:http://HOST:PORT'"
+        f"unknown index {name!r}; choose 'exact', 'usearch', 'pgvector', 'chroma' or 'chroma:http://HOST:PORT'"
     )
 
 

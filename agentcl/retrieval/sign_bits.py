@@ -43,6 +43,23 @@ class SignScan:
         self._sum = np.empty(0, np.uint8)
         self._distances = np.empty(0, np.uint16)
 
+    @classmethod
+    def kept(cls, words: NDArray[np.uint64], mean: Floats) -> SignScan:
+        """Return one of signs that were found useful before: `words` has the shape (words, n)."""
+        scan = cls()
+        scan.is_useful = True
+        scan._mean, scan._words = mean, words
+        scan._fitted = scan._size = count = words.shape[1]
+        scan._xor, scan._distances = np.empty(count, np.uint64), np.empty(count, np.uint16)
+        scan._count, scan._sum = np.empty(count, np.uint8), np.empty(count, np.uint8)
+        return scan
+
+    def parts(self) -> tuple[NDArray[np.uint64], Floats]:
+        """Return what `kept` takes; empty arrays unless it is useful."""
+        if not self.is_useful:
+            return np.empty((0, 0), np.uint64), np.empty(0, np.float32)
+        return self._words[:, : self._size], self._mean
+
     def update(self, vectors: Floats) -> None:
         """Take in the rows of `vectors`, shape (n, dim), that are new since the last call."""
         count = len(vectors)

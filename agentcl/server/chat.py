@@ -6,12 +6,15 @@ import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from agentcl.errors import InvalidInput, needs
 from agentcl.server.parts import Parts, Reading
 from agentcl.server.settings import SoftServing
+from agentcl.store.conversations import Conversation, Turn
 from agentcl.store.records import ANY, SCOPE_FIELDS, Record, body
+from agentcl.store.rows import readable
 from agentcl.text.visible import shortened
 from agentcl.wire.codec import to_json
 
@@ -40,6 +43,7 @@ _TOLD: Final = (
     "said_at",
 )
 _MOST_TURNS: Final = 50  # of an exchange
+_FIRST: Final = 5  # turns among which a conversation shows how it began
 Offset = Annotated[int, Query(ge=0)]
 Limit = Annotated[int, Query(ge=1, le=_MOST)]
 
@@ -80,7 +84,11 @@ def add_to(app: FastAPI, parts: Parts) -> None:
         as_of: datetime | None = None,
     ) -> dict[str, Any]:
         page = access.memory.store.page(kind=kind, offset=offset, limit=limit, as_of=as_of)
-        return {"total": page.total, "records": [_told(one) for one in page.records]}
+        told = [_told(one) for one in page.records]
+        for line, one in zip(told, page.records, strict=True):
+            if isinstance(one, Conversation):
+                line["text"] = _opening(access.memory, one)
+        return {"total": page.total, "records": told}
 
     @router.get("/statements", summary="A page of what holds, or held at a moment, newest first")
     def statements(
@@ -189,6 +197,15 @@ def _told(record: Record) -> dict[str, Any]:
         "key": record.key or "",
         **{name: shortened(str(own[name]), _SHOWN) for name in _TOLD if name in own},
     }
+
+
+def _opening(memory: Memory, one: Conversation) -> str:
+    """Return the first words of the user in a conversation; empty where they are not among its first turns."""
+    rows = memory.store.journal.live(view=one.scope.view(), kinds=(Turn.kind,), source=one.id)
+    for turn in readable(islice(rows, _FIRST)):
+        if isinstance(turn, Turn) and turn.role == "user":
+            return shortened(turn.text, _SHOWN)
+    return ""
 
 
 def _iso(moment: datetime) -> str:

@@ -19,8 +19,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
 from agentcl.memory.watching import Deed, watch
-from agentcl.text.homes import config_folder
-from agentcl.text.saving import create, make_folder
+from agentcl.text.homes import secret
 
 REQUEST: Final[ContextVar[str]] = ContextVar("agentcl.request", default="")  # its id
 _MOST_IDS: Final = 50
@@ -112,12 +111,4 @@ def hashed(scope: Mapping[str, str], salt: bytes) -> dict[str, str]:
 
 def _salt() -> bytes:
     """Return what hashes are made with, kept in the user's own configuration; of this run only if it cannot be."""
-    file = config_folder("") / "log-salt"
-    try:
-        if not file.exists():
-            make_folder(file.parent)
-            with create(file, mode=0o600) as made:
-                made.write(secrets.token_bytes(_SALT))
-        return file.read_bytes() or secrets.token_bytes(_SALT)
-    except OSError:
-        return secrets.token_bytes(_SALT)
+    return secret("log-salt", _SALT) or secrets.token_bytes(_SALT)

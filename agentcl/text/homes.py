@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 from typing import Final
 
 from agentcl.errors import ConfigError
+from agentcl.text.saving import create, make_folder
 
 _OURS: Final = "agentcl"
 
@@ -24,6 +26,23 @@ def config_folder(name: str) -> Path:
 def data_folder(name: str) -> Path:
     """Return the folder for what belongs to the user and is not made again; it need not exist. Raises ConfigError."""
     return _home("XDG_DATA_HOME", "~/.local/share") / _OURS / name
+
+
+def secret(name: str, length: int) -> bytes:
+    """Return a secret of so many bytes, kept in the user's own configuration; empty if it cannot be kept there.
+
+    Raises:
+        ConfigError: if the user has no home.
+    """
+    file = config_folder("") / name
+    try:
+        if not file.exists():
+            make_folder(file.parent)
+            with create(file, mode=0o600) as made:
+                made.write(secrets.token_bytes(length))
+        return file.read_bytes()
+    except OSError:
+        return b""
 
 
 def _home(variable: str, default: str) -> Path:

@@ -317,10 +317,10 @@ def test_a_closed_memory_says_so(tmp_path: Path) -> None:
         memory.add("y")
 
 
-@pytest.mark.parametrize("index", ["exact", "chroma"])
+@pytest.mark.parametrize("index", ["exact", "usearch", "chroma"])
 def test_every_index_serves_a_memory(tmp_path: Path, index: str) -> None:
-    if index == "chroma":
-        pytest.importorskip("chromadb")
+    if index != "exact":
+        pytest.importorskip({"chroma": "chromadb"}.get(index, index))
     with Memory(tmp_path / "m", encoder="hashing", index=index) as memory:
         kept = memory.add("the ferry leaves at seven", user="ada")
         gone = memory.add("the ferry leaves at nine", user="ada")

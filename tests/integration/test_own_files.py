@@ -15,7 +15,7 @@ from agentcl.retrieval.folders import MARKER
 from agentcl.store.sqlite.store import FILE
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="links and modes are POSIX's")
-FOLDERS = ["fulltext", "graph", "guidance", "episodes", "chroma"]
+FOLDERS = ["fulltext", "graph", "guidance", "episodes", "chroma", "usearch"]
 
 
 @pytest.fixture

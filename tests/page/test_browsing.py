@@ -48,7 +48,7 @@ def test_the_time_slider_shows_what_held_then(
     slider.focus()
     slider.press("Home")
     page.get_by_text("Nothing can be changed there.").wait_for()
-    page.get_by_text("No documents.").wait_for()
+    page.get_by_text("Nothing of this kind was there yet.").wait_for()
     page.get_by_role("button", name="Back to now").click()
     page.get_by_role("link", name=re.compile("Ferry")).wait_for()
 
@@ -162,6 +162,7 @@ def test_the_part_that_is_open_is_in_sight_among_all(
     site: Site, opened: Callable[[str], Any], part: str
 ) -> None:
     page = opened(f"{site.url}/#/memory/{part}")
+    page.locator("nav .count").first.wait_for()  # they make the parts wider
     page.wait_for_function(
         """() => {
             const current = document.querySelector('nav [aria-current][href^="#/memory/"]');
@@ -169,3 +170,50 @@ def test_the_part_that_is_open_is_in_sight_among_all(
             return box && box.left >= 0 && box.right <= innerWidth;
         }"""
     )
+
+
+def test_names_in_the_graph_do_not_lie_on_each_other(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    for number in range(14):
+        text = f"Ilka Renn met Person Number{number} of the Royal Society at Upper Mossling."
+        site.memory.add(text, title=f"Meeting {number} of the society for alpine plants")
+    page = opened("about:blank")
+    page.emulate_media(reduced_motion="reduce")
+    page.goto(f"{site.url}/#/graph/Ilka%20Renn")
+    picture = page.get_by_role("group", name=re.compile("ilka renn and"))
+    picture.get_by_role("button", name="upper mossling, a name").wait_for()
+    page.wait_for_timeout(300)
+    boxes = picture.locator("text:not(.late)").evaluate_all(
+        "all => all.map(one => one.getBoundingClientRect()).map(b => [b.left, b.top, b.right, b.bottom])"
+    )
+    assert len(boxes) > 5
+    for number, one in enumerate(boxes):
+        assert one[0] >= 0
+        assert one[2] <= page.viewport_size["width"]
+        for other in boxes[:number]:
+            beside = one[0] >= other[2] - 1 or other[0] >= one[2] - 1
+            assert beside or one[1] >= other[3] - 4 or other[1] >= one[3] - 4
+
+
+@pytest.mark.parametrize("size", ["phone"])
+def test_the_parts_of_the_page_are_named_on_a_phone(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    page = opened(site.url)
+    for name in ("Chat", "Memory", "Graph"):
+        box = page.get_by_role("link", name=name, exact=True).get_by_text(name).bounding_box()
+        assert box["width"] > 10
+
+
+def test_a_conversation_of_the_page_is_called_by_what_began_it(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    said = [{"role": "user", "content": "Which trains go to Bergen?"}]
+    site.memory.remember(said, session="page-20260101-abc", user="me")
+    page = opened(f"{site.url}/#/memory/conversations")
+    line = page.get_by_role("link", name=re.compile("Which trains go to Bergen"))
+    line.wait_for()
+    assert "page-2026" not in line.inner_text()
+    line.click()
+    page.get_by_role("heading", name="Which trains go to Bergen?").wait_for()

@@ -169,3 +169,16 @@ def test_axe_finds_no_serious_fault_in_soft_memories_lessons_and_waiting(
         page.get_by_role("progressbar").wait_for()
         assert serious_faults(page) == []
         page.unroute("**/warm_up")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", ["desktop"])
+def test_the_first_paint_has_the_colours_of_the_system(
+    chromium: Any, site: Site, size: str, theme: str
+) -> None:
+    context = chromium.new_context(color_scheme=theme, java_script_enabled=False)
+    page = context.new_page()
+    page.goto(site.url)
+    ground = page.locator("body").evaluate("one => getComputedStyle(one).backgroundColor")
+    context.close()
+    assert ground == {"light": "rgb(246, 247, 245)", "dark": "rgb(14, 21, 20)"}[theme]

@@ -309,6 +309,166 @@ def test_the_end_of_the_last_answer_is_in_sight_with_what_stands_below_it(
             "one => one.getBoundingClientRect().bottom <= document.querySelector('[role=log]').getBoundingClientRect().bottom",
             arg=below.element_handle(),
         )
+    assert page.evaluate("document.documentElement.scrollHeight - innerHeight") == 0
     log = page.get_by_role("log")
     log.evaluate("one => one.scrollTo({top: 0})")  # somebody reads further up
     page.wait_for_function("() => document.querySelector('[role=log]').scrollTop === 0")
+
+
+LISTS = """1. **Register** within *eight days*
+   - take your card
+     1. the new one
+   - ask for `snake_case_names`
+2. Call, and 2 * 3 * 4 is no emphasis
+  * the bank
+
+3. Pay
+- [ ] the key
+- [x] the permit
+
+---
+
+مرحبا بالعالم 42.
+
+~~~py
+print(1)
+~~~
+"""
+
+
+@pytest.fixture
+def listing(filled: Memory) -> Iterator[Site]:
+    """A model that answers with lists in lists, and in Arabic."""
+    with (
+        listening(ScriptedModel(lambda _: LISTS), MODEL) as upstream,
+        served(filled, settings=ServerSettings(upstream=upstream)) as url,
+    ):
+        yield Site(url, filled)
+
+
+def test_lists_of_an_answer_stand_in_each_other(
+    listing: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    page = opened(listing.url)
+    say(page, "What must I do?")
+    log = page.get_by_role("log")
+    prose = log.locator(".prose")
+    firsts = ":scope > ol > li > .first"
+    assert [one.strip() for one in prose.locator(firsts).all_inner_texts()] == [
+        "Register within eight days",
+        "Call, and 2 * 3 * 4 is no emphasis",
+        "Pay",
+    ]
+    assert prose.locator("ol > li > ul > li > ol > li").all_inner_texts() == ["the new one"]
+    assert prose.locator("em").all_inner_texts() == ["eight days"]
+    assert prose.locator("li code").all_inner_texts() == ["snake_case_names"]
+    log.get_by_role("img", name="not done").wait_for()
+    log.get_by_role("img", name="done", exact=True).wait_for()
+    assert prose.locator("hr").count() == 1
+    assert log.get_by_role("region", name="code").inner_text() == "print(1)"
+    arabic = log.get_by_text("مرحبا")
+    assert arabic.evaluate("one => getComputedStyle(one).direction") == "rtl"
+
+
+def test_a_column_is_never_narrower_than_its_words(
+    wordy: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    page = opened(wordy.url)
+    say(page, "Which boats are there?")
+    for head in page.get_by_role("columnheader").all():
+        assert head.bounding_box()["height"] < 50  # one line
+
+
+def test_what_a_gateway_says_is_told_in_words_and_asked_again(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    page = opened(site.url)
+    page.route(
+        "**/v1/chat/completions",
+        lambda route: route.fulfill(
+            status=502, content_type="text/html", body="<html><h1>Bad Gateway</h1></html>"
+        ),
+    )
+    page.get_by_label("Say something").fill("Where do I live?")
+    page.keyboard.press("Enter")
+    said(page, "HTTP 502")
+    assert "<h1>" not in page.get_by_role("log").inner_text()
+    page.unroute("**/v1/chat/completions")
+    page.get_by_role("button", name="Ask again").click()
+    said(page, "I know:")
+    assert page.get_by_role("log").get_by_text("Where do I live?").count() == 1
+    assert page.get_by_role("button", name="Ask again").count() == 0
+
+
+def test_an_answer_that_breaks_off_says_so(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    page = opened(site.url)
+    begun = '{"choices": [{"index": 0, "delta": {"content": "You live in"}}]}'
+    broken = '{"error": {"message": "the card fell out"}}'
+    page.route(
+        "**/v1/chat/completions",
+        lambda route: route.fulfill(
+            content_type="text/event-stream", body=f"data: {begun}\n\ndata: {broken}\n\n"
+        ),
+    )
+    page.get_by_label("Say something").fill("Where do I live?")
+    page.keyboard.press("Enter")
+    said(page, "The answer broke off. the card fell out")
+    said(page, "You live in")
+
+
+def test_what_one_person_said_is_not_told_to_the_memory_of_another(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    page = opened(site.url)
+    say(page, "My pin is 4711.")
+    page.get_by_role("button", name=re.compile("Whose memory")).click()
+    page.get_by_role("textbox", name="Whose memory").fill("bo")
+    page.get_by_role("button", name="Use this name").click()
+    page.get_by_text("Talk to a model that does not change").wait_for()
+    say(page, "Where do I live?")
+    turns = site.memory.list(kind="turn", user="bo")
+    assert [one.text for one in turns if isinstance(one, Turn) and one.role == "user"] == [
+        "Where do I live?"
+    ]
+
+
+def test_one_chooses_among_the_models_of_an_endpoint(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    page = opened("about:blank")
+
+    def two(route: Any) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "models": ["another", MODEL]})
+
+    page.route(re.compile("page/about"), two)
+    page.goto(site.url)
+    if size == "phone":
+        say(page, "Hello")
+    shown = panel(page, size) if size == "phone" else page.get_by_role("complementary")
+    shown.get_by_label("Which model answers").select_option(MODEL)
+    if size == "phone":
+        shown.get_by_role("button", name="Close").click()
+    with page.expect_request("**/v1/chat/completions") as asked:
+        say(page, "Where do I live?")
+    assert asked.value.post_data_json["model"] == MODEL
+
+
+def test_a_model_that_came_later_than_the_page_answers(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    page = opened("about:blank")
+
+    def none(route: Any) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "models": []})
+
+    page.route(re.compile("page/about"), none)
+    page.goto(site.url)
+    page.get_by_text("Talk to a model that does not change").wait_for()
+    page.unroute(re.compile("page/about"))
+    with page.expect_request("**/v1/chat/completions") as asked:
+        say(page, "Where do I live?")
+    assert asked.value.post_data_json["model"] == MODEL

@@ -4,7 +4,7 @@ const many = (count: number, one: string, more = `${one}s`): string =>
 
 export const t = {
   name: "agentcl",
-  views: { chat: "Conversation", memory: "Memory", graph: "Graph" },
+  views: { chat: "Chat", memory: "Memory", graph: "Graph" },
   skip: "Skip to the content",
   close: "Close",
   cancel: "Cancel",
@@ -56,6 +56,8 @@ export const t = {
     thinking: "the model reads",
     stopped: "Stopped.",
     failed: "No answer came.",
+    broke: "The answer broke off.",
+    again: "Ask again",
     welcome: "Talk to a model that does not change, and watch what its memory does.",
     welcomeMore: "The weights stay as they are. What you tell it is kept beside it, and what helps is shown to it before each answer.",
     tries: ["I moved to Leuven last Saturday.", "I'm allergic to nuts.", "Where do I live?", "What could I cook tonight?"],
@@ -71,6 +73,8 @@ export const t = {
     shown: (count: number): string => (count ? `${many(count, "memory", "memories")} shown` : "nothing shown"),
     kept: (count: number): string => `${many(count, "turn")} kept`,
     code: "code",
+    done: "done",
+    notDone: "not done",
     table: "table",
     keyboard: "Enter sends, Shift + Enter begins a new line",
     show: "What memory did for this answer",
@@ -97,6 +101,7 @@ export const t = {
     first: "First block of this conversation",
     raw: "As the model read it",
     model: "The model",
+    modelWhich: "Which model answers",
     modelSame: "unchanged",
     modelOther: "another model answers now",
     modelMore: "Its fingerprint says how it reads and continues a fixed text. If its weights changed, it would.",
@@ -222,6 +227,10 @@ export const t = {
     deleted: "deleted",
     erased: "forgotten",
     source: "Source",
+    about: "Where it comes from",
+    roles: { user: "User", assistant: "Model", system: "System", tool: "Tool" } as Record<string, string>,
+    noneThen: "Nothing of this kind was there yet.",
+    talk: "Begin a conversation",
     id: "Id",
     recorded: "Recorded",
     inGraph: "Look at it in the graph",
@@ -274,6 +283,7 @@ export const t = {
   },
   problem: {
     away: "The server does not answer. Is it still running?",
+    garbled: (status: number): string => `Something between here and the model answered with HTTP ${status}, and no reason.`,
     rights: "Your key does not allow that.",
   },
 };

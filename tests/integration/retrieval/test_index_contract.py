@@ -1,12 +1,13 @@
 import hashlib
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from agentcl.retrieval.exact import ExactIndex
 from agentcl.retrieval.fulltext import FullTextIndex
-from agentcl.retrieval.index import Index
+from agentcl.retrieval.index import Change, Index
 from agentcl.testing import IndexContract
 
 if TYPE_CHECKING:
@@ -24,6 +25,55 @@ class TestFullTextIndex(IndexContract):
 
     def open(self, folder: Path) -> Index:
         return FullTextIndex(folder / "fulltext")
+
+
+class TestUsearchIndex(IndexContract):
+    """Little is held: none of it is in files yet."""
+
+    write_from, exact_below = 20_000, 20_000
+
+    def open(self, folder: Path) -> Index:
+        pytest.importorskip("usearch")
+        from agentcl.retrieval.usearch import UsearchIndex
+
+        return UsearchIndex(
+            "contract",
+            folder / "usearch",
+            write_from=self.write_from,
+            exact_below=self.exact_below,
+        )
+
+
+class _Written:
+    """An index that goes to files after every change."""
+
+    def __init__(self, index: Any) -> None:
+        self._index = index
+        self.name = index.name
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._index, name)
+
+    def apply(self, changes: Sequence[Change], *, watermark: int) -> None:
+        self._index.apply(changes, watermark=watermark)
+        self._index.keep()
+
+    def rebuild(self, changes: Iterable[Change], *, watermark: int) -> None:
+        self._index.rebuild(changes, watermark=watermark)
+        self._index.keep()
+
+
+class TestUsearchIndexInFiles(TestUsearchIndex):
+    is_persistent = True
+    examples = 15
+    write_from, exact_below = 1, 20_000
+
+    def open(self, folder: Path) -> Index:
+        return _Written(super().open(folder))
+
+
+class TestUsearchIndexWithGraph(TestUsearchIndexInFiles):
+    exact_below = 0
 
 
 class TestChromaIndex(IndexContract):

@@ -184,3 +184,37 @@ def test_what_turns_state_comes_with_what_that_replaced(
     assert [one["value"] for one in told["statements"]] == ["Leuven"]
     assert [one["value"] for one in told["replaced"]] == ["Gent"]
     assert client.get("/v1/page/learned").status_code == 422
+
+
+@pytest.mark.parametrize(("takes", "is_packed"), [
+    ("gzip, deflate, br", True),
+    ("br;q=1.0, GZIP;q=0.5", True),
+    ("gzip;q=0", False),
+    ("gzip;q=0.0, identity", False),
+    ("identity", False),
+    ("", False),
+])  # fmt: skip
+def test_files_travel_packed_to_who_reads_that(
+    client: httpx.Client, takes: str, is_packed: bool
+) -> None:
+    asset = next(name for name in below(FOLDER) if name.endswith(".js"))
+    with client.stream("GET", f"/page/{asset}", headers={"accept-encoding": takes}) as answer:
+        raw = b"".join(answer.iter_raw())
+    assert answer.headers.get("content-encoding") == ("gzip" if is_packed else None)
+    assert answer.headers["vary"] == "accept-encoding"
+    assert int(answer.headers["content-length"]) == len(raw)
+    assert (gzip.decompress(raw) if is_packed else raw) == (FOLDER / asset).read_bytes()
+
+
+def test_a_conversation_is_listed_with_the_words_that_began_it(
+    memory: Memory, client: httpx.Client
+) -> None:
+    me = memory.scoped(user="ada")
+    began = [{"role": "assistant", "content": "Hi."}, {"role": "user", "content": "Where is Oslo?"}]
+    me.remember([*began, {"role": "user", "content": "And Bergen?"}], session="a")
+    me.remember([{"role": "assistant", "content": "Nobody answers."}], session="b")
+    asked = {"kind": "conversation"}
+    found = client.get("/v1/page/records", params=asked, headers={"x-agentcl-user": "ada"}).json()
+    assert {one["key"]: one["text"] for one in found["records"]} == {"a": "Where is Oslo?", "b": ""}
+    others = client.get("/v1/page/records", params=asked, headers={"x-agentcl-user": "bo"}).json()
+    assert others["records"] == []

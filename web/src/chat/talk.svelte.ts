@@ -122,6 +122,12 @@ class Talk {
     this.stopper?.abort();
   }
 
+  // Ask the last question anew, in the place of what came of it.
+  again(): void {
+    const last = this.turns.pop();
+    if (last) void this.say(last.question);
+  }
+
   async say(question: string): Promise<void> {
     const before = this.messages();
     const wanted = this.mode === "compare" ? [true, false] : [this.mode === "on"];
@@ -131,6 +137,7 @@ class Talk {
     this.busy = true;
     this.stopper = new AbortController();
     await app.ready;
+    if (!app.model) await app.look(); // the model's server was away when the page was opened
     const asked: Message[] = [{ role: "system", content: t.chat.system }, ...before, { role: "user", content: question }];
     const ids: string[] = [];
     for (const side of turn.sides) ids.push(await this.answer(side, asked, this.stopper.signal));

@@ -47,3 +47,46 @@ export function places(count: number, edges: readonly (readonly [number, number,
   }
   return found;
 }
+
+// Where the name of a node stands; null: there is no room, and it is seen when one points at the node.
+export interface Label {
+  x: number;
+  y: number;
+  anchor: "middle" | "start" | "end";
+}
+
+type Box = readonly [left: number, top: number, right: number, bottom: number];
+
+const LETTER = 7; // pixels of a letter at most, on the average of a name
+const HIGH = 15; // of a line
+const LEGEND = 34; // pixels at the lower edge, where signs are explained
+
+// Names in the order of their importance; no two of them lie on each other, nor one on a node. The first `count` spots are
+// nodes; each further one is the place of a name itself, that of an edge.
+export function labels(spots: readonly Place[], names: readonly string[], order: readonly number[], count: number, width: number, height: number): (Label | null)[] {
+  const taken: Box[] = spots.slice(0, count).map(({ x, y }) => [x - 9, y - 9, x + 9, y + 9]);
+  const found: (Label | null)[] = spots.map(() => null);
+  for (const at of order) {
+    const { x, y } = spots[at]!;
+    const long = names[at]!.length * LETTER;
+    const far = at === 0 ? 31 : 25;
+    const below: Label = { x, y: y + far, anchor: "middle" };
+    const around: Label[] = [below, { x, y: y - far + 9, anchor: "middle" }, { x: x + 14, y: y + 4, anchor: "start" }, { x: x - 14, y: y + 4, anchor: "end" }];
+    const along: Label[] = [{ x, y: y + 7, anchor: "middle" }, { x, y: y + 24, anchor: "middle" }];
+    const tries = at < count ? around : along;
+    for (const one of tries) {
+      const left = one.anchor === "middle" ? one.x - long / 2 : one.anchor === "start" ? one.x : one.x - long;
+      const box: Box = [left, one.y - HIGH + 3, left + long, one.y + 3];
+      const isFree = box[0] >= 0 && box[2] <= width && box[1] >= 0 && box[3] <= height - LEGEND && !taken.some((other, node) => node !== at && meet(box, other));
+      if (!isFree) continue;
+      taken.push(box);
+      found[at] = one;
+      break;
+    }
+  }
+  return found;
+}
+
+function meet(one: Box, other: Box): boolean {
+  return one[0] < other[2] && other[0] < one[2] && one[1] < other[3] && other[1] < one[3];
+}

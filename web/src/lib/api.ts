@@ -55,7 +55,9 @@ async function problemOf(answer: Response): Promise<Problem> {
     const detail = told.detail ?? told.error?.message ?? told.message;
     return new Problem(answer.status, String(told.title ?? "Problem"), String(detail ?? text));
   } catch {
-    return new Problem(answer.status, "Problem", text.slice(0, 300) || `HTTP ${answer.status}`);
+    // The page of some gateway tells a reader nothing.
+    const isMarkup = text.trimStart().startsWith("<");
+    return new Problem(answer.status, "Problem", (!isMarkup && text.slice(0, 300)) || t.problem.garbled(answer.status));
   }
 }
 

@@ -102,6 +102,12 @@ class App {
     }, 5000);
   }
 
+  // Let another model answer from now on.
+  choose(name: string): void {
+    this.model = name;
+    this.measured = null;
+  }
+
   async measure(): Promise<void> {
     if (!this.model || this.measuring) return;
     this.measuring = true;

@@ -2,6 +2,7 @@
 import { t } from "../texts";
 import { verb } from "./api";
 import { app } from "./app.svelte";
+import type { RecordHead } from "./types";
 
 const held = new Map<string, Promise<string>>();
 
@@ -15,6 +16,11 @@ export function titleOf(id: string): Promise<string> {
     held.set(id, found);
   }
   return found;
+}
+
+// The name of a session, unless this page made it up.
+export function nameOf(conversation: RecordHead): string {
+  return conversation.key?.startsWith("page-") ? "" : (conversation.key ?? "");
 }
 
 export function shortened(text: string, most = 60): string {
