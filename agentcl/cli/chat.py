@@ -309,7 +309,7 @@ def _compress(screen: Screen, memory: Memory, codec: Codec, scope: dict[str, Any
         report = memory.compressed.compress(
             codec,
             limit=_FIRST,
-            progress=lambda done, total: bar.update(bar.task_ids[0], completed=done, total=total),
+            progress=bar.update,
             **scope,
         )
     if report.remaining:

@@ -148,11 +148,7 @@ def _train(screen: Screen, memory: Memory, wish: ConsolidationWish, scope: dict[
     job = unfinished(memory, wish, check_scope(cast("WriteScope", scope)))
     job = job or memory.jobs.enqueue(Consolidate.name, wish.spec(), **scope)
     with stopping(_STOPPING) as is_stopped, screen.progress("training", wish.recipe.steps) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.update(bar.task_ids[0], completed=done, total=total)
-
-        job = memory.jobs.run(job.id, progress=progress, should_stop=is_stopped)
+        job = memory.jobs.run(job.id, progress=bar.update, should_stop=is_stopped)
     held = doer.result(job.id)
     if job.state != "done" or held is None:
         screen.note(f"job {job.id} is {job.state}; run the same command again to go on")

@@ -78,16 +78,12 @@ def run(
     waiting = [memory.jobs.get(id)] if id else memory.jobs.list(states=["queued", "running"])
     _add_doers(memory, waiting, url, workers, load)
     with stopping(_STOPPING) as is_stopped, screen.progress("working", None) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.update(bar.task_ids[0], completed=done, total=total)
-
         if id:
-            job = memory.jobs.run(id, on=place, progress=progress, should_stop=is_stopped)
+            job = memory.jobs.run(id, on=place, progress=bar.update, should_stop=is_stopped)
         else:
             ran = memory.jobs.run_all(
                 on=place,
-                progress=lambda job, *step: progress(*step),
+                progress=lambda job, *step: bar.update(*step),
                 should_stop=is_stopped,
             )
     if id:

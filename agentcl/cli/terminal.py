@@ -1,0 +1,157 @@
+"""What the command line puts on a terminal: styled words, tables, and bars that say how far work is."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any, Final, Self, TextIO
+
+import click
+
+from agentcl.text.visible import visible
+
+# What draws is imported where it is used: `--help` must not wait for it.
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+_GAP: Final = "  "  # between columns
+_BAR: Final = 30  # columns of a bar
+
+
+def styled(text: str, *, color: str | None = None, bold: bool = False, dim: bool = False) -> str:
+    """Return a text in a style; what in the text itself would style or steer a terminal is replaced."""
+    return click.style(visible(text), fg=color, bold=bold or None, dim=dim or None)
+
+
+def write(text: str = "", *, is_error: bool = False) -> None:
+    """Print a line; a stream that is no terminal gets it without styles, as does a user who wants none."""
+    wanted = True if os.environ.get("FORCE_COLOR") else None
+    is_plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") in ("dumb", "unknown")
+    # The stream is named: one that is left to click turns into UTF-8, whatever the console can show.
+    stream = sys.stderr if is_error else sys.stdout
+    click.echo(text, file=stream, color=False if is_plain else wanted)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, most: int | None) -> str:
+    """Return rows under the names of their columns, without lines.
+
+    An id is never broken: it is what the next command takes.
+
+    Args:
+        columns: the names; where all are empty, there is no header.
+        rows: a text for each column.
+        most: how wide a line may be, in columns of a terminal. Cells are broken between words to keep it,
+            the widest first. None: no cell is broken.
+    """
+    from wcwidth import ljust, width, wrap
+
+    cells = [[visible(cell).split("\n") for cell in row] for row in rows]
+    if any(columns):
+        cells.insert(0, [[name] for name in columns])
+    widths = [max(width(line) for row in cells for line in row[at]) for at in range(len(columns))]
+    if most is not None:
+        least = [widths[at] if name == "id" else width(name) for at, name in enumerate(columns)]
+        widths = _narrowed(widths, least, most - len(_GAP) * (len(columns) - 1))
+        cells = [
+            [
+                [part for line in cell for part in wrap(line, max(1, room)) or [""]]
+                for cell, room in zip(row, widths, strict=True)
+            ]
+            for row in cells
+        ]
+    lines = [
+        _GAP.join(map(ljust, parts, widths)).rstrip()
+        for row in cells
+        for parts in zip_longest(*row, fillvalue="")
+    ]
+    if any(columns):
+        lines[0] = click.style(lines[0], bold=True)
+    return "\n".join(lines)
+
+
+def _narrowed(widths: Sequence[int], least: Sequence[int], most: int) -> list[int]:
+    """Return widths that sum up to `most`, if columns may be so narrow; the widest give way first."""
+    narrow = list(widths)
+    while sum(narrow) > most:
+        can = [at for at, width in enumerate(narrow) if width > max(1, least[at])]
+        if not can:
+            break
+        narrow[max(can, key=lambda at: narrow[at])] -= 1
+    return narrow
+
+
+class Bar:
+    """How far one thing is. Made by `Bars.add`."""
+
+    def __init__(self, drawn: tqdm[Any], encoding: str) -> None:
+        self._drawn = drawn
+        self._encoding = encoding
+
+    def update(self, done: int, total: int | None = None, *, label: str = "") -> None:
+        """Say how much is done, and of how much; what is left out stays as it was."""
+        if total:
+            self._drawn.total = total
+            self._drawn.bar_format = _form(total)
+        if label:
+            said = visible(label).encode(self._encoding, "replace").decode(self._encoding)
+            self._drawn.set_description_str(said, refresh=False)
+        self.advance(done - int(self._drawn.n))
+
+    def advance(self, more: int = 1) -> None:
+        """Say that so much more is done."""
+        self._drawn.update(more)
+
+
+def _form(total: int | None) -> str:
+    """Return what a bar shows: the label last, so that a narrow terminal cuts it and no number."""
+    of = "?" if total is None else f"{total:,}"
+    return f"{{n:,}}/{of} {{elapsed}} {{bar:{_BAR}}} {{desc}}"
+
+
+class Bars:
+    """Bars at the end of a terminal, taken away when work ends.
+
+    Args:
+        stream: the terminal.
+        is_shown: False draws nothing.
+    """
+
+    def __init__(self, stream: TextIO, *, is_shown: bool) -> None:
+        self._stream = stream
+        self._is_shown = is_shown
+        self._bars: list[tqdm[Any]] = []
+
+    def add(self, label: str, total: int | None) -> Bar:
+        """Show one more; a total of None is not known yet."""
+        from tqdm import tqdm
+
+        drawn = tqdm(
+            total=total,
+            file=self._stream,
+            disable=not self._is_shown,
+            leave=False,
+            dynamic_ncols=True,
+            miniters=1,  # so that the first update after a long wait is drawn
+            bar_format=_form(total),
+        )
+        self._bars.append(drawn)
+        bar = Bar(drawn, self._stream.encoding or "ascii")
+        bar.update(0, label=label)
+        drawn.refresh()
+        return bar
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for drawn in reversed(self._bars):
+            drawn.close()
+
+    def aside(self) -> AbstractContextManager[None]:
+        """Take what is drawn away while something else is printed; it comes back by itself."""
+        from tqdm import tqdm
+
+        return tqdm.external_write_mode(file=self._stream)
