@@ -338,6 +338,10 @@ class Screen:
             self.line(
                 f"the adapter {name} held some of it: revoked, and its {files} file(s) erased"
             )
+        if receipt.shards:
+            self.line(
+                f"of its shards these held it, and the others stay: {', '.join(receipt.shards)}"
+            )
         for job in receipt.rebuilds:
             self.line(f"job {job} waits to train one without it: agentcl jobs run {job}")
         self.line(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, Unpack, cast
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 Sort = Literal["lesson", "statement", "answer", "episode"]
 _PASSING: Final = ("plan", "event")  # sorts of statements that are over some day
 _SETTLED: Final = 2  # values that an attribute may have had; with a third one it is volatile
+_NOT_OWN: Final = (
+    "from an unverified source: it was imported from a memory that nobody said to be his own"
+)
 _STUDENT: Final = "student"  # who judges himself has verified nothing
 _NOWHERE: Final = Scope()
 
@@ -105,6 +108,7 @@ def select(
     *,
     policy: ChoicePolicy | None = None,
     at: datetime | None = None,
+    only: Collection[str] = (),
     **scope: Unpack[WriteScope],
 ) -> Selection:
     """Decide for every lesson, statement and episode of a scope and below whether it may move into an adapter.
@@ -116,6 +120,7 @@ def select(
         policy: what a record must have proved; default: `ChoicePolicy()`.
         at: the moment at which statements have to hold; default: now. The same journal, counted uses and moment give
             the same selection.
+        only: ids of the records that may be chosen; default: all.
         scope: `tenant`, `user`, `agent`, `session`: whom the adapter is for.
 
     Raises:
@@ -130,6 +135,8 @@ def select(
     looking = _Looking(memory, owner, _below(owner), wanted, moment)
     found = [*looking.lessons(), *looking.statements(), *looking.episodes()]
     found.sort(key=lambda one: one.record.id)
+    if only:
+        found = [one if one.record.id in only else _left_out(one) for one in found]
     return Selection(owner, moment, wanted, tuple(_capped(found, wanted.most_of_a_source)))
 
 
@@ -170,7 +177,7 @@ class _Looking:
     def _against_lesson(self, one: Standing) -> str:
         made, belief = one.guidance, one.belief
         if made.id in self.aside:
-            return "from an unverified source: it was imported from a memory that nobody said to be his own"
+            return _NOT_OWN
         if not made.share and (whose := self._is_private(made.scope)):
             return whose
         if belief.stage != "active":
@@ -230,6 +237,9 @@ class _Looking:
         spoken: Mapping[str, Turn],
         used: int,
     ) -> str:
+        came = (one.id, *(spoken[id].conversation_id for id in one.sources if id in spoken))
+        if any(id in self.aside for id in came):
+            return _NOT_OWN
         roles = {spoken[id].role for id in one.sources if id in spoken}
         if one.sources and "user" not in roles:
             return "from an unverified source: no user said it"
@@ -262,7 +272,7 @@ class _Looking:
 
     def _against_episode(self, one: Episode) -> str:
         if one.id in self.aside:
-            return "from an unverified source: it was imported from a memory that nobody said to be his own"
+            return _NOT_OWN
         if whose := self._is_private(one.scope):
             return whose
         if one.status != "finished" or not one.steps:
@@ -315,6 +325,11 @@ class _Looking:
         if not named["tenant"]:
             del named["tenant"]
         return cast(ReadScope, named)
+
+
+def _left_out(one: RecordChoice) -> RecordChoice:
+    reason = "not asked for: what an adapter held is trained anew" if one.is_chosen else one.reason
+    return replace(one, is_chosen=False, reason=reason)
 
 
 def _capped(found: Sequence[RecordChoice], most: float) -> Iterator[RecordChoice]:

@@ -19,7 +19,7 @@ _MOST_READ: Final = 2_000  # characters of a text
 _LIKELY: Final = re.compile(
     r"\d|day\b|\bto(?:night|morrow)\b|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)|\b(?:mon|tue|wed|thu|fri|sat|sun)|"
     r"\bago\b|\b(?:last|next|this|past|coming)\b|\bin (?:an?|half|two|three|four|five|six|seven|eight|nine|ten|about|around)\b|"
-    r"\b(?:week|month|year|christmas|halloween|boxing)|\bmid\b|tag\b|woch|monat|jahr|morgen|gestern|"
+    r"\b(?:week|month|year|christmas|easter|pentecost|halloween|boxing)|\bmid\b|tag\b|woch|monat|jahr|morgen|gestern|"
     r"\b(?:lunes|martes|mi.rcoles|jueves|viernes|s.bado|domingo|ayer|anteayer|anoche|ma.ana|hace|dentro|semana|mes|a.o)\b|[a-z]r[eo]\b|"
     r"[\u5468\u671f\u62dc\u5929\u65e5\u6708\u5e74\u53f7]",
     re.IGNORECASE,

@@ -23,10 +23,10 @@ from agentcl.consolidation import (
 )
 from agentcl.consolidation.base import fingerprint_of
 from agentcl.consolidation.building import load
-from agentcl.consolidation.job import ancestors
 from agentcl.consolidation.registry import next_name, register
 from agentcl.errors import AgentclError, NotEquipped, ProcessFailed
 from agentcl.jobs import Job
+from agentcl.memory.revoking import ancestors
 from agentcl.store import Adapter, Scope, Statement
 
 pytest.importorskip("peft")
