@@ -152,7 +152,10 @@ def _is_dated(value: object) -> bool:
         return False
     year, month, day, time = found.groups()
     try:
-        datetime.fromisoformat(f"{year}-{month or '01'}-{day or '01'}{time or ''}")
+        if time:
+            datetime.fromisoformat(cast(str, value))
+        else:
+            datetime(int(year), int(month or 1), int(day or 1))  # noqa: DTZ001  # it is only tried
     except ValueError:
         return False
     return True

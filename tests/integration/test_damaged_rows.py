@@ -379,3 +379,14 @@ def test_a_time_that_is_none_is_damage_of_its_row_alone(
         assert any(
             "is none that agentcl wrote" in one.message for one in memory.store.examine().problems
         )
+
+
+@pytest.mark.parametrize(
+    "since", ["", "2025", "٢٠٢٥", "2025-03", "2025-03-29", "2025-03-29T10", "2025-03-29T10:00:00Z"]
+)
+def test_what_may_be_said_of_a_time_is_no_damage(tmp_path: Path, since: str) -> None:
+    with Memory(tmp_path, encoder="hashing:64") as memory:
+        memory.statements.add("user", "home", "Oslo", since=since, user="ada")
+        (held,) = memory.statements.list(user="ada", all=True)
+        assert held.since == since
+        assert memory.store.examine().is_healthy
