@@ -356,7 +356,8 @@ class _Heard:
             if reading.subject == "user"
             else reading.subject[:1].upper() + reading.subject[1:]
         )
-        since, until = self._dates(reading, sentence) if reading.is_dated else ("", "")
+        is_dated = reading.is_dated and reading.attribute != "birthday"  # that is of every year
+        since, until = self._dates(reading, sentence) if is_dated else ("", "")
         several = has_several(reading.attribute)
         self._put(
             Assertion(
