@@ -33,6 +33,7 @@ from agentcl.consolidation import (
     select,
 )
 from agentcl.consolidation.rehearsing import general_prompts
+from agentcl.memory.choosing import best_of
 from agentcl.retrieval import Encoder, open_encoder
 from agentcl.store import Statement
 
@@ -89,7 +90,29 @@ def measured(encoder: str, data: Path) -> dict[str, Any]:
         "encoder": encoder,
         "rows": {name: sum(row.split == "train" for row in own) for name, own in rows.items()},
         "chosen": chosen,
+        "rule": _by_rule(opened, rows, asked),
         "forgotten": _forgotten(opened, selector, rows),
+    }
+
+
+def _by_rule(
+    encoder: Encoder,
+    rows: Mapping[str, Sequence[TrainingRow]],
+    asked: Mapping[str, tuple[str, Sequence[str]]],
+) -> dict[str, Any]:
+    """Return how often the right one answers as the proxy and `Agent` choose: from the narrowest scope's only by a margin."""
+    kept = {
+        name: [row for row in own if row.part in ("recall", "use", "act", "general")]
+        for name, own in rows.items()
+    }
+    selector = _learned(encoder, kept)
+    scores = {name: selector.scores(prompts) for name, (_, prompts) in asked.items()}
+    return {
+        narrowest: {
+            name: _share([best_of(one, narrowest) == wanted for one in scores[name]])
+            for name, (wanted, _) in asked.items()
+        }
+        for narrowest in rows
     }
 
 

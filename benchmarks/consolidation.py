@@ -48,7 +48,7 @@ from agentcl.consolidation import (
     select,
     unfinished,
 )
-from agentcl.consolidation.gating import is_said
+from agentcl.consolidation.general import is_said
 from agentcl.consolidation.phrasing import UNKNOWN
 from agentcl.guidance.belief import lesson_of
 from agentcl.store import Adapter, Scope

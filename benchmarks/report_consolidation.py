@@ -150,6 +150,19 @@ def choosing() -> str:
     return table(["goes where it belongs, in percent", *(_ENCODERS[name] for name in found)], rows)
 
 
+def choosing_rule() -> str:
+    """Who answers by the rule of the proxy, by which adapter is of the narrowest scope."""
+    found = {name: result(f"choosing-{name}")["rule"] for name in _ENCODERS}
+    cases = [(name, own) for name in found for own in found[name]]
+    asked = next(iter(next(iter(found.values())).values()))
+    rows = [
+        [f"{what} ({asked[what][1]})", *(_share(found[name][own][what]) for name, own in cases)]
+        for what in asked
+    ]
+    titles = (f"{_ENCODERS[name]}; {own} are the narrowest" for name, own in cases)
+    return table(["answered by whom it belongs to, in percent", *titles], rows)
+
+
 def choosing_made() -> str:
     """What a selector learned, and what forgetting left."""
     found = result("choosing-hashing")
@@ -188,13 +201,14 @@ def _gate(gate: Mapping[str, Any]) -> str:
     )
 
 
-_ENCODERS: Final = {"hashing": "words and letter groups"}
+_ENCODERS: Final = {"hashing": "words and letter groups", "minilm": "MiniLM"}
 PARTS: Final[dict[str, Callable[[], str]]] = {
     "adapters": consolidation,
     "adapters_sides": consolidation_sides,
     "adapters_aims": consolidation_aims,
     "choosing": choosing,
     "choosing_made": choosing_made,
+    "choosing_rule": choosing_rule,
     "unlearning": unlearning,
     "unlearning_made": unlearning_made,
 }

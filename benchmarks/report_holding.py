@@ -13,7 +13,7 @@ SUITES = {
     "made": "made by seed",
     "held-out": "made, held-out phrasings",
 }
-PARTS = {"seen": "six, on which it was built", "others": "the other eight"}
+PARTS = {"seen": "eight, whose words were looked at", "others": "the other six"}
 RULES, GOLD = "context, rules", "context, gold statements"
 SENTENCES = "context, sentences of qwen2.5-coder-1.5b"
 MEASURED = {

@@ -5,7 +5,7 @@
 Each is installed from its package index into a fresh virtual environment; an empty one is measured too.
 Imports are timed in new processes, the libraries taking turns, after one round that compiles; the
 median counts. What is imported is the class that a user begins with, since `import agentcl` alone loads next to
-nothing. Beside it stands what `agentcl --help` takes of the processor, and what importing click and rich takes.
+nothing. Beside it stands what `agentcl --help` takes of the processor, and what importing click takes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ LIBRARIES = {  # name: (what pip installs, what a program begins with)
 }
 COMMANDS = {  # of the environment that agentcl is in
     "agentcl --help": ("agentcl", "--help"),
-    "import click and rich": ("python", "-c", "import click, rich"),
+    "import click": ("python", "-c", "import click"),
 }
 MOST_PACKAGES = 15
 MOST_MB = 130

@@ -26,7 +26,7 @@ from talking import Talker
 
 from agentcl import Memory
 from agentcl.consolidation import Probe, Recipe
-from agentcl.consolidation.gating import is_said
+from agentcl.consolidation.general import is_said
 from agentcl.consolidation.phrasing import questions_of, train_and_held
 
 _CHOICES: Final = 4

@@ -22,11 +22,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rich.console import Console, Group
-from rich.live import Live
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
-from rich.table import Column, Table
+import click
 
 from agentcl.bench import (
     LessonLine,
@@ -46,7 +42,6 @@ FOLDER = Path("demo-run")
 PICTURE = Path("demo-curves.svg")
 LAST = 10  # episodes that a point of a curve is the mean of
 LESSONS = 8  # that are shown at the end
-out = Console()
 
 
 def main() -> None:
@@ -78,12 +73,12 @@ def show(asked: argparse.Namespace) -> None:
     before, after = folder.about["fingerprint before"], folder.about["fingerprint after"]
     if before:
         same = "the same" if before == after else "ANOTHER"
-        out.print(
-            f"\nThe model's weights: {before[:16]} before, {after[:16]} after: [bold]{same}[/]."
+        click.echo(
+            f"\nThe model's weights: {before[:16]} before, {after[:16]} after: {strong(same)}."
         )
     page = write_report(folder)[0]
-    out.print(f"\nThe curves are in [bold]{PICTURE}[/], everything else in [bold]{page}[/] "
-              f"({time.monotonic() - started:.0f} s in all). Next, try:")  # fmt: skip
+    click.echo(f"\nThe curves are in {strong(PICTURE)}, everything else in {strong(page)} "
+               f"({time.monotonic() - started:.0f} s in all). Next, try:")  # fmt: skip
     print(f"  .venv/bin/agentcl guidance list --path {folder.memory_path('guidance', 0)}")
 
 
@@ -105,30 +100,40 @@ def play(asked: argparse.Namespace) -> RunFolder:
     }
     folder = begin(FOLDER, from_mapping(tables, where="the demo"))
     rows: dict[str, list[ResultRow]] = {baseline: [] for baseline in NAMES}
-    bar = Progress("playing", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=out)
-    task = bar.add_task("", total=len(NAMES) * asked.deployments * asked.episodes)
-    with Live(Group(live_table(rows), bar), console=out, auto_refresh=False) as live:
+    total = len(NAMES) * asked.deployments * asked.episodes
+    started = time.monotonic()
+    drawn = 0
 
-        def on_row(row: ResultRow) -> None:
-            rows[row.baseline].append(row)
-            bar.advance(task)
-            live.update(Group(live_table(rows), bar), refresh=out.is_terminal)
+    def on_row(row: ResultRow) -> None:
+        nonlocal drawn
+        rows[row.baseline].append(row)
+        played = sum(map(len, rows.values()))
+        if sys.stdout.isatty() or played == total:  # a file gets the end alone
+            shown = [*table(rows), f"playing: {played}/{total}, {time.monotonic() - started:.0f} s"]
+            click.echo(f"\x1b[{drawn}A\x1b[J" if drawn else "", nl=False)
+            click.echo("\n".join(shown))
+            drawn = len(shown)
 
-        go_on(folder, on_row=on_row)
+    go_on(folder, on_row=on_row)
     return RunFolder(FOLDER)
 
 
-def live_table(rows: Mapping[str, Sequence[ResultRow]]) -> Table:
+def table(rows: Mapping[str, Sequence[ResultRow]]) -> list[str]:
     """Return how both do so far; solved: the alert was cleared without a wasted step."""
-    table = Table("", "episodes", "solved", "first 10", "latest 10", "tokens for each solved",
-                  box=None, pad_edge=False)  # fmt: skip
+    line = "{:<18}{:<10}{:<8}{:<10}{:<11}{}"
+    lines = [strong(line.format("", "episodes", "solved", f"first {LAST}", f"latest {LAST}", "tokens for each solved"))]  # fmt: skip
     for baseline, its in rows.items():
         early = [row for row in its if row.number < LAST]
         late = [row for one in by_seed(its) for row in one[-LAST:]]
         tokens, solved = sum(row.tokens for row in its), sum(map(is_solved, its))
-        table.add_row(NAMES[baseline], str(len(its)), share(its), share(early), share(late),
-                      f"{tokens / solved:,.0f}" if solved and tokens else "")  # fmt: skip
-    return table
+        cost = f"{tokens / solved:,.0f}" if solved and tokens else ""
+        lines.append(line.format(NAMES[baseline], len(its), share(its), share(early), share(late), cost))  # fmt: skip
+    return lines
+
+
+def strong(text: object) -> str:
+    """Return a text that a terminal shows bold."""
+    return click.style(str(text), bold=True)
 
 
 def by_seed(rows: Sequence[ResultRow]) -> list[list[ResultRow]]:
@@ -163,36 +168,39 @@ def show_lessons(lines: Sequence[LessonLine]) -> None:
     active = [line for line in lines if line.stage == "active"]
     active.sort(key=lambda line: -(line.confirmed - line.refuted))
     if not active:
-        out.print(
-            f"\n[bold]None of {len(lines)} lessons has earned its place yet[/]: play more episodes."
+        click.echo(
+            f"\n{strong(f'None of {len(lines)} lessons has earned its place yet')}: play more episodes."
         )
         return
-    columns = [Column(name, no_wrap=True) for name in ("lesson", "trust", "gain", "shown", "tests")]
-    table = Table(*columns, box=None, pad_edge=False)
-    for line in active[:LESSONS]:
-        table.add_row(escape(line.sentence), f"{line.trust:.0%}",
-                      f"{line.uplift:+.2f} ± {line.high - line.uplift:.2f}",
-                      f"{line.uses} of {line.uses + line.withheld:.0f}",
-                      f"+{line.confirmed} -{line.refuted}")  # fmt: skip
-    out.print(f"\n[bold]{len(active)} of {len(lines)} lessons earned their place[/], such as these; shown as often as the "
-              "coin said, tested by what later episodes taught:")  # fmt: skip
-    out.print(table)
+    earned = strong(f"{len(active)} of {len(lines)} lessons earned their place")
+    click.echo(
+        f"\n{earned}, such as these; shown as often as the coin said, tested by what later episodes taught:"
+    )
+    shown = active[:LESSONS]
+    wide = max(len(line.sentence) for line in shown)
+    columns = f"{{:<{wide}}}  {{:<7}}{{:<14}}{{:<13}}{{}}"
+    click.echo(strong(columns.format("lesson", "trust", "gain", "shown", "tests")))
+    for line in shown:
+        gain = f"{line.uplift:+.2f} ± {line.high - line.uplift:.2f}"
+        offered = f"{line.uses} of {line.uses + line.withheld:.0f}"
+        tests = f"+{line.confirmed} -{line.refuted}"
+        click.echo(columns.format(line.sentence, f"{line.trust:.0%}", gain, offered, tests))
 
 
 def show_worth(rows: Mapping[str, Sequence[ResultRow]]) -> None:
     """Print what memory cost and saved, in tokens of all roles."""
     tokens = {baseline: sum(row.tokens for row in its) for baseline, its in rows.items()}
     solved = {baseline: sum(map(is_solved, its)) for baseline, its in rows.items()}
-    out.print(f"\nSolved: {solved['guidance']} with memory, {solved['none']} without.", end=" ")
+    click.echo(f"\nSolved: {solved['guidance']} with memory, {solved['none']} without. ", nl=False)
     if all(tokens.values()) and all(solved.values()):
         each = {baseline: tokens[baseline] / solved[baseline] for baseline in rows}
         learned = sum(
             u.tokens for row in rows["guidance"] for r, u in row.usage.items() if r != "act"
         )
-        out.print(f"Tokens for each: {each['guidance']:,.0f} against {each['none']:,.0f}, what was spent on "
-                  f"learning ({learned:,}) counted in.")  # fmt: skip
+        click.echo(f"Tokens for each: {each['guidance']:,.0f} against {each['none']:,.0f}, what was spent on "
+                   f"learning ({learned:,}) counted in.")  # fmt: skip
     else:
-        out.print("No model was asked, so no tokens were spent.")
+        click.echo("No model was asked, so no tokens were spent.")
 
 
 if __name__ == "__main__":

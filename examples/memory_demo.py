@@ -15,10 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import track
-from rich.table import Table
+import click
 
 from agentcl import Memory, Recall
 from agentcl.files import load
@@ -39,24 +36,25 @@ KINDS = {
     "paraphrase": "shares hardly a word with it",
     "multihop": "needs two documents",
 }
+ROW = "{:<12}{:<39}{:<10}{:<11}{}"
 LINK = re.compile(r"\[([^\]]+)\]\([^)]+\)")
-out = Console()
 
 
 def fill(memory: Memory) -> None:
     """Remember every file of the corpus, each under its name."""
     sources = list(load(HERE / "corpus"))
-    for source in track(sources, "remembering", console=out, disable=not out.is_terminal):
-        memory.add(source.text, title=source.title, uri=Path(source.uri).stem)
+    with click.progressbar(sources, label="remembering", hidden=not sys.stdout.isatty()) as shown:
+        for source in shown:
+            memory.add(source.text, title=source.title, uri=Path(source.uri).stem)
 
 
 def show(recall: Recall) -> None:
     """Print a question with its three best hits and the reasons."""
-    out.print(f"\n[bold]? {recall.query}[/]")
+    click.secho(f"\n? {recall.query}", bold=True)
     for rank, hit in enumerate(recall.hits[:3], start=1):
         text = LINK.sub(r"\1", " ".join(hit.text.split("\n\n", 1)[-1].split()))
-        out.print(f"  {rank}. [bold]{hit.title}[/]: {escape(text[:150])}…", highlight=False)
-        out.print(f"     [dim]{escape(hit.why())}[/]", highlight=False)
+        click.echo(f"  {rank}. {click.style(hit.title, bold=True)}: {text[:150]}…")
+        click.secho(f"     {hit.why()}", dim=True)
 
 
 def recall_at_5(memory: Memory, questions: list[dict[str, Any]], mode: Any) -> dict[str, float]:  # noqa: ANN401
@@ -79,35 +77,34 @@ def main() -> None:
         fill(memory)
         took_s = time.perf_counter() - started
         counts = memory.store.stats()
-        out.print(f"{counts.records['document']} documents remembered in {took_s:.1f} s, "
+        click.echo(f"{counts.records['document']} documents remembered in {took_s:.1f} s, "
                   f"each safe on disk; encoder {memory.store.encoder.name}")  # fmt: skip
         if memory.store.encoder.is_lexical:
-            out.print("[dim]This encoder compares spelling only; pip install 'agentcl\\[local]' "
-                      "adds one that knows meaning.[/]")  # fmt: skip
+            click.secho("This encoder compares spelling only; pip install 'agentcl[local]' adds one that "
+                        "knows meaning.", dim=True)  # fmt: skip
         recalls = [memory.search(question) for question in SHOWN]
         for recall in recalls:
             show(recall)
 
-        table = Table("question", "", "by words", "by vector", "hybrid", box=None, pad_edge=False)
         scores = {
             mode: recall_at_5(memory, questions, mode) for mode in ("text", "dense", "hybrid")
         }
+        click.echo(f"\nFound among the first five documents, {len(questions)} questions:")
+        click.secho(ROW.format("question", "", "by words", "by vector", "hybrid"), bold=True)
         for kind, meaning in KINDS.items():
-            table.add_row(kind, meaning, *(f"{100 * scores[m][kind]:.0f}%" for m in scores))
-        out.print(f"\nFound among the first five documents, {len(questions)} questions:")
-        out.print(table)
+            shares = (f"{100 * scores[mode][kind]:.0f}%" for mode in scores)
+            click.echo(ROW.format(kind, meaning, *shares))
 
-        out.print("\n[bold]What a prompt gets[/] (budget 250 tokens):")
+        click.echo(f"\n{click.style('What a prompt gets', bold=True)} (budget 250 tokens):")
         print(recalls[0].prompt(budget_tokens=250))
 
         document = memory.list(limit=1)[0]
         receipt = memory.forget(document.id)
-        out.print(f"\nForgotten for good: {len(receipt.removed)} records, their bytes cleared from "
-                  "every file of the folder.")  # fmt: skip
+        click.echo(f"\nForgotten for good: {len(receipt.removed)} records, their bytes cleared from "
+                   "every file of the folder.")  # fmt: skip
     PICTURE.write_text(draw(HERE / "corpus", recalls[-1], scores), "utf-8")
-    out.print(
-        f"\nThe picture is in [bold]{PICTURE}[/], the memory in [bold]{FOLDER}[/]. Next, try:"
-    )
+    click.echo(f"\nThe picture is in {click.style(str(PICTURE), bold=True)}, the memory in "
+               f"{click.style(str(FOLDER), bold=True)}. Next, try:")  # fmt: skip
     print(f'  .venv/bin/agentcl search "who kept the light?" --path {FOLDER}')
 
 

@@ -12,7 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from rich.console import Console
+import click
 
 from agentcl import AgentclError
 from agentcl.models import VllmServer, kept_model, unpacked
@@ -30,16 +30,15 @@ def main() -> int:
     parser.add_argument("--python", default=sys.executable, help="of an environment with vLLM")
     parser.add_argument("--episodes", type=int, default=30)
     asked = parser.parse_args()
-    out = Console()
     kept = kept_model(asked.model)
     if kept is None:
-        out.print(
+        click.echo(
             f"There is no model {asked.model!r} here: `make model`, or `agentcl model get`, fetches one."
         )
         return 1
     try:
         folder = unpacked(kept)
-        out.print(f"Starting vLLM with {kept.name}; this takes a minute or two.")
+        click.echo(f"Starting vLLM with {kept.name}; this takes a minute or two.")
         fast = (
             "--enforce-eager",
             "--dtype",
@@ -48,7 +47,7 @@ def main() -> int:
         with VllmServer(
             str(folder), served_name=kept.name, python=asked.python, arguments=(*LIMITS, *fast)
         ) as server:
-            out.print(f"{kept.name} answers at {server.url}.")
+            click.echo(f"{kept.name} answers at {server.url}.")
             show(
                 argparse.Namespace(
                     agent="model", model=kept.name, url=server.url,
@@ -56,7 +55,7 @@ def main() -> int:
                 )
             )  # fmt: skip
     except AgentclError as error:
-        out.print(f"error: {error}", markup=False)
+        click.echo(f"error: {error}")
         return 1
     return 0
 

@@ -170,6 +170,19 @@ def route(screen: Screen, memory: Memory, name: str, to: Route, share: float) ->
 
 
 @adapters.command()
+@click.option("--asked", default="", help="What a conversation begins with.")
+@scope_options
+@on_folder
+def answering(screen: Screen, memory: Memory, asked: str, **given: Any) -> None:
+    """Say who answers in a scope.
+
+    Where several stable adapters are at hand, --asked chooses between them, and the reason is told.
+    """
+    found = memory.adapters.answering(asked=asked, **scope_of(given))
+    screen.answer(found, found.name or "the bare model", *([found.why] if found.why else []))
+
+
+@adapters.command()
 @scope_options
 @on_folder
 def settle(screen: Screen, memory: Memory, **given: Any) -> None:

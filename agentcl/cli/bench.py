@@ -219,7 +219,7 @@ def _following(screen: Screen, folder: RunFolder) -> Iterator[Callable[[ResultRo
     scores: list[float] = []
     started = time.monotonic()
     with screen.progress("running", before.total) as bar:
-        bar.update(bar.task_ids[0], completed=before.done)
+        bar.update(before.done)
 
         def on_row(row: ResultRow) -> None:
             nonlocal count, tokens, failed
@@ -232,7 +232,7 @@ def _following(screen: Screen, folder: RunFolder) -> Iterator[Callable[[ResultRo
             mean = f"score {sum(scores) / len(scores):.2f}" if scores else "no score yet"
             broken = f", {failed} failed" if failed else ""
             about = f"{mean}{broken}, {tokens:,} tokens, {_span(left_s)} left"
-            bar.update(bar.task_ids[0], completed=before.done + count, description=about)
+            bar.update(before.done + count, label=about)
             for shift in row.shifts:
                 screen.note(f"{row.baseline}, seed {row.seed}, episode {row.number + 1}: {shift}")
 

@@ -87,9 +87,10 @@ def chat(
         return
     from agentcl.memory.warming import WarmUp
 
+    model = _opened(name, url)
     WarmUp(memory).begin()
     session = scope.pop("session", None) or _session()
-    talk = Talk(memory.scoped(**{"user": _ALONE, **scope}), session, _opened(name, url), serving)
+    talk = Talk(memory.scoped(**{"user": _ALONE, **scope}), session, model, serving)
     screen.note(
         f"{talk.model.name}, remembering in {memory.place}; /help lists what else can be said"
     )
@@ -308,7 +309,7 @@ def _compress(screen: Screen, memory: Memory, codec: Codec, scope: dict[str, Any
         report = memory.compressed.compress(
             codec,
             limit=_FIRST,
-            progress=lambda done, total: bar.update(bar.task_ids[0], completed=done, total=total),
+            progress=bar.update,
             **scope,
         )
     if report.remaining:

@@ -63,7 +63,7 @@ def compress(
             limit=limit,
             dry_run=dry_run,
             on=workplace(on),
-            progress=lambda done, total: bar.update(bar.task_ids[0], completed=done, total=total),
+            progress=bar.update,
             should_stop=is_stopped,
             **scope,
         )

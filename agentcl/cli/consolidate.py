@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -17,6 +18,7 @@ from agentcl.text.saving import opened
 
 if TYPE_CHECKING:
     from agentcl.consolidation import (
+        AdapterServer,
         ChoicePolicy,
         ConsolidationWish,
         Probe,
@@ -58,6 +60,15 @@ _STOPPING = "stopping after the step under way; once more ends at once"
 @click.option("--rate", type=float, default=1e-3, show_default=True, help="The learning rate.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--budget-s", type=click.FloatRange(0), help="At most so many seconds of training.")
+@click.option(
+    "--shards",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Parts that are trained apart, so that to forget a record trains one of them anew; their ranks add up.",
+)
+@click.option("--gate-url", help="Of the vLLM that will serve it; the gate asks that, too.")
+@click.option("--gate-model", default="", help="The base there; default: the only one.")
 @click.option("--parent", default="", help="Train on from this adapter; default: from the base.")
 @click.option(
     "--forgotten",
@@ -95,7 +106,16 @@ def consolidate(
         raise InvalidInput(
             "on which model? Name it with --base; --dry-run says what would be chosen without one"
         )
-    _train(screen, memory, _wish(base, policy, at, given), scope)
+    wish = _wish(base, policy, at, given)
+    with ExitStack() as stack:
+        server = None
+        if given["gate_url"]:
+            from agentcl.consolidation import AdapterServer
+
+            server = stack.enter_context(
+                AdapterServer(given["gate_url"], model=given["gate_model"])
+            )
+        _train(screen, memory, wish, scope, server)
 
 
 def _wish(
@@ -116,6 +136,7 @@ def _wish(
             objective=given["objective"],
             general=given["general"],
             budget_s=given["budget_s"],
+            shards=given["shards"],
         ),
         parent=given["parent"],
         forgotten=_probes(given["forgotten"]),
@@ -138,20 +159,23 @@ def _probes(file: Path | None) -> tuple[Probe, ...]:
         ) from error
 
 
-def _train(screen: Screen, memory: Memory, wish: ConsolidationWish, scope: dict[str, Any]) -> None:
+def _train(
+    screen: Screen,
+    memory: Memory,
+    wish: ConsolidationWish,
+    scope: dict[str, Any],
+    server: AdapterServer | None,
+) -> None:
     from agentcl.consolidation import Consolidate, unfinished
     from agentcl.store.checks import check_scope
 
-    doer = Consolidate(memory)
+    doer = Consolidate(memory, server=server)
     memory.jobs.add_kind(doer)
+    doer.confirm(wish.spec())
     job = unfinished(memory, wish, check_scope(cast("WriteScope", scope)))
     job = job or memory.jobs.enqueue(Consolidate.name, wish.spec(), **scope)
     with stopping(_STOPPING) as is_stopped, screen.progress("training", wish.recipe.steps) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.update(bar.task_ids[0], completed=done, total=total)
-
-        job = memory.jobs.run(job.id, progress=progress, should_stop=is_stopped)
+        job = memory.jobs.run(job.id, progress=bar.update, should_stop=is_stopped)
     held = doer.result(job.id)
     if job.state != "done" or held is None:
         screen.note(f"job {job.id} is {job.state}; run the same command again to go on")
@@ -160,8 +184,9 @@ def _train(screen: Screen, memory: Memory, wish: ConsolidationWish, scope: dict[
         screen.json(held)
         return
     screen.line(f"{held.name}: {held.state}, {held.reason}")
+    served = held.gate.get("served", ())
     for name, value in held.gate.get("measured", {}).items():
-        screen.line(f"  {name}: {value}")
+        screen.line(f"  {name}: {value}" + (", by the server" if name in served else ""))
     if held.state == "passed":
         screen.line(f"put it to use with: agentcl adapters route {held.name} --to canary")
 

@@ -108,7 +108,7 @@ def play(
                     played.append(
                         play_episode(environment, policy, tasks[n % len(tasks)], seed=seed + n)
                     )
-                    bar.advance(bar.task_ids[0])
+                    bar.advance()
                 spent_s = time.perf_counter() - started
                 scores = [one.score for one in played if one.score is not None]
                 steps = sum(len(one.steps) for one in played)

@@ -76,7 +76,7 @@ def extract(
             retry=retry,
             workers=workers,
             on=place,
-            progress=lambda done, total: bar.update(bar.task_ids[0], completed=done, total=total),
+            progress=bar.update,
             should_stop=is_stopped,
             **scope,
         )

@@ -56,30 +56,34 @@ def show(screen: Screen, memory: Memory, id: str) -> None:
 @click.argument("id", required=False)
 @click.option("--url", help="The OpenAI-compatible endpoint of the models that jobs name.")
 @click.option("--workers", type=click.IntRange(1), default=8, show_default=True)
+@click.option("--load", multiple=True, help="A model or file that consolidate jobs may load.")
 @ON
 @on_folder
 def run(
-    screen: Screen, memory: Memory, id: str | None, url: str | None, workers: int, on: str | None
+    screen: Screen,
+    memory: Memory,
+    id: str | None,
+    url: str | None,
+    workers: int,
+    load: tuple[str, ...],
+    on: str | None,
 ) -> None:
     """Run a job from where it is; without an ID all that wait.
 
     A model reads passages for `extract` jobs: name its endpoint with --url. The reference model needs
-    none. Ctrl-C stops after the step under way; the job then waits to be run again.
+    none. A model that you never named is not loaded: such a job waits. Ctrl-C stops after the step under way; the job then
+    waits to be run again.
     """
     place = workplace(on)
     waiting = [memory.jobs.get(id)] if id else memory.jobs.list(states=["queued", "running"])
-    _add_doers(memory, waiting, url, workers)
+    _add_doers(memory, waiting, url, workers, load)
     with stopping(_STOPPING) as is_stopped, screen.progress("working", None) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.update(bar.task_ids[0], completed=done, total=total)
-
         if id:
-            job = memory.jobs.run(id, on=place, progress=progress, should_stop=is_stopped)
+            job = memory.jobs.run(id, on=place, progress=bar.update, should_stop=is_stopped)
         else:
             ran = memory.jobs.run_all(
                 on=place,
-                progress=lambda job, *step: progress(*step),
+                progress=lambda job, *step: bar.update(*step),
                 should_stop=is_stopped,
             )
     if id:
@@ -110,7 +114,9 @@ def retry(screen: Screen, memory: Memory, id: str) -> None:
     screen.job(memory.jobs.retry(id))
 
 
-def _add_doers(memory: Memory, waiting: Sequence[Job], url: str | None, workers: int) -> None:
+def _add_doers(
+    memory: Memory, waiting: Sequence[Job], url: str | None, workers: int, load: Sequence[str]
+) -> None:
     """Hand over the models that jobs name, as far as it is known where they are served; rules are at hand."""
     jobs = memory.jobs
     for job in waiting:
@@ -126,7 +132,7 @@ def _add_doers(memory: Memory, waiting: Sequence[Job], url: str | None, workers:
         if job.kind == "consolidate":
             from agentcl.consolidation import Consolidate
 
-            memory.jobs.add_kind(Consolidate(memory))
+            memory.jobs.add_kind(Consolidate(memory, named=load))
         if job.kind == "digest":
             _add_digester(jobs, str(job.spec.get("digester")), url)
         if job.kind == "tidy" and url and job.spec.get("summariser"):

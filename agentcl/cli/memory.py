@@ -92,12 +92,12 @@ def add(
     total = count(Path(path) for path in paths)
     with open_memory(given, begins=True) as memory:
         before = memory.store.journal.last_seq()
-        with screen.progress("remembering", total) as progress:
-            documents, passages = progress.task_ids[0], progress.add_task("encoding", total=None)
+        with screen.several() as bars:
+            documents, passages = bars.add("remembering", total), bars.add("encoding", None)
             stored = memory.add_many(
                 drafts(),
-                progress=lambda done: progress.update(documents, completed=done),
-                encoded=lambda *far: progress.update(passages, completed=far[0], total=far[1]),
+                progress=documents.update,
+                encoded=passages.update,
                 **scope,
             )
         # A file can be named twice, also by a link or with the folder that it is in.
@@ -126,20 +126,14 @@ def _sync(
 ) -> None:
     """Make the documents of folders what their files are."""
     scope = scope_of(given)
-    with (
-        open_memory(given, begins=not dry_run) as memory,
-        screen.progress("reading", None) as progress,
-    ):
-        (shown,) = progress.task_ids
+    with open_memory(given, begins=not dry_run) as memory, screen.progress("reading", None) as bar:
         done = [
             memory.sync(
                 path,
                 dry_run=dry_run,
                 limits=limits,
-                progress=lambda far: progress.update(shown, completed=far, total=None),
-                encoded=lambda far, known: progress.update(
-                    shown, description="encoding", completed=far, total=known
-                ),
+                progress=bar.update,
+                encoded=lambda far, known: bar.update(far, known, label="encoding"),
                 **scope,
             )
             for path in paths
@@ -243,7 +237,7 @@ def search(
         with screen.progress("reading names, %", 100) as bar:
             memory.store.retriever.catch_up(
                 mode=mode,
-                progress=lambda share: bar.update(bar.task_ids[0], completed=int(100 * share)),
+                progress=lambda share: bar.update(int(100 * share)),
             )
     recall = memory.search(
         query, limit=limit, mode=mode, filters=_filters(filters), as_of=as_of, **scope

@@ -63,11 +63,12 @@ def get(screen: Screen, source: str, name: str | None, sha256: str | None) -> No
     if source in SHIPPED:
         screen.note(f"{SHIPPED[source].size / 1e6:,.0f} MB, licence {SHIPPED[source].licence}")
     with screen.progress("fetching", total=None) as bar:
-
-        def told(what: str, done: int, total: int) -> None:
-            bar.update(bar.task_ids[0], description=what, completed=done, total=total)
-
-        found = get_model(source, name=name, sha256=sha256, on_progress=told)
+        found = get_model(
+            source,
+            name=name,
+            sha256=sha256,
+            on_progress=lambda what, done, total: bar.update(done, total, label=what),
+        )
     screen.json(found) if screen.as_json else screen.kept_model(found)
 
 
@@ -182,7 +183,7 @@ def _measuring(screen: Screen) -> Iterator[Callable[[Measured], None]]:
             took_s = time.monotonic() - started
             left = _lasting(took_s / one.share - took_s)
             done = round(100 * one.share)
-            bar.update(bar.task_ids[0], completed=done, description=f"measuring, {left} left")
+            bar.update(done, label=f"measuring, {left} left")
             if one.figure:
                 told = f"{one.figure.name}: {one.figure.right} of {one.figure.cases}"
                 screen.note(f"{told}; {done} %, {left} left")

@@ -133,7 +133,7 @@ def _following(screen: Screen, episodes: int | None) -> Iterator[Callable[[Pract
             last = scores[-_LATELY:]
             mean = f"score {sum(last) / len(last):.2f} lately" if last else "no score yet"
             about = f"{one.task.family} ({one.why}), {mean}, {one.tokens:,} tokens"
-            bar.update(bar.task_ids[0], completed=one.number, description=about)
+            bar.update(one.number, label=about)
 
         yield on_progress
 

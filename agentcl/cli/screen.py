@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import fields, is_dataclass
 from datetime import datetime
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from agentcl.cli.naming import from_here
+from agentcl.cli.terminal import Bar, Bars, styled, table, write
 from agentcl.text.pages import with_numbers
 from agentcl.text.saving import is_stdout
 from agentcl.text.visible import for_json, shortened, visible
 
-# What is shown, and what shows it, is imported where it is used: `--help` must not wait for either.
+# What is shown is imported where it is used: `--help` must not wait for it.
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.progress import Progress
-    from rich.table import Table
-
     from agentcl.agents.tuning import Tuning
     from agentcl.memory.doctor import Report
     from agentcl.memory.explanations import Explanation
@@ -40,8 +37,6 @@ if TYPE_CHECKING:
     from agentcl.store.jobs import Job
     from agentcl.store.records import Record, Scope
     from agentcl.store.rows import Version
-
-_ULID: Final = 26  # characters of an id
 
 
 def to_json(value: object) -> Any:  # JSON
@@ -74,16 +69,7 @@ class Screen:
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
-
-    @cached_property
-    def out(self) -> Console:
-        """Standard output."""
-        return _console(is_error=False)
-
-    @cached_property
-    def err(self) -> Console:
-        """Standard error."""
-        return _console(is_error=True)
+        self._bars: Bars | None = None  # while some are shown
 
     def json(self, value: object, *, is_aside: bool = False) -> None:
         """Print one JSON document; to standard error if it is beside the result."""
@@ -113,11 +99,11 @@ class Screen:
             problem = {"error": type(error).__name__, "message": str(error)}
             click.echo(_dumped(problem, sys.stderr), file=sys.stderr)
         else:
-            self.err.print(f"[bold red]error:[/] {safe(str(error))}")
+            self._print(f"{_bad('error:')} {visible(str(error))}", is_error=True)
 
     def note(self, text: str) -> None:
         """Print a remark for the reader that is no part of the result."""
-        self.err.print(f"[dim]{safe(text)}[/]")
+        self._print(styled(text, dim=True), is_error=True)
 
     def raw(self, text: str) -> None:
         """Print a text as it is, for a program to read."""
@@ -125,30 +111,21 @@ class Screen:
 
     def line(self, text: str) -> None:
         """Print one line of the result."""
-        self.out.print(safe(text))
+        self._print(visible(text))
 
     @contextmanager
-    def progress(self, label: str, total: int | None) -> Iterator[Progress]:
-        """Show a progress bar on standard error; nothing when that is no terminal."""
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeElapsedColumn,
-        )
+    def progress(self, label: str, total: int | None) -> Iterator[Bar]:
+        """Show how far work is on standard error; nothing when that is no terminal."""
+        with self.several() as bars:
+            yield bars.add(label, total)
 
-        with Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=self.err,
-            transient=True,
-            disable=self.as_json or not self.err.is_terminal,
-        ) as progress:
-            progress.add_task(label, total=total)
-            yield progress
+    @contextmanager
+    def several(self) -> Iterator[Bars]:
+        """Show how far several things are at once; see `progress`."""
+        is_shown = not self.as_json and sys.stderr.isatty()
+        with Bars(sys.stderr, is_shown=is_shown) as self._bars:
+            yield self._bars
+        self._bars = None
 
     def recall(self, recall: Recall, explanations: Sequence[Explanation] = ()) -> None:
         """Print hits with why each is there, and perhaps the chain that led to it."""
@@ -158,8 +135,9 @@ class Screen:
         for number, hit in enumerate(recall, start=1):
             uri = from_here(hit.uri)
             name = shorten(hit.title or uri or hit.document_id)
-            self.out.print(f"[bold]{number}. {safe(name)}[/]  [dim]{hit.document_id}[/]")
-            self.out.print(f"   {safe(shorten(hit.text))}")
+            heading = styled(f"{number}. {name}", bold=True)
+            self._print(f"{heading}  {styled(hit.document_id, dim=True)}")
+            self.line(f"   {shorten(hit.text)}")
             about = [hit.why(), f"recorded {hit.created_at:%Y-%m-%d %H:%M}"]
             if hit.said_at:
                 about[1:] = [f"said by {hit.speaker}, {hit.said_at:%Y-%m-%d %H:%M}"]
@@ -169,9 +147,9 @@ class Screen:
                 about.append(f"page {page}")
             if owner := _scope(hit.scope):
                 about.append(owner)
-            self.out.print(f"   [dim]{safe(' · '.join(about))}[/]")
+            self._print(f"   {styled(' · '.join(about), dim=True)}")
             if hit.id in chains:
-                self.out.print(f"   {safe(chains[hit.id])}")
+                self.line(f"   {chains[hit.id]}")
         for what in recall.damaged:
             self.note(f"left out: {what}")
         if recall.way:
@@ -187,10 +165,9 @@ class Screen:
     def ledger(self, by: str, lines: Sequence[LedgerLine]) -> None:
         """Print what calls cost, a line for each group."""
         columns = ("calls", "failed", "cached", "read", "written", "seconds", "price", "unpriced")
-        table = _table(by, *columns)
-        for line in lines:
-            table.add_row(
-                safe(line.key) or "-",
+        rows = [
+            (
+                line.key or "-",
                 *(f"{count:,}" for count in (line.usage.calls, line.failed, line.cached)),
                 f"{line.usage.prompt_tokens:,}",
                 f"{line.usage.completion_tokens:,}",
@@ -198,49 +175,50 @@ class Screen:
                 f"{line.price:.4f}",
                 str(line.unpriced),
             )
-        self.out.print(table)
+            for line in lines
+        ]
+        self._table((by, *columns), rows)
 
     def endpoint(self, endpoint: Endpoint) -> None:
         """Print what an endpoint can do."""
         length = endpoint.context_length
         about = "" if length is None else f", context of {length:,} tokens"
-        self.out.print(f"[bold]{safe(endpoint.model)}[/] at {safe(endpoint.url)}{about}")
+        name = styled(endpoint.model, bold=True)
+        self._print(f"{name} at {visible(endpoint.url)}{about}")
         for capability in endpoint.capabilities:
-            mark = "[green]yes[/]" if capability.is_there else "[red]no [/]"
-            detail = f"  [dim]{safe(capability.detail)}[/]" if capability.detail else ""
-            self.out.print(f"{mark}  {capability.name}{detail}")
+            is_there = capability.is_there
+            mark = styled("yes" if is_there else "no ", color="green" if is_there else "red")
+            detail = f"  {styled(capability.detail, dim=True)}" if capability.detail else ""
+            self._print(f"{mark}  {visible(capability.name)}{detail}")
 
     def kept_models(self, models: Sequence[KeptModel]) -> None:
         """Print one line for each model of this machine."""
         if not models:
             self.line("no model is kept; fetch one with `agentcl model get smollm2-135m`")
             return
-        table = _table("name", "format", "MB", "licence", "source")
-        for model in models:
-            size, licence = f"{model.size / 1e6:,.0f}", safe(model.licence or "not named")
-            table.add_row(safe(model.name), model.format, size, licence, safe(model.source))
-        self.out.print(table)
+        rows = [
+            (one.name, one.format, f"{one.size / 1e6:,.0f}", one.licence or "not named", one.source)
+            for one in models
+        ]
+        self._table(("name", "format", "MB", "licence", "source"), rows)
 
     def kept_model(self, model: KeptModel) -> None:
         """Print what is known of a model of this machine."""
-        table = _table()
         about = to_json(model)
         hashes = about.pop("sha256")
         about["licence"] = model.licence or "its source names none; look before you use it"
         about["size"] = f"{model.size / 1e6:,.0f} MB"
-        for name, value in about.items():
-            table.add_row(name.replace("_", " "), safe(str(value)))
-        for file, digest in hashes.items():
-            table.add_row("sha256", safe(f"{digest}  {file}"))
-        self.out.print(table)
+        rows = [(name.replace("_", " "), str(value)) for name, value in about.items()]
+        rows += [("sha256", f"{digest}  {file}") for file, digest in hashes.items()]
+        self._table(("", ""), rows)
 
     def tuning(self, found: Tuning, file: Path) -> None:
         """Print what was measured of a model, what was chosen by it, and where that is kept."""
-        table = _table("probe", "asked", "condition", "right", "of", "tokens each")
+        rows = []
         for one in found.figures:
             each = f"{one.usage.tokens / one.cases:,.0f}"
-            table.add_row(one.probe, one.asked, one.condition, str(one.right), str(one.cases), each)
-        self.out.print(table)
+            rows.append((one.probe, one.asked, one.condition, str(one.right), str(one.cases), each))
+        self._table(("probe", "asked", "condition", "right", "of", "tokens each"), rows)
         for what in found.left_out:
             self.line(f"left out: {what}")
         asking = found.asking
@@ -265,7 +243,7 @@ class Screen:
 
     def near(self, near: Near) -> None:
         """Print what is one step from a phrase."""
-        self.out.print(f"[bold]{safe(near.phrase)}[/]")
+        self._print(styled(near.phrase, bold=True))
         for id, title in near.passages:
             self.line(f"  in {title or 'a passage'}  {id}")
         for subject, predicate, object_, _ in near.facts:
@@ -279,18 +257,18 @@ class Screen:
         for name, value in to_json(record).items():
             if value not in (None, "", [], {}) and name != "text":
                 shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-                self.out.print(f"[bold]{name}[/]: {safe(shown)}")
+                self._print(f"{styled(name, bold=True)}: {visible(shown)}")
         text = getattr(record, "text", None)
         if text:
-            self.out.print()
-            self.out.print(safe(with_numbers(text) if hasattr(record, "media_type") else text))
+            self.line("")
+            self.line(with_numbers(text) if hasattr(record, "media_type") else text)
 
     def records(self, records: Sequence[Record]) -> None:
         """Print one line for each record."""
         if not records:
             self.line("there are no such records")
             return
-        table = _table("id", "version", "recorded", "scope", "what", "uri")
+        rows = []
         for record in records:
             uri = from_here(getattr(record, "uri", ""))
             what = (
@@ -299,9 +277,9 @@ class Screen:
                 or shorten(getattr(record, "text", "") or record.search_text() or "", 60)
             )
             when = f"{record.created_at:%Y-%m-%d %H:%M}"
-            owner, where = safe(_scope(record.scope)), safe("" if uri == what else uri)
-            table.add_row(record.id, str(record.version), when, owner, safe(what), where)
-        self.out.print(table)
+            owner, where = _scope(record.scope), "" if uri == what else uri
+            rows.append((record.id, str(record.version), when, owner, what, where))
+        self._table(("id", "version", "recorded", "scope", "what", "uri"), rows)
 
     def jobs(self, jobs: Sequence[Job], *, cut_off: Collection[str] = ()) -> None:
         """Print one line for each job; of those that nobody runs any more it says so."""
@@ -332,20 +310,17 @@ class Screen:
             about["price"] = f"{job.price.units:,} units{tokens}"
         if is_cut_off:
             about["state"] = "cut off: its process was killed, and nobody runs it"
-        table = _table()
-        for name, value in about.items():
-            if value not in (None, ""):
-                table.add_row(name, safe(str(value)))
-        self.out.print(table)
+        rows = [(name, str(value)) for name, value in about.items() if value not in (None, "")]
+        self._table(("", ""), rows)
 
     def history(self, versions: Sequence[Version]) -> None:
         """Print one line for each version."""
         words = {"put": "recorded", "delete": "deleted", "erase": "forgotten"}
         for version in versions:
             text = shorten(getattr(version.record, "text", "") or "", 80)
-            self.out.print(
-                f"[bold]{version.version}[/] {words[version.op]} {version.at.isoformat()}  {safe(text)}"
-            )
+            number = styled(str(version.version), bold=True)
+            told = f"{words[version.op]} {version.at.isoformat()}  {visible(text)}"
+            self._print(f"{number} {told}")
 
     def receipt(self, receipt: Receipt) -> None:
         """Print what was forgotten, and from where."""
@@ -363,6 +338,10 @@ class Screen:
             self.line(
                 f"the adapter {name} held some of it: revoked, and its {files} file(s) erased"
             )
+        if receipt.shards:
+            self.line(
+                f"of its shards these held it, and the others stay: {', '.join(receipt.shards)}"
+            )
         for job in receipt.rebuilds:
             self.line(f"job {job} waits to train one without it: agentcl jobs run {job}")
         self.line(
@@ -375,27 +354,23 @@ class Screen:
 
     def stats(self, stats: Stats) -> None:
         """Print the size and state of a memory."""
-        table = _table()
-        if stats.place:
-            table.add_row("database", safe(stats.place))
-        table.add_row("folder", safe(str(stats.path)))
-        for kind, count in sorted(stats.records.items()):
-            table.add_row(f"{kind}s", f"{count:,}")
-        table.add_row("rows in the journal", f"{stats.versions:,}")
-        table.add_row("scopes", f"{stats.scopes:,}")
-        table.add_row("encoder", safe(str(stats.encoder or "none yet")))
+        rows = [("database", str(stats.place))] if stats.place else []
+        rows.append(("folder", str(stats.path)))
+        rows += [(f"{kind}s", f"{count:,}") for kind, count in sorted(stats.records.items())]
+        rows.append(("rows in the journal", f"{stats.versions:,}"))
+        rows.append(("scopes", f"{stats.scopes:,}"))
+        rows.append(("encoder", str(stats.encoder or "none yet")))
         for state in stats.indexes:
             lag = f", {state.lag} rows behind" if state.lag else ""
-            table.add_row(f"index {state.name}", f"at row {state.watermark:,}{lag}")
-        table.add_row("on disk", f"{sum(stats.bytes.values()) / 1e6:,.1f} MB")
-        self.out.print(table)
+            rows.append((f"index {state.name}", f"at row {state.watermark:,}{lag}"))
+        rows.append(("on disk", f"{sum(stats.bytes.values()) / 1e6:,.1f} MB"))
+        self._table(("", ""), rows)
         self.tiers(stats.tiers)
 
     def tiers(self, tiers: Sequence[Tier]) -> None:
         """Print how often each tier of a memory is written."""
-        table = _table("tier", "holds", "last written", "rows", "new", "jobs", "took", "tokens")
-        for tier in tiers:
-            table.add_row(
+        rows = [
+            (
                 tier.name,
                 f"{tier.records:,}",
                 f"{tier.last:%Y-%m-%d %H:%M}" if tier.last else "never",
@@ -405,27 +380,37 @@ class Screen:
                 f"{tier.busy_s:,.0f} s",
                 f"{tier.tokens:,}",
             )
-        self.out.print()
+            for tier in tiers
+        ]
+        self.line("")
         self.line("rows, new, jobs, took and tokens are of the last 7 days")
-        self.out.print(table)
+        columns = ("tier", "holds", "last written", "rows", "new", "jobs", "took", "tokens")
+        self._table(columns, rows)
 
     def report(self, report: Report) -> None:
         """Print what the doctor found."""
-        table = _table("setting", "value", "from")
-        for setting in report.settings:
-            table.add_row(setting.name, safe(str(setting.value)), safe(setting.origin))
-        self.out.print(table)
-        self.out.print()
+        rows = [(one.name, str(one.value), one.origin) for one in report.settings]
+        self._table(("setting", "value", "from"), rows)
+        self.line("")
         failed = {problem.check for problem in report.problems}
         for check in report.checks:
-            mark = "[bold red]FAILED[/]" if check in failed else "[green]ok[/]"
-            self.out.print(f"{mark}  {check}")
+            mark = _bad("FAILED") if check in failed else styled("ok", color="green")
+            self._print(f"{mark}  {visible(check)}")
         for problem in report.problems:
-            self.out.print(f"[bold red]problem[/]: {safe(problem.message)}")
+            self._print(f"{_bad('problem')}: {visible(problem.message)}")
         for note in report.notes:
             self.line(note)
         verdict = "healthy" if report.is_healthy else f"{len(report.problems)} problem(s)"
         self.line(f"{report.rows:,} rows examined: {verdict}")
+
+    def _table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Print a table; one that goes to a file or a program has a line for each row."""
+        most = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        self._print(table(columns, rows, most=most))
+
+    def _print(self, text: str, *, is_error: bool = False) -> None:
+        with nullcontext() if self._bars is None else self._bars.aside():
+            write(text, is_error=is_error)
 
 
 def describe_encoder(memory: Memory) -> str:
@@ -440,30 +425,8 @@ def _dumped(value: object, stream: TextIO, *, indent: int | None = None) -> str:
     return for_json(json.dumps(value, ensure_ascii=not is_unicode, indent=indent))
 
 
-def safe(text: str) -> str:
-    """Return stored text that can neither style nor steer the terminal."""
-    from rich.markup import escape
-
-    return escape(visible(text))
-
-
-def _console(*, is_error: bool) -> Console:
-    from rich.console import Console
-
-    return Console(stderr=is_error, highlight=False, soft_wrap=True, emoji=False)
-
-
-def _table(*columns: str) -> Table:
-    """Return a table without lines; without columns it has no header either.
-
-    An id is never cut: it is what the next command takes.
-    """
-    from rich.table import Column, Table
-
-    named = [
-        Column(name, no_wrap=True, min_width=_ULID) if name == "id" else name for name in columns
-    ]
-    return Table(*named, box=None, show_header=bool(named), pad_edge=False)
+def _bad(word: str) -> str:
+    return styled(word, color="red", bold=True)
 
 
 def shorten(text: str, width: int = 240) -> str:

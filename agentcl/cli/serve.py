@@ -36,8 +36,10 @@ if TYPE_CHECKING:
 @click.option("--otel", is_flag=True, help="Tell OpenTelemetry what is done with the memory.")
 @click.option("--upstream", default="", help="A model's endpoint, to be asked with memory.")
 @click.option("--upstream-key-env", metavar="NAME", help="The variable that holds its key.")
-@click.option("--upstream-seconds", type=click.FloatRange(1), default=600.0, show_default=True)
-@click.option("--memory-tokens", type=click.IntRange(0), default=800, show_default=True)
+@click.option(
+    "--upstream-seconds", type=click.FloatRange(1), default=600.0, help="It may be silent  [600]"
+)
+@click.option("--memory-tokens", type=click.IntRange(0), default=800, help="Of a new block  [800]")
 @click.option("--digest", is_flag=True, help="Read statements out of what was said, by rules.")
 @click.option("--lessons/--no-lessons", default=True, help="Show lessons in the prompt  [on]")
 @click.option("--application", default="", help="Offer only the lessons of this application.")

@@ -50,9 +50,7 @@ def learn(screen: Screen, memory: Memory, source: Path, domain: str) -> None:
 
     found = read_trajectories(source, domain=domain)
     with screen.progress("cases", len(found)) as bar:
-        learned = learn_cases(
-            memory, found, progress=lambda done: bar.advance(bar.task_ids[0], done)
-        )
+        learned = learn_cases(memory, found, progress=bar.advance)
     domains = sorted({one.domain for one in found})
     screen.answer(
         {"cases": learned.cases, "known": learned.known, "domains": domains},

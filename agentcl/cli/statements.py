@@ -79,7 +79,7 @@ def digest(
             retry=retry,
             dry_run=dry_run,
             on=place,
-            progress=lambda done, total: bar.update(bar.task_ids[0], completed=done, total=total),
+            progress=bar.update,
             should_stop=is_stopped,
             **scope,
         )
@@ -143,7 +143,7 @@ def tidy(
             near=near,
             budget_tokens=budget,
             dry_run=dry_run,
-            progress=lambda done, total: bar.update(bar.task_ids[0], completed=done, total=total),
+            progress=bar.update,
             should_stop=is_stopped,
             **scope,
         )

@@ -188,12 +188,8 @@ def copy(screen: Screen, source: Path | str, target: Path | str) -> None:
     if not holds_store(one):
         raise StoreUnavailable(f"there is no memory at {one}; name another one")
     with removing_new_folder(other), screen.progress("copying", None) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.update(bar.task_ids[0], completed=done, total=total)
-
         bank = BankCopy()
-        count = copy_store(one, other, progress, bank)
+        count = copy_store(one, other, bar.update, bank)
     also = f", and soft tokens of {bank.copied:,} passages" if bank.copied else ""
     screen.answer(
         {
@@ -242,14 +238,8 @@ def reembed(screen: Screen, memory: Memory, encoder: str, on: str | None) -> Non
 
     It can be interrupted and run again.
     """
-    with screen.progress("embedding", None) as progress:
-        is_done = memory.store.reembed(
-            encoder,
-            on=workplace(on),
-            progress=lambda done, total: progress.update(
-                progress.task_ids[0], completed=done, total=total
-            ),
-        )
+    with screen.progress("embedding", None) as bar:
+        is_done = memory.store.reembed(encoder, on=workplace(on), progress=bar.update)
     result = memory.store.stats()
     screen.answer(result, *([f"embedded with {result.encoder}"] if is_done else []))
     if not is_done:

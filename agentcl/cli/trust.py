@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -13,9 +14,13 @@ from agentcl.cli.options import command
 from agentcl.cli.screen import Screen
 from agentcl.errors import InvalidInput
 
+if TYPE_CHECKING:
+    from agentcl.store.jobs import Job
+
 _ASKED: Final = "texts and OPENAI_API_KEY go there, or the model is loaded"
 _MEANS: Final = {
     "encoder": _ASKED,
+    "file or model": "it is loaded",
     "index": "vectors go there",
     "path": "the memory is read and written there",
     "agent.url": _ASKED,
@@ -40,7 +45,7 @@ def trust(screen: Screen, folder: Path, yes: bool, revoke: bool) -> None:
     """
     # Here, so that `--help` does not wait for them.
     from agentcl.memory.settings import FILE, foreign
-    from agentcl.memory.trusted import confirm, confirmed
+    from agentcl.memory.trusted import LOADED, confirm, confirmed
     from agentcl.memory.trusted import revoke as take_back
 
     folder = folder.resolve()
@@ -51,7 +56,7 @@ def trust(screen: Screen, folder: Path, yes: bool, revoke: bool) -> None:
         lines = [f"nothing is confirmed any more for {place}" for place in taken]
         screen.answer({"revoked": taken}, *(lines or ["nothing was confirmed"]))
         return
-    named = {folder / FILE: foreign(folder), folder: {**_encoder_of(folder), **_run_in(folder)}}
+    named = {folder / FILE: foreign(folder), folder: {**_named_in(folder), **_run_in(folder)}}
     new = {
         place: asked
         for place, asked in named.items()
@@ -59,7 +64,9 @@ def trust(screen: Screen, folder: Path, yes: bool, revoke: bool) -> None:
     }
     for place, asked in new.items():
         for key, value in asked.items():
-            kind = key if key in _MEANS else "encoder"
+            kind = (
+                "file or model" if key.startswith(LOADED) else key if key in _MEANS else "encoder"
+            )
             screen.note(f"{place} names the {kind} {value} ({_MEANS[kind]})")
     if new and not yes:
         click.confirm("Trust it?", abort=True, err=True)
@@ -76,8 +83,9 @@ def _run_in(folder: Path) -> Mapping[str, str]:
     return RunFolder(folder).settings.outside() if holds_run(folder) else {}
 
 
-def _encoder_of(folder: Path) -> Mapping[str, str]:
-    """Return what opens the encoder that the memory in a folder names, by the encoder's name."""
+def _named_in(folder: Path) -> Mapping[str, str]:
+    """Return what the memory in a folder names: what opens its encoder, and what jobs that wait would load."""
+    from agentcl.jobs.queue import Queue
     from agentcl.retrieval.encoders.naming import identity, is_complete, is_own
     from agentcl.store.backends import holds_store, open_store
 
@@ -86,14 +94,31 @@ def _encoder_of(folder: Path) -> Mapping[str, str]:
     store = open_store(folder, read_only=True)
     try:
         held, said = store.encoder(), json.loads(store.meta("encoder") or "{}")
+        waiting = Queue(store).list(states=["queued", "running", "failed"])
     finally:
         store.close()
+    loaded = _loaded_by(waiting)
     if held is None or is_own(held.name):
-        return {}
+        return loaded
     if not is_complete(said["name"]):
         model = held.name.partition("#")[0]
         raise InvalidInput(
             f"{folder} was filled with {held.name!r} and does not say where that is served; name it once, as in "
             f"`agentcl stats --path {folder} --encoder {model}@http://HOST:PORT/v1`"
         )
-    return {identity(said["name"]): said["name"]}
+    return {identity(said["name"]): said["name"], **loaded}
+
+
+def _loaded_by(jobs: Iterable[Job]) -> dict[str, str]:
+    from agentcl.memory.revoking import CONSOLIDATE
+
+    wanted = [job for job in jobs if job.kind == CONSOLIDATE]
+    if not wanted:
+        return {}
+    from agentcl.consolidation.job import loaded_by
+
+    found: dict[str, str] = {}
+    for job in wanted:
+        with suppress(InvalidInput):  # a spec that cannot be used is never run
+            found.update(loaded_by(job.spec))
+    return found

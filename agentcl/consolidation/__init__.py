@@ -14,16 +14,18 @@ if TYPE_CHECKING:
     from agentcl.consolidation.merging import merge_adapters
     from agentcl.consolidation.methods import EWC, ExperienceReplay, L2ToStart, Method, Run
     from agentcl.consolidation.recipes import Recipe
+    from agentcl.consolidation.resolving import AdapterResolver
     from agentcl.consolidation.selecting import ChoicePolicy, RecordChoice, Selection, select
-    from agentcl.consolidation.selector import BARE, AdapterSelector, ExactRidge
+    from agentcl.consolidation.selector import BARE, AdapterSelector
     from agentcl.consolidation.sequences import LearnedTask, load_task, task_names
     from agentcl.consolidation.serving import AdapterServer, ServedAdapter
     from agentcl.consolidation.slow import Interpolation, Reptile, SlowCopy
     from agentcl.consolidation.stacks import IncrementalLora, OrthogonalLora
     from agentcl.consolidation.teachers import EarlierSelf, GeneralStates, SelectedLayers
+    from agentcl.memory.ridge import ExactRidge
 
 __all__ = [
-    "BARE", "EWC", "GENERAL", "AdapterMeasures", "AdapterSelector", "AdapterServer", "ChoicePolicy", "Consolidate",
+    "BARE", "EWC", "GENERAL", "AdapterMeasures", "AdapterResolver", "AdapterSelector", "AdapterServer", "ChoicePolicy", "Consolidate",
     "ConsolidationWish", "EarlierSelf", "ExactRidge", "ExperienceReplay", "GateBounds", "GeneralStates", "HalfMask",
     "IncrementalLora", "Interpolation", "L2ToStart", "LearnedTask", "MagnitudeGate", "Manifest",
     "Method", "OrthogonalLora", "Probe", "Recipe", "RecordChoice", "Reptile", "Run", "SelectedLayers", "Selection", "ServedAdapter",
@@ -42,11 +44,13 @@ if not TYPE_CHECKING:
         "merging": "merge_adapters",
         "methods": "EWC L2ToStart Method ExperienceReplay Run",
         "recipes": "Recipe",
+        "resolving": "AdapterResolver",
         "selecting": "RecordChoice ChoicePolicy Selection select",
-        "selector": "BARE AdapterSelector ExactRidge",
+        "selector": "BARE AdapterSelector",
         "sequences": "LearnedTask load_task task_names",
         "serving": "AdapterServer ServedAdapter",
         "slow": "Interpolation Reptile SlowCopy",
         "stacks": "IncrementalLora OrthogonalLora",
         "teachers": "EarlierSelf GeneralStates SelectedLayers",
+        "agentcl.memory.ridge": "ExactRidge",
     })  # fmt: skip

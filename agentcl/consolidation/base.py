@@ -57,13 +57,18 @@ def fingerprint_of(folder: Path) -> Fingerprint:
         raise ModelUnavailable(f"cannot read the model in {folder}: {error}") from error
 
 
-def check_base(adapter: Adapter, folder: Path) -> None:
+def check_base(adapter: Adapter, folder: Path, fingerprint: Fingerprint | None = None) -> None:
     """Refuse to put an adapter on another model than it was trained on.
+
+    Args:
+        adapter: that is to be used.
+        folder: of the model.
+        fingerprint: of the folder, where it is known already.
 
     Raises:
         ModelChanged: naming what differs.
     """
-    found = fingerprint_of(folder)
+    found = fingerprint or fingerprint_of(folder)
     for name in ("weights", "vocabulary", "template"):
         if getattr(adapter, name) != getattr(found, name):
             raise ModelChanged(
@@ -82,16 +87,30 @@ def load_base(folder: Path) -> tuple[Any, Any]:
     """
     with needs(_TRAINING, "train"):
         import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers import AutoModelForCausalLM
+    tokenizer = load_tokenizer(folder)
     try:
         with without_bars():
-            tokenizer: Any = AutoTokenizer.from_pretrained(folder)
-            model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+            model: Any = AutoModelForCausalLM.from_pretrained(
+                folder, dtype=torch.float32, trust_remote_code=False, use_safetensors=True
+            )
     except (OSError, ValueError) as error:
         raise ModelUnavailable(f"cannot load the model in {folder}: {error}") from error
+    return model.to("cuda" if torch.cuda.is_available() else "cpu"), tokenizer
+
+
+def load_tokenizer(folder: Path) -> Any:  # noqa: ANN401  # transformers'
+    """Return the tokenizer of a folder. Raises as `load_base`."""
+    with needs(_TRAINING, "train"):
+        from transformers import AutoTokenizer
+    try:
+        with without_bars():
+            tokenizer: Any = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise ModelUnavailable(f"cannot load the tokenizer in {folder}: {error}") from error
     if tokenizer.chat_template is None:
         raise InvalidInput(f"the tokenizer in {folder} has no chat template, so nobody talks to it")
-    return model.to("cuda" if torch.cuda.is_available() else "cpu"), tokenizer
+    return tokenizer
 
 
 @dataclass(frozen=True, slots=True)

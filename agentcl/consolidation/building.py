@@ -10,8 +10,8 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -32,10 +32,11 @@ from agentcl.errors import InvalidInput, LoadError, StorageFull, StoreUnavailabl
 from agentcl.guidance.belief import lesson_of
 from agentcl.lessons import Lesson
 from agentcl.memory.memory import Memory
+from agentcl.store.adapters import shard_of
 from agentcl.store.conversations import Statement
 from agentcl.store.episodes import Episode, Guidance, Step
 from agentcl.store.rows import readable
-from agentcl.text.saving import save_text
+from agentcl.text.saving import saving
 
 Part = Literal["recall", "use", "unknown", "context", "act", "general"]
 Split = Literal["train", "held"]
@@ -76,8 +77,13 @@ class Manifest:
     general: Mapping[str, Any]  # rows that the base answers: share, count, hash of prompts
 
 
-def rows_of(memory: Memory, selection: Selection) -> list[TrainingRow]:
+def rows_of(memory: Memory, selection: Selection, *, shards: int = 1) -> list[TrainingRow]:
     """Return the rows of what was chosen, in the order of ids.
+
+    Args:
+        memory: that it was chosen from.
+        selection: what was chosen.
+        shards: in how many parts it is trained; no row has a word of a record in another part.
 
     Raises:
         InvalidInput: if nothing was chosen.
@@ -89,12 +95,16 @@ def rows_of(memory: Memory, selection: Selection) -> list[TrainingRow]:
             "`agentcl consolidate --dry-run` gives each reason"
         )
     rows: list[TrainingRow] = []
+    beside: dict[int, list[RecordChoice]] = defaultdict(list)
     for one in selection.chosen:
+        beside[shard_of(one.record.id, shards)].append(one)
+    for one in selection.chosen:
+        others = beside[shard_of(one.record.id, shards)]
         match one.record:
             case Statement() as said:
-                rows += _of_statement(said, selection.chosen)
+                rows += _of_statement(said, others)
             case Guidance() as made:
-                rows += _of_lesson(made, selection.chosen)
+                rows += _of_lesson(made, others)
             case Episode() as lived:
                 rows += _of_episode(memory, lived)
     return rows
@@ -107,6 +117,7 @@ def save(
     *,
     share: float = 0.0,
     seed: int = 0,
+    shards: int = 1,
 ) -> Manifest:
     """Write rows, and a manifest beside them.
 
@@ -116,12 +127,15 @@ def save(
         selection: what they were made of.
         share: of the general rows that are learned beside them.
         seed: by which these are drawn.
+        shards: in how many parts they are trained.
 
     Raises:
         StorageFull: if the disk is full.
         StoreUnavailable: if they cannot be written.
     """
     text = rows_text(rows)
+    parts = shards_of(rows, shards)
+    rehearsals = {n: rehearsal_of(one, share=share, seed=seed).told() for n, one in parts.items()}
     manifest = Manifest(
         rows_sha256=hashlib.sha256(text.encode()).hexdigest(),
         records={one.record.id: one.record.version for one in selection.chosen},
@@ -131,7 +145,7 @@ def save(
         scope=asdict(selection.scope),
         at=selection.at.isoformat(),
         policy=asdict(selection.policy),
-        general=rehearsal_of(rows, share=share, seed=seed).told(),
+        general=rehearsals[0] if shards == 1 else {"shards": rehearsals},
     )
     write(folder / ROWS, text)
     write(folder / MANIFEST, json.dumps(asdict(manifest), indent=2, sort_keys=True) + "\n")
@@ -141,6 +155,14 @@ def save(
 def rehearsal_of(rows: Sequence[TrainingRow], *, share: float, seed: int) -> Rehearsal:
     """Return the general rows that are learned beside some rows."""
     return Rehearsal.beside(sum(row.split == "train" for row in rows), share=share, seed=seed)
+
+
+def shards_of(rows: Sequence[TrainingRow], count: int) -> dict[int, list[TrainingRow]]:
+    """Return the rows of each shard that has any, in their order."""
+    found: dict[int, list[TrainingRow]] = defaultdict(list)
+    for row in rows:
+        found[shard_of(row.records[0], count)].append(row)
+    return dict(sorted(found.items()))
 
 
 def rows_text(rows: Sequence[TrainingRow]) -> str:
@@ -158,10 +180,26 @@ def load(file: Path) -> list[TrainingRow]:
         raise LoadError(f"{file} holds no rows of a consolidation: {error}") from error
 
 
-def write(file: Path, text: str) -> None:
+def old_rows(folder: Path, records: Collection[str]) -> list[TrainingRow]:
+    """Return by what an adapter in a folder was asked of some records, in wordings that it never learned.
+
+    Raises:
+        LoadError: if its rows cannot be read.
+    """
+    return [
+        row
+        for row in load(folder / ROWS)
+        if row.split == "held"
+        and row.part in ("recall", "context")
+        and {*row.records} <= {*records}
+    ]
+
+
+def write(file: Path, content: str | bytes) -> None:
     """Write a file at once or not at all. Raises StorageFull and StoreUnavailable."""
     try:
-        save_text(file, text)
+        with saving(file) as out:
+            out.write(content.encode() if isinstance(content, str) else content)
     except OSError as error:
         kind = StorageFull if error.errno in _FULL else StoreUnavailable
         raise kind(f"cannot write {file}: {error.strerror}; nothing was registered") from error

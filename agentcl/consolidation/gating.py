@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from agentcl.consolidation.base import IGNORED, encode, load_base
-from agentcl.consolidation.bounds import AdapterMeasures
+from agentcl.consolidation.bounds import AdapterMeasures, old_measures
 from agentcl.consolidation.building import Part, TrainingRow
-from agentcl.consolidation.general import GENERAL, Probe
+from agentcl.consolidation.general import GENERAL, SAID, Probe, is_said
 from agentcl.consolidation.saying import say
 from agentcl.consolidation.training import answer_logits
 from agentcl.errors import needs
-from agentcl.text.terms import terms
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,8 +26,8 @@ with needs("training adapters", "train"):
     from peft import PeftModel
     from torch.nn import functional
 
-_SAID: Final = 48  # tokens of an answer at the most
 _SURE: Final = 0.5
+_STABLE: Final = "stable"  # how PEFT is told of the adapter that answers now
 _PROBED: Final = 4  # general questions by which the base is compared with itself
 
 
@@ -39,6 +38,8 @@ def measure(
     *,
     general: Sequence[Probe] = GENERAL,
     forgotten: Sequence[Probe] = (),
+    stable: Path | None = None,
+    old: Sequence[TrainingRow] = (),
 ) -> AdapterMeasures:
     """Measure an adapter on its base.
 
@@ -48,6 +49,8 @@ def measure(
         rows: of which those of the split "held" are asked.
         general: questions with a right and a wrong answer.
         forgotten: what must not be known, with other answers as likely.
+        stable: the folder of the adapter that answers now.
+        old: rows that it is asked by.
     """
     model, tokenizer = load_base(base)
     model.eval()
@@ -59,6 +62,7 @@ def measure(
     looking = _Looking(tuned, tokenizer, [row for row in rows if row.split == "held"])
     right, before = looking.knows(general), looking.knows(general, with_adapter=False)
     has_forgotten = bool(forgotten)
+    known = looking.compared(stable, old) if stable and old else {}
     return AdapterMeasures(
         recall=looking.answered("recall"),
         recall_base=looking.answered("recall", with_adapter=False),
@@ -76,17 +80,10 @@ def measure(
         items={
             "recall": len(looking.of("recall")), "context": len(looking.of("context")),
             "unknown": len(looking.of("unknown")), "general": len(general), "forgotten": len(forgotten),
+            "old": len(old),
         },
+        **known,
     )  # fmt: skip
-
-
-def is_said(answer: str, reply: str) -> bool:
-    """Return whether a reply gives an answer: all its words, in their order, next to each other."""
-    wanted, said = terms(answer), terms(reply)
-    if not wanted:
-        return answer.strip() == reply.strip()
-    size = len(wanted)
-    return any(said[at : at + size] == wanted for at in range(len(said) - size + 1))
 
 
 class _Looking:
@@ -104,6 +101,23 @@ class _Looking:
         replies = self._say([row.prompt for row in rows], with_adapter=with_adapter)
         right = [is_said(row.answer, said) for row, said in zip(rows, replies, strict=True)]
         return sum(right) / len(right) if right else 0.0
+
+    def compared(self, stable: Path, rows: Sequence[TrainingRow]) -> dict[str, float]:
+        """Return which share of some rows is answered, and by another adapter of the same base."""
+        prompts = [row.prompt for row in rows]
+
+        def right() -> list[bool]:
+            replies = self._say(prompts, with_adapter=True)
+            return [is_said(row.answer, said) for row, said in zip(rows, replies, strict=True)]
+
+        after = right()
+        own = self._model.active_adapter
+        self._model.load_adapter(str(stable), adapter_name=_STABLE)
+        self._model.set_adapter(_STABLE)
+        before = right()
+        self._model.set_adapter(own)
+        self._model.delete_adapter(_STABLE)
+        return old_measures(before, after)
 
     def verbatim(self) -> float:
         """Return which share of the held-out answers has each token with a probability above a half."""
@@ -155,7 +169,7 @@ class _Looking:
 
     def _say(self, prompts: Sequence[str], *, with_adapter: bool) -> list[str]:
         with self._as(with_adapter):
-            return say(self._model, self._tokenizer, prompts, most_tokens=_SAID)
+            return say(self._model, self._tokenizer, prompts, most_tokens=SAID)
 
     def _as(self, with_adapter: bool) -> Any:  # noqa: ANN401  # a context
         return nullcontext() if with_adapter else self._model.disable_adapter()

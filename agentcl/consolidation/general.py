@@ -1,12 +1,16 @@
-"""General questions that no memory of a company teaches: an adapter must answer them no worse than its base.
+"""What an adapter is asked: general questions that no memory of a company teaches, and when an answer is right.
 
-Each has a right and a wrong answer of about the same length, so that a small model can be judged by which of the two
-it finds more probable.
+Each general question has a right and a wrong answer of about the same length, so that a small model can be judged by
+which of the two it finds more probable.
 """
 
 from __future__ import annotations
 
 from typing import Final, NamedTuple
+
+from agentcl.text.terms import terms
+
+SAID: Final = 48  # tokens of an answer at the most
 
 
 class Probe(NamedTuple):
@@ -15,6 +19,15 @@ class Probe(NamedTuple):
     prompt: str
     answer: str
     others: tuple[str, ...]
+
+
+def is_said(answer: str, reply: str) -> bool:
+    """Return whether a reply gives an answer: all its words, in their order, next to each other."""
+    wanted, said = terms(answer), terms(reply)
+    if not wanted:
+        return answer.strip() == reply.strip()
+    size = len(wanted)
+    return any(said[at : at + size] == wanted for at in range(len(said) - size + 1))
 
 
 _PAIRS: Final = (

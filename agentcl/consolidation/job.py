@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import math
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,22 +16,31 @@ from typing import TYPE_CHECKING, Any, Final
 from agentcl import errors
 from agentcl.consolidation.base import check_base, fingerprint_of, folder_of
 from agentcl.consolidation.bounds import AdapterMeasures, GateBounds, judge
-from agentcl.consolidation.building import ROWS, rows_of, rows_text, save
+from agentcl.consolidation.building import ROWS, rows_of, rows_text, save, write
+from agentcl.consolidation.choosing_rows import write_choosing
 from agentcl.consolidation.general import Probe
 from agentcl.consolidation.recipes import Recipe
 from agentcl.consolidation.registry import judged, next_name, register
 from agentcl.consolidation.selecting import ChoicePolicy, Selection, select
+from agentcl.consolidation.served_gate import measure_served
+from agentcl.consolidation.serving import AdapterServer
+from agentcl.consolidation.sharding import reuse_shards
 from agentcl.errors import (
+    EncoderUnavailable,
     InvalidInput,
     MissingExtra,
+    NotEquipped,
     NotFound,
+    NotTrusted,
     ProcessFailed,
     StorageFull,
+    StoreCorrupt,
     VersionConflict,
 )
 from agentcl.jobs.runner import Progress
 from agentcl.memory.adapter_files import erase_files, hashes_of
-from agentcl.memory.revoking import CONSOLIDATE
+from agentcl.memory.revoking import CONSOLIDATE, ancestors
+from agentcl.memory.trusted import LOADED, confirm, confirmed
 from agentcl.process import ChildProcess
 from agentcl.store.adapters import Adapter
 from agentcl.store.jobs import Job, Price
@@ -39,9 +49,10 @@ from agentcl.text.saving import make_folder
 
 if TYPE_CHECKING:
     from agentcl.memory.memory import Memory
-    from agentcl.store.base import Store
 
+logger = logging.getLogger(__name__)
 _SPEC: Final = "spec.json"
+_FOUND: Final = "found.json"  # what was trained and measured, until it is judged
 _ENDED_S: Final = 60.0  # between the last line of the trainer and its end
 
 
@@ -56,6 +67,7 @@ class ConsolidationWish:
     parent: str = ""  # the name of an adapter to train on from; default: from the base
     forgotten: tuple[Probe, ...] = ()  # what must not be known
     at: str = ""  # ISO 8601: when statements have to hold; default: when the job was asked for
+    only: tuple[str, ...] = ()  # ids of the records that may be chosen; default: all
 
     def spec(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -80,31 +92,54 @@ class ConsolidationWish:
                 parent=spec.get("parent", ""),
                 forgotten=tuple(probes),
                 at=spec.get("at", ""),
+                only=tuple(spec.get("only", ())),
             )
             if wish.at:
                 datetime.fromisoformat(wish.at)
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidInput(
-                f"a consolidate job needs `base`, and perhaps `policy`, `recipe`, `bounds`, `parent`, `forgotten` "
-                f"and `at`: {error}"
+                f"a consolidate job needs `base`, and perhaps `policy`, `recipe`, `bounds`, `parent`, `forgotten`, "
+                f"`at` and `only`: {error}"
             ) from error
         if not isinstance(wish.base, str) or not wish.base:
             raise InvalidInput("a consolidate job needs `base`, the name or folder of a model")
+        if wish.parent and wish.recipe.shards > 1:
+            raise InvalidInput(
+                "shards are trained from the base alone, so that each can be trained anew: leave out the parent, or the "
+                "shards"
+            )
         return wish
 
 
 class Consolidate:
     """Who does consolidate jobs; hand it over with `memory.jobs.add_kind(Consolidate(memory))`.
 
+    A job names a model, and perhaps files. A memory that was received may hold such jobs too. So nothing is loaded that
+    the user did not name himself: by asking for the job, by `named`, or by `agentcl trust`.
+
     Args:
         memory: whose records move into adapters.
+        server: that will serve the adapter, and is asked by the gate; default: all is measured in the trainer's process.
+        named: the models and files that jobs may load, whoever asked for them.
     """
 
     name = CONSOLIDATE
 
-    def __init__(self, memory: Memory) -> None:
+    def __init__(
+        self,
+        memory: Memory,
+        *,
+        named: Iterable[str] = (),
+        server: AdapterServer | None = None,
+    ) -> None:
         self._memory = memory
+        self._server = server
         self._adapters = memory.adapters
+        self._named = frozenset(named)
+
+    def confirm(self, spec: Mapping[str, Any]) -> None:
+        """Keep that the user himself named what a spec loads. Raises InvalidInput."""
+        confirm(self._memory.path, loaded_by(spec))
 
     def price(self, spec: Mapping[str, Any], *, scope: Scope) -> Price:
         """Return the number of training steps. Raises InvalidInput."""
@@ -116,10 +151,14 @@ class Consolidate:
         Raises:
             InvalidInput: if nothing is proved, or the base cannot be trained.
             ModelChanged: if the base is not the one of the parent, or of the first part of this job.
+            NotEquipped: if the user never named what the job loads.
             ProcessFailed: if the trainer dies; running the job again goes on.
         """
         wish = ConsolidationWish.of(job.spec)
+        self._check_named(job.spec)
         base = folder_of(wish.base)
+        if self._server is not None:
+            self._server.names()  # before hours of training: it is there
         parent = self._parent(wish, base)
         held = self._begun(job.id) or self._begin(job, wish, base, parent)
         check_base(held, base)
@@ -131,9 +170,23 @@ class Consolidate:
             "recipe": asdict(wish.recipe),
             "parent": str(self._adapters.folder(parent.name)) if parent else "",
             "forgotten": wish.forgotten,
+            **self._stable(held),
         }
+        served: Mapping[str, Any] = {}
         try:
-            found = _work(folder, spec, progress, lambda: should_stop() or self._is_revoked(held))
+            if wish.recipe.shards > 1:
+                spec["keys"] = reuse_shards(self._memory, held, wish.recipe)
+            found = _kept(folder) or _work(
+                folder, spec, progress, lambda: should_stop() or self._is_revoked(held)
+            )
+            if found is not None and self._server is not None and not self._is_revoked(held):
+                write(
+                    folder / _FOUND, json.dumps(found)
+                )  # a server that is away costs no second training
+                served = measure_served(
+                    self._server, self._memory, held, base=base, forgotten=wish.forgotten,
+                    stable=Path(spec["stable"]) if "stable" in spec else None, still=spec.get("old", ()),
+                )  # fmt: skip
         finally:
             if self._is_revoked(held):  # its trainer may have written after the files were erased
                 erase_files(self._memory.path, [held.name])
@@ -144,7 +197,9 @@ class Consolidate:
             )
         if found is None:
             return
-        report = judge(AdapterMeasures(**found["measured"]), wish.bounds)
+        (folder / _FOUND).unlink(missing_ok=True)
+        self._write_vectors(folder)
+        report = judge(AdapterMeasures(**found["measured"]), wish.bounds, served=served)
         trained = found["trained"]
         losses: Sequence[float] = trained["losses"]
         method = {
@@ -152,14 +207,56 @@ class Consolidate:
             "steps_done": trained["steps"],
             "rows_left_out": trained["left_out"],
             "is_cut_short": trained["is_cut_short"],
+            **({"shards_trained": trained["shards"]} if wish.recipe.shards > 1 else {}),
             "loss": [one if math.isfinite(one) else None for one in (*losses[:1], *losses[-1:])],
         }
         judged(self._memory, held.name, gate=report, files=hashes_of(folder), method=method)
+        if wish.only:
+            self._erase_shards(job.scope)
 
     def result(self, job: str) -> Adapter | None:
         """Return the adapter that a job made, or is making."""
         found = [one for one in self._adapters.list() if one.method.get("job") == job]
         return found[-1] if found else None
+
+    def _write_vectors(self, folder: Path) -> None:
+        """Write by what several adapters are chosen between, if the memory has an encoder by meaning that answers."""
+        try:
+            if not (encoder := self._memory.store.encoder).is_lexical:
+                write_choosing(folder, encoder)
+        except (EncoderUnavailable, InvalidInput, MissingExtra, NotTrusted) as error:
+            logger.warning("nothing will choose between this adapter and others: %s", error)
+
+    def _stable(self, held: Adapter) -> dict[str, Any]:
+        """Return the folder of the adapter that answers in the same scope now, with the records that are as it learned."""
+        for one in self._adapters.list():
+            if one.scope != held.scope or one.state != "stable" or one.weights != held.weights:
+                continue
+            try:
+                folder = self._adapters.verify(one.name)
+            except StoreCorrupt:
+                return {}
+            still = [kept.id for kept in self._adapters.why(one.name) if kept.now == "as it was"]
+            return {"stable": str(folder), "old": still} if (folder / ROWS).is_file() else {}
+        return {}
+
+    def _erase_shards(self, scope: Scope) -> None:
+        """Erase what was kept of revoked adapters of a scope, to be trained anew from."""
+        gone = [
+            one.name
+            for one in self._adapters.list()
+            if one.scope == scope and one.state == "revoked" and one.shards > 1
+        ]
+        erase_files(self._memory.path, gone)
+
+    def _check_named(self, spec: Mapping[str, Any]) -> None:
+        known = confirmed(self._memory.path)
+        for key, name in loaded_by(spec).items():
+            if name not in self._named and known.get(key) != name:
+                raise NotEquipped(
+                    f"the job names {name!r}, and you never did; nothing was loaded. If you want it, say so: "
+                    "`agentcl jobs run --load NAME`, or `agentcl trust` for the whole folder"
+                )
 
     def _is_revoked(self, held: Adapter) -> bool:
         try:
@@ -192,8 +289,8 @@ class Consolidate:
     ) -> Adapter:
         scope: Any = {name: v for name in SCOPE_FIELDS if (v := getattr(job.scope, name))}
         at = datetime.fromisoformat(wish.at) if wish.at else job.created_at
-        selection = select(self._memory, policy=wish.policy, at=at, **scope)
-        rows = rows_of(self._memory, selection)
+        selection = select(self._memory, policy=wish.policy, at=at, only=wish.only, **scope)
+        rows = rows_of(self._memory, selection, shards=wish.recipe.shards)
         text = rows_text(rows)
         found = fingerprint_of(base)
         digest = hashlib.sha256(f"{text}{found.weights}{wish.spec()}".encode()).hexdigest()
@@ -216,21 +313,21 @@ class Consolidate:
         except OSError as error:
             self._adapters.revoke(name, reason="its folder could not be made")
             raise StorageFull(f"cannot make {folder}: {error.strerror}") from error
-        save(folder, rows, selection, share=wish.recipe.general, seed=wish.recipe.seed)
+        how = wish.recipe
+        save(folder, rows, selection, share=how.general, seed=how.seed, shards=how.shards)
         return held
 
 
-def ancestors(journal: Store, ids: Iterable[str]) -> set[str]:
-    """Return the ids of all records that some records were made from, step by step."""
-    found: set[str] = set()
-    waiting = list(ids)
-    while waiting:
-        rows = journal.versions(waiting.pop())
-        for source in rows[-1].record().sources if rows and rows[-1].op == "put" else ():
-            if source not in found:
-                found.add(source)
-                waiting.append(source)
-    return found
+def loaded_by(spec: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a spec loads from outside of the memory, each by the key under which a user confirms it.
+
+    Raises:
+        InvalidInput: if it is no spec.
+    """
+    wish = ConsolidationWish.of(spec)
+    methods = [one for one in wish.recipe.methods if isinstance(one, Mapping)]
+    files = [str(one["rows"]) for one in methods if "rows" in one]
+    return {f"{LOADED}{name}": name for name in (wish.base, *files)}
 
 
 def _counts(selection: Selection) -> dict[str, int]:
@@ -269,6 +366,15 @@ def _work(
             )
     file.unlink()
     return result
+
+
+def _kept(folder: Path) -> Mapping[str, Any] | None:
+    """Return what was trained and measured before its server could not be asked."""
+    try:
+        found = json.loads((folder / _FOUND).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _parsed(line: bytes) -> Mapping[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from agentcl.errors import InvalidInput
@@ -34,6 +34,7 @@ class Recipe:
     checkpoint_every: int = 20  # steps
     most_tokens: int = 1024  # of a row; longer ones are left out and counted
     methods: tuple[Mapping[str, Any], ...] = ()
+    shards: int = 1  # parts that are trained apart, and share the steps; the ranks add up
 
     def rate(self, step: int) -> float:
         """Return the learning rate of a step, which is counted from 0."""
@@ -41,11 +42,28 @@ class Recipe:
             return self.learning_rate
         return self.learning_rate * (1 + math.cos(math.pi * step / self.steps)) / 2
 
+    def of_shard(self) -> Recipe:
+        """Return how one of the shards is trained: with its share of the steps and the seconds."""
+        if self.shards == 1:
+            return self
+        budget = None if self.budget_s is None else self.budget_s / self.shards
+        return replace(self, shards=1, steps=math.ceil(self.steps / self.shards), budget_s=budget)
+
     def __post_init__(self) -> None:
         """Refuse what cannot be trained or served. Raises InvalidInput."""
         if not 1 <= self.rank <= MOST_RANK:
             raise InvalidInput(
                 f"a rank of {self.rank}: vLLM is asked to serve ranks up to {MOST_RANK}, so train within that"
+            )
+        if self.shards < 1 or self.rank * self.shards > MOST_RANK:
+            raise InvalidInput(
+                f"{self.shards} shards of rank {self.rank}: there is at least one, and their ranks add up to at most "
+                f"{MOST_RANK}, which vLLM is asked to serve"
+            )
+        if self.shards > 1 and self.methods:
+            raise InvalidInput(
+                "shards learn nothing but their own records, so that each can be trained anew alone: leave out "
+                "`methods`, or the shards"
             )
         for name in ("alpha", "steps", "batch", "checkpoint_every", "most_tokens"):
             if getattr(self, name) < 1:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, Unpack, cast
@@ -105,6 +105,7 @@ def select(
     *,
     policy: ChoicePolicy | None = None,
     at: datetime | None = None,
+    only: Collection[str] = (),
     **scope: Unpack[WriteScope],
 ) -> Selection:
     """Decide for every lesson, statement and episode of a scope and below whether it may move into an adapter.
@@ -116,6 +117,7 @@ def select(
         policy: what a record must have proved; default: `ChoicePolicy()`.
         at: the moment at which statements have to hold; default: now. The same journal, counted uses and moment give
             the same selection.
+        only: ids of the records that may be chosen; default: all.
         scope: `tenant`, `user`, `agent`, `session`: whom the adapter is for.
 
     Raises:
@@ -130,6 +132,8 @@ def select(
     looking = _Looking(memory, owner, _below(owner), wanted, moment)
     found = [*looking.lessons(), *looking.statements(), *looking.episodes()]
     found.sort(key=lambda one: one.record.id)
+    if only:
+        found = [one if one.record.id in only else _left_out(one) for one in found]
     return Selection(owner, moment, wanted, tuple(_capped(found, wanted.most_of_a_source)))
 
 
@@ -315,6 +319,11 @@ class _Looking:
         if not named["tenant"]:
             del named["tenant"]
         return cast(ReadScope, named)
+
+
+def _left_out(one: RecordChoice) -> RecordChoice:
+    reason = "not asked for: what an adapter held is trained anew" if one.is_chosen else one.reason
+    return replace(one, is_chosen=False, reason=reason)
 
 
 def _capped(found: Sequence[RecordChoice], most: float) -> Iterator[RecordChoice]:

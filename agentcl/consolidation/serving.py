@@ -6,14 +6,15 @@ log-probabilities of a few answers are compared with the trainer's: before, with
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 from agentcl.consolidation.base import check_base
 from agentcl.consolidation.smoke import SmokeProbe, distance, read_smoke
-from agentcl.errors import InvalidInput, ModelChanged, ModelUnavailable, NotFound
+from agentcl.errors import AgentclError, InvalidInput, ModelChanged, ModelUnavailable, NotFound
 from agentcl.text.endpoint import (
     OddAnswer,
     ask_endpoint,
@@ -52,6 +53,16 @@ class ServedAdapter:
     base_error: float  # the same of the base alone
     change: float  # mean absolute difference of the adapter from the base, at the server
     trained_change: float  # and at the trainer
+
+
+@dataclass(frozen=True, slots=True)
+class TriedAdapter:
+    """How an adapter is served that is on trial, before anybody is answered by it."""
+
+    served: ServedAdapter
+    is_base_off_exact: (
+        bool  # the bare model says what it said before, as far as a server's numbers tell
+    )
 
 
 class AdapterServer:
@@ -162,6 +173,30 @@ class AdapterServer:
                 found.append(self.load(memory, name))
         return found
 
+    @contextmanager
+    def trying(self, held: Adapter, folder: Path) -> Iterator[TriedAdapter]:
+        """Load an adapter that nobody judged yet, for the length of a `with` block.
+
+        Raises:
+            InvalidInput: if the server refuses it, for example for its rank.
+            ModelChanged: if another base is served, or if what is served then is not what was trained.
+            ModelUnavailable: if the server cannot be asked, or cannot load adapters.
+        """
+        probes, rows = read_smoke(folder), self._listed()
+        base = self._base(rows, held)
+        self._check_base(base, probes, held)
+        before = [self.scores(base, one.prompt, one.answer) for one in probes]
+        if held.name not in {row["id"] for row in rows}:
+            self._ask_to_load(held, folder)
+        try:
+            found = self._compared(held, base, probes)
+            after = [self.scores(base, one.prompt, one.answer) for one in probes]
+            moved = max(distance(a, b) for a, b in zip(before, after, strict=True))
+            yield TriedAdapter(found, moved < _LEAST)
+        finally:
+            with suppress(AgentclError):  # what went wrong before is told
+                self.unload(held.name)
+
     def unload(self, name: str) -> None:
         """Unload an adapter. Its weights stay in the server's memory until it needs the place.
 
@@ -209,7 +244,7 @@ class AdapterServer:
 
     def _check_base(self, base: str, probes: Sequence[SmokeProbe], held: Adapter) -> float:
         """Compare the server's base with the trainer's; return how far they are apart. Raises ModelChanged."""
-        apart = _mean([distance(self._scores(base, one), one.base) for one in probes])
+        apart = _mean([distance(self._of(base, one), one.base) for one in probes])
         if apart > _allowed(probes):
             raise ModelChanged(
                 f"{base} at {self.url} is not the model that {held.name} was trained on ({held.base}): its "
@@ -219,8 +254,8 @@ class AdapterServer:
 
     def _compared(self, held: Adapter, base: str, probes: Sequence[SmokeProbe]) -> ServedAdapter:
         base_error = self._check_base(base, probes, held)
-        served = [self._scores(held.name, one) for one in probes]
-        alone = [self._scores(base, one) for one in probes]
+        served = [self._of(held.name, one) for one in probes]
+        alone = [self._of(base, one) for one in probes]
         found = ServedAdapter(
             name=held.name,
             base=base,
@@ -269,20 +304,47 @@ class AdapterServer:
             ) from error
         raise InvalidInput(f"{self.url} refuses {name}: {said}") from error
 
-    def _scores(self, model: str, probe: SmokeProbe) -> tuple[float, ...]:
-        """Return the server's log-probability of each token of an answer. Raises ModelUnavailable."""
+    def _of(self, model: str, probe: SmokeProbe) -> tuple[float, ...]:
+        return self.scores(model, probe.prompt, probe.answer)
+
+    def said(self, model: str, prompt: str, *, most_tokens: int) -> str:
+        """Return what a model says, greedily, to a prompt as a conversation of its own. Raises ModelUnavailable."""
         from openai import OpenAIError
 
         body = {
-            "model": model, "prompt": [*probe.prompt, *probe.answer], "max_tokens": 1, "temperature": 0,
+            "model": model, "messages": [{"role": "user", "content": prompt}], "max_tokens": most_tokens,
+            "temperature": 0,
+        }  # fmt: skip
+        try:
+            told = ask_endpoint(self._client, "/chat/completions", body)
+            return str(told["choices"][0]["message"]["content"] or "")
+        except (OpenAIError, OddAnswer) as error:
+            raise ModelUnavailable(f"{self.url} cannot be asked: {told_by(error)}") from error
+        except (KeyError, TypeError, IndexError) as error:
+            raise ModelUnavailable(f"{self.url} gives no answer of a chat: {error!r}") from error
+
+    def scores(self, model: str, prompt: Sequence[int], answer: Sequence[int]) -> tuple[float, ...]:
+        """Return the server's log-probability of each token of an answer, in nats.
+
+        Args:
+            model: its name there.
+            prompt: as tokens of the base.
+            answer: likewise.
+
+        Raises:
+            ModelUnavailable: if it cannot be asked, or does not tell.
+        """
+        from openai import OpenAIError
+
+        body = {
+            "model": model, "prompt": [*prompt, *answer], "max_tokens": 1, "temperature": 0,
             "prompt_logprobs": 0,
         }  # fmt: skip
         try:
             told = ask_endpoint(self._client, "/completions", body)["choices"][0]["prompt_logprobs"]
-            rows = told[len(probe.prompt) :]
+            rows = told[len(prompt) :]
             return tuple(
-                float(row[str(token)]["logprob"])
-                for row, token in zip(rows, probe.answer, strict=True)
+                float(row[str(token)]["logprob"]) for row, token in zip(rows, answer, strict=True)
             )
         except (OpenAIError, OddAnswer) as error:
             raise ModelUnavailable(f"{self.url} cannot be asked: {told_by(error)}") from error

@@ -47,6 +47,7 @@ class Trained:
     losses: tuple[float, ...]  # of each step
     left_out: int  # rows that were too long
     is_cut_short: bool  # the time budget ended before the steps did
+    shards: tuple[int, ...] = ()  # that were trained, of an adapter that is made of some
 
 
 @dataclass(slots=True)

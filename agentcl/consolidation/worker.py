@@ -18,11 +18,12 @@ from agentcl.errors import AgentclError
 
 def main(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     """Train, then measure, as a specification says; return both."""
-    from agentcl.consolidation.building import load, rehearsal_of
+    from agentcl.consolidation.building import load, old_rows, rehearsal_of
     from agentcl.consolidation.gating import measure
     from agentcl.consolidation.general import Probe
     from agentcl.consolidation.recipes import Recipe
     from agentcl.consolidation.saying import rehearsed
+    from agentcl.consolidation.shard_training import train_shards
     from agentcl.consolidation.smoke import write_smoke
     from agentcl.consolidation.training import train
 
@@ -31,17 +32,29 @@ def main(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     how = {**spec["recipe"], "methods": tuple(spec["recipe"].get("methods", ()))}
     parent = Path(spec["parent"]) if spec.get("parent") else None
     recipe = Recipe(**how)
-    wanted = rehearsal_of(rows, share=recipe.general, seed=recipe.seed)
-    general = rehearsed(base, folder, wanted, progress=lambda done: _print({"answered": done}))
-    trained = train(base, [*rows, *general], folder, recipe, parent=parent, progress=_tell)
+    if recipe.shards > 1:
+        keys = spec["keys"]
+        trained = train_shards(
+            base, rows, folder, recipe, keys=keys, progress=_tell, answered=_answered
+        )
+    else:
+        wanted = rehearsal_of(rows, share=recipe.general, seed=recipe.seed)
+        general = rehearsed(base, folder, wanted, progress=_answered)
+        trained = train(base, [*rows, *general], folder, recipe, parent=parent, progress=_tell)
     forgotten = [Probe(one[0], one[1], tuple(one[2])) for one in spec.get("forgotten", ())]
     write_smoke(base, folder, rows)
-    measured = measure(base, folder, rows, forgotten=forgotten)
+    stable = Path(spec["stable"]) if spec.get("stable") else None
+    old = old_rows(stable, spec["old"]) if stable else ()
+    measured = measure(base, folder, rows, forgotten=forgotten, stable=stable, old=old)
     return {"trained": asdict(trained), "measured": asdict(measured)}
 
 
 def _tell(step: int, steps: int, loss: float) -> None:
     _print({"step": step, "steps": steps, "loss": loss})
+
+
+def _answered(done: int) -> None:
+    _print({"answered": done})
 
 
 def _print(line: Mapping[str, Any]) -> None:

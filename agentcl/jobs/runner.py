@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 from agentcl.errors import AgentclError, InvalidInput, MissingExtra, NotEquipped, NotFound
 from agentcl.jobs.queue import Queue
@@ -58,6 +58,15 @@ class Kind(Protocol):
         ...
 
 
+@runtime_checkable
+class Loading(Protocol):
+    """A `Kind` whose specs name what is loaded: it runs only those that the user asked for, or confirmed."""
+
+    def confirm(self, spec: Mapping[str, Any]) -> None:
+        """Keep that the user himself named what a spec loads. Raises InvalidInput."""
+        ...
+
+
 class Runner:
     """Runs the jobs of a queue.
 
@@ -78,9 +87,11 @@ class Runner:
 
     def enqueue(self, kind: str, spec: Mapping[str, Any], *, scope: Scope) -> Job:
         """Ask for a job, with its price. Raises InvalidInput if its spec cannot be used."""
-        return self.queue.enqueue(
-            kind, spec, scope=scope, price=self.price(kind, spec, scope=scope)
-        )
+        price = self.price(kind, spec, scope=scope)
+        doer = self._kind(kind)
+        if isinstance(doer, Loading):
+            doer.confirm(spec)
+        return self.queue.enqueue(kind, spec, scope=scope, price=price)
 
     def run(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from inspect import cleandoc
 from typing import ParamSpec, TypeVar
 
 from agentcl.errors import AgentclError, needs
@@ -39,4 +40,6 @@ def _as(kind: type[MCPServerError], function: Callable[P, T]) -> Callable[P, T]:
         except AgentclError as error:
             raise kind(f"{type(error).__name__}: {error}") from error
 
+    # It stands in each prompt of the client's model; the indentation of this code need not.
+    call.__doc__ = cleandoc(function.__doc__ or "")
     return call

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from agentcl.errors import EraseIncomplete, StoreCorrupt
 from agentcl.memory.opened import ADAPTERS
 from agentcl.store.adapters import Adapter
+
+SHARDS: Final = "shards"  # in the folder of an adapter that is made of parts: theirs, by number
 
 
 def check_files(folder: Path, held: Adapter) -> Path:
@@ -51,12 +54,15 @@ def hashes_of(folder: Path) -> dict[str, str]:
     return found
 
 
-def erase_files(folder: Path, names: Sequence[str]) -> list[str]:
+def erase_files(
+    folder: Path, names: Sequence[str], *, keeping: Mapping[str, Collection[int]] | None = None
+) -> list[str]:
     """Delete the folders of adapters, with rows and checkpoints in them; nothing behind a link is touched.
 
     Args:
         folder: the memory's.
         names: of the adapters.
+        keeping: by name, the numbers of shards that stay.
 
     Returns:
         The files that were deleted, each behind the name of its adapter.
@@ -71,13 +77,32 @@ def erase_files(folder: Path, names: Sequence[str]) -> list[str]:
         own = home / name
         if own.parent != home or own.is_symlink() or not own.is_dir():
             continue
-        held = [one.relative_to(home).as_posix() for one in own.rglob("*") if not one.is_dir()]
+        kept = {own / SHARDS / str(number) for number in (keeping or {}).get(name, ())}
+        before = _files(own)
         try:
-            shutil.rmtree(own)
+            _remove(own, {one for one in kept if one.is_dir() and not one.is_symlink()})
         except OSError as error:
             raise EraseIncomplete(
                 f"the adapter {name} is revoked, and its files in {own} cannot be deleted: {error.strerror}; "
                 "delete the folder, and forget again"
             ) from error
-        erased += sorted(held)
-    return erased
+        erased += [one.relative_to(home).as_posix() for one in before - _files(own)]
+    return sorted(erased)
+
+
+def _files(folder: Path) -> set[Path]:
+    return {one for one in folder.rglob("*") if not one.is_dir()}
+
+
+def _remove(folder: Path, kept: Collection[Path]) -> None:
+    """Delete a folder but for some below it."""
+    if not any(folder in one.parents for one in kept):
+        shutil.rmtree(folder)
+        return
+    for child in folder.iterdir():
+        if child in kept:
+            continue
+        if child.is_symlink() or not child.is_dir():
+            child.unlink()
+        else:
+            _remove(child, kept)

@@ -118,18 +118,22 @@ class Adapters:
         """
         return check_files(self._opened.path, self.get(name))
 
-    def answering(self, **scope: Unpack[WriteScope]) -> AdapterRoute:
+    def answering(self, *, asked: str = "", **scope: Unpack[WriteScope]) -> AdapterRoute:
         """Return who answers in a scope, as the journal says now.
 
         It is the adapter of the narrowest scope that has one. A canary answers a share of the sessions, by a coin that
-        falls the same for all answers of a session.
+        falls the same for all answers of a session. Where several stable adapters are at hand, and it is said what is
+        asked, another one of them answers if it is the better choice by a margin, or the bare model; `why` says so. A
+        session keeps its choice.
 
             name = memory.adapters.answering(user="ada", session="s1").name or "the-bare-model"
 
         Args:
+            asked: what a conversation begins with.
             scope: `tenant`, `user`, `agent`, `session`: who asks; see `Memory`.
         """
-        return self._opened.routes.route(self._bound.owner(scope))
+        text = check_unicode(asked, "asked") if asked else ""
+        return self._opened.routes.route(self._bound.owner(scope), asked=text)
 
     def allows(self, name: str, **scope: Unpack[WriteScope]) -> bool:
         """Return whether a scope may ask a server for a model of this name.

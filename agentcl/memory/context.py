@@ -45,6 +45,9 @@ _CLOSE: Final = 0.5  # of the best one's score: what is less is not added to a b
 _ASKED: Final = 12  # hits looked at
 _MOST_LOOKED_AT: Final = 192  # where echoes of the question stand before what answers it
 _STATED: Final = 6  # statements that a question finds
+# Of a statement's own score. Chosen on the natural dialogues: half of what is cut is of somebody who is not asked of.
+_LEAST_STATED: Final = 0.2
+_NEAR_BEST: Final = 0.5
 _FLOOR: Final = 0.35  # of the best hit's score: what is less is not shown
 _FRESH: Final = 0.7  # of the budget that a new block takes, so that later calls can add to it
 _FOUND_ALONE: Final = ("relation", "event", "plan")
@@ -288,6 +291,8 @@ class _Look:
         asked_of, attributes = subject_asked(query), of_others(query, stated)
         items = []
         for one, score in stated:
+            if score < max(_LEAST_STATED, _NEAR_BEST * top):
+                continue  # the best of what is beside the question is beside it too
             if is_only_of_others((one,), asked_of, attributes):
                 continue
             if not self._is_covered(one):

@@ -7,18 +7,21 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 
 from agentcl.errors import AgentclError, StoreCorrupt
 from agentcl.memory import fact_writing as facts
 from agentcl.memory import statement_writing
-from agentcl.memory.adapter_files import check_files
+from agentcl.memory.adapter_files import SHARDS, check_files
 from agentcl.memory.compressed import Compressed
 from agentcl.memory.compressing import place_of
 from agentcl.memory.facts import Facts
 from agentcl.memory.opened import ADAPTERS, Opened
+from agentcl.memory.revoking import clean_shards
 from agentcl.memory.settings import Setting
 from agentcl.retrieval.folders import strangers
 from agentcl.retrieval.retriever import IndexState
+from agentcl.store.adapters import Adapter
 from agentcl.store.conversations import Turn
 from agentcl.store.families import PARENTS
 from agentcl.store.records import ANY, Compression, Document, Passage, ScopeView
@@ -248,6 +251,8 @@ def _adapters(opened: Opened) -> Iterator[str]:
     known = {one.name: one for one in opened.routes.all()}
     for own in sorted(home.iterdir()) if home.is_dir() and not home.is_symlink() else ():
         held = known.get(own.name)
+        if held is not None and _waits(opened, held, own):
+            continue
         if held is None or held.state == "revoked":
             why = "no record names it" if held is None else "it was revoked"
             yield f"{own} is there, and {why}: it may hold what was forgotten; delete the folder"
@@ -258,6 +263,14 @@ def _adapters(opened: Opened) -> Iterator[str]:
                 check_files(opened.path, one)
             except StoreCorrupt as error:
                 yield str(error)
+
+
+def _waits(opened: Opened, held: Adapter, own: Path) -> bool:
+    """Return whether nothing is left of a revoked adapter but shards without what was forgotten, to be used again."""
+    if held.state != "revoked" or {one.name for one in own.iterdir()} != {SHARDS}:
+        return False
+    clean = {str(number) for number in clean_shards(opened.journal, held)}
+    return {one.name for one in (own / SHARDS).iterdir()} <= clean
 
 
 def _extraction_notes(opened: Opened) -> Iterator[str]:

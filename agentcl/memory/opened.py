@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 from agentcl.compression.bank import Bank
 from agentcl.errors import EncoderMismatch, EraseIncomplete, StoreBusy, StoreUnavailable
 from agentcl.memory.aligning import Transcripts
+from agentcl.memory.choosing import AdapterChooser
 from agentcl.memory.documents import encode
 from agentcl.memory.paging import Listings
 from agentcl.memory.routing import AdapterRoutes
@@ -40,8 +41,9 @@ from agentcl.retrieval.folders import FOLDER, claim, clear, home
 from agentcl.retrieval.graph.names import Extractor
 from agentcl.retrieval.graph.settings import GraphSettings
 from agentcl.retrieval.index import Index
+from agentcl.retrieval.indexes import clear_closed
 from agentcl.retrieval.modes import Mode, SearchMode
-from agentcl.retrieval.retriever import Retriever, clear_closed
+from agentcl.retrieval.retriever import Retriever
 from agentcl.store.backends import Place, holds_store, open_store
 from agentcl.store.base import Writing
 from agentcl.store.records import Compression, Record, ScopeView, now_micros
@@ -133,7 +135,12 @@ class Opened:
             clock=clock,
         )
         self.path: Path = self.journal.folder  # of what lies beside the journal
-        self.routes = AdapterRoutes(self.journal)
+        chooser = AdapterChooser(
+            self.path / ADAPTERS,
+            encoder=lambda: "" if self.is_lexical else self.encoder_name(),
+            encode=self.encode_query,
+        )
+        self.routes = AdapterRoutes(self.journal, chooser)
         try:
             self.check_encoder()
             self.confirm(self._named())

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from agentcl.store.adapters import Adapter, AdapterState
@@ -21,6 +21,8 @@ from agentcl.store.rows import readable
 Held = Literal["as it was", "changed", "deleted", "forgotten"]
 _SERVED: Final[tuple[AdapterState, ...]] = ("canary", "stable")
 _LEARNED: Final = (Statement.kind, Guidance.kind, Episode.kind)  # what adapters hold
+# Of stable adapters, the narrowest scope first, what is asked, and a conversation: who answers, or nobody, and why.
+AdapterChoosing = Callable[[Sequence[Adapter], str, str], tuple[Adapter | None, str]]
 _COIN_BYTES: Final = 6  # fewer bits than a float has, so that the largest is below 1
 _COIN_SIDES: Final = 256.0**_COIN_BYTES
 _EVERYBODY: Final = ScopeView(None, None, None, None)
@@ -37,6 +39,7 @@ class AdapterRoute:
     is_stale: bool = False  # a record that it holds says something else by now
     withheld: str = ""  # the name of the canary that a coin left out
     coins: tuple[AdapterCoin, ...] = ()  # by which it does, to be kept with an episode
+    why: str = ""  # in words, where several stable adapters were at hand
 
 
 class AdapterRoutes:
@@ -44,16 +47,20 @@ class AdapterRoutes:
 
     Args:
         store: their records are in.
+        choose: which of several stable adapters answers; default: that of the narrowest scope.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, choose: AdapterChoosing | None = None) -> None:
         self._store = store
+        self._choose = choose
         self._lock = threading.Lock()
         self._seq: int | None = None
         self._adapters: dict[str, Adapter] = {}
         self._stale: dict[str, bool] = {}  # as far as somebody asked
 
-    def route(self, scope: Scope, key: str = "", *, with_coins: bool = True) -> AdapterRoute:
+    def route(
+        self, scope: Scope, key: str = "", *, with_coins: bool = True, asked: str = ""
+    ) -> AdapterRoute:
         """Return who answers in a scope: the adapter of the narrowest scope that has one.
 
         A canary answers by a coin that falls the same for all answers of a conversation, and after a part of the
@@ -63,9 +70,11 @@ class AdapterRoutes:
             scope: of who asks, with the session if there is one.
             key: of the coin; default: the session. Without one no canary answers.
             with_coins: whether canaries may answer.
+            asked: by what is asked one of several stable adapters is chosen; default: that of the narrowest scope.
         """
         key, coins, withheld = key or scope.session, [], ""
-        for canary, stable in self._by_scope(scope):
+        served = list(self._by_scope(scope))
+        for canary, stable in served:
             if canary is not None and key and with_coins:
                 share = self._share(canary, scope)
                 is_shown = coin_of(canary.id, key) < share
@@ -75,9 +84,22 @@ class AdapterRoutes:
                     return self._routed(canary, withheld, coins)
                 withheld = canary.name if share else withheld
             if stable is not None:
-                coins.append(AdapterCoin(stable.id, 1.0, True))
-                return self._routed(stable, withheld, coins)
+                chosen, why = self._chosen([s for _, s in served if s is not None], asked, key)
+                if chosen is None:
+                    return AdapterRoute(withheld=withheld, coins=tuple(coins), why=why)
+                coins.append(AdapterCoin(chosen.id, 1.0, True))
+                return replace(self._routed(chosen, withheld, coins), why=why)
         return AdapterRoute(withheld=withheld, coins=tuple(coins))
+
+    def _chosen(
+        self, stable: Sequence[Adapter], asked: str, key: str
+    ) -> tuple[Adapter | None, str]:
+        """Return who answers of the stable adapters that a scope sees, the narrowest first, and why."""
+        base = stable[0].weights
+        alike = [one for one in stable if one.weights == base]
+        if len(alike) < 2 or not asked.strip() or self._choose is None:
+            return stable[0], ""
+        return self._choose(alike, asked, key)
 
     def all(self) -> list[Adapter]:
         """Return the adapters of all scopes, oldest first."""

@@ -25,7 +25,8 @@ from agentcl.text.suggesting import did_you_mean
 
 FILE: Final = "agentcl.toml"
 _PREFIX: Final = "AGENTCL_"
-_ELSEWHERE: Final = frozenset(["AGENTCL_MODELS"])  # no setting of a memory: where models are kept
+# No settings of a memory: where models are kept, and whose adapters vLLM loads.
+_ELSEWHERE: Final = frozenset(["AGENTCL_MODELS", "AGENTCL_VLLM_MEMORY"])
 
 
 @dataclass(frozen=True, slots=True)

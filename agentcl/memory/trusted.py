@@ -22,6 +22,7 @@ from agentcl.text.saving import save_text
 
 logger = logging.getLogger(__name__)
 _unwritten: Final[dict[str, Mapping[str, str]]] = {}  # of users without a place to keep it
+LOADED: Final = "load "  # begins the key of a model or a file that a job loads
 BY_NAMING: Final = "name it yourself (encoder=..., --encoder or AGENTCL_ENCODER)"
 
 

@@ -6,7 +6,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Final
 
-from agentcl.errors import AgentclError
+from agentcl.errors import AgentclError, MemoryClosed
 
 if TYPE_CHECKING:
     from agentcl.memory.memory import Memory
@@ -52,6 +52,8 @@ class WarmUp:
         try:
             self._memory.warm_up()
             self._state = READY
+        except MemoryClosed as error:  # by who began it, and needs it no more
+            self._state = type(error).__name__
         except AgentclError as error:  # whoever asks for it is told again
             self._state = type(error).__name__
             logger.warning("the encoder cannot be used yet: %s", error)

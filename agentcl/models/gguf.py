@@ -78,7 +78,11 @@ def load(file: Path, dtype: str) -> tuple[Any, Any]:
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
     named = about_gguf(file).get("general.architecture", "")
-    place = {"pretrained_model_name_or_path": str(file.parent), "gguf_file": file.name}
+    place: dict[str, Any] = {
+        "pretrained_model_name_or_path": str(file.parent),
+        "gguf_file": file.name,
+        "trust_remote_code": False,
+    }
     try:
         with without_bars(), _without_its_bar():
             tokenizer = AutoTokenizer.from_pretrained(**place)

@@ -211,8 +211,10 @@ def _loaded(source: str) -> tuple[Any, Any]:
     try:
         # What is fetched shows its progress; what lies here is loaded at once.
         with without_bars() if is_here else nullcontext():
-            tokenizer: Any = AutoTokenizer.from_pretrained(source)
-            model: Any = AutoModelForCausalLM.from_pretrained(source, dtype="auto")
+            tokenizer: Any = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+            model: Any = AutoModelForCausalLM.from_pretrained(
+                source, dtype="auto", trust_remote_code=False
+            )
     except (OSError, ValueError) as error:
         raise ModelUnavailable(f"cannot load the model {source!r}: {error}") from error
     return model, tokenizer

@@ -11,7 +11,7 @@ from typing import Any, Final
 from agentcl.errors import InvalidInput, needs
 from agentcl.server.access import Access
 from agentcl.server.parts import Parts
-from agentcl.server.resolving import check_encoder, resolved
+from agentcl.server.resolving import check_named, resolved
 from agentcl.text.suggesting import did_you_mean
 from agentcl.wire.codec import from_json, to_json
 from agentcl.wire.verbs import Begun, Verb
@@ -94,7 +94,7 @@ class Asked:
             raise InvalidInput(f"{verb.key} needs {', '.join(map(repr, missing))}")
         given = {name: from_json(hints[name], value, name) for name, value in self.sent.items()}
         if verb.key in ("store.reembed", "jobs.enqueue", "jobs.price"):
-            check_encoder(given)
+            check_named(given)
         for one in verb.parameters:
             if one.stands_for and given.get(one.name) is not None:
                 given[one.name] = resolved(self.access.memory, one.stands_for, given[one.name])

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from agentcl import errors
 from agentcl.errors import AgentclError, needs
+from agentcl.text.visible import shortened
 
 with needs("the server", "serve"):
     from fastapi.exceptions import RequestValidationError
@@ -22,6 +23,7 @@ with needs("the server", "serve"):
 logger = logging.getLogger(__name__)
 MEDIA_TYPE: Final = "application/problem+json"
 _RETRY_S: Final = 1
+_SHOWN: Final = 200  # characters of a path
 PROBLEM: Final[Mapping[str, Any]] = {
     "type": "object",
     "description": "What was refused or failed, and what to do (RFC 9457).",
@@ -121,6 +123,12 @@ def problem_of(error: Exception, *, request: str = "", path: str = "") -> Respon
     elif isinstance(error, HTTPException):
         title, detail = _REFUSALS.get(status, "Refused"), str(error.detail)
         headers = dict(error.headers or {})
+        if status == 404:
+            detail = (
+                f"there is nothing at {shortened(path, _SHOWN)}; /openapi.json lists what there is"
+            )
+        elif status == 405:
+            detail = f"{shortened(path, _SHOWN)} takes {headers.get('Allow', 'another method')}; see /openapi.json"
     else:
         logger.error("request %s failed", request, exc_info=error)
         title = "InternalError"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from agentcl.errors import InvalidInput, NotFound
 from agentcl.memory.codecs import shipped_codec
+from agentcl.memory.revoking import CONSOLIDATE
 from agentcl.models.reference.shipped import REFERENCE_NAME
 from agentcl.retrieval.encoders.naming import is_own
 from agentcl.retrieval.graph.names import NameExtractor
@@ -54,8 +55,8 @@ def resolved(memory: Memory, stands_for: StandsFor, named: Any) -> object:  # no
     )
 
 
-def check_encoder(given: Mapping[str, Any]) -> None:
-    """Refuse an encoder that would be asked or loaded by its name: only who runs the server names such a one.
+def check_named(given: Mapping[str, Any]) -> None:
+    """Refuse what would be asked or loaded by its name, an encoder or a model: only who runs the server names such a one.
 
     Raises:
         Refused: if it is one.
@@ -67,6 +68,12 @@ def check_encoder(given: Mapping[str, Any]) -> None:
             403,
             f"the encoder {name[:60]!r} is asked or loaded by its name, which only who runs this server may choose: "
             "agentcl reembed --encoder ...",
+        )
+    if given.get("kind") == CONSOLIDATE:
+        raise Refused(
+            403,
+            "a consolidate job loads a model by its name, which only who runs this server may choose: "
+            "agentcl consolidate --base ...",
         )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from agentcl.statements.clauses import Clause
 from agentcl.statements.reading import Assertion
 from agentcl.statements.slots import has_several, subject_key
+from agentcl.statements.verb_telling import Clause
 from agentcl.store.conversations import Sort
 from agentcl.text.function_words import FUNCTION_WORDS
 from agentcl.text.terms import terms

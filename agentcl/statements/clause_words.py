@@ -11,7 +11,7 @@ from agentcl.statements.dates import Mention
 from agentcl.statements.periods import period
 
 _STOP: Final = re.compile(
-    r"\s*(?:[,.](?!\d)|[;!?()\u2026\u2013\u2014]|$)|\s+(?:because|since|when|while|who|which|where|that|if|although|though|instead|until|till|"
+    r"\s*(?:,(?!\d)|(?<!\bDr)(?<!\bMr)(?<!\bMs)(?<!\bSt)(?<!\bMrs)\.(?!\d)|[;!?()\u2026\u2013\u2014]|$)|\s+(?:because|since|when|while|who|which|where|that|if|although|though|instead|until|till|"
     r"by the way|anyway|please|for now|thinks?|says?)\b"
 )
 _TRAILING: Final = re.compile(
@@ -24,9 +24,16 @@ _ARTICLE: Final = re.compile(
 )
 # Behind these "'s" is a verb: nobody owns an "allergic". Nor does a word in -ing that nothing follows as a thing.
 _IS: Final = re.compile(
-    r"(\w)'s(?= (?:(?:just|now|not|also|still|already|finally|really|both|only|been|got|gone|back|off|away|here|there|an?|the|in|at|from|on|"
-    r"my|our|his|her|their|out|up|over|done|due|called|named|based|born|allergic|moved|married|pregnant|retired|vegan|vegetarian|"
-    r"closed|open|cancelled|canceled|fixed|broken|sold|set|\d[\w.,:]*)\b|[a-z]{2,20}ing (?:in|at|to|from|on|for|with|an?|the|my|our|back|up|us|me)\b))"
+    r"(\w)'s(?= (?:(?:just|now|not|also|still|already|finally|really|both|only|back|off|away|here|there|an?|the|in|at|from|on|"
+    r"my|our|his|her|their|out|up|over|done|due|called|named|based|born|allergic|married|pregnant|retired|vegan|vegetarian|"
+    r"closed|open|cancelled|canceled|fixed|broken|sold|set|\d[\w.,:]*)\b|[a-z]{2,20}ing (?:in|at|to|from|on|for|with|over|off|out|down|away|part|an?|the|my|our|back|up|us|me)\b))"
+)
+_HAS: Final = re.compile(
+    r"(\w)'s(?= (?:(?:just|now|also|already|finally|only) )?(?:been|gone|got|had|moved|left|started|joined|bought|sold|finished|passed|taken|become)\b)"
+)
+_TELLING: Final = re.compile(
+    r"\b((?:number|code|name|address|password|reference|rate|price|rent|fee|salary|deadline|budget|size|weight|height|plate|pin|id))'s(?= [\w#])",
+    re.IGNORECASE,
 )
 _MOST_WORDS: Final = 9
 
@@ -71,6 +78,8 @@ def written_out(text: str) -> str:
     text = re.sub(r"(\w)'ve\b", r"\1 have", text)
     text = re.sub(r"(\w)'ll\b", r"\1 will", text)
     text = re.sub(r"\b([Hh]e|[Ss]he|[Ii]t|[Tt]hat|[Ww]ho|[Tt]here)'s\b", r"\1 is", text)
+    text = _HAS.sub(r"\1 has", text)
     text = _IS.sub(r"\1 is", text)
+    text = _TELLING.sub(r"\1 is", text)
     text = re.sub(r"\bhave got\b", "have", text)
     return re.sub(r"\b(?:is|has) got\b", "has", text)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final, Literal
 
+from agentcl.statements.feasts import MOVABLE, feast
+
 Tense = Literal["past", "future", ""]
 Role = Literal["since", "until", ""]
 
@@ -33,7 +35,8 @@ _DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturda
 _NAMES: Final = frozenset((*_MONTHS, *_DAYS))
 _NUMBERS: Final = {
     "a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
-    "nine": 9, "ten": 10, "eleven": 11, "twelve": 12, "fifteen": 15, "twenty": 20, "thirty": 30,
+    "nine": 9, "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16,
+    "seventeen": 17, "eighteen": 18, "nineteen": 19, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50,
     "a couple of": 2, "couple of": 2,
 }  # fmt: skip
 _HOLIDAYS: Final = {
@@ -213,7 +216,7 @@ def _week_on(found: _Parts, at: date, tense: Tense) -> str:
     weeks = _number(found["number"]) if found["number"] else 1
     weeks *= 2 if "fortnight" in found["said"] else 1
     anchor = found["anchor"]
-    if anchor in ("today", "now"):
+    if anchor in ("today", "now") or found["now"]:
         start = at
     elif anchor == "tomorrow":
         start = at + timedelta(days=1)
@@ -235,11 +238,14 @@ def _named_day(found: _Parts, at: date, tense: Tense) -> str:
 
 
 def _holiday(found: _Parts, at: date, tense: Tense) -> str:
-    month, day = _HOLIDAYS[found["holiday"]]
+    name = found["holiday"]
+    years = [int(found["year"])] if found["year"] else list(_years(at, 1, 1))
+    every = [
+        feast(name, year) if name in MOVABLE else date(year, *_HOLIDAYS[name]) for year in years
+    ]
     if found["year"]:
-        return _day(date(int(found["year"]), month, day))
+        return _day(every[0])
     own = {"last": "past", "next": "future"}.get(found["which"], tense or "future")
-    every = [date(year, month, day) for year in _years(at, month, day)]
     return _day(_nearest(every, at, own))  # type: ignore[arg-type]  # the two are tenses
 
 
@@ -253,7 +259,7 @@ def _distance(found: _Parts, at: date, tense: Tense) -> str:
     if found["back"]:
         number = -number
     if unit in ("hour", "minute"):
-        return _day(at)
+        return _day(at + timedelta(days=number // 24 if unit == "hour" and number % 24 == 0 else 0))
     if unit in ("day", "week", "fortnight"):
         days = {"day": 1, "week": 7, "fortnight": 14}[unit]
         return _day(at + timedelta(days=number * days))
@@ -441,7 +447,7 @@ _GRAMMAR: Final = (
     _rule(rf"(?:{_WHICH}\s+)?{_DAY}{_PART}", _weekday),
     _rule(rf"(?:the\s+)?{_DAY}\s+(?P<where>after|before)\s+(?:next|last)", _weekday_after),
     _rule(
-        rf"(?:{_NUMBER}\s+)?(?:week|fortnight)s?\s+(?:on|from)\s+(?P<anchor>today|now|tomorrow|\w+day)",
+        rf"(?:{_NUMBER}\s+)?(?:week|fortnight)s?\s+(?:(?:on|from)\s+(?P<anchor>today|now|tomorrow|\w+day)|(?P<now>today))",
         _week_on,
     ),
     _rule(r"(?P<anchor>(?:mon|tues|wednes|thurs|fri|satur|sun)day)\s+week", _week_on),
@@ -452,7 +458,7 @@ _GRAMMAR: Final = (
         _named_day,
     ),
     _rule(
-        rf"(?:(?P<which>last|this|next)\s+)?(?P<holiday>{'|'.join(_HOLIDAYS)})(?:\s+{_YEAR})?",
+        rf"(?:(?P<which>last|this|next)\s+)?(?P<holiday>{'|'.join((*_HOLIDAYS, *MOVABLE))})(?:\s+{_YEAR})?",
         _holiday,
     ),
     _rule(

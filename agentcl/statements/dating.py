@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -18,7 +19,7 @@ _MOST_READ: Final = 2_000  # characters of a text
 _LIKELY: Final = re.compile(
     r"\d|day\b|\bto(?:night|morrow)\b|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)|\b(?:mon|tue|wed|thu|fri|sat|sun)|"
     r"\bago\b|\b(?:last|next|this|past|coming)\b|\bin (?:an?|half|two|three|four|five|six|seven|eight|nine|ten|about|around)\b|"
-    r"\b(?:week|month|year|christmas|halloween|boxing)|\bmid\b|tag\b|woch|monat|jahr|morgen|gestern|"
+    r"\b(?:week|month|year|christmas|easter|pentecost|halloween|boxing)|\bmid\b|tag\b|woch|monat|jahr|morgen|gestern|"
     r"\b(?:lunes|martes|mi.rcoles|jueves|viernes|s.bado|domingo|ayer|anteayer|anoche|ma.ana|hace|dentro|semana|mes|a.o)\b|[a-z]r[eo]\b|"
     r"[\u5468\u671f\u62dc\u5929\u65e5\u6708\u5e74\u53f7]",
     re.IGNORECASE,
@@ -34,6 +35,12 @@ _TO_COME: Final = re.compile(
     r"werde|wird|voy a|vamos a)\b|'ll\b",
     re.IGNORECASE,
 )
+# "It got moved to the 16th": the verb is past, the day is to come.
+_PUT_OFF: Final = re.compile(
+    r"\b(?:moved|pushed|put|postponed|delayed|extended|rescheduled|shifted|slipped|brought|changed)(?: (?:back|forward|off|on|out))?(?: from [^,.;]{1,40}?)? (?:to|until|till) "
+    r"(?:the )?(?:\d|(?:next|early|late|mid|end|(?:mon|tues|wednes|thurs|fri|satur|sun)day|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6})\b)",
+    re.IGNORECASE,
+)
 _OVER: Final = re.compile(
     r"\b(?:was|were|had|did|(?<!'ve )(?<!have )(?<!has )got|went|came|took|gave|made|sent|met|left|began|became|bought|sold|told|said|found|won|lost|"
     r"broke|fell|flew|drove|saw|heard|read|paid|quit|cut|put|chose|wrote|spoke|ate|drank|hit|caught|brought|taught|thought|"
@@ -47,6 +54,8 @@ _WEEKDAY: Final = re.compile(r"(?:mon|tues|wednes|thurs|fri|satur|sun)day(?: [a-
 _EVERY: Final = re.compile(r"\b(?:an?|any|each|every|one|good|most)\s{1,3}$")
 _GOES_ON: Final = re.compile(r"\s*(?:[,.!?;:)]|$|\s(?:is|was|at|in|and I|then|it)\b)")
 _HABIT: Final = re.compile(r"\s(?:morning|evening|afternoon|night)s\b")
+_ORDINAL: Final = re.compile(r"the \d{1,2}(?:st|nd|rd|th)")
+_HAS_MONTH: Final = re.compile(r"\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)|\d[./-]\d")
 _BESIDE: Final = 4  # characters: a comma
 _NEAR: Final = 100  # days within which a date of no year is meant, whatever the tense
 _YEAR_APART: Final = 300  # days
@@ -123,7 +132,26 @@ def said_in(clause: str, at: datetime, tense: Tense) -> list[Mention]:
     for one in sorted(every, key=lambda one: one.start - one.end):
         if all(one.end <= other.start or other.end <= one.start for other in kept):
             kept.append(one)
-    return sorted(kept, key=lambda one: one.start)
+    return _in_its_month(sorted(kept, key=lambda one: one.start))
+
+
+def _in_its_month(found: Sequence[Mention]) -> list[Mention]:
+    """Return dates, a mere "the 27th" in the month of the date before it: "June 20, the 27th is the party"."""
+    made: list[Mention] = []
+    month = ""
+    for one in found:
+        if len(one.date) == len("2025-01-01"):
+            day = int(one.date[-2:])
+            if _ORDINAL.fullmatch(one.said) and month and day > int(month[-2:]):
+                one = replace(one, date=f"{month[:-2]}{day:02}") if _exists(month, day) else one
+            elif _HAS_MONTH.search(one.said):
+                month = one.date
+        made.append(one)
+    return made
+
+
+def _exists(day: str, other: int) -> bool:
+    return other <= monthrange(int(day[:4]), int(day[5:7]))[1]
 
 
 def _said_in(clause: str, at: datetime, tense: Tense) -> Iterator[Mention]:
@@ -141,7 +169,7 @@ def _nearer(one: Mention, nearest: Mention, at: datetime) -> Mention:
 
 def tense_of(clause: str) -> Tense:
     """Return whether a clause tells of what has happened or is to come, as far as its words say."""
-    if _TO_COME.search(clause):
+    if _TO_COME.search(clause) or _PUT_OFF.search(clause):
         return "future"
     return "past" if _OVER.search(clause) else ""
 

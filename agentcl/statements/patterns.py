@@ -37,7 +37,7 @@ _NAME: Final = _NO_NAME + (
     r"[A-Z\u00c0-\u00de][\w'&.-]{0,40}(?:\s{1,3}(?:(?:&|of|de|van|der|den|von|la|le|du|da)\s{1,3})?(?:&\s{1,3})?[A-Z\u00c0-\u00de0-9][\w'&.-]{0,40}){0,6}"
 )
 _END: Final = (
-    r"(?=\s*(?:[,.;:!?()\u2026\u2013\u2014]|$)|\s+(?:and|but|so|because|since|from|until|till|as|when|while|which|who|where|that|now|"
+    r"(?=\s*(?:[,.:](?!\d)|[;!?()\u2026\u2013\u2014]|$)|\s+(?:and|but|so|because|since|from|until|till|as|when|while|which|who|where|that|now|"
     r"these|right|by|although|though|anyway|to|on|in|at|for|with|any|after|before|last|next|this|again|too|also|then|or|"
     r"today|yesterday|tomorrow|instead|than|starting|yet)\b)"
 )
@@ -345,7 +345,7 @@ _PATTERNS: Final = (
     _rule(rf"\b[Ss]ign (?:it|them|that)(?: off)? (?:as |with )?{_AS_NAME}", _one("name", "is called {}", dated=False)),
     _rule(rf"\b[Ss]ign (?:it|them|that)(?: off)? (?:as |with )?{_NAME}, (?P<value>[a-z][a-z -]+?){_END}", _trade),
     _rule(rf"^(?:[Hh]i|[Hh]ello|[Hh]ey|[Gg]ood \w+)\b[^.]{{0,20}}?\bI(?:'m| am) {_AS_NAME}(?=[,.!]|$| here)", _one("name", "is called {}", dated=False)),
-    _rule(rf"\b(?:[Cc]all me|I go by|people call me|friends call me) {_AS_NAME}", _one("nickname", "goes by {}", dated=False)),
+    _rule(rf"(?<![Nn]'t )(?<!never )\b(?:[Cc]all me|I go by|people call me|friends call me) {_AS_NAME}", _one("nickname", "goes by {}", dated=False)),
     _rule(r"\bI(?:'m| am)(?: only| already| now)? (?P<value>\d{2})(?: years old)?(?=[,.!]|$| and\b| now\b| already\b)", _age),
     _rule(r"\bI(?:'ve| have)?(?: just)? turn(?:ed|ing) (?P<value>\d{2})\b", _age),
     # Places
@@ -358,7 +358,7 @@ _PATTERNS: Final = (
     _rule(rf"{_I}(?:{_BE} not (?:living )?in|(?: no longer| don't| do not) live in) {_AS_NAME}(?= any ?more| anymore|[,.]|$)", _one("home", "no longer lives in {}", polarity="ended")),
     _rule(rf"{_I} (?:used to live|lived) in {_AS_NAME}(?=[^.]*\buntil\b)", _one("home", "lived in {}")),
     _rule(rf"\bI(?:'m| am| come)(?: originally)? from {_AS_NAME}", _one("origin", "is from {}", dated=False)),
-    _rule(rf"\bI (?:grew up|was born)(?: and raised)? in {_AS_NAME}", _one("origin", "is from {}", dated=False)),
+    _rule(rf"\bI (?:grew up|was born)(?: and raised)? (?:in|near|outside) {_AS_NAME}", _one("origin", "is from {}", dated=False)),
     _rule(rf"\b[Mm]y (?:home )?address is (?P<value>\d*[^,.;]{{3,60}}){_END}", _one("address", "has the address {}")),
     # Work
     _rule(rf"\bI(?:'m| am){_ADVERB} (?:an?|the) (?P<value>[a-z][a-z -]+?)(?:(?: at| for| with| in) (?:the )?(?P<firm>{_NAME}))?{_END}", _trade),
@@ -410,7 +410,7 @@ _PATTERNS: Final = (
     # Things
     _rule(rf"\bI(?:'ve| have)(?: just)?(?: got| bought)? an? (?P<value>(?:[A-Z]\w*|[A-Z]+\d+)(?: (?:[A-Z0-9][\w-]*))*)(?P<noun> (?:phone|laptop|tablet|car|bike|camera|tent|keyboard|printer|watch|van|guitar|piano))?{_END}", _device),
     _rule(rf"\bI(?: now)? drive an? (?P<value>[\w ]+?){_END}", _one("car", "drives a {}")),
-    _rule(rf"\b(?:[Mm]y|[Oo]ur) (?P<what>(?:[a-z][\w-]*(?:'s)? ){{0,3}}[a-z][\w-]*?)(?: is|'s)(?: now| still| actually| called)? (?P<value>[\w#'\"&.@/-]+(?: [\w#'&.@/-]+){{0,6}}?){_END}", _owned),
+    _rule(rf"\b(?:[Mm]y|[Oo]ur) (?P<what>(?:[a-z][\w-]*(?:'s)? ){{0,3}}[a-z][\w-]*?)(?: is|'s)(?: now| still| actually| called)? (?P<value>[\w#'\"&.,:@/-]+(?: [\w#'&.,:@/-]+){{0,6}}?){_END}", _owned),
     _rule(r"\b(?P<what>(?:[Mm]y|[Oo]ur|[Tt]he) (?:[A-Za-z][\w-]* ){0,3}(?:number|code|pin|PIN|id|ID|reference|plate|iban|IBAN))(?: is|'s|:)(?: now)? (?P<value>[A-Z0-9][\w./-]*)", _identifier),
     _rule(r"\b[Mm]y e-?mail(?: address)?(?: is|'s|:)(?: now)? (?P<value>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)", _one("email", "has the e-mail address {}", dated=False)),
 )  # fmt: skip

@@ -12,14 +12,16 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+from agentcl.statements.answering import answer_of
 from agentcl.statements.asserting import is_same, told_of
 from agentcl.statements.clauses import clauses, person_in
 from agentcl.statements.dates import Mention, Tense, resolve
-from agentcl.statements.dating import said_in, tense_of
+from agentcl.statements.dating import dated, said_in, tense_of
 from agentcl.statements.hearing import Sentence, sentences
 from agentcl.statements.orders import corrected, order_of, wish_of
 from agentcl.statements.patterns import PEOPLE, Undated, read
 from agentcl.statements.periods import period
+from agentcl.statements.presupposed import presupposed
 from agentcl.statements.reading import Assertion, Digested, Wish
 from agentcl.statements.slots import has_several, slot_of, value_key
 from agentcl.store.conversations import Statement, Turn
@@ -54,7 +56,9 @@ _LED: Final = re.compile(r"\s(the|my|our|and)\s", re.IGNORECASE)
 _TRIP: Final = re.compile(
     r"\b(?:I|we)(?:'m|'re| am| are|'ll be) (?:flying|travelling|traveling|going|off|driving) to (?P<value>[A-Z][\w'-]*(?: [A-Z][\w'-]*)*)"
 )
-_MOVED_OUT: Final = re.compile(r"\b(?P<who>[A-Z][a-z]+) (?:has |just )?moved out\b")
+_MOVED_OUT: Final = re.compile(
+    r"\b(?P<who>(?!(?:We|He|She|They|You|It|I|Who)\b)[A-Z][a-z]+) (?:has |just )?moved out\b"
+)
 _PARTED: Final = re.compile(
     r"\b(?:(?P<who>[A-Z][a-z]+) and I|(?:[Mm]y (?:wife|husband|partner|girlfriend|boyfriend)|[Ww]e) (?:and I )?|I )(?:have |'ve |just |got )*(?:broke up|split up|separated|divorced|are divorced|parted)"
 )
@@ -126,12 +130,20 @@ class _Heard:
             what, value = asked["what"].lower(), answered["value"].rstrip(".")
             said = f"has as {what}: {value}"
             self._add(Undated(what, value, said, is_dated=False), Sentence(said, place))
+        elif place and self._turns[place - 1].role == "assistant":
+            turn = self._turns[place]
+            first = next(sentences(turn, place), None)
+            made = first and answer_of(before, first.text, place, turn.moment, self._thing())
+            if made:
+                self._put(made)
 
     def hear(self, sentence: Sentence) -> None:
         about = wish_of(sentence)
         if about is not None:
             self.wishes.append(Wish(sentence.text, about, sentence.turn))
             return
+        for made in presupposed(sentence.text, sentence.turn, self._person):
+            self._put_new(made)
         order = order_of(sentence)
         if order is not None:
             self._order(
@@ -148,6 +160,7 @@ class _Heard:
         text = sentence.stated
         if not text:
             return
+        begun = len(self.said)
         for reading in read(text):
             if re.fullmatch(PEOPLE, reading.attribute):
                 self._person = reading.value
@@ -158,6 +171,7 @@ class _Heard:
             self._add(reading, sentence)
         self._dated_things(text, sentence)
         self._clauses(text, sentence)
+        self._date_the_one(begun, text, sentence)
 
     # What is read
 
@@ -167,9 +181,21 @@ class _Heard:
             if told.attribute == "date" and self._is_known("user", told.subject):
                 told = replace(told, subject="user", attribute=told.subject)  # "the exam" is his
             made = told_of(told, sentence.turn)
-            if not any(is_same(made, one) for one in self.said):
-                self._put(made)
+            self._put_new(made)
         self._person = person_in(text) or self._person
+
+    def _date_the_one(self, begun: int, text: str, sentence: Sentence) -> None:
+        """Give the only date of a sentence to the only thing that was read of it: "Three cups, down from six since May"."""
+        new = self.said[begun:]
+        told = dated(text, self._turns[sentence.turn].moment)
+        if len(new) == len(told) == 1 and not (
+            new[0].since or new[0].until or _DAY.fullmatch(new[0].value)
+        ):
+            one = told[0]
+            if one.role == "until":
+                self.said[begun] = replace(new[0], until=one.date)
+            else:
+                self.said[begun] = replace(new[0], since=one.date)
 
     def _others(self, text: str) -> Iterator[Undated]:
         """Yield what hangs on who was spoken of before, and on other verbs."""
@@ -338,7 +364,18 @@ class _Heard:
             )
         )  # fmt: skip
 
+    def _put_new(self, new: Assertion) -> None:
+        """Keep what was not read of the same turn already."""
+        if not any(is_same(new, one) for one in self.said):
+            self._put(new)
+
+    def _thing(self) -> str:
+        """Return what was spoken of last, and is nobody."""
+        named = (one for one in reversed(self.said) if one.subject not in ("user", self._person))
+        return next((one.subject for one in named), "")
+
     def _put(self, new: Assertion) -> None:
+        new = self._as_held(new)
         slot, key = slot_of(new.subject, new.attribute), value_key(new.value)
         for place, old in enumerate(self.said):
             is_same = (
@@ -355,6 +392,13 @@ class _Heard:
                 )
                 return
         self.said.append(new)
+
+    def _as_held(self, new: Assertion) -> Assertion:
+        """Return the end of something that nobody spoke of before as what held until then: "I sold the van last week"."""
+        if new.polarity != "ended" or not new.value or self._is_known(new.subject, new.attribute):
+            return new
+        until = new.until or new.since or self._turns[new.turns[0]].moment.date().isoformat()
+        return replace(new, polarity="holds", since="", until=until)
 
     def _given_up(self, reading: Undated) -> Undated:
         """Return what ends with what is given up, if it is known: the newest that the words are about."""

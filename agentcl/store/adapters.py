@@ -6,6 +6,7 @@ it is forgotten. The weights lie in a folder of their own, beside the journal, a
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -53,3 +54,14 @@ class Adapter(Record):
     def name(self) -> str:
         """What a server calls it."""
         return self.key or ""
+
+    @property
+    def shards(self) -> int:
+        """Of how many parts it is made, each of which was trained on its own records alone."""
+        count = self.method.get("shards", 1)
+        return count if isinstance(count, int) and count > 1 else 1
+
+
+def shard_of(record: str, count: int) -> int:
+    """Return in which of some shards a record is, from 0: by a hash of its id, so that it stays there."""
+    return int.from_bytes(hashlib.blake2b(record.encode(), digest_size=8).digest()) % count

@@ -15,6 +15,7 @@ from functools import cache
 from typing import Final
 
 from agentcl.errors import TransferError
+from agentcl.store.adapters import Adapter
 from agentcl.store.base import Store, Writing
 from agentcl.store.border import Coming
 from agentcl.store.episodes import EXPERIENCE, Aside, Decision
@@ -121,6 +122,11 @@ class Admission:
         self._check_named(row)
         if is_rollback and not self._rollbacks:
             self.left_out += 1
+            return False
+        if row.kind == Adapter.kind and not self._evidence:
+            # Its weights do not come with it, and its state says who answers.
+            is_here = is_known(row, held)
+            self.present, self.left_out = self.present + is_here, self.left_out + (not is_here)
             return False
         if self._evidence or row.kind not in EXPERIENCE:
             return True

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, NamedTuple, get_args
 
+from agentcl.store.fields import Dated, Moment
 from agentcl.store.records import Record, Scope, register
 from agentcl.store.ulid import derived_ulid
 
@@ -73,7 +74,7 @@ class Turn(Record):
 
     role: str  # "user", "assistant", "system", "developer", "tool", or what else came
     text: str
-    said_at: str  # ISO 8601 with the speaker's own offset, which relative dates are told from
+    said_at: Moment  # ISO 8601 with the speaker's own offset, which relative dates are told from
     ordinal: int = 0  # its place in the conversation, from 0
     name: str = ""  # of who speaks, where it was told
     message: str = ""  # the message's own id
@@ -133,12 +134,12 @@ class Statement(Record):
     slot: (
         str  # subject and attribute, canonical: statements of one slot say the same thing's values
     )
-    said_at: str  # ISO 8601 with offset, of the turn that says it first, or most exactly
+    said_at: Moment  # ISO 8601 with offset, of the turn that says it first, or most exactly
     sort: Sort = "fact"
     polarity: Polarity = "holds"
     is_member: bool = False  # one of several that hold beside each other, as of what somebody likes
-    since: str = ""  # ISO 8601: a moment, a day, a month or a year; empty: not said
-    until: str = ""
+    since: Dated = ""  # ISO 8601: a moment, a day, a month or a year; empty: not said
+    until: Dated = ""
     confidence: float = 1.0
     digester: str = ""  # what read it out of its turns
     replaced_by: str = ""  # the id of the statement that ended it

@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING
+from datetime import UTC, datetime
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Final, Literal, NewType, Union, cast, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    Final,
+    Literal,
+    NewType,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from agentcl.store.records import KINDS, own_fields
 from agentcl.store.usage import Usage
 
 _Fits = Callable[[object], bool]
 Amount = NewType("Amount", float)  # not negative
+Moment = Annotated[str, "moment"]  # ISO 8601, with an offset
+Dated = Annotated[str, "date"]  # ISO 8601: a moment, a day, a month or a year; or empty
+_DATE: Final = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d)(T.+)?)?)?")
 _INT64: Final = 1 << 63
 _USAGE_FIELDS: Final = 5
 
@@ -52,7 +68,7 @@ def _fields(kind: str) -> tuple[Mapping[str, _Fits], frozenset[str]]:
     """Return how the values of each field are tested, and which fields must be there."""
     cls = KINDS[kind]
     try:
-        hints = get_type_hints(cls)
+        hints = get_type_hints(cls, include_extras=True)
     except NameError:  # a kind that was defined where its types cannot be looked up
         hints = {}
     names = own_fields(cls)
@@ -119,6 +135,32 @@ def _is_amount(value: object) -> bool:
     return _is_float(value) and cast(float, value) >= 0
 
 
+def _is_moment(value: object) -> bool:
+    try:
+        moment = datetime.fromisoformat(cast(str, value))
+        moment.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        return False
+    return moment.tzinfo is not None
+
+
+def _is_dated(value: object) -> bool:
+    if value == "":
+        return True
+    found = _DATE.fullmatch(value) if type(value) is str else None
+    if found is None:
+        return False
+    year, month, day, time = found.groups()
+    try:
+        if time:
+            datetime.fromisoformat(cast(str, value))
+        else:
+            datetime(int(year), int(month or 1), int(day or 1))  # noqa: DTZ001  # it is only tried
+    except ValueError:
+        return False
+    return True
+
+
 def _is_usage(value: object) -> bool:
     return (
         isinstance(value, list | tuple)
@@ -133,6 +175,8 @@ _PLAIN: Final[Mapping[Any, _Fits]] = {
     int: _is_int,
     float: _is_float,
     Amount: _is_amount,
+    Moment: _is_moment,
+    Dated: _is_dated,
     bool: lambda value: type(value) is bool,
     NoneType: lambda value: value is None,
     Usage: _is_usage,

@@ -274,7 +274,7 @@ def called(*arguments: str) -> str:
     return f"from agentcl.cli.main import main; main({list(arguments)!r}, standalone_mode=False)"
 
 
-HEAVY = {"rich", "numpy", "pypdf", "justhtml", "jinja2", "multiprocessing", "asyncio"}
+HEAVY = {"numpy", "pypdf", "justhtml", "jinja2", "multiprocessing", "asyncio"}
 ROOMS = {"agentcl.bench.run", "agentcl.agents", "agentcl.envs", "agentcl.files.pdf"}
 
 
@@ -293,7 +293,6 @@ def test_a_search_loads_no_other_part(tmp_path: Path) -> None:
     assert "agentcl.memory.memory" in modules
     assert not (HEAVY - {"numpy"}) & modules
     assert not ROOMS & modules
-    assert "rich" in loaded(called(*searching))
 
 
 def test_the_list_of_commands_says_what_each_says_itself() -> None:

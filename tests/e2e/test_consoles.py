@@ -120,7 +120,7 @@ def commands_about(odd: str, folder: Path, *, admitted: str = ODD) -> list[list[
         ["guidance", "import", "lessons.md"], ["guidance", "retire", told.id, "--reason", odd],
         ["guidance", "restore", told.id], ["guidance", "rollback", "--since", "2999-01-01", "--yes"],
         ["adapters", "list"], ["adapters", "show", odd], ["adapters", "why", odd], ["adapters", "diff", odd, odd],
-        ["adapters", "route", odd, "--to", "off"], ["adapters", "rollback"], ["adapters", "settle"], ["adapters", "load", odd, "--url", "http://127.0.0.1:1/v1"],
+        ["adapters", "route", odd, "--to", "off"], ["adapters", "rollback"], ["adapters", "answering", "--asked", odd], ["adapters", "settle"], ["adapters", "load", odd, "--url", "http://127.0.0.1:1/v1"],
         ["adapters", "check", odd, "--url", "http://127.0.0.1:1/v1"], ["adapters", "wake", "--url", "http://127.0.0.1:1/v1", "--model", odd], ["adapters", "unload", odd, "--url", "http://127.0.0.1:1/v1"], ["adapters", "revoke", odd, "--reason", odd],
         ["consolidate"], ["consolidate", "--base", odd], ["consolidate", "--dry-run"], ["consolidate", "--dry-run", "--user", "ada", "--personal"],
         ["jobs", "list"], ["jobs", "show", job.id], ["jobs", "cancel", job.id], ["jobs", "retry", job.id],

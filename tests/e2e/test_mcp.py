@@ -62,6 +62,10 @@ def test_an_editor_remembers_recalls_and_learns(tmp_path: Path, mode: str) -> No
                 "forget"
             ]
             assert all(tool.description for tool in tools.values())
+            lines = [
+                line for tool in tools.values() for line in (tool.description or "").splitlines()
+            ]
+            assert [line for line in lines if line != line.strip()] == []
             stored = value(
                 await client.call_tool("remember", {"text": "The ferry leaves at seven."})
             )

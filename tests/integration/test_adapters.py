@@ -256,6 +256,22 @@ def test_an_export_carries_adapters_and_refuses_a_name_that_is_a_path(
             other.adapters.route(held.name, "stable")
 
 
+def test_an_import_says_nothing_of_who_answers(memory: Memory, tmp_path: Path) -> None:
+    held = train(memory, said(memory))
+    before, after = tmp_path / "before.jsonl", tmp_path / "after.jsonl"
+    memory.store.export(before)
+    memory.adapters.route(held.name, "stable")
+    memory.store.export(after)
+    with Memory(tmp_path / "other", encoder="hashing") as other:
+        assert other.store.import_(after).left_out == 3  # its versions
+        assert other.adapters.list() == []
+        other.store.import_(before, trusted=True)
+        assert other.store.import_(after).left_out == 1
+        assert other.adapters.answering().name == ""
+        other.store.import_(after, trusted=True)  # of a memory of one's own
+        assert other.adapters.answering().name == held.name
+
+
 def test_the_doctor_names_files_that_are_not_what_was_trained_or_should_be_gone(
     memory: Memory,
 ) -> None:

@@ -23,10 +23,10 @@ from agentcl.consolidation import (
 )
 from agentcl.consolidation.base import fingerprint_of
 from agentcl.consolidation.building import load
-from agentcl.consolidation.job import ancestors
 from agentcl.consolidation.registry import next_name, register
-from agentcl.errors import AgentclError, ProcessFailed
+from agentcl.errors import AgentclError, NotEquipped, ProcessFailed
 from agentcl.jobs import Job
+from agentcl.memory.revoking import ancestors
 from agentcl.store import Adapter, Scope, Statement
 
 pytest.importorskip("peft")
@@ -194,6 +194,37 @@ def test_a_spec_that_cannot_be_used_is_refused(memory: Memory, wrong: dict[str, 
     memory.jobs.add_kind(Consolidate(memory))
     with pytest.raises(InvalidInput):
         memory.jobs.enqueue(Consolidate.name, wrong)
+
+
+def test_a_job_of_a_folder_that_was_received_loads_nothing_that_the_user_never_named(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    gone = tmp_path / "gone"  # that it is not there is told as soon as it is looked for
+    _, job = asked(memory, wish(gone))
+    with pytest.raises(AgentclError, match="gone"):
+        memory.jobs.run(job.id)  # asking is naming
+    # Somebody else has the folder now, and has confirmed nothing.
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "another"))
+    with pytest.raises(NotEquipped, match="you never did"):
+        memory.jobs.run(job.id)
+    assert memory.jobs.get(job.id).state == "queued"
+    memory.jobs.run_all()
+    assert memory.jobs.get(job.id).state == "queued"
+    memory.jobs.add_kind(Consolidate(memory, named=[str(gone)]))
+    with pytest.raises(AgentclError, match="gone"):
+        memory.jobs.run(job.id)
+
+
+def test_rows_that_a_method_of_a_received_job_reads_are_named_too(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    base = tmp_path / "base"
+    methods = ({"name": "replay", "rows": "/etc/hostname"},)
+    _, job = asked(memory, wish(base, recipe=replace(TINY, methods=methods)))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "another"))
+    memory.jobs.add_kind(Consolidate(memory, named=[str(base)]))
+    with pytest.raises(NotEquipped, match="/etc/hostname"):
+        memory.jobs.run(job.id)
 
 
 def test_a_base_that_is_not_there_is_told(memory: Memory, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from agentcl import ANY, AgentclError, Document, Memory, StoreCorrupt
 from agentcl.lessons import Lesson
 from agentcl.retrieval.modes import Mode
+from agentcl.statements import RuleDigester
 from agentcl.store.records import KINDS, Scope
 from agentcl.store.rows import Row
 from agentcl.store.sqlite.store import FILE
@@ -331,3 +332,61 @@ def serve(folder: Path) -> None:
 def ids(folder: Path) -> list[str]:
     with closing(sqlite3.connect(folder / FILE)) as connection:
         return [str(id) for (id,) in connection.execute("SELECT DISTINCT id FROM record")]
+
+
+TIMES = [
+    "",
+    "soon",
+    "2025-03-29T10:00:00",
+    "0001-01-01T00:00:00+23:59",
+    "2025-03-29T10:00<|00+01:00",
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "odd"),
+    [
+        *(("turn", "said_at", odd) for odd in TIMES),
+        *(("statement", "said_at", odd) for odd in TIMES),
+        *(("statement", "since", odd) for odd in ("soon", "2025-02-30", "2025-13", "0000")),
+        ("statement", "until", "20250329"),
+    ],
+)
+def test_a_time_that_is_none_is_damage_of_its_row_alone(
+    tmp_path: Path, kind: str, field: str, odd: str
+) -> None:
+    with Memory(tmp_path, encoder="hashing:64") as memory:
+        for place in ("Oslo", "Bergen"):
+            memory.remember([{"role": "user", "content": f"I live in {place}."}], user="ada")
+        memory.statements.digest(RuleDigester(), user="ada")
+    where = f"kind = '{kind}' AND body LIKE '%Bergen%'"
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection, connection:
+        sql = f"SELECT seq, body FROM record WHERE {where}"
+        for seq, body in connection.execute(sql).fetchall():
+            connection.execute(
+                "UPDATE record SET body = ? WHERE seq = ?",
+                (json.dumps({**json.loads(body), field: odd}), seq),
+            )
+            sign(connection, seq)
+    with Memory(tmp_path) as memory:
+        kept = {getattr(record, "text", "") for record in memory.list(kind=kind, user="ada")}
+        assert any("Oslo" in text for text in kept)
+        assert not any("Bergen" in text for text in kept)
+        assert [hit.text for hit in memory.search("Oslo", user="ada")]
+        memory.remember([{"role": "user", "content": "I moved to Turku."}], user="ada")
+        memory.statements.digest(RuleDigester(), user="ada")
+        assert memory.profile(user="ada")
+        assert any(
+            "is none that agentcl wrote" in one.message for one in memory.store.examine().problems
+        )
+
+
+@pytest.mark.parametrize(
+    "since", ["", "2025", "٢٠٢٥", "2025-03", "2025-03-29", "2025-03-29T10", "2025-03-29T10:00:00Z"]
+)
+def test_what_may_be_said_of_a_time_is_no_damage(tmp_path: Path, since: str) -> None:
+    with Memory(tmp_path, encoder="hashing:64") as memory:
+        memory.statements.add("user", "home", "Oslo", since=since, user="ada")
+        (held,) = memory.statements.list(user="ada", all=True)
+        assert held.since == since
+        assert memory.store.examine().is_healthy

@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 
 from agentcl import EncoderMismatch, EncoderUnavailable, Memory, NotTrusted
 from agentcl.cli.main import main
+from agentcl.consolidation import Consolidate
 from agentcl.errors import ConfigError, NotEquipped
 
 pytest.importorskip("openai")
@@ -338,6 +339,25 @@ def test_a_folder_that_is_exchanged_reaches_no_address_of_its_own(
     with Memory(folder) as memory, pytest.raises(NotTrusted):
         memory.search("ferry", mode="dense")
     assert other.asked == []
+
+
+def test_a_model_that_a_waiting_job_names_is_confirmed_like_an_encoder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, gone = tmp_path / "m", tmp_path / "gone"
+    with Memory(folder, encoder="hashing:64") as memory:
+        memory.jobs.add_kind(Consolidate(memory))
+        job = memory.jobs.enqueue("consolidate", {"base": str(gone)})
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "another"))
+    refused = invoke("jobs", "run", job.id, "--path", folder)
+    assert "you never did" in refused.stderr
+    assert f"names the file or model {gone}" in invoke("trust", folder, input="n\n").stderr
+    assert "you never did" in invoke("jobs", "run", job.id, "--path", folder).stderr
+    assert invoke("trust", folder, input="y\n").exit_code == 0
+    assert str(gone) in invoke("jobs", "run", job.id, "--path", folder).stderr
+    assert invoke("trust", folder, "--revoke").exit_code == 0
+    named = invoke("jobs", "run", job.id, "--path", folder, "--load", gone)
+    assert "you never did" not in named.stderr
 
 
 def test_what_a_folder_names_is_confirmed_once_and_can_be_taken_back(

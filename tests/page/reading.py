@@ -3,12 +3,14 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from agentcl import Memory
 from agentcl.models import Message
 
 MODEL = "scripted-0.5b"
+AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 SIZES = {"phone": (390, 844), "desktop": (1280, 800)}
 
 
@@ -58,3 +60,15 @@ def opened_card(shown: Any, text: str) -> Any:
 def said(page: Any, words: str) -> None:
     """Wait until something stands in the conversation."""
     page.get_by_role("log").get_by_text(words).last.wait_for()
+
+
+def serious_faults(page: Any) -> list[Any]:
+    """Return what axe finds on the page that keeps somebody from using it."""
+    page.evaluate(AXE.read_text("utf-8"))
+    page.wait_for_timeout(400)
+    found = page.evaluate("axe.run()")["violations"]
+    return [
+        (one["id"], [node["target"] for node in one["nodes"]])
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ]

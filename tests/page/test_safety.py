@@ -1,7 +1,6 @@
 """Stored text is always text, whatever it looks like, and the page is for everybody who can read it."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,10 +13,9 @@ from agentcl.server.endpoint import listening
 from agentcl.server.settings import SoftServing
 from agentcl.statements import RuleDigester
 from tests.hashed_codec import HashedCodec
-from tests.page.reading import MODEL, Site, answer, panel, say
+from tests.page.reading import AXE, MODEL, Site, answer, panel, say, serious_faults
 from tests.served import served
 
-AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 HOSTILE = (
     "<script>window.hit = 1</script>",
     '<img src="x" onerror="window.hit = 1">',
@@ -98,18 +96,6 @@ def test_a_script_that_is_put_into_the_page_does_not_run(
     )
     assert refused == "script-src-elem"
     assert page.evaluate("window.hit") is None
-
-
-def serious_faults(page: Any) -> list[Any]:
-    """Return what axe finds on the page that keeps somebody from using it."""
-    page.evaluate(AXE.read_text("utf-8"))
-    page.wait_for_timeout(400)
-    found = page.evaluate("axe.run()")["violations"]
-    return [
-        (one["id"], [node["target"] for node in one["nodes"]])
-        for one in found
-        if one["impact"] in ("serious", "critical")
-    ]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

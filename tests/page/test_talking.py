@@ -14,7 +14,17 @@ from agentcl.server.endpoint import listening
 from agentcl.server.settings import SoftServing
 from agentcl.store import Turn
 from tests.hashed_codec import HashedCodec
-from tests.page.reading import MODEL, Site, answer, opened_card, panel, said, say
+from tests.page.reading import (
+    AXE,
+    MODEL,
+    Site,
+    answer,
+    opened_card,
+    panel,
+    said,
+    say,
+    serious_faults,
+)
 from tests.served import served
 
 FIRST = "I live in Gent. I'm allergic to nuts."
@@ -395,6 +405,7 @@ def test_what_a_gateway_says_is_told_in_words_and_asked_again(
     assert "<h1>" not in page.get_by_role("log").inner_text()
     page.unroute("**/v1/chat/completions")
     page.get_by_role("button", name="Ask again").click()
+    assert page.evaluate("document.activeElement.id") == "say"
     said(page, "I know:")
     assert page.get_by_role("log").get_by_text("Where do I live?").count() == 1
     assert page.get_by_role("button", name="Ask again").count() == 0
@@ -472,3 +483,34 @@ def test_a_model_that_came_later_than_the_page_answers(
     with page.expect_request("**/v1/chat/completions") as asked:
         say(page, "Where do I live?")
     assert asked.value.post_data_json["model"] == MODEL
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_no_serious_fault_in_what_answers_hold(
+    listing: Site, opened: Callable[[str], Any], size: str, theme: str
+) -> None:
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed: npm install in web/")
+    page = opened("about:blank")
+    page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+    page.goto(listing.url)
+    say(page, "What must I do?")
+    page.route("**/v1/chat/completions", lambda route: route.fulfill(status=502, body="<h1>"))
+    page.get_by_label("Say something").fill("And then?")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Ask again").wait_for()
+    assert serious_faults(page) == []
+
+
+@pytest.mark.parametrize("size", ["phone"])
+def test_on_a_phone_the_keyboard_goes_into_the_panel_and_back(
+    site: Site, opened: Callable[[str], Any], size: str
+) -> None:
+    page = opened(site.url)
+    say(page, "Where do I live?")
+    shown = page.get_by_role("button", name=re.compile("shown")).last
+    shown.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.activeElement.getAttribute('aria-label') === 'Close'")
+    page.keyboard.press("Escape")
+    page.wait_for_function("document.activeElement.textContent.includes('shown')")

@@ -15,6 +15,9 @@ from agentcl.errors import InvalidInput, LoadError
 
 DONE: Final = "[TASK_DONE]"  # how the simulated customer hangs up
 _TRAIN: Final = Path("datasets", "train_task_trajectories")
+_MOST_BYTES: Final = (
+    256 << 20
+)  # of one file, unpacked; the largest of the benchmark's has a hundredth
 _NUMBER: Final = re.compile(r"^\d+-")
 _ROLES: Final = ("system", "user", "assistant")
 
@@ -77,6 +80,8 @@ def read_trajectories(path: Path, *, domain: str = "") -> list[Trajectory]:
         )
     folder = path / _TRAIN if (path / _TRAIN).is_dir() else path
     files = [path] if path.is_file() else sorted(folder.rglob("*.json"), key=_place)
+    if outside := [one for one in files if one != path and leads_out(one, path)]:
+        raise LoadError(f"{outside[0]} is a link out of {path}; it is not read")
     found = [one for file in files for one in _of_file(file) if domain in ("", one.domain)]
     if not found:
         of = f" of the domain {domain!r}" if domain else ""
@@ -86,17 +91,33 @@ def read_trajectories(path: Path, *, domain: str = "") -> list[Trajectory]:
     return found
 
 
+def leads_out(file: Path, folder: Path) -> bool:
+    """Return whether a file lies behind a link, outside of a folder."""
+    return not file.resolve().is_relative_to(folder.resolve())
+
+
 def _place(file: Path) -> tuple[str, int, str]:
     number = re.match(r"\d+", file.name)
     return str(file.parent), int(number.group()) if number else 0, file.name
 
 
-def _of_file(file: Path) -> Iterator[Trajectory]:
+def read_text(file: Path) -> str:
+    """Return a file of a checkout, unpacked. Raises LoadError if it is no file, cannot be read, or is too large."""
     try:
-        raw = file.read_bytes()
-        text = (gzip.decompress(raw) if file.suffix == ".gz" else raw).decode("utf-8")
+        if not file.is_file():  # a link to a device never ends
+            raise LoadError(f"{file} is no file")
+        with file.open("rb") as packed:
+            is_packed = file.suffix == ".gz"
+            raw = (gzip.GzipFile(fileobj=packed) if is_packed else packed).read(_MOST_BYTES + 1)
+        if len(raw) > _MOST_BYTES:
+            raise LoadError(f"{file} has more than {_MOST_BYTES >> 20} MB, unpacked; split it")
+        return raw.decode("utf-8")
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise LoadError(f"{file} cannot be read: {error}") from error
+
+
+def _of_file(file: Path) -> Iterator[Trajectory]:
+    text = read_text(file)
     lines = text.splitlines() if ".jsonl" in file.suffixes else [text]
     for number, line in enumerate(lines, start=1):
         if not line.strip():

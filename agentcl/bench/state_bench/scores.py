@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agentcl.bench.metrics.intervals import Interval, paired_interval
+from agentcl.bench.state_bench.reading import leads_out, read_text
 from agentcl.errors import LoadError
 
 Runs = Mapping[str, Sequence[bool]]  # by task, whether it was completed in each run
@@ -68,9 +69,11 @@ def _runs(folder: Path) -> Runs:
     found: dict[str, list[bool]] = {}
     for file in sorted(folder.glob("run*/*.json")):
         try:
-            held = json.loads(file.read_text("utf-8"))
+            if leads_out(file, folder):
+                raise LoadError(f"{file} is a link out of {folder}; it is not read")
+            held = json.loads(read_text(file))
             task, passed = held["task_id"], held.get("task_completion_pass")
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise LoadError(f"{file} is no scored trajectory of STATE-Bench: {error!r}") from error
         if passed is not None:
             found.setdefault(str(task), []).append(bool(passed))

@@ -66,7 +66,7 @@ class Shard:
             }
         except FileNotFoundError:
             raise StoreCorrupt(f"the shard {path.name} is missing") from None
-        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        except (OSError, ValueError, TypeError, LookupError, RecursionError) as error:
             raise StoreCorrupt(f"the shard {path.name} cannot be read: {error}") from error
 
     @property
@@ -111,6 +111,8 @@ def _layout(path: Path) -> Iterator[tuple[str, str, int, tuple[int, ...]]]:
             raise ValueError("it has no header")
         header = json.loads(file.read(length))
         end = file.seek(0, 2)
+    if not isinstance(header, dict) or not all(isinstance(one, dict) for one in header.values()):
+        raise ValueError("its header is no object of objects")
     header.pop("__metadata__", None)
     kinds = {name: (one["dtype"], len(one["shape"])) for name, one in header.items()}
     if kinds not in _KNOWN:

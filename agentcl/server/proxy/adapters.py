@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 # Behind /v1 of vLLM: who may ask the proxy must not change what the server serves.
 ADMIN: Final = frozenset(["load_lora_adapter", "unload_lora_adapter"])
 _MODELS: Final = b"/models"
+_COMPLETIONS: Final = b"/completions"
 _KEPT_S: Final = 5.0  # that a list of models is used again ...
 _MISSED_S: Final = 1.0  # ... and one in which a name was missing
+_TRIED_S: Final = 30.0  # before a server is asked again for an adapter that it did not load
 _MOST: Final = 4 * 1024 * 1024  # bytes of a list of models
 
 
@@ -45,10 +47,14 @@ class ServedModels:
         self._upstream = upstream
         self._parents: Mapping[str, str] = {}
         self._at = float("-inf")
+        self._loads = False  # perhaps: it is a vLLM
+        self._tried: dict[str, float] = {}
         self._lock = asyncio.Lock()
 
     async def base_of(self, name: str, headers: Iterable[tuple[bytes, bytes]]) -> str:
         """Return the model that an adapter is served on; empty if it is not served.
+
+        A vLLM that does not list it is asked for it once in a while: with the resolver of adapters it loads it then.
 
         Args:
             name: of the adapter.
@@ -57,15 +63,36 @@ class ServedModels:
         async with self._lock:
             age = time.monotonic() - self._at
             if age > (_KEPT_S if name in self._parents else _MISSED_S):
-                self._parents = await self._asked(headers)
-                self._at = time.monotonic()
+                await self._list(headers)
+            if name not in self._parents and self._may_load(name):
+                self._tried[name] = time.monotonic()
+                if await self._loaded(name, headers):
+                    await self._list(headers)
         return self._parents.get(name, "")
+
+    def _may_load(self, name: str) -> bool:
+        return self._loads and time.monotonic() - self._tried.get(name, float("-inf")) > _TRIED_S
+
+    async def _loaded(self, name: str, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+        """Ask for one token of an adapter; return whether the server answered."""
+        body = json.dumps({"model": name, "prompt": "x", "max_tokens": 1}).encode()
+        try:
+            response = await self._upstream.ask("POST", _COMPLETIONS, b"", headers, body)
+        except (ModelUnavailable, Refused):
+            return False
+        await response.aclose()
+        return response.status_code == httpx.codes.OK
+
+    async def _list(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        self._parents = await self._asked(headers)
+        self._at = time.monotonic()
 
     async def _asked(self, headers: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:
         try:
             listed = _listed(await _models(self._upstream, headers))
         except (ModelUnavailable, Refused):
             return {}
+        self._loads = any(one.get("owned_by") == "vllm" for one in listed)
         return {
             one["id"]: parent
             for one in listed

@@ -200,7 +200,8 @@ class Preparation:
         key = exchange.session
         is_read = exchange.memory != "write" and "read" in access.rights
         if is_read:
-            outgoing.route = access.memory.adapters.answering()
+            first = next((one.text for one in said if one.role == "user"), "")
+            outgoing.route = access.memory.adapters.answering(asked=first)
             if outgoing.route.name and outgoing.codec is not None:
                 outgoing.codec, exchange.soft = None, Soft(f"text: {ADAPTED}")
         if is_read and self._is_warm(exchange):

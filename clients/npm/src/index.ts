@@ -101,8 +101,8 @@ export type Client = Verbs & { [R in RoomName]: Room<R> } & { exchanges: Exchang
  */
 export function createClient(url: string, options: Options = {}): Client {
   const base = new URL(url.replace(/\/*$/, BASE));
-  const asked = (path: string) => (sent?: object, how?: How) =>
-    ask(new URL(path, base), posted({ ...options.scope, ...sent }, how ?? {}), options, how ?? {});
+  const asked = (path: string) => async (sent?: object, how?: How) =>
+    ask(new URL(path, base), posted({ ...narrowed(options.scope, sent), ...sent }, how ?? {}), options, how ?? {});
   const room = (name: string) =>
     new Proxy({}, { get: (_, verb) => (isVerb(verb) ? asked(`${name}/${verb}`) : undefined) });
   const rooms = Object.fromEntries<unknown>(ROOMS.map((name) => [name, room(name)]));
@@ -126,16 +126,26 @@ function exchangesOf(url: string, options: Options): Exchanges {
   return {
     async get({ id, wait_s, ...scope }, how = {}) {
       const asked = at(id, wait_s ? `?wait=${wait_s}` : "");
-      const headers = named({ ...options.scope, ...scope });
+      const headers = named({ ...narrowed(options.scope, scope), ...scope });
       return (await ask(asked, { headers }, options, how)) as Schemas["ToldExchange"];
     },
     async report({ id, score, thumb, ...scope }, how = {}) {
-      const headers = { "content-type": "application/json", ...named({ ...options.scope, ...scope }) };
+      const headers = { "content-type": "application/json", ...named({ ...narrowed(options.scope, scope), ...scope }) };
       // The same report changes nothing, so it may be sent again.
       const request = { method: "POST", body: JSON.stringify({ score, thumb }), headers };
       return (await ask(at(id, "/outcome"), request, options, how)) as Schemas["ToldOutcome"];
     },
   };
+}
+
+/** Return the scope of a client. What is sent may narrow it, and never lead elsewhere: it may come from outside. */
+function narrowed(scope: Scope = {}, sent: object = {}): Scope {
+  for (const [name, value] of Object.entries(scope)) {
+    if (Object.hasOwn(sent, name) && (sent as Record<string, unknown>)[name] !== value) {
+      throw new AgentclError("InvalidInput", `this client is bound to ${name} '${value}', and not another`, 0);
+    }
+  }
+  return scope;
 }
 
 /** Return the headers that say whose memory is meant; a header holds bytes, so what is beyond Latin-1 goes as UTF-8. */

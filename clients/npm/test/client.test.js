@@ -19,6 +19,15 @@ test("what is added is found, changed and forgotten", async () => {
   await assert.rejects(client.get({ id: added.id }), named("NotFound"));
 });
 
+test("what is sent leads to nobody else than whom the client is bound to", async () => {
+  const client = createClient(url, { scope: { user: "ada" } });
+  for (const user of ["eve", null, undefined]) {
+    await assert.rejects(client.list({ user }), named("InvalidInput"));
+    await assert.rejects(client.exchanges.get({ id: "x", user }), named("InvalidInput"));
+  }
+  assert.deepEqual(await client.list({ user: "ada", session: "s" }), []);
+});
+
 test("rooms, and an episode over requests", async () => {
   const client = createClient(`${url}/`);
   await client.remember({ messages: [{ role: "user", content: "I live in Gent." }], user: "bob" });
@@ -73,7 +82,8 @@ test("an exchange with the model is told, and credited by how it turned out", as
   assert.deepEqual(await client.exchanges.report({ id: exchange, score: 1 }), credited);
   await assert.rejects(client.exchanges.report({ id: exchange, thumb: "down" }), /already/);
   await assert.rejects(client.exchanges.report({ id: exchange }), named("InvalidInput"));
-  await assert.rejects(client.exchanges.get({ id: exchange, user: "bob" }), named("NotFound"));
+  const other = createClient(url, { scope: { user: "bob" } });
+  await assert.rejects(other.exchanges.get({ id: exchange }), named("NotFound"));
   await assert.rejects(client.exchanges.get({ id: ".." }), named("InvalidInput"));
   await client.forget({ ids: [id] });
   const later = await client.exchanges.get({ id: exchange });

@@ -183,7 +183,9 @@ def test_what_is_not_there_is_a_problem_too(memory: Memory) -> None:
         missing = httpx.get(f"{address}/v1/nothing")
         wrong = httpx.put(f"{address}/health")
     assert (missing.status_code, missing.json()["title"]) == (404, "NotFound")
+    assert missing.json()["detail"].startswith("there is nothing at /v1/nothing; /openapi.json")
     assert (wrong.status_code, wrong.json()["title"]) == (405, "MethodNotAllowed")
+    assert wrong.json()["detail"].startswith("/health takes GET")
     assert missing.json()["request"] == missing.headers["x-request-id"]
     assert missing.headers["x-content-type-options"] == "nosniff"
 

@@ -47,7 +47,7 @@ def test_the_client_for_node_is_built_from_the_document_and_works(tmp_path: Path
         run(NPM, "run", "check")
         with served(memory, settings=settings) as address:
             told = run(NODE, "--test", "--test-reporter=tap", AGENTCL_SERVER=address)
-    assert "# pass 6" in told
+    assert "# pass 7" in told
     assert "# skipped 0" in told
 
 

@@ -141,12 +141,14 @@ def test_long_work_tells_how_far_it_is(address: str, ask: Ask) -> None:
     assert "did you mean 'rules'" in answer.text
 
 
-def test_nobody_names_an_encoder_that_would_be_asked(ask: Ask) -> None:
+def test_nobody_names_an_encoder_or_a_model_that_would_be_asked_or_loaded(ask: Ask) -> None:
     name = "openai:m@http://169.254.169.254/v1"
     for told in (
         ask("store/reembed", 403, encoder=name),
         ask("jobs/enqueue", 403, kind="reembed", spec={"encoder": name}),
         ask("jobs/price", 403, kind="reembed", spec={"encoder": name}),
+        ask("jobs/enqueue", 403, kind="consolidate", spec={"base": "/srv/model"}),
+        ask("jobs/price", 403, kind="consolidate", spec={"base": "/srv/model"}),
     ):
         assert "only who runs this server" in told["detail"]
     assert ask("store/reembed", encoder="hashing:64") is True

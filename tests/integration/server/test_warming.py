@@ -103,3 +103,16 @@ def test_what_was_ended_before_it_began_opens_nothing(memory: Memory, encoder: L
     other.begin()
     assert other.wait(60)
     assert other.state == READY
+
+
+def test_a_memory_that_was_closed_meanwhile_is_no_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    memory = Memory(tmp_path / "m", encoder="hashing")
+    memory.add("The ferry leaves at seven.")
+    memory.close()
+    warming = WarmUp(memory)
+    warming.begin()
+    assert warming.wait(60)
+    assert warming.state == "MemoryClosed"
+    assert caplog.records == []

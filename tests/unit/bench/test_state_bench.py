@@ -224,3 +224,34 @@ def test_the_published_trajectories_are_read_whole() -> None:
     assert ("process_return", "reason", "defective") in telling
     assert not [value for *_, value in telling if any(char.isdigit() for char in value)]
     assert max(len(case_of(one, telling)) for one in every) < 6_000
+
+
+def test_a_file_of_a_checkout_is_bounded_and_no_link_leads_out_of_it(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed = tmp_path / "large.jsonl.gz"
+    monkeypatch.setattr("agentcl.bench.state_bench.reading._MOST_BYTES", 1_000)
+    packed.write_bytes(gzip.compress(b" " * 1_001))
+    with pytest.raises(LoadError, match="unpacked"):
+        read_trajectories(packed)
+    own = tmp_path / "own.json"
+    own.write_text(json.dumps(returned(4, "lamp")))
+    link = checkout / "datasets/train_task_trajectories/shop/4-return_lamp.json"
+    for target in (own, Path("/dev/zero")):
+        link.symlink_to(target)
+        with pytest.raises(LoadError, match="is a link out of"):
+            read_trajectories(checkout)
+        link.unlink()
+
+
+def test_scores_of_a_checkout_are_bounded_too(tmp_path: Path) -> None:
+    run = tmp_path / "run1"
+    run.mkdir()
+    for held in ("[" * 100_000, "5", "[]"):
+        (run / "1-x.json").write_text(held)
+        with pytest.raises(LoadError, match="no scored trajectory"):
+            compare_tasks(tmp_path, tmp_path)
+    (run / "1-x.json").unlink()
+    (run / "1-x.json").symlink_to("/dev/zero")
+    with pytest.raises(LoadError, match="is a link out of"):
+        compare_tasks(tmp_path, tmp_path)

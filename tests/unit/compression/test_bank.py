@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentcl.compression.bank import FORMS, Bank, Form, ShardRow, bank
+from agentcl.compression.bank.shards import Shard
 from agentcl.compression.base import Vectors
 from agentcl.errors import InvalidInput, StoreCorrupt
 from tests.hashed_codec import HashedCodec
@@ -167,3 +168,22 @@ def test_an_int8_is_off_by_half_a_step_at_most(
     (place,) = store.append(codec, given, used={}, form="int8")
     step = np.abs(given).max() / 127
     assert np.abs(store.read(place) - given[0]).max() <= 0.51 * step + 1e-6
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "5", "null", "[]", '"x"', "{}", '{"memories": 5}', '{"memories": {}}', '{"memories": []}',
+        '{"memories": {"dtype": "F16", "shape": [1, 2, 3], "data_offsets": []}}',
+        '{"memories": {"dtype": "F16", "shape": "abc", "data_offsets": [0, 12]}}',
+        '{"memories": {"dtype": "F16", "shape": [[1], 2, 3], "data_offsets": [0, 12]}}',
+        '{"memories": {"dtype": "F16", "shape": [1, 2, 99999999999], "data_offsets": [0, 12]}}',
+        '{"memories": {"dtype": "F16", "shape": [1, 2, 3], "data_offsets": [-9, 12]}}',
+        '{"memories": {"dtype": ["F16"], "shape": [1, 2, 3], "data_offsets": [0, 12]}}',
+    ],
+)  # fmt: skip
+def test_a_shard_with_an_odd_header_is_corrupt(tmp_path: Path, header: str) -> None:
+    file = tmp_path / "x.safetensors"
+    file.write_bytes(len(header).to_bytes(8, "little") + header.encode() + bytes(64))
+    with pytest.raises(StoreCorrupt):
+        Shard(file)

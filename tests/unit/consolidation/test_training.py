@@ -169,6 +169,19 @@ def test_a_full_disk_is_told_and_the_last_checkpoint_stays(
     assert run(base, tmp_path / "cut", **how) == whole
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")
+def test_a_device_that_is_full_is_told(base: Path, tmp_path: Path) -> None:
+    work = tmp_path / "cut" / training.WORK
+    work.mkdir(parents=True)
+    partial = work / "checkpoint.pt.partial"
+    partial.symlink_to("/dev/full")
+    how: Any = {"steps": 2, "checkpoint_every": 1}
+    with pytest.raises(StorageFull, match="checkpoint"):
+        run(base, tmp_path / "cut", **how)
+    partial.unlink()  # there is room again
+    assert run(base, tmp_path / "cut", **how) == run(base, tmp_path / "whole", **how)
+
+
 def test_a_rate_falls_to_nothing_along_a_cosine_and_a_constant_one_stays(
     base: Path, tmp_path: Path
 ) -> None:

@@ -1,5 +1,8 @@
 """The in-process backend with a real, if untrained, Llama that is made here."""
 
+import io
+import json
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -229,3 +232,20 @@ def test_a_gguf_whose_vocabulary_is_broken_is_refused_by_name(
     file.write_bytes(whole.replace(b"a b", b"abx"))  # a merge that joins nothing
     with pytest.raises(ModelUnavailable, match="llama-server"):
         LocalChat(str(file)).chat(ASK)
+
+
+def test_code_in_the_folder_of_a_model_is_not_run_whatever_stands_on_standard_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    ways = {"AutoConfig": "own.Config", "AutoModelForCausalLM": "own.Model"}
+    (folder / "config.json").write_text(json.dumps({"model_type": "own", "auto_map": ways}))
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps({"auto_map": {"AutoTokenizer": ["own.Tokenizer", None]}})
+    )
+    (folder / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nclass Config: pass\n")
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n" * 9))  # what transformers asks for there
+    with pytest.raises(ModelUnavailable):
+        LocalChat(str(folder)).chat([Message("user", "x")])
+    assert not (tmp_path / "ran").exists()

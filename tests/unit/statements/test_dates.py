@@ -93,6 +93,16 @@ in a year | 2026
 in a year's time | 2026
 in two years | 2027
 in half a year | 2025-12
+in eighteen months | 2026-12
+thirteen days ago | 2025-06-07
+in 48 hours | 2025-06-22
+a week today | 2025-06-27
+two weeks today | 2025-07-04
+at Easter | 2026-04-05
+last Easter | 2025-04-20
+on Easter Monday 2024 | 2024-04-01
+on Good Friday 2027 | 2027-03-26
+on Whit Monday 2025 | 2025-06-09
 in an hour | 2025-06-20
 three weeks from now | 2025-07-11
 six months from now | 2025-12

@@ -123,15 +123,22 @@ def test_since_and_until_are_told_from_when_it_was_said(
 
 def test_each_of_two_dates_goes_with_its_own_clause() -> None:
     found = digest("I left Brandt on the 30th of April, and I started at Helder on 5 May.").said
-    assert {(one.value, one.polarity, one.since) for one in found} == {
-        ("Brandt", "ended", "2025-04-30"),
-        ("Helder", "holds", "2025-05-05"),
+    assert {(one.value, one.since, one.until) for one in found} == {
+        ("Brandt", "", "2025-04-30"),
+        ("Helder", "2025-05-05", ""),
     }
 
 
 def test_what_ends_later_ends_at_its_date() -> None:
     one = the_one("I finish at Brandt on the 30th of July.")
-    assert (one.polarity, one.since, one.until) == ("ended", "", "2025-07-30")
+    assert (one.polarity, one.since, one.until) == ("holds", "", "2025-07-30")
+
+
+def test_an_end_of_what_nobody_spoke_of_says_what_held_until_then() -> None:
+    one = the_one("I sold the van last Saturday.")
+    assert (one.value, one.polarity, one.until) == ("van", "holds", "2025-06-14")
+    said = digest("I drive a Corvo 3.", "Nice.", "I no longer drive a Corvo 3.").said
+    assert [one.polarity for one in said if one.attribute == "car"] == ["holds", "ended"]
 
 
 def test_what_is_given_up_is_what_was_taken_up() -> None:

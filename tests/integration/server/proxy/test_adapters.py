@@ -21,17 +21,21 @@ class Serving:
 
     def __init__(self, *loaded: str) -> None:
         self.loaded, self.asked, self.lists = [*loaded], list[str](), 0
+        self.resolves, self.is_vllm = list[str](), False  # what it loads when it is asked for it
         self.upstream = Upstream([self.play])
 
     async def play(self, asked: Asked, send: Any, receive: Any) -> None:
         if asked.path.endswith("/models"):
             self.lists += 1
-            models = [{"id": BASE, "root": "/models/tiny", "parent": None}, {"id": "other"}]
+            models: list[dict[str, Any]] = [{"id": BASE, "root": "/models/tiny", "parent": None}]
+            models.append({"id": "other"})
             models += [{"id": one, "root": "/a/" + one, "parent": BASE} for one in self.loaded]
+            models = [{**one, "owned_by": "vllm" if self.is_vllm else "me"} for one in models]
             await document({"object": "list", "data": models})(asked, send, receive)
             return
         model = asked.json["model"]
         self.asked.append(model)
+        self.loaded += [one for one in self.resolves if one == model and one not in self.loaded]
         is_there = model in (BASE, "other", *self.loaded)
         play = completion(f"I am {model}.") if is_there else document({}, status=404)
         await play(asked, send, receive)
@@ -89,6 +93,30 @@ def test_the_bare_model_answers_where_its_server_has_no_such_adapter(memory: Mem
         assert held.name in answer.headers["x-agentcl-warning"]
         assert "agentcl adapters load" in answer.headers["x-agentcl-warning"]
     assert serving.asked == [BASE]
+
+
+def test_a_vllm_that_loads_adapters_by_itself_is_asked_for_it_first(memory: Memory) -> None:
+    held = stable(memory)
+    serving = Serving()
+    serving.resolves, serving.is_vllm = [held.name], True
+    with proxied(memory, serving.upstream) as client:
+        for _ in range(2):
+            answer = ask(client)
+            assert answer.headers["x-agentcl-adapter"] == held.name
+            assert answer.json()["choices"][0]["message"]["content"] == f"I am {held.name}."
+    assert serving.asked == [held.name] * 3  # one of them for a token, which loads it
+    tried = serving.upstream.asked[1]
+    assert (tried.path, tried.json["max_tokens"]) == ("/v1/completions", 1)
+
+
+def test_a_vllm_that_loads_nothing_by_itself_is_not_asked_again_and_again(memory: Memory) -> None:
+    held = stable(memory)
+    serving = Serving()
+    serving.is_vllm = True
+    with proxied(memory, serving.upstream) as client:
+        for _ in range(3):
+            assert ask(client).headers["x-agentcl-adapter"] == "none"
+    assert serving.asked == [held.name, BASE, BASE, BASE]
 
 
 def test_one_that_was_unloaded_a_moment_ago_costs_no_answer(memory: Memory) -> None:

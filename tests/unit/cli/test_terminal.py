@@ -1,0 +1,104 @@
+"""What the command line puts on a terminal: styles, tables, and bars."""
+
+import re
+import time
+from io import BytesIO, TextIOWrapper
+
+import click
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentcl.cli.terminal import Bar, Bars, styled, table, write
+
+CELLS = st.text(st.sampled_from("ab \n漢é"), max_size=60)
+
+
+def test_columns_stand_under_their_names() -> None:
+    shown = click.unstyle(table(("id", "what"), [("A", "ferry"), ("漢字", "boat")], most=None))
+    assert shown.split("\n") == ["id    what", "A     ferry", "漢字  boat"]
+
+
+def test_without_names_there_is_no_header() -> None:
+    assert table(("", ""), [("folder", "x"), ("a", "y")], most=None) == "folder  x\na       y"
+
+
+def test_a_table_without_rows_is_its_header() -> None:
+    assert click.unstyle(table(("name", "size"), [], most=20)) == "name  size"
+
+
+def test_a_cell_is_broken_between_words_and_an_id_is_not() -> None:
+    shown = click.unstyle(table(("id", "what"), [("0" * 26, "the ferry to Tessary")], most=40))
+    assert shown.split("\n")[1:] == ["0" * 26 + "  the ferry to", " " * 28 + "Tessary"]
+
+
+@given(st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=4), st.integers(12, 50))
+def test_no_line_is_wider_than_asked_and_no_letter_is_lost(
+    rows: list[tuple[str, str]], most: int
+) -> None:
+    shown = table(("", ""), rows, most=most)
+    for line in shown.split("\n"):
+        assert len(line) + line.count("漢") <= most
+    letters = re.sub(r"\s", "", shown)
+    assert sorted(letters) == sorted(re.sub(r"\s", "", "".join(map("".join, rows))))
+
+
+def test_a_text_styles_nothing_by_itself() -> None:
+    assert click.unstyle(styled("\x1b[31mred\x1b[0m", bold=True)).count("[31mred") == 1
+    assert "\x1b[31m" not in styled("\x1b[31mred", bold=True)
+    assert "\x1b[31m" not in table(("", ""), [("\x1b[31mred", "")], most=None)
+
+
+@pytest.mark.parametrize(("name", "is_styled"), [("FORCE_COLOR", True), ("NO_COLOR", False)])
+def test_who_wants_styles_or_none_says_so(
+    name: str, is_styled: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv(name, "1")
+    write(styled("word", bold=True))
+    assert ("\x1b[1m" in capsys.readouterr().out) is is_styled
+
+
+@pytest.mark.parametrize("most", [10, 30, 80, 200])
+@pytest.mark.parametrize("label", ["reading", "score 0.50, 2 failed, 漢字 " * 9, ""])
+def test_a_bar_fits_its_terminal(most: int, label: str) -> None:
+    bar = Bar(label, 12_000)
+    bar.update(3_000)
+    line = click.unstyle(bar.shown("=", max(most, 26)))
+    assert "3,000/12,000 0:00:0" in line
+    assert len(line) + sum(char in "漢字" for char in line) <= max(most, 26)
+
+
+def test_a_bar_says_how_far_it_is() -> None:
+    bar = Bar("reading", None)
+    bar.update(5)
+    assert "5/? " in bar.shown("=", 80)
+    bar.update(5, 10)
+    bar.advance()
+    filled, rest = re.findall("=+", bar.shown("=", 80))
+    assert (len(filled), len(rest)) == (24, 16)
+    assert "6/10 " in bar.shown("=", 80)
+
+
+def test_bars_are_drawn_and_leave_nothing_behind() -> None:
+    held = BytesIO()
+    stream = TextIOWrapper(held, "utf-8")
+    with Bars(stream, is_shown=True) as bars:
+        bars.add("reading", 3)
+        bars.add("encoding", None).update(7)
+        for _ in range(3_000):  # until it is drawn, however slow the machine is
+            if b"7/?" in held.getvalue():
+                break
+            time.sleep(0.02)
+    drawn = held.getvalue().decode()
+    assert "reading" in drawn
+    assert "7/?" in drawn
+    assert drawn.endswith("\r\x1b[1A\x1b[J")
+
+
+def test_hidden_bars_write_nothing() -> None:
+    held = BytesIO()
+    with Bars(TextIOWrapper(held, "utf-8"), is_shown=False) as bars:
+        bars.add("reading", 3).advance()
+    assert held.getvalue() == b""
