@@ -1,4 +1,4 @@
-"""Three libraries for nearest neighbours beside comparing all: usearch, faiss and hnswlib, at 100,000 vectors.
+"""Three libraries for nearest neighbours beside comparing all: usearch, faiss and hnswlib.
 
     pip install usearch faiss-cpu hnswlib
     python benchmarks/ann_libraries.py --data ../shared/data/multihop

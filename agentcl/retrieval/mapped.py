@@ -21,7 +21,7 @@ from agentcl.store.records import SCOPE_FIELDS, Scope
 Graph = Callable[
     [Floats, int], Rows
 ]  # gives the rows of so many vectors near one, of those live when it was made
-CANDIDATES: Final = 100  # that the graph is asked for at the least, to be compared in full ...
+_CANDIDATES: Final = 100  # that the graph is asked for at the least, to be compared in full ...
 _TIMES: Final = 2  # ... so many times the hits that are wanted ...
 _MOST: Final = 2_000  # ... and at the most: a filter that lets few through makes it more
 _NUMBERS: Final = {"seqs": "<i8", "scope": "<i4", "kind": "<i4", "created": "<i8", "ended": "<i8", "from": "<i8", "to": "<i8"}  # fmt: skip
@@ -107,8 +107,8 @@ class MappedRows(ExactIndex):
 
     def _near(self, query: Query, wanted: Floats, rows: Rows | None, limit: int) -> Rows | None:
         count = self._size if rows is None else len(rows)
-        asked = max(CANDIDATES, _TIMES * limit) * self._size // count
-        if self.head.width and query.at is None and asked <= _MOST:
+        asked = max(_CANDIDATES, _TIMES * limit) * self._size // count
+        if query.at is None and asked <= _MOST:
             near = self._graph(wanted, asked)
             if rows is not None:
                 places = np.searchsorted(rows, near).clip(max=count - 1)

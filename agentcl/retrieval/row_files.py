@@ -62,7 +62,6 @@ class Head:
     kinds: Sequence[str]
     sections: Mapping[str, tuple[int, str, Sequence[int]]]  # where, dtype, shape
     digest: str  # of the graph
-    width: int  # of the walk through the graph; 0 if that finds too little
 
     def path(self, folder: Path, part: str) -> Path:
         """Return the path of a file of this generation: "vectors", "rows" or "graph"."""

@@ -268,5 +268,5 @@ def test_the_head_says_nothing_but_names_of_scopes_and_where_things_are(tmp_path
     filled(tmp_path, rows=600).close()
     _, _, text = (tmp_path / "head.json").read_bytes().partition(b"\n")
     assert set(json.loads(text)) == {
-        "version", "generation", "collection", "watermark", "rows", "dim", "scopes", "kinds", "sections", "digest", "width",
+        "version", "generation", "collection", "watermark", "rows", "dim", "scopes", "kinds", "sections", "digest",
     }  # fmt: skip
