@@ -221,3 +221,13 @@ SHOWN = [
 def test_pages_and_examples_import_faces_only(page: Path) -> None:
     found = [name for name, _ in imported(ast.parse(python_of(page))) if name.count(".") > 1]
     assert not found
+
+
+def test_what_internals_names_is_there() -> None:
+    page = (ROOT / "docs/internals.md").read_text("utf-8")
+    told = re.sub(r"\n### Where the build differs.*?(?=\n## )", "", page, flags=re.DOTALL)
+    named = re.findall(r"`(?:agentcl/)?([a-z_/]+/(?:[a-z_]+\.py)?)`", told)
+    rooms = {path.name for path in PACKAGE.iterdir() if path.is_dir()}
+    ours = [name for name in named if name.split("/")[0] in rooms]
+    assert len(ours) > 50
+    assert [name for name in ours if not (PACKAGE / name).exists()] == []

@@ -11,7 +11,7 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar, cast
 from agentcl.client.connection import Connection
 from agentcl.errors import InvalidInput
 from agentcl.memory.bound import Bound
-from agentcl.memory.memory import Unchanged
+from agentcl.memory.changing import Unchanged
 from agentcl.retrieval.modes import SearchMode
 from agentcl.retrieval.recall import Hit
 from agentcl.store.checks import ReadScope, WriteScope, check_json_object, check_scope, check_view

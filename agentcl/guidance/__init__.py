@@ -37,7 +37,8 @@ if not TYPE_CHECKING:
         "rules": "BUDGET_TOKENS PRICE GuidanceRules",
         "selection": "Choice Offer Place",
         "shifts": "ScoreShift Shift SituationShift",
-        "state": "Belief GuidanceState LessonState LifeStage lesson_of",
+        "belief": "Belief LessonState LifeStage lesson_of",
+        "state": "GuidanceState",
         "story": "Story",
         "trust": "Trust",
     })  # fmt: skip

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final, get_args
 
 from agentcl.errors import InvalidInput, TransferError
@@ -24,7 +25,7 @@ from agentcl.lessons import Lesson, read_json
 from agentcl.store.checks import check_label, check_unicode
 from agentcl.store.episodes import Level, Stated
 from agentcl.store.records import ScopeView
-from agentcl.text.saving import opened
+from agentcl.text.saving import opened, save_text
 from agentcl.text.visible import for_json, visible
 
 FORMAT: Final = 1
@@ -130,6 +131,14 @@ def write(pamphlet: Pamphlet) -> str:
     }
     block = for_json(json.dumps({**held, "digest": _digest(held)}, ensure_ascii=False, indent=1))
     return "\n".join((*_readable(pamphlet), f"```json agentcl-pamphlet\n{block}\n```", ""))
+
+
+def save(pamphlet: Pamphlet, file: Path) -> None:
+    """Write a pamphlet to a file. Raises TransferError if that cannot be done."""
+    try:
+        save_text(file, write(pamphlet))
+    except OSError as error:
+        raise TransferError(f"cannot write {file}: {error.strerror}") from error
 
 
 def read(text: str) -> Pamphlet:

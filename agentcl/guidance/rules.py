@@ -19,3 +19,7 @@ class GuidanceRules:
     narrowing: bool = True  # by kind of task and world; off: one belief for all of them
     transfer: bool = True  # to worlds where a lesson was never tested; off: it is not offered there
     situations: bool = True  # only what speaks of the situation; off: whatever was learned here
+
+    def place(self, world: str) -> str:
+        """Return the world that beliefs are kept by."""
+        return world if self.narrowing else ""

@@ -20,7 +20,8 @@ from agentcl.guidance.belief import Belief, lesson_of
 from agentcl.guidance.rules import BUDGET_TOKENS, PRICE
 from agentcl.guidance.same import AGAINST, content, names
 from agentcl.guidance.sight import sight_of
-from agentcl.guidance.state import LEAST_ARM, GuidanceState
+from agentcl.guidance.state import GuidanceState
+from agentcl.guidance.verdicts import LEAST_ARM
 from agentcl.lessons import Lesson
 from agentcl.store.episodes import Exposure, Guidance
 from agentcl.store.records import Scope, ScopeView

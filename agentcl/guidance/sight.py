@@ -97,3 +97,13 @@ def sight_of_line(line: Line) -> Sight:
 def may_test(witness: Scope, lesson: Scope) -> bool:
     """Return whether evidence of a scope counts for a lesson: who cannot see it says nothing of it."""
     return witness.view().sees(lesson)
+
+
+def sight_of_lesson(owner: Scope, view: ScopeView | None) -> Sight:
+    """Return whose evidence of a lesson counts in full for a view; None, or an open one, sees as its owner does."""
+    if view is not None and view.user is not None:
+        return sight_of(view)
+    if view is None:
+        agents = frozenset({"", owner.agent}) if owner.agent else None
+        return Sight(frozenset({"", owner.user}), agents)
+    return Sight(frozenset({"", owner.user}) if owner.user else None, view.agent)

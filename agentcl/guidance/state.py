@@ -12,13 +12,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from agentcl.guidance.attempts import Attempted, Attempts
 from agentcl.guidance.belief import (
     Belief,
     LessonState,
     LessonTest,
-    LifeStage,
     Rollback,
     lesson_of,
     rollback_of,
@@ -32,9 +32,18 @@ from agentcl.guidance.lanes import LANES, LaneRecord
 from agentcl.guidance.relevance import Situations, words_of
 from agentcl.guidance.rules import GuidanceRules
 from agentcl.guidance.same import matter_of, oppose
-from agentcl.guidance.sight import Line, Sight, line_of, may_test, sight_of, sight_of_line
+from agentcl.guidance.sight import (
+    Line,
+    Sight,
+    line_of,
+    may_test,
+    sight_of,
+    sight_of_lesson,
+    sight_of_line,
+)
 from agentcl.guidance.successors import renamed, successors_of
 from agentcl.guidance.trust import Trust
+from agentcl.guidance.verdicts import Verdicts, arm_of, arm_of_adapter
 from agentcl.lessons import Lesson
 from agentcl.store.checks import canonical_json
 from agentcl.store.episodes import (
@@ -51,31 +60,9 @@ from agentcl.store.rows import Row, readable, superseded_by
 
 KINDS: Final = (Episode.kind, Guidance.kind, Reflection.kind, Decision.kind, Aside.kind)
 
-# The reliability of a class of lessons that was never tested. What an agent lived through is believed
-# until tests say otherwise; what it was told has to prove itself.
-_PRIORS: Final = {"experience": 0.8, "imported": 0.7, "told": 0.6}
-_HOLDS: Final = 0.5  # trusted less, a lesson is not shown
-_PROVED: Final = 0.7  # trusted at least so much, and confirmed, it needs no further trial
-# That showing it helps, or harms: at this threshold 97 of 100 signs were right in `benchmarks/credit.py`,
-# where at 0.9 it was 83, since it is looked at after every episode.
-_SURE: Final = 0.975
-LEAST_ARM: Final = 5  # episodes with and without it, before its uplift alone decides
-_REFUTED: Final = 3  # tests against a lesson that nobody trusts any more end it
-_FIRST_HOPE: Final = Credit().class_mean(())  # of a class of lessons that was never tried
-_UNMEASURED_SD: Final = 0.25  # of an uplift that nobody measures
 _CHANGE_KEEPS: Final = 0.5  # of the weight of what was learned before a change ...
 _EXPECTED_KEEPS: Final = 0.2  # ... and of the expectation, which else goes on ringing the alarm
 _NOBODY: Final = Scope()
-
-
-class _Attempted(NamedTuple):
-    """What is kept of an episode."""
-
-    cluster: str = ""
-    world: str = ""
-    is_credited: bool = False
-    is_success: bool = False
-    scope: tuple[str, str, str] | None = None  # user, agent, session; None: it is not known
 
 
 class GuidanceState:
@@ -106,9 +93,7 @@ class GuidanceState:
         self._made_of: dict[
             str, list[str]
         ] = {}  # by id: the shared lessons that name it as a source
-        # By kind of task and how it went, and by user, agent and session: the last episode and its number.
-        self._attempts: dict[tuple[str, bool], dict[tuple[str, str, str], tuple[int, str]]] = {}
-        self._episodes: dict[str, _Attempted] = {}
+        self._attempts = Attempts()
         self._openings: dict[
             str, list[str]
         ] = {}  # by episode: what was seen first, alone and after its goal
@@ -247,7 +232,7 @@ class GuidanceState:
             if self.is_ignored(guidance.scope, to_micros(guidance.created_at)):
                 held.decided = "rolled back"
             if guidance.origin == "experience":
-                self.trust.born(guidance.id, self._place(guidance.world))
+                self.trust.born(guidance.id, self.rules.place(guidance.world))
         self._situations_of(guidance).add(guidance.id, guidance.when)
 
     def _situations_of(self, guidance: Guidance) -> Situations:
@@ -303,16 +288,9 @@ class GuidanceState:
             self._used_in.setdefault(situation, {})[held.guidance.id] = None
 
     def _finish(self, episode: Episode) -> None:
-        is_credited = self._episodes.get(episode.id, _Attempted()).is_credited
+        is_credited = self._attempts[episode.id].is_credited
         is_counted = episode.status == "finished" and episode.score is not None and not is_credited
-        scope = episode.scope.user, episode.scope.agent, episode.scope.session
-        self._episodes[episode.id] = _Attempted(
-            episode.cluster,
-            episode.world,
-            is_credited or is_counted,
-            bool(episode.is_success),
-            scope,
-        )
+        self._attempts.note(episode, is_credited=is_credited or is_counted)
         if episode.first:
             told = (episode.first, f"{episode.goal}\n{episode.first}")
             self._openings[episode.id] = list(dict.fromkeys(map(key_of_situation, told)))
@@ -324,8 +302,7 @@ class GuidanceState:
         expected = course.expectation.expected(where)
         residual = episode.score - expected.mean
         self._watch(episode, course, expected)
-        attempts = self._attempts.setdefault((where, bool(episode.is_success)), {})
-        attempts[scope] = self.folded, episode.id
+        self._attempts.end(where, episode, self.folded)
         known = [
             one
             for one in episode.exposures
@@ -338,7 +315,7 @@ class GuidanceState:
             [
                 *((one.guidance, one.probability, one.is_shown) for one in known),
                 *_coins_of_stretches(episode),
-                *((_arm_of_adapter(one.adapter), *one[1:]) for one in episode.adapters),
+                *((arm_of_adapter(one.adapter), *one[1:]) for one in episode.adapters),
             ],
             by=by,
         )
@@ -346,7 +323,7 @@ class GuidanceState:
         lane = next((lane for lane in LANES if lane == episode.lane), None)
         if lane is not None:
             course.lanes.add(episode.cluster, lane, score=episode.score, tokens=episode.tokens)
-        self._learn_class_means(course, known, sight_of_line(by))
+        self._verdicts.learn_class_means(course, known, sight_of_line(by))
         for one in known:
             if one.is_shown:
                 self._use(self.lessons[one.guidance], episode, residual, one)
@@ -356,7 +333,7 @@ class GuidanceState:
         held.wins += residual > 0
         held.losses += residual < 0
         if shown.is_followed and episode.is_success:
-            world = self._place(episode.world)
+            world = self.rules.place(episode.world)
             self._test(held, world, LessonTest(episode.id, True, None), line_of(episode.scope))
 
     def _watch(self, episode: Episode, course: Course, expected: ExpectedScore) -> None:
@@ -375,7 +352,7 @@ class GuidanceState:
             ScoreChange(episode.id, since, where, by, direction, mean, sd, height, height)
         )
         if direction == "down":
-            self.trust.change(self._place(episode.world), by=by)
+            self.trust.change(self.rules.place(episode.world), by=by)
             self.credit.discount(_CHANGE_KEEPS, cluster=episode.cluster, by=by)
             course.expectation.discount(_EXPECTED_KEEPS, cluster=where)
 
@@ -383,13 +360,13 @@ class GuidanceState:
         if not reflection.sources or reflection.origin != "experience":
             return
         episode = reflection.sources[0]
-        known = self._episodes.get(episode, _Attempted())
+        known = self._attempts[episode]
         spoke = reflection.scope
         lived = Scope(spoke.tenant, *known.scope) if known.scope else spoke
         if spoke.user and lived.user not in ("", spoke.user):
-            known, lived = _Attempted(), spoke  # nobody speaks of another's episode
+            known, lived = Attempted(), spoke  # nobody speaks of another's episode
         by = line_of(lived if lived.user else spoke)
-        world, is_success = self._place(known.world), known.is_success
+        world, is_success = self.rules.place(known.world), known.is_success
         stated = [(one, lesson_of(one)) for one in reflection.stated]
         for place, (one, lesson) in enumerate(stated):
             is_contradicted = any(oppose(lesson, other) for _, other in stated)
@@ -452,28 +429,11 @@ class GuidanceState:
         self, cluster: str, world: str, *, is_success: bool, view: ScopeView
     ) -> str | None:
         """Return the id of the last episode of a kind of task in a world that ended so, of those in view."""
-        held = self._attempts.get((self._where(cluster, world), is_success), {})
-        allowed = (view.user, view.agent, view.session)
-        seen = (
-            attempt
-            for scope, attempt in held.items()
-            if all(some is None or one in some for one, some in zip(scope, allowed, strict=True))
-        )
-        return max(seen, default=(0, None))[1]
+        return self._attempts.last(self._where(cluster, world), is_success=is_success, view=view)
 
     def attempts(self, cluster: str, world: str, view: ScopeView) -> Iterator[str]:
         """Yield the ids of the episodes of a kind of task in a world that count, of those in view, the newest first."""
-        allowed = (view.user, view.agent, view.session)
-        for id in reversed(self._episodes):
-            one = self._episodes[id]
-            if (
-                one.scope is None
-                or not one.is_credited
-                or (one.cluster, one.world) != (cluster, world)
-            ):
-                continue
-            if all(some is None or of in some for of, some in zip(one.scope, allowed, strict=True)):
-                yield id
+        return self._attempts.counted(cluster, world, view)
 
     def covering(self, text: str, view: ScopeView) -> dict[str, float]:
         """Return the lessons that speak of a situation and that a view may show, with how much they do."""
@@ -494,55 +454,27 @@ class GuidanceState:
             world: where the same rules hold.
             view: who asks; default: whose lesson it is.
         """
-        held = self.lessons[id]
-        world = self._place(world)
-        sight = self.sight(id, view)
-        trust = self._trust_in(held, world, sight)
-        posterior = self._posterior(id, cluster, self._hope(held, trust, sight), sight)
-        confirmed, refuted = self.trust.counts(id, sight=sight)
-        stage, why = self._stage(held, trust, posterior, (confirmed, refuted), sight)
-        return Belief(
-            stage=stage,
-            trust=trust,
-            uplift=posterior.mean,
-            sd=posterior.sd,
-            shown=posterior.shown,
-            withheld=posterior.withheld,
-            confirmed=confirmed,
-            refuted=refuted,
-            why=why,
-        )
+        return self._verdicts.belief(id, cluster, self.rules.place(world), self.sight(id, view))
 
     def belief_of_stretches(self, ended: Ended, *, cluster: str, scope: Scope) -> Belief:
         """Return what is known of showing a scope its past stretches that ended so, for one kind of task.
 
         Only what its own user lived through counts: the stretches are his.
         """
-        arm, sight = _arm_of(ended, scope), sight_of(scope.view())
-        posterior = self._posterior(arm, cluster, _FIRST_HOPE, sight)
-        is_tried = bool(self.credit.counts(arm, sight=sight).shown)
-        undecided: tuple[LifeStage, str] = (
-            ("trial", "tried, and not decided yet") if is_tried else ("candidate", "never tried")
+        return self._verdicts.belief_of_stretches(
+            arm_of(ended, scope), cluster, sight_of(scope.view())
         )
-        stage, why = _stage_by_worth(posterior) or undecided
-        mean, sd, shown, withheld = (
-            posterior.mean,
-            posterior.sd,
-            posterior.shown,
-            posterior.withheld,
-        )
-        return Belief(stage, 1.0, mean, sd, shown, withheld, 0, 0, why)
 
     def belief_of_adapter(self, id: str) -> Posterior:
         """Return what outcomes say of the uplift of an adapter, over all kinds of tasks and all users of the tenant.
 
         Nothing is expected of it: it holds what stood in prompts before.
         """
-        return self.credit.overall(_arm_of_adapter(id))
+        return self.credit.overall(arm_of_adapter(id))
 
     def clusters_of_stretches(self, ended: Ended, scope: Scope) -> tuple[str, ...]:
         """Return the kinds of task in which a coin decided of a scope's stretches that ended so, sorted."""
-        return self.credit.clusters(_arm_of(ended, scope), sight_of(scope.view()))
+        return self.credit.clusters(arm_of(ended, scope), sight_of(scope.view()))
 
     def used_in(self, situation: str, view: ScopeView) -> dict[str, Example]:
         """Return, by lesson, what a reader found of it when he saw this very situation last."""
@@ -555,88 +487,15 @@ class GuidanceState:
 
     def sight(self, id: str, view: ScopeView | None = None) -> Sight:
         """Return whose evidence of a lesson counts in full for a view; an open one sees as its owner does."""
-        if view is not None and view.user is not None:
-            return sight_of(view)
-        scope = self.lessons[id].guidance.scope
-        if view is None:
-            agents = frozenset({"", scope.agent}) if scope.agent else None
-            return Sight(frozenset({"", scope.user}), agents)
-        return Sight(frozenset({"", scope.user}) if scope.user else None, view.agent)
+        return sight_of_lesson(self.lessons[id].guidance.scope, view)
 
-    def _stage(
-        self,
-        held: LessonState,
-        trust: float,
-        posterior: Posterior,
-        tests: tuple[int, int],
-        sight: Sight,
-    ) -> tuple[LifeStage, str]:
-        """Return the stage of a lesson's life, and the rule that says so."""
-        id = held.guidance.id
-        confirmed, refuted = tests
-        if held.decided:
-            return "retired", f"somebody decided so: {held.decided}"
-        if trust < _HOLDS:
-            if refuted >= _REFUTED and refuted > confirmed:
-                return "retired", _tested(confirmed, refuted)
-            return "quarantined", f"it holds with a probability of {trust:.2f} only"
-        if by_worth := _stage_by_worth(posterior):
-            return by_worth
-        if confirmed and trust >= _PROVED:
-            return "active", _tested(confirmed, refuted)
-        if confirmed or refuted or (held.uses and self.credit.counts(id, sight=sight).shown):
-            return "trial", "tried, and not decided yet"
-        return "candidate", "never tried"
+    @property
+    def _verdicts(self) -> Verdicts:
+        return Verdicts(self.rules, self.lessons, self.trust, self.credit, self._courses)
 
     def _where(self, cluster: str, world: str) -> str:
-        place = self._place(world)
+        place = self.rules.place(world)
         return f"{cluster}@{place}" if place else cluster
-
-    def _posterior(self, id: str, cluster: str, hope: float, sight: Sight) -> Posterior:
-        if not self.rules.credit:
-            return Posterior(hope, _UNMEASURED_SD, 0, 0)
-        if not self.rules.narrowing:
-            return self.credit.overall(id, prior_mean=hope, sight=sight)
-        return self.credit.posterior(id, cluster, prior_mean=hope, sight=sight)
-
-    def _place(self, world: str) -> str:
-        """Return the world that beliefs are kept by."""
-        return world if self.rules.narrowing else ""
-
-    def _trust_in(self, held: LessonState, world: str, sight: Sight) -> float:
-        id = held.guidance.id
-        if not self.rules.transfer:
-            worlds = self.trust.worlds(id, sight)
-            if worlds and world not in worlds:
-                return 0.0
-        prior = _PRIORS[held.guidance.origin]
-        return self.trust.belief(id, world, held.class_name, prior=prior, sight=sight)
-
-    def _hope(self, held: LessonState, trust: float, sight: Sight) -> float:
-        """Return what to expect of a lesson before its own evidence: its class, as far as it is trusted."""
-        means = (course.class_means.get(held.class_name) for course in sight.ways(self._courses))
-        mean = next((mean for mean in means if mean is not None), _FIRST_HOPE)
-        return (2 * trust - 1) * mean
-
-    def _learn_class_means(
-        self, course: Course, exposures: Iterable[Exposure], sight: Sight
-    ) -> None:
-        for one in exposures:
-            name = self.lessons[one.guidance].class_name
-            course.tried.setdefault(name, {})[one.guidance] = None
-        if not course.are_means_due():
-            return
-        for name, ids in course.tried.items():
-            factors = self._factors(ids, sight)
-            course.class_means[name] = self.credit.class_mean(ids, factors=factors, sight=sight)
-
-    def _factors(self, ids: Iterable[str], sight: Sight) -> dict[str, float]:
-        """Return how far each lesson is trusted at home, from -1 to 1."""
-        held = [self.lessons[id] for id in ids]
-        return {
-            one.guidance.id: 2 * self._trust_in(one, self._place(one.guidance.world), sight) - 1
-            for one in held
-        }
 
     def digest(self) -> str:
         """Return a digest of all that is believed; equal for equal records."""
@@ -672,8 +531,7 @@ class GuidanceState:
             "credit": self.credit.to_plain(),
             "courses": {line: one.to_plain() for line, one in self._courses.items()},
             "changes": self.changes,
-            "attempts": [[*kind, list(held.items())] for kind, held in self._attempts.items()],
-            "episodes": self._episodes,
+            **self._attempts.to_plain(),
             "openings": self._openings,
             "tested": {id: sorted(lessons) for id, lessons in self._tested.items()},
         }  # fmt: skip
@@ -723,14 +581,7 @@ class GuidanceState:
         state._courses = {line: Course.from_plain(one) for line, one in plain["courses"].items()}
         state.changes = [ScoreChange(*one) for one in plain["changes"]]
         state._newest = {(one.line, one.where): at for at, one in enumerate(state.changes)}
-        state._attempts = {
-            (where, ended): {tuple(scope): (number, id) for scope, (number, id) in held}
-            for where, ended, held in plain["attempts"]
-        }
-        state._episodes = {
-            id: _Attempted(cluster, world, is_credited, is_success, scope and tuple(scope))
-            for id, (cluster, world, is_credited, is_success, scope) in plain["episodes"].items()
-        }
+        state._attempts = Attempts.from_plain(plain)
         state._openings = {id: list(keys) for id, keys in plain["openings"].items()}
         state._tested = {id: set(lessons) for id, lessons in plain["tested"].items()}
         return state
@@ -741,42 +592,15 @@ def seqs_of(plain: Mapping[str, Any]) -> list[int]:
     return sorted({seq for first, newest, *_ in plain["lessons"] for seq in (first, newest)})
 
 
-def _arm_of(ended: Ended, scope: Scope) -> str:
-    """Return by which name credit knows the stretches of a user that ended so; no lesson has such an id."""
-    return f"stretches of {ended}: {scope.user}"
-
-
-def _arm_of_adapter(id: str) -> str:
-    """Return by which name credit knows an adapter; no lesson has such an id."""
-    return f"adapter {id}"
-
-
 def _coins_of_stretches(episode: Episode) -> list[tuple[str, float, bool]]:
     """Return what coins said of past stretches, once for each way that they ended."""
     by_arm = {
-        _arm_of(one.ended, episode.scope): (one.probability, one.is_shown)
+        arm_of(one.ended, episode.scope): (one.probability, one.is_shown)
         for one in episode.demonstrations
     }
     return [(arm, *coin) for arm, coin in by_arm.items()]
 
 
-def _stage_by_worth(posterior: Posterior) -> tuple[LifeStage, str] | None:
-    """Return the stage that outcomes with and without something decide; None where they do not."""
-    helps = posterior.probability_positive
-    if min(posterior.shown, posterior.withheld) < LEAST_ARM:
-        return None
-    if helps < 1 - _SURE:
-        return "quarantined", f"showing it helps with a probability of {helps:.2f} only"
-    if helps > _SURE:
-        return "active", f"showing it helps with a probability of {helps:.2f}"
-    return None
-
-
 def _may_both(spoke: Scope, lived: Scope, held: LessonState) -> bool:
     """Return whether both who said something and who lived through it may see a lesson."""
     return all(may_test(scope, held.guidance.scope) for scope in (spoke, lived))
-
-
-def _tested(confirmed: int, refuted: int) -> str:
-    episodes = "episode" if refuted == 1 else "episodes"
-    return f"confirmed by {confirmed} and refuted by {refuted} {episodes}"

@@ -7,6 +7,7 @@ from agentcl import _face
 if TYPE_CHECKING:
     from agentcl.memory.adapters import AdapterDifference, Adapters, HeldRecord
     from agentcl.memory.aio import AsyncEpisode, AsyncMemory, AsyncVerbs
+    from agentcl.memory.changing import UNCHANGED
     from agentcl.memory.checking import ModelChecker
     from agentcl.memory.compressed import (
         Compressed,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from agentcl.memory.graph import Graph, GraphStats, GraphView, Near, Node
     from agentcl.memory.jobs import Jobs
     from agentcl.memory.lessons import Lessons
-    from agentcl.memory.memory import UNCHANGED, Memory
+    from agentcl.memory.memory import Memory
     from agentcl.memory.merging import Edit
     from agentcl.memory.paging import Page
     from agentcl.memory.remembering import Remembered
@@ -133,7 +134,8 @@ if not TYPE_CHECKING:
         "graph": "Graph GraphStats GraphView Near Node",
         "jobs": "Jobs",
         "lessons": "Lessons",
-        "memory": "UNCHANGED Memory",
+        "memory": "Memory",
+        "changing": "UNCHANGED",
         "merging": "Edit",
         "paging": "Page",
         "remembering": "Remembered",

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from agentcl.errors import StoreUnavailable
 from agentcl.guidance.rules import GuidanceRules
-from agentcl.memory.matching import Matcher
 from agentcl.memory.opened import Opened
 from agentcl.retrieval.folders import claim, home
-from agentcl.store.episodes import Episode
+from agentcl.store.episodes import Episode, Guidance
+from agentcl.store.records import Scope, ScopeView
+from agentcl.store.rows import Row
 
 if TYPE_CHECKING:
+    from agentcl.guidance.overview import StageDifference
     from agentcl.guidance.shifts import SituationWatch
     from agentcl.guidance.state import GuidanceState
+    from agentcl.memory.matching import Matcher
 
 logger = logging.getLogger(__name__)
 # A state is written when so many rows, or such a share of all, were folded since it was written last: a start
@@ -32,7 +36,7 @@ class Beliefs:
     def __init__(self, opened: Opened) -> None:
         self.rules = GuidanceRules()
         self.share_from = 2  # users who must share a lesson before others have it
-        self.matcher = Matcher(opened)
+        self._matcher: Matcher | None = None
         self._opened = opened
         self._states: dict[str, GuidanceState] = {}
         self._watches: dict[str, SituationWatch] = {}
@@ -43,6 +47,21 @@ class Beliefs:
         # Looked at when it is used: who asks for no lesson is told nothing of it. `forget` deletes the folder in
         # it like that of any index that is not in use.
         return home(self._opened.journal)
+
+    @property
+    def matcher(self) -> Matcher:
+        """Who matches lessons with situations. It is made when it is first asked: documents need no reader of conditions."""
+        from agentcl.memory.matching import Matcher
+
+        with self._opened.lock:
+            if self._matcher is None:
+                self._matcher = Matcher(self._opened)
+            return self._matcher
+
+    def forget(self) -> None:
+        """Keep nothing of what was matched: something was forgotten."""
+        if self._matcher is not None:
+            self._matcher.forget()
 
     def state(self, tenant: str = "") -> GuidanceState:
         """Return what is believed of a tenant's lessons, with all that the journal has by now."""
@@ -64,6 +83,46 @@ class Beliefs:
                 self._keep(held)
             return held
 
+    def state_at(self, tenant: str, at: int | None) -> GuidanceState:
+        """Return what was believed in a tenant at a moment; None is now."""
+        from agentcl.guidance.overview import state_at
+
+        if at is None:
+            return self.state(tenant)
+        return state_at(self._rows(), at, tenant=tenant, rules=self.rules)
+
+    def changed(self, view: ScopeView, since: int) -> Sequence[StageDifference]:
+        """Return which lessons that a view sees are new since a moment, or in another stage."""
+        from agentcl.guidance.overview import compare, state_at
+
+        rows = [*self._rows()]
+        return [
+            one
+            for tenant in self.tenants(view)
+            for one in compare(
+                state_at(rows, since, tenant=tenant, rules=self.rules), self.state(tenant), view
+            )
+        ]
+
+    def changed_without(self, tenant: str, since: int) -> Sequence[StageDifference]:
+        """Return which lessons of a tenant would stand elsewhere, did nothing since a moment count."""
+        from agentcl.guidance.overview import compare, state_without
+
+        rows = [*self._rows()]
+        last = rows[-1].created_at if rows else 0
+        after = state_without(rows, since, last, scope=Scope(tenant), rules=self.rules)
+        view = ScopeView(frozenset({tenant}), None, None, None)
+        return compare(self.state(tenant), after, view)
+
+    def tenants(
+        self, view: ScopeView, *, kind: str = Guidance.kind, at: int | None = None
+    ) -> Sequence[str]:
+        """Return the tenants of a view: lessons are believed tenant by tenant."""
+        if view.tenant is not None:
+            return sorted(view.tenant)
+        rows = self._opened.journal.live(view=view, kinds=(kind,), at=at)
+        return sorted({row.scope.tenant for row in rows})
+
     def watch(self, tenant: str = "") -> SituationWatch:
         """Return what was noticed of a tenant's situations. The first call reads all its episodes."""
         from agentcl.guidance.shifts import SituationWatch
@@ -76,6 +135,11 @@ class Beliefs:
             for row in self._opened.journal.since(held.watermark, kinds=(Episode.kind,)):
                 held.take(row)
             return held
+
+    def _rows(self) -> Iterator[Row]:
+        from agentcl.guidance.state import KINDS
+
+        return self._opened.journal.since(0, kinds=KINDS)
 
     def _load(self, tenant: str) -> GuidanceState | None:
         from agentcl.guidance.snapshot import load

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Final, Unpack, cast
 
-from agentcl.errors import InvalidInput
+from agentcl.errors import InvalidInput, NotFound
 from agentcl.store.checks import (
     ReadScope,
     WriteScope,
     check_scope,
     check_subtree,
     check_view,
+    named_scope,
 )
 from agentcl.store.records import AnyScope, Scope, ScopeView
 
@@ -92,3 +93,13 @@ class Bound:
 
 
 UNBOUND: Final = Bound()
+
+
+def refuse_other_scope(id: str, actual: Scope, named: Scope) -> None:
+    """Refuse to change what is only shared with the scope that was named. Raises NotFound."""
+    if actual != named:
+        words = [f"{name}={value}" for name, value in named_scope(actual).items()]
+        raise NotFound(
+            f"record {id!r} is shared with this scope but does not belong to it; to change it, "
+            f"name exactly its own scope: {', '.join(words) or 'no tenant, user, agent or session'}"
+        )

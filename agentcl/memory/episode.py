@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial, wraps
+from functools import partial
 from itertools import islice
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Final, ParamSpec, Self, TypeVar
 
 from agentcl.errors import InvalidInput, NotFound
 from agentcl.guidance.demonstrations import Demonstrated, demonstrate
@@ -545,39 +545,3 @@ class EpisodeRecorder:
     def _check_open(self) -> None:
         if self._is_over:
             raise InvalidInput("the episode is over; begin another one with memory.episode(...)")
-
-
-def each_call(
-    begin: Callable[[str, Sequence[Any]], EpisodeRecorder],
-    score: Callable[[Any], float | None] | None,
-) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Return a decorator that makes each call an episode; see `Episodes.each_call`."""
-    from inspect import iscoroutinefunction  # slow to import, and few need it
-
-    def ended(episode: EpisodeRecorder, result: Any) -> None:  # noqa: ANN401  # the function's own
-        if score is not None and not episode.is_over:
-            episode.finish(score(result))
-
-    def decorate(function: Callable[P, T]) -> Callable[P, T]:
-        call: Callable[..., Any] = function
-        if iscoroutinefunction(function):
-
-            @wraps(function)
-            async def awaited(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-                async with begin(function.__name__, args) as episode:
-                    result = await call(*args, **kwargs, episode=episode)
-                    ended(episode, result)
-                return result
-
-            return awaited  # type: ignore[return-value]  # the same parameters, awaited likewise
-
-        @wraps(function)
-        def called(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-            with begin(function.__name__, args) as episode:
-                result = call(*args, **kwargs, episode=episode)
-                ended(episode, result)
-            return result
-
-        return called
-
-    return decorate

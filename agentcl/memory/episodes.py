@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache, partial, wraps
 from itertools import islice
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack
 
@@ -13,7 +13,7 @@ from agentcl.guidance.rules import BUDGET_TOKENS, PRICE
 from agentcl.memory import episode_search
 from agentcl.memory.beliefs import Beliefs
 from agentcl.memory.bound import UNBOUND, Bound
-from agentcl.memory.episode import EpisodeRecorder, each_call
+from agentcl.memory.episode import EpisodeRecorder
 from agentcl.memory.episode_search import By, EpisodesFound, Filter, Replay
 from agentcl.memory.opened import Opened
 from agentcl.memory.searching import search
@@ -165,7 +165,7 @@ class Episodes:
                 **scope,
             )
 
-        return each_call(begin, score)
+        return _each_call(begin, score)
 
     def score(
         self,
@@ -310,3 +310,39 @@ class Episodes:
         return episode_search.search(
             self._opened, text, self._bound.view(scope), by=by, limit=limit, chosen=chosen
         )
+
+
+def _each_call(
+    begin: Callable[[str, Sequence[Any]], EpisodeRecorder],
+    score: Callable[[Any], float | None] | None,
+) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Return a decorator that makes each call an episode; see `Episodes.each_call`."""
+    from inspect import iscoroutinefunction  # slow to import, and few need it
+
+    def ended(episode: EpisodeRecorder, result: Any) -> None:  # noqa: ANN401  # the function's own
+        if score is not None and not episode.is_over:
+            episode.finish(score(result))
+
+    def decorate(function: Callable[P, T]) -> Callable[P, T]:
+        call: Callable[..., Any] = function
+        if iscoroutinefunction(function):
+
+            @wraps(function)
+            async def awaited(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+                async with begin(function.__name__, args) as episode:
+                    result = await call(*args, **kwargs, episode=episode)
+                    ended(episode, result)
+                return result
+
+            return awaited  # type: ignore[return-value]  # the same parameters, awaited likewise
+
+        @wraps(function)
+        def called(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+            with begin(function.__name__, args) as episode:
+                result = call(*args, **kwargs, episode=episode)
+                ended(episode, result)
+            return result
+
+        return called
+
+    return decorate

@@ -13,11 +13,10 @@ from agentcl.jobs.queue import Queue
 from agentcl.jobs.runner import Runner
 from agentcl.jobs.workplace import Workplace
 from agentcl.memory import fact_writing
-from agentcl.memory.bound import UNBOUND, Bound
+from agentcl.memory.bound import UNBOUND, Bound, refuse_other_scope
 from agentcl.memory.fact_files import Places
 from agentcl.memory.fact_files import read as read_openie
 from agentcl.memory.fact_writing import Reading
-from agentcl.memory.forgetting import refuse_other_scope
 from agentcl.memory.kinds import Extract
 from agentcl.memory.opened import Opened
 from agentcl.retrieval.graph.names import Extracted, Extractor, Triple

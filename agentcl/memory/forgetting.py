@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from agentcl.errors import InvalidInput, NotFound
-from agentcl.memory import revoking, statement_search, statement_writing
+from agentcl.memory import remembering, revoking, statement_search, statement_writing
+from agentcl.memory.bound import refuse_other_scope
 from agentcl.memory.opened import ERASING, Opened
 from agentcl.store.base import Copy, Removed
-from agentcl.store.checks import check_unicode, named_scope
+from agentcl.store.checks import check_unicode
 from agentcl.store.episodes import Guidance, Reflection
 from agentcl.store.records import Scope, ScopeView, from_micros, to_micros
 from agentcl.store.ulid import new_ulid
@@ -97,7 +98,33 @@ def _lost(opened: Opened, removed: Sequence[Removed]) -> tuple[LostLesson, ...]:
     return tuple(LostLesson(id, source, tuple(stated[id])) for id, source in lessons.items())
 
 
-def check_forgettable(opened: Opened, id: str, scope: Scope) -> None:
+def checked(opened: Opened, ids: Sequence[str], owner: Scope) -> Sequence[str]:
+    """Return the ids to forget, each once; all must be in exactly this scope."""
+    if not ids:
+        raise InvalidInput(
+            "name the ids to forget; or a scope, and that everything in it is meant (everything=True, "
+            "--everything)"
+        )
+    for id in ids:
+        _check_forgettable(opened, id, owner)
+    return list(dict.fromkeys(ids))
+
+
+def all_in(opened: Opened, view: ScopeView) -> tuple[Sequence[str], ScopeView]:
+    """Return the ids of all that a view holds, with the view in which they are forgotten.
+
+    What was said in its sessions belongs to the user, so the view grows by what is of no session.
+    """
+    said = remembering.in_sessions(opened.journal, view)
+    chosen = [*dict.fromkeys([*opened.journal.ids(view), *said])]
+    if not chosen:
+        raise NotFound("there is nothing in that scope; nothing was forgotten")
+    if said and view.session is not None:
+        view = replace(view, session=view.session | {""})
+    return chosen, view
+
+
+def _check_forgettable(opened: Opened, id: str, scope: Scope) -> None:
     """Refuse an id that is in another scope, or that would come back with its document."""
     versions = opened.journal.versions(check_unicode(id, "id"))
     rows = [row for row in versions if row.op != "erase"]
@@ -107,14 +134,4 @@ def check_forgettable(opened: Opened, id: str, scope: Scope) -> None:
     if rows[-1].kind == "passage":
         raise InvalidInput(
             f"{id!r} is a passage: forget the document or the turn that it is a piece of"
-        )
-
-
-def refuse_other_scope(id: str, actual: Scope, named: Scope) -> None:
-    """Refuse to change what is only shared with the scope that was named. Raises NotFound."""
-    if actual != named:
-        words = [f"{name}={value}" for name, value in named_scope(actual).items()]
-        raise NotFound(
-            f"record {id!r} is shared with this scope but does not belong to it; to change it, "
-            f"name exactly its own scope: {', '.join(words) or 'no tenant, user, agent or session'}"
         )

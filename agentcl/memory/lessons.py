@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import groupby, islice
 from random import Random
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Unpack, get_args
+from typing import TYPE_CHECKING, Final, NamedTuple, Unpack, get_args
 
-from agentcl.errors import InvalidInput, TransferError
+from agentcl.errors import InvalidInput
 from agentcl.guidance.rules import GuidanceRules
 from agentcl.lessons import Lesson, read_sentence
+from agentcl.memory import admitting, deciding
 from agentcl.memory.beliefs import Beliefs
 from agentcl.memory.bound import UNBOUND, Bound
-from agentcl.memory.opened import Opened, vector_of
-from agentcl.memory.sharing import promote, shared_with
-from agentcl.store.base import Writing
+from agentcl.memory.deciding import situation_of
+from agentcl.memory.opened import Opened
 from agentcl.store.checks import (
     ReadScope,
     WriteScope,
@@ -39,18 +39,12 @@ from agentcl.store.episodes import (
     Reflection,
     Share,
     Stated,
-    Step,
     cluster_of,
 )
-from agentcl.store.records import Scope, ScopeView, to_micros
-from agentcl.store.rows import readable
+from agentcl.store.records import to_micros
 from agentcl.store.usage import NO_USAGE, Usage
-from agentcl.text.asked import read_of
-from agentcl.text.saving import save_text
-from agentcl.text.tokens import estimate_tokens
 
 if TYPE_CHECKING:
-    from agentcl.guidance.admission import PrivateWords
     from agentcl.guidance.belief import LifeStage
     from agentcl.guidance.outlook import Outlook
     from agentcl.guidance.overview import StageDifference, Standing
@@ -62,7 +56,6 @@ if TYPE_CHECKING:
 
 MOST_LESSONS: Final = 50  # of one reflection; a teacher that says more has not distilled anything
 _LEVELS: Final[tuple[Level, ...]] = get_args(Level)
-_NAMES: Final[Mapping[type, str]] = {Guidance: "lesson", Episode: "episode"}
 _FORMS: Final = (
     "“When …, ….”, “When …, do not ….”, “When …, it does not help to ….”, “When …, expect that ….” or "
     "“Before …, ….”"
@@ -171,8 +164,6 @@ class Lessons:
             InvalidInput: if there are more than fifty lessons, a value cannot be kept, or what a user
                 lived through would become another's, or everybody's.
         """
-        from agentcl.guidance.admission import refusal
-
         lessons = list(
             check_each(lessons, "lessons", "`Lesson`s; to tell a sentence, use lessons.add")
         )
@@ -189,7 +180,6 @@ class Lessons:
                 check_a(one, Episode, what)
         check_choice(share, get_args(Share), "share")
         check_a(usage, Usage, "usage")
-        check_label(application, "application")
         check_unicode(problem, "problem")
         for several, what in ((names, "names"), (answers, "answers")):
             for text in check_each(several, what, "strings"):
@@ -197,42 +187,27 @@ class Lessons:
         if len(lessons) > MOST_LESSONS:
             raise InvalidInput(f"{len(lessons)} lessons of one episode; at most {MOST_LESSONS}")
         lived = [one for one in (episode, contrast) if one is not None]
-        drawn = self._drawn(lived, scope, origin, application, author, model)
-        drawn = replace(drawn, cost_tokens=usage.tokens // max(1, len(lessons)), share=share)
-        rest: list[Level] = ["family"] * (len(lessons) - len(levels))
-        steps = [step for one in lived for step in self._steps_of(one)]
-        taken = [step.action for step in steps if episode and step.episode_id == episode.id]
-        private = _private(lived, steps) if share else None
-        refusals = [refusal(one, answers=answers, names=names) for one in lessons]
-        drafts = [
-            None if refused else _with_lesson(drawn, one, level, taken, private)
-            for one, refused, level in zip(lessons, refusals, [*levels, *rest], strict=False)
-        ]
-        vectors = self._opened.vectors(draft for draft in drafts if draft)
-        with self._opened.journal.writing() as writing:
-            if vectors:
-                self._opened.claim(writing)
-            stated = [
-                Stated(one.when, one.claim, one.what, refusal=refused or "")
-                if draft is None
-                else self._admit(writing, draft, vectors)
-                for one, refused, draft in zip(lessons, refusals, drafts, strict=True)
-            ]
-            reflection = writing.create(
-                Reflection(
-                    id="",
-                    scope=drawn.scope,
-                    sources=drawn.sources,
-                    stated=tuple(stated),
-                    author=drawn.author,
-                    author_model=drawn.author_model,
-                    origin=drawn.origin,
-                    problem=problem,
-                    usage=usage,
-                )
-            )
-        assert isinstance(reflection, Reflection)
-        return reflection
+        drawn = admitting.drawn_from(
+            lived,
+            admitting.owner_of(self._bound, scope, lived),
+            origin=origin,
+            application=check_label(application, "application"),
+            author=check_label(author, "author"),
+            model=check_label(model, "model"),
+        )
+        return admitting.reflect(
+            self._opened,
+            self._beliefs,
+            replace(drawn, cost_tokens=usage.tokens // max(1, len(lessons)), share=share),
+            lessons,
+            levels,
+            lived=lived,
+            taken_in=episode.id if episode else "",
+            usage=usage,
+            problem=problem,
+            names=names,
+            answers=answers,
+        )
 
     def retire(self, id: str, *, reason: str = "", **scope: Unpack[WriteScope]) -> Decision:
         """Take a lesson out of use, whatever the evidence; `restore` puts it back.
@@ -241,11 +216,11 @@ class Lessons:
             NotFound: if there is no such lesson in exactly this scope.
             InvalidInput: if the id is another record's.
         """
-        return self._decide("retire", id, reason, scope)
+        return deciding.decide(self._opened, "retire", id, reason, self._bound.owner(scope))
 
     def restore(self, id: str, *, reason: str = "", **scope: Unpack[WriteScope]) -> Decision:
         """Let a lesson that somebody retired be judged by its evidence again. Raises as `retire`."""
-        return self._decide("restore", id, reason, scope)
+        return deciding.decide(self._opened, "restore", id, reason, self._bound.owner(scope))
 
     def report(
         self,
@@ -275,25 +250,7 @@ class Lessons:
             InvalidInput: if the id is another record's, or the situation is empty.
         """
         owner = self._bound.owner(scope)
-        text, journal = _situation(situation), self._opened.journal
-        kinds: dict[str, type[Guidance | Episode]] = {id: Guidance} | (
-            {episode: Episode} if episode else {}
-        )
-        for source, kind in kinds.items():
-            held = journal.get(check_unicode(source, "an id"), view=owner.view())
-            if not isinstance(held, kind):
-                raise InvalidInput(f"{source!r} is a {held.kind}, and no {_NAMES[kind]}")
-        return self._opened.create(
-            Decision(
-                id="",
-                scope=owner,
-                sources=tuple(kinds),
-                what="applies" if applies else "does not apply",
-                guidance=id,
-                reason=check_unicode(reason, "reason"),
-                situation=text,
-            )
-        )
+        return deciding.report(self._opened, id, situation, applies, episode, reason, owner)
 
     def rollback(
         self, since: datetime, *, reason: str = "", **scope: Unpack[WriteScope]
@@ -310,16 +267,9 @@ class Lessons:
         Raises:
             InvalidInput: if a user, an agent or a session is named.
         """
-        return self._opened.create(
-            Decision(
-                id="",
-                scope=self._whole(scope),
-                what="rollback",
-                since=_micros(since),
-                until=self._opened.clock(),
-                reason=check_unicode(reason, "reason"),
-            )
-        )
+        owner = self._bound.owner(scope)
+        self._bound.check_whole("a rollback of a tenant's guidance", within=("tenant",))
+        return deciding.rollback(self._opened, _micros(since), reason, owner)
 
     # Reading
 
@@ -358,9 +308,9 @@ class Lessons:
             check_label("" if place is None else place, what)
         found = (
             one
-            for tenant in self._tenants(view, at=at)
+            for tenant in self._beliefs.tenants(view, at=at)
             for one in standings(
-                self._believed(tenant, at),
+                self._beliefs.state_at(tenant, at),
                 view,
                 stages=STAGES if stages is None else stages,
                 application=application,
@@ -422,10 +372,10 @@ class Lessons:
             scope: `tenant`, `user`, `agent`, `session`; see `Memory`.
         """
         view = self._bound.view(scope)
-        text = _situation(situation)
+        text = situation_of(situation)
         found = [
             Matched(state.lessons[id].guidance, probability)
-            for tenant in self._tenants(view)
+            for tenant in self._beliefs.tenants(view)
             for state in [self._beliefs.state(tenant)]
             for id, probability in self._beliefs.matcher.match(
                 state, text, view, actions=actions, application=application, world=world
@@ -458,7 +408,7 @@ class Lessons:
         from agentcl.guidance.selection import Place, choose
 
         made, view = self.get(id, **scope).guidance, self._bound.view(scope)
-        text = _situation(situation)
+        text = situation_of(situation)
         state = self._beliefs.state(made.scope.tenant)
         matches = self._beliefs.matcher.match(
             state, text, view, actions=actions, application=made.application, world=made.world
@@ -485,20 +435,7 @@ class Lessons:
 
     def changed(self, since: datetime, **scope: Unpack[ReadScope]) -> Sequence[StageDifference]:
         """Return which lessons are new since a moment, and which came into another stage."""
-        from agentcl.guidance.overview import compare, state_at
-        from agentcl.guidance.state import KINDS
-
-        view, moment = self._bound.view(scope), _micros(since)
-        rows = [*self._opened.journal.since(0, kinds=KINDS)]
-        return [
-            one
-            for tenant in self._tenants(view)
-            for one in compare(
-                state_at(rows, moment, tenant=tenant, rules=self.rules),
-                self._beliefs.state(tenant),
-                view,
-            )
-        ]
+        return self._beliefs.changed(self._bound.view(scope), _micros(since))
 
     def changes(self, **scope: Unpack[ReadScope]) -> Sequence[Shift]:
         """Return the shifts that were noticed, the oldest first: each a `ScoreShift` or a `SituationShift`.
@@ -512,7 +449,7 @@ class Lessons:
         view = self._bound.view(scope)
         found = [
             one
-            for tenant in self._tenants(view, kind=Episode.kind)
+            for tenant in self._beliefs.tenants(view, kind=Episode.kind)
             for one in shifts(self._beliefs.watch(tenant), self._opened.journal, view)
         ]
         return sorted(found, key=lambda one: one.at)
@@ -521,17 +458,9 @@ class Lessons:
         self, since: datetime, *, tenant: str = ""
     ) -> Sequence[StageDifference]:
         """Return which lessons would stand elsewhere after `rollback(since)`; changes nothing."""
-        from agentcl.guidance.overview import compare, state_without
-        from agentcl.guidance.state import KINDS
-
         own = self._tenant(tenant)
         self._bound.check_whole("a rollback of a tenant's guidance", within=("tenant",))
-        rows = [*self._opened.journal.since(0, kinds=KINDS)]
-        last = rows[-1].created_at if rows else 0
-        after = state_without(rows, _micros(since), last, scope=Scope(own), rules=self.rules)
-        return compare(
-            self._beliefs.state(own), after, ScopeView(frozenset({own}), None, None, None)
-        )
+        return self._beliefs.changed_without(own, _micros(since))
 
     def state(self, tenant: str = "") -> GuidanceState:
         """Return what is believed of all lessons of a tenant, with all that the store has by now.
@@ -614,7 +543,7 @@ class Lessons:
             InvalidInput: if no lesson is worth handing on.
             TransferError: if the file cannot be written.
         """
-        from agentcl.guidance.pamphlet import compose, write
+        from agentcl.guidance.pamphlet import compose, save
 
         file, view = check_path(path), self._bound.view(scope)
         check_label("" if application is None else application, "application")
@@ -630,10 +559,7 @@ class Lessons:
             application=application,
             with_candidates=with_candidates,
         )
-        try:
-            save_text(file, write(pamphlet))
-        except OSError as error:
-            raise TransferError(f"cannot write {file}: {error.strerror}") from error
+        save(pamphlet, file)
         return pamphlet
 
     def import_(self, path: str | os.PathLike[str], **scope: Unpack[WriteScope]) -> Adopted:
@@ -688,174 +614,13 @@ class Lessons:
             raise InvalidInput(f"{sentence!r} is no lesson; write {_FORMS}")
         return lesson
 
-    def _drawn(
-        self,
-        lived: Sequence[Episode],
-        scope: WriteScope,
-        origin: Origin | None,
-        application: str,
-        author: str,
-        model: str,
-    ) -> Guidance:
-        """Return what all lessons of one reflection have in common."""
-        owner = self._bound.owner(scope)
-        episode = lived[0] if lived else None
-        for one in lived:
-            self._bound.check(one.scope)
-        if episode and not scope:
-            owner = replace(episode.scope, session="")
-        for one in lived:
-            _check_owner(owner, one)
-        return Guidance(
-            id="",
-            scope=owner,
-            sources=tuple(one.id for one in lived if one.id),
-            when="",
-            claim="do",
-            what="",
-            application=check_label(application, "application")
-            or (episode.application if episode else ""),
-            family=episode.family if episode else "",
-            world=episode.world if episode else "",
-            origin=origin or ("experience" if episode else "told"),
-            author=check_label(author, "author"),
-            author_model=check_label(model, "model"),
-        )
-
-    def _steps_of(self, episode: Episode) -> Iterator[Step]:
-        if not episode.id:
-            return
-        view = episode.scope.exactly()
-        rows = self._opened.journal.live(view=view, kinds=(Step.kind,), source=episode.id)
-        for record in readable(rows):
-            assert isinstance(record, Step)
-            yield record
-
-    def _admit(self, writing: Writing, draft: Guidance, vectors: Mapping[bytes, bytes]) -> Stated:
-        """Make a lesson a candidate, or find the one that says the same."""
-        vector = vector_of(draft, vectors)
-        if not self.rules.merging:
-            kept = writing.create(replace(draft, key=None), vector=vector)
-            return Stated(draft.when, draft.claim, draft.what, kept.id)
-        assert draft.key is not None
-        journal = self._opened.journal
-        shared = shared_with(journal, draft)
-        held = shared or journal.find(kind=Guidance.kind, scope=draft.scope, key=draft.key)
-        kept = held or writing.create(draft, vector=vector)
-        if draft.share and not shared:
-            if isinstance(held, Guidance) and not held.share:
-                kept = writing.revise(replace(held, share=draft.share), vector=vector)
-            promote(journal, writing, draft, vector, users=self.share_from)
-        return Stated(draft.when, draft.claim, draft.what, kept.id)
-
-    def _whole(self, scope: WriteScope) -> Scope:
-        """Return the scope of what concerns a whole tenant. Raises InvalidInput."""
-        owner = self._bound.owner(scope)
-        self._bound.check_whole("a rollback of a tenant's guidance", within=("tenant",))
-        if owner != Scope(owner.tenant):
-            raise InvalidInput(
-                "a rollback takes back what a whole tenant learned; name the tenant alone, without a user, "
-                "an agent or a session"
-            )
-        return owner
-
-    def _decide(
-        self, what: Literal["retire", "restore"], id: str, reason: str, scope: WriteScope
-    ) -> Decision:
-        owner = self._bound.owner(scope)
-        held = self._opened.journal.get(check_unicode(id, "id"), view=owner.exactly())
-        if not isinstance(held, Guidance):
-            raise InvalidInput(f"{id!r} is a {held.kind}, and no lesson")
-        return self._opened.create(
-            Decision(
-                id="",
-                scope=owner,
-                sources=(id,),
-                what=what,
-                guidance=id,
-                reason=check_unicode(reason, "reason"),
-            )
-        )
-
     def _tenant(self, tenant: str) -> str:
         """Return the tenant that is meant, empty for none. Raises InvalidInput."""
         return self._bound.owner({} if tenant == "" else {"tenant": tenant}).tenant
 
-    def _believed(self, tenant: str, at: int | None) -> GuidanceState:
-        """Return what is believed in a tenant, or was at a moment."""
-        from agentcl.guidance.overview import state_at
-        from agentcl.guidance.state import KINDS
-
-        if at is None:
-            return self._beliefs.state(tenant)
-        rows = self._opened.journal.since(0, kinds=KINDS)
-        return state_at(rows, at, tenant=tenant, rules=self.rules)
-
-    def _tenants(
-        self, view: ScopeView, *, kind: str = Guidance.kind, at: int | None = None
-    ) -> Sequence[str]:
-        """Return the tenants of a view: lessons are believed tenant by tenant."""
-        if view.tenant is not None:
-            return sorted(view.tenant)
-        rows = self._opened.journal.live(view=view, kinds=(kind,), at=at)
-        return sorted({row.scope.tenant for row in rows})
-
-
-def _situation(text: str) -> str:
-    if not check_unicode(text, "situation").strip():
-        raise InvalidInput("the situation is empty; say what an agent sees")
-    return read_of(text)
-
 
 def _is_lesson(one: object) -> bool:
     return isinstance(one, Lesson) and isinstance(one.when, str) and isinstance(one.what, str)
-
-
-def _check_owner(owner: Scope, lived: Episode) -> None:
-    """Refuse to let what one user lived through become another's, or everybody's."""
-    user = lived.scope.user
-    if user and owner.user != user:
-        whose = f"user={owner.user!r}'s" if owner.user else "everybody's"
-        raise InvalidInput(
-            f"episode {lived.id} is user={user!r}'s, and its lessons would be {whose}; leave the scope out, so "
-            'that they stay its own, or let others have what several users learn: share="tenant"'
-        )
-
-
-def _private(lived: Iterable[Episode], steps: Iterable[Step]) -> PrivateWords:
-    """Return the words by which episodes, and who lived through them, could be known."""
-    from agentcl.guidance.admission import PrivateWords
-
-    lived = list(lived)
-    told = [text for one in lived for text in (one.task, one.goal, one.first, one.world)]
-    told += [text for one in steps for text in (one.seen, one.action, one.outcome)]
-    owners = [
-        name for one in lived for name in (one.scope.user, one.scope.agent, one.scope.session)
-    ]
-    return PrivateWords.of(told, owners)
-
-
-def _with_lesson(
-    drawn: Guidance,
-    lesson: Lesson,
-    level: Level,
-    taken: Sequence[str],
-    private: PrivateWords | None,
-) -> Guidance:
-    from agentcl.guidance.same import key_of, names
-
-    is_kept_back = private is not None and (level == "instance" or private.is_in(lesson))
-    return replace(
-        drawn,
-        when=lesson.when,
-        claim=lesson.claim,
-        what=lesson.what,
-        level=level,
-        share="" if is_kept_back else drawn.share,
-        is_action=any(names(lesson.what, action) for action in taken),
-        key=f"{drawn.application}: {key_of(lesson)}",
-        tokens=estimate_tokens(lesson.sentence()),
-    )
 
 
 def _moment(as_of: datetime | None) -> int | None:

@@ -11,40 +11,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, Self, Unpack
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, Unpack
 
 from agentcl.errors import (
-    Duplicate,
     InvalidInput,
     MemoryClosed,
-    NotFound,
     StoreUnavailable,
 )
-from agentcl.memory import (
-    documents,
-    forgetting,
-    naming,
-    remembering,
-    searching,
-    statement_writing,
-    watching,
-)
+from agentcl.memory import changing, searching, watching
 from agentcl.memory.beliefs import Beliefs
 from agentcl.memory.bound import UNBOUND
+from agentcl.memory.changing import UNCHANGED, Unchanged
 from agentcl.memory.documents import Draft, Duplicates
-from agentcl.memory.facts import Facts
-from agentcl.memory.forgetting import Receipt
 from agentcl.memory.messages import Messages
 from agentcl.memory.opened import Opened
-from agentcl.memory.pacing import batches
-from agentcl.memory.remembering import Remembered
-from agentcl.memory.storage import Storage
 from agentcl.retrieval.encoders import Encoder
 from agentcl.retrieval.filters import Filters
 from agentcl.retrieval.graph.settings import GraphSettings
@@ -61,13 +46,12 @@ from agentcl.store.checks import (
     check_time,
     check_unicode,
 )
-from agentcl.store.conversations import Conversation, Statement, Turn
+from agentcl.store.conversations import Turn
 from agentcl.store.records import (
     KINDS,
     AnyScope,
     Document,
     Record,
-    ScopeView,
     now_micros,
     to_micros,
 )
@@ -84,22 +68,16 @@ if TYPE_CHECKING:
     from agentcl.memory.conversations import Conversations
     from agentcl.memory.episode import EpisodeOptions, EpisodeRecorder
     from agentcl.memory.episodes import Episodes
+    from agentcl.memory.facts import Facts
+    from agentcl.memory.forgetting import Receipt
     from agentcl.memory.graph import Graph
     from agentcl.memory.jobs import Jobs
     from agentcl.memory.lessons import Lessons
+    from agentcl.memory.remembering import Remembered
     from agentcl.memory.statements import Statements
+    from agentcl.memory.storage import Storage
     from agentcl.memory.syncing import Synced
     from agentcl.retrieval.graph.search import Recognise
-
-
-class Unchanged:
-    """The type of `UNCHANGED`: a field that `update` leaves as it is."""
-
-    def __repr__(self) -> str:
-        return "UNCHANGED"
-
-
-UNCHANGED: Final = Unchanged()
 
 
 class Memory:
@@ -257,6 +235,8 @@ class Memory:
     @cached_property
     def facts(self) -> Facts:
         """What passages state: given, imported, or read by a language model."""
+        from agentcl.memory.facts import Facts
+
         return Facts(self._opened, self._bound)
 
     @cached_property
@@ -290,6 +270,8 @@ class Memory:
     @cached_property
     def store(self) -> Storage:
         """The memory as a whole: count, check, export, import, copy, embed anew."""
+        from agentcl.memory.storage import Storage
+
         return Storage(self._opened, self._bound)
 
     @cached_property
@@ -379,7 +361,7 @@ class Memory:
             valid_to=valid_to,
             vector=vector,
         )
-        return naming.add(self._opened, [draft], self._bound.owner(scope), duplicates)[0]
+        return changing.add(self._opened, [draft], self._bound.owner(scope), duplicates)[0]
 
     @watching.watched("create_memory", watching.of_records)
     def add_many(
@@ -409,24 +391,14 @@ class Memory:
                 own are not. Of a list that holds something else, nothing is stored.
             Duplicate: if one is there and `duplicates` is "error"; likewise.
         """
-        owner = self._bound.owner(scope)
-        stored: list[Document] = []
-        known = [0, 0]  # passages of the batches before, and of this one
-
-        def told(done: int, total: int) -> None:
-            known[1] = total
-            if encoded is not None:
-                encoded(known[0] + done, known[0] + total)
-
-        numbered = enumerate(naming.checked(drafts), start=1)
-        for batch in batches(naming.draft_of(one, number) for number, one in numbered):
-            stored.extend(naming.add(self._opened, batch, owner, duplicates, told))
-            known[:] = [sum(known), 0]
-            if progress is not None:
-                progress(len(stored))
-        if stored:
-            self._opened.retriever.catch_up()
-        return stored
+        return changing.add_many(
+            self._opened,
+            drafts,
+            self._bound.owner(scope),
+            duplicates,
+            progress=progress,
+            encoded=encoded,
+        )
 
     @watching.watched("create_memory", watching.of_records)
     def remember(
@@ -476,6 +448,8 @@ class Memory:
             InvalidInput: if a message cannot be kept exactly, naming its number; nothing was stored.
             StoreUnavailable: (or a subclass, as EncoderUnavailable) if it could not be stored.
         """
+        from agentcl.memory import remembering
+
         return remembering.remember(
             self._opened, messages, self._bound.owner(scope), title=title, metadata=metadata
         )
@@ -514,22 +488,19 @@ class Memory:
             VersionConflict: if it is not `if_version` any more: somebody was faster.
             InvalidInput: if a value cannot be kept, or the id is a passage's.
         """
-
-        def changed(held: Document) -> Draft:
-            return Draft(
-                text=held.text if isinstance(text, Unchanged) else text,
-                title=held.title if isinstance(title, Unchanged) else title,
-                uri=held.uri,
-                media_type=held.media_type,
-                metadata=held.metadata if isinstance(metadata, Unchanged) else metadata,
-                valid_from=held.valid_from if isinstance(valid_from, Unchanged) else valid_from,
-                valid_to=held.valid_to if isinstance(valid_to, Unchanged) else valid_to,
-                vector=documents.own_vector(self._opened.journal, held)
-                if vector is None and isinstance(text, Unchanged)
-                else vector,
-            )
-
-        return naming.rewrite(self._opened, id, uri, changed, self._bound.owner(scope), if_version)
+        return changing.update(
+            self._opened,
+            id,
+            uri,
+            self._bound.owner(scope),
+            if_version,
+            text=text,
+            title=title,
+            metadata=metadata,
+            valid_from=valid_from,
+            valid_to=valid_to,
+            vector=vector,
+        )
 
     @watching.watched("update_memory", watching.of_record)
     def move(self, uri: str, to: str, **scope: Unpack[WriteScope]) -> Document:
@@ -540,18 +511,7 @@ class Memory:
             Duplicate: if another document of the scope has the new one.
             InvalidInput: if the new uri is empty or cannot be kept.
         """
-        if not check_label(to, "to"):
-            raise InvalidInput("the new uri is empty; name where the document is to go")
-        owner, journal = self._bound.owner(scope), self._opened.journal
-        with journal.writing() as writing:
-            held = naming.document(self._opened, None, uri, owner, None)
-            other = journal.find(kind=Document.kind, scope=owner, key=to)
-            if other is not None and other.id != held.id:
-                raise Duplicate(
-                    f"document {other.id} of this scope has the uri {to!r} already; delete it first, "
-                    "or choose another uri"
-                )
-            return documents.move(writing, journal, held, to)
+        return changing.move(self._opened, uri, to, self._bound.owner(scope))
 
     @watching.watched("delete_memory", watching.of_deleted)
     def delete(
@@ -577,21 +537,7 @@ class Memory:
             VersionConflict: if it is not `if_version` any more: somebody was faster.
             InvalidInput: if the id is a passage's.
         """
-        owner = self._bound.owner(scope)
-        journal = self._opened.journal
-        with journal.writing() as writing:
-            record = naming.changeable(self._opened, id, uri, owner)
-            naming.check_version(record, if_version)
-            if isinstance(record, Document):
-                documents.withdraw(writing, journal, record)
-            elif isinstance(record, Turn):
-                remembering.discard(writing, journal, record)
-            elif isinstance(record, Conversation):
-                remembering.discard_all(writing, journal, record)
-            elif isinstance(record, Statement):
-                statement_writing.withdraw(writing, journal, record)
-            else:
-                writing.delete(record)
+        changing.delete(self._opened, id, uri, self._bound.owner(scope), if_version)
 
     def sync(
         self,
@@ -636,7 +582,7 @@ class Memory:
             limits=limits or ReadLimits(),
             dry_run=dry_run,
             add=lambda drafts: self.add_many(drafts, progress=progress, encoded=encoded, **scope),
-            rewrite=lambda id, changed: naming.rewrite(
+            rewrite=lambda id, changed: changing.rewrite(
                 self._opened, id, None, changed, owner, None
             ),
         )
@@ -662,35 +608,22 @@ class Memory:
             EraseIncomplete: if the records are gone, but not yet their bytes; opening the memory
                 again finishes that.
         """
-        owner = self._bound.owner(scope)
-        if everything:
-            view = self._bound.subtree(scope)
-            if ids or not self._bound.names(scope):
-                raise InvalidInput(
-                    "to forget everything takes no ids, and needs a tenant, user, agent or session; "
-                    "to forget the whole memory, delete its folder"
-                )
-            said = remembering.in_sessions(self._opened.journal, view)
-            chosen = [*dict.fromkeys([*self._opened.journal.ids(view), *said])]
-            if not chosen:
-                raise NotFound("there is nothing in that scope; nothing was forgotten")
-            if said and view.session is not None:
-                view = replace(view, session=view.session | {""})
-            return self._forget(chosen, view)
-        if not ids:
-            raise InvalidInput(
-                "name the ids to forget; or a scope, and that everything in it is meant (everything=True, "
-                "--everything)"
-            )
-        for id in ids:
-            forgetting.check_forgettable(self._opened, id, owner)
-        return self._forget(list(dict.fromkeys(ids)), owner.exactly())
+        from agentcl.memory import forgetting
 
-    def _forget(self, ids: Sequence[str], view: ScopeView) -> Receipt:
+        owner = self._bound.owner(scope)
+        if not everything:
+            chosen, view = forgetting.checked(self._opened, ids, owner), owner.exactly()
+        elif ids or not self._bound.names(scope):
+            raise InvalidInput(
+                "to forget everything takes no ids, and needs a tenant, user, agent or session; "
+                "to forget the whole memory, delete its folder"
+            )
+        else:
+            chosen, view = forgetting.all_in(self._opened, self._bound.subtree(scope))
         try:
-            return forgetting.forget(self._opened, ids, view)
+            return forgetting.forget(self._opened, chosen, view)
         finally:
-            self._beliefs.matcher.forget()
+            self._beliefs.forget()
 
     # Reading
 
@@ -872,8 +805,8 @@ class Memory:
         """
         view, at = self._bound.view(scope), _micros(as_of)
         if id is None:
-            return naming.at_uri(self._opened, naming.one_of(id, uri), view, at)
-        naming.one_of(id, uri)
+            return changing.at_uri(self._opened, changing.one_of(id, uri), view, at)
+        changing.one_of(id, uri)
         return self._opened.journal.get(check_unicode(id, "id"), view=view, at=at)
 
     def list(

@@ -41,8 +41,9 @@ from agentcl.retrieval.folders import FOLDER, claim, clear, home
 from agentcl.retrieval.graph.names import Extractor
 from agentcl.retrieval.graph.settings import GraphSettings
 from agentcl.retrieval.index import Index
+from agentcl.retrieval.indexes import clear_closed
 from agentcl.retrieval.modes import Mode, SearchMode
-from agentcl.retrieval.retriever import Retriever, clear_closed
+from agentcl.retrieval.retriever import Retriever
 from agentcl.store.backends import Place, holds_store, open_store
 from agentcl.store.base import Writing
 from agentcl.store.records import Compression, Record, ScopeView, now_micros

@@ -12,9 +12,8 @@ from agentcl.jobs.queue import Queue
 from agentcl.jobs.runner import Progress, Runner
 from agentcl.jobs.workplace import Workplace
 from agentcl.memory import proposals, statement_search, statement_writing
-from agentcl.memory.bound import UNBOUND, Bound
+from agentcl.memory.bound import UNBOUND, Bound, refuse_other_scope
 from agentcl.memory.digesting import Digest, DigestReport, as_digester, pending
-from agentcl.memory.forgetting import refuse_other_scope
 from agentcl.memory.opened import Opened
 from agentcl.memory.statement_search import FoundStatement
 from agentcl.memory.summaries import as_summariser

@@ -13,43 +13,31 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
-import threading
 import time
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from itertools import accumulate, islice
+from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple, cast
 
 from agentcl.errors import SchemaTooNew, StoreCorrupt
+from agentcl.retrieval.counting import FREQUENT, MAX_TERMS, Look, TermCounts, phrase
 from agentcl.retrieval.index import Change, Entry, Match, Query
-from agentcl.retrieval.weighing import Having, Statistics, size_of, weighed
-from agentcl.store.records import Scope, ScopeView
+from agentcl.retrieval.weighing import Having, size_of, weighed
+from agentcl.store.records import Scope
 from agentcl.store.sql.conditions import view_sql
 from agentcl.store.sql.tables import STEP_S
 from agentcl.store.sqlite.database import Database
 from agentcl.text.function_words import content_terms
 from agentcl.text.identifiers import FORMS, Identifiers
 from agentcl.text.saving import create, make_folder
-from agentcl.text.terms import ANALYSIS, indexed_terms, is_beginning, signs, terms
+from agentcl.text.terms import ANALYSIS, indexed_terms, signs, terms
 
 logger = logging.getLogger(__name__)
 
-FREQUENT: Final = 0.1  # a term in more than this share of what a query sees is frequent ...
-_FREQUENT_FROM: Final = 500  # ... but only among at least this many entries
-MOST_SCORED: Final = 5_000  # entries that a query's terms may have together, rarest first
-_MAX_TERMS: Final = 64  # of one query, the rarest ones
-_MAX_SCOPES: Final = 64  # more visible scopes than this are tested entry by entry
-_TAG_BELOW: Final = 0.25  # of all entries; a tag that more of them have costs more than it saves
 _BATCH: Final = 200  # changes looked at together
 _MERGED: Final = 150  # pages of 4 kB that FTS5 writes in one step of a merge
 _SEGMENT: Final = 37  # bits that a segment's number is above its pages'
-_MAX_COUNTED: Final = 50_000  # terms whose counts are kept
-_MAX_VIEWS: Final = 1_000  # views whose tags are kept
-_AT_ONCE: Final = (
-    200  # terms that are counted by one statement; SQLite takes 2,000 columns at the most
-)
 _LAYOUT: Final = 2  # raise it with every change of the tables
 _Ranked = tuple[int, float, str | None, str | None]  # seq, BM25; id and metadata if let through
 _SCHEMA: Final = (
@@ -87,43 +75,11 @@ _BY_WORDS: Final = (
 )
 
 
-_EVERYTHING: Final = (
-    "SELECT gone + (SELECT coalesce(sum(live + past), 0) FROM scope),"
-    " gone_size + (SELECT coalesce(sum(size), 0) FROM scope), gone FROM mark"
-)
-
-
 class _Asked(NamedTuple):
     """A query for entries' `seq` and `score`, and its parameters."""
 
     sql: str
     parameters: tuple[object, ...]
-
-
-class _Seen(NamedTuple):
-    """What a view sees, and how it is asked for."""
-
-    tags: list[str]  # worth asking for
-    behind: int  # entries that have them
-    counting: str | None  # the condition that lets nothing else be counted; None: entry by entry
-    view: Statistics
-    everything: Statistics
-
-    @property
-    def is_all(self) -> bool:
-        """Whether there is nothing that it does not see."""
-        return self.view.entries == self.everything.entries
-
-
-@dataclass(slots=True)
-class _Known:
-    """What was counted of the entries as they stand at a watermark."""
-
-    mark: int = 0
-    counts: dict[tuple[object, ...], int] = field(default_factory=dict)  # by what was asked
-    views: dict[tuple[ScopeView, bool], _Seen] = field(
-        default_factory=dict
-    )  # is the present asked?
 
 
 def _create(connection: sqlite3.Connection) -> None:
@@ -159,16 +115,14 @@ class FullTextIndex:
     ) -> None:
         self._file = folder / "fulltext.db"
         self._frequent = frequent
-        self._lock = threading.Lock()
-        self._known = _Known()
         self._busy_timeout_s = busy_timeout_s
         self._mode = mode
         make_folder(folder)
         try:
-            self._database = self._open()
+            self._open()
         except (StoreCorrupt, SchemaTooNew) as error:
             logger.warning("%s; starting it anew", error)
-            self._database = self._replace()
+            self._replace()
 
     def watermark(self) -> int:
         """Return the number of the last change applied; 0, which fills it anew, if the file has none."""
@@ -194,7 +148,7 @@ class FullTextIndex:
             with self._database.write() as connection:
                 begun = time.monotonic()
                 self._remove(connection, some)
-            self._known = _Known()
+            self._counts.forget()
             if left:
                 self._database.rest(begun)
 
@@ -242,15 +196,7 @@ class FullTextIndex:
 
         Terms that nothing has are left out. What a search has counted is not counted again.
         """
-        words, known = content_terms(query.text)[:_MAX_TERMS], self._up_to_date()
-        seen = self._seen(query, known)
-        if not words or not seen.behind:
-            return {}
-        is_live = "live" in seen.tags
-        counts = self._counts(words, query, seen, known, is_live=is_live, most=self._most(seen))
-        return {
-            word: seen.view.idf(count) for word, count in zip(words, counts, strict=True) if count
-        }
+        return self._look(query).weights(content_terms(query.text)[:MAX_TERMS])
 
     def live_seqs(self) -> Iterable[int]:
         """Return the numbers of all live entries that full text holds."""
@@ -267,35 +213,36 @@ class FullTextIndex:
         except StoreCorrupt as error:
             # `changes` may be used up, so the caller comes again: the watermark is 0 now.
             logger.warning("%s; starting it anew", error)
-            self._database = self._replace()
+            self._replace()
             raise
 
     def reset(self) -> None:
         """Delete the file and start empty, with watermark 0."""
-        self._database = self._replace()
+        self._replace()
 
     def close(self) -> None:
         """Close the file; calling it twice is allowed."""
         self._database.close()
 
-    def _open(self) -> Database:
+    def _open(self) -> None:
         if self._mode is not None:
             with suppress(FileExistsError), create(self._file, mode=self._mode):
                 pass
-        return Database(
+        self._database = Database(
             self._file,
             busy_timeout_s=self._busy_timeout_s,
             durability="normal",
             migrations=(_create,) * (ANALYSIS + FORMS + _LAYOUT),
             remedy="Run `agentcl reindex`: the journal holds everything that was in it",
         )
+        self._counts = TermCounts(self._database, frequent=self._frequent)
 
-    def _replace(self) -> Database:
+    def _replace(self) -> None:
         if hasattr(self, "_database"):
             self._database.close()
         for suffix in ("", "-wal", "-shm"):
             self._file.with_name(self._file.name + suffix).unlink(missing_ok=True)
-        return self._open()
+        self._open()
 
     def _refill(self, changes: Iterable[Change], watermark: int) -> None:
         with self._database.write() as connection:
@@ -392,7 +339,7 @@ class FullTextIndex:
                 begun = time.monotonic()
                 while left and time.monotonic() < begun + STEP_S:
                     self._delete_words_of(connection, left.pop())
-            self._known = _Known()
+            self._counts.forget()
             self._database.rest(begun)
 
     def _delete_words_of(self, connection: sqlite3.Connection, seq: tuple[object, ...]) -> None:
@@ -448,146 +395,21 @@ class FullTextIndex:
     def _asked_by_words(self, query: Query) -> _Asked | None:
         is_cut = self._frequent < 1
         words = _asked_words(query.text) if is_cut else list(dict.fromkeys(terms(query.text)))
-        known = self._up_to_date()
-        seen = self._seen(query, known)
+        look = self._look(query)
+        seen = look.seen
         if not words or not seen.behind:
             return None
         prefix = f"tag : ({' AND '.join(seen.tags)}) AND " if seen.tags else ""
-        telling = self._telling(words, query, seen, known)
+        telling = look.telling(words)
         if not telling:
             return None
         if not seen.is_all:
-            return self._weighed(telling, prefix, query, seen, known)
-        body = " OR ".join(map(_phrase, telling))
+            return _weighed(telling, prefix, look)
+        body = " OR ".join(map(phrase, telling))
         return _Asked(_BY_WORDS, (f"{prefix}body : ({body})",))
 
-    def _weighed(
-        self, words: list[str], prefix: str, query: Query, seen: _Seen, known: _Known
-    ) -> _Asked:
-        """Return how entries are asked for that are scored by what the query sees."""
-        in_view = self._counts(words, query, seen, known, is_live=False)
-        anywhere = self._counts(words, None, seen, known, is_live=False)
-        having = [
-            Having(f"{prefix}body : {_phrase(word)}", here, there)
-            for word, here, there in zip(words, in_view, anywhere, strict=True)
-        ]
-        scopes, parameters = view_sql(query.view)
-        return _Asked(
-            *weighed(
-                having,
-                view=seen.view,
-                everything=seen.everything,
-                scopes=scopes,
-                parameters=parameters,
-            )
-        )
-
-    def _up_to_date(self) -> _Known:
-        """Return what was counted since the entries changed last."""
-        mark = self.watermark()
-        with self._lock:
-            if mark != self._known.mark or len(self._known.counts) > _MAX_COUNTED:
-                self._known = _Known(mark)
-            return self._known
-
-    def _seen(self, query: Query, known: _Known) -> _Seen:
-        """Return what a query sees."""
-        key = (query.view, query.at is None)
-        if key not in known.views:
-            while len(known.views) >= _MAX_VIEWS:
-                known.views.pop(next(iter(known.views)), None)
-            known.views[key] = self._look(query)
-        return known.views[key]
-
-    def _look(self, query: Query) -> _Seen:
-        condition, parameters = view_sql(query.view)
-        rows = self._database.read(
-            f"SELECT s.id, s.live, s.past, s.size FROM scope AS s WHERE {condition}", parameters
-        )
-        visible = cast(list[tuple[int, int, int, int]], rows)
-        (row,) = self._database.read(_EVERYTHING)
-        entries, size, gone = cast(tuple[int, int, int], row)
-        everything = Statistics(entries, size)
-        view = Statistics(
-            sum(live + past for _, live, past, _ in visible), sum(size for *_, size in visible)
-        )
-        live = sum(live for _, live, *_ in visible)
-        named = "(" + " OR ".join(f'"scope{id}"' for id, *_ in visible) + ")"
-        is_few = len(visible) <= _MAX_SCOPES
-        tags = []
-        if query.at is None and live < _TAG_BELOW * view.entries:
-            tags.append("live")
-        if view.entries < _TAG_BELOW * everything.entries and is_few:
-            tags.append(named)
-        is_all = view.entries == everything.entries
-        counting = "" if is_all else named if is_few and not gone else None
-        behind = live if "live" in tags else view.entries
-        return _Seen(tags, behind, counting, view, everything)
-
-    def _telling(self, words: list[str], query: Query, seen: _Seen, known: _Known) -> list[str]:
-        """Return the terms worth asking for, rarest first: those that occur, few of them often.
-
-        Counting stops where a term is frequent, and scoring is bounded: both are what FTS5 spends its
-        time on.
-        """
-        most = self._most(seen)
-        is_live = "live" in seen.tags
-        each = self._counts(words, query, seen, known, is_live=is_live, most=most)
-        counts = dict(zip(words, each, strict=True))
-        found = sorted((word for word in words if counts[word]), key=lambda word: counts[word])
-        if self._frequent >= 1:
-            return found[:_MAX_TERMS]
-        telling = [word for word in found if counts[word] <= most] or found
-        scored = list(accumulate(counts[word] for word in telling))
-        return [
-            word
-            for word, total in zip(telling, scored, strict=True)
-            if total <= MOST_SCORED or word == telling[0]
-        ][:_MAX_TERMS]
-
-    def _most(self, seen: _Seen) -> int:
-        """Return how many entries a term may have that is not frequent."""
-        if seen.behind < _FREQUENT_FROM:
-            return MOST_SCORED
-        return min(MOST_SCORED, int(self._frequent * seen.behind))
-
-    def _counts(
-        self,
-        words: Sequence[str],
-        query: Query | None,
-        seen: _Seen,
-        known: _Known,
-        *,
-        is_live: bool,
-        most: int | None = None,
-    ) -> list[int]:
-        """Return how many entries have each word, of those in view; without a query, of all.
-
-        What was counted is kept as long as nothing changes. Past `most`, nothing is counted.
-        """
-        source, parameters = "words", list[object]()
-        tags = ["live"] if is_live else []
-        if query is not None and seen.counting is None:
-            condition, parameters = view_sql(query.view)
-            source = "words AS w JOIN entry AS e ON e.seq = w.rowid"
-            scopes = f"AND e.scope IN (SELECT s.id FROM scope AS s WHERE {condition})"
-        else:
-            scopes = ""
-            if query is not None and seen.counting:
-                tags.append(seen.counting)
-        prefix = f"tag : ({' AND '.join(tags)}) AND " if tags else ""
-        limit = "" if most is None else f" LIMIT {most + 1}"
-        sql = f"(SELECT count(*) FROM (SELECT 1 FROM {source} WHERE words MATCH ? {scopes}{limit}))"
-        asked = [(scopes, f"{prefix}body : {_phrase(word)}", *parameters) for word in words]
-        counts = known.counts  # where counting stopped, what it stopped at stands beside
-        missing = [key for key in asked if key not in counts and (most, key) not in counts]
-        for begin in range(0, len(missing), _AT_ONCE):
-            some = missing[begin : begin + _AT_ONCE]
-            values = [value for _, *values in some for value in values]
-            (row,) = self._database.read(f"SELECT {', '.join([sql] * len(some))}", values)
-            for key, count in zip(some, cast(tuple[int, ...], row), strict=True):
-                counts[key if most is None or count <= most else (most, key)] = count
-        return [counts[key] if key in counts else counts[most, key] for key in asked]
+    def _look(self, query: Query) -> Look:
+        return self._counts.look(query, mark=self.watermark())
 
     def _ranked(self, query: Query, asked: _Asked, wanted: int) -> list[_Ranked]:
         """Return the entries with the highest BM25; those that the query keeps out have no id."""
@@ -616,6 +438,26 @@ class FullTextIndex:
         return cast(list[_Ranked], ranked)
 
 
+def _weighed(words: list[str], prefix: str, look: Look) -> _Asked:
+    """Return how entries are asked for that are scored by what a query sees."""
+    in_view, anywhere = look.counts(words), look.counts(words, is_anywhere=True)
+    having = [
+        Having(f"{prefix}body : {phrase(word)}", here, there)
+        for word, here, there in zip(words, in_view, anywhere, strict=True)
+    ]
+    scopes, parameters = view_sql(look.query.view)
+    seen = look.seen
+    return _Asked(
+        *weighed(
+            having,
+            view=seen.view,
+            everything=seen.everything,
+            scopes=scopes,
+            parameters=parameters,
+        )
+    )
+
+
 def _asked_words(query: str) -> list[str]:
     """Return what a query is looked up by: its terms, each once, and phrases of those that are written as one."""
     found = Identifiers(query)
@@ -633,11 +475,6 @@ def _segments(connection: sqlite3.Connection) -> set[int]:
         segment = row[0] >> _SEGMENT
         found.add(segment)
         row = (segment + 1 << _SEGMENT,)
-
-
-def _phrase(term: str) -> str:
-    """Return a term as FTS5 is asked for it."""
-    return f'"{term}" *' if is_beginning(term) else f'"{term}"'
 
 
 def _by_signs(found: str) -> str:

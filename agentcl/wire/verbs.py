@@ -16,6 +16,7 @@ from typing import Any, Final, Literal, Union, get_args, get_origin
 
 from agentcl.compression.base import Codec
 from agentcl.memory.adapters import Adapters
+from agentcl.memory.changing import Unchanged
 from agentcl.memory.compressed import Compressed
 from agentcl.memory.conversations import Conversations
 from agentcl.memory.episode import EpisodeRecall, EpisodeRecorder
@@ -24,7 +25,7 @@ from agentcl.memory.facts import Facts
 from agentcl.memory.graph import Graph
 from agentcl.memory.jobs import Jobs
 from agentcl.memory.lessons import Lessons
-from agentcl.memory.memory import Memory, Unchanged
+from agentcl.memory.memory import Memory
 from agentcl.memory.statements import Statements
 from agentcl.memory.storage import Storage
 from agentcl.models.base import ChatModel

@@ -13,7 +13,7 @@ from agentcl import Memory
 from agentcl.retrieval import row_files
 from agentcl.retrieval.exact import ExactIndex
 from agentcl.retrieval.index import Change, Condition, Entry, Query
-from agentcl.retrieval.retriever import clear_closed
+from agentcl.retrieval.indexes import clear_closed
 from agentcl.store.records import Scope, ScopeView
 from agentcl.testing import OPEN
 

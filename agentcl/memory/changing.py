@@ -1,18 +1,33 @@
-"""Documents of a memory as its callers name them: by id or uri, in exactly one scope, at the version that they saw."""
+"""Changing what is remembered: records added, rewritten, moved and deleted, as a caller names them: by id or uri, in one scope."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
 
-from agentcl.errors import InvalidInput, NotFound, VersionConflict
-from agentcl.memory import documents, forgetting
+from agentcl.errors import Duplicate, InvalidInput, NotFound, VersionConflict
+from agentcl.memory import documents
+from agentcl.memory.bound import refuse_other_scope
 from agentcl.memory.documents import DUPLICATES, Draft, Duplicates
 from agentcl.memory.opened import Opened
+from agentcl.memory.pacing import batches
 from agentcl.store.checks import check_count, check_each, check_label, check_unicode
-from agentcl.store.conversations import Conversation, Turn
+from agentcl.store.conversations import Conversation, Statement, Turn
 from agentcl.store.records import Document, Passage, Record, Scope, ScopeView
 from agentcl.store.rows import fields_of
+from agentcl.store.vectors import SupportsList
+
+
+class Unchanged:
+    """The type of `UNCHANGED`: a field that `update` leaves as it is."""
+
+    def __repr__(self) -> str:
+        return "UNCHANGED"
+
+
+UNCHANGED: Final = Unchanged()
 
 
 def _prepare(
@@ -46,6 +61,109 @@ def add(
     with opened.journal.writing(counting=counting) as writing:
         opened.claim(writing)
         return documents.write(writing, opened.journal, prepared, duplicates)
+
+
+def add_many(
+    opened: Opened,
+    drafts: Iterable[str | Draft],
+    owner: Scope,
+    duplicates: Duplicates,
+    *,
+    progress: Callable[[int], None] | None,
+    encoded: Callable[[int, int], None] | None,
+) -> Sequence[Document]:
+    """Store drafts in several transactions; `Memory.add_many` documents it."""
+    stored: list[Document] = []
+    known = [0, 0]  # passages of the batches before, and of this one
+
+    def told(done: int, total: int) -> None:
+        known[1] = total
+        if encoded is not None:
+            encoded(known[0] + done, known[0] + total)
+
+    numbered = enumerate(checked(drafts), start=1)
+    for batch in batches(draft_of(one, number) for number, one in numbered):
+        stored.extend(add(opened, batch, owner, duplicates, told))
+        known[:] = [sum(known), 0]
+        if progress is not None:
+            progress(len(stored))
+    if stored:
+        opened.retriever.catch_up()
+    return stored
+
+
+def update(
+    opened: Opened,
+    id: str | None,
+    uri: str | None,
+    owner: Scope,
+    if_version: int | None,
+    *,
+    text: str | Unchanged,
+    title: str | Unchanged,
+    metadata: Mapping[str, Any] | Unchanged | None,
+    valid_from: datetime | Unchanged | None,
+    valid_to: datetime | Unchanged | None,
+    vector: Sequence[float] | SupportsList | None,
+) -> Document:
+    """Write the next version of a document; `Memory.update` documents the fields."""
+
+    def changed(held: Document) -> Draft:
+        return Draft(
+            text=held.text if isinstance(text, Unchanged) else text,
+            title=held.title if isinstance(title, Unchanged) else title,
+            uri=held.uri,
+            media_type=held.media_type,
+            metadata=held.metadata if isinstance(metadata, Unchanged) else metadata,
+            valid_from=held.valid_from if isinstance(valid_from, Unchanged) else valid_from,
+            valid_to=held.valid_to if isinstance(valid_to, Unchanged) else valid_to,
+            vector=documents.own_vector(opened.journal, held)
+            if vector is None and isinstance(text, Unchanged)
+            else vector,
+        )
+
+    return rewrite(opened, id, uri, changed, owner, if_version)
+
+
+def move(opened: Opened, uri: str, to: str, owner: Scope) -> Document:
+    """Give a document another uri. Raises what `Memory.move` raises."""
+    if not check_label(to, "to"):
+        raise InvalidInput("the new uri is empty; name where the document is to go")
+    journal = opened.journal
+    with journal.writing() as writing:
+        held = document(opened, None, uri, owner, None)
+        other = journal.find(kind=Document.kind, scope=owner, key=to)
+        if other is not None and other.id != held.id:
+            raise Duplicate(
+                f"document {other.id} of this scope has the uri {to!r} already; delete it first, "
+                "or choose another uri"
+            )
+        return documents.move(writing, journal, held, to)
+
+
+def delete(
+    opened: Opened, id: str | None, uri: str | None, owner: Scope, if_version: int | None
+) -> None:
+    """Stop finding a record, and what goes with it. Raises what `Memory.delete` raises."""
+    from agentcl.memory import (  # which no `add` and no `search` needs
+        remembering,
+        statement_writing,
+    )
+
+    journal = opened.journal
+    with journal.writing() as writing:
+        record = changeable(opened, id, uri, owner)
+        check_version(record, if_version)
+        if isinstance(record, Document):
+            documents.withdraw(writing, journal, record)
+        elif isinstance(record, Turn):
+            remembering.discard(writing, journal, record)
+        elif isinstance(record, Conversation):
+            remembering.discard_all(writing, journal, record)
+        elif isinstance(record, Statement):
+            statement_writing.withdraw(writing, journal, record)
+        else:
+            writing.delete(record)
 
 
 def rewrite(
@@ -90,7 +208,7 @@ def changeable(opened: Opened, id: str | None, uri: str | None, scope: Scope) ->
         return at_uri(opened, one_of(id, uri), scope.exactly(), None)
     one_of(id, uri)
     record = opened.journal.get(check_unicode(id, "id"), view=scope.view())
-    forgetting.refuse_other_scope(id, record.scope, scope)
+    refuse_other_scope(id, record.scope, scope)
     if isinstance(record, Passage):
         raise InvalidInput(
             f"{id!r} is a passage: it goes with the document or the turn {record.document_id!r}; name that"

@@ -1,0 +1,208 @@
+"""How what was learned enters a memory: whose it becomes, what of it others may see, and what is known already."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from agentcl.errors import InvalidInput
+from agentcl.lessons import Lesson
+from agentcl.memory.beliefs import Beliefs
+from agentcl.memory.bound import Bound
+from agentcl.memory.opened import Opened, vector_of
+from agentcl.memory.sharing import promote, shared_with
+from agentcl.store.base import Writing
+from agentcl.store.checks import WriteScope
+from agentcl.store.episodes import Episode, Guidance, Level, Origin, Reflection, Stated, Step
+from agentcl.store.records import Scope
+from agentcl.store.rows import readable
+from agentcl.store.usage import Usage
+from agentcl.text.tokens import estimate_tokens
+
+if TYPE_CHECKING:
+    from agentcl.guidance.admission import PrivateWords
+
+
+def owner_of(bound: Bound, scope: WriteScope, lived: Sequence[Episode]) -> Scope:
+    """Return whose the lessons of episodes are: who is named, else who lived through them, in all sessions.
+
+    Raises:
+        InvalidInput: if what one user lived through would become another's, or everybody's.
+    """
+    owner = bound.owner(scope)
+    for one in lived:
+        bound.check(one.scope)
+    if lived and not scope:
+        owner = replace(lived[0].scope, session="")
+    for one in lived:
+        user = one.scope.user
+        if user and owner.user != user:
+            whose = f"user={owner.user!r}'s" if owner.user else "everybody's"
+            raise InvalidInput(
+                f"episode {one.id} is user={user!r}'s, and its lessons would be {whose}; leave the scope out, so "
+                'that they stay its own, or let others have what several users learn: share="tenant"'
+            )
+    return owner
+
+
+def drawn_from(
+    lived: Sequence[Episode],
+    owner: Scope,
+    *,
+    origin: Origin | None,
+    application: str,
+    author: str,
+    model: str,
+) -> Guidance:
+    """Return what all lessons of one reflection have in common."""
+    first = lived[0] if lived else None
+    return Guidance(
+        id="",
+        scope=owner,
+        sources=tuple(one.id for one in lived if one.id),
+        when="",
+        claim="do",
+        what="",
+        application=application or (first.application if first else ""),
+        family=first.family if first else "",
+        world=first.world if first else "",
+        origin=origin or ("experience" if first else "told"),
+        author=author,
+        author_model=model,
+    )
+
+
+def reflect(
+    opened: Opened,
+    beliefs: Beliefs,
+    drawn: Guidance,
+    lessons: Sequence[Lesson],
+    levels: Sequence[Level],
+    *,
+    lived: Sequence[Episode],
+    taken_in: str,
+    usage: Usage,
+    problem: str,
+    names: Collection[str],
+    answers: Collection[str],
+) -> Reflection:
+    """Note what was learned in one transaction; see `Lessons.reflect`.
+
+    Args:
+        opened: the memory.
+        beliefs: how it believes.
+        drawn: what all lessons have in common.
+        lessons: what was learned.
+        levels: how general the first of them are; the rest are of this kind of task.
+        lived: the episodes that they were drawn from.
+        taken_in: the id of the one whose actions count as taken.
+        usage: what it took.
+        problem: why there is nothing.
+        names: that no lesson for others may have.
+        answers: that no lesson may give away.
+    """
+    from agentcl.guidance.admission import refusal
+
+    rest: list[Level] = ["family"] * (len(lessons) - len(levels))
+    steps = [step for one in lived for step in _steps_of(opened, one)]
+    taken = [step.action for step in steps if taken_in and step.episode_id == taken_in]
+    private = _private(lived, steps) if drawn.share else None
+    refusals = [refusal(one, answers=answers, names=names) for one in lessons]
+    drafts = [
+        None if refused else _with_lesson(drawn, one, level, taken, private)
+        for one, refused, level in zip(lessons, refusals, [*levels, *rest], strict=False)
+    ]
+    vectors = opened.vectors(draft for draft in drafts if draft)
+    with opened.journal.writing() as writing:
+        if vectors:
+            opened.claim(writing)
+        stated = [
+            Stated(one.when, one.claim, one.what, refusal=refused or "")
+            if draft is None
+            else _admit(opened, beliefs, writing, draft, vectors)
+            for one, refused, draft in zip(lessons, refusals, drafts, strict=True)
+        ]
+        reflection = writing.create(
+            Reflection(
+                id="",
+                scope=drawn.scope,
+                sources=drawn.sources,
+                stated=tuple(stated),
+                author=drawn.author,
+                author_model=drawn.author_model,
+                origin=drawn.origin,
+                problem=problem,
+                usage=usage,
+            )
+        )
+    assert isinstance(reflection, Reflection)
+    return reflection
+
+
+def _steps_of(opened: Opened, episode: Episode) -> Iterator[Step]:
+    if not episode.id:
+        return
+    view = episode.scope.exactly()
+    for record in readable(opened.journal.live(view=view, kinds=(Step.kind,), source=episode.id)):
+        assert isinstance(record, Step)
+        yield record
+
+
+def _admit(
+    opened: Opened,
+    beliefs: Beliefs,
+    writing: Writing,
+    draft: Guidance,
+    vectors: Mapping[bytes, bytes],
+) -> Stated:
+    """Make a lesson a candidate, or find the one that says the same."""
+    vector = vector_of(draft, vectors)
+    if not beliefs.rules.merging:
+        kept = writing.create(replace(draft, key=None), vector=vector)
+        return Stated(draft.when, draft.claim, draft.what, kept.id)
+    assert draft.key is not None
+    journal = opened.journal
+    shared = shared_with(journal, draft)
+    held = shared or journal.find(kind=Guidance.kind, scope=draft.scope, key=draft.key)
+    kept = held or writing.create(draft, vector=vector)
+    if draft.share and not shared:
+        if isinstance(held, Guidance) and not held.share:
+            kept = writing.revise(replace(held, share=draft.share), vector=vector)
+        promote(journal, writing, draft, vector, users=beliefs.share_from)
+    return Stated(draft.when, draft.claim, draft.what, kept.id)
+
+
+def _private(lived: Sequence[Episode], steps: Iterable[Step]) -> PrivateWords:
+    """Return the words by which episodes, and who lived through them, could be known."""
+    from agentcl.guidance.admission import PrivateWords
+
+    told = [text for one in lived for text in (one.task, one.goal, one.first, one.world)]
+    told += [text for one in steps for text in (one.seen, one.action, one.outcome)]
+    owners = [
+        name for one in lived for name in (one.scope.user, one.scope.agent, one.scope.session)
+    ]
+    return PrivateWords.of(told, owners)
+
+
+def _with_lesson(
+    drawn: Guidance,
+    lesson: Lesson,
+    level: Level,
+    taken: Sequence[str],
+    private: PrivateWords | None,
+) -> Guidance:
+    from agentcl.guidance.same import key_of, names
+
+    is_kept_back = private is not None and (level == "instance" or private.is_in(lesson))
+    return replace(
+        drawn,
+        when=lesson.when,
+        claim=lesson.claim,
+        what=lesson.what,
+        level=level,
+        share="" if is_kept_back else drawn.share,
+        is_action=any(names(lesson.what, action) for action in taken),
+        key=f"{drawn.application}: {key_of(lesson)}",
+        tokens=estimate_tokens(lesson.sentence()),
+    )
