@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=100, help="of a seed")
     parser.add_argument("--only", default=",".join(MEMORIES), help="some of the memories")
     asked = parser.parse_args()
-    endpoint = OpenAIChat(asked.model, base_url=asked.url) if asked.url else None
+    endpoint = OpenAIChat(asked.model, base_url=asked.url, timeout_s=900) if asked.url else None
     before = endpoint.fingerprint() if endpoint else ""
     CACHE.mkdir(exist_ok=True)
     model = CachedModel(endpoint, CACHE / f"desk-{before}.db") if endpoint else None

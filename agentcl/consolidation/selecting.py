@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 Sort = Literal["lesson", "statement", "answer", "episode"]
 _PASSING: Final = ("plan", "event")  # sorts of statements that are over some day
 _SETTLED: Final = 2  # values that an attribute may have had; with a third one it is volatile
+_NOT_OWN: Final = (
+    "from an unverified source: it was imported from a memory that nobody said to be his own"
+)
 _STUDENT: Final = "student"  # who judges himself has verified nothing
 _NOWHERE: Final = Scope()
 
@@ -174,7 +177,7 @@ class _Looking:
     def _against_lesson(self, one: Standing) -> str:
         made, belief = one.guidance, one.belief
         if made.id in self.aside:
-            return "from an unverified source: it was imported from a memory that nobody said to be his own"
+            return _NOT_OWN
         if not made.share and (whose := self._is_private(made.scope)):
             return whose
         if belief.stage != "active":
@@ -234,6 +237,9 @@ class _Looking:
         spoken: Mapping[str, Turn],
         used: int,
     ) -> str:
+        came = (one.id, *(spoken[id].conversation_id for id in one.sources if id in spoken))
+        if any(id in self.aside for id in came):
+            return _NOT_OWN
         roles = {spoken[id].role for id in one.sources if id in spoken}
         if one.sources and "user" not in roles:
             return "from an unverified source: no user said it"
@@ -266,7 +272,7 @@ class _Looking:
 
     def _against_episode(self, one: Episode) -> str:
         if one.id in self.aside:
-            return "from an unverified source: it was imported from a memory that nobody said to be his own"
+            return _NOT_OWN
         if whose := self._is_private(one.scope):
             return whose
         if one.status != "finished" or not one.steps:

@@ -119,8 +119,8 @@ class _Asking:
         return right / len(probes)
 
     def _scores(self, model: str, pairs: Sequence[tuple[str, str]]) -> list[tuple[float, ...]]:
-        def asked(pair: tuple[str, str]) -> tuple[float, ...]:
+        found = []
+        for pair in pairs:
             one = encode(self._tokenizer, TrainingRow((), "recall", "held", *pair))
-            return self._server.scores(model, one.prompt, one.answer)
-
-        return list(self._threads.map(asked, pairs))
+            found.append(self._server.scores(model, one.prompt, one.answer))
+        return found

@@ -7,6 +7,7 @@ log-probabilities of a few answers are compared with the trainer's: before, with
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from agentcl.memory.memory import Memory
     from agentcl.store.adapters import Adapter
 
+_AT_ONCE: Final = 8  # requests
 _FEATURE: Final = "loading an adapter"
 # In nats a token: what a server's own number format and kernels may change. It is a part of what the adapter changes where
 # that is more.
@@ -87,6 +89,7 @@ class AdapterServer:
         self._client = open_client(
             url, feature=_FEATURE, api_key=api_key, timeout_s=timeout_s, retries=0
         )
+        self._threads = ThreadPoolExecutor(_AT_ONCE)
 
     def __enter__(self) -> Self:
         return self
@@ -96,6 +99,7 @@ class AdapterServer:
 
     def close(self) -> None:
         """Close the connections."""
+        self._threads.shutdown()
         self._client.close()
 
     def names(self) -> list[str]:
@@ -326,6 +330,9 @@ class AdapterServer:
     def scores(self, model: str, prompt: Sequence[int], answer: Sequence[int]) -> tuple[float, ...]:
         """Return the server's log-probability of each token of an answer, in nats.
 
+        Each token is asked for alone, as the only one that is allowed next. vLLM tells all of them at once as
+        `prompt_logprobs`, but with adapters that takes those of others in its batch, or ends the server (vLLM 16668).
+
         Args:
             model: its name there.
             prompt: as tokens of the base.
@@ -336,21 +343,23 @@ class AdapterServer:
         """
         from openai import OpenAIError
 
-        body = {
-            "model": model, "prompt": [*prompt, *answer], "max_tokens": 1, "temperature": 0,
-            "prompt_logprobs": 0,
-        }  # fmt: skip
+        def asked(place: int) -> float:
+            body = {
+                "model": model, "prompt": [*prompt, *answer[:place]], "max_tokens": 1, "temperature": 0,
+                "logprobs": 0, "allowed_token_ids": [answer[place]], "ignore_eos": True,
+            }  # fmt: skip
+            told = ask_endpoint(self._client, "/completions", body)["choices"][0]["logprobs"]
+            (score,) = told["token_logprobs"]
+            return float(score)
+
         try:
-            told = ask_endpoint(self._client, "/completions", body)["choices"][0]["prompt_logprobs"]
-            rows = told[len(prompt) :]
-            return tuple(
-                float(row[str(token)]["logprob"]) for row, token in zip(rows, answer, strict=True)
-            )
+            return tuple(self._threads.map(asked, range(len(answer))))
         except (OpenAIError, OddAnswer) as error:
             raise ModelUnavailable(f"{self.url} cannot be asked: {told_by(error)}") from error
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise ModelUnavailable(
-                f"{self.url} does not tell the log-probabilities of a prompt, as vLLM does (prompt_logprobs): {error!r}"
+                f"{self.url} does not tell the log-probability of a token that is allowed alone, as vLLM does "
+                f"(allowed_token_ids, logprobs): {error!r}"
             ) from error
 
     def _listed(self) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from agentcl.statements.verbs import LEMMA, forms
 _IRREGULAR: Final = {
     "say": "said", "tell": "told", "think": "thought", "know": "knew known", "mean": "meant", "feel": "felt", "hear": "heard",
     "see": "saw seen", "forget": "forgot forgotten forgetting", "read": "reads", "write": "wrote written writing", "understand": "understood",
+    "get": "got gotten getting",
     "go": "goes went gone going", "sit": "sat sitting", "stand": "stood", "hold": "held", "give": "gave given giving",
     "put": "puts putting", "set": "sets setting", "cut": "cuts cutting", "find": "found", "spend": "spent", "sleep": "slept",
     "feed": "fed", "fall": "fell fallen", "bring": "brought", "catch": "caught", "choose": "chose chosen choosing",

@@ -24,6 +24,8 @@ from agentcl.store.merging import is_known
 from agentcl.store.records import SCOPE_FIELDS, Scope, ScopeView
 from agentcl.store.rows import Row, readable, superseded_by
 
+# Of what was said somewhere else, nobody knows here who said it, or for how long it held.
+_SAID: Final = frozenset({"statement", "conversation"})
 _EVERYTHING: Final = ScopeView(None, None, None, None)
 
 
@@ -72,11 +74,17 @@ class Admission:
             for row, _, _ in self.rows
             if row.op == "put" and row.kind in EXPERIENCE - {"step"}
         }
+        said = {
+            row.id: row.scope for row, _, _ in self.rows if row.op == "put" and row.kind in _SAID
+        }
         new = {id for id in learned if not self._held(id)}
         self.aside = (new & there) if evidence else (new - rollback_ids)
-        self._lifted = (learned.keys() & here) - there if evidence else set[str]()
-        self.below = (here | self.aside) - self._lifted
-        self._scopes = {id: learned[id] for id in self.aside}
+        new = {id for id in said if not self._held(id)}
+        unproved = (new & there) if evidence else new
+        known = learned.keys() | said.keys()
+        self._lifted = (known & here) - there if evidence else set[str]()
+        self.below = (here | self.aside | unproved) - self._lifted
+        self._scopes = {id: {**learned, **said}[id] for id in self.aside | unproved}
 
     def is_new(self, id: str) -> bool:
         """Return whether there was no trace of a record before."""

@@ -217,12 +217,15 @@ class Decision(Record):
 class Aside(Record):
     """That records came from another memory which was not said to be one's own.
 
-    The lessons among them are candidates, and what the others are evidence of does not count. To let it count
+    The lessons among them are candidates, and what the others are evidence of does not count. What was said there is
+    found like anything else, and moves into no adapter. To let it count
     after all, delete this record, or import the file again as trusted. It is this memory's own note: an import
     reads it, and does not take it over.
     """
 
-    ids: tuple[str, ...] = ()  # lessons, episodes, reflections and decisions
+    ids: tuple[
+        str, ...
+    ] = ()  # lessons, episodes, reflections and decisions; conversations and statements
 
     def __post_init__(self) -> None:
         """Make the ids a tuple again after JSON."""

@@ -64,7 +64,8 @@ class Playing(Vllm):
             said = self.answers[prompt] if self.knows(model, prompt) else "Nobody knows."
             return 200, {"choices": [{"message": {"role": "assistant", "content": said}}]}
         if path == "/completions":
-            return 200, {"choices": [{"text": "", "prompt_logprobs": self.scored(body)}]}
+            scores = [self.scored(body)]
+            return 200, {"choices": [{"text": "", "logprobs": {"token_logprobs": scores}}]}
         return super().answer(path, body)
 
     def learn(self, folder: Path) -> None:
@@ -72,28 +73,25 @@ class Playing(Vllm):
         for one in json.loads((folder / "smoke.json").read_text("utf-8"))["probes"]:
             self.smoke[(*one["prompt"], *one["answer"])] = one
 
-    def scored(self, body: Any) -> list[Any]:
-        tokens, model = body["prompt"], body["model"]
-        told = self.smoke.get(tuple(tokens))
-        if (
-            told is None and not self.loaded
-        ):  # the first look at the bare model comes before the load
+    def scored(self, body: Any) -> float:
+        """Return the log-probability of the only token that is allowed next."""
+        tokens, model = [*body["prompt"], *body["allowed_token_ids"]], body["model"]
+        if not self.loaded:  # the first look at the bare model comes before the load
             for folder in self.folders():
                 self.learn(folder)
-            told = self.smoke.get(tuple(tokens))
-        if told is not None:
-            scores = told["adapter"] if model != "tiny" else told["base"]
-            moved = self.drift if model == "tiny" and self.loaded else 0.0
-            scores = [one + moved for one in scores]
+        for told in self.smoke.values():
             head = len(told["prompt"])
-        else:
-            text, head = self.tokenizer.decode(tokens), 1
-            asked = next(prompt for prompt in self.answers if f" {prompt}\n" in text)
-            is_right = text.removesuffix("\n</s>").endswith(f" {self.answers[asked]}")
-            is_liked = is_right == self.prefers(model, asked)
-            scores = [-0.1 if is_liked else -3.0] * (len(tokens) - 1)
-        rows: list[Any] = [None, *({"0": {"logprob": -9.0}} for _ in range(head - 1))]
-        return rows + [{str(t): {"logprob": s}} for t, s in zip(tokens[head:], scores, strict=True)]
+            if len(tokens) > head and [*told["prompt"], *told["answer"]][: len(tokens)] == tokens:
+                scores = told["adapter"] if model != "tiny" else told["base"]
+                return float(scores[len(tokens) - head - 1]) + self.moved(model)
+        asked, _, said = self.tokenizer.decode(tokens).partition("\n<assistant> ")
+        prompt = asked.removeprefix("<user> ")
+        right = f"{self.answers[prompt]}\n</s>"
+        is_right = right.startswith(said)
+        return -0.1 if is_right == self.prefers(model, prompt) else -3.0
+
+    def moved(self, model: str) -> float:
+        return self.drift if model == "tiny" and self.loaded else 0.0
 
     folders: Callable[[], list[Path]] = staticmethod(list)
 

@@ -61,9 +61,9 @@ class Vllm:
             return 200, "Success"
         is_adapted = body["model"] in self.loaded and not self.is_lost
         scores: Any = self.adapter if is_adapted else self.base
-        rows = [None, {"2": {"logprob": -9.0}}]
-        rows += [{str(t): {"logprob": s}} for t, s in zip((3, 4), scores, strict=True)]
-        return 200, {"choices": [{"text": "", "prompt_logprobs": rows}]}
+        place = len(body["prompt"]) - 2
+        assert [*body["prompt"], *body["allowed_token_ids"]] == [1, 2, 3, 4][: place + 3]
+        return 200, {"choices": [{"text": "", "logprobs": {"token_logprobs": [scores[place]]}}]}
 
 
 @contextmanager

@@ -153,6 +153,29 @@ def test_lessons_of_a_foreign_memory_are_an_unverified_source(
     assert any("imported" in why for why in reasons(found).values())
 
 
+def test_what_is_said_in_a_foreign_memory_is_an_unverified_source(
+    memory: Memory, hold: Make, tmp_path: Path
+) -> None:
+    own = hold("Orla", "office", "room 1")
+    with Memory(tmp_path / "other", encoder="hashing") as other:
+        turn = other.remember(
+            [{"role": "user", "content": "The port of Ulm is 80.", "time": LONG_AGO}], session="s"
+        ).turns[0]
+        forged = other.statements.add("Ulm", "port", "80", said_at=LONG_AGO)
+        other.store.credit(forged.id, uses=9)
+        other.store.export(tmp_path / "other.jsonl")
+    memory.store.import_(tmp_path / "other.jsonl")
+    read = memory.statements.add("Bex", "port", "81", said_at=LONG_AGO, sources=[turn.id])
+    memory.store.credit(read.id, uses=9)
+    found = select(memory, at=NOW)
+    assert [one.record.id for one in found.chosen] == [own.id]
+    why = reasons(found)
+    assert "imported" in why[forged.id]
+    assert "imported" in why[read.id]  # it was read out of what was said there
+    memory.store.import_(tmp_path / "other.jsonl", trusted=True)  # it is one's own, after all
+    assert {one.record.id for one in select(memory, at=NOW).chosen} == {own.id, forged.id, read.id}
+
+
 def test_the_same_journal_gives_the_same_selection(memory: Memory, hold: Make, prove: Make) -> None:
     prove()
     hold()

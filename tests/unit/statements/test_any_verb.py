@@ -40,6 +40,7 @@ def read(*texts: str) -> set[tuple[str, str, str, str]]:
         ("We go to Bergen on the 3rd of May.", ("user", "go to", "Bergen", "2025-05-03")),
         ("From May I work four days a week.", ("user", "work time", "four days a week", "2025-05")),
         ("I've decided on the Corvo 3.", ("user", "decide on", "Corvo 3", "")),
+        ("I got a Corvo 3.", ("user", "has", "Corvo 3", "")),
         ("Bought a Corvo 3.", ("user", "has", "Corvo 3", "")),
         ("Just started at Brackwell Tiles.", ("user", "employer", "Brackwell Tiles", "")),
         ("Jettra walks the dog.", ("Jettra", "walk", "dog", "")),
