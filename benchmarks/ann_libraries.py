@@ -1,4 +1,4 @@
-"""Three libraries for nearest neighbours beside comparing all: usearch, faiss and hnswlib, at 100,000 vectors.
+"""Three libraries for nearest neighbours beside comparing all: usearch, faiss and hnswlib.
 
     pip install usearch faiss-cpu hnswlib
     python benchmarks/ann_libraries.py --data ../shared/data/multihop
@@ -6,7 +6,7 @@
 Vectors are MiniLM embeddings of real texts (`embeddings.py` says of what), as many as `--real` says; the rest are made
 from these: each is the mean of a real one and one of its 20 nearest, in random shares, with noise, as texts are that
 share sentences. Questions are the corpora's own. All graphs have 16 links a node (32 at the base) and look at 128
-neighbours when one is put in. Each question is asked of all in turn, on one thread; what is kept in few bits gives 100
+neighbours when one is put in, 256 when one is looked for. Each question is asked of all in turn, on one thread; what is kept in few bits gives 100
 candidates, which are compared in full. Then a fifth is deleted, one filter lets one row in a hundred through, and a
 vector is deleted and looked for in the file that is written after that.
 """
@@ -32,16 +32,16 @@ sys.path.insert(0, str(Path(__file__).parent))
 from embeddings import augmented, questions
 from results import machine, save, table
 
-from agentcl.retrieval.exact import ExactIndex
+from agentcl.retrieval.exact import ExactIndex, to_units
 from agentcl.retrieval.index import Change, Entry, Index, Keeping, Query
-from agentcl.retrieval.usearch import UsearchIndex
+from agentcl.retrieval.usearch import WRITE_FROM, UsearchIndex
 from agentcl.store.records import Scope, ScopeView
 
 Floats = NDArray[np.float32]
 Search = Callable[[Floats], Sequence[int]]
 LIMIT = 10
 CANDIDATES = 100
-LINKS, LOOKED_AT, WIDTH = 16, 128, 128
+LINKS, LOOKED_AT, WIDTH = 16, 128, 256
 EVERYTHING = ScopeView(None, None, None, None)
 EVE = ScopeView(None, frozenset({"eve"}), None, None)
 
@@ -106,7 +106,7 @@ def ours(index: Index, rows: Floats) -> Built:
 
 def in_files(rows: Floats, folder: Path) -> Built:
     """Return agentcl's index "usearch", and what its files cost."""
-    built = ours(UsearchIndex("rows", folder), rows)
+    built = ours(UsearchIndex("rows", folder, write_from=min(WRITE_FROM, len(rows))), rows)
     files = [path for path in folder.iterdir() if path.is_file()]
     started = time.perf_counter()
     other = UsearchIndex("rows", folder)
@@ -117,7 +117,9 @@ def in_files(rows: Floats, folder: Path) -> Built:
         "file_bytes": sum(path.stat().st_size for path in files),
         "open_s": time.perf_counter() - started,
     }
-    held = rows[3].tobytes()
+    unit = np.empty((1, rows.shape[1]), np.float32)
+    to_units(rows[3:4], unit)
+    held = unit.tobytes()
     assert any(held in path.read_bytes() for path in folder.iterdir())
     started = time.perf_counter()
     other.remove(["id3"])

@@ -463,6 +463,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "editors": editors,
     "writes": writes,
     "vectors": vector_search,
+    "libraries": report_retrieval.libraries,
     "shared": report_postgres.shared_writes,
     "walls": report_postgres.walls,
     "fulltext": fulltext,

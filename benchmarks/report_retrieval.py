@@ -148,3 +148,28 @@ def extraction_read() -> str:
         rows.append([f"1/{1 / row['share']:.0f}", row["way"], f"{row['em'][0]:.1f}", f"{row['f1'][0]:.1f}", better,
                      f"{row['tokens']:.0f}"])  # fmt: skip
     return table(["budget", "", "EM", "F1", "EM better by", "tokens taken"], rows)
+
+
+def libraries() -> str:
+    """Libraries for nearest neighbours, beside comparing all."""
+    rows = []
+    for name, cells in result("ann_libraries")["contenders"].items():
+        times = [
+            f"{cells[what][0]:.2f} ({cells[what][1]:.3f})" if what in cells else ""
+            for what in ("all", "1 %", "without a fifth")
+        ]
+        has_file = "file_bytes" in cells
+        rows.append(
+            [
+                name,
+                *times,
+                f"{cells['build_cpu_s']:.0f}",
+                f"{cells['file_bytes'] / 1e6:.0f}" if has_file else "",
+                f"{cells['open_s'] * 1e3:,.0f}" if has_file else "",
+                ("yes" if cells["deleted_is_in_file"] else "no") if has_file else "",
+            ]
+        )
+    return table(
+        ["", "all, ms (recall@10)", "1 % seen", "without a fifth", "build, CPU s", "files, MB", "open, ms", "a deleted vector is in the file"],
+        rows,
+    )  # fmt: skip

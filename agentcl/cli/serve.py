@@ -7,6 +7,7 @@ import os
 import sys
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
 import click
 
@@ -101,13 +102,19 @@ def serve(
         trace_memories()
     with logging_to(sys.stderr) if log else nullcontext():
         say = logging.getLogger(__name__).info if log else screen.note
+
+        def began(address: str) -> None:
+            say(f"{memory.place} at {address}; Ctrl-C ends it")
+            if upstream and urlsplit(upstream).path in ("", "/"):
+                say(f"--upstream has no path; most models answer at {upstream.rstrip('/')}/v1")
+
         if key_file is not None:
             say(f"the key {keys.of_file(key_file).id} in {key_file} opens all of it")
         run(
             memory.scoped(**scope) if scope else memory,
             settings=settings,
             keys=keys,
-            began=lambda address: say(f"{memory.place} at {address}; Ctrl-C ends it"),
+            began=began,
         )
 
 

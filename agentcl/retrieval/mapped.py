@@ -72,9 +72,8 @@ class MappedRows(ExactIndex):
     def end(self, changes: Sequence[Change]) -> None:
         """End the live versions of the records that change."""
         at: dict[str, int] = {}
-        for (
-            change
-        ) in changes:  # a record may change twice, and its live version ends with the first
+        # A record may change twice, and its live version ends with the first change.
+        for change in changes:
             at.setdefault(change.id, change.at)
         rows = row_files.rows_of(self._arrays, list(at))
         for row in rows:

@@ -37,6 +37,7 @@ EXACT_BELOW: Final = 20_000  # rows that a query may see: so many are all compar
 _GROWN: Final = 8  # files are written anew when what is new is one in so many of what they hold
 _LINKS: Final = 16
 _LOOKED_AT: Final = 128  # neighbours, when one is put into the graph
+_WIDTH: Final = 256  # neighbours that a walk through it looks at: recall@10 0.993 of 100,000, and 0.974 with 128
 _MOST_THREADS: Final = 4
 _BATCH: Final = 1_000
 _ADDED: Final = 5_000
@@ -195,13 +196,16 @@ class UsearchIndex:
 
     def _opened(self, head: Head) -> MappedRows:
         path = head.path(self._folder, "graph")
-        library = Library.restore(str(path), view=True)
+        library: Any = Library.restore(
+            str(path), view=True
+        )  # its types know no setter of the width
         if library is None or library.ndim != head.dim or len(library) > head.rows:
             raise StoreCorrupt("its graph is of other rows")
 
         def near(wanted: Floats, count: int) -> Rows:
             if not len(library):
                 return np.empty(0, np.intp)
+            library.expansion_search = max(_WIDTH, 2 * count)
             keys = library.search(wanted, min(count, len(library)), threads=1).keys
             rows: Rows = np.sort(np.asarray(keys).astype(np.intp))
             return rows
@@ -248,7 +252,6 @@ class UsearchIndex:
         """Write the graph of before with what is new in it, or, where it holds mostly what ended, a new one."""
         library = Library(
             ndim=dim, metric="cos", dtype="i8", connectivity=_LINKS, expansion_add=_LOOKED_AT,
-            expansion_search=_LOOKED_AT,
         )  # fmt: skip
         first = 0
         if self._base is not None and 2 * self._base.dead() < self._base.head.rows:

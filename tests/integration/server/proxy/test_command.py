@@ -119,3 +119,12 @@ def test_an_upstream_that_cannot_be_is_refused_before_anything_is_served(
     assert done.exit_code == 1
     assert said in done.stderr
     assert "secret" not in done.stderr
+
+
+@pytest.mark.parametrize(("path", "is_told"), [("", True), ("/", True), ("/v1", False)])
+def test_an_address_without_its_path_is_noticed(tmp_path: Path, path: str, is_told: bool) -> None:
+    with serving(tmp_path / "m", f"http://127.0.0.1:9{path}") as (process, at):
+        assert httpx.get(f"{at}/health", timeout=60).status_code == 200  # all is said by then
+        process.send_signal(signal.SIGTERM)
+        said = process.stderr.read()
+    assert ("http://127.0.0.1:9/v1" in said) == is_told
