@@ -192,6 +192,8 @@ class _Heard:
             new[0].since or new[0].until or _DAY.fullmatch(new[0].value)
         ):
             one = told[0]
+            if one.said.rstrip(".") in new[0].value.lower():
+                return  # "My birthday is on 3 May": it is what is said, and not since when
             if one.role == "until":
                 self.said[begun] = replace(new[0], until=one.date)
             else:
@@ -263,7 +265,7 @@ class _Heard:
             if not subject or subject.lower().split()[-1] in _PRONOUNS or len(subject.split()) > 3:
                 continue
             if subject.lower() == "birthday":
-                value = text[one.end - len(one.said) : one.end]  # of every year
+                value = text[one.end - len(one.said) : one.end].rstrip(".")
                 said = f"is born on {value}"
                 self._add(Undated("birthday", value, said, is_dated=False), sentence)
                 continue
@@ -354,7 +356,8 @@ class _Heard:
             if reading.subject == "user"
             else reading.subject[:1].upper() + reading.subject[1:]
         )
-        since, until = self._dates(reading, sentence) if reading.is_dated else ("", "")
+        is_dated = reading.is_dated and reading.attribute != "birthday"  # that is of every year
+        since, until = self._dates(reading, sentence) if is_dated else ("", "")
         several = has_several(reading.attribute)
         self._put(
             Assertion(

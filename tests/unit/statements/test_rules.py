@@ -285,8 +285,13 @@ def test_events_have_their_dates() -> None:
     assert (before.attribute, before.value, before.until) == ("date", "2025-03-21", "2025-06-20")
     exam = the_one("My driving test is on 3 July.")
     assert (exam.subject, exam.attribute, exam.value) == ("user", "driving test", "2025-07-03")
-    born = the_one("My birthday is May 5th.")
-    assert (born.attribute, born.value) == ("birthday", "May 5th")
+    for text, day in (
+        ("is May 5th.", "May 5th"),
+        ("is on 3 May.", "3 May"),
+        ("is 3 May!", "3 May"),
+    ):
+        born = the_one(f"My birthday {text}")
+        assert (born.attribute, born.value, born.since) == ("birthday", day, "")
 
 
 def test_a_date_that_is_corrected_is_the_last_one() -> None:
