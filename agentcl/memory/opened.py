@@ -135,10 +135,11 @@ class Opened:
             clock=clock,
         )
         self.path: Path = self.journal.folder  # of what lies beside the journal
+        own = weakref.proxy(self)  # in no circle, what nobody closed goes with its last reference
         chooser = AdapterChooser(
             self.path / ADAPTERS,
-            encoder=lambda: "" if self.is_lexical else self.encoder_name(),
-            encode=self.encode_query,
+            encoder=lambda: "" if own.is_lexical else own.encoder_name(),
+            encode=lambda query: own.encode_query(query),
         )
         self.routes = AdapterRoutes(self.journal, chooser)
         try:
