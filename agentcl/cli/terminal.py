@@ -46,24 +46,28 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, most: int | 
         most: how wide a line may be, in columns of a terminal. Cells are broken between words to keep it,
             the widest first. None: no cell is broken.
     """
-    from wcwidth import ljust, width, wrap
+    from tqdm.utils import disp_len
 
     cells = [[visible(cell).split("\n") for cell in row] for row in rows]
     if any(columns):
         cells.insert(0, [[name] for name in columns])
-    widths = [max(width(line) for row in cells for line in row[at]) for at in range(len(columns))]
+    widths = [
+        max(disp_len(line) for row in cells for line in row[at]) for at in range(len(columns))
+    ]
     if most is not None:
-        least = [widths[at] if name == "id" else width(name) for at, name in enumerate(columns)]
+        least = [widths[at] if name == "id" else disp_len(name) for at, name in enumerate(columns)]
         widths = _narrowed(widths, least, most - len(_GAP) * (len(columns) - 1))
         cells = [
             [
-                [part for line in cell for part in wrap(line, max(1, room)) or [""]]
+                [part for line in cell for part in _broken(line, room)]
                 for cell, room in zip(row, widths, strict=True)
             ]
             for row in cells
         ]
     lines = [
-        _GAP.join(map(ljust, parts, widths)).rstrip()
+        _GAP.join(
+            part + " " * (room - disp_len(part)) for part, room in zip(parts, widths, strict=True)
+        ).rstrip()
         for row in cells
         for parts in zip_longest(*row, fillvalue="")
     ]
@@ -81,6 +85,21 @@ def _narrowed(widths: Sequence[int], least: Sequence[int], most: int) -> list[in
             break
         narrow[max(can, key=lambda at: narrow[at])] -= 1
     return narrow
+
+
+def _broken(line: str, most: int) -> list[str]:
+    """Return a line in parts that are no wider, broken between words where that is possible."""
+    from tqdm.utils import disp_len, disp_trim
+
+    parts = []
+    while disp_len(line) > most:
+        fitting = disp_trim(line, most)
+        is_whole = line[len(fitting) :].startswith(" ")
+        cut = len(fitting) if is_whole else fitting.rfind(" ", 1)
+        cut = cut if cut > 0 else max(len(fitting), 1)
+        parts.append(line[:cut].rstrip())
+        line = line[cut:].lstrip()
+    return [*parts, line]
 
 
 class Bar:
