@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _GAP: Final = "  "  # between columns
 _BAR: Final = 30  # columns of a bar
+_WORD: Final = 16  # columns of a word that is broken last
 
 
 def styled(text: str, *, color: str | None = None, bold: bool = False, dim: bool = False) -> str:
@@ -56,7 +57,17 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, most: int | 
     ]
     if most is not None:
         least = [widths[at] if name == "id" else disp_len(name) for at, name in enumerate(columns)]
-        widths = _narrowed(widths, least, most - len(_GAP) * (len(columns) - 1))
+        words = [
+            max(
+                (disp_len(word) for row in cells for line in row[at] for word in line.split()),
+                default=0,
+            )
+            for at in range(len(columns))
+        ]
+        room = most - len(_GAP) * (len(columns) - 1)
+        # Words are broken only where that is not enough.
+        for bound in (list(map(max, least, (min(word, _WORD) for word in words))), least):
+            widths = _narrowed(widths, bound, room)
         cells = [
             [
                 [part for line in cell for part in _broken(line, room)]

@@ -32,6 +32,17 @@ def test_a_cell_is_broken_between_words_and_an_id_is_not() -> None:
     assert shown.split("\n")[1:] == ["0" * 26 + "  the ferry to", " " * 28 + "Tessary"]
 
 
+def test_words_are_broken_last() -> None:
+    rows = [("2026-11-29 15:57", "ferry"), ("2026-11-29 15:58", "a boat")]
+    shown = click.unstyle(table(("recorded", "what"), rows, most=17))
+    assert shown.split("\n")[1:] == [
+        "2026-11-29  ferry",
+        "15:57",
+        "2026-11-29  a",
+        "15:58       boat",
+    ]
+
+
 @given(st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=4), st.integers(12, 50))
 def test_no_line_is_wider_than_asked_and_no_letter_is_lost(
     rows: list[tuple[str, str]], most: int
