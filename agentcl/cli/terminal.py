@@ -135,6 +135,15 @@ class Bar:
         self._drawn.update(more)
 
 
+def _size(stream: TextIO) -> tuple[int, int]:
+    """Return the columns and lines of a terminal; one that does not say has 80 and 24."""
+    try:
+        columns, lines = os.get_terminal_size(stream.fileno())
+    except (OSError, ValueError):
+        return 80, 24
+    return columns or 80, lines or 24
+
+
 def _form(total: int | None) -> str:
     """Return what a bar shows: the label last, so that a narrow terminal cuts it and no number."""
     of = "?" if total is None else f"{total:,}"
@@ -158,12 +167,14 @@ class Bars:
         """Show one more; a total of None is not known yet."""
         from tqdm import tqdm
 
+        columns, lines = _size(self._stream)
         drawn = tqdm(
             total=total,
             file=self._stream,
             disable=not self._is_shown,
             leave=False,
-            dynamic_ncols=True,
+            ncols=columns - 1,
+            nrows=lines,
             miniters=1,  # so that the first update after a long wait is drawn
             bar_format=_form(total),
         )

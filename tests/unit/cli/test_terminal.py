@@ -1,5 +1,6 @@
 """What the command line puts on a terminal: styles, tables, and bars."""
 
+import os
 import re
 import time
 from io import BytesIO, TextIOWrapper
@@ -10,6 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentcl.cli.terminal import Bars, styled, table, write
+
+try:
+    import pty
+except ImportError:  # Windows
+    pty = None  # type: ignore[assignment]
 
 CELLS = st.text(st.sampled_from("ab \n漢é"), max_size=60)
 
@@ -90,6 +96,17 @@ def test_bars_are_drawn_and_leave_nothing_behind() -> None:
     assert drawn.endswith(
         "\x1b[A\r" + " " * len(drawn.rpartition("\r")[2])
     )  # the first line is wiped last
+
+
+@pytest.mark.skipif(pty is None, reason="needs terminals of POSIX")
+def test_a_terminal_that_does_not_say_its_size_shows_bars() -> None:
+    here, there = pty.openpty()  # 0 columns and 0 lines
+    with os.fdopen(there, "w") as stream, Bars(stream, is_shown=True) as bars:
+        bars.add("reading", 12)
+        drawn = b""
+        while b"reading" not in drawn and len(drawn) < 1_000:
+            drawn += os.read(here, 1_000)
+    os.close(here)
 
 
 def test_a_bar_learns_how_much_there_is() -> None:
