@@ -89,6 +89,12 @@ def is_kept_state(plain: Any) -> bool:  # noqa: ANN401  # any JSON
     return (
         _holds(plain, _STATE)
         and _holds(plain["trust"], _TRUST)
+        and all(  # who tested a lesson did so once at least
+            made
+            for worlds in plain["trust"]["tests"].values()
+            for lines in worlds.values()
+            for made in lines.values()
+        )
         and _holds(plain["credit"], _CREDIT)
         and all(_holds(course, _COURSE) for course in plain["courses"].values())
     )

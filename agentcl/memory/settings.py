@@ -25,6 +25,7 @@ from agentcl.text.suggesting import did_you_mean
 
 FILE: Final = "agentcl.toml"
 _PREFIX: Final = "AGENTCL_"
+_LONGEST_S: Final = 1_000_000  # SQLite keeps milliseconds in 32 bits
 # No settings of a memory: where models are kept, and whose adapters vLLM loads.
 _ELSEWHERE: Final = frozenset(["AGENTCL_MODELS", "AGENTCL_VLLM_MEMORY"])
 
@@ -38,10 +39,10 @@ class Setting:
     origin: str  # "constructor", "AGENTCL_…", the path of a file, or "default"
 
 
-def _positive(value: object) -> float:
+def _seconds(value: object) -> float:
     number = float(str(value))
-    if not 0 < number < float("inf"):
-        raise ValueError("it must be a positive number")
+    if not 0 < number <= _LONGEST_S:
+        raise ValueError(f"it must be a positive number of at most {_LONGEST_S:,} seconds")
     return number
 
 
@@ -82,7 +83,7 @@ _KNOWN: Final[Mapping[str, _Known]] = {
     "encoder": _Known("auto", _name),
     "index": _Known("exact", _name),
     "durability": _Known("full", _durability),
-    "busy_timeout_s": _Known(30.0, _positive),
+    "busy_timeout_s": _Known(30.0, _seconds),
     "passage_limit": _Known(1_000, _passage_limit),
 }
 

@@ -29,6 +29,11 @@ def test_what_a_state_writes_is_such_a_form(plain: dict[str, object]) -> None:
         assert not is_kept_state({one: held for one, held in plain.items() if one != name})
 
 
+def test_nobody_tested_a_lesson_no_times(plain: dict[str, dict[str, object]]) -> None:
+    tests = {"lesson": {"world": {"": []}}}
+    assert not is_kept_state({**plain, "trust": {**plain["trust"], "tests": tests}})
+
+
 def test_a_file_that_no_state_wrote_stops_nobody(tmp_path: Path) -> None:
     folder = tmp_path / "m"
     lived(folder)

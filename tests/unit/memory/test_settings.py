@@ -33,6 +33,7 @@ def test_a_path_in_the_file_is_relative_to_the_file(tmp_path: Path) -> None:
     [
         ("AGENTCL_DURABILITY", "maybe", "'full' or 'normal'"),
         ("AGENTCL_BUSY_TIMEOUT_S", "-1", "positive"),
+        ("AGENTCL_BUSY_TIMEOUT_S", "1e308", "at most 1,000,000 seconds"),
         ("AGENTCL_BUSY_TIMEOUT_S", "soon", "busy_timeout_s"),
         ("AGENTCL_PASSAGE_LIMIT", "10", "at least 50"),
         ("AGENTCL_ENCODRE", "minilm", "did you mean 'encoder'"),
