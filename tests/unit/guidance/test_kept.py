@@ -30,7 +30,7 @@ def test_what_a_state_writes_is_such_a_form(plain: dict[str, object]) -> None:
 
 
 def test_nobody_tested_a_lesson_no_times(plain: dict[str, dict[str, object]]) -> None:
-    tests = {"lesson": {"world": {"": []}}}
+    tests: dict[str, object] = {"lesson": {"world": {"": []}}}
     assert not is_kept_state({**plain, "trust": {**plain["trust"], "tests": tests}})
 
 
