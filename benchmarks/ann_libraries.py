@@ -6,7 +6,7 @@
 Vectors are MiniLM embeddings of real texts (`embeddings.py` says of what), as many as `--real` says; the rest are made
 from these: each is the mean of a real one and one of its 20 nearest, in random shares, with noise, as texts are that
 share sentences. Questions are the corpora's own. All graphs have 16 links a node (32 at the base) and look at 128
-neighbours when one is put in, 256 when one is looked for. Each question is asked of all in turn, on one thread; what is kept in few bits gives 100
+neighbours when one is put in, 256 when one is looked for (agentcl's 512). Each question is asked of all in turn, on one thread; what is kept in few bits gives 100
 candidates, which are compared in full. Then a fifth is deleted, one filter lets one row in a hundred through, and a
 vector is deleted and looked for in the file that is written after that.
 """

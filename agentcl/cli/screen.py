@@ -123,9 +123,11 @@ class Screen:
     def several(self) -> Iterator[Bars]:
         """Show how far several things are at once; see `progress`."""
         is_shown = not self.as_json and sys.stderr.isatty()
-        with Bars(sys.stderr, is_shown=is_shown) as self._bars:
-            yield self._bars
-        self._bars = None
+        try:
+            with Bars(sys.stderr, is_shown=is_shown) as self._bars:
+                yield self._bars
+        finally:
+            self._bars = None
 
     def recall(self, recall: Recall, explanations: Sequence[Explanation] = ()) -> None:
         """Print hits with why each is there, and perhaps the chain that led to it."""

@@ -18,14 +18,13 @@ from typing import Any, Final
 from agentcl.consolidation.base import Fingerprint, check_base, fingerprint_of
 from agentcl.errors import AgentclError, InvalidInput, NotFound
 from agentcl.memory.adapter_files import check_files
-from agentcl.memory.routing import AdapterRoutes
+from agentcl.memory.routing import SERVED, AdapterRoutes
 from agentcl.store.adapters import ADAPTER_NAME
 from agentcl.store.backends import open_store, place_of
 from agentcl.store.base import Store
 
 VARIABLE: Final = "AGENTCL_VLLM_MEMORY"
 _NAME: Final = "agentcl"  # of the resolver in vLLM
-_ANSWERING: Final = ("canary", "stable")
 
 
 class AdapterResolver:
@@ -72,7 +71,7 @@ class AdapterResolver:
         held = routes.named(name)
         if held is None:
             raise NotFound(f"{self._place} has no adapter {name!r}")
-        if held.state not in _ANSWERING:
+        if held.state not in SERVED:
             raise InvalidInput(
                 f"the adapter {name} is {held.state} ({held.reason}), so nobody is answered by it; "
                 f"agentcl adapters route {name} --to canary"

@@ -19,7 +19,7 @@ from agentcl.store.records import Record, Scope, ScopeView
 from agentcl.store.rows import readable
 
 Held = Literal["as it was", "changed", "deleted", "forgotten"]
-_SERVED: Final[tuple[AdapterState, ...]] = ("canary", "stable")
+SERVED: Final[tuple[AdapterState, ...]] = ("canary", "stable")
 _LEARNED: Final = (Statement.kind, Guidance.kind, Episode.kind)  # what adapters hold
 # Of stable adapters, the narrowest scope first, what is asked, and a conversation: who answers, or nobody, and why.
 AdapterChoosing = Callable[[Sequence[Adapter], str, str], tuple[Adapter | None, str]]
@@ -133,13 +133,13 @@ class AdapterRoutes:
             seen = [
                 one
                 for one in self._adapters.values()
-                if one.state in _SERVED and view.sees(one.scope)
+                if one.state in SERVED and view.sees(one.scope)
             ]
         scopes = dict.fromkeys(one.scope for one in seen)
         for own in sorted(scopes, key=_narrowness, reverse=True):
             canary, stable = (
                 next((o for o in reversed(seen) if o.scope == own and o.state == state), None)
-                for state in _SERVED
+                for state in SERVED
             )
             yield canary, stable
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import datetime
-from functools import cache
+from functools import lru_cache
 from typing import Final
 
 from agentcl.statements.dating import said_in, tense_of
@@ -114,7 +114,7 @@ def _any_verb(text: str) -> re.Match[str] | None:
     return None
 
 
-@cache
+@lru_cache(maxsize=256)  # any word in -ing or -ed may be asked for
 def _behind(form: str) -> re.Pattern[str]:
     """Return the pattern of a clause whose subject is a noun or a name, with one form of a verb."""
     return re.compile(

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from agentcl.memory.adapter_files import hashes_of
 from agentcl.models.vllm import SMALL_ARGUMENTS, SMALL_ENVIRONMENT, VllmServer
 from agentcl.store import Adapter, Scope
 from tests.upstreams import proxied
+from tests.vllm.conftest import BASE
 
 PYTHON = os.environ.get("VLLM_PYTHON", "")
 pytestmark = [
@@ -35,25 +35,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning"),
 ]
 
-BASE = "tiny"
-LONG_AGO = datetime.now(UTC) - timedelta(days=90)
 TINY = Recipe(rank=8, alpha=16, learning_rate=5e-3, steps=12, batch=4, checkpoint_every=50)
 ASKED = [{"role": "user", "content": "What is Orla's office?"}]
-
-
-@pytest.fixture(scope="module")
-def base(tiny_llama: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_llama(tmp_path_factory.mktemp("base") / BASE)
-
-
-@pytest.fixture(scope="module")
-def memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Memory]:
-    folder = tmp_path_factory.mktemp("adapters") / "m"
-    with Memory(folder, encoder="hashing", durability="normal") as memory:
-        for subject in ("Orla", "Ilka"):
-            said = memory.statements.add(subject, "office", f"room of {subject}", said_at=LONG_AGO)
-            memory.store.credit(said.id, uses=1)
-        yield memory
 
 
 @pytest.fixture(scope="module")

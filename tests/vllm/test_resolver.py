@@ -5,7 +5,7 @@ The plugin is found as it is when it is installed with `pip install --no-deps ag
 
 import os
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +19,8 @@ from agentcl.consolidation.served_gate import measure_served
 from agentcl.models.vllm import SMALL_ARGUMENTS, SMALL_ENVIRONMENT, VllmServer
 from agentcl.store import Adapter
 from tests.upstreams import proxied
-from tests.vllm.test_adapters import ASKED, BASE, LONG_AGO, TINY, ask, trained
+from tests.vllm.conftest import BASE, LONG_AGO
+from tests.vllm.test_adapters import ASKED, TINY, ask, trained
 
 PYTHON = os.environ.get("VLLM_PYTHON", "")
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,21 +28,6 @@ pytestmark = [
     pytest.mark.skipif(not PYTHON, reason="run by `make test-vllm`"),
     pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning"),
 ]
-
-
-@pytest.fixture(scope="module")
-def base(tiny_llama: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_llama(tmp_path_factory.mktemp("base") / BASE)
-
-
-@pytest.fixture(scope="module")
-def memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Memory]:
-    folder = tmp_path_factory.mktemp("adapters") / "m"
-    with Memory(folder, encoder="hashing", durability="normal") as memory:
-        for subject in ("Orla", "Ilka"):
-            said = memory.statements.add(subject, "office", f"room of {subject}", said_at=LONG_AGO)
-            memory.store.credit(said.id, uses=1)
-        yield memory
 
 
 @pytest.fixture(scope="module")
