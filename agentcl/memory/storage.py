@@ -162,7 +162,7 @@ class Storage:
         """
         view = self._bound.subtree(scope)
         target = check_path(path)
-        kept = target.absolute() if is_stream(target) else target.resolve()
+        kept = target.absolute() if is_stream(target) else Path(os.path.realpath(target))
         if kept.is_relative_to(self._opened.path.resolve()):
             raise InvalidInput(f"{target} lies in the memory's own folder; export to another place")
         try:
