@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from agentcl.errors import StoreCorrupt
 from agentcl.retrieval.framing import HEAD
-from agentcl.retrieval.recall import ScorePart
-from agentcl.statements.slots import USER, subject_key
 from agentcl.store.base import Store
 from agentcl.store.conversations import Statement, Tidying
 from agentcl.store.records import Scope, ScopeView
@@ -19,6 +17,7 @@ from agentcl.store.rows import Row, readable
 
 if TYPE_CHECKING:
     from agentcl.memory.weaving import SoftMemory
+    from agentcl.retrieval.recall import ScorePart
 
 Kind = Literal["statement", "turn", "document"]
 BEGINNING: Final = HEAD.format(day="")
@@ -94,6 +93,8 @@ class KnownStatements:
     def of_user(self) -> Sequence[Statement]:
         """Return the statements that are about the user."""
         if self._of_user is None:
+            from agentcl.statements.slots import USER, subject_key
+
             self._of_user = [one for one in self.statements if subject_key(one.subject) == USER]
         return self._of_user
 

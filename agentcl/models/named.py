@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Final, Literal
 
-from agentcl.errors import InvalidInput
+from agentcl.errors import InvalidInput, ModelUnavailable
 from agentcl.models.base import ChatModel
 from agentcl.models.kept import kept_model, not_kept, unpacked
 from agentcl.models.reference.shipped import REFERENCE_NAME, open_reference, reference_folder
@@ -76,13 +76,11 @@ def is_gguf(source: str) -> bool:
 
 def on_disk(source: str) -> Path | None:
     """Return the file or folder that a name is the path of, if it is one. Raises ModelUnavailable."""
+    refused = (OSError, RuntimeError)  # too long a name, a folder that is closed, no such home
     try:
         path = Path(source).expanduser()
         return path if path.exists() else None
-    except (
-        OSError,
-        RuntimeError,
-    ) as error:  # too long a name, a folder that is closed, no such home
+    except refused as error:
         raise ModelUnavailable(f"cannot look for a model at {source}: {error}") from error
 
 
