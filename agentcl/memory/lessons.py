@@ -586,8 +586,8 @@ class Lessons:
         """
         from agentcl.guidance.pamphlet import Adopted, Pamphlet
 
-        check_a(pamphlet, Pamphlet, "pamphlet")
         own = self._bound.owner(scope).tenant
+        check_a(pamphlet, Pamphlet, "pamphlet")
         for label in {pamphlet.name, *(one.application for one in pamphlet.entries)}:
             check_label(label, "a pamphlet's name or application")
         before = set(self._beliefs.state(own).lessons)
