@@ -13,6 +13,7 @@ from agentcl.jobs.runner import Progress, Runner
 from agentcl.jobs.workplace import Workplace
 from agentcl.memory import proposals, statement_search, statement_writing
 from agentcl.memory.bound import UNBOUND, Bound, refuse_other_scope
+from agentcl.memory.comparing import Compared
 from agentcl.memory.digesting import Digest, DigestReport, as_digester, pending
 from agentcl.memory.opened import Opened
 from agentcl.memory.statement_search import FoundStatement
@@ -370,7 +371,7 @@ class Statements:
         )
         uses = self._opened.contexts.stated(self._opened.journal, self._bound.view(scope)).uses
         found = statement_search.search(
-            self._opened, query, wanted, check_count(limit, "limit"), uses
+            self._opened, query, Compared(wanted), check_count(limit, "limit"), uses
         )
         return [FoundStatement(one, score) for one, score in found]
 
