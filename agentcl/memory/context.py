@@ -21,7 +21,7 @@ from agentcl.memory.evidence import Evidence
 from agentcl.memory.messages import Messages, Said, read_messages
 from agentcl.memory.opened import Opened
 from agentcl.memory.showing import BEGINNING, Kind, Session, Shown
-from agentcl.memory.standing import Standing, end_of, holds, is_over
+from agentcl.memory.standing import StandingStatements, end_of, holds, is_over
 from agentcl.memory.statement_search import words_of
 from agentcl.memory.turn_days import with_days
 from agentcl.memory.weaving import Soft, as_turns, places_of, with_soft_tokens, with_texts
@@ -163,7 +163,7 @@ class _Look:
         self._all = self._standing = stated.standing(self.now)
         if self.asked_of is not None:  # of what had been told by then
             told = filter(self._is_told, self._all.by_id.values())
-            self._standing = Standing([*told], self.now)
+            self._standing = StandingStatements([*told], self.now)
         self._near: list[
             Statement
         ] = []  # of what is over, those of the slots that a question finds

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal
 
 from agentcl.memory.comparing import StatementVectors
-from agentcl.memory.standing import Standing
+from agentcl.memory.standing import StandingStatements
 from agentcl.retrieval.framing import HEAD
 from agentcl.retrieval.recall import ScorePart
 from agentcl.store.base import Store
@@ -77,7 +77,7 @@ class KnownStatements:
         self.uses: Mapping[str, int] = of.uses if of else {}
         self.archived: frozenset[str] = of.archived if of else frozenset()
         self._told: dict[str, list[Statement]] | None = None
-        self._standing: Standing | None = None
+        self._standing: StandingStatements | None = None
 
     def told(self) -> Mapping[str, Sequence[Statement]]:
         """Return statements by what a block can show of them: their own ids, and those of their turns."""
@@ -92,12 +92,12 @@ class KnownStatements:
             self._told = found
         return self._told
 
-    def standing(self, now: datetime) -> Standing:
+    def standing(self, now: datetime) -> StandingStatements:
         """Return how those that are in sight stand at a moment."""
         found = self._standing
         if found is None or not found.is_at(now):
             told = [one for one in self.statements if one.id not in self.archived]
-            found = self._standing = Standing(told, now)
+            found = self._standing = StandingStatements(told, now)
         return found
 
     def after(self, journal: Store) -> KnownStatements:

@@ -18,7 +18,7 @@ _FOUND_ALONE: Final = ("relation", "event", "plan")
 _INSTANT: Final = timedelta(microseconds=1)  # what held no longer than this never did
 
 
-class Standing:
+class StandingStatements:
     """Some statements as they stand at a moment.
 
     Args:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from agentcl.memory.standing import Standing
+from agentcl.memory.standing import StandingStatements
 from agentcl.store import Statement
 from agentcl.store.records import Scope
 
@@ -28,7 +28,7 @@ def test_what_stands_changes_where_something_ends_and_nowhere_else() -> None:
     told = [stated(str(end.day), until=end) for end in ends] + [stated("ever")]
     moments = [MAY + timedelta(hours=12 * n) for n in range(12)]
     for before, after in pairwise(moments):
-        first, second = Standing(told, before), Standing(told, after)
+        first, second = StandingStatements(told, before), StandingStatements(told, after)
         assert first.is_at(before)
         is_same = ids(first.holding) == ids(second.holding)
         assert first.is_at(after) is second.is_at(before) is is_same
@@ -36,11 +36,11 @@ def test_what_stands_changes_where_something_ends_and_nowhere_else() -> None:
 
 def test_what_ended_last_is_the_first_of_the_past() -> None:
     told = [stated(str(day), until=MAY - timedelta(days=day)) for day in (3, 1, 2)]
-    assert ids(Standing(told, MAY).past) == ["1", "2", "3"]
+    assert ids(StandingStatements(told, MAY).past) == ["1", "2", "3"]
 
 
 def test_only_what_is_always_asked_of_somebody_is_always_shown() -> None:
     told = [stated("Gent"), stated("blue", attribute="colour of the neighbour's door")]
-    standing = Standing(told, MAY)
+    standing = StandingStatements(told, MAY)
     assert [ids(own) for own in standing.of_user() if own] == [["Gent", "blue"]]
     assert [ids(own) for own in standing.always_shown() if own] == [["Gent"]]
