@@ -6,11 +6,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from agentcl.errors import Duplicate, InvalidInput
-from agentcl.memory.passages import split, split_pages
-from agentcl.retrieval.encoders import Encoder
 from agentcl.store.base import Store, Writing
 from agentcl.store.checks import (
     canonical_json,
@@ -32,6 +30,9 @@ from agentcl.store.records import (
 from agentcl.store.rows import EncoderSpec, Row, content_hash, readable
 from agentcl.store.vectors import SupportsList, dimension, pack, unpack
 from agentcl.text import pages
+
+if TYPE_CHECKING:
+    from agentcl.retrieval.encoders import Encoder
 
 # What to do with the same thing again: return what is there, store it once more, or raise.
 Duplicates = Literal["skip", "keep", "error"]
@@ -460,6 +461,8 @@ def _check(draft: Draft, scope: Scope, passage_limit: int) -> tuple[Document, tu
 
 def _spans(text: str, draft: Draft, passage_limit: int) -> Iterator[tuple[int, int, int]]:
     """Yield where each passage begins and ends, and on which page it is."""
+    from agentcl.memory.passages import split, split_pages
+
     if draft.vector is not None:
         yield 0, len(text), 1
     elif draft.media_type in pages.MEDIA_TYPES:

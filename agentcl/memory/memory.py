@@ -23,19 +23,13 @@ from agentcl.errors import (
     MemoryClosed,
     StoreUnavailable,
 )
-from agentcl.memory import changing, searching, watching
+from agentcl.memory import changing, watching
 from agentcl.memory.beliefs import Beliefs
 from agentcl.memory.bound import UNBOUND
 from agentcl.memory.changing import UNCHANGED, Unchanged
 from agentcl.memory.documents import Draft, Duplicates
 from agentcl.memory.messages import Messages
 from agentcl.memory.opened import Opened
-from agentcl.retrieval.encoders import Encoder
-from agentcl.retrieval.filters import Filters
-from agentcl.retrieval.graph.settings import GraphSettings
-from agentcl.retrieval.index import Index
-from agentcl.retrieval.modes import Mode, SearchMode
-from agentcl.retrieval.recall import Recall
 from agentcl.store.checks import (
     ReadScope,
     WriteScope,
@@ -77,7 +71,13 @@ if TYPE_CHECKING:
     from agentcl.memory.statements import Statements
     from agentcl.memory.storage import Storage
     from agentcl.memory.syncing import Synced
+    from agentcl.retrieval.encoders import Encoder
+    from agentcl.retrieval.filters import Filters
     from agentcl.retrieval.graph.search import Recognise
+    from agentcl.retrieval.graph.settings import GraphSettings
+    from agentcl.retrieval.index import Index
+    from agentcl.retrieval.modes import Mode, SearchMode
+    from agentcl.retrieval.recall import Recall
 
 
 class Memory:
@@ -667,7 +667,9 @@ class Memory:
             EncoderUnavailable: if `mode` is "dense" and the encoder does not answer.
             NotTrusted: if only the folder names the encoder, and it would have to be asked or loaded.
         """
-        return searching.search(
+        from agentcl.memory.searching import search
+
+        return search(
             self._opened,
             query,
             self._bound.view(scope),

@@ -18,7 +18,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
-from agentcl.compression.bank import Bank
 from agentcl.errors import EncoderMismatch, EraseIncomplete, StoreBusy, StoreUnavailable
 from agentcl.memory.aligning import Transcripts
 from agentcl.memory.choosing import AdapterChooser
@@ -28,7 +27,6 @@ from agentcl.memory.routing import AdapterRoutes
 from agentcl.memory.settings import Setting, resolve
 from agentcl.memory.showing import Contexts
 from agentcl.memory.trusted import confirm, confirmed_encoder
-from agentcl.retrieval.encoders import Encoder, default_encoder_name, open_encoder
 from agentcl.retrieval.encoders.base import GivenVectors
 from agentcl.retrieval.encoders.naming import (
     check_known,
@@ -37,13 +35,9 @@ from agentcl.retrieval.encoders.naming import (
     is_complete,
     is_own,
 )
+from agentcl.retrieval.encoders.opening import default_encoder_name, open_encoder
 from agentcl.retrieval.folders import FOLDER, claim, clear, home
-from agentcl.retrieval.graph.names import Extractor
 from agentcl.retrieval.graph.settings import GraphSettings
-from agentcl.retrieval.index import Index
-from agentcl.retrieval.indexes import clear_closed
-from agentcl.retrieval.modes import Mode, SearchMode
-from agentcl.retrieval.retriever import Retriever
 from agentcl.store.backends import Place, holds_store, open_store
 from agentcl.store.base import Writing
 from agentcl.store.records import Compression, Record, ScopeView, now_micros
@@ -52,8 +46,14 @@ from agentcl.store.vectors import unpack
 from agentcl.text.saving import make_folder
 
 if TYPE_CHECKING:
+    from agentcl.compression.bank import Bank
     from agentcl.compression.base import Codec
     from agentcl.jobs.runner import Kind
+    from agentcl.retrieval.encoders import Encoder
+    from agentcl.retrieval.graph.names import Extractor
+    from agentcl.retrieval.index import Index
+    from agentcl.retrieval.modes import Mode, SearchMode
+    from agentcl.retrieval.retriever import Retriever
     from agentcl.statements.reading import Digester
     from agentcl.statements.summarising import Summariser
 
@@ -223,6 +223,8 @@ class Opened:
     @property
     def retriever(self) -> Retriever:
         """The indexes of this memory."""
+        from agentcl.retrieval.retriever import Retriever
+
         with self.lock:
             if self._retriever is None:
                 self.journal.last_seq()  # raises MemoryClosed after `close`
@@ -264,6 +266,8 @@ class Opened:
         Raises:
             EraseIncomplete: if somebody or something is in the way; call again later.
         """
+        from agentcl.retrieval.indexes import clear_closed
+
         with self.lock:
             retriever = self._retriever
         cleared = [] if retriever is None else [state.name for state in retriever.states()]
@@ -281,6 +285,8 @@ class Opened:
 
     def bank(self) -> Bank | None:
         """Return where soft tokens of passages lie; None where the folder for it is not to be trusted."""
+        from agentcl.compression.bank import Bank
+
         folder = home(self.journal)
         return None if folder is None else Bank(folder / Bank.name, mode=self.journal.mode())
 
@@ -289,6 +295,8 @@ class Opened:
 
         Others write between two shards. What they write meanwhile is not cleared.
         """
+        from agentcl.compression.bank import Bank
+
         bank = self.bank()
         if bank is None:  # nobody can say which of it is ours
             folder = self.path / FOLDER / Bank.name
@@ -306,6 +314,8 @@ class Opened:
 
     def copy_bank(self, folder: Path) -> None:
         """Copy the soft tokens to another memory's folder. Raises StoreUnavailable."""
+        from agentcl.compression.bank import Bank
+
         bank = self.bank()
         shards = [] if bank is None else bank.shards()
         if bank is None or not shards:

@@ -10,17 +10,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal
 
-from agentcl.memory.comparing import StatementVectors
-from agentcl.memory.standing import StandingStatements
 from agentcl.retrieval.framing import HEAD
-from agentcl.retrieval.recall import ScorePart
 from agentcl.store.base import Store
 from agentcl.store.conversations import Statement, Tidying
 from agentcl.store.records import Scope, ScopeView
 from agentcl.store.rows import Row, readable
 
 if TYPE_CHECKING:
+    from agentcl.memory.comparing import StatementVectors
+    from agentcl.memory.standing import StandingStatements
     from agentcl.memory.weaving import SoftMemory
+    from agentcl.retrieval.recall import ScorePart
 
 Kind = Literal["statement", "turn", "document"]
 BEGINNING: Final = HEAD.format(day="")
@@ -94,6 +94,8 @@ class KnownStatements:
 
     def standing(self, now: datetime) -> StandingStatements:
         """Return how those that are in sight stand at a moment."""
+        from agentcl.memory.standing import StandingStatements
+
         found = self._standing
         if found is None or not found.is_at(now):
             told = [one for one in self.statements if one.id not in self.archived]
@@ -166,7 +168,7 @@ class Contexts:
         self._lock = threading.Lock()
         self._sessions: OrderedDict[tuple[Scope, str], Session] = OrderedDict()
         self._stated: OrderedDict[ScopeView, KnownStatements] = OrderedDict()
-        self.vectors = StatementVectors()
+        self._vectors: StatementVectors | None = None  # made by the first search
 
     def session(self, key: tuple[Scope, str]) -> Session:
         """Return what was shown in a session."""
@@ -199,9 +201,19 @@ class Contexts:
                     self._stated.popitem(last=False)
         return found.seen_by(view)
 
+    def vectors(self) -> StatementVectors:
+        """Return the vectors of statements that were read."""
+        from agentcl.memory.comparing import StatementVectors
+
+        with self._lock:
+            if self._vectors is None:
+                self._vectors = StatementVectors()
+            return self._vectors
+
     def clear(self) -> None:
         """Drop all: some of it was forgotten."""
         with self._lock:
             self._sessions.clear()
             self._stated.clear()
-        self.vectors.clear()
+            if self._vectors is not None:
+                self._vectors.clear()

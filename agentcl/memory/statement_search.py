@@ -8,14 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Final
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Final
 
 from agentcl.errors import EncoderMismatch, EncoderUnavailable
-from agentcl.memory import comparing
-from agentcl.memory.comparing import Compared
 from agentcl.memory.opened import Opened
 from agentcl.statements import dating, slots
 from agentcl.statements.strengths import strength
@@ -24,6 +19,12 @@ from agentcl.store.records import from_micros
 from agentcl.store.rows import mismatch
 from agentcl.text.asked import read_of
 from agentcl.text.function_words import content_terms
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from agentcl.memory.comparing import Compared
 
 _BY_MEANING: Final = 0.6  # of a score; the rest is by words
 BY_STRENGTH: Final = 0.1  # of a score at the most
@@ -58,6 +59,8 @@ def search(
     Raises:
         EncoderMismatch: if the folder's vectors are another encoder's.
     """
+    import numpy as np
+
     if not among.statements:
         return []
     query = read_of(query)
@@ -89,6 +92,8 @@ def _by_strength(
 
 def _by_words(query: str, texts: Sequence[frozenset[str]]) -> NDArray[np.float64]:
     """Return the share of a query's words that each text has, rare words counting more."""
+    import numpy as np
+
     asked = content_terms(query)
     words = frozenset(asked)
     lacks = map(words.isdisjoint, texts)
@@ -104,6 +109,8 @@ def _by_words(query: str, texts: Sequence[frozenset[str]]) -> NDArray[np.float64
 
 def forget() -> None:
     """Drop what was read of statements and turns: some of them were forgotten."""
+    from agentcl.memory import comparing
+
     words_of.cache_clear()
     comparing.forget()
     slots.forget()
@@ -128,4 +135,4 @@ def _by_meaning(opened: Opened, query: str, among: Compared) -> NDArray[np.float
             raise EncoderMismatch(mismatch(held, opened.spec, opened.place))
     except EncoderUnavailable:
         return None
-    return opened.contexts.vectors.cosines(journal, among, vector)
+    return opened.contexts.vectors().cosines(journal, among, vector)

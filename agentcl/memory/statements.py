@@ -13,7 +13,6 @@ from agentcl.jobs.runner import Progress, Runner
 from agentcl.jobs.workplace import Workplace
 from agentcl.memory import proposals, statement_search, statement_writing
 from agentcl.memory.bound import UNBOUND, Bound, refuse_other_scope
-from agentcl.memory.comparing import Compared
 from agentcl.memory.digesting import Digest, DigestReport, as_digester, pending
 from agentcl.memory.opened import Opened
 from agentcl.memory.statement_search import FoundStatement
@@ -364,6 +363,8 @@ class Statements:
             InvalidInput: if the query is empty.
             EncoderMismatch: if the folder's vectors are another encoder's.
         """
+        from agentcl.memory.comparing import Compared
+
         if not check_unicode(query, "query").strip():
             raise InvalidInput("the query is empty; ask something, or use list()")
         wanted = self.list(
