@@ -365,6 +365,8 @@ class Statements:
             InvalidInput: if the query is empty.
             EncoderMismatch: if the folder's vectors are another encoder's.
         """
+        from agentcl.memory.comparing import Compared
+
         if not check_unicode(query, "query").strip():
             raise InvalidInput("the query is empty; ask something, or use list()")
         wanted = self.list(
@@ -372,7 +374,7 @@ class Statements:
         )
         uses = self._opened.contexts.stated(self._opened.journal, self._bound.view(scope)).uses
         found = statement_search.search(
-            self._opened, query, wanted, check_count(limit, "limit"), uses
+            self._opened, query, Compared(wanted), check_count(limit, "limit"), uses
         )
         return [FoundStatement(one, score) for one, score in found]
 
