@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from agentcl.memory.digesting import DigestReport
     from agentcl.memory.doctor import Problem, Report
     from agentcl.memory.documents import Draft
-    from agentcl.memory.episode import EpisodeRecall, EpisodeRecorder
+    from agentcl.memory.episode import EpisodeRecorder
+    from agentcl.memory.episode_recall import EpisodeRecall
     from agentcl.memory.episode_search import EpisodeHit, EpisodesFound, Filter, Replay
     from agentcl.memory.episodes import Episodes
     from agentcl.memory.explanations import Explanation
@@ -124,7 +125,8 @@ if not TYPE_CHECKING:
         "doctor": "Problem Report",
         "digesting": "DigestReport",
         "documents": "Draft",
-        "episode": "EpisodeRecall EpisodeRecorder",
+        "episode": "EpisodeRecorder",
+        "episode_recall": "EpisodeRecall",
         "episode_search": "EpisodeHit EpisodesFound Filter Replay",
         "episodes": "Episodes",
         "explanations": "Explanation",

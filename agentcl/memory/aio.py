@@ -25,7 +25,8 @@ from agentcl.errors import InvalidInput, MemoryClosed
 from agentcl.memory.adapters import Adapters
 from agentcl.memory.compressed import Compressed
 from agentcl.memory.conversations import Conversations
-from agentcl.memory.episode import EpisodeOptions, EpisodeRecall, EpisodeRecorder
+from agentcl.memory.episode import EpisodeOptions, EpisodeRecorder
+from agentcl.memory.episode_recall import EpisodeRecall
 from agentcl.memory.episodes import Episodes
 from agentcl.memory.facts import Facts
 from agentcl.memory.graph import Graph
