@@ -23,7 +23,6 @@ from agentcl.store.checks import ReadScope, WriteScope, check_count, check_time
 from agentcl.store.conversations import Statement, Turn
 from agentcl.store.episodes import Aside, Decision, Episode, Guidance
 from agentcl.store.records import ANY, SCOPE_FIELDS, Record, Scope, ScopeView, to_micros
-from agentcl.store.rows import readable
 
 if TYPE_CHECKING:
     from agentcl.guidance.overview import Standing
@@ -154,14 +153,10 @@ class _Looking:
 
     def __post_init__(self) -> None:
         tenant = ScopeView(frozenset({self.owner.tenant}), None, None, None)
-        decided = [*self._records(Aside.kind, tenant), *self._records(Decision.kind, tenant)]
-        self.aside = frozenset(id for one in decided if isinstance(one, Aside) for id in one.ids)
-        self.rollbacks = tuple(
-            one for one in decided if isinstance(one, Decision) and one.what == "rollback"
-        )
-
-    def _records(self, kind: str, view: ScopeView) -> Iterator[Record]:
-        return readable(self.memory.store.journal.live(view=view, kinds=(kind,)))
+        journal = self.memory.store.journal
+        self.aside = frozenset(id for one in journal.records(Aside, view=tenant) for id in one.ids)
+        decided = journal.records(Decision, view=tenant)
+        self.rollbacks = tuple(one for one in decided if one.what == "rollback")
 
     def lessons(self) -> Iterator[RecordChoice]:
         """Decide about each lesson, by what outcomes say of it."""
@@ -188,16 +183,15 @@ class _Looking:
 
     def statements(self) -> Iterator[RecordChoice]:
         """Decide about each statement."""
-        held = [
-            one for one in self._records(Statement.kind, self.view) if isinstance(one, Statement)
-        ]
-        turns = [one for one in self._records(Turn.kind, self.view) if isinstance(one, Turn)]
+        journal = self.memory.store.journal
+        held = [*journal.records(Statement, view=self.view)]
+        turns = [*journal.records(Turn, view=self.view)]
         spoken, uses = {one.id: one for one in turns}, uses_of(held, turns)
         slots: dict[tuple[Scope, str], list[Statement]] = defaultdict(list)
         for one in held:
             slots[one.scope, one.slot].append(one)
         for one in held:
-            counted = self.memory.store.journal.counters(one.id)
+            counted = journal.counters(one.id)
             used = uses.get(one.id, 0) + counted.uses
             against = self._against_statement(one, slots[one.scope, one.slot], spoken, used)
             days = (self.at - one.moment).days
@@ -255,7 +249,7 @@ class _Looking:
 
     def episodes(self) -> Iterator[RecordChoice]:
         """Decide about each episode: one of a single step is an answer."""
-        held = [one for one in self._records(Episode.kind, self.view) if isinstance(one, Episode)]
+        held = [*self.memory.store.journal.records(Episode, view=self.view)]
         newest: dict[tuple[Scope, str, str, str], str] = {}
         for one in held:
             if one.is_success:

@@ -409,8 +409,7 @@ def passages_of(journal: Store, whole: Document | Turn) -> list[Passage]:
     """Return the live passages of a document or a turn, in order."""
     own = frozenset({whole.scope.tenant})
     view = ScopeView(own, None, None, None)
-    rows = journal.live(view=view, kinds=("passage",), source=whole.id)
-    found = [record for record in readable(rows) if isinstance(record, Passage)]
+    found = journal.records(Passage, view=view, source=whole.id)
     return sorted(found, key=lambda passage: passage.ordinal)
 
 

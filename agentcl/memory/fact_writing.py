@@ -166,20 +166,12 @@ def pending(
     """
     done = {
         (record.passage_id, record.text_hash)
-        for record in extractions(journal, view=view)
+        for record in journal.records(Extraction, view=view)
         if record.extractor == extractor and not (retry and record.error)
     }
-    for passage in readable(journal.live(view=view, kinds=("passage",))):
-        assert isinstance(passage, Passage)
+    for passage in journal.records(Passage, view=view):
         if (passage.id, text_hash(passage)) not in done:
             yield passage
-
-
-def extractions(journal: Store, *, view: ScopeView) -> Iterator[Extraction]:
-    """Yield the live extractions of a view."""
-    for record in readable(journal.live(view=view, kinds=("extraction",))):
-        assert isinstance(record, Extraction)
-        yield record
 
 
 def text_hash(passage: Passage) -> str:

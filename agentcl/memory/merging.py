@@ -17,7 +17,6 @@ from agentcl.statements.strengths import kept, strength, uses_of
 from agentcl.store.base import Store, Writing
 from agentcl.store.conversations import Joined, Statement, Tidying, Turn, Used
 from agentcl.store.records import Scope
-from agentcl.store.rows import readable
 from agentcl.store.vectors import unpack
 
 
@@ -149,8 +148,7 @@ def newest(journal: Store, scope: Scope) -> Tidying | None:
 
 def tidyings(journal: Store, scope: Scope) -> list[Tidying]:
     """Return all that was done to a scope."""
-    rows = journal.live(view=scope.exactly(), kinds=(Tidying.kind,))
-    return [one for one in readable(rows) if isinstance(one, Tidying)]
+    return [*journal.records(Tidying, view=scope.exactly())]
 
 
 def store(

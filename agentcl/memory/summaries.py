@@ -211,8 +211,7 @@ def take_back(writing: Writing, journal: Store, written: Iterable[Synopsis]) -> 
 
 def held_in(journal: Store, scope: Scope) -> dict[str, Synopsis]:
     """Return the summaries of exactly a scope, by key."""
-    rows = journal.live(view=scope.exactly(), kinds=(Synopsis.kind,))
-    return {one.key or "": one for one in readable(rows) if isinstance(one, Synopsis)}
+    return {one.key or "": one for one in journal.records(Synopsis, view=scope.exactly())}
 
 
 def edit_of(subject: Subject, sentences: Sequence[str]) -> Edit:

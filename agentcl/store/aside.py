@@ -174,8 +174,7 @@ class Admission:
 
 
 def _notes(store: Store) -> list[Aside]:
-    rows = store.live(view=_EVERYTHING, kinds=(Aside.kind,))
-    return [one for one in readable(rows) if isinstance(one, Aside)]
+    return [*store.records(Aside, view=_EVERYTHING)]
 
 
 def _kept_aside(rows: Iterable[Row]) -> set[str]:

@@ -18,15 +18,16 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeVar
 
 import agentcl.store.conversations
 import agentcl.store.episodes  # noqa: F401  # their kinds of records register themselves
 from agentcl.errors import NotFound, StoreCorrupt
 from agentcl.store.jobs import Job, Price, State
 from agentcl.store.records import Record, Scope, ScopeView, from_micros
-from agentcl.store.rows import Churn, Counters, EncoderSpec, Row, Version
+from agentcl.store.rows import Churn, Counters, EncoderSpec, Row, Version, readable
 
+R = TypeVar("R", bound=Record)
 NOTHING: Final[Mapping[Scope, Collection[bytes]]] = {}
 _MOST_DIGITS: Final = 19  # of a number that a store keeps
 
@@ -279,6 +280,19 @@ class Store(ABC):
             prefix: only records whose natural key begins with it; no character is special in it.
             key: only records with this natural key; takes the place of `prefix`.
         """
+
+    def records(
+        self,
+        kind: type[R],
+        *,
+        view: ScopeView,
+        source: str | None = None,
+        prefix: str = "",
+        key: str | None = None,
+    ) -> Iterator[R]:
+        """Yield the live records of a kind, oldest first, as `live` does; damaged ones `agentcl doctor` names."""
+        rows = self.live(view=view, kinds=(kind.kind,), source=source, prefix=prefix, key=key)
+        return (one for one in readable(rows) if isinstance(one, kind))
 
     @abstractmethod
     def rows(self, seqs: Sequence[int]) -> dict[int, Row]:
