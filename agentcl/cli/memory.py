@@ -25,12 +25,12 @@ from agentcl.cli.options import (
 )
 from agentcl.cli.screen import Screen, describe_encoder, to_json
 from agentcl.errors import InvalidInput
-from agentcl.files import ReadLimits, Skipped, Source, count, load, load_stream
 from agentcl.files.limits import read_limits
 from agentcl.retrieval.framing import Form
 from agentcl.retrieval.modes import MODES
 
 if TYPE_CHECKING:
+    from agentcl.files import ReadLimits, Skipped, Source
     from agentcl.memory.documents import Draft
     from agentcl.memory.memory import Memory
 
@@ -79,7 +79,9 @@ def add(
         return
     if dry_run:
         raise InvalidInput("--dry-run goes with --sync")
-    from agentcl.memory.syncing import draft_of  # here: with it comes the whole of `Memory`
+    # Here: with them comes the whole of `Memory`, and what reads files.
+    from agentcl.files import count
+    from agentcl.memory.syncing import draft_of
 
     scope = scope_of(given)
     limits = read_limits(allow)
@@ -188,6 +190,8 @@ def _sources(
     limits: ReadLimits,
     leave_out: Collection[Path],
 ) -> Iterator[Source]:
+    from agentcl.files import load, load_stream
+
     for path in paths:
         if path == "-":
             yield load_stream(sys.stdin.buffer, "-", limits=limits)
