@@ -51,10 +51,7 @@ def ask_task(
     for tool in tools:
         schema = {name: tool["parameters"][name] for name in _SCHEMA if name in tool["parameters"]}
         form = inline(json.dumps(schema, ensure_ascii=False))
-        lines += [
-            f"- {inline(tool['name'])}: {quoted(tool['description'])}",
-            f"Arguments: {form}",
-        ]
+        lines += [f"- {inline(tool['name'])}: {quoted(tool['description'])}", f"Arguments: {form}"]
     return prompt_of(*lines, *filter(None, [known]), f"Task: {quoted(task)}")
 
 

@@ -7,14 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from agentcl.agents.tool_prompts import (
-    CALLING,
-    INVENTED,
-    WORKED,
-    ask_on,
-    ask_task,
-    calls_in,
-)
+from agentcl.agents.tool_prompts import CALLING, INVENTED, WORKED, ask_on, ask_task, calls_in
 from agentcl.errors import ModelUnavailable, NoAnswer, RequestRefused
 from agentcl.models.base import ChatModel, Message, Reply, Sampling, Schema, conversation
 from agentcl.models.calling import ToolModel, after_calls, after_words

@@ -97,10 +97,7 @@ def add(
         with screen.several() as bars:
             documents, passages = bars.add("remembering", total), bars.add("encoding", None)
             stored = memory.add_many(
-                drafts(),
-                progress=documents.update,
-                encoded=passages.update,
-                **scope,
+                drafts(), progress=documents.update, encoded=passages.update, **scope
             )
         # A file can be named twice, also by a link or with the folder that it is in.
         stored = list({document.id: document for document in stored}.values())
@@ -120,11 +117,7 @@ def add(
 
 
 def _sync(
-    screen: Screen,
-    paths: tuple[str, ...],
-    limits: ReadLimits,
-    dry_run: bool,
-    given: dict[str, Any],
+    screen: Screen, paths: tuple[str, ...], limits: ReadLimits, dry_run: bool, given: dict[str, Any]
 ) -> None:
     """Make the documents of folders what their files are."""
     scope = scope_of(given)
@@ -185,10 +178,7 @@ def _tell(
 
 
 def _sources(
-    paths: tuple[str, ...],
-    skipped: list[Skipped],
-    limits: ReadLimits,
-    leave_out: Collection[Path],
+    paths: tuple[str, ...], skipped: list[Skipped], limits: ReadLimits, leave_out: Collection[Path]
 ) -> Iterator[Source]:
     from agentcl.files import load, load_stream
 
@@ -240,8 +230,7 @@ def search(
     if mode == "graph":  # filled for the first time, it takes long
         with screen.progress("reading names, %", 100) as bar:
             memory.store.retriever.catch_up(
-                mode=mode,
-                progress=lambda share: bar.update(int(100 * share)),
+                mode=mode, progress=lambda share: bar.update(int(100 * share))
             )
     recall = memory.search(
         query, limit=limit, mode=mode, filters=_filters(filters), as_of=as_of, **scope

@@ -201,11 +201,7 @@ class _Looking:
             )  # fmt: skip
 
     def _against_statement(
-        self,
-        one: Statement,
-        slot: Sequence[Statement],
-        spoken: Mapping[str, Turn],
-        used: int,
+        self, one: Statement, slot: Sequence[Statement], spoken: Mapping[str, Turn], used: int
     ) -> str:
         if whose := self._is_private(one.scope):
             return whose
@@ -225,11 +221,7 @@ class _Looking:
         return self._unproved(one, slot, spoken, used)
 
     def _unproved(
-        self,
-        one: Statement,
-        slot: Sequence[Statement],
-        spoken: Mapping[str, Turn],
-        used: int,
+        self, one: Statement, slot: Sequence[Statement], spoken: Mapping[str, Turn], used: int
     ) -> str:
         came = (one.id, *(spoken[id].conversation_id for id in one.sources if id in spoken))
         if any(id in self.aside for id in came):

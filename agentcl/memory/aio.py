@@ -134,11 +134,7 @@ class AsyncEpisodes(_Awaited[Episodes]):
         return AsyncEpisode(self, partial(self._target.begin, task, **given))
 
     async def list(
-        self,
-        *,
-        chosen: Filter | None = None,
-        limit: int | None = None,
-        **scope: Unpack[ReadScope],
+        self, *, chosen: Filter | None = None, limit: int | None = None, **scope: Unpack[ReadScope]
     ) -> Sequence[Episode]:
         """Return episodes in the order in which they ended."""
         episodes = self._target

@@ -156,12 +156,7 @@ class Compress:
         return found[: wanted.limit]
 
     def _keep(
-        self,
-        bank: Bank,
-        codec: Codec,
-        made: Sequence[_Made],
-        used: Mapping[str, int],
-        form: Form,
+        self, bank: Bank, codec: Codec, made: Sequence[_Made], used: Mapping[str, int], form: Form
     ) -> dict[str, int]:
         """Store what became of some passages; return the shards that rows came to, with how many they have."""
         journal = self._opened.journal

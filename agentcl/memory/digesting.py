@@ -9,13 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from agentcl.errors import (
-    InvalidInput,
-    NoAnswer,
-    NotEquipped,
-    RequestRefused,
-    SchemaViolation,
-)
+from agentcl.errors import InvalidInput, NoAnswer, NotEquipped, RequestRefused, SchemaViolation
 from agentcl.jobs.loop import LATER, OrLater
 from agentcl.jobs.runner import Progress
 from agentcl.jobs.workplace import Workplace, as_workplace

@@ -18,15 +18,7 @@ from agentcl.store.checks import (
     check_validity,
 )
 from agentcl.store.conversations import Turn
-from agentcl.store.records import (
-    Document,
-    Fact,
-    Passage,
-    Scope,
-    ScopeView,
-    from_micros,
-    to_micros,
-)
+from agentcl.store.records import Document, Fact, Passage, Scope, ScopeView, from_micros, to_micros
 from agentcl.store.rows import EncoderSpec, Row, content_hash, readable
 from agentcl.store.vectors import SupportsList, dimension, pack, unpack
 from agentcl.text import pages
@@ -141,10 +133,7 @@ def encode(
 
 
 def write(
-    writing: Writing,
-    journal: Store,
-    prepared: Sequence[Prepared],
-    duplicates: Duplicates = "skip",
+    writing: Writing, journal: Store, prepared: Sequence[Prepared], duplicates: Duplicates = "skip"
 ) -> list[Document]:
     """Add documents, or update those in their scope with the same uri; return what is stored.
 

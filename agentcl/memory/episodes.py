@@ -224,11 +224,7 @@ class Episodes:
         return self._opened.revise(replace(episode, usage={**episode.usage, role: usage}))
 
     def list(
-        self,
-        *,
-        chosen: Filter | None = None,
-        limit: int | None = None,
-        **scope: Unpack[ReadScope],
+        self, *, chosen: Filter | None = None, limit: int | None = None, **scope: Unpack[ReadScope]
     ) -> Iterator[Episode]:
         """Yield episodes in the order in which they ended.
 

@@ -120,11 +120,7 @@ class Facts:
         return len(found.facts)
 
     def import_(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        extractor: str = "",
-        **scope: Unpack[WriteScope],
+        self, path: str | os.PathLike[str], *, extractor: str = "", **scope: Unpack[WriteScope]
     ) -> FactsImported:
         """Take over facts that another program extracted, for the texts that this memory holds.
 

@@ -113,11 +113,9 @@ class Extract:
 
     def _todo(self, spec: Mapping[str, Any], scope: Scope) -> list[Passage]:
         match {**self.spec(""), **spec}:
-            case {
-                "extractor": str(name),
-                "retry": bool(retry),
-                "limit": None | int() as limit,
-            } if name and (limit is None or limit >= 0):
+            case {"extractor": str(name), "retry": bool(retry), "limit": None | int() as limit} if (
+                name and (limit is None or limit >= 0)
+            ):
                 pass
             case _:
                 raise InvalidInput(

@@ -26,9 +26,8 @@ from agentcl.text.tokens import TokenCounter
 
 _SHARE: Final = 0.5  # of the budget for soft tokens; the rest is text
 _ASKED: Final = 12  # hits looked at
-_MOST: Final = (
-    3  # passages that a question adds: as many as codecs are trained to be read side by side
-)
+# Passages that a question adds: as many as codecs are trained to be read side by side
+_MOST: Final = 3
 _FRAME: Final = 6  # tokens that stand around the soft tokens of a passage, at the most
 # What is asked for in its exact words stays text: soft tokens lose names and figures first.
 _EXACT: Final = re.compile(

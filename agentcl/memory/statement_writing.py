@@ -297,10 +297,7 @@ def _revise(
 
 
 def _vector(
-    journal: Store,
-    one: Statement,
-    vectors: Mapping[bytes, bytes],
-    held: Statement | None = None,
+    journal: Store, one: Statement, vectors: Mapping[bytes, bytes], held: Statement | None = None
 ) -> bytes | None:
     """Return the vector of a statement: what was encoded, or what the journal has of the same text."""
     found = vectors.get(content_hash(one.text))

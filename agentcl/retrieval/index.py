@@ -78,12 +78,9 @@ class Condition:
         order = _order(stored, self.value)
         if order is None:
             return False
-        return {
-            "gt": order > 0,
-            "gte": order >= 0,
-            "lt": order < 0,
-            "lte": order <= 0,
-        }[self.operator]
+        return {"gt": order > 0, "gte": order >= 0, "lt": order < 0, "lte": order <= 0}[
+            self.operator
+        ]
 
 
 def _same(a: object, b: object) -> bool:

@@ -48,9 +48,8 @@ from agentcl.store.sql.tables import EVERYBODY
 
 logger = logging.getLogger(__name__)
 GRAPH_FROM: Final = 20_000  # entries that have a graph: chosen, and not yet measured to the end (`benchmarks/pgvector_search.py`)
-EXACT_BELOW: Final = (
-    10_000  # entries that a query may see: so many are compared in full, so that nothing is missed
-)
+# Entries that a query may see: so many are compared in full, so that nothing is missed
+EXACT_BELOW: Final = 10_000
 _MOST_DIM: Final = 4_000  # of half precision that pgvector's graph takes
 _FOUND: Final = 400  # entries that the graph is asked for at the least, to be compared in full ...
 _MOST_FOUND: Final = 1_000  # ... and at the most

@@ -162,12 +162,7 @@ class Writing(ABC):
 
     @abstractmethod
     def enqueue(
-        self,
-        kind: str,
-        spec: Mapping[str, Any],
-        *,
-        scope: Scope,
-        price: Price | None = None,
+        self, kind: str, spec: Mapping[str, Any], *, scope: Scope, price: Price | None = None
     ) -> Job:
         """Append a job to be run later; it is there exactly if what else is written here is.
 

@@ -9,25 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from agentcl.errors import (
-    InvalidInput,
-    NotFound,
-    StoreBusy,
-)
+from agentcl.errors import InvalidInput, NotFound, StoreBusy
 from agentcl.store.base import Store, Writing
 from agentcl.store.jobs import Price
 from agentcl.store.noting import noting
-from agentcl.store.records import (
-    Scope,
-    from_micros,
-)
+from agentcl.store.records import Scope, from_micros
 from agentcl.store.rows import Counters
-from agentcl.testing.store.case import (
-    ADA,
-    EVERYBODY,
-    StoreCase,
-    document,
-)
+from agentcl.testing.store.case import ADA, EVERYBODY, StoreCase, document
 
 
 class CountingContract(StoreCase):
