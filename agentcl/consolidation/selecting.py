@@ -207,7 +207,7 @@ class _Looking:
             return whose
         if not self.policy.with_personal and (one.scope.user or subject_key(one.subject) == USER):
             return "private by default: it is said of a user"
-        if one.polarity != "holds" or not _holds(one, self.at):
+        if one.polarity != "holds" or not one.is_valid(self.at):
             return "it does not hold now"
         if any(one.id == other.id for other in contradictions(slot, self.at)):
             return "contradicted: its attribute has several values at once"
@@ -341,11 +341,6 @@ def _capped(found: Sequence[RecordChoice], most: float) -> Iterator[RecordChoice
     for one in found:
         reason = over.get(one.record.id)
         yield one if reason is None else replace(one, is_chosen=False, reason=reason)
-
-
-def _holds(one: Statement, at: datetime) -> bool:
-    has_begun = one.valid_from is None or one.valid_from <= at
-    return has_begun and (one.valid_to is None or at < one.valid_to)
 
 
 def _owner_of(scope: Scope) -> str:

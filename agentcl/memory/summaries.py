@@ -90,7 +90,11 @@ def subjects(
     for id, own in turns.items():
         said = {one.id: one for turn in own for one in of_turn.get(turn.id, ())}
         yield Subject(scope, id, held.get(id), own, list(said.values()))
-    holding = [one for one in statements if subject_key(one.subject) == USER and _holds(one, now)]
+    holding = [
+        one
+        for one in statements
+        if subject_key(one.subject) == USER and one.polarity == "holds" and one.is_valid(now)
+    ]
     if holding:
         holding.sort(key=lambda one: (RANK[one.sort], one.moment, one.id))
         some = holding[:_MOST_HELD]
@@ -285,9 +289,3 @@ def _checked(one: object) -> Gist | None:
 
 def _stated(subject: Subject) -> set[str]:
     return {one.id for one in subject.statements}
-
-
-def _holds(one: Statement, now: datetime) -> bool:
-    has_begun = one.valid_from is None or one.valid_from <= now
-    is_over = one.valid_to is not None and one.valid_to <= now
-    return one.polarity == "holds" and has_begun and not is_over

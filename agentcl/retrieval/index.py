@@ -8,7 +8,7 @@ third-party ones too.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple, Protocol, runtime_checkable
@@ -130,6 +130,18 @@ class Query:
             )
             and all(condition.holds(entry.metadata) for condition in self.conditions)
         )
+
+
+def runs_of(changes: Iterable[Change], *, most: int) -> Iterator[list[Change]]:
+    """Cut changes into runs of so many at most in which no record occurs twice: order within one is free."""
+    run: dict[str, Change] = {}
+    for change in changes:
+        if change.id in run or len(run) == most:
+            yield list(run.values())
+            run = {}
+        run[change.id] = change
+    if run:
+        yield list(run.values())
 
 
 class Match(NamedTuple):

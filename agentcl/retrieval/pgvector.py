@@ -19,7 +19,7 @@ from psycopg import sql
 from psycopg.types import TypeInfo
 
 from agentcl.errors import MemoryClosed, StoreUnavailable
-from agentcl.retrieval.index import Change, Match, Query
+from agentcl.retrieval.index import Change, Match, Query, runs_of
 from agentcl.retrieval.pgvector_tables import (
     FAULTY,
     FOREVER,
@@ -270,7 +270,7 @@ class PgvectorIndex:
             f"UPDATE {table} AS t SET ended = c.at FROM unnest(%s::text[], %s::bigint[], %s::bigint[]) AS c (id, at, seq)"
             f" WHERE t.id = c.id AND t.ended = {FOREVER} AND t.seq < c.seq"
         )
-        for batch in _without_repeats(changes):
+        for batch in runs_of(changes, most=_BATCH):
             ends = [change for change in batch if known is None or change.id in known]
             if ends:
                 given = ([c.id for c in ends], [c.at for c in ends], [c.seq for c in ends])
@@ -390,15 +390,3 @@ def _admitted(rows: _Answer, query: Query) -> Iterator[Match]:
         held = json.loads(metadata) if query.conditions else {}
         if all(condition.holds(held) for condition in query.conditions):
             yield Match(int(seq), str(id), float(score))
-
-
-def _without_repeats(changes: Sequence[Change]) -> Iterator[list[Change]]:
-    """Cut changes into runs in which no record occurs twice, so that order within one is free."""
-    run: dict[str, Change] = {}
-    for change in changes:
-        if change.id in run:
-            yield list(run.values())
-            run = {}
-        run[change.id] = change
-    if run:
-        yield list(run.values())
