@@ -351,7 +351,8 @@ class Lessons:
         from agentcl.guidance.story import story
 
         view = self._bound.view(scope)
-        return story(self._opened.journal, id, view=view, rules=self.rules, at=_moment(as_of))
+        named = check_unicode(id, "id")
+        return story(self._opened.journal, named, view=view, rules=self.rules, at=_moment(as_of))
 
     def matching(
         self,
@@ -373,12 +374,13 @@ class Lessons:
         """
         view = self._bound.view(scope)
         text = situation_of(situation)
+        could = [check_unicode(one, "an action") for one in check_each(actions, "actions", "texts")]
         found = [
             Matched(state.lessons[id].guidance, probability)
             for tenant in self._beliefs.tenants(view)
             for state in [self._beliefs.state(tenant)]
             for id, probability in self._beliefs.matcher.match(
-                state, text, view, actions=actions, application=application, world=world
+                state, text, view, actions=could, application=application, world=world
             ).by_id.items()
             if view.sees(state.lessons[id].guidance.scope)
         ]
@@ -577,9 +579,10 @@ class Lessons:
         Raises:
             InvalidInput: if the pamphlet's name, or an application's, cannot be kept.
         """
-        from agentcl.guidance.pamphlet import Adopted
+        from agentcl.guidance.pamphlet import Adopted, Pamphlet
 
         own = self._bound.owner(scope).tenant
+        check_a(pamphlet, Pamphlet, "pamphlet")
         for label in {pamphlet.name, *(one.application for one in pamphlet.entries)}:
             check_label(label, "a pamphlet's name or application")
         before = set(self._beliefs.state(own).lessons)

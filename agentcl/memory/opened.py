@@ -38,12 +38,11 @@ from agentcl.retrieval.encoders.naming import (
 from agentcl.retrieval.encoders.opening import default_encoder_name, open_encoder
 from agentcl.retrieval.folders import FOLDER, claim, clear, home
 from agentcl.retrieval.graph.settings import GraphSettings
-from agentcl.store.backends import Place, holds_store, open_store
+from agentcl.store.backends import Place, folder_for_memory, holds_store, open_store
 from agentcl.store.base import Writing
 from agentcl.store.records import Compression, Record, ScopeView, now_micros
 from agentcl.store.rows import EncoderSpec, content_hash, mismatch, readable
 from agentcl.store.vectors import unpack
-from agentcl.text.saving import make_folder
 
 if TYPE_CHECKING:
     from agentcl.compression.bank import Bank
@@ -126,7 +125,7 @@ class Opened:
         # How often soft tokens were shown, or text for which reason.
         self.ways: Counter[str] = Counter()
         if isinstance(self.place, Path) and not read_only:
-            _make_folder(self.place)
+            folder_for_memory(self.place)
         self.journal = open_store(
             self.place,
             busy_timeout_s=self.setting("busy_timeout_s"),
@@ -483,12 +482,3 @@ def vector_of(record: Record, vectors: Mapping[bytes, bytes]) -> bytes | None:
     """Return the vector of a record's text; None for one that is not searched for."""
     text = record.search_text()
     return None if text is None else vectors[content_hash(text)]
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        make_folder(path)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise StoreUnavailable(f"{path} is a file; a memory needs a folder") from error
-    except OSError as error:
-        raise StoreUnavailable(f"cannot make the folder {path}: {error}") from error

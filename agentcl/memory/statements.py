@@ -99,6 +99,10 @@ class Statements:
             InvalidInput: if something cannot be kept, or a source is no record of the tenant.
         """
         owner = self._bound.owner(scope)
+        for what, one in {
+            "subject": subject, "attribute": attribute, "value": value, "text": text, "since": since, "until": until,
+        }.items():  # fmt: skip
+            check_unicode(one, what)
         moment = check_time(said_at, "said_at") or from_micros(self._opened.clock())
         said = Assertion(
             subject=subject,
@@ -108,9 +112,7 @@ class Statements:
             turns=(),
             sort=sort,
             polarity="ended" if ended else "holds",
-            is_member=bool(
-                has_several(check_unicode(attribute, "attribute")) if several is None else several
-            ),
+            is_member=bool(has_several(attribute) if several is None else several),
             since=since,
             until=until,
         )
@@ -361,6 +363,8 @@ class Statements:
             InvalidInput: if the query is empty.
             EncoderMismatch: if the folder's vectors are another encoder's.
         """
+        from agentcl.memory.comparing import Compared
+
         if not check_unicode(query, "query").strip():
             raise InvalidInput("the query is empty; ask something, or use list()")
         wanted = self.list(
@@ -368,7 +372,7 @@ class Statements:
         )
         uses = self._opened.contexts.stated(self._opened.journal, self._bound.view(scope)).uses
         found = statement_search.search(
-            self._opened, query, wanted, check_count(limit, "limit"), uses
+            self._opened, query, Compared(wanted), check_count(limit, "limit"), uses
         )
         return [FoundStatement(one, score) for one, score in found]
 

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Unpack
 
-from agentcl.errors import InvalidInput, StoreUnavailable, TransferError
+from agentcl.errors import ConfigError, InvalidInput, StoreUnavailable, TransferError
 from agentcl.jobs.queue import Queue
 from agentcl.jobs.runner import Runner
 from agentcl.jobs.workplace import Workplace
@@ -162,7 +162,7 @@ class Storage:
         """
         view = self._bound.subtree(scope)
         target = check_path(path)
-        kept = target.absolute() if is_stream(target) else target.resolve()
+        kept = target.absolute() if is_stream(target) else Path(os.path.realpath(target))
         if kept.is_relative_to(self._opened.path.resolve()):
             raise InvalidInput(f"{target} lies in the memory's own folder; export to another place")
         try:
@@ -280,11 +280,15 @@ class Storage:
             Whether it was done; False if somebody cancelled the job meanwhile.
 
         Raises:
+            InvalidInput: if no encoder has that name.
             StoreBusy: if another run is at it.
             ClusterUnavailable: if the machines of `on` do not answer; what was encoded before is kept.
         """
         self._bound.check_whole("embedding anew, which concerns all vectors,")
-        new = open_encoder(encoder) if isinstance(encoder, str) else encoder
+        try:
+            new = open_encoder(encoder) if isinstance(encoder, str) else encoder
+        except ConfigError as error:  # here it is no setting, but what somebody asked for
+            raise InvalidInput(str(error)) from error
         if not isinstance(new, Encoder):
             raise InvalidInput(f"encoder must be a name or an Encoder, not {encoder!r}")
         self._opened.confirm(getattr(new, "named", new.name))
@@ -375,7 +379,7 @@ class Storage:
         wins, losses = check_count(wins, "wins", least=0), check_count(losses, "losses", least=0)
         view = self._bound.view(scope)
         with self._opened.journal.writing() as writing:
-            self._opened.journal.newest(id, view=view)
+            self._opened.journal.newest(check_unicode(id, "id"), view=view)
             writing.credit(id, uses=uses, wins=wins, losses=losses)
         return self._opened.journal.counters(id)
 

@@ -117,7 +117,13 @@ def sync(
 
 
 def _folder(path: Path) -> Path:
-    if not path.exists():
+    try:
+        is_there = path.exists()
+    except OSError as error:
+        raise InvalidInput(
+            f"cannot look at {path}: {error.strerror}; nothing was changed"
+        ) from error
+    if not is_there:
         raise InvalidInput(f"{path} does not exist; nothing was changed. Check the path")
     if not path.is_dir():
         raise InvalidInput(f"{path} is no folder; add a file by its name")

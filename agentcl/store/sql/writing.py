@@ -176,10 +176,11 @@ class SqlWriting(Writing):
         )
 
     def note_copy(self, path: Path, what: str) -> None:
-        self._connection.execute("DELETE FROM copy WHERE path = ?", (str(path),))
+        noted = str(path).encode(errors="backslashreplace").decode()  # a name may be no Unicode
+        self._connection.execute("DELETE FROM copy WHERE path = ?", (noted,))
         self._connection.execute(
             "INSERT INTO copy (path, what, made_at) VALUES (?, ?, ?)",
-            (str(path), what, self.now),
+            (noted, what, self.now),
         )
 
     def enqueue(

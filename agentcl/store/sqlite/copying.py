@@ -35,7 +35,8 @@ def copy_into(folder: Path, name: str, database: Database) -> Path:
             folder.chmod(stat.S_IMODE(held.parent.stat().st_mode))
         mode = stat.S_IMODE(held.stat().st_mode)
         os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
-        database.read("VACUUM INTO ?", (str(partial),))
+        # As bytes: a name may be no Unicode.
+        database.read("VACUUM INTO CAST(? AS TEXT)", (os.fsencode(partial),))
         # A copy leads a life of its own, so an index on a server must not be shared between the two.
         with closing(sqlite3.connect(partial)) as copy, copy:
             copy.execute("UPDATE meta SET value = lower(hex(randomblob(10))) WHERE key = 'id'")
@@ -47,6 +48,6 @@ def copy_into(folder: Path, name: str, database: Database) -> Path:
             f"cannot write a snapshot to {folder}: {error.strerror or error}"
         ) from error
     finally:
-        with suppress(NotADirectoryError):  # the folder is a file
+        with suppress(OSError):  # there may be no such folder, and never one
             partial.unlink(missing_ok=True)
     return target
