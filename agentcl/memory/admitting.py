@@ -12,11 +12,11 @@ from agentcl.memory.beliefs import Beliefs
 from agentcl.memory.bound import Bound
 from agentcl.memory.opened import Opened, vector_of
 from agentcl.memory.sharing import promote, shared_with
-from agentcl.store.base import Writing
 from agentcl.store.checks import WriteScope
 from agentcl.store.episodes import Episode, Guidance, Level, Origin, Reflection, Stated, Step
 from agentcl.store.records import Scope
 from agentcl.store.usage import Usage
+from agentcl.store.writing import Writing
 from agentcl.text.tokens import estimate_tokens
 
 if TYPE_CHECKING:

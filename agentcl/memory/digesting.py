@@ -17,11 +17,11 @@ from agentcl.memory import statement_writing
 from agentcl.memory.opened import Opened
 from agentcl.statements.grounding import is_borne_out
 from agentcl.statements.reading import Assertion, Digested, Digester, Wish
-from agentcl.store.base import Writing
 from agentcl.store.checks import check_label, check_subtree, check_text, named_scope
 from agentcl.store.conversations import Conversation, Digestion, Proposal, Statement, Turn
 from agentcl.store.jobs import Job, Price
 from agentcl.store.records import Scope, ScopeView
+from agentcl.store.writing import Writing
 from agentcl.text.function_words import content_terms
 from agentcl.text.terms import terms
 from agentcl.text.tokens import estimate_tokens

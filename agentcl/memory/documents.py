@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from agentcl.errors import Duplicate, InvalidInput
-from agentcl.store.base import Store, Writing
+from agentcl.store.base import Store
 from agentcl.store.checks import (
     canonical_json,
     check_label,
@@ -21,6 +21,7 @@ from agentcl.store.conversations import Turn
 from agentcl.store.records import Document, Fact, Passage, Scope, ScopeView, from_micros, to_micros
 from agentcl.store.rows import EncoderSpec, Row, content_hash, readable
 from agentcl.store.vectors import SupportsList, dimension, pack, unpack
+from agentcl.store.writing import Writing
 from agentcl.text import pages
 
 if TYPE_CHECKING:

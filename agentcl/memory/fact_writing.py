@@ -17,10 +17,11 @@ from agentcl.memory.opened import Opened
 from agentcl.retrieval.encoders import Encoder
 from agentcl.retrieval.graph.names import Extracted, Triple
 from agentcl.retrieval.graph.phrases import normalise
-from agentcl.store.base import Store, Writing
+from agentcl.store.base import Store
 from agentcl.store.checks import check_unicode
 from agentcl.store.records import Extraction, Fact, Passage, Record, ScopeView
 from agentcl.store.rows import content_hash, readable
+from agentcl.store.writing import Writing
 
 LONGEST_PART: Final = 1_000  # characters of a subject, predicate or object
 MOST_FACTS: Final = 2_000  # of one passage

@@ -14,10 +14,11 @@ from agentcl.statements.currency import slots
 from agentcl.statements.merging import merged, parted
 from agentcl.statements.slots import value_key
 from agentcl.statements.strengths import kept, strength, uses_of
-from agentcl.store.base import Store, Writing
+from agentcl.store.base import Store
 from agentcl.store.conversations import Joined, Statement, Tidying, Turn, Used
 from agentcl.store.records import Scope
 from agentcl.store.vectors import unpack
+from agentcl.store.writing import Writing
 
 
 @dataclass(frozen=True, slots=True)

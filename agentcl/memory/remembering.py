@@ -17,7 +17,7 @@ from agentcl.memory.aligning import Heard, Script, align, place
 from agentcl.memory.messages import Messages, Said, read_messages
 from agentcl.memory.opened import Opened
 from agentcl.memory.passages import split
-from agentcl.store.base import Store, Writing
+from agentcl.store.base import Store
 from agentcl.store.checks import canonical_json, check_label, check_metadata
 from agentcl.store.conversations import (
     Conversation,
@@ -32,6 +32,7 @@ from agentcl.store.conversations import (
 from agentcl.store.records import Passage, Scope, ScopeView, body, from_micros, to_micros
 from agentcl.store.rows import content_hash
 from agentcl.store.turns import turns_of
+from agentcl.store.writing import Writing
 
 # What a passage of a turn has in its metadata, and what no metadata of the caller may say.
 TOLD: Final = ("role", "speaker", "said_at", "turn", "conversation")

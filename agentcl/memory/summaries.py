@@ -14,11 +14,12 @@ from agentcl.statements.hearing import own_words
 from agentcl.statements.slots import USER, subject_key
 from agentcl.statements.strengths import RANK
 from agentcl.statements.summarising import Gist, Summariser, is_told
-from agentcl.store.base import Store, Writing
+from agentcl.store.base import Store
 from agentcl.store.checks import check_label
 from agentcl.store.conversations import Statement, Synopsis, Turn
 from agentcl.store.records import Scope
 from agentcl.store.rows import readable
+from agentcl.store.writing import Writing
 from agentcl.text.tokens import estimate_tokens
 
 if TYPE_CHECKING:

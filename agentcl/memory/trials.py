@@ -16,8 +16,8 @@ from agentcl.errors import AgentclError, StoreCorrupt
 from agentcl.memory.adapter_files import check_files
 from agentcl.memory.opened import Opened
 from agentcl.store.adapters import ADAPTER_STATES, Adapter, AdapterState
-from agentcl.store.base import Writing
 from agentcl.store.episodes import AdapterCoin
+from agentcl.store.writing import Writing
 
 if TYPE_CHECKING:
     from agentcl.guidance.state import GuidanceState
