@@ -461,10 +461,7 @@ def _net(graph: nx.MultiGraph[str], hits: Collection[str], title: str) -> Pictur
     places = spring(len(number), [(edge.start, edge.end) for edge in edges])
     nodes = [
         NetNode(
-            data["name"],
-            at,
-            _COLOURS["hit" if node in hits else data["kind"]],
-            label=data["name"],
+            data["name"], at, _COLOURS["hit" if node in hits else data["kind"]], label=data["name"]
         )
         for at, (node, data) in zip(places, graph.nodes(data=True), strict=True)
     ]

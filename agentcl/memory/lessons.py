@@ -388,12 +388,7 @@ class Lessons:
         return sorted(found, key=lambda one: -one.probability)
 
     def why_not(
-        self,
-        id: str,
-        situation: str,
-        *,
-        actions: Sequence[str] = (),
-        **scope: Unpack[ReadScope],
+        self, id: str, situation: str, *, actions: Sequence[str] = (), **scope: Unpack[ReadScope]
     ) -> str:
         """Return in a sentence why a lesson is not shown in a situation where it is at home, or that it is.
 

@@ -18,11 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, Unpack
 
-from agentcl.errors import (
-    InvalidInput,
-    MemoryClosed,
-    StoreUnavailable,
-)
+from agentcl.errors import InvalidInput, MemoryClosed, StoreUnavailable
 from agentcl.memory import changing, watching
 from agentcl.memory.beliefs import Beliefs
 from agentcl.memory.bound import UNBOUND
@@ -41,14 +37,7 @@ from agentcl.store.checks import (
     check_unicode,
 )
 from agentcl.store.conversations import Turn
-from agentcl.store.records import (
-    KINDS,
-    AnyScope,
-    Document,
-    Record,
-    now_micros,
-    to_micros,
-)
+from agentcl.store.records import KINDS, AnyScope, Document, Record, now_micros, to_micros
 from agentcl.store.rows import Version, readable
 from agentcl.store.vectors import SupportsList
 from agentcl.text.tokens import TokenCounter
@@ -180,10 +169,7 @@ class Memory:
             self._opened.close()
 
     def warm_up(
-        self,
-        *,
-        mode: Mode | SearchMode = "hybrid",
-        progress: Callable[[float], None] | None = None,
+        self, *, mode: Mode | SearchMode = "hybrid", progress: Callable[[float], None] | None = None
     ) -> None:
         """Open now what the first verb would open: the encoder, and the indexes that a mode asks.
 
@@ -850,11 +836,7 @@ class Memory:
         )
         return [*islice(readable(rows), limit)]
 
-    def history(
-        self,
-        id: str,
-        **scope: Unpack[ReadScope],
-    ) -> Sequence[Version]:
+    def history(self, id: str, **scope: Unpack[ReadScope]) -> Sequence[Version]:
         """Return every version of a record, oldest first, deletion and erasure included.
 
         Raises:

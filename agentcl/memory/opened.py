@@ -39,10 +39,10 @@ from agentcl.retrieval.encoders.opening import default_encoder_name, open_encode
 from agentcl.retrieval.folders import FOLDER, claim, clear, home
 from agentcl.retrieval.graph.settings import GraphSettings
 from agentcl.store.backends import Place, folder_for_memory, holds_store, open_store
-from agentcl.store.base import Writing
 from agentcl.store.records import Compression, Record, ScopeView, now_micros
 from agentcl.store.rows import EncoderSpec, content_hash, mismatch, readable
 from agentcl.store.vectors import unpack
+from agentcl.store.writing import Writing
 
 if TYPE_CHECKING:
     from agentcl.compression.bank import Bank

@@ -246,9 +246,7 @@ class Statements:
             scope: `tenant`, `user`, `agent`, `session`; see `Memory`.
         """
         view = self._bound.view(scope)
-        rows = self._opened.journal.live(view=view, kinds=(Synopsis.kind,))
-        found = [one for one in readable(rows) if isinstance(one, Synopsis)]
-        return sorted(found, key=lambda one: one.id)
+        return sorted(self._opened.journal.records(Synopsis, view=view), key=lambda one: one.id)
 
     # Reading what holds
 
@@ -402,8 +400,7 @@ class Statements:
         """
         if verdict is not None:
             check_choice(verdict, ("open", "accepted", "refused"), "verdict")
-        rows = self._opened.journal.live(view=self._bound.view(scope), kinds=(Proposal.kind,))
-        found = (one for one in readable(rows) if isinstance(one, Proposal))
+        found = self._opened.journal.records(Proposal, view=self._bound.view(scope))
         return [one for one in found if verdict in (None, one.verdict)]
 
     def accept(

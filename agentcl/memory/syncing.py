@@ -15,7 +15,7 @@ from agentcl.memory import documents
 from agentcl.memory.documents import Draft
 from agentcl.memory.opened import Opened
 from agentcl.store.records import Document, Record, Scope
-from agentcl.store.rows import content_hash, readable
+from agentcl.store.rows import content_hash
 
 _AT_ONCE: Final = 256  # documents that are withdrawn in one transaction
 
@@ -132,13 +132,10 @@ def _folder(path: Path) -> Path:
 
 def _held(opened: Opened, folder: Path, owner: Scope) -> dict[str, _Held]:
     """Return what is stored of a folder in exactly one scope, by uri."""
-    rows = opened.journal.live(
-        view=owner.exactly(), kinds=(Document.kind,), prefix=f"{folder.as_posix().rstrip('/')}/"
-    )
+    own = f"{folder.as_posix().rstrip('/')}/"
     return {
-        record.uri: _Held(record.id, content_hash(record.text))
-        for record in readable(rows)
-        if isinstance(record, Document)
+        one.uri: _Held(one.id, content_hash(one.text))
+        for one in opened.journal.records(Document, view=owner.exactly(), prefix=own)
     }
 
 

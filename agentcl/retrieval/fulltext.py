@@ -449,11 +449,7 @@ def _weighed(words: list[str], prefix: str, look: Look) -> _Asked:
     seen = look.seen
     return _Asked(
         *weighed(
-            having,
-            view=seen.view,
-            everything=seen.everything,
-            scopes=scopes,
-            parameters=parameters,
+            having, view=seen.view, everything=seen.everything, scopes=scopes, parameters=parameters
         )
     )
 
