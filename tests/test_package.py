@@ -62,6 +62,41 @@ def test_an_import_is_light_and_leaves_no_trace(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_memory_is_filled_and_read_without_what_only_a_search_needs(tmp_path: Path) -> None:
+    code = """
+import sys
+from agentcl import Memory
+with Memory("m", encoder="hashing") as memory:
+    added = memory.add("The ferry leaves at seven.")
+    assert memory.get(added.id).text == memory.list()[0].text
+    print(*sys.modules)
+    memory.search("ferry")
+    assert "numpy" in sys.modules
+"""
+    loaded = set(python(code, tmp_path).split())
+    assert not loaded & {
+        "numpy",
+        "socket",
+        "agentcl.retrieval.retriever",
+        "agentcl.retrieval.extracting.cues",
+    }
+
+
+def test_a_command_that_reads_no_files_loads_nothing_that_reads_them(tmp_path: Path) -> None:
+    code = """
+import sys
+from agentcl import Memory
+from agentcl.cli.main import main
+with Memory("m", encoder="hashing") as memory:
+    memory.add("The ferry leaves at seven.")
+main(["list", "--path", "m"], standalone_mode=False)
+print(*sys.modules)
+"""
+    loaded = python(code, tmp_path).split()
+    assert "agentcl.cli.memory" in loaded
+    assert not {"numpy", "pathspec", "agentcl.files.folder"} & set(loaded)
+
+
 def test_a_memory_works_without_any_optional_part(tmp_path: Path) -> None:
     code = """
 import sys

@@ -16,9 +16,8 @@ from typing import Final
 
 from agentcl.text.terms import terms
 
-_LEAST: Final = (
-    2  # episodes in which an action reached the goal, before anything is drawn from them
-)
+# Episodes in which an action reached the goal, before anything is drawn from them
+_LEAST: Final = 2
 _SURE: Final = 0.7  # that it reaches the goal
 _MOST_CLAUSES: Final = 12  # of one situation
 # Verbs that say how something is; of others, the ending: "its customer pays by card".

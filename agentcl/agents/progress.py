@@ -150,8 +150,7 @@ class LearningProgress:
         drawn = {kind: self._rates.get(kind, _Rate()).draw(rng) for kind in kinds}
         shuffled = rng.sample(options, len(options))
         chosen = max(
-            (self._valued(one, drawn[one.cluster]) for one in shuffled),
-            key=lambda one: one.gain,
+            (self._valued(one, drawn[one.cluster]) for one in shuffled), key=lambda one: one.gain
         )
         return self._check(chosen, shuffled, drawn[chosen.option.cluster]) or chosen
 

@@ -11,14 +11,7 @@ from agentcl.agents.demonstrations import ACTED, LETTERS
 from agentcl.agents.effects import still_worth_trying
 from agentcl.agents.forms import FORMS, Form, form_of, likelihoods, orders_of
 from agentcl.agents.matching import meant_action, nearest_action
-from agentcl.agents.prompts import (
-    ACTING,
-    AIMING,
-    PLANNING,
-    ask_action,
-    ask_plan,
-    ask_sub_goal,
-)
+from agentcl.agents.prompts import ACTING, AIMING, PLANNING, ask_action, ask_plan, ask_sub_goal
 from agentcl.envs.acting import Act, Situation
 from agentcl.errors import InvalidInput, NoAnswer
 from agentcl.models.base import ChatModel, Reply, Sampling, conversation

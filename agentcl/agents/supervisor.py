@@ -34,12 +34,7 @@ _SHARES: Final[Mapping[Lane, float]] = {
     "coached": 0.4,
     "taught": 0.6,
 }
-_COSTS: Final[Mapping[Lane, float]] = {
-    "alone": 1.0,
-    "reviewed": 1.5,
-    "coached": 2.5,
-    "taught": 3.0,
-}
+_COSTS: Final[Mapping[Lane, float]] = {"alone": 1.0, "reviewed": 1.5, "coached": 2.5, "taught": 3.0}
 _EPISODE_TOKENS: Final = 2000.0  # of an episode alone, before there was one
 _NOISE: Final = 0.2  # standard deviation of the score of one episode around its mean
 _SHARE_SD: Final = 0.2  # of a lane's share, before anything is known

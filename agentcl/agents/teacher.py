@@ -308,11 +308,7 @@ class Teacher:
         return self._instructions or CONTRASTING, prompt, (ABSTRACTIONS, ABSTRACTIONS_FORM)
 
     def _ask(
-        self,
-        instructions: str,
-        prompt: Prompt,
-        form: _Form,
-        shown: Sequence[tuple[str, str]] = (),
+        self, instructions: str, prompt: Prompt, form: _Form, shown: Sequence[tuple[str, str]] = ()
     ) -> tuple[Mapping[str, Any] | None, Usage, str]:
         """Return the object, or None, with what it took and what could not be used."""
         schema, accept = form

@@ -9,7 +9,7 @@ from json import JSONDecoder
 from typing import Final
 
 from agentcl.guidance.selection import Choice
-from agentcl.memory.episode import EpisodeRecall
+from agentcl.memory.episode_recall import EpisodeRecall
 from agentcl.models.base import Schema, ToolCall
 from agentcl.text.escaping import Prompt, inline, prompt_of, quoted
 from agentcl.text.json_values import json_values
@@ -51,10 +51,7 @@ def ask_task(
     for tool in tools:
         schema = {name: tool["parameters"][name] for name in _SCHEMA if name in tool["parameters"]}
         form = inline(json.dumps(schema, ensure_ascii=False))
-        lines += [
-            f"- {inline(tool['name'])}: {quoted(tool['description'])}",
-            f"Arguments: {form}",
-        ]
+        lines += [f"- {inline(tool['name'])}: {quoted(tool['description'])}", f"Arguments: {form}"]
     return prompt_of(*lines, *filter(None, [known]), f"Task: {quoted(task)}")
 
 

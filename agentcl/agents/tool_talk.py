@@ -7,14 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from agentcl.agents.tool_prompts import (
-    CALLING,
-    INVENTED,
-    WORKED,
-    ask_on,
-    ask_task,
-    calls_in,
-)
+from agentcl.agents.tool_prompts import CALLING, INVENTED, WORKED, ask_on, ask_task, calls_in
 from agentcl.errors import ModelUnavailable, NoAnswer, RequestRefused
 from agentcl.models.base import ChatModel, Message, Reply, Sampling, Schema, conversation
 from agentcl.models.calling import ToolModel, after_calls, after_words
@@ -23,7 +16,7 @@ from agentcl.text.answers import spoken
 from agentcl.text.escaping import unescape
 
 if TYPE_CHECKING:
-    from agentcl.memory.episode import EpisodeRecall
+    from agentcl.memory.episode_recall import EpisodeRecall
 
 logger = logging.getLogger(__name__)
 

@@ -232,10 +232,7 @@ class Prober:
 
         def ask(case: WritingCase, model: ChatModel) -> dict[str, bool]:
             teacher = Teacher(
-                model,
-                examples=examples,
-                is_constrained=is_constrained,
-                max_tokens=_LESSON_TOKENS,
+                model, examples=examples, is_constrained=is_constrained, max_tokens=_LESSON_TOKENS
             )
             found = teacher.distil(case.transcript)
             is_new = COPIED not in found.problem
@@ -374,11 +371,7 @@ def tune(
     """
     ways, left_out = list(FORMS), []
     prober = Prober(
-        model,
-        cases=cases,
-        seed=seed,
-        concurrency=concurrency,
-        on_case=lambda: course.case_done(),
+        model, cases=cases, seed=seed, concurrency=concurrency, on_case=lambda: course.case_done()
     )
     fingerprint = model.fingerprint()
     if not tells_likelihoods(model):

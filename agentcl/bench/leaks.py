@@ -69,9 +69,8 @@ class CheckedRecall:
 
     def __init__(self, memory: CheckedMemory, query: str) -> None:
         self._memory = memory
-        self.items: list[
-            Item
-        ] = []  # all that was recalled, each once, in the order in which it came
+        # All that was recalled, each once, in the order in which it came
+        self.items: list[Item] = []
         self.leaks: list[str] = []
         self.first: tuple[str, ...] = tuple(self.ask(query))
 

@@ -197,9 +197,7 @@ def progress(folder: RunFolder) -> Progress:
     return Progress(sum(parts.values()), done)
 
 
-def _plan(
-    settings: RunSettings,
-) -> tuple[dict[str, int], dict[str, Any], dict[int, TaskStream]]:
+def _plan(settings: RunSettings) -> tuple[dict[str, int], dict[str, Any], dict[int, TaskStream]]:
     """Return the number of episodes of each seed, what a report says of them, and streams of tasks."""
     if settings.questions.source:
         asked = {seed: open_questions(settings.questions, seed=seed) for seed in settings.seeds}
@@ -348,10 +346,7 @@ def _rows(
 
 
 def _side_by_side(
-    folder: RunFolder,
-    parts: Sequence[Part],
-    on_row: OnRow,
-    is_over: Callable[[], bool],
+    folder: RunFolder, parts: Sequence[Part], on_row: OnRow, is_over: Callable[[], bool]
 ) -> list[PartEnded]:
     context = multiprocessing.get_context("spawn")
     stop = context.Event()

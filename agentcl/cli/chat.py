@@ -306,12 +306,7 @@ def _soft_serving(name: str, url: str, codec: str | None, *, is_on: bool) -> Sof
 def _compress(screen: Screen, memory: Memory, codec: Codec, scope: dict[str, Any]) -> None:
     """Make soft tokens of what is stored, of much the first part."""
     with screen.progress("compressing", None) as bar:
-        report = memory.compressed.compress(
-            codec,
-            limit=_FIRST,
-            progress=bar.update,
-            **scope,
-        )
+        report = memory.compressed.compress(codec, limit=_FIRST, progress=bar.update, **scope)
     if report.remaining:
         screen.note(
             f"{report.remaining:,} passages are still text; `agentcl compress` makes soft tokens of them all"

@@ -82,9 +82,7 @@ def run(
             job = memory.jobs.run(id, on=place, progress=bar.update, should_stop=is_stopped)
         else:
             ran = memory.jobs.run_all(
-                on=place,
-                progress=lambda job, *step: bar.update(*step),
-                should_stop=is_stopped,
+                on=place, progress=lambda job, *step: bar.update(*step), should_stop=is_stopped
             )
     if id:
         screen.job(job)

@@ -25,12 +25,12 @@ from agentcl.cli.options import (
 )
 from agentcl.cli.screen import Screen, describe_encoder, to_json
 from agentcl.errors import InvalidInput
-from agentcl.files import ReadLimits, Skipped, Source, count, load, load_stream
 from agentcl.files.limits import read_limits
 from agentcl.retrieval.framing import Form
 from agentcl.retrieval.modes import MODES
 
 if TYPE_CHECKING:
+    from agentcl.files import ReadLimits, Skipped, Source
     from agentcl.memory.documents import Draft
     from agentcl.memory.memory import Memory
 
@@ -79,7 +79,9 @@ def add(
         return
     if dry_run:
         raise InvalidInput("--dry-run goes with --sync")
-    from agentcl.memory.syncing import draft_of  # here: with it comes the whole of `Memory`
+    # Here: with them comes the whole of `Memory`, and what reads files.
+    from agentcl.files import count
+    from agentcl.memory.syncing import draft_of
 
     scope = scope_of(given)
     limits = read_limits(allow)
@@ -95,10 +97,7 @@ def add(
         with screen.several() as bars:
             documents, passages = bars.add("remembering", total), bars.add("encoding", None)
             stored = memory.add_many(
-                drafts(),
-                progress=documents.update,
-                encoded=passages.update,
-                **scope,
+                drafts(), progress=documents.update, encoded=passages.update, **scope
             )
         # A file can be named twice, also by a link or with the folder that it is in.
         stored = list({document.id: document for document in stored}.values())
@@ -118,11 +117,7 @@ def add(
 
 
 def _sync(
-    screen: Screen,
-    paths: tuple[str, ...],
-    limits: ReadLimits,
-    dry_run: bool,
-    given: dict[str, Any],
+    screen: Screen, paths: tuple[str, ...], limits: ReadLimits, dry_run: bool, given: dict[str, Any]
 ) -> None:
     """Make the documents of folders what their files are."""
     scope = scope_of(given)
@@ -183,11 +178,10 @@ def _tell(
 
 
 def _sources(
-    paths: tuple[str, ...],
-    skipped: list[Skipped],
-    limits: ReadLimits,
-    leave_out: Collection[Path],
+    paths: tuple[str, ...], skipped: list[Skipped], limits: ReadLimits, leave_out: Collection[Path]
 ) -> Iterator[Source]:
+    from agentcl.files import load, load_stream
+
     for path in paths:
         if path == "-":
             yield load_stream(sys.stdin.buffer, "-", limits=limits)
@@ -236,8 +230,7 @@ def search(
     if mode == "graph":  # filled for the first time, it takes long
         with screen.progress("reading names, %", 100) as bar:
             memory.store.retriever.catch_up(
-                mode=mode,
-                progress=lambda share: bar.update(int(100 * share)),
+                mode=mode, progress=lambda share: bar.update(int(100 * share))
             )
     recall = memory.search(
         query, limit=limit, mode=mode, filters=_filters(filters), as_of=as_of, **scope

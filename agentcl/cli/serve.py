@@ -110,12 +110,7 @@ def serve(
 
         if key_file is not None:
             say(f"the key {keys.of_file(key_file).id} in {key_file} opens all of it")
-        run(
-            memory.scoped(**scope) if scope else memory,
-            settings=settings,
-            keys=keys,
-            began=began,
-        )
+        run(memory.scoped(**scope) if scope else memory, settings=settings, keys=keys, began=began)
 
 
 def _of_variable(name: str | None) -> str:

@@ -87,7 +87,11 @@ def import_(
     With a scope, a file with records outside of it is refused.
     """
     target = _scope_in(into)
-    if not file.exists():  # before a memory is made for it
+    try:  # before a memory is made for it
+        is_there = file.exists()
+    except OSError as error:
+        raise TransferError(f"cannot look at {file}: {error.strerror}; check the path") from error
+    if not is_there:
         raise TransferError(f"{file} does not exist; check the path")
     scope = scope_of(given)
     with _target(given, is_dry=dry_run) as memory:

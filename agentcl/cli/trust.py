@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -48,8 +49,9 @@ def trust(screen: Screen, folder: Path, yes: bool, revoke: bool) -> None:
     from agentcl.memory.trusted import LOADED, confirm, confirmed
     from agentcl.memory.trusted import revoke as take_back
 
-    folder = folder.resolve()
-    if not revoke and not folder.is_dir():
+    # Of `os.path`: these take what may not be looked at, too.
+    folder = Path(os.path.realpath(folder))
+    if not revoke and not os.path.isdir(folder):  # noqa: PTH112  # as above
         raise InvalidInput(f"{folder} is no folder; check the path")
     if revoke:
         taken = [place for place in (folder / FILE, folder) if take_back(place)]

@@ -117,11 +117,7 @@ class Connection:
         )
         return self._tried(request, {})
 
-    def _tried(
-        self,
-        request: httpx.Request,
-        callbacks: Mapping[str, Callable[..., Any]],
-    ) -> Any:  # noqa: ANN401  # any JSON
+    def _tried(self, request: httpx.Request, callbacks: Mapping[str, Callable[..., Any]]) -> Any:  # noqa: ANN401  # any JSON
         for number in range(1, self._tries + 1):
             try:
                 response = self._http.send(request, stream=True)

@@ -10,7 +10,8 @@ from types import TracebackType
 from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar, cast
 
 from agentcl.client.asking import Remote, ask
-from agentcl.memory.episode import EpisodeRecall, EpisodeRecorder
+from agentcl.memory.episode import EpisodeRecorder
+from agentcl.memory.episode_recall import EpisodeRecall
 from agentcl.store.episodes import Episode
 from agentcl.store.records import Scope
 from agentcl.wire.verbs import VERBS, Begun

@@ -35,7 +35,6 @@ from agentcl.memory.memory import Memory
 from agentcl.store.adapters import shard_of
 from agentcl.store.conversations import Statement
 from agentcl.store.episodes import Episode, Guidance, Step
-from agentcl.store.rows import readable
 from agentcl.text.saving import saving
 
 Part = Literal["recall", "use", "unknown", "context", "act", "general"]
@@ -275,9 +274,7 @@ def _of_episode(memory: Memory, one: Episode) -> Iterator[TrainingRow]:
 
 def steps_of(memory: Memory, one: Episode) -> list[Step]:
     """Return the steps of an episode, in order."""
-    journal = memory.store.journal
-    rows = journal.live(view=one.scope.exactly(), kinds=(Step.kind,), source=one.id)
-    steps = [step for step in readable(rows) if isinstance(step, Step)]
+    steps = memory.store.journal.records(Step, view=one.scope.exactly(), source=one.id)
     return sorted(steps, key=lambda step: step.ordinal)
 
 

@@ -126,11 +126,7 @@ class Consolidate:
     name = CONSOLIDATE
 
     def __init__(
-        self,
-        memory: Memory,
-        *,
-        named: Iterable[str] = (),
-        server: AdapterServer | None = None,
+        self, memory: Memory, *, named: Iterable[str] = (), server: AdapterServer | None = None
     ) -> None:
         self._memory = memory
         self._server = server
@@ -335,10 +331,7 @@ def _counts(selection: Selection) -> dict[str, int]:
 
 
 def _work(
-    folder: Path,
-    spec: Mapping[str, Any],
-    progress: Progress,
-    should_stop: Callable[[], bool],
+    folder: Path, spec: Mapping[str, Any], progress: Progress, should_stop: Callable[[], bool]
 ) -> Mapping[str, Any] | None:
     """Let a process train and measure; None if it was to stop. Raises what went wrong there."""
     file = folder / _SPEC

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from agentcl.errors import VersionConflict
 from agentcl.memory.trials import become
 from agentcl.store.adapters import ADAPTER_NAME, Adapter
-from agentcl.store.base import Writing
 from agentcl.store.records import Scope
+from agentcl.store.writing import Writing
 
 if TYPE_CHECKING:
     from agentcl.memory.memory import Memory

@@ -23,7 +23,6 @@ from agentcl.store.checks import ReadScope, WriteScope, check_count, check_time
 from agentcl.store.conversations import Statement, Turn
 from agentcl.store.episodes import Aside, Decision, Episode, Guidance
 from agentcl.store.records import ANY, SCOPE_FIELDS, Record, Scope, ScopeView, to_micros
-from agentcl.store.rows import readable
 
 if TYPE_CHECKING:
     from agentcl.guidance.overview import Standing
@@ -154,14 +153,10 @@ class _Looking:
 
     def __post_init__(self) -> None:
         tenant = ScopeView(frozenset({self.owner.tenant}), None, None, None)
-        decided = [*self._records(Aside.kind, tenant), *self._records(Decision.kind, tenant)]
-        self.aside = frozenset(id for one in decided if isinstance(one, Aside) for id in one.ids)
-        self.rollbacks = tuple(
-            one for one in decided if isinstance(one, Decision) and one.what == "rollback"
-        )
-
-    def _records(self, kind: str, view: ScopeView) -> Iterator[Record]:
-        return readable(self.memory.store.journal.live(view=view, kinds=(kind,)))
+        journal = self.memory.store.journal
+        self.aside = frozenset(id for one in journal.records(Aside, view=tenant) for id in one.ids)
+        decided = journal.records(Decision, view=tenant)
+        self.rollbacks = tuple(one for one in decided if one.what == "rollback")
 
     def lessons(self) -> Iterator[RecordChoice]:
         """Decide about each lesson, by what outcomes say of it."""
@@ -188,16 +183,15 @@ class _Looking:
 
     def statements(self) -> Iterator[RecordChoice]:
         """Decide about each statement."""
-        held = [
-            one for one in self._records(Statement.kind, self.view) if isinstance(one, Statement)
-        ]
-        turns = [one for one in self._records(Turn.kind, self.view) if isinstance(one, Turn)]
+        journal = self.memory.store.journal
+        held = [*journal.records(Statement, view=self.view)]
+        turns = [*journal.records(Turn, view=self.view)]
         spoken, uses = {one.id: one for one in turns}, uses_of(held, turns)
         slots: dict[tuple[Scope, str], list[Statement]] = defaultdict(list)
         for one in held:
             slots[one.scope, one.slot].append(one)
         for one in held:
-            counted = self.memory.store.journal.counters(one.id)
+            counted = journal.counters(one.id)
             used = uses.get(one.id, 0) + counted.uses
             against = self._against_statement(one, slots[one.scope, one.slot], spoken, used)
             days = (self.at - one.moment).days
@@ -207,17 +201,13 @@ class _Looking:
             )  # fmt: skip
 
     def _against_statement(
-        self,
-        one: Statement,
-        slot: Sequence[Statement],
-        spoken: Mapping[str, Turn],
-        used: int,
+        self, one: Statement, slot: Sequence[Statement], spoken: Mapping[str, Turn], used: int
     ) -> str:
         if whose := self._is_private(one.scope):
             return whose
         if not self.policy.with_personal and (one.scope.user or subject_key(one.subject) == USER):
             return "private by default: it is said of a user"
-        if one.polarity != "holds" or not _holds(one, self.at):
+        if one.polarity != "holds" or not one.is_valid(self.at):
             return "it does not hold now"
         if any(one.id == other.id for other in contradictions(slot, self.at)):
             return "contradicted: its attribute has several values at once"
@@ -231,11 +221,7 @@ class _Looking:
         return self._unproved(one, slot, spoken, used)
 
     def _unproved(
-        self,
-        one: Statement,
-        slot: Sequence[Statement],
-        spoken: Mapping[str, Turn],
-        used: int,
+        self, one: Statement, slot: Sequence[Statement], spoken: Mapping[str, Turn], used: int
     ) -> str:
         came = (one.id, *(spoken[id].conversation_id for id in one.sources if id in spoken))
         if any(id in self.aside for id in came):
@@ -255,7 +241,7 @@ class _Looking:
 
     def episodes(self) -> Iterator[RecordChoice]:
         """Decide about each episode: one of a single step is an answer."""
-        held = [one for one in self._records(Episode.kind, self.view) if isinstance(one, Episode)]
+        held = [*self.memory.store.journal.records(Episode, view=self.view)]
         newest: dict[tuple[Scope, str, str, str], str] = {}
         for one in held:
             if one.is_success:
@@ -355,11 +341,6 @@ def _capped(found: Sequence[RecordChoice], most: float) -> Iterator[RecordChoice
     for one in found:
         reason = over.get(one.record.id)
         yield one if reason is None else replace(one, is_chosen=False, reason=reason)
-
-
-def _holds(one: Statement, at: datetime) -> bool:
-    has_begun = one.valid_from is None or one.valid_from <= at
-    return has_begun and (one.valid_to is None or at < one.valid_to)
 
 
 def _owner_of(scope: Scope) -> str:

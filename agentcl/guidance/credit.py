@@ -157,9 +157,8 @@ class Credit:
         # By lesson: what each user found of it, as a precision and a mean times that.
         self._found: dict[str, dict[str, tuple[float, float]]] = {}
         self._drawn: dict[str, dict[str, str]] = {}  # shared lesson -> a user's own -> the user
-        self._shared: dict[
-            str, list[str]
-        ] = {}  # a user's own lesson -> the shared ones drawn from it
+        # A user's own lesson -> the shared ones drawn from it
+        self._shared: dict[str, list[str]] = {}
 
     @property
     def noise(self) -> float:

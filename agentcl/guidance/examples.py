@@ -15,9 +15,8 @@ from typing import Final, NamedTuple
 from agentcl.guidance.same import content
 from agentcl.guidance.sight import Line, Sight, user_of
 
-MOST: Final = (
-    16  # of one lesson and line where it applied, and as many where it did not: the newest
-)
+# Of one lesson and line where it applied, and as many where it did not: the newest
+MOST: Final = 16
 _LEAST_WORDS: Final = 2  # of a situation that can be told from others
 
 

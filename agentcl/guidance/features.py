@@ -105,12 +105,7 @@ def is_stated(when: str, seen: Seen) -> bool:
 
 
 def features(
-    whens: Sequence[When],
-    seen: Seen,
-    *,
-    whole: Numbers,
-    parts: Numbers,
-    read: Numbers,
+    whens: Sequence[When], seen: Seen, *, whole: Numbers, parts: Numbers, read: Numbers
 ) -> Numbers:
     """Return what tells of each lesson whether it speaks of a situation.
 

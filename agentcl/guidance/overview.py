@@ -176,12 +176,7 @@ def state_at(
 
 
 def state_without(
-    rows: Iterable[Row],
-    since: int,
-    until: int,
-    *,
-    scope: Scope,
-    rules: GuidanceRules | None = None,
+    rows: Iterable[Row], since: int, until: int, *, scope: Scope, rules: GuidanceRules | None = None
 ) -> GuidanceState:
     """Return what would be believed if a scope, and all below it, rolled back the time between two moments."""
     state, held = begin(rows, tenant=scope.tenant, rules=rules)

@@ -154,12 +154,7 @@ def choose(
 
 
 def _offers(
-    state: GuidanceState,
-    place: Place,
-    count_tokens: TokenCounter,
-    price: float,
-    *,
-    is_frozen: bool,
+    state: GuidanceState, place: Place, count_tokens: TokenCounter, price: float, *, is_frozen: bool
 ) -> list[Offer]:
     """Return the lessons that may be shown, best first for their tokens."""
     found: list[Offer] = []

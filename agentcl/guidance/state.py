@@ -46,15 +46,7 @@ from agentcl.guidance.trust import Trust
 from agentcl.guidance.verdicts import Verdicts, arm_of, arm_of_adapter
 from agentcl.lessons import Lesson
 from agentcl.store.checks import canonical_json
-from agentcl.store.episodes import (
-    Aside,
-    Decision,
-    Ended,
-    Episode,
-    Exposure,
-    Guidance,
-    Reflection,
-)
+from agentcl.store.episodes import Aside, Decision, Ended, Episode, Exposure, Guidance, Reflection
 from agentcl.store.records import Record, Scope, ScopeView, to_micros
 from agentcl.store.rows import Row, readable, superseded_by
 
@@ -85,18 +77,15 @@ class GuidanceState:
         self.trust = Trust()
         self.credit = Credit()
         self.changes: list[ScoreChange] = []
-        self._newest: dict[
-            tuple[Line, str], int
-        ] = {}  # by line and where: the place of its last change
+        # By line and where: the place of its last change
+        self._newest: dict[tuple[Line, str], int] = {}
         self._courses: dict[Line, Course] = {}
         self._matters: dict[tuple[str, str], list[str]] = {}  # ids, by matter and user
-        self._made_of: dict[
-            str, list[str]
-        ] = {}  # by id: the shared lessons that name it as a source
+        # By id: the shared lessons that name it as a source
+        self._made_of: dict[str, list[str]] = {}
         self._attempts = Attempts()
-        self._openings: dict[
-            str, list[str]
-        ] = {}  # by episode: what was seen first, alone and after its goal
+        # By episode: what was seen first, alone and after its goal
+        self._openings: dict[str, list[str]] = {}
         self._used_in: dict[str, dict[str, None]] = {}  # by situation: lessons with examples of it
         self._tested: dict[str, set[str]] = {}  # by episode: the lessons that it tested
         self.ignored: list[Rollback] = []

@@ -34,9 +34,8 @@ _CLASS_FORGETS: Final = 0.97  # of the weight of a class's tests at each new one
 _CARRY_WEIGHT: Final = 2.0  # worlds that the prior of a transfer counts as
 _CARRY_PRIOR: Final = 0.5
 _VOTES_WEIGHT: Final = 4.0  # votes of other users that the prior before them counts as
-_LEAST_BY_VOTES: Final = (
-    0.5  # what others' votes leave at least: a lesson that may be tried, if rarely
-)
+# What others' votes leave at least: a lesson that may be tried, if rarely
+_LEAST_BY_VOTES: Final = 0.5
 
 
 class _Test(NamedTuple):
@@ -72,9 +71,8 @@ class Trust:
         self._aging: dict[Line, dict[str, int]] = {}  # world -> changes seen
         self._number = 0
         self._drawn: dict[str, dict[str, str]] = {}  # shared lesson -> a user's own -> the user
-        self._shared: dict[
-            str, list[str]
-        ] = {}  # a user's own lesson -> the shared ones drawn from it
+        # A user's own lesson -> the shared ones drawn from it
+        self._shared: dict[str, list[str]] = {}
         # By lesson and world, what each user's newest test says; read from the tests when asked for first.
         self._votes: dict[tuple[str, str], dict[str, bool]] = {}
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from agentcl.errors import InvalidInput, NotFound
 from agentcl.store.base import Store
+from agentcl.store.checks import check_unicode
 from agentcl.store.jobs import Job, Price, State
 from agentcl.store.records import Scope, ScopeView, from_micros
 
@@ -48,8 +49,8 @@ class Queue:
         return self.store.jobs(view=self._view, states=states)
 
     def get(self, id: str) -> Job:
-        """Return a job. Raises NotFound."""
-        return self.store.job(id, view=self._view)
+        """Return a job. Raises NotFound, and InvalidInput for what is no id."""
+        return self.store.job(check_unicode(id, "id"), view=self._view)
 
     def cancel(self, id: str) -> Job:
         """See to it that a job is not run; who runs it, in whatever process, stops after its next step.

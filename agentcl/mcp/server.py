@@ -102,11 +102,7 @@ def over_http(server: MCPServer[Any], *, most_body: int) -> StreamableHTTPSessio
 
 
 def serve(
-    memory: Memory,
-    *,
-    application: str = "",
-    port: int | None = None,
-    compat: Compat | None = None,
+    memory: Memory, *, application: str = "", port: int | None = None, compat: Compat | None = None
 ) -> None:
     """Answer until standard input ends; with a port, over HTTP until the process is stopped.
 

@@ -108,12 +108,7 @@ class Tools:
         return answer
 
     def get(
-        self,
-        name: str,
-        *,
-        start: int = 0,
-        budget_tokens: int = BUDGET_TOKENS,
-        **scope: str,
+        self, name: str, *, start: int = 0, budget_tokens: int = BUDGET_TOKENS, **scope: str
     ) -> dict[str, Any]:
         """Return a text by its id or uri, from a character on.
 
@@ -253,12 +248,7 @@ class Tools:
         return answer
 
     def _finished(
-        self,
-        memory: Memory,
-        task: str,
-        score: float,
-        steps: Sequence[Mapping[str, str]],
-        note: str,
+        self, memory: Memory, task: str, score: float, steps: Sequence[Mapping[str, str]], note: str
     ) -> Episode:
         with self._underway.at(task, memory.scope) as held:
             for step in steps:

@@ -24,7 +24,6 @@ from agentcl.store.checks import ReadScope, WriteScope, check_choice, check_unic
 from agentcl.store.conversations import Statement
 from agentcl.store.episodes import Guidance
 from agentcl.store.records import Record, Scope, ScopeView
-from agentcl.store.rows import readable
 
 Route = Literal["stable", "canary", "off"]
 _JUDGED: Final[tuple[AdapterState, ...]] = ("passed", "canary", "stable", "retired")
@@ -253,9 +252,7 @@ class Adapters:
         return revoked[0] if revoked and revoked[0].id == held.id else held
 
     def _all(self, view: ScopeView) -> Sequence[Adapter]:
-        rows = self._opened.journal.live(view=view, kinds=(Adapter.kind,))
-        found = [one for one in readable(rows) if isinstance(one, Adapter)]
-        return sorted(found, key=lambda one: one.id)
+        return sorted(self._opened.journal.records(Adapter, view=view), key=lambda one: one.id)
 
     def _exactly(self, owner: Scope) -> Sequence[Adapter]:
         return self._all(owner.exactly())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,12 +12,11 @@ from agentcl.memory.beliefs import Beliefs
 from agentcl.memory.bound import Bound
 from agentcl.memory.opened import Opened, vector_of
 from agentcl.memory.sharing import promote, shared_with
-from agentcl.store.base import Writing
 from agentcl.store.checks import WriteScope
 from agentcl.store.episodes import Episode, Guidance, Level, Origin, Reflection, Stated, Step
 from agentcl.store.records import Scope
-from agentcl.store.rows import readable
 from agentcl.store.usage import Usage
+from agentcl.store.writing import Writing
 from agentcl.text.tokens import estimate_tokens
 
 if TYPE_CHECKING:
@@ -105,7 +104,12 @@ def reflect(
     from agentcl.guidance.admission import refusal
 
     rest: list[Level] = ["family"] * (len(lessons) - len(levels))
-    steps = [step for one in lived for step in _steps_of(opened, one)]
+    steps = [
+        step
+        for one in lived
+        if one.id
+        for step in opened.journal.records(Step, view=one.scope.exactly(), source=one.id)
+    ]
     taken = [step.action for step in steps if taken_in and step.episode_id == taken_in]
     private = _private(lived, steps) if drawn.share else None
     refusals = [refusal(one, answers=answers, names=names) for one in lessons]
@@ -138,15 +142,6 @@ def reflect(
         )
     assert isinstance(reflection, Reflection)
     return reflection
-
-
-def _steps_of(opened: Opened, episode: Episode) -> Iterator[Step]:
-    if not episode.id:
-        return
-    view = episode.scope.exactly()
-    for record in readable(opened.journal.live(view=view, kinds=(Step.kind,), source=episode.id)):
-        assert isinstance(record, Step)
-        yield record
 
 
 def _admit(

@@ -25,7 +25,8 @@ from agentcl.errors import InvalidInput, MemoryClosed
 from agentcl.memory.adapters import Adapters
 from agentcl.memory.compressed import Compressed
 from agentcl.memory.conversations import Conversations
-from agentcl.memory.episode import EpisodeOptions, EpisodeRecall, EpisodeRecorder
+from agentcl.memory.episode import EpisodeOptions, EpisodeRecorder
+from agentcl.memory.episode_recall import EpisodeRecall
 from agentcl.memory.episodes import Episodes
 from agentcl.memory.facts import Facts
 from agentcl.memory.graph import Graph
@@ -133,11 +134,7 @@ class AsyncEpisodes(_Awaited[Episodes]):
         return AsyncEpisode(self, partial(self._target.begin, task, **given))
 
     async def list(
-        self,
-        *,
-        chosen: Filter | None = None,
-        limit: int | None = None,
-        **scope: Unpack[ReadScope],
+        self, *, chosen: Filter | None = None, limit: int | None = None, **scope: Unpack[ReadScope]
     ) -> Sequence[Episode]:
         """Return episodes in the order in which they ended."""
         episodes = self._target

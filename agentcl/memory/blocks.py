@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Final
 
 from agentcl.memory.showing import BEGINNING, Kind, Session, Shown
@@ -57,7 +58,10 @@ class ContextBlock:
         form: Form = "whole",
         asked: tuple[str, Mapping[str, float]] = ("", {}),
     ) -> None:
-        self.budget, self.count = budget, count
+        self.budget = budget
+        self.count = cache(
+            count
+        )  # most lines are counted where they are looked at, and again where they are added
         self._form, self._asked = form, asked
         self.shown = list(session.shown)
         self.lines: list[str] = []

@@ -7,7 +7,6 @@ from agentcl.errors import StoreUnavailable
 from agentcl.retrieval.folders import claim, home
 from agentcl.store.base import Store
 from agentcl.store.records import Compression, ScopeView
-from agentcl.store.rows import readable
 
 _EVERYBODY = ScopeView(None, None, None, None)
 
@@ -31,8 +30,8 @@ class BankCopy:
             StoreUnavailable: if it cannot be written.
         """
         named: dict[str, dict[int, str]] = {}
-        for one in readable(source.live(view=_EVERYBODY, kinds=(Compression.kind,))):
-            if isinstance(one, Compression) and one.slots:
+        for one in source.records(Compression, view=_EVERYBODY):
+            if one.slots:
                 named.setdefault(one.shard, {})[one.row] = one.digest
         many, self.lost = sum(map(len, named.values())), 0
         folders = home(source), home(target)

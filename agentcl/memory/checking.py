@@ -31,9 +31,8 @@ _ACCURACY: Final = 0.8
 _KEPT: Final = 4_096  # answers
 _WORDS: Final = Sampling(max_tokens=8, logprobs=True, top_logprobs=5)
 _ANSWERS: Final = {"yes": 1, "no": -1}
-_RARE: Final = (
-    0.01  # probability of an answer that is not among the likeliest: nobody is surer than that
-)
+# Probability of an answer that is not among the likeliest: nobody is surer than that
+_RARE: Final = 0.01
 
 
 def ask_condition(condition: str, situation: str) -> Prompt:

@@ -19,14 +19,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from agentcl.errors import AgentclError
-from agentcl.memory.ridge import ExactRidge, features_of
 from agentcl.store.vectors import unpack
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from agentcl.memory.ridge import ExactRidge
     from agentcl.store.adapters import Adapter
 
 VECTORS: Final = "choosing.npz"  # in an adapter's folder
@@ -37,6 +37,7 @@ _FITTED: Final = 32  # sets of adapters whose weights are kept
 _CONVERSATIONS: Final = 10_000  # whose choices are kept
 _NOBODY: Final = ""  # the label of general prompts
 
+# Few memories have several adapters that are stable: numpy is imported where there are.
 logger = logging.getLogger(__name__)
 
 
@@ -81,13 +82,14 @@ class AdapterChooser:
         return next((one for one in stable if one.id == id), None), why
 
     def _choice(self, stable: Sequence[Adapter], asked: str) -> tuple[str, str]:
+        from agentcl.memory.ridge import features_of
+
         narrowest = stable[0]
         try:
             ridge = self._ridge(stable)
             if ridge is None:
                 return narrowest.id, f"{narrowest.name} is of the narrowest scope"
-            vector = np.array([unpack(self._encode(asked[:_READ]))])
-            scores = ridge.scores(features_of(vector))[0]
+            scores = ridge.scores(features_of([unpack(self._encode(asked[:_READ]))]))[0]
         except AgentclError as error:  # an encoder that does not answer, or gives other vectors
             logger.warning("no adapter was chosen: %s", error)
             return narrowest.id, f"{narrowest.name} is of the narrowest scope"
@@ -101,6 +103,8 @@ class AdapterChooser:
 
     def _ridge(self, stable: Sequence[Adapter]) -> ExactRidge | None:
         """Return the regression on what some adapters learned; None where one of them has no vectors of this encoder."""
+        from agentcl.memory.ridge import ExactRidge, features_of
+
         encoder = self._encoder()
         if not encoder:
             return None
@@ -144,6 +148,8 @@ def learned_vectors(
     Returns:
         None if there are none, they are of another encoder, or the file is not what was written.
     """
+    import numpy as np
+
     try:
         data = (folder / VECTORS).read_bytes()
     except OSError:
@@ -158,6 +164,8 @@ def learned_vectors(
 
 def vector_file(encoder: str, vectors: NDArray[np.float32], is_general: NDArray[np.bool_]) -> bytes:
     """Return the bytes of the file that `learned_vectors` reads."""
+    import numpy as np
+
     out = io.BytesIO()
     np.savez(out, encoder=np.array(encoder), vectors=vectors, is_general=is_general)
     return out.getvalue()

@@ -22,7 +22,6 @@ from agentcl.memory.opened import Opened
 from agentcl.store.checks import ReadScope, check_count, check_unicode
 from agentcl.store.conversations import Turn
 from agentcl.store.records import Compression, Document, Passage
-from agentcl.store.rows import readable
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,10 +159,8 @@ class Compressed:
     def state(self, **scope: Unpack[ReadScope]) -> Sequence[CompressionState]:
         """Return what each codec compressed in a scope and below, by their names."""
         view = self._bound.subtree(scope)
-        rows = self._opened.journal.live(view=view, kinds=(Compression.kind,))
         by_codec: dict[tuple[str, str], list[Compression]] = {}
-        for one in readable(rows):
-            assert isinstance(one, Compression)
+        for one in self._opened.journal.records(Compression, view=view):
             by_codec.setdefault((one.codec_name, one.codec), []).append(one)
         return [
             CompressionState(
@@ -190,8 +187,7 @@ class Compressed:
         """
         wanted = None if codec is None else check_unicode(codec, "codec")
         view = self._bound.view(scope)
-        rows = readable(self._opened.journal.live(view=view, kinds=(Compression.kind,)))
-        found = (one for one in rows if isinstance(one, Compression))
+        found = self._opened.journal.records(Compression, view=view)
         own = (one for one in found if wanted in (None, one.codec_name))
         return [*islice(own, check_count(limit, "limit"))]
 
@@ -211,8 +207,7 @@ class Compressed:
         view = self._bound.view(scope)
         journal = self._opened.journal
         passage = journal.get(check_unicode(id, "id"), view=view)
-        rows = [*journal.live(view=view, kinds=(Compression.kind,), source=id)]
-        held = [one for one in readable(rows) if isinstance(one, Compression)]
+        held = journal.records(Compression, view=view, source=id)
         own = [one for one in held if codec in (None, one.codec_name)]
         if not isinstance(passage, Passage) or not own:
             by = f" by {codec!r}" if codec is not None else ""
@@ -247,10 +242,7 @@ class Compressed:
         return [
             _told(passage, one, bank)
             for passage in passages
-            for one in readable(
-                [*journal.live(view=view, kinds=(Compression.kind,), source=passage.id)]
-            )
-            if isinstance(one, Compression)
+            for one in journal.records(Compression, view=view, source=passage.id)
         ]
 
     def ways(self) -> Mapping[str, int]:

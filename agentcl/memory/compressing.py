@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from typing import Any, Final, Literal, cast
 
 import numpy as np
@@ -21,7 +22,7 @@ from agentcl.store.base import Store
 from agentcl.store.checks import check_subtree, named_scope
 from agentcl.store.jobs import Job, Price
 from agentcl.store.records import Compression, Passage, Scope, ScopeView
-from agentcl.store.rows import content_hash, readable
+from agentcl.store.rows import content_hash
 from agentcl.text.tokens import estimate_tokens
 
 _BATCH: Final = 16  # passages encoded at a time; what a kill loses
@@ -96,8 +97,8 @@ class Compress:
         codec = self._codecs.get(wanted.codec)
         if codec is None:  # somebody else may have it; its price is that of all
             view = _view(scope)
-            rows = readable(self._opened.journal.live(view=view, kinds=(Passage.kind,)))
-            texts = [_text(one) for one in rows if isinstance(one, Passage)][: wanted.limit]
+            passages = self._opened.journal.records(Passage, view=view)
+            texts = [*map(_text, islice(passages, wanted.limit))]
             return Price(len(texts), sum(map(estimate_tokens, texts)))
         _check_slots(codec, wanted.slots)
         texts = [_text(one) for one in self._todo(codec, wanted, scope)]
@@ -155,12 +156,7 @@ class Compress:
         return found[: wanted.limit]
 
     def _keep(
-        self,
-        bank: Bank,
-        codec: Codec,
-        made: Sequence[_Made],
-        used: Mapping[str, int],
-        form: Form,
+        self, bank: Bank, codec: Codec, made: Sequence[_Made], used: Mapping[str, int], form: Form
     ) -> dict[str, int]:
         """Store what became of some passages; return the shards that rows came to, with how many they have."""
         journal = self._opened.journal
@@ -228,19 +224,15 @@ def compressions(
 ) -> Iterator[tuple[Passage, Compression | None]]:
     """Yield the live passages of a view, oldest first, each with what says that it was compressed for a base."""
     done = {
-        one.passage_id: one
-        for one in readable(journal.live(view=view, kinds=(Compression.kind,)))
-        if isinstance(one, Compression) and one.base == base
+        one.passage_id: one for one in journal.records(Compression, view=view) if one.base == base
     }
-    for passage in readable(journal.live(view=view, kinds=(Passage.kind,))):
-        assert isinstance(passage, Passage)
+    for passage in journal.records(Passage, view=view):
         yield passage, done.get(passage.id)
 
 
 def rows_named(journal: Store) -> dict[str, set[int]]:
     """Return by shard the rows that live records name."""
-    rows = journal.live(view=_EVERYBODY, kinds=(Compression.kind,))
-    return by_shard(one for one in readable(rows) if isinstance(one, Compression))
+    return by_shard(journal.records(Compression, view=_EVERYBODY))
 
 
 def by_shard(records: Iterable[Compression]) -> dict[str, set[int]]:

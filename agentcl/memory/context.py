@@ -21,6 +21,7 @@ from agentcl.memory.evidence import Evidence
 from agentcl.memory.messages import Messages, Said, read_messages
 from agentcl.memory.opened import Opened
 from agentcl.memory.showing import BEGINNING, Kind, Session, Shown
+from agentcl.memory.standing import StandingStatements, end_of, holds, is_over
 from agentcl.memory.statement_search import words_of
 from agentcl.memory.turn_days import with_days
 from agentcl.memory.weaving import Soft, as_turns, places_of, with_soft_tokens, with_texts
@@ -29,11 +30,11 @@ from agentcl.models.soft_tokens import Sending
 from agentcl.retrieval.framing import ROLES, Form, day_of, named
 from agentcl.retrieval.recall import Hit
 from agentcl.statements.hearing import only_supposes
-from agentcl.statements.slots import has_several, subject_key, value_key
-from agentcl.statements.strengths import RANK, strength
+from agentcl.statements.slots import subject_key, value_key
+from agentcl.statements.strengths import strength
 from agentcl.store.checks import check_choice, check_count
 from agentcl.store.conversations import Statement, home_of
-from agentcl.store.records import EPOCH, Scope, ScopeView, from_micros
+from agentcl.store.records import Scope, ScopeView, from_micros
 from agentcl.text.function_words import content_terms
 from agentcl.text.terms import terms
 from agentcl.text.tokens import TokenCounter, estimate_tokens
@@ -50,14 +51,12 @@ _LEAST_STATED: Final = 0.2
 _NEAR_BEST: Final = 0.5
 _FLOOR: Final = 0.35  # of the best hit's score: what is less is not shown
 _FRESH: Final = 0.7  # of the budget that a new block takes, so that later calls can add to it
-_FOUND_ALONE: Final = ("relation", "event", "plan")
 _PROFILE: Final = 0.4  # of the budget for what holds of the user
 _MOST_ASKED: Final = 2_000  # characters of a question, from its end
 _RECENCY: Final = 0.2  # of a hit's score; the rest is by relevance
 _HALF_LIFE: Final = timedelta(days=7)
 _HOP: Final = 0.6  # what a second look counts, of what it begins with
 _HOPS_FROM: Final = 3  # texts that a second look begins with
-_PAST_ASKED: Final = 50  # that ended last, and are asked of too
 _EARLIER: Final = 2  # values of a slot that are shown as what held before
 _OLDER: Final = 0.95  # what an earlier value counts, of the one that it comes with
 _NAMED: Final = 2  # ended values that the label of a turn names
@@ -161,13 +160,14 @@ class _Look:
         self.weights: Mapping[str, float] = {}  # of the question's terms
         self._said = "\n".join(one.text for one in said)
         stated = opened.contexts.stated(opened.journal, view)
-        told = [one for one in stated.statements if one.id not in stated.archived]
-        self.statements = told if self.asked_of is None else [*filter(self._is_told, told)]
-        self._holding = [one for one in self.statements if self._holds(one)]
-        self._by_id = {one.id: one for one in told}
-        self._near: list[Statement] = []  # of these, those of the slots that a question finds
-        self._past = sorted(filter(self._is_over, self.statements), key=_until, reverse=True)
-        self._stated = stated
+        self._all = self._standing = stated.standing(self.now)
+        if self.asked_of is not None:  # of what had been told by then
+            told = filter(self._is_told, self._all.by_id.values())
+            self._standing = StandingStatements([*told], self.now)
+        self._near: list[
+            Statement
+        ] = []  # of what is over, those of the slots that a question finds
+        self._uses = stated.uses
         self._told = stated.told()
 
     def _is_told(self, one: Statement) -> bool:
@@ -176,35 +176,24 @@ class _Look:
         return self.asked_of is None or begun is None or begun < self.asked_of.end
 
     def _holds(self, one: Statement) -> bool:
-        is_over = one.valid_to is not None and one.valid_to <= self.now
-        return one.polarity == "holds" and not is_over
-
-    def _is_over(self, one: Statement) -> bool:
-        """Return whether it once held, and does no longer."""
-        if one.polarity != "holds" or one.valid_to is None or one.valid_to > self.now:
-            return False
-        return one.valid_from is None or one.valid_to - one.valid_from > timedelta(microseconds=1)
+        return holds(one, self.now)
 
     def profile(self) -> Iterator[Showable]:
         """Yield what holds of the user: what he asks for first, then what he is like; of a sort the strongest first."""
-        holding = {one.id for one in self._holding}
-        own = [
-            one for one in self._stated.of_user() if one.id in holding and not self._is_covered(one)
-        ]
-        if self.query:  # whom he knows and what is planned is shown where a question finds it
-            own = [*filter(_is_always_shown, own)]
-        uses = self._stated.uses
-        strengths = {one.id: strength(one, uses.get(one.id, 0), self.now) for one in own}
-        own.sort(key=lambda one: (RANK[one.sort], -strengths[one.id], one.id))
-        yield from map(self.item, own)
+        # Whom he knows and what is planned is shown where a question finds it.
+        standing = self._standing
+        for sort in standing.always_shown() if self.query else standing.of_user():
+            own = [one for one in sort if not self._is_covered(one)]
+            strengths = {one.id: strength(one, self._uses.get(one.id, 0), self.now) for one in own}
+            own.sort(key=lambda one: (-strengths[one.id], one.id))
+            yield from map(self.item, own)
 
     def instead(self, shown: Shown) -> list[Showable]:
         """Return what follows something shown that holds no longer; nothing if it does hold."""
         told = self._told.get(shown.id, [])
         if shown.is_past or not told or any(map(self._holds, told)):
             return []
-        slots = {one.slot for one in told}
-        new = [self.item(one) for one in self._holding if one.slot in slots]
+        new = [self.item(one) for one in self._holding_of(told)]
         if new or shown.kind != "statement":
             return [replace(one, about=f"instead of {shown.number}") for one in new]
         (held,) = told
@@ -217,7 +206,7 @@ class _Look:
 
     def item(self, one: Statement, score: float = 1.0) -> Showable:
         """Return a statement to be shown."""
-        if self._is_over(one):
+        if is_over(one, self.now):
             about = f"until {self._end_of(one)}"
             return Showable(one.id + ENDED, "statement", one.text, score, about, is_past=True)
         about = ""
@@ -229,24 +218,33 @@ class _Look:
             about = ", ".join(filter(None, (about, f"until {self._end_of(one)}")))
         return Showable(one.id, "statement", one.text, score, about)
 
+    def _holding_of(self, told: Sequence[Statement]) -> list[Statement]:
+        """Return what holds in the slots of some statements."""
+        slots = {one.slot for one in told}
+        return [one for one in self._standing.holding if one.slot in slots]
+
     def _is_covered(self, one: Statement) -> bool:
         """Return whether it holds by turns alone that newer ones stand for."""
-        return bool(one.sources) and self._covered.issuperset(one.sources) and self._holds(one)
+        if not self._covered or not one.sources:
+            return False
+        return self._covered.issuperset(one.sources) and self._holds(one)
 
     def _holds_again(self, one: Statement) -> bool:
         """Return whether its slot has the same value now, by another statement."""
-        slot = (other for other in self._holding if other.slot == one.slot and other.id != one.id)
+        slot = (other for other in self._standing.slots.get(one.slot, ()) if other.id != one.id)
         return any(value_key(other.value) == value_key(one.value) for other in slot)
 
     def _end_of(self, one: Statement) -> str:
         """Return until when it held, as exactly as what ended it says."""
         assert one.valid_to is not None
-        by = self._by_id.get(one.replaced_by)
+        by = self._all.by_id.get(one.replaced_by)
         return _as_said(one.valid_to, "" if by is None else by.since, by or one)
 
     def _before(self, one: Statement, score: float) -> list[Showable]:
         """Return what held in the slot of a statement before, the latest first."""
-        past = (other for other in self._past if other.slot == one.slot and other.id != one.id)
+        past = (
+            other for other in self._standing.past_slots.get(one.slot, ()) if other.id != one.id
+        )
         return [self.item(other, _OLDER * score) for other in islice(past, _EARLIER)]
 
     def found(self) -> list[Showable]:
@@ -265,11 +263,11 @@ class _Look:
 
     def _ask_on(self, found: Showable) -> list[Showable]:
         """Ask again with what was found: a statement leads to what holds of its value, and a text to its like."""
-        stated = self._by_id.get(found.id)
+        stated = self._all.by_id.get(found.id)
         if stated is None:
             return self._ask(found.text, _HOP * found.score)
         asked, subject = content_terms(self.query), subject_key(stated.value)
-        reached = [one for one in self._holding if subject_key(one.subject) == subject]
+        reached = [one for one in self._standing.holding if subject_key(one.subject) == subject]
         items = []
         for one in reached:
             said = set(terms(f"{one.attribute} {one.text}"))
@@ -280,10 +278,11 @@ class _Look:
         )
 
     def _ask(self, query: str, weight: float) -> list[Showable]:
-        known = [*self._holding, *self._past[:_PAST_ASKED]]
-        stated = statement_search.search(self._opened, query, known, _STATED, self._stated.uses)
+        stated = statement_search.search(
+            self._opened, query, self._standing.compared, _STATED, self._uses
+        )
         slots = {one.slot for one, _ in stated}
-        self._near = [one for one in self._past if one.slot in slots]
+        self._near = [one for one in self._standing.past if one.slot in slots]
         top = max((score for _, score in stated), default=1.0) or 1.0
         hits = self._weighed(query, [one.text for one, _ in stated])
         of_one_time = asks_what_is_so(query, at_a_time=self.asked_of is not None)
@@ -339,13 +338,12 @@ class _Look:
         is_past = bool(told) and not any(map(self._holds, told))
         about = self._who(hit)
         if is_past:
-            slots = {one.slot for one in told}
-            instead = [one for one in self._holding if one.slot in slots]
+            instead = self._holding_of(told)
             if instead and self.asked_of is None:
-                past = [self.item(one, _OLDER * score) for one in told if self._is_over(one)]
+                past = [self.item(one, _OLDER * score) for one in told if is_over(one, self.now)]
                 return [*(self.item(one, score) for one in instead), *past]
             ended = [one for one in told if one.valid_to is not None]
-            until = f"until {self._end_of(max(ended, key=_until))}" if ended else ""
+            until = f"until {self._end_of(max(ended, key=end_of))}" if ended else ""
             about = ", ".join(filter(None, (about, until)))
         else:
             about = ", ".join(filter(None, (about, *self._ended_in(hit))))
@@ -356,8 +354,10 @@ class _Look:
 
     def _ended_in(self, hit: Hit) -> list[str]:
         """Return which values that a text says hold no longer, each with its end."""
-        said = set(terms(hit.text)) if self._told else set()
         told = [one for one in self._told.get(hit.document_id, []) if self._ends(one)]
+        if not told and not self._near:
+            return []
+        said = set(terms(hit.text))
         near = [one for one in self._near if _is_telling(one) and words_of(one.value) <= said]
         found: dict[str, str] = {}
         for one in (*told, *near):
@@ -368,7 +368,7 @@ class _Look:
 
     def _ends(self, one: Statement) -> bool:
         """Return whether it has ended, or is known to end."""
-        return self._is_over(one) or (self._holds(one) and one.valid_to is not None)
+        return is_over(one, self.now) or (self._holds(one) and one.valid_to is not None)
 
     def _who(self, hit: Hit) -> str:
         """Return who said it, where it was not the user; of a document, its name."""
@@ -382,20 +382,9 @@ def _by_score(item: Showable) -> float:
     return -item.score
 
 
-def _is_always_shown(one: Statement) -> bool:
-    """Return whether a statement of the user stands in a block whatever is asked: no people, plans and things by the way."""
-    if one.sort == "fact":
-        return has_several(one.attribute) is not None
-    return one.sort not in _FOUND_ALONE
-
-
 def _is_telling(one: Statement) -> bool:
     """Return whether no text has a value by chance."""
     return max(map(len, words_of(one.value)), default=0) >= _TELLING
-
-
-def _until(one: Statement) -> datetime:
-    return one.valid_to or EPOCH
 
 
 def _as_said(moment: datetime, said: str, by: Statement) -> str:
@@ -509,11 +498,7 @@ def _shows_what_is_gone(opened: Opened, session: Session) -> bool:
 
 def _kept(before: str, after: str) -> float:
     """Return the share of a text with which another one begins."""
-    if not before:
+    if after.startswith(before):
         return 1.0
-    same = next(_differences(before, after), min(len(before), len(after)))
-    return same / len(before)
-
-
-def _differences(before: str, after: str) -> Iterator[int]:
-    return (at for at, (a, b) in enumerate(zip(before, after, strict=False)) if a != b)
+    pairs = enumerate(zip(before, after, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), len(after)) / len(before)

@@ -13,7 +13,6 @@ from agentcl.memory.remembering import find
 from agentcl.retrieval.recall import Hit
 from agentcl.store.checks import ReadScope, WriteScope, check_count, check_unicode
 from agentcl.store.conversations import Conversation, Turn
-from agentcl.store.rows import readable
 from agentcl.store.turns import turns_around, turns_of
 
 
@@ -31,10 +30,8 @@ class Conversations:
             limit: how many at the most.
             scope: `tenant`, `user`, `agent`, `session`; see `Memory`.
         """
-        view, kinds = self._bound.view(scope), (Conversation.kind,)
-        found = readable(self._opened.journal.live(view=view, kinds=kinds))
-        conversations = (one for one in found if isinstance(one, Conversation))
-        return [*islice(conversations, check_count(limit, "limit"))]
+        found = self._opened.journal.records(Conversation, view=self._bound.view(scope))
+        return [*islice(found, check_count(limit, "limit"))]
 
     def get(self, **scope: Unpack[WriteScope]) -> Conversation:
         """Return the conversation of a session, by the scope that it was remembered with.

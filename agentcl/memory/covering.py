@@ -15,8 +15,8 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
 
+from agentcl.memory.comparing import sound_vectors
 from agentcl.memory.opened import Opened
-from agentcl.memory.showing import sound_vectors
 from agentcl.retrieval.recall import Hit
 from agentcl.statements.alike import MEASURED
 from agentcl.statements.hearing import asked_in

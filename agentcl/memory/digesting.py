@@ -9,13 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from agentcl.errors import (
-    InvalidInput,
-    NoAnswer,
-    NotEquipped,
-    RequestRefused,
-    SchemaViolation,
-)
+from agentcl.errors import InvalidInput, NoAnswer, NotEquipped, RequestRefused, SchemaViolation
 from agentcl.jobs.loop import LATER, OrLater
 from agentcl.jobs.runner import Progress
 from agentcl.jobs.workplace import Workplace, as_workplace
@@ -23,12 +17,11 @@ from agentcl.memory import statement_writing
 from agentcl.memory.opened import Opened
 from agentcl.statements.grounding import is_borne_out
 from agentcl.statements.reading import Assertion, Digested, Digester, Wish
-from agentcl.store.base import Writing
 from agentcl.store.checks import check_label, check_subtree, check_text, named_scope
 from agentcl.store.conversations import Conversation, Digestion, Proposal, Statement, Turn
 from agentcl.store.jobs import Job, Price
 from agentcl.store.records import Scope, ScopeView
-from agentcl.store.rows import readable
+from agentcl.store.writing import Writing
 from agentcl.text.function_words import content_terms
 from agentcl.text.terms import terms
 from agentcl.text.tokens import estimate_tokens
@@ -253,18 +246,17 @@ def _waiting(opened: Opened, view: ScopeView, digester: str, retry: bool) -> lis
     journal = opened.journal
     done = {
         record.sources[0]: record
-        for record in readable(journal.live(view=view, kinds=(Digestion.kind,)))
-        if isinstance(record, Digestion) and record.digester == digester
+        for record in journal.records(Digestion, view=view)
+        if record.digester == digester
     }
     waiting: list[tuple[datetime, _Waiting]] = []
-    for conversation in readable(journal.live(view=view, kinds=(Conversation.kind,))):
-        assert isinstance(conversation, Conversation)
+    for conversation in journal.records(Conversation, view=view):
         held = done.get(conversation.id)
         if held and held.error and held.attempts >= _MOST_ATTEMPTS and not retry:
             continue
         first = held.read if held else 0
-        rows = journal.live(view=view, kinds=(Turn.kind,), source=conversation.id)
-        turns = [one for one in readable(rows) if isinstance(one, Turn) and one.ordinal >= first]
+        said = journal.records(Turn, view=view, source=conversation.id)
+        turns = [one for one in said if one.ordinal >= first]
         if turns:
             turns.sort(key=lambda turn: (turn.ordinal, turn.moment))
             left = _Waiting(conversation, held, deque(_parts(turns)))

@@ -10,7 +10,6 @@ from itertools import islice
 from pathlib import Path
 
 from agentcl.errors import AgentclError, StoreCorrupt
-from agentcl.memory import fact_writing as facts
 from agentcl.memory import statement_writing
 from agentcl.memory.adapter_files import SHARDS, check_files
 from agentcl.memory.compressed import Compressed
@@ -24,7 +23,7 @@ from agentcl.retrieval.retriever import IndexState
 from agentcl.store.adapters import Adapter
 from agentcl.store.conversations import Turn
 from agentcl.store.families import PARENTS
-from agentcl.store.records import ANY, Compression, Document, Passage, ScopeView
+from agentcl.store.records import ANY, Compression, Document, Extraction, Passage, ScopeView
 from agentcl.store.rows import Row, readable
 from agentcl.store.vectors import dimension
 
@@ -182,8 +181,7 @@ def _sources(row: Row) -> Sequence[str]:
 def _passages(opened: Opened) -> Iterator[str]:
     journal = opened.journal
     parts: dict[str, list[Passage]] = {}
-    for passage in readable(journal.live(view=_EVERYONE, kinds=("passage",))):
-        assert isinstance(passage, Passage)
+    for passage in journal.records(Passage, view=_EVERYONE):
         parts.setdefault(passage.document_id, []).append(passage)
     for whole in readable(journal.live(view=_EVERYONE, kinds=("document", "turn"))):
         assert isinstance(whole, Document | Turn)
@@ -229,8 +227,8 @@ def _compressions(opened: Opened) -> Iterator[str]:
     """Name each shard that lacks soft tokens, or has others than the records say."""
     bank = opened.bank()
     lost: Counter[tuple[str, str]] = Counter()
-    for one in readable(opened.journal.live(view=_EVERYONE, kinds=(Compression.kind,))):
-        if not isinstance(one, Compression) or not one.slots:
+    for one in opened.journal.records(Compression, view=_EVERYONE):
+        if not one.slots:
             continue
         try:
             if bank is not None:
@@ -275,7 +273,7 @@ def _waits(opened: Opened, held: Adapter, own: Path) -> bool:
 
 def _extraction_notes(opened: Opened) -> Iterator[str]:
     """Say how far each extractor has come, and on what it failed."""
-    found = list(facts.extractions(opened.journal, view=_EVERYONE))
+    found = [*opened.journal.records(Extraction, view=_EVERYONE)]
     for name in sorted({extraction.extractor for extraction in found}):
         state = Facts(opened).state(name, tenant=ANY)
         yield (

@@ -6,12 +6,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from agentcl.errors import Duplicate, InvalidInput
-from agentcl.memory.passages import split, split_pages
-from agentcl.retrieval.encoders import Encoder
-from agentcl.store.base import Store, Writing
+from agentcl.store.base import Store
 from agentcl.store.checks import (
     canonical_json,
     check_label,
@@ -20,18 +18,14 @@ from agentcl.store.checks import (
     check_validity,
 )
 from agentcl.store.conversations import Turn
-from agentcl.store.records import (
-    Document,
-    Fact,
-    Passage,
-    Scope,
-    ScopeView,
-    from_micros,
-    to_micros,
-)
+from agentcl.store.records import Document, Fact, Passage, Scope, ScopeView, from_micros, to_micros
 from agentcl.store.rows import EncoderSpec, Row, content_hash, readable
 from agentcl.store.vectors import SupportsList, dimension, pack, unpack
+from agentcl.store.writing import Writing
 from agentcl.text import pages
+
+if TYPE_CHECKING:
+    from agentcl.retrieval.encoders import Encoder
 
 # What to do with the same thing again: return what is there, store it once more, or raise.
 Duplicates = Literal["skip", "keep", "error"]
@@ -140,10 +134,7 @@ def encode(
 
 
 def write(
-    writing: Writing,
-    journal: Store,
-    prepared: Sequence[Prepared],
-    duplicates: Duplicates = "skip",
+    writing: Writing, journal: Store, prepared: Sequence[Prepared], duplicates: Duplicates = "skip"
 ) -> list[Document]:
     """Add documents, or update those in their scope with the same uri; return what is stored.
 
@@ -408,8 +399,7 @@ def passages_of(journal: Store, whole: Document | Turn) -> list[Passage]:
     """Return the live passages of a document or a turn, in order."""
     own = frozenset({whole.scope.tenant})
     view = ScopeView(own, None, None, None)
-    rows = journal.live(view=view, kinds=("passage",), source=whole.id)
-    found = [record for record in readable(rows) if isinstance(record, Passage)]
+    found = journal.records(Passage, view=view, source=whole.id)
     return sorted(found, key=lambda passage: passage.ordinal)
 
 
@@ -460,6 +450,8 @@ def _check(draft: Draft, scope: Scope, passage_limit: int) -> tuple[Document, tu
 
 def _spans(text: str, draft: Draft, passage_limit: int) -> Iterator[tuple[int, int, int]]:
     """Yield where each passage begins and ends, and on which page it is."""
+    from agentcl.memory.passages import split, split_pages
+
     if draft.vector is not None:
         yield 0, len(text), 1
     elif draft.media_type in pages.MEDIA_TYPES:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from types import TracebackType
@@ -15,8 +15,8 @@ from agentcl.guidance.demonstrations import Demonstrated, demonstrate
 from agentcl.guidance.reasons import why_not
 from agentcl.guidance.rules import BUDGET_TOKENS, PRICE
 from agentcl.guidance.same import names
-from agentcl.guidance.selection import Choice, Place, choose, line_of
-from agentcl.lessons import Stretch
+from agentcl.guidance.selection import Place, choose, line_of
+from agentcl.memory.episode_recall import EpisodeRecall
 from agentcl.memory.opened import Opened
 from agentcl.memory.routing import AdapterRoute
 from agentcl.memory.stretches import Finder
@@ -26,7 +26,6 @@ from agentcl.store.episodes import AdapterCoin, Episode, Exposure, Step
 from agentcl.store.records import Scope, ScopeView
 from agentcl.store.usage import NO_USAGE, Usage
 from agentcl.text.asked import read_of
-from agentcl.text.escaping import quoted
 from agentcl.text.tokens import TokenCounter, estimate_tokens
 
 if TYPE_CHECKING:
@@ -56,61 +55,6 @@ class EpisodeOptions(WriteScope, total=False):
     count_tokens: TokenCounter
     price: float
     is_frozen: bool
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class EpisodeRecall:
-    """What memory puts into a prompt: lessons, and past stretches and documents where they were asked for."""
-
-    lessons: tuple[str, ...]  # as sentences, in a stable order
-    choice: Choice
-    documents: Recall | None = None
-    demonstrations: tuple[Stretch, ...] = ()  # past stretches, in the order in which they came
-    withheld_demonstrations: tuple[
-        Stretch, ...
-    ] = ()  # by a coin, to measure the worth of showing them
-    explain: Callable[[str], str] | None = None  # why a lesson, by its id, is not shown
-    new: tuple[str, ...] = ()  # of the lessons, those that the episode was not shown before
-    nearest: tuple[str, ...] = ()  # where none is shown: the lessons that came nearest
-
-    def __repr__(self) -> str:
-        said = [f"lesson {line!r}" for line in self.lessons] or ["no lesson"]
-        said += [f"withheld to measure its worth: {line!r}" for line in self.withheld]
-        said += [f"nearest, and not shown: {line!r}" for line in self.nearest]
-        said += [f"no room for {len(self.choice.left_out)} more"] * bool(self.choice.left_out)
-        said += [f"demonstration {one.episode}" for one in self.demonstrations]
-        said += [f"withheld demonstration {one.episode}" for one in self.withheld_demonstrations]
-        if self.documents is not None:
-            said.append(repr(self.documents))
-        return f"EpisodeRecall({'; '.join(said)})"
-
-    @property
-    def withheld(self) -> tuple[str, ...]:
-        """Lessons that apply and that a coin left out of this episode: only so is it seen what they are worth."""
-        return tuple(line_of(offer.guidance) for offer in self.choice.withheld)
-
-    def why_not(self, lesson: str) -> str:
-        """Return in a sentence why a lesson is not shown here: the first test that it fails.
-
-        Args:
-            lesson: its id.
-
-        Raises:
-            NotFound: if there is no such lesson.
-        """
-        assert self.explain is not None
-        return self.explain(lesson)
-
-    def prompt(self, *, budget_tokens: int = 1_000) -> str:
-        """Return lessons, past stretches and documents as one text for a prompt; empty if there are none."""
-        parts = ["Guidance:\n" + "\n".join(f"- {quoted(line)}" for line in self.lessons)] * bool(
-            self.lessons
-        )
-        parts += ["\n".join(one.lines()) for one in self.demonstrations]
-        if self.documents is not None:
-            left = budget_tokens - sum(map(estimate_tokens, parts))
-            parts.append(self.documents.prompt(budget_tokens=max(0, left)))
-        return "\n".join(filter(None, parts))
 
 
 class EpisodeRecorder:

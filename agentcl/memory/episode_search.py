@@ -118,10 +118,8 @@ class Replay:
 
 def steps_of(journal: Store, id: str, view: ScopeView) -> list[Step]:
     """Return the steps of an episode, in order."""
-    rows = journal.live(view=view, kinds=(Step.kind,), source=check_unicode(id, "id"))
-    return sorted(
-        (one for one in readable(rows) if isinstance(one, Step)), key=lambda one: one.ordinal
-    )
+    found = journal.records(Step, view=view, source=check_unicode(id, "id"))
+    return sorted(found, key=lambda one: one.ordinal)
 
 
 def replay(journal: Store, id: str, view: ScopeView) -> Replay:

@@ -30,7 +30,6 @@ from agentcl.store.checks import (
 )
 from agentcl.store.episodes import Episode, Step
 from agentcl.store.records import from_micros
-from agentcl.store.rows import readable
 from agentcl.store.usage import Usage
 from agentcl.text.tokens import TokenCounter, estimate_tokens
 
@@ -225,11 +224,7 @@ class Episodes:
         return self._opened.revise(replace(episode, usage={**episode.usage, role: usage}))
 
     def list(
-        self,
-        *,
-        chosen: Filter | None = None,
-        limit: int | None = None,
-        **scope: Unpack[ReadScope],
+        self, *, chosen: Filter | None = None, limit: int | None = None, **scope: Unpack[ReadScope]
     ) -> Iterator[Episode]:
         """Yield episodes in the order in which they ended.
 
@@ -243,8 +238,7 @@ class Episodes:
         """
         wanted = check_a(Filter() if chosen is None else chosen, Filter, "chosen")
         most = None if limit is None else check_count(limit, "limit")
-        rows = self._opened.journal.live(view=self._bound.view(scope), kinds=(Episode.kind,))
-        found = (one for one in readable(rows) if isinstance(one, Episode))
+        found = self._opened.journal.records(Episode, view=self._bound.view(scope))
         return islice(filter(wanted.admits, found), most)
 
     def steps(self, id: str, **scope: Unpack[ReadScope]) -> Sequence[Step]:

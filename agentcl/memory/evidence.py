@@ -16,9 +16,8 @@ from agentcl.store.records import EPOCH
 from agentcl.text.function_words import content_terms
 from agentcl.text.terms import terms
 
-_ENOUGH: Final = (
-    0.25  # of the terms of an assistant's turn: if so many are its own, it counts whole
-)
+# Of the terms of an assistant's turn: if so many are its own, it counts whole
+_ENOUGH: Final = 0.25
 _TELLING: Final = 2  # terms that a question must add to say anything
 
 

@@ -33,12 +33,7 @@ _FACTS_FORM: Final[dict[str, Any]] = {
     "properties": {
         "facts": {
             "type": "array",
-            "items": {
-                "type": "array",
-                "items": {"type": "string"},
-                "minItems": 3,
-                "maxItems": 3,
-            },
+            "items": {"type": "array", "items": {"type": "string"}, "minItems": 3, "maxItems": 3},
         },
         "names": {"type": "array", "items": {"type": "string"}},
     },

@@ -17,10 +17,11 @@ from agentcl.memory.opened import Opened
 from agentcl.retrieval.encoders import Encoder
 from agentcl.retrieval.graph.names import Extracted, Triple
 from agentcl.retrieval.graph.phrases import normalise
-from agentcl.store.base import Store, Writing
+from agentcl.store.base import Store
 from agentcl.store.checks import check_unicode
 from agentcl.store.records import Extraction, Fact, Passage, Record, ScopeView
 from agentcl.store.rows import content_hash, readable
+from agentcl.store.writing import Writing
 
 LONGEST_PART: Final = 1_000  # characters of a subject, predicate or object
 MOST_FACTS: Final = 2_000  # of one passage
@@ -166,20 +167,12 @@ def pending(
     """
     done = {
         (record.passage_id, record.text_hash)
-        for record in extractions(journal, view=view)
+        for record in journal.records(Extraction, view=view)
         if record.extractor == extractor and not (retry and record.error)
     }
-    for passage in readable(journal.live(view=view, kinds=("passage",))):
-        assert isinstance(passage, Passage)
+    for passage in journal.records(Passage, view=view):
         if (passage.id, text_hash(passage)) not in done:
             yield passage
-
-
-def extractions(journal: Store, *, view: ScopeView) -> Iterator[Extraction]:
-    """Yield the live extractions of a view."""
-    for record in readable(journal.live(view=view, kinds=("extraction",))):
-        assert isinstance(record, Extraction)
-        yield record
 
 
 def text_hash(passage: Passage) -> str:

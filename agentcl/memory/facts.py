@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final, Unpack
@@ -29,8 +29,7 @@ from agentcl.store.checks import (
     check_path,
     check_unicode,
 )
-from agentcl.store.records import Document, Passage, Scope, ScopeView
-from agentcl.store.rows import readable
+from agentcl.store.records import Document, Extraction, Passage, Scope
 from agentcl.text.tokens import estimate_tokens
 
 _BATCH: Final = 256  # passages of a file whose facts are stored at a time
@@ -121,11 +120,7 @@ class Facts:
         return len(found.facts)
 
     def import_(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        extractor: str = "",
-        **scope: Unpack[WriteScope],
+        self, path: str | os.PathLike[str], *, extractor: str = "", **scope: Unpack[WriteScope]
     ) -> FactsImported:
         """Take over facts that another program extracted, for the texts that this memory holds.
 
@@ -145,7 +140,7 @@ class Facts:
         source = check_path(path)
         name = check_label(extractor or source.name, "extractor")
         read = read_openie(source)
-        places = Places(self._live_passages(owner.exactly()))
+        places = Places(self._opened.journal.records(Passage, view=owner.exactly()))
         batch: list[Reading] = []
         unknown: list[str] = []
         counts = {"matched": 0, "facts": 0, "dropped": 0}
@@ -244,7 +239,7 @@ class Facts:
         todo = [*islice(pending, wanted)]
         own = [
             e
-            for e in fact_writing.extractions(self._opened.journal, view=view)
+            for e in self._opened.journal.records(Extraction, view=view)
             if e.extractor == extractor
         ]
         errors: dict[str, int] = {}
@@ -280,8 +275,3 @@ class Facts:
         if not isinstance(record, Passage):
             raise InvalidInput(f"{id!r} is a {record.kind}; only passages state facts")
         return record
-
-    def _live_passages(self, view: ScopeView) -> Iterator[Passage]:
-        for record in readable(self._opened.journal.live(view=view, kinds=("passage",))):
-            assert isinstance(record, Passage)
-            yield record

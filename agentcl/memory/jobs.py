@@ -19,7 +19,14 @@ from agentcl.memory.summaries import as_summariser
 from agentcl.memory.tidying import Tidy
 from agentcl.retrieval.encoders.naming import identity
 from agentcl.retrieval.graph.names import Extractor
-from agentcl.store.checks import ReadScope, WriteScope, check_choice, check_count, check_each
+from agentcl.store.checks import (
+    ReadScope,
+    WriteScope,
+    check_a,
+    check_choice,
+    check_count,
+    check_each,
+)
 from agentcl.store.jobs import Job, Price, State
 
 if TYPE_CHECKING:
@@ -69,7 +76,7 @@ class Jobs:
 
         `run`, `run_all`, or the call that asked for it, goes on with it.
         """
-        return self._queue().is_cut_off(job)
+        return self._queue().is_cut_off(check_a(job, Job, "job"))
 
     # Asking
 

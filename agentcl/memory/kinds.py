@@ -15,11 +15,11 @@ from agentcl.memory.opened import Opened
 from agentcl.retrieval.encoders import Encoder, open_encoder
 from agentcl.retrieval.encoders.naming import identity
 from agentcl.retrieval.graph.names import Extracted, Extractor
-from agentcl.store.base import Reembedding
 from agentcl.store.checks import check_subtree, named_scope
 from agentcl.store.jobs import Job, Price
 from agentcl.store.records import Passage, Scope
 from agentcl.store.rows import EncoderSpec, readable
+from agentcl.store.writing import Reembedding
 from agentcl.text.tokens import estimate_tokens
 
 _BATCH: Final = 256  # texts embedded at a time
@@ -113,11 +113,9 @@ class Extract:
 
     def _todo(self, spec: Mapping[str, Any], scope: Scope) -> list[Passage]:
         match {**self.spec(""), **spec}:
-            case {
-                "extractor": str(name),
-                "retry": bool(retry),
-                "limit": None | int() as limit,
-            } if name and (limit is None or limit >= 0):
+            case {"extractor": str(name), "retry": bool(retry), "limit": None | int() as limit} if (
+                name and (limit is None or limit >= 0)
+            ):
                 pass
             case _:
                 raise InvalidInput(

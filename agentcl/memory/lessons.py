@@ -18,6 +18,7 @@ from agentcl.memory.beliefs import Beliefs
 from agentcl.memory.bound import UNBOUND, Bound
 from agentcl.memory.deciding import situation_of
 from agentcl.memory.opened import Opened
+from agentcl.memory.outside import check_outside
 from agentcl.store.checks import (
     ReadScope,
     WriteScope,
@@ -351,7 +352,8 @@ class Lessons:
         from agentcl.guidance.story import story
 
         view = self._bound.view(scope)
-        return story(self._opened.journal, id, view=view, rules=self.rules, at=_moment(as_of))
+        named = check_unicode(id, "id")
+        return story(self._opened.journal, named, view=view, rules=self.rules, at=_moment(as_of))
 
     def matching(
         self,
@@ -373,24 +375,20 @@ class Lessons:
         """
         view = self._bound.view(scope)
         text = situation_of(situation)
+        could = [check_unicode(one, "an action") for one in check_each(actions, "actions", "texts")]
         found = [
             Matched(state.lessons[id].guidance, probability)
             for tenant in self._beliefs.tenants(view)
             for state in [self._beliefs.state(tenant)]
             for id, probability in self._beliefs.matcher.match(
-                state, text, view, actions=actions, application=application, world=world
+                state, text, view, actions=could, application=application, world=world
             ).by_id.items()
             if view.sees(state.lessons[id].guidance.scope)
         ]
         return sorted(found, key=lambda one: -one.probability)
 
     def why_not(
-        self,
-        id: str,
-        situation: str,
-        *,
-        actions: Sequence[str] = (),
-        **scope: Unpack[ReadScope],
+        self, id: str, situation: str, *, actions: Sequence[str] = (), **scope: Unpack[ReadScope]
     ) -> str:
         """Return in a sentence why a lesson is not shown in a situation where it is at home, or that it is.
 
@@ -540,12 +538,13 @@ class Lessons:
             scope: `tenant`, `user`, `agent`, `session`; see `Memory`.
 
         Raises:
-            InvalidInput: if no lesson is worth handing on.
+            InvalidInput: if no lesson is worth handing on, or the file would lie in the memory's own folder.
             TransferError: if the file cannot be written.
         """
         from agentcl.guidance.pamphlet import compose, save
 
         file, view = check_path(path), self._bound.view(scope)
+        check_outside(file, self._opened.path)
         check_label("" if application is None else application, "application")
         check_label(name, "name")
         if view.tenant is None or len(view.tenant) != 1:
@@ -582,9 +581,10 @@ class Lessons:
         Raises:
             InvalidInput: if the pamphlet's name, or an application's, cannot be kept.
         """
-        from agentcl.guidance.pamphlet import Adopted
+        from agentcl.guidance.pamphlet import Adopted, Pamphlet
 
         own = self._bound.owner(scope).tenant
+        check_a(pamphlet, Pamphlet, "pamphlet")
         for label in {pamphlet.name, *(one.application for one in pamphlet.entries)}:
             check_label(label, "a pamphlet's name or application")
         before = set(self._beliefs.state(own).lessons)

@@ -167,11 +167,7 @@ class Matcher:
         return not self._opened.is_lexical and is_installed()
 
     def _chances(
-        self,
-        state: GuidanceState,
-        seen: Seen,
-        place: _Place,
-        by_words: Iterable[str],
+        self, state: GuidanceState, seen: Seen, place: _Place, by_words: Iterable[str]
     ) -> dict[str, float]:
         """Return how likely each lesson that was read speaks of a situation."""
         if not any(map(place.is_offered, state.lessons.values())):

@@ -18,24 +18,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, Unpack
 
-from agentcl.errors import (
-    InvalidInput,
-    MemoryClosed,
-    StoreUnavailable,
-)
-from agentcl.memory import changing, searching, watching
+from agentcl.errors import InvalidInput, MemoryClosed, StoreUnavailable
+from agentcl.memory import changing, watching
 from agentcl.memory.beliefs import Beliefs
 from agentcl.memory.bound import UNBOUND
 from agentcl.memory.changing import UNCHANGED, Unchanged
 from agentcl.memory.documents import Draft, Duplicates
 from agentcl.memory.messages import Messages
 from agentcl.memory.opened import Opened
-from agentcl.retrieval.encoders import Encoder
-from agentcl.retrieval.filters import Filters
-from agentcl.retrieval.graph.settings import GraphSettings
-from agentcl.retrieval.index import Index
-from agentcl.retrieval.modes import Mode, SearchMode
-from agentcl.retrieval.recall import Recall
 from agentcl.store.checks import (
     ReadScope,
     WriteScope,
@@ -47,14 +37,7 @@ from agentcl.store.checks import (
     check_unicode,
 )
 from agentcl.store.conversations import Turn
-from agentcl.store.records import (
-    KINDS,
-    AnyScope,
-    Document,
-    Record,
-    now_micros,
-    to_micros,
-)
+from agentcl.store.records import KINDS, AnyScope, Document, Record, now_micros, to_micros
 from agentcl.store.rows import Version, readable
 from agentcl.store.vectors import SupportsList
 from agentcl.text.tokens import TokenCounter
@@ -77,7 +60,13 @@ if TYPE_CHECKING:
     from agentcl.memory.statements import Statements
     from agentcl.memory.storage import Storage
     from agentcl.memory.syncing import Synced
+    from agentcl.retrieval.encoders import Encoder
+    from agentcl.retrieval.filters import Filters
     from agentcl.retrieval.graph.search import Recognise
+    from agentcl.retrieval.graph.settings import GraphSettings
+    from agentcl.retrieval.index import Index
+    from agentcl.retrieval.modes import Mode, SearchMode
+    from agentcl.retrieval.recall import Recall
 
 
 class Memory:
@@ -180,10 +169,7 @@ class Memory:
             self._opened.close()
 
     def warm_up(
-        self,
-        *,
-        mode: Mode | SearchMode = "hybrid",
-        progress: Callable[[float], None] | None = None,
+        self, *, mode: Mode | SearchMode = "hybrid", progress: Callable[[float], None] | None = None
     ) -> None:
         """Open now what the first verb would open: the encoder, and the indexes that a mode asks.
 
@@ -667,7 +653,9 @@ class Memory:
             EncoderUnavailable: if `mode` is "dense" and the encoder does not answer.
             NotTrusted: if only the folder names the encoder, and it would have to be asked or loaded.
         """
-        return searching.search(
+        from agentcl.memory.searching import search
+
+        return search(
             self._opened,
             query,
             self._bound.view(scope),
@@ -848,11 +836,7 @@ class Memory:
         )
         return [*islice(readable(rows), limit)]
 
-    def history(
-        self,
-        id: str,
-        **scope: Unpack[ReadScope],
-    ) -> Sequence[Version]:
+    def history(self, id: str, **scope: Unpack[ReadScope]) -> Sequence[Version]:
         """Return every version of a record, oldest first, deletion and erasure included.
 
         Raises:

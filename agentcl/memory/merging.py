@@ -14,11 +14,11 @@ from agentcl.statements.currency import slots
 from agentcl.statements.merging import merged, parted
 from agentcl.statements.slots import value_key
 from agentcl.statements.strengths import kept, strength, uses_of
-from agentcl.store.base import Store, Writing
+from agentcl.store.base import Store
 from agentcl.store.conversations import Joined, Statement, Tidying, Turn, Used
 from agentcl.store.records import Scope
-from agentcl.store.rows import readable
 from agentcl.store.vectors import unpack
+from agentcl.store.writing import Writing
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +149,7 @@ def newest(journal: Store, scope: Scope) -> Tidying | None:
 
 def tidyings(journal: Store, scope: Scope) -> list[Tidying]:
     """Return all that was done to a scope."""
-    rows = journal.live(view=scope.exactly(), kinds=(Tidying.kind,))
-    return [one for one in readable(rows) if isinstance(one, Tidying)]
+    return [*journal.records(Tidying, view=scope.exactly())]
 
 
 def store(

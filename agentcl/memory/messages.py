@@ -30,9 +30,8 @@ Messages = str | Message | Iterable[str | Message]
 _TIMES: Final = ("time", "timestamp", "created_at")
 _OWN: Final = frozenset({"role", "name", "id", "content", *_TIMES})
 _MOST_ROLE: Final = 100  # characters
-_MILLISECONDS: Final = (
-    1e11  # a time since 1970 that is greater counts them: in seconds it is the year 5138
-)
+# A time since 1970 that is greater counts them: in seconds it is the year 5138
+_MILLISECONDS: Final = 1e11
 _MEDIA: Final = ("image", "audio", "video", "file", "document")
 _PAYLOADS: Final = frozenset({"data", "file_data", "b64_json"})
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{100,}={0,2}\Z")  # a text has spaces, and is kept

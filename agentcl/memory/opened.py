@@ -18,7 +18,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
-from agentcl.compression.bank import Bank
 from agentcl.errors import EncoderMismatch, EraseIncomplete, StoreBusy, StoreUnavailable
 from agentcl.memory.aligning import Transcripts
 from agentcl.memory.choosing import AdapterChooser
@@ -28,7 +27,6 @@ from agentcl.memory.routing import AdapterRoutes
 from agentcl.memory.settings import Setting, resolve
 from agentcl.memory.showing import Contexts
 from agentcl.memory.trusted import confirm, confirmed_encoder
-from agentcl.retrieval.encoders import Encoder, default_encoder_name, open_encoder
 from agentcl.retrieval.encoders.base import GivenVectors
 from agentcl.retrieval.encoders.naming import (
     check_known,
@@ -37,23 +35,24 @@ from agentcl.retrieval.encoders.naming import (
     is_complete,
     is_own,
 )
+from agentcl.retrieval.encoders.opening import default_encoder_name, open_encoder
 from agentcl.retrieval.folders import FOLDER, claim, clear, home
-from agentcl.retrieval.graph.names import Extractor
 from agentcl.retrieval.graph.settings import GraphSettings
-from agentcl.retrieval.index import Index
-from agentcl.retrieval.indexes import clear_closed
-from agentcl.retrieval.modes import Mode, SearchMode
-from agentcl.retrieval.retriever import Retriever
-from agentcl.store.backends import Place, holds_store, open_store
-from agentcl.store.base import Writing
+from agentcl.store.backends import Place, folder_for_memory, holds_store, open_store
 from agentcl.store.records import Compression, Record, ScopeView, now_micros
 from agentcl.store.rows import EncoderSpec, content_hash, mismatch, readable
 from agentcl.store.vectors import unpack
-from agentcl.text.saving import make_folder
+from agentcl.store.writing import Writing
 
 if TYPE_CHECKING:
+    from agentcl.compression.bank import Bank
     from agentcl.compression.base import Codec
     from agentcl.jobs.runner import Kind
+    from agentcl.retrieval.encoders import Encoder
+    from agentcl.retrieval.graph.names import Extractor
+    from agentcl.retrieval.index import Index
+    from agentcl.retrieval.modes import Mode, SearchMode
+    from agentcl.retrieval.retriever import Retriever
     from agentcl.statements.reading import Digester
     from agentcl.statements.summarising import Summariser
 
@@ -126,7 +125,7 @@ class Opened:
         # How often soft tokens were shown, or text for which reason.
         self.ways: Counter[str] = Counter()
         if isinstance(self.place, Path) and not read_only:
-            _make_folder(self.place)
+            folder_for_memory(self.place)
         self.journal = open_store(
             self.place,
             busy_timeout_s=self.setting("busy_timeout_s"),
@@ -223,6 +222,8 @@ class Opened:
     @property
     def retriever(self) -> Retriever:
         """The indexes of this memory."""
+        from agentcl.retrieval.retriever import Retriever
+
         with self.lock:
             if self._retriever is None:
                 self.journal.last_seq()  # raises MemoryClosed after `close`
@@ -264,6 +265,8 @@ class Opened:
         Raises:
             EraseIncomplete: if somebody or something is in the way; call again later.
         """
+        from agentcl.retrieval.indexes import clear_closed
+
         with self.lock:
             retriever = self._retriever
         cleared = [] if retriever is None else [state.name for state in retriever.states()]
@@ -281,6 +284,8 @@ class Opened:
 
     def bank(self) -> Bank | None:
         """Return where soft tokens of passages lie; None where the folder for it is not to be trusted."""
+        from agentcl.compression.bank import Bank
+
         folder = home(self.journal)
         return None if folder is None else Bank(folder / Bank.name, mode=self.journal.mode())
 
@@ -289,6 +294,8 @@ class Opened:
 
         Others write between two shards. What they write meanwhile is not cleared.
         """
+        from agentcl.compression.bank import Bank
+
         bank = self.bank()
         if bank is None:  # nobody can say which of it is ours
             folder = self.path / FOLDER / Bank.name
@@ -306,6 +313,8 @@ class Opened:
 
     def copy_bank(self, folder: Path) -> None:
         """Copy the soft tokens to another memory's folder. Raises StoreUnavailable."""
+        from agentcl.compression.bank import Bank
+
         bank = self.bank()
         shards = [] if bank is None else bank.shards()
         if bank is None or not shards:
@@ -473,12 +482,3 @@ def vector_of(record: Record, vectors: Mapping[bytes, bytes]) -> bytes | None:
     """Return the vector of a record's text; None for one that is not searched for."""
     text = record.search_text()
     return None if text is None else vectors[content_hash(text)]
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        make_folder(path)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise StoreUnavailable(f"{path} is a file; a memory needs a folder") from error
-    except OSError as error:
-        raise StoreUnavailable(f"cannot make the folder {path}: {error}") from error

@@ -11,9 +11,8 @@ from agentcl.memory.documents import Draft
 _MOST: Final = 256  # documents in one transaction
 _SECONDS: Final = 2.0  # of encoding and writing before what is done is stored
 _FIRST: Final = 30_000  # characters: a second or two of an encoder without a graphics card
-_GROWTH: Final = (
-    4  # times as much as before at the most, since how fast it goes is known from little
-)
+# Times as much as before at the most, since how fast it goes is known from little
+_GROWTH: Final = 4
 
 
 def batches(drafts: Iterable[Draft]) -> Iterator[list[Draft]]:

@@ -8,9 +8,10 @@ from typing import cast
 from agentcl.memory import forgetting, statement_writing
 from agentcl.memory.opened import Opened
 from agentcl.statements.joining import NEW
-from agentcl.store.base import Store, Writing
+from agentcl.store.base import Store
 from agentcl.store.conversations import Proposal, Statement
 from agentcl.store.records import from_micros
+from agentcl.store.writing import Writing
 
 BY_HAND = "by hand"
 

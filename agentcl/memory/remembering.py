@@ -17,7 +17,7 @@ from agentcl.memory.aligning import Heard, Script, align, place
 from agentcl.memory.messages import Messages, Said, read_messages
 from agentcl.memory.opened import Opened
 from agentcl.memory.passages import split
-from agentcl.store.base import Store, Writing
+from agentcl.store.base import Store
 from agentcl.store.checks import canonical_json, check_label, check_metadata
 from agentcl.store.conversations import (
     Conversation,
@@ -30,8 +30,9 @@ from agentcl.store.conversations import (
     turn_key,
 )
 from agentcl.store.records import Passage, Scope, ScopeView, body, from_micros, to_micros
-from agentcl.store.rows import content_hash, readable
+from agentcl.store.rows import content_hash
 from agentcl.store.turns import turns_of
+from agentcl.store.writing import Writing
 
 # What a passage of a turn has in its metadata, and what no metadata of the caller may say.
 TOLD: Final = ("role", "speaker", "said_at", "turn", "conversation")
@@ -202,9 +203,7 @@ def discard(writing: Writing, journal: Store, turn: Turn) -> None:
     writing.delete(turn)
     statement_writing.withdraw_told(writing, journal, turn)
     own = ScopeView(frozenset({turn.scope.tenant}), None, None, None)
-    rows = [*journal.live(view=own, kinds=(Statement.kind,), source=turn.id)]
-    for statement in readable(rows):
-        assert isinstance(statement, Statement)
+    for statement in [*journal.records(Statement, view=own, source=turn.id)]:
         if not writing.live_versions(statement.sources):
             statement_writing.withdraw(writing, journal, statement)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -98,8 +99,8 @@ def whole(features: Real, width: int) -> Whole:
     return np.rint(features * _STEPS).astype(np.int64)
 
 
-def features_of(vectors: NDArray[np.floating]) -> Real:
+def features_of(vectors: NDArray[np.floating] | Sequence[Sequence[float]]) -> Real:
     """Return vectors (count, width) at length 1, and a column of ones."""
-    wide = vectors.astype(np.float64)
+    wide = np.asarray(vectors, np.float64)
     lengths = np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), 1e-12)
     return np.hstack([wide / lengths, np.ones((len(wide), 1))])

@@ -186,9 +186,7 @@ class AdapterRoutes:
 
 def all_adapters(store: Store) -> Iterator[Adapter]:
     """Yield the adapters of all scopes, oldest first."""
-    rows = store.live(view=_EVERYBODY, kinds=(Adapter.kind,))
-    records = [one for one in readable(rows) if isinstance(one, Adapter)]
-    yield from sorted(records, key=lambda one: one.id)
+    yield from sorted(store.records(Adapter, view=_EVERYBODY), key=lambda one: one.id)
 
 
 def became(store: Store, id: str, version: int) -> tuple[Record | None, Held]:

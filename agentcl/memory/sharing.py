@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from agentcl.lessons import Claim, Lesson
-from agentcl.store.base import Store, Writing
+from agentcl.store.base import Store
 from agentcl.store.episodes import Guidance
 from agentcl.store.records import Scope, ScopeView
+from agentcl.store.writing import Writing
 
 
 def shared_with(journal: Store, draft: Guidance) -> Guidance | None:

@@ -5,25 +5,26 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict, defaultdict
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal
 
-from agentcl.errors import StoreCorrupt
 from agentcl.retrieval.framing import HEAD
-from agentcl.retrieval.recall import ScorePart
-from agentcl.statements.slots import USER, subject_key
 from agentcl.store.base import Store
 from agentcl.store.conversations import Statement, Tidying
 from agentcl.store.records import Scope, ScopeView
 from agentcl.store.rows import Row, readable
 
 if TYPE_CHECKING:
+    from agentcl.memory.comparing import StatementVectors
+    from agentcl.memory.standing import StandingStatements
     from agentcl.memory.weaving import SoftMemory
+    from agentcl.retrieval.recall import ScorePart
 
 Kind = Literal["statement", "turn", "document"]
 BEGINNING: Final = HEAD.format(day="")
 _MOST_SESSIONS: Final = 1_000
-_MOST_VECTORS: Final = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class KnownStatements:
         self.uses: Mapping[str, int] = of.uses if of else {}
         self.archived: frozenset[str] = of.archived if of else frozenset()
         self._told: dict[str, list[Statement]] | None = None
-        self._of_user: list[Statement] | None = None
+        self._standing: StandingStatements | None = None
 
     def told(self) -> Mapping[str, Sequence[Statement]]:
         """Return statements by what a block can show of them: their own ids, and those of their turns."""
@@ -91,11 +92,15 @@ class KnownStatements:
             self._told = found
         return self._told
 
-    def of_user(self) -> Sequence[Statement]:
-        """Return the statements that are about the user."""
-        if self._of_user is None:
-            self._of_user = [one for one in self.statements if subject_key(one.subject) == USER]
-        return self._of_user
+    def standing(self, now: datetime) -> StandingStatements:
+        """Return how those that are in sight stand at a moment."""
+        from agentcl.memory.standing import StandingStatements
+
+        found = self._standing
+        if found is None or not found.is_at(now):
+            told = [one for one in self.statements if one.id not in self.archived]
+            found = self._standing = StandingStatements(told, now)
+        return found
 
     def after(self, journal: Store) -> KnownStatements:
         """Return this with what was written since."""
@@ -104,9 +109,12 @@ class KnownStatements:
             return self
         kinds = (Statement.kind, Tidying.kind)
         rows = [*journal.since(self.seq, kinds=kinds)] if self.seq else _alive(journal, self.view)
-        new = KnownStatements(self.view, max([last, *(row.seq for row in rows)]), self)
+        seq = max([last, *(row.seq for row in rows)])
         if not rows:
-            return new
+            same = copy(self)  # with all that was worked out of them
+            same.seq = seq
+            return same
+        new = KnownStatements(self.view, seq, self)
         for row in rows:
             new._follow(row)
         new._look()
@@ -160,7 +168,7 @@ class Contexts:
         self._lock = threading.Lock()
         self._sessions: OrderedDict[tuple[Scope, str], Session] = OrderedDict()
         self._stated: OrderedDict[ScopeView, KnownStatements] = OrderedDict()
-        self._vectors: dict[tuple[str, int, int], bytes] = {}  # by id, version and epoch
+        self._vectors: StatementVectors | None = None  # made by the first search
 
     def session(self, key: tuple[Scope, str]) -> Session:
         """Return what was shown in a session."""
@@ -193,38 +201,19 @@ class Contexts:
                     self._stated.popitem(last=False)
         return found.seen_by(view)
 
-    def vectors(self, journal: Store, statements: Sequence[Statement]) -> list[bytes]:
-        """Return the vectors of statements; empty for one that is damaged, which `agentcl doctor` names."""
-        epoch = journal.epoch()
-        keys = [(one.id, one.version, epoch) for one in statements]
+    def vectors(self) -> StatementVectors:
+        """Return the vectors of statements that were read."""
+        from agentcl.memory.comparing import StatementVectors
+
         with self._lock:
-            if len(self._vectors) > _MOST_VECTORS:
-                self._vectors.clear()
-            new = [
-                (key, journal.seq_of(one))
-                for key, one in zip(keys, statements, strict=True)
-                if key not in self._vectors
-            ]
-            read = sound_vectors(journal, [seq for _, seq in new])
-            self._vectors.update({key: read.get(seq, b"") for key, seq in new})
-            return [self._vectors[key] for key in keys]
+            if self._vectors is None:
+                self._vectors = StatementVectors()
+            return self._vectors
 
     def clear(self) -> None:
         """Drop all: some of it was forgotten."""
         with self._lock:
             self._sessions.clear()
             self._stated.clear()
-            self._vectors.clear()
-
-
-def sound_vectors(journal: Store, seqs: Sequence[int]) -> dict[int, bytes]:
-    """Return the vectors of rows by their numbers, without damaged ones."""
-    if not seqs:
-        return {}
-    try:
-        return journal.vectors(seqs)
-    except StoreCorrupt:
-        if len(seqs) == 1:
-            return {}
-    half = len(seqs) // 2
-    return sound_vectors(journal, seqs[:half]) | sound_vectors(journal, seqs[half:])
+            if self._vectors is not None:
+                self._vectors.clear()

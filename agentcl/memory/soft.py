@@ -22,14 +22,12 @@ from agentcl.memory.weaving import Soft, SoftMemory
 from agentcl.store.checks import check_count
 from agentcl.store.conversations import home_of
 from agentcl.store.records import Compression, Passage, Scope, ScopeView
-from agentcl.store.rows import readable
 from agentcl.text.tokens import TokenCounter
 
 _SHARE: Final = 0.5  # of the budget for soft tokens; the rest is text
 _ASKED: Final = 12  # hits looked at
-_MOST: Final = (
-    3  # passages that a question adds: as many as codecs are trained to be read side by side
-)
+# Passages that a question adds: as many as codecs are trained to be read side by side
+_MOST: Final = 3
 _FRAME: Final = 6  # tokens that stand around the soft tokens of a passage, at the most
 # What is asked for in its exact words stays text: soft tokens lose names and figures first.
 _EXACT: Final = re.compile(
@@ -147,8 +145,7 @@ def _found(
 
 
 def _compressions(opened: Opened, passage: str, view: ScopeView) -> list[Compression]:
-    rows = [*opened.journal.live(view=view, kinds=(Compression.kind,), source=passage)]
-    return [one for one in readable(rows) if isinstance(one, Compression)]
+    return [*opened.journal.records(Compression, view=view, source=passage)]
 
 
 def _state(opened: Opened, one: Compression, view: ScopeView, bank: Bank | None) -> str:

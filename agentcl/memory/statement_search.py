@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from agentcl.errors import EncoderMismatch, EncoderUnavailable
 from agentcl.memory.opened import Opened
@@ -17,10 +17,14 @@ from agentcl.statements.strengths import strength
 from agentcl.store.conversations import Statement
 from agentcl.store.records import from_micros
 from agentcl.store.rows import mismatch
-from agentcl.store.vectors import unpack
 from agentcl.text.asked import read_of
 from agentcl.text.function_words import content_terms
-from agentcl.text.terms import terms
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from agentcl.memory.comparing import Compared
 
 _BY_MEANING: Final = 0.6  # of a score; the rest is by words
 BY_STRENGTH: Final = 0.1  # of a score at the most
@@ -37,7 +41,7 @@ class FoundStatement:
 def search(
     opened: Opened,
     query: str,
-    statements: Sequence[Statement],
+    among: Compared,
     limit: int,
     uses: Mapping[str, int] | None = None,
 ) -> list[tuple[Statement, float]]:
@@ -48,28 +52,28 @@ def search(
     Args:
         opened: the memory.
         query: a question or words.
-        statements: among which.
+        among: the statements.
         limit: how many at the most.
         uses: how often later turns took up what statements say, by id, as far as `tidy` counted.
 
     Raises:
         EncoderMismatch: if the folder's vectors are another encoder's.
     """
-    if not statements:
+    import numpy as np
+
+    if not among.statements:
         return []
     query = read_of(query)
-    words = _by_words(query, statements)
-    meaning = None if opened.is_lexical else _by_meaning(opened, query, statements)
-    scores = (
-        words
-        if meaning is None
-        else [_BY_MEANING * m + (1 - _BY_MEANING) * w for m, w in zip(meaning, words, strict=True)]
-    )
-    found = [pair for pair in zip(statements, scores, strict=True) if pair[1] > 0]
-    found.sort(key=lambda pair: -pair[1])
-    # What is further down cannot rise above these, however strong it is.
-    least = (1 - BY_STRENGTH) * found[limit - 1][1] if len(found) > limit else 0.0
-    near = [pair for pair in found if pair[1] >= least]
+    scores = _by_words(query, among.texts)
+    meaning = None if opened.is_lexical else _by_meaning(opened, query, among)
+    if meaning is not None:
+        scores = _BY_MEANING * meaning + (1 - _BY_MEANING) * scores
+    found = np.flatnonzero(scores > 0)
+    if len(found) > limit:
+        # What is further down cannot rise above these, however strong it is.
+        last = np.partition(scores[found], len(found) - limit)[len(found) - limit]
+        found = found[scores[found] >= (1 - BY_STRENGTH) * last]
+    near = [(among.statements[place], float(scores[place])) for place in found.tolist()]
     weighed = _by_strength(near, uses or {}, from_micros(opened.clock()))
     return sorted(weighed, key=lambda pair: (-pair[1], pair[0].id))[:limit]
 
@@ -86,20 +90,29 @@ def _by_strength(
     ]
 
 
-def _by_words(query: str, statements: Sequence[Statement]) -> list[float]:
-    """Return the share of a query's words that each statement has, rare words counting more."""
+def _by_words(query: str, texts: Sequence[frozenset[str]]) -> NDArray[np.float64]:
+    """Return the share of a query's words that each text has, rare words counting more."""
+    import numpy as np
+
     asked = content_terms(query)
-    texts = [_terms_of(one.text, one.slot, one.value) for one in statements]
-    counts = Counter(term for text in texts for term in text)
+    words = frozenset(asked)
+    lacks = map(words.isdisjoint, texts)
+    having = {at: texts[at] for at, lacks_all in enumerate(lacks) if not lacks_all}
+    counts = Counter(term for text in having.values() for term in words & text)
     weight = {term: math.log(1 + len(texts) / (1 + counts[term])) for term in asked}
     whole = sum(weight.values()) or 1.0
-    return [sum(weight[term] for term in asked if term in text) / whole for text in texts]
+    shares = np.zeros(len(texts))
+    for at, text in having.items():
+        shares[at] = sum(weight[term] for term in asked if term in text) / whole
+    return shares
 
 
 def forget() -> None:
     """Drop what was read of statements and turns: some of them were forgotten."""
-    _terms_of.cache_clear()
+    from agentcl.memory import comparing
+
     words_of.cache_clear()
+    comparing.forget()
     slots.forget()
     dating.forget()
 
@@ -110,15 +123,8 @@ def words_of(value: str) -> frozenset[str]:
     return frozenset(content_terms(value))
 
 
-@lru_cache(maxsize=50_000)
-def _terms_of(text: str, slot: str, value: str) -> frozenset[str]:
-    return frozenset(terms(f"{text} {slot} {value}"))
-
-
-def _by_meaning(opened: Opened, query: str, statements: Sequence[Statement]) -> list[float] | None:
+def _by_meaning(opened: Opened, query: str, among: Compared) -> NDArray[np.float64] | None:
     """Return the cosines of statements with a query, at least 0; None if the encoder gives no vector."""
-    import numpy as np
-
     journal = opened.journal
     held = journal.encoder()
     if held is None:
@@ -129,11 +135,4 @@ def _by_meaning(opened: Opened, query: str, statements: Sequence[Statement]) -> 
             raise EncoderMismatch(mismatch(held, opened.spec, opened.place))
     except EncoderUnavailable:
         return None
-    nothing = bytes(4 * held.dim)
-    packed = opened.contexts.vectors(journal, statements)
-    whole = b"".join(one if len(one) == len(nothing) else nothing for one in packed)
-    matrix = np.frombuffer(whole, dtype="<f4").reshape(len(packed), held.dim)
-    asked = np.array(unpack(vector), dtype=np.float32)
-    norms = np.linalg.norm(matrix, axis=1) * (np.linalg.norm(asked) or 1.0)
-    cosines = (matrix @ asked) / np.where(norms > 0, norms, 1.0)
-    return [float(max(0.0, min(1.0, one))) for one in cosines]
+    return opened.contexts.vectors().cosines(journal, among, vector)

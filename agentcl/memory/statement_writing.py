@@ -14,7 +14,7 @@ from agentcl.statements.joining import NEW, joined, settled
 from agentcl.statements.periods import check_period
 from agentcl.statements.reading import Assertion
 from agentcl.statements.slots import slot_of, value_key
-from agentcl.store.base import Store, Writing
+from agentcl.store.base import Store
 from agentcl.store.checks import (
     check_a,
     check_choice,
@@ -26,6 +26,7 @@ from agentcl.store.checks import (
 from agentcl.store.conversations import SORTS, Sort, Statement, Synopsis, Turn
 from agentcl.store.records import Record, Scope, ScopeView
 from agentcl.store.rows import Row, content_hash, readable
+from agentcl.store.writing import Writing
 
 EVERYBODY = ScopeView(None, None, None, None)
 
@@ -297,10 +298,7 @@ def _revise(
 
 
 def _vector(
-    journal: Store,
-    one: Statement,
-    vectors: Mapping[bytes, bytes],
-    held: Statement | None = None,
+    journal: Store, one: Statement, vectors: Mapping[bytes, bytes], held: Statement | None = None
 ) -> bytes | None:
     """Return the vector of a statement: what was encoded, or what the journal has of the same text."""
     found = vectors.get(content_hash(one.text))

@@ -99,6 +99,10 @@ class Statements:
             InvalidInput: if something cannot be kept, or a source is no record of the tenant.
         """
         owner = self._bound.owner(scope)
+        for what, one in {
+            "subject": subject, "attribute": attribute, "value": value, "text": text, "since": since, "until": until,
+        }.items():  # fmt: skip
+            check_unicode(one, what)
         moment = check_time(said_at, "said_at") or from_micros(self._opened.clock())
         said = Assertion(
             subject=subject,
@@ -108,9 +112,7 @@ class Statements:
             turns=(),
             sort=sort,
             polarity="ended" if ended else "holds",
-            is_member=bool(
-                has_several(check_unicode(attribute, "attribute")) if several is None else several
-            ),
+            is_member=bool(has_several(attribute) if several is None else several),
             since=since,
             until=until,
         )
@@ -244,9 +246,7 @@ class Statements:
             scope: `tenant`, `user`, `agent`, `session`; see `Memory`.
         """
         view = self._bound.view(scope)
-        rows = self._opened.journal.live(view=view, kinds=(Synopsis.kind,))
-        found = [one for one in readable(rows) if isinstance(one, Synopsis)]
-        return sorted(found, key=lambda one: one.id)
+        return sorted(self._opened.journal.records(Synopsis, view=view), key=lambda one: one.id)
 
     # Reading what holds
 
@@ -363,6 +363,8 @@ class Statements:
             InvalidInput: if the query is empty.
             EncoderMismatch: if the folder's vectors are another encoder's.
         """
+        from agentcl.memory.comparing import Compared
+
         if not check_unicode(query, "query").strip():
             raise InvalidInput("the query is empty; ask something, or use list()")
         wanted = self.list(
@@ -370,7 +372,7 @@ class Statements:
         )
         uses = self._opened.contexts.stated(self._opened.journal, self._bound.view(scope)).uses
         found = statement_search.search(
-            self._opened, query, wanted, check_count(limit, "limit"), uses
+            self._opened, query, Compared(wanted), check_count(limit, "limit"), uses
         )
         return [FoundStatement(one, score) for one, score in found]
 
@@ -398,8 +400,7 @@ class Statements:
         """
         if verdict is not None:
             check_choice(verdict, ("open", "accepted", "refused"), "verdict")
-        rows = self._opened.journal.live(view=self._bound.view(scope), kinds=(Proposal.kind,))
-        found = (one for one in readable(rows) if isinstance(one, Proposal))
+        found = self._opened.journal.records(Proposal, view=self._bound.view(scope))
         return [one for one in found if verdict in (None, one.verdict)]
 
     def accept(

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Unpack
 
-from agentcl.errors import InvalidInput, StoreUnavailable, TransferError
+from agentcl.errors import ConfigError, InvalidInput, StoreUnavailable, TransferError
 from agentcl.jobs.queue import Queue
 from agentcl.jobs.runner import Runner
 from agentcl.jobs.workplace import Workplace
@@ -21,6 +21,7 @@ from agentcl.memory import documents, statement_writing
 from agentcl.memory.bound import UNBOUND, Bound
 from agentcl.memory.kinds import Reembed
 from agentcl.memory.opened import Opened
+from agentcl.memory.outside import check_outside
 from agentcl.memory.paging import Page
 from agentcl.memory.settings import Setting
 from agentcl.memory.tiers import Tier, tiers_of
@@ -41,7 +42,7 @@ from agentcl.store.conversations import Turn
 from agentcl.store.records import KINDS, SCOPE_FIELDS, Document, Passage, Scope, to_micros
 from agentcl.store.rows import Counters, EncoderSpec
 from agentcl.store.transfer import Grants, Imported
-from agentcl.text.saving import is_stream, opened, saving
+from agentcl.text.saving import opened, saving
 
 if TYPE_CHECKING:
     from agentcl.memory.doctor import Report
@@ -162,9 +163,7 @@ class Storage:
         """
         view = self._bound.subtree(scope)
         target = check_path(path)
-        kept = target.absolute() if is_stream(target) else target.resolve()
-        if kept.is_relative_to(self._opened.path.resolve()):
-            raise InvalidInput(f"{target} lies in the memory's own folder; export to another place")
+        kept = check_outside(target, self._opened.path)
         try:
             with saving(target, mode=self._opened.journal.mode()) as file:
                 lines = transfer.export(self._opened.journal, view=view, salvage=salvage)
@@ -250,11 +249,12 @@ class Storage:
         """Write a consistent copy into a new folder; open it like any memory.
 
         Raises:
-            InvalidInput: if the folder holds a memory already, or this one is bound to a scope.
+            InvalidInput: if the folder holds a memory already or lies in this one's, or this one is bound to a scope.
             StoreUnavailable: if it cannot be written.
         """
         self._bound.check_whole("a snapshot, which copies everybody's records,")
         target = check_path(folder)
+        check_outside(target, self._opened.path)
         copied = self._opened.journal.snapshot(target)
         self._opened.copy_bank(target)
         return copied
@@ -280,11 +280,15 @@ class Storage:
             Whether it was done; False if somebody cancelled the job meanwhile.
 
         Raises:
+            InvalidInput: if no encoder has that name.
             StoreBusy: if another run is at it.
             ClusterUnavailable: if the machines of `on` do not answer; what was encoded before is kept.
         """
         self._bound.check_whole("embedding anew, which concerns all vectors,")
-        new = open_encoder(encoder) if isinstance(encoder, str) else encoder
+        try:
+            new = open_encoder(encoder) if isinstance(encoder, str) else encoder
+        except ConfigError as error:  # here it is no setting, but what somebody asked for
+            raise InvalidInput(str(error)) from error
         if not isinstance(new, Encoder):
             raise InvalidInput(f"encoder must be a name or an Encoder, not {encoder!r}")
         self._opened.confirm(getattr(new, "named", new.name))
@@ -375,7 +379,7 @@ class Storage:
         wins, losses = check_count(wins, "wins", least=0), check_count(losses, "losses", least=0)
         view = self._bound.view(scope)
         with self._opened.journal.writing() as writing:
-            self._opened.journal.newest(id, view=view)
+            self._opened.journal.newest(check_unicode(id, "id"), view=view)
             writing.credit(id, uses=uses, wins=wins, losses=losses)
         return self._opened.journal.counters(id)
 

@@ -14,11 +14,12 @@ from agentcl.statements.hearing import own_words
 from agentcl.statements.slots import USER, subject_key
 from agentcl.statements.strengths import RANK
 from agentcl.statements.summarising import Gist, Summariser, is_told
-from agentcl.store.base import Store, Writing
+from agentcl.store.base import Store
 from agentcl.store.checks import check_label
 from agentcl.store.conversations import Statement, Synopsis, Turn
 from agentcl.store.records import Scope
 from agentcl.store.rows import readable
+from agentcl.store.writing import Writing
 from agentcl.text.tokens import estimate_tokens
 
 if TYPE_CHECKING:
@@ -90,7 +91,11 @@ def subjects(
     for id, own in turns.items():
         said = {one.id: one for turn in own for one in of_turn.get(turn.id, ())}
         yield Subject(scope, id, held.get(id), own, list(said.values()))
-    holding = [one for one in statements if subject_key(one.subject) == USER and _holds(one, now)]
+    holding = [
+        one
+        for one in statements
+        if subject_key(one.subject) == USER and one.polarity == "holds" and one.is_valid(now)
+    ]
     if holding:
         holding.sort(key=lambda one: (RANK[one.sort], one.moment, one.id))
         some = holding[:_MOST_HELD]
@@ -211,8 +216,7 @@ def take_back(writing: Writing, journal: Store, written: Iterable[Synopsis]) -> 
 
 def held_in(journal: Store, scope: Scope) -> dict[str, Synopsis]:
     """Return the summaries of exactly a scope, by key."""
-    rows = journal.live(view=scope.exactly(), kinds=(Synopsis.kind,))
-    return {one.key or "": one for one in readable(rows) if isinstance(one, Synopsis)}
+    return {one.key or "": one for one in journal.records(Synopsis, view=scope.exactly())}
 
 
 def edit_of(subject: Subject, sentences: Sequence[str]) -> Edit:
@@ -286,9 +290,3 @@ def _checked(one: object) -> Gist | None:
 
 def _stated(subject: Subject) -> set[str]:
     return {one.id for one in subject.statements}
-
-
-def _holds(one: Statement, now: datetime) -> bool:
-    has_begun = one.valid_from is None or one.valid_from <= now
-    is_over = one.valid_to is not None and one.valid_to <= now
-    return one.polarity == "holds" and has_begun and not is_over

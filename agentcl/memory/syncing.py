@@ -15,7 +15,7 @@ from agentcl.memory import documents
 from agentcl.memory.documents import Draft
 from agentcl.memory.opened import Opened
 from agentcl.store.records import Document, Record, Scope
-from agentcl.store.rows import content_hash, readable
+from agentcl.store.rows import content_hash
 
 _AT_ONCE: Final = 256  # documents that are withdrawn in one transaction
 
@@ -117,7 +117,13 @@ def sync(
 
 
 def _folder(path: Path) -> Path:
-    if not path.exists():
+    try:
+        is_there = path.exists()
+    except OSError as error:
+        raise InvalidInput(
+            f"cannot look at {path}: {error.strerror}; nothing was changed"
+        ) from error
+    if not is_there:
         raise InvalidInput(f"{path} does not exist; nothing was changed. Check the path")
     if not path.is_dir():
         raise InvalidInput(f"{path} is no folder; add a file by its name")
@@ -126,13 +132,10 @@ def _folder(path: Path) -> Path:
 
 def _held(opened: Opened, folder: Path, owner: Scope) -> dict[str, _Held]:
     """Return what is stored of a folder in exactly one scope, by uri."""
-    rows = opened.journal.live(
-        view=owner.exactly(), kinds=(Document.kind,), prefix=f"{folder.as_posix().rstrip('/')}/"
-    )
+    own = f"{folder.as_posix().rstrip('/')}/"
     return {
-        record.uri: _Held(record.id, content_hash(record.text))
-        for record in readable(rows)
-        if isinstance(record, Document)
+        one.uri: _Held(one.id, content_hash(one.text))
+        for one in opened.journal.records(Document, view=owner.exactly(), prefix=own)
     }
 
 

@@ -26,7 +26,6 @@ from agentcl.store.checks import check_subtree, named_scope
 from agentcl.store.conversations import Conversation, Statement, Synopsis, Tidying, Turn, Used
 from agentcl.store.jobs import Job, Price
 from agentcl.store.records import Scope, ScopeView, from_micros
-from agentcl.store.rows import readable
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +192,7 @@ class Tidy:
 
     def _turns(self, scope: Scope) -> dict[str, list[Turn]]:
         """Return the turns of a scope by conversation, these in the order in which they began."""
-        rows = self._opened.journal.live(view=scope.exactly(), kinds=(Turn.kind,))
-        turns = [one for one in readable(rows) if isinstance(one, Turn)]
+        turns = [*self._opened.journal.records(Turn, view=scope.exactly())]
         turns.sort(key=lambda one: (one.conversation_id, one.ordinal, one.moment))
         found = [(id, [*own]) for id, own in groupby(turns, key=lambda one: one.conversation_id)]
         return dict(sorted(found, key=lambda pair: (pair[1][0].moment, pair[0])))
@@ -232,14 +230,13 @@ def undo(journal: Store, job: str, view: ScopeView) -> None:
     Raises:
         NotFound: if it did nothing there, or was undone.
     """
-    rows = [*journal.live(view=view, kinds=(Tidying.kind,), key=job)]
-    notes = [one for one in readable(rows) if isinstance(one, Tidying) and not one.is_undone]
-    told = [*readable(journal.live(view=view, kinds=(Synopsis.kind,)))]
-    written = [one for one in told if isinstance(one, Synopsis) and one.job == job]
+    done = [*journal.records(Tidying, view=view, key=job)]
+    notes = [one for one in done if not one.is_undone]
+    written = [one for one in journal.records(Synopsis, view=view) if one.job == job]
     if not notes and not written:
         was = (
             "was undone already"
-            if rows
+            if done
             else "is no record, and no job of `tidy` that did something"
         )
         raise NotFound(

@@ -15,9 +15,8 @@ from agentcl.memory.watching import Deed, watch
 if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
 
-_CONTENT: Final = (
-    "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"  # the conventions' own opt-in
-)
+# The conventions' own opt-in
+_CONTENT: Final = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 
 
 def trace_memories(

@@ -16,9 +16,8 @@ from agentcl.errors import AgentclError, StoreCorrupt
 from agentcl.memory.adapter_files import check_files
 from agentcl.memory.opened import Opened
 from agentcl.store.adapters import ADAPTER_STATES, Adapter, AdapterState
-from agentcl.store.base import Writing
 from agentcl.store.episodes import AdapterCoin
-from agentcl.store.rows import readable
+from agentcl.store.writing import Writing
 
 if TYPE_CHECKING:
     from agentcl.guidance.state import GuidanceState
@@ -102,9 +101,8 @@ def settle_after(
 
 def put_in_place(opened: Opened, writing: Writing, held: Adapter, reason: str) -> Adapter:
     """Make an adapter the stable one of its scope, inside a transaction."""
-    rows = opened.journal.live(view=held.scope.exactly(), kinds=(Adapter.kind,))
-    for one in readable(rows):
-        if isinstance(one, Adapter) and one.state == "stable" and one.id != held.id:
+    for one in opened.journal.records(Adapter, view=held.scope.exactly()):
+        if one.state == "stable" and one.id != held.id:
             become(writing, one, "retired", f"{held.name} took its place")
             held = replace(held, replaced=one.id)
     return become(writing, held, "stable", reason)

@@ -10,7 +10,8 @@ from secrets import token_hex
 from typing import Final
 
 from agentcl.errors import NotFound
-from agentcl.memory.episode import EpisodeRecall, EpisodeRecorder
+from agentcl.memory.episode import EpisodeRecorder
+from agentcl.memory.episode_recall import EpisodeRecall
 from agentcl.store.checks import WriteScope
 
 _MOST: Final = 200  # of one scope; the oldest is then kept as interrupted

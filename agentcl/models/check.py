@@ -8,13 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from agentcl.errors import ModelUnavailable
-from agentcl.text.endpoint import (
-    OddAnswer,
-    ask_endpoint,
-    listed_models,
-    open_client,
-    told_by,
-)
+from agentcl.text.endpoint import OddAnswer, ask_endpoint, listed_models, open_client, told_by
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -200,9 +194,7 @@ def _lora(client: OpenAI, model: str) -> str:
 
     try:
         client.post(
-            "/load_lora_adapter",
-            body={"lora_name": "agentcl-check", "lora_path": ""},
-            cast_to=str,
+            "/load_lora_adapter", body={"lora_name": "agentcl-check", "lora_path": ""}, cast_to=str
         )
     except BadRequestError:
         return ""

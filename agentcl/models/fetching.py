@@ -227,12 +227,7 @@ def _from_path(path: Path, name: str, expected: str | None, told: Progress) -> K
             format, licence = "gguf", about_gguf(path).get("general.license", "")
         _check(digests, expected, staged)
         return keep(
-            staged,
-            name,
-            source=str(path.resolve()),
-            licence=licence,
-            sha256=digests,
-            format=format,
+            staged, name, source=str(path.resolve()), licence=licence, sha256=digests, format=format
         )
 
 

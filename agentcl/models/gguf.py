@@ -31,9 +31,8 @@ _SCALARS: Final = {
 }
 _STRING: Final = 8
 _LIST: Final = 9
-_MOST_ITEMS: Final = (
-    1_000  # of a list that is passed over; a vocabulary has more, and ends what is read
-)
+# Of a list that is passed over; a vocabulary has more, and ends what is read
+_MOST_ITEMS: Final = 1_000
 _MOST_KEYS: Final = 1_000  # looked through; a file has some thirty before its vocabulary
 _MOST_BYTES: Final = 1 << 16  # of a value
 

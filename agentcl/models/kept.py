@@ -18,13 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
 
-from agentcl.errors import (
-    InvalidInput,
-    ModelUnavailable,
-    StorageFull,
-    StoreBusy,
-    StoreUnavailable,
-)
+from agentcl.errors import InvalidInput, ModelUnavailable, StorageFull, StoreBusy, StoreUnavailable
 from agentcl.store.sqlite.locks import held_lock
 from agentcl.text.homes import cache_folder
 from agentcl.text.saving import save_text

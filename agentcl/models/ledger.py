@@ -259,12 +259,7 @@ class RecordedModel(AskingModel):
             self._write(Usage(1, asked, said, duration_s, is_estimated=True), error=problem)
 
     def _write(
-        self,
-        usage: Usage,
-        *,
-        model: str = "",
-        is_cached: bool = False,
-        error: str = "",
+        self, usage: Usage, *, model: str = "", is_cached: bool = False, error: str = ""
     ) -> None:
         purpose, episode, job = self._about
         at = from_micros(self._clock())

@@ -15,14 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from agentcl.errors import MissingExtra, ModelUnavailable
-from agentcl.models.base import (
-    GREEDY,
-    Message,
-    Reply,
-    Sampling,
-    Schema,
-    TokenLogprob,
-)
+from agentcl.models.base import GREEDY, Message, Reply, Sampling, Schema, TokenLogprob
 from agentcl.models.embedded import embedded_prompt
 from agentcl.models.gguf import load
 from agentcl.models.stopping import held_back, until

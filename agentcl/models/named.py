@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Final, Literal
 
-from agentcl.errors import InvalidInput
+from agentcl.errors import InvalidInput, ModelUnavailable
 from agentcl.models.base import ChatModel
 from agentcl.models.kept import kept_model, not_kept, unpacked
 from agentcl.models.reference.shipped import REFERENCE_NAME, open_reference, reference_folder
@@ -74,6 +74,16 @@ def is_gguf(source: str) -> bool:
     return model_path(source, is_unpacked=False).suffix == _GGUF
 
 
+def on_disk(source: str) -> Path | None:
+    """Return the file or folder that a name is the path of, if it is one. Raises ModelUnavailable."""
+    refused = (OSError, RuntimeError)  # too long a name, a folder that is closed, no such home
+    try:
+        path = Path(source).expanduser()
+        return path if path.exists() else None
+    except refused as error:
+        raise ModelUnavailable(f"cannot look for a model at {source}: {error}") from error
+
+
 def model_path(source: str, *, is_unpacked: bool = True) -> Path:
     """Return what a name or a path leads to.
 
@@ -86,8 +96,8 @@ def model_path(source: str, *, is_unpacked: bool = True) -> Path:
         MissingExtra: if a GGUF is to be unpacked, and what does that is not installed.
         ModelUnavailable: if there is no such model, or it cannot be unpacked.
     """
-    path = Path(source).expanduser()
-    if path.exists():
+    path = on_disk(source)
+    if path is not None:
         return path
     if source == REFERENCE_NAME:
         return reference_folder()
@@ -102,7 +112,7 @@ def served(source: str) -> tuple[str, str | None]:
 
     A name of the Hugging Face hub stays as it is. Raises as `model_path`.
     """
-    if Path(source).expanduser().exists():
+    if on_disk(source) is not None:
         return str(model_path(source)), None
     if kept_model(source) is None and _HUB_ID.fullmatch(source):
         return source, None

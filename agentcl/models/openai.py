@@ -105,9 +105,8 @@ class OpenAIChat:
         self._base_url = base_url
         self._turn = threading.BoundedSemaphore(concurrency)
         self._dialect = Dialect()
-        self.takes_soft: bool | None = (
-            None  # whether it reads soft tokens; None: nobody sent any yet
-        )
+        # Whether it reads soft tokens; None: nobody sent any yet
+        self.takes_soft: bool | None = None
         self._client = open_client(
             base_url,
             feature=f"the model openai:{model}",
@@ -159,11 +158,7 @@ class OpenAIChat:
         return self._answered(messages, more, sampling, None)
 
     def _answered(
-        self,
-        messages: Sequence[Message],
-        more: Body,
-        sampling: Sampling,
-        schema: Schema | None,
+        self, messages: Sequence[Message], more: Body, sampling: Sampling, schema: Schema | None
     ) -> Reply:
         def ask(body: Body) -> Completion:
             return read_completion(ask_endpoint(self._client, _PATH, body))

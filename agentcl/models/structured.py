@@ -258,7 +258,5 @@ def _silence(reply: Reply) -> str:
 def _after(first: Reply, second: Reply) -> Reply:
     """Return the second of two replies, with what both took."""
     return replace(
-        second,
-        usage=first.usage + second.usage,
-        is_cached=first.is_cached and second.is_cached,
+        second, usage=first.usage + second.usage, is_cached=first.is_cached and second.is_cached
     )

@@ -20,7 +20,7 @@ from typing import Any, Final, cast
 
 from agentcl.errors import StoreUnavailable, needs
 from agentcl.retrieval import folders
-from agentcl.retrieval.index import Change, Entry, Match, Query
+from agentcl.retrieval.index import Change, Entry, Match, Query, runs_of
 from agentcl.store.records import SCOPE_FIELDS, Scope
 from agentcl.store.sqlite.database import Database
 from agentcl.text.saving import make_folder
@@ -250,7 +250,7 @@ class ChromaIndex:
 
     def _write(self, changes: Sequence[Change]) -> None:
         """Write changes so that writing the same ones again gives the same entries."""
-        for batch in _without_repeats(changes):
+        for batch in runs_of(changes, most=_BATCH):
             with self._errors():
                 self._end(batch)
                 self._add([change.added for change in batch if change.added is not None])
@@ -282,18 +282,6 @@ class ChromaIndex:
 
 def _create_marks(connection: sqlite3.Connection) -> None:
     connection.execute("CREATE TABLE mark (name TEXT PRIMARY KEY, seq INTEGER NOT NULL)")
-
-
-def _without_repeats(changes: Sequence[Change]) -> Iterator[list[Change]]:
-    """Cut changes into runs in which no record occurs twice, so that order within one is free."""
-    run: dict[str, Change] = {}
-    for change in changes:
-        if change.id in run or len(run) == _BATCH:
-            yield list(run.values())
-            run = {}
-        run[change.id] = change
-    if run:
-        yield list(run.values())
 
 
 def _floats(vector: bytes) -> list[float]:

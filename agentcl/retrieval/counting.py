@@ -26,9 +26,8 @@ _MAX_SCOPES: Final = 64  # more visible scopes than this are tested entry by ent
 _TAG_BELOW: Final = 0.25  # of all entries; a tag that more of them have costs more than it saves
 _MAX_COUNTED: Final = 50_000  # terms whose counts are kept
 _MAX_VIEWS: Final = 1_000  # views whose tags are kept
-_AT_ONCE: Final = (
-    200  # terms that are counted by one statement; SQLite takes 2,000 columns at the most
-)
+# Terms that are counted by one statement; SQLite takes 2,000 columns at the most
+_AT_ONCE: Final = 200
 _EVERYTHING: Final = (
     "SELECT gone + (SELECT coalesce(sum(live + past), 0) FROM scope),"
     " gone_size + (SELECT coalesce(sum(size), 0) FROM scope), gone FROM mark"

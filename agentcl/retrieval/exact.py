@@ -26,9 +26,8 @@ _GROW: Final = 1.5
 _BATCH: Final = 500  # changes of a rebuild that are held at once
 
 Floats = NDArray[np.float32]
-_SQUARED: Final = (
-    1e15  # lengths up to this, and down to its inverse, are right though float32 squares them
-)
+# Lengths up to this, and down to its inverse, are right though float32 squares them
+_SQUARED: Final = 1e15
 Rows = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 

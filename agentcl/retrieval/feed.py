@@ -112,9 +112,7 @@ class Feed:
 
 
 def fill(
-    feeds: Sequence[Feed],
-    journal: Store,
-    progress: Callable[[float], None] = lambda share: None,
+    feeds: Sequence[Feed], journal: Store, progress: Callable[[float], None] = lambda share: None
 ) -> None:
     """Fill indexes of this process's memory, all of them empty, reading each row once for all.
 

@@ -8,7 +8,7 @@ third-party ones too.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple, Protocol, runtime_checkable
@@ -78,12 +78,9 @@ class Condition:
         order = _order(stored, self.value)
         if order is None:
             return False
-        return {
-            "gt": order > 0,
-            "gte": order >= 0,
-            "lt": order < 0,
-            "lte": order <= 0,
-        }[self.operator]
+        return {"gt": order > 0, "gte": order >= 0, "lt": order < 0, "lte": order <= 0}[
+            self.operator
+        ]
 
 
 def _same(a: object, b: object) -> bool:
@@ -133,6 +130,18 @@ class Query:
             )
             and all(condition.holds(entry.metadata) for condition in self.conditions)
         )
+
+
+def runs_of(changes: Iterable[Change], *, most: int) -> Iterator[list[Change]]:
+    """Cut changes into runs of so many at most in which no record occurs twice: order within one is free."""
+    run: dict[str, Change] = {}
+    for change in changes:
+        if change.id in run or len(run) == most:
+            yield list(run.values())
+            run = {}
+        run[change.id] = change
+    if run:
+        yield list(run.values())
 
 
 class Match(NamedTuple):

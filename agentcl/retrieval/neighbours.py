@@ -26,14 +26,9 @@ _MOST_KEPT: Final = 500_000  # places
 class _Place(NamedTuple):
     """Where a passage stands in a conversation."""
 
-    scope: Scope
-    conversation: str
+    conversation: int  # as it was numbered here
     turn: int  # from 0
     start: int  # of the passage in its turn, in characters
-
-    def of_turn(self, later: int = 0) -> tuple[Scope, str, int]:
-        """Return the place of its turn, or of one that is so many turns later."""
-        return self.scope, self.conversation, self.turn + later
 
 
 class Neighbours:
@@ -47,6 +42,7 @@ class Neighbours:
         self._journal = journal
         self._lock = threading.Lock()
         self._places: dict[int, _Place | None] = {}  # by row; None: it is of no conversation
+        self._numbers: dict[tuple[Scope, str], int] = {}  # of conversations
         self._read = 0  # rows that are known to hold no turn
         self._has_turns = False
 
@@ -63,25 +59,31 @@ class Neighbours:
             return text
         ids = {match.seq: match.id for ranking in (dense, text) for match in ranking}
         places = self._placed(ids)
-        first: dict[tuple[Scope, str, int], int] = {}  # of each turn its first passage
-        for seq in sorted(places, key=lambda seq: (places[seq].start, seq)):
-            first.setdefault(places[seq].of_turn(), seq)
-        scores = {match.seq: match.score for match in text}
-        gained = dict(scores)
-        for seq, score in scores.items():
-            if (place := places.get(seq)) is None or score <= 0:
+        first: dict[tuple[int, int], tuple[int, int]] = {}  # of each turn its first passage
+        for seq, (conversation, turn, start) in places.items():
+            held = first.get((conversation, turn))
+            if held is None or (start, seq) < held:
+                first[conversation, turn] = start, seq
+        gained = {match.seq: match.score for match in text}
+        for seq, _, score in text:
+            if score <= 0 or seq not in places:
                 continue
+            conversation, turn, _ = places[seq]
             for step, part in _PARTS.items():
-                near = first.get(place.of_turn(step))
+                near = first.get((conversation, turn + step))
                 if near is not None:
-                    gained[near] = gained.get(near, 0.0) + part * score
+                    gained[near[1]] = gained.get(near[1], 0.0) + part * score
         ordered = sorted(gained.items(), key=lambda one: (-one[1], one[0]))
         return [Match(seq, ids[seq], score) for seq, score in ordered]
 
     def forget(self) -> None:
         """Drop what was read of rows: some of them were erased."""
         with self._lock:
-            self._places.clear()
+            self._clear()
+
+    def _clear(self) -> None:
+        self._places.clear()
+        self._numbers.clear()
 
     def _are_there(self) -> bool:
         """Return whether anything was ever said here."""
@@ -97,23 +99,23 @@ class Neighbours:
         """Return the places of those of the rows that are of a conversation; each row is read once."""
         with self._lock:
             if len(self._places) > _MOST_KEPT:
-                self._places.clear()
+                self._clear()
             new = [seq for seq in seqs if seq not in self._places]
             if new:
                 self._places.update(
-                    {seq: _place(row) for seq, row in self._journal.rows(new).items()}
+                    {seq: self._place(row) for seq, row in self._journal.rows(new).items()}
                 )
             found = {seq: self._places.get(seq) for seq in seqs}
         return {seq: place for seq, place in found.items() if place is not None}
 
-
-def _place(row: Row) -> _Place | None:
-    """Return where a passage stands; None if it is of no conversation, or cannot be read."""
-    try:
-        _, metadata, own = row.parts()
-    except StoreCorrupt:
-        return None
-    turn, conversation = metadata.get("turn"), metadata.get("conversation")
-    if not isinstance(turn, int) or not isinstance(conversation, str):
-        return None
-    return _Place(row.scope, conversation, turn, own.get("start", 0))
+    def _place(self, row: Row) -> _Place | None:
+        """Return where a passage stands; None if it is of no conversation, or cannot be read."""
+        try:
+            _, metadata, own = row.parts()
+        except StoreCorrupt:
+            return None
+        turn, conversation = metadata.get("turn"), metadata.get("conversation")
+        if not isinstance(turn, int) or not isinstance(conversation, str):
+            return None
+        number = self._numbers.setdefault((row.scope, conversation), len(self._numbers))
+        return _Place(number, turn, own.get("start", 0))

@@ -8,78 +8,53 @@ from __future__ import annotations
 
 import json
 import logging
-import secrets
-import struct
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from typing import Any, Final
 
-import numpy as np
 import psycopg
-from numpy.typing import NDArray
 from psycopg import sql
-from psycopg.adapt import Dumper
-from psycopg.pq import Format
 from psycopg.types import TypeInfo
 
-from agentcl.errors import ConfigError, MemoryClosed, StoreUnavailable
-from agentcl.retrieval.exact import to_units
-from agentcl.retrieval.index import Change, Entry, Match, Query
+from agentcl.errors import MemoryClosed, StoreUnavailable
+from agentcl.retrieval.index import Change, Match, Query, runs_of
+from agentcl.retrieval.pgvector_tables import (
+    FAULTY,
+    FOREVER,
+    MAKE,
+    MAKE_ENTRIES,
+    PLACE,
+    SentVector,
+    UnitVector,
+    find_extension,
+    graph_sql,
+    insert_sql,
+    mark_sql,
+    row_of,
+    unit_vector,
+    units_of,
+    where_sql,
+)
 from agentcl.store.postgres.address import Address
 from agentcl.store.postgres.connecting import Connector, Link, key_of
 from agentcl.store.postgres.failures import translate
 from agentcl.store.postgres.opening import WHOLE, WHOLE_SQL, make_schema
 from agentcl.store.postgres.pool import Pool
-from agentcl.store.postgres.schema import ANYBODY_SQL, TENANT_SQL, settings_of, vectors_schema
-from agentcl.store.records import SCOPE_FIELDS, ScopeView
+from agentcl.store.postgres.schema import settings_of, vectors_schema
+from agentcl.store.records import ScopeView
 from agentcl.store.sql.tables import EVERYBODY
 
 logger = logging.getLogger(__name__)
-_OLDEST: Final = (
-    0,
-    8,
-)  # version of pgvector: the first one whose graph looks on until a filter is filled
-_FOREVER: Final = (1 << 63) - 1  # `ended` of a live entry
 GRAPH_FROM: Final = 20_000  # entries that have a graph: chosen, and not yet measured to the end (`benchmarks/pgvector_search.py`)
-EXACT_BELOW: Final = (
-    10_000  # entries that a query may see: so many are compared in full, so that nothing is missed
-)
+# Entries that a query may see: so many are compared in full, so that nothing is missed
+EXACT_BELOW: Final = 10_000
 _MOST_DIM: Final = 4_000  # of half precision that pgvector's graph takes
 _FOUND: Final = 400  # entries that the graph is asked for at the least, to be compared in full ...
 _MOST_FOUND: Final = 1_000  # ... and at the most
-_CONSTRUCTION: Final = 128  # neighbours that are looked at when one is put into the graph
 _BATCH: Final = 500
 _CACHED_COUNTS: Final = 64
-_COLUMNS: Final = 'seq, id, kind, tenant, "user", agent, session, created, ended, valid_from, valid_to, metadata, v'
-_MAKE: Final = f"""
-CREATE TABLE mark (                     -- how far the entries of an epoch of the journal's vectors are
-    epoch bigint PRIMARY KEY, seq bigint NOT NULL, entries bigint NOT NULL, dim integer, has_graph boolean NOT NULL
-);
-ALTER TABLE mark ENABLE ROW LEVEL SECURITY;
-ALTER TABLE mark FORCE ROW LEVEL SECURITY;
-CREATE POLICY agentcl ON mark USING ({ANYBODY_SQL});
-"""
-# Whole vectors stay beside what is asked of them, where their page has room for one.
-_MAKE_ENTRIES: Final = f"""
-CREATE TABLE {{name}} (
-    seq bigint PRIMARY KEY, id text COLLATE "C" NOT NULL, kind text NOT NULL,
-    tenant text NOT NULL, "user" text NOT NULL, agent text NOT NULL, session text NOT NULL,
-    created bigint NOT NULL, ended bigint NOT NULL, valid_from bigint NOT NULL, valid_to bigint NOT NULL,
-    metadata text NOT NULL, v vector NOT NULL
-) WITH (toast_tuple_target = 8160);
-CREATE INDEX ON {{name}} (id);
-CREATE INDEX ON {{name}} (tenant, "user", agent, session) WHERE ended = {_FOREVER};
-ALTER TABLE {{name}} ENABLE ROW LEVEL SECURITY;
-ALTER TABLE {{name}} FORCE ROW LEVEL SECURITY;
-CREATE POLICY agentcl ON {{name}} USING ({TENANT_SQL});
-"""
-_FAULTY: Final = """
-SELECT c.relname, i.indisvalid FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
-JOIN pg_am AS a ON a.oid = c.relam WHERE a.amname = 'hnsw' AND i.indrelid = to_regclass(%s)
-"""
-_PLACE: Final = "SELECT nspname FROM pg_extension JOIN pg_namespace AS n ON n.oid = extnamespace WHERE extname = 'vector'"
 _Answer = list[tuple[Any, ...]]
 
 
@@ -132,14 +107,14 @@ class PgvectorIndex:
 
     def watermark(self) -> int:
         """Return the number of the last change applied."""
-        (found,) = self._ask(EVERYBODY, (_mark_sql(), (self._epoch,)))
+        (found,) = self._ask(EVERYBODY, (mark_sql(), (self._epoch,)))
         return self._noted(found)[0]
 
     def apply(self, changes: Sequence[Change], *, watermark: int) -> None:
         """Apply changes and move the watermark, in one transaction."""
         with self._writing() as link:
             held, entries, dim, has_graph = self._noted(
-                link.execute(_mark_sql(locked=True), (self._epoch,)).fetchall()
+                link.execute(mark_sql(locked=True), (self._epoch,)).fetchall()
             )
             if watermark <= held:
                 return
@@ -157,16 +132,16 @@ class PgvectorIndex:
         fresh, entries, dim = f"fresh_{self._epoch}", 0, None
         known: set[str] = set()
         with self._writing() as link:
-            self._noted(link.execute(_mark_sql(locked=True), (self._epoch,)).fetchall())
+            self._noted(link.execute(mark_sql(locked=True), (self._epoch,)).fetchall())
             link.execute(f"DROP TABLE IF EXISTS {fresh}".encode())
-            link.execute(_MAKE_ENTRIES.format(name=fresh).encode())
+            link.execute(MAKE_ENTRIES.format(name=fresh).encode())
             iterator = iter(changes)
             while batch := list(islice(iterator, _BATCH)):
                 added, dim = self._write(link, fresh, batch, dim, known)
                 entries += added
             has_graph = dim is not None and dim <= _MOST_DIM and entries >= self._graph_from
             if has_graph:
-                link.execute(_graph_sql(fresh, dim))
+                link.execute(graph_sql(fresh, dim))
             link.execute(f"DROP TABLE IF EXISTS {self._table}".encode())
             link.execute(f"ALTER TABLE {fresh} RENAME TO {self._table}".encode())
             link.execute(
@@ -193,7 +168,7 @@ class PgvectorIndex:
 
     def live_seqs(self) -> Iterable[int]:
         """Return the numbers of all live entries."""
-        asked = f"SELECT seq FROM {self._table} WHERE ended = {_FOREVER}"
+        asked = f"SELECT seq FROM {self._table} WHERE ended = {FOREVER}"
         (found,) = self._ask(EVERYBODY, (asked, ()))
         return [int(seq) for (seq,) in found]
 
@@ -201,7 +176,7 @@ class PgvectorIndex:
         """Return the entries of the highest cosine, as far as the graph finds them."""
         if query.vector is None:
             return []
-        wanted = _sent(_units([query.vector])[0])
+        wanted = unit_vector(units_of([query.vector])[0])
         dim = self._graph if query.at is None else None
         if dim is not None and self._visible(query) > self._exact_below:
             best = self._near(query, wanted, limit, dim)
@@ -220,7 +195,7 @@ class PgvectorIndex:
         """Return how many entries a query may see, or that they are many; conditions and validity left aside."""
         key = query.view, query.kinds
         if key not in self._counts:
-            where, values = _where(replace(query, valid_at=None))
+            where, values = where_sql(replace(query, valid_at=None))
             asked = f"SELECT count(*) FROM (SELECT 1 FROM {self._table} WHERE {where} LIMIT {self._exact_below + 1}) AS visible"
             (((count,),),) = self._ask(query.view, (asked, values))
             if len(self._counts) >= _CACHED_COUNTS:
@@ -228,9 +203,9 @@ class PgvectorIndex:
             self._counts[key] = int(count)
         return self._counts[key]
 
-    def _near(self, query: Query, wanted: _Unit, limit: int, dim: int) -> list[Match]:
+    def _near(self, query: Query, wanted: UnitVector, limit: int, dim: int) -> list[Match]:
         """Return the best of what the graph finds; it may find less than there is."""
-        where, values = _where(query)
+        where, values = where_sql(query)
         # A condition may refuse most of it.
         found = _MOST_FOUND if query.conditions else min(max(_FOUND, 2 * limit), _MOST_FOUND)
         asked = (
@@ -242,9 +217,9 @@ class PgvectorIndex:
         _, rows = self._ask(query.view, (told, (str(found),)), (asked, (wanted, *values, wanted)))
         return list(islice(_admitted(rows, query), limit))
 
-    def _exactly(self, query: Query, wanted: _Unit, limit: int) -> list[Match]:
+    def _exactly(self, query: Query, wanted: UnitVector, limit: int) -> list[Match]:
         """Compare all that a query may see; where conditions refuse much of it, more and more of the best."""
-        where, values = _where(query)
+        where, values = where_sql(query)
         asked = f"SELECT seq, id, metadata, -(v <#> %s) AS score FROM {self._table} WHERE {where} ORDER BY score DESC, seq LIMIT %s"
         count = 4 * limit if query.conditions else limit
         while True:
@@ -293,10 +268,9 @@ class PgvectorIndex:
         # The table may have grown a thousandfold since a plan was made, so each batch has its own.
         end = (
             f"UPDATE {table} AS t SET ended = c.at FROM unnest(%s::text[], %s::bigint[], %s::bigint[]) AS c (id, at, seq)"
-            f" WHERE t.id = c.id AND t.ended = {_FOREVER} AND t.seq < c.seq"
+            f" WHERE t.id = c.id AND t.ended = {FOREVER} AND t.seq < c.seq"
         )
-        insert = f"INSERT INTO {table} ({_COLUMNS}) VALUES ({', '.join(['%s'] * 13)})"
-        for batch in _without_repeats(changes):
+        for batch in runs_of(changes, most=_BATCH):
             ends = [change for change in batch if known is None or change.id in known]
             if ends:
                 given = ([c.id for c in ends], [c.at for c in ends], [c.seq for c in ends])
@@ -306,11 +280,11 @@ class PgvectorIndex:
             entries = [c.added for c in batch if c.added is not None and c.added.vector is not None]
             if not entries:
                 continue
-            units = _units([entry.vector or b"" for entry in entries])
+            units = units_of([entry.vector or b"" for entry in entries])
             dim = dim or units.shape[1]
             # Not by COPY, which knows no walls.
-            rows = [_row(entry, unit) for entry, unit in zip(entries, units, strict=True)]
-            link.cursor().executemany(insert.encode(), rows)
+            rows = [row_of(entry, unit) for entry, unit in zip(entries, units, strict=True)]
+            link.cursor().executemany(insert_sql(table), rows)
             count += len(entries)
         return count, dim
 
@@ -322,17 +296,17 @@ class PgvectorIndex:
                 return  # somebody is at it
             try:
                 link.execute("SET statement_timeout TO 0")
-                (found,) = self._ask(EVERYBODY, (_mark_sql(), (self._epoch,)))
+                (found,) = self._ask(EVERYBODY, (mark_sql(), (self._epoch,)))
                 _, entries, dim, has_graph = self._noted(found)
                 if has_graph or dim is None or dim > _MOST_DIM:
                     return
-                graphs = link.execute(_FAULTY, (self._table,)).fetchall()
+                graphs = link.execute(FAULTY, (self._table,)).fetchall()
                 for name, is_valid in graphs:
                     if not is_valid:  # who made it was killed
                         link.execute(f"DROP INDEX {name}".encode())
                 if not any(is_valid for _, is_valid in graphs):
                     logger.info("making a graph of %d vectors in %s", entries, self._address)
-                    link.execute(_graph_sql(self._table, dim, how="CONCURRENTLY"))
+                    link.execute(graph_sql(self._table, dim, how="CONCURRENTLY"))
                 with link.transaction():
                     link.execute(WHOLE_SQL, WHOLE)
                     link.execute(
@@ -355,7 +329,7 @@ class PgvectorIndex:
 
     def _open(self, link: Link) -> None:
         """Make the tables that are not there, and drop those of earlier epochs."""
-        _find_extension(link, self._address)
+        find_extension(link, self._address)
         with link.transaction():
             link.execute("SELECT pg_advisory_xact_lock(%s)", (key_of("pgvector", self._schema),))
             if link.execute("SELECT to_regnamespace(%s)", (self._schema,)).fetchone() == (None,):
@@ -363,10 +337,10 @@ class PgvectorIndex:
             self._find_names(link)
             link.execute(WHOLE_SQL, WHOLE)
             if link.execute("SELECT to_regclass('mark')").fetchone() == (None,):
-                link.execute(_MAKE.encode())
+                link.execute(MAKE.encode())
             made = "INSERT INTO mark VALUES (%s, 0, 0, NULL, false) ON CONFLICT DO NOTHING"
             if link.execute(made, (self._epoch,)).rowcount:
-                link.execute(_MAKE_ENTRIES.format(name=self._table).encode())
+                link.execute(MAKE_ENTRIES.format(name=self._table).encode())
             old = link.execute("DELETE FROM mark WHERE epoch < %s RETURNING epoch", (self._epoch,))
             for (epoch,) in old.fetchall():
                 link.execute(f"DROP TABLE IF EXISTS entry_{epoch}".encode())
@@ -382,13 +356,13 @@ class PgvectorIndex:
 
     def _find_names(self, link: Link) -> None:
         """Let a connection find the tables and the extension, and send vectors as numbers."""
-        (place,) = link.execute(_PLACE).fetchone() or ("public",)
+        (place,) = link.execute(PLACE).fetchone() or ("public",)
         path = sql.SQL("SET search_path TO {}, {}")
         link.execute(path.format(sql.Identifier(self._schema), sql.Identifier(place)))
         info = TypeInfo.fetch(link, "vector")
         assert info is not None
         info.register(link)
-        link.adapters.register_dumper(_Unit, type("_Sent", (_Sent,), {"oid": info.oid}))
+        link.adapters.register_dumper(UnitVector, type("Sent", (SentVector,), {"oid": info.oid}))
 
     @contextmanager
     def _lent(self) -> Iterator[Link]:
@@ -410,118 +384,9 @@ class PgvectorIndex:
             raise translate(error, self._address) from error
 
 
-class _Unit(bytes):
-    """A vector of length 1, as the extension takes it."""
-
-
-class _Sent(Dumper):
-    format = Format.BINARY
-
-    def dump(self, obj: _Unit) -> bytes:
-        """Return a vector as it is sent."""
-        return bytes(obj)
-
-
-def _find_extension(link: Link, address: Address) -> None:
-    """Make sure that the database has pgvector. Raises ConfigError."""
-    asked = "SELECT extversion FROM pg_extension WHERE extname = 'vector'"
-    found = link.execute(asked).fetchone()
-    if found is None:
-        major = link.info.server_version // 10_000
-        try:
-            with link.transaction():
-                link.execute("SET LOCAL ROLE NONE")  # who may make it is not who owns the tables
-                link.execute("CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public")
-        except psycopg.errors.InsufficientPrivilege as error:
-            raise ConfigError(
-                f"{address} has not the extension 'vector' yet, and this user may not make it. Let a superuser run CREATE "
-                'EXTENSION vector in this database, or use index="exact"'
-            ) from error
-        except (psycopg.errors.FeatureNotSupported, psycopg.errors.UndefinedFile) as error:
-            raise ConfigError(
-                f"the server of {address} has not pgvector. Install it there (apt install postgresql-{major}-pgvector), let a "
-                'superuser run CREATE EXTENSION vector in this database, or use index="exact"'
-            ) from error
-        found = link.execute(asked).fetchone()
-    version = str(found[0]) if found else ""
-    if tuple(int(part) for part in version.split(".")[:2]) < _OLDEST:
-        raise ConfigError(
-            f"{address} has pgvector {version}; agentcl needs {_OLDEST[0]}.{_OLDEST[1]} or newer. Install it on the server, "
-            "then let a superuser run ALTER EXTENSION vector UPDATE"
-        )
-
-
-def _mark_sql(*, locked: bool = False) -> str:
-    asked = "SELECT seq, entries, dim, has_graph FROM mark WHERE epoch = %s"
-    return f"{asked} FOR UPDATE" if locked else asked
-
-
-def _graph_sql(table: str, dim: int | None, *, how: str = "") -> bytes:
-    name = f"graph_{secrets.token_hex(8)}"
-    return (
-        f"CREATE INDEX {how} {name} ON {table} USING hnsw"
-        f" ((v::vector({dim})::halfvec({dim})) halfvec_ip_ops)"
-        f" WITH (ef_construction = {_CONSTRUCTION}) WHERE ended = {_FOREVER}"
-    ).encode()
-
-
-def _where(query: Query) -> tuple[str, list[object]]:
-    """Return as SQL what a query may see, without its conditions, and the values."""
-    conditions, values = [f"ended = {_FOREVER}"], list[object]()
-    if query.at is not None:
-        conditions = ["created <= %s AND ended > %s"]
-        values += [query.at, query.at]
-    for name in SCOPE_FIELDS:
-        allowed = getattr(query.view, name)
-        if allowed is not None:
-            conditions.append(f'"{name}" = ANY(%s)')
-            values.append(sorted(allowed))
-    if query.kinds is not None:
-        conditions.append("kind = ANY(%s)")
-        values.append(sorted(query.kinds))
-    if query.valid_at is not None:
-        conditions.append("valid_from <= %s AND valid_to > %s")
-        values += [query.valid_at, query.valid_at]
-    return " AND ".join(conditions), values
-
-
 def _admitted(rows: _Answer, query: Query) -> Iterator[Match]:
     """Yield what the conditions admit."""
     for seq, id, metadata, score in rows:
         held = json.loads(metadata) if query.conditions else {}
         if all(condition.holds(held) for condition in query.conditions):
             yield Match(int(seq), str(id), float(score))
-
-
-def _without_repeats(changes: Sequence[Change]) -> Iterator[list[Change]]:
-    """Cut changes into runs in which no record occurs twice, so that order within one is free."""
-    run: dict[str, Change] = {}
-    for change in changes:
-        if change.id in run:
-            yield list(run.values())
-            run = {}
-        run[change.id] = change
-    if run:
-        yield list(run.values())
-
-
-def _units(vectors: Sequence[bytes]) -> NDArray[np.float32]:
-    """Return vectors brought to length 1, one in each row."""
-    rows = np.frombuffer(b"".join(vectors), "<f4").reshape(len(vectors), -1)
-    units = np.empty(rows.shape, np.float32)
-    to_units(rows, units)
-    return units
-
-
-def _sent(unit: NDArray[np.float32]) -> _Unit:
-    return _Unit(struct.pack(">HH", len(unit), 0) + unit.astype(">f4").tobytes())
-
-
-def _row(entry: Entry, unit: NDArray[np.float32]) -> tuple[object, ...]:
-    scope = entry.scope
-    return (
-        entry.seq, entry.id, entry.kind, scope.tenant, scope.user, scope.agent, scope.session, entry.created_at, _FOREVER,
-        -_FOREVER if entry.valid_from is None else entry.valid_from,
-        _FOREVER if entry.valid_to is None else entry.valid_to,
-        json.dumps(dict(entry.metadata)), _sent(unit),
-    )  # fmt: skip

@@ -152,10 +152,7 @@ class Retriever:
             return self._graph
 
     def catch_up(
-        self,
-        *,
-        mode: Mode | SearchMode = "hybrid",
-        progress: Callable[[float], None] | None = None,
+        self, *, mode: Mode | SearchMode = "hybrid", progress: Callable[[float], None] | None = None
     ) -> None:
         """Bring the indexes that a mode asks up to the journal, whoever wrote it.
 

@@ -38,9 +38,8 @@ _VERSION: Final = 1
 _SECRET: Final = 32
 _DIGEST: Final = 32
 _ALIGNED: Final = 64
-_PATIENCE_S: Final = (
-    2.0  # while another process clears rows, the graph has not the digest that the head says
-)
+# While another process clears rows, the graph has not the digest that the head says
+_PATIENCE_S: Final = 2.0
 _LOOK_S: Final = 0.05
 _own_secret: Final = secrets.token_bytes(_SECRET)  # of users without a place to keep one
 # What comes of files that are damaged, or cannot be read.

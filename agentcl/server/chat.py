@@ -14,7 +14,6 @@ from agentcl.server.parts import Parts, Reading
 from agentcl.server.settings import SoftServing
 from agentcl.store.conversations import Conversation, Turn
 from agentcl.store.records import ANY, SCOPE_FIELDS, Record, body
-from agentcl.store.rows import readable
 from agentcl.text.visible import shortened
 from agentcl.wire.codec import to_json
 
@@ -201,9 +200,9 @@ def _told(record: Record) -> dict[str, Any]:
 
 def _opening(memory: Memory, one: Conversation) -> str:
     """Return the first words of the user in a conversation; empty where they are not among its first turns."""
-    rows = memory.store.journal.live(view=one.scope.view(), kinds=(Turn.kind,), source=one.id)
-    for turn in readable(islice(rows, _FIRST)):
-        if isinstance(turn, Turn) and turn.role == "user":
+    turns = memory.store.journal.records(Turn, view=one.scope.view(), source=one.id)
+    for turn in islice(turns, _FIRST):
+        if turn.role == "user":
             return shortened(turn.text, _SHOWN)
     return ""
 

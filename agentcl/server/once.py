@@ -21,13 +21,14 @@ from agentcl.errors import AgentclError, InvalidInput
 from agentcl.memory.remembering import Remembered
 from agentcl.server.access import Access
 from agentcl.server.problems import Refused
-from agentcl.store.base import Store, Writing
+from agentcl.store.base import Store
 from agentcl.store.checks import check_subtree
 from agentcl.store.conversations import Turn
 from agentcl.store.episodes import Episode
 from agentcl.store.noting import noting
 from agentcl.store.records import Record, ScopeView, now_micros
 from agentcl.store.rows import readable
+from agentcl.store.writing import Writing
 from agentcl.wire.codec import to_json
 from agentcl.wire.hints import fields_of, is_named_tuple
 from agentcl.wire.verbs import Begun, Verb

@@ -7,7 +7,7 @@ from agentcl import _face
 if TYPE_CHECKING:
     from agentcl.store.adapters import Adapter
     from agentcl.store.backends import holds_store, open_store
-    from agentcl.store.base import Copy, Erasure, Reembedding, Removed, Store, Writing
+    from agentcl.store.base import Copy, Erasure, Removed, Store
     from agentcl.store.checks import ReadScope, WriteScope
     from agentcl.store.conversations import (
         Conversation,
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from agentcl.store.transfer import Imported
     from agentcl.store.usage import Usage
     from agentcl.store.vectors import SupportsList, pack, unpack
+    from agentcl.store.writing import Reembedding, Writing
 
 __all__ = [
     "ANY", "Adapter", "AdapterCoin", "AnyScope", "Churn", "Compression", "Conversation", "Copy", "Counters", "Decision", "Digestion", "Document",
@@ -60,7 +61,7 @@ __all__ = [
 if not TYPE_CHECKING:
     __getattr__, __dir__ = _face(__name__, {
         "adapters": "Adapter",
-        "base": "Copy Erasure Reembedding Removed Store Writing",
+        "base": "Copy Erasure Removed Store",
         "checks": "ReadScope WriteScope",
         "conversations": "Conversation Digestion Proposal Statement Synopsis Tidying Turn",
         "episodes": "AdapterCoin Decision Episode Exposure Guidance Reflection Showing Stated Step",
@@ -71,4 +72,5 @@ if not TYPE_CHECKING:
         "transfer": "Imported",
         "usage": "Usage",
         "vectors": "SupportsList pack unpack",
+        "writing": "Reembedding Writing",
     })  # fmt: skip

@@ -16,13 +16,14 @@ from typing import Final
 
 from agentcl.errors import TransferError
 from agentcl.store.adapters import Adapter
-from agentcl.store.base import Store, Writing
+from agentcl.store.base import Store
 from agentcl.store.border import Coming
 from agentcl.store.episodes import EXPERIENCE, Aside, Decision
 from agentcl.store.families import PARENTS, overlap
 from agentcl.store.merging import is_known
 from agentcl.store.records import SCOPE_FIELDS, Scope, ScopeView
 from agentcl.store.rows import Row, readable, superseded_by
+from agentcl.store.writing import Writing
 
 # Of what was said somewhere else, nobody knows here who said it, or for how long it held.
 _SAID: Final = frozenset({"statement", "conversation"})
@@ -174,8 +175,7 @@ class Admission:
 
 
 def _notes(store: Store) -> list[Aside]:
-    rows = store.live(view=_EVERYTHING, kinds=(Aside.kind,))
-    return [one for one in readable(rows) if isinstance(one, Aside)]
+    return [*store.records(Aside, view=_EVERYTHING)]
 
 
 def _kept_aside(rows: Iterable[Row]) -> set[str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from agentcl.errors import needs
+from agentcl.errors import ConfigError, StoreUnavailable, needs
 from agentcl.store.base import Store
 from agentcl.store.postgres.address import Address, is_address, parse
 from agentcl.store.records import now_micros
@@ -24,7 +24,12 @@ def place_of(text: str | os.PathLike[str]) -> Place:
     """Return the place that a text names: a database by its URL, else a folder. Raises ConfigError."""
     if isinstance(text, Address):
         return text
-    return parse(str(text)) if is_address(text) else Path(text).expanduser()
+    if is_address(text):
+        return parse(str(text))
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(f"{text}: nobody here has the home that ~ stands for") from error
 
 
 def open_store(
@@ -81,6 +86,7 @@ def copy_store(
 
     Raises:
         InvalidInput: if the target holds anything else.
+        StoreUnavailable: if a folder cannot be made for it.
         StoreCorrupt: if a row is not what was written.
     """
     from agentcl.store.sql.mirroring import Mirroring
@@ -89,13 +95,23 @@ def copy_store(
         opened = [open_store(source, read_only=isinstance(source, Path))]
         stack.callback(opened[0].close)
         if isinstance(target, Path):
-            make_folder(target)
+            folder_for_memory(target)
         opened.append(open_store(target))
         stack.callback(opened[1].close)
         one, other = opened
         assert isinstance(one, SqlStore)
         assert isinstance(other, SqlStore)
         return Mirroring(one, other).run(progress, lambda: beside(one, other))
+
+
+def folder_for_memory(path: Path) -> None:
+    """Make the folder that a memory is to be in. Raises StoreUnavailable."""
+    try:
+        make_folder(path)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise StoreUnavailable(f"{path} is a file; a memory needs a folder") from error
+    except OSError as error:
+        raise StoreUnavailable(f"cannot make the folder {path}: {error}") from error
 
 
 @contextmanager
@@ -108,7 +124,7 @@ def removing_new_folder(folder: Place) -> Iterator[None]:
     if isinstance(folder, Address):
         yield
         return
-    new = [path for path in (folder, *folder.parents) if not path.exists()]
+    new = [path for path in (folder, *folder.parents) if not _is_there(path)]
     try:
         yield
     except BaseException:
@@ -134,7 +150,16 @@ def holds_store(place: Place) -> bool:
         with _needed():
             from agentcl.store.postgres.opening import holds_memory
         return holds_memory(place)
-    return (place / FILE).exists()
+    return _is_there(place / FILE)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:  # its name is too long, or a folder above it may not be entered
+        raise StoreUnavailable(
+            f"cannot look at {path.parent}: {error.strerror}; check the path, and who may enter it"
+        ) from error
 
 
 def _needed() -> AbstractContextManager[None]:

@@ -76,11 +76,7 @@ class Export:
     spec: EncoderSpec | None = None
 
 
-def read(
-    lines: Iterable[str],
-    *,
-    check: Callable[[Record], None] = lambda record: None,
-) -> Export:
+def read(lines: Iterable[str], *, check: Callable[[Record], None] = lambda record: None) -> Export:
     """Return what an export holds.
 
     Args:
@@ -159,9 +155,7 @@ def _counter(value: Mapping[str, Any]) -> tuple[str, dict[str, int]]:
 
 
 def _coming(
-    value: Mapping[str, Any],
-    spec: EncoderSpec | None,
-    check: Callable[[Record], None],
+    value: Mapping[str, Any], spec: EncoderSpec | None, check: Callable[[Record], None]
 ) -> Coming:
     if value.keys() - _ROW_FIELDS:
         raise InvalidInput(f"it has an unknown field {min(value.keys() - _ROW_FIELDS)!r}")

@@ -187,9 +187,8 @@ class ReadScope(TypedDict, total=False):
 
 
 # What other libraries call the fields of a scope, and what reads take beside them.
-_WATCHING: Final = (
-    "agentcl.memory.watching"  # whose wrappers take any keyword, for the verbs behind them
-)
+# Whose wrappers take any keyword, for the verbs behind them
+_WATCHING: Final = "agentcl.memory.watching"
 _SYNONYMS: Final = {
     "user_id": "user",
     "agent_id": "agent",

@@ -20,11 +20,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, Literal, NamedTuple
 
-from agentcl.store.base import Store, Writing
+from agentcl.store.base import Store
 from agentcl.store.border import Coming
 from agentcl.store.checks import canonical_json
 from agentcl.store.records import OWN_KINDS, Scope, ScopeView
 from agentcl.store.rows import Row, superseded_by
+from agentcl.store.writing import Writing
 
 Side = Literal["here", "there", "both"]
 _DERIVED: Final = frozenset(

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
 
-from agentcl.store.base import Writing
+from agentcl.store.writing import Writing
 
 # Told before a transaction ends: the right to write, and the journal's last number before and after it.
 Note = Callable[[Writing, int, int], None]

@@ -117,6 +117,11 @@ class Record:
     key: str | None = None  # natural key: at most one live record of a kind and scope has it
     metadata: Mapping[str, Any] = field(default_factory=dict)  # the user's own JSON
 
+    def is_valid(self, at: datetime) -> bool:
+        """Return whether it holds in the world at a moment: it began, and has not ceased."""
+        has_begun = self.valid_from is None or self.valid_from <= at
+        return has_begun and (self.valid_to is None or at < self.valid_to)
+
     def search_text(self) -> str | None:
         """Return the text by which this record is found, or None when it is not searched for."""
         return None

@@ -9,12 +9,7 @@ from typing import Any, Final
 
 from agentcl.store.border import Coming
 from agentcl.store.checks import canonical_json
-from agentcl.store.conversations import (
-    Conversation,
-    Digestion,
-    Turn,
-    conversation_id,
-)
+from agentcl.store.conversations import Conversation, Digestion, Turn, conversation_id
 from agentcl.store.records import Scope
 from agentcl.store.rows import Row, fields_of
 from agentcl.store.ulid import derived_ulid

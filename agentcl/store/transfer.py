@@ -28,9 +28,8 @@ from agentcl.text.visible import for_json
 _EVERYTHING: Final = ScopeView(None, None, None, None)
 _STEP: Final = 200  # rows read one by one around what is destroyed
 _MOST_EMPTY: Final = 50_000  # numbers without a row, after which no more is looked for
-_AHEAD: Final = (
-    86_400_000_000  # microseconds that the clock of another machine may be ahead of ours
-)
+# Microseconds that the clock of another machine may be ahead of ours
+_AHEAD: Final = 86_400_000_000
 
 
 @dataclass(frozen=True, slots=True)

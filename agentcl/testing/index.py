@@ -355,10 +355,7 @@ class IndexContract(ABC):
         )
         @given(changes=_histories(), queries=st.lists(_queries(), min_size=1, max_size=6))
         def check(changes: list[Change], queries: list[Query]) -> None:
-            with (
-                tempfile.TemporaryDirectory() as folder,
-                self.opened(Path(folder)) as index,
-            ):
+            with tempfile.TemporaryDirectory() as folder, self.opened(Path(folder)) as index:
                 fill(index, changes)
                 live = {life.entry.seq for life in _lives(changes) if life.ended_at is None}
                 assert set(index.live_seqs()) == live

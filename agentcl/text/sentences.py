@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 Sort = Literal["sentence", "line", "heading", "code"]
-_LONGEST: Final = (
-    600  # characters of one sentence; what is longer has none, and is cut at a comma or a space
-)
+# Characters of one sentence; what is longer has none, and is cut at a comma or a space
+_LONGEST: Final = 600
 _LONGEST_CODE: Final = 1_200  # characters of a block of code that stays whole
 
 _CLOSERS: Final = "\"')\\]\u2019\u201d\u00bb\u300d\u300f\uff09\u3011\u300b\u3009"

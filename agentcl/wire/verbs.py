@@ -19,7 +19,8 @@ from agentcl.memory.adapters import Adapters
 from agentcl.memory.changing import Unchanged
 from agentcl.memory.compressed import Compressed
 from agentcl.memory.conversations import Conversations
-from agentcl.memory.episode import EpisodeRecall, EpisodeRecorder
+from agentcl.memory.episode import EpisodeRecorder
+from agentcl.memory.episode_recall import EpisodeRecall
 from agentcl.memory.episodes import Episodes
 from agentcl.memory.facts import Facts
 from agentcl.memory.graph import Graph

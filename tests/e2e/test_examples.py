@@ -4,14 +4,14 @@ import json
 import re
 import subprocess
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from agentcl.models import REFERENCE_FOLDER, get_model
+from tests.endpoints import JsonHandler, completion, in_thread
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
@@ -120,41 +120,27 @@ def test_the_demo_with_a_real_model_says_what_it_lacks(
     assert "vLLM is not installed" in without_vllm.stdout
 
 
-class _Parrot(BaseHTTPRequestHandler):
+class _Parrot(JsonHandler):
     """Answers with the number of its messages, and keeps what the last one says."""
 
     def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        said = asked["messages"]
+        said = self.asked()["messages"]
         self.server.heard.append(said[-1]["content"])  # type: ignore[attr-defined]  # a list of ours
-        message = {"role": "assistant", "content": f"{len(said)} messages"}
-        choice = {"index": 0, "message": message, "finish_reason": "stop"}
-        answer = {"id": "x", "object": "chat.completion", "created": 0, "model": "m"}
-        body = json.dumps({**answer, "choices": [choice]}).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        self.answer(completion(f"{len(said)} messages"))
 
 
 def test_a_chat_remembers_from_one_session_to_the_next(tmp_path: Path) -> None:
     without_server = ended(EXAMPLES / "chat_that_remembers.py", tmp_path)
     assert without_server.returncode == 1
     assert "agentcl model serve" in without_server.stderr
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Parrot) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Parrot) as server, in_thread(server):
         heard: list[str] = []
         server.heard = heard  # type: ignore[attr-defined]  # a list of ours
-        threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/v1"
         for line in ("My cat is called Momo.", "What is my cat called?"):
             done = ended(EXAMPLES / "chat_that_remembers.py", tmp_path, url, "m", said=line)
             assert done.returncode == 0, done.stderr
             assert "1 messages" in done.stdout
-        server.shutdown()
     assert heard[0] == "My cat is called Momo."
     assert "My cat is called Momo." in heard[1]
     assert heard[1].endswith("What is my cat called?")

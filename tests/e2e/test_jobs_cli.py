@@ -1,9 +1,7 @@
 """Jobs through the command line: asked for, looked at, run, cancelled, and asked for again."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -13,43 +11,25 @@ from click.testing import CliRunner, Result
 from agentcl import Memory
 from agentcl.cli.main import main
 from agentcl.jobs.queue import Queue
+from tests.endpoints import JsonHandler, completion, serving
 
 TEXTS = ("The evening boat is steered by Ilka Renn.", "Sheep are kept in the hills.")
 Run = Callable[..., Result]
 
 
-class Endpoint(BaseHTTPRequestHandler):
+class Endpoint(JsonHandler):
     """Answers every passage with no facts."""
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        message = {"role": "assistant", "content": '{"facts": []}'}
-        choice = {"index": 0, "finish_reason": "stop", "message": message}
-        usage = {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12}
-        reply = {
-            "id": "1", "object": "chat.completion", "created": 0, "model": "served",
-            "choices": [choice], "usage": usage,
-        }  # fmt: skip
-        body = json.dumps(reply).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
+        self.asked()
+        self.answer(completion('{"facts": []}'))
 
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     pytest.importorskip("openai")
-    with ThreadingHTTPServer(("127.0.0.1", 0), Endpoint) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/v1"
-        server.shutdown()
-        thread.join()
+    with serving(Endpoint) as address:
+        yield address
 
 
 @pytest.fixture

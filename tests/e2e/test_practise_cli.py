@@ -5,62 +5,38 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from agentcl import Memory
 from agentcl.cli.main import main
+from tests.endpoints import JsonHandler, completion, serving
 
 Run = Callable[..., Result]
 PRACTISE = ("practise", "incidents", "--where", "deployment=3")
 SCRIPTED = (*PRACTISE, "--student", "responder")
 
 
-class Endpoint(BaseHTTPRequestHandler):
+class Endpoint(JsonHandler):
     """Does always the same."""
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        message = {"role": "assistant", "content": "restart it"}
-        self._send(
-            {
-                "id": "1", "object": "chat.completion", "created": 0, "model": "served",
-                "choices": [{"index": 0, "finish_reason": "stop", "message": message}],
-                "usage": {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12},
-            }
-        )  # fmt: skip
+        self.asked()
+        self.answer(completion("restart it"))
 
     def do_GET(self) -> None:
-        self._send({"object": "list", "data": [{"id": "served", "object": "model"}]})
-
-    def _send(self, reply: dict[str, Any]) -> None:
-        body = json.dumps(reply).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
+        self.answer({"object": "list", "data": [{"id": "served", "object": "model"}]})
 
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     pytest.importorskip("openai")
-    with ThreadingHTTPServer(("127.0.0.1", 0), Endpoint) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/v1"
-        server.shutdown()
-        thread.join()
+    with serving(Endpoint) as address:
+        yield address
 
 
 @pytest.fixture

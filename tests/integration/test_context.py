@@ -1,5 +1,6 @@
 """What a model is shown before a call: what holds, once, within a budget, and always at the same place."""
 
+import gc
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentcl import InvalidInput, Memory
+from agentcl.memory.showing import Session, Shown
+from agentcl.store import Statement
+from agentcl.store.records import to_micros
 from agentcl.text.tokens import estimate_tokens
 
 DAY = datetime(2025, 3, 29, 10, tzinfo=UTC)
@@ -262,6 +266,31 @@ def test_what_is_gone_is_shown_no_longer(memory: Memory, act: str) -> None:
     then = memory.context("harbour?", user="ada", session="s")
     assert "nine" not in then.text
     assert then.is_new
+
+
+def test_what_ends_while_a_memory_is_open_is_shown_as_past_from_then_on(tmp_path: Path) -> None:
+    now = [to_micros(DAY)]
+    with Memory(tmp_path / "memory", encoder="hashing", clock=lambda: now[0]) as memory:
+        memory.statements.add(
+            "user", "home", "Oslo", text="The user lives in Oslo.", user="ada", said_at=DAY,
+            until="2025-03-30",
+        )  # fmt: skip
+        before = memory.context("Where do I live?", user="ada", session="a").shown
+        now[0] = to_micros(DAY.replace(month=4))
+        after = memory.context("Where do I live?", user="ada", session="b").shown
+    assert ([one.is_past for one in before], [one.is_past for one in after]) == ([False], [True])
+
+
+def test_nothing_of_a_forgotten_statement_stays_in_memory(memory: Memory) -> None:
+    stated = lives_in(memory, "Zanzibar", day=1)
+    lives_in(memory, "Oslo", day=2)
+    assert "Zanzibar" in memory.context("Did I live in Zanzibar?", user="ada", session="s").text
+    memory.forget(stated, user="ada")
+    gc.collect()
+    assert not [
+        one for one in gc.get_objects()
+        if isinstance(one, Statement | Shown | Session | frozenset) and "zanzibar" in str(one).lower()
+    ]  # fmt: skip
 
 
 def test_others_are_shown_nothing(memory: Memory) -> None:

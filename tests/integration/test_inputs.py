@@ -5,6 +5,7 @@ import inspect
 import math
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -435,3 +436,45 @@ def test_whatever_is_given_is_refused_in_words_and_not_stored(
                 with pytest.raises(AgentclError):
                     call(*args, **named)
                 assert memory.store.journal.last_seq() == before, (verb, parameter.name, wrong)
+
+
+@pytest.mark.parametrize("id", ["\ud800", 2**70, None, b"x"])
+@pytest.mark.parametrize(
+    "verb",
+    [
+        "get", "history", "forget", "delete", "statements.get", "statements.why", "facts.add",
+        "episodes.steps", "episodes.replay", "lessons.get", "lessons.why", "lessons.retire", "compressed.get",
+        "adapters.get", "store.credit", "store.counters", "store.passages", "jobs.get", "jobs.cancel", "jobs.retry",
+        "jobs.run",
+    ],
+)  # fmt: skip
+def test_what_is_no_id_is_refused(memory: Memory, verb: str, id: Any) -> None:
+    call = attrgetter(verb)(memory)
+    with pytest.raises((InvalidInput, NotFound)):
+        call(id, **({"facts": [("a", "b", "c")]} if verb == "facts.add" else {}))
+
+
+@pytest.mark.parametrize("wrong", [None, 5, b"x", ["x"], "\ud800"])
+@pytest.mark.parametrize("name", ["subject", "attribute", "value", "text", "since", "until"])
+def test_a_statement_is_made_of_texts(memory: Memory, name: str, wrong: Any) -> None:
+    with pytest.raises(InvalidInput):
+        memory.statements.add(
+            **{"subject": "user", "attribute": "city", "value": "Oslo", name: wrong}
+        )
+
+
+@pytest.mark.parametrize("wrong", [None, 5, "wait", [5], ["\ud800"]])
+def test_actions_and_pamphlets_and_jobs_are_what_they_are_called(
+    memory: Memory, wrong: Any
+) -> None:
+    with pytest.raises(InvalidInput):
+        memory.lessons.matching("a queue is slow", actions=wrong)
+    with pytest.raises(InvalidInput):
+        memory.lessons.adopt(wrong)
+    with pytest.raises(InvalidInput):
+        memory.jobs.is_cut_off(wrong)
+
+
+def test_an_encoder_that_nobody_knows_is_no_setting_where_it_is_asked_for(memory: Memory) -> None:
+    with pytest.raises(InvalidInput, match="unknown encoder 'nonsense'"):
+        memory.store.reembed("nonsense")

@@ -24,7 +24,7 @@ from agentcl.envs.acting import Situation
 from agentcl.guidance.selection import Choice
 from agentcl.lessons import Lesson, Stretch
 from agentcl.memory import checking, extraction
-from agentcl.memory.episode import EpisodeRecall
+from agentcl.memory.episode_recall import EpisodeRecall
 from agentcl.models import structured
 from agentcl.retrieval.recall import LinkedFact
 from agentcl.statements import model_digester, model_summariser, sentence_digester

@@ -2,9 +2,8 @@
 
 import json
 import re
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from agentcl.agents.probes import following
 from agentcl.agents.prompts import ACTING_BY_NUMBER
 from agentcl.cli.main import main
 from agentcl.models.tuned import UNTUNED
+from tests.endpoints import JsonHandler, completion, in_thread
 
 pytest.importorskip("openai")
 pytest.importorskip("jsonschema")
@@ -48,40 +48,21 @@ class Server(ThreadingHTTPServer):
         return str(re.findall(rf"(\d)\) {self.right[seen]}", asked)[-1])
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(JsonHandler):
     server: Server
 
     def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        asked = self.asked()
         self.server.answers_left -= 1
         status = 200 if self.server.answers_left >= 0 else 401
         text = self.server.said(asked["messages"])
-        message = {"role": "assistant", "content": text}
-        usage = {"prompt_tokens": 7, "completion_tokens": 2}
-        body = json.dumps(
-            {
-                "model": "m",
-                "choices": [{"message": message, "finish_reason": "stop"}],
-                "usage": usage,
-            }
-        ).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
+        self.answer(completion(text), status=status)
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with Server() as running:
-        thread = threading.Thread(target=running.serve_forever)
-        thread.start()
+    with Server() as running, in_thread(running):
         yield running
-        running.shutdown()
-        thread.join()
 
 
 def tune(*arguments: str, code: int = 0) -> Result:

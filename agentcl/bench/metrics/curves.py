@@ -97,10 +97,7 @@ def break_even_score(
 
 
 def break_even_cost(
-    with_memory: Sequence[float],
-    without_memory: Sequence[float],
-    *,
-    memory: Sequence[float],
+    with_memory: Sequence[float], without_memory: Sequence[float], *, memory: Sequence[float]
 ) -> BreakEven | None:
     """Return the first episode b with sum_{u<=t} (z_u - c_u - m_u) > 0 for all t >= b.
 
@@ -125,10 +122,7 @@ def break_even_cost(
 
 
 def adaptive_efficiency(
-    with_memory: Sequence[float],
-    without_memory: Sequence[float],
-    *,
-    memory: Sequence[float],
+    with_memory: Sequence[float], without_memory: Sequence[float], *, memory: Sequence[float]
 ) -> float | None:
     """AE = sum_t (s_t - z_t) / sum_t m_t: score gained for each token (or unit of price) spent on memory.
 

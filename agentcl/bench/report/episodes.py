@@ -16,9 +16,8 @@ from agentcl.bench.rows import ResultRow, StepRow
 MOST_EPISODES: Final = 200  # of each baseline
 MOST_BYTES: Final = 2_000_000  # of all baselines together
 _LONGEST: Final = 2_000  # characters of one text
-_MOST_ITEMS: Final = (
-    20  # of what was shown and learned, and of steps at the beginning and at the end
-)
+# Of what was shown and learned, and of steps at the beginning and at the end
+_MOST_ITEMS: Final = 20
 
 Key = tuple[int, int]  # seed and number
 

@@ -7,12 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from agentcl.bench.metrics.costs import EpisodeCost, cost_by_role, cost_per_success, spread
-from agentcl.bench.metrics.curves import (
-    area_under_curve,
-    first_mean,
-    last_mean,
-    prequential_scores,
-)
+from agentcl.bench.metrics.curves import area_under_curve, first_mean, last_mean, prequential_scores
 from agentcl.bench.report.estimates import Estimate, estimate_of_seeds, estimate_rows
 from agentcl.bench.report.records import BaselineLine, Curve, GroupLine, MeasureLine
 from agentcl.bench.rows import ResultRow

@@ -13,15 +13,7 @@ from agentcl.bench.report.records import Difference, GroupLine, LeakLine, Measur
 from agentcl.bench.report.scores import FADING
 from agentcl.bench.report.summary import Summary
 from agentcl.bench.report.verdict import verdict
-from agentcl.bench.report.words import (
-    UNDEFINED,
-    count,
-    interval,
-    milliseconds,
-    name,
-    number,
-    price,
-)
+from agentcl.bench.report.words import UNDEFINED, count, interval, milliseconds, name, number, price
 
 BOUNDS: Final = ("best possible without memory", "best possible with knowledge")
 _MOST_LESSONS: Final = 40  # of a baseline, in a report

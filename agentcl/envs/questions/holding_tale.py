@@ -19,12 +19,7 @@ from agentcl.envs.questions.histories import (
     Utterance,
 )
 from agentcl.envs.questions.holding_phrases import Forms
-from agentcl.envs.questions.small_talk import (
-    REJECTED,
-    REQUESTS,
-    REQUESTS_HELD_OUT,
-    SHORT_REPLIES,
-)
+from agentcl.envs.questions.small_talk import REJECTED, REQUESTS, REQUESTS_HELD_OUT, SHORT_REPLIES
 
 SHORTEST: Final = 20  # turns
 LONGEST: Final = 60

@@ -55,11 +55,7 @@ def changing(tale: Tale, slot: Slot) -> None:
     )
     before = max([tale.days[places[-2]], *(day.day for day in days[:-1])])
     _ask_then(
-        tale,
-        slot,
-        beats,
-        values,
-        max(days[-1].day - timedelta(days=3), before + timedelta(days=1)),
+        tale, slot, beats, values, max(days[-1].day - timedelta(days=3), before + timedelta(days=1))
     )
 
 

@@ -60,11 +60,7 @@ def hotpotqa_stream(
 
 
 def paragraphs_stream(
-    path: Path,
-    *,
-    licence: str,
-    corpus: Path | None = None,
-    unanswerable: bool = False,
+    path: Path, *, licence: str, corpus: Path | None = None, unanswerable: bool = False
 ) -> QuestionStream:
     """Return a file whose questions have marked paragraphs, as MuSiQue and PopQA, as one stream.
 

@@ -55,11 +55,7 @@ def sub_solutions(task: Task) -> tuple[str, ...]:
 
 
 def reused_stream(
-    *,
-    deployment: int,
-    split: Split = "train",
-    seed: int = 0,
-    domain: IncidentDomain | None = None,
+    *, deployment: int, split: Split = "train", seed: int = 0, domain: IncidentDomain | None = None
 ) -> TaskStream:
     """Return the stream of one deployment: phases "first" and "second" of 18 episodes, "held-out" of 3.
 

@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from agentcl.retrieval.encoders.base import Role
+from agentcl.retrieval.encoders.naming import HASHED_DIM, hashing_name
 from agentcl.store.vectors import pack
 from agentcl.text.terms import terms
 
 _GRAM: Final = 4  # letters in a group
 _GRAM_WEIGHT: Final = 0.3  # of a group, against 1 of the whole word
-DEFAULT_DIM: Final = 512
 
 
 class HashingEncoder:
@@ -26,8 +26,8 @@ class HashingEncoder:
 
     is_lexical = True
 
-    def __init__(self, dim: int = DEFAULT_DIM) -> None:
-        self.name = "hashing" if dim == DEFAULT_DIM else f"hashing:{dim}"
+    def __init__(self, dim: int = HASHED_DIM) -> None:
+        self.name = hashing_name(dim)
         self.dim = dim
 
     def encode(self, texts: Sequence[str], *, role: Role) -> list[bytes]:

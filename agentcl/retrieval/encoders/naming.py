@@ -9,12 +9,11 @@ from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
 from agentcl.errors import ConfigError
-from agentcl.retrieval.encoders.hashing import HashingEncoder
 from agentcl.store.rows import MOST_DIMENSIONS
-from agentcl.text.endpoint import check_address
 from agentcl.text.suggesting import did_you_mean
 
 KINDS: Final = ("hashing", "minilm", "sentence-transformers", "openai", "given")
+HASHED_DIM: Final = 512  # of vectors of `hashing`, where the name says nothing else
 PREFIXES: Final = ("query_prefix", "passage_prefix")
 _OWN: Final = ("hashing", "minilm", "given")
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -41,6 +40,8 @@ def check_named(name: str) -> None:
     kind, _, rest = name.partition(":")
     model, url, _ = parts_of(rest)
     if kind == "openai" and url:
+        from agentcl.text.endpoint import check_address
+
         check_address(url, f"the encoder openai:{model}")
 
 
@@ -67,11 +68,16 @@ def identity(name: str) -> str:
     if kind in ("hashing", "given") and rest:
         with suppress(ConfigError):
             dim = dimension_of(name, rest)
-            return HashingEncoder(dim).name if kind == "hashing" else f"given:{dim}"
+            return hashing_name(dim) if kind == "hashing" else f"given:{dim}"
     if kind == "openai":
         model, _, prefixes = parts_of(rest)
         return openai_name(model, dict(parse_qsl(prefixes)))
     return name
+
+
+def hashing_name(dim: int) -> str:
+    """Return the name of the encoder that hashes words into `dim` places."""
+    return "hashing" if dim == HASHED_DIM else f"hashing:{dim}"
 
 
 def openai_name(model: str, prefixes: Mapping[str, str]) -> str:

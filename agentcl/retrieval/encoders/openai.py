@@ -81,9 +81,8 @@ class OpenAIEncoder:
         self._dim = dim
         self._batch = batch
         self._form = {"encoding_format": "float"}
-        self._failure: tuple[float, str] | None = (
-            None  # when it last did not answer, and what was said
-        )
+        # When it last did not answer, and what was said
+        self._failure: tuple[float, str] | None = None
         self._lock = threading.Lock()
         self._client = open_client(
             base_url,

@@ -32,11 +32,7 @@ class Together:
     """
 
     def __init__(
-        self,
-        compute: Callable[[Sequence[str]], list[bytes]],
-        *,
-        lock: threading.Lock,
-        most: int,
+        self, compute: Callable[[Sequence[str]], list[bytes]], *, lock: threading.Lock, most: int
     ) -> None:
         self._compute, self._turn, self._most = compute, lock, most
         self._lock = threading.Lock()  # of who waits

@@ -12,9 +12,8 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Final
 
-_REPEATS: Final = (
-    0.6  # of the fewer terms that two sentences share, from which one repeats the other
-)
+# Of the fewer terms that two sentences share, from which one repeats the other
+_REPEATS: Final = 0.6
 _REPEATED: Final = 0.3  # what a sentence that repeats another is worth, of what it would be
 
 

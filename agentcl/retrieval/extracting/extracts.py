@@ -20,9 +20,8 @@ from agentcl.text.tokens import TokenCounter
 
 Span = tuple[int, int]
 
-LEAST: Final = (
-    0.003  # of the best sentence's worth: what is less is not shown, even where it has room
-)
+# Of the best sentence's worth: what is less is not shown, even where it has room
+LEAST: Final = 0.003
 
 
 @dataclass(frozen=True, slots=True)

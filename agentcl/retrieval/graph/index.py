@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from agentcl.retrieval.graph import snapshot
 from agentcl.retrieval.graph.contents import Contents, HeldPassage
@@ -464,7 +463,7 @@ class GraphIndex:
         shares = np.round(shares, 13)
         order = np.argsort(-shares, kind="stable")
         order = order[: int(np.count_nonzero(shares > 0))]
-        is_wanted = _are_among(seqs, among)[order]
+        is_wanted = np.isin(seqs, [*among])[order]
         seqs, shares = seqs[order], shares[order]
         places = np.flatnonzero(is_wanted).tolist()
         left = limit
@@ -481,17 +480,6 @@ class GraphIndex:
                 places, seqs[places].tolist(), shares[places].tolist(), strict=True
             )
         ]
-
-
-def _are_among(seqs: NDArray[np.int64], others: Collection[int]) -> NDArray[np.bool_]:
-    """Return which numbers, given in rising order, are among others."""
-    known = np.zeros(len(seqs), bool)
-    wanted = np.fromiter(others, np.int64, len(others))
-    places = np.searchsorted(seqs, wanted)
-    is_inside = places < len(seqs)
-    places, wanted = places[is_inside], wanted[is_inside]
-    known[places[seqs[places] == wanted]] = True
-    return known
 
 
 def _mixed(

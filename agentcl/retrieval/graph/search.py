@@ -96,12 +96,7 @@ class GraphSearch:
             if fact.is_kept and fact.score > 0
         }
         walk = self.index.associate(
-            query,
-            begin,
-            limit=limit,
-            among=found.scores,
-            facts=shares,
-            settings=self._settings,
+            query, begin, limit=limit, among=found.scores, facts=shares, settings=self._settings
         )
         kept = sum(fact.is_kept for fact in linked)
         return Walked(walk, linked, f"{walk.way}, from {len(begin)} passages and {kept} facts{way}")
@@ -118,12 +113,7 @@ class GraphSearch:
             return Walked(Walk((), "dense"), linked, f"dense alone: no fact is left{way}")
         passages = {seq: _PASSAGE_NODE_WEIGHT * share for seq, share in _min_max(dense).items()}
         walk = self.index.walk_everywhere(
-            query,
-            passages,
-            facts,
-            settings=HIPPORAG2,
-            limit=limit,
-            phrases_kept=_LINKING_TOP_K,
+            query, passages, facts, settings=HIPPORAG2, limit=limit, phrases_kept=_LINKING_TOP_K
         )
         way = f"{walk.way}, from {len(passages)} passages and {len(facts)} facts{way}"
         return Walked(walk, linked, way)

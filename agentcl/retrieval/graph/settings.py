@@ -80,10 +80,6 @@ class GraphSettings:
 # an undirected graph and so counted twice.
 HIPPORAG2: Final = GraphSettings(
     Edges(
-        names="facts",
-        has_leaves=True,
-        fact_weight=2.0,
-        synonymy_threshold=0.8,
-        synonym_weight=2.0,
+        names="facts", has_leaves=True, fact_weight=2.0, synonymy_threshold=0.8, synonym_weight=2.0
     )
 )

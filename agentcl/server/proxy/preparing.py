@@ -24,14 +24,7 @@ from agentcl.server.problems import Refused
 from agentcl.server.proxy.advising import Advised, Advising, with_lessons
 from agentcl.server.proxy.editing import Body
 from agentcl.server.proxy.exchanges import Exchange, Exchanges, Prompts
-from agentcl.server.proxy.identity import (
-    OURS,
-    Sessions,
-    mode_of,
-    named_by,
-    narrowed_by,
-    wants_soft,
-)
+from agentcl.server.proxy.identity import OURS, Sessions, mode_of, named_by, narrowed_by, wants_soft
 from agentcl.server.proxy.interfaces import CALLS, Interface, Message
 from agentcl.server.proxy.softening import ADAPTED, Softening, refused_with
 from agentcl.statements import RuleDigester
@@ -39,9 +32,8 @@ from agentcl.statements import RuleDigester
 logger = logging.getLogger(__name__)
 _GROWTH: Final = 4  # times the tokens of its beginning that a session's block may have
 _ADDED: Final = 4  # a question adds at most this part of the beginning: what it adds, the model's server has to read
-_MOST_WRITTEN: Final = (
-    6  # characters of a token, spaces aside: more would be unlikely in any language
-)
+# Characters of a token, spaces aside: more would be unlikely in any language
+_MOST_WRITTEN: Final = 6
 _CUT: Final = (
     "the model's server read {read} tokens of a prompt of more than {written} characters, so it seems to have cut it without a "
     "word, as Ollama does beyond num_ctx: let it read more (OLLAMA_CONTEXT_LENGTH), or lower --memory-tokens"

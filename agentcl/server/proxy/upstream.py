@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 
 Headers = list[tuple[bytes, bytes]]
 _CONNECT_S: Final = 10.0
-_IDLE_S: Final = (
-    2.0  # less than servers keep a connection, so that none is used that they are closing
-)
+# Less than servers keep a connection, so that none is used that they are closing
+_IDLE_S: Final = 2.0
 _KEY: Final = re.compile(rb"agentcl-[A-Za-z0-9_-]{43}")
 _OF_THE_WAY: Final = frozenset(
     b"connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer "

@@ -90,9 +90,8 @@ class Turn:
         self.proof: tuple[int, object] | None = None  # number and checksum of its newest row
         self.seq = seq  # of the newest row there ever was, counting on while rows are appended
         self.clock = clock  # record time of the transaction before; set to that of this one
-        self._answers = (
-            answers  # to what was asked with the turn; they hold until something is written here
-        )
+        # To what was asked with the turn; they hold until something is written here
+        self._answers = answers
 
     def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> Sent:
         """Send one statement."""

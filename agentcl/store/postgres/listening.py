@@ -18,9 +18,8 @@ from agentcl.store.postgres.database import Server
 from agentcl.store.postgres.failures import is_broken, translate
 
 _LOOK_S: Final = 5.0  # the table is looked at so often, should nobody be able to wake us
-_LOOK_OFTEN_S: Final = (
-    0.2  # the same where nobody is woken, as at a replica; and between two looks whether to go on
-)
+# The same where nobody is woken, as at a replica; and between two looks whether to go on
+_LOOK_OFTEN_S: Final = 0.2
 
 
 class Listening:

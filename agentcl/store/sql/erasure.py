@@ -13,13 +13,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Final
 
 from agentcl.errors import EraseIncomplete, NotFound, StoreUnavailable
-from agentcl.store.base import Erasure, Removed, Store, Writing
+from agentcl.store.base import Erasure, Removed, Store
 from agentcl.store.fields import fits
 from agentcl.store.records import Scope, ScopeView, from_micros
 from agentcl.store.rows import Row
 from agentcl.store.sql import jobs
 from agentcl.store.sql.tables import EVERYBODY, STEP_S, Tables
 from agentcl.store.ulid import new_ulid
+from agentcl.store.writing import Writing
 
 DUE: Final = "erasure_due"  # begins the names of settings that say what an erasure has still to do
 NOTHING: Final = "[]"  # no record is left to be removed, but bytes are to be cleared

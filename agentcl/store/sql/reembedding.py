@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import cast
 
-from agentcl.store.base import Reembedding, Store
+from agentcl.store.base import Store
 from agentcl.store.checks import canonical_json
 from agentcl.store.rows import EncoderSpec
 from agentcl.store.sql.tables import EVERYBODY, Tables
+from agentcl.store.writing import Reembedding
 
 _EMBEDDED = "FROM record AS r WHERE r.op = 'put' AND r.content_hash IS NOT NULL"
 _MISSING = f"{_EMBEDDED} AND NOT EXISTS (SELECT 1 FROM vector_next AS v WHERE v.seq = r.seq)"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agentcl.errors import EncoderMismatch, InvalidInput, NotFound
-from agentcl.store.base import Store, Writing
+from agentcl.store.base import Store
 from agentcl.store.checks import canonical_json
 from agentcl.store.jobs import Job, Price
 from agentcl.store.records import KINDS, Record, Scope, from_micros, to_micros
@@ -29,6 +29,7 @@ from agentcl.store.sql import jobs
 from agentcl.store.sql.tables import SqlConnection, marks
 from agentcl.store.ulid import new_ulids
 from agentcl.store.vectors import dimension
+from agentcl.store.writing import Writing
 
 NAMES: Final = (
     "id, version, op, kind, scope, created_at, valid_from, valid_to, key, sources, body, metadata,"
@@ -176,10 +177,11 @@ class SqlWriting(Writing):
         )
 
     def note_copy(self, path: Path, what: str) -> None:
-        self._connection.execute("DELETE FROM copy WHERE path = ?", (str(path),))
+        noted = str(path).encode(errors="backslashreplace").decode()  # a name may be no Unicode
+        self._connection.execute("DELETE FROM copy WHERE path = ?", (noted,))
         self._connection.execute(
             "INSERT INTO copy (path, what, made_at) VALUES (?, ?, ?)",
-            (str(path), what, self.now),
+            (noted, what, self.now),
         )
 
     def enqueue(

@@ -13,9 +13,8 @@ from agentcl.errors import StoreUnavailable
 Durability = Literal["full", "normal"]
 RETRY_S: Final = 0.02
 _PAGE: Final = 8_192  # bytes, of a new file: five vectors of 384 numbers, where 4,096 hold two
-_LOG_PAGES: Final = (
-    4_000  # of the WAL, 32 MB: what is written again and again moves to the file once
-)
+# Of the WAL, 32 MB: what is written again and again moves to the file once
+_LOG_PAGES: Final = 4_000
 
 
 @dataclass(frozen=True, slots=True)

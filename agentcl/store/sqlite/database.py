@@ -41,9 +41,8 @@ _REMEDY: Final = (
 _RESTS: Final = 1.5  # times as long the next turn is left to others: who waits is in no queue
 _LONGEST_REST_S: Final = 0.3
 _FLUSH_S: Final = 0.5  # between two times that a long work moves the WAL into the file
-_LOOK_S: Final = (
-    0.004  # between two looks at the turn; SQLite itself would look every 100 ms in the end
-)
+# Between two looks at the turn; SQLite itself would look every 100 ms in the end
+_LOOK_S: Final = 0.004
 _BROKEN: Final = "*** in database"  # begins what SQLite says of pages
 _PAUSE_S: Final = 0.02  # between two looks whether somebody is still in the way
 _BRIEF_MS: Final = 20

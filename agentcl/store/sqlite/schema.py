@@ -6,9 +6,8 @@ import sqlite3
 from collections.abc import Callable
 from typing import Final
 
-APPLICATION_ID: Final = (
-    0x41434C31  # "ACL1", so that `file` and we can tell a journal from any SQLite file
-)
+# "ACL1", so that `file` and we can tell a journal from any SQLite file
+APPLICATION_ID: Final = 0x41434C31
 
 # `record` is the journal proper: rows are appended, and only erasure ever removes any. Everything else
 # is either part of a row kept apart for its size (`vector`), or can be derived again (`source`).

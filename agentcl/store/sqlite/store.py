@@ -58,10 +58,7 @@ class SqliteStore(SqlStore):
         self.read_only = read_only
         self._clock = clock
         self.tables = self.database = Database(
-            folder / FILE,
-            busy_timeout_s=busy_timeout_s,
-            durability=durability,
-            read_only=read_only,
+            folder / FILE, busy_timeout_s=busy_timeout_s, durability=durability, read_only=read_only
         )
 
     def close(self) -> None:

@@ -12,14 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from agentcl.store.base import Store
-from agentcl.store.records import (
-    Document,
-    Passage,
-    Record,
-    Scope,
-    ScopeView,
-    now_micros,
-)
+from agentcl.store.records import Document, Passage, Record, Scope, ScopeView, now_micros
 from agentcl.store.rows import EncoderSpec, content_hash
 from agentcl.store.vectors import pack
 
@@ -54,11 +47,7 @@ class StoreCase(ABC):
 
     @abstractmethod
     def open(
-        self,
-        folder: Path,
-        *,
-        read_only: bool = False,
-        clock: Callable[[], int] = now_micros,
+        self, folder: Path, *, read_only: bool = False, clock: Callable[[], int] = now_micros
     ) -> Store:
         """Open the store of a folder, which exists; a second call opens the same one again."""
 

@@ -12,19 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentcl.errors import (
-    EncoderMismatch,
-    InvalidInput,
-    NotFound,
-)
+from agentcl.errors import EncoderMismatch, InvalidInput, NotFound
 from agentcl.store.base import Store
-from agentcl.store.records import (
-    Fact,
-    Passage,
-    Scope,
-    from_micros,
-    to_micros,
-)
+from agentcl.store.records import Fact, Passage, Scope, from_micros, to_micros
 from agentcl.store.ulid import new_ulid
 from agentcl.store.vectors import pack
 from agentcl.testing.store.case import (

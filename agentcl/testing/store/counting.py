@@ -9,25 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from agentcl.errors import (
-    InvalidInput,
-    NotFound,
-    StoreBusy,
-)
-from agentcl.store.base import Store, Writing
+from agentcl.errors import InvalidInput, NotFound, StoreBusy
+from agentcl.store.base import Store
 from agentcl.store.jobs import Price
 from agentcl.store.noting import noting
-from agentcl.store.records import (
-    Scope,
-    from_micros,
-)
+from agentcl.store.records import Scope, from_micros
 from agentcl.store.rows import Counters
-from agentcl.testing.store.case import (
-    ADA,
-    EVERYBODY,
-    StoreCase,
-    document,
-)
+from agentcl.store.writing import Writing
+from agentcl.testing.store.case import ADA, EVERYBODY, StoreCase, document
 
 
 class CountingContract(StoreCase):

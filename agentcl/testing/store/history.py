@@ -14,20 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentcl.errors import (
-    MemoryClosed,
-    NotFound,
-)
-from agentcl.store.base import Store, Writing
-from agentcl.store.records import (
-    Document,
-    Record,
-    Scope,
-    ScopeView,
-    from_micros,
-    to_micros,
-)
+from agentcl.errors import MemoryClosed, NotFound
+from agentcl.store.base import Store
+from agentcl.store.records import Document, Record, Scope, ScopeView, from_micros, to_micros
 from agentcl.store.rows import Counters
+from agentcl.store.writing import Writing
 from agentcl.testing.store.case import (
     EVERYBODY,
     SCOPES,

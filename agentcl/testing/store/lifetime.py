@@ -6,18 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from agentcl.errors import (
-    InvalidInput,
-    MemoryClosed,
-    NotFound,
-    StoreReadOnly,
-)
+from agentcl.errors import InvalidInput, MemoryClosed, NotFound, StoreReadOnly
 from agentcl.store.base import Store
-from agentcl.store.records import (
-    Fact,
-    Scope,
-    to_micros,
-)
+from agentcl.store.records import Fact, Scope, to_micros
 from agentcl.store.rows import Counters
 from agentcl.store.vectors import pack
 from agentcl.testing.store.case import (

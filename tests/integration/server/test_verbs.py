@@ -252,3 +252,13 @@ def test_bad_input_is_a_problem_and_changes_nothing(
     assert answer.headers["content-type"] == "application/problem+json"
     assert (answer.status_code, told in answer.json()["detail"]) == (status, True), answer.text
     assert [one.id for one in memory.list()] == [kept.id]
+
+
+@pytest.mark.parametrize("verb", ["jobs/get", "jobs/run", "store/credit", "lessons/why", "get"])
+def test_an_id_of_half_a_character_is_the_clients_fault(address: str, verb: str) -> None:
+    answer = httpx.post(f"{address}/v1/memory/{verb}", content=rb'{"id": "\ud800"}')
+    assert (answer.status_code, answer.json()["title"]) == (400, "InvalidInput")
+
+
+def test_an_encoder_that_nobody_knows_is_the_clients_fault(ask: Ask) -> None:
+    assert "unknown encoder 'x'" in ask("store/reembed", 400, encoder="x")["detail"]

@@ -3,7 +3,8 @@
 import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import ExitStack
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from agentcl.agents import Teacher, Tool, ToolAgent, judge
 from agentcl.agents.tool_prompts import calls_in
 from agentcl.models import CachedModel, Ledger, Message, MeteredModel, RecordedModel, ToolCall
 from agentcl.models.openai import OpenAIChat
+from tests.endpoints import JsonHandler, in_thread
 
 TASK = "Ada wants her money back for order A17."
 LESSON = "Before you refund an order, ask for the receipt."
@@ -579,15 +581,15 @@ class Server(ThreadingHTTPServer):
         self.seen: list[dict[str, Any]] = []
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(JsonHandler):
     server: Server
 
     def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        asked = self.asked()
         self.server.seen.append(asked)
         if self.server.refusal and "tools" in asked:
             status, words = self.server.refusal
-            return self._answer(status, {"error": {"message": words}})
+            return self.answer({"error": {"message": words}}, status=status)
         is_first = "result" not in asked["messages"][-1]["content"]
         message: dict[str, Any] = {"role": "assistant", "content": "Answer: Done."}
         if is_first and "tools" in asked:
@@ -598,40 +600,22 @@ class Handler(BaseHTTPRequestHandler):
             message["content"] = 'Call: look_up {"order": "A17"}'
         usage = {"prompt_tokens": 11, "completion_tokens": 3, "total_tokens": 14}
         choice = {"index": 0, "message": message, "finish_reason": "stop"}
-        return self._answer(200, {"model": "m", "choices": [choice], "usage": usage})
-
-    def _answer(self, status: int, body: object) -> None:
-        content = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
+        return self.answer({"model": "m", "choices": [choice], "usage": usage})
 
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., tuple[Server, OpenAIChat]]]:
     pytest.importorskip("openai")
-    running: list[tuple[Server, threading.Thread, OpenAIChat]] = []
+    with ExitStack() as running:
 
-    def start(refusal: tuple[int, str] | None = None) -> tuple[Server, OpenAIChat]:
-        server = Server(refusal)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        url = f"http://127.0.0.1:{server.server_port}/v1"
-        model = OpenAIChat("m", base_url=url, retries=0)
-        running.append((server, thread, model))
-        return server, model
+        def start(refusal: tuple[int, str] | None = None) -> tuple[Server, OpenAIChat]:
+            server = running.enter_context(Server(refusal))
+            running.enter_context(in_thread(server))
+            url = f"http://127.0.0.1:{server.server_port}/v1"
+            model = running.enter_context(OpenAIChat("m", base_url=url, retries=0))
+            return server, model
 
-    yield start
-    for server, thread, model in running:
-        model.close()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+        yield start
 
 
 Serve = Callable[..., tuple[Server, OpenAIChat]]

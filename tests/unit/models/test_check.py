@@ -1,9 +1,7 @@
 """Whatever an endpoint answers to the check, it is a finding, or an error of ours."""
 
-import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 
 import pytest
 from hypothesis import given
@@ -11,6 +9,7 @@ from hypothesis import strategies as st
 
 from agentcl import AgentclError, ConfigError, ModelUnavailable
 from agentcl.models.check import check
+from tests.endpoints import JsonHandler, in_thread
 
 pytest.importorskip("openai")
 LISTED = {"data": [{"id": "m", "max_model_len": 512}]}
@@ -30,34 +29,21 @@ class Endpoint(ThreadingHTTPServer):
         self.status = self.listing_status = 200
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(JsonHandler):
     server: Endpoint
 
     def do_GET(self) -> None:
-        self._answer(self.server.listing_status, self.server.listed)
+        self.answer(self.server.listed, status=self.server.listing_status)
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
-        self._answer(self.server.status, self.server.answer)
-
-    def _answer(self, status: int, body: object) -> None:
-        content = (body if isinstance(body, str) else json.dumps(body)).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
+        self.answer(self.server.answer, status=self.server.status)
 
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Endpoint]:
-    server = Endpoint()
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    with Endpoint() as server, in_thread(server):
+        yield server
 
 
 @pytest.fixture

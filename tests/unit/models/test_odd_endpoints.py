@@ -6,8 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from agentcl import (
 from agentcl.models import Message, OpenAIChat, Sampling, ask_object, ask_text
 from agentcl.retrieval.encoders.openai import OpenAIEncoder
 from agentcl.text.endpoint import is_loopback
+from tests.endpoints import JsonHandler
 
 ASK = [Message("user", "When does the ferry leave?")]
 SCHEMA = {"type": "object", "properties": {"hour": {"type": "integer"}}, "required": ["hour"]}
@@ -46,28 +46,18 @@ class Endpoint(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}/v1"
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(JsonHandler):
     server: Endpoint
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = self.asked()
         self.server.bodies.append(body)
         self.server.headers.append({name.lower(): value for name, value in self.headers.items()})
         status, headers, answer = self.server.answering(body)
         if isinstance(answer, list):
             headers = {"Content-Type": "text/event-stream", **headers}
             answer = "".join(f"data: {_text(event)}\n\n" for event in answer)
-        content = _text(answer).encode()
-        self.send_response(status)
-        for name, value in {"Content-Type": "application/json", **headers}.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        with suppress(OSError):  # who asked may have gone
-            self.wfile.write(content)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
+        self.answer(answer, status=status, headers=headers)
 
 
 def _text(answer: object) -> str:

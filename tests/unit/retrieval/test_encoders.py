@@ -1,12 +1,11 @@
 import base64
 import hashlib
 import importlib.util
-import json
 import math
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from agentcl.retrieval.encoders import HashingEncoder, default_encoder_name, ope
 from agentcl.retrieval.encoders.naming import KINDS, identity, is_complete, is_own
 from agentcl.store.rows import EncoderSpec
 from agentcl.store.vectors import unpack
+from tests.endpoints import JsonHandler, serving
 
 DIM = 8
 
@@ -178,14 +178,14 @@ def test_each_kind_of_encoder_asks_nobody_or_has_to_be_confirmed() -> None:
     assert own == {"hashing", "minilm", "given"}
 
 
-class Endpoint(BaseHTTPRequestHandler):
+class Endpoint(JsonHandler):
     """An OpenAI-compatible `/v1/embeddings` that answers out of order, as the protocol allows."""
 
     def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        asked = self.asked()
         texts = asked["input"]
         if asked["model"] == "broken":
-            self._answer(500, {"error": {"message": "out of memory"}})
+            self.answer({"error": {"message": "out of memory"}}, status=500)
             return
         rows = [
             {"object": "embedding", "index": n, "embedding": [float(len(text)), 1.0] + [0.0] * (DIM - 2)}
@@ -194,32 +194,14 @@ class Endpoint(BaseHTTPRequestHandler):
         if asked["model"] == "short":
             rows = rows[:-1]
         usage = {"prompt_tokens": 1, "total_tokens": 1}
-        self._answer(
-            200, {"object": "list", "data": rows[::-1], "model": asked["model"], "usage": usage}
-        )
-
-    def _answer(self, status: int, body: object) -> None:
-        content = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
+        self.answer({"object": "list", "data": rows[::-1], "model": asked["model"], "usage": usage})
 
 
 @pytest.fixture
 def endpoint() -> Iterator[str]:
     pytest.importorskip("openai")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/v1"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Endpoint) as address:
+        yield address
 
 
 def test_an_openai_endpoint_serves_a_memory(tmp_path: Path, endpoint: str) -> None:
@@ -276,22 +258,14 @@ class Embedder(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}/v1"
 
 
-class _Embedding(BaseHTTPRequestHandler):
+class _Embedding(JsonHandler):
     server: Embedder
 
     def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        asked = self.asked()
         self.server.asked.append(asked)
         status, body = self.server.answering(asked)
-        content = (body if isinstance(body, str) else json.dumps(body)).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
+        self.answer(body, status=status)
 
 
 Embed = Callable[[Callable[[dict[str, Any]], tuple[int, object]]], Embedder]

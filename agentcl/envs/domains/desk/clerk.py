@@ -8,13 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from agentcl.envs.acting import Act, Situation
-from agentcl.envs.domains.desk.policy import (
-    LOOK_AT_CUSTOMER,
-    LOOK_AT_ORDER,
-    MOVE,
-    PHOTO,
-    VERIFYING,
-)
+from agentcl.envs.domains.desk.policy import LOOK_AT_CUSTOMER, LOOK_AT_ORDER, MOVE, PHOTO, VERIFYING
 from agentcl.envs.domains.desk.reading import facts_in, named_wish, wish_in
 from agentcl.lessons import Claim, Lesson, read_sentence
 

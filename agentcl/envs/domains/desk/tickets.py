@@ -30,9 +30,8 @@ from agentcl.envs.requests import require_own
 NAME: Final = "desk"
 SHOP: Final = "shop"  # the parameter that says whose policy holds
 CHANGES: Final = "changes"  # the parameter that says how often it has changed
-PHRASING: Final = (
-    "phrasing"  # the parameter that says which phrasings customers use: "usual" or "held-out"
-)
+# The parameter that says which phrasings customers use: "usual" or "held-out"
+PHRASING: Final = "phrasing"
 _CLAIMING, _LYING, _SWITCHING, _IMPATIENT = (
     0.5,
     0.35,

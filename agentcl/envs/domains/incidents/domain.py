@@ -25,16 +25,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-from agentcl.envs.base import (
-    SPLITS,
-    Bounds,
-    Determinism,
-    Observation,
-    Oracle,
-    Score,
-    Split,
-    Task,
-)
+from agentcl.envs.base import SPLITS, Bounds, Determinism, Observation, Oracle, Score, Split, Task
 from agentcl.envs.domains.incidents.bounds import (
     HARM,
     MAX_STEPS,
