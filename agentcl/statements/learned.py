@@ -31,7 +31,7 @@ _SORTS: Final[dict[str, Sort]] = {
 }  # fmt: skip
 _NAMES: Final = {"identifier": "number", "other": "fact"}
 _LEADING: Final = ("my ", "our ", "the ", "a ", "an ", "her ", "his ", "their ")
-_SURE: Final = 0.6  # of a value, that it is one
+_SURE: Final = 0.5  # of a value, that it is one, of its slot and owner
 _OF_USER: Final = frozenset(
     [
         "i",

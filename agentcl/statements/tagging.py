@@ -38,7 +38,7 @@ MOST_TOKENS: Final = 192
 _BEFORE_TOKENS: Final = 72  # of what was said before, from its end
 _BATCH: Final = 32
 _SCALE: Final = ":scale"
-_SURE: Final = 0.5  # of a word, that it belongs to a value
+_SURE: Final = 0.5  # of what is said
 _LIKELY: Final = {
     "who": 0.2,
     "attr": 0.5,
@@ -58,7 +58,7 @@ class Tagged:
     attr: str = ""  # what the value is of, where words say it
     when: str = ""
     ended: bool = False
-    sure: float = 1.0  # that the value is one
+    sure: float = 1.0  # that the value is one, of that slot and owner
 
 
 class StatementTagger:
@@ -86,7 +86,7 @@ class StatementTagger:
 
         Args:
             sentences: each with what was said right before it, which may be empty.
-            sure: how likely a value has to be one.
+            sure: how likely a value has to be one, of its slot and owner.
         """
         import torch
 
@@ -283,28 +283,25 @@ class _Loaded:
         found = []
         for value in values:
             slot, ended = slot_and_end(self._held, hidden, value)
-            told = {
-                kind: self._chosen(hidden, value, spans, kind, pairs, at)
-                for kind, spans in others.items()
-            }
-            found.append(
-                Tagged(
-                    slot=SLOTS[int(slot.argmax())],
-                    value=pairs.words(at, value),
-                    who=told["who"] or "user",
-                    attr=told["attr"],
-                    when=told["when"],
-                    ended=bool(ended > 0),
-                    sure=max(inside[value.start : value.end]),
-                )
+            told, chances = dict[str, str](), {"slot": slot.softmax(-1).max().item()}
+            for kind, spans in others.items():
+                chosen = links(self._held, hidden, value, spans, kind).softmax(-1)
+                best = int(chosen.argmax())
+                told[kind] = pairs.words(at, spans[best - 1]) if best else ""
+                chances[kind] = chosen[best].item()
+            surely = (chances["slot"] * chances["who"]) ** 0.5
+            one = Tagged(
+                slot=SLOTS[int(slot.argmax())],
+                value=pairs.words(at, value),
+                who=told["who"] or "user",
+                attr=told["attr"],
+                when=told["when"],
+                ended=bool(ended > 0),
+                sure=max(inside[value.start : value.end]) * surely,
             )
+            if one.sure >= sure:
+                found.append(one)
         return found
-
-    def _chosen(
-        self, hidden: Tensor, value: Span, spans: Sequence[Span], kind: str, pairs: Pairs, at: int
-    ) -> str:
-        best = int(links(self._held, hidden, value, spans, kind).argmax())
-        return pairs.words(at, spans[best - 1]) if best else ""
 
 
 def packed(held: Mapping[str, Tensor]) -> dict[str, Tensor]:
