@@ -82,6 +82,21 @@ with Memory("m", encoder="hashing") as memory:
     }
 
 
+def test_a_command_that_reads_no_files_loads_nothing_that_reads_them(tmp_path: Path) -> None:
+    code = """
+import sys
+from agentcl import Memory
+from agentcl.cli.main import main
+with Memory("m", encoder="hashing") as memory:
+    memory.add("The ferry leaves at seven.")
+main(["list", "--path", "m"], standalone_mode=False)
+print(*sys.modules)
+"""
+    loaded = python(code, tmp_path).split()
+    assert "agentcl.cli.memory" in loaded
+    assert not {"numpy", "pathspec", "agentcl.files.folder"} & set(loaded)
+
+
 def test_a_memory_works_without_any_optional_part(tmp_path: Path) -> None:
     code = """
 import sys

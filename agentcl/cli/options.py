@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from agentcl.cli.screen import Screen
+from agentcl.cli.terminal import let_go
 from agentcl.errors import AgentclError, InvalidInput, StoreUnavailable
 from agentcl.store.records import ANY, SCOPE_FIELDS
 from agentcl.text.saving import STDIN, STDOUT
@@ -142,9 +143,16 @@ def command(act: Callable[..., None]) -> Callable[..., None]:
         screen = Screen(as_json=as_json)
         try:
             act(screen, *args, **kwargs)
+            sys.stdout.flush()  # here, where it is told if the output cannot be written
         except AgentclError as error:
             if not isinstance(error.__cause__, BrokenPipeError):  # whoever read had enough
                 screen.error(error)
+            sys.exit(1)
+        except BrokenPipeError:  # click ends without a word
+            raise
+        except OSError as error:  # as of a full disk that the output goes to
+            screen.error(error)
+            let_go()
             sys.exit(1)
 
     return run

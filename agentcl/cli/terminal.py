@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final, Self, TextIO
 
@@ -34,6 +34,15 @@ def write(text: str = "", *, is_error: bool = False) -> None:
     # The stream is named: one that is left to click turns into UTF-8, whatever the console can show.
     stream = sys.stderr if is_error else sys.stdout
     click.echo(text, file=stream, color=False if is_plain else wanted)
+
+
+def let_go() -> None:
+    """Let what standard output does not take go, or Python would fail with it once more at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, most: int | None) -> str:

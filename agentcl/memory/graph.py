@@ -14,6 +14,7 @@ from agentcl.errors import InvalidInput, MissingExtra, NotFound, StoreUnavailabl
 from agentcl.memory.bound import UNBOUND, Bound
 from agentcl.memory.explanations import Explanation, explain
 from agentcl.memory.opened import Opened
+from agentcl.memory.outside import check_outside
 from agentcl.retrieval.graph.names import NameExtractor
 from agentcl.retrieval.index import Query
 from agentcl.retrieval.recall import Recall
@@ -312,13 +313,14 @@ class GraphView:
         GraphML is XML, which cannot hold control characters. Their pictures stand for them there (U+2400).
 
         Raises:
-            InvalidInput: if the file's name ends otherwise.
+            InvalidInput: if the file's name ends otherwise, or it would lie in the memory's own folder.
             StoreUnavailable: if it cannot be written.
         """
         target = check_path(path)
         suffix = _suffix(target, stream=".json")
         if suffix not in (".graphml", ".json"):
             raise InvalidInput(f"{target.name}: a graph is exported as .graphml or .json")
+        check_outside(target, self._journal.folder)
         graph = self.networkx()
         import networkx as nx
 
@@ -361,6 +363,7 @@ class GraphView:
             raise InvalidInput(
                 "a picture shows either a phrase or what a search found; give one of them (--phrase or --query, phrase= or recall=)"
             )
+        check_outside(target, self._journal.folder)
         hits: set[str] = set()
         if recall is not None:
             hits = {hit.id for hit in check_a(recall, Recall, "recall")}

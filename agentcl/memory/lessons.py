@@ -18,6 +18,7 @@ from agentcl.memory.beliefs import Beliefs
 from agentcl.memory.bound import UNBOUND, Bound
 from agentcl.memory.deciding import situation_of
 from agentcl.memory.opened import Opened
+from agentcl.memory.outside import check_outside
 from agentcl.store.checks import (
     ReadScope,
     WriteScope,
@@ -537,12 +538,13 @@ class Lessons:
             scope: `tenant`, `user`, `agent`, `session`; see `Memory`.
 
         Raises:
-            InvalidInput: if no lesson is worth handing on.
+            InvalidInput: if no lesson is worth handing on, or the file would lie in the memory's own folder.
             TransferError: if the file cannot be written.
         """
         from agentcl.guidance.pamphlet import compose, save
 
         file, view = check_path(path), self._bound.view(scope)
+        check_outside(file, self._opened.path)
         check_label("" if application is None else application, "application")
         check_label(name, "name")
         if view.tenant is None or len(view.tenant) != 1:

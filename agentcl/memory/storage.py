@@ -21,6 +21,7 @@ from agentcl.memory import documents, statement_writing
 from agentcl.memory.bound import UNBOUND, Bound
 from agentcl.memory.kinds import Reembed
 from agentcl.memory.opened import Opened
+from agentcl.memory.outside import check_outside
 from agentcl.memory.paging import Page
 from agentcl.memory.settings import Setting
 from agentcl.memory.tiers import Tier, tiers_of
@@ -41,7 +42,7 @@ from agentcl.store.conversations import Turn
 from agentcl.store.records import KINDS, SCOPE_FIELDS, Document, Passage, Scope, to_micros
 from agentcl.store.rows import Counters, EncoderSpec
 from agentcl.store.transfer import Grants, Imported
-from agentcl.text.saving import is_stream, opened, saving
+from agentcl.text.saving import opened, saving
 
 if TYPE_CHECKING:
     from agentcl.memory.doctor import Report
@@ -162,9 +163,7 @@ class Storage:
         """
         view = self._bound.subtree(scope)
         target = check_path(path)
-        kept = target.absolute() if is_stream(target) else Path(os.path.realpath(target))
-        if kept.is_relative_to(self._opened.path.resolve()):
-            raise InvalidInput(f"{target} lies in the memory's own folder; export to another place")
+        kept = check_outside(target, self._opened.path)
         try:
             with saving(target, mode=self._opened.journal.mode()) as file:
                 lines = transfer.export(self._opened.journal, view=view, salvage=salvage)
@@ -250,11 +249,12 @@ class Storage:
         """Write a consistent copy into a new folder; open it like any memory.
 
         Raises:
-            InvalidInput: if the folder holds a memory already, or this one is bound to a scope.
+            InvalidInput: if the folder holds a memory already or lies in this one's, or this one is bound to a scope.
             StoreUnavailable: if it cannot be written.
         """
         self._bound.check_whole("a snapshot, which copies everybody's records,")
         target = check_path(folder)
+        check_outside(target, self._opened.path)
         copied = self._opened.journal.snapshot(target)
         self._opened.copy_bank(target)
         return copied

@@ -31,7 +31,7 @@ from agentcl.store.sqlite.database import Database
 from agentcl.text.function_words import content_terms
 from agentcl.text.identifiers import FORMS, Identifiers
 from agentcl.text.saving import create, make_folder
-from agentcl.text.terms import ANALYSIS, indexed_terms, signs, terms
+from agentcl.text.terms import ANALYSIS, indexed_terms, signs, terms, written_otherwise
 
 logger = logging.getLogger(__name__)
 
@@ -457,7 +457,8 @@ def _weighed(words: list[str], prefix: str, look: Look) -> _Asked:
 def _asked_words(query: str) -> list[str]:
     """Return what a query is looked up by: its terms, each once, and phrases of those that are written as one."""
     found = Identifiers(query)
-    return list(dict.fromkeys([*content_terms(query), *found.part_terms(), *found.compounds()]))
+    words = [*content_terms(query), *written_otherwise(query)]
+    return list(dict.fromkeys([*words, *found.part_terms(), *found.compounds()]))
 
 
 def _segments(connection: sqlite3.Connection) -> set[int]:

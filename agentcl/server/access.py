@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from agentcl.errors import InvalidInput
@@ -28,12 +28,15 @@ class Access:
         scope: the fields that are bound, by the key, by the request and where the server was started.
         rights: what may be done with it.
         key: the id of the key; empty where none is asked for.
+        has_tenants: whether a request may name a tenant that is not bound. Who was given a user, an agent or a session
+            without a tenant has that of no tenant.
     """
 
     memory: Memory
     scope: WriteScope
     rights: frozenset[Right]
     key: str = ""
+    has_tenants: bool = True
 
     def need(self, right: Right) -> Access:
         """Return this if it has a right. Raises Refused."""
@@ -49,13 +52,20 @@ class Access:
             InvalidInput: if a value is none that a scope can have.
         """
         new: WriteScope = {}
+        self.check_tenant(fields)
         for name, value in fields.items():
             bound = self.scope.get(name)
             if bound is not None and bound != value:
                 what = "this key" if self.key else "this server"
                 raise Refused(403, f"{what} opens {name}={bound!r} only, and not {value!r}")
             new[name] = value  # type: ignore[literal-required]  # one of SCOPE_FIELDS
-        return Access(self.memory.scoped(**new), {**self.scope, **new}, self.rights, self.key)
+        return replace(self, memory=self.memory.scoped(**new), scope={**self.scope, **new})
+
+    def check_tenant(self, sent: Mapping[str, object]) -> None:
+        """Refuse a scope of a tenant that nobody gave. Raises Refused."""
+        if not self.has_tenants and sent.get("tenant") is not None:
+            what = "this key" if self.key else "this server"
+            raise Refused(403, f"{what} opens what is of no tenant, and not {sent['tenant']!r}")
 
 
 def access_of(memory: Memory, keys: Keys, headers: Mapping[str, str], *, is_local: bool) -> Access:
@@ -85,7 +95,7 @@ def access_of(memory: Memory, keys: Keys, headers: Mapping[str, str], *, is_loca
 
 def _opened(memory: Memory, keys: Keys, secret: str, *, needs_key: bool) -> Access:
     if not needs_key:
-        return Access(memory, memory.scope, frozenset(RIGHTS))
+        return Access(memory, memory.scope, frozenset(RIGHTS), has_tenants=_has_tenants(memory))
     key = keys.of(secret) if secret else None
     if key is None:
         raise Refused(
@@ -95,7 +105,12 @@ def _opened(memory: Memory, keys: Keys, secret: str, *, needs_key: bool) -> Acce
             else "this server asks for a key: Authorization: Bearer KEY",
         )
     bound = memory.scoped(**key.scope) if key.scope else memory
-    return Access(bound, bound.scope, frozenset(key.rights), key.id)
+    return Access(bound, bound.scope, frozenset(key.rights), key.id, _has_tenants(bound))
+
+
+def _has_tenants(memory: Memory) -> bool:
+    """Return whether a handle leads to tenants by itself: to the one that is bound, or to all."""
+    return not memory.scope or "tenant" in memory.scope
 
 
 def _secret(headers: Mapping[str, str]) -> str:

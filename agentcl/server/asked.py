@@ -53,6 +53,8 @@ class Asked:
 
     def run(self, **callbacks: Callable[..., Any]) -> object:
         """Run it. Raises what the verb raises, and InvalidInput for an argument that it cannot take."""
+        if self.verb.scope:
+            self.access.check_tenant(self.sent)
         verb, given = self.verb, self._given()
         if verb.is_under_way:
             return self._step(given)

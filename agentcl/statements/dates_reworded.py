@@ -1,4 +1,4 @@
-"""Dates that are not said in the English of `dates`: put into its words, from German, Spanish, Chinese and ordinals.
+"""Dates that are not said in the English of `dates`: put into its words, from German, Spanish, French, Chinese and ordinals.
 
 So each language needs only its words; what they mean is resolved in one place. A date in the middle of a sentence of
 another language is found as well, since people mix.
@@ -7,7 +7,7 @@ another language is found as well, since people mix.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, timedelta
 from typing import Final, NamedTuple
 
@@ -53,7 +53,7 @@ def _named(names: str) -> dict[str, int]:
     return {name: at for at, group in enumerate(names.split()) for name in group.split("|")}
 
 
-def _any(names: dict[str, int]) -> str:
+def _any(names: Iterable[str]) -> str:
     return "|".join(sorted(names, key=len, reverse=True))
 
 
@@ -71,8 +71,30 @@ _NTH: Final = {
 }  # fmt: skip
 
 
+_ORDINALS: Final = {
+    **{word: number for word, number in _NTH.items() if number > 0},
+    "eleventh": 11, "twelfth": 12, "thirteenth": 13, "fourteenth": 14, "fifteenth": 15, "sixteenth": 16,
+    "seventeenth": 17, "eighteenth": 18, "nineteenth": 19, "twentieth": 20, "thirtieth": 30, "thirty-first": 31,
+}  # fmt: skip
+_ORDINALS.update({f"twenty-{word}": 20 + number for word, number in _NTH.items() if number > 0})
+
+
 def _nth_of_month(found: re.Match[str], at: date) -> str:
-    return f"{_NTH[found['nth'].lower()]} {found['month']} {found['year'] or ''}".strip()
+    return f"{_ORDINALS[found['nth'].lower()]} {found['month']} {found['year'] or ''}".strip()
+
+
+def _nth_day(found: re.Match[str], at: date) -> str:
+    return f"the {_ORDINALS[found['nth'].lower()]}th"
+
+
+def _short_year(found: re.Match[str], at: date) -> str:
+    """Return the year of "since '24": the nearest one that ends so."""
+    short = int(found["short"])
+    year = min(
+        (at.year // 100 * 100 + short + step for step in (-100, 0, 100)),
+        key=lambda one: abs(one - at.year),
+    )
+    return f"{found['led']} {year}"
 
 
 def _nth_weekday(found: re.Match[str], at: date) -> str:
@@ -192,6 +214,51 @@ def _es_unit(found: re.Match[str], at: date) -> str:
     return f"{which} {_ES_UNITS[found['unit'].casefold()]}"
 
 
+# French
+
+_FR_DAYS: Final = _named("lundi mardi mercredi jeudi vendredi samedi dimanche")
+_FR_MONTHS: Final = _named(
+    "janvier f\u00e9vrier|fevrier mars avril mai juin juillet ao\u00fbt|aout septembre octobre novembre d\u00e9cembre|decembre"
+)
+_FR_NUMBERS: Final = {
+    "un": "1", "une": "1", "deux": "2", "trois": "3", "quatre": "4", "cinq": "5", "six": "6", "sept": "7", "huit": "8",
+    "neuf": "9", "dix": "10", "douze": "12", "quinze": "15",
+}  # fmt: skip
+_FR_UNITS: Final = {
+    "jour": "day", "semaine": "week", "mois": "month", "an": "year", "ann\u00e9e": "year", "annee": "year",
+}  # fmt: skip
+_FR_LED: Final = {"depuis": "since", "\u00e0 partir": "from", "d\u00e8s": "from", "jusqu": "until"}
+
+
+def _fr_weekday(found: re.Match[str], at: date) -> str:
+    which = {"dernier": "last", "prochain": "coming"}.get((found["which"] or "").casefold(), "")
+    day = _ENGLISH_DAYS[_FR_DAYS[found["day"].casefold()]]
+    return f"{_led(found.group(), _FR_LED)}{which} {day}".replace("  ", " ").strip()
+
+
+def _fr_day(found: re.Match[str], at: date) -> str:
+    nth = "1" if found["nth"].casefold() in ("1er", "premier") else found["nth"]
+    month = _ENGLISH_MONTHS[_FR_MONTHS[found["month"].casefold()]]
+    return f"{_led(found.group(), _FR_LED)}{nth} {month} {found['year'] or ''}".strip()
+
+
+def _fr_month(found: re.Match[str], at: date) -> str:
+    month = _ENGLISH_MONTHS[_FR_MONTHS[found["month"].casefold()]]
+    return f"{_led(found.group(), _FR_LED)}{month} {found['year'] or ''}".strip()
+
+
+def _fr_distance(found: re.Match[str], at: date) -> str:
+    number = _FR_NUMBERS.get(found["number"].casefold(), found["number"])
+    unit = _FR_UNITS[found["unit"].casefold()]
+    is_to_come = found.group().casefold().startswith("dans")
+    return f"in {number} {unit}s" if is_to_come else f"{number} {unit}s ago"
+
+
+def _fr_unit(found: re.Match[str], at: date) -> str:
+    which = "next" if "prochain" in found.group().casefold() else "last"
+    return f"{which} {_FR_UNITS[found['unit'].casefold()]}"
+
+
 # Chinese
 
 _ZH_DIGITS: Final = "\u96f6\u4e00\u4e8c\u4e09\u56db\u4e94\u516d\u4e03\u516b\u4e5d"  # zero to nine
@@ -200,6 +267,7 @@ _ZH_NAMED: Final = {
     "\u6628\u5929": "yesterday", "\u6628\u665a": "yesterday", "\u524d\u5929": "the day before yesterday",
     "\u660e\u5929": "tomorrow", "\u540e\u5929": "the day after tomorrow", "\u4e0a\u4e2a\u6708": "last month",
     "\u4e0b\u4e2a\u6708": "next month", "\u53bb\u5e74": "last year", "\u660e\u5e74": "next year",
+    "\u6708\u5e95": "end of this month", "\u5e74\u5e95": "end of this year",
 }  # fmt: skip
 _ZH_YEARS: Final = {"\u53bb\u5e74": -1, "\u4eca\u5e74": 0, "\u660e\u5e74": 1, "\u540e\u5e74": 2}
 _ZH_UNITS: Final = {
@@ -257,17 +325,21 @@ def _rule(
 
 
 _SPACE: Final = r"\s{1,3}"
+_SPACE_OR_NOT: Final = r"\s{0,3}"
 _YEAR: Final = r"(?P<year>(?:19|20)\d\d)\b"
 _MONTH: Final = rf"(?P<month>{'|'.join(_ENGLISH_MONTHS)})\b(?:,?{_SPACE}{_YEAR})?"
 _DE_WHICH_ONE: Final = r"(?P<which>(?:letzt|vergangen|vorig|n\u00e4chst|kommend|dies)\w{1,3})"
 _DE_LEADING: Final = r"\b(?:(?:seit|ab|bis)(?:\s{1,3}(?:dem|zum))?|am|den|der|im|zum)\s{1,3}"
+_FR_LEADING: Final = r"(?:\b(?:depuis|ce|le|du|au|avant|pour)|\b\u00e0 partir d[eu]|\bd\u00e8s|\bjusqu['\u2019](?:au|\u00e0|en))\s{1,3}(?:le\s{1,3})?"
 _ES_LEADING: Final = r"\b(?:desde|a partir de|hasta|para|en|el|este|del)\s{1,3}(?:el\s{1,3})?"
 _RULES: Final = (
     _rule(
         rf"\b(?P<nth>{'|'.join(_NTH)}){_SPACE}(?P<day>{'|'.join(_ENGLISH_DAYS)}){_SPACE}(?:in|of){_SPACE}{_MONTH}",
         _nth_weekday,
     ),
-    _rule(rf"\b(?P<nth>{'|'.join(list(_NTH)[:-1])}){_SPACE}of{_SPACE}{_MONTH}", _nth_of_month),
+    _rule(rf"\b(?P<nth>{_any(_ORDINALS)}){_SPACE}of{_SPACE}{_MONTH}", _nth_of_month),
+    _rule(rf"\b(?:on|by|until|till|from|since|for){_SPACE}the{_SPACE}(?P<nth>{_any(_ORDINALS)})\b(?=[,.;:!?)]|{_SPACE}(?:and|at|in|but|so)\b|\s*$)", _nth_day),
+    _rule(rf"\b(?P<led>since|in|from|until|till){_SPACE}['\u2019](?P<short>\d\d)\b", _short_year),
     _rule(rf"(?:{_DE_LEADING})?\b{_DE_WHICH_ONE}{_SPACE}(?P<day>{_any(_DE_DAYS)})\b", _de_weekday),
     _rule(rf"{_DE_LEADING}(?P<which>(?!))?(?P<day>{_any(_DE_DAYS)})\b", _de_weekday),
     _rule(rf"(?:{_DE_LEADING})?\b(?P<nth>\d{{1,2}})\.\s{{0,2}}(?P<month>{_any(_DE_MONTHS)})\b(?:{_SPACE}{_YEAR})?", _de_day),
@@ -301,12 +373,29 @@ _RULES: Final = (
     _rule(r"(?<!antes de )\b(?:ayer|anoche)\b", _fixed("yesterday")),
     _rule(r"\bpasado ma\u00f1ana\b", _fixed("the day after tomorrow")),
     _rule(r"(?<!la )(?<!esta )(?<!pasado )\bma\u00f1ana\b", _fixed("tomorrow")),
+    _rule(rf"{_FR_LEADING}(?P<day>{_any(_FR_DAYS)})\b(?:{_SPACE}(?P<which>dernier|prochain))?", _fr_weekday),
+    _rule(rf"(?<!le )(?<!depuis )\b(?P<day>{_any(_FR_DAYS)}){_SPACE}(?P<which>dernier|prochain)\b", _fr_weekday),
+    _rule(
+        rf"(?:{_FR_LEADING})?\b(?P<nth>\d{{1,2}}|1er|premier){_SPACE}(?P<month>{_any(_FR_MONTHS)})\b(?:{_SPACE}{_YEAR})?",
+        _fr_day,
+    ),
+    _rule(rf"(?:\b(?:depuis|en|fin|d\u00e9but|mi)|\bjusqu['\u2019]en|\bd\u00e8s|\b\u00e0 partir de)[\s-]{{1,3}}(?P<month>{_any(_FR_MONTHS)})\b(?:{_SPACE}{_YEAR})?", _fr_month),
+    _rule(
+        rf"\b(?:il{_SPACE}y{_SPACE}a|dans|depuis){_SPACE}(?P<number>\d{{1,3}}|{'|'.join(sorted(_FR_NUMBERS, key=len, reverse=True))}){_SPACE}"
+        rf"(?P<unit>{'|'.join(sorted(_FR_UNITS, key=len, reverse=True))})s?\b",
+        _fr_distance,
+    ),
+    _rule(rf"\b(?:la|le|l['\u2019]){_SPACE_OR_NOT}(?P<unit>semaine|mois|an|ann\u00e9e){_SPACE}(?:derni\u00e8re?|prochaine?|pass\u00e9e?|dernier)\b", _fr_unit),
+    _rule(r"\bavant-hier\b", _fixed("the day before yesterday")),
+    _rule(r"(?<!avant-)\bhier\b", _fixed("yesterday")),
+    _rule(r"\bapr\u00e8s-demain\b", _fixed("the day after tomorrow")),
+    _rule(r"(?<!apr\u00e8s-)\bdemain\b", _fixed("tomorrow")),
     _rule(
         r"(?P<which>[\u4e0a\u4e0b\u8fd9\u672c]\u4e2a?)?(?:\u5468|\u661f\u671f|\u793c\u62dc)(?P<day>[\u4e00\u4e8c\u4e09\u56db\u4e94\u516d\u65e5\u5929])",
         _zh_weekday,
     ),
     _rule(
-        rf"(?P<year>{'|'.join(_ZH_YEARS)}|(?:19|20)\d\d\u5e74)?(?P<month>{_ZH_NUMBER})\u6708(?P<nth>{_ZH_NUMBER})[\u65e5\u53f7]?",
+        rf"(?P<year>{'|'.join(_ZH_YEARS)}|(?:19|20)\d\d\u5e74)?(?P<month>{_ZH_NUMBER}) ?\u6708 ?(?P<nth>{_ZH_NUMBER}) ?[\u65e5\u53f7]?",
         _zh_day,
     ),
     _rule(rf"(?:(?P<year>{'|'.join(_ZH_YEARS)}|(?:19|20)\d\d\u5e74)|\u4ece)(?P<month>{_ZH_NUMBER})\u6708(?P<nth>(?!))?", _zh_day),
@@ -318,7 +407,8 @@ _RULES: Final = (
 )  # fmt: skip
 # Without one of these a text has no date in other words; most texts are not read further.
 MAY_BE_REWORDED: Final = re.compile(
-    rf"\b(?:{'|'.join(_NTH)}){_SPACE}(?:of|{'|'.join(_ENGLISH_DAYS)})\b|\b(?:{_any(_DE_DAYS)}|{_any(_DE_MONTHS)}|{_any(_ES_DAYS)}|{_any(_ES_MONTHS)}|"
+    rf"\b(?:{'|'.join(_NTH)}){_SPACE}(?:{'|'.join(_ENGLISH_DAYS)})\b|\b(?:{_any(_ORDINALS)})\b|\s['\u2019]\d\d\b|"
+    rf"\b(?:{_any(_FR_DAYS)}|{_any(_FR_MONTHS)}|(?:avant-)?hier|demain|(?:{_any(_FR_UNITS)})s?)\b|\b(?:{_any(_DE_DAYS)}|{_any(_DE_MONTHS)}|{_any(_ES_DAYS)}|{_any(_ES_MONTHS)}|"
     rf"(?:{'|'.join(_DE_UNITS)})(?:en|n|e|es)?|(?:{'|'.join(_ES_UNITS)})(?:es|s)?|(?:\u00fcber)?morgen|(?:vor)?gestern|ayer|anteayer|anoche|ma\u00f1ana)\b|"
     r"[\u4e00-\u9fff]",
     re.IGNORECASE,

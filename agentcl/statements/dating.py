@@ -21,6 +21,7 @@ _LIKELY: Final = re.compile(
     r"\bago\b|\b(?:last|next|this|past|coming)\b|\bin (?:an?|half|two|three|four|five|six|seven|eight|nine|ten|about|around)\b|"
     r"\b(?:week|month|year|christmas|easter|pentecost|halloween|boxing)|\bmid\b|tag\b|woch|monat|jahr|morgen|gestern|"
     r"\b(?:lunes|martes|mi.rcoles|jueves|viernes|s.bado|domingo|ayer|anteayer|anoche|ma.ana|hace|dentro|semana|mes|a.o)\b|[a-z]r[eo]\b|"
+    r"\bthe [\w-]{3,13}(?:th|st|nd|rd)\b|\b(?:lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|hier|demain|f.v|avr|juin|juil|ao.t|d.c|il y a|semaine|mois|ann?.e)|"
     r"[\u5468\u671f\u62dc\u5929\u65e5\u6708\u5e74\u53f7]",
     re.IGNORECASE,
 )

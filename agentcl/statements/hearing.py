@@ -141,12 +141,18 @@ def sentences(turn: Turn, place: int) -> Iterator[Sentence]:
     yield from _sentences(turn.text, place)
 
 
-def _sentences(said: str, place: int) -> Iterator[Sentence]:
+def own_sentences(said: str) -> Iterator[str]:
+    """Yield the sentences of a text that are its writer's own, without those that nobody writes so long."""
     for part in _SENTENCE.split(own_words(said)):
         text = " ".join(part.split())
         if text and len(text) <= _LONGEST_SENTENCE:
-            is_question = text.rstrip("\"')]").endswith("?")
-            yield Sentence(text, place, is_question, _HYPOTHETICAL.search(text) is not None)
+            yield text
+
+
+def _sentences(said: str, place: int) -> Iterator[Sentence]:
+    for text in own_sentences(said):
+        is_question = text.rstrip("\"')]").endswith("?")
+        yield Sentence(text, place, is_question, _HYPOTHETICAL.search(text) is not None)
 
 
 def _is_own(line: str) -> bool:

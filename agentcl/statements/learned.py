@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from agentcl.statements.grounding import is_borne_out
-from agentcl.statements.hearing import Sentence, sentences
+from agentcl.statements.pieces import OwnWords, pieces
 from agentcl.statements.reading import Assertion, Digested
 from agentcl.statements.rules import RuleDigester
-from agentcl.statements.slots import subject_key
+from agentcl.statements.slots import USER, subject_key
 from agentcl.statements.tagging import StatementTagger, Tagged, statement_tagger
 from agentcl.statements.telling import assertion_of
 from agentcl.store.conversations import Sort, Statement, Turn
@@ -30,9 +31,47 @@ _SORTS: Final[dict[str, Sort]] = {
 }  # fmt: skip
 _NAMES: Final = {"identifier": "number", "other": "fact"}
 _LEADING: Final = ("my ", "our ", "the ", "a ", "an ", "her ", "his ", "their ")
-_SURE: Final = 0.7  # of a value, that it is one
+_SURE: Final = 0.6  # of a value, that it is one
+_OF_USER: Final = frozenset(
+    [
+        "i",
+        "me",
+        "my",
+        "mine",
+        "we",
+        "us",
+        "our",
+        "ours",
+        "yo",
+        "mi",
+        "mon",
+        "ma",
+        "mes",
+        "moi",
+        "ich",
+        "mein",
+        "meine",
+    ]
+)
+_OF_OTHER: Final = frozenset(
+    [
+        "he",
+        "him",
+        "his",
+        "she",
+        "her",
+        "hers",
+        "they",
+        "them",
+        "their",
+        "it",
+        "its",
+        "this",
+        "that",
+        "who",
+    ]
+)
 _SAME: Final = 0.5  # of the words of a value, that a rule has read already
-_LAST_WORDS: Final = 300  # characters of what somebody else said before
 
 
 class LearnedDigester:
@@ -59,12 +98,17 @@ class LearnedDigester:
     def digest(self, turns: Sequence[Turn], known: Sequence[Statement]) -> Digested:
         """Return what turns say. Turns of other roles than the user's state nothing."""
         by_rule = self._rules.digest(turns, known)
-        heard = list(_heard(turns))
-        read = self._tagger.read([(before, one.text) for before, one in heard], sure=self._sure)
+        heard = list(pieces((turn.role, turn.text) for turn in turns))
+        read = self._tagger.read([(piece.before, piece.text) for piece in heard], sure=self._sure)
         said, dropped = list(by_rule.said), by_rule.dropped
-        for (_, sentence), stated in zip(heard, read, strict=True):
+        person = ""  # whom "she" means, where the model does not tell
+        for piece, stated in zip(heard, read, strict=True):
             for one in stated:
-                made = _assertion(one, sentence, turns)
+                who = _who(one.who, person)
+                if not who or not set(terms(one.value)) - FUNCTION_WORDS:
+                    continue
+                person = person if who == USER else who
+                made = _assertion(replace(one, who=who), piece, turns)
                 if any(_is_same(made, other) for other in said):
                     continue
                 if is_borne_out(made, turns):
@@ -74,31 +118,29 @@ class LearnedDigester:
         return Digested(tuple(said), dropped, by_rule.wishes)
 
 
-def _heard(turns: Sequence[Turn]) -> Iterator[tuple[str, Sentence]]:
-    """Yield the user's sentences, each with what was said right before it."""
-    before = ""
-    for place, turn in enumerate(turns):
-        if turn.role != "user":
-            before = turn.text[-_LAST_WORDS:].strip()
-            continue
-        for sentence in sentences(turn, place):
-            yield before, sentence
-            before = sentence.text
-
-
-def _assertion(one: Tagged, sentence: Sentence, turns: Sequence[Turn]) -> Assertion:
+def _assertion(one: Tagged, piece: OwnWords, turns: Sequence[Turn]) -> Assertion:
     attribute = one.attr if one.attr and one.slot in _OWN else _NAMES.get(one.slot, one.slot)
-    return assertion_of(
+    made = assertion_of(
         _bare(one.who),
         _bare(attribute).replace("_", " "),
         one.value,
-        when=one.when,
+        when=one.when or (one.value if one.slot == "date" else ""),
         ended=one.ended,
-        places=[sentence.turn],
+        places=[piece.turn],
         turns=turns,
         sort=_SORTS.get(one.slot, "fact"),
         confidence=round(one.sure, 3),
     )
+    # Nothing tells apart what two of these are of, so neither takes the place of the other.
+    return replace(made, is_member=True) if one.slot in _OWN and not one.attr else made
+
+
+def _who(told: str, person: str) -> str:
+    """Return of whom something is said; empty if nobody tells."""
+    words = told.casefold()
+    if words in _OF_USER:
+        return USER
+    return person if words in _OF_OTHER else told
 
 
 def _bare(words: str) -> str:

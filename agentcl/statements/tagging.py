@@ -8,6 +8,7 @@ was trained on, and how, says `training/statements/README.md`.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,14 +30,22 @@ SLOTS: Final = (
     "phone", "email", "partner", "marital_status", "diet", "age", "birthday", "car", "bike", "landlord", "doctor",
     "allergy", "language", "language_learnt", "likes", "dislikes", "hobby", "pet", "child", "sibling", "parent",
     "friend", "colleague", "course", "appointment", "medication", "plan", "instruction", "relation", "health",
-    "event", "identifier", "possession", "school", "other",
+    "event", "identifier", "possession", "school", "date", "other",
 )  # fmt: skip
 TYPES: Final = ("value", "who", "attr", "when")
 OUTSIDE, BEGIN, INSIDE = range(3)
-MOST_TOKENS: Final = 160
-_BEFORE_TOKENS: Final = 48  # of the sentence before, from its end
+MOST_TOKENS: Final = 192
+_BEFORE_TOKENS: Final = 72  # of what was said before, from its end
 _BATCH: Final = 32
-_SURE: Final = 0.5  # of a token, that it begins a value
+_SCALE: Final = ":scale"
+_SURE: Final = 0.5  # of a word, that it belongs to a value
+_LIKELY: Final = {
+    "who": 0.2,
+    "attr": 0.5,
+    "when": 0.5,
+}  # of a word, that it tells that of a value: who is left out means the user
+_EDGES: Final = ' .,;:!?()"\u2026'
+_POSSESSIVE: Final = re.compile(r"['\u2019]s$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +142,45 @@ class Pairs:
         self.parts = [made.sequence_ids(at) for at in range(len(sentences))]  # 0, 1, or None
 
     def words(self, at: int, span: Span) -> str:
-        """Return what a span says."""
+        """Return what a span says, without stops around it."""
+        return _POSSESSIVE.sub("", self._text(at, span).strip(_EDGES))
+
+    def _text(self, at: int, span: Span) -> str:
         part = self.parts[at][span.start]
         begin, end = self._offsets[at][span.start][0], self._offsets[at][span.end - 1][1]
         shift = self._shifts[at] if part == 0 else 0
         return self.sentences[at][part][begin + shift : end + shift]
+
+    def whole_words(self, at: int) -> list[Span]:
+        """Return the tokens of each word, without the stops around it. Of Chinese each character is a word."""
+        found: list[list[int]] = []
+        last = -1
+        for token, part in enumerate(self.parts[at]):
+            if part is None:
+                continue
+            said = self._text(at, Span(token, token + 1))
+            begin = self._offsets[at][token][0]
+            is_apart = "\u2e80" <= said[:1] <= "\u9fff"
+            if (
+                found
+                and last == begin
+                and token
+                and self.parts[at][token - 1] == part
+                and not is_apart
+            ):
+                found[-1].append(token)
+            else:
+                found.append([token])
+            last = -1 if is_apart else self._offsets[at][token][1]
+        return [span for tokens in found if (span := self._trimmed(at, tokens))]
+
+    def _trimmed(self, at: int, tokens: Sequence[int]) -> Span | None:
+        spoken = [
+            token
+            for token in tokens
+            if any(map(str.isalnum, self._text(at, Span(token, token + 1))))
+        ]
+        return Span(spoken[0], spoken[-1] + 1) if spoken else None
 
     def span(self, at: int, part: int, begin: int, end: int) -> Span | None:
         """Return the tokens of some characters of one of the two sentences; None if none is read."""
@@ -179,14 +222,26 @@ def spans_of(tags: Sequence[int], parts: Sequence[int | None]) -> list[Span]:
     return found
 
 
-def tags_to_values(odds: Tensor, sure: float) -> tuple[list[int], list[float]]:
-    """Return the tag of each token of `[tokens, 3]`, and how likely it is no token outside."""
-    inside = (1 - odds.softmax(-1)[:, OUTSIDE]).tolist()
-    kinds = (odds[:, BEGIN] >= odds[:, INSIDE]).tolist()
-    tags = [
-        (BEGIN if begins else INSIDE) if held >= sure else OUTSIDE
-        for begins, held in zip(kinds, inside, strict=True)
-    ]
+def tags_of(odds: Tensor, words: Sequence[Span], sure: float) -> tuple[list[int], list[float]]:
+    """Return the tag of each token of `[tokens, 3]`, and how likely it is no token outside: one answer for a whole word.
+
+    A stop between two words that belong together belongs to them.
+    """
+    chances = odds.softmax(-1)
+    tags, inside = [OUTSIDE] * len(odds), [0.0] * len(odds)
+    before: Span | None = None
+    for word in words:
+        share = 1 - chances[word.start : word.end, OUTSIDE].mean().item()
+        inside[word.start : word.end] = [share] * (word.end - word.start)
+        if share < sure:
+            before = None
+            continue
+        tags[word.start : word.end] = [INSIDE] * (word.end - word.start)
+        if before is None or chances[word.start, BEGIN] >= chances[word.start, INSIDE]:
+            tags[word.start] = BEGIN
+        else:
+            tags[before.end : word.start] = [INSIDE] * (word.start - before.end)
+        before = word
     return tags, inside
 
 
@@ -201,7 +256,7 @@ class _Loaded:
         with without_bars():
             self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
             self._bert: Any = AutoModel.from_pretrained(folder, local_files_only=True).eval()
-        held = {name: value.float() for name, value in load_file(weights).items()}
+        held = unpacked(load_file(weights))
         joined = 1 + max(int(name.split(".")[1]) for name in held if name.startswith("layers."))
         add_trained(self._bert.encoder.layer[-joined:], held)
         self._held = held
@@ -217,11 +272,11 @@ class _Loaded:
 
     def _stated(self, hidden: Tensor, pairs: Pairs, at: int, sure: float) -> list[Tagged]:
         odds = heads(self._held, hidden)
-        parts = pairs.parts[at]
-        tags, inside = tags_to_values(odds[0], sure)
+        parts, words = pairs.parts[at], pairs.whole_words(at)
+        tags, inside = tags_of(odds[0], words, sure)
         values = [one for one in spans_of(tags, parts) if parts[one.start] == 1]
         others = {
-            kind: spans_of(odds[number].argmax(-1).tolist(), parts)
+            kind: spans_of(tags_of(odds[number], words, _LIKELY[kind])[0], parts)
             for number, kind in enumerate(TYPES)
             if number
         }
@@ -250,6 +305,30 @@ class _Loaded:
     ) -> str:
         best = int(links(self._held, hidden, value, spans, kind).argmax())
         return pairs.words(at, spans[best - 1]) if best else ""
+
+
+def packed(held: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return weights in half precision, and matrices as whole numbers of 8 bits with a scale for each row."""
+    import torch
+
+    made: dict[str, Tensor] = {}
+    for name, value in held.items():
+        if value.dim() < 2:
+            made[name] = value.detach().half().contiguous()
+            continue
+        scale = value.detach().abs().amax(1, keepdim=True).clamp(min=1e-8) / 127
+        made[name] = (value.detach() / scale).round().to(torch.int8).contiguous()
+        made[f"{name}{_SCALE}"] = scale
+    return made
+
+
+def unpacked(held: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return packed weights in single precision."""
+    return {
+        name: value.float() * held[f"{name}{_SCALE}"].float() if value.dim() > 1 else value.float()
+        for name, value in held.items()
+        if not name.endswith(_SCALE)
+    }
 
 
 def heads(held: Mapping[str, Tensor], hidden: Tensor) -> Tensor:

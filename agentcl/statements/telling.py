@@ -6,13 +6,15 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from agentcl.statements.dates import mentions, resolve
+from agentcl.statements.dates import resolve
+from agentcl.statements.dating import dated
 from agentcl.statements.periods import period
 from agentcl.statements.phrasing import sentence
 from agentcl.statements.reading import Assertion
 from agentcl.statements.slots import has_several
 from agentcl.store.conversations import Sort, Turn
 
+_ORDINAL: Final = re.compile(r"(?:on\s+)?(\d{1,2}(?:st|nd|rd|th))", re.IGNORECASE)  # without "the"
 _UNTIL: Final = re.compile(r"(?:until|till|up to)\b", re.IGNORECASE)
 
 
@@ -60,11 +62,21 @@ def assertion_of(
 
 def _dates(when: str, turn: Turn, *, ended: bool) -> tuple[str, str]:
     """Return since and until when, of words that stand in a turn: a date that a model made up is none."""
-    if not when or when.casefold() not in turn.text.casefold():
+    start = turn.text.casefold().find(when.casefold()) if when else -1
+    if start < 0:
         return "", ""
     at = turn.moment
-    found = resolve(when, at) or next((one.date for one in mentions(when, at)), None)
+    found = _in_its_clause(when, start, turn) or resolve(_ORDINAL.sub(r"the \1", when), at)
     if found is None:
         return "", ""
     is_to_come = period(found, at.tzinfo).start > at
     return ("", found) if _UNTIL.match(when) or (ended and is_to_come) else (found, "")
+
+
+def _in_its_clause(when: str, start: int, turn: Turn) -> str | None:
+    """Return the date that some words of a turn are in the tense of their clause; None if they are none there."""
+    end = start + len(when)
+    within = [
+        one.date for one in dated(turn.text, turn.moment) if one.start < end and one.end > start
+    ]
+    return within[0] if within else None

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Final
 
 # Raise it with every change of what is returned here: whatever was derived from terms is derived anew then.
-ANALYSIS: Final = 2
+ANALYSIS: Final = 3
 
 _ASCII_TOKEN: Final = re.compile(r"[^\W_]+")
 # Of folded text, of which no character beyond ASCII is left that separates words.
@@ -36,6 +36,11 @@ _TATWEEL: Final = "\u0640"  # stretches a word of Arabic, and is no letter of it
 # A break within a word that has no width. Some write the parts apart instead, and some write them together.
 _JOINT: Final = "\u200b"
 _JOINTS: Final = frozenset({_JOINT, "\u200c"})
+# Articles of Arabic and Hebrew, which are written together with their word, and "and", "in" and "for" before them.
+_ARTICLE: Final = re.compile("(?:[وفبك]?ال|لل|\u05d5?\u05d4)(?=...)")
+_WORD: Final = re.compile(r"[^\W_]+")
+# Letters that are typed as two where a keyboard lacks them. Folded they are one: "Grosse" is found, too.
+_AS_TWO: Final = {ord("ä"): "ae", ord("ö"): "oe", ord("ü"): "ue", ord("å"): "aa", ord("ø"): "oe"}
 _MEANING_SIGNS: Final = frozenset("%$#&@+=<>*/\\^~|")
 
 
@@ -59,13 +64,33 @@ def terms(text: str) -> list[str]:
 
 
 def indexed_terms(text: str) -> list[str]:
-    """Return the terms to index a text by: its terms, and the last of unspaced characters.
+    """Return the terms to index a text by: its terms, as others write them, and the last of unspaced characters.
 
     So every one of these characters begins an indexed term, and one alone is found by `is_beginning`.
     """
-    found = terms(text)
+    found = [*terms(text), *written_otherwise(text)]
     if not text.isascii():
         found += (run[-1] for run in _UNSPACED.findall(_fold(text)) if len(run) > 1)
+    return found
+
+
+def written_otherwise(text: str) -> list[str]:
+    """Return terms of words as others write them.
+
+    That is without an article that is written together with its word, as in Arabic and Hebrew, or in letters
+    that every keyboard has: "Groesse" for "Größe".
+    """
+    if text.isascii():
+        return []
+    found = [
+        word[article.end() :][:_MAX_TERM]
+        for word in _WORD.findall(_fold(text))
+        if (article := _ARTICLE.match(word))
+    ]
+    for word in _WORD.findall(unicodedata.normalize("NFC", text.casefold())):
+        typed = word.translate(_AS_TWO)
+        if typed != word:
+            found += terms(typed)
     return found
 
 
@@ -81,13 +106,16 @@ def signs(text: str) -> str:
 
 def matched_terms(query: str, text: str) -> list[str]:
     """Return the words of a query that occur in a text, as full-text search sees them."""
-    present = set(terms(text))
+    present = {*terms(text), *written_otherwise(text)}
     folded_text = "" if query.isascii() else _fold(text)
     words: dict[str, None] = {}
     for word in map(_without_quotes, _SPELLED.findall(query)):
         folded = terms(word)
-        if folded and all(
-            term in present or (is_beginning(term) and term in folded_text) for term in folded
+        if not present.isdisjoint(written_otherwise(word)) or (
+            folded
+            and all(
+                term in present or (is_beginning(term) and term in folded_text) for term in folded
+            )
         ):
             words[word] = None
     return list(words)

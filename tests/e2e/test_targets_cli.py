@@ -106,6 +106,24 @@ def test_a_reader_that_had_enough_hears_nothing(tmp_path: Path, run: Callable[..
     assert done.stderr == b""
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")
+@pytest.mark.parametrize(
+    "command", ["list", "list --json", "search ferry", "search ferry --json", "stats", "history {}"]
+)
+def test_output_that_a_full_disk_does_not_take_is_told(
+    tmp_path: Path, run: Callable[..., Ended], command: str
+) -> None:
+    id = json.loads(run("list", "--json").stdout)[0]["id"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*COMMAND, *command.format(id).split()],
+            stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path, check=False,
+        )  # fmt: skip
+    assert done.returncode == 1
+    (told,) = done.stderr.splitlines()
+    assert "No space left on device" in told
+
+
 def test_an_export_is_piped_into_an_import(run: Callable[..., Ended], tmp_path: Path) -> None:
     exported = run("export", "-").stdout
     assert '"ferry' in exported or "ferry" in exported

@@ -80,6 +80,27 @@ with Memory(sys.argv[1], encoder="hashing:64") as memory:
         assert memory.store.examine().problems == ()
 
 
+def test_a_snapshot_that_does_not_fit_says_where_and_leaves_nothing(tmp_path: Path) -> None:
+    script = """
+import resource, signal, sys
+from agentcl import Memory, StoreUnavailable
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+with Memory(sys.argv[1], encoder="hashing:64") as memory:
+    memory.add_many(f"note {n} " + "text " * 50 for n in range(500))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
+    try:
+        memory.store.snapshot(sys.argv[2])
+    except StoreUnavailable as error:
+        print(error)
+"""
+    places = [str(tmp_path / name) for name in ("memory", "copy")]
+    done = subprocess.run(
+        [sys.executable, "-c", script, *places], capture_output=True, text=True, check=False
+    )
+    assert f"cannot write a snapshot to {places[1]}: " in done.stdout, done
+    assert [path.name for path in tmp_path.iterdir()] == ["memory"]
+
+
 @pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")
 def test_a_read_only_folder_can_be_read_and_says_why_it_is_not_written(tmp_path: Path) -> None:
     """Runs as another user where the suite runs as root, who may write anywhere."""

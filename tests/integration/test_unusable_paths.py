@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from agentcl import AgentclError, Memory
+from agentcl import AgentclError, InvalidInput, Memory
 from agentcl.cli.main import main
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="links and limits of POSIX")
@@ -92,6 +92,26 @@ def test_a_command_says_what_is_wrong_with_a_path(
     assert (ended.exit_code, type(ended.exception)) == (1, SystemExit), ended.output
     assert ended.stderr.startswith("error: ")
     assert sorted(home.iterdir()) == before
+
+
+@pytest.mark.parametrize("name", ["journal.db", "new", "indexes/new"])
+def test_nothing_is_written_into_the_memory_itself(memory: Memory, home: Path, name: str) -> None:
+    memory.search("ferry", mode="graph")
+    memory.lessons.add("When a queue is slow, drain it.")
+    (home / "link.json").symlink_to(home / "memory" / name)
+    (home / "link.svg").symlink_to(home / "memory" / name)
+    before = sorted((home / "memory").rglob("*"))
+    for write in (
+        lambda: memory.store.export(home / "memory" / name),
+        lambda: memory.store.snapshot(home / "memory" / name),
+        lambda: memory.lessons.export(home / "memory" / name, with_candidates=True),
+        lambda: memory.graph.export(home / "link.json"),
+        lambda: memory.graph.draw(home / "link.svg", phrase="ferry"),
+    ):
+        with pytest.raises(InvalidInput, match="own folder"):
+            write()
+    assert sorted((home / "memory").rglob("*")) == before
+    assert memory.store.examine().problems == ()
 
 
 def test_a_copy_whose_name_is_not_unicode_is_written_and_noted(memory: Memory, home: Path) -> None:

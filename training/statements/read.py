@@ -1,9 +1,9 @@
-"""Train the tagger that reads statements out of sentences.
+"""Train the tagger that reads statements out of what a user says.
 
     python -m training.statements.read [--folds 5]      # with folds: only says how well it reads what it has not seen
 
-The upper layers of all-MiniLM-L6-v2 get an addition of low rank (Hu et al. 2021, "LoRA"), which is trained with the heads
-that `agentcl.statements.tagging` names. The rest stays as it is.
+The layers of all-MiniLM-L6-v2 get an addition of low rank (Hu et al. 2021, "LoRA"), which is trained with the heads
+that `agentcl.statements.tagging` names. The rest stays as it is. A conversation is left out whole or not at all.
 """
 
 from __future__ import annotations
@@ -32,13 +32,16 @@ from agentcl.statements.tagging import (
     StatementTagger,
     heads,
     links,
+    packed,
     slot_and_end,
 )
+from training.statements import measure
 from training.statements.sentences import Labelled, Target, load, target, varied
+from training.statements.talks import labelled, load_talks
 
-JOINED: Final = 4  # upper layers that are trained
+JOINED: Final = 6  # upper layers that are trained
 WIDTH: Final = 384
-RANK: Final = 24
+RANK: Final = 48
 INNER: Final = 128
 BATCH: Final = 24
 CHUNK: Final = 20  # batches among which one is of about one length
@@ -93,7 +96,8 @@ class Model:
     def hidden(self, pairs: Pairs) -> Tensor:
         """Return the hidden states, `[pairs, tokens, 384]`."""
         begun = self.bert.embeddings(input_ids=pairs.ids, token_type_ids=pairs.types)
-        return through(self.bert.encoder.layer, begun, pairs.mask)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            return through(self.bert.encoder.layer, begun, pairs.mask).float()
 
 
 def loss_of(model: Model, hidden: Tensor, parts: Sequence[int | None], wanted: Target) -> Tensor:
@@ -166,11 +170,9 @@ def _batches(sentences: Sequence[Labelled], rng: random.Random) -> list[list[Lab
 
 
 def save(model: Model, file: Path) -> None:
-    """Write what was trained, as half precision."""
+    """Write what was trained, packed."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    save_file(
-        {name: value.detach().half().contiguous() for name, value in model.held.items()}, file
-    )
+    save_file(packed(model.held), file)
 
 
 def measured(tagger: StatementTagger, sentences: Sequence[Labelled], sure: float) -> Counter[str]:
@@ -221,34 +223,41 @@ def main() -> None:
     """Train and write, or measure."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--out", type=Path, default=WEIGHTS)
-    parser.add_argument("--epochs", type=int, default=14)
-    parser.add_argument("--rate", type=float, default=8e-4)
+    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--folds", type=int, help="leave so many parts out in turns, and measure on them"
     )
     parser.add_argument("--only", type=int, help="only the first so many folds")
     asked = parser.parse_args()
-    sentences = load()
+    talks = {talk.title: talk for talk in load_talks()}
+    groups = [("", [one]) for one in load()]
+    groups += [(title, labelled([talk])) for title, talk in talks.items()]
+    sentences = [one for _, group in groups for one in group]
     stating = sum(bool(one.says) for one in sentences)
-    print(f"{len(sentences)} sentences, {stating} of which state something", flush=True)
+    print(f"{len(sentences)} pieces, {stating} of which state something", flush=True)
     if not asked.folds:
         save(train(sentences, epochs=asked.epochs, rate=asked.rate, seed=asked.seed), asked.out)
         print(f"written to {asked.out}")
         return
-    order = random.Random(1).sample(sentences, len(sentences))
+    order = random.Random(1).sample(groups, len(groups))
     told = {sure: Counter[str]() for sure in (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)}
     for fold in range(asked.only or asked.folds):
-        kept = [one for at, one in enumerate(order) if at % asked.folds != fold]
+        kept = [
+            one for at, (_, all_) in enumerate(order) if at % asked.folds != fold for one in all_
+        ]
+        left = [one for _, held in order[fold :: asked.folds] for one in held]
+        whole = [talks[title] for title, _ in order[fold :: asked.folds] if title]
         model = train(kept, epochs=asked.epochs, rate=asked.rate, seed=asked.seed)
         file = asked.out.with_suffix(".fold")
         save(model, file)
         for sure, counts in told.items():
-            counts.update(measured(StatementTagger(file), order[fold :: asked.folds], sure))
+            counts.update(measured(StatementTagger(file), left, sure))
+            print(f"fold {fold}, sure {sure}: {report(counts)}", flush=True)
+        measure.show(whole, StatementTagger(file))
         if asked.only is None:
             file.unlink()
-        for sure, counts in told.items():
-            print(f"fold {fold}, sure {sure}: {report(counts)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -82,7 +82,9 @@ class Value:
     span: Span
     slot: int
     ended: bool
-    goes_with: dict[str, int]  # by type: the place among its spans, from 1; 0: none
+    goes_with: dict[
+        str, int
+    ]  # by type: the place among its spans, from 1; 0: none; without what is cut off
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +106,12 @@ def target(one: Labelled, pairs: Pairs, at: int) -> Target:
             continue  # it is cut off; or two have the same value
         goes_with = {}
         for kind, words in (("who", said.who), ("attr", said.attr), ("when", said.when)):
-            found = None if words in ("", "user") else _find(one, words, pairs, at)
-            if found is not None and found not in spans[kind]:
-                spans[kind].append(found)
-            goes_with[kind] = 0 if found is None else 1 + spans[kind].index(found)
+            if words in ("", "user"):
+                goes_with[kind] = 0
+            elif found := _find(one, words, pairs, at):
+                if found not in spans[kind]:
+                    spans[kind].append(found)
+                goes_with[kind] = 1 + spans[kind].index(found)
         spans["value"].append(value)
         values.append(Value(value, SLOTS.index(said.slot), said.ended, goes_with))
     size = len(pairs.parts[at])

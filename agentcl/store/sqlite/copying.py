@@ -8,10 +8,14 @@ import sqlite3
 import stat
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Final
 
-from agentcl.errors import InvalidInput, StoreUnavailable
+from agentcl.errors import InvalidInput, StorageFull, StoreUnavailable
 from agentcl.store.sqlite.database import Database
 from agentcl.text.saving import make_folder
+
+# What SQLite calls a write that failed; only the copy is written.
+_NOT_WRITTEN: Final = ("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC")
 
 
 def copy_into(folder: Path, name: str, database: Database) -> Path:
@@ -29,8 +33,10 @@ def copy_into(folder: Path, name: str, database: Database) -> Path:
         raise InvalidInput(f"{folder} already holds a memory; name a new folder for the snapshot")
     partial = folder / f".agentcl-{secrets.token_hex(8)}.partial"
     held = database.path
+    is_new = False
     try:
-        if not folder.exists():
+        is_new = not folder.exists()
+        if is_new:
             make_folder(folder)
             folder.chmod(stat.S_IMODE(held.parent.stat().st_mode))
         mode = stat.S_IMODE(held.stat().st_mode)
@@ -47,7 +53,15 @@ def copy_into(folder: Path, name: str, database: Database) -> Path:
         raise StoreUnavailable(
             f"cannot write a snapshot to {folder}: {error.strerror or error}"
         ) from error
+    except StoreUnavailable as error:
+        if getattr(error.__cause__, "sqlite_errorname", "") not in _NOT_WRITTEN:
+            raise
+        raise StorageFull(
+            f"cannot write a snapshot to {folder}: {error.__cause__}. Free some space there, then retry"
+        ) from error
     finally:
         with suppress(OSError):  # there may be no such folder, and never one
             partial.unlink(missing_ok=True)
+            if is_new:
+                folder.rmdir()  # unless it holds the copy
     return target

@@ -196,3 +196,35 @@ def test_a_server_without_a_model_says_what_it_lacks(memory: Memory, path: str) 
         answer = httpx.post(f"{address}/v1/{path}", json={"model": "m", "messages": []})
     assert answer.status_code == 404
     assert "--upstream" in answer.json()["detail"]
+
+
+def test_a_key_of_a_user_opens_no_tenant(memory: Memory, keys: Keys) -> None:
+    memory.add("what acme alone may know", tenant="acme")
+    memory.add("Ada of acme", tenant="acme", user="ada")
+    mine = memory.add("Ada's own", user="ada")
+    secret, _ = keys.add(scope={"user": "ada"})
+    of_acme, _ = keys.add(scope={"tenant": "acme", "user": "ada"})
+    whole, _ = keys.add()
+    with served(memory, keys=keys) as address, httpx.Client(base_url=address) as client:
+        client.headers["authorization"] = f"Bearer {secret}"
+        found = client.post("/v1/memory/list", json={}).json()
+        assert [one["id"] for one in found] == [mine.id]
+        header = {"x-agentcl-tenant": "acme"}
+        refused = [
+            client.post("/v1/memory/list", json={"tenant": "acme"}),
+            client.post("/v1/memory/list", json={"tenant": {"any": True}}),
+            client.post("/v1/memory/list", json={}, headers=header),
+            client.post("/v1/memory/add", json={"text": "x", "tenant": "acme"}),
+            client.post("/v1/memory/forget", json={"everything": True, "tenant": "acme"}),
+            client.post("/v1/memory/graph/stats", json={"tenant": "acme"}),
+            client.get("/v1/memory/documents", params={"tenant": "acme"}),
+        ]
+        assert [one.status_code for one in refused] == [403] * 7
+        for other in (of_acme, whole):
+            found = client.post(
+                "/v1/memory/list",
+                json={"tenant": "acme"},
+                headers={"authorization": f"Bearer {other}"},
+            ).json()
+            assert "what acme alone may know" in {one["text"] for one in found}
+    assert len(memory.list(tenant="acme", user="ada")) == 2

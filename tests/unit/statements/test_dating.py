@@ -21,6 +21,9 @@ They moved it, but now it is on January 3. | 2026-01-03
 The club meets the second Wednesday in August. | 2025-08-13
 Full time since the first of March. | 2025-03-01
 The gig is 19 July, Saturday, in town. | 2025-07-19
+It begins on the twenty-first of July. | 2025-07-21
+The exam is on the fourteenth, at noon. | 2025-07-14
+We rent it since '21. | 2021
 Das war letzten Montag. | 2025-06-16
 Seit dem 5. Mai ist es kalt, und vor zwei Wochen war es warm. | 2025-05-05 2025-06-06
 Am Dienstag fahre ich, ab August bleibe ich. | 2025-06-24 2025-08
@@ -28,6 +31,11 @@ Am Dienstag fahre ich, ab August bleibe ich. | 2025-06-24 2025-08
 El s\u00e1bado que viene es la fiesta. | 2025-06-21
 Hace dos semanas, el 12 de mayo, me mud\u00e9. | 2025-06-06 2025-05-12
 Lo dej\u00e9 el lunes pasado, vuelvo pasado ma\u00f1ana. | 2025-06-16 2025-06-22
+Je suis ici depuis le 5 mai, et le mariage est le 29 septembre. | 2025-05-05 2025-09-29
+Elle est partie hier, je pars demain. | 2025-06-19 2025-06-21
+Il y a deux semaines ; on se voit jeudi prochain. | 2025-06-06 2025-06-26
+Depuis janvier, \u00e0 partir du 1er juillet. | 2025-01 2025-07-01
+\u5b9a\u5728 7 \u6708 15 \u53f7\u3002 | 2025-07-15
 \u4e0a\u5468\u65e5\u6211\u642c\u5bb6\u4e86\u3002 | 2025-06-15
 \u5b9a\u5728\u660e\u5e74\u4e94\u6708\u4e8c\u65e5\u3002 | 2026-05-02
 \u4e24\u5468\u524d\u5f00\u59cb\u7684\u3002 | 2025-06-06

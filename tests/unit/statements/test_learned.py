@@ -8,7 +8,16 @@ import pytest
 from agentcl.retrieval.conditions import is_installed
 from agentcl.statements import LearnedDigester
 from agentcl.statements.reading import Assertion
-from agentcl.statements.tagging import OUTSIDE, Span, StatementTagger, Tagged, spans_of
+from agentcl.statements.tagging import (
+    BEGIN,
+    INSIDE,
+    OUTSIDE,
+    Span,
+    StatementTagger,
+    Tagged,
+    spans_of,
+    tags_of,
+)
 from agentcl.store.conversations import Turn
 
 AT = datetime(2026, 3, 4, 12, tzinfo=UTC)  # a Wednesday
@@ -62,6 +71,27 @@ def test_a_slot_without_words_for_it_has_a_plain_name() -> None:
     assert [one.attribute for one in made] == ["work time", "fact", "number"]
 
 
+def test_two_things_of_which_nothing_says_what_they_are_hold_beside_each_other() -> None:
+    said = turns("Zurvane is open, Pollix is shut, and the date for Grell is 9 May.")
+    made = read(said, Tagged("other", "open", "Zurvane"), Tagged("date", "9 May", "Grell"))
+    held = {
+        one.value: (one.is_member, one.since) for one in made if one.subject in ("Zurvane", "Grell")
+    }
+    assert (held["open"], held["9 May"]) == ((True, ""), (False, "2026-05-09"))
+
+
+def test_a_pronoun_means_whom_something_was_said_of_before() -> None:
+    said = turns("Grell has a kiln.", "Where?", "Her shop is called Pollix, mine is Zurvane.")
+    stated = [
+        Tagged("possession", "kiln", "Grell"),
+        Tagged("employer", "Pollix", "Her"),
+        Tagged("employer", "Zurvane", "mine"),
+    ]
+    made = {one.value: one.subject for one in read(said, *stated)}
+    assert (made["Pollix"], made["Zurvane"]) == ("Grell", "user")
+    assert not read(turns("Her shop, the Pollix."), stated[1])
+
+
 def test_what_rules_have_read_is_not_read_twice() -> None:
     made = read(turns("I live in Tarvo."), Tagged("home", "Tarvo"), Tagged("likes", "Tarvo"))
     assert [(one.attribute, one.value) for one in made] == [("home", "Tarvo")]
@@ -79,7 +109,7 @@ def test_only_what_is_sure_enough_counts() -> None:
     assert read(said, Tagged("home", "Tarvo", sure=0.6), sure=0.5)[0].confidence == 0.6
 
 
-def test_a_sentence_is_read_behind_the_one_before_and_nothing_that_is_quoted_is_read() -> None:
+def test_a_turn_is_read_behind_what_was_said_before_and_nothing_that_is_quoted_is_read() -> None:
     tagger = Scripted()
     LearnedDigester(tagger).digest(
         turns(
@@ -89,7 +119,9 @@ def test_a_sentence_is_read_behind_the_one_before_and_nothing_that_is_quoted_is_
         ),
         (),
     )
-    assert ("Which size?", "42, and thanks.") in tagger.given
+    before, text = tagger.given[-1]
+    assert text == "42, and thanks."
+    assert before.endswith("Which size?")
     assert not any("Rome" in text for _, text in tagger.given)
 
 
@@ -97,6 +129,21 @@ def test_spans_do_not_go_over_from_one_sentence_to_the_next() -> None:
     begin, inside = 1, 2
     tags = [begin, inside, inside, OUTSIDE, inside, begin]
     assert spans_of(tags, [0, 0, 1, 1, 1, None]) == [Span(0, 2), Span(2, 3), Span(4, 5)]
+
+
+def test_a_word_is_told_whole_and_stops_between_words_go_with_them() -> None:
+    torch = pytest.importorskip("torch")
+    # "KV - 204 , thanks": of the three pieces of the first word one is in doubt.
+    chances = [
+        [0.1, 0.8, 0.1],
+        [0.9, 0.05, 0.05],
+        [0.1, 0.1, 0.8],
+        [0.9, 0.0, 0.1],
+        [0.2, 0.1, 0.7],
+    ]
+    tags, inside = tags_of(torch.tensor(chances).log(), [Span(0, 3), Span(4, 5)], 0.5)
+    assert tags == [BEGIN, INSIDE, INSIDE, INSIDE, INSIDE]
+    assert inside[0] == inside[2] == pytest.approx(1 - 1.1 / 3, abs=1e-6)
 
 
 needs_model = pytest.mark.skipif(not is_installed(), reason="the model needs agentcl[local]")

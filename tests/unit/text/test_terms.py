@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentcl.text.terms import indexed_terms, is_beginning, matched_terms, signs, terms
+from agentcl.text.terms import (
+    indexed_terms,
+    is_beginning,
+    matched_terms,
+    signs,
+    terms,
+    written_otherwise,
+)
 
 
 @pytest.mark.parametrize(
@@ -71,6 +78,28 @@ def test_parts_of_a_word_with_a_break_of_no_width_are_found_as_well() -> None:
 
 def test_vowels_of_indic_scripts_belong_to_their_word() -> None:
     assert terms("मुझे चाय पसंद है") == ["मुझे", "चाय", "पसंद", "है"]
+
+
+@pytest.mark.parametrize(
+    ("text", "otherwise"),
+    [
+        ("הרכבת והספר ברכבת הים", ["רכבת", "ספר"]),
+        ("القطار والقطار للقطار الله", ["قطار", "قطار", "قطار"]),
+        ("Größe ÜBER u\u0308ber naïve", ["groesse", "ueber", "ueber"]),
+        ("blåbær Øre", ["blaabaer", "oere"]),
+        ("Groesse", []),
+    ],
+)
+def test_words_are_indexed_as_others_write_them(text: str, otherwise: list[str]) -> None:
+    assert written_otherwise(text) == otherwise
+    assert set(otherwise) <= set(indexed_terms(text))
+
+
+def test_a_word_is_told_as_matched_however_it_is_written() -> None:
+    for one, other in (("Größe", "Groesse"), ("הרכבת", "רכבת"), ("القطار", "قطار")):
+        assert matched_terms(one, other) == [one]
+        assert matched_terms(other, one) == [other]
+    assert matched_terms("Größe", "Grube") == []
 
 
 def test_numbers_that_stand_in_a_word_of_another_script_are_terms() -> None:
