@@ -15,6 +15,7 @@ SUITES = {
 }
 PARTS = {"seen": "eight, whose words were looked at", "others": "the other six"}
 RULES, GOLD = "context, rules", "context, gold statements"
+LEARNED = "context, learned"
 SENTENCES = "context, sentences of qwen2.5-coder-1.5b"
 MEASURED = {
     "right value in the prompt": "right",
@@ -192,13 +193,13 @@ def aims() -> str:
         for name, aim, at_most in goals:
             cells = [
                 _reached(_value(arms.get(arm), name), aim, at_most=at_most)
-                for arm in (RULES, SENTENCES, GOLD)
+                for arm in (RULES, LEARNED, SENTENCES, GOLD)
             ]
             rows.append(
                 [SUITES[suite], name, f"{'at most' if at_most else 'at least'} {aim}", *cells]
             )
     return table(
-        ["suite", "%", "aim", "rules", "sentences of a 1.5B", "gold statements, by hand"], rows
+        ["suite", "%", "aim", "rules", "learned", "sentences of a 1.5B", "gold, by hand"], rows
     )
 
 

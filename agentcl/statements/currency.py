@@ -278,11 +278,17 @@ def _says_more(one: Statement, twin: _Line) -> bool:
 
 def _never(line: _Line, by: str) -> Span:
     assert line.start is not None
-    return Span(line.start, line.start + _NEVER, by)
+    return _momentary(line.start, by)
 
 
 def _repeated(one: Statement, by: str) -> Span:
-    return Span(one.moment, one.moment + _NEVER, by, is_again=True)
+    return _momentary(one.moment, by, is_again=True)
+
+
+def _momentary(start: datetime, by: str, *, is_again: bool = False) -> Span:
+    """Return the shortest span that begins at a moment; at the end of all times it begins before."""
+    start = min(start, datetime.max.replace(tzinfo=start.tzinfo) - _NEVER)
+    return Span(start, start + _NEVER, by, is_again=is_again)
 
 
 def _default_start(one: Statement, lines: Sequence[_Line]) -> datetime | None:

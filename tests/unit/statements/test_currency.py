@@ -166,6 +166,12 @@ def test_the_same_value_again_is_said_again_and_changes_nothing() -> None:
     assert spans[again.id].replaced_by == first.id
 
 
+def test_the_same_value_again_at_the_end_of_all_times_ends_in_no_error() -> None:
+    last = datetime.max.replace(tzinfo=UTC).isoformat()
+    twice = [replace(said("Gent", 1, id=name), said_at=last) for name in ("one", "two")]
+    assert sum(span.is_again for span in settle(twice).values()) == 1
+
+
 def test_the_same_value_with_another_date_takes_the_place_of_the_first() -> None:
     planned = said("Leuven", 10, sort="plan", since="2025-03-31")
     statements = [said("Gent", 1), planned, said("Leuven", 20, sort="plan", since="2025-04-05")]
