@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -23,6 +23,9 @@ from agentcl.text.json_values import fault_of_line
 
 if TYPE_CHECKING:
     from agentcl.memory.messages import Message
+
+
+_MOST_BYTES: Final = 256_000_000
 
 
 @click.command()
@@ -85,9 +88,15 @@ def _read(file: Path) -> list[Message]:
 
 
 def _text(file: Path) -> str:
-    """Return what a file says."""
+    """Return what a file says, or a stream such as a pipe, as far as anybody can have said it."""
     try:
-        return file.read_text("utf-8-sig")
+        with file.open("rb") as stream:
+            data = stream.read(_MOST_BYTES + 1)
+        if len(data) > _MOST_BYTES:
+            raise InvalidInput(
+                f"{file} has more than {_MOST_BYTES:,} bytes; give it in parts, which may overlap"
+            )
+        return data.decode("utf-8-sig")
     except OSError as error:
         raise StoreUnavailable(f"cannot read {file}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:

@@ -186,11 +186,14 @@ def copy(screen: Screen, source: Path | str, target: Path | str) -> None:
     along. One that was cut off goes on when it is called again. Encoders and keys that you named for a place stay with it.
     """
     from agentcl.memory.carrying import BankCopy
+    from agentcl.memory.outside import check_outside
     from agentcl.store.backends import copy_store, holds_store, place_of, removing_new_folder
 
     one, other = place_of(source), place_of(target)
     if not holds_store(one):
         raise StoreUnavailable(f"there is no memory at {one}; name another one")
+    if isinstance(one, Path) and isinstance(other, Path) and other.resolve() != one.resolve():
+        check_outside(other, one)
     with removing_new_folder(other), screen.progress("copying", None) as bar:
         bank = BankCopy()
         count = copy_store(one, other, bar.update, bank)

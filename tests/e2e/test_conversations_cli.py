@@ -64,6 +64,21 @@ def test_a_line_that_is_no_message_is_named_and_nothing_is_stored(
     assert "kept out" not in run("list", "--kind", "turn").stdout
 
 
+def test_a_file_without_an_end_is_refused(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agentcl.cli.remember._MOST_BYTES", 1_000_000)
+    told = run("remember", "/dev/zero", code=1).output
+    assert "/dev/zero has more than 1,000,000 bytes; give it in parts" in told
+
+
+def test_a_memory_is_not_copied_into_its_own_folder(run: Run, chat: str, tmp_path: Path) -> None:
+    run("remember", chat)
+    before = sorted((tmp_path / "memory").rglob("*"))
+    inside = CliRunner().invoke(main, ["copy", "memory", "memory/copy"])
+    assert inside.exit_code == 1
+    assert "lies in the memory's own folder" in inside.output
+    assert sorted((tmp_path / "memory").rglob("*")) == before
+
+
 def test_tidying_shows_the_diff_first_and_is_taken_back(run: Run, chat: str) -> None:
     run("remember", chat, "--session", "s")
     run("digest")
