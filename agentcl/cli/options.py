@@ -119,7 +119,9 @@ def workplace(on: str | None, *, ledger: Path | None = None) -> Ray | None:
 def memory_options(command: F) -> F:
     """Options that say which memory."""
     for option in (
-        click.option("--index", help="exact, usearch, chroma or chroma:http://HOST:PORT."),
+        click.option(
+            "--index", help="exact, usearch, pgvector, chroma or chroma:http://HOST:PORT."
+        ),
         click.option("--encoder", help="hashing, minilm, sentence-transformers:NAME, ..."),
         click.option("--path", type=MemoryPlace(), help="The memory's folder, or postgresql://..."),
     ):

@@ -1,17 +1,24 @@
-"""How our errors are told by a server of the Model Context Protocol."""
+"""How errors are told by a server of the Model Context Protocol: so that the model that called can mend its call."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
 from inspect import cleandoc
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from agentcl.errors import AgentclError, needs
+from agentcl.text.suggesting import did_you_mean
 
 with needs("the server for editors", "mcp"):
+    from mcp.server.mcpserver import MCPServer
     from mcp.server.mcpserver.exceptions import MCPServerError, ResourceError, ToolError
     from mcp_types import ToolAnnotations
+    from pydantic import ValidationError
+
+if TYPE_CHECKING:
+    from mcp.server.mcpserver import Context
+    from mcp_types import CallToolResult, InputRequiredResult
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -20,6 +27,33 @@ READING = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 ADDING = ToolAnnotations(destructive_hint=False, idempotent_hint=True, open_world_hint=False)
 CHANGING = ToolAnnotations(destructive_hint=False, open_world_hint=False)
 REMOVING = ToolAnnotations(destructive_hint=True, idempotent_hint=True, open_world_hint=False)
+
+
+class TellingServer(MCPServer[Any]):
+    """A server that says in a sentence which arguments of a call are wrong, and what a tool that is not there may be called."""
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        """Call a tool. Raises ToolError."""
+        names = [tool.name for tool in await self.list_tools()]
+        if name not in names:
+            raise ToolError(f"there is no tool {name!r}{did_you_mean(name, names)}")
+        try:
+            return await super().call_tool(name, arguments, context)
+        except ToolError as error:
+            if isinstance(error.__cause__, ValidationError):
+                raise ToolError(f"InvalidInput: {name}: {_wrong_in(error.__cause__)}") from error
+            raise
+
+
+def _wrong_in(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(map(str, one['loc']))} is missing"
+        if one["type"] == "missing"
+        else f"{'.'.join(map(str, one['loc']))} is {one['input']!r:.80} and {one['msg'].removeprefix('Input ')}"
+        for one in error.errors(include_url=False)
+    )
 
 
 def told(tool: Callable[P, T]) -> Callable[P, T]:

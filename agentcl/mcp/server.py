@@ -14,7 +14,7 @@ from socket import SO_REUSEADDR, SOL_SOCKET, socket
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from agentcl.errors import InvalidInput, needs
-from agentcl.mcp.answering import ADDING, CHANGING, READING, REMOVING, read, told
+from agentcl.mcp.answering import ADDING, CHANGING, READING, REMOVING, TellingServer, read, told
 from agentcl.mcp.mem0 import add_mem0
 from agentcl.mcp.reference import add_reference
 from agentcl.mcp.tools import BUDGET_TOKENS, Tools
@@ -53,7 +53,7 @@ def memory_server(tools: Tools, *, compat: Compat | None = None) -> MCPServer[An
         compat: answer to the tools of another memory server instead of ours.
     """
     with _logging_as_it_was():
-        server: MCPServer[Any] = MCPServer(
+        server = TellingServer(
             "agentcl",
             title="agentcl memory",
             instructions=_INSTRUCTIONS if compat is None else None,
