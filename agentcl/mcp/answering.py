@@ -32,13 +32,24 @@ REMOVING = ToolAnnotations(destructive_hint=True, idempotent_hint=True, open_wor
 class TellingServer(MCPServer[Any]):
     """A server that says in a sentence which arguments of a call are wrong, and what a tool that is not there may be called."""
 
+    takes_others: bool = False  # arguments that a tool does not know: left out, and not refused
+
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
         """Call a tool. Raises ToolError."""
-        names = [tool.name for tool in await self.list_tools()]
-        if name not in names:
-            raise ToolError(f"there is no tool {name!r}{did_you_mean(name, names)}")
+        known = {
+            tool.name: list(tool.input_schema["properties"]) for tool in await self.list_tools()
+        }
+        if name not in known:
+            raise ToolError(f"there is no tool {name!r}{did_you_mean(name, known)}")
+        # Left out, a `user_id` for `user` would write into everybody's memory.
+        other = next((one for one in arguments if one not in known[name]), None)
+        if other is not None and not self.takes_others:
+            advice = did_you_mean(
+                other, known[name], f"it takes {', '.join(known[name])}", alike=0.5
+            )
+            raise ToolError(f"InvalidInput: {name} takes no {other!r}{advice}")
         try:
             return await super().call_tool(name, arguments, context)
         except ToolError as error:

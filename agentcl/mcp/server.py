@@ -61,6 +61,7 @@ def memory_server(tools: Tools, *, compat: Compat | None = None) -> MCPServer[An
             log_level="WARNING",
             subscriptions=False,  # nothing is announced, so nobody need wait for it
         )
+    server.takes_others = compat is not None
     if compat is None:
         _add_writing(server, tools)
         _add_reading(server, tools)

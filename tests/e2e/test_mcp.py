@@ -101,6 +101,11 @@ def test_an_editor_remembers_recalls_and_learns(tmp_path: Path, mode: str) -> No
         ("remember", {"text": ""}, "InvalidInput"),
         ("remember", {}, "InvalidInput: remember: text is missing"),
         ("recall", {"limit": "x"}, "query is missing; limit is 'x' and should be a valid integer"),
+        (
+            "remember",
+            {"text": "PIN 1234", "user_id": "ada"},
+            "remember takes no 'user_id'; did you mean 'user'? It takes text,",
+        ),
         ("no_such_tool", {}, "there is no tool 'no_such_tool'"),
         ("recal", {}, "did you mean 'recall'?"),
     ],
