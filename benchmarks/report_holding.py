@@ -76,9 +76,10 @@ def holding() -> str:
         "stale beside it",
         "lure beside it",
         "either, of all",
-        "answers",
     ]
-    return table(header, rows)
+    if any(row[-1] for row in rows):
+        return table([*header, "answers"], rows)
+    return table(header, [row[:-1] for row in rows])
 
 
 def holding_kinds() -> str:
