@@ -227,6 +227,10 @@ _FR_NUMBERS: Final = {
 _FR_UNITS: Final = {
     "jour": "day", "semaine": "week", "mois": "month", "an": "year", "ann\u00e9e": "year", "annee": "year",
 }  # fmt: skip
+_FRENCH: Final = re.compile(
+    r"\b(?:je|il|elle|nous|vous|ils|elles|suis|une|les|mon|chez|avec|pas|matin|soir)\b|\b[cjln]['\u2019]\w",
+    re.IGNORECASE,
+)
 _FR_LED: Final = {"depuis": "since", "\u00e0 partir": "from", "d\u00e8s": "from", "jusqu": "until"}
 
 
@@ -257,6 +261,11 @@ def _fr_distance(found: re.Match[str], at: date) -> str:
 def _fr_unit(found: re.Match[str], at: date) -> str:
     which = "next" if "prochain" in found.group().casefold() else "last"
     return f"{which} {_FR_UNITS[found['unit'].casefold()]}"
+
+
+def _fr_yesterday(found: re.Match[str], at: date) -> str:
+    """Return what "hier" is in French; in German it is "here"."""
+    return "yesterday" if _FRENCH.search(found.string) else ""
 
 
 # Chinese
@@ -338,7 +347,7 @@ _RULES: Final = (
         _nth_weekday,
     ),
     _rule(rf"\b(?P<nth>{_any(_ORDINALS)}){_SPACE}of{_SPACE}{_MONTH}", _nth_of_month),
-    _rule(rf"\b(?:on|by|until|till|from|since|for){_SPACE}the{_SPACE}(?P<nth>{_any(_ORDINALS)})\b(?=[,.;:!?)]|{_SPACE}(?:and|at|in|but|so)\b|\s*$)", _nth_day),
+    _rule(rf"\b(?:on|by|until|till|since){_SPACE}the{_SPACE}(?P<nth>{_any(_ORDINALS)})\b(?=[,.;:!?)]|{_SPACE}at\b|\s*$)", _nth_day),
     _rule(rf"\b(?P<led>since|in|from|until|till){_SPACE}['\u2019](?P<short>\d\d)\b", _short_year),
     _rule(rf"(?:{_DE_LEADING})?\b{_DE_WHICH_ONE}{_SPACE}(?P<day>{_any(_DE_DAYS)})\b", _de_weekday),
     _rule(rf"{_DE_LEADING}(?P<which>(?!))?(?P<day>{_any(_DE_DAYS)})\b", _de_weekday),
@@ -387,7 +396,7 @@ _RULES: Final = (
     ),
     _rule(rf"\b(?:la|le|l['\u2019]){_SPACE_OR_NOT}(?P<unit>semaine|mois|an|ann\u00e9e){_SPACE}(?:derni\u00e8re?|prochaine?|pass\u00e9e?|dernier)\b", _fr_unit),
     _rule(r"\bavant-hier\b", _fixed("the day before yesterday")),
-    _rule(r"(?<!avant-)\bhier\b", _fixed("yesterday")),
+    _rule(r"(?<!avant-)\bhier\b", _fr_yesterday),
     _rule(r"\bapr\u00e8s-demain\b", _fixed("the day after tomorrow")),
     _rule(r"(?<!apr\u00e8s-)\bdemain\b", _fixed("tomorrow")),
     _rule(

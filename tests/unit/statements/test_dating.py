@@ -43,6 +43,9 @@ Depuis janvier, \u00e0 partir du 1er juillet. | 2025-01 2025-07-01
 """
 NONE = """
 I pay today, and right now.
+Ich wohne hier in der Stadt.
+We waited for the second, not for the first.
+The lift stops on the first and the second floor.
 We swim every Saturday, and on a good Thursday twice.
 Tuesday evenings are for pottery.
 He works last shift this week.
