@@ -32,45 +32,12 @@ _SORTS: Final[dict[str, Sort]] = {
 _NAMES: Final = {"identifier": "number", "other": "fact"}
 _LEADING: Final = ("my ", "our ", "the ", "a ", "an ", "her ", "his ", "their ")
 _SURE: Final = 0.5  # of a value, that it is one, of its slot and owner
-_OF_USER: Final = frozenset(
-    [
-        "i",
-        "me",
-        "my",
-        "mine",
-        "we",
-        "us",
-        "our",
-        "ours",
-        "yo",
-        "mi",
-        "mon",
-        "ma",
-        "mes",
-        "moi",
-        "ich",
-        "mein",
-        "meine",
-    ]
-)
-_OF_OTHER: Final = frozenset(
-    [
-        "he",
-        "him",
-        "his",
-        "she",
-        "her",
-        "hers",
-        "they",
-        "them",
-        "their",
-        "it",
-        "its",
-        "this",
-        "that",
-        "who",
-    ]
-)
+_OF_USER: Final = frozenset((
+    "i", "me", "my", "mine", "we", "us", "our", "ours", "yo", "mi", "mon", "ma", "mes", "moi", "ich", "mein", "meine",
+))  # fmt: skip
+_OF_OTHER: Final = frozenset((
+    "he", "him", "his", "she", "her", "hers", "they", "them", "their", "it", "its", "this", "that", "who",
+))  # fmt: skip
 _SAME: Final = 0.5  # of the words of a value, that a rule has read already
 
 

@@ -230,6 +230,7 @@ def main() -> None:
         "--folds", type=int, help="leave so many parts out in turns, and measure on them"
     )
     parser.add_argument("--only", type=int, help="only the first so many folds")
+    parser.add_argument("--weights", type=Path, help="measure these on the first part, untrained")
     asked = parser.parse_args()
     talks = {talk.title: talk for talk in load_talks()}
     groups = [("", [one]) for one in load()]
@@ -243,20 +244,24 @@ def main() -> None:
         return
     order = random.Random(1).sample(groups, len(groups))
     told = {sure: Counter[str]() for sure in (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)}
-    for fold in range(asked.only or asked.folds):
-        kept = [
-            one for at, (_, all_) in enumerate(order) if at % asked.folds != fold for one in all_
-        ]
-        left = [one for _, held in order[fold :: asked.folds] for one in held]
-        whole = [talks[title] for title, _ in order[fold :: asked.folds] if title]
-        model = train(kept, epochs=asked.epochs, rate=asked.rate, seed=asked.seed)
-        file = asked.out.with_suffix(".fold")
-        save(model, file)
+    for fold in range(1 if asked.weights else asked.only or asked.folds):
+        apart = order[fold :: asked.folds]
+        left = [one for _, group in apart for one in group]
+        file = asked.weights or asked.out.with_suffix(".fold")
+        if not asked.weights:
+            kept = [
+                one
+                for at, (_, group) in enumerate(order)
+                if at % asked.folds != fold
+                for one in group
+            ]
+            save(train(kept, epochs=asked.epochs, rate=asked.rate, seed=asked.seed), file)
+        tagger = StatementTagger(file)
         for sure, counts in told.items():
-            counts.update(measured(StatementTagger(file), left, sure))
+            counts.update(measured(tagger, left, sure))
             print(f"fold {fold}, sure {sure}: {report(counts)}", flush=True)
-        measure.show(whole, StatementTagger(file))
-        if asked.only is None:
+        measure.show([talks[title] for title, _ in apart if title], tagger)
+        if not asked.weights and asked.only is None:
             file.unlink()
 
 
