@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -192,7 +193,7 @@ def copy(screen: Screen, source: Path | str, target: Path | str) -> None:
     one, other = place_of(source), place_of(target)
     if not holds_store(one):
         raise StoreUnavailable(f"there is no memory at {one}; name another one")
-    if isinstance(one, Path) and isinstance(other, Path) and other.resolve() != one.resolve():
+    if isinstance(one, Path) and isinstance(other, Path) and not _is_one(one, other):
         check_outside(other, one)
     with removing_new_folder(other), screen.progress("copying", None) as bar:
         bank = BankCopy()
@@ -213,6 +214,11 @@ def copy(screen: Screen, source: Path | str, target: Path | str) -> None:
             f"soft tokens of {bank.lost:,} passages are missing or damaged there, and are read as text; `agentcl compress` "
             "makes them anew"
         )
+
+
+def _is_one(one: Path, other: Path) -> bool:
+    """Return whether two paths lead to one place; unlike `Path.resolve`, also of a link that leads to itself."""
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 @click.command()

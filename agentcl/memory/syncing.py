@@ -164,9 +164,10 @@ def _is_there(uri: str) -> bool:
 
 def _lost(held: Mapping[str, _Held], skipped: Sequence[Skipped]) -> list[str]:
     """Return what is stored and was not met, but for what is there and could not be read this time."""
-    unread = {
-        Path(one.path).resolve().as_posix() for one in skipped if one.sort == "unread" and one.path
-    }
+    paths = [Path(one.path) for one in skipped if one.sort == "unread" and one.path]
+    # Where it stands and where it leads: a file may have become a link. Path.resolve raises for one to itself.
+    unread = {str(Path(os.path.realpath(path.parent)) / path.name) for path in paths}
+    unread |= {os.path.realpath(path) for path in paths}
     return [uri for uri, one in held.items() if not one.is_seen and not _is_within(uri, unread)]
 
 

@@ -191,6 +191,23 @@ def test_another_spelling_of_a_path_is_the_same_folder(
     assert len(memory.list()) == 1
 
 
+@pytest.mark.parametrize("name", ["loop.txt", "loop"])
+def test_a_link_that_leads_to_itself_is_told_and_loses_nothing(
+    memory: Memory, folder: Path, write: Write, name: str
+) -> None:
+    write("a.txt", "a")
+    kept = write("loop.txt", "kept")
+    memory.sync(folder)
+    kept.unlink()
+    (folder / name).symlink_to(name)
+    if name != "loop.txt":
+        (folder / "loop.txt").symlink_to("loop")
+    write("a.txt", "changed")
+    done = memory.sync(folder)
+    assert str(folder / "loop.txt") in {one.path for one in done.skipped}
+    assert texts(memory) == {"changed", "kept"}
+
+
 def test_only_this_scope_and_this_folder_are_touched(
     memory: Memory, folder: Path, write: Write, tmp_path: Path
 ) -> None:
